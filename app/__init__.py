@@ -1,0 +1,1 @@
+"""ChatGenius Realtime: the ChatGenius chat gateway, a NestJS-style Socket.IO server in Python."""

@@ -1,0 +1,57 @@
+"""How far a message has come: per recipient, and in all."""
+
+from collections.abc import Collection
+from enum import StrEnum
+
+from app.domain.ids import MessageId, UserId
+from app.domain.wire import WireDate, WireModel
+
+
+class DeliveryState(StrEnum):
+    """The documented statuses. SENDING and FAILED belong to the sending client."""
+
+    SENDING = "SENDING"
+    SENT = "SENT"
+    DELIVERED = "DELIVERED"
+    READ = "READ"
+    FAILED = "FAILED"
+
+    def may_become(self, state: "DeliveryState") -> bool:
+        """Whether this is a legal transition. Nothing goes back, and nothing becomes itself."""
+        return state in _TRANSITIONS[self]
+
+
+_TRANSITIONS: dict[DeliveryState, frozenset[DeliveryState]] = {
+    DeliveryState.SENDING: frozenset(
+        {
+            DeliveryState.SENT,
+            DeliveryState.DELIVERED,
+            DeliveryState.READ,
+            DeliveryState.FAILED,
+        }
+    ),
+    DeliveryState.SENT: frozenset({DeliveryState.DELIVERED, DeliveryState.READ}),
+    DeliveryState.DELIVERED: frozenset({DeliveryState.READ}),
+    DeliveryState.READ: frozenset(),
+    DeliveryState.FAILED: frozenset({DeliveryState.SENDING}),
+}
+
+
+class DeliveryStatus(WireModel):
+    """One recipient's progress with one message, as of ``timestamp``."""
+
+    message_id: MessageId
+    recipient_id: UserId
+    status: DeliveryState
+    timestamp: WireDate
+
+
+def overall_state(recipients: Collection[DeliveryState]) -> DeliveryState:
+    """A message's own state: that of the recipient furthest behind; SENT when there is none."""
+    if not recipients:
+        return DeliveryState.SENT
+    if all(state is DeliveryState.READ for state in recipients):
+        return DeliveryState.READ
+    if all(state in {DeliveryState.DELIVERED, DeliveryState.READ} for state in recipients):
+        return DeliveryState.DELIVERED
+    return DeliveryState.SENT

@@ -1,0 +1,194 @@
+"""What can go wrong, with a stable code each.
+
+::
+
+    ChatError
+    ├── AuthenticationError      code by rule broken, see AuthenticationCode
+    ├── InvalidPayload           invalid_payload
+    ├── NotAMember               not_a_member
+    ├── NotTheAuthor             not_the_author
+    ├── NotARecipient            not_a_recipient
+    ├── MessageNotFound          message_not_found
+    ├── MessageDeleted           message_deleted
+    ├── RateLimited              rate_limited
+    └── Unavailable              unavailable
+
+``str(error)`` is a sentence for people; it never holds a token, a secret or a message's content.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ChatError(Exception):
+    """An operation was refused or failed, and the client may know why.
+
+    Attributes:
+        code: Stable; clients branch on it. PROTOCOL's table lists every one.
+        temporary: Whether the same request may succeed later.
+    """
+
+    code: str
+    temporary: bool = False
+
+
+class AuthenticationCode(StrEnum):
+    """Which rule a refused authentication broke."""
+
+    TOKEN_MISSING = "token_missing"  # noqa: S105 - codes, not secrets
+    TOKEN_MALFORMED = "token_malformed"  # noqa: S105
+    BEARER_PREFIX = "bearer_prefix"
+    TOKEN_SIGNATURE = "token_signature"  # noqa: S105
+    TOKEN_KEY_UNKNOWN = "token_key_unknown"  # noqa: S105
+    TOKEN_EXPIRED = "token_expired"  # noqa: S105
+    TOKEN_NOT_YET_VALID = "token_not_yet_valid"  # noqa: S105
+    TOKEN_ISSUER = "token_issuer"  # noqa: S105
+    TOKEN_PARTY = "token_party"  # noqa: S105
+    TOKEN_SUBJECT = "token_subject"  # noqa: S105
+    TOKEN_KIND = "token_kind"  # noqa: S105
+    SESSION_PENDING = "session_pending"
+    SUBJECT_CHANGED = "subject_changed"
+    REVOKED = "revoked"
+    KEYS_UNAVAILABLE = "keys_unavailable"
+    REVOCATION_UNAVAILABLE = "revocation_unavailable"
+    TOO_MANY_ATTEMPTS = "too_many_attempts"
+    TOO_MANY_SOCKETS = "too_many_sockets"
+
+
+_DETAILS: dict[AuthenticationCode, str] = {
+    AuthenticationCode.TOKEN_MISSING: "Send the session token as auth.token when connecting.",
+    AuthenticationCode.TOKEN_MALFORMED: "auth.token is not a JSON Web Token.",
+    AuthenticationCode.BEARER_PREFIX: "auth.token must be the raw token, without the 'Bearer ' prefix.",
+    AuthenticationCode.TOKEN_SIGNATURE: "The token's signature is not valid.",
+    AuthenticationCode.TOKEN_KEY_UNKNOWN: "The token was signed with a key that is not known here.",
+    AuthenticationCode.TOKEN_EXPIRED: "The token has expired; fetch a new one and connect again.",
+    AuthenticationCode.TOKEN_NOT_YET_VALID: "The token is not valid yet; check the clocks.",
+    AuthenticationCode.TOKEN_ISSUER: "The token was issued by somebody else.",
+    AuthenticationCode.TOKEN_PARTY: "The token was issued for another application.",
+    AuthenticationCode.TOKEN_SUBJECT: "The token names no user.",
+    AuthenticationCode.TOKEN_KIND: "The token is not a session token.",
+    AuthenticationCode.SESSION_PENDING: "The session has unfinished tasks; complete the sign-in first.",
+    AuthenticationCode.SUBJECT_CHANGED: "The new token belongs to another user or session.",
+    AuthenticationCode.REVOKED: "The token was revoked; sign in again.",
+    AuthenticationCode.KEYS_UNAVAILABLE: "The signing keys cannot be fetched now; try again shortly.",
+    AuthenticationCode.REVOCATION_UNAVAILABLE: "Revocations cannot be checked now; try again shortly.",
+    AuthenticationCode.TOO_MANY_ATTEMPTS: "Too many connection attempts from this address; wait a minute.",
+    AuthenticationCode.TOO_MANY_SOCKETS: "Too many connections of this user; close another one first.",
+}
+
+_TEMPORARY = frozenset(
+    {
+        AuthenticationCode.KEYS_UNAVAILABLE,
+        AuthenticationCode.REVOCATION_UNAVAILABLE,
+        AuthenticationCode.TOO_MANY_ATTEMPTS,
+        AuthenticationCode.TOO_MANY_SOCKETS,
+    }
+)
+
+
+class AuthenticationError(ChatError):
+    """The socket is not, or no longer, who it must be.
+
+    Attributes:
+        message: One of ``authentication required``, ``failed`` and ``revoked``: documented
+            frontends look for the word.
+        detail: A sentence for people that says how to mend it.
+    """
+
+    code: AuthenticationCode
+
+    def __init__(self, code: AuthenticationCode) -> None:
+        self.code = code
+        self.detail = _DETAILS[code]
+        self.temporary = code in _TEMPORARY
+        if code is AuthenticationCode.TOKEN_MISSING:
+            self.message = "authentication required"
+        elif code is AuthenticationCode.REVOKED:
+            self.message = "authentication revoked"
+        else:
+            self.message = "authentication failed"
+        super().__init__(f"{self.message}: {self.detail}")
+
+
+@dataclass(frozen=True, slots=True)
+class FieldFault:
+    """What is wrong with one field: ``path`` in dots (``content``), ``message`` for people."""
+
+    path: str
+    message: str
+
+
+class InvalidPayload(ChatError):
+    """A payload's shape is right but a value breaks a rule of the chat."""
+
+    code = "invalid_payload"
+
+    def __init__(self, *fields: FieldFault) -> None:
+        self.fields = fields
+        super().__init__("; ".join(f"{field.path}: {field.message}" for field in fields))
+
+
+class NotAMember(ChatError):
+    """Only a member of a channel may do anything in it."""
+
+    code = "not_a_member"
+
+    def __init__(self) -> None:
+        super().__init__("You are not a member of this channel.")
+
+
+class NotTheAuthor(ChatError):
+    """Only the author updates or deletes a message."""
+
+    code = "not_the_author"
+
+    def __init__(self) -> None:
+        super().__init__("Only its author may change or delete a message.")
+
+
+class NotARecipient(ChatError):
+    """Only a recipient marks a message delivered or seen; the author is none."""
+
+    code = "not_a_recipient"
+
+    def __init__(self) -> None:
+        super().__init__("You are not a recipient of this message.")
+
+
+class MessageNotFound(ChatError):
+    """Missing, or of a channel that is not the asker's: the same answer, so that ids leak nothing."""
+
+    code = "message_not_found"
+
+    def __init__(self) -> None:
+        super().__init__("There is no such message.")
+
+
+class MessageDeleted(ChatError):
+    """The send was stored once and has since been deleted; it is not stored again."""
+
+    code = "message_deleted"
+
+    def __init__(self) -> None:
+        super().__init__("This message was sent and has since been deleted.")
+
+
+class RateLimited(ChatError):
+    """Too many events; come back after ``retry_after_ms`` milliseconds."""
+
+    code = "rate_limited"
+    temporary = True
+
+    def __init__(self, retry_after_ms: int) -> None:
+        self.retry_after_ms = retry_after_ms
+        super().__init__(f"Too many events; try again in {retry_after_ms} ms.")
+
+
+class Unavailable(ChatError):
+    """Storage or backplane did not answer: nothing was done, and nothing was half done."""
+
+    code = "unavailable"
+    temporary = True
+
+    def __init__(self, what: str = "The storage") -> None:
+        super().__init__(f"{what} is not available now; nothing was done.")

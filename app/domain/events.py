@@ -1,0 +1,31 @@
+"""Event names on the wire, written once. Dots and colons are as the document has them."""
+
+from enum import StrEnum
+
+
+class ClientEvent(StrEnum):
+    """What clients send."""
+
+    SEND_MESSAGE = "sendMessage"
+    UPDATE_MESSAGE = "updateMessage"
+    DELETE_MESSAGE = "deleteMessage"
+    MESSAGE_DELIVERED = "message:delivered"
+    MESSAGE_SEEN = "message:seen"
+    MESSAGE_GET_STATUS = "message:getStatus"
+    TYPING = "typing"
+    TYPING_STOP = "typing:stop"
+    TYPING_GET = "typing:get"
+    MESSAGE_GET_OFFLINE_COUNT = "message:getOfflineCount"
+    MESSAGE_GET_OFFLINE = "message:getOffline"
+
+
+class ServerEvent(StrEnum):
+    """What the server sends."""
+
+    MESSAGE_CREATED = "message.created"
+    MESSAGE_UPDATED = "message.updated"
+    MESSAGE_DELETED = "message.deleted"
+    MESSAGE_DELIVERED = "message:delivered"
+    MESSAGE_SEEN = "message:seen"
+    TYPING = "typing"
+    ERROR = "error"

@@ -1,0 +1,27 @@
+"""What the services need from outside, as Protocols with the guarantees each adapter owes."""
+
+from app.ports.broadcaster import Broadcaster
+from app.ports.channel_repository import ChannelRepository, Membership
+from app.ports.clock import Clock, Timer
+from app.ports.delivery_repository import Advance, DeliveryRepository, UndeliveredPage
+from app.ports.message_repository import MessageRepository, StoredMessage
+from app.ports.rate_limiter import RateLimiter
+from app.ports.token_blacklist import RevocationLog, TokenBlacklist
+from app.ports.token_verifier import TokenVerifier
+
+__all__ = [
+    "Advance",
+    "Broadcaster",
+    "ChannelRepository",
+    "Clock",
+    "DeliveryRepository",
+    "Membership",
+    "MessageRepository",
+    "RateLimiter",
+    "RevocationLog",
+    "StoredMessage",
+    "Timer",
+    "TokenBlacklist",
+    "TokenVerifier",
+    "UndeliveredPage",
+]

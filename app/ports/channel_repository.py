@@ -1,0 +1,30 @@
+"""Users, channels and who belongs to which."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol, runtime_checkable
+
+from app.domain.ids import ChannelId, UserId
+
+Membership = Mapping[UserId, Sequence[ChannelId]]
+"""Which channels each user belongs to: the shape of a seed file."""
+
+
+@runtime_checkable
+class ChannelRepository(Protocol):
+    """Reads raise `Unavailable` when the storage does not answer."""
+
+    async def channels_of(self, user_id: UserId) -> tuple[ChannelId, ...]:
+        """The user's channels, sorted by id. Empty for an unknown user."""
+        ...
+
+    async def is_member(self, channel_id: ChannelId, user_id: UserId) -> bool:
+        """Whether the user belongs to the channel; False when either does not exist."""
+        ...
+
+    async def seed(self, membership: Membership) -> None:
+        """Create what is missing of these users, channels and memberships, in one transaction.
+
+        Repeatable: what exists is left as it is. A created user's name is the id without a
+        ``user_`` prefix, capitalised; a created channel's name is its id.
+        """
+        ...
