@@ -10,12 +10,12 @@
     ├── NotARecipient            not_a_recipient
     ├── MessageNotFound          message_not_found
     ├── MessageDeleted           message_deleted
-    ├── RateLimited              rate_limited
     └── Unavailable              unavailable
 
 ``str(error)`` is a sentence for people; it never holds a token, a secret or a message's content.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -30,6 +30,11 @@ class ChatError(Exception):
 
     code: str
     temporary: bool = False
+
+    @property
+    def details(self) -> Mapping[str, object]:
+        """Further fields of the answer to the client, by their names on the wire."""
+        return {}
 
 
 class AuthenticationCode(StrEnum):
@@ -109,6 +114,11 @@ class AuthenticationError(ChatError):
             self.message = "authentication failed"
         super().__init__(f"{self.message}: {self.detail}")
 
+    @property
+    def details(self) -> Mapping[str, object]:
+        """``detail``."""
+        return {"detail": self.detail}
+
 
 @dataclass(frozen=True, slots=True)
 class FieldFault:
@@ -126,6 +136,11 @@ class InvalidPayload(ChatError):
     def __init__(self, *fields: FieldFault) -> None:
         self.fields = fields
         super().__init__("; ".join(f"{field.path}: {field.message}" for field in fields))
+
+    @property
+    def details(self) -> Mapping[str, object]:
+        """``fields``: a list of ``{path, message}``."""
+        return {"fields": [{"path": each.path, "message": each.message} for each in self.fields]}
 
 
 class NotAMember(ChatError):
@@ -171,17 +186,6 @@ class MessageDeleted(ChatError):
 
     def __init__(self) -> None:
         super().__init__("This message was sent and has since been deleted.")
-
-
-class RateLimited(ChatError):
-    """Too many events; come back after ``retry_after_ms`` milliseconds."""
-
-    code = "rate_limited"
-    temporary = True
-
-    def __init__(self, retry_after_ms: int) -> None:
-        self.retry_after_ms = retry_after_ms
-        super().__init__(f"Too many events; try again in {retry_after_ms} ms.")
 
 
 class Unavailable(ChatError):

@@ -9,6 +9,12 @@ Membership = Mapping[UserId, Sequence[ChannelId]]
 """Which channels each user belongs to: the shape of a seed file."""
 
 
+def seeded_name(user_id: UserId) -> str:
+    """What `ChannelRepository.seed` calls a user: ``Alice`` for ``user_alice``."""
+    name = user_id.removeprefix("user_")
+    return name[:1].upper() + name[1:]
+
+
 @runtime_checkable
 class ChannelRepository(Protocol):
     """Reads raise `Unavailable` when the storage does not answer."""

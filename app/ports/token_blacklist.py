@@ -4,10 +4,13 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Protocol, runtime_checkable
 
+MAX_REVOCATIONS = 1_000
+"""How many `TokenBlacklist.revoked_after` answers at a time."""
+
 
 def token_digest(token: str) -> str:
     """The SHA-256 of a token in hex: what is compared, so that no token needs to be kept."""
-    return sha256(token.encode()).hexdigest()
+    return sha256(token.encode(errors="surrogatepass")).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +42,10 @@ class TokenBlacklist(Protocol):
         ...
 
     async def revoked_after(self, position: int) -> RevocationLog:
-        """What was added after ``position``, by this process or another; at most 1,000 at a time.
+        """What was added after ``position``, by this process or another, extensions included.
 
-        Position 0 is before everything. Entries that have ended may be left out.
+        Position 0 is before everything. Entries that have ended may be left out. At most
+        `MAX_REVOCATIONS` at a time: ask again from the answer's position for the rest.
 
         Raises:
             Unavailable: It cannot be known now.

@@ -1,0 +1,60 @@
+# `make run` and `make test` install what they need, into .venv and node_modules, on first use.
+
+PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3.14 python3; do \
+	$$name -c '$(RECENT)' 2>&- && command -v $$name && break; done)
+RECENT := import sys; sys.exit(sys.version_info < (3, 11))
+JS := tests/e2e/js
+BIN := .venv/bin
+PIP_INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes
+PIP_COMPILE := CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/pip-compile --quiet --strip-extras \
+	--allow-unsafe --generate-hashes --no-emit-index-url --no-emit-find-links \
+	--no-emit-trusted-host
+DEV_GROUP := import tomllib; project = tomllib.load(open("pyproject.toml", "rb")); \
+	print(*project["dependency-groups"]["dev"], sep="\n")
+
+.PHONY: help install run test lint types check lock
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-9s%s\n", $$1, $$2 }' Makefile
+
+install: .venv/.runtime ## prepare .venv with the pinned dependencies
+
+run: install ## start the server on http://127.0.0.1:3002 and again at every change
+	@$(BIN)/python -m app run --reload
+
+test: .venv/.dev $(JS)/node_modules/.installed ## run every test (one: make test ARGS=path)
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: .venv/.dev ## ruff's rules and format, the import contracts
+	@$(BIN)/ruff check && $(BIN)/ruff format --check && $(BIN)/lint-imports
+
+types: .venv/.dev ## mypy --strict
+	@$(BIN)/mypy
+
+check: lint types ## lint and types
+
+lock: .venv/.dev ## pin anew what pyproject.toml asks for
+	@$(PIP_COMPILE) --output-file=requirements.txt pyproject.toml
+	@$(BIN)/python -c '$(DEV_GROUP)' | \
+		$(PIP_COMPILE) --constraint=requirements.txt --output-file=requirements-dev.txt -
+
+# A stamp is written last, so an install that was cut short is done again, from nothing.
+
+.venv/.runtime: requirements.txt
+	@"$(PYTHON)" -c '$(RECENT)' 2>&- || \
+		{ echo 'Python 3.11 or newer is needed; name one: make PYTHON=/path/to/python3.11' >&2; exit 1; }
+	@echo 'Installing the pinned dependencies into .venv ...'
+	@"$(PYTHON)" -m venv --clear .venv
+	@$(PIP_INSTALL) --requirement=requirements.txt
+	@touch $@
+
+.venv/.dev: .venv/.runtime requirements-dev.txt
+	@echo 'Installing the pinned development tools into .venv ...'
+	@$(PIP_INSTALL) --requirement=requirements-dev.txt
+	@touch $@
+
+$(JS)/node_modules/.installed: $(JS)/package.json $(JS)/package-lock.json
+	@node -e 'process.exit(parseInt(process.versions.node) < 20)' 2>&- && npm --version >/dev/null || \
+		{ echo 'Node.js 20 or newer, with npm, is needed for the end-to-end tests.' >&2; exit 1; }
+	@npm ci --prefix=$(JS) --no-audit --no-fund --loglevel=error
+	@touch $@

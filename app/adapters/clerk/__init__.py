@@ -1,0 +1,1 @@
+"""Clerk as the identity provider: its session tokens verified without asking it."""

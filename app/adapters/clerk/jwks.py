@@ -1,0 +1,50 @@
+"""Reading a JSON Web Key Set (RFC 7517)."""
+
+import jwt
+import orjson
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+from app.adapters.clerk.signing_keys import MINIMUM_KEY_BITS
+
+
+def parse_jwks(body: bytes) -> dict[str, RSAPublicKey]:
+    """The usable keys by ``kid``: RSA, for signatures, for RS256. Others are passed over.
+
+    Raises:
+        ValueError: Not a key set, or none of its keys is usable. The text quotes none of it.
+    """
+    # orjson answers nesting with a ValueError, where json raises RecursionError.
+    document = orjson.loads(body)
+    entries = document.get("keys") if isinstance(document, dict) else None
+    if not isinstance(entries, list):
+        message = "no list of keys"
+        raise ValueError(message)  # noqa: TRY004 - bad input, not a bad call
+    keys: dict[str, RSAPublicKey] = {}
+    for entry in entries:
+        key = _rsa_key(entry)
+        if key is not None:
+            keys[entry["kid"]] = key
+    if not keys:
+        message = "no usable key"
+        raise ValueError(message)
+    return keys
+
+
+def _rsa_key(entry: object) -> RSAPublicKey | None:
+    if not isinstance(entry, dict) or not isinstance(entry.get("kid"), str):
+        return None
+    if (entry.get("kty"), entry.get("use", "sig"), entry.get("alg", "RS256")) != (
+        "RSA",
+        "sig",
+        "RS256",
+    ):
+        return None
+    # Only the public numbers: given a private key, PyJWT would build that.
+    numbers = {name: entry.get(name) for name in ("kty", "n", "e")}
+    try:
+        key = jwt.PyJWK(numbers, "RS256").key
+    except jwt.PyJWTError:
+        return None
+    if not isinstance(key, RSAPublicKey) or key.key_size < MINIMUM_KEY_BITS:
+        return None
+    return key

@@ -1,0 +1,61 @@
+"""A clock that stands still until it is told to move: time in tests."""
+
+import heapq
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from itertools import count
+
+from app.ports import Clock, Timer
+
+DEFAULT_START = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
+
+
+class ManualClock(Clock):
+    """Both clocks move by `advance` alone, and timers run inside it."""
+
+    def __init__(self, start: datetime = DEFAULT_START) -> None:
+        self._start = start
+        self._elapsed_seconds = 0.0
+        self._order = count()
+        self._timers: list[tuple[float, int, _ManualTimer]] = []
+
+    def now(self) -> datetime:
+        """The start plus what `advance` added, cut to the millisecond."""
+        moment = self._start + timedelta(seconds=self._elapsed_seconds)
+        return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+    def monotonic(self) -> float:
+        """The seconds that `advance` added."""
+        return self._elapsed_seconds
+
+    def call_later(self, delay_seconds: float, callback: Callable[[], None]) -> Timer:
+        """Call back inside the `advance` that reaches the moment."""
+        timer = _ManualTimer(callback)
+        due = self._elapsed_seconds + delay_seconds
+        heapq.heappush(self._timers, (due, next(self._order), timer))
+        return timer
+
+    def advance(self, seconds: float) -> None:
+        """Move both clocks and run what falls due, in order, each at its own moment.
+
+        Timers set by a callback run too when they fall within ``seconds``.
+        """
+        end = self._elapsed_seconds + seconds
+        while self._timers and self._timers[0][0] <= end:
+            due, _, timer = heapq.heappop(self._timers)
+            self._elapsed_seconds = max(self._elapsed_seconds, due)
+            timer.run()
+        self._elapsed_seconds = end
+
+
+class _ManualTimer(Timer):
+    def __init__(self, callback: Callable[[], None]) -> None:
+        self._callback: Callable[[], None] | None = callback
+
+    def cancel(self) -> None:
+        self._callback = None
+
+    def run(self) -> None:
+        callback, self._callback = self._callback, None
+        if callback is not None:
+            callback()

@@ -1,0 +1,39 @@
+"""A broadcaster without clients: the fake for unit tests."""
+
+from dataclasses import dataclass
+
+from app.domain.events import ServerEvent
+from app.domain.ids import SocketId
+from app.ports import Broadcaster
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """One call of `RecordingBroadcaster.publish`."""
+
+    room: str
+    event: ServerEvent
+    payload: object
+    except_socket: SocketId | None = None
+
+
+class RecordingBroadcaster(Broadcaster):
+    """Keeps what was published.
+
+    Attributes:
+        published: Every publication, in the order of the calls. A test may clear it.
+    """
+
+    def __init__(self) -> None:
+        self.published: list[Publication] = []
+
+    def publish(
+        self,
+        room: str,
+        event: ServerEvent,
+        payload: object,
+        *,
+        except_socket: SocketId | None = None,
+    ) -> None:
+        """Add to `published`."""
+        self.published.append(Publication(room, event, payload, except_socket))

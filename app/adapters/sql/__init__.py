@@ -1,0 +1,1 @@
+"""Ports kept in a database through SQLAlchemy Core: SQLite now, PostgreSQL by the same code."""

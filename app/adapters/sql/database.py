@@ -1,0 +1,117 @@
+"""The engine: who opens and closes it, and the only two ways to a connection."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from app.adapters.sql.database_url import parse_database_url, sqlite_file
+from app.adapters.sql.failures import translated_failures
+from app.adapters.sql.schema import check_schema, upgrade_schema
+from app.adapters.sql.sqlite_connections import WRITES, configure_sqlite
+from app.domain.errors import Unavailable
+
+OPERATION_TIMEOUT_SECONDS = 3.0
+COMMIT_TIMEOUT_SECONDS = 10.0
+READERS = 4
+SERVER_WRITERS = 4
+
+
+class Database:
+    """One database, opened and closed with the application.
+
+    `transaction` and `reading` raise `Unavailable` for every failure of the database, for an
+    operation that takes longer than `OPERATION_TIMEOUT_SECONDS` (waiting for its turn included),
+    and after the end; domain errors raised inside pass through. However a block is left but by its
+    end, nothing of it stays: a connection that was interrupted is closed, not used again.
+
+    Args:
+        url: As ``DATABASE_URL`` has it.
+        migrate: Whether opening runs the migrations that are missing, or only looks for them.
+    """
+
+    def __init__(self, url: str, *, migrate: bool) -> None:
+        self._url = parse_database_url(url)
+        self._file = sqlite_file(self._url)
+        self._migrate = migrate
+        # SQLite has one writer. Those of this process wait here in the order they came, instead of
+        # asking again and again for the file's lock; the busy timeout is for other processes.
+        writers = SERVER_WRITERS if self._file is None else 1
+        self._writing = asyncio.Semaphore(writers)
+        self._reading = asyncio.Semaphore(READERS)
+        self._turns = writers * [self._writing] + READERS * [self._reading]
+        self._closed = False
+        self._engine = create_async_engine(
+            self._url,
+            # A parameter may be a message: it belongs in no exception text and no log.
+            hide_parameters=True,
+            pool_size=len(self._turns),
+            max_overflow=0,
+            # Both ways to a connection end their transaction themselves.
+            pool_reset_on_return=None,
+        )
+        self._writing_engine = self._engine.execution_options(**{WRITES: True})
+        if self._file is not None:
+            configure_sqlite(self._engine)
+
+    async def on_module_init(self) -> None:
+        """Create the file's folder, connect, and migrate or check the tables.
+
+        Raises:
+            SchemaError: The tables are not those of this code.
+            Unavailable: The database cannot be reached.
+        """
+        with translated_failures():
+            if self._file is not None:
+                await asyncio.to_thread(self._file.parent.mkdir, parents=True, exist_ok=True)
+        if self._migrate:
+            async with self.transaction() as connection:
+                await connection.run_sync(upgrade_schema)
+        else:
+            async with self.reading() as connection:
+                await connection.run_sync(check_schema)
+
+    async def on_application_shutdown(self, _signal: str | None) -> None:
+        """Let what is running end, within its own bounds, then close every connection."""
+        self._closed = True
+        for turn in self._turns:
+            await turn.acquire()
+        await self._engine.dispose()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+        """A connection to write with: all of the block is stored durably, or nothing.
+
+        A commit is not given up with the block's time, since nobody would know its outcome; only
+        one that hangs for `COMMIT_TIMEOUT_SECONDS` is. A cancelled caller does not learn it either.
+        """
+        async with (
+            self._connection(self._writing_engine, self._writing) as (connection, deadline),
+            connection.begin(),
+        ):
+            yield connection
+            deadline.reschedule(asyncio.get_running_loop().time() + COMMIT_TIMEOUT_SECONDS)
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """A connection that sees one state of the database from its first read to the end."""
+        async with (
+            self._connection(self._engine, self._reading) as (connection, _),
+            connection.begin(),
+        ):
+            yield connection
+
+    @asynccontextmanager
+    async def _connection(
+        self, engine: AsyncEngine, turn: asyncio.Semaphore
+    ) -> AsyncIterator[tuple[AsyncConnection, asyncio.Timeout]]:
+        if self._closed:
+            raise Unavailable
+        with translated_failures():
+            async with (
+                asyncio.timeout(OPERATION_TIMEOUT_SECONDS) as deadline,
+                turn,
+                engine.connect() as connection,
+            ):
+                yield connection, deadline

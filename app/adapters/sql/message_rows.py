@@ -1,0 +1,79 @@
+"""Reading messages: the joins that make a `Message`, and the way from a row to it."""
+
+from typing import Any
+
+from sqlalchemy import RowMapping, Select, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.adapters.sql.membership import belongs
+from app.adapters.sql.tables import message_sequences, messages, users
+from app.domain.errors import MessageNotFound
+from app.domain.ids import MessageId, UserId
+from app.domain.message import Message
+from app.domain.user import User
+
+USER_COLUMNS = (
+    users.c.id.label("user_id"),
+    # A user whom the original backend knows by an e-mail address alone has no name.
+    func.coalesce(users.c.name, users.c.id).label("user_name"),
+    users.c.imageUrl.label("user_image_url"),
+)
+
+
+def select_messages() -> Select[*tuple[Any, ...]]:
+    """Everything `to_message` needs, of every message; the caller says which."""
+    return (
+        select(
+            messages.c.id,
+            messages.c.content,
+            messages.c.channelId.label("channel_id"),
+            messages.c.createdAt.label("created_at"),
+            messages.c.updatedAt.label("updated_at"),
+            messages.c.deliveryStatus.label("delivery_status"),
+            message_sequences.c.seq,
+            *USER_COLUMNS,
+        )
+        .join(message_sequences, message_sequences.c.message_id == messages.c.id)
+        .join(users, users.c.id == messages.c.userId)
+    )
+
+
+def to_message(row: RowMapping) -> Message:
+    """One row of `select_messages` as the domain knows it."""
+    return Message(
+        id=row["id"],
+        content=row["content"],
+        channel_id=row["channel_id"],
+        user_id=row["user_id"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+        delivery_status=row["delivery_status"],
+        user=to_user(row),
+        seq=row["seq"],
+    )
+
+
+def to_user(row: RowMapping) -> User:
+    """`USER_COLUMNS` as the domain knows them."""
+    return User(id=row["user_id"], name=row["user_name"], image_url=row["user_image_url"])
+
+
+async def lock_message(
+    connection: AsyncConnection, message_id: MessageId, user_id: UserId
+) -> Message:
+    """A message as a member of its channel may see it, unchanged until the transaction ends.
+
+    SQLite has locked the whole database already and ignores FOR UPDATE.
+
+    Raises:
+        MessageNotFound: Missing, or the user is not a member of its channel.
+    """
+    query = (
+        select_messages()
+        .where(messages.c.id == message_id, belongs(messages.c.channelId, user_id))
+        .with_for_update(of=messages)
+    )
+    row = (await connection.execute(query)).mappings().one_or_none()
+    if row is None:
+        raise MessageNotFound
+    return to_message(row)

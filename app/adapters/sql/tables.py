@@ -1,0 +1,166 @@
+"""The tables. What Prisma's migrations made is repeated to the letter; what we add stands below it.
+
+The reference's tables are never altered (an existing database is shared with the original
+backend): additions are new tables in snake_case, and indexes. A database gets all this from
+``migrations``; a test compares the two.
+"""
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from app.adapters.sql.column_types import POSITION, UtcTimestamp, enum_type
+
+NOW = text("CURRENT_TIMESTAMP")
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "%(table_name)s_pkey",
+        "fk": "%(table_name)s_%(column_0_name)s_fkey",
+        "uq": "%(table_name)s_%(column_0_N_name)s_key",
+        "ix": "%(table_name)s_%(column_0_N_name)s_idx",
+    }
+)
+
+
+def _references(column: str, on_delete: str = "CASCADE") -> ForeignKey:
+    return ForeignKey(column, ondelete=on_delete, onupdate="CASCADE")
+
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("email", Text),
+    Column("name", Text),
+    Column("imageUrl", Text),
+    Column("createdAt", UtcTimestamp, nullable=False, server_default=NOW),
+    Column("updatedAt", UtcTimestamp, nullable=False),
+    Column("isOnline", Boolean, nullable=False, server_default=text("false")),
+    Column("lastSeen", UtcTimestamp, nullable=False, server_default=NOW),
+)
+
+channels = Table(
+    "channels",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("description", Text),
+    Column(
+        "type",
+        enum_type("ChannelType", "PUBLIC", "PRIVATE", "DM"),
+        nullable=False,
+        server_default="PUBLIC",
+    ),
+    Column("createdById", Text, _references("users.id", "RESTRICT"), nullable=False),
+    Column("createdAt", UtcTimestamp, nullable=False, server_default=NOW),
+    Column("last_activity_at", UtcTimestamp, nullable=False, server_default=NOW),
+    Column("member_count", Integer, nullable=False, server_default=text("0")),
+    Column("updatedAt", UtcTimestamp, nullable=False),
+)
+
+channel_members = Table(
+    "channel_members",
+    metadata,
+    Column("channelId", Text, _references("channels.id"), primary_key=True),
+    Column("userId", Text, _references("users.id"), primary_key=True),
+    Column(
+        "role",
+        enum_type("MemberRole", "OWNER", "ADMIN", "MEMBER"),
+        nullable=False,
+        server_default="MEMBER",
+    ),
+    Column("createdAt", UtcTimestamp, nullable=False, server_default=NOW),
+    Column("last_read_at", UtcTimestamp, nullable=False, server_default=NOW),
+    Column("joined_at", UtcTimestamp, nullable=False, server_default=NOW),
+    Column("unread_count", Integer, nullable=False, server_default=text("0")),
+    # Ours: a user's channels, asked for on every connect.
+    Index(None, "userId"),
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("content", Text, nullable=False),
+    Column("channelId", Text, _references("channels.id"), nullable=False),
+    Column("userId", Text, _references("users.id"), nullable=False),
+    Column("createdAt", UtcTimestamp, nullable=False, server_default=NOW),
+    Column("updatedAt", UtcTimestamp, nullable=False),
+    Column(
+        "deliveryStatus",
+        enum_type("MessageDeliveryStatus", "SENDING", "SENT", "DELIVERED", "FAILED", "READ"),
+        nullable=False,
+        server_default="SENT",
+    ),
+    Column("replyToId", Text, _references("messages.id", "SET NULL")),
+    # Ours: without it every deletion scans all messages for replies to set to NULL.
+    Index(None, "replyToId"),
+)
+
+read_receipts = Table(
+    "read_receipts",
+    metadata,
+    Column("messageId", Text, _references("messages.id"), primary_key=True),
+    Column("userId", Text, _references("users.id"), primary_key=True),
+    Column("readAt", UtcTimestamp, nullable=False, server_default=NOW),
+)
+
+channel_sequences = Table(
+    "channel_sequences",
+    metadata,
+    Column("channel_id", Text, _references("channels.id"), primary_key=True),
+    Column("last_seq", Integer, nullable=False),
+)
+
+message_sequences = Table(
+    "message_sequences",
+    metadata,
+    Column("message_id", Text, _references("messages.id"), primary_key=True),
+    Column("channel_id", Text, _references("channels.id"), nullable=False),
+    Column("seq", Integer, nullable=False),
+    UniqueConstraint("channel_id", "seq"),
+)
+
+message_deliveries = Table(
+    "message_deliveries",
+    metadata,
+    Column("position", POSITION, primary_key=True),
+    Column("message_id", Text, _references("messages.id"), nullable=False),
+    Column("recipient_id", Text, _references("users.id"), nullable=False),
+    Column("status", Text, nullable=False),
+    Column("updated_at", UtcTimestamp, nullable=False),
+    UniqueConstraint("message_id", "recipient_id"),
+    Index(None, "recipient_id", "status", "position"),
+    sqlite_autoincrement=True,
+)
+
+client_messages = Table(
+    "client_messages",
+    metadata,
+    Column("user_id", Text, _references("users.id"), primary_key=True),
+    Column("client_message_id", Text, primary_key=True),
+    # No foreign key: what was sent once stays sent when the message is deleted.
+    Column("message_id", Text, nullable=False),
+)
+
+revoked_tokens = Table(
+    "revoked_tokens",
+    metadata,
+    # A log: a token added again has a row again, so that whoever reads by position sees it.
+    Column("position", POSITION, primary_key=True),
+    Column("digest", Text, nullable=False),
+    Column("expires_at", UtcTimestamp, nullable=False),
+    Index(None, "digest", "expires_at"),
+    Index(None, "expires_at"),
+    sqlite_autoincrement=True,
+)

@@ -1,0 +1,1 @@
+"""Ports provided by the operating system and the event loop."""

@@ -1,0 +1,125 @@
+"""``python -m app``: the server, and what goes with it."""
+
+import asyncio
+import sys
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import uvloop
+
+from app.config import Settings, SettingsError, load_settings
+from app.domain.errors import Unavailable
+from app.domain.ids import UserId
+from app.framework.event_table import EventRow, event_rows
+from app.framework.exceptions import BootError
+from app.main import (
+    StartError,
+    bootstrap,
+    create_application,
+    issue_token,
+    migrate_database,
+    revoke_token,
+    seed_database,
+    seed_of,
+)
+from app.observability.logging import configure_logging
+from app.reloader import run_reloading
+
+cli = typer.Typer(
+    help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
+)
+
+
+@cli.command()
+def run(
+    *, reload: Annotated[bool, typer.Option(help="Start again when the source changes.")] = False
+) -> None:
+    """Start the server; Ctrl-C stops it."""
+    if reload:
+        raise typer.Exit(run_reloading([sys.executable, "-m", "app", "run"], Path(__file__).parent))
+    with _one_sentence_errors():
+        settings = load_settings()
+        configure_logging(settings.log_level, settings.log_format)
+        _run(bootstrap(settings, lambda url: _welcome(settings, url)))
+
+
+@cli.command()
+def migrate() -> None:
+    """Bring the database's tables up to date."""
+    with _one_sentence_errors():
+        _run(migrate_database(load_settings()))
+
+
+@cli.command()
+def seed(file: Annotated[Path, typer.Argument(help='{"userId": ["channelId", ...], ...}')]) -> None:
+    """Create the users, channels and memberships of a file that are not there yet."""
+    with _one_sentence_errors():
+        _run(seed_database(load_settings(), file))
+
+
+@cli.command()
+def token(
+    user: Annotated[str, typer.Argument(help="A user's id, such as user_alice.")],
+    ttl: Annotated[int, typer.Option(help="Seconds until it expires.")] = 60,
+) -> None:
+    """Print a session token of the development issuer."""
+    with _one_sentence_errors():
+        typer.echo(issue_token(load_settings(), UserId(user), ttl))
+
+
+@cli.command()
+def revoke(
+    token: Annotated[str, typer.Option(help="The session token; '-' reads it from stdin.")],
+) -> None:
+    """Revoke a session token: its sockets are closed, and it is never accepted again."""
+    with _one_sentence_errors():
+        wanted = sys.stdin.read().strip() if token == "-" else token  # noqa: S105 - a dash
+        _run(revoke_token(load_settings(), wanted))
+
+
+@cli.command()
+def events() -> None:
+    """Print the event table: event, handler, guards, payload, ack."""
+    with _one_sentence_errors():
+        rows = event_rows(create_application(load_settings()).events())
+    table = [EventRow("EVENT", "HANDLER", "GUARDS", "PAYLOAD", "ACK"), *rows]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for row in table:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        typer.echo("  ".join(cells).rstrip())
+
+
+@contextmanager
+def _one_sentence_errors() -> Iterator[None]:
+    """What a person can mend is told in a sentence, without a traceback."""
+    try:
+        yield
+    except (SettingsError, BootError, StartError, Unavailable, OSError) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from None
+
+
+def _run(coroutine: Coroutine[Any, Any, None]) -> None:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(coroutine)
+
+
+def _welcome(settings: Settings, url: str) -> None:
+    """For people, on standard output; logs go to standard error."""
+    typer.echo(f"\nChatGenius Realtime is listening on {url}")
+    if not settings.uses_development_issuer:
+        return
+    typer.echo("\nDemo users, and their channels:")
+    for user_id, channels in seed_of(settings).items():
+        typer.echo(f"  {user_id:<14}{', '.join(channels)}")
+    user_id = next(iter(seed_of(settings)), "user_alice")
+    typer.echo(
+        f"\nA token for one of them, good for 60 seconds:\n"
+        f"  .venv/bin/python -m app token {user_id}\n"
+        f"  curl -s {url}/dev/token -H 'content-type: application/json' "
+        f"-d '{{\"userId\": \"{user_id}\"}}'\n\n"
+        "Ctrl-C stops the server.\n"
+    )

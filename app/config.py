@@ -1,0 +1,272 @@
+"""The whole configuration: every setting's name, default, bounds and unit. Read once, in `main`.
+
+An environment variable bears the name of its field in capitals. `.env` in the working directory
+is read too; the environment wins, and an empty variable counts as not set.
+"""
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BeforeValidator,
+    Field,
+    IPvAnyNetwork,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+_HOST = r"(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])"
+_ORIGIN = re.compile(rf"([a-z][a-z0-9+.-]*)://({_HOST})(?::([0-9]{{1,5}}))?")
+_HTTP_URL = re.compile(rf"https?://{_HOST}(?::[0-9]{{1,5}})?(?:/\S*)?")
+_DEFAULT_PORTS = {"http": "80", "https": "443"}
+_DATABASE_URL = re.compile(r"sqlite:///.+|postgresql://.+|memory:")
+
+# How pydantic begins its messages, and how they go on after a setting's name.
+_OPENINGS = {"Value error, ": "", "Input should": "must", "Value should": "must", "value ": ""}
+_PYDANTIC_OPENING = re.compile("|".join(f"^{opening}" for opening in _OPENINGS))
+
+
+def _split(value: object) -> object:
+    """``a, b`` as the environment has it; a tuple already when it is given in Python."""
+    if isinstance(value, str):
+        return tuple(entry.strip() for entry in value.split(",") if entry.strip())
+    return value
+
+
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
+
+def _check_origin(value: str) -> str:
+    """The origin as a browser writes it: lower case, without the scheme's own port."""
+    match = _ORIGIN.fullmatch(value.lower())
+    if match is None:
+        message = "must be scheme://host or scheme://host:port, without path or wildcard"
+        raise ValueError(message)
+    scheme, host, port = match.groups()
+    if port is None or port == _DEFAULT_PORTS.get(scheme):
+        return f"{scheme}://{host}"
+    return f"{scheme}://{host}:{port}"
+
+
+def _check_http_url(value: str) -> str:
+    if _HTTP_URL.fullmatch(value) is None:
+        message = "must be an http or https URL without a user name or password"
+        raise ValueError(message)
+    return value
+
+
+def _check_database_url(value: str) -> str:
+    if _DATABASE_URL.fullmatch(value) is None:
+        message = "must begin with sqlite:/// or postgresql://, or be memory:"
+        raise ValueError(message)
+    return value
+
+
+Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
+Rate = Annotated[float, Field(gt=0, le=1_000_000_000, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
+Origins = Annotated[
+    tuple[Annotated[str, AfterValidator(_check_origin)], ...],
+    NoDecode,
+    BeforeValidator(_split),
+    Field(min_length=1),
+]
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split), Field(min_length=1)]
+Networks = Annotated[tuple[IPvAnyNetwork, ...], NoDecode, BeforeValidator(_split)]
+HttpUrl = Annotated[str, AfterValidator(_check_http_url)]
+DatabaseUrl = Annotated[str, AfterValidator(_check_database_url)]
+AnyCase = BeforeValidator(_lower)
+
+
+# The defaults that follow from other settings. Each gets what was validated before its own field.
+
+
+def _sqlite_in_data_dir(settings: dict[str, Path]) -> str:
+    return f"sqlite:///{settings['data_dir'] / 'chat.db'}"
+
+
+def _local_origins(settings: dict[str, int]) -> tuple[str, ...]:
+    ports = dict.fromkeys((3000, settings["port"]))
+    return tuple(f"http://{host}:{port}" for port in ports for host in ("localhost", "127.0.0.1"))
+
+
+def _cors_origins(settings: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
+    return settings["cors_origins"]
+
+
+def _log_format(settings: dict[str, str]) -> Literal["console", "json"]:
+    return "json" if settings["app_env"] == "production" else "console"
+
+
+class Settings(BaseSettings):
+    """Every setting, checked. Made by `load_settings`; classes receive the values they need."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+        populate_by_name=True,
+        str_strip_whitespace=True,
+    )
+
+    app_env: Annotated[Literal["development", "production"], AnyCase] = Field(
+        "development", description="production demands Clerk, CORS_ORIGINS and DATABASE_URL"
+    )
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: int = Field(3002, ge=1, le=65_535, description="TCP port to listen on")
+    data_dir: Path = Field(Path(".data"), description="folder for what is kept between starts")
+    database_url: DatabaseUrl = Field(
+        default_factory=_sqlite_in_data_dir,
+        repr=False,
+        description="sqlite:///FILE, postgresql://..., or memory: (nothing is kept)",
+    )
+    seed_file: Path | None = Field(
+        None, description='JSON file {"userId": ["channelId"]}, loaded at start'
+    )
+
+    cors_origins: Origins = Field(
+        default_factory=_local_origins,
+        description="comma-separated origins that may connect, such as https://chat.example.com",
+    )
+    trusted_proxies: Networks = Field(
+        (), description="comma-separated addresses or networks whose X-Forwarded-For counts"
+    )
+
+    clerk_jwt_key: str | None = Field(
+        None, repr=False, description="Clerk's PEM public key; used before CLERK_JWKS_URL"
+    )
+    clerk_jwks_url: HttpUrl | None = Field(None, description="where Clerk publishes its keys")
+    clerk_issuer: str | None = Field(
+        None,
+        validation_alias=AliasChoices("clerk_issuer", "clerk_issuer_url"),
+        description="the tokens' iss, exactly; CLERK_ISSUER_URL is understood too",
+    )
+    clerk_authorized_parties: Names = Field(
+        default_factory=_cors_origins, description="comma-separated values the tokens' azp may have"
+    )
+
+    auth_failure_mode: Annotated[Literal["disconnect", "connect_error"], AnyCase] = Field(
+        "disconnect", description="how a refused client is told"
+    )
+    auth_accept_bearer: bool = Field(
+        default=False, description="whether a 'Bearer ' prefix of the token is tolerated"
+    )
+    auth_expiry: Annotated[Literal["enforce", "handshake"], AnyCase] = Field(
+        "enforce", description="handshake: expiry matters at connect only"
+    )
+    auth_expiry_grace_seconds: float = Field(
+        25, ge=0, le=86_400, allow_inf_nan=False, description="from refusing events to disconnect"
+    )
+    revocation_unavailable: Annotated[Literal["refuse", "admit"], AnyCase] = Field(
+        "refuse", description="who may connect while revocations cannot be checked"
+    )
+
+    connect_timeout_seconds: Seconds = Field(10, description="until a client must have connected")
+    ping_interval_seconds: Seconds = Field(25, description="between two pings")
+    ping_timeout_seconds: Seconds = Field(20, description="until a ping must be answered")
+    max_frame_bytes: Count = Field(65_536, description="largest frame a client may send")
+    socket_queue_max_bytes: Count = Field(
+        1_048_576, description="what may wait for one slow client before it is cut off"
+    )
+    max_sockets_per_user: Count = Field(20, description="connections of one user at once")
+    message_max_chars: Count = Field(4_000, description="longest message")
+    typing_expiry_seconds: Seconds = Field(5, description="from the last typing to its end")
+
+    rate_limit_events_per_second: Rate = Field(20, description="sustained, per user")
+    rate_limit_burst: Count = Field(60, description="events a user may send at once")
+    rate_limit_connects_per_minute: Rate = Field(120, description="per address")
+    rate_limit_failed_auth_per_minute: Rate = Field(20, description="per address")
+
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], AnyCase] = Field(
+        "info", description="what is logged"
+    )
+    log_format: Annotated[Literal["console", "json"], AnyCase] = Field(
+        default_factory=_log_format, description="console for people, json for machines"
+    )
+
+    @property
+    def uses_development_issuer(self) -> bool:
+        """Whether tokens come from our own issuer. Never in production."""
+        return self.app_env == "development" and not (
+            self.clerk_jwt_key
+            or self.clerk_jwks_url
+            or self.clerk_issuer
+            or "clerk_authorized_parties" in self.model_fields_set
+        )
+
+    @property
+    def base_url(self) -> str:
+        """Where this machine reaches the server, without a trailing slash."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+    @property
+    def issuer(self) -> str:
+        """The ``iss`` every token must have: Clerk's, else the development issuer's."""
+        return self.clerk_issuer or self.base_url
+
+    @model_validator(mode="after")
+    def _check_identity(self) -> Self:
+        if self.uses_development_issuer:
+            return self
+        missing = []
+        if not (self.clerk_jwt_key or self.clerk_jwks_url):
+            missing.append("CLERK_JWT_KEY or CLERK_JWKS_URL")
+        if not self.clerk_issuer:
+            missing.append("CLERK_ISSUER")
+        if self.app_env == "production":
+            needed = ("clerk_authorized_parties", "cors_origins", "database_url")
+            missing += [name.upper() for name in needed if name not in self.model_fields_set]
+        if missing:
+            cause = "APP_ENV=production" if self.app_env == "production" else "Signing in by Clerk"
+            names = ", ".join(missing)
+            message = f"{cause} needs {names}: set them in the environment or in .env"
+            raise ValueError(message)
+        return self
+
+
+class SettingsError(Exception):
+    """The settings cannot be used. One line each: which, what is wrong, what it should be."""
+
+
+def load_settings() -> Settings:
+    """Read and check the environment and `.env`.
+
+    Raises:
+        SettingsError: Naming every setting that is wrong, and quoting no value.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        # `from None`: the original holds the values.
+        details = error.errors(include_url=False, include_input=False)
+        raise SettingsError("\n".join(_sentences(details))) from None
+    except (OSError, UnicodeDecodeError) as error:
+        message = f".env cannot be read ({type(error).__name__}): mend the file or remove it."
+        raise SettingsError(message) from None
+
+
+def _sentences(details: list[ErrorDetails]) -> list[str]:
+    return [
+        _sentence(detail)
+        for detail in details
+        # A default that follows from a setting which is reported already.
+        if detail["type"] != "default_factory_not_called"
+    ]
+
+
+def _sentence(detail: ErrorDetails) -> str:
+    text = _PYDANTIC_OPENING.sub(lambda opening: _OPENINGS[opening[0]], detail["msg"])
+    if not detail["loc"]:
+        return f"{text}."
+    name, *entry = (str(part) for part in detail["loc"])
+    which = f"{name.upper()}, entry {int(entry[0]) + 1}," if entry else name.upper()
+    return f"{which} {text} ({Settings.model_fields[name].description})."

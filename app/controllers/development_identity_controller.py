@@ -1,0 +1,64 @@
+"""The development issuer over HTTP: its public key, and tokens for whoever asks on this machine."""
+
+from http import HTTPStatus
+
+from aiohttp import hdrs, web
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+
+from app.adapters.development.development_issuer import (
+    JWKS_PATH,
+    TOKEN_TTL_SECONDS,
+    DevelopmentIssuer,
+)
+from app.domain.ids import UserId
+from app.framework import controller, get, post
+
+_LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+_MAX_TTL_SECONDS = 86_400
+
+
+class TokenRequest(BaseModel):
+    """``{userId, sessionId?, ttlSeconds?}``."""
+
+    model_config = ConfigDict(alias_generator=to_camel)
+
+    user_id: UserId = Field(min_length=1, max_length=191)
+    session_id: str | None = None
+    ttl_seconds: int = Field(default=TOKEN_TTL_SECONDS, ge=-_MAX_TTL_SECONDS, le=_MAX_TTL_SECONDS)
+
+
+@controller()
+class DevelopmentIdentityController:
+    """Exists only where the development issuer does, which is never in production."""
+
+    def __init__(self, issuer: DevelopmentIssuer, origins: tuple[str, ...]) -> None:
+        self._issuer = issuer
+        self._origins = frozenset(origins)
+
+    @get(JWKS_PATH)
+    async def jwks(self, _: web.Request) -> web.Response:
+        """The keys, as Clerk publishes its own."""
+        return web.json_response(self._issuer.jwks())
+
+    @post("/dev/token")
+    async def token(self, request: web.Request) -> web.Response:
+        """``{"token": ...}`` for a ``TokenRequest`` as JSON; 400 with a sentence when it is none."""
+        self._require_local(request)
+        try:
+            wanted = TokenRequest.model_validate_json(await request.read())
+        except ValidationError as error:
+            message = 'Send {"userId": "user_alice"} as JSON.'
+            fields = [{"path": ".".join(map(str, e["loc"])), "message": e["msg"]} for e in error.errors()]
+            return web.json_response(
+                {"statusCode": 400, "message": message, "fields": fields},
+                status=HTTPStatus.BAD_REQUEST,
+            )
+        token = self._issuer.token(wanted.user_id, wanted.ttl_seconds, wanted.session_id)
+        return web.json_response({"token": token})
+
+    def _require_local(self, request: web.Request) -> None:
+        """A page elsewhere must not get tokens through a developer's browser, by name tricks either."""
+        origin = request.headers.get(hdrs.ORIGIN)
+        if request.url.host not in _LOCAL_HOSTS or (origin is not None and origin not in self._origins):
+            raise web.HTTPForbidden(text="Only for this machine and CORS_ORIGINS.")

@@ -1,0 +1,65 @@
+"""The one place where an error becomes an answer, and a line in the log."""
+
+import structlog
+
+from app.domain.errors import AuthenticationError, ChatError
+from app.framework import (
+    CONNECTION_PATTERN,
+    BaseWsExceptionFilter,
+    ExecutionContext,
+    WsException,
+    catch,
+)
+from app.guards.authenticated_socket import AuthenticatedSocket, error_notice
+
+_log = structlog.stdlib.get_logger("ChatExceptionFilter")
+
+_REFUSED = "authentication failed"
+
+
+@catch()
+class ChatExceptionFilter(BaseWsExceptionFilter):
+    """Gives domain errors the framework's shape, refuses connections the configured way, logs both.
+
+    A connection is refused whatever was raised, so authentication fails closed.
+    """
+
+    def __init__(self, *, refuse_with_connect_error: bool) -> None:
+        super().__init__()
+        self._refuse_with_connect_error = refuse_with_connect_error
+
+    def catch(self, exception: Exception, host: ExecutionContext) -> None:
+        """Answer the ack, else emit ``exception``; a connection gets ``error`` and an end."""
+        if isinstance(exception, ChatError):
+            exception = WsException(
+                exception.message if isinstance(exception, AuthenticationError) else str(exception),
+                code=str(exception.code),
+                temporary=exception.temporary,
+                details=exception.details,
+            )
+        super().catch(exception, host)
+
+    def answer(self, error: WsException, host: ExecutionContext) -> None:
+        """Log it, without what the client sent, and tell the client."""
+        client: AuthenticatedSocket = host.get_client()
+        context = {
+            "code": error.code,
+            "request_id": host.request_id,
+            "socket_id": client.id,
+            "user_id": None if client.session is None else client.user_id,
+        }
+        if host.get_pattern() == CONNECTION_PATTERN:
+            _log.warning("connection refused", address=client.handshake.address, **context)
+            self._refuse(error, client)
+        else:
+            _log.info("event refused", pattern=host.get_pattern(), **context)
+            super().answer(error, host)
+
+    def _refuse(self, error: WsException, client: AuthenticatedSocket) -> None:
+        message = error.message if "detail" in error.details else _REFUSED
+        detail = str(error.details.get("detail", error.message))
+        if self._refuse_with_connect_error:
+            client.refuse(message.capitalize(), {"code": error.code, "detail": detail})
+        else:
+            client.emit("error", error_notice(message, error.code, detail))
+            client.disconnect(close=True)

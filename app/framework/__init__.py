@@ -1,0 +1,125 @@
+"""The Nest port: gateways, guards, interceptors, pipes and filters over Socket.IO, under Nest's names.
+
+Knows nothing of the chat and imports nothing else of ``app``: it could be lifted out.
+"""
+
+from app.framework.application import NestApplication, NestFactory
+from app.framework.context import (
+    CONNECTION_PATTERN,
+    AckFunction,
+    ArgumentsHost,
+    ExecutionContext,
+    WsArgumentsHost,
+)
+from app.framework.decorators import (
+    Cors,
+    WebSocketServer,
+    catch,
+    subscribe_message,
+    use_filters,
+    use_guards,
+    use_interceptors,
+    use_pipes,
+    web_socket_gateway,
+)
+from app.framework.enhancers import AppFilter, AppGuard, AppInterceptor, AppPipe
+from app.framework.exceptions import (
+    BootError,
+    WsBadRequest,
+    WsException,
+    WsForbidden,
+    WsInternalError,
+    WsTooManyRequests,
+    WsUnauthorized,
+    WsUnknownEvent,
+)
+from app.framework.explorer import EventRoute
+from app.framework.filters import BaseWsExceptionFilter, ExceptionFilter
+from app.framework.guards import CanActivate
+from app.framework.http import controller, get, post
+from app.framework.interceptors import CallHandler, NestInterceptor
+from app.framework.lifecycle import (
+    BeforeApplicationShutdown,
+    OnApplicationBootstrap,
+    OnApplicationShutdown,
+    OnGatewayConnection,
+    OnGatewayDisconnect,
+    OnGatewayInit,
+    OnModuleDestroy,
+    OnModuleInit,
+)
+from app.framework.metadata import Reflector, set_metadata
+from app.framework.params import Ack, ConnectedSocket, MessageBody, create_param_decorator
+from app.framework.pipes import ArgumentMetadata, DefaultValuePipe, PipeTransform, ValidationPipe
+from app.framework.socket import BroadcastOperator, Handshake, Server, Socket
+from app.framework.transport.engine_server import EngineOptions
+from app.framework.transport.io_adapter import IoAdapter, IoOptions
+from app.framework.transport.reasons import DisconnectReason
+from app.framework.ws_response import WsResponse
+
+__all__ = [
+    "Ack",
+    "AckFunction",
+    "AppFilter",
+    "AppGuard",
+    "AppInterceptor",
+    "AppPipe",
+    "ArgumentMetadata",
+    "ArgumentsHost",
+    "BaseWsExceptionFilter",
+    "BeforeApplicationShutdown",
+    "BootError",
+    "BroadcastOperator",
+    "CONNECTION_PATTERN",
+    "CallHandler",
+    "CanActivate",
+    "ConnectedSocket",
+    "Cors",
+    "DefaultValuePipe",
+    "DisconnectReason",
+    "EngineOptions",
+    "EventRoute",
+    "ExceptionFilter",
+    "ExecutionContext",
+    "Handshake",
+    "IoAdapter",
+    "IoOptions",
+    "MessageBody",
+    "NestApplication",
+    "NestFactory",
+    "NestInterceptor",
+    "OnApplicationBootstrap",
+    "OnApplicationShutdown",
+    "OnGatewayConnection",
+    "OnGatewayDisconnect",
+    "OnGatewayInit",
+    "OnModuleDestroy",
+    "OnModuleInit",
+    "PipeTransform",
+    "Reflector",
+    "Server",
+    "Socket",
+    "ValidationPipe",
+    "WebSocketServer",
+    "WsArgumentsHost",
+    "WsBadRequest",
+    "WsException",
+    "WsForbidden",
+    "WsInternalError",
+    "WsResponse",
+    "WsTooManyRequests",
+    "WsUnauthorized",
+    "WsUnknownEvent",
+    "catch",
+    "controller",
+    "create_param_decorator",
+    "get",
+    "post",
+    "set_metadata",
+    "subscribe_message",
+    "use_filters",
+    "use_guards",
+    "use_interceptors",
+    "use_pipes",
+    "web_socket_gateway",
+]

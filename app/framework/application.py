@@ -1,0 +1,143 @@
+"""`NestApplication`: a module brought to life, and ended again."""
+
+import signal as signals
+from typing import TypeVar
+
+import structlog
+from aiohttp import web
+from dependency_injector import containers
+
+from app.framework.decorators import GATEWAY_OPTIONS
+from app.framework.enhancers import AppFilter, AppGuard, AppInterceptor, AppPipe
+from app.framework.exceptions import BootError
+from app.framework.explorer import Enhancers, EventRoute, GatewayDefinition, explore
+from app.framework.http import CONTROLLER_PREFIX, cors_middleware, routes_of
+from app.framework.injector import Injector
+from app.framework.lifecycle import run_closing_hooks, run_hooks
+from app.framework.transport.io_adapter import IoAdapter
+
+_log = structlog.stdlib.get_logger("NestApplication")
+
+T = TypeVar("T")
+
+_HTTP_SHUTDOWN_SECONDS = 0.5
+
+
+class NestApplication:
+    """One module with its gateways and controllers on one HTTP server.
+
+    `create` it, `listen`, `close`. Everything that can be wrong with how it is put together is a
+    `BootError` of `init`, before a port is opened.
+    """
+
+    def __init__(self, container: containers.Container, adapter: IoAdapter) -> None:
+        self._injector = Injector(container)
+        self._adapter = adapter
+        self._globals = Enhancers()
+        self._providers: list[object] = []
+        self._runner: web.AppRunner | None = None
+        self._initialized = False
+
+    def get(self, token: type[T]) -> T:
+        """The instance of a class; see `Injector.get`."""
+        return self._injector.get(token)
+
+    def use_global(self, enhancers: Enhancers) -> None:
+        """Nest's ``useGlobalGuards`` and its kin: instances, after those provided as `AppGuard` etc."""
+        self._globals = enhancers
+
+    def definitions(self) -> tuple[GatewayDefinition, ...]:
+        """Every gateway of the module, explored. Opens nothing.
+
+        Raises:
+            BootError: Something is wrong or not supported.
+        """
+        self._injector.check()
+        extra = self._globals
+        application = Enhancers(
+            guards=(*self._injector.of_kind(AppGuard), *extra.guards),
+            interceptors=(*self._injector.of_kind(AppInterceptor), *extra.interceptors),
+            pipes=(*self._injector.of_kind(AppPipe), *extra.pipes),
+            filters=(*reversed(extra.filters), *reversed(self._injector.of_kind(AppFilter))),
+        )
+        definitions = tuple(
+            explore(gateway, application, self._injector.resolve)
+            for gateway in self._injector.marked(GATEWAY_OPTIONS)
+        )
+        self._refuse_doubles(definitions)
+        return definitions
+
+    def events(self) -> tuple[EventRoute, ...]:
+        """The event table."""
+        return tuple(route for definition in self.definitions() for route in definition.routes)
+
+    async def init(self) -> None:
+        """Build everything and run the hooks up to ``on_application_bootstrap``; once."""
+        if self._initialized:
+            return
+        self._initialized = True
+        definitions = self.definitions()
+        self._providers = self._injector.instances()
+        self._adapter.bind(definitions)
+        for definition in definitions:
+            hook = getattr(definition.instance, "after_init", None)
+            if hook is not None:
+                await run_hooks(
+                    "after_init", [definition.instance], self._adapter.server_of(definition)
+                )
+        await run_hooks("on_module_init", self._providers)
+        await run_hooks("on_application_bootstrap", self._providers)
+
+    async def listen(self, port: int, host: str = "127.0.0.1") -> str:
+        """`init`, then accept clients; gives the URL. Port 0 takes a free one.
+
+        Raises:
+            OSError: The port is taken.
+        """
+        await self.init()
+        http = web.Application(middlewares=[cors_middleware(self._adapter.origins)])
+        for controller in self._injector.marked(CONTROLLER_PREFIX):
+            http.router.add_routes(routes_of(controller))
+        self._adapter.attach(http)
+        self._runner = web.AppRunner(
+            http, access_log=None, shutdown_timeout=_HTTP_SHUTDOWN_SECONDS, handle_signals=False
+        )
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, host, port)
+        await site.start()
+        bound_host, bound_port, *_ = self._runner.addresses[0]
+        return f"http://{bound_host}:{bound_port}"
+
+    async def close(self, signal: signals.Signals | None = None) -> None:
+        """Nest's shutdown sequence. Clients are closed with 1001, so that they come back by themselves."""
+        name = None if signal is None else signal.name
+        await run_closing_hooks("on_module_destroy", self._providers[::-1])
+        await run_closing_hooks("before_application_shutdown", self._providers[::-1], name)
+        await self._adapter.close()
+        if self._runner is not None:
+            await self._runner.cleanup()
+        await run_closing_hooks("on_application_shutdown", self._providers[::-1], name)
+        _log.info("stopped", signal=name)
+
+    @staticmethod
+    def _refuse_doubles(definitions: tuple[GatewayDefinition, ...]) -> None:
+        taken: dict[tuple[str | None, str, str], EventRoute] = {}
+        for definition in definitions:
+            for route in definition.routes:
+                key = (definition.options.path, definition.options.namespace, route.pattern)
+                if key in taken:
+                    raise BootError(
+                        f"{route.gateway.__name__}.{route.handler.__name__}: '{route.pattern}' is handled "
+                        f"by {taken[key].gateway.__name__}.{taken[key].handler.__name__} already; "
+                        "an event belongs to one gateway of a namespace"
+                    )
+                taken[key] = route
+
+
+class NestFactory:
+    """Nest's ``NestFactory``."""
+
+    @staticmethod
+    def create(module: containers.Container, adapter: IoAdapter) -> NestApplication:
+        """An application of this module; nothing runs yet."""
+        return NestApplication(module, adapter)

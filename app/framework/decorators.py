@@ -1,0 +1,151 @@
+"""Nest's decorators. They only leave marks; the explorer reads them once, at boot."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar, overload
+
+from app.framework.metadata import Decorated, define_metadata, extend_metadata
+from app.framework.socket import Server
+
+GATEWAY_OPTIONS = "websockets:gateway_options"
+MESSAGE_PATTERN = "websockets:message_mapping"
+GUARDS = "__guards__"
+PIPES = "__pipes__"
+INTERCEPTORS = "__interceptors__"
+FILTERS = "__exceptionFilters__"
+CATCH = "__filterCatchExceptions__"
+
+GatewayClass = TypeVar("GatewayClass", bound=type)
+
+
+@dataclass(frozen=True, slots=True)
+class Cors:
+    """Who may connect from a browser: exact origins, such as ``https://chat.example``."""
+
+    origins: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayOptions:
+    """What a gateway asks of the server it shares. None leaves it to the adapter.
+
+    Servers are shared by path; of several gateways on one path the first one's options count
+    (Nest's rule).
+    """
+
+    port: int = 0
+    namespace: str = "/"
+    path: str | None = None
+    cors: Cors | None = None
+    transports: tuple[str, ...] = ("websocket",)
+    ping_interval_seconds: float | None = None
+    ping_timeout_seconds: float | None = None
+    max_frame_bytes: int | None = None
+
+
+class WebSocketServer:
+    """Marks a gateway's attribute that gets the `Server`: ``server = WebSocketServer()``.
+
+    It is set before ``after_init`` and ``on_module_init``; using it earlier raises AttributeError.
+    """
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> "WebSocketServer": ...
+
+    @overload
+    def __get__(self, instance: object, owner: type) -> Server: ...
+
+    def __get__(self, instance: object | None, owner: type) -> "WebSocketServer | Server":
+        """Reached on an instance only while it has no server of its own yet."""
+        if instance is None:
+            return self
+        message = (
+            f"{owner.__name__}.{self.name} is not there yet: "
+            "the server exists from after_init on, not in the constructor"
+        )
+        raise AttributeError(message)
+
+
+def web_socket_gateway(  # noqa: D417 - the options say what they are by name
+    port: int = 0,
+    *,
+    namespace: str = "/",
+    path: str | None = None,
+    cors: Cors | None = None,
+    transports: tuple[str, ...] = ("websocket",),
+    ping_interval_seconds: float | None = None,
+    ping_timeout_seconds: float | None = None,
+    max_frame_bytes: int | None = None,
+) -> Callable[[GatewayClass], GatewayClass]:
+    """Nest's ``@WebSocketGateway``: the class handles events. It must be a provider of a module.
+
+    Args:
+        port: Only 0, the application's own port; any other fails at boot.
+    """
+    options = GatewayOptions(
+        port=port,
+        namespace="/" + namespace.strip("/"),
+        path=path,
+        cors=cors,
+        transports=transports,
+        ping_interval_seconds=ping_interval_seconds,
+        ping_timeout_seconds=ping_timeout_seconds,
+        max_frame_bytes=max_frame_bytes,
+    )
+
+    def decorate(cls: GatewayClass) -> GatewayClass:
+        define_metadata(cls, GATEWAY_OPTIONS, options)
+        return cls
+
+    return decorate
+
+
+def subscribe_message(pattern: str) -> Callable[[Decorated], Decorated]:
+    """Nest's ``@SubscribeMessage``: the method handles this event. Of several, the topmost counts."""
+
+    def decorate(method: Decorated) -> Decorated:
+        define_metadata(method, MESSAGE_PATTERN, pattern)
+        return method
+
+    return decorate
+
+
+def use_guards(*guards: object) -> Callable[[Decorated], Decorated]:
+    """Nest's ``@UseGuards``: classes (providers of a module) or instances, left to right."""
+    return _extending(GUARDS, guards)
+
+
+def use_pipes(*pipes: object) -> Callable[[Decorated], Decorated]:
+    """Nest's ``@UsePipes``: classes (providers of a module) or instances, left to right."""
+    return _extending(PIPES, pipes)
+
+
+def use_interceptors(*interceptors: object) -> Callable[[Decorated], Decorated]:
+    """Nest's ``@UseInterceptors``: classes (providers of a module) or instances, left to right."""
+    return _extending(INTERCEPTORS, interceptors)
+
+
+def use_filters(*filters: object) -> Callable[[Decorated], Decorated]:
+    """Nest's ``@UseFilters``: the first that catches runs, and the last listed is asked first."""
+    return _extending(FILTERS, filters)
+
+
+def catch(*exceptions: type[BaseException]) -> Callable[[GatewayClass], GatewayClass]:
+    """Nest's ``@Catch``: which exceptions a filter takes; none named means all."""
+
+    def decorate(cls: GatewayClass) -> GatewayClass:
+        define_metadata(cls, CATCH, exceptions or (Exception,))
+        return cls
+
+    return decorate
+
+
+def _extending(key: str, values: tuple[object, ...]) -> Callable[[Decorated], Decorated]:
+    def decorate(target: Decorated) -> Decorated:
+        extend_metadata(target, key, values)
+        return target
+
+    return decorate

@@ -1,0 +1,60 @@
+"""Exception filters: how an error becomes an answer."""
+
+from typing import Protocol, runtime_checkable
+
+import structlog
+
+from app.framework.context import CONNECTION_PATTERN, ExecutionContext
+from app.framework.exceptions import WsException, WsInternalError
+
+_log = structlog.stdlib.get_logger("WsExceptionsHandler")
+
+
+@runtime_checkable
+class ExceptionFilter(Protocol):
+    """A filter; `decorators.catch` says which exceptions it takes.
+
+    It answers by itself (ack or emit); an error that it raises is logged and nothing is sent.
+    """
+
+    def catch(self, exception: Exception, host: ExecutionContext) -> None:
+        """Answer the client."""
+
+
+class BaseWsExceptionFilter:
+    """The default: a `WsException` is told, anything else is logged and told as ``internal``.
+
+    Unlike Nest's, a client that asked for an ack gets the error there, and only there; without
+    an ack it gets Nest's ``exception`` event. Without ``include_cause`` the payload is not sent back.
+    """
+
+    def __init__(self, *, include_cause: bool = True) -> None:
+        self._include_cause = include_cause
+
+    def catch(self, exception: Exception, host: ExecutionContext) -> None:
+        """Answer the client."""
+        if not isinstance(exception, WsException):
+            _log.error(
+                "unexpected error",
+                exc_info=exception,
+                request_id=host.request_id,
+                pattern=host.get_pattern(),
+                socket_id=host.get_client().id,
+            )
+            exception = WsInternalError()
+        self.answer(exception, host)
+
+    def answer(self, error: WsException, host: ExecutionContext) -> None:
+        """Put the error into the ack if there is one, else into an ``exception`` event."""
+        ack = host.get_ack()
+        if ack is not None:
+            ack(error.to_ack())
+        else:
+            cause = self._cause(host) if self._include_cause else None
+            host.get_client().emit("exception", error.to_event(cause))
+
+    def _cause(self, host: ExecutionContext) -> dict[str, object]:
+        cause: dict[str, object] = {"pattern": host.get_pattern()}
+        if host.get_pattern() != CONNECTION_PATTERN and host.get_data() is not None:
+            cause["data"] = host.get_data()
+        return cause

@@ -1,0 +1,85 @@
+"""Controllers: Nest's ``@Controller`` and route decorators over aiohttp handlers, and CORS."""
+
+import inspect
+from collections.abc import Awaitable, Callable, Iterator
+from typing import TypeVar
+
+from aiohttp import hdrs, web
+
+from app.framework.metadata import Decorated, define_metadata, get_metadata
+
+CONTROLLER_PREFIX = "path"
+_ROUTE = "__route__"
+
+ControllerClass = TypeVar("ControllerClass", bound=type)
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_ALLOWED_HEADERS = "Content-Type, Accept, Authorization"
+_ALLOWED_METHODS = "GET,HEAD,PUT,PATCH,POST,DELETE"
+
+
+def controller(prefix: str = "") -> Callable[[ControllerClass], ControllerClass]:
+    """Nest's ``@Controller``: the class answers HTTP. It must be a provider of a module."""
+
+    def decorate(cls: ControllerClass) -> ControllerClass:
+        define_metadata(cls, CONTROLLER_PREFIX, "/" + prefix.strip("/"))
+        return cls
+
+    return decorate
+
+
+def get(path: str = "") -> Callable[[Decorated], Decorated]:
+    """Nest's ``@Get``: the method takes an aiohttp request and gives a response."""
+    return _route(hdrs.METH_GET, path)
+
+
+def post(path: str = "") -> Callable[[Decorated], Decorated]:
+    """Nest's ``@Post``."""
+    return _route(hdrs.METH_POST, path)
+
+
+def routes_of(instance: object) -> Iterator[web.RouteDef]:
+    """The aiohttp routes of a controller."""
+    prefix: str = get_metadata(type(instance), CONTROLLER_PREFIX)
+    for name, member in vars(type(instance)).items():
+        route = get_metadata(member, _ROUTE) if inspect.isfunction(member) else None
+        if route is not None:
+            method, path = route
+            url = "/" + "/".join(part.strip("/") for part in (prefix, path) if part.strip("/"))
+            yield web.RouteDef(method, url, getattr(instance, name), {})
+
+
+def cors_middleware(
+    origins: tuple[str, ...],
+) -> Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]:
+    """Lets these origins, and no others, read answers; credentials allowed, preflights answered."""
+
+    @web.middleware
+    async def cors(request: web.Request, handler: Handler) -> web.StreamResponse:
+        origin = request.headers.get(hdrs.ORIGIN, "")
+        if origin not in origins:
+            return await handler(request)
+        preflight = (
+            request.method == hdrs.METH_OPTIONS
+            and hdrs.ACCESS_CONTROL_REQUEST_METHOD in request.headers
+        )
+        response = web.Response(status=204) if preflight else await handler(request)
+        if response.prepared:  # a websocket: its headers have left, and CORS says nothing of it
+            return response
+        response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = origin
+        response.headers[hdrs.ACCESS_CONTROL_ALLOW_CREDENTIALS] = "true"
+        response.headers.add(hdrs.VARY, hdrs.ORIGIN)
+        if preflight:
+            response.headers[hdrs.ACCESS_CONTROL_ALLOW_METHODS] = _ALLOWED_METHODS
+            response.headers[hdrs.ACCESS_CONTROL_ALLOW_HEADERS] = _ALLOWED_HEADERS
+        return response
+
+    return cors
+
+
+def _route(method: str, path: str) -> Callable[[Decorated], Decorated]:
+    def decorate(handler: Decorated) -> Decorated:
+        define_metadata(handler, _ROUTE, (method, path))
+        return handler
+
+    return decorate

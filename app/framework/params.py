@@ -1,0 +1,77 @@
+"""Handler parameters, marked by annotation: ``body: Annotated[SendMessageDto, MessageBody()]``."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from app.framework.context import ExecutionContext
+
+ParamKind = Literal["body", "custom"]
+
+
+@dataclass(frozen=True, slots=True)
+class ParamMarker:
+    """How to get one argument of a handler.
+
+    Attributes:
+        kind: Nest's ``metadata.type`` for pipes: ``body``, or ``custom`` for everything else.
+        data: What the decorator was given, such as the field's name.
+        factory: ``factory(data, context)``; may be async.
+        pipes: The parameter's own, after those of method, class and application.
+    """
+
+    kind: ParamKind
+    data: Any
+    factory: Callable[[Any, ExecutionContext], Any]
+    pipes: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AckMarker:
+    """Marks the parameter that gets the ack function."""
+
+
+def MessageBody(field: str | None = None, *pipes: Any) -> ParamMarker:  # noqa: N802 - Nest's name
+    """The payload, or one field of it: None when the payload is no object or has no such field.
+
+    Dots in ``field`` mean nothing, as in Nest.
+    """
+    return ParamMarker("body", field, _whole_body if field is None else _body_field, pipes)
+
+
+def ConnectedSocket() -> ParamMarker:  # noqa: N802 - Nest's name
+    """The client's `Socket`."""
+    return ParamMarker("custom", None, _client)
+
+
+def Ack() -> AckMarker:  # noqa: N802 - Nest's name
+    """The ack function, None when the client asked for none; what the handler returns is not acked."""
+    return AckMarker()
+
+
+def create_param_decorator(
+    factory: Callable[[Any, ExecutionContext], Any],
+) -> Callable[..., ParamMarker]:
+    """Nest's ``createParamDecorator``: ``CurrentUser = create_param_decorator(lambda data, ctx: ...)``.
+
+    The result is called in the annotation: ``user: Annotated[User, CurrentUser()]``; its first
+    argument is ``data``, the others are pipes.
+    """
+
+    def decorator(data: Any = None, *pipes: Any) -> ParamMarker:
+        return ParamMarker("custom", data, factory, pipes)
+
+    return decorator
+
+
+def _whole_body(_: object, context: ExecutionContext) -> Any:
+    return context.get_data()
+
+
+def _body_field(field: str, context: ExecutionContext) -> Any:
+    data = context.get_data()
+    return data.get(field) if isinstance(data, dict) else None
+
+
+def _client(_: object, context: ExecutionContext) -> Any:
+    return context.get_client()

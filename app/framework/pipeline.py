@@ -1,0 +1,261 @@
+"""Guards, interceptors, pipes, handler, filters around them all: compiled to one callable per event.
+
+The order is Nest's (ws-context-creator.ts). What can be known at boot is decided at boot: an
+event costs no signature inspection, no metadata and no container call.
+"""
+
+import inspect
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from difflib import get_close_matches
+from functools import partial
+from typing import Any
+
+import structlog
+
+from app.framework.context import CONNECTION_PATTERN, AckFunction, ExecutionContext
+from app.framework.decorators import CATCH
+from app.framework.exceptions import WsForbidden, WsUnknownEvent
+from app.framework.explorer import EventRoute, GatewayDefinition, Parameter
+from app.framework.filters import BaseWsExceptionFilter, ExceptionFilter
+from app.framework.guards import CanActivate
+from app.framework.interceptors import CallHandler, NestInterceptor
+from app.framework.metadata import get_metadata
+from app.framework.params import AckMarker
+from app.framework.pipes import ArgumentMetadata, PipeTransform, Transform
+from app.framework.socket import Socket
+from app.framework.ws_response import WsResponse
+
+EventHandler = Callable[[Socket, Any, AckFunction | None], Awaitable[None]]
+"""``(client, data, ack)``; answers the client by itself and raises nothing but cancellation."""
+
+ConnectHandler = Callable[[Socket], Awaitable[bool]]
+"""Whether the socket may come in; raises nothing but cancellation."""
+
+UnknownEventHandler = Callable[[Socket, str, Any, AckFunction | None], Awaitable[None]]
+"""``(client, pattern, data, ack)``; as `EventHandler`, for events nobody handles."""
+
+DisconnectHandler = Callable[[Socket, str], Awaitable[None]]
+"""``(client, reason)``; raises nothing but cancellation."""
+
+_Invocation = Callable[[ExecutionContext], Awaitable[Any]]
+_OnError = Callable[[Exception, ExecutionContext], None]
+
+_log = structlog.stdlib.get_logger("Pipeline")
+
+
+def compile_event(route: EventRoute) -> EventHandler:
+    """The whole way of one event."""
+    activate = _compile_guards(route.enhancers.guards)
+    invoke = _compile_invocation(route)
+    on_error = _compile_filters(route.enhancers.filters)
+    pattern, gateway, handler = route.pattern, route.gateway, route.handler
+    acks_itself = route.acks_itself
+
+    async def handle(client: Socket, data: Any, ack: AckFunction | None) -> None:
+        context = ExecutionContext(client, data, ack, pattern, gateway, handler)
+        try:
+            await activate(context)
+            result = await invoke(context)
+            await _deliver(result, client, None if acks_itself else ack)
+        except Exception as error:  # noqa: BLE001 - this is where the filters stand
+            on_error(error, context)
+
+    return handle
+
+
+def compile_unknown_event(definitions: Iterable[GatewayDefinition]) -> UnknownEventHandler:
+    """What answers an event that nobody handles.
+
+    After the guards of every gateway of the namespace, so that it tells strangers nothing.
+    """
+    definitions = tuple(definitions)
+    guards = dict.fromkeys(guard for each in definitions for guard in each.enhancers.guards)
+    filters = dict.fromkeys(each for one in definitions for each in one.enhancers.filters)
+    activate = _compile_guards(tuple(guards))
+    on_error = _compile_filters(tuple(filters))
+    known = [route.pattern for each in definitions for route in each.routes]
+
+    async def handle(client: Socket, pattern: str, data: Any, ack: AckFunction | None) -> None:
+        context = ExecutionContext(client, data, ack, pattern, object, handle)
+        try:
+            await activate(context)
+            nearest = get_close_matches(pattern[:100], known, n=1, cutoff=0.5)
+            raise WsUnknownEvent(nearest[0] if nearest else None)
+        except Exception as error:  # noqa: BLE001 - this is where the filters stand
+            on_error(error, context)
+
+    return handle
+
+
+def compile_connect(definition: GatewayDefinition) -> ConnectHandler:
+    """Guards of application and class, then ``handle_connection``; filters answer what they raise.
+
+    Nest runs no guards here and does not wait for the hook (nestjs/nest#882): both is mended.
+    """
+    cls = type(definition.instance)
+    activate = _compile_guards(definition.enhancers.guards)
+    on_error = _compile_filters(definition.enhancers.filters)
+    hook = getattr(definition.instance, "handle_connection", None)
+
+    async def connect(client: Socket) -> bool:
+        context = ExecutionContext(client, None, None, CONNECTION_PATTERN, cls, hook or connect)
+        try:
+            await activate(context)
+            if hook is not None:
+                await hook(client)
+        except Exception as error:  # noqa: BLE001 - this is where the filters stand
+            on_error(error, context)
+            return False
+        return True
+
+    return connect
+
+
+def compile_disconnect(definition: GatewayDefinition) -> DisconnectHandler | None:
+    """The gateway's ``handle_disconnect``; its errors are logged and end nothing."""
+    hook = getattr(definition.instance, "handle_disconnect", None)
+    if hook is None:
+        return None
+
+    async def disconnect(client: Socket, reason: str) -> None:
+        try:
+            await hook(client, reason)
+        except Exception:
+            _log.exception("handle_disconnect failed", socket_id=client.id, reason=reason)
+
+    return disconnect
+
+
+def _compile_guards(
+    guards: tuple[CanActivate, ...],
+) -> Callable[[ExecutionContext], Awaitable[None]]:
+    checks = tuple(guard.can_activate for guard in guards)
+
+    async def activate(context: ExecutionContext) -> None:
+        for check in checks:
+            verdict = check(context)
+            if inspect.isawaitable(verdict):
+                verdict = await verdict
+            if not verdict:
+                raise WsForbidden
+
+    return activate
+
+
+def _compile_filters(filters: tuple[ExceptionFilter, ...]) -> _OnError:
+    candidates = [(get_metadata(type(each), CATCH) or (Exception,), each.catch) for each in filters]
+    candidates.append(((Exception,), BaseWsExceptionFilter().catch))
+
+    def on_error(error: Exception, context: ExecutionContext) -> None:
+        answer = next(answer for types, answer in candidates if isinstance(error, types))
+        try:
+            answer(error, context)
+        except Exception:
+            _log.exception(
+                "exception filter failed",
+                request_id=context.request_id,
+                pattern=context.get_pattern(),
+            )
+
+    return on_error
+
+
+def _compile_invocation(route: EventRoute) -> _Invocation:
+    collect = _compile_arguments(route)
+    handler = route.handler
+
+    async def call(context: ExecutionContext) -> Any:
+        arguments = collect(context)
+        if inspect.isawaitable(arguments):
+            arguments = await arguments
+        result = handler(*arguments)
+        return await result if inspect.isawaitable(result) else result
+
+    invocation: _Invocation = call
+    for interceptor in reversed(route.enhancers.interceptors):
+        invocation = _around(interceptor, invocation)
+    return invocation
+
+
+def _around(interceptor: NestInterceptor, inner: _Invocation) -> _Invocation:
+    async def call(context: ExecutionContext) -> Any:
+        return await interceptor.intercept(context, CallHandler(partial(inner, context)))
+
+    return call
+
+
+def _compile_arguments(route: EventRoute) -> Callable[[ExecutionContext], Any]:
+    """Gives the handler's arguments; an awaitable of them only if a factory or pipe is async."""
+    if route.parameters is None:
+        arity = route.plain_arity
+        return lambda context: context.get_args()[:arity]
+    steps = [_compile_parameter(each, route.enhancers.pipes) for each in route.parameters]
+
+    if not any(inspect.iscoroutinefunction(step) for chain in steps for step in chain):
+        chains = [(chain[0], chain[1:]) for chain in steps]
+
+        def collect(context: ExecutionContext) -> list[Any]:
+            arguments = []
+            for first, others in chains:
+                value = first(context)
+                for transform in others:
+                    value = transform(value)
+                arguments.append(value)
+            return arguments
+
+        return collect
+
+    async def collect_async(context: ExecutionContext) -> list[Any]:
+        arguments = []
+        for chain in steps:
+            value: Any = context
+            for step in chain:
+                value = step(value)
+                if inspect.isawaitable(value):
+                    value = await value
+            arguments.append(value)
+        return arguments
+
+    return collect_async
+
+
+def _compile_parameter(
+    parameter: Parameter, pipes: tuple[PipeTransform, ...]
+) -> list[Callable[[Any], Any]]:
+    """From the context to the argument, step by step; pipes with nothing to do are left out."""
+    marker = parameter.marker
+    if isinstance(marker, AckMarker):
+        return [ExecutionContext.get_ack]
+    metadata = ArgumentMetadata(marker.kind, parameter.metatype, marker.data)
+    own = (each() if isinstance(each, type) else each for each in marker.pipes)
+    bound: list[Transform | None] = [pipe.bind(metadata) for pipe in (*pipes, *own)]
+    return [partial(marker.factory, marker.data), *(each for each in bound if each is not None)]
+
+
+async def _deliver(result: Any, client: Socket, ack: AckFunction | None) -> None:
+    """Nest's rules: nothing for None, an emit for a `WsResponse`, an ack for any other value.
+
+    An async iterator is Python's Observable: each value by these rules, the first plain one to the ack.
+    """
+    if not isinstance(result, AsyncIterator):
+        _deliver_value(result, client, ack)
+        return
+    async for value in result:
+        if _deliver_value(value, client, ack):
+            ack = None
+        if not client.connected:
+            break
+
+
+def _deliver_value(value: Any, client: Socket, ack: AckFunction | None) -> bool:
+    """Whether the ack was called."""
+    if value is None:
+        return False
+    response = WsResponse.of(value)
+    if response is not None:
+        client.emit(response.event, response.data)
+        return False
+    if ack is None:
+        return False
+    ack(value)
+    return True

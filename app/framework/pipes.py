@@ -1,0 +1,87 @@
+"""Pipes: what turns and checks an argument before the handler gets it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from app.framework.exceptions import FieldError, WsBadRequest
+from app.framework.params import ParamKind
+
+Transform = Callable[[Any], Any]
+"""One argument in, one out; may be async."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArgumentMetadata:
+    """What a pipe may know of the parameter.
+
+    Attributes:
+        type: ``body``, or ``custom`` for sockets and custom decorators.
+        metatype: The annotated type, Any where there is none.
+        data: What the decorator was given, such as the field's name.
+    """
+
+    type: ParamKind
+    metatype: Any
+    data: Any
+
+
+class PipeTransform:
+    """Base of pipes: override `transform`, or `bind` to do the work that repeats once, at boot."""
+
+    def transform(self, value: Any, metadata: ArgumentMetadata) -> Any:
+        """Give the value to go on with, or raise. May be async."""
+        raise NotImplementedError
+
+    def bind(self, metadata: ArgumentMetadata) -> Transform | None:
+        """The pipe for one parameter, made at boot; None when it has nothing to do there."""
+        return partial(self.transform, metadata=metadata)
+
+
+class ValidationPipe(PipeTransform):
+    """Validates payloads against their annotated type with pydantic, and gives the handler that type.
+
+    Unlike Nest's, a payload that does not fit is the client's error (``invalid_payload`` with
+    ``fields``), not an internal one. As Nest's, it leaves custom parameters alone, ignores unknown
+    fields, and takes a missing or scalar payload for a model as an empty object.
+    """
+
+    def bind(self, metadata: ArgumentMetadata) -> Transform | None:
+        """One compiled validator per parameter."""
+        if metadata.type == "custom" or metadata.metatype in (Any, object):
+            return None
+        validate = TypeAdapter(metadata.metatype).validate_python
+        wants_object = isinstance(metadata.metatype, type) and issubclass(
+            metadata.metatype, BaseModel
+        )
+        prefix = () if metadata.data is None else (str(metadata.data),)
+
+        def transform(value: Any) -> Any:
+            try:
+                return validate(value if isinstance(value, dict) or not wants_object else {})
+            except ValidationError as error:
+                raise WsBadRequest(_fields(error, prefix)) from None
+
+        return transform
+
+
+class DefaultValuePipe(PipeTransform):
+    """Nest's: stands in for a missing value."""
+
+    def __init__(self, default: Any) -> None:
+        self._default = default
+
+    def transform(self, value: Any, metadata: ArgumentMetadata) -> Any:  # noqa: ARG002 - the pipe's form
+        """The value, or the default for None."""
+        return self._default if value is None else value
+
+
+def _fields(error: ValidationError, prefix: Sequence[str]) -> tuple[FieldError, ...]:
+    """Without the offending input: it may be a secret, and comes back to where it was sent from."""
+    return tuple(
+        FieldError(".".join((*prefix, *map(str, fault["loc"]))), fault["msg"])
+        for fault in error.errors(include_url=False, include_context=False, include_input=False)
+    )

@@ -1,0 +1,177 @@
+"""`Socket`, one client as a handler sees it, and `Server`, all of them: socket.io's names.
+
+Both speak to the transport through the narrow `SocketLink` and `Hub`, so a test can stand in
+for the network (see `testing.RecordingLink`).
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Protocol
+
+RESERVED_EVENTS = frozenset(
+    {"connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"}
+)
+"""Names neither side may send, as socket.io-parser has them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Handshake:
+    """How the client came: fixed for the life of the socket.
+
+    Attributes:
+        auth: The object of the CONNECT packet, empty when it sent none.
+        headers: Of the upgrade request, names in lower case.
+        query: Of the upgrade request's URL.
+        address: The peer, behind trusted proxies the client they name.
+        issued: When the socket connected, aware UTC.
+    """
+
+    auth: Mapping[str, Any]
+    headers: Mapping[str, str]
+    query: Mapping[str, str]
+    address: str
+    issued: datetime
+
+
+class Hub(Protocol):
+    """Reaches all sockets of one namespace."""
+
+    def broadcast(
+        self, rooms: frozenset[str], except_rooms: frozenset[str], event: str, args: tuple[Any, ...]
+    ) -> None:
+        """Queue an event for every socket in any of ``rooms`` (none: everywhere), once each."""
+
+
+class SocketLink(Hub, Protocol):
+    """What a socket needs of the transport."""
+
+    @property
+    def connected(self) -> bool:
+        """Whether the client is admitted and has not left."""
+
+    @property
+    def rooms(self) -> frozenset[str]:
+        """The rooms joined; empty once disconnected."""
+
+    def emit(self, event: str, args: tuple[Any, ...]) -> None: ...
+
+    def join(self, rooms: Iterable[str]) -> None: ...
+
+    def leave(self, room: str) -> None: ...
+
+    def disconnect(self, *, close: bool) -> None: ...
+
+    def refuse(self, message: str, data: Any) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class BroadcastOperator:
+    """Who an event goes to: ``server.to("room").except_("other").emit("event", data)``.
+
+    Immutable: each step gives a new operator, so one may be kept and used again.
+    """
+
+    _hub: Hub
+    _rooms: frozenset[str] = field(default_factory=frozenset)
+    _except: frozenset[str] = field(default_factory=frozenset)
+
+    def to(self, *rooms: str) -> "BroadcastOperator":
+        """Add rooms; a socket in several of them gets the event once."""
+        return replace(self, _rooms=self._rooms | frozenset(rooms))
+
+    def except_(self, *rooms: str) -> "BroadcastOperator":
+        """Leave out who is in one of these rooms. A socket's id is a room of its own."""
+        return replace(self, _except=self._except | frozenset(rooms))
+
+    def emit(self, event: str, *args: Any) -> None:
+        """Queue the event for everyone meant, in the order of the calls. Nothing is waited for.
+
+        Raises:
+            ValueError: The name is reserved.
+        """
+        require_event_name(event)
+        self._hub.broadcast(self._rooms, self._except, event, args)
+
+
+class Server:
+    """Nest's ``@WebSocketServer()``: the sockets of one namespace."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._all = BroadcastOperator(hub)
+
+    def to(self, *rooms: str) -> BroadcastOperator:
+        """See `BroadcastOperator.to`."""
+        return self._all.to(*rooms)
+
+    def except_(self, *rooms: str) -> BroadcastOperator:
+        """See `BroadcastOperator.except_`."""
+        return self._all.except_(*rooms)
+
+    def emit(self, event: str, *args: Any) -> None:
+        """To every admitted socket of the namespace."""
+        self._all.emit(event, *args)
+
+
+class Socket:
+    """One client in one namespace.
+
+    While it is being admitted (guards, ``handle_connection``) what it joins and is sent is kept
+    back; both take effect, in order, the moment it is admitted. Afterwards calls on a socket that
+    has gone do nothing.
+    """
+
+    def __init__(self, socket_id: str, handshake: Handshake, link: SocketLink) -> None:
+        self.id = socket_id
+        self.handshake = handshake
+        self.data: dict[str, Any] = {}
+        self._link = link
+
+    @property
+    def connected(self) -> bool:
+        """Whether the client is admitted and has not left."""
+        return self._link.connected
+
+    @property
+    def rooms(self) -> frozenset[str]:
+        """The rooms joined; empty once disconnected."""
+        return self._link.rooms
+
+    def join(self, *rooms: str) -> None:
+        """Receive what is sent to these rooms from now on."""
+        self._link.join(rooms)
+
+    def leave(self, room: str) -> None:
+        """Receive nothing more of what is sent to this room."""
+        self._link.leave(room)
+
+    def emit(self, event: str, *args: Any) -> None:
+        """Queue an event for this client.
+
+        Raises:
+            ValueError: The name is reserved.
+        """
+        require_event_name(event)
+        self._link.emit(event, args)
+
+    def to(self, *rooms: str) -> BroadcastOperator:
+        """These rooms, without this socket."""
+        return BroadcastOperator(self._link).to(*rooms).except_(self.id)
+
+    def disconnect(self, *, close: bool = False) -> None:
+        """Tell the client ``io server disconnect``; with ``close`` end the whole connection.
+
+        A socket that is still being admitted is refused instead: it sees ``connect``, what was
+        emitted to it, then the disconnect, and the connection ends.
+        """
+        self._link.disconnect(close=close)
+
+    def refuse(self, message: str, data: Any = None) -> None:
+        """Answer a socket that is being admitted with ``connect_error``; later it does nothing."""
+        self._link.refuse(message, data)
+
+
+def require_event_name(event: str) -> None:
+    """Refuse a name that socket.io keeps for itself."""
+    if event in RESERVED_EVENTS:
+        raise ValueError(f"'{event}' is a reserved event name")  # noqa: TRY003, EM102

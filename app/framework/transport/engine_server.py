@@ -1,0 +1,122 @@
+"""python-engineio's server with its own door: websocket only, explicit origins, bounded frames.
+
+Of engineio 4.15's `AsyncServer` the HTTP entry (``handle_request``) and the socket are replaced;
+its registry of sockets (``sockets``), its ids and its ``send_packet`` remain. The traps this closes are
+numbered in SECURITY A2: 5 to 12, 15 to 17.
+"""
+
+import json
+from dataclasses import dataclass
+
+import engineio
+from aiohttp import hdrs, web
+from engineio import packet as engineio_packet
+
+from app.framework.transport.client_address import Network
+from app.framework.transport.connection import CLOSE_TIMEOUT_SECONDS, Connection, ConnectionOwner
+from app.framework.transport.heartbeat import Heartbeat
+from app.framework.transport.reasons import DisconnectReason
+
+_PROTOCOL = "4"
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """Limits and rules of one server; see PROTOCOL's settings for what each means."""
+
+    origins: tuple[str, ...] = ()
+    trusted_proxies: tuple[Network, ...] = ()
+    connect_timeout_seconds: float = 10.0
+    ping_interval_seconds: float = 25.0
+    ping_timeout_seconds: float = 20.0
+    max_frame_bytes: int = 65_536
+    socket_queue_max_bytes: int = 1_048_576
+
+
+class EngineServer(engineio.AsyncServer):
+    """Accepts WebSockets and keeps their connections."""
+
+    sockets: dict[str, Connection]
+
+    def __init__(self, *, options: EngineOptions, owner: ConnectionOwner, **kwargs: object) -> None:
+        super().__init__(**kwargs)
+        self.options = options
+        self._owner = owner
+        self._heartbeat = Heartbeat(options.ping_interval_seconds, options.ping_timeout_seconds)
+        self._accepting = True
+
+    async def handle_request(self, request: web.Request) -> web.StreamResponse:
+        """One client, from its upgrade request to the end of its connection."""
+        refusal = self._refusal(request)
+        if refusal is not None:
+            return refusal
+        websocket = web.WebSocketResponse(
+            timeout=CLOSE_TIMEOUT_SECONDS,
+            compress=False,
+            # aiohttp refuses what is as long as this; we refuse what is longer than the setting.
+            max_msg_size=self.options.max_frame_bytes + 1,
+        )
+        if not websocket.can_prepare(request):
+            return _error(400, 3, "Bad request")
+        await websocket.prepare(request)
+        connection = Connection(
+            self.generate_id(),
+            websocket,
+            request,
+            self._owner,
+            self.options.socket_queue_max_bytes,
+        )
+        self.sockets[connection.sid] = connection
+        connection.push(self._open_packet(connection.sid))
+        connection.expect_connect(self.options.connect_timeout_seconds)
+        self._heartbeat.watch(connection)
+        await connection.read()
+        return websocket
+
+    async def send_packet(self, sid: str, pkt: engineio_packet.Packet) -> None:
+        """The library's way to a socket; text packets only, as this contract has no others."""
+        connection = self.sockets.get(sid)
+        if connection is not None:
+            connection.push(str(pkt.encode()).encode())
+
+    def stop_accepting(self) -> None:
+        """Refuse new connections with 503 from now on."""
+        self._accepting = False
+
+    def close_all(self) -> None:
+        """Close every connection with 1001: clients take it for a lost connection and come back."""
+        self._heartbeat.stop()
+        for connection in tuple(self.sockets.values()):
+            connection.close(DisconnectReason.SERVER_SHUTTING_DOWN)
+
+    def _refusal(self, request: web.Request) -> web.Response | None:
+        """Why this request gets no websocket, in engine.io's order and words; None when it does."""
+        query = request.query
+        if not self._accepting:
+            return _error(503, 3, "Server shutting down")
+        if query.get("transport") != "websocket":
+            return _error(400, 0, "Transport unknown")
+        if query.get("EIO") != _PROTOCOL:
+            return _error(400, 5, "Unsupported protocol version")
+        if "sid" in query:
+            return _error(400, 1, "Session ID unknown")
+        if request.method != hdrs.METH_GET:
+            return _error(400, 2, "Bad handshake method")
+        origin = request.headers.get(hdrs.ORIGIN)
+        if origin is not None and origin not in self.options.origins:
+            return _error(403, 4, "Forbidden")
+        return None
+
+    def _open_packet(self, sid: str) -> bytes:
+        handshake = {
+            "sid": sid,
+            "upgrades": [],
+            "pingInterval": round(self.options.ping_interval_seconds * 1000),
+            "pingTimeout": round(self.options.ping_timeout_seconds * 1000),
+            "maxPayload": self.options.max_frame_bytes,
+        }
+        return f"0{json.dumps(handshake, separators=(',', ':'))}".encode()
+
+
+def _error(status: int, code: int, message: str) -> web.Response:
+    return web.json_response({"code": code, "message": message}, status=status)

@@ -1,0 +1,138 @@
+"""A socket's own end in the transport: one client in one namespace, from CONNECT to its end."""
+
+from collections.abc import Callable, Iterable
+from enum import Enum, auto
+from typing import Any
+
+from app.framework.transport import packets
+from app.framework.transport.connection import Connection
+from app.framework.transport.reasons import DisconnectReason
+from app.framework.transport.room_manager import RoomManager
+
+
+class LinkState(Enum):
+    """Where a socket stands. It only moves down this list."""
+
+    PENDING = auto()
+    """Guards and ``handle_connection`` are at work: nothing is sent, no room is joined yet."""
+    ADMITTED = auto()
+    ENDED = auto()
+
+
+class NamespaceLink:
+    """Implements `socket.SocketLink`.
+
+    While PENDING it keeps back what the socket joins and is sent. `settle` then decides in one go,
+    without an await: so no broadcast and no event handler meets a socket that is not admitted.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        namespace: str,
+        sid: str,
+        manager: RoomManager,
+        on_end: Callable[["NamespaceLink", DisconnectReason], None],
+    ) -> None:
+        self.connection = connection
+        self.namespace = namespace
+        self.state = LinkState.PENDING
+        self._sid = sid
+        self._manager = manager
+        self._on_end = on_end
+        self._held: list[bytes] = []
+        self._wanted: dict[str, None] = {}
+        self._refusal: list[bytes] = []
+
+    @property
+    def connected(self) -> bool:
+        """Whether the client is admitted and has not left."""
+        return self.state is LinkState.ADMITTED
+
+    @property
+    def rooms(self) -> frozenset[str]:
+        """Rooms joined, or to be joined on admission."""
+        if self.state is LinkState.PENDING:
+            return frozenset(self._wanted)
+        return frozenset(self._manager.get_rooms(self._sid, self.namespace))
+
+    def settle(self, *, admitted: bool) -> None:
+        """End the PENDING state: admit, or refuse and close the connection.
+
+        Answers CONNECT, joins and sends what was kept back without an await in between.
+        """
+        if self.state is not LinkState.PENDING:
+            return
+        if not admitted and not self._refusal:
+            self.disconnect(close=True)
+        if self._refusal:
+            for payload in self._refusal:
+                self.connection.push(payload)
+            self.connection.close(DisconnectReason.SERVER_NAMESPACE_DISCONNECT)
+            return
+        self.connection.push(packets.connect(self.namespace, self._sid))
+        self._manager.admit(self._sid, self.namespace, self.connection.sid, self._wanted)
+        self.state = LinkState.ADMITTED
+        for payload in self._held:
+            self.connection.push(payload)
+        self._held.clear()
+
+    def end(self, reason: DisconnectReason) -> None:
+        """Out of every room at once; the disconnect hooks follow after what is being handled."""
+        if self.state is LinkState.ENDED:
+            return
+        self.state = LinkState.ENDED
+        self._manager.basic_disconnect(self._sid, self.namespace)
+        self.connection.links.pop(self.namespace, None)
+        self._on_end(self, reason)
+
+    def emit(self, event: str, args: tuple[Any, ...]) -> None:
+        """Send, or keep for `settle`; nothing once ended."""
+        if self.state is LinkState.ADMITTED:
+            self.connection.push(packets.event(self.namespace, event, args))
+        elif self.state is LinkState.PENDING:
+            self._held.append(packets.event(self.namespace, event, args))
+
+    def ack(self, packet_id: int, args: tuple[Any, ...]) -> None:
+        """Answer an event; nothing once ended."""
+        if self.state is LinkState.ADMITTED:
+            self.connection.push(packets.ack(self.namespace, packet_id, args))
+
+    def join(self, rooms: Iterable[str]) -> None:
+        """Enter rooms, or ask for them on admission; nothing once ended."""
+        for room in rooms:
+            if self.state is LinkState.ADMITTED:
+                self._manager.basic_enter_room(self._sid, self.namespace, room)
+            elif self.state is LinkState.PENDING:
+                self._wanted[room] = None
+
+    def leave(self, room: str) -> None:
+        """Leave a room; one that was not joined is no matter."""
+        self._wanted.pop(room, None)
+        if self.state is LinkState.ADMITTED:
+            self._manager.basic_leave_room(self._sid, self.namespace, room)
+
+    def disconnect(self, *, close: bool) -> None:
+        """End the socket from our side; a pending one is refused by `settle`."""
+        if self.state is LinkState.PENDING:
+            self._refusal = [
+                packets.connect(self.namespace, self._sid),
+                *self._held,
+                packets.disconnect(self.namespace),
+            ]
+        elif self.state is LinkState.ADMITTED:
+            self.connection.push(packets.disconnect(self.namespace))
+            self.end(DisconnectReason.SERVER_NAMESPACE_DISCONNECT)
+            if close:
+                self.connection.close(DisconnectReason.SERVER_NAMESPACE_DISCONNECT)
+
+    def refuse(self, message: str, data: Any) -> None:
+        """Refuse a pending socket with ``connect_error``."""
+        if self.state is LinkState.PENDING:
+            self._refusal = [packets.connect_error(self.namespace, message, data)]
+
+    def broadcast(
+        self, rooms: frozenset[str], except_rooms: frozenset[str], event: str, args: tuple[Any, ...]
+    ) -> None:
+        """To others of the namespace."""
+        self._manager.broadcast(self.namespace, rooms, except_rooms, event, args)

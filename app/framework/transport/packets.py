@@ -1,0 +1,106 @@
+"""Socket.IO packets, decoded as strictly as socket.io-parser does.
+
+python-socketio 5.18's own decoder accepts reserved event names, payloads of any shape and billions
+of binary attachments (SECURITY: CVE-2026-48804 and its kin). This contract has no binary at all.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from socketio import packet
+
+from app.framework.socket import RESERVED_EVENTS
+from app.framework.transport import codec
+
+_MESSAGE = "4"
+"""Engine.IO's packet type before every Socket.IO packet."""
+
+_PACKET = re.compile(
+    r"(?P<type>[0123])"  # CONNECT, DISCONNECT, EVENT, ACK; servers send CONNECT_ERROR, nobody binary
+    r"(?:(?P<namespace>/[^,?]{0,99})(?:\?[^,]*)?(?:,|\Z))?"
+    r"(?P<id>[0-9]{1,15})?"
+    r"(?P<data>[\[{].*)?",
+    re.DOTALL,
+)
+
+
+class MalformedPacketError(ValueError):
+    """The client does not speak the protocol; its connection is closed."""
+
+
+class StrictPacket(packet.Packet):
+    """A Socket.IO packet. Encoding is the library's, with our codec and without its binary search."""
+
+    uses_binary_events = False
+    json = codec
+
+    def decode(self, encoded_packet: str) -> int:
+        """Take the parts of an incoming packet, and refuse what is malformed.
+
+        Raises:
+            MalformedPacketError: Shape, name or JSON is wrong.
+        """
+        match = _PACKET.fullmatch(encoded_packet)
+        if match is None:
+            raise MalformedPacketError
+        self.packet_type = int(match["type"])
+        self.namespace = match["namespace"]
+        self.id = None if match["id"] is None else int(match["id"])
+        try:
+            self.data = None if match["data"] is None else codec.loads(match["data"])
+        except (ValueError, RecursionError):
+            raise MalformedPacketError from None
+        if not self._is_well_formed():
+            raise MalformedPacketError
+        return 0
+
+    def _is_well_formed(self) -> bool:
+        match self.packet_type:
+            case packet.CONNECT:
+                return self.id is None and (self.data is None or isinstance(self.data, dict))
+            case packet.DISCONNECT:
+                return self.id is None and self.data is None
+            case packet.EVENT:
+                return (
+                    isinstance(self.data, list)
+                    and bool(self.data)
+                    and isinstance(self.data[0], str)
+                    and self.data[0] not in RESERVED_EVENTS
+                )
+            case _:
+                return self.id is not None and isinstance(self.data, list)
+
+
+def connect(namespace: str, sid: str) -> bytes:
+    """The answer to an admitted CONNECT."""
+    return _encode(packet.CONNECT, {"sid": sid}, namespace)
+
+
+def connect_error(namespace: str, message: str, data: Any) -> bytes:
+    """The refusal of a CONNECT: the client's ``connect_error`` has ``message`` and ``data``."""
+    reason: Mapping[str, Any] = (
+        {"message": message} if data is None else {"message": message, "data": data}
+    )
+    return _encode(packet.CONNECT_ERROR, reason, namespace)
+
+
+def disconnect(namespace: str) -> bytes:
+    """The client sees ``io server disconnect`` and does not come back by itself."""
+    return _encode(packet.DISCONNECT, None, namespace)
+
+
+def event(namespace: str, name: str, args: tuple[Any, ...]) -> bytes:
+    """An event with its arguments."""
+    return _encode(packet.EVENT, [name, *args], namespace)
+
+
+def ack(namespace: str, packet_id: int, args: tuple[Any, ...]) -> bytes:
+    """The answer to an event that asked for one."""
+    return _encode(packet.ACK, list(args), namespace, packet_id)
+
+
+def _encode(packet_type: int, data: Any, namespace: str, packet_id: int | None = None) -> bytes:
+    """The payload of one WebSocket text frame."""
+    encoded = StrictPacket(packet_type, data=data, namespace=namespace, id=packet_id).encode()
+    return (_MESSAGE + encoded).encode()

@@ -1,0 +1,15 @@
+"""Why a socket went, in Node's words: what ``handle_disconnect`` gets."""
+
+from enum import StrEnum
+
+
+class DisconnectReason(StrEnum):
+    """The reasons of socket.io 4.8 that can occur here."""
+
+    CLIENT_NAMESPACE_DISCONNECT = "client namespace disconnect"
+    SERVER_NAMESPACE_DISCONNECT = "server namespace disconnect"
+    SERVER_SHUTTING_DOWN = "server shutting down"
+    TRANSPORT_CLOSE = "transport close"
+    TRANSPORT_ERROR = "transport error"
+    PING_TIMEOUT = "ping timeout"
+    PARSE_ERROR = "parse error"

@@ -1,0 +1,241 @@
+"""python-socketio's server with its own admission and dispatch.
+
+Overrides of python-socketio 5.18's `AsyncServer`: how packets are handled (its connect handler fails
+open, its events run as unbounded unordered tasks, and clients reach its lifecycle handlers by name:
+SECURITY A2, 1 to 4, 8, 14), and ``disconnect``. Rooms, ``emit`` and packet encoding remain the library's.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+import socketio
+import structlog
+from socketio import packet as packet_types
+
+from app.framework.pipeline import (
+    ConnectHandler,
+    DisconnectHandler,
+    EventHandler,
+    UnknownEventHandler,
+)
+from app.framework.socket import Handshake, Socket
+from app.framework.transport import packets
+from app.framework.transport.client_address import client_address
+from app.framework.transport.connection import Connection
+from app.framework.transport.engine_server import EngineOptions, EngineServer
+from app.framework.transport.link import LinkState, NamespaceLink
+from app.framework.transport.packets import MalformedPacketError, StrictPacket
+from app.framework.transport.reasons import DisconnectReason
+from app.framework.transport.room_manager import RoomManager
+
+_INVALID_NAMESPACE = "Invalid namespace"
+
+_log = structlog.stdlib.get_logger("SocketServer")
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """What a namespace does: compiled once, at boot."""
+
+    socket_class: type[Socket]
+    connect: tuple[ConnectHandler, ...]
+    disconnect: tuple[DisconnectHandler, ...]
+    events: Mapping[str, EventHandler]
+    unknown: UnknownEventHandler
+
+
+class NamespaceHub:
+    """Implements `socket.Hub`: all sockets of one namespace."""
+
+    def __init__(self, manager: RoomManager, namespace: str) -> None:
+        self._manager = manager
+        self._namespace = namespace
+
+    def broadcast(
+        self, rooms: frozenset[str], except_rooms: frozenset[str], event: str, args: tuple[Any, ...]
+    ) -> None:
+        """See `RoomManager.broadcast`."""
+        self._manager.broadcast(self._namespace, rooms, except_rooms, event, args)
+
+
+class Acknowledgement:
+    """The ack function a handler gets: the first call answers, later ones do nothing."""
+
+    __slots__ = ("_link", "_packet_id")
+
+    def __init__(self, link: NamespaceLink, packet_id: int) -> None:
+        self._link: NamespaceLink | None = link
+        self._packet_id = packet_id
+
+    def __call__(self, *args: Any) -> None:
+        """Answer the client."""
+        link, self._link = self._link, None
+        if link is not None:
+            link.ack(self._packet_id, args)
+
+
+class SocketServer(socketio.AsyncServer):
+    """The sockets of one path, in namespaces."""
+
+    eio: EngineServer
+    manager: RoomManager
+
+    def __init__(self, options: EngineOptions) -> None:
+        self._options = options
+        quiet = logging.getLogger("socketio.server")
+        super().__init__(
+            client_manager=RoomManager(),
+            logger=quiet,
+            engineio_logger=quiet,
+            serializer=StrictPacket,
+            async_mode="aiohttp",
+            transports=["websocket"],
+            monitor_clients=False,
+            options=options,
+            owner=self,
+        )
+        self.manager.connections = self.eio.sockets
+        self._endpoints: dict[str, Endpoint] = {}
+        self._sockets: dict[NamespaceLink, Socket] = {}
+        self._ending: set[Connection] = set()
+
+    def serve(self, namespace: str, endpoint: Endpoint) -> None:
+        """Open a namespace."""
+        self._endpoints[namespace] = endpoint
+
+    def hub(self, namespace: str) -> NamespaceHub:
+        """All sockets of a namespace."""
+        return NamespaceHub(self.manager, namespace)
+
+    async def handle_packet(self, connection: Connection, packet: StrictPacket) -> None:
+        """One packet of a client, after the ones before it.
+
+        Raises:
+            MalformedPacketError: It has no business here; the connection is closed.
+        """
+        namespace = packet.namespace or "/"
+        link: NamespaceLink | None = connection.links.get(namespace)
+        if packet.packet_type == packet_types.CONNECT:
+            await self._admit(connection, namespace, packet.data or {})
+        elif link is None:
+            # As Node: an event for a namespace one is not in ends the connection. After our own
+            # disconnect it may have been on its way, and there is nobody left to handle it.
+            raise MalformedPacketError
+        elif packet.packet_type == packet_types.DISCONNECT:
+            link.end(DisconnectReason.CLIENT_NAMESPACE_DISCONNECT)
+        elif packet.packet_type == packet_types.EVENT:
+            await self._dispatch(link, packet)
+        # What remains are acks of events for which this server asked none: ignored, as by Node.
+
+    def connection_closed(self, connection: Connection, reason: DisconnectReason) -> None:
+        """Out of every room at once; hooks run after what the client had sent."""
+        self.eio.sockets.pop(connection.sid, None)
+        self._ending.add(connection)
+        for link in tuple(connection.links.values()):
+            link.end(reason)
+        connection.enqueue(partial(self._forget, connection))
+
+    async def disconnect(
+        self,
+        sid: str,
+        namespace: str | None = None,
+        ignore_queue: bool = False,  # noqa: ARG002, FBT001, FBT002 - the library's
+    ) -> None:
+        """python-socketio's own ``disconnect``, by way of the socket's link."""
+        namespace = namespace or "/"
+        connection = self.eio.sockets.get(self.manager.eio_sid_from_sid(sid, namespace) or "")
+        if connection is not None:
+            connection.links[namespace].disconnect(close=False)
+
+    async def close(self, grace_seconds: float) -> None:
+        """Drain: no new clients, let running handlers end, close everybody with 1001, run the hooks.
+
+        Handlers and close handshakes that take longer than ``grace_seconds`` each are cut off.
+        """
+        self.eio.stop_accepting()
+        await _settled(self.eio.sockets.values(), grace_seconds)
+        self.eio.close_all()
+        await _settled(self._ending, grace_seconds)
+        for connection in tuple(self._ending):
+            connection.cancel()
+
+    async def _admit(self, connection: Connection, namespace: str, auth: dict[str, Any]) -> None:
+        """Guards and ``handle_connection``, bounded in time; then in or out, without an await."""
+        endpoint = self._endpoints.get(namespace)
+        if endpoint is None:
+            connection.push(packets.connect_error(namespace, _INVALID_NAMESPACE, None))
+            return
+        if namespace in connection.links:
+            raise MalformedPacketError
+        connection.connect_arrived()
+        sid = self.eio.generate_id()
+        link = NamespaceLink(connection, namespace, sid, self.manager, self._link_ended)
+        socket = endpoint.socket_class(sid, self._handshake(connection, auth), link)
+        connection.links[namespace] = link
+        self._sockets[link] = socket
+        admitted = False
+        try:
+            async with asyncio.timeout(self._options.connect_timeout_seconds):
+                admitted = await _all_admit(endpoint.connect, socket)
+        except TimeoutError:
+            _log.warning("admission timed out", socket_id=sid)
+        finally:
+            link.settle(admitted=admitted)
+
+    async def _dispatch(self, link: NamespaceLink, packet: StrictPacket) -> None:
+        name, *args = packet.data
+        data = args[0] if len(args) == 1 else args or None
+        ack = None if packet.id is None else Acknowledgement(link, packet.id)
+        endpoint = self._endpoints[link.namespace]
+        handler = endpoint.events.get(name)
+        if handler is not None:
+            await handler(self._sockets[link], data, ack)
+        else:
+            await endpoint.unknown(self._sockets[link], name, data, ack)
+
+    def _link_ended(self, link: NamespaceLink, reason: DisconnectReason) -> None:
+        """Run the hooks in turn; a connection without any namespace must come up with one again."""
+        link.connection.enqueue(partial(self._run_disconnect_hooks, link, reason))
+        if not link.connection.links and not link.connection.closed:
+            link.connection.expect_connect(self._options.connect_timeout_seconds)
+
+    async def _run_disconnect_hooks(self, link: NamespaceLink, reason: DisconnectReason) -> None:
+        socket = self._sockets.pop(link)
+        for hook in self._endpoints[link.namespace].disconnect:
+            await hook(socket, reason)
+
+    async def _forget(self, connection: Connection) -> None:
+        self._ending.discard(connection)
+
+    def _handshake(self, connection: Connection, auth: dict[str, Any]) -> Handshake:
+        request = connection.request
+        return Handshake(
+            auth=auth,
+            headers={name.lower(): value for name, value in request.headers.items()},
+            query=dict(request.query),
+            address=client_address(request, self._options.trusted_proxies),
+            issued=datetime.now(UTC),
+        )
+
+    def _engineio_server_class(self) -> type[EngineServer]:
+        return EngineServer
+
+
+async def _all_admit(handlers: tuple[ConnectHandler, ...], socket: Socket) -> bool:
+    for handler in handlers:
+        if not await handler(socket):
+            return False
+    return True
+
+
+async def _settled(connections: Any, timeout_seconds: float) -> None:
+    waits = [asyncio.ensure_future(connection.idle()) for connection in connections]
+    if waits:
+        _, late = await asyncio.wait(waits, timeout=timeout_seconds)
+        for wait in late:
+            wait.cancel()

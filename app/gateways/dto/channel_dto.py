@@ -1,0 +1,9 @@
+"""The payload of events about one channel."""
+
+from app.gateways.dto.client_payload import AnyChannelId, ClientPayload
+
+
+class ChannelDto(ClientPayload):
+    """``{channelId}``."""
+
+    channel_id: AnyChannelId

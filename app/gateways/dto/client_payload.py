@@ -1,0 +1,37 @@
+"""What every payload from a client has in common."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+from pydantic.alias_generators import to_camel
+
+from app.domain.ids import ChannelId, ClientMessageId, MessageId
+
+_MAX_ID_CHARS = 191
+
+
+def _without_nul(text: str) -> str:
+    if "\0" in text:  # PostgreSQL refuses it
+        message = "must not contain NUL"
+        raise ValueError(message)
+    return text
+
+
+_LENGTH = StringConstraints(min_length=1, max_length=_MAX_ID_CHARS)
+_NO_NUL = AfterValidator(_without_nul)
+
+# Identifiers are any text of 1 to 191 characters: of what form is nobody's business here.
+AnyChannelId = Annotated[ChannelId, _LENGTH, _NO_NUL]
+AnyMessageId = Annotated[MessageId, _LENGTH, _NO_NUL]
+AnyClientMessageId = Annotated[ClientMessageId, _LENGTH, _NO_NUL]
+
+Content = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1), _NO_NUL
+]
+"""A message's text, trimmed. `MessageService` knows how long it may be."""
+
+
+class ClientPayload(BaseModel):
+    """A frozen payload with camelCase keys and exact types: "1" is no number."""
+
+    model_config = ConfigDict(frozen=True, strict=True, alias_generator=to_camel)

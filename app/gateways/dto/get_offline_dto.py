@@ -1,0 +1,33 @@
+"""The payload of ``message:getOffline``."""
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from app.domain.ids import ChannelId
+from app.gateways.dto.client_payload import AnyChannelId, ClientPayload
+
+_DEFAULT_LIMIT = 50
+
+
+class GetOfflineDto(ClientPayload):
+    """``{limit?, cursor?}``, what is undelivered, or ``{channelId, afterSeq, limit?}``, a channel's."""
+
+    limit: Annotated[int, Field(ge=1, le=100)] = _DEFAULT_LIMIT
+    cursor: Annotated[str, Field(max_length=2048)] | None = None
+    channel_id: AnyChannelId | None = None
+    after_seq: Annotated[int, Field(ge=0, lt=2**53)] | None = None
+
+    @property
+    def since(self) -> tuple[ChannelId, int] | None:
+        """The channel and the place in it that the client knows, if it asks from one."""
+        if self.channel_id is None or self.after_seq is None:
+            return None
+        return self.channel_id, self.after_seq
+
+    @model_validator(mode="after")
+    def _channel_and_seq_go_together(self) -> Self:
+        if (self.channel_id is None) != (self.after_seq is None):
+            message = "channelId and afterSeq go together"
+            raise ValueError(message)
+        return self

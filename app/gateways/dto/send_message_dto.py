@@ -1,0 +1,15 @@
+"""The payload of ``sendMessage``."""
+
+from pydantic import AliasChoices, Field
+
+from app.gateways.dto.client_payload import AnyChannelId, AnyClientMessageId, ClientPayload, Content
+
+
+class SendMessageDto(ClientPayload):
+    """``{content, channelId, clientMessageId?}``; ``tempId`` is the running frontend's word for it."""
+
+    content: Content
+    channel_id: AnyChannelId
+    client_message_id: AnyClientMessageId | None = Field(
+        default=None, validation_alias=AliasChoices("clientMessageId", "tempId")
+    )

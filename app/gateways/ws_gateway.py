@@ -1,0 +1,161 @@
+"""The documented ``WsGateway``: rooms on connect and disconnect, one short handler per event."""
+
+from typing import Annotated, TypeVar
+
+from app.domain.delivery import DeliveryStatus
+from app.domain.events import ClientEvent
+from app.domain.message import DeletionReceipt, Message, MessagePage, OfflineCount
+from app.domain.rooms import channel_room, user_room
+from app.domain.socket_response import SocketResponse
+from app.domain.typing_indicator import TypingIndicator
+from app.framework import (
+    ConnectedSocket,
+    MessageBody,
+    subscribe_message,
+    use_guards,
+    web_socket_gateway,
+)
+from app.gateways.base_gateway import BaseGateway
+from app.gateways.dto.channel_dto import ChannelDto
+from app.gateways.dto.get_offline_dto import GetOfflineDto
+from app.gateways.dto.message_dto import MessageDto
+from app.gateways.dto.send_message_dto import SendMessageDto
+from app.gateways.dto.update_message_dto import UpdateMessageDto
+from app.guards.authenticated_socket import AuthenticatedSocket
+from app.guards.ws_guard import WsGuard
+from app.guards.ws_throttler_guard import WsThrottlerGuard
+from app.services.delivery_service import DeliveryService
+from app.services.event_service import EventService
+from app.services.message_service import MessageService
+from app.services.offline_message_service import OfflineMessageService
+from app.services.session_service import SessionService
+from app.services.typing_service import TypingService
+
+T = TypeVar("T")
+
+Body = Annotated[T, MessageBody()]
+Client = Annotated[AuthenticatedSocket, ConnectedSocket()]
+
+
+@web_socket_gateway(transports=("websocket",))
+@use_guards(WsGuard, WsThrottlerGuard)
+class WsGateway(BaseGateway):
+    """The chat's only gateway. Handlers call a service and return; errors are the filter's."""
+
+    def __init__(
+        self,
+        session_service: SessionService,
+        event_service: EventService,
+        message_service: MessageService,
+        delivery_service: DeliveryService,
+        typing_service: TypingService,
+        offline_message_service: OfflineMessageService,
+    ) -> None:
+        self._sessions = session_service
+        self._events = event_service
+        self._messages = message_service
+        self._deliveries = delivery_service
+        self._typing = typing_service
+        self._offline = offline_message_service
+
+    async def handle_connection(self, client: AuthenticatedSocket) -> None:
+        """Join the user's personal room and the rooms of the user's channels."""
+        if not self.validate_client(client):
+            return
+        client.join(user_room(client.user_id))
+        for channel_id in await self._events.get_user_channels(client.user_id):
+            client.join(channel_room(channel_id))
+            self._events.subscribe(channel_id, client.id, client.user_id)
+
+    async def handle_disconnect(self, client: AuthenticatedSocket, reason: str) -> None:  # noqa: ARG002 - Nest's form
+        """End what the socket had: its subscriptions, its typing, its session. Rooms are left already."""
+        user_id = self.get_client_user_id(client)
+        if client.session is None or user_id is None:
+            return
+        for channel_id in self._events.channels_of_socket(client.id):
+            self._events.unsubscribe(channel_id, client.id, user_id)
+            self._typing.leave(user_id, channel_id)
+        self._sessions.close(client.session)
+
+    @subscribe_message(ClientEvent.SEND_MESSAGE)
+    async def send_message(
+        self, client: Client, body: Body[SendMessageDto]
+    ) -> SocketResponse[Message]:
+        """Store a message; the channel hears of it before the ack."""
+        return SocketResponse(
+            await self._messages.send(
+                client.user_id, body.channel_id, body.content, body.client_message_id
+            )
+        )
+
+    @subscribe_message(ClientEvent.UPDATE_MESSAGE)
+    async def update_message(
+        self, client: Client, body: Body[UpdateMessageDto]
+    ) -> SocketResponse[Message]:
+        """Change one's own message."""
+        return SocketResponse(
+            await self._messages.update(client.user_id, body.message_id, body.content)
+        )
+
+    @subscribe_message(ClientEvent.DELETE_MESSAGE)
+    async def delete_message(
+        self, client: Client, body: Body[MessageDto]
+    ) -> SocketResponse[DeletionReceipt]:
+        """Delete one's own message."""
+        return SocketResponse(await self._messages.delete(client.user_id, body.message_id))
+
+    @subscribe_message(ClientEvent.MESSAGE_DELIVERED)
+    async def message_delivered(
+        self, client: Client, body: Body[MessageDto]
+    ) -> SocketResponse[DeliveryStatus]:
+        """Report that a message has arrived."""
+        return SocketResponse(await self._deliveries.delivered(client.user_id, body.message_id))
+
+    @subscribe_message(ClientEvent.MESSAGE_SEEN)
+    async def message_seen(
+        self, client: Client, body: Body[MessageDto]
+    ) -> SocketResponse[DeliveryStatus]:
+        """Report that a message was read."""
+        return SocketResponse(await self._deliveries.seen(client.user_id, body.message_id))
+
+    @subscribe_message(ClientEvent.MESSAGE_GET_STATUS)
+    async def get_status(
+        self, client: Client, body: Body[MessageDto]
+    ) -> SocketResponse[tuple[DeliveryStatus, ...]]:
+        """How far a message has come, per recipient."""
+        return SocketResponse(await self._deliveries.statuses(client.user_id, body.message_id))
+
+    @subscribe_message(ClientEvent.TYPING)
+    async def start_typing(
+        self, client: Client, body: Body[ChannelDto]
+    ) -> SocketResponse[TypingIndicator]:
+        """Tell the channel that one is typing; it expires by itself."""
+        return SocketResponse(await self._typing.start(client.user_id, body.channel_id, client.id))
+
+    @subscribe_message(ClientEvent.TYPING_STOP)
+    async def stop_typing(
+        self, client: Client, body: Body[ChannelDto]
+    ) -> SocketResponse[TypingIndicator]:
+        """Tell the channel that one has stopped."""
+        return SocketResponse(await self._typing.stop(client.user_id, body.channel_id, client.id))
+
+    @subscribe_message(ClientEvent.TYPING_GET)
+    async def get_typing(
+        self, client: Client, body: Body[ChannelDto]
+    ) -> SocketResponse[tuple[TypingIndicator, ...]]:
+        """Who is typing in a channel."""
+        return SocketResponse(await self._typing.list(client.user_id, body.channel_id))
+
+    @subscribe_message(ClientEvent.MESSAGE_GET_OFFLINE_COUNT)
+    async def get_offline_count(self, client: Client) -> SocketResponse[OfflineCount]:
+        """How many messages one has missed."""
+        return SocketResponse(await self._offline.count(client.user_id))
+
+    @subscribe_message(ClientEvent.MESSAGE_GET_OFFLINE)
+    async def get_offline(
+        self, client: Client, body: Body[GetOfflineDto]
+    ) -> SocketResponse[MessagePage]:
+        """What one has missed, oldest first; or a channel's messages from a known place."""
+        return SocketResponse(
+            await self._offline.page(client.user_id, body.limit, body.cursor, body.since)
+        )

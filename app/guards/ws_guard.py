@@ -1,0 +1,57 @@
+"""The documented ``WsGuard``: no event, and no connection, without a verified session."""
+
+from app.domain.errors import AuthenticationCode, AuthenticationError
+from app.framework import CanActivate, ExecutionContext
+from app.guards.authenticated_socket import AuthenticatedSocket
+from app.services.session_service import SessionService
+
+_BEARER = "bearer "
+
+
+class WsGuard(CanActivate):
+    """Authenticates a socket that has no session; checks the session of one that has, in memory.
+
+    Nest runs it before each event only. Here it also runs when a socket connects, so every event
+    after that costs two comparisons instead of a verification.
+    """
+
+    def __init__(self, sessions: SessionService, *, accept_bearer: bool) -> None:
+        self._sessions = sessions
+        self._accept_bearer = accept_bearer
+
+    async def can_activate(self, context: ExecutionContext) -> bool:
+        """True, always: a refusal is raised, so that the client learns its code.
+
+        Raises:
+            AuthenticationError: By the rule broken.
+        """
+        client: AuthenticatedSocket = context.switch_to_ws().get_client()
+        if client.session is not None:
+            self._sessions.check(client.session)
+            return True
+
+        # 1. Extract token
+        token = await self._extract_token(client)
+
+        # 2. Verify with Clerk
+        principal = await self._sessions.authenticate(token, client.handshake.address)
+
+        # 3. Enhance socket with user data
+        client.session = self._sessions.open(principal, token, client.end_session)
+        return True
+
+    async def _extract_token(self, client: AuthenticatedSocket) -> str:
+        """``handshake.auth.token``; a header or the query string is never read."""
+        token = client.handshake.auth.get("token")
+        if not token:
+            code = AuthenticationCode.TOKEN_MISSING
+        elif not isinstance(token, str):
+            code = AuthenticationCode.TOKEN_MALFORMED
+        elif token[: len(_BEARER)].lower() != _BEARER:
+            return token
+        elif self._accept_bearer:
+            return token[len(_BEARER) :].strip()
+        else:
+            code = AuthenticationCode.BEARER_PREFIX
+        await self._sessions.note_failure(client.handshake.address)
+        raise AuthenticationError(code)

@@ -1,0 +1,31 @@
+"""How many events a user may send, over all of that user's sockets on this node."""
+
+from math import ceil
+
+from app.framework import CONNECTION_PATTERN, CanActivate, ExecutionContext, WsTooManyRequests
+from app.guards.authenticated_socket import AuthenticatedSocket
+from app.ports import RateLimiter
+
+
+class WsThrottlerGuard(CanActivate):
+    """Takes one token of the user's bucket per event. Stands after `WsGuard`: it needs the user.
+
+    Connecting is free here; `SessionService.authenticate` limits it, per address.
+    """
+
+    def __init__(self, limiter: RateLimiter) -> None:
+        self._limiter = limiter
+
+    async def can_activate(self, context: ExecutionContext) -> bool:
+        """True while the bucket lasts.
+
+        Raises:
+            WsTooManyRequests: With the milliseconds until there is a token again.
+        """
+        if context.get_pattern() == CONNECTION_PATTERN:
+            return True
+        client: AuthenticatedSocket = context.switch_to_ws().get_client()
+        wait_seconds = await self._limiter.take(client.user_id)
+        if wait_seconds > 0:
+            raise WsTooManyRequests(ceil(wait_seconds * 1000))
+        return True

@@ -1,0 +1,19 @@
+"""How the application is put together: one container per Nest module."""
+
+from app.modules.app_module import AppModule, create_app_module
+from app.modules.auth_module import AuthModule
+from app.modules.chat_module import ChatModule
+from app.modules.identity_module import DevelopmentIdentityModule
+from app.modules.ops_module import OpsModule
+from app.modules.storage_module import MemoryStorageModule, SqlStorageModule
+
+__all__ = [
+    "AppModule",
+    "AuthModule",
+    "ChatModule",
+    "DevelopmentIdentityModule",
+    "MemoryStorageModule",
+    "OpsModule",
+    "SqlStorageModule",
+    "create_app_module",
+]

@@ -1,0 +1,56 @@
+"""The root module: which modules there are, and who provides what to whom."""
+
+from dependency_injector import containers, providers
+
+from app.adapters.system.system_clock import SystemClock
+from app.config import Settings
+from app.modules.auth_module import AuthModule
+from app.modules.chat_module import ChatModule
+from app.modules.identity_module import DevelopmentIdentityModule
+from app.modules.ops_module import OpsModule
+from app.modules.storage_module import MemoryStorageModule, SqlStorageModule
+
+_IN_MEMORY = "memory:"
+
+
+class AppModule(containers.DeclarativeContainer):
+    """Nest's ``AppModule``. Made by `create_app_module`, which knows the modules to choose from."""
+
+    settings: providers.Dependency[Settings] = providers.Dependency(instance_of=Settings)
+    clock = providers.Singleton(SystemClock)
+    storage = providers.DependenciesContainer()
+    development_identity = providers.DependenciesContainer()
+
+    auth = providers.Container(
+        AuthModule, settings=settings, clock=clock, token_blacklist=storage.token_blacklist
+    )
+    chat = providers.Container(
+        ChatModule,
+        settings=settings,
+        clock=clock,
+        channels=storage.channels,
+        messages=storage.messages,
+        deliveries=storage.deliveries,
+        session_service=auth.session_service,
+    )
+    ops = providers.Container(OpsModule, channels=storage.channels)
+
+
+def create_app_module(settings: Settings) -> AppModule:
+    """The application's modules, as the settings choose them. Opens nothing."""
+    app = AppModule(settings=settings)
+    if settings.database_url == _IN_MEMORY:
+        app.storage.override(MemoryStorageModule(clock=app.clock))
+    else:
+        app.storage.override(
+            SqlStorageModule(
+                clock=app.clock,
+                database_url=settings.database_url,
+                migrate=settings.app_env == "development",
+            )
+        )
+    if settings.uses_development_issuer:
+        app.development_identity.override(
+            DevelopmentIdentityModule(settings=settings, clock=app.clock)
+        )
+    return app

@@ -1,0 +1,77 @@
+"""The chat: its gateway, its services, and what stands around every handler."""
+
+from dependency_injector import containers, providers
+
+from app.config import Settings
+from app.filters.chat_exception_filter import ChatExceptionFilter
+from app.framework import AppFilter, AppInterceptor, AppPipe, ValidationPipe
+from app.gateways.room_broadcaster import RoomBroadcaster
+from app.gateways.ws_gateway import WsGateway
+from app.interceptors.request_log_interceptor import RequestLogInterceptor
+from app.ports import ChannelRepository, Clock, DeliveryRepository, MessageRepository
+from app.services.channel_service import ChannelService
+from app.services.delivery_service import DeliveryService
+from app.services.event_service import EventService
+from app.services.message_service import MessageService
+from app.services.offline_message_service import OfflineMessageService
+from app.services.session_service import SessionService
+from app.services.typing_service import TypingService
+
+
+class ChatModule(containers.DeclarativeContainer):
+    """Provides `WsGateway` and the services behind it."""
+
+    settings: providers.Dependency[Settings] = providers.Dependency(instance_of=Settings)
+    clock: providers.Dependency[Clock] = providers.Dependency(instance_of=Clock)
+    channels: providers.Dependency[ChannelRepository] = providers.Dependency(
+        instance_of=ChannelRepository
+    )
+    messages: providers.Dependency[MessageRepository] = providers.Dependency(
+        instance_of=MessageRepository
+    )
+    deliveries: providers.Dependency[DeliveryRepository] = providers.Dependency(
+        instance_of=DeliveryRepository
+    )
+    session_service: providers.Dependency[SessionService] = providers.Dependency(
+        instance_of=SessionService
+    )
+
+    request_log_interceptor = AppInterceptor(RequestLogInterceptor)
+    validation_pipe = AppPipe(ValidationPipe)
+    chat_exception_filter = AppFilter(
+        ChatExceptionFilter,
+        refuse_with_connect_error=providers.Callable(
+            "connect_error".__eq__, settings.provided.auth_failure_mode
+        ),
+    )
+
+    broadcaster = providers.Singleton(RoomBroadcaster)
+    channel_service = providers.Singleton(ChannelService, channels)
+    event_service = providers.Singleton(EventService, channels)
+    typing_service = providers.Singleton(
+        TypingService,
+        channels=channels,
+        events=event_service,
+        broadcaster=broadcaster,
+        clock=clock,
+        expiry_seconds=settings.provided.typing_expiry_seconds,
+    )
+    message_service = providers.Singleton(
+        MessageService,
+        messages=messages,
+        typing=typing_service,
+        broadcaster=broadcaster,
+        clock=clock,
+        max_content_chars=settings.provided.message_max_chars,
+    )
+    delivery_service = providers.Singleton(DeliveryService, deliveries, broadcaster, clock)
+    offline_message_service = providers.Singleton(OfflineMessageService, deliveries, messages)
+    ws_gateway = providers.Singleton(
+        WsGateway,
+        session_service=session_service,
+        event_service=event_service,
+        message_service=message_service,
+        delivery_service=delivery_service,
+        typing_service=typing_service,
+        offline_message_service=offline_message_service,
+    )

@@ -1,0 +1,16 @@
+"""What operators look at."""
+
+from dependency_injector import containers, providers
+
+from app.controllers.health_controller import HealthController
+from app.ports import ChannelRepository
+
+
+class OpsModule(containers.DeclarativeContainer):
+    """Provides `HealthController`."""
+
+    channels: providers.Dependency[ChannelRepository] = providers.Dependency(
+        instance_of=ChannelRepository
+    )
+
+    health_controller = providers.Singleton(HealthController, channels)

@@ -1,0 +1,44 @@
+"""Where users, channels, messages, receipts and revocations are kept: in memory or in SQL.
+
+Both modules provide the same names; `AppModule` is given one of them.
+"""
+
+from dependency_injector import containers, providers
+
+from app.adapters.memory.memory_channel_repository import MemoryChannelRepository
+from app.adapters.memory.memory_delivery_repository import MemoryDeliveryRepository
+from app.adapters.memory.memory_message_repository import MemoryMessageRepository
+from app.adapters.memory.memory_store import MemoryStore
+from app.adapters.memory.memory_token_blacklist import MemoryTokenBlacklist
+from app.adapters.sql.database import Database
+from app.adapters.sql.sql_channel_repository import SqlChannelRepository
+from app.adapters.sql.sql_delivery_repository import SqlDeliveryRepository
+from app.adapters.sql.sql_message_repository import SqlMessageRepository
+from app.adapters.sql.sql_token_blacklist import SqlTokenBlacklist
+from app.ports import Clock
+
+
+class MemoryStorageModule(containers.DeclarativeContainer):
+    """Nothing survives the process."""
+
+    clock: providers.Dependency[Clock] = providers.Dependency(instance_of=Clock)
+
+    store = providers.Singleton(MemoryStore)
+    channels = providers.Singleton(MemoryChannelRepository, store)
+    messages = providers.Singleton(MemoryMessageRepository, store)
+    deliveries = providers.Singleton(MemoryDeliveryRepository, store)
+    token_blacklist = providers.Singleton(MemoryTokenBlacklist, clock)
+
+
+class SqlStorageModule(containers.DeclarativeContainer):
+    """One database for all."""
+
+    clock: providers.Dependency[Clock] = providers.Dependency(instance_of=Clock)
+    database_url: providers.Dependency[str] = providers.Dependency(instance_of=str)
+    migrate: providers.Dependency[bool] = providers.Dependency(instance_of=bool)
+
+    database = providers.Singleton(Database, database_url, migrate=migrate)
+    channels = providers.Singleton(SqlChannelRepository, database)
+    messages = providers.Singleton(SqlMessageRepository, database)
+    deliveries = providers.Singleton(SqlDeliveryRepository, database)
+    token_blacklist = providers.Singleton(SqlTokenBlacklist, database, clock)

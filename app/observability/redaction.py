@@ -1,0 +1,86 @@
+"""Takes secrets and message contents out of log lines: the last processor before rendering.
+
+A net below the rule that nobody logs such things, for library errors and for slips.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+
+from structlog.typing import EventDict, WrappedLogger
+
+REDACTED = "[redacted]"
+
+_MAX_DEPTH = 6
+_SECRET_WORDS = frozenset(
+    {
+        "auth",
+        "authorization",
+        "content",
+        "cookie",
+        "credential",
+        "jwt",
+        "key",
+        "password",
+        "secret",
+        "token",
+    }
+)
+_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+_PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
+    # A JSON Web Token: base64url of '{"', and two more parts. Bounded, or a text of many such
+    # beginnings, which a client may send, would take quadratic time.
+    (re.compile(r"eyJ[\w-]{1,500}\.[\w-]+\.[\w-]*"), REDACTED),
+    (re.compile(r"(?i)\b(bearer)\s+[\w.~+/=-]+"), rf"\1 {REDACTED}"),
+    # The password of a database or Redis URL.
+    (re.compile(r"(://[^\s:/@]*:)[^\s/@]+(?=@)"), rf"\1{REDACTED}"),
+    # What SQLAlchemy and pydantic quote in their errors.
+    (re.compile(r"(\[parameters: ).*"), rf"\1{REDACTED}]"),
+    (re.compile(r"(\binput_value=).*"), rf"\1{REDACTED}]"),
+)
+
+
+def redact(_logger: WrappedLogger, _method: str, event_dict: EventDict) -> EventDict:
+    """Replace what must not be logged, at any depth and inside any text, exceptions included.
+
+    Redacted is every value under a key one of whose words is a secret's name (``token``,
+    ``accessToken``, ``clerk_jwt_key``), and inside texts every JWT, bearer token, URL password
+    and quoted SQL parameter. Values of other types than JSON's become their ``str`` first, and
+    what is nested deeper than six levels is left out.
+    """
+    return {key: _redact_field(key, value, _MAX_DEPTH) for key, value in event_dict.items()}
+
+
+def redact_text(text: str) -> str:
+    """The text with everything that looks like a secret replaced."""
+    for pattern, replacement in _PATTERNS:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+def _redact_field(key: str, value: object, depth: int) -> object:
+    if any(word.lower().removesuffix("s") in _SECRET_WORDS for word in _WORD.findall(key)):
+        return REDACTED
+    return _redact_value(value, depth)
+
+
+def _redact_value(value: object, depth: int) -> object:
+    match value:
+        case None | bool() | int() | float():
+            return value
+        case str():
+            return redact_text(value)
+        case Mapping() | list() | tuple() | set() | frozenset() if depth == 0:
+            return "[nested too deep]"
+        case Mapping():
+            return {
+                redact_text(str(key)): _redact_field(str(key), item, depth - 1)
+                for key, item in value.items()
+            }
+        case list() | tuple() | set() | frozenset():
+            return _redact_items(value, depth - 1)
+        case _:
+            return redact_text(str(value))
+
+
+def _redact_items(items: Iterable[object], depth: int) -> list[object]:
+    return [_redact_value(item, depth) for item in items]

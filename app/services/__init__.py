@@ -1,0 +1,1 @@
+"""What the chat does: one class per documented concern, over ports and domain only."""

@@ -1,0 +1,63 @@
+"""Channels and their members, as a seed file names them."""
+
+import json
+
+from app.domain.ids import ChannelId, UserId
+from app.ports import ChannelRepository, Membership
+
+
+class ChannelService:
+    """Fills the storage with users, channels and memberships."""
+
+    def __init__(self, channels: ChannelRepository) -> None:
+        self._channels = channels
+
+    async def seed(self, membership: Membership) -> None:
+        """Create what is missing, in one transaction; what exists is left as it is.
+
+        Raises:
+            Unavailable: Nothing was created.
+        """
+        await self._channels.seed(membership)
+
+
+class MalformedMembershipError(ValueError):
+    """A seed file is not what it must be; the text says where, for the one who wrote it."""
+
+
+def parse_membership(text: str) -> Membership:
+    """The membership a seed file holds: ``{"userId": ["channelId", ...], ...}`` as JSON.
+
+    A channel named twice for one user counts once.
+
+    Raises:
+        MalformedMembershipError: The text is something else.
+    """
+    try:
+        content: object = json.loads(text)
+    except json.JSONDecodeError as error:
+        sentence = f"The seed is not JSON: {error}."
+        raise MalformedMembershipError(sentence) from error
+    if not isinstance(content, dict):
+        sentence = 'The seed must be an object: {"userId": ["channelId", ...]}.'
+        raise MalformedMembershipError(sentence)
+    return {
+        UserId(_checked_id(user_id, "a user")): _channels_of(user_id, channels)
+        for user_id, channels in content.items()
+    }
+
+
+def _channels_of(user_id: str, channels: object) -> tuple[ChannelId, ...]:
+    if not isinstance(channels, list):
+        sentence = f"The channels of {user_id!r} must be a list of channel ids."
+        raise MalformedMembershipError(sentence)
+    ids = (ChannelId(_checked_id(channel, f"a channel of {user_id!r}")) for channel in channels)
+    return tuple(dict.fromkeys(ids))
+
+
+def _checked_id(candidate: object, what: str) -> str:
+    # isprintable is False for NUL and for lone surrogates, which no database takes.
+    if isinstance(candidate, str) and candidate and candidate.isprintable():
+        return candidate
+    sentence = f"The id of {what} must be a printable text, not {candidate!r}."
+    raise MalformedMembershipError(sentence)

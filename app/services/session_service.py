@@ -1,0 +1,199 @@
+"""Who may connect, and for how long a connected socket stays who it is."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import inf
+
+from app.domain.errors import AuthenticationCode, AuthenticationError, Unavailable
+from app.domain.ids import UserId
+from app.domain.principal import Principal
+from app.ports import Clock, RateLimiter, Timer, TokenVerifier
+from app.ports.token_blacklist import token_digest
+from app.services.recent_revocations import RecentRevocations
+from app.services.token_blacklist_service import TokenBlacklistService
+
+EXPIRY_SKEW_SECONDS = 5
+"""How far the issuer's clock and ours may differ: Clerk's own default."""
+
+_NOT_THE_CLIENTS_FAULT = frozenset(
+    {
+        AuthenticationCode.KEYS_UNAVAILABLE,
+        AuthenticationCode.REVOCATION_UNAVAILABLE,
+        AuthenticationCode.TOO_MANY_ATTEMPTS,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionPolicy:
+    """What operators decide about sessions.
+
+    Attributes:
+        expiry_grace_seconds: How long an expired session may stay connected, every event refused.
+        enforce_expiry: False: a token has to be valid at the handshake only.
+        max_sockets_per_user: Open sessions of one user on this node.
+        admit_when_revocation_unavailable: Whether to connect who cannot be checked for revocation.
+    """
+
+    expiry_grace_seconds: float
+    enforce_expiry: bool
+    max_sockets_per_user: int
+    admit_when_revocation_unavailable: bool
+
+
+@dataclass(eq=False, slots=True)
+class Session:
+    """One admitted socket's standing, from `SessionService.open`, which alone changes it.
+
+    Attributes:
+        digest: Of the token it was opened with.
+        expires_at: Monotonic time from which its events are refused.
+        on_end: Told once that the socket must go; never after `SessionService.close`.
+    """
+
+    user_id: UserId
+    digest: str
+    expires_at: float
+    on_end: Callable[[AuthenticationError], None]
+    revoked: bool = False
+    ended: bool = False
+    end_timer: Timer | None = None
+
+
+class SessionService:
+    """Authenticates connects and watches over the sessions they open.
+
+    Expiry is judged by the monotonic clock from `open` on: a jump of the wall clock ends nobody.
+    """
+
+    def __init__(
+        self,
+        verifier: TokenVerifier,
+        blacklist: TokenBlacklistService,
+        clock: Clock,
+        attempts: RateLimiter,
+        failures: RateLimiter,
+        policy: SessionPolicy,
+    ) -> None:
+        self._verifier = verifier
+        self._blacklist = blacklist
+        self._clock = clock
+        self._attempts = attempts
+        self._failures = failures
+        self._policy = policy
+        self._recent = RecentRevocations(clock)
+        self._sessions: dict[str, set[Session]] = {}
+        self._sockets_of: Counter[UserId] = Counter()
+
+    async def on_module_init(self) -> None:
+        """Hear of revocations from now on."""
+        self._blacklist.on_revoked(self._revoke)
+
+    async def authenticate(self, token: str, address: str) -> Principal:
+        """Who the token speaks for, when ``address`` has not tried too often.
+
+        The limits come before any cryptography; a refusal that is the client's fault counts
+        against its address.
+
+        Raises:
+            AuthenticationError: The token or the address is refused, by its code.
+        """
+        if await self._attempts.take(address) > 0 or await self._failures.peek(address) > 0:
+            raise AuthenticationError(AuthenticationCode.TOO_MANY_ATTEMPTS)
+        try:
+            await self._refuse_revoked(token)
+            return await self._verifier.verify(token)
+        except AuthenticationError as error:
+            if error.code not in _NOT_THE_CLIENTS_FAULT:
+                await self.note_failure(address)
+            raise
+
+    async def note_failure(self, address: str) -> None:
+        """Count a failed attempt against the address; too many, and `authenticate` refuses it."""
+        await self._failures.take(address)
+
+    def open(
+        self, principal: Principal, token: str, on_end: Callable[[AuthenticationError], None]
+    ) -> Session:
+        """Begin the session of an authenticated socket; every one must be closed.
+
+        ``on_end`` is called at most once, on the event loop: at once when the token is revoked, or
+        a grace after it has expired. It must not raise; it may close the session.
+
+        Raises:
+            AuthenticationError: ``too_many_sockets``; ``revoked``, when that happened since
+                `authenticate` asked.
+        """
+        digest = token_digest(token)
+        if digest in self._recent:
+            raise AuthenticationError(AuthenticationCode.REVOKED)
+        if self._sockets_of[principal.user_id] >= self._policy.max_sockets_per_user:
+            raise AuthenticationError(AuthenticationCode.TOO_MANY_SOCKETS)
+        session = Session(principal.user_id, digest, expires_at=inf, on_end=on_end)
+        if self._policy.enforce_expiry:
+            self._limit(session, principal.expires_at)
+        self._sessions.setdefault(digest, set()).add(session)
+        self._sockets_of[principal.user_id] += 1
+        return session
+
+    def check(self, session: Session) -> None:
+        """Let pass a session that is neither revoked nor expired. Memory only: asked per event.
+
+        Raises:
+            AuthenticationError: ``revoked`` or ``token_expired``.
+        """
+        if session.revoked:
+            raise AuthenticationError(AuthenticationCode.REVOKED)
+        if self._clock.monotonic() >= session.expires_at:
+            raise AuthenticationError(AuthenticationCode.TOKEN_EXPIRED)
+
+    def close(self, session: Session) -> None:
+        """End the service's interest in a session; repeating it is harmless."""
+        same_token = self._sessions.get(session.digest, set())
+        if session not in same_token:
+            return
+        same_token.remove(session)
+        if not same_token:
+            del self._sessions[session.digest]
+        self._sockets_of[session.user_id] -= 1
+        if not self._sockets_of[session.user_id]:
+            del self._sockets_of[session.user_id]
+        self._settle(session)
+
+    async def _refuse_revoked(self, token: str) -> None:
+        try:
+            revoked = await self._blacklist.is_blacklisted(token)
+        except Unavailable as error:
+            if self._policy.admit_when_revocation_unavailable:
+                return
+            raise AuthenticationError(AuthenticationCode.REVOCATION_UNAVAILABLE) from error
+        if revoked:
+            raise AuthenticationError(AuthenticationCode.REVOKED)
+
+    def _limit(self, session: Session, token_expires_at: float) -> None:
+        remaining = token_expires_at - self._clock.now().timestamp() + EXPIRY_SKEW_SECONDS
+        session.expires_at = self._clock.monotonic() + remaining
+        session.end_timer = self._clock.call_later(
+            max(0.0, remaining + self._policy.expiry_grace_seconds),
+            lambda: self._end(session, AuthenticationCode.TOKEN_EXPIRED),
+        )
+
+    def _revoke(self, digest: str) -> None:
+        self._recent.remember(digest)
+        # A copy: on_end may close its session, which takes it out of the set.
+        sessions = tuple(self._sessions.get(digest, ()))
+        for session in sessions:
+            session.revoked = True
+        for session in sessions:
+            self._end(session, AuthenticationCode.REVOKED)
+
+    def _end(self, session: Session, code: AuthenticationCode) -> None:
+        if not session.ended:
+            self._settle(session)
+            session.on_end(AuthenticationError(code))
+
+    def _settle(self, session: Session) -> None:
+        session.ended = True
+        if session.end_timer is not None:
+            session.end_timer.cancel()

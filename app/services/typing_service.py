@@ -1,0 +1,135 @@
+"""Typing indicators: who is typing where, until they stop, send, leave or fall silent."""
+
+from dataclasses import dataclass
+from functools import partial
+
+from app.domain.errors import NotAMember
+from app.domain.events import ServerEvent
+from app.domain.ids import ChannelId, SocketId, UserId
+from app.domain.rooms import channel_room
+from app.domain.typing_indicator import TypingIndicator
+from app.ports import Broadcaster, ChannelRepository, Clock, Timer
+from app.services.event_service import EventService
+
+
+@dataclass(frozen=True, slots=True)
+class _Typist:
+    indicator: TypingIndicator
+    expiry: Timer
+
+
+class TypingService:
+    """Holds one entry per member typing in a channel, in memory, and tells the channel of changes.
+
+    Every entry ends ``expiry_seconds`` after the last `start` at the latest.
+    """
+
+    def __init__(
+        self,
+        channels: ChannelRepository,
+        events: EventService,
+        broadcaster: Broadcaster,
+        clock: Clock,
+        expiry_seconds: float,
+    ) -> None:
+        self._channels = channels
+        self._events = events
+        self._broadcaster = broadcaster
+        self._clock = clock
+        self._expiry_seconds = expiry_seconds
+        self._typists: dict[ChannelId, dict[UserId, _Typist]] = {}
+
+    async def start(
+        self, user_id: UserId, channel_id: ChannelId, socket_id: SocketId
+    ) -> TypingIndicator:
+        """The user types; the channel but this socket is told, each time. Restarts the expiry.
+
+        Raises:
+            NotAMember: Nothing was told.
+            Unavailable: Likewise.
+        """
+        was_listening = self._events.is_listening(channel_id, user_id)
+        await self._require_member(user_id, channel_id)
+        indicator = self._indicator(user_id, channel_id, is_typing=True)
+        if was_listening and not self._events.is_listening(channel_id, user_id):
+            # The user's last socket went while storage was asked, and `leave` has run already:
+            # an entry made now would be a ghost until it expires.
+            return indicator
+        self._remove(user_id, channel_id)
+        expiry = self._clock.call_later(
+            self._expiry_seconds, partial(self.end, user_id, channel_id)
+        )
+        self._typists.setdefault(channel_id, {})[user_id] = _Typist(indicator, expiry)
+        self._tell(indicator, except_socket=socket_id)
+        return indicator
+
+    async def stop(
+        self, user_id: UserId, channel_id: ChannelId, socket_id: SocketId
+    ) -> TypingIndicator:
+        """The user no longer types; the channel but this socket is told, if they did.
+
+        Raises:
+            NotAMember: Nothing was changed.
+            Unavailable: Likewise.
+        """
+        await self._require_member(user_id, channel_id)
+        indicator = self._indicator(user_id, channel_id, is_typing=False)
+        if self._remove(user_id, channel_id):
+            self._tell(indicator, except_socket=socket_id)
+        return indicator
+
+    async def list(self, user_id: UserId, channel_id: ChannelId) -> tuple[TypingIndicator, ...]:
+        """Who is typing in the channel, the asker included, sorted by user.
+
+        Raises:
+            NotAMember: The asker does not belong to the channel.
+            Unavailable: It cannot be known now.
+        """
+        await self._require_member(user_id, channel_id)
+        typists = self._typists.get(channel_id, {})
+        return tuple(typists[typist_id].indicator for typist_id in sorted(typists))
+
+    def end(self, user_id: UserId, channel_id: ChannelId) -> None:
+        """The user no longer types; the whole channel is told, if they did."""
+        if self._remove(user_id, channel_id):
+            self._tell(self._indicator(user_id, channel_id, is_typing=False))
+
+    def leave(self, user_id: UserId, channel_id: ChannelId) -> None:
+        """A socket of the user left the channel: `end`, unless another of theirs still listens."""
+        if not self._events.is_listening(channel_id, user_id):
+            self.end(user_id, channel_id)
+
+    async def on_module_destroy(self) -> None:
+        """Forget everybody and cancel every expiry; nobody is told."""
+        for typists in self._typists.values():
+            for typist in typists.values():
+                typist.expiry.cancel()
+        self._typists.clear()
+
+    async def _require_member(self, user_id: UserId, channel_id: ChannelId) -> None:
+        if not await self._channels.is_member(channel_id, user_id):
+            raise NotAMember
+
+    def _indicator(
+        self, user_id: UserId, channel_id: ChannelId, *, is_typing: bool
+    ) -> TypingIndicator:
+        return TypingIndicator(
+            user_id=user_id,
+            channel_id=channel_id,
+            is_typing=is_typing,
+            timestamp=self._clock.now(),
+        )
+
+    def _remove(self, user_id: UserId, channel_id: ChannelId) -> bool:
+        typists = self._typists.get(channel_id, {})
+        typist = typists.pop(user_id, None)
+        if typist is None:
+            return False
+        typist.expiry.cancel()
+        if not typists:
+            del self._typists[channel_id]
+        return True
+
+    def _tell(self, indicator: TypingIndicator, except_socket: SocketId | None = None) -> None:
+        room = channel_room(indicator.channel_id)
+        self._broadcaster.publish(room, ServerEvent.TYPING, indicator, except_socket=except_socket)

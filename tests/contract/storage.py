@@ -1,0 +1,95 @@
+"""One database behind its repositories, and what the suites store in it."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from itertools import count
+
+from sqlalchemy import delete
+
+from app.adapters.memory.memory_channel_repository import MemoryChannelRepository
+from app.adapters.memory.memory_delivery_repository import MemoryDeliveryRepository
+from app.adapters.memory.memory_message_repository import MemoryMessageRepository
+from app.adapters.memory.memory_store import MemoryStore
+from app.adapters.sql.database import Database
+from app.adapters.sql.sql_channel_repository import SqlChannelRepository
+from app.adapters.sql.sql_delivery_repository import SqlDeliveryRepository
+from app.adapters.sql.sql_message_repository import SqlMessageRepository
+from app.adapters.sql.tables import channel_members
+from app.domain.ids import ChannelId, ClientMessageId, MessageId, UserId
+from app.domain.message import MessageDraft
+from app.ports import ChannelRepository, DeliveryRepository, Membership, MessageRepository
+
+ALICE = UserId("user_alice")
+BOB = UserId("user_bob")
+CAROL = UserId("user_carol")
+MALLORY = UserId("user_mallory")
+GENERAL = ChannelId("general")
+RANDOM = ChannelId("random")
+NOBODY_ELSE = ChannelId("nobody-else")
+
+MEMBERSHIP: Membership = {
+    ALICE: [GENERAL, RANDOM, NOBODY_ELSE],
+    BOB: [GENERAL, RANDOM],
+    CAROL: [GENERAL],
+    MALLORY: [],
+}
+
+_message_numbers = count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """The repositories over one database; ``leave`` is what no port can do yet."""
+
+    channels: ChannelRepository
+    messages: MessageRepository
+    deliveries: DeliveryRepository
+    leave: Callable[[ChannelId, UserId], Awaitable[None]]
+
+
+def memory_storage() -> Storage:
+    """An empty database in memory."""
+    store = MemoryStore()
+
+    async def leave(channel_id: ChannelId, user_id: UserId) -> None:
+        store.channels[channel_id].members.remove(user_id)
+        store.channels_of_user[user_id].remove(channel_id)
+
+    return Storage(
+        MemoryChannelRepository(store),
+        MemoryMessageRepository(store),
+        MemoryDeliveryRepository(store),
+        leave,
+    )
+
+
+def sql_storage(database: Database) -> Storage:
+    """The repositories over an open database."""
+
+    async def leave(channel_id: ChannelId, user_id: UserId) -> None:
+        row = (channel_members.c.channelId == channel_id, channel_members.c.userId == user_id)
+        async with database.transaction() as connection:
+            await connection.execute(delete(channel_members).where(*row))
+
+    return Storage(
+        SqlChannelRepository(database),
+        SqlMessageRepository(database),
+        SqlDeliveryRepository(database),
+        leave,
+    )
+
+
+def draft(
+    user_id: UserId = ALICE,
+    channel_id: ChannelId = GENERAL,
+    content: str = "hello",
+    client_message_id: str | None = None,
+) -> MessageDraft:
+    """A message to store, with an id of its own."""
+    return MessageDraft(
+        id=MessageId(f"message-{next(_message_numbers)}"),
+        channel_id=channel_id,
+        user_id=user_id,
+        content=content,
+        client_message_id=None if client_message_id is None else ClientMessageId(client_message_id),
+    )

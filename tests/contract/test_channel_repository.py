@@ -1,0 +1,82 @@
+import pytest
+
+from app.adapters.memory.manual_clock import DEFAULT_START as NOW
+from app.domain.ids import ChannelId, UserId
+from tests.contract.storage import ALICE, BOB, CAROL, GENERAL, MALLORY, RANDOM, Storage, draft
+
+
+async def test_channels_of_are_sorted_when_seeded_in_another_order(empty_storage: Storage) -> None:
+    """A user's channels come sorted by id."""
+    await empty_storage.channels.seed({ALICE: [ChannelId("b"), ChannelId("ä"), ChannelId("B")]})
+
+    channels = await empty_storage.channels.channels_of(ALICE)
+
+    assert ("B", "b", "ä") == channels
+
+
+@pytest.mark.parametrize("user_id", [MALLORY, UserId("user_unknown")])
+async def test_channels_of_are_none_when_the_user_has_none(
+    storage: Storage, user_id: UserId
+) -> None:
+    """A user without channels has none, and so has an unknown one."""
+    channels = await storage.channels.channels_of(user_id)
+
+    assert () == channels
+
+
+@pytest.mark.parametrize(
+    ("channel_id", "user_id", "expected"),
+    [
+        (RANDOM, BOB, True),
+        (RANDOM, CAROL, False),
+        (ChannelId("unknown"), BOB, False),
+        (RANDOM, UserId("user_unknown"), False),
+    ],
+    ids=["a member", "of another channel", "unknown channel", "unknown user"],
+)
+async def test_is_member_holds_only_when_the_user_belongs_to_the_channel(
+    storage: Storage, channel_id: ChannelId, user_id: UserId, *, expected: bool
+) -> None:
+    """Membership is of this user in this channel, and unknown ids belong nowhere."""
+    is_member = await storage.channels.is_member(channel_id, user_id)
+
+    assert expected is is_member
+
+
+async def test_seed_keeps_what_exists_when_repeated_with_more(storage: Storage) -> None:
+    """Seeding again adds what is missing and removes nothing."""
+    await storage.messages.add(draft(ALICE, RANDOM), now=NOW)
+
+    await storage.channels.seed({CAROL: [RANDOM], UserId("user_dave"): []})
+
+    assert (GENERAL, RANDOM) == await storage.channels.channels_of(CAROL)
+    assert (GENERAL, RANDOM) == await storage.channels.channels_of(BOB)
+    assert 1 == len(await storage.messages.list_after(RANDOM, CAROL, after_seq=0, limit=10))
+
+
+async def test_seed_creates_nothing_when_there_is_nothing_to_create(
+    empty_storage: Storage,
+) -> None:
+    """An empty membership is a valid one."""
+    await empty_storage.channels.seed({})
+
+    assert () == await empty_storage.channels.channels_of(ALICE)
+
+
+@pytest.mark.parametrize(
+    ("user_id", "name"),
+    [("user_alice", "Alice"), ("bob", "Bob"), ("user_2nNEqL", "2nNEqL")],
+)
+async def test_seed_names_a_user_after_the_id_when_it_creates_one(
+    empty_storage: Storage, user_id: str, name: str
+) -> None:
+    """The name is the id without its prefix, capitalised; there is no image."""
+    await empty_storage.channels.seed({UserId(user_id): [GENERAL]})
+
+    stored = await empty_storage.messages.add(draft(UserId(user_id)), now=NOW)
+
+    assert (user_id, name, None) == (
+        stored.message.user.id,
+        stored.message.user.name,
+        stored.message.user.image_url,
+    )

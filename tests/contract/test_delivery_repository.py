@@ -1,0 +1,226 @@
+from datetime import timedelta
+
+import pytest
+
+from app.adapters.memory.manual_clock import DEFAULT_START as NOW
+from app.domain.delivery import DeliveryState, DeliveryStatus
+from app.domain.errors import MessageNotFound, NotARecipient
+from app.domain.ids import ChannelId, MessageId, UserId
+from app.domain.message import Message
+from app.ports import Advance
+from tests.contract.storage import (
+    ALICE,
+    BOB,
+    CAROL,
+    GENERAL,
+    MALLORY,
+    NOBODY_ELSE,
+    RANDOM,
+    Storage,
+    draft,
+)
+
+SENT, DELIVERED, READ = DeliveryState.SENT, DeliveryState.DELIVERED, DeliveryState.READ
+LATER = NOW + timedelta(milliseconds=1_234)
+
+
+async def sent(
+    storage: Storage, user_id: UserId = ALICE, channel_id: ChannelId = GENERAL
+) -> Message:
+    """A message that has just been stored."""
+    return (await storage.messages.add(draft(user_id, channel_id), NOW)).message
+
+
+async def own_state(storage: Storage, message: Message) -> DeliveryState:
+    """What the message itself says of its delivery now."""
+    read = await storage.messages.list_after(message.channel_id, ALICE, message.seq - 1, 1)
+    return read[0].delivery_status
+
+
+async def test_advance_moves_the_recipient_when_it_is_a_step_forward(storage: Storage) -> None:
+    """The answer has the new status, its moment and the author."""
+    message = await sent(storage)
+
+    advance = await storage.deliveries.advance(message.id, BOB, DELIVERED, LATER)
+
+    status = DeliveryStatus(
+        message_id=message.id, recipient_id=BOB, status=DELIVERED, timestamp=LATER
+    )
+    assert Advance(status, author_id=ALICE, changed=True) == advance
+
+
+@pytest.mark.parametrize(
+    ("reached", "reported"), [(DELIVERED,) * 2, (READ,) * 2, (READ, DELIVERED)]
+)
+async def test_advance_changes_nothing_when_it_is_reached_already(
+    storage: Storage, reached: DeliveryState, reported: DeliveryState
+) -> None:
+    """A late or repeated report is answered with the standing status: READ implies DELIVERED."""
+    message = await sent(storage)
+    standing = await storage.deliveries.advance(message.id, BOB, reached, NOW)
+
+    advance = await storage.deliveries.advance(message.id, BOB, reported, LATER)
+
+    assert Advance(standing.status, author_id=ALICE, changed=False) == advance
+
+
+async def test_advance_is_refused_as_not_found_when_the_message_is_missing_or_foreign(
+    storage: Storage,
+) -> None:
+    """An outsider cannot tell a message of others from none."""
+    message = await sent(storage)
+
+    with pytest.raises(MessageNotFound):
+        await storage.deliveries.advance(message.id, MALLORY, READ, NOW)
+    with pytest.raises(MessageNotFound):
+        await storage.deliveries.advance(MessageId("unknown"), BOB, READ, NOW)
+
+
+async def test_advance_is_refused_as_not_found_when_the_recipient_has_left(
+    storage: Storage,
+) -> None:
+    """Membership is that of now, not that of the send."""
+    message = await sent(storage)
+    await storage.leave(GENERAL, BOB)
+
+    with pytest.raises(MessageNotFound):
+        await storage.deliveries.advance(message.id, BOB, READ, NOW)
+
+
+async def test_advance_is_refused_when_the_author_reports(storage: Storage) -> None:
+    """The author is no recipient of his own message."""
+    message = await sent(storage)
+
+    with pytest.raises(NotARecipient):
+        await storage.deliveries.advance(message.id, ALICE, READ, NOW)
+
+
+async def test_advance_is_refused_when_the_reporter_joined_later(storage: Storage) -> None:
+    """Who joins after the send reads the message, but is no recipient of it."""
+    message = await sent(storage)
+    await storage.channels.seed({MALLORY: [GENERAL]})
+
+    with pytest.raises(NotARecipient):
+        await storage.deliveries.advance(message.id, MALLORY, READ, NOW)
+
+    assert {} == await storage.deliveries.undelivered_counts(MALLORY)
+    assert (message,) == await storage.messages.list_after(GENERAL, MALLORY, 0, 10)
+
+
+async def test_the_message_follows_when_its_recipients_advance(storage: Storage) -> None:
+    """Its own state is that of the recipient furthest behind."""
+    message = await sent(storage)
+    states = [await own_state(storage, message)]
+
+    for user_id, state in ((BOB, READ), (CAROL, DELIVERED), (CAROL, READ)):
+        await storage.deliveries.advance(message.id, user_id, state, NOW)
+        states.append(await own_state(storage, message))
+
+    assert [SENT, SENT, DELIVERED, READ] == states
+
+
+async def test_the_message_stays_sent_when_it_has_no_recipient(storage: Storage) -> None:
+    """A channel without other members delivers to nobody."""
+    message = await sent(storage, channel_id=NOBODY_ELSE)
+
+    assert SENT is await own_state(storage, message)
+    assert () == await storage.deliveries.statuses(message.id, ALICE)
+
+
+async def test_statuses_lists_every_recipient_when_a_member_asks(storage: Storage) -> None:
+    """One status per recipient, sorted, pending ones included; the author is none of them."""
+    message = await sent(storage, CAROL)
+    await storage.deliveries.advance(message.id, BOB, READ, LATER)
+
+    statuses = await storage.deliveries.statuses(message.id, BOB)
+
+    assert [(ALICE, SENT, NOW), (BOB, READ, LATER)] == [
+        (status.recipient_id, status.status, status.timestamp) for status in statuses
+    ]
+
+
+async def test_statuses_are_refused_when_the_reader_may_not_see_the_message(
+    storage: Storage,
+) -> None:
+    """Missing and foreign messages are answered alike."""
+    message = await sent(storage)
+
+    with pytest.raises(MessageNotFound):
+        await storage.deliveries.statuses(message.id, MALLORY)
+    with pytest.raises(MessageNotFound):
+        await storage.deliveries.statuses(MessageId("unknown"), ALICE)
+
+
+async def test_undelivered_counts_only_what_is_sent_when_some_has_arrived(
+    storage: Storage,
+) -> None:
+    """What is delivered, read or the user's own is not counted, and no channel counts zero."""
+    delivered, read = await sent(storage), await sent(storage)
+    await sent(storage)
+    await sent(storage, CAROL)
+    await sent(storage, BOB)
+    arrived = await sent(storage, channel_id=RANDOM)
+    await storage.deliveries.advance(delivered.id, BOB, DELIVERED, NOW)
+    await storage.deliveries.advance(read.id, BOB, READ, NOW)
+    await storage.deliveries.advance(arrived.id, BOB, DELIVERED, NOW)
+
+    counts = await storage.deliveries.undelivered_counts(BOB)
+
+    assert {GENERAL: 2} == counts
+
+
+async def test_undelivered_pages_through_all_channels_when_asked_after_each_position(
+    storage: Storage,
+) -> None:
+    """Messages come in the order they were stored, each once, across channels."""
+    channels = [GENERAL, RANDOM, GENERAL, RANDOM, RANDOM]
+    stored = [await sent(storage, channel_id=channel_id) for channel_id in channels]
+
+    pages = [await storage.deliveries.undelivered(BOB, after=0, limit=2)]
+    while pages[-1].positions:
+        last = pages[-1].positions[-1]
+        pages.append(await storage.deliveries.undelivered(BOB, after=last, limit=2))
+
+    assert stored == [message for page in pages for message in page.messages]
+    assert [2, 2, 1, 0] == [len(page.messages) for page in pages]
+    positions = [position for page in pages for position in page.positions]
+    assert sorted(set(positions)) == positions
+
+
+async def test_undelivered_goes_on_where_it_was_when_what_was_paged_has_arrived(
+    storage: Storage,
+) -> None:
+    """A position stays good when the messages before it are delivered or deleted meanwhile."""
+    stored = [await sent(storage) for _ in range(4)]
+    page = await storage.deliveries.undelivered(BOB, after=0, limit=2)
+    await storage.deliveries.advance(stored[1].id, BOB, READ, NOW)
+    await storage.messages.delete(stored[2].id, ALICE)
+
+    rest = await storage.deliveries.undelivered(BOB, after=page.positions[-1], limit=10)
+    again = await storage.deliveries.undelivered(BOB, after=0, limit=10)
+
+    assert (stored[3],) == rest.messages
+    assert (stored[0], stored[3]) == again.messages
+
+
+async def test_undelivered_leaves_out_a_channel_when_the_user_has_left_it(
+    storage: Storage,
+) -> None:
+    """Only channels the user belongs to now are counted and read."""
+    await sent(storage)
+    elsewhere = await sent(storage, channel_id=RANDOM)
+    await storage.leave(GENERAL, BOB)
+
+    counts = await storage.deliveries.undelivered_counts(BOB)
+    page = await storage.deliveries.undelivered(BOB, after=0, limit=10)
+
+    assert {RANDOM: 1} == counts
+    assert (elsewhere,) == page.messages
+
+
+async def test_undelivered_is_empty_when_nothing_waits(storage: Storage) -> None:
+    """An unknown user and an idle one have an empty page."""
+    page = await storage.deliveries.undelivered(UserId("user_unknown"), after=0, limit=10)
+
+    assert ((), ()) == (page.messages, page.positions)
+    assert {} == await storage.deliveries.undelivered_counts(ALICE)

@@ -1,0 +1,1 @@
+"""Mirrors app, path for path: each unit alone."""

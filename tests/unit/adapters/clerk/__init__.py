@@ -1,0 +1,1 @@
+"""Clerk's tokens and keys."""

@@ -1,0 +1,291 @@
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from app.adapters.clerk.jwks_client import MAX_BODY_BYTES, JwksClient
+from app.adapters.clerk.token_verifier import ClerkTokenVerifier
+from app.adapters.memory.manual_clock import ManualClock
+from app.domain.errors import AuthenticationError
+from tests.unit.adapters.clerk.key_server import KeyServer, key_set
+from tests.unit.adapters.clerk.signed_tokens import (
+    ISSUER,
+    KEY_ID,
+    PARTY,
+    base64url,
+    jwk,
+    private_key,
+    sign,
+    token,
+)
+
+SECOND_KEY_ID = "ins_second"
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[KeyServer]:
+    """An endpoint that publishes the first key."""
+    server = KeyServer()
+    await server.start()
+    yield server
+    await server.stop()
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """Time that the test moves."""
+    return ManualClock()
+
+
+@pytest.fixture
+def keys(server: KeyServer, clock: ManualClock) -> JwksClient:
+    """A client that has fetched nothing yet."""
+    return JwksClient(server.url(), clock)
+
+
+async def refusal(keys: JwksClient, key_id: str | None) -> str:
+    """The code with which a key is not found."""
+    with pytest.raises(AuthenticationError) as caught:
+        await keys.find(key_id)
+    return caught.value.code
+
+
+async def test_find_gives_the_key_when_it_is_published(keys: JwksClient) -> None:
+    """The key found is the public half of the one that signs."""
+    key = await keys.find(KEY_ID)
+
+    assert private_key().public_key().public_numbers() == key.public_numbers()
+
+
+async def test_find_fetches_once_when_many_ask_at_the_same_time(
+    keys: JwksClient, server: KeyServer
+) -> None:
+    """Everybody waits for the one fetch under way."""
+    server.may_answer.clear()
+    finds = [asyncio.create_task(keys.find(KEY_ID)) for _ in range(50)]
+    await server.asked.wait()
+    server.may_answer.set()
+
+    found = await asyncio.gather(*finds)
+
+    assert 1 == len(set(map(id, found)))
+    assert 1 == server.requests
+
+
+async def test_find_fetches_again_when_five_minutes_are_over(
+    keys: JwksClient, server: KeyServer, clock: ManualClock
+) -> None:
+    """A key withdrawn by the issuer is honoured for five minutes at most."""
+    await keys.find(KEY_ID)
+    server.body = key_set(jwk(SECOND_KEY_ID))
+
+    clock.advance(299)
+    await keys.find(KEY_ID)
+    clock.advance(1)
+
+    assert "token_key_unknown" == await refusal(keys, KEY_ID)
+    assert 2 == server.requests
+
+
+async def test_find_fetches_at_most_twice_a_minute_when_key_ids_are_made_up(
+    keys: JwksClient, server: KeyServer, clock: ManualClock
+) -> None:
+    """A stranger's key ids cause one fetch in 30 s, and nothing is remembered of them."""
+    await keys.find(KEY_ID)
+
+    codes = {await refusal(keys, f"made up {number}") for number in range(100)}
+    clock.advance(30)
+    codes |= {await refusal(keys, f"made up {number}") for number in range(100)}
+
+    assert {"token_key_unknown"} == codes
+    assert 2 == server.requests
+
+
+async def test_find_picks_up_a_rotation_when_thirty_seconds_have_passed(
+    keys: JwksClient, server: KeyServer, clock: ManualClock
+) -> None:
+    """A new key is found by its first token, not after five minutes."""
+    await keys.find(KEY_ID)
+    server.body = key_set(jwk(KEY_ID), jwk(SECOND_KEY_ID))
+    clock.advance(30)
+
+    key = await keys.find(SECOND_KEY_ID)
+
+    assert private_key(SECOND_KEY_ID).public_key().public_numbers() == key.public_numbers()
+
+
+async def test_find_keeps_stale_keys_when_the_endpoint_fails(
+    keys: JwksClient, server: KeyServer, clock: ManualClock
+) -> None:
+    """Known keys go on working, new ones are unavailable, and the endpoint is left in peace."""
+    known = await keys.find(KEY_ID)
+    server.status = 503
+    clock.advance(300)
+
+    found = [await keys.find(KEY_ID) for _ in range(10)]
+
+    assert [known] * 10 == found
+    assert "keys_unavailable" == await refusal(keys, SECOND_KEY_ID)
+    assert 2 == server.requests
+
+
+async def test_find_recovers_when_the_endpoint_comes_back(
+    keys: JwksClient, server: KeyServer, clock: ManualClock
+) -> None:
+    """A server that starts before its issuer does refuses for a second, not for thirty."""
+    server.status = 503
+    codes = [await refusal(keys, KEY_ID), await refusal(keys, KEY_ID)]
+    server.status = 200
+    clock.advance(1)
+
+    await keys.find(KEY_ID)
+
+    assert ["keys_unavailable"] * 2 == codes
+    assert 2 == server.requests
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<html>",
+        b"[]",
+        b"null",
+        b'{"keys": {}}',
+        b'{"keys": []}',
+        b'{"keys": [null, 1, "x", []]}',
+        b"[" * 60_000,
+        b" " * MAX_BODY_BYTES + key_set(jwk()),
+        key_set(jwk(use="enc")),
+        key_set(jwk(alg="RS512")),
+        key_set(jwk(kty="EC")),
+        key_set(jwk(kid=None)),
+        key_set(jwk(n=7)),
+        key_set(jwk(n="")),
+        key_set(jwk(n="AQAB")),
+        key_set(jwk(n=base64url(b"\xff" * 128))),
+        key_set(jwk(e=None)),
+    ],
+)
+async def test_find_refuses_for_now_when_the_answer_is_no_usable_key_set(
+    keys: JwksClient, server: KeyServer, body: bytes
+) -> None:
+    """Garbage, another kind of key, a short key, too much: as if the endpoint were down."""
+    server.body = body
+
+    code = await refusal(keys, KEY_ID)
+
+    assert "keys_unavailable" == code
+
+
+async def test_find_passes_over_a_key_when_it_is_unusable(
+    keys: JwksClient, server: KeyServer
+) -> None:
+    """One odd entry does not spoil the set; of a private key only the public half is taken."""
+    server.body = key_set({"kty": "OKP", "kid": "other"}, jwk(d="AQAB"))
+
+    key = await keys.find(KEY_ID)
+
+    assert private_key().public_key().public_numbers() == key.public_numbers()
+
+
+async def test_find_refuses_for_now_when_the_endpoint_redirects(
+    server: KeyServer, clock: ManualClock
+) -> None:
+    """A redirect is not followed, even to a good key set."""
+    keys = JwksClient(server.url("/moved"), clock)
+
+    code = await refusal(keys, KEY_ID)
+
+    assert "keys_unavailable" == code
+    assert 1 == server.requests
+
+
+async def test_find_refuses_for_now_when_nobody_listens(
+    keys: JwksClient, server: KeyServer
+) -> None:
+    """A refused connection is not the client's fault."""
+    await server.stop()
+
+    code = await refusal(keys, KEY_ID)
+
+    assert "keys_unavailable" == code
+
+
+async def test_find_refuses_for_now_when_the_endpoint_hangs(
+    server: KeyServer, clock: ManualClock
+) -> None:
+    """Nobody waits longer than the time-out."""
+    server.may_answer.clear()
+    keys = JwksClient(server.url(), clock, timeout_seconds=0.05)
+
+    code = await refusal(keys, KEY_ID)
+
+    assert "keys_unavailable" == code
+
+
+async def test_find_goes_on_when_the_first_to_ask_gives_up(
+    keys: JwksClient, server: KeyServer
+) -> None:
+    """A client that disconnects while it waits takes nobody else's answer away."""
+    server.may_answer.clear()
+    first, second = (asyncio.create_task(keys.find(KEY_ID)) for _ in range(2))
+    await server.asked.wait()
+
+    first.cancel()
+    server.may_answer.set()
+    key = await second
+
+    assert first.cancelled()
+    assert 2048 == key.key_size
+    assert 1 == server.requests
+
+
+async def test_shutdown_ends_a_fetch_when_one_is_under_way(
+    keys: JwksClient, server: KeyServer
+) -> None:
+    """Nothing is left running, and who waited is refused for now."""
+    server.may_answer.clear()
+    waiting = asyncio.create_task(refusal(keys, KEY_ID))
+    await server.asked.wait()
+
+    await keys.on_application_shutdown(None)
+    code = await waiting
+
+    assert "keys_unavailable" == code
+    assert "jwks fetch" not in {task.get_name() for task in asyncio.all_tasks()}
+
+
+async def test_shutdown_does_nothing_when_nothing_was_fetched(
+    keys: JwksClient, server: KeyServer
+) -> None:
+    """An application that never met a token shuts down too."""
+    await keys.on_application_shutdown(None)
+
+    assert 0 == server.requests
+
+
+async def test_find_refuses_at_once_when_the_token_names_no_key(
+    keys: JwksClient, server: KeyServer
+) -> None:
+    """Without `kid` there is nothing to look for."""
+    code = await refusal(keys, None)
+
+    assert "token_key_unknown" == code
+    assert 0 == server.requests
+
+
+async def test_verify_fetches_nothing_when_signatures_are_bad(
+    keys: JwksClient, server: KeyServer, clock: ManualClock
+) -> None:
+    """Forged tokens with a known key id cause no traffic, however much time passes."""
+    verifier = ClerkTokenVerifier(keys, clock, ISSUER, [PARTY])
+    await verifier.verify(token())
+    forged = sign(b'{"alg":"RS256","kid":"ins_first"}', b"{}", private_key("forger"))
+
+    for _ in range(5):
+        clock.advance(50)
+        with pytest.raises(AuthenticationError, match="signature"):
+            await verifier.verify(forged)
+
+    assert 1 == server.requests

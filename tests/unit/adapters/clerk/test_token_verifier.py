@@ -1,0 +1,293 @@
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.adapters.clerk.pem_signing_key import PemSigningKey
+from app.adapters.clerk.token_verifier import ClerkTokenVerifier
+from app.adapters.memory.manual_clock import ManualClock
+from app.domain.errors import AuthenticationError
+from app.domain.ids import UserId
+from app.domain.principal import Principal
+from tests.unit.adapters.clerk.signed_tokens import (
+    ISSUER,
+    NOW,
+    PARTY,
+    base64url,
+    private_key,
+    sign,
+    token,
+)
+
+ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+
+
+def make_verifier(clock: ManualClock | None = None) -> ClerkTokenVerifier:
+    """A verifier that knows the forge's key."""
+    pem = private_key().public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    keys = PemSigningKey(pem.decode())
+    return ClerkTokenVerifier(keys, clock or ManualClock(), ISSUER, [PARTY])
+
+
+async def refusal(text: str) -> str:
+    """The code a token is refused with."""
+    with pytest.raises(AuthenticationError) as caught:
+        await make_verifier().verify(text)
+    return caught.value.code
+
+
+async def test_verify_gives_the_principal_when_the_token_keeps_every_rule() -> None:
+    """The claims that outlive verification are those of the token."""
+    principal = await make_verifier().verify(token())
+
+    assert (
+        Principal(UserId("user_alice"), "sess_alice", "2f1f0e0d0c0b0a090807", float(NOW + 60))
+        == principal
+    )
+
+
+@pytest.mark.parametrize("absent", ["sid", "jti", "nbf", "iat", "sts", "fva", "v"])
+async def test_verify_accepts_when_an_optional_claim_is_absent(absent: str) -> None:
+    """Older tokens and templates lack some claims; none of these is needed."""
+    principal = await make_verifier().verify(token({absent: None}))
+
+    assert "user_alice" == principal.user_id
+
+
+@pytest.mark.parametrize(
+    "header", [{"typ": None}, {"cat": None}, {"cat": "cl_B7d4PD222AAA"}, {"kid": None}]
+)
+async def test_verify_accepts_when_the_header_says_less(header: dict[str, object]) -> None:
+    """Neither `typ` nor `cat` is needed, a JWT template's token is one, a PEM needs no `kid`."""
+    principal = await make_verifier().verify(token(header=header))
+
+    assert "user_alice" == principal.user_id
+
+
+async def test_verify_ignores_the_audience_when_there_is_one() -> None:
+    """`aud` is not configured, so a token may carry any."""
+    principal = await make_verifier().verify(token({"aud": "somebody"}))
+
+    assert "user_alice" == principal.user_id
+
+
+@pytest.mark.parametrize(
+    ("claims", "code"),
+    [
+        ({"exp": NOW - 5}, "token_expired"),
+        ({"exp": 0}, "token_expired"),
+        ({"exp": None}, "token_malformed"),
+        ({"exp": True}, "token_malformed"),
+        ({"exp": str(NOW + 60)}, "token_malformed"),
+        ({"exp": NOW + 60.0}, "token_malformed"),
+        ({"exp": -1}, "token_malformed"),
+        ({"exp": 10**400}, "token_malformed"),
+        ({"exp": float("inf")}, "token_malformed"),
+        ({"exp": [NOW + 60]}, "token_malformed"),
+        ({"nbf": NOW + 6}, "token_not_yet_valid"),
+        ({"nbf": "soon"}, "token_malformed"),
+        ({"iat": NOW + 6}, "token_not_yet_valid"),
+        ({"iat": False}, "token_malformed"),
+        ({"iss": None}, "token_issuer"),
+        ({"iss": f"{ISSUER}/"}, "token_issuer"),
+        ({"iss": ISSUER[:-1]}, "token_issuer"),
+        ({"iss": [ISSUER]}, "token_issuer"),
+        ({"azp": None}, "token_party"),
+        ({"azp": ""}, "token_party"),
+        ({"azp": "https://other.example.com"}, "token_party"),
+        ({"azp": [PARTY]}, "token_party"),
+        ({"sub": None}, "token_subject"),
+        ({"sub": ""}, "token_subject"),
+        ({"sub": 7}, "token_subject"),
+        ({"sub": "u" * 192}, "token_subject"),
+        ({"sub": "user\0alice"}, "token_subject"),
+        ({"sub": "user_\ud800"}, "token_subject"),
+        ({"sid": 7}, "token_malformed"),
+        ({"jti": ["x"]}, "token_malformed"),
+        ({"sts": "pending"}, "session_pending"),
+    ],
+)
+async def test_verify_refuses_by_rule_when_a_claim_breaks_it(
+    claims: dict[str, object], code: str
+) -> None:
+    """Each rule about claims has its code."""
+    refused_with = await refusal(token(claims))
+
+    assert code == refused_with
+
+
+@pytest.mark.parametrize(
+    ("header", "code"),
+    [
+        ({"alg": "none"}, "token_signature"),
+        ({"alg": "HS256"}, "token_signature"),
+        ({"alg": "RS512"}, "token_signature"),
+        ({"alg": None}, "token_signature"),
+        ({"alg": ["RS256"]}, "token_signature"),
+        ({"typ": "at+jwt"}, "token_kind"),
+        ({"typ": "jwt"}, "token_kind"),
+        ({"cat": "cl_B7d4PD333AAA"}, "token_kind"),
+        ({"kid": 7}, "token_malformed"),
+        ({"crit": ["exp"], "exp": 1}, "token_malformed"),
+        ({"crit": ["b64"], "b64": True}, "token_malformed"),
+        ({"crit": []}, "token_malformed"),
+        ({"b64": False}, "token_malformed"),
+    ],
+)
+async def test_verify_refuses_by_rule_when_the_header_breaks_it(
+    header: dict[str, object], code: str
+) -> None:
+    """Each rule about the header has its code, though the signature is right."""
+    refused_with = await refusal(token(header=header))
+
+    assert code == refused_with
+
+
+@pytest.mark.parametrize(
+    "header", [{"jku": "https://evil.example"}, {"jwk": {"kty": "RSA"}}, {"x5u": "file:///etc"}]
+)
+async def test_verify_does_not_follow_when_a_header_points_at_a_key(
+    header: dict[str, object],
+) -> None:
+    """A header that brings its own key changes nothing about which key is used."""
+    body = token(header=header).rsplit(".", 1)[0]
+    forged = private_key("forger")
+    stranger = sign(
+        b'{"alg":"RS256","jku":"https://evil.example"}', b'{"sub":"user_alice"}', forged
+    )
+
+    accepted = await make_verifier().verify(token(header=header))
+
+    assert "user_alice" == accepted.user_id
+    assert "token_signature" == await refusal(stranger)
+    assert "token_signature" == await refusal(f"{body}.{stranger.rsplit('.', 1)[1]}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        ".",
+        "..",
+        "...",
+        "null",
+        "a.b.c",
+        "Bearer " + "a.b.c",
+        "e30.e30",
+        "e30.e30.e30.e30",
+        "é.é.é",
+        "\ud800.\ud800.\ud800",
+        "\0",
+        "A" * 100_000,
+        f"{base64url(b'[]')}.e30.e30",
+        f"{base64url(b'[' * 4000)}.e30.e30",
+        f"{base64url(b'1' * 5000)}.e30.e30",
+        f"{base64url(bytes([255, 254]))}.e30.e30",
+    ],
+)
+async def test_verify_refuses_when_the_text_is_no_token(text: str) -> None:
+    """Whatever a client sends as a token, it is malformed and nothing worse."""
+    refused_with = await refusal(text)
+
+    assert "token_malformed" == refused_with
+
+
+@pytest.mark.parametrize("payload", [b"", b"[]", b"{", b"null", b"[" * 4000, b"1" * 5000, b"\xff"])
+async def test_verify_refuses_when_signed_claims_are_no_object(payload: bytes) -> None:
+    """A right signature over nonsense is still nonsense."""
+    refused_with = await refusal(sign(b'{"alg":"RS256"}', payload))
+
+    assert "token_malformed" == refused_with
+
+
+async def test_verify_refuses_when_the_token_is_longer_than_any_real_one() -> None:
+    """8 KiB is the bound, checked before anything is decoded."""
+    refused_with = await refusal(token({"padding": "x" * 8192}))
+
+    assert "token_malformed" == refused_with
+
+
+async def test_verify_judges_the_signature_first_when_claims_are_wrong_too() -> None:
+    """A forger does not learn which claims would be right."""
+    expired_forgery = sign(b'{"alg":"RS256"}', b'{"exp":1}', private_key("forger"))
+
+    refused_with = await refusal(expired_forgery)
+
+    assert "token_signature" == refused_with
+
+
+async def test_verify_refuses_a_second_spelling_when_the_token_is_the_same() -> None:
+    """Padding and spare bits would let one token slip past a blacklist of strings."""
+    text = token()
+    last = ALPHABET.index(text[-1])
+    spare_bits_set = text[:-1] + ALPHABET[last + 1]
+
+    codes = [await refusal(spelling) for spelling in (f"{text}==", f"{text}\n", spare_bits_set)]
+
+    assert ["token_malformed"] * 3 == codes
+
+
+async def test_verify_allows_five_seconds_when_clocks_differ() -> None:
+    """A token is good until just before exp + 5 s, and 5 s before it begins."""
+    clock = ManualClock()
+    text = token({"nbf": NOW + 5, "iat": NOW + 5})
+    verifier = make_verifier(clock)
+
+    await verifier.verify(text)
+    clock.advance(64.999)
+    principal = await verifier.verify(text)
+    clock.advance(0.001)
+
+    assert NOW + 60 == principal.expires_at
+    with pytest.raises(AuthenticationError, match="expired"):
+        await verifier.verify(text)
+
+
+@settings(deadline=None)
+@given(data=st.data())
+async def test_verify_refuses_when_any_character_is_changed(data: st.DataObject) -> None:
+    """No changed character is ever accepted, and none raises anything but a refusal."""
+    text = token()
+    at = data.draw(st.integers(0, len(text) - 1))
+    character = data.draw(st.sampled_from(ALPHABET + ".=+/ \0é\ud800").filter(text[at].__ne__))
+
+    refused_with = await refusal(text[:at] + character + text[at + 1 :])
+
+    assert refused_with.startswith("token_")
+
+
+@settings(deadline=None)
+@given(bit=st.integers(min_value=0))
+async def test_verify_refuses_when_any_bit_is_flipped(bit: int) -> None:
+    """The same, bit by bit, whatever text that leaves."""
+    raw = bytearray(token().encode())
+    raw[bit // 8 % len(raw)] ^= 1 << bit % 8
+
+    refused_with = await refusal(raw.decode("latin-1"))
+
+    assert refused_with.startswith("token_")
+
+
+@settings(deadline=None)
+@given(text=st.text() | st.from_regex(r"[\w=.-]*\.[\w=-]*\.[\w=-]*"))
+async def test_verify_raises_nothing_else_when_given_any_text(text: str) -> None:
+    """Any text at all is refused with a code."""
+    refused_with = await refusal(text)
+
+    assert refused_with.startswith("token_")
+
+
+@settings(deadline=None)
+@given(
+    value=st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    )
+)
+async def test_verify_raises_nothing_else_when_signed_claims_are_anything(value: object) -> None:
+    """Claims of any JSON shape, rightly signed, are refused by a rule."""
+    claims = dict.fromkeys(["exp", "nbf", "iat", "iss", "azp", "sub", "sid", "jti", "sts"], value)
+
+    refused_with = await refusal(token(claims))
+
+    assert refused_with.startswith("token_")

@@ -1,0 +1,229 @@
+import asyncio
+import logging
+import sqlite3
+import threading
+import traceback
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select, text
+
+from app.adapters.memory.manual_clock import DEFAULT_START as NOW
+from app.adapters.memory.manual_clock import ManualClock
+from app.adapters.sql.database import Database
+from app.adapters.sql.sql_token_blacklist import SqlTokenBlacklist
+from app.adapters.sql.tables import client_messages, message_deliveries, message_sequences, users
+from app.domain.delivery import DeliveryState
+from app.domain.errors import NotAMember, Unavailable
+from tests.contract.storage import (
+    ALICE,
+    BOB,
+    CAROL,
+    GENERAL,
+    RANDOM,
+    Storage,
+    draft,
+    sql_storage,
+)
+
+SECRET = "what-alice-wrote-to-bob"
+FAIL_ON_DELIVERY = """
+CREATE TRIGGER fail BEFORE INSERT ON message_deliveries
+BEGIN SELECT RAISE(ABORT, 'made to fail'); END
+"""
+
+
+async def test_everything_is_there_when_the_database_is_opened_again(
+    database: Database, storage: Storage, url: str
+) -> None:
+    """Messages, numbers, client ids, deliveries and revocations survive a restart."""
+    clock = ManualClock()
+    stored = await storage.messages.add(draft(client_message_id="c-1"), NOW)
+    advance = await storage.deliveries.advance(stored.message.id, BOB, DeliveryState.READ, NOW)
+    await SqlTokenBlacklist(database, clock).add("a.b.c", ttl_seconds=60)
+    await database.on_application_shutdown(None)
+
+    reopened = Database(url, migrate=False)
+    await reopened.on_module_init()
+    again = sql_storage(reopened)
+    repeated = await again.messages.add(draft(client_message_id="c-1"), NOW)
+    following = await again.messages.add(draft(), NOW)
+    statuses = await again.deliveries.statuses(stored.message.id, ALICE)
+    revoked = await SqlTokenBlacklist(reopened, clock).contains("a.b.c")
+    channels = await again.channels.channels_of(BOB)
+    await reopened.on_application_shutdown(None)
+
+    assert (stored.message.id, False) == (repeated.message.id, repeated.is_new)
+    assert 2 == following.message.seq
+    assert advance.status in statuses
+    assert revoked
+    assert (GENERAL, RANDOM) == channels
+
+
+async def test_every_connection_is_durable_and_checks_keys_when_it_is_opened(
+    database: Database,
+) -> None:
+    """WAL, synchronous FULL (2), foreign keys and the busy timeout hold for both ways in."""
+    found = []
+    for way in (database.transaction, database.reading):
+        async with way() as connection:
+            for pragma in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout"):
+                found.append(await connection.scalar(text(f"PRAGMA {pragma}")))
+
+    assert ["wal", 2, 1, 2_000] * 2 == found
+
+
+async def test_a_transaction_leaves_nothing_when_the_domain_refuses_inside(
+    database: Database,
+) -> None:
+    """A domain error passes through as it is, and takes what was written with it."""
+    with pytest.raises(NotAMember):
+        async with database.transaction() as connection:
+            await connection.execute(
+                users.insert().values(id="user_eve", updatedAt=func.current_timestamp())
+            )
+            raise NotAMember
+
+    async with database.reading() as connection:
+        assert 0 == await connection.scalar(select(func.count()).select_from(users))
+
+
+async def test_a_write_is_unavailable_and_a_read_is_not_when_another_process_holds_the_lock(
+    storage: Storage, file: Path
+) -> None:
+    """Writers give up within their bound, nothing is stored, and the next one succeeds."""
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(Unavailable):
+            await asyncio.wait_for(storage.messages.add(draft(), NOW), timeout=4)
+        read = await storage.messages.list_after(GENERAL, ALICE, 0, 10)
+        other.execute("ROLLBACK")
+
+    stored = await storage.messages.add(draft(), NOW)
+
+    assert () == read
+    assert 1 == stored.message.seq
+
+
+@pytest.mark.parametrize("occupant", [b"", b"this is no database" * 100])
+async def test_opening_is_unavailable_when_the_file_cannot_be_a_database(
+    tmp_path: Path, occupant: bytes
+) -> None:
+    """A folder that is a file, or a file that is something else, is one domain error."""
+    (tmp_path / "taken").write_bytes(occupant)
+    path = "taken/chat.db" if occupant == b"" else "taken"
+    database = Database(f"sqlite:///{tmp_path}/{path}", migrate=True)
+
+    with pytest.raises(Unavailable):
+        await database.on_module_init()
+
+    await database.on_application_shutdown(None)
+
+
+async def test_both_ways_are_unavailable_when_the_database_is_closed(
+    database: Database, storage: Storage
+) -> None:
+    """After the end nothing is opened again behind anybody's back."""
+    await database.on_application_shutdown(None)
+
+    with pytest.raises(Unavailable):
+        await storage.messages.add(draft(), NOW)
+    with pytest.raises(Unavailable):
+        await storage.channels.channels_of(ALICE)
+
+
+async def test_closing_lets_what_is_running_end_when_sends_are_under_way(
+    database: Database, storage: Storage
+) -> None:
+    """Whoever was let in before the end is answered, and no thread is left."""
+    sends = [asyncio.create_task(storage.messages.add(draft(), NOW)) for _ in range(5)]
+    await asyncio.sleep(0)
+
+    await database.on_application_shutdown(None)
+
+    assert [1, 2, 3, 4, 5] == [(await send).message.seq for send in sends]
+    assert [] == [thread for thread in threading.enumerate() if "_connection_worker" in thread.name]
+
+
+async def test_nothing_is_half_stored_when_a_statement_fails_in_the_middle(
+    database: Database, storage: Storage
+) -> None:
+    """No number is given, no client id taken: the repeated send stores the first message."""
+    async with database.transaction() as connection:
+        await connection.execute(text(FAIL_ON_DELIVERY))
+    with pytest.raises(Unavailable):
+        await storage.messages.add(draft(client_message_id="c-1"), NOW)
+    async with database.transaction() as connection:
+        await connection.execute(text("DROP TRIGGER fail"))
+
+    stored = await storage.messages.add(draft(client_message_id="c-1"), NOW)
+
+    assert (True, 1) == (stored.is_new, stored.message.seq)
+
+
+async def test_a_failure_tells_nothing_of_the_message_when_it_is_raised_and_logged(
+    database: Database, storage: Storage, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither the error, nor its traceback, nor any log at any level holds what was written."""
+    caplog.set_level(logging.DEBUG)
+    await storage.messages.add(draft(content=SECRET), NOW)
+    async with database.transaction() as connection:
+        await connection.execute(text(FAIL_ON_DELIVERY))
+
+    with pytest.raises(Unavailable) as caught:
+        await storage.messages.add(draft(content=SECRET), NOW)
+
+    shown = "".join(traceback.format_exception(caught.value))
+    assert "The storage is not available now; nothing was done." == str(caught.value)
+    assert SECRET not in shown + caplog.text
+    assert "the database failed: SQLITE_CONSTRAINT" in caplog.text
+
+
+async def test_all_or_nothing_is_stored_when_sends_are_cancelled_anywhere(
+    database: Database, storage: Storage
+) -> None:
+    """Wherever a send is cancelled, it is whole or absent, and the database goes on."""
+    for steps in range(60):
+        send = asyncio.create_task(storage.messages.add(draft(client_message_id=str(steps)), NOW))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        send.cancel()
+        await asyncio.wait([send])
+
+    last = await storage.messages.add(draft(), NOW)
+
+    read = await storage.messages.list_after(GENERAL, BOB, 0, 100)
+    assert list(range(1, last.message.seq + 1)) == [message.seq for message in read]
+    async with database.reading() as connection:
+        counted = [
+            await connection.scalar(select(func.count()).select_from(table))
+            for table in (message_sequences, message_deliveries, client_messages)
+        ]
+        integrity = await connection.scalar(text("PRAGMA integrity_check"))
+    assert [len(read), 2 * len(read), len(read) - 1] == counted
+    assert "ok" == integrity
+
+
+async def test_reads_go_on_when_a_write_takes_long(database: Database, storage: Storage) -> None:
+    """Readers do not wait for the writer, and see nothing of what is not committed."""
+    async with database.transaction() as connection:
+        await connection.execute(text("DELETE FROM channel_members"))
+        channels = await asyncio.wait_for(storage.channels.channels_of(CAROL), timeout=1)
+
+    assert (GENERAL,) == channels
+    assert () == await storage.channels.channels_of(CAROL)
+
+
+async def test_a_read_sees_one_state_when_something_is_written_meanwhile(
+    database: Database, storage: Storage
+) -> None:
+    """From its first statement to its last a block reads the same database."""
+    count = select(func.count()).select_from(message_sequences)
+
+    async with database.reading() as connection:
+        before = await connection.scalar(count)
+        await storage.messages.add(draft(), NOW)
+        after = await connection.scalar(count)
+
+    assert before == after

@@ -1,0 +1,86 @@
+import pytest
+
+from app.domain.errors import (
+    AuthenticationCode,
+    AuthenticationError,
+    FieldFault,
+    InvalidPayload,
+    NotAMember,
+    Unavailable,
+)
+
+
+@pytest.mark.parametrize("code", AuthenticationCode)
+def test_authentication_error_explains_itself_when_raised_with_any_code(
+    code: AuthenticationCode,
+) -> None:
+    """Every code has a message a frontend recognises and a detail that says how to mend it."""
+    error = AuthenticationError(code)
+
+    assert error.message in {
+        "authentication required",
+        "authentication failed",
+        "authentication revoked",
+    }
+    assert error.detail.endswith(".")
+    assert f"{error.message}: {error.detail}" == str(error)
+
+
+def test_authentication_message_names_the_case_when_frontends_must_tell_it() -> None:
+    """A missing token and a revoked one are not mere failures."""
+    codes = (
+        AuthenticationCode.TOKEN_MISSING,
+        AuthenticationCode.REVOKED,
+        AuthenticationCode.TOKEN_EXPIRED,
+    )
+
+    messages = [AuthenticationError(code).message for code in codes]
+
+    expected = ["authentication required", "authentication revoked", "authentication failed"]
+    assert expected == messages
+
+
+def test_authentication_error_is_temporary_only_when_the_token_is_not_at_fault() -> None:
+    """Trying again with the same token helps in these cases alone."""
+    temporary = {code for code in AuthenticationCode if AuthenticationError(code).temporary}
+
+    assert {
+        AuthenticationCode.KEYS_UNAVAILABLE,
+        AuthenticationCode.REVOCATION_UNAVAILABLE,
+        AuthenticationCode.TOO_MANY_ATTEMPTS,
+        AuthenticationCode.TOO_MANY_SOCKETS,
+    } == temporary
+
+
+def test_invalid_payload_names_every_field_when_several_are_wrong() -> None:
+    """A sentence for people, the fields by path for programs."""
+    error = InvalidPayload(FieldFault("content", "is missing"), FieldFault("limit", "is too big"))
+
+    expected = [
+        {"path": "content", "message": "is missing"},
+        {"path": "limit", "message": "is too big"},
+    ]
+    assert "content: is missing; limit: is too big" == str(error)
+    assert {"fields": expected} == error.details
+
+
+def test_authentication_details_say_how_to_mend_it_when_refused() -> None:
+    """``error`` stays one of three sentences; what to do stands beside it."""
+    error = AuthenticationError(AuthenticationCode.REVOKED)
+
+    assert {"detail": "The token was revoked; sign in again."} == error.details
+
+
+def test_plain_refusal_has_no_details_when_its_sentence_says_all() -> None:
+    """Nothing but ``error``, ``code`` and ``temporary`` reaches the client."""
+    error = NotAMember()
+
+    assert ("not_a_member", False, {}) == (error.code, error.temporary, error.details)
+
+
+def test_unavailable_names_what_is_missing_when_raised() -> None:
+    """The client may try again: nothing was done."""
+    error = Unavailable(what="The server")
+
+    assert "The server is not available now; nothing was done." == str(error)
+    assert error.temporary

@@ -1,0 +1,8 @@
+from app.domain.ids import ChannelId, UserId
+from app.domain.rooms import channel_room, user_room
+
+
+def test_rooms_are_prefixed_when_an_id_looks_like_another_kind() -> None:
+    """A channel called like a user's room is still a channel."""
+    assert "channel:user:user_alice" == channel_room(ChannelId("user:user_alice"))
+    assert "user:user_alice" == user_room(UserId("user_alice"))

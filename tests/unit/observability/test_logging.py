@@ -1,0 +1,178 @@
+import json
+import logging
+from collections.abc import Iterator
+from importlib import import_module
+
+import pytest
+import structlog
+
+from app.observability.logging import LogLevel, configure_logging
+
+TOKEN = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ1c2VyX2FkYSJ9.c2lnbmF0dXJl"
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.contextvars.clear_contextvars()
+    structlog.reset_defaults()
+
+
+def _lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
+    return [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+
+
+def test_logging_writes_json_with_context_when_in_production(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """One object a line: level, logger, UTC time, fields, and what the context holds."""
+    configure_logging("info", "json")
+    structlog.contextvars.bind_contextvars(request_id="r1")
+
+    structlog.stdlib.get_logger("app.somewhere").info("sent", channel_id="c1")
+
+    (line,) = _lines(capsys)
+    timestamp = str(line.pop("timestamp"))
+    assert timestamp.endswith("Z")
+    assert {
+        "event": "sent",
+        "level": "info",
+        "logger": "app.somewhere",
+        "channel_id": "c1",
+        "request_id": "r1",
+    } == line
+
+
+def test_logging_writes_a_readable_line_when_in_development(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """People read time, level, event, fields."""
+    configure_logging("info", "console")
+
+    structlog.stdlib.get_logger("app.somewhere").info("sent", channel_id="c1")
+
+    words = capsys.readouterr().err.split()
+    assert ["[info", "]", "sent", "[app.somewhere]", "channel_id=c1"] == words[1:]
+
+
+@pytest.mark.parametrize("log_format", ["console", "json"])
+def test_logging_shows_a_traceback_without_locals_when_an_exception_is_logged(
+    log_format: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The stack and the redacted message; never the values of variables."""
+    configure_logging("info", "json" if log_format == "json" else "console")
+    variable = "value of a local"
+
+    try:
+        raise ValueError(f"cannot decode {TOKEN}")  # noqa: EM102, TRY003, TRY301 - the subject
+    except ValueError:
+        structlog.stdlib.get_logger("app.somewhere").exception("failed")
+
+    output = capsys.readouterr().err
+    assert "ValueError: cannot decode [redacted]" in output
+    assert "Traceback (most recent call last)" in output
+    assert variable not in output
+
+
+def test_logging_redacts_the_message_when_the_standard_library_is_used(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Libraries and services go through the same processors."""
+    configure_logging("info", "json")
+
+    logging.getLogger("app.services.some").info("refused %s", TOKEN)
+
+    (line,) = _lines(capsys)
+    assert ("refused [redacted]", "info") == (line["event"], line["level"])
+
+
+def test_logging_drops_what_libraries_say_below_warning_when_the_level_is_debug(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Our own debug lines appear; a library's packets and parameters do not."""
+    configure_logging("debug", "json")
+
+    for name in ("aiosqlite", "engineio.server", "sqlalchemy.engine", "aiohttp.access", "new"):
+        logging.getLogger(name).info("a payload")
+    logging.getLogger("asyncio").warning("a warning")
+    structlog.stdlib.get_logger("Pipeline").debug("our own")
+
+    assert ["a warning", "our own"] == [line["event"] for line in _lines(capsys)]
+
+
+@pytest.mark.parametrize(
+    ("level", "expected"),
+    [
+        ("debug", ["debug", "info", "warning", "error"]),
+        ("info", ["info", "warning", "error"]),
+        ("warning", ["warning", "error"]),
+        ("error", ["error"]),
+    ],
+)
+def test_logging_starts_at_the_configured_level(
+    level: LogLevel, expected: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """LOG_LEVEL is the lowest level that is written."""
+    configure_logging(level, "json")
+    logger = structlog.stdlib.get_logger("app.somewhere")
+
+    for each in ("debug", "info", "warning", "error"):
+        logger.log(logging.getLevelNamesMapping()[each.upper()], "said")
+
+    assert expected == [line["level"] for line in _lines(capsys)]
+
+
+def test_logging_writes_each_line_once_when_configured_repeatedly(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A logger used before follows the new settings, and nothing is doubled."""
+    configure_logging("error", "console")
+    logger = structlog.stdlib.get_logger("app.somewhere")
+    logger.info("too early")
+
+    configure_logging("info", "json")
+    logger.info("in time")
+
+    assert ["in time"] == [line["event"] for line in _lines(capsys)]
+
+
+def test_logging_keeps_socketio_from_writing_unredacted_lines(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The library adds a handler of its own to a logger without a level."""
+    configure_logging("info", "json")
+    server = import_module("socketio").AsyncServer(async_mode="aiohttp")
+
+    server.logger.error("refused %s", TOKEN)
+    server.eio.logger.error("refused %s", TOKEN)
+
+    assert ["refused [redacted]"] * 2 == [line["event"] for line in _lines(capsys)]
+
+
+@pytest.mark.parametrize("value", ["\ud800", 2**70])
+def test_logging_writes_the_line_when_orjson_cannot(
+    value: object, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A lone surrogate or a huge number from a client loses no line."""
+    configure_logging("info", "json")
+
+    structlog.stdlib.get_logger("app.somewhere").info("unknown", name=value)
+
+    (line,) = _lines(capsys)
+    assert value == line["name"]
+
+
+def test_logging_prints_no_arguments_when_a_line_cannot_be_formatted(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The standard library's own report would hold them."""
+    logging.getLogger().handlers.clear()  # pytest's fail a test over such a line
+    configure_logging("info", "json")
+
+    logging.getLogger("app.somewhere").info("%d", TOKEN)
+
+    assert "A log line of app.somewhere could not be written.\n" == capsys.readouterr().err

@@ -1,0 +1,1 @@
+"""The services, over the in-memory adapters."""

@@ -1,0 +1,79 @@
+from datetime import UTC, datetime
+
+import pytest
+
+from app.adapters.memory.manual_clock import ManualClock
+from app.adapters.memory.memory_channel_repository import MemoryChannelRepository
+from app.adapters.memory.memory_delivery_repository import MemoryDeliveryRepository
+from app.adapters.memory.memory_message_repository import MemoryMessageRepository
+from app.adapters.memory.memory_store import MemoryStore
+from app.adapters.memory.recording_broadcaster import RecordingBroadcaster
+from app.services.event_service import EventService
+from app.services.typing_service import TypingService
+from tests.unit.services.people import ALICE, BOB, CAROL, GENERAL, RANDOM
+from tests.unit.services.session_setting import Setting, ready
+
+TYPING_EXPIRY_SECONDS = 5.0
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """A clock that a test moves."""
+    return ManualClock(datetime(2026, 1, 31, 9, 30, tzinfo=UTC))
+
+
+@pytest.fixture
+def broadcaster() -> RecordingBroadcaster:
+    """What was published, in order."""
+    return RecordingBroadcaster()
+
+
+@pytest.fixture
+async def store() -> MemoryStore:
+    """Alice, Bob and Carol in general; Alice and Bob in random; Dave nowhere."""
+    store = MemoryStore()
+    await MemoryChannelRepository(store).seed(
+        {ALICE: (GENERAL, RANDOM), BOB: (GENERAL, RANDOM), CAROL: (GENERAL,)}
+    )
+    return store
+
+
+@pytest.fixture
+def channels(store: MemoryStore) -> MemoryChannelRepository:
+    """Who belongs where."""
+    return MemoryChannelRepository(store)
+
+
+@pytest.fixture
+def messages(store: MemoryStore) -> MemoryMessageRepository:
+    """What was sent."""
+    return MemoryMessageRepository(store)
+
+
+@pytest.fixture
+def deliveries(store: MemoryStore) -> MemoryDeliveryRepository:
+    """What has arrived."""
+    return MemoryDeliveryRepository(store)
+
+
+@pytest.fixture
+def events(channels: MemoryChannelRepository) -> EventService:
+    """Who listens where: nobody yet."""
+    return EventService(channels)
+
+
+@pytest.fixture
+def typing_service(
+    channels: MemoryChannelRepository,
+    events: EventService,
+    broadcaster: RecordingBroadcaster,
+    clock: ManualClock,
+) -> TypingService:
+    """Who is typing where: nobody yet."""
+    return TypingService(channels, events, broadcaster, clock, TYPING_EXPIRY_SECONDS)
+
+
+@pytest.fixture
+async def setting(clock: ManualClock) -> Setting:
+    """A session service under the usual policy, with nothing revoked."""
+    return await ready(clock)

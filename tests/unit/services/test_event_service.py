@@ -1,0 +1,94 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.adapters.memory.memory_channel_repository import MemoryChannelRepository
+from app.adapters.memory.memory_store import MemoryStore
+from app.domain.ids import ChannelId, SocketId, UserId
+from app.services.event_service import EventService
+from tests.unit.services.people import (
+    ALICE,
+    ALICES_LAPTOP,
+    ALICES_PHONE,
+    BOB,
+    DAVE,
+    GENERAL,
+    RANDOM,
+)
+
+SEATS = st.tuples(
+    st.sampled_from(["general", "random", "help"]).map(ChannelId),
+    st.sampled_from(["phone", "laptop", "tablet"]).map(SocketId),
+    st.sampled_from(["alice", "bob"]).map(UserId),
+)
+
+
+async def test_user_channels_are_the_stored_ones_when_asked(events: EventService) -> None:
+    """Membership, not subscription, says where a user belongs."""
+    assert (GENERAL, RANDOM) == await events.get_user_channels(ALICE)
+    assert () == await events.get_user_channels(DAVE)
+
+
+def test_user_listens_until_the_last_socket_leaves_when_there_are_two(
+    events: EventService,
+) -> None:
+    """Closing the laptop does not silence the phone."""
+    events.subscribe(GENERAL, ALICES_PHONE, ALICE)
+    events.subscribe(GENERAL, ALICES_LAPTOP, ALICE)
+
+    events.unsubscribe(GENERAL, ALICES_LAPTOP, ALICE)
+    with_phone = events.is_listening(GENERAL, ALICE)
+    events.unsubscribe(GENERAL, ALICES_PHONE, ALICE)
+    with_none = events.is_listening(GENERAL, ALICE)
+
+    assert (True, False) == (with_phone, with_none)
+
+
+def test_channels_of_socket_are_sorted_when_it_follows_several(events: EventService) -> None:
+    """What a disconnect has to undo is known without asking the storage."""
+    events.subscribe(RANDOM, ALICES_PHONE, ALICE)
+    events.subscribe(GENERAL, ALICES_PHONE, ALICE)
+
+    assert (GENERAL, RANDOM) == events.channels_of_socket(ALICES_PHONE)
+    assert () == events.channels_of_socket(ALICES_LAPTOP)
+
+
+def test_unsubscribe_changes_nothing_when_the_seat_is_not_taken(events: EventService) -> None:
+    """Cleaning up twice, or for the wrong user, is harmless."""
+    events.subscribe(GENERAL, ALICES_PHONE, ALICE)
+
+    events.unsubscribe(RANDOM, ALICES_PHONE, ALICE)
+    events.unsubscribe(GENERAL, ALICES_PHONE, BOB)
+
+    assert (GENERAL,) == events.channels_of_socket(ALICES_PHONE)
+    assert events.is_listening(GENERAL, ALICE)
+
+
+@given(st.lists(st.tuples(st.booleans(), SEATS), max_size=60))
+def test_both_maps_agree_with_a_plain_set_when_seats_come_and_go(
+    steps: list[tuple[bool, tuple[ChannelId, SocketId, UserId]]],
+) -> None:
+    """Whatever the order, the maps mirror each other and keep nothing empty."""
+    events = EventService(MemoryChannelRepository(MemoryStore()))
+    taken: set[tuple[ChannelId, SocketId, UserId]] = set()
+
+    for subscribes, seat in steps:
+        if subscribes:
+            events.subscribe(*seat)
+            taken.add(seat)
+        else:
+            events.unsubscribe(*seat)
+            taken.discard(seat)
+
+    by_seat = {
+        (channel, socket, user)
+        for (channel, user), sockets in events._sockets.items()
+        for socket in sockets
+    }
+    by_socket = {
+        (channel, socket, user)
+        for socket, seats in events._seats.items()
+        for channel, user in seats
+    }
+    assert taken == by_seat == by_socket
+    assert all(events._sockets.values())
+    assert all(events._seats.values())

@@ -1,0 +1,182 @@
+import pytest
+
+from app.adapters.memory.manual_clock import ManualClock
+from app.adapters.memory.memory_delivery_repository import MemoryDeliveryRepository
+from app.adapters.memory.memory_message_repository import MemoryMessageRepository
+from app.domain.delivery import DeliveryState
+from app.domain.errors import InvalidPayload, NotAMember
+from app.domain.ids import ChannelId, MessageId, UserId
+from app.domain.message import Message, MessageDraft, MessagePage, OfflineCount
+from app.services.offline_message_service import MAX_PAGE_BYTES, OfflineMessageService
+from tests.unit.services.people import ALICE, BOB, CAROL, DAVE, GENERAL, RANDOM
+
+
+class Sender:
+    """Stores messages of Alice."""
+
+    def __init__(self, messages: MemoryMessageRepository, clock: ManualClock) -> None:
+        self._messages = messages
+        self._clock = clock
+        self._sent = 0
+
+    async def send(self, channel_id: ChannelId, content: str = "hello") -> Message:
+        """The next message."""
+        self._sent += 1
+        message_id = MessageId(f"m{self._sent}")
+        draft = MessageDraft(message_id, channel_id, ALICE, content, None)
+        return (await self._messages.add(draft, self._clock.now())).message
+
+
+@pytest.fixture
+def alice(messages: MemoryMessageRepository, clock: ManualClock) -> Sender:
+    """Who sends while the others are away."""
+    return Sender(messages, clock)
+
+
+@pytest.fixture
+def service(
+    deliveries: MemoryDeliveryRepository, messages: MemoryMessageRepository
+) -> OfflineMessageService:
+    """The service under test."""
+    return OfflineMessageService(deliveries, messages)
+
+
+async def walk(
+    service: OfflineMessageService, user_id: UserId, first: MessagePage, limit: int
+) -> list[MessagePage]:
+    """The first page and all that follow by cursor."""
+    pages = [first]
+    while (cursor := pages[-1].next_cursor) is not None:
+        pages.append(await service.undelivered(user_id, limit, cursor))
+    return pages
+
+
+async def test_count_adds_up_the_channels_when_messages_wait(
+    service: OfflineMessageService, alice: Sender
+) -> None:
+    """In all and by channel, of what the user may read."""
+    await alice.send(GENERAL)
+    await alice.send(RANDOM)
+    await alice.send(GENERAL)
+
+    assert OfflineCount(count=3, channels={GENERAL: 2, RANDOM: 1}) == await service.count(BOB)
+    assert OfflineCount(count=2, channels={GENERAL: 2}) == await service.count(CAROL)
+    assert OfflineCount(count=0, channels={}) == await service.count(ALICE)
+
+
+@pytest.mark.parametrize("limit", [1, 2, 4, 5, 100])
+async def test_undelivered_gives_all_in_order_when_followed_by_cursor(
+    service: OfflineMessageService, alice: Sender, limit: int
+) -> None:
+    """No page is longer than asked for, nothing comes twice, nothing is left out."""
+    sent = [await alice.send(channel) for channel in (GENERAL, RANDOM, GENERAL, RANDOM, RANDOM)]
+
+    first = await service.undelivered(BOB, limit, None)
+    pages = await walk(service, BOB, first, limit)
+
+    assert sent == [message for page in pages for message in page.messages]
+    assert -(-len(sent) // limit) == len(pages)
+
+
+async def test_undelivered_goes_on_when_what_was_given_is_acknowledged_meanwhile(
+    service: OfflineMessageService,
+    deliveries: MemoryDeliveryRepository,
+    alice: Sender,
+    clock: ManualClock,
+) -> None:
+    """A client reports each page as delivered before it asks for the next."""
+    sent = [await alice.send(GENERAL) for _ in range(3)]
+    page = await service.undelivered(BOB, 1, None)
+    await deliveries.advance(sent[0].id, BOB, DeliveryState.DELIVERED, clock.now())
+
+    following = await service.undelivered(BOB, 100, page.next_cursor)
+
+    assert tuple(sent[1:]) == following.messages
+
+
+async def test_undelivered_is_one_empty_page_when_nothing_waits(
+    service: OfflineMessageService,
+) -> None:
+    """The end is a page without a cursor."""
+    assert MessagePage(messages=(), next_cursor=None) == await service.undelivered(BOB, 10, None)
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 100])
+async def test_after_gives_the_rest_of_the_channel_when_followed_by_cursor(
+    service: OfflineMessageService, alice: Sender, limit: int
+) -> None:
+    """The cursor alone goes on in its channel, delivered or not."""
+    sent = [await alice.send(GENERAL) for _ in range(4)]
+    await alice.send(RANDOM)
+
+    first = await service.after(ALICE, GENERAL, sent[0].seq, limit)
+    pages = await walk(service, ALICE, first, limit)
+
+    assert sent[1:] == [message for page in pages for message in page.messages]
+
+
+async def test_page_is_what_was_asked_for_when_a_client_gives_more_or_less(
+    service: OfflineMessageService, alice: Sender
+) -> None:
+    """A cursor counts for more than the place that came with it, so that a walk goes on."""
+    first, second, third = [await alice.send(GENERAL) for _ in range(3)]
+    since = (GENERAL, first.seq)
+
+    everything = await service.page(BOB, 100, None, None)
+    page = await service.page(BOB, 1, None, since)
+    following = await service.page(BOB, 1, page.next_cursor, since)
+
+    assert (first, second, third) == everything.messages
+    assert ((second,), (third,)) == (page.messages, following.messages)
+
+
+async def test_after_is_refused_when_the_user_is_no_member(
+    service: OfflineMessageService, alice: Sender
+) -> None:
+    """Nor does somebody else's cursor open the channel."""
+    await alice.send(GENERAL)
+    await alice.send(GENERAL)
+    page = await service.after(BOB, GENERAL, 0, 1)
+
+    with pytest.raises(NotAMember):
+        await service.after(DAVE, GENERAL, 0, 1)
+    with pytest.raises(NotAMember):
+        await service.undelivered(DAVE, 1, page.next_cursor)
+
+
+async def test_undelivered_is_refused_when_the_cursor_is_forged(
+    service: OfflineMessageService,
+) -> None:
+    """The field is named."""
+    with pytest.raises(InvalidPayload) as caught:
+        await service.undelivered(BOB, 10, "forged")
+
+    assert ["cursor"] == [field.path for field in caught.value.fields]
+
+
+@pytest.mark.parametrize("char", ["x", "é", "😀", "\x01", '"'])
+async def test_page_ends_at_its_size_when_messages_are_large(
+    service: OfflineMessageService, alice: Sender, char: str
+) -> None:
+    """Bytes of JSON count, escapes included, and the walk still gives everything."""
+    sent = [await alice.send(GENERAL, char * 4_000) for _ in range(100)]
+
+    first = await service.undelivered(BOB, 100, None)
+    pages = await walk(service, BOB, first, 100)
+
+    assert sent == [message for page in pages for message in page.messages]
+    sizes = [len(page.model_dump_json(by_alias=True).encode()) for page in pages]
+    assert max(sizes) <= MAX_PAGE_BYTES
+    assert min(sizes[:-1]) > MAX_PAGE_BYTES - 30_000
+
+
+async def test_page_holds_one_message_when_even_that_is_too_large(
+    service: OfflineMessageService, alice: Sender
+) -> None:
+    """Otherwise nobody would ever get past it."""
+    sent = [await alice.send(GENERAL, "x" * (MAX_PAGE_BYTES + 1)) for _ in range(2)]
+
+    first = await service.after(BOB, GENERAL, 0, 100)
+    pages = await walk(service, BOB, first, 100)
+
+    assert [(sent[0],), (sent[1],)] == [page.messages for page in pages]

@@ -1,0 +1,130 @@
+import asyncio
+import gc
+
+import pytest
+
+from app.domain.errors import NotAMember, Unavailable
+from app.services.ordered_work import MAX_PENDING, OrderedWork
+
+
+class Step:
+    """A work that says when it began, and ends when it may."""
+
+    def __init__(self, name: str, finished: list[str]) -> None:
+        self.name = name
+        self.began = asyncio.Event()
+        self.may_end = asyncio.Event()
+        self._finished = finished
+
+    async def __call__(self) -> str:
+        """Wait for the test, then finish."""
+        self.began.set()
+        await self.may_end.wait()
+        self._finished.append(self.name)
+        return self.name
+
+
+async def refuse() -> None:
+    """A work that is refused by the chat's rules."""
+    raise NotAMember
+
+
+async def test_works_finish_in_their_order_when_they_share_a_key() -> None:
+    """The second does not begin before the first has ended."""
+    work, finished = OrderedWork(), list[str]()
+    first, second = Step("first", finished), Step("second", finished)
+
+    running = [asyncio.create_task(work.run("key", step)) for step in (first, second)]
+    second.may_end.set()
+    await first.began.wait()
+    began_early = second.began.is_set()
+    first.may_end.set()
+    await asyncio.gather(*running)
+
+    assert ["first", "second"] == finished
+    assert not began_early
+
+
+async def test_work_does_not_wait_when_its_key_is_another() -> None:
+    """A slow channel holds up itself alone."""
+    work, finished = OrderedWork(), list[str]()
+    slow, quick = Step("slow", finished), Step("quick", finished)
+    quick.may_end.set()
+
+    waiting = asyncio.create_task(work.run("one", slow))
+    await slow.began.wait()
+    await work.run("another", quick)
+    finished_before = list(finished)
+    slow.may_end.set()
+    await waiting
+
+    assert ["quick"] == finished_before
+
+
+async def test_work_is_finished_when_its_caller_is_cancelled() -> None:
+    """What was begun comes to its end; `drain` waits for it."""
+    work, finished = OrderedWork(), list[str]()
+    step = Step("step", finished)
+
+    caller = asyncio.create_task(work.run("key", step))
+    await step.began.wait()
+    caller.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+    step.may_end.set()
+    await work.drain(5)
+
+    assert ["step"] == finished
+
+
+async def test_next_work_runs_when_the_one_before_was_refused() -> None:
+    """An error reaches its own caller, and frees the key."""
+    work = OrderedWork()
+    step = Step("step", [])
+    step.may_end.set()
+
+    with pytest.raises(NotAMember):
+        await work.run("key", refuse)
+
+    assert "step" == await work.run("key", step)
+
+
+async def test_work_is_refused_when_too_many_are_pending() -> None:
+    """The queue is bounded; what is refused was not begun, so that it may be tried again."""
+    work = OrderedWork()
+    step = Step("step", [])
+    callers = [asyncio.create_task(work.run("key", step)) for _ in range(MAX_PENDING)]
+    await step.began.wait()
+
+    with pytest.raises(Unavailable):
+        await work.run("another", step)
+
+    step.may_end.set()
+    await asyncio.gather(*callers)
+
+
+async def test_drain_cancels_what_is_late_when_its_time_is_over() -> None:
+    """A shutdown ends, whatever the storage does."""
+    work, finished = OrderedWork(), list[str]()
+    step = Step("stuck", finished)
+    caller = asyncio.create_task(work.run("key", step))
+    await step.began.wait()
+
+    await work.drain(0)
+
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+    assert [] == finished
+
+
+async def test_nothing_is_kept_when_all_is_done() -> None:
+    """Locks go with the works that held them."""
+    work = OrderedWork()
+    step = Step("step", [])
+    step.may_end.set()
+    await asyncio.gather(*(work.run(key, step) for key in range(10)))
+
+    await work.drain(5)
+    gc.collect()
+
+    assert (0, 0) == (len(work._locks), len(work._pending))

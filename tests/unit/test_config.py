@@ -1,0 +1,288 @@
+from collections.abc import Mapping
+from ipaddress import ip_network
+from pathlib import Path
+
+import pytest
+
+from app.config import Settings, SettingsError, load_settings
+
+PRODUCTION = {
+    "APP_ENV": "production",
+    "CLERK_JWT_KEY": "a public key",
+    "CLERK_ISSUER": "https://clerk.example.com",
+    "CLERK_AUTHORIZED_PARTIES": "https://chat.example.com",
+    "CORS_ORIGINS": "https://chat.example.com",
+    "DATABASE_URL": "postgresql://chat:hunter2@db/chat",
+}
+
+
+@pytest.fixture(autouse=True)
+def _empty_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Neither this machine's variables nor a developer's `.env` reach a test."""
+    for name in [*Settings.model_fields, "clerk_issuer_url"]:
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+def load(monkeypatch: pytest.MonkeyPatch, environment: Mapping[str, str]) -> Settings:
+    """The settings of a process with this environment."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    return load_settings()
+
+
+def refusal(monkeypatch: pytest.MonkeyPatch, environment: Mapping[str, str]) -> str:
+    """What is said of an environment that cannot be used."""
+    with pytest.raises(SettingsError) as caught:
+        load(monkeypatch, environment)
+    return str(caught.value)
+
+
+def test_settings_run_locally_when_nothing_is_set() -> None:
+    """Without any configuration there is a database file, a local origin and an issuer."""
+    settings = load_settings()
+
+    assert "sqlite:///.data/chat.db" == settings.database_url
+    assert (
+        "http://localhost:3000",
+        "http://127.0.0.1:3000",
+        "http://localhost:3002",
+        "http://127.0.0.1:3002",
+    ) == settings.cors_origins
+    assert settings.cors_origins == settings.clerk_authorized_parties
+    assert "console" == settings.log_format
+    assert settings.uses_development_issuer
+    assert "http://127.0.0.1:3002" == settings.issuer
+
+
+def test_settings_follow_port_and_data_dir_when_those_are_set(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Dependent defaults take up what they depend on, and name no origin twice."""
+    settings = load(monkeypatch, {"PORT": "3000", "DATA_DIR": "/srv/chat"})
+
+    assert "sqlite:////srv/chat/chat.db" == settings.database_url
+    assert ("http://localhost:3000", "http://127.0.0.1:3000") == settings.cors_origins
+
+
+@pytest.mark.parametrize(
+    ("host", "base_url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:3002"),
+        ("0.0.0.0", "http://127.0.0.1:3002"),  # noqa: S104 - nothing is bound
+        ("::", "http://[::1]:3002"),
+        ("192.0.2.7", "http://192.0.2.7:3002"),
+    ],
+)
+def test_base_url_is_reachable_when_host_is(
+    monkeypatch: pytest.MonkeyPatch, host: str, base_url: str
+) -> None:
+    """An address that means every interface is reached by loopback."""
+    settings = load(monkeypatch, {"HOST": host})
+
+    assert base_url == settings.base_url
+
+
+def test_settings_read_lists_when_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spaces and empty entries are dropped; origins become what browsers send."""
+    settings = load(
+        monkeypatch,
+        {
+            "CORS_ORIGINS": "https://Chat.example.com:443, http://localhost:80,, http://[::1]:8080",
+            "TRUSTED_PROXIES": "10.0.0.0/8, 192.0.2.1",
+        },
+    )
+
+    assert (
+        "https://chat.example.com",
+        "http://localhost",
+        "http://[::1]:8080",
+    ) == settings.cors_origins
+    assert (ip_network("10.0.0.0/8"), ip_network("192.0.2.1")) == settings.trusted_proxies
+
+
+def test_settings_prefer_the_environment_when_dotenv_says_otherwise(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """`.env` is read, unknown lines in it are passed over, and the environment wins."""
+    (tmp_path / ".env").write_text("PORT=4000\nLOG_LEVEL=DEBUG\nSOMETHING_ELSE=1\n")
+
+    settings = load(monkeypatch, {"PORT": "5000", "HOST": ""})
+
+    assert 5000 == settings.port
+    assert "debug" == settings.log_level
+    assert "127.0.0.1" == settings.host
+
+
+def test_settings_accept_production_when_everything_is_given(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A complete production environment loads, logs JSON and has no development issuer."""
+    settings = load(monkeypatch, PRODUCTION)
+
+    assert not settings.uses_development_issuer
+    assert "https://clerk.example.com" == settings.issuer
+    assert "json" == settings.log_format
+
+
+def test_settings_accept_clerk_when_a_developer_uses_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys and issuer are enough outside production; the parties are the local origins."""
+    jwks_url = "https://clerk.example.com/.well-known/jwks.json"
+
+    settings = load(
+        monkeypatch, {"CLERK_JWKS_URL": jwks_url, "CLERK_ISSUER": "https://clerk.example.com"}
+    )
+
+    assert jwks_url == settings.clerk_jwks_url
+    assert settings.cors_origins == settings.clerk_authorized_parties
+    assert not settings.uses_development_issuer
+
+
+def test_settings_understand_the_other_name_when_the_issuer_has_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """CLERK_ISSUER_URL, the frontend's name, sets the issuer too."""
+    environment = {**PRODUCTION, "CLERK_ISSUER": "", "CLERK_ISSUER_URL": "https://other.example"}
+
+    settings = load(monkeypatch, environment)
+
+    assert "https://other.example" == settings.issuer
+
+
+def test_settings_name_everything_missing_when_production_is_empty(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One sentence names each setting that production needs."""
+    text = refusal(monkeypatch, {"APP_ENV": "production"})
+
+    expected = (
+        "APP_ENV=production needs CLERK_JWT_KEY or CLERK_JWKS_URL, CLERK_ISSUER, "
+        "CLERK_AUTHORIZED_PARTIES, CORS_ORIGINS, DATABASE_URL: "
+        "set them in the environment or in .env."
+    )
+    assert expected == text
+
+
+@pytest.mark.parametrize(
+    ("missing", "named"),
+    [
+        ("CLERK_JWT_KEY", "CLERK_JWT_KEY or CLERK_JWKS_URL"),
+        ("CLERK_ISSUER", "CLERK_ISSUER"),
+        ("CLERK_AUTHORIZED_PARTIES", "CLERK_AUTHORIZED_PARTIES"),
+        ("CORS_ORIGINS", "CORS_ORIGINS"),
+        ("DATABASE_URL", "DATABASE_URL"),
+    ],
+)
+def test_settings_name_the_missing_one_when_production_is_partial(
+    monkeypatch: pytest.MonkeyPatch, missing: str, named: str
+) -> None:
+    """Production never starts on a default where a real value is needed."""
+    text = refusal(monkeypatch, {**PRODUCTION, missing: ""})
+
+    assert text.startswith(f"APP_ENV=production needs {named}: ")
+
+
+@pytest.mark.parametrize(
+    ("environment", "named"),
+    [
+        ({"CLERK_JWT_KEY": "a key"}, "CLERK_ISSUER"),
+        ({"CLERK_ISSUER": "https://clerk.example.com"}, "CLERK_JWT_KEY or CLERK_JWKS_URL"),
+        (
+            {"CLERK_AUTHORIZED_PARTIES": "https://chat.example.com"},
+            "CLERK_JWT_KEY or CLERK_JWKS_URL, CLERK_ISSUER",
+        ),
+    ],
+)
+def test_settings_name_the_missing_ones_when_clerk_is_half_configured(
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], named: str
+) -> None:
+    """A developer who set up half of Clerk is not silently given the development issuer."""
+    text = refusal(monkeypatch, environment)
+
+    assert f"Signing in by Clerk needs {named}: set them in the environment or in .env." == text
+
+
+def test_settings_name_each_one_when_several_are_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every bad setting has its own line, and a default that depends on one has none."""
+    text = refusal(monkeypatch, {"AUTH_EXPIRY": "never", "MAX_FRAME_BYTES": "0", "PORT": "0"})
+
+    assert [
+        "PORT must be greater than or equal to 1 (TCP port to listen on).",
+        "AUTH_EXPIRY must be 'enforce' or 'handshake' (handshake: expiry matters at connect only).",
+        "MAX_FRAME_BYTES must be greater than or equal to 1 (largest frame a client may send).",
+    ] == text.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "65536"),
+        ("PORT", "0"),
+        ("PING_TIMEOUT_SECONDS", "inf"),
+        ("PING_TIMEOUT_SECONDS", "nan"),
+        ("PING_TIMEOUT_SECONDS", "0"),
+        ("AUTH_EXPIRY_GRACE_SECONDS", "-1"),
+        ("RATE_LIMIT_EVENTS_PER_SECOND", "0"),
+        ("RATE_LIMIT_BURST", "1.5"),
+        ("MAX_SOCKETS_PER_USER", "-20"),
+        ("AUTH_ACCEPT_BEARER", "perhaps"),
+        ("APP_ENV", "prod"),
+        ("CORS_ORIGINS", "*"),
+        ("CORS_ORIGINS", "https://*.example.com"),
+        ("CORS_ORIGINS", "https://chat.example.com/"),
+        ("CORS_ORIGINS", "chat.example.com"),
+        ("CORS_ORIGINS", "https://somebody@chat.example.com"),
+        ("CORS_ORIGINS", ","),
+        ("TRUSTED_PROXIES", "proxy.example.com"),
+        ("TRUSTED_PROXIES", "10.0.0.1/8"),
+        ("CLERK_JWKS_URL", "file:///etc/passwd"),
+        ("CLERK_JWKS_URL", "https://somebody:secret@clerk.example.com/jwks"),
+        ("CLERK_JWKS_URL", "http://[::1"),
+        ("DATABASE_URL", "mysql://db/chat"),
+        ("DATABASE_URL", "sqlite:///"),
+    ],
+)
+def test_settings_refuse_a_value_when_it_is_out_of_bounds(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    """The refusal begins with the setting's name and is one line."""
+    text = refusal(monkeypatch, {name: value})
+
+    assert text.startswith(name)
+    assert "\n" not in text
+
+
+def test_settings_keep_secrets_when_shown_or_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the key nor the database's password is in a repr or a refusal."""
+    settings = load(monkeypatch, PRODUCTION)
+
+    shown = f"{settings!r} {settings}"
+    missing = refusal(monkeypatch, {"CLERK_ISSUER": ""})
+    malformed = refusal(
+        monkeypatch,
+        {
+            "DATABASE_URL": "mysql://chat:hunter2@db/chat",
+            "CLERK_JWKS_URL": "https://chat:hunter2@clerk.example.com/jwks",
+        },
+    )
+
+    assert "hunter2" not in shown + missing + malformed
+    assert "a public key" not in shown + missing + malformed
+
+
+def test_settings_say_so_when_dotenv_cannot_be_read(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A `.env` that is no text is a sentence, not a traceback."""
+    (tmp_path / ".env").write_bytes(b"PORT=\xff\xfe")
+
+    text = refusal(monkeypatch, {})
+
+    assert ".env cannot be read (UnicodeDecodeError): mend the file or remove it." == text
+
+
+def test_settings_describe_every_field_when_documented() -> None:
+    """The documentation's table and the refusals need a description of each setting."""
+    described = [name for name, field in Settings.model_fields.items() if field.description]
+
+    assert described == list(Settings.model_fields)
