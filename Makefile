@@ -54,7 +54,7 @@ lock: .venv/.dev ## pin anew what pyproject.toml asks for
 	@touch $@
 
 $(JS)/node_modules/.installed: $(JS)/package.json $(JS)/package-lock.json
-	@node -e 'process.exit(parseInt(process.versions.node) < 20)' 2>&- && npm --version >/dev/null || \
+	@node -e 'process.exit(+(parseInt(process.versions.node) < 20))' 2>&- && npm --version >/dev/null || \
 		{ echo 'Node.js 20 or newer, with npm, is needed for the end-to-end tests.' >&2; exit 1; }
 	@npm ci --prefix=$(JS) --no-audit --no-fund --loglevel=error
 	@touch $@

@@ -115,11 +115,11 @@ def _welcome(settings: Settings, url: str) -> None:
     typer.echo("\nDemo users, and their channels:")
     for user_id, channels in seed_of(settings).items():
         typer.echo(f"  {user_id:<14}{', '.join(channels)}")
-    user_id = next(iter(seed_of(settings)), "user_alice")
+    example = next(iter(seed_of(settings)), "user_alice")
     typer.echo(
         f"\nA token for one of them, good for 60 seconds:\n"
-        f"  .venv/bin/python -m app token {user_id}\n"
+        f"  .venv/bin/python -m app token {example}\n"
         f"  curl -s {url}/dev/token -H 'content-type: application/json' "
-        f"-d '{{\"userId\": \"{user_id}\"}}'\n\n"
+        f'-d \'{{"userId": "{example}"}}\'\n\n'
         "Ctrl-C stops the server.\n"
     )

@@ -14,7 +14,6 @@ from app.adapters.sql.schema import SchemaError
 from app.config import Settings
 from app.domain.ids import UserId
 from app.framework import EngineOptions, IoAdapter, IoOptions, NestApplication, NestFactory
-from app.guards.authenticated_socket import AuthenticatedSocket
 from app.modules import create_app_module
 from app.ports import Membership
 from app.services.channel_service import (
@@ -23,6 +22,7 @@ from app.services.channel_service import (
     parse_membership,
 )
 from app.services.token_blacklist_service import TokenBlacklistService
+from app.sockets.authenticated_socket import AuthenticatedSocket
 
 DEMO_SEED_FILE = Path(__file__).parent / "web" / "demo_seed.json"
 
@@ -30,7 +30,7 @@ _DAY_SECONDS = 86_400
 
 
 class StartError(Exception):
-    """Something outside the code keeps a command from working; the text is a sentence with the mend."""
+    """Something outside the code is in the way; the text is a sentence with the mend."""
 
 
 def create_application(settings: Settings) -> NestApplication:
@@ -104,7 +104,7 @@ def issue_token(settings: Settings, user_id: UserId, ttl_seconds: int) -> str:
 
 
 def seed_of(settings: Settings) -> Membership:
-    """``SEED_FILE``; without one the demo users, where the development issuer has tokens for them."""
+    """``SEED_FILE``; without one, and with the development issuer, the demo users."""
     if settings.seed_file is not None:
         return _read_seed(settings.seed_file)
     return _read_seed(DEMO_SEED_FILE) if settings.uses_development_issuer else {}

@@ -6,13 +6,9 @@ from aiohttp import hdrs, web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
-from app.adapters.development.development_issuer import (
-    JWKS_PATH,
-    TOKEN_TTL_SECONDS,
-    DevelopmentIssuer,
-)
 from app.domain.ids import UserId
 from app.framework import controller, get, post
+from app.ports.token_issuer import JWKS_PATH, TOKEN_TTL_SECONDS, TokenIssuer
 
 _LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 _MAX_TTL_SECONDS = 86_400
@@ -32,7 +28,7 @@ class TokenRequest(BaseModel):
 class DevelopmentIdentityController:
     """Exists only where the development issuer does, which is never in production."""
 
-    def __init__(self, issuer: DevelopmentIssuer, origins: tuple[str, ...]) -> None:
+    def __init__(self, issuer: TokenIssuer, origins: tuple[str, ...]) -> None:
         self._issuer = issuer
         self._origins = frozenset(origins)
 
@@ -43,13 +39,15 @@ class DevelopmentIdentityController:
 
     @post("/dev/token")
     async def token(self, request: web.Request) -> web.Response:
-        """``{"token": ...}`` for a ``TokenRequest`` as JSON; 400 with a sentence when it is none."""
+        """``{"token": ...}`` for a `TokenRequest` as JSON; else 400 with a sentence."""
         self._require_local(request)
         try:
             wanted = TokenRequest.model_validate_json(await request.read())
         except ValidationError as error:
             message = 'Send {"userId": "user_alice"} as JSON.'
-            fields = [{"path": ".".join(map(str, e["loc"])), "message": e["msg"]} for e in error.errors()]
+            fields = [
+                {"path": ".".join(map(str, e["loc"])), "message": e["msg"]} for e in error.errors()
+            ]
             return web.json_response(
                 {"statusCode": 400, "message": message, "fields": fields},
                 status=HTTPStatus.BAD_REQUEST,
@@ -58,7 +56,9 @@ class DevelopmentIdentityController:
         return web.json_response({"token": token})
 
     def _require_local(self, request: web.Request) -> None:
-        """A page elsewhere must not get tokens through a developer's browser, by name tricks either."""
+        """No page elsewhere gets tokens through a developer's browser, by name tricks either."""
         origin = request.headers.get(hdrs.ORIGIN)
-        if request.url.host not in _LOCAL_HOSTS or (origin is not None and origin not in self._origins):
+        if request.url.host not in _LOCAL_HOSTS or (
+            origin is not None and origin not in self._origins
+        ):
             raise web.HTTPForbidden(text="Only for this machine and CORS_ORIGINS.")

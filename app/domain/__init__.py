@@ -1,1 +1,1 @@
-"""What the chat means: values, names on the wire, errors. Pydantic and the standard library only."""
+"""What the chat means: values, names on the wire, errors. Standard library and pydantic."""

@@ -63,7 +63,7 @@ class AuthenticationCode(StrEnum):
 _DETAILS: dict[AuthenticationCode, str] = {
     AuthenticationCode.TOKEN_MISSING: "Send the session token as auth.token when connecting.",
     AuthenticationCode.TOKEN_MALFORMED: "auth.token is not a JSON Web Token.",
-    AuthenticationCode.BEARER_PREFIX: "auth.token must be the raw token, without the 'Bearer ' prefix.",
+    AuthenticationCode.BEARER_PREFIX: "auth.token must be the raw token, without 'Bearer '.",
     AuthenticationCode.TOKEN_SIGNATURE: "The token's signature is not valid.",
     AuthenticationCode.TOKEN_KEY_UNKNOWN: "The token was signed with a key that is not known here.",
     AuthenticationCode.TOKEN_EXPIRED: "The token has expired; fetch a new one and connect again.",
@@ -72,13 +72,13 @@ _DETAILS: dict[AuthenticationCode, str] = {
     AuthenticationCode.TOKEN_PARTY: "The token was issued for another application.",
     AuthenticationCode.TOKEN_SUBJECT: "The token names no user.",
     AuthenticationCode.TOKEN_KIND: "The token is not a session token.",
-    AuthenticationCode.SESSION_PENDING: "The session has unfinished tasks; complete the sign-in first.",
+    AuthenticationCode.SESSION_PENDING: "The sign-in is not complete; finish its tasks first.",
     AuthenticationCode.SUBJECT_CHANGED: "The new token belongs to another user or session.",
     AuthenticationCode.REVOKED: "The token was revoked; sign in again.",
-    AuthenticationCode.KEYS_UNAVAILABLE: "The signing keys cannot be fetched now; try again shortly.",
-    AuthenticationCode.REVOCATION_UNAVAILABLE: "Revocations cannot be checked now; try again shortly.",
-    AuthenticationCode.TOO_MANY_ATTEMPTS: "Too many connection attempts from this address; wait a minute.",
-    AuthenticationCode.TOO_MANY_SOCKETS: "Too many connections of this user; close another one first.",
+    AuthenticationCode.KEYS_UNAVAILABLE: "The keys cannot be fetched now; try again shortly.",
+    AuthenticationCode.REVOCATION_UNAVAILABLE: "Revocations cannot be read now; try again.",
+    AuthenticationCode.TOO_MANY_ATTEMPTS: "Too many attempts from this address; wait a minute.",
+    AuthenticationCode.TOO_MANY_SOCKETS: "Too many connections of this user; close one first.",
 }
 
 _TEMPORARY = frozenset(
@@ -171,7 +171,7 @@ class NotARecipient(ChatError):
 
 
 class MessageNotFound(ChatError):
-    """Missing, or of a channel that is not the asker's: the same answer, so that ids leak nothing."""
+    """Missing, or of a channel that is not the asker's: one answer, so that ids leak nothing."""
 
     code = "message_not_found"
 

@@ -8,10 +8,9 @@ from pydantic.alias_generators import to_camel
 
 
 def to_iso(moment: datetime) -> str:
-    """An aware datetime as ``JSON.stringify(new Date())`` writes it: ``2026-01-31T09:30:00.123Z``."""
+    """An aware datetime as JavaScript's ``toJSON`` writes it: ``2026-01-31T09:30:00.123Z``."""
     text = moment.astimezone(UTC).isoformat(timespec="milliseconds")
     return text.removesuffix("+00:00") + "Z"
-
 
 
 WireDate = Annotated[datetime, PlainSerializer(to_iso, return_type=str, when_used="json")]

@@ -10,7 +10,7 @@ from app.framework import (
     WsException,
     catch,
 )
-from app.guards.authenticated_socket import AuthenticatedSocket, error_notice
+from app.sockets.authenticated_socket import AuthenticatedSocket, error_notice
 
 _log = structlog.stdlib.get_logger("ChatExceptionFilter")
 

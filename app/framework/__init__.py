@@ -1,4 +1,4 @@
-"""The Nest port: gateways, guards, interceptors, pipes and filters over Socket.IO, under Nest's names.
+"""The Nest port: gateways, guards, interceptors, pipes and filters under Nest's names.
 
 Knows nothing of the chat and imports nothing else of ``app``: it could be lifted out.
 """
@@ -22,7 +22,6 @@ from app.framework.decorators import (
     use_pipes,
     web_socket_gateway,
 )
-from app.framework.enhancers import AppFilter, AppGuard, AppInterceptor, AppPipe
 from app.framework.exceptions import (
     BootError,
     WsBadRequest,
@@ -51,6 +50,7 @@ from app.framework.lifecycle import (
 from app.framework.metadata import Reflector, set_metadata
 from app.framework.params import Ack, ConnectedSocket, MessageBody, create_param_decorator
 from app.framework.pipes import ArgumentMetadata, DefaultValuePipe, PipeTransform, ValidationPipe
+from app.framework.providers import AppFilter, AppGuard, AppInterceptor, AppPipe, imported
 from app.framework.socket import BroadcastOperator, Handshake, Server, Socket
 from app.framework.transport.engine_server import EngineOptions
 from app.framework.transport.io_adapter import IoAdapter, IoOptions
@@ -58,6 +58,7 @@ from app.framework.transport.reasons import DisconnectReason
 from app.framework.ws_response import WsResponse
 
 __all__ = [
+    "CONNECTION_PATTERN",
     "Ack",
     "AckFunction",
     "AppFilter",
@@ -70,7 +71,6 @@ __all__ = [
     "BeforeApplicationShutdown",
     "BootError",
     "BroadcastOperator",
-    "CONNECTION_PATTERN",
     "CallHandler",
     "CanActivate",
     "ConnectedSocket",
@@ -114,6 +114,7 @@ __all__ = [
     "controller",
     "create_param_decorator",
     "get",
+    "imported",
     "post",
     "set_metadata",
     "subscribe_message",

@@ -8,12 +8,12 @@ from aiohttp import web
 from dependency_injector import containers
 
 from app.framework.decorators import GATEWAY_OPTIONS
-from app.framework.enhancers import AppFilter, AppGuard, AppInterceptor, AppPipe
 from app.framework.exceptions import BootError
 from app.framework.explorer import Enhancers, EventRoute, GatewayDefinition, explore
 from app.framework.http import CONTROLLER_PREFIX, cors_middleware, routes_of
 from app.framework.injector import Injector
 from app.framework.lifecycle import run_closing_hooks, run_hooks
+from app.framework.providers import AppFilter, AppGuard, AppInterceptor, AppPipe
 from app.framework.transport.io_adapter import IoAdapter
 
 _log = structlog.stdlib.get_logger("NestApplication")
@@ -43,7 +43,7 @@ class NestApplication:
         return self._injector.get(token)
 
     def use_global(self, enhancers: Enhancers) -> None:
-        """Nest's ``useGlobalGuards`` and its kin: instances, after those provided as `AppGuard` etc."""
+        """Nest's ``useGlobalGuards`` and its kin; they come after `AppGuard` and its kin."""
         self._globals = enhancers
 
     def definitions(self) -> tuple[GatewayDefinition, ...]:
@@ -109,7 +109,7 @@ class NestApplication:
         return f"http://{bound_host}:{bound_port}"
 
     async def close(self, signal: signals.Signals | None = None) -> None:
-        """Nest's shutdown sequence. Clients are closed with 1001, so that they come back by themselves."""
+        """Nest's shutdown sequence. Clients are closed with 1001: they come back by themselves."""
         name = None if signal is None else signal.name
         await run_closing_hooks("on_module_destroy", self._providers[::-1])
         await run_closing_hooks("before_application_shutdown", self._providers[::-1], name)
@@ -127,8 +127,7 @@ class NestApplication:
                 key = (definition.options.path, definition.options.namespace, route.pattern)
                 if key in taken:
                     raise BootError(
-                        f"{route.gateway.__name__}.{route.handler.__name__}: '{route.pattern}' is handled "
-                        f"by {taken[key].gateway.__name__}.{taken[key].handler.__name__} already; "
+                        f"{route.place}: '{route.pattern}' is handled by {taken[key].place}; "
                         "an event belongs to one gateway of a namespace"
                     )
                 taken[key] = route

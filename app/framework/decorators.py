@@ -104,7 +104,7 @@ def web_socket_gateway(  # noqa: D417 - the options say what they are by name
 
 
 def subscribe_message(pattern: str) -> Callable[[Decorated], Decorated]:
-    """Nest's ``@SubscribeMessage``: the method handles this event. Of several, the topmost counts."""
+    """Nest's ``@SubscribeMessage``: the method handles this event; of several, the top one."""
 
     def decorate(method: Decorated) -> Decorated:
         define_metadata(method, MESSAGE_PATTERN, pattern)

@@ -27,7 +27,7 @@ def event_rows(routes: Iterable[EventRoute]) -> list[EventRow]:
     return [
         EventRow(
             event=route.pattern,
-            handler=f"{route.gateway.__name__}.{route.handler.__name__}",
+            handler=route.place,
             guards=", ".join(type(guard).__name__ for guard in route.enhancers.guards),
             payload=", ".join(_payload(route)) or "none",
             ack=_name(get_type_hints(route.handler).get("return")),

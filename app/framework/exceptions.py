@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 
-class WsException(Exception):  # noqa: N818 - Nest's name
+class WsException(Exception):
     """An error a client is told of.
 
     Attributes:
@@ -63,7 +63,7 @@ class WsException(Exception):  # noqa: N818 - Nest's name
         }
 
     def to_event(self, cause: Mapping[str, object] | None) -> object:
-        """What the ``exception`` event carries: Nest's payload with the code, or the object raised."""
+        """What ``exception`` carries: Nest's payload with the code added, or the object raised."""
         if not isinstance(self.error, str):
             return self.error
         payload: dict[str, object] = {

@@ -77,6 +77,11 @@ class EventRoute:
     enhancers: Enhancers
 
     @property
+    def place(self) -> str:
+        """``WsGateway.send_message``: for people."""
+        return f"{self.gateway.__name__}.{self.handler.__name__}"
+
+    @property
     def acks_itself(self) -> bool:
         """Whether a parameter is the ack function: then the result is not acked."""
         return any(isinstance(parameter.marker, AckMarker) for parameter in self.parameters or ())
@@ -110,9 +115,8 @@ def explore(gateway: object, application: Enhancers, resolve: Resolve) -> Gatewa
         if pattern in RESERVED_EVENTS:
             raise BootError(f"{place}: '{pattern}' is a reserved name; choose another one")
         if pattern in routes:
-            other = routes[pattern].handler.__name__
             raise BootError(
-                f"{place}: '{pattern}' is handled by {cls.__name__}.{other} already; "
+                f"{place}: '{pattern}' is handled by {routes[pattern].place} already; "
                 "one event has one handler here"
             )
         parameters, arity = _parameters(method, place)
@@ -168,7 +172,8 @@ def _extend(outer: Enhancers, target: object, place: str, resolve: Resolve) -> E
         for instance in found:
             if not isinstance(instance, needed):
                 raise BootError(
-                    f"{place}: @{wanted} names {type(instance).__name__}, which is no {needed.__name__}"
+                    f"{place}: @{wanted} names {type(instance).__name__}, "
+                    f"which is no {needed.__name__}"
                 )
         return found
 
@@ -199,8 +204,8 @@ def _parameters(method: Callable[..., Any], place: str) -> tuple[tuple[Parameter
     for name, found in marked.items():
         if found is None:
             raise BootError(
-                f"{place}: nothing says what parameter '{name}' is; annotate it with MessageBody(), "
-                "ConnectedSocket(), Ack() or a decorator of your own"
+                f"{place}: nothing says what parameter '{name}' is; annotate it with "
+                "MessageBody(), ConnectedSocket(), Ack() or a decorator of your own"
             )
         parameters.append(Parameter(name, *found))
     return tuple(parameters), 0

@@ -25,7 +25,7 @@ class BaseWsExceptionFilter:
     """The default: a `WsException` is told, anything else is logged and told as ``internal``.
 
     Unlike Nest's, a client that asked for an ack gets the error there, and only there; without
-    an ack it gets Nest's ``exception`` event. Without ``include_cause`` the payload is not sent back.
+    an ack it gets Nest's ``exception`` event; without ``include_cause``, the payload is not in it.
     """
 
     def __init__(self, *, include_cause: bool = True) -> None:

@@ -1,10 +1,11 @@
 """Controllers: Nest's ``@Controller`` and route decorators over aiohttp handlers, and CORS."""
 
 import inspect
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler, Middleware
 
 from app.framework.metadata import Decorated, define_metadata, get_metadata
 
@@ -12,7 +13,6 @@ CONTROLLER_PREFIX = "path"
 _ROUTE = "__route__"
 
 ControllerClass = TypeVar("ControllerClass", bound=type)
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _ALLOWED_HEADERS = "Content-Type, Accept, Authorization"
 _ALLOWED_METHODS = "GET,HEAD,PUT,PATCH,POST,DELETE"
@@ -49,9 +49,7 @@ def routes_of(instance: object) -> Iterator[web.RouteDef]:
             yield web.RouteDef(method, url, getattr(instance, name), {})
 
 
-def cors_middleware(
-    origins: tuple[str, ...],
-) -> Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]:
+def cors_middleware(origins: tuple[str, ...]) -> Middleware:
     """Lets these origins, and no others, read answers; credentials allowed, preflights answered."""
 
     @web.middleware

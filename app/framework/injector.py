@@ -5,9 +5,9 @@ from class to provider is made once.
 """
 
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from graphlib import TopologicalSorter
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar
 
 from dependency_injector import containers, errors, providers
 
@@ -24,7 +24,7 @@ class Injector:
 
     def __init__(self, container: containers.Container) -> None:
         self._container = container
-        self._providers = tuple(container.traverse())
+        self._providers: tuple[AnyProvider, ...] = tuple(container.traverse())
         for provider in self._providers:
             self._refuse_request_scope(provider)
 
@@ -58,19 +58,11 @@ class Injector:
         return instance
 
     def find(self, token: type) -> list[AnyProvider]:
-        """Providers of exactly this class; else of its subclasses; else dependencies declared as it."""
-        singletons = [each for each in self._providers if isinstance(each, providers.Singleton)]
-        exact = [each for each in singletons if each.cls is token]
-        if exact:
-            return exact
-        derived = [
-            each for each in singletons if isinstance(each.cls, type) and token in each.cls.__mro__
-        ]
-        return derived or [
-            each
-            for each in self._providers
-            if isinstance(each, providers.Dependency) and each.instance_of is token
-        ]
+        """Providers of this class; else of its subclasses; else dependencies declared as it."""
+        exact = [each for each in self._providers if provided_class(each) is token]
+        derived = [each for each in self._providers if token in provided_class(each).__mro__]
+        declared = [each for each in self._providers if _declared_class(each) is token]
+        return exact or derived or declared
 
     def resolve(self, reference: object, place: str) -> Any:
         """What a decorator names: an instance as it is, a class by its provider.
@@ -94,11 +86,7 @@ class Injector:
     def marked(self, key: str) -> Iterator[Any]:
         """Instances of all provided classes that carry a mark."""
         for provider in self._providers:
-            if (
-                isinstance(provider, providers.Singleton)
-                and isinstance(provider.cls, type)
-                and get_metadata(provider.cls, key) is not None
-            ):
+            if get_metadata(provided_class(provider), key) is not None:
                 yield build(provider)
 
     def instances(self) -> list[object]:
@@ -115,15 +103,26 @@ class Injector:
 
     @staticmethod
     def _refuse_request_scope(provider: AnyProvider) -> None:
-        if (
-            isinstance(provider, providers.Factory)
-            and isinstance(provider.cls, type)
-            and get_metadata(provider.cls, GATEWAY_OPTIONS) is not None
-        ):
+        provides: object = provider.provides if isinstance(provider, providers.Factory) else None
+        if isinstance(provides, type) and get_metadata(provides, GATEWAY_OPTIONS) is not None:
             raise BootError(
-                f"{provider.cls.__name__} is provided by a Factory: request scope is not supported; "
+                f"{provides.__name__} is provided by a Factory: request scope is not supported; "
                 "make it a providers.Singleton"
             )
+
+
+class _NotAClass:
+    """Stands where a provider has no class: a function makes what it provides, or another does."""
+
+
+def provided_class(provider: AnyProvider) -> type:
+    """The class that a singleton is an instance of, as far as the provider knows."""
+    provides: object = provider.provides if isinstance(provider, providers.Singleton) else None
+    return provides if isinstance(provides, type) else _NotAClass
+
+
+def _declared_class(provider: AnyProvider) -> object:
+    return provider.instance_of if isinstance(provider, providers.Dependency) else None
 
 
 def build(provider: AnyProvider) -> Any:
@@ -139,22 +138,20 @@ def build(provider: AnyProvider) -> Any:
             f"{error}: hand it to the module where it is created, or override it"
         ) from None
     except TypeError as error:
-        name = getattr(getattr(provider, "cls", None), "__name__", str(provider))
+        name = provided_class(provider).__name__
         raise BootError(
             f"{name} cannot be built: {error}; compare its provider and its constructor"
         ) from error
 
 
-def constructor_arguments(cls: Callable[..., Any], injector: Injector) -> dict[str, AnyProvider]:
+def constructor_arguments(cls: type, injector: Injector) -> dict[str, AnyProvider]:
     """Providers for a constructor's annotated parameters, found by class as Nest does."""
-    init = cls.__init__ if isinstance(cls, type) else cls
-    hints = get_type_hints(init)
     arguments: dict[str, AnyProvider] = {}
-    for name, parameter in inspect.signature(cls).parameters.items():
-        found: Sequence[AnyProvider] = injector.find(hints.get(name, object))
+    for name, parameter in inspect.signature(cls, eval_str=True).parameters.items():
+        found = injector.find(parameter.annotation)
         if found:
             arguments[name] = found[0]
         elif parameter.default is inspect.Parameter.empty:
-            wanted = getattr(hints.get(name), "__name__", "a type")
+            wanted = getattr(parameter.annotation, "__name__", parameter.annotation)
             raise BootError(f"{cls.__name__} needs {wanted} for '{name}', which is no provider")
     return arguments

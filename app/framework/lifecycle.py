@@ -23,42 +23,48 @@ _log = structlog.stdlib.get_logger("Lifecycle")
 class OnModuleInit(Protocol):
     """Opens what the constructor must not."""
 
-    async def on_module_init(self) -> None: ...
+    async def on_module_init(self) -> None:
+        """Open; an error stops the start."""
 
 
 @runtime_checkable
 class OnApplicationBootstrap(Protocol):
     """Runs when every module is ready, before listening."""
 
-    async def on_application_bootstrap(self) -> None: ...
+    async def on_application_bootstrap(self) -> None:
+        """Begin; an error stops the start."""
 
 
 @runtime_checkable
 class OnModuleDestroy(Protocol):
     """Stops work of its own; sockets are still there."""
 
-    async def on_module_destroy(self) -> None: ...
+    async def on_module_destroy(self) -> None:
+        """Stop; an error is logged."""
 
 
 @runtime_checkable
 class BeforeApplicationShutdown(Protocol):
     """Runs after the destroy hooks, before the servers close; ``signal`` names what ended us."""
 
-    async def before_application_shutdown(self, signal: str | None) -> None: ...
+    async def before_application_shutdown(self, signal: str | None) -> None:
+        """Prepare; an error is logged."""
 
 
 @runtime_checkable
 class OnApplicationShutdown(Protocol):
     """Closes what handlers needed: no socket is left."""
 
-    async def on_application_shutdown(self, signal: str | None) -> None: ...
+    async def on_application_shutdown(self, signal: str | None) -> None:
+        """Close; an error is logged."""
 
 
 @runtime_checkable
 class OnGatewayInit(Protocol):
     """Runs once, when the gateway's server exists."""
 
-    def after_init(self, server: Server) -> Any: ...
+    def after_init(self, server: Server) -> Any:
+        """The server is there."""
 
 
 @runtime_checkable
@@ -68,7 +74,8 @@ class OnGatewayConnection(Protocol):
     A raised error refuses the socket.
     """
 
-    async def handle_connection(self, client: Any) -> None: ...
+    async def handle_connection(self, client: Any) -> None:
+        """Join rooms; raise to refuse."""
 
 
 @runtime_checkable
@@ -78,7 +85,8 @@ class OnGatewayDisconnect(Protocol):
     ``client.rooms`` is empty by then. ``reason`` is one of `transport.reasons`.
     """
 
-    async def handle_disconnect(self, client: Any, reason: str) -> None: ...
+    async def handle_disconnect(self, client: Any, reason: str) -> None:
+        """Clean up; an error is logged."""
 
 
 async def run_hooks(hook: str, providers: Sequence[object], *args: object) -> None:
@@ -92,9 +100,9 @@ async def run_hooks(hook: str, providers: Sequence[object], *args: object) -> No
 
 
 async def run_closing_hooks(hook: str, providers: Sequence[object], *args: object) -> None:
-    """As `run_hooks`, but an error is logged and the others still run: closing must come to an end."""
+    """As `run_hooks`, but an error is logged and the others still run: closing must end."""
     for provider in providers:
         try:
             await run_hooks(hook, (provider,), *args)
-        except Exception:
+        except Exception:  # noqa: BLE001 - one hook must not keep the others from closing
             _log.exception("shutdown hook failed", hook=hook, provider=type(provider).__name__)

@@ -47,7 +47,7 @@ def set_metadata(key: str, value: object) -> Callable[[Decorated], Decorated]:
 
 
 class Reflector:
-    """Reads what `set_metadata` wrote; targets are ``context.get_handler()`` and ``get_class()``."""
+    """Reads what `set_metadata` wrote; targets are ``context.get_handler()``, ``get_class()``."""
 
     def get(self, key: str, target: object) -> Any:
         """The mark of one target, None when absent."""

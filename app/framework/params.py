@@ -45,17 +45,17 @@ def ConnectedSocket() -> ParamMarker:  # noqa: N802 - Nest's name
 
 
 def Ack() -> AckMarker:  # noqa: N802 - Nest's name
-    """The ack function, None when the client asked for none; what the handler returns is not acked."""
+    """The ack function, None when the client asked for none; the handler's result is not acked."""
     return AckMarker()
 
 
 def create_param_decorator(
     factory: Callable[[Any, ExecutionContext], Any],
 ) -> Callable[..., ParamMarker]:
-    """Nest's ``createParamDecorator``: ``CurrentUser = create_param_decorator(lambda data, ctx: ...)``.
+    """Make a parameter decorator of one's own; Nest's ``createParamDecorator``.
 
-    The result is called in the annotation: ``user: Annotated[User, CurrentUser()]``; its first
-    argument is ``data``, the others are pipes.
+    With ``CurrentUser = create_param_decorator(lambda data, context: ...)`` a parameter is
+    ``user: Annotated[User, CurrentUser()]``; the first argument is ``data``, others are pipes.
     """
 
     def decorator(data: Any = None, *pipes: Any) -> ParamMarker:

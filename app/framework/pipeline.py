@@ -1,4 +1,4 @@
-"""Guards, interceptors, pipes, handler, filters around them all: compiled to one callable per event.
+"""Guards, interceptors, pipes, handler, and filters around all: one compiled callable per event.
 
 The order is Nest's (ws-context-creator.ts). What can be known at boot is decided at boot: an
 event costs no signature inspection, no metadata and no container call.
@@ -36,6 +36,9 @@ UnknownEventHandler = Callable[[Socket, str, Any, AckFunction | None], Awaitable
 
 DisconnectHandler = Callable[[Socket, str], Awaitable[None]]
 """``(client, reason)``; raises nothing but cancellation."""
+
+_MAX_NAME_CHARS = 100
+"""Of an unknown event's name, as far as anybody looks at it."""
 
 _Invocation = Callable[[ExecutionContext], Awaitable[Any]]
 _OnError = Callable[[Exception, ExecutionContext], None]
@@ -79,8 +82,7 @@ def compile_unknown_event(definitions: Iterable[GatewayDefinition]) -> UnknownEv
         context = ExecutionContext(client, data, ack, pattern, object, handle)
         try:
             await activate(context)
-            nearest = get_close_matches(pattern[:100], known, n=1, cutoff=0.5)
-            raise WsUnknownEvent(nearest[0] if nearest else None)
+            raise _unknown(pattern, known)  # noqa: TRY301 - the filters answer it like any other
         except Exception as error:  # noqa: BLE001 - this is where the filters stand
             on_error(error, context)
 
@@ -120,10 +122,15 @@ def compile_disconnect(definition: GatewayDefinition) -> DisconnectHandler | Non
     async def disconnect(client: Socket, reason: str) -> None:
         try:
             await hook(client, reason)
-        except Exception:
+        except Exception:  # noqa: BLE001 - an error in a hook does not end the process, as in Nest
             _log.exception("handle_disconnect failed", socket_id=client.id, reason=reason)
 
     return disconnect
+
+
+def _unknown(pattern: str, known: list[str]) -> WsUnknownEvent:
+    nearest = get_close_matches(pattern[:_MAX_NAME_CHARS], known, n=1, cutoff=0.5)
+    return WsUnknownEvent(nearest[0] if nearest else None)
 
 
 def _compile_guards(
@@ -150,7 +157,7 @@ def _compile_filters(filters: tuple[ExceptionFilter, ...]) -> _OnError:
         answer = next(answer for types, answer in candidates if isinstance(error, types))
         try:
             answer(error, context)
-        except Exception:
+        except Exception:  # noqa: BLE001 - there is nothing left to answer with
             _log.exception(
                 "exception filter failed",
                 request_id=context.request_id,
@@ -235,7 +242,7 @@ def _compile_parameter(
 async def _deliver(result: Any, client: Socket, ack: AckFunction | None) -> None:
     """Nest's rules: nothing for None, an emit for a `WsResponse`, an ack for any other value.
 
-    An async iterator is Python's Observable: each value by these rules, the first plain one to the ack.
+    An async iterator is Python's Observable: each value so, the ack for the first plain one.
     """
     if not isinstance(result, AsyncIterator):
         _deliver_value(result, client, ack)

@@ -42,7 +42,7 @@ class PipeTransform:
 
 
 class ValidationPipe(PipeTransform):
-    """Validates payloads against their annotated type with pydantic, and gives the handler that type.
+    """Validates payloads by their annotated type with pydantic, and gives the handler that type.
 
     Unlike Nest's, a payload that does not fit is the client's error (``invalid_payload`` with
     ``fields``), not an internal one. As Nest's, it leaves custom parameters alone, ignores unknown

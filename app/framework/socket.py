@@ -54,15 +54,20 @@ class SocketLink(Hub, Protocol):
     def rooms(self) -> frozenset[str]:
         """The rooms joined; empty once disconnected."""
 
-    def emit(self, event: str, args: tuple[Any, ...]) -> None: ...
+    def emit(self, event: str, args: tuple[Any, ...]) -> None:
+        """See `Socket.emit`."""
 
-    def join(self, rooms: Iterable[str]) -> None: ...
+    def join(self, rooms: Iterable[str]) -> None:
+        """See `Socket.join`."""
 
-    def leave(self, room: str) -> None: ...
+    def leave(self, room: str) -> None:
+        """See `Socket.leave`."""
 
-    def disconnect(self, *, close: bool) -> None: ...
+    def disconnect(self, *, close: bool) -> None:
+        """See `Socket.disconnect`."""
 
-    def refuse(self, message: str, data: Any) -> None: ...
+    def refuse(self, message: str, data: Any) -> None:
+        """See `Socket.refuse`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,4 +179,4 @@ class Socket:
 def require_event_name(event: str) -> None:
     """Refuse a name that socket.io keeps for itself."""
     if event in RESERVED_EVENTS:
-        raise ValueError(f"'{event}' is a reserved event name")  # noqa: TRY003, EM102
+        raise ValueError(f"'{event}' is a reserved event name")

@@ -39,7 +39,7 @@ class Test:
     def create_testing_module(
         module: type[containers.DeclarativeContainer] | containers.Container, **imports: Any
     ) -> "TestingModuleBuilder":
-        """Start from a module's class, or an instance; ``imports`` fill what it depends on by name."""
+        """Start from a module's class, or an instance; ``imports`` fill what it depends on."""
         if isinstance(module, type):
             return TestingModuleBuilder(module(**imports))
         return TestingModuleBuilder(module)
@@ -55,7 +55,7 @@ class TestingModuleBuilder:
         self._overrides: dict[type, Callable[[Injector], AnyProvider]] = {}
 
     def override_provider(self, token: type) -> "Override":
-        """Replace the provider of a class or of a port, wherever it is used, decorators included."""
+        """Replace the provider of a class or a port, wherever it is used, decorators included."""
         return Override(self, token)
 
     def override_guard(self, token: type) -> "Override":
@@ -206,7 +206,7 @@ def fake_socket(
     socket_id: str = "socket-1",
     address: str = "127.0.0.1",
 ) -> SocketType:
-    """A socket of the application's class without a connection; give ``link`` to look at it later."""
+    """A socket of the application's class without a connection; ``link`` is for looking at it."""
     handshake = Handshake(auth=auth or {}, headers={}, query={}, address=address, issued=_EPOCH)
     return socket_class(socket_id, handshake, link or RecordingLink())
 

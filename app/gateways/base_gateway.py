@@ -2,7 +2,7 @@
 
 from app.domain.ids import UserId
 from app.framework import WebSocketServer
-from app.guards.authenticated_socket import AuthenticatedSocket
+from app.sockets.authenticated_socket import AuthenticatedSocket
 
 
 class BaseGateway:

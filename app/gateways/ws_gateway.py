@@ -21,7 +21,6 @@ from app.gateways.dto.get_offline_dto import GetOfflineDto
 from app.gateways.dto.message_dto import MessageDto
 from app.gateways.dto.send_message_dto import SendMessageDto
 from app.gateways.dto.update_message_dto import UpdateMessageDto
-from app.guards.authenticated_socket import AuthenticatedSocket
 from app.guards.ws_guard import WsGuard
 from app.guards.ws_throttler_guard import WsThrottlerGuard
 from app.services.delivery_service import DeliveryService
@@ -30,6 +29,7 @@ from app.services.message_service import MessageService
 from app.services.offline_message_service import OfflineMessageService
 from app.services.session_service import SessionService
 from app.services.typing_service import TypingService
+from app.sockets.authenticated_socket import AuthenticatedSocket
 
 T = TypeVar("T")
 
@@ -68,7 +68,7 @@ class WsGateway(BaseGateway):
             self._events.subscribe(channel_id, client.id, client.user_id)
 
     async def handle_disconnect(self, client: AuthenticatedSocket, reason: str) -> None:  # noqa: ARG002 - Nest's form
-        """End what the socket had: its subscriptions, its typing, its session. Rooms are left already."""
+        """End what the socket had: subscriptions, typing, session. Its rooms it has left."""
         user_id = self.get_client_user_id(client)
         if client.session is None or user_id is None:
             return

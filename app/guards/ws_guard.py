@@ -2,8 +2,8 @@
 
 from app.domain.errors import AuthenticationCode, AuthenticationError
 from app.framework import CanActivate, ExecutionContext
-from app.guards.authenticated_socket import AuthenticatedSocket
 from app.services.session_service import SessionService
+from app.sockets.authenticated_socket import AuthenticatedSocket
 
 _BEARER = "bearer "
 

@@ -3,8 +3,8 @@
 from math import ceil
 
 from app.framework import CONNECTION_PATTERN, CanActivate, ExecutionContext, WsTooManyRequests
-from app.guards.authenticated_socket import AuthenticatedSocket
 from app.ports import RateLimiter
+from app.sockets.authenticated_socket import AuthenticatedSocket
 
 
 class WsThrottlerGuard(CanActivate):

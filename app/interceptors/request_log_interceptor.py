@@ -5,7 +5,7 @@ from typing import Any
 import structlog
 
 from app.framework import CallHandler, ExecutionContext, NestInterceptor
-from app.guards.authenticated_socket import AuthenticatedSocket
+from app.sockets.authenticated_socket import AuthenticatedSocket
 
 _log = structlog.stdlib.get_logger("RequestLogInterceptor")
 

@@ -4,6 +4,7 @@ from dependency_injector import containers, providers
 
 from app.adapters.system.system_clock import SystemClock
 from app.config import Settings
+from app.framework import imported
 from app.modules.auth_module import AuthModule
 from app.modules.chat_module import ChatModule
 from app.modules.identity_module import DevelopmentIdentityModule
@@ -16,7 +17,7 @@ _IN_MEMORY = "memory:"
 class AppModule(containers.DeclarativeContainer):
     """Nest's ``AppModule``. Made by `create_app_module`, which knows the modules to choose from."""
 
-    settings: providers.Dependency[Settings] = providers.Dependency(instance_of=Settings)
+    settings: providers.Dependency[Settings] = imported(Settings)
     clock = providers.Singleton(SystemClock)
     storage = providers.DependenciesContainer()
     development_identity = providers.DependenciesContainer()

@@ -6,13 +6,14 @@ from app.adapters.clerk.jwks_client import JwksClient
 from app.adapters.clerk.pem_signing_key import PemSigningKey
 from app.adapters.clerk.signing_keys import SigningKeys
 from app.adapters.clerk.token_verifier import ClerkTokenVerifier
-from app.adapters.development.development_issuer import JWKS_PATH
 from app.adapters.memory.token_bucket_limiter import TokenBucketLimiter
 from app.adapters.system.system_clock import SystemClock
 from app.config import Settings
+from app.framework import imported
 from app.guards.ws_guard import WsGuard
 from app.guards.ws_throttler_guard import WsThrottlerGuard
 from app.ports import Clock, TokenBlacklist
+from app.ports.token_issuer import JWKS_PATH
 from app.services.session_service import SessionPolicy, SessionService
 from app.services.token_blacklist_service import TokenBlacklistService
 
@@ -46,15 +47,11 @@ class AuthModule(containers.DeclarativeContainer):
     Settings and clock have defaults, so that guards can be tested with this module alone.
     """
 
-    settings: providers.Dependency[Settings] = providers.Dependency(
-        instance_of=Settings, default=providers.Singleton(Settings.model_construct)
+    settings: providers.Dependency[Settings] = imported(
+        Settings, default=providers.Singleton(Settings.model_construct)
     )
-    clock: providers.Dependency[Clock] = providers.Dependency(
-        instance_of=Clock, default=providers.Singleton(SystemClock)
-    )
-    token_blacklist: providers.Dependency[TokenBlacklist] = providers.Dependency(
-        instance_of=TokenBlacklist
-    )
+    clock: providers.Dependency[Clock] = imported(Clock, default=providers.Singleton(SystemClock))
+    token_blacklist: providers.Dependency[TokenBlacklist] = imported(TokenBlacklist)
 
     token_verifier = providers.Singleton(
         ClerkTokenVerifier,

@@ -4,7 +4,7 @@ from dependency_injector import containers, providers
 
 from app.config import Settings
 from app.filters.chat_exception_filter import ChatExceptionFilter
-from app.framework import AppFilter, AppInterceptor, AppPipe, ValidationPipe
+from app.framework import AppFilter, AppInterceptor, AppPipe, ValidationPipe, imported
 from app.gateways.room_broadcaster import RoomBroadcaster
 from app.gateways.ws_gateway import WsGateway
 from app.interceptors.request_log_interceptor import RequestLogInterceptor
@@ -21,20 +21,12 @@ from app.services.typing_service import TypingService
 class ChatModule(containers.DeclarativeContainer):
     """Provides `WsGateway` and the services behind it."""
 
-    settings: providers.Dependency[Settings] = providers.Dependency(instance_of=Settings)
-    clock: providers.Dependency[Clock] = providers.Dependency(instance_of=Clock)
-    channels: providers.Dependency[ChannelRepository] = providers.Dependency(
-        instance_of=ChannelRepository
-    )
-    messages: providers.Dependency[MessageRepository] = providers.Dependency(
-        instance_of=MessageRepository
-    )
-    deliveries: providers.Dependency[DeliveryRepository] = providers.Dependency(
-        instance_of=DeliveryRepository
-    )
-    session_service: providers.Dependency[SessionService] = providers.Dependency(
-        instance_of=SessionService
-    )
+    settings: providers.Dependency[Settings] = imported(Settings)
+    clock: providers.Dependency[Clock] = imported(Clock)
+    channels: providers.Dependency[ChannelRepository] = imported(ChannelRepository)
+    messages: providers.Dependency[MessageRepository] = imported(MessageRepository)
+    deliveries: providers.Dependency[DeliveryRepository] = imported(DeliveryRepository)
+    session_service: providers.Dependency[SessionService] = imported(SessionService)
 
     request_log_interceptor = AppInterceptor(RequestLogInterceptor)
     validation_pipe = AppPipe(ValidationPipe)

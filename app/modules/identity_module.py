@@ -5,14 +5,15 @@ from dependency_injector import containers, providers
 from app.adapters.development.development_issuer import DevelopmentIssuer
 from app.config import Settings
 from app.controllers.development_identity_controller import DevelopmentIdentityController
+from app.framework import imported
 from app.ports import Clock
 
 
 class DevelopmentIdentityModule(containers.DeclarativeContainer):
     """Provides `DevelopmentIssuer`. Part of the application only where Settings allow it."""
 
-    settings: providers.Dependency[Settings] = providers.Dependency(instance_of=Settings)
-    clock: providers.Dependency[Clock] = providers.Dependency(instance_of=Clock)
+    settings: providers.Dependency[Settings] = imported(Settings)
+    clock: providers.Dependency[Clock] = imported(Clock)
 
     issuer = providers.Singleton(
         DevelopmentIssuer,

@@ -15,13 +15,14 @@ from app.adapters.sql.sql_channel_repository import SqlChannelRepository
 from app.adapters.sql.sql_delivery_repository import SqlDeliveryRepository
 from app.adapters.sql.sql_message_repository import SqlMessageRepository
 from app.adapters.sql.sql_token_blacklist import SqlTokenBlacklist
+from app.framework import imported
 from app.ports import Clock
 
 
 class MemoryStorageModule(containers.DeclarativeContainer):
     """Nothing survives the process."""
 
-    clock: providers.Dependency[Clock] = providers.Dependency(instance_of=Clock)
+    clock: providers.Dependency[Clock] = imported(Clock)
 
     store = providers.Singleton(MemoryStore)
     channels = providers.Singleton(MemoryChannelRepository, store)
@@ -33,9 +34,9 @@ class MemoryStorageModule(containers.DeclarativeContainer):
 class SqlStorageModule(containers.DeclarativeContainer):
     """One database for all."""
 
-    clock: providers.Dependency[Clock] = providers.Dependency(instance_of=Clock)
-    database_url: providers.Dependency[str] = providers.Dependency(instance_of=str)
-    migrate: providers.Dependency[bool] = providers.Dependency(instance_of=bool)
+    clock: providers.Dependency[Clock] = imported(Clock)
+    database_url: providers.Dependency[str] = imported(str)
+    migrate: providers.Dependency[bool] = imported(bool)
 
     database = providers.Singleton(Database, database_url, migrate=migrate)
     channels = providers.Singleton(SqlChannelRepository, database)

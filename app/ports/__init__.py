@@ -7,6 +7,7 @@ from app.ports.delivery_repository import Advance, DeliveryRepository, Undeliver
 from app.ports.message_repository import MessageRepository, StoredMessage
 from app.ports.rate_limiter import RateLimiter
 from app.ports.token_blacklist import RevocationLog, TokenBlacklist
+from app.ports.token_issuer import TokenIssuer
 from app.ports.token_verifier import TokenVerifier
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "StoredMessage",
     "Timer",
     "TokenBlacklist",
+    "TokenIssuer",
     "TokenVerifier",
     "UndeliveredPage",
 ]

@@ -17,7 +17,7 @@ class Clock(Protocol):
     """The wall clock for what is written down, the monotonic one for what is waited for."""
 
     def now(self) -> datetime:
-        """The wall clock: aware, UTC, cut to the millisecond (what the wire and the tables hold)."""
+        """The wall clock: aware, UTC, cut to the millisecond as wire and tables hold it."""
         ...
 
     def monotonic(self) -> float:

@@ -11,7 +11,7 @@ from app.domain.message import Message
 
 @dataclass(frozen=True, slots=True)
 class Advance:
-    """A recipient's progress after a report, whose message it is, and whether the report changed it."""
+    """A recipient's progress after a report, whose message it is, and whether this changed it."""
 
     status: DeliveryStatus
     author_id: UserId
@@ -45,7 +45,9 @@ class DeliveryRepository(Protocol):
         """
         ...
 
-    async def statuses(self, message_id: MessageId, reader_id: UserId) -> tuple[DeliveryStatus, ...]:
+    async def statuses(
+        self, message_id: MessageId, reader_id: UserId
+    ) -> tuple[DeliveryStatus, ...]:
         """Every recipient's progress, sorted by recipient.
 
         Raises:

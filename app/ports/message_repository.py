@@ -10,7 +10,7 @@ from app.domain.message import DeletedMessage, Message, MessageDraft
 
 @dataclass(frozen=True, slots=True)
 class StoredMessage:
-    """A message, and whether this call stored it (False: an earlier send with the same client id)."""
+    """A message, and whether this call stored it or an earlier one with the same client id."""
 
     message: Message
     is_new: bool

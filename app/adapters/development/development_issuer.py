@@ -14,12 +14,9 @@ from jwt.algorithms import RSAAlgorithm
 from app.adapters.development.signing_key_file import load_or_create_key
 from app.domain.ids import UserId
 from app.ports.clock import Clock
+from app.ports.token_issuer import TOKEN_TTL_SECONDS, TokenIssuer
 
-JWKS_PATH = "/.well-known/jwks.json"
-"""Where the server publishes `DevelopmentIssuer.jwks`, as Clerk's frontend API does."""
 KEY_FILE_NAME = "development-issuer.pem"
-TOKEN_TTL_SECONDS = 60
-"""Clerk's default."""
 
 _SESSION_TOKEN_CATEGORY = "cl_B7d4PD111AAA"  # noqa: S105 - Clerk's mark on session tokens
 
@@ -41,7 +38,7 @@ class JsonWebKeySet(TypedDict):
     keys: list[JsonWebKey]
 
 
-class DevelopmentIssuer:
+class DevelopmentIssuer(TokenIssuer):
     """Issues tokens for whoever asks: for a developer's machine alone.
 
     Several processes may share one data folder: the server verifies what the command line signs.

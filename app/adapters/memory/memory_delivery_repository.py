@@ -35,7 +35,7 @@ class MemoryDeliveryRepository(DeliveryRepository):
         delivery.status = delivery.status.model_copy(update={"status": state, "timestamp": now})
         row.states[before] -= 1
         row.states[state] += 1
-        overall = overall_state([state for state, count in row.states.items() if count])
+        overall = overall_state([reached for reached, count in row.states.items() if count])
         row.message = row.message.model_copy(update={"delivery_status": overall})
         return Advance(delivery.status, row.message.user_id, changed=True)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -73,10 +73,14 @@ class Database:
                 await connection.run_sync(check_schema)
 
     async def on_application_shutdown(self, _signal: str | None) -> None:
-        """Let what is running end, within its own bounds, then close every connection."""
+        """Let what was begun end, within its own bounds, then close every connection."""
+        if self._closed:
+            return
         self._closed = True
-        for turn in self._turns:
-            await turn.acquire()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(OPERATION_TIMEOUT_SECONDS + COMMIT_TIMEOUT_SECONDS):
+                for turn in self._turns:
+                    await turn.acquire()
         await self._engine.dispose()
 
     @asynccontextmanager

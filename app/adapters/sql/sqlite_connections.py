@@ -1,6 +1,8 @@
 """How SQLite is set up: pragmas for every connection, and transactions that begin as told."""
 
 import logging
+import sqlite3
+from contextlib import suppress
 
 from sqlalchemy import Connection, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -22,11 +24,12 @@ _PRAGMAS = (
 
 
 def configure_sqlite(engine: AsyncEngine) -> None:
-    """Register what has to happen on each new connection and at each BEGIN."""
+    """Register what has to happen to a connection that is new, begins, or is given up."""
     # At DEBUG the driver writes every statement with its parameters, and messages are among them.
     logging.getLogger("aiosqlite").setLevel(logging.WARNING)
     event.listen(engine.sync_engine, "connect", _prepare)
     event.listen(engine.sync_engine, "begin", _begin)
+    event.listen(engine.sync_engine, "invalidate", _roll_back)
 
 
 def _prepare(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
@@ -45,3 +48,13 @@ def _begin(connection: Connection) -> None:
     # when another process has written in between: so writers take the lock first.
     writes = connection.get_execution_options().get(WRITES, False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _roll_back(
+    connection: DBAPIConnection, entry: ConnectionPoolEntry, error: BaseException | None
+) -> None:
+    # Closing is not enough: while somebody (a traceback) holds the cursor of an interrupted
+    # statement, SQLite keeps the closed connection alive, and with it the lock on the file.
+    del entry, error
+    with suppress(sqlite3.Error):
+        connection.rollback()

@@ -1,1 +1,1 @@
-"""The transport: python-socketio on aiohttp, hardened. Nothing else in app touches either's sockets."""
+"""The transport: python-socketio on aiohttp, hardened. Nothing else touches either."""

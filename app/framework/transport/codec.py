@@ -36,8 +36,8 @@ def dumps(value: Any, **_: Any) -> str:
 def loads(text: str) -> Any:
     """The value of a JSON text.
 
-    Lone surrogates come through, as from Node's ``JSON.parse``: the validation pipe refuses them with
-    a reason, which a closed connection would not give.
+    Lone surrogates come through, as from Node's ``JSON.parse``: the validation pipe refuses them
+    with a reason, which a closed connection would not give.
 
     Raises:
         ValueError: No JSON, or nested deeper than `MAX_DEPTH`.

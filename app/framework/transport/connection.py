@@ -1,4 +1,4 @@
-"""One WebSocket: frames in, frames out, both in order and bounded. Knows Engine.IO, not Socket.IO."""
+"""One WebSocket: frames in, frames out, in order and bounded. Knows Engine.IO, not Socket.IO."""
 
 import asyncio
 from collections import deque
@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 import structlog
-from aiohttp import WebSocketError, WSCloseCode, WSMsgType, web
+from aiohttp import WebSocketError, WSCloseCode, WSMessage, WSMsgType, web
 
 from app.framework.transport.packets import MalformedPacketError, StrictPacket
 from app.framework.transport.reasons import DisconnectReason
@@ -42,7 +42,7 @@ class Connection:
 
     In: frames are parsed as they come, heartbeats answered at once; packets wait in an inbox for
     one worker, so a client's events are handled one after the other. Out: frames wait in an outbox
-    for one writer. Both are tasks only while there is something to do, and the connection owns them.
+    for one writer. Both are tasks only while there is something to do; the connection owns them.
     """
 
     def __init__(
@@ -79,15 +79,10 @@ class Connection:
         try:
             async for message in self._websocket:
                 self.heard_at = self._loop.time()
-                if message.type is WSMsgType.TEXT:
-                    await self._receive(message.data)
-                elif message.type is WSMsgType.ERROR and not isinstance(
-                    message.data, WebSocketError
-                ):
-                    reason = DisconnectReason.TRANSPORT_ERROR
+                if message.type is not WSMsgType.TEXT:
+                    reason = _reason_of(message)
                     break
-                else:  # binary, too big, no UTF-8, no WebSocket
-                    raise MalformedPacketError
+                await self._receive(message.data)
                 if self.closed:
                     break
         except MalformedPacketError:
@@ -116,8 +111,8 @@ class Connection:
     def push(self, payload: bytes) -> None:
         """Queue one text frame.
 
-        A client that does not read fast enough to stay under its bound is cut off: a close handshake
-        could not be written to it either.
+        A client that does not read fast enough to stay under its bound is cut off: a close
+        handshake could not be written to it either.
         """
         if self.closed:
             return
@@ -197,7 +192,7 @@ class Connection:
                 await job()
         except MalformedPacketError:
             self.close(DisconnectReason.PARSE_ERROR)
-        except Exception:
+        except Exception:  # noqa: BLE001 - a bug, logged; it ends this connection only
             _log.exception("packet handler failed", connection=self.sid)
             self.close(DisconnectReason.TRANSPORT_ERROR)
         finally:
@@ -231,3 +226,10 @@ class Connection:
         transport = self.request.transport
         if transport is not None:
             transport.abort()
+
+
+def _reason_of(message: WSMessage) -> DisconnectReason:
+    """Why something else than text came: the network failed, or the client is to blame."""
+    if message.type is WSMsgType.ERROR and not isinstance(message.data, WebSocketError):
+        return DisconnectReason.TRANSPORT_ERROR
+    return DisconnectReason.PARSE_ERROR  # binary, too big, no UTF-8, no WebSocket

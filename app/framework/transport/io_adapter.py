@@ -80,15 +80,13 @@ class IoAdapter:
 
     def _engine_options(self, options: GatewayOptions) -> EngineOptions:
         """The adapter's, with what the gateway says itself."""
-        said = {
-            "origins": None if options.cors is None else options.cors.origins,
-            "ping_interval_seconds": options.ping_interval_seconds,
-            "ping_timeout_seconds": options.ping_timeout_seconds,
-            "max_frame_bytes": options.max_frame_bytes,
-        }
+        base = self._options.engine
         return replace(
-            self._options.engine,
-            **{name: value for name, value in said.items() if value is not None},
+            base,
+            origins=base.origins if options.cors is None else options.cors.origins,
+            ping_interval_seconds=options.ping_interval_seconds or base.ping_interval_seconds,
+            ping_timeout_seconds=options.ping_timeout_seconds or base.ping_timeout_seconds,
+            max_frame_bytes=options.max_frame_bytes or base.max_frame_bytes,
         )
 
     def _endpoint(self, group: list[GatewayDefinition]) -> Endpoint:

@@ -17,7 +17,7 @@ _MESSAGE = "4"
 """Engine.IO's packet type before every Socket.IO packet."""
 
 _PACKET = re.compile(
-    r"(?P<type>[0123])"  # CONNECT, DISCONNECT, EVENT, ACK; servers send CONNECT_ERROR, nobody binary
+    r"(?P<type>[0123])"  # CONNECT, DISCONNECT, EVENT, ACK: no more from a client
     r"(?:(?P<namespace>/[^,?]{0,99})(?:\?[^,]*)?(?:,|\Z))?"
     r"(?P<id>[0-9]{1,15})?"
     r"(?P<data>[\[{].*)?",
@@ -30,7 +30,7 @@ class MalformedPacketError(ValueError):
 
 
 class StrictPacket(packet.Packet):
-    """A Socket.IO packet. Encoding is the library's, with our codec and without its binary search."""
+    """A Socket.IO packet. Encoding is the library's, with our codec, without its binary search."""
 
     uses_binary_events = False
     json = codec

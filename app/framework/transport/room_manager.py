@@ -1,8 +1,8 @@
 """python-socketio's manager with what it lacks: fan-out without tasks, and rooms by socket.
 
 Overrides of python-socketio 5.18's `AsyncManager`: ``emit`` (it starts a task per recipient, so
-frames may overtake each other), ``basic_enter_room``, ``basic_leave_room``, ``basic_disconnect`` and
-``get_rooms`` (they look through every room there is).
+frames may overtake each other), ``basic_enter_room``, ``basic_leave_room``, ``basic_disconnect``
+and ``get_rooms`` (they look through every room there is).
 """
 
 from collections.abc import Iterable, Mapping
@@ -36,7 +36,7 @@ class RoomManager(socketio.AsyncManager):
         event: str,
         args: tuple[Any, ...],
     ) -> None:
-        """Encode once; queue for every socket in any of ``rooms`` (none: all) and none of the others."""
+        """Encode once; queue for who is in any of ``rooms`` (none: all) and in no other."""
         if namespace not in self.rooms:
             return
         excluded = {sid for room in except_rooms for sid in self._members(namespace, room)}

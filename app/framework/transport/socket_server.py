@@ -1,8 +1,8 @@
 """python-socketio's server with its own admission and dispatch.
 
-Overrides of python-socketio 5.18's `AsyncServer`: how packets are handled (its connect handler fails
-open, its events run as unbounded unordered tasks, and clients reach its lifecycle handlers by name:
-SECURITY A2, 1 to 4, 8, 14), and ``disconnect``. Rooms, ``emit`` and packet encoding remain the library's.
+Overrides of python-socketio 5.18's `AsyncServer`: how packets are handled (its connect handler
+fails open, its events run as unbounded unordered tasks, and clients reach its lifecycle handlers
+by name), and ``disconnect``. Rooms, ``emit`` and packet encoding remain the library's.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ from app.framework.transport import packets
 from app.framework.transport.client_address import client_address
 from app.framework.transport.connection import Connection
 from app.framework.transport.engine_server import EngineOptions, EngineServer
-from app.framework.transport.link import LinkState, NamespaceLink
+from app.framework.transport.link import NamespaceLink
 from app.framework.transport.packets import MalformedPacketError, StrictPacket
 from app.framework.transport.reasons import DisconnectReason
 from app.framework.transport.room_manager import RoomManager
@@ -153,7 +153,7 @@ class SocketServer(socketio.AsyncServer):
             connection.links[namespace].disconnect(close=False)
 
     async def close(self, grace_seconds: float) -> None:
-        """Drain: no new clients, let running handlers end, close everybody with 1001, run the hooks.
+        """Drain: no new clients, let handlers end, close everybody with 1001, run the hooks.
 
         Handlers and close handshakes that take longer than ``grace_seconds`` each are cut off.
         """

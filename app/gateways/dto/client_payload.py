@@ -25,9 +25,7 @@ AnyChannelId = Annotated[ChannelId, _LENGTH, _NO_NUL]
 AnyMessageId = Annotated[MessageId, _LENGTH, _NO_NUL]
 AnyClientMessageId = Annotated[ClientMessageId, _LENGTH, _NO_NUL]
 
-Content = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1), _NO_NUL
-]
+Content = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1), _NO_NUL]
 """A message's text, trimmed. `MessageService` knows how long it may be."""
 
 

@@ -11,7 +11,7 @@ _DEFAULT_LIMIT = 50
 
 
 class GetOfflineDto(ClientPayload):
-    """``{limit?, cursor?}``, what is undelivered, or ``{channelId, afterSeq, limit?}``, a channel's."""
+    """``{limit?, cursor?}``: the undelivered; ``{channelId, afterSeq, limit?}``: a channel's."""
 
     limit: Annotated[int, Field(ge=1, le=100)] = _DEFAULT_LIMIT
     cursor: Annotated[str, Field(max_length=2048)] | None = None

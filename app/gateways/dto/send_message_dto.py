@@ -6,7 +6,7 @@ from app.gateways.dto.client_payload import AnyChannelId, AnyClientMessageId, Cl
 
 
 class SendMessageDto(ClientPayload):
-    """``{content, channelId, clientMessageId?}``; ``tempId`` is the running frontend's word for it."""
+    """``{content, channelId, clientMessageId?}``; ``tempId`` is the last one's alias."""
 
     content: Content
     channel_id: AnyChannelId

@@ -4,16 +4,17 @@ import sqlite3
 import threading
 import traceback
 from contextlib import closing
+from itertools import count
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import event, func, select, text
 
 from app.adapters.memory.manual_clock import DEFAULT_START as NOW
 from app.adapters.memory.manual_clock import ManualClock
-from app.adapters.sql.database import Database
+from app.adapters.sql.database import OPERATION_TIMEOUT_SECONDS, Database
 from app.adapters.sql.sql_token_blacklist import SqlTokenBlacklist
-from app.adapters.sql.tables import client_messages, message_deliveries, message_sequences, users
+from app.adapters.sql.tables import message_sequences, users
 from app.domain.delivery import DeliveryState
 from app.domain.errors import NotAMember, Unavailable
 from tests.contract.storage import (
@@ -27,6 +28,7 @@ from tests.contract.storage import (
     sql_storage,
 )
 
+STATEMENTS_OF_A_SEND = 7
 SECRET = "what-alice-wrote-to-bob"
 FAIL_ON_DELIVERY = """
 CREATE TRIGGER fail BEFORE INSERT ON message_deliveries
@@ -65,25 +67,30 @@ async def test_every_connection_is_durable_and_checks_keys_when_it_is_opened(
     database: Database,
 ) -> None:
     """WAL, synchronous FULL (2), foreign keys and the busy timeout hold for both ways in."""
-    found = []
-    for way in (database.transaction, database.reading):
-        async with way() as connection:
-            for pragma in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout"):
-                found.append(await connection.scalar(text(f"PRAGMA {pragma}")))
+    pragmas = ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
 
-    assert ["wal", 2, 1, 2_000] * 2 == found
+    async with database.transaction() as writing, database.reading() as reading:
+        found = [
+            [await connection.scalar(text(f"PRAGMA {pragma}")) for pragma in pragmas]
+            for connection in (writing, reading)
+        ]
+
+    assert [["wal", 2, 1, 2_000]] * 2 == found
 
 
 async def test_a_transaction_leaves_nothing_when_the_domain_refuses_inside(
     database: Database,
 ) -> None:
     """A domain error passes through as it is, and takes what was written with it."""
-    with pytest.raises(NotAMember):
+    new_user = users.insert().values(id="user_eve", updatedAt=func.current_timestamp())
+
+    async def write_and_refuse() -> None:
         async with database.transaction() as connection:
-            await connection.execute(
-                users.insert().values(id="user_eve", updatedAt=func.current_timestamp())
-            )
+            await connection.execute(new_user)
             raise NotAMember
+
+    with pytest.raises(NotAMember):
+        await write_and_refuse()
 
     async with database.reading() as connection:
         assert 0 == await connection.scalar(select(func.count()).select_from(users))
@@ -142,8 +149,11 @@ async def test_closing_lets_what_is_running_end_when_sends_are_under_way(
 
     await database.on_application_shutdown(None)
 
+    workers = [each for each in threading.enumerate() if "_connection_worker" in each.name]
+    for worker in workers:
+        worker.join(timeout=5)  # a closed connection's thread ends just after it has said so
     assert [1, 2, 3, 4, 5] == [(await send).message.seq for send in sends]
-    assert [] == [thread for thread in threading.enumerate() if "_connection_worker" in thread.name]
+    assert [] == [worker for worker in workers if worker.is_alive()]
 
 
 async def test_nothing_is_half_stored_when_a_statement_fails_in_the_middle(
@@ -180,29 +190,62 @@ async def test_a_failure_tells_nothing_of_the_message_when_it_is_raised_and_logg
     assert "the database failed: SQLITE_CONSTRAINT" in caplog.text
 
 
-async def test_all_or_nothing_is_stored_when_sends_are_cancelled_anywhere(
+@pytest.mark.parametrize("statement", range(1, STATEMENTS_OF_A_SEND + 1))
+async def test_nothing_is_stored_when_a_send_is_cancelled_at_any_statement(
+    database: Database, storage: Storage, statement: int
+) -> None:
+    """The interrupted connection is given up with its lock, and the next send is the first."""
+    executed = count(1)
+
+    def cancel(*_: object) -> None:
+        if next(executed) == statement:
+            send.cancel()
+
+    engine = database._engine.sync_engine
+    event.listen(engine, "before_cursor_execute", cancel)
+    send = asyncio.create_task(storage.messages.add(draft(client_message_id="c-1"), NOW))
+    await asyncio.wait([send])
+    event.remove(engine, "before_cursor_execute", cancel)
+
+    stored = await storage.messages.add(draft(client_message_id="c-1"), NOW)
+
+    assert send.cancelled()
+    assert (True, 1) == (stored.is_new, stored.message.seq)
+
+
+async def test_a_send_is_whole_or_absent_when_it_is_cancelled_while_it_commits(
     database: Database, storage: Storage
 ) -> None:
-    """Wherever a send is cancelled, it is whole or absent, and the database goes on."""
-    for steps in range(60):
-        send = asyncio.create_task(storage.messages.add(draft(client_message_id=str(steps)), NOW))
-        for _ in range(steps):
-            await asyncio.sleep(0)
-        send.cancel()
-        await asyncio.wait([send])
+    """The outcome is not known to the caller, and the same client id finds it out."""
+    engine = database._engine.sync_engine
+    event.listen(engine, "commit", lambda _: send.cancel(), once=True)
+    send = asyncio.create_task(storage.messages.add(draft(client_message_id="c-1"), NOW))
+    await asyncio.wait([send])
 
-    last = await storage.messages.add(draft(), NOW)
+    await storage.messages.add(draft(client_message_id="c-1"), NOW)
 
-    read = await storage.messages.list_after(GENERAL, BOB, 0, 100)
-    assert list(range(1, last.message.seq + 1)) == [message.seq for message in read]
-    async with database.reading() as connection:
-        counted = [
-            await connection.scalar(select(func.count()).select_from(table))
-            for table in (message_sequences, message_deliveries, client_messages)
-        ]
-        integrity = await connection.scalar(text("PRAGMA integrity_check"))
-    assert [len(read), 2 * len(read), len(read) - 1] == counted
-    assert "ok" == integrity
+    assert send.cancelled()
+    assert 1 == len(await storage.messages.list_after(GENERAL, BOB, 0, 10))
+    assert {GENERAL: 1} == await storage.deliveries.undelivered_counts(CAROL)
+
+
+async def test_an_operation_is_unavailable_when_it_takes_longer_than_its_bound(
+    database: Database, storage: Storage
+) -> None:
+    """Who waits behind a writer that hangs is answered in time, and so is the writer."""
+
+    async def hang() -> None:
+        async with database.transaction():
+            await asyncio.Event().wait()
+
+    outcomes = await asyncio.wait_for(
+        asyncio.gather(hang(), storage.messages.add(draft(), NOW), return_exceptions=True),
+        timeout=OPERATION_TIMEOUT_SECONDS + 1,
+    )
+
+    stored = await storage.messages.add(draft(), NOW)
+    assert [Unavailable, Unavailable] == [type(outcome) for outcome in outcomes]
+    assert 1 == stored.message.seq
 
 
 async def test_reads_go_on_when_a_write_takes_long(database: Database, storage: Storage) -> None:

@@ -9,7 +9,7 @@ from app.services.session_service import Session
 
 
 class AuthenticatedSocket(Socket):
-    """Every client of the gateway; `WsGuard` gives it its ``session`` before anything else happens."""
+    """Every client of the gateway; `WsGuard` gives it its ``session`` before all else happens."""
 
     id: SocketId
 

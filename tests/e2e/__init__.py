@@ -1,0 +1,1 @@
+"""The document, snippet by snippet, against the real server on a real port."""

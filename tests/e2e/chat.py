@@ -1,0 +1,101 @@
+"""A test's own people and channels on a server, and clients for them."""
+
+import json
+from itertools import count
+from pathlib import Path
+
+from tests.e2e.js_client import JsClient, JsDriver
+from tests.e2e.server_process import ServerProcess
+
+GROUPS = 300
+
+MEMBERSHIP = {
+    "alice": ("general", "random"),
+    "bob": ("general", "random"),
+    "carol": ("general",),
+    "dave": ("private",),
+    "erin": ("quiet",),
+}
+"""Who is where, in every group."""
+
+
+class Chat:
+    """One group: alice, bob, carol, dave and erin, whom no other test knows."""
+
+    def __init__(self, server: ServerProcess, driver: JsDriver, group: int) -> None:
+        self.server = server
+        self.general = f"general_{group}"
+        self.random = f"random_{group}"
+        self.private = f"private_{group}"
+        self.quiet = f"quiet_{group}"
+        self._driver = driver
+        self._group = group
+        self._clients: list[JsClient] = []
+
+    def user_id(self, name: str) -> str:
+        """``name`` as the server knows it."""
+        return f"user_{name}_{self._group}"
+
+    async def token(self, name: str, ttl_seconds: int = 60) -> str:
+        """A token for one of the group."""
+        return await self.server.token(self.user_id(name), ttl_seconds)
+
+    async def client(self, name: str, **options: object) -> JsClient:
+        """Somebody of the group, connected with a good token."""
+        client = self.connecting(name, {"token": await self.token(name)}, **options)
+        await client.sees("connect")
+        return client
+
+    def connecting(
+        self,
+        name: str,
+        auth: object,
+        *,
+        auth_callback: bool = False,
+        namespace: str = "",
+        **options: object,
+    ) -> JsClient:
+        """A client with this ``auth``, whatever becomes of it."""
+        client = self._driver.connect(
+            self.server.url,
+            self.user_id(name),
+            auth,
+            auth_callback=auth_callback,
+            namespace=namespace,
+            **options,
+        )
+        self._clients.append(client)
+        return client
+
+    async def refusal(self, auth: object, **options: object) -> dict[str, str]:
+        """The ``error`` event that a client with this ``auth`` gets."""
+        error: dict[str, str] = await self.connecting("alice", auth, **options).sees("error")
+        return error
+
+    def leave(self) -> None:
+        """Everybody goes."""
+        for client in self._clients:
+            client.disconnect()
+
+
+class Chats:
+    """Hands out groups, each once."""
+
+    def __init__(self, driver: JsDriver) -> None:
+        self._driver = driver
+        self._groups = count()
+
+    def on(self, server: ServerProcess) -> Chat:
+        """The next group, on this server."""
+        return Chat(server, self._driver, next(self._groups))
+
+
+def write_seed(file: Path) -> Path:
+    """A seed file with all groups."""
+    membership = {
+        f"user_{name}_{group}": [f"{channel}_{group}" for channel in channels]
+        for group in range(GROUPS)
+        for name, channels in MEMBERSHIP.items()
+    }
+    file.write_text(json.dumps(membership))
+    return file

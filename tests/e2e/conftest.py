@@ -1,0 +1,80 @@
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from tests.e2e.chat import Chat, Chats, write_seed
+from tests.e2e.js_client import JsDriver
+from tests.e2e.server_process import Serve, ServerProcess, running
+
+GENEROUS = {
+    "RATE_LIMIT_CONNECTS_PER_MINUTE": "100000",
+    "RATE_LIMIT_FAILED_AUTH_PER_MINUTE": "100000",
+    "RATE_LIMIT_EVENTS_PER_SECOND": "100000",
+    "RATE_LIMIT_BURST": "100000",
+}
+"""All tests come from one address."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All of these tests share one event loop, as they share a server and a Node process."""
+    session_loop = pytest.mark.asyncio(loop_scope="session")
+    for item in items:
+        if Path(__file__).parent in item.path.parents and pytest_asyncio.is_async_test(item):
+            item.add_marker(session_loop, append=False)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def driver() -> AsyncIterator[JsDriver]:
+    """The Node process with the JavaScript clients."""
+    driver = JsDriver()
+    await driver.start()
+    yield driver
+    await driver.stop()
+
+
+@pytest.fixture(scope="session")
+def seed_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The people and channels of all tests."""
+    return write_seed(tmp_path_factory.mktemp("seed") / "seed.json")
+
+
+@pytest.fixture(scope="session")
+def chats(driver: JsDriver) -> Chats:
+    """Groups of people for whoever needs one."""
+    return Chats(driver)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def serve(
+    tmp_path_factory: pytest.TempPathFactory, seed_file: Path
+) -> AsyncIterator[Serve]:
+    """Starts servers for one module; they are stopped after its last test."""
+    async with AsyncExitStack() as servers:
+
+        async def serve(**settings: str) -> ServerProcess:
+            folder = tmp_path_factory.mktemp("server")
+            everything = {"SEED_FILE": str(seed_file), **GENEROUS, **settings}
+            return await servers.enter_async_context(running(folder, everything))
+
+        yield serve
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def server(
+    tmp_path_factory: pytest.TempPathFactory, seed_file: Path
+) -> AsyncIterator[ServerProcess]:
+    """The server of most tests, on SQLite; a module that needs other settings overrides it."""
+    settings = {"SEED_FILE": str(seed_file), **GENEROUS}
+    async with running(tmp_path_factory.mktemp("server"), settings) as server:
+        yield server
+
+
+@pytest.fixture
+def chat(chats: Chats, server: ServerProcess) -> Iterator[Chat]:
+    """A group of one's own on the server of most tests."""
+    chat = chats.on(server)
+    yield chat
+    chat.leave()

@@ -1,0 +1,49 @@
+// Real socket.io-clients for the tests in Python, as many as they like in one process.
+// Commands come in on stdin, what the clients see goes out on stdout: one JSON text per line.
+import { createInterface } from "node:readline";
+import { io } from "socket.io-client";
+
+const sockets = new Map();
+
+const commands = {
+  connect({ client, url, namespace, auth, authCallback, options }) {
+    const socket = io(url + namespace, {
+      auth: authCallback ? (callback) => callback(auth) : auth,
+      transports: ["websocket"],
+      autoConnect: true,
+      forceNew: true,
+      reconnectionDelay: 100,
+      reconnectionDelayMax: 200,
+      ...options,
+    });
+    sockets.set(client, socket);
+    socket.on("connect", () => tell(client, "connect", [socket.id]));
+    socket.on("disconnect", (reason) => tell(client, "disconnect", [reason]));
+    socket.on("connect_error", ({ message, data }) =>
+      tell(client, "connect_error", [{ message, data }]),
+    );
+    socket.onAny((event, ...args) => tell(client, event, args));
+  },
+
+  emit({ client, event, args }) {
+    sockets.get(client).emit(event, ...args);
+  },
+
+  ask({ client, event, args, question }) {
+    sockets.get(client).emit(event, ...args, (...answer) => tell(client, "ack", answer, question));
+  },
+
+  disconnect({ client }) {
+    sockets.get(client).disconnect();
+  },
+};
+
+function tell(client, event, args, question) {
+  process.stdout.write(`${JSON.stringify({ client, event, args, question })}\n`);
+}
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const { command, ...parameters } = JSON.parse(line);
+  commands[command](parameters);
+}
+process.exit(0);

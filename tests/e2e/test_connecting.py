@@ -1,0 +1,70 @@
+import pytest
+
+from tests.e2e.chat import Chat
+
+
+async def test_client_is_connected_when_it_sends_the_raw_token(chat: Chat) -> None:
+    """The document's connection setup works, word for word."""
+    alice = chat.connecting("alice", {"token": await chat.token("alice")})
+
+    await alice.sees("connect")
+
+    assert ["connect"] == alice.events
+
+
+async def test_client_is_connected_when_auth_is_a_function(chat: Chat) -> None:
+    """``auth: (cb) => cb({token})``, for a fresh token at every reconnection, works as well."""
+    token = await chat.token("alice")
+
+    alice = chat.connecting("alice", {"token": token}, auth_callback=True)
+
+    await alice.sees("connect")
+
+
+@pytest.mark.parametrize("auth", [None, {}, {"token": ""}, {"token": None}])
+async def test_client_is_refused_when_there_is_no_token(chat: Chat, auth: object) -> None:
+    """It sees connect, error, disconnect, in this order, and stays away."""
+    alice = chat.connecting("alice", auth)
+
+    reason = await alice.sees("disconnect")
+
+    assert ["connect", "error", "disconnect"] == alice.events
+    assert "io server disconnect" == reason
+    assert {
+        "message": "authentication required",
+        "code": "token_missing",
+        "detail": "Send the session token as auth.token when connecting.",
+    } == await alice.sees("error")
+
+
+async def test_client_is_refused_when_the_token_has_a_bearer_prefix(chat: Chat) -> None:
+    """The document's common mistake is named."""
+    error = await chat.refusal({"token": f"Bearer {await chat.token('alice')}"})
+
+    assert "authentication failed" == error["message"]
+    assert "bearer_prefix" == error["code"]
+    assert "without the 'Bearer ' prefix" in error["detail"]
+
+
+@pytest.mark.parametrize("place", ["authorization", "token", "query"])
+async def test_client_is_refused_when_the_token_is_elsewhere(chat: Chat, place: str) -> None:
+    """Neither headers nor the query string are read."""
+    token = await chat.token("alice")
+    elsewhere = {
+        "authorization": {"extraHeaders": {"Authorization": f"Bearer {token}"}},
+        "token": {"extraHeaders": {"token": token}},
+        "query": {"query": {"token": token}},
+    }
+
+    error = await chat.refusal({}, **elsewhere[place])
+
+    assert "token_missing" == error["code"]
+
+
+async def test_client_gets_connect_error_when_the_namespace_is_foreign(chat: Chat) -> None:
+    """Node's words."""
+    token = await chat.token("alice")
+
+    alice = chat.connecting("alice", {"token": token}, namespace="/admin")
+
+    assert {"message": "Invalid namespace"} == await alice.sees("connect_error")

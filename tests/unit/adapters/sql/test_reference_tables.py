@@ -1,0 +1,123 @@
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import func, insert, select, text
+
+from app.adapters.memory.manual_clock import DEFAULT_START as NOW
+from app.adapters.memory.manual_clock import ManualClock
+from app.adapters.sql.database import Database
+from app.adapters.sql.sql_token_blacklist import SqlTokenBlacklist
+from app.adapters.sql.tables import channel_members, messages, read_receipts, users
+from app.domain.delivery import DeliveryState
+from app.domain.user import User
+from tests.contract.storage import ALICE, BOB, CAROL, GENERAL, Storage, draft
+
+
+async def test_a_receipt_is_written_once_when_a_recipient_reads(
+    database: Database, storage: Storage
+) -> None:
+    """The original backend's ``read_receipts`` follows READ, and READ alone."""
+    message = (await storage.messages.add(draft(), NOW)).message
+    await storage.deliveries.advance(message.id, CAROL, DeliveryState.DELIVERED, NOW)
+    for _ in range(2):
+        await storage.deliveries.advance(message.id, BOB, DeliveryState.READ, NOW)
+
+    async with database.reading() as connection:
+        receipts = (await connection.execute(select(read_receipts))).all()
+
+    assert [(message.id, BOB, NOW)] == [tuple(receipt) for receipt in receipts]
+
+
+async def test_replies_stay_when_what_they_answer_is_deleted(
+    database: Database, storage: Storage
+) -> None:
+    """Prisma's ``onDelete: SetNull``."""
+    first = (await storage.messages.add(draft(), NOW)).message
+    reply = (await storage.messages.add(draft(BOB), NOW)).message
+    async with database.transaction() as connection:
+        await connection.execute(
+            messages.update().where(messages.c.id == reply.id).values(replyToId=first.id)
+        )
+
+    await storage.messages.delete(first.id, ALICE)
+
+    async with database.reading() as connection:
+        rows = (await connection.execute(select(messages.c.id, messages.c.replyToId))).all()
+    assert [(reply.id, None)] == [tuple(row) for row in rows]
+
+
+async def test_a_user_is_shown_by_id_when_the_original_backend_knows_no_name(
+    database: Database, storage: Storage
+) -> None:
+    """An e-mail address is never shown for want of a name."""
+    async with database.transaction() as connection:
+        await connection.execute(
+            insert(users).values(
+                id="user_eve", email="eve@127.0.0.1", imageUrl="/eve.png", updatedAt=NOW
+            )
+        )
+        await connection.execute(
+            insert(channel_members).values(channelId=GENERAL, userId="user_eve")
+        )
+    eve = User.model_validate({"id": "user_eve", "name": "user_eve", "imageUrl": "/eve.png"})
+
+    stored = await storage.messages.add(draft(eve.id), NOW)
+    read = await storage.messages.list_after(GENERAL, ALICE, 0, 10)
+
+    assert [eve, eve] == [stored.message.user, read[0].user]
+
+
+async def test_seed_leaves_users_as_they_are_when_they_exist(
+    database: Database, storage: Storage
+) -> None:
+    """A name that somebody gave himself is kept, and no e-mail address is made up."""
+    async with database.transaction() as connection:
+        await connection.execute(users.update().where(users.c.id == BOB).values(name="Robert"))
+
+    await storage.channels.seed({BOB: [GENERAL]})
+
+    query = select(users.c.name, users.c.email, users.c.isOnline).where(users.c.id == BOB)
+    async with database.reading() as connection:
+        row = (await connection.execute(query)).one()
+    assert ("Robert", None, False) == tuple(row)
+
+
+async def test_dates_are_naive_utc_in_the_table_when_they_are_written(
+    database: Database, storage: Storage
+) -> None:
+    """As Prisma writes them: no zone, milliseconds, and what the database fills in is read too."""
+    moment = datetime.fromisoformat("2026-01-31T10:30:00.123+01:00")
+    message = (await storage.messages.add(draft(), moment)).message
+
+    async with database.reading() as connection:
+        raw = await connection.scalar(text('SELECT "createdAt" FROM messages'))
+        created = await connection.scalar(select(func.min(users.c.createdAt)))
+    (read,) = await storage.messages.list_after(GENERAL, BOB, 0, 10)
+
+    assert "2026-01-31 09:30:00.123000" == raw
+    assert moment == message.created_at == read.created_at
+    assert created is not None
+    assert created.tzinfo is not None
+
+
+async def test_no_token_is_in_the_file_when_one_is_revoked(database: Database, file: Path) -> None:
+    """What is stored is the digest: a copy of the database is no bunch of keys."""
+    token = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ1c2VyIn0.c2lnbmF0dXJl"
+
+    await SqlTokenBlacklist(database, ManualClock()).add(token, ttl_seconds=60)
+
+    stored = b"".join(path.read_bytes() for path in file.parent.iterdir())
+    assert token.encode() not in stored
+
+
+async def test_ended_revocations_are_dropped_when_another_is_added(database: Database) -> None:
+    """The table follows what is in force, not what ever was."""
+    clock = ManualClock()
+    blacklist = SqlTokenBlacklist(database, clock)
+    await blacklist.add("a.b.c", ttl_seconds=1)
+    clock.advance(2)
+
+    await blacklist.add("d.e.f", ttl_seconds=1)
+
+    async with database.reading() as connection:
+        assert 1 == await connection.scalar(text("SELECT count(*) FROM revoked_tokens"))

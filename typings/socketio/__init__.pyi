@@ -1,0 +1,45 @@
+# What app/framework/transport touches of python-socketio 5.18, which ships no types.
+from collections.abc import Mapping
+from logging import Logger
+from typing import Any
+
+import engineio
+from aiohttp import web
+from socketio import packet as packet
+
+class AsyncManager:
+    rooms: dict[str, dict[str | None, Mapping[str, str]]]
+    callbacks: dict[str, Any]
+    def eio_sid_from_sid(self, sid: str, namespace: str) -> str | None: ...
+    def basic_enter_room(
+        self, sid: str, namespace: str, room: str | None, eio_sid: str | None = None
+    ) -> None: ...
+    def basic_leave_room(self, sid: str, namespace: str, room: str | None) -> None: ...
+    def basic_disconnect(self, sid: str, namespace: str, **kwargs: Any) -> None: ...
+    def get_rooms(self, sid: str, namespace: str) -> list[str]: ...
+    async def emit(
+        self,
+        event: str,
+        data: Any,
+        namespace: str,
+        room: str | list[str] | None = None,
+        skip_sid: str | list[str] | None = None,
+        callback: Any = None,
+        to: str | list[str] | None = None,
+        **kwargs: Any,
+    ) -> None: ...
+
+class AsyncServer:
+    eio: engineio.AsyncServer
+    manager: AsyncManager
+    def __init__(
+        self,
+        client_manager: AsyncManager | None = None,
+        logger: bool | Logger = False,
+        **kwargs: Any,
+    ) -> None: ...
+    async def handle_request(self, request: web.Request) -> web.StreamResponse: ...
+    async def disconnect(
+        self, sid: str, namespace: str | None = None, ignore_queue: bool = False
+    ) -> None: ...
+    def _engineio_server_class(self) -> type[engineio.AsyncServer]: ...
