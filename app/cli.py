@@ -41,8 +41,7 @@ def run(
     if reload:
         raise typer.Exit(run_reloading([sys.executable, "-m", "app", "run"], Path(__file__).parent))
     with _one_sentence_errors():
-        settings = load_settings()
-        configure_logging(settings.log_level, settings.log_format)
+        settings = _settings()
         _run(bootstrap(settings, lambda url: _welcome(settings, url)))
 
 
@@ -50,14 +49,14 @@ def run(
 def migrate() -> None:
     """Bring the database's tables up to date."""
     with _one_sentence_errors():
-        _run(migrate_database(load_settings()))
+        _run(migrate_database(_settings()))
 
 
 @cli.command()
 def seed(file: Annotated[Path, typer.Argument(help='{"userId": ["channelId", ...], ...}')]) -> None:
     """Create the users, channels and memberships of a file that are not there yet."""
     with _one_sentence_errors():
-        _run(seed_database(load_settings(), file))
+        _run(seed_database(_settings(), file))
 
 
 @cli.command()
@@ -67,7 +66,7 @@ def token(
 ) -> None:
     """Print a session token of the development issuer."""
     with _one_sentence_errors():
-        typer.echo(issue_token(load_settings(), UserId(user), ttl))
+        typer.echo(issue_token(_settings(), UserId(user), ttl))
 
 
 @cli.command()
@@ -77,19 +76,26 @@ def revoke(
     """Revoke a session token: its sockets are closed, and it is never accepted again."""
     with _one_sentence_errors():
         wanted = sys.stdin.read().strip() if token == "-" else token  # noqa: S105 - a dash
-        _run(revoke_token(load_settings(), wanted))
+        _run(revoke_token(_settings(), wanted))
 
 
 @cli.command()
 def events() -> None:
     """Print the event table: event, handler, guards, payload, ack."""
     with _one_sentence_errors():
-        rows = event_rows(create_application(load_settings()).events())
+        rows = event_rows(create_application(_settings()).events())
     table = [EventRow("EVENT", "HANDLER", "GUARDS", "PAYLOAD", "ACK"), *rows]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     for row in table:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         typer.echo("  ".join(cells).rstrip())
+
+
+def _settings() -> Settings:
+    """The settings; from here on, logs are as they say."""
+    settings = load_settings()
+    configure_logging(settings.log_level, settings.log_format)
+    return settings
 
 
 @contextmanager

@@ -16,6 +16,9 @@ _log = structlog.stdlib.get_logger("ChatExceptionFilter")
 
 _REFUSED = "authentication failed"
 
+_MAX_NAME_CHARS = 64
+"""Of an event's name in the log: an unknown event's is whatever a client sends."""
+
 
 @catch()
 class ChatExceptionFilter(BaseWsExceptionFilter):
@@ -52,7 +55,7 @@ class ChatExceptionFilter(BaseWsExceptionFilter):
             _log.warning("connection refused", address=client.handshake.address, **context)
             self._refuse(error, client)
         else:
-            _log.info("event refused", pattern=host.get_pattern(), **context)
+            _log.info("event refused", pattern=host.get_pattern()[:_MAX_NAME_CHARS], **context)
             super().answer(error, host)
 
     def _refuse(self, error: WsException, client: AuthenticatedSocket) -> None:

@@ -30,6 +30,7 @@ from app.framework.exceptions import (
     WsInternalError,
     WsTooManyRequests,
     WsUnauthorized,
+    WsUnavailable,
     WsUnknownEvent,
 )
 from app.framework.explorer import EventRoute
@@ -109,6 +110,7 @@ __all__ = [
     "WsResponse",
     "WsTooManyRequests",
     "WsUnauthorized",
+    "WsUnavailable",
     "WsUnknownEvent",
     "catch",
     "controller",

@@ -1,6 +1,7 @@
 """`NestApplication`: a module brought to life, and ended again."""
 
 import signal as signals
+from dataclasses import replace
 from typing import TypeVar
 
 import structlog
@@ -10,9 +11,13 @@ from dependency_injector import containers
 from app.framework.decorators import GATEWAY_OPTIONS
 from app.framework.exceptions import BootError
 from app.framework.explorer import Enhancers, EventRoute, GatewayDefinition, explore
+from app.framework.filters import ExceptionFilter
+from app.framework.guards import CanActivate
 from app.framework.http import CONTROLLER_PREFIX, cors_middleware, routes_of
 from app.framework.injector import Injector
+from app.framework.interceptors import NestInterceptor
 from app.framework.lifecycle import run_closing_hooks, run_hooks
+from app.framework.pipes import PipeTransform
 from app.framework.providers import AppFilter, AppGuard, AppInterceptor, AppPipe
 from app.framework.transport.io_adapter import IoAdapter
 
@@ -42,9 +47,23 @@ class NestApplication:
         """The instance of a class; see `Injector.get`."""
         return self._injector.get(token)
 
-    def use_global(self, enhancers: Enhancers) -> None:
-        """Nest's ``useGlobalGuards`` and its kin; they come after `AppGuard` and its kin."""
-        self._globals = enhancers
+    def use_global_guards(self, *guards: CanActivate) -> None:
+        """Nest's ``useGlobalGuards``: instances, after those that modules provide as `AppGuard`."""
+        self._globals = replace(self._globals, guards=(*self._globals.guards, *guards))
+
+    def use_global_interceptors(self, *interceptors: NestInterceptor) -> None:
+        """Nest's ``useGlobalInterceptors``: instances, within those of `AppInterceptor`."""
+        self._globals = replace(
+            self._globals, interceptors=(*self._globals.interceptors, *interceptors)
+        )
+
+    def use_global_pipes(self, *pipes: PipeTransform) -> None:
+        """Nest's ``useGlobalPipes``: instances, after those provided as `AppPipe`."""
+        self._globals = replace(self._globals, pipes=(*self._globals.pipes, *pipes))
+
+    def use_global_filters(self, *filters: ExceptionFilter) -> None:
+        """Nest's ``useGlobalFilters``: instances, asked before those provided as `AppFilter`."""
+        self._globals = replace(self._globals, filters=(*reversed(filters), *self._globals.filters))
 
     def definitions(self) -> tuple[GatewayDefinition, ...]:
         """Every gateway of the module, explored. Opens nothing.
@@ -58,7 +77,7 @@ class NestApplication:
             guards=(*self._injector.of_kind(AppGuard), *extra.guards),
             interceptors=(*self._injector.of_kind(AppInterceptor), *extra.interceptors),
             pipes=(*self._injector.of_kind(AppPipe), *extra.pipes),
-            filters=(*reversed(extra.filters), *reversed(self._injector.of_kind(AppFilter))),
+            filters=(*extra.filters, *reversed(self._injector.of_kind(AppFilter))),
         )
         definitions = tuple(
             explore(gateway, application, self._injector.resolve)

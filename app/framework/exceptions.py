@@ -8,6 +8,7 @@
     ├── WsBadRequest            invalid_payload, with the fields
     ├── WsUnknownEvent          unknown_event
     ├── WsTooManyRequests       rate_limited, temporary
+    ├── WsUnavailable           unavailable, temporary
     └── WsInternalError         internal (a bug; its own text stays here)
 
     BootError                   stops the start with a sentence that names the mend
@@ -144,6 +145,13 @@ class WsTooManyRequests(WsException):
             f"Too many events; try again in {retry_after_ms} ms.",
             details={"retryAfterMs": retry_after_ms},
         )
+
+
+class WsUnavailable(WsException):
+    """It cannot be done now, and was not."""
+
+    code = "unavailable"
+    temporary = True
 
 
 class WsInternalError(WsException):

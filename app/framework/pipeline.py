@@ -4,6 +4,7 @@ The order is Nest's (ws-context-creator.ts). What can be known at boot is decide
 event costs no signature inspection, no metadata and no container call.
 """
 
+import asyncio
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from difflib import get_close_matches
@@ -14,7 +15,7 @@ import structlog
 
 from app.framework.context import CONNECTION_PATTERN, AckFunction, ExecutionContext
 from app.framework.decorators import CATCH
-from app.framework.exceptions import WsForbidden, WsUnknownEvent
+from app.framework.exceptions import WsForbidden, WsUnavailable, WsUnknownEvent
 from app.framework.explorer import EventRoute, GatewayDefinition, Parameter
 from app.framework.filters import BaseWsExceptionFilter, ExceptionFilter
 from app.framework.guards import CanActivate
@@ -89,10 +90,11 @@ def compile_unknown_event(definitions: Iterable[GatewayDefinition]) -> UnknownEv
     return handle
 
 
-def compile_connect(definition: GatewayDefinition) -> ConnectHandler:
+def compile_connect(definition: GatewayDefinition, timeout_seconds: float) -> ConnectHandler:
     """Guards of application and class, then ``handle_connection``; filters answer what they raise.
 
     Nest runs no guards here and does not wait for the hook (nestjs/nest#882): both is mended.
+    What takes longer than ``timeout_seconds`` is cancelled and refused as ``unavailable``.
     """
     cls = type(definition.instance)
     activate = _compile_guards(definition.enhancers.guards)
@@ -102,13 +104,17 @@ def compile_connect(definition: GatewayDefinition) -> ConnectHandler:
     async def connect(client: Socket) -> bool:
         context = ExecutionContext(client, None, None, CONNECTION_PATTERN, cls, hook or connect)
         try:
-            await activate(context)
-            if hook is not None:
-                await hook(client)
+            async with asyncio.timeout(timeout_seconds):
+                await activate(context)
+                if hook is not None:
+                    await hook(client)
+        except TimeoutError:
+            on_error(WsUnavailable("The connection took too long to be admitted."), context)
         except Exception as error:  # noqa: BLE001 - this is where the filters stand
             on_error(error, context)
-            return False
-        return True
+        else:
+            return True
+        return False
 
     return connect
 

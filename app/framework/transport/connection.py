@@ -172,7 +172,7 @@ class Connection:
         """One Engine.IO packet."""
         match frame[:1]:
             case "4":
-                packet = StrictPacket(encoded_packet=frame[1:] or " ")
+                packet = StrictPacket.parse(frame[1:])
                 while not self.is_reading:
                     self._inbox_has_room.clear()
                     await self._inbox_has_room.wait()

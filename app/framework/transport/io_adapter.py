@@ -91,9 +91,10 @@ class IoAdapter:
 
     def _endpoint(self, group: list[GatewayDefinition]) -> Endpoint:
         hooks = (compile_disconnect(definition) for definition in group)
+        timeout_seconds = self._options.engine.connect_timeout_seconds
         return Endpoint(
             socket_class=self._options.socket_class,
-            connect=tuple(compile_connect(definition) for definition in group),
+            connect=tuple(compile_connect(definition, timeout_seconds) for definition in group),
             disconnect=tuple(hook for hook in hooks if hook is not None),
             events={
                 route.pattern: compile_event(route)

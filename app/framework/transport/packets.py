@@ -6,7 +6,7 @@ of binary attachments (SECURITY: CVE-2026-48804 and its kin). This contract has 
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 from socketio import packet
 
@@ -35,12 +35,19 @@ class StrictPacket(packet.Packet):
     uses_binary_events = False
     json = codec
 
-    def decode(self, encoded_packet: str) -> int:
-        """Take the parts of an incoming packet, and refuse what is malformed.
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """An incoming packet.
 
         Raises:
             MalformedPacketError: Shape, name or JSON is wrong.
         """
+        if not text:  # the library's constructor would take it for no packet to decode
+            raise MalformedPacketError
+        return cls(encoded_packet=text)
+
+    def decode(self, encoded_packet: str) -> int:
+        """Called by the constructor; see `parse`."""
         match = _PACKET.fullmatch(encoded_packet)
         if match is None:
             raise MalformedPacketError

@@ -165,7 +165,7 @@ class SocketServer(socketio.AsyncServer):
             connection.cancel()
 
     async def _admit(self, connection: Connection, namespace: str, auth: dict[str, Any]) -> None:
-        """Guards and ``handle_connection``, bounded in time; then in or out, without an await."""
+        """Guards and ``handle_connection``; then in or out, without an await."""
         endpoint = self._endpoints.get(namespace)
         if endpoint is None:
             connection.push(packets.connect_error(namespace, _INVALID_NAMESPACE, None))
@@ -178,14 +178,7 @@ class SocketServer(socketio.AsyncServer):
         socket = endpoint.socket_class(sid, self._handshake(connection, auth), link)
         connection.links[namespace] = link
         self._sockets[link] = socket
-        admitted = False
-        try:
-            async with asyncio.timeout(self._options.connect_timeout_seconds):
-                admitted = await _all_admit(endpoint.connect, socket)
-        except TimeoutError:
-            _log.warning("admission timed out", socket_id=sid)
-        finally:
-            link.settle(admitted=admitted)
+        link.settle(admitted=await _all_admit(endpoint.connect, socket))
 
     async def _dispatch(self, link: NamespaceLink, packet: StrictPacket) -> None:
         name, *args = packet.data

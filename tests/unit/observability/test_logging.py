@@ -68,7 +68,7 @@ def test_logging_shows_a_traceback_without_locals_when_an_exception_is_logged(
     variable = "value of a local"
 
     try:
-        raise ValueError(f"cannot decode {TOKEN}")  # noqa: EM102, TRY003, TRY301 - the subject
+        raise ValueError(f"cannot decode {TOKEN}")  # noqa: TRY301 - the subject
     except ValueError:
         structlog.stdlib.get_logger("app.somewhere").exception("failed")
 

@@ -1,0 +1,187 @@
+"""A WebSocket client written by hand, so that it can do what no library would."""
+
+import asyncio
+import json
+import socket
+import struct
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+ANSWER_SECONDS = 3.0
+CLOSE_SECONDS = 1.0
+"""Within which PROTOCOL promises the end of a refused or malformed client."""
+
+TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
+_CONTINUATION = 0
+_KEY = "dGhlIHNhbXBsZSBub25jZQ=="
+
+
+class RawClient:
+    """One connection. Answers nothing by itself: no ping, no close."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+        self.response_head = ""
+
+    @property
+    def status(self) -> int:
+        """Of the answer to the upgrade."""
+        return int(self.response_head.split(" ", 2)[1])
+
+    async def upgrade(self, headers: Mapping[str, str], query: str) -> None:
+        """Ask for the WebSocket and read the answer's head."""
+        lines = [
+            f"GET /socket.io/?{query} HTTP/1.1",
+            "Host: 127.0.0.1",
+            "Upgrade: websocket",
+            "Connection: Upgrade",
+            f"Sec-WebSocket-Key: {_KEY}",
+            "Sec-WebSocket-Version: 13",
+            *(f"{name}: {value}" for name, value in headers.items()),
+        ]
+        self.writer.write("\r\n".join([*lines, "", ""]).encode())
+        async with asyncio.timeout(ANSWER_SECONDS):
+            self.response_head = (await self.reader.readuntil(b"\r\n\r\n")).decode()
+
+    def send(self, *texts: str) -> None:
+        """All these text frames in one segment."""
+        self.send_bytes(b"".join(frame(text.encode()) for text in texts))
+
+    def send_bytes(self, data: bytes) -> None:
+        """As it is, whatever it is."""
+        self.writer.write(data)
+
+    def connect(self, auth: object = None, *behind: str) -> None:
+        """CONNECT to the default namespace, and further frames in the same segment."""
+        self.send("40" if auth is None else f"40{json.dumps(auth)}", *behind)
+
+    async def receive_frame(self) -> tuple[int, bytes]:
+        """Opcode and payload of the next frame.
+
+        Raises:
+            EOFError: The server has closed the connection.
+        """
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                first, second = await self.reader.readexactly(2)
+                length = second & 127
+                if length == 126:
+                    (length,) = struct.unpack("!H", await self.reader.readexactly(2))
+                elif length == 127:
+                    (length,) = struct.unpack("!Q", await self.reader.readexactly(8))
+                return first & 15, await self.reader.readexactly(length)
+        except (asyncio.IncompleteReadError, ConnectionError) as error:
+            raise EOFError from error
+
+    async def receive(self) -> str:
+        """The next text frame."""
+        opcode, payload = await self.receive_frame()
+        assert TEXT == opcode, payload
+        return payload.decode()
+
+    async def receive_packet(self) -> tuple[str, Any]:
+        """The next Socket.IO packet: type with id, and data."""
+        text = await self.receive()
+        head = text.rstrip() if text[-1:].isdigit() else text[: min(map(text.index, _opens(text)))]
+        rest = text[len(head) :]
+        return head, json.loads(rest) if rest else None
+
+    async def everything(self) -> list[str]:
+        """All text frames until the server closes, which it does in time; then it is half closed."""
+        texts = []
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                while True:
+                    opcode, payload = await self.receive_frame()
+                    if opcode == CLOSE:
+                        self.writer.write(frame(payload, opcode=CLOSE))
+                    elif opcode == TEXT:
+                        texts.append(payload.decode())
+        except EOFError:
+            return texts
+
+    async def close_code(self) -> int:
+        """The code of the close frame, after whatever else came."""
+        async with asyncio.timeout(CLOSE_SECONDS):
+            while True:
+                opcode, payload = await self.receive_frame()
+                if opcode == CLOSE:
+                    (code,) = struct.unpack("!H", payload[:2])
+                    return int(code)
+
+    def abort(self) -> None:
+        """Go with a reset, as a process that is killed."""
+        sock = self.writer.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.writer.transport.abort()
+
+
+def frame(payload: bytes, *, opcode: int = TEXT, final: bool = True, masked: bool = True) -> bytes:
+    """One WebSocket frame; the mask is zero."""
+    length = len(payload)
+    mask_bit = 128 if masked else 0
+    head = bytes([(128 if final else 0) | opcode])
+    if length < 126:
+        head += bytes([mask_bit | length])
+    elif length < 65_536:
+        head += bytes([mask_bit | 126]) + struct.pack("!H", length)
+    else:
+        head += bytes([mask_bit | 127]) + struct.pack("!Q", length)
+    return head + (bytes(4) if masked else b"") + payload
+
+
+def fragments(payload: bytes, size: int) -> bytes:
+    """One text message in frames of ``size``."""
+    parts = [payload[start : start + size] for start in range(0, len(payload), size)]
+    return b"".join(
+        frame(
+            part,
+            opcode=TEXT if number == 0 else _CONTINUATION,
+            final=number == len(parts) - 1,
+        )
+        for number, part in enumerate(parts)
+    )
+
+
+@asynccontextmanager
+async def tcp_client(url: str, receive_buffer: int | None = None) -> AsyncIterator[RawClient]:
+    """A connection that has not said anything yet; ``receive_buffer`` makes a small window."""
+    address = urlsplit(url)
+    sock = socket.socket()
+    if receive_buffer is not None:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+    sock.setblocking(False)
+    try:
+        await asyncio.get_running_loop().sock_connect(sock, (address.hostname, address.port))
+    except BaseException:
+        sock.close()
+        raise
+    reader, writer = await asyncio.open_connection(
+        sock=sock, limit=2**20 if receive_buffer is None else receive_buffer
+    )
+    try:
+        yield RawClient(reader, writer)
+    finally:
+        writer.transport.abort()
+
+
+@asynccontextmanager
+async def websocket_client(
+    url: str,
+    headers: Mapping[str, str] | None = None,
+    query: str = "EIO=4&transport=websocket",
+    receive_buffer: int | None = None,
+) -> AsyncIterator[RawClient]:
+    """An upgraded connection that has read Engine.IO's open packet; or a refused one."""
+    async with tcp_client(url, receive_buffer) as client:
+        await client.upgrade(headers or {}, query)
+        if client.status == 101:
+            assert "0" == (await client.receive())[:1]
+        yield client
+
+
+def _opens(text: str) -> list[str]:
+    return [bracket for bracket in "[{" if bracket in text]
