@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import structlog
+
 from app.adapters.clerk.pem_signing_key import SigningKeyError
 from app.adapters.development.development_issuer import DevelopmentIssuer
 from app.adapters.development.signing_key_file import DevelopmentKeyError
@@ -27,6 +29,8 @@ from app.sockets.authenticated_socket import AuthenticatedSocket
 DEMO_SEED_FILE = Path(__file__).parent / "web" / "demo_seed.json"
 
 _DAY_SECONDS = 86_400
+
+_log = structlog.stdlib.get_logger("Bootstrap")
 
 
 class StartError(Exception):
@@ -58,6 +62,10 @@ async def bootstrap(settings: Settings, on_listening: Callable[[str], None]) -> 
         BootError: The application is put together wrongly.
     """
     stopped = _stop_signal()
+    if settings.auth_expiry == "handshake":
+        _log.warning(
+            "expired sessions stay connected: AUTH_EXPIRY=handshake checks at connect only"
+        )
     app = create_application(settings)
     received: signal.Signals | None = None
     try:

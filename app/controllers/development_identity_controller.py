@@ -10,7 +10,7 @@ from app.domain.ids import UserId
 from app.framework import controller, get, post
 from app.ports.token_issuer import JWKS_PATH, TOKEN_TTL_SECONDS, TokenIssuer
 
-_LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+_LOOPBACK = frozenset({"127.0.0.1", "::1"})
 _MAX_TTL_SECONDS = 86_400
 
 
@@ -58,7 +58,10 @@ class DevelopmentIdentityController:
     def _require_local(self, request: web.Request) -> None:
         """No page elsewhere gets tokens through a developer's browser, by name tricks either."""
         origin = request.headers.get(hdrs.ORIGIN)
-        if request.url.host not in _LOCAL_HOSTS or (
-            origin is not None and origin not in self._origins
-        ):
+        is_local = (
+            request.remote in _LOOPBACK
+            and request.url.host in {"localhost", *_LOOPBACK}
+            and hdrs.X_FORWARDED_FOR not in request.headers
+        )
+        if not is_local or (origin is not None and origin not in self._origins):
             raise web.HTTPForbidden(text="Only for this machine and CORS_ORIGINS.")

@@ -4,7 +4,6 @@ import structlog
 
 from app.domain.errors import AuthenticationError, ChatError
 from app.framework import (
-    CONNECTION_PATTERN,
     BaseWsExceptionFilter,
     ExecutionContext,
     WsException,
@@ -15,9 +14,6 @@ from app.sockets.authenticated_socket import AuthenticatedSocket, error_notice
 _log = structlog.stdlib.get_logger("ChatExceptionFilter")
 
 _REFUSED = "authentication failed"
-
-_MAX_NAME_CHARS = 64
-"""Of an event's name in the log: an unknown event's is whatever a client sends."""
 
 
 @catch()
@@ -51,11 +47,11 @@ class ChatExceptionFilter(BaseWsExceptionFilter):
             "socket_id": client.id,
             "user_id": None if client.session is None else client.user_id,
         }
-        if host.get_pattern() == CONNECTION_PATTERN:
+        if host.is_connection:
             _log.warning("connection refused", address=client.handshake.address, **context)
             self._refuse(error, client)
         else:
-            _log.info("event refused", pattern=host.get_pattern()[:_MAX_NAME_CHARS], **context)
+            _log.info("event refused", pattern=host.log_name, **context)
             super().answer(error, host)
 
     def _refuse(self, error: WsException, client: AuthenticatedSocket) -> None:

@@ -8,6 +8,7 @@ from app.framework.context import (
     CONNECTION_PATTERN,
     AckFunction,
     ArgumentsHost,
+    ConnectionContext,
     ExecutionContext,
     WsArgumentsHost,
 )
@@ -75,6 +76,7 @@ __all__ = [
     "CallHandler",
     "CanActivate",
     "ConnectedSocket",
+    "ConnectionContext",
     "Cors",
     "DefaultValuePipe",
     "DisconnectReason",

@@ -2,18 +2,20 @@
 
 import signal as signals
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
 from aiohttp import web
-from dependency_injector import containers
+from dependency_injector import containers, providers
 
 from app.framework.decorators import GATEWAY_OPTIONS
+from app.framework.enhancers import Enhancers, checked
 from app.framework.exceptions import BootError
-from app.framework.explorer import Enhancers, EventRoute, GatewayDefinition, explore
+from app.framework.explorer import EventRoute, GatewayDefinition, explore
 from app.framework.filters import ExceptionFilter
 from app.framework.guards import CanActivate
 from app.framework.http import CONTROLLER_PREFIX, cors_middleware, routes_of
+from app.framework.http_log import http_log
 from app.framework.injector import Injector
 from app.framework.interceptors import NestInterceptor
 from app.framework.lifecycle import run_closing_hooks, run_hooks
@@ -26,6 +28,8 @@ _log = structlog.stdlib.get_logger("NestApplication")
 T = TypeVar("T")
 
 _HTTP_SHUTDOWN_SECONDS = 0.5
+_HTTP_IDLE_SECONDS = 60.0
+"""How long a client may take over its request's head, as with Node; aiohttp would wait an hour."""
 
 
 class NestApplication:
@@ -74,10 +78,10 @@ class NestApplication:
         self._injector.check()
         extra = self._globals
         application = Enhancers(
-            guards=(*self._injector.of_kind(AppGuard), *extra.guards),
-            interceptors=(*self._injector.of_kind(AppInterceptor), *extra.interceptors),
-            pipes=(*self._injector.of_kind(AppPipe), *extra.pipes),
-            filters=(*extra.filters, *reversed(self._injector.of_kind(AppFilter))),
+            guards=(*self._provided(AppGuard, CanActivate), *extra.guards),
+            interceptors=(*self._provided(AppInterceptor, NestInterceptor), *extra.interceptors),
+            pipes=(*self._provided(AppPipe, PipeTransform), *extra.pipes),
+            filters=(*extra.filters, *reversed(self._provided(AppFilter, ExceptionFilter))),
         )
         definitions = tuple(
             explore(gateway, application, self._injector.resolve)
@@ -119,7 +123,12 @@ class NestApplication:
             http.router.add_routes(routes_of(controller))
         self._adapter.attach(http)
         self._runner = web.AppRunner(
-            http, access_log=None, shutdown_timeout=_HTTP_SHUTDOWN_SECONDS, handle_signals=False
+            http,
+            access_log=None,
+            logger=http_log,
+            keepalive_timeout=_HTTP_IDLE_SECONDS,
+            shutdown_timeout=_HTTP_SHUTDOWN_SECONDS,
+            handle_signals=False,
         )
         await self._runner.setup()
         site = web.TCPSite(self._runner, host, port)
@@ -136,14 +145,18 @@ class NestApplication:
         if self._runner is not None:
             await self._runner.cleanup()
         await run_closing_hooks("on_application_shutdown", self._providers[::-1], name)
-        _log.info("stopped", signal=name)
+        if name is not None:  # a command that served nobody has nothing to say
+            _log.info("stopped", signal=name)
 
-    @staticmethod
-    def _refuse_doubles(definitions: tuple[GatewayDefinition, ...]) -> None:
-        taken: dict[tuple[str | None, str, str], EventRoute] = {}
+    def _provided(self, kind: type[providers.Singleton[Any]], needed: type) -> tuple[Any, ...]:
+        return checked(self._injector.of_kind(kind), needed, f"{kind.__name__} provides")
+
+    def _refuse_doubles(self, definitions: tuple[GatewayDefinition, ...]) -> None:
+        taken: dict[tuple[str, str, str], EventRoute] = {}
         for definition in definitions:
+            path = self._adapter.path_of(definition.options)
             for route in definition.routes:
-                key = (definition.options.path, definition.options.namespace, route.pattern)
+                key = (path, definition.options.namespace, route.pattern)
                 if key in taken:
                     raise BootError(
                         f"{route.place}: '{route.pattern}' is handled by {taken[key].place}; "

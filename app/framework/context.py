@@ -81,10 +81,17 @@ class ArgumentsHost:
         return self._ack
 
 
+class UnknownEvent:
+    """Stands as the gateway of an event that no gateway handles."""
+
+
 class ExecutionContext(ArgumentsHost):
     """The arguments of one event, and who is about to handle it."""
 
     __slots__ = ("_class", "_handler", "_request_id")
+
+    is_connection = False
+    """Whether a socket is being admitted. The pattern does not say: a client may send its name."""
 
     def __init__(
         self,
@@ -109,8 +116,24 @@ class ExecutionContext(ArgumentsHost):
         return self._handler
 
     @property
+    def log_name(self) -> str:
+        """The event's name for logs: only declared ones, as an unknown one is a client's text."""
+        return "(unknown)" if self._class is UnknownEvent else self._pattern
+
+    @property
     def request_id(self) -> str:
         """Names this event in the logs: unique in the process and, most likely, beyond it."""
         if not self._request_id:
             self._request_id = f"{_process}-{next(_requests)}"
         return self._request_id
+
+
+class ConnectionContext(ExecutionContext):
+    """The context of a socket that is being admitted: no payload, no ack, `CONNECTION_PATTERN`."""
+
+    __slots__ = ()
+
+    is_connection = True
+
+    def __init__(self, client: Socket, gateway_class: type, handler: Callable[..., Any]) -> None:
+        super().__init__(client, None, None, CONNECTION_PATTERN, gateway_class, handler)

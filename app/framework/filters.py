@@ -4,7 +4,7 @@ from typing import Protocol, runtime_checkable
 
 import structlog
 
-from app.framework.context import CONNECTION_PATTERN, ExecutionContext
+from app.framework.context import ExecutionContext
 from app.framework.exceptions import WsException, WsInternalError
 
 _log = structlog.stdlib.get_logger("WsExceptionsHandler")
@@ -38,7 +38,7 @@ class BaseWsExceptionFilter:
                 "unexpected error",
                 exc_info=exception,
                 request_id=host.request_id,
-                pattern=host.get_pattern(),
+                pattern=host.log_name,
                 socket_id=host.get_client().id,
             )
             exception = WsInternalError()
@@ -55,6 +55,6 @@ class BaseWsExceptionFilter:
 
     def _cause(self, host: ExecutionContext) -> dict[str, object]:
         cause: dict[str, object] = {"pattern": host.get_pattern()}
-        if host.get_pattern() != CONNECTION_PATTERN and host.get_data() is not None:
+        if host.get_data() is not None:
             cause["data"] = host.get_data()
         return cause

@@ -5,7 +5,6 @@ from class to provider is made once.
 """
 
 import inspect
-from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from typing import Any, TypeVar
 
@@ -16,6 +15,9 @@ from app.framework.exceptions import BootError
 from app.framework.metadata import get_metadata
 
 T = TypeVar("T")
+
+_VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
 AnyProvider = providers.Provider[Any]
 
 
@@ -47,6 +49,15 @@ class Injector:
         Raises:
             BootError: No provider, several, or one that cannot be built.
         """
+        instance: T = build(self.provider_of(token))
+        return instance
+
+    def provider_of(self, token: type) -> AnyProvider:
+        """The one provider of a class or of a port.
+
+        Raises:
+            BootError: There is none, or several.
+        """
         found = self.find(token)
         if not found:
             raise BootError(f"{token.__name__} is no provider of any module; add it to one")
@@ -54,8 +65,7 @@ class Injector:
             raise BootError(
                 f"{token.__name__} has {len(found)} providers; ask for one of their classes"
             )
-        instance: T = build(found[0])
-        return instance
+        return found[0]
 
     def find(self, token: type) -> list[AnyProvider]:
         """Providers of this class; else of its subclasses; else dependencies declared as it."""
@@ -83,11 +93,16 @@ class Injector:
         """Instances of all providers of one kind, such as `AppGuard`, in their order."""
         return tuple(build(each) for each in self._providers if isinstance(each, kind))
 
-    def marked(self, key: str) -> Iterator[Any]:
-        """Instances of all provided classes that carry a mark."""
+    def marked(self, key: str) -> tuple[Any, ...]:
+        """Instances of all provided classes that carry a mark, each once."""
+        found: dict[int, Any] = {}
         for provider in self._providers:
             if get_metadata(provided_class(provider), key) is not None:
-                yield build(provider)
+                instance = build(provider)
+                # What overrides a provider may lack its mark, and may be a provider here as well.
+                if get_metadata(type(instance), key) is not None:
+                    found[id(instance)] = instance
+        return tuple(found.values())
 
     def instances(self) -> list[object]:
         """Every singleton, built; each after those it was built from."""
@@ -148,6 +163,8 @@ def constructor_arguments(cls: type, injector: Injector) -> dict[str, AnyProvide
     """Providers for a constructor's annotated parameters, found by class as Nest does."""
     arguments: dict[str, AnyProvider] = {}
     for name, parameter in inspect.signature(cls, eval_str=True).parameters.items():
+        if parameter.kind in _VARIADIC:  # the constructor of a Protocol's subclass without its own
+            continue
         found = injector.find(parameter.annotation)
         if found:
             arguments[name] = found[0]

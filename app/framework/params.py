@@ -1,5 +1,6 @@
 """Handler parameters, marked by annotation: ``body: Annotated[SendMessageDto, MessageBody()]``."""
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -56,10 +57,15 @@ def create_param_decorator(
 
     With ``CurrentUser = create_param_decorator(lambda data, context: ...)`` a parameter is
     ``user: Annotated[User, CurrentUser()]``; the first argument is ``data``, others are pipes.
+    What the factory gives is awaited if it can be.
     """
 
+    async def resolve(data: Any, context: ExecutionContext) -> Any:
+        value = factory(data, context)
+        return await value if inspect.isawaitable(value) else value
+
     def decorator(data: Any = None, *pipes: Any) -> ParamMarker:
-        return ParamMarker("custom", data, factory, pipes)
+        return ParamMarker("custom", data, resolve, pipes)
 
     return decorator
 

@@ -6,23 +6,24 @@ event costs no signature inspection, no metadata and no container call.
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
 from difflib import get_close_matches
 from functools import partial
 from typing import Any
 
 import structlog
 
-from app.framework.context import CONNECTION_PATTERN, AckFunction, ExecutionContext
+from app.framework.context import AckFunction, ConnectionContext, ExecutionContext, UnknownEvent
 from app.framework.decorators import CATCH
-from app.framework.exceptions import WsForbidden, WsUnavailable, WsUnknownEvent
-from app.framework.explorer import EventRoute, GatewayDefinition, Parameter
+from app.framework.exceptions import BootError, WsForbidden, WsUnavailable, WsUnknownEvent
+from app.framework.explorer import EventRoute, GatewayDefinition
 from app.framework.filters import BaseWsExceptionFilter, ExceptionFilter
 from app.framework.guards import CanActivate
+from app.framework.handler_parameters import Parameter
 from app.framework.interceptors import CallHandler, NestInterceptor
 from app.framework.metadata import get_metadata
 from app.framework.params import AckMarker
-from app.framework.pipes import ArgumentMetadata, PipeTransform, Transform
+from app.framework.pipes import ArgumentMetadata, Transform
 from app.framework.socket import Socket
 from app.framework.ws_response import WsResponse
 
@@ -80,7 +81,7 @@ def compile_unknown_event(definitions: Iterable[GatewayDefinition]) -> UnknownEv
     known = [route.pattern for each in definitions for route in each.routes]
 
     async def handle(client: Socket, pattern: str, data: Any, ack: AckFunction | None) -> None:
-        context = ExecutionContext(client, data, ack, pattern, object, handle)
+        context = ExecutionContext(client, data, ack, pattern, UnknownEvent, handle)
         try:
             await activate(context)
             raise _unknown(pattern, known)  # noqa: TRY301 - the filters answer it like any other
@@ -102,12 +103,12 @@ def compile_connect(definition: GatewayDefinition, timeout_seconds: float) -> Co
     hook = getattr(definition.instance, "handle_connection", None)
 
     async def connect(client: Socket) -> bool:
-        context = ExecutionContext(client, None, None, CONNECTION_PATTERN, cls, hook or connect)
+        context = ConnectionContext(client, cls, hook or connect)
         try:
             async with asyncio.timeout(timeout_seconds):
                 await activate(context)
                 if hook is not None:
-                    await hook(client)
+                    await _awaited(hook(client))
         except TimeoutError:
             on_error(WsUnavailable("The connection took too long to be admitted."), context)
         except Exception as error:  # noqa: BLE001 - this is where the filters stand
@@ -127,11 +128,16 @@ def compile_disconnect(definition: GatewayDefinition) -> DisconnectHandler | Non
 
     async def disconnect(client: Socket, reason: str) -> None:
         try:
-            await hook(client, reason)
+            await _awaited(hook(client, reason))
         except Exception:  # noqa: BLE001 - an error in a hook does not end the process, as in Nest
             _log.exception("handle_disconnect failed", socket_id=client.id, reason=reason)
 
     return disconnect
+
+
+async def _awaited(result: Any) -> Any:
+    """Hooks may be plain methods, as Nest's may."""
+    return await result if inspect.isawaitable(result) else result
 
 
 def _unknown(pattern: str, known: list[str]) -> WsUnknownEvent:
@@ -167,7 +173,7 @@ def _compile_filters(filters: tuple[ExceptionFilter, ...]) -> _OnError:
             _log.exception(
                 "exception filter failed",
                 request_id=context.request_id,
-                pattern=context.get_pattern(),
+                pattern=context.log_name,
             )
 
     return on_error
@@ -202,7 +208,7 @@ def _compile_arguments(route: EventRoute) -> Callable[[ExecutionContext], Any]:
     if route.parameters is None:
         arity = route.plain_arity
         return lambda context: context.get_args()[:arity]
-    steps = [_compile_parameter(each, route.enhancers.pipes) for each in route.parameters]
+    steps = [_compile_parameter(each, route) for each in route.parameters]
 
     if not any(inspect.iscoroutinefunction(step) for chain in steps for step in chain):
         chains = [(chain[0], chain[1:]) for chain in steps]
@@ -232,16 +238,17 @@ def _compile_arguments(route: EventRoute) -> Callable[[ExecutionContext], Any]:
     return collect_async
 
 
-def _compile_parameter(
-    parameter: Parameter, pipes: tuple[PipeTransform, ...]
-) -> list[Callable[[Any], Any]]:
+def _compile_parameter(parameter: Parameter, route: EventRoute) -> list[Callable[[Any], Any]]:
     """From the context to the argument, step by step; pipes with nothing to do are left out."""
     marker = parameter.marker
     if isinstance(marker, AckMarker):
         return [ExecutionContext.get_ack]
     metadata = ArgumentMetadata(marker.kind, parameter.metatype, marker.data)
-    own = (each() if isinstance(each, type) else each for each in marker.pipes)
-    bound: list[Transform | None] = [pipe.bind(metadata) for pipe in (*pipes, *own)]
+    pipes = (*route.enhancers.pipes, *parameter.pipes)
+    try:
+        bound: list[Transform | None] = [pipe.bind(metadata) for pipe in pipes]
+    except BootError as error:
+        raise BootError(f"{route.place}: {error}") from error
     return [partial(marker.factory, marker.data), *(each for each in bound if each is not None)]
 
 
@@ -253,11 +260,15 @@ async def _deliver(result: Any, client: Socket, ack: AckFunction | None) -> None
     if not isinstance(result, AsyncIterator):
         _deliver_value(result, client, ack)
         return
-    async for value in result:
-        if _deliver_value(value, client, ack):
-            ack = None
-        if not client.connected:
-            break
+    try:
+        async for value in result:
+            if _deliver_value(value, client, ack):
+                ack = None
+            if not client.connected:
+                break
+    finally:
+        if isinstance(result, AsyncGenerator):  # else it would end whenever it is collected
+            await result.aclose()
 
 
 def _deliver_value(value: Any, client: Socket, ack: AckFunction | None) -> bool:

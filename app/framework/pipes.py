@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, PydanticUserError, TypeAdapter, ValidationError
 
-from app.framework.exceptions import FieldError, WsBadRequest
+from app.framework.exceptions import BootError, FieldError, WsBadRequest
 from app.framework.params import ParamKind
 
 Transform = Callable[[Any], Any]
@@ -53,7 +53,7 @@ class ValidationPipe(PipeTransform):
         """One compiled validator per parameter."""
         if metadata.type == "custom" or metadata.metatype in (Any, object):
             return None
-        validate = TypeAdapter(metadata.metatype).validate_python
+        validate = _validator(metadata.metatype)
         wants_object = isinstance(metadata.metatype, type) and issubclass(
             metadata.metatype, BaseModel
         )
@@ -77,6 +77,16 @@ class DefaultValuePipe(PipeTransform):
     def transform(self, value: Any, metadata: ArgumentMetadata) -> Any:  # noqa: ARG002 - the pipe's form
         """The value, or the default for None."""
         return self._default if value is None else value
+
+
+def _validator(metatype: Any) -> Callable[[Any], Any]:
+    try:
+        return TypeAdapter(metatype).validate_python
+    except PydanticUserError as error:
+        name = getattr(metatype, "__name__", metatype)
+        raise BootError(
+            f"ValidationPipe cannot validate {name}; annotate the payload with a pydantic model"
+        ) from error
 
 
 def _fields(error: ValidationError, prefix: Sequence[str]) -> tuple[FieldError, ...]:

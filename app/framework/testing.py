@@ -7,8 +7,8 @@
         .override_provider(TokenVerifier).use_value(verifier)
         .compile()
     )
-    guard = module.get(WsGuard)
-    assert await guard.can_activate(fake_context(auth={"token": "good"}))
+    client = fake_socket(AuthenticatedSocket, auth={"token": "good"})
+    assert await module.get(WsGuard).can_activate(fake_context(client))
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -18,7 +18,11 @@ from typing import Any, TypeVar
 from dependency_injector import containers, providers
 
 from app.framework.application import NestApplication
-from app.framework.context import AckFunction, ExecutionContext
+from app.framework.context import (
+    AckFunction,
+    ConnectionContext,
+    ExecutionContext,
+)
 from app.framework.exceptions import BootError
 from app.framework.injector import AnyProvider, Injector, constructor_arguments
 from app.framework.socket import Handshake, Socket
@@ -85,8 +89,8 @@ class TestingModuleBuilder:
             found = injector.find(token)
             if not found:
                 raise BootError(
-                    f"{token.__name__} cannot be overridden: it is no provider of "
-                    f"{type(self._container).__name__} or of a module it imports"
+                    f"{token.__name__} cannot be overridden: "
+                    "no module that is tested here provides it"
                 )
             for provider in found:
                 provider.override(replacement(injector))
@@ -126,7 +130,7 @@ class Override:
         return self._builder.add(
             self._token,
             lambda injector: providers.Singleton(
-                factory, *(injector.find(each)[0] for each in inject)
+                factory, *(injector.provider_of(each) for each in inject)
             ),
         )
 
@@ -220,5 +224,14 @@ def fake_context(
     handler: Callable[..., Any] = fake_socket,
     gateway: type = object,
 ) -> ExecutionContext:
-    """An `ExecutionContext` in one line: ``fake_context(fake_socket(Socket, auth={...}))``."""
+    """An `ExecutionContext` in one line: ``fake_context(fake_socket(Socket, auth={...}))``.
+
+    With an ``ack``, such as a list's ``append``, the client waits for an answer; the marks of
+    ``handler`` and ``gateway`` are what a `Reflector` reads.
+    """
     return ExecutionContext(client, data, ack, pattern, gateway, handler)
+
+
+def fake_connection(client: Socket) -> ConnectionContext:
+    """What guards and filters get while the socket is being admitted, in one line."""
+    return ConnectionContext(client, object, fake_connection)

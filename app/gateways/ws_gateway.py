@@ -51,7 +51,7 @@ class WsGateway(BaseGateway):
         typing_service: TypingService,
         offline_message_service: OfflineMessageService,
     ) -> None:
-        self._sessions = session_service
+        super().__init__(session_service)
         self._events = event_service
         self._messages = message_service
         self._deliveries = delivery_service
@@ -67,15 +67,15 @@ class WsGateway(BaseGateway):
             client.join(channel_room(channel_id))
             self._events.subscribe(channel_id, client.id, client.user_id)
 
-    async def handle_disconnect(self, client: AuthenticatedSocket, reason: str) -> None:  # noqa: ARG002 - Nest's form
+    async def handle_disconnect(self, client: AuthenticatedSocket, reason: str) -> None:
         """End what the socket had: subscriptions, typing, session. Its rooms it has left."""
         user_id = self.get_client_user_id(client)
-        if client.session is None or user_id is None:
+        if user_id is None:
             return
         for channel_id in self._events.channels_of_socket(client.id):
             self._events.unsubscribe(channel_id, client.id, user_id)
             self._typing.leave(user_id, channel_id)
-        self._sessions.close(client.session)
+        await super().handle_disconnect(client, reason)
 
     @subscribe_message(ClientEvent.SEND_MESSAGE)
     async def send_message(

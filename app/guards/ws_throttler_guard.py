@@ -2,7 +2,7 @@
 
 from math import ceil
 
-from app.framework import CONNECTION_PATTERN, CanActivate, ExecutionContext, WsTooManyRequests
+from app.framework import CanActivate, ExecutionContext, WsTooManyRequests
 from app.ports import RateLimiter
 from app.sockets.authenticated_socket import AuthenticatedSocket
 
@@ -22,7 +22,7 @@ class WsThrottlerGuard(CanActivate):
         Raises:
             WsTooManyRequests: With the milliseconds until there is a token again.
         """
-        if context.get_pattern() == CONNECTION_PATTERN:
+        if context.is_connection:
             return True
         client: AuthenticatedSocket = context.switch_to_ws().get_client()
         wait_seconds = await self._limiter.take(client.user_id)

@@ -46,24 +46,9 @@ class Chat:
         await client.sees("connect")
         return client
 
-    def connecting(
-        self,
-        name: str,
-        auth: object,
-        *,
-        auth_callback: bool = False,
-        namespace: str = "",
-        **options: object,
-    ) -> JsClient:
+    def connecting(self, name: str, auth: object, **options: object) -> JsClient:
         """A client with this ``auth``, whatever becomes of it."""
-        client = self._driver.connect(
-            self.server.url,
-            self.user_id(name),
-            auth,
-            auth_callback=auth_callback,
-            namespace=namespace,
-            **options,
-        )
+        client = self._driver.connect(self.server.url, self.user_id(name), auth, **options)
         self._clients.append(client)
         return client
 

@@ -19,10 +19,10 @@ GENEROUS = {
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All of these tests share one event loop, as they share a server and a Node process."""
+    """This folder's tests share one event loop, as they share a server and a Node process."""
     session_loop = pytest.mark.asyncio(loop_scope="session")
     for item in items:
-        if Path(__file__).parent in item.path.parents and pytest_asyncio.is_async_test(item):
+        if item.path.parent == Path(__file__).parent and pytest_asyncio.is_async_test(item):
             item.add_marker(session_loop, append=False)
 
 
@@ -48,9 +48,7 @@ def chats(driver: JsDriver) -> Chats:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def serve(
-    tmp_path_factory: pytest.TempPathFactory, seed_file: Path
-) -> AsyncIterator[Serve]:
+async def serve(tmp_path_factory: pytest.TempPathFactory, seed_file: Path) -> AsyncIterator[Serve]:
     """Starts servers for one module; they are stopped after its last test."""
     async with AsyncExitStack() as servers:
 

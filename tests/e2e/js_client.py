@@ -4,7 +4,7 @@ import asyncio
 import json
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -31,16 +31,16 @@ class Sight:
         return self.args[0] if self.args else None
 
 
-@dataclass(eq=False)
 class JsClient:
     """One socket: what it did see, in order, and what it is told to do."""
 
-    user_id: str
-    log: list[Sight] = field(default_factory=list)
-    _order: Callable[..., None] = field(default=lambda **_: None, repr=False)
-    _unread: list[Sight] = field(default_factory=list)
-    _news: asyncio.Condition = field(default_factory=asyncio.Condition)
-    _questions: "count[int]" = field(default_factory=count)
+    def __init__(self, user_id: str, order: Callable[..., None]) -> None:
+        self.user_id = user_id
+        self.log: list[Sight] = []
+        self._order = order
+        self._unread: list[Sight] = []
+        self._news = asyncio.Condition()
+        self._questions = count()
 
     def emit(self, event: str, *args: object) -> None:
         """Without asking for an ack."""
@@ -116,31 +116,19 @@ class JsDriver:
             await self._process.wait()
             await self._reader
 
-    def connect(
-        self,
-        url: str,
-        user_id: str,
-        auth: object,
-        *,
-        auth_callback: bool = False,
-        namespace: str = "",
-        **options: object,
-    ) -> JsClient:
-        """A new client, connecting; ``options`` are those of ``io(url, options)``."""
+    def connect(self, url: str, user_id: str, auth: object, **options: object) -> JsClient:
+        """A new client, connecting.
+
+        ``options`` are those of ``io(url, options)``, and ``namespace`` and ``authCallback``, which
+        hands over ``auth`` by a function.
+        """
         number = len(self._clients)
 
         def order(**command: object) -> None:
             self._write({"client": number, **command})
 
-        client = self._clients[number] = JsClient(user_id, _order=order)
-        order(
-            command="connect",
-            url=url,
-            namespace=namespace,
-            auth=auth,
-            authCallback=auth_callback,
-            options=options,
-        )
+        client = self._clients[number] = JsClient(user_id, order)
+        order(command="connect", url=url, auth=auth, options=options)
         return client
 
     def _write(self, command: dict[str, object]) -> None:

@@ -57,7 +57,9 @@ class ServerProcess:
             asyncio.create_task(self._read_err()),
         )
         listening = asyncio.create_task(self._listening.wait())
-        await asyncio.wait({listening, self._readers[0]}, timeout=START_SECONDS, return_when="FIRST_COMPLETED")
+        await asyncio.wait(
+            {listening, self._readers[0]}, timeout=START_SECONDS, return_when="FIRST_COMPLETED"
+        )
         listening.cancel()
         assert self._listening.is_set(), f"it did not start: {self.err}"
         async with ClientSession() as http, http.get(f"{self.url}/health/ready") as response:
@@ -79,7 +81,10 @@ class ServerProcess:
     async def token(self, user_id: str, ttl_seconds: int = 60) -> str:
         """A session token of the development issuer."""
         wanted = {"userId": user_id, "ttlSeconds": ttl_seconds}
-        async with ClientSession() as http, http.post(f"{self.url}/dev/token", json=wanted) as answer:
+        async with (
+            ClientSession() as http,
+            http.post(f"{self.url}/dev/token", json=wanted) as answer,
+        ):
             assert answer.status == 200
             token: str = (await answer.json())["token"]
             return token

@@ -1,6 +1,7 @@
 import pytest
 
 from tests.e2e.chat import Chat
+from tests.e2e.clerk import clerk_token
 
 
 async def test_client_is_connected_when_it_sends_the_raw_token(chat: Chat) -> None:
@@ -16,7 +17,7 @@ async def test_client_is_connected_when_auth_is_a_function(chat: Chat) -> None:
     """``auth: (cb) => cb({token})``, for a fresh token at every reconnection, works as well."""
     token = await chat.token("alice")
 
-    alice = chat.connecting("alice", {"token": token}, auth_callback=True)
+    alice = chat.connecting("alice", {"token": token}, authCallback=True)
 
     await alice.sees("connect")
 
@@ -43,7 +44,7 @@ async def test_client_is_refused_when_the_token_has_a_bearer_prefix(chat: Chat) 
 
     assert "authentication failed" == error["message"]
     assert "bearer_prefix" == error["code"]
-    assert "without the 'Bearer ' prefix" in error["detail"]
+    assert "'Bearer '" in error["detail"]
 
 
 @pytest.mark.parametrize("place", ["authorization", "token", "query"])
@@ -59,6 +60,15 @@ async def test_client_is_refused_when_the_token_is_elsewhere(chat: Chat, place: 
     error = await chat.refusal({}, **elsewhere[place])
 
     assert "token_missing" == error["code"]
+
+
+async def test_client_is_refused_when_its_key_is_not_published(chat: Chat) -> None:
+    """The development issuer's key set is asked, and has no such key."""
+    token = clerk_token({"iss": chat.server.url, "azp": "http://localhost:3000"})
+
+    error = await chat.refusal({"token": token})
+
+    assert ("authentication failed", "token_key_unknown") == (error["message"], error["code"])
 
 
 async def test_client_gets_connect_error_when_the_namespace_is_foreign(chat: Chat) -> None:

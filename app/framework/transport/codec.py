@@ -6,6 +6,7 @@ Stands where python-socketio expects its ``json`` module.
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
+from math import isinf
 from typing import Any
 
 import orjson
@@ -40,14 +41,14 @@ def loads(text: str) -> Any:
     with a reason, which a closed connection would not give.
 
     Raises:
-        ValueError: No JSON, or nested deeper than `MAX_DEPTH`.
+        ValueError: No JSON, nested deeper than `MAX_DEPTH`, or a number beyond a double's range.
     """
     if text.count("[") + text.count("{") > MAX_DEPTH:
         _require_depth(text)
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
-        return json.loads(text, parse_constant=_refuse_constant)
+        return json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
 
 
 def _plain(value: Any) -> Any:
@@ -84,3 +85,11 @@ def _require_depth(text: str) -> None:
 def _refuse_constant(name: str) -> None:
     message = f"{name} is not JSON"
     raise ValueError(message)
+
+
+def _finite(number: str) -> float:
+    value = float(number)
+    if isinf(value):  # could be taken in, but not written again
+        message = f"{number[:20]} is out of range"
+        raise ValueError(message)
+    return value

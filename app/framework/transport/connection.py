@@ -161,8 +161,8 @@ class Connection:
         while tasks := [task for task in (self._worker, self._closing) if task and not task.done()]:
             await asyncio.wait(tasks)
 
-    def cancel(self) -> None:
-        """Stop all work for this client; the last resort when shutting down."""
+    def cut_off(self) -> None:
+        """Cancel what is being done for this client; what waits in the inbox goes on."""
         self._cut()
         for task in (self._worker, self._writer, self._closing):
             if task is not None:

@@ -12,6 +12,7 @@ import engineio
 from aiohttp import hdrs, web
 from engineio import packet as engineio_packet
 
+from app.framework.transport import codec
 from app.framework.transport.client_address import Network
 from app.framework.transport.connection import CLOSE_TIMEOUT_SECONDS, Connection, ConnectionOwner
 from app.framework.transport.heartbeat import Heartbeat
@@ -70,7 +71,10 @@ class EngineServer(engineio.AsyncServer):
         connection.push(self._open_packet(connection.sid))
         connection.expect_connect(self.options.connect_timeout_seconds)
         self._heartbeat.watch(connection)
-        await connection.read()
+        try:
+            await connection.read()
+        finally:
+            self._heartbeat.forget(connection)
         return websocket
 
     async def send_packet(self, sid: str, pkt: engineio_packet.Packet) -> None:
@@ -117,4 +121,4 @@ class EngineServer(engineio.AsyncServer):
 
 
 def _error(status: int, code: int, message: str) -> web.Response:
-    return web.json_response({"code": code, "message": message}, status=status)
+    return web.json_response({"code": code, "message": message}, status=status, dumps=codec.dumps)

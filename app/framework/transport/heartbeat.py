@@ -1,7 +1,7 @@
 """Pings for all connections from one task, and an end for those that do not answer."""
 
 import asyncio
-from collections import deque
+from collections.abc import Iterator
 
 from app.framework.transport.connection import Connection
 from app.framework.transport.reasons import DisconnectReason
@@ -14,22 +14,27 @@ _MAX_TICK_SECONDS = 0.5
 class Heartbeat:
     """Pings each connection every ``interval`` seconds; silence for ``timeout`` after one ends it.
 
-    Every interval is equally long, so both queues are in order of time and nothing is searched.
+    Every interval is equally long, so both dicts are in order of time and nothing is searched.
     """
 
     def __init__(self, interval_seconds: float, timeout_seconds: float) -> None:
         self._interval = interval_seconds
         self._timeout = timeout_seconds
-        self._pings: deque[tuple[float, Connection]] = deque()
-        self._deadlines: deque[tuple[float, float, Connection]] = deque()
+        self._next_ping: dict[Connection, float] = {}
+        self._unanswered_since: dict[Connection, float] = {}
         self._task: asyncio.Task[None] | None = None
 
     def watch(self, connection: Connection) -> None:
-        """Begin with a connection; it is forgotten within an interval after it closed."""
+        """Begin with a connection; who does must `forget` it."""
         loop = asyncio.get_running_loop()
-        self._pings.append((loop.time() + self._interval, connection))
+        self._next_ping[connection] = loop.time() + self._interval
         if self._task is None:
             self._task = loop.create_task(self._run(loop))
+
+    def forget(self, connection: Connection) -> None:
+        """End with a connection, so that what is closed holds no memory until its next ping."""
+        self._next_ping.pop(connection, None)
+        self._unanswered_since.pop(connection, None)
 
     def stop(self) -> None:
         """No more pings."""
@@ -46,21 +51,28 @@ class Heartbeat:
         while True:
             await asyncio.sleep(tick)
             now = loop.time()
-            self._ping(now)
             self._end_silent(now)
-
-    def _ping(self, now: float) -> None:
-        while self._pings and self._pings[0][0] <= now:
-            _, connection = self._pings.popleft()
-            if connection.closed:
-                continue
-            connection.push(_PING)
-            self._pings.append((now + self._interval, connection))
-            self._deadlines.append((now + self._timeout, now, connection))
+            self._ping(now)
 
     def _end_silent(self, now: float) -> None:
-        while self._deadlines and self._deadlines[0][0] <= now:
-            _, pinged_at, connection = self._deadlines.popleft()
+        for connection, pinged_at in _while_due(self._unanswered_since, now - self._timeout):
             # While its inbox is full nobody listens to it, so it cannot be blamed for silence.
             if connection.heard_at < pinged_at and connection.is_reading:
                 connection.abort(DisconnectReason.PING_TIMEOUT)
+
+    def _ping(self, now: float) -> None:
+        for connection, _ in _while_due(self._next_ping, now):
+            connection.push(_PING)
+            self._next_ping[connection] = now + self._interval
+            # When pings come faster than they expire, the oldest one decides.
+            self._unanswered_since.setdefault(connection, now)
+
+
+def _while_due(times: dict[Connection, float], now: float) -> Iterator[tuple[Connection, float]]:
+    """Take out, oldest first, what is due; the dict may change meanwhile."""
+    while times:
+        connection, time = next(iter(times.items()))
+        if time > now:
+            return
+        del times[connection]
+        yield connection, time

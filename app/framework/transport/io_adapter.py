@@ -51,7 +51,7 @@ class IoAdapter:
         shared: dict[tuple[str, str], list[GatewayDefinition]] = {}
         for definition in definitions:
             options = definition.options
-            path = self._path(options)
+            path = self.path_of(options)
             if path not in self._servers:
                 self._servers[path] = SocketServer(self._engine_options(options))
             shared.setdefault((path, options.namespace), []).append(definition)
@@ -63,7 +63,7 @@ class IoAdapter:
     def server_of(self, definition: GatewayDefinition) -> Server:
         """What the gateway's `WebSocketServer` attribute gets."""
         options = definition.options
-        return Server(self._servers[self._path(options)].hub(options.namespace))
+        return Server(self._servers[self.path_of(options)].hub(options.namespace))
 
     def attach(self, http: web.Application) -> None:
         """Let the HTTP application serve the paths; any method, so that a wrong one is told so."""
@@ -75,7 +75,8 @@ class IoAdapter:
         for server in self._servers.values():
             await server.close(_DRAIN_SECONDS)
 
-    def _path(self, options: GatewayOptions) -> str:
+    def path_of(self, options: GatewayOptions) -> str:
+        """Where a gateway's clients connect."""
         return "/" + (options.path or self._options.path).strip("/")
 
     def _engine_options(self, options: GatewayOptions) -> EngineOptions:

@@ -16,6 +16,8 @@ class LinkState(Enum):
     PENDING = auto()
     """Guards and ``handle_connection`` are at work: nothing is sent, no room is joined yet."""
     ADMITTED = auto()
+    DETACHED = auto()
+    """The connection is gone: in no room, sent nothing; what it brought before is still handled."""
     ENDED = auto()
 
 
@@ -77,6 +79,18 @@ class NamespaceLink:
             self.connection.push(payload)
         self._held.clear()
 
+    def detach(self, reason: DisconnectReason) -> None:
+        """The connection is gone: out of every room at once; `end` follows behind what it brought.
+
+        A socket that is not admitted, or does not speak the protocol, ends here: nothing more of it
+        is handled.
+        """
+        if self.state is LinkState.PENDING or reason is DisconnectReason.PARSE_ERROR:
+            self.end(reason)
+        elif self.state is LinkState.ADMITTED:
+            self.state = LinkState.DETACHED
+            self._manager.basic_disconnect(self._sid, self.namespace)
+
     def end(self, reason: DisconnectReason) -> None:
         """Out of every room at once; the disconnect hooks follow after what is being handled."""
         if self.state is LinkState.ENDED:
@@ -87,19 +101,19 @@ class NamespaceLink:
         self._on_end(self, reason)
 
     def emit(self, event: str, args: tuple[Any, ...]) -> None:
-        """Send, or keep for `settle`; nothing once ended."""
+        """Send, or keep for `settle`; nothing once the client is gone."""
         if self.state is LinkState.ADMITTED:
             self.connection.push(packets.event(self.namespace, event, args))
         elif self.state is LinkState.PENDING:
             self._held.append(packets.event(self.namespace, event, args))
 
     def ack(self, packet_id: int, args: tuple[Any, ...]) -> None:
-        """Answer an event; nothing once ended."""
+        """Answer an event; nothing once the client is gone."""
         if self.state is LinkState.ADMITTED:
             self.connection.push(packets.ack(self.namespace, packet_id, args))
 
     def join(self, rooms: Iterable[str]) -> None:
-        """Enter rooms, or ask for them on admission; nothing once ended."""
+        """Enter rooms, or ask for them on admission; nothing once the client is gone."""
         for room in rooms:
             if self.state is LinkState.ADMITTED:
                 self._manager.basic_enter_room(self._sid, self.namespace, room)

@@ -74,9 +74,10 @@ class Acknowledgement:
 
     def __call__(self, *args: Any) -> None:
         """Answer the client."""
-        link, self._link = self._link, None
-        if link is not None:
-            link.ack(self._packet_id, args)
+        if self._link is not None:
+            # Given up only then: an answer without a JSON form raises, and the error is told here.
+            self._link.ack(self._packet_id, args)
+            self._link = None
 
 
 class SocketServer(socketio.AsyncServer):
@@ -121,7 +122,9 @@ class SocketServer(socketio.AsyncServer):
         namespace = packet.namespace or "/"
         link: NamespaceLink | None = connection.links.get(namespace)
         if packet.packet_type == packet_types.CONNECT:
-            await self._admit(connection, namespace, packet.data or {})
+            # Who is gone by now could be admitted, but would never be ended: a ghost in its rooms.
+            if not connection.closed:
+                await self._admit(connection, namespace, packet.data or {})
         elif link is None:
             # As Node: an event for a namespace one is not in ends the connection. After our own
             # disconnect it may have been on its way, and there is nobody left to handle it.
@@ -133,12 +136,12 @@ class SocketServer(socketio.AsyncServer):
         # What remains are acks of events for which this server asked none: ignored, as by Node.
 
     def connection_closed(self, connection: Connection, reason: DisconnectReason) -> None:
-        """Out of every room at once; hooks run after what the client had sent."""
+        """Out of every room at once; what the client had sent is still handled, then hooks run."""
         self.eio.sockets.pop(connection.sid, None)
         self._ending.add(connection)
         for link in tuple(connection.links.values()):
-            link.end(reason)
-        connection.enqueue(partial(self._forget, connection))
+            link.detach(reason)
+        connection.enqueue(partial(self._finish, connection, reason))
 
     async def disconnect(
         self,
@@ -155,14 +158,17 @@ class SocketServer(socketio.AsyncServer):
     async def close(self, grace_seconds: float) -> None:
         """Drain: no new clients, let handlers end, close everybody with 1001, run the hooks.
 
-        Handlers and close handshakes that take longer than ``grace_seconds`` each are cut off.
+        Handlers and close handshakes that take longer than ``grace_seconds`` each are cut off; what
+        a client sent behind such an event is dropped, its hooks still run, as long again at most.
         """
         self.eio.stop_accepting()
         await _settled(self.eio.sockets.values(), grace_seconds)
         self.eio.close_all()
         await _settled(self._ending, grace_seconds)
         for connection in tuple(self._ending):
-            connection.cancel()
+            _end_links(connection, DisconnectReason.SERVER_SHUTTING_DOWN)
+            connection.cut_off()
+        await _settled(self._ending, grace_seconds)
 
     async def _admit(self, connection: Connection, namespace: str, auth: dict[str, Any]) -> None:
         """Guards and ``handle_connection``; then in or out, without an await."""
@@ -202,6 +208,10 @@ class SocketServer(socketio.AsyncServer):
         for hook in self._endpoints[link.namespace].disconnect:
             await hook(socket, reason)
 
+    async def _finish(self, connection: Connection, reason: DisconnectReason) -> None:
+        _end_links(connection, reason)
+        connection.enqueue(partial(self._forget, connection))
+
     async def _forget(self, connection: Connection) -> None:
         self._ending.discard(connection)
 
@@ -224,6 +234,11 @@ async def _all_admit(handlers: tuple[ConnectHandler, ...], socket: Socket) -> bo
         if not await handler(socket):
             return False
     return True
+
+
+def _end_links(connection: Connection, reason: DisconnectReason) -> None:
+    for link in tuple(connection.links.values()):
+        link.end(reason)
 
 
 async def _settled(connections: Any, timeout_seconds: float) -> None:

@@ -74,7 +74,7 @@ class ProbeGuard(CanActivate):
             case "refuse":
                 return False
             case "raise":
-                raise RuntimeError("the guard is broken")  # noqa: TRY003
+                raise RuntimeError("the guard is broken")
             case "timeout":
                 raise TimeoutError
             case "wait":
@@ -100,7 +100,7 @@ class ProbeGateway:
         client.join("all")
         match client.handshake.auth.get("hook"):
             case "raise":
-                raise RuntimeError("the hook is broken")  # noqa: TRY003
+                raise RuntimeError("the hook is broken")
             case "disconnect":
                 client.disconnect()
             case "hang":

@@ -85,12 +85,12 @@ class RawClient:
     async def receive_packet(self) -> tuple[str, Any]:
         """The next Socket.IO packet: type with id, and data."""
         text = await self.receive()
-        head = text.rstrip() if text[-1:].isdigit() else text[: min(map(text.index, _opens(text)))]
+        head = text[: min((text.index(each) for each in "[{" if each in text), default=None)]
         rest = text[len(head) :]
         return head, json.loads(rest) if rest else None
 
     async def everything(self) -> list[str]:
-        """All text frames until the server closes, which it does in time; then it is half closed."""
+        """All text frames until the server closes the connection, which it does in time."""
         texts = []
         try:
             async with asyncio.timeout(CLOSE_SECONDS):
@@ -119,18 +119,17 @@ class RawClient:
         self.writer.transport.abort()
 
 
-def frame(payload: bytes, *, opcode: int = TEXT, final: bool = True, masked: bool = True) -> bytes:
+def frame(payload: bytes, *, opcode: int = TEXT, final: bool = True) -> bytes:
     """One WebSocket frame; the mask is zero."""
     length = len(payload)
-    mask_bit = 128 if masked else 0
-    head = bytes([(128 if final else 0) | opcode])
+    head = bytes([final << 7 | opcode])
     if length < 126:
-        head += bytes([mask_bit | length])
+        head += bytes([128 | length])
     elif length < 65_536:
-        head += bytes([mask_bit | 126]) + struct.pack("!H", length)
+        head += bytes([128 | 126]) + struct.pack("!H", length)
     else:
-        head += bytes([mask_bit | 127]) + struct.pack("!Q", length)
-    return head + (bytes(4) if masked else b"") + payload
+        head += bytes([128 | 127]) + struct.pack("!Q", length)
+    return head + bytes(4) + payload
 
 
 def fragments(payload: bytes, size: int) -> bytes:
@@ -181,7 +180,3 @@ async def websocket_client(
         if client.status == 101:
             assert "0" == (await client.receive())[:1]
         yield client
-
-
-def _opens(text: str) -> list[str]:
-    return [bracket for bracket in "[{" if bracket in text]

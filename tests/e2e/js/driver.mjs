@@ -6,7 +6,8 @@ import { io } from "socket.io-client";
 const sockets = new Map();
 
 const commands = {
-  connect({ client, url, namespace, auth, authCallback, options }) {
+  // `authCallback` and `namespace` are ours, all other options are those of `io(url, options)`.
+  connect({ client, url, auth, options: { authCallback, namespace = "", ...options } }) {
     const socket = io(url + namespace, {
       auth: authCallback ? (callback) => callback(auth) : auth,
       transports: ["websocket"],

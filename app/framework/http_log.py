@@ -1,0 +1,16 @@
+"""What the HTTP server logs: our failures, not those of clients that cannot speak HTTP."""
+
+import logging
+
+from aiohttp.http_exceptions import HttpProcessingError
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    # aiohttp logs a traceback for each broken request and quotes it, headers and all: strangers
+    # could fill the log, and write into it.
+    return record.exc_info is None or not isinstance(record.exc_info[1], HttpProcessingError)
+
+
+http_log = logging.getLogger("HttpServer")
+"""For aiohttp's server."""
+http_log.addFilter(_is_ours)

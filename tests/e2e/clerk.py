@@ -1,0 +1,28 @@
+"""Clerk, as a production server sees it: an issuer with a key of its own."""
+
+import time
+
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from tests.unit.adapters.clerk import signed_tokens
+
+PRODUCTION = {
+    "APP_ENV": "production",
+    "CLERK_ISSUER": signed_tokens.ISSUER,
+    "CLERK_AUTHORIZED_PARTIES": signed_tokens.PARTY,
+    "CLERK_JWT_KEY": signed_tokens.private_key()
+    .public_key()
+    .public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    .decode(),
+    "CORS_ORIGINS": "https://chat.example.com",
+    "DATABASE_URL": "memory:",
+}
+
+
+def clerk_token(
+    claims: dict[str, object] | None = None, header: dict[str, object] | None = None
+) -> str:
+    """A session token as of now, with these changes; None removes one."""
+    now = int(time.time())
+    times: dict[str, object] = {"iat": now, "nbf": now - 10, "exp": now + 60}
+    return signed_tokens.token({**times, **(claims or {})}, header)

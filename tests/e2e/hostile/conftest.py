@@ -1,0 +1,32 @@
+import io
+import logging
+import sys
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+import structlog
+
+from app.framework import EngineOptions
+from app.observability.logging import configure_logging
+from tests.e2e.hostile.probe_server import ProbeServer, probe_server
+
+
+@pytest.fixture
+async def probe(request: pytest.FixtureRequest) -> AsyncIterator[ProbeServer]:
+    """A probe server; parametrised indirectly with `EngineOptions` where the defaults do not do."""
+    async with probe_server(getattr(request, "param", EngineOptions())) as server:
+        yield server
+
+
+@pytest.fixture
+def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
+    """All that the process logs during the test, as production writes it."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    written = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", written)
+    configure_logging("debug", "json")
+    yield written
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()

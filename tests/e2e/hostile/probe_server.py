@@ -1,0 +1,99 @@
+"""The probe behind the real transport, in this process: what leaks can be counted."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from app.framework import EngineOptions, IoAdapter, IoOptions, NestApplication
+from app.framework.transport.socket_server import SocketServer
+from tests.e2e.hostile.probe import Gate, Journal, ProbeModule
+from tests.e2e.hostile.raw_client import RawClient, websocket_client
+
+_SETTLED_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class ProbeServer:
+    """A listening probe, and what it keeps."""
+
+    url: str
+    journal: Journal
+    gate: Gate
+    application: NestApplication
+    sockets: SocketServer
+    _outer_tasks: set[asyncio.Task[Any]]
+
+    def client(
+        self, headers: dict[str, str] | None = None, receive_buffer: int | None = None
+    ) -> AbstractAsyncContextManager[RawClient]:
+        """A connection that has not sent CONNECT."""
+        return websocket_client(self.url, headers, receive_buffer=receive_buffer)
+
+    @asynccontextmanager
+    async def admitted(self, auth: object = None) -> AsyncIterator[tuple[RawClient, str]]:
+        """A client in the default namespace, and its socket id."""
+        async with self.client() as client:
+            client.connect(auth)
+            head, data = await client.receive_packet()
+            assert "40" == head
+            yield client, data["sid"]
+
+    def residue(self) -> dict[str, int]:
+        """How much of every client the transport still holds: nothing, when none is left."""
+        manager, engine = self.sockets.manager, self.sockets.eio
+        heartbeat = engine._heartbeat
+        return {
+            "connections": len(engine.sockets),
+            "ending": len(self.sockets._ending),
+            "sockets": len(self.sockets._sockets),
+            "rooms": sum(len(members) for members in manager.rooms.get("/", {}).values()),
+            "rooms of sockets": len(manager._rooms_of),
+            "callbacks": len(manager.callbacks),
+            "heartbeats": len(heartbeat._next_ping) + len(heartbeat._unanswered_since),
+        }
+
+    async def idle_tasks(self) -> set[asyncio.Task[Any]]:
+        """The tasks there are when every client has gone, the heartbeat included."""
+        async with self.admitted():
+            pass
+        await self.until_empty()
+        heartbeat = self.sockets.eio._heartbeat._task
+        assert heartbeat is not None
+        test = asyncio.current_task()
+        assert test is not None
+        return {heartbeat, test, *self._outer_tasks}
+
+    async def until_empty(self) -> None:
+        """Wait until nothing is held for any client."""
+        await eventually(lambda: not any(self.residue().values()), self.residue)
+
+
+@asynccontextmanager
+async def probe_server(options: EngineOptions) -> AsyncIterator[ProbeServer]:
+    """A server of its own for each test."""
+    adapter = IoAdapter(IoOptions(engine=options))
+    application = NestApplication(ProbeModule(), adapter)
+    outer_tasks = asyncio.all_tasks()
+    url = await application.listen(0)
+    try:
+        yield ProbeServer(
+            url,
+            application.get(Journal),
+            application.get(Gate),
+            application,
+            adapter._servers["/socket.io"],
+            outer_tasks,
+        )
+    finally:
+        await application.close()
+
+
+async def eventually(holds: Callable[[], bool], state: Callable[[], object]) -> None:
+    """Wait for what no event announces, as that nothing is left; ``state`` explains a failure."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + _SETTLED_SECONDS
+    while not holds():
+        assert loop.time() < deadline, state()
+        await asyncio.sleep(0.005)

@@ -1,0 +1,243 @@
+"""How connections end: once, in order, with Node's reason."""
+
+import asyncio
+import io
+import json
+from collections.abc import Callable
+
+import pytest
+
+from app.framework import EngineOptions
+from tests.e2e.hostile.probe_server import ProbeServer, eventually
+from tests.e2e.hostile.raw_client import CLOSE, RawClient, frame
+
+CLOSE_FRAME = frame(b"\x03\xe8", opcode=CLOSE)
+
+ENDINGS: dict[str, tuple[Callable[[RawClient], None], str]] = {
+    "41": (lambda client: client.send("41"), "client namespace disconnect"),
+    "41, and the close of the JavaScript client behind it": (
+        lambda client: client.send_bytes(frame(b"41") + CLOSE_FRAME),
+        "client namespace disconnect",
+    ),
+    "Engine.IO close": (lambda client: client.send("1"), "transport close"),
+    "WebSocket close": (lambda client: client.send_bytes(CLOSE_FRAME), "transport close"),
+    "end of file": (lambda client: client.writer.write_eof(), "transport close"),
+    "reset": (lambda client: client.abort(), "transport close"),
+    "malformed": (lambda client: client.send("x"), "parse error"),
+    "binary": (lambda client: client.send_bytes(frame(b"x", opcode=2)), "parse error"),
+    "server, socket": (
+        lambda client: client.send('42["kick",0]'),
+        "server namespace disconnect",
+    ),
+    "server, connection": (
+        lambda client: client.send('42["kick",1]'),
+        "server namespace disconnect",
+    ),
+}
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+async def test_disconnect_hook_runs_once_with_nodes_reason_when_a_socket_ends(
+    probe: ProbeServer, ending: str
+) -> None:
+    """Whatever way it goes, and whatever follows."""
+    end, reason = ENDINGS[ending]
+    async with probe.admitted() as (client, sid):
+        end(client)
+        await probe.journal.until_count("disconnect")
+    await probe.until_empty()
+
+    assert [("disconnect", sid, reason)] == probe.journal.of("disconnect")
+
+
+async def test_disconnect_hook_runs_once_when_the_server_shuts_down(probe: ProbeServer) -> None:
+    """1001 and no 41, or the JavaScript client would not come back."""
+    async with probe.admitted() as (client, sid):
+        closing = asyncio.create_task(probe.application.close())
+
+        assert 1001 == await client.close_code()
+        client.send_bytes(CLOSE_FRAME)
+        await closing
+    assert [("disconnect", sid, "server shutting down")] == probe.journal.of("disconnect")
+
+
+@pytest.mark.parametrize("ending", ["41", "Engine.IO close", "WebSocket close", "end of file"])
+async def test_events_are_handled_before_the_hook_when_the_end_is_right_behind_them(
+    probe: ProbeServer, ending: str
+) -> None:
+    """``emit(); disconnect()`` must not lose what was emitted: with Node it does not."""
+    end, reason = ENDINGS[ending]
+    async with probe.admitted() as (client, sid):
+        client.send(*(f'42["echo",{number}]' for number in range(20)))
+        end(client)
+        await probe.journal.until_count("disconnect")
+
+    expected = [("event", sid, str(number)) for number in range(20)]
+    assert [*expected, ("disconnect", sid, reason)] == probe.journal.entries[1:]
+
+
+async def test_hook_waits_for_a_running_handler_while_rooms_are_left_at_once(
+    probe: ProbeServer,
+) -> None:
+    """Nothing is sent to who has gone, but the hook comes after its last event."""
+    async with probe.admitted() as (client, _):
+        client.send('42["slow",1]', '42["echo",2]')
+        await probe.journal.until_count("begun")
+        client.abort()
+        await eventually(lambda: not probe.sockets.manager.rooms, probe.residue)
+
+        assert [] == probe.journal.of("disconnect")
+        probe.gate.opened.set()
+        await probe.journal.until_count("disconnect")
+
+    assert ["begun", "event", "event", "disconnect"] == [
+        entry[0] for entry in probe.journal.entries[1:]
+    ]
+
+
+async def test_no_task_is_left_when_the_server_shuts_down_during_a_hanging_handler(
+    probe: ProbeServer, log: io.StringIO
+) -> None:
+    """The handler is cut off, what was waiting behind it is dropped, the hook still runs."""
+    before = await probe.idle_tasks()
+    async with probe.admitted() as (client, sid):
+        client.send('42["slow",1]', '42["slow",2]', '42["echo",3]')
+        await probe.journal.until_count("begun")
+
+        await probe.application.close()
+
+    await eventually(lambda: asyncio.all_tasks() <= before, asyncio.all_tasks)
+    assert ("disconnect", sid, "server shutting down") == probe.journal.of("disconnect")[-1]
+    assert [("begun", sid, "1")] == probe.journal.of("begun")
+    assert [] == probe.journal.of("event")
+    assert "Traceback" not in log.getvalue()
+
+
+@pytest.mark.parametrize(
+    "probe",
+    [
+        EngineOptions(ping_interval_seconds=0.1, ping_timeout_seconds=0.1),
+        EngineOptions(ping_interval_seconds=0.1, ping_timeout_seconds=0.25),
+    ],
+    indirect=True,
+    ids=["one ping at a time", "pings faster than they expire"],
+)
+async def test_silent_client_is_gone_in_time_when_it_answers_no_ping(probe: ProbeServer) -> None:
+    """A2.16: an interval, a timeout and a tick; those who answer stay."""
+    async with probe.admitted() as (silent, sid), probe.admitted() as (lively, _):
+        assert "2" == await silent.receive()
+        started = asyncio.get_running_loop().time()
+
+        for _ in range(5):
+            assert "2" == await lively.receive()
+            lively.send("3")
+
+        assert ("disconnect", sid, "ping timeout") in probe.journal.of("disconnect")
+        assert asyncio.get_running_loop().time() - started < 1.0
+        lively.send('421["tell","alive"]')
+        assert '42["told","alive"]' in [await lively.receive() for _ in range(2)]
+        assert 1 == len(probe.journal.of("disconnect"))
+
+
+@pytest.mark.parametrize(
+    "probe",
+    [EngineOptions(ping_interval_seconds=0.1, ping_timeout_seconds=0.1)],
+    indirect=True,
+)
+async def test_pongs_count_when_a_handler_is_slow(probe: ProbeServer) -> None:
+    """A2.8: a client waiting for its handler is alive."""
+    async with probe.admitted() as (client, _):
+        client.send('421["slow",1]', '422["echo",2]')
+
+        for _ in range(6):
+            assert "2" == await client.receive()
+            client.send("3")
+        probe.gate.opened.set()
+
+        texts = [text for text in [await client.receive() for _ in range(3)] if text != "2"]
+        assert ["431[1]", "432[2]"] == texts[:2]
+
+
+@pytest.mark.parametrize(
+    "probe",
+    [EngineOptions(ping_interval_seconds=0.1, ping_timeout_seconds=0.1)],
+    indirect=True,
+)
+async def test_client_is_not_blamed_for_silence_when_its_inbox_is_full(probe: ProbeServer) -> None:
+    """Back-pressure: it is not read, so its pongs cannot be heard; nothing is lost or reordered."""
+    async with probe.admitted() as (client, _):
+        client.send('42["slow",0]', *(f'42{number}["echo",{number}]' for number in range(200)))
+        await probe.journal.until_count("begun")
+        for _ in range(5):
+            assert "2" == await client.receive()
+        assert [] == probe.journal.of("event")
+        probe.gate.opened.set()
+
+        acks: list[str] = []
+        while len(acks) < 200:
+            text = await client.receive()
+            if text == "2":
+                client.send("3")
+            else:
+                acks.append(text)
+
+        assert [f"43{number}[{number}]" for number in range(200)] == acks
+
+
+@pytest.mark.parametrize("probe", [EngineOptions(socket_queue_max_bytes=100_000)], indirect=True)
+async def test_stalled_reader_is_cut_off_while_others_are_served(
+    probe: ProbeServer, log: io.StringIO
+) -> None:
+    """A2.7: bounded memory, no task left, nobody else waits."""
+    before = await probe.idle_tasks()
+    text = json.dumps("x" * 10_000)
+    async with (
+        probe.client(receive_buffer=4096) as stalled,
+        probe.admitted() as (other, _),
+    ):
+        stalled.connect()
+        sid = (await probe.journal.until_count("connection", 3))[-1][1]
+        delays = []
+        for _ in range(2000):
+            sent = asyncio.get_running_loop().time()
+            other.send(f'42["tell",{text}]')
+            assert f'42["told",{text}]' == await other.receive()
+            delays.append(asyncio.get_running_loop().time() - sent)
+            if len(probe.journal.of("disconnect")) > 1:
+                break
+
+        assert ("disconnect", sid, "transport error") == probe.journal.of("disconnect")[-1]
+        assert max(delays) < 0.75
+    await probe.until_empty()
+    await eventually(lambda: asyncio.all_tasks() <= before, asyncio.all_tasks)
+    assert 1 == log.getvalue().count("slow client cut off")
+    assert "xxxx" not in log.getvalue()
+
+
+async def test_stalled_reader_is_gone_in_time_when_it_is_disconnected(probe: ProbeServer) -> None:
+    """A close handshake that cannot be written is not waited for."""
+    async with probe.client(receive_buffer=4096) as stalled:
+        stalled.connect()
+        await probe.journal.until_count("connection")
+        async with probe.admitted() as (other, _):
+            for _ in range(60):
+                other.send(f'42["tell",{json.dumps("x" * 10_000)}]')
+                await other.receive()
+        stalled.send('42["kick",1]')
+
+        await probe.journal.until_count("disconnect", 2)
+        await probe.until_empty()
+
+
+async def test_half_open_upgrade_leaves_nothing_when_the_client_resets(
+    probe: ProbeServer, log: io.StringIO
+) -> None:
+    """Gone between the request and its answer."""
+    before = await probe.idle_tasks()
+    for _ in range(20):
+        async with probe.client() as client:
+            client.abort()
+
+    await probe.until_empty()
+    await eventually(lambda: asyncio.all_tasks() <= before, asyncio.all_tasks)
+    assert "Traceback" not in log.getvalue()

@@ -1,0 +1,61 @@
+"""A WebSocket without a Socket.IO client, for what no well-behaved client does."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType
+
+from tests.e2e.js_client import WAIT_SECONDS
+from tests.e2e.server_process import ServerProcess
+
+PATH = "/socket.io/"
+QUERY = {"EIO": "4", "transport": "websocket"}
+
+
+class RawSocket:
+    """Frames as they are."""
+
+    def __init__(self, websocket: ClientWebSocketResponse) -> None:
+        self._websocket = websocket
+
+    async def send(self, frame: str) -> None:
+        """One text frame."""
+        await self._websocket.send_str(frame)
+
+    async def send_bytes(self, frame: bytes) -> None:
+        """One binary frame."""
+        await self._websocket.send_bytes(frame)
+
+    async def connect(self, token: str) -> str:
+        """CONNECT, and what the server answers."""
+        await self.send(f"40{json.dumps({'token': token})}")
+        return await self.receive()
+
+    async def receive(self) -> str:
+        """The next text frame."""
+        async with asyncio.timeout(WAIT_SECONDS):
+            message = await self._websocket.receive()
+        assert message.type is WSMsgType.TEXT, message
+        return str(message.data)
+
+    async def closed(self, within_seconds: float = 1.0) -> tuple[list[str], int | None]:
+        """What the server still says before it closes, and its close code."""
+        async with asyncio.timeout(within_seconds):
+            frames = [str(message.data) async for message in self._websocket]
+        return frames, self._websocket.close_code
+
+
+@asynccontextmanager
+async def raw_socket(
+    server: ServerProcess, headers: Mapping[str, str] | None = None
+) -> AsyncIterator[RawSocket]:
+    """Open, after the Engine.IO handshake and before CONNECT."""
+    async with (
+        ClientSession() as http,
+        http.ws_connect(f"{server.url}{PATH}", params=QUERY, headers=headers) as websocket,
+    ):
+        socket = RawSocket(websocket)
+        assert (await socket.receive()).startswith("0")
+        yield socket

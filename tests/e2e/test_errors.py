@@ -1,0 +1,139 @@
+import pytest
+
+from tests.e2e.chat import Chat
+from tests.e2e.shapes import A_TEXT, an_error
+
+
+@pytest.mark.parametrize(
+    ("payload", "paths"),
+    [
+        (None, {"content", "channelId"}),
+        ("hello", {"content", "channelId"}),
+        ({}, {"content", "channelId"}),
+        ({"content": "hello"}, {"channelId"}),
+        ({"content": 5, "channelId": "general"}, {"content"}),
+        ({"content": " \n ", "channelId": "general"}, {"content"}),
+        ({"content": "nul \0", "channelId": "general"}, {"content"}),
+        ({"content": "\ud800", "channelId": "general"}, {"content"}),
+        ({"content": "x" * 4001, "channelId": "general"}, {"content"}),
+        ({"content": "hello", "channelId": ["general"]}, {"channelId"}),
+        ({"content": "hello", "channelId": ""}, {"channelId"}),
+        ({"content": "hello", "channelId": "general", "clientMessageId": 7}, {"clientMessageId"}),
+    ],
+)
+async def test_send_message_names_the_fields_when_the_payload_is_wrong(
+    chat: Chat, payload: object, paths: set[str]
+) -> None:
+    """Path and message each."""
+    alice = await chat.client("alice")
+
+    answer = await alice.ask("sendMessage", payload)
+
+    assert an_error("invalid_payload", fields=answer["fields"]) == answer
+    assert paths == {field["path"] for field in answer["fields"]}
+    assert all(field["message"] for field in answer["fields"])
+
+
+@pytest.mark.parametrize(
+    ("event", "payload", "path"),
+    [
+        ("updateMessage", {"messageId": "m"}, "content"),
+        ("deleteMessage", {}, "messageId"),
+        ("message:delivered", {"messageId": None}, "messageId"),
+        ("message:seen", {"messageId": {}}, "messageId"),
+        ("message:getStatus", [], "messageId"),
+        ("typing", {"channelId": 1}, "channelId"),
+        ("typing:stop", None, "channelId"),
+        ("typing:get", {"channelId": "x" * 200}, "channelId"),
+    ],
+)
+async def test_event_names_the_field_when_the_payload_is_wrong(
+    chat: Chat, event: str, payload: object, path: str
+) -> None:
+    """The same for every event."""
+    alice = await chat.client("alice")
+
+    answer = await alice.ask(event, payload)
+
+    assert "invalid_payload" == answer["code"]
+    assert [path] == [field["path"] for field in answer["fields"]]
+
+
+async def test_error_comes_as_exception_when_no_ack_was_asked_for(chat: Chat) -> None:
+    """Nest's event, with its cause; the ``error`` event is for authentication alone."""
+    dave = await chat.client("dave")
+    payload = {"content": "hello", "channelId": chat.general}
+
+    dave.emit("sendMessage", payload)
+
+    assert {
+        "status": "error",
+        "message": A_TEXT,
+        "code": "not_a_member",
+        "cause": {"pattern": "sendMessage", "data": payload},
+    } == await dave.sees("exception")
+    assert "error" not in dave.events
+
+
+async def test_error_comes_in_the_ack_only_when_one_was_asked_for(chat: Chat) -> None:
+    """Not twice."""
+    dave = await chat.client("dave")
+
+    await dave.ask("sendMessage", {"content": "hello", "channelId": chat.general})
+
+    assert not await dave.has_seen("exception")
+
+
+async def test_invalid_payload_lists_its_fields_when_no_ack_was_asked_for(chat: Chat) -> None:
+    """As the ack does."""
+    alice = await chat.client("alice")
+
+    alice.emit("typing", {})
+
+    error = await alice.sees("exception")
+    assert "invalid_payload" == error["code"]
+    assert ["channelId"] == [field["path"] for field in error["fields"]]
+    assert {"pattern": "typing", "data": {}} == error["cause"]
+
+
+async def test_unknown_event_is_answered_when_an_ack_was_asked_for(chat: Chat) -> None:
+    """With the nearest name there is."""
+    alice = await chat.client("alice")
+
+    answer = await alice.ask("sendMesage", {"content": "hello"})
+
+    assert an_error("unknown_event") == answer
+    assert "sendMessage" in answer["error"]
+
+
+async def test_unknown_event_is_answered_when_no_ack_was_asked_for(chat: Chat) -> None:
+    """Never silence."""
+    alice = await chat.client("alice")
+
+    alice.emit("typing:start", {"channelId": chat.general})
+
+    error = await alice.sees("exception")
+    assert "unknown_event" == error["code"]
+    assert "typing:st" in error["message"]
+    assert {"pattern": "typing:start", "data": {"channelId": chat.general}} == error["cause"]
+
+
+async def test_unknown_fields_are_ignored_when_a_payload_has_them(chat: Chat) -> None:
+    """As Nest's ValidationPipe does by default."""
+    alice = await chat.client("alice")
+    payload = {"content": "hello", "channelId": chat.general, "attachments": [], "__proto__": 1}
+
+    answer = await alice.ask("sendMessage", payload)
+
+    assert "hello" == answer["data"]["content"]
+
+
+async def test_socket_lives_on_when_its_events_were_refused(chat: Chat) -> None:
+    """Errors end nothing."""
+    dave = await chat.client("dave")
+
+    await dave.ask("sendMessage", {"content": "hello", "channelId": chat.general})
+    answer = await dave.ask("sendMessage", {"content": "hello", "channelId": chat.private})
+
+    assert "hello" == answer["data"]["content"]
+    assert "disconnect" not in dave.events

@@ -1,0 +1,126 @@
+import pytest_asyncio
+
+from tests.e2e.chat import Chat
+from tests.e2e.raw_socket import raw_socket
+from tests.e2e.server_process import Serve, ServerProcess
+from tests.e2e.shapes import A_TEXT
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def server(serve: Serve) -> ServerProcess:
+    """Limits that a test reaches soon. Addresses come from a proxy, so each test has its own."""
+    return await serve(
+        CONNECT_TIMEOUT_SECONDS="1",
+        MAX_SOCKETS_PER_USER="2",
+        MESSAGE_MAX_CHARS="5",
+        RATE_LIMIT_BURST="4",
+        RATE_LIMIT_EVENTS_PER_SECOND="0.1",
+        RATE_LIMIT_CONNECTS_PER_MINUTE="3",
+        RATE_LIMIT_FAILED_AUTH_PER_MINUTE="2",
+        TRUSTED_PROXIES="127.0.0.1",
+    )
+
+
+def behind(address: str) -> dict[str, str]:
+    """The header of a proxy that speaks for this address."""
+    return {"X-Forwarded-For": f"203.0.113.99, {address}"}
+
+
+async def test_events_are_refused_when_a_user_sends_too_many(chat: Chat) -> None:
+    """With the time to wait; all sockets of the user count, nobody else's."""
+    phone = await chat.client("alice", extraHeaders=behind("192.0.2.1"))
+    laptop = await chat.client("alice", extraHeaders=behind("192.0.2.1"))
+    bob = await chat.client("bob", extraHeaders=behind("192.0.2.1"))
+
+    answers = [await phone.ask("message:getOfflineCount") for _ in range(4)]
+    refused = await laptop.ask("message:getOfflineCount")
+
+    assert all("data" in answer for answer in answers)
+    assert {
+        "error": A_TEXT,
+        "code": "rate_limited",
+        "temporary": True,
+        "retryAfterMs": refused["retryAfterMs"],
+    } == refused
+    assert 0 < refused["retryAfterMs"] <= 10_000
+    assert "data" in await bob.ask("message:getOfflineCount")
+
+
+async def test_unknown_events_count_when_a_user_sends_too_many(chat: Chat) -> None:
+    """Throttled like any other; without an ack it comes as ``exception``."""
+    alice = await chat.client("alice", extraHeaders=behind("192.0.2.2"))
+
+    answers = [await alice.ask("nonsense") for _ in range(4)]
+    alice.emit("nonsense")
+
+    assert ["unknown_event"] * 4 == [answer["code"] for answer in answers]
+    refused = await alice.sees("exception")
+    assert "rate_limited" == refused["code"]
+    assert refused["retryAfterMs"] > 0
+
+
+async def test_client_is_refused_when_the_user_has_too_many_sockets(chat: Chat) -> None:
+    """Others may come once these have gone."""
+    bob = await chat.client("bob", extraHeaders=behind("192.0.2.3"))
+    phone = await chat.client("alice", extraHeaders=behind("192.0.2.4"))
+    laptop = await chat.client("alice", extraHeaders=behind("192.0.2.4"))
+    token = {"token": await chat.token("alice")}
+    await phone.ask("typing", {"channelId": chat.general})
+    await bob.sees("typing")
+
+    error = await chat.refusal(token, extraHeaders=behind("192.0.2.4"))
+    phone.disconnect()
+    laptop.disconnect()
+    await bob.sees("typing")
+    tablet = await chat.client("alice", extraHeaders=behind("192.0.2.5"))
+
+    assert ("authentication failed", "too_many_sockets") == (error["message"], error["code"])
+    assert not await tablet.has_seen("error")
+
+
+async def test_client_is_refused_when_its_address_connects_too_often(chat: Chat) -> None:
+    """Another address may still connect: the proxy's word counts, the client's own does not."""
+    for name in ("alice", "bob", "carol"):
+        await chat.client(name, extraHeaders=behind("192.0.2.6"))
+
+    error = await chat.refusal(
+        {"token": await chat.token("erin")}, extraHeaders=behind("192.0.2.6")
+    )
+
+    assert ("authentication failed", "too_many_attempts") == (error["message"], error["code"])
+    await chat.client("dave", extraHeaders=behind("192.0.2.7"))
+
+
+async def test_client_is_refused_when_its_address_failed_too_often(chat: Chat) -> None:
+    """Whatever its token is worth then."""
+    address = behind("192.0.2.8")
+    failures = [
+        await chat.refusal({"token": "nonsense"}, extraHeaders=address),
+        await chat.refusal({}, extraHeaders=address),
+    ]
+
+    error = await chat.refusal({"token": await chat.token("alice")}, extraHeaders=address)
+
+    assert ["token_malformed", "token_missing"] == [failure["code"] for failure in failures]
+    assert "too_many_attempts" == error["code"]
+
+
+async def test_send_message_is_refused_when_the_content_is_too_long(chat: Chat) -> None:
+    """Characters are counted, after trimming."""
+    alice = await chat.client("alice", extraHeaders=behind("192.0.2.9"))
+
+    fits = await alice.ask("sendMessage", {"content": " üüüüü ", "channelId": chat.general})
+    refused = await alice.ask("sendMessage", {"content": "123456", "channelId": chat.general})
+
+    assert "üüüüü" == fits["data"]["content"]
+    assert "invalid_payload" == refused["code"]
+    assert ["content"] == [field["path"] for field in refused["fields"]]
+
+
+async def test_connection_is_closed_when_no_connect_comes(server: ServerProcess) -> None:
+    """Pongs do not keep it alive."""
+    async with raw_socket(server) as socket:
+        await socket.send("3")
+        frames, _ = await socket.closed(within_seconds=3)
+
+    assert [] == frames

@@ -1,0 +1,67 @@
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from aiohttp import ClientSession
+
+from tests.e2e.js_client import JsClient, JsDriver
+from tests.e2e.server_process import ServerProcess, running
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ServerProcess]:
+    """What a newcomer starts: nothing is configured."""
+    async with running(tmp_path_factory.mktemp("newcomer"), {}) as server:
+        yield server
+
+
+async def demo_user(server: ServerProcess, driver: JsDriver, user_id: str) -> JsClient:
+    """Connected with the token that the command prints."""
+    token = (await server.command("token", user_id)).out.strip()
+    client = driver.connect(server.url, user_id, {"token": token})
+    await client.sees("connect")
+    return client
+
+
+async def test_demo_users_chat_when_nothing_is_configured(
+    server: ServerProcess, driver: JsDriver
+) -> None:
+    """No key, service or seed is needed first."""
+    alice = await demo_user(server, driver, "user_alice")
+    bob = await demo_user(server, driver, "user_bob")
+
+    await alice.ask("sendMessage", {"content": "hi Bob", "channelId": "general"})
+    await bob.ask("sendMessage", {"content": "hi Alice", "channelId": "general"})
+
+    heard = [(await alice.sees("message.created"))["content"] for _ in range(2)]
+    assert ["hi Bob", "hi Alice"] == heard
+    alice.disconnect()
+    bob.disconnect()
+
+
+async def test_run_says_what_to_do_next_when_it_listens(server: ServerProcess) -> None:
+    """The address, the demo users, a token for one of them."""
+    assert f"listening on {server.url}" in server.out
+    assert "user_alice" in server.out
+    assert "python -m app token user_alice" in server.out
+
+
+@pytest.mark.parametrize("path", ["/health/live", "/health/ready", "/health"])
+async def test_health_is_ok_when_the_server_runs(server: ServerProcess, path: str) -> None:
+    """For balancers and orchestrators."""
+    async with ClientSession() as http, http.get(f"{server.url}{path}") as answer:
+        assert {"status": "ok"} == await answer.json()
+
+
+async def test_second_server_says_so_when_the_port_is_taken(
+    server: ServerProcess, tmp_path: Path
+) -> None:
+    """In one sentence, with the mend."""
+    second = ServerProcess(tmp_path, {"PORT": str(server.port)})
+
+    finished = await second.command("run")
+
+    assert 1 == finished.code
+    assert finished.err.rstrip().endswith("stop what uses it, or set PORT to another one.")
+    assert "Traceback" not in finished.err

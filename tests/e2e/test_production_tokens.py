@@ -1,0 +1,151 @@
+import time
+
+import pytest
+import pytest_asyncio
+
+from tests.e2e.chat import Chat, Chats
+from tests.e2e.clerk import PRODUCTION, clerk_token
+from tests.e2e.server_process import Serve, ServerProcess, free_port, run_command
+from tests.unit.adapters.clerk import signed_tokens
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def server(serve: Serve) -> ServerProcess:
+    """A production server, Clerk's public key in its settings."""
+    return await serve(**PRODUCTION)
+
+
+async def test_clients_chat_when_clerk_signed_their_tokens(chat: Chat) -> None:
+    """Nothing but the settings is needed, not even a network."""
+    alice, bob = [
+        chat.connecting(name, {"token": clerk_token({"sub": chat.user_id(name)})})
+        for name in ("alice", "bob")
+    ]
+    await bob.sees("connect")
+
+    await alice.ask("sendMessage", {"content": "hello", "channelId": chat.general})
+
+    assert chat.user_id("alice") == (await bob.sees("message.created"))["userId"]
+
+
+@pytest.mark.parametrize(
+    ("claims", "code"),
+    [
+        ({"exp": 1}, "token_expired"),
+        ({"exp": int(time.time()) - 6}, "token_expired"),
+        ({"exp": None}, "token_malformed"),
+        ({"exp": "never"}, "token_malformed"),
+        ({"nbf": 4_000_000_000}, "token_not_yet_valid"),
+        ({"iat": 4_000_000_000}, "token_not_yet_valid"),
+        ({"iss": "https://clerk.example.org"}, "token_issuer"),
+        ({"iss": f"{signed_tokens.ISSUER}/"}, "token_issuer"),
+        ({"iss": None}, "token_issuer"),
+        ({"azp": "https://evil.example.com"}, "token_party"),
+        ({"azp": None}, "token_party"),
+        ({"sub": None}, "token_subject"),
+        ({"sub": ""}, "token_subject"),
+        ({"sub": 7}, "token_subject"),
+        ({"sts": "pending"}, "session_pending"),
+    ],
+)
+async def test_client_is_refused_when_a_claim_is_wrong(
+    chat: Chat, claims: dict[str, object], code: str
+) -> None:
+    """Each rule has its code; the message is always the same."""
+    error = await chat.refusal({"token": clerk_token(claims)})
+
+    assert ("authentication failed", code) == (error["message"], error["code"])
+    assert error["detail"].endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("header", "code"),
+    [
+        ({"alg": "HS256"}, "token_signature"),
+        ({"alg": "none"}, "token_signature"),
+        ({"cat": "cl_B7d4PD333AAA"}, "token_kind"),
+        ({"typ": "at+jwt"}, "token_kind"),
+        ({"crit": ["exp"]}, "token_malformed"),
+    ],
+)
+async def test_client_is_refused_when_the_header_is_wrong(
+    chat: Chat, header: dict[str, object], code: str
+) -> None:
+    """Whatever its signature says."""
+    error = await chat.refusal({"token": clerk_token(header=header)})
+
+    assert ("authentication failed", code) == (error["message"], error["code"])
+
+
+@pytest.mark.parametrize(
+    "token", ["nonsense", "a.b.c", "..", 5, True, {"token": "x"}, ["x"], "x" * 9000]
+)
+async def test_client_is_refused_when_the_token_is_none(chat: Chat, token: object) -> None:
+    """Not even by its shape."""
+    error = await chat.refusal({"token": token})
+
+    assert ("authentication failed", "token_malformed") == (error["message"], error["code"])
+
+
+async def test_client_is_refused_when_somebody_else_signed(chat: Chat) -> None:
+    """With the same claims and the same key id."""
+    header, claims, _ = clerk_token().split(".")
+    signature = signed_tokens.sign(b"{}", b"{}").rpartition(".")[2]
+
+    error = await chat.refusal({"token": f"{header}.{claims}.{signature}"})
+
+    assert ("authentication failed", "token_signature") == (error["message"], error["code"])
+
+
+async def test_client_is_refused_when_the_signature_is_spelled_differently(chat: Chat) -> None:
+    """One token has one spelling, or a revocation could be walked around."""
+    error = await chat.refusal({"token": f"{clerk_token()}=="})
+
+    assert "token_malformed" == error["code"]
+
+
+async def test_client_is_refused_when_the_keys_cannot_be_fetched(
+    chats: Chats, serve: Serve
+) -> None:
+    """Nobody is let in unverified."""
+    nobody_listens = {
+        "CLERK_JWT_KEY": "",
+        "CLERK_JWKS_URL": f"http://127.0.0.1:{free_port()}/.well-known/jwks.json",
+    }
+    chat = chats.on(await serve(**PRODUCTION | nobody_listens))
+
+    error = await chat.refusal({"token": clerk_token()})
+
+    assert ("authentication failed", "keys_unavailable") == (error["message"], error["code"])
+    chat.leave()
+
+
+async def test_development_tokens_are_not_handed_out_when_in_production(
+    chat: Chat, server: ServerProcess
+) -> None:
+    """Neither by the command nor over HTTP."""
+    finished = await server.command("token", "user_alice")
+
+    assert 1 == finished.code
+    assert "" == finished.out
+    with pytest.raises(AssertionError):
+        await chat.token("alice")
+
+
+async def test_server_names_what_is_missing_when_production_lacks_settings(
+    server: ServerProcess,
+) -> None:
+    """Each one, in one sentence."""
+    finished = await run_command(server.folder, {"APP_ENV": "production"}, "run")
+
+    assert 1 == finished.code
+    assert "Traceback" not in finished.err
+    assert 1 == len(finished.err.splitlines())
+    for name in (
+        "CLERK_JWT_KEY or CLERK_JWKS_URL",
+        "CLERK_ISSUER",
+        "CLERK_AUTHORIZED_PARTIES",
+        "CORS_ORIGINS",
+        "DATABASE_URL",
+    ):
+        assert name in finished.err

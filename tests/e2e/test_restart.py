@@ -1,0 +1,109 @@
+import asyncio
+import json
+from pathlib import Path
+
+import pytest_asyncio
+
+from tests.e2e.chat import Chat
+from tests.e2e.raw_socket import raw_socket
+from tests.e2e.server_process import STOP_SECONDS, Serve, ServerProcess
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def server(serve: Serve) -> ServerProcess:
+    """A server to stop and start, on SQLite."""
+    return await serve()
+
+
+async def test_clients_come_back_when_the_server_restarts(chat: Chat) -> None:
+    """By themselves, as after any lost connection; and they can go on."""
+    alice, bob = await chat.client("alice"), await chat.client("bob")
+
+    await chat.server.stop()
+    reasons = [await client.sees("disconnect") for client in (alice, bob)]
+    await chat.server.start()
+    for client in (alice, bob):
+        await client.sees("connect")
+    await alice.ask("sendMessage", {"content": "hello again", "channelId": chat.general})
+
+    assert ["transport close"] * 2 == reasons
+    assert "hello again" == (await bob.sees("message.created"))["content"]
+
+
+async def test_messages_and_receipts_survive_when_the_server_restarts(chat: Chat) -> None:
+    """And so does what makes a resend harmless."""
+    alice, bob = await chat.client("alice"), await chat.client("bob")
+    wanted = {"content": "hello", "channelId": chat.general, "clientMessageId": "c-1"}
+    sent = await alice.ask("sendMessage", wanted)
+    status = await bob.ask("message:seen", {"messageId": sent["data"]["id"]})
+
+    await chat.server.stop()
+    await chat.server.start()
+    for client in (alice, bob):
+        await client.sees("connect")
+    page = await bob.ask("message:getOffline", {"channelId": chat.general, "afterSeq": 0})
+
+    assert [sent["data"]] == page["data"]["messages"]
+    assert sent == await alice.ask("sendMessage", wanted)
+    assert (
+        status["data"]
+        in (await alice.ask("message:getStatus", {"messageId": sent["data"]["id"]}))["data"]
+    )
+
+
+async def test_revocations_survive_when_the_server_restarts(chat: Chat) -> None:
+    """A revoked token stays so."""
+    token = await chat.token("alice")
+    await chat.server.command("revoke", "--token", token)
+
+    await chat.server.stop()
+    await chat.server.start()
+    error = await chat.refusal({"token": token})
+
+    assert ("authentication revoked", "revoked") == (error["message"], error["code"])
+
+
+async def test_memberships_survive_when_the_server_restarts(chat: Chat, tmp_path: Path) -> None:
+    """Those that stand in the database alone, too."""
+    file = tmp_path / "seed.json"
+    file.write_text(json.dumps({chat.user_id("dave"): [chat.general]}))
+    await chat.server.command("seed", str(file))
+
+    await chat.server.stop()
+    await chat.server.start()
+    alice, dave = await chat.client("alice"), await chat.client("dave")
+    await alice.ask("sendMessage", {"content": "hello", "channelId": chat.general})
+
+    assert "hello" == (await dave.sees("message.created"))["content"]
+
+
+async def test_connections_close_with_going_away_when_the_server_stops(chat: Chat) -> None:
+    """1001, and no DISCONNECT packet: after one the JavaScript client would stay away."""
+    async with raw_socket(chat.server) as connected, raw_socket(chat.server) as pending:
+        await connected.connect(await chat.token("alice"))
+        _, *closed = await asyncio.gather(
+            chat.server.stop(), connected.closed(STOP_SECONDS), pending.closed(STOP_SECONDS)
+        )
+    await chat.server.start()
+
+    assert [([], 1001)] * 2 == closed
+
+
+async def test_running_events_are_answered_when_the_server_stops(chat: Chat) -> None:
+    """What was sent before the end is either acked, and then stored, or neither."""
+    alice = await chat.client("alice")
+    send = json.dumps(["sendMessage", {"content": "last", "channelId": chat.general}])
+
+    async with raw_socket(chat.server) as bob:
+        await bob.connect(await chat.token("bob"))
+        for number in range(20):
+            await bob.send(f"42{number}{send}")
+        _, (frames, _) = await asyncio.gather(chat.server.stop(), bob.closed(STOP_SECONDS))
+    await chat.server.start()
+    await alice.sees("disconnect")
+    await alice.sees("connect")
+    page = await alice.ask("message:getOffline", {"channelId": chat.general, "afterSeq": 0})
+
+    answers = [json.loads(frame[frame.index("[") :]) for frame in frames if frame.startswith("43")]
+    acked = {answer["data"]["id"] for (answer,) in answers}
+    assert acked <= {message["id"] for message in page["data"]["messages"]}

@@ -1,0 +1,165 @@
+import json
+
+import pytest
+from aiohttp import ClientSession, WSServerHandshakeError
+
+from tests.e2e.chat import Chat
+from tests.e2e.raw_socket import PATH, raw_socket
+from tests.e2e.server_process import ServerProcess
+
+
+async def test_polling_is_refused_when_a_client_tries_it(server: ServerProcess) -> None:
+    """With Node's status and Node's words, byte by byte."""
+    polling = {"EIO": "4", "transport": "polling"}
+
+    async with ClientSession() as http, http.get(f"{server.url}{PATH}", params=polling) as answer:
+        body = await answer.text()
+
+    assert 400 == answer.status
+    assert "application/json" == answer.content_type
+    assert '{"code":0,"message":"Transport unknown"}' == body
+
+
+async def test_polling_client_gets_connect_error_when_it_does_not_know_better(chat: Chat) -> None:
+    """The JavaScript client with its own default, polling first, never connects."""
+    token = await chat.token("alice")
+
+    alice = chat.connecting("alice", {"token": token}, transports=["polling"])
+
+    assert "xhr poll error" == (await alice.sees("connect_error"))["message"]
+
+
+@pytest.mark.parametrize(
+    "origin", ["https://evil.example.com", "null", "http://localhost:3000.evil.example.com"]
+)
+async def test_upgrade_is_refused_when_the_origin_is_foreign(
+    server: ServerProcess, origin: str
+) -> None:
+    """403, before there is a WebSocket; a forwarded host changes nothing."""
+    headers = {"Origin": origin, "X-Forwarded-Host": "evil.example.com"}
+
+    with pytest.raises(WSServerHandshakeError) as refused:
+        async with raw_socket(server, headers):
+            pass
+
+    assert 403 == refused.value.status
+
+
+async def test_client_is_connected_when_the_origin_is_ours(chat: Chat) -> None:
+    """The development default: the local frontend."""
+    origin = {"Origin": "http://localhost:3000"}
+
+    await chat.client("alice", extraHeaders=origin)
+
+
+async def test_transport_is_closed_when_the_client_was_refused(server: ServerProcess) -> None:
+    """Within a second, after CONNECT, error and DISCONNECT."""
+    async with raw_socket(server) as socket:
+        await socket.send("40{}")
+        (connect, error, disconnect), code = await socket.closed()
+
+    assert connect.startswith('40{"sid":"')
+    assert ["error", "token_missing"] == [
+        json.loads(error[2:])[0],
+        json.loads(error[2:])[1]["code"],
+    ]
+    assert "41" == disconnect
+    assert 1000 == code
+
+
+async def test_events_are_not_handled_when_they_come_before_the_refusal(chat: Chat) -> None:
+    """A client that does not wait for its answer wins nothing."""
+    alice = await chat.client("alice")
+    send = json.dumps(["sendMessage", {"content": "hello", "channelId": chat.general}])
+
+    async with raw_socket(chat.server) as socket:
+        await socket.send('40{"token":"none"}')
+        await socket.send(f"421{send}")
+        frames, _ = await socket.closed()
+
+    assert 3 == len(frames)
+    assert not await alice.has_seen("message.created")
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        "",
+        "x",
+        "4",
+        "4x",
+        "5",
+        "6",
+        "4[[[[",
+        "42",
+        "42[]",
+        '42{"a":1}',
+        "42[5]",
+        '42[["a"]]',
+        "42[1",
+        '42["connect"]',
+        '42["disconnect"]',
+        '42["connect_error"]',
+        '42["newListener"]',
+        '4299999999999999999999["a"]',
+        '42["a",' + "[" * 200 + "]" * 200 + "]",
+        '451-["a",{"_placeholder":true,"num":0}]',
+        '42/admin,["a"]',
+        "44{}",
+        "40[]",
+        "40",
+    ],
+)
+async def test_connection_is_closed_when_a_frame_is_malformed(chat: Chat, frame: str) -> None:
+    """Within a second; the user's other sockets and the server live on."""
+    alice = await chat.client("alice")
+
+    async with raw_socket(chat.server) as socket:
+        await socket.connect(await chat.token("alice"))
+        await socket.send(frame)
+        frames, code = await socket.closed()
+
+    assert ([], 1002) == (frames, code)
+    assert "data" in await alice.ask("typing:get", {"channelId": chat.general})
+    assert "Traceback" not in chat.server.err
+
+
+async def test_connection_is_closed_when_a_frame_is_binary(chat: Chat) -> None:
+    """This contract has none."""
+    async with raw_socket(chat.server) as socket:
+        await socket.connect(await chat.token("alice"))
+        await socket.send_bytes(b'2["typing"]')
+        frames, code = await socket.closed()
+
+    assert ([], 1002) == (frames, code)
+
+
+async def test_connection_is_closed_when_a_frame_is_too_big(chat: Chat) -> None:
+    """64 KiB pass, one byte more does not."""
+    start, end = '420["typing:get",{"channelId":"', '"}]'
+    filling = "x" * (65_536 - len(start) - len(end))
+
+    async with raw_socket(chat.server) as socket:
+        await socket.connect(await chat.token("alice"))
+        await socket.send(f"{start}{filling}{end}")
+        answer = await socket.receive()
+        await socket.send(f"{start}{filling}x{end}")
+        frames, code = await socket.closed()
+
+    assert answer.startswith("430[")
+    assert ([], 1009) == (frames, code)
+
+
+async def test_typing_ends_when_the_typists_connection_is_malformed(chat: Chat) -> None:
+    """A connection that is cut off leaves no ghost."""
+    bob = await chat.client("bob")
+    typing = json.dumps(["typing", {"channelId": chat.general}])
+
+    async with raw_socket(chat.server) as socket:
+        await socket.connect(await chat.token("alice"))
+        await socket.send(f"42{typing}")
+        started = await bob.sees("typing")
+        await socket.send("x")
+        ended = await bob.sees("typing")
+
+    assert [True, False] == [started["isTyping"], ended["isTyping"]]

@@ -1,0 +1,97 @@
+import pytest
+
+from tests.e2e.chat import Chat
+from tests.e2e.shapes import an_error, an_indicator
+
+
+async def test_typing_reaches_all_but_the_sending_socket_when_a_member_types(chat: Chat) -> None:
+    """The user's other socket hears of it; a stranger does not."""
+    phone, laptop = await chat.client("alice"), await chat.client("alice")
+    bob, dave = await chat.client("bob"), await chat.client("dave")
+
+    answer = await phone.ask("typing", {"channelId": chat.general})
+
+    indicator = an_indicator(phone, chat.general, is_typing=True)
+    assert {"data": indicator} == answer
+    assert indicator == await bob.sees("typing")
+    assert indicator == await laptop.sees("typing")
+    assert not await phone.has_seen("typing")
+    assert not await dave.has_seen("typing")
+
+
+async def test_typing_stop_reaches_all_but_the_sending_socket_when_one_was_typing(
+    chat: Chat,
+) -> None:
+    """With ``isTyping: false``."""
+    alice, bob = await chat.client("alice"), await chat.client("bob")
+    await alice.ask("typing", {"channelId": chat.general})
+    await bob.sees("typing")
+
+    answer = await alice.ask("typing:stop", {"channelId": chat.general})
+
+    indicator = an_indicator(alice, chat.general, is_typing=False)
+    assert {"data": indicator} == answer
+    assert indicator == await bob.sees("typing")
+    assert not await alice.has_seen("typing")
+
+
+async def test_typing_stop_is_not_told_when_nobody_was_typing(chat: Chat) -> None:
+    """Only a change is broadcast; the ack is the same."""
+    alice, bob = await chat.client("alice"), await chat.client("bob")
+
+    answer = await alice.ask("typing:stop", {"channelId": chat.general})
+
+    assert {"data": an_indicator(alice, chat.general, is_typing=False)} == answer
+    assert not await bob.has_seen("typing")
+
+
+async def test_typing_get_lists_who_types_when_a_member_asks(chat: Chat) -> None:
+    """Of that channel only."""
+    alice, bob, carol = [await chat.client(name) for name in ("alice", "bob", "carol")]
+    await alice.ask("typing", {"channelId": chat.general})
+    await bob.ask("typing", {"channelId": chat.random})
+
+    answer = await carol.ask("typing:get", {"channelId": chat.general})
+
+    assert {"data": [an_indicator(alice, chat.general, is_typing=True)]} == answer
+
+
+@pytest.mark.parametrize("event", ["typing", "typing:stop", "typing:get"])
+async def test_typing_is_refused_when_one_is_no_member(chat: Chat, event: str) -> None:
+    """And the members hear nothing."""
+    alice, dave = await chat.client("alice"), await chat.client("dave")
+
+    answer = await dave.ask(event, {"channelId": chat.general})
+
+    assert an_error("not_a_member") == answer
+    assert not await alice.has_seen("typing")
+
+
+async def test_typing_ends_before_the_message_when_the_typist_sends(chat: Chat) -> None:
+    """Once, for the whole channel, the sender included."""
+    alice, bob = await chat.client("alice"), await chat.client("bob")
+    await alice.ask("typing", {"channelId": chat.general})
+
+    await alice.ask("sendMessage", {"content": "hello", "channelId": chat.general})
+
+    await bob.sees("message.created")
+    assert ["connect", "typing", "typing", "message.created"] == bob.events
+    assert ["connect", "ack", "typing", "message.created", "ack"] == alice.events
+    assert not bob.log[2].first["isTyping"]
+
+
+async def test_typing_ends_when_the_last_socket_disconnects(chat: Chat) -> None:
+    """Not before: the typist may still be there with another one."""
+    phone, laptop = await chat.client("alice"), await chat.client("alice")
+    bob = await chat.client("bob")
+    await phone.ask("typing", {"channelId": chat.general})
+    await bob.sees("typing")
+
+    phone.disconnect()
+    await phone.sees("disconnect")
+    still = await laptop.ask("typing:get", {"channelId": chat.general})
+    laptop.disconnect()
+
+    assert {"data": [an_indicator(phone, chat.general, is_typing=True)]} == still
+    assert an_indicator(phone, chat.general, is_typing=False) == await bob.sees("typing")
+    assert 2 == bob.events.count("typing")

@@ -1,0 +1,123 @@
+import json
+from base64 import urlsafe_b64decode
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+
+from app.adapters.development.development_issuer import DevelopmentIssuer
+from app.adapters.memory.manual_clock import DEFAULT_START, ManualClock
+from app.controllers.development_identity_controller import DevelopmentIdentityController
+from app.framework.http import routes_of
+
+ORIGIN = "http://localhost:3000"
+NOW = int(DEFAULT_START.timestamp())
+
+Client = TestClient[web.Request, web.Application]
+
+
+@pytest.fixture
+def issuer(tmp_path: Path) -> DevelopmentIssuer:
+    """An issuer with a key of its own."""
+    return DevelopmentIssuer(tmp_path, "http://127.0.0.1:3002", ORIGIN, ManualClock())
+
+
+@pytest.fixture
+async def client(issuer: DevelopmentIssuer) -> AsyncIterator[Client]:
+    """A server with the controller alone."""
+    app = web.Application()
+    app.router.add_routes(routes_of(DevelopmentIdentityController(issuer, (ORIGIN,))))
+    async with TestClient(TestServer(app)) as client:
+        yield client
+
+
+async def claims_for(client: Client, wanted: dict[str, Any]) -> dict[str, Any]:
+    """The claims of a token asked for."""
+    response = await client.post("/dev/token", json=wanted)
+    assert 200 == response.status
+    token: str = (await response.json())["token"]
+    claims: dict[str, Any] = json.loads(urlsafe_b64decode(token.split(".")[1] + "=="))
+    return claims
+
+
+async def test_jwks_is_the_issuers_when_a_verifier_asks(
+    client: Client, issuer: DevelopmentIssuer
+) -> None:
+    """Where Clerk publishes its own."""
+    response = await client.get("/.well-known/jwks.json")
+
+    assert (200, issuer.jwks()) == (response.status, await response.json())
+
+
+async def test_token_is_the_users_when_somebody_here_asks(client: Client) -> None:
+    """A minute by default."""
+    claims = await claims_for(client, {"userId": "user_alice"})
+
+    assert ("user_alice", NOW + 60) == (claims["sub"], claims["exp"])
+
+
+async def test_token_has_session_and_life_as_wished_when_they_are_given(client: Client) -> None:
+    """A negative life makes an expired one, to try what happens."""
+    claims = await claims_for(
+        client, {"userId": "user_alice", "sessionId": "sess_1", "ttlSeconds": -5}
+    )
+
+    assert ("sess_1", NOW - 5) == (claims["sid"], claims["exp"])
+
+
+@pytest.mark.parametrize(
+    ("body", "path"),
+    [
+        ("", ""),
+        ("no json", ""),
+        ("[]", ""),
+        ("{}", "userId"),
+        ('{"userId": ""}', "userId"),
+        ('{"userId": 5}', "userId"),
+        ('{"userId": "a", "ttlSeconds": 86401}', "ttlSeconds"),
+        ('{"userId": "a", "sessionId": 5}', "sessionId"),
+    ],
+)
+async def test_token_is_refused_with_a_sentence_when_the_wish_is_malformed(
+    client: Client, body: str, path: str
+) -> None:
+    """What to send, and which field is wrong."""
+    response = await client.post("/dev/token", data=body)
+
+    refusal = await response.json()
+    assert (400, 400) == (response.status, refusal["statusCode"])
+    assert 'Send {"userId": "user_alice"} as JSON.' == refusal["message"]
+    assert [path] == [field["path"] for field in refusal["fields"]]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "evil.example"},
+        {"Host": "127.0.0.1.evil.example"},
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+        {"X-Forwarded-For": "203.0.113.5"},
+    ],
+)
+async def test_token_is_forbidden_when_the_request_comes_from_elsewhere(
+    client: Client, headers: dict[str, str]
+) -> None:
+    """A foreign page, a name bound to this machine, a proxy."""
+    response = await client.post("/dev/token", json={"userId": "a"}, headers=headers)
+
+    assert 403 == response.status
+    assert "token" not in (await response.text()).lower()
+
+
+@pytest.mark.parametrize("headers", [{"Origin": ORIGIN}, {"Host": "localhost:3002"}, {}])
+async def test_token_is_given_when_the_request_comes_from_here(
+    client: Client, headers: dict[str, str]
+) -> None:
+    """The page of the application, or a command line."""
+    response = await client.post("/dev/token", json={"userId": "a"}, headers=headers)
+
+    assert 200 == response.status

@@ -1,0 +1,24 @@
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from app.config import Settings
+from app.framework import EventRoute
+from app.main import create_application
+
+
+@pytest.fixture
+def defaults(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Settings:
+    """The settings of a machine on which nothing is set."""
+    monkeypatch.chdir(tmp_path)  # no .env is read
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    return Settings()
+
+
+@pytest.fixture
+def routes(defaults: Settings) -> Sequence[EventRoute]:
+    """Every event of the application."""
+    in_memory = defaults.model_copy(update={"database_url": "memory:"})
+    return create_application(in_memory).events()

@@ -1,0 +1,54 @@
+"""What the tests read of the documentation: pages, their code blocks, tables and links."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[3]
+PAGES = (ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md")))
+
+_BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
+_CODE = re.compile(r"`([^`]+)`")
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A fenced block of code, and the line of its page on which its code begins."""
+
+    code: str
+    line: int
+
+
+def name_of(page: Path) -> str:
+    """The page's path in the repository."""
+    return page.relative_to(ROOT).as_posix()
+
+
+def blocks(page: Path, language: str) -> list[Block]:
+    """The page's blocks in one language, in order."""
+    text = page.read_text(encoding="utf-8")
+    return [
+        Block(found[2], text.count("\n", 0, found.start(2)) + 1)
+        for found in _BLOCK.finditer(text)
+        if found[1] == language
+    ]
+
+
+def table(page: Path, heading: str) -> list[list[str]]:
+    """The cells of the first table below a heading, row by row, without its head."""
+    _, found, below = page.read_text(encoding="utf-8").partition(f"# {heading}\n")
+    assert found, f"{name_of(page)} has no heading '{heading}'"
+    section = re.split(r"^#", below, maxsplit=1, flags=re.MULTILINE)[0]
+    lines = [line for line in section.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines[2:]]
+
+
+def codes(text: str) -> list[str]:
+    """What stands between backticks."""
+    return _CODE.findall(text)
+
+
+def links(page: Path) -> list[str]:
+    """Where the page's links lead, without their anchors."""
+    return _LINK.findall(page.read_text(encoding="utf-8"))

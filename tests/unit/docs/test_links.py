@@ -1,0 +1,25 @@
+from pathlib import Path
+
+import pytest
+
+from tests.unit.docs.markdown import PAGES, ROOT, links, name_of
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_links_lead_to_files_of_the_repository(page: Path) -> None:
+    """No relative link of a page is broken."""
+    local = [link for link in links(page) if "://" not in link]
+
+    missing = [link for link in local if not (page.parent / link).exists()]
+
+    assert [] == missing
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").rglob("*.md")), ids=name_of)
+def test_pages_are_linked_from_another_page(page: Path) -> None:
+    """A reader who starts at the README finds every page."""
+    elsewhere = [other for other in PAGES if other != page]
+
+    targets = {(other.parent / link).resolve() for other in elsewhere for link in links(other)}
+
+    assert page in targets

@@ -1,0 +1,35 @@
+from importlib import import_module
+
+import pytest
+
+import app.framework
+from tests.unit.docs.markdown import ROOT, codes, table
+
+PAGE = ROOT / "docs" / "migrating.md"
+HEADINGS = ("The document", "Gateways", "Enhancers", "Modules and life cycle", "Tests")
+ROWS = [row for heading in HEADINGS for row in table(PAGE, heading)]
+NAMES = [
+    pytest.param(name, codes(row[2])[0], id=f"{name} in {codes(row[2])[0]}")
+    for row in ROWS
+    for name in codes(row[1])
+]
+
+
+@pytest.mark.parametrize(("name", "path"), NAMES)
+def test_python_name_is_where_the_table_says(name: str, path: str) -> None:
+    """Every name of the table's second column is in the file of its third."""
+    assert (ROOT / path).is_file()
+    found: object = import_module(path.removesuffix(".py").replace("/", "."))
+
+    for part in name.split("."):
+        found = getattr(found, part, None)
+
+    assert found is not None
+
+
+@pytest.mark.parametrize("name", app.framework.__all__)
+def test_public_name_of_the_framework_is_on_the_page(name: str) -> None:
+    """Nothing public of the framework has no counterpart in the table."""
+    listed = {listed.split(".")[0] for row in ROWS for listed in codes(row[1])}
+
+    assert name in listed

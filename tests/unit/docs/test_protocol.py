@@ -1,0 +1,119 @@
+import inspect
+import re
+from collections.abc import Iterator, Sequence
+from types import ModuleType
+from typing import TypeVar
+
+from pydantic import BaseModel
+
+from app.config import Settings
+from app.domain import delivery, errors, message, typing_indicator, user
+from app.domain.errors import AuthenticationCode, AuthenticationError, ChatError
+from app.domain.events import ServerEvent
+from app.framework import EventRoute, WsException, exceptions
+from app.framework.event_table import event_rows
+from tests.unit.docs.markdown import ROOT, codes, table
+
+PAGE = ROOT / "docs" / "protocol.md"
+
+TYPE_MODULES = (message, delivery, typing_indicator, user)
+
+ErrorClass = TypeVar("ErrorClass", bound=Exception)
+
+
+def _subclasses(module: ModuleType, base: type[ErrorClass]) -> Iterator[type[ErrorClass]]:
+    for _, cls in inspect.getmembers(module, inspect.isclass):
+        if issubclass(cls, base) and cls is not base:
+            yield cls
+
+
+def _ack(annotation: str) -> str:
+    """``SocketResponse[tuple[DeliveryStatus, ...]]`` as a client says it."""
+    inner = re.sub(r"^SocketResponse\[(.*)\]$", r"\1", annotation)
+    return re.sub(r"^tuple\[(.*), \.\.\.\]$", r"\1[]", inner)
+
+
+def _default(value: object) -> str:
+    match value:
+        case None | ():
+            return "none"
+        case bool():
+            return str(value).lower()
+        case float():
+            return f"`{value:g}`"
+        case tuple():
+            return f"`{','.join(map(str, value))}`"
+        case _:
+            return f"`{value}`"
+
+
+def test_protocol_lists_every_event_from_clients(routes: Sequence[EventRoute]) -> None:
+    """Event, payload and ack are those of the compiled handlers, in both directions."""
+    listed = [(codes(row[0]), row[1], codes(row[2])) for row in table(PAGE, "Events from clients")]
+
+    assert listed == [
+        (
+            [row.event],
+            "none" if row.payload == "none" else f"`{row.payload}`",
+            [_ack(row.ack)],
+        )
+        for row in event_rows(routes)
+    ]
+
+
+def test_protocol_lists_every_event_from_the_server() -> None:
+    """Nothing else is sent: the chat's own events, and Nest's ``exception``."""
+    listed = [name for row in table(PAGE, "Events from the server") for name in codes(row[0])]
+
+    assert [*ServerEvent, "exception"] == listed
+
+
+def test_protocol_lists_every_type() -> None:
+    """Each type's fields, by their names on the wire."""
+    listed = {codes(row[0])[0]: codes(row[1]) for row in table(PAGE, "Types")}
+
+    models: dict[str, type[BaseModel]] = {
+        name: cls
+        for module in TYPE_MODULES
+        for name, cls in inspect.getmembers(module, inspect.isclass)
+        if issubclass(cls, BaseModel) and cls.__module__ == module.__name__
+    }
+    assert listed == {
+        name: [field.serialization_alias or field_name for field_name, field in fields.items()]
+        for name, fields in ((name, cls.model_fields) for name, cls in models.items())
+    }
+
+
+def test_protocol_lists_every_authentication_code() -> None:
+    """Code, detail and whether it is temporary are those a refused client gets."""
+    listed = [
+        (codes(row[0])[0], row[1], row[2] == "yes") for row in table(PAGE, "Authentication codes")
+    ]
+
+    refusals = [AuthenticationError(code) for code in AuthenticationCode]
+    assert listed == [(str(each.code), each.detail, each.temporary) for each in refusals]
+
+
+def test_protocol_lists_every_event_code() -> None:
+    """The codes of the domain's and the framework's errors, and whether they are temporary."""
+    listed = {codes(row[0])[0]: row[2] == "yes" for row in table(PAGE, "Event codes")}
+
+    domain = {
+        cls.code: cls.temporary
+        for cls in _subclasses(errors, ChatError)
+        if cls is not AuthenticationError
+    }
+    framework = {cls.code: cls.temporary for cls in _subclasses(exceptions, WsException)}
+    assert listed == domain | framework
+
+
+def test_protocol_lists_every_setting(defaults: Settings) -> None:
+    """Name, default and meaning of every setting, in the order of the code."""
+    listed = [
+        (codes(name)[0], default, meaning) for name, default, meaning in table(PAGE, "Settings")
+    ]
+
+    assert listed == [
+        (name.upper(), _default(getattr(defaults, name)), field.description)
+        for name, field in Settings.model_fields.items()
+    ]

@@ -1,0 +1,206 @@
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from app.domain.errors import (
+    AuthenticationCode,
+    AuthenticationError,
+    ChatError,
+    FieldFault,
+    InvalidPayload,
+    NotAMember,
+    Unavailable,
+)
+from app.domain.ids import UserId
+from app.filters.chat_exception_filter import ChatExceptionFilter
+from app.framework import WsException, WsForbidden, WsTooManyRequests
+from app.framework.testing import RecordingLink, fake_connection, fake_context, fake_socket
+from app.services.session_service import Session
+from app.sockets.authenticated_socket import AuthenticatedSocket
+
+SECRET = "hush-hush"
+
+DISCONNECTING = ChatExceptionFilter(refuse_with_connect_error=False)
+REFUSING = ChatExceptionFilter(refuse_with_connect_error=True)
+
+
+def acked(error: Exception) -> list[Any]:
+    """What the filter acks for an event's error."""
+    answers: list[Any] = []
+    client = fake_socket(AuthenticatedSocket)
+    context = fake_context(client, {"content": SECRET}, ack=answers.append)
+    DISCONNECTING.catch(error, context)
+    return answers
+
+
+def refused(error: Exception, exception_filter: ChatExceptionFilter) -> RecordingLink:
+    """What a socket sees that is refused for this error."""
+    link = RecordingLink()
+    client = fake_socket(AuthenticatedSocket, link=link)
+    exception_filter.catch(error, fake_connection(client))
+    return link
+
+
+@pytest.mark.parametrize(
+    ("error", "answer"),
+    [
+        (
+            NotAMember(),
+            {
+                "error": "You are not a member of this channel.",
+                "code": "not_a_member",
+                "temporary": False,
+            },
+        ),
+        (
+            Unavailable(),
+            {
+                "error": "The storage is not available now; nothing was done.",
+                "code": "unavailable",
+                "temporary": True,
+            },
+        ),
+        (
+            InvalidPayload(FieldFault("content", "must not be empty")),
+            {
+                "error": "content: must not be empty",
+                "code": "invalid_payload",
+                "temporary": False,
+                "fields": [{"path": "content", "message": "must not be empty"}],
+            },
+        ),
+        (
+            WsTooManyRequests(40),
+            {
+                "error": "Too many events; try again in 40 ms.",
+                "code": "rate_limited",
+                "temporary": True,
+                "retryAfterMs": 40,
+            },
+        ),
+        (
+            RuntimeError(SECRET),
+            {"error": "internal error", "code": "internal", "temporary": False},
+        ),
+    ],
+)
+def test_filter_answers_the_ack_when_an_event_fails(error: Exception, answer: Any) -> None:
+    """Domain errors, framework errors and bugs, each in PROTOCOL.md's form."""
+    assert [answer] == acked(error)
+
+
+def test_filter_tells_message_and_detail_when_an_event_meets_an_expired_session() -> None:
+    """The sentence that frontends look for, and the one for people."""
+    error = AuthenticationError(AuthenticationCode.TOKEN_EXPIRED)
+
+    assert [
+        {
+            "error": "authentication failed",
+            "code": "token_expired",
+            "temporary": False,
+            "detail": error.detail,
+        }
+    ] == acked(error)
+
+
+def test_filter_emits_nests_exception_when_no_ack_was_asked_for() -> None:
+    """With the code, and with what the client sent."""
+    link = RecordingLink()
+    context = fake_context(
+        fake_socket(AuthenticatedSocket, link=link), {"channelId": "x"}, pattern="typing"
+    )
+
+    DISCONNECTING.catch(NotAMember(), context)
+
+    assert [
+        (
+            "exception",
+            (
+                {
+                    "status": "error",
+                    "message": "You are not a member of this channel.",
+                    "code": "not_a_member",
+                    "cause": {"pattern": "typing", "data": {"channelId": "x"}},
+                },
+            ),
+        )
+    ] == link.emitted
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        (AuthenticationCode.TOKEN_MISSING, "authentication required"),
+        (AuthenticationCode.TOKEN_EXPIRED, "authentication failed"),
+        (AuthenticationCode.REVOKED, "authentication revoked"),
+    ],
+)
+def test_filter_refuses_as_configured_when_authentication_fails(
+    code: AuthenticationCode, message: str
+) -> None:
+    """``disconnect``: an ``error`` and the end; ``connect_error``: only that, capitalised."""
+    error = AuthenticationError(code)
+
+    disconnected, connect_error = refused(error, DISCONNECTING), refused(error, REFUSING)
+
+    notice = {"message": message, "code": code, "detail": error.detail}
+    assert ([("error", (notice,))], None) == (disconnected.emitted, disconnected.refusal)
+    assert [] == connect_error.emitted
+    assert (message.capitalize(), {"code": code, "detail": error.detail}) == connect_error.refusal
+    assert (False, False) == (disconnected.connected, connect_error.connected)
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "detail"),
+    [
+        (RuntimeError(SECRET), "internal", "internal error"),
+        (Unavailable(), "unavailable", "The storage is not available now; nothing was done."),
+        (WsForbidden(), "forbidden", "Forbidden resource"),
+    ],
+)
+def test_filter_fails_closed_when_something_else_breaks_a_connection(
+    error: Exception, code: str, detail: str
+) -> None:
+    """Whatever was raised, nobody comes in; a bug's own text stays here."""
+    disconnected, connect_error = refused(error, DISCONNECTING), refused(error, REFUSING)
+
+    notice = {"message": "authentication failed", "code": code, "detail": detail}
+    assert [("error", (notice,))] == disconnected.emitted
+    assert ("Authentication failed", {"code": code, "detail": detail}) == connect_error.refusal
+    assert (False, False) == (disconnected.connected, connect_error.connected)
+
+
+@pytest.mark.parametrize("error", [NotAMember(), WsException("no"), RuntimeError("bug")])
+def test_filter_logs_ids_and_no_payload_when_an_event_is_refused(error: ChatError) -> None:
+    """Code, event, socket, user and request; never what the client sent."""
+    client = fake_socket(AuthenticatedSocket)
+    client.session = Session(UserId("user_alice"), "", expires_at=1.0, on_end=client.end_session)
+
+    with capture_logs() as logs:
+        DISCONNECTING.catch(error, fake_context(client, {"content": SECRET}, pattern="typing"))
+
+    refusal = logs[-1]
+    assert ("event refused", "info", "typing", "socket-1", "user_alice") == (
+        refusal["event"],
+        refusal["log_level"],
+        refusal["pattern"],
+        refusal["socket_id"],
+        refusal["user_id"],
+    )
+    assert refusal["request_id"]
+    assert SECRET not in str(logs)
+
+
+def test_filter_logs_the_address_and_no_token_when_a_connection_is_refused() -> None:
+    """A warning: somebody may be trying."""
+    client = fake_socket(AuthenticatedSocket, auth={"token": SECRET}, address="192.0.2.9")
+
+    with capture_logs() as logs:
+        REFUSING.catch(AuthenticationError(AuthenticationCode.REVOKED), fake_connection(client))
+
+    assert [("connection refused", "warning", "192.0.2.9", "revoked", None)] == [
+        (each["event"], each["log_level"], each["address"], each["code"], each["user_id"])
+        for each in logs
+    ]
+    assert SECRET not in str(logs)

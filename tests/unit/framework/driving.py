@@ -1,0 +1,69 @@
+from typing import Any
+
+from app.framework import Socket
+from app.framework.enhancers import Enhancers
+from app.framework.explorer import explore
+from app.framework.pipeline import (
+    EventHandler,
+    compile_connect,
+    compile_disconnect,
+    compile_event,
+    compile_unknown_event,
+)
+from app.framework.testing import RecordingLink, fake_socket
+
+Emitted = list[tuple[str, tuple[Any, ...]]]
+
+
+class Driver:
+    """One client before a gateway's compiled pipeline, without container and server.
+
+    Attributes:
+        emitted: What the client was sent, ``(event, args)`` in order.
+    """
+
+    def __init__(self, gateway: object, application: Enhancers | None = None) -> None:
+        self.link = RecordingLink()
+        self.socket = fake_socket(Socket, link=self.link)
+        self.definition = explore(gateway, application or Enhancers(), _instance)
+        self.handlers: dict[str, EventHandler] = {
+            route.pattern: compile_event(route) for route in self.definition.routes
+        }
+
+    @property
+    def emitted(self) -> Emitted:
+        """See the class."""
+        return self.link.emitted
+
+    async def call(self, event: str, data: Any = None) -> list[Any]:
+        """Send an event that asks for an ack; gives what was acked, call by call."""
+        acked: list[Any] = []
+        await self.handlers[event](self.socket, data, acked.append)
+        return acked
+
+    async def send(self, event: str, data: Any = None) -> Emitted:
+        """Send an event that asks for no ack; gives what was emitted."""
+        await self.handlers[event](self.socket, data, None)
+        return self.emitted
+
+    async def call_unknown(self, event: str) -> list[Any]:
+        """Send an event that nobody handles, asking for an ack."""
+        acked: list[Any] = []
+        await compile_unknown_event([self.definition])(self.socket, event, None, acked.append)
+        return acked
+
+    async def connect(self, timeout_seconds: float = 10.0) -> bool:
+        """Whether the gateway lets the client in."""
+        return await compile_connect(self.definition, timeout_seconds)(self.socket)
+
+    async def disconnect(self, reason: str) -> None:
+        """Tell the gateway that the client has gone."""
+        hook = compile_disconnect(self.definition)
+        assert hook is not None
+        await hook(self.socket, reason)
+
+
+def _instance(reference: object, place: str) -> Any:
+    """Stands for the container: decorators in tests name instances, or classes without needs."""
+    del place
+    return reference() if isinstance(reference, type) else reference

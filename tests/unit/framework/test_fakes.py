@@ -1,0 +1,73 @@
+"""Nest's §10: what stands for a client and its event."""
+
+from app.framework import (
+    Socket,
+)
+from app.framework.testing import RecordingLink, fake_connection, fake_context, fake_socket
+
+
+def test_fake_connection_is_nests_when_it_is_made_in_one_line() -> None:
+    """Guards can tell that a socket is being admitted."""
+    client = fake_socket(Socket)
+
+    context = fake_connection(client)
+
+    assert context.is_connection
+    assert (client, None, None, "handleConnection") == context.get_args()
+
+
+def test_fake_context_is_nests_when_it_is_made_in_one_line() -> None:
+    """Everything but the client has a default."""
+    client = fake_socket(Socket)
+
+    context = fake_context(client)
+
+    assert (client, None, None, "event") == context.get_args()
+
+
+def test_fake_context_reads_marks_when_it_is_given_gateway_and_handler() -> None:
+    """For guards that use the `Reflector`."""
+
+    def on_event() -> None: ...
+
+    context = fake_context(
+        fake_socket(Socket), {"a": 1}, pattern="mine", handler=on_event, gateway=Socket
+    )
+
+    assert ({"a": 1}, "mine", on_event, Socket) == (
+        context.get_data(),
+        context.get_pattern(),
+        context.get_handler(),
+        context.get_class(),
+    )
+
+
+def test_fake_socket_keeps_what_happens_to_it_when_it_is_given_a_link() -> None:
+    """Emits, rooms, broadcasts and the end."""
+    link = RecordingLink()
+    client = fake_socket(Socket, link=link)
+
+    client.emit("event", 1, 2)
+    client.join("a", "b")
+    client.leave("b")
+    client.to("a").emit("other")
+
+    assert [("event", (1, 2))] == link.emitted
+    assert ({"a"}, frozenset({"a"})) == (link.joined, client.rooms)
+    assert [(frozenset({"a"}), frozenset({"socket-1"}), "other", ())] == link.broadcasts
+    assert client.connected
+
+    client.refuse("no", {"code": "why"})
+
+    assert ("no", {"code": "why"}) == link.refusal
+    assert (False, frozenset()) == (client.connected, client.rooms)
+
+
+def test_fake_socket_has_left_when_it_disconnects() -> None:
+    """As a real one: no room, not connected."""
+    client = fake_socket(Socket)
+    client.join("a")
+
+    client.disconnect()
+
+    assert (False, frozenset()) == (client.connected, client.rooms)

@@ -1,0 +1,210 @@
+"""Nest's §8: the life cycle."""
+
+import signal
+
+import pytest
+from dependency_injector import containers, providers
+from structlog.testing import capture_logs
+
+from app.framework import (
+    IoAdapter,
+    IoOptions,
+    NestFactory,
+    Server,
+    WebSocketServer,
+    imported,
+    web_socket_gateway,
+)
+from tests.unit.framework.assembling import application
+from tests.unit.framework.tracing import (
+    Trace,
+)
+
+
+class _Hooked:
+    """Has every hook, plain or async, and writes each call."""
+
+    name = "base"
+
+    def __init__(self, trace: Trace, *needs: object) -> None:
+        self._trace = trace
+        self.needs = needs
+
+    async def on_module_init(self) -> None:
+        self._trace.append(f"{self.name} init")
+
+    def on_application_bootstrap(self) -> None:
+        self._trace.append(f"{self.name} bootstrap")
+
+    async def on_module_destroy(self) -> None:
+        self._trace.append(f"{self.name} destroy")
+
+    async def before_application_shutdown(self, signal_name: str | None) -> None:
+        self._trace.append(f"{self.name} before {signal_name}")
+
+    def on_application_shutdown(self, signal_name: str | None) -> None:
+        self._trace.append(f"{self.name} shutdown {signal_name}")
+
+
+class _First(_Hooked):
+    name = "first"
+
+
+class _Second(_Hooked):
+    name = "second"
+
+
+class _Third(_Hooked):
+    name = "third"
+
+
+async def test_hooks_run_in_order_of_dependency_when_the_application_starts() -> None:
+    """Each after those it was built from, phase by phase, wherever they are declared."""
+    trace: Trace = []
+    first = providers.Singleton(_First, trace)
+    second = providers.Singleton(_Second, trace, first)
+
+    app = application(providers.Singleton(_Third, trace, second), second, first)
+    await app.init()
+
+    assert [
+        "first init",
+        "second init",
+        "third init",
+        "first bootstrap",
+        "second bootstrap",
+        "third bootstrap",
+    ] == trace
+
+
+async def test_hooks_run_in_reverse_when_the_application_closes() -> None:
+    """Who uses something is stopped before it; the signal's name is told."""
+    trace: Trace = []
+    first = providers.Singleton(_First, trace)
+    app = application(providers.Singleton(_Second, trace, first), first)
+    await app.init()
+    trace.clear()
+
+    await app.close(signal.SIGTERM)
+
+    assert [
+        "second destroy",
+        "first destroy",
+        "second before SIGTERM",
+        "first before SIGTERM",
+        "second shutdown SIGTERM",
+        "first shutdown SIGTERM",
+    ] == trace
+
+
+async def test_hooks_follow_dependencies_across_modules_when_one_imports_another() -> None:
+    """An import's provider starts before who imports it, and stops after."""
+    trace: Trace = []
+    the_trace = providers.Callable(lambda: trace)  # a module's copy of a list would be another
+
+    class _Importing(containers.DeclarativeContainer):
+        first = imported(_First)
+        second = providers.Singleton(_Second, the_trace, first)
+
+    class _Root(containers.DeclarativeContainer):
+        first = providers.Singleton(_First, the_trace)
+        importing = providers.Container(_Importing, first=first)
+
+    app = NestFactory.create(_Root(), IoAdapter(IoOptions()))
+    await app.init()
+    await app.close()
+
+    assert ["first init", "second init"] == [line for line in trace if line.endswith("init")]
+    assert ["second destroy", "first destroy"] == [
+        line for line in trace if line.endswith("destroy")
+    ]
+
+
+async def test_init_runs_once_when_it_is_called_again() -> None:
+    """`listen` calls it too."""
+    trace: Trace = []
+    app = application(providers.Singleton(_First, trace))
+
+    await app.init()
+    await app.init()
+
+    assert ["first init", "first bootstrap"] == trace
+
+
+async def test_start_stops_at_the_first_error_when_a_hook_raises() -> None:
+    """What depends on it is not started; closing still runs the closing hooks."""
+    trace: Trace = []
+
+    class _Broken(_First):
+        async def on_module_init(self) -> None:
+            raise OSError
+
+    first = providers.Singleton(_Broken, trace)
+    app = application(first, providers.Singleton(_Second, trace, first))
+
+    with pytest.raises(OSError):  # noqa: PT011 - the very error, unwrapped
+        await app.init()
+    await app.close()
+
+    assert "second init" not in trace
+    assert ["second destroy", "first destroy"] == trace[:2]
+
+
+async def test_closing_goes_on_and_logs_when_a_hook_raises() -> None:
+    """Closing must come to an end."""
+    trace: Trace = []
+
+    class _Broken(_Second):
+        async def on_module_destroy(self) -> None:
+            raise OSError
+
+        def on_application_shutdown(self, signal_name: str | None) -> None:
+            raise ValueError(signal_name)
+
+    first = providers.Singleton(_First, trace)
+    app = application(first, providers.Singleton(_Broken, trace, first))
+    await app.init()
+    trace.clear()
+
+    with capture_logs() as logs:
+        await app.close()
+
+    assert [
+        "first destroy",
+        "second before None",
+        "first before None",
+        "first shutdown None",
+    ] == trace
+    assert [
+        ("on_module_destroy", "_Broken"),
+        ("on_application_shutdown", "_Broken"),
+    ] == [(each["hook"], each["provider"]) for each in logs if "hook" in each]
+
+
+async def test_close_does_nothing_when_the_application_never_started() -> None:
+    """There is nothing to close."""
+    trace: Trace = []
+
+    await application(providers.Singleton(_First, trace)).close()
+
+    assert [] == trace
+
+
+async def test_gateway_has_its_server_when_its_hooks_run() -> None:
+    """`after_init` comes before every `on_module_init`; the server is set before both."""
+    trace: list[object] = []
+
+    @web_socket_gateway()
+    class _Gateway:
+        server = WebSocketServer()
+
+        def after_init(self, server: Server) -> None:
+            trace.append(("after_init", type(server), type(self.server)))
+
+        async def on_module_init(self) -> None:
+            trace.append("on_module_init")
+
+    await application(providers.Singleton(_First, trace), providers.Singleton(_Gateway)).init()
+
+    assert ("after_init", Server, Server) == trace[0]
+    assert "on_module_init" in trace[1:]

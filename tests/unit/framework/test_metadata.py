@@ -1,0 +1,110 @@
+"""Nest's §9: marks and the `Reflector`."""
+
+from typing import Any
+
+import pytest
+
+from app.framework import (
+    CanActivate,
+    ExecutionContext,
+    Reflector,
+    set_metadata,
+    subscribe_message,
+    use_guards,
+    web_socket_gateway,
+)
+from tests.unit.framework.driving import Driver
+
+ROLES = "roles"
+
+
+class _RolesGuard(CanActivate):
+    """The guard of Nest's documentation."""
+
+    def __init__(self) -> None:
+        self._reflector = Reflector()
+
+    def can_activate(self, context: ExecutionContext) -> bool:
+        wanted = self._reflector.get_all_and_override(
+            ROLES, [context.get_handler(), context.get_class()]
+        )
+        return wanted is None or context.get_data() in wanted
+
+
+@set_metadata(ROLES, ["user"])
+@use_guards(_RolesGuard)
+@web_socket_gateway()
+class _Gateway:
+    @subscribe_message("read")
+    def read(self) -> str:
+        return "read"
+
+    @subscribe_message("write")
+    @set_metadata(ROLES, ("admin",))
+    def write(self) -> str:
+        return "written"
+
+
+@pytest.mark.parametrize(
+    ("event", "role", "allowed"),
+    [("read", "user", True), ("write", "user", False), ("write", "admin", True)],
+)
+async def test_guard_reads_the_handlers_mark_before_the_classs_when_both_have_one(
+    event: str, role: str, *, allowed: bool
+) -> None:
+    """`get_all_and_override` with handler and class."""
+    acked = await Driver(_Gateway()).call(event, role)
+
+    assert allowed == (acked in (["read"], ["written"]))
+
+
+def test_get_gives_none_when_the_mark_is_absent() -> None:
+    """As Nest's undefined."""
+    reflector = Reflector()
+
+    assert reflector.get("absent", _Gateway) is None
+    assert [None, None] == reflector.get_all("absent", [_Gateway.read, _Gateway])
+    assert reflector.get_all_and_override("absent", [_Gateway.read, _Gateway]) is None
+    assert [] == reflector.get_all_and_merge("absent", [_Gateway.read, _Gateway])
+
+
+@pytest.mark.parametrize("falsy", [False, 0, "", ()])
+def test_override_takes_a_falsy_mark_when_it_comes_first(falsy: Any) -> None:
+    """Only an absent mark is passed over."""
+
+    def handler() -> None: ...
+
+    set_metadata("mark", falsy)(handler)
+
+    assert falsy == Reflector().get_all_and_override("mark", [handler, _Gateway])
+
+
+def test_merge_puts_the_handlers_items_first_when_marks_are_lists() -> None:
+    """Lists and tuples contribute their items, other values themselves."""
+
+    def handler() -> None: ...
+
+    set_metadata(ROLES, "owner")(handler)
+
+    merged = Reflector().get_all_and_merge(ROLES, [handler, _Gateway.write, _Gateway])
+
+    assert ["owner", "admin", "user"] == merged
+
+
+def test_class_inherits_marks_when_its_base_has_them() -> None:
+    """And may set its own without touching the base's."""
+
+    class _Sub(_Gateway):
+        pass
+
+    class _Own(_Gateway):
+        pass
+
+    set_metadata(ROLES, ["guest"])(_Own)
+    reflector = Reflector()
+
+    assert (["user"], ["guest"], ["user"]) == (
+        reflector.get(ROLES, _Sub),
+        reflector.get(ROLES, _Own),
+        reflector.get(ROLES, _Gateway),
+    )

@@ -1,0 +1,256 @@
+"""Nest's §5: how a payload becomes arguments."""
+
+import asyncio
+from typing import Annotated, Any
+
+import pytest
+
+from app.framework import (
+    Ack,
+    AckFunction,
+    ArgumentMetadata,
+    ConnectedSocket,
+    DefaultValuePipe,
+    ExecutionContext,
+    MessageBody,
+    PipeTransform,
+    Socket,
+    WsException,
+    create_param_decorator,
+    subscribe_message,
+    web_socket_gateway,
+)
+from tests.unit.framework.driving import Driver
+
+
+class _Increment(PipeTransform):
+    def transform(self, value: Any, metadata: ArgumentMetadata) -> Any:
+        del metadata
+        return value + 1
+
+
+class _IncrementLater(PipeTransform):
+    async def transform(self, value: Any, metadata: ArgumentMetadata) -> Any:
+        del metadata
+        await asyncio.sleep(0)
+        return value + 1
+
+
+@pytest.mark.parametrize("payload", [None, {"a": 1}, "text", 0, False, [1, 2]])
+async def test_message_body_is_the_payload_when_no_field_is_named(payload: Any) -> None:
+    """None for no argument, the value for one, a list for several: the transport has seen to it."""
+
+    @web_socket_gateway()
+    class _Gateway:
+        @subscribe_message("event")
+        def on_event(self, body: Annotated[Any, MessageBody()]) -> Any:
+            return [body]
+
+    assert [[payload]] == await Driver(_Gateway()).call("event", payload)
+
+
+@pytest.mark.parametrize(
+    ("payload", "value"),
+    [
+        ({"field": 1}, 1),
+        ({"field": None}, None),
+        ({"other": 1}, None),
+        ({"a.b": 2}, None),
+        (None, None),
+        ("field", None),
+        (["field"], None),
+    ],
+)
+async def test_message_body_gives_none_when_the_payload_has_no_such_field(
+    payload: Any, value: Any
+) -> None:
+    """Whatever the client sends, looking for a field raises nothing."""
+
+    @web_socket_gateway()
+    class _Gateway:
+        @subscribe_message("event")
+        def on_event(self, field: Annotated[Any, MessageBody("field")]) -> Any:
+            return [field]
+
+    assert [[value]] == await Driver(_Gateway()).call("event", payload)
+
+
+async def test_message_body_takes_the_literal_key_when_the_field_has_dots() -> None:
+    """No dotted paths, as in Nest."""
+
+    @web_socket_gateway()
+    class _Gateway:
+        @subscribe_message("event")
+        def on_event(self, field: Annotated[Any, MessageBody("a.b")]) -> Any:
+            return [field]
+
+    payload = {"a.b": "literal", "a": {"b": "nested"}}
+
+    assert [["literal"]] == await Driver(_Gateway()).call("event", payload)
+
+
+async def test_plain_handler_gets_client_data_and_ack_when_nothing_is_annotated() -> None:
+    """Without decorators the parameters are Nest's three, and the result is still acked."""
+    seen: list[Any] = []
+
+    @web_socket_gateway()
+    class _Gateway:
+        @subscribe_message("event")
+        def on_event(self, client: Socket, data: Any, ack: AckFunction | None) -> None:
+            seen.extend([client, data, ack])
+
+    driver = Driver(_Gateway())
+    await driver.send("event", {"a": 1})
+
+    assert [driver.socket, {"a": 1}, None] == seen
+
+
+@pytest.mark.parametrize("event", ["none", "one", "two"])
+async def test_plain_handler_gets_as_many_as_it_takes_when_it_takes_fewer(event: str) -> None:
+    """JavaScript drops surplus arguments; here the arity is read at boot."""
+
+    @web_socket_gateway()
+    class _Gateway:
+        @subscribe_message("none")
+        def on_none(self) -> str:
+            return "none"
+
+        @subscribe_message("one")
+        def on_one(self, client: Socket) -> str:
+            return client.id and "one"
+
+        @subscribe_message("two")
+        def on_two(self, client: Socket, data: Any) -> Any:
+            return client.id and data
+
+    assert [event] == await Driver(_Gateway()).call(event, "two")
+
+
+async def test_parameters_follow_the_signature_when_several_are_annotated() -> None:
+    """Each gets what its own marker says, in any order."""
+
+    @web_socket_gateway()
+    class _Gateway:
+        @subscribe_message("event")
+        def on_event(
+            self,
+            ack: Annotated[AckFunction, Ack()],
+            name: Annotated[str, MessageBody("name")],
+            client: Annotated[Socket, ConnectedSocket()],
+        ) -> None:
+            ack([name, client.id])
+
+    assert [["alice", "socket-1"]] == await Driver(_Gateway()).call("event", {"name": "alice"})
+
+
+async def test_parameter_pipes_run_in_order_when_several_are_given() -> None:
+    """The default stands in first, then the next pipe works on it."""
+
+    @web_socket_gateway()
+    class _Gateway:
+        @subscribe_message("event")
+        def on_event(
+            self, n: Annotated[int, MessageBody("n", DefaultValuePipe(3), _Increment)]
+        ) -> int:
+            return n
+
+    driver = Driver(_Gateway())
+
+    assert [4] == await driver.call("event", {})
+    assert [8] == await driver.call("event", {"n": 7})
+
+
+async def test_pipe_is_awaited_when_it_is_async() -> None:
+    """And the pipes after it get its value."""
+
+    @web_socket_gateway()
+    class _Gateway:
+        @subscribe_message("event")
+        def on_event(
+            self,
+            n: Annotated[int, MessageBody("n", _IncrementLater(), _Increment())],
+            client: Annotated[Socket, ConnectedSocket()],
+        ) -> list[Any]:
+            return [n, client.id]
+
+    assert [[3, "socket-1"]] == await Driver(_Gateway()).call("event", {"n": 1})
+
+
+async def test_custom_decorator_gets_its_data_and_the_context_when_it_is_used() -> None:
+    """Nest's ``createParamDecorator``."""
+    query = create_param_decorator(
+        lambda data, context: (data, context.switch_to_ws().get_client().id)
+    )
+
+    @web_socket_gateway()
+    class _Gateway:
+        @subscribe_message("event")
+        def on_event(self, asked: Annotated[Any, query("page")]) -> Any:
+            return asked
+
+    assert [("page", "socket-1")] == await Driver(_Gateway()).call("event")
+
+
+async def test_custom_decorator_has_pipes_when_they_follow_its_data() -> None:
+    """They run on what the factory gave."""
+    number = create_param_decorator(lambda data, _: data)
+
+    @web_socket_gateway()
+    class _Gateway:
+        @subscribe_message("event")
+        def on_event(self, n: Annotated[int, number(1, _Increment())]) -> int:
+            return n
+
+    assert [2] == await Driver(_Gateway()).call("event")
+
+
+async def test_custom_decorator_is_awaited_when_its_factory_is_async() -> None:
+    """The handler gets the value, not the coroutine."""
+
+    async def load(data: Any, context: ExecutionContext) -> str:
+        await asyncio.sleep(0)
+        return f"{data} of {context.get_client().id}"
+
+    @web_socket_gateway()
+    class _Gateway:
+        @subscribe_message("event")
+        def on_event(self, user: Annotated[str, create_param_decorator(load)("user")]) -> str:
+            return user
+
+    assert ["user of socket-1"] == await Driver(_Gateway()).call("event")
+
+
+async def test_custom_decorator_is_awaited_when_a_plain_factory_gives_an_awaitable() -> None:
+    """A lambda around somebody's coroutine function is the commonest form."""
+
+    async def load(name: str) -> str:
+        await asyncio.sleep(0)
+        return f"{name} loaded"
+
+    user = create_param_decorator(lambda data, _: load(data))
+
+    @web_socket_gateway()
+    class _Gateway:
+        @subscribe_message("event")
+        def on_event(self, loaded: Annotated[str, user("alice")]) -> list[str]:
+            return [loaded]
+
+    assert [["alice loaded"]] == await Driver(_Gateway()).call("event")
+
+
+async def test_client_is_told_when_a_custom_decorator_raises() -> None:
+    """A factory's error goes the way of every other."""
+
+    def refuse(data: Any, context: ExecutionContext) -> Any:
+        del data, context
+        raise WsException("no user here", code="no_user")
+
+    @web_socket_gateway()
+    class _Gateway:
+        @subscribe_message("event")
+        def on_event(self, user: Annotated[Any, create_param_decorator(refuse)()]) -> None:
+            del user
+
+    acked = await Driver(_Gateway()).call("event")
+
+    assert [{"error": "no user here", "code": "no_user", "temporary": False}] == acked

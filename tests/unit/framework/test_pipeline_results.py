@@ -1,0 +1,196 @@
+"""Nest's §4: what becomes of a handler's result."""
+
+import asyncio
+from typing import Annotated, Any
+
+import pytest
+
+from app.framework import (
+    Ack,
+    AckFunction,
+    CallHandler,
+    ExecutionContext,
+    NestInterceptor,
+    WsException,
+    WsResponse,
+    subscribe_message,
+    use_interceptors,
+    web_socket_gateway,
+)
+from tests.unit.framework.driving import Driver
+
+
+def giving(result: Any) -> Driver:
+    """A gateway whose handler gives this."""
+
+    @web_socket_gateway()
+    class _Gateway:
+        @subscribe_message("event")
+        def on_event(self) -> Any:
+            return result
+
+    return Driver(_Gateway())
+
+
+async def test_ack_is_never_called_when_the_result_is_none() -> None:
+    """No result, no ack: as in Nest."""
+    driver = giving(None)
+
+    acked = await driver.call("event")
+
+    assert ([], []) == (acked, driver.emitted)
+
+
+@pytest.mark.parametrize("value", [0, False, "", [], {}, "text", {"data": 1}, [1, 2]])
+async def test_result_is_acked_once_when_it_is_a_plain_value(value: Any) -> None:
+    """Falsy values are values too."""
+    driver = giving(value)
+
+    acked = await driver.call("event")
+
+    assert ([value], []) == (acked, driver.emitted)
+
+
+async def test_result_is_dropped_when_no_ack_was_asked_for() -> None:
+    """Nowhere to send it."""
+    assert [] == await giving("value").send("event")
+
+
+async def test_result_is_awaited_when_the_handler_is_async() -> None:
+    """Then the same rules apply."""
+
+    @web_socket_gateway()
+    class _Gateway:
+        @subscribe_message("event")
+        async def on_event(self) -> str:
+            await asyncio.sleep(0)
+            return "value"
+
+    assert ["value"] == await Driver(_Gateway()).call("event")
+
+
+@pytest.mark.parametrize(
+    "result", [WsResponse("news", {"a": 1}), {"event": "news", "data": {"a": 1}}]
+)
+async def test_event_is_emitted_instead_of_acked_when_the_result_names_one(result: Any) -> None:
+    """A `WsResponse`, or a dict of its form, goes to the sending socket alone."""
+    driver = giving(result)
+
+    acked = await driver.call("event")
+
+    assert [] == acked
+    assert [("news", ({"a": 1},))] == driver.emitted
+
+
+@pytest.mark.parametrize("result", [WsResponse("news"), {"event": "news"}])
+async def test_event_is_emitted_with_null_when_the_result_has_no_data(result: Any) -> None:
+    """One argument it is, as in Nest: null."""
+    assert [("news", (None,))] == await giving(result).send("event")
+
+
+@pytest.mark.parametrize("result", [{"event": ""}, {"event": None}, WsResponse("")])
+async def test_result_is_acked_when_its_event_is_empty(result: Any) -> None:
+    """Without a name it is a plain value."""
+    driver = giving(result)
+
+    acked = await driver.call("event")
+
+    assert ([result], []) == (acked, driver.emitted)
+
+
+async def test_generator_is_a_plain_value_when_it_is_not_async() -> None:
+    """Nest does not iterate those either."""
+    plain = iter([1, 2])
+
+    assert [plain] == await giving(plain).call("event")
+
+
+async def test_result_is_not_acked_when_the_handler_takes_the_ack() -> None:
+    """With `Ack` the handler answers itself, with as many arguments as it likes."""
+    answers: list[tuple[Any, ...]] = []
+
+    @web_socket_gateway()
+    class _Gateway:
+        @subscribe_message("event")
+        def on_event(self, ack: Annotated[AckFunction, Ack()]) -> str:
+            ack("one", 2)
+            return "not acked"
+
+    driver = Driver(_Gateway())
+    await driver.handlers["event"](driver.socket, None, lambda *args: answers.append(args))
+
+    assert [("one", 2)] == answers
+
+
+async def test_event_is_emitted_all_the_same_when_the_handler_takes_the_ack() -> None:
+    """A `WsResponse` has nothing to do with the ack."""
+
+    @web_socket_gateway()
+    class _Gateway:
+        @subscribe_message("event")
+        def on_event(self, ack: Annotated[AckFunction, Ack()]) -> WsResponse:
+            ack("answer")
+            return WsResponse("news", 1)
+
+    driver = Driver(_Gateway())
+    acked = await driver.call("event")
+
+    assert (["answer"], [("news", (1,))]) == (acked, driver.emitted)
+
+
+async def test_ack_parameter_is_none_when_the_client_asks_for_no_ack() -> None:
+    """The handler can tell."""
+    seen: list[AckFunction | None] = []
+
+    @web_socket_gateway()
+    class _Gateway:
+        @subscribe_message("event")
+        def on_event(self, ack: Annotated[AckFunction | None, Ack()]) -> None:
+            seen.append(ack)
+
+    await Driver(_Gateway()).send("event")
+
+    assert [None] == seen
+
+
+async def test_error_reaches_the_ack_when_a_handler_that_takes_it_raises() -> None:
+    """Filters answer through it as ever."""
+
+    @web_socket_gateway()
+    class _Gateway:
+        @subscribe_message("event")
+        def on_event(self, ack: Annotated[AckFunction, Ack()]) -> None:
+            del ack
+            raise WsException("no")
+
+    acked = await Driver(_Gateway()).call("event")
+
+    assert ["no"] == [answer["error"] for answer in acked]
+
+
+async def test_event_is_not_emitted_when_an_interceptor_wraps_the_result() -> None:
+    """What leaves the outermost interceptor is the result."""
+
+    class _Wrapping(NestInterceptor):
+        async def intercept(self, context: ExecutionContext, call_handler: CallHandler) -> Any:
+            del context
+            return {"data": await call_handler.handle()}
+
+    @web_socket_gateway()
+    class _Gateway:
+        @subscribe_message("event")
+        @use_interceptors(_Wrapping())
+        def on_event(self) -> Any:
+            return {"event": "news", "data": 1}
+
+    driver = Driver(_Gateway())
+    acked = await driver.call("event")
+
+    assert ([{"data": {"event": "news", "data": 1}}], []) == (acked, driver.emitted)
+
+
+async def test_client_is_told_internal_when_the_result_names_a_reserved_event() -> None:
+    """``disconnect`` cannot be emitted; that is the handler's bug."""
+    acked = await giving(WsResponse("disconnect")).call("event")
+
+    assert [{"error": "internal error", "code": "internal", "temporary": False}] == acked

@@ -1,0 +1,294 @@
+"""Nest's §10: the testing module, and what stands in for a provider."""
+
+from typing import Protocol, runtime_checkable
+
+import pytest
+from dependency_injector import containers, providers
+
+from app.framework import (
+    BootError,
+    CanActivate,
+    ExecutionContext,
+    imported,
+)
+from app.framework.testing import Test
+
+
+@runtime_checkable
+class _Greeter(Protocol):
+    def greet(self) -> str: ...
+
+
+class _Polite(_Greeter):
+    def greet(self) -> str:
+        return "good morning"
+
+
+class _Loud(_Greeter):
+    def greet(self) -> str:
+        return "HEY"
+
+
+class _Echo(_Greeter):
+    """Has a need of its own, found by its type."""
+
+    def __init__(self, polite: _Polite, suffix: str = "!") -> None:
+        self._polite = polite
+        self._suffix = suffix
+
+    def greet(self) -> str:
+        return self._polite.greet() + self._suffix
+
+
+class _Guard(CanActivate):
+    def __init__(self, greeter: _Greeter) -> None:
+        self.greeter = greeter
+
+    def can_activate(self, context: ExecutionContext) -> bool:
+        return bool(context.get_data() == self.greeter.greet())
+
+
+class _Open(CanActivate):
+    def can_activate(self, context: ExecutionContext) -> bool:
+        del context
+        return True
+
+
+class _GreetingModule(containers.DeclarativeContainer):
+    greeter = providers.Singleton(_Polite)
+    guard = providers.Singleton(_Guard, greeter)
+
+
+def test_guard_is_built_with_its_providers_when_nothing_is_overridden() -> None:
+    """The module as it is, without a server."""
+    module = Test.create_testing_module(_GreetingModule).compile()
+
+    guard = module.get(_Guard)
+
+    assert "good morning" == guard.greeter.greet()
+    assert module.get(_Guard) is guard
+
+
+def test_value_stands_in_when_a_provider_is_overridden_by_its_class() -> None:
+    """The very object."""
+    loud = _Loud()
+    module = (
+        Test.create_testing_module(_GreetingModule)
+        .override_provider(_Polite)
+        .use_value(loud)
+        .compile()
+    )
+
+    assert loud is module.get(_Guard).greeter
+
+
+def test_value_stands_in_when_a_provider_is_overridden_by_its_port() -> None:
+    """Who tests need not know the adapter's name."""
+    loud = _Loud()
+    module = (
+        Test.create_testing_module(_GreetingModule)
+        .override_provider(_Greeter)
+        .use_value(loud)
+        .compile()
+    )
+
+    assert loud is module.get(_Guard).greeter
+
+
+def test_class_stands_in_with_what_it_needs_when_it_is_given() -> None:
+    """Its constructor's annotated parameters are resolved; defaults stay."""
+
+    class _Module(_GreetingModule):
+        guard = providers.Singleton(_Guard, providers.Singleton(_Loud))
+
+    module = Test.create_testing_module(_Module).override_provider(_Loud).use_class(_Echo).compile()
+
+    assert "good morning!" == module.get(_Guard).greeter.greet()
+
+
+def test_class_cannot_stand_in_when_it_needs_what_nobody_provides() -> None:
+    """The sentence names class, need and parameter."""
+
+    class _Needy(_Loud):
+        def __init__(self, other: _Open) -> None:
+            self.other = other
+
+    builder = (
+        Test.create_testing_module(_GreetingModule).override_provider(_Polite).use_class(_Needy)
+    )
+
+    with pytest.raises(BootError) as caught:
+        builder.compile()
+
+    assert "_Needy needs _Open for 'other', which is no provider" == str(caught.value)
+
+
+def test_factory_stands_in_and_runs_once_when_it_is_given() -> None:
+    """With what ``inject`` names."""
+    made: list[str] = []
+
+    def make(guard: _Open) -> _Loud:
+        made.append(type(guard).__name__)
+        return _Loud()
+
+    class _Module(_GreetingModule):
+        other = providers.Singleton(_Open)
+
+    module = (
+        Test.create_testing_module(_Module)
+        .override_provider(_Polite)
+        .use_factory(make, inject=[_Open])
+        .compile()
+    )
+
+    assert "HEY" == module.get(_Guard).greeter.greet()
+    assert module.get(_Guard).greeter is module.get(_Polite)
+    assert ["_Open"] == made
+
+
+def test_factory_cannot_stand_in_when_it_wants_what_nobody_provides() -> None:
+    """A sentence, not an IndexError."""
+    builder = (
+        Test.create_testing_module(_GreetingModule)
+        .override_provider(_Polite)
+        .use_factory(lambda _: _Loud(), inject=[_Open])
+    )
+
+    with pytest.raises(BootError) as caught:
+        builder.compile()
+
+    assert "_Open is no provider of any module; add it to one" == str(caught.value)
+
+
+def test_last_override_wins_when_there_are_several() -> None:
+    """As in Nest."""
+    loud = _Loud()
+    module = (
+        Test.create_testing_module(_GreetingModule)
+        .override_provider(_Polite)
+        .use_class(_Loud)
+        .override_provider(_Polite)
+        .use_value(loud)
+        .compile()
+    )
+
+    assert loud is module.get(_Guard).greeter
+
+
+def test_override_fails_when_its_class_is_no_provider() -> None:
+    """A mistyped override is told, not ignored."""
+    builder = Test.create_testing_module(_GreetingModule).override_provider(_Open)
+
+    with pytest.raises(BootError) as caught:
+        builder.use_value(_Open()).compile()
+
+    assert ("_Open cannot be overridden: no module that is tested here provides it") == str(
+        caught.value
+    )
+
+
+def test_import_is_filled_when_it_is_overridden_by_its_port() -> None:
+    """A module is tested without the one that provides for it."""
+
+    class _Module(containers.DeclarativeContainer):
+        greeter = imported(_Greeter)
+        guard = providers.Singleton(_Guard, greeter)
+
+    loud = _Loud()
+    module = (
+        Test.create_testing_module(_Module).override_provider(_Greeter).use_value(loud).compile()
+    )
+
+    assert loud is module.get(_Guard).greeter
+
+
+def test_import_is_filled_when_it_is_given_by_name() -> None:
+    """As its parent module would."""
+
+    class _Module(containers.DeclarativeContainer):
+        greeter = imported(_Greeter)
+        guard = providers.Singleton(_Guard, greeter)
+
+    module = Test.create_testing_module(_Module, greeter=providers.Singleton(_Loud)).compile()
+
+    assert "HEY" == module.get(_Guard).greeter.greet()
+
+
+def test_import_is_not_needed_when_who_needs_it_is_overridden() -> None:
+    """Nest's F8: only what is asked for is built."""
+
+    class _Module(containers.DeclarativeContainer):
+        greeter = imported(_Greeter)
+        guard = providers.Singleton(_Guard, greeter)
+
+    guard = _Open()
+    module = Test.create_testing_module(_Module).override_guard(_Guard).use_value(guard).compile()
+
+    found: CanActivate = module.get(_Guard)
+    assert guard is found
+
+
+def test_get_names_the_missing_import_when_nobody_provides_it() -> None:
+    """With the mend."""
+
+    class _Module(containers.DeclarativeContainer):
+        greeter = imported(_Greeter)
+        guard = providers.Singleton(_Guard, greeter)
+
+    module = Test.create_testing_module(_Module).compile()
+
+    with pytest.raises(BootError) as caught:
+        module.get(_Guard)
+
+    assert "greeter" in str(caught.value)
+    assert "hand it to the module where it is created, or override it" in str(caught.value)
+
+
+def test_modules_stay_apart_when_two_tests_override_the_same_class() -> None:
+    """An override ends with its testing module."""
+    Test.create_testing_module(_GreetingModule).override_provider(_Polite).use_class(
+        _Loud
+    ).compile()
+
+    module = Test.create_testing_module(_GreetingModule).compile()
+
+    assert "good morning" == module.get(_Guard).greeter.greet()
+
+
+def test_override_reaches_a_nested_module_when_it_was_built_already() -> None:
+    """Singletons that hold the original are built anew."""
+
+    class _Root(containers.DeclarativeContainer):
+        greeting = providers.Container(_GreetingModule)
+
+    container = _Root()
+    before = Test.create_testing_module(container).compile().get(_Guard)
+    module = (
+        Test.create_testing_module(container).override_provider(_Polite).use_class(_Loud).compile()
+    )
+
+    assert "good morning" == before.greeter.greet()
+    assert "HEY" == module.get(_Guard).greeter.greet()
+
+
+def test_compile_builds_nothing_and_runs_no_hook_when_it_applies_overrides() -> None:
+    """No constructor, no hook, no server."""
+    trace: list[str] = []
+
+    class _Traced:
+        def __init__(self) -> None:
+            trace.append("built")
+
+        async def on_module_init(self) -> None:
+            trace.append("initialised")
+
+    class _Module(_GreetingModule):
+        traced = providers.Singleton(_Traced)
+
+    module = (
+        Test.create_testing_module(_Module).override_provider(_Polite).use_class(_Loud).compile()
+    )
+    assert [] == trace
+
+    module.get(_Traced)
+    assert ["built"] == trace

@@ -1,0 +1,130 @@
+import json
+from typing import Any
+
+from app.adapters.memory.manual_clock import ManualClock
+from app.adapters.memory.recording_broadcaster import RecordingBroadcaster
+from app.config import Settings
+from app.domain.errors import AuthenticationCode, AuthenticationError
+from app.domain.ids import ChannelId, UserId
+from app.domain.principal import Principal
+from app.framework.pipeline import compile_connect, compile_disconnect, compile_event
+from app.framework.testing import RecordingLink, Test, TestingModule, fake_socket
+from app.framework.transport import codec
+from app.gateways.ws_gateway import WsGateway
+from app.modules import create_app_module
+from app.ports import Broadcaster, Clock, TokenVerifier
+from app.services.channel_service import ChannelService
+from app.sockets.authenticated_socket import AuthenticatedSocket
+
+IN_MEMORY = Settings.model_construct(database_url="memory:")
+TOKEN_LIFE_SECONDS = 60.0
+MEMBERSHIP = {
+    UserId("user_alice"): (ChannelId("general"), ChannelId("random")),
+    UserId("user_bob"): (ChannelId("general"),),
+    UserId("user_dave"): (),
+}
+
+
+class TokenIsUser(TokenVerifier):
+    """Takes any user's id for that user's token."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._expires_at = clock.now().timestamp() + TOKEN_LIFE_SECONDS
+
+    async def verify(self, token: str) -> Principal:
+        """The user of that name."""
+        if not token.startswith("user_"):
+            raise AuthenticationError(AuthenticationCode.TOKEN_SIGNATURE)
+        return Principal(UserId(token), session_id=None, token_id=None, expires_at=self._expires_at)
+
+
+class Chat:
+    """The application in memory, without a server: its gateway is met through the whole pipeline.
+
+    Attributes:
+        heard: What rooms were told, ``(room, event)`` in order.
+    """
+
+    def __init__(
+        self, module: TestingModule, clock: ManualClock, said: RecordingBroadcaster
+    ) -> None:
+        self.module = module
+        self.clock = clock
+        self.said = said
+        definitions = module.create_nest_application().definitions()
+        self._definition = next(
+            each for each in definitions if isinstance(each.instance, WsGateway)
+        )
+        self._handlers = {route.pattern: compile_event(route) for route in self._definition.routes}
+
+    @property
+    def events(self) -> list[str]:
+        """The gateway's events."""
+        return list(self._handlers)
+
+    @property
+    def heard(self) -> list[tuple[str, str]]:
+        """See the class."""
+        return [(each.room, str(each.event)) for each in self.said.published]
+
+    async def connect(self, token: str, socket_id: str = "socket-1") -> "Client":
+        """A client that presents this token; admitted or not."""
+        link = RecordingLink()
+        socket = fake_socket(
+            AuthenticatedSocket, auth={"token": token}, link=link, socket_id=socket_id
+        )
+        admitted = await compile_connect(self._definition, 10.0)(socket)
+        return Client(self, socket, link, admitted=admitted)
+
+    async def handle(self, socket: AuthenticatedSocket, event: str, data: Any) -> list[Any]:
+        """What is acked, as JSON has it."""
+        acked: list[Any] = []
+        await self._handlers[event](socket, data, acked.append)
+        answers: list[Any] = json.loads(codec.dumps(acked))
+        return answers
+
+    async def disconnect(self, socket: AuthenticatedSocket) -> None:
+        """Run the gateway's hook, as the transport does for everybody who has gone."""
+        hook = compile_disconnect(self._definition)
+        assert hook is not None
+        await hook(socket, "transport close")
+
+
+class Client:
+    """One socket of the chat."""
+
+    def __init__(
+        self, chat: Chat, socket: AuthenticatedSocket, link: RecordingLink, *, admitted: bool
+    ) -> None:
+        self._chat = chat
+        self.socket = socket
+        self.link = link
+        self.admitted = admitted
+
+    async def call(self, event: str, data: Any = None) -> Any:
+        """The answer to an event."""
+        answers = await self._chat.handle(self.socket, event, data)
+        assert len(answers) == 1
+        return answers[0]
+
+    async def leave(self) -> None:
+        """Disconnect."""
+        self.link.disconnect(close=False)
+        await self._chat.disconnect(self.socket)
+
+
+async def open_chat(settings: Settings = IN_MEMORY) -> Chat:
+    """A chat with Alice, Bob and Dave, at the manual clock's start."""
+    clock, said = ManualClock(), RecordingBroadcaster()
+    module = (
+        Test.create_testing_module(create_app_module(settings))
+        .override_provider(Clock)
+        .use_value(clock)
+        .override_provider(TokenVerifier)
+        .use_class(TokenIsUser)
+        .override_provider(Broadcaster)
+        .use_value(said)
+        .compile()
+    )
+    await module.get(ChannelService).seed(MEMBERSHIP)
+    return Chat(module, clock, said)

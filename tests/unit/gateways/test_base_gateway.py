@@ -1,0 +1,37 @@
+from app.framework.testing import RecordingLink, fake_socket
+from app.gateways.ws_gateway import WsGateway
+from app.sockets.authenticated_socket import AuthenticatedSocket
+from tests.unit.gateways.chat import open_chat
+
+
+async def test_validate_client_refuses_when_no_guard_has_run() -> None:
+    """A gateway that forgot its `WsGuard` lets nobody in."""
+    chat = await open_chat()
+    gateway = chat.module.get(WsGateway)
+    link = RecordingLink()
+    client = fake_socket(AuthenticatedSocket, link=link)
+
+    await gateway.handle_connection(client)
+
+    assert (set(), ["error"]) == (link.joined, [event for event, _ in link.emitted])
+    assert gateway.get_client_user_id(client) is None
+
+
+async def test_validate_client_refuses_when_the_session_was_revoked_meanwhile() -> None:
+    """Between guard and hook a token may be revoked: nothing is joined."""
+    chat = await open_chat()
+    gateway = chat.module.get(WsGateway)
+    alice = await chat.connect("user_alice")
+    assert alice.socket.session is not None
+    alice.socket.session.revoked = True
+
+    assert not gateway.validate_client(alice.socket)
+
+
+async def test_get_client_user_id_gives_the_user_when_there_is_a_session() -> None:
+    """As documented."""
+    chat = await open_chat()
+    alice = await chat.connect("user_alice")
+
+    assert "user_alice" == chat.module.get(WsGateway).get_client_user_id(alice.socket)
+    assert chat.module.get(WsGateway).validate_client(alice.socket)

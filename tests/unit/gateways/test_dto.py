@@ -1,0 +1,82 @@
+from typing import Any
+
+import pytest
+from pydantic import BaseModel, ValidationError
+
+from app.gateways.dto.channel_dto import ChannelDto
+from app.gateways.dto.get_offline_dto import GetOfflineDto
+from app.gateways.dto.message_dto import MessageDto
+from app.gateways.dto.send_message_dto import SendMessageDto
+from app.gateways.dto.update_message_dto import UpdateMessageDto
+
+LONGEST = "i" * 191
+
+
+@pytest.mark.parametrize(
+    ("dto", "payload"),
+    [
+        (ChannelDto, {"channelId": LONGEST}),
+        (MessageDto, {"messageId": "any text, no UUID 😀"}),
+        (UpdateMessageDto, {"messageId": "m", "content": "x"}),
+        (SendMessageDto, {"content": "x", "channelId": "c", "clientMessageId": None}),
+        (GetOfflineDto, {}),
+        (GetOfflineDto, {"limit": 100, "cursor": "c" * 2048}),
+        (GetOfflineDto, {"limit": 1, "channelId": "c", "afterSeq": 0}),
+        (GetOfflineDto, {"channelId": "c", "afterSeq": 2**53 - 1}),
+    ],
+)
+def test_dto_takes_the_payload_when_it_is_at_its_limits(
+    dto: type[BaseModel], payload: dict[str, Any]
+) -> None:
+    """Ids are opaque texts of 1 to 191 characters."""
+    assert isinstance(dto.model_validate(payload), dto)
+
+
+@pytest.mark.parametrize(
+    ("dto", "payload", "path"),
+    [
+        (ChannelDto, {"channelId": ""}, "channelId"),
+        (ChannelDto, {"channelId": LONGEST + "i"}, "channelId"),
+        (ChannelDto, {"channelId": "a\0b"}, "channelId"),
+        (ChannelDto, {"channel_id": "general"}, "channelId"),
+        (MessageDto, {"messageId": 5}, "messageId"),
+        (UpdateMessageDto, {"messageId": "m", "content": " \n "}, "content"),
+        (SendMessageDto, {"content": "x", "channelId": "c", "tempId": 5}, "tempId"),
+        (SendMessageDto, {"content": "x", "channelId": "c", "tempId": ""}, "tempId"),
+        (GetOfflineDto, {"limit": 0}, "limit"),
+        (GetOfflineDto, {"limit": 101}, "limit"),
+        (GetOfflineDto, {"limit": "5"}, "limit"),
+        (GetOfflineDto, {"limit": True}, "limit"),
+        (GetOfflineDto, {"limit": 1.5}, "limit"),
+        (GetOfflineDto, {"cursor": "c" * 2049}, "cursor"),
+        (GetOfflineDto, {"channelId": "c", "afterSeq": -1}, "afterSeq"),
+        (GetOfflineDto, {"channelId": "c", "afterSeq": 2**53}, "afterSeq"),
+        (GetOfflineDto, {"channelId": "c"}, ""),
+        (GetOfflineDto, {"afterSeq": 1}, ""),
+    ],
+)
+def test_dto_refuses_the_payload_when_a_field_does_not_fit(
+    dto: type[BaseModel], payload: dict[str, Any], path: str
+) -> None:
+    """Exact types, and the name by which the client sent the field that is wrong."""
+    with pytest.raises(ValidationError) as caught:
+        dto.model_validate(payload)
+
+    paths = [".".join(map(str, error["loc"])) for error in caught.value.errors()]
+    assert [path] == paths
+
+
+def test_send_message_dto_takes_the_documented_name_when_both_are_sent() -> None:
+    """``tempId`` is only its alias."""
+    dto = SendMessageDto.model_validate(
+        {"content": " x ", "channelId": "c", "clientMessageId": "one", "tempId": "two"}
+    )
+
+    assert ("x", "one") == (dto.content, dto.client_message_id)
+
+
+def test_get_offline_dto_tells_the_known_place_when_there_is_one() -> None:
+    """Channel and number, or nothing."""
+    known = GetOfflineDto.model_validate({"channelId": "c", "afterSeq": 7})
+
+    assert (("c", 7), None) == (known.since, GetOfflineDto.model_validate({}).since)

@@ -1,0 +1,27 @@
+from app.domain.events import ServerEvent
+from app.domain.ids import SocketId
+from app.framework import Server
+from app.framework.testing import RecordingLink
+from app.gateways.room_broadcaster import RoomBroadcaster
+
+ROOM = frozenset({"channel:general"})
+
+
+def test_publish_reaches_the_room_when_nobody_is_left_out() -> None:
+    """One broadcast, with the payload as its only argument."""
+    link, broadcaster = RecordingLink(), RoomBroadcaster()
+    broadcaster.server = Server(link)
+
+    broadcaster.publish("channel:general", ServerEvent.TYPING, {"a": 1})
+
+    assert [(ROOM, frozenset(), "typing", ({"a": 1},))] == link.broadcasts
+
+
+def test_publish_leaves_a_socket_out_when_it_is_named() -> None:
+    """By its own room."""
+    link, broadcaster = RecordingLink(), RoomBroadcaster()
+    broadcaster.server = Server(link)
+
+    broadcaster.publish("channel:general", ServerEvent.TYPING, 1, except_socket=SocketId("s"))
+
+    assert [(ROOM, frozenset({"s"}), "typing", (1,))] == link.broadcasts

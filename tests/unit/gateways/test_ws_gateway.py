@@ -1,0 +1,231 @@
+from typing import Any
+
+import pytest
+
+from app.config import Settings
+from app.domain.ids import ChannelId, UserId
+from app.services.event_service import EventService
+from app.services.typing_service import TypingService
+from tests.unit.gateways.chat import Chat, open_chat
+
+GENERAL = ChannelId("general")
+ALICE = UserId("user_alice")
+NOW = "2026-01-31T09:30:00.000Z"
+
+
+@pytest.fixture
+async def chat() -> Chat:
+    """The chat, with nobody connected."""
+    return await open_chat()
+
+
+async def sent(chat: Chat) -> Any:
+    """A message of Alice's in general, as acked to her."""
+    alice = await chat.connect("user_alice")
+    message = (await alice.call("sendMessage", {"content": "hello", "channelId": "general"}))[
+        "data"
+    ]
+    chat.said.published.clear()
+    return message
+
+
+async def test_connect_joins_the_users_rooms_when_the_token_is_good(chat: Chat) -> None:
+    """The personal room and each channel's; the event service knows of it."""
+    alice = await chat.connect("user_alice")
+
+    assert alice.admitted
+    assert {"user:user_alice", "channel:general", "channel:random"} == alice.link.joined
+    assert chat.module.get(EventService).is_listening(GENERAL, ALICE)
+
+
+@pytest.mark.parametrize("token", ["", "forged"])
+async def test_connect_refuses_and_joins_nothing_when_the_token_is_bad(
+    chat: Chat, token: str
+) -> None:
+    """The ``error`` event, the end, and no handler of the gateway."""
+    client = await chat.connect(token)
+
+    assert not client.admitted
+    assert ["error"] == [event for event, _ in client.link.emitted]
+    assert (set(), False) == (client.link.joined, client.socket.connected)
+
+
+async def test_connect_refuses_when_the_user_has_too_many_sockets() -> None:
+    """And lets one in again when another has gone."""
+    chat = await open_chat(Settings.model_construct(database_url="memory:", max_sockets_per_user=1))
+    first = await chat.connect("user_alice", "first")
+
+    refused = await chat.connect("user_alice", "second")
+    assert ["too_many_sockets"] == [args[0]["code"] for _, args in refused.link.emitted]
+    await refused.leave()
+
+    await first.leave()
+    assert (await chat.connect("user_alice", "third")).admitted
+
+
+async def test_disconnect_ends_what_the_socket_had_when_it_was_the_users_last(chat: Chat) -> None:
+    """Subscriptions, and typing, which the channel hears."""
+    alice = await chat.connect("user_alice")
+    await alice.call("typing", {"channelId": "general"})
+    chat.said.published.clear()
+
+    await alice.leave()
+
+    assert not chat.module.get(EventService).is_listening(GENERAL, ALICE)
+    assert [("channel:general", "typing")] == chat.heard
+    assert () == await chat.module.get(TypingService).list(ALICE, GENERAL)
+
+
+async def test_disconnect_leaves_typing_alone_when_the_user_has_another_socket(chat: Chat) -> None:
+    """Typing is the user's, not the socket's."""
+    phone = await chat.connect("user_alice", "phone")
+    await chat.connect("user_alice", "laptop")
+    await phone.call("typing", {"channelId": "general"})
+    chat.said.published.clear()
+
+    await phone.leave()
+
+    assert [] == chat.heard
+    assert chat.module.get(EventService).is_listening(GENERAL, ALICE)
+
+
+async def test_disconnect_forgets_the_session_when_the_socket_joined_nothing() -> None:
+    """Dave is in no channel: his place is free again all the same."""
+    chat = await open_chat(Settings.model_construct(database_url="memory:", max_sockets_per_user=1))
+    dave = await chat.connect("user_dave")
+
+    await dave.leave()
+
+    assert (await chat.connect("user_dave")).admitted
+
+
+async def test_disconnect_does_nothing_when_the_socket_was_refused(chat: Chat) -> None:
+    """It had nothing."""
+    refused = await chat.connect("forged")
+
+    await refused.leave()
+
+    assert [] == chat.heard
+
+
+async def test_send_message_acks_the_message_when_it_is_stored(chat: Chat) -> None:
+    """The seed's fields, and the channel hears of it."""
+    alice = await chat.connect("user_alice")
+
+    answer = await alice.call(
+        "sendMessage", {"content": " hello ", "channelId": "general", "userId": "user_bob"}
+    )
+
+    message = answer["data"]
+    assert {
+        "id": message["id"],
+        "content": "hello",
+        "channelId": "general",
+        "userId": "user_alice",
+        "createdAt": NOW,
+        "updatedAt": NOW,
+        "deliveryStatus": "SENT",
+        "user": {"id": "user_alice", "name": "Alice", "imageUrl": None},
+        "seq": 1,
+    } == message
+    assert [("channel:general", "message.created")] == chat.heard
+
+
+@pytest.mark.parametrize("alias", ["clientMessageId", "tempId"])
+async def test_send_message_stores_once_when_the_clients_id_is_the_same(
+    chat: Chat, alias: str
+) -> None:
+    """By either name of it."""
+    alice = await chat.connect("user_alice")
+    payload = {"content": "hello", "channelId": "general", alias: "mine"}
+
+    first, second = [await alice.call("sendMessage", payload) for _ in range(2)]
+
+    assert first == second
+    assert [("channel:general", "message.created")] == chat.heard
+
+
+async def test_update_message_acks_the_new_content_when_it_is_the_authors(chat: Chat) -> None:
+    """And the channel hears of it."""
+    message = await sent(chat)
+    alice = await chat.connect("user_alice")
+
+    answer = await alice.call("updateMessage", {"messageId": message["id"], "content": "new"})
+
+    assert {**message, "content": "new"} == answer["data"]
+    assert [("channel:general", "message.updated")] == chat.heard
+
+
+async def test_delete_message_acks_its_id_when_it_is_the_authors(chat: Chat) -> None:
+    """The ack has the id alone; the channel hears of it."""
+    message = await sent(chat)
+    alice = await chat.connect("user_alice")
+
+    answer = await alice.call("deleteMessage", {"messageId": message["id"]})
+
+    assert {"data": {"messageId": message["id"]}} == answer
+    assert [("channel:general", "message.deleted")] == chat.heard
+
+
+@pytest.mark.parametrize(
+    ("event", "status"), [("message:delivered", "DELIVERED"), ("message:seen", "READ")]
+)
+async def test_delivery_events_tell_the_author_when_they_change_something(
+    chat: Chat, event: str, status: str
+) -> None:
+    """Once: the same again is acked alone."""
+    message = await sent(chat)
+    bob = await chat.connect("user_bob")
+
+    answers = [await bob.call(event, {"messageId": message["id"]}) for _ in range(2)]
+
+    delivery = {
+        "messageId": message["id"],
+        "recipientId": "user_bob",
+        "status": status,
+        "timestamp": NOW,
+    }
+    assert [{"data": delivery}] * 2 == answers
+    assert [("user:user_alice", event)] == chat.heard
+
+
+async def test_get_status_acks_each_recipient_when_somebody_asks(chat: Chat) -> None:
+    """Bob is general's other member."""
+    message = await sent(chat)
+    alice = await chat.connect("user_alice")
+
+    answer = await alice.call("message:getStatus", {"messageId": message["id"]})
+
+    assert [("user_bob", "SENT")] == [
+        (each["recipientId"], each["status"]) for each in answer["data"]
+    ]
+
+
+async def test_typing_events_ack_the_indicator_when_a_member_types(chat: Chat) -> None:
+    """Start, list, stop; the channel but this socket hears start and stop."""
+    alice = await chat.connect("user_alice")
+    channel = {"channelId": "general"}
+    indicator = {"userId": "user_alice", "channelId": "general", "timestamp": NOW}
+
+    started = await alice.call("typing", channel)
+    listed = await alice.call("typing:get", channel)
+    stopped = await alice.call("typing:stop", channel)
+
+    assert {"data": {**indicator, "isTyping": True}} == started
+    assert {"data": [{**indicator, "isTyping": True}]} == listed
+    assert {"data": {**indicator, "isTyping": False}} == stopped
+    assert ["socket-1", "socket-1"] == [each.except_socket for each in chat.said.published]
+
+
+async def test_offline_events_ack_what_was_missed_when_a_member_returns(chat: Chat) -> None:
+    """The count, and the messages, oldest first."""
+    message = await sent(chat)
+    bob = await chat.connect("user_bob")
+
+    count = await bob.call("message:getOfflineCount")
+    page = await bob.call("message:getOffline")
+    since = await bob.call("message:getOffline", {"channelId": "general", "afterSeq": 1})
+
+    assert {"data": {"count": 1, "channels": {"general": 1}}} == count
+    assert {"data": {"messages": [message], "nextCursor": None}} == page
+    assert {"data": {"messages": [], "nextCursor": None}} == since

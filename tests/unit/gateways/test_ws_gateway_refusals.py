@@ -1,0 +1,140 @@
+from typing import Any
+
+import pytest
+
+from app.config import Settings
+from app.domain.events import ClientEvent
+from app.framework.transport import codec
+from tests.unit.gateways.chat import TOKEN_LIFE_SECONDS, Chat, open_chat
+
+
+@pytest.fixture
+async def chat() -> Chat:
+    """The chat, with nobody connected."""
+    return await open_chat()
+
+
+async def sent(chat: Chat) -> Any:
+    """A message of Alice's in general, as acked to her."""
+    alice = await chat.connect("user_alice")
+    message = (await alice.call("sendMessage", {"content": "hello", "channelId": "general"}))[
+        "data"
+    ]
+    chat.said.published.clear()
+    return message
+
+
+@pytest.mark.parametrize(
+    ("event", "payload"),
+    [
+        ("sendMessage", {"content": "x", "channelId": "general"}),
+        ("typing", {"channelId": "general"}),
+        ("typing:stop", {"channelId": "general"}),
+        ("typing:get", {"channelId": "general"}),
+        ("message:getOffline", {"channelId": "general", "afterSeq": 0}),
+    ],
+)
+async def test_events_are_refused_when_the_user_is_no_member(
+    chat: Chat, event: str, payload: Any
+) -> None:
+    """Whatever it is, and nobody hears of it."""
+    dave = await chat.connect("user_dave")
+
+    answer = await dave.call(event, payload)
+
+    assert ("not_a_member", []) == (answer["code"], chat.heard)
+
+
+@pytest.mark.parametrize(
+    ("event", "user", "code"),
+    [
+        ("updateMessage", "user_bob", "not_the_author"),
+        ("deleteMessage", "user_bob", "not_the_author"),
+        ("message:delivered", "user_alice", "not_a_recipient"),
+        ("message:seen", "user_alice", "not_a_recipient"),
+        ("updateMessage", "user_dave", "message_not_found"),
+        ("deleteMessage", "user_dave", "message_not_found"),
+        ("message:delivered", "user_dave", "message_not_found"),
+        ("message:seen", "user_dave", "message_not_found"),
+        ("message:getStatus", "user_dave", "message_not_found"),
+    ],
+)
+async def test_events_are_refused_when_the_message_is_not_the_users_to_touch(
+    chat: Chat, event: str, user: str, code: str
+) -> None:
+    """By who asks; strangers do not learn that it exists."""
+    message = await sent(chat)
+    client = await chat.connect(user)
+
+    answer = await client.call(event, {"messageId": message["id"], "content": "x"})
+
+    assert (code, []) == (answer["code"], chat.heard)
+
+
+@pytest.mark.parametrize(
+    "event", [each for each in ClientEvent if each != "message:getOfflineCount"]
+)
+@pytest.mark.parametrize("payload", [{}, None, "text", [1], {"channelId": 5, "messageId": 5}])
+async def test_events_refuse_the_payload_with_fields_when_it_does_not_fit(
+    chat: Chat, event: ClientEvent, payload: Any
+) -> None:
+    """All but those that need none, for any shape of payload."""
+    alice = await chat.connect("user_alice")
+
+    answer = await alice.call(event, payload)
+
+    if event == ClientEvent.MESSAGE_GET_OFFLINE and payload != {"channelId": 5, "messageId": 5}:
+        assert {"messages": [], "nextCursor": None} == answer["data"]
+    else:
+        assert "invalid_payload" == answer["code"]
+        assert all({"path", "message"} == set(field) for field in answer["fields"])
+
+
+@pytest.mark.parametrize("bad", ["\\ud800", "a\\u0000b"])
+async def test_events_refuse_text_when_no_database_takes_it(chat: Chat, bad: str) -> None:
+    """Lone surrogates and NUL, in every field that holds text."""
+    alice = await chat.connect("user_alice")
+    value = codec.loads(f'"{bad}"')
+    payload = {
+        "content": value,
+        "channelId": value,
+        "messageId": value,
+        "clientMessageId": value,
+        "afterSeq": 1,
+    }
+
+    answers = {
+        event: await alice.call(event, payload)
+        for event in chat.events
+        if event != ClientEvent.MESSAGE_GET_OFFLINE_COUNT
+    }
+
+    assert {"invalid_payload"} == {answer["code"] for answer in answers.values()}
+
+
+async def test_events_are_throttled_when_a_user_sends_too_many() -> None:
+    """``WsThrottlerGuard`` stands before every handler."""
+    chat = await open_chat(
+        Settings.model_construct(
+            database_url="memory:", rate_limit_burst=2, rate_limit_events_per_second=1
+        )
+    )
+    alice = await chat.connect("user_alice")
+
+    answers = [await alice.call("message:getOfflineCount") for _ in range(3)]
+
+    assert ("rate_limited", 1000, True) == (
+        answers[2]["code"],
+        answers[2]["retryAfterMs"],
+        answers[2]["temporary"],
+    )
+
+
+async def test_events_are_refused_when_the_session_has_expired(chat: Chat) -> None:
+    """`WsGuard` stands before every handler, too."""
+    alice = await chat.connect("user_alice")
+
+    chat.clock.advance(TOKEN_LIFE_SECONDS + 5)
+
+    codes = {event: (await alice.call(event, {}))["code"] for event in chat.events}
+    assert dict.fromkeys(ClientEvent, "token_expired") == codes

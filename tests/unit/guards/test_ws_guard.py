@@ -1,0 +1,199 @@
+"""The showcase: a guard alone, without a server, in milliseconds."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from app.adapters.memory.manual_clock import ManualClock
+from app.adapters.memory.memory_token_blacklist import MemoryTokenBlacklist
+from app.config import Settings
+from app.domain.errors import AuthenticationCode, AuthenticationError
+from app.domain.ids import UserId
+from app.domain.principal import Principal
+from app.framework.testing import (
+    RecordingLink,
+    Test,
+    TestingModule,
+    TestingModuleBuilder,
+    fake_connection,
+    fake_context,
+    fake_socket,
+)
+from app.guards.ws_guard import WsGuard
+from app.modules import AuthModule
+from app.ports import Clock, TokenBlacklist, TokenVerifier
+from app.services.session_service import SessionService
+from app.services.token_blacklist_service import TokenBlacklistService
+from app.sockets.authenticated_socket import AuthenticatedSocket
+
+ALICE = UserId("user_alice")
+TOKEN_LIFE_SECONDS = 60
+SKEW_SECONDS = 5
+
+
+class _KnowsAlice(TokenVerifier):
+    """Takes one token, and counts what it is asked."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._expires_at = clock.now().timestamp() + TOKEN_LIFE_SECONDS
+        self.asked = 0
+
+    async def verify(self, token: str) -> Principal:
+        self.asked += 1
+        if token != "good":
+            raise AuthenticationError(AuthenticationCode.TOKEN_SIGNATURE)
+        return Principal(ALICE, session_id=None, token_id=None, expires_at=self._expires_at)
+
+
+class _RevokesAll:
+    async def is_blacklisted(self, token: str) -> bool:
+        return bool(token)
+
+
+def auth_module(**imports: object) -> TestingModuleBuilder:
+    """`AuthModule` without Clerk, storage and time."""
+    return (
+        Test.create_testing_module(AuthModule, **imports)
+        .override_provider(Clock)
+        .use_value(ManualClock())
+        .override_provider(TokenBlacklist)
+        .use_class(MemoryTokenBlacklist)
+        .override_provider(TokenVerifier)
+        .use_class(_KnowsAlice)
+    )
+
+
+async def refusal_of(module: TestingModule, auth: dict[str, Any]) -> AuthenticationCode:
+    """The code a socket with this handshake is refused with."""
+    client = fake_socket(AuthenticatedSocket, auth=auth)
+    with pytest.raises(AuthenticationError) as caught:
+        await module.get(WsGuard).can_activate(fake_connection(client))
+    assert client.session is None
+    return caught.value.code
+
+
+async def test_ws_guard_gives_the_socket_its_user_when_the_token_is_good() -> None:
+    """The documented three steps: token, verify, enhance."""
+    guard = auth_module().compile().get(WsGuard)
+    client = fake_socket(AuthenticatedSocket, auth={"token": "good"})
+
+    assert await guard.can_activate(fake_context(client))
+    assert {"id": ALICE} == client.user
+
+
+async def test_ws_guard_refuses_when_the_blacklist_service_says_so() -> None:
+    """The service is replaced; what it stands on is not needed."""
+    module = (
+        Test.create_testing_module(AuthModule)
+        .override_provider(TokenBlacklistService)
+        .use_value(_RevokesAll())
+        .compile()
+    )
+
+    assert AuthenticationCode.REVOKED == await refusal_of(module, {"token": "good"})
+
+
+@pytest.mark.parametrize(
+    ("auth", "code"),
+    [
+        ({}, AuthenticationCode.TOKEN_MISSING),
+        ({"token": ""}, AuthenticationCode.TOKEN_MISSING),
+        ({"token": None}, AuthenticationCode.TOKEN_MISSING),
+        ({"Token": "good"}, AuthenticationCode.TOKEN_MISSING),
+        ({"token": 5}, AuthenticationCode.TOKEN_MALFORMED),
+        ({"token": ["good"]}, AuthenticationCode.TOKEN_MALFORMED),
+        ({"token": {"token": "good"}}, AuthenticationCode.TOKEN_MALFORMED),
+        ({"token": "Bearer good"}, AuthenticationCode.BEARER_PREFIX),
+        ({"token": "bearer good"}, AuthenticationCode.BEARER_PREFIX),
+        ({"token": "forged"}, AuthenticationCode.TOKEN_SIGNATURE),
+        ({"token": " good"}, AuthenticationCode.TOKEN_SIGNATURE),
+    ],
+)
+async def test_ws_guard_names_the_rule_when_a_token_is_refused(
+    auth: dict[str, Any], code: AuthenticationCode
+) -> None:
+    """Whatever stands in ``auth``; the socket gets no user."""
+    assert code == await refusal_of(auth_module().compile(), auth)
+
+
+async def test_ws_guard_takes_a_bearer_prefix_when_it_is_told_to_tolerate_one() -> None:
+    """``AUTH_ACCEPT_BEARER``, for frontends that send it already."""
+    settings = Settings.model_construct(auth_accept_bearer=True)
+    guard = auth_module(settings=settings).compile().get(WsGuard)
+    client = fake_socket(AuthenticatedSocket, auth={"token": "Bearer good"})
+
+    assert await guard.can_activate(fake_context(client))
+    assert client.user_id == ALICE
+
+
+async def test_ws_guard_verifies_once_when_events_follow() -> None:
+    """A socket with a session is checked in memory."""
+    module = auth_module().compile()
+    client = fake_socket(AuthenticatedSocket, auth={"token": "good"})
+    await module.get(WsGuard).can_activate(fake_connection(client))
+
+    for _ in range(3):
+        assert await module.get(WsGuard).can_activate(fake_context(client))
+
+    assert module.get(_KnowsAlice).asked == 1
+
+
+async def expire(module: TestingModule, clock: ManualClock) -> None:
+    """Let the token's time run out, skew included."""
+    del module
+    clock.advance(TOKEN_LIFE_SECONDS + SKEW_SECONDS)
+
+
+async def revoke(module: TestingModule, clock: ManualClock) -> None:
+    """Revoke the token."""
+    del clock
+    await module.get(TokenBlacklistService).blacklist_token("good", 60)
+
+
+@pytest.mark.parametrize(
+    ("end", "code"),
+    [(expire, AuthenticationCode.TOKEN_EXPIRED), (revoke, AuthenticationCode.REVOKED)],
+)
+async def test_ws_guard_refuses_events_when_the_session_is_over(
+    end: Callable[[TestingModule, ManualClock], Any], code: AuthenticationCode
+) -> None:
+    """Expired or revoked since it connected."""
+    clock = ManualClock()
+    module = auth_module().override_provider(Clock).use_value(clock).compile()
+    await module.get(SessionService).on_module_init()
+    client = fake_socket(AuthenticatedSocket, auth={"token": "good"})
+    await module.get(WsGuard).can_activate(fake_connection(client))
+
+    await end(module, clock)
+
+    with pytest.raises(AuthenticationError) as caught:
+        await module.get(WsGuard).can_activate(fake_context(client))
+    assert code == caught.value.code
+
+
+async def test_ws_guard_tells_and_ends_the_socket_when_its_token_is_revoked() -> None:
+    """At once, without waiting for an event."""
+    module = auth_module().compile()
+    await module.get(SessionService).on_module_init()
+    link = RecordingLink()
+    client = fake_socket(AuthenticatedSocket, auth={"token": "good"}, link=link)
+    await module.get(WsGuard).can_activate(fake_connection(client))
+
+    await revoke(module, ManualClock())
+
+    assert [("error", "authentication revoked", "revoked")] == [
+        (event, args[0]["message"], args[0]["code"]) for event, args in link.emitted
+    ]
+    assert not client.connected
+
+
+async def test_ws_guard_reads_no_address_twice_when_it_refuses_too_often() -> None:
+    """Attempts without a token count against the address, too."""
+    settings = Settings.model_construct(rate_limit_failed_auth_per_minute=2)
+    module = auth_module(settings=settings).compile()
+
+    await refusal_of(module, {})
+    await refusal_of(module, {"token": "Bearer good"})
+
+    assert AuthenticationCode.TOO_MANY_ATTEMPTS == await refusal_of(module, {"token": "good"})

@@ -1,0 +1,108 @@
+from typing import Any
+
+import pytest
+
+from app.adapters.memory.memory_message_repository import MemoryMessageRepository
+from app.adapters.sql.sql_message_repository import SqlMessageRepository
+from app.config import Settings
+from app.controllers.development_identity_controller import DevelopmentIdentityController
+from app.controllers.health_controller import HealthController
+from app.filters.chat_exception_filter import ChatExceptionFilter
+from app.framework import IoAdapter, IoOptions, NestApplication, NestFactory, ValidationPipe
+from app.framework.injector import Injector
+from app.guards.ws_guard import WsGuard
+from app.guards.ws_throttler_guard import WsThrottlerGuard
+from app.interceptors.request_log_interceptor import RequestLogInterceptor
+from app.modules import create_app_module
+from app.ports import MessageRepository
+from app.services.session_service import SessionService
+from app.services.token_blacklist_service import TokenBlacklistService
+
+
+def settings(**changes: Any) -> Settings:
+    """The defaults, in memory, with these changes."""
+    return Settings.model_construct(**{"database_url": "memory:", **changes})
+
+
+def application(with_settings: Settings) -> NestApplication:
+    """The application, put together; nothing is opened."""
+    return NestFactory.create(create_app_module(with_settings), IoAdapter(IoOptions()))
+
+
+def test_every_event_meets_the_same_when_the_application_is_put_together() -> None:
+    """Guards in their order, the validation pipe, the log, the filter: on every route."""
+    routes = application(settings()).events()
+
+    enhancers = {
+        tuple(
+            tuple(map(type, kind))
+            for kind in (
+                route.enhancers.guards,
+                route.enhancers.interceptors,
+                route.enhancers.pipes,
+                route.enhancers.filters,
+            )
+        )
+        for route in routes
+    }
+    assert {
+        (
+            (WsGuard, WsThrottlerGuard),
+            (RequestLogInterceptor,),
+            (ValidationPipe,),
+            (ChatExceptionFilter,),
+        )
+    } == enhancers
+
+
+@pytest.mark.parametrize(
+    ("database_url", "repository"),
+    [("memory:", MemoryMessageRepository), ("sqlite:///unused.db", SqlMessageRepository)],
+)
+def test_storage_is_chosen_when_the_database_url_says_where(
+    database_url: str, repository: type
+) -> None:
+    """Nothing is opened by that."""
+    injector = Injector(create_app_module(settings(database_url=database_url)))
+
+    assert isinstance(injector.provider_of(MessageRepository)(), repository)
+
+
+def test_development_identity_is_part_of_it_when_there_is_no_clerk() -> None:
+    """Its controller answers; the verifier asks it over HTTP, as it would ask Clerk."""
+    injector = Injector(create_app_module(settings()))
+
+    assert injector.find(DevelopmentIdentityController)
+    assert isinstance(injector.get(HealthController), HealthController)
+
+
+@pytest.mark.parametrize(
+    "clerk",
+    [
+        {"clerk_jwks_url": "https://clerk.example/jwks", "clerk_issuer": "https://clerk.example"},
+        {"app_env": "production"},
+    ],
+)
+def test_development_identity_is_absent_when_there_is_clerk_or_production(
+    clerk: dict[str, Any],
+) -> None:
+    """Neither controller nor issuer: there is nothing to switch on."""
+    injector = Injector(create_app_module(settings(**clerk)))
+
+    assert [] == injector.find(DevelopmentIdentityController)
+
+
+def test_instances_are_one_each_when_modules_share_them() -> None:
+    """What a module imports is the very object another provides."""
+    app = create_app_module(settings())
+    injector = Injector(app)
+
+    assert injector.get(SessionService) is app.chat.session_service()
+    assert injector.get(TokenBlacklistService) is app.auth.token_blacklist_service()
+
+
+def test_applications_share_nothing_when_there_are_two() -> None:
+    """Two in one process, as tests have them."""
+    one, other = (Injector(create_app_module(settings())) for _ in range(2))
+
+    assert one.get(SessionService) is not other.get(SessionService)

@@ -1,0 +1,63 @@
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from app.adapters.memory.manual_clock import ManualClock
+from app.adapters.memory.memory_token_blacklist import MemoryTokenBlacklist
+from app.config import Settings
+from app.domain.errors import AuthenticationError
+from app.framework.testing import Test, TestingModule, fake_connection, fake_socket
+from app.guards.ws_guard import WsGuard
+from app.modules import AuthModule
+from app.ports import Clock, TokenBlacklist
+from app.sockets.authenticated_socket import AuthenticatedSocket
+from tests.unit.adapters.clerk.signed_tokens import ISSUER, PARTY, private_key, token
+
+
+def auth_module(**changes: Any) -> TestingModule:
+    """The module with Clerk's public key in its settings, and these changes."""
+    pem = private_key().public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    settings = Settings.model_construct(
+        **{
+            "clerk_jwt_key": pem.decode(),
+            "clerk_issuer": ISSUER,
+            "clerk_authorized_parties": (PARTY,),
+            **changes,
+        }
+    )
+    return (
+        Test.create_testing_module(AuthModule, settings=settings)
+        .override_provider(Clock)
+        .use_value(ManualClock())
+        .override_provider(TokenBlacklist)
+        .use_class(MemoryTokenBlacklist)
+        .compile()
+    )
+
+
+async def test_guard_verifies_clerks_token_when_the_key_is_in_the_settings() -> None:
+    """The whole module, with nothing of it replaced but time and storage."""
+    client = fake_socket(AuthenticatedSocket, auth={"token": token()})
+
+    assert await auth_module().get(WsGuard).can_activate(fake_connection(client))
+    assert client.user_id == "user_alice"
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"clerk_issuer": "https://other.example"}, "token_issuer"),
+        ({"clerk_authorized_parties": ("https://other.example",)}, "token_party"),
+    ],
+)
+async def test_guard_refuses_clerks_token_when_the_settings_want_another(
+    changes: dict[str, Any], code: str
+) -> None:
+    """Issuer and parties reach the verifier."""
+    client = fake_socket(AuthenticatedSocket, auth={"token": token()})
+
+    with pytest.raises(AuthenticationError) as caught:
+        await auth_module(**changes).get(WsGuard).can_activate(fake_connection(client))
+
+    assert code == caught.value.code

@@ -1,0 +1,34 @@
+import pytest
+
+from app.domain.errors import AuthenticationCode, AuthenticationError
+from app.domain.ids import UserId
+from app.framework.testing import RecordingLink, fake_socket
+from app.services.session_service import Session
+from app.sockets.authenticated_socket import AuthenticatedSocket
+
+
+def test_socket_has_a_user_when_it_has_a_session() -> None:
+    """``user_id`` and the documented ``user``."""
+    client = fake_socket(AuthenticatedSocket)
+    client.session = Session(UserId("user_alice"), "", expires_at=1.0, on_end=client.end_session)
+
+    assert ("user_alice", {"id": "user_alice"}) == (client.user_id, client.user)
+
+
+def test_socket_raises_when_it_has_no_session() -> None:
+    """No handler ever meets such a socket; a hook that forgets to look is told."""
+    with pytest.raises(AttributeError, match="not authenticated"):
+        _ = fake_socket(AuthenticatedSocket).user_id
+
+
+def test_end_session_tells_the_client_and_closes_when_it_must_go() -> None:
+    """The ``error`` event, then the end."""
+    link = RecordingLink()
+    client = fake_socket(AuthenticatedSocket, link=link)
+    error = AuthenticationError(AuthenticationCode.TOKEN_EXPIRED)
+
+    client.end_session(error)
+
+    notice = {"message": error.message, "code": "token_expired", "detail": error.detail}
+    assert [("error", (notice,))] == link.emitted
+    assert not client.connected
