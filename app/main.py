@@ -12,8 +12,9 @@ from app.adapters.clerk.pem_signing_key import SigningKeyError
 from app.adapters.development.development_issuer import DevelopmentIssuer
 from app.adapters.development.signing_key_file import DevelopmentKeyError
 from app.adapters.sql.database import Database
+from app.adapters.sql.database_url import DatabaseUrlError
 from app.adapters.sql.schema import SchemaError
-from app.config import Settings
+from app.config import IN_MEMORY, Settings
 from app.domain.ids import UserId
 from app.framework import EngineOptions, IoAdapter, IoOptions, NestApplication, NestFactory
 from app.modules import create_app_module
@@ -29,6 +30,9 @@ from app.sockets.authenticated_socket import AuthenticatedSocket
 DEMO_SEED_FILE = Path(__file__).parent / "web" / "demo_seed.json"
 
 _DAY_SECONDS = 86_400
+
+_NOT_OURS = (DatabaseUrlError, DevelopmentKeyError, SchemaError, SigningKeyError)
+"""What a file, a key or a database outside can have wrong; each says how to mend it."""
 
 _log = structlog.stdlib.get_logger("Bootstrap")
 
@@ -79,13 +83,16 @@ async def bootstrap(settings: Settings, on_listening: Callable[[str], None]) -> 
 
 async def migrate_database(settings: Settings) -> None:
     """``python -m app migrate``."""
-    database = Database(settings.database_url, migrate=True)
+    if settings.database_url == IN_MEMORY:
+        raise StartError("DATABASE_URL is memory:, which has no tables to migrate.")
     try:
-        await database.on_module_init()
-    except SchemaError as error:
+        database = Database(settings.database_url, migrate=True)
+        try:
+            await database.on_module_init()
+        finally:
+            await database.on_application_shutdown(None)
+    except _NOT_OURS as error:
         raise StartError(str(error)) from error
-    finally:
-        await database.on_application_shutdown(None)
 
 
 async def seed_database(settings: Settings, file: Path) -> None:
@@ -128,7 +135,7 @@ def _read_seed(file: Path) -> Membership:
 async def _open(app: NestApplication) -> None:
     try:
         await app.init()
-    except (SchemaError, DevelopmentKeyError, SigningKeyError) as error:
+    except _NOT_OURS as error:
         raise StartError(str(error)) from error
 
 

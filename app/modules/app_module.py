@@ -3,15 +3,13 @@
 from dependency_injector import containers, providers
 
 from app.adapters.system.system_clock import SystemClock
-from app.config import Settings
+from app.config import IN_MEMORY, Settings
 from app.framework import imported
 from app.modules.auth_module import AuthModule
 from app.modules.chat_module import ChatModule
 from app.modules.identity_module import DevelopmentIdentityModule
 from app.modules.ops_module import OpsModule
 from app.modules.storage_module import MemoryStorageModule, SqlStorageModule
-
-_IN_MEMORY = "memory:"
 
 
 class AppModule(containers.DeclarativeContainer):
@@ -40,7 +38,7 @@ class AppModule(containers.DeclarativeContainer):
 def create_app_module(settings: Settings) -> AppModule:
     """The application's modules, as the settings choose them. Opens nothing."""
     app = AppModule(settings=settings)
-    if settings.database_url == _IN_MEMORY:
+    if settings.database_url == IN_MEMORY:
         app.storage.override(MemoryStorageModule(clock=app.clock))
     else:
         app.storage.override(

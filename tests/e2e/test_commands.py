@@ -63,6 +63,15 @@ async def test_migrate_makes_the_database_when_there_is_none(tmp_path: Path) -> 
     assert (tmp_path / ".data" / "chat.db").is_file()
 
 
+async def test_migrate_says_so_when_there_is_nothing_to_migrate(tmp_path: Path) -> None:
+    """In one sentence."""
+    finished = await run_command(tmp_path, {"DATABASE_URL": "memory:"}, "migrate")
+
+    assert 1 == finished.code
+    assert 1 == len(finished.err.splitlines())
+    assert "memory:" in finished.err
+
+
 async def test_events_prints_the_table_when_asked(tmp_path: Path) -> None:
     """A line per event."""
     finished = await run_command(tmp_path, {}, "events")

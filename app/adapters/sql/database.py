@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, suppress
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from app.adapters.sql.database_url import parse_database_url, sqlite_file
+from app.adapters.sql.database_url import DatabaseUrlError, parse_database_url, sqlite_file
 from app.adapters.sql.failures import translated_failures
 from app.adapters.sql.schema import check_schema, upgrade_schema
 from app.adapters.sql.sqlite_connections import WRITES, configure_sqlite
@@ -29,6 +29,9 @@ class Database:
     Args:
         url: As ``DATABASE_URL`` has it.
         migrate: Whether opening runs the migrations that are missing, or only looks for them.
+
+    Raises:
+        DatabaseUrlError: The address cannot be used, or its driver is not installed.
     """
 
     def __init__(self, url: str, *, migrate: bool) -> None:
@@ -42,18 +45,25 @@ class Database:
         self._reading = asyncio.Semaphore(READERS)
         self._turns = writers * [self._writing] + READERS * [self._reading]
         self._closed = False
-        self._engine = create_async_engine(
-            self._url,
-            # A parameter may be a message: it belongs in no exception text and no log.
-            hide_parameters=True,
-            pool_size=len(self._turns),
-            max_overflow=0,
-            # Both ways to a connection end their transaction themselves.
-            pool_reset_on_return=None,
-        )
+        self._engine = self._create_engine(pool_size=len(self._turns))
         self._writing_engine = self._engine.execution_options(**{WRITES: True})
         if self._file is not None:
             configure_sqlite(self._engine)
+
+    def _create_engine(self, pool_size: int) -> AsyncEngine:
+        try:
+            return create_async_engine(
+                self._url,
+                # A parameter may be a message: it belongs in no exception text and no log.
+                hide_parameters=True,
+                pool_size=pool_size,
+                max_overflow=0,
+                # Both ways to a connection end their transaction themselves.
+                pool_reset_on_return=None,
+            )
+        except ModuleNotFoundError as error:
+            message = f"DATABASE_URL needs a driver: .venv/bin/pip install {error.name}"
+            raise DatabaseUrlError(message) from None
 
     async def on_module_init(self) -> None:
         """Create the file's folder, connect, and migrate or check the tables.

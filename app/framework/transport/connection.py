@@ -87,6 +87,8 @@ class Connection:
                     break
         except MalformedPacketError:
             reason = DisconnectReason.PARSE_ERROR
+        except ConnectionError:  # aiohttp could not answer a WebSocket ping
+            reason = DisconnectReason.TRANSPORT_ERROR
         finally:
             self.close(reason)
         if self._closing is not None:

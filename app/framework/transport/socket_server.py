@@ -184,7 +184,11 @@ class SocketServer(socketio.AsyncServer):
         socket = endpoint.socket_class(sid, self._handshake(connection, auth), link)
         connection.links[namespace] = link
         self._sockets[link] = socket
-        link.settle(admitted=await _all_admit(endpoint.connect, socket))
+        admitted = False
+        try:
+            admitted = await _all_admit(endpoint.connect, socket)
+        finally:  # cancellation too, whoever's it is, must leave nobody between in and out
+            link.settle(admitted=admitted)
 
     async def _dispatch(self, link: NamespaceLink, packet: StrictPacket) -> None:
         name, *args = packet.data

@@ -77,6 +77,8 @@ class ProbeGuard(CanActivate):
                 raise RuntimeError("the guard is broken")
             case "timeout":
                 raise TimeoutError
+            case "cancel":
+                raise asyncio.CancelledError
             case "wait":
                 self._journal.note("waiting", client.id)
                 await self._gate.opened.wait()

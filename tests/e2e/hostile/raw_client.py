@@ -152,7 +152,7 @@ async def tcp_client(url: str, receive_buffer: int | None = None) -> AsyncIterat
     sock = socket.socket()
     if receive_buffer is not None:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-    sock.setblocking(False)
+    sock.settimeout(0)
     try:
         await asyncio.get_running_loop().sock_connect(sock, (address.hostname, address.port))
     except BaseException:

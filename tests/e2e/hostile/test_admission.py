@@ -25,6 +25,7 @@ async def _told(probe: ProbeServer, text: str) -> None:
         {"guard": "refuse"},
         {"guard": "raise"},
         {"guard": "timeout"},
+        {"guard": "cancel"},
         {"hook": "raise"},
         {"hook": "disconnect"},
     ],

@@ -9,7 +9,7 @@ import pytest
 
 from app.framework import EngineOptions
 from tests.e2e.hostile.probe_server import ProbeServer, eventually
-from tests.e2e.hostile.raw_client import CLOSE, RawClient, frame
+from tests.e2e.hostile.raw_client import CLOSE, PING, RawClient, frame
 
 CLOSE_FRAME = frame(b"\x03\xe8", opcode=CLOSE)
 
@@ -240,4 +240,29 @@ async def test_half_open_upgrade_leaves_nothing_when_the_client_resets(
 
     await probe.until_empty()
     await eventually(lambda: asyncio.all_tasks() <= before, asyncio.all_tasks)
+    assert "Traceback" not in log.getvalue()
+
+
+@pytest.mark.parametrize(
+    "probe",
+    [EngineOptions(ping_interval_seconds=0.1, ping_timeout_seconds=0.2)],
+    indirect=True,
+)
+async def test_flood_of_websocket_pings_ends_in_time_when_no_answer_is_read(
+    probe: ProbeServer, log: io.StringIO
+) -> None:
+    """The answers fill the way back; the flooder goes by its own silence, without a trace."""
+    idle = await probe.idle_tasks()
+    async with probe.client(receive_buffer=4096) as flooder, probe.admitted() as (other, _):
+        flooder.connect()
+        sid = (await probe.journal.until_count("connection", 3))[-1][1]
+        flooder.send_bytes(frame(b"x" * 125, opcode=PING) * 100_000)
+
+        while len(probe.journal.of("disconnect")) == 1:
+            assert "2" == await other.receive()
+            other.send("3")
+
+        assert sid == probe.journal.of("disconnect")[-1][1]
+    await probe.until_empty()
+    await eventually(lambda: asyncio.all_tasks() <= idle, asyncio.all_tasks)
     assert "Traceback" not in log.getvalue()
