@@ -1,12 +1,15 @@
 """The one place where an error becomes an answer, and a line in the log."""
 
+from logging import DEBUG, INFO, WARNING
+
 import structlog
 
-from app.domain.errors import AuthenticationError, ChatError
+from app.domain.errors import AuthenticationCode, AuthenticationError, ChatError
 from app.framework import (
     BaseWsExceptionFilter,
     ExecutionContext,
     WsException,
+    WsTooManyRequests,
     catch,
 )
 from app.sockets.authenticated_socket import AuthenticatedSocket, error_notice
@@ -14,6 +17,9 @@ from app.sockets.authenticated_socket import AuthenticatedSocket, error_notice
 _log = structlog.stdlib.get_logger("ChatExceptionFilter")
 
 _REFUSED = "authentication failed"
+
+_FLOODS = frozenset({AuthenticationCode.TOO_MANY_ATTEMPTS, WsTooManyRequests.code})
+"""Refusals that come by the thousand from whoever causes them: no flood of lines for those."""
 
 
 @catch()
@@ -48,10 +54,12 @@ class ChatExceptionFilter(BaseWsExceptionFilter):
             "user_id": None if client.session is None else client.user_id,
         }
         if host.is_connection:
-            _log.warning("connection refused", address=client.handshake.address, **context)
+            level = DEBUG if error.code in _FLOODS else WARNING
+            _log.log(level, "connection refused", address=client.handshake.address, **context)
             self._refuse(error, client)
         else:
-            _log.info("event refused", pattern=host.log_name, **context)
+            level = DEBUG if error.code in _FLOODS else INFO
+            _log.log(level, "event refused", pattern=host.log_name, **context)
             super().answer(error, host)
 
     def _refuse(self, error: WsException, client: AuthenticatedSocket) -> None:

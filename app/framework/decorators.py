@@ -1,6 +1,6 @@
 """Nest's decorators. They only leave marks; the explorer reads them once, at boot."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeVar, overload
 
@@ -75,7 +75,7 @@ def web_socket_gateway(  # noqa: D417 - the options say what they are by name
     namespace: str = "/",
     path: str | None = None,
     cors: Cors | None = None,
-    transports: tuple[str, ...] = ("websocket",),
+    transports: Iterable[str] = ("websocket",),
     ping_interval_seconds: float | None = None,
     ping_timeout_seconds: float | None = None,
     max_frame_bytes: int | None = None,
@@ -90,7 +90,7 @@ def web_socket_gateway(  # noqa: D417 - the options say what they are by name
         namespace="/" + namespace.strip("/"),
         path=path,
         cors=cors,
-        transports=transports,
+        transports=tuple(transports),
         ping_interval_seconds=ping_interval_seconds,
         ping_timeout_seconds=ping_timeout_seconds,
         max_frame_bytes=max_frame_bytes,

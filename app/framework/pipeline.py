@@ -6,7 +6,7 @@ event costs no signature inspection, no metadata and no container call.
 
 import asyncio
 import inspect
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from difflib import get_close_matches
 from functools import partial
 from typing import Any
@@ -25,7 +25,7 @@ from app.framework.metadata import get_metadata
 from app.framework.params import AckMarker
 from app.framework.pipes import ArgumentMetadata, Transform
 from app.framework.socket import Socket
-from app.framework.ws_response import WsResponse
+from app.framework.ws_response import deliver
 
 EventHandler = Callable[[Socket, Any, AckFunction | None], Awaitable[None]]
 """``(client, data, ack)``; answers the client by itself and raises nothing but cancellation."""
@@ -61,7 +61,7 @@ def compile_event(route: EventRoute) -> EventHandler:
         try:
             await activate(context)
             result = await invoke(context)
-            await _deliver(result, client, None if acks_itself else ack)
+            await deliver(result, client, None if acks_itself else ack)
         except Exception as error:  # noqa: BLE001 - this is where the filters stand
             on_error(error, context)
 
@@ -250,36 +250,3 @@ def _compile_parameter(parameter: Parameter, route: EventRoute) -> list[Callable
     except BootError as error:
         raise BootError(f"{route.place}: {error}") from error
     return [partial(marker.factory, marker.data), *(each for each in bound if each is not None)]
-
-
-async def _deliver(result: Any, client: Socket, ack: AckFunction | None) -> None:
-    """Nest's rules: nothing for None, an emit for a `WsResponse`, an ack for any other value.
-
-    An async iterator is Python's Observable: each value so, the ack for the first plain one.
-    """
-    if not isinstance(result, AsyncIterator):
-        _deliver_value(result, client, ack)
-        return
-    try:
-        async for value in result:
-            if _deliver_value(value, client, ack):
-                ack = None
-            if not client.connected:
-                break
-    finally:
-        if isinstance(result, AsyncGenerator):  # else it would end whenever it is collected
-            await result.aclose()
-
-
-def _deliver_value(value: Any, client: Socket, ack: AckFunction | None) -> bool:
-    """Whether the ack was called."""
-    if value is None:
-        return False
-    response = WsResponse.of(value)
-    if response is not None:
-        client.emit(response.event, response.data)
-        return False
-    if ack is None:
-        return False
-    ack(value)
-    return True

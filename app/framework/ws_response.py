@@ -1,7 +1,11 @@
-"""`WsResponse`: a handler's result that is emitted instead of acked."""
+"""What becomes of a handler's result: an ack, an event, several of them, or nothing."""
 
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from typing import Any
+
+from app.framework.context import AckFunction
+from app.framework.socket import Socket
 
 
 @dataclass(frozen=True, slots=True)
@@ -9,16 +13,56 @@ class WsResponse:
     """Emits ``event`` with ``data`` to the client; its ack is not called (Nest's rule).
 
     A dict with a truthy ``event`` means the same.
+
+    Raises:
+        ValueError: The event has no name.
     """
 
     event: str
     data: Any = None
 
+    def __post_init__(self) -> None:
+        if not self.event:
+            raise ValueError("a WsResponse needs the name of an event")
+
     @staticmethod
     def of(result: object) -> "WsResponse | None":
         """The result as a `WsResponse`, None when it is a plain value."""
         if isinstance(result, WsResponse):
-            return result if result.event else None
+            return result
         if isinstance(result, dict) and result.get("event"):
             return WsResponse(str(result["event"]), result.get("data"))
         return None
+
+
+async def deliver(result: Any, client: Socket, ack: AckFunction | None) -> None:
+    """Nest's rules: nothing for None, an emit for a `WsResponse`, an ack for any other value.
+
+    An async iterator is Python's Observable: each value so, the ack for the first plain one.
+    """
+    if not isinstance(result, AsyncIterator):
+        _deliver_value(result, client, ack)
+        return
+    try:
+        async for value in result:
+            if _deliver_value(value, client, ack):
+                ack = None
+            if not client.connected:
+                break
+    finally:
+        if isinstance(result, AsyncGenerator):  # else it would end whenever it is collected
+            await result.aclose()
+
+
+def _deliver_value(value: Any, client: Socket, ack: AckFunction | None) -> bool:
+    """Whether the ack was called."""
+    if value is None:
+        return False
+    response = WsResponse.of(value)
+    if response is not None:
+        client.emit(response.event, response.data)
+        return False
+    if ack is None:
+        return False
+    ack(value)
+    return True

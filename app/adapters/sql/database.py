@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from app.adapters.sql.database_url import DatabaseUrlError, parse_database_url, sqlite_file
 from app.adapters.sql.failures import translated_failures
 from app.adapters.sql.schema import check_schema, upgrade_schema
-from app.adapters.sql.sqlite_connections import WRITES, configure_sqlite
+from app.adapters.sql.sqlite_connections import WRITES, configure_sqlite, enable_wal
 from app.domain.errors import Unavailable
 
 OPERATION_TIMEOUT_SECONDS = 3.0
@@ -75,6 +75,7 @@ class Database:
         with translated_failures():
             if self._file is not None:
                 await asyncio.to_thread(self._file.parent.mkdir, parents=True, exist_ok=True)
+                await asyncio.to_thread(enable_wal, self._file)
         if self._migrate:
             async with self.transaction() as connection:
                 await connection.run_sync(upgrade_schema)

@@ -2,7 +2,9 @@
 
 import logging
 import sqlite3
-from contextlib import suppress
+import time
+from contextlib import closing, suppress
+from pathlib import Path
 
 from sqlalchemy import Connection, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -10,17 +12,40 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 BUSY_TIMEOUT_MS = 2_000
+_BUSY_RETRY_SECONDS = 0.02
 WRITES = "writes"
 """The execution option of a connection that is going to write."""
 
 _PRAGMAS = (
     # First, so that the others wait for a lock too.
     f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}",
-    "PRAGMA journal_mode = WAL",
     # NORMAL would lose the last commits on a power cut; an ack means stored.
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
 )
+
+
+def enable_wal(file: Path) -> None:
+    """Let readers and the writer of the file not wait for each other; the file remembers it.
+
+    Blocks for up to `BUSY_TIMEOUT_MS`. SQLite does not wait by itself when several processes want
+    to change the mode at once, as when two start on a new file.
+
+    Raises:
+        sqlite3.Error: The file cannot be used, or is locked for longer.
+    """
+    give_up_at = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    with closing(sqlite3.connect(file)) as connection:
+        while True:
+            try:
+                connection.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as error:
+                is_busy = error.sqlite_errorcode == sqlite3.SQLITE_BUSY
+                if not is_busy or time.monotonic() > give_up_at:
+                    raise
+                time.sleep(_BUSY_RETRY_SECONDS)
+            else:
+                return
 
 
 def configure_sqlite(engine: AsyncEngine) -> None:

@@ -19,6 +19,9 @@ CLOSE_TIMEOUT_SECONDS = 0.8
 INBOX_MAX_JOBS = 64
 """Events of one client that may wait for the one being handled; then its socket is not read."""
 
+INBOX_MAX_CHARS = 131_072
+"""Likewise, what they were sent as. Parsed, that may take twenty times the room."""
+
 _log = structlog.stdlib.get_logger("Connection")
 
 _CLOSE_CODES = {
@@ -64,7 +67,8 @@ class Connection:
         self._owner = owner
         self._max_queue_bytes = max_queue_bytes
         self._loop = asyncio.get_running_loop()
-        self._inbox: deque[Job] = deque()
+        self._inbox: deque[tuple[Job, int]] = deque()
+        self._inbox_chars = 0
         self._inbox_has_room = asyncio.Event()
         self._worker: asyncio.Task[None] | None = None
         self._outbox: deque[bytes] = deque()
@@ -97,7 +101,7 @@ class Connection:
     @property
     def is_reading(self) -> bool:
         """Whether the client can be heard: not while its inbox is full."""
-        return len(self._inbox) < INBOX_MAX_JOBS
+        return len(self._inbox) < INBOX_MAX_JOBS and self._inbox_chars < INBOX_MAX_CHARS
 
     def expect_connect(self, timeout_seconds: float) -> None:
         """Close unless the client connects to a namespace in time."""
@@ -128,9 +132,10 @@ class Connection:
         elif self._writer is None:
             self._writer = self._loop.create_task(self._write())
 
-    def enqueue(self, job: Job) -> None:
-        """Do this after everything the client has sent so far."""
-        self._inbox.append(job)
+    def enqueue(self, job: Job, chars: int = 0) -> None:
+        """Do this, which came in a frame of ``chars``, after all the client has sent so far."""
+        self._inbox.append((job, chars))
+        self._inbox_chars += chars
         if self._worker is None:
             self._worker = self._loop.create_task(self._work())
 
@@ -178,7 +183,7 @@ class Connection:
                 while not self.is_reading:
                     self._inbox_has_room.clear()
                     await self._inbox_has_room.wait()
-                self.enqueue(lambda: self._owner.handle_packet(self, packet))
+                self.enqueue(lambda: self._owner.handle_packet(self, packet), len(frame))
             case "3":
                 pass  # a pong: that it came is all it says
             case "1":
@@ -189,7 +194,8 @@ class Connection:
     async def _work(self) -> None:
         try:
             while self._inbox:
-                job = self._inbox.popleft()
+                job, chars = self._inbox.popleft()
+                self._inbox_chars -= chars
                 self._inbox_has_room.set()
                 await job()
         except MalformedPacketError:

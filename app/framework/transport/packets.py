@@ -18,7 +18,7 @@ _MESSAGE = "4"
 
 _PACKET = re.compile(
     r"(?P<type>[0123])"  # CONNECT, DISCONNECT, EVENT, ACK: no more from a client
-    r"(?:(?P<namespace>/[^,?]{0,99})(?:\?[^,]*)?(?:,|\Z))?"
+    r"(?:(?P<namespace>/[^,]{0,99})(?:,|\Z))?"
     r"(?P<id>[0-9]{1,15})?"
     r"(?P<data>[\[{].*)?",
     re.DOTALL,

@@ -14,7 +14,6 @@ from functools import partial
 from typing import Any
 
 import socketio
-import structlog
 from socketio import packet as packet_types
 
 from app.framework.pipeline import (
@@ -34,8 +33,6 @@ from app.framework.transport.reasons import DisconnectReason
 from app.framework.transport.room_manager import RoomManager
 
 _INVALID_NAMESPACE = "Invalid namespace"
-
-_log = structlog.stdlib.get_logger("SocketServer")
 
 
 @dataclass(frozen=True, slots=True)

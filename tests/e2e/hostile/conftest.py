@@ -30,3 +30,14 @@ def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
     root.handlers[:] = handlers
     root.setLevel(level)
     structlog.reset_defaults()
+    _forget_cached_loggers()
+
+
+def _forget_cached_loggers() -> None:
+    # A logger keeps for good what was configured at its first use: no other test could capture it.
+    proxy = type(structlog.get_logger())
+    for name, module in tuple(sys.modules.items()):
+        if name.startswith("app."):
+            for value in vars(module).values():
+                if isinstance(value, proxy):
+                    vars(value).pop("bind", None)

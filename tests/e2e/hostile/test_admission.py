@@ -105,6 +105,20 @@ async def test_event_waits_for_admission_when_it_comes_in_the_same_segment(
         assert '431["early"]' == await client.receive()
 
 
+async def test_inbox_is_bounded_in_bytes_when_a_stranger_floods_it(probe: ProbeServer) -> None:
+    """A2.9's lesson: nobody holds megabytes of parsed JSON who is not even admitted."""
+    text = f'42["echo",[{",".join(["[]"] * 20_000)}]]'
+    async with probe.client() as client:
+        client.connect({"guard": "wait"}, *[text] * 50)
+        await probe.journal.until_count("waiting")
+        (connection,) = probe.sockets.eio.sockets.values()
+        await eventually(lambda: not connection.is_reading, lambda: connection._inbox_chars)
+
+        assert len(connection._inbox) <= 3
+        probe.gate.opened.set()
+        await probe.journal.until_count("event", 50)
+
+
 async def test_connection_is_closed_when_it_connects_twice(probe: ProbeServer) -> None:
     """A2.5: as Node does."""
     async with probe.admitted() as (client, sid):

@@ -153,7 +153,7 @@ def test_boot_fails_when_a_marker_is_a_default_instead_of_an_annotation() -> Non
     @web_socket_gateway()
     class _Gateway:
         @subscribe_message("event")
-        def on_event(self, body: Any = MessageBody()) -> None: ...
+        def on_event(self, body: Any = MessageBody()) -> None: ...  # noqa: B008 - the mistake
 
     assert (
         "_Gateway.on_event: parameter 'body' has its marker as a default; "

@@ -88,7 +88,13 @@ async def test_event_is_emitted_with_null_when_the_result_has_no_data(result: An
     assert [("news", (None,))] == await giving(result).send("event")
 
 
-@pytest.mark.parametrize("result", [{"event": ""}, {"event": None}, WsResponse("")])
+def test_ws_response_is_refused_when_its_event_has_no_name() -> None:
+    """Where it is made, not where it would have been sent."""
+    with pytest.raises(ValueError, match="name of an event"):
+        WsResponse("")
+
+
+@pytest.mark.parametrize("result", [{"event": ""}, {"event": None}])
 async def test_result_is_acked_when_its_event_is_empty(result: Any) -> None:
     """Without a name it is a plain value."""
     driver = giving(result)

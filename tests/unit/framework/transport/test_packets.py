@@ -71,7 +71,7 @@ def test_event_is_read_as_written_when_well_formed(
         ('0{"token":"t"}', (packet_types.CONNECT, None, None, {"token": "t"})),
         ('0/admin,{"token":"t"}', (packet_types.CONNECT, "/admin", None, {"token": "t"})),
         ("0/admin", (packet_types.CONNECT, "/admin", None, None)),
-        ("0/admin?a=b,", (packet_types.CONNECT, "/admin", None, None)),
+        ("0/admin?a=b,", (packet_types.CONNECT, "/admin?a=b", None, None)),
         ("1", (packet_types.DISCONNECT, None, None, None)),
         ("1/admin,", (packet_types.DISCONNECT, "/admin", None, None)),
         ('2["a"]', (packet_types.EVENT, None, None, ["a"])),
