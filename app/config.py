@@ -49,8 +49,7 @@ def _check_origin(value: str) -> str:
     """The origin as a browser writes it: lower case, without the scheme's own port."""
     match = _ORIGIN.fullmatch(value.lower())
     if match is None:
-        message = "must be scheme://host or scheme://host:port, without path or wildcard"
-        raise ValueError(message)
+        raise ValueError("must be scheme://host or scheme://host:port, without path or wildcard")
     scheme, host, port = match.groups()
     if port is None or port == _DEFAULT_PORTS.get(scheme):
         return f"{scheme}://{host}"
@@ -59,15 +58,13 @@ def _check_origin(value: str) -> str:
 
 def _check_http_url(value: str) -> str:
     if _HTTP_URL.fullmatch(value) is None:
-        message = "must be an http or https URL without a user name or password"
-        raise ValueError(message)
+        raise ValueError("must be an http or https URL without a user name or password")
     return value
 
 
 def _check_database_url(value: str) -> str:
     if _DATABASE_URL.fullmatch(value) is None:
-        message = "must begin with sqlite:/// or postgresql://, or be memory:"
-        raise ValueError(message)
+        raise ValueError("must begin with sqlite:/// or postgresql://, or be memory:")
     return value
 
 
@@ -168,6 +165,9 @@ class Settings(BaseSettings):
     auth_expiry_grace_seconds: float = Field(
         25, ge=0, le=86_400, allow_inf_nan=False, description="from refusing events to disconnect"
     )
+    auth_expiring_lead_seconds: float = Field(
+        15, ge=0, le=86_400, allow_inf_nan=False, description="from the warning to the expiry"
+    )
     revocation_unavailable: Annotated[Literal["refuse", "admit"], AnyCase] = Field(
         "refuse", description="who may connect while revocations cannot be checked"
     )
@@ -231,8 +231,7 @@ class Settings(BaseSettings):
         if missing:
             cause = "APP_ENV=production" if self.app_env == "production" else "Signing in by Clerk"
             names = ", ".join(missing)
-            message = f"{cause} needs {names}: set them in the environment or in .env"
-            raise ValueError(message)
+            raise ValueError(f"{cause} needs {names}: set them in the environment or in .env")
         return self
 
 
@@ -253,8 +252,9 @@ def load_settings() -> Settings:
         details = error.errors(include_url=False, include_input=False)
         raise SettingsError("\n".join(_sentences(details))) from None
     except (OSError, UnicodeDecodeError) as error:
-        message = f".env cannot be read ({type(error).__name__}): mend the file or remove it."
-        raise SettingsError(message) from None
+        raise SettingsError(
+            f".env cannot be read ({type(error).__name__}): mend the file or remove it."
+        ) from None
 
 
 def _sentences(details: list[ErrorDetails]) -> list[str]:

@@ -28,4 +28,9 @@ class ServerEvent(StrEnum):
     MESSAGE_DELIVERED = "message:delivered"
     MESSAGE_SEEN = "message:seen"
     TYPING = "typing"
+    AUTH_EXPIRING = "auth:expiring"
     ERROR = "error"
+
+
+SECRET_EVENTS = frozenset({"auth:refresh"})
+"""Events whose payload is a secret: it is never sent back, nor the event's cause with it."""

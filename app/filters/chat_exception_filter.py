@@ -5,6 +5,7 @@ from logging import DEBUG, INFO, WARNING
 import structlog
 
 from app.domain.errors import AuthenticationCode, AuthenticationError, ChatError
+from app.domain.events import SECRET_EVENTS
 from app.framework import (
     BaseWsExceptionFilter,
     ExecutionContext,
@@ -61,6 +62,12 @@ class ChatExceptionFilter(BaseWsExceptionFilter):
             level = DEBUG if error.code in _FLOODS else INFO
             _log.log(level, "event refused", pattern=host.log_name, **context)
             super().answer(error, host)
+
+    def cause_of(self, host: ExecutionContext) -> dict[str, object]:
+        """The event's name, and its payload unless that is a secret."""
+        if host.get_pattern() in SECRET_EVENTS:
+            return {"pattern": host.get_pattern()}
+        return super().cause_of(host)
 
     def _refuse(self, error: WsException, client: AuthenticatedSocket) -> None:
         message = error.message if "detail" in error.details else _REFUSED

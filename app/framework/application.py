@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 import structlog
-from aiohttp import web
+from aiohttp import hdrs, web
 from dependency_injector import containers, providers
 
 from app.framework.decorators import GATEWAY_OPTIONS
@@ -122,6 +122,7 @@ class NestApplication:
         for controller in self._injector.marked(CONTROLLER_PREFIX):
             http.router.add_routes(routes_of(controller))
         self._adapter.attach(http)
+        http.on_response_prepare.append(_hide_software)
         self._runner = web.AppRunner(
             http,
             access_log=None,
@@ -172,3 +173,8 @@ class NestFactory:
     def create(module: containers.Container, adapter: IoAdapter) -> NestApplication:
         """An application of this module; nothing runs yet."""
         return NestApplication(module, adapter)
+
+
+async def _hide_software(_: web.Request, response: web.StreamResponse) -> None:
+    """Strangers need not know what runs here, and in which version."""
+    response.headers.pop(hdrs.SERVER, None)

@@ -124,5 +124,9 @@ def _event_methods(cls: type) -> Iterator[tuple[str, Callable[..., Any]]]:
     names = dict.fromkeys(name for owner in reversed(cls.__mro__) for name in vars(owner))
     for name in names:
         member = inspect.getattr_static(cls, name)
+        if isinstance(member, staticmethod | classmethod) and get_metadata(
+            member.__func__, MESSAGE_PATTERN
+        ):
+            raise BootError(f"{cls.__name__}.{name}: a handler is a method; give it self")
         if inspect.isfunction(member) and get_metadata(member, MESSAGE_PATTERN) is not None:
             yield name, member

@@ -50,10 +50,11 @@ class BaseWsExceptionFilter:
         if ack is not None:
             ack(error.to_ack())
         else:
-            cause = self._cause(host) if self._include_cause else None
+            cause = self.cause_of(host) if self._include_cause else None
             host.get_client().emit("exception", error.to_event(cause))
 
-    def _cause(self, host: ExecutionContext) -> dict[str, object]:
+    def cause_of(self, host: ExecutionContext) -> dict[str, object]:
+        """Which event it was, ``{pattern, data}``; Nest's ``causeFactory``, to be overridden."""
         cause: dict[str, object] = {"pattern": host.get_pattern()}
         if host.get_data() is not None:
             cause["data"] = host.get_data()

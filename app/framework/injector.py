@@ -84,8 +84,8 @@ class Injector:
             return reference
         if not self.find(reference):
             raise BootError(
-                f"{place} names {reference.__name__}, which is no provider; "
-                f"add providers.Singleton({reference.__name__}, ...) to a module"
+                f"{place} names {reference.__name__}, of which no module has a Singleton; "
+                f"add providers.Singleton({reference.__name__}, ...) to one"
             )
         return self.get(reference)
 

@@ -6,7 +6,7 @@ event costs no signature inspection, no metadata and no container call.
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from difflib import get_close_matches
 from functools import partial
 from typing import Any
@@ -25,7 +25,7 @@ from app.framework.metadata import get_metadata
 from app.framework.params import AckMarker
 from app.framework.pipes import ArgumentMetadata, Transform
 from app.framework.socket import Socket
-from app.framework.ws_response import deliver
+from app.framework.ws_response import deliver, deliver_all
 
 EventHandler = Callable[[Socket, Any, AckFunction | None], Awaitable[None]]
 """``(client, data, ack)``; answers the client by itself and raises nothing but cancellation."""
@@ -45,6 +45,8 @@ _MAX_NAME_CHARS = 100
 _Invocation = Callable[[ExecutionContext], Awaitable[Any]]
 _OnError = Callable[[Exception, ExecutionContext], None]
 
+_TOO_SLOW = WsUnavailable("The connection took too long to be admitted.")
+
 _log = structlog.stdlib.get_logger("Pipeline")
 
 
@@ -61,8 +63,22 @@ def compile_event(route: EventRoute) -> EventHandler:
         try:
             await activate(context)
             result = await invoke(context)
-            await deliver(result, client, None if acks_itself else ack)
+            answer = None if acks_itself else ack
+            if not isinstance(result, AsyncIterator):
+                deliver(result, client, answer)
+                return
+            stream = deliver_stream(context, result, answer)
+            if not client.run_aside(stream):  # too many run already: this one is waited for
+                await stream
         except Exception as error:  # noqa: BLE001 - this is where the filters stand
+            on_error(error, context)
+
+    async def deliver_stream(
+        context: ExecutionContext, values: AsyncIterator[Any], ack: AckFunction | None
+    ) -> None:
+        try:
+            await deliver_all(values, context.get_client(), ack)
+        except Exception as error:  # noqa: BLE001 - as above
             on_error(error, context)
 
     return handle
@@ -104,15 +120,14 @@ def compile_connect(definition: GatewayDefinition, timeout_seconds: float) -> Co
 
     async def connect(client: Socket) -> bool:
         context = ConnectionContext(client, cls, hook or connect)
+        deadline = asyncio.timeout(timeout_seconds)
         try:
-            async with asyncio.timeout(timeout_seconds):
+            async with deadline:
                 await activate(context)
                 if hook is not None:
                     await _awaited(hook(client))
-        except TimeoutError:
-            on_error(WsUnavailable("The connection took too long to be admitted."), context)
         except Exception as error:  # noqa: BLE001 - this is where the filters stand
-            on_error(error, context)
+            on_error(_TOO_SLOW if deadline.expired() else error, context)
         else:
             return True
         return False

@@ -10,6 +10,9 @@ from pydantic import BaseModel, PydanticUserError, TypeAdapter, ValidationError
 from app.framework.exceptions import BootError, FieldError, WsBadRequest
 from app.framework.params import ParamKind
 
+_VALUE_ERROR = "Value error, "
+"""How pydantic begins the text of a validator's own ValueError."""
+
 Transform = Callable[[Any], Any]
 """One argument in, one out; may be async."""
 
@@ -92,6 +95,8 @@ def _validator(metatype: Any) -> Callable[[Any], Any]:
 def _fields(error: ValidationError, prefix: Sequence[str]) -> tuple[FieldError, ...]:
     """Without the offending input: it may be a secret, and comes back to where it was sent from."""
     return tuple(
-        FieldError(".".join((*prefix, *map(str, fault["loc"]))), fault["msg"])
+        FieldError(
+            ".".join((*prefix, *map(str, fault["loc"]))), fault["msg"].removeprefix(_VALUE_ERROR)
+        )
         for fault in error.errors(include_url=False, include_context=False, include_input=False)
     )

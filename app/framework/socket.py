@@ -4,7 +4,7 @@ Both speak to the transport through the narrow `SocketLink` and `Hub`, so a test
 for the network (see `testing.RecordingLink`).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol
@@ -56,6 +56,9 @@ class SocketLink(Hub, Protocol):
 
     def emit(self, event: str, args: tuple[Any, ...]) -> None:
         """See `Socket.emit`."""
+
+    def run_aside(self, work: Coroutine[Any, Any, None]) -> bool:
+        """See `Socket.run_aside`."""
 
     def join(self, rooms: Iterable[str]) -> None:
         """See `Socket.join`."""
@@ -162,6 +165,13 @@ class Socket:
     def to(self, *rooms: str) -> BroadcastOperator:
         """These rooms, without this socket."""
         return BroadcastOperator(self._link).to(*rooms).except_(self.id)
+
+    def run_aside(self, work: Coroutine[Any, Any, None]) -> bool:
+        """Run a coroutine beside the socket's events; it is cancelled when the client goes.
+
+        Not begun, and False, when too many are running already. It must not raise.
+        """
+        return self._link.run_aside(work)
 
     def disconnect(self, *, close: bool = False) -> None:
         """Tell the client ``io server disconnect``; with ``close`` end the whole connection.

@@ -35,34 +35,34 @@ class WsResponse:
         return None
 
 
-async def deliver(result: Any, client: Socket, ack: AckFunction | None) -> None:
+def deliver(result: Any, client: Socket, ack: AckFunction | None) -> bool:
     """Nest's rules: nothing for None, an emit for a `WsResponse`, an ack for any other value.
 
-    An async iterator is Python's Observable: each value so, the ack for the first plain one.
+    Returns whether the ack was called.
     """
-    if not isinstance(result, AsyncIterator):
-        _deliver_value(result, client, ack)
-        return
-    try:
-        async for value in result:
-            if _deliver_value(value, client, ack):
-                ack = None
-            if not client.connected:
-                break
-    finally:
-        if isinstance(result, AsyncGenerator):  # else it would end whenever it is collected
-            await result.aclose()
-
-
-def _deliver_value(value: Any, client: Socket, ack: AckFunction | None) -> bool:
-    """Whether the ack was called."""
-    if value is None:
+    if result is None:
         return False
-    response = WsResponse.of(value)
+    response = WsResponse.of(result)
     if response is not None:
         client.emit(response.event, response.data)
         return False
     if ack is None:
         return False
-    ack(value)
+    ack(result)
     return True
+
+
+async def deliver_all(values: AsyncIterator[Any], client: Socket, ack: AckFunction | None) -> None:
+    """An async iterator is Python's Observable: each value so, the ack for the first plain one.
+
+    Ends when the client has gone.
+    """
+    try:
+        async for value in values:
+            if deliver(value, client, ack):
+                ack = None
+            if not client.connected:
+                break
+    finally:
+        if isinstance(values, AsyncGenerator):  # else it would end whenever it is collected
+            await values.aclose()

@@ -1,6 +1,6 @@
 """The documented ``WsGuard``: no event, and no connection, without a verified session."""
 
-from app.domain.errors import AuthenticationCode, AuthenticationError
+from app.domain.errors import AuthenticationCode
 from app.framework import CanActivate, ExecutionContext
 from app.services.session_service import SessionService
 from app.sockets.authenticated_socket import AuthenticatedSocket
@@ -37,7 +37,9 @@ class WsGuard(CanActivate):
         principal = await self._sessions.authenticate(token, client.handshake.address)
 
         # 3. Enhance socket with user data
-        client.session = self._sessions.open(principal, token, client.end_session)
+        client.session = self._sessions.open(
+            principal, token, on_end=client.end_session, on_expiring=client.warn_of_expiry
+        )
         return True
 
     async def _extract_token(self, client: AuthenticatedSocket) -> str:
@@ -53,5 +55,4 @@ class WsGuard(CanActivate):
             return token[len(_BEARER) :].strip()
         else:
             code = AuthenticationCode.BEARER_PREFIX
-        await self._sessions.note_failure(client.handshake.address)
-        raise AuthenticationError(code)
+        return await self._sessions.refuse(code, client.handshake.address)

@@ -29,6 +29,7 @@ def _signing_keys(settings: Settings, clock: Clock) -> SigningKeys:
 
 def _session_policy(settings: Settings) -> SessionPolicy:
     return SessionPolicy(
+        expiring_lead_seconds=settings.auth_expiring_lead_seconds,
         expiry_grace_seconds=settings.auth_expiry_grace_seconds,
         enforce_expiry=settings.auth_expiry == "enforce",
         max_sockets_per_user=settings.max_sockets_per_user,

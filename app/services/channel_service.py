@@ -36,11 +36,11 @@ def parse_membership(text: str) -> Membership:
     try:
         content: object = json.loads(text)
     except json.JSONDecodeError as error:
-        sentence = f"The seed is not JSON: {error}."
-        raise MalformedMembershipError(sentence) from error
+        raise MalformedMembershipError(f"The seed is not JSON: {error}.") from error
     if not isinstance(content, dict):
-        sentence = 'The seed must be an object: {"userId": ["channelId", ...]}.'
-        raise MalformedMembershipError(sentence)
+        raise MalformedMembershipError(
+            'The seed must be an object: {"userId": ["channelId", ...]}.'
+        )
     return {
         UserId(_checked_id(user_id, "a user")): _channels_of(user_id, channels)
         for user_id, channels in content.items()
@@ -49,8 +49,9 @@ def parse_membership(text: str) -> Membership:
 
 def _channels_of(user_id: str, channels: object) -> tuple[ChannelId, ...]:
     if not isinstance(channels, list):
-        sentence = f"The channels of {user_id!r} must be a list of channel ids."
-        raise MalformedMembershipError(sentence)
+        raise MalformedMembershipError(
+            f"The channels of {user_id!r} must be a list of channel ids."
+        )
     ids = (ChannelId(_checked_id(channel, f"a channel of {user_id!r}")) for channel in channels)
     return tuple(dict.fromkeys(ids))
 
@@ -59,5 +60,4 @@ def _checked_id(candidate: object, what: str) -> str:
     # isprintable is False for NUL and for lone surrogates, which no database takes.
     if isinstance(candidate, str) and candidate and candidate.isprintable():
         return candidate
-    sentence = f"The id of {what} must be a printable text, not {candidate!r}."
-    raise MalformedMembershipError(sentence)
+    raise MalformedMembershipError(f"The id of {what} must be a printable text, not {candidate!r}.")

@@ -11,6 +11,11 @@ from app.ports import Broadcaster, Clock, MessageRepository
 from app.services.ordered_work import DRAIN_TIMEOUT_SECONDS, OrderedWork
 from app.services.typing_service import TypingService
 
+_WHITESPACE = "\t\n\v\f\r \u00a0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff" + "".join(
+    map(chr, range(0x2000, 0x200B))
+)
+"""What JavaScript's ``trim`` takes off: server and frontend must agree on what is empty."""
+
 
 class MessageService:
     """What members do with messages.
@@ -116,7 +121,7 @@ class MessageService:
         return channel_id
 
     def _checked(self, content: str) -> str:
-        trimmed = content.strip()
+        trimmed = content.strip(_WHITESPACE)
         fault = self._fault_in(trimmed)
         if fault is not None:
             raise InvalidPayload(FieldFault("content", fault))

@@ -3,7 +3,10 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
 from math import inf
+from typing import NoReturn
 
 from app.domain.errors import AuthenticationCode, AuthenticationError, Unavailable
 from app.domain.ids import UserId
@@ -30,12 +33,14 @@ class SessionPolicy:
     """What operators decide about sessions.
 
     Attributes:
+        expiring_lead_seconds: How long before its token expires a session is warned.
         expiry_grace_seconds: How long an expired session may stay connected, every event refused.
         enforce_expiry: False: a token has to be valid at the handshake only.
         max_sockets_per_user: Open sessions of one user on this node.
         admit_when_revocation_unavailable: Whether to connect who cannot be checked for revocation.
     """
 
+    expiring_lead_seconds: float
     expiry_grace_seconds: float
     enforce_expiry: bool
     max_sockets_per_user: int
@@ -58,7 +63,7 @@ class Session:
     on_end: Callable[[AuthenticationError], None]
     revoked: bool = False
     ended: bool = False
-    end_timer: Timer | None = None
+    timers: tuple[Timer, ...] = ()
 
 
 class SessionService:
@@ -99,27 +104,37 @@ class SessionService:
         Raises:
             AuthenticationError: The token or the address is refused, by its code.
         """
-        if await self._attempts.take(address) > 0 or await self._failures.peek(address) > 0:
-            raise AuthenticationError(AuthenticationCode.TOO_MANY_ATTEMPTS)
+        await self._count_attempt(address)
         try:
             await self._refuse_revoked(token)
             return await self._verifier.verify(token)
         except AuthenticationError as error:
             if error.code not in _NOT_THE_CLIENTS_FAULT:
-                await self.note_failure(address)
+                await self._failures.take(address)
             raise
 
-    async def note_failure(self, address: str) -> None:
-        """Count a failed attempt against the address; too many, and `authenticate` refuses it."""
+    async def refuse(self, code: AuthenticationCode, address: str) -> NoReturn:
+        """Refuse an attempt that brought nothing to verify; it counts as any other.
+
+        Raises:
+            AuthenticationError: ``code``; ``too_many_attempts`` when the address tried too often.
+        """
+        await self._count_attempt(address)
         await self._failures.take(address)
+        raise AuthenticationError(code)
 
     def open(
-        self, principal: Principal, token: str, on_end: Callable[[AuthenticationError], None]
+        self,
+        principal: Principal,
+        token: str,
+        on_end: Callable[[AuthenticationError], None],
+        on_expiring: Callable[[datetime], None] | None = None,
     ) -> Session:
         """Begin the session of an authenticated socket; every one must be closed.
 
-        ``on_end`` is called at most once, on the event loop: at once when the token is revoked, or
-        a grace after it has expired. It must not raise; it may close the session.
+        Both are called at most once, on the event loop, and must not raise; they may close the
+        session. ``on_expiring``, with the time, a lead before the token expires; ``on_end`` at
+        once when the token is revoked, or a grace after it has expired.
 
         Raises:
             AuthenticationError: ``too_many_sockets``; ``revoked``, when that happened since
@@ -132,7 +147,7 @@ class SessionService:
             raise AuthenticationError(AuthenticationCode.TOO_MANY_SOCKETS)
         session = Session(principal.user_id, digest, expires_at=inf, on_end=on_end)
         if self._policy.enforce_expiry:
-            self._limit(session, principal.expires_at)
+            self._limit(session, principal.expires_at, on_expiring)
         self._sessions.setdefault(digest, set()).add(session)
         self._sockets_of[principal.user_id] += 1
         return session
@@ -161,6 +176,10 @@ class SessionService:
             del self._sockets_of[session.user_id]
         self._settle(session)
 
+    async def _count_attempt(self, address: str) -> None:
+        if await self._attempts.take(address) > 0 or await self._failures.peek(address) > 0:
+            raise AuthenticationError(AuthenticationCode.TOO_MANY_ATTEMPTS)
+
     async def _refuse_revoked(self, token: str) -> None:
         try:
             revoked = await self._blacklist.is_blacklisted(token)
@@ -171,13 +190,24 @@ class SessionService:
         if revoked:
             raise AuthenticationError(AuthenticationCode.REVOKED)
 
-    def _limit(self, session: Session, token_expires_at: float) -> None:
-        remaining = token_expires_at - self._clock.now().timestamp() + EXPIRY_SKEW_SECONDS
-        session.expires_at = self._clock.monotonic() + remaining
-        session.end_timer = self._clock.call_later(
-            max(0.0, remaining + self._policy.expiry_grace_seconds),
+    def _limit(
+        self,
+        session: Session,
+        token_expires_at: float,
+        on_expiring: Callable[[datetime], None] | None,
+    ) -> None:
+        life = token_expires_at - self._clock.now().timestamp()
+        session.expires_at = self._clock.monotonic() + life + EXPIRY_SKEW_SECONDS
+        end = self._clock.call_later(
+            max(0.0, life + EXPIRY_SKEW_SECONDS + self._policy.expiry_grace_seconds),
             lambda: self._end(session, AuthenticationCode.TOKEN_EXPIRED),
         )
+        session.timers = (end,)
+        if on_expiring is not None and life > 0:
+            warn = partial(on_expiring, datetime.fromtimestamp(token_expires_at, UTC))
+            lead_seconds = self._policy.expiring_lead_seconds
+            warning = self._clock.call_later(max(0.0, life - lead_seconds), warn)
+            session.timers = (end, warning)
 
     def _revoke(self, digest: str) -> None:
         self._recent.remember(digest)
@@ -195,5 +225,5 @@ class SessionService:
 
     def _settle(self, session: Session) -> None:
         session.ended = True
-        if session.end_timer is not None:
-            session.end_timer.cancel()
+        for timer in session.timers:
+            timer.cancel()

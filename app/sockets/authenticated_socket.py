@@ -1,8 +1,11 @@
 """The documented ``AuthenticatedSocket``: a socket that knows whose it is."""
 
+from datetime import datetime
+
 from app.domain.errors import AuthenticationError
 from app.domain.events import ServerEvent
 from app.domain.ids import SocketId, UserId
+from app.domain.session_expiring import SessionExpiring
 from app.framework import Handshake, Socket
 from app.framework.socket import SocketLink
 from app.services.session_service import Session
@@ -25,14 +28,17 @@ class AuthenticatedSocket(Socket):
             AttributeError: It was not authenticated; no handler ever meets such a socket.
         """
         if self.session is None:
-            message = "the socket is not authenticated"
-            raise AttributeError(message)
+            raise AttributeError("the socket is not authenticated")
         return self.session.user_id
 
     @property
     def user(self) -> dict[str, UserId]:
         """``{"id": user_id}``, as documented."""
         return {"id": self.user_id}
+
+    def warn_of_expiry(self, expires_at: datetime) -> None:
+        """Tell the client that its token expires soon."""
+        self.emit(ServerEvent.AUTH_EXPIRING, SessionExpiring(expires_at=expires_at))
 
     def end_session(self, error: AuthenticationError) -> None:
         """Tell the client why it may not stay, and close its connection."""

@@ -1,3 +1,6 @@
+from datetime import UTC, datetime
+
+import jwt
 import pytest_asyncio
 
 from tests.e2e.chat import Chat, Chats
@@ -5,6 +8,8 @@ from tests.e2e.js_client import JsClient
 from tests.e2e.server_process import Serve, ServerProcess
 from tests.e2e.shapes import an_error, an_indicator
 
+SOON = 10
+"""A token's ttl in seconds, less than the 15 before which a client is warned."""
 OLD = -2
 """A token's ttl in seconds: expired, and for two or three seconds more within the skew of five."""
 
@@ -20,6 +25,19 @@ async def connected_with_old_token(chat: Chat) -> JsClient:
     alice = chat.connecting("alice", {"token": await chat.token("alice", OLD)})
     await alice.sees("connect")
     return alice
+
+
+async def test_client_is_warned_when_its_token_expires_soon(chat: Chat) -> None:
+    """With the time, early enough to come back with a new one."""
+    token = await chat.token("alice", SOON)
+    alice = chat.connecting("alice", {"token": token})
+
+    warning = await alice.sees("auth:expiring")
+
+    claims = jwt.decode(token, options={"verify_signature": False})
+    expires_at = datetime.fromtimestamp(claims["exp"], UTC)
+    assert {"expiresAt": expires_at.strftime("%Y-%m-%dT%H:%M:%S.000Z")} == warning
+    assert {"data": []} == await alice.ask("typing:get", {"channelId": chat.general})
 
 
 async def test_events_are_refused_when_the_token_has_expired(chat: Chat) -> None:

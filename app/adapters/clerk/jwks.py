@@ -17,16 +17,14 @@ def parse_jwks(body: bytes) -> dict[str, RSAPublicKey]:
     document = orjson.loads(body)
     entries = document.get("keys") if isinstance(document, dict) else None
     if not isinstance(entries, list):
-        message = "no list of keys"
-        raise ValueError(message)  # noqa: TRY004 - bad input, not a bad call
+        raise ValueError("no list of keys")  # noqa: TRY004 - bad input, not a bad call
     keys: dict[str, RSAPublicKey] = {}
     for entry in entries:
         key = _rsa_key(entry)
         if key is not None:
             keys[entry["kid"]] = key
     if not keys:
-        message = "no usable key"
-        raise ValueError(message)
+        raise ValueError("no usable key")
     return keys
 
 

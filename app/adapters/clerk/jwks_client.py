@@ -94,12 +94,10 @@ class JwksClient(SigningKeys):
             session.get(self._url, allow_redirects=False) as response,
         ):
             if response.status != 200:  # noqa: PLR2004 - HTTP's OK
-                message = f"HTTP status {response.status}"
-                raise ValueError(message)
+                raise ValueError(f"HTTP status {response.status}")
             body = bytearray()
             async for chunk in response.content.iter_any():
                 body += chunk
                 if len(body) > MAX_BODY_BYTES:
-                    message = f"more than {MAX_BODY_BYTES} bytes"
-                    raise ValueError(message)
+                    raise ValueError(f"more than {MAX_BODY_BYTES} bytes")
             return bytes(body)

@@ -49,6 +49,7 @@ def _read(pem: str) -> RSAPublicKey:
         )
         raise SigningKeyError(message) from None
     if not isinstance(key, RSAPublicKey) or key.key_size < MINIMUM_KEY_BITS:
-        message = f"CLERK_JWT_KEY must be an RSA key of at least {MINIMUM_KEY_BITS} bits."
-        raise SigningKeyError(message)
+        raise SigningKeyError(
+            f"CLERK_JWT_KEY must be an RSA key of at least {MINIMUM_KEY_BITS} bits."
+        )
     return key

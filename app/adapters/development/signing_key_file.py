@@ -33,8 +33,9 @@ def load_or_create_key(path: Path) -> rsa.RSAPrivateKey:
         except FileNotFoundError:
             text = _create(path)
     except OSError as error:
-        message = f"The development signing key {path} cannot be used: {error.strerror}."
-        raise DevelopmentKeyError(message) from error
+        raise DevelopmentKeyError(
+            f"The development signing key {path} cannot be used: {error.strerror}."
+        ) from error
     return _parse(text, path)
 
 

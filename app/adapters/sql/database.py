@@ -62,8 +62,9 @@ class Database:
                 pool_reset_on_return=None,
             )
         except ModuleNotFoundError as error:
-            message = f"DATABASE_URL needs a driver: .venv/bin/pip install {error.name}"
-            raise DatabaseUrlError(message) from None
+            raise DatabaseUrlError(
+                f"DATABASE_URL needs a driver: .venv/bin/pip install {error.name}"
+            ) from None
 
     async def on_module_init(self) -> None:
         """Create the file's folder, connect, and migrate or check the tables.

@@ -23,11 +23,11 @@ def parse_database_url(text: str) -> URL:
     except (ArgumentError, ValueError):
         url = None
     if url is None or url.drivername not in _DRIVERS:
-        message = "DATABASE_URL must start with sqlite:/// or postgresql://, or be memory:."
-        raise DatabaseUrlError(message) from None
+        raise DatabaseUrlError(
+            "DATABASE_URL must start with sqlite:/// or postgresql://, or be memory:."
+        ) from None
     if url.drivername == "sqlite" and url.database in {None, "", ":memory:"}:
-        message = "DATABASE_URL names no file; without one, use memory:."
-        raise DatabaseUrlError(message)
+        raise DatabaseUrlError("DATABASE_URL names no file; without one, use memory:.")
     return url.set(drivername=_DRIVERS[url.drivername])
 
 

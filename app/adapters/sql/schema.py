@@ -34,8 +34,7 @@ def check_schema(connection: Connection) -> None:
         SchemaError: The database was migrated by a newer version of the code, or not far enough.
     """
     if not _is_current(connection, _config()):
-        message = "The database is not up to date; run `python -m app migrate` first."
-        raise SchemaError(message)
+        raise SchemaError("The database is not up to date; run `python -m app migrate` first.")
 
 
 def _is_current(connection: Connection, config: Config) -> bool:

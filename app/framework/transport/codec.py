@@ -59,8 +59,7 @@ def _plain(value: Any) -> Any:
         return moment.removesuffix("+00:00") + "Z"
     to_wire: Callable[[], Any] | None = getattr(value, "to_wire", None)
     if to_wire is None:
-        message = f"{type(value).__name__} has no JSON form"
-        raise TypeError(message)
+        raise TypeError(f"{type(value).__name__} has no JSON form")
     return to_wire()
 
 
@@ -76,20 +75,17 @@ def _require_depth(text: str) -> None:
         elif character in "[{":
             depth += 1
             if depth > MAX_DEPTH:
-                message = f"nested deeper than {MAX_DEPTH} levels"
-                raise ValueError(message)
+                raise ValueError(f"nested deeper than {MAX_DEPTH} levels")
         elif character in "]}":
             depth -= 1
 
 
 def _refuse_constant(name: str) -> None:
-    message = f"{name} is not JSON"
-    raise ValueError(message)
+    raise ValueError(f"{name} is not JSON")
 
 
 def _finite(number: str) -> float:
     value = float(number)
     if isinf(value):  # could be taken in, but not written again
-        message = f"{number[:20]} is out of range"
-        raise ValueError(message)
+        raise ValueError(f"{number[:20]} is out of range")
     return value

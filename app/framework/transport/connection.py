@@ -1,8 +1,9 @@
 """One WebSocket: frames in, frames out, in order and bounded. Knows Engine.IO, not Socket.IO."""
 
 import asyncio
+import contextvars
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Protocol
 
 import structlog
@@ -21,6 +22,9 @@ INBOX_MAX_JOBS = 64
 
 INBOX_MAX_CHARS = 131_072
 """Likewise, what they were sent as. Parsed, that may take twenty times the room."""
+
+ASIDE_MAX_TASKS = 16
+"""Streams of one client that run beside its events."""
 
 _log = structlog.stdlib.get_logger("Connection")
 
@@ -59,7 +63,9 @@ class Connection:
         self.sid = sid
         self.request: web.Request = request
         self.links: dict[str, Any] = {}
-        """What the owner keeps for each namespace the client is in."""
+        """What the owner keeps for each namespace the client is in; its ``sid`` is the socket's."""
+        self.refused_connects = 0
+        """How often the client asked for a namespace that there is not."""
         self.closed = False
         self.heard_at = 0.0
         """When the client last sent anything, by the loop's clock."""
@@ -76,6 +82,9 @@ class Connection:
         self._writer: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
         self._connect_timer: asyncio.TimerHandle | None = None
+        self._aside: set[asyncio.Task[None]] = set()
+        # Frames are pushed by whoever sends: what is logged here must not bear the sender's names.
+        self._context = contextvars.copy_context()
 
     async def read(self) -> None:
         """Read until the connection ends, one way or another, and has been closed."""
@@ -125,19 +134,34 @@ class Connection:
         self._outbox.append(payload)
         self._outbox_bytes += len(payload)
         if self._outbox_bytes > self._max_queue_bytes:
-            _log.warning(
-                "slow client cut off", connection=self.sid, queued_bytes=self._outbox_bytes
+            self._context.copy().run(
+                _log.warning,
+                "slow client cut off",
+                socket_ids=[link.sid for link in self.links.values()],
+                queued_bytes=self._outbox_bytes,
             )
             self.abort(DisconnectReason.TRANSPORT_ERROR)
         elif self._writer is None:
-            self._writer = self._loop.create_task(self._write())
+            self._writer = self._start(self._write())
 
     def enqueue(self, job: Job, chars: int = 0) -> None:
         """Do this, which came in a frame of ``chars``, after all the client has sent so far."""
         self._inbox.append((job, chars))
         self._inbox_chars += chars
         if self._worker is None:
-            self._worker = self._loop.create_task(self._work())
+            self._worker = self._start(self._work())
+
+    def run_aside(self, work: Coroutine[Any, Any, None]) -> bool:
+        """Run this beside the client's events, until it ends or the connection does.
+
+        Not begun, and False, when `ASIDE_MAX_TASKS` are running already.
+        """
+        if self.closed or len(self._aside) >= ASIDE_MAX_TASKS:
+            return False
+        task = self._start(work)
+        self._aside.add(task)
+        task.add_done_callback(self._aside.discard)
+        return True
 
     def close(self, reason: DisconnectReason) -> None:
         """End the connection: what is queued is still written, within `CLOSE_TIMEOUT_SECONDS`.
@@ -148,9 +172,8 @@ class Connection:
             return
         self.closed = True
         self.connect_arrived()
-        self._closing = self._loop.create_task(
-            self._shake_hands(_CLOSE_CODES.get(reason, WSCloseCode.OK))
-        )
+        self._closing = self._start(self._shake_hands(_CLOSE_CODES.get(reason, WSCloseCode.OK)))
+        self._end_asides()
         self._owner.connection_closed(self, reason)
 
     def abort(self, reason: DisconnectReason) -> None:
@@ -161,11 +184,16 @@ class Connection:
         self.connect_arrived()
         self._outbox.clear()
         self._cut()
+        self._end_asides()
         self._owner.connection_closed(self, reason)
 
     async def idle(self) -> None:
         """Wait until what the client sent is handled and the connection, if closed, is gone."""
-        while tasks := [task for task in (self._worker, self._closing) if task and not task.done()]:
+        while tasks := [
+            task
+            for task in (self._worker, self._closing, *(self._aside if self.closed else ()))
+            if task and not task.done()
+        ]:
             await asyncio.wait(tasks)
 
     def cut_off(self) -> None:
@@ -206,7 +234,7 @@ class Connection:
         finally:
             self._worker = None
             if self._inbox:
-                self._worker = self._loop.create_task(self._work())
+                self._worker = self._start(self._work())
 
     async def _write(self) -> None:
         try:
@@ -229,6 +257,13 @@ class Connection:
             pass
         finally:
             self._cut()
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        return self._loop.create_task(work, context=self._context.copy())
+
+    def _end_asides(self) -> None:
+        for task in self._aside:
+            task.cancel()
 
     def _cut(self) -> None:
         transport = self.request.transport

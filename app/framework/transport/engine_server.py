@@ -23,13 +23,25 @@ _PROTOCOL = "4"
 
 @dataclass(frozen=True, slots=True)
 class EngineOptions:
-    """Limits and rules of one server; see PROTOCOL's settings for what each means."""
+    """Limits and rules of one server.
+
+    Attributes:
+        origins: Who may come from a browser.
+        trusted_proxies: Whose ``X-Forwarded-For`` counts.
+        connect_timeout_seconds: Until a client must be in a namespace.
+        ping_interval_seconds: Between two pings.
+        ping_timeout_seconds: Until a ping must be answered.
+        backlog_seconds: How long what a client sent before it went may still be handled.
+        max_frame_bytes: The largest frame a client may send.
+        socket_queue_max_bytes: What may wait for a client that does not read; then it is cut off.
+    """
 
     origins: tuple[str, ...] = ()
     trusted_proxies: tuple[Network, ...] = ()
     connect_timeout_seconds: float = 10.0
     ping_interval_seconds: float = 25.0
     ping_timeout_seconds: float = 20.0
+    backlog_seconds: float = 5.0
     max_frame_bytes: int = 65_536
     socket_queue_max_bytes: int = 1_048_576
 

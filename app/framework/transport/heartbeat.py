@@ -3,8 +3,12 @@
 import asyncio
 from collections.abc import Iterator
 
+import structlog
+
 from app.framework.transport.connection import Connection
 from app.framework.transport.reasons import DisconnectReason
+
+_log = structlog.stdlib.get_logger("Heartbeat")
 
 _PING = b"2"
 _TICKS_PER_INTERVAL = 10
@@ -50,9 +54,12 @@ class Heartbeat:
         )
         while True:
             await asyncio.sleep(tick)
-            now = loop.time()
-            self._end_silent(now)
-            self._ping(now)
+            try:
+                now = loop.time()
+                self._end_silent(now)
+                self._ping(now)
+            except Exception:  # noqa: BLE001 - one connection must not end the pings of all
+                _log.exception("heartbeat failed")
 
     def _end_silent(self, now: float) -> None:
         for connection, pinged_at in _while_due(self._unanswered_since, now - self._timeout):

@@ -1,6 +1,6 @@
 """A socket's own end in the transport: one client in one namespace, from CONNECT to its end."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from enum import Enum, auto
 from typing import Any
 
@@ -39,7 +39,7 @@ class NamespaceLink:
         self.connection = connection
         self.namespace = namespace
         self.state = LinkState.PENDING
-        self._sid = sid
+        self.sid = sid
         self._manager = manager
         self._on_end = on_end
         self._held: list[bytes] = []
@@ -56,7 +56,7 @@ class NamespaceLink:
         """Rooms joined, or to be joined on admission."""
         if self.state is LinkState.PENDING:
             return frozenset(self._wanted)
-        return frozenset(self._manager.get_rooms(self._sid, self.namespace))
+        return frozenset(self._manager.get_rooms(self.sid, self.namespace))
 
     def settle(self, *, admitted: bool) -> None:
         """End the PENDING state: admit, or refuse and close the connection.
@@ -72,8 +72,8 @@ class NamespaceLink:
                 self.connection.push(payload)
             self.connection.close(DisconnectReason.SERVER_NAMESPACE_DISCONNECT)
             return
-        self.connection.push(packets.connect(self.namespace, self._sid))
-        self._manager.admit(self._sid, self.namespace, self.connection.sid, self._wanted)
+        self.connection.push(packets.connect(self.namespace, self.sid))
+        self._manager.admit(self.sid, self.namespace, self.connection.sid, self._wanted)
         self.state = LinkState.ADMITTED
         for payload in self._held:
             self.connection.push(payload)
@@ -89,14 +89,14 @@ class NamespaceLink:
             self.end(reason)
         elif self.state is LinkState.ADMITTED:
             self.state = LinkState.DETACHED
-            self._manager.basic_disconnect(self._sid, self.namespace)
+            self._manager.basic_disconnect(self.sid, self.namespace)
 
     def end(self, reason: DisconnectReason) -> None:
         """Out of every room at once; the disconnect hooks follow after what is being handled."""
         if self.state is LinkState.ENDED:
             return
         self.state = LinkState.ENDED
-        self._manager.basic_disconnect(self._sid, self.namespace)
+        self._manager.basic_disconnect(self.sid, self.namespace)
         self.connection.links.pop(self.namespace, None)
         self._on_end(self, reason)
 
@@ -116,7 +116,7 @@ class NamespaceLink:
         """Enter rooms, or ask for them on admission; nothing once the client is gone."""
         for room in rooms:
             if self.state is LinkState.ADMITTED:
-                self._manager.basic_enter_room(self._sid, self.namespace, room)
+                self._manager.basic_enter_room(self.sid, self.namespace, room)
             elif self.state is LinkState.PENDING:
                 self._wanted[room] = None
 
@@ -124,13 +124,17 @@ class NamespaceLink:
         """Leave a room; one that was not joined is no matter."""
         self._wanted.pop(room, None)
         if self.state is LinkState.ADMITTED:
-            self._manager.basic_leave_room(self._sid, self.namespace, room)
+            self._manager.basic_leave_room(self.sid, self.namespace, room)
+
+    def run_aside(self, work: Coroutine[Any, Any, None]) -> bool:
+        """See `Connection.run_aside`."""
+        return self.connection.run_aside(work)
 
     def disconnect(self, *, close: bool) -> None:
         """End the socket from our side; a pending one is refused by `settle`."""
         if self.state is LinkState.PENDING:
             self._refusal = [
-                packets.connect(self.namespace, self._sid),
+                packets.connect(self.namespace, self.sid),
                 *self._held,
                 packets.disconnect(self.namespace),
             ]

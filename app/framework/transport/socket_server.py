@@ -34,6 +34,9 @@ from app.framework.transport.room_manager import RoomManager
 
 _INVALID_NAMESPACE = "Invalid namespace"
 
+_MAX_REFUSED_CONNECTS = 10
+"""Of one connection, to namespaces that there are not; then it is closed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
@@ -100,7 +103,7 @@ class SocketServer(socketio.AsyncServer):
         self.manager.connections = self.eio.sockets
         self._endpoints: dict[str, Endpoint] = {}
         self._sockets: dict[NamespaceLink, Socket] = {}
-        self._ending: set[Connection] = set()
+        self._ending: dict[Connection, asyncio.TimerHandle] = {}
 
     def serve(self, namespace: str, endpoint: Endpoint) -> None:
         """Open a namespace."""
@@ -133,9 +136,15 @@ class SocketServer(socketio.AsyncServer):
         # What remains are acks of events for which this server asked none: ignored, as by Node.
 
     def connection_closed(self, connection: Connection, reason: DisconnectReason) -> None:
-        """Out of every room at once; what the client had sent is still handled, then hooks run."""
+        """Out of every room at once; what the client had sent is still handled, then hooks run.
+
+        Handling it has ``backlog_seconds``: behind a slow storage it would hold the session and
+        the typing of somebody who is long gone.
+        """
         self.eio.sockets.pop(connection.sid, None)
-        self._ending.add(connection)
+        self._ending[connection] = asyncio.get_running_loop().call_later(
+            self._options.backlog_seconds, _drop_backlog, connection, reason
+        )
         for link in tuple(connection.links.values()):
             link.detach(reason)
         connection.enqueue(partial(self._finish, connection, reason))
@@ -163,14 +172,16 @@ class SocketServer(socketio.AsyncServer):
         self.eio.close_all()
         await _settled(self._ending, grace_seconds)
         for connection in tuple(self._ending):
-            _end_links(connection, DisconnectReason.SERVER_SHUTTING_DOWN)
-            connection.cut_off()
+            _drop_backlog(connection, DisconnectReason.SERVER_SHUTTING_DOWN)
         await _settled(self._ending, grace_seconds)
 
     async def _admit(self, connection: Connection, namespace: str, auth: dict[str, Any]) -> None:
         """Guards and ``handle_connection``; then in or out, without an await."""
         endpoint = self._endpoints.get(namespace)
         if endpoint is None:
+            connection.refused_connects += 1
+            if connection.refused_connects > _MAX_REFUSED_CONNECTS:
+                raise MalformedPacketError
             connection.push(packets.connect_error(namespace, _INVALID_NAMESPACE, None))
             return
         if namespace in connection.links:
@@ -214,7 +225,7 @@ class SocketServer(socketio.AsyncServer):
         connection.enqueue(partial(self._forget, connection))
 
     async def _forget(self, connection: Connection) -> None:
-        self._ending.discard(connection)
+        self._ending.pop(connection).cancel()
 
     def _handshake(self, connection: Connection, auth: dict[str, Any]) -> Handshake:
         request = connection.request
@@ -235,6 +246,12 @@ async def _all_admit(handlers: tuple[ConnectHandler, ...], socket: Socket) -> bo
         if not await handler(socket):
             return False
     return True
+
+
+def _drop_backlog(connection: Connection, reason: DisconnectReason) -> None:
+    """Handle nothing more of what the client sent; its hooks still run."""
+    _end_links(connection, reason)
+    connection.cut_off()
 
 
 def _end_links(connection: Connection, reason: DisconnectReason) -> None:

@@ -12,8 +12,7 @@ _MAX_ID_CHARS = 191
 
 def _without_nul(text: str) -> str:
     if "\0" in text:  # PostgreSQL refuses it
-        message = "must not contain NUL"
-        raise ValueError(message)
+        raise ValueError("must not contain NUL")
     return text
 
 
@@ -24,9 +23,6 @@ _NO_NUL = AfterValidator(_without_nul)
 AnyChannelId = Annotated[ChannelId, _LENGTH, _NO_NUL]
 AnyMessageId = Annotated[MessageId, _LENGTH, _NO_NUL]
 AnyClientMessageId = Annotated[ClientMessageId, _LENGTH, _NO_NUL]
-
-Content = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1), _NO_NUL]
-"""A message's text, trimmed. `MessageService` knows how long it may be."""
 
 
 class ClientPayload(BaseModel):

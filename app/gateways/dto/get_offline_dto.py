@@ -28,6 +28,5 @@ class GetOfflineDto(ClientPayload):
     @model_validator(mode="after")
     def _channel_and_seq_go_together(self) -> Self:
         if (self.channel_id is None) != (self.after_seq is None):
-            message = "channelId and afterSeq go together"
-            raise ValueError(message)
+            raise ValueError("channelId and afterSeq go together")
         return self

@@ -2,13 +2,13 @@
 
 from pydantic import AliasChoices, Field
 
-from app.gateways.dto.client_payload import AnyChannelId, AnyClientMessageId, ClientPayload, Content
+from app.gateways.dto.client_payload import AnyChannelId, AnyClientMessageId, ClientPayload
 
 
 class SendMessageDto(ClientPayload):
     """``{content, channelId, clientMessageId?}``; ``tempId`` is the last one's alias."""
 
-    content: Content
+    content: str
     channel_id: AnyChannelId
     client_message_id: AnyClientMessageId | None = Field(
         default=None, validation_alias=AliasChoices("clientMessageId", "tempId")

@@ -1,10 +1,10 @@
 """The payload of ``updateMessage``."""
 
-from app.gateways.dto.client_payload import AnyMessageId, ClientPayload, Content
+from app.gateways.dto.client_payload import AnyMessageId, ClientPayload
 
 
 class UpdateMessageDto(ClientPayload):
     """``{messageId, content}``."""
 
     message_id: AnyMessageId
-    content: Content
+    content: str

@@ -1,7 +1,7 @@
 """A small gateway that does what its clients ask for and writes down what happens to it."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Any
 
 from dependency_injector import containers, providers
@@ -103,6 +103,8 @@ class ProbeGateway:
         match client.handshake.auth.get("hook"):
             case "raise":
                 raise RuntimeError("the hook is broken")
+            case "timeout":
+                raise TimeoutError("the hook's own")
             case "disconnect":
                 client.disconnect()
             case "hang":
@@ -136,6 +138,17 @@ class ProbeGateway:
     async def kick(self, client: Client, body: Body) -> None:
         """End the asker; its whole connection with a true payload."""
         client.disconnect(close=bool(body))
+
+    @subscribe_message("stream")
+    async def stream(self, client: Client, body: Body) -> AsyncIterator[Any]:
+        """The payload as the ack, then nothing until the gate is open, then an event."""
+        try:
+            yield body
+            self._journal.note("streaming", client.id, str(body))
+            await self._gate.opened.wait()
+            yield {"event": "streamed", "data": body}
+        finally:
+            self._journal.note("stream ended", client.id, str(body))
 
     @subscribe_message("unserialisable")
     async def unserialisable(self) -> Any:

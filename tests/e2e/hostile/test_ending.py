@@ -113,6 +113,22 @@ async def test_no_task_is_left_when_the_server_shuts_down_during_a_hanging_handl
     assert "Traceback" not in log.getvalue()
 
 
+@pytest.mark.parametrize("probe", [EngineOptions(backlog_seconds=0.1)], indirect=True)
+async def test_hook_runs_when_a_handler_hangs_behind_a_client_that_is_gone(
+    probe: ProbeServer,
+) -> None:
+    """Its session and typing must not be held for long by what it left to be done."""
+    async with probe.admitted() as (client, sid):
+        client.send('42["slow",1]', '42["slow",2]')
+        await probe.journal.until_count("begun")
+        client.abort()
+
+        await probe.journal.until_count("disconnect")
+
+    assert [("begun", sid, "1")] == probe.journal.of("begun")
+    await probe.until_empty()
+
+
 @pytest.mark.parametrize(
     "probe",
     [

@@ -7,7 +7,7 @@ from typing import TypeVar
 from pydantic import BaseModel
 
 from app.config import Settings
-from app.domain import delivery, errors, message, typing_indicator, user
+from app.domain import delivery, errors, message, session_expiring, typing_indicator, user
 from app.domain.errors import AuthenticationCode, AuthenticationError, ChatError
 from app.domain.events import ServerEvent
 from app.framework import EventRoute, WsException, exceptions
@@ -16,7 +16,7 @@ from tests.unit.docs.markdown import ROOT, codes, table
 
 PAGE = ROOT / "docs" / "protocol.md"
 
-TYPE_MODULES = (message, delivery, typing_indicator, user)
+TYPE_MODULES = (message, delivery, typing_indicator, session_expiring, user)
 
 ErrorClass = TypeVar("ErrorClass", bound=Exception)
 

@@ -204,3 +204,16 @@ def test_filter_logs_the_address_and_no_token_when_a_connection_is_refused() -> 
         for each in logs
     ]
     assert SECRET not in str(logs)
+
+
+def test_exception_holds_no_payload_when_the_event_carries_a_secret() -> None:
+    """The token of ``auth:refresh`` is not sent back; the event's name is."""
+    link = RecordingLink()
+    client = fake_socket(AuthenticatedSocket, link=link)
+
+    DISCONNECTING.catch(
+        NotAMember(), fake_context(client, {"token": SECRET}, pattern="auth:refresh")
+    )
+
+    ((event, (payload,)),) = link.emitted
+    assert ("exception", {"pattern": "auth:refresh"}) == (event, payload["cause"])

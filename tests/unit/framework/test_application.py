@@ -122,8 +122,8 @@ def test_boot_fails_when_a_decorated_guard_is_no_provider() -> None:
         def on_event(self) -> None: ...
 
     assert (
-        "_Gateway.on_event: @use_guards names _Forgotten, which is no provider; "
-        "add providers.Singleton(_Forgotten, ...) to a module"
+        "_Gateway.on_event: @use_guards names _Forgotten, of which no module has a Singleton; "
+        "add providers.Singleton(_Forgotten, ...) to one"
     ) == boot_error(providers.Singleton(_Gateway))
 
 

@@ -40,7 +40,7 @@ def test_dto_takes_the_payload_when_it_is_at_its_limits(
         (ChannelDto, {"channelId": "a\0b"}, "channelId"),
         (ChannelDto, {"channel_id": "general"}, "channelId"),
         (MessageDto, {"messageId": 5}, "messageId"),
-        (UpdateMessageDto, {"messageId": "m", "content": " \n "}, "content"),
+        (UpdateMessageDto, {"messageId": "m", "content": 5}, "content"),
         (SendMessageDto, {"content": "x", "channelId": "c", "tempId": 5}, "tempId"),
         (SendMessageDto, {"content": "x", "channelId": "c", "tempId": ""}, "tempId"),
         (GetOfflineDto, {"limit": 0}, "limit"),
@@ -72,7 +72,7 @@ def test_send_message_dto_takes_the_documented_name_when_both_are_sent() -> None
         {"content": " x ", "channelId": "c", "clientMessageId": "one", "tempId": "two"}
     )
 
-    assert ("x", "one") == (dto.content, dto.client_message_id)
+    assert (" x ", "one") == (dto.content, dto.client_message_id)
 
 
 def test_get_offline_dto_tells_the_known_place_when_there_is_one() -> None:

@@ -197,3 +197,13 @@ async def test_ws_guard_reads_no_address_twice_when_it_refuses_too_often() -> No
     await refusal_of(module, {"token": "Bearer good"})
 
     assert AuthenticationCode.TOO_MANY_ATTEMPTS == await refusal_of(module, {"token": "good"})
+
+
+async def test_ws_guard_refuses_for_a_while_when_an_address_keeps_coming_without_a_token() -> None:
+    """Every attempt counts, also one with nothing to verify."""
+    module = auth_module().compile()
+
+    codes = [await refusal_of(module, {}) for _ in range(21)]
+
+    assert [AuthenticationCode.TOKEN_MISSING] * 20 == codes[:20]
+    assert AuthenticationCode.TOO_MANY_ATTEMPTS == codes[20]

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -8,6 +9,7 @@ from tests.unit.services.people import BOB
 from tests.unit.services.session_setting import (
     ADDRESS,
     GRACE,
+    LEAD,
     LIFETIME,
     POLICY,
     SKEW,
@@ -52,6 +54,30 @@ async def test_session_ends_once_when_the_grace_is_over(setting: Setting) -> Non
 
     assert [] == before
     assert [AuthenticationCode.TOKEN_EXPIRED] == farewell
+
+
+async def test_session_is_warned_once_when_its_token_expires_soon(setting: Setting) -> None:
+    """A lead before the end, with the time of it."""
+    warnings: list[datetime] = []
+    setting.sessions.open(setting.verifier.alice, TOKEN, Farewell(), warnings.append)
+
+    setting.clock.advance(LIFETIME - LEAD - 0.001)
+    before = list(warnings)
+    setting.clock.advance(LIFETIME)
+
+    expires_at = datetime.fromtimestamp(setting.verifier.alice.expires_at, UTC)
+    assert ([], [expires_at]) == (before, warnings)
+
+
+async def test_session_is_not_warned_when_it_was_closed(setting: Setting) -> None:
+    """Nobody is there any more."""
+    warnings: list[datetime] = []
+    session = setting.sessions.open(setting.verifier.alice, TOKEN, Farewell(), warnings.append)
+
+    setting.sessions.close(session)
+    setting.clock.advance(LIFETIME)
+
+    assert [] == warnings
 
 
 async def test_session_outlives_its_token_when_expiry_is_not_enforced(clock: ManualClock) -> None:

@@ -1,7 +1,9 @@
 from dataclasses import replace
 
+import pytest
+
 from app.adapters.memory.manual_clock import ManualClock
-from app.domain.errors import AuthenticationCode
+from app.domain.errors import AuthenticationCode, AuthenticationError
 from tests.unit.services.session_setting import (
     ADDRESS,
     ATTEMPTS,
@@ -83,10 +85,11 @@ async def test_authenticate_refuses_unverified_when_address_failed_too_often(
     assert FAILURES == setting.verifier.asked
 
 
-async def test_authenticate_refuses_when_the_guard_noted_failures(setting: Setting) -> None:
+async def test_authenticate_refuses_when_the_guard_refused_too_often(setting: Setting) -> None:
     """A missing token never reaches `authenticate`, and counts all the same."""
     for _ in range(FAILURES):
-        await setting.sessions.note_failure(ADDRESS)
+        with pytest.raises(AuthenticationError, match="required"):
+            await setting.sessions.refuse(AuthenticationCode.TOKEN_MISSING, ADDRESS)
 
     assert AuthenticationCode.TOO_MANY_ATTEMPTS == await setting.refusal_of(TOKEN)
 
