@@ -4,8 +4,9 @@ import asyncio
 import sys
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 import uvloop
@@ -27,6 +28,8 @@ from app.main import (
 )
 from app.observability.logging import configure_logging
 from app.reloader import run_reloading
+
+T = TypeVar("T")
 
 cli = typer.Typer(
     help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
@@ -56,7 +59,12 @@ def migrate() -> None:
 def seed(file: Annotated[Path, typer.Argument(help='{"userId": ["channelId", ...], ...}')]) -> None:
     """Create the users, channels and memberships of a file that are not there yet."""
     with _one_sentence_errors():
-        _run(seed_database(_settings(), file))
+        membership = _run(seed_database(_settings(), file))
+    channels = set(chain.from_iterable(membership.values()))
+    typer.echo(
+        f"The database has what {file} names: users {len(membership)}, channels {len(channels)}. "
+        "Who is connected sees new channels after reconnecting."
+    )
 
 
 @cli.command()
@@ -75,8 +83,13 @@ def revoke(
 ) -> None:
     """Revoke a session token: its sockets are closed, and it is never accepted again."""
     with _one_sentence_errors():
-        wanted = sys.stdin.read().strip() if token == "-" else token  # noqa: S105 - a dash
-        _run(revoke_token(_settings(), wanted))
+        wanted = sys.stdin.read() if token == "-" else token  # noqa: S105 - a dash
+        revoked = _run(revoke_token(_settings(), wanted))
+    # Not the token itself: what is printed may be kept in a job's log.
+    typer.echo(
+        f"Revoked until {revoked.until:%Y-%m-%d %H:%M:%S} UTC: "
+        f"the token whose SHA-256 begins with {revoked.digest[:8]}."
+    )
 
 
 @cli.command()
@@ -108,9 +121,9 @@ def _one_sentence_errors() -> Iterator[None]:
         raise typer.Exit(1) from None
 
 
-def _run(coroutine: Coroutine[Any, Any, None]) -> None:
+def _run(coroutine: Coroutine[Any, Any, T]) -> T:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(coroutine)
+        return runner.run(coroutine)
 
 
 def _welcome(settings: Settings, url: str) -> None:

@@ -7,6 +7,7 @@ is read too; the environment wins, and an empty variable counts as not set.
 import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import quote
 
 from pydantic import (
     AfterValidator,
@@ -69,8 +70,11 @@ def _check_database_url(value: str) -> str:
 
 
 Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
+LinkSeconds = Annotated[float, Field(ge=0.05, le=86_400, allow_inf_nan=False)]
+"""Less than what a packet may take on its way would let nobody stay connected."""
 Rate = Annotated[float, Field(gt=0, le=1_000_000_000, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
+Bytes = Annotated[int, Field(ge=1_024, le=1_000_000_000)]
 Origins = Annotated[
     tuple[Annotated[str, AfterValidator(_check_origin)], ...],
     NoDecode,
@@ -88,7 +92,7 @@ AnyCase = BeforeValidator(_lower)
 
 
 def _sqlite_in_data_dir(settings: dict[str, Path]) -> str:
-    return f"sqlite:///{settings['data_dir'] / 'chat.db'}"
+    return f"sqlite:///{quote(str(settings['data_dir'] / 'chat.db'))}"
 
 
 def _local_origins(settings: dict[str, int]) -> tuple[str, ...]:
@@ -172,11 +176,13 @@ class Settings(BaseSettings):
         "refuse", description="who may connect while revocations cannot be checked"
     )
 
-    connect_timeout_seconds: Seconds = Field(10, description="until a client must have connected")
-    ping_interval_seconds: Seconds = Field(25, description="between two pings")
-    ping_timeout_seconds: Seconds = Field(20, description="until a ping must be answered")
-    max_frame_bytes: Count = Field(65_536, description="largest frame a client may send")
-    socket_queue_max_bytes: Count = Field(
+    connect_timeout_seconds: LinkSeconds = Field(
+        10, description="until a client must have connected"
+    )
+    ping_interval_seconds: LinkSeconds = Field(25, description="between two pings")
+    ping_timeout_seconds: LinkSeconds = Field(20, description="until a ping must be answered")
+    max_frame_bytes: Bytes = Field(65_536, description="largest frame a client may send")
+    socket_queue_max_bytes: Bytes = Field(
         1_048_576, description="what may wait for one slow client before it is cut off"
     )
     max_sockets_per_user: Count = Field(20, description="connections of one user at once")
@@ -215,6 +221,15 @@ class Settings(BaseSettings):
     def issuer(self) -> str:
         """The ``iss`` every token must have: Clerk's, else the development issuer's."""
         return self.clerk_issuer or self.base_url
+
+    @model_validator(mode="after")
+    def _check_queue(self) -> Self:
+        if self.socket_queue_max_bytes < self.max_frame_bytes:
+            raise ValueError(
+                "SOCKET_QUEUE_MAX_BYTES must be at least MAX_FRAME_BYTES: "
+                "the largest message would cut off whoever gets it"
+            )
+        return self
 
     @model_validator(mode="after")
     def _check_identity(self) -> Self:

@@ -29,6 +29,12 @@ The input ends with this process, however that dies. Linux could signal a parent
 macOS could not, and a pipe read by the server itself would not end a server that hangs.
 """
 
+_GATED = 'read -r _ <"/dev/fd/$0" && exec "$@"'
+"""Becomes the command once there is a line in the pipe; never, when that ends without one.
+
+The pipe is not the standard input, which stays the server's, for a debugger.
+"""
+
 
 def run_reloading(command: Sequence[str], watch: Path) -> int:
     """Run ``command`` until it ends or is told to; start it again when a source file changes.
@@ -37,7 +43,7 @@ def run_reloading(command: Sequence[str], watch: Path) -> int:
     here: once. It gets the first SIGINT or SIGTERM sent to this process and five seconds to end;
     a second SIGINT kills it. A child that exits with 0, or with anything else right after the
     first start, ends the run. One that crashes later is started again at the next change. No
-    child outlives this process, not even when this process is killed.
+    child outlives this process, not even when this process is killed, at whatever moment.
 
     Args:
         command: The program and its arguments.
@@ -93,8 +99,7 @@ class _Reloader:
         gives_up_until = loop.time() + _FIRST_START_SECONDS
         while True:
             self._changed.clear()
-            child = await asyncio.create_subprocess_exec(*self._command, start_new_session=True)
-            self._guard(child.pid)
+            child = await self._start()
             await _first_of(child.wait(), self._changed.wait(), self._stopped.wait())
             if child.returncode is None:
                 await self._end(child)
@@ -106,6 +111,22 @@ class _Reloader:
             if self._stopped.is_set():
                 return _exit_code(child)
             gives_up_until = 0.0
+
+    async def _start(self) -> Process:
+        """Start the child, which does nothing until the guardian knows of it."""
+        gate, opener = os.pipe()
+        try:
+            child = await asyncio.create_subprocess_exec(
+                *("/bin/sh", "-c", _GATED, str(gate), *self._command),
+                pass_fds=[gate],
+                start_new_session=True,
+            )
+            self._guard(child.pid)
+            os.write(opener, b"\n")
+        finally:
+            os.close(gate)
+            os.close(opener)
+        return child
 
     async def _end(self, child: Process) -> None:
         """Ask the child to end, and kill it and its own children if it does not."""

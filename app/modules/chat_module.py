@@ -13,9 +13,14 @@ from app.services.channel_service import ChannelService
 from app.services.delivery_service import DeliveryService
 from app.services.event_service import EventService
 from app.services.message_service import MessageService
-from app.services.offline_message_service import OfflineMessageService
+from app.services.offline_message_service import MAX_PAGE_BYTES, OfflineMessageService
 from app.services.session_service import SessionService
 from app.services.typing_service import TypingService
+
+
+def _page_bytes(queue_max_bytes: int) -> int:
+    """At most half of what may wait for a client, so that a page does not cut it off."""
+    return min(MAX_PAGE_BYTES, queue_max_bytes // 2)
 
 
 class ChatModule(containers.DeclarativeContainer):
@@ -57,7 +62,12 @@ class ChatModule(containers.DeclarativeContainer):
         max_content_chars=settings.provided.message_max_chars,
     )
     delivery_service = providers.Singleton(DeliveryService, deliveries, broadcaster, clock)
-    offline_message_service = providers.Singleton(OfflineMessageService, deliveries, messages)
+    offline_message_service = providers.Singleton(
+        OfflineMessageService,
+        deliveries,
+        messages,
+        max_page_bytes=providers.Callable(_page_bytes, settings.provided.socket_queue_max_bytes),
+    )
     ws_gateway = providers.Singleton(
         WsGateway,
         session_service=session_service,

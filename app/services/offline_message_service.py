@@ -8,7 +8,7 @@ from app.ports import DeliveryRepository, MessageRepository
 from app.services.page_cursor import ChannelCursor, UndeliveredCursor, decode_cursor
 
 MAX_PAGE_BYTES = 256 * 1024
-"""How large a page may be as JSON. A page holds one message at least, however large."""
+"""How large a page may be as JSON."""
 
 _ENVELOPE_BYTES = 2048
 """What stands around the messages of a page, the next cursor included."""
@@ -20,11 +20,19 @@ class OfflineMessageService:
     There are two ways through them: what is undelivered to the user, and a channel from a known
     place. A page's cursor holds the way and the place, so that it is all a client has to hand
     back; whatever comes with it but the limit is not needed.
+
+    A page takes no more than ``max_page_bytes`` as JSON, unless its one message does.
     """
 
-    def __init__(self, deliveries: DeliveryRepository, messages: MessageRepository) -> None:
+    def __init__(
+        self,
+        deliveries: DeliveryRepository,
+        messages: MessageRepository,
+        max_page_bytes: int = MAX_PAGE_BYTES,
+    ) -> None:
         self._deliveries = deliveries
         self._messages = messages
+        self._max_page_bytes = max_page_bytes
 
     async def count(self, user_id: UserId) -> OfflineCount:
         """How many messages have not been delivered to the user yet, in all and by channel.
@@ -85,7 +93,7 @@ class OfflineMessageService:
             Unavailable: It cannot be known now.
         """
         found = await self._messages.list_after(channel_id, user_id, after_seq, limit + 1)
-        messages = _first_page(found, limit)
+        messages = self._first_page(found, limit)
         if len(messages) == len(found):
             return MessagePage(messages=messages, next_cursor=None)
         cursor = ChannelCursor(channel_id, messages[-1].seq)
@@ -93,18 +101,17 @@ class OfflineMessageService:
 
     async def _undelivered_after(self, user_id: UserId, position: int, limit: int) -> MessagePage:
         found = await self._deliveries.undelivered(user_id, position, limit + 1)
-        messages = _first_page(found.messages, limit)
+        messages = self._first_page(found.messages, limit)
         if len(messages) == len(found.messages):
             return MessagePage(messages=messages, next_cursor=None)
         cursor = UndeliveredCursor(found.positions[len(messages) - 1])
         return MessagePage(messages=messages, next_cursor=cursor.encode())
 
-
-def _first_page(found: Sequence[Message], limit: int) -> tuple[Message, ...]:
-    """As many as fit, and one in any case; callers ask for one more than that to see the end."""
-    size = _ENVELOPE_BYTES
-    for index, message in enumerate(found[:limit]):
-        size += len(message.model_dump_json(by_alias=True).encode()) + len(",")
-        if size > MAX_PAGE_BYTES and index > 0:
-            return tuple(found[:index])
-    return tuple(found[:limit])
+    def _first_page(self, found: Sequence[Message], limit: int) -> tuple[Message, ...]:
+        """As many as fit, and one in any case; callers ask for one more, to see the end."""
+        size = _ENVELOPE_BYTES
+        for index, message in enumerate(found[:limit]):
+            size += len(message.model_dump_json(by_alias=True).encode()) + len(",")
+            if size > self._max_page_bytes and index > 0:
+                return tuple(found[:index])
+        return tuple(found[:limit])

@@ -1,6 +1,7 @@
 """Store, then tell: in one order per key, and always both. The services that write own one each."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Coroutine, Hashable
 from typing import TypeVar
 from weakref import WeakValueDictionary
@@ -9,20 +10,27 @@ from app.domain.errors import Unavailable
 
 MAX_PENDING = 10_000
 
+TURN_TIMEOUT_SECONDS = 3.0
+"""How long a work may wait for the earlier ones of its key: as long as for the storage itself."""
+
 DRAIN_TIMEOUT_SECONDS = 5.0
 """For the owners' shutdown: longer than the storage takes to give up."""
 
 T = TypeVar("T")
 
+_logger = logging.getLogger(__name__)
+
 
 class OrderedWork:
     """Runs works of one key one after another, in the order they came; other keys do not wait.
 
-    A work once begun or waiting runs to its end, even when its caller is cancelled: were a handler
-    cut off between commit and publish, nobody would ever hear of what was stored.
+    A work waits for its turn no longer than ``turn_timeout_seconds``; one given up then was not
+    begun. One whose caller is cancelled still has its turn and runs to its end: were a handler cut
+    off between commit and publish, nobody would ever hear of what was stored.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, turn_timeout_seconds: float = TURN_TIMEOUT_SECONDS) -> None:
+        self._turn_timeout_seconds = turn_timeout_seconds
         # Held by the works that use them, so the map is no larger than what is going on.
         self._locks: WeakValueDictionary[Hashable, asyncio.Lock] = WeakValueDictionary()
         self._pending: set[asyncio.Task[object]] = set()
@@ -31,14 +39,20 @@ class OrderedWork:
         """What ``work`` returns or raises, once the earlier works of ``key`` are done.
 
         Raises:
-            Unavailable: `MAX_PENDING` works are waiting already; this one was not begun.
+            Unavailable: `MAX_PENDING` works are waiting already, or those of the key took too
+                long; this one was not begun.
         """
         if len(self._pending) >= MAX_PENDING:
             raise Unavailable(what="The server")
         task = asyncio.create_task(self._in_turn(key, work))
         self._pending.add(task)
         task.add_done_callback(self._pending.discard)
-        return await asyncio.shield(task)
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError:
+            task.add_done_callback(_log_failure)
+            raise
+        return task.result()
 
     async def drain(self, timeout_seconds: float) -> None:
         """Wait for what is going on; what takes longer than the timeout is cancelled."""
@@ -54,5 +68,18 @@ class OrderedWork:
         lock = self._locks.get(key)
         if lock is None:
             lock = self._locks[key] = asyncio.Lock()
-        async with lock:
+        try:
+            async with asyncio.timeout(self._turn_timeout_seconds):
+                await lock.acquire()
+        except TimeoutError:
+            raise Unavailable from None
+        try:
             return await work()
+        finally:
+            lock.release()
+
+
+def _log_failure(task: asyncio.Task[T]) -> None:
+    """What nobody waits for any more; only its name, as an error's text may hold a message."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        _logger.warning("a work failed after its caller had gone: %s", type(error).__name__)

@@ -43,6 +43,20 @@ async def test_seed_lets_users_chat_when_the_server_runs_already(
     assert "hello" == answer["data"]["content"]
 
 
+async def test_seed_says_what_it_did_when_the_file_is_right(tmp_path: Path) -> None:
+    """And what a running server does not do by itself."""
+    file = tmp_path / "seed.json"
+    file.write_text('{"user_a": ["one", "two"], "user_b": ["two"], "user_c": []}')
+
+    finished = await run_command(tmp_path, {}, "seed", str(file))
+
+    expected = (
+        f"The database has what {file} names: users 3, channels 2. "
+        "Who is connected sees new channels after reconnecting.\n"
+    )
+    assert (0, expected) == (finished.code, finished.out)
+
+
 async def test_seed_says_what_is_wrong_when_the_file_is(tmp_path: Path) -> None:
     """In one sentence."""
     file = tmp_path / "seed.json"

@@ -1,6 +1,11 @@
 import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
 
+from app.ports.token_blacklist import token_digest
 from tests.e2e.chat import Chat
+from tests.e2e.server_process import run_command
+from tests.unit.adapters.clerk import signed_tokens
 
 NOTICED_SECONDS = 3.0
 
@@ -35,3 +40,27 @@ async def test_client_is_refused_when_its_token_was_revoked(chat: Chat) -> None:
     error = await chat.refusal({"token": token})
 
     assert ("authentication revoked", "revoked") == (error["message"], error["code"])
+
+
+async def test_revoke_tells_what_was_revoked_when_it_was(tmp_path: Path) -> None:
+    """The token's digest, and until when; a header's line will do as well."""
+    token = signed_tokens.token({"exp": int(datetime(2099, 12, 31, tzinfo=UTC).timestamp())})
+
+    finished = await run_command(tmp_path, {}, "revoke", "--token", f"Bearer {token}\n")
+
+    expected = (
+        "Revoked until 2099-12-31 00:00:05 UTC: "
+        f"the token whose SHA-256 begins with {token_digest(token)[:8]}.\n"
+    )
+    assert (0, expected, "") == (finished.code, finished.out, finished.err)
+
+
+async def test_revoke_refuses_when_that_is_no_session_token(tmp_path: Path) -> None:
+    """Success would be a lie."""
+    finished = await run_command(tmp_path, {}, "revoke", "--token", "foo")
+
+    expected = (
+        "That is no session token, so nothing was revoked; "
+        "give it as clients send it: three parts with dots between.\n"
+    )
+    assert (1, "", expected) == (finished.code, finished.out, finished.err)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from app.adapters.sql.database_url import parse_database_url, sqlite_file
 from app.config import Settings, SettingsError, load_settings
 
 PRODUCTION = {
@@ -209,7 +210,7 @@ def test_settings_name_each_one_when_several_are_wrong(monkeypatch: pytest.Monke
     assert [
         "PORT must be greater than or equal to 1 (TCP port to listen on).",
         "AUTH_EXPIRY must be 'enforce' or 'handshake' (handshake: expiry matters at connect only).",
-        "MAX_FRAME_BYTES must be greater than or equal to 1 (largest frame a client may send).",
+        "MAX_FRAME_BYTES must be greater than or equal to 1024 (largest frame a client may send).",
     ] == text.splitlines()
 
 
@@ -220,7 +221,12 @@ def test_settings_name_each_one_when_several_are_wrong(monkeypatch: pytest.Monke
         ("PORT", "0"),
         ("PING_TIMEOUT_SECONDS", "inf"),
         ("PING_TIMEOUT_SECONDS", "nan"),
-        ("PING_TIMEOUT_SECONDS", "0"),
+        ("PING_TIMEOUT_SECONDS", "0.04"),
+        ("PING_INTERVAL_SECONDS", "0.04"),
+        ("CONNECT_TIMEOUT_SECONDS", "0.04"),
+        ("MAX_FRAME_BYTES", "1023"),
+        ("SOCKET_QUEUE_MAX_BYTES", "1023"),
+        ("AUTH_EXPIRING_LEAD_SECONDS", "86401"),
         ("AUTH_EXPIRY_GRACE_SECONDS", "-1"),
         ("RATE_LIMIT_EVENTS_PER_SECOND", "0"),
         ("RATE_LIMIT_BURST", "1.5"),
@@ -250,6 +256,33 @@ def test_settings_refuse_a_value_when_it_is_out_of_bounds(
 
     assert text.startswith(name)
     assert "\n" not in text
+
+
+def test_settings_refuse_the_queue_when_one_frame_would_fill_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Equal is enough; so both may be set to their least."""
+    text = refusal(monkeypatch, {"MAX_FRAME_BYTES": "20000", "SOCKET_QUEUE_MAX_BYTES": "19999"})
+    least = load(monkeypatch, {"MAX_FRAME_BYTES": "1024", "SOCKET_QUEUE_MAX_BYTES": "1024"})
+
+    expected = (
+        "SOCKET_QUEUE_MAX_BYTES must be at least MAX_FRAME_BYTES: "
+        "the largest message would cut off whoever gets it."
+    )
+    assert expected == text
+    assert (1024, 1024) == (least.max_frame_bytes, least.socket_queue_max_bytes)
+
+
+@pytest.mark.parametrize("data_dir", ["what?", "c#", "100%41", "my data", "a@b:c", "ü&=+;"])
+def test_database_lies_in_data_dir_when_that_has_characters_of_an_address(
+    monkeypatch: pytest.MonkeyPatch, data_dir: str
+) -> None:
+    """The derived address leads to that very folder."""
+    settings = load(monkeypatch, {"DATA_DIR": data_dir})
+
+    file = sqlite_file(parse_database_url(settings.database_url))
+
+    assert Path(data_dir) / "chat.db" == file
 
 
 def test_settings_keep_secrets_when_shown_or_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -13,20 +14,32 @@ SUPERVISOR = (
     "import sys; from pathlib import Path; from app.reloader import run_reloading; "
     "sys.exit(run_reloading([sys.executable, '-u', sys.argv[1]], Path(sys.argv[2])))"
 )
+KILLED_SUPERVISOR = (
+    "import asyncio, os, signal, sys; from pathlib import Path; "
+    "from app.reloader import _Reloader; "
+    "die = lambda group: os.kill(os.getpid(), signal.SIGKILL); "
+    "command = [sys.executable, '-u', sys.argv[1]]; "
+    "asyncio.run(_Reloader(command, Path(sys.argv[2]), die).run())"
+)
+# Servers end with their standard input, too, which is the test's: none is left when a test fails.
 SERVER = """
-import os, signal
+import os, signal, sys
 
-signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+def end(number, _):
+    print("got", signal.Signals(number).name)
+    raise SystemExit
+
+signal.signal(signal.SIGINT, end)
+signal.signal(signal.SIGTERM, end)
 print("up", os.getpid())
-print("got", signal.Signals(signal.sigwait({signal.SIGINT, signal.SIGTERM})).name)
+sys.stdin.read()
 """
 DEAF_SERVER = """
-import os, signal
+import os, signal, sys
 
 signal.signal(signal.SIGINT, lambda *_: print("deaf"))
 print("up", os.getpid())
-while True:
-    signal.pause()
+sys.stdin.read()
 """
 TERMINAL = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
 CTRL_C, CTRL_Z = "\x03", "\x1a"
@@ -56,13 +69,13 @@ class Supervised:
         """Write a file in the watched folder."""
         (self.watched / name).write_text("")
 
-    def start(self) -> None:
+    def start(self, program: str = SUPERVISOR) -> None:
         """Start the supervisor itself."""
-        self._start(self._command)
+        self._start(self._command(program))
 
     def start_in_make(self, *terminal: str) -> None:
         """Start it as ``make run`` does."""
-        self._makefile.write_text(f"run:\n\t@{shlex.join(self._command)}\n")
+        self._makefile.write_text(f"run:\n\t@{shlex.join(self._command(SUPERVISOR))}\n")
         self._start([*terminal, "make", "--file", str(self._makefile)])
 
     def start_in_make_in_a_terminal(self) -> None:
@@ -70,7 +83,7 @@ class Supervised:
         self.start_in_make(sys.executable, "-c", TERMINAL)
 
     def type(self, keys: str) -> None:
-        """Press keys in the terminal."""
+        """Write on the standard input, or press keys where that is a terminal."""
         assert self.process.stdin
         self.process.stdin.write(keys)
         self.process.stdin.flush()
@@ -86,18 +99,23 @@ class Supervised:
         assert word == "up"
         return int(pid)
 
-    def wait_until_all_are_gone(self) -> None:
-        """Wait until no process is left that could write a line."""
+    def rest(self) -> str:
+        """Wait until no process is left that could write a line; returns what they wrote."""
         assert self.process.stdout
-        self.process.stdout.read()
+        return self.process.stdout.read()
 
     def exit_code(self) -> int:
         """Wait for the end of the process started last."""
         return self.process.wait(timeout=10)
 
-    @property
-    def _command(self) -> list[str]:
-        return [sys.executable, "-c", SUPERVISOR, str(self._server), str(self.watched)]
+    def leave_nothing(self) -> None:
+        """Kill the process started last with its group, and wait until its servers are gone."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.communicate(timeout=10)
+
+    def _command(self, program: str) -> list[str]:
+        return [sys.executable, "-c", program, str(self._server), str(self.watched)]
 
     def _start(self, command: list[str]) -> None:
         self._process = subprocess.Popen(  # noqa: S603 - made above
@@ -119,8 +137,7 @@ def supervised(tmp_path: Path) -> Iterator[Supervised]:
     supervised = Supervised(tmp_path)
     supervised.write_server(SERVER)
     yield supervised
-    supervised.process.kill()
-    supervised.process.communicate(timeout=10)
+    supervised.leave_nothing()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -214,7 +231,28 @@ def test_reloader_leaves_no_server_when_it_is_killed(supervised: Supervised) -> 
     supervised.process.kill()
 
     assert "got SIGINT" == supervised.line()
-    supervised.wait_until_all_are_gone()
+    assert "" == supervised.rest()
+
+
+def test_reloader_leaves_no_server_when_it_is_killed_while_starting_one(
+    supervised: Supervised,
+) -> None:
+    """Killed before anybody else knows of the server's process, it takes that along."""
+    supervised.start(KILLED_SUPERVISOR)
+
+    assert "" == supervised.rest()
+    assert -signal.SIGKILL == supervised.exit_code()
+
+
+def test_server_reads_the_supervisors_input_when_it_runs(supervised: Supervised) -> None:
+    """A debugger's prompt can be answered."""
+    supervised.write_server("print('read', input())")
+    supervised.start()
+
+    supervised.type("typed\n")
+
+    assert "read typed" == supervised.line()
+    assert 0 == supervised.exit_code()
 
 
 def test_make_succeeds_when_ctrl_c_is_typed_in_its_terminal(supervised: Supervised) -> None:
@@ -238,4 +276,4 @@ def test_make_leaves_no_server_when_its_whole_group_is_interrupted(
     os.killpg(supervised.process.pid, signal.SIGINT)
 
     assert "got SIGINT" == supervised.line()
-    supervised.wait_until_all_are_gone()
+    supervised.rest()

@@ -13,6 +13,7 @@ Claims = Mapping[str, object]
 """A token's claims by name: any JSON value each."""
 
 MAX_TOKEN_CHARS = 8_192
+_LAST_TIMESTAMP = 253_402_300_799  # the end of 9999: later ones fit neither datetime nor the timers
 _ALGORITHM = "RS256"
 _MACHINE_TOKEN_CATEGORY = "cl_B7d4PD333AAA"  # noqa: S105 - Clerk's mark on machine-to-machine tokens
 
@@ -67,3 +68,17 @@ def read_claims(token: str, key: RSAPublicKey) -> Claims:
         raise AuthenticationError(AuthenticationCode.TOKEN_SIGNATURE) from None
     except jwt.PyJWTError:
         raise AuthenticationError(AuthenticationCode.TOKEN_MALFORMED) from None
+
+
+def read_timestamp(claims: Claims, name: str) -> int | None:
+    """Seconds since the epoch; the claim must be an integer, which True and 1.5 are not.
+
+    Raises:
+        AuthenticationError: ``token_malformed``.
+    """
+    if name not in claims:
+        return None
+    value = claims[name]
+    if type(value) is not int or not 0 <= value <= _LAST_TIMESTAMP:
+        raise AuthenticationError(AuthenticationCode.TOKEN_MALFORMED)
+    return value

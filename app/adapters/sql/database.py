@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from app.adapters.sql.database_url import DatabaseUrlError, parse_database_url, sqlite_file
 from app.adapters.sql.failures import translated_failures
+from app.adapters.sql.held_files import HeldFiles
 from app.adapters.sql.schema import check_schema, upgrade_schema
 from app.adapters.sql.sqlite_connections import WRITES, configure_sqlite, enable_wal
 from app.domain.errors import Unavailable
@@ -23,8 +24,9 @@ class Database:
 
     `transaction` and `reading` raise `Unavailable` for every failure of the database, for an
     operation that takes longer than `OPERATION_TIMEOUT_SECONDS` (waiting for its turn included),
-    and after the end; domain errors raised inside pass through. However a block is left but by its
-    end, nothing of it stays: a connection that was interrupted is closed, not used again.
+    while an SQLite file is not where it was opened, and after the end; domain errors raised inside
+    pass through. However a block is left but by its end, nothing of it stays: a connection that
+    was interrupted is closed, not used again.
 
     Args:
         url: As ``DATABASE_URL`` has it.
@@ -37,6 +39,7 @@ class Database:
     def __init__(self, url: str, *, migrate: bool) -> None:
         self._url = parse_database_url(url)
         self._file = sqlite_file(self._url)
+        self._held_files = HeldFiles()
         self._migrate = migrate
         # SQLite has one writer. Those of this process wait here in the order they came, instead of
         # asking again and again for the file's lock; the busy timeout is for other processes.
@@ -77,6 +80,7 @@ class Database:
             if self._file is not None:
                 await asyncio.to_thread(self._file.parent.mkdir, parents=True, exist_ok=True)
                 await asyncio.to_thread(enable_wal, self._file)
+                await asyncio.to_thread(self._held_files.hold, self._file)
         if self._migrate:
             async with self.transaction() as connection:
                 await connection.run_sync(upgrade_schema)
@@ -94,6 +98,7 @@ class Database:
                 for turn in self._turns:
                     await turn.acquire()
         await self._engine.dispose()
+        await asyncio.to_thread(self._held_files.release)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
@@ -125,9 +130,9 @@ class Database:
         if self._closed:
             raise Unavailable
         with translated_failures():
-            async with (
-                asyncio.timeout(OPERATION_TIMEOUT_SECONDS) as deadline,
-                turn,
-                engine.connect() as connection,
-            ):
-                yield connection, deadline
+            async with asyncio.timeout(OPERATION_TIMEOUT_SECONDS) as deadline, turn:
+                # Before a connection is made, which would make a missing file anew.
+                if not self._held_files.are_in_place():
+                    raise Unavailable
+                async with engine.connect() as connection:
+                    yield connection, deadline

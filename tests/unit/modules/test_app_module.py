@@ -15,6 +15,7 @@ from app.guards.ws_throttler_guard import WsThrottlerGuard
 from app.interceptors.request_log_interceptor import RequestLogInterceptor
 from app.modules import create_app_module
 from app.ports import MessageRepository
+from app.services.offline_message_service import OfflineMessageService
 from app.services.session_service import SessionService
 from app.services.token_blacklist_service import TokenBlacklistService
 
@@ -66,6 +67,16 @@ def test_storage_is_chosen_when_the_database_url_says_where(
     injector = Injector(create_app_module(settings(database_url=database_url)))
 
     assert isinstance(injector.provider_of(MessageRepository)(), repository)
+
+
+@pytest.mark.parametrize(("queue_max_bytes", "expected"), [(1_048_576, 262_144), (65_536, 32_768)])
+def test_page_fits_the_queue_when_less_may_wait_for_a_client(
+    queue_max_bytes: int, expected: int
+) -> None:
+    """Half of it at most: a page alone cuts nobody off."""
+    injector = Injector(create_app_module(settings(socket_queue_max_bytes=queue_max_bytes)))
+
+    assert expected == injector.get(OfflineMessageService)._max_page_bytes
 
 
 def test_development_identity_is_part_of_it_when_there_is_no_clerk() -> None:

@@ -170,6 +170,19 @@ async def test_page_ends_at_its_size_when_messages_are_large(
     assert min(sizes[:-1]) > MAX_PAGE_BYTES - 30_000
 
 
+async def test_page_ends_sooner_when_less_may_wait_for_a_client(
+    deliveries: MemoryDeliveryRepository, messages: MemoryMessageRepository, alice: Sender
+) -> None:
+    """The bound is the server's to choose."""
+    service = OfflineMessageService(deliveries, messages, max_page_bytes=10_000)
+    sent = [await alice.send(GENERAL, "x" * 4_000) for _ in range(3)]
+
+    first = await service.undelivered(BOB, 100, None)
+    pages = await walk(service, BOB, first, 100)
+
+    assert [(sent[0],), (sent[1],), (sent[2],)] == [page.messages for page in pages]
+
+
 async def test_page_holds_one_message_when_even_that_is_too_large(
     service: OfflineMessageService, alice: Sender
 ) -> None:

@@ -1,10 +1,14 @@
 import asyncio
 import gc
+import logging
 
 import pytest
 
 from app.domain.errors import NotAMember, Unavailable
 from app.services.ordered_work import MAX_PENDING, OrderedWork
+
+LOGGER = "app.services.ordered_work"
+SECRET = "what was written"
 
 
 class Step:
@@ -75,6 +79,58 @@ async def test_work_is_finished_when_its_caller_is_cancelled() -> None:
     await work.drain(5)
 
     assert ["step"] == finished
+
+
+async def test_failure_is_logged_by_its_name_when_its_caller_is_cancelled(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It has no other reader left; asyncio would write the error's text and a traceback."""
+    work, may_fail, began = OrderedWork(), asyncio.Event(), asyncio.Event()
+
+    async def fail() -> None:
+        began.set()
+        await may_fail.wait()
+        raise RuntimeError(SECRET)
+
+    caller = asyncio.create_task(work.run("key", fail))
+    await began.wait()
+    caller.cancel()
+    await asyncio.wait([caller])
+    may_fail.set()
+    await work.drain(5)
+    gc.collect()
+
+    expected = (LOGGER, logging.WARNING, "a work failed after its caller had gone: RuntimeError")
+    assert [expected] == caplog.record_tuples
+    assert caller.cancelled()
+
+
+async def test_nothing_is_logged_when_the_caller_hears_of_the_failure(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Whoever waits for a work answers for it."""
+    with pytest.raises(NotAMember):
+        await OrderedWork().run("key", refuse)
+
+    gc.collect()
+    assert [] == caplog.records
+
+
+async def test_work_is_given_up_unbegun_when_its_turn_does_not_come() -> None:
+    """Its caller may try again, and the work before it is not disturbed."""
+    work, finished = OrderedWork(turn_timeout_seconds=0.01), list[str]()
+    slow, late = Step("slow", finished), Step("late", finished)
+    late.may_end.set()
+    running = asyncio.create_task(work.run("key", slow))
+    await slow.began.wait()
+
+    with pytest.raises(Unavailable):
+        await work.run("key", late)
+
+    slow.may_end.set()
+    assert "slow" == await running
+    assert not late.began.is_set()
+    assert "late" == await work.run("key", late)
 
 
 async def test_next_work_runs_when_the_one_before_was_refused() -> None:

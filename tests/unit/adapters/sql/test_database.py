@@ -128,6 +128,36 @@ async def test_opening_is_unavailable_when_the_file_cannot_be_a_database(
     await database.on_application_shutdown(None)
 
 
+async def test_both_ways_are_unavailable_when_the_file_is_not_in_its_place(
+    database: Database, storage: Storage, file: Path
+) -> None:
+    """What was stored there would be lost with the process; no new file is made instead."""
+    await asyncio.to_thread(file.unlink)
+
+    with pytest.raises(Unavailable):
+        await storage.messages.add(draft(), NOW)
+    with pytest.raises(Unavailable):
+        await storage.channels.channels_of(ALICE)
+
+    await database.on_application_shutdown(None)
+    assert not await asyncio.to_thread(file.exists)
+
+
+async def test_another_file_is_left_alone_when_it_takes_the_place_of_the_open_one(
+    database: Database, storage: Storage, file: Path
+) -> None:
+    """Neither an operation nor the end writes to it."""
+    other = file.with_name("other.db")
+    other.write_bytes(b"somebody else's")
+    other.replace(file)
+
+    with pytest.raises(Unavailable):
+        await storage.messages.add(draft(), NOW)
+
+    await database.on_application_shutdown(None)
+    assert b"somebody else's" == await asyncio.to_thread(file.read_bytes)
+
+
 async def test_both_ways_are_unavailable_when_the_database_is_closed(
     database: Database, storage: Storage
 ) -> None:

@@ -1,0 +1,25 @@
+from aiohttp import ClientSession
+
+from tests.e2e.chat import Chats
+from tests.e2e.server_process import Serve
+from tests.e2e.shapes import A_TEXT
+
+
+async def test_nothing_is_acked_when_the_database_was_deleted(chats: Chats, serve: Serve) -> None:
+    """Deleted under the running server: it says so, to clients, balancers and operators."""
+    server = await serve()
+    chat = chats.on(server)
+    alice = await chat.client("alice")
+    await alice.ask("sendMessage", {"content": "kept", "channelId": chat.general})
+
+    (server.folder / ".data" / "chat.db").unlink()
+    answer = await alice.ask("sendMessage", {"content": "lost?", "channelId": chat.general})
+    async with ClientSession() as http, http.get(f"{server.url}/health/ready") as ready:
+        health = await ready.json()
+    chat.leave()
+    await server.stop()
+
+    assert {"error": A_TEXT, "code": "unavailable", "temporary": True} == answer
+    assert (503, "storage unavailable") == (ready.status, health["reason"])
+    assert 1 == server.err.count("chat.db was deleted or replaced while in use")
+    await server.start()

@@ -1,0 +1,36 @@
+from pathlib import Path
+
+import pytest
+
+from app.config import Settings
+from app.later_settings import _LaterSettings, settings_without_effect
+
+
+@pytest.fixture(autouse=True)
+def _empty_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Neither this machine's variables nor a developer's `.env` reach a test."""
+    for name in _LaterSettings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+def test_none_is_named_when_none_asks_for_anything(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One process is what there is, and an empty variable counts as not set."""
+    monkeypatch.setenv("WEB_CONCURRENCY", "1")
+    monkeypatch.setenv("REDIS_URL", "")
+
+    assert () == settings_without_effect()
+
+
+def test_each_is_named_when_it_is_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """In the environment or in `.env`, and without its value."""
+    (tmp_path / ".env").write_text("SERVICE_KEY=secret\nPORT=3002\n")
+    monkeypatch.setenv("REDIS_PASSWORD", "secret")
+    monkeypatch.setenv("WEB_CONCURRENCY", "4")
+
+    assert {"SERVICE_KEY", "REDIS_PASSWORD", "WEB_CONCURRENCY"} == set(settings_without_effect())
+
+
+def test_no_setting_is_called_without_effect_when_it_has_one() -> None:
+    """A version that brings one takes it from here."""
+    assert not _LaterSettings.model_fields.keys() & Settings.model_fields.keys()
