@@ -2,8 +2,9 @@
 
 import asyncio
 import sys
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterable, Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -66,7 +67,9 @@ def token(
 ) -> None:
     """Print a session token of the development issuer."""
     with _one_sentence_errors():
-        typer.echo(issue_token(_settings(), UserId(user), ttl))
+        settings = _settings()
+        typer.echo(issue_token(settings, UserId(user), ttl))
+        _hint_at_unknown(user, seed_of(settings))
 
 
 @cli.command()
@@ -89,6 +92,19 @@ def events() -> None:
     for row in table:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         typer.echo("  ".join(cells).rstrip())
+
+
+def _hint_at_unknown(user: str, seeded: Iterable[str]) -> None:
+    """Most likely a slip: `alice` for `user_alice`. Others may be known to the database alone."""
+    known = list(seeded)
+    if user not in known:
+        nearest = get_close_matches(user, known, n=1)
+        question = f" (did you mean {nearest[0]}?)" if nearest else ""
+        typer.echo(
+            f"{user} is none of the seeded users{question}; "
+            "who is in no channel can connect, but neither send nor hear anything.",
+            err=True,
+        )
 
 
 def _settings() -> Settings:

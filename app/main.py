@@ -2,8 +2,13 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import (
+    AbstractContextManager,
+    asynccontextmanager,
+    contextmanager,
+    nullcontext,
+)
 from pathlib import Path
 
 import structlog
@@ -12,8 +17,10 @@ from app.adapters.clerk.pem_signing_key import SigningKeyError
 from app.adapters.development.development_issuer import DevelopmentIssuer
 from app.adapters.development.signing_key_file import DevelopmentKeyError
 from app.adapters.sql.database import Database
-from app.adapters.sql.database_url import DatabaseUrlError
+from app.adapters.sql.database_url import DatabaseUrlError, parse_database_url, sqlite_file
+from app.adapters.sql.opening import DatabaseOpenError
 from app.adapters.sql.schema import SchemaError
+from app.adapters.sql.server_mark import only_server_on
 from app.config import IN_MEMORY, Settings
 from app.domain.ids import UserId
 from app.framework import EngineOptions, IoAdapter, IoOptions, NestApplication, NestFactory
@@ -31,7 +38,13 @@ DEMO_SEED_FILE = Path(__file__).parent / "web" / "demo_seed.json"
 
 _DAY_SECONDS = 86_400
 
-_NOT_OURS = (DatabaseUrlError, DevelopmentKeyError, SchemaError, SigningKeyError)
+_NOT_OURS = (
+    DatabaseOpenError,
+    DatabaseUrlError,
+    DevelopmentKeyError,
+    SchemaError,
+    SigningKeyError,
+)
 """What a file, a key or a database outside can have wrong; each says how to mend it."""
 
 _log = structlog.stdlib.get_logger("Bootstrap")
@@ -65,6 +78,11 @@ async def bootstrap(settings: Settings, on_listening: Callable[[str], None]) -> 
         StartError: The port is taken, a file or the database is not usable.
         BootError: The application is put together wrongly.
     """
+    with _start_errors(), _only_server(settings):
+        await _serve(settings, on_listening)
+
+
+async def _serve(settings: Settings, on_listening: Callable[[str], None]) -> None:
     stopped = _stop_signal()
     if settings.auth_expiry == "handshake":
         _log.warning(
@@ -73,7 +91,7 @@ async def bootstrap(settings: Settings, on_listening: Callable[[str], None]) -> 
     app = create_application(settings)
     received: signal.Signals | None = None
     try:
-        await _open(app)
+        await app.init()
         await app.get(ChannelService).seed(seed_of(settings))
         on_listening(await _listen(app, settings))
         received = await stopped
@@ -85,14 +103,12 @@ async def migrate_database(settings: Settings) -> None:
     """``python -m app migrate``."""
     if settings.database_url == IN_MEMORY:
         raise StartError("DATABASE_URL is memory:, which has no tables to migrate.")
-    try:
+    with _start_errors():
         database = Database(settings.database_url, migrate=True)
         try:
             await database.on_module_init()
         finally:
             await database.on_application_shutdown(None)
-    except _NOT_OURS as error:
-        raise StartError(str(error)) from error
 
 
 async def seed_database(settings: Settings, file: Path) -> None:
@@ -109,13 +125,16 @@ async def revoke_token(settings: Settings, token: str) -> None:
 
 
 def issue_token(settings: Settings, user_id: UserId, ttl_seconds: int) -> str:
-    """``python -m app token``: a token of the development issuer, server running or not."""
+    """``python -m app token``: a token of the development issuer, server running or not.
+
+    For anybody: whether there is such a user is not asked.
+    """
     if not settings.uses_development_issuer:
         raise StartError("Tokens come from Clerk here; there is no development issuer to ask.")
-    try:
+    if not user_id:
+        raise StartError("The user has no name; give an id, such as user_alice.")
+    with _start_errors():
         return create_application(settings).get(DevelopmentIssuer).token(user_id, ttl_seconds)
-    except DevelopmentKeyError as error:
-        raise StartError(str(error)) from error
 
 
 def seed_of(settings: Settings) -> Membership:
@@ -129,14 +148,26 @@ def _read_seed(file: Path) -> Membership:
     try:
         return parse_membership(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, MalformedMembershipError) as error:
-        raise StartError(f"The seed file {file} cannot be used: {error}") from error
+        reason = error.strerror if isinstance(error, OSError) else str(error).rstrip(".")
+        raise StartError(
+            f"The seed file {file} cannot be used ({reason}); mend it, or name another."
+        ) from error
 
 
-async def _open(app: NestApplication) -> None:
+@contextmanager
+def _start_errors() -> Iterator[None]:
     try:
-        await app.init()
+        yield
     except _NOT_OURS as error:
         raise StartError(str(error)) from error
+
+
+def _only_server(settings: Settings) -> AbstractContextManager[None]:
+    """Two servers on one SQLite file would not hear each other's events."""
+    if settings.database_url == IN_MEMORY:
+        return nullcontext()
+    file = sqlite_file(parse_database_url(settings.database_url))
+    return nullcontext() if file is None else only_server_on(file)
 
 
 async def _listen(app: NestApplication, settings: Settings) -> str:
@@ -154,7 +185,8 @@ async def _opened(settings: Settings) -> AsyncIterator[NestApplication]:
     """The application without its server, for commands."""
     app = create_application(settings)
     try:
-        await _open(app)
+        with _start_errors():
+            await app.init()
         yield app
     finally:
         await app.close()

@@ -33,7 +33,10 @@ def load_or_create_key(path: Path) -> rsa.RSAPrivateKey:
         except FileNotFoundError:
             text = _create(path)
     except OSError as error:
-        message = f"The development signing key {path} cannot be used: {error.strerror}."
+        message = (
+            f"The development signing key {path} cannot be used ({error.strerror}); "
+            "let this user read and write it, or set DATA_DIR to another folder."
+        )
         raise DevelopmentKeyError(message) from error
     return _parse(text, path)
 
