@@ -28,10 +28,15 @@ from app.main import (
 )
 from app.observability.logging import configure_logging
 from app.reloader import run_reloading
+from app.starter.gateway_name import StarterError
+from app.starter.gateway_starter import MODULE_FILE, new_gateway
 
 cli = typer.Typer(
     help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
 )
+
+new = typer.Typer(help="Write a new part of the application.", no_args_is_help=True)
+cli.add_typer(new, name="new")
 
 
 @cli.command()
@@ -94,6 +99,31 @@ def events() -> None:
         typer.echo("  ".join(cells).rstrip())
 
 
+@new.command()
+def gateway(
+    name: Annotated[str, typer.Argument(help="Such as poll, or poll-votes.")],
+) -> None:
+    """Write a gateway, its DTO and its test, and register it."""
+    with _one_sentence_errors():
+        routes = create_application(_settings()).events()
+        root = Path(__file__).parents[1]
+        written = new_gateway(name, root, {route.pattern: route.place for route in routes})
+    for path in written.created:
+        typer.echo(f"CREATE {path}")
+    if written.missing:
+        lines = "\n".join(f"  {line}" for line in written.missing)
+        typer.echo(
+            f"{MODULE_FILE} is not as it was; add these to the module of your choice:\n{lines}",
+            err=True,
+        )
+        raise typer.Exit(1)
+    typer.echo(
+        f"UPDATE {MODULE_FILE}\n\n"
+        f'Clients send it: socket.emit("{written.event}", {{text: "hello"}}, console.log)\n'
+        f"Its test: make test ARGS={written.created[-1]}"
+    )
+
+
 def _hint_at_unknown(user: str, seeded: Iterable[str]) -> None:
     """Most likely a slip: `alice` for `user_alice`. Others may be known to the database alone."""
     known = list(seeded)
@@ -119,7 +149,7 @@ def _one_sentence_errors() -> Iterator[None]:
     """What a person can mend is told in a sentence, without a traceback."""
     try:
         yield
-    except (SettingsError, BootError, StartError, Unavailable, OSError) as error:
+    except (SettingsError, BootError, StartError, StarterError, Unavailable, OSError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None
 
