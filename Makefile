@@ -6,6 +6,8 @@ RECENT := import sys; sys.exit(sys.version_info < (3, 11))
 JS := tests/e2e/js
 BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes
+PIP_FAILED := { echo 'pip could not install everything; mend what it says above, most often the \
+	network, and run make again.' >&2; exit 1; }
 PIP_COMPILE := CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/pip-compile --quiet --strip-extras \
 	--allow-unsafe --generate-hashes --no-emit-index-url --no-emit-find-links \
 	--no-emit-trusted-host
@@ -45,16 +47,18 @@ lock: .venv/.dev ## pin anew what pyproject.toml asks for
 		{ echo 'Python 3.11 or newer is needed; name one: make PYTHON=/path/to/python3.11' >&2; exit 1; }
 	@echo 'Installing the pinned dependencies into .venv ...'
 	@"$(PYTHON)" -m venv --clear .venv
-	@$(PIP_INSTALL) --requirement=requirements.txt
+	@$(PIP_INSTALL) --requirement=requirements.txt || $(PIP_FAILED)
 	@touch $@
 
 .venv/.dev: .venv/.runtime requirements-dev.txt
 	@echo 'Installing the pinned development tools into .venv ...'
-	@$(PIP_INSTALL) --requirement=requirements-dev.txt
+	@$(PIP_INSTALL) --requirement=requirements-dev.txt || $(PIP_FAILED)
 	@touch $@
 
 $(JS)/node_modules/.installed: $(JS)/package.json $(JS)/package-lock.json
-	@node -e 'process.exit(+(parseInt(process.versions.node) < 20))' 2>&- && npm --version >/dev/null || \
-		{ echo 'Node.js 20 or newer, with npm, is needed for the end-to-end tests.' >&2; exit 1; }
-	@npm ci --prefix=$(JS) --no-audit --no-fund --loglevel=error
+	@{ node -e 'process.exit(+(parseInt(process.versions.node) < 20))' && npm --version; } >/dev/null 2>&1 || \
+		{ echo 'Node.js 20 or newer, with npm, is needed for the end-to-end tests; see nodejs.org.' >&2; exit 1; }
+	@npm ci --prefix=$(JS) --no-audit --no-fund --loglevel=error || \
+		{ echo 'npm could not install the test client; mend what it says above, most often the' \
+		'network, and run make test again.' >&2; exit 1; }
 	@touch $@

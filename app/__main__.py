@@ -1,5 +1,22 @@
-"""``python -m app``."""
+"""``python -m app``: as `app.cli`, where this Python can run it."""
 
-from app.cli import cli
+import sys
 
-cli(prog_name="python -m app")
+
+def main() -> None:
+    """Run the command line, or say in a sentence what this Python lacks."""
+    if sys.version_info < (3, 11):  # noqa: UP036 - whoever runs an older one is told so
+        sys.exit("Python 3.11 or newer is needed; `make install` prepares one in .venv.")
+    try:
+        from app.cli import cli  # noqa: PLC0415 - its imports are what may be missing
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.split(".")[0] == "app":
+            raise
+        sys.exit(
+            f"{error.name} is not installed for this Python; "
+            "run `make install`, then .venv/bin/python -m app."
+        )
+    cli(prog_name="python -m app")
+
+
+main()

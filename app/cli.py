@@ -2,8 +2,9 @@
 
 import asyncio
 import sys
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterable, Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
 from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -11,29 +12,26 @@ from typing import Annotated, Any, TypeVar
 import typer
 import uvloop
 
+from app.commands import issue_token, migrate_database, revoke_token, seed_database
 from app.config import Settings, SettingsError, load_settings
 from app.domain.errors import Unavailable
 from app.domain.ids import UserId
 from app.framework.event_table import EventRow, event_rows
 from app.framework.exceptions import BootError
-from app.main import (
-    StartError,
-    bootstrap,
-    create_application,
-    issue_token,
-    migrate_database,
-    revoke_token,
-    seed_database,
-    seed_of,
-)
+from app.main import StartError, bootstrap, create_application, seed_of
 from app.observability.logging import configure_logging
 from app.reloader import run_reloading
+from app.starter.gateway_name import StarterError
+from app.starter.gateway_starter import MODULE_FILE, new_gateway
 
 T = TypeVar("T")
 
 cli = typer.Typer(
     help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
 )
+
+new = typer.Typer(help="Write a new part of the application.", no_args_is_help=True)
+cli.add_typer(new, name="new")
 
 
 @cli.command()
@@ -74,7 +72,9 @@ def token(
 ) -> None:
     """Print a session token of the development issuer."""
     with _one_sentence_errors():
-        typer.echo(issue_token(_settings(), UserId(user), ttl))
+        settings = _settings()
+        typer.echo(issue_token(settings, UserId(user), ttl))
+        _hint_at_unknown(user, seed_of(settings))
 
 
 @cli.command()
@@ -104,6 +104,44 @@ def events() -> None:
         typer.echo("  ".join(cells).rstrip())
 
 
+@new.command()
+def gateway(
+    name: Annotated[str, typer.Argument(help="Such as poll, or poll-votes.")],
+) -> None:
+    """Write a gateway, its DTO and its test, and register it."""
+    with _one_sentence_errors():
+        routes = create_application(_settings()).events()
+        root = Path(__file__).parents[1]
+        written = new_gateway(name, root, {route.pattern: route.place for route in routes})
+    for path in written.created:
+        typer.echo(f"CREATE {path}")
+    if written.missing:
+        lines = "\n".join(f"  {line}" for line in written.missing)
+        typer.echo(
+            f"{MODULE_FILE} is not as it was; add these to the module of your choice:\n{lines}",
+            err=True,
+        )
+        raise typer.Exit(1)
+    typer.echo(
+        f"UPDATE {MODULE_FILE}\n\n"
+        f'Clients send it: socket.emit("{written.event}", {{text: "hello"}}, console.log)\n'
+        f"Its test: make test ARGS={written.created[-1]}"
+    )
+
+
+def _hint_at_unknown(user: str, seeded: Iterable[str]) -> None:
+    """Most likely a slip: `alice` for `user_alice`. Others may be known to the database alone."""
+    known = list(seeded)
+    if user not in known:
+        nearest = get_close_matches(user, known, n=1)
+        question = f" (did you mean {nearest[0]}?)" if nearest else ""
+        typer.echo(
+            f"{user} is none of the seeded users{question}; "
+            "who is in no channel can connect, but neither send nor hear anything.",
+            err=True,
+        )
+
+
 def _settings() -> Settings:
     """The settings; from here on, logs are as they say."""
     settings = load_settings()
@@ -116,7 +154,7 @@ def _one_sentence_errors() -> Iterator[None]:
     """What a person can mend is told in a sentence, without a traceback."""
     try:
         yield
-    except (SettingsError, BootError, StartError, Unavailable, OSError) as error:
+    except (SettingsError, BootError, StartError, StarterError, Unavailable, OSError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None
 

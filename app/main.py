@@ -1,44 +1,44 @@
 """Nest's ``main.ts``: settings in, a running application out."""
 
 import asyncio
-import re
 import signal
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterator
+from contextlib import (
+    AbstractContextManager,
+    contextmanager,
+    nullcontext,
+)
 from pathlib import Path
 
 import structlog
 
-from app.adapters.clerk.claimed_expiry import claimed_expiry
 from app.adapters.clerk.pem_signing_key import SigningKeyError
-from app.adapters.development.development_issuer import DevelopmentIssuer
 from app.adapters.development.signing_key_file import DevelopmentKeyError
-from app.adapters.sql.database import Database
-from app.adapters.sql.database_url import DatabaseUrlError
+from app.adapters.sql.database_url import DatabaseUrlError, parse_database_url, sqlite_file
+from app.adapters.sql.opening import DatabaseOpenError
 from app.adapters.sql.schema import SchemaError
-from app.adapters.system.system_clock import SystemClock
+from app.adapters.sql.server_mark import only_server_on
 from app.config import IN_MEMORY, Settings
-from app.domain.errors import AuthenticationError
-from app.domain.ids import UserId
 from app.framework import EngineOptions, IoAdapter, IoOptions, NestApplication, NestFactory
 from app.later_settings import settings_without_effect
 from app.modules import create_app_module
 from app.ports import Membership
-from app.ports.token_blacklist import token_digest
 from app.services.channel_service import (
     ChannelService,
     MalformedMembershipError,
     parse_membership,
 )
-from app.services.revocation_term import revocation_seconds
-from app.services.token_blacklist_service import TokenBlacklistService
 from app.sockets.authenticated_socket import AuthenticatedSocket
 
 DEMO_SEED_FILE = Path(__file__).parent / "web" / "demo_seed.json"
 
-_NOT_OURS = (DatabaseUrlError, DevelopmentKeyError, SchemaError, SigningKeyError)
+_NOT_OURS = (
+    DatabaseOpenError,
+    DatabaseUrlError,
+    DevelopmentKeyError,
+    SchemaError,
+    SigningKeyError,
+)
 """What a file, a key or a database outside can have wrong; each says how to mend it."""
 
 _log = structlog.stdlib.get_logger("Bootstrap")
@@ -72,12 +72,17 @@ async def bootstrap(settings: Settings, on_listening: Callable[[str], None]) -> 
         StartError: The port is taken, a file or the database is not usable.
         BootError: The application is put together wrongly.
     """
+    with start_errors(), _only_server(settings):
+        await _serve(settings, on_listening)
+
+
+async def _serve(settings: Settings, on_listening: Callable[[str], None]) -> None:
     stopped = _stop_signal()
     _warn_of(settings)
     app = create_application(settings)
     received: signal.Signals | None = None
     try:
-        await _open(app)
+        await app.init()
         await app.get(ChannelService).seed(seed_of(settings))
         on_listening(await _listen(app, settings))
         received = await stopped
@@ -85,92 +90,26 @@ async def bootstrap(settings: Settings, on_listening: Callable[[str], None]) -> 
         await app.close(received)
 
 
-async def migrate_database(settings: Settings) -> None:
-    """``python -m app migrate``."""
-    if settings.database_url == IN_MEMORY:
-        raise StartError("DATABASE_URL is memory:, which has no tables to migrate.")
-    try:
-        database = Database(settings.database_url, migrate=True)
-        try:
-            await database.on_module_init()
-        finally:
-            await database.on_application_shutdown(None)
-    except _NOT_OURS as error:
-        raise StartError(str(error)) from error
-
-
-async def seed_database(settings: Settings, file: Path) -> Membership:
-    """``python -m app seed FILE``. Returns what the file names.
-
-    Who is connected to a running server gets the rooms of new channels by connecting again.
-
-    Raises:
-        StartError: The file or the database is not usable.
-    """
-    if settings.database_url == IN_MEMORY:
-        raise StartError("DATABASE_URL is memory:, which no server would see; set SEED_FILE there.")
-    membership = _read_seed(file)
-    async with _opened(settings) as app:
-        await app.get(ChannelService).seed(membership)
-    return membership
-
-
-@dataclass(frozen=True, slots=True)
-class Revocation:
-    """What `revoke_token` has stored: the token's SHA-256 in hex, and until when it counts."""
-
-    digest: str
-    until: datetime
-
-
-async def revoke_token(settings: Settings, text: str) -> Revocation:
-    """``python -m app revoke``: a running server hears of it within two seconds.
-
-    The token counts as revoked for as long as it may be accepted. White space around it and a
-    ``Bearer`` before it are dropped: no server takes them for a part of it.
-
-    Raises:
-        StartError: The text is no session token, or there is no database to store it in.
-    """
-    if settings.database_url == IN_MEMORY:
-        raise StartError("DATABASE_URL is memory:, which no server would see; nothing was revoked.")
-    token = re.sub(r"^bearer\s+", "", text.strip(), flags=re.IGNORECASE)
-    try:
-        expires_at = claimed_expiry(token)
-    except AuthenticationError:
-        raise StartError(
-            "That is no session token, so nothing was revoked; "
-            "give it as clients send it: three parts with dots between."
-        ) from None
-    now = SystemClock().now()
-    ttl_seconds = revocation_seconds(expires_at, now)
-    async with _opened(settings) as app:
-        await app.get(TokenBlacklistService).blacklist_token(token, ttl_seconds)
-    return Revocation(token_digest(token), now + timedelta(seconds=ttl_seconds))
-
-
-def issue_token(settings: Settings, user_id: UserId, ttl_seconds: int) -> str:
-    """``python -m app token``: a token of the development issuer, server running or not."""
-    if not settings.uses_development_issuer:
-        raise StartError("Tokens come from Clerk here; there is no development issuer to ask.")
-    try:
-        return create_application(settings).get(DevelopmentIssuer).token(user_id, ttl_seconds)
-    except DevelopmentKeyError as error:
-        raise StartError(str(error)) from error
-
-
 def seed_of(settings: Settings) -> Membership:
     """``SEED_FILE``; without one, and with the development issuer, the demo users."""
     if settings.seed_file is not None:
-        return _read_seed(settings.seed_file)
-    return _read_seed(DEMO_SEED_FILE) if settings.uses_development_issuer else {}
+        return read_seed(settings.seed_file)
+    return read_seed(DEMO_SEED_FILE) if settings.uses_development_issuer else {}
 
 
-def _read_seed(file: Path) -> Membership:
+def read_seed(file: Path) -> Membership:
+    """A seed file's content.
+
+    Raises:
+        StartError: It cannot be read, or is none.
+    """
     try:
         return parse_membership(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, MalformedMembershipError) as error:
-        raise StartError(f"The seed file {file} cannot be used: {error}") from error
+        reason = error.strerror if isinstance(error, OSError) else str(error).rstrip(".")
+        raise StartError(
+            f"The seed file {file} cannot be used ({reason}); mend it, or name another."
+        ) from error
 
 
 def _warn_of(settings: Settings) -> None:
@@ -184,11 +123,21 @@ def _warn_of(settings: Settings) -> None:
         _log.warning(f"not supported yet, so without effect: {', '.join(names)}")
 
 
-async def _open(app: NestApplication) -> None:
+@contextmanager
+def start_errors() -> Iterator[None]:
+    """Turn what something outside has wrong into a `StartError`."""
     try:
-        await app.init()
+        yield
     except _NOT_OURS as error:
         raise StartError(str(error)) from error
+
+
+def _only_server(settings: Settings) -> AbstractContextManager[None]:
+    """Two servers on one SQLite file would not hear each other's events."""
+    if settings.database_url == IN_MEMORY:
+        return nullcontext()
+    file = sqlite_file(parse_database_url(settings.database_url))
+    return nullcontext() if file is None else only_server_on(file)
 
 
 async def _listen(app: NestApplication, settings: Settings) -> str:
@@ -199,17 +148,6 @@ async def _listen(app: NestApplication, settings: Settings) -> str:
             f"Cannot listen on {settings.host}:{settings.port} ({error.strerror}); "
             "stop what uses it, or set PORT to another one."
         ) from error
-
-
-@asynccontextmanager
-async def _opened(settings: Settings) -> AsyncIterator[NestApplication]:
-    """The application without its server, for commands."""
-    app = create_application(settings)
-    try:
-        await _open(app)
-        yield app
-    finally:
-        await app.close()
 
 
 def _stop_signal() -> "asyncio.Future[signal.Signals]":

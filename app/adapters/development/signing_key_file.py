@@ -34,7 +34,8 @@ def load_or_create_key(path: Path) -> rsa.RSAPrivateKey:
             text = _create(path)
     except OSError as error:
         raise DevelopmentKeyError(
-            f"The development signing key {path} cannot be used: {error.strerror}."
+            f"The development signing key {path} cannot be used ({error.strerror}); "
+            "let this user read and write it, or set DATA_DIR to another folder."
         ) from error
     return _parse(text, path)
 

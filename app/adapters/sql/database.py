@@ -9,10 +9,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from app.adapters.sql.database_url import DatabaseUrlError, parse_database_url, sqlite_file
 from app.adapters.sql.failures import translated_failures
 from app.adapters.sql.held_files import HeldFiles
+from app.adapters.sql.opening import explained_opening
 from app.adapters.sql.schema import check_schema, upgrade_schema
 from app.adapters.sql.sqlite_connections import WRITES, configure_sqlite, enable_wal
 from app.domain.errors import Unavailable
 
+OPENING_TIMEOUT_SECONDS = 20.0
+"""Migrations included."""
 OPERATION_TIMEOUT_SECONDS = 3.0
 COMMIT_TIMEOUT_SECONDS = 10.0
 READERS = 4
@@ -73,20 +76,21 @@ class Database:
         """Create the file's folder, connect, and migrate or check the tables.
 
         Raises:
+            DatabaseOpenError: It cannot be reached, or not be used.
             SchemaError: The tables are not those of this code.
-            Unavailable: The database cannot be reached.
         """
-        with translated_failures():
+        engine = self._writing_engine if self._migrate else self._engine
+        with explained_opening(self._file):
             if self._file is not None:
                 await asyncio.to_thread(self._file.parent.mkdir, parents=True, exist_ok=True)
                 await asyncio.to_thread(enable_wal, self._file)
                 await asyncio.to_thread(self._held_files.hold, self._file)
-        if self._migrate:
-            async with self.transaction() as connection:
-                await connection.run_sync(upgrade_schema)
-        else:
-            async with self.reading() as connection:
-                await connection.run_sync(check_schema)
+            async with (
+                asyncio.timeout(OPENING_TIMEOUT_SECONDS),
+                engine.connect() as connection,
+                connection.begin(),
+            ):
+                await connection.run_sync(upgrade_schema if self._migrate else check_schema)
 
     async def on_application_shutdown(self, _signal: str | None) -> None:
         """Let what was begun end, within its own bounds, then close every connection."""

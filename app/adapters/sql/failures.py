@@ -22,11 +22,12 @@ def translated_failures() -> Iterator[None]:
     try:
         yield
     except (SQLAlchemyError, sqlite3.Error, OSError) as failure:  # OSError: TimeoutError too
-        logger.warning("the database failed: %s", _name(failure))
+        logger.warning("the database failed: %s", failure_name(failure))
         raise Unavailable from None
 
 
-def _name(failure: BaseException) -> str:
+def failure_name(failure: BaseException) -> str:
+    """A name for logs and people: SQLite's own code, else the class; never a driver's text."""
     if isinstance(failure, DBAPIError) and failure.driver_exception is not None:
         failure = failure.driver_exception
     if isinstance(failure, sqlite3.Error):

@@ -7,17 +7,32 @@ from pathlib import Path
 ROOT = Path(__file__).parents[3]
 PAGES = (ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md")))
 
-_BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FOLLOWED = (ROOT / "docs" / "quickstart.md", ROOT / "docs" / "writing-a-gateway.md")
+"""Pages that need a running server, or write files: the end-to-end tests follow them."""
+
+ALONE = tuple(page for page in PAGES if page not in FOLLOWED)
+
+_BLOCK = re.compile(
+    r"(?:^`(?P<file>[\w/.-]+)`:\n\n)?^```(?P<language>\w+)\n(?P<code>.*?)^```$",
+    re.MULTILINE | re.DOTALL,
+)
 _LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 _CODE = re.compile(r"`([^`]+)`")
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A fenced block of code, and the line of its page on which its code begins."""
+    """A fenced block of code.
 
+    Attributes:
+        line: Of its page, on which the code begins.
+        file: The path that stands above the block, alone and with a colon: what it is to be.
+    """
+
+    language: str
     code: str
     line: int
+    file: str | None
 
 
 def name_of(page: Path) -> str:
@@ -25,14 +40,23 @@ def name_of(page: Path) -> str:
     return page.relative_to(ROOT).as_posix()
 
 
-def blocks(page: Path, language: str) -> list[Block]:
-    """The page's blocks in one language, in order."""
+def all_blocks(page: Path) -> list[Block]:
+    """The page's blocks, in order."""
     text = page.read_text(encoding="utf-8")
     return [
-        Block(found[2], text.count("\n", 0, found.start(2)) + 1)
+        Block(
+            found["language"],
+            found["code"],
+            text.count("\n", 0, found.start("code")) + 1,
+            found["file"],
+        )
         for found in _BLOCK.finditer(text)
-        if found[1] == language
     ]
+
+
+def blocks(page: Path, language: str) -> list[Block]:
+    """The page's blocks in one language, in order."""
+    return [block for block in all_blocks(page) if block.language == language]
 
 
 def table(page: Path, heading: str) -> list[list[str]]:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.docs.markdown import PAGES, ROOT, blocks, name_of
+from tests.unit.docs.markdown import ALONE, ROOT, blocks, name_of
 
 COMMANDS = [
     pytest.param(command, id=f"{name_of(page)}: {shlex.join(command)}")
-    for page in PAGES
+    for page in ALONE
     for block in blocks(page, "sh")
     for line in block.code.splitlines()
     if (command := shlex.split(line, comments=True))

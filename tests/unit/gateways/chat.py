@@ -39,7 +39,7 @@ class TokenIsUser(TokenVerifier):
 
 
 class Chat:
-    """The application in memory, without a server: its gateway is met through the whole pipeline.
+    """The application in memory, without a server: gateways are met through the whole pipeline.
 
     Attributes:
         heard: What rooms were told, ``(room, event)`` in order.
@@ -55,12 +55,16 @@ class Chat:
         self._definition = next(
             each for each in definitions if isinstance(each.instance, WsGateway)
         )
-        self._handlers = {route.pattern: compile_event(route) for route in self._definition.routes}
+        self._handlers = {
+            route.pattern: compile_event(route)
+            for definition in definitions
+            for route in definition.routes
+        }
 
     @property
     def events(self) -> list[str]:
-        """The gateway's events."""
-        return list(self._handlers)
+        """Those of `WsGateway`."""
+        return [route.pattern for route in self._definition.routes]
 
     @property
     def heard(self) -> list[tuple[str, str]]:

@@ -13,6 +13,7 @@ from sqlalchemy import event, func, select, text
 from app.adapters.memory.manual_clock import DEFAULT_START as NOW
 from app.adapters.memory.manual_clock import ManualClock
 from app.adapters.sql.database import OPERATION_TIMEOUT_SECONDS, Database
+from app.adapters.sql.opening import DatabaseOpenError
 from app.adapters.sql.sql_token_blacklist import SqlTokenBlacklist
 from app.adapters.sql.tables import message_sequences, users
 from app.domain.delivery import DeliveryState
@@ -113,16 +114,21 @@ async def test_a_write_is_unavailable_and_a_read_is_not_when_another_process_hol
     assert 1 == stored.message.seq
 
 
-@pytest.mark.parametrize("occupant", [b"", b"this is no database" * 100])
-async def test_opening_is_unavailable_when_the_file_cannot_be_a_database(
-    tmp_path: Path, occupant: bytes
+@pytest.mark.parametrize(
+    ("occupant", "path", "sentence"),
+    [
+        (b"", "taken/chat.db", "The folder"),
+        (b"no database" * 100, "taken", "is no SQLite database"),
+    ],
+)
+async def test_opening_names_the_mend_when_the_file_cannot_be_a_database(
+    tmp_path: Path, occupant: bytes, path: str, sentence: str
 ) -> None:
-    """A folder that is a file, or a file that is something else, is one domain error."""
+    """A folder that is a file, or a file that is something else."""
     (tmp_path / "taken").write_bytes(occupant)
-    path = "taken/chat.db" if occupant == b"" else "taken"
     database = Database(f"sqlite:///{tmp_path}/{path}", migrate=True)
 
-    with pytest.raises(Unavailable):
+    with pytest.raises(DatabaseOpenError, match=sentence):
         await database.on_module_init()
 
     await database.on_application_shutdown(None)

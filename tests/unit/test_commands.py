@@ -5,8 +5,9 @@ import pytest
 from app.adapters.sql.database import Database
 from app.adapters.sql.sql_token_blacklist import SqlTokenBlacklist
 from app.adapters.system.system_clock import SystemClock
+from app.commands import revoke_token, seed_database
 from app.config import Settings
-from app.main import StartError, revoke_token, seed_database
+from app.main import StartError
 from app.ports.token_blacklist import token_digest
 from tests.unit.adapters.clerk import signed_tokens
 

@@ -1,0 +1,1 @@
+"""Writes new parts of the application in the house style: ``python -m app new``."""

@@ -1,0 +1,17 @@
+"""A copy of the checkout, for what writes into it."""
+
+import shutil
+from pathlib import Path
+
+CHECKOUT = Path(__file__).parents[1]
+
+_LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "node_modules")
+
+
+def copy_checkout(folder: Path) -> Path:
+    """The sources, their tests and what checks them; no environment, no data."""
+    for name in ("app", "tests", "typings", "docs"):
+        shutil.copytree(CHECKOUT / name, folder / name, ignore=_LEFT_OUT)
+    for name in ("pyproject.toml", "Makefile", "README.md", "CHANGELOG.md", ".env.example"):
+        shutil.copyfile(CHECKOUT / name, folder / name)
+    return folder

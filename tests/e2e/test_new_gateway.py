@@ -1,0 +1,104 @@
+"""What `python -m app new gateway` writes holds to the house's rules, and works, as it is."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.copied_checkout import copy_checkout
+from tests.e2e.js_client import JsDriver
+from tests.e2e.server_process import running
+
+BIN = Path(sys.executable).parent
+NAMES = ("poll-votes", "alarm")
+"""Two, as their imports are sorted differently."""
+
+
+def run(folder: Path, *command: str | Path) -> "subprocess.CompletedProcess[str]":
+    """A program of the virtual environment, in the copy."""
+    return subprocess.run(  # noqa: S603 - ours
+        command, cwd=folder, capture_output=True, text=True, timeout=110, check=False
+    )
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of this one, with new gateways."""
+    folder = copy_checkout(tmp_path_factory.mktemp("checkout"))
+    for name in NAMES:
+        written = run(folder, sys.executable, "-m", "app", "new", "gateway", name)
+        assert (0, "") == (written.returncode, written.stderr)
+    return folder
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize(
+    "command",
+    [("ruff", "check"), ("ruff", "format", "--check"), ("lint-imports",), ("mypy",)],
+    ids=" ".join,
+)
+def test_make_check_passes_when_gateways_were_written(
+    checkout: Path, command: tuple[str, ...]
+) -> None:
+    """Each of its steps, over the whole tree."""
+    checked = run(checkout, BIN / command[0], *command[1:])
+
+    assert 0 == checked.returncode, checked.stdout + checked.stderr
+
+
+@pytest.mark.timeout(120)
+def test_unit_tests_pass_when_gateways_were_written(checkout: Path) -> None:
+    """Those of the gateways, and those that look at every event or every file."""
+    folders = [f"tests/unit/{name}" for name in ("docs", "gateways", "modules", "starter")]
+
+    tested = run(checkout, sys.executable, "-m", "pytest", "-q", *folders)
+
+    assert 0 == tested.returncode, tested.stdout
+
+
+async def test_new_gateway_answers_a_client_when_the_server_runs(
+    checkout: Path, driver: JsDriver
+) -> None:
+    """On the connection the client has for the chat."""
+    async with running(checkout, {}) as server:
+        token = await server.token("user_alice")
+        alice = driver.connect(server.url, "user_alice", {"token": token})
+        await alice.sees("connect")
+
+        answer = await alice.ask("pollVotes", {"text": " hello "})
+        refusal = await alice.ask("alarm", {"text": ""})
+        alice.disconnect()
+
+    assert {"data": "user_alice: hello"} == answer
+    assert ("invalid_payload", "text") == (refusal["code"], refusal["fields"][0]["path"])
+
+
+def test_new_gateway_is_refused_when_the_name_is_not_free(checkout: Path) -> None:
+    """In a sentence, with nothing written."""
+    before = sorted(checkout.rglob("*.py"))
+
+    refused = run(checkout, sys.executable, "-m", "app", "new", "gateway", "typing")
+
+    assert (1, "WsGateway.start_typing handles 'typing' already; choose another name.\n") == (
+        refused.returncode,
+        refused.stderr,
+    )
+    assert before == sorted(checkout.rglob("*.py"))
+
+
+def test_new_gateway_says_what_to_add_when_the_module_was_rewritten(tmp_path: Path) -> None:
+    """The exit code tells that something is left to do."""
+    folder = copy_checkout(tmp_path)
+    module = folder / "app" / "modules" / "chat_module.py"
+    module.write_text(module.read_text().replace("ChatModule", "TalkModule"))
+    for name in ("__init__", "app_module"):
+        other = module.with_name(f"{name}.py")
+        other.write_text(other.read_text().replace("ChatModule", "TalkModule"))
+
+    written = run(folder, sys.executable, "-m", "app", "new", "gateway", "poll")
+
+    assert 1 == written.returncode
+    assert "add these to the module of your choice:" in written.stderr
+    assert "  poll_gateway = providers.Singleton(PollGateway)\n" in written.stderr
+    assert (folder / "app" / "gateways" / "poll_gateway.py").exists()

@@ -1,0 +1,90 @@
+"""Follows docs/quickstart.md as a reader does, beside a running server."""
+
+import asyncio
+import os
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from types import ModuleType
+
+import pytest_asyncio
+
+from tests.copied_checkout import CHECKOUT
+from tests.e2e.js_client import JS_FOLDER, WAIT_SECONDS
+from tests.e2e.server_process import Serve, ServerProcess
+from tests.unit.docs.markdown import Block, blocks
+from tests.unit.docs.python_block import run_block
+
+PAGE = CHECKOUT / "docs" / "quickstart.md"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def server(serve: Serve) -> ServerProcess:
+    """What `make run` starts, with its demo users."""
+    return await serve(SEED_FILE="")
+
+
+def adapted(block: Block, server: ServerProcess) -> str:
+    """As the page has it, but for where this test's server and programs are."""
+    return (
+        block.code.replace("http://127.0.0.1:3002", server.url)
+        .replace(".venv/bin/python", sys.executable)
+        .replace("app/web/node_modules", str(JS_FOLDER / "node_modules"))
+    )
+
+
+async def terminal(block: Block, server: ServerProcess) -> Process:
+    """A terminal of the reader's, in which the block runs."""
+    return await asyncio.create_subprocess_exec(
+        *("/bin/sh", "-ec", "exec 2>&1\n" + adapted(block, server)),
+        cwd=server.folder,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(CHECKOUT), **server.settings},
+        stdout=PIPE,
+        start_new_session=True,
+    )
+
+
+async def output(block: Block, server: ServerProcess) -> str:
+    """Everything that a block prints."""
+    process = await terminal(block, server)
+    async with asyncio.timeout(WAIT_SECONDS):
+        out, _ = await process.communicate()
+    assert 0 == process.returncode, out.decode()
+    return out.decode()
+
+
+async def until(process: Process, text: str) -> None:
+    """Wait until a terminal shows this."""
+    assert process.stdout is not None
+    shown = ""
+    async with asyncio.timeout(WAIT_SECONDS):
+        async for line in process.stdout:
+            shown += line.decode()
+            if text in shown:
+                return
+    raise AssertionError(shown)
+
+
+async def test_page_is_right_when_it_is_followed(server: ServerProcess) -> None:
+    """A token, a listener in one terminal, a sender in another, then Python."""
+    run, token, listen, send = blocks(PAGE, "sh")
+    (python,) = blocks(PAGE, "python")
+    bob = await terminal(listen, server)
+    try:
+        await until(bob, "connected")
+
+        printed = await output(token, server)
+        answer = await output(send, server)
+        await until(bob, "Hello from Node")
+        module = ModuleType("quickstart")
+        code = adapted(python, server)
+        await run_block(Block("python", code, python.line, None), module, PAGE.name)
+        await until(bob, "Hello from Python")
+    finally:
+        os.killpg(bob.pid, signal.SIGINT)
+        await bob.communicate()
+
+    assert "make run\n" == run.code
+    assert 3 == len(printed.split("."))
+    assert "deliveryStatus: 'SENT'" in answer
+    assert "SENT" == vars(module)["answer"]["data"]["deliveryStatus"]

@@ -1,0 +1,185 @@
+"""What stands in a newcomer's way is told in one sentence that says how to mend it."""
+
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.server_process import CHECKOUT, ServerProcess, run_command, running
+
+DATABASE = Path(".data", "chat.db")
+
+
+def folder_is_a_file(folder: Path) -> None:
+    """Nothing can be kept there."""
+    (folder / ".data").write_text("")
+
+
+def database_is_a_text(folder: Path) -> None:
+    """Somebody's file has the database's name."""
+    (folder / DATABASE).parent.mkdir()
+    (folder / DATABASE).write_text("not a database, " * 100)
+
+
+def key_is_a_text(folder: Path) -> None:
+    """The development issuer's key was edited."""
+    (folder / ".data").mkdir()
+    (folder / ".data" / "development-issuer.pem").write_text("no key")
+
+
+def env_file_is_no_text(folder: Path) -> None:
+    """Written in some other encoding."""
+    (folder / ".env").write_bytes(b"\xff\xfe")
+
+
+def nothing(folder: Path) -> None:
+    """The settings are enough."""
+    del folder
+
+
+@pytest.mark.parametrize(
+    ("prepare", "settings", "problem", "mend"),
+    [
+        (folder_is_a_file, {}, "folder .data cannot be used", "set DATA_DIR to another"),
+        (database_is_a_text, {}, "chat.db is no SQLite database", "move the file away"),
+        (key_is_a_text, {}, "development-issuer.pem is not the RSA key", "delete the file"),
+        (env_file_is_no_text, {}, ".env cannot be read", "mend the file or remove it"),
+        (nothing, {"SEED_FILE": "no.json"}, "no.json cannot be used", "mend it, or name another"),
+        (nothing, {"PORT": "http"}, "PORT must be", "TCP port to listen on"),
+        (
+            nothing,
+            {"DATABASE_URL": "postgresql://nobody:secret@127.0.0.1/none"},
+            "DATABASE_URL needs a driver",
+            "pip install",
+        ),
+    ],
+)
+async def test_run_says_how_to_mend_it_when_something_is_in_the_way(
+    tmp_path: Path,
+    prepare: Callable[[Path], None],
+    settings: dict[str, str],
+    problem: str,
+    mend: str,
+) -> None:
+    """Exit code 1 and a line on standard error."""
+    prepare(tmp_path)
+
+    finished = await ServerProcess(tmp_path, settings).command("run")
+
+    assert (1, 1) == (finished.code, len(finished.err.splitlines()))
+    assert problem in finished.err
+    assert mend in finished.err
+    assert "secret" not in finished.err
+
+
+@contextmanager
+def opened(file: Path, *statements: str) -> Iterator[None]:
+    """Another program has the database open, and has done this to it."""
+    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+        for statement in statements:
+            connection.execute(statement)
+        yield
+
+
+@pytest.mark.parametrize(
+    ("statement", "problem", "mend"),
+    [
+        ("BEGIN IMMEDIATE", "chat.db is locked by another program", "close that one"),
+        (
+            "UPDATE alembic_version SET version_num = '9999'",
+            "stands at revision 9999",
+            "start the newer version",
+        ),
+    ],
+)
+async def test_run_says_how_to_mend_it_when_another_program_had_the_database(
+    tmp_path: Path, statement: str, problem: str, mend: str
+) -> None:
+    """A database browser with a change that is not saved; a newer version of this one."""
+    await run_command(tmp_path, {}, "migrate")
+
+    with opened(tmp_path / DATABASE, statement):
+        finished = await ServerProcess(tmp_path, {}).command("run")
+
+    assert (1, 1) == (finished.code, len(finished.err.splitlines()))
+    assert problem in finished.err
+    assert mend in finished.err
+
+
+async def test_second_server_says_so_when_both_have_one_database(tmp_path: Path) -> None:
+    """They would not hear each other's messages; commands beside a server are welcome."""
+    async with running(tmp_path, {}) as first:
+        second = await ServerProcess(tmp_path, {}).command("run")
+        command = await first.command("migrate")
+
+    assert (1, 1) == (second.code, len(second.err.splitlines()))
+    assert "uses the database .data/chat.db already (process " in second.err
+    assert "stop it, or set DATA_DIR and PORT" in second.err
+    assert (0, "") == (command.code, command.err)
+
+
+@pytest.mark.parametrize("blocks", [0, 64])
+def test_run_says_so_when_the_disk_takes_no_more(tmp_path: Path, blocks: int) -> None:
+    """A limit on the size of files stands for a full disk: for the first file, or the database."""
+    limited = f'ulimit -f {blocks} && exec "$0" -m app run'
+
+    finished = subprocess.run(  # noqa: S603 - made above
+        ["/bin/sh", "-c", limited, sys.executable],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(CHECKOUT), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+    assert (1, 1) == (finished.returncode, len(finished.stderr.splitlines()))
+    assert ("cannot be used (File too large)" if blocks == 0 else "make room") in finished.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["-S", "-m", "app"], "typer is not installed for this Python; run `make install`"),
+        (
+            ["-c", "import runpy, sys; sys.version_info = (3, 10); runpy.run_module('app')"],
+            "Python 3.11 or newer is needed; `make install` prepares one in .venv.",
+        ),
+    ],
+)
+def test_command_names_the_mend_when_python_is_the_wrong_one(
+    tmp_path: Path, arguments: list[str], sentence: str
+) -> None:
+    """The system's Python has no dependencies, or is too old."""
+    finished = subprocess.run(  # noqa: S603 - made above
+        [sys.executable, *arguments],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(CHECKOUT)},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+    assert (1, 1) == (finished.returncode, len(finished.stderr.splitlines()))
+    assert finished.stderr.startswith(sentence)
+
+
+async def test_token_asks_back_when_nobody_has_that_name(tmp_path: Path) -> None:
+    """The token is printed all the same: the database may know more users than the seed."""
+    finished = await run_command(tmp_path, {}, "token", "alice")
+
+    assert (0, 3) == (finished.code, len(finished.out.split(".")))
+    assert "did you mean user_alice?" in finished.err
+
+
+async def test_token_says_so_when_the_user_has_no_name(tmp_path: Path) -> None:
+    """Such a token would be refused by the server, later and elsewhere."""
+    finished = await run_command(tmp_path, {}, "token", "")
+
+    assert (1, "") == (finished.code, finished.out)
+    assert finished.err.startswith("The user has no name; give an id")

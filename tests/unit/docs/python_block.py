@@ -1,0 +1,17 @@
+"""Runs a page's Python, as a prompt that takes ``await`` would."""
+
+import ast
+import inspect
+from types import ModuleType
+
+from tests.unit.docs.markdown import Block
+
+
+async def run_block(block: Block, module: ModuleType, file: str) -> None:
+    """Run one block in the module that the page's blocks share; its lines are the page's."""
+    tree = ast.parse(block.code, filename=file)
+    ast.increment_lineno(tree, block.line - 1)
+    code = compile(tree, file, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    result = eval(code, vars(module))  # noqa: S307 - our own pages
+    if inspect.iscoroutine(result):
+        await result

@@ -1,0 +1,155 @@
+"""What `make` says, and leaves behind, when a machine lacks something or an install is cut short.
+
+Python, pip, Node and npm are scripts here: what they install would take minutes, and a network.
+"""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+JS = Path("tests", "e2e", "js")
+RUNTIME = ".venv/.runtime"
+CLIENT = f"{JS}/node_modules/.installed"
+
+GOOD_PYTHON = """
+case "$1 $2" in
+  "-m venv") rm -rf .venv && mkdir -p .venv/bin && cp "$0" .venv/bin/python ;;
+  "-m pip") echo "$*" >> pip.log; touch .venv/half; [ ! -e fails ] ;;
+esac
+"""
+OLD_PYTHON = '[ "$1" != -c ]'
+GOOD_NPM = f"""
+case "$1" in
+  ci) rm -rf {JS}/node_modules; mkdir -p {JS}/node_modules/half; [ ! -e fails ] ;;
+esac
+"""
+
+
+class Machine:
+    """A machine with nothing on it but make, a shell, and what a test puts there."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._programs = folder / "bin"
+        self._programs.mkdir()
+        for name in ("cp", "echo", "mkdir", "rm", "sh", "touch"):
+            found = shutil.which(name)
+            assert found
+            (self._programs / name).symlink_to(found)
+        (folder / JS).mkdir(parents=True)
+        for file in (
+            "Makefile",
+            "requirements.txt",
+            f"{JS}/package.json",
+            f"{JS}/package-lock.json",
+        ):
+            shutil.copyfile(ROOT / file, folder / file)
+
+    def has(self, name: str, script: str = "") -> None:
+        """Put a program there."""
+        program = self._programs / name
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o755)
+
+    def make(self, target: str) -> "subprocess.CompletedProcess[str]":
+        """Run make."""
+        make = shutil.which("make")
+        assert make
+        return subprocess.run(  # noqa: S603 - ours
+            [make, target],
+            cwd=self.folder,
+            env={"PATH": str(self._programs)},
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    """With the Makefile, and what its targets depend on."""
+    return Machine(tmp_path)
+
+
+def complaint(finished: "subprocess.CompletedProcess[str]") -> str:
+    """The sentence on standard error; make's own line about the failed target stands below it."""
+    assert 2 == finished.returncode
+    sentence, *makes_own = finished.stderr.splitlines()
+    assert [True] == [line.startswith("make: ***") for line in makes_own]
+    return sentence
+
+
+@pytest.mark.parametrize("names", [(), ("python3",), ("python3.11", "python3")])
+def test_install_asks_for_python_when_there_is_none_that_is_new_enough(
+    machine: Machine, names: tuple[str, ...]
+) -> None:
+    """And nothing is left behind."""
+    for name in names:
+        machine.has(name, OLD_PYTHON)
+
+    sentence = complaint(machine.make(RUNTIME))
+
+    assert "Python 3.11 or newer is needed; name one: make PYTHON=/path/to/python3.11" == sentence
+    assert not (machine.folder / ".venv").exists()
+
+
+def test_install_begins_anew_when_the_first_one_was_cut_short(machine: Machine) -> None:
+    """What is half there does not count, and the next `make` takes it away first."""
+    machine.has("python3.11", GOOD_PYTHON)
+    (machine.folder / "fails").touch()
+
+    sentence = complaint(machine.make(RUNTIME))
+    was_half_there = (machine.folder / ".venv" / "half").exists()
+    (machine.folder / "fails").unlink()
+    (machine.folder / ".venv" / "from-before").touch()
+    again = machine.make(RUNTIME)
+
+    assert sentence.startswith("pip could not install everything; mend what it says above")
+    assert sentence.endswith("and run make again.")
+    assert was_half_there
+    assert (0, "") == (again.returncode, again.stderr)
+    assert not (machine.folder / ".venv" / "from-before").exists()
+    assert (machine.folder / RUNTIME).exists()
+
+
+def test_install_does_nothing_when_it_was_finished(machine: Machine) -> None:
+    """A second start is quick."""
+    machine.has("python3.11", GOOD_PYTHON)
+
+    first, second = (machine.make(RUNTIME) for _ in range(2))
+
+    assert [0, 0] == [first.returncode, second.returncode], first.stderr
+    assert 1 == len((machine.folder / "pip.log").read_text().splitlines())
+
+
+@pytest.mark.parametrize("programs", [{}, {"node": ""}, {"npm": ""}, {"node": "exit 1", "npm": ""}])
+def test_test_asks_for_node_when_node_or_npm_is_missing_or_old(
+    machine: Machine, programs: dict[str, str]
+) -> None:
+    """Only the end-to-end tests need it; the server does not."""
+    for name, script in programs.items():
+        machine.has(name, script)
+
+    sentence = complaint(machine.make(CLIENT))
+
+    assert sentence.startswith("Node.js 20 or newer, with npm, is needed")
+    assert sentence.endswith("see nodejs.org.")
+
+
+def test_test_installs_the_client_anew_when_npm_failed_half_way(machine: Machine) -> None:
+    """A folder without its stamp does not count as installed."""
+    machine.has("node")
+    machine.has("npm", GOOD_NPM)
+    (machine.folder / "fails").touch()
+
+    sentence = complaint(machine.make(CLIENT))
+    (machine.folder / "fails").unlink()
+    again = machine.make(CLIENT)
+
+    assert sentence.startswith("npm could not install the test client; mend what it says above")
+    assert 0 == again.returncode
+    assert (machine.folder / CLIENT).exists()
