@@ -3,7 +3,9 @@
 PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3.14 python3; do \
 	$$name -c '$(RECENT)' 2>&- && command -v $$name && break; done)
 RECENT := import sys; sys.exit(sys.version_info < (3, 11))
+WEB := app/web
 JS := tests/e2e/js
+BROWSER := tests/browser/js
 BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes
 PIP_COMPILE := CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/pip-compile --quiet --strip-extras \
@@ -19,10 +21,11 @@ help: ## list the targets
 
 install: .venv/.runtime ## prepare .venv with the pinned dependencies
 
-run: install ## start the server on http://127.0.0.1:3002 and again at every change
+run: install page ## start the server on http://127.0.0.1:3002 and again at every change
 	@$(BIN)/python -m app run --reload
 
-test: .venv/.dev $(JS)/node_modules/.installed ## run every test (one: make test ARGS=path)
+test: .venv/.dev $(WEB)/node_modules/.installed $(JS)/node_modules/.installed \
+		$(BROWSER)/node_modules/.installed chromium ## run every test (one: make test ARGS=path)
 	@$(BIN)/python -m pytest $(ARGS)
 
 lint: .venv/.dev ## ruff's rules and format, the import contracts
@@ -53,8 +56,18 @@ lock: .venv/.dev ## pin anew what pyproject.toml asks for
 	@$(PIP_INSTALL) --requirement=requirements-dev.txt
 	@touch $@
 
-$(JS)/node_modules/.installed: $(JS)/package.json $(JS)/package-lock.json
+%/node_modules/.installed: %/package.json %/package-lock.json
 	@node -e 'process.exit(+(parseInt(process.versions.node) < 20))' 2>&- && npm --version >/dev/null || \
 		{ echo 'Node.js 20 or newer, with npm, is needed for the end-to-end tests.' >&2; exit 1; }
-	@npm ci --prefix=$(JS) --no-audit --no-fund --loglevel=error
+	@npm ci --prefix=$* --no-audit --no-fund --loglevel=error
 	@touch $@
+
+# The server runs without it, and its page says what is missing.
+
+.PHONY: page chromium
+page:
+	@$(MAKE) --no-print-directory $(WEB)/node_modules/.installed >/dev/null 2>&1 || \
+		echo 'The page needs socket.io-client: with Node.js 20 or newer, npm ci --prefix $(WEB).' >&2
+
+chromium: .venv/.dev
+	@$(BIN)/python -m tests.browser.chromium >/dev/null
