@@ -134,6 +134,7 @@ export class ChatView {
     byId("confirm-content").textContent = message.content;
     dialog.returnValue = "keep";
     dialog.onclose = () => {
+      this.#messages.focus(message.id); // the button that the focus came from is hidden by now
       if (dialog.returnValue !== "delete") return;
       this.#attempt(this.#client.delete(message.id), "Deleting failed.");
     };

@@ -45,7 +45,8 @@ export class Connection extends EventTarget {
   #tokens = new WeakMap();
   #requests = new WeakMap();
   #refusal = null;
-  #failures = 0;
+  #failures = 0; // in a row, of whatever kind: for the time between two tries
+  #refusals = 0; // in a row
   #timer = null;
 
   /**
@@ -60,7 +61,7 @@ export class Connection extends EventTarget {
   }
 
   open() {
-    this.#failures = 0;
+    this.#failures = this.#refusals = 0;
     this.#socket = this.#connect({ reconnection: true });
     this.#enter("connecting");
   }
@@ -141,7 +142,7 @@ export class Connection extends EventTarget {
     if (socket !== this.#socket && socket !== this.#successor) return; // closed meanwhile
     const renewed = socket === this.#successor;
     if (renewed) this.#succeed(socket);
-    this.#failures = 0;
+    this.#failures = this.#refusals = 0;
     this.#refusal = null;
     this.token = this.#tokens.get(socket);
     this.#tell("token");
@@ -181,6 +182,7 @@ export class Connection extends EventTarget {
     if (socket === this.#successor) this.#giveUpSuccessor();
     if (socket !== this.#socket || reason === "io client disconnect") return;
     clearTimeout(this.#timer);
+    if (this.phase === "online") this.#failures = 0; // those of renewals
     if (reason === "io server disconnect") this.#comeBack(socket);
     else this.#enter("lost", "The connection was lost."); // socket.io-client comes back by itself
   }
@@ -195,17 +197,16 @@ export class Connection extends EventTarget {
   #comeBack(socket) {
     const refusal = this.#refusal;
     this.#refusal = null;
-    this.#failures += 1;
     if (refusal === null) {
       this.#enter("lost", "The server ended the connection.");
-    } else if (isFinal(refusal.code, this.#failures)) {
-      this.#enter("refused", refusal.detail ?? refusal.message);
-      return;
     } else {
-      this.#enter("unauthorized", refusal.detail ?? refusal.message);
+      this.#refusals += 1;
+      const final = isFinal(refusal.code, this.#refusals);
+      this.#enter(final ? "refused" : "unauthorized", refusal.detail ?? refusal.message);
+      if (final) return;
     }
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => socket.connect(), backoff(this.#failures - 1));
+    this.#timer = setTimeout(() => socket.connect(), backoff(this.#failures++));
   }
 
   async #request(socket, event, payload) {
@@ -245,9 +246,9 @@ export class Connection extends EventTarget {
 }
 
 /** A revoked session is over. With any other fault a fresh token is worth some tries. */
-function isFinal(code, failures) {
+function isFinal(code, refusals) {
   if (TEMPORARY_REFUSALS.has(code)) return false;
-  return code === "revoked" || failures > MOST_REFUSALS;
+  return code === "revoked" || refusals > MOST_REFUSALS;
 }
 
 const TEMPORARY_REFUSALS = new Set([

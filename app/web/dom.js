@@ -1,5 +1,6 @@
 // Making elements. Text is only ever set as text: what people write is never taken for HTML.
 
+const GOLDEN_ANGLE = 137.5; // neighbours get colours far apart
 const SVG = "http://www.w3.org/2000/svg";
 
 export const byId = (id) => document.getElementById(id);
@@ -38,9 +39,9 @@ export function hidden(text) {
 /** A disc with the user's initial; a user's colour is the same everywhere. */
 export function avatar(userId, name) {
   const disc = element("span", { class: "avatar", "aria-hidden": "true" }, name.slice(0, 1));
-  let hue = 0;
-  for (const character of userId) hue = (hue * 31 + character.codePointAt(0)) % 360;
-  disc.style.setProperty("--hue", String(hue));
+  let hash = 0;
+  for (const character of userId) hash = (hash * 31 + character.codePointAt(0)) % 9973;
+  disc.style.setProperty("--hue", String((hash * GOLDEN_ANGLE) % 360));
   return disc;
 }
 

@@ -60,6 +60,10 @@ export class MessageListView {
     if (follows || isNewOwn) this.#scroller.scrollTop = this.#scroller.scrollHeight;
   }
 
+  focus(messageId) {
+    this.#items.get(messageId)?.li.focus();
+  }
+
   /** The user's last message that can be edited. */
   editLast() {
     const own = [...this.#items.values()].filter(({ canEdit }) => canEdit);

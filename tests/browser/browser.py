@@ -76,9 +76,21 @@ class Tab:
         """A method of Playwright's ``Locator``."""
         return await self._ask("element", selector=selector, method=method, args=args)
 
+    async def evaluate(self, source: str) -> Any:
+        """What a JavaScript function without parameters returns in the page."""
+        return await self._ask("evaluate", source=source)
+
     async def get_tokens_that_live(self, ttl_seconds: int) -> None:
         """From now on; a negative one has expired already."""
         await self._ask("tokenLife", ttlSeconds=ttl_seconds)
+
+    async def get_the_token(self, token: str) -> None:
+        """Whenever it asks for one."""
+        await self._ask("fixedToken", token=token)
+
+    async def get_no_tokens(self) -> None:
+        """From now on."""
+        await self._ask("noTokens")
 
     async def get_normal_tokens(self) -> None:
         """From now on."""

@@ -45,6 +45,8 @@ const commands = {
   element: ({ tab, selector, method, args }) =>
     tabs.get(tab).page.locator(selector)[method](...args),
 
+  evaluate: ({ tab, source }) => tabs.get(tab).page.evaluate(`(${source})()`),
+
   problems: ({ tab }) => tabs.get(tab).problems,
 
   /** Have the next tokens of a tab live as long as said. */
@@ -55,6 +57,15 @@ const commands = {
       const wanted = { ...route.request().postDataJSON(), ttlSeconds };
       return route.continue({ postData: JSON.stringify(wanted) });
     });
+  },
+
+  /** Have a tab get this token, whenever it asks for one. */
+  async fixedToken({ tab, token }) {
+    await tabs.get(tab).page.route("**/dev/token", (route) => route.fulfill({ json: { token } }));
+  },
+
+  async noTokens({ tab }) {
+    await tabs.get(tab).page.route("**/dev/token", (route) => route.abort());
   },
 
   async normalTokens({ tab }) {
