@@ -1,4 +1,4 @@
-"""The development identity: an issuer of our own where there is no Clerk, and the page to try it."""
+"""The development identity: an issuer of our own where there is no Clerk, and a page to try it."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ _WEB = Path(__file__).parents[1] / "web"
 
 
 class DevelopmentIdentityModule(containers.DeclarativeContainer):
-    """Provides `DevelopmentIssuer` and the page. Part of the application only where Settings allow it."""
+    """Provides `DevelopmentIssuer`. Part of the application only where Settings allow it."""
 
     settings: providers.Dependency[Settings] = imported(Settings)
     clock: providers.Dependency[Clock] = imported(Clock)

@@ -28,11 +28,7 @@ export class ChatClient extends EventTarget {
   #marks = new Marks((...event) => this.#connection.ask(...event));
   #ownTyping = new OwnTyping((...event) => this.#connection.ask(...event));
   #othersTyping = new OthersTyping((channelId) => this.#tell("typing", { channelId }));
-  #outbox = new Outbox({
-    send: (entry) => this.#send(entry),
-    whenOnline: (ms) => this.#whenOnline(ms),
-    onChange: (channelId) => this.#tell("messages", { channelId }),
-  });
+  #outbox;
 
   /**
    * @param io          of socket.io-client
@@ -47,6 +43,12 @@ export class ChatClient extends EventTarget {
     this.#channels = new Map(
       channelIds.map((id) => [id, { log: new ChannelLog(), isLoaded: false, unread: 0 }]),
     );
+    this.#outbox = new Outbox({
+      userId,
+      send: (message) => this.#send(message),
+      whenOnline: (ms) => this.#whenOnline(ms),
+      onChange: (channelId) => this.#tell("messages", { channelId }),
+    });
     this.#connection = new Connection({ io, url, getToken });
     for (const type of ["phase", "token", "throttled"]) {
       this.#connection.addEventListener(type, ({ detail }) => this.#tell(type, detail));
@@ -88,7 +90,7 @@ export class ChatClient extends EventTarget {
       receipts: log.receipts(message.id),
     }));
     const entries = this.#outbox.entries.filter((entry) => entry.channelId === channelId);
-    return [...stored, ...entries.map((entry) => this.#asMessage(entry))];
+    return [...stored, ...entries];
   }
 
   isCut(channelId) {
@@ -263,27 +265,10 @@ export class ChatClient extends EventTarget {
     }
   }
 
-  async #send({ channelId, content, clientMessageId }) {
-    const wanted = { channelId, content, clientMessageId };
+  async #send({ id, channelId, content }) {
+    const wanted = { channelId, content, clientMessageId: id };
     const message = await this.#connection.ask("sendMessage", wanted);
     this.#channels.get(channelId).log.add(message);
-  }
-
-  #asMessage({ clientMessageId, channelId, content, createdAt, status, error }) {
-    const user = { id: this.#userId };
-    return {
-      id: clientMessageId,
-      channelId,
-      content,
-      createdAt,
-      updatedAt: createdAt,
-      userId: this.#userId,
-      user,
-      deliveryStatus: status,
-      error,
-      deleted: false,
-      receipts: null,
-    };
   }
 
   #whenOnline(ms) {

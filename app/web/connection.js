@@ -67,10 +67,10 @@ export class Connection extends EventTarget {
   }
 
   close() {
+    const sockets = [this.#socket, this.#successor];
     clearTimeout(this.#timer);
-    this.#socket?.disconnect();
-    this.#successor?.disconnect();
-    this.#socket = this.#successor = this.token = null;
+    this.#socket = this.#successor = this.token = null; // first: they tell that they end
+    for (const socket of sockets) socket?.disconnect();
     this.#enter("offline");
   }
 
@@ -188,8 +188,9 @@ export class Connection extends EventTarget {
   }
 
   #giveUpSuccessor() {
-    this.#successor.disconnect();
-    this.#successor = this.#refusal = null;
+    const successor = this.#successor;
+    this.#successor = this.#refusal = null; // first: it tells that it ends
+    successor.disconnect();
     this.#renewLater(backoff(this.#failures++));
   }
 

@@ -24,6 +24,7 @@ export class MessageListView {
   #items = new Map();
   #current = null;
   #editing = null;
+  #follows = true;
 
   /**
    * @param me       the user's id
@@ -32,6 +33,8 @@ export class MessageListView {
   constructor(me, actions) {
     this.#me = me;
     this.#actions = actions;
+    this.#scroller.addEventListener("scroll", () => (this.#follows = this.#isNearTheEnd()));
+    new ResizeObserver(() => this.#follow()).observe(this.#scroller); // a phone's keyboard, too
     this.#list.addEventListener("keydown", (event) => this.#moved(event));
     this.#list.addEventListener("focusin", ({ target }) => this.#select(target.closest("li")));
   }
@@ -41,13 +44,12 @@ export class MessageListView {
     this.#list.replaceChildren();
     this.#items.clear();
     this.#current = this.#editing = null;
+    this.#follows = true;
   }
 
   show(messages) {
-    const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
-    const follows = scrollHeight - scrollTop - clientHeight < NEAR_THE_END_PX;
     const last = messages.at(-1);
-    const isNewOwn = last?.deliveryStatus === "SENDING" && !this.#items.has(last.id);
+    if (last?.deliveryStatus === "SENDING" && !this.#items.has(last.id)) this.#follows = true;
     this.#remove(messages);
     let previous = null;
     for (const message of messages) {
@@ -57,7 +59,7 @@ export class MessageListView {
     if (this.#current === null && this.#list.lastElementChild !== null) {
       this.#select(this.#list.lastElementChild);
     }
-    if (follows || isNewOwn) this.#scroller.scrollTop = this.#scroller.scrollHeight;
+    this.#follow();
   }
 
   focus(messageId) {
@@ -68,6 +70,16 @@ export class MessageListView {
   editLast() {
     const own = [...this.#items.values()].filter(({ canEdit }) => canEdit);
     if (own.length > 0) this.#edit(own.at(-1));
+  }
+
+  #isNearTheEnd() {
+    const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
+    return scrollHeight - scrollTop - clientHeight < NEAR_THE_END_PX;
+  }
+
+  /** Stay at the end, unless the user went up to read. */
+  #follow() {
+    if (this.#follows) this.#scroller.scrollTop = this.#scroller.scrollHeight;
   }
 
   #remove(messages) {
@@ -237,7 +249,7 @@ export class MessageListView {
 
 function ticks({ deliveryStatus, receipts }) {
   let text = STATUS_TEXTS[deliveryStatus];
-  if (receipts !== null && receipts.recipients > 1 && deliveryStatus !== "READ") {
+  if (receipts?.recipients > 1 && deliveryStatus !== "READ") {
     const { recipients, delivered, read } = receipts;
     text += ` (reached ${delivered} of ${recipients}, read by ${read})`;
   }

@@ -10,54 +10,58 @@ const WAIT_FOR_CONNECTION_MS = 15_000;
  * `clientMessageId` stays the same.
  */
 export class Outbox {
-  /** `{clientMessageId, channelId, content, createdAt, status, error}`, oldest first. */
+  /** Like the server's `Message`s, oldest first; `id` is the `clientMessageId`, `error` says why. */
   entries = [];
   /** Resolves when what is being sent has been answered; null while nothing is. */
   sending = null;
 
+  #userId;
   #send;
   #whenOnline;
   #onChange;
   #running = false;
 
   /**
+   * @param userId      the author's
    * @param send        async: has an entry stored, or throws an error with `temporary`
    * @param whenOnline  async: returns when there is a connection, or after that many milliseconds
    * @param onChange    called with a channel's id when its entries have changed
    */
-  constructor({ send, whenOnline, onChange }) {
+  constructor({ userId, send, whenOnline, onChange }) {
+    this.#userId = userId;
     this.#send = send;
     this.#whenOnline = whenOnline;
     this.#onChange = onChange;
   }
 
   add(channelId, content) {
-    const clientMessageId = crypto.randomUUID();
-    const createdAt = new Date().toISOString();
-    this.entries.push({ clientMessageId, channelId, content, createdAt, ...FRESH });
+    const id = crypto.randomUUID();
+    const now = new Date().toISOString();
+    const entry = { id, channelId, content, userId: this.#userId, createdAt: now, updatedAt: now };
+    this.entries.push({ ...entry, ...FRESH });
     this.#onChange(channelId);
     this.#run();
   }
 
-  retry(clientMessageId) {
-    const entry = this.#find(clientMessageId);
+  retry(id) {
+    const entry = this.#find(id);
     Object.assign(entry, FRESH);
     this.#onChange(entry.channelId);
     this.#run();
   }
 
-  discard(clientMessageId) {
-    this.#remove(this.#find(clientMessageId));
+  discard(id) {
+    this.#remove(this.#find(id));
   }
 
   async #run() {
     if (this.#running) return;
     this.#running = true;
-    for (let entry; (entry = this.entries.find(({ status }) => status === "SENDING")); ) {
+    for (let entry; (entry = this.entries.find(isSending)); ) {
       this.sending = this.#try(entry);
       await this.sending;
       this.sending = null;
-      if (entry.tries > 0 && entry.status === "SENDING" && this.entries.includes(entry)) {
+      if (entry.tries > 0 && isSending(entry) && this.entries.includes(entry)) {
         await pause(backoff(entry.tries));
         await this.#whenOnline(WAIT_FOR_CONNECTION_MS);
       }
@@ -74,14 +78,14 @@ export class Outbox {
       if (error.code === "message_deleted") {
         this.#remove(entry); // an earlier try was stored, and deleted since
       } else if (!error.temporary || entry.tries === MOST_TRIES) {
-        Object.assign(entry, { status: "FAILED", error: error.message });
+        Object.assign(entry, { deliveryStatus: "FAILED", error: error.message });
         this.#onChange(entry.channelId);
       }
     }
   }
 
   #find(wanted) {
-    return this.entries.find(({ clientMessageId }) => clientMessageId === wanted);
+    return this.entries.find(({ id }) => id === wanted);
   }
 
   #remove(entry) {
@@ -90,4 +94,6 @@ export class Outbox {
   }
 }
 
-const FRESH = { status: "SENDING", error: "", tries: 0 };
+const FRESH = { deliveryStatus: "SENDING", error: "", tries: 0 };
+
+const isSending = ({ deliveryStatus }) => deliveryStatus === "SENDING";

@@ -88,13 +88,13 @@ class Tab:
         """Whenever it asks for one."""
         await self._ask("fixedToken", token=token)
 
-    async def get_no_tokens(self) -> None:
-        """From now on."""
-        await self._ask("noTokens")
+    async def block(self, pattern: str) -> None:
+        """Let no request for such an address come through from now on."""
+        await self._ask("block", pattern=pattern)
 
-    async def get_normal_tokens(self) -> None:
-        """From now on."""
-        await self._ask("normalTokens")
+    async def unblock(self) -> None:
+        """Let requests through as they are: neither blocked nor with other tokens."""
+        await self._ask("unblock")
 
     async def problems(self) -> list[str]:
         """What the browser's console has of errors."""

@@ -120,10 +120,10 @@ async def test_user_is_signed_in_again_when_the_server_ends_an_expired_session(
     await alice.sign_in(server.url, "Alice")
     await alice.evaluate(RECORD_PHASES)
 
-    await alice.get_no_tokens()  # so that it cannot be replaced in time
+    await alice.block("**/dev/token")  # so that it cannot be replaced in time
     await alice.sees("body[data-phase=unauthorized]")
     await alice.sees("#phase-detail:has-text('The token has expired')")
-    await alice.get_normal_tokens()
+    await alice.unblock()
     await alice.is_online()
 
     assert "unauthorized" == (await alice.evaluate("() => globalThis.phases"))[0]
@@ -132,7 +132,7 @@ async def test_user_is_signed_in_again_when_the_server_ends_an_expired_session(
 async def test_refusal_is_told_when_tokens_stay_expired(
     window: Window, server: ServerProcess
 ) -> None:
-    """After some tries it stops, says why, and leaves it to the user, whom it never called online."""
+    """After some tries it stops, says why, and leaves it to the user."""
     alice = await window.tab()
     await alice.get_tokens_that_live(EXPIRED_BEYOND_SKEW)
     await alice.page("goto", f"{server.url}/#user_alice")
@@ -141,7 +141,7 @@ async def test_refusal_is_told_when_tokens_stay_expired(
     assert "The token has expired; fetch a new one and connect again." == await alice.text(
         "#phase-detail"
     )
-    await alice.get_normal_tokens()
+    await alice.unblock()
     await alice.click("#toggle-connection")
 
     await alice.is_online()

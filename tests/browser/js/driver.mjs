@@ -64,11 +64,11 @@ const commands = {
     await tabs.get(tab).page.route("**/dev/token", (route) => route.fulfill({ json: { token } }));
   },
 
-  async noTokens({ tab }) {
-    await tabs.get(tab).page.route("**/dev/token", (route) => route.abort());
+  async block({ tab, pattern }) {
+    await tabs.get(tab).page.route(pattern, (route) => route.abort());
   },
 
-  async normalTokens({ tab }) {
+  async unblock({ tab }) {
     await tabs.get(tab).page.unrouteAll();
   },
 };
