@@ -129,12 +129,12 @@ export class ChatClient extends EventTarget {
     this.#outbox.add(channelId, content);
   }
 
-  retry(clientMessageId) {
-    this.#outbox.retry(clientMessageId);
+  retry(id) {
+    this.#outbox.retry(id);
   }
 
-  discard(clientMessageId) {
-    this.#outbox.discard(clientMessageId);
+  discard(id) {
+    this.#outbox.discard(id);
   }
 
   /** Throws `Refused` or `ConnectionLost`, as `delete` does. */

@@ -44,7 +44,6 @@ export class Connection extends EventTarget {
   #successor = null;
   #tokens = new WeakMap();
   #requests = new WeakMap();
-  #refusal = null;
   #failures = 0; // in a row, of whatever kind: for the time between two tries
   #refusals = 0; // in a row
   #timer = null;
@@ -100,11 +99,15 @@ export class Connection extends EventTarget {
       reconnectionDelayMax: 5_000,
       forceNew: true,
     });
+    let refusal = null;
     this.#requests.set(socket, new Set());
-    socket.on("connect", () => this.#admitted(socket));
+    socket.on("connect", () => {
+      refusal = null;
+      this.#admitted(socket);
+    });
     socket.on("connect_error", (error) => this.#failed(socket, error));
-    socket.on("error", (refusal) => (this.#refusal = refusal)); // `disconnect` follows
-    socket.on("disconnect", (reason) => this.#ended(socket, reason));
+    socket.on("error", (error) => (refusal = error)); // `disconnect` follows
+    socket.on("disconnect", (reason) => this.#ended(socket, reason, refusal));
     socket.onAny((name, payload) => {
       if (name !== "error") this.#tell("message", { name, payload });
     });
@@ -143,7 +146,6 @@ export class Connection extends EventTarget {
     const renewed = socket === this.#successor;
     if (renewed) this.#succeed(socket);
     this.#failures = this.#refusals = 0;
-    this.#refusal = null;
     this.token = this.#tokens.get(socket);
     this.#tell("token");
     this.#renewLater(this.token.expiresAt - Date.now() - leadOf(this.token.lifeMs));
@@ -172,32 +174,30 @@ export class Connection extends EventTarget {
 
   #failed(socket, error) {
     const isAuthentication = /authentication/i.test(error.message);
-    if (isAuthentication) this.#refusal = { message: error.message, ...error.data };
     if (socket === this.#successor) this.#giveUpSuccessor();
-    else if (isAuthentication || !socket.active) this.#comeBack(socket);
+    else if (isAuthentication) this.#comeBack(socket, { message: error.message, ...error.data });
+    else if (!socket.active) this.#comeBack(socket, null);
     else this.#enter("lost", "The server cannot be reached.");
   }
 
-  #ended(socket, reason) {
+  #ended(socket, reason, refusal) {
     if (socket === this.#successor) this.#giveUpSuccessor();
     if (socket !== this.#socket || reason === "io client disconnect") return;
     clearTimeout(this.#timer);
     if (this.phase === "online") this.#failures = 0; // those of renewals
-    if (reason === "io server disconnect") this.#comeBack(socket);
+    if (reason === "io server disconnect") this.#comeBack(socket, refusal);
     else this.#enter("lost", "The connection was lost."); // socket.io-client comes back by itself
   }
 
   #giveUpSuccessor() {
     const successor = this.#successor;
-    this.#successor = this.#refusal = null; // first: it tells that it ends
+    this.#successor = null; // first: it tells that it ends
     successor.disconnect();
     this.#renewLater(backoff(this.#failures++));
   }
 
   /** What socket.io-client leaves to us: the server said goodbye, or no. */
-  #comeBack(socket) {
-    const refusal = this.#refusal;
-    this.#refusal = null;
+  #comeBack(socket, refusal) {
     if (refusal === null) {
       this.#enter("lost", "The server ended the connection.");
     } else {
