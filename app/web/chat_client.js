@@ -148,9 +148,10 @@ export class ChatClient extends EventTarget {
 
   #online({ offlineCount, renewed }) {
     this.#inBackground(this.#marks.retry());
-    if (renewed) return; // the old connection heard everything until the new one did
-    this.#othersTyping.clear();
-    if (offlineCount.count > 0) this.#tell("missed", offlineCount);
+    // The old connection heard everything until the new one did, unless it was dead, unnoticed.
+    if (renewed && offlineCount.count === 0) return;
+    if (!renewed) this.#othersTyping.clear();
+    if (!renewed && offlineCount.count > 0) this.#tell("missed", offlineCount);
     this.#inBackground(this.#catchUp());
   }
 

@@ -143,8 +143,8 @@ export class Connection extends EventTarget {
       return;
     }
     if (socket !== this.#socket && socket !== this.#successor) return; // closed meanwhile
-    const renewed = socket === this.#successor;
-    if (renewed) this.#succeed(socket);
+    const renewed = socket === this.#successor && this.phase === "online"; // without a gap
+    if (socket === this.#successor) this.#succeed(socket);
     this.#failures = this.#refusals = 0;
     this.token = this.#tokens.get(socket);
     this.#tell("token");
@@ -193,7 +193,7 @@ export class Connection extends EventTarget {
     const successor = this.#successor;
     this.#successor = null; // first: it tells that it ends
     successor.disconnect();
-    this.#renewLater(backoff(this.#failures++));
+    if (this.phase === "online") this.#renewLater(backoff(this.#failures++));
   }
 
   /** What socket.io-client leaves to us: the server said goodbye, or no. */

@@ -166,6 +166,30 @@ test("the first connection stays when the second does not come up", async () => 
   assert.equal(sockets.length, 3);
 });
 
+test("it comes back all the same when the first ends and then the second does not come up", async () => {
+  const { sockets } = await online();
+  await pass(mock.timers, 46_000);
+
+  sockets[0].down("io server disconnect");
+  sockets[1].refuse("websocket error");
+  await pass(mock.timers, 1_000);
+
+  assert.equal(sockets[0].connects, 1);
+});
+
+test("the second connection goes on alone when the first is lost meanwhile", async () => {
+  const { connection, sockets } = await online();
+  await pass(mock.timers, 46_000);
+
+  sockets[0].down("transport close");
+  await sockets[1].up();
+  await settled();
+
+  assert.equal(connection.phase, "online");
+  assert.equal(await connection.ask("sendMessage", {}), null);
+  assert.equal(sockets[1].asked.at(-1)[0], "sendMessage");
+});
+
 test("a renewal starts when the server says that the token has expired", async () => {
   const expired = { error: "authentication failed", code: "token_expired", temporary: false };
   const { connection, sockets } = await online({ answers: { typing: () => expired } });
