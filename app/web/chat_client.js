@@ -10,10 +10,12 @@ import { ChannelLog } from "./channel_log.js";
 import { Connection } from "./connection.js";
 import { Marks } from "./marks.js";
 import { Outbox } from "./outbox.js";
+import { backoff, pause } from "./timing.js";
 import { OthersTyping, OwnTyping } from "./typing.js";
 
 const PAGE_SIZE = 100;
 const MOST_SEEN_AT_ONCE = 50;
+const WAIT_FOR_CONNECTION_MS = 15_000;
 
 /**
  * One signed-in user. Emits `phase`, `token` and `throttled` as `Connection` does, and
@@ -46,7 +48,7 @@ export class ChatClient extends EventTarget {
     this.#outbox = new Outbox({
       userId,
       send: (message) => this.#send(message),
-      whenOnline: (ms) => this.#whenOnline(ms),
+      nextTry: (tries) => this.#nextTry(tries),
       onChange: (channelId) => this.#tell("messages", { channelId }),
     });
     this.#connection = new Connection({ io, url, getToken });
@@ -272,15 +274,16 @@ export class ChatClient extends EventTarget {
     this.#channels.get(channelId).log.add(message);
   }
 
-  #whenOnline(ms) {
-    if (this.phase === "online") return undefined;
+  /** Without a connection: as soon as there is one, or after 15 s. */
+  #nextTry(tries) {
+    if (this.phase === "online") return pause(backoff(tries));
     return new Promise((resolve) => {
       const done = () => {
         clearTimeout(timer);
         this.#connection.removeEventListener("online", done);
         resolve();
       };
-      const timer = setTimeout(done, ms);
+      const timer = setTimeout(done, WAIT_FOR_CONNECTION_MS);
       this.#connection.addEventListener("online", done);
     });
   }

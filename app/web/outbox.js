@@ -1,8 +1,6 @@
 // Messages on their way: shown at once, sent one after the other, tried again when it may help.
-import { backoff, pause } from "./timing.js";
 
 const MOST_TRIES = 4;
-const WAIT_FOR_CONNECTION_MS = 15_000;
 
 /**
  * A message is `SENDING` until the server has stored it, when it leaves, or `FAILED`, when it stays
@@ -17,20 +15,20 @@ export class Outbox {
 
   #userId;
   #send;
-  #whenOnline;
+  #nextTry;
   #onChange;
   #running = false;
 
   /**
    * @param userId      the author's
    * @param send        async: has an entry stored, or throws an error with `temporary`
-   * @param whenOnline  async: returns when there is a connection, or after that many milliseconds
+   * @param nextTry     async: after so many tries, returns when another one is worth it
    * @param onChange    called with a channel's id when its entries have changed
    */
-  constructor({ userId, send, whenOnline, onChange }) {
+  constructor({ userId, send, nextTry, onChange }) {
     this.#userId = userId;
     this.#send = send;
-    this.#whenOnline = whenOnline;
+    this.#nextTry = nextTry;
     this.#onChange = onChange;
   }
 
@@ -62,8 +60,7 @@ export class Outbox {
       await this.sending;
       this.sending = null;
       if (entry.tries > 0 && isSending(entry) && this.entries.includes(entry)) {
-        await pause(backoff(entry.tries));
-        await this.#whenOnline(WAIT_FOR_CONNECTION_MS);
+        await this.#nextTry(entry.tries);
       }
     }
     this.#running = false;

@@ -166,3 +166,36 @@ test("what happened to a channel's messages meanwhile is seen after a reconnecti
   assert.deepEqual(contents(client), ["", "edited"]);
   assert.equal(client.messages("general")[0].deleted, true);
 });
+
+test("a message that waits for the connection is sent as soon as there is one", async () => {
+  const stored = message(1, { userId: "alice", content: "hello" });
+  const { client, socket } = await alice({ sendMessage: () => ({ data: stored }) });
+  socket.down("transport close");
+
+  client.send("general", "hello");
+  await pass(mock.timers, 5_000);
+  const before = client.messages("general").map(({ deliveryStatus }) => deliveryStatus);
+  await socket.up();
+  await settled();
+
+  assert.deepEqual(before, ["SENDING"]);
+  assert.deepEqual(asked(socket, "sendMessage").length, 1);
+  assert.deepEqual(contents(client), ["hello"]);
+});
+
+test("a message is FAILED when there was no connection for a long time, and can be sent then", async () => {
+  const stored = message(1, { userId: "alice", content: "hello" });
+  const { client, socket } = await alice({ sendMessage: () => ({ data: stored }) });
+  socket.down("transport close");
+  client.send("general", "hello");
+  await pass(mock.timers, 60_000);
+  const [{ id, deliveryStatus, error }] = client.messages("general");
+
+  await socket.up();
+  await settled();
+  client.retry(id);
+  await settled();
+
+  assert.deepEqual([deliveryStatus, error], ["FAILED", "Not connected."]);
+  assert.deepEqual(client.messages("general").map((message) => message.id), ["m-1"]);
+});

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";
 import { Outbox } from "../../../app/web/outbox.js";
+import { pause } from "../../../app/web/timing.js";
 import { pass, settled } from "./eventually.mjs";
 
 const LOST = Object.assign(new Error("No answer."), { temporary: true });
@@ -17,7 +18,7 @@ function outbox(...outcomes) {
       const outcome = outcomes.shift();
       if (outcome !== undefined) throw outcome;
     },
-    async whenOnline() {},
+    nextTry: () => pause(1_000),
     onChange() {},
   });
   return { outbox: made, sent };
