@@ -76,7 +76,7 @@ export class Connection extends EventTarget {
   /**
    * The `data` that the server answers an event with. A rate limit is waited out.
    *
-   * Throws `Refused` or `ConnectionLost`.
+   * Throws `Refused` or `ConnectionLost`; where `temporary`, it may help to ask again.
    */
   async ask(event, ...payload) {
     if (this.phase !== "online") throw new ConnectionLost("Not connected.");
@@ -84,7 +84,10 @@ export class Connection extends EventTarget {
       return await this.#request(this.#socket, event, payload);
     } catch (error) {
       // A sleeping laptop, or a throttled tab: the time for renewal has passed unused.
-      if (error.code === "token_expired") this.#renew();
+      if (error.code === "token_expired") {
+        this.#renew();
+        error.temporary = true;
+      }
       throw error;
     }
   }
@@ -138,6 +141,7 @@ export class Connection extends EventTarget {
     try {
       offlineCount = await this.#request(socket, "message:getOfflineCount", []);
     } catch {
+      if (!socket.connected) return; // refused, or lost: `#ended` knows
       await pause(backoff(this.#failures++));
       if (socket.connected) socket.io.engine.close(); // and socket.io-client tries again
       return;

@@ -42,7 +42,7 @@ export class Marks {
     try {
       await this.#ask(event, { messageId });
     } catch (error) {
-      if (error.temporary || error.code === "token_expired") throw error;
+      if (error.temporary) throw error;
     }
     if (event === "message:seen") remember(this.#made, () => this.#made.add(messageId));
     if (this.#wanted.get(messageId) === event) this.#wanted.delete(messageId);

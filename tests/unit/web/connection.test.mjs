@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";
-import { Connection, ConnectionLost, Refused } from "../../../app/web/connection.js";
+import { Connection, ConnectionLost } from "../../../app/web/connection.js";
 import { pass, settled } from "./eventually.mjs";
 import { scriptedIo, tokenOf } from "./scripted_io.mjs";
 
@@ -47,6 +47,25 @@ test("a client that is let in and then refused was never online", async () => {
   await settled();
 
   assert.deepEqual(phases, ["connecting", "unauthorized"]);
+});
+
+test("a client that is refused again and again gives up within four seconds", async () => {
+  const { connection, sockets } = opened({
+    answers: { "message:getOfflineCount": () => new Promise(() => {}) },
+  });
+
+  for (let refusal = 0; refusal < 4; refusal += 1) {
+    await sockets[0].up();
+    sockets[0].hear("error", { message: "authentication failed", code: "token_party" });
+    sockets[0].down("io server disconnect");
+    while (connection.phase !== "refused" && sockets[0].connects === refusal) {
+      await pass(mock.timers, 50);
+    }
+  }
+
+  assert.equal(sockets[0].connects, 3);
+  assert.equal(connection.phase, "refused");
+  assert.ok(Date.now() < 4_000, `it took ${Date.now()} ms`);
 });
 
 test("it comes back by itself, ever more slowly, when the server ended it", async () => {
@@ -194,7 +213,7 @@ test("a renewal starts when the server says that the token has expired", async (
   const expired = { error: "authentication failed", code: "token_expired", temporary: false };
   const { connection, sockets } = await online({ answers: { typing: () => expired } });
 
-  await assert.rejects(connection.ask("typing", {}), Refused);
+  await assert.rejects(connection.ask("typing", {}), { code: "token_expired", temporary: true });
 
   assert.equal(sockets.length, 2);
 });
