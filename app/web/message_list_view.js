@@ -101,10 +101,10 @@ export class MessageListView {
       else before.after(item.li);
     }
     const version = JSON.stringify([message, previous?.userId, previous?.createdAt]);
-    if (item.version === version || this.#editing === item) return;
+    if (item.version === version) return;
     item.version = version;
     item.message = message;
-    this.#fill(item, previous);
+    if (this.#editing !== item) this.#fill(item, previous);
   }
 
   #newItem(id) {
@@ -115,7 +115,7 @@ export class MessageListView {
 
   #fill(item, previous) {
     const { li, message } = item;
-    const hadFocus = li.contains(document.activeElement);
+    const focused = li.contains(document.activeElement) ? document.activeElement : null;
     const isOwn = message.userId === this.#me;
     const isNewDay = previous === null || dayOf(previous) !== dayOf(message);
     const isTogether =
@@ -138,9 +138,11 @@ export class MessageListView {
         this.#bubble(message, isOwn),
         ...(message.deliveryStatus === "FAILED" ? [this.#failure(message)] : []),
       ),
-      ...(item.canEdit ? [this.#buttons(item)] : []),
+      ...(item.canEdit ? [(item.buttons ??= this.#buttons(item))] : []),
     );
-    if (hadFocus) li.focus();
+    if (focused === null) return;
+    li.focus(); // which shows its buttons
+    if (li.contains(focused)) focused.focus();
   }
 
   #bubble(message, isOwn) {

@@ -53,6 +53,23 @@ async def test_focus_moves_between_messages_when_arrow_keys_are_pressed(
     assert 1 == await bob.element("li.message[tabindex='0']", "count")
 
 
+async def test_focus_stays_where_it_is_when_the_ticks_of_a_message_change(
+    alice: Tab, bob: Tab
+) -> None:
+    """A message is drawn anew then, under the user's fingers."""
+    await bob.click("#toggle-connection")
+    await alice.click("#channels button:has-text('random')")
+    await alice.say("hello")
+    await alice.sees("li[data-status=SENT]")
+
+    await alice.element(message("hello"), "focus")
+    await alice.press("Tab", "Tab")
+    await bob.click("#toggle-connection")
+    await alice.sees("li[data-status=DELIVERED]")
+
+    await alice.sees(f"{message('hello')} button[title=Delete]:focus")
+
+
 async def test_edit_is_left_when_escape_is_pressed(alice: Tab) -> None:
     """The message stays as it was, and keeps the focus."""
     await alice.say("as it was")
