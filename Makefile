@@ -3,7 +3,10 @@
 PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3.14 python3; do \
 	$$name -c '$(RECENT)' 2>&- && command -v $$name && break; done)
 RECENT := import sys; sys.exit(sys.version_info < (3, 11))
+WEB := app/web
 JS := tests/e2e/js
+BROWSER := tests/browser/js
+NPM := node_modules/.installed
 BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes
 PIP_FAILED := { echo 'pip could not install everything; mend what it says above, most often the \
@@ -14,17 +17,17 @@ PIP_COMPILE := CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/pip-compile --quiet --s
 DEV_GROUP := import tomllib; project = tomllib.load(open("pyproject.toml", "rb")); \
 	print(*project["dependency-groups"]["dev"], sep="\n")
 
-.PHONY: help install run test lint types check lock
+.PHONY: help install run test lint types check lock screenshots
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-9s%s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-12s%s\n", $$1, $$2 }' Makefile
 
 install: .venv/.runtime ## prepare .venv with the pinned dependencies
 
-run: install ## start the server on http://127.0.0.1:3002 and again at every change
+run: install page ## start the server on http://127.0.0.1:3002 and again at every change
 	@$(BIN)/python -m app run --reload
 
-test: .venv/.dev $(JS)/node_modules/.installed ## run every test (one: make test ARGS=path)
+test: .venv/.dev $(WEB)/$(NPM) $(JS)/$(NPM) $(BROWSER)/$(NPM) chromium ## run every test (one: make test ARGS=path)
 	@$(BIN)/python -m pytest $(ARGS)
 
 lint: .venv/.dev ## ruff's rules and format, the import contracts
@@ -39,6 +42,9 @@ lock: .venv/.dev ## pin anew what pyproject.toml asks for
 	@$(PIP_COMPILE) --output-file=requirements.txt pyproject.toml
 	@$(BIN)/python -c '$(DEV_GROUP)' | \
 		$(PIP_COMPILE) --constraint=requirements.txt --output-file=requirements-dev.txt -
+
+screenshots: .venv/.dev $(WEB)/$(NPM) $(BROWSER)/$(NPM) chromium ## take the docs' pictures of the page anew
+	@$(BIN)/python -m tests.browser.screenshots
 
 # A stamp is written last, so an install that was cut short is done again, from nothing.
 
@@ -55,10 +61,20 @@ lock: .venv/.dev ## pin anew what pyproject.toml asks for
 	@$(PIP_INSTALL) --requirement=requirements-dev.txt || $(PIP_FAILED)
 	@touch $@
 
-$(JS)/node_modules/.installed: $(JS)/package.json $(JS)/package-lock.json
+%/$(NPM): %/package.json %/package-lock.json
 	@{ node -e 'process.exit(+(parseInt(process.versions.node) < 20))' && npm --version; } >/dev/null 2>&1 || \
 		{ echo 'Node.js 20 or newer, with npm, is needed for the end-to-end tests; see nodejs.org.' >&2; exit 1; }
-	@npm ci --prefix=$(JS) --no-audit --no-fund --loglevel=error || \
+	@npm ci --prefix=$* --no-audit --no-fund --loglevel=error || \
 		{ echo 'npm could not install the test client; mend what it says above, most often the' \
 		'network, and run make test again.' >&2; exit 1; }
 	@touch $@
+
+# The server runs without it, and its page says what is missing.
+
+.PHONY: page chromium
+page:
+	@$(MAKE) --no-print-directory $(WEB)/$(NPM) >/dev/null 2>&1 || \
+		echo 'The page needs socket.io-client: with Node.js 20 or newer, npm ci --prefix $(WEB).' >&2
+
+chromium: .venv/.dev
+	@$(BIN)/python -m tests.browser.chromium >/dev/null

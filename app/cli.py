@@ -169,6 +169,7 @@ def _welcome(settings: Settings, url: str) -> None:
     typer.echo(f"\nChatGenius Realtime is listening on {url}")
     if not settings.uses_development_issuer:
         return
+    typer.echo(f"\nThe page to try it: {url}/ (open it in two tabs, as two users)")
     typer.echo("\nDemo users, and their channels:")
     for user_id, channels in seed_of(settings).items():
         typer.echo(f"  {user_id:<14}{', '.join(channels)}")

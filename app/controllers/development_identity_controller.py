@@ -1,4 +1,4 @@
-"""The development issuer over HTTP: its public key, and tokens for whoever asks on this machine."""
+"""The development issuer over HTTP: its public key, and users and tokens for this machine."""
 
 from http import HTTPStatus
 
@@ -8,10 +8,12 @@ from pydantic.alias_generators import to_camel
 
 from app.domain.ids import UserId
 from app.framework import controller, get, post
+from app.ports import ChannelRepository
 from app.ports.token_issuer import JWKS_PATH, TOKEN_TTL_SECONDS, TokenIssuer
 
 _LOOPBACK = frozenset({"127.0.0.1", "::1"})
 _MAX_TTL_SECONDS = 86_400
+_MOST_USERS = 50
 
 
 class TokenRequest(BaseModel):
@@ -28,8 +30,11 @@ class TokenRequest(BaseModel):
 class DevelopmentIdentityController:
     """Exists only where the development issuer does, which is never in production."""
 
-    def __init__(self, issuer: TokenIssuer, origins: tuple[str, ...]) -> None:
+    def __init__(
+        self, issuer: TokenIssuer, channels: ChannelRepository, origins: tuple[str, ...]
+    ) -> None:
         self._issuer = issuer
+        self._channels = channels
         self._origins = frozenset(origins)
 
     @get(JWKS_PATH)
@@ -54,6 +59,20 @@ class DevelopmentIdentityController:
             )
         token = self._issuer.token(wanted.user_id, wanted.ttl_seconds, wanted.session_id)
         return web.json_response({"token": token})
+
+    @get("/dev/users")
+    async def users(self, request: web.Request) -> web.Response:
+        """``{"users": [{id, name, channels}]}``: whom one can be; fifty at most, by id."""
+        self._require_local(request)
+        users = [
+            {
+                "id": user.id,
+                "name": user.name,
+                "channels": await self._channels.channels_of(user.id),
+            }
+            for user in await self._channels.users(_MOST_USERS)
+        ]
+        return web.json_response({"users": users})
 
     def _require_local(self, request: web.Request) -> None:
         """No page elsewhere gets tokens through a developer's browser, by name tricks either."""

@@ -50,6 +50,8 @@ def create_app_module(settings: Settings) -> AppModule:
         )
     if settings.uses_development_issuer:
         app.development_identity.override(
-            DevelopmentIdentityModule(settings=settings, clock=app.clock)
+            DevelopmentIdentityModule(
+                settings=settings, clock=app.clock, channels=app.storage.channels
+            )
         )
     return app

@@ -1,12 +1,17 @@
-"""The development identity: an issuer of our own where there is no Clerk."""
+"""The development identity: an issuer of our own where there is no Clerk, and a page to try it."""
+
+from pathlib import Path
 
 from dependency_injector import containers, providers
 
 from app.adapters.development.development_issuer import DevelopmentIssuer
 from app.config import Settings
 from app.controllers.development_identity_controller import DevelopmentIdentityController
+from app.controllers.page_controller import PageController
 from app.framework import imported
-from app.ports import Clock
+from app.ports import ChannelRepository, Clock
+
+_WEB = Path(__file__).parents[1] / "web"
 
 
 class DevelopmentIdentityModule(containers.DeclarativeContainer):
@@ -14,6 +19,7 @@ class DevelopmentIdentityModule(containers.DeclarativeContainer):
 
     settings: providers.Dependency[Settings] = imported(Settings)
     clock: providers.Dependency[Clock] = imported(Clock)
+    channels: providers.Dependency[ChannelRepository] = imported(ChannelRepository)
 
     issuer = providers.Singleton(
         DevelopmentIssuer,
@@ -23,5 +29,6 @@ class DevelopmentIdentityModule(containers.DeclarativeContainer):
         clock=clock,
     )
     controller = providers.Singleton(
-        DevelopmentIdentityController, issuer, settings.provided.cors_origins
+        DevelopmentIdentityController, issuer, channels, settings.provided.cors_origins
     )
+    page_controller = providers.Singleton(PageController, _WEB)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from app.domain.ids import ChannelId, UserId
+from app.domain.user import User
 
 Membership = Mapping[UserId, Sequence[ChannelId]]
 """Which channels each user belongs to: the shape of a seed file."""
@@ -21,6 +22,10 @@ class ChannelRepository(Protocol):
 
     async def channels_of(self, user_id: UserId) -> tuple[ChannelId, ...]:
         """The user's channels, sorted by id. Empty for an unknown user."""
+        ...
+
+    async def users(self, limit: int) -> tuple[User, ...]:
+        """The first ``limit`` users, sorted by id as the storage sorts text."""
         ...
 
     async def is_member(self, channel_id: ChannelId, user_id: UserId) -> bool:

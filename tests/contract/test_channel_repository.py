@@ -24,6 +24,17 @@ async def test_channels_of_are_none_when_the_user_has_none(
     assert () == channels
 
 
+async def test_users_are_the_first_by_id_when_there_are_more(storage: Storage) -> None:
+    """With their names; those without channels count."""
+    await storage.channels.seed({UserId("user_aaron"): []})
+
+    users = await storage.channels.users(limit=3)
+
+    assert [("user_aaron", "Aaron"), (ALICE, "Alice"), (BOB, "Bob")] == [
+        (user.id, user.name) for user in users
+    ]
+
+
 @pytest.mark.parametrize(
     ("channel_id", "user_id", "expected"),
     [

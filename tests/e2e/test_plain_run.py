@@ -41,8 +41,9 @@ async def test_demo_users_chat_when_nothing_is_configured(
 
 
 async def test_run_says_what_to_do_next_when_it_listens(server: ServerProcess) -> None:
-    """The address, the demo users, a token for one of them."""
+    """The address, the page, the demo users, a token for one of them."""
     assert f"listening on {server.url}" in server.out
+    assert f"The page to try it: {server.url}/" in server.out
     assert "user_alice" in server.out
     assert "python -m app token user_alice" in server.out
 
@@ -52,6 +53,17 @@ async def test_health_is_ok_when_the_server_runs(server: ServerProcess, path: st
     """For balancers and orchestrators."""
     async with ClientSession() as http, http.get(f"{server.url}{path}") as answer:
         assert {"status": "ok"} == await answer.json()
+
+
+@pytest.mark.parametrize(
+    ("path", "content_type"), [("/", "text/html"), ("/socket.io/socket.io.js", "text/javascript")]
+)
+async def test_page_and_client_are_served_when_nothing_is_configured(
+    server: ServerProcess, path: str, content_type: str
+) -> None:
+    """Beside the Socket.IO endpoint, which demo users chat on above."""
+    async with ClientSession() as http, http.get(f"{server.url}{path}") as answer:
+        assert (200, content_type) == (answer.status, answer.content_type)
 
 
 async def test_second_server_says_so_when_the_port_is_taken(

@@ -2,6 +2,7 @@ import time
 
 import pytest
 import pytest_asyncio
+from aiohttp import ClientSession
 
 from tests.e2e.chat import Chat, Chats
 from tests.e2e.clerk import PRODUCTION, clerk_token
@@ -130,6 +131,13 @@ async def test_development_tokens_are_not_handed_out_when_in_production(
     assert "" == finished.out
     with pytest.raises(AssertionError):
         await chat.token("alice")
+
+
+@pytest.mark.parametrize("path", ["/", "/web/page.js", "/socket.io/socket.io.js", "/dev/users"])
+async def test_page_is_not_found_when_in_production(server: ServerProcess, path: str) -> None:
+    """Nor anything that belongs to it."""
+    async with ClientSession() as http, http.get(f"{server.url}{path}") as answer:
+        assert 404 == answer.status
 
 
 async def test_server_names_what_is_missing_when_production_lacks_settings(

@@ -17,6 +17,10 @@ class MemoryChannelRepository(ChannelRepository):
         """The user's channels, sorted by id."""
         return tuple(sorted(self._store.channels_of_user.get(user_id, ())))
 
+    async def users(self, limit: int) -> tuple[User, ...]:
+        """The first users, sorted by id."""
+        return tuple(self._store.users[user_id] for user_id in sorted(self._store.users)[:limit])
+
     async def is_member(self, channel_id: ChannelId, user_id: UserId) -> bool:
         """Whether the user belongs to the channel."""
         return self._store.is_member(channel_id, user_id)

@@ -4,9 +4,11 @@ from sqlalchemy import func, select
 
 from app.adapters.sql.database import Database
 from app.adapters.sql.membership import belongs
+from app.adapters.sql.message_rows import USER_COLUMNS, to_user
 from app.adapters.sql.tables import channel_members, channels, users
 from app.adapters.sql.upsert import upsert
 from app.domain.ids import ChannelId, UserId
+from app.domain.user import User
 from app.ports import ChannelRepository, Membership
 from app.ports.channel_repository import seeded_name
 
@@ -24,6 +26,13 @@ class SqlChannelRepository(ChannelRepository):
             found = (await connection.scalars(query)).all()
         # Sorted here: databases differ in what they hold for the order of text.
         return tuple(sorted(found))
+
+    async def users(self, limit: int) -> tuple[User, ...]:
+        """The first users, sorted by id."""
+        query = select(*USER_COLUMNS).order_by(users.c.id).limit(limit)
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(query)).mappings()
+            return tuple(to_user(row) for row in rows)
 
     async def is_member(self, channel_id: ChannelId, user_id: UserId) -> bool:
         """Whether the user belongs to the channel."""

@@ -10,10 +10,14 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from app.adapters.development.development_issuer import DevelopmentIssuer
 from app.adapters.memory.manual_clock import DEFAULT_START, ManualClock
+from app.adapters.memory.memory_channel_repository import MemoryChannelRepository
+from app.adapters.memory.memory_store import MemoryStore
 from app.controllers.development_identity_controller import DevelopmentIdentityController
+from app.domain.ids import ChannelId, UserId
 from app.framework.http import routes_of
 
 ORIGIN = "http://localhost:3000"
+GENERAL, RANDOM = ChannelId("general"), ChannelId("random")
 NOW = int(DEFAULT_START.timestamp())
 
 Client = TestClient[web.Request, web.Application]
@@ -28,8 +32,11 @@ def issuer(tmp_path: Path) -> DevelopmentIssuer:
 @pytest.fixture
 async def client(issuer: DevelopmentIssuer) -> AsyncIterator[Client]:
     """A server with the controller alone."""
+    channels = MemoryChannelRepository(MemoryStore())
+    await channels.seed({UserId("user_bob"): [RANDOM, GENERAL], UserId("user_alice"): []})
     app = web.Application()
-    app.router.add_routes(routes_of(DevelopmentIdentityController(issuer, (ORIGIN,))))
+    controller = DevelopmentIdentityController(issuer, channels, (ORIGIN,))
+    app.router.add_routes(routes_of(controller))
     async with TestClient(TestServer(app)) as client:
         yield client
 
@@ -121,3 +128,19 @@ async def test_token_is_given_when_the_request_comes_from_here(
     response = await client.post("/dev/token", json={"userId": "a"}, headers=headers)
 
     assert 200 == response.status
+
+
+async def test_users_are_listed_with_their_channels_when_the_page_asks(client: Client) -> None:
+    """Sorted by id; those without channels are among them."""
+    response = await client.get("/dev/users")
+
+    alice = {"id": "user_alice", "name": "Alice", "channels": []}
+    bob = {"id": "user_bob", "name": "Bob", "channels": ["general", "random"]}
+    assert {"users": [alice, bob]} == await response.json()
+
+
+async def test_users_are_forbidden_when_the_request_comes_from_elsewhere(client: Client) -> None:
+    """As tokens are."""
+    response = await client.get("/dev/users", headers={"Host": "evil.example"})
+
+    assert 403 == response.status

@@ -7,6 +7,7 @@ from app.adapters.sql.sql_message_repository import SqlMessageRepository
 from app.config import Settings
 from app.controllers.development_identity_controller import DevelopmentIdentityController
 from app.controllers.health_controller import HealthController
+from app.controllers.page_controller import PageController
 from app.filters.chat_exception_filter import ChatExceptionFilter
 from app.framework import IoAdapter, IoOptions, NestApplication, NestFactory, ValidationPipe
 from app.framework.injector import Injector
@@ -85,6 +86,7 @@ def test_development_identity_is_part_of_it_when_there_is_no_clerk() -> None:
     injector = Injector(create_app_module(settings()))
 
     assert injector.find(DevelopmentIdentityController)
+    assert injector.find(PageController)
     assert isinstance(injector.get(HealthController), HealthController)
 
 
@@ -98,10 +100,11 @@ def test_development_identity_is_part_of_it_when_there_is_no_clerk() -> None:
 def test_development_identity_is_absent_when_there_is_clerk_or_production(
     clerk: dict[str, Any],
 ) -> None:
-    """Neither controller nor issuer: there is nothing to switch on."""
+    """Neither controller nor issuer nor page: there is nothing to switch on."""
     injector = Injector(create_app_module(settings(**clerk)))
 
     assert [] == injector.find(DevelopmentIdentityController)
+    assert [] == injector.find(PageController)
 
 
 def test_instances_are_one_each_when_modules_share_them() -> None:

@@ -1,0 +1,59 @@
+"""The page of `app/web`, and the JavaScript client it uses, where Node's server has that."""
+
+from pathlib import Path
+
+from aiohttp import hdrs, web
+
+from app.framework import controller, get
+
+_CONTENT_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".map": "application/json",
+    ".svg": "image/svg+xml",
+}
+
+_CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'; trusted-types 'none'"
+)
+
+_HEADERS = {
+    hdrs.CACHE_CONTROL: "no-cache",  # kept, but asked for each time: an edit is seen at once
+    "Content-Security-Policy": _CONTENT_SECURITY_POLICY,
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+@controller()
+class PageController:
+    """Exists only where the development issuer does; a file that is missing is a 404."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    @get("/")
+    async def page(self, _: web.Request) -> web.StreamResponse:
+        """The page."""
+        return _file(self._folder / "index.html")
+
+    @get(r"/web/{name:[a-z_]+\.(?:css|js|svg)}")
+    async def asset(self, request: web.Request) -> web.StreamResponse:
+        """What the page consists of."""
+        return _file(self._folder / request.match_info["name"])
+
+    @get(r"/socket.io/{name:socket\.io(?:\.esm)?(?:\.min)?\.js(?:\.map)?}")
+    async def client(self, request: web.Request) -> web.StreamResponse:
+        """``socket.io-client``, as Node's server hands it out; of npm, if it is installed."""
+        dist = self._folder / "node_modules" / "socket.io-client" / "dist"
+        return _file(dist / request.match_info["name"])
+
+
+def _file(path: Path) -> web.FileResponse:
+    # Named here, not guessed: what a machine guesses depends on what is installed there.
+    return web.FileResponse(
+        path, headers={**_HEADERS, hdrs.CONTENT_TYPE: _CONTENT_TYPES[path.suffix]}
+    )

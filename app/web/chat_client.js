@@ -1,0 +1,299 @@
+// The chat as a page uses it, and the example of a frontend for this server. What to look for:
+//
+// - a fresh token for every connection, coming back, authentication errors: connection.js
+// - optimistic sends, retries, FAILED: outbox.js
+// - ticks, edits and deletions in order: channel_log.js
+// - delivered and seen, tried again at the next reconnection: marks.js
+// - typing, debounced: typing.js
+// - what was missed, and all of them put together: here
+import { ChannelLog } from "./channel_log.js";
+import { Connection } from "./connection.js";
+import { Marks } from "./marks.js";
+import { Outbox } from "./outbox.js";
+import { backoff, pause } from "./timing.js";
+import { OthersTyping, OwnTyping } from "./typing.js";
+
+const PAGE_SIZE = 100;
+const MOST_SEEN_AT_ONCE = 50;
+const WAIT_FOR_CONNECTION_MS = 15_000;
+
+/**
+ * One signed-in user. Emits `phase`, `token` and `throttled` as `Connection` does, and
+ * `messages` and `typing` (their detail: `{channelId}`), `arrived` (`{message}`, somebody else's,
+ * once), `missed` (an `OfflineCount`) and `trouble` (`{error}`, of something done in the background).
+ */
+export class ChatClient extends EventTarget {
+  #userId;
+  #channels;
+  #attended = null;
+  #connection;
+  #marks = new Marks((...event) => this.#connection.ask(...event));
+  #ownTyping = new OwnTyping((...event) => this.#connection.ask(...event));
+  #othersTyping = new OthersTyping((channelId) => this.#tell("typing", { channelId }));
+  #outbox;
+
+  /**
+   * @param io          of socket.io-client
+   * @param url         the server's
+   * @param getToken    async: a session token made now
+   * @param userId      whose token that is
+   * @param channelIds  the user's channels
+   */
+  constructor({ io, url, getToken, userId, channelIds }) {
+    super();
+    this.#userId = userId;
+    this.#channels = new Map(
+      channelIds.map((id) => [id, { log: new ChannelLog(), isLoaded: false, unread: 0 }]),
+    );
+    this.#outbox = new Outbox({
+      userId,
+      send: (message) => this.#send(message),
+      nextTry: (tries) => this.#nextTry(tries),
+      onChange: (channelId) => this.#tell("messages", { channelId }),
+    });
+    this.#connection = new Connection({ io, url, getToken });
+    for (const type of ["phase", "token", "throttled"]) {
+      this.#connection.addEventListener(type, ({ detail }) => this.#tell(type, detail));
+    }
+    this.#connection.addEventListener("online", ({ detail }) => this.#online(detail));
+    this.#connection.addEventListener("message", ({ detail }) => this.#heard(detail));
+  }
+
+  get phase() {
+    return this.#connection.phase;
+  }
+
+  /** Why it is not online. */
+  get detail() {
+    return this.#connection.detail;
+  }
+
+  /** `{expiresAt, lifeMs}`, or null. */
+  get token() {
+    return this.#connection.token;
+  }
+
+  open() {
+    this.#connection.open();
+  }
+
+  /** As if there were no network. Messages still on their way wait for the next `open`. */
+  close() {
+    this.#ownTyping.stop();
+    this.#connection.close();
+    this.#othersTyping.clear();
+  }
+
+  /** Oldest first: `Message`s, with `deleted` and `receipts`; then what is on its way. */
+  messages(channelId) {
+    const { log } = this.#channels.get(channelId);
+    const stored = log.messages.map((message) => ({
+      ...message,
+      receipts: log.receipts(message.id),
+    }));
+    const entries = this.#outbox.entries.filter((entry) => entry.channelId === channelId);
+    return [...stored, ...entries];
+  }
+
+  isCut(channelId) {
+    return this.#channels.get(channelId).log.isCut;
+  }
+
+  unread(channelId) {
+    return this.#channels.get(channelId).unread;
+  }
+
+  /** User ids. */
+  typing(channelId) {
+    return this.#othersTyping.in(channelId);
+  }
+
+  /** The channel that the user looks at, or null: what arrives there counts as seen. */
+  attend(channelId) {
+    if (channelId !== this.#attended) this.#ownTyping.stop();
+    this.#attended = channelId;
+    if (channelId === null) return;
+    this.#see(channelId);
+    if (!this.#channels.get(channelId).isLoaded) this.#inBackground(this.#load(channelId));
+  }
+
+  keystroke(channelId) {
+    this.#ownTyping.keystroke(channelId);
+  }
+
+  stopTyping() {
+    this.#ownTyping.stop();
+  }
+
+  /** Shown at once; what becomes of it is to be seen in `messages`. */
+  send(channelId, content) {
+    this.#ownTyping.sent();
+    this.#outbox.add(channelId, content);
+  }
+
+  retry(id) {
+    this.#outbox.retry(id);
+  }
+
+  discard(id) {
+    this.#outbox.discard(id);
+  }
+
+  /** Throws `Refused` or `ConnectionLost`, as `delete` does. */
+  async edit(messageId, content) {
+    this.#updated(await this.#connection.ask("updateMessage", { messageId, content }));
+  }
+
+  async delete(messageId) {
+    await this.#connection.ask("deleteMessage", { messageId });
+  }
+
+  #online({ offlineCount, renewed }) {
+    this.#inBackground(this.#marks.retry());
+    // The old connection heard everything until the new one did, unless it was dead, unnoticed.
+    if (renewed && offlineCount.count === 0) return;
+    if (!renewed) this.#othersTyping.clear();
+    if (!renewed && offlineCount.count > 0) this.#tell("missed", offlineCount);
+    this.#inBackground(this.#catchUp());
+  }
+
+  /** What was missed, in order; then what happened to the messages that are here already. */
+  async #catchUp() {
+    let cursor = null;
+    do {
+      const wanted = cursor === null ? { limit: PAGE_SIZE } : { limit: PAGE_SIZE, cursor };
+      const page = await this.#connection.ask("message:getOffline", wanted);
+      for (const message of page.messages) this.#received(message);
+      cursor = page.nextCursor;
+    } while (cursor !== null);
+    for (const [channelId, { isLoaded }] of this.#channels) {
+      if (isLoaded || channelId === this.#attended) await this.#load(channelId);
+    }
+  }
+
+  /** A channel's messages, those that are here included: edits and deletions may have been missed. */
+  async #load(channelId) {
+    if (this.phase !== "online") return; // `#catchUp` will
+    const channel = this.#channels.get(channelId);
+    const first = channel.isLoaded ? channel.log.messages[0] : undefined;
+    const lastSeq = channel.log.messages.at(-1)?.seq ?? 0;
+    let wanted = { channelId, afterSeq: (first?.seq ?? 1) - 1, limit: PAGE_SIZE };
+    let messages = [];
+    while (wanted !== null) {
+      const page = await this.#connection.ask("message:getOffline", wanted);
+      messages = messages.concat(page.messages);
+      wanted = page.nextCursor && { cursor: page.nextCursor, limit: PAGE_SIZE };
+    }
+    channel.log.reconcile(messages, lastSeq);
+    channel.isLoaded = true;
+    this.#tell("messages", { channelId });
+    if (channelId === this.#attended) this.#see(channelId);
+    const indicators = await this.#connection.ask("typing:get", { channelId });
+    for (const indicator of indicators) this.#heardTyping(indicator);
+  }
+
+  #heard({ name, payload }) {
+    switch (name) {
+      case "message.created":
+        this.#created(payload);
+        break;
+      case "message.updated":
+        this.#updated(payload);
+        break;
+      case "message.deleted":
+        this.#channels.get(payload.channelId)?.log.delete(payload.messageId);
+        this.#tell("messages", payload);
+        break;
+      case "message:delivered":
+      case "message:seen":
+        this.#inBackground(this.#receipt(payload));
+        break;
+      case "typing":
+        this.#heardTyping(payload);
+        break;
+    }
+  }
+
+  /** One's own comes before its ack: only that says which of the messages on their way it is. */
+  async #created(message) {
+    if (message.userId === this.#userId) await this.#outbox.sending;
+    this.#received(message);
+  }
+
+  #received(message) {
+    const channel = this.#channels.get(message.channelId);
+    if (channel === undefined) return; // joined since
+    const isNew = channel.log.add(message);
+    const isAttended = message.channelId === this.#attended;
+    if (message.userId !== this.#userId) {
+      this.#marks.want(message.id, isAttended ? "message:seen" : "message:delivered");
+      if (isNew && !isAttended) channel.unread += 1;
+      if (isNew) this.#tell("arrived", { message });
+    }
+    this.#tell("messages", message);
+  }
+
+  #updated(message) {
+    this.#channels.get(message.channelId)?.log.update(message);
+    this.#tell("messages", message);
+  }
+
+  /** The first receipt of a message asks for those of all its recipients. */
+  async #receipt(status) {
+    const { messageId } = status;
+    for (const [channelId, { log }] of this.#channels) {
+      if (log.find(messageId) === undefined) continue;
+      const isFirst = log.receipts(messageId) === null;
+      const statuses = isFirst
+        ? await this.#connection.ask("message:getStatus", { messageId })
+        : [status];
+      log.receive({ messageId, statuses });
+      this.#tell("messages", { channelId });
+    }
+  }
+
+  #heardTyping(indicator) {
+    if (indicator.userId !== this.#userId) this.#othersTyping.heard(indicator);
+  }
+
+  #see(channelId) {
+    const channel = this.#channels.get(channelId);
+    channel.unread = 0;
+    this.#tell("messages", { channelId });
+    for (const { id, userId, deliveryStatus, deleted } of channel.log.messages.slice(
+      -MOST_SEEN_AT_ONCE,
+    )) {
+      const isRead = userId === this.#userId || deliveryStatus === "READ" || deleted;
+      if (!isRead) this.#marks.want(id, "message:seen");
+    }
+  }
+
+  async #send({ id, channelId, content }) {
+    const wanted = { channelId, content, clientMessageId: id };
+    const message = await this.#connection.ask("sendMessage", wanted);
+    this.#channels.get(channelId).log.add(message);
+  }
+
+  /** Without a connection: as soon as there is one, or after 15 s. */
+  #nextTry(tries) {
+    if (this.phase === "online") return pause(backoff(tries));
+    return new Promise((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        this.#connection.removeEventListener("online", done);
+        resolve();
+      };
+      const timer = setTimeout(done, WAIT_FOR_CONNECTION_MS);
+      this.#connection.addEventListener("online", done);
+    });
+  }
+
+  /** A lost connection is told by `phase`, and made good at the next `online`. */
+  #inBackground(work) {
+    work.catch((error) => this.phase === "online" && this.#tell("trouble", { error }));
+  }
+
+  #tell(type, detail) {
+    this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+}

@@ -1,0 +1,164 @@
+// One user's chat: channels, messages, and what is said about them.
+import { announce, avatar, byId, element, hidden, listOf } from "./dom.js";
+import { ComposerView } from "./composer_view.js";
+import { ConnectionView } from "./connection_view.js";
+import { MessageListView } from "./message_list_view.js";
+import { SidebarView } from "./sidebar_view.js";
+
+const NOTICE_MS = 6_000;
+const WORTH_SAYING_MS = 100;
+
+export class ChatView {
+  #client;
+  #me;
+  #users;
+  #channelId = null;
+  #noticeTimer = null;
+  #sidebar = new SidebarView();
+  #messages;
+  #composer;
+
+  /**
+   * @param client  a `ChatClient`
+   * @param me      the user: `{id, name, channels}`
+   * @param users   everybody
+   */
+  constructor(client, me, users) {
+    this.#client = client;
+    this.#me = me;
+    this.#users = new Map(users.map((user) => [user.id, user]));
+    this.#messages = new MessageListView(me.id, {
+      edit: ({ id }, content) => this.#attempt(client.edit(id, content), "The edit failed."),
+      delete: (message) => this.#confirmDelete(message),
+      retry: ({ id }) => client.retry(id),
+      discard: ({ id }) => client.discard(id),
+    });
+    this.#composer = new ComposerView({
+      send: (content) => client.send(this.#channelId, content),
+      keystroke: () => client.keystroke(this.#channelId),
+      stopTyping: () => client.stopTyping(),
+      editLast: () => this.#messages.editLast(),
+    });
+    new ConnectionView(client);
+    byId("me-avatar").replaceChildren(avatar(me.id, me.name));
+    byId("me-name").textContent = me.name;
+    client.addEventListener("messages", ({ detail }) => this.#changed(detail.channelId));
+    client.addEventListener("typing", ({ detail }) => this.#typing(detail.channelId));
+    client.addEventListener("arrived", ({ detail }) => this.#arrived(detail.message));
+    client.addEventListener("missed", ({ detail }) => this.#missed(detail));
+    client.addEventListener("throttled", ({ detail }) => this.#throttled(detail.retryAfterMs));
+    client.addEventListener("trouble", ({ detail }) => this.#notice(detail.error.message));
+    document.addEventListener("visibilitychange", () => this.#attend());
+    byId("chat").hidden = false;
+    this.#open(me.channels[0]);
+  }
+
+  #open(channelId) {
+    this.#channelId = channelId;
+    this.#messages.clear();
+    this.#composer.open(channelId);
+    byId("channel-name").textContent = `# ${channelId}`;
+    byId("members").textContent = listOf(
+      [...this.#users.values()]
+        .filter(({ channels }) => channels.includes(channelId))
+        .map(({ id, name }) => (id === this.#me.id ? "you" : name)),
+    );
+    document.title = `#${channelId} – ${this.#me.name} – ChatGenius`;
+    this.#attend();
+    this.#changed(channelId);
+    this.#typing(channelId);
+    this.#sidebar.close();
+    this.#composer.focus();
+  }
+
+  #attend() {
+    this.#client.attend(document.hidden ? null : this.#channelId);
+  }
+
+  #changed(channelId) {
+    if (channelId === this.#channelId) {
+      this.#messages.show(this.#client.messages(channelId));
+      byId("beginning").textContent = this.#client.isCut(channelId)
+        ? "Older messages are not shown here."
+        : `This is where #${channelId} begins.`;
+    }
+    this.#channels();
+  }
+
+  #channels() {
+    const unread = this.#me.channels.map((id) => [id, this.#client.unread(id)]);
+    const version = JSON.stringify([this.#channelId, unread]);
+    if (byId("channels").dataset.version === version) return;
+    const hadFocus = byId("channels").contains(document.activeElement);
+    byId("channels").dataset.version = version;
+    byId("channels").replaceChildren(...unread.map((each) => this.#channel(...each)));
+    if (hadFocus) byId("channels").querySelector("[aria-current]").focus();
+    byId("elsewhere").hidden = unread.every(([, count]) => count === 0);
+  }
+
+  #channel(id, unread) {
+    const button = element("button", { type: "button", onclick: () => this.#open(id) }, `# ${id}`);
+    if (id === this.#channelId) button.setAttribute("aria-current", "page");
+    if (unread > 0) {
+      button.append(element("span", { class: "badge" }, String(unread), hidden(" unread")));
+    }
+    return element("li", null, button);
+  }
+
+  #typing(channelId) {
+    if (channelId !== this.#channelId) return;
+    const names = this.#client.typing(channelId).map((id) => this.#nameOf(id));
+    const verb = names.length === 1 ? "is" : "are";
+    byId("typing").textContent = names.length === 0 ? "" : `${listOf(names)} ${verb} typing …`;
+  }
+
+  #arrived({ channelId, content, user }) {
+    const place = channelId === this.#channelId ? "" : ` in ${channelId}`;
+    announce(`${user.name}${place}: ${content}`);
+  }
+
+  #missed({ count, channels }) {
+    const places = Object.entries(channels).map(([id, missed]) => `${missed} in #${id}`);
+    const messages = count === 1 ? "One message" : `${count} messages`;
+    this.#notice(`${messages} came while you were away: ${listOf(places)}.`);
+  }
+
+  #throttled(retryAfterMs) {
+    if (retryAfterMs < WORTH_SAYING_MS) return;
+    const seconds = (retryAfterMs / 1000).toFixed(1);
+    this.#notice(`That was fast. The server takes more in ${seconds} s; nothing is lost.`);
+  }
+
+  #confirmDelete(message) {
+    const dialog = byId("confirm-delete");
+    byId("confirm-content").textContent = message.content;
+    dialog.returnValue = "keep";
+    dialog.onclose = () => {
+      this.#messages.focus(message.id); // the button that the focus came from is hidden by now
+      if (dialog.returnValue !== "delete") return;
+      this.#attempt(this.#client.delete(message.id), "Deleting failed.");
+    };
+    dialog.showModal();
+  }
+
+  async #attempt(work, failure) {
+    try {
+      await work;
+    } catch (error) {
+      this.#notice(`${failure} ${error.message}`);
+    }
+  }
+
+  #notice(sentence) {
+    const notice = byId("notice");
+    notice.textContent = sentence;
+    notice.hidden = false;
+    announce(sentence);
+    clearTimeout(this.#noticeTimer);
+    this.#noticeTimer = setTimeout(() => (notice.hidden = true), NOTICE_MS);
+  }
+
+  #nameOf(userId) {
+    return this.#users.get(userId)?.name ?? userId;
+  }
+}

@@ -1,0 +1,96 @@
+// Messages on their way: shown at once, sent one after the other, tried again when it may help.
+
+const MOST_TRIES = 4;
+
+/**
+ * A message is `SENDING` until the server has stored it, when it leaves, or `FAILED`, when it stays
+ * until somebody retries or discards it. However often it is sent, it is stored once: its
+ * `clientMessageId` stays the same.
+ */
+export class Outbox {
+  /** Like the server's `Message`s, oldest first; `id` is the `clientMessageId`, `error` says why. */
+  entries = [];
+  /** Resolves when what is being sent has been answered; null while nothing is. */
+  sending = null;
+
+  #userId;
+  #send;
+  #nextTry;
+  #onChange;
+  #running = false;
+
+  /**
+   * @param userId      the author's
+   * @param send        async: has an entry stored, or throws an error with `temporary`
+   * @param nextTry     async: after so many tries, returns when another one is worth it
+   * @param onChange    called with a channel's id when its entries have changed
+   */
+  constructor({ userId, send, nextTry, onChange }) {
+    this.#userId = userId;
+    this.#send = send;
+    this.#nextTry = nextTry;
+    this.#onChange = onChange;
+  }
+
+  add(channelId, content) {
+    const id = crypto.randomUUID();
+    const now = new Date().toISOString();
+    const entry = { id, channelId, content, userId: this.#userId, createdAt: now, updatedAt: now };
+    this.entries.push({ ...entry, ...FRESH });
+    this.#onChange(channelId);
+    this.#run();
+  }
+
+  retry(id) {
+    const entry = this.#find(id);
+    Object.assign(entry, FRESH);
+    this.#onChange(entry.channelId);
+    this.#run();
+  }
+
+  discard(id) {
+    this.#remove(this.#find(id));
+  }
+
+  async #run() {
+    if (this.#running) return;
+    this.#running = true;
+    for (let entry; (entry = this.entries.find(isSending)); ) {
+      this.sending = this.#try(entry);
+      await this.sending;
+      this.sending = null;
+      if (entry.tries > 0 && isSending(entry) && this.entries.includes(entry)) {
+        await this.#nextTry(entry.tries);
+      }
+    }
+    this.#running = false;
+  }
+
+  async #try(entry) {
+    try {
+      await this.#send(entry);
+      this.#remove(entry);
+    } catch (error) {
+      entry.tries += 1;
+      if (error.code === "message_deleted") {
+        this.#remove(entry); // an earlier try was stored, and deleted since
+      } else if (!error.temporary || entry.tries === MOST_TRIES) {
+        Object.assign(entry, { deliveryStatus: "FAILED", error: error.message });
+        this.#onChange(entry.channelId);
+      }
+    }
+  }
+
+  #find(wanted) {
+    return this.entries.find(({ id }) => id === wanted);
+  }
+
+  #remove(entry) {
+    this.entries = this.entries.filter((other) => other !== entry);
+    this.#onChange(entry.channelId);
+  }
+}
+
+const FRESH = { deliveryStatus: "SENDING", error: "", tries: 0 };
+
+const isSending = ({ deliveryStatus }) => deliveryStatus === "SENDING";

@@ -1,0 +1,38 @@
+// The sidebar: beside the messages on a wide screen, a drawer over them on a narrow one.
+import { byId } from "./dom.js";
+
+const NARROW = "(max-width: 46rem)";
+
+export class SidebarView {
+  #sidebar = byId("sidebar");
+  #opener = byId("open-sidebar");
+  #narrow = matchMedia(NARROW);
+
+  constructor() {
+    this.#opener.addEventListener("click", () => this.#show(true));
+    byId("close-sidebar").addEventListener("click", () => this.#dismiss());
+    byId("backdrop").addEventListener("click", () => this.#dismiss());
+    this.#sidebar.addEventListener("keydown", ({ key }) => key === "Escape" && this.#dismiss());
+    this.#narrow.addEventListener("change", () => this.#show(false));
+    this.#show(false);
+  }
+
+  /** Where it is a drawer. */
+  close() {
+    this.#show(false);
+  }
+
+  #dismiss() {
+    if (!this.#narrow.matches) return;
+    this.#show(false);
+    this.#opener.focus();
+  }
+
+  #show(isOpen) {
+    document.body.classList.toggle("drawer-open", isOpen);
+    this.#opener.setAttribute("aria-expanded", String(isOpen));
+    this.#sidebar.inert = this.#narrow.matches && !isOpen;
+    byId("conversation").inert = this.#narrow.matches && isOpen;
+    if (isOpen) byId("close-sidebar").focus();
+  }
+}

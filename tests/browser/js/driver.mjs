@@ -1,0 +1,90 @@
+// A real Chromium for the tests in Python. Commands come in on stdin, each is answered on stdout:
+// one JSON text per line.
+import { createInterface } from "node:readline";
+import { chromium } from "playwright-core";
+
+const FLAGS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+
+// Playwright gives it a profile folder of its own, and removes that.
+const browser = await chromium.launch({ executablePath: process.argv[2], args: FLAGS });
+const windows = new Map();
+const tabs = new Map();
+
+const commands = {
+  /** A browser window without history; the tabs opened in it share what a browser shares. */
+  async openWindow({ window, options }) {
+    const context = await browser.newContext(options);
+    context.setDefaultTimeout(8_000);
+    windows.set(window, context);
+  },
+
+  async closeWindow({ window }) {
+    await windows.get(window).close();
+  },
+
+  async openTab({ window, tab }) {
+    const page = await windows.get(window).newPage();
+    const problems = [];
+    page.on("pageerror", (error) => problems.push(String(error)));
+    page.on("console", (message) => message.type() === "error" && problems.push(message.text()));
+    tabs.set(tab, { page, problems });
+  },
+
+  page: ({ tab, method, args }) => tabs.get(tab).page[method](...args),
+
+  keyboard: ({ tab, method, args }) => tabs.get(tab).page.keyboard[method](...args),
+
+  element: ({ tab, selector, method, args }) =>
+    tabs.get(tab).page.locator(selector)[method](...args),
+
+  evaluate: ({ tab, source }) => tabs.get(tab).page.evaluate(`(${source})()`),
+
+  problems: ({ tab }) => tabs.get(tab).problems,
+
+  /** Have the next tokens of a tab live as long as said. */
+  async tokenLife({ tab, ttlSeconds }) {
+    const { page } = tabs.get(tab);
+    await page.unrouteAll();
+    await page.route("**/dev/token", (route) => {
+      const wanted = { ...route.request().postDataJSON(), ttlSeconds };
+      return route.continue({ postData: JSON.stringify(wanted) });
+    });
+  },
+
+  /** Have a tab get this token, whenever it asks for one. */
+  async fixedToken({ tab, token }) {
+    await tabs.get(tab).page.route("**/dev/token", (route) => route.fulfill({ json: { token } }));
+  },
+
+  async block({ tab, pattern }) {
+    await tabs.get(tab).page.route(pattern, (route) => route.abort());
+  },
+
+  async unblock({ tab }) {
+    await tabs.get(tab).page.unrouteAll();
+  },
+};
+
+async function answer(line) {
+  const { id, command, ...parameters } = JSON.parse(line);
+  try {
+    const result = await commands[command](parameters);
+    const isData = result === null || typeof result !== "object" || Array.isArray(result);
+    return { id, result: isData ? result : null };
+  } catch (error) {
+    return { id, error: String(error) };
+  }
+}
+
+for await (const line of createInterface({ input: process.stdin })) {
+  answer(line).then((told) => process.stdout.write(`${JSON.stringify(told)}\n`));
+}
+await browser.close();

@@ -1,0 +1,124 @@
+from tests.browser.browser import Tab
+
+
+def message(text: str) -> str:
+    """The message that says so."""
+    return f"li.message:has-text('{text}')"
+
+
+async def test_messages_appear_on_both_sides_when_two_users_chat(alice: Tab, bob: Tab) -> None:
+    """In one order, each once."""
+    await alice.say("hello Bob")
+    await bob.sees(message("hello Bob"))
+    await bob.say("hello Alice")
+    await alice.sees(message("hello Alice"))
+
+    for tab in (alice, bob):
+        assert ["hello Bob", "hello Alice"] == await tab.texts("#messages .content")
+        assert [] == await tab.problems()
+
+
+async def test_ticks_change_when_a_message_is_delivered_and_read(alice: Tab, bob: Tab) -> None:
+    """Sent while Bob is away, delivered while he looks elsewhere, read when he looks."""
+    await bob.click("#toggle-connection")
+    await bob.click("#channels button:has-text('general')")
+    await alice.click("#channels button:has-text('random')")
+
+    await alice.say("are you there?")
+    await alice.sees("li[data-status=SENT]")
+    await bob.click("#toggle-connection")
+    await alice.sees("li[data-status=DELIVERED]")
+    await bob.sees("#channels button:has-text('random') .badge:has-text('1')")
+    await bob.click("#channels button:has-text('random')")
+    await alice.sees("li[data-status=READ]")
+
+    assert 0 == await bob.element("#channels .badge", "count")
+
+
+async def test_typing_appears_and_expires_when_the_typist_falls_silent(
+    alice: Tab, bob: Tab
+) -> None:
+    """After a pause of half a second it appears; the server ends it after five."""
+    await alice.element("#draft", "focus")
+
+    await alice.type("let me th")
+
+    await bob.sees("#typing:has-text('Alice is typing')")
+    await bob.loses("#typing:has-text('Alice is typing')")
+
+
+async def test_typing_ends_when_the_typist_sends_or_goes_elsewhere(alice: Tab, bob: Tab) -> None:
+    """At once, long before it would expire."""
+    for end in ("send", "switch"):
+        await alice.element("#draft", "fill", f"about to {end}")
+        await bob.sees("#typing:has-text('Alice is typing')")
+        if end == "send":
+            await alice.element("#draft", "press", "Enter")
+        else:
+            await alice.click("#channels button:has-text('random')")
+        await bob.element("#typing:has-text('Alice is typing')", "waitFor", HIDDEN_SOON)
+
+
+HIDDEN_SOON = {"state": "hidden", "timeout": 2_000}
+
+
+async def test_edit_is_seen_by_both_when_the_author_edits(alice: Tab, bob: Tab) -> None:
+    """And marked as such."""
+    await alice.say("helo")
+    await bob.sees(message("helo"))
+
+    await alice.element(message("helo"), "hover")
+    await alice.click(f"{message('helo')} >> role=button[name=Edit]")
+    await alice.element(".edit textarea", "fill", "hello")
+    await alice.press("Enter")
+
+    for tab in (alice, bob):
+        await tab.sees(f"{message('hello')} >> .edited")
+
+
+async def test_message_is_gone_for_both_when_the_author_deletes_it(alice: Tab, bob: Tab) -> None:
+    """A line says that there was one; the author was asked first."""
+    await alice.say("oh no")
+    await bob.sees(message("oh no"))
+
+    await alice.element(message("oh no"), "hover")
+    await alice.click(f"{message('oh no')} >> role=button[name=Delete]")
+    await alice.click("dialog >> role=button[name='Keep it']")
+    await alice.click(f"{message('oh no')} >> role=button[name=Delete]")
+    await alice.click("dialog >> role=button[name=Delete]")
+
+    for tab in (alice, bob):
+        await tab.sees(message("This message was deleted."))
+        await tab.loses(message("oh no"))
+
+
+async def test_message_is_shown_as_failed_when_the_server_refuses_it(alice: Tab) -> None:
+    """With the reason; it can be discarded."""
+    await alice.say("x" * 4_001)
+    await alice.sees("li[data-status=FAILED] >> text=Not sent.")
+
+    await alice.click("role=button[name=Retry]")
+    await alice.sees("li[data-status=FAILED]")
+    await alice.click("role=button[name=Discard]")
+
+    await alice.loses("li[data-status=FAILED]")
+
+
+async def test_wait_is_announced_when_the_server_limits_the_rate(alice: Tab, bob: Tab) -> None:
+    """Everything arrives all the same, in order."""
+    sent = [f"message {number:02}" for number in range(75)]
+
+    for content in sent:
+        await alice.say(content)
+
+    await bob.sees(message(sent[-1]))
+    assert sent == await bob.texts("#messages .content")
+
+
+async def test_markup_is_text_when_somebody_writes_it(alice: Tab, bob: Tab) -> None:
+    """Nothing that people write becomes an element."""
+    await alice.say("<img src=x onerror=alert(1)> & <b>bold</b>")
+
+    await bob.sees(message("onerror"))
+    assert ["<img src=x onerror=alert(1)> & <b>bold</b>"] == await bob.texts("#messages .content")
+    assert 0 == await bob.element("#messages img, #messages b", "count")

@@ -1,0 +1,45 @@
+from tests.browser.browser import Window
+from tests.e2e.server_process import ServerProcess
+
+
+async def test_page_says_how_to_install_the_client_when_it_is_missing(
+    window: Window, server: ServerProcess
+) -> None:
+    """The command, and a button for afterwards."""
+    tab = await window.tab()
+    await tab.block("**/socket.io/socket.io.js")
+
+    await tab.page("goto", server.url)
+    await tab.sees("role=alert >> text=npm ci --prefix app/web")
+    await tab.unblock()
+    await tab.click("role=button[name='Try again']")
+
+    await tab.sees("#users a:has-text('Alice')")
+
+
+async def test_page_says_what_the_server_said_when_it_is_asked_from_elsewhere(
+    window: Window, server: ServerProcess
+) -> None:
+    """By a name that is not this machine's own, as from a phone, the server gives no tokens."""
+    tab = await window.tab()
+
+    await tab.page("goto", server.url.replace("127.0.0.1", "elsewhere.localhost"))
+
+    await tab.sees("role=alert >> text=Only for this machine and CORS_ORIGINS.")
+
+
+async def test_user_stays_the_same_when_the_page_is_loaded_again(
+    window: Window, server: ServerProcess
+) -> None:
+    """By the address; leaving leads back to the choice. Nothing is stored in the browser."""
+    tab = await window.tab()
+    await tab.sign_in(server.url, "Erin")
+
+    await tab.page("reload")
+    await tab.is_online()
+    name = await tab.text("#me-name")
+    stored = await tab.evaluate("() => localStorage.length + sessionStorage.length")
+    await tab.click("role=button[name='Switch user']")
+    await tab.sees("#users a:has-text('Erin')")
+
+    assert ("Erin", 0) == (name, stored)

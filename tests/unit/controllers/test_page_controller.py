@@ -1,0 +1,104 @@
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+
+from app.controllers.page_controller import PageController
+from app.framework.http import routes_of
+
+Client = TestClient[web.Request, web.Application]
+
+JAVASCRIPT = "text/javascript; charset=utf-8"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A page with everything, and files that are none of anybody's business."""
+    dist = tmp_path / "node_modules" / "socket.io-client" / "dist"
+    dist.mkdir(parents=True)
+    for name in ("index.html", "page.js", "style.css", "icons.svg", "package.json"):
+        (tmp_path / name).write_text(name)
+    for name in ("socket.io.js", "socket.io.js.map", "socket.io.esm.min.js"):
+        (dist / name).write_text(name)
+    return tmp_path
+
+
+@pytest.fixture
+async def client(folder: Path) -> AsyncIterator[Client]:
+    """A server with the controller alone."""
+    app = web.Application()
+    app.router.add_routes(routes_of(PageController(folder)))
+    async with TestClient(TestServer(app)) as client:
+        yield client
+
+
+@pytest.mark.parametrize(
+    ("path", "content_type", "text"),
+    [
+        ("/", "text/html; charset=utf-8", "index.html"),
+        ("/web/page.js", JAVASCRIPT, "page.js"),
+        ("/web/style.css", "text/css; charset=utf-8", "style.css"),
+        ("/web/icons.svg", "image/svg+xml", "icons.svg"),
+        ("/socket.io/socket.io.js", JAVASCRIPT, "socket.io.js"),
+        ("/socket.io/socket.io.esm.min.js", JAVASCRIPT, "socket.io.esm.min.js"),
+        ("/socket.io/socket.io.js.map", "application/json", "socket.io.js.map"),
+    ],
+)
+async def test_file_comes_with_its_type_when_it_is_asked_for(
+    client: Client, path: str, content_type: str, text: str
+) -> None:
+    """The same everywhere, whatever the machine thinks of such names."""
+    response = await client.get(path)
+
+    assert (200, text) == (response.status, await response.text())
+    assert content_type == response.headers["Content-Type"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/web/missing.js",
+        "/web/package.json",
+        "/web/../page_controller.py",
+        "/web/%2e%2e/secret.js",
+        "/web/node_modules/socket.io-client/dist/socket.io.js",
+        "/socket.io/socket.io.min.js",
+        "/socket.io/package.json",
+        "/socket.io/..%2fpackage.json",
+    ],
+)
+async def test_nothing_is_found_when_it_is_not_the_pages(client: Client, path: str) -> None:
+    """Neither what is missing nor what merely lies near."""
+    response = await client.get(path)
+
+    assert 404 == response.status
+
+
+@pytest.mark.parametrize("path", ["/", "/web/page.js"])
+async def test_page_runs_nothing_but_its_own_files(client: Client, path: str) -> None:
+    """No inline script, no other host, no HTML made of texts, no frame around it."""
+    response = await client.get(path)
+
+    policy = dict(
+        directive.partition(" ")[::2]
+        for directive in response.headers["Content-Security-Policy"].split("; ")
+    )
+    assert "'none'" == policy["default-src"] == policy["frame-ancestors"] == policy["trusted-types"]
+    assert "'self'" == policy["script-src"] == policy["style-src"] == policy["connect-src"]
+    assert "nosniff" == response.headers["X-Content-Type-Options"]
+
+
+async def test_file_is_asked_for_again_when_the_browser_has_it(
+    client: Client, folder: Path
+) -> None:
+    """An edit is seen at the next reload; what did not change is not sent again."""
+    first = await client.get("/web/page.js")
+    again = await client.get("/web/page.js", headers={"If-None-Match": first.headers["ETag"]})
+    (folder / "page.js").write_text("edited")
+    edited = await client.get("/web/page.js", headers={"If-None-Match": first.headers["ETag"]})
+
+    assert "no-cache" == first.headers["Cache-Control"]
+    assert (304, 200) == (again.status, edited.status)
+    assert "edited" == await edited.text()

@@ -1,0 +1,1 @@
+"""The page's JavaScript modules, without a browser: see `test_web`."""

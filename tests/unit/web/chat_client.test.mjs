@@ -1,0 +1,201 @@
+import assert from "node:assert/strict";
+import { beforeEach, mock, test } from "node:test";
+import { ChatClient } from "../../../app/web/chat_client.js";
+import { pass, settled } from "./eventually.mjs";
+import { scriptedIo, tokenOf } from "./scripted_io.mjs";
+
+beforeEach(() => {
+  mock.timers.reset();
+  mock.timers.enable({ apis: ["setTimeout", "Date"] });
+});
+
+function message(seq, changes = {}) {
+  return {
+    id: `m-${seq}`,
+    seq,
+    channelId: "general",
+    content: `message ${seq}`,
+    userId: "bob",
+    user: { id: "bob", name: "Bob" },
+    createdAt: "2026-01-01T00:00:00.000Z",
+    updatedAt: "2026-01-01T00:00:00.000Z",
+    deliveryStatus: "SENT",
+    ...changes,
+  };
+}
+
+/** Alice, online. */
+async function alice(answers) {
+  const { io, sockets } = scriptedIo(answers);
+  const client = new ChatClient({
+    io,
+    url: "http://127.0.0.1",
+    getToken: async () => tokenOf(60),
+    userId: "alice",
+    channelIds: ["general", "random"],
+  });
+  client.open();
+  await sockets[0].up();
+  await settled();
+  return { client, socket: sockets[0] };
+}
+
+const contents = (client) => client.messages("general").map(({ content }) => content);
+const asked = (socket, event) =>
+  socket.asked.filter(([name]) => name === event).map(([, payload]) => payload);
+
+test("missed messages come page by page, in order, and are marked as delivered", async () => {
+  const pages = {
+    undefined: { messages: [message(1), message(2)], nextCursor: "two" },
+    two: { messages: [message(3)], nextCursor: null },
+  };
+  const { client, socket } = await alice({
+    "message:getOffline": ({ cursor }) => ({ data: pages[cursor] }),
+  });
+  await pass(mock.timers, 500);
+
+  assert.deepEqual(contents(client), ["message 1", "message 2", "message 3"]);
+  assert.deepEqual(
+    asked(socket, "message:delivered").map(({ messageId }) => messageId),
+    ["m-1", "m-2", "m-3"],
+  );
+  assert.equal(client.unread("general"), 3);
+});
+
+test("one's own message is shown once when it is heard before its ack", async () => {
+  const own = message(1, { userId: "alice", content: "hello" });
+  let answer;
+  const { client, socket } = await alice({
+    sendMessage: () => new Promise((resolve) => (answer = resolve)),
+  });
+  const shown = [];
+  client.addEventListener("messages", () => shown.push(contents(client).length));
+
+  client.send("general", "hello");
+  await settled();
+  socket.hear("message.created", own);
+  await settled();
+  answer({ data: own });
+  await settled();
+
+  assert.deepEqual(contents(client), ["hello"]);
+  assert.ok(shown.every((count) => count <= 1), `shown: ${shown}`);
+});
+
+test("a message is seen when it arrives where the user looks", async () => {
+  const { client, socket } = await alice();
+
+  client.attend("general");
+  socket.hear("message.created", message(1));
+  client.attend(null);
+  socket.hear("message.created", message(2));
+  await pass(mock.timers, 500);
+
+  assert.deepEqual(asked(socket, "message:seen"), [{ messageId: "m-1" }]);
+  assert.deepEqual(asked(socket, "message:delivered"), [{ messageId: "m-2" }]);
+  assert.equal(client.unread("general"), 1);
+});
+
+test("the history is read to its end when a channel is opened", async () => {
+  const pages = {
+    undefined: { messages: [message(1)], nextCursor: "two" },
+    two: { messages: [message(2)], nextCursor: null },
+  };
+  const { client, socket } = await alice({
+    "message:getOffline": ({ channelId, cursor }) => ({
+      data: channelId || cursor ? pages[cursor] : { messages: [], nextCursor: null },
+    }),
+  });
+
+  client.attend("general");
+  await settled();
+
+  assert.deepEqual(contents(client), ["message 1", "message 2"]);
+  assert.deepEqual(asked(socket, "message:getOffline")[1], {
+    channelId: "general",
+    afterSeq: 0,
+    limit: 100,
+  });
+});
+
+test("the first receipt of a message asks for those of all recipients, later ones do not", async () => {
+  const statuses = [
+    { messageId: "m-1", recipientId: "bob", status: "READ" },
+    { messageId: "m-1", recipientId: "carol", status: "SENT" },
+  ];
+  const { client, socket } = await alice({ "message:getStatus": () => ({ data: statuses }) });
+  socket.hear("message.created", message(1, { userId: "alice" }));
+  await settled();
+
+  socket.hear("message:seen", statuses[0]);
+  await settled();
+  const early = client.messages("general")[0].deliveryStatus;
+  socket.hear("message:delivered", { ...statuses[1], status: "DELIVERED" });
+  await settled();
+
+  assert.equal(early, "SENT");
+  assert.equal(client.messages("general")[0].deliveryStatus, "DELIVERED");
+  assert.equal(asked(socket, "message:getStatus").length, 1);
+});
+
+test("one's own typing in another tab is no news", async () => {
+  const { client, socket } = await alice();
+
+  for (const userId of ["alice", "bob"]) {
+    socket.hear("typing", { userId, channelId: "general", isTyping: true });
+  }
+
+  assert.deepEqual(client.typing("general"), ["bob"]);
+});
+
+test("what happened to a channel's messages meanwhile is seen after a reconnection", async () => {
+  let history = [message(1), message(2)];
+  const { client, socket } = await alice({
+    "message:getOffline": ({ channelId }) => ({
+      data: { messages: channelId ? history : [], nextCursor: null },
+    }),
+  });
+  client.attend("general");
+  await settled();
+
+  socket.down("transport close");
+  history = [message(2, { content: "edited", updatedAt: "2026-01-02T00:00:00.000Z" })];
+  await socket.up();
+  await settled();
+
+  assert.deepEqual(contents(client), ["", "edited"]);
+  assert.equal(client.messages("general")[0].deleted, true);
+});
+
+test("a message that waits for the connection is sent as soon as there is one", async () => {
+  const stored = message(1, { userId: "alice", content: "hello" });
+  const { client, socket } = await alice({ sendMessage: () => ({ data: stored }) });
+  socket.down("transport close");
+
+  client.send("general", "hello");
+  await pass(mock.timers, 5_000);
+  const before = client.messages("general").map(({ deliveryStatus }) => deliveryStatus);
+  await socket.up();
+  await settled();
+
+  assert.deepEqual(before, ["SENDING"]);
+  assert.deepEqual(asked(socket, "sendMessage").length, 1);
+  assert.deepEqual(contents(client), ["hello"]);
+});
+
+test("a message is FAILED when there was no connection for a long time, and can be sent then", async () => {
+  const stored = message(1, { userId: "alice", content: "hello" });
+  const { client, socket } = await alice({ sendMessage: () => ({ data: stored }) });
+  socket.down("transport close");
+  client.send("general", "hello");
+  await pass(mock.timers, 60_000);
+  const [{ id, deliveryStatus, error }] = client.messages("general");
+
+  await socket.up();
+  await settled();
+  client.retry(id);
+  await settled();
+
+  assert.deepEqual([deliveryStatus, error], ["FAILED", "Not connected."]);
+  assert.deepEqual(client.messages("general").map((message) => message.id), ["m-1"]);
+});

@@ -1,0 +1,96 @@
+import assert from "node:assert/strict";
+import { beforeEach, mock, test } from "node:test";
+import { Outbox } from "../../../app/web/outbox.js";
+import { pause } from "../../../app/web/timing.js";
+import { pass, settled } from "./eventually.mjs";
+
+const LOST = Object.assign(new Error("No answer."), { temporary: true });
+const REFUSED = Object.assign(new Error("Too long."), { code: "invalid_payload" });
+const DELETED = Object.assign(new Error("Deleted."), { code: "message_deleted" });
+
+/** An outbox whose sends end as scripted, then well; `sent` has what was tried. */
+function outbox(...outcomes) {
+  const sent = [];
+  const made = new Outbox({
+    userId: "alice",
+    async send(entry) {
+      sent.push({ content: entry.content, id: entry.id });
+      const outcome = outcomes.shift();
+      if (outcome !== undefined) throw outcome;
+    },
+    nextTry: () => pause(1_000),
+    onChange() {},
+  });
+  return { outbox: made, sent };
+}
+
+beforeEach(() => {
+  mock.timers.reset();
+  mock.timers.enable({ apis: ["setTimeout"] });
+});
+
+test("messages are sent in their order, also when the first needs another try", async () => {
+  const { outbox: box, sent } = outbox(LOST);
+
+  for (const content of ["one", "two"]) box.add("general", content);
+  await pass(mock.timers, 2_000);
+
+  assert.deepEqual(sent.map(({ content }) => content), ["one", "one", "two"]);
+  assert.equal(sent[0].id, sent[1].id);
+  assert.deepEqual(box.entries, []);
+});
+
+test("a message is SENDING when it waits for another try, and FAILED after four", async () => {
+  const { outbox: box, sent } = outbox(LOST, LOST, LOST, LOST);
+  box.add("general", "one");
+  await settled();
+  const before = box.entries[0].deliveryStatus;
+
+  await pass(mock.timers, 10_000);
+
+  assert.equal(before, "SENDING");
+  assert.deepEqual([box.entries[0].deliveryStatus, box.entries[0].error], ["FAILED", "No answer."]);
+  assert.equal(sent.length, 4);
+});
+
+test("a message is FAILED at once when the server refuses it, and others go on", async () => {
+  const { outbox: box, sent } = outbox(REFUSED);
+
+  for (const content of ["bad", "good"]) box.add("general", content);
+  await settled();
+
+  assert.deepEqual(sent.map(({ content }) => content), ["bad", "good"]);
+  assert.deepEqual(box.entries.map(({ deliveryStatus }) => deliveryStatus), ["FAILED"]);
+});
+
+test("a retry is the same message", async () => {
+  const { outbox: box, sent } = outbox(REFUSED);
+  box.add("general", "one");
+  await settled();
+
+  box.retry(box.entries[0].id);
+  await settled();
+
+  assert.equal(sent[0].id, sent[1].id);
+  assert.deepEqual(box.entries, []);
+});
+
+test("a discarded message is not sent again", async () => {
+  const { outbox: box, sent } = outbox(LOST);
+  box.add("general", "one");
+  await settled();
+
+  box.discard(box.entries[0].id);
+  await pass(mock.timers, 5_000);
+
+  assert.equal(sent.length, 1);
+});
+
+test("a message has left when it was stored and deleted since", async () => {
+  const { outbox: box } = outbox(DELETED);
+
+  box.add("general", "one");
+  await settled();
+
+  assert.deepEqual(box.entries, []);
+});

@@ -1,0 +1,101 @@
+// Stands in for socket.io-client's `io`, and for the server behind it, as a test scripts them.
+
+/** What socket.io-client's Socket is to its user; the test calls `up`, `hear`, `down`. */
+export class ScriptedSocket {
+  connected = false;
+  active = true;
+  asked = [];
+  connects = 0;
+  closedByUs = false;
+  #listeners = new Map();
+  #anyListeners = [];
+  #pending = [];
+
+  constructor(options, answers) {
+    this.options = options;
+    this.answers = answers;
+    this.io = {
+      reconnection: (wanted) => (options.reconnection = wanted),
+      engine: { close: () => this.down("forced close") },
+    };
+  }
+
+  on(event, listener) {
+    this.#listeners.set(event, listener);
+  }
+
+  onAny(listener) {
+    this.#anyListeners.push(listener);
+  }
+
+  timeout() {
+    return this;
+  }
+
+  emitWithAck(event, payload) {
+    this.asked.push([event, payload]);
+    const answer = this.answers[event]?.(payload) ?? { data: null };
+    return new Promise((resolve, reject) => {
+      this.#pending.push(reject);
+      Promise.resolve(answer).then(resolve, reject);
+    });
+  }
+
+  connect() {
+    this.connects += 1;
+  }
+
+  disconnect() {
+    this.closedByUs = true;
+    if (this.connected) this.down("io client disconnect");
+  }
+
+  /** The transport is open and the server lets it in, or seems to; resolves to the `auth`. */
+  async up() {
+    const auth = await new Promise((resolve) => this.options.auth(resolve));
+    this.connected = true;
+    this.#listeners.get("connect")();
+    return auth;
+  }
+
+  hear(event, payload) {
+    for (const listener of this.#anyListeners) listener(event, payload);
+    this.#listeners.get(event)?.(payload);
+  }
+
+  down(reason) {
+    this.connected = false;
+    this.active = reason !== "io server disconnect";
+    this.#listeners.get("disconnect")(reason);
+    for (const reject of this.#pending) reject(new Error("socket has been disconnected"));
+    this.#pending = [];
+  }
+
+  refuse(message, data) {
+    this.active = false;
+    this.#listeners.get("connect_error")(Object.assign(new Error(message), { data }));
+  }
+}
+
+/** `io`, and the sockets it made; `answers` are functions by event, of the payload. */
+export function scriptedIo(answers = {}) {
+  const sockets = [];
+  const everything = {
+    "message:getOfflineCount": () => ({ data: { count: 0, channels: {} } }),
+    "message:getOffline": () => ({ data: { messages: [], nextCursor: null } }),
+    "typing:get": () => ({ data: [] }),
+    ...answers,
+  };
+  const io = (_, options) => {
+    const socket = new ScriptedSocket(options, everything);
+    sockets.push(socket);
+    return socket;
+  };
+  return { io, sockets };
+}
+
+/** A token whose life is so long; no two are equal. */
+export function tokenOf(seconds) {
+  const payload = btoa(JSON.stringify({ iat: 1_000, exp: 1_000 + seconds, jti: Math.random() }));
+  return `e30.${payload}.c2ln`;
+}

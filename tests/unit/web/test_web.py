@@ -1,0 +1,30 @@
+import subprocess
+from pathlib import Path
+
+import pytest
+
+SUITES = sorted(Path(__file__).parent.glob("*.test.mjs"))
+
+
+@pytest.mark.parametrize("suite", SUITES, ids=lambda suite: suite.name.removesuffix(".test.mjs"))
+def test_modules_do_as_their_suites_say(suite: Path) -> None:
+    """Node's own test runner passes."""
+    finished = subprocess.run(  # noqa: S603 - our own files
+        ["node", "--test", "--test-reporter=spec", suite],  # noqa: S607 - on the path, as for make
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+    assert 0 == finished.returncode, finished.stdout
+
+
+def test_every_module_of_the_client_has_a_suite() -> None:
+    """What touches the document is tested in a browser; timing has no behaviour of its own."""
+    web = Path(__file__).parents[3] / "app" / "web"
+    page = {"dom", "page", *(view.stem for view in web.glob("*_view.js"))}
+
+    client = {file.stem for file in web.glob("*.js")} - page - {"timing"}
+
+    assert client == {suite.name.removesuffix(".test.mjs") for suite in SUITES}
