@@ -36,11 +36,18 @@ class PipeTransform:
     """Base of pipes: override `transform`, or `bind` to do the work that repeats once, at boot."""
 
     def transform(self, value: Any, metadata: ArgumentMetadata) -> Any:
-        """Give the value to go on with, or raise. May be async."""
-        raise NotImplementedError
+        """Give the value to go on with, or raise. May be async. Here: the value as it is."""
+        del metadata
+        return value
 
     def bind(self, metadata: ArgumentMetadata) -> Transform | None:
-        """The pipe for one parameter, made at boot; None when it has nothing to do there."""
+        """The pipe for one parameter, made at boot; None when it has nothing to do there.
+
+        Raises:
+            BootError: The pipe overrides neither.
+        """
+        if type(self).transform is PipeTransform.transform:
+            raise BootError(f"{type(self).__name__} overrides neither transform nor bind")
         return partial(self.transform, metadata=metadata)
 
 

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.framework import (
     ArgumentMetadata,
+    BootError,
     DefaultValuePipe,
     PipeTransform,
     ValidationPipe,
@@ -138,7 +139,11 @@ def test_default_value_pipe_stands_in_when_the_value_is_missing(value: Any, resu
     assert result == pipe.transform(value, ArgumentMetadata("body", int, None))
 
 
-def test_pipe_says_so_when_it_does_not_override_transform() -> None:
-    """The base does nothing."""
-    with pytest.raises(NotImplementedError):
-        PipeTransform().transform(1, ArgumentMetadata("body", int, None))
+def test_pipe_is_refused_at_boot_when_it_overrides_nothing() -> None:
+    """A pipe that was meant to check something must not let everything pass."""
+
+    class _Forgotten(PipeTransform):
+        pass
+
+    with pytest.raises(BootError, match="_Forgotten overrides neither transform nor bind"):
+        _Forgotten().bind(ArgumentMetadata("body", int, None))

@@ -1,5 +1,4 @@
 import json
-import shutil
 import subprocess
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -61,7 +60,6 @@ def test_text_of_the_standard_library_means_the_same_when_read(value: Any) -> No
     assert value == codec.loads(json.dumps(value, indent=1))
 
 
-@pytest.mark.skipif(shutil.which("node") is None, reason="needs Node")
 def test_bytes_are_nodes_when_written() -> None:
     """As ``JSON.stringify`` of the same value; Node is asked."""
     script = (
