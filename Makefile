@@ -7,6 +7,8 @@ WEB := app/web
 JS := tests/e2e/js
 BROWSER := tests/browser/js
 NPM := node_modules/.installed
+# What all but the unit tests need.
+CLIENTS := $(WEB)/$(NPM) $(JS)/$(NPM) $(BROWSER)/$(NPM) chromium
 BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes
 PIP_FAILED := { echo 'pip could not install everything; mend what it says above, most often the \
@@ -27,7 +29,7 @@ install: .venv/.runtime ## prepare .venv with the pinned dependencies
 run: install page ## start the server on http://127.0.0.1:3002 and again at every change
 	@$(BIN)/python -m app run --reload
 
-test: .venv/.dev $(WEB)/$(NPM) $(JS)/$(NPM) $(BROWSER)/$(NPM) chromium ## run every test (one: make test ARGS=path)
+test: .venv/.dev $(if $(filter tests/unit/%,$(ARGS)),,$(CLIENTS)) ## run every test (one: make test ARGS=path)
 	@$(BIN)/python -m pytest $(ARGS)
 
 lint: .venv/.dev ## ruff's rules and format, the import contracts
@@ -65,15 +67,15 @@ screenshots: .venv/.dev $(WEB)/$(NPM) $(BROWSER)/$(NPM) chromium ## take the doc
 	@{ node -e 'process.exit(+(parseInt(process.versions.node) < 20))' && npm --version; } >/dev/null 2>&1 || \
 		{ echo 'Node.js 20 or newer, with npm, is needed for the end-to-end tests; see nodejs.org.' >&2; exit 1; }
 	@npm ci --prefix=$* --no-audit --no-fund --loglevel=error || \
-		{ echo 'npm could not install the test client; mend what it says above, most often the' \
-		'network, and run make test again.' >&2; exit 1; }
+		{ echo 'npm could not install the JavaScript client; mend what it says above, most often the' \
+		'network, and run make again.' >&2; exit 1; }
 	@touch $@
 
 # The server runs without it, and its page says what is missing.
 
 .PHONY: page chromium
 page:
-	@$(MAKE) --no-print-directory $(WEB)/$(NPM) >/dev/null 2>&1 || \
+	@$(MAKE) --no-print-directory $(WEB)/$(NPM) >/dev/null || \
 		echo 'The page needs socket.io-client: with Node.js 20 or newer, npm ci --prefix $(WEB).' >&2
 
 chromium: .venv/.dev

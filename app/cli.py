@@ -1,6 +1,7 @@
 """``python -m app``: the server, and what goes with it."""
 
 import asyncio
+import shlex
 import sys
 from collections.abc import Coroutine, Iterable, Iterator
 from contextlib import contextmanager
@@ -176,8 +177,16 @@ def _welcome(settings: Settings, url: str) -> None:
     example = next(iter(seed_of(settings)), "user_alice")
     typer.echo(
         f"\nA token for one of them, good for 60 seconds:\n"
-        f"  .venv/bin/python -m app token {example}\n"
+        f"  {_same_settings(settings)}.venv/bin/python -m app token {example}\n"
         f"  curl -s {url}/dev/token -H 'content-type: application/json' "
         f'-d \'{{"userId": "{example}"}}\'\n\n'
         "Ctrl-C stops the server.\n"
+    )
+
+
+def _same_settings(settings: Settings) -> str:
+    """What another terminal has to set for its tokens to be this server's."""
+    given = settings.model_fields_set & {"data_dir", "port"}
+    return "".join(
+        f"{name.upper()}={shlex.quote(str(getattr(settings, name)))} " for name in sorted(given)
     )

@@ -1,6 +1,7 @@
 """Nest's ``main.ts``: settings in, a running application out."""
 
 import asyncio
+import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import (
@@ -145,9 +146,14 @@ async def _listen(app: NestApplication, settings: Settings) -> str:
         return await app.listen(settings.port, settings.host)
     except OSError as error:
         raise StartError(
-            f"Cannot listen on {settings.host}:{settings.port} ({error.strerror}); "
+            f"Cannot listen on {settings.host}:{settings.port} ({_reason(error)}); "
             "stop what uses it, or set PORT to another one."
         ) from error
+
+
+def _reason(error: OSError) -> str:
+    """The system's own words; asyncio's text repeats the address around them."""
+    return os.strerror(error.errno) if error.errno else str(error)
 
 
 def _stop_signal() -> "asyncio.Future[signal.Signals]":

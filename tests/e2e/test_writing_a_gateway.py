@@ -1,5 +1,6 @@
 """Follows docs/writing-a-gateway.md as a reader does, in a copy of the checkout."""
 
+import re
 import shlex
 import subprocess
 import sys
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from app.starter.gateway_starter import MODULE_FILE
 from tests.copied_checkout import CHECKOUT, copy_checkout
 from tests.e2e.js_client import JS_FOLDER
 from tests.unit.docs.markdown import Block, all_blocks
@@ -14,6 +16,10 @@ from tests.unit.docs.markdown import Block, all_blocks
 PAGE = CHECKOUT / "docs" / "writing-a-gateway.md"
 BIN = Path(sys.executable).parent
 MAKE_CHECK = (("ruff", "check"), ("ruff", "format", "--check"), ("lint-imports",), ("mypy",))
+OWN_GATEWAY = re.compile(
+    r"from app\.gateways\.(?!ws_gateway)(?P<imported>\w+)_gateway import"
+    r"|    (?!ws_gateway)\w+_gateway = providers\.Singleton\(\w+\)$"
+)
 SHOWN = frozenset({"text", "js"})
 """What the reader only looks at."""
 
@@ -57,12 +63,31 @@ def follow(folder: Path, block: Block) -> None:
             assert language in SHOWN
 
 
+def take_out_own_gateways(folder: Path) -> None:
+    """The page begins with the project as it came: without what the starter wrote since."""
+    module, kept = folder / MODULE_FILE, []
+    for line in module.read_text().splitlines(keepends=True):
+        own = OWN_GATEWAY.match(line)
+        if own is None:
+            kept.append(line)
+        elif name := own["imported"]:
+            for path in (
+                Path("app", "gateways", f"{name}_gateway.py"),
+                Path("app", "gateways", "dto", f"{name}_dto.py"),
+                Path("tests", "unit", "gateways", f"test_{name}_gateway.py"),
+            ):
+                (folder / path).unlink(missing_ok=True)
+    module.write_text("".join(kept))
+
+
 @pytest.mark.timeout(240)
 def test_guide_ends_in_a_gateway_that_passes_everything_when_it_is_followed(
     tmp_path: Path,
 ) -> None:
     """From the starter's command to `make check`, a real client included."""
     folder = copy_checkout(tmp_path)
+    run(folder, sys.executable, "-m", "app", "new", "gateway", "announce")
+    take_out_own_gateways(folder)
     (folder / JS_FOLDER.relative_to(CHECKOUT) / "node_modules").symlink_to(
         JS_FOLDER / "node_modules"
     )

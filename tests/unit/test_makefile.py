@@ -150,6 +150,8 @@ def test_test_installs_the_client_anew_when_npm_failed_half_way(machine: Machine
     (machine.folder / "fails").unlink()
     again = machine.make(CLIENT)
 
-    assert sentence.startswith("npm could not install the test client; mend what it says above")
+    assert sentence.startswith(
+        "npm could not install the JavaScript client; mend what it says above"
+    )
     assert 0 == again.returncode
     assert (machine.folder / CLIENT).exists()
