@@ -15,7 +15,6 @@ import { OthersTyping, OwnTyping } from "./typing.js";
 
 const PAGE_SIZE = 100;
 const MOST_SEEN_AT_ONCE = 50;
-const WAIT_FOR_CONNECTION_MS = 15_000;
 
 /**
  * One signed-in user. Emits `phase`, `token` and `throttled` as `Connection` does, and
@@ -274,17 +273,11 @@ export class ChatClient extends EventTarget {
     this.#channels.get(channelId).log.add(message);
   }
 
-  /** Without a connection: as soon as there is one, or after 15 s. */
+  /** Without a connection: when there is one, however long that takes. */
   #nextTry(tries) {
     if (this.phase === "online") return pause(backoff(tries));
     return new Promise((resolve) => {
-      const done = () => {
-        clearTimeout(timer);
-        this.#connection.removeEventListener("online", done);
-        resolve();
-      };
-      const timer = setTimeout(done, WAIT_FOR_CONNECTION_MS);
-      this.#connection.addEventListener("online", done);
+      this.#connection.addEventListener("online", resolve, { once: true });
     });
   }
 

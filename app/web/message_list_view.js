@@ -166,7 +166,7 @@ export class MessageListView {
     return element(
       "p",
       { class: "failure" },
-      `Not sent. ${message.error} `,
+      `Not sent. ${message.error} What you write next here waits for it. `,
       element("button", { type: "button", onclick: () => this.#actions.retry(message) }, "Retry"),
       element(
         "button",

@@ -183,19 +183,22 @@ test("a message that waits for the connection is sent as soon as there is one", 
   assert.deepEqual(contents(client), ["hello"]);
 });
 
-test("a message is FAILED when there was no connection for a long time, and can be sent then", async () => {
-  const stored = message(1, { userId: "alice", content: "hello" });
-  const { client, socket } = await alice({ sendMessage: () => ({ data: stored }) });
+test("messages written without a connection wait for it for hours, and leave in order", async () => {
+  const { client, socket } = await alice({
+    sendMessage: ({ content }) => ({
+      data: message(content === "one" ? 1 : 2, { userId: "alice", content }),
+    }),
+  });
   socket.down("transport close");
-  client.send("general", "hello");
-  await pass(mock.timers, 60_000);
-  const [{ id, deliveryStatus, error }] = client.messages("general");
+  for (const content of ["one", "two"]) client.send("general", content);
+  await settled();
+  mock.timers.tick(3 * 3_600_000);
+  await settled();
+  const before = client.messages("general").map(({ deliveryStatus }) => deliveryStatus);
 
   await socket.up();
   await settled();
-  client.retry(id);
-  await settled();
 
-  assert.deepEqual([deliveryStatus, error], ["FAILED", "Not connected."]);
-  assert.deepEqual(client.messages("general").map((message) => message.id), ["m-1"]);
+  assert.deepEqual(before, ["SENDING", "SENDING"]);
+  assert.deepEqual(asked(socket, "sendMessage").map(({ content }) => content), ["one", "two"]);
 });

@@ -5,6 +5,7 @@ import { pause } from "../../../app/web/timing.js";
 import { pass, settled } from "./eventually.mjs";
 
 const LOST = Object.assign(new Error("No answer."), { temporary: true });
+const UNSENT = Object.assign(new Error("Not connected."), { temporary: true, unsent: true });
 const REFUSED = Object.assign(new Error("Too long."), { code: "invalid_payload" });
 const DELETED = Object.assign(new Error("Deleted."), { code: "message_deleted" });
 
@@ -53,14 +54,42 @@ test("a message is SENDING when it waits for another try, and FAILED after four"
   assert.equal(sent.length, 4);
 });
 
-test("a message is FAILED at once when the server refuses it, and others go on", async () => {
+test("a message is FAILED at once when the server refuses it, and other channels go on", async () => {
   const { outbox: box, sent } = outbox(REFUSED);
 
-  for (const content of ["bad", "good"]) box.add("general", content);
+  box.add("general", "bad");
+  box.add("random", "good");
   await settled();
 
   assert.deepEqual(sent.map(({ content }) => content), ["bad", "good"]);
   assert.deepEqual(box.entries.map(({ deliveryStatus }) => deliveryStatus), ["FAILED"]);
+});
+
+for (const way of ["retry", "discard"]) {
+  test(`a FAILED message is not overtaken: the next of its channel waits for its ${way}`, async () => {
+    const { outbox: box, sent } = outbox(REFUSED);
+    for (const content of ["first", "second"]) box.add("general", content);
+    await settled();
+    const before = box.entries.map(({ deliveryStatus }) => deliveryStatus);
+
+    box[way](box.entries[0].id);
+    await settled();
+
+    const again = way === "retry" ? ["first", "second"] : ["second"];
+    assert.deepEqual(before, ["FAILED", "SENDING"]);
+    assert.deepEqual(sent.map(({ content }) => content), ["first", ...again]);
+    assert.deepEqual(box.entries, []);
+  });
+}
+
+test("what was never sent is no try", async () => {
+  const { outbox: box, sent } = outbox(...Array(9).fill(UNSENT));
+
+  box.add("general", "one");
+  await pass(mock.timers, 10_000);
+
+  assert.equal(sent.length, 10);
+  assert.deepEqual(box.entries, []);
 });
 
 test("a retry is the same message", async () => {
