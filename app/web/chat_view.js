@@ -4,9 +4,9 @@ import { ComposerView } from "./composer_view.js";
 import { ConnectionView } from "./connection_view.js";
 import { MessageListView } from "./message_list_view.js";
 import { SidebarView } from "./sidebar_view.js";
+import { Waits } from "./waits.js";
 
 const NOTICE_MS = 6_000;
-const WORTH_SAYING_MS = 100;
 
 export class ChatView {
   #client;
@@ -15,6 +15,7 @@ export class ChatView {
   #channelId = null;
   #noticeTimer = null;
   #sidebar = new SidebarView();
+  #waits = new Waits();
   #messages;
   #composer;
 
@@ -124,9 +125,8 @@ export class ChatView {
   }
 
   #throttled(retryAfterMs) {
-    if (retryAfterMs < WORTH_SAYING_MS) return;
-    const seconds = (retryAfterMs / 1000).toFixed(1);
-    this.#notice(`That was fast. The server takes more in ${seconds} s; nothing is lost.`);
+    if (!this.#waits.add(retryAfterMs)) return;
+    this.#notice("That was fast. The rest follows at the server's pace; nothing is lost.");
   }
 
   #confirmDelete(message) {
