@@ -29,7 +29,7 @@ export class ChatView {
     this.#me = me;
     this.#users = new Map(users.map((user) => [user.id, user]));
     this.#messages = new MessageListView(me.id, {
-      edit: ({ id }, content) => this.#attempt(client.edit(id, content), "The edit failed."),
+      edit: ({ id }, content) => client.edit(id, content),
       delete: (message) => this.#confirmDelete(message),
       retry: ({ id }) => client.retry(id),
       discard: ({ id }) => client.discard(id),
@@ -136,16 +136,16 @@ export class ChatView {
     dialog.onclose = () => {
       this.#messages.focus(message.id); // the button that the focus came from is hidden by now
       if (dialog.returnValue !== "delete") return;
-      this.#attempt(this.#client.delete(message.id), "Deleting failed.");
+      this.#delete(message);
     };
     dialog.showModal();
   }
 
-  async #attempt(work, failure) {
+  async #delete({ id }) {
     try {
-      await work;
+      await this.#client.delete(id);
     } catch (error) {
-      this.#notice(`${failure} ${error.message}`);
+      this.#notice(`Deleting failed. ${error.message}`);
     }
   }
 
