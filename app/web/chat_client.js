@@ -19,7 +19,7 @@ const MOST_SEEN_AT_ONCE = 50;
 /**
  * One signed-in user. Emits `phase`, `token` and `throttled` as `Connection` does, and
  * `messages` and `typing` (their detail: `{channelId}`), `arrived` (`{message}`, somebody else's,
- * once), `missed` (an `OfflineCount`) and `trouble` (`{error}`, of something done in the background).
+ * once), `missed` (an `OfflineCount`, at every return) and `trouble` (`{error}`, of something done in the background).
  */
 export class ChatClient extends EventTarget {
   #userId;
@@ -152,7 +152,7 @@ export class ChatClient extends EventTarget {
     // The old connection heard everything until the new one did, unless it was dead, unnoticed.
     if (renewed && offlineCount.count === 0) return;
     if (!renewed) this.#othersTyping.clear();
-    if (!renewed && offlineCount.count > 0) this.#tell("missed", offlineCount);
+    if (!renewed) this.#tell("missed", offlineCount);
     this.#inBackground(this.#catchUp());
   }
 

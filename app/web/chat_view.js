@@ -119,6 +119,7 @@ export class ChatView {
   }
 
   #missed({ count, channels }) {
+    if (count === 0) return;
     const places = Object.entries(channels).map(([id, missed]) => `${missed} in #${id}`);
     const messages = count === 1 ? "One message" : `${count} messages`;
     this.#notice(`${messages} came while you were away: ${listOf(places)}.`);

@@ -202,3 +202,20 @@ test("messages written without a connection wait for it for hours, and leave in 
   assert.deepEqual(before, ["SENDING", "SENDING"]);
   assert.deepEqual(asked(socket, "sendMessage").map(({ content }) => content), ["one", "two"]);
 });
+
+test("how much was missed is told at every return, also when it was nothing", async () => {
+  let count = 3;
+  const { client, socket } = await alice({
+    "message:getOfflineCount": () => ({ data: { count, channels: { general: count } } }),
+  });
+  const told = [];
+  client.addEventListener("missed", ({ detail }) => told.push(detail.count));
+
+  for (count of [2, 0]) {
+    socket.down("transport close");
+    await socket.up();
+    await settled();
+  }
+
+  assert.deepEqual(told, [2, 0]);
+});
