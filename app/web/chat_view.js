@@ -33,6 +33,7 @@ export class ChatView {
       delete: (message) => this.#confirmDelete(message),
       retry: ({ id }) => client.retry(id),
       discard: ({ id }) => client.discard(id),
+      moved: () => this.#attend(),
     });
     this.#composer = new ComposerView({
       send: (content) => client.send(this.#channelId, content),
@@ -46,10 +47,15 @@ export class ChatView {
     client.addEventListener("messages", ({ detail }) => this.#changed(detail.channelId));
     client.addEventListener("typing", ({ detail }) => this.#typing(detail.channelId));
     client.addEventListener("arrived", ({ detail }) => this.#arrived(detail.message));
+    client.addEventListener("failed", ({ detail }) => this.#failed(detail));
     client.addEventListener("missed", ({ detail }) => this.#missed(detail));
     client.addEventListener("throttled", ({ detail }) => this.#throttled(detail.retryAfterMs));
     client.addEventListener("trouble", ({ detail }) => this.#notice(detail.error.message));
     document.addEventListener("visibilitychange", () => this.#attend());
+    byId("to-end").onclick = () => {
+      this.#messages.goToEnd();
+      this.#composer.focus(); // the button that had the focus is hidden by now
+    };
     byId("chat").hidden = false;
     this.#open(me.channels[0]);
   }
@@ -73,17 +79,24 @@ export class ChatView {
   }
 
   #attend() {
-    this.#client.attend(document.hidden ? null : this.#channelId);
+    const channelId = document.hidden ? null : this.#channelId;
+    this.#client.attend(channelId, this.#messages.isAtEnd);
   }
 
   #changed(channelId) {
     if (channelId === this.#channelId) {
       this.#messages.show(this.#client.messages(channelId));
+      this.#below(this.#client.unread(channelId));
       byId("beginning").textContent = this.#client.isCut(channelId)
         ? "Older messages are not shown here."
         : `This is where #${channelId} begins.`;
     }
     this.#channels();
+  }
+
+  #below(unread) {
+    byId("to-end").hidden = unread === 0;
+    byId("to-end").textContent = unread === 1 ? "1 new message" : `${unread} new messages`;
   }
 
   #channels() {
@@ -116,6 +129,11 @@ export class ChatView {
   #arrived({ channelId, content, user }) {
     const place = channelId === this.#channelId ? "" : ` in ${channelId}`;
     announce(`${user.name}${place}: ${content}`);
+  }
+
+  #failed({ channelId, content, error }) {
+    const place = channelId === this.#channelId ? "" : ` in ${channelId}`;
+    announce(`Not sent${place}: ${content}. ${error}`);
   }
 
   #missed({ count, channels }) {

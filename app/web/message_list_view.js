@@ -30,12 +30,12 @@ export class MessageListView {
   /**
    * @param me       the user's id
    * @param actions  `{edit(message, content), delete(message), retry(message), discard(message)}`,
-   *                 where `edit` is async and throws
+   *                 where `edit` is async and throws; and `moved()`: `isAtEnd` has changed
    */
   constructor(me, actions) {
     this.#me = me;
     this.#actions = actions;
-    this.#scroller.addEventListener("scroll", () => (this.#follows = this.#isNearTheEnd()));
+    this.#scroller.addEventListener("scroll", () => this.#setFollows(this.#isNearTheEnd()));
     new ResizeObserver(() => this.#follow()).observe(this.#scroller); // a phone's keyboard, too
     this.#list.addEventListener("keydown", (event) => this.#moved(event));
     this.#list.addEventListener("focusin", ({ target }) => this.#select(target.closest("li")));
@@ -51,7 +51,7 @@ export class MessageListView {
 
   show(messages) {
     const last = messages.at(-1);
-    if (last?.deliveryStatus === "SENDING" && !this.#items.has(last.id)) this.#follows = true;
+    const isOwnNew = last?.deliveryStatus === "SENDING" && !this.#items.has(last.id);
     this.#remove(messages);
     let previous = null;
     for (const message of messages) {
@@ -61,6 +61,16 @@ export class MessageListView {
     if (this.#current === null && this.#list.lastElementChild !== null) {
       this.#select(this.#list.lastElementChild);
     }
+    if (isOwnNew) this.#setFollows(true);
+    this.#follow();
+  }
+
+  get isAtEnd() {
+    return this.#follows;
+  }
+
+  goToEnd() {
+    this.#setFollows(true);
     this.#follow();
   }
 
@@ -78,6 +88,12 @@ export class MessageListView {
   #isNearTheEnd() {
     const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
     return scrollHeight - scrollTop - clientHeight < NEAR_THE_END_PX;
+  }
+
+  #setFollows(follows) {
+    if (this.#follows === follows) return;
+    this.#follows = follows;
+    this.#actions.moved();
   }
 
   /** Stay at the end, unless the user went up to read. */

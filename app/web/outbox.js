@@ -18,6 +18,7 @@ export class Outbox {
   #send;
   #nextTry;
   #onChange;
+  #onFailure;
   #running = false;
 
   /**
@@ -26,12 +27,14 @@ export class Outbox {
    *                    where nothing was tried
    * @param nextTry     async: after so many tries, returns when another one is worth it
    * @param onChange    called with a channel's id when its entries have changed
+   * @param onFailure   called with an entry that is FAILED now
    */
-  constructor({ userId, send, nextTry, onChange }) {
+  constructor({ userId, send, nextTry, onChange, onFailure }) {
     this.#userId = userId;
     this.#send = send;
     this.#nextTry = nextTry;
     this.#onChange = onChange;
+    this.#onFailure = onFailure;
   }
 
   add(channelId, content) {
@@ -90,6 +93,7 @@ export class Outbox {
       } else if (!error.temporary || entry.tries === MOST_TRIES) {
         Object.assign(entry, { deliveryStatus: "FAILED", error: error.message });
         this.#onChange(entry.channelId);
+        this.#onFailure(entry);
       }
     }
   }

@@ -132,3 +132,29 @@ async def test_markup_is_text_when_somebody_writes_it(alice: Tab, bob: Tab) -> N
     await bob.sees(message("onerror"))
     assert ["<img src=x onerror=alert(1)> & <b>bold</b>"] == await bob.texts("#messages .content")
     assert 0 == await bob.element("#messages img, #messages b", "count")
+
+
+async def test_message_below_is_told_and_not_seen_when_the_reader_is_scrolled_up(
+    alice: Tab, bob: Tab
+) -> None:
+    """A button says that it came and leads to it; then it is read."""
+    for tab in (alice, bob):
+        await tab.click("#channels button:has-text('random')")
+    await alice.say("\n".join("a long story" for _ in range(80)))
+    await alice.sees("li[data-status=READ]")
+    await bob.evaluate(SCROLL_UP)
+
+    await alice.say("the end")
+    await bob.sees("#to-end:has-text('1 new message')")
+    await alice.sees(f"{message('the end')}[data-status=DELIVERED]")
+    await bob.click("#to-end")
+
+    await alice.sees(f"{message('the end')}[data-status=READ]")
+    await bob.loses("#to-end")
+
+
+SCROLL_UP = """() => new Promise((done) => {
+  const scroller = document.getElementById("scroller");
+  scroller.addEventListener("scroll", done, { once: true });
+  scroller.scrollTop = 0;
+}).then(() => null)"""

@@ -219,3 +219,18 @@ test("how much was missed is told at every return, also when it was nothing", as
 
   assert.deepEqual(told, [2, 0]);
 });
+
+test("a message is not seen before the end of the channel is in sight", async () => {
+  const { client, socket } = await alice();
+  client.attend("general", false);
+  socket.hear("message.created", message(1));
+  await pass(mock.timers, 500);
+  const before = [client.unread("general"), asked(socket, "message:seen").length];
+
+  client.attend("general", true);
+  await pass(mock.timers, 500);
+
+  assert.deepEqual(before, [1, 0]);
+  assert.equal(client.unread("general"), 0);
+  assert.deepEqual(asked(socket, "message:seen"), [{ messageId: "m-1" }]);
+});

@@ -9,9 +9,10 @@ const UNSENT = Object.assign(new Error("Not connected."), { temporary: true, uns
 const REFUSED = Object.assign(new Error("Too long."), { code: "invalid_payload" });
 const DELETED = Object.assign(new Error("Deleted."), { code: "message_deleted" });
 
-/** An outbox whose sends end as scripted, then well; `sent` has what was tried. */
+/** An outbox whose sends end as scripted, then well; `sent` has what was tried, `failed` what was told. */
 function outbox(...outcomes) {
   const sent = [];
+  const failed = [];
   const made = new Outbox({
     userId: "alice",
     async send(entry) {
@@ -21,8 +22,9 @@ function outbox(...outcomes) {
     },
     nextTry: () => pause(1_000),
     onChange() {},
+    onFailure: (entry) => failed.push(entry.content),
   });
-  return { outbox: made, sent };
+  return { outbox: made, sent, failed };
 }
 
 beforeEach(() => {
@@ -42,7 +44,7 @@ test("messages are sent in their order, also when the first needs another try", 
 });
 
 test("a message is SENDING when it waits for another try, and FAILED after four", async () => {
-  const { outbox: box, sent } = outbox(LOST, LOST, LOST, LOST);
+  const { outbox: box, sent, failed } = outbox(LOST, LOST, LOST, LOST);
   box.add("general", "one");
   await settled();
   const before = box.entries[0].deliveryStatus;
@@ -52,6 +54,7 @@ test("a message is SENDING when it waits for another try, and FAILED after four"
   assert.equal(before, "SENDING");
   assert.deepEqual([box.entries[0].deliveryStatus, box.entries[0].error], ["FAILED", "No answer."]);
   assert.equal(sent.length, 4);
+  assert.deepEqual(failed, ["one"]);
 });
 
 test("a message is FAILED at once when the server refuses it, and other channels go on", async () => {
