@@ -154,13 +154,16 @@ async def test_drawer_slides_when_it_is_opened_and_not_when_the_window_becomes_n
 
     await alice.page("setViewportSize", PHONE["viewport"])
     await alice.loses("#channels")
-    before = await alice.evaluate("() => globalThis.slides")
+    before = await alice.evaluate(SLIDES_AFTER_TWO_FRAMES)
     await alice.click("#open-sidebar")
-    await alice.sees("#channels")
 
     assert 0 == before
-    assert 0 < await alice.evaluate("() => globalThis.slides")
+    await alice.page("waitForFunction", "globalThis.slides > 0")
 
+
+SLIDES_AFTER_TWO_FRAMES = """() => new Promise((done) => {
+  requestAnimationFrame(() => requestAnimationFrame(() => done(globalThis.slides)));
+})"""
 
 RECORD_SLIDES = """() => {
   globalThis.slides = 0;
