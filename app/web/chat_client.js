@@ -15,17 +15,18 @@ import { OthersTyping, OwnTyping } from "./typing.js";
 
 const PAGE_SIZE = 100;
 const MOST_SEEN_AT_ONCE = 50;
-const WAIT_FOR_CONNECTION_MS = 15_000;
 
 /**
  * One signed-in user. Emits `phase`, `token` and `throttled` as `Connection` does, and
  * `messages` and `typing` (their detail: `{channelId}`), `arrived` (`{message}`, somebody else's,
- * once), `missed` (an `OfflineCount`) and `trouble` (`{error}`, of something done in the background).
+ * once), `missed` (an `OfflineCount`, at every return), `failed` (an entry of the outbox) and
+ * `trouble` (`{error}`, of something done in the background).
  */
 export class ChatClient extends EventTarget {
   #userId;
   #channels;
   #attended = null;
+  #reading = null; // the channel attended, while its end is in sight
   #connection;
   #marks = new Marks((...event) => this.#connection.ask(...event));
   #ownTyping = new OwnTyping((...event) => this.#connection.ask(...event));
@@ -50,6 +51,7 @@ export class ChatClient extends EventTarget {
       send: (message) => this.#send(message),
       nextTry: (tries) => this.#nextTry(tries),
       onChange: (channelId) => this.#tell("messages", { channelId }),
+      onFailure: (entry) => this.#tell("failed", entry),
     });
     this.#connection = new Connection({ io, url, getToken });
     for (const type of ["phase", "token", "throttled"]) {
@@ -108,12 +110,13 @@ export class ChatClient extends EventTarget {
     return this.#othersTyping.in(channelId);
   }
 
-  /** The channel that the user looks at, or null: what arrives there counts as seen. */
-  attend(channelId) {
+  /** The channel that the user looks at, or null: what arrives at its end in sight is seen. */
+  attend(channelId, isEndInSight = true) {
     if (channelId !== this.#attended) this.#ownTyping.stop();
     this.#attended = channelId;
+    this.#reading = isEndInSight ? channelId : null;
     if (channelId === null) return;
-    this.#see(channelId);
+    if (isEndInSight) this.#see(channelId);
     if (!this.#channels.get(channelId).isLoaded) this.#inBackground(this.#load(channelId));
   }
 
@@ -153,7 +156,7 @@ export class ChatClient extends EventTarget {
     // The old connection heard everything until the new one did, unless it was dead, unnoticed.
     if (renewed && offlineCount.count === 0) return;
     if (!renewed) this.#othersTyping.clear();
-    if (!renewed && offlineCount.count > 0) this.#tell("missed", offlineCount);
+    if (!renewed) this.#tell("missed", offlineCount);
     this.#inBackground(this.#catchUp());
   }
 
@@ -187,7 +190,7 @@ export class ChatClient extends EventTarget {
     channel.log.reconcile(messages, lastSeq);
     channel.isLoaded = true;
     this.#tell("messages", { channelId });
-    if (channelId === this.#attended) this.#see(channelId);
+    if (channelId === this.#reading) this.#see(channelId);
     const indicators = await this.#connection.ask("typing:get", { channelId });
     for (const indicator of indicators) this.#heardTyping(indicator);
   }
@@ -224,10 +227,10 @@ export class ChatClient extends EventTarget {
     const channel = this.#channels.get(message.channelId);
     if (channel === undefined) return; // joined since
     const isNew = channel.log.add(message);
-    const isAttended = message.channelId === this.#attended;
+    const isSeen = message.channelId === this.#reading;
     if (message.userId !== this.#userId) {
-      this.#marks.want(message.id, isAttended ? "message:seen" : "message:delivered");
-      if (isNew && !isAttended) channel.unread += 1;
+      this.#marks.want(message.id, isSeen ? "message:seen" : "message:delivered");
+      if (isNew && !isSeen) channel.unread += 1;
       if (isNew) this.#tell("arrived", { message });
     }
     this.#tell("messages", message);
@@ -274,17 +277,11 @@ export class ChatClient extends EventTarget {
     this.#channels.get(channelId).log.add(message);
   }
 
-  /** Without a connection: as soon as there is one, or after 15 s. */
+  /** Without a connection: when there is one, however long that takes. */
   #nextTry(tries) {
     if (this.phase === "online") return pause(backoff(tries));
     return new Promise((resolve) => {
-      const done = () => {
-        clearTimeout(timer);
-        this.#connection.removeEventListener("online", done);
-        resolve();
-      };
-      const timer = setTimeout(done, WAIT_FOR_CONNECTION_MS);
-      this.#connection.addEventListener("online", done);
+      this.#connection.addEventListener("online", resolve, { once: true });
     });
   }
 

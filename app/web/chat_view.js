@@ -4,9 +4,9 @@ import { ComposerView } from "./composer_view.js";
 import { ConnectionView } from "./connection_view.js";
 import { MessageListView } from "./message_list_view.js";
 import { SidebarView } from "./sidebar_view.js";
+import { Waits } from "./waits.js";
 
 const NOTICE_MS = 6_000;
-const WORTH_SAYING_MS = 100;
 
 export class ChatView {
   #client;
@@ -15,6 +15,7 @@ export class ChatView {
   #channelId = null;
   #noticeTimer = null;
   #sidebar = new SidebarView();
+  #waits = new Waits();
   #messages;
   #composer;
 
@@ -28,10 +29,11 @@ export class ChatView {
     this.#me = me;
     this.#users = new Map(users.map((user) => [user.id, user]));
     this.#messages = new MessageListView(me.id, {
-      edit: ({ id }, content) => this.#attempt(client.edit(id, content), "The edit failed."),
+      edit: ({ id }, content) => client.edit(id, content),
       delete: (message) => this.#confirmDelete(message),
       retry: ({ id }) => client.retry(id),
       discard: ({ id }) => client.discard(id),
+      moved: () => this.#attend(),
     });
     this.#composer = new ComposerView({
       send: (content) => client.send(this.#channelId, content),
@@ -45,10 +47,15 @@ export class ChatView {
     client.addEventListener("messages", ({ detail }) => this.#changed(detail.channelId));
     client.addEventListener("typing", ({ detail }) => this.#typing(detail.channelId));
     client.addEventListener("arrived", ({ detail }) => this.#arrived(detail.message));
+    client.addEventListener("failed", ({ detail }) => this.#failed(detail));
     client.addEventListener("missed", ({ detail }) => this.#missed(detail));
     client.addEventListener("throttled", ({ detail }) => this.#throttled(detail.retryAfterMs));
     client.addEventListener("trouble", ({ detail }) => this.#notice(detail.error.message));
     document.addEventListener("visibilitychange", () => this.#attend());
+    byId("to-end").onclick = () => {
+      this.#messages.goToEnd();
+      this.#composer.focus(); // the button that had the focus is hidden by now
+    };
     byId("chat").hidden = false;
     this.#open(me.channels[0]);
   }
@@ -72,17 +79,24 @@ export class ChatView {
   }
 
   #attend() {
-    this.#client.attend(document.hidden ? null : this.#channelId);
+    const channelId = document.hidden ? null : this.#channelId;
+    this.#client.attend(channelId, this.#messages.isAtEnd);
   }
 
   #changed(channelId) {
     if (channelId === this.#channelId) {
       this.#messages.show(this.#client.messages(channelId));
+      this.#below(this.#client.unread(channelId));
       byId("beginning").textContent = this.#client.isCut(channelId)
         ? "Older messages are not shown here."
         : `This is where #${channelId} begins.`;
     }
     this.#channels();
+  }
+
+  #below(unread) {
+    byId("to-end").hidden = unread === 0;
+    byId("to-end").textContent = unread === 1 ? "1 new message" : `${unread} new messages`;
   }
 
   #channels() {
@@ -117,16 +131,21 @@ export class ChatView {
     announce(`${user.name}${place}: ${content}`);
   }
 
+  #failed({ channelId, content, error }) {
+    const place = channelId === this.#channelId ? "" : ` in ${channelId}`;
+    announce(`Not sent${place}: ${content}. ${error}`);
+  }
+
   #missed({ count, channels }) {
+    if (count === 0) return;
     const places = Object.entries(channels).map(([id, missed]) => `${missed} in #${id}`);
     const messages = count === 1 ? "One message" : `${count} messages`;
     this.#notice(`${messages} came while you were away: ${listOf(places)}.`);
   }
 
   #throttled(retryAfterMs) {
-    if (retryAfterMs < WORTH_SAYING_MS) return;
-    const seconds = (retryAfterMs / 1000).toFixed(1);
-    this.#notice(`That was fast. The server takes more in ${seconds} s; nothing is lost.`);
+    if (!this.#waits.add(retryAfterMs)) return;
+    this.#notice("That was fast. The rest follows at the server's pace; nothing is lost.");
   }
 
   #confirmDelete(message) {
@@ -136,16 +155,16 @@ export class ChatView {
     dialog.onclose = () => {
       this.#messages.focus(message.id); // the button that the focus came from is hidden by now
       if (dialog.returnValue !== "delete") return;
-      this.#attempt(this.#client.delete(message.id), "Deleting failed.");
+      this.#delete(message);
     };
     dialog.showModal();
   }
 
-  async #attempt(work, failure) {
+  async #delete({ id }) {
     try {
-      await work;
+      await this.#client.delete(id);
     } catch (error) {
-      this.#notice(`${failure} ${error.message}`);
+      this.#notice(`Deleting failed. ${error.message}`);
     }
   }
 

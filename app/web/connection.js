@@ -22,6 +22,11 @@ export class ConnectionLost extends Error {
   temporary = true;
 }
 
+/** There was no connection: the server was not even asked. */
+export class NotConnected extends ConnectionLost {
+  unsent = true;
+}
+
 /**
  * Emits `phase` whenever `phase` or `detail` changes, `online` when requests can be made (its
  * detail: `{offlineCount, renewed}`), `token`, `throttled` (its detail: `{retryAfterMs}`), and
@@ -79,7 +84,7 @@ export class Connection extends EventTarget {
    * Throws `Refused` or `ConnectionLost`; where `temporary`, it may help to ask again.
    */
   async ask(event, ...payload) {
-    if (this.phase !== "online") throw new ConnectionLost("Not connected.");
+    if (this.phase !== "online") throw new NotConnected("Not connected.");
     try {
       return await this.#request(this.#socket, event, payload);
     } catch (error) {
@@ -226,7 +231,7 @@ export class Connection extends EventTarget {
 
   async #answer(socket, event, payload) {
     // Not left to socket.io-client's buffer, which would send it on some later day.
-    if (!socket.connected) throw new ConnectionLost("Not connected.");
+    if (!socket.connected) throw new NotConnected("Not connected.");
     const answer = socket.timeout(TIMEOUT_MS).emitWithAck(event, ...payload);
     const requests = this.#requests.get(socket).add(answer);
     try {

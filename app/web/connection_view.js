@@ -1,6 +1,8 @@
 // How the connection is, and how long its token is good for.
 import { announce, byId } from "./dom.js";
 
+const TICK_MS = 250; // as long as the bar's transition in style.css, so that it moves evenly
+
 const PHASES = {
   offline: "Offline",
   connecting: "Connecting",
@@ -10,7 +12,6 @@ const PHASES = {
   refused: "Refused",
 };
 
-/** Ticks once a second while there is a token. */
 export class ConnectionView {
   #client;
   #token = null;
@@ -27,7 +28,7 @@ export class ConnectionView {
     client.addEventListener("missed", ({ detail }) => {
       byId("offline-count").textContent = String(detail.count);
     });
-    setInterval(() => this.#life(), 250);
+    setInterval(() => this.#life(), TICK_MS);
     this.#phase();
   }
 

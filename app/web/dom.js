@@ -1,6 +1,7 @@
 // Making elements. Text is only ever set as text: what people write is never taken for HTML.
 
 const GOLDEN_ANGLE = 137.5; // neighbours get colours far apart
+const MOST_ANNOUNCED = 50;
 const SVG = "http://www.w3.org/2000/svg";
 
 export const byId = (id) => document.getElementById(id);
@@ -45,9 +46,11 @@ export function avatar(userId, name) {
   return disc;
 }
 
-/** Has a screen reader say it. */
+/** Has a screen reader say it, after what it has still to say: nothing is overwritten. */
 export function announce(sentence) {
-  byId("announcer").textContent = sentence;
+  const announcer = byId("announcer");
+  announcer.append(element("p", null, sentence));
+  if (announcer.childElementCount > MOST_ANNOUNCED) announcer.firstElementChild.remove();
 }
 
 /** "Alice", "Alice and Bob", "Alice, Bob, and Carol" */

@@ -1,5 +1,6 @@
 // The messages of the channel one looks at.
 import { avatar, byId, element, hidden, icon, iconButton } from "./dom.js";
+import { EditView } from "./edit_view.js";
 
 const NEAR_THE_END_PX = 120;
 const TOGETHER_MS = 5 * 60_000;
@@ -23,17 +24,18 @@ export class MessageListView {
   #actions;
   #items = new Map();
   #current = null;
-  #editing = null;
+  #edits = new Map(); // by channel: at most one is open in each, and waits there
   #follows = true;
 
   /**
    * @param me       the user's id
-   * @param actions  `{edit(message, content), delete(message), retry(message), discard(message)}`
+   * @param actions  `{edit(message, content), delete(message), retry(message), discard(message)}`,
+   *                 where `edit` is async and throws; and `moved()`: `isAtEnd` has changed
    */
   constructor(me, actions) {
     this.#me = me;
     this.#actions = actions;
-    this.#scroller.addEventListener("scroll", () => (this.#follows = this.#isNearTheEnd()));
+    this.#scroller.addEventListener("scroll", () => this.#setFollows(this.#isNearTheEnd()));
     new ResizeObserver(() => this.#follow()).observe(this.#scroller); // a phone's keyboard, too
     this.#list.addEventListener("keydown", (event) => this.#moved(event));
     this.#list.addEventListener("focusin", ({ target }) => this.#select(target.closest("li")));
@@ -43,13 +45,13 @@ export class MessageListView {
   clear() {
     this.#list.replaceChildren();
     this.#items.clear();
-    this.#current = this.#editing = null;
+    this.#current = null;
     this.#follows = true;
   }
 
   show(messages) {
     const last = messages.at(-1);
-    if (last?.deliveryStatus === "SENDING" && !this.#items.has(last.id)) this.#follows = true;
+    const isOwnNew = last?.deliveryStatus === "SENDING" && !this.#items.has(last.id);
     this.#remove(messages);
     let previous = null;
     for (const message of messages) {
@@ -59,6 +61,16 @@ export class MessageListView {
     if (this.#current === null && this.#list.lastElementChild !== null) {
       this.#select(this.#list.lastElementChild);
     }
+    if (isOwnNew) this.#setFollows(true);
+    this.#follow();
+  }
+
+  get isAtEnd() {
+    return this.#follows;
+  }
+
+  goToEnd() {
+    this.#setFollows(true);
     this.#follow();
   }
 
@@ -69,12 +81,19 @@ export class MessageListView {
   /** The user's last message that can be edited. */
   editLast() {
     const own = [...this.#items.values()].filter(({ canEdit }) => canEdit);
-    if (own.length > 0) this.#edit(own.at(-1));
+    const open = own.find(({ message }) => this.#editOf(message) !== undefined);
+    if (own.length > 0) this.#edit(open ?? own.at(-1));
   }
 
   #isNearTheEnd() {
     const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
     return scrollHeight - scrollTop - clientHeight < NEAR_THE_END_PX;
+  }
+
+  #setFollows(follows) {
+    if (this.#follows === follows) return;
+    this.#follows = follows;
+    this.#actions.moved();
   }
 
   /** Stay at the end, unless the user went up to read. */
@@ -104,7 +123,9 @@ export class MessageListView {
     if (item.version === version) return;
     item.version = version;
     item.message = message;
-    if (this.#editing !== item) this.#fill(item, previous);
+    // Moving an open form would disturb who writes in it: what changed is drawn when it closes.
+    const edit = this.#editOf(message);
+    if (edit === undefined || !item.li.contains(edit.form)) this.#fill(item, previous);
   }
 
   #newItem(id) {
@@ -146,6 +167,8 @@ export class MessageListView {
   }
 
   #bubble(message, isOwn) {
+    const edit = this.#editOf(message);
+    if (edit !== undefined) return element("div", { class: "bubble" }, edit.form);
     const content = message.deleted ? "This message was deleted." : message.content;
     const isEdited = !message.deleted && message.updatedAt > message.createdAt;
     return element(
@@ -166,7 +189,7 @@ export class MessageListView {
     return element(
       "p",
       { class: "failure" },
-      `Not sent. ${message.error} `,
+      `Not sent. ${message.error} What you write next here waits for it. `,
       element("button", { type: "button", onclick: () => this.#actions.retry(message) }, "Retry"),
       element(
         "button",
@@ -186,41 +209,29 @@ export class MessageListView {
   }
 
   #edit(item) {
-    const { li, message } = item;
-    this.#editing = item;
-    const field = element("textarea", { rows: "1", "aria-label": "Edit the message" });
-    field.value = message.content;
-    const done = () => {
-      this.#editing = null;
-      this.#fill(item, this.#before(li));
-      li.focus();
-    };
-    const save = () => {
-      const content = field.value.trim();
-      done();
-      if (content !== "" && content !== message.content) this.#actions.edit(message, content);
-    };
-    field.addEventListener("keydown", (event) => {
-      event.stopPropagation();
-      if (event.key === "Escape") done();
-      if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
-      event.preventDefault();
-      save();
+    const { message } = item;
+    const open = this.#edits.get(message.channelId);
+    if (open?.isSaving || open?.message.id === message.id) return open.focus();
+    if (open !== undefined) this.#close(open);
+    const edit = new EditView(message, {
+      save: (content) => this.#actions.edit(message, content),
+      done: () => this.#close(edit),
     });
-    const attributes = { type: "button", class: "secondary", onclick: done };
-    const form = element(
-      "form",
-      { class: "edit" },
-      field,
-      element("button", attributes, "Cancel"),
-      element("button", { type: "submit", class: "primary" }, "Save"),
-    );
-    form.addEventListener("submit", (event) => {
-      event.preventDefault();
-      save();
-    });
-    li.querySelector(".bubble").replaceChildren(form);
-    field.focus();
+    this.#edits.set(message.channelId, edit);
+    this.#fill(item, this.#before(item.li));
+    edit.focus();
+  }
+
+  #close(edit) {
+    const { id, channelId } = edit.message;
+    this.#edits.delete(channelId);
+    const item = this.#items.get(id); // none when another channel is shown
+    if (item !== undefined) this.#fill(item, this.#before(item.li));
+  }
+
+  #editOf({ id, channelId }) {
+    const edit = this.#edits.get(channelId);
+    return edit?.message.id === id ? edit : undefined;
   }
 
   #before(li) {

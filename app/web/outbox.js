@@ -4,8 +4,9 @@ const MOST_TRIES = 4;
 
 /**
  * A message is `SENDING` until the server has stored it, when it leaves, or `FAILED`, when it stays
- * until somebody retries or discards it. However often it is sent, it is stored once: its
- * `clientMessageId` stays the same.
+ * until somebody retries or discards it. Until then the later ones of its channel wait: none
+ * overtakes another. However often a message is sent, it is stored once: its `clientMessageId`
+ * stays the same.
  */
 export class Outbox {
   /** Like the server's `Message`s, oldest first; `id` is the `clientMessageId`, `error` says why. */
@@ -17,19 +18,23 @@ export class Outbox {
   #send;
   #nextTry;
   #onChange;
+  #onFailure;
   #running = false;
 
   /**
    * @param userId      the author's
-   * @param send        async: has an entry stored, or throws an error with `temporary`
+   * @param send        async: has an entry stored, or throws an error with `temporary`; with `unsent`
+   *                    where nothing was tried
    * @param nextTry     async: after so many tries, returns when another one is worth it
    * @param onChange    called with a channel's id when its entries have changed
+   * @param onFailure   called with an entry that is FAILED now
    */
-  constructor({ userId, send, nextTry, onChange }) {
+  constructor({ userId, send, nextTry, onChange, onFailure }) {
     this.#userId = userId;
     this.#send = send;
     this.#nextTry = nextTry;
     this.#onChange = onChange;
+    this.#onFailure = onFailure;
   }
 
   add(channelId, content) {
@@ -50,20 +55,31 @@ export class Outbox {
 
   discard(id) {
     this.#remove(this.#find(id));
+    this.#run(); // those that waited for it
   }
 
   async #run() {
     if (this.#running) return;
     this.#running = true;
-    for (let entry; (entry = this.entries.find(isSending)); ) {
+    for (let entry; (entry = this.#next()); ) {
       this.sending = this.#try(entry);
       await this.sending;
       this.sending = null;
-      if (entry.tries > 0 && isSending(entry) && this.entries.includes(entry)) {
+      if (isSending(entry) && this.entries.includes(entry)) {
         await this.#nextTry(entry.tries);
       }
     }
     this.#running = false;
+  }
+
+  /** The oldest that waits for no FAILED one of its channel. */
+  #next() {
+    const failed = new Set();
+    for (const entry of this.entries) {
+      if (!isSending(entry)) failed.add(entry.channelId);
+      else if (!failed.has(entry.channelId)) return entry;
+    }
+    return undefined;
   }
 
   async #try(entry) {
@@ -71,12 +87,13 @@ export class Outbox {
       await this.#send(entry);
       this.#remove(entry);
     } catch (error) {
-      entry.tries += 1;
+      if (!error.unsent) entry.tries += 1;
       if (error.code === "message_deleted") {
         this.#remove(entry); // an earlier try was stored, and deleted since
       } else if (!error.temporary || entry.tries === MOST_TRIES) {
         Object.assign(entry, { deliveryStatus: "FAILED", error: error.message });
         this.#onChange(entry.channelId);
+        this.#onFailure(entry);
       }
     }
   }

@@ -9,23 +9,34 @@ export class SidebarView {
   #narrow = matchMedia(NARROW);
 
   constructor() {
-    this.#opener.addEventListener("click", () => this.#show(true));
+    this.#opener.addEventListener("click", () => this.#slide(true));
     byId("close-sidebar").addEventListener("click", () => this.#dismiss());
     byId("backdrop").addEventListener("click", () => this.#dismiss());
     this.#sidebar.addEventListener("keydown", ({ key }) => key === "Escape" && this.#dismiss());
-    this.#narrow.addEventListener("change", () => this.#show(false));
+    this.#narrow.addEventListener("change", () => this.#crossed());
     this.#show(false);
   }
 
   /** Where it is a drawer. */
   close() {
-    this.#show(false);
+    this.#slide(false);
   }
 
   #dismiss() {
     if (!this.#narrow.matches) return;
-    this.#show(false);
+    this.#slide(false);
     this.#opener.focus();
+  }
+
+  /** Another width: what was beside the messages must not be seen sliding away from over them. */
+  #crossed() {
+    document.body.classList.remove("drawer-slides");
+    this.#show(false);
+  }
+
+  #slide(isOpen) {
+    document.body.classList.toggle("drawer-slides", this.#narrow.matches);
+    this.#show(isOpen);
   }
 
   #show(isOpen) {

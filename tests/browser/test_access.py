@@ -95,6 +95,14 @@ async def test_news_are_announced_when_somebody_cannot_see_them(alice: Tab, bob:
     await bob.sees("#announcer:has-text('Alice in random: hello there')")
 
 
+async def test_failure_is_announced_when_a_message_cannot_be_sent(alice: Tab) -> None:
+    """With the reason; what was announced before is still there to be said."""
+    await alice.say("x" * 4_001)
+
+    await alice.sees("#announcer p:has-text('Not sent: xxx')")
+    await alice.sees("#announcer p:has-text('Connected.')")
+
+
 async def test_page_is_named_throughout_when_it_is_read_aloud(alice: Tab) -> None:
     """Landmarks and controls have names."""
     await alice.say("hello")
@@ -136,6 +144,33 @@ async def test_channels_are_in_a_drawer_when_the_screen_is_narrow(
     assert "# random" == await alice.text("#channel-name")
     assert await alice.evaluate(IS_WITHIN)
     await phone.close()
+
+
+async def test_drawer_slides_when_it_is_opened_and_not_when_the_window_becomes_narrow(
+    alice: Tab,
+) -> None:
+    """It would flash over the messages."""
+    await alice.evaluate(RECORD_SLIDES)
+
+    await alice.page("setViewportSize", PHONE["viewport"])
+    await alice.loses("#channels")
+    before = await alice.evaluate(SLIDES_AFTER_TWO_FRAMES)
+    await alice.click("#open-sidebar")
+
+    assert 0 == before
+    await alice.page("waitForFunction", "globalThis.slides > 0")
+
+
+SLIDES_AFTER_TWO_FRAMES = """() => new Promise((done) => {
+  requestAnimationFrame(() => requestAnimationFrame(() => done(globalThis.slides)));
+})"""
+
+RECORD_SLIDES = """() => {
+  globalThis.slides = 0;
+  document.getElementById("sidebar").addEventListener("transitionrun", () => {
+    globalThis.slides += 1;
+  });
+}"""
 
 
 async def test_message_is_edited_by_touch_when_there_is_no_mouse(

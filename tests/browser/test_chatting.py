@@ -1,4 +1,7 @@
-from tests.browser.browser import Tab
+from pathlib import Path
+
+from tests.browser.browser import Tab, Window
+from tests.e2e.server_process import running
 
 
 def message(text: str) -> str:
@@ -104,15 +107,22 @@ async def test_message_is_shown_as_failed_when_the_server_refuses_it(alice: Tab)
     await alice.loses("li[data-status=FAILED]")
 
 
-async def test_wait_is_announced_when_the_server_limits_the_rate(alice: Tab, bob: Tab) -> None:
-    """Everything arrives all the same, in order."""
-    sent = [f"message {number:02}" for number in range(75)]
+async def test_wait_is_announced_when_the_server_limits_the_rate(
+    window: Window, tmp_path: Path
+) -> None:
+    """Everything arrives all the same, in order; each wait is as short as with the defaults."""
+    sent = [f"message {number:02}" for number in range(30)]
+    async with running(tmp_path, {"RATE_LIMIT_BURST": "12"}) as server:
+        alice, bob = await window.tab(), await window.tab()
+        await alice.sign_in(server.url, "Alice")
+        await bob.sign_in(server.url, "Bob")
 
-    for content in sent:
-        await alice.say(content)
+        for content in sent:
+            await alice.say(content)
 
-    await bob.sees(message(sent[-1]))
-    assert sent == await bob.texts("#messages .content")
+        await alice.sees("#notice:has-text('That was fast.')")
+        await bob.sees(message(sent[-1]))
+        assert sent == await bob.texts("#messages .content")
 
 
 async def test_markup_is_text_when_somebody_writes_it(alice: Tab, bob: Tab) -> None:
@@ -122,3 +132,29 @@ async def test_markup_is_text_when_somebody_writes_it(alice: Tab, bob: Tab) -> N
     await bob.sees(message("onerror"))
     assert ["<img src=x onerror=alert(1)> & <b>bold</b>"] == await bob.texts("#messages .content")
     assert 0 == await bob.element("#messages img, #messages b", "count")
+
+
+async def test_message_below_is_told_and_not_seen_when_the_reader_is_scrolled_up(
+    alice: Tab, bob: Tab
+) -> None:
+    """A button says that it came and leads to it; then it is read."""
+    for tab in (alice, bob):
+        await tab.click("#channels button:has-text('random')")
+    await alice.say("\n".join("a long story" for _ in range(80)))
+    await alice.sees("li[data-status=READ]")
+    await bob.evaluate(SCROLL_UP)
+
+    await alice.say("the end")
+    await bob.sees("#to-end:has-text('1 new message')")
+    await alice.sees(f"{message('the end')}[data-status=DELIVERED]")
+    await bob.click("#to-end")
+
+    await alice.sees(f"{message('the end')}[data-status=READ]")
+    await bob.loses("#to-end")
+
+
+SCROLL_UP = """() => new Promise((done) => {
+  const scroller = document.getElementById("scroller");
+  scroller.addEventListener("scroll", done, { once: true });
+  scroller.scrollTop = 0;
+}).then(() => null)"""

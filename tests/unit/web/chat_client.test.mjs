@@ -183,19 +183,54 @@ test("a message that waits for the connection is sent as soon as there is one", 
   assert.deepEqual(contents(client), ["hello"]);
 });
 
-test("a message is FAILED when there was no connection for a long time, and can be sent then", async () => {
-  const stored = message(1, { userId: "alice", content: "hello" });
-  const { client, socket } = await alice({ sendMessage: () => ({ data: stored }) });
+test("messages written without a connection wait for it for hours, and leave in order", async () => {
+  const { client, socket } = await alice({
+    sendMessage: ({ content }) => ({
+      data: message(content === "one" ? 1 : 2, { userId: "alice", content }),
+    }),
+  });
   socket.down("transport close");
-  client.send("general", "hello");
-  await pass(mock.timers, 60_000);
-  const [{ id, deliveryStatus, error }] = client.messages("general");
+  for (const content of ["one", "two"]) client.send("general", content);
+  await settled();
+  mock.timers.tick(3 * 3_600_000);
+  await settled();
+  const before = client.messages("general").map(({ deliveryStatus }) => deliveryStatus);
 
   await socket.up();
   await settled();
-  client.retry(id);
-  await settled();
 
-  assert.deepEqual([deliveryStatus, error], ["FAILED", "Not connected."]);
-  assert.deepEqual(client.messages("general").map((message) => message.id), ["m-1"]);
+  assert.deepEqual(before, ["SENDING", "SENDING"]);
+  assert.deepEqual(asked(socket, "sendMessage").map(({ content }) => content), ["one", "two"]);
+});
+
+test("how much was missed is told at every return, also when it was nothing", async () => {
+  let count = 3;
+  const { client, socket } = await alice({
+    "message:getOfflineCount": () => ({ data: { count, channels: { general: count } } }),
+  });
+  const told = [];
+  client.addEventListener("missed", ({ detail }) => told.push(detail.count));
+
+  for (count of [2, 0]) {
+    socket.down("transport close");
+    await socket.up();
+    await settled();
+  }
+
+  assert.deepEqual(told, [2, 0]);
+});
+
+test("a message is not seen before the end of the channel is in sight", async () => {
+  const { client, socket } = await alice();
+  client.attend("general", false);
+  socket.hear("message.created", message(1));
+  await pass(mock.timers, 500);
+  const before = [client.unread("general"), asked(socket, "message:seen").length];
+
+  client.attend("general", true);
+  await pass(mock.timers, 500);
+
+  assert.deepEqual(before, [1, 0]);
+  assert.equal(client.unread("general"), 0);
+  assert.deepEqual(asked(socket, "message:seen"), [{ messageId: "m-1" }]);
 });

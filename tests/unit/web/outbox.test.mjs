@@ -5,12 +5,14 @@ import { pause } from "../../../app/web/timing.js";
 import { pass, settled } from "./eventually.mjs";
 
 const LOST = Object.assign(new Error("No answer."), { temporary: true });
+const UNSENT = Object.assign(new Error("Not connected."), { temporary: true, unsent: true });
 const REFUSED = Object.assign(new Error("Too long."), { code: "invalid_payload" });
 const DELETED = Object.assign(new Error("Deleted."), { code: "message_deleted" });
 
-/** An outbox whose sends end as scripted, then well; `sent` has what was tried. */
+/** An outbox whose sends end as scripted, then well; `sent` has what was tried, `failed` what was told. */
 function outbox(...outcomes) {
   const sent = [];
+  const failed = [];
   const made = new Outbox({
     userId: "alice",
     async send(entry) {
@@ -20,8 +22,9 @@ function outbox(...outcomes) {
     },
     nextTry: () => pause(1_000),
     onChange() {},
+    onFailure: (entry) => failed.push(entry.content),
   });
-  return { outbox: made, sent };
+  return { outbox: made, sent, failed };
 }
 
 beforeEach(() => {
@@ -41,7 +44,7 @@ test("messages are sent in their order, also when the first needs another try", 
 });
 
 test("a message is SENDING when it waits for another try, and FAILED after four", async () => {
-  const { outbox: box, sent } = outbox(LOST, LOST, LOST, LOST);
+  const { outbox: box, sent, failed } = outbox(LOST, LOST, LOST, LOST);
   box.add("general", "one");
   await settled();
   const before = box.entries[0].deliveryStatus;
@@ -51,16 +54,45 @@ test("a message is SENDING when it waits for another try, and FAILED after four"
   assert.equal(before, "SENDING");
   assert.deepEqual([box.entries[0].deliveryStatus, box.entries[0].error], ["FAILED", "No answer."]);
   assert.equal(sent.length, 4);
+  assert.deepEqual(failed, ["one"]);
 });
 
-test("a message is FAILED at once when the server refuses it, and others go on", async () => {
+test("a message is FAILED at once when the server refuses it, and other channels go on", async () => {
   const { outbox: box, sent } = outbox(REFUSED);
 
-  for (const content of ["bad", "good"]) box.add("general", content);
+  box.add("general", "bad");
+  box.add("random", "good");
   await settled();
 
   assert.deepEqual(sent.map(({ content }) => content), ["bad", "good"]);
   assert.deepEqual(box.entries.map(({ deliveryStatus }) => deliveryStatus), ["FAILED"]);
+});
+
+for (const way of ["retry", "discard"]) {
+  test(`a FAILED message is not overtaken: the next of its channel waits for its ${way}`, async () => {
+    const { outbox: box, sent } = outbox(REFUSED);
+    for (const content of ["first", "second"]) box.add("general", content);
+    await settled();
+    const before = box.entries.map(({ deliveryStatus }) => deliveryStatus);
+
+    box[way](box.entries[0].id);
+    await settled();
+
+    const again = way === "retry" ? ["first", "second"] : ["second"];
+    assert.deepEqual(before, ["FAILED", "SENDING"]);
+    assert.deepEqual(sent.map(({ content }) => content), ["first", ...again]);
+    assert.deepEqual(box.entries, []);
+  });
+}
+
+test("what was never sent is no try", async () => {
+  const { outbox: box, sent } = outbox(...Array(9).fill(UNSENT));
+
+  box.add("general", "one");
+  await pass(mock.timers, 10_000);
+
+  assert.equal(sent.length, 10);
+  assert.deepEqual(box.entries, []);
 });
 
 test("a retry is the same message", async () => {

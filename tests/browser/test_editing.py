@@ -1,0 +1,65 @@
+import pytest_asyncio
+
+from tests.browser.browser import Tab
+from tests.browser.test_chatting import message
+
+FIELD = ".edit textarea"
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def author(alice: Tab) -> Tab:
+    """Alice, who wrote two messages."""
+    for content in ("first", "second"):
+        await alice.say(content)
+        await alice.sees(f"{message(content)}[data-status=SENT]")
+    return alice
+
+
+async def edit(tab: Tab, content: str) -> None:
+    """Open the form of the message that says so."""
+    await tab.element(message(content), "hover")
+    await tab.click(f"{message(content)} >> role=button[name=Edit]")
+
+
+async def test_edit_keeps_what_was_typed_when_it_fails(author: Tab, bob: Tab) -> None:
+    """With the reason, until saving it succeeds."""
+    await edit(author, "second")
+    await author.element(FIELD, "fill", "second, and long thought about")
+    await author.click("#toggle-connection")
+    await author.element(FIELD, "press", "Enter")
+    await author.sees(".edit .failure:has-text('Not saved. Not connected.')")
+
+    kept = await author.element(FIELD, "inputValue")
+    await author.click("#toggle-connection")
+    await author.is_online()
+    await author.element(FIELD, "press", "Enter")
+
+    assert "second, and long thought about" == kept
+    await author.loses(".edit")
+    await bob.sees(message("second, and long thought about"))
+
+
+async def test_edit_is_left_when_another_begins(author: Tab) -> None:
+    """No form is left behind, and the first message says again what it said."""
+    await edit(author, "first")
+    await author.element(FIELD, "fill", "never saved")
+    await edit(author, "second")
+
+    assert 1 == await author.element(FIELD, "count")
+    assert "second" == await author.element(FIELD, "inputValue")
+    assert ["first"] == await author.texts("#messages .content")
+
+
+async def test_edit_waits_with_its_text_when_the_author_looks_elsewhere(
+    author: Tab, bob: Tab
+) -> None:
+    """At another channel, and while the list is drawn anew."""
+    await edit(author, "first")
+    await author.element(FIELD, "fill", "half a thou")
+    await author.click("#channels button:has-text('random')")
+    await author.loses(".edit")
+    await author.click("#channels button:has-text('general')")
+    await bob.say("news")
+    await author.sees(message("news"))
+
+    assert "half a thou" == await author.element(FIELD, "inputValue")
