@@ -172,9 +172,10 @@ def _welcome(settings: Settings, url: str) -> None:
         return
     typer.echo(f"\nThe page to try it: {url}/ (open it in two tabs, as two users)")
     typer.echo("\nDemo users, and their channels:")
-    for user_id, channels in seed_of(settings).items():
+    membership = seed_of(settings)
+    for user_id, channels in membership.items():
         typer.echo(f"  {user_id:<14}{', '.join(channels)}")
-    example = next(iter(seed_of(settings)), "user_alice")
+    example = next(iter(membership), "user_alice")
     typer.echo(
         f"\nA token for one of them, good for 60 seconds:\n"
         f"  {_same_settings(settings)}.venv/bin/python -m app token {example}\n"

@@ -19,14 +19,6 @@ from app.services.token_blacklist_service import TokenBlacklistService
 EXPIRY_SKEW_SECONDS = 5
 """How far the issuer's clock and ours may differ: Clerk's own default."""
 
-_NOT_THE_CLIENTS_FAULT = frozenset(
-    {
-        AuthenticationCode.KEYS_UNAVAILABLE,
-        AuthenticationCode.REVOCATION_UNAVAILABLE,
-        AuthenticationCode.TOO_MANY_ATTEMPTS,
-    }
-)
-
 
 @dataclass(frozen=True, slots=True)
 class SessionPolicy:
@@ -109,7 +101,7 @@ class SessionService:
             await self._refuse_revoked(token)
             return await self._verifier.verify(token)
         except AuthenticationError as error:
-            if error.code not in _NOT_THE_CLIENTS_FAULT:
+            if not error.temporary:  # what passes by itself is not the client's fault
                 await self._failures.take(address)
             raise
 

@@ -1,18 +1,16 @@
 """Chromium, driven by ``js/driver.mjs``: windows, their tabs, and what a person does in one."""
 
 import asyncio
-import json
-from asyncio.subprocess import PIPE, Process
 from itertools import count
 from pathlib import Path
 from typing import Any
+
+from tests.node_driver import NodeDriver
 
 JS_FOLDER = Path(__file__).parent / "js"
 
 ANSWER_SECONDS = 20.0
 """Longer than anything takes in the page, whose own limit is 8 s."""
-
-_LINE_LIMIT_BYTES = 4 * 1024 * 1024
 
 
 class Tab:
@@ -126,36 +124,13 @@ class Window:
         await self._browser.ask("closeWindow", window=self._number)
 
 
-class Browser:
+class Browser(NodeDriver):
     """The Node process that drives Chromium, and Chromium."""
 
     def __init__(self, executable: str) -> None:
+        super().__init__(JS_FOLDER, executable, stop_seconds=ANSWER_SECONDS)
         self.numbers = count()
-        self._executable = executable
-        self._process: Process | None = None
-        self._reader: asyncio.Task[None] | None = None
         self._answers: dict[int, asyncio.Future[Any]] = {}
-
-    async def start(self) -> None:
-        """Run ``driver.mjs``."""
-        self._process = await asyncio.create_subprocess_exec(
-            *("node", "driver.mjs", self._executable),
-            cwd=JS_FOLDER,
-            stdin=PIPE,
-            stdout=PIPE,
-            limit=_LINE_LIMIT_BYTES,
-        )
-        self._reader = asyncio.create_task(self._read())
-
-    async def stop(self) -> None:
-        """Close its input, at which it closes Chromium and ends."""
-        assert self._process is not None
-        assert self._process.stdin is not None
-        assert self._reader is not None
-        self._process.stdin.close()
-        async with asyncio.timeout(ANSWER_SECONDS):
-            await self._process.wait()
-            await self._reader
 
     async def window(self, **options: object) -> Window:
         """A new window; ``options`` are those of Playwright's ``newContext``."""
@@ -165,22 +140,16 @@ class Browser:
 
     async def ask(self, command: str, **parameters: object) -> Any:
         """What the driver answers; an AssertionError if that is an error."""
-        assert self._process is not None
-        assert self._process.stdin is not None
         number = next(self.numbers)
         answer = self._answers[number] = asyncio.get_running_loop().create_future()
-        order = {"id": number, "command": command, **parameters}
-        self._process.stdin.write(json.dumps(order).encode() + b"\n")
+        self.tell({"id": number, "command": command, **parameters})
         async with asyncio.timeout(ANSWER_SECONDS):
             return await answer
 
-    async def _read(self) -> None:
-        assert self._process is not None
-        assert self._process.stdout is not None
-        async for line in self._process.stdout:
-            told = json.loads(line)
-            answer = self._answers.pop(told["id"])
-            if "error" in told:
-                answer.set_exception(AssertionError(told["error"]))
-            else:
-                answer.set_result(told.get("result"))
+    async def hear(self, told: dict[str, Any]) -> None:
+        """An answer, or an error instead of it."""
+        answer = self._answers.pop(told["id"])
+        if "error" in told:
+            answer.set_exception(AssertionError(told["error"]))
+        else:
+            answer.set_result(told.get("result"))

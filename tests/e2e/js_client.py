@@ -1,20 +1,18 @@
 """The real JavaScript ``socket.io-client``, many clients in one Node process."""
 
 import asyncio
-import json
-from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any
 
+from tests.node_driver import NodeDriver
+
 JS_FOLDER = Path(__file__).parent / "js"
 
 WAIT_SECONDS = 8.0
 """How long anything that a test waits for may take."""
-
-_LINE_LIMIT_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,30 +89,12 @@ class JsClient:
             raise AssertionError(message) from None
 
 
-class JsDriver:
-    """The Node process."""
+class JsDriver(NodeDriver):
+    """The Node process with the clients."""
 
     def __init__(self) -> None:
-        self._process: Process | None = None
-        self._reader: asyncio.Task[None] | None = None
+        super().__init__(JS_FOLDER, stop_seconds=WAIT_SECONDS)
         self._clients: dict[int, JsClient] = {}
-
-    async def start(self) -> None:
-        """Run ``driver.mjs``."""
-        self._process = await asyncio.create_subprocess_exec(
-            "node", "driver.mjs", cwd=JS_FOLDER, stdin=PIPE, stdout=PIPE, limit=_LINE_LIMIT_BYTES
-        )
-        self._reader = asyncio.create_task(self._read())
-
-    async def stop(self) -> None:
-        """Close its input, at which it ends."""
-        assert self._process is not None
-        assert self._process.stdin is not None
-        assert self._reader is not None
-        self._process.stdin.close()
-        async with asyncio.timeout(WAIT_SECONDS):
-            await self._process.wait()
-            await self._reader
 
     def connect(self, url: str, user_id: str, auth: object, **options: object) -> JsClient:
         """A new client, connecting.
@@ -125,21 +105,13 @@ class JsDriver:
         number = len(self._clients)
 
         def order(**command: object) -> None:
-            self._write({"client": number, **command})
+            self.tell({"client": number, **command})
 
         client = self._clients[number] = JsClient(user_id, order)
         order(command="connect", url=url, auth=auth, options=options)
         return client
 
-    def _write(self, command: dict[str, object]) -> None:
-        assert self._process is not None
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(command).encode() + b"\n")
-
-    async def _read(self) -> None:
-        assert self._process is not None
-        assert self._process.stdout is not None
-        async for line in self._process.stdout:
-            told = json.loads(line)
-            sight = Sight(told["event"], told["args"], told.get("question"))
-            await self._clients[told["client"]].hear(sight)
+    async def hear(self, told: dict[str, Any]) -> None:
+        """What happened to a client."""
+        sight = Sight(told["event"], told["args"], told.get("question"))
+        await self._clients[told["client"]].hear(sight)
