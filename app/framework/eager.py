@@ -1,0 +1,135 @@
+"""Coroutines that run at once, up to their first wait; most of them never wait.
+
+A task costs about 10 µs before its first line runs. Python 3.12 has eager tasks for this; here is
+the same for 3.11 on, and for less, by what asyncio documents for task implementations:
+``asyncio._enter_task`` and ``asyncio._leave_task``.
+"""
+
+import asyncio
+from collections.abc import Coroutine, Generator
+from contextvars import Context, copy_context
+from typing import Any, NoReturn, TypeVar
+
+T = TypeVar("T")
+
+_enter_task = asyncio.tasks._enter_task  # noqa: SLF001 - see above
+_leave_task = asyncio.tasks._leave_task  # noqa: SLF001 - likewise
+
+_MAX_SPARES = 4
+"""Tasks kept ready. One is enough, but for what starts something before it waits itself."""
+
+
+class EagerTasks:
+    """Starts coroutines on the running event loop, in place.
+
+    Such a coroutine cannot tell the difference from a task: it has a `current_task`, which
+    timeouts may cancel, and a context of its own. The task was made before, and if the coroutine
+    ends without waiting, serves the next one.
+    """
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._spares: list[_Carrier] = []
+        self._nothing: asyncio.Future[Any] = self._loop.create_future()
+        self._nothing.set_result(None)
+
+    def start(self, work: Coroutine[Any, Any, T]) -> "asyncio.Future[T]":
+        """Run ``work`` up to its first wait. The future is done if that was its end.
+
+        If not, it is a task: the caller keeps it, and may cancel it. What ``work`` raises is the
+        future's, `KeyboardInterrupt` and `SystemExit` excepted.
+        """
+        carrier = self._spares.pop() if self._spares else _Carrier(self._loop)
+        context = copy_context()
+        outer = asyncio.current_task(self._loop)
+        if outer is not None:
+            _leave_task(self._loop, outer)
+        _enter_task(self._loop, carrier.task)
+        try:
+            awaited = context.run(work.send, None)
+        except StopIteration as end:
+            outcome = self._ended(end.value)
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # noqa: BLE001 - it is the caller's, by the future
+            outcome = self._failed(error)
+        else:
+            carrier.carry(work, context, awaited)
+            return carrier.task
+        finally:
+            _leave_task(self._loop, carrier.task)
+            if outer is not None:
+                _enter_task(self._loop, outer)
+        if carrier.is_usable and len(self._spares) < _MAX_SPARES:
+            self._spares.append(carrier)
+        else:
+            carrier.task.cancel()
+        return outcome
+
+    def close(self) -> None:
+        """Give up the tasks kept ready; what was started goes on."""
+        for spare in self._spares:
+            spare.task.cancel()
+        self._spares.clear()
+
+    def _ended(self, result: T) -> "asyncio.Future[T]":
+        if result is None:
+            return self._nothing
+        future: asyncio.Future[T] = self._loop.create_future()
+        future.set_result(result)
+        return future
+
+    def _failed(self, error: BaseException) -> "asyncio.Future[Any]":
+        future: asyncio.Future[Any] = self._loop.create_future()
+        if isinstance(error, asyncio.CancelledError):
+            future.cancel()
+        else:
+            future.set_exception(error)
+        return future
+
+
+class _Carrier(Coroutine[Any, Any, Any]):
+    """What a task made ready runs: nothing, until it is given a coroutine that has begun."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._given: asyncio.Future[None] = loop.create_future()
+        self._work: Coroutine[Any, Any, Any] | None = None
+        self._context = Context()
+        self._awaited: Any = None
+        self._has_awaited = False
+        self.task: asyncio.Task[Any] = loop.create_task(self)
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether nobody has cancelled the task meanwhile."""
+        return not self.task.cancelling() and not self.task.done()
+
+    def carry(self, work: Coroutine[Any, Any, Any], context: Context, awaited: Any) -> None:
+        """Go on with ``work``, which waits for ``awaited``, in its context."""
+        self._work, self._context = work, context
+        self._awaited, self._has_awaited = awaited, True
+        self._given.set_result(None)
+
+    def send(self, value: Any) -> Any:
+        """Called by the task: first what to wait for, then step by step."""
+        if self._has_awaited:
+            awaited, self._awaited, self._has_awaited = self._awaited, None, False
+            return awaited
+        if self._work is None:
+            return next(self._given.__await__())
+        return self._context.run(self._work.send, value)
+
+    def throw(self, error: Any, *_: Any) -> Any:
+        """Called by the task: what it was cancelled with, or what it waited for has raised."""
+        self._awaited, self._has_awaited = None, False
+        if self._work is None:
+            raise error
+        return self._context.run(self._work.throw, error)
+
+    def close(self) -> None:
+        """Called when the task is dropped."""
+        if self._work is not None:
+            self._work.close()
+
+    def __await__(self) -> Generator[Any, Any, NoReturn]:
+        raise TypeError("a carrier is for its task only")
