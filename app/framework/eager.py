@@ -25,10 +25,14 @@ class EagerTasks:
     Such a coroutine cannot tell the difference from a task: it has a `current_task`, which
     timeouts may cancel, and a context of its own. The task was made before, and if the coroutine
     ends without waiting, serves the next one.
+
+    Args:
+        context: What each coroutine gets a copy of; the caller's context, if none is given.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, context: Context | None = None) -> None:
         self._loop = asyncio.get_running_loop()
+        self._context = context
         self._spares: list[_Carrier] = []
         self._nothing: asyncio.Future[Any] = self._loop.create_future()
         self._nothing.set_result(None)
@@ -40,7 +44,7 @@ class EagerTasks:
         future's, `KeyboardInterrupt` and `SystemExit` excepted.
         """
         carrier = self._spares.pop() if self._spares else _Carrier(self._loop)
-        context = copy_context()
+        context = copy_context() if self._context is None else self._context.copy()
         outer = asyncio.current_task(self._loop)
         if outer is not None:
             _leave_task(self._loop, outer)

@@ -6,7 +6,7 @@ event costs no signature inspection, no metadata and no container call.
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
 from difflib import get_close_matches
 from functools import partial
 from typing import Any
@@ -27,13 +27,13 @@ from app.framework.pipes import ArgumentMetadata, Transform
 from app.framework.socket import Socket
 from app.framework.ws_response import deliver, deliver_all
 
-EventHandler = Callable[[Socket, Any, AckFunction | None], Awaitable[None]]
+EventHandler = Callable[[Socket, Any, AckFunction | None], Coroutine[Any, Any, None]]
 """``(client, data, ack)``; answers the client by itself and raises nothing but cancellation."""
 
 ConnectHandler = Callable[[Socket], Awaitable[bool]]
 """Whether the socket may come in; raises nothing but cancellation."""
 
-UnknownEventHandler = Callable[[Socket, str, Any, AckFunction | None], Awaitable[None]]
+UnknownEventHandler = Callable[[Socket, str, Any, AckFunction | None], Coroutine[Any, Any, None]]
 """``(client, pattern, data, ack)``; as `EventHandler`, for events nobody handles."""
 
 DisconnectHandler = Callable[[Socket, str], Awaitable[None]]
