@@ -102,7 +102,11 @@ class ExecutionContext(ArgumentsHost):
         gateway_class: type,
         handler: Callable[..., Any],
     ) -> None:
-        super().__init__(client, data, ack, pattern)
+        # Not by way of the base: one is made for each event.
+        self._client = client
+        self._data = data
+        self._ack = ack
+        self._pattern = pattern
         self._class = gateway_class
         self._handler = handler
         self._request_id = ""

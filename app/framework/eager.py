@@ -64,9 +64,9 @@ class EagerTasks:
             _leave_task(self._loop, carrier.task)
             if outer is not None:
                 _enter_task(self._loop, outer)
-        if carrier.is_usable and len(self._spares) < _MAX_SPARES:
+        if len(self._spares) < _MAX_SPARES and not carrier.task.cancelling():
             self._spares.append(carrier)
-        else:
+        else:  # one too many, or cancelled meanwhile
             carrier.task.cancel()
         return outcome
 
@@ -102,11 +102,6 @@ class _Carrier(Coroutine[Any, Any, Any]):
         self._awaited: Any = None
         self._has_awaited = False
         self.task: asyncio.Task[Any] = loop.create_task(self)
-
-    @property
-    def is_usable(self) -> bool:
-        """Whether nobody has cancelled the task meanwhile."""
-        return not self.task.cancelling() and not self.task.done()
 
     def carry(self, work: Coroutine[Any, Any, Any], context: Context, awaited: Any) -> None:
         """Go on with ``work``, which waits for ``awaited``, in its context."""
