@@ -173,7 +173,7 @@ async def _activate(checks: tuple[_Check, ...], context: ExecutionContext) -> No
         await _require(check(context))
 
 
-async def _require(verdict: bool | Awaitable[bool]) -> None:
+async def _require(verdict: Awaitable[bool] | bool, /) -> None:
     if not (await verdict if inspect.isawaitable(verdict) else verdict):
         raise WsForbidden
 
