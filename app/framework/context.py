@@ -5,6 +5,7 @@ allocation, not three.
 """
 
 from collections.abc import Callable
+from contextvars import ContextVar
 from itertools import count
 from secrets import token_hex
 from typing import Any, Protocol
@@ -130,6 +131,10 @@ class ExecutionContext(ArgumentsHost):
         if not self._request_id:
             self._request_id = f"{_process}-{next(_requests)}"
         return self._request_id
+
+
+current_context: ContextVar[ExecutionContext | None] = ContextVar("current_context", default=None)
+"""Of the event that is being handled, in every coroutine and callback its handler starts."""
 
 
 class ConnectionContext(ExecutionContext):

@@ -13,7 +13,13 @@ from typing import Any
 
 import structlog
 
-from app.framework.context import AckFunction, ConnectionContext, ExecutionContext, UnknownEvent
+from app.framework.context import (
+    AckFunction,
+    ConnectionContext,
+    ExecutionContext,
+    UnknownEvent,
+    current_context,
+)
 from app.framework.decorators import CATCH
 from app.framework.exceptions import BootError, WsForbidden, WsUnavailable, WsUnknownEvent
 from app.framework.explorer import EventRoute, GatewayDefinition
@@ -61,6 +67,7 @@ def compile_event(route: EventRoute) -> EventHandler:
 
     async def handle(client: Socket, data: Any, ack: AckFunction | None) -> None:
         context = ExecutionContext(client, data, ack, pattern, gateway, handler)
+        current_context.set(context)
         try:
             for check in checks:
                 verdict = check(context)
@@ -102,6 +109,7 @@ def compile_unknown_event(definitions: Iterable[GatewayDefinition]) -> UnknownEv
 
     async def handle(client: Socket, pattern: str, data: Any, ack: AckFunction | None) -> None:
         context = ExecutionContext(client, data, ack, pattern, UnknownEvent, handle)
+        current_context.set(context)
         try:
             await _activate(checks, context)
             raise _unknown(pattern, known)  # noqa: TRY301 - the filters answer it like any other
@@ -124,6 +132,7 @@ def compile_connect(definition: GatewayDefinition, timeout_seconds: float) -> Co
 
     async def connect(client: Socket) -> bool:
         context = ConnectionContext(client, cls, hook or connect)
+        current_context.set(context)
         deadline = asyncio.timeout(timeout_seconds)
         try:
             async with deadline:
@@ -173,7 +182,7 @@ async def _activate(checks: tuple[_Check, ...], context: ExecutionContext) -> No
         await _require(check(context))
 
 
-async def _require(verdict: Awaitable[bool] | bool, /) -> None:
+async def _require(verdict: bool | Awaitable[bool]) -> None:  # noqa: FBT001 - a guard's answer
     if not (await verdict if inspect.isawaitable(verdict) else verdict):
         raise WsForbidden
 

@@ -42,10 +42,11 @@ def deliver(result: Any, client: Socket, ack: AckFunction | None) -> bool:
     """
     if result is None:
         return False
-    response = WsResponse.of(result)
-    if response is not None:
-        client.emit(response.event, response.data)
-        return False
+    if isinstance(result, WsResponse | dict):
+        response = WsResponse.of(result)
+        if response is not None:
+            client.emit(response.event, response.data)
+            return False
     if ack is None:
         return False
     ack(result)

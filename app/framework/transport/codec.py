@@ -47,7 +47,7 @@ def loads(text: str) -> Any:
     Raises:
         ValueError: No JSON, nested deeper than `MAX_DEPTH`, or a number beyond a double's range.
     """
-    if text.count("[") + text.count("{") > MAX_DEPTH:
+    if len(text) > MAX_DEPTH and text.count("[") + text.count("{") > MAX_DEPTH:
         _require_depth(text)
     try:
         return orjson.loads(text)

@@ -17,6 +17,9 @@ from app.framework.transport.reasons import DisconnectReason
 from app.framework.transport.upgrade import UpgradeRequest
 from app.framework.transport.web_socket import WebSocket
 
+_CLOSE, _PONG, _MESSAGE = "1", "3", "4"
+"""What a client may send of Engine.IO's packet types: WebSocket is the only transport."""
+
 Work = Coroutine[Any, Any, None]
 Job = Callable[[], Work]
 
@@ -74,9 +77,11 @@ class Connection(WebSocket):
         "_busy",
         "_connect_timer",
         "_gone",
+        "_heartbeat",
         "_inbox",
         "_inbox_chars",
         "_owner",
+        "_tasks",
         "_work",
         "heard_at",
         "heartbeat_slot",
@@ -107,6 +112,8 @@ class Connection(WebSocket):
         self.heartbeat_slot = 0
         """The heartbeat's own."""
         self._owner = owner
+        self._tasks = owner.tasks
+        self._heartbeat = owner.heartbeat
         self._inbox = _NOTHING_WAITS
         self._inbox_chars = 0
         self._busy = False
@@ -140,7 +147,8 @@ class Connection(WebSocket):
 
     def push(self, payload: bytes) -> None:
         """Queue the payload of one text frame."""
-        self.send(frames.text(payload))
+        if not self.closed:
+            self._outbox.send(self, frames.text(payload))
 
     def enqueue(self, job: Job) -> None:
         """Do this after all that the client has sent so far; now, if that is done."""
@@ -155,7 +163,7 @@ class Connection(WebSocket):
         """
         if self.closed or len(self._aside) >= ASIDE_MAX_TASKS:
             return False
-        task = self._owner.tasks.start(work)
+        task = self._tasks.start(work)
         if not task.done():
             self._aside |= {task}
             task.add_done_callback(self._aside_ended)
@@ -196,22 +204,20 @@ class Connection(WebSocket):
 
     def text_received(self, text: str) -> None:
         """One Engine.IO packet."""
-        self.heard_at = self._owner.heartbeat.tick
-        match text[:1]:
-            case "4":
-                if self._busy:
-                    self._wait_in_line(text)
-                else:
-                    self._busy = True
-                    self._do(text)
-                    if self._work is None:
-                        self._drain()
-            case "3":
-                pass  # a pong: that it came is all it says
-            case "1":
-                self.close(DisconnectReason.TRANSPORT_CLOSE)
-            case _:
-                self.close(DisconnectReason.PARSE_ERROR)
+        self.heard_at = self._heartbeat.tick
+        kind = text[:1]
+        if kind == _MESSAGE:
+            if self._busy:
+                self._wait_in_line(text)
+            else:
+                self._busy = True
+                self._do(text)
+                if self._work is None:
+                    self._drain()
+        elif kind == _CLOSE:
+            self.close(DisconnectReason.TRANSPORT_CLOSE)
+        elif kind != _PONG:  # which says all it has to say by coming
+            self.close(DisconnectReason.PARSE_ERROR)
 
     def failed(self, code: int) -> None:
         """See `WebSocket`."""
@@ -269,7 +275,7 @@ class Connection(WebSocket):
         except MalformedPacketError:
             self.close(DisconnectReason.PARSE_ERROR)
             return
-        future = self._owner.tasks.start(work)
+        future = self._tasks.start(work)
         if future.done():
             self._settle(future)
         else:

@@ -22,6 +22,9 @@ class LinkState(Enum):
     ENDED = auto()
 
 
+_ADMITTED = LinkState.ADMITTED  # looked up once: for an enumeration that takes longer than a call
+
+
 class _Pending:
     """What waits for the end of the PENDING state."""
 
@@ -45,6 +48,7 @@ class NamespaceLink:
         "_on_end",
         "_pending",
         "connection",
+        "endpoint",
         "namespace",
         "sid",
         "socket",
@@ -57,12 +61,15 @@ class NamespaceLink:
         namespace: str,
         sid: str,
         manager: RoomManager,
+        endpoint: Any,
         on_end: Callable[["NamespaceLink", DisconnectReason], None],
     ) -> None:
         self.connection = connection
         self.namespace = namespace
         self.state = LinkState.PENDING
         self.sid = sid
+        self.endpoint = endpoint
+        """What the owner serves here."""
         self.socket: Socket
         """Its other end; the server sets it."""
         self._manager = manager
@@ -128,14 +135,14 @@ class NamespaceLink:
 
     def emit(self, event: str, args: tuple[Any, ...]) -> None:
         """Send, or keep for `settle`; nothing once the client is gone."""
-        if self.state is LinkState.ADMITTED:
+        if self.state is _ADMITTED:
             self.connection.push(packets.event(self.namespace, event, args))
         elif self._pending is not None:
             self._pending.held.append(packets.event(self.namespace, event, args))
 
     def ack(self, packet_id: int, args: tuple[Any, ...]) -> None:
         """Answer an event; nothing once the client is gone."""
-        if self.state is LinkState.ADMITTED:
+        if self.state is _ADMITTED:
             self.connection.push(packets.ack(self.namespace, packet_id, args))
 
     def join(self, rooms: Iterable[str]) -> None:

@@ -62,7 +62,10 @@ class Outbox:
 
     def send(self, recipient: Recipient, frame: bytes) -> None:
         """A frame for one."""
-        due = (self._next(), frame, ())
+        if not self._count:
+            self._flush_later()
+        self._count += 1
+        due = (self._count, frame, ())
         own = self._own.get(recipient)
         if own is None:
             self._own[recipient] = [due]
@@ -73,9 +76,12 @@ class Outbox:
         self, audience: Audience[Any], frame: bytes, excluded: Collection[Recipient] = ()
     ) -> None:
         """A frame for everybody who is in the audience now, without those excluded."""
+        if not self._count:
+            self._flush_later()
+        self._count += 1
         if not audience.due:
             self._audiences.append(audience)
-        audience.due.append((self._next(), frame, excluded))
+        audience.due.append((self._count, frame, excluded))
 
     def settle(self, audience: Audience[Any]) -> None:
         """To be called before a membership changes: what is due is for the members until now."""
@@ -102,11 +108,8 @@ class Outbox:
                 if recipient not in apart:
                     recipient.write(frames)
 
-    def _next(self) -> int:
-        if not self._count:
-            self._loop.call_soon(self.flush, context=self.context)
-        self._count += 1
-        return self._count
+    def _flush_later(self) -> None:
+        self._loop.call_soon(self.flush, context=self.context)
 
 
 def _apart(own: Iterable[Recipient], audiences: list[Audience[Any]]) -> set[Recipient]:

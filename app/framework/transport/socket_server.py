@@ -137,24 +137,28 @@ class SocketServer(socketio.AsyncServer):
             MalformedPacketError: It has no business here; the connection is closed.
         """
         event = packets.read_event(frame)
-        if event is not None:
-            return self._dispatch(connection.links.get("/"), *event)
-        packet = StrictPacket.parse(frame[1:])
-        namespace = packet.namespace or "/"
-        if packet.packet_type == packet_types.CONNECT:
-            # Who is gone by now could be admitted, but would never be ended: a ghost in its rooms.
-            if connection.closed:
-                return None
-            return self._admit(connection, namespace, packet.data or {})
-        link = connection.links.get(namespace)
-        if packet.packet_type == packet_types.EVENT:
-            return self._dispatch(link, packet.id, packet.data)
+        if event is None:
+            packet = StrictPacket.parse(frame[1:])
+            namespace = packet.namespace or "/"
+            if packet.packet_type != packet_types.EVENT:
+                return self._handle_other(connection, namespace, packet)
+            packet_id, data = packet.id, packet.data
+        else:
+            namespace = "/"
+            packet_id, data = event
+        link: NamespaceLink | None = connection.links.get(namespace)
         if link is None:
+            # As Node: an event for a namespace one is not in ends the connection. After our own
+            # disconnect it may have been on its way, and there is nobody left to handle it.
             raise MalformedPacketError
-        if packet.packet_type == packet_types.DISCONNECT:
-            link.end(DisconnectReason.CLIENT_NAMESPACE_DISCONNECT)
-        # What remains are acks of events for which this server asked none: ignored, as by Node.
-        return None
+        ack = None if packet_id is None else Acknowledgement(link, packet_id)
+        endpoint: Endpoint = link.endpoint
+        name = data[0]
+        arguments = data[1] if len(data) == _WITH_ONE_ARGUMENT else data[1:] or None
+        handler = endpoint.events.get(name)
+        if handler is not None:
+            return handler(link.socket, arguments, ack)
+        return endpoint.unknown(link.socket, name, arguments, ack)
 
     def connection_closed(self, connection: Connection, reason: DisconnectReason) -> None:
         """Out of every room at once; what the client had sent is still handled, then hooks run.
@@ -219,7 +223,7 @@ class SocketServer(socketio.AsyncServer):
             raise MalformedPacketError
         connection.connect_arrived()
         sid = self.eio.generate_id()
-        link = NamespaceLink(connection, namespace, sid, self.manager, self._link_ended)
+        link = NamespaceLink(connection, namespace, sid, self.manager, endpoint, self._link_ended)
         link.socket = endpoint.socket_class(sid, _handshake(connection.request, auth), link)
         connection.links[namespace] = link
         admitted = False
@@ -228,19 +232,21 @@ class SocketServer(socketio.AsyncServer):
         finally:  # cancellation too, whoever's it is, must leave nobody between in and out
             link.settle(admitted=admitted)
 
-    def _dispatch(self, link: NamespaceLink | None, packet_id: int | None, data: list[Any]) -> Work:
+    def _handle_other(
+        self, connection: Connection, namespace: str, packet: StrictPacket
+    ) -> Work | None:
+        if packet.packet_type == packet_types.CONNECT:
+            # Who is gone by now could be admitted, but would never be ended: a ghost in its rooms.
+            if connection.closed:
+                return None
+            return self._admit(connection, namespace, packet.data or {})
+        link = connection.links.get(namespace)
         if link is None:
-            # As Node: an event for a namespace one is not in ends the connection. After our own
-            # disconnect it may have been on its way, and there is nobody left to handle it.
             raise MalformedPacketError
-        ack = None if packet_id is None else Acknowledgement(link, packet_id)
-        endpoint = self._endpoints[link.namespace]
-        name = data[0]
-        arguments = data[1] if len(data) == _WITH_ONE_ARGUMENT else data[1:] or None
-        handler = endpoint.events.get(name)
-        if handler is not None:
-            return handler(link.socket, arguments, ack)
-        return endpoint.unknown(link.socket, name, arguments, ack)
+        if packet.packet_type == packet_types.DISCONNECT:
+            link.end(DisconnectReason.CLIENT_NAMESPACE_DISCONNECT)
+        # What remains are acks of events for which this server asked none: ignored, as by Node.
+        return None
 
     def _link_ended(self, link: NamespaceLink, reason: DisconnectReason) -> None:
         """Run the hooks in turn; a connection without any namespace must come up with one again."""
@@ -249,7 +255,7 @@ class SocketServer(socketio.AsyncServer):
             link.connection.expect_connect(self._options.connect_timeout_seconds)
 
     async def _run_disconnect_hooks(self, link: NamespaceLink, reason: DisconnectReason) -> None:
-        for hook in self._endpoints[link.namespace].disconnect:
+        for hook in link.endpoint.disconnect:
             await hook(link.socket, reason)
 
     async def _finish(self, connection: Connection, reason: DisconnectReason) -> None:

@@ -17,6 +17,8 @@ from app.framework.transport.outbox import Audience, Outbox
 CLOSE_TIMEOUT_SECONDS = 0.8
 """How long a close handshake, or what is due before it, may take; then the connection is cut."""
 
+_TEXT = WSMsgType.TEXT  # looked up once: for an enumeration that takes longer than a call
+
 _SLICE_BYTES = 65_536
 """The parser gets no more at once, so that who is to wait soon is not parsed far ahead."""
 
@@ -160,7 +162,7 @@ class WebSocket(WebSocketDataQueue, asyncio.Protocol):
     def feed_data(self, message: Any, size: int) -> None:  # noqa: ARG002 - the base's form
         """From aiohttp's parser: one message, type first."""
         kind = message[0]
-        if kind is WSMsgType.TEXT:
+        if kind is _TEXT:
             if not self.closed:
                 self.text_received(message[1])
         elif kind is WSMsgType.CLOSE:

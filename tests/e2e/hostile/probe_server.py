@@ -61,8 +61,9 @@ class ProbeServer:
         assert heartbeat is not None
         test = asyncio.current_task()
         assert test is not None
-        spares = (spare.task for spare in self.sockets.tasks._spares)
-        return {heartbeat, test, *spares, *self._outer_tasks}
+        spare = self.sockets.tasks._spare
+        assert spare is not None
+        return {heartbeat, test, spare.task, *self._outer_tasks}
 
     async def until_empty(self) -> None:
         """Wait until nothing is held for any client."""
