@@ -41,7 +41,7 @@ class EagerTasks:
         future's, `KeyboardInterrupt` and `SystemExit` excepted.
         """
         loop = self._loop
-        carrier, self._spare = self._spare or _Carrier(loop), None
+        carrier = self._take_spare()
         context = copy_context() if self._context is None else self._context.copy()
         outer = asyncio.current_task(loop)
         if outer is not None:
@@ -73,6 +73,10 @@ class EagerTasks:
         if self._spare is not None:
             self._spare.task.cancel()
             self._spare = None
+
+    def _take_spare(self) -> "_Carrier":
+        spare, self._spare = self._spare, None
+        return spare or _Carrier(self._loop)
 
     def _ended(self, result: T) -> "asyncio.Future[T]":
         future: asyncio.Future[T] = self._loop.create_future()
