@@ -65,9 +65,7 @@ class ChatModule(containers.DeclarativeContainer):
         max_content_chars=settings.provided.message_max_chars,
         starter=starter,
     )
-    delivery_service = providers.Singleton(
-        DeliveryService, deliveries, broadcaster, clock, starter
-    )
+    delivery_service = providers.Singleton(DeliveryService, deliveries, broadcaster, clock, starter)
     offline_message_service = providers.Singleton(
         OfflineMessageService,
         deliveries,

@@ -113,7 +113,7 @@ class OfflineMessageService:
         """As many as fit, and one in any case; callers ask for one more, to see the end."""
         size = _ENVELOPE_BYTES
         for index, message in enumerate(found[:limit]):
-            size += len(to_json(message, by_alias=True)) + len(",")
+            size += len(to_json(message.to_wire())) + len(",")
             if size > self._max_page_bytes and index > 0:
                 return tuple(found[:index])
         return tuple(found[:limit])

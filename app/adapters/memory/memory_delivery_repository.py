@@ -1,10 +1,12 @@
 """Deliveries in memory."""
 
+from dataclasses import replace
 from datetime import datetime
 from heapq import merge
 from itertools import islice
 
-from app.adapters.memory.memory_store import MemoryStore, MessageRow, position_of
+from app.adapters.memory.memory_rows import MessageRow, position_of
+from app.adapters.memory.memory_store import MemoryStore
 from app.domain.delivery import DeliveryState, DeliveryStatus, overall_state
 from app.domain.errors import NotARecipient
 from app.domain.ids import ChannelId, MessageId, UserId
@@ -35,7 +37,7 @@ class MemoryDeliveryRepository(DeliveryRepository):
         channel.settle(recipient_id, row.message.seq)
         overall = overall_state(row.states())
         if overall is not row.message.delivery_status:
-            row.message = row.message.model_copy(update={"delivery_status": overall})
+            row.message = replace(row.message, delivery_status=overall)
         return Advance(_status(row, recipient_id), row.message.user_id, changed=True)
 
     async def statuses(

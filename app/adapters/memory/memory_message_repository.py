@@ -1,8 +1,10 @@
 """Messages in memory."""
 
+from dataclasses import replace
 from datetime import datetime
 
-from app.adapters.memory.memory_store import ChannelRow, MemoryStore, MessageRow
+from app.adapters.memory.memory_rows import ChannelRow, MessageRow
+from app.adapters.memory.memory_store import MemoryStore
 from app.domain.delivery import DeliveryState
 from app.domain.errors import MessageDeleted, NotAMember, NotTheAuthor
 from app.domain.ids import ChannelId, MessageId, UserId
@@ -49,7 +51,7 @@ class MemoryMessageRepository(MessageRepository):
     ) -> Message:
         """Replace the content."""
         row, _ = self._own(message_id, editor_id)
-        row.message = row.message.model_copy(update={"content": content, "updated_at": now})
+        row.message = replace(row.message, content=content, updated_at=now)
         return row.message
 
     async def delete(self, message_id: MessageId, editor_id: UserId) -> DeletedMessage:

@@ -11,7 +11,6 @@ from typing import Any
 
 import orjson
 from pydantic import BaseModel
-from pydantic_core import to_json
 
 MAX_DEPTH = 64
 """Arrays and objects within each other that an incoming packet may have."""
@@ -29,7 +28,7 @@ def dumps(value: Any, **_: Any) -> str:
         TypeError: The value has no JSON form.
     """
     try:
-        return orjson.dumps(value, _written, _OPTIONS).decode()
+        return orjson.dumps(value, _plain, _OPTIONS).decode()
     except orjson.JSONEncodeError:
         # orjson refuses lone surrogates, which JavaScript strings may hold; Node escapes them.
         return json.dumps(value, default=_plain, separators=(",", ":"), allow_nan=False)
@@ -52,23 +51,16 @@ def loads(text: str) -> Any:
         return json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
 
 
-def _written(value: Any) -> Any:
-    # Pydantic writes a model itself in less time than it takes to make a dict of it for orjson.
-    if isinstance(value, BaseModel):
-        return orjson.Fragment(to_json(value, by_alias=True))
-    return _plain(value)
-
-
 def _plain(value: Any) -> Any:
+    to_wire: Callable[[], Any] | None = getattr(value, "to_wire", None)
+    if to_wire is not None:
+        return to_wire()
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json", by_alias=True)
     if isinstance(value, datetime):
         moment = value.astimezone(UTC).isoformat(timespec="milliseconds")
         return moment.removesuffix("+00:00") + "Z"
-    to_wire: Callable[[], Any] | None = getattr(value, "to_wire", None)
-    if to_wire is None:
-        raise TypeError(f"{type(value).__name__} has no JSON form")
-    return to_wire()
+    raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
 def _require_depth(text: str) -> None:
