@@ -31,8 +31,9 @@ class EagerTasks:
         self._loop = asyncio.get_running_loop()
         self._context = context
         self._spare: _Carrier | None = None
-        self._nothing: asyncio.Future[Any] = self._loop.create_future()
-        self._nothing.set_result(None)
+        self.nothing: asyncio.Future[Any] = self._loop.create_future()
+        """The future of all that ended at once, without a result."""
+        self.nothing.set_result(None)
 
     def start(self, work: Coroutine[Any, Any, T]) -> "asyncio.Future[T]":
         """Run ``work`` up to its first wait. The future is done if that was its end.
@@ -50,7 +51,7 @@ class EagerTasks:
         try:
             awaited = context.run(work.send, None)
         except StopIteration as end:
-            outcome = self._nothing if end.value is None else self._ended(end.value)
+            outcome = self.nothing if end.value is None else self._ended(end.value)
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException as error:  # noqa: BLE001 - it is the caller's, by the future
