@@ -23,7 +23,7 @@ class MemoryChannelRepository(ChannelRepository):
 
     async def is_member(self, channel_id: ChannelId, user_id: UserId) -> bool:
         """Whether the user belongs to the channel."""
-        return self._store.channel_for(channel_id, user_id) is not None
+        return channel_id in self._store.channels_of_user.get(user_id, ())
 
     async def seed(self, membership: Membership) -> None:
         """Create what is missing."""
