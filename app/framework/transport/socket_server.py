@@ -160,7 +160,7 @@ class SocketServer(socketio.AsyncServer):
             return handler(link.socket, arguments, ack)
         if not packets.is_event(data):
             raise MalformedPacketError
-        return endpoint.unknown(link.socket, name, arguments, ack)
+        return endpoint.unknown(link.socket, str(name), arguments, ack)
 
     def connection_closed(self, connection: Connection, reason: DisconnectReason) -> None:
         """Out of every room at once; what the client had sent is still handled, then hooks run.
