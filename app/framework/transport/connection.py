@@ -212,8 +212,10 @@ class Connection(WebSocket):
             else:
                 self._busy = True
                 self._handle(text)
-                if self._work is None:
+                if self._inbox and self._work is None:
                     self._drain()
+                else:
+                    self._busy = self._work is not None
         elif kind == _CLOSE:
             self.close(DisconnectReason.TRANSPORT_CLOSE)
         elif kind != _PONG:  # which says all it has to say by coming

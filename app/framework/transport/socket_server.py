@@ -89,9 +89,10 @@ class Acknowledgement:
 
     def __call__(self, *args: Any) -> None:
         """Answer the client."""
-        if self._link is not None:
+        link = self._link
+        if link is not None:
             # Given up only then: an answer without a JSON form raises, and the error is told here.
-            self._link.ack(self._packet_id, args)
+            link.ack(self._packet_id, args)
             self._link = None
 
 
