@@ -1,6 +1,7 @@
 """Nest's ``main.ts``: settings in, a running application out."""
 
 import asyncio
+import gc
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -85,7 +86,11 @@ async def _serve(settings: Settings, on_listening: Callable[[str], None]) -> Non
     try:
         await app.init()
         await app.get(ChannelService).seed(seed_of(settings))
-        on_listening(await _listen(app, settings))
+        url = await _listen(app, settings)
+        # What the start has made stays: the collector need not go through it ever again.
+        gc.collect()
+        gc.freeze()
+        on_listening(url)
         received = await stopped
     finally:
         await app.close(received)

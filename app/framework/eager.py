@@ -8,6 +8,7 @@ the same for 3.11 on, and for less, by what asyncio documents for task implement
 import asyncio
 from collections.abc import Coroutine, Generator
 from contextvars import Context, copy_context
+from types import coroutine
 from typing import Any, NoReturn, TypeVar
 
 T = TypeVar("T")
@@ -130,3 +131,40 @@ class _Carrier(Coroutine[Any, Any, Any]):
 
     def __await__(self) -> Generator[Any, Any, NoReturn]:
         raise TypeError("a carrier is for its task only")
+
+
+async def within(seconds: float, work: Coroutine[Any, Any, T], late: Exception) -> T:
+    """What ``work`` gives, in time. The clock starts when it first waits; most never do.
+
+    Raises:
+        Exception: ``late``, when it took longer and was cancelled, whatever it raised then.
+    """
+    try:
+        awaited = work.send(None)
+    except StopIteration as end:
+        result: T = end.value
+        return result
+    deadline = asyncio.timeout(seconds)
+    try:
+        async with deadline:
+            return await _rest(work, awaited)
+    except Exception:
+        if deadline.expired():
+            raise late from None
+        raise
+
+
+@coroutine
+def _rest(work: Coroutine[Any, Any, T], awaited: Any) -> Generator[Any, Any, T]:
+    """A coroutine that has begun and waits for ``awaited``."""
+    try:
+        while True:
+            try:
+                value = yield awaited
+            except BaseException as error:  # noqa: BLE001 - it is the coroutine's
+                awaited = work.throw(error)
+            else:
+                awaited = work.send(value)
+    except StopIteration as end:
+        result: T = end.value
+        return result

@@ -4,7 +4,6 @@ The order is Nest's (ws-context-creator.ts). What can be known at boot is decide
 event costs no signature inspection, no metadata and no container call.
 """
 
-import asyncio
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
 from difflib import get_close_matches
@@ -21,6 +20,7 @@ from app.framework.context import (
     current_context,
 )
 from app.framework.decorators import CATCH
+from app.framework.eager import within
 from app.framework.exceptions import BootError, WsForbidden, WsUnavailable, WsUnknownEvent
 from app.framework.explorer import EventRoute, GatewayDefinition
 from app.framework.filters import BaseWsExceptionFilter, ExceptionFilter
@@ -130,17 +130,18 @@ def compile_connect(definition: GatewayDefinition, timeout_seconds: float) -> Co
     on_error = _compile_filters(definition.enhancers.filters)
     hook = getattr(definition.instance, "handle_connection", None)
 
+    async def admit(client: Socket, context: ConnectionContext) -> None:
+        await _activate(checks, context)
+        if hook is not None:
+            await _awaited(hook(client))
+
     async def connect(client: Socket) -> bool:
         context = ConnectionContext(client, cls, hook or connect)
         current_context.set(context)
-        deadline = asyncio.timeout(timeout_seconds)
         try:
-            async with deadline:
-                await _activate(checks, context)
-                if hook is not None:
-                    await _awaited(hook(client))
+            await within(timeout_seconds, admit(client, context), _TOO_SLOW)
         except Exception as error:  # noqa: BLE001 - this is where the filters stand
-            on_error(_TOO_SLOW if deadline.expired() else error, context)
+            on_error(error, context)
         else:
             return True
         return False

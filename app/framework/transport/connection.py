@@ -75,7 +75,6 @@ class Connection(WebSocket):
     __slots__ = (
         "_aside",
         "_busy",
-        "_connect_timer",
         "_gone",
         "_heartbeat",
         "_inbox",
@@ -119,7 +118,6 @@ class Connection(WebSocket):
         self._busy = False
         self._work: asyncio.Future[None] | None = None
         self._aside: frozenset[asyncio.Future[None]] = frozenset()
-        self._connect_timer: asyncio.TimerHandle | None = None
         self._gone: asyncio.Future[None] | None = None
 
     @property
@@ -131,19 +129,6 @@ class Connection(WebSocket):
     def is_busy(self) -> bool:
         """Whether something is being done for the client, or waits to be."""
         return self._busy
-
-    def expect_connect(self, timeout_seconds: float) -> None:
-        """Close unless the client connects to a namespace in time."""
-        loop = asyncio.get_running_loop()
-        self._connect_timer = loop.call_later(
-            timeout_seconds, self.close, DisconnectReason.TRANSPORT_CLOSE
-        )
-
-    def connect_arrived(self) -> None:
-        """The client has connected to a namespace."""
-        if self._connect_timer is not None:
-            self._connect_timer.cancel()
-            self._connect_timer = None
 
     def push(self, payload: bytes) -> None:
         """Queue the payload of one text frame."""
@@ -308,7 +293,6 @@ class Connection(WebSocket):
         self._aside -= {task}
 
     def _leave(self, reason: DisconnectReason) -> None:
-        self.connect_arrived()
         for task in self._aside:
             task.cancel()
         self._owner.connection_closed(self, reason)

@@ -5,7 +5,9 @@ its registry of sockets (``sockets``), its ids and its ``send_packet`` remain. W
 no polling, no compression, no unbounded queue or wait, no trusted Origin guess, no constant peer.
 """
 
+import base64
 import json
+import os
 from dataclasses import dataclass
 
 import engineio
@@ -74,10 +76,14 @@ class EngineServer(engineio.AsyncServer):
             self.options.socket_queue_max_bytes,
         )
         self.sockets[connection.sid] = connection
-        connection.expect_connect(self.options.connect_timeout_seconds)
         self._owner.heartbeat.watch(connection)
+        self._owner.heartbeat.expect_connect(connection)
         greeting = self._open_packet % connection.sid.encode()
         return upgrade.accept(request, connection, frames.text(greeting))
+
+    def generate_id(self) -> str:
+        """15 random bytes, URL-safe: as unguessable as the library's, for a third of its price."""
+        return base64.urlsafe_b64encode(os.urandom(15)).decode()
 
     async def send_packet(self, sid: str, pkt: engineio_packet.Packet) -> None:
         """The library's way to a socket; text packets only, as this contract has no others."""

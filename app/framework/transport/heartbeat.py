@@ -35,9 +35,14 @@ class Pinged(Protocol):
     def abort(self, reason: DisconnectReason) -> None:
         """End the connection."""
 
+    def close(self, reason: DisconnectReason) -> None:
+        """End the connection politely."""
+
 
 class Heartbeat:
     """Pings each connection every ``interval``; silence for ``timeout`` after one ends it.
+
+    Who does not ask for a namespace within the connect timeout is closed, too.
 
     The wheel has a slot for each tick of an interval, and a connection stays in the slot in which
     it came: the slot of a tick is pinged in it, and judged when its last ping is a timeout old.
@@ -47,13 +52,18 @@ class Heartbeat:
         tick: The number of the present tick.
     """
 
-    def __init__(self, interval_seconds: float, timeout_seconds: float) -> None:
-        shorter = min(interval_seconds, timeout_seconds)
+    def __init__(
+        self, interval_seconds: float, timeout_seconds: float, connect_timeout_seconds: float
+    ) -> None:
+        shorter = min(interval_seconds, timeout_seconds, connect_timeout_seconds)
         self.tick = 0
         self._tick_seconds = min(shorter / _TICKS_PER_WAIT, _MAX_TICK_SECONDS)
         self._timeout_ticks = ceil(timeout_seconds / self._tick_seconds)
+        self._connect_ticks = ceil(connect_timeout_seconds / self._tick_seconds)
         ticks = ceil(interval_seconds / self._tick_seconds)
         self._slots: list[set[Pinged]] = [set() for _ in range(ticks)]
+        self._expected: dict[Pinged, int] = {}
+        """Until which tick; all have the same time, so they are in the order of their ends."""
         self._task: asyncio.Task[None] | None = None
 
     def watch(self, connection: Pinged) -> None:
@@ -66,6 +76,15 @@ class Heartbeat:
     def forget(self, connection: Pinged) -> None:
         """End with a connection, so that what is closed holds no memory until its next ping."""
         self._slots[connection.heartbeat_slot].discard(connection)
+        self.connect_arrived(connection)
+
+    def expect_connect(self, connection: Pinged) -> None:
+        """Close the connection unless `connect_arrived` is said in time."""
+        self._expected[connection] = self.tick + self._connect_ticks
+
+    def connect_arrived(self, connection: Pinged) -> None:
+        """The client has asked for a namespace."""
+        self._expected.pop(connection, None)
 
     def stop(self) -> None:
         """No more pings."""
@@ -90,3 +109,9 @@ class Heartbeat:
                 connection.abort(DisconnectReason.PING_TIMEOUT)
         for connection in self._slots[self.tick % len(self._slots)]:
             connection.send(_PING)
+        while self._expected:
+            connection, tick = next(iter(self._expected.items()))
+            if tick >= self.tick:
+                return
+            del self._expected[connection]
+            connection.close(DisconnectReason.TRANSPORT_CLOSE)

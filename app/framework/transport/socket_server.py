@@ -106,7 +106,11 @@ class SocketServer(socketio.AsyncServer):
         self._options = options
         self.tasks = EagerTasks(copy_context())
         self.outbox = Outbox()
-        self.heartbeat = Heartbeat(options.ping_interval_seconds, options.ping_timeout_seconds)
+        self.heartbeat = Heartbeat(
+            options.ping_interval_seconds,
+            options.ping_timeout_seconds,
+            options.connect_timeout_seconds,
+        )
         quiet = logging.getLogger("socketio.server")
         super().__init__(
             client_manager=RoomManager(self.outbox),
@@ -177,7 +181,11 @@ class SocketServer(socketio.AsyncServer):
         connection.enqueue(partial(self._finish, connection, reason))
         if connection.is_busy:
             self._ending[connection] = asyncio.get_running_loop().call_later(
-                self._options.backlog_seconds, _drop_backlog, connection, reason
+                self._options.backlog_seconds,
+                _drop_backlog,
+                connection,
+                reason,
+                context=self.outbox.context,
             )
 
     def connection_gone(self, connection: Connection) -> None:
@@ -224,7 +232,7 @@ class SocketServer(socketio.AsyncServer):
             return
         if namespace in connection.links:
             raise MalformedPacketError
-        connection.connect_arrived()
+        self.heartbeat.connect_arrived(connection)
         sid = self.eio.generate_id()
         link = NamespaceLink(connection, namespace, sid, self.manager, endpoint, self._link_ended)
         link.socket = endpoint.socket_class(sid, _handshake(connection.request, auth), link)
@@ -255,7 +263,7 @@ class SocketServer(socketio.AsyncServer):
         """Run the hooks in turn; a connection without any namespace must come up with one again."""
         link.connection.enqueue(partial(self._run_disconnect_hooks, link, reason))
         if not link.connection.links and not link.connection.closed:
-            link.connection.expect_connect(self._options.connect_timeout_seconds)
+            self.heartbeat.expect_connect(link.connection)
 
     async def _run_disconnect_hooks(self, link: NamespaceLink, reason: DisconnectReason) -> None:
         for hook in link.endpoint.disconnect:

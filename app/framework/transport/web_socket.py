@@ -109,7 +109,10 @@ class WebSocket(WebSocketDataQueue, asyncio.Protocol):
         self.write(frames.close(code))
         self._stop_hearing()
         loop = asyncio.get_running_loop()
-        self._end_timer = loop.call_later(CLOSE_TIMEOUT_SECONDS, self._transport.abort)
+        # Not in the sender's context: a timer keeps it, and with it what it was handling.
+        self._end_timer = loop.call_later(
+            CLOSE_TIMEOUT_SECONDS, self._transport.abort, context=self._outbox.context
+        )
 
     def cut(self) -> None:
         """End the connection now; what is due is not written."""

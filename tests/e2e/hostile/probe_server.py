@@ -49,6 +49,7 @@ class ProbeServer:
             "rooms": sum(len(room.members) for room in manager.rooms.get("/", {}).values()),
             "callbacks": len(manager.callbacks),
             "heartbeats": sum(len(slot) for slot in self.sockets.heartbeat._slots),
+            "expected": len(self.sockets.heartbeat._expected),
             "unsent": len(outbox._own) + len(outbox._audiences) + len(outbox.stalled),
         }
 
