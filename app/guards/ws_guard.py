@@ -37,9 +37,7 @@ class WsGuard(CanActivate):
         principal = await self._sessions.authenticate(token, client.handshake.address)
 
         # 3. Enhance socket with user data
-        client.session = self._sessions.open(
-            principal, token, on_end=client.end_session, on_expiring=client.warn_of_expiry
-        )
+        client.session = self._sessions.open(principal, token, client)
         return True
 
     async def _extract_token(self, client: AuthenticatedSocket) -> str:

@@ -16,7 +16,7 @@ BURST = 3
 def socket_of(user_id: str) -> AuthenticatedSocket:
     """A socket that has been authenticated."""
     client = fake_socket(AuthenticatedSocket)
-    client.session = Session(UserId(user_id), "digest", expires_at=1.0, on_end=client.end_session)
+    client.session = Session(UserId(user_id), "digest", client)
     return client
 
 

@@ -14,7 +14,7 @@ from app.sockets.authenticated_socket import AuthenticatedSocket
 def alice() -> AuthenticatedSocket:
     """An authenticated socket."""
     client = fake_socket(AuthenticatedSocket)
-    client.session = Session(UserId("user_alice"), "", expires_at=1.0, on_end=client.end_session)
+    client.session = Session(UserId("user_alice"), "", client)
     return client
 
 
