@@ -1,27 +1,28 @@
 """Names each event in the logs."""
 
+import logging
 from typing import Any
 
 import structlog
 
 from app.framework import CallHandler, ExecutionContext, NestInterceptor
-from app.sockets.authenticated_socket import AuthenticatedSocket
+from app.observability.current_event import current_event
 
-_log = structlog.stdlib.get_logger("RequestLogInterceptor")
+_NAME = "RequestLogInterceptor"
+_log = structlog.stdlib.get_logger(_NAME)
+_is_heard = logging.getLogger(_NAME).isEnabledFor  # structlog takes 2 µs to find out
 
 
 class RequestLogInterceptor(NestInterceptor):
-    """Binds request id, event, socket and user to whatever is logged while the event is handled."""
+    """Lets whatever is logged while the event is handled bear request id, event, socket, user."""
 
     async def intercept(self, context: ExecutionContext, call_handler: CallHandler) -> Any:
         """The handler's result, unchanged."""
-        client: AuthenticatedSocket = context.switch_to_ws().get_client()
-        with structlog.contextvars.bound_contextvars(
-            request_id=context.request_id,
-            pattern=context.get_pattern(),
-            socket_id=client.id,
-            user_id=client.user_id,
-        ):
+        before = current_event.set(context)
+        try:
             result = await call_handler.handle()
-            _log.debug("event handled")
+            if _is_heard(logging.DEBUG):
+                _log.debug("event handled")
+        finally:
+            current_event.reset(before)
         return result

@@ -6,6 +6,7 @@ from app.ports.clock import Clock, Timer
 from app.ports.delivery_repository import Advance, DeliveryRepository, UndeliveredPage
 from app.ports.message_repository import MessageRepository, StoredMessage
 from app.ports.rate_limiter import RateLimiter
+from app.ports.throttle import Throttle
 from app.ports.token_blacklist import RevocationLog, TokenBlacklist
 from app.ports.token_issuer import TokenIssuer
 from app.ports.token_verifier import TokenVerifier
@@ -21,6 +22,7 @@ __all__ = [
     "RateLimiter",
     "RevocationLog",
     "StoredMessage",
+    "Throttle",
     "Timer",
     "TokenBlacklist",
     "TokenIssuer",
