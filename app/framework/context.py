@@ -5,6 +5,7 @@ allocation, not three.
 """
 
 from collections.abc import Callable
+from contextvars import ContextVar
 from itertools import count
 from secrets import token_hex
 from typing import Any, Protocol
@@ -102,7 +103,11 @@ class ExecutionContext(ArgumentsHost):
         gateway_class: type,
         handler: Callable[..., Any],
     ) -> None:
-        super().__init__(client, data, ack, pattern)
+        # Not by way of the base: one is made for each event.
+        self._client = client
+        self._data = data
+        self._ack = ack
+        self._pattern = pattern
         self._class = gateway_class
         self._handler = handler
         self._request_id = ""
@@ -126,6 +131,10 @@ class ExecutionContext(ArgumentsHost):
         if not self._request_id:
             self._request_id = f"{_process}-{next(_requests)}"
         return self._request_id
+
+
+current_context: ContextVar[ExecutionContext | None] = ContextVar("current_context", default=None)
+"""Of the event that is being handled, in every coroutine and callback its handler starts."""
 
 
 class ConnectionContext(ExecutionContext):

@@ -15,9 +15,6 @@ T = TypeVar("T")
 _enter_task = asyncio.tasks._enter_task  # noqa: SLF001 - see above
 _leave_task = asyncio.tasks._leave_task  # noqa: SLF001 - likewise
 
-_MAX_SPARES = 4
-"""Tasks kept ready. One is enough, but for what starts something before it waits itself."""
-
 
 class EagerTasks:
     """Starts coroutines on the running event loop, in place.
@@ -25,11 +22,15 @@ class EagerTasks:
     Such a coroutine cannot tell the difference from a task: it has a `current_task`, which
     timeouts may cancel, and a context of its own. The task was made before, and if the coroutine
     ends without waiting, serves the next one.
+
+    Args:
+        context: What each coroutine gets a copy of; the caller's context, if none is given.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, context: Context | None = None) -> None:
         self._loop = asyncio.get_running_loop()
-        self._spares: list[_Carrier] = []
+        self._context = context
+        self._spare: _Carrier | None = None
         self._nothing: asyncio.Future[Any] = self._loop.create_future()
         self._nothing.set_result(None)
 
@@ -39,16 +40,17 @@ class EagerTasks:
         If not, it is a task: the caller keeps it, and may cancel it. What ``work`` raises is the
         future's, `KeyboardInterrupt` and `SystemExit` excepted.
         """
-        carrier = self._spares.pop() if self._spares else _Carrier(self._loop)
-        context = copy_context()
-        outer = asyncio.current_task(self._loop)
+        loop = self._loop
+        carrier = self._take_spare()
+        context = copy_context() if self._context is None else self._context.copy()
+        outer = asyncio.current_task(loop)
         if outer is not None:
-            _leave_task(self._loop, outer)
-        _enter_task(self._loop, carrier.task)
+            _leave_task(loop, outer)
+        _enter_task(loop, carrier.task)
         try:
             awaited = context.run(work.send, None)
         except StopIteration as end:
-            outcome = self._ended(end.value)
+            outcome = self._nothing if end.value is None else self._ended(end.value)
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException as error:  # noqa: BLE001 - it is the caller's, by the future
@@ -57,24 +59,26 @@ class EagerTasks:
             carrier.carry(work, context, awaited)
             return carrier.task
         finally:
-            _leave_task(self._loop, carrier.task)
+            _leave_task(loop, carrier.task)
             if outer is not None:
-                _enter_task(self._loop, outer)
-        if carrier.is_usable and len(self._spares) < _MAX_SPARES:
-            self._spares.append(carrier)
-        else:
+                _enter_task(loop, outer)
+        if self._spare is None and not carrier.task.cancelling():
+            self._spare = carrier
+        else:  # what was started within has left one, or somebody has cancelled this one
             carrier.task.cancel()
         return outcome
 
     def close(self) -> None:
-        """Give up the tasks kept ready; what was started goes on."""
-        for spare in self._spares:
-            spare.task.cancel()
-        self._spares.clear()
+        """Give up the task kept ready; what was started goes on."""
+        if self._spare is not None:
+            self._spare.task.cancel()
+            self._spare = None
+
+    def _take_spare(self) -> "_Carrier":
+        spare, self._spare = self._spare, None
+        return spare or _Carrier(self._loop)
 
     def _ended(self, result: T) -> "asyncio.Future[T]":
-        if result is None:
-            return self._nothing
         future: asyncio.Future[T] = self._loop.create_future()
         future.set_result(result)
         return future
@@ -98,11 +102,6 @@ class _Carrier(Coroutine[Any, Any, Any]):
         self._awaited: Any = None
         self._has_awaited = False
         self.task: asyncio.Task[Any] = loop.create_task(self)
-
-    @property
-    def is_usable(self) -> bool:
-        """Whether nobody has cancelled the task meanwhile."""
-        return not self.task.cancelling() and not self.task.done()
 
     def carry(self, work: Coroutine[Any, Any, Any], context: Context, awaited: Any) -> None:
         """Go on with ``work``, which waits for ``awaited``, in its context."""

@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 from app.framework.context import ExecutionContext
@@ -17,13 +18,13 @@ class ParamMarker:
     Attributes:
         kind: Nest's ``metadata.type`` for pipes: ``body``, or ``custom`` for everything else.
         data: What the decorator was given, such as the field's name.
-        factory: ``factory(data, context)``; may be async.
+        read: Gives the argument of an event; may be async.
         pipes: The parameter's own, after those of method, class and application.
     """
 
     kind: ParamKind
     data: Any
-    factory: Callable[[Any, ExecutionContext], Any]
+    read: Callable[[ExecutionContext], Any]
     pipes: tuple[Any, ...] = ()
 
 
@@ -37,12 +38,13 @@ def MessageBody(field: str | None = None, *pipes: Any) -> ParamMarker:  # noqa: 
 
     Dots in ``field`` mean nothing, as in Nest.
     """
-    return ParamMarker("body", field, _whole_body if field is None else _body_field, pipes)
+    read = ExecutionContext.get_data if field is None else partial(_body_field, field)
+    return ParamMarker("body", field, read, pipes)
 
 
 def ConnectedSocket() -> ParamMarker:  # noqa: N802 - Nest's name
     """The client's `Socket`."""
-    return ParamMarker("custom", None, _client)
+    return ParamMarker("custom", None, ExecutionContext.get_client)
 
 
 def Ack() -> AckMarker:  # noqa: N802 - Nest's name
@@ -65,19 +67,11 @@ def create_param_decorator(
         return await value if inspect.isawaitable(value) else value
 
     def decorator(data: Any = None, *pipes: Any) -> ParamMarker:
-        return ParamMarker("custom", data, resolve, pipes)
+        return ParamMarker("custom", data, partial(resolve, data), pipes)
 
     return decorator
-
-
-def _whole_body(_: object, context: ExecutionContext) -> Any:
-    return context.get_data()
 
 
 def _body_field(field: str, context: ExecutionContext) -> Any:
     data = context.get_data()
     return data.get(field) if isinstance(data, dict) else None
-
-
-def _client(_: object, context: ExecutionContext) -> Any:
-    return context.get_client()

@@ -6,14 +6,20 @@ event costs no signature inspection, no metadata and no container call.
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
 from difflib import get_close_matches
-from functools import partial
+from functools import partial, reduce
 from typing import Any
 
 import structlog
 
-from app.framework.context import AckFunction, ConnectionContext, ExecutionContext, UnknownEvent
+from app.framework.context import (
+    AckFunction,
+    ConnectionContext,
+    ExecutionContext,
+    UnknownEvent,
+    current_context,
+)
 from app.framework.decorators import CATCH
 from app.framework.exceptions import BootError, WsForbidden, WsUnavailable, WsUnknownEvent
 from app.framework.explorer import EventRoute, GatewayDefinition
@@ -27,13 +33,13 @@ from app.framework.pipes import ArgumentMetadata, Transform
 from app.framework.socket import Socket
 from app.framework.ws_response import deliver, deliver_all
 
-EventHandler = Callable[[Socket, Any, AckFunction | None], Awaitable[None]]
+EventHandler = Callable[[Socket, Any, AckFunction | None], Coroutine[Any, Any, None]]
 """``(client, data, ack)``; answers the client by itself and raises nothing but cancellation."""
 
 ConnectHandler = Callable[[Socket], Awaitable[bool]]
 """Whether the socket may come in; raises nothing but cancellation."""
 
-UnknownEventHandler = Callable[[Socket, str, Any, AckFunction | None], Awaitable[None]]
+UnknownEventHandler = Callable[[Socket, str, Any, AckFunction | None], Coroutine[Any, Any, None]]
 """``(client, pattern, data, ack)``; as `EventHandler`, for events nobody handles."""
 
 DisconnectHandler = Callable[[Socket, str], Awaitable[None]]
@@ -42,6 +48,7 @@ DisconnectHandler = Callable[[Socket, str], Awaitable[None]]
 _MAX_NAME_CHARS = 100
 """Of an unknown event's name, as far as anybody looks at it."""
 
+_Check = Callable[[ExecutionContext], bool | Awaitable[bool]]
 _Invocation = Callable[[ExecutionContext], Awaitable[Any]]
 _OnError = Callable[[Exception, ExecutionContext], None]
 
@@ -52,7 +59,7 @@ _log = structlog.stdlib.get_logger("Pipeline")
 
 def compile_event(route: EventRoute) -> EventHandler:
     """The whole way of one event."""
-    activate = _compile_guards(route.enhancers.guards)
+    checks = _compile_guards(route.enhancers.guards)
     invoke = _compile_invocation(route)
     on_error = _compile_filters(route.enhancers.filters)
     pattern, gateway, handler = route.pattern, route.gateway, route.handler
@@ -60,11 +67,15 @@ def compile_event(route: EventRoute) -> EventHandler:
 
     async def handle(client: Socket, data: Any, ack: AckFunction | None) -> None:
         context = ExecutionContext(client, data, ack, pattern, gateway, handler)
+        current_context.set(context)
         try:
-            await activate(context)
+            for check in checks:
+                verdict = check(context)
+                if verdict is not True:  # anything but the usual
+                    await _require(verdict)
             result = await invoke(context)
             answer = None if acks_itself else ack
-            if not isinstance(result, AsyncIterator):
+            if not hasattr(result, "__anext__"):
                 deliver(result, client, answer)
                 return
             stream = deliver_stream(context, result, answer)
@@ -92,14 +103,15 @@ def compile_unknown_event(definitions: Iterable[GatewayDefinition]) -> UnknownEv
     definitions = tuple(definitions)
     guards = dict.fromkeys(guard for each in definitions for guard in each.enhancers.guards)
     filters = dict.fromkeys(each for one in definitions for each in one.enhancers.filters)
-    activate = _compile_guards(tuple(guards))
+    checks = _compile_guards(tuple(guards))
     on_error = _compile_filters(tuple(filters))
     known = [route.pattern for each in definitions for route in each.routes]
 
     async def handle(client: Socket, pattern: str, data: Any, ack: AckFunction | None) -> None:
         context = ExecutionContext(client, data, ack, pattern, UnknownEvent, handle)
+        current_context.set(context)
         try:
-            await activate(context)
+            await _activate(checks, context)
             raise _unknown(pattern, known)  # noqa: TRY301 - the filters answer it like any other
         except Exception as error:  # noqa: BLE001 - this is where the filters stand
             on_error(error, context)
@@ -114,16 +126,17 @@ def compile_connect(definition: GatewayDefinition, timeout_seconds: float) -> Co
     What takes longer than ``timeout_seconds`` is cancelled and refused as ``unavailable``.
     """
     cls = type(definition.instance)
-    activate = _compile_guards(definition.enhancers.guards)
+    checks = _compile_guards(definition.enhancers.guards)
     on_error = _compile_filters(definition.enhancers.filters)
     hook = getattr(definition.instance, "handle_connection", None)
 
     async def connect(client: Socket) -> bool:
         context = ConnectionContext(client, cls, hook or connect)
+        current_context.set(context)
         deadline = asyncio.timeout(timeout_seconds)
         try:
             async with deadline:
-                await activate(context)
+                await _activate(checks, context)
                 if hook is not None:
                     await _awaited(hook(client))
         except Exception as error:  # noqa: BLE001 - this is where the filters stand
@@ -160,20 +173,18 @@ def _unknown(pattern: str, known: list[str]) -> WsUnknownEvent:
     return WsUnknownEvent(nearest[0] if nearest else None)
 
 
-def _compile_guards(
-    guards: tuple[CanActivate, ...],
-) -> Callable[[ExecutionContext], Awaitable[None]]:
-    checks = tuple(guard.can_activate for guard in guards)
+def _compile_guards(guards: tuple[CanActivate, ...]) -> tuple[_Check, ...]:
+    return tuple(guard.can_activate for guard in guards)
 
-    async def activate(context: ExecutionContext) -> None:
-        for check in checks:
-            verdict = check(context)
-            if inspect.isawaitable(verdict):
-                verdict = await verdict
-            if not verdict:
-                raise WsForbidden
 
-    return activate
+async def _activate(checks: tuple[_Check, ...], context: ExecutionContext) -> None:
+    for check in checks:
+        await _require(check(context))
+
+
+async def _require(verdict: bool | Awaitable[bool]) -> None:  # noqa: FBT001 - a guard's answer
+    if not (await verdict if inspect.isawaitable(verdict) else verdict):
+        raise WsForbidden
 
 
 def _compile_filters(filters: tuple[ExceptionFilter, ...]) -> _OnError:
@@ -205,7 +216,13 @@ def _compile_invocation(route: EventRoute) -> _Invocation:
         result = handler(*arguments)
         return await result if inspect.isawaitable(result) else result
 
-    invocation: _Invocation = call
+    def call_plainly(context: ExecutionContext) -> Awaitable[Any]:
+        awaitable: Awaitable[Any] = handler(*collect(context))
+        return awaitable
+
+    # Nearly every handler is a coroutine function whose arguments nobody has to wait for.
+    is_plain = inspect.iscoroutinefunction(handler) and not inspect.iscoroutinefunction(collect)
+    invocation: _Invocation = call_plainly if is_plain else call
     for interceptor in reversed(route.enhancers.interceptors):
         invocation = _around(interceptor, invocation)
     return invocation
@@ -223,25 +240,14 @@ def _compile_arguments(route: EventRoute) -> Callable[[ExecutionContext], Any]:
     if route.parameters is None:
         arity = route.plain_arity
         return lambda context: context.get_args()[:arity]
-    steps = [_compile_parameter(each, route) for each in route.parameters]
-
-    if not any(inspect.iscoroutinefunction(step) for chain in steps for step in chain):
-        chains = [(chain[0], chain[1:]) for chain in steps]
-
-        def collect(context: ExecutionContext) -> list[Any]:
-            arguments = []
-            for first, others in chains:
-                value = first(context)
-                for transform in others:
-                    value = transform(value)
-                arguments.append(value)
-            return arguments
-
-        return collect
+    chains = [_compile_parameter(each, route) for each in route.parameters]
+    if not any(inspect.iscoroutinefunction(step) for chain in chains for step in chain):
+        reads = [reduce(_then, chain) for chain in chains]
+        return lambda context: [read(context) for read in reads]
 
     async def collect_async(context: ExecutionContext) -> list[Any]:
         arguments = []
-        for chain in steps:
+        for chain in chains:
             value: Any = context
             for step in chain:
                 value = step(value)
@@ -264,4 +270,8 @@ def _compile_parameter(parameter: Parameter, route: EventRoute) -> list[Callable
         bound: list[Transform | None] = [pipe.bind(metadata) for pipe in pipes]
     except BootError as error:
         raise BootError(f"{route.place}: {error}") from error
-    return [partial(marker.factory, marker.data), *(each for each in bound if each is not None)]
+    return [marker.read, *(each for each in bound if each is not None)]
+
+
+def _then(first: Callable[[Any], Any], second: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda value: second(first(value))

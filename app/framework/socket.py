@@ -5,7 +5,7 @@ for the network (see `testing.RecordingLink`).
 """
 
 from collections.abc import Coroutine, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -38,7 +38,13 @@ class Hub(Protocol):
     """Reaches all sockets of one namespace."""
 
     def broadcast(
-        self, rooms: frozenset[str], except_rooms: frozenset[str], event: str, args: tuple[Any, ...]
+        self,
+        rooms: frozenset[str],
+        except_rooms: frozenset[str],
+        event: str,
+        args: tuple[Any, ...],
+        *,
+        volatile: bool = False,
     ) -> None:
         """Queue an event for every socket in any of ``rooms`` (none: everywhere), once each."""
 
@@ -73,24 +79,41 @@ class SocketLink(Hub, Protocol):
         """See `Socket.refuse`."""
 
 
-@dataclass(frozen=True, slots=True)
 class BroadcastOperator:
     """Who an event goes to: ``server.to("room").except_("other").emit("event", data)``.
 
     Immutable: each step gives a new operator, so one may be kept and used again.
     """
 
-    _hub: Hub
-    _rooms: frozenset[str] = field(default_factory=frozenset)
-    _except: frozenset[str] = field(default_factory=frozenset)
+    __slots__ = ("_except", "_hub", "_rooms", "_volatile")
+
+    def __init__(
+        self,
+        hub: Hub,
+        rooms: frozenset[str] = frozenset(),
+        except_rooms: frozenset[str] = frozenset(),
+        *,
+        volatile: bool = False,
+    ) -> None:
+        self._hub = hub
+        self._rooms = rooms
+        self._except = except_rooms
+        self._volatile = volatile
 
     def to(self, *rooms: str) -> "BroadcastOperator":
         """Add rooms; a socket in several of them gets the event once."""
-        return replace(self, _rooms=self._rooms | frozenset(rooms))
+        wanted = self._rooms.union(rooms)
+        return BroadcastOperator(self._hub, wanted, self._except, volatile=self._volatile)
 
     def except_(self, *rooms: str) -> "BroadcastOperator":
         """Leave out who is in one of these rooms. A socket's id is a room of its own."""
-        return replace(self, _except=self._except | frozenset(rooms))
+        unwanted = self._except.union(rooms)
+        return BroadcastOperator(self._hub, self._rooms, unwanted, volatile=self._volatile)
+
+    @property
+    def volatile(self) -> "BroadcastOperator":
+        """Leave out who does not read at present: for what is soon out of date."""
+        return BroadcastOperator(self._hub, self._rooms, self._except, volatile=True)
 
     def emit(self, event: str, *args: Any) -> None:
         """Queue the event for everyone meant, in the order of the calls. Nothing is waited for.
@@ -99,7 +122,7 @@ class BroadcastOperator:
             ValueError: The name is reserved.
         """
         require_event_name(event)
-        self._hub.broadcast(self._rooms, self._except, event, args)
+        self._hub.broadcast(self._rooms, self._except, event, args, volatile=self._volatile)
 
 
 class Server:

@@ -200,7 +200,13 @@ class RecordingLink:
         self.disconnect(close=True)
 
     def broadcast(
-        self, rooms: frozenset[str], except_rooms: frozenset[str], event: str, args: tuple[Any, ...]
+        self,
+        rooms: frozenset[str],
+        except_rooms: frozenset[str],
+        event: str,
+        args: tuple[Any, ...],
+        *,
+        volatile: bool = False,  # noqa: ARG002 - everybody here reads
     ) -> None:
         """Keep it."""
         self.broadcasts.append((rooms, except_rooms, event, args))

@@ -35,6 +35,9 @@ class WsResponse:
         return None
 
 
+_MAY_BE_RESPONSE = (WsResponse, dict)
+
+
 def deliver(result: Any, client: Socket, ack: AckFunction | None) -> bool:
     """Nest's rules: nothing for None, an emit for a `WsResponse`, an ack for any other value.
 
@@ -42,10 +45,11 @@ def deliver(result: Any, client: Socket, ack: AckFunction | None) -> bool:
     """
     if result is None:
         return False
-    response = WsResponse.of(result)
-    if response is not None:
-        client.emit(response.event, response.data)
-        return False
+    if isinstance(result, _MAY_BE_RESPONSE):
+        response = WsResponse.of(result)
+        if response is not None:
+            client.emit(response.event, response.data)
+            return False
     if ack is None:
         return False
     ack(result)

@@ -1,5 +1,5 @@
 # What app/framework/transport touches of python-socketio 5.18, which ships no types.
-from collections.abc import Mapping
+from collections.abc import Iterator
 from logging import Logger
 from typing import Any
 
@@ -8,7 +8,7 @@ from aiohttp import web
 from socketio import packet as packet
 
 class AsyncManager:
-    rooms: dict[str, dict[str | None, Mapping[str, str]]]
+    rooms: Any
     callbacks: dict[str, Any]
     def eio_sid_from_sid(self, sid: str, namespace: str) -> str | None: ...
     def basic_enter_room(
@@ -16,6 +16,11 @@ class AsyncManager:
     ) -> None: ...
     def basic_leave_room(self, sid: str, namespace: str, room: str | None) -> None: ...
     def basic_disconnect(self, sid: str, namespace: str, **kwargs: Any) -> None: ...
+    def is_connected(self, sid: str, namespace: str) -> bool: ...
+    def is_sid_room(self, namespace: str, room: str | None) -> bool: ...
+    def get_participants(
+        self, namespace: str, room: str | list[str] | None
+    ) -> Iterator[tuple[str, str]]: ...
     def get_rooms(self, sid: str, namespace: str) -> list[str]: ...
     async def emit(
         self,

@@ -18,20 +18,24 @@ MAX_DEPTH = 64
 _OPTIONS = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
 
 
-def dumps(value: Any, **_: Any) -> str:
+def dump(value: Any) -> bytes:
     """JSON as Node's ``JSON.stringify``: no spaces, UTF-8, dates in UTC with milliseconds.
 
-    Pydantic models go by alias; an object with ``to_wire()`` as what that gives. Keywords are what
-    python-socketio passes to its json module and mean nothing here.
+    Pydantic models go by alias; an object with ``to_wire()`` as what that gives.
 
     Raises:
         TypeError: The value has no JSON form.
     """
     try:
-        return orjson.dumps(value, _plain, _OPTIONS).decode()
+        return orjson.dumps(value, _plain, _OPTIONS)
     except orjson.JSONEncodeError:
         # orjson refuses lone surrogates, which JavaScript strings may hold; Node escapes them.
-        return json.dumps(value, default=_plain, separators=(",", ":"), allow_nan=False)
+        return json.dumps(value, default=_plain, separators=(",", ":"), allow_nan=False).encode()
+
+
+def dumps(value: Any, **_: Any) -> str:
+    """As `dump`, for python-socketio; the keywords it passes mean nothing here."""
+    return dump(value).decode()
 
 
 def loads(text: str) -> Any:
@@ -43,7 +47,7 @@ def loads(text: str) -> Any:
     Raises:
         ValueError: No JSON, nested deeper than `MAX_DEPTH`, or a number beyond a double's range.
     """
-    if text.count("[") + text.count("{") > MAX_DEPTH:
+    if len(text) > MAX_DEPTH and text.count("[") + text.count("{") > MAX_DEPTH:
         _require_depth(text)
     try:
         return orjson.loads(text)

@@ -1,30 +1,39 @@
-"""One WebSocket: frames in, frames out, in order and bounded. Knows Engine.IO, not Socket.IO."""
+"""A client's Engine.IO connection: its packets in order, one at a time. Knows no Socket.IO."""
 
 import asyncio
-import contextvars
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
 import structlog
-from aiohttp import WebSocketError, WSCloseCode, WSMessage, WSMsgType, web
+from aiohttp import WSCloseCode
 
-from app.framework.transport.packets import MalformedPacketError, StrictPacket
+from app.framework.eager import EagerTasks
+from app.framework.transport import frames
+from app.framework.transport.heartbeat import Heartbeat
+from app.framework.transport.outbox import Outbox
+from app.framework.transport.packets import MalformedPacketError
 from app.framework.transport.reasons import DisconnectReason
+from app.framework.transport.upgrade import UpgradeRequest
+from app.framework.transport.web_socket import WebSocket
 
-Job = Callable[[], Awaitable[None]]
+_CLOSE, _PONG, _MESSAGE = "1", "3", "4"
+"""What a client may send of Engine.IO's packet types: WebSocket is the only transport."""
 
-CLOSE_TIMEOUT_SECONDS = 0.8
-"""How long a close handshake, or a frame before it, may take; then the connection is cut."""
+Work = Coroutine[Any, Any, None]
+Job = Callable[[], Work]
 
 INBOX_MAX_JOBS = 64
-"""Events of one client that may wait for the one being handled; then its socket is not read."""
+"""Packets of one client that may wait for the one being handled; then its socket is not read."""
 
 INBOX_MAX_CHARS = 131_072
-"""Likewise, what they were sent as. Parsed, that may take twenty times the room."""
+"""Likewise, their length. They wait unparsed: parsed they may take twenty times the room."""
 
 ASIDE_MAX_TASKS = 16
 """Streams of one client that run beside its events."""
+
+_NOTHING_WAITS: "deque[str | Job]" = deque(maxlen=0)
+"""The inbox of an idle client: an empty deque of its own would take 760 bytes."""
 
 _log = structlog.stdlib.get_logger("Connection")
 
@@ -37,84 +46,96 @@ _CLOSE_CODES = {
 class ConnectionOwner(Protocol):
     """Who a connection works for: the Socket.IO server."""
 
-    async def handle_packet(self, connection: "Connection", packet: StrictPacket) -> None:
-        """Handle one packet; the next one of this connection waits for it."""
+    tasks: EagerTasks
+    outbox: Outbox
+    heartbeat: Heartbeat
+
+    def handle(self, connection: "Connection", frame: str) -> Work | None:
+        """What is to be done for a message, whose text begins with Engine.IO's ``4``.
+
+        Raises:
+            MalformedPacketError: The client does not speak the protocol.
+        """
 
     def connection_closed(self, connection: "Connection", reason: DisconnectReason) -> None:
         """The connection is no more: forget it, and queue what remains to be done."""
 
+    def connection_gone(self, connection: "Connection") -> None:
+        """Its TCP connection is closed, too."""
 
-class Connection:
+
+class Connection(WebSocket):
     """A client's transport.
 
-    In: frames are parsed as they come, heartbeats answered at once; packets wait in an inbox for
-    one worker, so a client's events are handled one after the other. Out: frames wait in an outbox
-    for one writer. Both are tasks only while there is something to do; the connection owns them.
+    A packet is handled in place as it comes. If that has to wait for something, it goes on as a
+    task, and what comes meanwhile waits in the inbox: one client's events are handled one after
+    the other, and nobody else's wait for them. An idle connection has no task and no queue.
     """
+
+    __slots__ = (
+        "_aside",
+        "_busy",
+        "_connect_timer",
+        "_gone",
+        "_heartbeat",
+        "_inbox",
+        "_inbox_chars",
+        "_owner",
+        "_tasks",
+        "_work",
+        "heard_at",
+        "heartbeat_slot",
+        "links",
+        "refused_connects",
+        "request",
+        "sid",
+    )
 
     def __init__(
         self,
         sid: str,
-        websocket: web.WebSocketResponse,
-        request: web.Request,
+        transport: asyncio.Transport,
+        request: UpgradeRequest,
         owner: ConnectionOwner,
+        max_message_bytes: int,
         max_queue_bytes: int,
     ) -> None:
+        super().__init__(transport, owner.outbox, max_message_bytes, max_queue_bytes)
         self.sid = sid
-        self.request: web.Request = request
+        self.request = request
         self.links: dict[str, Any] = {}
         """What the owner keeps for each namespace the client is in; its ``sid`` is the socket's."""
         self.refused_connects = 0
         """How often the client asked for a namespace that there is not."""
-        self.closed = False
-        self.heard_at = 0.0
-        """When the client last sent anything, by the loop's clock."""
-        self._websocket = websocket
+        self.heard_at = owner.heartbeat.tick
+        """When the client last sent anything, in the heartbeat's ticks."""
+        self.heartbeat_slot = 0
+        """The heartbeat's own."""
         self._owner = owner
-        self._max_queue_bytes = max_queue_bytes
-        self._loop = asyncio.get_running_loop()
-        self._inbox: deque[tuple[Job, int]] = deque()
+        self._tasks = owner.tasks
+        self._heartbeat = owner.heartbeat
+        self._inbox = _NOTHING_WAITS
         self._inbox_chars = 0
-        self._inbox_has_room = asyncio.Event()
-        self._worker: asyncio.Task[None] | None = None
-        self._outbox: deque[bytes] = deque()
-        self._outbox_bytes = 0
-        self._writer: asyncio.Task[None] | None = None
-        self._closing: asyncio.Task[None] | None = None
+        self._busy = False
+        self._work: asyncio.Future[None] | None = None
+        self._aside: frozenset[asyncio.Future[None]] = frozenset()
         self._connect_timer: asyncio.TimerHandle | None = None
-        self._aside: set[asyncio.Task[None]] = set()
-        # Frames are pushed by whoever sends: what is logged here must not bear the sender's names.
-        self._context = contextvars.copy_context()
-
-    async def read(self) -> None:
-        """Read until the connection ends, one way or another, and has been closed."""
-        reason = DisconnectReason.TRANSPORT_CLOSE
-        try:
-            async for message in self._websocket:
-                self.heard_at = self._loop.time()
-                if message.type is not WSMsgType.TEXT:
-                    reason = _reason_of(message)
-                    break
-                await self._receive(message.data)
-                if self.closed:
-                    break
-        except MalformedPacketError:
-            reason = DisconnectReason.PARSE_ERROR
-        except ConnectionError:  # aiohttp could not answer a WebSocket ping
-            reason = DisconnectReason.TRANSPORT_ERROR
-        finally:
-            self.close(reason)
-        if self._closing is not None:
-            await self._closing
+        self._gone: asyncio.Future[None] | None = None
 
     @property
     def is_reading(self) -> bool:
         """Whether the client can be heard: not while its inbox is full."""
         return len(self._inbox) < INBOX_MAX_JOBS and self._inbox_chars < INBOX_MAX_CHARS
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether something is being done for the client, or waits to be."""
+        return self._busy
+
     def expect_connect(self, timeout_seconds: float) -> None:
         """Close unless the client connects to a namespace in time."""
-        self._connect_timer = self._loop.call_later(
+        loop = asyncio.get_running_loop()
+        self._connect_timer = loop.call_later(
             timeout_seconds, self.close, DisconnectReason.TRANSPORT_CLOSE
         )
 
@@ -122,157 +143,169 @@ class Connection:
         """The client has connected to a namespace."""
         if self._connect_timer is not None:
             self._connect_timer.cancel()
+            self._connect_timer = None
 
     def push(self, payload: bytes) -> None:
-        """Queue one text frame.
+        """Queue the payload of one text frame."""
+        if not self.closed:
+            self._outbox.send(self, frames.text(payload))
 
-        A client that does not read fast enough to stay under its bound is cut off: a close
-        handshake could not be written to it either.
-        """
-        if self.closed:
-            return
-        self._outbox.append(payload)
-        self._outbox_bytes += len(payload)
-        if self._outbox_bytes > self._max_queue_bytes:
-            self._context.copy().run(
-                _log.warning,
-                "slow client cut off",
-                socket_ids=[link.sid for link in self.links.values()],
-                queued_bytes=self._outbox_bytes,
-            )
-            self.abort(DisconnectReason.TRANSPORT_ERROR)
-        elif self._writer is None:
-            self._writer = self._start(self._write())
+    def enqueue(self, job: Job) -> None:
+        """Do this after all that the client has sent so far; now, if that is done."""
+        self._wait_in_line(job)
+        if not self._busy:
+            self._drain()
 
-    def enqueue(self, job: Job, chars: int = 0) -> None:
-        """Do this, which came in a frame of ``chars``, after all the client has sent so far."""
-        self._inbox.append((job, chars))
-        self._inbox_chars += chars
-        if self._worker is None:
-            self._worker = self._start(self._work())
-
-    def run_aside(self, work: Coroutine[Any, Any, None]) -> bool:
+    def run_aside(self, work: Work) -> bool:
         """Run this beside the client's events, until it ends or the connection does.
 
         Not begun, and False, when `ASIDE_MAX_TASKS` are running already.
         """
         if self.closed or len(self._aside) >= ASIDE_MAX_TASKS:
             return False
-        task = self._start(work)
-        self._aside.add(task)
-        task.add_done_callback(self._aside.discard)
+        task = self._tasks.start(work)
+        if not task.done():
+            self._aside |= {task}
+            task.add_done_callback(self._aside_ended)
         return True
 
-    def close(self, reason: DisconnectReason) -> None:
-        """End the connection: what is queued is still written, within `CLOSE_TIMEOUT_SECONDS`.
+    def close(self, reason: DisconnectReason, code: int | None = None) -> None:
+        """End the connection: what is due is still written, within `CLOSE_TIMEOUT_SECONDS`.
 
         What the client sent before is still handled. Closing again does nothing.
         """
-        if self.closed:
-            return
-        self.closed = True
-        self.connect_arrived()
-        self._closing = self._start(self._shake_hands(_CLOSE_CODES.get(reason, WSCloseCode.OK)))
-        self._end_asides()
-        self._owner.connection_closed(self, reason)
+        if not self.closed:
+            self.start_closing(code or _CLOSE_CODES.get(reason, WSCloseCode.OK))
+            self._leave(reason)
 
     def abort(self, reason: DisconnectReason) -> None:
         """End the connection now; nothing more is written."""
-        if self.closed:
-            return
-        self.closed = True
-        self.connect_arrived()
-        self._outbox.clear()
-        self._cut()
-        self._end_asides()
-        self._owner.connection_closed(self, reason)
+        if not self.closed:
+            self.cut()
+            self._leave(reason)
 
     async def idle(self) -> None:
         """Wait until what the client sent is handled and the connection, if closed, is gone."""
-        while tasks := [
-            task
-            for task in (self._worker, self._closing, *(self._aside if self.closed else ()))
-            if task and not task.done()
-        ]:
-            await asyncio.wait(tasks)
+        while True:
+            busy = {self._work, *(self._aside if self.closed else ())}
+            if self.closed and not self.is_gone:
+                self._gone = self._gone or asyncio.get_running_loop().create_future()
+                busy.add(self._gone)
+            waits = [each for each in busy if each is not None and not each.done()]
+            if not waits:
+                return
+            await asyncio.wait(waits)
 
     def cut_off(self) -> None:
         """Cancel what is being done for this client; what waits in the inbox goes on."""
-        self._cut()
-        for task in (self._worker, self._writer, self._closing):
-            if task is not None:
-                task.cancel()
+        self.cut()
+        if self._work is not None:
+            self._work.cancel()
 
-    async def _receive(self, frame: str) -> None:
+    def text_received(self, text: str) -> None:
         """One Engine.IO packet."""
-        match frame[:1]:
-            case "4":
-                packet = StrictPacket.parse(frame[1:])
-                while not self.is_reading:
-                    self._inbox_has_room.clear()
-                    await self._inbox_has_room.wait()
-                self.enqueue(lambda: self._owner.handle_packet(self, packet), len(frame))
-            case "3":
-                pass  # a pong: that it came is all it says
-            case "1":
-                self.close(DisconnectReason.TRANSPORT_CLOSE)
-            case _:
-                raise MalformedPacketError
+        self.heard_at = self._heartbeat.tick
+        kind = text[:1]
+        if kind == _MESSAGE:
+            if self._busy:
+                self._wait_in_line(text)
+            else:
+                self._busy = True
+                self._do(text)
+                if self._work is None:
+                    self._drain()
+        elif kind == _CLOSE:
+            self.close(DisconnectReason.TRANSPORT_CLOSE)
+        elif kind != _PONG:  # which says all it has to say by coming
+            self.close(DisconnectReason.PARSE_ERROR)
 
-    async def _work(self) -> None:
+    def failed(self, code: int) -> None:
+        """See `WebSocket`."""
+        self.close(DisconnectReason.PARSE_ERROR, code)
+
+    def ended(self) -> None:
+        """See `WebSocket`."""
+        self.close(DisconnectReason.TRANSPORT_CLOSE)
+
+    def gone(self) -> None:
+        """See `WebSocket`."""
+        self.abort(DisconnectReason.TRANSPORT_CLOSE)
+        self._owner.connection_gone(self)
+        if self._gone is not None and not self._gone.done():
+            self._gone.set_result(None)
+
+    def stalled_too_long(self, queued_bytes: int) -> None:
+        """See `WebSocket`. A close handshake could not be written to such a client either."""
+        _log.warning(
+            "slow client cut off",
+            socket_ids=[link.sid for link in self.links.values()],
+            queued_bytes=queued_bytes,
+        )
+        self.abort(DisconnectReason.TRANSPORT_ERROR)
+
+    def _wait_in_line(self, entry: str | Job) -> None:
+        if self._inbox is _NOTHING_WAITS:
+            self._inbox = deque()
+        self._inbox.append(entry)
+        if isinstance(entry, str):
+            self._inbox_chars += len(entry)
+
+    def _drain(self) -> None:
+        """Do what waits, until something has to be waited for."""
+        self._busy = True
+        while self._inbox:
+            entry = self._inbox.popleft()
+            if isinstance(entry, str):
+                self._inbox_chars -= len(entry)
+            self._do(entry)
+            if self._work is not None:
+                return
+        self._inbox = _NOTHING_WAITS
+        self._busy = False
+
+    def _do(self, entry: str | Job) -> None:
+        """Begin with one; it has ended, unless ``_work`` is set."""
         try:
-            while self._inbox:
-                job, chars = self._inbox.popleft()
-                self._inbox_chars -= chars
-                self._inbox_has_room.set()
-                await job()
+            if isinstance(entry, str):
+                work = self._owner.handle(self, entry)
+                if work is None:
+                    return
+            else:
+                work = entry()
         except MalformedPacketError:
             self.close(DisconnectReason.PARSE_ERROR)
-        except Exception:  # noqa: BLE001 - a bug, logged; it ends this connection only
-            _log.exception("packet handler failed", connection=self.sid)
-            self.close(DisconnectReason.TRANSPORT_ERROR)
-        finally:
-            self._worker = None
-            if self._inbox:
-                self._worker = self._start(self._work())
+            return
+        future = self._tasks.start(work)
+        if future.done():
+            self._settle(future)
+        else:
+            self._work = future
+            future.add_done_callback(self._work_ended)
 
-    async def _write(self) -> None:
-        try:
-            while self._outbox:
-                payload = self._outbox.popleft()
-                await self._websocket.send_frame(payload, WSMsgType.TEXT)
-                self._outbox_bytes -= len(payload)
-        except ConnectionError:
-            self.abort(DisconnectReason.TRANSPORT_ERROR)
-        finally:
-            self._writer = None
+    def _work_ended(self, work: "asyncio.Future[None]") -> None:
+        was_reading = self.is_reading
+        self._work = None
+        self._settle(work)
+        self._drain()
+        if not was_reading and self.is_reading and not self.closed:
+            self.go_on_reading()
 
-    async def _shake_hands(self, code: int) -> None:
-        try:
-            async with asyncio.timeout(CLOSE_TIMEOUT_SECONDS):
-                if self._writer is not None:
-                    await asyncio.wait([self._writer])
-                await self._websocket.close(code=code)
-        except (TimeoutError, ConnectionError):
-            pass
-        finally:
-            self._cut()
+    def _settle(self, work: "asyncio.Future[None]") -> None:
+        error = None if work.cancelled() else work.exception()
+        if error is None:
+            return
+        if isinstance(error, MalformedPacketError):
+            self.close(DisconnectReason.PARSE_ERROR)
+            return
+        # A bug; it ends this connection only.
+        _log.error("packet handler failed", connection=self.sid, exc_info=error)
+        self.close(DisconnectReason.TRANSPORT_ERROR)
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        return self._loop.create_task(work, context=self._context.copy())
+    def _aside_ended(self, task: "asyncio.Future[None]") -> None:
+        self._aside -= {task}
 
-    def _end_asides(self) -> None:
+    def _leave(self, reason: DisconnectReason) -> None:
+        self.connect_arrived()
         for task in self._aside:
             task.cancel()
-
-    def _cut(self) -> None:
-        transport = self.request.transport
-        if transport is not None:
-            transport.abort()
-
-
-def _reason_of(message: WSMessage) -> DisconnectReason:
-    """Why something else than text came: the network failed, or the client is to blame."""
-    if message.type is WSMsgType.ERROR and not isinstance(message.data, WebSocketError):
-        return DisconnectReason.TRANSPORT_ERROR
-    return DisconnectReason.PARSE_ERROR  # binary, too big, no UTF-8, no WebSocket
+        self._owner.connection_closed(self, reason)

@@ -12,11 +12,11 @@ import engineio
 from aiohttp import hdrs, web
 from engineio import packet as engineio_packet
 
-from app.framework.transport import codec
+from app.framework.transport import codec, frames, upgrade
 from app.framework.transport.client_address import Network
-from app.framework.transport.connection import CLOSE_TIMEOUT_SECONDS, Connection, ConnectionOwner
-from app.framework.transport.heartbeat import Heartbeat
+from app.framework.transport.connection import Connection, ConnectionOwner
 from app.framework.transport.reasons import DisconnectReason
+from app.framework.transport.upgrade import UpgradeRequest
 
 _PROTOCOL = "4"
 
@@ -55,39 +55,29 @@ class EngineServer(engineio.AsyncServer):
         super().__init__(**kwargs)
         self.options = options
         self._owner = owner
-        self._heartbeat = Heartbeat(options.ping_interval_seconds, options.ping_timeout_seconds)
         self._accepting = True
+        self._open_packet = _open_packet(options)
 
     async def handle_request(self, request: web.Request) -> web.StreamResponse:
-        """One client, from its upgrade request to the end of its connection."""
+        """One client's upgrade request."""
         refusal = self._refusal(request)
         if refusal is not None:
             return refusal
-        websocket = web.WebSocketResponse(
-            timeout=CLOSE_TIMEOUT_SECONDS,
-            compress=False,
-            # aiohttp refuses what is as long as this; we refuse what is longer than the setting.
-            max_msg_size=self.options.max_frame_bytes + 1,
-        )
-        if not websocket.can_prepare(request):
+        if not upgrade.is_websocket(request) or request.transport is None:
             return _error(400, 3, "Bad request")
-        await websocket.prepare(request)
         connection = Connection(
             self.generate_id(),
-            websocket,
-            request,
+            request.transport,
+            UpgradeRequest.of(request, self.options.trusted_proxies),
             self._owner,
+            self.options.max_frame_bytes,
             self.options.socket_queue_max_bytes,
         )
         self.sockets[connection.sid] = connection
-        connection.push(self._open_packet(connection.sid))
         connection.expect_connect(self.options.connect_timeout_seconds)
-        self._heartbeat.watch(connection)
-        try:
-            await connection.read()
-        finally:
-            self._heartbeat.forget(connection)
-        return websocket
+        self._owner.heartbeat.watch(connection)
+        greeting = self._open_packet % connection.sid.encode()
+        return upgrade.accept(request, connection, frames.text(greeting))
 
     async def send_packet(self, sid: str, pkt: engineio_packet.Packet) -> None:
         """The library's way to a socket; text packets only, as this contract has no others."""
@@ -101,7 +91,6 @@ class EngineServer(engineio.AsyncServer):
 
     def close_all(self) -> None:
         """Close every connection with 1001: clients take it for a lost connection and come back."""
-        self._heartbeat.stop()
         for connection in tuple(self.sockets.values()):
             connection.close(DisconnectReason.SERVER_SHUTTING_DOWN)
 
@@ -121,15 +110,17 @@ class EngineServer(engineio.AsyncServer):
                 return _error(status, code, message)
         return None
 
-    def _open_packet(self, sid: str) -> bytes:
-        handshake = {
-            "sid": sid,
-            "upgrades": [],
-            "pingInterval": round(self.options.ping_interval_seconds * 1000),
-            "pingTimeout": round(self.options.ping_timeout_seconds * 1000),
-            "maxPayload": self.options.max_frame_bytes,
-        }
-        return f"0{json.dumps(handshake, separators=(',', ':'))}".encode()
+
+def _open_packet(options: EngineOptions) -> bytes:
+    """With ``%b`` where the connection's id goes."""
+    handshake = {
+        "sid": "%b",
+        "upgrades": [],
+        "pingInterval": round(options.ping_interval_seconds * 1000),
+        "pingTimeout": round(options.ping_timeout_seconds * 1000),
+        "maxPayload": options.max_frame_bytes,
+    }
+    return f"0{json.dumps(handshake, separators=(',', ':'))}".encode()
 
 
 def _error(status: int, code: int, message: str) -> web.Response:

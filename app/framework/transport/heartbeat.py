@@ -1,44 +1,71 @@
-"""Pings for all connections from one task, and an end for those that do not answer."""
+"""Pings for all connections from one timer wheel, and an end for those that do not answer."""
 
 import asyncio
-from collections.abc import Iterator
+from math import ceil
+from typing import Protocol
 
 import structlog
 
-from app.framework.transport.connection import Connection
+from app.framework.transport import frames
 from app.framework.transport.reasons import DisconnectReason
 
 _log = structlog.stdlib.get_logger("Heartbeat")
 
-_PING = b"2"
-_TICKS_PER_INTERVAL = 10
+_PING = frames.text(b"2")
+_TICKS_PER_WAIT = 10
 _MAX_TICK_SECONDS = 0.5
 
 
-class Heartbeat:
-    """Pings each connection every ``interval`` seconds; silence for ``timeout`` after one ends it.
+class Pinged(Protocol):
+    """What the heartbeat needs of a connection."""
 
-    Every interval is equally long, so both dicts are in order of time and nothing is searched.
+    heard_at: int
+    """The tick in which the client was last heard."""
+
+    heartbeat_slot: int
+    """Where it is on the wheel."""
+
+    @property
+    def is_reading(self) -> bool:
+        """Whether the client can be heard."""
+
+    def send(self, frame: bytes) -> None:
+        """Queue a frame."""
+
+    def abort(self, reason: DisconnectReason) -> None:
+        """End the connection."""
+
+
+class Heartbeat:
+    """Pings each connection every ``interval``; silence for ``timeout`` after one ends it.
+
+    The wheel has a slot for each tick of an interval, and a connection stays in the slot in which
+    it came: the slot of a tick is pinged in it, and judged when its last ping is a timeout old.
+    Time is counted in ticks, so a process that was stopped for a while blames nobody for it.
+
+    Attributes:
+        tick: The number of the present tick.
     """
 
     def __init__(self, interval_seconds: float, timeout_seconds: float) -> None:
-        self._interval = interval_seconds
-        self._timeout = timeout_seconds
-        self._next_ping: dict[Connection, float] = {}
-        self._unanswered_since: dict[Connection, float] = {}
+        shorter = min(interval_seconds, timeout_seconds)
+        self.tick = 0
+        self._tick_seconds = min(shorter / _TICKS_PER_WAIT, _MAX_TICK_SECONDS)
+        self._timeout_ticks = ceil(timeout_seconds / self._tick_seconds)
+        ticks = ceil(interval_seconds / self._tick_seconds)
+        self._slots: list[set[Pinged]] = [set() for _ in range(ticks)]
         self._task: asyncio.Task[None] | None = None
 
-    def watch(self, connection: Connection) -> None:
+    def watch(self, connection: Pinged) -> None:
         """Begin with a connection; who does must `forget` it."""
-        loop = asyncio.get_running_loop()
-        self._next_ping[connection] = loop.time() + self._interval
+        connection.heartbeat_slot = self.tick % len(self._slots)
+        self._slots[connection.heartbeat_slot].add(connection)
         if self._task is None:
-            self._task = loop.create_task(self._run(loop))
+            self._task = asyncio.create_task(self._run())
 
-    def forget(self, connection: Connection) -> None:
+    def forget(self, connection: Pinged) -> None:
         """End with a connection, so that what is closed holds no memory until its next ping."""
-        self._next_ping.pop(connection, None)
-        self._unanswered_since.pop(connection, None)
+        self._slots[connection.heartbeat_slot].discard(connection)
 
     def stop(self) -> None:
         """No more pings."""
@@ -46,40 +73,20 @@ class Heartbeat:
             self._task.cancel()
             self._task = None
 
-    async def _run(self, loop: asyncio.AbstractEventLoop) -> None:
-        tick = min(
-            self._interval / _TICKS_PER_INTERVAL,
-            self._timeout / _TICKS_PER_INTERVAL,
-            _MAX_TICK_SECONDS,
-        )
+    async def _run(self) -> None:
         while True:
-            await asyncio.sleep(tick)
+            await asyncio.sleep(self._tick_seconds)
             try:
-                now = loop.time()
-                self._end_silent(now)
-                self._ping(now)
+                self._turn()
             except Exception:  # noqa: BLE001 - one connection must not end the pings of all
                 _log.exception("heartbeat failed")
 
-    def _end_silent(self, now: float) -> None:
-        for connection, pinged_at in _while_due(self._unanswered_since, now - self._timeout):
+    def _turn(self) -> None:
+        self.tick += 1
+        pinged_at = self.tick - self._timeout_ticks
+        for connection in tuple(self._slots[pinged_at % len(self._slots)]):
             # While its inbox is full nobody listens to it, so it cannot be blamed for silence.
             if connection.heard_at < pinged_at and connection.is_reading:
                 connection.abort(DisconnectReason.PING_TIMEOUT)
-
-    def _ping(self, now: float) -> None:
-        for connection, _ in _while_due(self._next_ping, now):
-            connection.push(_PING)
-            self._next_ping[connection] = now + self._interval
-            # When pings come faster than they expire, the oldest one decides.
-            self._unanswered_since.setdefault(connection, now)
-
-
-def _while_due(times: dict[Connection, float], now: float) -> Iterator[tuple[Connection, float]]:
-    """Take out, oldest first, what is due; the dict may change meanwhile."""
-    while times:
-        connection, time = next(iter(times.items()))
-        if time > now:
-            return
-        del times[connection]
-        yield connection, time
+        for connection in self._slots[self.tick % len(self._slots)]:
+            connection.send(_PING)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from enum import Enum, auto
 from typing import Any
 
+from app.framework.socket import Socket
 from app.framework.transport import packets
 from app.framework.transport.connection import Connection
 from app.framework.transport.reasons import DisconnectReason
@@ -21,6 +22,20 @@ class LinkState(Enum):
     ENDED = auto()
 
 
+_ADMITTED = LinkState.ADMITTED  # looked up once: for an enumeration that takes longer than a call
+
+
+class _Pending:
+    """What waits for the end of the PENDING state."""
+
+    __slots__ = ("held", "refusal", "wanted")
+
+    def __init__(self) -> None:
+        self.held: list[bytes] = []
+        self.refusal: list[bytes] = []
+        self.wanted: dict[str, None] = {}
+
+
 class NamespaceLink:
     """Implements `socket.SocketLink`.
 
@@ -28,23 +43,38 @@ class NamespaceLink:
     without an await: so no broadcast and no event handler meets a socket that is not admitted.
     """
 
+    __slots__ = (
+        "_manager",
+        "_on_end",
+        "_pending",
+        "connection",
+        "endpoint",
+        "namespace",
+        "sid",
+        "socket",
+        "state",
+    )
+
     def __init__(
         self,
         connection: Connection,
         namespace: str,
         sid: str,
         manager: RoomManager,
+        endpoint: Any,
         on_end: Callable[["NamespaceLink", DisconnectReason], None],
     ) -> None:
         self.connection = connection
         self.namespace = namespace
         self.state = LinkState.PENDING
         self.sid = sid
+        self.endpoint = endpoint
+        """What the owner serves here."""
+        self.socket: Socket
+        """Its other end; the server sets it."""
         self._manager = manager
         self._on_end = on_end
-        self._held: list[bytes] = []
-        self._wanted: dict[str, None] = {}
-        self._refusal: list[bytes] = []
+        self._pending: _Pending | None = _Pending()
 
     @property
     def connected(self) -> bool:
@@ -54,8 +84,8 @@ class NamespaceLink:
     @property
     def rooms(self) -> frozenset[str]:
         """Rooms joined, or to be joined on admission."""
-        if self.state is LinkState.PENDING:
-            return frozenset(self._wanted)
+        if self._pending is not None:
+            return frozenset(self._pending.wanted)
         return frozenset(self._manager.get_rooms(self.sid, self.namespace))
 
     def settle(self, *, admitted: bool) -> None:
@@ -63,21 +93,22 @@ class NamespaceLink:
 
         Answers CONNECT, joins and sends what was kept back without an await in between.
         """
-        if self.state is not LinkState.PENDING:
+        pending = self._pending
+        if pending is None:
             return
-        if not admitted and not self._refusal:
+        if not admitted and not pending.refusal:
             self.disconnect(close=True)
-        if self._refusal:
-            for payload in self._refusal:
+        if pending.refusal:
+            for payload in pending.refusal:
                 self.connection.push(payload)
             self.connection.close(DisconnectReason.SERVER_NAMESPACE_DISCONNECT)
             return
+        self._pending = None
         self.connection.push(packets.connect(self.namespace, self.sid))
-        self._manager.admit(self.sid, self.namespace, self.connection.sid, self._wanted)
+        self._manager.admit(self.sid, self.namespace, self.connection, pending.wanted)
         self.state = LinkState.ADMITTED
-        for payload in self._held:
+        for payload in pending.held:
             self.connection.push(payload)
-        self._held.clear()
 
     def detach(self, reason: DisconnectReason) -> None:
         """The connection is gone: out of every room at once; `end` follows behind what it brought.
@@ -95,21 +126,23 @@ class NamespaceLink:
         """Out of every room at once; the disconnect hooks follow after what is being handled."""
         if self.state is LinkState.ENDED:
             return
+        if self.state is LinkState.ADMITTED:
+            self._manager.basic_disconnect(self.sid, self.namespace)
         self.state = LinkState.ENDED
-        self._manager.basic_disconnect(self.sid, self.namespace)
+        self._pending = None
         self.connection.links.pop(self.namespace, None)
         self._on_end(self, reason)
 
     def emit(self, event: str, args: tuple[Any, ...]) -> None:
         """Send, or keep for `settle`; nothing once the client is gone."""
-        if self.state is LinkState.ADMITTED:
+        if self.state is _ADMITTED:
             self.connection.push(packets.event(self.namespace, event, args))
-        elif self.state is LinkState.PENDING:
-            self._held.append(packets.event(self.namespace, event, args))
+        elif self._pending is not None:
+            self._pending.held.append(packets.event(self.namespace, event, args))
 
     def ack(self, packet_id: int, args: tuple[Any, ...]) -> None:
         """Answer an event; nothing once the client is gone."""
-        if self.state is LinkState.ADMITTED:
+        if self.state is _ADMITTED:
             self.connection.push(packets.ack(self.namespace, packet_id, args))
 
     def join(self, rooms: Iterable[str]) -> None:
@@ -117,13 +150,14 @@ class NamespaceLink:
         for room in rooms:
             if self.state is LinkState.ADMITTED:
                 self._manager.basic_enter_room(self.sid, self.namespace, room)
-            elif self.state is LinkState.PENDING:
-                self._wanted[room] = None
+            elif self._pending is not None:
+                self._pending.wanted[room] = None
 
     def leave(self, room: str) -> None:
         """Leave a room; one that was not joined is no matter."""
-        self._wanted.pop(room, None)
-        if self.state is LinkState.ADMITTED:
+        if self._pending is not None:
+            self._pending.wanted.pop(room, None)
+        elif self.state is LinkState.ADMITTED:
             self._manager.basic_leave_room(self.sid, self.namespace, room)
 
     def run_aside(self, work: Coroutine[Any, Any, None]) -> bool:
@@ -132,10 +166,10 @@ class NamespaceLink:
 
     def disconnect(self, *, close: bool) -> None:
         """End the socket from our side; a pending one is refused by `settle`."""
-        if self.state is LinkState.PENDING:
-            self._refusal = [
+        if self._pending is not None:
+            self._pending.refusal = [
                 packets.connect(self.namespace, self.sid),
-                *self._held,
+                *self._pending.held,
                 packets.disconnect(self.namespace),
             ]
         elif self.state is LinkState.ADMITTED:
@@ -146,11 +180,17 @@ class NamespaceLink:
 
     def refuse(self, message: str, data: Any) -> None:
         """Refuse a pending socket with ``connect_error``."""
-        if self.state is LinkState.PENDING:
-            self._refusal = [packets.connect_error(self.namespace, message, data)]
+        if self._pending is not None:
+            self._pending.refusal = [packets.connect_error(self.namespace, message, data)]
 
     def broadcast(
-        self, rooms: frozenset[str], except_rooms: frozenset[str], event: str, args: tuple[Any, ...]
+        self,
+        rooms: frozenset[str],
+        except_rooms: frozenset[str],
+        event: str,
+        args: tuple[Any, ...],
+        *,
+        volatile: bool = False,
     ) -> None:
         """To others of the namespace."""
-        self._manager.broadcast(self.namespace, rooms, except_rooms, event, args)
+        self._manager.broadcast(self.namespace, rooms, except_rooms, event, args, volatile=volatile)

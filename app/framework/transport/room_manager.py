@@ -1,32 +1,43 @@
 """python-socketio's manager with what it lacks: fan-out without tasks, and rooms by socket.
 
-Overrides of python-socketio 5.18's `AsyncManager`: ``emit`` (it starts a task per recipient, so
-frames may overtake each other), ``basic_enter_room``, ``basic_leave_room``, ``basic_disconnect``
-and ``get_rooms`` (they look through every room there is).
+In python-socketio 5.18 a room is a ``bidict`` of ids, and an emit a task per recipient; here it is
+an `Audience` of connections. Replaced in its `BaseManager` and `AsyncManager` is what looks into
+rooms, so that all the rest of them (``enter_room``, ``close_room``, ``can_disconnect``, emits with
+a callback, ...) works on these: ``basic_enter_room``, ``basic_leave_room``, ``basic_disconnect``,
+``get_rooms``, ``get_participants``, ``is_connected``, ``is_sid_room``, ``eio_sid_from_sid``, and
+``emit``.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import socketio
 
-from app.framework.transport import packets
+from app.framework.transport import frames, packets
 from app.framework.transport.connection import Connection
+from app.framework.transport.outbox import Audience, Outbox, Recipient
+
+_NOBODY: Mapping[str, Connection] = {}
 
 
 class RoomManager(socketio.AsyncManager):
-    """Who is in which room. Only admitted sockets are here, so only they are ever sent to."""
+    """Who is in which room. Only admitted sockets are here, so only they are ever sent to.
 
-    def __init__(self) -> None:
+    A socket's own room is not stored: its id is looked up among all sockets of the namespace.
+    """
+
+    rooms: dict[str, dict[str | None, Audience[Connection]]]
+    """By namespace and name; the one without a name has everybody."""
+
+    def __init__(self, outbox: Outbox) -> None:
         super().__init__()
-        self.connections: Mapping[str, Connection] = {}
-        """By Engine.IO id; the server that owns them sets it."""
-        self._rooms_of: dict[tuple[str, str], set[str]] = {}
+        self._outbox = outbox
 
-    def admit(self, sid: str, namespace: str, eio_sid: str, rooms: Iterable[str]) -> None:
-        """Enter a socket: into the namespace, its own room, and ``rooms``. Never waits."""
-        for room in (None, sid, *rooms):
-            self.basic_enter_room(sid, namespace, room, eio_sid=eio_sid)
+    def admit(self, sid: str, namespace: str, connection: Connection, rooms: Iterable[str]) -> None:
+        """Enter a socket: into the namespace and ``rooms``. Never waits."""
+        self._enter(sid, namespace, None, connection)
+        for room in rooms:
+            self.basic_enter_room(sid, namespace, room)
 
     def broadcast(
         self,
@@ -35,22 +46,34 @@ class RoomManager(socketio.AsyncManager):
         except_rooms: frozenset[str],
         event: str,
         args: tuple[Any, ...],
+        *,
+        volatile: bool = False,
     ) -> None:
-        """Encode once; queue for who is in any of ``rooms`` (none: all) and in no other."""
-        if namespace not in self.rooms:
+        """Encode once; queue for who is in any of ``rooms`` (none: all) and in no other.
+
+        What is volatile does not wait for those who do not read.
+        """
+        audiences = self.rooms.get(namespace)
+        if audiences is None:
             return
-        excluded = {sid for room in except_rooms for sid in self._members(namespace, room)}
-        recipients = {
-            sid: eio_sid
-            for room in rooms or (None,)
-            for sid, eio_sid in self._members(namespace, room).items()
-            if sid not in excluded
+        excluded: set[Recipient] = {
+            each for room in except_rooms for each in self._members(namespace, room)
         }
-        if not recipients:
-            return
-        payload = packets.event(namespace, event, args)
-        for eio_sid in recipients.values():
-            self.connections[eio_sid].push(payload)
+        if volatile:
+            excluded |= self._outbox.stalled
+        names = rooms or (None,)
+        if len(names) == 1:
+            (name,) = names
+            audience = audiences.get(name)
+            if audience is not None:
+                frame = frames.text(packets.event(namespace, event, args))
+                self._outbox.broadcast(audience, frame, excluded)
+                return
+        recipients = {each for name in names for each in self._members(namespace, name)} - excluded
+        if recipients:
+            frame = frames.text(packets.event(namespace, event, args))
+            for recipient in recipients:
+                recipient.send(frame)
 
     async def emit(
         self,
@@ -72,33 +95,106 @@ class RoomManager(socketio.AsyncManager):
         self.broadcast(namespace, _names(target), _names(skip_sid), event, args)
 
     def basic_enter_room(
-        self, sid: str, namespace: str, room: str | None, eio_sid: str | None = None
+        self,
+        sid: str,
+        namespace: str,
+        room: str | None,
+        eio_sid: str | None = None,  # noqa: ARG002 - the library's form
     ) -> None:
-        """As the library's, and remembered for the socket."""
-        super().basic_enter_room(sid, namespace, room, eio_sid=eio_sid)
-        if room is not None:
-            self._rooms_of.setdefault((namespace, sid), set()).add(room)
+        """Enter one room.
+
+        Raises:
+            ValueError: The socket is not admitted, or the room is another one's own.
+        """
+        connection = self._everybody(namespace).get(sid)
+        if connection is None:
+            raise ValueError("sid is not connected to requested namespace")
+        if room == sid:
+            return
+        if self.is_sid_room(namespace, room):
+            raise ValueError("cannot enter a sid room")
+        self._enter(sid, namespace, room, connection)
 
     def basic_leave_room(self, sid: str, namespace: str, room: str | None) -> None:
-        """As the library's, and forgotten for the socket."""
-        super().basic_leave_room(sid, namespace, room)
-        if room is not None:
-            self._rooms_of.get((namespace, sid), set()).discard(room)
+        """Leave one room; harmless when the socket is not in it."""
+        audience = self.rooms.get(namespace, {}).get(room)
+        connection = None if audience is None else audience.members.get(sid)
+        if audience is not None and connection is not None:
+            connection.audiences.remove(audience)
+            self._remove(sid, namespace, audience)
 
     def basic_disconnect(self, sid: str, namespace: str, **_: Any) -> None:
         """Leave every room; costs the socket's own rooms, not all there are."""
-        for room in (*self._rooms_of.pop((namespace, sid), ()), None):
-            super().basic_leave_room(sid, namespace, room)
+        connection = self._everybody(namespace).get(sid)
         self.callbacks.pop(sid, None)
+        if connection is None:
+            return
+        rooms = self.rooms[namespace]
+        leaving = [each for each in connection.audiences if rooms.get(each.name) is each]
+        connection.audiences = [each for each in connection.audiences if each not in leaving]
+        for audience in leaving:
+            self._remove(sid, namespace, audience)
 
     def get_rooms(self, sid: str, namespace: str) -> list[str]:
         """The socket's rooms, its own included."""
-        return list(self._rooms_of.get((namespace, sid), ()))
+        connection = self._everybody(namespace).get(sid)
+        if connection is None:
+            return []
+        rooms = self.rooms[namespace]
+        names = [each.name for each in connection.audiences if rooms.get(each.name) is each]
+        return [sid, *(name for name in names if name is not None)]
 
-    def _members(self, namespace: str, room: str | None) -> Mapping[str, str]:
-        """Socket id to connection id."""
-        members: Mapping[str, str] = self.rooms.get(namespace, {}).get(room, {})
-        return members
+    def get_participants(
+        self, namespace: str, room: str | list[str] | None
+    ) -> Iterator[tuple[str, str]]:
+        """Socket and connection ids of who is in any of these rooms."""
+        names = _names(room) or (None,)
+        members = {each for name in names for each in self._members(namespace, name)}
+        yield from [(each.links[namespace].sid, each.sid) for each in members]
+
+    def is_connected(self, sid: str, namespace: str) -> bool:
+        """Whether the socket is admitted and has not left."""
+        return sid in self._everybody(namespace)
+
+    def is_sid_room(self, namespace: str, room: str | None) -> bool:
+        """Whether this is some socket's own room."""
+        return room in self._everybody(namespace)
+
+    def eio_sid_from_sid(self, sid: str, namespace: str) -> str | None:
+        """The id of a socket's connection."""
+        connection = self._everybody(namespace).get(sid)
+        return None if connection is None else connection.sid
+
+    def _everybody(self, namespace: str) -> Mapping[str, Connection]:
+        audience = self.rooms.get(namespace, {}).get(None)
+        return _NOBODY if audience is None else audience.members
+
+    def _members(self, namespace: str, room: str | None) -> Iterable[Connection]:
+        audience = self.rooms.get(namespace, {}).get(room)
+        if audience is not None:
+            return audience.members.values()
+        own = None if room is None else self._everybody(namespace).get(room)
+        return () if own is None else (own,)
+
+    def _enter(self, sid: str, namespace: str, room: str | None, connection: Connection) -> None:
+        rooms = self.rooms.setdefault(namespace, {})
+        audience = rooms.get(room)
+        if audience is None:
+            audience = rooms[room] = Audience(room)
+        if sid not in audience.members:
+            self._outbox.settle(audience)
+            audience.members[sid] = connection
+            connection.audiences.append(audience)
+
+    def _remove(self, sid: str, namespace: str, audience: Audience[Connection]) -> None:
+        """Take out of the room only; what becomes empty is removed."""
+        self._outbox.settle(audience)
+        del audience.members[sid]
+        if not audience.members:
+            rooms = self.rooms[namespace]
+            del rooms[audience.name]
+            if not rooms:
+                del self.rooms[namespace]
 
 
 def _names(rooms: str | list[str] | None) -> frozenset[str]:

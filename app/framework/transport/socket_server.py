@@ -8,6 +8,7 @@ by name), and ``disconnect``. Rooms, ``emit`` and packet encoding remain the lib
 import asyncio
 import logging
 from collections.abc import Mapping
+from contextvars import copy_context
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -16,6 +17,7 @@ from typing import Any
 import socketio
 from socketio import packet as packet_types
 
+from app.framework.eager import EagerTasks
 from app.framework.pipeline import (
     ConnectHandler,
     DisconnectHandler,
@@ -24,15 +26,20 @@ from app.framework.pipeline import (
 )
 from app.framework.socket import Handshake, Socket
 from app.framework.transport import packets
-from app.framework.transport.client_address import client_address
-from app.framework.transport.connection import Connection
+from app.framework.transport.connection import Connection, Work
 from app.framework.transport.engine_server import EngineOptions, EngineServer
+from app.framework.transport.heartbeat import Heartbeat
 from app.framework.transport.link import NamespaceLink
+from app.framework.transport.outbox import Outbox
 from app.framework.transport.packets import MalformedPacketError, StrictPacket
 from app.framework.transport.reasons import DisconnectReason
 from app.framework.transport.room_manager import RoomManager
+from app.framework.transport.upgrade import UpgradeRequest
 
 _INVALID_NAMESPACE = "Invalid namespace"
+
+_WITH_ONE_ARGUMENT = 2
+"""Entries of an event's array: the name, and what it is about."""
 
 _MAX_REFUSED_CONNECTS = 10
 """Of one connection, to namespaces that there are not; then it is closed."""
@@ -57,10 +64,18 @@ class NamespaceHub:
         self._namespace = namespace
 
     def broadcast(
-        self, rooms: frozenset[str], except_rooms: frozenset[str], event: str, args: tuple[Any, ...]
+        self,
+        rooms: frozenset[str],
+        except_rooms: frozenset[str],
+        event: str,
+        args: tuple[Any, ...],
+        *,
+        volatile: bool = False,
     ) -> None:
         """See `RoomManager.broadcast`."""
-        self._manager.broadcast(self._namespace, rooms, except_rooms, event, args)
+        self._manager.broadcast(
+            self._namespace, rooms, except_rooms, event, args, volatile=volatile
+        )
 
 
 class Acknowledgement:
@@ -88,9 +103,12 @@ class SocketServer(socketio.AsyncServer):
 
     def __init__(self, options: EngineOptions) -> None:
         self._options = options
+        self.tasks = EagerTasks(copy_context())
+        self.outbox = Outbox()
+        self.heartbeat = Heartbeat(options.ping_interval_seconds, options.ping_timeout_seconds)
         quiet = logging.getLogger("socketio.server")
         super().__init__(
-            client_manager=RoomManager(),
+            client_manager=RoomManager(self.outbox),
             logger=quiet,
             engineio_logger=quiet,
             serializer=StrictPacket,
@@ -100,10 +118,9 @@ class SocketServer(socketio.AsyncServer):
             options=options,
             owner=self,
         )
-        self.manager.connections = self.eio.sockets
         self._endpoints: dict[str, Endpoint] = {}
-        self._sockets: dict[NamespaceLink, Socket] = {}
-        self._ending: dict[Connection, asyncio.TimerHandle] = {}
+        self._ending: dict[Connection, asyncio.TimerHandle | None] = {}
+        """Closed, but something is still to be done: with the time until when, or to be sent."""
 
     def serve(self, namespace: str, endpoint: Endpoint) -> None:
         """Open a namespace."""
@@ -113,27 +130,35 @@ class SocketServer(socketio.AsyncServer):
         """All sockets of a namespace."""
         return NamespaceHub(self.manager, namespace)
 
-    async def handle_packet(self, connection: Connection, packet: StrictPacket) -> None:
-        """One packet of a client, after the ones before it.
+    def handle(self, connection: Connection, frame: str) -> Work | None:
+        """What is to be done for one message of a client.
 
         Raises:
             MalformedPacketError: It has no business here; the connection is closed.
         """
-        namespace = packet.namespace or "/"
+        event = packets.read_event(frame)
+        if event is None:
+            packet = StrictPacket.parse(frame[1:])
+            namespace = packet.namespace or "/"
+            if packet.packet_type != packet_types.EVENT:
+                return self._handle_other(connection, namespace, packet)
+            packet_id, data = packet.id, packet.data
+        else:
+            namespace = "/"
+            packet_id, data = event
         link: NamespaceLink | None = connection.links.get(namespace)
-        if packet.packet_type == packet_types.CONNECT:
-            # Who is gone by now could be admitted, but would never be ended: a ghost in its rooms.
-            if not connection.closed:
-                await self._admit(connection, namespace, packet.data or {})
-        elif link is None:
+        if link is None:
             # As Node: an event for a namespace one is not in ends the connection. After our own
             # disconnect it may have been on its way, and there is nobody left to handle it.
             raise MalformedPacketError
-        elif packet.packet_type == packet_types.DISCONNECT:
-            link.end(DisconnectReason.CLIENT_NAMESPACE_DISCONNECT)
-        elif packet.packet_type == packet_types.EVENT:
-            await self._dispatch(link, packet)
-        # What remains are acks of events for which this server asked none: ignored, as by Node.
+        ack = None if packet_id is None else Acknowledgement(link, packet_id)
+        endpoint: Endpoint = link.endpoint
+        name = data[0]
+        arguments = data[1] if len(data) == _WITH_ONE_ARGUMENT else data[1:] or None
+        handler = endpoint.events.get(name)
+        if handler is not None:
+            return handler(link.socket, arguments, ack)
+        return endpoint.unknown(link.socket, name, arguments, ack)
 
     def connection_closed(self, connection: Connection, reason: DisconnectReason) -> None:
         """Out of every room at once; what the client had sent is still handled, then hooks run.
@@ -141,13 +166,21 @@ class SocketServer(socketio.AsyncServer):
         Handling it has ``backlog_seconds``: behind a slow storage it would hold the session and
         the typing of somebody who is long gone.
         """
+        self.heartbeat.forget(connection)
         self.eio.sockets.pop(connection.sid, None)
-        self._ending[connection] = asyncio.get_running_loop().call_later(
-            self._options.backlog_seconds, _drop_backlog, connection, reason
-        )
         for link in tuple(connection.links.values()):
             link.detach(reason)
+        self._ending[connection] = None
         connection.enqueue(partial(self._finish, connection, reason))
+        if connection.is_busy:
+            self._ending[connection] = asyncio.get_running_loop().call_later(
+                self._options.backlog_seconds, _drop_backlog, connection, reason
+            )
+
+    def connection_gone(self, connection: Connection) -> None:
+        """Nothing more can be sent; what is still done for the client goes on."""
+        if not connection.is_busy:
+            self._forget(connection)
 
     async def disconnect(
         self,
@@ -168,12 +201,14 @@ class SocketServer(socketio.AsyncServer):
         a client sent behind such an event is dropped, its hooks still run, as long again at most.
         """
         self.eio.stop_accepting()
+        self.heartbeat.stop()
         await _settled(self.eio.sockets.values(), grace_seconds)
         self.eio.close_all()
         await _settled(self._ending, grace_seconds)
         for connection in tuple(self._ending):
             _drop_backlog(connection, DisconnectReason.SERVER_SHUTTING_DOWN)
         await _settled(self._ending, grace_seconds)
+        self.tasks.close()
 
     async def _admit(self, connection: Connection, namespace: str, auth: dict[str, Any]) -> None:
         """Guards and ``handle_connection``; then in or out, without an await."""
@@ -188,26 +223,30 @@ class SocketServer(socketio.AsyncServer):
             raise MalformedPacketError
         connection.connect_arrived()
         sid = self.eio.generate_id()
-        link = NamespaceLink(connection, namespace, sid, self.manager, self._link_ended)
-        socket = endpoint.socket_class(sid, self._handshake(connection, auth), link)
+        link = NamespaceLink(connection, namespace, sid, self.manager, endpoint, self._link_ended)
+        link.socket = endpoint.socket_class(sid, _handshake(connection.request, auth), link)
         connection.links[namespace] = link
-        self._sockets[link] = socket
         admitted = False
         try:
-            admitted = await _all_admit(endpoint.connect, socket)
+            admitted = await _all_admit(endpoint.connect, link.socket)
         finally:  # cancellation too, whoever's it is, must leave nobody between in and out
             link.settle(admitted=admitted)
 
-    async def _dispatch(self, link: NamespaceLink, packet: StrictPacket) -> None:
-        name, *args = packet.data
-        data = args[0] if len(args) == 1 else args or None
-        ack = None if packet.id is None else Acknowledgement(link, packet.id)
-        endpoint = self._endpoints[link.namespace]
-        handler = endpoint.events.get(name)
-        if handler is not None:
-            await handler(self._sockets[link], data, ack)
-        else:
-            await endpoint.unknown(self._sockets[link], name, data, ack)
+    def _handle_other(
+        self, connection: Connection, namespace: str, packet: StrictPacket
+    ) -> Work | None:
+        if packet.packet_type == packet_types.CONNECT:
+            # Who is gone by now could be admitted, but would never be ended: a ghost in its rooms.
+            if connection.closed:
+                return None
+            return self._admit(connection, namespace, packet.data or {})
+        link = connection.links.get(namespace)
+        if link is None:
+            raise MalformedPacketError
+        if packet.packet_type == packet_types.DISCONNECT:
+            link.end(DisconnectReason.CLIENT_NAMESPACE_DISCONNECT)
+        # What remains are acks of events for which this server asked none: ignored, as by Node.
+        return None
 
     def _link_ended(self, link: NamespaceLink, reason: DisconnectReason) -> None:
         """Run the hooks in turn; a connection without any namespace must come up with one again."""
@@ -216,29 +255,36 @@ class SocketServer(socketio.AsyncServer):
             link.connection.expect_connect(self._options.connect_timeout_seconds)
 
     async def _run_disconnect_hooks(self, link: NamespaceLink, reason: DisconnectReason) -> None:
-        socket = self._sockets.pop(link)
-        for hook in self._endpoints[link.namespace].disconnect:
-            await hook(socket, reason)
+        for hook in link.endpoint.disconnect:
+            await hook(link.socket, reason)
 
     async def _finish(self, connection: Connection, reason: DisconnectReason) -> None:
+        """Behind all that the client sent: end what is left, whose hooks queue behind this."""
         _end_links(connection, reason)
-        connection.enqueue(partial(self._forget, connection))
+        connection.enqueue(partial(self._finished, connection))
 
-    async def _forget(self, connection: Connection) -> None:
-        self._ending.pop(connection).cancel()
+    async def _finished(self, connection: Connection) -> None:
+        timer = self._ending.get(connection)
+        if timer is not None:
+            timer.cancel()
+        if connection.is_gone:
+            self._forget(connection)
 
-    def _handshake(self, connection: Connection, auth: dict[str, Any]) -> Handshake:
-        request = connection.request
-        return Handshake(
-            auth=auth,
-            headers={name.lower(): value for name, value in request.headers.items()},
-            query=dict(request.query),
-            address=client_address(request, self._options.trusted_proxies),
-            issued=datetime.now(UTC),
-        )
+    def _forget(self, connection: Connection) -> None:
+        self._ending.pop(connection, None)
 
     def _engineio_server_class(self) -> type[EngineServer]:
         return EngineServer
+
+
+def _handshake(request: UpgradeRequest, auth: dict[str, Any]) -> Handshake:
+    return Handshake(
+        auth=auth,
+        headers=request.headers,
+        query=request.query,
+        address=request.address,
+        issued=datetime.now(UTC),
+    )
 
 
 async def _all_admit(handlers: tuple[ConnectHandler, ...], socket: Socket) -> bool:

@@ -42,28 +42,28 @@ class ProbeServer:
 
     def residue(self) -> dict[str, int]:
         """How much of every client the transport still holds: nothing, when none is left."""
-        manager, engine = self.sockets.manager, self.sockets.eio
-        heartbeat = engine._heartbeat
+        manager, outbox = self.sockets.manager, self.sockets.outbox
         return {
-            "connections": len(engine.sockets),
+            "connections": len(self.sockets.eio.sockets),
             "ending": len(self.sockets._ending),
-            "sockets": len(self.sockets._sockets),
-            "rooms": sum(len(members) for members in manager.rooms.get("/", {}).values()),
-            "rooms of sockets": len(manager._rooms_of),
+            "rooms": sum(len(room.members) for room in manager.rooms.get("/", {}).values()),
             "callbacks": len(manager.callbacks),
-            "heartbeats": len(heartbeat._next_ping) + len(heartbeat._unanswered_since),
+            "heartbeats": sum(len(slot) for slot in self.sockets.heartbeat._slots),
+            "unsent": len(outbox._own) + len(outbox._audiences) + len(outbox.stalled),
         }
 
     async def idle_tasks(self) -> set[asyncio.Task[Any]]:
-        """The tasks there are when every client has gone, the heartbeat included."""
+        """The tasks there are when every client has gone: the heartbeat's, and those kept ready."""
         async with self.admitted():
             pass
         await self.until_empty()
-        heartbeat = self.sockets.eio._heartbeat._task
+        heartbeat = self.sockets.heartbeat._task
         assert heartbeat is not None
         test = asyncio.current_task()
         assert test is not None
-        return {heartbeat, test, *self._outer_tasks}
+        spare = self.sockets.tasks._spare
+        assert spare is not None
+        return {heartbeat, test, spare.task, *self._outer_tasks}
 
     async def until_empty(self) -> None:
         """Wait until nothing is held for any client."""

@@ -1,43 +1,66 @@
-from collections.abc import Mapping
-from typing import cast
+from collections.abc import Callable
+from typing import Any, cast
 
 import pytest
+import pytest_asyncio
 
+from app.framework.transport import frames
 from app.framework.transport.connection import Connection
+from app.framework.transport.outbox import Audience, Outbox
 from app.framework.transport.room_manager import RoomManager
+
+Heard = Callable[[], dict[str, int]]
 
 NOBODY: frozenset[str] = frozenset()
 
 
-class Outbox:
+class Client:
     """The connection's end that a broadcast meets."""
 
-    def __init__(self) -> None:
-        self.payloads: list[bytes] = []
+    def __init__(self, outbox: Outbox) -> None:
+        self.audiences: list[Audience[Any]] = []
+        self.written: list[bytes] = []
+        self._outbox = outbox
 
-    def push(self, payload: bytes) -> None:
+    def write(self, data: bytes) -> None:
         """Keep it."""
-        self.payloads.append(payload)
+        self.written.append(data)
+
+    def send(self, frame: bytes) -> None:
+        """As a connection's."""
+        self._outbox.send(self, frame)
+
+
+@pytest_asyncio.fixture
+async def outbox() -> Outbox:
+    """Of the test's loop."""
+    return Outbox()
 
 
 @pytest.fixture
-def outboxes() -> dict[str, Outbox]:
-    """Of three connections."""
-    return {f"eio-{name}": Outbox() for name in ("a", "b", "c")}
+def clients(outbox: Outbox) -> dict[str, Client]:
+    """Three connections."""
+    return {name: Client(outbox) for name in ("a", "b", "c")}
 
 
 @pytest.fixture
-def manager(outboxes: dict[str, Outbox]) -> RoomManager:
+def manager(outbox: Outbox, clients: dict[str, Client]) -> RoomManager:
     """With three sockets: a in red and blue, b in blue, c in none."""
-    manager = RoomManager()
-    manager.connections = cast("Mapping[str, Connection]", outboxes)
+    manager = RoomManager(outbox)
     for sid, rooms in (("a", ("red", "blue")), ("b", ("blue",)), ("c", ())):
-        manager.admit(sid, "/", f"eio-{sid}", rooms)
+        manager.admit(sid, "/", cast("Connection", clients[sid]), rooms)
     return manager
 
 
-def _heard(outboxes: dict[str, Outbox]) -> dict[str, int]:
-    return {name.removeprefix("eio-"): len(each.payloads) for name, each in outboxes.items()}
+@pytest.fixture
+def heard(outbox: Outbox, clients: dict[str, Client]) -> Heard:
+    """How many writes each client has had."""
+
+    def count() -> dict[str, int]:
+        outbox.flush()
+        return {name: len(client.written) for name, client in clients.items()}
+
+    return count
 
 
 @pytest.mark.parametrize(
@@ -53,9 +76,9 @@ def _heard(outboxes: dict[str, Outbox]) -> dict[str, int]:
         ({"blue"}, {"blue"}, {"a": 0, "b": 0, "c": 0}),
     ],
 )
-def test_broadcast_reaches_each_member_once_when_rooms_overlap(
+async def test_broadcast_reaches_each_member_once_when_rooms_overlap(
     manager: RoomManager,
-    outboxes: dict[str, Outbox],
+    heard: Heard,
     rooms: set[str],
     except_rooms: set[str],
     expected: dict[str, int],
@@ -63,29 +86,30 @@ def test_broadcast_reaches_each_member_once_when_rooms_overlap(
     """Any of the rooms, none of the others; a socket's id is its room."""
     manager.broadcast("/", frozenset(rooms), frozenset(except_rooms), "e", ({"n": 1},))
 
-    assert expected == _heard(outboxes)
+    assert expected == heard()
 
 
-def test_broadcast_is_encoded_once_when_many_hear_it(
-    manager: RoomManager, outboxes: dict[str, Outbox]
+async def test_broadcast_is_encoded_once_when_many_hear_it(
+    manager: RoomManager, outbox: Outbox, clients: dict[str, Client]
 ) -> None:
     """The very same bytes go to all."""
     manager.broadcast("/", NOBODY, NOBODY, "e", ())
 
-    assert 1 == len({id(each.payloads[0]) for each in outboxes.values()})
+    outbox.flush()
+    assert 1 == len({id(client.written[0]) for client in clients.values()})
 
 
-def test_broadcast_reaches_nobody_when_the_namespace_is_unknown(
-    manager: RoomManager, outboxes: dict[str, Outbox]
+async def test_broadcast_reaches_nobody_when_the_namespace_is_unknown(
+    manager: RoomManager, heard: Heard
 ) -> None:
     """Namespaces do not share rooms."""
     manager.broadcast("/admin", frozenset({"blue"}), NOBODY, "e", ())
 
-    assert {"a": 0, "b": 0, "c": 0} == _heard(outboxes)
+    assert {"a": 0, "b": 0, "c": 0} == heard()
 
 
-def test_socket_is_in_no_room_when_it_was_disconnected(
-    manager: RoomManager, outboxes: dict[str, Outbox]
+async def test_socket_is_in_no_room_when_it_was_disconnected(
+    manager: RoomManager, heard: Heard
 ) -> None:
     """Out of all at once; a second time is harmless."""
     manager.basic_disconnect("a", "/")
@@ -94,11 +118,11 @@ def test_socket_is_in_no_room_when_it_was_disconnected(
     manager.broadcast("/", NOBODY, NOBODY, "e", ())
 
     assert [] == manager.get_rooms("a", "/")
-    assert {"a": 0, "b": 1, "c": 1} == _heard(outboxes)
+    assert {"a": 0, "b": 1, "c": 1} == heard()
 
 
-def test_socket_hears_nothing_of_a_room_when_it_left(
-    manager: RoomManager, outboxes: dict[str, Outbox]
+async def test_socket_hears_nothing_of_a_room_when_it_left(
+    manager: RoomManager, heard: Heard
 ) -> None:
     """Of that room; leaving a strange one is harmless."""
     manager.basic_leave_room("a", "/", "red")
@@ -107,7 +131,7 @@ def test_socket_hears_nothing_of_a_room_when_it_left(
     manager.broadcast("/", frozenset({"red"}), NOBODY, "e", ())
 
     assert {"a", "blue"} == set(manager.get_rooms("a", "/"))
-    assert {"a": 0, "b": 0, "c": 0} == _heard(outboxes)
+    assert {"a": 0, "b": 0, "c": 0} == heard()
 
 
 @pytest.mark.parametrize(
@@ -120,7 +144,8 @@ def test_socket_hears_nothing_of_a_room_when_it_left(
 )
 async def test_emit_of_the_library_reaches_the_same_when_called(
     manager: RoomManager,
-    outboxes: dict[str, Outbox],
+    clients: dict[str, Client],
+    heard: Heard,
     room: str | list[str] | None,
     skip_sid: str | None,
     expected: dict[str, int],
@@ -128,5 +153,6 @@ async def test_emit_of_the_library_reaches_the_same_when_called(
     """python-socketio's own ways keep working."""
     await manager.emit("e", ("x", 1), "/", room=room, skip_sid=skip_sid)
 
-    assert expected == _heard(outboxes)
-    assert {b'42["e","x",1]'} == {text for each in outboxes.values() for text in each.payloads}
+    assert expected == heard()
+    written = {data for client in clients.values() for data in client.written}
+    assert {frames.text(b'42["e","x",1]')} == written

@@ -1,0 +1,141 @@
+"""What the present tick of the event loop wants to send, written when the tick ends.
+
+A client gets one write per tick, however many frames are due to it: the system call costs more than
+all the rest of a delivery. A room keeps its frames once, not once a member.
+"""
+
+import asyncio
+from collections.abc import Callable, Collection, Iterable
+from contextvars import copy_context
+from operator import itemgetter
+from typing import Any, Generic, Protocol, TypeVar
+
+
+class Recipient(Protocol):
+    """What the outbox needs of a connection."""
+
+    audiences: "list[Audience[Any]]"
+    """Those it is a member of."""
+
+    write: Callable[[bytes], Any]
+    """Writes bytes to the client, now; never raises."""
+
+
+_Due = tuple[int, bytes, Collection[Recipient]]
+"""A frame: its number in the order of sending, its bytes, and who is not to get it."""
+
+
+Member = TypeVar("Member", bound=Recipient)
+
+
+class Audience(Generic[Member]):
+    """Connections that are sent the same frames: a room.
+
+    Attributes:
+        members: By the id of their socket.
+        due: What this tick has for all of them.
+    """
+
+    __slots__ = ("due", "members", "name")
+
+    def __init__(self, name: str | None) -> None:
+        self.name = name
+        self.members: dict[str, Member] = {}
+        self.due: list[_Due] = []
+
+
+class Outbox:
+    """Collects frames and writes them in the order in which they were sent.
+
+    Attributes:
+        stalled: Who does not read at present. Volatile frames are not meant for them.
+        context: The server's own, in which what is due is written, whoever has sent it.
+    """
+
+    def __init__(self) -> None:
+        self.stalled: set[Recipient] = set()
+        self.context = copy_context()
+        self._loop = asyncio.get_running_loop()
+        self._own: dict[Recipient, list[_Due]] = {}
+        self._audiences: list[Audience[Any]] = []
+        self._count = 0
+
+    def send(self, recipient: Recipient, frame: bytes) -> None:
+        """A frame for one."""
+        if not self._count:
+            self._flush_later()
+        self._count += 1
+        due = (self._count, frame, ())
+        own = self._own.get(recipient)
+        if own is None:
+            self._own[recipient] = [due]
+        else:
+            own.append(due)
+
+    def broadcast(
+        self, audience: Audience[Any], frame: bytes, excluded: Collection[Recipient] = ()
+    ) -> None:
+        """A frame for everybody who is in the audience now, without those excluded."""
+        if not self._count:
+            self._flush_later()
+        self._count += 1
+        if not audience.due:
+            self._audiences.append(audience)
+        audience.due.append((self._count, frame, excluded))
+
+    def settle(self, audience: Audience[Any]) -> None:
+        """To be called before a membership changes: what is due is for the members until now."""
+        if audience.due:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is due. Runs when the tick ends; may be called before."""
+        own, self._own = self._own, {}
+        audiences, self._audiences = self._audiences, []
+        self._count = 0
+        if not audiences:
+            for recipient, due in own.items():
+                recipient.write(_joined(due))
+            return
+        apart = _apart(own, audiences)
+        for recipient in apart:
+            if merged := _merged(recipient, own.get(recipient, [])):
+                recipient.write(_joined(merged))
+        for audience in audiences:
+            frames = _joined(audience.due)
+            audience.due = []
+            for recipient in audience.members.values():
+                if recipient not in apart:
+                    recipient.write(frames)
+
+    def _flush_later(self) -> None:
+        self._loop.call_soon(self.flush, context=self.context)
+
+
+def _apart(own: Iterable[Recipient], audiences: list[Audience[Any]]) -> set[Recipient]:
+    """Who must not simply get what an audience gets: has frames of its own, or several audiences'.
+
+    Most ticks have one audience, and then this costs nothing per member.
+    """
+    apart = set(own)
+    seen: set[Recipient] = set()
+    for audience in audiences:
+        for _, _, excluded in audience.due:
+            apart.update(excluded)
+        if len(audiences) > 1:
+            members = audience.members.values()
+            apart.update(seen.intersection(members))
+            seen.update(members)
+    return apart
+
+
+def _merged(recipient: Recipient, own: list[_Due]) -> list[_Due]:
+    """What is due to one recipient, from everywhere, in the order of sending."""
+    shared = [
+        due for audience in recipient.audiences for due in audience.due if recipient not in due[2]
+    ]
+    return sorted(own + shared, key=itemgetter(0)) if shared else own
+
+
+def _joined(due: list[_Due]) -> bytes:
+    return due[0][1] if len(due) == 1 else b"".join([frame for _, frame, _ in due])

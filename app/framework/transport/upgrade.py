@@ -1,0 +1,97 @@
+"""Takes a WebSocket's TCP connection over from aiohttp.
+
+aiohttp remains the HTTP server: parsing, routing, middlewares and refusals are its own. What it
+keeps for the life of a WebSocket (request, response, parser, two tasks) is 11 kB a client, and each
+message passes a queue and a task. So, once a client is accepted, its transport gets another
+protocol and aiohttp lets go.
+
+Internals of aiohttp 3.14 in use, here and in `web_socket`; `tests/unit/framework/transport/
+test_library_internals.py` says which of them an upgrade has changed:
+
+- ``web_protocol.RequestHandler``: ``_message_tail`` (what came behind the request), ``transport``,
+  and that ``connection_lost`` lets go of everything and ends the handler's loop;
+- ``web.StreamResponse``: that ``prepare``, ``write_eof`` and ``prepared`` are all that is asked of
+  a handler's response;
+- ``_websocket.reader``: ``WebSocketReader`` and the ``feed_data``, ``feed_eof``, ``set_exception``,
+  ``_size`` and ``_limit`` of its ``WebSocketDataQueue``.
+"""
+
+import asyncio
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from sys import intern
+
+from aiohttp import hdrs, web
+from aiohttp.abc import AbstractStreamWriter
+
+from app.framework.transport.client_address import Network, client_address
+
+_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+"""RFC 6455, 1.3."""
+
+
+@dataclass(frozen=True, slots=True)
+class UpgradeRequest:
+    """What is remembered of the request; see `socket.Handshake`."""
+
+    headers: Mapping[str, str]
+    query: Mapping[str, str]
+    address: str
+
+    @staticmethod
+    def of(request: web.Request, trusted_proxies: Sequence[Network]) -> "UpgradeRequest":
+        """Of aiohttp's request, which is not kept."""
+        return UpgradeRequest(
+            # Interned: all clients send the same few names.
+            headers={intern(name.lower()): value for name, value in request.headers.items()},
+            query=dict(request.query),
+            address=client_address(request, trusted_proxies),
+        )
+
+
+class TakenOver(web.Response):
+    """What the handler returns when the connection is no longer aiohttp's: nothing is written."""
+
+    @property
+    def prepared(self) -> bool:
+        """Whether the headers have left."""
+        return True
+
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:  # noqa: ARG002 - the base's
+        """Nothing is left to be done."""
+        return None
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """Likewise."""
+
+
+def is_websocket(request: web.Request) -> bool:
+    """Whether the request asks for a WebSocket as RFC 6455 has it; aiohttp judges."""
+    return bool(web.WebSocketResponse(compress=False).can_prepare(request))
+
+
+def accept(request: web.Request, protocol: asyncio.Protocol, greeting: bytes) -> TakenOver:
+    """Answer the request, with ``greeting`` behind the headers, and hand the connection over.
+
+    Raises:
+        ConnectionResetError: The client is gone.
+    """
+    handler, transport = request.protocol, request.transport
+    if transport is None:
+        raise ConnectionResetError
+    key = request.headers[hdrs.SEC_WEBSOCKET_KEY].strip().encode()
+    digest = base64.b64encode(hashlib.sha1(key + _GUID, usedforsecurity=False).digest())
+    transport.write(
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Accept: %b\r\n\r\n%b" % (digest, greeting)
+    )
+    received = handler._message_tail  # noqa: SLF001 - see the module
+    transport.set_protocol(protocol)
+    handler.transport = None  # or aiohttp would close it
+    handler.connection_lost(None)
+    transport.resume_reading()  # aiohttp stops when much comes behind the request
+    if received:
+        protocol.data_received(received)
+    return TakenOver()
