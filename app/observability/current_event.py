@@ -1,25 +1,24 @@
 """Names the event that is being handled in every line logged meanwhile."""
 
-from contextvars import ContextVar
-
 from structlog.typing import EventDict, WrappedLogger
 
-from app.framework import ExecutionContext
-
-current_event: ContextVar[ExecutionContext | None] = ContextVar("current_event", default=None)
-"""Set around each handler. Only a reference: an event that logs nothing pays for no names."""
+from app.framework.context import current_context
 
 
 def add_current_event(_logger: WrappedLogger, _method: str, event_dict: EventDict) -> EventDict:
-    """Put request id, event, socket and user into the line, where it does not say them itself."""
-    context = current_event.get()
+    """Put request id, event, socket and user into the line, where it does not say them itself.
+
+    They are put together here, so an event that logs nothing does not pay for them.
+    """
+    context = current_context.get()
     if context is None:
         return event_dict
     client = context.get_client()
     return {
         "request_id": context.request_id,
-        "pattern": context.get_pattern(),
+        "pattern": context.log_name,
         "socket_id": client.id,
-        "user_id": getattr(client, "user_id", None),  # a gateway may do without `WsGuard`
+        # Nobody's while it is being admitted, or where a gateway does without `WsGuard`.
+        "user_id": getattr(client, "user_id", None),
         **event_dict,
     }
