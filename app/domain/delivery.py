@@ -1,10 +1,12 @@
 """How far a message has come: per recipient, and in all."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from app.domain.ids import MessageId, UserId
-from app.domain.wire import WireDate, WireModel
+from app.domain.wire import WireValue, to_iso
 
 
 class DeliveryState(StrEnum):
@@ -37,13 +39,23 @@ _TRANSITIONS: dict[DeliveryState, frozenset[DeliveryState]] = {
 }
 
 
-class DeliveryStatus(WireModel):
+@dataclass(frozen=True, slots=True)
+class DeliveryStatus(WireValue):
     """One recipient's progress with one message, as of ``timestamp``."""
 
     message_id: MessageId
     recipient_id: UserId
     status: DeliveryState
-    timestamp: WireDate
+    timestamp: datetime
+
+    def to_wire(self) -> dict[str, object]:
+        """``{messageId, recipientId, status, timestamp}``."""
+        return {
+            "messageId": self.message_id,
+            "recipientId": self.recipient_id,
+            "status": self.status,
+            "timestamp": to_iso(self.timestamp),
+        }
 
 
 def overall_state(recipients: Collection[DeliveryState]) -> DeliveryState:

@@ -1,25 +1,41 @@
 """A chat message, and a page of them."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from app.domain.delivery import DeliveryState
 from app.domain.ids import ChannelId, ClientMessageId, MessageId, UserId
 from app.domain.user import User
-from app.domain.wire import WireDate, WireModel
+from app.domain.wire import WireValue, to_iso
 
 
-class Message(WireModel):
+@dataclass(frozen=True, slots=True)
+class Message(WireValue):
     """The documented ``Message``, plus ``seq``: its place in its channel's one order."""
 
     id: MessageId
     content: str
     channel_id: ChannelId
     user_id: UserId
-    created_at: WireDate
-    updated_at: WireDate
+    created_at: datetime
+    updated_at: datetime
     delivery_status: DeliveryState
     user: User
     seq: int
+
+    def to_wire(self) -> dict[str, object]:
+        """``{id, content, channelId, userId, createdAt, ...}``."""
+        return {
+            "id": self.id,
+            "content": self.content,
+            "channelId": self.channel_id,
+            "userId": self.user_id,
+            "createdAt": to_iso(self.created_at),
+            "updatedAt": to_iso(self.updated_at),
+            "deliveryStatus": self.delivery_status,
+            "user": self.user.to_wire(),
+            "seq": self.seq,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,28 +49,51 @@ class MessageDraft:
     client_message_id: ClientMessageId | None
 
 
-class MessagePage(WireModel):
+@dataclass(frozen=True, slots=True)
+class MessagePage(WireValue):
     """Messages, oldest first, and where to go on; ``next_cursor`` is None on the last page."""
 
     messages: tuple[Message, ...]
     next_cursor: str | None
 
+    def to_wire(self) -> dict[str, object]:
+        """``{messages, nextCursor}``."""
+        return {
+            "messages": [message.to_wire() for message in self.messages],
+            "nextCursor": self.next_cursor,
+        }
 
-class OfflineCount(WireModel):
+
+@dataclass(frozen=True, slots=True)
+class OfflineCount(WireValue):
     """How many messages a user has not received yet, in all and by channel."""
 
     count: int
     channels: dict[ChannelId, int]
 
+    def to_wire(self) -> dict[str, object]:
+        """``{count, channels}``."""
+        return {"count": self.count, "channels": self.channels}
 
-class DeletedMessage(WireModel):
+
+@dataclass(frozen=True, slots=True)
+class DeletedMessage(WireValue):
     """What members hear of a deletion."""
 
     message_id: MessageId
     channel_id: ChannelId
 
+    def to_wire(self) -> dict[str, object]:
+        """``{messageId, channelId}``."""
+        return {"messageId": self.message_id, "channelId": self.channel_id}
 
-class DeletionReceipt(WireModel):
+
+@dataclass(frozen=True, slots=True)
+class DeletionReceipt(WireValue):
     """What the author hears of a deletion: ``{messageId}``, as documented."""
 
     message_id: MessageId
+
+    def to_wire(self) -> dict[str, object]:
+        """``{messageId}``."""
+        return {"messageId": self.message_id}

@@ -1,9 +1,17 @@
 """The warning before a session ends."""
 
-from app.domain.wire import WireDate, WireModel
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.domain.wire import WireValue, to_iso
 
 
-class SessionExpiring(WireModel):
+@dataclass(frozen=True, slots=True)
+class SessionExpiring(WireValue):
     """``{expiresAt}``: when the socket's token expires."""
 
-    expires_at: WireDate
+    expires_at: datetime
+
+    def to_wire(self) -> dict[str, object]:
+        """``{expiresAt}``."""
+        return {"expiresAt": to_iso(self.expires_at)}

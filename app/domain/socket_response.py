@@ -1,21 +1,15 @@
 """The documented ``SocketResponse<T>``: what an ack carries."""
 
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, TypedDict, TypeVar
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class SocketResponse(Generic[T]):
-    """A handler's answer: ``{"data": T}`` on the wire.
+class SocketResponse(TypedDict, Generic[T]):
+    """A handler's answer, as it goes over the wire: ``{"data": T}``.
 
     Its other half, ``{"error": ..., "code": ..., "temporary": ...}``, is written by the exception
     filter from what services and guards raise.
     """
 
     data: T
-
-    def to_wire(self) -> dict[str, T]:
-        """The JSON object, with ``data`` still a domain value."""
-        return {"data": self.data}

@@ -1,12 +1,19 @@
 """A user, as others may see one."""
 
+from dataclasses import dataclass
+
 from app.domain.ids import UserId
-from app.domain.wire import WireModel
+from app.domain.wire import WireValue
 
 
-class User(WireModel):
+@dataclass(frozen=True, slots=True)
+class User(WireValue):
     """The public face of a user: never an e-mail address."""
 
     id: UserId
     name: str
     image_url: str | None = None
+
+    def to_wire(self) -> dict[str, object]:
+        """``{id, name, imageUrl}``."""
+        return {"id": self.id, "name": self.name, "imageUrl": self.image_url}

@@ -12,6 +12,7 @@ from typing import Any, NoReturn, TypeVar
 
 T = TypeVar("T")
 
+_current_task = asyncio.current_task
 _enter_task = asyncio.tasks._enter_task  # noqa: SLF001 - see above
 _leave_task = asyncio.tasks._leave_task  # noqa: SLF001 - likewise
 
@@ -30,9 +31,11 @@ class EagerTasks:
     def __init__(self, context: Context | None = None) -> None:
         self._loop = asyncio.get_running_loop()
         self._context = context
-        self._spare: _Carrier | None = None
-        self._nothing: asyncio.Future[Any] = self._loop.create_future()
-        self._nothing.set_result(None)
+        self._spares: list[_Carrier] = []
+        """One, at most: the others that were needed at once are given up."""
+        self.nothing: asyncio.Future[Any] = self._loop.create_future()
+        """The future of all that ended at once, without a result."""
+        self.nothing.set_result(None)
 
     def start(self, work: Coroutine[Any, Any, T]) -> "asyncio.Future[T]":
         """Run ``work`` up to its first wait. The future is done if that was its end.
@@ -40,17 +43,17 @@ class EagerTasks:
         If not, it is a task: the caller keeps it, and may cancel it. What ``work`` raises is the
         future's, `KeyboardInterrupt` and `SystemExit` excepted.
         """
-        loop = self._loop
-        carrier = self._take_spare()
+        loop, spares = self._loop, self._spares
+        carrier = spares.pop() if spares else _Carrier(loop)
         context = copy_context() if self._context is None else self._context.copy()
-        outer = asyncio.current_task(loop)
+        outer = _current_task(loop)
         if outer is not None:
             _leave_task(loop, outer)
         _enter_task(loop, carrier.task)
         try:
             awaited = context.run(work.send, None)
         except StopIteration as end:
-            outcome = self._nothing if end.value is None else self._ended(end.value)
+            outcome = self.nothing if end.value is None else self._ended(end.value)
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException as error:  # noqa: BLE001 - it is the caller's, by the future
@@ -62,21 +65,16 @@ class EagerTasks:
             _leave_task(loop, carrier.task)
             if outer is not None:
                 _enter_task(loop, outer)
-        if self._spare is None and not carrier.task.cancelling():
-            self._spare = carrier
+        if not spares and not carrier.task.cancelling():
+            spares.append(carrier)
         else:  # what was started within has left one, or somebody has cancelled this one
             carrier.task.cancel()
         return outcome
 
     def close(self) -> None:
         """Give up the task kept ready; what was started goes on."""
-        if self._spare is not None:
-            self._spare.task.cancel()
-            self._spare = None
-
-    def _take_spare(self) -> "_Carrier":
-        spare, self._spare = self._spare, None
-        return spare or _Carrier(self._loop)
+        while self._spares:
+            self._spares.pop().task.cancel()
 
     def _ended(self, result: T) -> "asyncio.Future[T]":
         future: asyncio.Future[T] = self._loop.create_future()

@@ -206,26 +206,49 @@ def _compile_filters(filters: tuple[ExceptionFilter, ...]) -> _OnError:
 
 
 def _compile_invocation(route: EventRoute) -> _Invocation:
-    collect = _compile_arguments(route)
-    handler = route.handler
-
-    async def call(context: ExecutionContext) -> Any:
-        arguments = collect(context)
-        if inspect.isawaitable(arguments):
-            arguments = await arguments
-        result = handler(*arguments)
-        return await result if inspect.isawaitable(result) else result
-
-    def call_plainly(context: ExecutionContext) -> Awaitable[Any]:
-        awaitable: Awaitable[Any] = handler(*collect(context))
-        return awaitable
-
-    # Nearly every handler is a coroutine function whose arguments nobody has to wait for.
-    is_plain = inspect.iscoroutinefunction(handler) and not inspect.iscoroutinefunction(collect)
-    invocation: _Invocation = call_plainly if is_plain else call
+    invocation = _compile_call(route)
     for interceptor in reversed(route.enhancers.interceptors):
         invocation = _around(interceptor, invocation)
     return invocation
+
+
+def _compile_call(route: EventRoute) -> _Invocation:
+    """The handler with its arguments."""
+    handler = route.handler
+    chains = [_compile_parameter(each, route) for each in route.parameters or ()]
+    if route.parameters is None:
+        chains = [[partial(_plain_argument, index)] for index in range(route.plain_arity)]
+    steps = [step for chain in chains for step in chain]
+    if not inspect.iscoroutinefunction(handler) or any(map(inspect.iscoroutinefunction, steps)):
+        return _compile_any_call(handler, chains)
+
+    # Nearly all: nothing but the handler itself is to be awaited. The usual numbers of parameters
+    # are written out, as a list of arguments would cost an event half a microsecond.
+    reads = [reduce(_then, chain) for chain in chains]
+    match reads:
+        case [first]:
+            return lambda context: handler(first(context))
+        case [first, second]:
+            return lambda context: handler(first(context), second(context))
+        case _:
+            return lambda context: handler(*[read(context) for read in reads])
+
+
+def _compile_any_call(
+    handler: Callable[..., Any], chains: list[list[Callable[[Any], Any]]]
+) -> _Invocation:
+    """Whatever can be awaited is: what factories and pipes give, and the handler's result."""
+
+    async def call(context: ExecutionContext) -> Any:
+        arguments = []
+        for chain in chains:
+            value: Any = context
+            for step in chain:
+                value = await _awaited(step(value))
+            arguments.append(value)
+        return await _awaited(handler(*arguments))
+
+    return call
 
 
 def _around(interceptor: NestInterceptor, inner: _Invocation) -> _Invocation:
@@ -233,30 +256,6 @@ def _around(interceptor: NestInterceptor, inner: _Invocation) -> _Invocation:
         return await interceptor.intercept(context, CallHandler(partial(inner, context)))
 
     return call
-
-
-def _compile_arguments(route: EventRoute) -> Callable[[ExecutionContext], Any]:
-    """Gives the handler's arguments; an awaitable of them only if a factory or pipe is async."""
-    if route.parameters is None:
-        arity = route.plain_arity
-        return lambda context: context.get_args()[:arity]
-    chains = [_compile_parameter(each, route) for each in route.parameters]
-    if not any(inspect.iscoroutinefunction(step) for chain in chains for step in chain):
-        reads = [reduce(_then, chain) for chain in chains]
-        return lambda context: [read(context) for read in reads]
-
-    async def collect_async(context: ExecutionContext) -> list[Any]:
-        arguments = []
-        for chain in chains:
-            value: Any = context
-            for step in chain:
-                value = step(value)
-                if inspect.isawaitable(value):
-                    value = await value
-            arguments.append(value)
-        return arguments
-
-    return collect_async
 
 
 def _compile_parameter(parameter: Parameter, route: EventRoute) -> list[Callable[[Any], Any]]:
@@ -271,6 +270,10 @@ def _compile_parameter(parameter: Parameter, route: EventRoute) -> list[Callable
     except BootError as error:
         raise BootError(f"{route.place}: {error}") from error
     return [marker.read, *(each for each in bound if each is not None)]
+
+
+def _plain_argument(index: int, context: ExecutionContext) -> Any:
+    return context.get_arg_by_index(index)
 
 
 def _then(first: Callable[[Any], Any], second: Callable[[Any], Any]) -> Callable[[Any], Any]:

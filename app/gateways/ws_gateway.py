@@ -84,7 +84,7 @@ class WsGateway(BaseGateway):
     ) -> SocketResponse[Message]:
         """Store a message; the channel hears of it before the ack."""
         return SocketResponse(
-            await self._messages.send(
+            data=await self._messages.send(
                 client.user_id, body.channel_id, body.content, body.client_message_id
             )
         )
@@ -95,7 +95,7 @@ class WsGateway(BaseGateway):
     ) -> SocketResponse[Message]:
         """Change one's own message."""
         return SocketResponse(
-            await self._messages.update(client.user_id, body.message_id, body.content)
+            data=await self._messages.update(client.user_id, body.message_id, body.content)
         )
 
     @subscribe_message(ClientEvent.DELETE_MESSAGE)
@@ -103,54 +103,60 @@ class WsGateway(BaseGateway):
         self, client: Client, body: Body[MessageDto]
     ) -> SocketResponse[DeletionReceipt]:
         """Delete one's own message."""
-        return SocketResponse(await self._messages.delete(client.user_id, body.message_id))
+        return SocketResponse(data=await self._messages.delete(client.user_id, body.message_id))
 
     @subscribe_message(ClientEvent.MESSAGE_DELIVERED)
     async def message_delivered(
         self, client: Client, body: Body[MessageDto]
     ) -> SocketResponse[DeliveryStatus]:
         """Report that a message has arrived."""
-        return SocketResponse(await self._deliveries.delivered(client.user_id, body.message_id))
+        return SocketResponse(
+            data=await self._deliveries.delivered(client.user_id, body.message_id)
+        )
 
     @subscribe_message(ClientEvent.MESSAGE_SEEN)
     async def message_seen(
         self, client: Client, body: Body[MessageDto]
     ) -> SocketResponse[DeliveryStatus]:
         """Report that a message was read."""
-        return SocketResponse(await self._deliveries.seen(client.user_id, body.message_id))
+        return SocketResponse(data=await self._deliveries.seen(client.user_id, body.message_id))
 
     @subscribe_message(ClientEvent.MESSAGE_GET_STATUS)
     async def get_status(
         self, client: Client, body: Body[MessageDto]
     ) -> SocketResponse[tuple[DeliveryStatus, ...]]:
         """How far a message has come, per recipient."""
-        return SocketResponse(await self._deliveries.statuses(client.user_id, body.message_id))
+        return SocketResponse(data=await self._deliveries.statuses(client.user_id, body.message_id))
 
     @subscribe_message(ClientEvent.TYPING)
     async def start_typing(
         self, client: Client, body: Body[ChannelDto]
     ) -> SocketResponse[TypingIndicator]:
         """Tell the channel that one is typing; it expires by itself."""
-        return SocketResponse(await self._typing.start(client.user_id, body.channel_id, client.id))
+        return SocketResponse(
+            data=await self._typing.start(client.user_id, body.channel_id, client.id)
+        )
 
     @subscribe_message(ClientEvent.TYPING_STOP)
     async def stop_typing(
         self, client: Client, body: Body[ChannelDto]
     ) -> SocketResponse[TypingIndicator]:
         """Tell the channel that one has stopped."""
-        return SocketResponse(await self._typing.stop(client.user_id, body.channel_id, client.id))
+        return SocketResponse(
+            data=await self._typing.stop(client.user_id, body.channel_id, client.id)
+        )
 
     @subscribe_message(ClientEvent.TYPING_GET)
     async def get_typing(
         self, client: Client, body: Body[ChannelDto]
     ) -> SocketResponse[tuple[TypingIndicator, ...]]:
         """Who is typing in a channel."""
-        return SocketResponse(await self._typing.list(client.user_id, body.channel_id))
+        return SocketResponse(data=await self._typing.list(client.user_id, body.channel_id))
 
     @subscribe_message(ClientEvent.MESSAGE_GET_OFFLINE_COUNT)
     async def get_offline_count(self, client: Client) -> SocketResponse[OfflineCount]:
         """How many messages one has missed."""
-        return SocketResponse(await self._offline.count(client.user_id))
+        return SocketResponse(data=await self._offline.count(client.user_id))
 
     @subscribe_message(ClientEvent.MESSAGE_GET_OFFLINE)
     async def get_offline(
@@ -158,5 +164,5 @@ class WsGateway(BaseGateway):
     ) -> SocketResponse[MessagePage]:
         """What one has missed, oldest first; or a channel's messages from a known place."""
         return SocketResponse(
-            await self._offline.page(client.user_id, body.limit, body.cursor, body.since)
+            data=await self._offline.page(client.user_id, body.limit, body.cursor, body.since)
         )

@@ -2,9 +2,11 @@
 
 from dependency_injector import containers, providers
 
+from app.adapters.system.loop_starter import LoopStarter
 from app.config import Settings
 from app.filters.chat_exception_filter import ChatExceptionFilter
 from app.framework import AppFilter, AppPipe, ValidationPipe, imported
+from app.framework.eager import EagerTasks
 from app.gateways.room_broadcaster import RoomBroadcaster
 from app.gateways.ws_gateway import WsGateway
 from app.ports import ChannelRepository, Clock, DeliveryRepository, MessageRepository
@@ -41,6 +43,7 @@ class ChatModule(containers.DeclarativeContainer):
     )
 
     broadcaster = providers.Singleton(RoomBroadcaster)
+    starter = providers.Singleton(LoopStarter, providers.Object(EagerTasks))
     channel_service = providers.Singleton(ChannelService, channels)
     event_service = providers.Singleton(EventService, channels)
     typing_service = providers.Singleton(
@@ -58,8 +61,9 @@ class ChatModule(containers.DeclarativeContainer):
         broadcaster=broadcaster,
         clock=clock,
         max_content_chars=settings.provided.message_max_chars,
+        starter=starter,
     )
-    delivery_service = providers.Singleton(DeliveryService, deliveries, broadcaster, clock)
+    delivery_service = providers.Singleton(DeliveryService, deliveries, broadcaster, clock, starter)
     offline_message_service = providers.Singleton(
         OfflineMessageService,
         deliveries,

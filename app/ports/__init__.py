@@ -4,6 +4,7 @@ from app.ports.broadcaster import Broadcaster
 from app.ports.channel_repository import ChannelRepository, Membership
 from app.ports.clock import Clock, Timer
 from app.ports.delivery_repository import Advance, DeliveryRepository, UndeliveredPage
+from app.ports.eager_starter import EagerStarter
 from app.ports.message_repository import MessageRepository, StoredMessage
 from app.ports.rate_limiter import RateLimiter
 from app.ports.throttle import Throttle
@@ -17,6 +18,7 @@ __all__ = [
     "ChannelRepository",
     "Clock",
     "DeliveryRepository",
+    "EagerStarter",
     "Membership",
     "MessageRepository",
     "RateLimiter",

@@ -6,7 +6,7 @@ from app.domain.delivery import DeliveryState, DeliveryStatus
 from app.domain.events import ServerEvent
 from app.domain.ids import MessageId, UserId
 from app.domain.rooms import user_room
-from app.ports import Broadcaster, Clock, DeliveryRepository
+from app.ports import Broadcaster, Clock, DeliveryRepository, EagerStarter
 from app.services.ordered_work import DRAIN_TIMEOUT_SECONDS, OrderedWork
 
 
@@ -18,12 +18,16 @@ class DeliveryService:
     """
 
     def __init__(
-        self, deliveries: DeliveryRepository, broadcaster: Broadcaster, clock: Clock
+        self,
+        deliveries: DeliveryRepository,
+        broadcaster: Broadcaster,
+        clock: Clock,
+        starter: EagerStarter,
     ) -> None:
         self._deliveries = deliveries
         self._broadcaster = broadcaster
         self._clock = clock
-        self._reports = OrderedWork()
+        self._reports = OrderedWork(starter)
 
     async def delivered(self, user_id: UserId, message_id: MessageId) -> DeliveryStatus:
         """The user has received the message. Returns where it stands, READ if it was read before.

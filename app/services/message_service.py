@@ -7,7 +7,7 @@ from app.domain.events import ServerEvent
 from app.domain.ids import ChannelId, ClientMessageId, MessageId, UserId, new_id
 from app.domain.message import DeletionReceipt, Message, MessageDraft
 from app.domain.rooms import channel_room
-from app.ports import Broadcaster, Clock, MessageRepository
+from app.ports import Broadcaster, Clock, EagerStarter, MessageRepository
 from app.services.ordered_work import DRAIN_TIMEOUT_SECONDS, OrderedWork
 from app.services.typing_service import TypingService
 
@@ -32,13 +32,14 @@ class MessageService:
         broadcaster: Broadcaster,
         clock: Clock,
         max_content_chars: int,
+        starter: EagerStarter,
     ) -> None:
         self._messages = messages
         self._typing = typing
         self._broadcaster = broadcaster
         self._clock = clock
         self._max_content_chars = max_content_chars
-        self._writes = OrderedWork()
+        self._writes = OrderedWork(starter)
 
     async def send(
         self,
@@ -143,4 +144,8 @@ class MessageService:
 def _is_text(content: str) -> bool:
     # Databases refuse NUL; a lone surrogate cannot be written as UTF-8, and would fail later, in
     # the writer of every recipient.
-    return "\0" not in content and not any("\ud800" <= char <= "\udfff" for char in content)
+    try:
+        content.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in content

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from pydantic_core import to_json
+
 from app.domain.ids import ChannelId, UserId
 from app.domain.message import Message, MessagePage, OfflineCount
 from app.ports import DeliveryRepository, MessageRepository
@@ -111,7 +113,7 @@ class OfflineMessageService:
         """As many as fit, and one in any case; callers ask for one more, to see the end."""
         size = _ENVELOPE_BYTES
         for index, message in enumerate(found[:limit]):
-            size += len(message.model_dump_json(by_alias=True).encode()) + len(",")
+            size += len(to_json(message.to_wire())) + len(",")
             if size > self._max_page_bytes and index > 0:
                 return tuple(found[:index])
         return tuple(found[:limit])

@@ -3,10 +3,11 @@
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Hashable
-from typing import TypeVar
+from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
 from app.domain.errors import Unavailable
+from app.ports import EagerStarter
 
 MAX_PENDING = 10_000
 
@@ -24,16 +25,20 @@ _logger = logging.getLogger(__name__)
 class OrderedWork:
     """Runs works of one key one after another, in the order they came; other keys do not wait.
 
-    A work waits for its turn no longer than ``turn_timeout_seconds``; one given up then was not
+    A work begins in place when nothing of its key is going on, and is a task only if it waits.
+    It waits for its turn no longer than ``turn_timeout_seconds``; one given up then was not
     begun. One whose caller is cancelled still has its turn and runs to its end: were a handler cut
     off between commit and publish, nobody would ever hear of what was stored.
     """
 
-    def __init__(self, turn_timeout_seconds: float = TURN_TIMEOUT_SECONDS) -> None:
+    def __init__(
+        self, starter: EagerStarter, turn_timeout_seconds: float = TURN_TIMEOUT_SECONDS
+    ) -> None:
+        self._starter = starter
         self._turn_timeout_seconds = turn_timeout_seconds
         # Held by the works that use them, so the map is no larger than what is going on.
         self._locks: WeakValueDictionary[Hashable, asyncio.Lock] = WeakValueDictionary()
-        self._pending: set[asyncio.Task[object]] = set()
+        self._pending: set[asyncio.Future[Any]] = set()
 
     async def run(self, key: Hashable, work: Callable[[], Coroutine[None, None, T]]) -> T:
         """What ``work`` returns or raises, once the earlier works of ``key`` are done.
@@ -44,15 +49,17 @@ class OrderedWork:
         """
         if len(self._pending) >= MAX_PENDING:
             raise Unavailable(what="The server")
-        task = asyncio.create_task(self._in_turn(key, work))
-        self._pending.add(task)
-        task.add_done_callback(self._pending.discard)
+        doing = self._starter.start(self._in_turn(key, work))
+        if doing.done():
+            return doing.result()
+        self._pending.add(doing)
+        doing.add_done_callback(self._pending.discard)
         try:
-            await asyncio.wait([task])
+            await asyncio.wait([doing])
         except asyncio.CancelledError:
-            task.add_done_callback(_log_failure)
+            doing.add_done_callback(_log_failure)
             raise
-        return task.result()
+        return doing.result()
 
     async def drain(self, timeout_seconds: float) -> None:
         """Wait for what is going on; what takes longer than the timeout is cancelled."""
@@ -68,18 +75,23 @@ class OrderedWork:
         lock = self._locks.get(key)
         if lock is None:
             lock = self._locks[key] = asyncio.Lock()
-        try:
-            async with asyncio.timeout(self._turn_timeout_seconds):
-                await lock.acquire()
-        except TimeoutError:
-            raise Unavailable from None
+            await lock.acquire()  # without a wait: nothing of the key is going on
+        else:
+            await self._turn(lock)
         try:
             return await work()
         finally:
             lock.release()
 
+    async def _turn(self, lock: asyncio.Lock) -> None:
+        try:
+            async with asyncio.timeout(self._turn_timeout_seconds):
+                await lock.acquire()
+        except TimeoutError:
+            raise Unavailable from None
 
-def _log_failure(task: asyncio.Task[T]) -> None:
+
+def _log_failure(task: asyncio.Future[T]) -> None:
     """What nobody waits for any more; only its name, as an error's text may hold a message."""
     if not task.cancelled() and (error := task.exception()) is not None:
         _logger.warning("a work failed after its caller had gone: %s", type(error).__name__)

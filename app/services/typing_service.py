@@ -86,7 +86,9 @@ class TypingService:
             Unavailable: It cannot be known now.
         """
         await self._require_member(user_id, channel_id)
-        typists = self._typists.get(channel_id, {})
+        typists = self._typists.get(channel_id)
+        if typists is None:
+            return ()
         return tuple(typists[typist_id].indicator for typist_id in sorted(typists))
 
     def end(self, user_id: UserId, channel_id: ChannelId) -> None:

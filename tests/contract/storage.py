@@ -52,8 +52,7 @@ def memory_storage() -> Storage:
     store = MemoryStore()
 
     async def leave(channel_id: ChannelId, user_id: UserId) -> None:
-        store.channels[channel_id].members.remove(user_id)
-        store.channels_of_user[user_id].remove(channel_id)
+        store.leave(channel_id, user_id)
 
     return Storage(
         MemoryChannelRepository(store),

@@ -1,4 +1,5 @@
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -154,7 +155,7 @@ async def test_update_replaces_the_content_when_the_author_asks(storage: Storage
 
     updated = await storage.messages.update(message.id, ALICE, "changed", LATER)
 
-    expected = message.model_copy(update={"content": "changed", "updated_at": LATER})
+    expected = replace(message, content="changed", updated_at=LATER)
     assert expected == updated
     assert (expected,) == await storage.messages.list_after(GENERAL, BOB, 0, 10)
 

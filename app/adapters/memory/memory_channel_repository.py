@@ -1,6 +1,6 @@
 """Users, channels and memberships in memory."""
 
-from app.adapters.memory.memory_store import ChannelRow, MemoryStore
+from app.adapters.memory.memory_store import MemoryStore
 from app.domain.ids import ChannelId, UserId
 from app.domain.user import User
 from app.ports import ChannelRepository, Membership
@@ -23,7 +23,7 @@ class MemoryChannelRepository(ChannelRepository):
 
     async def is_member(self, channel_id: ChannelId, user_id: UserId) -> bool:
         """Whether the user belongs to the channel."""
-        return self._store.is_member(channel_id, user_id)
+        return channel_id in self._store.channels_of_user.get(user_id, ())
 
     async def seed(self, membership: Membership) -> None:
         """Create what is missing."""
@@ -31,5 +31,4 @@ class MemoryChannelRepository(ChannelRepository):
         for user_id, channel_ids in membership.items():
             store.users.setdefault(user_id, User(id=user_id, name=seeded_name(user_id)))
             for channel_id in channel_ids:
-                store.channels.setdefault(channel_id, ChannelRow()).members.add(user_id)
-                store.channels_of_user.setdefault(user_id, set()).add(channel_id)
+                store.join(channel_id, user_id)

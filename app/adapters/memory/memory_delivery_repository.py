@@ -1,12 +1,12 @@
 """Deliveries in memory."""
 
-from bisect import bisect_right
-from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from heapq import merge
 from itertools import islice
 
-from app.adapters.memory.memory_store import DeliveryRow, MemoryStore, position_of
+from app.adapters.memory.memory_rows import MessageRow, position_of
+from app.adapters.memory.memory_store import MemoryStore
 from app.domain.delivery import DeliveryState, DeliveryStatus, overall_state
 from app.domain.errors import NotARecipient
 from app.domain.ids import ChannelId, MessageId, UserId
@@ -14,7 +14,7 @@ from app.ports import Advance, DeliveryRepository, UndeliveredPage
 
 
 class MemoryDeliveryRepository(DeliveryRepository):
-    """Deliveries by message, and the undelivered ones by recipient and channel."""
+    """Reports by message; what waits for a user follows from their seats in the channels."""
 
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
@@ -23,46 +23,52 @@ class MemoryDeliveryRepository(DeliveryRepository):
         self, message_id: MessageId, recipient_id: UserId, state: DeliveryState, now: datetime
     ) -> Advance:
         """Move a recipient forward, and the message's own state with it."""
-        row = self._store.message_for(message_id, recipient_id)
-        delivery = row.deliveries.get(recipient_id)
-        if delivery is None:
+        row, channel = self._store.message_for(message_id, recipient_id)
+        if not channel.is_recipient(row, recipient_id):
             raise NotARecipient
-        before = delivery.status.status
+        before, _ = row.progress_of(recipient_id)
         if not before.may_become(state):
-            return Advance(delivery.status, row.message.user_id, changed=False)
-        if before is DeliveryState.SENT:
-            self._store.remove_undelivered(delivery)
-        delivery.status = delivery.status.model_copy(update={"status": state, "timestamp": now})
-        row.states[before] -= 1
-        row.states[state] += 1
-        overall = overall_state([reached for reached, count in row.states.items() if count])
-        row.message = row.message.model_copy(update={"delivery_status": overall})
-        return Advance(delivery.status, row.message.user_id, changed=True)
+            return Advance(_status(row, recipient_id), row.message.user_id, changed=False)
+        if state is DeliveryState.READ:
+            row.delivered.pop(recipient_id, None)
+            row.read[recipient_id] = now
+        else:
+            row.delivered[recipient_id] = now
+        channel.settle(recipient_id, row.message.seq)
+        overall = overall_state(row.states())
+        if overall is not row.message.delivery_status:
+            row.message = replace(row.message, delivery_status=overall)
+        return Advance(_status(row, recipient_id), row.message.user_id, changed=True)
 
     async def statuses(
         self, message_id: MessageId, reader_id: UserId
     ) -> tuple[DeliveryStatus, ...]:
         """Every recipient's progress, sorted by recipient."""
-        deliveries = self._store.message_for(message_id, reader_id).deliveries
-        return tuple(deliveries[recipient_id].status for recipient_id in sorted(deliveries))
+        row, channel = self._store.message_for(message_id, reader_id)
+        recipients = (user_id for user_id in channel.seats if channel.is_recipient(row, user_id))
+        return tuple(_status(row, recipient_id) for recipient_id in sorted(recipients))
 
     async def undelivered_counts(self, user_id: UserId) -> dict[ChannelId, int]:
         """How many messages wait for the user, by channel."""
-        return {channel_id: len(pending) for channel_id, pending in self._pending(user_id)}
+        channels = self._store.channels_of_user.get(user_id, {})
+        counts = {
+            channel_id: channel.waiting_count(user_id) for channel_id, channel in channels.items()
+        }
+        return {channel_id: count for channel_id, count in counts.items() if count}
 
     async def undelivered(self, user_id: UserId, after: int, limit: int) -> UndeliveredPage:
         """The first ``limit`` of them after a position."""
-        stretches: list[list[DeliveryRow]] = []
-        for _, pending in self._pending(user_id):
-            start = bisect_right(pending, after, key=position_of)
-            stretches.append(pending[start : start + limit])
-        page = list(islice(merge(*stretches, key=position_of), limit))
+        channels = self._store.channels_of_user.get(user_id, {}).values()
+        waiting = (channel.waiting(user_id, after) for channel in channels)
+        page = list(islice(merge(*waiting, key=position_of), limit))
         return UndeliveredPage(
-            messages=tuple(delivery.message.message for delivery in page),
-            positions=tuple(delivery.position for delivery in page),
+            messages=tuple(row.message for row in page),
+            positions=tuple(row.position for row in page),
         )
 
-    def _pending(self, user_id: UserId) -> Iterator[tuple[ChannelId, list[DeliveryRow]]]:
-        for channel_id, pending in self._store.undelivered.get(user_id, {}).items():
-            if self._store.is_member(channel_id, user_id):
-                yield channel_id, pending
+
+def _status(row: MessageRow, recipient_id: UserId) -> DeliveryStatus:
+    state, since = row.progress_of(recipient_id)
+    return DeliveryStatus(
+        message_id=row.message.id, recipient_id=recipient_id, status=state, timestamp=since
+    )

@@ -1,10 +1,11 @@
 """Messages in memory."""
 
-from bisect import bisect_left, bisect_right
+from dataclasses import replace
 from datetime import datetime
 
-from app.adapters.memory.memory_store import ChannelRow, MemoryStore, MessageRow, seq_of
-from app.domain.delivery import DeliveryState, DeliveryStatus
+from app.adapters.memory.memory_rows import ChannelRow, MessageRow
+from app.adapters.memory.memory_store import MemoryStore
+from app.domain.delivery import DeliveryState
 from app.domain.errors import MessageDeleted, NotAMember, NotTheAuthor
 from app.domain.ids import ChannelId, MessageId, UserId
 from app.domain.message import DeletedMessage, Message, MessageDraft
@@ -18,7 +19,7 @@ class MemoryMessageRepository(MessageRepository):
         self._store = store
 
     async def add(self, draft: MessageDraft, now: datetime) -> StoredMessage:
-        """Store a message and its deliveries, unless its client message id is known."""
+        """Store a message, unless its client message id is known."""
         channel = self._channel_for(draft.channel_id, draft.user_id)
         earlier = self._earlier(draft)
         if earlier is not None:
@@ -35,41 +36,30 @@ class MemoryMessageRepository(MessageRepository):
             user=self._store.users[draft.user_id],
             seq=channel.last_seq,
         )
-        row = MessageRow(message)
+        self._store.last_position += 1
+        row = MessageRow(message, self._store.last_position, channel.member_count - 1)
         channel.messages.append(row)
+        channel.settle(draft.user_id, message.seq)
         self._store.messages[message.id] = row
         if draft.client_message_id is not None:
             key = (draft.user_id, draft.client_message_id)
             self._store.client_messages[key] = message.id
-        for recipient_id in channel.members - {draft.user_id}:
-            status = DeliveryStatus(
-                message_id=message.id,
-                recipient_id=recipient_id,
-                status=DeliveryState.SENT,
-                timestamp=now,
-            )
-            self._store.add_delivery(row, status)
         return StoredMessage(message, is_new=True)
 
     async def update(
         self, message_id: MessageId, editor_id: UserId, content: str, now: datetime
     ) -> Message:
         """Replace the content."""
-        row = self._row_of_author(message_id, editor_id)
-        row.message = row.message.model_copy(update={"content": content, "updated_at": now})
+        row, _ = self._own(message_id, editor_id)
+        row.message = replace(row.message, content=content, updated_at=now)
         return row.message
 
     async def delete(self, message_id: MessageId, editor_id: UserId) -> DeletedMessage:
         """Delete the message and its deliveries."""
-        row = self._row_of_author(message_id, editor_id)
-        channel_id = row.message.channel_id
-        messages = self._store.channels[channel_id].messages
-        del messages[bisect_left(messages, row.message.seq, key=seq_of)]
+        row, channel = self._own(message_id, editor_id)
+        channel.delete(row.message.seq)
         del self._store.messages[message_id]
-        for delivery in row.deliveries.values():
-            if delivery.status.status is DeliveryState.SENT:
-                self._store.remove_undelivered(delivery)
-        return DeletedMessage(message_id=message_id, channel_id=channel_id)
+        return DeletedMessage(message_id=message_id, channel_id=row.message.channel_id)
 
     async def channel_of(self, message_id: MessageId) -> ChannelId | None:
         """The channel of a message."""
@@ -80,14 +70,14 @@ class MemoryMessageRepository(MessageRepository):
         self, channel_id: ChannelId, reader_id: UserId, after_seq: int, limit: int
     ) -> tuple[Message, ...]:
         """A stretch of the channel, by ``seq``."""
-        messages = self._channel_for(channel_id, reader_id).messages
-        start = bisect_right(messages, after_seq, key=seq_of)
-        return tuple(row.message for row in messages[start : start + limit])
+        stretch = self._channel_for(channel_id, reader_id).after(after_seq, limit)
+        return tuple(row.message for row in stretch)
 
     def _channel_for(self, channel_id: ChannelId, user_id: UserId) -> ChannelRow:
-        if not self._store.is_member(channel_id, user_id):
+        channel = self._store.channel_for(channel_id, user_id)
+        if channel is None:
             raise NotAMember
-        return self._store.channels[channel_id]
+        return channel
 
     def _earlier(self, draft: MessageDraft) -> Message | None:
         if draft.client_message_id is None:
@@ -100,8 +90,8 @@ class MemoryMessageRepository(MessageRepository):
             raise MessageDeleted
         return row.message
 
-    def _row_of_author(self, message_id: MessageId, editor_id: UserId) -> MessageRow:
-        row = self._store.message_for(message_id, editor_id)
+    def _own(self, message_id: MessageId, editor_id: UserId) -> tuple[MessageRow, ChannelRow]:
+        row, channel = self._store.message_for(message_id, editor_id)
         if row.message.user_id != editor_id:
             raise NotTheAuthor
-        return row
+        return row, channel

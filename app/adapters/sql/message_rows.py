@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.adapters.sql.membership import belongs
 from app.adapters.sql.tables import message_sequences, messages, users
+from app.domain.delivery import DeliveryState
 from app.domain.errors import MessageNotFound
 from app.domain.ids import MessageId, UserId
 from app.domain.message import Message
@@ -47,7 +48,7 @@ def to_message(row: RowMapping) -> Message:
         user_id=row["user_id"],
         created_at=row["created_at"],
         updated_at=row["updated_at"],
-        delivery_status=row["delivery_status"],
+        delivery_status=DeliveryState(row["delivery_status"]),
         user=to_user(row),
         seq=row["seq"],
     )

@@ -1,5 +1,6 @@
 """Deliveries in the database."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import RowMapping, and_, func, select, update
@@ -54,7 +55,7 @@ class SqlDeliveryRepository(DeliveryRepository):
                     receipt.values(messageId=message_id, userId=recipient_id, readAt=now)
                 )
             await _follow(connection, message)
-        after = before.model_copy(update={"status": state, "timestamp": now})
+        after = replace(before, status=state, timestamp=now)
         return Advance(after, message.user_id, changed=True)
 
     async def statuses(
@@ -121,7 +122,7 @@ def _to_status(row: RowMapping) -> DeliveryStatus:
     return DeliveryStatus(
         message_id=row["message_id"],
         recipient_id=row["recipient_id"],
-        status=row["status"],
+        status=DeliveryState(row["status"]),
         timestamp=row["updated_at"],
     )
 

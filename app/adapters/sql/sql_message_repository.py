@@ -1,5 +1,6 @@
 """Messages in the database."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import delete, select, update
@@ -45,7 +46,7 @@ class SqlMessageRepository(MessageRepository):
             if message.user_id != editor_id:
                 raise NotTheAuthor
             await connection.execute(statement.values(content=content, updatedAt=now))
-            return message.model_copy(update={"content": content, "updated_at": now})
+            return replace(message, content=content, updated_at=now)
 
     async def delete(self, message_id: MessageId, editor_id: UserId) -> DeletedMessage:
         """Delete the message; its number, deliveries and receipts go with it by cascade."""

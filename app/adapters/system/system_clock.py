@@ -14,8 +14,8 @@ class SystemClock(Clock):
 
     def now(self) -> datetime:
         """The wall clock, cut to the millisecond."""
-        moment = datetime.now(UTC)
-        return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+        milliseconds = time.time_ns() // 1_000_000
+        return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
     def monotonic(self) -> float:
         """Seconds that never jump."""

@@ -56,15 +56,15 @@ def loads(text: str) -> Any:
 
 
 def _plain(value: Any) -> Any:
+    to_wire: Callable[[], Any] | None = getattr(value, "to_wire", None)
+    if to_wire is not None:
+        return to_wire()
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json", by_alias=True)
     if isinstance(value, datetime):
         moment = value.astimezone(UTC).isoformat(timespec="milliseconds")
         return moment.removesuffix("+00:00") + "Z"
-    to_wire: Callable[[], Any] | None = getattr(value, "to_wire", None)
-    if to_wire is None:
-        raise TypeError(f"{type(value).__name__} has no JSON form")
-    return to_wire()
+    raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
 def _require_depth(text: str) -> None:

@@ -211,7 +211,7 @@ class Connection(WebSocket):
                 self._wait_in_line(text)
             else:
                 self._busy = True
-                self._do(text)
+                self._handle(text)
                 if self._work is None:
                     self._drain()
         elif kind == _CLOSE:
@@ -257,30 +257,31 @@ class Connection(WebSocket):
             entry = self._inbox.popleft()
             if isinstance(entry, str):
                 self._inbox_chars -= len(entry)
-            self._do(entry)
+                self._handle(entry)
+            else:
+                self._begin(entry())
             if self._work is not None:
                 return
         self._inbox = _NOTHING_WAITS
         self._busy = False
 
-    def _do(self, entry: str | Job) -> None:
+    def _handle(self, packet: str) -> None:
         """Begin with one; it has ended, unless ``_work`` is set."""
         try:
-            if isinstance(entry, str):
-                work = self._owner.handle(self, entry)
-                if work is None:
-                    return
-            else:
-                work = entry()
+            work = self._owner.handle(self, packet)
         except MalformedPacketError:
             self.close(DisconnectReason.PARSE_ERROR)
             return
+        if work is not None:
+            self._begin(work)
+
+    def _begin(self, work: Work) -> None:
         future = self._tasks.start(work)
-        if future.done():
-            self._settle(future)
-        else:
+        if not future.done():
             self._work = future
             future.add_done_callback(self._work_ended)
+        elif future is not self._tasks.nothing:
+            self._settle(future)
 
     def _work_ended(self, work: "asyncio.Future[None]") -> None:
         was_reading = self.is_reading

@@ -74,31 +74,41 @@ class StrictPacket(packet.Packet):
             case packet.DISCONNECT:
                 return self.id is None and self.data is None
             case packet.EVENT:
-                return _is_event(self.data)
+                return is_event(self.data)
             case _:
                 return self.id is not None and isinstance(self.data, list)
 
 
 def read_event(frame: str) -> tuple[int | None, list[Any]] | None:
-    """The id and the arguments, name first, of an event of the default namespace.
+    """The id and the array of an event of the default namespace, from its Engine.IO message.
 
-    Nearly every packet is one, so this is its short way, from the Engine.IO message on. None for
-    any other packet: `StrictPacket.parse` is the way for all of them, and judges events alike.
+    Nearly every packet is one, so this is its short way. None for any other packet:
+    `StrictPacket.parse` is the way for all of them. Whether the array `is_event` is still to be
+    asked; who finds a handler by its first entry has the answer.
 
     Raises:
-        MalformedPacketError: Name or JSON is wrong.
+        MalformedPacketError: It is no JSON.
     """
     start = frame.find("[", 2, _EVENT_HEAD_MAX_CHARS)
+    if start < 0 or frame[1] != "2":
+        return None
     digits = frame[2:start]
-    if start < 0 or frame[1] != "2" or not ((digits.isascii() and digits.isdigit()) or start == 2):  # noqa: PLR2004
+    if digits and not (digits.isascii() and digits.isdigit()):
         return None
     try:
-        data = codec.loads(frame[start:])
+        return int(digits) if digits else None, codec.loads(frame[start:])
     except (ValueError, RecursionError):
         raise MalformedPacketError from None
-    if not _is_event(data):
-        raise MalformedPacketError
-    return int(digits) if digits else None, data
+
+
+def is_event(data: Any) -> bool:
+    """Whether this is an array that begins with the name of an event."""
+    return (
+        isinstance(data, list)
+        and bool(data)
+        and isinstance(data[0], str)
+        and data[0] not in RESERVED_EVENTS
+    )
 
 
 def connect(namespace: str, sid: str) -> bytes:
@@ -131,15 +141,6 @@ def ack(namespace: str, packet_id: int, args: tuple[Any, ...]) -> bytes:
     if namespace == _DEFAULT_NAMESPACE:
         return b"43%d%b" % (packet_id, codec.dump(args))
     return _encode(packet.ACK, list(args), namespace, packet_id)
-
-
-def _is_event(data: Any) -> bool:
-    return (
-        isinstance(data, list)
-        and bool(data)
-        and isinstance(data[0], str)
-        and data[0] not in RESERVED_EVENTS
-    )
 
 
 def _encode(packet_type: int, data: Any, namespace: str, packet_id: int | None = None) -> bytes:

@@ -153,12 +153,14 @@ class SocketServer(socketio.AsyncServer):
             raise MalformedPacketError
         ack = None if packet_id is None else Acknowledgement(link, packet_id)
         endpoint: Endpoint = link.endpoint
-        name = data[0]
+        name = data[0] if data else None
         arguments = data[1] if len(data) == _WITH_ONE_ARGUMENT else data[1:] or None
-        handler = endpoint.events.get(name)
+        handler = endpoint.events.get(name) if isinstance(name, str) else None
         if handler is not None:
             return handler(link.socket, arguments, ack)
-        return endpoint.unknown(link.socket, name, arguments, ack)
+        if not packets.is_event(data):
+            raise MalformedPacketError
+        return endpoint.unknown(link.socket, str(name), arguments, ack)
 
     def connection_closed(self, connection: Connection, reason: DisconnectReason) -> None:
         """Out of every room at once; what the client had sent is still handled, then hooks run.

@@ -61,8 +61,7 @@ class ProbeServer:
         assert heartbeat is not None
         test = asyncio.current_task()
         assert test is not None
-        spare = self.sockets.tasks._spare
-        assert spare is not None
+        (spare,) = self.sockets.tasks._spares
         return {heartbeat, test, spare.task, *self._outer_tasks}
 
     async def until_empty(self) -> None:

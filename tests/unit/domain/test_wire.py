@@ -1,12 +1,42 @@
+from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from pydantic.alias_generators import to_camel
 
-from app.domain.delivery import DeliveryState
+from app.domain.delivery import DeliveryState, DeliveryStatus
 from app.domain.ids import ChannelId, MessageId, UserId
-from app.domain.message import Message
+from app.domain.message import DeletedMessage, DeletionReceipt, Message, MessagePage, OfflineCount
+from app.domain.session_expiring import SessionExpiring
+from app.domain.typing_indicator import TypingIndicator
 from app.domain.user import User
-from app.domain.wire import to_iso
+from app.domain.wire import WireValue, to_iso
+
+MOMENT = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
+ALICE = User(id=UserId("user_alice"), name="Alice")
+GENERAL = ChannelId("general")
+MESSAGE = Message(
+    id=MessageId("m1"),
+    content="hello",
+    channel_id=GENERAL,
+    user_id=ALICE.id,
+    created_at=MOMENT,
+    updated_at=MOMENT,
+    delivery_status=DeliveryState.SENT,
+    user=ALICE,
+    seq=1,
+)
+VALUES: tuple[WireValue, ...] = (
+    ALICE,
+    MESSAGE,
+    MessagePage(messages=(MESSAGE,), next_cursor=None),
+    OfflineCount(count=1, channels={GENERAL: 1}),
+    DeletedMessage(message_id=MESSAGE.id, channel_id=GENERAL),
+    DeletionReceipt(message_id=MESSAGE.id),
+    DeliveryStatus(MESSAGE.id, ALICE.id, DeliveryState.READ, MOMENT),
+    TypingIndicator(ALICE.id, GENERAL, is_typing=True, timestamp=MOMENT),
+    SessionExpiring(expires_at=MOMENT),
+)
 
 
 @pytest.mark.parametrize(
@@ -28,22 +58,9 @@ def test_date_is_written_as_javascript_does_when_it_crosses_the_wire(
     assert text == to_iso(moment)
 
 
-def test_message_has_the_documented_fields_when_written_as_json() -> None:
+def test_message_has_the_documented_fields_when_written() -> None:
     """Camel case, ISO dates, plain status, the user without an e-mail address."""
-    moment = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
-    message = Message(
-        id=MessageId("m1"),
-        content="hello",
-        channel_id=ChannelId("general"),
-        user_id=UserId("user_alice"),
-        created_at=moment,
-        updated_at=moment,
-        delivery_status=DeliveryState.SENT,
-        user=User(id=UserId("user_alice"), name="Alice"),
-        seq=1,
-    )
-
-    wire = message.model_dump(mode="json", by_alias=True)
+    wire = MESSAGE.to_wire()
 
     assert {
         "id": "m1",
@@ -56,3 +73,20 @@ def test_message_has_the_documented_fields_when_written_as_json() -> None:
         "user": {"id": "user_alice", "name": "Alice", "imageUrl": None},
         "seq": 1,
     } == wire
+
+
+@pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
+def test_every_field_has_its_name_in_camel_case_when_written(value: WireValue) -> None:
+    """In the order of the fields, none left out."""
+    assert is_dataclass(value)
+
+    names = list(value.to_wire())
+
+    assert [to_camel(field.name) for field in fields(value)] == names
+
+
+def test_every_kind_of_value_is_met_here() -> None:
+    """A new one joins `VALUES`."""
+    kinds = {cls.__name__ for cls in WireValue.__subclasses__()}
+
+    assert {type(value).__name__ for value in VALUES} == kinds

@@ -1,3 +1,4 @@
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import pytest
@@ -8,6 +9,7 @@ from app.adapters.memory.memory_delivery_repository import MemoryDeliveryReposit
 from app.adapters.memory.memory_message_repository import MemoryMessageRepository
 from app.adapters.memory.memory_store import MemoryStore
 from app.adapters.memory.recording_broadcaster import RecordingBroadcaster
+from app.framework.eager import EagerTasks
 from app.services.event_service import EventService
 from app.services.typing_service import TypingService
 from tests.unit.services.people import ALICE, BOB, CAROL, GENERAL, RANDOM
@@ -26,6 +28,14 @@ def clock() -> ManualClock:
 def broadcaster() -> RecordingBroadcaster:
     """What was published, in order."""
     return RecordingBroadcaster()
+
+
+@pytest.fixture
+async def starter() -> AsyncIterator[EagerTasks]:
+    """What begins in place."""
+    starter = EagerTasks()
+    yield starter
+    starter.close()
 
 
 @pytest.fixture

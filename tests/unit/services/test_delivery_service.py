@@ -9,16 +9,20 @@ from app.domain.errors import MessageNotFound, NotARecipient
 from app.domain.events import ServerEvent
 from app.domain.ids import MessageId
 from app.domain.message import Message, MessageDraft
+from app.framework.eager import EagerTasks
 from app.services.delivery_service import DeliveryService
 from tests.unit.services.people import ALICE, BOB, CAROL, DAVE, GENERAL
 
 
 @pytest.fixture
 def service(
-    deliveries: MemoryDeliveryRepository, broadcaster: RecordingBroadcaster, clock: ManualClock
+    deliveries: MemoryDeliveryRepository,
+    broadcaster: RecordingBroadcaster,
+    clock: ManualClock,
+    starter: EagerTasks,
 ) -> DeliveryService:
     """The service under test."""
-    return DeliveryService(deliveries, broadcaster, clock)
+    return DeliveryService(deliveries, broadcaster, clock, starter)
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from app.domain.errors import (
 from app.domain.events import ServerEvent
 from app.domain.ids import ClientMessageId, MessageId
 from app.domain.message import DeletedMessage, DeletionReceipt, Message, MessageDraft
+from app.framework.eager import EagerTasks
 from app.ports import StoredMessage
 from app.services.message_service import MessageService
 from app.services.typing_service import TypingService
@@ -49,9 +50,10 @@ def service(
     typing_service: TypingService,
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
+    starter: EagerTasks,
 ) -> MessageService:
     """Over a store that answers at once."""
-    return MessageService(messages, typing_service, broadcaster, clock, MAX_CHARS)
+    return MessageService(messages, typing_service, broadcaster, clock, MAX_CHARS, starter)
 
 
 @pytest.fixture
@@ -66,9 +68,10 @@ def slow_service(
     typing_service: TypingService,
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
+    starter: EagerTasks,
 ) -> MessageService:
     """Over a store that holds back its answers."""
-    return MessageService(slow_messages, typing_service, broadcaster, clock, MAX_CHARS)
+    return MessageService(slow_messages, typing_service, broadcaster, clock, MAX_CHARS, starter)
 
 
 def created(message: Message) -> Publication:

@@ -5,6 +5,7 @@ import logging
 import pytest
 
 from app.domain.errors import NotAMember, Unavailable
+from app.framework.eager import EagerTasks
 from app.services.ordered_work import MAX_PENDING, OrderedWork
 
 LOGGER = "app.services.ordered_work"
@@ -33,9 +34,9 @@ async def refuse() -> None:
     raise NotAMember
 
 
-async def test_works_finish_in_their_order_when_they_share_a_key() -> None:
+async def test_works_finish_in_their_order_when_they_share_a_key(starter: EagerTasks) -> None:
     """The second does not begin before the first has ended."""
-    work, finished = OrderedWork(), list[str]()
+    work, finished = OrderedWork(starter), list[str]()
     first, second = Step("first", finished), Step("second", finished)
 
     running = [asyncio.create_task(work.run("key", step)) for step in (first, second)]
@@ -49,9 +50,9 @@ async def test_works_finish_in_their_order_when_they_share_a_key() -> None:
     assert not began_early
 
 
-async def test_work_does_not_wait_when_its_key_is_another() -> None:
+async def test_work_does_not_wait_when_its_key_is_another(starter: EagerTasks) -> None:
     """A slow channel holds up itself alone."""
-    work, finished = OrderedWork(), list[str]()
+    work, finished = OrderedWork(starter), list[str]()
     slow, quick = Step("slow", finished), Step("quick", finished)
     quick.may_end.set()
 
@@ -65,9 +66,9 @@ async def test_work_does_not_wait_when_its_key_is_another() -> None:
     assert ["quick"] == finished_before
 
 
-async def test_work_is_finished_when_its_caller_is_cancelled() -> None:
+async def test_work_is_finished_when_its_caller_is_cancelled(starter: EagerTasks) -> None:
     """What was begun comes to its end; `drain` waits for it."""
-    work, finished = OrderedWork(), list[str]()
+    work, finished = OrderedWork(starter), list[str]()
     step = Step("step", finished)
 
     caller = asyncio.create_task(work.run("key", step))
@@ -82,10 +83,10 @@ async def test_work_is_finished_when_its_caller_is_cancelled() -> None:
 
 
 async def test_failure_is_logged_by_its_name_when_its_caller_is_cancelled(
-    caplog: pytest.LogCaptureFixture,
+    starter: EagerTasks, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It has no other reader left; asyncio would write the error's text and a traceback."""
-    work, may_fail, began = OrderedWork(), asyncio.Event(), asyncio.Event()
+    work, may_fail, began = OrderedWork(starter), asyncio.Event(), asyncio.Event()
 
     async def fail() -> None:
         began.set()
@@ -106,19 +107,19 @@ async def test_failure_is_logged_by_its_name_when_its_caller_is_cancelled(
 
 
 async def test_nothing_is_logged_when_the_caller_hears_of_the_failure(
-    caplog: pytest.LogCaptureFixture,
+    starter: EagerTasks, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Whoever waits for a work answers for it."""
     with pytest.raises(NotAMember):
-        await OrderedWork().run("key", refuse)
+        await OrderedWork(starter).run("key", refuse)
 
     gc.collect()
     assert [] == caplog.records
 
 
-async def test_work_is_given_up_unbegun_when_its_turn_does_not_come() -> None:
+async def test_work_is_given_up_unbegun_when_its_turn_does_not_come(starter: EagerTasks) -> None:
     """Its caller may try again, and the work before it is not disturbed."""
-    work, finished = OrderedWork(turn_timeout_seconds=0.01), list[str]()
+    work, finished = OrderedWork(starter, turn_timeout_seconds=0.01), list[str]()
     slow, late = Step("slow", finished), Step("late", finished)
     late.may_end.set()
     running = asyncio.create_task(work.run("key", slow))
@@ -133,9 +134,9 @@ async def test_work_is_given_up_unbegun_when_its_turn_does_not_come() -> None:
     assert "late" == await work.run("key", late)
 
 
-async def test_next_work_runs_when_the_one_before_was_refused() -> None:
+async def test_next_work_runs_when_the_one_before_was_refused(starter: EagerTasks) -> None:
     """An error reaches its own caller, and frees the key."""
-    work = OrderedWork()
+    work = OrderedWork(starter)
     step = Step("step", [])
     step.may_end.set()
 
@@ -145,9 +146,9 @@ async def test_next_work_runs_when_the_one_before_was_refused() -> None:
     assert "step" == await work.run("key", step)
 
 
-async def test_work_is_refused_when_too_many_are_pending() -> None:
+async def test_work_is_refused_when_too_many_are_pending(starter: EagerTasks) -> None:
     """The queue is bounded; what is refused was not begun, so that it may be tried again."""
-    work = OrderedWork()
+    work = OrderedWork(starter)
     step = Step("step", [])
     callers = [asyncio.create_task(work.run("key", step)) for _ in range(MAX_PENDING)]
     await step.began.wait()
@@ -159,9 +160,9 @@ async def test_work_is_refused_when_too_many_are_pending() -> None:
     await asyncio.gather(*callers)
 
 
-async def test_drain_cancels_what_is_late_when_its_time_is_over() -> None:
+async def test_drain_cancels_what_is_late_when_its_time_is_over(starter: EagerTasks) -> None:
     """A shutdown ends, whatever the storage does."""
-    work, finished = OrderedWork(), list[str]()
+    work, finished = OrderedWork(starter), list[str]()
     step = Step("stuck", finished)
     caller = asyncio.create_task(work.run("key", step))
     await step.began.wait()
@@ -173,9 +174,9 @@ async def test_drain_cancels_what_is_late_when_its_time_is_over() -> None:
     assert [] == finished
 
 
-async def test_nothing_is_kept_when_all_is_done() -> None:
+async def test_nothing_is_kept_when_all_is_done(starter: EagerTasks) -> None:
     """Locks go with the works that held them."""
-    work = OrderedWork()
+    work = OrderedWork(starter)
     step = Step("step", [])
     step.may_end.set()
     await asyncio.gather(*(work.run(key, step) for key in range(10)))
@@ -184,3 +185,54 @@ async def test_nothing_is_kept_when_all_is_done() -> None:
     gc.collect()
 
     assert (0, 0) == (len(work._locks), len(work._pending))
+
+
+async def test_work_is_done_in_place_when_nothing_of_its_key_is_going_on(
+    starter: EagerTasks,
+) -> None:
+    """Nothing else has run meanwhile, and nothing is pending."""
+    work, others = OrderedWork(starter), list[str]()
+    asyncio.get_running_loop().call_soon(others.append, "another")
+    step = Step("step", [])
+    step.may_end.set()
+
+    result = await work.run("key", step)
+
+    assert "step" == result
+    assert [] == others
+    assert not work._pending
+
+
+async def test_second_work_of_a_key_has_its_turn_next_when_the_first_began_in_place(
+    starter: EagerTasks,
+) -> None:
+    """What began in place and then waits holds its key like any other."""
+    work, finished = OrderedWork(starter), list[str]()
+    first, second = Step("first", finished), Step("second", finished)
+    second.may_end.set()
+
+    running = [asyncio.create_task(work.run("key", step)) for step in (first, second)]
+    await first.began.wait()
+    first.may_end.set()
+    await running[0]
+    third = await work.run("key", second)
+    await running[1]
+
+    assert ["first", "second", "second"] == finished
+    assert "second" == third
+
+
+async def test_key_is_free_when_one_who_waited_for_it_was_cut_off(starter: EagerTasks) -> None:
+    """A caller cancelled before the turn came still has it, and gives it on."""
+    work, finished = OrderedWork(starter), list[str]()
+    first, second, third = (Step(name, finished) for name in ("first", "second", "third"))
+    callers = [asyncio.create_task(work.run("key", each)) for each in (first, second, third)]
+    await first.began.wait()
+
+    callers[1].cancel()
+    for step in (first, second, third):
+        step.may_end.set()
+    await asyncio.wait(callers)
+
+    assert ["first", "second", "third"] == finished
+    assert [False, True, False] == [caller.cancelled() for caller in callers]

@@ -9,6 +9,7 @@ from app.adapters.sql.database import Database
 from app.adapters.sql.sql_token_blacklist import SqlTokenBlacklist
 from app.adapters.sql.tables import channel_members, messages, read_receipts, users
 from app.domain.delivery import DeliveryState
+from app.domain.ids import UserId
 from app.domain.user import User
 from tests.contract.storage import ALICE, BOB, CAROL, GENERAL, Storage, draft
 
@@ -59,7 +60,7 @@ async def test_a_user_is_shown_by_id_when_the_original_backend_knows_no_name(
         await connection.execute(
             insert(channel_members).values(channelId=GENERAL, userId="user_eve")
         )
-    eve = User.model_validate({"id": "user_eve", "name": "user_eve", "imageUrl": "/eve.png"})
+    eve = User(UserId("user_eve"), name="user_eve", image_url="/eve.png")
 
     stored = await storage.messages.add(draft(eve.id), NOW)
     read = await storage.messages.list_after(GENERAL, ALICE, 0, 10)

@@ -20,11 +20,8 @@ class Client:
     def __init__(self, outbox: Outbox) -> None:
         self.audiences: list[Audience[Any]] = []
         self.written: list[bytes] = []
+        self.write: Callable[[bytes], Any] = self.written.append
         self._outbox = outbox
-
-    def write(self, data: bytes) -> None:
-        """Keep it."""
-        self.written.append(data)
 
     def send(self, frame: bytes) -> None:
         """As a connection's."""
