@@ -62,17 +62,18 @@ class WsGateway(BaseGateway):
         """Join the user's personal room and the rooms of the user's channels."""
         if not self.validate_client(client):
             return
-        client.join(user_room(client.user_id))
-        for channel_id in await self._events.get_user_channels(client.user_id):
-            client.join(channel_room(channel_id))
-            self._events.subscribe(channel_id, client.id, client.user_id)
+        user_id = client.user_id
+        channel_ids = await self._events.get_user_channels(user_id)
+        client.join(user_room(user_id), *map(channel_room, channel_ids))
+        for channel_id in channel_ids:
+            self._events.subscribe(channel_id, client.id, user_id)
 
     async def handle_disconnect(self, client: AuthenticatedSocket, reason: str) -> None:
         """End what the socket had: subscriptions, typing, session. Its rooms it has left."""
         user_id = self.get_client_user_id(client)
         if user_id is None:
             return
-        for channel_id in self._events.channels_of_socket(client.id):
+        for channel_id in self._events.channels_of_socket(client.id, user_id):
             self._events.unsubscribe(channel_id, client.id, user_id)
             self._typing.leave(user_id, channel_id)
         await super().handle_disconnect(client, reason)

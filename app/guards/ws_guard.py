@@ -1,5 +1,7 @@
 """The documented ``WsGuard``: no event, and no connection, without a verified session."""
 
+from collections.abc import Awaitable
+
 from app.domain.errors import AuthenticationCode
 from app.framework import CanActivate, ExecutionContext
 from app.services.session_service import SessionService
@@ -19,17 +21,21 @@ class WsGuard(CanActivate):
         self._sessions = sessions
         self._accept_bearer = accept_bearer
 
-    async def can_activate(self, context: ExecutionContext) -> bool:
+    def can_activate(self, context: ExecutionContext) -> bool | Awaitable[bool]:
         """True, always: a refusal is raised, so that the client learns its code.
+
+        At once where there is a session: an event does not pay for a coroutine.
 
         Raises:
             AuthenticationError: By the rule broken.
         """
         client: AuthenticatedSocket = context.switch_to_ws().get_client()
-        if client.session is not None:
-            self._sessions.check(client.session)
-            return True
+        if client.session is None:
+            return self._authenticate(client)
+        self._sessions.check(client.session)
+        return True
 
+    async def _authenticate(self, client: AuthenticatedSocket) -> bool:
         # 1. Extract token
         token = await self._extract_token(client)
 
@@ -37,9 +43,7 @@ class WsGuard(CanActivate):
         principal = await self._sessions.authenticate(token, client.handshake.address)
 
         # 3. Enhance socket with user data
-        client.session = self._sessions.open(
-            principal, token, on_end=client.end_session, on_expiring=client.warn_of_expiry
-        )
+        client.session = self._sessions.open(principal, token, client)
         return True
 
     async def _extract_token(self, client: AuthenticatedSocket) -> str:

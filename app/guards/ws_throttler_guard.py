@@ -3,7 +3,7 @@
 from math import ceil
 
 from app.framework import CanActivate, ExecutionContext, WsTooManyRequests
-from app.ports import RateLimiter
+from app.ports import Throttle
 from app.sockets.authenticated_socket import AuthenticatedSocket
 
 
@@ -13,10 +13,10 @@ class WsThrottlerGuard(CanActivate):
     Connecting is free here; `SessionService.authenticate` limits it, per address.
     """
 
-    def __init__(self, limiter: RateLimiter) -> None:
-        self._limiter = limiter
+    def __init__(self, throttle: Throttle) -> None:
+        self._throttle = throttle
 
-    async def can_activate(self, context: ExecutionContext) -> bool:
+    def can_activate(self, context: ExecutionContext) -> bool:
         """True while the bucket lasts.
 
         Raises:
@@ -25,7 +25,7 @@ class WsThrottlerGuard(CanActivate):
         if context.is_connection:
             return True
         client: AuthenticatedSocket = context.switch_to_ws().get_client()
-        wait_seconds = await self._limiter.take(client.user_id)
+        wait_seconds = self._throttle.take(client.user_id)
         if wait_seconds > 0:
             raise WsTooManyRequests(ceil(wait_seconds * 1000))
         return True

@@ -7,6 +7,7 @@ from app.adapters.clerk.pem_signing_key import PemSigningKey
 from app.adapters.clerk.signing_keys import SigningKeys
 from app.adapters.clerk.token_verifier import ClerkTokenVerifier
 from app.adapters.memory.token_bucket_limiter import TokenBucketLimiter
+from app.adapters.memory.token_buckets import TokenBuckets
 from app.adapters.system.system_clock import SystemClock
 from app.config import Settings
 from app.framework import imported
@@ -78,10 +79,10 @@ class AuthModule(containers.DeclarativeContainer):
     ws_guard = providers.Singleton(
         WsGuard, session_service, accept_bearer=settings.provided.auth_accept_bearer
     )
-    event_limiter = providers.Singleton(
-        TokenBucketLimiter,
+    event_throttle = providers.Singleton(
+        TokenBuckets,
         settings.provided.rate_limit_events_per_second,
         settings.provided.rate_limit_burst,
         clock,
     )
-    ws_throttler_guard = providers.Singleton(WsThrottlerGuard, event_limiter)
+    ws_throttler_guard = providers.Singleton(WsThrottlerGuard, event_throttle)

@@ -5,11 +5,10 @@ from dependency_injector import containers, providers
 from app.adapters.system.loop_starter import LoopStarter
 from app.config import Settings
 from app.filters.chat_exception_filter import ChatExceptionFilter
-from app.framework import AppFilter, AppInterceptor, AppPipe, ValidationPipe, imported
+from app.framework import AppFilter, AppPipe, ValidationPipe, imported
 from app.framework.eager import EagerTasks
 from app.gateways.room_broadcaster import RoomBroadcaster
 from app.gateways.ws_gateway import WsGateway
-from app.interceptors.request_log_interceptor import RequestLogInterceptor
 from app.ports import ChannelRepository, Clock, DeliveryRepository, MessageRepository
 from app.services.channel_service import ChannelService
 from app.services.delivery_service import DeliveryService
@@ -35,7 +34,6 @@ class ChatModule(containers.DeclarativeContainer):
     deliveries: providers.Dependency[DeliveryRepository] = imported(DeliveryRepository)
     session_service: providers.Dependency[SessionService] = imported(SessionService)
 
-    request_log_interceptor = AppInterceptor(RequestLogInterceptor)
     validation_pipe = AppPipe(ValidationPipe)
     chat_exception_filter = AppFilter(
         ChatExceptionFilter,

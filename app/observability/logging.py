@@ -12,6 +12,7 @@ import orjson
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from app.observability.current_event import add_current_event
 from app.observability.redaction import redact
 
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -30,7 +31,8 @@ def configure_logging(level: LogLevel, log_format: LogFormat) -> None:
     """Send every log line of this process, redacted, to the present standard error.
 
     ``console`` writes lines for people, ``json`` one object a line with a UTC timestamp. Values
-    bound by ``structlog.contextvars`` are part of each line. Tracebacks never show locals.
+    bound by ``structlog.contextvars`` are part of each line, and so are the names of the event
+    that is being handled. Tracebacks never show locals.
     Libraries are heard from WARNING on, whatever the level: below that some of them log packets
     and SQL parameters. Calling this again replaces what an earlier call set up, nothing else.
     """
@@ -88,6 +90,7 @@ def _formatter(log_format: LogFormat) -> logging.Formatter:
     return structlog.stdlib.ProcessorFormatter(
         processors=[
             structlog.contextvars.merge_contextvars,
+            add_current_event,
             structlog.stdlib.add_log_level,
             structlog.stdlib.add_logger_name,
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,

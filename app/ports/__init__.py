@@ -7,6 +7,7 @@ from app.ports.delivery_repository import Advance, DeliveryRepository, Undeliver
 from app.ports.eager_starter import EagerStarter
 from app.ports.message_repository import MessageRepository, StoredMessage
 from app.ports.rate_limiter import RateLimiter
+from app.ports.throttle import Throttle
 from app.ports.token_blacklist import RevocationLog, TokenBlacklist
 from app.ports.token_issuer import TokenIssuer
 from app.ports.token_verifier import TokenVerifier
@@ -23,6 +24,7 @@ __all__ = [
     "RateLimiter",
     "RevocationLog",
     "StoredMessage",
+    "Throttle",
     "Timer",
     "TokenBlacklist",
     "TokenIssuer",

@@ -5,7 +5,10 @@ from typing import Protocol, runtime_checkable
 
 @runtime_checkable
 class RateLimiter(Protocol):
-    """A token bucket per key. Keys that are quiet are forgotten; memory is bounded."""
+    """A token bucket per key, which nodes may share; for events there is `Throttle`.
+
+    Keys that are quiet are forgotten; memory is bounded.
+    """
 
     async def take(self, key: str) -> float:
         """Take one from the key's bucket.

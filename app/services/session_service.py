@@ -1,18 +1,16 @@
 """Who may connect, and for how long a connected socket stays who it is."""
 
-from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from math import inf
-from typing import NoReturn
+from typing import NoReturn, Protocol
 
 from app.domain.errors import AuthenticationCode, AuthenticationError, Unavailable
 from app.domain.ids import UserId
 from app.domain.principal import Principal
-from app.ports import Clock, RateLimiter, Timer, TokenVerifier
+from app.ports import Clock, RateLimiter, TokenVerifier
 from app.ports.token_blacklist import token_digest
+from app.services.deadline_queue import DeadlineQueue
 from app.services.recent_revocations import RecentRevocations
 from app.services.token_blacklist_service import TokenBlacklistService
 
@@ -39,23 +37,34 @@ class SessionPolicy:
     admit_when_revocation_unavailable: bool
 
 
+class SessionHolder(Protocol):
+    """Whose session it is: a socket. Both are called on the event loop and must not raise."""
+
+    def warn_of_expiry(self, expires_at: datetime) -> None:
+        """The token expires soon, at ``expires_at``. At most once for a token."""
+
+    def end_session(self, error: AuthenticationError) -> None:
+        """The socket must go. At most once, and never after `SessionService.close`."""
+
+
 @dataclass(eq=False, slots=True)
 class Session:
     """One admitted socket's standing, from `SessionService.open`, which alone changes it.
 
     Attributes:
         digest: Of the token it was opened with.
+        holder: None once it was told to go, or has gone.
+        token_expires_at: The token's ``exp``: seconds since the epoch by the wall clock.
         expires_at: Monotonic time from which its events are refused.
-        on_end: Told once that the socket must go; never after `SessionService.close`.
     """
 
     user_id: UserId
     digest: str
-    expires_at: float
-    on_end: Callable[[AuthenticationError], None]
+    holder: SessionHolder | None
+    token_expires_at: float = inf
+    expires_at: float = inf
     revoked: bool = False
-    ended: bool = False
-    timers: tuple[Timer, ...] = ()
+    deadline_id: int = 0
 
 
 class SessionService:
@@ -80,8 +89,9 @@ class SessionService:
         self._failures = failures
         self._policy = policy
         self._recent = RecentRevocations(clock)
-        self._sessions: dict[str, set[Session]] = {}
-        self._sockets_of: Counter[UserId] = Counter()
+        self._deadlines = DeadlineQueue(clock, self._reach_deadline)
+        self._sessions: dict[str, tuple[Session, ...]] = {}
+        self._sockets_of: dict[UserId, int] = {}
 
     async def on_module_init(self) -> None:
         """Hear of revocations from now on."""
@@ -115,18 +125,11 @@ class SessionService:
         await self._failures.take(address)
         raise AuthenticationError(code)
 
-    def open(
-        self,
-        principal: Principal,
-        token: str,
-        on_end: Callable[[AuthenticationError], None],
-        on_expiring: Callable[[datetime], None] | None = None,
-    ) -> Session:
+    def open(self, principal: Principal, token: str, holder: SessionHolder) -> Session:
         """Begin the session of an authenticated socket; every one must be closed.
 
-        Both are called at most once, on the event loop, and must not raise; they may close the
-        session. ``on_expiring``, with the time, a lead before the token expires; ``on_end`` at
-        once when the token is revoked, or a grace after it has expired.
+        The holder is warned a lead before the token expires, and told to go a grace after it has
+        expired, or at once when it is revoked. It may close the session then.
 
         Raises:
             AuthenticationError: ``too_many_sockets``; ``revoked``, when that happened since
@@ -135,13 +138,14 @@ class SessionService:
         digest = token_digest(token)
         if digest in self._recent:
             raise AuthenticationError(AuthenticationCode.REVOKED)
-        if self._sockets_of[principal.user_id] >= self._policy.max_sockets_per_user:
+        sockets = self._sockets_of.get(principal.user_id, 0)
+        if sockets >= self._policy.max_sockets_per_user:
             raise AuthenticationError(AuthenticationCode.TOO_MANY_SOCKETS)
-        session = Session(principal.user_id, digest, expires_at=inf, on_end=on_end)
+        session = Session(principal.user_id, digest, holder, principal.expires_at)
         if self._policy.enforce_expiry:
-            self._limit(session, principal.expires_at, on_expiring)
-        self._sessions.setdefault(digest, set()).add(session)
-        self._sockets_of[principal.user_id] += 1
+            self._limit(session)
+        self._sessions[digest] = (*self._sessions.get(digest, ()), session)
+        self._sockets_of[principal.user_id] = sockets + 1
         return session
 
     def check(self, session: Session) -> None:
@@ -157,16 +161,20 @@ class SessionService:
 
     def close(self, session: Session) -> None:
         """End the service's interest in a session; repeating it is harmless."""
-        same_token = self._sessions.get(session.digest, set())
+        same_token = self._sessions.get(session.digest, ())
         if session not in same_token:
             return
-        same_token.remove(session)
-        if not same_token:
+        if len(same_token) == 1:
             del self._sessions[session.digest]
-        self._sockets_of[session.user_id] -= 1
-        if not self._sockets_of[session.user_id]:
+        else:
+            self._sessions[session.digest] = tuple(
+                each for each in same_token if each is not session
+            )
+        if self._sockets_of[session.user_id] == 1:
             del self._sockets_of[session.user_id]
-        self._settle(session)
+        else:
+            self._sockets_of[session.user_id] -= 1
+        self._release(session)
 
     async def _count_attempt(self, address: str) -> None:
         if await self._attempts.take(address) > 0 or await self._failures.peek(address) > 0:
@@ -182,40 +190,42 @@ class SessionService:
         if revoked:
             raise AuthenticationError(AuthenticationCode.REVOKED)
 
-    def _limit(
-        self,
-        session: Session,
-        token_expires_at: float,
-        on_expiring: Callable[[datetime], None] | None,
-    ) -> None:
-        life = token_expires_at - self._clock.now().timestamp()
-        session.expires_at = self._clock.monotonic() + life + EXPIRY_SKEW_SECONDS
-        end = self._clock.call_later(
-            max(0.0, life + EXPIRY_SKEW_SECONDS + self._policy.expiry_grace_seconds),
-            lambda: self._end(session, AuthenticationCode.TOKEN_EXPIRED),
-        )
-        session.timers = (end,)
-        if on_expiring is not None and life > 0:
-            warn = partial(on_expiring, datetime.fromtimestamp(token_expires_at, UTC))
-            lead_seconds = self._policy.expiring_lead_seconds
-            warning = self._clock.call_later(max(0.0, life - lead_seconds), warn)
-            session.timers = (end, warning)
+    def _limit(self, session: Session) -> None:
+        """Refuse its events, and warn and end it, by when its token expires."""
+        life_seconds = session.token_expires_at - self._clock.now().timestamp()
+        now = self._clock.monotonic()
+        session.expires_at = now + life_seconds + EXPIRY_SKEW_SECONDS
+        if life_seconds > 0:
+            warned_at = now + max(0.0, life_seconds - self._policy.expiring_lead_seconds)
+            self._deadlines.set(session, warned_at)
+        else:
+            self._deadlines.set(session, self._ends_at(session))
+
+    def _ends_at(self, session: Session) -> float:
+        return session.expires_at + self._policy.expiry_grace_seconds
+
+    def _reach_deadline(self, session: Session, due_at: float) -> None:
+        """A session's one deadline is its warning first, then its end."""
+        if due_at >= session.expires_at:
+            self._end(session, AuthenticationCode.TOKEN_EXPIRED)
+        elif session.holder is not None:
+            self._deadlines.set(session, self._ends_at(session))
+            session.holder.warn_of_expiry(datetime.fromtimestamp(session.token_expires_at, UTC))
 
     def _revoke(self, digest: str) -> None:
         self._recent.remember(digest)
-        # A copy: on_end may close its session, which takes it out of the set.
-        sessions = tuple(self._sessions.get(digest, ()))
+        sessions = self._sessions.get(digest, ())
         for session in sessions:
             session.revoked = True
         for session in sessions:
             self._end(session, AuthenticationCode.REVOKED)
 
     def _end(self, session: Session, code: AuthenticationCode) -> None:
-        if not session.ended:
-            self._settle(session)
-            session.on_end(AuthenticationError(code))
+        holder = self._release(session)
+        if holder is not None:
+            holder.end_session(AuthenticationError(code))
 
-    def _settle(self, session: Session) -> None:
-        session.ended = True
-        for timer in session.timers:
-            timer.cancel()
+    def _release(self, session: Session) -> SessionHolder | None:
+        self._deadlines.clear(session)
+        holder, session.holder = session.holder, None
+        return holder

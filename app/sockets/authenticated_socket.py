@@ -14,6 +14,8 @@ from app.services.session_service import Session
 class AuthenticatedSocket(Socket):
     """Every client of the gateway; `WsGuard` gives it its ``session`` before all else happens."""
 
+    __slots__ = ("session",)
+
     id: SocketId
 
     def __init__(self, socket_id: str, handshake: Handshake, link: SocketLink) -> None:

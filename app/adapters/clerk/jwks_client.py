@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import math
+from contextvars import Context
 
 import aiohttp
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -73,7 +74,10 @@ class JwksClient(SigningKeys):
             if self._clock.monotonic() - self._attempted_at < interval:
                 return
             self._attempted_at = self._clock.monotonic()
-            self._fetch = asyncio.create_task(self._fetch_keys(), name="jwks fetch")
+            # A context of its own: it is done for all, and its log lines are no single client's.
+            self._fetch = asyncio.create_task(
+                self._fetch_keys(), name="jwks fetch", context=Context()
+            )
         # Not awaited itself: one client that gives up must not end the fetch for the others.
         await asyncio.wait([self._fetch])
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from app.adapters.clerk.signed_token import Claims, read_claims, read_key_id, read_timestamp
+from app.adapters.clerk.signed_token import JsonObject, read_claims, read_key_id, read_timestamp
 from app.adapters.clerk.signing_keys import SigningKeys
 from app.domain.errors import AuthenticationCode, AuthenticationError
 from app.domain.ids import UserId
@@ -42,14 +42,14 @@ class ClerkTokenVerifier(TokenVerifier):
             raise AuthenticationError(AuthenticationCode.SESSION_PENDING)
         return Principal(user_id, _text(claims, "sid"), _text(claims, "jti"), float(expires_at))
 
-    def _check_issuer(self, claims: Claims) -> None:
+    def _check_issuer(self, claims: JsonObject) -> None:
         if claims.get("iss") != self._issuer:
             raise AuthenticationError(AuthenticationCode.TOKEN_ISSUER)
         party = claims.get("azp")
         if not isinstance(party, str) or party not in self._authorized_parties:
             raise AuthenticationError(AuthenticationCode.TOKEN_PARTY)
 
-    def _check_times(self, claims: Claims) -> int:
+    def _check_times(self, claims: JsonObject) -> int:
         now = self._clock.now().timestamp()
         expires_at = read_timestamp(claims, "exp")
         if expires_at is None:
@@ -63,7 +63,7 @@ class ClerkTokenVerifier(TokenVerifier):
         return expires_at
 
 
-def _user_id(claims: Claims) -> UserId:
+def _user_id(claims: JsonObject) -> UserId:
     subject = claims.get("sub")
     # Printable: NUL and lone surrogates would be refused by a database or a client much later.
     if (
@@ -75,7 +75,7 @@ def _user_id(claims: Claims) -> UserId:
     return UserId(subject)
 
 
-def _text(claims: Claims, name: str) -> str | None:
+def _text(claims: JsonObject, name: str) -> str | None:
     value = claims.get(name)
     if value is not None and not isinstance(value, str):
         raise AuthenticationError(AuthenticationCode.TOKEN_MALFORMED)

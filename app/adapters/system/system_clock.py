@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from contextvars import Context
 from datetime import UTC, datetime
 
 from app.ports import Clock, Timer
@@ -22,4 +23,6 @@ class SystemClock(Clock):
 
     def call_later(self, delay_seconds: float, callback: Callable[[], None]) -> Timer:
         """Call back once on the running event loop."""
-        return asyncio.get_running_loop().call_later(delay_seconds, callback)
+        # A context of its own: what is logged then must not bear the names of the event that set
+        # the timer, and the timer must not keep that event's client in memory.
+        return asyncio.get_running_loop().call_later(delay_seconds, callback, context=Context())

@@ -175,7 +175,7 @@ def test_filter_fails_closed_when_something_else_breaks_a_connection(
 def test_filter_logs_ids_and_no_payload_when_an_event_is_refused(error: ChatError) -> None:
     """Code, event, socket, user and request; never what the client sent."""
     client = fake_socket(AuthenticatedSocket)
-    client.session = Session(UserId("user_alice"), "", expires_at=1.0, on_end=client.end_session)
+    client.session = Session(UserId("user_alice"), "", client)
 
     with capture_logs() as logs:
         DISCONNECTING.catch(error, fake_context(client, {"content": SECRET}, pattern="typing"))

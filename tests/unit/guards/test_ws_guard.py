@@ -26,6 +26,7 @@ from app.ports import Clock, TokenBlacklist, TokenVerifier
 from app.services.session_service import SessionService
 from app.services.token_blacklist_service import TokenBlacklistService
 from app.sockets.authenticated_socket import AuthenticatedSocket
+from tests.unit.guards.activating import activate
 
 ALICE = UserId("user_alice")
 TOKEN_LIFE_SECONDS = 60
@@ -68,7 +69,7 @@ async def refusal_of(module: TestingModule, auth: dict[str, Any]) -> Authenticat
     """The code a socket with this handshake is refused with."""
     client = fake_socket(AuthenticatedSocket, auth=auth)
     with pytest.raises(AuthenticationError) as caught:
-        await module.get(WsGuard).can_activate(fake_connection(client))
+        await activate(module.get(WsGuard), fake_connection(client))
     assert client.session is None
     return caught.value.code
 
@@ -78,7 +79,7 @@ async def test_ws_guard_gives_the_socket_its_user_when_the_token_is_good() -> No
     guard = auth_module().compile().get(WsGuard)
     client = fake_socket(AuthenticatedSocket, auth={"token": "good"})
 
-    assert await guard.can_activate(fake_context(client))
+    assert await activate(guard, fake_context(client))
     assert {"id": ALICE} == client.user
 
 
@@ -123,19 +124,19 @@ async def test_ws_guard_takes_a_bearer_prefix_when_it_is_told_to_tolerate_one() 
     guard = auth_module(settings=settings).compile().get(WsGuard)
     client = fake_socket(AuthenticatedSocket, auth={"token": "Bearer good"})
 
-    assert await guard.can_activate(fake_context(client))
+    assert await activate(guard, fake_context(client))
     assert client.user_id == ALICE
 
 
 async def test_ws_guard_verifies_once_when_events_follow() -> None:
-    """A socket with a session is checked in memory."""
+    """A socket with a session is checked in memory, with nothing to wait for."""
     module = auth_module().compile()
     client = fake_socket(AuthenticatedSocket, auth={"token": "good"})
-    await module.get(WsGuard).can_activate(fake_connection(client))
+    await activate(module.get(WsGuard), fake_connection(client))
 
-    for _ in range(3):
-        assert await module.get(WsGuard).can_activate(fake_context(client))
+    verdicts = [module.get(WsGuard).can_activate(fake_context(client)) for _ in range(3)]
 
+    assert [True] * 3 == verdicts
     assert module.get(_KnowsAlice).asked == 1
 
 
@@ -163,12 +164,12 @@ async def test_ws_guard_refuses_events_when_the_session_is_over(
     module = auth_module().override_provider(Clock).use_value(clock).compile()
     await module.get(SessionService).on_module_init()
     client = fake_socket(AuthenticatedSocket, auth={"token": "good"})
-    await module.get(WsGuard).can_activate(fake_connection(client))
+    await activate(module.get(WsGuard), fake_connection(client))
 
     await end(module, clock)
 
     with pytest.raises(AuthenticationError) as caught:
-        await module.get(WsGuard).can_activate(fake_context(client))
+        await activate(module.get(WsGuard), fake_context(client))
     assert code == caught.value.code
 
 
@@ -178,7 +179,7 @@ async def test_ws_guard_tells_and_ends_the_socket_when_its_token_is_revoked() ->
     await module.get(SessionService).on_module_init()
     link = RecordingLink()
     client = fake_socket(AuthenticatedSocket, auth={"token": "good"}, link=link)
-    await module.get(WsGuard).can_activate(fake_connection(client))
+    await activate(module.get(WsGuard), fake_connection(client))
 
     await revoke(module, ManualClock())
 

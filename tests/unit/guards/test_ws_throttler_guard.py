@@ -1,7 +1,7 @@
 import pytest
 
 from app.adapters.memory.manual_clock import ManualClock
-from app.adapters.memory.token_bucket_limiter import TokenBucketLimiter
+from app.adapters.memory.token_buckets import TokenBuckets
 from app.domain.ids import UserId
 from app.framework import WsTooManyRequests
 from app.framework.testing import fake_connection, fake_context, fake_socket
@@ -16,56 +16,56 @@ BURST = 3
 def socket_of(user_id: str) -> AuthenticatedSocket:
     """A socket that has been authenticated."""
     client = fake_socket(AuthenticatedSocket)
-    client.session = Session(UserId(user_id), "digest", expires_at=1.0, on_end=client.end_session)
+    client.session = Session(UserId(user_id), "digest", client)
     return client
 
 
 def make_guard(clock: ManualClock) -> WsThrottlerGuard:
     """Two events a second, three at once."""
-    return WsThrottlerGuard(TokenBucketLimiter(RATE, BURST, clock))
+    return WsThrottlerGuard(TokenBuckets(RATE, BURST, clock))
 
 
-async def test_throttler_lets_a_burst_pass_and_then_tells_the_wait_when_it_is_spent() -> None:
+def test_throttler_lets_a_burst_pass_and_then_tells_the_wait_when_it_is_spent() -> None:
     """``retryAfterMs`` is what the client has to wait; then there is a token again."""
     clock = ManualClock()
     guard = make_guard(clock)
     context = fake_context(socket_of("user_alice"))
 
     for _ in range(BURST):
-        assert await guard.can_activate(context)
+        assert guard.can_activate(context)
     with pytest.raises(WsTooManyRequests) as caught:
-        await guard.can_activate(context)
+        guard.can_activate(context)
 
     assert {"retryAfterMs": 500} == caught.value.details
     clock.advance(0.5)
-    assert await guard.can_activate(context)
+    assert guard.can_activate(context)
 
 
-async def test_throttler_counts_a_user_once_when_several_sockets_send() -> None:
+def test_throttler_counts_a_user_once_when_several_sockets_send() -> None:
     """The bucket is the user's, and nobody else's."""
     guard = make_guard(ManualClock())
     for _ in range(BURST):
-        await guard.can_activate(fake_context(socket_of("user_alice")))
+        guard.can_activate(fake_context(socket_of("user_alice")))
 
     with pytest.raises(WsTooManyRequests):
-        await guard.can_activate(fake_context(socket_of("user_alice")))
-    assert await guard.can_activate(fake_context(socket_of("user_bob")))
+        guard.can_activate(fake_context(socket_of("user_alice")))
+    assert guard.can_activate(fake_context(socket_of("user_bob")))
 
 
-async def test_throttler_is_free_when_a_socket_connects() -> None:
+def test_throttler_is_free_when_a_socket_connects() -> None:
     """Connecting is limited per address, elsewhere; it needs no user yet."""
     guard = make_guard(ManualClock())
 
     for _ in range(BURST + 1):
-        assert await guard.can_activate(fake_connection(fake_socket(AuthenticatedSocket)))
+        assert guard.can_activate(fake_connection(fake_socket(AuthenticatedSocket)))
 
 
-async def test_throttler_is_not_fooled_when_an_event_has_the_connections_name() -> None:
+def test_throttler_is_not_fooled_when_an_event_has_the_connections_name() -> None:
     """A client may send ``handleConnection`` as an event; it is counted like any other."""
     guard = make_guard(ManualClock())
     context = fake_context(socket_of("user_alice"), pattern="handleConnection")
     for _ in range(BURST):
-        await guard.can_activate(context)
+        guard.can_activate(context)
 
     with pytest.raises(WsTooManyRequests):
-        await guard.can_activate(context)
+        guard.can_activate(context)

@@ -14,7 +14,6 @@ from app.framework.injector import Injector
 from app.gateways.ws_gateway import WsGateway
 from app.guards.ws_guard import WsGuard
 from app.guards.ws_throttler_guard import WsThrottlerGuard
-from app.interceptors.request_log_interceptor import RequestLogInterceptor
 from app.modules import create_app_module
 from app.ports import MessageRepository
 from app.services.offline_message_service import OfflineMessageService
@@ -51,7 +50,7 @@ def test_every_event_meets_the_same_when_the_application_is_put_together() -> No
     assert {
         (
             (WsGuard, WsThrottlerGuard),
-            (RequestLogInterceptor,),
+            (),
             (ValidationPipe,),
             (ChatExceptionFilter,),
         )

@@ -13,6 +13,7 @@ from app.modules import AuthModule
 from app.ports import Clock, TokenBlacklist
 from app.sockets.authenticated_socket import AuthenticatedSocket
 from tests.unit.adapters.clerk.signed_tokens import ISSUER, PARTY, private_key, token
+from tests.unit.guards.activating import activate
 
 
 def auth_module(**changes: Any) -> TestingModule:
@@ -40,7 +41,7 @@ async def test_guard_verifies_clerks_token_when_the_key_is_in_the_settings() -> 
     """The whole module, with nothing of it replaced but time and storage."""
     client = fake_socket(AuthenticatedSocket, auth={"token": token()})
 
-    assert await auth_module().get(WsGuard).can_activate(fake_connection(client))
+    assert await activate(auth_module().get(WsGuard), fake_connection(client))
     assert client.user_id == "user_alice"
 
 
@@ -58,6 +59,6 @@ async def test_guard_refuses_clerks_token_when_the_settings_want_another(
     client = fake_socket(AuthenticatedSocket, auth={"token": token()})
 
     with pytest.raises(AuthenticationError) as caught:
-        await auth_module(**changes).get(WsGuard).can_activate(fake_connection(client))
+        await activate(auth_module(**changes).get(WsGuard), fake_connection(client))
 
     assert code == caught.value.code

@@ -1,3 +1,5 @@
+from datetime import datetime
+
 import pytest
 
 from app.adapters.memory.manual_clock import ManualClock
@@ -6,7 +8,7 @@ from app.adapters.memory.token_bucket_limiter import TokenBucketLimiter
 from app.domain.errors import AuthenticationCode, AuthenticationError, Unavailable
 from app.domain.principal import Principal
 from app.ports import TokenVerifier
-from app.services.session_service import SessionPolicy, SessionService
+from app.services.session_service import SessionHolder, SessionPolicy, SessionService
 from app.services.token_blacklist_service import TokenBlacklistService
 from tests.unit.services.people import ALICE
 
@@ -53,12 +55,25 @@ class UnavailableBlacklist(MemoryTokenBlacklist):
         raise Unavailable
 
 
-class Farewell(list[AuthenticationCode]):
-    """An ``on_end`` that keeps the codes it was called with."""
+class Holder(SessionHolder):
+    """Keeps what it is told.
 
-    def __call__(self, error: AuthenticationError) -> None:
+    Attributes:
+        warnings: When its token expires, for each warning.
+        farewells: Why it had to go.
+    """
+
+    def __init__(self) -> None:
+        self.warnings: list[datetime] = []
+        self.farewells: list[AuthenticationCode] = []
+
+    def warn_of_expiry(self, expires_at: datetime) -> None:
+        """Keep the time."""
+        self.warnings.append(expires_at)
+
+    def end_session(self, error: AuthenticationError) -> None:
         """Keep the code."""
-        self.append(error.code)
+        self.farewells.append(error.code)
 
 
 class Setting:

@@ -14,7 +14,7 @@ from tests.unit.services.session_setting import (
     POLICY,
     SKEW,
     TOKEN,
-    Farewell,
+    Holder,
     Setting,
     ready,
 )
@@ -22,7 +22,7 @@ from tests.unit.services.session_setting import (
 
 async def test_check_passes_when_session_is_fresh(setting: Setting) -> None:
     """Just opened, just before the end of token and skew."""
-    session = setting.sessions.open(setting.verifier.alice, TOKEN, Farewell())
+    session = setting.sessions.open(setting.verifier.alice, TOKEN, Holder())
 
     setting.sessions.check(session)
     setting.clock.advance(LIFETIME + SKEW - 0.001)
@@ -31,79 +31,104 @@ async def test_check_passes_when_session_is_fresh(setting: Setting) -> None:
 
 async def test_check_refuses_when_token_has_expired(setting: Setting) -> None:
     """Events are refused at once; the socket itself stays for the grace."""
-    farewell = Farewell()
-    session = setting.sessions.open(setting.verifier.alice, TOKEN, farewell)
+    holder = Holder()
+    session = setting.sessions.open(setting.verifier.alice, TOKEN, holder)
     setting.clock.advance(LIFETIME + SKEW)
 
     with pytest.raises(AuthenticationError) as caught:
         setting.sessions.check(session)
 
     assert AuthenticationCode.TOKEN_EXPIRED == caught.value.code
-    assert [] == farewell
+    assert [] == holder.farewells
 
 
 async def test_session_ends_once_when_the_grace_is_over(setting: Setting) -> None:
     """The socket is told at exp + skew + grace, not before, and only once."""
-    farewell = Farewell()
-    setting.sessions.open(setting.verifier.alice, TOKEN, farewell)
+    holder = Holder()
+    setting.sessions.open(setting.verifier.alice, TOKEN, holder)
 
     setting.clock.advance(LIFETIME + SKEW + GRACE - 0.001)
-    before = list(farewell)
+    before = list(holder.farewells)
     setting.clock.advance(1)
     await setting.blacklist.blacklist_token(TOKEN, 60)
 
     assert [] == before
-    assert [AuthenticationCode.TOKEN_EXPIRED] == farewell
+    assert [AuthenticationCode.TOKEN_EXPIRED] == holder.farewells
 
 
 async def test_session_is_warned_once_when_its_token_expires_soon(setting: Setting) -> None:
     """A lead before the end, with the time of it."""
-    warnings: list[datetime] = []
-    setting.sessions.open(setting.verifier.alice, TOKEN, Farewell(), warnings.append)
+    holder = Holder()
+    setting.sessions.open(setting.verifier.alice, TOKEN, holder)
 
     setting.clock.advance(LIFETIME - LEAD - 0.001)
-    before = list(warnings)
+    before = list(holder.warnings)
     setting.clock.advance(LIFETIME)
 
     expires_at = datetime.fromtimestamp(setting.verifier.alice.expires_at, UTC)
-    assert ([], [expires_at]) == (before, warnings)
+    assert ([], [expires_at]) == (before, holder.warnings)
+
+
+async def test_session_is_not_warned_when_its_token_has_expired_already(setting: Setting) -> None:
+    """Within the skew it is let in; a warning would come too late to be of use."""
+    holder = Holder()
+    setting.clock.advance(LIFETIME)
+
+    setting.sessions.open(setting.verifier.alice, TOKEN, holder)
+    setting.clock.advance(SKEW + GRACE)
+
+    assert ([], [AuthenticationCode.TOKEN_EXPIRED]) == (holder.warnings, holder.farewells)
+
+
+async def test_session_may_close_when_it_is_warned(setting: Setting) -> None:
+    """Then nothing more is heard of it."""
+
+    class Closes(Holder):
+        def warn_of_expiry(self, expires_at: datetime) -> None:
+            super().warn_of_expiry(expires_at)
+            setting.sessions.close(session)
+
+    holder = Closes()
+    session = setting.sessions.open(setting.verifier.alice, TOKEN, holder)
+
+    setting.clock.advance(LIFETIME + SKEW + GRACE)
+
+    assert (1, []) == (len(holder.warnings), holder.farewells)
 
 
 async def test_session_is_not_warned_when_it_was_closed(setting: Setting) -> None:
     """Nobody is there any more."""
-    warnings: list[datetime] = []
-    session = setting.sessions.open(setting.verifier.alice, TOKEN, Farewell(), warnings.append)
+    holder = Holder()
+    session = setting.sessions.open(setting.verifier.alice, TOKEN, holder)
 
     setting.sessions.close(session)
     setting.clock.advance(LIFETIME)
 
-    assert [] == warnings
+    assert [] == holder.warnings
 
 
 async def test_session_outlives_its_token_when_expiry_is_not_enforced(clock: ManualClock) -> None:
     """AUTH_EXPIRY=handshake: only the connect asks."""
     setting = await ready(clock, replace(POLICY, enforce_expiry=False))
-    farewell = Farewell()
-    session = setting.sessions.open(setting.verifier.alice, TOKEN, farewell)
+    holder = Holder()
+    session = setting.sessions.open(setting.verifier.alice, TOKEN, holder)
 
     clock.advance(10 * (LIFETIME + SKEW + GRACE))
     setting.sessions.check(session)
 
-    assert [] == farewell
+    assert [] == holder.farewells
 
 
 async def test_sessions_of_the_token_end_when_it_is_revoked(setting: Setting) -> None:
     """Every socket of that token is told, once, and refused from then on."""
-    farewells = [Farewell(), Farewell()]
-    sessions = [
-        setting.sessions.open(setting.verifier.alice, TOKEN, farewell) for farewell in farewells
-    ]
+    holders = [Holder(), Holder()]
+    sessions = [setting.sessions.open(setting.verifier.alice, TOKEN, holder) for holder in holders]
 
     await setting.blacklist.blacklist_token(TOKEN, 60)
     await setting.blacklist.blacklist_token(TOKEN, 60)
     setting.clock.advance(LIFETIME + SKEW + GRACE)
 
-    assert [[AuthenticationCode.REVOKED], [AuthenticationCode.REVOKED]] == farewells
+    assert [[AuthenticationCode.REVOKED]] * 2 == [holder.farewells for holder in holders]
     for session in sessions:
         with pytest.raises(AuthenticationError) as caught:
             setting.sessions.check(session)
@@ -112,13 +137,13 @@ async def test_sessions_of_the_token_end_when_it_is_revoked(setting: Setting) ->
 
 async def test_session_goes_on_when_another_token_is_revoked(setting: Setting) -> None:
     """A revocation concerns one token."""
-    farewell = Farewell()
-    session = setting.sessions.open(setting.verifier.alice, TOKEN, farewell)
+    holder = Holder()
+    session = setting.sessions.open(setting.verifier.alice, TOKEN, holder)
 
     await setting.blacklist.blacklist_token("another", 60)
     setting.sessions.check(session)
 
-    assert [] == farewell
+    assert [] == holder.farewells
 
 
 async def test_no_session_is_left_usable_when_one_of_them_is_told_of_the_revocation(
@@ -127,15 +152,14 @@ async def test_no_session_is_left_usable_when_one_of_them_is_told_of_the_revocat
     """All are marked before any is told: a farewell may run for long."""
     refused: list[AuthenticationCode] = []
 
-    def try_the_other(_error: AuthenticationError) -> None:
-        for session in sessions:
-            with pytest.raises(AuthenticationError) as caught:
-                setting.sessions.check(session)
-            refused.append(caught.value.code)
+    class TriesAll(Holder):
+        def end_session(self, _error: AuthenticationError) -> None:
+            for session in sessions:
+                with pytest.raises(AuthenticationError) as caught:
+                    setting.sessions.check(session)
+                refused.append(caught.value.code)
 
-    sessions = [
-        setting.sessions.open(setting.verifier.alice, TOKEN, try_the_other) for _ in range(2)
-    ]
+    sessions = [setting.sessions.open(setting.verifier.alice, TOKEN, TriesAll()) for _ in range(2)]
 
     await setting.blacklist.blacklist_token(TOKEN, 60)
 
@@ -148,7 +172,7 @@ async def test_open_refuses_when_token_was_revoked_since_it_was_checked(setting:
     await setting.blacklist.blacklist_token(TOKEN, 60)
 
     with pytest.raises(AuthenticationError) as caught:
-        setting.sessions.open(principal, TOKEN, Farewell())
+        setting.sessions.open(principal, TOKEN, Holder())
 
     assert AuthenticationCode.REVOKED == caught.value.code
 
@@ -157,11 +181,11 @@ async def test_open_refuses_when_user_has_too_many_sockets(setting: Setting) -> 
     """The cap is per user: another one still gets in."""
     alice, bob = setting.verifier.alice, replace(setting.verifier.alice, user_id=BOB)
     for number in range(POLICY.max_sockets_per_user):
-        setting.sessions.open(alice, f"token {number}", Farewell())
+        setting.sessions.open(alice, f"token {number}", Holder())
 
     with pytest.raises(AuthenticationError) as caught:
-        setting.sessions.open(alice, TOKEN, Farewell())
-    setting.sessions.open(bob, "bobs token", Farewell())
+        setting.sessions.open(alice, TOKEN, Holder())
+    setting.sessions.open(bob, "bobs token", Holder())
 
     assert AuthenticationCode.TOO_MANY_SOCKETS == caught.value.code
 
@@ -169,40 +193,41 @@ async def test_open_refuses_when_user_has_too_many_sockets(setting: Setting) -> 
 async def test_close_frees_one_slot_when_called_twice(setting: Setting) -> None:
     """Closing is idempotent: it must not free the slot of a socket that is still there."""
     first, _second = (
-        setting.sessions.open(setting.verifier.alice, TOKEN, Farewell()) for _ in range(2)
+        setting.sessions.open(setting.verifier.alice, TOKEN, Holder()) for _ in range(2)
     )
     setting.sessions.close(first)
     setting.sessions.close(first)
 
-    setting.sessions.open(setting.verifier.alice, TOKEN, Farewell())
+    setting.sessions.open(setting.verifier.alice, TOKEN, Holder())
     with pytest.raises(AuthenticationError) as caught:
-        setting.sessions.open(setting.verifier.alice, TOKEN, Farewell())
+        setting.sessions.open(setting.verifier.alice, TOKEN, Holder())
 
     assert AuthenticationCode.TOO_MANY_SOCKETS == caught.value.code
 
 
 async def test_session_hears_nothing_when_closed(setting: Setting) -> None:
     """Neither the end of its token nor its revocation concerns a socket that is gone."""
-    farewell = Farewell()
-    session = setting.sessions.open(setting.verifier.alice, TOKEN, farewell)
+    holder = Holder()
+    session = setting.sessions.open(setting.verifier.alice, TOKEN, holder)
 
     setting.sessions.close(session)
     await setting.blacklist.blacklist_token(TOKEN, 600)
     setting.clock.advance(LIFETIME + SKEW + GRACE)
 
-    assert [] == farewell
+    assert [] == holder.farewells
 
 
 async def test_sessions_may_close_themselves_when_they_end(setting: Setting) -> None:
-    """Disconnecting from within ``on_end`` runs the gateway's clean-up, which closes."""
+    """Disconnecting from within ``end_session`` runs the gateway's clean-up, which closes."""
 
-    def close_all(error: AuthenticationError) -> None:
-        told.append(error.code)
-        for session in sessions:
-            setting.sessions.close(session)
+    class ClosesAll(Holder):
+        def end_session(self, error: AuthenticationError) -> None:
+            told.append(error.code)
+            for session in sessions:
+                setting.sessions.close(session)
 
     told: list[AuthenticationCode] = []
-    sessions = [setting.sessions.open(setting.verifier.alice, TOKEN, close_all) for _ in range(2)]
+    sessions = [setting.sessions.open(setting.verifier.alice, TOKEN, ClosesAll()) for _ in range(2)]
 
     await setting.blacklist.blacklist_token(TOKEN, 60)
 
@@ -212,11 +237,13 @@ async def test_sessions_may_close_themselves_when_they_end(setting: Setting) -> 
 async def test_nothing_is_kept_when_every_session_is_closed(setting: Setting) -> None:
     """Memory stays flat under churn."""
     sessions = [
-        setting.sessions.open(setting.verifier.alice, TOKEN, Farewell()),
-        setting.sessions.open(setting.verifier.alice, "newer token", Farewell()),
+        setting.sessions.open(setting.verifier.alice, TOKEN, Holder()),
+        setting.sessions.open(setting.verifier.alice, "newer token", Holder()),
     ]
 
     for session in sessions:
         setting.sessions.close(session)
 
-    assert ({}, {}) == (setting.sessions._sessions, setting.sessions._sockets_of)
+    service = setting.sessions
+    assert ({}, {}, 0) == (service._sessions, service._sockets_of, len(service._deadlines))
+    assert [None, None] == [session.holder for session in sessions]

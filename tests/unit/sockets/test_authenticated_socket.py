@@ -10,7 +10,7 @@ from app.sockets.authenticated_socket import AuthenticatedSocket
 def test_socket_has_a_user_when_it_has_a_session() -> None:
     """``user_id`` and the documented ``user``."""
     client = fake_socket(AuthenticatedSocket)
-    client.session = Session(UserId("user_alice"), "", expires_at=1.0, on_end=client.end_session)
+    client.session = Session(UserId("user_alice"), "", client)
 
     assert ("user_alice", {"id": "user_alice"}) == (client.user_id, client.user)
 

@@ -1,4 +1,5 @@
 import asyncio
+from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 
 from app.adapters.system.system_clock import SystemClock
@@ -36,6 +37,17 @@ async def test_call_later_calls_once_when_the_delay_is_over() -> None:
 
     # Loops round to their own resolution.
     assert clock.monotonic() - start >= 0.009
+
+
+async def test_callback_knows_nothing_of_who_set_the_timer_when_it_is_called() -> None:
+    """Log lines would bear the names of an event that has long been handled."""
+    name = ContextVar("name", default="nobody")
+    name.set("somebody")
+    seen: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    SystemClock().call_later(0, lambda: seen.set_result(name.get()))
+
+    assert "nobody" == await asyncio.wait_for(seen, timeout=5)
 
 
 async def test_call_later_does_not_call_when_it_is_cancelled() -> None:

@@ -1,0 +1,57 @@
+"""Token buckets in this process's memory."""
+
+from app.ports import Clock, Throttle
+
+MAX_KEYS = 100_000
+ROUNDING_SECONDS = 1e-9
+"""Who waits as long as he was told must not be refused for a float's last digit."""
+
+
+class TokenBuckets(Throttle):
+    """One bucket of ``burst`` tokens per key, refilled at ``rate_per_second``.
+
+    A bucket is one number: the monotonic time at which it will be full again (GCRA). Full buckets
+    are forgotten. Of more than `MAX_KEYS` those are forgotten too that were taken from least
+    recently, and start again with a full bucket: memory is bounded before justice is.
+    """
+
+    def __init__(self, rate_per_second: float, burst: int, clock: Clock) -> None:
+        self._seconds_per_token = 1 / rate_per_second
+        self._seconds_to_fill = burst / rate_per_second
+        self._clock = clock
+        # Two generations, by the last take. A generation lasts as long as a bucket takes to fill,
+        # so what was not taken from in a whole one is full, and the older goes as one piece. One
+        # map in the order of takes would be searched for its oldest key among those moved away.
+        self._recent: dict[str, float] = {}
+        self._older: dict[str, float] = {}
+        self._recent_until = clock.monotonic() + self._seconds_to_fill
+
+    def take(self, key: str) -> float:
+        """Take one token, or return the seconds until there will be one."""
+        now = self._clock.monotonic()
+        if now >= self._recent_until or len(self._recent) >= MAX_KEYS // 2:
+            self._begin_generation(now)
+        full_at = self._full_at_with_one_less(key, now)
+        wait_seconds = self._wait(full_at, now)
+        if not wait_seconds:
+            self._recent[key] = full_at
+        return wait_seconds
+
+    def peek(self, key: str) -> float:
+        """The seconds until there will be a token, 0.0 when there is one."""
+        now = self._clock.monotonic()
+        return self._wait(self._full_at_with_one_less(key, now), now)
+
+    def _full_at_with_one_less(self, key: str, now: float) -> float:
+        full_at = self._recent.get(key)
+        if full_at is None:
+            full_at = self._older.get(key, now)
+        return max(full_at, now) + self._seconds_per_token
+
+    def _wait(self, full_at: float, now: float) -> float:
+        wait_seconds = full_at - now - self._seconds_to_fill
+        return wait_seconds if wait_seconds > ROUNDING_SECONDS else 0.0
+
+    def _begin_generation(self, now: float) -> None:
+        self._older, self._recent = self._recent, {}
+        self._recent_until = now + self._seconds_to_fill

@@ -1,0 +1,19 @@
+"""Counting what happens by the thousand: each user's events on this node."""
+
+from typing import Protocol, runtime_checkable
+
+
+@runtime_checkable
+class Throttle(Protocol):
+    """A token bucket per key, in this process: asked per event, so there is nothing to wait for.
+
+    What has to be counted across nodes goes through `RateLimiter`. Keys that are quiet are
+    forgotten; memory is bounded.
+    """
+
+    def take(self, key: str) -> float:
+        """Take one from the key's bucket.
+
+        Returns 0.0 when there was one, else the seconds until there will be (nothing is taken).
+        """
+        ...

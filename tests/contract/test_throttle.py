@@ -1,0 +1,97 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.adapters.memory.manual_clock import ManualClock
+from app.adapters.memory.token_buckets import TokenBuckets
+from app.ports import Throttle
+
+RATE_PER_SECOND = 20.0
+BURST = 3
+
+
+@pytest.fixture(params=["memory"])
+def throttle(clock: ManualClock) -> Throttle:
+    """A throttle of which nobody has taken."""
+    return TokenBuckets(RATE_PER_SECOND, BURST, clock)
+
+
+def test_take_gives_the_burst_when_the_bucket_is_full(throttle: Throttle) -> None:
+    """As many as fit in the bucket are there at once, and then none."""
+    waits = [throttle.take("alice") for _ in range(BURST + 1)]
+
+    assert [0.0, 0.0, 0.0, pytest.approx(0.05)] == waits
+
+
+def test_take_succeeds_when_the_time_it_named_is_over(
+    throttle: Throttle, clock: ManualClock
+) -> None:
+    """Who waits as told gets one, and only one, however often it was refused."""
+    for _ in range(BURST + 50):
+        throttle.take("alice")
+
+    for _ in range(100):
+        clock.advance(throttle.take("alice"))
+        assert 0.0 == throttle.take("alice")
+
+    assert 0.0 < throttle.take("alice")
+
+
+def test_take_is_counted_by_key_when_another_has_taken_all(throttle: Throttle) -> None:
+    """Nobody pays for another."""
+    for _ in range(BURST):
+        throttle.take("alice")
+
+    assert 0.0 == throttle.take("bob")
+
+
+def test_take_gives_no_more_than_the_burst_when_the_key_was_quiet_for_long(
+    throttle: Throttle, clock: ManualClock
+) -> None:
+    """A bucket does not overflow."""
+    throttle.take("alice")
+    clock.advance(3_600)
+
+    waits = [throttle.take("alice") for _ in range(BURST + 1)]
+
+    assert [0.0, 0.0, 0.0, pytest.approx(0.05)] == waits
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 1), st.sampled_from(["alice", "bob"])), max_size=60),
+)
+def test_take_never_gives_more_than_burst_and_rate_allow_however_it_is_asked(
+    steps: list[tuple[float, str]],
+) -> None:
+    """Over any beginning of time: granted <= burst + rate * seconds."""
+    clock = ManualClock()
+    throttle = TokenBuckets(RATE_PER_SECOND, BURST, clock)
+    granted = {"alice": 0, "bob": 0}
+
+    for seconds, key in steps:
+        clock.advance(seconds)
+        granted[key] += throttle.take(key) == 0.0
+
+        assert granted[key] <= BURST + RATE_PER_SECOND * clock.monotonic() + 1e-6
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 0.3), st.sampled_from(["alice", "bob"])), max_size=60),
+)
+def test_take_gives_all_that_burst_and_rate_allow_however_it_is_asked(
+    steps: list[tuple[float, str]],
+) -> None:
+    """As a bucket that is filled token by token and never forgotten would."""
+    clock = ManualClock()
+    throttle = TokenBuckets(RATE_PER_SECOND, BURST, clock)
+    tokens = {"alice": float(BURST), "bob": float(BURST)}
+
+    for seconds, key in steps:
+        clock.advance(seconds)
+        filled = seconds * RATE_PER_SECOND
+        tokens = {each: min(BURST, left + filled) for each, left in tokens.items()}
+        has_one = tokens[key] > 1 - 1e-6
+
+        assert has_one == (throttle.take(key) == 0.0)
+
+        tokens[key] -= has_one

@@ -1,0 +1,132 @@
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.adapters.clerk import signed_token
+from app.adapters.clerk.signed_token import MAX_KNOWN_HEADERS, read_claims, read_key_id
+from app.domain.errors import AuthenticationError
+from tests.unit.adapters.clerk.pyjwt_oracle import pyjwt_verdict
+from tests.unit.adapters.clerk.signed_tokens import (
+    KEY_ID,
+    SESSION_CLAIMS,
+    SESSION_HEADER,
+    private_key,
+    sign,
+    token,
+)
+
+KEY = private_key().public_key()
+HEADER = b'{"alg":"RS256"}'
+CHARACTERS = st.sampled_from("ABCz09-_.=+/ \0é\ud800") | st.characters()
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=8,
+)
+
+
+def verdict(text: str) -> str:
+    """The claims as ``repr`` has them, or the code the token is refused with."""
+    try:
+        read_key_id(text)
+        return repr(read_claims(text, KEY))
+    except AuthenticationError as refusal:
+        return refusal.code
+
+
+def changed(base: dict[str, object], changes: dict[str, Any]) -> bytes:
+    """The object with these fields, as JSON of Python's, which knows NaN and lone surrogates."""
+    return json.dumps({**base, **changes}).encode()
+
+
+@settings(deadline=None)
+@given(data=st.data())
+def test_token_is_judged_as_by_pyjwt_when_its_text_is_changed(data: st.DataObject) -> None:
+    """Characters replaced, put in and left out, in as many places as it takes."""
+    characters = list(token())
+    for _ in range(data.draw(st.integers(0, 3))):
+        at = data.draw(st.integers(0, len(characters) - 1))
+        until = data.draw(st.integers(at, min(at + 2, len(characters))))
+        characters[at:until] = data.draw(st.lists(CHARACTERS, max_size=3))
+    text = "".join(characters)
+
+    assert pyjwt_verdict(text, KEY) == verdict(text)
+
+
+@settings(deadline=None)
+@given(
+    header=st.dictionaries(
+        st.sampled_from(["alg", "kid", "typ", "cat", "crit", "b64", "jku"]),
+        JSON | st.sampled_from(["RS256", "HS256", "none", "JWT", "cl_B7d4PD333AAA", ["b64"]]),
+    ),
+    claims=st.dictionaries(st.sampled_from(["exp", "sub", "more"]) | st.text(), JSON),
+)
+def test_token_is_judged_as_by_pyjwt_when_header_and_claims_are_anything(
+    header: dict[str, Any], claims: dict[str, Any]
+) -> None:
+    """The signature is right: nothing but what is signed decides."""
+    text = sign(changed(SESSION_HEADER, header), changed(SESSION_CLAIMS, claims))
+
+    assert pyjwt_verdict(text, KEY) == verdict(text)
+
+
+@settings(deadline=None)
+@given(payload=st.binary(max_size=40) | JSON.map(lambda value: json.dumps(value).encode()))
+def test_token_is_judged_as_by_pyjwt_when_its_parts_are_any_bytes(payload: bytes) -> None:
+    """As header and as claims: what is no JSON, and what is JSON but no object."""
+    for text in (sign(payload, b"{}"), sign(HEADER, payload)):
+        assert pyjwt_verdict(text, KEY) == verdict(text)
+
+
+@pytest.mark.parametrize(
+    ("payload", "expected"),
+    [
+        (b'{"exp":1,"exp":2}', "{'exp': 2}"),
+        (b'{"exp":NaN}', "{'exp': nan}"),
+        (b'{"exp":-Infinity}', "{'exp': -inf}"),
+        (b'{"exp":1e999}', "{'exp': inf}"),
+        (b'{"exp":18446744073709551616}', "{'exp': 18446744073709551616}"),
+        (b'{"exp":' + b"9" * 4_300 + b"}", "{'exp': " + "9" * 4_300 + "}"),
+        (b'{"exp":' + b"9" * 4_301 + b"}", "token_malformed"),
+        (b'{"sub":"\\ud800"}', "{'sub': '\\ud800'}"),
+        (b'{"sub":"\xed\xa0\x80"}', "{'sub': '\\ud800'}"),
+        (b'{"sub":"\xff"}', "token_malformed"),
+        (b'\xef\xbb\xbf{"sub":"bom"}', "{'sub': 'bom'}"),
+        ('{"sub":"wide"}'.encode("utf-16"), "{'sub': 'wide'}"),
+        (b'{"a":' + b"[" * 100 + b"]" * 100 + b"}", f"{{'a': {'[' * 100}{']' * 100}}}"),
+        (b'{"a":' + b"[" * 2_500 + b"]" * 2_500 + b"}", "token_malformed"),
+        (b'{"a":1,}', "token_malformed"),
+        (b'{"a":1} ', "{'a': 1}"),
+        (b"{'a':1}", "token_malformed"),
+    ],
+)
+def test_claims_are_read_as_by_pyjwt_when_the_json_is_odd(payload: bytes, expected: str) -> None:
+    """Duplicate keys, numbers without end, nesting, encodings: a faster parser differs here."""
+    text = sign(HEADER, payload)
+
+    assert (expected, expected) == (pyjwt_verdict(text, KEY), verdict(text))
+
+
+def test_header_is_parsed_once_when_tokens_share_it() -> None:
+    """All tokens of one key have the same; the key id is the same, too."""
+    signed_token._judge_header.cache_clear()
+
+    key_ids = {read_key_id(token({"jti": str(number)})) for number in range(3)}
+
+    assert {KEY_ID} == key_ids
+    assert 1 == signed_token._judge_header.cache_info().misses
+
+
+def test_headers_kept_are_bounded_when_strangers_invent_them() -> None:
+    """A refused one is not kept at all, of the others the latest."""
+    signed_token._judge_header.cache_clear()
+
+    for number in range(MAX_KNOWN_HEADERS + 1):
+        read_key_id(token(header={"kid": str(number)}))
+        with pytest.raises(AuthenticationError):
+            read_key_id(token(header={"alg": "none", "kid": str(number)}))
+
+    assert MAX_KNOWN_HEADERS == signed_token._judge_header.cache_info().currsize

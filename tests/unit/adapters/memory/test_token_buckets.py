@@ -1,0 +1,46 @@
+from app.adapters.memory import token_buckets
+from app.adapters.memory.manual_clock import ManualClock
+from app.adapters.memory.token_buckets import TokenBuckets
+
+BURST = 5
+
+
+def test_full_buckets_are_forgotten_when_anybody_takes() -> None:
+    """What has been quiet for twice as long as it takes to fill takes no memory."""
+    clock = ManualClock()
+    buckets = TokenBuckets(rate_per_second=1, burst=BURST, clock=clock)
+    for number in range(1_000):
+        buckets.take(f"key-{number}")
+
+    for _ in range(2):
+        clock.advance(BURST)
+        buckets.take("another")
+
+    assert {"another"} == {*buckets._older, *buckets._recent}
+
+
+def test_a_bucket_is_kept_when_it_is_not_full_yet() -> None:
+    """Forgetting gives nobody a token that is not due."""
+    clock = ManualClock()
+    buckets = TokenBuckets(rate_per_second=1, burst=BURST, clock=clock)
+    clock.advance(BURST - 1)
+    for _ in range(BURST):
+        buckets.take("alice")
+    clock.advance(BURST - 2)
+    buckets.take("another")
+
+    waits = [buckets.take("alice") for _ in range(BURST - 1)]
+
+    assert [0.0, 0.0, 0.0, 1.0] == waits
+
+
+def test_the_quietest_keys_are_forgotten_when_there_are_too_many() -> None:
+    """Memory is bounded, whoever makes up keys; who took lately is still counted."""
+    buckets = TokenBuckets(rate_per_second=0.001, burst=1, clock=ManualClock())
+    buckets.take("quiet")
+    for number in range(token_buckets.MAX_KEYS):
+        buckets.take(f"key-{number}")
+
+    assert len(buckets._recent) + len(buckets._older) <= token_buckets.MAX_KEYS
+    assert 0.0 == buckets.peek("quiet")
+    assert 0.0 < buckets.peek(f"key-{token_buckets.MAX_KEYS // 2}")

@@ -1,0 +1,105 @@
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from app.domain.ids import UserId
+from app.framework import subscribe_message, web_socket_gateway
+from app.framework.context import current_context
+from app.framework.testing import fake_context, fake_socket
+from app.observability.current_event import add_current_event
+from app.observability.logging import configure_logging
+from app.services.session_service import Session
+from app.sockets.authenticated_socket import AuthenticatedSocket
+from tests.unit.framework.driving import Driver
+
+NAMES = ("request_id", "pattern", "socket_id", "user_id")
+
+
+@web_socket_gateway()
+class TalkativeGateway:
+    """Logs a line for each client and each event, through a library or a service."""
+
+    def handle_connection(self, _client: object) -> None:
+        """Log."""
+        logging.getLogger("some.library").warning("connecting")
+
+    @subscribe_message("talk")
+    def talk(self) -> None:
+        """Log."""
+        structlog.stdlib.get_logger("app.somewhere").warning("talking")
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    before = current_context.set(None)
+    yield
+    current_context.reset(before)
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+def a_client(user_id: str) -> AuthenticatedSocket:
+    """A socket that is this user's."""
+    client = fake_socket(AuthenticatedSocket)
+    client.session = Session(UserId(user_id), "", client)
+    return client
+
+
+def logged(capsys: pytest.CaptureFixture[str]) -> list[tuple[object, ...]]:
+    """Each line: what it says, and the names it bears but for the request id."""
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    return [(line["event"], *(line.get(name) for name in NAMES[1:])) for line in lines]
+
+
+async def test_line_bears_the_names_of_the_event_when_one_is_handled(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Whoever logs it, and while a client is being admitted, too."""
+    configure_logging("info", "json")
+    driver = Driver(TalkativeGateway())
+    driver.socket = a_client("user_alice")
+
+    await driver.connect()
+    await driver.send("talk")
+
+    assert [
+        ("connecting", "handleConnection", "socket-1", "user_alice"),
+        ("talking", "talk", "socket-1", "user_alice"),
+    ] == logged(capsys)
+
+
+def test_lines_of_one_event_bear_one_request_id_when_there_are_several() -> None:
+    """The same that the client is told."""
+    context = fake_context(a_client("user_alice"))
+    current_context.set(context)
+
+    lines = [add_current_event(None, "info", {}) for _ in range(2)]
+
+    assert [context.request_id] * 2 == [line["request_id"] for line in lines]
+
+
+def test_line_keeps_what_it_says_itself_when_an_event_is_handled() -> None:
+    """Somebody else's socket, for example."""
+    current_context.set(fake_context(a_client("user_alice")))
+
+    line = add_current_event(None, "info", {"socket_id": "another"})
+
+    assert ("another", "user_alice") == (line["socket_id"], line["user_id"])
+
+
+def test_line_names_no_user_when_the_socket_has_none() -> None:
+    """It is written all the same."""
+    current_context.set(fake_context(fake_socket(AuthenticatedSocket)))
+
+    assert add_current_event(None, "info", {})["user_id"] is None
+
+
+def test_line_is_as_it_was_when_no_event_is_handled() -> None:
+    """Start, stop, background work."""
+    assert {"event": "said"} == add_current_event(None, "info", {"event": "said"})
