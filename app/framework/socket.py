@@ -152,6 +152,8 @@ class Socket:
     has gone do nothing.
     """
 
+    __slots__ = ("_link", "data", "handshake", "id")
+
     def __init__(self, socket_id: str, handshake: Handshake, link: SocketLink) -> None:
         self.id = socket_id
         self.handshake = handshake

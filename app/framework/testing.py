@@ -8,7 +8,7 @@
         .compile()
     )
     client = fake_socket(AuthenticatedSocket, auth={"token": "good"})
-    assert await module.get(WsGuard).can_activate(fake_context(client))
+    assert await activate(module.get(WsGuard), fake_context(client))
 """
 
 from collections.abc import Callable, Coroutine, Iterable, Mapping
@@ -24,6 +24,7 @@ from app.framework.context import (
     ExecutionContext,
 )
 from app.framework.exceptions import BootError
+from app.framework.guards import CanActivate
 from app.framework.injector import AnyProvider, Injector, constructor_arguments
 from app.framework.socket import Handshake, Socket
 from app.framework.transport.io_adapter import IoAdapter, IoOptions
@@ -240,6 +241,12 @@ def fake_context(
     ``handler`` and ``gateway`` are what a `Reflector` reads.
     """
     return ExecutionContext(client, data, ack, pattern, gateway, handler)
+
+
+async def activate(guard: CanActivate, context: ExecutionContext) -> bool:
+    """The guard's verdict, as the pipeline asks for it: given at once, or waited for."""
+    verdict = guard.can_activate(context)
+    return verdict if isinstance(verdict, bool) else await verdict
 
 
 def fake_connection(client: Socket) -> ConnectionContext:

@@ -16,6 +16,7 @@ from app.framework.testing import (
     Test,
     TestingModule,
     TestingModuleBuilder,
+    activate,
     fake_connection,
     fake_context,
     fake_socket,
@@ -26,7 +27,6 @@ from app.ports import Clock, TokenBlacklist, TokenVerifier
 from app.services.session_service import SessionService
 from app.services.token_blacklist_service import TokenBlacklistService
 from app.sockets.authenticated_socket import AuthenticatedSocket
-from tests.unit.guards.activating import activate
 
 ALICE = UserId("user_alice")
 TOKEN_LIFE_SECONDS = 60

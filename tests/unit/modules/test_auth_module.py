@@ -7,13 +7,12 @@ from app.adapters.memory.manual_clock import ManualClock
 from app.adapters.memory.memory_token_blacklist import MemoryTokenBlacklist
 from app.config import Settings
 from app.domain.errors import AuthenticationError
-from app.framework.testing import Test, TestingModule, fake_connection, fake_socket
+from app.framework.testing import Test, TestingModule, activate, fake_connection, fake_socket
 from app.guards.ws_guard import WsGuard
 from app.modules import AuthModule
 from app.ports import Clock, TokenBlacklist
 from app.sockets.authenticated_socket import AuthenticatedSocket
 from tests.unit.adapters.clerk.signed_tokens import ISSUER, PARTY, private_key, token
-from tests.unit.guards.activating import activate
 
 
 def auth_module(**changes: Any) -> TestingModule:
