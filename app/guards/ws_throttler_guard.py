@@ -24,7 +24,7 @@ class WsThrottlerGuard(CanActivate):
         """
         if context.is_connection:
             return True
-        client: AuthenticatedSocket = context.switch_to_ws().get_client()
+        client: AuthenticatedSocket = context.get_client()
         wait_seconds = self._throttle.take(client.user_id)
         if wait_seconds > 0:
             raise WsTooManyRequests(ceil(wait_seconds * 1000))

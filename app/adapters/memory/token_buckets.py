@@ -32,25 +32,23 @@ class TokenBuckets(Throttle):
         if now >= self._recent_until or len(self._recent) >= MAX_KEYS // 2:
             self._begin_generation(now)
         full_at = self._full_at_with_one_less(key, now)
-        wait_seconds = self._wait(full_at, now)
-        if not wait_seconds:
-            self._recent[key] = full_at
-        return wait_seconds
+        wait_seconds = full_at - now - self._seconds_to_fill
+        if wait_seconds > ROUNDING_SECONDS:
+            return wait_seconds
+        self._recent[key] = full_at
+        return 0.0
 
     def peek(self, key: str) -> float:
         """The seconds until there will be a token, 0.0 when there is one."""
         now = self._clock.monotonic()
-        return self._wait(self._full_at_with_one_less(key, now), now)
+        wait_seconds = self._full_at_with_one_less(key, now) - now - self._seconds_to_fill
+        return wait_seconds if wait_seconds > ROUNDING_SECONDS else 0.0
 
     def _full_at_with_one_less(self, key: str, now: float) -> float:
         full_at = self._recent.get(key)
         if full_at is None:
             full_at = self._older.get(key, now)
-        return max(full_at, now) + self._seconds_per_token
-
-    def _wait(self, full_at: float, now: float) -> float:
-        wait_seconds = full_at - now - self._seconds_to_fill
-        return wait_seconds if wait_seconds > ROUNDING_SECONDS else 0.0
+        return max(now, full_at) + self._seconds_per_token
 
     def _begin_generation(self, now: float) -> None:
         self._older, self._recent = self._recent, {}

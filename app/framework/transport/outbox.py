@@ -95,7 +95,7 @@ class Outbox:
         self._count = 0
         if not audiences:
             for recipient, due in own.items():
-                recipient.write(_joined(due))
+                recipient.write(due[0][1] if len(due) == 1 else _joined(due))
             return
         apart = _apart(own, audiences)
         for recipient in apart:
