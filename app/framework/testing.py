@@ -159,6 +159,7 @@ class RecordingLink:
     Attributes:
         emitted: ``(event, args)`` in order.
         broadcasts: ``(rooms, except_rooms, event, args)`` in order.
+        volatile: The events among them that were not meant for who does not read.
         refusal: ``(message, data)`` of `Socket.refuse`.
     """
 
@@ -167,6 +168,7 @@ class RecordingLink:
         self.joined: set[str] = set()
         self.emitted: list[tuple[str, tuple[Any, ...]]] = []
         self.broadcasts: list[tuple[frozenset[str], frozenset[str], str, tuple[Any, ...]]] = []
+        self.volatile: list[str] = []
         self.refusal: tuple[str, Any] | None = None
 
     @property
@@ -207,9 +209,11 @@ class RecordingLink:
         event: str,
         args: tuple[Any, ...],
         *,
-        volatile: bool = False,  # noqa: ARG002 - everybody here reads
+        volatile: bool = False,
     ) -> None:
         """Keep it."""
+        if volatile:
+            self.volatile.append(event)
         self.broadcasts.append((rooms, except_rooms, event, args))
 
 

@@ -5,6 +5,9 @@ from app.domain.ids import SocketId
 from app.framework import WebSocketServer, web_socket_gateway
 from app.ports import Broadcaster
 
+_VOLATILE = frozenset({ServerEvent.TYPING})
+"""What is soon out of date: it does not wait for clients that do not read."""
+
 
 @web_socket_gateway()
 class RoomBroadcaster(Broadcaster):
@@ -24,4 +27,6 @@ class RoomBroadcaster(Broadcaster):
         recipients = self.server.to(room)
         if except_socket is not None:
             recipients = recipients.except_(except_socket)
+        if event in _VOLATILE:
+            recipients = recipients.volatile
         recipients.emit(event, payload)

@@ -134,6 +134,12 @@ class ProbeGateway:
         self.server.to("all").emit("told", body)
         return "told"
 
+    @subscribe_message("murmur")
+    async def murmur(self, body: Body) -> Any:
+        """The payload to everybody who listens."""
+        self.server.to("all").volatile.emit("murmured", body)
+        return "murmured"
+
     @subscribe_message("kick")
     async def kick(self, client: Client, body: Body) -> None:
         """End the asker; its whole connection with a true payload."""

@@ -230,6 +230,31 @@ async def test_stalled_reader_is_cut_off_while_others_are_served(
     assert "xxxx" not in log.getvalue()
 
 
+@pytest.mark.parametrize("probe", [EngineOptions(socket_queue_max_bytes=100_000)], indirect=True)
+async def test_stalled_reader_stays_when_it_misses_nothing_but_volatile_events(
+    probe: ProbeServer,
+) -> None:
+    """What is soon out of date is dropped first; others get it, and it gets what comes later."""
+    text = json.dumps("x" * 10_000)
+    async with (
+        probe.client(receive_buffer=4096) as stalled,
+        probe.admitted() as (other, _),
+    ):
+        stalled.connect()
+        await probe.journal.until_count("connection", 2)
+        for _ in range(1_000):
+            other.send(f'42["murmur",{text}]')
+            assert f'42["murmured",{text}]' == await other.receive()
+        other.send('42["tell","at last"]')
+
+        received = [await stalled.receive()]
+        while received[-1] != '42["told","at last"]':
+            received.append(await stalled.receive())
+
+        assert len(received) < 1_000
+        assert [] == probe.journal.of("disconnect")
+
+
 async def test_stalled_reader_is_gone_in_time_when_it_is_disconnected(probe: ProbeServer) -> None:
     """A close handshake that cannot be written is not waited for."""
     async with probe.client(receive_buffer=4096) as stalled:

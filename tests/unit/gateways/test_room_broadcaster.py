@@ -17,6 +17,17 @@ def test_publish_reaches_the_room_when_nobody_is_left_out() -> None:
     assert [(ROOM, frozenset(), "typing", ({"a": 1},))] == link.broadcasts
 
 
+def test_publish_is_volatile_when_it_is_soon_out_of_date() -> None:
+    """Who does not read needs no old typing, but every message."""
+    link, broadcaster = RecordingLink(), RoomBroadcaster()
+    broadcaster.server = Server(link)
+
+    broadcaster.publish("channel:general", ServerEvent.TYPING, 1)
+    broadcaster.publish("channel:general", ServerEvent.MESSAGE_CREATED, 1)
+
+    assert ["typing"] == link.volatile
+
+
 def test_publish_leaves_a_socket_out_when_it_is_named() -> None:
     """By its own room."""
     link, broadcaster = RecordingLink(), RoomBroadcaster()
