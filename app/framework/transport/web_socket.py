@@ -19,8 +19,9 @@ CLOSE_TIMEOUT_SECONDS = 0.8
 
 _TEXT = WSMsgType.TEXT  # looked up once: for an enumeration that takes longer than a call
 
-_SLICE_BYTES = 65_536
-"""The parser gets no more at once, so that who is to wait soon is not parsed far ahead."""
+_SLICE_BYTES = 16_384
+"""The parser gets no more of one client in one tick: thousands of packets may be in a read, and
+they are handled in place. Others have their turn, and who has to wait is not parsed far ahead."""
 
 
 class WebSocket(WebSocketDataQueue, asyncio.Protocol):
@@ -33,6 +34,7 @@ class WebSocket(WebSocketDataQueue, asyncio.Protocol):
 
     __slots__ = (
         "_end_timer",
+        "_goes_on",
         "_max_queue_bytes",
         "_outbox",
         "_reader",
@@ -71,6 +73,7 @@ class WebSocket(WebSocketDataQueue, asyncio.Protocol):
             self, max_message_bytes + 1, compress=False, decode_text=True
         )
         self._unread = b""
+        self._goes_on = False
         self._end_timer: asyncio.TimerHandle | None = None
 
     @property
@@ -121,21 +124,24 @@ class WebSocket(WebSocketDataQueue, asyncio.Protocol):
         self._transport.abort()
 
     def go_on_reading(self) -> None:
-        """`is_reading` holds again."""
+        """`is_reading` holds again, or another tick has begun."""
+        self._goes_on = False
         if self._unread:
-            self._read_slices()
-        if self.is_reading:
+            self._read_slice()
+        elif self.is_reading:
             self._transport.resume_reading()
 
     def data_received(self, data: bytes) -> None:
         """From the transport."""
-        if len(data) <= _SLICE_BYTES and self._reader is not None:
+        if self._unread:
+            self._unread += data
+        elif len(data) > _SLICE_BYTES:
+            self._unread = data
+            self._read_slice()
+        elif self._reader is not None:
             self._reader.feed_data(data)
             if not self.is_reading:
                 self._transport.pause_reading()
-        else:
-            self._unread += data
-            self._read_slices()
 
     def eof_received(self) -> None:
         """From the transport, which closes itself then."""
@@ -186,12 +192,16 @@ class WebSocket(WebSocketDataQueue, asyncio.Protocol):
     def feed_eof(self) -> None:
         """From aiohttp's parser; the transport says so, too."""
 
-    def _read_slices(self) -> None:
-        while self._unread and self._reader is not None and self.is_reading:
-            data, self._unread = self._unread[:_SLICE_BYTES], self._unread[_SLICE_BYTES:]
+    def _read_slice(self) -> None:
+        data, self._unread = self._unread[:_SLICE_BYTES], self._unread[_SLICE_BYTES:]
+        if self._reader is not None:
             self._reader.feed_data(data)
         if not self.is_reading:
+            self._transport.pause_reading()  # `go_on_reading` is called when it is
+        elif not self._goes_on:
+            self._goes_on = True
             self._transport.pause_reading()
+            asyncio.get_running_loop().call_soon(self.go_on_reading, context=self._outbox.context)
 
     def _stop_hearing(self) -> None:
         self.closed = True
