@@ -6,7 +6,7 @@ the same for 3.11 on, and for less, by what asyncio documents for task implement
 """
 
 import asyncio
-from collections.abc import Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator
 from contextvars import Context, copy_context
 from types import coroutine
 from typing import Any, NoReturn, TypeVar
@@ -157,11 +157,12 @@ def _mark_awaited(awaited: Any, *, by_task: bool) -> None:
         awaited._asyncio_future_blocking = by_task  # noqa: SLF001 - asyncio's own protocol for this
 
 
-async def within(seconds: float, work: Coroutine[Any, Any, T], late: Exception) -> T:
+async def within(seconds: float, work: Coroutine[Any, Any, T], late: Callable[[], Exception]) -> T:
     """What ``work`` gives, in time. The clock starts when it first waits; most never do.
 
     Raises:
-        Exception: ``late``, when it took longer and was cancelled, whatever it raised then.
+        Exception: What ``late`` makes, when it took longer and was cancelled, whatever it raised
+            then. One that was made before would keep the traceback of every time it was raised.
     """
     try:
         awaited = work.send(None)
@@ -174,7 +175,7 @@ async def within(seconds: float, work: Coroutine[Any, Any, T], late: Exception) 
             return await _rest(work, awaited)
     except Exception:
         if deadline.expired():
-            raise late from None
+            raise late() from None
         raise
 
 
