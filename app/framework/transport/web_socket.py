@@ -131,8 +131,7 @@ class WebSocket(WebSocketDataQueue, asyncio.Protocol):
         """From the transport."""
         if len(data) <= _SLICE_BYTES and self._reader is not None:
             self._reader.feed_data(data)
-            if not self.is_reading:
-                self._transport.pause_reading()
+            self._pause_when_full()
         else:
             self._unread += data
             self._read_slices()
@@ -190,7 +189,11 @@ class WebSocket(WebSocketDataQueue, asyncio.Protocol):
         while self._unread and self._reader is not None and self.is_reading:
             data, self._unread = self._unread[:_SLICE_BYTES], self._unread[_SLICE_BYTES:]
             self._reader.feed_data(data)
-        if not self.is_reading:
+        self._pause_when_full()
+
+    def _pause_when_full(self) -> None:
+        # Once it is closed, nothing more is put in: the end is awaited, however full it is.
+        if not self.is_reading and not self.closed:
             self._transport.pause_reading()
 
     def _stop_hearing(self) -> None:
