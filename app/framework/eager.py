@@ -6,7 +6,7 @@ the same for 3.11 on, and for less, by what asyncio documents for task implement
 """
 
 import asyncio
-from collections.abc import Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator
 from contextvars import Context, copy_context
 from types import coroutine
 from typing import Any, NoReturn, TypeVar
@@ -23,7 +23,7 @@ class EagerTasks:
 
     Such a coroutine cannot tell the difference from a task: it has a `current_task`, which
     timeouts may cancel, and a context of its own. The task was made before, and if the coroutine
-    ends without waiting, serves the next one.
+    ends without waiting, serves the next one: so it is not to be kept beyond the coroutine's end.
 
     Args:
         context: What each coroutine gets a copy of; the caller's context, if none is given.
@@ -32,6 +32,8 @@ class EagerTasks:
     def __init__(self, context: Context | None = None) -> None:
         self._loop = asyncio.get_running_loop()
         self._context = context
+        self._nobodys = Context()
+        """What the tasks themselves run in, so that a spare holds nothing of whoever made it."""
         self._spares: list[_Carrier] = []
         """One, at most: the others that were needed at once are given up."""
         self.nothing: asyncio.Future[Any] = self._loop.create_future()
@@ -45,7 +47,9 @@ class EagerTasks:
         future's, `KeyboardInterrupt` and `SystemExit` excepted.
         """
         loop, spares = self._loop, self._spares
-        carrier = spares.pop() if spares else _Carrier(loop)
+        carrier = spares.pop() if spares else None
+        if carrier is None or carrier.given.done() or carrier.task.cancelling():
+            carrier = _Carrier(loop, self._nobodys)
         context = copy_context() if self._context is None else self._context.copy()
         outer = _current_task(loop)
         if outer is not None:
@@ -66,9 +70,9 @@ class EagerTasks:
             _leave_task(loop, carrier.task)
             if outer is not None:
                 _enter_task(loop, outer)
-        if not spares and not carrier.task.cancelling():
+        if not spares:
             spares.append(carrier)
-        else:  # what was started within has left one, or somebody has cancelled this one
+        else:  # what was started within has left one
             carrier.task.cancel()
         return outcome
 
@@ -94,35 +98,46 @@ class EagerTasks:
 class _Carrier(Coroutine[Any, Any, Any]):
     """What a task made ready runs: nothing, until it is given a coroutine that has begun."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._given: asyncio.Future[None] = loop.create_future()
+    def __init__(self, loop: asyncio.AbstractEventLoop, context: Context) -> None:
+        self.given: asyncio.Future[None] = loop.create_future()
+        """Done when the task has its work, or was cancelled before it had any."""
         self._work: Coroutine[Any, Any, Any] | None = None
-        self._context = Context()
+        self._context = context
         self._awaited: Any = None
         self._has_awaited = False
-        self.task: asyncio.Task[Any] = loop.create_task(self)
+        self.task: asyncio.Task[Any] = loop.create_task(self, context=context)
 
     def carry(self, work: Coroutine[Any, Any, Any], context: Context, awaited: Any) -> None:
         """Go on with ``work``, which waits for ``awaited``, in its context."""
         self._work, self._context = work, context
         self._awaited, self._has_awaited = awaited, True
-        self._given.set_result(None)
+        _mark_awaited(awaited, by_task=False)  # or nobody else could await it until the task does
+        if not self.given.done():  # or ``work`` has cancelled itself, which is about to arrive
+            self.given.set_result(None)
 
     def send(self, value: Any) -> Any:
         """Called by the task: first what to wait for, then step by step."""
         if self._has_awaited:
-            awaited, self._awaited, self._has_awaited = self._awaited, None, False
-            return awaited
+            return self._take_awaited()
         if self._work is None:
-            return next(self._given.__await__())
+            return next(self.given.__await__())
         return self._context.run(self._work.send, value)
 
     def throw(self, error: Any, *_: Any) -> Any:
         """Called by the task: what it was cancelled with, or what it waited for has raised."""
-        self._awaited, self._has_awaited = None, False
         if self._work is None:
+            self.given.cancel()
             raise error
+        if self._has_awaited:  # cancelled before it could wait, which a task hands on as well
+            awaited = self._take_awaited()
+            if asyncio.isfuture(awaited) and awaited.cancel(*error.args):
+                return awaited
         return self._context.run(self._work.throw, error)
+
+    def _take_awaited(self) -> Any:
+        awaited, self._awaited, self._has_awaited = self._awaited, None, False
+        _mark_awaited(awaited, by_task=True)
+        return awaited
 
     def close(self) -> None:
         """Called when the task is dropped."""
@@ -133,11 +148,18 @@ class _Carrier(Coroutine[Any, Any, Any]):
         raise TypeError("a carrier is for its task only")
 
 
-async def within(seconds: float, work: Coroutine[Any, Any, T], late: Exception) -> T:
+def _mark_awaited(awaited: Any, *, by_task: bool) -> None:
+    """Set what ``await`` tells the task by, and the task takes back."""
+    if asyncio.isfuture(awaited):
+        awaited._asyncio_future_blocking = by_task  # noqa: SLF001 - asyncio's own protocol for this
+
+
+async def within(seconds: float, work: Coroutine[Any, Any, T], late: Callable[[], Exception]) -> T:
     """What ``work`` gives, in time. The clock starts when it first waits; most never do.
 
     Raises:
-        Exception: ``late``, when it took longer and was cancelled, whatever it raised then.
+        Exception: What ``late`` makes, when it took longer and was cancelled, whatever it raised
+            then. One that was made before would keep the traceback of every time it was raised.
     """
     try:
         awaited = work.send(None)
@@ -150,7 +172,7 @@ async def within(seconds: float, work: Coroutine[Any, Any, T], late: Exception) 
             return await _rest(work, awaited)
     except Exception:
         if deadline.expired():
-            raise late from None
+            raise late() from None
         raise
 
 

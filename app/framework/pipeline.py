@@ -52,7 +52,7 @@ _Check = Callable[[ExecutionContext], bool | Awaitable[bool]]
 _Invocation = Callable[[ExecutionContext], Awaitable[Any]]
 _OnError = Callable[[Exception, ExecutionContext], None]
 
-_TOO_SLOW = WsUnavailable("The connection took too long to be admitted.")
+_too_slow = partial(WsUnavailable, "The connection took too long to be admitted.")
 
 _log = structlog.stdlib.get_logger("Pipeline")
 
@@ -87,6 +87,7 @@ def compile_event(route: EventRoute) -> EventHandler:
     async def deliver_stream(
         context: ExecutionContext, values: AsyncIterator[Any], ack: AckFunction | None
     ) -> None:
+        current_context.set(context)  # it runs beside the event, in a context of its own
         try:
             await deliver_all(values, context.get_client(), ack)
         except Exception as error:  # noqa: BLE001 - as above
@@ -139,7 +140,7 @@ def compile_connect(definition: GatewayDefinition, timeout_seconds: float) -> Co
         context = ConnectionContext(client, cls, hook or connect)
         current_context.set(context)
         try:
-            await within(timeout_seconds, admit(client, context), _TOO_SLOW)
+            await within(timeout_seconds, admit(client, context), _too_slow)
         except Exception as error:  # noqa: BLE001 - this is where the filters stand
             on_error(error, context)
         else:

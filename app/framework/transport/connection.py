@@ -144,14 +144,17 @@ class Connection(WebSocket):
     def run_aside(self, work: Work) -> bool:
         """Run this beside the client's events, until it ends or the connection does.
 
-        Not begun, and False, when `ASIDE_MAX_TASKS` are running already.
+        Not begun, and False, when `ASIDE_MAX_TASKS` are running already, or the connection has
+        ended.
         """
         if self.closed or len(self._aside) >= ASIDE_MAX_TASKS:
             return False
         task = self._tasks.start(work)
         if not task.done():
             self._aside |= {task}
-            task.add_done_callback(self._aside_ended)
+            task.add_done_callback(self._aside_ended, context=self._outbox.context)
+            if self.closed:  # by the work itself, just now
+                task.cancel()
         return True
 
     def close(self, reason: DisconnectReason, code: int | None = None) -> None:
@@ -266,7 +269,7 @@ class Connection(WebSocket):
         future = self._tasks.start(work)
         if not future.done():
             self._work = future
-            future.add_done_callback(self._work_ended)
+            future.add_done_callback(self._work_ended, context=self._outbox.context)
         elif future is not self._tasks.nothing:
             self._settle(future)
 
@@ -276,6 +279,7 @@ class Connection(WebSocket):
         self._settle(work)
         self._drain()
         if not was_reading and self.is_reading and not self.closed:
+            self.heard_at = self._heartbeat.tick  # what it has answered meanwhile is yet to be read
             self.go_on_reading()
 
     def _settle(self, work: "asyncio.Future[None]") -> None:

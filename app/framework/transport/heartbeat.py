@@ -1,6 +1,7 @@
 """Pings for all connections from one timer wheel, and an end for those that do not answer."""
 
 import asyncio
+from contextvars import copy_context
 from math import ceil
 from typing import Protocol
 
@@ -64,6 +65,7 @@ class Heartbeat:
         self._slots: list[set[Pinged]] = [set() for _ in range(ticks)]
         self._expected: dict[Pinged, int] = {}
         """Until which tick; all have the same time, so they are in the order of their ends."""
+        self._context = copy_context()
         self._task: asyncio.Task[None] | None = None
 
     def watch(self, connection: Pinged) -> None:
@@ -71,7 +73,7 @@ class Heartbeat:
         connection.heartbeat_slot = self.tick % len(self._slots)
         self._slots[connection.heartbeat_slot].add(connection)
         if self._task is None:
-            self._task = asyncio.create_task(self._run())
+            self._task = asyncio.create_task(self._run(), context=self._context)
 
     def forget(self, connection: Pinged) -> None:
         """End with a connection, so that what is closed holds no memory until its next ping."""
@@ -96,11 +98,12 @@ class Heartbeat:
         while True:
             await asyncio.sleep(self._tick_seconds)
             try:
-                self._turn()
+                self.turn()
             except Exception:  # noqa: BLE001 - one connection must not end the pings of all
                 _log.exception("heartbeat failed")
 
-    def _turn(self) -> None:
+    def turn(self) -> None:
+        """The next tick: what falls due in it. Called by the heartbeat's own timer."""
         self.tick += 1
         pinged_at = self.tick - self._timeout_ticks
         for connection in tuple(self._slots[pinged_at % len(self._slots)]):
