@@ -128,8 +128,8 @@ class WebSocket(WebSocketDataQueue, asyncio.Protocol):
         self._goes_on = False
         if self._unread:
             self._read_slice()
-        elif self.is_reading or self.closed:
-            self._transport.resume_reading()
+        elif self.is_reading:
+            self._resume_reading()
 
     def data_received(self, data: bytes) -> None:
         """From the transport."""
@@ -211,8 +211,11 @@ class WebSocket(WebSocketDataQueue, asyncio.Protocol):
     def _stop_hearing(self) -> None:
         self.closed = True
         self._unread = b""
+        self._resume_reading()  # the client's own close frame is still to come
+
+    def _resume_reading(self) -> None:
         if not self._transport.is_closing():
-            self._transport.resume_reading()  # the client's own close frame is still to come
+            self._transport.resume_reading()
 
     def _stop_writing(self) -> None:
         self._outbox.stalled.discard(self)
