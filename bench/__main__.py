@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from bench.credentials import credentials
 from bench.failure import BenchError
 from bench.generator import built_generator
+from bench.lineup import PEERS
 from bench.machine import machine, versions
 from bench.measuring import Bench
-from bench.lineup import PEERS
 from bench.picture import draw
 from bench.places import IMAGES, PAGE, RESULTS, WORK
 from bench.report import report, write_report

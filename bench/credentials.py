@@ -1,8 +1,7 @@
-"""The bench's own Clerk: an RSA key pair, a session token for each user, and who is in which
-channel.
+"""The bench's own Clerk: a key pair, a session token for each user, and who is in which channel.
 
-Users 0 to 9 are in ``a1``, 0 to 99 in ``b1``, 0 to 999 in ``c1`` and, ten a channel, in ``r1`` to
-``r100``; those from 1,000 on are ten to a channel in ``k100`` and so on.
+Users 0 to 9 are in ``a1``, 0 to 99 in ``b1``, 0 to 999 in ``c1`` and, ten to a channel, in ``r1``
+to ``r100``. The others are ten to a channel too; 2,000 to 3,999 in ``k1x1`` to ``k1x200``.
 """
 
 import json
@@ -25,6 +24,7 @@ USERS = 20_000
 ISSUER = "https://clerk.example.test"
 PARTY = "http://localhost:3000"
 
+_IN_LARGE_ROOMS = 1000
 _LIFE_SECONDS = 30 * 24 * 3600
 _NEEDED_SECONDS = 24 * 3600
 
@@ -55,9 +55,9 @@ def credentials() -> Credentials:
 
 def channels_of(user: int) -> list[str]:
     """The channels of a user by number."""
-    if user >= 1000:
-        return [f"k{user // 10}"]
-    sizes = (("a1", 10), ("b1", 100), ("c1", 1000))
+    if user >= _IN_LARGE_ROOMS:
+        return [f"k{user // 2000}x{user % 200 + 1}"]
+    sizes = (("a1", 10), ("b1", 100), ("c1", _IN_LARGE_ROOMS))
     return [*(name for name, size in sizes if user < size), f"r{user % 100 + 1}"]
 
 

@@ -59,22 +59,26 @@ class Bench:
 
 
 def _tell(peer: Peer, workload: Workload, reading: Reading) -> None:
-    figures = (
+    shown = ", ".join(form.format(reading[figure]) for figure, form in _shown(workload))
+    print(f"  {peer.name:<16} {workload.name:<10} {shown}", flush=True)
+    for trouble in troubles(reading):
+        print(f"  {'':<16} {'':<10} {trouble}", flush=True)
+
+
+def _shown(workload: Workload) -> tuple[tuple[Figure, str], ...]:
+    """The figures that a workload is for."""
+    if workload.alone:
+        return (
+            (Figure.MEMORY_KB, "{:.1f} kB"),
+            (Figure.SERVER_SHARE, "{:.2%}"),
+            (Figure.DISCONNECT_US, "disconnect {:.1f} µs"),
+        )
+    if workload.name == "connect":
+        return ((Figure.CONNECT_US, "{:.1f} µs"), (Figure.CONNECTS_PER_SECOND, "{:,.0f}/s"))
+    return (
         (Figure.CPU_US, "{:.2f} µs"),
         (Figure.PER_SECOND, "{:,.0f}/s"),
         (Figure.P99_US, "p99 {:,.0f} µs"),
         (Figure.SERVER_SHARE, "server {:.1%}"),
         (Figure.GENERATOR_SHARE, "generator {:.1%}"),
     )
-    if workload.name == "connect":
-        figures = ((Figure.CONNECT_US, "{:.1f} µs"), (Figure.CONNECTS_PER_SECOND, "{:,.0f}/s"))
-    elif workload.alone:
-        figures = (
-            (Figure.MEMORY_KB, "{:.1f} kB"),
-            (Figure.SERVER_SHARE, "{:.2%}"),
-            (Figure.DISCONNECT_US, "disconnect {:.1f} µs"),
-        )
-    shown = ", ".join(form.format(reading[figure]) for figure, form in figures)
-    print(f"  {peer.name:<16} {workload.name:<10} {shown}", flush=True)
-    for trouble in troubles(reading):
-        print(f"  {'':<16} {'':<10} {trouble}", flush=True)

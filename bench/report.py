@@ -15,7 +15,7 @@ MISSING = "-"
 
 _SIDE_BY_SIDE = (OURS, NEST, SOCKETIO, PYTHON_SOCKETIO)
 _EXTRA = (OURS, OURS_ON_SQLITE, BARE)
-_TIMED = ("ack", "ack16", "fan10", "fan10x100", "fan100", "fan1000", "fan100r", "chat")
+_FEWER_DIGITS_FROM = (10, 100)
 
 
 def report(results: Results) -> str:
@@ -48,7 +48,7 @@ def figure_text(row: Row, value: float | None) -> str:
     if value is None:
         return MISSING
     shown = value * 100 if row.unit == "%" else value
-    digits = 0 if shown >= 100 else 1 if shown >= 10 else 2
+    digits = sum(shown < bound for bound in _FEWER_DIGITS_FROM)
     return f"{shown:,.{digits}f} {row.unit}"
 
 
@@ -134,7 +134,9 @@ def _table(lines: Sequence[Sequence[str]]) -> str:
         return ""
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     head, *rest = (
-        "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |"
+        "| "
+        + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        + " |"
         for line in lines
     )
     rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"

@@ -1,10 +1,11 @@
 """All readings of a run, with where and when they were taken; kept as JSON."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from bench.readings import Figure, Reading
 
@@ -73,16 +74,9 @@ def save_results(results: Results, file: Path) -> None:
 def load_results(file: Path) -> Results:
     """What `save_results` has written."""
     found = json.loads(file.read_text())
-    return Results(**{**found, "samples": tuple(_samples(found["samples"]))})
+    samples = (_sample(**each) for each in found.pop("samples"))
+    return Results(samples=tuple(samples), **found)
 
 
-def _samples(found: Iterable[dict[str, object]]) -> Iterable[Sample]:
-    for each in found:
-        reading = each["reading"]
-        assert isinstance(reading, dict)
-        yield Sample(
-            peer=str(each["peer"]),
-            workload=str(each["workload"]),
-            round=int(str(each["round"])),
-            reading={Figure(name): float(value) for name, value in reading.items()},
-        )
+def _sample(reading: Mapping[str, float], **rest: Any) -> Sample:
+    return Sample(reading={Figure(name): value for name, value in reading.items()}, **rest)

@@ -42,7 +42,9 @@ WORKLOADS = {
         _workload("fan100", "--mode fanout --conns 100 --senders 4 --channels b"),
         _workload("fan1000", "--mode fanout --conns 1000 --senders 2 --channels c"),
         _workload("fan100r", "--mode fanout --conns 100 --senders 20 --rate 100 --channels b"),
-        _workload("chat", "--mode chat --conns 1000 --rooms 100 --every 10 --channels r"),
+        _workload(
+            "chat", "--mode chat --conns 1000 --rooms 100 --every 10 --warmup 4 --channels r"
+        ),
         _workload("connect", "--mode connect --conns 1500 --first 2000"),
         _idle("idle5k", 5_000),
         _idle("idle19k", 19_000),

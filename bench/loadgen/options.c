@@ -84,4 +84,5 @@ void options_parse(int count, char **arguments) {
   }
   if (!options.mode || !options.port || !options.pid || !options.token_count)
     die("--mode, --port, --pid and --tokens are needed");
+  if (options.every < 4) die("--every 4 at least: somebody types for two seconds");
 }

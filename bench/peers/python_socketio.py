@@ -31,17 +31,18 @@ class Chat:
         self._authors: dict[str, str] = {}
         self._numbers = itertools.count(1)
 
-    async def connect(self, sid: str, _environ: object, auth: Payload) -> None:
-        """Let in whoever has a token, and into the user's rooms."""
+    async def connect(self, sid: str, _environ: object, auth: Payload) -> bool:
+        """Whether to let somebody in: whoever has a token, and into the user's rooms."""
         self._tokens[sid] = auth["token"]
         try:
             user_id = self._user(sid)
         except jwt.InvalidTokenError:
             del self._tokens[sid]
-            raise socketio.exceptions.ConnectionRefusedError("authentication failed") from None
+            return False
         await self._server.enter_room(sid, f"user:{user_id}")
         for channel in self._channels.get(user_id, ()):
             await self._server.enter_room(sid, f"channel:{channel}")
+        return True
 
     async def disconnect(self, sid: str, _reason: str) -> None:
         """Forget the token."""
@@ -67,8 +68,9 @@ class Chat:
     async def send_message(self, sid: str, payload: Payload) -> Answer:
         """Tell the channel."""
         user_id, now = self._user(sid), _now()
+        message_id = f"msg_{next(self._numbers)}"
         message = {
-            "id": f"msg_{next(self._numbers)}",
+            "id": message_id,
             "content": payload["content"],
             "channelId": payload["channelId"],
             "userId": user_id,
@@ -77,7 +79,7 @@ class Chat:
             "deliveryStatus": "SENT",
             "user": {"id": user_id},
         }
-        self._authors[message["id"]] = user_id
+        self._authors[message_id] = user_id
         await self._server.emit("message.created", message, room=f"channel:{payload['channelId']}")
         return {"data": message}
 
@@ -110,7 +112,7 @@ def _now() -> str:
 
 async def serve() -> None:
     """Until the process is ended."""
-    server = socketio.AsyncServer(async_mode="aiohttp", transports=["websocket"])
+    server: Any = socketio.AsyncServer(async_mode="aiohttp", transports=["websocket"])
     channels = json.loads(await asyncio.to_thread(Path(os.environ["SEED_FILE"]).read_text))
     chat = Chat(server, os.environ["CLERK_JWT_KEY"], channels)
     for event, handler in (
