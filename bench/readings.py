@@ -23,6 +23,7 @@ class Figure(StrEnum):
     DISCONNECT_US = "disconnect_cpu_us"
     FAILED = "failed"
     DROPPED = "dropped"
+    REFUSED = "refused"
     UNANSWERED = "unanswered"
 
 
@@ -52,6 +53,7 @@ def troubles(reading: Reading) -> list[str]:
     told = {
         Figure.FAILED: "connections failed",
         Figure.DROPPED: "connections were closed by the server",
+        Figure.REFUSED: "events were answered with an error",
         Figure.UNANSWERED: "messages did not reach every member in time",
     }
     found = [f"{reading[each]:.0f} {text}" for each, text in told.items() if reading.get(each)]

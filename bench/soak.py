@@ -35,7 +35,7 @@ def main(arguments: list[str]) -> None:
     generator = built_generator(made, cores)
     chat = (
         *("--mode", "chat", "--conns", str(asked.sockets), "--rooms", str(asked.sockets // 10)),
-        *("--first", "2000", "--channels", "k1x", "--every", "30", "--life", "30"),
+        *("--first", "2000", "--channels", "k1x", "--every", "120", "--life", "30"),
     )
     with running(PEERS[OURS_ON_SQLITE], made, cores) as server:
         load = generator.start(server, chat, asked.minutes * 60)

@@ -21,7 +21,7 @@
 #define MAX_PACKET 8192
 
 Client *clients;
-int ready_count, failed_count, dropped_count;
+int ready_count, failed_count, dropped_count, refusal_count;
 uint64_t read_at;
 
 static int epoll;
@@ -115,6 +115,13 @@ static void refused(Client *client, const char *packet, size_t length) {
   lost(client);
 }
 
+static void on_ack(Client *client, const char *packet) {
+  char *answer;
+  uint64_t id = strtoull(packet, &answer, 10);
+  if (!strncmp(answer, "[{\"error\"", 10)) refusal_count++;
+  heard_by->on_ack(client, id);
+}
+
 static void on_socket_io_packet(Client *client, const char *packet, size_t length) {
   switch (packet[1]) {
     case '0':
@@ -122,7 +129,7 @@ static void on_socket_io_packet(Client *client, const char *packet, size_t lengt
       ready_count++;
       return;
     case '2': return heard_by->on_event(client, packet + 2, length - 2);
-    case '3': return heard_by->on_ack(client, strtoull(packet + 2, NULL, 10));
+    case '3': return on_ack(client, packet + 2);
     default: return refused(client, packet, length);
   }
 }

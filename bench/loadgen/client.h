@@ -36,6 +36,7 @@ extern Client *clients;
 extern int ready_count;        // connections that stand
 extern int failed_count;       // that never stood
 extern int dropped_count;      // that stood and were closed by the server
+extern int refusal_count;      // acks that were an error
 extern uint64_t read_at;       // when the bytes at hand were read
 
 void clients_create(const Ears *ears);

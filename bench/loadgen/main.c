@@ -74,8 +74,8 @@ int main(int count, char **arguments) {
   clients_run(SETTLE_SECONDS);
   double connect_cpu = usage_of(options.pid).server_cpu - before.server_cpu;
   options.mode->run();
-  printf("{\"mode\":\"%s\",\"connected\":%d,\"failed\":%d,\"dropped\":%d", options.mode->name,
-         connected, failed_count, dropped_count);
+  printf("{\"mode\":\"%s\",\"connected\":%d,\"failed\":%d,\"dropped\":%d,\"refused\":%d",
+         options.mode->name, connected, failed_count, dropped_count, refusal_count);
   printf(",\"connects_per_second\":%.1f,\"connect_cpu_us\":%.2f", connected / connect_seconds,
          per(connect_cpu * 1e6, connected));
   if (measured.began.at) print_measured(connected, before.resident_kb);

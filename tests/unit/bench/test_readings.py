@@ -32,10 +32,10 @@ def test_troubles_name_the_generator_when_it_is_the_limit() -> None:
 
 def test_troubles_count_what_was_lost() -> None:
     """Connections and messages."""
-    found = troubles({Figure.FAILED: 2, Figure.DROPPED: 3, Figure.UNANSWERED: 4})
+    found = troubles({Figure.FAILED: 2, Figure.DROPPED: 3, Figure.REFUSED: 4})
 
     assert [
         "2 connections failed",
         "3 connections were closed by the server",
-        "4 messages did not reach every member in time",
+        "4 events were answered with an error",
     ] == found
