@@ -75,7 +75,7 @@ profile: .venv/.dev ## where the server's time goes: make profile ARGS=ack
 
 %/$(NPM): %/package.json %/package-lock.json
 	@{ node -e 'process.exit(+(parseInt(process.versions.node) < 20))' && npm --version; } >/dev/null 2>&1 || \
-		{ echo 'Node.js 20 or newer, with npm, is needed for the end-to-end tests; see nodejs.org.' >&2; exit 1; }
+		{ echo 'Node.js 20 or newer, with npm, is needed for the end-to-end tests and the bench; see nodejs.org.' >&2; exit 1; }
 	@npm ci --prefix=$* --no-audit --no-fund --loglevel=error || \
 		{ echo 'npm could not install the JavaScript client; mend what it says above, most often the' \
 		'network, and run make again.' >&2; exit 1; }

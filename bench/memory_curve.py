@@ -88,7 +88,7 @@ def draw_memory(samples: Sequence[MemorySample], caption: str) -> str:
         _WIDTH,
         _HEIGHT,
         f"{title}. {caption}",
-        text(title, 12, 22, font_weight="bold"),
+        text(title, 12, 22, class_="title"),
         *(level(most * share) for share in (0, 0.5, 1)),
         element("polyline", points=points, fill="none", stroke="#1a9b50", stroke_width=2),
         text("0 min", x(0), floor + 18, class_="small"),

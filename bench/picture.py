@@ -10,12 +10,12 @@ from bench.rows import ROWS
 from bench.svg import document, element, text
 
 _WIDTH, _LEFT, _RIGHT = 860.0, 250.0, 30.0
-_TOP, _LINE = 96.0, 32.0
+_TOP, _LINE = 80.0, 32.0
 _RADIUS = 6.5
 _COLOURS = {PYTHON_SOCKETIO: "#3572a5", NEST: "#e0234e", SOCKETIO: "#8a8f98", OURS: "#1a9b50"}
 """In the order in which they are drawn: ours lies on top."""
 
-_TITLE = "Server CPU per event, delivery or connection, in µs: less is better"
+_TITLE = "Server CPU per event, delivery or connection, in µs, on a logarithmic scale"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ def draw(results: Results) -> str:
     }
     scale = _scale(list(values.values()))
     bottom = _TOP + len(rows) * _LINE
-    parts = [text(_TITLE, 16, 28, font_weight="bold"), *_legend(), *_grid(scale, bottom)]
+    parts = [text(_TITLE, 16, 28, class_="title"), *_legend(), *_grid(scale, bottom)]
     for number, row in enumerate(rows):
         y = _TOP + (number + 0.5) * _LINE
         parts.append(text(row.title.partition(", CPU")[0], 16, y + 4))

@@ -4,6 +4,7 @@ from html import escape
 
 STYLE = """
 text { font: 13px system-ui, sans-serif; fill: #24292f; }
+.title { font-weight: 600; }
 .small { font-size: 11px; fill: #57606a; }
 .grid { stroke: #d0d7de; stroke-width: 1; }
 @media (prefers-color-scheme: dark) {

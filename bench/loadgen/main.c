@@ -6,7 +6,6 @@
 
 #include "clock.h"
 #include "modes.h"
-#include "options.h"
 
 // Some servers authenticate after the CONNECT is answered: that belongs to connecting too.
 #define SETTLE_SECONDS 0.7

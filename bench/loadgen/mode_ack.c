@@ -1,7 +1,6 @@
 // A guarded, validated event with an ack: `window` of them in flight on each connection.
 #include "clock.h"
 #include "modes.h"
-#include "options.h"
 
 static void ask(Client *client) {
   client_emit(client, true, "typing:get", "{\"channelId\":\"%s%d\"}", options.channels,

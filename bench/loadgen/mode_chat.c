@@ -7,7 +7,6 @@
 #include "clock.h"
 #include "message.h"
 #include "modes.h"
-#include "options.h"
 
 #define TYPING_SECONDS 2
 #define AWAY_SECONDS 3

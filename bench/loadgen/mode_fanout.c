@@ -4,7 +4,6 @@
 #include "clock.h"
 #include "message.h"
 #include "modes.h"
-#include "options.h"
 
 #define PATIENCE (5 * SECOND)
 #define SLOTS_AT_A_RATE 65536
@@ -47,10 +46,14 @@ static void on_event(Client *client, const char *packet, size_t length) {
 
 static void keep_the_rate(uint64_t now) {
   for (; next_at <= now; next_at += seconds_ns(1 / options.rate)) {
-    int number = (int)(sent % SLOTS_AT_A_RATE);
-    if (slots[number].sent_at) measured.unanswered++;
-    send_from(number, sender_of(sent++));
+    send_from((int)(sent % SLOTS_AT_A_RATE), sender_of(sent));
+    sent++;
   }
+}
+
+static void count_the_late(void) {
+  for (int i = 0; i < slot_count; i++)
+    if (slots[i].sent_at && slots[i].sent_at + SECOND < measured.ended.at) measured.unanswered++;
 }
 
 static void send_the_lost_again(uint64_t now) {
@@ -68,7 +71,10 @@ static void run(void) {
       options.rate ? SLOTS_AT_A_RATE : options.senders * options.rooms * options.window;
   slots = calloc((size_t)slot_count, sizeof *slots);
   next_at = now_ns();
-  if (options.rate) return measure(keep_the_rate);
+  if (options.rate) {
+    measure(keep_the_rate);
+    return count_the_late();
+  }
   for (int i = 0; i < slot_count; i++) send_from(i, sender_of((uint64_t)i));
   measure(send_the_lost_again);
 }

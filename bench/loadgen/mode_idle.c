@@ -2,7 +2,6 @@
 // ping intervals, then closes all at once and waits until the server has cleaned up.
 #include "clock.h"
 #include "modes.h"
-#include "options.h"
 
 #define QUIET_CPU_SECONDS 0.01
 #define QUIET_STEPS 5

@@ -6,6 +6,7 @@
 
 #include "client.h"
 #include "histogram.h"
+#include "options.h"
 #include "usage.h"
 
 struct Mode {
@@ -13,7 +14,6 @@ struct Mode {
   Ears ears;
   void (*run)(void);   // after all are connected; calls `measure` once, or has nothing to measure
 };
-typedef struct Mode Mode;
 
 extern const Mode ack_mode, fanout_mode, chat_mode, connect_mode, idle_mode;
 

@@ -15,7 +15,7 @@ typedef struct {
   int window;                // ack: events in flight on a connection; fanout: messages of a sender
   int rooms;                 // connection i is in room i modulo this
   int senders;               // fanout: in each room
-  double rate;               // fanout: messages per second in all; 0: the next when all have the last
+  double rate;               // fanout: messages per second in all; 0: each when all have the last
   double every;              // chat: seconds between two messages of a user
   double life;               // chat: seconds until a user leaves and comes again; 0: never
   double warmup, seconds;    // before and while it counts
