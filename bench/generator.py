@@ -47,7 +47,8 @@ class Generator:
         finally:
             process.kill()
         if process.returncode:
-            raise BenchError(err.strip() or "the load generator failed.")
+            code = process.returncode
+            raise BenchError(err.strip() or f"the load generator failed, with code {code}.")
         return parse_reading(out)
 
     def start(

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from bench.credentials import Credentials
+from bench.failure import BenchError
 from bench.generator import Generator
 from bench.lineup import Peer
 from bench.readings import Figure, Reading, troubles
@@ -35,7 +36,6 @@ class Bench:
             for peer in peers if number % 2 == 0 else peers[::-1]:
                 known = [each for each in workloads if each.name in peer.workloads]
                 for workload, reading in self._round(peer, known, first=number == 0):
-                    _tell(peer, workload, reading)
                     yield Sample(peer.name, workload.name, number, reading)
 
     def _round(
@@ -48,21 +48,29 @@ class Bench:
                     if each.name in peer.workloads:
                         self.generator.run(server, each.arguments, _WARM_UP_SECONDS)
                 for each in together:
-                    yield each, self._measure(server, each)
+                    yield each, self._measure(peer, server, each)
         for each in workloads if first else ():
             if each.alone:
                 with running(peer, self.made, self.cores) as server:
-                    yield each, self._measure(server, each)
+                    yield each, self._measure(peer, server, each)
 
-    def _measure(self, server: RunningServer, workload: Workload) -> Reading:
-        return self.generator.run(server, workload.arguments, workload.seconds or self.seconds)
+    def _measure(self, peer: Peer, server: RunningServer, workload: Workload) -> Reading:
+        """A reading without figures when it fails: the others are worth having."""
+        seconds = workload.seconds or self.seconds
+        try:
+            reading = self.generator.run(server, workload.arguments, seconds)
+        except BenchError as error:
+            _tell(peer, workload, str(error))
+            return {}
+        shown = (form.format(reading[figure]) for figure, form in _shown(workload))
+        _tell(peer, workload, ", ".join(shown), *troubles(reading))
+        return reading
 
 
-def _tell(peer: Peer, workload: Workload, reading: Reading) -> None:
-    shown = ", ".join(form.format(reading[figure]) for figure, form in _shown(workload))
-    print(f"  {peer.name:<16} {workload.name:<10} {shown}", flush=True)
-    for trouble in troubles(reading):
-        print(f"  {'':<16} {'':<10} {trouble}", flush=True)
+def _tell(peer: Peer, workload: Workload, *lines: str) -> None:
+    for number, line in enumerate(lines):
+        place = "" if number else f"{peer.name:<16} {workload.name:<10}"
+        print(f"  {place:<27} {line}", flush=True)
 
 
 def _shown(workload: Workload) -> tuple[tuple[Figure, str], ...]:

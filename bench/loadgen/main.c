@@ -69,6 +69,7 @@ int main(int count, char **arguments) {
   Usage before = usage_of(options.pid);
   clients_connect();
   int connected = ready_count;
+  if (!connected) die("no connection stands");
   double connect_seconds = (double)(now_ns() - before.at) / SECOND;
   clients_run(SETTLE_SECONDS);
   double connect_cpu = usage_of(options.pid).server_cpu - before.server_cpu;
@@ -79,5 +80,5 @@ int main(int count, char **arguments) {
          per(connect_cpu * 1e6, connected));
   if (measured.began.at) print_measured(connected, before.resident_kb);
   puts("}");
-  return connected ? 0 : 1;
+  return 0;
 }

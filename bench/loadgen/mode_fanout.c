@@ -35,10 +35,11 @@ static void on_ack(Client *client, uint64_t id) { (void)client, (void)id; }
 static void on_event(Client *client, const char *packet, size_t length) {
   Stamp stamp;
   (void)client;
-  if (!message_read(packet, length, &stamp)) return;
-  count_unit(read_at - stamp.sent_at);
+  if (!message_read(packet, length, &stamp) || stamp.number >= slot_count) return;
   Slot *slot = &slots[stamp.number];
+  // A slow server may still be sending what an earlier run left behind.
   if (slot->sent_at != stamp.sent_at) return;
+  count_unit(read_at - stamp.sent_at);
   if (++slot->reached < options.connections / options.rooms) return;
   slot->sent_at = 0;
   if (!options.rate) send_from(stamp.number, slot->sender);
