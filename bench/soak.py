@@ -12,10 +12,11 @@ from bench.generator import built_generator
 from bench.lineup import OURS_ON_SQLITE, PEERS
 from bench.machine import machine
 from bench.memory_curve import MemorySample, draw_memory, growth, memory_now
-from bench.places import IMAGES
+from bench.places import IMAGES, WORK
 from bench.readings import Figure, parse_reading, troubles
 from bench.servers import Cores, RunningServer, running
 
+MINUTES, SOCKETS = 20.0, 2000
 SAMPLE_SECONDS = 10.0
 
 _WARM_UP_SHARE = 0.25
@@ -26,6 +27,8 @@ _END_SECONDS = 60.0
 
 def main(arguments: list[str]) -> None:
     """Print a line each 10 s and, at the end, whether memory is flat; draw it.
+
+    The picture of a whole soak is that of ``docs/performance.md``.
 
     Raises:
         BenchError: Something is missing, or does not run.
@@ -53,7 +56,10 @@ def main(arguments: list[str]) -> None:
     )
     print("\n".join([*troubles(reading), found.sentence]))
     caption = f"{datetime.now(UTC).date()}, {machine()}. {found.sentence}"
-    (IMAGES / "performance-soak.svg").write_text(draw_memory(samples, caption))
+    whole = (asked.minutes, asked.sockets) == (MINUTES, SOCKETS)
+    picture = (IMAGES if whole else WORK) / "performance-soak.svg"
+    picture.write_text(draw_memory(samples, caption))
+    print(f"The picture is {picture}.")
 
 
 def _watch(server: RunningServer, seconds: float) -> Iterator[MemorySample]:
@@ -71,10 +77,10 @@ def _watch(server: RunningServer, seconds: float) -> Iterator[MemorySample]:
 
 def _parse(arguments: list[str]) -> Namespace:
     parser = ArgumentParser(prog="make soak ARGS=...", description=__doc__)
-    parser.add_argument("--minutes", type=float, default=20.0)
-    parser.add_argument("--sockets", type=int, default=2000)
+    parser.add_argument("--minutes", type=float, default=MINUTES)
+    parser.add_argument("--sockets", type=int, default=SOCKETS)
     asked = parser.parse_args(arguments)
-    if not (10 <= asked.sockets <= 2000 and asked.minutes * 60 >= 4 * SAMPLE_SECONDS):
+    if not (10 <= asked.sockets <= SOCKETS and asked.minutes * 60 >= 4 * SAMPLE_SECONDS):
         parser.error("10 to 2,000 sockets, and 40 s at least")
     return asked
 
