@@ -6,6 +6,7 @@ RECENT := import sys; sys.exit(sys.version_info < (3, 11))
 WEB := app/web
 JS := tests/e2e/js
 BROWSER := tests/browser/js
+PEERS := bench/peers/nest bench/peers/socketio
 NPM := node_modules/.installed
 # What all but the unit tests need.
 CLIENTS := $(WEB)/$(NPM) $(JS)/$(NPM) $(BROWSER)/$(NPM) chromium
@@ -19,7 +20,7 @@ PIP_COMPILE := CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/pip-compile --quiet --s
 DEV_GROUP := import tomllib; project = tomllib.load(open("pyproject.toml", "rb")); \
 	print(*project["dependency-groups"]["dev"], sep="\n")
 
-.PHONY: help install run test lint types check lock screenshots
+.PHONY: help install run test lint types check lock screenshots bench soak profile
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-12s%s\n", $$1, $$2 }' Makefile
@@ -48,6 +49,15 @@ lock: .venv/.dev ## pin anew what pyproject.toml asks for
 screenshots: .venv/.dev $(WEB)/$(NPM) $(BROWSER)/$(NPM) chromium ## take the docs' pictures of the page anew
 	@$(BIN)/python -m tests.browser.screenshots
 
+bench: .venv/.dev $(PEERS:=/$(NPM)) ## measure the server beside its peers (a part: make bench ARGS='--only ack,fan100')
+	@$(BIN)/python -m bench $(ARGS)
+
+soak: .venv/.dev ## let 2,000 people come, chat and go for 20 minutes, and watch the memory
+	@$(BIN)/python -m bench.soak $(ARGS)
+
+profile: .venv/.dev ## where the server's time goes: make profile ARGS=ack
+	@$(BIN)/python -m bench.profile $(ARGS)
+
 # A stamp is written last, so an install that was cut short is done again, from nothing.
 
 .venv/.runtime: requirements.txt
@@ -65,7 +75,7 @@ screenshots: .venv/.dev $(WEB)/$(NPM) $(BROWSER)/$(NPM) chromium ## take the doc
 
 %/$(NPM): %/package.json %/package-lock.json
 	@{ node -e 'process.exit(+(parseInt(process.versions.node) < 20))' && npm --version; } >/dev/null 2>&1 || \
-		{ echo 'Node.js 20 or newer, with npm, is needed for the end-to-end tests; see nodejs.org.' >&2; exit 1; }
+		{ echo 'Node.js 20 or newer, with npm, is needed for the end-to-end tests and the bench; see nodejs.org.' >&2; exit 1; }
 	@npm ci --prefix=$* --no-audit --no-fund --loglevel=error || \
 		{ echo 'npm could not install the JavaScript client; mend what it says above, most often the' \
 		'network, and run make again.' >&2; exit 1; }

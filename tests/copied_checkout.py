@@ -10,7 +10,7 @@ _LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "node_modules")
 
 def copy_checkout(folder: Path) -> Path:
     """The sources, their tests and what checks them; no environment, no data."""
-    for name in ("app", "tests", "typings", "docs"):
+    for name in ("app", "bench", "tests", "typings", "docs"):
         shutil.copytree(CHECKOUT / name, folder / name, ignore=_LEFT_OUT)
     for name in ("pyproject.toml", "Makefile", "README.md", "CHANGELOG.md", ".env.example"):
         shutil.copyfile(CHECKOUT / name, folder / name)

@@ -1,0 +1,115 @@
+"""The servers that are measured, and how each is started."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench.credentials import ISSUER, PARTY, Credentials
+from bench.places import BENCH, WORK
+from bench.workloads import WORKLOADS
+
+OURS, NEST, SOCKETIO, PYTHON_SOCKETIO = "ours", "nest", "socketio", "python-socketio"
+OURS_ON_SQLITE, BARE = "ours-sqlite", "bare"
+
+SQLITE_FILE = WORK / "chat.db"
+_APP = (sys.executable, "-m", "app")
+_NEVER_REACHED = "1000000"
+
+_SENDING = frozenset({"fan10", "fan10x100", "fan100", "fan1000", "fan100r", "chat"})
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """One server.
+
+    Attributes:
+        command: Starts it; it listens on ``PORT``.
+        before: What is run before each start, with the same settings.
+        database: An SQLite file that it must not find from an earlier start.
+        packages: Where ``npm ci`` has been, for those in Node.
+    """
+
+    name: str
+    title: str
+    command: tuple[str, ...]
+    workloads: frozenset[str]
+    settings: Mapping[str, str] = field(default_factory=dict)
+    before: tuple[str, ...] = ()
+    database: Path | None = None
+    packages: Path | None = None
+
+    def environment(self, made: Credentials) -> dict[str, str]:
+        """Everything but ``PORT`` that the server is told."""
+        return {
+            "CLERK_JWT_KEY": made.public_key,
+            "CLERK_ISSUER": ISSUER,
+            "CLERK_AUTHORIZED_PARTIES": PARTY,
+            "CHANNELS_FILE": str(made.membership),
+            "SEED_FILE": str(made.membership),
+            "NODE_ENV": "production",
+            **self.settings,
+        }
+
+
+def our_settings(database_url: str) -> dict[str, str]:
+    """Production, with every guard at work and no limit in the way."""
+    return {
+        "APP_ENV": "production",
+        "CORS_ORIGINS": PARTY,
+        "DATABASE_URL": database_url,
+        "RATE_LIMIT_EVENTS_PER_SECOND": _NEVER_REACHED,
+        "RATE_LIMIT_BURST": _NEVER_REACHED,
+        "RATE_LIMIT_CONNECTS_PER_MINUTE": _NEVER_REACHED,
+        "RATE_LIMIT_FAILED_AUTH_PER_MINUTE": _NEVER_REACHED,
+    }
+
+
+PEERS = {
+    each.name: each
+    for each in (
+        Peer(
+            OURS,
+            "ours",
+            command=(*_APP, "run"),
+            workloads=frozenset(WORKLOADS),
+            settings=our_settings("memory:"),
+        ),
+        Peer(
+            NEST,
+            "NestJS",
+            command=("node", str(BENCH / "peers" / "nest" / "dist" / "main.js")),
+            workloads=frozenset(WORKLOADS) - {"idle19k"},
+            packages=BENCH / "peers" / "nest",
+        ),
+        Peer(
+            SOCKETIO,
+            "raw socket.io",
+            command=("node", str(BENCH / "peers" / "socketio" / "server.cjs")),
+            workloads=frozenset(WORKLOADS),
+            packages=BENCH / "peers" / "socketio",
+        ),
+        Peer(
+            PYTHON_SOCKETIO,
+            "stock python-socketio",
+            command=(sys.executable, "-m", "bench.peers.python_socketio"),
+            # A disconnect scans every room there: 19,000 take two minutes.
+            workloads=frozenset(WORKLOADS) - {"idle19k"},
+        ),
+        Peer(
+            OURS_ON_SQLITE,
+            "ours, on SQLite",
+            command=(*_APP, "run"),
+            workloads=_SENDING,
+            settings=our_settings(f"sqlite:///{SQLITE_FILE}"),
+            before=(*_APP, "migrate"),
+            database=SQLITE_FILE,
+        ),
+        Peer(
+            BARE,
+            "our framework, bare gateway",
+            command=(sys.executable, "-m", "bench.peers.bare"),
+            workloads=frozenset({"ack", "ack16"}),
+        ),
+    )
+}

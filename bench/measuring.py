@@ -1,0 +1,92 @@
+"""A run: every server in turn, round after round, the order turned each time."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from bench.credentials import Credentials
+from bench.failure import BenchError
+from bench.generator import Generator
+from bench.lineup import Peer
+from bench.readings import Figure, Reading, troubles
+from bench.results import Sample
+from bench.servers import Cores, RunningServer, running
+from bench.workloads import WARM_UP, Workload
+
+_WARM_UP_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What every measurement of a run has in common."""
+
+    generator: Generator
+    made: Credentials
+    cores: Cores
+    seconds: float
+
+    def samples(
+        self, peers: Sequence[Peer], workloads: Sequence[Workload], rounds: int
+    ) -> Iterator[Sample]:
+        """Measure, and tell each reading as it comes.
+
+        Raises:
+            BenchError: A server or the generator does not run.
+        """
+        for number in range(rounds):
+            for peer in peers if number % 2 == 0 else peers[::-1]:
+                known = [each for each in workloads if each.name in peer.workloads]
+                for workload, reading in self._round(peer, known, first=number == 0):
+                    yield Sample(peer.name, workload.name, number, reading)
+
+    def _round(
+        self, peer: Peer, workloads: Sequence[Workload], *, first: bool
+    ) -> Iterator[tuple[Workload, Reading]]:
+        together = [each for each in workloads if not each.alone]
+        if together:
+            with running(peer, self.made, self.cores) as server:
+                for each in WARM_UP:
+                    if each.name in peer.workloads:
+                        self.generator.run(server, each.arguments, _WARM_UP_SECONDS)
+                for each in together:
+                    yield each, self._measure(peer, server, each)
+        for each in workloads if first else ():
+            if each.alone:
+                with running(peer, self.made, self.cores) as server:
+                    yield each, self._measure(peer, server, each)
+
+    def _measure(self, peer: Peer, server: RunningServer, workload: Workload) -> Reading:
+        """A reading without figures when it fails: the others are worth having."""
+        seconds = workload.seconds or self.seconds
+        try:
+            reading = self.generator.run(server, workload.arguments, seconds)
+        except BenchError as error:
+            _tell(peer, workload, str(error))
+            return {}
+        shown = (form.format(reading[figure]) for figure, form in _shown(workload))
+        _tell(peer, workload, ", ".join(shown), *troubles(reading))
+        return reading
+
+
+def _tell(peer: Peer, workload: Workload, *lines: str) -> None:
+    for number, line in enumerate(lines):
+        place = "" if number else f"{peer.name:<16} {workload.name:<10}"
+        print(f"  {place:<27} {line}", flush=True)
+
+
+def _shown(workload: Workload) -> tuple[tuple[Figure, str], ...]:
+    """The figures that a workload is for."""
+    if workload.alone:
+        return (
+            (Figure.MEMORY_KB, "{:.1f} kB"),
+            (Figure.SERVER_SHARE, "{:.2%}"),
+            (Figure.DISCONNECT_US, "disconnect {:.1f} µs"),
+        )
+    if workload.name == "connect":
+        return ((Figure.CONNECT_US, "{:.1f} µs"), (Figure.CONNECTS_PER_SECOND, "{:,.0f}/s"))
+    return (
+        (Figure.CPU_US, "{:.2f} µs"),
+        (Figure.PER_SECOND, "{:,.0f}/s"),
+        (Figure.P99_US, "p99 {:,.0f} µs"),
+        (Figure.SERVER_SHARE, "server {:.1%}"),
+        (Figure.GENERATOR_SHARE, "generator {:.1%}"),
+    )
