@@ -144,8 +144,7 @@ class Connection(WebSocket):
     def run_aside(self, work: Work) -> bool:
         """Run this beside the client's events, until it ends or the connection does.
 
-        Not begun, and False, when `ASIDE_MAX_TASKS` are running already, or the connection has
-        ended.
+        Not begun, and False, when it is closed or `ASIDE_MAX_TASKS` are running already.
         """
         if self.closed or len(self._aside) >= ASIDE_MAX_TASKS:
             return False
@@ -279,19 +278,16 @@ class Connection(WebSocket):
         self._settle(work)
         self._drain()
         if not was_reading and self.is_reading and not self.closed:
-            self.heard_at = self._heartbeat.tick  # what it has answered meanwhile is yet to be read
+            self.heard_at = self._heartbeat.tick  # its answers are yet to be read
             self.go_on_reading()
 
     def _settle(self, work: "asyncio.Future[None]") -> None:
         error = None if work.cancelled() else work.exception()
-        if error is None:
-            return
         if isinstance(error, MalformedPacketError):
             self.close(DisconnectReason.PARSE_ERROR)
-            return
-        # A bug; it ends this connection only.
-        _log.error("packet handler failed", connection=self.sid, exc_info=error)
-        self.close(DisconnectReason.TRANSPORT_ERROR)
+        elif error is not None:  # a bug; it ends this connection only
+            _log.error("packet handler failed", connection=self.sid, exc_info=error)
+            self.close(DisconnectReason.TRANSPORT_ERROR)
 
     def _aside_ended(self, task: "asyncio.Future[None]") -> None:
         self._aside -= {task}

@@ -1,8 +1,9 @@
 """python-engineio's server with its own door: websocket only, explicit origins, bounded frames.
 
 Of engineio 4.15's `AsyncServer` the HTTP entry (``handle_request``) and the socket are replaced;
-its registry of sockets (``sockets``), its ids and its ``send_packet`` remain. What this closes:
-no polling, no compression, no unbounded queue or wait, no trusted Origin guess, no constant peer.
+its registry of sockets (``sockets``) remains, and ``send``, which ends in ``send_packet``. A test
+holds the library to it, see `upgrade`. What this closes: no polling, no compression, no unbounded
+queue or wait, no trusted Origin guess, no constant peer.
 """
 
 import base64

@@ -2,6 +2,9 @@
 
 python-socketio 5.18's own decoder accepts reserved event names, payloads of any shape and billions
 of binary attachments (SECURITY: CVE-2026-48804 and its kin). This contract has no binary at all.
+
+Of its ``Packet``: the constructor, which calls ``decode``; ``encode``, which calls ``json.dumps``;
+``uses_binary_events``. A test holds the library to it, see `upgrade`.
 """
 
 import re

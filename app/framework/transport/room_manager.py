@@ -5,7 +5,7 @@ an `Audience` of connections. Replaced in its `BaseManager` and `AsyncManager` i
 rooms, so that all the rest of them (``enter_room``, ``close_room``, ``can_disconnect``, emits with
 a callback, ...) works on these: ``basic_enter_room``, ``basic_leave_room``, ``basic_disconnect``,
 ``get_rooms``, ``get_participants``, ``is_connected``, ``is_sid_room``, ``eio_sid_from_sid``, and
-``emit``.
+``emit``. ``rooms`` and ``callbacks`` are its own. A test holds the library to it, see `upgrade`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

@@ -2,7 +2,9 @@
 
 Overrides of python-socketio 5.18's `AsyncServer`: how packets are handled (its connect handler
 fails open, its events run as unbounded unordered tasks, and clients reach its lifecycle handlers
-by name), and ``disconnect``. Rooms, ``emit`` and packet encoding remain the library's.
+by name), and ``disconnect``. Rooms, ``emit`` and packet encoding remain the library's. Its
+constructor makes ``eio`` of ``_engineio_server_class`` and what is left of the keywords, and hands
+itself to ``manager``; its packets leave by ``eio.send``. A test holds it to that, see `upgrade`.
 """
 
 import asyncio

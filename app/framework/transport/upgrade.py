@@ -12,8 +12,9 @@ test_library_internals.py` says which of them an upgrade has changed:
   and that ``connection_lost`` lets go of everything and ends the handler's loop;
 - ``web.StreamResponse``: that ``prepare``, ``write_eof`` and ``prepared`` are all that is asked of
   a handler's response;
-- ``_websocket.reader``: ``WebSocketReader`` and the ``feed_data``, ``feed_eof``, ``set_exception``,
-  ``_size`` and ``_limit`` of its ``WebSocketDataQueue``.
+- ``_websocket.reader``: ``WebSocketReader``, its constructor and ``feed_data``; that it hands each
+  message to ``feed_data`` and each failure to ``set_exception`` of a ``WebSocketDataQueue``, of a
+  subclass, too, and stops only when the queue's ``_size`` is above its ``_limit``.
 """
 
 import asyncio

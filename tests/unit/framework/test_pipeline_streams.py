@@ -1,7 +1,8 @@
 """Nest's §4: an async generator is Python's Observable."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
+from contextvars import Context
 from typing import Annotated, Any
 
 from app.framework import (
@@ -12,6 +13,9 @@ from app.framework import (
     subscribe_message,
     web_socket_gateway,
 )
+from app.framework.context import ExecutionContext, current_context
+from app.framework.pipeline import compile_event
+from app.framework.testing import RecordingLink, fake_socket
 from tests.unit.framework.driving import Driver
 
 
@@ -142,3 +146,28 @@ async def test_stream_is_followed_when_it_is_no_generator() -> None:
             return _Countdown()
 
     assert [("left", (1,)), ("left", (0,))] == await Driver(_Gateway()).send("event")
+
+
+async def test_stream_is_named_in_the_logs_when_it_runs_in_a_context_of_its_own() -> None:
+    """As the transport runs it, beside its event."""
+    seen: list[ExecutionContext | None] = []
+
+    @web_socket_gateway()
+    class _Gateway:
+        @subscribe_message("event")
+        async def on_event(self) -> AsyncIterator[str]:
+            seen.append(current_context.get())
+            yield "first"
+
+    class _Link(RecordingLink):
+        def run_aside(self, work: Coroutine[Any, Any, None]) -> bool:
+            """In nobody's context."""
+            asyncio.get_running_loop().create_task(work, context=Context())
+            return True
+
+    link = _Link()
+    route = Driver(_Gateway()).definition.routes[0]
+    await compile_event(route)(fake_socket(Socket, link=link), None, None)
+    await asyncio.sleep(0)
+
+    assert ["event"] == [each and each.log_name for each in seen]
