@@ -25,6 +25,9 @@ class NumberRuns:
 
     def add(self, first: int, end: int) -> None:
         """Add every number from ``first`` up to, but not including, ``end``."""
+        if self._bounds and self._bounds[-1] <= first < end:  # as nearly always: what is newest
+            self._append(first, end)
+            return
         missing = sum(stop - start for start, stop in self.gaps(first, end))
         if not missing:
             return
@@ -51,3 +54,10 @@ class NumberRuns:
             yield first, min(bounds[index], end)
             first = bounds[index + 1]
             index += 2
+
+    def _append(self, first: int, end: int) -> None:
+        if self._bounds[-1] == first:
+            self._bounds[-1] = end
+        else:
+            self._bounds += (first, end)
+        self._size += end - first

@@ -179,9 +179,12 @@ class Connection(WebSocket):
                 self._gone = self._gone or asyncio.get_running_loop().create_future()
                 busy.add(self._gone)
             waits = [each for each in busy if each is not None and not each.done()]
-            if not waits:
+            if waits:
+                await asyncio.wait(waits)
+            elif self.has_unread:
+                await asyncio.sleep(0)  # each tick reads on
+            else:
                 return
-            await asyncio.wait(waits)
 
     def cut_off(self) -> None:
         """Cancel what is being done for this client; what waits in the inbox goes on."""

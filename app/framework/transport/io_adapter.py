@@ -14,8 +14,9 @@ from app.framework.pipeline import (
     compile_unknown_event,
 )
 from app.framework.socket import Server, Socket
+from app.framework.transport.endpoint import Endpoint
 from app.framework.transport.engine_server import EngineOptions
-from app.framework.transport.socket_server import Endpoint, SocketServer
+from app.framework.transport.socket_server import SocketServer
 
 _DRAIN_SECONDS = 0.8
 

@@ -9,6 +9,7 @@ Of its ``Packet``: the constructor, which calls ``decode``; ``encode``, which ca
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Self
 
 from socketio import packet
@@ -23,6 +24,11 @@ _DEFAULT_NAMESPACE = "/"
 
 _EVENT_HEAD_MAX_CHARS = 18
 """Message, packet type, 15 digits of an id, and the bracket."""
+
+_HEADS = 4_096
+"""How many heads are remembered: clients count their ids from 0, so all send the same ones."""
+
+_NO_EVENT = -1
 
 _PACKET = re.compile(
     r"(?P<type>[0123])"  # CONNECT, DISCONNECT, EVENT, ACK: no more from a client
@@ -93,15 +99,24 @@ def read_event(frame: str) -> tuple[int | None, list[Any]] | None:
         MalformedPacketError: It is no JSON.
     """
     start = frame.find("[", 2, _EVENT_HEAD_MAX_CHARS)
-    if start < 0 or frame[1] != "2":
-        return None
-    digits = frame[2:start]
-    if digits and not (digits.isascii() and digits.isdigit()):
+    packet_id = _event_id(frame[1:start]) if start > 0 else _NO_EVENT
+    if packet_id == _NO_EVENT:
         return None
     try:
-        return int(digits) if digits else None, codec.loads(frame[start:])
+        return packet_id, codec.loads(frame[start:])
     except (ValueError, RecursionError):
         raise MalformedPacketError from None
+
+
+@lru_cache(_HEADS)
+def _event_id(head: str) -> int | None:
+    """The id in an event's head, None without one; `_NO_EVENT` if it is another packet's head."""
+    if head[:1] != "2":
+        return _NO_EVENT
+    digits = head[1:]
+    if not digits:
+        return None
+    return int(digits) if digits.isascii() and digits.isdigit() else _NO_EVENT
 
 
 def is_event(data: Any) -> bool:

@@ -17,6 +17,7 @@ from app.framework.transport import frames, packets
 from app.framework.transport.connection import Connection
 from app.framework.transport.outbox import Audience, Outbox, Recipient
 
+_EVERYBODY: tuple[str | None, ...] = (None,)
 _NOBODY: Mapping[str, Connection] = {}
 
 
@@ -56,12 +57,10 @@ class RoomManager(socketio.AsyncManager):
         audiences = self.rooms.get(namespace)
         if audiences is None:
             return
-        excluded: set[Recipient] = {
-            each for room in except_rooms for each in self._members(namespace, room)
-        }
-        if volatile:
-            excluded |= self._outbox.stalled
-        names = rooms or (None,)
+        excluded: set[Recipient] = set(self._outbox.stalled) if volatile else set()
+        for room in except_rooms:
+            excluded.update(self._members(namespace, room))
+        names = rooms or _EVERYBODY
         if len(names) == 1:
             (name,) = names
             audience = audiences.get(name)

@@ -9,9 +9,7 @@ itself to ``manager``; its packets leave by ``eio.send``. A test holds it to tha
 
 import asyncio
 import logging
-from collections.abc import Mapping
 from contextvars import copy_context
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -20,15 +18,11 @@ import socketio
 from socketio import packet as packet_types
 
 from app.framework.eager import EagerTasks
-from app.framework.pipeline import (
-    ConnectHandler,
-    DisconnectHandler,
-    EventHandler,
-    UnknownEventHandler,
-)
+from app.framework.pipeline import ConnectHandler
 from app.framework.socket import Handshake, Socket
 from app.framework.transport import packets
 from app.framework.transport.connection import Connection, Work
+from app.framework.transport.endpoint import Acknowledgement, Endpoint, NamespaceHub
 from app.framework.transport.engine_server import EngineOptions, EngineServer
 from app.framework.transport.heartbeat import Heartbeat
 from app.framework.transport.link import NamespaceLink
@@ -45,57 +39,6 @@ _WITH_ONE_ARGUMENT = 2
 
 _MAX_REFUSED_CONNECTS = 10
 """Of one connection, to namespaces that there are not; then it is closed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """What a namespace does: compiled once, at boot."""
-
-    socket_class: type[Socket]
-    connect: tuple[ConnectHandler, ...]
-    disconnect: tuple[DisconnectHandler, ...]
-    events: Mapping[str, EventHandler]
-    unknown: UnknownEventHandler
-
-
-class NamespaceHub:
-    """Implements `socket.Hub`: all sockets of one namespace."""
-
-    def __init__(self, manager: RoomManager, namespace: str) -> None:
-        self._manager = manager
-        self._namespace = namespace
-
-    def broadcast(
-        self,
-        rooms: frozenset[str],
-        except_rooms: frozenset[str],
-        event: str,
-        args: tuple[Any, ...],
-        *,
-        volatile: bool = False,
-    ) -> None:
-        """See `RoomManager.broadcast`."""
-        self._manager.broadcast(
-            self._namespace, rooms, except_rooms, event, args, volatile=volatile
-        )
-
-
-class Acknowledgement:
-    """The ack function a handler gets: the first call answers, later ones do nothing."""
-
-    __slots__ = ("_link", "_packet_id")
-
-    def __init__(self, link: NamespaceLink, packet_id: int) -> None:
-        self._link: NamespaceLink | None = link
-        self._packet_id = packet_id
-
-    def __call__(self, *args: Any) -> None:
-        """Answer the client."""
-        link = self._link
-        if link is not None:
-            # Given up only then: an answer without a JSON form raises, and the error is told here.
-            link.ack(self._packet_id, args)
-            self._link = None
 
 
 class SocketServer(socketio.AsyncServer):
@@ -258,7 +201,9 @@ class SocketServer(socketio.AsyncServer):
             raise MalformedPacketError
         if packet.packet_type == packet_types.DISCONNECT:
             link.end(DisconnectReason.CLIENT_NAMESPACE_DISCONNECT)
-        # What remains are acks of events for which this server asked none: ignored, as by Node.
+        elif packet.id and packet.id in self.manager.callbacks.get(link.sid, ()):
+            return self.manager.trigger_callback(link.sid, packet.id, packet.data)
+        # What remains are acks that this server did not ask for: ignored, as by Node.
         return None
 
     def _link_ended(self, link: NamespaceLink, reason: DisconnectReason) -> None:

@@ -77,6 +77,11 @@ class WebSocket(WebSocketDataQueue, asyncio.Protocol):
         self._end_timer: asyncio.TimerHandle | None = None
 
     @property
+    def has_unread(self) -> bool:
+        """Whether something has come that is left to later ticks."""
+        return bool(self._unread) or self._goes_on
+
+    @property
     @abstractmethod
     def is_reading(self) -> bool:
         """Whether the client is listened to, or has to wait until it has been handled so far."""

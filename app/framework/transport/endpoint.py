@@ -1,0 +1,66 @@
+"""What a namespace does with its clients, and how its handlers reach them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from app.framework.pipeline import (
+    ConnectHandler,
+    DisconnectHandler,
+    EventHandler,
+    UnknownEventHandler,
+)
+from app.framework.socket import Socket
+from app.framework.transport.link import NamespaceLink
+from app.framework.transport.room_manager import RoomManager
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """What a namespace does: compiled once, at boot."""
+
+    socket_class: type[Socket]
+    connect: tuple[ConnectHandler, ...]
+    disconnect: tuple[DisconnectHandler, ...]
+    events: Mapping[str, EventHandler]
+    unknown: UnknownEventHandler
+
+
+class NamespaceHub:
+    """Implements `socket.Hub`: all sockets of one namespace."""
+
+    def __init__(self, manager: RoomManager, namespace: str) -> None:
+        self._manager = manager
+        self._namespace = namespace
+
+    def broadcast(
+        self,
+        rooms: frozenset[str],
+        except_rooms: frozenset[str],
+        event: str,
+        args: tuple[Any, ...],
+        *,
+        volatile: bool = False,
+    ) -> None:
+        """See `RoomManager.broadcast`."""
+        self._manager.broadcast(
+            self._namespace, rooms, except_rooms, event, args, volatile=volatile
+        )
+
+
+class Acknowledgement:
+    """The ack function a handler gets: the first call answers, later ones do nothing."""
+
+    __slots__ = ("_link", "_packet_id")
+
+    def __init__(self, link: NamespaceLink, packet_id: int) -> None:
+        self._link: NamespaceLink | None = link
+        self._packet_id = packet_id
+
+    def __call__(self, *args: Any) -> None:
+        """Answer the client."""
+        link = self._link
+        if link is not None:
+            # Given up only then: an answer without a JSON form raises, and the error is told here.
+            link.ack(self._packet_id, args)
+            self._link = None
