@@ -228,11 +228,8 @@ class Connection(WebSocket):
 
     def stalled_too_long(self, queued_bytes: int) -> None:
         """See `WebSocket`. A close handshake could not be written to such a client either."""
-        _log.warning(
-            "slow client cut off",
-            socket_ids=[link.sid for link in self.links.values()],
-            queued_bytes=queued_bytes,
-        )
+        socket_ids = [link.sid for link in self.links.values()]
+        _log.warning("slow client cut off", socket_ids=socket_ids, queued_bytes=queued_bytes)
         self.abort(DisconnectReason.TRANSPORT_ERROR)
 
     def _wait_in_line(self, entry: str | Job) -> None:

@@ -1,57 +1,20 @@
 import asyncio
 import gc
 import weakref
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable
 from contextvars import ContextVar, copy_context
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
-from app.framework.eager import EagerTasks, within
+from app.framework.eager import EagerTasks
+from tests.unit.framework.starting import current_task, kept_task, nothing
 
 WHO: ContextVar[str] = ContextVar("WHO", default="nobody")
-
-SECONDS = 5.0
-"""Longer than any of this takes."""
-
-
-class LateError(Exception):
-    """What `within` is told to raise."""
 
 
 class Payload:
     """Something that could leak."""
-
-
-@pytest_asyncio.fixture
-async def tasks() -> AsyncIterator[EagerTasks]:
-    """Whose coroutines start in the caller's context."""
-    tasks = EagerTasks()
-    yield tasks
-    tasks.close()
-
-
-def current_task() -> asyncio.Task[Any]:
-    """The one that must be there."""
-    task = asyncio.current_task()
-    assert task is not None
-    return task
-
-
-async def nothing() -> None:
-    """Ends at once."""
-
-
-async def kept_task() -> asyncio.Task[Any]:
-    """Gives the task it ran in."""
-    return current_task()
-
-
-async def spare_is_waiting(tasks: EagerTasks) -> None:
-    """Have a task ready, and past its first step."""
-    tasks.start(nothing())
-    await asyncio.sleep(0)
 
 
 async def test_result_is_there_at_once_when_nothing_is_waited_for(tasks: EagerTasks) -> None:
@@ -209,174 +172,6 @@ async def test_both_go_on_when_one_is_started_within_another(tasks: EagerTasks) 
     assert before is not inside
 
 
-@pytest.mark.parametrize("is_spare_new", [True, False])
-async def test_timeout_hits_the_coroutine_alone_when_it_began_in_place(
-    tasks: EagerTasks, *, is_spare_new: bool
-) -> None:
-    """Not its caller."""
-    if not is_spare_new:
-        await spare_is_waiting(tasks)
-
-    async def work() -> str:
-        try:
-            async with asyncio.timeout(0):
-                await asyncio.Event().wait()
-        except TimeoutError:
-            return "late"
-        return "in time"
-
-    future = tasks.start(work())
-
-    assert "late" == await future
-    assert 0 == current_task().cancelling()
-
-
-async def test_task_group_cancels_its_tasks_when_one_fails(tasks: EagerTasks) -> None:
-    """The group cancels its parent, which is the coroutine's task."""
-    ended: list[str] = []
-
-    async def endless() -> None:
-        try:
-            await asyncio.Event().wait()
-        finally:
-            ended.append("endless")
-
-    async def fail() -> None:
-        raise ValueError
-
-    async def work() -> None:
-        async with asyncio.TaskGroup() as group:
-            group.create_task(endless())
-            group.create_task(fail())
-            await asyncio.Event().wait()
-
-    with pytest.raises(ExceptionGroup):
-        await tasks.start(work())
-
-    assert ["endless"] == ended
-
-
-@pytest.mark.parametrize("is_spare_new", [True, False])
-@pytest.mark.parametrize("steps", [0, 1, 2, 3])
-async def test_cancellation_arrives_inside_when_a_task_is_cancelled(
-    tasks: EagerTasks, steps: int, *, is_spare_new: bool
-) -> None:
-    """Before the task's first step as after it; what it waits for is cancelled, as by a task."""
-    if not is_spare_new:
-        await spare_is_waiting(tasks)
-    waited: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    seen: list[str] = []
-
-    async def work() -> None:
-        try:
-            await waited
-        except asyncio.CancelledError as error:
-            seen.append(str(error))
-            raise
-
-    future = tasks.start(work())
-    for _ in range(steps):
-        await asyncio.sleep(0)
-    future.cancel("enough")
-    await asyncio.wait([future])
-
-    assert ["enough"] == seen
-    assert future.cancelled()
-    assert waited.cancelled()
-
-
-async def test_cancellation_arrives_inside_when_what_is_waited_for_has_ended(
-    tasks: EagerTasks,
-) -> None:
-    """It can no longer be cancelled, the coroutine can."""
-    waited: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-    async def work() -> None:
-        await waited
-
-    future = tasks.start(work())
-    waited.set_result(None)
-    future.cancel()
-    await asyncio.wait([future])
-
-    assert future.cancelled()
-
-
-async def test_coroutine_goes_on_when_it_catches_its_cancellation(tasks: EagerTasks) -> None:
-    """As in a task."""
-
-    async def work() -> str:
-        try:
-            await asyncio.sleep(SECONDS)
-        except asyncio.CancelledError:
-            await asyncio.sleep(0)
-        return "went on"
-
-    future = tasks.start(work())
-    future.cancel()
-
-    assert "went on" == await future
-
-
-@pytest.mark.parametrize("is_spare_new", [True, False])
-async def test_cancellation_arrives_at_the_next_wait_when_a_coroutine_cancels_itself(
-    tasks: EagerTasks, *, is_spare_new: bool
-) -> None:
-    """While it is still in place, where the task does not yet run it."""
-    if not is_spare_new:
-        await spare_is_waiting(tasks)
-    waited: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-    async def work() -> None:
-        current_task().cancel()
-        await waited
-
-    future = tasks.start(work())
-    await asyncio.wait([future])
-
-    assert future.cancelled()
-    assert waited.cancelled()
-
-
-@pytest.mark.parametrize("take_back", [False, True])
-@pytest.mark.parametrize("is_spare_new", [True, False])
-async def test_next_coroutine_is_not_cancelled_when_the_one_before_cancelled_itself(
-    tasks: EagerTasks, *, is_spare_new: bool, take_back: bool
-) -> None:
-    """Nor when it took that back: the task is not used again."""
-    if not is_spare_new:
-        await spare_is_waiting(tasks)
-
-    async def work() -> None:
-        current_task().cancel()
-        if take_back:
-            current_task().uncancel()
-
-    async def follower() -> str:
-        await asyncio.sleep(0)
-        return "went on"
-
-    tasks.start(work())
-    await asyncio.sleep(0)
-
-    assert "went on" == await tasks.start(follower())
-
-
-async def test_next_coroutine_is_not_cancelled_when_somebody_cancels_the_task_kept_ready(
-    tasks: EagerTasks,
-) -> None:
-    """Who has kept a task beyond its coroutine's end reaches nobody."""
-
-    async def follower() -> str:
-        await asyncio.sleep(0)
-        return "went on"
-
-    kept = await tasks.start(kept_task())
-    kept.cancel()
-
-    assert "went on" == await tasks.start(follower())
-
-
 @pytest.mark.parametrize("is_first_a_task", [False, True])
 async def test_all_go_on_when_they_wait_for_the_same_future(
     tasks: EagerTasks, *, is_first_a_task: bool
@@ -473,78 +268,3 @@ async def test_no_task_is_left_when_closed(tasks: EagerTasks) -> None:
 
     assert "result" == await going_on
     assert {current_task()} == asyncio.all_tasks()
-
-
-async def test_coroutine_is_closed_when_its_task_is_dropped(tasks: EagerTasks) -> None:
-    """Its ``finally`` runs, as for any coroutine nobody goes on with."""
-    closed: list[str] = []
-
-    async def work() -> None:
-        try:
-            await asyncio.Event().wait()
-        finally:
-            closed.append("closed")
-
-    tasks.start(work()).cancel()
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
-
-    assert ["closed"] == closed
-
-
-async def test_result_is_given_when_it_comes_within_the_time() -> None:
-    """In place or after a wait."""
-    assert 1 == await within(SECONDS, asyncio.sleep(0, 1), LateError)
-    assert await within(SECONDS, kept_task(), LateError) is current_task()
-
-
-async def test_error_is_the_coroutines_when_it_fails_within_the_time(tasks: EagerTasks) -> None:
-    """Before its first wait and after it; begun in place or not."""
-
-    async def work(waits: int) -> None:
-        for _ in range(waits):
-            await asyncio.sleep(0)
-        raise ArithmeticError
-
-    for waits in (0, 1):
-        with pytest.raises(ArithmeticError):
-            await within(SECONDS, work(waits), LateError)
-        with pytest.raises(ArithmeticError):
-            await tasks.start(within(SECONDS, work(waits), LateError))
-
-
-def _raise_value_error() -> None:
-    raise ValueError
-
-
-@pytest.mark.parametrize("at_the_end", [lambda: None, _raise_value_error], ids=["ends", "raises"])
-async def test_late_is_raised_when_it_takes_longer(
-    tasks: EagerTasks, at_the_end: Callable[[], None]
-) -> None:
-    """After the coroutine was cancelled, whatever it raised then; each time anew."""
-    ended: list[str] = []
-
-    async def work() -> None:
-        try:
-            await asyncio.Event().wait()
-        finally:
-            ended.append("ended")
-            at_the_end()
-
-    with pytest.raises(LateError) as first:
-        await tasks.start(within(0, work(), LateError))
-    with pytest.raises(LateError) as second:
-        await within(0, work(), LateError)
-
-    assert ["ended", "ended"] == ended
-    assert first.value is not second.value
-
-
-async def test_cancellation_is_no_lateness_when_somebody_else_cancels(tasks: EagerTasks) -> None:
-    """It goes through."""
-    future = tasks.start(within(SECONDS, asyncio.Event().wait(), LateError))
-
-    future.cancel()
-    await asyncio.wait([future])
-
-    assert future.cancelled()

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.framework.transport import frames
-from tests.unit.framework.transport.test_library_internals import Queue
+from tests.unit.framework.transport.parser_queue import Queue
 
 LENGTHS = [0, 1, 125, 126, 127, 65_535, 65_536, 70_000]
 

@@ -21,6 +21,7 @@ from packaging.requirements import Requirement
 from socketio import packet
 
 from app.framework.transport import frames, upgrade
+from tests.unit.framework.transport.parser_queue import Queue
 
 PYPROJECT = Path(__file__).parents[4] / "pyproject.toml"
 
@@ -197,25 +198,6 @@ def test_packet_is_decoded_and_encoded_by_its_own_means_when_subclassed() -> Non
         "python-socketio", "packets.py", "Packet works otherwise"
     )
     assert "2[]" == encoded
-
-
-class Queue(WebSocketDataQueue):
-    """As `web_socket.WebSocket`: a queue without the base's constructor."""
-
-    _size = 0
-    _limit = 0
-
-    def __init__(self) -> None:  # the base's is left out
-        self.fed: list[Any] = []
-        self.errors: list[BaseException] = []
-
-    def feed_data(self, message: Any, size: int) -> None:  # noqa: ARG002 - the base's form
-        """Keep it."""
-        self.fed.append(message)
-
-    def set_exception(self, exc: BaseException, exc_cause: BaseException | None = None) -> None:  # noqa: ARG002 - the base's form
-        """Keep it."""
-        self.errors.append(exc)
 
 
 def test_reader_feeds_a_subclass_when_a_message_is_complete() -> None:

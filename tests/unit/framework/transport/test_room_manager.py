@@ -96,6 +96,34 @@ async def test_broadcast_is_encoded_once_when_many_hear_it(
     assert 1 == len({id(client.written[0]) for client in clients.values()})
 
 
+@pytest.mark.parametrize(
+    ("rooms", "expected"),
+    [
+        (set(), {"a": 0, "b": 1, "c": 1}),
+        ({"blue"}, {"a": 0, "b": 1, "c": 0}),
+        ({"blue", "c"}, {"a": 0, "b": 1, "c": 1}),
+        ({"a"}, {"a": 0, "b": 0, "c": 0}),
+    ],
+)
+async def test_broadcast_leaves_out_who_does_not_read_when_volatile(
+    manager: RoomManager,
+    outbox: Outbox,
+    clients: dict[str, Client],
+    heard: Heard,
+    rooms: set[str],
+    expected: dict[str, int],
+) -> None:
+    """The others hear it, and who does not read is still sent what is not volatile."""
+    outbox.stalled.add(clients["a"])
+
+    manager.broadcast("/", frozenset(rooms), NOBODY, "e", (), volatile=True)
+    volatile = heard()
+    manager.broadcast("/", frozenset(rooms), NOBODY, "e", ())
+
+    assert expected == volatile
+    assert 1 == heard()["a"]
+
+
 async def test_broadcast_reaches_nobody_when_the_namespace_is_unknown(
     manager: RoomManager, heard: Heard
 ) -> None:
