@@ -25,18 +25,6 @@ class WsResponse:
         if not self.event:
             raise ValueError("a WsResponse needs the name of an event")
 
-    @staticmethod
-    def of(result: object) -> "WsResponse | None":
-        """The result as a `WsResponse`, None when it is a plain value."""
-        if isinstance(result, WsResponse):
-            return result
-        if isinstance(result, dict) and result.get("event"):
-            return WsResponse(str(result["event"]), result.get("data"))
-        return None
-
-
-_MAY_BE_RESPONSE = (WsResponse, dict)
-
 
 def deliver(result: Any, client: Socket, ack: AckFunction | None) -> bool:
     """Nest's rules: nothing for None, an emit for a `WsResponse`, an ack for any other value.
@@ -45,11 +33,11 @@ def deliver(result: Any, client: Socket, ack: AckFunction | None) -> bool:
     """
     if result is None:
         return False
-    if isinstance(result, _MAY_BE_RESPONSE):
-        response = WsResponse.of(result)
-        if response is not None:
-            client.emit(response.event, response.data)
-            return False
+    if isinstance(result, dict) and result.get("event"):
+        result = WsResponse(str(result["event"]), result.get("data"))
+    if isinstance(result, WsResponse):
+        client.emit(result.event, result.data)
+        return False
     if ack is None:
         return False
     ack(result)

@@ -238,6 +238,8 @@ class Connection(WebSocket):
         self._inbox.append(entry)
         if isinstance(entry, str):
             self._inbox_chars += len(entry)
+            if not self.is_reading:
+                self.stop_reading()
 
     def _drain(self) -> None:
         """Do what waits, until something has to be waited for."""

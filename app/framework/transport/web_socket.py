@@ -128,6 +128,10 @@ class WebSocket(WebSocketDataQueue, asyncio.Protocol):
         self._stop_writing()
         self._transport.abort()
 
+    def stop_reading(self) -> None:
+        """`is_reading` holds no longer; who has made room calls `go_on_reading`."""
+        self._transport.pause_reading()
+
     def go_on_reading(self) -> None:
         """`is_reading` holds again, or another tick has begun."""
         self._goes_on = False
@@ -145,7 +149,6 @@ class WebSocket(WebSocketDataQueue, asyncio.Protocol):
             self._read_slice()
         elif self._reader is not None:
             self._reader.feed_data(data)
-            self._pause_when_full()
 
     def eof_received(self) -> None:
         """From the transport, which closes itself then."""
@@ -200,18 +203,10 @@ class WebSocket(WebSocketDataQueue, asyncio.Protocol):
         data, self._unread = self._unread[:_SLICE_BYTES], self._unread[_SLICE_BYTES:]
         if self._reader is not None:
             self._reader.feed_data(data)
-        if not self._pause_when_full() and not self._goes_on:
+        if (self.is_reading or self.closed) and not self._goes_on:
             self._goes_on = True
             self._transport.pause_reading()
             asyncio.get_running_loop().call_soon(self.go_on_reading, context=self._outbox.context)
-
-    def _pause_when_full(self) -> bool:
-        """Whether to wait until `go_on_reading` is called by who has made room."""
-        # Once it is closed, nothing more is put in: the end is awaited, however full it is.
-        is_full = not self.is_reading and not self.closed
-        if is_full:
-            self._transport.pause_reading()
-        return is_full
 
     def _stop_hearing(self) -> None:
         self.closed = True
