@@ -2,9 +2,9 @@
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Coroutine, Hashable
 from typing import Any, TypeVar
-from weakref import WeakValueDictionary
 
 from app.domain.errors import Unavailable
 from app.ports import EagerStarter
@@ -36,8 +36,8 @@ class OrderedWork:
     ) -> None:
         self._starter = starter
         self._turn_timeout_seconds = turn_timeout_seconds
-        # Held by the works that use them, so the map is no larger than what is going on.
-        self._locks: WeakValueDictionary[Hashable, asyncio.Lock] = WeakValueDictionary()
+        # Who waits for a key's turn, first come first; a key is here while any work of it goes on.
+        self._waiting: dict[Hashable, deque[asyncio.Future[None]]] = {}
         self._pending: set[asyncio.Future[Any]] = set()
 
     async def run(self, key: Hashable, work: Callable[[], Coroutine[None, None, T]]) -> T:
@@ -72,23 +72,37 @@ class OrderedWork:
             await asyncio.wait(late)
 
     async def _in_turn(self, key: Hashable, work: Callable[[], Coroutine[None, None, T]]) -> T:
-        lock = self._locks.get(key)
-        if lock is None:
-            lock = self._locks[key] = asyncio.Lock()
-            await lock.acquire()  # without a wait: nothing of the key is going on
+        waiting = self._waiting.get(key)
+        if waiting is None:
+            self._waiting[key] = deque()
         else:
-            await self._turn(lock)
+            await self._turn(key, waiting)
         try:
             return await work()
         finally:
-            lock.release()
+            self._pass_on(key)
 
-    async def _turn(self, lock: asyncio.Lock) -> None:
+    async def _turn(self, key: Hashable, waiting: "deque[asyncio.Future[None]]") -> None:
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        waiting.append(turn)
         try:
             async with asyncio.timeout(self._turn_timeout_seconds):
-                await lock.acquire()
-        except TimeoutError:
-            raise Unavailable from None
+                await turn
+        except BaseException as error:
+            if not turn.cancelled():  # it came, and too late
+                self._pass_on(key)
+            if isinstance(error, TimeoutError):
+                raise Unavailable from None
+            raise
+
+    def _pass_on(self, key: Hashable) -> None:
+        waiting = self._waiting[key]
+        while waiting:
+            turn = waiting.popleft()
+            if not turn.done():  # else it was given up
+                turn.set_result(None)
+                return
+        del self._waiting[key]
 
 
 def _log_failure(task: asyncio.Future[T]) -> None:

@@ -184,7 +184,7 @@ async def test_nothing_is_kept_when_all_is_done(starter: EagerTasks) -> None:
     await work.drain(5)
     gc.collect()
 
-    assert (0, 0) == (len(work._locks), len(work._pending))
+    assert (0, 0) == (len(work._waiting), len(work._pending))
 
 
 async def test_work_is_done_in_place_when_nothing_of_its_key_is_going_on(
