@@ -1,9 +1,10 @@
 """Pings for all connections from one timer wheel, and an end for those that do not answer."""
 
 import asyncio
+from collections.abc import Callable
 from contextvars import copy_context
 from math import ceil
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 
@@ -30,8 +31,9 @@ class Pinged(Protocol):
     def is_reading(self) -> bool:
         """Whether the client can be heard."""
 
-    def send(self, frame: bytes) -> None:
-        """Queue a frame."""
+    @property
+    def write(self) -> Callable[[bytes], Any]:
+        """Writes to the client, now: a ping need not wait for the tick's other frames."""
 
     def abort(self, reason: DisconnectReason) -> None:
         """End the connection."""
@@ -111,7 +113,7 @@ class Heartbeat:
             if connection.heard_at < pinged_at and connection.is_reading:
                 connection.abort(DisconnectReason.PING_TIMEOUT)
         for connection in self._slots[self.tick % len(self._slots)]:
-            connection.send(_PING)
+            connection.write(_PING)
         while self._expected:
             connection, tick = next(iter(self._expected.items()))
             if tick >= self.tick:

@@ -28,7 +28,7 @@ class Client(Pinged):
         """As the test has it."""
         return self.reading
 
-    def send(self, frame: bytes) -> None:
+    def write(self, frame: bytes) -> None:
         """Note when."""
         assert frame == PING
         self.pinged_at.append(self._heartbeat.tick)
@@ -183,9 +183,9 @@ async def test_pings_come_by_themselves_when_a_client_is_watched() -> None:
     pinged = asyncio.Event()
 
     class _Client(Client):
-        def send(self, frame: bytes) -> None:
+        def write(self, frame: bytes) -> None:
             """Say so."""
-            super().send(frame)
+            super().write(frame)
             pinged.set()
 
     async with beating(0.01, 0.01, 0.01) as heartbeat:
