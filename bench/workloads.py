@@ -45,7 +45,7 @@ WORKLOADS = {
         _workload(
             "chat", "--mode chat --conns 1000 --rooms 100 --every 10 --warmup 4 --channels r"
         ),
-        _workload("connect", "--mode connect --conns 1500 --first 2000"),
+        _workload("connect", "--mode connect --conns 5000 --first 2000"),
         _idle("idle5k", 5_000),
         _idle("idle19k", 19_000),
     )
