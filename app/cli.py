@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
-import uvloop
 
 from app.commands import issue_token, migrate_database, revoke_token, seed_database
 from app.config import Settings, SettingsError, load_settings
@@ -160,8 +159,17 @@ def _one_sentence_errors() -> Iterator[None]:
         raise typer.Exit(1) from None
 
 
+def _new_event_loop() -> asyncio.AbstractEventLoop:
+    """uvloop's, where there is one: not on Windows."""
+    try:
+        import uvloop  # noqa: PLC0415 - see above
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
+
+
 def _run(coroutine: Coroutine[Any, Any, T]) -> T:
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=_new_event_loop) as runner:
         return runner.run(coroutine)
 
 

@@ -14,3 +14,6 @@ def _is_ours(record: logging.LogRecord) -> bool:
 http_log = logging.getLogger("HttpServer")
 """For aiohttp's server."""
 http_log.addFilter(_is_ours)
+
+# It warns of every subprotocol that a stranger asks for, in the stranger's words. There are none.
+logging.getLogger("aiohttp.websocket").setLevel(logging.ERROR)

@@ -226,6 +226,11 @@ class Connection(WebSocket):
         if self._gone is not None and not self._gone.done():
             self._gone.set_result(None)
 
+    def broken(self, error: Exception) -> None:
+        """See `WebSocket`. A bug, somewhere; it ends this connection only."""
+        _log.error("connection cannot be written to", connection=self.sid, exc_info=error)
+        self.abort(DisconnectReason.TRANSPORT_ERROR)
+
     def stalled_too_long(self, queued_bytes: int) -> None:
         """See `WebSocket`. A close handshake could not be written to such a client either."""
         socket_ids = [link.sid for link in self.links.values()]

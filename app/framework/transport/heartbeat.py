@@ -1,14 +1,14 @@
 """Pings for all connections from one timer wheel, and an end for those that do not answer."""
 
 import asyncio
-from collections.abc import Callable
 from contextvars import copy_context
 from math import ceil
-from typing import Any, Protocol
+from typing import Protocol
 
 import structlog
 
 from app.framework.transport import frames
+from app.framework.transport.outbox import Writable, write_now
 from app.framework.transport.reasons import DisconnectReason
 
 _log = structlog.stdlib.get_logger("Heartbeat")
@@ -18,7 +18,7 @@ _TICKS_PER_WAIT = 10
 _MAX_TICK_SECONDS = 0.5
 
 
-class Pinged(Protocol):
+class Pinged(Writable, Protocol):
     """What the heartbeat needs of a connection."""
 
     heard_at: int
@@ -30,10 +30,6 @@ class Pinged(Protocol):
     @property
     def is_reading(self) -> bool:
         """Whether the client can be heard."""
-
-    @property
-    def write(self) -> Callable[[bytes], Any]:
-        """Writes to the client, now: a ping need not wait for the tick's other frames."""
 
     def abort(self, reason: DisconnectReason) -> None:
         """End the connection."""
@@ -112,8 +108,8 @@ class Heartbeat:
             # While its inbox is full nobody listens to it, so it cannot be blamed for silence.
             if connection.heard_at < pinged_at and connection.is_reading:
                 connection.abort(DisconnectReason.PING_TIMEOUT)
-        for connection in self._slots[self.tick % len(self._slots)]:
-            connection.write(_PING)
+        for connection in tuple(self._slots[self.tick % len(self._slots)]):
+            write_now(connection, _PING)  # without waiting for the tick's other frames
         while self._expected:
             connection, tick = next(iter(self._expected.items()))
             if tick >= self.tick:

@@ -11,14 +11,21 @@ from operator import itemgetter
 from typing import Any, Generic, Protocol, TypeVar
 
 
-class Recipient(Protocol):
+class Writable(Protocol):
+    """A client that can be written to."""
+
+    write: Callable[[bytes], Any]
+    """Writes bytes to the client, now."""
+
+    def write_failed(self, error: Exception) -> None:
+        """``write`` has raised: to be cut off, but not before this tick is over."""
+
+
+class Recipient(Writable, Protocol):
     """What the outbox needs of a connection."""
 
     audiences: "list[Audience[Any]]"
     """Those it is a member of."""
-
-    write: Callable[[bytes], Any]
-    """Writes bytes to the client, now; never raises."""
 
 
 _Due = tuple[int, bytes, Collection[Recipient]]
@@ -95,21 +102,31 @@ class Outbox:
         self._count = 0
         if not audiences:
             for recipient, due in own.items():
-                recipient.write(due[0][1] if len(due) == 1 else _joined(due))
+                write_now(recipient, due[0][1] if len(due) == 1 else _joined(due))
             return
         apart = _apart(own, audiences)
-        for recipient in apart:
-            if merged := _merged(recipient, own.get(recipient, [])):
-                recipient.write(_joined(merged))
+        merged = [(each, _merged(each, own.get(each, []))) for each in apart]
+        shared = [(each, _joined(each.due)) for each in audiences]
         for audience in audiences:
-            frames = _joined(audience.due)
             audience.due = []
+        for recipient, due in merged:
+            if due:
+                write_now(recipient, _joined(due))
+        for audience, frames in shared:
             for recipient in audience.members.values():
                 if recipient not in apart:
-                    recipient.write(frames)
+                    write_now(recipient, frames)
 
     def _flush_later(self) -> None:
         self._loop.call_soon(self.flush, context=self.context)
+
+
+def write_now(recipient: Writable, data: bytes) -> None:
+    """Write to one client; if that fails, it is the client's end and nobody else's."""
+    try:
+        recipient.write(data)
+    except Exception as error:  # noqa: BLE001 - whatever it is, others wait for theirs
+        recipient.write_failed(error)
 
 
 def _apart(own: Iterable[Recipient], audiences: list[Audience[Any]]) -> set[Recipient]:

@@ -22,7 +22,6 @@ import base64
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from sys import intern
 
 from aiohttp import hdrs, web
 from aiohttp.abc import AbstractStreamWriter
@@ -31,6 +30,29 @@ from app.framework.transport.client_address import Network, client_address
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 """RFC 6455, 1.3."""
+
+
+_USUAL_HEADERS = {
+    name: name
+    for name in (
+        "accept-encoding",
+        "accept-language",
+        "cache-control",
+        "connection",
+        "cookie",
+        "host",
+        "origin",
+        "pragma",
+        "sec-websocket-extensions",
+        "sec-websocket-key",
+        "sec-websocket-version",
+        "upgrade",
+        "user-agent",
+        "x-forwarded-for",
+        "x-forwarded-proto",
+    )
+}
+"""Shared by all clients. Not interned: what strangers make up would be kept for good, on 3.12."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +66,13 @@ class UpgradeRequest:
     @staticmethod
     def of(request: web.Request, trusted_proxies: Sequence[Network]) -> "UpgradeRequest":
         """Of aiohttp's request, which is not kept."""
+        headers: dict[str, str] = {}
+        for name, value in request.headers.items():
+            key = name.lower()
+            key = _USUAL_HEADERS.get(key, key)
+            headers[key] = f"{headers[key]}, {value}" if key in headers else value  # as Node
         return UpgradeRequest(
-            # Interned: all clients send the same few names.
-            headers={intern(name.lower()): value for name, value in request.headers.items()},
+            headers=headers,
             query=dict(request.query),
             address=client_address(request, trusted_proxies),
         )

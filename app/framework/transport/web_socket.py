@@ -103,6 +103,10 @@ class WebSocket(WebSocketDataQueue, asyncio.Protocol):
         """The TCP connection is no more."""
 
     @abstractmethod
+    def broken(self, error: Exception) -> None:
+        """The transport cannot be written to."""
+
+    @abstractmethod
     def stalled_too_long(self, queued_bytes: int) -> None:
         """The client reads too slowly to stay under its bound."""
 
@@ -161,6 +165,11 @@ class WebSocket(WebSocketDataQueue, asyncio.Protocol):
             self._end_timer.cancel()
         self._stop_writing()
         self.gone()
+
+    def write_failed(self, error: Exception) -> None:
+        """From the outbox: the transport has raised, as it does not for a client that is gone."""
+        self._stop_writing()
+        asyncio.get_running_loop().call_soon(self.broken, error, context=self._outbox.context)
 
     def pause_writing(self) -> None:
         """From the transport: the client does not read, and its buffer is filling."""

@@ -9,12 +9,18 @@ class Recorder(Recipient):
 
     Attributes:
         written: Write by write.
+        failures: What writing has raised.
     """
 
     def __init__(self) -> None:
         self.audiences: list[Audience[Any]] = []
         self.written: list[bytes] = []
+        self.failures: list[Exception] = []
         self.write: Callable[[bytes], Any] = self.written.append
+
+    def write_failed(self, error: Exception) -> None:
+        """Keep it."""
+        self.failures.append(error)
 
     @property
     def heard(self) -> bytes:

@@ -1,6 +1,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,7 @@ class Client(Pinged):
         self.heartbeat_slot = 0
         self.reading = True
         self.pinged_at: list[int] = []
+        self.write: Callable[[bytes], Any] = self.note
         self.ended: list[str] = []
         self.ended_at = 0
         self._heartbeat = heartbeat
@@ -28,7 +30,11 @@ class Client(Pinged):
         """As the test has it."""
         return self.reading
 
-    def write(self, frame: bytes) -> None:
+    def write_failed(self, error: Exception) -> None:
+        """As a connection, which ends."""
+        self.end(f"failed: {error}")
+
+    def note(self, frame: bytes) -> None:
         """Note when."""
         assert frame == PING
         self.pinged_at.append(self._heartbeat.tick)
@@ -183,9 +189,9 @@ async def test_pings_come_by_themselves_when_a_client_is_watched() -> None:
     pinged = asyncio.Event()
 
     class _Client(Client):
-        def write(self, frame: bytes) -> None:
+        def note(self, frame: bytes) -> None:
             """Say so."""
-            super().write(frame)
+            super().note(frame)
             pinged.set()
 
     async with beating(0.01, 0.01, 0.01) as heartbeat:
@@ -193,6 +199,28 @@ async def test_pings_come_by_themselves_when_a_client_is_watched() -> None:
 
         async with asyncio.timeout(5):
             await pinged.wait()
+
+
+async def test_others_are_pinged_when_one_cannot_be_written_to() -> None:
+    """It ends; in one slot, they have the same fate in nothing else."""
+
+    class _Broken(Client):
+        def note(self, frame: bytes) -> None:
+            raise OSError(frame)
+
+    heartbeat = Heartbeat(1, 1, 1)
+    broken, client = _Broken(heartbeat), Client(heartbeat)
+    try:
+        heartbeat.watch(broken)
+        heartbeat.watch(client)
+
+        while not client.pinged_at:
+            heartbeat.turn()
+    finally:
+        heartbeat.stop()
+
+    assert 1 == len(broken.ended)
+    assert [] == client.ended
 
 
 async def test_no_task_is_left_when_stopped() -> None:

@@ -3,6 +3,7 @@ from collections.abc import Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 
+import pytest
 import pytest_asyncio
 from hypothesis import given
 from hypothesis import strategies as st
@@ -61,6 +62,30 @@ async def rooms() -> Rooms:
 async def tick() -> None:
     """Until what is due now has been written."""
     await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("has_own", [True, False])
+async def test_others_are_written_to_when_writing_to_one_fails(
+    rooms: Rooms, *, has_own: bool
+) -> None:
+    """Now and later; who failed is told so, each time until it is taken out."""
+
+    def fail(_: bytes) -> None:
+        raise OSError
+
+    for recipient in (0, 1, 2):
+        rooms.join(recipient, 0)
+    rooms.recipients[0].write = fail
+
+    if has_own:
+        rooms.send(0, b"own")
+    rooms.broadcast(0, b"a")
+    await tick()
+    rooms.broadcast(0, b"b")
+    await tick()
+
+    assert [b"", b"ab", b"ab"] == [each.heard for each in rooms.recipients[:3]]
+    assert 2 == len(rooms.recipients[0].failures)
 
 
 async def test_frames_are_one_write_when_sent_in_one_tick(rooms: Rooms) -> None:

@@ -1,26 +1,25 @@
 from collections.abc import Callable
-from typing import Any, cast
+from typing import cast
 
 import pytest
 import pytest_asyncio
 
 from app.framework.transport import frames
 from app.framework.transport.connection import Connection
-from app.framework.transport.outbox import Audience, Outbox
+from app.framework.transport.outbox import Outbox
 from app.framework.transport.room_manager import RoomManager
+from tests.unit.framework.transport.recipient import Recorder
 
 Heard = Callable[[], dict[str, int]]
 
 NOBODY: frozenset[str] = frozenset()
 
 
-class Client:
+class Client(Recorder):
     """The connection's end that a broadcast meets."""
 
     def __init__(self, outbox: Outbox) -> None:
-        self.audiences: list[Audience[Any]] = []
-        self.written: list[bytes] = []
-        self.write: Callable[[bytes], Any] = self.written.append
+        super().__init__()
         self._outbox = outbox
 
     def send(self, frame: bytes) -> None:
