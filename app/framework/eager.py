@@ -170,7 +170,7 @@ async def within(seconds: float, work: Coroutine[Any, Any, T], late: Callable[[]
     try:
         async with deadline:
             return await _rest(work, awaited)
-    except Exception:
+    except Exception:  # whatever the cancellation was turned into on its way
         if deadline.expired():
             raise late() from None
         raise

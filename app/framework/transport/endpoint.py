@@ -12,7 +12,6 @@ from app.framework.pipeline import (
 )
 from app.framework.socket import Socket
 from app.framework.transport.link import NamespaceLink
-from app.framework.transport.room_manager import RoomManager
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,28 +23,6 @@ class Endpoint:
     disconnect: tuple[DisconnectHandler, ...]
     events: Mapping[str, EventHandler]
     unknown: UnknownEventHandler
-
-
-class NamespaceHub:
-    """Implements `socket.Hub`: all sockets of one namespace."""
-
-    def __init__(self, manager: RoomManager, namespace: str) -> None:
-        self._manager = manager
-        self._namespace = namespace
-
-    def broadcast(
-        self,
-        rooms: frozenset[str],
-        except_rooms: frozenset[str],
-        event: str,
-        args: tuple[Any, ...],
-        *,
-        volatile: bool = False,
-    ) -> None:
-        """See `RoomManager.broadcast`."""
-        self._manager.broadcast(
-            self._namespace, rooms, except_rooms, event, args, volatile=volatile
-        )
 
 
 class Acknowledgement:

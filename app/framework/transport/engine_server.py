@@ -71,11 +71,12 @@ class EngineServer(engineio.AsyncServer):
         refusal = self._refusal(request)
         if refusal is not None:
             return refusal
-        if not upgrade.is_websocket(request) or request.transport is None:
+        transport = request.transport  # None: the client is gone
+        if transport is None or not upgrade.is_websocket(request):
             return _error(400, 3, "Bad request")
         connection = Connection(
             self.generate_id(),
-            request.transport,
+            transport,
             UpgradeRequest.of(request, self.options.trusted_proxies),
             self._owner,
             self.options.max_frame_bytes,
@@ -85,7 +86,7 @@ class EngineServer(engineio.AsyncServer):
         self._owner.heartbeat.watch(connection)
         self._owner.heartbeat.expect_connect(connection)
         greeting = self._open_packet % connection.sid.encode()
-        return upgrade.accept(request, connection, frames.text(greeting))
+        return upgrade.accept(request, transport, connection, frames.text(greeting))
 
     def generate_id(self) -> str:
         """15 random bytes, URL-safe: as unguessable as the library's, for a tenth of its price."""

@@ -36,7 +36,29 @@ class _Pending:
         self.wanted: dict[str, None] = {}
 
 
-class NamespaceLink:
+class NamespaceHub:
+    """Implements `socket.Hub`: all sockets of one namespace."""
+
+    __slots__ = ("_manager", "namespace")
+
+    def __init__(self, manager: RoomManager, namespace: str) -> None:
+        self._manager = manager
+        self.namespace = namespace
+
+    def broadcast(
+        self,
+        rooms: frozenset[str],
+        except_rooms: frozenset[str],
+        event: str,
+        args: tuple[Any, ...],
+        *,
+        volatile: bool = False,
+    ) -> None:
+        """See `RoomManager.broadcast`."""
+        self._manager.broadcast(self.namespace, rooms, except_rooms, event, args, volatile=volatile)
+
+
+class NamespaceLink(NamespaceHub):
     """Implements `socket.SocketLink`.
 
     While PENDING it keeps back what the socket joins and is sent. `settle` then decides in one go,
@@ -44,12 +66,10 @@ class NamespaceLink:
     """
 
     __slots__ = (
-        "_manager",
         "_on_end",
         "_pending",
         "connection",
         "endpoint",
-        "namespace",
         "sid",
         "socket",
         "state",
@@ -64,15 +84,14 @@ class NamespaceLink:
         endpoint: Any,
         on_end: Callable[["NamespaceLink", DisconnectReason], None],
     ) -> None:
+        super().__init__(manager, namespace)
         self.connection = connection
-        self.namespace = namespace
         self.state = LinkState.PENDING
         self.sid = sid
         self.endpoint = endpoint
         """What the owner serves here."""
         self.socket: Socket
         """Its other end; the server sets it."""
-        self._manager = manager
         self._on_end = on_end
         self._pending: _Pending | None = _Pending()
 
@@ -182,15 +201,3 @@ class NamespaceLink:
         """Refuse a pending socket with ``connect_error``."""
         if self._pending is not None:
             self._pending.refusal = [packets.connect_error(self.namespace, message, data)]
-
-    def broadcast(
-        self,
-        rooms: frozenset[str],
-        except_rooms: frozenset[str],
-        event: str,
-        args: tuple[Any, ...],
-        *,
-        volatile: bool = False,
-    ) -> None:
-        """To others of the namespace."""
-        self._manager.broadcast(self.namespace, rooms, except_rooms, event, args, volatile=volatile)

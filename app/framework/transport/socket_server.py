@@ -22,10 +22,10 @@ from app.framework.pipeline import ConnectHandler
 from app.framework.socket import Handshake, Socket
 from app.framework.transport import packets
 from app.framework.transport.connection import Connection, Work
-from app.framework.transport.endpoint import Acknowledgement, Endpoint, NamespaceHub
+from app.framework.transport.endpoint import Acknowledgement, Endpoint
 from app.framework.transport.engine_server import EngineOptions, EngineServer
 from app.framework.transport.heartbeat import Heartbeat
-from app.framework.transport.link import NamespaceLink
+from app.framework.transport.link import NamespaceHub, NamespaceLink
 from app.framework.transport.outbox import Outbox
 from app.framework.transport.packets import MalformedPacketError, StrictPacket
 from app.framework.transport.reasons import DisconnectReason

@@ -99,15 +99,14 @@ def is_websocket(request: web.Request) -> bool:
     return bool(web.WebSocketResponse(compress=False).can_prepare(request))
 
 
-def accept(request: web.Request, protocol: asyncio.Protocol, greeting: bytes) -> TakenOver:
-    """Answer the request, with ``greeting`` behind the headers, and hand the connection over.
-
-    Raises:
-        ConnectionResetError: The client is gone.
-    """
-    handler, transport = request.protocol, request.transport
-    if transport is None:
-        raise ConnectionResetError
+def accept(
+    request: web.Request,
+    transport: asyncio.Transport,
+    protocol: asyncio.Protocol,
+    greeting: bytes,
+) -> TakenOver:
+    """Answer the request, with ``greeting`` behind the headers, and hand its transport over."""
+    handler = request.protocol
     key = request.headers[hdrs.SEC_WEBSOCKET_KEY].strip().encode()
     digest = base64.b64encode(hashlib.sha1(key + _GUID, usedforsecurity=False).digest())
     transport.write(

@@ -248,9 +248,10 @@ async def test_aiohttp_lets_go_when_a_connection_is_taken_over() -> None:
 
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
         handlers.append(request.protocol)
-        assert request.transport is not None
+        transport = request.transport
+        assert transport is not None
         return upgrade.accept(
-            cast("web.Request", request), Receiver(request.transport), b"greeting"
+            cast("web.Request", request), transport, Receiver(transport), b"greeting"
         )
 
     server = web.Server(handle)
