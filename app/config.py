@@ -29,6 +29,10 @@ _ORIGIN = re.compile(rf"([a-z][a-z0-9+.-]*)://({_HOST})(?::([0-9]{{1,5}}))?")
 _HTTP_URL = re.compile(rf"https?://{_HOST}(?::[0-9]{{1,5}})?(?:/\S*)?")
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 _DATABASE_URL = re.compile(r"sqlite:///.+|postgresql://.+|memory:")
+_REDIS_URL = re.compile(r"rediss?://\S+|unix://\S+")
+_WEBHOOK_SECRET = re.compile(r"whsec_[A-Za-z0-9+/_-]{16,}={0,2}")
+
+_SECRET_CHARS = 16
 
 # How pydantic begins its messages, and how they go on after a setting's name.
 _OPENINGS = {"Value error, ": "", "Input should": "must", "Value should": "must", "value ": ""}
@@ -69,6 +73,18 @@ def _check_database_url(value: str) -> str:
     return value
 
 
+def _check_redis_url(value: str) -> str:
+    if _REDIS_URL.fullmatch(value) is None:
+        raise ValueError("must begin with redis://, rediss:// or unix://")
+    return value
+
+
+def _check_webhook_secret(value: str) -> str:
+    if _WEBHOOK_SECRET.fullmatch(value) is None:
+        raise ValueError("must be as Clerk's dashboard shows it, whsec_...")
+    return value
+
+
 Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 LinkSeconds = Annotated[float, Field(ge=0.05, le=86_400, allow_inf_nan=False)]
 """Less than what a packet may take on its way would let nobody stay connected."""
@@ -82,9 +98,12 @@ Origins = Annotated[
     Field(min_length=1),
 ]
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split), Field(min_length=1)]
+OptionalNames = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 Networks = Annotated[tuple[IPvAnyNetwork, ...], NoDecode, BeforeValidator(_split)]
 HttpUrl = Annotated[str, AfterValidator(_check_http_url)]
 DatabaseUrl = Annotated[str, AfterValidator(_check_database_url)]
+RedisUrl = Annotated[str, AfterValidator(_check_redis_url)]
+WebhookSecret = Annotated[str, AfterValidator(_check_webhook_secret)]
 AnyCase = BeforeValidator(_lower)
 
 
@@ -102,6 +121,15 @@ def _local_origins(settings: dict[str, int]) -> tuple[str, ...]:
 
 def _cors_origins(settings: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
     return settings["cors_origins"]
+
+
+def _redis_url(settings: dict[str, str | int | None]) -> str | None:
+    """What the running ChatGenius says in three variables, in one."""
+    host, port, password = (settings[f"redis_{part}"] for part in ("host", "port", "password"))
+    if host is None and password is None:
+        return None
+    user = "" if password is None else f":{quote(str(password), safe='')}@"
+    return f"redis://{user}{host or 'localhost'}:{port}"
 
 
 def _log_format(settings: dict[str, str]) -> Literal["console", "json"]:
@@ -135,6 +163,17 @@ class Settings(BaseSettings):
     seed_file: Path | None = Field(
         None, description='JSON file {"userId": ["channelId"]}, loaded at start'
     )
+    redis_host: str | None = Field(None, description="with the next two another way to REDIS_URL")
+    redis_port: int = Field(6379, ge=1, le=65_535, description="TCP port of REDIS_HOST")
+    redis_password: str | None = Field(None, repr=False, description="of REDIS_HOST")
+    redis_url: RedisUrl | None = Field(
+        default_factory=_redis_url,
+        repr=False,
+        description="redis://..., rediss://...: revocations and limits shared by all nodes",
+    )
+    redis_timeout_seconds: Annotated[float, Field(ge=0.01, le=10)] = Field(
+        0.4, description="until a call to Redis is given up"
+    )
 
     cors_origins: Origins = Field(
         default_factory=_local_origins,
@@ -156,6 +195,21 @@ class Settings(BaseSettings):
     clerk_authorized_parties: Names = Field(
         default_factory=_cors_origins, description="comma-separated values the tokens' azp may have"
     )
+    clerk_audience: OptionalNames = Field(
+        (), description="comma-separated values of which the tokens' aud must have one"
+    )
+    clerk_accept_template_tokens: bool = Field(
+        default=False, description="whether tokens made from a JWT template are session tokens"
+    )
+    clerk_webhook_signing_secret: WebhookSecret | None = Field(
+        None,
+        repr=False,
+        validation_alias=AliasChoices("clerk_webhook_signing_secret", "clerk_webhook_secret"),
+        description="whsec_...: turns on POST /webhooks/clerk; CLERK_WEBHOOK_SECRET too",
+    )
+    service_key: str | None = Field(
+        None, repr=False, description="secret of your backends: turns on POST /sessions/revoke"
+    )
 
     auth_failure_mode: Annotated[Literal["disconnect", "connect_error"], AnyCase] = Field(
         "disconnect", description="how a refused client is told"
@@ -171,6 +225,9 @@ class Settings(BaseSettings):
     )
     auth_expiring_lead_seconds: float = Field(
         15, ge=0, le=86_400, allow_inf_nan=False, description="from the warning to the expiry"
+    )
+    auth_max_token_seconds: Count = Field(
+        604_800, description="longest life of a token, and so how long revocations are kept"
     )
     revocation_unavailable: Annotated[Literal["refuse", "admit"], AnyCase] = Field(
         "refuse", description="who may connect while revocations cannot be checked"
@@ -228,6 +285,16 @@ class Settings(BaseSettings):
             raise ValueError(
                 "SOCKET_QUEUE_MAX_BYTES must be at least MAX_FRAME_BYTES: "
                 "the largest message would cut off whoever gets it"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_service_key(self) -> Self:
+        is_short = self.service_key is not None and len(self.service_key) < _SECRET_CHARS
+        if self.app_env == "production" and is_short:
+            raise ValueError(
+                f"SERVICE_KEY must have {_SECRET_CHARS} characters or more in production: "
+                "whoever guesses it can sign everybody out"
             )
         return self
 

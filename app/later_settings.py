@@ -11,13 +11,6 @@ class _LaterSettings(BaseSettings):
         env_file=".env", env_ignore_empty=True, extra="ignore", hide_input_in_errors=True
     )
 
-    redis_url: str | None = None
-    redis_host: str | None = None
-    redis_port: str | None = None
-    redis_password: str | None = None
-    clerk_webhook_signing_secret: str | None = None
-    clerk_webhook_secret: str | None = None
-    service_key: str | None = None
     web_concurrency: str | None = None
 
 

@@ -17,3 +17,13 @@ class TokenVerifier(Protocol):
                 it cannot be judged now. Nothing else is raised, whatever the token.
         """
         ...
+
+    def claimed_expiry(self, token: str) -> float:
+        """When a token says that it ends, in seconds since the epoch.
+
+        Believed of anybody, the signature is not looked at: good for revoking it only.
+
+        Raises:
+            AuthenticationError: It does not look like a session token, so nobody accepts it.
+        """
+        ...

@@ -9,10 +9,16 @@ from app.config import Settings
 
 EXAMPLE = Path(__file__).parents[2] / ".env.example"
 WITHOUT_DEFAULT = {
+    "CLERK_AUDIENCE",
     "CLERK_AUTHORIZED_PARTIES",
     "CLERK_ISSUER",
     "CLERK_JWKS_URL",
     "CLERK_JWT_KEY",
+    "CLERK_WEBHOOK_SIGNING_SECRET",
+    "REDIS_HOST",
+    "REDIS_PASSWORD",
+    "REDIS_URL",
+    "SERVICE_KEY",
     "SEED_FILE",
     "TRUSTED_PROXIES",
 }

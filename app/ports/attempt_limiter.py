@@ -1,0 +1,30 @@
+"""How often an address may try to connect, and may fail."""
+
+from typing import Protocol, runtime_checkable
+
+from app.domain.errors import AuthenticationCode
+
+
+@runtime_checkable
+class AttemptLimiter(Protocol):
+    """Two token buckets per address, attempts and failures, which nodes may share.
+
+    It always answers: what cannot be shared now is counted on this node. Addresses that are quiet
+    are forgotten; memory is bounded.
+    """
+
+    async def attempt(self, address: str) -> float:
+        """Take one attempt.
+
+        Returns 0.0 when there was one and failures are left, too; else the seconds until both are
+        so, and nothing is taken.
+        """
+        ...
+
+    async def failed(self, address: str, reason: AuthenticationCode) -> int:
+        """Take one failure; none left is no error, `attempt` tells.
+
+        Returns how often the address has failed for this reason within the last hour, this time
+        included.
+        """
+        ...
