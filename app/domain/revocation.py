@@ -11,7 +11,7 @@ from app.domain.ids import UserId
 class RevocationKind(StrEnum):
     """What a revocation names."""
 
-    TOKEN = "token"
+    TOKEN = "token"  # noqa: S105 - a kind, not a secret
     SESSION = "session"
     USER = "user"
 
