@@ -48,14 +48,15 @@ class ChatExceptionFilter(BaseWsExceptionFilter):
     def answer(self, error: WsException, host: ExecutionContext) -> None:
         """Log it, without what the client sent, and tell the client."""
         client: AuthenticatedSocket = host.get_client()
-        context = {
+        context: dict[str, str | int | None] = {
             "code": error.code,
             "request_id": host.request_id,
             "socket_id": client.id,
             "user_id": None if client.session is None else client.user_id,
         }
-        if isinstance(error.__cause__, AuthenticationError):
-            context["failures"] = error.__cause__.failures
+        cause = error.__cause__
+        if isinstance(cause, AuthenticationError) and cause.failures is not None:
+            context["failures"] = cause.failures
         if host.is_connection:
             level = DEBUG if error.code in _FLOODS else WARNING
             _log.log(level, "connection refused", address=client.handshake.address, **context)

@@ -172,7 +172,9 @@ class WsGateway(BaseGateway):
 
     @subscribe_message(ClientEvent.AUTH_REFRESH)
     @allow_expired_session()
-    async def refresh(self, client: Client, body: Body[RefreshDto]) -> SocketResponse[SessionExpiry]:
+    async def refresh(
+        self, client: Client, body: Body[RefreshDto]
+    ) -> SocketResponse[SessionExpiry]:
         """Go on with the next token of the same user."""
         expires_at = await self._sessions.refresh(
             client.require_session(), body.token, client.handshake.address

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from app.domain.credential import Credential
 from app.domain.errors import AuthenticationCode, AuthenticationError
 from app.domain.ids import UserId
 from app.domain.principal import CLOCK_SKEW_SECONDS
@@ -148,18 +147,21 @@ class SessionService:
             Unavailable: Whether it is revoked is not certain; ask again.
         """
         now = self._clock.now().timestamp()
-        expires_at = now + self._policy.max_token_seconds
-        match kind:
-            case RevocationKind.TOKEN:
-                expires_at = self._verifier.claimed_expiry(value)
-                revocation = Revocation.of_token(value)
-            case RevocationKind.SESSION:
-                revocation = Revocation.of_session(value)
-            case RevocationKind.USER:
-                revocation = Revocation.of_user(UserId(value), now)
+        revocation, expires_at = self._judgement(kind, value, now)
         ttl_seconds = revocation_seconds(expires_at, now)
         await self._blacklist.revoke(revocation, ttl_seconds)
         return Revoked(revocation, datetime.fromtimestamp(now + ttl_seconds, UTC))
+
+    def _judgement(self, kind: RevocationKind, value: str, now: float) -> tuple[Revocation, float]:
+        """What is revoked, and when the last token that it concerns expires."""
+        match kind:
+            case RevocationKind.TOKEN:
+                return Revocation.of_token(value), self._verifier.claimed_expiry(value)
+            case RevocationKind.SESSION:
+                return Revocation.of_session(value), now + self._policy.max_token_seconds
+            case RevocationKind.USER:
+                longest = now + self._policy.max_token_seconds
+                return Revocation.of_user(UserId(value), now), longest
 
     def _limit(self, session: Session) -> None:
         """Refuse its events, and warn and end it, by when its token expires."""
