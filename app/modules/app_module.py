@@ -7,6 +7,7 @@ from app.config import IN_MEMORY, Settings
 from app.framework import imported
 from app.modules.auth_module import AuthModule
 from app.modules.chat_module import ChatModule
+from app.modules.coordination_module import LocalCoordinationModule
 from app.modules.identity_module import DevelopmentIdentityModule
 from app.modules.ops_module import OpsModule
 from app.modules.storage_module import MemoryStorageModule, SqlStorageModule
@@ -18,10 +19,17 @@ class AppModule(containers.DeclarativeContainer):
     settings: providers.Dependency[Settings] = imported(Settings)
     clock = providers.Singleton(SystemClock)
     storage = providers.DependenciesContainer()
+    coordination = providers.DependenciesContainer()
     development_identity = providers.DependenciesContainer()
 
     auth = providers.Container(
-        AuthModule, settings=settings, clock=clock, token_blacklist=storage.token_blacklist
+        AuthModule,
+        settings=settings,
+        clock=clock,
+        revocation_store=coordination.revocation_store,
+        revocation_channel=coordination.revocation_channel,
+        attempt_limiter=coordination.attempt_limiter,
+        socket_quota=coordination.socket_quota,
     )
     chat = providers.Container(
         ChatModule,
@@ -48,6 +56,13 @@ def create_app_module(settings: Settings) -> AppModule:
                 migrate=settings.app_env == "development",
             )
         )
+    local = LocalCoordinationModule(
+        settings=settings,
+        clock=app.clock,
+        revocation_store=app.storage.revocation_store,
+        webhook_log=app.storage.webhook_log,
+    )
+    app.coordination.override(local)
     if settings.uses_development_issuer:
         app.development_identity.override(
             DevelopmentIdentityModule(
