@@ -10,6 +10,7 @@ from app.modules.chat_module import ChatModule
 from app.modules.coordination_module import LocalCoordinationModule
 from app.modules.identity_module import DevelopmentIdentityModule
 from app.modules.ops_module import OpsModule
+from app.modules.redis_module import RedisCoordinationModule
 from app.modules.storage_module import MemoryStorageModule, SqlStorageModule
 
 
@@ -62,7 +63,14 @@ def create_app_module(settings: Settings) -> AppModule:
         revocation_store=app.storage.revocation_store,
         webhook_log=app.storage.webhook_log,
     )
-    app.coordination.override(local)
+    if settings.redis_url is None:
+        app.coordination.override(local)
+    else:
+        app.coordination.override(
+            RedisCoordinationModule(
+                settings=settings, clock=app.clock, fallback_limiter=local.attempt_limiter
+            )
+        )
     if settings.uses_development_issuer:
         app.development_identity.override(
             DevelopmentIdentityModule(

@@ -38,6 +38,7 @@ class TokenBlacklistService:
         self._on_revoked: Callable[[Revocation], None] = _ignore
         self._live: Callable[[], Iterable[Credential]] = tuple
         self._missed_something = asyncio.Event()
+        self._is_behind = False
         self._watcher: asyncio.Task[None] | None = None
 
     async def blacklist_token(self, token: str, expiration_time: int) -> None:
@@ -139,10 +140,14 @@ class TokenBlacklistService:
     async def _try_to_catch_up(self) -> None:
         try:
             await self.catch_up()
-        except Unavailable as error:
-            _logger.warning("revocations cannot be read now: %s", type(error).__name__)
+        except Unavailable:
+            if not self._is_behind:  # said once, however long it lasts
+                _logger.warning("revocations cannot be read now")
+            self._is_behind = True
         except Exception:
             _logger.exception("revocations could not be read")
+        else:
+            self._is_behind = False
 
 
 def _ignore(_: Revocation) -> None:
