@@ -11,6 +11,7 @@ from app.ports.throttle import Throttle
 from app.ports.token_blacklist import RevocationLog, TokenBlacklist
 from app.ports.token_issuer import TokenIssuer
 from app.ports.token_verifier import TokenVerifier
+from app.ports.webhook_verifier import WebhookFault, WebhookMessage, WebhookRefused, WebhookVerifier
 
 __all__ = [
     "Advance",
@@ -30,4 +31,8 @@ __all__ = [
     "TokenIssuer",
     "TokenVerifier",
     "UndeliveredPage",
+    "WebhookFault",
+    "WebhookMessage",
+    "WebhookRefused",
+    "WebhookVerifier",
 ]
