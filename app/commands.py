@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from app.adapters.clerk.claimed_expiry import claimed_expiry
+from app.adapters.clerk.token_verifier import ClerkTokenVerifier
 from app.adapters.development.development_issuer import DevelopmentIssuer
 from app.adapters.sql.database import Database
 from app.adapters.system.system_clock import SystemClock
@@ -71,16 +71,16 @@ async def revoke_token(settings: Settings, text: str) -> Revocation:
     if settings.database_url == IN_MEMORY:
         raise StartError("DATABASE_URL is memory:, which no server would see; nothing was revoked.")
     token = re.sub(r"^bearer\s+", "", text.strip(), flags=re.IGNORECASE)
-    try:
-        expires_at = claimed_expiry(token)
-    except AuthenticationError:
-        raise StartError(
-            "That is no session token, so nothing was revoked; "
-            "give it as clients send it: three parts with dots between."
-        ) from None
-    now = SystemClock().now()
-    ttl_seconds = revocation_seconds(expires_at, now)
     async with _opened(settings) as app:
+        try:
+            expires_at = int(app.get(ClerkTokenVerifier).claimed_expiry(token))
+        except AuthenticationError:
+            raise StartError(
+                "That is no session token, so nothing was revoked; "
+                "give it as clients send it: three parts with dots between."
+            ) from None
+        now = SystemClock().now()
+        ttl_seconds = revocation_seconds(expires_at, now)
         await app.get(TokenBlacklistService).blacklist_token(token, ttl_seconds)
     return Revocation(token_digest(token), now + timedelta(seconds=ttl_seconds))
 
