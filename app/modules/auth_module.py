@@ -72,6 +72,9 @@ class AuthModule(containers.DeclarativeContainer):
         clock=clock,
         issuer=settings.provided.issuer,
         authorized_parties=settings.provided.clerk_authorized_parties,
+        audience=settings.provided.clerk_audience,
+        accept_template_tokens=settings.provided.clerk_accept_template_tokens,
+        max_token_seconds=settings.provided.auth_max_token_seconds,
     )
     token_blacklist_service = providers.Singleton(
         TokenBlacklistService, revocation_store, revocation_channel

@@ -20,9 +20,11 @@ PRODUCTION = {
 
 
 def clerk_token(
-    claims: dict[str, object] | None = None, header: dict[str, object] | None = None
+    claims: dict[str, object] | None = None,
+    header: dict[str, object] | None = None,
+    key_id: str = signed_tokens.KEY_ID,
 ) -> str:
     """A session token as of now, with these changes; None removes one."""
     now = int(time.time())
     times: dict[str, object] = {"iat": now, "nbf": now - 10, "exp": now + 60}
-    return signed_tokens.token({**times, **(claims or {})}, header)
+    return signed_tokens.token({**times, **(claims or {})}, header, key_id)

@@ -1,50 +1,89 @@
 """Clerk's session tokens: who they speak for, by Clerk's rules or the stricter ones of RFC 8725."""
 
 from collections.abc import Collection
+from typing import TypeGuard
 
-from app.adapters.clerk.claimed_expiry import claimed_expiry
-from app.adapters.clerk.signed_token import JsonObject, read_claims, read_key_id, read_timestamp
+from app.adapters.clerk.signed_token import (
+    JsonObject,
+    read_claims,
+    read_header,
+    read_timestamp,
+    read_unverified_claims,
+)
 from app.adapters.clerk.signing_keys import SigningKeys
 from app.domain.errors import AuthenticationCode, AuthenticationError
-from app.domain.ids import UserId
-from app.domain.principal import Principal
+from app.domain.ids import UserId, is_id
+from app.domain.principal import CLOCK_SKEW_SECONDS, Principal
 from app.ports.clock import Clock
 from app.ports.token_verifier import TokenVerifier
 
-SKEW_SECONDS = 5
-"""How far the issuer's clock may be from ours, either way. Clerk's default."""
-MAX_SUBJECT_CHARS = 191
-"""The longest user id that is believed. Clerk's have 32."""
-
 
 class ClerkTokenVerifier(TokenVerifier):
-    """Verifies without asking Clerk, so a sign-out is not seen here but in the blacklist.
+    """Verifies without asking Clerk, so a sign-out is not seen here but among the revocations.
 
-    The signature comes before every claim: a forger learns nothing from the codes. ``aud`` is not
-    looked at, as Clerk's session tokens carry none; ``azp`` says which application a token is for.
+    The signature comes before every claim: a forger learns nothing from the codes.
     """
 
     def __init__(
-        self, keys: SigningKeys, clock: Clock, issuer: str, authorized_parties: Collection[str]
+        self,
+        keys: SigningKeys,
+        clock: Clock,
+        issuer: str,
+        authorized_parties: Collection[str],
+        *,
+        audience: Collection[str],
+        accept_template_tokens: bool,
+        max_token_seconds: int,
     ) -> None:
+        """Set the rules that are not Clerk's alone.
+
+        Args:
+            keys: What tokens may be signed with.
+            clock: Its wall clock judges ``exp``, ``nbf`` and ``iat``.
+            issuer: The ``iss``, exactly.
+            authorized_parties: The values ``azp`` may have; a token without one is refused.
+            audience: Of these, ``aud`` must have one. Empty: it is not looked at, as Clerk's
+                session tokens carry none.
+            accept_template_tokens: Whether what a JWT template made passes as a session token.
+            max_token_seconds: How far ahead ``exp`` may lie. Revocations are remembered for that
+                long, so a token that could outlive its own is refused: as ``token_kind``, for a
+                session token lives for a minute.
+        """
         self._keys = keys
         self._clock = clock
         self._issuer = issuer
         self._authorized_parties = frozenset(authorized_parties)
+        self._audience = frozenset(audience)
+        self._accept_template_tokens = accept_template_tokens
+        self._max_token_seconds = max_token_seconds
 
     async def verify(self, token: str) -> Principal:
         """Who the token speaks for; waits for the network only where the key must be fetched."""
-        key = await self._keys.find(read_key_id(token))
-        claims = read_claims(token, key)
+        header = read_header(token)
+        if header.is_from_template and not self._accept_template_tokens:
+            raise AuthenticationError(AuthenticationCode.TOKEN_KIND)
+        claims = read_claims(token, await self._keys.find(header.key_id))
         self._check_issuer(claims)
         user_id = _user_id(claims)
-        expires_at = self._check_times(claims)
+        expires_at = self._check_end(claims)
+        issued_at = self._check_begin(claims)
         if claims.get("sts") == "pending":
             raise AuthenticationError(AuthenticationCode.SESSION_PENDING)
-        return Principal(user_id, _text(claims, "sid"), _text(claims, "jti"), float(expires_at))
+        return Principal(
+            user_id,
+            _optional_id(claims, "sid"),
+            _optional_id(claims, "jti"),
+            expires_at=float(expires_at),
+            issued_at=issued_at,
+        )
 
     def claimed_expiry(self, token: str) -> float:
-        return claimed_expiry(token)
+        """The ``exp`` of what has a session token's form, from a template or not.
+
+        A token can be revoked whether or not these settings would accept it: another node's may.
+        """
+        read_header(token)
+        return float(_expiry(read_unverified_claims(token)))
 
     def _check_issuer(self, claims: JsonObject) -> None:
         if claims.get("iss") != self._issuer:
@@ -52,35 +91,60 @@ class ClerkTokenVerifier(TokenVerifier):
         party = claims.get("azp")
         if not isinstance(party, str) or party not in self._authorized_parties:
             raise AuthenticationError(AuthenticationCode.TOKEN_PARTY)
+        if self._audience and self._audience.isdisjoint(_audience(claims)):
+            raise AuthenticationError(AuthenticationCode.TOKEN_PARTY)
 
-    def _check_times(self, claims: JsonObject) -> int:
-        now = self._clock.now().timestamp()
-        expires_at = read_timestamp(claims, "exp")
-        if expires_at is None:
-            raise AuthenticationError(AuthenticationCode.TOKEN_MALFORMED)
-        if expires_at <= now - SKEW_SECONDS:
+    def _check_end(self, claims: JsonObject) -> int:
+        expires_at = _expiry(claims)
+        seconds_left = expires_at - self._now()
+        if seconds_left <= -CLOCK_SKEW_SECONDS:
             raise AuthenticationError(AuthenticationCode.TOKEN_EXPIRED)
-        for name in ("nbf", "iat"):
-            begins_at = read_timestamp(claims, name)
-            if begins_at is not None and begins_at > now + SKEW_SECONDS:
-                raise AuthenticationError(AuthenticationCode.TOKEN_NOT_YET_VALID)
+        if seconds_left > self._max_token_seconds + CLOCK_SKEW_SECONDS:
+            raise AuthenticationError(AuthenticationCode.TOKEN_KIND)
         return expires_at
+
+    def _check_begin(self, claims: JsonObject) -> float:
+        not_before, issued_at = (read_timestamp(claims, name) or 0 for name in ("nbf", "iat"))
+        if max(not_before, issued_at) > self._now() + CLOCK_SKEW_SECONDS:
+            raise AuthenticationError(AuthenticationCode.TOKEN_NOT_YET_VALID)
+        # An issuer whose clock is ahead of ours has issued it already, not in a moment: what is
+        # revoked now must not miss it.
+        return min(issued_at, self._now())
+
+    def _now(self) -> float:
+        return self._clock.now().timestamp()
+
+
+def _expiry(claims: JsonObject) -> int:
+    expires_at = read_timestamp(claims, "exp")
+    if expires_at is None:
+        raise AuthenticationError(AuthenticationCode.TOKEN_MALFORMED)
+    return expires_at
+
+
+def _audience(claims: JsonObject) -> frozenset[str]:
+    """RFC 7519: one string, or a list of them. Of anything else, nobody."""
+    value = claims.get("aud")
+    entries = value if isinstance(value, list) else [value]
+    if all(isinstance(entry, str) for entry in entries):
+        return frozenset(entries)
+    return frozenset()
 
 
 def _user_id(claims: JsonObject) -> UserId:
     subject = claims.get("sub")
-    # Printable: NUL and lone surrogates would be refused by a database or a client much later.
-    if (
-        not isinstance(subject, str)
-        or not 0 < len(subject) <= MAX_SUBJECT_CHARS
-        or not subject.isprintable()
-    ):
+    if not _is_id(subject):
         raise AuthenticationError(AuthenticationCode.TOKEN_SUBJECT)
     return UserId(subject)
 
 
-def _text(claims: JsonObject, name: str) -> str | None:
+def _optional_id(claims: JsonObject, name: str) -> str | None:
     value = claims.get(name)
-    if value is not None and not isinstance(value, str):
-        raise AuthenticationError(AuthenticationCode.TOKEN_MALFORMED)
-    return value
+    if value is None or _is_id(value):
+        return value
+    raise AuthenticationError(AuthenticationCode.TOKEN_MALFORMED)
+
+
+def _is_id(value: object) -> TypeGuard[str]:
+    # Printable: NUL and lone surrogates would be refused by a database or a client much later.
+    return isinstance(value, str) and is_id(value)

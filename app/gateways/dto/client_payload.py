@@ -5,9 +5,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 from pydantic.alias_generators import to_camel
 
-from app.domain.ids import ChannelId, ClientMessageId, MessageId
-
-_MAX_ID_CHARS = 191
+from app.domain.ids import MAX_ID_CHARS, ChannelId, ClientMessageId, MessageId
 
 
 def _without_nul(text: str) -> str:
@@ -16,7 +14,7 @@ def _without_nul(text: str) -> str:
     return text
 
 
-_LENGTH = StringConstraints(min_length=1, max_length=_MAX_ID_CHARS)
+_LENGTH = StringConstraints(min_length=1, max_length=MAX_ID_CHARS)
 _NO_NUL = AfterValidator(_without_nul)
 
 # Identifiers are any text of 1 to 191 characters: of what form is nobody's business here.

@@ -49,15 +49,26 @@ async def test_guard_verifies_clerks_token_when_the_key_is_in_the_settings() -> 
     [
         ({"clerk_issuer": "https://other.example"}, "token_issuer"),
         ({"clerk_authorized_parties": ("https://other.example",)}, "token_party"),
+        ({"clerk_audience": ("https://other.example",)}, "token_party"),
+        ({"auth_max_token_seconds": 50}, "token_kind"),
     ],
 )
 async def test_guard_refuses_clerks_token_when_the_settings_want_another(
     changes: dict[str, Any], code: str
 ) -> None:
-    """Issuer and parties reach the verifier."""
+    """Each of the rules that an operator sets reaches the verifier."""
     client = fake_socket(AuthenticatedSocket, auth={"token": token()})
 
     with pytest.raises(AuthenticationError) as caught:
         await activate(auth_module(**changes).get(WsGuard), fake_connection(client))
 
     assert code == caught.value.code
+
+
+async def test_guard_accepts_a_template_token_when_the_settings_do() -> None:
+    """And so does this one, which allows instead of refusing."""
+    made_by_template = token(header={"cat": "cl_B7d4PD222AAA"})
+    client = fake_socket(AuthenticatedSocket, auth={"token": made_by_template})
+    guard = auth_module(clerk_accept_template_tokens=True).get(WsGuard)
+
+    assert await activate(guard, fake_connection(client))

@@ -53,9 +53,16 @@ def sign(header: bytes, payload: bytes, key: rsa.RSAPrivateKey | None = None) ->
     return f"{body}.{base64url(signature)}"
 
 
-def token(claims: dict[str, object] | None = None, header: dict[str, object] | None = None) -> str:
+def token(
+    claims: dict[str, object] | None = None,
+    header: dict[str, object] | None = None,
+    key_id: str = KEY_ID,
+) -> str:
     """A session token with these changes; None removes a claim or header field."""
-    return sign(_merge(SESSION_HEADER, header or {}), _merge(SESSION_CLAIMS, claims or {}))
+    fields = {"kid": key_id, **(header or {})}
+    return sign(
+        _merge(SESSION_HEADER, fields), _merge(SESSION_CLAIMS, claims or {}), private_key(key_id)
+    )
 
 
 def jwk(key_id: str = KEY_ID, **changes: object) -> dict[str, object]:

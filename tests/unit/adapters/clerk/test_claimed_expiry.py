@@ -1,17 +1,22 @@
 import pytest
 
-from app.adapters.clerk.claimed_expiry import claimed_expiry
 from app.domain.errors import AuthenticationError
 from tests.unit.adapters.clerk.signed_tokens import NOW, base64url, sign, token
+from tests.unit.adapters.clerk.verifiers import make_verifier
 
 
 @pytest.mark.parametrize("expires_at", [0, NOW - 60, NOW + 60, NOW + 10**9])
-def test_expiry_is_read_when_the_token_is_anybodys(expires_at: int) -> None:
+@pytest.mark.parametrize("header", [{}, {"cat": "cl_B7d4PD222AAA"}])
+def test_expiry_is_read_when_the_token_is_anybodys(
+    expires_at: int, header: dict[str, object]
+) -> None:
     """Neither the signature nor another claim matters, nor whether it has expired."""
-    forged = token({"exp": expires_at, "aud": 1, "iss": None, "nbf": "never"})
+    forged = token({"exp": expires_at, "aud": 1, "iss": None, "nbf": "never"}, header)
     body, _, _ = forged.rpartition(".")
 
-    assert expires_at == claimed_expiry(f"{body}.{base64url(b'no signature')}")
+    claimed = make_verifier().claimed_expiry(f"{body}.{base64url(b'no signature')}")
+
+    assert expires_at == claimed
 
 
 @pytest.mark.parametrize(
@@ -28,10 +33,11 @@ def test_expiry_is_read_when_the_token_is_anybodys(expires_at: int) -> None:
         token({"exp": "123"}),
         token({"exp": 10**20}),
         token(header={"alg": "HS256"}),
+        token(header={"cat": "cl_B7d4PD333AAA"}),
         sign(b'{"alg":"RS256"}', b"[" * 3_000),
     ],
 )
-def test_expiry_is_refused_when_the_verifier_would_refuse_the_token(text: str) -> None:
+def test_expiry_is_refused_when_no_verifier_would_accept_the_token(text: str) -> None:
     """There is nothing to revoke in what opens no session."""
     with pytest.raises(AuthenticationError):
-        claimed_expiry(text)
+        make_verifier().claimed_expiry(text)

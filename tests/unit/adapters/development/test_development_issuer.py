@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from app.adapters.clerk.jwks import parse_jwks
-from app.adapters.clerk.signed_token import read_claims, read_key_id
+from app.adapters.clerk.signed_token import read_claims, read_header
 from app.adapters.development.development_issuer import KEY_FILE_NAME, DevelopmentIssuer
 from app.adapters.development.signing_key_file import DevelopmentKeyError, load_or_create_key
 from app.adapters.memory.manual_clock import DEFAULT_START, ManualClock
@@ -93,7 +93,7 @@ async def test_token_is_verified_when_another_process_signed_it(tmp_path: Path) 
     token = make_issuer(tmp_path).token(ALICE)
 
     published = parse_jwks(json.dumps(server.jwks()).encode())
-    claims = read_claims(token, published[read_key_id(token) or ""])
+    claims = read_claims(token, published[read_header(token).key_id or ""])
 
     assert "user_alice" == claims["sub"]
 

@@ -1,0 +1,28 @@
+"""What the tests of fetched keys ask of a `JwksClient`."""
+
+import asyncio
+
+import pytest
+
+from app.adapters.clerk.jwks_client import JwksClient
+from app.domain.errors import AuthenticationError
+
+SECOND_KEY_ID = "ins_second"
+
+
+async def not_found(keys: JwksClient, key_id: str | None) -> str:
+    """The code with which a key is not found."""
+    with pytest.raises(AuthenticationError) as caught:
+        await keys.find(key_id)
+    return caught.value.code
+
+
+def fetches() -> set[asyncio.Task[object]]:
+    """What is under way."""
+    return {task for task in asyncio.all_tasks() if task.get_name() == "jwks fetch"}
+
+
+async def renewal() -> None:
+    """Wait for the fetch that a moved clock has started."""
+    (fetch,) = fetches()
+    await fetch

@@ -1,0 +1,216 @@
+"""Claims about every text that is nearly a token: none is accepted, none does anything worse."""
+
+import json
+from base64 import urlsafe_b64decode
+from string import ascii_letters, digits
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from app.domain.errors import AuthenticationError
+from tests.unit.adapters.clerk.signed_tokens import (
+    ISSUER,
+    NOW,
+    PARTY,
+    SESSION_CLAIMS,
+    SESSION_HEADER,
+    base64url,
+    private_key,
+    sign,
+    token,
+)
+from tests.unit.adapters.clerk.verifiers import make_verifier
+
+ALPHABET = f"{ascii_letters}{digits}-_"
+FOREIGN = ".=+/ ~%\n\t\0é\u202e\ud800"
+TOKEN = token()
+GENUINE = (
+    TOKEN,
+    token({"sub": "user_bob", "sid": "sess_bob", "jti": "another"}),
+    token({"sts": "pending"}),
+    token({"exp": NOW - 60}),
+    token({"azp": "https://other.example.com"}),
+    token(header={"cat": "cl_B7d4PD333AAA"}),
+    token(header={"kid": "ins_second"}),
+    sign(json.dumps(SESSION_HEADER).encode(), json.dumps(SESSION_CLAIMS).encode()),
+    sign(
+        json.dumps(SESSION_HEADER).encode(),
+        json.dumps(SESSION_CLAIMS).encode(),
+        private_key("forger"),
+    ),
+)
+"""Signed rightly but for the last; what the others lack is for their claims to say."""
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=8,
+)
+PLAUSIBLE = st.sampled_from(
+    ["RS256", "none", "HS256", "JWT", "user_bob", "sess_bob", ISSUER, PARTY, NOW, NOW + 3_000]
+)
+
+_verifier = make_verifier()
+
+
+async def verdict(text: str) -> str:
+    """`accepted`, or the code of the refusal; whatever else is raised fails the test."""
+    try:
+        await _verifier.verify(text)
+    except AuthenticationError as error:
+        return error.code
+    return "accepted"
+
+
+async def test_token_itself_is_accepted() -> None:
+    """Without this the other tests here would say nothing."""
+    assert "accepted" == await verdict(TOKEN)
+
+
+async def test_token_is_refused_when_any_character_is_replaced() -> None:
+    """Every one, by every other of the alphabet."""
+    for at, character in enumerate(TOKEN):
+        for other in ALPHABET + FOREIGN:
+            text = f"{TOKEN[:at]}{other}{TOKEN[at + 1 :]}"
+            assert other == character or "accepted" != await verdict(text), at
+
+
+async def test_token_is_refused_when_any_character_is_put_in() -> None:
+    """Everywhere, every one of the alphabet."""
+    for at in range(len(TOKEN) + 1):
+        for other in ALPHABET:
+            assert "accepted" != await verdict(f"{TOKEN[:at]}{other}{TOKEN[at:]}"), at
+
+
+async def test_token_is_refused_when_any_character_is_left_out_or_swapped() -> None:
+    """One at a time, everywhere."""
+    for at in range(len(TOKEN)):
+        head, here, tail = TOKEN[:at], TOKEN[at], TOKEN[at + 1 :]
+        swapped = f"{head}{tail[:1]}{here}{tail[1:]}"
+
+        assert "accepted" != await verdict(f"{head}{tail}"), at
+        assert swapped == TOKEN or "accepted" != await verdict(swapped), at
+
+
+@pytest.mark.parametrize("character", FOREIGN)
+async def test_token_is_refused_when_a_foreign_character_stands_in_it(character: str) -> None:
+    """Anywhere, the ends included: decoders that skip such would give a token two spellings."""
+    for at in range(len(TOKEN) + 1):
+        assert "token_malformed" == await verdict(f"{TOKEN[:at]}{character}{TOKEN[at:]}"), at
+
+
+async def test_token_is_refused_when_any_bit_is_flipped() -> None:
+    """Each of its text's bits."""
+    for at, character in enumerate(TOKEN):
+        for bit in range(8):
+            flipped = chr(ord(character) ^ 1 << bit)
+            assert "accepted" != await verdict(f"{TOKEN[:at]}{flipped}{TOKEN[at + 1 :]}"), at
+
+
+@settings(deadline=None, max_examples=400)
+@given(data=st.data())
+async def test_token_is_refused_when_its_text_is_edited(data: st.DataObject) -> None:
+    """Stretches replaced, put in, left out and moved, several at once."""
+    text = TOKEN
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(text)))
+        until = data.draw(st.integers(at, min(at + 8, len(text))))
+        to = data.draw(st.integers(0, len(text)))
+        put_in = data.draw(st.text(ALPHABET + FOREIGN, max_size=4) | st.just(text[to : to + 8]))
+        text = f"{text[:at]}{put_in}{text[until:]}"
+
+    assert text == TOKEN or "accepted" != await verdict(text)
+
+
+@pytest.mark.parametrize("segment", range(3))
+async def test_token_is_refused_when_a_segment_is_spelt_otherwise(segment: int) -> None:
+    """Padding, base64's own alphabet, spare bits, white space: the same bytes, another text."""
+    # What is signed is the text, so only other spellings of the signature could pass: their
+    # refusal is what the lists of revoked tokens rely on.
+    parts = TOKEN.split(".")
+    bytes_of_it = urlsafe_b64decode(f"{parts[segment]}==")
+    spellings = {
+        f"{parts[segment]}{padding}" for padding in ("=", "==", "===", "====", "=A", "\n", " ")
+    }
+    spellings |= {parts[segment].replace("-", "+"), parts[segment].replace("_", "/")}
+    spellings |= {f"{parts[segment][:-1]}{last}" for last in ALPHABET}
+    spellings |= {base64url(bytes_of_it + b"\0"), base64url(b"\0" + bytes_of_it)}
+    spellings.remove(parts[segment])
+
+    verdicts = {
+        await verdict(".".join([*parts[:segment], spelling, *parts[segment + 1 :]]))
+        for spelling in spellings
+    }
+
+    assert "accepted" not in verdicts
+
+
+@settings(deadline=None, max_examples=400)
+@given(
+    name=st.sampled_from([*SESSION_HEADER, "crit", "b64", "jku", "jwk", "x5u"]) | st.text(),
+    value=PLAUSIBLE | JSON,
+)
+@example(name="alg", value="none")
+@example(name="kid", value="")
+async def test_token_is_refused_when_its_header_is_edited(name: str, value: object) -> None:
+    """Encoded anew, with the signature there was, and with none."""
+    _, claims, signature = TOKEN.split(".")
+    header = _encoded({**SESSION_HEADER, name: value})
+
+    for end in (signature, ""):
+        text = f"{header}.{claims}.{end}"
+        assert text == TOKEN or "accepted" != await verdict(text)
+
+
+@settings(deadline=None, max_examples=400)
+@given(name=st.sampled_from([*SESSION_CLAIMS]) | st.text(), value=PLAUSIBLE | JSON)
+@example(name="sub", value="user_bob")
+@example(name="exp", value=NOW + 61)
+async def test_token_is_refused_when_its_claims_are_edited(name: str, value: object) -> None:
+    """Likewise."""
+    header, _, signature = TOKEN.split(".")
+    text = f"{header}.{_encoded({**SESSION_CLAIMS, name: value})}.{signature}"
+
+    assert text == TOKEN or "token_signature" == await verdict(text)
+
+
+async def test_token_is_refused_when_its_segments_are_of_several_tokens() -> None:
+    """Every combination of what the issuer has signed, and a forger."""
+    parts = [text.split(".") for text in GENUINE]
+    mixed = {
+        f"{header}.{claims}.{signature}"
+        for header, _, _ in parts
+        for _, claims, _ in parts
+        for _, _, signature in parts
+    }
+
+    accepted = {text for text in mixed if "accepted" == await verdict(text)}
+
+    # A PEM does not ask for `kid`, so the token that names another key is as good.
+    assert {GENUINE[0], GENUINE[1], GENUINE[6], GENUINE[7]} == accepted
+
+
+@settings(deadline=None, max_examples=400)
+@given(
+    text=st.text()
+    | st.text(ALPHABET + ".", max_size=200)
+    | st.from_regex(r"[\w=.-]*\.[\w=-]*\.[\w=-]*")
+)
+async def test_text_is_refused_when_it_is_anything(text: str) -> None:
+    """Whatever a client sends."""
+    assert "token_" == (await verdict(text))[:6]
+
+
+@settings(deadline=None, max_examples=400)
+@given(value=JSON)
+async def test_claims_are_refused_when_they_are_anything(value: object) -> None:
+    """Rightly signed, every claim of any JSON shape: refused by a rule, and nothing worse."""
+    names = ["exp", "nbf", "iat", "iss", "azp", "sub", "sid", "jti", "sts", "aud"]
+
+    assert "token_" == (await verdict(token(dict.fromkeys(names, value))))[:6]
+
+
+def _encoded(value: dict[str, Any]) -> str:
+    return base64url(json.dumps(value, separators=(",", ":")).encode())

@@ -1,0 +1,47 @@
+"""Verifiers as a server has them, with time that the test moves."""
+
+from collections.abc import Collection
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from app.adapters.clerk.pem_signing_key import PemSigningKey
+from app.adapters.clerk.signing_keys import SigningKeys
+from app.adapters.clerk.token_verifier import ClerkTokenVerifier
+from app.adapters.memory.manual_clock import ManualClock
+from app.domain.errors import AuthenticationError
+from tests.unit.adapters.clerk.signed_tokens import ISSUER, PARTY, private_key
+
+MAX_TOKEN_SECONDS = 3_600
+
+
+def make_verifier(
+    clock: ManualClock | None = None,
+    keys: SigningKeys | None = None,
+    audience: Collection[str] = (),
+    *,
+    accept_template_tokens: bool = False,
+) -> ClerkTokenVerifier:
+    """A verifier that knows the forge's key, and with everything else as it is by default."""
+    return ClerkTokenVerifier(
+        keys or PemSigningKey(public_pem()),
+        clock or ManualClock(),
+        ISSUER,
+        [PARTY],
+        audience=audience,
+        accept_template_tokens=accept_template_tokens,
+        max_token_seconds=MAX_TOKEN_SECONDS,
+    )
+
+
+def public_pem() -> str:
+    """The public half of the forge's key."""
+    public = private_key().public_key()
+    return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+
+
+async def refusal(verifier: ClerkTokenVerifier, token: str) -> str:
+    """The code that a token is refused with; a token that is accepted fails the test."""
+    with pytest.raises(AuthenticationError) as caught:
+        await verifier.verify(token)
+    return caught.value.code
