@@ -1,15 +1,34 @@
 """Every port's suite runs over every adapter; the ids say which."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
-from app.adapters.memory.memory_token_blacklist import MemoryTokenBlacklist
 
 from app.adapters.memory.manual_clock import ManualClock
+from app.adapters.memory.memory_attempt_limiter import MemoryAttemptLimiter
+from app.adapters.memory.memory_revocation_store import MemoryRevocationStore
+from app.adapters.memory.memory_socket_quota import MemorySocketQuota
+from app.adapters.memory.memory_webhook_log import MemoryWebhookLog
+from app.adapters.memory.silent_revocation_channel import SilentRevocationChannel
+from app.adapters.memory.token_buckets import TokenBuckets
+from app.adapters.redis.redis_attempt_limiter import RedisAttemptLimiter
+from app.adapters.redis.redis_connection import RedisConnection
+from app.adapters.redis.redis_revocation_channel import RedisRevocationChannel
+from app.adapters.redis.redis_revocation_store import RedisRevocationStore
+from app.adapters.redis.redis_socket_quota import RedisSocketQuota
+from app.adapters.redis.redis_webhook_log import RedisWebhookLog
 from app.adapters.sql.database import Database
-from app.ports import TokenBlacklist
+from app.adapters.sql.sql_revocation_store import SqlRevocationStore
+from app.adapters.sql.sql_webhook_log import SqlWebhookLog
+from app.ports import AttemptLimiter, RevocationChannel, RevocationStore, SocketQuota, WebhookLog
 from tests.contract.storage import MEMBERSHIP, Storage, memory_storage, sql_storage
+from tests.redis_server import RedisServer
+
+ATTEMPTS_PER_MINUTE = 4
+FAILURES_PER_MINUTE = 2
+MAX_SOCKETS = 3
+TIMEOUT_SECONDS = 5.0
 
 
 @pytest.fixture
@@ -42,7 +61,75 @@ async def storage(empty_storage: Storage) -> Storage:
     return empty_storage
 
 
-@pytest.fixture(params=["memory"])
-def blacklist(clock: ManualClock) -> TokenBlacklist:
-    """A blacklist without tokens."""
-    return MemoryTokenBlacklist(clock)
+@pytest.fixture
+async def redis_connection(
+    redis_server: RedisServer, clock: ManualClock
+) -> AsyncIterator[RedisConnection]:
+    """Open, to an empty server."""
+    connection = RedisConnection(redis_server.url, TIMEOUT_SECONDS, clock)
+    await connection.on_module_init()
+    yield connection
+    await connection.on_application_shutdown(None)
+
+
+@pytest.fixture
+def let_pass(clock: ManualClock, redis_server: RedisServer) -> Callable[[float], None]:
+    """Time passes for every adapter, the one whose clock is a server's included."""
+
+    def pass_both(seconds: float) -> None:
+        clock.advance(seconds)
+        redis_server.let_pass(seconds)
+
+    return pass_both
+
+
+@pytest.fixture(params=["memory", "sqlite", "redis"])
+def revocation_store(request: pytest.FixtureRequest, clock: ManualClock) -> RevocationStore:
+    """A store without revocations."""
+    if request.param == "memory":
+        return MemoryRevocationStore(clock)
+    if request.param == "sqlite":
+        return SqlRevocationStore(request.getfixturevalue("database"), clock)
+    return RedisRevocationStore(request.getfixturevalue("redis_connection"))
+
+
+@pytest.fixture(params=["memory", "sqlite", "redis"])
+def webhook_log(request: pytest.FixtureRequest, clock: ManualClock) -> WebhookLog:
+    """A log without messages."""
+    if request.param == "memory":
+        return MemoryWebhookLog(clock)
+    if request.param == "sqlite":
+        return SqlWebhookLog(request.getfixturevalue("database"), clock)
+    return RedisWebhookLog(request.getfixturevalue("redis_connection"))
+
+
+@pytest.fixture(params=["memory", "redis"])
+def attempt_limiter(request: pytest.FixtureRequest, clock: ManualClock) -> AttemptLimiter:
+    """A limiter without attempts."""
+    in_memory = MemoryAttemptLimiter(
+        TokenBuckets(ATTEMPTS_PER_MINUTE / 60, ATTEMPTS_PER_MINUTE, clock),
+        TokenBuckets(FAILURES_PER_MINUTE / 60, FAILURES_PER_MINUTE, clock),
+        clock,
+    )
+    if request.param == "memory":
+        return in_memory
+    connection = request.getfixturevalue("redis_connection")
+    return RedisAttemptLimiter(connection, ATTEMPTS_PER_MINUTE, FAILURES_PER_MINUTE, in_memory)
+
+
+@pytest.fixture(params=["memory", "redis"])
+def socket_quota(request: pytest.FixtureRequest, clock: ManualClock) -> SocketQuota:
+    """A quota of which nobody has taken."""
+    if request.param == "memory":
+        return MemorySocketQuota(MAX_SOCKETS)
+    return RedisSocketQuota(request.getfixturevalue("redis_connection"), MAX_SOCKETS, clock)
+
+
+@pytest.fixture(params=["memory", "redis"])
+def revocation_channel(request: pytest.FixtureRequest, clock: ManualClock) -> RevocationChannel:
+    """A channel to which nobody listens."""
+    if request.param == "memory":
+        return SilentRevocationChannel()
+    connection: RedisConnection = request.getfixturevalue("redis_connection")
+    server: RedisServer = request.getfixturevalue("redis_server")
+    return RedisRevocationChannel(connection, server.url, TIMEOUT_SECONDS, clock)

@@ -42,9 +42,9 @@ _logger = logging.getLogger(__name__)
 class RedisConnection:
     """Calls to one Redis, each within a deadline and tried once.
 
-    A call that fails on its way, or ends with its deadline, closes a gate: calls raise
-    `Unavailable` at once, while one task of our own asks Redis, less and less often, until it
-    answers. So a storm of callers costs a dead Redis nothing and the event loop no more than that.
+    A call that fails on its way closes a gate, and so does one whose deadline comes while nobody
+    is answered: calls raise `Unavailable` at once, while one task of our own asks Redis, less and
+    less often, until it answers. A storm of callers costs a dead Redis nothing, and us hardly more.
 
     Redis need not be there at the start. A call that was cancelled, or given up, may have been
     carried out; its connection is closed, so that nobody else gets its reply.
@@ -71,6 +71,7 @@ class RedisConnection:
         self._is_available = False
         self._is_closed = False
         self._recovery: asyncio.Task[None] | None = None
+        self._answers = 0
         self._lost_at = 0.0
         self._silent_until = -inf
 
@@ -112,18 +113,22 @@ class RedisConnection:
         Raises:
             Unavailable: Redis did not answer in time or at all, or it refused.
         """
-        is_begun = False
+        answers_before = -1
         try:
             # Before the deadline's timer, which each of thousands of refusals would pay for.
             self._check_gate()
             async with asyncio.timeout(self._timeout_seconds), self._turns:
                 self._check_gate()
-                is_begun = True
-                return await command(self._redis)
-        except _LOST as error:
-            # A wait for its turn says how many are calling, not that Redis is dead.
-            if is_begun:
+                answers_before = self._answers
+                result = await command(self._redis)
+                self._answers += 1
+                return result
+        except TimeoutError as error:
+            # While others are answered Redis is not dead: there are too many of us.
+            if self._answers == answers_before:
                 self._lose(error)
+        except _LOST as error:
+            self._lose(error)
         except RedisError as error:
             self._log_refusal(error)
         # The original may quote the command, and so a token.
