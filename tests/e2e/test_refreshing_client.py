@@ -38,8 +38,9 @@ NOT_TO_BE_HAD: dict[str, object] = {"userId": ""}
 
 
 def tokens(chat: Chat, ttl_seconds: int = SHORT_LIVED, name: str = "alice") -> dict[str, object]:
-    """What the development issuer is asked for."""
-    return {"userId": chat.user_id(name), "ttlSeconds": ttl_seconds}
+    """What the development issuer is asked for; one's tokens are all of one sign-in."""
+    user_id = chat.user_id(name)
+    return {"userId": user_id, "sessionId": f"sess_{user_id}", "ttlSeconds": ttl_seconds}
 
 
 @pytest.fixture(scope="session")
@@ -166,9 +167,10 @@ async def test_client_ends_when_its_user_is_revoked(chat: Chat, alice: JsClient)
     """Coming back would be no use."""
     await alice.sees("connect")
 
-    await chat.server.command("revoke", "--user", chat.user_id("alice"))
+    finished = await chat.server.command("revoke", "--user", chat.user_id("alice"))
     end = await alice.sees("end")
 
+    assert 0 == finished.code
     assert {"code": "revoked", "detail": "The token was revoked; sign in again."} == end
     assert 1 == alice.events.count("connect")
 
