@@ -12,12 +12,12 @@ from app.adapters.development.development_issuer import DevelopmentIssuer
 from app.adapters.sql.database import Database
 from app.adapters.system.system_clock import SystemClock
 from app.config import IN_MEMORY, Settings
+from app.domain.credential import token_digest
 from app.domain.errors import AuthenticationError
 from app.domain.ids import UserId
 from app.framework import NestApplication
 from app.main import StartError, create_application, read_seed, start_errors
 from app.ports import Membership
-from app.ports.token_blacklist import token_digest
 from app.services.channel_service import ChannelService
 from app.services.revocation_term import revocation_seconds
 from app.services.token_blacklist_service import TokenBlacklistService
@@ -79,7 +79,7 @@ async def revoke_token(settings: Settings, text: str) -> Revocation:
             "give it as clients send it: three parts with dots between."
         ) from None
     now = SystemClock().now()
-    ttl_seconds = revocation_seconds(expires_at, now)
+    ttl_seconds = revocation_seconds(expires_at, now.timestamp())
     async with _opened(settings) as app:
         await app.get(TokenBlacklistService).blacklist_token(token, ttl_seconds)
     return Revocation(token_digest(token), now + timedelta(seconds=ttl_seconds))

@@ -16,6 +16,7 @@ import structlog
 
 from app.adapters.clerk.pem_signing_key import SigningKeyError
 from app.adapters.development.signing_key_file import DevelopmentKeyError
+from app.adapters.redis.redis_pool import RedisUrlError
 from app.adapters.sql.database_url import DatabaseUrlError, parse_database_url, sqlite_file
 from app.adapters.sql.opening import DatabaseOpenError
 from app.adapters.sql.schema import SchemaError
@@ -38,6 +39,7 @@ _NOT_OURS = (
     DatabaseOpenError,
     DatabaseUrlError,
     DevelopmentKeyError,
+    RedisUrlError,
     SchemaError,
     SigningKeyError,
 )

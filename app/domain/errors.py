@@ -98,9 +98,12 @@ class AuthenticationError(ChatError):
         message: One of ``authentication required``, ``failed`` and ``revoked``: documented
             frontends look for the word.
         detail: A sentence for people that says how to mend it.
+        failures: How often the address has failed so within the last hour, where that was counted:
+            for the log.
     """
 
     code: AuthenticationCode
+    failures: int | None = None
 
     def __init__(self, code: AuthenticationCode) -> None:
         self.code = code

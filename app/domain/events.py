@@ -17,6 +17,7 @@ class ClientEvent(StrEnum):
     TYPING_GET = "typing:get"
     MESSAGE_GET_OFFLINE_COUNT = "message:getOfflineCount"
     MESSAGE_GET_OFFLINE = "message:getOffline"
+    AUTH_REFRESH = "auth:refresh"
 
 
 class ServerEvent(StrEnum):
@@ -32,5 +33,5 @@ class ServerEvent(StrEnum):
     ERROR = "error"
 
 
-SECRET_EVENTS = frozenset({"auth:refresh"})
+SECRET_EVENTS = frozenset({ClientEvent.AUTH_REFRESH})
 """Events whose payload is a secret: it is never sent back, nor the event's cause with it."""

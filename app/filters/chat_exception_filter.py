@@ -22,6 +22,9 @@ _REFUSED = "authentication failed"
 _FLOODS = frozenset({AuthenticationCode.TOO_MANY_ATTEMPTS, WsTooManyRequests.code})
 """Refusals that come by the thousand from whoever causes them: no flood of lines for those."""
 
+_ENDING = frozenset({AuthenticationCode.REVOKED, AuthenticationCode.SUBJECT_CHANGED})
+"""What a socket does not survive; until it has expired it may try another token."""
+
 
 @catch()
 class ChatExceptionFilter(BaseWsExceptionFilter):
@@ -36,24 +39,24 @@ class ChatExceptionFilter(BaseWsExceptionFilter):
 
     def catch(self, exception: Exception, host: ExecutionContext) -> None:
         """Answer the ack, else emit ``exception``; a connection gets ``error`` and an end."""
-        if isinstance(exception, ChatError):
-            exception = WsException(
-                exception.message if isinstance(exception, AuthenticationError) else str(exception),
-                code=str(exception.code),
-                temporary=exception.temporary,
-                details=exception.details,
-            )
-        super().catch(exception, host)
+        super().catch(_ws_exception(exception), host)
+        if isinstance(exception, AuthenticationError) and exception.code in _ENDING:
+            client: AuthenticatedSocket = host.get_client()
+            if not host.is_connection and client.connected:
+                client.end_session(exception)
 
     def answer(self, error: WsException, host: ExecutionContext) -> None:
         """Log it, without what the client sent, and tell the client."""
         client: AuthenticatedSocket = host.get_client()
-        context = {
+        context: dict[str, str | int | None] = {
             "code": error.code,
             "request_id": host.request_id,
             "socket_id": client.id,
             "user_id": None if client.session is None else client.user_id,
         }
+        cause = error.__cause__
+        if isinstance(cause, AuthenticationError) and cause.failures is not None:
+            context["failures"] = cause.failures
         if host.is_connection:
             level = DEBUG if error.code in _FLOODS else WARNING
             _log.log(level, "connection refused", address=client.handshake.address, **context)
@@ -77,3 +80,17 @@ class ChatExceptionFilter(BaseWsExceptionFilter):
         else:
             client.emit("error", error_notice(message, error.code, detail))
             client.disconnect(close=True)
+
+
+def _ws_exception(exception: Exception) -> Exception:
+    """A domain error in the framework's shape, its cause behind it; any other as it is."""
+    if not isinstance(exception, ChatError):
+        return exception
+    error = WsException(
+        exception.message if isinstance(exception, AuthenticationError) else str(exception),
+        code=str(exception.code),
+        temporary=exception.temporary,
+        details=exception.details,
+    )
+    error.__cause__ = exception
+    return error

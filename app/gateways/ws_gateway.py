@@ -6,6 +6,7 @@ from app.domain.delivery import DeliveryStatus
 from app.domain.events import ClientEvent
 from app.domain.message import DeletionReceipt, Message, MessagePage, OfflineCount
 from app.domain.rooms import channel_room, user_room
+from app.domain.session_expiry import SessionExpiry
 from app.domain.socket_response import SocketResponse
 from app.domain.typing_indicator import TypingIndicator
 from app.framework import (
@@ -19,8 +20,10 @@ from app.gateways.base_gateway import BaseGateway
 from app.gateways.dto.channel_dto import ChannelDto
 from app.gateways.dto.get_offline_dto import GetOfflineDto
 from app.gateways.dto.message_dto import MessageDto
+from app.gateways.dto.refresh_dto import RefreshDto
 from app.gateways.dto.send_message_dto import SendMessageDto
 from app.gateways.dto.update_message_dto import UpdateMessageDto
+from app.guards.expired_sessions import allow_expired_session
 from app.guards.ws_guard import WsGuard
 from app.guards.ws_throttler_guard import WsThrottlerGuard
 from app.services.delivery_service import DeliveryService
@@ -166,3 +169,14 @@ class WsGateway(BaseGateway):
         return SocketResponse(
             data=await self._offline.page(client.user_id, body.limit, body.cursor, body.since)
         )
+
+    @subscribe_message(ClientEvent.AUTH_REFRESH)
+    @allow_expired_session()
+    async def refresh(
+        self, client: Client, body: Body[RefreshDto]
+    ) -> SocketResponse[SessionExpiry]:
+        """Go on with the next token of the same user."""
+        expires_at = await self._sessions.refresh(
+            client.require_session(), body.token, client.handshake.address
+        )
+        return SocketResponse(data=SessionExpiry(expires_at))

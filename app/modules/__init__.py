@@ -3,8 +3,10 @@
 from app.modules.app_module import AppModule, create_app_module
 from app.modules.auth_module import AuthModule
 from app.modules.chat_module import ChatModule
+from app.modules.coordination_module import LocalCoordinationModule
 from app.modules.identity_module import DevelopmentIdentityModule
 from app.modules.ops_module import OpsModule
+from app.modules.redis_module import RedisCoordinationModule
 from app.modules.storage_module import MemoryStorageModule, SqlStorageModule
 
 __all__ = [
@@ -12,8 +14,10 @@ __all__ = [
     "AuthModule",
     "ChatModule",
     "DevelopmentIdentityModule",
+    "LocalCoordinationModule",
     "MemoryStorageModule",
     "OpsModule",
+    "RedisCoordinationModule",
     "SqlStorageModule",
     "create_app_module",
 ]

@@ -7,8 +7,10 @@ from app.config import IN_MEMORY, Settings
 from app.framework import imported
 from app.modules.auth_module import AuthModule
 from app.modules.chat_module import ChatModule
+from app.modules.coordination_module import LocalCoordinationModule
 from app.modules.identity_module import DevelopmentIdentityModule
 from app.modules.ops_module import OpsModule
+from app.modules.redis_module import RedisCoordinationModule
 from app.modules.storage_module import MemoryStorageModule, SqlStorageModule
 
 
@@ -18,10 +20,17 @@ class AppModule(containers.DeclarativeContainer):
     settings: providers.Dependency[Settings] = imported(Settings)
     clock = providers.Singleton(SystemClock)
     storage = providers.DependenciesContainer()
+    coordination = providers.DependenciesContainer()
     development_identity = providers.DependenciesContainer()
 
     auth = providers.Container(
-        AuthModule, settings=settings, clock=clock, token_blacklist=storage.token_blacklist
+        AuthModule,
+        settings=settings,
+        clock=clock,
+        revocation_store=coordination.revocation_store,
+        revocation_channel=coordination.revocation_channel,
+        attempt_limiter=coordination.attempt_limiter,
+        socket_quota=coordination.socket_quota,
     )
     chat = providers.Container(
         ChatModule,
@@ -46,6 +55,20 @@ def create_app_module(settings: Settings) -> AppModule:
                 clock=app.clock,
                 database_url=settings.database_url,
                 migrate=settings.app_env == "development",
+            )
+        )
+    local = LocalCoordinationModule(
+        settings=settings,
+        clock=app.clock,
+        revocation_store=app.storage.revocation_store,
+        webhook_log=app.storage.webhook_log,
+    )
+    if settings.redis_url is None:
+        app.coordination.override(local)
+    else:
+        app.coordination.override(
+            RedisCoordinationModule(
+                settings=settings, clock=app.clock, fallback_limiter=local.attempt_limiter
             )
         )
     if settings.uses_development_issuer:

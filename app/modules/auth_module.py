@@ -6,19 +6,20 @@ from app.adapters.clerk.jwks_client import JwksClient
 from app.adapters.clerk.pem_signing_key import PemSigningKey
 from app.adapters.clerk.signing_keys import SigningKeys
 from app.adapters.clerk.token_verifier import ClerkTokenVerifier
-from app.adapters.memory.token_bucket_limiter import TokenBucketLimiter
+from app.adapters.memory.memory_socket_quota import MemorySocketQuota
+from app.adapters.memory.silent_revocation_channel import SilentRevocationChannel
 from app.adapters.memory.token_buckets import TokenBuckets
 from app.adapters.system.system_clock import SystemClock
 from app.config import Settings
 from app.framework import imported
 from app.guards.ws_guard import WsGuard
 from app.guards.ws_throttler_guard import WsThrottlerGuard
-from app.ports import Clock, TokenBlacklist
+from app.modules.coordination_module import memory_attempt_limiter
+from app.ports import AttemptLimiter, Clock, RevocationChannel, RevocationStore, SocketQuota
 from app.ports.token_issuer import JWKS_PATH
+from app.services.authentication_service import AuthenticationService
 from app.services.session_service import SessionPolicy, SessionService
 from app.services.token_blacklist_service import TokenBlacklistService
-
-_SECONDS_PER_MINUTE = 60
 
 
 def _signing_keys(settings: Settings, clock: Clock) -> SigningKeys:
@@ -33,27 +34,32 @@ def _session_policy(settings: Settings) -> SessionPolicy:
         expiring_lead_seconds=settings.auth_expiring_lead_seconds,
         expiry_grace_seconds=settings.auth_expiry_grace_seconds,
         enforce_expiry=settings.auth_expiry == "enforce",
-        max_sockets_per_user=settings.max_sockets_per_user,
-        admit_when_revocation_unavailable=settings.revocation_unavailable == "admit",
+        max_token_seconds=settings.auth_max_token_seconds,
     )
-
-
-def _limiter_per_minute(per_minute: float, clock: Clock) -> TokenBucketLimiter:
-    """A minute's worth at once, then as fast as a minute's worth fills up."""
-    return TokenBucketLimiter(per_minute / _SECONDS_PER_MINUTE, max(1, int(per_minute)), clock)
 
 
 class AuthModule(containers.DeclarativeContainer):
     """Provides `WsGuard`, `WsThrottlerGuard`, `SessionService` and `TokenBlacklistService`.
 
-    Settings and clock have defaults, so that guards can be tested with this module alone.
+    All that it imports but the store has a default, so that guards can be tested with this module
+    alone.
     """
 
     settings: providers.Dependency[Settings] = imported(
         Settings, default=providers.Singleton(Settings.model_construct)
     )
     clock: providers.Dependency[Clock] = imported(Clock, default=providers.Singleton(SystemClock))
-    token_blacklist: providers.Dependency[TokenBlacklist] = imported(TokenBlacklist)
+    revocation_store: providers.Dependency[RevocationStore] = imported(RevocationStore)
+    revocation_channel: providers.Dependency[RevocationChannel] = imported(
+        RevocationChannel, default=providers.Singleton(SilentRevocationChannel)
+    )
+    attempt_limiter: providers.Dependency[AttemptLimiter] = imported(
+        AttemptLimiter, default=providers.Singleton(memory_attempt_limiter, settings, clock)
+    )
+    socket_quota: providers.Dependency[SocketQuota] = imported(
+        SocketQuota,
+        default=providers.Singleton(MemorySocketQuota, settings.provided.max_sockets_per_user),
+    )
 
     token_verifier = providers.Singleton(
         ClerkTokenVerifier,
@@ -62,23 +68,29 @@ class AuthModule(containers.DeclarativeContainer):
         issuer=settings.provided.issuer,
         authorized_parties=settings.provided.clerk_authorized_parties,
     )
-    token_blacklist_service = providers.Singleton(TokenBlacklistService, token_blacklist)
-    session_service = providers.Singleton(
-        SessionService,
+    token_blacklist_service = providers.Singleton(
+        TokenBlacklistService, revocation_store, revocation_channel
+    )
+    authentication_service = providers.Singleton(
+        AuthenticationService,
         verifier=token_verifier,
         blacklist=token_blacklist_service,
+        limiter=attempt_limiter,
+        accept_bearer=settings.provided.auth_accept_bearer,
+        admit_unchecked=providers.Callable(
+            "admit".__eq__, settings.provided.revocation_unavailable
+        ),
+    )
+    session_service = providers.Singleton(
+        SessionService,
+        authentication=authentication_service,
+        verifier=token_verifier,
+        blacklist=token_blacklist_service,
+        quota=socket_quota,
         clock=clock,
-        attempts=providers.Singleton(
-            _limiter_per_minute, settings.provided.rate_limit_connects_per_minute, clock
-        ),
-        failures=providers.Singleton(
-            _limiter_per_minute, settings.provided.rate_limit_failed_auth_per_minute, clock
-        ),
         policy=providers.Singleton(_session_policy, settings),
     )
-    ws_guard = providers.Singleton(
-        WsGuard, session_service, accept_bearer=settings.provided.auth_accept_bearer
-    )
+    ws_guard = providers.Singleton(WsGuard, session_service)
     event_throttle = providers.Singleton(
         TokenBuckets,
         settings.provided.rate_limit_events_per_second,

@@ -8,13 +8,15 @@ from dependency_injector import containers, providers
 from app.adapters.memory.memory_channel_repository import MemoryChannelRepository
 from app.adapters.memory.memory_delivery_repository import MemoryDeliveryRepository
 from app.adapters.memory.memory_message_repository import MemoryMessageRepository
+from app.adapters.memory.memory_revocation_store import MemoryRevocationStore
 from app.adapters.memory.memory_store import MemoryStore
-from app.adapters.memory.memory_token_blacklist import MemoryTokenBlacklist
+from app.adapters.memory.memory_webhook_log import MemoryWebhookLog
 from app.adapters.sql.database import Database
 from app.adapters.sql.sql_channel_repository import SqlChannelRepository
 from app.adapters.sql.sql_delivery_repository import SqlDeliveryRepository
 from app.adapters.sql.sql_message_repository import SqlMessageRepository
-from app.adapters.sql.sql_token_blacklist import SqlTokenBlacklist
+from app.adapters.sql.sql_revocation_store import SqlRevocationStore
+from app.adapters.sql.sql_webhook_log import SqlWebhookLog
 from app.framework import imported
 from app.ports import Clock
 
@@ -28,7 +30,8 @@ class MemoryStorageModule(containers.DeclarativeContainer):
     channels = providers.Singleton(MemoryChannelRepository, store)
     messages = providers.Singleton(MemoryMessageRepository, store)
     deliveries = providers.Singleton(MemoryDeliveryRepository, store)
-    token_blacklist = providers.Singleton(MemoryTokenBlacklist, clock)
+    revocation_store = providers.Singleton(MemoryRevocationStore, clock)
+    webhook_log = providers.Singleton(MemoryWebhookLog, clock)
 
 
 class SqlStorageModule(containers.DeclarativeContainer):
@@ -42,4 +45,5 @@ class SqlStorageModule(containers.DeclarativeContainer):
     channels = providers.Singleton(SqlChannelRepository, database)
     messages = providers.Singleton(SqlMessageRepository, database)
     deliveries = providers.Singleton(SqlDeliveryRepository, database)
-    token_blacklist = providers.Singleton(SqlTokenBlacklist, database, clock)
+    revocation_store = providers.Singleton(SqlRevocationStore, database, clock)
+    webhook_log = providers.Singleton(SqlWebhookLog, database, clock)

@@ -1,19 +1,23 @@
 """What the services need from outside, as Protocols with the guarantees each adapter owes."""
 
+from app.ports.attempt_limiter import AttemptLimiter
 from app.ports.broadcaster import Broadcaster
 from app.ports.channel_repository import ChannelRepository, Membership
 from app.ports.clock import Clock, Timer
 from app.ports.delivery_repository import Advance, DeliveryRepository, UndeliveredPage
 from app.ports.eager_starter import EagerStarter
 from app.ports.message_repository import MessageRepository, StoredMessage
-from app.ports.rate_limiter import RateLimiter
+from app.ports.revocation_channel import RevocationChannel
+from app.ports.revocation_store import RevocationStore
+from app.ports.socket_quota import SocketQuota
 from app.ports.throttle import Throttle
-from app.ports.token_blacklist import RevocationLog, TokenBlacklist
 from app.ports.token_issuer import TokenIssuer
 from app.ports.token_verifier import TokenVerifier
+from app.ports.webhook_log import WebhookLog
 
 __all__ = [
     "Advance",
+    "AttemptLimiter",
     "Broadcaster",
     "ChannelRepository",
     "Clock",
@@ -21,13 +25,14 @@ __all__ = [
     "EagerStarter",
     "Membership",
     "MessageRepository",
-    "RateLimiter",
-    "RevocationLog",
+    "RevocationChannel",
+    "RevocationStore",
+    "SocketQuota",
     "StoredMessage",
     "Throttle",
     "Timer",
-    "TokenBlacklist",
     "TokenIssuer",
     "TokenVerifier",
     "UndeliveredPage",
+    "WebhookLog",
 ]

@@ -28,6 +28,6 @@ class TokenIssuer(Protocol):
         Args:
             user_id: Anybody; nobody is asked whether there is such a user.
             ttl_seconds: Until ``exp``. A negative one makes an expired token.
-            session_id: ``sid``; None starts a session of its own.
+            session_id: ``sid``; None is the user's one standing sign-in.
         """
         ...

@@ -1,5 +1,7 @@
 """What was revoked a moment ago: closes the gap between checking a token and using it."""
 
+from app.domain.credential import Credential
+from app.domain.revocation import Revocation, RevocationKind
 from app.ports import Clock
 
 REMEMBERED_SECONDS = 60.0
@@ -9,21 +11,35 @@ MAX_REMEMBERED = 10_000
 
 
 class RecentRevocations:
-    """Digests of the tokens revoked in the last minute, the newest `MAX_REMEMBERED` of them.
+    """The revocations of the last minute, the newest `MAX_REMEMBERED` of them.
 
     Not the blacklist: a connect asks that first. This remembers what came after the question.
     """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._forgotten_at: dict[str, float] = {}
+        self._recent: dict[tuple[RevocationKind, str], tuple[Revocation, float]] = {}
 
-    def remember(self, digest: str) -> None:
-        """Hold the digest for `REMEMBERED_SECONDS` from now; the oldest gives way when full."""
-        self._forgotten_at.pop(digest, None)
-        if len(self._forgotten_at) >= MAX_REMEMBERED:
-            del self._forgotten_at[next(iter(self._forgotten_at))]
-        self._forgotten_at[digest] = self._clock.monotonic() + REMEMBERED_SECONDS
+    def remember(self, revocation: Revocation) -> None:
+        """Hold it for `REMEMBERED_SECONDS` from now; the oldest gives way when full."""
+        mark = (revocation.kind, revocation.subject)
+        self._recent.pop(mark, None)
+        if len(self._recent) >= MAX_REMEMBERED:
+            del self._recent[next(iter(self._recent))]
+        self._recent[mark] = (revocation, self._clock.monotonic() + REMEMBERED_SECONDS)
 
-    def __contains__(self, digest: str) -> bool:
-        return self._clock.monotonic() < self._forgotten_at.get(digest, 0.0)
+    def cover(self, credential: Credential) -> bool:
+        """Whether one of them covers the credential."""
+        principal = credential.principal
+        return (
+            self._covers(RevocationKind.TOKEN, credential.digest, credential)
+            or self._covers(RevocationKind.USER, principal.user_id, credential)
+            or self._covers(RevocationKind.SESSION, principal.session_id or "", credential)
+        )
+
+    def _covers(self, kind: RevocationKind, subject: str, credential: Credential) -> bool:
+        found = self._recent.get((kind, subject))
+        if found is None:
+            return False
+        revocation, forgotten_at = found
+        return self._clock.monotonic() < forgotten_at and revocation.covers(credential)

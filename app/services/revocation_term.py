@@ -1,9 +1,8 @@
-"""How long a revoked token has to be remembered."""
+"""How long a revocation has to be remembered."""
 
-from datetime import datetime
 from math import ceil
 
-from app.services.session_service import EXPIRY_SKEW_SECONDS
+from app.domain.principal import CLOCK_SKEW_SECONDS
 
 LEAST_SECONDS = 86_400
 """For a token that seems to end sooner: the clock here may be the one that is wrong."""
@@ -11,14 +10,14 @@ MOST_SECONDS = 100 * 365 * 86_400
 """What lives longer is no token of Clerk's, and no table can hold its end."""
 
 
-def revocation_seconds(expires_at: int, now: datetime) -> int:
-    """As long as the token may be accepted, by servers whose clocks are behind, too.
+def revocation_seconds(expires_at: float, now: float) -> int:
+    """As long as a token may be accepted, by servers whose clocks are behind, too.
 
     A day at least and a century at most.
 
     Args:
         expires_at: Its ``exp``, in seconds since the epoch.
-        now: The wall clock.
+        now: The wall clock, likewise.
     """
-    life_seconds = ceil(expires_at - now.timestamp()) + EXPIRY_SKEW_SECONDS
+    life_seconds = ceil(expires_at - now) + CLOCK_SKEW_SECONDS
     return min(max(LEAST_SECONDS, life_seconds), MOST_SECONDS)

@@ -2,20 +2,19 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from math import inf
-from typing import NoReturn, Protocol
 
-from app.domain.errors import AuthenticationCode, AuthenticationError, Unavailable
+from app.domain.errors import AuthenticationCode, AuthenticationError
 from app.domain.ids import UserId
-from app.domain.principal import Principal
-from app.ports import Clock, RateLimiter, TokenVerifier
-from app.ports.token_blacklist import token_digest
+from app.domain.principal import CLOCK_SKEW_SECONDS
+from app.domain.revocation import Revocation, RevocationKind
+from app.ports import Clock, SocketQuota, TokenVerifier
+from app.services.authentication_service import AuthenticationService
 from app.services.deadline_queue import DeadlineQueue
+from app.services.live_sessions import LiveSessions
 from app.services.recent_revocations import RecentRevocations
+from app.services.revocation_term import revocation_seconds
+from app.services.session import Session, SessionHolder
 from app.services.token_blacklist_service import TokenBlacklistService
-
-EXPIRY_SKEW_SECONDS = 5
-"""How far the issuer's clock and ours may differ: Clerk's own default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,127 +25,96 @@ class SessionPolicy:
         expiring_lead_seconds: How long before its token expires a session is warned.
         expiry_grace_seconds: How long an expired session may stay connected, every event refused.
         enforce_expiry: False: a token has to be valid at the handshake only.
-        max_sockets_per_user: Open sessions of one user on this node.
-        admit_when_revocation_unavailable: Whether to connect who cannot be checked for revocation.
+        max_token_seconds: The longest life of a token, and so of a revocation that names none.
     """
 
     expiring_lead_seconds: float
     expiry_grace_seconds: float
     enforce_expiry: bool
-    max_sockets_per_user: int
-    admit_when_revocation_unavailable: bool
+    max_token_seconds: int
 
 
-class SessionHolder(Protocol):
-    """Whose session it is: a socket. Both are called on the event loop and must not raise."""
+@dataclass(frozen=True, slots=True)
+class Revoked:
+    """What `SessionService.revoke` has done, and until when it is remembered."""
 
-    def warn_of_expiry(self, expires_at: datetime) -> None:
-        """The token expires soon, at ``expires_at``. At most once for a token."""
-
-    def end_session(self, error: AuthenticationError) -> None:
-        """The socket must go. At most once, and never after `SessionService.close`."""
-
-
-@dataclass(eq=False, slots=True)
-class Session:
-    """One admitted socket's standing, from `SessionService.open`, which alone changes it.
-
-    Attributes:
-        digest: Of the token it was opened with.
-        holder: None once it was told to go, or has gone.
-        token_expires_at: The token's ``exp``: seconds since the epoch by the wall clock.
-        expires_at: Monotonic time from which its events are refused.
-    """
-
-    user_id: UserId
-    digest: str
-    holder: SessionHolder | None
-    token_expires_at: float = inf
-    expires_at: float = inf
-    revoked: bool = False
-    deadline_id: int = 0
+    revocation: Revocation
+    until: datetime
 
 
 class SessionService:
-    """Authenticates connects and watches over the sessions they open.
+    """Opens the sessions of sockets and watches over them.
 
-    Expiry is judged by the monotonic clock from `open` on: a jump of the wall clock ends nobody.
+    Expiry is judged by the monotonic clock once a token is verified: a jump of the wall clock ends
+    nobody.
     """
 
     def __init__(
         self,
+        authentication: AuthenticationService,
         verifier: TokenVerifier,
         blacklist: TokenBlacklistService,
+        quota: SocketQuota,
         clock: Clock,
-        attempts: RateLimiter,
-        failures: RateLimiter,
         policy: SessionPolicy,
     ) -> None:
+        self._authentication = authentication
         self._verifier = verifier
         self._blacklist = blacklist
+        self._quota = quota
         self._clock = clock
-        self._attempts = attempts
-        self._failures = failures
         self._policy = policy
         self._recent = RecentRevocations(clock)
         self._deadlines = DeadlineQueue(clock, self._reach_deadline)
-        self._sessions: dict[str, tuple[Session, ...]] = {}
-        self._sockets_of: dict[UserId, int] = {}
+        self._live = LiveSessions()
 
     async def on_module_init(self) -> None:
         """Hear of revocations from now on."""
-        self._blacklist.on_revoked(self._revoke)
+        self._blacklist.watch(self._end_revoked, self._live.credentials)
 
-    async def authenticate(self, token: str, address: str) -> Principal:
-        """Who the token speaks for, when ``address`` has not tried too often.
+    async def open(self, sent: object, address: str, holder: SessionHolder) -> Session:
+        """Begin the session of a socket, by what it sent as its token; every one must be closed.
 
-        The limits come before any cryptography; a refusal that is the client's fault counts
-        against its address.
-
-        Raises:
-            AuthenticationError: The token or the address is refused, by its code.
-        """
-        await self._count_attempt(address)
-        try:
-            await self._refuse_revoked(token)
-            return await self._verifier.verify(token)
-        except AuthenticationError as error:
-            if not error.temporary:  # what passes by itself is not the client's fault
-                await self._failures.take(address)
-            raise
-
-    async def refuse(self, code: AuthenticationCode, address: str) -> NoReturn:
-        """Refuse an attempt that brought nothing to verify; it counts as any other.
+        The holder is warned before the token expires, and told to go a grace after it has expired,
+        or at once when it is revoked. It may close the session then.
 
         Raises:
-            AuthenticationError: ``code``; ``too_many_attempts`` when the address tried too often.
+            AuthenticationError: The socket is not admitted, by its code.
         """
-        await self._count_attempt(address)
-        await self._failures.take(address)
-        raise AuthenticationError(code)
-
-    def open(self, principal: Principal, token: str, holder: SessionHolder) -> Session:
-        """Begin the session of an authenticated socket; every one must be closed.
-
-        The holder is warned a lead before the token expires, and told to go a grace after it has
-        expired, or at once when it is revoked. It may close the session then.
-
-        Raises:
-            AuthenticationError: ``too_many_sockets``; ``revoked``, when that happened since
-                `authenticate` asked.
-        """
-        digest = token_digest(token)
-        if digest in self._recent:
-            raise AuthenticationError(AuthenticationCode.REVOKED)
-        sockets = self._sockets_of.get(principal.user_id, 0)
-        if sockets >= self._policy.max_sockets_per_user:
+        credential = await self._authentication.authenticate(sent, address)
+        user_id = credential.principal.user_id
+        if not await self._quota.take(user_id):
             raise AuthenticationError(AuthenticationCode.TOO_MANY_SOCKETS)
-        session = Session(principal.user_id, digest, holder, principal.expires_at)
-        if self._policy.enforce_expiry:
-            self._limit(session)
-        self._sessions[digest] = (*self._sessions.get(digest, ()), session)
-        self._sockets_of[principal.user_id] = sockets + 1
+        if self._recent.cover(credential):  # revoked since it was looked up
+            self._quota.release(user_id)
+            raise AuthenticationError(AuthenticationCode.REVOKED)
+        session = Session(user_id, holder, credential)
+        self._limit(session)
+        self._live.add(session)
         return session
+
+    async def refresh(self, session: Session, sent: object, address: str) -> datetime:
+        """Have an open session go on with its user's next token; returns when that expires.
+
+        Whoever raises has changed nothing. After ``subject_changed`` and ``revoked`` the caller
+        must end the socket.
+
+        Raises:
+            AuthenticationError: The token is refused, by its code; ``subject_changed`` when it is
+                another user's or another sign-in's.
+        """
+        credential = await self._authentication.authenticate_again(sent, address)
+        if not credential.principal.may_follow(session.credential.principal):
+            error = AuthenticationError(AuthenticationCode.SUBJECT_CHANGED)
+            await self._authentication.count_failure(error, address)
+        if session.revoked or self._recent.cover(credential):
+            raise AuthenticationError(AuthenticationCode.REVOKED)
+        if session.holder is None:  # it was too late, or has gone
+            raise AuthenticationError(AuthenticationCode.TOKEN_EXPIRED)
+        session.credential, session.replaced = credential, session.credential
+        self._live.add(session)
+        self._limit(session)
+        return _expiry(session)
 
     def check(self, session: Session) -> None:
         """Let pass a session that is neither revoked nor expired. Memory only: asked per event.
@@ -161,43 +129,53 @@ class SessionService:
 
     def close(self, session: Session) -> None:
         """End the service's interest in a session; repeating it is harmless."""
-        same_token = self._sessions.get(session.digest, ())
-        if session not in same_token:
+        if session not in self._live:
             return
-        if len(same_token) == 1:
-            del self._sessions[session.digest]
-        else:
-            self._sessions[session.digest] = tuple(
-                each for each in same_token if each is not session
-            )
-        if self._sockets_of[session.user_id] == 1:
-            del self._sockets_of[session.user_id]
-        else:
-            self._sockets_of[session.user_id] -= 1
+        self._live.remove(session)
+        self._quota.release(session.user_id)
         self._release(session)
 
-    async def _count_attempt(self, address: str) -> None:
-        if await self._attempts.take(address) > 0 or await self._failures.peek(address) > 0:
-            raise AuthenticationError(AuthenticationCode.TOO_MANY_ATTEMPTS)
+    async def revoke(self, kind: RevocationKind, value: str) -> Revoked:
+        """Accept something no longer, on any node, and end the sockets that stand on it.
 
-    async def _refuse_revoked(self, token: str) -> None:
-        try:
-            revoked = await self._blacklist.is_blacklisted(token)
-        except Unavailable as error:
-            if self._policy.admit_when_revocation_unavailable:
-                return
-            raise AuthenticationError(AuthenticationCode.REVOCATION_UNAVAILABLE) from error
-        if revoked:
-            raise AuthenticationError(AuthenticationCode.REVOKED)
+        Args:
+            kind: What is revoked.
+            value: The token itself, the ``sid`` or the user's id.
+
+        Raises:
+            AuthenticationError: ``token_malformed`` and its like: it is no session token.
+            Unavailable: Whether it is revoked is not certain; ask again.
+        """
+        now = self._clock.now().timestamp()
+        revocation, expires_at = self._judgement(kind, value, now)
+        ttl_seconds = revocation_seconds(expires_at, now)
+        await self._blacklist.revoke(revocation, ttl_seconds)
+        return Revoked(revocation, datetime.fromtimestamp(now + ttl_seconds, UTC))
+
+    def _judgement(self, kind: RevocationKind, value: str, now: float) -> tuple[Revocation, float]:
+        """What is revoked, and when the last token that it concerns expires."""
+        match kind:
+            case RevocationKind.TOKEN:
+                return Revocation.of_token(value), self._verifier.claimed_expiry(value)
+            case RevocationKind.SESSION:
+                return Revocation.of_session(value), now + self._policy.max_token_seconds
+            case RevocationKind.USER:
+                longest = now + self._policy.max_token_seconds
+                return Revocation.of_user(UserId(value), now), longest
 
     def _limit(self, session: Session) -> None:
         """Refuse its events, and warn and end it, by when its token expires."""
-        life_seconds = session.token_expires_at - self._clock.now().timestamp()
+        if not self._policy.enforce_expiry:
+            return
+        expires_at = session.credential.principal.expires_at
+        life_seconds = expires_at - self._clock.now().timestamp()
         now = self._clock.monotonic()
-        session.expires_at = now + life_seconds + EXPIRY_SKEW_SECONDS
+        session.expires_at = now + life_seconds + CLOCK_SKEW_SECONDS
         if life_seconds > 0:
-            warned_at = now + max(0.0, life_seconds - self._policy.expiring_lead_seconds)
-            self._deadlines.set(session, warned_at)
+            # With a token that lives for less than two leads, half of its time: a client that
+            # refreshes when it is warned must not be warned of the new token at once.
+            lead_seconds = min(self._policy.expiring_lead_seconds, life_seconds / 2)
+            self._deadlines.set(session, now + life_seconds - lead_seconds)
         else:
             self._deadlines.set(session, self._ends_at(session))
 
@@ -210,11 +188,11 @@ class SessionService:
             self._end(session, AuthenticationCode.TOKEN_EXPIRED)
         elif session.holder is not None:
             self._deadlines.set(session, self._ends_at(session))
-            session.holder.warn_of_expiry(datetime.fromtimestamp(session.token_expires_at, UTC))
+            session.holder.warn_of_expiry(_expiry(session))
 
-    def _revoke(self, digest: str) -> None:
-        self._recent.remember(digest)
-        sessions = self._sessions.get(digest, ())
+    def _end_revoked(self, revocation: Revocation) -> None:
+        self._recent.remember(revocation)
+        sessions = self._live.covered_by(revocation)
         for session in sessions:
             session.revoked = True
         for session in sessions:
@@ -229,3 +207,7 @@ class SessionService:
         self._deadlines.clear(session)
         holder, session.holder = session.holder, None
         return holder
+
+
+def _expiry(session: Session) -> datetime:
+    return datetime.fromtimestamp(session.credential.principal.expires_at, UTC)

@@ -1,12 +1,14 @@
-"""The documented token blacklist, and word of each revocation to whoever holds live sessions."""
+"""The documented token blacklist, grown to sign-ins and users, and word of it to live sessions."""
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 
+from app.domain.credential import Credential
 from app.domain.errors import Unavailable
-from app.ports import TokenBlacklist
-from app.ports.token_blacklist import token_digest
+from app.domain.revocation import Revocation
+from app.ports import RevocationChannel, RevocationStore
 
 WATCH_INTERVAL_SECONDS = 2.0
 
@@ -14,67 +16,109 @@ _logger = logging.getLogger(__name__)
 
 
 class TokenBlacklistService:
-    """Revokes tokens, answers whether one is revoked, and tells listeners what was revoked.
+    """Revokes, answers what is revoked, and tells the watcher of this node.
 
-    Listeners hear of this process's own revocations at once and of other processes' within
-    ``watch_interval_seconds`` while the store answers. They may hear of one more than once.
+    A session token lives for a minute, so a list of tokens alone keeps nobody out for longer:
+    beside the documented two methods, sign-ins and users are revoked in the same way.
+
+    The watcher hears of this node's own revocations at once, of others' as soon as the channel
+    tells, and of those it does not tell within ``watch_interval_seconds``, or as soon as the
+    channel is back, while the store answers. It may hear of one more than once.
     """
 
     def __init__(
-        self, store: TokenBlacklist, watch_interval_seconds: float = WATCH_INTERVAL_SECONDS
+        self,
+        store: RevocationStore,
+        channel: RevocationChannel,
+        watch_interval_seconds: float = WATCH_INTERVAL_SECONDS,
     ) -> None:
         self._store = store
+        self._channel = channel
         self._watch_interval_seconds = watch_interval_seconds
-        self._listeners: list[Callable[[str], None]] = []
-        self._position = 0
+        self._on_revoked: Callable[[Revocation], None] = _ignore
+        self._live: Callable[[], Iterable[Credential]] = tuple
+        self._missed_something = asyncio.Event()
+        self._is_behind = False
         self._watcher: asyncio.Task[None] | None = None
 
     async def blacklist_token(self, token: str, expiration_time: int) -> None:
         """Revoke a token for ``expiration_time`` seconds; less than one counts as one.
 
         Raises:
-            Unavailable: The token is not revoked.
+            Unavailable: Whether it is revoked is not certain; ask again.
         """
-        await self._store.add(token, max(1, expiration_time))
-        self._tell(token_digest(token))
+        await self.revoke(Revocation.of_token(token), max(1, expiration_time))
 
     async def is_blacklisted(self, token: str) -> bool:
-        """Whether the token is revoked now.
+        """Whether the token itself is revoked now; for its sign-in and user see `is_revoked`.
 
         Raises:
             Unavailable: It cannot be known now.
         """
-        return await self._store.contains(token)
+        return await self._store.contains_token(token)
 
-    def on_revoked(self, listener: Callable[[str], None]) -> None:
-        """Have ``listener`` called with the digest of every token revoked from now on.
+    async def revoke(self, revocation: Revocation, ttl_seconds: int) -> None:
+        """Write, then tell: when anybody hears of it, whoever asks is refused already.
+
+        Raises:
+            Unavailable: Whether it is stored is not certain; ask again.
+        """
+        await self._store.add(revocation, ttl_seconds)
+        self._on_revoked(revocation)
+        try:
+            await self._channel.publish(revocation)
+        except Unavailable:
+            _logger.warning("other nodes were not told of a revocation; they will find it")
+
+    async def is_revoked(self, credential: Credential) -> bool:
+        """Whether the token, its sign-in or its user is revoked.
+
+        Raises:
+            Unavailable: It cannot be known now.
+        """
+        return await self._store.contains(credential)
+
+    async def is_available(self) -> bool:
+        """Whether revocations can be read now."""
+        try:
+            await self._store.contains_token("")
+        except Unavailable:
+            return False
+        return True
+
+    def watch(
+        self, on_revoked: Callable[[Revocation], None], live: Callable[[], Iterable[Credential]]
+    ) -> None:
+        """Have ``on_revoked`` called with what is revoked from now on.
 
         It runs on the event loop and must neither raise nor take long.
+
+        Args:
+            on_revoked: The watcher; there is one.
+            live: What the sessions of this node stand on at the moment.
         """
-        self._listeners.append(listener)
+        self._on_revoked = on_revoked
+        self._live = live
 
     async def catch_up(self) -> None:
-        """Tell the listeners of everything revoked since the last call that succeeded.
+        """Tell the watcher of what it has missed.
 
         Raises:
             Unavailable: The rest is told by the next call.
         """
-        while True:
-            log = await self._store.revoked_after(self._position)
-            if log.position == self._position:
-                return
-            for digest in log.digests:
-                self._tell(digest)
-            self._position = log.position
+        async for revocations in self._store.missed(self._live):
+            for revocation in revocations:
+                self._on_revoked(revocation)
 
     async def on_module_init(self) -> None:
-        """Read past what was revoked before, then watch.
+        """Listen, read past what was revoked before, then look after what may be missed.
 
-        The listeners depend on this service, so they register after this: history reaches nobody.
-        Should the store not answer yet, they hear it later, which ends nothing that may live.
+        The watcher depends on this service, so it registers after this: history reaches nobody.
+        Should the store not answer yet, it hears it later, which ends nothing that may live.
         """
+        self._channel.listen(self._hear, self._missed_something.set)
         await self._try_to_catch_up()
-        self._watcher = asyncio.create_task(self._watch(), name="revocation-watch")
+        self._watcher = asyncio.create_task(self._look_after(), name="revocation-watch")
 
     async def on_module_destroy(self) -> None:
         """Stop watching; a service never initialised has nothing to stop."""
@@ -82,19 +126,29 @@ class TokenBlacklistService:
             self._watcher.cancel()
             await asyncio.wait([self._watcher])
 
-    async def _watch(self) -> None:
+    def _hear(self, revocation: Revocation) -> None:
+        self._on_revoked(revocation)
+
+    async def _look_after(self) -> None:
         while True:
-            await asyncio.sleep(self._watch_interval_seconds)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._watch_interval_seconds):
+                    await self._missed_something.wait()
+            self._missed_something.clear()
             await self._try_to_catch_up()
 
     async def _try_to_catch_up(self) -> None:
         try:
             await self.catch_up()
-        except Unavailable as error:
-            _logger.warning("revocations cannot be read now: %s", type(error).__name__)
+        except Unavailable:
+            if not self._is_behind:  # said once, however long it lasts
+                _logger.warning("revocations cannot be read now")
+            self._is_behind = True
         except Exception:
             _logger.exception("revocations could not be read")
+        else:
+            self._is_behind = False
 
-    def _tell(self, digest: str) -> None:
-        for listener in self._listeners:
-            listener(digest)
+
+def _ignore(_: Revocation) -> None:
+    """Nobody watches yet."""

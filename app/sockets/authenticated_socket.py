@@ -5,10 +5,10 @@ from datetime import datetime
 from app.domain.errors import AuthenticationError
 from app.domain.events import ServerEvent
 from app.domain.ids import SocketId, UserId
-from app.domain.session_expiring import SessionExpiring
+from app.domain.session_expiry import SessionExpiry
 from app.framework import Handshake, Socket
 from app.framework.socket import SocketLink
-from app.services.session_service import Session
+from app.services.session import Session
 
 
 class AuthenticatedSocket(Socket):
@@ -29,18 +29,26 @@ class AuthenticatedSocket(Socket):
         Raises:
             AttributeError: It was not authenticated; no handler ever meets such a socket.
         """
-        if self.session is None:
-            raise AttributeError("the socket is not authenticated")
-        return self.session.user_id
+        return self.require_session().user_id
 
     @property
     def user(self) -> dict[str, UserId]:
         """``{"id": user_id}``, as documented."""
         return {"id": self.user_id}
 
+    def require_session(self) -> Session:
+        """The session.
+
+        Raises:
+            AttributeError: It was not authenticated; no handler ever meets such a socket.
+        """
+        if self.session is None:
+            raise AttributeError("the socket is not authenticated")
+        return self.session
+
     def warn_of_expiry(self, expires_at: datetime) -> None:
         """Tell the client that its token expires soon."""
-        self.emit(ServerEvent.AUTH_EXPIRING, SessionExpiring(expires_at=expires_at))
+        self.emit(ServerEvent.AUTH_EXPIRING, SessionExpiry(expires_at=expires_at))
 
     def end_session(self, error: AuthenticationError) -> None:
         """Tell the client why it may not stay, and close its connection."""

@@ -78,9 +78,11 @@ class ServerProcess:
         await asyncio.gather(*self._readers)
         assert code == 0, f"exit code {code}: {self.err}"
 
-    async def token(self, user_id: str, ttl_seconds: int = 60) -> str:
+    async def token(
+        self, user_id: str, ttl_seconds: int = 60, session_id: str | None = None
+    ) -> str:
         """A session token of the development issuer."""
-        wanted = {"userId": user_id, "ttlSeconds": ttl_seconds}
+        wanted = {"userId": user_id, "ttlSeconds": ttl_seconds, "sessionId": session_id}
         async with (
             ClientSession() as http,
             http.post(f"{self.url}/dev/token", json=wanted) as answer,

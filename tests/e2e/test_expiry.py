@@ -8,8 +8,8 @@ from tests.e2e.js_client import JsClient
 from tests.e2e.server_process import Serve, ServerProcess
 from tests.e2e.shapes import an_error, an_indicator
 
-SOON = 10
-"""A token's ttl in seconds, less than the 15 before which a client is warned."""
+SOON = 4
+"""A token's ttl in seconds, less than twice the 15 before which a client is warned."""
 OLD = -2
 """A token's ttl in seconds: expired, and for two or three seconds more within the skew of five."""
 

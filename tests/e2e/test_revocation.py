@@ -2,7 +2,7 @@ import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
 
-from app.ports.token_blacklist import token_digest
+from app.domain.credential import token_digest
 from tests.e2e.chat import Chat
 from tests.e2e.server_process import run_command
 from tests.unit.adapters.clerk import signed_tokens

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 
+from app.adapters.clerk.claimed_expiry import claimed_expiry
 from app.adapters.clerk.signed_token import JsonObject, read_claims, read_key_id, read_timestamp
 from app.adapters.clerk.signing_keys import SigningKeys
 from app.domain.errors import AuthenticationCode, AuthenticationError
@@ -41,6 +42,9 @@ class ClerkTokenVerifier(TokenVerifier):
         if claims.get("sts") == "pending":
             raise AuthenticationError(AuthenticationCode.SESSION_PENDING)
         return Principal(user_id, _text(claims, "sid"), _text(claims, "jti"), float(expires_at))
+
+    def claimed_expiry(self, token: str) -> float:
+        return claimed_expiry(token)
 
     def _check_issuer(self, claims: JsonObject) -> None:
         if claims.get("iss") != self._issuer:

@@ -81,7 +81,7 @@ class DevelopmentIssuer(TokenIssuer):
         Args:
             user_id: Anybody; nobody is asked whether there is such a user.
             ttl_seconds: Until ``exp``. A negative one makes an expired token.
-            session_id: ``sid``; None starts a session of its own.
+            session_id: ``sid``; None is the user's one standing sign-in.
         """
         key = self._load()
         now = int(self._clock.now().timestamp())
@@ -93,7 +93,7 @@ class DevelopmentIssuer(TokenIssuer):
             "iss": self._issuer,
             "jti": secrets.token_hex(10),
             "nbf": now - 10,
-            "sid": session_id or f"sess_{secrets.token_hex(12)}",
+            "sid": session_id or _standing_session(user_id),
             "sts": "active",
             "sub": user_id,
             "v": 2,
@@ -111,3 +111,8 @@ def _key_id(key: RSAPrivateKey) -> str:
     """Follows from the key, so that a new key is never taken for the old one by a cache."""
     public = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     return f"ins_{sha256(public).hexdigest()[:24]}"
+
+
+def _standing_session(user_id: UserId) -> str:
+    """The same for all of a user's tokens, so that each may follow the other on one socket."""
+    return f"sess_{sha256(user_id.encode()).hexdigest()[:24]}"

@@ -8,6 +8,7 @@ backend): additions are new tables in snake_case, and indexes. A database gets a
 from sqlalchemy import (
     Boolean,
     Column,
+    Double,
     ForeignKey,
     Index,
     Integer,
@@ -153,14 +154,25 @@ client_messages = Table(
     Column("message_id", Text, nullable=False),
 )
 
-revoked_tokens = Table(
-    "revoked_tokens",
+revocations = Table(
+    "revocations",
     metadata,
-    # A log: a token added again has a row again, so that whoever reads by position sees it.
+    # A log: what is revoked again moves to its end, so that whoever reads by position sees it.
     Column("position", POSITION, primary_key=True),
-    Column("digest", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    # Seconds since the epoch, as tokens have them; NULL is for ever.
+    Column("issued_until", Double),
     Column("expires_at", UtcTimestamp, nullable=False),
-    Index(None, "digest", "expires_at"),
+    Index(None, "kind", "subject", "expires_at"),
     Index(None, "expires_at"),
     sqlite_autoincrement=True,
+)
+
+webhook_messages = Table(
+    "webhook_messages",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("expires_at", UtcTimestamp, nullable=False),
+    Index(None, "expires_at"),
 )

@@ -7,7 +7,7 @@ from pydantic.alias_generators import to_camel
 from app.domain.delivery import DeliveryState, DeliveryStatus
 from app.domain.ids import ChannelId, MessageId, UserId
 from app.domain.message import DeletedMessage, DeletionReceipt, Message, MessagePage, OfflineCount
-from app.domain.session_expiring import SessionExpiring
+from app.domain.session_expiry import SessionExpiry
 from app.domain.typing_indicator import TypingIndicator
 from app.domain.user import User
 from app.domain.wire import WireValue, to_iso
@@ -35,7 +35,7 @@ VALUES: tuple[WireValue, ...] = (
     DeletionReceipt(message_id=MESSAGE.id),
     DeliveryStatus(MESSAGE.id, ALICE.id, DeliveryState.READ, MOMENT),
     TypingIndicator(ALICE.id, GENERAL, is_typing=True, timestamp=MOMENT),
-    SessionExpiring(expires_at=MOMENT),
+    SessionExpiry(expires_at=MOMENT),
 )
 
 

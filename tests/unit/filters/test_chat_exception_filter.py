@@ -12,12 +12,11 @@ from app.domain.errors import (
     NotAMember,
     Unavailable,
 )
-from app.domain.ids import UserId
 from app.filters.chat_exception_filter import ChatExceptionFilter
 from app.framework import WsException, WsForbidden, WsTooManyRequests
 from app.framework.testing import RecordingLink, fake_connection, fake_context, fake_socket
-from app.services.session_service import Session
 from app.sockets.authenticated_socket import AuthenticatedSocket
+from tests.unit.sessions import session_of
 
 SECRET = "hush-hush"
 
@@ -175,7 +174,7 @@ def test_filter_fails_closed_when_something_else_breaks_a_connection(
 def test_filter_logs_ids_and_no_payload_when_an_event_is_refused(error: ChatError) -> None:
     """Code, event, socket, user and request; never what the client sent."""
     client = fake_socket(AuthenticatedSocket)
-    client.session = Session(UserId("user_alice"), "", client)
+    client.session = session_of("user_alice", client)
 
     with capture_logs() as logs:
         DISCONNECTING.catch(error, fake_context(client, {"content": SECRET}, pattern="typing"))

@@ -131,10 +131,11 @@ async def test_events_are_throttled_when_a_user_sends_too_many() -> None:
 
 
 async def test_events_are_refused_when_the_session_has_expired(chat: Chat) -> None:
-    """`WsGuard` stands before every handler, too."""
+    """`WsGuard` stands before every handler, too; only the way back is open."""
     alice = await chat.connect("user_alice")
 
     chat.clock.advance(TOKEN_LIFE_SECONDS + 5)
 
     codes = {event: (await alice.call(event, {}))["code"] for event in chat.events}
-    assert dict.fromkeys(ClientEvent, "token_expired") == codes
+    expected = dict.fromkeys(ClientEvent, "token_expired")
+    assert {**expected, ClientEvent.AUTH_REFRESH: "invalid_payload"} == codes

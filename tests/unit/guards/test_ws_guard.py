@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from app.adapters.memory.manual_clock import ManualClock
-from app.adapters.memory.memory_token_blacklist import MemoryTokenBlacklist
+from app.adapters.memory.memory_revocation_store import MemoryRevocationStore
 from app.config import Settings
+from app.domain.credential import Credential
 from app.domain.errors import AuthenticationCode, AuthenticationError
 from app.domain.ids import UserId
 from app.domain.principal import Principal
@@ -21,9 +22,10 @@ from app.framework.testing import (
     fake_context,
     fake_socket,
 )
+from app.guards.expired_sessions import allow_expired_session
 from app.guards.ws_guard import WsGuard
 from app.modules import AuthModule
-from app.ports import Clock, TokenBlacklist, TokenVerifier
+from app.ports import Clock, RevocationStore, TokenVerifier
 from app.services.session_service import SessionService
 from app.services.token_blacklist_service import TokenBlacklistService
 from app.sockets.authenticated_socket import AuthenticatedSocket
@@ -46,10 +48,19 @@ class _KnowsAlice(TokenVerifier):
             raise AuthenticationError(AuthenticationCode.TOKEN_SIGNATURE)
         return Principal(ALICE, session_id=None, token_id=None, expires_at=self._expires_at)
 
+    def claimed_expiry(self, token: str) -> float:
+        del token
+        return self._expires_at
 
-class _RevokesAll:
-    async def is_blacklisted(self, token: str) -> bool:
-        return bool(token)
+
+class _RevokesAll(TokenBlacklistService):
+    """For everybody; what it stands on is not needed."""
+
+    def __init__(self) -> None:
+        """Without a store."""
+
+    async def is_revoked(self, credential: Credential) -> bool:
+        return bool(credential.token)
 
 
 def auth_module(**imports: object) -> TestingModuleBuilder:
@@ -58,8 +69,8 @@ def auth_module(**imports: object) -> TestingModuleBuilder:
         Test.create_testing_module(AuthModule, **imports)
         .override_provider(Clock)
         .use_value(ManualClock())
-        .override_provider(TokenBlacklist)
-        .use_class(MemoryTokenBlacklist)
+        .override_provider(RevocationStore)
+        .use_class(MemoryRevocationStore)
         .override_provider(TokenVerifier)
         .use_class(_KnowsAlice)
     )
@@ -85,12 +96,7 @@ async def test_ws_guard_gives_the_socket_its_user_when_the_token_is_good() -> No
 
 async def test_ws_guard_refuses_when_the_blacklist_service_says_so() -> None:
     """The service is replaced; what it stands on is not needed."""
-    module = (
-        Test.create_testing_module(AuthModule)
-        .override_provider(TokenBlacklistService)
-        .use_value(_RevokesAll())
-        .compile()
-    )
+    module = auth_module().override_provider(TokenBlacklistService).use_class(_RevokesAll).compile()
 
     assert AuthenticationCode.REVOKED == await refusal_of(module, {"token": "good"})
 
@@ -171,6 +177,34 @@ async def test_ws_guard_refuses_events_when_the_session_is_over(
     with pytest.raises(AuthenticationError) as caught:
         await activate(module.get(WsGuard), fake_context(client))
     assert code == caught.value.code
+
+
+class _Gateway:
+    @allow_expired_session()
+    def refresh(self) -> None:
+        """What an expired session may call."""
+
+    def speak(self) -> None:
+        """What it may not."""
+
+
+async def test_ws_guard_lets_an_expired_session_refresh_when_the_handler_is_marked() -> None:
+    """Marked handlers only, and never a revoked session."""
+    clock = ManualClock()
+    module = auth_module().override_provider(Clock).use_value(clock).compile()
+    await module.get(SessionService).on_module_init()
+    guard, client = module.get(WsGuard), fake_socket(AuthenticatedSocket, auth={"token": "good"})
+    await activate(guard, fake_connection(client))
+    refresh = fake_context(client, handler=_Gateway().refresh)
+
+    await expire(module, clock)
+
+    assert await activate(guard, refresh)
+    with pytest.raises(AuthenticationError, match="expired"):
+        await activate(guard, fake_context(client, handler=_Gateway().speak))
+    await revoke(module, clock)
+    with pytest.raises(AuthenticationError, match="revoked"):
+        await activate(guard, refresh)
 
 
 async def test_ws_guard_tells_and_ends_the_socket_when_its_token_is_revoked() -> None:

@@ -2,12 +2,11 @@ import pytest
 
 from app.adapters.memory.manual_clock import ManualClock
 from app.adapters.memory.token_buckets import TokenBuckets
-from app.domain.ids import UserId
 from app.framework import WsTooManyRequests
 from app.framework.testing import fake_connection, fake_context, fake_socket
 from app.guards.ws_throttler_guard import WsThrottlerGuard
-from app.services.session_service import Session
 from app.sockets.authenticated_socket import AuthenticatedSocket
+from tests.unit.sessions import session_of
 
 RATE = 2
 BURST = 3
@@ -16,7 +15,7 @@ BURST = 3
 def socket_of(user_id: str) -> AuthenticatedSocket:
     """A socket that has been authenticated."""
     client = fake_socket(AuthenticatedSocket)
-    client.session = Session(UserId(user_id), "digest", client)
+    client.session = session_of(user_id, client)
     return client
 
 

@@ -3,6 +3,10 @@ from typing import Any
 import pytest
 
 from app.adapters.memory.memory_message_repository import MemoryMessageRepository
+from app.adapters.memory.memory_revocation_store import MemoryRevocationStore
+from app.adapters.memory.memory_socket_quota import MemorySocketQuota
+from app.adapters.redis.redis_revocation_store import RedisRevocationStore
+from app.adapters.redis.redis_socket_quota import RedisSocketQuota
 from app.adapters.sql.sql_message_repository import SqlMessageRepository
 from app.config import Settings
 from app.controllers.development_identity_controller import DevelopmentIdentityController
@@ -55,6 +59,22 @@ def test_every_event_meets_the_same_when_the_application_is_put_together() -> No
             (ChatExceptionFilter,),
         )
     } == enhancers
+
+
+@pytest.mark.parametrize(
+    ("redis_url", "store", "quota"),
+    [
+        (None, MemoryRevocationStore, MemorySocketQuota),
+        ("redis://127.0.0.1:1", RedisRevocationStore, RedisSocketQuota),
+    ],
+)
+def test_nodes_share_what_is_revoked_when_there_is_redis(
+    redis_url: str | None, store: type, quota: type
+) -> None:
+    """``REDIS_URL`` decides; it is not connected to yet."""
+    sessions = application(settings(redis_url=redis_url)).get(SessionService)
+
+    assert (store, quota) == (type(sessions._blacklist._store), type(sessions._quota))
 
 
 @pytest.mark.parametrize(

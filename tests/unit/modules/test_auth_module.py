@@ -4,13 +4,13 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from app.adapters.memory.manual_clock import ManualClock
-from app.adapters.memory.memory_token_blacklist import MemoryTokenBlacklist
+from app.adapters.memory.memory_revocation_store import MemoryRevocationStore
 from app.config import Settings
 from app.domain.errors import AuthenticationError
 from app.framework.testing import Test, TestingModule, activate, fake_connection, fake_socket
 from app.guards.ws_guard import WsGuard
 from app.modules import AuthModule
-from app.ports import Clock, TokenBlacklist
+from app.ports import Clock, RevocationStore
 from app.sockets.authenticated_socket import AuthenticatedSocket
 from tests.unit.adapters.clerk.signed_tokens import ISSUER, PARTY, private_key, token
 
@@ -30,8 +30,8 @@ def auth_module(**changes: Any) -> TestingModule:
         Test.create_testing_module(AuthModule, settings=settings)
         .override_provider(Clock)
         .use_value(ManualClock())
-        .override_provider(TokenBlacklist)
-        .use_class(MemoryTokenBlacklist)
+        .override_provider(RevocationStore)
+        .use_class(MemoryRevocationStore)
         .compile()
     )
 

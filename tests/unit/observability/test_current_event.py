@@ -11,9 +11,9 @@ from app.framework.context import current_context
 from app.framework.testing import fake_context, fake_socket
 from app.observability.current_event import add_current_event
 from app.observability.logging import configure_logging
-from app.services.session_service import Session
 from app.sockets.authenticated_socket import AuthenticatedSocket
 from tests.unit.framework.driving import Driver
+from tests.unit.sessions import session_of
 
 NAMES = ("request_id", "pattern", "socket_id", "user_id")
 
@@ -47,7 +47,7 @@ def _logging_as_before() -> Iterator[None]:
 def a_client(user_id: str) -> AuthenticatedSocket:
     """A socket that is this user's."""
     client = fake_socket(AuthenticatedSocket)
-    client.session = Session(UserId(user_id), "", client)
+    client.session = session_of(UserId(user_id), client)
     return client
 
 

@@ -1,21 +1,32 @@
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
 
 from app.adapters.memory.manual_clock import ManualClock
-from app.adapters.memory.memory_token_blacklist import MemoryTokenBlacklist
-from app.adapters.memory.token_bucket_limiter import TokenBucketLimiter
+from app.adapters.memory.memory_attempt_limiter import MemoryAttemptLimiter
+from app.adapters.memory.memory_revocation_store import MemoryRevocationStore
+from app.adapters.memory.memory_socket_quota import MemorySocketQuota
+from app.adapters.memory.silent_revocation_channel import SilentRevocationChannel
+from app.adapters.memory.token_buckets import TokenBuckets
+from app.domain.credential import Credential
 from app.domain.errors import AuthenticationCode, AuthenticationError, Unavailable
 from app.domain.principal import Principal
 from app.ports import TokenVerifier
-from app.services.session_service import SessionHolder, SessionPolicy, SessionService
+from app.services.authentication_service import AuthenticationService
+from app.services.session import Session, SessionHolder
+from app.services.session_service import SessionPolicy, SessionService
 from app.services.token_blacklist_service import TokenBlacklistService
-from tests.unit.services.people import ALICE
+from tests.unit.services.people import ALICE, BOB
 
 ADDRESS = "192.0.2.7"
 TOKEN = "alices token"
+NEXT_TOKEN = "alices next token"
+BOBS_TOKEN = "bobs token"
 ATTEMPTS = 5
 FAILURES = 2
+MAX_SOCKETS = 2
 LIFETIME = 60
 SKEW = 5
 GRACE = 25
@@ -24,34 +35,56 @@ POLICY = SessionPolicy(
     expiring_lead_seconds=LEAD,
     expiry_grace_seconds=GRACE,
     enforce_expiry=True,
-    max_sockets_per_user=2,
-    admit_when_revocation_unavailable=False,
+    max_token_seconds=7 * 86_400,
 )
 
 
 class ScriptedVerifier(TokenVerifier):
-    """Knows Alice's token; refuses every other with one code; counts what it was asked."""
+    """Knows some tokens, issued when they are first shown; refuses all others with one code.
+
+    Attributes:
+        principals: What each token says, its times aside.
+        meanwhile: Runs while a token is verified.
+        asked: How many were.
+    """
 
     def __init__(self, clock: ManualClock) -> None:
-        expires_at = clock.now().timestamp() + LIFETIME
-        self.alice = Principal(ALICE, session_id="sess", token_id="jti", expires_at=expires_at)
+        self._clock = clock
+        alice = Principal(ALICE, session_id="sess", token_id="jti", expires_at=0)
+        self.principals = {
+            TOKEN: alice,
+            NEXT_TOKEN: alice,
+            BOBS_TOKEN: replace(alice, user_id=BOB, session_id="bobs sess"),
+        }
         self.refusal = AuthenticationCode.TOKEN_SIGNATURE
+        self.meanwhile: Callable[[], None] = lambda: None
         self.asked = 0
 
     async def verify(self, token: str) -> Principal:
-        """Alice, or a refusal."""
+        """Somebody, or a refusal."""
         self.asked += 1
-        if token == TOKEN:
-            return self.alice
-        raise AuthenticationError(self.refusal)
+        self.meanwhile()
+        if token not in self.principals:
+            raise AuthenticationError(self.refusal)
+        principal = self.principals[token]
+        if not principal.expires_at:
+            now = self._clock.now().timestamp()
+            principal = replace(principal, issued_at=now, expires_at=now + LIFETIME)
+            self.principals[token] = principal
+        return principal
+
+    def claimed_expiry(self, token: str) -> float:
+        """In 30 days."""
+        del token
+        return self._clock.now().timestamp() + 30 * 86_400
 
 
-class UnavailableBlacklist(MemoryTokenBlacklist):
+class UnavailableStore(MemoryRevocationStore):
     """Takes revocations, but cannot be asked."""
 
-    async def contains(self, token: str) -> bool:
+    async def contains(self, credential: Credential) -> bool:
         """Fail."""
-        del token
+        del credential
         raise Unavailable
 
 
@@ -80,33 +113,64 @@ class Setting:
     """A session service and what it stands on."""
 
     def __init__(
-        self, clock: ManualClock, policy: SessionPolicy, store: MemoryTokenBlacklist
+        self,
+        clock: ManualClock,
+        policy: SessionPolicy,
+        store: MemoryRevocationStore,
+        *,
+        admit_unchecked: bool,
     ) -> None:
         self.clock = clock
+        self.store = store
         self.verifier = ScriptedVerifier(clock)
-        self.blacklist = TokenBlacklistService(store)
-        self.sessions = SessionService(
+        self.blacklist = TokenBlacklistService(store, SilentRevocationChannel())
+        self.authentication = AuthenticationService(
             verifier=self.verifier,
             blacklist=self.blacklist,
+            limiter=MemoryAttemptLimiter(
+                TokenBuckets(ATTEMPTS / 60, ATTEMPTS, clock),
+                TokenBuckets(FAILURES / 60, FAILURES, clock),
+                clock,
+            ),
+            accept_bearer=False,
+            admit_unchecked=admit_unchecked,
+        )
+        self.sessions = SessionService(
+            authentication=self.authentication,
+            verifier=self.verifier,
+            blacklist=self.blacklist,
+            quota=MemorySocketQuota(MAX_SOCKETS),
             clock=clock,
-            attempts=TokenBucketLimiter(ATTEMPTS / 60, ATTEMPTS, clock),
-            failures=TokenBucketLimiter(FAILURES / 60, FAILURES, clock),
             policy=policy,
         )
 
-    async def refusal_of(self, token: str) -> AuthenticationCode:
-        """The code an attempt with the token is refused with."""
+    async def open(self, token: str = TOKEN, holder: SessionHolder | None = None) -> Session:
+        """A session with the token."""
+        return await self.sessions.open(token, ADDRESS, holder or Holder())
+
+    async def refusal_of(self, token: object) -> AuthenticationCode:
+        """The code an attempt to connect with the token is refused with."""
         with pytest.raises(AuthenticationError) as caught:
-            await self.sessions.authenticate(token, ADDRESS)
+            await self.sessions.open(token, ADDRESS, Holder())
+        return caught.value.code
+
+    def refusal_of_events(self, session: Session) -> AuthenticationCode:
+        """The code the session's events are refused with."""
+        with pytest.raises(AuthenticationError) as caught:
+            self.sessions.check(session)
         return caught.value.code
 
 
 async def ready(
     clock: ManualClock,
     policy: SessionPolicy = POLICY,
-    store: MemoryTokenBlacklist | None = None,
+    store: MemoryRevocationStore | None = None,
+    *,
+    admit_unchecked: bool = False,
 ) -> Setting:
     """A setting whose service has been initialised."""
-    setting = Setting(clock, policy, store or MemoryTokenBlacklist(clock))
+    setting = Setting(
+        clock, policy, store or MemoryRevocationStore(clock), admit_unchecked=admit_unchecked
+    )
     await setting.sessions.on_module_init()
     return setting

@@ -1,11 +1,19 @@
 import pytest
 
 from app.adapters.memory.manual_clock import ManualClock
+from app.domain.credential import Credential
+from app.domain.principal import Principal
+from app.domain.revocation import Revocation
 from app.services.recent_revocations import (
     MAX_REMEMBERED,
     REMEMBERED_SECONDS,
     RecentRevocations,
 )
+from tests.unit.services.people import ALICE, BOB
+
+NOW = 1_000.0
+ALICES = Credential.of("token", Principal(ALICE, "sess", None, expires_at=2_000, issued_at=NOW))
+TOKEN = Revocation.of_token("token")
 
 
 @pytest.fixture
@@ -14,51 +22,74 @@ def recent(clock: ManualClock) -> RecentRevocations:
     return RecentRevocations(clock)
 
 
-def test_digest_is_remembered_until_its_time_when_revoked(
+@pytest.mark.parametrize(
+    ("revocation", "expected"),
+    [
+        (TOKEN, True),
+        (Revocation.of_token("other"), False),
+        (Revocation.of_session("sess"), True),
+        (Revocation.of_session("other"), False),
+        (Revocation.of_user(ALICE, NOW), True),
+        (Revocation.of_user(ALICE, NOW - 1), False),
+        (Revocation.of_user(BOB, NOW), False),
+    ],
+)
+def test_credential_is_covered_when_a_revocation_names_it(
+    recent: RecentRevocations,
+    revocation: Revocation,
+    expected: bool,  # noqa: FBT001 - a parameter
+) -> None:
+    """By its token, its sign-in, or its user if it was issued until then."""
+    recent.remember(revocation)
+
+    assert expected == recent.cover(ALICES)
+
+
+def test_revocation_is_remembered_until_its_time_when_made(
     recent: RecentRevocations, clock: ManualClock
 ) -> None:
     """Longer would refuse a token whose revocation has ended."""
-    recent.remember("digest")
+    recent.remember(TOKEN)
 
     clock.advance(REMEMBERED_SECONDS - 1)
-    before = "digest" in recent
+    before = recent.cover(ALICES)
     clock.advance(1)
-    after = "digest" in recent
+    after = recent.cover(ALICES)
 
     assert (True, False) == (before, after)
 
 
-def test_digest_is_remembered_anew_when_revoked_again(
+def test_revocation_is_remembered_anew_when_made_again(
     recent: RecentRevocations, clock: ManualClock
 ) -> None:
     """The second revocation counts from its own moment."""
-    recent.remember("digest")
+    recent.remember(TOKEN)
     clock.advance(REMEMBERED_SECONDS - 1)
 
-    recent.remember("digest")
+    recent.remember(TOKEN)
     clock.advance(REMEMBERED_SECONDS - 1)
 
-    assert "digest" in recent
+    assert recent.cover(ALICES)
 
 
 def test_oldest_gives_way_when_full(recent: RecentRevocations) -> None:
     """Memory is bounded, whoever revokes how much."""
-    for number in range(MAX_REMEMBERED + 1):
-        recent.remember(f"digest {number}")
+    recent.remember(TOKEN)
 
-    kept = [f"digest {number}" in recent for number in (0, 1, MAX_REMEMBERED)]
-
-    assert [False, True, True] == kept
-    assert MAX_REMEMBERED == len(recent._forgotten_at)
-
-
-def test_digest_stays_when_full_and_revoked_again(recent: RecentRevocations) -> None:
-    """Its place among the oldest is given up, and no other is pushed out for it."""
     for number in range(MAX_REMEMBERED):
-        recent.remember(f"digest {number}")
+        recent.remember(Revocation.of_session(f"sess {number}"))
 
-    recent.remember("digest 0")
-    recent.remember("new")
-    kept = [f"digest {number}" in recent for number in (0, 1, 2)]
+    assert not recent.cover(ALICES)
+    assert MAX_REMEMBERED == len(recent._recent)
 
-    assert [True, False, True] == kept
+
+def test_revocation_stays_when_full_and_made_again(recent: RecentRevocations) -> None:
+    """Its place among the oldest is given up, and no other is pushed out for it."""
+    recent.remember(TOKEN)
+    for number in range(MAX_REMEMBERED - 1):
+        recent.remember(Revocation.of_session(f"sess {number}"))
+
+    recent.remember(TOKEN)
+    recent.remember(Revocation.of_session("new"))
+
+    assert recent.cover(ALICES)

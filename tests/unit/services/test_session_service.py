@@ -1,16 +1,15 @@
 from dataclasses import replace
-from datetime import UTC, datetime
-
-import pytest
+from datetime import datetime, timedelta
 
 from app.adapters.memory.manual_clock import ManualClock
-from app.domain.errors import AuthenticationCode, AuthenticationError
-from tests.unit.services.people import BOB
+from app.domain.errors import AuthenticationCode
 from tests.unit.services.session_setting import (
-    ADDRESS,
+    BOBS_TOKEN,
     GRACE,
     LEAD,
     LIFETIME,
+    MAX_SOCKETS,
+    NEXT_TOKEN,
     POLICY,
     SKEW,
     TOKEN,
@@ -22,7 +21,7 @@ from tests.unit.services.session_setting import (
 
 async def test_check_passes_when_session_is_fresh(setting: Setting) -> None:
     """Just opened, just before the end of token and skew."""
-    session = setting.sessions.open(setting.verifier.alice, TOKEN, Holder())
+    session = await setting.open()
 
     setting.sessions.check(session)
     setting.clock.advance(LIFETIME + SKEW - 0.001)
@@ -32,20 +31,17 @@ async def test_check_passes_when_session_is_fresh(setting: Setting) -> None:
 async def test_check_refuses_when_token_has_expired(setting: Setting) -> None:
     """Events are refused at once; the socket itself stays for the grace."""
     holder = Holder()
-    session = setting.sessions.open(setting.verifier.alice, TOKEN, holder)
+    session = await setting.open(holder=holder)
     setting.clock.advance(LIFETIME + SKEW)
 
-    with pytest.raises(AuthenticationError) as caught:
-        setting.sessions.check(session)
-
-    assert AuthenticationCode.TOKEN_EXPIRED == caught.value.code
+    assert AuthenticationCode.TOKEN_EXPIRED == setting.refusal_of_events(session)
     assert [] == holder.farewells
 
 
 async def test_session_ends_once_when_the_grace_is_over(setting: Setting) -> None:
     """The socket is told at exp + skew + grace, not before, and only once."""
     holder = Holder()
-    setting.sessions.open(setting.verifier.alice, TOKEN, holder)
+    await setting.open(holder=holder)
 
     setting.clock.advance(LIFETIME + SKEW + GRACE - 0.001)
     before = list(holder.farewells)
@@ -59,22 +55,38 @@ async def test_session_ends_once_when_the_grace_is_over(setting: Setting) -> Non
 async def test_session_is_warned_once_when_its_token_expires_soon(setting: Setting) -> None:
     """A lead before the end, with the time of it."""
     holder = Holder()
-    setting.sessions.open(setting.verifier.alice, TOKEN, holder)
+    expires_at = setting.clock.now() + timedelta(seconds=LIFETIME)
+    await setting.open(holder=holder)
 
     setting.clock.advance(LIFETIME - LEAD - 0.001)
     before = list(holder.warnings)
     setting.clock.advance(LIFETIME)
 
-    expires_at = datetime.fromtimestamp(setting.verifier.alice.expires_at, UTC)
     assert ([], [expires_at]) == (before, holder.warnings)
+
+
+async def test_session_is_warned_halfway_when_its_token_lives_shorter_than_two_leads(
+    clock: ManualClock,
+) -> None:
+    """Who refreshes when warned is not warned of the new token at once."""
+    setting = await ready(clock, replace(POLICY, expiring_lead_seconds=10 * LIFETIME))
+    holder = Holder()
+    await setting.open(holder=holder)
+
+    clock.advance(LIFETIME / 2 - 0.001)
+    before = len(holder.warnings)
+    clock.advance(0.001)
+
+    assert (0, 1) == (before, len(holder.warnings))
 
 
 async def test_session_is_not_warned_when_its_token_has_expired_already(setting: Setting) -> None:
     """Within the skew it is let in; a warning would come too late to be of use."""
     holder = Holder()
+    await setting.verifier.verify(TOKEN)
     setting.clock.advance(LIFETIME)
 
-    setting.sessions.open(setting.verifier.alice, TOKEN, holder)
+    await setting.open(holder=holder)
     setting.clock.advance(SKEW + GRACE)
 
     assert ([], [AuthenticationCode.TOKEN_EXPIRED]) == (holder.warnings, holder.farewells)
@@ -89,7 +101,7 @@ async def test_session_may_close_when_it_is_warned(setting: Setting) -> None:
             setting.sessions.close(session)
 
     holder = Closes()
-    session = setting.sessions.open(setting.verifier.alice, TOKEN, holder)
+    session = await setting.open(holder=holder)
 
     setting.clock.advance(LIFETIME + SKEW + GRACE)
 
@@ -99,7 +111,7 @@ async def test_session_may_close_when_it_is_warned(setting: Setting) -> None:
 async def test_session_is_not_warned_when_it_was_closed(setting: Setting) -> None:
     """Nobody is there any more."""
     holder = Holder()
-    session = setting.sessions.open(setting.verifier.alice, TOKEN, holder)
+    session = await setting.open(holder=holder)
 
     setting.sessions.close(session)
     setting.clock.advance(LIFETIME)
@@ -111,7 +123,7 @@ async def test_session_outlives_its_token_when_expiry_is_not_enforced(clock: Man
     """AUTH_EXPIRY=handshake: only the connect asks."""
     setting = await ready(clock, replace(POLICY, enforce_expiry=False))
     holder = Holder()
-    session = setting.sessions.open(setting.verifier.alice, TOKEN, holder)
+    session = await setting.open(holder=holder)
 
     clock.advance(10 * (LIFETIME + SKEW + GRACE))
     setting.sessions.check(session)
@@ -119,96 +131,32 @@ async def test_session_outlives_its_token_when_expiry_is_not_enforced(clock: Man
     assert [] == holder.farewells
 
 
-async def test_sessions_of_the_token_end_when_it_is_revoked(setting: Setting) -> None:
-    """Every socket of that token is told, once, and refused from then on."""
-    holders = [Holder(), Holder()]
-    sessions = [setting.sessions.open(setting.verifier.alice, TOKEN, holder) for holder in holders]
-
-    await setting.blacklist.blacklist_token(TOKEN, 60)
-    await setting.blacklist.blacklist_token(TOKEN, 60)
-    setting.clock.advance(LIFETIME + SKEW + GRACE)
-
-    assert [[AuthenticationCode.REVOKED]] * 2 == [holder.farewells for holder in holders]
-    for session in sessions:
-        with pytest.raises(AuthenticationError) as caught:
-            setting.sessions.check(session)
-        assert AuthenticationCode.REVOKED == caught.value.code
-
-
-async def test_session_goes_on_when_another_token_is_revoked(setting: Setting) -> None:
-    """A revocation concerns one token."""
-    holder = Holder()
-    session = setting.sessions.open(setting.verifier.alice, TOKEN, holder)
-
-    await setting.blacklist.blacklist_token("another", 60)
-    setting.sessions.check(session)
-
-    assert [] == holder.farewells
-
-
-async def test_no_session_is_left_usable_when_one_of_them_is_told_of_the_revocation(
-    setting: Setting,
-) -> None:
-    """All are marked before any is told: a farewell may run for long."""
-    refused: list[AuthenticationCode] = []
-
-    class TriesAll(Holder):
-        def end_session(self, _error: AuthenticationError) -> None:
-            for session in sessions:
-                with pytest.raises(AuthenticationError) as caught:
-                    setting.sessions.check(session)
-                refused.append(caught.value.code)
-
-    sessions = [setting.sessions.open(setting.verifier.alice, TOKEN, TriesAll()) for _ in range(2)]
-
-    await setting.blacklist.blacklist_token(TOKEN, 60)
-
-    assert [AuthenticationCode.REVOKED] * 4 == refused
-
-
-async def test_open_refuses_when_token_was_revoked_since_it_was_checked(setting: Setting) -> None:
-    """A revocation finds a connect that is under way, too."""
-    principal = await setting.sessions.authenticate(TOKEN, ADDRESS)
-    await setting.blacklist.blacklist_token(TOKEN, 60)
-
-    with pytest.raises(AuthenticationError) as caught:
-        setting.sessions.open(principal, TOKEN, Holder())
-
-    assert AuthenticationCode.REVOKED == caught.value.code
-
-
 async def test_open_refuses_when_user_has_too_many_sockets(setting: Setting) -> None:
-    """The cap is per user: another one still gets in."""
-    alice, bob = setting.verifier.alice, replace(setting.verifier.alice, user_id=BOB)
-    for number in range(POLICY.max_sockets_per_user):
-        setting.sessions.open(alice, f"token {number}", Holder())
+    """The cap is per user, whatever the token: another one still gets in."""
+    for _ in range(MAX_SOCKETS):
+        await setting.open()
 
-    with pytest.raises(AuthenticationError) as caught:
-        setting.sessions.open(alice, TOKEN, Holder())
-    setting.sessions.open(bob, "bobs token", Holder())
+    code = await setting.refusal_of(NEXT_TOKEN)
+    await setting.open(BOBS_TOKEN)
 
-    assert AuthenticationCode.TOO_MANY_SOCKETS == caught.value.code
+    assert AuthenticationCode.TOO_MANY_SOCKETS == code
 
 
 async def test_close_frees_one_slot_when_called_twice(setting: Setting) -> None:
     """Closing is idempotent: it must not free the slot of a socket that is still there."""
-    first, _second = (
-        setting.sessions.open(setting.verifier.alice, TOKEN, Holder()) for _ in range(2)
-    )
+    first, _second = await setting.open(), await setting.open()
     setting.sessions.close(first)
     setting.sessions.close(first)
 
-    setting.sessions.open(setting.verifier.alice, TOKEN, Holder())
-    with pytest.raises(AuthenticationError) as caught:
-        setting.sessions.open(setting.verifier.alice, TOKEN, Holder())
+    await setting.open()
 
-    assert AuthenticationCode.TOO_MANY_SOCKETS == caught.value.code
+    assert AuthenticationCode.TOO_MANY_SOCKETS == await setting.refusal_of(TOKEN)
 
 
 async def test_session_hears_nothing_when_closed(setting: Setting) -> None:
     """Neither the end of its token nor its revocation concerns a socket that is gone."""
     holder = Holder()
-    session = setting.sessions.open(setting.verifier.alice, TOKEN, holder)
+    session = await setting.open(holder=holder)
 
     setting.sessions.close(session)
     await setting.blacklist.blacklist_token(TOKEN, 600)
@@ -217,33 +165,13 @@ async def test_session_hears_nothing_when_closed(setting: Setting) -> None:
     assert [] == holder.farewells
 
 
-async def test_sessions_may_close_themselves_when_they_end(setting: Setting) -> None:
-    """Disconnecting from within ``end_session`` runs the gateway's clean-up, which closes."""
-
-    class ClosesAll(Holder):
-        def end_session(self, error: AuthenticationError) -> None:
-            told.append(error.code)
-            for session in sessions:
-                setting.sessions.close(session)
-
-    told: list[AuthenticationCode] = []
-    sessions = [setting.sessions.open(setting.verifier.alice, TOKEN, ClosesAll()) for _ in range(2)]
-
-    await setting.blacklist.blacklist_token(TOKEN, 60)
-
-    assert [AuthenticationCode.REVOKED] == told
-
-
 async def test_nothing_is_kept_when_every_session_is_closed(setting: Setting) -> None:
     """Memory stays flat under churn."""
-    sessions = [
-        setting.sessions.open(setting.verifier.alice, TOKEN, Holder()),
-        setting.sessions.open(setting.verifier.alice, "newer token", Holder()),
-    ]
+    sessions = [await setting.open(), await setting.open(NEXT_TOKEN)]
 
     for session in sessions:
         setting.sessions.close(session)
 
-    service = setting.sessions
-    assert ({}, {}, 0) == (service._sessions, service._sockets_of, len(service._deadlines))
+    live = setting.sessions._live
+    assert ({}, {}, 0) == (live._sessions, live._by_mark, len(setting.sessions._deadlines))
     assert [None, None] == [session.holder for session in sessions]

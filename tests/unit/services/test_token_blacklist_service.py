@@ -1,53 +1,101 @@
 import asyncio
 import logging
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
 import pytest
 
 from app.adapters.memory.manual_clock import ManualClock
-from app.adapters.memory.memory_token_blacklist import MemoryTokenBlacklist
+from app.adapters.memory.memory_revocation_store import MemoryRevocationStore
+from app.domain.credential import Credential
 from app.domain.errors import Unavailable
-from app.ports import RevocationLog
-from app.ports.token_blacklist import token_digest
+from app.domain.ids import UserId
+from app.domain.principal import Principal
+from app.domain.revocation import Revocation
+from app.ports import RevocationChannel
 from app.services.token_blacklist_service import TokenBlacklistService
 
 LOGGER = "app.services.token_blacklist_service"
+TOKEN = Revocation.of_token("token")
+LIVE = (Credential.of("token", Principal(UserId("user_alice"), "sess", None, expires_at=60)),)
 
 
-class FailingBlacklist(MemoryTokenBlacklist):
-    """Answers `revoked_after` and `add` with an error while there is one."""
+class FailingStore(MemoryRevocationStore):
+    """Fails with an error while there is one."""
 
     error: Exception | None = None
 
-    async def add(self, token: str, ttl_seconds: int) -> None:
+    async def add(self, revocation: Revocation, ttl_seconds: int) -> None:
         """Fail or add."""
-        if self.error is not None:
-            raise self.error
-        await super().add(token, ttl_seconds)
+        self._fail()
+        await super().add(revocation, ttl_seconds)
 
-    async def revoked_after(self, position: int) -> RevocationLog:
+    async def contains_token(self, token: str) -> bool:
         """Fail or answer."""
+        self._fail()
+        return await super().contains_token(token)
+
+    async def missed(
+        self, live: Callable[[], Iterable[Credential]]
+    ) -> AsyncIterator[Sequence[Revocation]]:
+        """Fail or answer."""
+        self._fail()
+        async for revocations in super().missed(live):
+            yield revocations
+
+    def _fail(self) -> None:
         if self.error is not None:
             raise self.error
-        return await super().revoked_after(position)
+
+
+class Channel(RevocationChannel):
+    """Keeps what is published, and says what a test says.
+
+    Attributes:
+        error: Why nothing can be published, while there is a reason.
+    """
+
+    def __init__(self) -> None:
+        self.published: list[Revocation] = []
+        self.error: Exception | None = None
+        self.on_revoked: Callable[[Revocation], None] = lambda _: None
+        self.on_connected: Callable[[], None] = lambda: None
+
+    def listen(
+        self, on_revoked: Callable[[Revocation], None], on_connected: Callable[[], None]
+    ) -> None:
+        """Keep both."""
+        self.on_revoked, self.on_connected = on_revoked, on_connected
+
+    async def publish(self, revocation: Revocation) -> None:
+        """Keep it."""
+        if self.error is not None:
+            raise self.error
+        self.published.append(revocation)
 
 
 @pytest.fixture
-def store(clock: ManualClock) -> FailingBlacklist:
-    """What several processes share."""
-    return FailingBlacklist(clock)
+def store(clock: ManualClock) -> FailingStore:
+    """What several nodes share."""
+    return FailingStore(clock)
 
 
 @pytest.fixture
-def service(store: FailingBlacklist) -> TokenBlacklistService:
-    """This process's service."""
-    return TokenBlacklistService(store)
+def channel() -> Channel:
+    """By which they tell each other."""
+    return Channel()
 
 
 @pytest.fixture
-def heard(service: TokenBlacklistService) -> list[str]:
-    """The digests this process's listener was told of."""
-    heard: list[str] = []
-    service.on_revoked(heard.append)
+def service(store: FailingStore, channel: Channel) -> TokenBlacklistService:
+    """This node's service."""
+    return TokenBlacklistService(store, channel)
+
+
+@pytest.fixture
+def heard(service: TokenBlacklistService) -> list[Revocation]:
+    """What this node's watcher was told of."""
+    heard: list[Revocation] = []
+    service.watch(heard.append, lambda: LIVE)
     return heard
 
 
@@ -84,91 +132,135 @@ async def test_token_is_blacklisted_when_expiration_time_is_below_one(
     assert await service.is_blacklisted("token")
 
 
-async def test_listener_hears_at_once_when_this_process_revokes(
-    service: TokenBlacklistService, heard: list[str]
+async def test_revocation_is_stored_told_here_and_published_when_made(
+    service: TokenBlacklistService,
+    store: FailingStore,
+    channel: Channel,
+    clock: ManualClock,
 ) -> None:
-    """No poll stands between a revocation and the sockets of the process that made it."""
-    await service.blacklist_token("token", 60)
+    """In that order: whoever hears of it finds it in the store."""
+    order: list[object] = []
+    service.watch(lambda revocation: order.append(("told", revocation)), tuple)
 
-    assert [token_digest("token")] == heard
+    await service.revoke(TOKEN, 60)
+
+    assert [("told", TOKEN)] == order
+    assert [TOKEN] == channel.published
+    assert await store.contains_token("token")
+    clock.advance(60)
+    assert not await store.contains_token("token")
 
 
-async def test_listener_hears_nothing_when_revocation_was_not_stored(
-    service: TokenBlacklistService, store: FailingBlacklist, heard: list[str]
+async def test_nobody_hears_when_the_revocation_was_not_stored(
+    service: TokenBlacklistService,
+    store: FailingStore,
+    channel: Channel,
+    heard: list[Revocation],
 ) -> None:
-    """What failed did not happen."""
+    """Whoever asked for it is told, and asks again."""
     store.error = Unavailable()
 
     with pytest.raises(Unavailable):
         await service.blacklist_token("token", 60)
 
-    assert [] == heard
+    assert ([], []) == (heard, channel.published)
 
 
-async def test_catch_up_tells_each_once_when_another_process_revoked(
-    service: TokenBlacklistService, store: FailingBlacklist, heard: list[str]
+async def test_revocation_stands_when_it_cannot_be_published(
+    service: TokenBlacklistService,
+    channel: Channel,
+    heard: list[Revocation],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """A second call tells only what is new."""
-    other_process = TokenBlacklistService(store)
-    await other_process.blacklist_token("one", 60)
+    """It is stored, so the other nodes find it; that is no failure of the caller's."""
+    channel.error = Unavailable()
 
-    await service.catch_up()
-    await other_process.blacklist_token("two", 60)
-    await service.catch_up()
+    await service.revoke(TOKEN, 60)
 
-    assert [token_digest("one"), token_digest("two")] == heard
+    assert [TOKEN] == heard
+    assert [logging.WARNING] == [record.levelno for record in caplog.records]
 
 
-async def test_catch_up_tells_all_when_the_log_comes_in_pages(
-    service: TokenBlacklistService, store: FailingBlacklist, heard: list[str]
+async def test_watcher_hears_when_another_node_tells(
+    service: TokenBlacklistService, channel: Channel, heard: list[Revocation]
 ) -> None:
-    """The store answers with 1,000 at a time; the rest is asked for."""
-    for number in range(2_500):
-        await store.add(f"token {number}", 60)
-
-    await service.catch_up()
-
-    assert 2_500 == len(set(heard))
-
-
-async def test_init_passes_over_history_when_listeners_register_after_it(
-    service: TokenBlacklistService, store: FailingBlacklist
-) -> None:
-    """A start tells nobody of what was revoked before; what comes then is told."""
-    await store.add("before", 60)
-    heard: list[str] = []
-
+    """By the channel, at once."""
     await service.on_module_init()
-    service.on_revoked(heard.append)
-    await store.add("after", 60)
-    await service.catch_up()
+
+    channel.on_revoked(TOKEN)
     await service.on_module_destroy()
 
-    assert [token_digest("after")] == heard
+    assert [TOKEN] == heard
+
+
+async def test_catch_up_tells_what_concerns_the_live_when_another_node_revoked(
+    service: TokenBlacklistService, store: FailingStore, heard: list[Revocation]
+) -> None:
+    """Though nobody told."""
+    await store.add(Revocation.of_session("sess"), 60)
+
+    await service.catch_up()
+
+    assert [Revocation.of_session("sess")] == heard
+
+
+async def test_watch_catches_up_when_the_channel_is_connected_again(
+    store: FailingStore, channel: Channel
+) -> None:
+    """What was published meanwhile is heard long before the next regular look."""
+    told = asyncio.Event()
+    service = TokenBlacklistService(store, channel, watch_interval_seconds=3_600)
+    await service.on_module_init()
+    service.watch(lambda _: told.set(), lambda: LIVE)
+
+    await store.add(TOKEN, 60)
+    channel.on_connected()
+    await asyncio.wait_for(told.wait(), timeout=5)
+    await service.on_module_destroy()
+
+    assert told.is_set()
+
+
+async def test_watch_catches_up_by_itself_when_initialised(
+    store: FailingStore, channel: Channel
+) -> None:
+    """The task looks again and again, and ends with the module."""
+    told = asyncio.Event()
+    service = TokenBlacklistService(store, channel, watch_interval_seconds=0.001)
+    service.watch(lambda _: told.set(), lambda: LIVE)
+
+    await service.on_module_init()
+    await store.add(TOKEN, 60)
+    await asyncio.wait_for(told.wait(), timeout=5)
+    await service.on_module_destroy()
+
+    assert {asyncio.current_task()} == asyncio.all_tasks()
 
 
 async def test_init_succeeds_when_the_store_is_unavailable(
     service: TokenBlacklistService,
-    store: FailingBlacklist,
-    heard: list[str],
+    store: FailingStore,
+    heard: list[Revocation],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """It is logged by its class, tried again, and nothing of the gap is missed."""
     store.error = Unavailable()
 
     await service.on_module_init()
+    available = await service.is_available()
     store.error = None
-    await store.add("in the gap", 60)
+    await store.add(TOKEN, 60)
     await service.catch_up()
     await service.on_module_destroy()
 
-    expected = (LOGGER, logging.WARNING, "revocations cannot be read now: Unavailable")
+    expected = (LOGGER, logging.WARNING, "revocations cannot be read now")
     assert [expected] == caplog.record_tuples
-    assert [token_digest("in the gap")] == heard
+    assert (False, True) == (available, await service.is_available())
+    assert [TOKEN] == heard
 
 
 async def test_init_logs_the_traceback_when_the_store_has_a_bug(
-    service: TokenBlacklistService, store: FailingBlacklist, caplog: pytest.LogCaptureFixture
+    service: TokenBlacklistService, store: FailingStore, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The unexpected does not end the watch either, but it is told apart."""
     store.error = RuntimeError("bug")
@@ -177,22 +269,6 @@ async def test_init_logs_the_traceback_when_the_store_has_a_bug(
     await service.on_module_destroy()
 
     assert [True] == [record.exc_info is not None for record in caplog.records]
-
-
-async def test_watch_polls_by_itself_when_initialised(
-    store: FailingBlacklist,
-) -> None:
-    """The task calls `catch_up` again and again, and ends with the module."""
-    told = asyncio.Event()
-    service = TokenBlacklistService(store, watch_interval_seconds=0.001)
-    service.on_revoked(lambda _digest: told.set())
-
-    await service.on_module_init()
-    await store.add("token", 60)
-    await asyncio.wait_for(told.wait(), timeout=5)
-    await service.on_module_destroy()
-
-    assert {asyncio.current_task()} == asyncio.all_tasks()
 
 
 async def test_destroy_is_harmless_when_never_initialised(service: TokenBlacklistService) -> None:

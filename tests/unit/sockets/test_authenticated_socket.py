@@ -1,16 +1,15 @@
 import pytest
 
 from app.domain.errors import AuthenticationCode, AuthenticationError
-from app.domain.ids import UserId
 from app.framework.testing import RecordingLink, fake_socket
-from app.services.session_service import Session
 from app.sockets.authenticated_socket import AuthenticatedSocket
+from tests.unit.sessions import session_of
 
 
 def test_socket_has_a_user_when_it_has_a_session() -> None:
     """``user_id`` and the documented ``user``."""
     client = fake_socket(AuthenticatedSocket)
-    client.session = Session(UserId("user_alice"), "", client)
+    client.session = session_of("user_alice", client)
 
     assert ("user_alice", {"id": "user_alice"}) == (client.user_id, client.user)
 

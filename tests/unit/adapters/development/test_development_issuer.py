@@ -60,14 +60,23 @@ def test_token_has_exactly_clerks_shape_when_issued(tmp_path: Path) -> None:
 
 
 def test_tokens_differ_when_issued_in_the_same_second(tmp_path: Path) -> None:
-    """Each has its own id and session, so that revoking one does not revoke the other."""
+    """Each has an id of its own, so that revoking one does not revoke the other."""
     issuer = make_issuer(tmp_path)
 
     _, first = decode(issuer.token(ALICE))
     _, second = decode(issuer.token(ALICE))
 
     assert second["jti"] != first["jti"]
-    assert second["sid"] != first["sid"]
+
+
+def test_tokens_are_of_one_sign_in_when_none_is_named(tmp_path: Path) -> None:
+    """Or one could not follow the other on a socket; each user has another."""
+    issuer = make_issuer(tmp_path)
+
+    users = [ALICE, ALICE, UserId("user_bob")]
+    first, second, bobs = (decode(issuer.token(user))[1]["sid"] for user in users)
+
+    assert first == second != bobs
 
 
 def test_token_ends_when_asked_to(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The warning before a session ends."""
+"""When a session ends, unless its client sends another token."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,7 +7,7 @@ from app.domain.wire import WireValue, to_iso
 
 
 @dataclass(frozen=True, slots=True)
-class SessionExpiring(WireValue):
+class SessionExpiry(WireValue):
     """``{expiresAt}``: when the socket's token expires."""
 
     expires_at: datetime

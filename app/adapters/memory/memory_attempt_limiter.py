@@ -1,0 +1,58 @@
+"""Attempts and failures per address, counted by this node alone."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from app.adapters.memory.token_buckets import TokenBuckets
+from app.domain.errors import AuthenticationCode
+from app.ports import Clock
+from app.ports.attempt_limiter import AttemptLimiter
+
+COUNTED_SECONDS = 3_600.0
+MAX_ADDRESSES = 10_000
+"""Of failures counted by reason; the buckets have a bound of their own."""
+
+
+class MemoryAttemptLimiter(AttemptLimiter):
+    """Two sets of buckets, and the failures by reason in the hour since an address failed first.
+
+    Of more than `MAX_ADDRESSES` those are forgotten whose hour began first.
+    """
+
+    def __init__(self, attempts: TokenBuckets, failures: TokenBuckets, clock: Clock) -> None:
+        self._attempts = attempts
+        self._failures = failures
+        self._clock = clock
+        self._hours: dict[str, _Hour] = {}
+
+    async def attempt(self, address: str) -> float:
+        """Take one attempt, if failures are left, too."""
+        wait_seconds = self._failures.peek(address)
+        if wait_seconds > 0:
+            return max(wait_seconds, self._attempts.peek(address))
+        return self._attempts.take(address)
+
+    async def failed(self, address: str, reason: AuthenticationCode) -> int:
+        """Take one failure and count its reason."""
+        self._failures.take(address)
+        counts = self._hour_of(address).counts
+        counts[reason] += 1
+        return counts[reason]
+
+    def _hour_of(self, address: str) -> "_Hour":
+        now = self._clock.monotonic()
+        hour = self._hours.get(address)
+        if hour is not None and hour.ends_at > now:
+            return hour
+        # Hours begin in the order of the map, so an ended one must not keep its place.
+        self._hours.pop(address, None)
+        if len(self._hours) >= MAX_ADDRESSES:
+            del self._hours[next(iter(self._hours))]
+        self._hours[address] = _Hour(now + COUNTED_SECONDS)
+        return self._hours[address]
+
+
+@dataclass(slots=True)
+class _Hour:
+    ends_at: float
+    counts: Counter[AuthenticationCode] = field(default_factory=Counter)

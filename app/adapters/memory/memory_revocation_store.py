@@ -1,0 +1,66 @@
+"""Revocations in memory."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from math import inf
+
+from app.adapters.memory.expiring_map import ExpiringMap
+from app.domain.credential import Credential, token_digest
+from app.domain.revocation import Revocation, RevocationKind
+from app.ports import Clock
+from app.ports.revocation_store import RevocationStore
+
+CREDENTIALS_AT_ONCE = 1_000
+"""How many `MemoryRevocationStore.missed` looks up between two turns of the event loop."""
+
+
+class MemoryRevocationStore(RevocationStore):
+    """What each revocation concerns (``issued_until``), by kind and subject."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._issued_until: ExpiringMap[tuple[RevocationKind, str], float] = ExpiringMap(clock)
+
+    async def add(self, revocation: Revocation, ttl_seconds: int) -> None:
+        """Remember it, or extend it."""
+        key = (revocation.kind, revocation.subject)
+        standing = self._issued_until.get(key)
+        later = max(revocation.issued_until, -inf if standing is None else standing)
+        self._issued_until.put(key, later, ttl_seconds)
+
+    async def contains(self, credential: Credential) -> bool:
+        """Whether any revocation in force covers the credential."""
+        return any(True for _ in self._covering(credential))
+
+    async def contains_token(self, token: str) -> bool:
+        """Whether this token itself is revoked now."""
+        return self._issued_until.get((RevocationKind.TOKEN, token_digest(token))) is not None
+
+    async def missed(
+        self, live: Callable[[], Iterable[Credential]]
+    ) -> AsyncIterator[Sequence[Revocation]]:
+        """Every revocation in force of a ``live`` credential, whoever added it and when."""
+        if not self._issued_until:
+            return
+        credentials = tuple(live())
+        for start in range(0, len(credentials), CREDENTIALS_AT_ONCE):
+            portion = credentials[start : start + CREDENTIALS_AT_ONCE]
+            found = [each for credential in portion for each in self._covering(credential)]
+            if found:
+                yield found
+            await asyncio.sleep(0)
+
+    def _covering(self, credential: Credential) -> Iterator[Revocation]:
+        for kind, subject in _subjects_of(credential):
+            issued_until = self._issued_until.get((kind, subject))
+            if issued_until is not None:
+                revocation = Revocation(kind, subject, issued_until)
+                if revocation.covers(credential):
+                    yield revocation
+
+
+def _subjects_of(credential: Credential) -> Iterator[tuple[RevocationKind, str]]:
+    principal = credential.principal
+    yield RevocationKind.TOKEN, credential.digest
+    yield RevocationKind.USER, principal.user_id
+    if principal.session_id is not None:
+        yield RevocationKind.SESSION, principal.session_id

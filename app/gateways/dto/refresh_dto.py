@@ -1,0 +1,11 @@
+"""The payload of ``auth:refresh``."""
+
+from pydantic import Field
+
+from app.gateways.dto.client_payload import ClientPayload
+
+
+class RefreshDto(ClientPayload):
+    """``{token}``: a session token as for connecting. It is no part of the value's repr."""
+
+    token: str = Field(repr=False)

@@ -1,0 +1,51 @@
+"""What nodes share through Redis."""
+
+from dependency_injector import containers, providers
+
+from app.adapters.redis.redis_attempt_limiter import RedisAttemptLimiter
+from app.adapters.redis.redis_connection import RedisConnection
+from app.adapters.redis.redis_revocation_channel import RedisRevocationChannel
+from app.adapters.redis.redis_revocation_store import RedisRevocationStore
+from app.adapters.redis.redis_socket_quota import RedisSocketQuota
+from app.adapters.redis.redis_webhook_log import RedisWebhookLog
+from app.config import Settings
+from app.framework import imported
+from app.ports import Clock
+from app.ports.attempt_limiter import AttemptLimiter
+
+
+class RedisCoordinationModule(containers.DeclarativeContainer):
+    """Revocations and limits over all nodes with the same ``REDIS_URL``.
+
+    Imports ``fallback_limiter``, which counts while Redis does not answer.
+    """
+
+    settings: providers.Dependency[Settings] = imported(Settings)
+    clock: providers.Dependency[Clock] = imported(Clock)
+    fallback_limiter: providers.Dependency[AttemptLimiter] = imported(AttemptLimiter)
+
+    connection = providers.Singleton(
+        RedisConnection,
+        settings.provided.redis_url,
+        settings.provided.redis_timeout_seconds,
+        clock,
+    )
+    revocation_store = providers.Singleton(RedisRevocationStore, connection)
+    revocation_channel = providers.Singleton(
+        RedisRevocationChannel,
+        connection,
+        settings.provided.redis_url,
+        settings.provided.redis_timeout_seconds,
+        clock,
+    )
+    attempt_limiter = providers.Singleton(
+        RedisAttemptLimiter,
+        connection,
+        settings.provided.rate_limit_connects_per_minute,
+        settings.provided.rate_limit_failed_auth_per_minute,
+        fallback_limiter,
+    )
+    socket_quota = providers.Singleton(
+        RedisSocketQuota, connection, settings.provided.max_sockets_per_user, clock
+    )
+    webhook_log = providers.Singleton(RedisWebhookLog, connection)

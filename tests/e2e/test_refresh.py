@@ -1,0 +1,171 @@
+"""Tokens of three seconds on sockets that live for longer: the timeline, by the clock."""
+
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from tests.e2e.chat import Chat
+from tests.e2e.js_client import JsClient
+from tests.e2e.server_process import Serve, ServerProcess
+from tests.e2e.shapes import an_error
+
+LIFE = 3
+SKEW = 5
+GRACE = 2
+TOLERANCE = 0.25
+LONG = 60
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def server(serve: Serve) -> ServerProcess:
+    """With a shorter grace."""
+    return await serve(AUTH_EXPIRY_GRACE_SECONDS=str(GRACE))
+
+
+async def connected(chat: Chat, name: str) -> JsClient:
+    """Somebody with a token of three seconds."""
+    client = chat.connecting(name, {"token": await chat.token(name, LIFE)})
+    await client.sees("connect")
+    return client
+
+
+async def refreshed(chat: Chat, client: JsClient, name: str, ttl_seconds: int = LIFE) -> Any:
+    """What the ack of ``auth:refresh`` with the user's next token says."""
+    token = await chat.token(name, ttl_seconds)
+    return await client.ask("auth:refresh", {"token": token})
+
+
+def seconds_of(date: str) -> float:
+    """A date on the wire, in seconds since the epoch."""
+    return datetime.fromisoformat(date).timestamp()
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One event and its answer, by the wall clock."""
+
+    at: float
+    answered_at: float
+    answer: Any
+
+
+async def asking(client: JsClient, channel: str) -> AsyncIterator[Asked]:
+    """One event after the other."""
+    while True:
+        at = time.time()
+        answer = await client.ask("typing:get", {"channelId": channel})
+        yield Asked(at, time.time(), answer)
+
+
+async def first_refused(client: JsClient, channel: str) -> Asked:
+    """The first event that is not answered with data: all before it were."""
+    return await anext(each async for each in asking(client, channel) if "error" in each.answer)
+
+
+@pytest.mark.timeout(2 * LONG)
+async def test_socket_stays_for_a_minute_when_it_refreshes_tokens_of_three_seconds(
+    chat: Chat,
+) -> None:
+    """Whenever it is warned; not one of its events is refused."""
+    alice = await connected(chat, "alice")
+    ends_at = time.time() + LONG
+    refreshes, refused = 0, []
+
+    async for asked in asking(alice, chat.general):
+        if asked.answer != {"data": []}:
+            refused.append(asked.answer)
+        if alice.events.count("auth:expiring") > refreshes:
+            answer = await refreshed(chat, alice, "alice")
+            assert LIFE >= seconds_of(answer["data"]["expiresAt"]) - time.time() > LIFE - 2
+            refreshes += 1
+        if asked.answered_at > ends_at:
+            break
+
+    assert [] == refused
+    assert LONG / LIFE <= refreshes <= LONG
+    assert not {"error", "disconnect", "exception"} & set(alice.events)
+
+
+async def test_socket_is_refused_and_then_gone_on_time_when_it_does_not_refresh(
+    chat: Chat,
+) -> None:
+    """Its events from exp + 5 s on, the socket a grace later, each within a quarter of a second."""
+    alice = await connected(chat, "alice")
+    expires_at = seconds_of((await alice.sees("auth:expiring"))["expiresAt"])
+
+    refused = await first_refused(alice, chat.general)
+    error = await alice.sees("error")
+    gone_at = time.time()
+    reason = await alice.sees("disconnect")
+
+    assert an_error("token_expired", detail=refused.answer["detail"]) == refused.answer
+    assert abs(refused.at - (expires_at + SKEW)) <= TOLERANCE
+    assert abs(gone_at - (expires_at + SKEW + GRACE)) <= TOLERANCE
+    assert ("token_expired", "io server disconnect") == (error["code"], reason)
+
+
+async def test_socket_goes_on_when_it_refreshes_after_its_end(chat: Chat) -> None:
+    """Within the grace: a laptop that was asleep."""
+    alice = await connected(chat, "alice")
+    await first_refused(alice, chat.general)
+
+    answer = await refreshed(chat, alice, "alice", ttl_seconds=60)
+
+    assert seconds_of(answer["data"]["expiresAt"]) > time.time()
+    assert {"data": []} == await alice.ask("typing:get", {"channelId": chat.general})
+
+
+async def test_socket_is_told_and_closed_when_it_refreshes_with_another_users_token(
+    chat: Chat,
+) -> None:
+    """The ack first, then ``error``, then the end; nobody is somebody else on a live socket."""
+    alice = await chat.client("alice")
+
+    answer = await refreshed(chat, alice, "bob")
+    error = await alice.sees("error")
+    reason = await alice.sees("disconnect")
+
+    assert an_error("subject_changed", detail=answer["detail"]) == answer
+    assert ("authentication failed", "subject_changed") == (error["message"], error["code"])
+    assert "io server disconnect" == reason
+    assert ["ack", "error", "disconnect"] == alice.events[-3:]
+
+
+async def test_socket_is_told_and_closed_when_it_refreshes_with_another_sign_in(
+    chat: Chat,
+) -> None:
+    """A new sign-in is a new connection."""
+    alice = await chat.client("alice")
+    token = await chat.server.token(alice.user_id, session_id="sess_other")
+
+    answer = await alice.ask("auth:refresh", {"token": token})
+    await alice.sees("disconnect")
+
+    assert "subject_changed" == answer["code"]
+
+
+@pytest.mark.parametrize("token", ["forged", "Bearer x", "a.b.c", ""])
+async def test_socket_stays_when_its_refresh_is_refused(chat: Chat, token: str) -> None:
+    """It has time left to try again."""
+    alice = await chat.client("alice")
+
+    answer = await alice.ask("auth:refresh", {"token": token})
+
+    assert answer["code"] in {"token_malformed", "bearer_prefix", "token_missing"}
+    assert not await alice.has_seen("error")
+
+
+async def test_exception_keeps_the_token_to_itself_when_no_ack_is_asked_for(chat: Chat) -> None:
+    """The cause names the event, without what was sent."""
+    alice = await chat.client("alice")
+
+    alice.emit("auth:refresh", {"token": "forged"})
+    exception = await alice.sees("exception")
+
+    assert {"pattern": "auth:refresh"} == exception["cause"]
+    assert "forged" not in str(exception)

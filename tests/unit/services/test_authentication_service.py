@@ -1,0 +1,119 @@
+import pytest
+
+from app.adapters.memory.manual_clock import ManualClock
+from app.domain.credential import Credential
+from app.domain.errors import AuthenticationCode, AuthenticationError
+from tests.unit.services.session_setting import (
+    ADDRESS,
+    ATTEMPTS,
+    FAILURES,
+    TOKEN,
+    Setting,
+    UnavailableStore,
+    ready,
+)
+
+
+async def test_authenticate_gives_the_credential_when_token_is_good(setting: Setting) -> None:
+    """The verifier's word counts."""
+    credential = await setting.authentication.authenticate(TOKEN, ADDRESS)
+
+    assert Credential.of(TOKEN, setting.verifier.principals[TOKEN]) == credential
+
+
+@pytest.mark.parametrize(
+    ("sent", "code"),
+    [
+        (None, AuthenticationCode.TOKEN_MISSING),
+        ("", AuthenticationCode.TOKEN_MISSING),
+        (5, AuthenticationCode.TOKEN_MALFORMED),
+        ([TOKEN], AuthenticationCode.TOKEN_MALFORMED),
+        (f"Bearer {TOKEN}", AuthenticationCode.BEARER_PREFIX),
+        (f"bearer {TOKEN}", AuthenticationCode.BEARER_PREFIX),
+        ("\ud800", AuthenticationCode.TOKEN_SIGNATURE),
+    ],
+)
+async def test_authenticate_names_the_rule_when_it_is_no_token(
+    setting: Setting, sent: object, code: AuthenticationCode
+) -> None:
+    """Whatever a client sends, it is told what is wrong with it."""
+    assert code == await setting.refusal_of(sent)
+
+
+async def test_authenticate_refuses_when_revocation_cannot_be_known(clock: ManualClock) -> None:
+    """It fails closed, with a code that says that it may be tried again."""
+    setting = await ready(clock, store=UnavailableStore(clock))
+
+    assert AuthenticationCode.REVOCATION_UNAVAILABLE == await setting.refusal_of(TOKEN)
+
+
+async def test_authenticate_admits_when_policy_prefers_it_to_knowing(clock: ManualClock) -> None:
+    """REVOCATION_UNAVAILABLE=admit is the operator's decision."""
+    setting = await ready(clock, store=UnavailableStore(clock), admit_unchecked=True)
+
+    credential = await setting.authentication.authenticate(TOKEN, ADDRESS)
+
+    assert TOKEN == credential.token
+
+
+async def test_authenticate_refuses_unverified_when_address_tries_too_often(
+    setting: Setting,
+) -> None:
+    """Good attempts count as well, and no cryptography is done for those beyond the limit."""
+    for _ in range(ATTEMPTS):
+        await setting.authentication.authenticate(TOKEN, ADDRESS)
+
+    code = await setting.refusal_of(TOKEN)
+
+    assert AuthenticationCode.TOO_MANY_ATTEMPTS == code
+    assert ATTEMPTS == setting.verifier.asked
+
+
+@pytest.mark.parametrize("sent", ["forged", None, f"Bearer {TOKEN}"])
+async def test_authenticate_refuses_unverified_when_address_failed_too_often(
+    setting: Setting, sent: str | None
+) -> None:
+    """Guessing gets fewer tries than connecting, and so does what is no token at all."""
+    for _ in range(FAILURES):
+        await setting.refusal_of(sent)
+    asked = setting.verifier.asked
+
+    code = await setting.refusal_of(TOKEN)
+
+    assert AuthenticationCode.TOO_MANY_ATTEMPTS == code
+    assert asked == setting.verifier.asked
+
+
+async def test_authenticate_admits_when_another_address_failed(setting: Setting) -> None:
+    """One attacker does not lock out the rest."""
+    for _ in range(FAILURES):
+        await setting.refusal_of("forged")
+
+    credential = await setting.authentication.authenticate(TOKEN, "192.0.2.8")
+
+    assert TOKEN == credential.token
+
+
+async def test_authenticate_counts_no_failure_when_keys_are_unavailable(setting: Setting) -> None:
+    """An outage of ours must not lock the clients out after it."""
+    setting.verifier.refusal = AuthenticationCode.KEYS_UNAVAILABLE
+    for _ in range(FAILURES + 1):
+        await setting.refusal_of("of an unknown key")
+
+    credential = await setting.authentication.authenticate(TOKEN, ADDRESS)
+
+    assert TOKEN == credential.token
+
+
+async def test_refusal_tells_how_often_the_address_failed_so_when_it_is_counted(
+    setting: Setting,
+) -> None:
+    """By reason, for whoever reads the log."""
+    counted = []
+    for sent in ("forged", None):
+        with pytest.raises(AuthenticationError) as caught:
+            await setting.authentication.authenticate(sent, ADDRESS)
+        counted.append((caught.value.code, caught.value.failures))
+
+    expected = [(AuthenticationCode.TOKEN_SIGNATURE, 1), (AuthenticationCode.TOKEN_MISSING, 1)]
+    assert expected == counted

@@ -1,0 +1,163 @@
+from datetime import timedelta
+
+import pytest
+
+from app.domain.errors import AuthenticationCode, AuthenticationError
+from app.domain.revocation import Revocation, RevocationKind
+from tests.unit.services.people import ALICE, BOB
+from tests.unit.services.session_setting import (
+    BOBS_TOKEN,
+    GRACE,
+    LIFETIME,
+    MAX_SOCKETS,
+    NEXT_TOKEN,
+    POLICY,
+    SKEW,
+    TOKEN,
+    Holder,
+    Setting,
+)
+
+BY_TOKEN = (RevocationKind.TOKEN, TOKEN)
+BY_SESSION = (RevocationKind.SESSION, "sess")
+BY_USER = (RevocationKind.USER, ALICE)
+
+
+@pytest.mark.parametrize(("kind", "value"), [BY_TOKEN, BY_SESSION, BY_USER])
+async def test_sessions_end_when_what_they_stand_on_is_revoked(
+    setting: Setting, kind: RevocationKind, value: str
+) -> None:
+    """Every socket of it is told once and refused from then on, and so is who connects."""
+    holders = [Holder() for _ in range(MAX_SOCKETS)]
+    sessions = [await setting.open(holder=holder) for holder in holders]
+
+    await setting.sessions.revoke(kind, value)
+    await setting.sessions.revoke(kind, value)
+    setting.clock.advance(GRACE)
+
+    assert [[AuthenticationCode.REVOKED]] * 2 == [holder.farewells for holder in holders]
+    assert [AuthenticationCode.REVOKED] * 2 == [*map(setting.refusal_of_events, sessions)]
+    assert AuthenticationCode.REVOKED == await setting.refusal_of(TOKEN)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        (RevocationKind.TOKEN, "another"),
+        (RevocationKind.TOKEN, "sess"),
+        (RevocationKind.SESSION, "another"),
+        (RevocationKind.SESSION, ALICE),
+        (RevocationKind.USER, BOB),
+        (RevocationKind.USER, "sess"),
+    ],
+)
+async def test_session_goes_on_when_something_else_is_revoked(
+    setting: Setting, kind: RevocationKind, value: str
+) -> None:
+    """A revocation concerns what it names, in the sense in which it names it."""
+    holder = Holder()
+    session = await setting.open(holder=holder)
+
+    await setting.sessions.revoke(kind, value)
+    setting.sessions.check(session)
+
+    assert [] == holder.farewells
+
+
+async def test_sign_in_is_refused_by_its_next_token_when_it_is_revoked(setting: Setting) -> None:
+    """A token of the next minute is a new string, and the same sign-in."""
+    await setting.sessions.revoke(*BY_SESSION)
+    setting.clock.advance(LIFETIME)
+
+    assert AuthenticationCode.REVOKED == await setting.refusal_of(NEXT_TOKEN)
+
+
+async def test_user_may_come_back_when_signed_in_after_the_revocation(setting: Setting) -> None:
+    """What was issued before is over, what is issued from the next second on is not."""
+    await setting.verifier.verify(TOKEN)
+    await setting.sessions.revoke(*BY_USER)
+    setting.clock.advance(1)
+
+    session = await setting.open(NEXT_TOKEN)
+
+    assert AuthenticationCode.REVOKED == await setting.refusal_of(TOKEN)
+    assert ALICE == session.user_id
+
+
+async def test_others_go_on_when_a_user_is_revoked(setting: Setting) -> None:
+    """Nobody else's socket is touched."""
+    bob = Holder()
+    await setting.open(BOBS_TOKEN, bob)
+
+    await setting.sessions.revoke(*BY_USER)
+
+    assert [] == bob.farewells
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "kept_seconds"),
+    [
+        (*BY_TOKEN, 30 * 86_400 + SKEW),
+        (*BY_SESSION, POLICY.max_token_seconds + SKEW),
+        (*BY_USER, POLICY.max_token_seconds + SKEW),
+    ],
+)
+async def test_revocation_outlives_every_token_it_concerns_when_made(
+    setting: Setting, kind: RevocationKind, value: str, kept_seconds: int
+) -> None:
+    """As long as the token may be accepted, or the longest that any may be."""
+    revoked = await setting.sessions.revoke(kind, value)
+
+    assert setting.clock.now() + timedelta(seconds=kept_seconds) == revoked.until
+
+
+async def test_no_session_is_left_usable_when_one_of_them_is_told_of_the_revocation(
+    setting: Setting,
+) -> None:
+    """All are marked before any is told: a farewell may run for long."""
+    refused: list[AuthenticationCode] = []
+
+    class TriesAll(Holder):
+        def end_session(self, _error: AuthenticationError) -> None:
+            refused.extend(map(setting.refusal_of_events, sessions))
+
+    sessions = [await setting.open(holder=TriesAll()) for _ in range(2)]
+
+    await setting.sessions.revoke(*BY_TOKEN)
+
+    assert [AuthenticationCode.REVOKED] * 4 == refused
+
+
+async def test_sessions_may_close_themselves_when_they_end(setting: Setting) -> None:
+    """Disconnecting from within ``end_session`` runs the gateway's clean-up, which closes."""
+
+    class ClosesAll(Holder):
+        def end_session(self, error: AuthenticationError) -> None:
+            told.append(error.code)
+            for session in sessions:
+                setting.sessions.close(session)
+
+    told: list[AuthenticationCode] = []
+    sessions = [await setting.open(holder=ClosesAll()) for _ in range(2)]
+
+    await setting.sessions.revoke(*BY_TOKEN)
+
+    assert [AuthenticationCode.REVOKED] == told
+
+
+async def test_open_refuses_when_token_was_revoked_since_it_was_looked_up(
+    setting: Setting,
+) -> None:
+    """A revocation by another node finds a connect that is under way, too; its slot is freed."""
+
+    class RevokedMeanwhile(Holder):
+        """Is told of by nobody: the store has not been written yet."""
+
+    setting.verifier.meanwhile = lambda: setting.sessions._end_revoked(Revocation.of_token(TOKEN))
+
+    code = await setting.refusal_of(TOKEN)
+
+    setting.verifier.meanwhile = lambda: None
+    for _ in range(MAX_SOCKETS):
+        await setting.open(NEXT_TOKEN, RevokedMeanwhile())
+    assert AuthenticationCode.REVOKED == code

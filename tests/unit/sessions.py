@@ -1,0 +1,10 @@
+from app.domain.credential import Credential
+from app.domain.ids import UserId
+from app.domain.principal import Principal
+from app.services.session import Session, SessionHolder
+
+
+def session_of(user_id: str, holder: SessionHolder) -> Session:
+    """A session as `SessionService` opens it."""
+    principal = Principal(UserId(user_id), session_id=None, token_id=None, expires_at=60)
+    return Session(principal.user_id, holder, Credential.of("token", principal))
