@@ -168,7 +168,7 @@ export class Connection extends EventTarget {
 
   /**
    * Hands in a new token on the same connection: when the server says so, when it is high time, and
-   * when it was too late. Where that fails for good, the server ends the connection in the end.
+   * when it was too late. Where that fails, the server ends the connection: see `#comeBack`.
    */
   async #refresh() {
     const { engine } = this.#socket.io;
@@ -181,7 +181,8 @@ export class Connection extends EventTarget {
         await this.#request("auth:refresh", { token });
         this.#use(life);
         break;
-      } catch {
+      } catch (error) {
+        if (error.temporary === false) break;
         await pause(backoff(tries));
       }
     }

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from app.services.session_service import EXPIRY_SKEW_SECONDS
+from app.domain.principal import CLOCK_SKEW_SECONDS
 from tests.copied_checkout import CHECKOUT
 from tests.e2e.chat import Chat, Chats
 from tests.e2e.js_client import JS_FOLDER, JsClient, JsDriver
@@ -83,7 +83,7 @@ async def test_client_stays_connected_when_its_tokens_live_three_seconds(
     chat: Chat, alice: JsClient
 ) -> None:
     """For ten seconds, on one connection, and nothing is refused."""
-    assert timedelta(seconds=SHORT_LIVED + EXPIRY_SKEW_SECONDS + GRACE_SECONDS) < LIFE
+    assert timedelta(seconds=SHORT_LIVED + CLOCK_SKEW_SECONDS + GRACE_SECONDS) < LIFE
     answers = []
 
     first = last = await expiry(alice)

@@ -267,17 +267,28 @@ test("it tries again when a new token is not to be had", async () => {
   assert.equal(refreshes(socket).length, 1);
 });
 
-test("it asks for no further token when the server ends the session for the new one", async () => {
+test("a new token that is refused for good is not followed by the next", async () => {
+  const refused = { error: "Not for here.", code: "token_party", temporary: false };
+  const { connection, socket } = await online({ answers: { "auth:refresh": () => refused } });
+
+  socket.hear("auth:expiring", {});
+  await pass(mock.timers, 60_000);
+
+  assert.equal(refreshes(socket).length, 1);
+  assert.equal(connection.phase, "online");
+});
+
+test("it asks for no further token when the server ends the session meanwhile", async () => {
   let tokens = 0;
-  const changed = { error: "Somebody else.", code: "subject_changed", temporary: false };
+  const unavailable = { error: "Try again.", code: "keys_unavailable", temporary: true };
   const { connection, socket } = await online({
-    answers: { "auth:refresh": () => changed },
+    answers: { "auth:refresh": () => unavailable },
     getToken: async () => tokenOf((tokens += 60)),
   });
 
   socket.hear("auth:expiring", {});
   await settled();
-  socket.hear("error", { message: "authentication failed", code: "subject_changed", detail: "No." });
+  socket.hear("error", { message: "authentication revoked", code: "revoked", detail: "No." });
   socket.down("io server disconnect");
   await pass(mock.timers, 60_000);
 
