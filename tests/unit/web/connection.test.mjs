@@ -68,6 +68,24 @@ test("a client that is refused again and again gives up within four seconds", as
   assert.ok(Date.now() < 4_000, `it took ${Date.now()} ms`);
 });
 
+test("it is online once when the connection is lost while it waits to be let in", async () => {
+  const limited = { error: "Slow down.", code: "rate_limited", temporary: true, retryAfterMs: 300 };
+  const answers = [limited];
+  const { connection, socket } = opened({
+    answers: { "message:getOfflineCount": () => answers.shift() ?? { data: { count: 0 } } },
+  });
+  let times = 0;
+  connection.addEventListener("online", () => (times += 1));
+
+  await socket.up();
+  await settled();
+  socket.down("transport close");
+  await socket.up();
+  await pass(mock.timers, 500);
+
+  assert.equal(times, 1);
+});
+
 test("it comes back by itself, ever more slowly, when the server ended it", async () => {
   const { connection, socket } = await online();
 
@@ -272,7 +290,7 @@ test("a new token that is refused for good is not followed by the next", async (
   const { connection, socket } = await online({ answers: { "auth:refresh": () => refused } });
 
   socket.hear("auth:expiring", {});
-  await pass(mock.timers, 60_000);
+  await pass(mock.timers, 30_000);
 
   assert.equal(refreshes(socket).length, 1);
   assert.equal(connection.phase, "online");
