@@ -12,10 +12,11 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from app.commands import issue_token, migrate_database, revoke_token, seed_database
+from app.commands import issue_token, migrate_database, revoke_sessions, seed_database
 from app.config import Settings, SettingsError, load_settings
 from app.domain.errors import Unavailable
 from app.domain.ids import UserId
+from app.domain.revocation import Revocation, RevocationKind
 from app.framework.event_table import EventRow, event_rows
 from app.framework.exceptions import BootError
 from app.main import StartError, bootstrap, create_application, seed_of
@@ -79,17 +80,21 @@ def token(
 
 @cli.command()
 def revoke(
-    token: Annotated[str, typer.Option(help="The session token; '-' reads it from stdin.")],
+    token: Annotated[
+        str | None, typer.Option(help="A session token; '-' reads it from stdin.")
+    ] = None,
+    session: Annotated[
+        str | None, typer.Option(help="A sign-in's id: every token with this sid.")
+    ] = None,
+    user: Annotated[
+        str | None, typer.Option(help="A user's id: everything issued until now.")
+    ] = None,
 ) -> None:
-    """Revoke a session token: its sockets are closed, and it is never accepted again."""
+    """Sign out a token, a sign-in or a user: their sockets are closed, their tokens refused."""
     with _one_sentence_errors():
-        wanted = sys.stdin.read() if token == "-" else token  # noqa: S105 - a dash
-        revoked = _run(revoke_token(_settings(), wanted))
-    # Not the token itself: what is printed may be kept in a job's log.
-    typer.echo(
-        f"Revoked until {revoked.until:%Y-%m-%d %H:%M:%S} UTC: "
-        f"the token whose SHA-256 begins with {revoked.digest[:8]}."
-    )
+        kind, text = _one_of(token, session, user)
+        revoked = _run(revoke_sessions(_settings(), kind, text))
+    typer.echo(f"Revoked until {revoked.until:%Y-%m-%d %H:%M:%S} UTC: {_what(revoked.revocation)}.")
 
 
 @cli.command()
@@ -127,6 +132,35 @@ def gateway(
         f'Clients send it: socket.emit("{written.event}", {{text: "hello"}}, console.log)\n'
         f"Its test: make test ARGS={written.created[-1]}"
     )
+
+
+def _one_of(token: str | None, session: str | None, user: str | None) -> tuple[RevocationKind, str]:
+    """The one thing to revoke."""
+    given = [
+        (kind, text)
+        for kind, text in (
+            (RevocationKind.TOKEN, token),
+            (RevocationKind.SESSION, session),
+            (RevocationKind.USER, user),
+        )
+        if text is not None
+    ]
+    if len(given) != 1:
+        raise StartError("Give one of --token, --session and --user; nothing was revoked.")
+    ((kind, text),) = given
+    is_dash = kind is RevocationKind.TOKEN and text == "-"
+    return kind, sys.stdin.read() if is_dash else text
+
+
+def _what(revocation: Revocation) -> str:
+    """In words, without a token: what is printed may be kept in a job's log."""
+    match revocation.kind:
+        case RevocationKind.TOKEN:
+            return f"the token whose SHA-256 begins with {revocation.subject[:8]}"
+        case RevocationKind.SESSION:
+            return f"every token of the session {revocation.subject}"
+        case RevocationKind.USER:
+            return f"everything issued to {revocation.subject} so far"
 
 
 def _hint_at_unknown(user: str, seeded: Iterable[str]) -> None:

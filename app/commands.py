@@ -3,24 +3,19 @@
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import datetime, timedelta
 from pathlib import Path
 
-from app.adapters.clerk.claimed_expiry import claimed_expiry
 from app.adapters.development.development_issuer import DevelopmentIssuer
 from app.adapters.sql.database import Database
-from app.adapters.system.system_clock import SystemClock
 from app.config import IN_MEMORY, Settings
-from app.domain.credential import token_digest
 from app.domain.errors import AuthenticationError
-from app.domain.ids import UserId
+from app.domain.ids import UserId, is_id
+from app.domain.revocation import RevocationKind
 from app.framework import NestApplication
 from app.main import StartError, create_application, read_seed, start_errors
 from app.ports import Membership
 from app.services.channel_service import ChannelService
-from app.services.revocation_term import revocation_seconds
-from app.services.token_blacklist_service import TokenBlacklistService
+from app.services.session_service import Revoked, SessionService
 
 
 async def migrate_database(settings: Settings) -> None:
@@ -51,38 +46,31 @@ async def seed_database(settings: Settings, file: Path) -> Membership:
     return membership
 
 
-@dataclass(frozen=True, slots=True)
-class Revocation:
-    """What `revoke_token` has stored: the token's SHA-256 in hex, and until when it counts."""
+async def revoke_sessions(settings: Settings, kind: RevocationKind, text: str) -> Revoked:
+    """``python -m app revoke``: running servers hear of it at once, or within seconds.
 
-    digest: str
-    until: datetime
-
-
-async def revoke_token(settings: Settings, text: str) -> Revocation:
-    """``python -m app revoke``: a running server hears of it within two seconds.
-
-    The token counts as revoked for as long as it may be accepted. White space around it and a
-    ``Bearer`` before it are dropped: no server takes them for a part of it.
+    White space around the text is dropped, and a ``Bearer`` before a token: no server takes them
+    for a part of it.
 
     Raises:
-        StartError: The text is no session token, or there is no database to store it in.
+        StartError: The text can be nothing of that kind, or there is nowhere to store it.
+        Unavailable: It is not certain that it was stored.
     """
-    if settings.database_url == IN_MEMORY:
+    if settings.database_url == IN_MEMORY and settings.redis_url is None:
         raise StartError("DATABASE_URL is memory:, which no server would see; nothing was revoked.")
-    token = re.sub(r"^bearer\s+", "", text.strip(), flags=re.IGNORECASE)
-    try:
-        expires_at = claimed_expiry(token)
-    except AuthenticationError:
-        raise StartError(
-            "That is no session token, so nothing was revoked; "
-            "give it as clients send it: three parts with dots between."
-        ) from None
-    now = SystemClock().now()
-    ttl_seconds = revocation_seconds(expires_at, now.timestamp())
+    value = text.strip()
+    if kind is RevocationKind.TOKEN:
+        value = re.sub(r"^bearer\s+", "", value, flags=re.IGNORECASE)
+    elif not is_id(value):
+        raise StartError(f"That is no {kind}'s id, so nothing was revoked; give it as tokens do.")
     async with _opened(settings) as app:
-        await app.get(TokenBlacklistService).blacklist_token(token, ttl_seconds)
-    return Revocation(token_digest(token), now + timedelta(seconds=ttl_seconds))
+        try:
+            return await app.get(SessionService).revoke(kind, value)
+        except AuthenticationError:
+            raise StartError(
+                "That is no session token, so nothing was revoked; "
+                "give it as clients send it: three parts with dots between."
+            ) from None
 
 
 def issue_token(settings: Settings, user_id: UserId, ttl_seconds: int) -> str:

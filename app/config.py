@@ -30,7 +30,7 @@ _HTTP_URL = re.compile(rf"https?://{_HOST}(?::[0-9]{{1,5}})?(?:/\S*)?")
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 _DATABASE_URL = re.compile(r"sqlite:///.+|postgresql://.+|memory:")
 _REDIS_URL = re.compile(r"rediss?://\S+|unix://\S+")
-_WEBHOOK_SECRET = re.compile(r"whsec_[A-Za-z0-9+/_-]{16,}={0,2}")
+_WEBHOOK_SECRET = re.compile(r"whsec_[A-Za-z0-9+/]+={0,2}")
 
 _SECRET_CHARS = 16
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import structlog
 
 from app.adapters.clerk.pem_signing_key import SigningKeyError
+from app.adapters.clerk.webhook_verifier import WebhookSecretError
 from app.adapters.development.signing_key_file import DevelopmentKeyError
 from app.adapters.redis.redis_pool import RedisUrlError
 from app.adapters.sql.database_url import DatabaseUrlError, parse_database_url, sqlite_file
@@ -42,6 +43,7 @@ _NOT_OURS = (
     RedisUrlError,
     SchemaError,
     SigningKeyError,
+    WebhookSecretError,
 )
 """What a file, a key or a database outside can have wrong; each says how to mend it."""
 

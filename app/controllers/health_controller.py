@@ -8,16 +8,31 @@ from app.domain.errors import Unavailable
 from app.domain.ids import UserId
 from app.framework import controller, get
 from app.ports import ChannelRepository
+from app.services.token_blacklist_service import TokenBlacklistService
 
 _NOBODY = UserId("health")
 
 
 @controller("health")
 class HealthController:
-    """``/health/live`` and ``/health/ready``; ``/health`` is the original's name for the latter."""
+    """``/health/live`` and ``/health/ready``; ``/health`` is the original's name for the latter.
 
-    def __init__(self, channels: ChannelRepository) -> None:
+    Args:
+        channels: The storage.
+        revocations: What every connecting client is checked against.
+        admits_unchecked: Whether clients connect while that is not possible.
+    """
+
+    def __init__(
+        self,
+        channels: ChannelRepository,
+        revocations: TokenBlacklistService,
+        *,
+        admits_unchecked: bool,
+    ) -> None:
         self._channels = channels
+        self._revocations = revocations
+        self._admits_unchecked = admits_unchecked
         self._draining = False
 
     async def on_module_destroy(self) -> None:
@@ -31,19 +46,30 @@ class HealthController:
 
     @get("ready")
     async def ready(self, _: web.Request) -> web.Response:
-        """200 while storage answers what every connecting client asks it; else 503 and why."""
+        """200 while what every connecting client needs answers; else 503 and why.
+
+        Where clients are admitted unchecked, the answer without revocations is 200, ``degraded``.
+        """
         if self._draining:
             return _not_ready("draining")
         try:
             await self._channels.channels_of(_NOBODY)
         except Unavailable:
             return _not_ready("storage unavailable")
+        if not await self._revocations.is_available():
+            return self._without_revocations()
         return web.json_response({"status": "ok"})
 
     @get()
     async def health(self, request: web.Request) -> web.Response:
         """As `ready`."""
         return await self.ready(request)
+
+    def _without_revocations(self) -> web.Response:
+        if not self._admits_unchecked:
+            return _not_ready("revocations unavailable")
+        reason = "revocations unavailable: clients are admitted unchecked"
+        return web.json_response({"status": "degraded", "reason": reason})
 
 
 def _not_ready(reason: str) -> web.Response:

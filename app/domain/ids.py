@@ -11,9 +11,15 @@ SocketId = NewType("SocketId", str)
 ClientMessageId = NewType("ClientMessageId", str)
 """Chosen by the sender: the same one sent twice by one user stores one message."""
 
+MAX_ID_CHARS = 191
 
 _BYTES = 16
 _IDS_AT_ONCE = 256
+
+
+def is_id(text: str) -> bool:
+    """Whether a user or a sign-in may be called so: 1 to 191 printable characters."""
+    return 0 < len(text) <= MAX_ID_CHARS and text.isprintable()
 
 
 def new_id() -> str:

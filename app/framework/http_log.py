@@ -3,12 +3,15 @@
 import logging
 
 from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.web import RequestPayloadError
+
+_THEIRS = (HttpProcessingError, RequestPayloadError)
 
 
 def _is_ours(record: logging.LogRecord) -> bool:
     # aiohttp logs a traceback for each broken request and quotes it, headers and all: strangers
     # could fill the log, and write into it.
-    return record.exc_info is None or not isinstance(record.exc_info[1], HttpProcessingError)
+    return record.exc_info is None or not isinstance(record.exc_info[1], _THEIRS)
 
 
 http_log = logging.getLogger("HttpServer")

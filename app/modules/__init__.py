@@ -7,6 +7,7 @@ from app.modules.coordination_module import LocalCoordinationModule
 from app.modules.identity_module import DevelopmentIdentityModule
 from app.modules.ops_module import OpsModule
 from app.modules.redis_module import RedisCoordinationModule
+from app.modules.service_modules import SessionsModule, WebhooksModule
 from app.modules.storage_module import MemoryStorageModule, SqlStorageModule
 
 __all__ = [
@@ -18,6 +19,8 @@ __all__ = [
     "MemoryStorageModule",
     "OpsModule",
     "RedisCoordinationModule",
+    "SessionsModule",
     "SqlStorageModule",
+    "WebhooksModule",
     "create_app_module",
 ]

@@ -11,6 +11,7 @@ from app.modules.coordination_module import LocalCoordinationModule
 from app.modules.identity_module import DevelopmentIdentityModule
 from app.modules.ops_module import OpsModule
 from app.modules.redis_module import RedisCoordinationModule
+from app.modules.service_modules import SessionsModule, WebhooksModule
 from app.modules.storage_module import MemoryStorageModule, SqlStorageModule
 
 
@@ -22,6 +23,8 @@ class AppModule(containers.DeclarativeContainer):
     storage = providers.DependenciesContainer()
     coordination = providers.DependenciesContainer()
     development_identity = providers.DependenciesContainer()
+    sessions = providers.DependenciesContainer()
+    webhooks = providers.DependenciesContainer()
 
     auth = providers.Container(
         AuthModule,
@@ -41,7 +44,12 @@ class AppModule(containers.DeclarativeContainer):
         deliveries=storage.deliveries,
         session_service=auth.session_service,
     )
-    ops = providers.Container(OpsModule, channels=storage.channels)
+    ops = providers.Container(
+        OpsModule,
+        settings=settings,
+        channels=storage.channels,
+        token_blacklist_service=auth.token_blacklist_service,
+    )
 
 
 def create_app_module(settings: Settings) -> AppModule:
@@ -69,6 +77,18 @@ def create_app_module(settings: Settings) -> AppModule:
         app.coordination.override(
             RedisCoordinationModule(
                 settings=settings, clock=app.clock, fallback_limiter=local.attempt_limiter
+            )
+        )
+    if settings.service_key is not None:
+        app.sessions.override(
+            SessionsModule(settings=settings, session_service=app.auth.session_service)
+        )
+    if settings.clerk_webhook_signing_secret is not None:
+        app.webhooks.override(
+            WebhooksModule(
+                settings=settings,
+                session_service=app.auth.session_service,
+                webhook_log=app.coordination.webhook_log,
             )
         )
     if settings.uses_development_issuer:

@@ -29,6 +29,11 @@ def _signing_keys(settings: Settings, clock: Clock) -> SigningKeys:
     return JwksClient(settings.clerk_jwks_url or settings.base_url + JWKS_PATH, clock)
 
 
+def admits_unchecked(settings: Settings) -> bool:
+    """Whether clients connect while revocations cannot be read."""
+    return settings.revocation_unavailable == "admit"
+
+
 def _session_policy(settings: Settings) -> SessionPolicy:
     return SessionPolicy(
         expiring_lead_seconds=settings.auth_expiring_lead_seconds,
@@ -77,9 +82,7 @@ class AuthModule(containers.DeclarativeContainer):
         blacklist=token_blacklist_service,
         limiter=attempt_limiter,
         accept_bearer=settings.provided.auth_accept_bearer,
-        admit_unchecked=providers.Callable(
-            "admit".__eq__, settings.provided.revocation_unavailable
-        ),
+        admit_unchecked=providers.Callable(admits_unchecked, settings),
     )
     session_service = providers.Singleton(
         SessionService,

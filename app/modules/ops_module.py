@@ -2,14 +2,26 @@
 
 from dependency_injector import containers, providers
 
+from app.config import Settings
 from app.controllers.health_controller import HealthController
 from app.framework import imported
+from app.modules.auth_module import admits_unchecked
 from app.ports import ChannelRepository
+from app.services.token_blacklist_service import TokenBlacklistService
 
 
 class OpsModule(containers.DeclarativeContainer):
     """Provides `HealthController`."""
 
+    settings: providers.Dependency[Settings] = imported(Settings)
     channels: providers.Dependency[ChannelRepository] = imported(ChannelRepository)
+    token_blacklist_service: providers.Dependency[TokenBlacklistService] = imported(
+        TokenBlacklistService
+    )
 
-    health_controller = providers.Singleton(HealthController, channels)
+    health_controller = providers.Singleton(
+        HealthController,
+        channels,
+        token_blacklist_service,
+        admits_unchecked=providers.Callable(admits_unchecked, settings),
+    )

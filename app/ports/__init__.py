@@ -14,6 +14,7 @@ from app.ports.throttle import Throttle
 from app.ports.token_issuer import TokenIssuer
 from app.ports.token_verifier import TokenVerifier
 from app.ports.webhook_log import WebhookLog
+from app.ports.webhook_verifier import WebhookFault, WebhookMessage, WebhookRefused, WebhookVerifier
 
 __all__ = [
     "Advance",
@@ -34,5 +35,9 @@ __all__ = [
     "TokenIssuer",
     "TokenVerifier",
     "UndeliveredPage",
+    "WebhookFault",
     "WebhookLog",
+    "WebhookMessage",
+    "WebhookRefused",
+    "WebhookVerifier",
 ]

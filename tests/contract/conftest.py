@@ -4,11 +4,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from app.adapters.memory.memory_token_blacklist import MemoryTokenBlacklist
 
 from app.adapters.memory.manual_clock import ManualClock
-from app.adapters.memory.memory_token_blacklist import MemoryTokenBlacklist
 from app.adapters.sql.database import Database
-from app.adapters.sql.sql_token_blacklist import SqlTokenBlacklist
 from app.ports import TokenBlacklist
 from tests.contract.storage import MEMBERSHIP, Storage, memory_storage, sql_storage
 
@@ -43,9 +42,7 @@ async def storage(empty_storage: Storage) -> Storage:
     return empty_storage
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def blacklist(request: pytest.FixtureRequest, clock: ManualClock) -> TokenBlacklist:
+@pytest.fixture(params=["memory"])
+def blacklist(clock: ManualClock) -> TokenBlacklist:
     """A blacklist without tokens."""
-    if request.param == "memory":
-        return MemoryTokenBlacklist(clock)
-    return SqlTokenBlacklist(request.getfixturevalue("database"), clock)
+    return MemoryTokenBlacklist(clock)

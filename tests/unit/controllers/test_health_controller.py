@@ -11,6 +11,7 @@ from app.controllers.health_controller import HealthController
 from app.domain.errors import Unavailable
 from app.domain.ids import ChannelId, UserId
 from app.framework.http import routes_of
+from app.services.token_blacklist_service import TokenBlacklistService
 
 READY = ["/health/ready", "/health"]
 
@@ -28,6 +29,24 @@ class _Channels(MemoryChannelRepository):
         return await super().channels_of(user_id)
 
 
+class _Revocations(TokenBlacklistService):
+    """Can be read until they cannot."""
+
+    available = True
+
+    def __init__(self) -> None:
+        """Nothing behind them."""
+
+    async def is_available(self) -> bool:
+        return self.available
+
+
+@pytest.fixture
+def revocations() -> _Revocations:
+    """The revocations behind the controller."""
+    return _Revocations()
+
+
 @pytest.fixture
 def channels() -> _Channels:
     """The storage behind the controller."""
@@ -35,9 +54,19 @@ def channels() -> _Channels:
 
 
 @pytest.fixture
-def health(channels: _Channels) -> HealthController:
+def admits_unchecked() -> bool:
+    """``REVOCATION_UNAVAILABLE=refuse``."""
+    return False
+
+
+@pytest.fixture
+def health(
+    channels: _Channels,
+    revocations: _Revocations,
+    admits_unchecked: bool,  # noqa: FBT001 - a fixture
+) -> HealthController:
     """The controller."""
-    return HealthController(channels)
+    return HealthController(channels, revocations, admits_unchecked=admits_unchecked)
 
 
 @pytest.fixture
@@ -74,6 +103,42 @@ async def test_health_is_not_ready_when_the_storage_is_gone(
     assert 200 == (await answer(client, "/health/live"))[0]
     channels.available = True
     assert 200 == (await answer(client, path))[0]
+
+
+@pytest.mark.parametrize("path", READY)
+async def test_health_is_not_ready_when_revocations_cannot_be_read(
+    client: Client, revocations: _Revocations, path: str
+) -> None:
+    """Whoever connected now would be refused; ready again when they can be."""
+    revocations.available = False
+
+    assert (503, {"status": "unavailable", "reason": "revocations unavailable"}) == await answer(
+        client, path
+    )
+    revocations.available = True
+    assert 200 == (await answer(client, path))[0]
+
+
+@pytest.mark.parametrize("admits_unchecked", [True])
+@pytest.mark.parametrize("path", READY)
+async def test_health_is_degraded_when_clients_are_admitted_unchecked(
+    client: Client, revocations: _Revocations, path: str
+) -> None:
+    """Clients can come; operators can see at what price."""
+    revocations.available = False
+
+    reason = "revocations unavailable: clients are admitted unchecked"
+    assert (200, {"status": "degraded", "reason": reason}) == await answer(client, path)
+
+
+@pytest.mark.parametrize("admits_unchecked", [True])
+async def test_health_is_not_ready_when_the_storage_is_gone_too(
+    client: Client, channels: _Channels, revocations: _Revocations
+) -> None:
+    """Without it nobody is admitted, checked or not."""
+    channels.available = revocations.available = False
+
+    assert 503 == (await answer(client, "/health/ready"))[0]
 
 
 @pytest.mark.parametrize("path", READY)

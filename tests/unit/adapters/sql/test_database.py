@@ -14,10 +14,11 @@ from app.adapters.memory.manual_clock import DEFAULT_START as NOW
 from app.adapters.memory.manual_clock import ManualClock
 from app.adapters.sql.database import OPERATION_TIMEOUT_SECONDS, Database
 from app.adapters.sql.opening import DatabaseOpenError
-from app.adapters.sql.sql_token_blacklist import SqlTokenBlacklist
+from app.adapters.sql.sql_revocation_store import SqlRevocationStore
 from app.adapters.sql.tables import message_sequences, users
 from app.domain.delivery import DeliveryState
 from app.domain.errors import NotAMember, Unavailable
+from app.domain.revocation import Revocation
 from tests.contract.storage import (
     ALICE,
     BOB,
@@ -44,7 +45,7 @@ async def test_everything_is_there_when_the_database_is_opened_again(
     clock = ManualClock()
     stored = await storage.messages.add(draft(client_message_id="c-1"), NOW)
     advance = await storage.deliveries.advance(stored.message.id, BOB, DeliveryState.READ, NOW)
-    await SqlTokenBlacklist(database, clock).add("a.b.c", ttl_seconds=60)
+    await SqlRevocationStore(database, clock).add(Revocation.of_token("a.b.c"), ttl_seconds=60)
     await database.on_application_shutdown(None)
 
     reopened = Database(url, migrate=False)
@@ -53,7 +54,7 @@ async def test_everything_is_there_when_the_database_is_opened_again(
     repeated = await again.messages.add(draft(client_message_id="c-1"), NOW)
     following = await again.messages.add(draft(), NOW)
     statuses = await again.deliveries.statuses(stored.message.id, ALICE)
-    revoked = await SqlTokenBlacklist(reopened, clock).contains("a.b.c")
+    revoked = await SqlRevocationStore(reopened, clock).contains_token("a.b.c")
     channels = await again.channels.channels_of(BOB)
     await reopened.on_application_shutdown(None)
 

@@ -1,12 +1,9 @@
 from datetime import datetime
-from pathlib import Path
 
 from sqlalchemy import func, insert, select, text
 
 from app.adapters.memory.manual_clock import DEFAULT_START as NOW
-from app.adapters.memory.manual_clock import ManualClock
 from app.adapters.sql.database import Database
-from app.adapters.sql.sql_token_blacklist import SqlTokenBlacklist
 from app.adapters.sql.tables import channel_members, messages, read_receipts, users
 from app.domain.delivery import DeliveryState
 from app.domain.ids import UserId
@@ -99,26 +96,3 @@ async def test_dates_are_naive_utc_in_the_table_when_they_are_written(
     assert moment == message.created_at == read.created_at
     assert created is not None
     assert created.tzinfo is not None
-
-
-async def test_no_token_is_in_the_file_when_one_is_revoked(database: Database, file: Path) -> None:
-    """What is stored is the digest: a copy of the database is no bunch of keys."""
-    token = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ1c2VyIn0.c2lnbmF0dXJl"
-
-    await SqlTokenBlacklist(database, ManualClock()).add(token, ttl_seconds=60)
-
-    stored = b"".join(path.read_bytes() for path in file.parent.iterdir())
-    assert token.encode() not in stored
-
-
-async def test_ended_revocations_are_dropped_when_another_is_added(database: Database) -> None:
-    """The table follows what is in force, not what ever was."""
-    clock = ManualClock()
-    blacklist = SqlTokenBlacklist(database, clock)
-    await blacklist.add("a.b.c", ttl_seconds=1)
-    clock.advance(2)
-
-    await blacklist.add("d.e.f", ttl_seconds=1)
-
-    async with database.reading() as connection:
-        assert 1 == await connection.scalar(text("SELECT count(*) FROM revoked_tokens"))

@@ -1,0 +1,85 @@
+"""What Clerk tells about sign-ins that ended and users who went."""
+
+import logging
+from http import HTTPStatus
+
+from aiohttp import web
+
+from app.controllers.http_refusal import refusal, unavailable
+from app.controllers.request_body import read_body
+from app.domain.errors import Unavailable
+from app.domain.ids import is_id
+from app.domain.revocation import RevocationKind
+from app.framework import controller, post
+from app.ports import WebhookFault, WebhookMessage, WebhookRefused, WebhookVerifier
+from app.ports.webhook_log import WebhookLog
+from app.services.session_service import SessionService
+
+MAX_BODY_BYTES = 262_144
+
+REMEMBERED_SECONDS = 2 * 86_400
+"""An id is remembered for longer than Svix goes on sending (28 hours), let alone a copy of it
+stays valid (ten minutes): if our answer is lost, it comes again long after."""
+
+_REVOKES = {
+    "session.ended": RevocationKind.SESSION,
+    "session.removed": RevocationKind.SESSION,
+    "session.revoked": RevocationKind.SESSION,
+    "user.banned": RevocationKind.USER,
+    "user.deleted": RevocationKind.USER,
+}
+"""Of ``data.id`` by type of message; other types are none of our business."""
+
+_logger = logging.getLogger(__name__)
+
+
+@controller("webhooks")
+class WebhooksController:
+    """Exists only where ``CLERK_WEBHOOK_SIGNING_SECRET`` is set."""
+
+    def __init__(
+        self,
+        session_service: SessionService,
+        webhook_verifier: WebhookVerifier,
+        webhook_log: WebhookLog,
+    ) -> None:
+        self._session_service = session_service
+        self._webhook_verifier = webhook_verifier
+        self._webhook_log = webhook_log
+
+    @post("clerk")
+    async def clerk(self, request: web.Request) -> web.Response:
+        """Revoke what the message names; 200 when that is done, was before, or is not ours.
+
+        400, 413 for what Clerk did not send, or not now; 503 when it is not certain that it was
+        stored: Svix sends it again.
+        """
+        body = await read_body(request, MAX_BODY_BYTES)
+        try:
+            message = self._webhook_verifier.verify(request.headers, body)
+            await self._deal_with(message)
+        except WebhookRefused as refused:
+            _logger.warning("webhook from %s refused: %s %s", request.remote, refused.code, refused)
+            return refusal(HTTPStatus.BAD_REQUEST, refused.code, str(refused))
+        except Unavailable:
+            return unavailable()
+        return web.json_response({"status": "ok"})
+
+    async def _deal_with(self, message: WebhookMessage) -> None:
+        kind = _REVOKES.get(message.type)
+        if kind is None or await self._webhook_log.contains(message.id):
+            _logger.debug("webhook %s ignored: %s", message.id, message.type)
+            return
+        await self._session_service.revoke(kind, _subject(message))
+        # Last: whoever dies before is sent the message again, and revoking twice is harmless.
+        await self._webhook_log.add(message.id, REMEMBERED_SECONDS)
+        _logger.info("webhook %s dealt with: %s", message.id, message.type)
+
+
+def _subject(message: WebhookMessage) -> str:
+    subject = message.data.get("id")
+    # Not ignored: somebody was to be signed out, and is not.
+    if not isinstance(subject, str) or not is_id(subject):
+        sentence = f"data.id of {message.type} must be 1 to 191 printable characters."
+        raise WebhookRefused(WebhookFault.MALFORMED, sentence)
+    return subject

@@ -1,0 +1,162 @@
+import asyncio
+
+import pytest
+import pytest_asyncio
+from aiohttp import ClientSession
+
+from tests.e2e.chat import Chat
+from tests.e2e.js_client import JsClient
+from tests.e2e.server_process import Serve, ServerProcess
+
+KEY = "the-key-of-a-backend"
+NOTICED_SECONDS = 3.0
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def server(serve: Serve) -> ServerProcess:
+    """A server that a backend may call."""
+    return await serve(SERVICE_KEY=KEY)
+
+
+async def revoke(
+    server: ServerProcess, body: dict[str, str], key: str = KEY
+) -> tuple[int, dict[str, str]]:
+    """``POST /sessions/revoke``; status and answer."""
+    headers = {"Authorization": f"Bearer {key}"}
+    url = f"{server.url}/sessions/revoke"
+    async with ClientSession() as http, http.post(url, json=body, headers=headers) as answer:
+        return answer.status, await answer.json()
+
+
+async def token_of_session(chat: Chat, name: str, session_id: str) -> str:
+    """A token of a certain sign-in."""
+    wanted = {"userId": chat.user_id(name), "sessionId": session_id}
+    url = f"{chat.server.url}/dev/token"
+    async with ClientSession() as http, http.post(url, json=wanted) as answer:
+        token: str = (await answer.json())["token"]
+        return token
+
+
+async def told_to_go(client: JsClient) -> tuple[str, str, str]:
+    """What a client hears when it must go: message, code, reason."""
+    async with asyncio.timeout(NOTICED_SECONDS):
+        error = await client.sees("error")
+        return error["message"], error["code"], await client.sees("disconnect")
+
+
+async def test_everybody_of_a_user_goes_when_a_backend_revokes_the_user(chat: Chat) -> None:
+    """Every device, and no other user; the tokens they have are refused from then on."""
+    token = {"token": await chat.token("alice")}
+    phone, laptop = chat.connecting("alice", token), await chat.client("alice")
+    bob = await chat.client("bob")
+    await phone.sees("connect")
+
+    status, answer = await revoke(chat.server, {"userId": chat.user_id("alice")})
+
+    gone = ("authentication revoked", "revoked", "io server disconnect")
+    assert (200, "user") == (status, answer["revoked"])
+    assert [gone, gone] == [await told_to_go(client) for client in (phone, laptop)]
+    assert "revoked" == (await chat.refusal(token))["code"]
+    assert not await bob.has_seen("error")
+
+
+async def test_one_sign_in_goes_when_a_backend_revokes_the_session(chat: Chat) -> None:
+    """With the tokens still to come of it; the user's other one stays."""
+    phone, laptop = [
+        chat.connecting("alice", {"token": await token_of_session(chat, "alice", session_id)})
+        for session_id in ("sess_phone", "sess_laptop")
+    ]
+    await phone.sees("connect")
+    await laptop.sees("connect")
+
+    status, answer = await revoke(chat.server, {"sessionId": "sess_phone"})
+
+    assert (200, "session") == (status, answer["revoked"])
+    assert "revoked" == (await told_to_go(phone))[1]
+    later = {"token": await token_of_session(chat, "alice", "sess_phone")}
+    assert "revoked" == (await chat.refusal(later))["code"]
+    assert not await laptop.has_seen("error")
+
+
+async def test_one_token_goes_when_a_backend_revokes_the_token(chat: Chat) -> None:
+    """And no other of the same user."""
+    token = await chat.token("alice")
+    phone, laptop = chat.connecting("alice", {"token": token}), await chat.client("alice")
+    await phone.sees("connect")
+
+    status, answer = await revoke(chat.server, {"token": token})
+
+    assert (200, "token") == (status, answer["revoked"])
+    assert answer["until"].endswith("Z")
+    assert "revoked" == (await told_to_go(phone))[1]
+    assert not await laptop.has_seen("error")
+
+
+async def test_nobody_goes_when_the_key_is_wrong(chat: Chat) -> None:
+    """Whoever can guess it can sign everybody out."""
+    alice = await chat.client("alice")
+
+    status, _ = await revoke(chat.server, {"userId": chat.user_id("alice")}, key="tried-in-vain")
+
+    assert 401 == status
+    assert not await alice.has_seen("error")
+
+
+async def test_caller_is_told_what_is_wrong_when_that_is_no_session_token(chat: Chat) -> None:
+    """What was meant is still accepted."""
+    status, answer = await revoke(chat.server, {"token": "foo"})
+
+    assert (400, "token_malformed") == (status, answer["code"])
+
+
+@pytest.mark.parametrize("path", ["/sessions/revoke", "/webhooks/clerk"])
+async def test_endpoint_does_not_exist_when_its_secret_is_not_set(serve: Serve, path: str) -> None:
+    """There is nothing to try a key on."""
+    server = await serve()
+
+    async with ClientSession() as http, http.post(f"{server.url}{path}") as answer:
+        assert 404 == answer.status
+
+
+@pytest.mark.parametrize(
+    "arguments", [(), ("--user", "a", "--session", "b"), ("--token", "a", "--user", "b")]
+)
+async def test_command_refuses_when_not_one_thing_is_named(
+    server: ServerProcess, arguments: tuple[str, ...]
+) -> None:
+    """In one sentence."""
+    finished = await server.command("revoke", *arguments)
+
+    expected = "Give one of --token, --session and --user; nothing was revoked.\n"
+    assert (1, "", expected) == (finished.code, finished.out, finished.err)
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [("--session", "every token of the session {}"), ("--user", "everything issued to {} so far")],
+)
+async def test_command_tells_what_was_revoked_when_it_was(
+    server: ServerProcess, option: str, words: str
+) -> None:
+    """By its id, and until when."""
+    finished = await server.command("revoke", option, "some_id")
+
+    assert (0, "") == (finished.code, finished.err)
+    assert finished.out.startswith("Revoked until ")
+    assert finished.out.endswith(f" UTC: {words.format('some_id')}.\n")
+
+
+@pytest.mark.parametrize("option", ["--session", "--user"])
+async def test_sockets_are_closed_when_the_command_revokes_them(chat: Chat, option: str) -> None:
+    """By another process, on a server that has no Redis."""
+    session_id = f"sess_{chat.user_id('alice')}"
+    token = await token_of_session(chat, "alice", session_id)
+    alice, bob = chat.connecting("alice", {"token": token}), await chat.client("bob")
+    await alice.sees("connect")
+    subject = {"--session": session_id, "--user": chat.user_id("alice")}[option]
+
+    finished = await chat.server.command("revoke", option, subject)
+
+    assert 0 == finished.code
+    assert "revoked" == (await told_to_go(alice))[1]
+    assert not await bob.has_seen("error")

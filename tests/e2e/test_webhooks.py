@@ -1,0 +1,126 @@
+import asyncio
+import json
+import time
+
+import jwt
+import pytest_asyncio
+from aiohttp import ClientSession
+
+from tests.e2e.chat import Chat
+from tests.e2e.js_client import JsClient
+from tests.e2e.server_process import Serve, ServerProcess
+from tests.unit.adapters.clerk.signed_webhooks import SECRET, headers
+
+NOTICED_SECONDS = 3.0
+OTHER_SECRET = "whsec_b3RoZXItc2VjcmV0LW9mLXNvbWVib2R5"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def server(serve: Serve) -> ServerProcess:
+    """A server that Clerk tells what happens."""
+    return await serve(CLERK_WEBHOOK_SIGNING_SECRET=SECRET)
+
+
+def event(event_type: str, subject: str) -> bytes:
+    """A body as Clerk has it."""
+    data = {"id": subject, "object": event_type.partition(".")[0]}
+    return json.dumps({"data": data, "object": "event", "type": event_type}).encode()
+
+
+async def send(server: ServerProcess, body: bytes, signed: dict[str, str]) -> int:
+    """``POST /webhooks/clerk``; the status."""
+    url = f"{server.url}/webhooks/clerk"
+    async with ClientSession() as http, http.post(url, data=body, headers=signed) as answer:
+        return answer.status
+
+
+async def code_heard_by(client: JsClient) -> str:
+    """Why it must go."""
+    async with asyncio.timeout(NOTICED_SECONDS):
+        code: str = (await client.sees("error"))["code"]
+        return code
+
+
+async def test_one_sign_in_goes_when_clerk_says_that_it_ended(chat: Chat) -> None:
+    """And no other of the same user."""
+    token = await chat.token("alice")
+    session_id = jwt.decode(token, options={"verify_signature": False})["sid"]
+    phone, laptop = chat.connecting("alice", {"token": token}), await chat.client("alice")
+    await phone.sees("connect")
+    body = event("session.revoked", session_id)
+
+    status = await send(chat.server, body, headers(body, f"msg_{session_id}"))
+
+    assert 200 == status
+    assert "revoked" == await code_heard_by(phone)
+    assert not await laptop.has_seen("error")
+
+
+async def test_replay_ends_nobody_when_the_user_has_signed_in_again(chat: Chat) -> None:
+    """A message is dealt with once: who comes back after a ban that was lifted stays."""
+    alice, bob = await chat.client("alice"), await chat.client("bob")
+    body = event("user.banned", chat.user_id("alice"))
+    signed = headers(body, f"msg_{chat.user_id('alice')}")
+    first = await send(chat.server, body, signed)
+    code = await code_heard_by(alice)
+    again = await signed_in_again(chat)
+
+    replayed = await send(chat.server, body, signed)
+
+    sent = await again.ask("sendMessage", {"content": "back", "channelId": chat.general})
+    assert (200, "revoked", 200) == (first, code, replayed)
+    assert "back" == sent["data"]["content"]
+    assert not await bob.has_seen("error")
+
+
+async def signed_in_again(chat: Chat) -> JsClient:
+    """With a token of a later second than any so far: ``iat`` has no finer ones."""
+    last_second = int(time.time())
+    async with asyncio.timeout(NOTICED_SECONDS):
+        while True:
+            token = await chat.token("alice")
+            issued_at = jwt.decode(token, options={"verify_signature": False})["iat"]
+            if issued_at > last_second:
+                break
+    client = chat.connecting("alice", {"token": token})
+    await client.sees("connect")
+    return client
+
+
+async def test_nobody_goes_when_the_message_is_forged_or_stale(chat: Chat) -> None:
+    """Refused, so that an operator sees it in Clerk's dashboard."""
+    alice = await chat.client("alice")
+    body = event("user.deleted", chat.user_id("alice"))
+    signatures = [
+        {},
+        headers(body, secret=OTHER_SECRET),
+        headers(body, age_seconds=400),
+        headers(event("user.deleted", chat.user_id("bob"))),
+    ]
+
+    statuses = [await send(chat.server, body, signed) for signed in signatures]
+
+    assert [400] * 4 == statuses
+    assert not await alice.has_seen("error")
+
+
+async def test_message_is_acknowledged_when_it_is_none_of_ours(chat: Chat) -> None:
+    """Svix would send it again for days."""
+    body = event("user.created", chat.user_id("alice"))
+
+    assert 200 == await send(chat.server, body, headers(body, "msg_created"))
+
+
+async def test_log_has_no_traceback_when_a_stranger_sends_nonsense(serve: Serve) -> None:
+    """Whoever can reach the port could fill the log with them."""
+    server = await serve(CLERK_WEBHOOK_SIGNING_SECRET=SECRET)
+    broken = {"Content-Encoding": "gzip"}
+
+    statuses = [await send(server, b"no gzip", signed) for signed in ({}, broken)]
+    await server.stop()
+    log = server.err
+    await server.start()
+
+    assert [400, 400] == statuses
+    assert "webhook_signature" in log
+    assert "Traceback" not in log

@@ -1,0 +1,42 @@
+"""A session service that writes down what is revoked, and a server with one controller."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+
+from app.domain.revocation import Revocation, RevocationKind
+from app.framework.http import routes_of
+from app.services.session_service import Revoked, SessionService
+
+UNTIL = datetime(2026, 1, 31, 9, 30, 0, 123_000, UTC)
+
+Client = TestClient[web.Request, web.Application]
+
+
+class RecordingSessionService(SessionService):
+    """Revokes everything until `UNTIL`, unless ``failure`` is set: then it raises that."""
+
+    failure: Exception | None = None
+
+    def __init__(self) -> None:
+        """Without sessions."""
+        self.revoked: list[tuple[RevocationKind, str]] = []
+
+    async def revoke(self, kind: RevocationKind, value: str) -> Revoked:
+        """Write it down."""
+        if self.failure is not None:
+            raise self.failure
+        self.revoked.append((kind, value))
+        return Revoked(Revocation(kind, value), UNTIL)
+
+
+@asynccontextmanager
+async def serving(controller: object) -> AsyncIterator[Client]:
+    """A client of a server with the controller alone."""
+    app = web.Application()
+    app.router.add_routes(routes_of(controller))
+    async with TestClient(TestServer(app)) as client:
+        yield client

@@ -1,0 +1,208 @@
+import json
+import logging
+from collections.abc import AsyncIterator
+
+import pytest
+
+from app.adapters.clerk.webhook_verifier import ClerkWebhookVerifier
+from app.controllers.webhooks_controller import MAX_BODY_BYTES, WebhooksController
+from app.domain.errors import Unavailable
+from app.domain.revocation import RevocationKind
+from app.ports.webhook_log import WebhookLog
+from tests.unit.adapters.clerk.signed_webhooks import SECRET, headers
+from tests.unit.controllers.revoking import Client, RecordingSessionService, serving
+
+TEN_MINUTES = 600
+
+
+class _Log(WebhookLog):
+    """The ids of any number of nodes."""
+
+    failure: Exception | None = None
+
+    def __init__(self) -> None:
+        self.ttls: dict[str, int] = {}
+
+    async def contains(self, message_id: str) -> bool:
+        if self.failure is not None:
+            raise self.failure
+        return message_id in self.ttls
+
+    async def add(self, message_id: str, ttl_seconds: int) -> None:
+        self.ttls[message_id] = ttl_seconds
+
+
+@pytest.fixture
+def sessions() -> RecordingSessionService:
+    """What the controller calls."""
+    return RecordingSessionService()
+
+
+@pytest.fixture
+def log() -> _Log:
+    """What was dealt with."""
+    return _Log()
+
+
+@pytest.fixture
+async def client(sessions: RecordingSessionService, log: _Log) -> AsyncIterator[Client]:
+    """A server with the controller alone."""
+    controller = WebhooksController(sessions, ClerkWebhookVerifier(SECRET), log)
+    async with serving(controller) as client:
+        yield client
+
+
+def event(event_type: str, **data: object) -> bytes:
+    """A body as Clerk has it."""
+    return json.dumps({"type": event_type, "data": data, "object": "event"}).encode()
+
+
+async def send(client: Client, body: bytes, message_id: str = "msg_1") -> tuple[int, object]:
+    """Send it signed; status and answer."""
+    response = await client.post("/webhooks/clerk", data=body, headers=headers(body, message_id))
+    return response.status, await response.json()
+
+
+@pytest.mark.parametrize(
+    ("event_type", "kind"),
+    [
+        ("session.ended", RevocationKind.SESSION),
+        ("session.removed", RevocationKind.SESSION),
+        ("session.revoked", RevocationKind.SESSION),
+        ("user.deleted", RevocationKind.USER),
+        ("user.banned", RevocationKind.USER),
+    ],
+)
+async def test_subject_is_revoked_when_clerk_says_that_it_went(
+    client: Client, sessions: RecordingSessionService, log: _Log, event_type: str, kind: str
+) -> None:
+    """And the message is remembered for longer than any copy of it is valid."""
+    answer = await send(client, event(event_type, id="id_1", user_id="user_alice"))
+
+    assert (200, {"status": "ok"}) == answer
+    assert [(kind, "id_1")] == sessions.revoked
+    assert ["msg_1"] == list(log.ttls)
+    assert log.ttls["msg_1"] > TEN_MINUTES
+
+
+@pytest.mark.parametrize("event_type", ["user.created", "session.created", "user.unbanned", "x"])
+async def test_nothing_is_revoked_when_the_type_is_none_of_ours(
+    client: Client, sessions: RecordingSessionService, event_type: str
+) -> None:
+    """Acknowledged, so that Svix does not come again with it."""
+    answer = await send(client, event(event_type, id=5))
+
+    assert (200, {"status": "ok"}) == answer
+    assert [] == sessions.revoked
+
+
+async def test_message_has_no_effect_when_it_was_dealt_with(
+    client: Client, sessions: RecordingSessionService
+) -> None:
+    """By this node or another; the next message is another one."""
+    body = event("session.ended", id="sess_1")
+
+    answers = [await send(client, body, message_id) for message_id in ("msg_1", "msg_1", "msg_2")]
+
+    assert [200, 200, 200] == [status for status, _ in answers]
+    assert 2 == len(sessions.revoked)
+
+
+async def test_message_is_dealt_with_when_the_store_is_back(
+    client: Client, sessions: RecordingSessionService, log: _Log
+) -> None:
+    """Until then it is not remembered, and Svix is told to come again."""
+    body = event("user.deleted", id="user_alice")
+    sessions.failure = Unavailable()
+    status, answer = await send(client, body)
+    remembered = dict(log.ttls)
+    sessions.failure = None
+
+    status_later, _ = await send(client, body)
+
+    assert (503, {}) == (status, remembered)
+    assert {
+        "statusCode": 503,
+        "message": "This could not be stored for certain; send it again.",
+        "code": "unavailable",
+        "temporary": True,
+    } == answer
+    assert (200, 1) == (status_later, len(sessions.revoked))
+
+
+async def test_nothing_is_revoked_when_the_log_is_down(
+    client: Client, sessions: RecordingSessionService, log: _Log
+) -> None:
+    """A message of long ago could be among what it would tell."""
+    log.failure = Unavailable()
+
+    status, _ = await send(client, event("user.deleted", id="user_alice"))
+
+    assert (503, []) == (status, sessions.revoked)
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"svix-signature": "v1,AAAA"}, "webhook_signature"),
+        ({"svix-signature": ""}, "webhook_signature"),
+        ({"svix-id": "msg_2"}, "webhook_signature"),
+        ({"svix-timestamp": "1"}, "webhook_signature"),
+    ],
+)
+async def test_message_is_refused_when_it_is_not_authentic(
+    client: Client,
+    sessions: RecordingSessionService,
+    log: _Log,
+    changes: dict[str, str],
+    code: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Whoever sent it learns the kind; the log has the address, and nothing that was sent."""
+    body = event("user.deleted", id="user_alice")
+
+    with caplog.at_level(logging.DEBUG, logger="app"):
+        response = await client.post("/webhooks/clerk", data=body, headers=headers(body) | changes)
+
+    refusal = await response.json()
+    assert (400, 400, code) == (response.status, refusal["statusCode"], refusal["code"])
+    assert [] == sessions.revoked
+    assert {} == log.ttls
+    assert [f"webhook from 127.0.0.1 refused: {code} {refusal['message']}"] == caplog.messages
+
+
+@pytest.mark.parametrize(
+    "data", [{}, {"id": None}, {"id": 5}, {"id": ""}, {"id": "a\0"}, {"id": "a" * 192}]
+)
+async def test_message_is_refused_when_its_subject_is_none(
+    client: Client, sessions: RecordingSessionService, log: _Log, data: dict[str, object]
+) -> None:
+    """Acknowledged, a revocation would be lost without anybody's noticing."""
+    status, refusal = await send(client, event("user.deleted", **data))
+
+    assert 400 == status
+    assert {
+        "statusCode": 400,
+        "message": "data.id of user.deleted must be 1 to 191 printable characters.",
+        "code": "webhook_malformed",
+    } == refusal
+    assert [] == sessions.revoked
+    assert {} == log.ttls
+
+
+@pytest.mark.parametrize(("length", "status"), [(MAX_BODY_BYTES, 200), (MAX_BODY_BYTES + 1, 413)])
+async def test_body_is_bounded_when_anybody_sends_one(
+    client: Client, length: int, status: int
+) -> None:
+    """Before its signature is looked at."""
+    assert status == (await send(client, event("user.created").ljust(length)))[0]
+
+
+async def test_data_is_not_logged_when_a_message_is_dealt_with(
+    client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its id and its type are; people's addresses stay where they are."""
+    with caplog.at_level(logging.DEBUG, logger="app"):
+        await send(client, event("user.deleted", id="user_alice", email="alice@example.com"))
+
+    assert ["webhook msg_1 dealt with: user.deleted"] == caplog.messages
