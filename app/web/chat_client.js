@@ -1,6 +1,6 @@
 // The chat as a page uses it, and the example of a frontend for this server. What to look for:
 //
-// - a fresh token for every connection, coming back, authentication errors: connection.js
+// - fresh tokens in time, coming back, authentication errors: connection.js
 // - optimistic sends, retries, FAILED: outbox.js
 // - ticks, edits and deletions in order: channel_log.js
 // - delivered and seen, tried again at the next reconnection: marks.js
@@ -151,12 +151,10 @@ export class ChatClient extends EventTarget {
     await this.#connection.ask("deleteMessage", { messageId });
   }
 
-  #online({ offlineCount, renewed }) {
+  #online({ offlineCount }) {
     this.#inBackground(this.#marks.retry());
-    // The old connection heard everything until the new one did, unless it was dead, unnoticed.
-    if (renewed && offlineCount.count === 0) return;
-    if (!renewed) this.#othersTyping.clear();
-    if (!renewed) this.#tell("missed", offlineCount);
+    this.#othersTyping.clear();
+    this.#tell("missed", offlineCount);
     this.#inBackground(this.#catchUp());
   }
 

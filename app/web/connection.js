@@ -1,12 +1,13 @@
-// One user's connection to the server, kept up: it comes back after every loss, each time with a
-// fresh token, and moves to a new connection before its token expires.
-import { backoff, pause } from "./timing.js";
+// One user's connection to the server, kept up: it hands in a fresh token before the old one
+// expires, and comes back after every loss, each time with a fresh token.
+import { backoff, pause, within } from "./timing.js";
 
 export const TIMEOUT_MS = 10_000;
-export const RENEWAL_LEAD_MS = 15_000;
+/** Less than the server's, which says when it is time: this is for where it was not heard. */
+export const REFRESH_LEAD_MS = 10_000;
 
 const SHORTEST_TOKEN_MS = 1_000;
-const MOST_WAITS = 10;
+const MOST_TRIES = 10;
 const MOST_REFUSALS = 3;
 
 /** What the server said no to: its sentence, and its `code`, `temporary`, `detail`, `fields`. */
@@ -29,10 +30,8 @@ export class NotConnected extends ConnectionLost {
 
 /**
  * Emits `phase` whenever `phase` or `detail` changes, `online` when requests can be made (its
- * detail: `{offlineCount, renewed}`), `token`, `throttled` (its detail: `{retryAfterMs}`), and
- * `message` for every event of the server (its detail: `{name, payload}`).
- *
- * While a connection is being replaced, an event may come twice.
+ * detail: `{offlineCount}`), `token`, `throttled` (its detail: `{retryAfterMs}`), and `message` for
+ * every event of the chat (its detail: `{name, payload}`).
  */
 export class Connection extends EventTarget {
   /** `offline`, `connecting`, `online`, `lost`, `unauthorized` or `refused` (for good). */
@@ -42,16 +41,14 @@ export class Connection extends EventTarget {
   /** `{expiresAt, lifeMs}` of the token in use, by this machine's clock. The token is not kept. */
   token = null;
 
-  #io;
-  #url;
   #getToken;
-  #socket = null;
-  #successor = null;
-  #tokens = new WeakMap();
-  #requests = new WeakMap();
+  #socket;
+  #offered = null; // what `token` is to be, once the server has let it in
+  #refusal = null;
+  #refreshing = null; // the transport that a refresh is under way for
   #failures = 0; // in a row, of whatever kind: for the time between two tries
   #refusals = 0; // in a row
-  #timer = null;
+  #timer = null; // to the next refresh while online, else to the next try to come back
 
   /**
    * @param io        of socket.io-client
@@ -59,23 +56,37 @@ export class Connection extends EventTarget {
    */
   constructor({ io, url, getToken }) {
     super();
-    this.#io = io;
-    this.#url = url;
     this.#getToken = getToken;
+    this.#socket = io(url, {
+      auth: (give) => this.#authorize(give),
+      autoConnect: false,
+      transports: ["websocket"],
+      timeout: TIMEOUT_MS,
+      reconnectionDelay: 500,
+      reconnectionDelayMax: 5_000,
+      forceNew: true,
+    });
+    this.#socket.on("connect", () => this.#admitted());
+    this.#socket.on("connect_error", (error) => this.#failed(error));
+    this.#socket.on("error", (error) => (this.#refusal = error)); // `disconnect` follows
+    this.#socket.on("disconnect", (reason) => this.#ended(reason));
+    this.#socket.on("auth:expiring", () => this.#refresh());
+    this.#socket.onAny((name, payload) => {
+      if (!AUTHENTICATION_EVENTS.has(name)) this.#tell("message", { name, payload });
+    });
   }
 
   open() {
     this.#failures = this.#refusals = 0;
-    this.#socket = this.#connect({ reconnection: true });
     this.#enter("connecting");
+    this.#socket.connect();
   }
 
   close() {
-    const sockets = [this.#socket, this.#successor];
     clearTimeout(this.#timer);
-    this.#socket = this.#successor = this.token = null; // first: they tell that they end
-    for (const socket of sockets) socket?.disconnect();
+    this.token = null;
     this.#enter("offline");
+    this.#socket.disconnect();
   }
 
   /**
@@ -86,127 +97,114 @@ export class Connection extends EventTarget {
   async ask(event, ...payload) {
     if (this.phase !== "online") throw new NotConnected("Not connected.");
     try {
-      return await this.#request(this.#socket, event, payload);
+      return await this.#request(event, ...payload);
     } catch (error) {
-      // A sleeping laptop, or a throttled tab: the time for renewal has passed unused.
+      // A sleeping laptop, or a throttled tab: the time for a refresh has passed unused.
       if (error.code === "token_expired") {
-        this.#renew();
+        this.#refresh();
         error.temporary = true;
       }
       throw error;
     }
   }
 
-  #connect({ reconnection }) {
-    const socket = this.#io(this.#url, {
-      auth: (give) => this.#authorize(socket, give),
-      transports: ["websocket"],
-      timeout: TIMEOUT_MS,
-      reconnection,
-      reconnectionDelay: 500,
-      reconnectionDelayMax: 5_000,
-      forceNew: true,
-    });
-    let refusal = null;
-    this.#requests.set(socket, new Set());
-    socket.on("connect", () => {
-      refusal = null;
-      this.#admitted(socket);
-    });
-    socket.on("connect_error", (error) => this.#failed(socket, error));
-    socket.on("error", (error) => (refusal = error)); // `disconnect` follows
-    socket.on("disconnect", (reason) => this.#ended(socket, reason, refusal));
-    socket.onAny((name, payload) => {
-      if (name !== "error") this.#tell("message", { name, payload });
-    });
-    return socket;
-  }
-
   /** Called by socket.io-client for every single connection: no token is used twice. */
-  async #authorize(socket, give) {
+  async #authorize(give) {
+    const { engine } = this.#socket.io;
     try {
-      const token = await this.#getToken();
-      const lifeMs = Math.max(lifeOf(token), SHORTEST_TOKEN_MS);
-      this.#tokens.set(socket, { lifeMs, expiresAt: Date.now() + lifeMs });
+      const { token, life } = await this.#freshToken();
+      if (!this.#isCurrent(engine)) return; // too late: the next connection asks for its own
+      this.#offered = life;
       give({ token });
     } catch (error) {
-      if (socket === this.#socket) this.#enter("lost", `No token: ${error.message}`);
+      if (!this.#isCurrent(engine)) return;
+      this.#enter("lost", `No token: ${error.message}`);
       await pause(backoff(this.#failures++));
-      socket.io.engine?.close(); // and socket.io-client tries again
+      engine.close(); // and socket.io-client tries again
     }
+  }
+
+  async #freshToken() {
+    const token = await within(TIMEOUT_MS, this.#getToken());
+    const lifeMs = Math.max(lifeOf(token), SHORTEST_TOKEN_MS);
+    return { token, life: { lifeMs, expiresAt: Date.now() + lifeMs } };
+  }
+
+  /** Whether that is still the transport. Each time socket.io-client comes back it makes another. */
+  #isCurrent(engine) {
+    return this.phase !== "offline" && engine === this.#socket.io.engine;
   }
 
   /**
    * A refused client sees `connect` too, and is told by `error` then. So only an answer shows that
    * one is in, and how much was missed is what one wants to know first.
    */
-  async #admitted(socket) {
-    if (!socket.connected) return;
+  async #admitted() {
+    const { engine } = this.#socket.io;
+    this.#refusal = null;
     let offlineCount;
     try {
-      offlineCount = await this.#request(socket, "message:getOfflineCount", []);
+      offlineCount = await this.#request("message:getOfflineCount");
     } catch {
-      if (!socket.connected) return; // refused, or lost: `#ended` knows
+      if (!this.#socket.connected) return; // refused, or lost: `#ended` knows
       await pause(backoff(this.#failures++));
-      if (socket.connected) socket.io.engine.close(); // and socket.io-client tries again
+      engine.close(); // and socket.io-client tries again
       return;
     }
-    if (socket !== this.#socket && socket !== this.#successor) return; // closed meanwhile
-    const renewed = socket === this.#successor && this.phase === "online"; // without a gap
-    if (socket === this.#successor) this.#succeed(socket);
+    if (!this.#isCurrent(engine)) return;
     this.#failures = this.#refusals = 0;
-    this.token = this.#tokens.get(socket);
-    this.#tell("token");
-    this.#renewLater(this.token.expiresAt - Date.now() - leadOf(this.token.lifeMs));
+    this.#use(this.#offered);
     this.#enter("online");
-    this.#tell("online", { offlineCount, renewed });
+    this.#tell("online", { offlineCount });
   }
 
-  /** The new connection is in all rooms, so the old one may go when its answers have come. */
-  #succeed(socket) {
-    const old = this.#socket;
-    this.#socket = socket;
-    this.#successor = null;
-    socket.io.reconnection(true);
-    Promise.allSettled(this.#requests.get(old)).then(() => old.disconnect());
-  }
-
-  #renewLater(ms) {
+  #use(life) {
+    this.token = life;
+    this.#tell("token");
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#renew(), ms);
+    const ms = life.expiresAt - Date.now() - leadOf(life.lifeMs);
+    this.#timer = setTimeout(() => this.#refresh(), ms);
   }
 
-  #renew() {
-    if (this.phase !== "online" || this.#successor !== null) return;
-    this.#successor = this.#connect({ reconnection: false });
+  /**
+   * Hands in a new token on the same connection: when the server says so, when it is high time, and
+   * when it was too late. Where that fails, the server ends the connection: see `#comeBack`.
+   */
+  async #refresh() {
+    const { engine } = this.#socket.io;
+    const isWanted = () => this.phase === "online" && this.#isCurrent(engine);
+    if (!isWanted() || this.#refreshing === engine) return;
+    this.#refreshing = engine;
+    for (let tries = 0; tries < MOST_TRIES && isWanted(); tries += 1) {
+      try {
+        const { token, life } = await this.#freshToken();
+        await this.#request("auth:refresh", { token });
+        this.#use(life);
+        break;
+      } catch (error) {
+        if (error.temporary === false) break;
+        await pause(backoff(tries));
+      }
+    }
+    if (this.#refreshing === engine) this.#refreshing = null;
   }
 
-  #failed(socket, error) {
+  #failed(error) {
     const isAuthentication = /authentication/i.test(error.message);
-    if (socket === this.#successor) this.#giveUpSuccessor();
-    else if (isAuthentication) this.#comeBack(socket, { message: error.message, ...error.data });
-    else if (!socket.active) this.#comeBack(socket, null);
+    if (isAuthentication) this.#comeBack({ message: error.message, ...error.data });
+    else if (!this.#socket.active) this.#comeBack(null);
     else this.#enter("lost", "The server cannot be reached.");
   }
 
-  #ended(socket, reason, refusal) {
-    if (socket === this.#successor) this.#giveUpSuccessor();
-    if (socket !== this.#socket || reason === "io client disconnect") return;
+  #ended(reason) {
+    if (reason === "io client disconnect") return;
     clearTimeout(this.#timer);
-    if (this.phase === "online") this.#failures = 0; // those of renewals
-    if (reason === "io server disconnect") this.#comeBack(socket, refusal);
+    if (reason === "io server disconnect") this.#comeBack(this.#refusal);
     else this.#enter("lost", "The connection was lost."); // socket.io-client comes back by itself
   }
 
-  #giveUpSuccessor() {
-    const successor = this.#successor;
-    this.#successor = null; // first: it tells that it ends
-    successor.disconnect();
-    if (this.phase === "online") this.#renewLater(backoff(this.#failures++));
-  }
-
   /** What socket.io-client leaves to us: the server said goodbye, or no. */
-  #comeBack(socket, refusal) {
+  #comeBack(refusal) {
     if (refusal === null) {
       this.#enter("lost", "The server ended the connection.");
     } else {
@@ -216,30 +214,26 @@ export class Connection extends EventTarget {
       if (final) return;
     }
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => socket.connect(), backoff(this.#failures++));
+    this.#timer = setTimeout(() => this.#socket.connect(), backoff(this.#failures++));
   }
 
-  async #request(socket, event, payload) {
-    for (let waits = 0; ; waits += 1) {
-      const answer = await this.#answer(socket, event, payload);
+  async #request(event, ...payload) {
+    for (let tries = 1; ; tries += 1) {
+      const answer = await this.#answer(event, ...payload);
       if (answer.error === undefined) return answer.data;
-      if (answer.code !== "rate_limited" || waits === MOST_WAITS) throw new Refused(answer);
+      if (answer.code !== "rate_limited" || tries > MOST_TRIES) throw new Refused(answer);
       this.#tell("throttled", { retryAfterMs: answer.retryAfterMs });
       await pause(answer.retryAfterMs);
     }
   }
 
-  async #answer(socket, event, payload) {
+  async #answer(event, ...payload) {
     // Not left to socket.io-client's buffer, which would send it on some later day.
-    if (!socket.connected) throw new NotConnected("Not connected.");
-    const answer = socket.timeout(TIMEOUT_MS).emitWithAck(event, ...payload);
-    const requests = this.#requests.get(socket).add(answer);
+    if (!this.#socket.connected) throw new NotConnected("Not connected.");
     try {
-      return await answer;
+      return await this.#socket.timeout(TIMEOUT_MS).emitWithAck(event, ...payload);
     } catch (error) {
       throw new ConnectionLost(`No answer: ${error.message}.`);
-    } finally {
-      requests.delete(answer);
     }
   }
 
@@ -255,11 +249,15 @@ export class Connection extends EventTarget {
   }
 }
 
-/** A revoked session is over. With any other fault a fresh token is worth some tries. */
+const AUTHENTICATION_EVENTS = new Set(["error", "auth:expiring"]);
+
+/** Nothing comes after a revocation, or when somebody else signed in. Else it is worth some tries. */
 function isFinal(code, refusals) {
   if (TEMPORARY_REFUSALS.has(code)) return false;
-  return code === "revoked" || refusals > MOST_REFUSALS;
+  return FINAL_REFUSALS.has(code) || refusals > MOST_REFUSALS;
 }
+
+const FINAL_REFUSALS = new Set(["revoked", "subject_changed"]);
 
 const TEMPORARY_REFUSALS = new Set([
   "keys_unavailable",
@@ -276,5 +274,5 @@ function lifeOf(token) {
 }
 
 function leadOf(lifeMs) {
-  return Math.min(RENEWAL_LEAD_MS, lifeMs / 4);
+  return Math.min(REFRESH_LEAD_MS, lifeMs / 4);
 }

@@ -13,11 +13,11 @@ async function fetchJson(path, options) {
   return response.json();
 }
 
-async function fetchToken(userId) {
+async function fetchToken(userId, sessionId) {
   const { token } = await fetchJson("/dev/token", {
     method: "POST",
     headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({ userId }),
+    body: JSON.stringify({ userId, sessionId }),
   });
   return token; // held by nobody but the connection it is for; never in localStorage
 }
@@ -52,10 +52,11 @@ function showUsers(users) {
 }
 
 function start(me, users) {
+  const sessionId = `sess_${crypto.randomUUID()}`; // a connection's tokens are all of one sign-in
   const client = new ChatClient({
     io: globalThis.io,
     url: location.origin,
-    getToken: () => fetchToken(me.id),
+    getToken: () => fetchToken(me.id, sessionId),
     userId: me.id,
     channelIds: me.channels,
   });

@@ -16,3 +16,16 @@ export function backoff(failures) {
   const delay = Math.min(FIRST_DELAY_MS * 2 ** failures, LONGEST_DELAY_MS);
   return delay * (0.5 + Math.random() / 2);
 }
+
+/** What the promise gives, or an error when that takes longer. */
+export async function within(ms, promise) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`nothing within ${ms / 1_000} s`)), ms);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

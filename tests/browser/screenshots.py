@@ -47,8 +47,7 @@ async def _converse(alice: Tab, bob: Tab, carol: Tab) -> None:
     await _say(bob, "And when my token runs out in a minute?", alice, carol)
     await _say(
         alice,
-        "The client opens a second connection with a fresh one, then lets go of the first. "
-        "Watch the bar on the left.",
+        "The page hands in a fresh one in time, on the same connection. Watch the bar on the left.",
         *(bob, carol),
     )
     await bob.click("#channels button:has-text('random')")

@@ -7,6 +7,14 @@ EXPIRED_WITHIN_SKEW = -2
 SHORT_LIVED = 4
 """Seconds."""
 
+COUNT_WEBSOCKETS = """globalThis.webSockets = 0;
+globalThis.WebSocket = class extends WebSocket {
+  constructor(...given) {
+    super(...given);
+    globalThis.webSockets += 1;
+  }
+};"""
+
 RECORD_PHASES = """() => {
   const phases = (globalThis.phases = []);
   new MutationObserver(() => phases.push(document.body.dataset.phase)).observe(document.body, {
@@ -90,11 +98,12 @@ async def test_tabs_come_back_when_the_server_restarts(
         assert ["before", "meanwhile"] == await tab.texts("#messages .content")
 
 
-async def test_connection_is_replaced_unnoticed_when_the_token_is_about_to_expire(
+async def test_token_is_replaced_unnoticed_when_it_is_about_to_expire(
     window: Window, server: ServerProcess, bob: Tab
 ) -> None:
-    """Every three seconds here; the page is connected all the time and hears everything once."""
+    """Every two seconds here, on one connection, on which the page hears everything once."""
     alice = await window.tab()
+    await alice.page("addInitScript", {"content": COUNT_WEBSOCKETS})
     await alice.get_tokens_that_live(SHORT_LIVED)
     await alice.sign_in(server.url, "Alice")
     await alice.evaluate(RECORD_PHASES)
@@ -107,6 +116,7 @@ async def test_connection_is_replaced_unnoticed_when_the_token_is_about_to_expir
     await bob.sees(message("still here"))
 
     assert [] == await alice.evaluate("() => globalThis.phases")
+    assert 1 == await alice.evaluate("() => globalThis.webSockets")
     assert [*said, "still here"] == await alice.texts("#messages .content")
     assert await alice.text("#token-life") in {f"{seconds} s left" for seconds in range(5)}
 

@@ -1,7 +1,7 @@
 """The real JavaScript ``socket.io-client``, many clients in one Node process."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -64,6 +64,10 @@ class JsClient:
         """The names of what it saw, in order."""
         return [sight.event for sight in self.log]
 
+    def wants(self, wanted: Mapping[str, object] | None) -> None:
+        """Change what a refreshing client's tokens are asked for with; None: it has signed out."""
+        self._order(command="want", wanted=wanted)
+
     def disconnect(self) -> None:
         """As a user who closes the page."""
         self._order(command="disconnect")
@@ -102,13 +106,29 @@ class JsDriver(NodeDriver):
         ``options`` are those of ``io(url, options)``, and ``namespace`` and ``authCallback``, which
         hands over ``auth`` by a function.
         """
+        return self._begin(user_id, command="connect", url=url, auth=auth, options=options)
+
+    def connect_refreshing(self, url: str, module: Path, wanted: Mapping[str, object]) -> JsClient:
+        """The client of ``docs/refreshing-tokens.md``, compiled to ``module``, connecting.
+
+        ``wanted`` is what it asks the development issuer for whenever it needs a token.
+        """
+        return self._begin(
+            str(wanted["userId"]),
+            command="connectRefreshing",
+            url=url,
+            module=module.as_uri(),
+            wanted=wanted,
+        )
+
+    def _begin(self, user_id: str, **connect: object) -> JsClient:
         number = len(self._clients)
 
         def order(**command: object) -> None:
             self.tell({"client": number, **command})
 
         client = self._clients[number] = JsClient(user_id, order)
-        order(command="connect", url=url, auth=auth, options=options)
+        order(**connect)
         return client
 
     async def hear(self, told: dict[str, Any]) -> None:

@@ -2,8 +2,10 @@
 // Commands come in on stdin, what the clients see goes out on stdout: one JSON text per line.
 import { createInterface } from "node:readline";
 import { io } from "socket.io-client";
+import { issuedBy } from "./development_tokens.mjs";
 
 const sockets = new Map();
+const tokens = new Map();
 
 const commands = {
   // `authCallback` and `namespace` are ours, all other options are those of `io(url, options)`.
@@ -17,13 +19,20 @@ const commands = {
       reconnectionDelayMax: 200,
       ...options,
     });
-    sockets.set(client, socket);
-    socket.on("connect", () => tell(client, "connect", [socket.id]));
-    socket.on("disconnect", (reason) => tell(client, "disconnect", [reason]));
-    socket.on("connect_error", ({ message, data }) =>
-      tell(client, "connect_error", [{ message, data }]),
-    );
-    socket.onAny((event, ...args) => tell(client, event, args));
+    watch(client, socket);
+  },
+
+  // The client of docs/refreshing-tokens.md, which is compiled to `module`.
+  async connectRefreshing({ client, url, module, wanted }) {
+    const { connectChat } = await import(module);
+    const issuer = issuedBy(url, wanted, () => tell(client, "no_token", []));
+    const onEnd = (code, detail) => tell(client, "end", [{ code, detail }]);
+    tokens.set(client, issuer);
+    watch(client, connectChat(url, issuer.getToken, onEnd).socket);
+  },
+
+  want({ client, wanted }) {
+    tokens.get(client).wanted = wanted;
   },
 
   emit({ client, event, args }) {
@@ -38,6 +47,16 @@ const commands = {
     sockets.get(client).disconnect();
   },
 };
+
+function watch(client, socket) {
+  sockets.set(client, socket);
+  socket.on("connect", () => tell(client, "connect", [socket.id]));
+  socket.on("disconnect", (reason) => tell(client, "disconnect", [reason]));
+  socket.on("connect_error", ({ message, data }) =>
+    tell(client, "connect_error", [{ message, data }]),
+  );
+  socket.onAny((event, ...args) => tell(client, event, args));
+}
 
 function tell(client, event, args, question) {
   process.stdout.write(`${JSON.stringify({ client, event, args, question })}\n`);

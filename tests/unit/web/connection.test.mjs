@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";
-import { Connection, ConnectionLost } from "../../../app/web/connection.js";
+import { Connection, ConnectionLost, TIMEOUT_MS } from "../../../app/web/connection.js";
 import { pass, settled } from "./eventually.mjs";
 import { scriptedIo, tokenOf } from "./scripted_io.mjs";
 
@@ -16,206 +16,320 @@ function opened({ answers, getToken = async () => tokenOf(60) } = {}) {
   const phases = [];
   connection.addEventListener("phase", () => phases.push(connection.phase));
   connection.open();
-  return { connection, sockets, phases };
+  return { connection, socket: sockets[0], phases };
 }
 
 async function online(options) {
   const made = opened(options);
-  await made.sockets[0].up();
+  await made.socket.up();
   await settled();
   return made;
 }
 
 test("a fresh token is given for every single connection", async () => {
-  const { sockets } = await online();
+  const { socket } = await online();
 
-  sockets[0].down("transport close");
-  const second = await sockets[0].up();
-  const third = await sockets[0].up();
+  socket.down("transport close");
+  const second = await socket.up();
+  const third = await socket.up();
 
   assert.notEqual(second.token, third.token);
 });
 
 test("a client that is let in and then refused was never online", async () => {
-  const { sockets, phases } = opened({
+  const { socket, phases } = opened({
     answers: { "message:getOfflineCount": () => new Promise(() => {}) },
   });
 
-  await sockets[0].up();
-  sockets[0].hear("error", { message: "authentication failed", code: "token_expired", detail: "" });
-  sockets[0].down("io server disconnect");
+  await socket.up();
+  socket.hear("error", { message: "authentication failed", code: "token_expired", detail: "" });
+  socket.down("io server disconnect");
   await settled();
 
   assert.deepEqual(phases, ["connecting", "unauthorized"]);
 });
 
 test("a client that is refused again and again gives up within four seconds", async () => {
-  const { connection, sockets } = opened({
+  const { connection, socket } = opened({
     answers: { "message:getOfflineCount": () => new Promise(() => {}) },
   });
 
   for (let refusal = 0; refusal < 4; refusal += 1) {
-    await sockets[0].up();
-    sockets[0].hear("error", { message: "authentication failed", code: "token_party" });
-    sockets[0].down("io server disconnect");
-    while (connection.phase !== "refused" && sockets[0].connects === refusal) {
+    await socket.up();
+    socket.hear("error", { message: "authentication failed", code: "token_party" });
+    socket.down("io server disconnect");
+    while (connection.phase !== "refused" && socket.connects === refusal + 1) {
       await pass(mock.timers, 50);
     }
   }
 
-  assert.equal(sockets[0].connects, 3);
+  assert.equal(socket.connects, 1 + 3);
   assert.equal(connection.phase, "refused");
   assert.ok(Date.now() < 4_000, `it took ${Date.now()} ms`);
 });
 
-test("it comes back by itself, ever more slowly, when the server ended it", async () => {
-  const { connection, sockets } = await online();
+test("it is online once when the connection is lost while it waits to be let in", async () => {
+  const limited = { error: "Slow down.", code: "rate_limited", temporary: true, retryAfterMs: 300 };
+  const answers = [limited];
+  const { connection, socket } = opened({
+    answers: { "message:getOfflineCount": () => answers.shift() ?? { data: { count: 0 } } },
+  });
+  let times = 0;
+  connection.addEventListener("online", () => (times += 1));
 
-  sockets[0].down("io server disconnect");
+  await socket.up();
+  await settled();
+  socket.down("transport close");
+  await socket.up();
+  await pass(mock.timers, 500);
+
+  assert.equal(times, 1);
+});
+
+test("it comes back by itself, ever more slowly, when the server ended it", async () => {
+  const { connection, socket } = await online();
+
+  socket.down("io server disconnect");
   const phase = connection.phase;
   await pass(mock.timers, 500);
 
   assert.equal(phase, "lost");
-  assert.equal(sockets[0].connects, 1);
+  assert.equal(socket.connects, 1 + 1);
 });
 
 test("it leaves coming back to socket.io-client when the connection was lost", async () => {
-  const { connection, sockets } = await online();
+  const { connection, socket } = await online();
 
-  sockets[0].down("ping timeout");
+  socket.down("ping timeout");
   await pass(mock.timers, 60_000);
 
   assert.equal(connection.phase, "lost");
-  assert.equal(sockets[0].connects, 0);
+  assert.equal(socket.connects, 1);
 });
 
 for (const [code, tries] of [
   ["revoked", 0],
+  ["subject_changed", 0],
   ["token_signature", 3],
   ["too_many_sockets", 20],
 ]) {
   test(`it comes back ${tries} times when it is refused for ${code}`, async () => {
-    const { connection, sockets } = opened();
+    const { connection, socket } = opened();
 
     for (let refusal = 0; refusal < 20; refusal += 1) {
-      sockets[0].refuse("Authentication failed", { code, detail: "No." });
+      socket.refuse("Authentication failed", { code, detail: "No." });
       await pass(mock.timers, 15_000);
     }
 
-    assert.equal(sockets[0].connects, tries);
+    assert.equal(socket.connects, 1 + tries);
     assert.equal(connection.phase, tries === 20 ? "unauthorized" : "refused");
     assert.equal(connection.detail, "No.");
   });
 }
 
 test("an authentication error is told from an unreachable server", async () => {
-  const { connection, sockets } = opened();
+  const { connection, socket } = opened();
 
-  sockets[0].active = true;
-  sockets[0].io.engine.close = () => {};
-  sockets[0].refuse("websocket error");
+  socket.active = true;
+  socket.io.engine.close = () => {};
+  socket.refuse("websocket error");
   const refusedByNobody = connection.phase;
-  sockets[0].refuse("Authentication required", { code: "token_missing", detail: "Send one." });
+  socket.refuse("Authentication required", { code: "token_missing", detail: "Send one." });
 
   assert.equal(refusedByNobody, "lost");
   assert.equal(connection.phase, "unauthorized");
 });
 
 test("it tries again when there is no token to be had", async () => {
-  const { connection, sockets } = opened({
+  const { connection, socket } = opened({
     getToken: async () => {
       throw new Error("no network");
     },
   });
   let closed = 0;
-  sockets[0].io.engine.close = () => (closed += 1);
+  socket.io.engine.close = () => (closed += 1);
 
-  sockets[0].options.auth(() => assert.fail("there is no token to give"));
+  socket.options.auth(() => assert.fail("there is no token to give"));
   await pass(mock.timers, 1_000);
 
   assert.equal(connection.detail, "No token: no network");
   assert.equal(closed, 1);
 });
 
-test("a second connection takes over before the token expires", async () => {
-  const { connection, sockets, phases } = await online();
-  await pass(mock.timers, 44_000);
-  const before = sockets.length;
+test("a token that comes too late for its connection is not used for the next", async () => {
+  let late;
+  const tokens = [new Promise((resolve) => (late = resolve)), Promise.resolve(tokenOf(60))];
+  const { socket } = opened({ getToken: () => tokens.shift() });
+  const given = [];
 
-  await pass(mock.timers, 1_500);
-  const wasClosed = sockets[0].closedByUs;
-  await sockets[1].up();
+  socket.options.auth(({ token }) => given.push(token));
+  await socket.up();
+  late(tokenOf(60));
   await settled();
 
-  assert.deepEqual([before, sockets.length, wasClosed], [1, 2, false]);
-  assert.equal(sockets[0].closedByUs, true);
-  assert.equal(sockets[1].options.reconnection, true);
+  assert.deepEqual(given, []);
+});
+
+test("it does not wait for a token for ever", async () => {
+  const { connection, socket } = opened({ getToken: () => new Promise(() => {}) });
+
+  socket.options.auth(() => assert.fail("there is no token to give"));
+  await pass(mock.timers, TIMEOUT_MS);
+
+  assert.equal(connection.detail, "No token: nothing within 10 s");
+});
+
+const refreshes = (socket) =>
+  socket.asked.filter(([event]) => event === "auth:refresh").map(([, { token }]) => token);
+
+test("a new token is handed in when the server says that the old one expires soon", async () => {
+  const given = [tokenOf(60), tokenOf(90)];
+  const tokens = [...given];
+  const { connection, socket, phases } = await online({ getToken: async () => tokens.shift() });
+  const lives = [];
+  connection.addEventListener("token", () => lives.push(connection.token.lifeMs));
+  const heard = [];
+  connection.addEventListener("message", ({ detail }) => heard.push(detail.name));
+
+  socket.hear("auth:expiring", { expiresAt: "2026-01-01T00:00:15.000Z" });
+  await settled();
+
+  assert.deepEqual(refreshes(socket), [given[1]]);
+  assert.deepEqual(lives, [90_000]);
   assert.deepEqual(phases, ["connecting", "online"]);
-  assert.equal(connection.token.lifeMs, 60_000);
+  assert.deepEqual(heard, []);
 });
 
-test("the first connection stays until it has its answers", async () => {
+test("a new token is handed in before the old one expires when the server says nothing", async () => {
+  const { socket } = await online();
+  await pass(mock.timers, 49_000);
+  const before = refreshes(socket).length;
+
+  await pass(mock.timers, 2_000);
+  const first = refreshes(socket).length;
+  await pass(mock.timers, 50_000);
+
+  assert.deepEqual([before, first, refreshes(socket).length], [0, 1, 2]);
+});
+
+test("a short-lived token is replaced when three quarters of its life have passed", async () => {
+  const { socket } = await online({ getToken: async () => tokenOf(4) });
+
+  await pass(mock.timers, 2_900);
+  const before = refreshes(socket).length;
+  await pass(mock.timers, 200);
+
+  assert.deepEqual([before, refreshes(socket).length], [0, 1]);
+});
+
+test("one new token is handed in at a time", async () => {
   let answer;
-  const { connection, sockets } = await online({
-    answers: { sendMessage: () => new Promise((resolve) => (answer = resolve)) },
+  const { socket } = await online({
+    answers: { "auth:refresh": () => new Promise((resolve) => (answer = resolve)) },
   });
-  const sent = connection.ask("sendMessage", {});
-  await pass(mock.timers, 46_000);
-  await sockets[1].up();
+
+  for (let warnings = 0; warnings < 3; warnings += 1) {
+    socket.hear("auth:expiring", {});
+    await settled();
+  }
+  const meanwhile = refreshes(socket).length;
+  answer({ data: {} });
   await settled();
-  const wasClosed = sockets[0].closedByUs;
-
-  answer({ data: "stored" });
-  const stored = await sent;
-  await settled();
-
-  assert.equal(wasClosed, false);
-  assert.equal(stored, "stored");
-  assert.equal(sockets[0].closedByUs, true);
-});
-
-test("the first connection stays when the second does not come up", async () => {
-  const { connection, sockets } = await online();
-  await pass(mock.timers, 46_000);
-
-  sockets[1].refuse("websocket error");
-  await pass(mock.timers, 1_000);
-
-  assert.equal(connection.phase, "online");
-  assert.equal(sockets.length, 3);
-});
-
-test("it comes back all the same when the first ends and then the second does not come up", async () => {
-  const { sockets } = await online();
-  await pass(mock.timers, 46_000);
-
-  sockets[0].down("io server disconnect");
-  sockets[1].refuse("websocket error");
-  await pass(mock.timers, 1_000);
-
-  assert.equal(sockets[0].connects, 1);
-});
-
-test("the second connection goes on alone when the first is lost meanwhile", async () => {
-  const { connection, sockets } = await online();
-  await pass(mock.timers, 46_000);
-
-  sockets[0].down("transport close");
-  await sockets[1].up();
+  socket.hear("auth:expiring", {});
   await settled();
 
-  assert.equal(connection.phase, "online");
-  assert.equal(await connection.ask("sendMessage", {}), null);
-  assert.equal(sockets[1].asked.at(-1)[0], "sendMessage");
+  assert.deepEqual([meanwhile, refreshes(socket).length], [1, 2]);
 });
 
-test("a renewal starts when the server says that the token has expired", async () => {
-  const expired = { error: "authentication failed", code: "token_expired", temporary: false };
-  const { connection, sockets } = await online({ answers: { typing: () => expired } });
+test("an event that is refused for an expired token has a new one handed in", async () => {
+  const expired = { error: "The token has expired.", code: "token_expired", temporary: false };
+  const { connection, socket } = await online({ answers: { typing: () => expired } });
 
   await assert.rejects(connection.ask("typing", {}), { code: "token_expired", temporary: true });
+  await settled();
 
-  assert.equal(sockets.length, 2);
+  assert.equal(refreshes(socket).length, 1);
+});
+
+test("it tries again, ever more slowly, when a new token cannot be checked", async () => {
+  const unavailable = { error: "Try again.", code: "keys_unavailable", temporary: true };
+  const answers = [unavailable, unavailable, { data: {} }];
+  const { connection, socket } = await online({
+    answers: { "auth:refresh": () => answers.shift() },
+  });
+
+  socket.hear("auth:expiring", {});
+  await pass(mock.timers, 1_500);
+
+  assert.equal(refreshes(socket).length, 3);
+  assert.equal(new Set(refreshes(socket)).size, 3);
+  assert.equal(connection.phase, "online");
+});
+
+test("it tries again when a new token is not to be had", async () => {
+  let isDown = false;
+  const getToken = async () => {
+    if (isDown) throw new Error("no network");
+    return tokenOf(60);
+  };
+  const { connection, socket } = await online({ getToken });
+
+  isDown = true;
+  socket.hear("auth:expiring", {});
+  await pass(mock.timers, 2_000);
+  const meanwhile = [refreshes(socket).length, connection.phase];
+  isDown = false;
+  await pass(mock.timers, 4_000);
+
+  assert.deepEqual(meanwhile, [0, "online"]);
+  assert.equal(refreshes(socket).length, 1);
+});
+
+test("a new token that is refused for good is not followed by the next", async () => {
+  const refused = { error: "Not for here.", code: "token_party", temporary: false };
+  const { connection, socket } = await online({ answers: { "auth:refresh": () => refused } });
+
+  socket.hear("auth:expiring", {});
+  await pass(mock.timers, 30_000);
+
+  assert.equal(refreshes(socket).length, 1);
+  assert.equal(connection.phase, "online");
+});
+
+test("it asks for no further token when the server ends the session meanwhile", async () => {
+  let tokens = 0;
+  const unavailable = { error: "Try again.", code: "keys_unavailable", temporary: true };
+  const { connection, socket } = await online({
+    answers: { "auth:refresh": () => unavailable },
+    getToken: async () => tokenOf((tokens += 60)),
+  });
+
+  socket.hear("auth:expiring", {});
+  await settled();
+  socket.hear("error", { message: "authentication revoked", code: "revoked", detail: "No." });
+  socket.down("io server disconnect");
+  await pass(mock.timers, 60_000);
+
+  assert.equal(tokens, 2 * 60);
+  assert.deepEqual([connection.phase, connection.detail], ["refused", "No."]);
+});
+
+test("a refresh of a lost connection does not hold up that of the next", async () => {
+  let isStuck = true;
+  const { socket } = await online({
+    answers: { "auth:refresh": () => (isStuck ? new Promise(() => {}) : { data: {} }) },
+  });
+  socket.hear("auth:expiring", {});
+  await settled();
+  isStuck = false;
+
+  socket.down("transport close");
+  await socket.up();
+  await settled();
+  socket.hear("auth:expiring", {});
+  await settled();
+
+  assert.equal(refreshes(socket).length, 2);
 });
 
 test("a rate limit is waited out and said", async () => {
@@ -244,19 +358,42 @@ test("an error has the server's sentence, code and whether it may help to try ag
 });
 
 test("nothing is sent when there is no connection", async () => {
-  const { connection, sockets } = await online();
-  sockets[0].down("transport close");
+  const { connection, socket } = await online();
+  socket.down("transport close");
 
   await assert.rejects(connection.ask("sendMessage", {}), ConnectionLost);
 
-  assert.deepEqual(sockets[0].asked, [["message:getOfflineCount", undefined]]);
+  assert.deepEqual(socket.asked, [["message:getOfflineCount", undefined]]);
 });
 
 test("nothing happens any more when it was closed", async () => {
-  const { connection, sockets } = await online();
+  const { connection, socket } = await online();
 
   connection.close();
+  const asked = socket.asked.length;
   await pass(mock.timers, 120_000);
 
-  assert.deepEqual([connection.phase, connection.token, sockets.length], ["offline", null, 1]);
+  assert.deepEqual([connection.phase, connection.token], ["offline", null]);
+  assert.deepEqual([socket.connects, socket.asked.length], [1, asked]);
+});
+
+test("it does not come back when it is closed while it waits to", async () => {
+  const { connection, socket } = await online();
+  socket.down("io server disconnect");
+
+  connection.close();
+  await pass(mock.timers, 60_000);
+
+  assert.deepEqual([connection.phase, socket.connects], ["offline", 1]);
+});
+
+test("it is online again when it is opened again", async () => {
+  const { connection, socket } = await online();
+  connection.close();
+
+  connection.open();
+  await socket.up();
+  await settled();
+
+  assert.deepEqual([connection.phase, socket.connects], ["online", 2]);
 });

@@ -6,7 +6,6 @@ export class ScriptedSocket {
   active = true;
   asked = [];
   connects = 0;
-  closedByUs = false;
   #listeners = new Map();
   #anyListeners = [];
   #pending = [];
@@ -14,10 +13,7 @@ export class ScriptedSocket {
   constructor(options, answers) {
     this.options = options;
     this.answers = answers;
-    this.io = {
-      reconnection: (wanted) => (options.reconnection = wanted),
-      engine: { close: () => this.down("forced close") },
-    };
+    this.io = { engine: this.#newEngine() };
   }
 
   on(event, listener) {
@@ -43,15 +39,16 @@ export class ScriptedSocket {
 
   connect() {
     this.connects += 1;
+    this.io.engine = this.#newEngine();
   }
 
   disconnect() {
-    this.closedByUs = true;
     if (this.connected) this.down("io client disconnect");
   }
 
-  /** The transport is open and the server lets it in, or seems to; resolves to the `auth`. */
+  /** A transport is open and the server lets it in, or seems to; resolves to the `auth`. */
   async up() {
+    this.io.engine = this.#newEngine();
     const auth = await new Promise((resolve) => this.options.auth(resolve));
     this.connected = true;
     this.#listeners.get("connect")();
@@ -75,6 +72,11 @@ export class ScriptedSocket {
     this.active = false;
     this.#listeners.get("connect_error")(Object.assign(new Error(message), { data }));
   }
+
+  /** socket.io-client makes one for every transport. */
+  #newEngine() {
+    return { close: () => this.down("forced close") };
+  }
 }
 
 /** `io`, and the sockets it made; `answers` are functions by event, of the payload. */
@@ -84,6 +86,7 @@ export function scriptedIo(answers = {}) {
     "message:getOfflineCount": () => ({ data: { count: 0, channels: {} } }),
     "message:getOffline": () => ({ data: { messages: [], nextCursor: null } }),
     "typing:get": () => ({ data: [] }),
+    "auth:refresh": () => ({ data: { expiresAt: "2026-01-01T00:01:00.000Z" } }),
     ...answers,
   };
   const io = (_, options) => {

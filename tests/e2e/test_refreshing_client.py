@@ -1,0 +1,199 @@
+"""Compiles the client of docs/refreshing-tokens.md as a reader does, and lets it live."""
+
+import subprocess
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from app.domain.principal import CLOCK_SKEW_SECONDS
+from tests.copied_checkout import CHECKOUT
+from tests.e2e.chat import Chat, Chats
+from tests.e2e.js_client import JS_FOLDER, JsClient, JsDriver
+from tests.e2e.server_process import Serve, ServerProcess
+from tests.unit.docs.markdown import blocks
+
+PAGE = CHECKOUT / "docs" / "refreshing-tokens.md"
+
+STRICT = (
+    *("--strict", "--noUncheckedIndexedAccess", "--noImplicitReturns"),
+    *("--noUnusedLocals", "--noUnusedParameters"),
+    *("--target", "es2022", "--module", "nodenext"),
+)
+
+GRACE_SECONDS = 1
+LIFE = timedelta(seconds=10)
+"""Longer than a token of three seconds, the skew and the grace together."""
+
+SHORT_LIVED = 3
+"""A token's ttl in seconds."""
+OLD = -2
+"""Expired, and for two or three seconds more within the skew of five."""
+TOO_OLD = -60
+
+NOT_TO_BE_HAD: dict[str, object] = {"userId": ""}
+"""What the issuer refuses: as if it could not be reached."""
+
+
+def tokens(chat: Chat, ttl_seconds: int = SHORT_LIVED, name: str = "alice") -> dict[str, object]:
+    """What the development issuer is asked for; one's tokens are all of one sign-in."""
+    user_id = chat.user_id(name)
+    return {"userId": user_id, "sessionId": f"sess_{user_id}", "ttlSeconds": ttl_seconds}
+
+
+@pytest.fixture(scope="session")
+def module(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page's client, checked against socket.io-client's own types, as JavaScript."""
+    folder = tmp_path_factory.mktemp("client")
+    (folder / "node_modules").symlink_to(JS_FOLDER / "node_modules")
+    (folder / "package.json").write_text('{"type": "module"}')
+    (block,) = blocks(PAGE, "ts")
+    (folder / "client.ts").write_text(block.code)
+
+    compiled = subprocess.run(  # noqa: S603 - our own page
+        [JS_FOLDER / "node_modules" / ".bin" / "tsc", *STRICT, "client.ts"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+
+    assert 0 == compiled.returncode, compiled.stdout
+    return folder / "client.js"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def server(serve: Serve) -> ServerProcess:
+    """Who does not refresh is gone soon."""
+    return await serve(AUTH_EXPIRY_GRACE_SECONDS=str(GRACE_SECONDS))
+
+
+@pytest.fixture
+def alice(chat: Chat, driver: JsDriver, module: Path) -> Iterator[JsClient]:
+    """The page's client, with tokens of three seconds."""
+    alice = driver.connect_refreshing(chat.server.url, module, tokens(chat))
+    yield alice
+    alice.disconnect()
+
+
+async def test_client_stays_connected_when_its_tokens_live_three_seconds(
+    chat: Chat, alice: JsClient
+) -> None:
+    """For ten seconds, on one connection, and nothing is refused."""
+    assert timedelta(seconds=SHORT_LIVED + CLOCK_SKEW_SECONDS + GRACE_SECONDS) < LIFE
+    answers = []
+
+    first = last = await expiry(alice)
+    while last < first + LIFE:
+        answers.append(await alice.ask("typing:get", {"channelId": chat.general}))
+        last = await expiry(alice)
+
+    assert [{"data": []}] * len(answers) == answers
+    assert {"connect", "auth:expiring", "ack"} == set(alice.events)
+    assert 1 == alice.events.count("connect")
+
+
+async def expiry(client: JsClient) -> datetime:
+    """When the token expires of which the client is warned next."""
+    return datetime.fromisoformat((await client.sees("auth:expiring"))["expiresAt"])
+
+
+async def test_client_comes_back_when_the_server_has_ended_its_session(
+    chat: Chat, alice: JsClient
+) -> None:
+    """After ``io server disconnect``, with a fresh token."""
+    await alice.sees("connect")
+    alice.wants(tokens(chat, OLD))  # with the next refresh, its last
+
+    error = await alice.sees("error")
+    alice.wants(tokens(chat))
+    reason = await alice.sees("disconnect")
+    await alice.sees("connect")
+
+    assert ("token_expired", "io server disconnect") == (error["code"], reason)
+    assert {"data": []} == await alice.ask("typing:get", {"channelId": chat.general})
+
+
+async def test_client_comes_back_when_it_was_refused_by_connect_error(
+    chats: Chats, serve: Serve, driver: JsDriver, module: Path
+) -> None:
+    """The other failure mode, in which there is no ``disconnect``."""
+    chat = chats.on(await serve(AUTH_FAILURE_MODE="connect_error"))
+    alice = driver.connect_refreshing(chat.server.url, module, tokens(chat, TOO_OLD))
+
+    refusal = await alice.sees("connect_error")
+    alice.wants(tokens(chat))
+    await alice.sees("connect")
+
+    assert "token_expired" == refusal["data"]["code"]
+    assert {"data": []} == await alice.ask("typing:get", {"channelId": chat.general})
+    alice.disconnect()
+
+
+async def test_client_stays_connected_when_a_token_is_not_to_be_had_at_first(
+    chat: Chat, alice: JsClient
+) -> None:
+    """It tries again while there is time."""
+    await alice.sees("connect")
+    alice.wants(NOT_TO_BE_HAD)
+
+    await alice.sees("no_token")
+    alice.wants(tokens(chat))
+    await alice.sees("auth:expiring")
+    await alice.sees("auth:expiring")
+
+    assert {"data": []} == await alice.ask("typing:get", {"channelId": chat.general})
+    assert "disconnect" not in alice.events
+
+
+async def test_client_connects_when_a_token_is_not_to_be_had_at_first(
+    chat: Chat, driver: JsDriver, module: Path
+) -> None:
+    """It drops the connection that it has no token for, and makes another."""
+    alice = driver.connect_refreshing(chat.server.url, module, NOT_TO_BE_HAD)
+
+    await alice.sees("no_token")
+    alice.wants(tokens(chat))
+    await alice.sees("connect")
+
+    assert {"data": []} == await alice.ask("typing:get", {"channelId": chat.general})
+    alice.disconnect()
+
+
+async def test_client_ends_when_its_user_is_revoked(chat: Chat, alice: JsClient) -> None:
+    """Coming back would be no use."""
+    await alice.sees("connect")
+
+    finished = await chat.server.command("revoke", "--user", chat.user_id("alice"))
+    end = await alice.sees("end")
+
+    assert 0 == finished.code
+    assert {"code": "revoked", "detail": "The token was revoked; sign in again."} == end
+    assert 1 == alice.events.count("connect")
+
+
+async def test_client_ends_when_somebody_else_has_signed_in(chat: Chat, alice: JsClient) -> None:
+    """It is alice's; bob needs his own."""
+    await alice.sees("connect")
+
+    alice.wants(tokens(chat, name="bob"))
+    end = await alice.sees("end")
+
+    assert "subject_changed" == end["code"]
+    assert 1 == alice.events.count("connect")
+
+
+async def test_client_ends_when_its_user_has_signed_out(chat: Chat, alice: JsClient) -> None:
+    """The session goes on for its grace; then there is no token to come back with."""
+    await alice.sees("auth:expiring")
+    alice.wants(tokens(chat, OLD))
+    await alice.sees("error")
+
+    alice.wants(None)
+    end = await alice.sees("end")
+
+    assert "signed_out" == end["code"]
+    assert 1 == alice.events.count("connect")
