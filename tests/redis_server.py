@@ -16,15 +16,12 @@ class RedisServer:
         client: For the test itself, which looks at what the adapters have written.
     """
 
-    def __init__(self, **config: str) -> None:
-        self._config = config
-        self._server = ValkeyServer(config=config)
+    def __init__(self) -> None:
+        self._server = ValkeyServer()
         self._server.start()
         self._port = self._server.port
         self._process_id = 0
-        self.client = Redis(
-            port=self._port, password=config.get("requirepass"), decode_responses=True
-        )
+        self.client = Redis(port=self._port, decode_responses=True)
         self._remember_process()
 
     @property
@@ -39,9 +36,13 @@ class RedisServer:
 
     def start_again(self) -> None:
         """Start an empty server at the same address."""
-        self._server = ValkeyServer(self._port, config=self._config)
+        self._server = ValkeyServer(self._port)
         self._server.start()
         self._remember_process()
+
+    def demand_password(self, password: str) -> None:
+        """From whoever connects from now on."""
+        self.client.config_set("requirepass", password)
 
     @contextmanager
     def frozen(self) -> Iterator[None]:

