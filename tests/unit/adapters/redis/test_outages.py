@@ -38,7 +38,7 @@ async def test_a_call_ends_with_its_deadline_when_redis_is_frozen(
         second = await seconds_until_unavailable(own_connection)
 
     assert TIMEOUT_SECONDS <= first <= TIMEOUT_SECONDS + MARGIN_SECONDS
-    assert second <= 0.01
+    assert second < MARGIN_SECONDS
     assert lag.worst_seconds < MARGIN_SECONDS
 
 
