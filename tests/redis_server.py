@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -17,9 +18,10 @@ class RedisServer:
     """
 
     def __init__(self) -> None:
-        self._server = ValkeyServer()
+        # Its own search goes up from one fixed number, and would meet that of other test runs.
+        self._port = _free_port()
+        self._server = ValkeyServer(self._port)
         self._server.start()
-        self._port = self._server.port
         self._process_id = 0
         self.client = Redis(port=self._port, decode_responses=True)
         self._remember_process()
@@ -63,3 +65,10 @@ class RedisServer:
 
     def _remember_process(self) -> None:
         self._process_id = int(self.client.info("server")["process_id"])
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
