@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -16,15 +17,13 @@ class RedisServer:
         client: For the test itself, which looks at what the adapters have written.
     """
 
-    def __init__(self, **config: str) -> None:
-        self._config = config
-        self._server = ValkeyServer(config=config)
+    def __init__(self) -> None:
+        # Its own search goes up from one fixed number, and would meet that of other test runs.
+        self._port = _free_port()
+        self._server = ValkeyServer(self._port)
         self._server.start()
-        self._port = self._server.port
         self._process_id = 0
-        self.client = Redis(
-            port=self._port, password=config.get("requirepass"), decode_responses=True
-        )
+        self.client = Redis(port=self._port, decode_responses=True)
         self._remember_process()
 
     @property
@@ -39,9 +38,13 @@ class RedisServer:
 
     def start_again(self) -> None:
         """Start an empty server at the same address."""
-        self._server = ValkeyServer(self._port, config=self._config)
+        self._server = ValkeyServer(self._port)
         self._server.start()
         self._remember_process()
+
+    def demand_password(self, password: str) -> None:
+        """From whoever connects from now on."""
+        self.client.config_set("requirepass", password)
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
@@ -62,3 +65,10 @@ class RedisServer:
 
     def _remember_process(self) -> None:
         self._process_id = int(self.client.info("server")["process_id"])
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port

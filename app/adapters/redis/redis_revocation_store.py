@@ -12,7 +12,7 @@ from app.domain.revocation import Revocation, RevocationKind
 from app.ports.revocation_store import RevocationStore
 
 CREDENTIALS_AT_ONCE = 128
-"""Three keys each, one of them as long as a token: about 100 KB, and a millisecond of ours."""
+"""Three keys each, one of them as long as a token: about 100 KB, and half a millisecond of ours."""
 
 
 class RedisRevocationStore(RevocationStore):

@@ -1,8 +1,11 @@
 import pytest
 
-from app.adapters.memory import memory_attempt_limiter
 from app.adapters.memory.manual_clock import ManualClock
-from app.adapters.memory.memory_attempt_limiter import MAX_ADDRESSES, MemoryAttemptLimiter
+from app.adapters.memory.memory_attempt_limiter import (
+    COUNTED_SECONDS,
+    MAX_ADDRESSES,
+    MemoryAttemptLimiter,
+)
 from app.adapters.memory.token_buckets import TokenBuckets
 from app.domain.errors import AuthenticationCode
 
@@ -27,7 +30,7 @@ async def test_failed_forgets_the_oldest_hour_when_there_are_too_many_addresses(
     """An address that began anew is not the oldest any more."""
     await limiter.failed("returning", REASON)
     await limiter.failed("oldest", REASON)
-    clock.advance(memory_attempt_limiter.COUNTED_SECONDS)
+    clock.advance(COUNTED_SECONDS)
     await limiter.failed("returning", REASON)
 
     for number in range(MAX_ADDRESSES - 1):

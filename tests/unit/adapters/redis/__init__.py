@@ -1,0 +1,1 @@
+"""The adapters on a real server, which is stopped, frozen and started again."""

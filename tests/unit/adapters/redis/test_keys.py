@@ -1,0 +1,34 @@
+from app.adapters.redis import keys
+
+
+def test_blacklisted_token_is_the_documented_key_byte_for_byte() -> None:
+    """NestJS nodes write and read it, too."""
+    assert b"blacklist:token:eyJhbGciOi.eyJzdWIi.c2ln" == keys.blacklisted_token(
+        "eyJhbGciOi.eyJzdWIi.c2ln"
+    )
+
+
+def test_all_other_keys_are_told_apart_when_their_subject_is_the_same() -> None:
+    """Each begins with our own prefix, and none is another's."""
+    names = [
+        key("subject")
+        for key in (
+            keys.revoked_session,
+            keys.revoked_user,
+            keys.attempts,
+            keys.failures,
+            keys.failure_counts,
+            keys.sockets_of_user,
+            keys.node_alive,
+            keys.webhook,
+        )
+    ]
+
+    assert len(names) == len(set(names))
+    assert {True} == {name.startswith(b"chatgenius:") for name in names}
+
+
+def test_an_addresss_keys_are_short_when_the_address_is_not() -> None:
+    """A header may have named it."""
+    assert 100 > len(keys.attempts("1" * 10_000))
+    assert keys.attempts("1" * 10_000) == keys.attempts("1" * 64)

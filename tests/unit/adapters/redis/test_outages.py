@@ -1,0 +1,108 @@
+import asyncio
+import logging
+from collections.abc import Awaitable
+
+import pytest
+from redis.asyncio import Redis
+
+from app.adapters.redis.redis_connection import RedisConnection
+from app.domain.errors import Unavailable
+from tests.redis_server import RedisServer
+from tests.unit.adapters.redis.conftest import TIMEOUT_SECONDS
+from tests.unit.adapters.redis.loop_lag import measured_lag
+
+STORM = 2_000
+MARGIN_SECONDS = 0.1
+
+
+def ping(redis: Redis) -> Awaitable[object]:
+    """The least a server can be asked."""
+    return redis.ping()
+
+
+async def seconds_until_unavailable(connection: RedisConnection) -> float:
+    """How long a call takes to fail."""
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    with pytest.raises(Unavailable):
+        await connection.run(ping)
+    return loop.time() - began
+
+
+async def test_a_call_ends_with_its_deadline_when_redis_is_frozen(
+    own_server: RedisServer, own_connection: RedisConnection
+) -> None:
+    """And the next one at once, as Redis is known to be dead."""
+    with own_server.frozen(), measured_lag() as lag:
+        first = await seconds_until_unavailable(own_connection)
+        second = await seconds_until_unavailable(own_connection)
+
+    assert TIMEOUT_SECONDS <= first <= TIMEOUT_SECONDS + MARGIN_SECONDS
+    assert second < MARGIN_SECONDS
+    assert lag.worst_seconds < MARGIN_SECONDS
+
+
+async def test_a_storm_ends_within_the_deadline_when_redis_is_frozen(
+    own_server: RedisServer, own_connection: RedisConnection
+) -> None:
+    """However many wait for a connection, none waits longer, and the loop never stalls."""
+    with own_server.frozen(), measured_lag() as lag:
+        waits = await asyncio.gather(
+            *(seconds_until_unavailable(own_connection) for _ in range(STORM))
+        )
+
+    assert max(waits) <= TIMEOUT_SECONDS + 2 * MARGIN_SECONDS
+    assert lag.worst_seconds < 2 * MARGIN_SECONDS
+
+
+async def test_calls_are_made_again_when_redis_thaws(
+    own_server: RedisServer, own_connection: RedisConnection, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The listeners hear of it; the log has one line for the outage and one for its end."""
+    caplog.set_level(logging.INFO, "app")
+    reconnected = asyncio.Event()
+    own_connection.on_reconnected(reconnected.set)
+    with own_server.frozen():
+        for _ in range(3):
+            await seconds_until_unavailable(own_connection)
+        was_available = own_connection.is_available
+
+    await asyncio.wait_for(reconnected.wait(), 10)
+
+    assert not was_available
+    assert await own_connection.run(ping)
+    assert ["Redis is not available: TimeoutError", "Redis is available again after"] == [
+        message[:36].rstrip("0123456789. s") if "again" in message else message
+        for message in caplog.messages
+    ]
+
+
+async def test_calls_are_made_again_when_redis_was_restarted(
+    own_server: RedisServer, own_connection: RedisConnection
+) -> None:
+    """What was connected before is not tried again; no call is left without an end."""
+    reconnected = asyncio.Event()
+    own_connection.on_reconnected(reconnected.set)
+    await asyncio.gather(*(own_connection.run(ping) for _ in range(50)))
+
+    await asyncio.to_thread(own_server.stop)
+    refused = await seconds_until_unavailable(own_connection)
+    await asyncio.to_thread(own_server.start_again)
+    await asyncio.wait_for(reconnected.wait(), 10)
+
+    assert refused <= TIMEOUT_SECONDS
+    assert [True] * 50 == await asyncio.gather(*(own_connection.run(ping) for _ in range(50)))
+
+
+async def test_a_call_is_cancelled_at_once_when_redis_is_frozen(
+    own_server: RedisServer, own_connection: RedisConnection
+) -> None:
+    """A caller that leaves is not held, and is no sign that Redis is dead."""
+    with own_server.frozen():
+        call = asyncio.create_task(own_connection.run(ping))
+        await asyncio.sleep(0)
+        call.cancel()
+        await asyncio.wait([call], timeout=MARGIN_SECONDS)
+
+        assert call.cancelled()
+        assert own_connection.is_available
