@@ -128,7 +128,8 @@ def _warn_of(settings: Settings) -> None:
             "expired sessions stay connected: AUTH_EXPIRY=handshake checks at connect only"
         )
     if settings.app_env == "production" and settings.database_url == IN_MEMORY:
-        _log.warning("nothing survives a restart, revocations included: DATABASE_URL is memory:")
+        lost = "nothing" if settings.redis_url is None else "nothing but revocations"
+        _log.warning(f"{lost} survives a restart: DATABASE_URL is memory:")
     if names := settings_without_effect():
         _log.warning(f"not supported yet, so without effect: {', '.join(names)}")
 

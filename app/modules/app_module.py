@@ -32,6 +32,7 @@ class AppModule(containers.DeclarativeContainer):
         clock=clock,
         revocation_store=coordination.revocation_store,
         revocation_channel=coordination.revocation_channel,
+        watch_interval_seconds=coordination.watch_interval_seconds,
         attempt_limiter=coordination.attempt_limiter,
         socket_quota=coordination.socket_quota,
     )

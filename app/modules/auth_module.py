@@ -14,7 +14,7 @@ from app.config import Settings
 from app.framework import imported
 from app.guards.ws_guard import WsGuard
 from app.guards.ws_throttler_guard import WsThrottlerGuard
-from app.modules.coordination_module import memory_attempt_limiter
+from app.modules.coordination_module import WATCH_SECONDS, memory_attempt_limiter
 from app.ports import AttemptLimiter, Clock, RevocationChannel, RevocationStore, SocketQuota
 from app.ports.token_issuer import JWKS_PATH
 from app.services.authentication_service import AuthenticationService
@@ -58,6 +58,9 @@ class AuthModule(containers.DeclarativeContainer):
     revocation_channel: providers.Dependency[RevocationChannel] = imported(
         RevocationChannel, default=providers.Singleton(SilentRevocationChannel)
     )
+    watch_interval_seconds: providers.Dependency[float] = imported(
+        float, default=providers.Object(WATCH_SECONDS)
+    )
     attempt_limiter: providers.Dependency[AttemptLimiter] = imported(
         AttemptLimiter, default=providers.Singleton(memory_attempt_limiter, settings, clock)
     )
@@ -77,7 +80,7 @@ class AuthModule(containers.DeclarativeContainer):
         max_token_seconds=settings.provided.auth_max_token_seconds,
     )
     token_blacklist_service = providers.Singleton(
-        TokenBlacklistService, revocation_store, revocation_channel
+        TokenBlacklistService, revocation_store, revocation_channel, watch_interval_seconds
     )
     authentication_service = providers.Singleton(
         AuthenticationService,

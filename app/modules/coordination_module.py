@@ -13,6 +13,8 @@ from app.config import Settings
 from app.framework import imported
 from app.ports import Clock, RevocationStore, WebhookLog
 
+WATCH_SECONDS = 2.0
+"""Between two looks at what other processes, such as a command, have stored: nobody tells."""
 _SECONDS_PER_MINUTE = 60
 
 
@@ -38,6 +40,7 @@ class LocalCoordinationModule(containers.DeclarativeContainer):
     revocation_store: providers.Dependency[RevocationStore] = imported(RevocationStore)
     webhook_log: providers.Dependency[WebhookLog] = imported(WebhookLog)
 
+    watch_interval_seconds = providers.Object(WATCH_SECONDS)
     revocation_channel = providers.Singleton(SilentRevocationChannel)
     attempt_limiter = providers.Singleton(memory_attempt_limiter, settings, clock)
     socket_quota = providers.Singleton(MemorySocketQuota, settings.provided.max_sockets_per_user)

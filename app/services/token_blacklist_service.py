@@ -10,8 +10,6 @@ from app.domain.errors import Unavailable
 from app.domain.revocation import Revocation
 from app.ports import RevocationChannel, RevocationStore
 
-WATCH_INTERVAL_SECONDS = 2.0
-
 _logger = logging.getLogger(__name__)
 
 
@@ -30,7 +28,7 @@ class TokenBlacklistService:
         self,
         store: RevocationStore,
         channel: RevocationChannel,
-        watch_interval_seconds: float = WATCH_INTERVAL_SECONDS,
+        watch_interval_seconds: float,
     ) -> None:
         self._store = store
         self._channel = channel

@@ -123,7 +123,7 @@ class Setting:
         self.clock = clock
         self.store = store
         self.verifier = ScriptedVerifier(clock)
-        self.blacklist = TokenBlacklistService(store, SilentRevocationChannel())
+        self.blacklist = TokenBlacklistService(store, SilentRevocationChannel(), 3_600)
         self.authentication = AuthenticationService(
             verifier=self.verifier,
             blacklist=self.blacklist,

@@ -88,7 +88,7 @@ def channel() -> Channel:
 @pytest.fixture
 def service(store: FailingStore, channel: Channel) -> TokenBlacklistService:
     """This node's service."""
-    return TokenBlacklistService(store, channel)
+    return TokenBlacklistService(store, channel, watch_interval_seconds=3_600)
 
 
 @pytest.fixture
