@@ -227,7 +227,7 @@ class Settings(BaseSettings):
         15, ge=0, le=86_400, allow_inf_nan=False, description="from the warning to the expiry"
     )
     auth_max_token_seconds: Count = Field(
-        604_800, description="longest life of a token, and so how long revocations are kept"
+        604_800, description="a token ends so long after its iat; so long revocations are kept"
     )
     revocation_unavailable: Annotated[Literal["refuse", "admit"], AnyCase] = Field(
         "refuse", description="who may connect while revocations cannot be checked"

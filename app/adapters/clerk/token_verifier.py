@@ -45,9 +45,8 @@ class ClerkTokenVerifier(TokenVerifier):
             audience: Of these, ``aud`` must have one. Empty: it is not looked at, as Clerk's
                 session tokens carry none.
             accept_template_tokens: Whether what a JWT template made passes as a session token.
-            max_token_seconds: How far ahead ``exp`` may lie. Revocations are remembered for that
-                long, so a token that could outlive its own is refused: as ``token_kind``, for a
-                session token lives for a minute.
+            max_token_seconds: How long after its ``iat`` a token ends at the latest, whatever its
+                ``exp``: a revocation is remembered for so long, and no token may outlive its own.
         """
         self._keys = keys
         self._clock = clock
@@ -65,15 +64,14 @@ class ClerkTokenVerifier(TokenVerifier):
         claims = read_claims(token, await self._keys.find(header.key_id))
         self._check_issuer(claims)
         user_id = _user_id(claims)
-        expires_at = self._check_end(claims)
-        issued_at = self._check_begin(claims)
+        issued_at, expires_at = self._check_times(claims)
         if claims.get("sts") == "pending":
             raise AuthenticationError(AuthenticationCode.SESSION_PENDING)
         return Principal(
             user_id,
             _optional_id(claims, "sid"),
             _optional_id(claims, "jti"),
-            expires_at=float(expires_at),
+            expires_at=expires_at,
             issued_at=issued_at,
         )
 
@@ -94,25 +92,19 @@ class ClerkTokenVerifier(TokenVerifier):
         if self._audience and self._audience.isdisjoint(_audience(claims)):
             raise AuthenticationError(AuthenticationCode.TOKEN_PARTY)
 
-    def _check_end(self, claims: JsonObject) -> int:
-        expires_at = _expiry(claims)
-        seconds_left = expires_at - self._now()
-        if seconds_left <= -CLOCK_SKEW_SECONDS:
-            raise AuthenticationError(AuthenticationCode.TOKEN_EXPIRED)
-        if seconds_left > self._max_token_seconds + CLOCK_SKEW_SECONDS:
-            raise AuthenticationError(AuthenticationCode.TOKEN_KIND)
-        return expires_at
-
-    def _check_begin(self, claims: JsonObject) -> float:
-        not_before, issued_at = (read_timestamp(claims, name) or 0 for name in ("nbf", "iat"))
-        if max(not_before, issued_at) > self._now() + CLOCK_SKEW_SECONDS:
-            raise AuthenticationError(AuthenticationCode.TOKEN_NOT_YET_VALID)
+    def _check_times(self, claims: JsonObject) -> tuple[float, float]:
+        """When the token was issued, 0 if it does not say so, and when it ends."""
+        now = self._clock.now().timestamp()
+        expires_at, issued_at = _expiry(claims), read_timestamp(claims, "iat")
         # An issuer whose clock is ahead of ours has issued it already, not in a moment: what is
         # revoked now must not miss it.
-        return min(issued_at, self._now())
-
-    def _now(self) -> float:
-        return self._clock.now().timestamp()
+        begun_at = now if issued_at is None else min(issued_at, now)
+        ends_at = min(expires_at, begun_at + self._max_token_seconds)
+        if ends_at <= now - CLOCK_SKEW_SECONDS:
+            raise AuthenticationError(AuthenticationCode.TOKEN_EXPIRED)
+        if max(issued_at or 0, read_timestamp(claims, "nbf") or 0) > now + CLOCK_SKEW_SECONDS:
+            raise AuthenticationError(AuthenticationCode.TOKEN_NOT_YET_VALID)
+        return 0.0 if issued_at is None else begun_at, ends_at
 
 
 def _expiry(claims: JsonObject) -> int:

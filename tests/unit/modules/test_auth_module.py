@@ -50,7 +50,6 @@ async def test_guard_verifies_clerks_token_when_the_key_is_in_the_settings() -> 
         ({"clerk_issuer": "https://other.example"}, "token_issuer"),
         ({"clerk_authorized_parties": ("https://other.example",)}, "token_party"),
         ({"clerk_audience": ("https://other.example",)}, "token_party"),
-        ({"auth_max_token_seconds": 50}, "token_kind"),
     ],
 )
 async def test_guard_refuses_clerks_token_when_the_settings_want_another(
@@ -72,3 +71,13 @@ async def test_guard_accepts_a_template_token_when_the_settings_do() -> None:
     guard = auth_module(clerk_accept_template_tokens=True).get(WsGuard)
 
     assert await activate(guard, fake_connection(client))
+
+
+async def test_session_ends_before_its_token_when_the_settings_say_so() -> None:
+    """The longest life reaches the verifier, too."""
+    client = fake_socket(AuthenticatedSocket, auth={"token": token()})
+
+    await activate(auth_module(auth_max_token_seconds=10).get(WsGuard), fake_connection(client))
+
+    principal = client.require_session().credential.principal
+    assert 10 == principal.expires_at - principal.issued_at
