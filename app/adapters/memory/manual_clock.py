@@ -11,7 +11,7 @@ DEFAULT_START = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
 
 
 class ManualClock(Clock):
-    """Both clocks move by `advance` alone, and timers run inside it."""
+    """Both clocks move by `advance` alone, and timers run inside it; `jump` is a fault of one."""
 
     def __init__(self, start: datetime = DEFAULT_START) -> None:
         self._start = start
@@ -46,6 +46,10 @@ class ManualClock(Clock):
             self._elapsed_seconds = max(self._elapsed_seconds, due)
             timer.run()
         self._elapsed_seconds = end
+
+    def jump(self, seconds: float) -> None:
+        """Set the wall clock forward, or back, as somebody does who corrects it."""
+        self._start += timedelta(seconds=seconds)
 
 
 class _ManualTimer(Timer):

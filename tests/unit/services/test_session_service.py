@@ -1,6 +1,8 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+import pytest
+
 from app.adapters.memory.manual_clock import ManualClock
 from app.domain.errors import AuthenticationCode
 from tests.unit.services.session_setting import (
@@ -129,6 +131,24 @@ async def test_session_outlives_its_token_when_expiry_is_not_enforced(clock: Man
     setting.sessions.check(session)
 
     assert [] == holder.farewells
+
+
+@pytest.mark.parametrize("jump_seconds", [-3_600, 3_600])
+async def test_session_ends_on_time_when_the_wall_clock_jumps(
+    setting: Setting, jump_seconds: int
+) -> None:
+    """Time is monotonic once a token is verified: neither earlier, nor later."""
+    holder = Holder()
+    session = await setting.open(holder=holder)
+
+    setting.clock.jump(jump_seconds)
+    setting.clock.advance(LIFETIME + SKEW - 0.001)
+    setting.sessions.check(session)
+    setting.clock.advance(0.001)
+
+    assert AuthenticationCode.TOKEN_EXPIRED == setting.refusal_of_events(session)
+    setting.clock.advance(GRACE)
+    assert [AuthenticationCode.TOKEN_EXPIRED] == holder.farewells
 
 
 async def test_open_refuses_when_user_has_too_many_sockets(setting: Setting) -> None:

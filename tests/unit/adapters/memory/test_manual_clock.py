@@ -24,6 +24,17 @@ def test_advance_moves_both_clocks_when_it_is_called() -> None:
     assert 1.5004 == clock.monotonic()
 
 
+def test_jump_moves_the_wall_clock_alone_when_it_is_called() -> None:
+    """Nobody has waited, so no timer runs."""
+    clock = ManualClock(START)
+    ran: list[str] = []
+    clock.call_later(1, lambda: ran.append("timer"))
+
+    clock.jump(-3_600)
+
+    assert (START - timedelta(hours=1), 0.0, []) == (clock.now(), clock.monotonic(), ran)
+
+
 def test_timers_run_in_order_of_their_time_when_several_fall_due() -> None:
     """Each runs at its own moment; those of one moment in the order they were set."""
     clock = ManualClock(START)
