@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from math import inf
 
 from app.domain.credential import Credential
 from app.domain.errors import Unavailable
@@ -11,6 +12,9 @@ from app.domain.revocation import Revocation
 from app.ports import RevocationChannel, RevocationStore
 
 _logger = logging.getLogger(__name__)
+
+RETRY_SECONDS = 1.0
+"""Between two looks while the store does not answer: who was revoked waits for its return only."""
 
 
 class TokenBlacklistService:
@@ -21,7 +25,8 @@ class TokenBlacklistService:
 
     The watcher hears of this node's own revocations at once, of others' as soon as the channel
     tells, and of those it does not tell within ``watch_interval_seconds``, or as soon as the
-    channel is back, while the store answers. It may hear of one more than once.
+    channel is back. Of what it could not hear because the store did not answer, it hears within
+    `RETRY_SECONDS` of its return. It may hear of one more than once.
     """
 
     def __init__(
@@ -129,8 +134,10 @@ class TokenBlacklistService:
 
     async def _look_after(self) -> None:
         while True:
+            # The channel may be back before the store: then what it said was of no use.
+            longest = RETRY_SECONDS if self._is_behind else inf
             with suppress(TimeoutError):
-                async with asyncio.timeout(self._watch_interval_seconds):
+                async with asyncio.timeout(min(self._watch_interval_seconds, longest)):
                     await self._missed_something.wait()
             self._missed_something.clear()
             await self._try_to_catch_up()

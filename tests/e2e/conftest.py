@@ -7,6 +7,7 @@ import pytest_asyncio
 
 from tests.e2e.chat import Chat, Chats, write_seed
 from tests.e2e.js_client import JsDriver
+from tests.e2e.light_client import Crowd
 from tests.e2e.server_process import Serve, ServerProcess, running
 
 GENEROUS = {
@@ -76,3 +77,10 @@ def chat(chats: Chats, server: ServerProcess) -> Iterator[Chat]:
     chat = chats.on(server)
     yield chat
     chat.leave()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def crowd() -> AsyncIterator[Crowd]:
+    """Opens clients to any server; they go when the test is over."""
+    async with AsyncExitStack() as clients:
+        yield Crowd(clients)

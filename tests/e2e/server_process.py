@@ -78,6 +78,13 @@ class ServerProcess:
         await asyncio.gather(*self._readers)
         assert code == 0, f"exit code {code}: {self.err}"
 
+    async def kill(self) -> None:
+        """Have it end without a word; start it again before it is stopped."""
+        assert self._process is not None
+        self._process.kill()
+        await self._process.wait()
+        await asyncio.gather(*self._readers)
+
     async def token(
         self, user_id: str, ttl_seconds: int = 60, session_id: str | None = None
     ) -> str:

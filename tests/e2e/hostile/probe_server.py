@@ -90,10 +90,14 @@ async def probe_server(options: EngineOptions) -> AsyncIterator[ProbeServer]:
         await application.close()
 
 
-async def eventually(holds: Callable[[], bool], state: Callable[[], object]) -> None:
+async def eventually(
+    holds: Callable[[], bool],
+    state: Callable[[], object],
+    within_seconds: float = _SETTLED_SECONDS,
+) -> None:
     """Wait for what no event announces, as that nothing is left; ``state`` explains a failure."""
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + _SETTLED_SECONDS
+    deadline = loop.time() + within_seconds
     while not holds():
         assert loop.time() < deadline, state()
         await asyncio.sleep(0.005)

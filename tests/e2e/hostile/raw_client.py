@@ -59,20 +59,24 @@ class RawClient:
         self.send("40" if auth is None else f"40{json.dumps(auth)}", *behind)
 
     async def receive_frame(self) -> tuple[int, bytes]:
-        """Opcode and payload of the next frame.
+        """Opcode and payload of the next frame, which comes in time.
 
         Raises:
             EOFError: The server has closed the connection.
         """
+        async with asyncio.timeout(ANSWER_SECONDS):
+            return await self.next_frame()
+
+    async def next_frame(self) -> tuple[int, bytes]:
+        """As `receive_frame`, whenever it comes."""
         try:
-            async with asyncio.timeout(ANSWER_SECONDS):
-                first, second = await self.reader.readexactly(2)
-                length = second & 127
-                if length == 126:
-                    (length,) = struct.unpack("!H", await self.reader.readexactly(2))
-                elif length == 127:
-                    (length,) = struct.unpack("!Q", await self.reader.readexactly(8))
-                return first & 15, await self.reader.readexactly(length)
+            first, second = await self.reader.readexactly(2)
+            length = second & 127
+            if length == 126:
+                (length,) = struct.unpack("!H", await self.reader.readexactly(2))
+            elif length == 127:
+                (length,) = struct.unpack("!Q", await self.reader.readexactly(8))
+            return first & 15, await self.reader.readexactly(length)
         except (asyncio.IncompleteReadError, ConnectionError) as error:
             raise EOFError from error
 
@@ -84,10 +88,7 @@ class RawClient:
 
     async def receive_packet(self) -> tuple[str, Any]:
         """The next Socket.IO packet: type with id, and data."""
-        text = await self.receive()
-        head = text[: min((text.index(each) for each in "[{" if each in text), default=None)]
-        rest = text[len(head) :]
-        return head, json.loads(rest) if rest else None
+        return packet(await self.receive())
 
     async def everything(self) -> list[str]:
         """All text frames until the server closes the connection, which it does in time."""
@@ -117,6 +118,13 @@ class RawClient:
         sock = self.writer.get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.writer.transport.abort()
+
+
+def packet(text: str) -> tuple[str, Any]:
+    """A text frame as Socket.IO reads it: type with id, and data."""
+    head = text[: min((text.index(each) for each in "[{" if each in text), default=None)]
+    rest = text[len(head) :]
+    return head, json.loads(rest) if rest else None
 
 
 def frame(payload: bytes, *, opcode: int = TEXT, final: bool = True) -> bytes:

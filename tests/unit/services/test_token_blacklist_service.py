@@ -20,9 +20,12 @@ LIVE = (Credential.of("token", Principal(UserId("user_alice"), "sess", None, exp
 
 
 class FailingStore(MemoryRevocationStore):
-    """Fails with an error while there is one."""
+    """Fails with an error while there is one, and says so."""
 
-    error: Exception | None = None
+    def __init__(self, clock: ManualClock) -> None:
+        super().__init__(clock)
+        self.error: Exception | None = None
+        self.failed = asyncio.Event()
 
     async def add(self, revocation: Revocation, ttl_seconds: int) -> None:
         """Fail or add."""
@@ -44,6 +47,7 @@ class FailingStore(MemoryRevocationStore):
 
     def _fail(self) -> None:
         if self.error is not None:
+            self.failed.set()
             raise self.error
 
 
@@ -235,6 +239,26 @@ async def test_watch_catches_up_by_itself_when_initialised(
     await service.on_module_destroy()
 
     assert {asyncio.current_task()} == asyncio.all_tasks()
+
+
+async def test_watch_catches_up_soon_when_the_store_answers_again(
+    store: FailingStore, channel: Channel
+) -> None:
+    """Long before the next regular look, though the channel was back too early."""
+    told = asyncio.Event()
+    service = TokenBlacklistService(store, channel, watch_interval_seconds=3_600)
+    service.watch(lambda _: told.set(), lambda: LIVE)
+    await service.on_module_init()
+    await store.add(TOKEN, 60)
+
+    store.error = Unavailable()
+    channel.on_connected()
+    await asyncio.wait_for(store.failed.wait(), timeout=5)
+    store.error = None
+    await asyncio.wait_for(told.wait(), timeout=5)
+    await service.on_module_destroy()
+
+    assert told.is_set()
 
 
 async def test_init_succeeds_when_the_store_is_unavailable(

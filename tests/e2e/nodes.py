@@ -1,0 +1,58 @@
+"""Production servers that share a Redis, and what a backend and Clerk tell them."""
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from aiohttp import ClientSession
+
+from tests.e2e.clerk import PRODUCTION
+from tests.e2e.conftest import GENEROUS
+from tests.e2e.server_process import ServerProcess, running
+from tests.unit.adapters.clerk.signed_webhooks import SECRET, headers
+
+SERVICE_KEY = "the-key-of-a-backend"
+
+NODE = {
+    **PRODUCTION,
+    **GENEROUS,
+    "SERVICE_KEY": SERVICE_KEY,
+    "CLERK_WEBHOOK_SIGNING_SECRET": SECRET,
+    # So that a client knows at once whether it was admitted.
+    "AUTH_FAILURE_MODE": "connect_error",
+}
+"""All that nodes need but ``REDIS_URL``."""
+
+Nodes = tuple[ServerProcess, ServerProcess]
+
+
+@asynccontextmanager
+async def two_nodes(folder: Path, redis_url: str, **settings: str) -> AsyncIterator[Nodes]:
+    """Two processes that know each other by Redis only."""
+    everything = {**NODE, "REDIS_URL": redis_url, **settings}
+    async with running(folder, everything) as first, running(folder, everything) as second:
+        yield first, second
+
+
+async def revoke(node: ServerProcess, named: Mapping[str, str]) -> None:
+    """``POST /sessions/revoke``."""
+    key = {"Authorization": f"Bearer {SERVICE_KEY}"}
+    url = f"{node.url}/sessions/revoke"
+    async with ClientSession() as http, http.post(url, json=named, headers=key) as answer:
+        assert answer.status == 200
+
+
+async def tell(node: ServerProcess, event_type: str, subject: str, message_id: str) -> None:
+    """``POST /webhooks/clerk``, rightly signed."""
+    body = json.dumps({"data": {"id": subject}, "object": "event", "type": event_type}).encode()
+    url = f"{node.url}/webhooks/clerk"
+    signed = headers(body, message_id)
+    async with ClientSession() as http, http.post(url, data=body, headers=signed) as answer:
+        assert answer.status == 200
+
+
+async def readiness(node: ServerProcess) -> tuple[int, dict[str, str]]:
+    """``GET /health/ready``: status and answer."""
+    async with ClientSession() as http, http.get(f"{node.url}/health/ready") as answer:
+        return answer.status, await answer.json()

@@ -1,0 +1,261 @@
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.clerk import clerk_token
+from tests.e2e.cuttable_link import cuttable_link
+from tests.e2e.hostile.probe_server import eventually
+from tests.e2e.light_client import ADMITTED, Answer, Crowd, LightClient
+from tests.e2e.nodes import NODE, readiness, revoke
+from tests.e2e.server_process import ServerProcess, running
+from tests.redis_server import RedisServer
+
+MEMBERS = 20
+NEWCOMERS = 5
+CROWD = 100
+PAUSE_SECONDS = 0.05
+"""Between two messages of a member: a conversation, no flood."""
+
+ANSWER_SECONDS = 1.0
+"""Of everything, whatever Redis does: acks, refusals, admissions."""
+SLACK_SECONDS = 0.5
+"""What two busy cores may add when a hundred come at once."""
+BACK_SECONDS = 5.0
+"""From Redis' return until its word counts again, whatever was not told."""
+NOTICED = ("Redis is not available", "revocations by other nodes are not heard")
+PATIENCE_SECONDS = 10.0
+
+NOT_READY = (503, {"status": "unavailable", "reason": "revocations unavailable"})
+DEGRADED = (
+    200,
+    {
+        "status": "degraded",
+        "reason": "revocations unavailable: clients are admitted unchecked",
+    },
+)
+READY = (200, {"status": "ok"})
+
+Breakdown = Callable[[RedisServer], AbstractAsyncContextManager[None]]
+Record = Callable[[str, object], None]
+"""For the figures in the docs: ``pytest -o junit_family=xunit1 --junitxml=FILE`` shows them."""
+
+
+@pytest.fixture
+def redis() -> Iterator[RedisServer]:
+    """For this test alone, which does it harm."""
+    server = RedisServer()
+    yield server
+    server.stop()
+
+
+@asynccontextmanager
+async def stopped(redis: RedisServer) -> AsyncIterator[None]:
+    """Inside, nobody listens; after it, an empty one does."""
+    await asyncio.to_thread(redis.stop)
+    try:
+        yield
+    finally:
+        await asyncio.to_thread(redis.start_again)
+
+
+@asynccontextmanager
+async def frozen(redis: RedisServer) -> AsyncIterator[None]:
+    """Inside, it lets connect and answers nothing; after it, it answers everything."""
+    with redis.frozen():
+        yield
+
+
+breakdowns = pytest.mark.parametrize("broken", [stopped, frozen])
+
+
+@asynccontextmanager
+async def node_on(redis_url: str, folder: Path, **settings: str) -> AsyncIterator[ServerProcess]:
+    """A node whose users talk to each other in pairs."""
+    seed = folder / "seed.json"
+    seed.write_text(json.dumps({f"user_{each}": [_channel(each)] for each in range(MEMBERS)}))
+    everything = {**NODE, "REDIS_URL": redis_url, "SEED_FILE": str(seed), **settings}
+    async with running(folder, everything) as node:
+        yield node
+
+
+def _channel(member: int) -> str:
+    return f"channel_{member // 2}"
+
+
+@asynccontextmanager
+async def talking(clients: list[LightClient]) -> AsyncIterator[list[Answer]]:
+    """Inside, everybody sends messages; what comes back is added to the list."""
+    answers: list[Answer] = []
+    is_over = asyncio.Event()
+
+    async def talk(member: int, client: LightClient) -> None:
+        message = {"content": "still there?", "channelId": _channel(member)}
+        while not is_over.is_set():
+            answers.append(await client.ask("sendMessage", message))
+            await asyncio.wait([over], timeout=PAUSE_SECONDS)
+
+    async with asyncio.TaskGroup() as group:
+        over = group.create_task(is_over.wait())
+        for member, client in enumerate(clients):
+            group.create_task(talk(member, client))
+        try:
+            yield answers
+        finally:
+            is_over.set()
+
+
+async def until_noticed(node: ServerProcess) -> None:
+    """Wait until the node knows that it can neither ask Redis nor hear of anything."""
+    await eventually(
+        lambda: all(sentence in node.err for sentence in NOTICED),
+        lambda: node.err,
+        within_seconds=PATIENCE_SECONDS,
+    )
+
+
+async def go_on(acks: list[Answer]) -> None:
+    """Wait while they talk for about half a second."""
+    enough = len(acks) + 10 * MEMBERS
+    await eventually(lambda: len(acks) >= enough, lambda: len(acks), PATIENCE_SECONDS)
+
+
+@breakdowns
+@pytest.mark.parametrize(
+    ("policy", "code", "ready"),
+    [
+        ("refuse", "revocation_unavailable", NOT_READY),
+        ("admit", ADMITTED, DEGRADED),
+    ],
+)
+async def test_members_go_on_and_newcomers_are_told_at_once_when_redis_is_lost(
+    tmp_path: Path,
+    redis: RedisServer,
+    crowd: Crowd,
+    record_property: Record,
+    broken: Breakdown,
+    policy: str,
+    code: str,
+    ready: tuple[int, dict[str, str]],
+) -> None:
+    """Nobody who is connected notices, not even who refreshes; the policy says who may come."""
+    async with node_on(redis.url, tmp_path, REVOCATION_UNAVAILABLE=policy) as node:
+        tokens = [clerk_token({"sub": f"user_{member}"}) for member in range(MEMBERS)]
+        strange = [clerk_token({"sub": f"stranger_{each}"}) for each in range(2 * NEWCOMERS)]
+        members = [await crowd.admitted(node, token) for token in tokens]
+        async with talking(members) as acks:
+            await go_on(acks)
+            async with broken(redis):
+                at_once = await asyncio.gather(
+                    *(crowd.try_to_connect(node, token) for token in strange[:NEWCOMERS])
+                )
+                refreshes = await asyncio.gather(
+                    *(
+                        member.ask("auth:refresh", {"token": token})
+                        for member, token in zip(members, tokens, strict=True)
+                    )
+                )
+                await go_on(acks)
+                later = [await crowd.try_to_connect(node, token) for token in strange[NEWCOMERS:]]
+                during = await readiness(node)
+
+    record_property("slowest_ack_ms", max(ack.seconds for ack in acks) * 1e3)
+    record_property("first_verdicts_ms", max(seconds for _, seconds in at_once) * 1e3)
+    record_property("later_verdicts_ms", max(seconds for _, seconds in later) * 1e3)
+    assert all("data" in answer.data for answer in (*acks, *refreshes))
+    assert max(answer.seconds for answer in (*acks, *refreshes)) < ANSWER_SECONDS
+    assert [code] * 2 * NEWCOMERS == [each for each, _ in (*at_once, *later)]
+    assert max(seconds for _, seconds in (*at_once, *later)) < ANSWER_SECONDS
+    assert ready == during
+    assert not any(member.farewell for member in members)
+
+
+@breakdowns
+async def test_everybody_is_answered_in_time_when_a_crowd_connects_as_redis_is_lost(
+    tmp_path: Path,
+    redis: RedisServer,
+    crowd: Crowd,
+    record_property: Record,
+    broken: Breakdown,
+) -> None:
+    """Who was in the middle of it is admitted or refused, and who came later is refused."""
+    tokens = [clerk_token({"sub": f"stranger_{each}"}) for each in range(CROWD)]
+    async with node_on(redis.url, tmp_path) as node:
+        strangers = [await crowd.stranger(node) for _ in tokens]
+        coming = list(zip(strangers, tokens, strict=True))
+
+        began_at = time.monotonic()
+        for stranger, token in coming[: CROWD // 2]:
+            stranger.connect(token)
+        async with broken(redis):
+            for stranger, token in coming[CROWD // 2 :]:
+                stranger.connect(token)
+            verdicts = await asyncio.gather(*(stranger.verdict() for stranger in strangers))
+
+    seconds = [verdict.at - began_at for verdict in verdicts]
+    record_property("slowest_of_crowd_ms", max(seconds) * 1e3)
+    record_property("admitted", [verdict.code for verdict in verdicts].count(ADMITTED))
+    assert {verdict.code for verdict in verdicts} <= {ADMITTED, "revocation_unavailable"}
+    assert {"revocation_unavailable"} == {verdict.code for verdict in verdicts[CROWD // 2 :]}
+    assert max(seconds) < ANSWER_SECONDS + SLACK_SECONDS
+
+
+@breakdowns
+async def test_socket_ends_in_time_when_its_token_is_blacklisted_as_redis_comes_back(
+    tmp_path: Path,
+    redis: RedisServer,
+    crowd: Crowd,
+    record_property: Record,
+    broken: Breakdown,
+) -> None:
+    """By somebody who tells nobody. Newcomers may come again."""
+    token = clerk_token({"sub": "user_0"})
+    async with node_on(redis.url, tmp_path) as node:
+        client = await crowd.admitted(node, token)
+        other = await crowd.admitted(node, clerk_token({"sub": "user_1"}))
+        async with broken(redis):
+            await until_noticed(node)
+            during = await readiness(node)
+
+        back_at = time.monotonic()
+        redis.client.set(f"blacklist:token:{token}", "1", ex=60)
+        admitted_at, farewell = await asyncio.gather(
+            crowd.admitted_within(BACK_SECONDS, node, clerk_token({"sub": "user_2"})),
+            client.ended(BACK_SECONDS),
+        )
+        goes_on = await other.ask("message:getOfflineCount")
+        after = await readiness(node)
+
+    record_property("admitted_again_after_seconds", admitted_at - back_at)
+    record_property("caught_up_after_seconds", farewell.at - back_at)
+    assert "revoked" == farewell.code
+    assert "data" in goes_on.data
+    assert (NOT_READY, READY) == (during, after)
+
+
+async def test_socket_ends_in_time_when_its_node_was_cut_off_while_the_user_was_revoked(
+    tmp_path: Path, redis: RedisServer, crowd: Crowd, record_property: Record
+) -> None:
+    """It missed the word of the other node, and finds it when Redis can be reached again."""
+    async with (
+        cuttable_link(redis.url) as link,
+        running(tmp_path, {**NODE, "REDIS_URL": redis.url}) as whole,
+        running(tmp_path, {**NODE, "REDIS_URL": f"redis://127.0.0.1:{link.port}"}) as cut_off,
+    ):
+        client = await crowd.admitted(cut_off, clerk_token({"sub": "user_0"}))
+        link.cut()
+        await until_noticed(cut_off)
+        await revoke(whole, {"userId": "user_0"})
+        meanwhile = await client.ask("message:getOfflineCount")
+
+        mended_at = time.monotonic()
+        link.mend()
+        farewell = await client.ended(BACK_SECONDS)
+
+    record_property("caught_up_after_seconds", farewell.at - mended_at)
+    assert "data" in meanwhile.data
+    assert "revoked" == farewell.code

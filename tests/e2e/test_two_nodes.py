@@ -1,0 +1,272 @@
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from itertools import chain, product
+from math import ceil
+from pathlib import Path
+from statistics import median, quantiles
+
+import pytest
+import pytest_asyncio
+
+from app.domain.principal import CLOCK_SKEW_SECONDS
+from tests.e2e.clerk import clerk_token
+from tests.e2e.light_client import ADMITTED, Crowd, LightClient
+from tests.e2e.nodes import Nodes, revoke, tell, two_nodes
+from tests.e2e.server_process import ServerProcess
+from tests.redis_server import RedisServer
+
+USERS = 20
+SOCKETS_OF_USER = 10
+MAX_SOCKETS = 20
+AT_ONCE_SECONDS = 0.2
+"""From the word of a revocation to its end of every socket, on every node."""
+UNTOLD_SECONDS = 5.0
+"""The same, where nodes are told nothing."""
+FREED_SECONDS = 2.0
+"""Until a socket's place is free on other nodes."""
+
+
+@pytest.fixture(scope="module")
+def redis() -> Iterator[RedisServer]:
+    """What the nodes share."""
+    server = RedisServer()
+    yield server
+    server.stop()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def nodes(
+    tmp_path_factory: pytest.TempPathFactory, redis: RedisServer
+) -> AsyncIterator[Nodes]:
+    """Two for all tests: each has users of its own."""
+    folder = tmp_path_factory.mktemp("nodes")
+    async with two_nodes(folder, redis.url, MAX_SOCKETS_PER_USER=str(MAX_SOCKETS)) as nodes:
+        yield nodes
+
+
+async def is_connected(client: LightClient) -> bool:
+    """Whether nobody has told it to go, and its events are answered."""
+    return client.farewell is None and "data" in (await client.ask("message:getOfflineCount")).data
+
+
+async def test_exactly_the_users_sockets_end_when_users_are_revoked_one_by_one(
+    nodes: Nodes, crowd: Crowd, record_property: Callable[[str, object], None]
+) -> None:
+    """200 sockets on two nodes; a backend tells one of the nodes."""
+    sockets = {
+        f"user_{number}": [
+            await crowd.admitted(
+                nodes[index % 2],
+                clerk_token({"sub": f"user_{number}", "sid": f"sess_{number}_{index}"}),
+            )
+            for index in range(SOCKETS_OF_USER)
+        ]
+        for number in range(USERS)
+    }
+    latencies = []
+
+    while sockets:
+        user_id, concerned = sockets.popitem()
+        asked_at = time.monotonic()
+        await revoke(nodes[0], {"userId": user_id})
+        farewells = await asyncio.gather(*(client.ended() for client in concerned))
+        latencies += [farewell.at - asked_at for farewell in farewells]
+
+        assert ["revoked"] * SOCKETS_OF_USER == [farewell.code for farewell in farewells]
+        others = chain.from_iterable(sockets.values())
+        assert all(await asyncio.gather(*map(is_connected, others)))
+
+    p99 = quantiles(latencies, n=100, method="inclusive")[-1]
+    record_property("revocation_p50_ms", median(latencies) * 1e3)
+    record_property("revocation_p99_ms", p99 * 1e3)
+    assert USERS * SOCKETS_OF_USER == len(latencies)
+    assert p99 < AT_ONCE_SECONDS
+
+
+async def by_backend(node: ServerProcess, kind: str, subject: str) -> None:
+    """A request of another service."""
+    name = {"user": "userId", "session": "sessionId", "token": "token"}[kind]
+    await revoke(node, {name: subject})
+
+
+async def by_command(node: ServerProcess, kind: str, subject: str) -> None:
+    """Another process, which ends when it has told."""
+    finished = await node.command("revoke", f"--{kind}", subject)
+    assert (0, "") == (finished.code, finished.err)
+
+
+async def by_clerk(node: ServerProcess, kind: str, subject: str) -> None:
+    """A webhook."""
+    event_type = {"user": "user.deleted", "session": "session.revoked"}[kind]
+    await tell(node, event_type, subject, f"msg_{subject}")
+
+
+Means = Callable[[ServerProcess, str, str], Awaitable[None]]
+
+
+@pytest.mark.parametrize(
+    ("means", "kind"),
+    [
+        (by_backend, "user"),
+        (by_backend, "session"),
+        (by_backend, "token"),
+        (by_command, "user"),
+        (by_command, "session"),
+        (by_command, "token"),
+        (by_clerk, "user"),
+        (by_clerk, "session"),
+    ],
+)
+async def test_exactly_what_is_named_ends_when_it_is_revoked(
+    nodes: Nodes, crowd: Crowd, means: Means, kind: str
+) -> None:
+    """On both nodes: a token, all tokens of a sign-in, or all sign-ins of a user."""
+    ids = f"{means.__name__}_{kind}"
+    user_id, phone, laptop = f"user_{ids}", f"sess_phone_{ids}", f"sess_laptop_{ids}"
+    token = clerk_token({"sub": user_id, "sid": phone, "jti": "first"})
+    tokens = {
+        "token": token,
+        "session": clerk_token({"sub": user_id, "sid": phone, "jti": "second"}),
+        "user": clerk_token({"sub": user_id, "sid": laptop}),
+        "nothing": clerk_token({"sub": f"other_{ids}", "sid": f"sess_other_{ids}"}),
+    }
+    # What ends by the first of these ends by those after it, too.
+    sockets = {
+        reach: [await crowd.admitted(node, tokens[reach]) for node in nodes] for reach in tokens
+    }
+    reached = list(tokens)[: list(tokens).index(kind) + 1]
+    ending = [client for reach in reached for client in sockets.pop(reach)]
+    subject = {"token": token, "session": phone, "user": user_id}[kind]
+
+    began_at = time.monotonic()
+    await means(nodes[0], kind, subject)
+    told_at = time.monotonic() if means is by_command else began_at
+    farewells = await asyncio.gather(*(client.ended() for client in ending))
+    refusals = [await crowd.try_to_connect(node, token) for node in nodes]
+
+    assert {"revoked"} == {farewell.code for farewell in farewells}
+    assert max(farewell.at for farewell in farewells) - told_at < AT_ONCE_SECONDS
+    assert ["revoked"] * 2 == [code for code, _ in refusals]
+    staying = chain.from_iterable(sockets.values())
+    assert all(await asyncio.gather(*map(is_connected, staying)))
+
+
+@pytest.mark.parametrize("refreshes", [0, 1])
+async def test_socket_ends_when_a_nestjs_node_blacklists_its_token(
+    nodes: Nodes, crowd: Crowd, redis: RedisServer, refreshes: int
+) -> None:
+    """Which writes the documented key and tells nobody; of a token after a refresh, too."""
+    claims: dict[str, object] = {"sub": f"user_of_nest_{refreshes}"}
+    other = clerk_token({**claims, "jti": "other"})
+    first, *later = (clerk_token({**claims, "jti": f"{n}"}) for n in range(refreshes + 1))
+    sockets = [await crowd.admitted(node, first) for node in nodes]
+    for client, token in product(sockets, later):
+        assert "data" in (await client.ask("auth:refresh", {"token": token})).data
+    blacklisted = [first, *later][-1]
+
+    redis.client.set(f"blacklist:token:{blacklisted}", "1", ex=60)
+    refusals = [await crowd.try_to_connect(node, blacklisted) for node in nodes]
+    admitted = [await crowd.try_to_connect(node, other) for node in nodes]
+    farewells = await asyncio.gather(*(client.ended(UNTOLD_SECONDS) for client in sockets))
+
+    assert ["revoked"] * 2 == [code for code, _ in refusals]
+    assert [ADMITTED] * 2 == [code for code, _ in admitted]
+    assert ["revoked"] * 2 == [farewell.code for farewell in farewells]
+
+
+async def test_command_writes_what_nestjs_nodes_read_when_it_revokes_a_token(
+    nodes: Nodes, redis: RedisServer
+) -> None:
+    """The documented key and value, for longer than the token is good."""
+    expires_at = ceil(time.time()) + 3 * 86_400
+    token = clerk_token({"sub": "user_documented", "exp": expires_at})
+    before = set(redis.client.scan_iter())
+
+    await by_command(nodes[0], "token", token)
+
+    key = f"blacklist:token:{token}"
+    written = {each for each in redis.client.scan_iter() if each not in before}
+    assert {key} == {each for each in written if not each.startswith("chatgenius:sockets:")}
+    assert ("string", "1") == (redis.client.type(key), redis.client.get(key))
+    assert redis.client.pttl(key) / 1_000 >= expires_at + CLOCK_SKEW_SECONDS - time.time()
+
+
+async def test_replay_ends_nobody_when_another_node_had_the_message(
+    nodes: Nodes, crowd: Crowd
+) -> None:
+    """Who was banned, and was let in again, stays."""
+    ban = ("user.banned", "user_banned", "msg_ban")
+    sockets = [await crowd.admitted(node, clerk_token({"sub": "user_banned"})) for node in nodes]
+
+    await tell(nodes[0], *ban)
+    await asyncio.gather(*(client.ended() for client in sockets))
+    # Issued after the ban for certain: a token's seconds are whole.
+    later = clerk_token({"sub": "user_banned", "iat": int(time.time()) + 1})
+    again = [await crowd.admitted(node, later) for node in nodes]
+    await tell(nodes[1], *ban)
+
+    assert all(await asyncio.gather(*map(is_connected, again)))
+    assert [ADMITTED] * 2 == [(await crowd.try_to_connect(node, later))[0] for node in nodes]
+
+
+async def test_user_is_refused_everywhere_when_sockets_on_both_nodes_are_the_maximum(
+    nodes: Nodes, crowd: Crowd
+) -> None:
+    """Until one goes: its place is free on the other node, too."""
+    token = clerk_token({"sub": "user_of_many"})
+    sockets = [await crowd.admitted(nodes[index % 2], token) for index in range(MAX_SOCKETS)]
+
+    refusals = [await crowd.try_to_connect(node, token) for node in nodes]
+    await sockets[0].leave()
+    await crowd.admitted_within(FREED_SECONDS, nodes[1], token)
+
+    assert ["too_many_sockets"] * 2 == [code for code, _ in refusals]
+    assert "too_many_sockets" == (await crowd.try_to_connect(nodes[0], token))[0]
+
+
+async def test_places_are_free_when_a_node_was_killed(
+    tmp_path: Path, redis: RedisServer, crowd: Crowd
+) -> None:
+    """It counts for as long as its heart is known to beat."""
+    token = clerk_token({"sub": "user_of_the_dead"})
+    async with two_nodes(tmp_path, redis.url, MAX_SOCKETS_PER_USER="3") as (dying, living):
+        for node in (dying, dying, living):
+            await crowd.admitted(node, token)
+
+        await dying.kill()
+        refusal, _ = await crowd.try_to_connect(living, token)
+        # Its heartbeat ends half a minute after the last beat.
+        counts = redis.client.hgetall("chatgenius:sockets:user:user_of_the_dead")
+        (dead_id,) = (str(node_id) for node_id, sockets in counts.items() if sockets == "2")
+        redis.client.delete(f"chatgenius:sockets:node:{dead_id}")
+        admitted = [(await crowd.try_to_connect(living, token))[0] for _ in range(3)]
+        await dying.start()
+
+    assert "too_many_sockets" == refusal
+    assert [ADMITTED, ADMITTED, "too_many_sockets"] == admitted
+
+
+@pytest.mark.parametrize(
+    ("limit", "token", "code"),
+    [
+        ("RATE_LIMIT_CONNECTS_PER_MINUTE", None, ADMITTED),
+        ("RATE_LIMIT_FAILED_AUTH_PER_MINUTE", "nonsense", "token_malformed"),
+    ],
+)
+async def test_address_is_refused_by_one_node_when_it_has_used_up_its_tries_on_another(
+    tmp_path: Path, crowd: Crowd, redis: RedisServer, limit: str, token: str | None, code: str
+) -> None:
+    """Of connecting, and of failing to."""
+    settings = {limit: "3", "TRUSTED_PROXIES": "127.0.0.1"}
+    address = {"X-Forwarded-For": f"192.0.2.{len(limit)}"}
+    other = {"X-Forwarded-For": "198.51.100.1"}
+    good = clerk_token({"sub": "user_of_addresses"})
+    async with two_nodes(tmp_path, redis.url, **settings) as (first, second):
+        used = [await crowd.try_to_connect(first, token or good, address) for _ in range(3)]
+        refused = [await crowd.try_to_connect(node, good, address) for node in (second, first)]
+        elsewhere, _ = await crowd.try_to_connect(second, good, other)
+
+    assert [code] * 3 == [each for each, _ in used]
+    assert ["too_many_attempts"] * 2 == [each for each, _ in refused]
+    assert ADMITTED == elsewhere
