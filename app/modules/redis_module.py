@@ -13,7 +13,7 @@ from app.framework import imported
 from app.ports import Clock
 from app.ports.attempt_limiter import AttemptLimiter
 
-WATCH_SECONDS = 4.0
+WATCH_SECONDS = 3.0
 """Between two looks for what nobody tells, such as a NestJS node's blacklist: 40 ms of CPU for
 10,000 sockets."""
 

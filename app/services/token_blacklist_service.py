@@ -4,17 +4,16 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from math import inf
 
 from app.domain.credential import Credential
 from app.domain.errors import Unavailable
 from app.domain.revocation import Revocation
 from app.ports import RevocationChannel, RevocationStore
 
-_logger = logging.getLogger(__name__)
-
 RETRY_SECONDS = 1.0
 """Between two looks while the store does not answer: who was revoked waits for its return only."""
+
+_logger = logging.getLogger(__name__)
 
 
 class TokenBlacklistService:
@@ -134,10 +133,12 @@ class TokenBlacklistService:
 
     async def _look_after(self) -> None:
         while True:
-            # The channel may be back before the store: then what it said was of no use.
-            longest = RETRY_SECONDS if self._is_behind else inf
+            interval_seconds = self._watch_interval_seconds
+            if self._is_behind:
+                # The channel may be back before the store: then its word came too early.
+                interval_seconds = min(interval_seconds, RETRY_SECONDS)
             with suppress(TimeoutError):
-                async with asyncio.timeout(min(self._watch_interval_seconds, longest)):
+                async with asyncio.timeout(interval_seconds):
                     await self._missed_something.wait()
             self._missed_something.clear()
             await self._try_to_catch_up()
