@@ -10,7 +10,7 @@ from app.sockets.authenticated_socket import AuthenticatedSocket
 class WsThrottlerGuard(CanActivate):
     """Takes one token of the user's bucket per event. Stands after `WsGuard`: it needs the user.
 
-    Connecting is free here; `SessionService.authenticate` limits it, per address.
+    Connecting is free here; `AuthenticationService` limits it, per address.
     """
 
     def __init__(self, throttle: Throttle) -> None:

@@ -5,6 +5,7 @@ from typing import NoReturn
 from app.domain.credential import Credential
 from app.domain.errors import AuthenticationCode, AuthenticationError, Unavailable
 from app.ports import AttemptLimiter, TokenVerifier
+from app.services.address_owner import owner_of
 from app.services.token_blacklist_service import TokenBlacklistService
 
 _BEARER = "bearer "
@@ -16,7 +17,7 @@ class AuthenticationService:
     Args:
         verifier: Of the identity provider.
         blacklist: Asked for each token once.
-        limiter: Counts by address.
+        limiter: Counts by address, IPv6 by its network: see `owner_of`.
         accept_bearer: Whether ``Bearer `` before the token is tolerated.
         admit_unchecked: Whether to connect who cannot be checked for revocation.
     """
@@ -45,7 +46,7 @@ class AuthenticationService:
         Raises:
             AuthenticationError: What was sent or the address is refused, by its code.
         """
-        if await self._limiter.attempt(address) > 0:
+        if await self._limiter.attempt(owner_of(address)) > 0:
             raise AuthenticationError(AuthenticationCode.TOO_MANY_ATTEMPTS)
         try:
             return await self._judge(sent, admit_unchecked=self._admit_unchecked)
@@ -74,7 +75,7 @@ class AuthenticationService:
             AuthenticationError: ``error``, which then knows how often it has happened.
         """
         if not error.temporary:
-            error.failures = await self._limiter.failed(address, error.code)
+            error.failures = await self._limiter.failed(owner_of(address), error.code)
         raise error
 
     async def _judge(self, sent: object, *, admit_unchecked: bool) -> Credential:

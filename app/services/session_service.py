@@ -87,7 +87,8 @@ class SessionService:
             raise AuthenticationError(AuthenticationCode.TOO_MANY_SOCKETS)
         if self._recent.cover(credential):  # revoked since it was looked up
             self._quota.release(user_id)
-            raise AuthenticationError(AuthenticationCode.REVOKED)
+            error = AuthenticationError(AuthenticationCode.REVOKED)
+            await self._authentication.count_failure(error, address)
         session = Session(user_id, holder, credential)
         self._limit(session)
         self._live.add(session)
@@ -171,13 +172,10 @@ class SessionService:
         life_seconds = expires_at - self._clock.now().timestamp()
         now = self._clock.monotonic()
         session.expires_at = now + life_seconds + CLOCK_SKEW_SECONDS
-        if life_seconds > 0:
-            # With a token that lives for less than two leads, half of its time: a client that
-            # refreshes when it is warned must not be warned of the new token at once.
-            lead_seconds = min(self._policy.expiring_lead_seconds, life_seconds / 2)
-            self._deadlines.set(session, now + life_seconds - lead_seconds)
-        else:
-            self._deadlines.set(session, self._ends_at(session))
+        # With a token that lives for less than two leads, half of its time: a client that refreshes
+        # when it is warned must not be warned of the new token at once. Within the skew, at once.
+        warned_in = max(life_seconds - self._policy.expiring_lead_seconds, life_seconds / 2, 0.0)
+        self._deadlines.set(session, now + warned_in)
 
     def _ends_at(self, session: Session) -> float:
         return session.expires_at + self._policy.expiry_grace_seconds

@@ -129,6 +129,7 @@ class TokenBlacklistService:
             await asyncio.wait([self._watcher])
 
     def _hear(self, revocation: Revocation) -> None:
+        # The channel listens from the start; who watches is known only later.
         self._on_revoked(revocation)
 
     async def _look_after(self) -> None:

@@ -120,6 +120,18 @@ async def test_socket_goes_on_when_it_refreshes_after_its_end(chat: Chat) -> Non
     assert {"data": []} == await alice.ask("typing:get", {"channelId": chat.general})
 
 
+async def test_socket_is_warned_at_once_when_it_connects_within_the_skew(chat: Chat) -> None:
+    """Its token has expired, and there is still time for the next one."""
+    alice = chat.connecting("alice", {"token": await chat.token("alice", ttl_seconds=-2)})
+    await alice.sees("connect")
+    await alice.sees("auth:expiring")
+
+    answer = await refreshed(chat, alice, "alice", ttl_seconds=60)
+
+    assert seconds_of(answer["data"]["expiresAt"]) > time.time()
+    assert ["connect", "auth:expiring"] == alice.events[:2]
+
+
 async def test_socket_is_told_and_closed_when_it_refreshes_with_another_users_token(
     chat: Chat,
 ) -> None:

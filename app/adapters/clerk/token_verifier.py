@@ -47,6 +47,7 @@ class ClerkTokenVerifier(TokenVerifier):
             accept_template_tokens: Whether what a JWT template made passes as a session token.
             max_token_seconds: How long after its ``iat`` a token ends at the latest, whatever its
                 ``exp``: a revocation is remembered for so long, and no token may outlive its own.
+                (One without ``iat``, as Clerk makes none, is trusted to its ``exp``.)
         """
         self._keys = keys
         self._clock = clock
@@ -95,16 +96,16 @@ class ClerkTokenVerifier(TokenVerifier):
     def _check_times(self, claims: JsonObject) -> tuple[float, float]:
         """When the token was issued, 0 if it does not say so, and when it ends."""
         now = self._clock.now().timestamp()
-        expires_at, issued_at = _expiry(claims), read_timestamp(claims, "iat")
-        # An issuer whose clock is ahead of ours has issued it already, not in a moment: what is
-        # revoked now must not miss it.
-        begun_at = now if issued_at is None else min(issued_at, now)
-        ends_at = min(expires_at, begun_at + self._max_token_seconds)
+        ends_at, issued_at = float(_expiry(claims)), read_timestamp(claims, "iat")
+        if issued_at is not None:
+            ends_at = min(ends_at, issued_at + self._max_token_seconds)
         if ends_at <= now - CLOCK_SKEW_SECONDS:
             raise AuthenticationError(AuthenticationCode.TOKEN_EXPIRED)
         if max(issued_at or 0, read_timestamp(claims, "nbf") or 0) > now + CLOCK_SKEW_SECONDS:
             raise AuthenticationError(AuthenticationCode.TOKEN_NOT_YET_VALID)
-        return 0.0 if issued_at is None else begun_at, ends_at
+        # An issuer whose clock is ahead of ours has issued it already, not in a moment: a
+        # revocation of the user must not miss the session that stands on it.
+        return min(float(issued_at or 0), now), ends_at
 
 
 def _expiry(claims: JsonObject) -> int:

@@ -84,6 +84,18 @@ async def test_authenticate_refuses_unverified_when_address_failed_too_often(
     assert asked == setting.verifier.asked
 
 
+async def test_authenticate_refuses_when_another_address_of_the_network_failed(
+    setting: Setting,
+) -> None:
+    """Who has an IPv6 network has all of its addresses."""
+    for host in range(FAILURES):
+        with pytest.raises(AuthenticationError):
+            await setting.authentication.authenticate("forged", f"2001:db8::{host}")
+
+    with pytest.raises(AuthenticationError, match="Too many attempts"):
+        await setting.authentication.authenticate(TOKEN, "2001:db8::ffff")
+
+
 async def test_authenticate_admits_when_another_address_failed(setting: Setting) -> None:
     """One attacker does not lock out the rest."""
     for _ in range(FAILURES):

@@ -72,6 +72,29 @@ def test_revocation_is_remembered_anew_when_made_again(
     assert recent.cover(ALICES)
 
 
+def test_later_moment_stays_when_an_earlier_one_is_told_afterwards(
+    recent: RecentRevocations,
+) -> None:
+    """Two nodes may revoke a user, and be heard in the other order."""
+    recent.remember(Revocation.of_user(ALICE, NOW))
+    recent.remember(Revocation.of_user(ALICE, NOW - 1))
+
+    assert recent.cover(ALICES)
+
+
+def test_nothing_is_kept_of_what_was_revoked_when_its_time_is_over(
+    recent: RecentRevocations, clock: ManualClock
+) -> None:
+    """Nor is a token ever kept."""
+    recent.remember(TOKEN)
+    first = [revocation.token for revocation, _ in recent._recent.values()]
+    clock.advance(REMEMBERED_SECONDS)
+
+    recent.remember(Revocation.of_session("sess"))
+
+    assert ([None], 1) == (first, len(recent._recent))
+
+
 def test_oldest_gives_way_when_full(recent: RecentRevocations) -> None:
     """Memory is bounded, whoever revokes how much."""
     recent.remember(TOKEN)

@@ -82,16 +82,20 @@ async def test_session_is_warned_halfway_when_its_token_lives_shorter_than_two_l
     assert (0, 1) == (before, len(holder.warnings))
 
 
-async def test_session_is_not_warned_when_its_token_has_expired_already(setting: Setting) -> None:
-    """Within the skew it is let in; a warning would come too late to be of use."""
+async def test_session_is_warned_at_once_when_its_token_has_expired_already(
+    setting: Setting,
+) -> None:
+    """Within the skew it is let in, and there is time to refresh."""
     holder = Holder()
     await setting.verifier.verify(TOKEN)
     setting.clock.advance(LIFETIME)
 
     await setting.open(holder=holder)
+    setting.clock.advance(0)
+    warnings = len(holder.warnings)
     setting.clock.advance(SKEW + GRACE)
 
-    assert ([], [AuthenticationCode.TOKEN_EXPIRED]) == (holder.warnings, holder.farewells)
+    assert (1, [AuthenticationCode.TOKEN_EXPIRED]) == (warnings, holder.farewells)
 
 
 async def test_session_may_close_when_it_is_warned(setting: Setting) -> None:
