@@ -15,21 +15,22 @@ class RedisServer:
 
     Attributes:
         client: For the test itself, which looks at what the adapters have written.
+        port: Where it listens, on 127.0.0.1.
     """
 
     def __init__(self) -> None:
         # Its own search goes up from one fixed number, and would meet that of other test runs.
-        self._port = _free_port()
-        self._server = ValkeyServer(self._port)
+        self.port = _free_port()
+        self._server = ValkeyServer(self.port)
         self._server.start()
         self._process_id = 0
-        self.client = Redis(port=self._port, decode_responses=True)
+        self.client = Redis(port=self.port, decode_responses=True)
         self._remember_process()
 
     @property
     def url(self) -> str:
         """Where it listens; without a password."""
-        return f"redis://127.0.0.1:{self._port}"
+        return f"redis://127.0.0.1:{self.port}"
 
     def stop(self) -> None:
         """End the process at once."""
@@ -38,7 +39,7 @@ class RedisServer:
 
     def start_again(self) -> None:
         """Start an empty server at the same address."""
-        self._server = ValkeyServer(self._port)
+        self._server = ValkeyServer(self.port)
         self._server.start()
         self._remember_process()
 

@@ -30,6 +30,7 @@ from app.ports import Clock
 
 T = TypeVar("T")
 
+WAIT_SECONDS = 4.0
 REFUSAL_LOG_SECONDS = 60.0
 
 # Refused credentials and a server that is still loading are connection errors, too. A read-only
@@ -42,6 +43,10 @@ _logger = logging.getLogger(__name__)
 class RedisConnection:
     """Calls to one Redis, each within a deadline and tried once.
 
+    There are as many calls under way as the pool has connections; the others wait for their turn.
+    Only the time with Redis itself says anything about Redis, so a call's deadline begins with its
+    turn. The wait has a bound of its own.
+
     A call that fails on its way closes a gate, and so does one whose deadline comes while nobody
     is answered: calls raise `Unavailable` at once, while one task of our own asks Redis, less and
     less often, until it answers. A storm of callers costs a dead Redis nothing, and us hardly more.
@@ -51,16 +56,24 @@ class RedisConnection:
 
     Args:
         url: As ``REDIS_URL`` has it.
-        timeout_seconds: Of each call, waiting for one of the pool's connections included.
+        timeout_seconds: Of each call, from its turn on; connecting is included.
         clock: Says how long an outage was.
+        wait_seconds: For a turn.
 
     Raises:
         RedisUrlError: The address cannot be used.
     """
 
-    def __init__(self, url: str, timeout_seconds: float, clock: Clock) -> None:
+    def __init__(
+        self,
+        url: str,
+        timeout_seconds: float,
+        clock: Clock,
+        wait_seconds: float = WAIT_SECONDS,
+    ) -> None:
         self._timeout_seconds = timeout_seconds
         self._clock = clock
+        self._wait_seconds = wait_seconds
         self._pool = redis_pool(url, timeout_seconds)
         self._redis = Redis(connection_pool=self._pool)
         # The pool refuses whoever comes too many; its blocking kind may lose the connection of a
@@ -111,28 +124,17 @@ class RedisConnection:
         """The result of ``command``, which may use one connection at a time.
 
         Raises:
-            Unavailable: Redis did not answer in time or at all, or it refused.
+            Unavailable: No turn came, or Redis did not answer in time or at all, or it refused.
         """
-        answers_before = -1
+        # Before any timer, which each of thousands of refusals would pay for.
+        self._check_gate()
+        await self._take_turn()
         try:
-            # Before the deadline's timer, which each of thousands of refusals would pay for.
+            # It may have closed meanwhile.
             self._check_gate()
-            async with asyncio.timeout(self._timeout_seconds), self._turns:
-                self._check_gate()
-                answers_before = self._answers
-                result = await command(self._redis)
-                self._answers += 1
-                return result
-        except TimeoutError as error:
-            # While others are answered Redis is not dead: there are too many of us.
-            if self._answers == answers_before:
-                self._lose(error)
-        except _LOST as error:
-            self._lose(error)
-        except RedisError as error:
-            self._log_refusal(error)
-        # The original may quote the command, and so a token.
-        raise Unavailable("Redis") from None
+            return await self._call(command)
+        finally:
+            self._turns.release()
 
     async def run_script(
         self, name: ScriptName, keys: Sequence[bytes], *arguments: bytes | str | float
@@ -153,6 +155,33 @@ class RedisConnection:
             return int(result)
 
         return await self.run(command)
+
+    async def _take_turn(self) -> None:
+        try:
+            async with asyncio.timeout(self._wait_seconds):
+                await self._turns.acquire()
+        except TimeoutError:
+            # There are too many of us, which is no fault of Redis: the gate stays open.
+            raise Unavailable("Redis") from None
+
+    async def _call(self, command: Callable[[Redis], Awaitable[T]]) -> T:
+        answers_before = self._answers
+        try:
+            async with asyncio.timeout(self._timeout_seconds):
+                result = await command(self._redis)
+        except TimeoutError as error:
+            # While others are answered Redis is not dead: one command is slow, or one connection.
+            if self._answers == answers_before:
+                self._lose(error)
+        except _LOST as error:
+            self._lose(error)
+        except RedisError as error:
+            self._log_refusal(error)
+        else:
+            self._answers += 1
+            return result
+        # Out here, as the original may quote the command, and so a token.
+        raise Unavailable("Redis")
 
     def _check_gate(self) -> None:
         if not self._is_available:
@@ -187,7 +216,7 @@ class RedisConnection:
             listener()
 
     async def _ping(self) -> None:
-        async with asyncio.timeout(self._timeout_seconds), self._turns:
+        async with self._turns, asyncio.timeout(self._timeout_seconds):
             # A connection that was idle in an outage may be dead without knowing.
             await self._pool.disconnect(inuse_connections=False)
             await self._redis.ping()

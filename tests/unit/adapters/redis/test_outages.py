@@ -6,12 +6,15 @@ import pytest
 from redis.asyncio import Redis
 
 from app.adapters.redis.redis_connection import RedisConnection
+from app.adapters.system.system_clock import SystemClock
 from app.domain.errors import Unavailable
 from tests.redis_server import RedisServer
 from tests.unit.adapters.redis.conftest import TIMEOUT_SECONDS
 from tests.unit.adapters.redis.loop_lag import measured_lag
+from tests.unit.adapters.redis.slow_link import slow_link
 
 STORM = 2_000
+LINK_SECONDS = 0.005
 MARGIN_SECONDS = 0.1
 
 
@@ -53,6 +56,21 @@ async def test_a_storm_ends_within_the_deadline_when_redis_is_frozen(
 
     assert max(waits) <= TIMEOUT_SECONDS + 2 * MARGIN_SECONDS
     assert lag.worst_seconds < 2 * MARGIN_SECONDS
+
+
+async def test_a_storm_is_answered_when_redis_is_far_away(redis_server: RedisServer) -> None:
+    """All together take longer than the deadline, which is each call's alone."""
+    async with slow_link(redis_server.port, LINK_SECONDS) as url:
+        connection = RedisConnection(url, TIMEOUT_SECONDS, SystemClock())
+        await connection.on_module_init()
+        began = asyncio.get_running_loop().time()
+
+        answers = await asyncio.gather(*(connection.run(ping) for _ in range(1_000)))
+
+        took_seconds = asyncio.get_running_loop().time() - began
+        await connection.on_application_shutdown(None)
+    assert [True] * 1_000 == answers
+    assert took_seconds > TIMEOUT_SECONDS
 
 
 async def test_calls_are_made_again_when_redis_thaws(

@@ -8,6 +8,7 @@ import pytest
 from redis.asyncio import Redis
 
 from app.adapters.redis.redis_connection import RedisConnection
+from app.adapters.redis.redis_pool import MAX_CONNECTIONS
 from app.adapters.system.system_clock import SystemClock
 from app.domain.errors import Unavailable
 from tests.redis_server import RedisServer
@@ -67,6 +68,29 @@ async def test_run_waits_for_a_connection_when_all_are_taken(connection: RedisCo
     answers = await asyncio.gather(*(connection.run(asking(number)) for number in range(500)))
 
     assert [str(number).encode() for number in range(500)] == answers
+
+
+async def test_run_is_unavailable_but_the_gate_stays_open_when_no_turn_comes(
+    redis_server: RedisServer,
+) -> None:
+    """Every call ends; a crowd before Redis is no sign that it is dead."""
+    connection = RedisConnection(redis_server.url, 10.0, SystemClock(), wait_seconds=0.05)
+    await connection.on_module_init()
+    slow = [
+        asyncio.create_task(connection.run(lambda redis: redis.blpop(["none"], timeout=60)))
+        for _ in range(MAX_CONNECTIONS)
+    ]
+    await asyncio.sleep(0)
+
+    with pytest.raises(Unavailable):
+        await connection.run(ping)
+
+    assert connection.is_available
+    for call in slow:
+        call.cancel()
+    await asyncio.wait(slow)
+    assert await connection.run(ping)
+    await connection.on_application_shutdown(None)
 
 
 async def test_run_script_works_when_the_server_has_forgotten_the_script(

@@ -40,9 +40,11 @@ class Listener:
         self.connected += 1
 
 
-def channel_to(server: RedisServer, connection: RedisConnection) -> RedisRevocationChannel:
+def channel_to(
+    server: RedisServer, connection: RedisConnection, query: str = ""
+) -> RedisRevocationChannel:
     """A node's channel, which notices soon that it is deaf."""
-    return RedisRevocationChannel(connection, server.url, 0.4, SystemClock(), PING_SECONDS)
+    return RedisRevocationChannel(connection, server.url + query, 0.4, SystemClock(), PING_SECONDS)
 
 
 @pytest.fixture
@@ -75,6 +77,22 @@ async def test_publish_reaches_every_node_when_they_listen(
         assert {None} == {revocation.token for revocation in heard}
     for channel in channels:
         await channel.on_module_destroy()
+
+
+@pytest.mark.parametrize("query", ["?decode_responses=true", "?protocol=3"])
+async def test_a_node_hears_when_the_address_asks_for_other_replies(
+    redis_server: RedisServer, connection: RedisConnection, query: str
+) -> None:
+    """They would be of other types than those that are understood."""
+    channel = channel_to(redis_server, connection, query)
+    listener = Listener(channel)
+    await channel.on_module_init()
+    await until(lambda: listener.connected == 1)
+
+    await channel.publish(SESSION)
+
+    assert SESSION == await listener.next()
+    await channel.on_module_destroy()
 
 
 async def test_a_message_is_ignored_when_it_is_none_of_ours(
