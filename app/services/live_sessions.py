@@ -10,26 +10,28 @@ _Mark = tuple[RevocationKind, str]
 
 
 class LiveSessions:
-    """An index of sessions by their tokens, sign-ins and users: each look-up is one step."""
+    """An index of sessions by their tokens, sign-ins and users: each look-up is one step.
+
+    While a session is here its credentials must stay as they are.
+    """
 
     def __init__(self) -> None:
+        self._sessions: set[Session] = set()
         self._by_mark: dict[_Mark, tuple[Session, ...]] = {}
-        self._sessions: dict[Session, tuple[_Mark, ...]] = {}
 
     def __contains__(self, session: Session) -> bool:
         return session in self._sessions
 
     def add(self, session: Session) -> None:
-        """Index a session; again, after its credentials have changed."""
-        self.remove(session)
-        marks = tuple({mark for each in session.credentials for mark in _marks(each)})
-        self._sessions[session] = marks
-        for mark in marks:
+        """Index a session."""
+        self._sessions.add(session)
+        for mark in _marks(session):
             self._by_mark[mark] = (*self._by_mark.get(mark, ()), session)
 
     def remove(self, session: Session) -> None:
-        """Forget a session; harmless for one that is not here."""
-        for mark in self._sessions.pop(session, ()):
+        """Forget a session that is here."""
+        self._sessions.remove(session)
+        for mark in _marks(session):
             others = tuple(each for each in self._by_mark[mark] if each is not session)
             if others:
                 self._by_mark[mark] = others
@@ -47,8 +49,10 @@ class LiveSessions:
             yield from session.credentials
 
 
-def _marks(credential: Credential) -> Iterator[_Mark]:
-    yield RevocationKind.TOKEN, credential.digest
-    yield RevocationKind.USER, credential.principal.user_id
-    if credential.principal.session_id is not None:
-        yield RevocationKind.SESSION, credential.principal.session_id
+def _marks(session: Session) -> set[_Mark]:
+    marks: set[_Mark] = {(RevocationKind.USER, session.user_id)}
+    for credential in session.credentials:
+        marks.add((RevocationKind.TOKEN, credential.digest))
+        if credential.principal.session_id is not None:
+            marks.add((RevocationKind.SESSION, credential.principal.session_id))
+    return marks

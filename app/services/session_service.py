@@ -112,6 +112,7 @@ class SessionService:
             raise AuthenticationError(AuthenticationCode.REVOKED)
         if session.holder is None:  # it was too late, or has gone
             raise AuthenticationError(AuthenticationCode.TOKEN_EXPIRED)
+        self._live.remove(session)
         session.credential, session.replaced = credential, session.credential
         self._live.add(session)
         self._limit(session)

@@ -197,5 +197,5 @@ async def test_nothing_is_kept_when_every_session_is_closed(setting: Setting) ->
         setting.sessions.close(session)
 
     live = setting.sessions._live
-    assert ({}, {}, 0) == (live._sessions, live._by_mark, len(setting.sessions._deadlines))
+    assert (set(), {}, 0) == (live._sessions, live._by_mark, len(setting.sessions._deadlines))
     assert [None, None] == [session.holder for session in sessions]
