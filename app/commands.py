@@ -7,8 +7,9 @@ from pathlib import Path
 
 from app.adapters.development.development_issuer import DevelopmentIssuer
 from app.adapters.sql.database import Database
+from app.adapters.sql.database_url import parse_database_url, sqlite_file
 from app.config import IN_MEMORY, Settings
-from app.domain.errors import AuthenticationError
+from app.domain.errors import AuthenticationError, Unavailable
 from app.domain.ids import UserId, is_id
 from app.domain.revocation import RevocationKind
 from app.framework import NestApplication
@@ -53,24 +54,29 @@ async def revoke_sessions(settings: Settings, kind: RevocationKind, text: str) -
     for a part of it.
 
     Raises:
-        StartError: The text can be nothing of that kind, or there is nowhere to store it.
-        Unavailable: It is not certain that it was stored.
+        StartError: The text can be nothing of that kind, there is nowhere to store it, or it is not
+            certain that it was stored.
     """
-    if settings.database_url == IN_MEMORY and settings.redis_url is None:
-        raise StartError("DATABASE_URL is memory:, which no server would see; nothing was revoked.")
+    with start_errors():
+        needed = _settings_to_revoke(settings)
     value = text.strip()
     if kind is RevocationKind.TOKEN:
         value = re.sub(r"^bearer\s+", "", value, flags=re.IGNORECASE)
     elif not is_id(value):
         raise StartError(f"That is no {kind}'s id, so nothing was revoked; give it as tokens do.")
-    async with _opened(settings) as app:
-        try:
+    try:
+        async with _opened(needed) as app:
             return await app.get(SessionService).revoke(kind, value)
-        except AuthenticationError:
-            raise StartError(
-                "That is no session token, so nothing was revoked; "
-                "give it as clients send it: three parts with dots between."
-            ) from None
+    except AuthenticationError:
+        raise StartError(
+            "That is no session token, so nothing was revoked; "
+            "give it as clients send it: three parts with dots between."
+        ) from None
+    except Unavailable:
+        store = "the database" if settings.redis_url is None else "Redis"
+        raise StartError(
+            f"It is not certain that it was revoked ({store} did not answer); run it again."
+        ) from None
 
 
 def issue_token(settings: Settings, user_id: UserId, ttl_seconds: int) -> str:
@@ -84,6 +90,22 @@ def issue_token(settings: Settings, user_id: UserId, ttl_seconds: int) -> str:
         raise StartError("The user has no name; give an id, such as user_alice.")
     with start_errors():
         return create_application(settings).get(DevelopmentIssuer).token(user_id, ttl_seconds)
+
+
+def _settings_to_revoke(settings: Settings) -> Settings:
+    """What opens the store of the revocations, which has to be a server's, and nothing else."""
+    if settings.redis_url is not None:
+        # Whatever state the database is in, it keeps nobody from being signed out.
+        return settings.model_copy(update={"database_url": IN_MEMORY})
+    if settings.database_url == IN_MEMORY:
+        raise StartError("DATABASE_URL is memory:, which no server would see; nothing was revoked.")
+    file = sqlite_file(parse_database_url(settings.database_url))
+    if file is not None and not file.exists():
+        raise StartError(
+            f"There is no database {file}, so nothing was revoked; "
+            "run this where the server runs, or set DATA_DIR or DATABASE_URL as it has them."
+        )
+    return settings
 
 
 @asynccontextmanager

@@ -85,6 +85,12 @@ def _check_webhook_secret(value: str) -> str:
     return value
 
 
+def _check_filled(value: str) -> str:
+    if not value:
+        raise ValueError("must not be blank")
+    return value
+
+
 Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 LinkSeconds = Annotated[float, Field(ge=0.05, le=86_400, allow_inf_nan=False)]
 """Less than what a packet may take on its way would let nobody stay connected."""
@@ -207,7 +213,7 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("clerk_webhook_signing_secret", "clerk_webhook_secret"),
         description="whsec_...: turns on POST /webhooks/clerk; CLERK_WEBHOOK_SECRET too",
     )
-    service_key: str | None = Field(
+    service_key: Annotated[str, AfterValidator(_check_filled)] | None = Field(
         None, repr=False, description="secret of your backends: turns on POST /sessions/revoke"
     )
 

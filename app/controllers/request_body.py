@@ -3,7 +3,7 @@
 import asyncio
 from http import HTTPStatus
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from app.controllers.http_refusal import refusal_text
 
@@ -13,13 +13,20 @@ _JSON = "application/json"
 
 
 async def read_body(request: web.Request, max_bytes: int) -> bytes:
-    """The whole body, unpacked where it came compressed.
+    """The whole body. Compressed ones are refused: unpacking a small one can take seconds.
 
     Raises:
+        HTTPUnsupportedMediaType: It has a ``Content-Encoding`` other than ``identity``.
         HTTPRequestEntityTooLarge: It is larger than ``max_bytes``; no more of it was kept.
         HTTPRequestTimeout: It did not come within `READ_TIMEOUT_SECONDS`.
-        HTTPBadRequest: It is not compressed as its header says.
     """
+    if request.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
+        text = refusal_text(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            "unsupported_encoding",
+            "The body must come without a Content-Encoding.",
+        )
+        raise web.HTTPUnsupportedMediaType(text=text, content_type=_JSON)
     try:
         async with asyncio.timeout(READ_TIMEOUT_SECONDS):
             return await request.clone(client_max_size=max_bytes).read()
@@ -33,6 +40,3 @@ async def read_body(request: web.Request, max_bytes: int) -> bytes:
     except TimeoutError:
         text = refusal_text(HTTPStatus.REQUEST_TIMEOUT, "timeout", "The body did not come in time.")
         raise web.HTTPRequestTimeout(text=text, content_type=_JSON) from None
-    except web.RequestPayloadError:
-        text = refusal_text(HTTPStatus.BAD_REQUEST, "invalid_payload", "The body cannot be read.")
-        raise web.HTTPBadRequest(text=text, content_type=_JSON) from None

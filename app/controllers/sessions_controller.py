@@ -1,7 +1,6 @@
 """Signing users out: for the backends that know who must go."""
 
 import hmac
-import logging
 from http import HTTPStatus
 from typing import Annotated, Self
 
@@ -16,8 +15,10 @@ from pydantic import (
     model_validator,
 )
 from pydantic.alias_generators import to_camel
+from pydantic_core import ErrorDetails
 
 from app.controllers.http_refusal import refusal, unavailable
+from app.controllers.refusal_log import RefusalLog
 from app.controllers.request_body import read_body
 from app.domain.errors import AuthenticationError, Unavailable
 from app.domain.ids import is_id
@@ -30,8 +31,6 @@ MAX_BODY_BYTES = 65_536
 _MAX_TOKEN_CHARS = 8_192
 _VALUE_ERROR = "Value error, "  # how pydantic begins the messages of validators
 _EXPECTED = "Send one of userId, sessionId and token as JSON."
-
-_logger = logging.getLogger(__name__)
 
 
 def _named(text: str) -> str:
@@ -47,7 +46,12 @@ class RevokeRequest(BaseModel):
     """One of ``{userId}``, ``{sessionId}`` and ``{token}``."""
 
     model_config = ConfigDict(
-        alias_generator=to_camel, frozen=True, strict=True, hide_input_in_errors=True
+        alias_generator=to_camel,
+        # A misspelt name beside a right one would be a revocation that is not made.
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        strict=True,
     )
 
     user_id: _Id | None = None
@@ -77,19 +81,22 @@ class RevokeRequest(BaseModel):
 class SessionsController:
     """Exists only where ``SERVICE_KEY`` is set."""
 
-    def __init__(self, session_service: SessionService, service_key: str) -> None:
+    def __init__(
+        self, session_service: SessionService, refusal_log: RefusalLog, service_key: str
+    ) -> None:
         self._session_service = session_service
+        self._refusal_log = refusal_log
         self._service_key = _bytes(service_key)
 
     @post("revoke")
     async def revoke(self, request: web.Request) -> web.Response:
         """Revoke a user, a sign-in or a token: ``{"revoked": kind, "until": ISO 8601}``.
 
-        400, 413 for what is no `RevokeRequest`; 401 without the key; 503 when it is not certain
-        that it was stored: then it has to be sent again.
+        400, 413, 415 for what is no `RevokeRequest`; 401 without the key; 503 when it is not
+        certain that it was stored: then it has to be sent again.
         """
         if not self._has_key(request):
-            _logger.warning("a request without the service key from %s", request.remote)
+            self._refusal_log.refused(request, "revocation", "without the service key")
             return _unauthorized()
         body = await read_body(request, MAX_BODY_BYTES)
         try:
@@ -125,8 +132,13 @@ def _unauthorized() -> web.Response:
 
 def _invalid(error: ValidationError) -> web.Response:
     # Without pydantic's context and input: there the token is.
-    fields = [
-        {"path": ".".join(map(str, each["loc"])), "message": each["msg"].removeprefix(_VALUE_ERROR)}
-        for each in error.errors(include_url=False, include_context=False, include_input=False)
-    ]
+    errors = error.errors(include_url=False, include_context=False, include_input=False)
+    fields = [_fault(each) for each in errors]
     return refusal(HTTPStatus.BAD_REQUEST, "invalid_payload", _EXPECTED, fields=fields)
+
+
+def _fault(error: ErrorDetails) -> dict[str, str]:
+    if error["type"] == "extra_forbidden":  # its name is the caller's: a token, perhaps
+        return {"path": "", "message": "there are no other fields"}
+    path = ".".join(map(str, error["loc"]))
+    return {"path": path, "message": error["msg"].removeprefix(_VALUE_ERROR)}

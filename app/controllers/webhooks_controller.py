@@ -6,6 +6,7 @@ from http import HTTPStatus
 from aiohttp import web
 
 from app.controllers.http_refusal import refusal, unavailable
+from app.controllers.refusal_log import RefusalLog
 from app.controllers.request_body import read_body
 from app.domain.errors import Unavailable
 from app.domain.ids import is_id
@@ -42,24 +43,26 @@ class WebhooksController:
         session_service: SessionService,
         webhook_verifier: WebhookVerifier,
         webhook_log: WebhookLog,
+        refusal_log: RefusalLog,
     ) -> None:
         self._session_service = session_service
         self._webhook_verifier = webhook_verifier
         self._webhook_log = webhook_log
+        self._refusal_log = refusal_log
 
     @post("clerk")
     async def clerk(self, request: web.Request) -> web.Response:
         """Revoke what the message names; 200 when that is done, was before, or is not ours.
 
-        400, 413 for what Clerk did not send, or not now; 503 when it is not certain that it was
-        stored: Svix sends it again.
+        400, 413, 415 for what Clerk did not send, or not now; 503 when it is not certain that it
+        was stored: Svix sends it again.
         """
         body = await read_body(request, MAX_BODY_BYTES)
         try:
             message = self._webhook_verifier.verify(request.headers, body)
             await self._deal_with(message)
         except WebhookRefused as refused:
-            _logger.warning("webhook from %s refused: %s %s", request.remote, refused.code, refused)
+            self._refusal_log.refused(request, "webhook", f"{refused.code} {refused}")
             return refusal(HTTPStatus.BAD_REQUEST, refused.code, str(refused))
         except Unavailable:
             return unavailable()

@@ -54,6 +54,7 @@ from app.framework.params import Ack, ConnectedSocket, MessageBody, create_param
 from app.framework.pipes import ArgumentMetadata, DefaultValuePipe, PipeTransform, ValidationPipe
 from app.framework.providers import AppFilter, AppGuard, AppInterceptor, AppPipe, imported
 from app.framework.socket import BroadcastOperator, Handshake, Server, Socket
+from app.framework.transport.client_address import Network, client_address
 from app.framework.transport.engine_server import EngineOptions
 from app.framework.transport.io_adapter import IoAdapter, IoOptions
 from app.framework.transport.reasons import DisconnectReason
@@ -91,6 +92,7 @@ __all__ = [
     "NestApplication",
     "NestFactory",
     "NestInterceptor",
+    "Network",
     "OnApplicationBootstrap",
     "OnApplicationShutdown",
     "OnGatewayConnection",
@@ -115,6 +117,7 @@ __all__ = [
     "WsUnavailable",
     "WsUnknownEvent",
     "catch",
+    "client_address",
     "controller",
     "create_param_decorator",
     "get",

@@ -128,6 +128,7 @@ class NestApplication:
             access_log=None,
             logger=http_log,
             keepalive_timeout=_HTTP_IDLE_SECONDS,
+            auto_decompress=False,  # a small bomb unpacks to what stalls the loop, even unread
             tcp_keepalive=False,  # a dead peer is noticed by the heartbeat, or by the idle time
             shutdown_timeout=_HTTP_SHUTDOWN_SECONDS,
             handle_signals=False,

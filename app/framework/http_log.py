@@ -5,7 +5,8 @@ import logging
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web import RequestPayloadError
 
-_THEIRS = (HttpProcessingError, RequestPayloadError)
+# Broken heads; broken chunks, as aiohttp's parser in Python has them; going before the body's end.
+_THEIRS = (HttpProcessingError, RequestPayloadError, ConnectionResetError)
 
 
 def _is_ours(record: logging.LogRecord) -> bool:

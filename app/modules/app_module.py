@@ -82,12 +82,15 @@ def create_app_module(settings: Settings) -> AppModule:
         )
     if settings.service_key is not None:
         app.sessions.override(
-            SessionsModule(settings=settings, session_service=app.auth.session_service)
+            SessionsModule(
+                settings=settings, clock=app.clock, session_service=app.auth.session_service
+            )
         )
     if settings.clerk_webhook_signing_secret is not None:
         app.webhooks.override(
             WebhooksModule(
                 settings=settings,
+                clock=app.clock,
                 session_service=app.auth.session_service,
                 webhook_log=app.coordination.webhook_log,
             )

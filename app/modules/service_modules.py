@@ -3,22 +3,34 @@
 from dependency_injector import containers, providers
 
 from app.adapters.clerk.webhook_verifier import ClerkWebhookVerifier
+from app.adapters.memory.token_buckets import TokenBuckets
 from app.config import Settings
+from app.controllers.refusal_log import RefusalLog
 from app.controllers.sessions_controller import SessionsController
 from app.controllers.webhooks_controller import WebhooksController
 from app.framework import imported
-from app.ports import WebhookLog
+from app.ports import Clock, WebhookLog
 from app.services.session_service import SessionService
+
+_WARNINGS_PER_MINUTE = 5
+"""Of refusals, by address: what is over them is logged at debug."""
+
+
+def _refusal_log(settings: Settings, clock: Clock) -> RefusalLog:
+    throttle = TokenBuckets(_WARNINGS_PER_MINUTE / 60, _WARNINGS_PER_MINUTE, clock)
+    return RefusalLog(throttle, settings.trusted_proxies)
 
 
 class SessionsModule(containers.DeclarativeContainer):
     """Provides `SessionsController`."""
 
     settings: providers.Dependency[Settings] = imported(Settings)
+    clock: providers.Dependency[Clock] = imported(Clock)
     session_service: providers.Dependency[SessionService] = imported(SessionService)
 
+    refusal_log = providers.Singleton(_refusal_log, settings, clock)
     controller = providers.Singleton(
-        SessionsController, session_service, settings.provided.service_key
+        SessionsController, session_service, refusal_log, settings.provided.service_key
     )
 
 
@@ -26,10 +38,14 @@ class WebhooksModule(containers.DeclarativeContainer):
     """Provides `WebhooksController`."""
 
     settings: providers.Dependency[Settings] = imported(Settings)
+    clock: providers.Dependency[Clock] = imported(Clock)
     session_service: providers.Dependency[SessionService] = imported(SessionService)
     webhook_log: providers.Dependency[WebhookLog] = imported(WebhookLog)
 
     verifier = providers.Singleton(
         ClerkWebhookVerifier, settings.provided.clerk_webhook_signing_secret
     )
-    controller = providers.Singleton(WebhooksController, session_service, verifier, webhook_log)
+    refusal_log = providers.Singleton(_refusal_log, settings, clock)
+    controller = providers.Singleton(
+        WebhooksController, session_service, verifier, webhook_log, refusal_log
+    )

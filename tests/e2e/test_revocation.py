@@ -45,6 +45,7 @@ async def test_client_is_refused_when_its_token_was_revoked(chat: Chat) -> None:
 async def test_revoke_tells_what_was_revoked_when_it_was(tmp_path: Path) -> None:
     """The token's digest, and until when; a header's line will do as well."""
     token = signed_tokens.token({"exp": int(datetime(2099, 12, 31, tzinfo=UTC).timestamp())})
+    await run_command(tmp_path, {}, "migrate")
 
     finished = await run_command(tmp_path, {}, "revoke", "--token", f"Bearer {token}\n")
 
@@ -57,6 +58,8 @@ async def test_revoke_tells_what_was_revoked_when_it_was(tmp_path: Path) -> None
 
 async def test_revoke_refuses_when_that_is_no_session_token(tmp_path: Path) -> None:
     """Success would be a lie."""
+    await run_command(tmp_path, {}, "migrate")
+
     finished = await run_command(tmp_path, {}, "revoke", "--token", "foo")
 
     expected = (
@@ -64,3 +67,12 @@ async def test_revoke_refuses_when_that_is_no_session_token(tmp_path: Path) -> N
         "give it as clients send it: three parts with dots between.\n"
     )
     assert (1, "", expected) == (finished.code, finished.out, finished.err)
+
+
+async def test_revoke_refuses_when_there_is_no_database_of_a_server(tmp_path: Path) -> None:
+    """In one sentence, as whoever stands in the wrong folder needs it."""
+    finished = await run_command(tmp_path, {}, "revoke", "--user", "user_alice")
+
+    assert (1, "") == (finished.code, finished.out)
+    assert finished.err.startswith("There is no database .data/chat.db, so nothing was revoked;")
+    assert 1 == len(finished.err.splitlines())

@@ -1,10 +1,12 @@
 import asyncio
+import gzip
 
 import pytest
 import pytest_asyncio
 from aiohttp import ClientSession
 
 from tests.e2e.chat import Chat
+from tests.e2e.hostile.raw_client import ANSWER_SECONDS, tcp_client
 from tests.e2e.js_client import JsClient
 from tests.e2e.server_process import Serve, ServerProcess
 
@@ -107,6 +109,24 @@ async def test_caller_is_told_what_is_wrong_when_that_is_no_session_token(chat: 
     status, answer = await revoke(chat.server, {"token": "foo"})
 
     assert (400, "token_malformed") == (status, answer["code"])
+
+
+@pytest.mark.parametrize("path", ["/sessions/revoke", "/nowhere"])
+async def test_body_is_not_unpacked_when_it_is_drained(server: ServerProcess, path: str) -> None:
+    """Or 500 KB would hold up everybody: aiohttp reads to its end what nobody asked for.
+
+    The bomb is a dud: who unpacks it finds out, and closes the connection.
+    """
+    bomb = gzip.compress(b"x" * 1_000_000)[:-8] + b"no check"
+    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\n"
+    alive = b"GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+
+    async with tcp_client(server.url) as client, asyncio.timeout(ANSWER_SECONDS):
+        client.send_bytes(f"{head}Content-Length: {len(bomb)}\r\n\r\n".encode() + bomb + alive)
+        answers = await client.reader.read()
+
+    assert 2 == answers.count(b"HTTP/1.1 ")
+    assert answers.endswith(b'{"status": "ok"}')
 
 
 @pytest.mark.parametrize("path", ["/sessions/revoke", "/webhooks/clerk"])

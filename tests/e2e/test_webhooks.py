@@ -7,6 +7,7 @@ import pytest_asyncio
 from aiohttp import ClientSession
 
 from tests.e2e.chat import Chat
+from tests.e2e.hostile.raw_client import tcp_client
 from tests.e2e.js_client import JsClient
 from tests.e2e.server_process import Serve, ServerProcess
 from tests.unit.adapters.clerk.signed_webhooks import SECRET, headers
@@ -114,13 +115,19 @@ async def test_message_is_acknowledged_when_it_is_none_of_ours(chat: Chat) -> No
 async def test_log_has_no_traceback_when_a_stranger_sends_nonsense(serve: Serve) -> None:
     """Whoever can reach the port could fill the log with them."""
     server = await serve(CLERK_WEBHOOK_SIGNING_SECRET=SECRET)
-    broken = {"Content-Encoding": "gzip"}
+    packed = {"Content-Encoding": "gzip"}
 
-    statuses = [await send(server, b"no gzip", signed) for signed in ({}, broken)]
+    async with tcp_client(server.url) as client:
+        client.send_bytes(
+            b"POST /webhooks/clerk HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nwho"
+        )
+        await client.writer.drain()
+        client.abort()
+    statuses = [await send(server, b"no gzip", signed) for signed in ({}, packed)]
     await server.stop()
     log = server.err
     await server.start()
 
-    assert [400, 400] == statuses
+    assert [400, 415] == statuses
     assert "webhook_signature" in log
     assert "Traceback" not in log

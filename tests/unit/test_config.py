@@ -246,6 +246,7 @@ def test_settings_name_each_one_when_several_are_wrong(monkeypatch: pytest.Monke
         ("CLERK_JWKS_URL", "http://[::1"),
         ("DATABASE_URL", "mysql://db/chat"),
         ("DATABASE_URL", "sqlite:///"),
+        ("SERVICE_KEY", " "),
     ],
 )
 def test_settings_refuse_a_value_when_it_is_out_of_bounds(

@@ -10,7 +10,8 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from app.adapters.clerk.signing_keys import MINIMUM_KEY_BITS, SigningKeys
 
-_ARMOUR = re.compile(r"-----(?:BEGIN|END) [A-Z ]+-----")
+_AROUND_THE_KEY = re.compile(r"-----(?:BEGIN|END) [A-Z ]+-----|\\[rn]|[\s\"'\ufeff]")
+"""Armour; line breaks, real or written out; and what editors and shells leave around a text."""
 
 
 class SigningKeyError(ValueError):
@@ -25,7 +26,8 @@ class PemSigningKey(SigningKeys):
 
         Args:
             pem: As copied from Clerk's dashboard, or what is left of it after a trip through an
-                environment variable: without line breaks, with ``\n`` for each, without armour.
+                environment variable: without line breaks, with ``\n`` or ``\r\n`` for each, without
+                armour, in quotes, after a byte order mark.
 
         Raises:
             SigningKeyError: Not an RSA public key of 2048 bits or more.
@@ -38,9 +40,8 @@ class PemSigningKey(SigningKeys):
 
 
 def _read(pem: str) -> RSAPublicKey:
-    body = "".join(_ARMOUR.sub("", pem.replace("\\n", "\n")).split())
     try:
-        key = load_der_public_key(b64decode(body, validate=True))
+        key = load_der_public_key(b64decode(_AROUND_THE_KEY.sub("", pem), validate=True))
     except (binascii.Error, ValueError, UnsupportedAlgorithm):
         # `from None`: a text that is no public key may be a private one.
         message = (

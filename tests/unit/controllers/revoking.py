@@ -3,15 +3,23 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from ipaddress import ip_network
 
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
+from app.adapters.memory.manual_clock import ManualClock
+from app.adapters.memory.token_buckets import TokenBuckets
+from app.controllers.refusal_log import RefusalLog
 from app.domain.revocation import Revocation, RevocationKind
 from app.framework.http import routes_of
 from app.services.session_service import Revoked, SessionService
 
 UNTIL = datetime(2026, 1, 31, 9, 30, 0, 123_000, UTC)
+
+WARNINGS = 2
+"""That an address may cause."""
+PROXIES = (ip_network("127.0.0.0/8"),)
 
 Client = TestClient[web.Request, web.Application]
 
@@ -31,6 +39,11 @@ class RecordingSessionService(SessionService):
             raise self.failure
         self.revoked.append((kind, value))
         return Revoked(Revocation(kind, value), UNTIL)
+
+
+def refusal_log() -> RefusalLog:
+    """Warns of each address `WARNINGS` times; this machine is a proxy."""
+    return RefusalLog(TokenBuckets(1, WARNINGS, ManualClock()), PROXIES)
 
 
 @asynccontextmanager

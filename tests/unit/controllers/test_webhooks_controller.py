@@ -10,7 +10,7 @@ from app.domain.errors import Unavailable
 from app.domain.revocation import RevocationKind
 from app.ports.webhook_log import WebhookLog
 from tests.unit.adapters.clerk.signed_webhooks import SECRET, headers
-from tests.unit.controllers.revoking import Client, RecordingSessionService, serving
+from tests.unit.controllers.revoking import Client, RecordingSessionService, refusal_log, serving
 
 TEN_MINUTES = 600
 
@@ -47,7 +47,7 @@ def log() -> _Log:
 @pytest.fixture
 async def client(sessions: RecordingSessionService, log: _Log) -> AsyncIterator[Client]:
     """A server with the controller alone."""
-    controller = WebhooksController(sessions, ClerkWebhookVerifier(SECRET), log)
+    controller = WebhooksController(sessions, ClerkWebhookVerifier(SECRET), log, refusal_log())
     async with serving(controller) as client:
         yield client
 

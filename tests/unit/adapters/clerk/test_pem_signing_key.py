@@ -25,7 +25,11 @@ def pem(public_format: PublicFormat = PublicFormat.SubjectPublicKeyInfo) -> str:
     [
         pytest.param(lambda text: text, id="not at all"),
         pytest.param(lambda text: text.replace("\n", "\\n"), id="escaped"),
+        pytest.param(lambda text: text.replace("\n", "\\r\\n"), id="windows, escaped"),
         pytest.param(lambda text: text.replace("\n", "\r\n"), id="windows"),
+        pytest.param(lambda text: f'"{text}"', id="double quotes"),
+        pytest.param(lambda text: f"'{text.strip()}'\n", id="single quotes"),
+        pytest.param(lambda text: f"\ufeff{text}", id="byte order mark"),
         pytest.param(lambda text: text.replace("\n", " "), id="spaces"),
         pytest.param(lambda text: text.replace("\n", ""), id="one line"),
         pytest.param(lambda text: "".join(text.splitlines()[1:-1]), id="no armour"),
