@@ -9,108 +9,36 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import quote
 
-from pydantic import (
-    AfterValidator,
-    AliasChoices,
-    BeforeValidator,
-    Field,
-    IPvAnyNetwork,
-    ValidationError,
-    model_validator,
-)
+from pydantic import AliasChoices, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from app.setting_types import (
+    AnyCase,
+    Bytes,
+    Count,
+    DatabaseUrl,
+    Filled,
+    HttpUrl,
+    LinkSeconds,
+    Names,
+    Networks,
+    OptionalNames,
+    Origins,
+    Rate,
+    RedisUrl,
+    Seconds,
+    WebhookSecret,
+)
 
 IN_MEMORY = "memory:"
 """The ``DATABASE_URL`` that keeps nothing."""
-
-_HOST = r"(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])"
-_ORIGIN = re.compile(rf"([a-z][a-z0-9+.-]*)://({_HOST})(?::([0-9]{{1,5}}))?")
-_HTTP_URL = re.compile(rf"https?://{_HOST}(?::[0-9]{{1,5}})?(?:/\S*)?")
-_DEFAULT_PORTS = {"http": "80", "https": "443"}
-_DATABASE_URL = re.compile(r"sqlite:///.+|postgresql://.+|memory:")
-_REDIS_URL = re.compile(r"rediss?://\S+|unix://\S+")
-_WEBHOOK_SECRET = re.compile(r"whsec_[A-Za-z0-9+/]+={0,2}")
 
 _SECRET_CHARS = 16
 
 # How pydantic begins its messages, and how they go on after a setting's name.
 _OPENINGS = {"Value error, ": "", "Input should": "must", "Value should": "must", "value ": ""}
 _PYDANTIC_OPENING = re.compile("|".join(f"^{opening}" for opening in _OPENINGS))
-
-
-def _split(value: object) -> object:
-    """``a, b`` as the environment has it; a tuple already when it is given in Python."""
-    if isinstance(value, str):
-        return tuple(entry.strip() for entry in value.split(",") if entry.strip())
-    return value
-
-
-def _lower(value: object) -> object:
-    return value.lower() if isinstance(value, str) else value
-
-
-def _check_origin(value: str) -> str:
-    """The origin as a browser writes it: lower case, without the scheme's own port."""
-    match = _ORIGIN.fullmatch(value.lower())
-    if match is None:
-        raise ValueError("must be scheme://host or scheme://host:port, without path or wildcard")
-    scheme, host, port = match.groups()
-    if port is None or port == _DEFAULT_PORTS.get(scheme):
-        return f"{scheme}://{host}"
-    return f"{scheme}://{host}:{port}"
-
-
-def _check_http_url(value: str) -> str:
-    if _HTTP_URL.fullmatch(value) is None:
-        raise ValueError("must be an http or https URL without a user name or password")
-    return value
-
-
-def _check_database_url(value: str) -> str:
-    if _DATABASE_URL.fullmatch(value) is None:
-        raise ValueError("must begin with sqlite:/// or postgresql://, or be memory:")
-    return value
-
-
-def _check_redis_url(value: str) -> str:
-    if _REDIS_URL.fullmatch(value) is None:
-        raise ValueError("must begin with redis://, rediss:// or unix://")
-    return value
-
-
-def _check_webhook_secret(value: str) -> str:
-    if _WEBHOOK_SECRET.fullmatch(value) is None:
-        raise ValueError("must be as Clerk's dashboard shows it, whsec_...")
-    return value
-
-
-def _check_filled(value: str) -> str:
-    if not value:
-        raise ValueError("must not be blank")
-    return value
-
-
-Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
-LinkSeconds = Annotated[float, Field(ge=0.05, le=86_400, allow_inf_nan=False)]
-"""Less than what a packet may take on its way would let nobody stay connected."""
-Rate = Annotated[float, Field(gt=0, le=1_000_000_000, allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
-Bytes = Annotated[int, Field(ge=1_024, le=1_000_000_000)]
-Origins = Annotated[
-    tuple[Annotated[str, AfterValidator(_check_origin)], ...],
-    NoDecode,
-    BeforeValidator(_split),
-    Field(min_length=1),
-]
-Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split), Field(min_length=1)]
-OptionalNames = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
-Networks = Annotated[tuple[IPvAnyNetwork, ...], NoDecode, BeforeValidator(_split)]
-HttpUrl = Annotated[str, AfterValidator(_check_http_url)]
-DatabaseUrl = Annotated[str, AfterValidator(_check_database_url)]
-RedisUrl = Annotated[str, AfterValidator(_check_redis_url)]
-WebhookSecret = Annotated[str, AfterValidator(_check_webhook_secret)]
-AnyCase = BeforeValidator(_lower)
 
 
 # The defaults that follow from other settings. Each gets what was validated before its own field.
@@ -135,7 +63,8 @@ def _redis_url(settings: dict[str, str | int | None]) -> str | None:
     if host is None and password is None:
         return None
     user = "" if password is None else f":{quote(str(password), safe='')}@"
-    return f"redis://{user}{host or 'localhost'}:{port}"
+    address = f"[{host}]" if ":" in str(host) else host or "localhost"
+    return f"redis://{user}{address}:{port}"
 
 
 def _log_format(settings: dict[str, str]) -> Literal["console", "json"]:
@@ -213,7 +142,7 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("clerk_webhook_signing_secret", "clerk_webhook_secret"),
         description="whsec_...: turns on POST /webhooks/clerk; CLERK_WEBHOOK_SECRET too",
     )
-    service_key: Annotated[str, AfterValidator(_check_filled)] | None = Field(
+    service_key: Filled | None = Field(
         None, repr=False, description="secret of your backends: turns on POST /sessions/revoke"
     )
 

@@ -7,12 +7,13 @@ from aiohttp import web
 
 from app.framework import Network, client_address
 from app.ports import Throttle
+from app.services.address_owner import owner_of
 
 _logger = logging.getLogger(__name__)
 
 
 class RefusalLog:
-    """A warning per refusal; those of an address that the throttle holds back are at debug.
+    """A warning per refusal; those of an owner of addresses that has had enough are at debug.
 
     Args:
         throttle: How many warnings an address may cause.
@@ -32,5 +33,5 @@ class RefusalLog:
             reason: In our words: nothing that was sent.
         """
         address = client_address(request, self._trusted_proxies)
-        level = logging.DEBUG if self._throttle.take(address) else logging.WARNING
+        level = logging.DEBUG if self._throttle.take(owner_of(address)) else logging.WARNING
         _logger.log(level, "%s from %s refused: %s", what, address, reason)

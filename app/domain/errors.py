@@ -66,7 +66,7 @@ _DETAILS: dict[AuthenticationCode, str] = {
     AuthenticationCode.BEARER_PREFIX: "auth.token must be the raw token, without 'Bearer '.",
     AuthenticationCode.TOKEN_SIGNATURE: "The token's signature is not valid.",
     AuthenticationCode.TOKEN_KEY_UNKNOWN: "The token was signed with a key that is not known here.",
-    AuthenticationCode.TOKEN_EXPIRED: "The token has expired; fetch a new one and connect again.",
+    AuthenticationCode.TOKEN_EXPIRED: "The token has expired; fetch a new one.",
     AuthenticationCode.TOKEN_NOT_YET_VALID: "The token is not valid yet; check the clocks.",
     AuthenticationCode.TOKEN_ISSUER: "The token was issued by somebody else.",
     AuthenticationCode.TOKEN_PARTY: "The token was issued for another application.",
@@ -98,8 +98,8 @@ class AuthenticationError(ChatError):
         message: One of ``authentication required``, ``failed`` and ``revoked``: documented
             frontends look for the word.
         detail: A sentence for people that says how to mend it.
-        failures: How often the address has failed so within the last hour, where that was counted:
-            for the log.
+        failures: How often the address has failed so within an hour, where that was counted: for
+            the log.
     """
 
     code: AuthenticationCode
@@ -192,7 +192,10 @@ class MessageDeleted(ChatError):
 
 
 class Unavailable(ChatError):
-    """Storage or backplane did not answer: nothing was done, and nothing was half done."""
+    """Storage or backplane did not answer: nothing was done, and nothing was half done.
+
+    Only where revocations are stored is that not certain; those methods say so.
+    """
 
     code = "unavailable"
     temporary = True

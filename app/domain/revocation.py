@@ -1,5 +1,6 @@
 """What was revoked: one token, one sign-in, or everything a user had been given."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from math import inf
@@ -9,7 +10,10 @@ from app.domain.ids import UserId
 
 
 class RevocationKind(StrEnum):
-    """What a revocation names."""
+    """What a revocation names.
+
+    A session here is Clerk's, a sign-in with its ``sid``; not our `Session`, which is a socket's.
+    """
 
     TOKEN = "token"  # noqa: S105 - a kind, not a secret
     SESSION = "session"
@@ -63,3 +67,12 @@ class Revocation:
                 return (
                     self.subject == principal.user_id and principal.issued_at <= self.issued_until
                 )
+
+
+def subjects_of(credential: Credential) -> Iterator[tuple[RevocationKind, str]]:
+    """What a revocation has to name to concern the credential."""
+    principal = credential.principal
+    yield RevocationKind.TOKEN, credential.digest
+    yield RevocationKind.USER, principal.user_id
+    if principal.session_id is not None:
+        yield RevocationKind.SESSION, principal.session_id

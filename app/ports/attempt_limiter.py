@@ -4,6 +4,9 @@ from typing import Protocol, runtime_checkable
 
 from app.domain.errors import AuthenticationCode
 
+COUNTED_SECONDS = 3_600
+"""For how long failures are counted by reason."""
+
 
 @runtime_checkable
 class AttemptLimiter(Protocol):
@@ -24,7 +27,7 @@ class AttemptLimiter(Protocol):
     async def failed(self, address: str, reason: AuthenticationCode) -> int:
         """Take one failure; none left is no error, `attempt` tells.
 
-        Returns how often the address has failed for this reason within the last hour, this time
-        included.
+        Returns how often the address has failed for this reason, this time included, in the hour
+        that began with its first failure.
         """
         ...

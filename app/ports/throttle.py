@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 class Throttle(Protocol):
     """A token bucket per key, in this process: asked per event, so there is nothing to wait for.
 
-    What has to be counted across nodes goes through `RateLimiter`. Keys that are quiet are
+    What has to be counted across nodes goes through `AttemptLimiter`. Keys that are quiet are
     forgotten; memory is bounded.
     """
 

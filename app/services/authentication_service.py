@@ -1,7 +1,5 @@
 """Whether a token is good, and how often an address may ask."""
 
-from typing import NoReturn
-
 from app.domain.credential import Credential
 from app.domain.errors import AuthenticationCode, AuthenticationError, Unavailable
 from app.ports import AttemptLimiter, TokenVerifier
@@ -38,7 +36,7 @@ class AuthenticationService:
         self._admit_unchecked = admit_unchecked
 
     async def authenticate(self, sent: object, address: str) -> Credential:
-        """Whom a connecting client is, when ``address`` has not tried too often.
+        """Who a connecting client is, when ``address`` has not tried too often.
 
         The limits come before any cryptography; a refusal that is the client's fault counts
         against its address.
@@ -51,10 +49,10 @@ class AuthenticationService:
         try:
             return await self._judge(sent, admit_unchecked=self._admit_unchecked)
         except AuthenticationError as error:
-            await self.count_failure(error, address)
+            raise await self.counted(error, address) from error.__cause__
 
     async def authenticate_again(self, sent: object, address: str) -> Credential:
-        """Whom an admitted client is by its next token.
+        """Who an admitted client is by its next token.
 
         That is no attempt to connect, so its address may have a thousand users. While revocations
         cannot be read it goes on, as all who are connected do: what is live is looked at again as
@@ -66,17 +64,16 @@ class AuthenticationService:
         try:
             return await self._judge(sent, admit_unchecked=True)
         except AuthenticationError as error:
-            await self.count_failure(error, address)
+            raise await self.counted(error, address) from error.__cause__
 
-    async def count_failure(self, error: AuthenticationError, address: str) -> NoReturn:
-        """Count what is the client's fault against its address, and raise it.
+    async def counted(self, error: AuthenticationError, address: str) -> AuthenticationError:
+        """The error, counted against the address if it is the client's fault.
 
-        Raises:
-            AuthenticationError: ``error``, which then knows how often it has happened.
+        It knows then how often that has happened.
         """
         if not error.temporary:
             error.failures = await self._limiter.failed(owner_of(address), error.code)
-        raise error
+        return error
 
     async def _judge(self, sent: object, *, admit_unchecked: bool) -> Credential:
         token = self._token(sent)

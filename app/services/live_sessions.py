@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from app.domain.credential import Credential
-from app.domain.revocation import Revocation, RevocationKind
+from app.domain.revocation import Revocation, RevocationKind, subjects_of
 from app.services.session import Session
 
 _Mark = tuple[RevocationKind, str]
@@ -50,9 +50,4 @@ class LiveSessions:
 
 
 def _marks(session: Session) -> set[_Mark]:
-    marks: set[_Mark] = {(RevocationKind.USER, session.user_id)}
-    for credential in session.credentials:
-        marks.add((RevocationKind.TOKEN, credential.digest))
-        if credential.principal.session_id is not None:
-            marks.add((RevocationKind.SESSION, credential.principal.session_id))
-    return marks
+    return {mark for credential in session.credentials for mark in subjects_of(credential)}

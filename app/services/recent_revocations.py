@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 from app.domain.credential import Credential
-from app.domain.revocation import Revocation, RevocationKind
+from app.domain.revocation import Revocation, RevocationKind, subjects_of
 from app.ports import Clock
 
 REMEMBERED_SECONDS = 60.0
-"""Longer than any connect may take."""
+"""Longer than from the question to the beginning of the session."""
 
 MAX_REMEMBERED = 10_000
 
@@ -35,19 +35,12 @@ class RecentRevocations:
 
     def cover(self, credential: Credential) -> bool:
         """Whether one of them covers the credential."""
-        principal = credential.principal
-        return (
-            self._covers(RevocationKind.TOKEN, credential.digest, credential)
-            or self._covers(RevocationKind.USER, principal.user_id, credential)
-            or self._covers(RevocationKind.SESSION, principal.session_id or "", credential)
+        now = self._clock.monotonic()
+        found = filter(None, map(self._recent.get, subjects_of(credential)))
+        return any(
+            now < forgotten_at and revocation.covers(credential)
+            for revocation, forgotten_at in found
         )
-
-    def _covers(self, kind: RevocationKind, subject: str, credential: Credential) -> bool:
-        found = self._recent.get((kind, subject))
-        if found is None:
-            return False
-        revocation, forgotten_at = found
-        return self._clock.monotonic() < forgotten_at and revocation.covers(credential)
 
     def _has_one_to_forget(self, now: float) -> bool:
         if not self._recent:

@@ -16,6 +16,10 @@ from app.services.revocation_term import revocation_seconds
 from app.services.session import Session, SessionHolder
 from app.services.token_blacklist_service import TokenBlacklistService
 
+LEAST_WARNING_SECONDS = 0.5
+"""From a token to the warning of its end, even if that was before: whose tokens are always nearly
+over is not warned without a pause."""
+
 
 @dataclass(frozen=True, slots=True)
 class SessionPolicy:
@@ -87,8 +91,8 @@ class SessionService:
             raise AuthenticationError(AuthenticationCode.TOO_MANY_SOCKETS)
         if self._recent.cover(credential):  # revoked since it was looked up
             self._quota.release(user_id)
-            error = AuthenticationError(AuthenticationCode.REVOKED)
-            await self._authentication.count_failure(error, address)
+            revoked = AuthenticationError(AuthenticationCode.REVOKED)
+            raise await self._authentication.counted(revoked, address)
         session = Session(user_id, holder, credential)
         self._limit(session)
         self._live.add(session)
@@ -106,16 +110,17 @@ class SessionService:
         """
         credential = await self._authentication.authenticate_again(sent, address)
         if not credential.principal.may_follow(session.credential.principal):
-            error = AuthenticationError(AuthenticationCode.SUBJECT_CHANGED)
-            await self._authentication.count_failure(error, address)
+            changed = AuthenticationError(AuthenticationCode.SUBJECT_CHANGED)
+            raise await self._authentication.counted(changed, address)
         if session.revoked or self._recent.cover(credential):
             raise AuthenticationError(AuthenticationCode.REVOKED)
         if session.holder is None:  # it was too late, or has gone
             raise AuthenticationError(AuthenticationCode.TOKEN_EXPIRED)
-        self._live.remove(session)
-        session.credential, session.replaced = credential, session.credential
-        self._live.add(session)
-        self._limit(session)
+        if credential.digest != session.credential.digest:  # with the same, nothing begins anew
+            self._live.remove(session)
+            session.credential, session.replaced = credential, session.credential
+            self._live.add(session)
+            self._limit(session)
         return _expiry(session)
 
     def check(self, session: Session) -> None:
@@ -174,16 +179,17 @@ class SessionService:
         now = self._clock.monotonic()
         session.expires_at = now + life_seconds + CLOCK_SKEW_SECONDS
         # With a token that lives for less than two leads, half of its time: a client that refreshes
-        # when it is warned must not be warned of the new token at once. Within the skew, at once.
-        warned_in = max(life_seconds - self._policy.expiring_lead_seconds, life_seconds / 2, 0.0)
-        self._deadlines.set(session, now + warned_in)
+        # when it is warned must not be warned of the new token at once.
+        lead_seconds = min(self._policy.expiring_lead_seconds, life_seconds / 2)
+        warned_at = now + max(life_seconds - lead_seconds, LEAST_WARNING_SECONDS)
+        self._deadlines.set(session, min(warned_at, self._ends_at(session)))
 
     def _ends_at(self, session: Session) -> float:
         return session.expires_at + self._policy.expiry_grace_seconds
 
     def _reach_deadline(self, session: Session, due_at: float) -> None:
         """A session's one deadline is its warning first, then its end."""
-        if due_at >= session.expires_at:
+        if due_at >= self._ends_at(session):
             self._end(session, AuthenticationCode.TOKEN_EXPIRED)
         elif session.holder is not None:
             self._deadlines.set(session, self._ends_at(session))

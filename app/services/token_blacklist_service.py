@@ -133,14 +133,17 @@ class TokenBlacklistService:
         self._on_revoked(revocation)
 
     async def _look_after(self) -> None:
+        loop = asyncio.get_running_loop()
+        looked_at = loop.time()
         while True:
             interval_seconds = self._watch_interval_seconds
             if self._is_behind:
                 # The channel may be back before the store: then its word came too early.
                 interval_seconds = min(interval_seconds, RETRY_SECONDS)
             with suppress(TimeoutError):
-                async with asyncio.timeout(interval_seconds):
+                async with asyncio.timeout_at(looked_at + interval_seconds):
                     await self._missed_something.wait()
+            looked_at = loop.time()
             self._missed_something.clear()
             await self._try_to_catch_up()
 

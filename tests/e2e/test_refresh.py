@@ -120,7 +120,7 @@ async def test_socket_goes_on_when_it_refreshes_after_its_end(chat: Chat) -> Non
     assert {"data": []} == await alice.ask("typing:get", {"channelId": chat.general})
 
 
-async def test_socket_is_warned_at_once_when_it_connects_within_the_skew(chat: Chat) -> None:
+async def test_socket_is_warned_when_it_connects_within_the_skew(chat: Chat) -> None:
     """Its token has expired, and there is still time for the next one."""
     alice = chat.connecting("alice", {"token": await chat.token("alice", ttl_seconds=-2)})
     await alice.sees("connect")

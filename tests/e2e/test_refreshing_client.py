@@ -101,14 +101,23 @@ async def expiry(client: JsClient) -> datetime:
     return datetime.fromisoformat((await client.sees("auth:expiring"))["expiresAt"])
 
 
+async def end_of_session(chat: Chat, alice: JsClient) -> dict[str, str]:
+    """What it is told when it has handed in a token that was nearly over, and then none."""
+    alice.wants(tokens(chat, OLD))
+    await alice.sees("auth:expiring")
+    await alice.sees("auth:expiring")
+    alice.wants(tokens(chat, TOO_OLD))
+    error: dict[str, str] = await alice.sees("error")
+    return error
+
+
 async def test_client_comes_back_when_the_server_has_ended_its_session(
     chat: Chat, alice: JsClient
 ) -> None:
     """After ``io server disconnect``, with a fresh token."""
     await alice.sees("connect")
-    alice.wants(tokens(chat, OLD))  # with the next refresh, its last
 
-    error = await alice.sees("error")
+    error = await end_of_session(chat, alice)
     alice.wants(tokens(chat))
     reason = await alice.sees("disconnect")
     await alice.sees("connect")
@@ -188,9 +197,7 @@ async def test_client_ends_when_somebody_else_has_signed_in(chat: Chat, alice: J
 
 async def test_client_ends_when_its_user_has_signed_out(chat: Chat, alice: JsClient) -> None:
     """The session goes on for its grace; then there is no token to come back with."""
-    await alice.sees("auth:expiring")
-    alice.wants(tokens(chat, OLD))
-    await alice.sees("error")
+    await end_of_session(chat, alice)
 
     alice.wants(None)
     end = await alice.sees("end")

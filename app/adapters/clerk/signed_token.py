@@ -97,7 +97,8 @@ def read_timestamp(claims: JsonObject, name: str) -> int | None:
     return value
 
 
-# All tokens of one key have the same header. Refusals are not kept: strangers fill nothing.
+# All tokens of one key have the same header. Refusals are not kept. Strangers can push
+# good ones out by inventing key ids, which costs one reading each.
 @lru_cache(maxsize=MAX_KNOWN_HEADERS)
 def _judge_header(segment: str) -> TokenHeader:
     header = _json_object(segment)

@@ -6,7 +6,7 @@ from math import inf
 
 from app.adapters.memory.expiring_map import ExpiringMap
 from app.domain.credential import Credential, token_digest
-from app.domain.revocation import Revocation, RevocationKind
+from app.domain.revocation import Revocation, RevocationKind, subjects_of
 from app.ports import Clock
 from app.ports.revocation_store import RevocationStore
 
@@ -50,17 +50,9 @@ class MemoryRevocationStore(RevocationStore):
             await asyncio.sleep(0)
 
     def _covering(self, credential: Credential) -> Iterator[Revocation]:
-        for kind, subject in _subjects_of(credential):
+        for kind, subject in subjects_of(credential):
             issued_until = self._issued_until.get((kind, subject))
             if issued_until is not None:
                 revocation = Revocation(kind, subject, issued_until)
                 if revocation.covers(credential):
                     yield revocation
-
-
-def _subjects_of(credential: Credential) -> Iterator[tuple[RevocationKind, str]]:
-    principal = credential.principal
-    yield RevocationKind.TOKEN, credential.digest
-    yield RevocationKind.USER, principal.user_id
-    if principal.session_id is not None:
-        yield RevocationKind.SESSION, principal.session_id

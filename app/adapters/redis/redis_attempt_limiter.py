@@ -5,9 +5,8 @@ from math import ceil
 from app.adapters.redis import keys
 from app.adapters.redis.redis_connection import RedisConnection
 from app.domain.errors import AuthenticationCode, Unavailable
-from app.ports.attempt_limiter import AttemptLimiter
+from app.ports.attempt_limiter import COUNTED_SECONDS, AttemptLimiter
 
-COUNTED_SECONDS = 3_600
 _MS_PER_MINUTE = 60_000
 _MS_PER_SECOND = 1_000
 

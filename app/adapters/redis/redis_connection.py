@@ -206,9 +206,13 @@ class RedisConnection:
     async def _recover(self) -> None:
         while not self._is_available:
             await asyncio.sleep(self._backoff.next_seconds())
-            with suppress(OSError, RedisError):
+            try:
                 await self._ping()
                 self._open()
+            except (OSError, RedisError):
+                pass
+            except Exception:  # else nobody would ever open the gate again
+                _logger.exception("Redis could not be asked")
         self._recovery = None
         outage_seconds = self._clock.monotonic() - self._lost_at
         _logger.info("Redis is available again after %.1f s", outage_seconds)

@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 from app.adapters.redis import keys
 from app.adapters.redis.redis_connection import RedisConnection
 from app.domain.credential import Credential
-from app.domain.revocation import Revocation, RevocationKind
+from app.domain.revocation import Revocation, RevocationKind, subjects_of
 from app.ports.revocation_store import RevocationStore
 
 CREDENTIALS_AT_ONCE = 128
@@ -67,25 +67,27 @@ class RedisRevocationStore(RevocationStore):
 
 
 def _entry(revocation: Revocation) -> tuple[bytes, str]:
-    match revocation.kind:
-        case RevocationKind.TOKEN:
-            if revocation.token is None:
-                raise ValueError("a token is revoked in Redis by the token itself")
-            return keys.blacklisted_token(revocation.token), "1"
-        case RevocationKind.SESSION:
-            return keys.revoked_session(revocation.subject), "1"
-        case RevocationKind.USER:
-            return keys.revoked_user(revocation.subject), repr(revocation.issued_until)
+    if revocation.kind is RevocationKind.TOKEN and revocation.token is None:
+        raise ValueError("a token is revoked in Redis by the token itself")
+    is_of_user = revocation.kind is RevocationKind.USER
+    key = _key(revocation.kind, revocation.subject, revocation.token or "")
+    return key, repr(revocation.issued_until) if is_of_user else "1"
 
 
 def _questions(credential: Credential) -> Iterator[tuple[bytes, RevocationKind, str]]:
     """The keys to look at, and what each would revoke."""
-    principal = credential.principal
-    yield keys.blacklisted_token(credential.token), RevocationKind.TOKEN, credential.digest
-    yield keys.revoked_user(principal.user_id), RevocationKind.USER, principal.user_id
-    if principal.session_id is not None:
-        session_id = principal.session_id
-        yield keys.revoked_session(session_id), RevocationKind.SESSION, session_id
+    for kind, subject in subjects_of(credential):
+        yield _key(kind, subject, credential.token), kind, subject
+
+
+def _key(kind: RevocationKind, subject: str, token: str) -> bytes:
+    match kind:
+        case RevocationKind.TOKEN:
+            return keys.blacklisted_token(token)
+        case RevocationKind.SESSION:
+            return keys.revoked_session(subject)
+        case RevocationKind.USER:
+            return keys.revoked_user(subject)
 
 
 def _covering(credential: Credential, values: Mapping[bytes, bytes | str]) -> Iterator[Revocation]:

@@ -102,8 +102,7 @@ class SocketCountWriter:
         self._work.set()
 
     def _begin_anew(self) -> None:
-        self._is_known = False
-        self._changed.clear()
+        self._lose()
         self._work.set()
 
     async def _keep_written(self) -> None:
@@ -117,15 +116,19 @@ class SocketCountWriter:
                     await self._beat()
                 await self._write_portion()
             except Unavailable:
-                # The next heartbeat tries again, or Redis' return does.
-                self._is_known = False
-                self._changed.clear()
+                self._lose()
             except Exception:
                 _logger.exception("numbers of sockets could not be written")
+                self._lose()
             else:
                 # One portion at a time, so that no crowd keeps the heart from beating.
                 if self._changed:
                     self._work.set()
+
+    def _lose(self) -> None:
+        """The next heartbeat tries again under a new name, or Redis' return does."""
+        self._is_known = False
+        self._changed.clear()
 
     async def _introduce(self) -> None:
         """Take a new name and drop the old one; every count is to be written."""

@@ -116,7 +116,6 @@ async def test_nothing_is_revoked_when_the_key_is_not_right(
         ('{"userId": "a\\u0000"}', "userId", "must be 1 to 191 printable characters"),
         ('{"sessionId": "%s"}' % ("s" * 192), "sessionId", "must be 1 to 191 printable characters"),
         ('{"token": ""}', "token", "String should have at least 1 character"),
-        ('{"token": "%s"}' % ("t" * 8_193), "token", "String should have at most 8192 characters"),
     ],
 )
 async def test_nothing_is_revoked_when_the_body_is_malformed(
@@ -189,7 +188,6 @@ async def test_body_is_bounded_when_the_key_is_right(
     "body",
     [
         json.dumps({"token": SECRET, "userId": "u"}),
-        json.dumps({"token": SECRET * 300}),
         json.dumps({"userId": f"\0{SECRET}"}),
         json.dumps({"userId": [SECRET]}),
         f'{{"token": "{SECRET}"',

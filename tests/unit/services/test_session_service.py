@@ -5,6 +5,7 @@ import pytest
 
 from app.adapters.memory.manual_clock import ManualClock
 from app.domain.errors import AuthenticationCode
+from app.services.session_service import LEAST_WARNING_SECONDS
 from tests.unit.services.session_setting import (
     BOBS_TOKEN,
     GRACE,
@@ -82,20 +83,24 @@ async def test_session_is_warned_halfway_when_its_token_lives_shorter_than_two_l
     assert (0, 1) == (before, len(holder.warnings))
 
 
-async def test_session_is_warned_at_once_when_its_token_has_expired_already(
-    setting: Setting,
+@pytest.mark.parametrize("late_seconds", [0, SKEW - 0.001])
+async def test_session_is_warned_soon_when_its_token_has_expired_already(
+    setting: Setting, late_seconds: float
 ) -> None:
-    """Within the skew it is let in, and there is time to refresh."""
+    """Within the skew it is let in, and there is time to refresh; once, and not in an instant."""
     holder = Holder()
     await setting.verifier.verify(TOKEN)
-    setting.clock.advance(LIFETIME)
+    setting.clock.advance(LIFETIME + late_seconds)
 
     await setting.open(holder=holder)
-    setting.clock.advance(0)
-    warnings = len(holder.warnings)
-    setting.clock.advance(SKEW + GRACE)
+    warnings = []
+    for seconds in (LEAST_WARNING_SECONDS - 0.001, 0.001, SKEW + GRACE - late_seconds - 0.502):
+        setting.clock.advance(seconds)
+        warnings.append((len(holder.warnings), len(holder.farewells)))
+    setting.clock.advance(0.1)
 
-    assert (1, [AuthenticationCode.TOKEN_EXPIRED]) == (warnings, holder.farewells)
+    assert [(0, 0), (1, 0), (1, 0)] == warnings
+    assert [AuthenticationCode.TOKEN_EXPIRED] == holder.farewells
 
 
 async def test_session_may_close_when_it_is_warned(setting: Setting) -> None:

@@ -106,6 +106,23 @@ async def test_refresh_is_taken_when_one_of_the_tokens_names_no_sign_in(
     assert NEXT_TOKEN == session.credential.token
 
 
+async def test_nothing_begins_anew_when_the_token_is_the_same_again(setting: Setting) -> None:
+    """Or a cached token would be warned of again and again; what it replaced is not forgotten."""
+    holder = Holder()
+    session = await setting.open(holder=holder)
+    setting.clock.advance(1)
+    await setting.sessions.refresh(session, NEXT_TOKEN, ADDRESS)
+    setting.clock.advance(LIFETIME)
+
+    for _ in range(3):
+        await setting.sessions.refresh(session, NEXT_TOKEN, ADDRESS)
+        setting.clock.advance(1)
+    warnings = len(holder.warnings)
+    await setting.sessions.revoke(RevocationKind.TOKEN, TOKEN)
+
+    assert (1, [AuthenticationCode.REVOKED]) == (warnings, holder.farewells)
+
+
 async def test_session_is_as_it_was_when_the_new_token_is_bad(setting: Setting) -> None:
     """It may try again until its time is over."""
     holder = Holder()

@@ -149,15 +149,11 @@ async def test_open_refuses_when_token_was_revoked_since_it_was_looked_up(
     setting: Setting,
 ) -> None:
     """A revocation by another node finds a connect that is under way, too; its slot is freed."""
-
-    class RevokedMeanwhile(Holder):
-        """Is told of by nobody: the store has not been written yet."""
-
     setting.verifier.meanwhile = lambda: setting.sessions._end_revoked(Revocation.of_token(TOKEN))
 
     code = await setting.refusal_of(TOKEN)
 
     setting.verifier.meanwhile = lambda: None
     for _ in range(MAX_SOCKETS):
-        await setting.open(NEXT_TOKEN, RevokedMeanwhile())
+        await setting.open(NEXT_TOKEN)
     assert AuthenticationCode.REVOKED == code

@@ -1,13 +1,10 @@
 import pytest
 
 from app.adapters.memory.manual_clock import ManualClock
-from app.adapters.memory.memory_attempt_limiter import (
-    COUNTED_SECONDS,
-    MAX_ADDRESSES,
-    MemoryAttemptLimiter,
-)
+from app.adapters.memory.memory_attempt_limiter import MAX_ADDRESSES, MemoryAttemptLimiter
 from app.adapters.memory.token_buckets import TokenBuckets
 from app.domain.errors import AuthenticationCode
+from app.ports.attempt_limiter import COUNTED_SECONDS
 
 REASON = AuthenticationCode.TOKEN_MALFORMED
 
