@@ -147,9 +147,7 @@ async def test_refusal_is_told_when_tokens_stay_expired(
     await alice.page("goto", f"{server.url}/#user_alice")
 
     await alice.sees("body[data-phase=refused]")
-    assert "The token has expired; fetch a new one and connect again." == await alice.text(
-        "#phase-detail"
-    )
+    assert "The token has expired; fetch a new one." == await alice.text("#phase-detail")
     await alice.unblock()
     await alice.click("#toggle-connection")
 

@@ -24,10 +24,10 @@ const commands = {
 
   // The client of docs/refreshing-tokens.md, which is compiled to `module`.
   async connectRefreshing({ client, url, module, wanted }) {
-    const { connectChat } = await import(module);
     const issuer = issuedBy(url, wanted, () => tell(client, "no_token", []));
     const onEnd = (code, detail) => tell(client, "end", [{ code, detail }]);
-    tokens.set(client, issuer);
+    tokens.set(client, issuer); // before anything is waited for: the next order may be for it
+    const { connectChat } = await import(module);
     watch(client, connectChat(url, issuer.getToken, onEnd).socket);
   },
 
