@@ -18,7 +18,7 @@ WATCH_SECONDS = 2.0
 _SECONDS_PER_MINUTE = 60
 
 
-def _buckets_per_minute(per_minute: float, clock: Clock) -> TokenBuckets:
+def buckets_per_minute(per_minute: float, clock: Clock) -> TokenBuckets:
     """A minute's worth at once, then as fast as a minute's worth fills up."""
     return TokenBuckets(per_minute / _SECONDS_PER_MINUTE, max(1, int(per_minute)), clock)
 
@@ -26,8 +26,8 @@ def _buckets_per_minute(per_minute: float, clock: Clock) -> TokenBuckets:
 def memory_attempt_limiter(settings: Settings, clock: Clock) -> MemoryAttemptLimiter:
     """The limits of the settings, counted by this node."""
     return MemoryAttemptLimiter(
-        attempts=_buckets_per_minute(settings.rate_limit_connects_per_minute, clock),
-        failures=_buckets_per_minute(settings.rate_limit_failed_auth_per_minute, clock),
+        attempts=buckets_per_minute(settings.rate_limit_connects_per_minute, clock),
+        failures=buckets_per_minute(settings.rate_limit_failed_auth_per_minute, clock),
         clock=clock,
     )
 

@@ -3,12 +3,12 @@
 from dependency_injector import containers, providers
 
 from app.adapters.clerk.webhook_verifier import ClerkWebhookVerifier
-from app.adapters.memory.token_buckets import TokenBuckets
 from app.config import Settings
 from app.controllers.refusal_log import RefusalLog
 from app.controllers.sessions_controller import SessionsController
 from app.controllers.webhooks_controller import WebhooksController
 from app.framework import imported
+from app.modules.coordination_module import buckets_per_minute
 from app.ports import Clock, WebhookLog
 from app.services.session_service import SessionService
 
@@ -17,8 +17,7 @@ _WARNINGS_PER_MINUTE = 5
 
 
 def _refusal_log(settings: Settings, clock: Clock) -> RefusalLog:
-    throttle = TokenBuckets(_WARNINGS_PER_MINUTE / 60, _WARNINGS_PER_MINUTE, clock)
-    return RefusalLog(throttle, settings.trusted_proxies)
+    return RefusalLog(buckets_per_minute(_WARNINGS_PER_MINUTE, clock), settings.trusted_proxies)
 
 
 class SessionsModule(containers.DeclarativeContainer):
