@@ -11,6 +11,7 @@
     ├── MessageNotFound          message_not_found
     ├── MessageDeleted           message_deleted
     └── Unavailable              unavailable
+        └── Unconfirmed          likewise: it may have been done
 
 ``str(error)`` is a sentence for people; it never holds a token, a secret or a message's content.
 """
@@ -194,7 +195,7 @@ class MessageDeleted(ChatError):
 class Unavailable(ChatError):
     """Storage or backplane did not answer: nothing was done, and nothing was half done.
 
-    Only where revocations are stored is that not certain; those methods say so.
+    Only where revocations are stored, and when it is `Unconfirmed`, is that not certain.
     """
 
     code = "unavailable"
@@ -202,3 +203,13 @@ class Unavailable(ChatError):
 
     def __init__(self, what: str = "The storage") -> None:
         super().__init__(f"{what} is not available now; nothing was done.")
+
+
+class Unconfirmed(Unavailable):
+    """The storage went away while it was storing: all of it may stand there, or nothing.
+
+    To ask again is harmless where asking twice is: with the same client message id.
+    """
+
+    def __init__(self) -> None:
+        ChatError.__init__(self, "The storage did not confirm it; send it again.")

@@ -4,9 +4,15 @@ from app.ports.attempt_limiter import AttemptLimiter
 from app.ports.broadcaster import Broadcaster
 from app.ports.channel_repository import ChannelRepository, Membership
 from app.ports.clock import Clock, Timer
-from app.ports.delivery_repository import Advance, DeliveryRepository, UndeliveredPage
+from app.ports.delivery_repository import (
+    Advance,
+    Advanced,
+    DeliveryRepository,
+    Report,
+    UndeliveredPage,
+)
 from app.ports.eager_starter import EagerStarter
-from app.ports.message_repository import MessageRepository, StoredMessage
+from app.ports.message_repository import Added, MessageRepository, StoredMessage
 from app.ports.revocation_channel import RevocationChannel
 from app.ports.revocation_store import RevocationStore
 from app.ports.socket_quota import SocketQuota
@@ -17,7 +23,9 @@ from app.ports.webhook_log import WebhookLog
 from app.ports.webhook_verifier import WebhookFault, WebhookMessage, WebhookRefused, WebhookVerifier
 
 __all__ = [
+    "Added",
     "Advance",
+    "Advanced",
     "AttemptLimiter",
     "Broadcaster",
     "ChannelRepository",
@@ -26,6 +34,7 @@ __all__ = [
     "EagerStarter",
     "Membership",
     "MessageRepository",
+    "Report",
     "RevocationChannel",
     "RevocationStore",
     "SocketQuota",
