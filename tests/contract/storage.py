@@ -1,6 +1,7 @@
 """One database behind its repositories, and what the suites store in it."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import count
 
@@ -76,6 +77,16 @@ def sql_storage(database: Database) -> Storage:
         SqlDeliveryRepository(database),
         leave,
     )
+
+
+@asynccontextmanager
+async def opened(database: Database) -> AsyncIterator[Database]:
+    """A database from its opening to its end."""
+    await database.on_module_init()
+    try:
+        yield database
+    finally:
+        await database.on_application_shutdown(None)
 
 
 def draft(
