@@ -26,6 +26,7 @@ class ServerEvent(StrEnum):
     MESSAGE_CREATED = "message.created"
     MESSAGE_UPDATED = "message.updated"
     MESSAGE_DELETED = "message.deleted"
+    MESSAGE_FAILED = "message:failed"
     MESSAGE_DELIVERED = "message:delivered"
     MESSAGE_SEEN = "message:seen"
     TYPING = "typing"

@@ -10,6 +10,7 @@ from app.adapters.memory.memory_message_repository import MemoryMessageRepositor
 from app.adapters.memory.memory_store import MemoryStore
 from app.adapters.memory.recording_broadcaster import RecordingBroadcaster
 from app.framework.eager import EagerTasks
+from app.services.channel_audience import ChannelAudience
 from app.services.event_service import EventService
 from app.services.typing_service import TypingService
 from tests.unit.services.people import ALICE, BOB, CAROL, GENERAL, RANDOM
@@ -81,6 +82,12 @@ def typing_service(
 ) -> TypingService:
     """Who is typing where: nobody yet."""
     return TypingService(channels, events, broadcaster, clock, TYPING_EXPIRY_SECONDS)
+
+
+@pytest.fixture
+def audience() -> ChannelAudience:
+    """Rooms without sockets."""
+    return ChannelAudience()
 
 
 @pytest.fixture
