@@ -1,127 +1,173 @@
-"""The steps of storing a message, all inside `SqlMessageRepository.add`'s transaction."""
+"""Storing messages together: the steps of `SqlMessageRepository.add_all`'s transaction.
 
+There are as many statements for a hundred messages as for one. Rows that another node may want too
+are locked in one order everywhere: client message ids, then channels, each sorted.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import TypeAlias
 
-from sqlalchemy import insert, literal, select
+from sqlalchemy import insert, literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.adapters.sql.message_rows import USER_COLUMNS, to_user
+from app.adapters.sql.message_places import (
+    insert_deliveries,
+    insert_places,
+    select_recipients,
+    take_numbers,
+)
+from app.adapters.sql.message_rows import USER_COLUMNS, select_messages, to_message, to_user
 from app.adapters.sql.tables import (
     channel_members,
-    channel_sequences,
+    channels,
     client_messages,
     message_deliveries,
-    message_sequences,
     messages,
     users,
 )
 from app.adapters.sql.upsert import upsert
 from app.domain.delivery import DeliveryState
-from app.domain.errors import NotAMember
-from app.domain.ids import ChannelId, MessageId
+from app.domain.errors import MessageDeleted, NotAMember
+from app.domain.ids import ChannelId, ClientMessageId, MessageId, UserId
 from app.domain.message import Message, MessageDraft
 from app.domain.user import User
+from app.ports import Added, StoredMessage
+
+_Seat: TypeAlias = tuple[ChannelId, UserId]
+_Claim: TypeAlias = tuple[UserId, ClientMessageId | None]
 
 
-async def find_sender(connection: AsyncConnection, draft: MessageDraft) -> User:
-    """The sender, as a member of the channel.
+async def store_all(
+    connection: AsyncConnection, drafts: Sequence[MessageDraft], now: datetime
+) -> list[Added]:
+    """Store what may be stored and is new; one outcome per draft."""
+    senders = await _find_senders(connection, drafts)
+    admitted = [draft for draft in drafts if _seat_of(draft) in senders]
+    claimed = await _claim(connection, admitted)
+    new = [draft for draft in admitted if draft.client_message_id is None or draft.id in claimed]
+    stored = await _insert(connection, new, senders, now)
+    repeated = {_claim_of(draft) for draft in admitted if draft.id not in stored}
+    earlier = await _find_earlier(connection, repeated)
 
-    Raises:
-        NotAMember: Is none.
-    """
+    def outcome_of(draft: MessageDraft) -> Added:
+        if _seat_of(draft) not in senders:
+            return NotAMember()
+        if draft.id in stored:
+            return StoredMessage(stored[draft.id], is_new=True)
+        message = earlier.get(_claim_of(draft))
+        return MessageDeleted() if message is None else StoredMessage(message, is_new=False)
+
+    return [outcome_of(draft) for draft in drafts]
+
+
+async def _find_senders(
+    connection: AsyncConnection, drafts: Iterable[MessageDraft]
+) -> dict[_Seat, User]:
+    # Who is found stays a member until the transaction ends, and what the foreign keys refer to
+    # stays too: a user or channel deleted meanwhile would take the whole batch along. SQLite has
+    # locked the whole database already and ignores FOR KEY SHARE.
+    seat = (channel_members.c.channelId, channel_members.c.userId)
     query = (
-        select(*USER_COLUMNS)
+        select(channel_members.c.channelId, *USER_COLUMNS)
+        .select_from(users)
         .join(channel_members, channel_members.c.userId == users.c.id)
-        .where(channel_members.c.channelId == draft.channel_id)
-        .where(channel_members.c.userId == draft.user_id)
+        .join(channels, channels.c.id == channel_members.c.channelId)
+        .where(tuple_(*seat).in_({_seat_of(draft) for draft in drafts}))
+        .with_for_update(read=True, key_share=True)
     )
-    row = (await connection.execute(query)).mappings().one_or_none()
-    if row is None:
-        raise NotAMember
-    return to_user(row)
+    rows = (await connection.execute(query)).mappings()
+    return {(row["channelId"], row["user_id"]): to_user(row) for row in rows}
 
 
-async def claim(connection: AsyncConnection, draft: MessageDraft) -> MessageId | None:
-    """Take the draft's client message id, or return the message that has it.
+async def _claim(connection: AsyncConnection, drafts: Iterable[MessageDraft]) -> set[MessageId]:
+    """Take the drafts' client message ids, each for the first that has it; return who got theirs.
 
-    It is taken before anything is stored: of two sends at once, on any node, the second waits here
-    for the end of the first.
+    They are taken before anything is stored: of two sends at once, on any node, the second waits
+    here for the end of the first.
     """
-    if draft.client_message_id is None:
-        return None
-    statement = (
-        upsert(connection, client_messages)
-        .values(
+    claims: dict[_Claim, MessageId] = {}
+    for draft in drafts:
+        if draft.client_message_id is not None:
+            claims.setdefault(_claim_of(draft), draft.id)
+    if not claims:
+        return set()
+    rows = [
+        {"user_id": user_id, "client_message_id": client_message_id, "message_id": message_id}
+        for (user_id, client_message_id), message_id in sorted(claims.items())
+    ]
+    statement = upsert(connection, client_messages).on_conflict_do_nothing()
+    taken = await connection.scalars(statement.returning(client_messages.c.message_id), rows)
+    return set(taken)
+
+
+async def _insert(
+    connection: AsyncConnection,
+    drafts: Sequence[MessageDraft],
+    senders: Mapping[_Seat, User],
+    now: datetime,
+) -> dict[MessageId, Message]:
+    """Store messages, their places in their channels, and what is to be delivered."""
+    if not drafts:
+        return {}
+    numbers = await take_numbers(connection, Counter(draft.channel_id for draft in drafts))
+    stored = [
+        Message(
+            id=draft.id,
+            content=draft.content,
+            channel_id=draft.channel_id,
             user_id=draft.user_id,
-            client_message_id=draft.client_message_id,
-            message_id=draft.id,
+            created_at=now,
+            updated_at=now,
+            delivery_status=DeliveryState.SENT,
+            user=senders[_seat_of(draft)],
+            seq=next(numbers[draft.channel_id]),
         )
-        .on_conflict_do_nothing()
+        for draft in drafts
+    ]
+    await connection.execute(insert(messages), [_to_row(message) for message in stored])
+    await insert_places(connection, ((each.id, each.channel_id, each.seq) for each in stored))
+    recipients = select_recipients([message.id for message in stored]).add_columns(
+        literal(DeliveryState.SENT, message_deliveries.c.status.type),
+        literal(now, message_deliveries.c.updated_at.type),
     )
-    if (await connection.execute(statement)).rowcount:
-        return None
-    query = select(client_messages.c.message_id).where(
-        client_messages.c.user_id == draft.user_id,
-        client_messages.c.client_message_id == draft.client_message_id,
-    )
-    return MessageId((await connection.execute(query)).scalar_one())
+    await insert_deliveries(connection, recipients)
+    return {message.id: message for message in stored}
 
 
-async def insert_message(
-    connection: AsyncConnection, draft: MessageDraft, sender: User, now: datetime
-) -> Message:
-    """Store the message, its place in the channel, and what is to be delivered."""
-    message = Message(
-        id=draft.id,
-        content=draft.content,
-        channel_id=draft.channel_id,
-        user_id=draft.user_id,
-        created_at=now,
-        updated_at=now,
-        delivery_status=DeliveryState.SENT,
-        user=sender,
-        seq=await _next_seq(connection, draft.channel_id),
+async def _find_earlier(
+    connection: AsyncConnection, claims: Collection[_Claim]
+) -> dict[_Claim, Message]:
+    """What stands under client message ids now; nothing where it was deleted."""
+    if not claims:
+        return {}
+    claim = (client_messages.c.user_id, client_messages.c.client_message_id)
+    query = (
+        select_messages()
+        .add_columns(client_messages.c.client_message_id)
+        .join(client_messages, client_messages.c.message_id == messages.c.id)
+        .where(tuple_(*claim).in_(claims))
     )
-    await connection.execute(
-        insert(messages).values(
-            id=message.id,
-            content=message.content,
-            channelId=message.channel_id,
-            userId=message.user_id,
-            createdAt=message.created_at,
-            updatedAt=message.updated_at,
-            deliveryStatus=message.delivery_status,
-        )
-    )
-    await connection.execute(
-        insert(message_sequences).values(
-            message_id=message.id, channel_id=message.channel_id, seq=message.seq
-        )
-    )
-    recipients = (
-        select(
-            literal(message.id),
-            channel_members.c.userId,
-            literal(message.delivery_status),
-            literal(now, message_deliveries.c.updated_at.type),
-        )
-        .where(channel_members.c.channelId == message.channel_id)
-        .where(channel_members.c.userId != message.user_id)
-    )
-    await connection.execute(
-        insert(message_deliveries).from_select(
-            ["message_id", "recipient_id", "status", "updated_at"], recipients
-        )
-    )
-    return message
+    rows = (await connection.execute(query)).mappings()
+    return {(row["user_id"], row["client_message_id"]): to_message(row) for row in rows}
 
 
-async def _next_seq(connection: AsyncConnection, channel_id: ChannelId) -> int:
-    # The row stays locked until the transaction ends, so that numbers are given in the order of
-    # commits and one that was rolled back is given again.
-    first = upsert(connection, channel_sequences).values(channel_id=channel_id, last_seq=1)
-    statement = first.on_conflict_do_update(
-        index_elements=[channel_sequences.c.channel_id],
-        set_={"last_seq": channel_sequences.c.last_seq + 1},
-    ).returning(channel_sequences.c.last_seq)
-    return int((await connection.execute(statement)).scalar_one())
+def _to_row(message: Message) -> dict[str, object]:
+    return {
+        "id": message.id,
+        "content": message.content,
+        "channelId": message.channel_id,
+        "userId": message.user_id,
+        "createdAt": message.created_at,
+        "updatedAt": message.updated_at,
+        "deliveryStatus": message.delivery_status,
+    }
+
+
+def _seat_of(draft: MessageDraft) -> _Seat:
+    return draft.channel_id, draft.user_id
+
+
+def _claim_of(draft: MessageDraft) -> _Claim:
+    return draft.user_id, draft.client_message_id

@@ -1,0 +1,98 @@
+"""Taking in what the original backend stored beside us: the steps of `adopt`."""
+
+from collections import Counter
+from collections.abc import Collection
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Select, and_, case, exists, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.adapters.sql.message_places import (
+    insert_deliveries,
+    insert_places,
+    select_recipients,
+    take_numbers,
+)
+from app.adapters.sql.tables import (
+    OTHERS,
+    channel_members,
+    message_deliveries,
+    message_sequences,
+    messages,
+    read_receipts,
+)
+from app.domain.delivery import DeliveryState
+from app.domain.ids import ChannelId
+
+OVERLAP = timedelta(seconds=60)
+"""How much later than its date a message may become visible, and still be found."""
+
+_EVER = datetime.min.replace(tzinfo=UTC)
+
+
+async def find_channels(
+    connection: AsyncConnection, limit: int, now: datetime
+) -> frozenset[ChannelId]:
+    """Those of the ``limit`` oldest messages without a place."""
+    query = await _select_unplaced(connection, limit, now)
+    return frozenset(row["channelId"] for row in (await connection.execute(query)).mappings())
+
+
+async def adopt_from(
+    connection: AsyncConnection, channel_ids: Collection[ChannelId], limit: int, now: datetime
+) -> None:
+    """Give the ``limit`` oldest messages of these channels their places and deliveries."""
+    # Nobody else numbers these channels from here on: what has no place now gets it here.
+    await take_numbers(connection, dict.fromkeys(channel_ids, 0))
+    unplaced = await _select_unplaced(connection, limit, now)
+    query = unplaced.where(messages.c.channelId.in_(channel_ids)).with_for_update(
+        read=True, key_share=True, of=messages
+    )
+    found = (await connection.execute(query)).all()
+    if not found:
+        return
+    numbers = await take_numbers(connection, Counter(channel_id for _, channel_id in found))
+    await insert_places(
+        connection, ((each, channel_id, next(numbers[channel_id])) for each, channel_id in found)
+    )
+    await insert_deliveries(connection, _select_recipients([each for each, _ in found], now))
+
+
+async def _select_unplaced(
+    connection: AsyncConnection, limit: int, now: datetime
+) -> Select[*tuple[Any, ...]]:
+    # What is older than the newest one with a place has one too, but for what came to light late.
+    # A date from the future must not hide what comes before it.
+    newest = await connection.scalar(
+        select(messages.c.createdAt)
+        .join(message_sequences, message_sequences.c.message_id == messages.c.id)
+        .where(OTHERS, messages.c.createdAt <= now)
+        .order_by(messages.c.createdAt.desc())
+        .limit(1)
+    )
+    since = _EVER if newest is None else newest - OVERLAP
+    has_place = exists().where(message_sequences.c.message_id == messages.c.id)
+    return (
+        select(messages.c.id, messages.c.channelId)
+        .where(OTHERS, messages.c.createdAt >= since, ~has_place)
+        .order_by(messages.c.createdAt, messages.c.id)
+        .limit(limit)
+    )
+
+
+def _select_recipients(message_ids: list[Any], now: datetime) -> Select[*tuple[Any, ...]]:
+    is_their_receipt = and_(
+        read_receipts.c.messageId == messages.c.id,
+        read_receipts.c.userId == channel_members.c.userId,
+    )
+    has_read = read_receipts.c.messageId.is_not(None)
+    return (
+        select_recipients(message_ids)
+        .add_columns(
+            case((has_read, DeliveryState.READ), else_=DeliveryState.SENT),
+            func.coalesce(read_receipts.c.readAt, now, type_=message_deliveries.c.updated_at.type),
+        )
+        .outerjoin(read_receipts, is_their_receipt)
+        .where(channel_members.c.joined_at <= messages.c.createdAt)
+    )

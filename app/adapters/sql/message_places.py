@@ -1,0 +1,86 @@
+"""A message's place in its channel, and who it is to be delivered to: for sent and adopted ones."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from itertools import count
+from typing import Any
+
+from sqlalchemy import Select, and_, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.adapters.sql.tables import (
+    channel_members,
+    channel_sequences,
+    message_deliveries,
+    message_sequences,
+    messages,
+    users,
+)
+from app.adapters.sql.upsert import upsert
+from app.domain.ids import ChannelId, MessageId
+
+
+async def take_numbers(
+    connection: AsyncConnection, counts: Mapping[ChannelId, int]
+) -> dict[ChannelId, Iterator[int]]:
+    """Give each channel as many numbers as it asks for, the lowest first.
+
+    The channels' rows stay locked until the transaction ends, so that numbers are given in the
+    order of commits and one that was rolled back is given again; to ask for none only locks. They
+    are locked in sorted order, so that transactions which want several cannot wait in a ring.
+    """
+    given = upsert(connection, channel_sequences)
+    statement = given.on_conflict_do_update(
+        index_elements=[channel_sequences.c.channel_id],
+        set_={"last_seq": channel_sequences.c.last_seq + given.excluded.last_seq},
+    ).returning(channel_sequences.c.channel_id, channel_sequences.c.last_seq)
+    rows = [
+        {"channel_id": channel_id, "last_seq": counts[channel_id]} for channel_id in sorted(counts)
+    ]
+    last_seqs = (await connection.execute(statement, rows)).all()
+    return {
+        channel_id: count(last_seq - counts[channel_id] + 1) for channel_id, last_seq in last_seqs
+    }
+
+
+async def insert_places(
+    connection: AsyncConnection, places: Iterable[tuple[MessageId, ChannelId, int]]
+) -> None:
+    """Store numbers that were taken in this transaction; positions are given in the same order."""
+    rows = [
+        {"message_id": message_id, "channel_id": channel_id, "seq": seq}
+        for message_id, channel_id, seq in places
+    ]
+    await connection.execute(insert(message_sequences), rows)
+
+
+def select_recipients(message_ids: Collection[MessageId]) -> Select[*tuple[Any, ...]]:
+    """Every other member of the messages' channels, for `insert_deliveries`.
+
+    The users' rows are locked, as the foreign keys are going to: one who is being deleted is left
+    out, and does not break the statement.
+    """
+    is_other_member = and_(
+        channel_members.c.channelId == message_sequences.c.channel_id,
+        channel_members.c.userId != messages.c.userId,
+    )
+    return (
+        select(
+            message_sequences.c.message_id,
+            users.c.id,
+            message_sequences.c.channel_id,
+            message_sequences.c.position,
+        )
+        .join(messages, messages.c.id == message_sequences.c.message_id)
+        .join(channel_members, is_other_member)
+        .join(users, users.c.id == channel_members.c.userId)
+        .where(message_sequences.c.message_id.in_(message_ids))
+        .with_for_update(read=True, key_share=True, of=users)
+    )
+
+
+async def insert_deliveries(
+    connection: AsyncConnection, recipients: Select[*tuple[Any, ...]]
+) -> None:
+    """Store a delivery for each of `select_recipients`, with status and date added as columns."""
+    columns = ["message_id", "recipient_id", "channel_id", "position", "status", "updated_at"]
+    await connection.execute(insert(message_deliveries).from_select(columns, recipients))
