@@ -11,7 +11,7 @@ from app.domain.message import DeletionReceipt, FailedMessage, Message, MessageD
 from app.domain.rooms import channel_room, user_room
 from app.ports import Broadcaster, Clock, EagerStarter, MessageRepository, StoredMessage
 from app.services.channel_audience import ChannelAudience
-from app.services.group_commit import DRAIN_TIMEOUT_SECONDS, GroupCommit
+from app.services.group_commit import DRAIN_TIMEOUT_SECONDS, MAX_ITEMS, GroupCommit
 from app.services.message_feed import MessageFeed
 from app.services.ordered_work import OrderedWork
 
@@ -66,6 +66,7 @@ class MessageService:
         max_content_chars: How long a message may be.
         starter: Begins in place what need not wait.
         writers: How many transactions the storage takes at once.
+        max_batch: How many messages one transaction stores at most.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class MessageService:
         max_content_chars: int,
         starter: EagerStarter,
         writers: int,
+        max_batch: int = MAX_ITEMS,
     ) -> None:
         self._messages = messages
         self._feed = feed
@@ -85,7 +87,9 @@ class MessageService:
         self._broadcaster = broadcaster
         self._clock = clock
         self._max_content_chars = max_content_chars
-        self._writes = GroupCommit(self._commit, starter, clock, writers=writers)
+        self._writes = GroupCommit(
+            self._commit, starter, clock, writers=writers, max_items=max_batch
+        )
         self._changes = OrderedWork(starter)
         self._behind: set[ChannelId] = set()
 
