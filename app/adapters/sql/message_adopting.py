@@ -5,7 +5,7 @@ from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, and_, case, exists, func, select
+from sqlalchemy import Select, and_, case, exists, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.adapters.sql.message_places import (
@@ -93,7 +93,9 @@ def _select_recipients(message_ids: list[Any], now: datetime) -> Select[*tuple[A
         select_recipients(message_ids)
         .add_columns(
             case((has_read, DeliveryState.READ), else_=DeliveryState.SENT),
-            func.coalesce(read_receipts.c.readAt, now, type_=message_deliveries.c.updated_at.type),
+            func.coalesce(
+                read_receipts.c.readAt, literal(now, message_deliveries.c.updated_at.type)
+            ),
         )
         .outerjoin(read_receipts, is_their_receipt)
         .where(channel_members.c.joined_at <= messages.c.createdAt)
