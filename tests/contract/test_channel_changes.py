@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from app.adapters.memory.manual_clock import DEFAULT_START as NOW
-from app.adapters.sql import channel_deletion
+from app.adapters.sql.channel_deletion import DELIVERIES_AT_ONCE, MESSAGES_AT_ONCE
 from app.domain.channel import Channel, ChannelType, MemberRole
 from app.domain.errors import ChannelExists, ChannelNotFound, NotAMember, UserNotFound
 from app.domain.ids import ChannelId, ClientMessageId, UserId, new_message_id
@@ -15,6 +15,7 @@ from tests.contract.storage import ALICE, BOB, CAROL, GENERAL, MALLORY, RANDOM, 
 NEWS = ChannelId("news/ü")
 UNKNOWN = ChannelId("unknown")
 STRANGER = UserId("user_stranger")
+BATCH = 256
 ALICES_OWN = {ALICE: MemberRole.OWNER}
 
 
@@ -153,14 +154,14 @@ async def test_nobody_is_left_when_all_members_are_removed(storage: Storage) -> 
     assert {ALICE, BOB, CAROL} == await storage.channels.members_of(GENERAL)
 
 
-async def test_channel_is_gone_with_its_messages_when_it_is_deleted(
-    storage: Storage, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_channel_is_gone_with_its_messages_when_it_is_deleted(storage: Storage) -> None:
     """However many portions that takes; other channels keep theirs."""
-    monkeypatch.setattr(channel_deletion, "MESSAGES_AT_ONCE", 3)
-    monkeypatch.setattr(channel_deletion, "DELIVERIES_AT_ONCE", 2)
-    drafts = [draft(ALICE, RANDOM, number) for number in range(7)]
-    await storage.messages.add_all([*drafts, draft(ALICE, GENERAL)], now=NOW)
+    await storage.channels.seed({UserId(f"user_{number}"): [RANDOM] for number in range(10)})
+    drafts = [draft(ALICE, RANDOM, number) for number in range(MESSAGES_AT_ONCE + 1)]
+    for start in range(0, len(drafts), BATCH):
+        await storage.messages.add_all(drafts[start : start + BATCH], now=NOW)
+    await storage.messages.add_all([draft(ALICE, GENERAL)], now=NOW)
+    assert MESSAGES_AT_ONCE * 11 > DELIVERIES_AT_ONCE
     await storage.channels.remove_members(RANDOM)
 
     await storage.channels.delete(RANDOM)
