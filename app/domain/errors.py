@@ -10,6 +10,9 @@
     ├── NotARecipient            not_a_recipient
     ├── MessageNotFound          message_not_found
     ├── MessageDeleted           message_deleted
+    ├── ChannelNotFound          channel_not_found
+    ├── ChannelExists            channel_exists
+    ├── UserNotFound             user_not_found
     └── Unavailable              unavailable
         └── Unconfirmed          likewise: it may have been done
 
@@ -190,6 +193,33 @@ class MessageDeleted(ChatError):
 
     def __init__(self) -> None:
         super().__init__("This message was sent and has since been deleted.")
+
+
+class ChannelNotFound(ChatError):
+    """Backends hear of it, clients do not: to them it is `NotAMember`."""
+
+    code = "channel_not_found"
+
+    def __init__(self) -> None:
+        super().__init__("There is no such channel.")
+
+
+class ChannelExists(ChatError):
+    """A channel is created once; the standing one is left as it is."""
+
+    code = "channel_exists"
+
+    def __init__(self) -> None:
+        super().__init__("There is a channel with this id already.")
+
+
+class UserNotFound(ChatError):
+    """Whoever is to be a member must be known to the storage, not only to Clerk."""
+
+    code = "user_not_found"
+
+    def __init__(self) -> None:
+        super().__init__("There is no such user.")
 
 
 class Unavailable(ChatError):

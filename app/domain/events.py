@@ -30,6 +30,10 @@ class ServerEvent(StrEnum):
     MESSAGE_DELIVERED = "message:delivered"
     MESSAGE_SEEN = "message:seen"
     TYPING = "typing"
+    CHANNEL_CREATED = "channel.created"
+    CHANNEL_DELETED = "channel.deleted"
+    ROOM_MEMBER_JOINED = "room:member:joined"
+    ROOM_MEMBER_LEFT = "room:member:left"
     AUTH_EXPIRING = "auth:expiring"
     ERROR = "error"
 

@@ -12,10 +12,12 @@ from app.ports.delivery_repository import (
     UndeliveredPage,
 )
 from app.ports.eager_starter import EagerStarter
+from app.ports.membership_channel import MembershipChannel
 from app.ports.message_repository import Added, MessageRepository, StoredMessage
 from app.ports.revocation_channel import RevocationChannel
 from app.ports.revocation_store import RevocationStore
 from app.ports.socket_quota import SocketQuota
+from app.ports.socket_rooms import SocketRooms
 from app.ports.throttle import Throttle
 from app.ports.token_issuer import TokenIssuer
 from app.ports.token_verifier import TokenVerifier
@@ -33,11 +35,13 @@ __all__ = [
     "DeliveryRepository",
     "EagerStarter",
     "Membership",
+    "MembershipChannel",
     "MessageRepository",
     "Report",
     "RevocationChannel",
     "RevocationStore",
     "SocketQuota",
+    "SocketRooms",
     "StoredMessage",
     "Throttle",
     "Timer",

@@ -164,5 +164,5 @@ async def test_adopt_takes_in_nothing_when_only_this_side_stores(storage: Storag
     """What was stored here has its place already."""
     message = await add(storage, draft())
 
-    assert frozenset() == await storage.messages.adopt(10, LATER)
+    assert {} == await storage.messages.adopt(10, LATER)
     assert (message,) == await storage.messages.stored_after(GENERAL, 0, 10)

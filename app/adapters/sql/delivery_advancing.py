@@ -100,7 +100,7 @@ async def follow(connection: AsyncConnection, standing: Standing) -> None:
         return
     query = select(messages.c.id, _FURTHEST_BEHIND).where(messages.c.id.in_(ids))
     by_state: dict[DeliveryState, list[str]] = {}
-    for message_id, overall in (await connection.execute(query)).tuples():
+    for message_id, overall in await connection.execute(query):
         state = DeliveryState(overall)
         if standing.messages[message_id].state.may_become(state):
             by_state.setdefault(state, []).append(message_id)
@@ -120,7 +120,7 @@ async def _lock_messages(
         .order_by(messages.c.id)
         .with_for_update(key_share=True)
     )
-    rows = (await connection.execute(query)).tuples()
+    rows = await connection.execute(query)
     return {
         message_id: _Message(channel_id, author_id, DeliveryState(state))
         for message_id, channel_id, author_id, state in rows
@@ -132,7 +132,7 @@ async def _members(
 ) -> Collection[tuple[ChannelId, UserId]]:
     columns = (channel_members.c.channelId, channel_members.c.userId)
     query = select(*columns).where(tuple_(*columns).in_(seats))
-    return set((await connection.execute(query)).tuples())
+    return {(channel_id, user_id) for channel_id, user_id in await connection.execute(query)}
 
 
 async def _statuses(

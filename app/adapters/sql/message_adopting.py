@@ -5,7 +5,7 @@ from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, and_, case, exists, func, select
+from sqlalchemy import Select, and_, case, exists, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.adapters.sql.message_places import (
@@ -41,22 +41,24 @@ async def find_channels(
 
 async def adopt_from(
     connection: AsyncConnection, channel_ids: Collection[ChannelId], limit: int, now: datetime
-) -> None:
-    """Give the ``limit`` oldest messages of these channels their places and deliveries."""
-    # Nobody else numbers these channels from here on: what has no place now gets it here.
-    await take_numbers(connection, dict.fromkeys(channel_ids, 0))
+) -> dict[ChannelId, int]:
+    """Give the ``limit`` oldest messages of these channels their places and deliveries.
+
+    Returns the first number that was free in each channel; another node may have given it.
+    """
+    # To take no number locks the channel: what has no place from here on gets it here.
+    free = await take_numbers(connection, dict.fromkeys(channel_ids, 0))
     unplaced = await _select_unplaced(connection, limit, now)
     query = unplaced.where(messages.c.channelId.in_(channel_ids)).with_for_update(
         read=True, key_share=True, of=messages
     )
     found = (await connection.execute(query)).all()
-    if not found:
-        return
-    numbers = await take_numbers(connection, Counter(channel_id for _, channel_id in found))
-    await insert_places(
-        connection, ((each, channel_id, next(numbers[channel_id])) for each, channel_id in found)
-    )
-    await insert_deliveries(connection, _select_recipients([each for each, _ in found], now))
+    if found:
+        numbers = await take_numbers(connection, Counter(channel_id for _, channel_id in found))
+        places = [(each, channel_id, next(numbers[channel_id])) for each, channel_id in found]
+        await insert_places(connection, places)
+        await insert_deliveries(connection, _select_recipients([each for each, _ in found], now))
+    return {channel_id: next(number) for channel_id, number in free.items()}
 
 
 async def _select_unplaced(
@@ -91,7 +93,9 @@ def _select_recipients(message_ids: list[Any], now: datetime) -> Select[*tuple[A
         select_recipients(message_ids)
         .add_columns(
             case((has_read, DeliveryState.READ), else_=DeliveryState.SENT),
-            func.coalesce(read_receipts.c.readAt, now, type_=message_deliveries.c.updated_at.type),
+            func.coalesce(
+                read_receipts.c.readAt, literal(now, message_deliveries.c.updated_at.type)
+            ),
         )
         .outerjoin(read_receipts, is_their_receipt)
         .where(channel_members.c.joined_at <= messages.c.createdAt)
