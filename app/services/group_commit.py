@@ -81,8 +81,13 @@ class GroupCommit(Generic[Item]):
         if self._waiting >= MAX_PENDING and not patient:
             raise Unavailable(what="The server")
         entry = _Entry(key, item)
-        self._enqueue(entry)
-        self._begin()
+        if self._working < self._writers and not self._ready and key not in self._queues:
+            # As nearly always where nothing is waited for: no queue, no looking for others.
+            self._queues[key] = deque()
+            self._start([entry])
+        else:
+            self._enqueue(entry)
+            self._begin()
         if not entry.is_settled:
             await self._wait(entry, None if patient else self._wait_seconds)
         if entry.error is not None:
@@ -111,61 +116,66 @@ class GroupCommit(Generic[Item]):
 
     def _begin(self) -> None:
         while self._ready and self._working < self._writers:
-            batch = self._next_batch()
-            self._working += 1
-            doing = self._starter.start(self._do(batch))
-            if not doing.done():
-                self._batches.add(doing)
-                doing.add_done_callback(self._batches.discard)
+            self._start(self._next_batch())
+
+    def _start(self, batch: "list[_Entry[Item]]") -> None:
+        self._working += 1
+        doing = self._starter.start(self._do(batch))
+        if not doing.done():
+            self._batches.add(doing)
+            doing.add_done_callback(self._batches.discard)
 
     def _next_batch(self) -> "list[_Entry[Item]]":
         batch: list[_Entry[Item]] = []
-        while self._ready and len(batch) < self._limit:
+        room = self._limit
+        while self._ready and room:
             key = next(iter(self._ready))
             del self._ready[key]
             queue = self._queues[key]
-            count = min(len(queue), self._limit - len(batch))
-            batch += [queue.popleft() for _ in range(count)]
+            batch += [queue.popleft() for _ in range(min(len(queue), room))]
+            room = self._limit - len(batch)
         self._waiting -= len(batch)
         return batch
 
     async def _do(self, batch: "list[_Entry[Item]]") -> None:
+        began = self._clock.monotonic()
         wanted = [entry for entry in batch if not entry.is_settled]  # the others were given up
         for entry in wanted:
             entry.is_begun = True
         try:
-            if wanted:
-                await self._commit_timed(wanted)
-        finally:
-            for entry in wanted:
-                if not entry.is_settled:  # cancelled
-                    entry.settle(Unconfirmed())
-            for key in {entry.key for entry in batch}:
-                if self._queues[key]:
-                    self._ready[key] = None
-                else:
-                    del self._queues[key]
-            self._working -= 1
-            self._begin()
-
-    async def _commit_timed(self, batch: "list[_Entry[Item]]") -> None:
-        began = self._clock.monotonic()
-        try:
-            errors = await self._commit([entry.item for entry in batch])
+            errors = await self._commit([entry.item for entry in wanted]) if wanted else ()
         except Unavailable as error:
             # One each: an exception that is raised in many places keeps the tracebacks of all.
-            for entry in batch:
+            for entry in wanted:
                 entry.settle(type(error)())
         except Exception as error:  # noqa: BLE001 - it is the callers'
-            for entry in batch:
+            for entry in wanted:
                 entry.settle(error)
+        except BaseException:  # cancelled
+            for entry in wanted:
+                entry.settle(Unconfirmed())
+            raise
         else:
-            for entry, refusal in zip(batch, errors, strict=True):
+            for entry, refusal in zip(wanted, errors, strict=True):
                 entry.settle(refusal)
-        elapsed = self._clock.monotonic() - began
-        if elapsed > SLOW_SECONDS:
-            self._limit = max(1, len(batch) // 2)
-        elif elapsed < FAST_SECONDS and self._limit < self._max_items:
+        finally:
+            self._adapt(len(wanted), self._clock.monotonic() - began)
+            self._release(batch)
+
+    def _release(self, batch: "list[_Entry[Item]]") -> None:
+        for key in {entry.key for entry in batch}:
+            if self._queues[key]:
+                self._ready[key] = None
+            else:
+                del self._queues[key]
+        self._working -= 1
+        if self._ready:
+            self._begin()
+
+    def _adapt(self, count: int, seconds: float) -> None:
+        if seconds > SLOW_SECONDS:
+            self._limit = max(1, count // 2)
+        elif self._limit < self._max_items and seconds < FAST_SECONDS:
             self._limit = min(2 * self._limit, self._max_items)
 
     async def _wait(self, entry: "_Entry[Item]", seconds: float | None) -> None:

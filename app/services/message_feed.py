@@ -40,14 +40,17 @@ class MessageFeed:
         self._broadcaster = broadcaster
         self._told: dict[ChannelId, int] = {}
 
+    def knows(self, channel_id: ChannelId) -> bool:
+        """Whether there is anything to go on from in the channel."""
+        return channel_id in self._told
+
     async def look_at(self, channel_id: ChannelId) -> None:
-        """Tell of whatever is stored in the channel from now on.
+        """Tell of whatever is stored in a channel that is not known from now on.
 
         Raises:
             Unavailable: It cannot be known now.
         """
-        if channel_id not in self._told:
-            self._remember(channel_id, await self._messages.last_seq(channel_id))
+        self._remember(channel_id, await self._messages.last_seq(channel_id))
 
     async def tell(self, channel_id: ChannelId, stored: Sequence[Message]) -> None:
         """Tell of these messages; those told before are passed over. Each sender's typing ends.
@@ -84,7 +87,7 @@ class MessageFeed:
 
     def expect(self, channel_id: ChannelId, first_seq: int) -> None:
         """The channel was not told of ``first_seq`` yet, if nothing else is known of it."""
-        if channel_id not in self._told:
+        if not self.knows(channel_id):
             self._remember(channel_id, first_seq - 1)
 
     def forget(self, channel_id: ChannelId) -> None:

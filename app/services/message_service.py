@@ -189,27 +189,19 @@ class MessageService:
         sends = [work for work in works if isinstance(work, _Send)]
         if sends:
             await self._store(sends)
-        for work in works:
-            if isinstance(work, _Tell):
-                await self._audience.refresh(work.channel_id)
-                room = channel_room(work.channel_id)
-                self._broadcaster.publish(room, work.event, work.payload)
-            elif isinstance(work, _CatchUp):
-                try:
-                    await self._feed.catch_up(work.channel_id)
-                except Unavailable as error:
-                    work.refusal = error
+        if len(sends) < len(works):
+            await self._tell_besides(works)
         return [work.refusal for work in works]
 
     async def _store(self, sends: Sequence[_Send]) -> None:
-        channel_ids = dict.fromkeys(send.draft.channel_id for send in sends)
-        for channel_id in channel_ids:
-            await self._feed.look_at(channel_id)
         drafts = [send.draft for send in sends]
+        for draft in drafts:
+            if not self._feed.knows(draft.channel_id):
+                await self._feed.look_at(draft.channel_id)
         try:
             outcomes = await self._messages.add_all(drafts, self._clock.now())
         except Unconfirmed:
-            self._behind.update(channel_ids)
+            self._behind.update(draft.channel_id for draft in drafts)
             raise
         stored: dict[ChannelId, list[Message]] = {}
         for send, outcome in zip(sends, outcomes, strict=True):
@@ -223,6 +215,18 @@ class MessageService:
                 await self._feed.tell(channel_id, messages)
             except Unavailable:
                 self._behind.add(channel_id)
+
+    async def _tell_besides(self, works: Sequence[_Send | _Tell | _CatchUp]) -> None:
+        for work in works:
+            if isinstance(work, _Tell):
+                await self._audience.refresh(work.channel_id)
+                room = channel_room(work.channel_id)
+                self._broadcaster.publish(room, work.event, work.payload)
+            elif isinstance(work, _CatchUp):
+                try:
+                    await self._feed.catch_up(work.channel_id)
+                except Unavailable as error:
+                    work.refusal = error
 
     async def _update(self, message_id: MessageId, user_id: UserId, content: str) -> Message:
         message = await self._messages.update(message_id, user_id, content, self._clock.now())
