@@ -48,6 +48,18 @@ class Channel(WireValue):
 
 
 @dataclass(frozen=True, slots=True)
+class ChannelDraft:
+    """What a backend asks to create; the creator is a member whether named or not."""
+
+    id: ChannelId
+    name: str
+    description: str | None
+    type: ChannelType
+    created_by_id: UserId
+    member_ids: tuple[UserId, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class DeletedChannel(WireValue):
     """What members hear of a channel's end."""
 

@@ -43,6 +43,7 @@ class AppModule(containers.DeclarativeContainer):
         channels=storage.channels,
         messages=storage.messages,
         deliveries=storage.deliveries,
+        membership_channel=coordination.membership_channel,
         session_service=auth.session_service,
     )
     ops = providers.Container(
