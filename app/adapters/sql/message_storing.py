@@ -9,13 +9,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TypeAlias
 
-from sqlalchemy import insert, literal, select, tuple_
+from sqlalchemy import bindparam, insert, literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.adapters.sql.message_places import (
-    insert_deliveries,
+    RECIPIENTS,
+    deliveries_to,
     insert_places,
-    select_recipients,
     take_numbers,
 )
 from app.adapters.sql.message_rows import USER_COLUMNS, select_messages, to_message, to_user
@@ -37,6 +37,38 @@ from app.ports import Added, StoredMessage
 
 _Seat: TypeAlias = tuple[ChannelId, UserId]
 _Claim: TypeAlias = tuple[UserId, ClientMessageId | None]
+
+# Who is found stays a member until the transaction ends, and what the foreign keys refer to stays
+# too: a user or channel deleted meanwhile would take the whole batch along. SQLite has locked the
+# whole database already and ignores FOR KEY SHARE.
+_SENDERS = (
+    select(channel_members.c.channelId, *USER_COLUMNS)
+    .select_from(users)
+    .join(channel_members, channel_members.c.userId == users.c.id)
+    .join(channels, channels.c.id == channel_members.c.channelId)
+    .where(
+        tuple_(channel_members.c.channelId, channel_members.c.userId).in_(
+            bindparam("seats", expanding=True)
+        )
+    )
+    .with_for_update(read=True, key_share=True)
+)
+_EARLIER = (
+    select_messages()
+    .add_columns(client_messages.c.client_message_id)
+    .join(client_messages, client_messages.c.message_id == messages.c.id)
+    .where(
+        tuple_(client_messages.c.user_id, client_messages.c.client_message_id).in_(
+            bindparam("claims", expanding=True)
+        )
+    )
+)
+_DELIVERIES = deliveries_to(
+    RECIPIENTS.add_columns(
+        literal(DeliveryState.SENT, message_deliveries.c.status.type),
+        bindparam("now", type_=message_deliveries.c.updated_at.type),
+    )
+)
 
 
 async def store_all(
@@ -65,19 +97,8 @@ async def store_all(
 async def _find_senders(
     connection: AsyncConnection, drafts: Iterable[MessageDraft]
 ) -> dict[_Seat, User]:
-    # Who is found stays a member until the transaction ends, and what the foreign keys refer to
-    # stays too: a user or channel deleted meanwhile would take the whole batch along. SQLite has
-    # locked the whole database already and ignores FOR KEY SHARE.
-    seat = (channel_members.c.channelId, channel_members.c.userId)
-    query = (
-        select(channel_members.c.channelId, *USER_COLUMNS)
-        .select_from(users)
-        .join(channel_members, channel_members.c.userId == users.c.id)
-        .join(channels, channels.c.id == channel_members.c.channelId)
-        .where(tuple_(*seat).in_({_seat_of(draft) for draft in drafts}))
-        .with_for_update(read=True, key_share=True)
-    )
-    rows = (await connection.execute(query)).mappings()
+    seats = {_seat_of(draft) for draft in drafts}
+    rows = (await connection.execute(_SENDERS, {"seats": seats})).mappings()
     return {(row["channelId"], row["user_id"]): to_user(row) for row in rows}
 
 
@@ -128,11 +149,8 @@ async def _insert(
     ]
     await connection.execute(insert(messages), [_to_row(message) for message in stored])
     await insert_places(connection, ((each.id, each.channel_id, each.seq) for each in stored))
-    recipients = select_recipients([message.id for message in stored]).add_columns(
-        literal(DeliveryState.SENT, message_deliveries.c.status.type),
-        literal(now, message_deliveries.c.updated_at.type),
-    )
-    await insert_deliveries(connection, recipients)
+    ids = [message.id for message in stored]
+    await connection.execute(_DELIVERIES, {"message_ids": ids, "now": now})
     return {message.id: message for message in stored}
 
 
@@ -142,14 +160,7 @@ async def _find_earlier(
     """What stands under client message ids now; nothing where it was deleted."""
     if not claims:
         return {}
-    claim = (client_messages.c.user_id, client_messages.c.client_message_id)
-    query = (
-        select_messages()
-        .add_columns(client_messages.c.client_message_id)
-        .join(client_messages, client_messages.c.message_id == messages.c.id)
-        .where(tuple_(*claim).in_(claims))
-    )
-    rows = (await connection.execute(query)).mappings()
+    rows = (await connection.execute(_EARLIER, {"claims": claims})).mappings()
     return {(row["user_id"], row["client_message_id"]): to_message(row) for row in rows}
 
 
