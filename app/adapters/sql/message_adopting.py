@@ -5,7 +5,7 @@ from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, and_, bindparam, case, exists, func, select
+from sqlalchemy import Select, and_, bindparam, case, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.adapters.sql.message_places import (
@@ -95,10 +95,13 @@ async def _select_unplaced(
         .limit(1)
     )
     since = _EVER if newest is None else newest - OVERLAP
-    has_place = exists().where(message_sequences.c.message_id == messages.c.id)
+    # Looked up one by one: for NOT EXISTS, PostgreSQL may read every place there is.
+    place = select(message_sequences.c.position).where(
+        message_sequences.c.message_id == messages.c.id
+    )
     return (
         select(messages.c.id, messages.c.channelId)
-        .where(OTHERS, messages.c.createdAt >= since, ~has_place)
+        .where(OTHERS, messages.c.createdAt >= since, place.scalar_subquery().is_(None))
         .order_by(messages.c.createdAt, messages.c.id)
         .limit(limit)
     )
