@@ -47,7 +47,7 @@ def empty_postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
 @pytest.fixture
 async def postgres_url(postgres_server: PostgresServer) -> AsyncIterator[str]:
     """A database of one's own, migrated and without rows."""
-    if not postgres_server.execute(f"SELECT 1 FROM pg_database WHERE datname = '{TEMPLATE}'"):
+    if [TEMPLATE] not in postgres_server.execute("SELECT datname FROM pg_database"):
         await _migrate(postgres_server)
     postgres_server.create_database("chat", TEMPLATE)
     yield postgres_server.url("chat")

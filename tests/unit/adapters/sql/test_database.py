@@ -12,7 +12,8 @@ from sqlalchemy import event, func, select, text
 
 from app.adapters.memory.manual_clock import DEFAULT_START as NOW
 from app.adapters.memory.manual_clock import ManualClock
-from app.adapters.sql.database import OPERATION_TIMEOUT_SECONDS, Database
+from app.adapters.sql.database import Database
+from app.adapters.sql.limits import ANSWER_SECONDS
 from app.adapters.sql.opening import DatabaseOpenError
 from app.adapters.sql.sql_revocation_store import SqlRevocationStore
 from app.adapters.sql.tables import message_sequences, users
@@ -238,7 +239,7 @@ async def test_nothing_is_stored_when_a_send_is_cancelled_at_any_statement(
         if next(executed) == statement:
             send.cancel()
 
-    engine = database._engine.sync_engine
+    engine = database._engines.writing.sync_engine
     event.listen(engine, "before_cursor_execute", cancel)
     send = asyncio.create_task(storage.messages.add(draft(client_message_id="c-1"), NOW))
     await asyncio.wait([send])
@@ -254,7 +255,7 @@ async def test_a_send_is_whole_or_absent_when_it_is_cancelled_while_it_commits(
     database: Database, storage: Storage
 ) -> None:
     """The outcome is not known to the caller, and the same client id finds it out."""
-    engine = database._engine.sync_engine
+    engine = database._engines.writing.sync_engine
     event.listen(engine, "commit", lambda _: send.cancel(), once=True)
     send = asyncio.create_task(storage.messages.add(draft(client_message_id="c-1"), NOW))
     await asyncio.wait([send])
@@ -277,7 +278,7 @@ async def test_an_operation_is_unavailable_when_it_takes_longer_than_its_bound(
 
     outcomes = await asyncio.wait_for(
         asyncio.gather(hang(), storage.messages.add(draft(), NOW), return_exceptions=True),
-        timeout=OPERATION_TIMEOUT_SECONDS + 1,
+        timeout=ANSWER_SECONDS + 1,
     )
 
     stored = await storage.messages.add(draft(), NOW)
