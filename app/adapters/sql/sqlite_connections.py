@@ -1,11 +1,14 @@
 """How SQLite is set up: pragmas for every connection, and transactions that begin as told."""
 
+import asyncio
 import logging
 import sqlite3
 import time
 from contextlib import closing, suppress
 from pathlib import Path
+from typing import cast
 
+import aiosqlite
 from sqlalchemy import URL, Connection, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -17,6 +20,7 @@ from app.adapters.sql.limits import DatabaseLimits
 
 _READERS = 4
 _BUSY_RETRY_SECONDS = 0.02
+_PATIENCE_SECONDS = 0.05
 _WRITES = "writes"
 """The execution option of a connection that is going to write."""
 
@@ -85,10 +89,17 @@ def _begin(connection: Connection) -> None:
 def _give_up(
     connection: DBAPIConnection, entry: ConnectionPoolEntry, error: BaseException | None
 ) -> None:
-    # The statement under way ends at once; without that, whoever gave it up would wait for it.
     # Closing is not enough: while somebody (a traceback) holds the cursor of an interrupted
     # statement, SQLite keeps the closed connection alive, and with it the lock on the file.
     del entry, error
+    await_only(_roll_back(cast("aiosqlite.Connection", connection.driver_connection)))
+
+
+async def _roll_back(connection: aiosqlite.Connection) -> None:
     with suppress(sqlite3.Error, ValueError):  # ValueError: it is closed
-        await_only(connection.driver_connection.interrupt())
-        connection.rollback()
+        rolling_back = asyncio.ensure_future(connection.rollback())
+        await asyncio.wait([rolling_back], timeout=_PATIENCE_SECONDS)
+        if not rolling_back.done():
+            # It waits for a statement that takes long, and that nobody waits for any more.
+            await connection.interrupt()
+        await rolling_back
