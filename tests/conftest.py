@@ -47,7 +47,7 @@ def empty_postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
 @pytest.fixture
 async def postgres_url(postgres_server: PostgresServer) -> AsyncIterator[str]:
     """A database of one's own, migrated and without rows."""
-    if not postgres_server.execute(f"SELECT 1 FROM pg_database WHERE datname = '{TEMPLATE}'"):
+    if [TEMPLATE] not in postgres_server.execute("SELECT datname FROM pg_database"):
         await _migrate(postgres_server)
     postgres_server.create_database("chat", TEMPLATE)
     yield postgres_server.url("chat")
@@ -66,13 +66,6 @@ async def postgres_database(postgres_url: str) -> AsyncIterator[Database]:
     """A database of a real PostgreSQL, migrated and open."""
     async with opened(Database(postgres_url, migrate=False)) as database:
         yield database
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def database(request: pytest.FixtureRequest) -> Database:
-    """One of the two, migrated and open."""
-    database: Database = request.getfixturevalue(f"{request.param}_database")
-    return database
 
 
 async def _migrate(server: PostgresServer) -> None:

@@ -2,6 +2,7 @@
 
 from dependency_injector import containers, providers
 
+from app.adapters.sql.limits import DatabaseLimits
 from app.adapters.system.system_clock import SystemClock
 from app.config import IN_MEMORY, Settings
 from app.framework import imported
@@ -65,6 +66,12 @@ def create_app_module(settings: Settings) -> AppModule:
                 clock=app.clock,
                 database_url=settings.database_url,
                 migrate=settings.app_env == "development",
+                limits=DatabaseLimits(
+                    pool_size=settings.database_pool_size,
+                    pool_timeout_seconds=settings.database_pool_timeout_seconds,
+                    statement_timeout_seconds=settings.database_statement_timeout_seconds,
+                    lock_timeout_seconds=settings.database_lock_timeout_seconds,
+                ),
             )
         )
     local = LocalCoordinationModule(
