@@ -44,6 +44,7 @@ class AppModule(containers.DeclarativeContainer):
         channels=storage.channels,
         messages=storage.messages,
         deliveries=storage.deliveries,
+        writers=storage.writers,
         membership_channel=coordination.membership_channel,
         session_service=auth.session_service,
     )

@@ -21,6 +21,8 @@ from app.services.channel_audience import ChannelAudience
 from app.services.channel_service import ChannelService
 from app.services.delivery_service import DeliveryService
 from app.services.event_service import EventService
+from app.services.message_adoption import MessageAdoption
+from app.services.message_feed import MessageFeed
 from app.services.message_service import MessageService
 from app.services.offline_message_service import MAX_PAGE_BYTES, OfflineMessageService
 from app.services.session_service import SessionService
@@ -40,6 +42,7 @@ class ChatModule(containers.DeclarativeContainer):
     channels: providers.Dependency[ChannelRepository] = imported(ChannelRepository)
     messages: providers.Dependency[MessageRepository] = imported(MessageRepository)
     deliveries: providers.Dependency[DeliveryRepository] = imported(DeliveryRepository)
+    writers: providers.Dependency[int] = imported(int)
     membership_channel: providers.Dependency[MembershipChannel] = imported(MembershipChannel)
     session_service: providers.Dependency[SessionService] = imported(SessionService)
 
@@ -70,16 +73,24 @@ class ChatModule(containers.DeclarativeContainer):
         clock=clock,
         expiry_seconds=settings.provided.typing_expiry_seconds,
     )
+    message_feed = providers.Singleton(
+        MessageFeed, messages, channel_audience, typing_service, broadcaster
+    )
     message_service = providers.Singleton(
         MessageService,
         messages=messages,
-        typing=typing_service,
+        feed=message_feed,
+        audience=channel_audience,
         broadcaster=broadcaster,
         clock=clock,
         max_content_chars=settings.provided.message_max_chars,
         starter=starter,
+        writers=writers,
     )
-    delivery_service = providers.Singleton(DeliveryService, deliveries, broadcaster, clock, starter)
+    message_adoption = providers.Singleton(MessageAdoption, message_service)
+    delivery_service = providers.Singleton(
+        DeliveryService, deliveries, broadcaster, clock, starter, writers
+    )
     offline_message_service = providers.Singleton(
         OfflineMessageService,
         deliveries,

@@ -28,6 +28,7 @@ class MemoryStorageModule(containers.DeclarativeContainer):
     clock: providers.Dependency[Clock] = imported(Clock)
 
     store = providers.Singleton(MemoryStore)
+    writers = providers.Object(1)
     channels = providers.Singleton(MemoryChannelRepository, store)
     messages = providers.Singleton(MemoryMessageRepository, store)
     deliveries = providers.Singleton(MemoryDeliveryRepository, store)
@@ -44,6 +45,7 @@ class SqlStorageModule(containers.DeclarativeContainer):
     limits: providers.Dependency[DatabaseLimits] = imported(DatabaseLimits)
 
     database = providers.Singleton(Database, database_url, migrate=migrate, limits=limits)
+    writers = database.provided.writers
     channels = providers.Singleton(SqlChannelRepository, database)
     messages = providers.Singleton(SqlMessageRepository, database)
     deliveries = providers.Singleton(SqlDeliveryRepository, database)

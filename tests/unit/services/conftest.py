@@ -112,12 +112,6 @@ def typing_service(
 
 
 @pytest.fixture
-def audience() -> ChannelAudience:
-    """Rooms without sockets."""
-    return ChannelAudience()
-
-
-@pytest.fixture
 async def setting(clock: ManualClock) -> Setting:
     """A session service under the usual policy, with nothing revoked."""
     return await ready(clock)
