@@ -95,7 +95,8 @@ async def _measure(database: MeasuredDatabase, senders: int, batch: int, seconds
     """``senders`` people who each send the next message when the last was acknowledged."""
     with TemporaryDirectory() as folder:
         module = create_app_module(Settings(database_url=database.url, data_dir=Path(folder)))
-        module.chat.message_service.add_kwargs(max_batch=batch)
+        chat = module.chat()
+        chat.message_service.add_kwargs(max_batch=batch)
         app = NestFactory.create(module, IoAdapter(IoOptions()))
         try:
             await app.init()
