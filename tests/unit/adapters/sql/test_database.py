@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy import event, func, select, text
 
-from app.adapters.memory.manual_clock import DEFAULT_START as NOW
 from app.adapters.memory.manual_clock import ManualClock
 from app.adapters.sql.database import Database
 from app.adapters.sql.limits import ANSWER_SECONDS
