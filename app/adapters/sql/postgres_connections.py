@@ -8,8 +8,9 @@ from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
+from app.adapters.sql.commits import COMMIT_SECONDS
 from app.adapters.sql.engines import POOL_OPTIONS, Engines
-from app.adapters.sql.limits import ANSWER_SECONDS, DatabaseLimits
+from app.adapters.sql.limits import DatabaseLimits
 from app.adapters.sql.postgres_url import connect_arguments, is_pooled, session_settings
 
 
@@ -58,7 +59,7 @@ def _bounds(limits: DatabaseLimits) -> dict[str, str]:
     return {
         "statement_timeout": str(round(limits.statement_timeout_seconds * 1000)),
         "lock_timeout": str(round(limits.lock_timeout_seconds * 1000)),
-        "idle_in_transaction_session_timeout": str(round(ANSWER_SECONDS * 1000)),
+        "idle_in_transaction_session_timeout": str(round(COMMIT_SECONDS * 1000)),
     }
 
 
