@@ -12,7 +12,7 @@ from app.modules.coordination_module import LocalCoordinationModule
 from app.modules.identity_module import DevelopmentIdentityModule
 from app.modules.ops_module import OpsModule
 from app.modules.redis_module import RedisCoordinationModule
-from app.modules.service_modules import SessionsModule, WebhooksModule
+from app.modules.service_modules import ServiceModule, WebhooksModule
 from app.modules.storage_module import MemoryStorageModule, SqlStorageModule
 
 
@@ -24,7 +24,7 @@ class AppModule(containers.DeclarativeContainer):
     storage = providers.DependenciesContainer()
     coordination = providers.DependenciesContainer()
     development_identity = providers.DependenciesContainer()
-    sessions = providers.DependenciesContainer()
+    service = providers.DependenciesContainer()
     webhooks = providers.DependenciesContainer()
 
     auth = providers.Container(
@@ -90,9 +90,12 @@ def create_app_module(settings: Settings) -> AppModule:
             )
         )
     if settings.service_key is not None:
-        app.sessions.override(
-            SessionsModule(
-                settings=settings, clock=app.clock, session_service=app.auth.session_service
+        app.service.override(
+            ServiceModule(
+                settings=settings,
+                clock=app.clock,
+                session_service=app.auth.session_service,
+                channel_service=app.chat.channel_service,
             )
         )
     if settings.clerk_webhook_signing_secret is not None:
