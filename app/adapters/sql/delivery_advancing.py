@@ -144,13 +144,14 @@ async def _statuses(
     return {(row["message_id"], row["recipient_id"]): to_status(row) for row in rows}
 
 
-def _first_in(state: DeliveryState) -> ScalarSelect[str]:
-    # The order keeps every planner on the primary key, where it stops at the first: for an EXISTS,
-    # PostgreSQL may read the whole table instead, when it knows little of it.
+def _first_not_in(*states: DeliveryState) -> ScalarSelect[str]:
+    # Every planner must stay on the primary key here, where it stops at the first row found, also
+    # when it knows nothing of the table. EXISTS has no order, so PostgreSQL may read all of it;
+    # with ``status = 'SENT'``, it may read everything that waits, in the index of that.
     return (
         select(message_deliveries.c.recipient_id)
         .where(message_deliveries.c.message_id == messages.c.id)
-        .where(message_deliveries.c.status == state)
+        .where(message_deliveries.c.status.not_in(states))
         .order_by(message_deliveries.c.recipient_id)
         .limit(1)
         .scalar_subquery()
@@ -158,8 +159,11 @@ def _first_in(state: DeliveryState) -> ScalarSelect[str]:
 
 
 _FURTHEST_BEHIND = case(
-    (_first_in(DeliveryState.SENT).is_not(None), literal_column("'SENT'")),
-    (_first_in(DeliveryState.DELIVERED).is_not(None), literal_column("'DELIVERED'")),
+    (
+        _first_not_in(DeliveryState.DELIVERED, DeliveryState.READ).is_not(None),
+        literal_column("'SENT'"),
+    ),
+    (_first_not_in(DeliveryState.READ).is_not(None), literal_column("'DELIVERED'")),
     else_=literal_column("'READ'"),
 )
 """As `app.domain.delivery.overall_state` has it, without reading every recipient."""
