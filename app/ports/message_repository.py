@@ -1,6 +1,6 @@
 """Messages: each method is one transaction, checks included."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeAlias, runtime_checkable
@@ -83,11 +83,11 @@ class MessageRepository(Protocol):
         """The number that the channel's newest message has or had; 0 before the first."""
         ...
 
-    async def adopt(self, limit: int, now: datetime) -> frozenset[ChannelId]:
+    async def adopt(self, limit: int, now: datetime) -> Mapping[ChannelId, int]:
         """Take in messages that the original backend stored beside us: oldest first, ``limit``.
 
         They get their ``seq`` and a SENT delivery for every other member who had joined by then;
-        one who has a read receipt has READ it. Returns the channels concerned; when there are none,
-        nothing is left to take in.
+        one who has a read receipt has READ it. Returns the first number given in each channel
+        concerned; when there is none, nothing is left to take in.
         """
         ...

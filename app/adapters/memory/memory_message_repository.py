@@ -1,6 +1,6 @@
 """Messages in memory."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -59,10 +59,10 @@ class MemoryMessageRepository(MessageRepository):
         channel = self._store.channels.get(channel_id)
         return 0 if channel is None else channel.last_seq
 
-    async def adopt(self, limit: int, now: datetime) -> frozenset[ChannelId]:
+    async def adopt(self, limit: int, now: datetime) -> Mapping[ChannelId, int]:
         """Nothing: nobody else can store here."""
         del limit, now
-        return frozenset()
+        return {}
 
     def _add(self, draft: MessageDraft, now: datetime) -> Added:
         store = self._store

@@ -5,13 +5,13 @@ from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, and_, case, exists, func, select
+from sqlalchemy import Select, and_, bindparam, case, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.adapters.sql.message_places import (
-    insert_deliveries,
+    RECIPIENTS,
+    deliveries_to,
     insert_places,
-    select_recipients,
     take_numbers,
 )
 from app.adapters.sql.tables import (
@@ -30,6 +30,26 @@ OVERLAP = timedelta(seconds=60)
 
 _EVER = datetime.min.replace(tzinfo=UTC)
 
+_DELIVERIES = deliveries_to(
+    RECIPIENTS.add_columns(
+        case(
+            (read_receipts.c.messageId.is_not(None), DeliveryState.READ), else_=DeliveryState.SENT
+        ),
+        func.coalesce(
+            read_receipts.c.readAt,
+            bindparam("now", type_=message_deliveries.c.updated_at.type),
+        ),
+    )
+    .outerjoin(
+        read_receipts,
+        and_(
+            read_receipts.c.messageId == messages.c.id,
+            read_receipts.c.userId == channel_members.c.userId,
+        ),
+    )
+    .where(channel_members.c.joined_at <= messages.c.createdAt)
+)
+
 
 async def find_channels(
     connection: AsyncConnection, limit: int, now: datetime
@@ -41,22 +61,25 @@ async def find_channels(
 
 async def adopt_from(
     connection: AsyncConnection, channel_ids: Collection[ChannelId], limit: int, now: datetime
-) -> None:
-    """Give the ``limit`` oldest messages of these channels their places and deliveries."""
-    # Nobody else numbers these channels from here on: what has no place now gets it here.
-    await take_numbers(connection, dict.fromkeys(channel_ids, 0))
+) -> dict[ChannelId, int]:
+    """Give the ``limit`` oldest messages of these channels their places and deliveries.
+
+    Returns the first number that was free in each channel; another node may have given it.
+    """
+    # To take no number locks the channel: what has no place from here on gets it here.
+    free = await take_numbers(connection, dict.fromkeys(channel_ids, 0))
     unplaced = await _select_unplaced(connection, limit, now)
     query = unplaced.where(messages.c.channelId.in_(channel_ids)).with_for_update(
         read=True, key_share=True, of=messages
     )
     found = (await connection.execute(query)).all()
-    if not found:
-        return
-    numbers = await take_numbers(connection, Counter(channel_id for _, channel_id in found))
-    await insert_places(
-        connection, ((each, channel_id, next(numbers[channel_id])) for each, channel_id in found)
-    )
-    await insert_deliveries(connection, _select_recipients([each for each, _ in found], now))
+    if found:
+        numbers = await take_numbers(connection, Counter(channel_id for _, channel_id in found))
+        places = [(each, channel_id, next(numbers[channel_id])) for each, channel_id in found]
+        await insert_places(connection, places)
+        ids = [message_id for message_id, _ in found]
+        await connection.execute(_DELIVERIES, {"message_ids": ids, "now": now})
+    return {channel_id: next(number) for channel_id, number in free.items()}
 
 
 async def _select_unplaced(
@@ -72,27 +95,13 @@ async def _select_unplaced(
         .limit(1)
     )
     since = _EVER if newest is None else newest - OVERLAP
-    has_place = exists().where(message_sequences.c.message_id == messages.c.id)
+    # Looked up one by one: for NOT EXISTS, PostgreSQL may read every place there is.
+    place = select(message_sequences.c.position).where(
+        message_sequences.c.message_id == messages.c.id
+    )
     return (
         select(messages.c.id, messages.c.channelId)
-        .where(OTHERS, messages.c.createdAt >= since, ~has_place)
+        .where(OTHERS, messages.c.createdAt >= since, place.scalar_subquery().is_(None))
         .order_by(messages.c.createdAt, messages.c.id)
         .limit(limit)
-    )
-
-
-def _select_recipients(message_ids: list[Any], now: datetime) -> Select[*tuple[Any, ...]]:
-    is_their_receipt = and_(
-        read_receipts.c.messageId == messages.c.id,
-        read_receipts.c.userId == channel_members.c.userId,
-    )
-    has_read = read_receipts.c.messageId.is_not(None)
-    return (
-        select_recipients(message_ids)
-        .add_columns(
-            case((has_read, DeliveryState.READ), else_=DeliveryState.SENT),
-            func.coalesce(read_receipts.c.readAt, now, type_=message_deliveries.c.updated_at.type),
-        )
-        .outerjoin(read_receipts, is_their_receipt)
-        .where(channel_members.c.joined_at <= messages.c.createdAt)
     )

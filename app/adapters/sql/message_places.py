@@ -1,10 +1,10 @@
 """A message's place in its channel, and who it is to be delivered to: for sent and adopted ones."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import count
 from typing import Any
 
-from sqlalchemy import Select, and_, insert, select
+from sqlalchemy import Insert, Select, and_, bindparam, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.adapters.sql.tables import (
@@ -17,6 +17,31 @@ from app.adapters.sql.tables import (
 )
 from app.adapters.sql.upsert import upsert
 from app.domain.ids import ChannelId, MessageId
+
+RECIPIENTS = (
+    select(
+        message_sequences.c.message_id,
+        users.c.id,
+        message_sequences.c.channel_id,
+        message_sequences.c.position,
+    )
+    .join(messages, messages.c.id == message_sequences.c.message_id)
+    .join(
+        channel_members,
+        and_(
+            channel_members.c.channelId == message_sequences.c.channel_id,
+            channel_members.c.userId != messages.c.userId,
+        ),
+    )
+    .join(users, users.c.id == channel_members.c.userId)
+    .where(message_sequences.c.message_id.in_(bindparam("message_ids", expanding=True)))
+    .with_for_update(read=True, key_share=True, of=users)
+)
+"""Every other member of the channels of ``message_ids``.
+
+The users' rows are locked, as the foreign keys are going to: one who is being deleted is left out,
+and does not break the statement.
+"""
 
 
 async def take_numbers(
@@ -53,34 +78,11 @@ async def insert_places(
     await connection.execute(insert(message_sequences), rows)
 
 
-def select_recipients(message_ids: Collection[MessageId]) -> Select[*tuple[Any, ...]]:
-    """Every other member of the messages' channels, for `insert_deliveries`.
+def deliveries_to(recipients: Select[*tuple[Any, ...]]) -> Insert:
+    """The statement that stores a delivery for each of `RECIPIENTS`.
 
-    The users' rows are locked, as the foreign keys are going to: one who is being deleted is left
-    out, and does not break the statement.
+    Args:
+        recipients: With two columns more: the delivery's status, and since when.
     """
-    is_other_member = and_(
-        channel_members.c.channelId == message_sequences.c.channel_id,
-        channel_members.c.userId != messages.c.userId,
-    )
-    return (
-        select(
-            message_sequences.c.message_id,
-            users.c.id,
-            message_sequences.c.channel_id,
-            message_sequences.c.position,
-        )
-        .join(messages, messages.c.id == message_sequences.c.message_id)
-        .join(channel_members, is_other_member)
-        .join(users, users.c.id == channel_members.c.userId)
-        .where(message_sequences.c.message_id.in_(message_ids))
-        .with_for_update(read=True, key_share=True, of=users)
-    )
-
-
-async def insert_deliveries(
-    connection: AsyncConnection, recipients: Select[*tuple[Any, ...]]
-) -> None:
-    """Store a delivery for each of `select_recipients`, with status and date added as columns."""
     columns = ["message_id", "recipient_id", "channel_id", "position", "status", "updated_at"]
-    await connection.execute(insert(message_deliveries).from_select(columns, recipients))
+    return insert(message_deliveries).from_select(columns, recipients)

@@ -9,16 +9,17 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TypeAlias
 
-from sqlalchemy import insert, literal, select, tuple_
+from sqlalchemy import bindparam, insert, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.adapters.sql.message_places import (
-    insert_deliveries,
+    RECIPIENTS,
+    deliveries_to,
     insert_places,
-    select_recipients,
     take_numbers,
 )
 from app.adapters.sql.message_rows import USER_COLUMNS, select_messages, to_message, to_user
+from app.adapters.sql.pair_list import is_among, pair_list
 from app.adapters.sql.tables import (
     channel_members,
     channels,
@@ -36,7 +37,31 @@ from app.domain.user import User
 from app.ports import Added, StoredMessage
 
 _Seat: TypeAlias = tuple[ChannelId, UserId]
-_Claim: TypeAlias = tuple[UserId, ClientMessageId | None]
+_Claim: TypeAlias = tuple[UserId, ClientMessageId]
+
+# Who is found stays a member until the transaction ends, and what the foreign keys refer to stays
+# too: a user or channel deleted meanwhile would take the whole batch along. They are locked in the
+# order in which a deletion comes by. SQLite has locked the whole database already and ignores it.
+_SENDERS = (
+    select(channel_members.c.channelId, *USER_COLUMNS)
+    .select_from(users)
+    .join(channel_members, channel_members.c.userId == users.c.id)
+    .join(channels, channels.c.id == channel_members.c.channelId)
+    .where(is_among(channel_members.c.channelId, channel_members.c.userId, "seats"))
+    .with_for_update(read=True, key_share=True, of=(users, channels, channel_members))
+)
+_EARLIER = (
+    select_messages()
+    .add_columns(client_messages.c.client_message_id)
+    .join(client_messages, client_messages.c.message_id == messages.c.id)
+    .where(is_among(client_messages.c.user_id, client_messages.c.client_message_id, "claims"))
+)
+_DELIVERIES = deliveries_to(
+    RECIPIENTS.add_columns(
+        literal(DeliveryState.SENT, message_deliveries.c.status.type),
+        bindparam("now", type_=message_deliveries.c.updated_at.type),
+    )
+)
 
 
 async def store_all(
@@ -45,10 +70,15 @@ async def store_all(
     """Store what may be stored and is new; one outcome per draft."""
     senders = await _find_senders(connection, drafts)
     admitted = [draft for draft in drafts if _seat_of(draft) in senders]
-    claimed = await _claim(connection, admitted)
-    new = [draft for draft in admitted if draft.client_message_id is None or draft.id in claimed]
+    claims = {
+        draft.id: (draft.user_id, draft.client_message_id)
+        for draft in admitted
+        if draft.client_message_id is not None
+    }
+    claimed = await _claim(connection, claims)
+    new = [draft for draft in admitted if draft.id not in claims or draft.id in claimed]
     stored = await _insert(connection, new, senders, now)
-    repeated = {_claim_of(draft) for draft in admitted if draft.id not in stored}
+    repeated = {claim for message_id, claim in claims.items() if message_id not in stored}
     earlier = await _find_earlier(connection, repeated)
 
     def outcome_of(draft: MessageDraft) -> Added:
@@ -56,7 +86,7 @@ async def store_all(
             return NotAMember()
         if draft.id in stored:
             return StoredMessage(stored[draft.id], is_new=True)
-        message = earlier.get(_claim_of(draft))
+        message = earlier.get(claims[draft.id])
         return MessageDeleted() if message is None else StoredMessage(message, is_new=False)
 
     return [outcome_of(draft) for draft in drafts]
@@ -65,37 +95,25 @@ async def store_all(
 async def _find_senders(
     connection: AsyncConnection, drafts: Iterable[MessageDraft]
 ) -> dict[_Seat, User]:
-    # Who is found stays a member until the transaction ends, and what the foreign keys refer to
-    # stays too: a user or channel deleted meanwhile would take the whole batch along. SQLite has
-    # locked the whole database already and ignores FOR KEY SHARE.
-    seat = (channel_members.c.channelId, channel_members.c.userId)
-    query = (
-        select(channel_members.c.channelId, *USER_COLUMNS)
-        .select_from(users)
-        .join(channel_members, channel_members.c.userId == users.c.id)
-        .join(channels, channels.c.id == channel_members.c.channelId)
-        .where(tuple_(*seat).in_({_seat_of(draft) for draft in drafts}))
-        .with_for_update(read=True, key_share=True)
-    )
-    rows = (await connection.execute(query)).mappings()
+    seats = pair_list({_seat_of(draft) for draft in drafts})
+    rows = (await connection.execute(_SENDERS, {"seats": seats})).mappings()
     return {(row["channelId"], row["user_id"]): to_user(row) for row in rows}
 
 
-async def _claim(connection: AsyncConnection, drafts: Iterable[MessageDraft]) -> set[MessageId]:
-    """Take the drafts' client message ids, each for the first that has it; return who got theirs.
+async def _claim(connection: AsyncConnection, claims: Mapping[MessageId, _Claim]) -> set[MessageId]:
+    """Take client message ids, each for the first that has it; return who got theirs.
 
     They are taken before anything is stored: of two sends at once, on any node, the second waits
     here for the end of the first.
     """
-    claims: dict[_Claim, MessageId] = {}
-    for draft in drafts:
-        if draft.client_message_id is not None:
-            claims.setdefault(_claim_of(draft), draft.id)
-    if not claims:
+    firsts: dict[_Claim, MessageId] = {}
+    for message_id, claim in claims.items():
+        firsts.setdefault(claim, message_id)
+    if not firsts:
         return set()
     rows = [
         {"user_id": user_id, "client_message_id": client_message_id, "message_id": message_id}
-        for (user_id, client_message_id), message_id in sorted(claims.items())
+        for (user_id, client_message_id), message_id in sorted(firsts.items())
     ]
     statement = upsert(connection, client_messages).on_conflict_do_nothing()
     taken = await connection.scalars(statement.returning(client_messages.c.message_id), rows)
@@ -128,11 +146,8 @@ async def _insert(
     ]
     await connection.execute(insert(messages), [_to_row(message) for message in stored])
     await insert_places(connection, ((each.id, each.channel_id, each.seq) for each in stored))
-    recipients = select_recipients([message.id for message in stored]).add_columns(
-        literal(DeliveryState.SENT, message_deliveries.c.status.type),
-        literal(now, message_deliveries.c.updated_at.type),
-    )
-    await insert_deliveries(connection, recipients)
+    ids = [message.id for message in stored]
+    await connection.execute(_DELIVERIES, {"message_ids": ids, "now": now})
     return {message.id: message for message in stored}
 
 
@@ -142,14 +157,7 @@ async def _find_earlier(
     """What stands under client message ids now; nothing where it was deleted."""
     if not claims:
         return {}
-    claim = (client_messages.c.user_id, client_messages.c.client_message_id)
-    query = (
-        select_messages()
-        .add_columns(client_messages.c.client_message_id)
-        .join(client_messages, client_messages.c.message_id == messages.c.id)
-        .where(tuple_(*claim).in_(claims))
-    )
-    rows = (await connection.execute(query)).mappings()
+    rows = (await connection.execute(_EARLIER, {"claims": pair_list(claims)})).mappings()
     return {(row["user_id"], row["client_message_id"]): to_message(row) for row in rows}
 
 
@@ -167,7 +175,3 @@ def _to_row(message: Message) -> dict[str, object]:
 
 def _seat_of(draft: MessageDraft) -> _Seat:
     return draft.channel_id, draft.user_id
-
-
-def _claim_of(draft: MessageDraft) -> _Claim:
-    return draft.user_id, draft.client_message_id

@@ -1,6 +1,6 @@
 """Messages in the database."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -74,11 +74,11 @@ class SqlMessageRepository(MessageRepository):
         async with self._database.reading() as connection:
             return await connection.scalar(query) or 0
 
-    async def adopt(self, limit: int, now: datetime) -> frozenset[ChannelId]:
+    async def adopt(self, limit: int, now: datetime) -> Mapping[ChannelId, int]:
         """Take in what has no place yet. Only reads when there is nothing."""
         async with self._database.reading() as connection:
             channel_ids = await find_channels(connection, limit, now)
-        if channel_ids:
-            async with self._database.transaction() as connection:
-                await adopt_from(connection, channel_ids, limit, now)
-        return channel_ids
+        if not channel_ids:
+            return {}
+        async with self._database.transaction() as connection:
+            return await adopt_from(connection, channel_ids, limit, now)
