@@ -14,6 +14,11 @@ from app.adapters.sql.limits import DatabaseLimits
 from app.adapters.sql.postgres_url import connect_arguments, is_pooled, session_settings
 
 
+_SHORT_QUERIES = {"jit": "off", "max_parallel_workers_per_gather": "0"}
+"""Every query here reads a few rows by an index. When the planner takes them for many, compiling and
+parallel workers cost ten times what the query does."""
+
+
 class _Driver(Protocol):
     """What is used of asyncpg's connection."""
 
@@ -57,6 +62,7 @@ def postgres_engines(url: URL, limits: DatabaseLimits) -> Engines:
 def _bounds(limits: DatabaseLimits) -> dict[str, str]:
     """In milliseconds. The server gives up by itself what nobody waits for any more."""
     return {
+        **_SHORT_QUERIES,
         "statement_timeout": str(round(limits.statement_timeout_seconds * 1000)),
         "lock_timeout": str(round(limits.lock_timeout_seconds * 1000)),
         "idle_in_transaction_session_timeout": str(round(COMMIT_SECONDS * 1000)),
