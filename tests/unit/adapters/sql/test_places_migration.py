@@ -71,6 +71,13 @@ def fill(connection: Connection) -> None:
     connection.execute(text("INSERT INTO channel_sequences VALUES ('general', 2), ('random', 1)"))
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+def database(request: pytest.FixtureRequest) -> Database:
+    """Each of the two, migrated and open."""
+    database: Database = request.getfixturevalue(f"{request.param}_database")
+    return database
+
+
 @pytest.fixture
 async def storage(database: Database, storage: Storage) -> Storage:
     """A database of the revision before, filled and then brought up."""

@@ -8,21 +8,17 @@ from app.adapters.sql.tables import channel_members, messages, read_receipts, us
 from app.domain.delivery import DeliveryState
 from app.domain.ids import UserId
 from app.domain.user import User
-from app.ports import Report
-from tests.contract.storage import ALICE, BOB, CAROL, GENERAL, Storage, add, draft
+from tests.contract.storage import ALICE, BOB, CAROL, GENERAL, Storage, draft
 
 
 async def test_a_receipt_is_written_once_when_a_recipient_reads(
     database: Database, storage: Storage
 ) -> None:
     """The original backend's ``read_receipts`` follows READ, and READ alone."""
-    message = await add(storage, draft())
-    reports = [
-        Report(message.id, CAROL, DeliveryState.DELIVERED),
-        Report(message.id, BOB, DeliveryState.READ),
-    ]
+    message = (await storage.messages.add(draft(), NOW)).message
+    await storage.deliveries.advance(message.id, CAROL, DeliveryState.DELIVERED, NOW)
     for _ in range(2):
-        await storage.deliveries.advance_all(reports, NOW)
+        await storage.deliveries.advance(message.id, BOB, DeliveryState.READ, NOW)
 
     async with database.reading() as connection:
         receipts = (await connection.execute(select(read_receipts))).all()
@@ -34,8 +30,8 @@ async def test_replies_stay_when_what_they_answer_is_deleted(
     database: Database, storage: Storage
 ) -> None:
     """Prisma's ``onDelete: SetNull``."""
-    first = await add(storage, draft())
-    reply = await add(storage, draft(BOB))
+    first = (await storage.messages.add(draft(), NOW)).message
+    reply = (await storage.messages.add(draft(BOB), NOW)).message
     async with database.transaction() as connection:
         await connection.execute(
             messages.update().where(messages.c.id == reply.id).values(replyToId=first.id)
@@ -63,10 +59,10 @@ async def test_a_user_is_shown_by_id_when_the_original_backend_knows_no_name(
         )
     eve = User(UserId("user_eve"), name="user_eve", image_url="/eve.png")
 
-    stored = await add(storage, draft(eve.id))
+    stored = await storage.messages.add(draft(eve.id), NOW)
     read = await storage.messages.list_after(GENERAL, ALICE, 0, 10)
 
-    assert [eve, eve] == [stored.user, read[0].user]
+    assert [eve, eve] == [stored.message.user, read[0].user]
 
 
 async def test_seed_leaves_users_as_they_are_when_they_exist(
@@ -89,7 +85,7 @@ async def test_dates_are_naive_utc_in_the_table_when_they_are_written(
 ) -> None:
     """As Prisma writes them: no zone, milliseconds, and what the database fills in is read too."""
     moment = datetime.fromisoformat("2026-01-31T10:30:00.123+01:00")
-    message = await add(storage, draft(), moment)
+    message = (await storage.messages.add(draft(), moment)).message
 
     async with database.reading() as connection:
         raw = await connection.scalar(text('SELECT "createdAt" FROM messages'))
