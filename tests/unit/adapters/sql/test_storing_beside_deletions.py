@@ -14,7 +14,7 @@ from app.domain.errors import NotAMember
 from app.ports import Added, StoredMessage
 from tests.contract.storage import ALICE, BOB, CAROL, GENERAL, RANDOM, Storage, add, draft
 
-SOMEBODY_WAITS = text("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+SOMEBODY_WAITS = text("SELECT 1 FROM pg_locks WHERE NOT granted")
 
 
 @pytest.fixture
