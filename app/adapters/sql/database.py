@@ -1,4 +1,4 @@
-"""The database: who opens and closes it, and the only two ways to a connection."""
+"""The database: who opens and closes it, and the only ways to a connection."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -23,8 +23,8 @@ OPENING_SECONDS = 20.0
 class Database:
     """One database, opened and closed with the application.
 
-    `transaction` and `reading` raise `Unavailable` for every failure of the database, for an
-    operation that takes longer than `ANSWER_SECONDS` (waiting for its turn included), while an
+    `transaction`, `reading` and `asking` raise `Unavailable` for every failure of the database, for
+    an operation that takes longer than `ANSWER_SECONDS` (waiting for its turn included), while an
     SQLite file is not where it was opened, and after the end; domain errors raised inside pass
     through. However a block is left but by its end, nothing of it stays: a connection that was
     interrupted is closed, not used again.
@@ -108,6 +108,12 @@ class Database:
         """A connection that sees one state of the database from its first read to the end."""
         async with self._answered(), AsyncExitStack() as held:
             yield await self._enter(held, self._engines.reading, self._reading)
+
+    @asynccontextmanager
+    async def asking(self) -> AsyncIterator[AsyncConnection]:
+        """A connection to read with by one statement; it saves what `reading` does around it."""
+        async with self._answered(), AsyncExitStack() as held:
+            yield await self._enter(held, self._engines.asking, self._reading)
 
     @asynccontextmanager
     async def _answered(self) -> AsyncIterator[Operation]:
