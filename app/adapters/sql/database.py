@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
+from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.adapters.sql.commits import Commits
 from app.adapters.sql.database_url import parse_database_url, sqlite_file
+from app.adapters.sql.engines import Engines
 from app.adapters.sql.failures import Operation, translated_failures
 from app.adapters.sql.held_files import HeldFiles
 from app.adapters.sql.limits import ANSWER_SECONDS, DEFAULT_LIMITS, DatabaseLimits
@@ -47,7 +49,6 @@ class Database:
         self._held_files = HeldFiles()
         self._migrate = migrate
         self._limits = limits
-        make_engines = postgres_engines if self._file is None else sqlite_engines
         self._engines = make_engines(address, limits)
         self.writers = self._engines.writers
         self._writing = asyncio.Semaphore(self.writers)
@@ -136,6 +137,17 @@ class Database:
         await held.enter_async_context(connection.begin())
         await held.enter_async_context(_given_up_when_cancelled(connection))
         return connection
+
+
+def make_engines(address: URL, limits: DatabaseLimits) -> Engines:
+    """The engines of the database at an address; nothing is opened yet.
+
+    Raises:
+        DatabaseUrlError: The address has parameters that mean nothing.
+    """
+    if sqlite_file(address) is None:
+        return postgres_engines(address, limits)
+    return sqlite_engines(address, limits)
 
 
 @asynccontextmanager
