@@ -12,7 +12,13 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from app.commands import issue_token, migrate_database, revoke_sessions, seed_database
+from app.commands import (
+    examine,
+    issue_token,
+    migrate_database,
+    revoke_sessions,
+    seed_database,
+)
 from app.config import Settings, SettingsError, load_settings
 from app.domain.errors import Unavailable
 from app.domain.ids import UserId
@@ -52,6 +58,24 @@ def migrate() -> None:
     """Bring the database's tables up to date."""
     with _one_sentence_errors():
         _run(migrate_database(_settings()))
+
+
+@cli.command()
+def doctor() -> None:
+    """Compare the database with what is needed of it; each difference is a line, and the code 1."""
+    with _one_sentence_errors():
+        examination = _run(examine(_settings()))
+    for difference in examination.differences:
+        typer.echo(difference)
+    if examination.differences:
+        raise typer.Exit(1)
+    line = "The database has all that is needed."
+    if examination.waiting:
+        line += (
+            f" Messages of the original backend that a running server takes in: "
+            f"{examination.waiting}."
+        )
+    typer.echo(line)
 
 
 @cli.command()

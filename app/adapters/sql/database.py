@@ -1,13 +1,15 @@
-"""The database: who opens and closes it, and the only two ways to a connection."""
+"""The database: who opens and closes it, and the only ways to a connection."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
+from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.adapters.sql.commits import Commits
 from app.adapters.sql.database_url import parse_database_url, sqlite_file
+from app.adapters.sql.engines import Engines
 from app.adapters.sql.failures import Operation, translated_failures
 from app.adapters.sql.held_files import HeldFiles
 from app.adapters.sql.limits import ANSWER_SECONDS, DEFAULT_LIMITS, DatabaseLimits
@@ -23,8 +25,8 @@ OPENING_SECONDS = 20.0
 class Database:
     """One database, opened and closed with the application.
 
-    `transaction` and `reading` raise `Unavailable` for every failure of the database, for an
-    operation that takes longer than `ANSWER_SECONDS` (waiting for its turn included), while an
+    `transaction`, `reading` and `asking` raise `Unavailable` for every failure of the database, for
+    an operation that takes longer than `ANSWER_SECONDS` (waiting for its turn included), while an
     SQLite file is not where it was opened, and after the end; domain errors raised inside pass
     through. However a block is left but by its end, nothing of it stays: a connection that was
     interrupted is closed, not used again.
@@ -47,7 +49,6 @@ class Database:
         self._held_files = HeldFiles()
         self._migrate = migrate
         self._limits = limits
-        make_engines = postgres_engines if self._file is None else sqlite_engines
         self._engines = make_engines(address, limits)
         self.writers = self._engines.writers
         self._writing = asyncio.Semaphore(self.writers)
@@ -110,6 +111,12 @@ class Database:
             yield await self._enter(held, self._engines.reading, self._reading)
 
     @asynccontextmanager
+    async def asking(self) -> AsyncIterator[AsyncConnection]:
+        """A connection to read with by one statement; it saves what `reading` does around it."""
+        async with self._answered(), AsyncExitStack() as held:
+            yield await self._enter(held, self._engines.asking, self._reading)
+
+    @asynccontextmanager
     async def _answered(self) -> AsyncIterator[Operation]:
         if self._closed:
             raise Unavailable
@@ -130,6 +137,17 @@ class Database:
         await held.enter_async_context(connection.begin())
         await held.enter_async_context(_given_up_when_cancelled(connection))
         return connection
+
+
+def make_engines(address: URL, limits: DatabaseLimits) -> Engines:
+    """The engines of the database at an address; nothing is opened yet.
+
+    Raises:
+        DatabaseUrlError: The address has parameters that mean nothing.
+    """
+    if sqlite_file(address) is None:
+        return postgres_engines(address, limits)
+    return sqlite_engines(address, limits)
 
 
 @asynccontextmanager

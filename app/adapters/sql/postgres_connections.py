@@ -36,7 +36,8 @@ def postgres_engines(url: URL, limits: DatabaseLimits) -> Engines:
     # CURRENT_TIMESTAMP fills columns that have no zone, and means UTC.
     settings = {"timezone": "UTC", **session_settings(url)}
     bounds = _bounds(limits)
-    if not is_pooled(url):
+    pooled = is_pooled(url)
+    if not pooled:
         settings |= bounds
     engine = create_async_engine(
         url.set(query={}),
@@ -47,7 +48,7 @@ def postgres_engines(url: URL, limits: DatabaseLimits) -> Engines:
         connect_args={**connect_arguments(url), "server_settings": settings},
         **POOL_OPTIONS,
     )
-    if is_pooled(url):
+    if pooled:
         # A pooler takes no other settings at the start, and a session's would be another's next.
         calls = (f"set_config('{name}', '{value}', true)" for name, value in bounds.items())
         statement = f"SELECT {', '.join(calls)}"
@@ -56,7 +57,14 @@ def postgres_engines(url: URL, limits: DatabaseLimits) -> Engines:
     event.listen(engine.sync_engine, "invalidate", _cut_off)
     writers = limits.pool_size // 2
     reading = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-    return Engines(engine, reading, writers, limits.pool_size - writers)
+    return Engines(
+        writing=engine,
+        reading=reading,
+        # Behind a pooler the bounds are those of a transaction.
+        asking=reading if pooled else engine.execution_options(isolation_level="AUTOCOMMIT"),
+        writers=writers,
+        readers=limits.pool_size - writers,
+    )
 
 
 def _bounds(limits: DatabaseLimits) -> dict[str, str]:
