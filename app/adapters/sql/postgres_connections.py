@@ -13,10 +13,9 @@ from app.adapters.sql.engines import POOL_OPTIONS, Engines
 from app.adapters.sql.limits import DatabaseLimits
 from app.adapters.sql.postgres_url import connect_arguments, is_pooled, session_settings
 
-
 _SHORT_QUERIES = {"jit": "off", "max_parallel_workers_per_gather": "0"}
-"""Every query here reads a few rows by an index. When the planner takes them for many, compiling and
-parallel workers cost ten times what the query does."""
+"""Every query here reads a few rows by an index. When the planner takes them for many, compiling
+and parallel workers cost ten times what the query does."""
 
 
 class _Driver(Protocol):
