@@ -86,7 +86,7 @@ def seed(file: Annotated[Path, typer.Argument(help='{"userId": ["channelId", ...
     channels = set(chain.from_iterable(membership.values()))
     typer.echo(
         f"The database has what {file} names: users {len(membership)}, channels {len(channels)}. "
-        "Who is connected sees new channels after reconnecting."
+        "A running server takes them in within seconds."
     )
 
 

@@ -48,7 +48,7 @@ async def examine(settings: Settings) -> Examination:
 async def seed_database(settings: Settings, file: Path) -> Membership:
     """``python -m app seed FILE``. Returns what the file names.
 
-    Who is connected to a running server gets the rooms of new channels by connecting again.
+    A running server notices within seconds, and moves who is connected.
 
     Raises:
         StartError: The file or the database is not usable.
