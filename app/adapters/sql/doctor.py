@@ -11,7 +11,11 @@ from app.adapters.sql.database_url import parse_database_url, sqlite_file
 from app.adapters.sql.limits import DatabaseLimits
 from app.adapters.sql.opening import explained_opening
 from app.adapters.sql.schema import SchemaError, check_schema
-from app.adapters.sql.server_examination import missing_privileges, server_differences
+from app.adapters.sql.server_examination import (
+    missing_counters,
+    missing_privileges,
+    server_differences,
+)
 from app.adapters.sql.table_differences import (
     REFERENCE_TABLES,
     missing_indexes,
@@ -60,15 +64,11 @@ async def examine_database(url: str, limits: DatabaseLimits) -> Examination:
 
 
 def _examine(connection: Connection) -> Examination:
-    if unreadable := _unreadable(connection):
+    # Without it nothing else can be asked.
+    if unreadable := tuple(missing_privileges(connection, {"alembic_version": ("SELECT",)})):
         return Examination(unreadable, 0)
     differences = tuple(_differences(connection))
     return Examination(differences, 0 if differences else _waiting(connection))
-
-
-def _unreadable(connection: Connection) -> tuple[str, ...]:
-    """What has to be granted before anything else can be asked."""
-    return tuple(missing_privileges(connection, {"alembic_version": ("SELECT",)}))
 
 
 def _differences(connection: Connection) -> Iterator[str]:
@@ -85,6 +85,7 @@ def _differences(connection: Connection) -> Iterator[str]:
     yield from missing_indexes(connection, names)
     every = ("SELECT", "INSERT", "UPDATE", "DELETE")
     yield from missing_privileges(connection, dict.fromkeys(sorted(names), every))
+    yield from missing_counters(connection)
 
 
 def _waiting(connection: Connection) -> int:

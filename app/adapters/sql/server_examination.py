@@ -64,5 +64,11 @@ def missing_privileges(
         ]
         if missing:
             yield f"This user may not {', '.join(missing)} on {table}; grant it."
+
+
+def missing_counters(connection: Connection) -> Iterator[str]:
+    """Counters of ours that this user may not advance."""
+    if connection.dialect.name == "sqlite":
+        return
     for counter in connection.execute(_MISSING_COUNTERS).scalars():
         yield f"This user may not use the counter {counter}; grant USAGE on it."
