@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from pydantic.alias_generators import to_camel
 
+from app.domain.channel import Channel, ChannelType, DeletedChannel, MembershipChange
 from app.domain.delivery import DeliveryState, DeliveryStatus
 from app.domain.ids import ChannelId, MessageId, UserId
 from app.domain.message import (
@@ -44,6 +45,9 @@ VALUES: tuple[WireValue, ...] = (
     DeliveryStatus(MESSAGE.id, ALICE.id, DeliveryState.READ, MOMENT),
     TypingIndicator(ALICE.id, GENERAL, is_typing=True, timestamp=MOMENT),
     SessionExpiry(expires_at=MOMENT),
+    Channel(GENERAL, "General", None, ChannelType.PUBLIC, ALICE.id, MOMENT),
+    DeletedChannel(GENERAL),
+    MembershipChange(GENERAL, ALICE.id, MOMENT),
 )
 
 
