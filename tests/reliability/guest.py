@@ -1,0 +1,62 @@
+"""Moving the guest out of a channel and in again, by the endpoint that a backend uses."""
+
+import asyncio
+import time
+from http import HTTPStatus
+
+from aiohttp import ClientError, ClientSession, ClientTimeout
+from sqlalchemy.exc import SQLAlchemyError
+
+from tests.e2e.server_process import ServerProcess
+from tests.reliability.evidence import Absence, Notes
+from tests.reliability.progress import Progress
+from tests.reliability.storage import Storage
+from tests.reliability.world import GUEST, GUEST_CHANNEL, SERVICE_KEY
+
+_RETRY_SECONDS = 0.1
+_REQUEST = ClientTimeout(total=10)
+_FIRST, _LAST = 0.1, 0.85
+"""The shares of all messages between which it comes and goes."""
+
+
+async def come_and_go(
+    times: int, server: ServerProcess, storage: Storage, notes: Notes, progress: Progress
+) -> None:
+    """Leave and return that many times, spread over the scenario."""
+    for number in range(times):
+        step = (_LAST - _FIRST) / (2 * times)
+        await progress.reaches(_FIRST + 2 * number * step)
+        await _insist(server, "DELETE")
+        since = time.monotonic()
+        last_seq = await _last_seq(storage)
+        await progress.reaches(_FIRST + (2 * number + 1) * step)
+        until = time.monotonic()
+        await _insist(server, "PUT")
+        return_seq = await _last_seq(storage)
+        absence = Absence(GUEST, GUEST_CHANNEL, since, until, last_seq, return_seq)
+        notes.absences.append(absence)
+
+
+async def _insist(server: ServerProcess, method: str) -> None:
+    url = f"{server.url}/channels/{GUEST_CHANNEL}/members/{GUEST}"
+    key = {"Authorization": f"Bearer {SERVICE_KEY}"}
+    while True:
+        try:
+            async with (
+                ClientSession(timeout=_REQUEST) as http,
+                http.request(method, url, headers=key) as answer,
+            ):
+                if answer.status == HTTPStatus.OK:
+                    return
+                assert answer.status == HTTPStatus.SERVICE_UNAVAILABLE, answer.status
+        except (ClientError, TimeoutError):
+            pass  # it was killed meanwhile
+        await asyncio.sleep(_RETRY_SECONDS)
+
+
+async def _last_seq(storage: Storage) -> int:
+    while True:
+        try:
+            return await storage.last_seq(GUEST_CHANNEL)
+        except (OSError, SQLAlchemyError):
+            await asyncio.sleep(_RETRY_SECONDS)
