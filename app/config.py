@@ -17,6 +17,7 @@ from app.setting_types import (
     AnyCase,
     Bytes,
     Count,
+    DatabaseSeconds,
     DatabaseUrl,
     Filled,
     HttpUrl,
@@ -94,6 +95,18 @@ class Settings(BaseSettings):
         default_factory=_sqlite_in_data_dir,
         repr=False,
         description="sqlite:///FILE, postgresql://..., or memory: (nothing is kept)",
+    )
+    database_pool_size: Annotated[int, Field(ge=2, le=1_000)] = Field(
+        10, description="connections to a database server; half of them write"
+    )
+    database_pool_timeout_seconds: DatabaseSeconds = Field(
+        1, description="until an operation gets a connection of its own"
+    )
+    database_statement_timeout_seconds: DatabaseSeconds = Field(
+        2, description="until a database server gives up a statement"
+    )
+    database_lock_timeout_seconds: DatabaseSeconds = Field(
+        1.5, description="until a statement gets a lock that somebody else has"
     )
     seed_file: Path | None = Field(
         None, description='JSON file {"userId": ["channelId"]}, loaded at start'

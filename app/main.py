@@ -27,11 +27,8 @@ from app.framework import EngineOptions, IoAdapter, IoOptions, NestApplication, 
 from app.later_settings import settings_without_effect
 from app.modules import create_app_module
 from app.ports import Membership
-from app.services.channel_service import (
-    ChannelService,
-    MalformedMembershipError,
-    parse_membership,
-)
+from app.services.channel_service import ChannelService
+from app.services.membership_file import MalformedMembershipError, parse_membership
 from app.sockets.authenticated_socket import AuthenticatedSocket
 
 DEMO_SEED_FILE = Path(__file__).parent / "web" / "demo_seed.json"

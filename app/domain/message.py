@@ -97,3 +97,25 @@ class DeletionReceipt(WireValue):
     def to_wire(self) -> dict[str, object]:
         """``{messageId}``."""
         return {"messageId": self.message_id}
+
+
+@dataclass(frozen=True, slots=True)
+class FailedMessage(WireValue):
+    """What the sender's other devices hear of a send that could not be stored."""
+
+    channel_id: ChannelId
+    client_message_id: ClientMessageId | None
+    error: str
+    code: str
+    temporary: bool
+
+    def to_wire(self) -> dict[str, object]:
+        """``{channelId, clientMessageId, status: "FAILED", error, code, temporary}``."""
+        return {
+            "channelId": self.channel_id,
+            "clientMessageId": self.client_message_id,
+            "status": DeliveryState.FAILED,
+            "error": self.error,
+            "code": self.code,
+            "temporary": self.temporary,
+        }

@@ -12,6 +12,7 @@ from app.adapters.memory.memory_revocation_store import MemoryRevocationStore
 from app.adapters.memory.memory_store import MemoryStore
 from app.adapters.memory.memory_webhook_log import MemoryWebhookLog
 from app.adapters.sql.database import Database
+from app.adapters.sql.limits import DatabaseLimits
 from app.adapters.sql.sql_channel_repository import SqlChannelRepository
 from app.adapters.sql.sql_delivery_repository import SqlDeliveryRepository
 from app.adapters.sql.sql_message_repository import SqlMessageRepository
@@ -27,6 +28,7 @@ class MemoryStorageModule(containers.DeclarativeContainer):
     clock: providers.Dependency[Clock] = imported(Clock)
 
     store = providers.Singleton(MemoryStore)
+    writers = providers.Object(1)
     channels = providers.Singleton(MemoryChannelRepository, store)
     messages = providers.Singleton(MemoryMessageRepository, store)
     deliveries = providers.Singleton(MemoryDeliveryRepository, store)
@@ -40,8 +42,10 @@ class SqlStorageModule(containers.DeclarativeContainer):
     clock: providers.Dependency[Clock] = imported(Clock)
     database_url: providers.Dependency[str] = imported(str)
     migrate: providers.Dependency[bool] = imported(bool)
+    limits: providers.Dependency[DatabaseLimits] = imported(DatabaseLimits)
 
-    database = providers.Singleton(Database, database_url, migrate=migrate)
+    database = providers.Singleton(Database, database_url, migrate=migrate, limits=limits)
+    writers = database.provided.writers
     channels = providers.Singleton(SqlChannelRepository, database)
     messages = providers.Singleton(SqlMessageRepository, database)
     deliveries = providers.Singleton(SqlDeliveryRepository, database)

@@ -9,6 +9,7 @@ from app.domain.ids import ChannelId, SocketId, UserId
 from app.domain.rooms import channel_room
 from app.domain.typing_indicator import TypingIndicator
 from app.ports import Broadcaster, ChannelRepository, Clock, Timer
+from app.services.channel_audience import ChannelAudience
 from app.services.event_service import EventService
 
 
@@ -28,16 +29,19 @@ class TypingService:
         self,
         channels: ChannelRepository,
         events: EventService,
+        audience: ChannelAudience,
         broadcaster: Broadcaster,
         clock: Clock,
         expiry_seconds: float,
     ) -> None:
         self._channels = channels
         self._events = events
+        self._audience = audience
         self._broadcaster = broadcaster
         self._clock = clock
         self._expiry_seconds = expiry_seconds
         self._typists: dict[ChannelId, dict[UserId, _Typist]] = {}
+        audience.when_left(self.end)
 
     async def start(
         self, user_id: UserId, channel_id: ChannelId, socket_id: SocketId
@@ -50,10 +54,11 @@ class TypingService:
         """
         was_listening = self._events.is_listening(channel_id, user_id)
         await self._require_member(user_id, channel_id)
+        await self._audience.refresh(channel_id)
         indicator = self._indicator(user_id, channel_id, is_typing=True)
         if was_listening and not self._events.is_listening(channel_id, user_id):
-            # The user's last socket went while storage was asked, and `leave` has run already:
-            # an entry made now would be a ghost until it expires.
+            # The user's last socket went while storage was asked, or was taken out of the room, and
+            # `leave` or `end` has run already: an entry made now would be a ghost until it expires.
             return indicator
         self._remove(user_id, channel_id)
         expiry = self._clock.call_later(
@@ -73,6 +78,7 @@ class TypingService:
             Unavailable: Likewise.
         """
         await self._require_member(user_id, channel_id)
+        await self._audience.refresh(channel_id)
         indicator = self._indicator(user_id, channel_id, is_typing=False)
         if self._remove(user_id, channel_id):
             self._tell(indicator, except_socket=socket_id)

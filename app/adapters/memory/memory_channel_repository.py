@@ -1,6 +1,12 @@
 """Users, channels and memberships in memory."""
 
+from collections.abc import Mapping
+from datetime import datetime
+
+from app.adapters.memory.memory_rows import ChannelRow
 from app.adapters.memory.memory_store import MemoryStore
+from app.domain.channel import Channel, MemberRole
+from app.domain.errors import ChannelExists, ChannelNotFound, UserNotFound
 from app.domain.ids import ChannelId, UserId
 from app.domain.user import User
 from app.ports import ChannelRepository, Membership
@@ -8,7 +14,7 @@ from app.ports.channel_repository import seeded_name
 
 
 class MemoryChannelRepository(ChannelRepository):
-    """Memberships by user and by channel."""
+    """Memberships by user and by channel. Nobody asks for a channel's name or a member's role."""
 
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
@@ -25,6 +31,58 @@ class MemoryChannelRepository(ChannelRepository):
         """Whether the user belongs to the channel."""
         return channel_id in self._store.channels_of_user.get(user_id, ())
 
+    async def members_of(self, channel_id: ChannelId) -> frozenset[UserId]:
+        """Who belongs to the channel."""
+        channel = self._store.channels.get(channel_id)
+        return frozenset() if channel is None else channel.members()
+
+    async def create(self, channel: Channel, roles: Mapping[UserId, MemberRole]) -> None:
+        """Make a channel with its members."""
+        store = self._store
+        for user_id in (channel.created_by_id, *roles):
+            self._require_user(user_id)
+        if channel.id in store.channels:
+            raise ChannelExists
+        store.channels[channel.id] = ChannelRow()
+        for user_id in roles:
+            store.join(channel.id, user_id)
+
+    async def add_member(
+        self, channel_id: ChannelId, user_id: UserId, role: MemberRole, now: datetime
+    ) -> bool:
+        """Make the user a member, unless they are one."""
+        del role, now
+        self._channel(channel_id)
+        self._require_user(user_id)
+        if self._store.channel_for(channel_id, user_id) is not None:
+            return False
+        self._store.join(channel_id, user_id)
+        return True
+
+    async def remove_member(self, channel_id: ChannelId, user_id: UserId) -> bool:
+        """Make the user no member."""
+        self._channel(channel_id)
+        if self._store.channel_for(channel_id, user_id) is None:
+            return False
+        self._store.leave(channel_id, user_id)
+        return True
+
+    async def remove_members(self, channel_id: ChannelId) -> frozenset[UserId]:
+        """Make nobody a member."""
+        members = self._channel(channel_id).members()
+        for user_id in members:
+            self._store.leave(channel_id, user_id)
+        return members
+
+    async def delete(self, channel_id: ChannelId) -> None:
+        """Forget the channel and its messages."""
+        if channel_id not in self._store.channels:
+            return
+        await self.remove_members(channel_id)
+        channel = self._store.channels.pop(channel_id)
+        for row in channel.messages:
+            del self._store.messages[row.message.id]
+
     async def seed(self, membership: Membership) -> None:
         """Create what is missing."""
         store = self._store
@@ -32,3 +90,13 @@ class MemoryChannelRepository(ChannelRepository):
             store.users.setdefault(user_id, User(id=user_id, name=seeded_name(user_id)))
             for channel_id in channel_ids:
                 store.join(channel_id, user_id)
+
+    def _channel(self, channel_id: ChannelId) -> ChannelRow:
+        channel = self._store.channels.get(channel_id)
+        if channel is None:
+            raise ChannelNotFound
+        return channel
+
+    def _require_user(self, user_id: UserId) -> None:
+        if user_id not in self._store.users:
+            raise UserNotFound

@@ -80,6 +80,10 @@ class ChannelRow:
         self.seats[user_id].left_after = self.last_seq
         self.member_count -= 1
 
+    def members(self) -> frozenset[UserId]:
+        """Who is a member now."""
+        return frozenset(each for each, seat in self.seats.items() if seat.left_after is None)
+
     def settle(self, user_id: UserId, seq: int) -> None:
         """The message does not wait for the user."""
         self.seats[user_id].settled.add(seq, seq + 1)

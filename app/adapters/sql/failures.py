@@ -1,36 +1,68 @@
-"""Turning what a database throws into the domain's one answer."""
+"""Turning what a database throws into the domain's two answers."""
 
 import logging
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from app.domain.errors import Unavailable
+from app.domain.errors import Unavailable, Unconfirmed
+
+_REFUSALS = frozenset({"23", "40"})
+"""Classes of SQLSTATE with which a server says that it has rolled back: constraints, conflicts."""
 
 logger = logging.getLogger(__name__)
 
 
+@dataclass(slots=True)
+class Operation:
+    """How far an operation has come: whether its commit was begun."""
+
+    commits: bool = False
+
+
 @contextmanager
-def translated_failures() -> Iterator[None]:
+def translated_failures() -> Iterator[Operation]:
     """Raise `Unavailable` for any failure of the database; domain errors pass through.
+
+    Once the operation commits it is `Unconfirmed`, unless the database itself has said no.
 
     Only names of classes and codes are logged, and the cause is cut off: a driver's text may
     repeat parameters, and those are what people wrote.
     """
+    operation = Operation()
     try:
-        yield
+        yield operation
     except (SQLAlchemyError, sqlite3.Error, OSError) as failure:  # OSError: TimeoutError too
         logger.warning("the database failed: %s", failure_name(failure))
+        if operation.commits and not _is_refusal(failure):
+            raise Unconfirmed from None
         raise Unavailable from None
 
 
 def failure_name(failure: BaseException) -> str:
     """A name for logs and people: SQLite's own code, else the class; never a driver's text."""
-    if isinstance(failure, DBAPIError) and failure.driver_exception is not None:
-        failure = failure.driver_exception
+    failure = driver_failure(failure)
     if isinstance(failure, sqlite3.Error):
         # Set when the failure came from SQLite itself, and absent otherwise.
         return getattr(failure, "sqlite_errorname", type(failure).__name__)
     return type(failure).__name__
+
+
+def sqlstate(failure: BaseException) -> str:
+    """PostgreSQL's code; empty for anything else."""
+    return getattr(driver_failure(failure), "sqlstate", None) or ""
+
+
+def driver_failure(failure: BaseException) -> BaseException:
+    """What the driver raised, without what SQLAlchemy put around it."""
+    if isinstance(failure, DBAPIError) and failure.driver_exception is not None:
+        return failure.driver_exception
+    return failure
+
+
+def _is_refusal(failure: BaseException) -> bool:
+    """A COMMIT that SQLite answers with an error has not happened: the disk is full, say."""
+    return isinstance(driver_failure(failure), sqlite3.Error) or sqlstate(failure)[:2] in _REFUSALS

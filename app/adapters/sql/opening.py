@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.adapters.sql.failures import failure_name
+from app.adapters.sql.failures import failure_name, sqlstate
 
 _MENDS = {
     "SQLITE_BUSY": "is locked by another program; close that one, then start again",
@@ -19,6 +19,19 @@ _MENDS = {
     "SQLITE_READONLY": "may not be written; let this user write the file and its folder",
 }
 """By SQLite's primary codes; its extended ones (``SQLITE_IOERR_WRITE``) begin with these."""
+
+_SERVER_MENDS = {
+    "25006": "is read only; set DATABASE_URL to the primary server",
+    "28000": "refuses this user; correct the user and the password in DATABASE_URL",
+    "28P01": "refuses this password; correct the user and the password in DATABASE_URL",
+    "3D000": "does not exist on its server; create it, or correct DATABASE_URL",
+    "3F000": "has no schema of this name; create it, or correct DATABASE_URL",
+    "42501": "lets this user do too little; grant what is missing, and see `python -m app doctor`",
+    "53300": "takes no more connections; close some, or lower DATABASE_POOL_SIZE",
+    "55P03": "is locked by somebody's transaction; let that end, then start again",
+    "57P03": "is starting or ending; wait a moment, then start again",
+}
+"""By PostgreSQL's SQLSTATE."""
 
 
 class DatabaseOpenError(Exception):
@@ -43,6 +56,9 @@ def explained_opening(file: Path | None) -> Iterator[None]:
 
 def _sentence(failure: Exception, file: Path | None) -> str:
     name = failure_name(failure)
+    if file is None and sqlstate(failure):
+        mend = _SERVER_MENDS.get(sqlstate(failure), f"cannot be used ({name}, {sqlstate(failure)})")
+        return f"The database {mend}."
     if file is None:
         return f"The database cannot be reached ({name}); start it, or correct DATABASE_URL."
     if isinstance(failure, OSError):

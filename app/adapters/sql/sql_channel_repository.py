@@ -1,12 +1,19 @@
 """Users, channels and memberships in the database."""
 
-from sqlalchemy import func, select
+from collections.abc import Collection, Mapping
+from datetime import datetime
 
+from sqlalchemy import delete, func, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.adapters.sql.channel_deletion import delete_channel
 from app.adapters.sql.database import Database
 from app.adapters.sql.membership import belongs
 from app.adapters.sql.message_rows import USER_COLUMNS, to_user
 from app.adapters.sql.tables import channel_members, channels, users
 from app.adapters.sql.upsert import upsert
+from app.domain.channel import Channel, MemberRole
+from app.domain.errors import ChannelExists, ChannelNotFound, UserNotFound
 from app.domain.ids import ChannelId, UserId
 from app.domain.user import User
 from app.ports import ChannelRepository, Membership
@@ -14,7 +21,11 @@ from app.ports.channel_repository import seeded_name
 
 
 class SqlChannelRepository(ChannelRepository):
-    """Reads and seeds the original backend's own tables."""
+    """Reads and writes the original backend's own tables.
+
+    Whoever is to be referred to is locked against its deletion first: the channel, then users by
+    their ids, then members.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -38,6 +49,68 @@ class SqlChannelRepository(ChannelRepository):
         """Whether the user belongs to the channel."""
         async with self._database.reading() as connection:
             return bool(await connection.scalar(select(belongs(channel_id, user_id))))
+
+    async def members_of(self, channel_id: ChannelId) -> frozenset[UserId]:
+        """Who belongs to the channel."""
+        query = select(channel_members.c.userId).where(channel_members.c.channelId == channel_id)
+        async with self._database.reading() as connection:
+            return frozenset((await connection.scalars(query)).all())
+
+    async def create(self, channel: Channel, roles: Mapping[UserId, MemberRole]) -> None:
+        """Store a channel with its members."""
+        now = channel.created_at
+        members = [_member(channel.id, user_id, role, now) for user_id, role in roles.items()]
+        async with self._database.transaction() as connection:
+            await _hold_users(connection, {channel.created_by_id, *roles})
+            statement = upsert(connection, channels).on_conflict_do_nothing()
+            created = statement.values(
+                id=channel.id,
+                name=channel.name,
+                description=channel.description,
+                type=channel.type,
+                createdById=channel.created_by_id,
+                createdAt=now,
+                updatedAt=now,
+            )
+            if not (await connection.execute(created)).rowcount:
+                raise ChannelExists
+            if members:
+                await connection.execute(insert(channel_members), members)
+
+    async def add_member(
+        self, channel_id: ChannelId, user_id: UserId, role: MemberRole, now: datetime
+    ) -> bool:
+        """Store a membership, unless there is one."""
+        async with self._database.transaction() as connection:
+            await _hold_channel(connection, channel_id)
+            await _hold_users(connection, {user_id})
+            statement = upsert(connection, channel_members).on_conflict_do_nothing()
+            member = statement.values(_member(channel_id, user_id, role, now))
+            return bool((await connection.execute(member)).rowcount)
+
+    async def remove_member(self, channel_id: ChannelId, user_id: UserId) -> bool:
+        """Delete a membership."""
+        membership = delete(channel_members).where(
+            channel_members.c.channelId == channel_id, channel_members.c.userId == user_id
+        )
+        async with self._database.transaction() as connection:
+            await _hold_channel(connection, channel_id)
+            return bool((await connection.execute(membership)).rowcount)
+
+    async def remove_members(self, channel_id: ChannelId) -> frozenset[UserId]:
+        """Delete every membership."""
+        memberships = (
+            delete(channel_members)
+            .where(channel_members.c.channelId == channel_id)
+            .returning(channel_members.c.userId)
+        )
+        async with self._database.transaction() as connection:
+            await _hold_channel(connection, channel_id)
+            return frozenset((await connection.scalars(memberships)).all())
+
+    async def delete(self, channel_id: ChannelId) -> None:
+        """Delete a channel's messages in portions, then the channel."""
+        await delete_channel(self._database, channel_id)
 
     async def seed(self, membership: Membership) -> None:
         """Create what is missing. A created channel's creator is the first user who names it."""
@@ -65,3 +138,32 @@ class SqlChannelRepository(ChannelRepository):
                 if rows:
                     statement = upsert(connection, table).values(fixed).on_conflict_do_nothing()
                     await connection.execute(statement, rows)
+
+
+def _member(
+    channel_id: ChannelId, user_id: UserId, role: MemberRole, now: datetime
+) -> dict[str, object]:
+    return {
+        "channelId": channel_id,
+        "userId": user_id,
+        "role": role,
+        "createdAt": now,
+        "last_read_at": now,
+        "joined_at": now,
+    }
+
+
+async def _hold_channel(connection: AsyncConnection, channel_id: ChannelId) -> None:
+    """Have the channel stay until the transaction ends; SQLite has locked everything already."""
+    query = select(channels.c.id).where(channels.c.id == channel_id)
+    held = await connection.scalar(query.with_for_update(read=True, key_share=True))
+    if held is None:
+        raise ChannelNotFound
+
+
+async def _hold_users(connection: AsyncConnection, user_ids: Collection[UserId]) -> None:
+    """Likewise users, all of them."""
+    query = select(users.c.id).where(users.c.id.in_(user_ids)).order_by(users.c.id)
+    held = await connection.scalars(query.with_for_update(read=True, key_share=True))
+    if len(held.all()) != len(user_ids):
+        raise UserNotFound

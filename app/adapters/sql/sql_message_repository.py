@@ -1,5 +1,6 @@
 """Messages in the database."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -7,13 +8,14 @@ from sqlalchemy import delete, select, update
 
 from app.adapters.sql.database import Database
 from app.adapters.sql.membership import belongs
-from app.adapters.sql.message_rows import lock_message, select_messages, to_message
-from app.adapters.sql.message_storing import claim, find_sender, insert_message
-from app.adapters.sql.tables import message_sequences, messages
-from app.domain.errors import MessageDeleted, NotAMember, NotTheAuthor
+from app.adapters.sql.message_adopting import adopt_from, find_channels
+from app.adapters.sql.message_rows import lock_message, read_stretch
+from app.adapters.sql.message_storing import store_all
+from app.adapters.sql.tables import channel_sequences, messages
+from app.domain.errors import NotAMember, NotTheAuthor
 from app.domain.ids import ChannelId, MessageId, UserId
 from app.domain.message import DeletedMessage, Message, MessageDraft
-from app.ports import MessageRepository, StoredMessage
+from app.ports import Added, MessageRepository
 
 
 class SqlMessageRepository(MessageRepository):
@@ -22,19 +24,10 @@ class SqlMessageRepository(MessageRepository):
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def add(self, draft: MessageDraft, now: datetime) -> StoredMessage:
-        """Store a message and its deliveries, unless its client message id is known."""
+    async def add_all(self, drafts: Sequence[MessageDraft], now: datetime) -> Sequence[Added]:
+        """Store messages and their deliveries, but none whose client message id is known."""
         async with self._database.transaction() as connection:
-            sender = await find_sender(connection, draft)
-            earlier_id = await claim(connection, draft)
-            if earlier_id is None:
-                message = await insert_message(connection, draft, sender, now)
-                return StoredMessage(message, is_new=True)
-            query = select_messages().where(messages.c.id == earlier_id)
-            row = (await connection.execute(query)).mappings().one_or_none()
-            if row is None:
-                raise MessageDeleted
-            return StoredMessage(to_message(row), is_new=False)
+            return await store_all(connection, drafts, now)
 
     async def update(
         self, message_id: MessageId, editor_id: UserId, content: str, now: datetime
@@ -57,26 +50,35 @@ class SqlMessageRepository(MessageRepository):
             await connection.execute(delete(messages).where(messages.c.id == message_id))
             return DeletedMessage(message_id=message_id, channel_id=message.channel_id)
 
-    async def channel_of(self, message_id: MessageId) -> ChannelId | None:
-        """The channel of a message."""
-        query = select(messages.c.channelId).where(messages.c.id == message_id)
-        async with self._database.reading() as connection:
-            found: ChannelId | None = await connection.scalar(query)
-            return found
-
     async def list_after(
         self, channel_id: ChannelId, reader_id: UserId, after_seq: int, limit: int
     ) -> tuple[Message, ...]:
         """A stretch of the channel, by ``seq``."""
-        query = (
-            select_messages()
-            .where(message_sequences.c.channel_id == channel_id)
-            .where(message_sequences.c.seq > after_seq)
-            .order_by(message_sequences.c.seq)
-            .limit(limit)
-        )
         async with self._database.reading() as connection:
             if not await connection.scalar(select(belongs(channel_id, reader_id))):
                 raise NotAMember
-            rows = (await connection.execute(query)).mappings().all()
-        return tuple(to_message(row) for row in rows)
+            return await read_stretch(connection, channel_id, after_seq, limit)
+
+    async def stored_after(
+        self, channel_id: ChannelId, after_seq: int, limit: int
+    ) -> tuple[Message, ...]:
+        """The same stretch."""
+        async with self._database.reading() as connection:
+            return await read_stretch(connection, channel_id, after_seq, limit)
+
+    async def last_seq(self, channel_id: ChannelId) -> int:
+        """The last number given."""
+        query = select(channel_sequences.c.last_seq).where(
+            channel_sequences.c.channel_id == channel_id
+        )
+        async with self._database.reading() as connection:
+            return await connection.scalar(query) or 0
+
+    async def adopt(self, limit: int, now: datetime) -> Mapping[ChannelId, int]:
+        """Take in what has no place yet. Only reads when there is nothing."""
+        async with self._database.reading() as connection:
+            channel_ids = await find_channels(connection, limit, now)
+        if not channel_ids:
+            return {}
+        async with self._database.transaction() as connection:
+            return await adopt_from(connection, channel_ids, limit, now)

@@ -2,6 +2,7 @@ import json
 from typing import Any
 
 from app.adapters.memory.manual_clock import ManualClock
+from app.adapters.memory.memory_socket_rooms import MemorySocketRooms
 from app.adapters.memory.recording_broadcaster import RecordingBroadcaster
 from app.config import Settings
 from app.domain.errors import AuthenticationCode, AuthenticationError
@@ -12,7 +13,7 @@ from app.framework.testing import RecordingLink, Test, TestingModule, fake_socke
 from app.framework.transport import codec
 from app.gateways.ws_gateway import WsGateway
 from app.modules import create_app_module
-from app.ports import Broadcaster, Clock, TokenVerifier
+from app.ports import Broadcaster, Clock, SocketRooms, TokenVerifier
 from app.services.channel_service import ChannelService
 from app.sockets.authenticated_socket import AuthenticatedSocket
 
@@ -138,6 +139,8 @@ async def open_chat(settings: Settings = IN_MEMORY) -> Chat:
         .use_class(TokenIsUser)
         .override_provider(Broadcaster)
         .use_value(said)
+        .override_provider(SocketRooms)
+        .use_class(MemorySocketRooms)
         .compile()
     )
     await module.get(ChannelService).seed(MEMBERSHIP)

@@ -3,13 +3,16 @@ from datetime import UTC, datetime
 
 import pytest
 
+from app.adapters.memory.local_membership_channel import LocalMembershipChannel
 from app.adapters.memory.manual_clock import ManualClock
 from app.adapters.memory.memory_channel_repository import MemoryChannelRepository
 from app.adapters.memory.memory_delivery_repository import MemoryDeliveryRepository
 from app.adapters.memory.memory_message_repository import MemoryMessageRepository
+from app.adapters.memory.memory_socket_rooms import MemorySocketRooms
 from app.adapters.memory.memory_store import MemoryStore
 from app.adapters.memory.recording_broadcaster import RecordingBroadcaster
 from app.framework.eager import EagerTasks
+from app.services.channel_audience import ChannelAudience
 from app.services.event_service import EventService
 from app.services.typing_service import TypingService
 from tests.unit.services.people import ALICE, BOB, CAROL, GENERAL, RANDOM
@@ -73,14 +76,39 @@ def events(channels: MemoryChannelRepository) -> EventService:
 
 
 @pytest.fixture
+def rooms() -> MemorySocketRooms:
+    """Who is in which room: nobody yet."""
+    return MemorySocketRooms()
+
+
+@pytest.fixture
+def membership() -> LocalMembershipChannel:
+    """Where changes of memberships are told."""
+    return LocalMembershipChannel()
+
+
+@pytest.fixture
+def audience(
+    channels: MemoryChannelRepository,
+    events: EventService,
+    rooms: MemorySocketRooms,
+    membership: LocalMembershipChannel,
+    clock: ManualClock,
+) -> ChannelAudience:
+    """Who hears what channels are told."""
+    return ChannelAudience(channels, events, rooms, membership, clock)
+
+
+@pytest.fixture
 def typing_service(
     channels: MemoryChannelRepository,
     events: EventService,
+    audience: ChannelAudience,
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
 ) -> TypingService:
     """Who is typing where: nobody yet."""
-    return TypingService(channels, events, broadcaster, clock, TYPING_EXPIRY_SECONDS)
+    return TypingService(channels, events, audience, broadcaster, clock, TYPING_EXPIRY_SECONDS)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from app.domain.events import ServerEvent
 from app.domain.ids import MessageId
 from app.domain.message import Message, MessageDraft
 from app.framework.eager import EagerTasks
+from app.ports import StoredMessage
 from app.services.delivery_service import DeliveryService
 from tests.unit.services.people import ALICE, BOB, CAROL, DAVE, GENERAL
 
@@ -22,14 +23,16 @@ def service(
     starter: EagerTasks,
 ) -> DeliveryService:
     """The service under test."""
-    return DeliveryService(deliveries, broadcaster, clock, starter)
+    return DeliveryService(deliveries, broadcaster, clock, starter, writers=2)
 
 
 @pytest.fixture
 async def message(messages: MemoryMessageRepository, clock: ManualClock) -> Message:
     """Alice's message to Bob and Carol."""
     draft = MessageDraft(MessageId("m1"), GENERAL, ALICE, "hello", None)
-    return (await messages.add(draft, clock.now())).message
+    (stored,) = await messages.add_all([draft], clock.now())
+    assert isinstance(stored, StoredMessage)
+    return stored.message
 
 
 def bobs(message: Message, state: DeliveryState, clock: ManualClock) -> DeliveryStatus:

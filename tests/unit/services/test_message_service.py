@@ -1,5 +1,6 @@
 import asyncio
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 
 import pytest
 
@@ -13,12 +14,22 @@ from app.domain.errors import (
     MessageNotFound,
     NotAMember,
     NotTheAuthor,
+    Unavailable,
+    Unconfirmed,
 )
 from app.domain.events import ServerEvent
-from app.domain.ids import ClientMessageId, MessageId
-from app.domain.message import DeletedMessage, DeletionReceipt, Message, MessageDraft
+from app.domain.ids import ChannelId, ClientMessageId, MessageId, UserId, new_message_id
+from app.domain.message import (
+    DeletedMessage,
+    DeletionReceipt,
+    FailedMessage,
+    Message,
+    MessageDraft,
+)
 from app.framework.eager import EagerTasks
-from app.ports import StoredMessage
+from app.ports import Added, MessageRepository
+from app.services.channel_audience import ChannelAudience
+from app.services.message_feed import MessageFeed
 from app.services.message_service import MessageService
 from app.services.typing_service import TypingService
 from tests.unit.services.people import ALICE, ALICES_PHONE, BOB, DAVE, GENERAL, RANDOM
@@ -28,32 +39,72 @@ CLIENT_ID = ClientMessageId("client-1")
 
 
 class SlowMessages(MemoryMessageRepository):
-    """Stores at once, but returns from `add` in general when the test lets it."""
+    """Stores at once, but returns from `add_all` in general when the test lets it."""
 
     def __init__(self, store: MemoryStore) -> None:
         super().__init__(store)
+        self.batches: list[list[str]] = []
         self.stored = asyncio.Event()
         self.may_return = asyncio.Event()
 
-    async def add(self, draft: MessageDraft, now: datetime) -> StoredMessage:
+    async def add_all(self, drafts: Sequence[MessageDraft], now: datetime) -> Sequence[Added]:
         """Store, then return late: between commit and publish."""
-        stored = await super().add(draft, now)
-        if draft.channel_id == GENERAL:
+        self.batches.append([draft.content for draft in drafts])
+        added = await super().add_all(drafts, now)
+        if any(draft.channel_id == GENERAL for draft in drafts):
             self.stored.set()
             await self.may_return.wait()
-        return stored
+        return added
+
+
+class LosingMessages(MemoryMessageRepository):
+    """Goes away in the middle of a commit, as often as the test says; what was sent is stored."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        super().__init__(store)
+        self.losses = 0
+        self.others: list[Mapping[ChannelId, int]] = []
+
+    async def add_all(self, drafts: Sequence[MessageDraft], now: datetime) -> Sequence[Added]:
+        """Store, and say nothing of it while there are losses."""
+        added = await super().add_all(drafts, now)
+        if self.losses:
+            self.losses -= 1
+            raise Unconfirmed
+        return added
+
+    async def adopt(self, limit: int, now: datetime) -> Mapping[ChannelId, int]:
+        """What the test has stored beside the service."""
+        del limit, now
+        return self.others.pop() if self.others else {}
+
+
+MakeService = Callable[[MessageRepository], MessageService]
 
 
 @pytest.fixture
-def service(
-    messages: MemoryMessageRepository,
+def make_service(
     typing_service: TypingService,
+    audience: ChannelAudience,
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
     starter: EagerTasks,
-) -> MessageService:
+) -> MakeService:
+    """The service over some store."""
+
+    def make(messages: MessageRepository) -> MessageService:
+        feed = MessageFeed(messages, audience, typing_service, broadcaster)
+        return MessageService(
+            messages, feed, audience, broadcaster, clock, MAX_CHARS, starter, writers=2
+        )
+
+    return make
+
+
+@pytest.fixture
+def service(make_service: MakeService, messages: MemoryMessageRepository) -> MessageService:
     """Over a store that answers at once."""
-    return MessageService(messages, typing_service, broadcaster, clock, MAX_CHARS, starter)
+    return make_service(messages)
 
 
 @pytest.fixture
@@ -63,15 +114,37 @@ def slow_messages(store: MemoryStore) -> SlowMessages:
 
 
 @pytest.fixture
-def slow_service(
-    slow_messages: SlowMessages,
-    typing_service: TypingService,
-    broadcaster: RecordingBroadcaster,
-    clock: ManualClock,
-    starter: EagerTasks,
-) -> MessageService:
+def slow_service(make_service: MakeService, slow_messages: SlowMessages) -> MessageService:
     """Over a store that holds back its answers."""
-    return MessageService(slow_messages, typing_service, broadcaster, clock, MAX_CHARS, starter)
+    return make_service(slow_messages)
+
+
+@pytest.fixture
+def losing_messages(store: MemoryStore) -> LosingMessages:
+    """A store that goes away while it is storing."""
+    return LosingMessages(store)
+
+
+@pytest.fixture
+def losing_service(make_service: MakeService, losing_messages: LosingMessages) -> MessageService:
+    """Over a store that goes away while it is storing."""
+    return make_service(losing_messages)
+
+
+async def store_beside(messages: MessageRepository, user_id: UserId, content: str) -> None:
+    """What another node stores in general."""
+    draft = MessageDraft(new_message_id(), GENERAL, user_id, content, None)
+    await messages.add_all([draft], datetime.now(UTC))
+
+
+def contents(broadcaster: RecordingBroadcaster) -> list[str]:
+    """What channels heard of new messages, in order."""
+    return [
+        publication.payload.content
+        for publication in broadcaster.published
+        if publication.event is ServerEvent.MESSAGE_CREATED
+        and isinstance(publication.payload, Message)
+    ]
 
 
 def created(message: Message) -> Publication:
@@ -292,3 +365,110 @@ async def test_channel_hears_of_it_when_the_send_is_cancelled_after_the_commit(
 
     told = [publication.event for publication in broadcaster.published]
     assert [ServerEvent.MESSAGE_CREATED] == told
+
+
+async def test_sends_are_stored_together_when_they_come_together(
+    slow_service: MessageService, slow_messages: SlowMessages, broadcaster: RecordingBroadcaster
+) -> None:
+    """Those that come while a commit is under way share the next one, and are told in order."""
+    sends = [
+        asyncio.create_task(slow_service.send(user_id, GENERAL, content, None))
+        for user_id, content in ((ALICE, "1"), (BOB, "2"), (ALICE, "3"))
+    ]
+    await slow_messages.stored.wait()
+    slow_messages.may_return.set()
+    await asyncio.gather(*sends)
+
+    assert [["1"], ["2", "3"]] == slow_messages.batches
+    assert ["1", "2", "3"] == contents(broadcaster)
+
+
+async def test_other_devices_hear_of_it_when_a_send_cannot_be_stored(
+    losing_service: MessageService,
+    losing_messages: LosingMessages,
+    broadcaster: RecordingBroadcaster,
+) -> None:
+    """The sending socket gets the answer; the channel hears nothing."""
+    losing_messages.losses = 1
+
+    with pytest.raises(Unavailable) as caught:
+        await losing_service.send(ALICE, GENERAL, "hello", CLIENT_ID, ALICES_PHONE)
+
+    failed = FailedMessage(GENERAL, CLIENT_ID, str(caught.value), "unavailable", temporary=True)
+    expected = Publication("user:user_alice", ServerEvent.MESSAGE_FAILED, failed, ALICES_PHONE)
+    assert [expected] == broadcaster.published
+
+
+async def test_channel_hears_of_it_when_what_was_unconfirmed_is_found_stored(
+    losing_service: MessageService,
+    losing_messages: LosingMessages,
+    broadcaster: RecordingBroadcaster,
+) -> None:
+    """Once, whoever sends next or nobody."""
+    losing_messages.losses = 1
+    with pytest.raises(Unconfirmed):
+        await losing_service.send(ALICE, GENERAL, "hello", None)
+
+    await losing_service.catch_up()
+    await losing_service.catch_up()
+
+    assert ["hello"] == contents(broadcaster)
+
+
+async def test_channel_hears_of_it_first_when_another_message_follows_what_was_unconfirmed(
+    losing_service: MessageService,
+    losing_messages: LosingMessages,
+    broadcaster: RecordingBroadcaster,
+) -> None:
+    """In the order of storing, and each once."""
+    losing_messages.losses = 1
+    with pytest.raises(Unconfirmed):
+        await losing_service.send(ALICE, GENERAL, "one", None)
+
+    await losing_service.send(BOB, GENERAL, "two", None)
+    await losing_service.catch_up()
+
+    assert ["one", "two"] == contents(broadcaster)
+
+
+async def test_channel_hears_of_it_when_what_was_unconfirmed_is_sent_again(
+    losing_service: MessageService,
+    losing_messages: LosingMessages,
+    broadcaster: RecordingBroadcaster,
+) -> None:
+    """The retry is answered with what is stored, which nobody has heard of yet."""
+    losing_messages.losses = 1
+    with pytest.raises(Unconfirmed):
+        await losing_service.send(ALICE, GENERAL, "hello", CLIENT_ID)
+
+    message = await losing_service.send(ALICE, GENERAL, "hello", CLIENT_ID)
+
+    assert [created(message)] == broadcaster.published[1:]
+
+
+async def test_channel_hears_in_the_order_of_storing_when_another_node_stores_too(
+    service: MessageService, messages: MemoryMessageRepository, broadcaster: RecordingBroadcaster
+) -> None:
+    """What lies between two messages is told with the second."""
+    await service.send(ALICE, GENERAL, "1", None)
+    await store_beside(messages, BOB, "2")
+    await store_beside(messages, BOB, "3")
+
+    await service.send(ALICE, GENERAL, "4", None)
+
+    assert ["1", "2", "3", "4"] == contents(broadcaster)
+
+
+async def test_channel_hears_of_it_when_the_original_backend_stores_beside_us(
+    losing_service: MessageService,
+    losing_messages: LosingMessages,
+    broadcaster: RecordingBroadcaster,
+) -> None:
+    """Also where nobody has sent anything here since the start."""
+    await store_beside(losing_messages, BOB, "old")
+    await store_beside(losing_messages, BOB, "new")
+    losing_messages.others.append({GENERAL: 2})
+
+    await losing_service.adopt()
+
+    assert ["new"] == contents(broadcaster)

@@ -3,14 +3,16 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from app.adapters.memory.local_membership_channel import LocalMembershipChannel
 from app.adapters.memory.manual_clock import ManualClock
-from app.adapters.memory.memory_channel_repository import MemoryChannelRepository
+from app.adapters.memory.memory_socket_rooms import MemorySocketRooms
 from app.adapters.memory.memory_store import MemoryStore
 from app.adapters.memory.recording_broadcaster import Publication, RecordingBroadcaster
 from app.domain.errors import NotAMember
 from app.domain.events import ServerEvent
-from app.domain.ids import ChannelId, SocketId, UserId
+from app.domain.ids import SocketId
 from app.domain.typing_indicator import TypingIndicator
+from app.services.channel_audience import REFRESH_SECONDS, ChannelAudience
 from app.services.event_service import EventService
 from app.services.typing_service import TypingService
 from tests.unit.services.conftest import TYPING_EXPIRY_SECONDS
@@ -25,21 +27,7 @@ from tests.unit.services.people import (
     GENERAL,
     RANDOM,
 )
-
-
-class SlowChannels(MemoryChannelRepository):
-    """Answers `is_member` when the test lets it."""
-
-    def __init__(self, store: MemoryStore) -> None:
-        super().__init__(store)
-        self.asked = asyncio.Event()
-        self.may_answer = asyncio.Event()
-
-    async def is_member(self, channel_id: ChannelId, user_id: UserId) -> bool:
-        """Answer late."""
-        self.asked.set()
-        await self.may_answer.wait()
-        return await super().is_member(channel_id, user_id)
+from tests.unit.services.slow_channels import SlowChannels
 
 
 def alice_now(clock: ManualClock, *, is_typing: bool) -> TypingIndicator:
@@ -189,13 +177,19 @@ async def test_leave_ends_typing_only_when_the_last_socket_has_left(
 
 
 async def test_no_ghost_types_when_the_last_socket_leaves_during_start(
-    store: MemoryStore, broadcaster: RecordingBroadcaster, clock: ManualClock
+    store: MemoryStore,
+    rooms: MemorySocketRooms,
+    membership: LocalMembershipChannel,
+    broadcaster: RecordingBroadcaster,
+    clock: ManualClock,
 ) -> None:
     """The disconnect has cleaned up already; nothing may come after it."""
     channels = SlowChannels(store)
     events = EventService(channels)
-    typing = TypingService(channels, events, broadcaster, clock, TYPING_EXPIRY_SECONDS)
+    audience = ChannelAudience(channels, events, rooms, membership, clock)
+    typing = TypingService(channels, events, audience, broadcaster, clock, TYPING_EXPIRY_SECONDS)
     events.subscribe(GENERAL, ALICES_PHONE, ALICE)
+    channels.hold()
 
     start = asyncio.create_task(typing.start(ALICE, GENERAL, ALICES_PHONE))
     await channels.asked.wait()
@@ -215,6 +209,40 @@ async def test_member_types_when_seeded_after_connecting(
     await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
 
     assert 1 == len(broadcaster.published)
+
+
+@pytest.mark.parametrize("is_typing", [True, False], ids=["start", "stop"])
+async def test_who_is_no_member_hears_nothing_when_others_have_removed_them(
+    typing_service: TypingService, store: MemoryStore, rooms: MemorySocketRooms, *, is_typing: bool
+) -> None:
+    """Before a channel is told of typing, its members are looked at."""
+    rooms.connect(BOBS_PHONE, BOB, "channel:general")
+    store.leave(GENERAL, BOB)
+
+    change = typing_service.start if is_typing else typing_service.stop
+    await change(ALICE, GENERAL, ALICES_PHONE)
+
+    assert set() == rooms.sockets_in("channel:general")
+
+
+async def test_typing_ends_when_others_have_removed_the_typist(
+    typing_service: TypingService,
+    audience: ChannelAudience,
+    store: MemoryStore,
+    broadcaster: RecordingBroadcaster,
+    rooms: MemorySocketRooms,
+    clock: ManualClock,
+) -> None:
+    """As soon as that is noticed."""
+    rooms.connect(ALICES_PHONE, ALICE, "channel:general")
+    await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
+    broadcaster.published.clear()
+    store.leave(GENERAL, ALICE)
+
+    clock.advance(REFRESH_SECONDS)
+    await audience.refresh(GENERAL)
+
+    assert [told(clock, is_typing=False)] == broadcaster.published
 
 
 async def test_nothing_expires_when_the_module_is_destroyed(

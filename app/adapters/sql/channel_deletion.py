@@ -1,0 +1,52 @@
+"""Deleting a channel, however many messages it has: many short transactions."""
+
+from sqlalchemy import delete, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.adapters.sql.database import Database
+from app.adapters.sql.tables import channels, message_deliveries, message_sequences, messages
+from app.domain.ids import ChannelId
+
+MESSAGES_AT_ONCE = 1_000
+DELIVERIES_AT_ONCE = 10_000
+"""A thousand messages to a thousand members have a million."""
+
+
+async def delete_channel(database: Database, channel_id: ChannelId) -> None:
+    """Delete the messages in portions, then the channel with whatever else there is of it.
+
+    Raises:
+        Unavailable: Some is deleted; the next call goes on.
+    """
+    while True:
+        async with database.transaction() as connection:
+            if not await _delete_portion(connection, channel_id):
+                await connection.execute(delete(channels).where(channels.c.id == channel_id))
+                return
+
+
+async def _delete_portion(connection: AsyncConnection, channel_id: ChannelId) -> bool:
+    """Whether there was anything; messages go when nothing is left to be delivered of them.
+
+    Found by their places: ``messages`` has no index by channel. Those without a place, which the
+    original backend has just stored, go with the channel.
+    """
+    portion = (
+        select(message_sequences.c.message_id)
+        .where(message_sequences.c.channel_id == channel_id)
+        .order_by(message_sequences.c.seq)
+        .limit(MESSAGES_AT_ONCE)
+    )
+    ids = (await connection.scalars(portion)).all()
+    if not ids:
+        return False
+    delivery = (message_deliveries.c.message_id, message_deliveries.c.recipient_id)
+    deliveries = (
+        select(*delivery).where(message_deliveries.c.message_id.in_(ids)).limit(DELIVERIES_AT_ONCE)
+    )
+    gone = await connection.execute(
+        delete(message_deliveries).where(tuple_(*delivery).in_(deliveries))
+    )
+    if gone.rowcount < DELIVERIES_AT_ONCE:
+        await connection.execute(delete(messages).where(messages.c.id.in_(ids)))
+    return True

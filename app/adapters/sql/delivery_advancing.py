@@ -1,0 +1,165 @@
+"""The steps of `SqlDeliveryRepository.advance_all`, all inside its transaction.
+
+Each is one statement or two, whatever the number of reports.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import TypeAlias
+
+from sqlalchemy import ScalarSelect, case, literal_column, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.adapters.sql.delivery_rows import to_status
+from app.adapters.sql.tables import channel_members, message_deliveries, messages, read_receipts
+from app.adapters.sql.upsert import upsert
+from app.domain.delivery import DeliveryState, DeliveryStatus
+from app.domain.errors import MessageNotFound, NotARecipient
+from app.domain.ids import ChannelId, MessageId, UserId
+from app.ports import Advance, Advanced, Report
+
+_Pair: TypeAlias = tuple[MessageId, UserId]
+
+
+@dataclass(frozen=True, slots=True)
+class _Message:
+    channel_id: ChannelId
+    author_id: UserId
+    state: DeliveryState
+
+
+@dataclass(slots=True)
+class Standing:
+    """What reports are judged by; as `read_standing` found it, and then as `advance` left it."""
+
+    messages: Mapping[MessageId, _Message]
+    members: Collection[tuple[ChannelId, UserId]]
+    statuses: dict[_Pair, DeliveryStatus]
+    changed: set[_Pair] = field(default_factory=set)
+
+    def advance(self, report: Report, now: datetime) -> Advanced:
+        """What becomes of a report, given those before it."""
+        message = self.messages.get(report.message_id)
+        if message is None or (message.channel_id, report.recipient_id) not in self.members:
+            return MessageNotFound()
+        pair = (report.message_id, report.recipient_id)
+        status = self.statuses.get(pair)
+        if status is None:
+            return NotARecipient()
+        if not status.status.may_become(report.state):
+            return Advance(status, message.author_id, changed=False)
+        self.statuses[pair] = replace(status, status=report.state, timestamp=now)
+        self.changed.add(pair)
+        return Advance(self.statuses[pair], message.author_id, changed=True)
+
+
+async def read_standing(connection: AsyncConnection, reports: Sequence[Report]) -> Standing:
+    """Lock the messages concerned, and read what is known of them and of who reports.
+
+    What may change while a lock is waited for is read after it, and apart: PostgreSQL would answer
+    a join from before the wait, and a recipient could go back.
+    """
+    locked = await _lock_messages(connection, {report.message_id for report in reports})
+    pairs = [
+        (report.message_id, report.recipient_id)
+        for report in reports
+        if report.message_id in locked
+    ]
+    if not pairs:
+        return Standing({}, (), {})
+    seats = {(locked[message_id].channel_id, recipient_id) for message_id, recipient_id in pairs}
+    return Standing(
+        messages=locked,
+        members=await _members(connection, seats),
+        statuses=await _statuses(connection, set(pairs)),
+    )
+
+
+async def write_standing(connection: AsyncConnection, standing: Standing, now: datetime) -> None:
+    """Store what changed; READ writes the original backend's receipt too."""
+    by_state: dict[DeliveryState, list[_Pair]] = {}
+    for pair in standing.changed:
+        by_state.setdefault(standing.statuses[pair].status, []).append(pair)
+    key = tuple_(message_deliveries.c.message_id, message_deliveries.c.recipient_id)
+    for state, pairs in by_state.items():
+        statement = update(message_deliveries).where(key.in_(pairs))
+        await connection.execute(statement.values(status=state, updated_at=now))
+    read = by_state.get(DeliveryState.READ)
+    if read:
+        await connection.execute(
+            upsert(connection, read_receipts).on_conflict_do_nothing(),
+            [{"messageId": mid, "userId": user_id, "readAt": now} for mid, user_id in read],
+        )
+
+
+async def follow(connection: AsyncConnection, standing: Standing) -> None:
+    """Bring the states of the messages themselves up to those of their recipients."""
+    ids = {message_id for message_id, _ in standing.changed}
+    if not ids:
+        return
+    query = select(messages.c.id, _FURTHEST_BEHIND).where(messages.c.id.in_(ids))
+    by_state: dict[DeliveryState, list[str]] = {}
+    for message_id, overall in await connection.execute(query):
+        state = DeliveryState(overall)
+        if standing.messages[message_id].state.may_become(state):
+            by_state.setdefault(state, []).append(message_id)
+    for state, those in by_state.items():
+        statement = update(messages).where(messages.c.id.in_(those))
+        await connection.execute(statement.values(deliveryStatus=state))
+
+
+async def _lock_messages(
+    connection: AsyncConnection, ids: Iterable[MessageId]
+) -> dict[MessageId, _Message]:
+    # In one order on every node, lest two of them wait for each other. The weaker lock leaves
+    # those alone who store a reply: a foreign key asks only that the id stays.
+    query = (
+        select(messages.c.id, messages.c.channelId, messages.c.userId, messages.c.deliveryStatus)
+        .where(messages.c.id.in_(ids))
+        .order_by(messages.c.id)
+        .with_for_update(key_share=True)
+    )
+    rows = await connection.execute(query)
+    return {
+        message_id: _Message(channel_id, author_id, DeliveryState(state))
+        for message_id, channel_id, author_id, state in rows
+    }
+
+
+async def _members(
+    connection: AsyncConnection, seats: Collection[tuple[ChannelId, UserId]]
+) -> Collection[tuple[ChannelId, UserId]]:
+    columns = (channel_members.c.channelId, channel_members.c.userId)
+    query = select(*columns).where(tuple_(*columns).in_(seats))
+    return {(channel_id, user_id) for channel_id, user_id in await connection.execute(query)}
+
+
+async def _statuses(
+    connection: AsyncConnection, pairs: Collection[_Pair]
+) -> dict[_Pair, DeliveryStatus]:
+    key = tuple_(message_deliveries.c.message_id, message_deliveries.c.recipient_id)
+    query = select(message_deliveries).where(key.in_(pairs))
+    rows = (await connection.execute(query)).mappings()
+    return {(row["message_id"], row["recipient_id"]): to_status(row) for row in rows}
+
+
+def _first_in(state: DeliveryState) -> ScalarSelect[str]:
+    # The order keeps every planner on the primary key, where it stops at the first: for an EXISTS,
+    # PostgreSQL may read the whole table instead, when it knows little of it.
+    return (
+        select(message_deliveries.c.recipient_id)
+        .where(message_deliveries.c.message_id == messages.c.id)
+        .where(message_deliveries.c.status == state)
+        .order_by(message_deliveries.c.recipient_id)
+        .limit(1)
+        .scalar_subquery()
+    )
+
+
+_FURTHEST_BEHIND = case(
+    (_first_in(DeliveryState.SENT).is_not(None), literal_column("'SENT'")),
+    (_first_in(DeliveryState.DELIVERED).is_not(None), literal_column("'DELIVERED'")),
+    else_=literal_column("'READ'"),
+)
+"""As `app.domain.delivery.overall_state` has it, without reading every recipient."""

@@ -1,0 +1,238 @@
+"""What the original backend stores beside us: the storages that it can share."""
+
+import asyncio
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import pytest
+from sqlalchemy import insert, update
+
+from app.adapters.memory.manual_clock import DEFAULT_START as NOW
+from app.adapters.sql.database import Database
+from app.adapters.sql.tables import channel_members, messages, read_receipts
+from app.domain.delivery import DeliveryState, DeliveryStatus
+from app.domain.ids import ChannelId, MessageId, UserId
+from app.domain.user import User
+from tests.contract.storage import (
+    ALICE,
+    BOB,
+    CAROL,
+    GENERAL,
+    MEMBERSHIP,
+    RANDOM,
+    Storage,
+    add,
+    draft,
+    sql_storage,
+)
+
+SECOND = timedelta(seconds=1)
+LATER = NOW + timedelta(hours=1)
+"""When it is adopted."""
+
+
+@pytest.fixture
+async def storage(database: Database) -> Storage:
+    """The suites' users and channels; all have been members for long."""
+    storage = sql_storage(database)
+    await storage.channels.seed(MEMBERSHIP)
+    async with database.transaction() as connection:
+        await connection.execute(update(channel_members).values(joined_at=NOW - 60 * SECOND))
+    return storage
+
+
+async def store_beside(
+    database: Database,
+    message_id: str,
+    *,
+    user_id: UserId = ALICE,
+    channel_id: ChannelId = GENERAL,
+    created_at: datetime = NOW,
+) -> None:
+    """Store a message as Prisma does: no sequence, no deliveries, and delivered at once."""
+    async with database.transaction() as connection:
+        await connection.execute(
+            insert(messages).values(
+                id=message_id,
+                content=f"content of {message_id}",
+                channelId=channel_id,
+                userId=user_id,
+                createdAt=created_at,
+                updatedAt=created_at,
+                deliveryStatus="DELIVERED",
+            )
+        )
+
+
+async def adopt_all(storage: Storage, limit: int = 100) -> None:
+    """Until nothing is left."""
+    while await storage.messages.adopt(limit, LATER):
+        pass
+
+
+async def order_of(storage: Storage, channel_id: ChannelId = GENERAL) -> list[tuple[int, str]]:
+    """Every message of a channel, by its number."""
+    stored = await storage.messages.stored_after(channel_id, 0, 1_000)
+    return [(message.seq, message.id) for message in stored]
+
+
+@pytest.mark.parametrize("message_id", ["msg_001", str(UUID(int=0, version=4))])
+async def test_adopt_gives_the_next_number_when_another_backend_has_stored(
+    database: Database, storage: Storage, message_id: str
+) -> None:
+    """The message reads as it was written, and sends go on after it."""
+    before = await add(storage, draft())
+    await store_beside(database, message_id, user_id=BOB, created_at=NOW - SECOND)
+
+    adopted = await storage.messages.adopt(10, LATER)
+    after = await add(storage, draft())
+
+    assert {GENERAL: 2} == adopted
+    assert [(1, before.id), (2, message_id), (3, after.id)] == await order_of(storage)
+    (message,) = await storage.messages.list_after(GENERAL, ALICE, after_seq=1, limit=1)
+    assert f"content of {message_id}" == message.content
+    assert User(BOB, name="Bob") == message.user
+    assert DeliveryState.DELIVERED is message.delivery_status
+    assert NOW - SECOND == message.created_at == message.updated_at
+
+
+async def test_adopt_takes_in_nothing_when_it_has_taken_in_all(
+    database: Database, storage: Storage
+) -> None:
+    """Asked again, it changes nothing."""
+    await store_beside(database, "msg_001")
+    await storage.messages.adopt(10, LATER)
+    order = await order_of(storage)
+
+    assert {} == await storage.messages.adopt(10, LATER)
+    assert order == await order_of(storage)
+    assert 1 == await storage.messages.last_seq(GENERAL)
+
+
+async def test_adopt_numbers_by_date_and_id_when_there_are_many(
+    database: Database, storage: Storage
+) -> None:
+    """However they lie in the table, over all channels, and in as many calls as are needed."""
+    for number, second in enumerate([3, 1, 4, 1, 5, 9, 2, 6]):
+        channel_id = (GENERAL, RANDOM)[number % 2]
+        created_at = NOW + second * SECOND
+        await store_beside(database, f"msg_{number}", channel_id=channel_id, created_at=created_at)
+
+    firsts = [await storage.messages.adopt(3, LATER) for _ in range(4)]
+
+    assert [{RANDOM: 1, GENERAL: 1}, {GENERAL: 2}, {RANDOM: 3}, {}] == firsts
+    general = ["msg_6", "msg_0", "msg_2", "msg_4"]
+    in_random = ["msg_1", "msg_3", "msg_7", "msg_5"]
+    assert list(enumerate(general, 1)) == await order_of(storage)
+    assert list(enumerate(in_random, 1)) == await order_of(storage, RANDOM)
+    page = await storage.deliveries.undelivered(BOB, after=0, limit=100)
+    assert [f"msg_{number}" for number in (1, 3, 6, 0, 2, 4, 7, 5)] == [
+        message.id for message in page.messages
+    ]
+
+
+async def test_adopt_delivers_to_the_other_members_when_it_takes_in(
+    database: Database, storage: Storage
+) -> None:
+    """It waits for every member but the author."""
+    await store_beside(database, "msg_001", user_id=BOB)
+
+    await storage.messages.adopt(10, LATER)
+
+    counts = [
+        await storage.deliveries.undelivered_counts(user_id) for user_id in (ALICE, BOB, CAROL)
+    ]
+    assert [{GENERAL: 1}, {}, {GENERAL: 1}] == counts
+
+
+async def test_adopt_takes_over_receipts_when_the_other_backend_has_written_them(
+    database: Database, storage: Storage
+) -> None:
+    """Who has read a message there has read it here, then; it waits for the others."""
+    await store_beside(database, "msg_001")
+    read_at = NOW + SECOND
+    async with database.transaction() as connection:
+        await connection.execute(
+            insert(read_receipts).values(messageId="msg_001", userId=BOB, readAt=read_at)
+        )
+
+    await storage.messages.adopt(10, LATER)
+
+    message_id = MessageId("msg_001")
+    expected = (
+        DeliveryStatus(message_id, BOB, DeliveryState.READ, read_at),
+        DeliveryStatus(message_id, CAROL, DeliveryState.SENT, LATER),
+    )
+    assert expected == await storage.deliveries.statuses(message_id, ALICE)
+    assert {} == await storage.deliveries.undelivered_counts(BOB)
+
+
+async def test_adopt_delivers_to_nobody_who_joined_when_it_had_been_sent(
+    database: Database, storage: Storage
+) -> None:
+    """What was said before somebody came does not wait for them."""
+    carols = channel_members.c.userId == CAROL
+    async with database.transaction() as connection:
+        await connection.execute(
+            update(channel_members).where(carols).values(joined_at=NOW + SECOND)
+        )
+    await store_beside(database, "msg_001", created_at=NOW)
+    await store_beside(database, "msg_002", created_at=NOW + SECOND)
+
+    await storage.messages.adopt(10, LATER)
+
+    page = await storage.deliveries.undelivered(CAROL, after=0, limit=10)
+    assert ["msg_002"] == [message.id for message in page.messages]
+
+
+async def test_adopt_finds_a_message_when_it_came_to_light_late(
+    database: Database, storage: Storage
+) -> None:
+    """The other backend dates a message before it commits it."""
+    await store_beside(database, "msg_001", created_at=NOW)
+    await storage.messages.adopt(10, LATER)
+    await store_beside(database, "msg_002", created_at=NOW - 59 * SECOND)
+
+    adopted = await storage.messages.adopt(10, LATER)
+
+    assert {GENERAL: 2} == adopted
+    assert [(1, "msg_001"), (2, "msg_002")] == await order_of(storage)
+
+
+async def test_adopt_finds_a_message_when_an_earlier_one_is_dated_in_the_future(
+    database: Database, storage: Storage
+) -> None:
+    """A wrong clock hides nothing."""
+    await store_beside(database, "msg_001", created_at=LATER + timedelta(days=365))
+    await storage.messages.adopt(10, LATER)
+    await store_beside(database, "msg_002", created_at=LATER)
+
+    await storage.messages.adopt(10, LATER)
+
+    assert [(1, "msg_001"), (2, "msg_002")] == await order_of(storage)
+
+
+async def test_adopt_gives_each_message_one_number_when_many_do_it_at_once(
+    database: Database, storage: Storage
+) -> None:
+    """No message twice and no number left out, while others are sent."""
+    for number in range(20):
+        channel_id = (GENERAL, RANDOM)[number % 2]
+        created_at = NOW + number * SECOND
+        await store_beside(database, f"msg_{number}", channel_id=channel_id, created_at=created_at)
+
+    await asyncio.gather(
+        *(adopt_all(storage, limit=3) for _ in range(8)),
+        *(
+            storage.messages.add_all([draft(BOB, RANDOM), draft(ALICE, GENERAL)], NOW)
+            for _ in range(10)
+        ),
+    )
+
+    for channel_id in (GENERAL, RANDOM):
+        order = await order_of(storage, channel_id)
+        ids = [message_id for _, message_id in order]
+        assert list(range(1, 21)) == [seq for seq, _ in order]
+        adopted = [each for each in ids if each.startswith("msg_")]
+        assert sorted(adopted, key=lambda each: int(each.removeprefix("msg_"))) == adopted
+        assert 20 == len(set(ids))
