@@ -54,6 +54,7 @@ class Device:
         self._report_waits = asyncio.Semaphore(0)
         self._reports_open = 0
         self._known: set[str] = set()
+        self._last_answer_at = 0.0
         self._streams = count()
         self._live_stream = next(self._streams)
         link.on_event = self._hear
@@ -102,7 +103,10 @@ class Device:
             self._notes.unanswered.append(f"{event} from {self.name}")
             raise
         code = answer.get("code")
-        self._notes.answers.append(Answer(event, code, time.monotonic() - asked_at))
+        answered_at = time.monotonic()
+        since = max(asked_at, self._last_answer_at)
+        self._last_answer_at = answered_at
+        self._notes.answers.append(Answer(event, code, answered_at - since))
         if code is not None:
             raise Refused(code, is_temporary=answer["temporary"])
         return answer["data"]

@@ -118,7 +118,8 @@ class Answer:
 
     Attributes:
         code: None: it was done.
-        seconds: Until the answer.
+        seconds: Until the answer; from that to the device's request before it, if that came later
+            than this request. A socket's events are handled one after the other.
     """
 
     event: str

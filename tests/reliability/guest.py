@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 from http import HTTPStatus
 
 from aiohttp import ClientError, ClientSession, ClientTimeout
@@ -18,20 +19,28 @@ _REQUEST = ClientTimeout(total=10)
 _FIRST, _LAST = 0.1, 0.85
 """The shares of all messages between which it comes and goes."""
 
+_OTHER_NODE_SECONDS = 5.0
+"""After which another node has noticed."""
+
 
 async def come_and_go(
-    times: int, server: ServerProcess, storage: Storage, notes: Notes, progress: Progress
+    times: int,
+    servers: Sequence[ServerProcess],
+    storage: Storage,
+    notes: Notes,
+    progress: Progress,
 ) -> None:
     """Leave and return that many times, spread over the scenario."""
+    notice_seconds = 0.0 if len(servers) == 1 else _OTHER_NODE_SECONDS
     for number in range(times):
         step = (_LAST - _FIRST) / (2 * times)
         await progress.reaches(_FIRST + 2 * number * step)
-        await _insist(server, "DELETE")
-        since = time.monotonic()
+        await _insist(servers[0], "DELETE")
+        since = time.monotonic() + notice_seconds
         last_seq = await _last_seq(storage)
         await progress.reaches(_FIRST + (2 * number + 1) * step)
         until = time.monotonic()
-        await _insist(server, "PUT")
+        await _insist(servers[0], "PUT")
         return_seq = await _last_seq(storage)
         absence = Absence(GUEST, GUEST_CHANNEL, since, until, last_seq, return_seq)
         notes.absences.append(absence)

@@ -105,7 +105,7 @@ async def play(
                     tasks.create_task(person.send_all(share))
                 if scenario.troubles:
                     tasks.create_task(_trouble(stage, scenario.troubles, size.troubles))
-                tasks.create_task(come_and_go(size.absences, servers[0], storage, notes, progress))
+                tasks.create_task(come_and_go(size.absences, servers, storage, notes, progress))
             if scenario.nodes > 1:  # a node does not hear of what another one stores
                 for device in devices:
                     device.look_again()
