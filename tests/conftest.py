@@ -68,6 +68,13 @@ async def postgres_database(postgres_url: str) -> AsyncIterator[Database]:
         yield database
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+def database(request: pytest.FixtureRequest) -> Database:
+    """One of the two, migrated and open."""
+    database: Database = request.getfixturevalue(f"{request.param}_database")
+    return database
+
+
 async def _migrate(server: PostgresServer) -> None:
     server.create_database(TEMPLATE)
     async with opened(Database(server.url(TEMPLATE), migrate=True)):

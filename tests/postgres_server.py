@@ -61,6 +61,12 @@ class PostgresServer:
         self.start_again()
         self.execute(f"CREATE ROLE {self.STRANGER} LOGIN")
 
+    @property
+    def pid(self) -> int:
+        """The first process, which makes the others."""
+        lines = (self._data / "postmaster.pid").read_text(encoding="utf-8").splitlines()
+        return int(lines[0])
+
     def url(self, database: str, user: str = "postgres") -> str:
         """Where a database is, as ``DATABASE_URL`` has it."""
         return f"postgresql://{user}:secret@127.0.0.1:{self.port}/{database}"
@@ -104,9 +110,7 @@ class PostgresServer:
     def frozen(self) -> Iterator[None]:
         """Inside, the processes live and the system accepts for them, but they do nothing."""
         rows = self.execute("SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
-        first = (self._data / "postmaster.pid").read_text(encoding="utf-8").split()[0]
-        # The first process makes the others.
-        processes = [int(first), *(int(pid) for (pid,) in rows)]
+        processes = [self.pid, *(int(pid) for (pid,) in rows)]
         for process in processes:
             os.kill(process, signal.SIGSTOP)
         try:

@@ -88,8 +88,8 @@ def sql_storage(database: Database) -> Storage:
 @asynccontextmanager
 async def opened(database: Database) -> AsyncIterator[Database]:
     """A database from its opening to its end."""
-    await database.on_module_init()
     try:
+        await database.on_module_init()
         yield database
     finally:
         await database.on_application_shutdown(None)

@@ -31,6 +31,13 @@ LATER = NOW + timedelta(hours=1)
 """When it is adopted."""
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+def database(request: pytest.FixtureRequest) -> Database:
+    """Each of the two, migrated and open."""
+    database: Database = request.getfixturevalue(f"{request.param}_database")
+    return database
+
+
 @pytest.fixture
 async def storage(database: Database) -> Storage:
     """The suites' users and channels; all have been members for long."""

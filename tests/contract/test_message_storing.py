@@ -7,7 +7,7 @@ import pytest
 from app.adapters.memory.manual_clock import DEFAULT_START as NOW
 from app.domain.delivery import DeliveryState
 from app.domain.errors import MessageDeleted, NotAMember
-from app.domain.ids import ChannelId
+from app.domain.ids import ChannelId, UserId
 from app.domain.message import Message
 from app.domain.user import User
 from app.ports import Added, StoredMessage
@@ -163,6 +163,23 @@ async def test_add_all_refuses_when_the_sender_is_not_a_member(
     assert isinstance(added, NotAMember)
     assert 0 == await storage.messages.last_seq(channel_id)
     assert () == await storage.messages.stored_after(channel_id, 0, 10)
+
+
+@pytest.mark.parametrize("name", ['"', "\\", "ä 🎈", "]", "x" * 191])
+async def test_add_all_stores_when_ids_are_of_any_form(storage: Storage, name: str) -> None:
+    """Identifiers are opaque: who is called so sends to what is called so."""
+    user_id, channel_id = UserId(f"user {name}"), ChannelId(name)
+    await storage.channels.seed({user_id: [channel_id], BOB: [channel_id]})
+    drafts = [
+        draft(user_id, channel_id, client_message_id=name),
+        draft(BOB, channel_id, client_message_id=name),
+    ]
+
+    stored = messages(await storage.messages.add_all(drafts, NOW))
+    again = messages(await storage.messages.add_all(drafts, NOW))
+
+    assert [user_id, BOB] == [each.user.id for each in stored]
+    assert stored == again == list(await storage.messages.stored_after(channel_id, 0, 10))
 
 
 async def test_add_all_answers_with_the_first_message_when_the_client_id_is_sent_again(

@@ -3,15 +3,16 @@
 Each is one statement or two, whatever the number of reports.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeAlias
 
-from sqlalchemy import ScalarSelect, case, literal_column, select, tuple_, update
+from sqlalchemy import ScalarSelect, bindparam, case, literal_column, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.adapters.sql.delivery_rows import to_status
+from app.adapters.sql.pair_list import is_among, pair_list
 from app.adapters.sql.tables import channel_members, message_deliveries, messages, read_receipts
 from app.adapters.sql.upsert import upsert
 from app.domain.delivery import DeliveryState, DeliveryStatus
@@ -20,6 +21,58 @@ from app.domain.ids import ChannelId, MessageId, UserId
 from app.ports import Advance, Advanced, Report
 
 _Pair: TypeAlias = tuple[MessageId, UserId]
+
+_AMONG_IDS = messages.c.id.in_(bindparam("message_ids", expanding=True))
+_AMONG_PAIRS = is_among(message_deliveries.c.message_id, message_deliveries.c.recipient_id, "pairs")
+# In one order on every node, lest two of them wait for each other. The weaker lock leaves those
+# alone who store a reply: a foreign key asks only that the id stays.
+_LOCKED_MESSAGES = (
+    select(messages.c.id, messages.c.channelId, messages.c.userId, messages.c.deliveryStatus)
+    .where(_AMONG_IDS)
+    .order_by(messages.c.id)
+    .with_for_update(key_share=True)
+)
+_MEMBERS = select(channel_members.c.channelId, channel_members.c.userId).where(
+    is_among(channel_members.c.channelId, channel_members.c.userId, "seats")
+)
+_DELIVERIES = select(message_deliveries).where(_AMONG_PAIRS)
+_ADVANCE = (
+    update(message_deliveries)
+    .where(_AMONG_PAIRS)
+    .values(
+        status=bindparam("reached"),
+        updated_at=bindparam("now", type_=message_deliveries.c.updated_at.type),
+    )
+)
+
+
+def _first_not_in(*states: DeliveryState) -> ScalarSelect[str]:
+    # Every planner must stay on the primary key here, where it stops at the first row found, also
+    # when it knows nothing of the table. EXISTS has no order, so PostgreSQL may read all of it;
+    # with ``status = 'SENT'``, it may read everything that waits, in the index of that.
+    return (
+        select(message_deliveries.c.recipient_id)
+        .where(message_deliveries.c.message_id == messages.c.id)
+        .where(message_deliveries.c.status.not_in(states))
+        .order_by(message_deliveries.c.recipient_id)
+        .limit(1)
+        .scalar_subquery()
+    )
+
+
+# As `app.domain.delivery.overall_state` has it, without reading every recipient.
+_OVERALL = select(
+    messages.c.id,
+    case(
+        (
+            _first_not_in(DeliveryState.DELIVERED, DeliveryState.READ).is_not(None),
+            literal_column("'SENT'"),
+        ),
+        (_first_not_in(DeliveryState.READ).is_not(None), literal_column("'DELIVERED'")),
+        else_=literal_column("'READ'"),
+    ),
+).where(_AMONG_IDS)
+_FOLLOW = update(messages).where(_AMONG_IDS).values(deliveryStatus=bindparam("overall"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,19 +113,27 @@ async def read_standing(connection: AsyncConnection, reports: Sequence[Report]) 
     What may change while a lock is waited for is read after it, and apart: PostgreSQL would answer
     a join from before the wait, and a recipient could go back.
     """
-    locked = await _lock_messages(connection, {report.message_id for report in reports})
-    pairs = [
+    ids = {report.message_id for report in reports}
+    locked = {
+        message_id: _Message(channel_id, author_id, DeliveryState(state))
+        for message_id, channel_id, author_id, state in await connection.execute(
+            _LOCKED_MESSAGES, {"message_ids": ids}
+        )
+    }
+    pairs = {
         (report.message_id, report.recipient_id)
         for report in reports
         if report.message_id in locked
-    ]
+    }
     if not pairs:
         return Standing({}, (), {})
     seats = {(locked[message_id].channel_id, recipient_id) for message_id, recipient_id in pairs}
+    members = await connection.execute(_MEMBERS, {"seats": pair_list(seats)})
+    rows = (await connection.execute(_DELIVERIES, {"pairs": pair_list(pairs)})).mappings()
     return Standing(
         messages=locked,
-        members=await _members(connection, seats),
-        statuses=await _statuses(connection, set(pairs)),
+        members={(channel_id, user_id) for channel_id, user_id in members},
+        statuses={(row["message_id"], row["recipient_id"]): to_status(row) for row in rows},
     )
 
 
@@ -81,10 +142,10 @@ async def write_standing(connection: AsyncConnection, standing: Standing, now: d
     by_state: dict[DeliveryState, list[_Pair]] = {}
     for pair in standing.changed:
         by_state.setdefault(standing.statuses[pair].status, []).append(pair)
-    key = tuple_(message_deliveries.c.message_id, message_deliveries.c.recipient_id)
     for state, pairs in by_state.items():
-        statement = update(message_deliveries).where(key.in_(pairs))
-        await connection.execute(statement.values(status=state, updated_at=now))
+        await connection.execute(
+            _ADVANCE, {"reached": state, "now": now, "pairs": pair_list(pairs)}
+        )
     read = by_state.get(DeliveryState.READ)
     if read:
         await connection.execute(
@@ -98,68 +159,10 @@ async def follow(connection: AsyncConnection, standing: Standing) -> None:
     ids = {message_id for message_id, _ in standing.changed}
     if not ids:
         return
-    query = select(messages.c.id, _FURTHEST_BEHIND).where(messages.c.id.in_(ids))
-    by_state: dict[DeliveryState, list[str]] = {}
-    for message_id, overall in await connection.execute(query):
+    by_state: dict[DeliveryState, list[MessageId]] = {}
+    for message_id, overall in await connection.execute(_OVERALL, {"message_ids": ids}):
         state = DeliveryState(overall)
         if standing.messages[message_id].state.may_become(state):
             by_state.setdefault(state, []).append(message_id)
     for state, those in by_state.items():
-        statement = update(messages).where(messages.c.id.in_(those))
-        await connection.execute(statement.values(deliveryStatus=state))
-
-
-async def _lock_messages(
-    connection: AsyncConnection, ids: Iterable[MessageId]
-) -> dict[MessageId, _Message]:
-    # In one order on every node, lest two of them wait for each other. The weaker lock leaves
-    # those alone who store a reply: a foreign key asks only that the id stays.
-    query = (
-        select(messages.c.id, messages.c.channelId, messages.c.userId, messages.c.deliveryStatus)
-        .where(messages.c.id.in_(ids))
-        .order_by(messages.c.id)
-        .with_for_update(key_share=True)
-    )
-    rows = await connection.execute(query)
-    return {
-        message_id: _Message(channel_id, author_id, DeliveryState(state))
-        for message_id, channel_id, author_id, state in rows
-    }
-
-
-async def _members(
-    connection: AsyncConnection, seats: Collection[tuple[ChannelId, UserId]]
-) -> Collection[tuple[ChannelId, UserId]]:
-    columns = (channel_members.c.channelId, channel_members.c.userId)
-    query = select(*columns).where(tuple_(*columns).in_(seats))
-    return {(channel_id, user_id) for channel_id, user_id in await connection.execute(query)}
-
-
-async def _statuses(
-    connection: AsyncConnection, pairs: Collection[_Pair]
-) -> dict[_Pair, DeliveryStatus]:
-    key = tuple_(message_deliveries.c.message_id, message_deliveries.c.recipient_id)
-    query = select(message_deliveries).where(key.in_(pairs))
-    rows = (await connection.execute(query)).mappings()
-    return {(row["message_id"], row["recipient_id"]): to_status(row) for row in rows}
-
-
-def _first_in(state: DeliveryState) -> ScalarSelect[str]:
-    # The order keeps every planner on the primary key, where it stops at the first: for an EXISTS,
-    # PostgreSQL may read the whole table instead, when it knows little of it.
-    return (
-        select(message_deliveries.c.recipient_id)
-        .where(message_deliveries.c.message_id == messages.c.id)
-        .where(message_deliveries.c.status == state)
-        .order_by(message_deliveries.c.recipient_id)
-        .limit(1)
-        .scalar_subquery()
-    )
-
-
-_FURTHEST_BEHIND = case(
-    (_first_in(DeliveryState.SENT).is_not(None), literal_column("'SENT'")),
-    (_first_in(DeliveryState.DELIVERED).is_not(None), literal_column("'DELIVERED'")),
-    else_=literal_column("'READ'"),
-)
-"""As `app.domain.delivery.overall_state` has it, without reading every recipient."""
+        await connection.execute(_FOLLOW, {"overall": state, "message_ids": those})

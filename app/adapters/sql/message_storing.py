@@ -37,20 +37,25 @@ from app.domain.user import User
 from app.ports import Added, StoredMessage
 
 _Seat: TypeAlias = tuple[ChannelId, UserId]
-_Claim: TypeAlias = tuple[UserId, ClientMessageId | None]
+_Claim: TypeAlias = tuple[UserId, ClientMessageId]
 
 # Who is found stays a member until the transaction ends, and what the foreign keys refer to stays
-# too: a user or channel deleted meanwhile would take the whole batch along. SQLite has locked the
-# whole database already and ignores FOR KEY SHARE.
+# too: a user or channel deleted meanwhile would take the whole batch along. They are locked in the
+# order in which a deletion comes by. SQLite has locked the whole database already and ignores it.
 _SENDERS = (
     select(channel_members.c.channelId, *USER_COLUMNS)
     .select_from(users)
     .join(channel_members, channel_members.c.userId == users.c.id)
     .join(channels, channels.c.id == channel_members.c.channelId)
     .where(is_among(channel_members.c.channelId, channel_members.c.userId, "seats"))
-    .with_for_update(read=True, key_share=True)
+    .with_for_update(read=True, key_share=True, of=(users, channels, channel_members))
 )
-_EARLIER = select_messages().where(messages.c.id.in_(bindparam("message_ids", expanding=True)))
+_EARLIER = (
+    select_messages()
+    .add_columns(client_messages.c.client_message_id)
+    .join(client_messages, client_messages.c.message_id == messages.c.id)
+    .where(is_among(client_messages.c.user_id, client_messages.c.client_message_id, "claims"))
+)
 _DELIVERIES = deliveries_to(
     RECIPIENTS.add_columns(
         literal(DeliveryState.SENT, message_deliveries.c.status.type),
@@ -65,18 +70,24 @@ async def store_all(
     """Store what may be stored and is new; one outcome per draft."""
     senders = await _find_senders(connection, drafts)
     admitted = [draft for draft in drafts if _seat_of(draft) in senders]
-    owners = await _claim(connection, admitted)
-    new = [draft for draft in admitted if owners.get(_claim_of(draft), draft.id) == draft.id]
-    known = await _insert(connection, new, senders, now)
-    known |= await _find_earlier(connection, owners.values() - known.keys())
+    claims = {
+        draft.id: (draft.user_id, draft.client_message_id)
+        for draft in admitted
+        if draft.client_message_id is not None
+    }
+    claimed = await _claim(connection, claims)
+    new = [draft for draft in admitted if draft.id not in claims or draft.id in claimed]
+    stored = await _insert(connection, new, senders, now)
+    repeated = {claim for message_id, claim in claims.items() if message_id not in stored}
+    earlier = await _find_earlier(connection, repeated)
 
     def outcome_of(draft: MessageDraft) -> Added:
         if _seat_of(draft) not in senders:
             return NotAMember()
-        message = known.get(owners.get(_claim_of(draft), draft.id))
-        if message is None:
-            return MessageDeleted()
-        return StoredMessage(message, is_new=message.id == draft.id)
+        if draft.id in stored:
+            return StoredMessage(stored[draft.id], is_new=True)
+        message = earlier.get(claims[draft.id])
+        return MessageDeleted() if message is None else StoredMessage(message, is_new=False)
 
     return [outcome_of(draft) for draft in drafts]
 
@@ -89,31 +100,24 @@ async def _find_senders(
     return {(row["channelId"], row["user_id"]): to_user(row) for row in rows}
 
 
-async def _claim(
-    connection: AsyncConnection, drafts: Iterable[MessageDraft]
-) -> dict[_Claim, MessageId]:
-    """Take the drafts' client message ids, as far as they are free; return what each belongs to.
+async def _claim(connection: AsyncConnection, claims: Mapping[MessageId, _Claim]) -> set[MessageId]:
+    """Take client message ids, each for the first that has it; return who got theirs.
 
     They are taken before anything is stored: of two sends at once, on any node, the second waits
     here for the end of the first.
     """
-    claims: dict[_Claim, MessageId] = {}
-    for draft in drafts:
-        if draft.client_message_id is not None:
-            claims.setdefault(_claim_of(draft), draft.id)
-    if not claims:
-        return {}
+    firsts: dict[_Claim, MessageId] = {}
+    for message_id, claim in claims.items():
+        firsts.setdefault(claim, message_id)
+    if not firsts:
+        return set()
     rows = [
         {"user_id": user_id, "client_message_id": client_message_id, "message_id": message_id}
-        for (user_id, client_message_id), message_id in sorted(claims.items())
+        for (user_id, client_message_id), message_id in sorted(firsts.items())
     ]
-    # What is taken is written as it stands, since DO NOTHING would not give it back.
-    statement = upsert(connection, client_messages).on_conflict_do_update(
-        index_elements=[client_messages.c.user_id, client_messages.c.client_message_id],
-        set_={"message_id": client_messages.c.message_id},
-    )
-    owners = await connection.execute(statement.returning(*client_messages.c), rows)
-    return {(user_id, client_message_id): owner for user_id, client_message_id, owner in owners}
+    statement = upsert(connection, client_messages).on_conflict_do_nothing()
+    taken = await connection.scalars(statement.returning(client_messages.c.message_id), rows)
+    return set(taken)
 
 
 async def _insert(
@@ -148,12 +152,13 @@ async def _insert(
 
 
 async def _find_earlier(
-    connection: AsyncConnection, ids: Collection[MessageId]
-) -> dict[MessageId, Message]:
-    if not ids:
+    connection: AsyncConnection, claims: Collection[_Claim]
+) -> dict[_Claim, Message]:
+    """What stands under client message ids now; nothing where it was deleted."""
+    if not claims:
         return {}
-    rows = (await connection.execute(_EARLIER, {"message_ids": ids})).mappings()
-    return {row["id"]: to_message(row) for row in rows}
+    rows = (await connection.execute(_EARLIER, {"claims": pair_list(claims)})).mappings()
+    return {(row["user_id"], row["client_message_id"]): to_message(row) for row in rows}
 
 
 def _to_row(message: Message) -> dict[str, object]:
@@ -170,7 +175,3 @@ def _to_row(message: Message) -> dict[str, object]:
 
 def _seat_of(draft: MessageDraft) -> _Seat:
     return draft.channel_id, draft.user_id
-
-
-def _claim_of(draft: MessageDraft) -> _Claim:
-    return draft.user_id, draft.client_message_id

@@ -17,6 +17,7 @@ from sqlalchemy.util import await_only
 
 from app.adapters.sql.engines import POOL_OPTIONS, Engines
 from app.adapters.sql.limits import DatabaseLimits
+from app.adapters.sql.one_hop_sqlite import connect_in_one_hop
 
 _READERS = 4
 _BUSY_RETRY_SECONDS = 0.02
@@ -54,7 +55,12 @@ def sqlite_engines(url: URL, limits: DatabaseLimits) -> Engines:
     logging.getLogger("aiosqlite").setLevel(logging.WARNING)
     # SQLite has one writer. Those of this process take turns, instead of asking again and again
     # for the file's lock; the busy timeout is for other processes.
-    engine = create_async_engine(url, pool_size=1 + _READERS, **POOL_OPTIONS)
+    engine = create_async_engine(
+        url,
+        connect_args={"async_creator_fn": connect_in_one_hop},
+        pool_size=1 + _READERS,
+        **POOL_OPTIONS,
+    )
     pragmas = (
         # First, so that the others wait for a lock too.
         f"PRAGMA busy_timeout = {round(limits.lock_timeout_seconds * 1000)}",

@@ -63,12 +63,18 @@ def _rebuild_sequences() -> None:
         sa.UniqueConstraint("channel_id", "seq"),
         sqlite_autoincrement=True,
     )
+    # By date as far as numbers allow: a clock may have been set back, and within a channel places
+    # grow with numbers.
     op.execute(
         """
         INSERT INTO message_sequences (message_id, channel_id, seq)
         SELECT s.message_id, s.channel_id, s.seq
-        FROM old_message_sequences s JOIN messages m ON m.id = s.message_id
-        ORDER BY m."createdAt", s.channel_id, s.seq
+        FROM (
+            SELECT s.message_id, s.channel_id, s.seq,
+                   MAX(m."createdAt") OVER (PARTITION BY s.channel_id ORDER BY s.seq) AS moment
+            FROM old_message_sequences s JOIN messages m ON m.id = s.message_id
+        ) s
+        ORDER BY s.moment, s.channel_id, s.seq
         """
     )
     op.drop_table("old_message_sequences")
