@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from tests.e2e.server_process import ServerProcess
 from tests.postgres_server import PostgresServer
@@ -68,10 +69,12 @@ async def lock_file(stage: Stage) -> None:
 
 async def crash_postgres(stage: Stage) -> None:
     """Its processes end at once, and are started again when that was noticed."""
-    assert stage.postgres is not None
-    await asyncio.to_thread(stage.postgres.stop)
-    await stage.progress.is_unavailable_again(_REFUSALS)
-    await asyncio.to_thread(stage.postgres.start_again)
+    await _restart(stage, "immediate")
+
+
+async def restart_postgres(stage: Stage) -> None:
+    """As an operator does; it stays away until that was noticed."""
+    await _restart(stage, "fast")
 
 
 async def freeze_postgres(stage: Stage) -> None:
@@ -79,3 +82,12 @@ async def freeze_postgres(stage: Stage) -> None:
     assert stage.postgres is not None
     with stage.postgres.frozen():
         await stage.progress.is_unavailable_again(_REFUSALS)
+
+
+async def _restart(stage: Stage, mode: Literal["fast", "immediate"]) -> None:
+    assert stage.postgres is not None
+    await asyncio.to_thread(stage.postgres.stop, mode)
+    try:
+        await stage.progress.is_unavailable_again(_REFUSALS)
+    finally:  # others use it, too
+        await asyncio.to_thread(stage.postgres.start_again)
