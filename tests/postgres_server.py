@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from importlib.metadata import distribution
 from pathlib import Path
 from pwd import getpwnam
+from typing import Literal
 
 _USER = "nobody"
 """Whose process it is when the tests are root's: PostgreSQL refuses to run as root."""
@@ -92,9 +93,12 @@ class PostgresServer:
         """Throw it away with whoever is connected."""
         self.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
-    def stop(self) -> None:
-        """End the processes at once, as a crash would; what was committed stays."""
-        self._run("pg_ctl", "stop", "--wait", "--mode=immediate", f"--pgdata={self._data}")
+    def stop(self, mode: Literal["fast", "immediate"] = "immediate") -> None:
+        """End the processes at once, as a crash would, or fast, as an operator does.
+
+        What was committed stays.
+        """
+        self._run("pg_ctl", "stop", "--wait", f"--mode={mode}", f"--pgdata={self._data}")
 
     def start_again(self) -> None:
         """Start it on its data at the same address."""
