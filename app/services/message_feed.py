@@ -39,6 +39,7 @@ class MessageFeed:
         self._typing = typing
         self._broadcaster = broadcaster
         self._told: dict[ChannelId, int] = {}
+        audience.when_ended(self.forget)
 
     def knows(self, channel_id: ChannelId) -> bool:
         """Whether there is anything to go on from in the channel."""
@@ -91,7 +92,7 @@ class MessageFeed:
             self._remember(channel_id, first_seq - 1)
 
     def forget(self, channel_id: ChannelId) -> None:
-        """The channel is no more."""
+        """The channel is no more; another of its name begins anew."""
         self._told.pop(channel_id, None)
 
     async def _tell_page(self, channel_id: ChannelId, told: int, before: int | None = None) -> int:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
 
 from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -11,6 +12,7 @@ from app.adapters.sql.commits import Commits
 from app.adapters.sql.database_url import parse_database_url, sqlite_file
 from app.adapters.sql.engines import Engines
 from app.adapters.sql.failures import Operation, translated_failures
+from app.adapters.sql.gate import Gate
 from app.adapters.sql.held_files import HeldFiles
 from app.adapters.sql.limits import ANSWER_SECONDS, DEFAULT_LIMITS, DatabaseLimits
 from app.adapters.sql.opening import explained_opening
@@ -51,8 +53,8 @@ class Database:
         self._limits = limits
         self._engines = make_engines(address, limits)
         self.writers = self._engines.writers
-        self._writing = asyncio.Semaphore(self.writers)
-        self._reading = asyncio.Semaphore(self._engines.readers)
+        self._writing = _Side(asyncio.Semaphore(self.writers))
+        self._reading = _Side(asyncio.Semaphore(self._engines.readers))
         self._commits = Commits()
         self._closed = False
 
@@ -80,7 +82,8 @@ class Database:
         if self._closed:
             return
         self._closed = True
-        turns = [self._writing] * self.writers + [self._reading] * self._engines.readers
+        writing, reading = self._writing.turns, self._reading.turns
+        turns = [writing] * self.writers + [reading] * self._engines.readers
         with suppress(TimeoutError):
             async with asyncio.timeout(ANSWER_SECONDS):
                 for turn in turns:
@@ -99,28 +102,29 @@ class Database:
         Raises:
             Unconfirmed: The commit was under way when something failed or the time was over.
         """
-        async with self._answered() as operation, AsyncExitStack() as held:
-            yield await self._enter(held, self._engines.writing, self._writing)
+        async with self._answered(self._writing) as operation, AsyncExitStack() as held:
+            yield await self._enter(held, self._engines.writing, self._writing.turns)
             operation.commits = True
             await self._commits.run(held.pop_all())
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
         """A connection that sees one state of the database from its first read to the end."""
-        async with self._answered(), AsyncExitStack() as held:
-            yield await self._enter(held, self._engines.reading, self._reading)
+        async with self._answered(self._reading), AsyncExitStack() as held:
+            yield await self._enter(held, self._engines.reading, self._reading.turns)
 
     @asynccontextmanager
     async def asking(self) -> AsyncIterator[AsyncConnection]:
         """A connection to read with by one statement; it saves what `reading` does around it."""
-        async with self._answered(), AsyncExitStack() as held:
-            yield await self._enter(held, self._engines.asking, self._reading)
+        async with self._answered(self._reading), AsyncExitStack() as held:
+            yield await self._enter(held, self._engines.asking, self._reading.turns)
 
     @asynccontextmanager
-    async def _answered(self) -> AsyncIterator[Operation]:
+    async def _answered(self, side: "_Side") -> AsyncIterator[Operation]:
         if self._closed:
             raise Unavailable
-        with translated_failures() as operation:
+        side.gate.enter()
+        with translated_failures(side.gate) as operation:
             async with asyncio.timeout(ANSWER_SECONDS):
                 yield operation
 
@@ -137,6 +141,14 @@ class Database:
         await held.enter_async_context(connection.begin())
         await held.enter_async_context(_given_up_when_cancelled(connection))
         return connection
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """Writing, or reading: in SQLite one goes on while the other is locked."""
+
+    turns: asyncio.Semaphore
+    gate: Gate = field(default_factory=Gate)
 
 
 def make_engines(address: URL, limits: DatabaseLimits) -> Engines:

@@ -5,6 +5,7 @@ import pytest
 from sqlalchemy.exc import DBAPIError, InterfaceError
 
 from app.adapters.sql.failures import translated_failures
+from app.adapters.sql.gate import Gate
 from app.domain.errors import NotAMember, Unavailable, Unconfirmed
 
 SECRET = "what-alice-wrote-to-bob"
@@ -22,7 +23,7 @@ def refusal(failure: Exception, *, commits: bool) -> Unavailable:
     """What a failure becomes, before the commit or in it."""
 
     def fail() -> None:
-        with translated_failures() as operation:
+        with translated_failures(Gate()) as operation:
             operation.commits = commits
             raise failure
 
@@ -65,7 +66,7 @@ def test_a_failure_is_certain_when_the_database_itself_refuses_the_commit(
 
 def test_a_domain_error_passes_when_it_is_raised_inside() -> None:
     """It is an answer, not a failure."""
-    with pytest.raises(NotAMember), translated_failures():
+    with pytest.raises(NotAMember), translated_failures(Gate()):
         raise NotAMember
 
 
