@@ -118,13 +118,15 @@ class Answer:
 
     Attributes:
         code: None: it was done.
-        seconds: Until the answer; from that to the device's request before it, if that came later
-            than this request. A socket's events are handled one after the other.
+        seconds: How long the server was at it: a socket's events are handled one after the other,
+            so this counts from the answer before it, if that came after the request.
+        waited_seconds: From the request on.
     """
 
     event: str
     code: str | None
     seconds: float
+    waited_seconds: float
 
 
 @dataclass(slots=True)
