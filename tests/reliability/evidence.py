@@ -34,6 +34,7 @@ class Send:
         is_deletion_wanted: Whether its author has ever asked to delete it.
         is_deletion_acked: Whether the server said it did.
         refusals: Codes of answers that mean: never.
+        is_beside: Whether the original backend stored it: without any ack, or client message id.
         after_deletion: Codes of the answers to sending it again, once it was deleted; None: acked.
     """
 
@@ -47,6 +48,7 @@ class Send:
     is_deletion_wanted: bool = False
     is_deletion_acked: bool = False
     refusals: list[str] = field(default_factory=list)
+    is_beside: bool = False
     after_deletion: list[str | None] = field(default_factory=list)
 
     @property
