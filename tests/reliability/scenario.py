@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from itertools import cycle
@@ -92,33 +92,22 @@ async def play(
         TimeoutError: It did not come to its end.
     """
     began_at = time.monotonic()
+    notes, progress = Notes(), Progress(size.messages)
+    file = folder / "chat.db"
     async with asyncio.timeout(size.seconds), AsyncExitStack() as stack:
-        notes, progress = Notes(), Progress(size.messages)
-        file = folder / "chat.db"
         url = f"sqlite:///{file}"
         if scenario.uses_postgres:
             assert postgres is not None
-            await asyncio.to_thread(postgres.create_database, _DATABASE)
-            stack.push_async_callback(asyncio.to_thread, postgres.drop_database, _DATABASE)
-            url = postgres.url(_DATABASE)
-        storage = Storage(url)
+            url = await stack.enter_async_context(_database(postgres))
         servers = [
             await _started(stack, folder, url, is_first=number == 0)
             for number in range(scenario.nodes)
         ]
         stage = Stage(servers, progress, random.Random(f"{seed} troubles"), file, postgres)
+        storage = Storage(url)
         async with _connected(servers, notes, seed) as devices:
             people = _people(devices, notes, progress, seed, scenario.doubled)
-            async with asyncio.TaskGroup() as tasks:
-                for number, person in enumerate(people.values()):
-                    share = len(range(number, size.messages, len(people)))
-                    tasks.create_task(person.send_all(share))
-                tasks.create_task(_trouble(stage, scenario.troubles, size.troubles))
-                if scenario.uses_postgres:
-                    dice = random.Random(f"{seed} beside")
-                    beside = store_beside(size.beside, storage, notes, progress, dice)
-                    tasks.create_task(beside)
-                tasks.create_task(come_and_go(size.absences, servers, storage, notes, progress))
+            await _chat(scenario, size, seed, stage, storage, notes, people)
             # A node does not hear of what another one stores.
             stored = await _settled(devices, storage, by_asking=scenario.nodes > 1)
             for user, person in people.items():
@@ -133,6 +122,37 @@ async def play(
         seconds=time.monotonic() - began_at,
         violations=violations(notes, stored),
     )
+
+
+async def _chat(
+    scenario: Scenario,
+    size: Size,
+    seed: int,
+    stage: Stage,
+    storage: Storage,
+    notes: Notes,
+    people: Mapping[str, Person],
+) -> None:
+    """Until everything is sent, and everything has gone wrong."""
+    async with asyncio.TaskGroup() as tasks:
+        for number, person in enumerate(people.values()):
+            share = len(range(number, size.messages, len(people)))
+            tasks.create_task(person.send_all(share))
+        tasks.create_task(_trouble(stage, scenario.troubles, size.troubles))
+        tasks.create_task(come_and_go(size.absences, stage.servers, storage, notes, stage.progress))
+        if scenario.uses_postgres:
+            dice = random.Random(f"{seed} beside")
+            tasks.create_task(store_beside(size.beside, storage, notes, stage.progress, dice))
+
+
+@asynccontextmanager
+async def _database(postgres: PostgresServer) -> AsyncIterator[str]:
+    """The address of an empty one."""
+    await asyncio.to_thread(postgres.create_database, _DATABASE)
+    try:
+        yield postgres.url(_DATABASE)
+    finally:
+        await asyncio.to_thread(postgres.drop_database, _DATABASE)
 
 
 async def _started(
