@@ -12,7 +12,13 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from app.commands import issue_token, migrate_database, revoke_sessions, seed_database
+from app.commands import (
+    examine,
+    issue_token,
+    migrate_database,
+    revoke_sessions,
+    seed_database,
+)
 from app.config import Settings, SettingsError, load_settings
 from app.domain.errors import Unavailable
 from app.domain.ids import UserId
@@ -55,6 +61,24 @@ def migrate() -> None:
 
 
 @cli.command()
+def doctor() -> None:
+    """Compare the database with what is needed of it; each difference is a line, and the code 1."""
+    with _one_sentence_errors():
+        examination = _run(examine(_settings()))
+    for difference in examination.differences:
+        typer.echo(difference)
+    if examination.differences:
+        raise typer.Exit(1)
+    line = "The database has all that is needed."
+    if examination.waiting:
+        line += (
+            f" Messages of the original backend that a running server takes in: "
+            f"{examination.waiting}."
+        )
+    typer.echo(line)
+
+
+@cli.command()
 def seed(file: Annotated[Path, typer.Argument(help='{"userId": ["channelId", ...], ...}')]) -> None:
     """Create the users, channels and memberships of a file that are not there yet."""
     with _one_sentence_errors():
@@ -62,7 +86,7 @@ def seed(file: Annotated[Path, typer.Argument(help='{"userId": ["channelId", ...
     channels = set(chain.from_iterable(membership.values()))
     typer.echo(
         f"The database has what {file} names: users {len(membership)}, channels {len(channels)}. "
-        "Who is connected sees new channels after reconnecting."
+        "A running server takes them in within seconds."
     )
 
 

@@ -156,7 +156,9 @@ class Settings(BaseSettings):
         description="whsec_...: turns on POST /webhooks/clerk; CLERK_WEBHOOK_SECRET too",
     )
     service_key: Filled | None = Field(
-        None, repr=False, description="secret of your backends: turns on POST /sessions/revoke"
+        None,
+        repr=False,
+        description="secret of your backends: turns on /sessions/revoke and /channels",
     )
 
     auth_failure_mode: Annotated[Literal["disconnect", "connect_error"], AnyCase] = Field(
@@ -242,7 +244,7 @@ class Settings(BaseSettings):
         if self.app_env == "production" and is_short:
             raise ValueError(
                 f"SERVICE_KEY must have {_SECRET_CHARS} characters or more in production: "
-                "whoever guesses it can sign everybody out"
+                "whoever guesses it can sign everybody out, and delete every channel"
             )
         return self
 

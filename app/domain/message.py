@@ -108,14 +108,15 @@ class FailedMessage(WireValue):
     error: str
     code: str
     temporary: bool
+    status: DeliveryState = DeliveryState.FAILED
 
     def to_wire(self) -> dict[str, object]:
-        """``{channelId, clientMessageId, status: "FAILED", error, code, temporary}``."""
+        """``{channelId, clientMessageId, error, code, temporary, status}``."""
         return {
             "channelId": self.channel_id,
             "clientMessageId": self.client_message_id,
-            "status": DeliveryState.FAILED,
             "error": self.error,
             "code": self.code,
             "temporary": self.temporary,
+            "status": self.status,
         }

@@ -56,6 +56,16 @@ class AppModule(containers.DeclarativeContainer):
     )
 
 
+def database_limits(settings: Settings) -> DatabaseLimits:
+    """How long, and with how many connections, as the settings have it."""
+    return DatabaseLimits(
+        pool_size=settings.database_pool_size,
+        pool_timeout_seconds=settings.database_pool_timeout_seconds,
+        statement_timeout_seconds=settings.database_statement_timeout_seconds,
+        lock_timeout_seconds=settings.database_lock_timeout_seconds,
+    )
+
+
 def create_app_module(settings: Settings) -> AppModule:
     """The application's modules, as the settings choose them. Opens nothing."""
     app = AppModule(settings=settings)
@@ -67,12 +77,7 @@ def create_app_module(settings: Settings) -> AppModule:
                 clock=app.clock,
                 database_url=settings.database_url,
                 migrate=settings.app_env == "development",
-                limits=DatabaseLimits(
-                    pool_size=settings.database_pool_size,
-                    pool_timeout_seconds=settings.database_pool_timeout_seconds,
-                    statement_timeout_seconds=settings.database_statement_timeout_seconds,
-                    lock_timeout_seconds=settings.database_lock_timeout_seconds,
-                ),
+                limits=database_limits(settings),
             )
         )
     local = LocalCoordinationModule(

@@ -1,6 +1,6 @@
 """Users, channels and who belongs to which."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
@@ -38,8 +38,10 @@ class ChannelRepository(Protocol):
         """Whether the user belongs to the channel; False when either does not exist."""
         ...
 
-    async def members_of(self, channel_id: ChannelId) -> frozenset[UserId]:
-        """Who belongs to the channel; nobody when there is none."""
+    async def members_of_all(
+        self, channel_ids: Collection[ChannelId]
+    ) -> Mapping[ChannelId, frozenset[UserId]]:
+        """Who belongs to each of these channels; nobody to one that does not exist."""
         ...
 
     async def create(self, channel: Channel, roles: Mapping[UserId, MemberRole]) -> None:

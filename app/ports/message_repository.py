@@ -1,6 +1,6 @@
 """Messages: each method is one transaction, checks included."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeAlias, runtime_checkable
@@ -79,15 +79,25 @@ class MessageRepository(Protocol):
         """As `list_after`, for the server itself: nobody's membership is asked."""
         ...
 
-    async def last_seq(self, channel_id: ChannelId) -> int:
-        """The number that the channel's newest message has or had; 0 before the first."""
+    async def last_seqs(self, channel_ids: Collection[ChannelId]) -> Mapping[ChannelId, int]:
+        """The number that each channel's newest message has or had; 0 before the first."""
         ...
 
-    async def adopt(self, limit: int, now: datetime) -> Mapping[ChannelId, int]:
-        """Take in messages that the original backend stored beside us: oldest first, ``limit``.
+    async def find(self, message_id: MessageId) -> Message | None:
+        """A message, for the server itself; None when there is no such message."""
+        ...
+
+    async def unplaced(self, limit: int, now: datetime) -> Mapping[ChannelId, Sequence[MessageId]]:
+        """Messages that the original backend stored beside us and that have no ``seq`` yet.
+
+        Oldest first, ``limit`` of them in all, by channel.
+        """
+        ...
+
+    async def adopt(self, message_ids: Sequence[MessageId], now: datetime) -> None:
+        """Take in those of these messages that have no ``seq`` yet, by their dates.
 
         They get their ``seq`` and a SENT delivery for every other member who had joined by then;
-        one who has a read receipt has READ it. Returns the first number given in each channel
-        concerned; when there is none, nothing is left to take in.
+        one who has a read receipt has READ it.
         """
         ...

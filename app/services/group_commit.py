@@ -12,13 +12,13 @@ from app.ports import Clock, EagerStarter
 MAX_ITEMS = 256
 """How many items one commit holds at most."""
 
+MAX_WEIGHT = 20_000
+"""How much they may weigh together, unless one alone weighs more."""
+
 MAX_PENDING = 10_000
 
 WAIT_SECONDS = 3.0
 """How long a caller waits, the storage's own time included."""
-
-SLOW_SECONDS = 1.0
-FAST_SECONDS = 0.5
 
 DRAIN_TIMEOUT_SECONDS = 5.0
 """For the owners' shutdown: longer than the storage takes to give up."""
@@ -40,8 +40,14 @@ class GroupCommit(Generic[Item]):
     time; other keys do not wait for them as long as a writer is free. One whose caller is cancelled
     is still committed: what was begun comes to its end, or nobody would hear of what was stored.
 
-    A batch is smaller than ``max_items`` after batches that took longer than `SLOW_SECONDS`, so
-    that items which are much work each are not many in one transaction.
+    Args:
+        commit: Stores a batch.
+        starter: Begins in place what need not wait.
+        clock: For the time that callers wait.
+        writers: How many batches may be at work at once.
+        weigh: How much work an item is; so that those which are much are not many in one batch.
+        max_items: In one batch.
+        wait_seconds: How long a caller waits.
     """
 
     def __init__(
@@ -51,6 +57,7 @@ class GroupCommit(Generic[Item]):
         clock: Clock,
         *,
         writers: int,
+        weigh: Callable[[Item], int] | None = None,
         max_items: int = MAX_ITEMS,
         wait_seconds: float = WAIT_SECONDS,
     ) -> None:
@@ -58,9 +65,9 @@ class GroupCommit(Generic[Item]):
         self._starter = starter
         self._clock = clock
         self._writers = writers
+        self._weigh = weigh
         self._max_items = max_items
         self._wait_seconds = wait_seconds
-        self._limit = max_items
         # The keys of which anything waits or is at work, and what waits; the keys that a free
         # writer may take are in _ready, too, in the order they came.
         self._queues: dict[Hashable, deque[_Entry[Item]]] = {}
@@ -68,6 +75,7 @@ class GroupCommit(Generic[Item]):
         self._waiting = 0
         self._working = 0
         self._batches: set[asyncio.Future[None]] = set()
+        self._is_drained = False
 
     async def run(self, key: Hashable, item: Item, *, patient: bool = False) -> None:
         """Commit the item. It is ``patient`` when it has to be done, however long it takes.
@@ -94,16 +102,20 @@ class GroupCommit(Generic[Item]):
             raise entry.error
 
     async def drain(self, timeout_seconds: float) -> None:
-        """Wait for what is going on and what waits; what takes longer is cancelled."""
+        """Wait for what is going on and what waits; what takes longer is cancelled or given up."""
         loop = asyncio.get_running_loop()
         give_up_at = loop.time() + timeout_seconds
         while self._batches:
             _, late = await asyncio.wait(self._batches, timeout=max(0, give_up_at - loop.time()))
-            if not late:
-                continue
-            for batch in late:
-                batch.cancel()
-            await asyncio.wait(late)
+            if late:
+                self._is_drained = True
+                for batch in late:
+                    batch.cancel()
+                await asyncio.wait(late)
+                break
+        for queue in self._queues.values():
+            for entry in queue:
+                entry.give_up()
 
     def _enqueue(self, entry: "_Entry[Item]") -> None:
         self._waiting += 1
@@ -115,7 +127,7 @@ class GroupCommit(Generic[Item]):
             queue.append(entry)
 
     def _begin(self) -> None:
-        while self._ready and self._working < self._writers:
+        while self._ready and self._working < self._writers and not self._is_drained:
             self._start(self._next_batch())
 
     def _start(self, batch: "list[_Entry[Item]]") -> None:
@@ -127,23 +139,29 @@ class GroupCommit(Generic[Item]):
 
     def _next_batch(self) -> "list[_Entry[Item]]":
         batch: list[_Entry[Item]] = []
-        room = self._limit
-        while self._ready and room:
+        weight = 0
+        while self._ready and len(batch) < self._max_items and weight < MAX_WEIGHT:
             key = next(iter(self._ready))
             del self._ready[key]
             queue = self._queues[key]
-            batch += [queue.popleft() for _ in range(min(len(queue), room))]
-            room = self._limit - len(batch)
+            while queue and len(batch) < self._max_items:
+                weight += 1 if self._weigh is None else self._weigh(queue[0].item)
+                if batch and weight > MAX_WEIGHT:
+                    break
+                batch.append(queue.popleft())
+            if not batch or batch[-1].key != key:
+                self._ready[key] = None  # its turn comes with the next batch
         self._waiting -= len(batch)
         return batch
 
     async def _do(self, batch: "list[_Entry[Item]]") -> None:
-        began = self._clock.monotonic()
         wanted = [entry for entry in batch if not entry.is_settled]  # the others were given up
         for entry in wanted:
             entry.is_begun = True
         try:
             errors = await self._commit([entry.item for entry in wanted]) if wanted else ()
+            for entry, refusal in zip(wanted, errors, strict=True):
+                entry.settle(refusal)
         except Unavailable as error:
             # One each: an exception that is raised in many places keeps the tracebacks of all.
             for entry in wanted:
@@ -155,11 +173,7 @@ class GroupCommit(Generic[Item]):
             for entry in wanted:
                 entry.settle(Unconfirmed())
             raise
-        else:
-            for entry, refusal in zip(wanted, errors, strict=True):
-                entry.settle(refusal)
         finally:
-            self._adapt(len(wanted), self._clock.monotonic() - began)
             self._release(batch)
 
     def _release(self, batch: "list[_Entry[Item]]") -> None:
@@ -171,12 +185,6 @@ class GroupCommit(Generic[Item]):
         self._working -= 1
         if self._ready:
             self._begin()
-
-    def _adapt(self, count: int, seconds: float) -> None:
-        if seconds > SLOW_SECONDS:
-            self._limit = max(1, count // 2)
-        elif self._limit < self._max_items and seconds < FAST_SECONDS:
-            self._limit = min(2 * self._limit, self._max_items)
 
     async def _wait(self, entry: "_Entry[Item]", seconds: float | None) -> None:
         entry.waiter = asyncio.get_running_loop().create_future()

@@ -1,12 +1,12 @@
 """Telling each channel of its messages: in the order of storing, each once, whoever stored them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from app.domain.events import ServerEvent
 from app.domain.ids import ChannelId
 from app.domain.message import Message
 from app.domain.rooms import channel_room
-from app.ports import Broadcaster, MessageRepository
+from app.ports import Broadcaster, MessageRepository, StoredMessage
 from app.services.channel_audience import ChannelAudience
 from app.services.typing_service import TypingService
 
@@ -39,33 +39,41 @@ class MessageFeed:
         self._typing = typing
         self._broadcaster = broadcaster
         self._told: dict[ChannelId, int] = {}
+        audience.when_ended(self.forget)
 
-    def knows(self, channel_id: ChannelId) -> bool:
-        """Whether there is anything to go on from in the channel."""
-        return channel_id in self._told
-
-    async def look_at(self, channel_id: ChannelId) -> None:
-        """Tell of whatever is stored in a channel that is not known from now on.
+    async def look_at(self, channel_ids: Collection[ChannelId]) -> None:
+        """Get ready to tell these channels of whatever is stored in them from now on.
 
         Raises:
-            Unavailable: It cannot be known now.
+            Unavailable: What they were told of cannot be known now.
         """
-        self._remember(channel_id, await self._messages.last_seq(channel_id))
+        unknown = [channel_id for channel_id in channel_ids if channel_id not in self._told]
+        if unknown:
+            last_seqs = await self._messages.last_seqs(unknown)
+            for channel_id in unknown:
+                self._remember(channel_id, last_seqs[channel_id])
+        await self._audience.refresh_all(channel_ids)
 
-    async def tell(self, channel_id: ChannelId, stored: Sequence[Message]) -> None:
-        """Tell of these messages; those told before are passed over. Each sender's typing ends.
+    async def tell(self, channel_id: ChannelId, stored: Sequence[StoredMessage]) -> None:
+        """Tell of these messages, a channel's that is looked at; those told before are passed over.
+
+        Each sender's typing ends first.
 
         Raises:
             Unavailable: What lies between cannot be known now. What was not told then, `catch_up`
                 will tell.
         """
         told = self._told.get(channel_id, 0)
-        news = [message for message in stored if message.seq > told]
+        news = [each.message for each in stored if each.message.seq > told]
+        if len(news) < len(stored):
+            # A new message with an old number: the channel was deleted, and made again.
+            again = [each.message for each in stored if each.is_new and each.message.seq <= told]
+            if again:
+                told, news = again[0].seq - 1, again + news
         if not news:
             return
         if len(news) > 1:
             news.sort(key=_seq)
-        await self._audience.refresh(channel_id)
         first = news[0].seq
         told = max(told, first - 1 - MAX_GAP)
         while told + 1 < first:
@@ -85,13 +93,8 @@ class MessageFeed:
         while (reached := await self._tell_page(channel_id, told)) > told:
             told = reached
 
-    def expect(self, channel_id: ChannelId, first_seq: int) -> None:
-        """The channel was not told of ``first_seq`` yet, if nothing else is known of it."""
-        if not self.knows(channel_id):
-            self._remember(channel_id, first_seq - 1)
-
     def forget(self, channel_id: ChannelId) -> None:
-        """The channel is no more."""
+        """The channel is no more; another of its name begins anew."""
         self._told.pop(channel_id, None)
 
     async def _tell_page(self, channel_id: ChannelId, told: int, before: int | None = None) -> int:

@@ -1,26 +1,34 @@
 """Sending, changing and deleting messages: store, then tell the channel, in one order for all."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from app.domain.errors import ChatError, FieldFault, InvalidPayload, Unavailable, Unconfirmed
+from app.domain.errors import (
+    ChatError,
+    MessageNotFound,
+    Unavailable,
+    Unconfirmed,
+)
 from app.domain.events import ServerEvent
 from app.domain.ids import ChannelId, ClientMessageId, MessageId, SocketId, UserId, new_message_id
-from app.domain.message import DeletionReceipt, FailedMessage, Message, MessageDraft
+from app.domain.message import (
+    DeletedMessage,
+    DeletionReceipt,
+    FailedMessage,
+    Message,
+    MessageDraft,
+)
 from app.domain.rooms import channel_room, user_room
 from app.ports import Broadcaster, Clock, EagerStarter, MessageRepository, StoredMessage
 from app.services.channel_audience import ChannelAudience
+from app.services.doubts import SETTLED_SECONDS, Doubt, Doubts
 from app.services.group_commit import DRAIN_TIMEOUT_SECONDS, MAX_ITEMS, GroupCommit
+from app.services.message_content import checked_content
 from app.services.message_feed import MessageFeed
 from app.services.ordered_work import OrderedWork
 
 ADOPTED_AT_ONCE = 500
-
-_WHITESPACE = "\t\n\v\f\r \u00a0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff" + "".join(
-    map(chr, range(0x2000, 0x200B))
-)
-"""What JavaScript's ``trim`` takes off: server and frontend must agree on what is empty."""
 
 
 @dataclass(slots=True)
@@ -88,10 +96,18 @@ class MessageService:
         self._clock = clock
         self._max_content_chars = max_content_chars
         self._writes = GroupCommit(
-            self._commit, starter, clock, writers=writers, max_items=max_batch
+            self._commit,
+            starter,
+            clock,
+            writers=writers,
+            weigh=self._weigh,
+            max_items=max_batch,
         )
         self._changes = OrderedWork(starter)
-        self._behind: set[ChannelId] = set()
+        # Channels that may not have been told of everything, and until when more may turn up.
+        self._behind: dict[ChannelId, float] = {}
+        self._doubts = Doubts(clock)
+        self._adopted_at_once = ADOPTED_AT_ONCE
 
     async def send(
         self,
@@ -117,7 +133,7 @@ class MessageService:
             id=new_message_id(),
             channel_id=channel_id,
             user_id=user_id,
-            content=self._checked(content),
+            content=checked_content(content, self._max_content_chars),
             client_message_id=client_message_id,
         )
         send = _Send(draft)
@@ -142,7 +158,7 @@ class MessageService:
             NotTheAuthor: It is somebody else's.
             Unavailable: Nothing was changed, or that is `Unconfirmed`.
         """
-        checked = self._checked(content)
+        checked = checked_content(content, self._max_content_chars)
         return await self._changes.run(
             message_id, partial(self._update, message_id, user_id, checked)
         )
@@ -161,12 +177,20 @@ class MessageService:
         """Take in what the original backend has stored beside us, and tell of it.
 
         Raises:
-            Unavailable: What was taken in by then is told by `catch_up`.
+            Unavailable: What was taken in by then is told by `catch_up`. The next call tries with
+                fewer at once.
         """
-        while adopted := await self._messages.adopt(ADOPTED_AT_ONCE, self._clock.now()):
-            for channel_id, first_seq in adopted.items():
-                self._feed.expect(channel_id, first_seq)
-            self._behind.update(adopted)
+        while found := await self._messages.unplaced(self._adopted_at_once, self._clock.now()):
+            await self._feed.look_at(found)
+            self._fall_behind(found, SETTLED_SECONDS)
+            message_ids = [message_id for ids in found.values() for message_id in ids]
+            try:
+                await self._messages.adopt(message_ids, self._clock.now())
+            except Unavailable:
+                self._adopted_at_once = max(1, self._adopted_at_once // 2)
+                raise
+            self._adopted_at_once = min(2 * self._adopted_at_once, ADOPTED_AT_ONCE)
+            self._fall_behind(found, 0)
             await self.catch_up()
 
     async def catch_up(self) -> None:
@@ -175,10 +199,13 @@ class MessageService:
         Raises:
             Unavailable: It cannot be known now; another call will tell.
         """
-        while self._behind:
-            channel_id = next(iter(self._behind))
+        for channel_id, until in list(self._behind.items()):
+            began = self._clock.monotonic()
             await self._writes.run(channel_id, _CatchUp(channel_id), patient=True)
-            self._behind.discard(channel_id)
+            if began >= until and self._behind.get(channel_id) == until:
+                del self._behind[channel_id]
+        for message_id, doubt in self._doubts.all():
+            await self._settle(message_id, doubt)
 
     async def on_application_shutdown(self, _signal: str | None) -> None:
         """Let what was begun reach the store; the servers are closed by now, so nothing begins."""
@@ -188,33 +215,36 @@ class MessageService:
     async def _commit(self, works: Sequence[_Send | _Tell | _CatchUp]) -> list[ChatError | None]:
         sends = [work for work in works if isinstance(work, _Send)]
         if sends:
-            await self._store(sends)
+            try:
+                await self._store(sends)
+            except Unavailable as error:  # the others of the batch are stored already
+                for send in sends:
+                    send.refusal = type(error)()
         if len(sends) < len(works):
             await self._tell_besides(works)
         return [work.refusal for work in works]
 
     async def _store(self, sends: Sequence[_Send]) -> None:
         drafts = [send.draft for send in sends]
-        for draft in drafts:
-            if not self._feed.knows(draft.channel_id):
-                await self._feed.look_at(draft.channel_id)
+        channel_ids = {draft.channel_id for draft in drafts}
+        await self._feed.look_at(channel_ids)
         try:
             outcomes = await self._messages.add_all(drafts, self._clock.now())
         except Unconfirmed:
-            self._behind.update(draft.channel_id for draft in drafts)
+            self._fall_behind(channel_ids, SETTLED_SECONDS)
             raise
-        stored: dict[ChannelId, list[Message]] = {}
+        stored: dict[ChannelId, list[StoredMessage]] = {}
         for send, outcome in zip(sends, outcomes, strict=True):
             if isinstance(outcome, StoredMessage):
                 send.message = outcome.message
-                stored.setdefault(outcome.message.channel_id, []).append(outcome.message)
+                stored.setdefault(outcome.message.channel_id, []).append(outcome)
             else:
                 send.refusal = outcome
         for channel_id, messages in stored.items():
             try:
                 await self._feed.tell(channel_id, messages)
             except Unavailable:
-                self._behind.add(channel_id)
+                self._fall_behind((channel_id,), 0)
 
     async def _tell_besides(self, works: Sequence[_Send | _Tell | _CatchUp]) -> None:
         for work in works:
@@ -229,40 +259,47 @@ class MessageService:
                     work.refusal = error
 
     async def _update(self, message_id: MessageId, user_id: UserId, content: str) -> Message:
-        message = await self._messages.update(message_id, user_id, content, self._clock.now())
-        await self._tell(message.channel_id, ServerEvent.MESSAGE_UPDATED, message)
+        channel_id = await self._channel_of(message_id)
+        with self._doubts.about(message_id, channel_id, content):
+            message = await self._messages.update(message_id, user_id, content, self._clock.now())
+        await self._tell(channel_id, ServerEvent.MESSAGE_UPDATED, message)
         return message
 
     async def _delete(self, message_id: MessageId, user_id: UserId) -> DeletionReceipt:
-        deleted = await self._messages.delete(message_id, user_id)
-        await self._tell(deleted.channel_id, ServerEvent.MESSAGE_DELETED, deleted)
+        channel_id = await self._channel_of(message_id)
+        with self._doubts.about(message_id, channel_id, None):
+            deleted = await self._messages.delete(message_id, user_id)
+        await self._tell(channel_id, ServerEvent.MESSAGE_DELETED, deleted)
         return DeletionReceipt(message_id=deleted.message_id)
+
+    async def _channel_of(self, message_id: MessageId) -> ChannelId:
+        message = await self._messages.find(message_id)
+        if message is None:
+            raise MessageNotFound
+        return message.channel_id
+
+    async def _settle(self, message_id: MessageId, doubt: Doubt) -> None:
+        """Tell of a change whose outcome was unknown, if it was stored."""
+        began = self._clock.monotonic()
+        message = await self._messages.find(message_id)
+        if not self._doubts.stands(message_id, doubt):
+            return  # a later change has told
+        if message is None:
+            deleted = DeletedMessage(message_id=message_id, channel_id=doubt.channel_id)
+            await self._tell(doubt.channel_id, ServerEvent.MESSAGE_DELETED, deleted)
+        elif message.content == doubt.content:
+            await self._tell(doubt.channel_id, ServerEvent.MESSAGE_UPDATED, message)
+        elif began < doubt.until:
+            return
+        self._doubts.end(message_id)
 
     async def _tell(self, channel_id: ChannelId, event: ServerEvent, payload: object) -> None:
         await self._writes.run(channel_id, _Tell(channel_id, event, payload), patient=True)
 
-    def _checked(self, content: str) -> str:
-        trimmed = content.strip(_WHITESPACE)
-        fault = self._fault_in(trimmed)
-        if fault is not None:
-            raise InvalidPayload(FieldFault("content", fault))
-        return trimmed
+    def _fall_behind(self, channel_ids: Iterable[ChannelId], seconds: float) -> None:
+        until = self._clock.monotonic() + seconds
+        self._behind.update(dict.fromkeys(channel_ids, until))
 
-    def _fault_in(self, content: str) -> str | None:
-        if not content:
-            return "must not be empty"
-        if len(content) > self._max_content_chars:
-            return f"must be at most {self._max_content_chars} characters"
-        if not _is_text(content):
-            return "must not hold NUL characters or lone surrogates"
-        return None
-
-
-def _is_text(content: str) -> bool:
-    # Databases refuse NUL; a lone surrogate cannot be written as UTF-8, and would fail later, in
-    # the writer of every recipient.
-    try:
-        content.encode()
-    except UnicodeEncodeError:
-        return False
-    return "\0" not in content
+    def _weigh(self, work: _Send | _Tell | _CatchUp) -> int:
+        """A message is a row for each who is to get it."""
+        return self._audience.size(work.draft.channel_id) if isinstance(work, _Send) else 1

@@ -9,6 +9,7 @@ from sqlalchemy import insert, update
 
 from app.adapters.memory.manual_clock import DEFAULT_START as NOW
 from app.adapters.sql.database import Database
+from app.adapters.sql.sql_message_repository import SqlMessageRepository
 from app.adapters.sql.tables import channel_members, messages, read_receipts
 from app.domain.delivery import DeliveryState, DeliveryStatus
 from app.domain.ids import ChannelId, MessageId, UserId
@@ -204,6 +205,41 @@ async def test_adopt_finds_a_message_when_it_came_to_light_late(
 
     assert {GENERAL: 2} == adopted
     assert [(1, "msg_001"), (2, "msg_002")] == await order_of(storage)
+
+
+async def test_adopt_finds_a_message_when_it_comes_with_an_old_date(
+    database: Database, storage: Storage
+) -> None:
+    """Imported, say: it takes the next number, and waits for those who were members by then."""
+    await store_beside(database, "msg_001", created_at=NOW)
+    await adopt_all(storage)
+    await store_beside(database, "msg_000", created_at=NOW - timedelta(days=365))
+
+    adopted = await storage.messages.adopt(10, LATER)
+
+    assert {GENERAL: 2} == adopted
+    assert [(1, "msg_001"), (2, "msg_000")] == await order_of(storage)
+    assert {GENERAL: 1} == await storage.deliveries.undelivered_counts(BOB)
+
+
+async def test_adopt_looks_at_all_in_the_end_when_there_is_very_much(
+    database: Database, storage: Storage
+) -> None:
+    """A stretch with each look, and from the start again."""
+    repository = SqlMessageRepository(database, stretch_messages=3)
+    days = [NOW - timedelta(days=day) for day in range(9, 1, -1)]
+    for number, day in enumerate([*days, *days]):
+        await store_beside(database, f"msg_{number}", created_at=day)
+    await store_beside(database, "newest", created_at=NOW)
+    await adopt_all(storage)
+    for number, day in enumerate((days[0], days[0], days[4], days[-1])):
+        await store_beside(database, f"late_{number}", created_at=day)
+
+    for _ in range(20):
+        await repository.adopt(10, LATER)
+
+    late = [message_id for _, message_id in await order_of(storage)][-4:]
+    assert {f"late_{number}" for number in range(4)} == set(late)
 
 
 async def test_adopt_finds_a_message_when_an_earlier_one_is_dated_in_the_future(

@@ -52,9 +52,9 @@ def nothing(folder: Path) -> None:
         (nothing, {"PORT": "http"}, "PORT must be", "TCP port to listen on"),
         (
             nothing,
-            {"DATABASE_URL": "postgresql://nobody:secret@127.0.0.1/none"},
-            "DATABASE_URL needs a driver",
-            "pip install",
+            {"DATABASE_URL": "postgresql://nobody:secret@127.0.0.1:1/none"},
+            "The database cannot be reached",
+            "start it, or correct DATABASE_URL",
         ),
     ],
 )

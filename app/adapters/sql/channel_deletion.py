@@ -41,11 +41,11 @@ async def _delete_portion(connection: AsyncConnection, channel_id: ChannelId) ->
     if not ids:
         return False
     delivery = (message_deliveries.c.message_id, message_deliveries.c.recipient_id)
-    deliveries = (
-        select(*delivery).where(message_deliveries.c.message_id.in_(ids)).limit(DELIVERIES_AT_ONCE)
-    )
+    of_portion = message_deliveries.c.message_id.in_(ids)
+    some = select(*delivery).where(of_portion).limit(DELIVERIES_AT_ONCE)
     gone = await connection.execute(
-        delete(message_deliveries).where(tuple_(*delivery).in_(deliveries))
+        # Said twice, so that no planner takes it into its head to look at all deliveries.
+        delete(message_deliveries).where(of_portion, tuple_(*delivery).in_(some))
     )
     if gone.rowcount < DELIVERIES_AT_ONCE:
         await connection.execute(delete(messages).where(messages.c.id.in_(ids)))

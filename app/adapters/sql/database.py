@@ -1,14 +1,18 @@
-"""The database: who opens and closes it, and the only two ways to a connection."""
+"""The database: who opens and closes it, and the only ways to a connection."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
 
+from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.adapters.sql.commits import Commits
 from app.adapters.sql.database_url import parse_database_url, sqlite_file
+from app.adapters.sql.engines import Engines
 from app.adapters.sql.failures import Operation, translated_failures
+from app.adapters.sql.gate import Gate
 from app.adapters.sql.held_files import HeldFiles
 from app.adapters.sql.limits import ANSWER_SECONDS, DEFAULT_LIMITS, DatabaseLimits
 from app.adapters.sql.opening import explained_opening
@@ -23,8 +27,8 @@ OPENING_SECONDS = 20.0
 class Database:
     """One database, opened and closed with the application.
 
-    `transaction` and `reading` raise `Unavailable` for every failure of the database, for an
-    operation that takes longer than `ANSWER_SECONDS` (waiting for its turn included), while an
+    `transaction`, `reading` and `asking` raise `Unavailable` for every failure of the database, for
+    an operation that takes longer than `ANSWER_SECONDS` (waiting for its turn included), while an
     SQLite file is not where it was opened, and after the end; domain errors raised inside pass
     through. However a block is left but by its end, nothing of it stays: a connection that was
     interrupted is closed, not used again.
@@ -47,11 +51,10 @@ class Database:
         self._held_files = HeldFiles()
         self._migrate = migrate
         self._limits = limits
-        make_engines = postgres_engines if self._file is None else sqlite_engines
         self._engines = make_engines(address, limits)
         self.writers = self._engines.writers
-        self._writing = asyncio.Semaphore(self.writers)
-        self._reading = asyncio.Semaphore(self._engines.readers)
+        self._writing = _Side(asyncio.Semaphore(self.writers))
+        self._reading = _Side(asyncio.Semaphore(self._engines.readers))
         self._commits = Commits()
         self._closed = False
 
@@ -79,7 +82,8 @@ class Database:
         if self._closed:
             return
         self._closed = True
-        turns = [self._writing] * self.writers + [self._reading] * self._engines.readers
+        writing, reading = self._writing.turns, self._reading.turns
+        turns = [writing] * self.writers + [reading] * self._engines.readers
         with suppress(TimeoutError):
             async with asyncio.timeout(ANSWER_SECONDS):
                 for turn in turns:
@@ -98,22 +102,29 @@ class Database:
         Raises:
             Unconfirmed: The commit was under way when something failed or the time was over.
         """
-        async with self._answered() as operation, AsyncExitStack() as held:
-            yield await self._enter(held, self._engines.writing, self._writing)
+        async with self._answered(self._writing) as operation, AsyncExitStack() as held:
+            yield await self._enter(held, self._engines.writing, self._writing.turns)
             operation.commits = True
             await self._commits.run(held.pop_all())
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
         """A connection that sees one state of the database from its first read to the end."""
-        async with self._answered(), AsyncExitStack() as held:
-            yield await self._enter(held, self._engines.reading, self._reading)
+        async with self._answered(self._reading), AsyncExitStack() as held:
+            yield await self._enter(held, self._engines.reading, self._reading.turns)
 
     @asynccontextmanager
-    async def _answered(self) -> AsyncIterator[Operation]:
+    async def asking(self) -> AsyncIterator[AsyncConnection]:
+        """A connection to read with by one statement; it saves what `reading` does around it."""
+        async with self._answered(self._reading), AsyncExitStack() as held:
+            yield await self._enter(held, self._engines.asking, self._reading.turns)
+
+    @asynccontextmanager
+    async def _answered(self, side: "_Side") -> AsyncIterator[Operation]:
         if self._closed:
             raise Unavailable
-        with translated_failures() as operation:
+        side.gate.enter()
+        with translated_failures(side.gate) as operation:
             async with asyncio.timeout(ANSWER_SECONDS):
                 yield operation
 
@@ -130,6 +141,25 @@ class Database:
         await held.enter_async_context(connection.begin())
         await held.enter_async_context(_given_up_when_cancelled(connection))
         return connection
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """Writing, or reading: in SQLite one goes on while the other is locked."""
+
+    turns: asyncio.Semaphore
+    gate: Gate = field(default_factory=Gate)
+
+
+def make_engines(address: URL, limits: DatabaseLimits) -> Engines:
+    """The engines of the database at an address; nothing is opened yet.
+
+    Raises:
+        DatabaseUrlError: The address has parameters that mean nothing.
+    """
+    if sqlite_file(address) is None:
+        return postgres_engines(address, limits)
+    return sqlite_engines(address, limits)
 
 
 @asynccontextmanager

@@ -17,16 +17,18 @@ POOL_OPTIONS: Final[dict[str, Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class Engines:
-    """Two faces of one pool, which has a connection for everybody who is let in.
+    """Three faces of one pool, which has a connection for everybody who is let in.
 
     Attributes:
         writing: Its transactions may write.
         reading: Its transactions see one state of the database.
+        asking: Every statement stands for itself, and needs neither beginning nor end.
         writers: How many may write at once.
-        readers: How many may read at once, besides.
+        readers: How many may read or ask at once, besides.
     """
 
     writing: AsyncEngine
     reading: AsyncEngine
+    asking: AsyncEngine
     writers: int
     readers: int

@@ -2,12 +2,14 @@
 
 import logging
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from app.adapters.sql.gate import Gate
 from app.domain.errors import Unavailable, Unconfirmed
 
 _REFUSALS = frozenset({"23", "40"})
@@ -24,19 +26,24 @@ class Operation:
 
 
 @contextmanager
-def translated_failures() -> Iterator[Operation]:
+def translated_failures(gate: Gate) -> Iterator[Operation]:
     """Raise `Unavailable` for any failure of the database; domain errors pass through.
 
-    Once the operation commits it is `Unconfirmed`, unless the database itself has said no.
+    Once the operation commits it is `Unconfirmed`, unless the database itself has said no. The gate
+    learns whether the database answers.
 
     Only names of classes and codes are logged, and the cause is cut off: a driver's text may
     repeat parameters, and those are what people wrote.
     """
     operation = Operation()
+    began = time.monotonic()
     try:
         yield operation
+        gate.succeeded()
     except (SQLAlchemyError, sqlite3.Error, OSError) as failure:  # OSError: TimeoutError too
         logger.warning("the database failed: %s", failure_name(failure))
+        if not sqlstate(failure):  # PostgreSQL's own word is an answer: one lock, one statement
+            gate.failed(time.monotonic() - began)
         if operation.commits and not _is_refusal(failure):
             raise Unconfirmed from None
         raise Unavailable from None

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -26,8 +27,13 @@ from app.domain.delivery import DeliveryState
 from app.domain.ids import ChannelId
 
 OVERLAP = timedelta(seconds=60)
-"""How much later than its date a message may become visible, and still be found."""
+"""How much later than its date a message may become visible, and still be found at once."""
 
+STRETCH_MESSAGES = 5_000
+"""How many are looked at again with every look, one stretch after the other, for those that came
+with an old date."""
+
+_TICK = timedelta(milliseconds=1)
 _EVER = datetime.min.replace(tzinfo=UTC)
 
 _DELIVERIES = deliveries_to(
@@ -51,16 +57,54 @@ _DELIVERIES = deliveries_to(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Messages of the original backend by their dates; ``end`` is None for all that are later."""
+
+    start: datetime = _EVER
+    end: datetime | None = None
+
+
+async def newest_stretch(connection: AsyncConnection, now: datetime) -> Stretch:
+    """What may have come since the last look, however much there is before it."""
+    # A date from the future must not hide what comes before it.
+    newest = await connection.scalar(
+        select(messages.c.createdAt)
+        .join(message_sequences, message_sequences.c.message_id == messages.c.id)
+        .where(OTHERS, messages.c.createdAt <= now)
+        .order_by(messages.c.createdAt.desc())
+        .limit(1)
+    )
+    return Stretch() if newest is None else Stretch(newest - OVERLAP)
+
+
+async def stretch_from(connection: AsyncConnection, start: datetime, count: int) -> Stretch:
+    """The next ``count`` or so, whether they have places or not."""
+    end = await connection.scalar(
+        select(messages.c.createdAt)
+        .where(OTHERS, messages.c.createdAt >= start)
+        .order_by(messages.c.createdAt)
+        .offset(count)
+        .limit(1)
+    )
+    # One that is all of one date, however long, must not be gone through for ever.
+    return Stretch(start, end if end is None or end > start else end + _TICK)
+
+
 async def find_channels(
-    connection: AsyncConnection, limit: int, now: datetime
+    connection: AsyncConnection, stretch: Stretch, limit: int
 ) -> frozenset[ChannelId]:
     """Those of the ``limit`` oldest messages without a place."""
-    query = await _select_unplaced(connection, limit, now)
-    return frozenset(row["channelId"] for row in (await connection.execute(query)).mappings())
+    rows = (await connection.execute(_select_unplaced(stretch, limit))).mappings()
+    return frozenset(row["channelId"] for row in rows)
 
 
 async def adopt_from(
-    connection: AsyncConnection, channel_ids: Collection[ChannelId], limit: int, now: datetime
+    connection: AsyncConnection,
+    stretch: Stretch,
+    channel_ids: Collection[ChannelId],
+    limit: int,
+    now: datetime,
 ) -> dict[ChannelId, int]:
     """Give the ``limit`` oldest messages of these channels their places and deliveries.
 
@@ -68,9 +112,10 @@ async def adopt_from(
     """
     # To take no number locks the channel: what has no place from here on gets it here.
     free = await take_numbers(connection, dict.fromkeys(channel_ids, 0))
-    unplaced = await _select_unplaced(connection, limit, now)
-    query = unplaced.where(messages.c.channelId.in_(channel_ids)).with_for_update(
-        read=True, key_share=True, of=messages
+    query = (
+        _select_unplaced(stretch, limit)
+        .where(messages.c.channelId.in_(channel_ids))
+        .with_for_update(read=True, key_share=True, of=messages)
     )
     found = (await connection.execute(query)).all()
     if found:
@@ -82,26 +127,15 @@ async def adopt_from(
     return {channel_id: next(number) for channel_id, number in free.items()}
 
 
-async def _select_unplaced(
-    connection: AsyncConnection, limit: int, now: datetime
-) -> Select[*tuple[Any, ...]]:
-    # What is older than the newest one with a place has one too, but for what came to light late.
-    # A date from the future must not hide what comes before it.
-    newest = await connection.scalar(
-        select(messages.c.createdAt)
-        .join(message_sequences, message_sequences.c.message_id == messages.c.id)
-        .where(OTHERS, messages.c.createdAt <= now)
-        .order_by(messages.c.createdAt.desc())
-        .limit(1)
-    )
-    since = _EVER if newest is None else newest - OVERLAP
+def _select_unplaced(stretch: Stretch, limit: int) -> Select[*tuple[Any, ...]]:
     # Looked up one by one: for NOT EXISTS, PostgreSQL may read every place there is.
     place = select(message_sequences.c.position).where(
         message_sequences.c.message_id == messages.c.id
     )
-    return (
+    query = (
         select(messages.c.id, messages.c.channelId)
-        .where(OTHERS, messages.c.createdAt >= since, place.scalar_subquery().is_(None))
+        .where(OTHERS, messages.c.createdAt >= stretch.start, place.scalar_subquery().is_(None))
         .order_by(messages.c.createdAt, messages.c.id)
         .limit(limit)
     )
+    return query if stretch.end is None else query.where(messages.c.createdAt < stretch.end)

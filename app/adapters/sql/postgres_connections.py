@@ -13,6 +13,10 @@ from app.adapters.sql.engines import POOL_OPTIONS, Engines
 from app.adapters.sql.limits import DatabaseLimits
 from app.adapters.sql.postgres_url import connect_arguments, is_pooled, session_settings
 
+_SHORT_QUERIES = {"jit": "off", "max_parallel_workers_per_gather": "0"}
+"""Every query here reads a few rows by an index. When the planner takes them for many, compiling
+and parallel workers cost ten times what the query does."""
+
 
 class _Driver(Protocol):
     """What is used of asyncpg's connection."""
@@ -31,7 +35,8 @@ def postgres_engines(url: URL, limits: DatabaseLimits) -> Engines:
     # CURRENT_TIMESTAMP fills columns that have no zone, and means UTC.
     settings = {"timezone": "UTC", **session_settings(url)}
     bounds = _bounds(limits)
-    if not is_pooled(url):
+    pooled = is_pooled(url)
+    if not pooled:
         settings |= bounds
     engine = create_async_engine(
         url.set(query={}),
@@ -42,7 +47,7 @@ def postgres_engines(url: URL, limits: DatabaseLimits) -> Engines:
         connect_args={**connect_arguments(url), "server_settings": settings},
         **POOL_OPTIONS,
     )
-    if is_pooled(url):
+    if pooled:
         # A pooler takes no other settings at the start, and a session's would be another's next.
         calls = (f"set_config('{name}', '{value}', true)" for name, value in bounds.items())
         statement = f"SELECT {', '.join(calls)}"
@@ -51,12 +56,20 @@ def postgres_engines(url: URL, limits: DatabaseLimits) -> Engines:
     event.listen(engine.sync_engine, "invalidate", _cut_off)
     writers = limits.pool_size // 2
     reading = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-    return Engines(engine, reading, writers, limits.pool_size - writers)
+    return Engines(
+        writing=engine,
+        reading=reading,
+        # Behind a pooler the bounds are those of a transaction.
+        asking=reading if pooled else engine.execution_options(isolation_level="AUTOCOMMIT"),
+        writers=writers,
+        readers=limits.pool_size - writers,
+    )
 
 
 def _bounds(limits: DatabaseLimits) -> dict[str, str]:
     """In milliseconds. The server gives up by itself what nobody waits for any more."""
     return {
+        **_SHORT_QUERIES,
         "statement_timeout": str(round(limits.statement_timeout_seconds * 1000)),
         "lock_timeout": str(round(limits.lock_timeout_seconds * 1000)),
         "idle_in_transaction_session_timeout": str(round(COMMIT_SECONDS * 1000)),

@@ -71,7 +71,7 @@ class SqlDeliveryRepository(DeliveryRepository):
             .where(_waits_for(user_id), message_deliveries.c.position > after)
             .order_by(message_deliveries.c.position)
             .limit(limit)
-            .subquery()
+            .subquery("page")
         )
         query = (
             select_messages()

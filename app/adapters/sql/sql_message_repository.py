@@ -8,7 +8,14 @@ from sqlalchemy import delete, select, update
 
 from app.adapters.sql.database import Database
 from app.adapters.sql.membership import belongs
-from app.adapters.sql.message_adopting import adopt_from, find_channels
+from app.adapters.sql.message_adopting import (
+    STRETCH_MESSAGES,
+    Stretch,
+    adopt_from,
+    find_channels,
+    newest_stretch,
+    stretch_from,
+)
 from app.adapters.sql.message_rows import lock_message, read_stretch
 from app.adapters.sql.message_storing import store_all
 from app.adapters.sql.tables import channel_sequences, messages
@@ -19,10 +26,17 @@ from app.ports import Added, MessageRepository
 
 
 class SqlMessageRepository(MessageRepository):
-    """Content stands in the original backend's table; order, deliveries and client ids in ours."""
+    """Content stands in the original backend's table; order, deliveries and client ids in ours.
 
-    def __init__(self, database: Database) -> None:
+    Args:
+        database: Where.
+        stretch_messages: How many messages of others `adopt` looks at besides the newest.
+    """
+
+    def __init__(self, database: Database, stretch_messages: int = STRETCH_MESSAGES) -> None:
         self._database = database
+        self._stretch_messages = stretch_messages
+        self._looked_through = Stretch().start
 
     async def add_all(self, drafts: Sequence[MessageDraft], now: datetime) -> Sequence[Added]:
         """Store messages and their deliveries, but none whose client message id is known."""
@@ -75,10 +89,20 @@ class SqlMessageRepository(MessageRepository):
             return await connection.scalar(query) or 0
 
     async def adopt(self, limit: int, now: datetime) -> Mapping[ChannelId, int]:
-        """Take in what has no place yet. Only reads when there is nothing."""
+        """Take in what has no place yet: of the newest, and of one stretch of all the others.
+
+        Only reads when there is nothing.
+        """
         async with self._database.reading() as connection:
-            channel_ids = await find_channels(connection, limit, now)
+            stretch = await newest_stretch(connection, now)
+            channel_ids = await find_channels(connection, stretch, limit)
+            if not channel_ids:
+                stretch = await stretch_from(
+                    connection, self._looked_through, self._stretch_messages
+                )
+                channel_ids = await find_channels(connection, stretch, limit)
         if not channel_ids:
+            self._looked_through = stretch.end or Stretch().start
             return {}
         async with self._database.transaction() as connection:
-            return await adopt_from(connection, channel_ids, limit, now)
+            return await adopt_from(connection, stretch, channel_ids, limit, now)

@@ -22,8 +22,8 @@ from app.adapters.sql.one_hop_sqlite import connect_in_one_hop
 _READERS = 4
 _BUSY_RETRY_SECONDS = 0.02
 _PATIENCE_SECONDS = 0.05
-_WRITES = "writes"
-"""The execution option of a connection that is going to write."""
+_BEGIN = "begin"
+"""The execution option that says how a connection's transactions begin; by default they read."""
 
 
 def enable_wal(file: Path, lock_timeout_seconds: float) -> None:
@@ -82,14 +82,21 @@ def sqlite_engines(url: URL, limits: DatabaseLimits) -> Engines:
     event.listen(engine.sync_engine, "connect", prepare)
     event.listen(engine.sync_engine, "begin", _begin)
     event.listen(engine.sync_engine, "invalidate", _give_up)
-    return Engines(engine.execution_options(**{_WRITES: True}), engine, 1, _READERS)
+    return Engines(
+        # A deferred transaction that reads and then writes fails at once, whatever the busy
+        # timeout, when another process has written in between: so writers take the lock first.
+        writing=engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"}),
+        reading=engine,
+        asking=engine.execution_options(**{_BEGIN: None}),
+        writers=1,
+        readers=_READERS,
+    )
 
 
 def _begin(connection: Connection) -> None:
-    # A deferred transaction that reads and then writes fails at once, whatever the busy timeout,
-    # when another process has written in between: so writers take the lock first.
-    writes = connection.get_execution_options().get(_WRITES, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    begin = connection.get_execution_options().get(_BEGIN, "BEGIN")
+    if begin is not None:
+        connection.exec_driver_sql(begin)
 
 
 def _give_up(

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Column, Connection, Dialect, Inspector, Table, inspect
+from sqlalchemy import Column, Connection, Dialect, Index, Inspector, Table, inspect
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import DefaultClause, ForeignKeyConstraint, SchemaItem
 
@@ -45,11 +45,23 @@ def table_differences(connection: Connection, names: Collection[str]) -> list[st
 
 def missing_indexes(connection: Connection, names: Collection[str]) -> list[str]:
     """Of these tables: the indexes that are not there as they have to be. Blocks likewise."""
+    missing = {each[1].name for each in _operations(connection, names) if each[0] == "add_index"}
+    inspector = inspect(connection)
     return [
-        f"The index {index.name} of {index.table.name} is missing, or is another one."
-        for kind, index, *_ in _operations(connection, names)
-        if kind == "add_index"
+        f"The index {index.name} of {name} is missing, or is another one."
+        for name in sorted(names)
+        for index in metadata.tables[name].indexes
+        if index.name in missing or not _has_condition(inspector, name, index)
     ]
+
+
+def _has_condition(inspector: Inspector, table: str, index: Index) -> bool:
+    """Whether an index that has to be partial is so: Alembic does not compare that."""
+    option = f"{inspector.dialect.name}_where"
+    if index.dialect_kwargs.get(option) is None:
+        return True
+    (found,) = (each for each in inspector.get_indexes(table) if each["name"] == index.name)
+    return option in found.get("dialect_options", {})
 
 
 def _operations(connection: Connection, names: Collection[str]) -> Iterator[_Operation]:

@@ -1,4 +1,6 @@
 import json
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from app.adapters.memory.manual_clock import ManualClock
@@ -128,10 +130,17 @@ class Client:
         await self._chat.disconnect(self.socket)
 
 
-async def open_chat(settings: Settings = IN_MEMORY) -> Chat:
-    """A chat with Alice, Bob and Dave, at the manual clock's start."""
+async def open_chat(
+    settings: Settings = IN_MEMORY, instead: Mapping[type, type] = MappingProxyType({})
+) -> Chat:
+    """A chat with Alice, Bob and Dave, at the manual clock's start.
+
+    Args:
+        settings: Of the application.
+        instead: Classes of a test's own, by the ports they stand in for.
+    """
     clock, said = ManualClock(), RecordingBroadcaster()
-    module = (
+    builder = (
         Test.create_testing_module(create_app_module(settings))
         .override_provider(Clock)
         .use_value(clock)
@@ -141,7 +150,9 @@ async def open_chat(settings: Settings = IN_MEMORY) -> Chat:
         .use_value(said)
         .override_provider(SocketRooms)
         .use_class(MemorySocketRooms)
-        .compile()
     )
+    for port, replacement in instead.items():
+        builder = builder.override_provider(port).use_class(replacement)
+    module = builder.compile()
     await module.get(ChannelService).seed(MEMBERSHIP)
     return Chat(module, clock, said)

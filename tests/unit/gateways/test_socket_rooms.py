@@ -19,7 +19,7 @@ def connected(socket_id: str, user_id: UserId, *rooms: str) -> AuthenticatedSock
     """A socket of the user, in the user's room and these."""
     socket = fake_socket(AuthenticatedSocket, socket_id=socket_id)
     principal = Principal(user_id, None, None, expires_at=NOW.timestamp())
-    socket.session = Session(user_id, socket, Credential(principal, "digest"))
+    socket.session = Session(user_id, socket, Credential.of(socket_id, principal))
     socket.join(user_room(user_id), *rooms)
     return socket
 

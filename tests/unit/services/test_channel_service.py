@@ -222,9 +222,9 @@ async def test_nobody_who_was_removed_is_told_anything_in_the_room(
     await service.remove_member(GENERAL, BOB)
 
     assert [
-        ("typing", {ALICE}),
-        ("room:member:left", {ALICE}),
-        ("room:member:left", {BOB}),
+        ("typing", frozenset({ALICE})),
+        ("room:member:left", frozenset({ALICE})),
+        ("room:member:left", frozenset({BOB})),
     ] == broadcaster.heard
 
 

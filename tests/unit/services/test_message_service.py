@@ -27,10 +27,11 @@ from app.domain.message import (
     MessageDraft,
 )
 from app.framework.eager import EagerTasks
-from app.ports import Added, MessageRepository
+from app.ports import Added, MessageRepository, StoredMessage
 from app.services.channel_audience import ChannelAudience
+from app.services.doubts import SETTLED_SECONDS
 from app.services.message_feed import MessageFeed
-from app.services.message_service import MessageService
+from app.services.message_service import ADOPTED_AT_ONCE, MessageService
 from app.services.typing_service import TypingService
 from tests.unit.services.people import ALICE, ALICES_PHONE, BOB, DAVE, GENERAL, RANDOM
 
@@ -46,9 +47,18 @@ class SlowMessages(MemoryMessageRepository):
         self.batches: list[list[str]] = []
         self.stored = asyncio.Event()
         self.may_return = asyncio.Event()
+        self.is_away = False
+
+    async def add_quickly(self, channel_id: ChannelId) -> list[Message]:
+        """A message of Alice that is there already."""
+        draft = MessageDraft(new_message_id(), channel_id, ALICE, "old", None)
+        added = await super().add_all([draft], datetime.now(UTC))
+        return [each.message for each in added if isinstance(each, StoredMessage)]
 
     async def add_all(self, drafts: Sequence[MessageDraft], now: datetime) -> Sequence[Added]:
         """Store, then return late: between commit and publish."""
+        if self.is_away:
+            raise Unavailable
         self.batches.append([draft.content for draft in drafts])
         added = await super().add_all(drafts, now)
         if any(draft.channel_id == GENERAL for draft in drafts):
@@ -58,25 +68,69 @@ class SlowMessages(MemoryMessageRepository):
 
 
 class LosingMessages(MemoryMessageRepository):
-    """Goes away in the middle of a commit, as often as the test says; what was sent is stored."""
+    """Goes away in the middle of commits, as often as the test says; what was asked is stored.
+
+    Attributes:
+        losses: How many commits are still to be lost.
+        holds_back: Whether what is lost is stored only when the test calls `land`.
+        beside: What another backend has stored, to be adopted.
+    """
 
     def __init__(self, store: MemoryStore) -> None:
         super().__init__(store)
         self.losses = 0
-        self.others: list[Mapping[ChannelId, int]] = []
+        self.holds_back = False
+        self.beside: list[MessageDraft] = []
+        self.adopted_at_once: list[int] = []
+        self._late: list[MessageDraft] = []
+
+    async def land(self) -> None:
+        """What was held back is stored after all."""
+        await super().add_all(self._late, datetime.now(UTC))
 
     async def add_all(self, drafts: Sequence[MessageDraft], now: datetime) -> Sequence[Added]:
         """Store, and say nothing of it while there are losses."""
+        if self.losses and self.holds_back:
+            self._late += drafts
+            self._lose()
         added = await super().add_all(drafts, now)
+        self._lose()
+        return added
+
+    async def update(
+        self, message_id: MessageId, editor_id: UserId, content: str, now: datetime
+    ) -> Message:
+        """Likewise."""
+        message = await super().update(message_id, editor_id, content, now)
+        self._lose()
+        return message
+
+    async def delete(self, message_id: MessageId, editor_id: UserId) -> DeletedMessage:
+        """Likewise."""
+        deleted = await super().delete(message_id, editor_id)
+        self._lose()
+        return deleted
+
+    async def unplaced(self, limit: int, now: datetime) -> Mapping[ChannelId, Sequence[MessageId]]:
+        """What stands beside us."""
+        del now
+        found: dict[ChannelId, list[MessageId]] = {}
+        for draft in self.beside[:limit]:
+            found.setdefault(draft.channel_id, []).append(draft.id)
+        return found
+
+    async def adopt(self, message_ids: Sequence[MessageId], now: datetime) -> None:
+        """Take it in, and say nothing of it while there are losses."""
+        self.adopted_at_once.append(len(message_ids))
+        taken = [draft for draft in self.beside if draft.id in message_ids]
+        self.beside = [draft for draft in self.beside if draft.id not in message_ids]
+        await super().add_all(taken, now)
+        self._lose()
+
+    def _lose(self) -> None:
         if self.losses:
             self.losses -= 1
             raise Unconfirmed
-        return added
-
-    async def adopt(self, limit: int, now: datetime) -> Mapping[ChannelId, int]:
-        """What the test has stored beside the service."""
-        del limit, now
-        return self.others.pop() if self.others else {}
 
 
 MakeService = Callable[[MessageRepository], MessageService]
@@ -129,6 +183,11 @@ def losing_messages(store: MemoryStore) -> LosingMessages:
 def losing_service(make_service: MakeService, losing_messages: LosingMessages) -> MessageService:
     """Over a store that goes away while it is storing."""
     return make_service(losing_messages)
+
+
+def by_bob(content: str) -> MessageDraft:
+    """What the original backend stores in general."""
+    return MessageDraft(new_message_id(), GENERAL, BOB, content, None)
 
 
 async def store_beside(messages: MessageRepository, user_id: UserId, content: str) -> None:
@@ -466,9 +525,110 @@ async def test_channel_hears_of_it_when_the_original_backend_stores_beside_us(
 ) -> None:
     """Also where nobody has sent anything here since the start."""
     await store_beside(losing_messages, BOB, "old")
-    await store_beside(losing_messages, BOB, "new")
-    losing_messages.others.append({GENERAL: 2})
+    losing_messages.beside = [by_bob("1"), by_bob("2")]
 
     await losing_service.adopt()
 
-    assert ["new"] == contents(broadcaster)
+    assert ["1", "2"] == contents(broadcaster)
+
+
+async def test_channel_hears_of_it_when_the_adoption_was_unconfirmed(
+    losing_service: MessageService,
+    losing_messages: LosingMessages,
+    broadcaster: RecordingBroadcaster,
+) -> None:
+    """It is looked for again, and the next ones are taken in by fewer at once."""
+    losing_messages.beside = [by_bob(str(number)) for number in range(ADOPTED_AT_ONCE + 1)]
+    losing_messages.losses = 1
+    with pytest.raises(Unconfirmed):
+        await losing_service.adopt()
+
+    losing_messages.beside *= 2
+    await losing_service.catch_up()
+    heard = contents(broadcaster)
+    losing_messages.beside = [by_bob(str(number)) for number in range(ADOPTED_AT_ONCE)]
+    await losing_service.adopt()
+
+    assert [str(number) for number in range(ADOPTED_AT_ONCE)] == heard
+    assert [ADOPTED_AT_ONCE, ADOPTED_AT_ONCE // 2] == losing_messages.adopted_at_once[:2]
+
+
+async def test_channel_hears_of_it_when_what_was_unconfirmed_is_stored_late(
+    losing_service: MessageService,
+    losing_messages: LosingMessages,
+    broadcaster: RecordingBroadcaster,
+    clock: ManualClock,
+) -> None:
+    """A commit may go on for seconds after its callers were answered."""
+    losing_messages.losses, losing_messages.holds_back = 1, True
+    with pytest.raises(Unconfirmed):
+        await losing_service.send(ALICE, GENERAL, "late", None)
+    clock.advance(SETTLED_SECONDS - 1)
+    await losing_service.catch_up()
+
+    await losing_messages.land()
+    await losing_service.catch_up()
+
+    assert ["late"] == contents(broadcaster)
+
+
+async def test_nothing_is_looked_for_when_what_was_unconfirmed_can_happen_no_more(
+    losing_service: MessageService, losing_messages: LosingMessages, clock: ManualClock
+) -> None:
+    """What is kept for it goes."""
+    sent = await losing_service.send(ALICE, GENERAL, "hello", None)
+    losing_messages.losses = 2
+    for write in (
+        losing_service.send(ALICE, GENERAL, "hi", None),
+        losing_service.update(ALICE, sent.id, "new"),
+    ):
+        with pytest.raises(Unconfirmed):
+            await write
+
+    clock.advance(SETTLED_SECONDS)
+    await losing_service.catch_up()
+
+    assert ({}, []) == (losing_service._behind, losing_service._doubts.all())
+
+
+async def test_channel_hears_of_a_change_when_it_was_unconfirmed(
+    losing_service: MessageService,
+    losing_messages: LosingMessages,
+    broadcaster: RecordingBroadcaster,
+) -> None:
+    """Once, even if its author does not try again, or cannot: a deletion finds nothing then."""
+    changed = await losing_service.send(ALICE, GENERAL, "hello", None)
+    deleted = await losing_service.send(ALICE, GENERAL, "hello", None)
+    broadcaster.published.clear()
+    losing_messages.losses = 2
+    for write in (
+        losing_service.update(ALICE, changed.id, "new"),
+        losing_service.delete(ALICE, deleted.id),
+    ):
+        with pytest.raises(Unconfirmed):
+            await write
+
+    await losing_service.catch_up()
+    await losing_service.catch_up()
+
+    told = [publication.event for publication in broadcaster.published]
+    assert [ServerEvent.MESSAGE_UPDATED, ServerEvent.MESSAGE_DELETED] == told
+
+
+async def test_channel_hears_of_a_change_when_the_sends_beside_it_fail(
+    slow_service: MessageService, slow_messages: SlowMessages, broadcaster: RecordingBroadcaster
+) -> None:
+    """It was stored by itself before, and waits only for its place in the line."""
+    (sent,) = await slow_messages.add_quickly(GENERAL)
+    first = asyncio.create_task(slow_service.send(ALICE, GENERAL, "1", None))
+    await slow_messages.stored.wait()
+    beside = asyncio.create_task(slow_service.send(BOB, GENERAL, "2", None))
+    change = asyncio.create_task(slow_service.update(ALICE, sent.id, "new"))
+    await asyncio.sleep(0)
+
+    slow_messages.is_away = True
+    slow_messages.may_return.set()
+    outcomes = await asyncio.gather(first, beside, change, return_exceptions=True)
+
+    assert [Message, Unavailable, Message] == [type(outcome) for outcome in outcomes]
+    assert ServerEvent.MESSAGE_UPDATED in [each.event for each in broadcaster.published]

@@ -1,18 +1,14 @@
 import asyncio
-import logging
 import sqlite3
 import threading
-import traceback
 from contextlib import closing
-from itertools import count
 from pathlib import Path
 
 import pytest
-from sqlalchemy import event, func, select, text
+from sqlalchemy import func, select, text
 
 from app.adapters.memory.manual_clock import ManualClock
 from app.adapters.sql.database import Database
-from app.adapters.sql.limits import ANSWER_SECONDS
 from app.adapters.sql.opening import DatabaseOpenError
 from app.adapters.sql.sql_revocation_store import SqlRevocationStore
 from app.adapters.sql.tables import message_sequences, users
@@ -33,13 +29,6 @@ from tests.contract.storage import (
     draft,
     sql_storage,
 )
-
-STATEMENTS_OF_A_SEND = 7
-SECRET = "what-alice-wrote-to-bob"
-FAIL_ON_DELIVERY = """
-CREATE TRIGGER fail BEFORE INSERT ON message_deliveries
-BEGIN SELECT RAISE(ABORT, 'made to fail'); END
-"""
 
 
 async def test_everything_is_there_when_the_database_is_opened_again(
@@ -195,98 +184,6 @@ async def test_closing_lets_what_is_running_end_when_sends_are_under_way(
         worker.join(timeout=5)  # a closed connection's thread ends just after it has said so
     assert [1, 2, 3, 4, 5] == [(await send).seq for send in sends]
     assert [] == [worker for worker in workers if worker.is_alive()]
-
-
-async def test_nothing_is_half_stored_when_a_statement_fails_in_the_middle(
-    database: Database, storage: Storage
-) -> None:
-    """No number is given, no client id taken: the repeated send stores the first message."""
-    async with database.transaction() as connection:
-        await connection.execute(text(FAIL_ON_DELIVERY))
-    with pytest.raises(Unavailable):
-        await add(storage, draft(client_message_id="c-1"))
-    async with database.transaction() as connection:
-        await connection.execute(text("DROP TRIGGER fail"))
-
-    stored = await add(storage, draft(client_message_id="c-1"))
-
-    assert 1 == stored.seq
-
-
-async def test_a_failure_tells_nothing_of_the_message_when_it_is_raised_and_logged(
-    database: Database, storage: Storage, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Neither the error, nor its traceback, nor any log at any level holds what was written."""
-    caplog.set_level(logging.DEBUG)
-    await add(storage, draft(content=SECRET))
-    async with database.transaction() as connection:
-        await connection.execute(text(FAIL_ON_DELIVERY))
-
-    with pytest.raises(Unavailable) as caught:
-        await add(storage, draft(content=SECRET))
-
-    shown = "".join(traceback.format_exception(caught.value))
-    assert "The storage is not available now; nothing was done." == str(caught.value)
-    assert SECRET not in shown + caplog.text
-    assert "the database failed: SQLITE_CONSTRAINT" in caplog.text
-
-
-@pytest.mark.parametrize("statement", range(1, STATEMENTS_OF_A_SEND + 1))
-async def test_nothing_is_stored_when_a_send_is_cancelled_at_any_statement(
-    database: Database, storage: Storage, statement: int
-) -> None:
-    """The interrupted connection is given up with its lock, and the next send is the first."""
-    executed = count(1)
-
-    def cancel(*_: object) -> None:
-        if next(executed) == statement:
-            send.cancel()
-
-    engine = database._engines.reading.sync_engine
-    event.listen(engine, "before_cursor_execute", cancel)
-    send = asyncio.create_task(add(storage, draft(client_message_id="c-1")))
-    await asyncio.wait([send])
-    event.remove(engine, "before_cursor_execute", cancel)
-
-    stored = await add(storage, draft(client_message_id="c-1"))
-
-    assert send.cancelled()
-    assert 1 == stored.seq
-
-
-async def test_a_send_is_whole_or_absent_when_it_is_cancelled_while_it_commits(
-    database: Database, storage: Storage
-) -> None:
-    """The outcome is not known to the caller, and the same client id finds it out."""
-    engine = database._engines.reading.sync_engine
-    event.listen(engine, "commit", lambda _: send.cancel(), once=True)
-    send = asyncio.create_task(add(storage, draft(client_message_id="c-1")))
-    await asyncio.wait([send])
-
-    await add_one(storage, draft(client_message_id="c-1"))
-
-    assert send.cancelled()
-    assert 1 == len(await storage.messages.list_after(GENERAL, BOB, 0, 10))
-    assert {GENERAL: 1} == await storage.deliveries.undelivered_counts(CAROL)
-
-
-async def test_an_operation_is_unavailable_when_it_takes_longer_than_its_bound(
-    database: Database, storage: Storage
-) -> None:
-    """Who waits behind a writer that hangs is answered in time, and so is the writer."""
-
-    async def hang() -> None:
-        async with database.transaction():
-            await asyncio.Event().wait()
-
-    outcomes = await asyncio.wait_for(
-        asyncio.gather(hang(), add(storage, draft()), return_exceptions=True),
-        timeout=ANSWER_SECONDS + 1,
-    )
-
-    stored = await add(storage, draft())
-    assert [Unavailable, Unavailable] == [type(outcome) for outcome in outcomes]
-    assert 1 == stored.seq
 
 
 async def test_reads_go_on_when_a_write_takes_long(database: Database, storage: Storage) -> None:

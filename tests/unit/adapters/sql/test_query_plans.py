@@ -1,57 +1,9 @@
 """What SQLite does for the statements of the hot paths: it has no statistics to go by."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-from sqlalchemy import Connection, event
-from sqlalchemy.engine import Engine
-from sqlalchemy.engine.interfaces import DBAPICursor
-
 from app.adapters.memory.manual_clock import DEFAULT_START as NOW
 from app.adapters.sql.database import Database
 from tests.contract.storage import ALICE, BOB, GENERAL, RANDOM, Storage, draft
-
-_Statement = tuple[str, tuple[object, ...]]
-
-
-@contextmanager
-def recorded() -> Iterator[list[_Statement]]:
-    """Every statement that runs meanwhile; of one for many rows, with the first of them."""
-    statements: list[_Statement] = []
-
-    def record(
-        _connection: Connection,
-        _cursor: DBAPICursor,
-        statement: str,
-        parameters: tuple[object, ...] | list[tuple[object, ...]],
-        *_: object,
-    ) -> None:
-        first = parameters[0] if isinstance(parameters, list) else parameters
-        statements.append((statement, first))
-
-    event.listen(Engine, "before_cursor_execute", record)
-    try:
-        yield statements
-    finally:
-        event.remove(Engine, "before_cursor_execute", record)
-
-
-async def plans_of(database: Database, statements: list[_Statement]) -> list[str]:
-    """What SQLite says it does, line by line, for those that are no pragmas and the like."""
-    lines: list[str] = []
-    async with database.reading() as connection:
-        for statement, parameters in statements:
-            if statement.startswith(("SELECT", "INSERT", "UPDATE", "DELETE")):
-                plan = await connection.exec_driver_sql(
-                    f"EXPLAIN QUERY PLAN {statement}", parameters
-                )
-                lines += [row.detail for row in plan]
-    return lines
-
-
-def is_whole_table(line: str) -> bool:
-    """Whether a line says that every row of a table is read."""
-    return line.startswith("SCAN") and "VIRTUAL TABLE" not in line and "CONSTANT ROW" not in line
+from tests.unit.adapters.sql.statements import is_whole_table, plans_of, recorded
 
 
 async def test_storing_reads_no_whole_table_when_a_batch_is_mixed(
@@ -87,7 +39,7 @@ async def test_adopting_looks_at_nothing_but_others_when_there_is_nothing_to_ado
     plans = await plans_of(database, statements)
     reading = [line for line in plans if "messages_others_idx" in line]
     assert {} == adopted
-    assert 2 == len(reading) == sum(" messages " in line for line in plans)
+    assert 4 == len(reading) == sum(" messages " in line for line in plans)
     assert [] == [line for line in plans if is_whole_table(line)]
     assert not any(statement.startswith("INSERT") for statement, _ in statements)
 
