@@ -103,10 +103,10 @@ class Device:
             self._notes.unanswered.append(f"{event} from {self.name}")
             raise
         code = answer.get("code")
-        answered_at = time.monotonic()
-        since = max(asked_at, self._last_answer_at)
-        self._last_answer_at = answered_at
-        self._notes.answers.append(Answer(event, code, answered_at - since))
+        now = time.monotonic()
+        began_at = max(asked_at, self._last_answer_at)
+        self._last_answer_at = now
+        self._notes.answers.append(Answer(event, code, now - began_at, now - asked_at))
         if code is not None:
             raise Refused(code, is_temporary=answer["temporary"])
         return answer["data"]

@@ -34,6 +34,7 @@ class Send:
         is_deletion_wanted: Whether its author has ever asked to delete it.
         is_deletion_acked: Whether the server said it did.
         refusals: Codes of answers that mean: never.
+        is_beside: Whether the original backend stored it: without any ack, or client message id.
         after_deletion: Codes of the answers to sending it again, once it was deleted; None: acked.
     """
 
@@ -47,6 +48,7 @@ class Send:
     is_deletion_wanted: bool = False
     is_deletion_acked: bool = False
     refusals: list[str] = field(default_factory=list)
+    is_beside: bool = False
     after_deletion: list[str | None] = field(default_factory=list)
 
     @property
@@ -118,13 +120,15 @@ class Answer:
 
     Attributes:
         code: None: it was done.
-        seconds: Until the answer; from that to the device's request before it, if that came later
-            than this request. A socket's events are handled one after the other.
+        seconds: How long the server was at it: a socket's events are handled one after the other,
+            so this counts from the answer before it, if that came after the request.
+        waited_seconds: From the request on.
     """
 
     event: str
     code: str | None
     seconds: float
+    waited_seconds: float
 
 
 @dataclass(slots=True)

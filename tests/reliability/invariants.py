@@ -28,7 +28,7 @@ def every_send_is_acked(notes: Notes, stored: Stored) -> Violations:
     """In the end; none is refused for good, and one that was deleted is not stored anew."""
     del stored
     for send in notes.sends:
-        if not send.acks:
+        if not send.acks and not send.is_beside:
             yield f"{send.client_message_id} was never acked"
         for code in send.refusals:
             yield f"{send.client_message_id} was refused: {code}"
@@ -39,7 +39,10 @@ def every_send_is_acked(notes: Notes, stored: Stored) -> Violations:
 def what_was_acked_is_stored(notes: Notes, stored: Stored) -> Violations:
     """As it was acked, with every ack of a send naming the same message."""
     keys = {message.key for message in stored.messages}
+    contents = {message.content for message in stored.messages}
     for send in notes.sends:
+        if send.is_beside and send.content not in contents:
+            yield f"{send.client_message_id} was stored beside us and is gone"
         acked = {ack.message for ack in send.acks}
         if len(acked) > 1:
             yield f"{send.client_message_id} was acked as {len(acked)} messages"
@@ -50,8 +53,8 @@ def what_was_acked_is_stored(notes: Notes, stored: Stored) -> Violations:
 
 
 def each_send_is_stored_once(notes: Notes, stored: Stored) -> Violations:
-    """At most, and once under its client message id; and nothing else is stored."""
-    wanted = {(send.author_id, send.client_message_id) for send in notes.sends}
+    """At most, and under its client message id; and nothing else is stored."""
+    wanted = {(send.author_id, send.client_message_id): send for send in notes.sends}
     copies = Counter(
         (message.key.author_id, message.content.split()[0]) for message in stored.messages
     )
@@ -67,7 +70,9 @@ def each_send_is_stored_once(notes: Notes, stored: Stored) -> Violations:
     claimed = set(stored.client_messages)
     for message in stored.messages:
         key, name = message.key, message.content.split()[0]
-        if (key.author_id, name, key.message_id) not in claimed:
+        send = wanted.get((key.author_id, name))
+        is_beside = send is not None and send.is_beside
+        if not is_beside and (key.author_id, name, key.message_id) not in claimed:
             yield f"{name} is stored, and its client message id is not"
 
 

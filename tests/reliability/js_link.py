@@ -26,7 +26,7 @@ class JsLink(Link):
             case "disconnect":
                 self._lost()
             case "connect_error":
-                pass
+                pass  # it tries again
             case "ack":
                 assert question is not None
                 self._answered(question, first)

@@ -3,11 +3,12 @@
 import asyncio
 import json
 import random
+from contextlib import suppress
+from http import HTTPStatus
 
 from tests.e2e.hostile.raw_client import TEXT, RawClient, packet, websocket_client
 from tests.reliability.link import Link
 
-_UPGRADED = 101
 _RETRY_SECONDS = (0.05, 0.15)
 
 
@@ -23,18 +24,17 @@ class LightLink(Link):
     async def run(self) -> None:
         """Stay connected, as far as the server lets it."""
         while True:
-            try:
-                async with websocket_client(self._url) as raw:
-                    if raw.status != _UPGRADED:
-                        continue
-                    self._raw = raw
-                    raw.connect({"token": self._token})
-                    await self._read(raw)
-            except (OSError, EOFError):  # TimeoutError is an OSError
-                pass  # refused, lost, or cut off within the upgrade: it was killed
-            finally:
-                self._lost()
-                await asyncio.sleep(random.uniform(*_RETRY_SECONDS))
+            with suppress(OSError, EOFError):  # refused, lost, or cut off within the upgrade
+                await self._connect()
+            self._lost()
+            await asyncio.sleep(random.uniform(*_RETRY_SECONDS))
+
+    async def _connect(self) -> None:
+        async with websocket_client(self._url) as raw:
+            if raw.status == HTTPStatus.SWITCHING_PROTOCOLS:
+                self._raw = raw
+                raw.connect({"token": self._token})
+                await self._read(raw)
 
     async def _read(self, raw: RawClient) -> None:
         while True:

@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from itertools import cycle
@@ -17,12 +17,20 @@ from tests.reliability.guest import come_and_go
 from tests.reliability.invariants import violations
 from tests.reliability.js_link import JsLink, JsLinks
 from tests.reliability.light_link import LightLink
+from tests.reliability.original_backend import store_beside
 from tests.reliability.outcome import Outcome
 from tests.reliability.person import Person
 from tests.reliability.progress import Progress
 from tests.reliability.storage import Storage
 from tests.reliability.troubles import Stage, Trouble
-from tests.reliability.world import DEVICES, MEMBERSHIPS, SETTINGS, channels_to_send_in, write_seed
+from tests.reliability.world import (
+    CHANNELS,
+    DEVICES,
+    MEMBERSHIPS,
+    SETTINGS,
+    channels_to_send_in,
+    write_seed,
+)
 
 _DATABASE = "reliability"
 _TOKEN_SECONDS = 3_600
@@ -40,12 +48,14 @@ class Size:
         messages: Of all people together.
         troubles: How often something goes wrong.
         absences: How often the guest is removed from a channel.
+        beside: How many messages the original backend stores on the same PostgreSQL.
         seconds: Until it is given up.
     """
 
     messages: int
     troubles: int
     absences: int
+    beside: int
     seconds: float
 
 
@@ -54,13 +64,13 @@ class Scenario:
     """What is done to whom.
 
     Attributes:
-        troubles: Taken in turn; none: nothing goes wrong.
+        troubles: Taken in turn.
         nodes: How many servers share the database.
         doubled: Of how many messages each is sent by all devices of its user at once.
     """
 
     name: str
-    troubles: tuple[Trouble, ...] = ()
+    troubles: tuple[Trouble, ...]
     uses_postgres: bool = False
     nodes: int = 1
     doubled: float = 0.2
@@ -82,34 +92,24 @@ async def play(
         TimeoutError: It did not come to its end.
     """
     began_at = time.monotonic()
+    notes, progress = Notes(), Progress(size.messages)
+    file = folder / "chat.db"
     async with asyncio.timeout(size.seconds), AsyncExitStack() as stack:
-        notes, progress = Notes(), Progress(size.messages)
-        file = folder / "chat.db"
         url = f"sqlite:///{file}"
         if scenario.uses_postgres:
             assert postgres is not None
-            await asyncio.to_thread(postgres.create_database, _DATABASE)
-            stack.push_async_callback(asyncio.to_thread, postgres.drop_database, _DATABASE)
-            url = postgres.url(_DATABASE)
-        storage = Storage(url)
+            url = await stack.enter_async_context(_database(postgres))
         servers = [
             await _started(stack, folder, url, is_first=number == 0)
             for number in range(scenario.nodes)
         ]
         stage = Stage(servers, progress, random.Random(f"{seed} troubles"), file, postgres)
+        storage = Storage(url)
         async with _connected(servers, notes, seed) as devices:
             people = _people(devices, notes, progress, seed, scenario.doubled)
-            async with asyncio.TaskGroup() as tasks:
-                for number, person in enumerate(people.values()):
-                    share = len(range(number, size.messages, len(people)))
-                    tasks.create_task(person.send_all(share))
-                if scenario.troubles:
-                    tasks.create_task(_trouble(stage, scenario.troubles, size.troubles))
-                tasks.create_task(come_and_go(size.absences, servers, storage, notes, progress))
-            if scenario.nodes > 1:  # a node does not hear of what another one stores
-                for device in devices:
-                    device.look_again()
-            stored = await _settled(devices, storage)
+            await _chat(scenario, size, seed, stage, storage, notes, people)
+            # A node does not hear of what another one stores.
+            stored = await _settled(devices, storage, by_asking=scenario.nodes > 1)
             for user, person in people.items():
                 notes.counts[user] = await person.offline_counts()
         notes.server_log = "".join(server.out + server.err for server in servers)
@@ -118,10 +118,41 @@ async def play(
         seed,
         notes,
         unavailable=progress.unavailable,
-        troubles=size.troubles if scenario.troubles else 0,
+        troubles=size.troubles,
         seconds=time.monotonic() - began_at,
         violations=violations(notes, stored),
     )
+
+
+async def _chat(
+    scenario: Scenario,
+    size: Size,
+    seed: int,
+    stage: Stage,
+    storage: Storage,
+    notes: Notes,
+    people: Mapping[str, Person],
+) -> None:
+    """Until everything is sent, and everything has gone wrong."""
+    async with asyncio.TaskGroup() as tasks:
+        for number, person in enumerate(people.values()):
+            share = len(range(number, size.messages, len(people)))
+            tasks.create_task(person.send_all(share))
+        tasks.create_task(_trouble(stage, scenario.troubles, size.troubles))
+        tasks.create_task(come_and_go(size.absences, stage.servers, storage, notes, stage.progress))
+        if scenario.uses_postgres:
+            dice = random.Random(f"{seed} beside")
+            tasks.create_task(store_beside(size.beside, storage, notes, stage.progress, dice))
+
+
+@asynccontextmanager
+async def _database(postgres: PostgresServer) -> AsyncIterator[str]:
+    """The address of an empty one."""
+    await asyncio.to_thread(postgres.create_database, _DATABASE)
+    try:
+        yield postgres.url(_DATABASE)
+    finally:
+        await asyncio.to_thread(postgres.drop_database, _DATABASE)
 
 
 async def _started(
@@ -193,23 +224,28 @@ async def _trouble(stage: Stage, troubles: tuple[Trouble, ...], times: int) -> N
         await trouble(stage)
 
 
-async def _settled(devices: Sequence[Device], storage: Storage) -> Stored:
+async def _settled(devices: Sequence[Device], storage: Storage, *, by_asking: bool) -> Stored:
     """What is stored once everybody knows of it and has reported; or as it is after a while."""
     with suppress(TimeoutError):
         async with asyncio.timeout(_SETTLE_SECONDS):
-            stored = await storage.everything()
-            while not all(_is_settled(device, stored) for device in devices):
+            while not _is_settled(devices, await storage.everything()):
+                for device in devices:
+                    if by_asking and not device.is_busy:
+                        device.look_again()
                 await asyncio.sleep(_SETTLE_STEP_SECONDS)
-                stored = await storage.everything()
     # Again: reports may have ended since it was read.
     return await storage.everything()
 
 
-def _is_settled(device: Device, stored: Stored) -> bool:
-    last: dict[str, int] = {}
+def _is_settled(devices: Sequence[Device], stored: Stored) -> bool:
+    last = dict.fromkeys(CHANNELS, 0)
     for message in stored.messages:
-        channel, seq = message.key.channel_id, message.key.seq
-        last[channel] = max(last.get(channel, 0), seq)
-    return not device.is_busy and all(
-        device.has_all(channel, last.get(channel, 0)) for channel in MEMBERSHIPS[device.log.user_id]
-    )
+        key = message.key
+        if key.seq == 0:  # the original backend's, and not taken in yet
+            return False
+        last[key.channel_id] = max(last[key.channel_id], key.seq)
+    return all(
+        device.has_all(channel, last[channel])
+        for device in devices
+        for channel in MEMBERSHIPS[device.log.user_id]
+    ) and not any(device.is_busy for device in devices)

@@ -10,8 +10,8 @@ from tests.reliability.troubles import (
     restart_postgres,
 )
 
-SHORT = Size(messages=300, troubles=3, absences=2, seconds=50)
-LONG = Size(messages=2_000, troubles=24, absences=10, seconds=600)
+SHORT = Size(messages=300, troubles=3, absences=2, beside=10, seconds=50)
+LONG = Size(messages=2_000, troubles=24, absences=10, beside=100, seconds=600)
 
 SCENARIOS = (
     Scenario("sqlite-server-killed", (kill_server,)),
@@ -22,5 +22,5 @@ SCENARIOS = (
         uses_postgres=True,
     ),
     Scenario("sqlite-disk-full-and-file-locked", (fill_disk, lock_file)),
-    Scenario("postgres-two-nodes", uses_postgres=True, nodes=2, doubled=1.0),
+    Scenario("postgres-two-nodes", (kill_server,), uses_postgres=True, nodes=2, doubled=1.0),
 )

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from tests.reliability import invariants
-from tests.reliability.evidence import Ack, Answer, MessageKey, Receipt, StoredMessage
+from tests.reliability.evidence import Ack, Answer, MessageKey, Receipt, Send, StoredMessage
 from tests.reliability.made_up import FIRST, SECOND, STUDIO, MadeUp, reception
 
 Spoil = Callable[[MadeUp], object]
@@ -68,6 +68,10 @@ SPOILED: dict[str, tuple[str, Spoil]] = {
         lambda it: it.first.acks.append(Ack(OTHER, "another phone")),
     ),
     "deleted, still stored": ("what_was_acked_is_stored", _keep_a_deleted_message),
+    "stored beside us, gone": (
+        "what_was_acked_is_stored",
+        lambda it: it.sends.append(Send("carol", "lobby", "carol-beside-0", is_beside=True)),
+    ),
     "stored twice": ("each_send_is_stored_once", _store_also(OTHER, "alice-0 as sent")),
     "stored, never sent": ("each_send_is_stored_once", _store_also(OTHER, "alice-7 as sent")),
     "without its id": ("each_send_is_stored_once", _forget_the_claim),
@@ -162,12 +166,12 @@ SPOILED: dict[str, tuple[str, Spoil]] = {
     "never edited": ("edits_are_kept", lambda it: it.store(FIRST, content="alice-0 as edited")),
     "too late": (
         "answers_come_in_time",
-        lambda it: it.notes.answers.append(Answer("sendMessage", "unavailable", 4.0)),
+        lambda it: it.notes.answers.append(Answer("sendMessage", "unavailable", 4.0, 4.0)),
     ),
     "no answer": ("answers_come_in_time", lambda it: it.notes.unanswered.append("sendMessage")),
     "a bug": (
         "nothing_failed_unexpectedly",
-        lambda it: it.notes.answers.append(Answer("sendMessage", "internal", 0.1)),
+        lambda it: it.notes.answers.append(Answer("sendMessage", "internal", 0.1, 0.1)),
     ),
     "a traceback": (
         "nothing_failed_unexpectedly",

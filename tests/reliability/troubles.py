@@ -40,8 +40,8 @@ Trouble = Callable[[Stage], Awaitable[None]]
 
 
 async def kill_server(stage: Stage) -> None:
-    """SIGKILL at some moment, and a new start on the same data and port."""
-    (server,) = stage.servers
+    """SIGKILL at some moment, and a new start on the same data and port; of one of the nodes."""
+    server = stage.dice.choice(stage.servers)
     await asyncio.sleep(stage.dice.uniform(0, _KILL_DELAY_SECONDS))
     await server.kill()
     await server.start()

@@ -16,6 +16,8 @@ MEMBERSHIPS: Memberships = {
 }
 """By user: the channels, overlapping."""
 
+CHANNELS = frozenset(channel for channels in MEMBERSHIPS.values() for channel in channels)
+
 GUEST, GUEST_CHANNEL = "erin", "studio"
 """Who is removed from a channel and added again, and never sends in it."""
 
