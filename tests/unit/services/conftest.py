@@ -98,9 +98,10 @@ def audience(
     rooms: MemorySocketRooms,
     membership: LocalMembershipChannel,
     clock: ManualClock,
+    starter: EagerTasks,
 ) -> ChannelAudience:
     """Who hears what channels are told."""
-    return ChannelAudience(channels, events, rooms, membership, clock)
+    return ChannelAudience(channels, events, rooms, membership, clock, starter)
 
 
 @pytest.fixture
