@@ -9,7 +9,7 @@ import pytest
 from app.adapters.memory.manual_clock import ManualClock
 from app.domain.errors import NotAMember, Unavailable, Unconfirmed
 from app.framework.eager import EagerTasks
-from app.services.group_commit import MAX_PENDING, SLOW_SECONDS, WAIT_SECONDS, GroupCommit
+from app.services.group_commit import MAX_PENDING, MAX_WEIGHT, WAIT_SECONDS, GroupCommit
 
 LOGGER = "app.services.group_commit"
 REFUSED = "refused"
@@ -246,25 +246,34 @@ async def test_failure_is_logged_by_its_name_when_its_caller_is_cancelled_at_tha
     assert [expected] == caplog.record_tuples
 
 
-async def test_commits_become_smaller_when_they_take_long_and_larger_again_when_not(
-    starter: EagerTasks, clock: ManualClock
+async def test_commit_is_bounded_by_weight_when_items_are_much_work(
+    starter: EagerTasks, clock: ManualClock, store: Store
 ) -> None:
-    """So that items which are much work each are not many in one transaction."""
-    sizes: list[int] = []
-    seconds_per_item = SLOW_SECONDS / 3
+    """One that is too heavy by itself goes alone, and nothing loses its place."""
+    group = GroupCommit(store.commit, starter, clock, writers=1, weigh=int)
+    half, whole, more = str(MAX_WEIGHT // 2), str(MAX_WEIGHT), str(MAX_WEIGHT * 2)
+    callers = started(
+        group, ("a", "1"), ("a", half), ("a", half), ("b", whole), ("a", half), ("c", more)
+    )
+    await store.began.wait()
 
-    async def commit(items: Sequence[str]) -> list[None]:
-        sizes.append(len(items))
-        await asyncio.sleep(0)
-        clock.advance(seconds_per_item * len(items))
-        return [None] * len(items)
+    store.may_end.set()
+    await asyncio.gather(*callers)
 
-    group = GroupCommit(commit, starter, clock, writers=1, max_items=8, wait_seconds=1e9)
-    await asyncio.gather(*started(group, *(("a", "item") for _ in range(16))))
-    slow = list(sizes)
-    sizes.clear()
-    seconds_per_item = 0.0
-    await asyncio.gather(*started(group, *(("a", "item") for _ in range(16))))
+    assert [["1"], [whole], [more], [half, half], [half]] == store.commits
 
-    assert [1, 8, 4, 2, 1] == slow
-    assert [1, 8, 7] == sizes
+
+async def test_what_waits_is_given_up_when_the_time_to_drain_is_over(
+    make: Make, store: Store
+) -> None:
+    """It was not begun, and is not begun any more."""
+    group = make(store)
+    callers = started(group, ("a", "1"), ("a", "2"), ("b", "3"))
+    await store.began.wait()
+    await until_waiting(group, 2)
+
+    await group.drain(0)
+    outcomes = await asyncio.gather(*callers, return_exceptions=True)
+
+    assert [Unconfirmed, Unavailable, Unavailable] == [type(outcome) for outcome in outcomes]
+    assert [["1"]] == store.commits

@@ -135,6 +135,24 @@ async def test_page_is_what_was_asked_for_when_a_client_gives_more_or_less(
     assert ((second,), (third,)) == (page.messages, following.messages)
 
 
+@pytest.mark.parametrize("asked", [RANDOM, GENERAL])
+async def test_page_is_refused_when_the_cursor_is_of_another_place(
+    service: OfflineMessageService, alice: Sender, asked: ChannelId
+) -> None:
+    """Another channel's, or that of what is undelivered: the page would be of neither."""
+    for _ in range(2):
+        await alice.send(GENERAL)
+    pages = {
+        RANDOM: await service.after(BOB, GENERAL, 0, 1),
+        GENERAL: await service.undelivered(BOB, 1, None),
+    }
+
+    with pytest.raises(InvalidPayload) as caught:
+        await service.page(BOB, 1, pages[asked].next_cursor, (asked, 0))
+
+    assert ["cursor"] == [field.path for field in caught.value.fields]
+
+
 async def test_after_is_refused_when_the_user_is_no_member(
     service: OfflineMessageService, alice: Sender
 ) -> None:
