@@ -12,7 +12,7 @@ from sqlalchemy import ScalarSelect, bindparam, case, literal_column, select, up
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.adapters.sql.delivery_rows import to_status
-from app.adapters.sql.list_parameters import is_among, pair_list
+from app.adapters.sql.pair_list import is_among, pair_list
 from app.adapters.sql.tables import channel_members, message_deliveries, messages, read_receipts
 from app.adapters.sql.upsert import upsert
 from app.domain.delivery import DeliveryState, DeliveryStatus

@@ -12,7 +12,6 @@ from typing import TypeAlias
 from sqlalchemy import bindparam, insert, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.adapters.sql.list_parameters import is_among, pair_list
 from app.adapters.sql.message_places import (
     RECIPIENTS,
     deliveries_to,
@@ -20,6 +19,7 @@ from app.adapters.sql.message_places import (
     take_numbers,
 )
 from app.adapters.sql.message_rows import USER_COLUMNS, select_messages, to_message, to_user
+from app.adapters.sql.pair_list import is_among, pair_list
 from app.adapters.sql.tables import (
     channel_members,
     channels,

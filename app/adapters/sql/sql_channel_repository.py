@@ -8,10 +8,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.adapters.sql.channel_deletion import delete_channel
 from app.adapters.sql.database import Database
-from app.adapters.sql.list_parameters import is_one_of, text_list
 from app.adapters.sql.membership import belongs
 from app.adapters.sql.message_rows import USER_COLUMNS, to_user
 from app.adapters.sql.tables import channel_members, channels, users
+from app.adapters.sql.text_list import is_one_of
 from app.adapters.sql.upsert import upsert
 from app.domain.channel import Channel, MemberRole
 from app.domain.errors import ChannelExists, ChannelNotFound, UserNotFound
@@ -61,7 +61,7 @@ class SqlChannelRepository(ChannelRepository):
         """Who belongs to each of these channels."""
         members: dict[ChannelId, set[UserId]] = {channel_id: set() for channel_id in channel_ids}
         async with self._database.asking() as connection:
-            rows = await connection.execute(_MEMBERS, {"channel_ids": text_list(channel_ids)})
+            rows = await connection.execute(_MEMBERS, {"channel_ids": channel_ids})
             found = rows.all()
         for channel_id, user_id in found:
             members[channel_id].add(user_id)

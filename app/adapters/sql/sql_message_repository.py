@@ -7,7 +7,6 @@ from datetime import datetime
 from sqlalchemy import delete, select, update
 
 from app.adapters.sql.database import Database
-from app.adapters.sql.list_parameters import is_one_of, text_list
 from app.adapters.sql.membership import belongs
 from app.adapters.sql.message_adopting import (
     STRETCH_MESSAGES,
@@ -20,6 +19,7 @@ from app.adapters.sql.message_adopting import (
 from app.adapters.sql.message_rows import lock_message, read_stretch, select_messages, to_message
 from app.adapters.sql.message_storing import store_all
 from app.adapters.sql.tables import channel_sequences, messages
+from app.adapters.sql.text_list import is_one_of
 from app.domain.errors import NotAMember, NotTheAuthor
 from app.domain.ids import ChannelId, MessageId, UserId
 from app.domain.message import DeletedMessage, Message, MessageDraft
@@ -88,7 +88,7 @@ class SqlMessageRepository(MessageRepository):
     async def last_seqs(self, channel_ids: Collection[ChannelId]) -> Mapping[ChannelId, int]:
         """The last numbers given."""
         async with self._database.asking() as connection:
-            rows = await connection.execute(_LAST_SEQS, {"channel_ids": text_list(channel_ids)})
+            rows = await connection.execute(_LAST_SEQS, {"channel_ids": channel_ids})
             given = rows.all()
         return dict.fromkeys(channel_ids, 0) | {ChannelId(each): last for each, last in given}
 
