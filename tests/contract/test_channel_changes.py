@@ -30,10 +30,40 @@ def draft(user_id: UserId, channel_id: ChannelId, number: int = 0) -> MessageDra
     return MessageDraft(new_message_id(), channel_id, user_id, "hello", client_message_id)
 
 
+async def members_of(storage: Storage, channel_id: ChannelId) -> frozenset[UserId]:
+    """Who belongs to one channel."""
+    members = await storage.channels.members_of_all([channel_id])
+    return members[channel_id]
+
+
 async def test_members_are_those_who_belong_when_they_are_asked_for(storage: Storage) -> None:
-    """Nobody belongs to a channel that there is not."""
-    assert {ALICE, BOB} == await storage.channels.members_of(RANDOM)
-    assert frozenset() == await storage.channels.members_of(UNKNOWN)
+    """Each channel that is asked for has its own; nobody belongs to one that there is not."""
+    members = await storage.channels.members_of_all([RANDOM, UNKNOWN, GENERAL])
+
+    assert {RANDOM: {ALICE, BOB}, UNKNOWN: set(), GENERAL: {ALICE, BOB, CAROL}} == members
+    assert {} == await storage.channels.members_of_all([])
+
+
+@pytest.mark.parametrize("name", ['"', "\\", "ä 🎈", "]", "x" * 191])
+async def test_members_are_found_when_the_channel_is_called_anything(
+    storage: Storage, name: str
+) -> None:
+    """Identifiers are opaque, and stand for nothing but themselves."""
+    await storage.channels.seed({ALICE: [ChannelId(name)]})
+
+    members = await storage.channels.members_of_all([ChannelId(name), RANDOM])
+
+    assert {name: {ALICE}, RANDOM: {ALICE, BOB}} == members
+
+
+async def test_members_are_found_when_very_many_channels_are_asked_for(storage: Storage) -> None:
+    """More than a statement takes parameters, on either database."""
+    names = [ChannelId(f"channel-{number}") for number in range(40_000)]
+
+    members = await storage.channels.members_of_all([*names, RANDOM])
+
+    assert {*names, RANDOM} == members.keys()
+    assert {ALICE, BOB} == members[RANDOM]
 
 
 async def test_channel_has_its_members_when_it_is_created(storage: Storage) -> None:
@@ -42,7 +72,7 @@ async def test_channel_has_its_members_when_it_is_created(storage: Storage) -> N
 
     await storage.channels.create(channel(), roles)
 
-    assert set(roles) == await storage.channels.members_of(NEWS)
+    assert set(roles) == await members_of(storage, NEWS)
     assert NEWS in await storage.channels.channels_of(MALLORY)
     assert not await storage.channels.is_member(NEWS, CAROL)
     await storage.messages.add_all([draft(MALLORY, NEWS)], now=NOW)
@@ -53,7 +83,7 @@ async def test_channel_has_no_members_when_it_is_created_without(storage: Storag
     """Not even its creator is one by that."""
     await storage.channels.create(channel(), {})
 
-    assert frozenset() == await storage.channels.members_of(NEWS)
+    assert frozenset() == await members_of(storage, NEWS)
     assert await storage.channels.add_member(NEWS, BOB, MemberRole.MEMBER, NOW)
 
 
@@ -64,7 +94,7 @@ async def test_standing_channel_is_left_as_it_is_when_another_is_to_be_called_so
     with pytest.raises(ChannelExists):
         await storage.channels.create(channel(RANDOM), {MALLORY: MemberRole.OWNER})
 
-    assert {ALICE, BOB} == await storage.channels.members_of(RANDOM)
+    assert {ALICE, BOB} == await members_of(storage, RANDOM)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +109,7 @@ async def test_nothing_is_created_when_somebody_is_not_known(
     with pytest.raises(UserNotFound):
         await storage.channels.create(channel(creator_id=creator_id), roles)
 
-    assert frozenset() == await storage.channels.members_of(NEWS)
+    assert frozenset() == await members_of(storage, NEWS)
     with pytest.raises(ChannelNotFound):
         await storage.channels.remove_members(NEWS)
 
@@ -90,7 +120,7 @@ async def test_member_is_added_once_when_added_twice(storage: Storage) -> None:
     second = await storage.channels.add_member(RANDOM, CAROL, MemberRole.MEMBER, NOW)
 
     assert (True, False) == (first, second)
-    assert {ALICE, BOB, CAROL} == await storage.channels.members_of(RANDOM)
+    assert {ALICE, BOB, CAROL} == await members_of(storage, RANDOM)
 
 
 async def test_newcomer_has_missed_nothing_when_messages_are_older(storage: Storage) -> None:
@@ -104,6 +134,22 @@ async def test_newcomer_has_missed_nothing_when_messages_are_older(storage: Stor
     assert {RANDOM: 1} == await storage.deliveries.undelivered_counts(CAROL)
 
 
+async def test_what_a_member_missed_waits_again_when_they_come_back(storage: Storage) -> None:
+    """What was sent to them before they went; not what was sent while they were away."""
+    before = draft(ALICE, RANDOM, 1)
+    await storage.messages.add_all([before], now=NOW)
+    await storage.channels.remove_member(RANDOM, BOB)
+    await storage.messages.add_all([draft(ALICE, RANDOM, 2)], now=NOW)
+    gone = await storage.deliveries.undelivered_counts(BOB)
+
+    await storage.channels.add_member(RANDOM, BOB, MemberRole.MEMBER, NOW + timedelta(seconds=1))
+
+    page = await storage.deliveries.undelivered(BOB, after=0, limit=10)
+    assert {} == gone
+    assert {RANDOM: 1} == await storage.deliveries.undelivered_counts(BOB)
+    assert [before.id] == [message.id for message in page.messages]
+
+
 async def test_member_is_removed_once_when_removed_twice(storage: Storage) -> None:
     """What they have missed is theirs no more, and the rest stay."""
     await storage.messages.add_all([draft(ALICE, RANDOM)], now=NOW)
@@ -112,7 +158,7 @@ async def test_member_is_removed_once_when_removed_twice(storage: Storage) -> No
     second = await storage.channels.remove_member(RANDOM, BOB)
 
     assert (True, False) == (first, second)
-    assert {ALICE} == await storage.channels.members_of(RANDOM)
+    assert {ALICE} == await members_of(storage, RANDOM)
     assert {} == await storage.deliveries.undelivered_counts(BOB)
     with pytest.raises(NotAMember):
         await storage.messages.list_after(RANDOM, BOB, after_seq=0, limit=1)
@@ -142,7 +188,7 @@ async def test_stranger_is_not_added_when_nobody_knows_them(storage: Storage) ->
     with pytest.raises(UserNotFound):
         await storage.channels.add_member(RANDOM, STRANGER, MemberRole.MEMBER, NOW)
 
-    assert {ALICE, BOB} == await storage.channels.members_of(RANDOM)
+    assert {ALICE, BOB} == await members_of(storage, RANDOM)
 
 
 async def test_nobody_is_left_when_all_members_are_removed(storage: Storage) -> None:
@@ -151,7 +197,7 @@ async def test_nobody_is_left_when_all_members_are_removed(storage: Storage) -> 
     second = await storage.channels.remove_members(RANDOM)
 
     assert [{ALICE, BOB}, set()] == [set(first), set(second)]
-    assert {ALICE, BOB, CAROL} == await storage.channels.members_of(GENERAL)
+    assert {ALICE, BOB, CAROL} == await members_of(storage, GENERAL)
 
 
 async def test_channel_is_gone_with_its_messages_when_it_is_deleted(storage: Storage) -> None:

@@ -72,9 +72,16 @@ async def store_beside(
         )
 
 
+async def adopt(storage: Storage, limit: int = 100) -> dict[ChannelId, list[MessageId]]:
+    """Take in what is found; what that was."""
+    found = await storage.messages.unplaced(limit, LATER)
+    await storage.messages.adopt([each for ids in found.values() for each in ids], LATER)
+    return {channel_id: list(ids) for channel_id, ids in found.items()}
+
+
 async def adopt_all(storage: Storage, limit: int = 100) -> None:
     """Until nothing is left."""
-    while await storage.messages.adopt(limit, LATER):
+    while await adopt(storage, limit):
         pass
 
 
@@ -84,7 +91,11 @@ async def order_of(storage: Storage, channel_id: ChannelId = GENERAL) -> list[tu
     return [(message.seq, message.id) for message in stored]
 
 
-@pytest.mark.parametrize("message_id", ["msg_001", str(UUID(int=0, version=4))])
+@pytest.mark.parametrize(
+    "message_id",
+    ["msg_001", str(UUID(int=0, version=4)), "message_000008", "x" * 14 + "8" + "x" * 22],
+    ids=["short", "UUID", "8 where ours have it", "longer than a UUID"],
+)
 async def test_adopt_gives_the_next_number_when_another_backend_has_stored(
     database: Database, storage: Storage, message_id: str
 ) -> None:
@@ -92,10 +103,10 @@ async def test_adopt_gives_the_next_number_when_another_backend_has_stored(
     before = await add(storage, draft())
     await store_beside(database, message_id, user_id=BOB, created_at=NOW - SECOND)
 
-    adopted = await storage.messages.adopt(10, LATER)
+    adopted = await adopt(storage)
     after = await add(storage, draft())
 
-    assert {GENERAL: 2} == adopted
+    assert {GENERAL: [message_id]} == adopted
     assert [(1, before.id), (2, message_id), (3, after.id)] == await order_of(storage)
     (message,) = await storage.messages.list_after(GENERAL, ALICE, after_seq=1, limit=1)
     assert f"content of {message_id}" == message.content
@@ -109,12 +120,42 @@ async def test_adopt_takes_in_nothing_when_it_has_taken_in_all(
 ) -> None:
     """Asked again, it changes nothing."""
     await store_beside(database, "msg_001")
-    await storage.messages.adopt(10, LATER)
+    await adopt(storage)
     order = await order_of(storage)
 
-    assert {} == await storage.messages.adopt(10, LATER)
+    assert {} == await storage.messages.unplaced(10, LATER)
+    await storage.messages.adopt([MessageId("msg_001")], LATER)
     assert order == await order_of(storage)
-    assert 1 == await storage.messages.last_seq(GENERAL)
+    assert {GENERAL: 1} == await storage.messages.last_seqs([GENERAL])
+
+
+async def test_adopt_takes_in_what_is_left_when_another_node_has_taken_some(
+    database: Database, storage: Storage
+) -> None:
+    """Each was looking at what it had found; what came since is nobody's yet."""
+    for number in range(1, 5):
+        await store_beside(database, f"msg_{number}", created_at=NOW + number * SECOND)
+    first = (await storage.messages.unplaced(2, LATER))[GENERAL]
+    second = (await storage.messages.unplaced(3, LATER))[GENERAL]
+
+    await storage.messages.adopt(first, LATER)
+    await storage.messages.adopt(list(reversed(second)), LATER)
+
+    assert [(1, "msg_1"), (2, "msg_2"), (3, "msg_3")] == await order_of(storage)
+    assert {GENERAL: ["msg_4"]} == await storage.messages.unplaced(10, LATER)
+
+
+async def test_adopt_passes_over_a_message_when_it_is_no_more(
+    database: Database, storage: Storage
+) -> None:
+    """Deleted since it was found; and to adopt nothing is no failure."""
+    await store_beside(database, "msg_001")
+
+    await storage.messages.adopt([MessageId("msg_000"), MessageId("msg_001")], LATER)
+    await storage.messages.adopt([MessageId("msg_000")], LATER)
+    await storage.messages.adopt([], LATER)
+
+    assert [(1, "msg_001")] == await order_of(storage)
 
 
 async def test_adopt_numbers_by_date_and_id_when_there_are_many(
@@ -126,9 +167,14 @@ async def test_adopt_numbers_by_date_and_id_when_there_are_many(
         created_at = NOW + second * SECOND
         await store_beside(database, f"msg_{number}", channel_id=channel_id, created_at=created_at)
 
-    firsts = [await storage.messages.adopt(3, LATER) for _ in range(4)]
+    adopted = [await adopt(storage, limit=3) for _ in range(4)]
 
-    assert [{RANDOM: 1, GENERAL: 1}, {GENERAL: 2}, {RANDOM: 3}, {}] == firsts
+    assert [
+        {RANDOM: ["msg_1", "msg_3"], GENERAL: ["msg_6"]},
+        {GENERAL: ["msg_0", "msg_2", "msg_4"]},
+        {RANDOM: ["msg_7", "msg_5"]},
+        {},
+    ] == adopted
     general = ["msg_6", "msg_0", "msg_2", "msg_4"]
     in_random = ["msg_1", "msg_3", "msg_7", "msg_5"]
     assert list(enumerate(general, 1)) == await order_of(storage)
@@ -145,7 +191,7 @@ async def test_adopt_delivers_to_the_other_members_when_it_takes_in(
     """It waits for every member but the author."""
     await store_beside(database, "msg_001", user_id=BOB)
 
-    await storage.messages.adopt(10, LATER)
+    await adopt(storage)
 
     counts = [
         await storage.deliveries.undelivered_counts(user_id) for user_id in (ALICE, BOB, CAROL)
@@ -164,7 +210,7 @@ async def test_adopt_takes_over_receipts_when_the_other_backend_has_written_them
             insert(read_receipts).values(messageId="msg_001", userId=BOB, readAt=read_at)
         )
 
-    await storage.messages.adopt(10, LATER)
+    await adopt(storage)
 
     message_id = MessageId("msg_001")
     expected = (
@@ -187,7 +233,7 @@ async def test_adopt_delivers_to_nobody_who_joined_when_it_had_been_sent(
     await store_beside(database, "msg_001", created_at=NOW)
     await store_beside(database, "msg_002", created_at=NOW + SECOND)
 
-    await storage.messages.adopt(10, LATER)
+    await adopt(storage)
 
     page = await storage.deliveries.undelivered(CAROL, after=0, limit=10)
     assert ["msg_002"] == [message.id for message in page.messages]
@@ -198,12 +244,11 @@ async def test_adopt_finds_a_message_when_it_came_to_light_late(
 ) -> None:
     """The other backend dates a message before it commits it."""
     await store_beside(database, "msg_001", created_at=NOW)
-    await storage.messages.adopt(10, LATER)
+    await adopt(storage)
     await store_beside(database, "msg_002", created_at=NOW - 59 * SECOND)
 
-    adopted = await storage.messages.adopt(10, LATER)
+    await adopt(storage)
 
-    assert {GENERAL: 2} == adopted
     assert [(1, "msg_001"), (2, "msg_002")] == await order_of(storage)
 
 
@@ -215,9 +260,8 @@ async def test_adopt_finds_a_message_when_it_comes_with_an_old_date(
     await adopt_all(storage)
     await store_beside(database, "msg_000", created_at=NOW - timedelta(days=365))
 
-    adopted = await storage.messages.adopt(10, LATER)
+    await adopt(storage)
 
-    assert {GENERAL: 2} == adopted
     assert [(1, "msg_001"), (2, "msg_000")] == await order_of(storage)
     assert {GENERAL: 1} == await storage.deliveries.undelivered_counts(BOB)
 
@@ -236,7 +280,8 @@ async def test_adopt_looks_at_all_in_the_end_when_there_is_very_much(
         await store_beside(database, f"late_{number}", created_at=day)
 
     for _ in range(20):
-        await repository.adopt(10, LATER)
+        for ids in (await repository.unplaced(10, LATER)).values():
+            await repository.adopt(ids, LATER)
 
     late = [message_id for _, message_id in await order_of(storage)][-4:]
     assert {f"late_{number}" for number in range(4)} == set(late)
@@ -247,10 +292,10 @@ async def test_adopt_finds_a_message_when_an_earlier_one_is_dated_in_the_future(
 ) -> None:
     """A wrong clock hides nothing."""
     await store_beside(database, "msg_001", created_at=LATER + timedelta(days=365))
-    await storage.messages.adopt(10, LATER)
+    await adopt(storage)
     await store_beside(database, "msg_002", created_at=LATER)
 
-    await storage.messages.adopt(10, LATER)
+    await adopt(storage)
 
     assert [(1, "msg_001"), (2, "msg_002")] == await order_of(storage)
 

@@ -60,7 +60,7 @@ async def test_delete_frees_no_number_when_the_last_message_goes(storage: Storag
     following = await add(storage, draft())
 
     assert 2 == following.seq
-    assert 2 == await storage.messages.last_seq(GENERAL)
+    assert {GENERAL: 2} == await storage.messages.last_seqs([GENERAL])
 
 
 @pytest.mark.parametrize(
@@ -149,20 +149,36 @@ async def test_stored_after_is_what_a_member_reads_when_the_server_asks(storage:
     assert [(stored[0], stored[2]), (stored[3],), ()] == [stretch, rest, unknown]
 
 
-async def test_last_seq_is_what_was_given_last_when_there_are_channels(storage: Storage) -> None:
+async def test_last_seqs_are_what_was_given_last_when_there_are_channels(storage: Storage) -> None:
     """Each channel has its own; it is 0 before the first message, and of no channel."""
     for channel_id in (GENERAL, GENERAL, RANDOM):
         await add(storage, draft(channel_id=channel_id))
+    unknown = ChannelId("unknown")
 
-    asked = (GENERAL, RANDOM, NOBODY_ELSE, ChannelId("unknown"))
-    found = [await storage.messages.last_seq(channel_id) for channel_id in asked]
+    found = await storage.messages.last_seqs([GENERAL, RANDOM, NOBODY_ELSE, unknown])
 
-    assert [2, 1, 0, 0] == found
+    assert {GENERAL: 2, RANDOM: 1, NOBODY_ELSE: 0, unknown: 0} == found
+    assert {} == await storage.messages.last_seqs([])
 
 
-async def test_adopt_takes_in_nothing_when_only_this_side_stores(storage: Storage) -> None:
-    """What was stored here has its place already."""
+async def test_find_gives_the_message_when_there_is_one(storage: Storage) -> None:
+    """As it is now, whoever may read it; nothing of one that was deleted or never was."""
+    message, deleted = await add(storage, draft()), await add(storage, draft())
+    edited = await storage.messages.update(message.id, ALICE, "edited", LATER)
+    await storage.messages.delete(deleted.id, ALICE)
+
+    asked = (message.id, deleted.id, MessageId("unknown"))
+    found = [await storage.messages.find(message_id) for message_id in asked]
+
+    assert [edited, None, None] == found
+
+
+async def test_nothing_is_unplaced_when_only_this_side_stores(storage: Storage) -> None:
+    """What was stored here has its place already, and keeps it when it is to be adopted."""
     message = await add(storage, draft())
 
-    assert {} == await storage.messages.adopt(10, LATER)
+    await storage.messages.adopt([message.id], LATER)
+
+    assert {} == await storage.messages.unplaced(10, LATER)
     assert (message,) == await storage.messages.stored_after(GENERAL, 0, 10)
+    assert {GENERAL: 1} == await storage.messages.last_seqs([GENERAL])

@@ -148,7 +148,7 @@ async def test_add_all_gives_no_number_when_it_is_refused(storage: Storage) -> N
     assert [3, NotAMember, 1, MessageDeleted, 4, NotAMember, 5] == numbers(outcomes)
     read = await storage.messages.list_after(GENERAL, ALICE, 0, 10)
     assert [1, 3, 4, 5] == [message.seq for message in read]
-    assert 5 == await storage.messages.last_seq(GENERAL)
+    assert {GENERAL: 5} == await storage.messages.last_seqs([GENERAL])
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ async def test_add_all_refuses_when_the_sender_is_not_a_member(
     added = await add_one(storage, draft(MALLORY, channel_id))
 
     assert isinstance(added, NotAMember)
-    assert 0 == await storage.messages.last_seq(channel_id)
+    assert {channel_id: 0} == await storage.messages.last_seqs([channel_id])
     assert () == await storage.messages.stored_after(channel_id, 0, 10)
 
 

@@ -1,6 +1,6 @@
 """Users, channels and memberships in memory."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from app.adapters.memory.memory_rows import ChannelRow
@@ -31,10 +31,15 @@ class MemoryChannelRepository(ChannelRepository):
         """Whether the user belongs to the channel."""
         return channel_id in self._store.channels_of_user.get(user_id, ())
 
-    async def members_of(self, channel_id: ChannelId) -> frozenset[UserId]:
-        """Who belongs to the channel."""
-        channel = self._store.channels.get(channel_id)
-        return frozenset() if channel is None else channel.members()
+    async def members_of_all(
+        self, channel_ids: Collection[ChannelId]
+    ) -> Mapping[ChannelId, frozenset[UserId]]:
+        """Who belongs to each of these channels."""
+        channels = self._store.channels
+        return {
+            each: channels[each].members() if each in channels else frozenset()
+            for each in channel_ids
+        }
 
     async def create(self, channel: Channel, roles: Mapping[UserId, MemberRole]) -> None:
         """Make a channel with its members."""

@@ -1,6 +1,6 @@
 """Messages in memory."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -54,15 +54,23 @@ class MemoryMessageRepository(MessageRepository):
         channel = self._store.channels.get(channel_id)
         return () if channel is None else _messages_of(channel.after(after_seq, limit))
 
-    async def last_seq(self, channel_id: ChannelId) -> int:
-        """The last number given."""
-        channel = self._store.channels.get(channel_id)
-        return 0 if channel is None else channel.last_seq
+    async def last_seqs(self, channel_ids: Collection[ChannelId]) -> Mapping[ChannelId, int]:
+        """The last numbers given."""
+        channels = self._store.channels
+        return {each: channels[each].last_seq if each in channels else 0 for each in channel_ids}
 
-    async def adopt(self, limit: int, now: datetime) -> Mapping[ChannelId, int]:
-        """Nothing: nobody else can store here."""
+    async def find(self, message_id: MessageId) -> Message | None:
+        """One message."""
+        row = self._store.messages.get(message_id)
+        return None if row is None else row.message
+
+    async def unplaced(self, limit: int, now: datetime) -> Mapping[ChannelId, Sequence[MessageId]]:
+        """None: nobody else can store here."""
         del limit, now
         return {}
+
+    async def adopt(self, message_ids: Sequence[MessageId], now: datetime) -> None:
+        """Nothing: every message here has its number."""
 
     def _add(self, draft: MessageDraft, now: datetime) -> Added:
         store = self._store

@@ -1,12 +1,11 @@
-"""Taking in what the original backend stored beside us: the steps of `adopt`."""
+"""Taking in what the original backend stored beside us: the steps of `unplaced` and `adopt`."""
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
-from sqlalchemy import Select, and_, bindparam, case, func, select
+from sqlalchemy import and_, bindparam, case, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.adapters.sql.message_places import (
@@ -18,13 +17,15 @@ from app.adapters.sql.message_places import (
 from app.adapters.sql.tables import (
     OTHERS,
     channel_members,
+    channels,
     message_deliveries,
     message_sequences,
     messages,
     read_receipts,
+    users,
 )
 from app.domain.delivery import DeliveryState
-from app.domain.ids import ChannelId
+from app.domain.ids import ChannelId, MessageId
 
 OVERLAP = timedelta(seconds=60)
 """How much later than its date a message may become visible, and still be found at once."""
@@ -54,6 +55,33 @@ _DELIVERIES = deliveries_to(
         ),
     )
     .where(channel_members.c.joined_at <= messages.c.createdAt)
+)
+
+
+# Looked up one by one: for NOT EXISTS, PostgreSQL may read every place there is.
+_PLACE = (
+    select(message_sequences.c.position)
+    .where(message_sequences.c.message_id == messages.c.id)
+    .scalar_subquery()
+)
+_UNPLACED = (
+    select(messages.c.id, messages.c.channelId)
+    .where(_PLACE.is_(None))
+    .order_by(messages.c.createdAt, messages.c.id)
+)
+_AMONG_IDS = messages.c.id.in_(bindparam("message_ids", expanding=True))
+_UNPLACED_AMONG = _UNPLACED.where(_AMONG_IDS).with_for_update(
+    read=True, key_share=True, of=messages
+)
+# Channels and authors stay until the transaction ends: one that is being deleted is waited for
+# here, before anything is locked that its deletion is going to want.
+_HELD = (
+    select(channels.c.id)
+    .join(messages, messages.c.channelId == channels.c.id)
+    .join(users, users.c.id == messages.c.userId)
+    .where(_AMONG_IDS)
+    .order_by(users.c.id, channels.c.id)
+    .with_for_update(read=True, key_share=True, of=(users, channels))
 )
 
 
@@ -91,51 +119,38 @@ async def stretch_from(connection: AsyncConnection, start: datetime, count: int)
     return Stretch(start, end if end is None or end > start else end + _TICK)
 
 
-async def find_channels(
+async def find_unplaced(
     connection: AsyncConnection, stretch: Stretch, limit: int
-) -> frozenset[ChannelId]:
-    """Those of the ``limit`` oldest messages without a place."""
-    rows = (await connection.execute(_select_unplaced(stretch, limit))).mappings()
-    return frozenset(row["channelId"] for row in rows)
+) -> dict[ChannelId, list[MessageId]]:
+    """The ``limit`` oldest messages without a place, by channel."""
+    query = _UNPLACED.where(OTHERS, messages.c.createdAt >= stretch.start).limit(limit)
+    if stretch.end is not None:
+        query = query.where(messages.c.createdAt < stretch.end)
+    found: dict[ChannelId, list[MessageId]] = {}
+    for message_id, channel_id in await connection.execute(query):
+        found.setdefault(channel_id, []).append(message_id)
+    return found
 
 
-async def adopt_from(
-    connection: AsyncConnection,
-    stretch: Stretch,
-    channel_ids: Collection[ChannelId],
-    limit: int,
-    now: datetime,
-) -> dict[ChannelId, int]:
-    """Give the ``limit`` oldest messages of these channels their places and deliveries.
+async def adopt_all(
+    connection: AsyncConnection, message_ids: Sequence[MessageId], now: datetime
+) -> None:
+    """Give those of these messages that have no place their places and deliveries.
 
-    Returns the first number that was free in each channel; another node may have given it.
+    Another node may be at the same: which have none is read when their channels are locked.
     """
-    # To take no number locks the channel: what has no place from here on gets it here.
-    free = await take_numbers(connection, dict.fromkeys(channel_ids, 0))
-    query = (
-        _select_unplaced(stretch, limit)
-        .where(messages.c.channelId.in_(channel_ids))
-        .with_for_update(read=True, key_share=True, of=messages)
-    )
-    found = (await connection.execute(query)).all()
-    if found:
-        numbers = await take_numbers(connection, Counter(channel_id for _, channel_id in found))
-        places = [(each, channel_id, next(numbers[channel_id])) for each, channel_id in found]
-        await insert_places(connection, places)
-        ids = [message_id for message_id, _ in found]
-        await connection.execute(_DELIVERIES, {"message_ids": ids, "now": now})
-    return {channel_id: next(number) for channel_id, number in free.items()}
-
-
-def _select_unplaced(stretch: Stretch, limit: int) -> Select[*tuple[Any, ...]]:
-    # Looked up one by one: for NOT EXISTS, PostgreSQL may read every place there is.
-    place = select(message_sequences.c.position).where(
-        message_sequences.c.message_id == messages.c.id
-    )
-    query = (
-        select(messages.c.id, messages.c.channelId)
-        .where(OTHERS, messages.c.createdAt >= stretch.start, place.scalar_subquery().is_(None))
-        .order_by(messages.c.createdAt, messages.c.id)
-        .limit(limit)
-    )
-    return query if stretch.end is None else query.where(messages.c.createdAt < stretch.end)
+    held = await connection.execute(_HELD, {"message_ids": message_ids})
+    channel_ids = {channel_id for (channel_id,) in held}
+    if not channel_ids:
+        return
+    # To take no number locks a channel.
+    await take_numbers(connection, dict.fromkeys(channel_ids, 0))
+    rows = await connection.execute(_UNPLACED_AMONG, {"message_ids": message_ids})
+    found = [(message_id, channel_id) for message_id, channel_id in rows]
+    if not found:
+        return
+    numbers = await take_numbers(connection, Counter(channel_id for _, channel_id in found))
+    places = [(each, channel_id, next(numbers[channel_id])) for each, channel_id in found]
+    await insert_places(connection, places)
+    ids = [message_id for message_id, _ in found]
+    await connection.execute(_DELIVERIES, {"message_ids": ids, "now": now})

@@ -11,6 +11,7 @@ from app.adapters.sql.database import Database
 from app.adapters.sql.membership import belongs
 from app.adapters.sql.message_rows import USER_COLUMNS, to_user
 from app.adapters.sql.tables import channel_members, channels, users
+from app.adapters.sql.text_list import is_one_of
 from app.adapters.sql.upsert import upsert
 from app.domain.channel import Channel, MemberRole
 from app.domain.errors import ChannelExists, ChannelNotFound, UserNotFound
@@ -18,6 +19,10 @@ from app.domain.ids import ChannelId, UserId
 from app.domain.user import User
 from app.ports import ChannelRepository, Membership
 from app.ports.channel_repository import seeded_name
+
+_MEMBERS = select(channel_members.c.channelId, channel_members.c.userId).where(
+    is_one_of(channel_members.c.channelId, "channel_ids")
+)
 
 
 class SqlChannelRepository(ChannelRepository):
@@ -33,7 +38,7 @@ class SqlChannelRepository(ChannelRepository):
     async def channels_of(self, user_id: UserId) -> tuple[ChannelId, ...]:
         """The user's channels, sorted by id."""
         query = select(channel_members.c.channelId).where(channel_members.c.userId == user_id)
-        async with self._database.reading() as connection:
+        async with self._database.asking() as connection:
             found = (await connection.scalars(query)).all()
         # Sorted here: databases differ in what they hold for the order of text.
         return tuple(sorted(found))
@@ -41,20 +46,26 @@ class SqlChannelRepository(ChannelRepository):
     async def users(self, limit: int) -> tuple[User, ...]:
         """The first users, sorted by id."""
         query = select(*USER_COLUMNS).order_by(users.c.id).limit(limit)
-        async with self._database.reading() as connection:
+        async with self._database.asking() as connection:
             rows = (await connection.execute(query)).mappings()
             return tuple(to_user(row) for row in rows)
 
     async def is_member(self, channel_id: ChannelId, user_id: UserId) -> bool:
         """Whether the user belongs to the channel."""
-        async with self._database.reading() as connection:
+        async with self._database.asking() as connection:
             return bool(await connection.scalar(select(belongs(channel_id, user_id))))
 
-    async def members_of(self, channel_id: ChannelId) -> frozenset[UserId]:
-        """Who belongs to the channel."""
-        query = select(channel_members.c.userId).where(channel_members.c.channelId == channel_id)
-        async with self._database.reading() as connection:
-            return frozenset((await connection.scalars(query)).all())
+    async def members_of_all(
+        self, channel_ids: Collection[ChannelId]
+    ) -> Mapping[ChannelId, frozenset[UserId]]:
+        """Who belongs to each of these channels."""
+        members: dict[ChannelId, set[UserId]] = {channel_id: set() for channel_id in channel_ids}
+        async with self._database.asking() as connection:
+            rows = await connection.execute(_MEMBERS, {"channel_ids": channel_ids})
+            found = rows.all()
+        for channel_id, user_id in found:
+            members[channel_id].add(user_id)
+        return {channel_id: frozenset(user_ids) for channel_id, user_ids in members.items()}
 
     async def create(self, channel: Channel, roles: Mapping[UserId, MemberRole]) -> None:
         """Store a channel with its members."""

@@ -59,7 +59,7 @@ class SqlDeliveryRepository(DeliveryRepository):
             .where(_waits_for(user_id))
             .group_by(message_deliveries.c.channel_id)
         )
-        async with self._database.reading() as connection:
+        async with self._database.asking() as connection:
             rows = (await connection.execute(query)).all()
         return {ChannelId(channel_id): count for channel_id, count in rows}
 
@@ -79,7 +79,7 @@ class SqlDeliveryRepository(DeliveryRepository):
             .join(page, page.c.position == message_sequences.c.position)
             .order_by(page.c.position)
         )
-        async with self._database.reading() as connection:
+        async with self._database.asking() as connection:
             rows = (await connection.execute(query)).mappings().all()
         return UndeliveredPage(
             messages=tuple(to_message(row) for row in rows),

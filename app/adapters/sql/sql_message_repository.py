@@ -1,6 +1,6 @@
 """Messages in the database."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -11,18 +11,23 @@ from app.adapters.sql.membership import belongs
 from app.adapters.sql.message_adopting import (
     STRETCH_MESSAGES,
     Stretch,
-    adopt_from,
-    find_channels,
+    adopt_all,
+    find_unplaced,
     newest_stretch,
     stretch_from,
 )
-from app.adapters.sql.message_rows import lock_message, read_stretch
+from app.adapters.sql.message_rows import lock_message, read_stretch, select_messages, to_message
 from app.adapters.sql.message_storing import store_all
 from app.adapters.sql.tables import channel_sequences, messages
+from app.adapters.sql.text_list import is_one_of
 from app.domain.errors import NotAMember, NotTheAuthor
 from app.domain.ids import ChannelId, MessageId, UserId
 from app.domain.message import DeletedMessage, Message, MessageDraft
 from app.ports import Added, MessageRepository
+
+_LAST_SEQS = select(channel_sequences.c.channel_id, channel_sequences.c.last_seq).where(
+    is_one_of(channel_sequences.c.channel_id, "channel_ids")
+)
 
 
 class SqlMessageRepository(MessageRepository):
@@ -30,7 +35,7 @@ class SqlMessageRepository(MessageRepository):
 
     Args:
         database: Where.
-        stretch_messages: How many messages of others `adopt` looks at besides the newest.
+        stretch_messages: How many messages of others `unplaced` looks at besides the newest.
     """
 
     def __init__(self, database: Database, stretch_messages: int = STRETCH_MESSAGES) -> None:
@@ -77,32 +82,38 @@ class SqlMessageRepository(MessageRepository):
         self, channel_id: ChannelId, after_seq: int, limit: int
     ) -> tuple[Message, ...]:
         """The same stretch."""
-        async with self._database.reading() as connection:
+        async with self._database.asking() as connection:
             return await read_stretch(connection, channel_id, after_seq, limit)
 
-    async def last_seq(self, channel_id: ChannelId) -> int:
-        """The last number given."""
-        query = select(channel_sequences.c.last_seq).where(
-            channel_sequences.c.channel_id == channel_id
-        )
-        async with self._database.reading() as connection:
-            return await connection.scalar(query) or 0
+    async def last_seqs(self, channel_ids: Collection[ChannelId]) -> Mapping[ChannelId, int]:
+        """The last numbers given."""
+        async with self._database.asking() as connection:
+            rows = await connection.execute(_LAST_SEQS, {"channel_ids": channel_ids})
+            given = rows.all()
+        return dict.fromkeys(channel_ids, 0) | {ChannelId(each): last for each, last in given}
 
-    async def adopt(self, limit: int, now: datetime) -> Mapping[ChannelId, int]:
-        """Take in what has no place yet: of the newest, and of one stretch of all the others.
+    async def find(self, message_id: MessageId) -> Message | None:
+        """One message; of the original backend's, one that has been taken in."""
+        query = select_messages().where(messages.c.id == message_id)
+        async with self._database.asking() as connection:
+            row = (await connection.execute(query)).mappings().one_or_none()
+        return None if row is None else to_message(row)
 
-        Only reads when there is nothing.
-        """
+    async def unplaced(self, limit: int, now: datetime) -> Mapping[ChannelId, Sequence[MessageId]]:
+        """Those of the newest; when there are none, of one stretch of all the others."""
         async with self._database.reading() as connection:
             stretch = await newest_stretch(connection, now)
-            channel_ids = await find_channels(connection, stretch, limit)
-            if not channel_ids:
+            found = await find_unplaced(connection, stretch, limit)
+            if not found:
                 stretch = await stretch_from(
                     connection, self._looked_through, self._stretch_messages
                 )
-                channel_ids = await find_channels(connection, stretch, limit)
-        if not channel_ids:
+                found = await find_unplaced(connection, stretch, limit)
+        if not found:
             self._looked_through = stretch.end or Stretch().start
-            return {}
+        return found
+
+    async def adopt(self, message_ids: Sequence[MessageId], now: datetime) -> None:
+        """Give those that have none their places and deliveries."""
         async with self._database.transaction() as connection:
-            return await adopt_from(connection, stretch, channel_ids, limit, now)
+            await adopt_all(connection, message_ids, now)

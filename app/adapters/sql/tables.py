@@ -27,8 +27,8 @@ NOW = text("CURRENT_TIMESTAMP")
 # Conditions of partial indexes. A query uses such an index only where it repeats the condition as
 # it stands here: with a bound parameter in place of a literal, no database takes it for the same.
 WAITING = text("status = 'SENT'")
-OTHERS = text("substr(id, 15, 1) <> '8'")
-"""Messages whose id is none of ours, see `app.domain.ids.new_message_id`."""
+OTHERS = text("(length(id) <> 36 OR substr(id, 15, 1) <> '8')")
+"""Messages whose id is none of ours: no UUID of version 8, see `app.domain.ids.new_message_id`."""
 
 metadata = MetaData(
     naming_convention={
@@ -113,6 +113,9 @@ messages = Table(
     Column("replyToId", Text, _references("messages.id", "SET NULL")),
     # Ours: without it every deletion scans all messages for replies to set to NULL.
     Index(None, "replyToId"),
+    # Ours: likewise for those of a channel that is deleted. The original's last migration dropped
+    # an index of the same use.
+    Index("messages_channel_idx", "channelId"),
     # Ours: what the original backend stores beside us, to be taken in.
     Index("messages_others_idx", "createdAt", sqlite_where=OTHERS, postgresql_where=OTHERS),
 )

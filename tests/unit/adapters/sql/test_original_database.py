@@ -45,7 +45,12 @@ OUR_TABLES = {
     "revocations",
     "webhook_messages",
 }
-OUR_INDEXES = {"channel_members_userId_idx", "messages_others_idx", "messages_replyToId_idx"}
+OUR_INDEXES = {
+    "channel_members_userId_idx",
+    "messages_channel_idx",
+    "messages_others_idx",
+    "messages_replyToId_idx",
+}
 
 
 @pytest.fixture

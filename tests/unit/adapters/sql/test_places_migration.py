@@ -112,8 +112,8 @@ async def test_numbers_stay_when_messages_get_places(database: Database, storage
         ("msg_002", GENERAL, 3),
         ("msg_001", GENERAL, 4),
     ] == found
-    last = [await storage.messages.last_seq(each) for each in (GENERAL, RANDOM, QUIET)]
-    assert [4, 1, 1] == last
+    last = await storage.messages.last_seqs([GENERAL, RANDOM, QUIET])
+    assert {GENERAL: 4, RANDOM: 1, QUIET: 1} == last
 
 
 async def test_deliveries_stay_when_messages_get_places(
@@ -139,7 +139,7 @@ async def test_sends_go_on_when_messages_have_got_places(storage: Storage) -> No
     page = await storage.deliveries.undelivered(BOB, after=0, limit=10)
     assert 5 == message.seq
     assert message.id == page.messages[-1].id
-    assert {} == await storage.messages.adopt(10, NOW + timedelta(hours=1))
+    assert {} == await storage.messages.unplaced(10, NOW + timedelta(hours=1))
 
 
 async def test_what_was_stored_stays_when_the_places_are_taken_back(
@@ -163,4 +163,4 @@ async def test_what_was_stored_stays_when_the_places_are_taken_back(
 
     async with database.transaction() as connection:
         await connection.run_sync(upgrade_schema)
-    assert 5 == await storage.messages.last_seq(GENERAL)
+    assert {GENERAL: 5} == await storage.messages.last_seqs([GENERAL])

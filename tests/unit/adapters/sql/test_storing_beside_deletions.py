@@ -100,7 +100,8 @@ async def test_adopting_passes_over_a_message_when_it_is_being_deleted(
             )
 
     async with deleting(database, messages, "msg_001"):
-        adopting = asyncio.create_task(storage.messages.adopt(10, NOW))
+        found = await storage.messages.unplaced(10, NOW)
+        adopting = asyncio.create_task(storage.messages.adopt(found[GENERAL], NOW))
     await adopting
     following = await add(storage, draft())
 

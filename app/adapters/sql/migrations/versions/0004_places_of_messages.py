@@ -19,7 +19,9 @@ def upgrade() -> None:
     _number_history()
     _rebuild_sequences()
     _rebuild_deliveries()
-    others = sa.text("substr(id, 15, 1) <> '8'")
+    # A careful operator may have made it before.
+    op.create_index("messages_channel_idx", "messages", ["channelId"], if_not_exists=True)
+    others = sa.text("(length(id) <> 36 OR substr(id, 15, 1) <> '8')")
     op.create_index(
         "messages_others_idx",
         "messages",
@@ -125,6 +127,7 @@ def _references(column: str) -> sa.ForeignKey:
 def downgrade() -> None:
     """Back to the tables of 0002; the numbers stay."""
     op.drop_index("messages_others_idx", "messages")
+    op.drop_index("messages_channel_idx", "messages")
     op.drop_index("message_deliveries_waiting_idx", "message_deliveries")
     _set_aside("message_deliveries")
     op.create_table(
