@@ -68,7 +68,7 @@ class ChannelService:
     async def delete(self, channel_id: ChannelId) -> None:
         """Delete a channel with its messages; each member hears of it, and nobody of it any more.
 
-        Asked again after it was `Unconfirmed`, those hear of it who are still in the channel's room.
+        Asked again after it was `Unconfirmed`, those hear of it who are in the channel's room.
 
         Raises:
             ChannelNotFound: There is no such channel.
