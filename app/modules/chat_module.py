@@ -62,7 +62,13 @@ class ChatModule(containers.DeclarativeContainer):
         ChannelAudience, channels, event_service, socket_rooms, membership_channel, clock, starter
     )
     channel_service = providers.Singleton(
-        ChannelService, channels, membership_channel, broadcaster, clock, starter
+        ChannelService,
+        channels,
+        membership_channel,
+        channel_audience,
+        broadcaster,
+        clock,
+        starter,
     )
     typing_service = providers.Singleton(
         TypingService,

@@ -26,6 +26,8 @@ class Advance:
 
     status: DeliveryStatus
     author_id: UserId
+    author_is_member: bool
+    """Whether the author still belongs to the message's channel."""
     changed: bool
 
 

@@ -24,6 +24,7 @@ from app.ports import (
     Membership,
     MembershipChannel,
 )
+from app.services.channel_audience import ChannelAudience
 from app.services.ordered_work import DRAIN_TIMEOUT_SECONDS, OrderedWork
 
 _logger = logging.getLogger(__name__)
@@ -34,20 +35,22 @@ class ChannelService:
 
     Per channel one change is made at a time, and its members hear of them in the order of storing.
     When a change is answered, the sockets of those whom it concerns are in the channel's room, or
-    out of it. Repeating one that stands is harmless and tells nobody. What has begun is ended even
-    if its caller goes.
+    out of it. Repeating one that stands is harmless and tells nobody; so one that was `Unconfirmed`
+    and stands is never told, but for a deletion. What has begun is ended even if its caller goes.
     """
 
     def __init__(
         self,
         channels: ChannelRepository,
         membership: MembershipChannel,
+        audience: ChannelAudience,
         broadcaster: Broadcaster,
         clock: Clock,
         starter: EagerStarter,
     ) -> None:
         self._channels = channels
         self._membership = membership
+        self._audience = audience
         self._broadcaster = broadcaster
         self._clock = clock
         self._changes = OrderedWork(starter)
@@ -65,9 +68,12 @@ class ChannelService:
     async def delete(self, channel_id: ChannelId) -> None:
         """Delete a channel with its messages; each member hears of it, and nobody of it any more.
 
+        Asked again after it was `Unconfirmed`, those hear of it who are in the channel's room.
+
         Raises:
             ChannelNotFound: There is no such channel.
-            Unavailable: It may have no members any more, and not be gone: to be asked again.
+            Unavailable: It may have no members any more, and not be gone: to be asked again. It is
+                `Unconfirmed`, too, when there is so much to delete that it takes longer.
         """
         await self._changes.run(channel_id, partial(self._delete, channel_id))
 
@@ -130,10 +136,12 @@ class ChannelService:
 
     async def _delete(self, channel_id: ChannelId) -> None:
         member_ids = await self._channels.remove_members(channel_id)
+        # There are none if an earlier call has removed them and never knew.
+        concerned = member_ids or self._audience.present(channel_id)
         await self._announce(MembershipEvent.ENDED, channel_id, member_ids)
         deleted = DeletedChannel(channel_id)
-        for member_id in member_ids:
-            self._broadcaster.publish(user_room(member_id), ServerEvent.CHANNEL_DELETED, deleted)
+        for user_id in concerned:
+            self._broadcaster.publish(user_room(user_id), ServerEvent.CHANNEL_DELETED, deleted)
         await self._channels.delete(channel_id)
         # That may have taken long, and others may have written meanwhile.
         await self._announce(MembershipEvent.ENDED, channel_id, frozenset())
@@ -145,6 +153,7 @@ class ChannelService:
         await self._announce(MembershipEvent.JOINED, channel_id, frozenset({user_id}))
         if is_new:
             change = MembershipChange(channel_id, user_id, now)
+            await self._audience.refresh(channel_id)
             room = channel_room(channel_id)
             self._broadcaster.publish(room, ServerEvent.ROOM_MEMBER_JOINED, change)
         return is_new
@@ -154,6 +163,7 @@ class ChannelService:
         await self._announce(MembershipEvent.LEFT, channel_id, frozenset({user_id}))
         if was_member:
             change = MembershipChange(channel_id, user_id, self._clock.now())
+            await self._audience.refresh(channel_id)
             for room in (channel_room(channel_id), user_room(user_id)):
                 self._broadcaster.publish(room, ServerEvent.ROOM_MEMBER_LEFT, change)
         return was_member

@@ -4,12 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from app.domain.delivery import DeliveryState, DeliveryStatus
-from app.domain.errors import ChatError
+from app.domain.errors import ChatError, Unconfirmed
 from app.domain.events import ServerEvent
 from app.domain.ids import MessageId, UserId
 from app.domain.rooms import user_room
 from app.ports import Advance, Broadcaster, Clock, DeliveryRepository, EagerStarter, Report
 from app.services.group_commit import DRAIN_TIMEOUT_SECONDS, GroupCommit
+
+MAX_UNTOLD = 10_000
+"""Of how many reports it is remembered that their author may not have been told of them."""
 
 _EVENTS = {
     DeliveryState.DELIVERED: ServerEvent.MESSAGE_DELIVERED,
@@ -31,7 +34,10 @@ class DeliveryService:
 
     Reports that come together are stored together. The author is told after the commit and before
     the recipient is answered, only of changes, and of one recipient's changes in their order: never
-    of READ before DELIVERED.
+    of READ before DELIVERED. One who has left the channel is told nothing.
+
+    What was stored without a confirmation is told when it is reported again, to this node: the
+    oldest of more than `MAX_UNTOLD` such reports is forgotten.
 
     Args:
         deliveries: The storage.
@@ -52,6 +58,7 @@ class DeliveryService:
         self._deliveries = deliveries
         self._broadcaster = broadcaster
         self._clock = clock
+        self._untold: dict[Report, bool] = {}
         self._reports = GroupCommit(self._commit, starter, clock, writers=writers)
 
     async def delivered(self, user_id: UserId, message_id: MessageId) -> DeliveryStatus:
@@ -94,13 +101,33 @@ class DeliveryService:
 
     async def _commit(self, works: Sequence[_Reporting]) -> list[ChatError | None]:
         reports = [work.report for work in works]
-        outcomes = await self._deliveries.advance_all(reports, self._clock.now())
+        try:
+            outcomes = await self._deliveries.advance_all(reports, self._clock.now())
+        except Unconfirmed:
+            self._remember(reports)
+            raise
         for work, outcome in zip(works, outcomes, strict=True):
-            if not isinstance(outcome, Advance):
+            if isinstance(outcome, Advance):
+                work.status = outcome.status
+                self._tell(outcome)
+            else:
                 work.refusal = outcome
-                continue
-            work.status = outcome.status
-            if outcome.changed:
-                event = _EVENTS[outcome.status.status]
-                self._broadcaster.publish(user_room(outcome.author_id), event, outcome.status)
         return [work.refusal for work in works]
+
+    def _tell(self, advance: Advance) -> None:
+        status = advance.status
+        is_news = self._was_untold(status) or advance.changed
+        if is_news and advance.author_is_member:
+            event = _EVENTS[status.status]
+            self._broadcaster.publish(user_room(advance.author_id), event, status)
+
+    def _remember(self, reports: Sequence[Report]) -> None:
+        self._untold.update(dict.fromkeys(reports, True))
+        while len(self._untold) > MAX_UNTOLD:
+            del self._untold[next(iter(self._untold))]
+
+    def _was_untold(self, status: DeliveryStatus) -> bool:
+        if not self._untold:
+            return False
+        reached = Report(status.message_id, status.recipient_id, status.status)
+        return self._untold.pop(reached, False)

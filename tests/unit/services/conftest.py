@@ -14,12 +14,21 @@ from app.adapters.memory.recording_broadcaster import RecordingBroadcaster
 from app.framework.eager import EagerTasks
 from app.ports import MessageRepository
 from app.services.channel_audience import ChannelAudience
+from app.services.channel_service import ChannelService
 from app.services.event_service import EventService
 from app.services.message_feed import MessageFeed
 from app.services.message_service import MessageService
 from app.services.typing_service import TypingService
 from tests.unit.services.message_stores import MAX_CHARS, MakeService
-from tests.unit.services.people import ALICE, BOB, CAROL, GENERAL, RANDOM
+from tests.unit.services.people import (
+    ALICE,
+    ALICES_PHONE,
+    BOB,
+    BOBS_PHONE,
+    CAROL,
+    GENERAL,
+    RANDOM,
+)
 from tests.unit.services.session_setting import Setting, ready
 
 TYPING_EXPIRY_SECONDS = 5.0
@@ -102,6 +111,27 @@ def audience(
 ) -> ChannelAudience:
     """Who hears what channels are told."""
     return ChannelAudience(channels, events, rooms, membership, clock, starter)
+
+
+@pytest.fixture
+def connected(rooms: MemorySocketRooms, audience: ChannelAudience) -> ChannelAudience:
+    """Alice and Bob have a phone each, in general's room."""
+    rooms.connect(ALICES_PHONE, ALICE, "channel:general")
+    rooms.connect(BOBS_PHONE, BOB, "channel:general")
+    return audience
+
+
+@pytest.fixture
+def channel_service(
+    channels: MemoryChannelRepository,
+    membership: LocalMembershipChannel,
+    audience: ChannelAudience,
+    broadcaster: RecordingBroadcaster,
+    clock: ManualClock,
+    starter: EagerTasks,
+) -> ChannelService:
+    """Over general and random."""
+    return ChannelService(channels, membership, audience, broadcaster, clock, starter)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from tests.unit.services.slow_channels import SlowChannels
 WAIT_SECONDS = 5.0
 NOWHERE = ChannelId("nowhere")
 
-Read = list[tuple[ChannelId, frozenset[UserId]]]
+Read = list[tuple[ChannelId, set[UserId]]]
 
 
 @pytest.fixture
@@ -36,7 +36,10 @@ def readings(
 ) -> MemberReadings:
     """Under test."""
     return MemberReadings(
-        channels, clock, starter, lambda channel_id, members: read.append((channel_id, members))
+        channels,
+        clock,
+        starter,
+        lambda channel_id, members: read.append((channel_id, set(members))),
     )
 
 
@@ -89,7 +92,7 @@ async def test_one_question_is_asked_when_several_channels_are_old(
     expected = [
         (RANDOM, {ALICE, BOB}),
         (GENERAL, {ALICE, BOB, CAROL}),
-        (NOWHERE, frozenset()),
+        (NOWHERE, set()),
     ]
     assert (2, expected) == (channels.questions, read)
 
