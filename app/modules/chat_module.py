@@ -59,7 +59,7 @@ class ChatModule(containers.DeclarativeContainer):
     socket_rooms = providers.Singleton(GatewaySocketRooms)
     event_service = providers.Singleton(EventService, channels)
     channel_audience = providers.Singleton(
-        ChannelAudience, channels, event_service, socket_rooms, membership_channel, clock
+        ChannelAudience, channels, event_service, socket_rooms, membership_channel, clock, starter
     )
     channel_service = providers.Singleton(
         ChannelService, channels, membership_channel, broadcaster, clock, starter

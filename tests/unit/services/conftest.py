@@ -12,9 +12,13 @@ from app.adapters.memory.memory_socket_rooms import MemorySocketRooms
 from app.adapters.memory.memory_store import MemoryStore
 from app.adapters.memory.recording_broadcaster import RecordingBroadcaster
 from app.framework.eager import EagerTasks
+from app.ports import MessageRepository
 from app.services.channel_audience import ChannelAudience
 from app.services.event_service import EventService
+from app.services.message_feed import MessageFeed
+from app.services.message_service import MessageService
 from app.services.typing_service import TypingService
+from tests.unit.services.message_stores import MAX_CHARS, MakeService
 from tests.unit.services.people import ALICE, BOB, CAROL, GENERAL, RANDOM
 from tests.unit.services.session_setting import Setting, ready
 
@@ -94,9 +98,10 @@ def audience(
     rooms: MemorySocketRooms,
     membership: LocalMembershipChannel,
     clock: ManualClock,
+    starter: EagerTasks,
 ) -> ChannelAudience:
     """Who hears what channels are told."""
-    return ChannelAudience(channels, events, rooms, membership, clock)
+    return ChannelAudience(channels, events, rooms, membership, clock, starter)
 
 
 @pytest.fixture
@@ -115,3 +120,28 @@ def typing_service(
 async def setting(clock: ManualClock) -> Setting:
     """A session service under the usual policy, with nothing revoked."""
     return await ready(clock)
+
+
+@pytest.fixture
+def make_service(
+    typing_service: TypingService,
+    audience: ChannelAudience,
+    broadcaster: RecordingBroadcaster,
+    clock: ManualClock,
+    starter: EagerTasks,
+) -> MakeService:
+    """The service over some store."""
+
+    def make(messages: MessageRepository) -> MessageService:
+        feed = MessageFeed(messages, audience, typing_service, broadcaster)
+        return MessageService(
+            messages, feed, audience, broadcaster, clock, MAX_CHARS, starter, writers=2
+        )
+
+    return make
+
+
+@pytest.fixture
+def message_service(make_service: MakeService, messages: MemoryMessageRepository) -> MessageService:
+    """Over a store that answers at once."""
+    return make_service(messages)

@@ -1,4 +1,5 @@
 import asyncio
+from collections.abc import Collection, Mapping
 
 from app.adapters.memory.memory_channel_repository import MemoryChannelRepository
 from app.adapters.memory.memory_store import MemoryStore
@@ -40,9 +41,11 @@ class SlowChannels(MemoryChannelRepository):
         await self._take_time()
         return answer
 
-    async def members_of(self, channel_id: ChannelId) -> frozenset[UserId]:
+    async def members_of_all(
+        self, channel_ids: Collection[ChannelId]
+    ) -> Mapping[ChannelId, frozenset[UserId]]:
         """As the class says."""
-        answer = await super().members_of(channel_id)
+        answer = await super().members_of_all(channel_ids)
         await self._take_time()
         return answer
 

@@ -1,15 +1,13 @@
 import asyncio
-from typing import Any
 
 import pytest
 
 from app.adapters.memory.local_membership_channel import LocalMembershipChannel
-from app.adapters.memory.manual_clock import ManualClock
 from app.adapters.memory.memory_socket_rooms import MemorySocketRooms
 from app.adapters.memory.memory_store import MemoryStore
 from app.domain.channel import MembershipEvent, MembershipNews
 from app.domain.ids import ChannelId, SocketId, UserId
-from app.services.channel_audience import REFRESH_SECONDS, ChannelAudience
+from app.services.channel_audience import ChannelAudience
 from app.services.event_service import EventService
 from tests.unit.services.people import (
     ALICE,
@@ -97,66 +95,19 @@ async def test_sockets_join_when_others_have_added_their_user(
 
 
 @pytest.mark.usefixtures("everybody")
-async def test_members_are_not_read_again_when_they_were_just_read(
-    audience: ChannelAudience, channels: SlowChannels, clock: ManualClock, store: MemoryStore
+async def test_sockets_move_in_every_room_when_several_channels_are_refreshed(
+    audience: ChannelAudience, channels: SlowChannels, store: MemoryStore, rooms: MemorySocketRooms
 ) -> None:
-    """But as soon as what was read is too old."""
-    await audience.refresh(GENERAL)
-    store.leave(GENERAL, BOB)
+    """By one question; then each is fresh, and its size is known."""
+    store.leave(GENERAL, ALICE)
 
-    clock.advance(REFRESH_SECONDS - 0.1)
-    await audience.refresh(GENERAL)
-    questions_when_fresh = channels.questions
-    clock.advance(0.1)
+    await audience.refresh_all([GENERAL, RANDOM])
     await audience.refresh(GENERAL)
 
-    assert (1, 2) == (questions_when_fresh, channels.questions)
-
-
-async def test_channels_do_not_share_their_age_when_one_was_read(
-    audience: ChannelAudience, channels: SlowChannels
-) -> None:
-    """Each has its own."""
-    await audience.refresh(GENERAL)
-    await audience.refresh(RANDOM)
-
-    assert 2 == channels.questions
-
-
-async def test_members_are_read_once_when_many_ask_at_once(
-    audience: ChannelAudience, channels: SlowChannels
-) -> None:
-    """They share the reading, and all of them wait for it."""
-    channels.hold()
-
-    asking = [asyncio.create_task(audience.refresh(GENERAL)) for _ in range(3)]
-    await channels.asked.wait()
-    await asyncio.sleep(0)
-    answered_early = [each.done() for each in asking]
-    channels.may_answer.set()
-    async with asyncio.timeout(WAIT_SECONDS):
-        await asyncio.gather(*asking)
-
-    assert ([False] * 3, 1) == (answered_early, channels.questions)
-
-
-async def test_others_go_on_when_the_one_who_reads_is_cancelled(
-    audience: ChannelAudience, channels: SlowChannels
-) -> None:
-    """And the next to ask reads anew."""
-    channels.hold()
-    reader = asyncio.create_task(audience.refresh(GENERAL))
-    await channels.asked.wait()
-    other = asyncio.create_task(audience.refresh(GENERAL))
-    await asyncio.sleep(0)
-
-    reader.cancel()
-    async with asyncio.timeout(WAIT_SECONDS):
-        await other
-    channels.may_answer.set()
-    await audience.refresh(GENERAL)
-
-    assert (True, 2) == (reader.cancelled(), channels.questions)
+    assert {BOBS_PHONE} == rooms.sockets_in(ROOM)
+    assert {ALICES_PHONE, ALICES_LAPTOP, BOBS_PHONE} == rooms.sockets_in("channel:random")
+    assert ({BOB}, 2) == (audience.present(GENERAL), audience.size(GENERAL))
+    assert (1, True) == (channels.questions, audience.is_fresh(RANDOM))
 
 
 @pytest.mark.usefixtures("everybody")
@@ -242,14 +193,15 @@ async def test_listeners_hear_of_the_end_when_a_channel_is_deleted(
     events: EventService,
     left: list[tuple[UserId, ChannelId]],
 ) -> None:
-    """Of each who left, and of the channel."""
-    ended: list[Any] = []
-    audience.when_ended(ended.append)
+    """Of each who left, and of the channel: all who listen for that."""
+    ended: list[tuple[str, ChannelId]] = []
+    audience.when_ended(lambda channel_id: ended.append(("first", channel_id)))
+    audience.when_ended(lambda channel_id: ended.append(("second", channel_id)))
 
     audience.apply(news(MembershipEvent.ENDED, ALICE))
 
     assert [(ALICE, GENERAL), (BOB, GENERAL)] == sorted(left)
-    assert [GENERAL] == ended
+    assert [("first", GENERAL), ("second", GENERAL)] == ended
     assert not events.is_listening(GENERAL, BOB)
 
 
@@ -269,12 +221,15 @@ async def test_news_change_nothing_when_they_come_twice(
     assert (GENERAL,) == events.channels_of_socket(ALICES_PHONE, ALICE)
 
 
-async def test_nothing_is_kept_of_channels_that_were_read_long_ago(
-    audience: ChannelAudience, clock: ManualClock
+async def test_reading_ends_when_the_application_does(
+    audience: ChannelAudience, channels: SlowChannels
 ) -> None:
-    """Memory stays flat, however many channels there were."""
-    for number in range(100):
-        await audience.refresh(ChannelId(f"channel-{number}"))
-        clock.advance(REFRESH_SECONDS / 4)
+    """No task outlives it."""
+    channels.hold()
+    refreshing = asyncio.create_task(audience.refresh(GENERAL))
+    await channels.asked.wait()
 
-    assert (4, {}) == (len(audience._fresh_until), audience._readings)
+    await audience.on_application_shutdown(None)
+
+    with pytest.raises(asyncio.CancelledError):
+        await refreshing

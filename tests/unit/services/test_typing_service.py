@@ -12,8 +12,10 @@ from app.domain.errors import NotAMember
 from app.domain.events import ServerEvent
 from app.domain.ids import SocketId
 from app.domain.typing_indicator import TypingIndicator
-from app.services.channel_audience import REFRESH_SECONDS, ChannelAudience
+from app.framework.eager import EagerTasks
+from app.services.channel_audience import ChannelAudience
 from app.services.event_service import EventService
+from app.services.member_readings import REFRESH_SECONDS
 from app.services.typing_service import TypingService
 from tests.unit.services.conftest import TYPING_EXPIRY_SECONDS
 from tests.unit.services.people import (
@@ -182,11 +184,12 @@ async def test_no_ghost_types_when_the_last_socket_leaves_during_start(
     membership: LocalMembershipChannel,
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
+    starter: EagerTasks,
 ) -> None:
     """The disconnect has cleaned up already; nothing may come after it."""
     channels = SlowChannels(store)
     events = EventService(channels)
-    audience = ChannelAudience(channels, events, rooms, membership, clock)
+    audience = ChannelAudience(channels, events, rooms, membership, clock, starter)
     typing = TypingService(channels, events, audience, broadcaster, clock, TYPING_EXPIRY_SECONDS)
     events.subscribe(GENERAL, ALICES_PHONE, ALICE)
     channels.hold()

@@ -29,6 +29,7 @@ from tests.contract.storage import (
     draft,
     sql_storage,
 )
+from tests.unit.adapters.sql.insisting import insist
 
 
 async def test_everything_is_there_when_the_database_is_opened_again(
@@ -102,7 +103,7 @@ async def test_a_write_is_unavailable_and_a_read_is_not_when_another_process_hol
         read = await storage.messages.list_after(GENERAL, ALICE, 0, 10)
         other.execute("ROLLBACK")
 
-    stored = await add(storage, draft())
+    stored = await insist(lambda: add(storage, draft()))
 
     assert () == read
     assert 1 == stored.seq
