@@ -62,8 +62,8 @@ class Person:
             )
             self._notes.sends.append(send)
             await self._send(send)
+            await self._progress.note_done()
             if send.acks:
-                await self._progress.note_ack()
                 await self._afterwards(send)
 
     async def _send(self, send: Send) -> None:
