@@ -32,7 +32,7 @@ async def test_advance_moves_the_recipient_when_it_is_a_step_forward(storage: St
     status = DeliveryStatus(
         message_id=message.id, recipient_id=BOB, status=DELIVERED, timestamp=LATER
     )
-    assert Advance(status, author_id=ALICE, changed=True) == advance
+    assert Advance(status, ALICE, author_is_member=True, changed=True) == advance
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,26 @@ async def test_advance_changes_nothing_when_it_is_reached_already(
 
     advance = await advanced(storage, message.id, BOB, reported, LATER)
 
-    assert Advance(standing.status, author_id=ALICE, changed=False) == advance
+    assert Advance(standing.status, ALICE, author_is_member=True, changed=False) == advance
+
+
+@pytest.mark.parametrize("changed", [True, False])
+async def test_advance_says_that_the_author_has_left_when_they_have(
+    storage: Storage, *, changed: bool
+) -> None:
+    """Receipts count as before, but are none of the author's business until they are back."""
+    message = await sent(storage)
+    if not changed:
+        await advanced(storage, message.id, BOB, READ)
+    await storage.leave(GENERAL, ALICE)
+
+    without = await advanced(storage, message.id, BOB, READ)
+    await storage.channels.seed({ALICE: [GENERAL]})
+    with_author = await advanced(storage, message.id, CAROL, READ)
+
+    assert (False, changed) == (without.author_is_member, without.changed)
+    assert (True, True) == (with_author.author_is_member, with_author.changed)
+    assert READ is await own_state(storage, message)
 
 
 async def test_advance_is_refused_as_not_found_when_the_message_is_missing_or_foreign(

@@ -58,9 +58,12 @@ class MemoryDeliveryRepository(DeliveryRepository):
             return MessageNotFound()
         if not channel.is_recipient(row, recipient_id):
             return NotARecipient()
+        author_id = row.message.user_id
+        author_is_member = self._store.channel_for(row.message.channel_id, author_id) is not None
         before, _ = row.progress_of(recipient_id)
         if not before.may_become(state):
-            return Advance(_status(row, recipient_id), row.message.user_id, changed=False)
+            status = _status(row, recipient_id)
+            return Advance(status, author_id, author_is_member, changed=False)
         if state is DeliveryState.READ:
             row.delivered.pop(recipient_id, None)
             row.read[recipient_id] = now
@@ -70,7 +73,7 @@ class MemoryDeliveryRepository(DeliveryRepository):
         overall = overall_state(row.states())
         if row.message.delivery_status.may_become(overall):
             row.message = replace(row.message, delivery_status=overall)
-        return Advance(_status(row, recipient_id), row.message.user_id, changed=True)
+        return Advance(_status(row, recipient_id), author_id, author_is_member, changed=True)
 
 
 def _status(row: MessageRow, recipient_id: UserId) -> DeliveryStatus:

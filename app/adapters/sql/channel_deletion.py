@@ -4,7 +4,7 @@ from sqlalchemy import delete, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.adapters.sql.database import Database
-from app.adapters.sql.tables import channels, message_deliveries, message_sequences, messages
+from app.adapters.sql.tables import channels, message_deliveries, messages
 from app.domain.ids import ChannelId
 
 MESSAGES_AT_ONCE = 1_000
@@ -26,18 +26,13 @@ async def delete_channel(database: Database, channel_id: ChannelId) -> None:
 
 
 async def _delete_portion(connection: AsyncConnection, channel_id: ChannelId) -> bool:
-    """Whether there was anything; messages go when nothing is left to be delivered of them.
-
-    Found by their places: ``messages`` has no index by channel. Those without a place, which the
-    original backend has just stored, go with the channel.
-    """
+    """Whether there was anything; messages go when nothing is left to be delivered of them."""
     portion = (
-        select(message_sequences.c.message_id)
-        .where(message_sequences.c.channel_id == channel_id)
-        .order_by(message_sequences.c.seq)
-        .limit(MESSAGES_AT_ONCE)
+        select(messages.c.id).where(messages.c.channelId == channel_id).limit(MESSAGES_AT_ONCE)
     )
-    ids = (await connection.scalars(portion)).all()
+    # Before their deliveries and sorted, as everybody else locks them.
+    locked = select(messages.c.id).where(messages.c.id.in_(portion)).order_by(messages.c.id)
+    ids = (await connection.scalars(locked.with_for_update())).all()
     if not ids:
         return False
     delivery = (message_deliveries.c.message_id, message_deliveries.c.recipient_id)

@@ -12,8 +12,15 @@ from sqlalchemy import ScalarSelect, bindparam, case, literal_column, select, up
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.adapters.sql.delivery_rows import to_status
-from app.adapters.sql.pair_list import is_among, pair_list
-from app.adapters.sql.tables import channel_members, message_deliveries, messages, read_receipts
+from app.adapters.sql.pair_list import is_among, listed_pairs, pair_list
+from app.adapters.sql.tables import (
+    channel_members,
+    channels,
+    message_deliveries,
+    messages,
+    read_receipts,
+    users,
+)
 from app.adapters.sql.upsert import upsert
 from app.domain.delivery import DeliveryState, DeliveryStatus
 from app.domain.errors import MessageNotFound, NotARecipient
@@ -24,6 +31,19 @@ _Pair: TypeAlias = tuple[MessageId, UserId]
 
 _AMONG_IDS = messages.c.id.in_(bindparam("message_ids", expanding=True))
 _AMONG_PAIRS = is_among(message_deliveries.c.message_id, message_deliveries.c.recipient_id, "pairs")
+_REPORTS = listed_pairs("reports")
+# Whoever reports, the authors and the channels. The original backend deletes one of them with all
+# that is theirs, in whatever order: it is waited for, or waits, here, where neither of the two has
+# anything yet that the other wants.
+_HELD = (
+    select(users.c.id)
+    .select_from(_REPORTS)
+    .join(messages, messages.c.id == _REPORTS.c.first)
+    .join(channels, channels.c.id == messages.c.channelId)
+    .join(users, users.c.id.in_((_REPORTS.c.second, messages.c.userId)))
+    .order_by(users.c.id)
+    .with_for_update(read=True, key_share=True, of=(users, channels))
+)
 # In one order on every node, lest two of them wait for each other. The weaker lock leaves those
 # alone who store a reply: a foreign key asks only that the id stays.
 _LOCKED_MESSAGES = (
@@ -100,20 +120,30 @@ class Standing:
         status = self.statuses.get(pair)
         if status is None:
             return NotARecipient()
-        if not status.status.may_become(report.state):
-            return Advance(status, message.author_id, changed=False)
-        self.statuses[pair] = replace(status, status=report.state, timestamp=now)
-        self.changed.add(pair)
-        return Advance(self.statuses[pair], message.author_id, changed=True)
+        changed = status.status.may_become(report.state)
+        if changed:
+            status = replace(status, status=report.state, timestamp=now)
+            self.statuses[pair] = status
+            self.changed.add(pair)
+        return Advance(
+            status,
+            message.author_id,
+            author_is_member=(message.channel_id, message.author_id) in self.members,
+            changed=changed,
+        )
 
 
 async def read_standing(connection: AsyncConnection, reports: Sequence[Report]) -> Standing:
     """Lock the messages concerned, and read what is known of them and of who reports.
 
     What may change while a lock is waited for is read after it, and apart: PostgreSQL would answer
-    a join from before the wait, and a recipient could go back.
+    a join from before the wait, and a recipient could go back. A user who is gone by then belongs
+    nowhere.
     """
     ids = {report.message_id for report in reports}
+    if connection.dialect.name == "postgresql":  # SQLite has locked everything already
+        both = ((report.message_id, report.recipient_id) for report in reports)
+        await connection.execute(_HELD, {"reports": pair_list(both)})
     locked = {
         message_id: _Message(channel_id, author_id, DeliveryState(state))
         for message_id, channel_id, author_id, state in await connection.execute(
@@ -128,6 +158,7 @@ async def read_standing(connection: AsyncConnection, reports: Sequence[Report]) 
     if not pairs:
         return Standing({}, (), {})
     seats = {(locked[message_id].channel_id, recipient_id) for message_id, recipient_id in pairs}
+    seats.update((message.channel_id, message.author_id) for message in locked.values())
     members = await connection.execute(_MEMBERS, {"seats": pair_list(seats)})
     rows = (await connection.execute(_DELIVERIES, {"pairs": pair_list(pairs)})).mappings()
     return Standing(

@@ -7,7 +7,16 @@ it, and every length is another statement to prepare.
 import json
 from collections.abc import Iterable
 
-from sqlalchemy import ColumnElement, Text, bindparam, column, literal_column, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Subquery,
+    Text,
+    bindparam,
+    column,
+    literal_column,
+    select,
+    tuple_,
+)
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import GenericFunction
@@ -17,13 +26,20 @@ def is_among(
     first: ColumnElement[str], second: ColumnElement[str], parameter: str
 ) -> ColumnElement[bool]:
     """Whether two columns are one of the pairs that ``parameter`` brings as a `pair_list`."""
-    pairs = _JsonElements(bindparam(parameter, type_=Text)).table_valued(column("value", Text))
-    get = pairs.c.value.op("->>", return_type=Text())
-    return tuple_(first, second).in_(select(get(literal_column("0")), get(literal_column("1"))))
+    pairs = listed_pairs(parameter)
+    return tuple_(first, second).in_(select(pairs.c.first, pairs.c.second))
+
+
+def listed_pairs(parameter: str) -> Subquery:
+    """The pairs of such a list, in the columns ``first`` and ``second``."""
+    elements = _JsonElements(bindparam(parameter, type_=Text)).table_valued(column("value", Text))
+    get = elements.c.value.op("->>", return_type=Text())
+    first, second = (get(literal_column(index)) for index in ("0", "1"))
+    return select(first.label("first"), second.label("second")).subquery()
 
 
 def pair_list(pairs: Iterable[tuple[str, str]]) -> str:
-    """The pairs as `is_among` takes them."""
+    """The pairs as `is_among` and `listed_pairs` take them."""
     return json.dumps(list(pairs), ensure_ascii=False)
 
 

@@ -3,7 +3,12 @@
 from app.adapters.memory.manual_clock import DEFAULT_START as NOW
 from app.adapters.sql.database import Database
 from tests.contract.storage import ALICE, BOB, GENERAL, RANDOM, Storage, draft
-from tests.unit.adapters.sql.statements import is_whole_table, plans_of, recorded
+from tests.unit.adapters.sql.statements import (
+    is_whole_table,
+    plans_of,
+    recorded,
+    whole_tables_read_by,
+)
 
 
 async def test_storing_reads_no_whole_table_when_a_batch_is_mixed(
@@ -55,3 +60,17 @@ async def test_reading_a_stretch_reads_no_whole_table_when_it_is_asked_for(
     plans = await plans_of(database, statements)
     assert any("message_sequences" in line for line in plans)
     assert [] == [line for line in plans if is_whole_table(line)]
+
+
+async def test_deleting_a_channel_reads_no_whole_table_when_it_has_messages(
+    database: Database, storage: Storage
+) -> None:
+    """Neither for its messages in portions, nor for what goes with the channel itself."""
+    await storage.messages.add_all([draft() for _ in range(3)], NOW)
+
+    with recorded() as statements:
+        await storage.channels.delete(GENERAL)
+    plans = await plans_of(database, statements)
+    assert any("messages_channel_idx" in line for line in plans)
+    assert [] == [line for line in plans if is_whole_table(line)]
+    assert 0 == await whole_tables_read_by(database, "DELETE FROM channels WHERE id = ''")

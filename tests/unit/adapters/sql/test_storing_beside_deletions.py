@@ -11,6 +11,7 @@ from app.adapters.memory.manual_clock import DEFAULT_START as NOW
 from app.adapters.sql.database import Database
 from app.adapters.sql.tables import channels, messages, users
 from app.domain.errors import NotAMember
+from app.domain.ids import ChannelId
 from app.ports import Added, StoredMessage
 from tests.contract.storage import ALICE, BOB, CAROL, GENERAL, RANDOM, Storage, add, draft
 
@@ -82,22 +83,27 @@ async def test_messages_are_stored_when_a_recipient_is_being_deleted(
     assert [BOB, ALICE] == recipients
 
 
+async def store_beside(database: Database, message_id: str, channel_id: ChannelId) -> None:
+    """As the original backend does."""
+    async with database.transaction() as connection:
+        await connection.execute(
+            insert(messages).values(
+                id=message_id,
+                content="hello",
+                channelId=channel_id,
+                userId=ALICE,
+                createdAt=NOW,
+                updatedAt=NOW,
+            )
+        )
+
+
 async def test_adopting_passes_over_a_message_when_it_is_being_deleted(
     database: Database, storage: Storage
 ) -> None:
     """It gets no number, and leaves no gap."""
-    async with database.transaction() as connection:
-        for message_id in ("msg_001", "msg_002"):
-            await connection.execute(
-                insert(messages).values(
-                    id=message_id,
-                    content="hello",
-                    channelId=GENERAL,
-                    userId=ALICE,
-                    createdAt=NOW,
-                    updatedAt=NOW,
-                )
-            )
+    for message_id in ("msg_001", "msg_002"):
+        await store_beside(database, message_id, GENERAL)
 
     async with deleting(database, messages, "msg_001"):
         found = await storage.messages.unplaced(10, NOW)
@@ -107,3 +113,19 @@ async def test_adopting_passes_over_a_message_when_it_is_being_deleted(
 
     stored = await storage.messages.stored_after(GENERAL, 0, 10)
     assert [("msg_002", 1), (following.id, 2)] == [(each.id, each.seq) for each in stored]
+
+
+async def test_adopting_passes_over_a_channel_when_it_is_being_deleted(
+    database: Database, storage: Storage
+) -> None:
+    """What is in others gets its numbers."""
+    await store_beside(database, "msg_001", RANDOM)
+    await store_beside(database, "msg_002", GENERAL)
+
+    async with deleting(database, channels, RANDOM):
+        found = await storage.messages.unplaced(10, NOW)
+        ids = [*found[RANDOM], *found[GENERAL]]
+        adopting = asyncio.create_task(storage.messages.adopt(ids, NOW))
+    await adopting
+
+    assert {RANDOM: 0, GENERAL: 1} == await storage.messages.last_seqs([RANDOM, GENERAL])
