@@ -22,12 +22,19 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Advance:
-    """A recipient's progress after a report, whose message it is, and whether this changed it."""
+    """A recipient's progress after a report, whose message it is, and whether this changed it.
+
+    Attributes:
+        status: Where the recipient stands now.
+        author_id: Whose message it is.
+        author_is_member: Whether the author belongs to its channel still; who does not has nothing
+            more to hear of it.
+        changed: Whether this report moved the recipient forward.
+    """
 
     status: DeliveryStatus
     author_id: UserId
     author_is_member: bool
-    """Whether the author still belongs to the message's channel."""
     changed: bool
 
 
