@@ -35,7 +35,6 @@ class Advance:
     status: DeliveryStatus
     author_id: UserId
     author_is_member: bool
-    """Whether the author still belongs to the message's channel."""
     changed: bool
 
 

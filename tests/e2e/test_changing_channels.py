@@ -231,6 +231,22 @@ async def test_user_hears_nothing_more_when_another_backend_has_removed_them(cha
     assert not await bob.has_seen("typing")
 
 
+async def test_user_hears_of_no_newcomer_when_another_backend_has_removed_them(chat: Chat) -> None:
+    """Whoever has come since is none of their business."""
+    alice, bob = await chat.client("alice"), await chat.client("bob")
+    write(
+        chat,
+        'DELETE FROM channel_members WHERE "channelId" = ? AND "userId" = ?',
+        chat.general,
+        bob.user_id,
+    )
+
+    await member(chat, "PUT", chat.general, "dave")
+
+    assert chat.user_id("dave") == (await alice.sees("room:member:joined"))["userId"]
+    assert not await bob.has_seen("room:member:joined")
+
+
 async def test_connected_users_hear_each_other_when_the_command_has_seeded_a_channel(
     chat: Chat,
 ) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from app.domain.ids import ChannelId, UserId
 from app.ports import ChannelRepository
+from app.services.channel_audience import ChannelAudience
 from app.services.channel_service import ChannelService
 from app.services.event_service import EventService
 from tests.unit.gateways.chat import Chat, open_chat
@@ -45,6 +46,7 @@ async def test_client_is_where_its_user_belongs_now_when_that_changes_while_it_c
 ) -> None:
     """Storage has been asked before the change, and answers after it."""
     channels = chat.module.get(SlowChannels)
+    await chat.module.get(ChannelAudience).refresh_all([GENERAL, RANDOM])  # or the change asks, too
     channels.hold()
 
     connecting = asyncio.create_task(chat.connect(user_id))

@@ -11,7 +11,7 @@ class SlowChannels(MemoryChannelRepository):
     """Answers with what stood when it was asked, but while it `hold`s not before it may.
 
     Attributes:
-        asked: Set by every question.
+        asked: Set by every question; a test that holds answers back waits for the next one.
         may_answer: Set unless a test holds the answers back.
         questions: How many there were.
         is_down: Then the answer is a failure.
@@ -28,6 +28,7 @@ class SlowChannels(MemoryChannelRepository):
     def hold(self) -> None:
         """Answer no question until `may_answer` is set."""
         self.may_answer.clear()
+        self.asked.clear()
 
     async def channels_of(self, user_id: UserId) -> tuple[ChannelId, ...]:
         """As the class says."""

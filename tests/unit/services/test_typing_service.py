@@ -1,21 +1,9 @@
-import asyncio
-from collections.abc import Awaitable, Callable
-
-import pytest
-
-from app.adapters.memory.local_membership_channel import LocalMembershipChannel
 from app.adapters.memory.manual_clock import ManualClock
-from app.adapters.memory.memory_socket_rooms import MemorySocketRooms
-from app.adapters.memory.memory_store import MemoryStore
 from app.adapters.memory.recording_broadcaster import Publication, RecordingBroadcaster
-from app.domain.errors import NotAMember
 from app.domain.events import ServerEvent
 from app.domain.ids import SocketId
 from app.domain.typing_indicator import TypingIndicator
-from app.framework.eager import EagerTasks
-from app.services.channel_audience import ChannelAudience
 from app.services.event_service import EventService
-from app.services.member_readings import REFRESH_SECONDS
 from app.services.typing_service import TypingService
 from tests.unit.services.conftest import TYPING_EXPIRY_SECONDS
 from tests.unit.services.people import (
@@ -25,11 +13,9 @@ from tests.unit.services.people import (
     BOB,
     BOBS_PHONE,
     CAROL,
-    DAVE,
     GENERAL,
     RANDOM,
 )
-from tests.unit.services.slow_channels import SlowChannels
 
 
 def alice_now(clock: ManualClock, *, is_typing: bool) -> TypingIndicator:
@@ -122,27 +108,6 @@ async def test_list_names_who_is_typing_when_a_member_asks(typing_service: Typin
     assert (alice, bob) == await typing_service.list(CAROL, GENERAL)
 
 
-@pytest.mark.parametrize(
-    "act",
-    [
-        lambda typing: typing.start(DAVE, GENERAL, ALICES_PHONE),
-        lambda typing: typing.stop(DAVE, GENERAL, ALICES_PHONE),
-        lambda typing: typing.list(DAVE, GENERAL),
-    ],
-    ids=["start", "stop", "list"],
-)
-async def test_stranger_is_refused_when_he_is_no_member(
-    typing_service: TypingService,
-    broadcaster: RecordingBroadcaster,
-    act: Callable[[TypingService], Awaitable[object]],
-) -> None:
-    """Who does not belong neither types nor learns who does."""
-    with pytest.raises(NotAMember):
-        await act(typing_service)
-
-    assert [] == broadcaster.published
-
-
 async def test_end_tells_the_whole_channel_once_when_called_twice(
     typing_service: TypingService, broadcaster: RecordingBroadcaster, clock: ManualClock
 ) -> None:
@@ -175,76 +140,6 @@ async def test_leave_ends_typing_only_when_the_last_socket_has_left(
     typing_service.leave(ALICE, GENERAL)
 
     assert [] == after_the_phone
-    assert [told(clock, is_typing=False)] == broadcaster.published
-
-
-async def test_no_ghost_types_when_the_last_socket_leaves_during_start(
-    store: MemoryStore,
-    rooms: MemorySocketRooms,
-    membership: LocalMembershipChannel,
-    broadcaster: RecordingBroadcaster,
-    clock: ManualClock,
-    starter: EagerTasks,
-) -> None:
-    """The disconnect has cleaned up already; nothing may come after it."""
-    channels = SlowChannels(store)
-    events = EventService(channels)
-    audience = ChannelAudience(channels, events, rooms, membership, clock, starter)
-    typing = TypingService(channels, events, audience, broadcaster, clock, TYPING_EXPIRY_SECONDS)
-    events.subscribe(GENERAL, ALICES_PHONE, ALICE)
-    channels.hold()
-
-    start = asyncio.create_task(typing.start(ALICE, GENERAL, ALICES_PHONE))
-    await channels.asked.wait()
-    events.unsubscribe(GENERAL, ALICES_PHONE, ALICE)
-    typing.leave(ALICE, GENERAL)
-    channels.may_answer.set()
-    await start
-
-    assert () == await typing.list(BOB, GENERAL)
-    assert [] == broadcaster.published
-
-
-async def test_member_types_when_seeded_after_connecting(
-    typing_service: TypingService, broadcaster: RecordingBroadcaster
-) -> None:
-    """Who listens nowhere yet may type all the same: membership decides."""
-    await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
-
-    assert 1 == len(broadcaster.published)
-
-
-@pytest.mark.parametrize("is_typing", [True, False], ids=["start", "stop"])
-async def test_who_is_no_member_hears_nothing_when_others_have_removed_them(
-    typing_service: TypingService, store: MemoryStore, rooms: MemorySocketRooms, *, is_typing: bool
-) -> None:
-    """Before a channel is told of typing, its members are looked at."""
-    rooms.connect(BOBS_PHONE, BOB, "channel:general")
-    store.leave(GENERAL, BOB)
-
-    change = typing_service.start if is_typing else typing_service.stop
-    await change(ALICE, GENERAL, ALICES_PHONE)
-
-    assert set() == rooms.sockets_in("channel:general")
-
-
-async def test_typing_ends_when_others_have_removed_the_typist(
-    typing_service: TypingService,
-    audience: ChannelAudience,
-    store: MemoryStore,
-    broadcaster: RecordingBroadcaster,
-    rooms: MemorySocketRooms,
-    clock: ManualClock,
-) -> None:
-    """As soon as that is noticed."""
-    rooms.connect(ALICES_PHONE, ALICE, "channel:general")
-    await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
-    broadcaster.published.clear()
-    store.leave(GENERAL, ALICE)
-
-    clock.advance(REFRESH_SECONDS)
-    await audience.refresh(GENERAL)
-
     assert [told(clock, is_typing=False)] == broadcaster.published
 
 
