@@ -54,7 +54,6 @@ class Device:
         self._report_waits = asyncio.Semaphore(0)
         self._reports_open = 0
         self._known: set[str] = set()
-        self._last_answer_at = 0.0
         self._streams = count()
         self._live_stream = next(self._streams)
         link.on_event = self._hear
@@ -103,10 +102,7 @@ class Device:
             self._notes.unanswered.append(f"{event} from {self.name}")
             raise
         code = answer.get("code")
-        now = time.monotonic()
-        began_at = max(asked_at, self._last_answer_at)
-        self._last_answer_at = now
-        self._notes.answers.append(Answer(event, code, now - began_at, now - asked_at))
+        self._notes.answers.append(Answer(event, code, time.monotonic() - asked_at))
         if code is not None:
             raise Refused(code, is_temporary=answer["temporary"])
         return answer["data"]

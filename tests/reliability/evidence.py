@@ -120,15 +120,12 @@ class Answer:
 
     Attributes:
         code: None: it was done.
-        seconds: How long the server was at it: a socket's events are handled one after the other,
-            so this counts from the answer before it, if that came after the request.
-        waited_seconds: From the request on.
+        seconds: From the request on, those before it on its socket included.
     """
 
     event: str
     code: str | None
     seconds: float
-    waited_seconds: float
 
 
 @dataclass(slots=True)

@@ -6,9 +6,8 @@ from collections.abc import Callable
 from itertools import count
 from typing import Any
 
-ANSWER_SECONDS = 45.0
-"""After this a request on a connection that lasts counts as not answered: all those before it on
-its socket may have taken their 3 s."""
+ANSWER_SECONDS = 10.0
+"""After this a request on a connection that lasts counts as not answered."""
 
 Hear = Callable[[str, Any], None]
 """Gets an event's name and its first argument."""

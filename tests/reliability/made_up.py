@@ -41,8 +41,8 @@ class MadeUp:
             sends=self.sends,
             devices=[self.dave, self.alice, self.erin],
             answers=[
-                Answer("sendMessage", None, 0.1, 0.2),
-                Answer("sendMessage", "unavailable", 3.0, 6.0),
+                Answer("sendMessage", None, 0.1),
+                Answer("sendMessage", "unavailable", 3.0),
             ],
             reported=[Receipt("m1", "dave", "READ")],
             absences=[Absence("erin", "studio", 0.0, 2.0, last_seq=0, return_seq=1)],

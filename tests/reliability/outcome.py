@@ -31,12 +31,10 @@ class Outcome:
         acks = sum(bool(send.acks) for send in sends)
         retries = sum(send.attempts - 1 for send in sends)
         slowest = max(answer.seconds for answer in self.notes.answers)
-        waited = max(answer.waited_seconds for answer in self.notes.answers)
         verdict = "all held" if not self.violations else f"{len(self.violations)} VIOLATIONS"
         figures = (
             f"{len(sends)} messages, {acks} acked, {self.troubles} troubles, {retries} sent again, "
-            f"{self.unavailable} unavailable, slowest answer {slowest:.2f} s (behind others of its "
-            f"socket {waited:.2f} s), {self.seconds:.0f} s"
+            f"{self.unavailable} unavailable, slowest answer {slowest:.2f} s, {self.seconds:.0f} s"
         )
         shown = [f"  {sentence}" for sentence in self.violations[:_SHOWN]]
         return "\n".join([f"{self.scenario}: {figures}, seed {self.seed}: {verdict}", *shown])

@@ -166,12 +166,12 @@ SPOILED: dict[str, tuple[str, Spoil]] = {
     "never edited": ("edits_are_kept", lambda it: it.store(FIRST, content="alice-0 as edited")),
     "too late": (
         "answers_come_in_time",
-        lambda it: it.notes.answers.append(Answer("sendMessage", "unavailable", 4.0, 4.0)),
+        lambda it: it.notes.answers.append(Answer("sendMessage", "unavailable", 4.0)),
     ),
     "no answer": ("answers_come_in_time", lambda it: it.notes.unanswered.append("sendMessage")),
     "a bug": (
         "nothing_failed_unexpectedly",
-        lambda it: it.notes.answers.append(Answer("sendMessage", "internal", 0.1, 0.1)),
+        lambda it: it.notes.answers.append(Answer("sendMessage", "internal", 0.1)),
     ),
     "a traceback": (
         "nothing_failed_unexpectedly",
