@@ -1,7 +1,7 @@
 """What the original backend stores beside us: the storages that it can share."""
 
 import asyncio
-from datetime import datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -10,10 +10,11 @@ from sqlalchemy import insert, update
 from app.adapters.memory.manual_clock import DEFAULT_START as NOW
 from app.adapters.sql.database import Database
 from app.adapters.sql.sql_message_repository import SqlMessageRepository
-from app.adapters.sql.tables import channel_members, messages, read_receipts
+from app.adapters.sql.tables import channel_members, read_receipts
 from app.domain.delivery import DeliveryState, DeliveryStatus
-from app.domain.ids import ChannelId, MessageId, UserId
+from app.domain.ids import MessageId
 from app.domain.user import User
+from tests.contract.original_backend import LATER, adopt, adopt_all, order_of, store_beside
 from tests.contract.storage import (
     ALICE,
     BOB,
@@ -28,8 +29,6 @@ from tests.contract.storage import (
 )
 
 SECOND = timedelta(seconds=1)
-LATER = NOW + timedelta(hours=1)
-"""When it is adopted."""
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -47,48 +46,6 @@ async def storage(database: Database) -> Storage:
     async with database.transaction() as connection:
         await connection.execute(update(channel_members).values(joined_at=NOW - 60 * SECOND))
     return storage
-
-
-async def store_beside(
-    database: Database,
-    message_id: str,
-    *,
-    user_id: UserId = ALICE,
-    channel_id: ChannelId = GENERAL,
-    created_at: datetime = NOW,
-) -> None:
-    """Store a message as Prisma does: no sequence, no deliveries, and delivered at once."""
-    async with database.transaction() as connection:
-        await connection.execute(
-            insert(messages).values(
-                id=message_id,
-                content=f"content of {message_id}",
-                channelId=channel_id,
-                userId=user_id,
-                createdAt=created_at,
-                updatedAt=created_at,
-                deliveryStatus="DELIVERED",
-            )
-        )
-
-
-async def adopt(storage: Storage, limit: int = 100) -> dict[ChannelId, list[MessageId]]:
-    """Take in what is found; what that was."""
-    found = await storage.messages.unplaced(limit, LATER)
-    await storage.messages.adopt([each for ids in found.values() for each in ids], LATER)
-    return {channel_id: list(ids) for channel_id, ids in found.items()}
-
-
-async def adopt_all(storage: Storage, limit: int = 100) -> None:
-    """Until nothing is left."""
-    while await adopt(storage, limit):
-        pass
-
-
-async def order_of(storage: Storage, channel_id: ChannelId = GENERAL) -> list[tuple[int, str]]:
-    """Every message of a channel, by its number."""
-    stored = await storage.messages.stored_after(channel_id, 0, 1_000)
-    return [(message.seq, message.id) for message in stored]
 
 
 @pytest.mark.parametrize(

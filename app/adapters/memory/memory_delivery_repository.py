@@ -51,29 +51,32 @@ class MemoryDeliveryRepository(DeliveryRepository):
         )
 
     def _advance(self, report: Report, now: datetime) -> Advanced:
-        recipient_id, state = report.recipient_id, report.state
+        recipient_id = report.recipient_id
         try:
             row, channel = self._store.message_for(report.message_id, recipient_id)
         except MessageNotFound:
             return MessageNotFound()
         if not channel.is_recipient(row, recipient_id):
             return NotARecipient()
+        before, _ = row.progress_of(recipient_id)
+        changed = before.may_become(report.state)
+        if changed:
+            _move(row, report, now)
+            channel.settle(recipient_id, row.message.seq)
         author_id = row.message.user_id
         author_is_member = self._store.channel_for(row.message.channel_id, author_id) is not None
-        before, _ = row.progress_of(recipient_id)
-        if not before.may_become(state):
-            status = _status(row, recipient_id)
-            return Advance(status, author_id, author_is_member, changed=False)
-        if state is DeliveryState.READ:
-            row.delivered.pop(recipient_id, None)
-            row.read[recipient_id] = now
-        else:
-            row.delivered[recipient_id] = now
-        channel.settle(recipient_id, row.message.seq)
-        overall = overall_state(row.states())
-        if row.message.delivery_status.may_become(overall):
-            row.message = replace(row.message, delivery_status=overall)
-        return Advance(_status(row, recipient_id), author_id, author_is_member, changed=True)
+        return Advance(_status(row, recipient_id), author_id, author_is_member, changed)
+
+
+def _move(row: MessageRow, report: Report, now: datetime) -> None:
+    if report.state is DeliveryState.READ:
+        row.delivered.pop(report.recipient_id, None)
+        row.read[report.recipient_id] = now
+    else:
+        row.delivered[report.recipient_id] = now
+    overall = overall_state(row.states())
+    if row.message.delivery_status.may_become(overall):
+        row.message = replace(row.message, delivery_status=overall)
 
 
 def _status(row: MessageRow, recipient_id: UserId) -> DeliveryStatus:

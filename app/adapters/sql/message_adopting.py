@@ -57,7 +57,6 @@ _DELIVERIES = deliveries_to(
     .where(channel_members.c.joined_at <= messages.c.createdAt)
 )
 
-
 # Looked up one by one: for NOT EXISTS, PostgreSQL may read every place there is.
 _PLACE = (
     select(message_sequences.c.position)

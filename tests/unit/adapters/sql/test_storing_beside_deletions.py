@@ -5,14 +5,14 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
-from sqlalchemy import Table, delete, insert, text
+from sqlalchemy import Table, delete, text
 
 from app.adapters.memory.manual_clock import DEFAULT_START as NOW
 from app.adapters.sql.database import Database
 from app.adapters.sql.tables import channels, messages, users
 from app.domain.errors import NotAMember
-from app.domain.ids import ChannelId
 from app.ports import Added, StoredMessage
+from tests.contract.original_backend import store_beside
 from tests.contract.storage import ALICE, BOB, CAROL, GENERAL, RANDOM, Storage, add, draft
 
 SOMEBODY_WAITS = text("SELECT 1 FROM pg_locks WHERE NOT granted")
@@ -83,27 +83,12 @@ async def test_messages_are_stored_when_a_recipient_is_being_deleted(
     assert [BOB, ALICE] == recipients
 
 
-async def store_beside(database: Database, message_id: str, channel_id: ChannelId) -> None:
-    """As the original backend does."""
-    async with database.transaction() as connection:
-        await connection.execute(
-            insert(messages).values(
-                id=message_id,
-                content="hello",
-                channelId=channel_id,
-                userId=ALICE,
-                createdAt=NOW,
-                updatedAt=NOW,
-            )
-        )
-
-
 async def test_adopting_passes_over_a_message_when_it_is_being_deleted(
     database: Database, storage: Storage
 ) -> None:
     """It gets no number, and leaves no gap."""
     for message_id in ("msg_001", "msg_002"):
-        await store_beside(database, message_id, GENERAL)
+        await store_beside(database, message_id)
 
     async with deleting(database, messages, "msg_001"):
         found = await storage.messages.unplaced(10, NOW)
@@ -119,8 +104,8 @@ async def test_adopting_passes_over_a_channel_when_it_is_being_deleted(
     database: Database, storage: Storage
 ) -> None:
     """What is in others gets its numbers."""
-    await store_beside(database, "msg_001", RANDOM)
-    await store_beside(database, "msg_002", GENERAL)
+    await store_beside(database, "msg_001", channel_id=RANDOM)
+    await store_beside(database, "msg_002")
 
     async with deleting(database, channels, RANDOM):
         found = await storage.messages.unplaced(10, NOW)
