@@ -71,5 +71,11 @@ def driver_failure(failure: BaseException) -> BaseException:
 
 
 def _is_refusal(failure: BaseException) -> bool:
-    """A COMMIT that SQLite answers with an error has not happened: the disk is full, say."""
-    return isinstance(driver_failure(failure), sqlite3.Error) or sqlstate(failure)[:2] in _REFUSALS
+    """Whether a COMMIT that was answered with this has not happened.
+
+    SQLite's errors say so: the disk is full, say. But when writing or syncing fails, the commit's
+    frame may stand in the log all the same, and count when that is next recovered.
+    """
+    if isinstance(driver_failure(failure), sqlite3.Error):
+        return not failure_name(failure).startswith("SQLITE_IOERR")
+    return sqlstate(failure)[:2] in _REFUSALS

@@ -64,6 +64,14 @@ def test_a_failure_is_certain_when_the_database_itself_refuses_the_commit(
     assert Unavailable is type(refusal(DBAPIError("COMMIT", None, failure), commits=True))
 
 
+def test_a_failure_is_unconfirmed_when_sqlite_could_not_sync_the_commit() -> None:
+    """It may stand in the log all the same, and be found there after a crash."""
+    failure = sqlite3.OperationalError("disk I/O error")
+    failure.sqlite_errorname = "SQLITE_IOERR_FSYNC"
+
+    assert Unconfirmed is type(refusal(DBAPIError("COMMIT", None, failure), commits=True))
+
+
 def test_a_domain_error_passes_when_it_is_raised_inside() -> None:
     """It is an answer, not a failure."""
     with pytest.raises(NotAMember), translated_failures(Gate()):
