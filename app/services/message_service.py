@@ -182,12 +182,13 @@ class MessageService:
         """
         while found := await self._messages.unplaced(self._adopted_at_once, self._clock.now()):
             await self._feed.look_at(found)
-            self._fall_behind(found, SETTLED_SECONDS)
             message_ids = [message_id for ids in found.values() for message_id in ids]
             try:
                 await self._messages.adopt(message_ids, self._clock.now())
-            except Unavailable:
+            except Unavailable as error:
                 self._adopted_at_once = max(1, self._adopted_at_once // 2)
+                if isinstance(error, Unconfirmed):
+                    self._fall_behind(found, SETTLED_SECONDS)
                 raise
             self._adopted_at_once = min(2 * self._adopted_at_once, ADOPTED_AT_ONCE)
             self._fall_behind(found, 0)
@@ -298,7 +299,8 @@ class MessageService:
 
     def _fall_behind(self, channel_ids: Iterable[ChannelId], seconds: float) -> None:
         until = self._clock.monotonic() + seconds
-        self._behind.update(dict.fromkeys(channel_ids, until))
+        for channel_id in channel_ids:
+            self._behind[channel_id] = max(until, self._behind.get(channel_id, until))
 
     def _weigh(self, work: _Send | _Tell | _CatchUp) -> int:
         """A message is a row for each who is to get it."""
