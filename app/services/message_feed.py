@@ -41,6 +41,10 @@ class MessageFeed:
         self._told: dict[ChannelId, int] = {}
         audience.when_ended(self.forget)
 
+    def is_ready(self, channel_id: ChannelId) -> bool:
+        """Whether to `look_at` the channel would find nothing to do, as nearly always."""
+        return channel_id in self._told and self._audience.is_fresh(channel_id)
+
     async def look_at(self, channel_ids: Collection[ChannelId]) -> None:
         """Get ready to tell these channels of whatever is stored in them from now on.
 

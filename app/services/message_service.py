@@ -228,7 +228,8 @@ class MessageService:
     async def _store(self, sends: Sequence[_Send]) -> None:
         drafts = [send.draft for send in sends]
         channel_ids = {draft.channel_id for draft in drafts}
-        await self._feed.look_at(channel_ids)
+        if not all(map(self._feed.is_ready, channel_ids)):
+            await self._feed.look_at(channel_ids)
         try:
             outcomes = await self._messages.add_all(drafts, self._clock.now())
         except Unconfirmed:
