@@ -55,18 +55,17 @@ def run(
 
 @cli.command()
 def migrate() -> None:
-    """Bring the database's tables up to date."""
+    """Bring the database's tables up to date; what may be in somebody's way is a line."""
     with _one_sentence_errors():
-        _run(migrate_database(_settings()))
+        _list(_run(migrate_database(_settings())))
 
 
 @cli.command()
 def doctor() -> None:
-    """Compare the database with what is needed of it; each difference is a line, and the code 1."""
+    """Compare the database with what is needed of it; what is missing is a line, and the code 1."""
     with _one_sentence_errors():
         examination = _run(examine(_settings()))
-    for difference in examination.differences:
-        typer.echo(difference)
+    _list(examination.differences + examination.warnings)
     if examination.differences:
         raise typer.Exit(1)
     line = "The database has all that is needed."
@@ -156,6 +155,11 @@ def gateway(
         f'Clients send it: socket.emit("{written.event}", {{text: "hello"}}, console.log)\n'
         f"Its test: make test ARGS={written.created[-1]}"
     )
+
+
+def _list(sentences: Iterable[str]) -> None:
+    for sentence in sentences:
+        typer.echo(sentence)
 
 
 def _one_of(token: str | None, session: str | None, user: str | None) -> tuple[RevocationKind, str]:

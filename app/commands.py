@@ -1,7 +1,7 @@
 """What ``python -m app`` does besides running the server."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -21,8 +21,12 @@ from app.services.channel_service import ChannelService
 from app.services.session_service import Revoked, SessionService
 
 
-async def migrate_database(settings: Settings) -> None:
-    """``python -m app migrate``."""
+async def migrate_database(settings: Settings) -> Sequence[str]:
+    """``python -m app migrate``. Returns a sentence for each thing that may be in somebody's way.
+
+    Raises:
+        StartError: There is nothing to migrate, or the database is not usable.
+    """
     if settings.database_url == IN_MEMORY:
         raise StartError("DATABASE_URL is memory:, which has no tables to migrate.")
     with start_errors():
@@ -31,6 +35,7 @@ async def migrate_database(settings: Settings) -> None:
             await database.on_module_init()
         finally:
             await database.on_application_shutdown(None)
+    return (await examine(settings)).warnings
 
 
 async def examine(settings: Settings) -> Examination:

@@ -117,6 +117,23 @@ async def test_the_doctor_is_content_when_the_originals_database_was_migrated(
     assert (0, "The database has all that is needed.\n") == (after.code, after.out)
 
 
+async def test_migrate_tells_what_may_be_in_the_way_when_the_original_is_another(
+    original: str, postgres_server: PostgresServer, tmp_path: Path
+) -> None:
+    """A line, and the code 0; the doctor says the same."""
+    name = original.rpartition("/")[2]
+    postgres_server.execute("ALTER TABLE users ALTER email SET NOT NULL", name)
+    warning = (
+        "`seed` cannot add to users: the column email must not be NULL and has no default value.\n"
+    )
+
+    migrated = await command(tmp_path, original, "migrate")
+    after = await command(tmp_path, original, "doctor")
+
+    assert (0, warning) == (migrated.code, migrated.out)
+    assert (0, f"{warning}The database has all that is needed.\n") == (after.code, after.out)
+
+
 async def test_the_doctor_repeats_no_password_when_the_server_refuses_it(
     postgres_server: PostgresServer, tmp_path: Path
 ) -> None:
