@@ -14,9 +14,9 @@ from app.adapters.sql.original_tables import NEEDED, original_differences
 from app.adapters.sql.original_warnings import original_warnings
 from app.adapters.sql.schema import SchemaError, check_schema, takeover_differences
 from app.adapters.sql.server_examination import (
-    missing_counters,
     missing_privileges,
     server_differences,
+    write_to_file,
 )
 from app.adapters.sql.table_differences import missing_indexes, table_differences
 from app.adapters.sql.tables import OTHERS, message_sequences, messages, metadata
@@ -64,10 +64,13 @@ async def examine_database(url: str, limits: DatabaseLimits) -> Examination:
 
 
 def _examine(connection: Connection) -> Examination:
-    # Without it nothing else can be asked.
-    if unreadable := tuple(missing_privileges(connection, {"alembic_version": ("SELECT",)})):
-        return Examination(unreadable)
-    differences = tuple(_differences(connection))
+    if connection.dialect.name == "sqlite":
+        write_to_file(connection)
+    privileges = tuple(missing_privileges(connection))
+    if any("SELECT" in sentence for sentence in privileges):
+        # Without that, hardly anything else can be asked.
+        return Examination(privileges)
+    differences = (*_differences(connection), *privileges)
     warnings = tuple(original_warnings(connection))
     return Examination(differences, warnings, 0 if differences else _waiting(connection))
 
@@ -81,14 +84,8 @@ def _differences(connection: Connection) -> Iterator[str]:
         yield from takeover_differences(connection)
         return
     ours = metadata.tables.keys() - NEEDED.keys()
-    yield from sorted(
-        [*original_differences(connection), *table_differences(connection, ours)],
-    )
-    names = sorted(metadata.tables)
-    yield from missing_indexes(connection, names)
-    every = ("SELECT", "INSERT", "UPDATE", "DELETE")
-    yield from missing_privileges(connection, dict.fromkeys(names, every))
-    yield from missing_counters(connection)
+    yield from sorted([*original_differences(connection), *table_differences(connection, ours)])
+    yield from missing_indexes(connection, metadata.tables.keys())
 
 
 def _waiting(connection: Connection) -> int:

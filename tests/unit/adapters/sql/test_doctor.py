@@ -30,10 +30,15 @@ async def examined(url: str) -> Examination:
     return await examine_database(url, DEFAULT_LIMITS)
 
 
+async def start(url: str, *, migrate: bool = False) -> None:
+    """As a server does, and stop."""
+    async with opened(Database(url, migrate=migrate)):
+        pass
+
+
 async def migrate(url: str) -> None:
     """As ``python -m app migrate``."""
-    async with opened(Database(url, migrate=True)):
-        pass
+    await start(url, migrate=True)
 
 
 async def test_postgres_is_well_when_it_is_migrated(postgres_url: str) -> None:
@@ -221,10 +226,57 @@ async def test_privileges_are_named_when_the_user_lacks_them(
     """Reading, writing, and the counters that a table is numbered by."""
     postgres_server.execute(USER.format("chatter") + change, "chat")
 
-    found = await examined(postgres_url.replace("postgres:", "chatter:"))
+    chatters_url = postgres_url.replace("postgres:", "chatter:")
+    try:
+        found = await examined(chatters_url)
+        with pytest.raises(DatabaseOpenError) as refused:
+            await start(chatters_url)
+    finally:
+        postgres_server.execute("DROP OWNED BY chatter; DROP ROLE chatter", "chat")
 
-    postgres_server.execute("DROP OWNED BY chatter; DROP ROLE chatter", "chat")
     assert (sentence,) == found.differences
+    assert f"{sentence} `python -m app doctor` says what else there is." == str(refused.value)
+
+
+async def test_a_server_starts_when_its_user_may_do_what_a_server_does(
+    postgres_url: str, postgres_server: PostgresServer
+) -> None:
+    """Users are for others to add."""
+    change = "REVOKE INSERT, DELETE ON users FROM chatter"
+    postgres_server.execute(USER.format("chatter") + change, "chat")
+    chatters_url = postgres_url.replace("postgres:", "chatter:")
+
+    try:
+        found = await examined(chatters_url)
+        await start(chatters_url)
+    finally:
+        postgres_server.execute("DROP OWNED BY chatter; DROP ROLE chatter", "chat")
+
+    assert WELL == found
+
+
+async def test_starting_says_so_when_the_database_is_read_only(
+    postgres_url: str, postgres_server: PostgresServer
+) -> None:
+    """Before anybody is let in."""
+    postgres_server.execute("ALTER DATABASE chat SET default_transaction_read_only = on")
+
+    with pytest.raises(DatabaseOpenError, match="Transactions are read only here"):
+        await start(postgres_url)
+
+
+@pytest.mark.parametrize("migrate", [True, False])
+async def test_the_schema_is_named_when_there_is_none_of_that_name(
+    postgres_url: str, *, migrate: bool
+) -> None:
+    """A slip in the address; nothing is made in another one."""
+    url = f"{postgres_url}?schema=chatt"
+
+    found = await examined(url)
+    with pytest.raises(DatabaseOpenError, match=r"no schema of the name in DATABASE_URL"):
+        await start(url, migrate=migrate)
+
+    assert "There is no schema of the name in DATABASE_URL" in found.differences[0]
 
 
 async def test_examining_says_so_when_the_server_cannot_be_reached(
