@@ -14,10 +14,9 @@ from app.domain.errors import AuthenticationError, Unavailable
 from app.domain.ids import UserId, is_id
 from app.domain.revocation import RevocationKind
 from app.framework import NestApplication
-from app.main import StartError, create_application, read_seed, start_errors
+from app.main import StartError, create_application, read_seed, seed, start_errors
 from app.modules.app_module import database_limits
 from app.ports import Membership
-from app.services.channel_service import ChannelService
 from app.services.session_service import Revoked, SessionService
 
 
@@ -62,7 +61,7 @@ async def seed_database(settings: Settings, file: Path) -> Membership:
         raise StartError("DATABASE_URL is memory:, which no server would see; set SEED_FILE there.")
     membership = read_seed(file)
     async with _opened(settings) as app:
-        await app.get(ChannelService).seed(membership)
+        await seed(app, membership)
     return membership
 
 

@@ -101,6 +101,22 @@ async def test_sends_are_answered_in_time_and_heal_when_postgres_is_restarted(
     assert "secret" not in server.out + server.err
 
 
+async def test_no_demo_users_come_when_the_database_has_users(
+    original: str, serve: Serve, postgres_server: PostgresServer
+) -> None:
+    """A development start on a copy of the real one; its banner says how to be one of those."""
+    name = original.rpartition("/")[2]
+    postgres_server.execute("UPDATE users SET id = 'their_' || id", name)
+    counts = "SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM channel_members)"
+    before = postgres_server.execute(counts, name)
+
+    server = await serve(DATABASE_URL=original, SEED_FILE="")
+
+    assert before == postgres_server.execute(counts, name)
+    assert "The database has users of its own, so no demo users were added." in server.out
+    assert "python -m app token USER" in server.out
+
+
 async def test_the_doctor_is_content_when_the_originals_database_was_migrated(
     original: str, tmp_path: Path
 ) -> None:
