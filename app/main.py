@@ -116,7 +116,7 @@ async def _seed(app: NestApplication, settings: Settings) -> Membership:
     Demo users come into an empty database alone: one that has users may be the original backend's.
     """
     membership = seed_of(settings)
-    # mypy takes no protocol for a type (python/mypy#4717); the container looks for what provides it.
+    # The container looks for what provides it; mypy takes no protocol for a type (its issue 4717).
     channels = app.get(ChannelRepository)  # type: ignore[type-abstract]
     if settings.seed_file is None and await channels.users(limit=1):
         present = {user_id: await channels.channels_of(user_id) for user_id in membership}

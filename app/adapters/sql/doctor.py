@@ -14,6 +14,9 @@ from app.adapters.sql.original_tables import NEEDED, original_differences
 from app.adapters.sql.original_warnings import original_warnings
 from app.adapters.sql.schema import SchemaError, check_schema, takeover_differences
 from app.adapters.sql.server_examination import (
+    PRIVILEGES,
+    REVISION_PRIVILEGES,
+    missing_counters,
     missing_privileges,
     server_differences,
     write_to_file,
@@ -66,11 +69,9 @@ async def examine_database(url: str, limits: DatabaseLimits) -> Examination:
 def _examine(connection: Connection) -> Examination:
     if connection.dialect.name == "sqlite":
         write_to_file(connection)
-    privileges = tuple(missing_privileges(connection))
-    if any("SELECT" in sentence for sentence in privileges):
-        # Without that, hardly anything else can be asked.
-        return Examination(privileges)
-    differences = (*_differences(connection), *privileges)
+    if unreadable := tuple(missing_privileges(connection, REVISION_PRIVILEGES)):
+        return Examination(unreadable)
+    differences = tuple(_differences(connection))
     warnings = tuple(original_warnings(connection))
     return Examination(differences, warnings, 0 if differences else _waiting(connection))
 
@@ -86,6 +87,8 @@ def _differences(connection: Connection) -> Iterator[str]:
     ours = metadata.tables.keys() - NEEDED.keys()
     yield from sorted([*original_differences(connection), *table_differences(connection, ours)])
     yield from missing_indexes(connection, metadata.tables.keys())
+    yield from missing_privileges(connection, PRIVILEGES)
+    yield from missing_counters(connection)
 
 
 def _waiting(connection: Connection) -> int:

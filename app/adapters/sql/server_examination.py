@@ -8,12 +8,17 @@ from app.adapters.sql.opening import DatabaseOpenError
 from app.adapters.sql.tables import metadata
 
 _EVERY = ("SELECT", "INSERT", "UPDATE", "DELETE")
-_PRIVILEGES: Mapping[str, Sequence[str]] = {
-    "alembic_version": ("SELECT",),
+REVISION_PRIVILEGES: Mapping[str, Sequence[str]] = {"alembic_version": ("SELECT",)}
+"""By table: without it, nobody knows what to look for."""
+
+PRIVILEGES: Mapping[str, Sequence[str]] = {
+    **REVISION_PRIVILEGES,
     **dict.fromkeys(sorted(metadata.tables), _EVERY),
     # Nobody is changed: PostgreSQL asks for UPDATE of whoever locks a row.
     "users": ("SELECT", "UPDATE"),
 }
+"""By table, what a server does with it."""
+
 
 _SESSION = text(
     """
@@ -52,7 +57,11 @@ def check_usable(connection: Connection) -> None:
     if connection.dialect.name == "sqlite":
         write_to_file(connection)
         return
-    found = [*_write_obstacles(connection), *missing_privileges(connection)]
+    found = [
+        *_write_obstacles(connection),
+        *missing_privileges(connection, PRIVILEGES),
+        *missing_counters(connection),
+    ]
     if found:
         raise DatabaseOpenError(
             " ".join([*found, "`python -m app doctor` says what else there is."])
@@ -84,11 +93,13 @@ def server_differences(connection: Connection) -> Iterator[str]:
         )
 
 
-def missing_privileges(connection: Connection) -> Iterator[str]:
-    """What this user may not do with what is there; SQLite knows no users."""
+def missing_privileges(
+    connection: Connection, needed: Mapping[str, Sequence[str]]
+) -> Iterator[str]:
+    """What this user may not do with the tables that are there; SQLite knows no users."""
     if connection.dialect.name == "sqlite":
         return
-    for table, privileges in _PRIVILEGES.items():
+    for table, privileges in needed.items():
         missing = [
             privilege
             for privilege in privileges
@@ -98,6 +109,12 @@ def missing_privileges(connection: Connection) -> Iterator[str]:
         ]
         if missing:
             yield f"This user may not {', '.join(missing)} on {table}; grant it."
+
+
+def missing_counters(connection: Connection) -> Iterator[str]:
+    """Counters of ours that this user may not advance."""
+    if connection.dialect.name == "sqlite":
+        return
     for counter in connection.execute(_MISSING_COUNTERS).scalars():
         yield f"This user may not use the counter {counter}; grant USAGE on it."
 
