@@ -136,7 +136,9 @@ async def test_the_doctor_is_content_when_the_originals_database_was_migrated(
 async def test_migrate_tells_what_may_be_in_the_way_when_the_original_is_another(
     original: str, postgres_server: PostgresServer, tmp_path: Path
 ) -> None:
-    """A line, and the code 0; the doctor says the same."""
+    """A line, and the code 0; the doctor says the same, and who seeds anyway is sent to it."""
+    seed = tmp_path / "seed.json"
+    seed.write_text('{"user_new": ["general"]}')
     name = original.rpartition("/")[2]
     postgres_server.execute("ALTER TABLE users ALTER email SET NOT NULL", name)
     warning = (
@@ -145,8 +147,11 @@ async def test_migrate_tells_what_may_be_in_the_way_when_the_original_is_another
 
     migrated = await command(tmp_path, original, "migrate")
     after = await command(tmp_path, original, "doctor")
+    seeded = await command(tmp_path, original, "seed", str(seed))
 
     assert (0, warning) == (migrated.code, migrated.out)
+    assert 1 == seeded.code
+    assert "`python -m app doctor` may say why" in seeded.err
     assert (0, f"{warning}The database has all that is needed.\n") == (after.code, after.out)
 
 

@@ -8,6 +8,7 @@ from app.adapters.sql.opening import DatabaseOpenError
 from app.adapters.sql.tables import metadata
 
 _EVERY = ("SELECT", "INSERT", "UPDATE", "DELETE")
+
 REVISION_PRIVILEGES: Mapping[str, Sequence[str]] = {"alembic_version": ("SELECT",)}
 """By table: without it, nobody knows what to look for."""
 
@@ -18,7 +19,6 @@ PRIVILEGES: Mapping[str, Sequence[str]] = {
     "users": ("SELECT", "UPDATE"),
 }
 """By table, what a server does with it."""
-
 
 _SESSION = text(
     """
