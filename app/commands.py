@@ -1,7 +1,7 @@
 """What ``python -m app`` does besides running the server."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -14,15 +14,18 @@ from app.domain.errors import AuthenticationError, Unavailable
 from app.domain.ids import UserId, is_id
 from app.domain.revocation import RevocationKind
 from app.framework import NestApplication
-from app.main import StartError, create_application, read_seed, start_errors
+from app.main import StartError, create_application, read_seed, seed, start_errors
 from app.modules.app_module import database_limits
 from app.ports import Membership
-from app.services.channel_service import ChannelService
 from app.services.session_service import Revoked, SessionService
 
 
-async def migrate_database(settings: Settings) -> None:
-    """``python -m app migrate``."""
+async def migrate_database(settings: Settings) -> Sequence[str]:
+    """``python -m app migrate``. Returns a sentence for each thing that may be in somebody's way.
+
+    Raises:
+        StartError: There is nothing to migrate, or the database is not usable.
+    """
     if settings.database_url == IN_MEMORY:
         raise StartError("DATABASE_URL is memory:, which has no tables to migrate.")
     with start_errors():
@@ -31,6 +34,7 @@ async def migrate_database(settings: Settings) -> None:
             await database.on_module_init()
         finally:
             await database.on_application_shutdown(None)
+    return (await examine(settings)).warnings
 
 
 async def examine(settings: Settings) -> Examination:
@@ -57,7 +61,7 @@ async def seed_database(settings: Settings, file: Path) -> Membership:
         raise StartError("DATABASE_URL is memory:, which no server would see; set SEED_FILE there.")
     membership = read_seed(file)
     async with _opened(settings) as app:
-        await app.get(ChannelService).seed(membership)
+        await seed(app, membership)
     return membership
 
 

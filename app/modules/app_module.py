@@ -51,7 +51,7 @@ class AppModule(containers.DeclarativeContainer):
     ops = providers.Container(
         OpsModule,
         settings=settings,
-        channels=storage.channels,
+        storage_probe=storage.storage_probe,
         token_blacklist_service=auth.token_blacklist_service,
     )
 

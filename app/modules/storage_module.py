@@ -9,6 +9,7 @@ from app.adapters.memory.memory_channel_repository import MemoryChannelRepositor
 from app.adapters.memory.memory_delivery_repository import MemoryDeliveryRepository
 from app.adapters.memory.memory_message_repository import MemoryMessageRepository
 from app.adapters.memory.memory_revocation_store import MemoryRevocationStore
+from app.adapters.memory.memory_storage_probe import MemoryStorageProbe
 from app.adapters.memory.memory_store import MemoryStore
 from app.adapters.memory.memory_webhook_log import MemoryWebhookLog
 from app.adapters.sql.database import Database
@@ -17,6 +18,7 @@ from app.adapters.sql.sql_channel_repository import SqlChannelRepository
 from app.adapters.sql.sql_delivery_repository import SqlDeliveryRepository
 from app.adapters.sql.sql_message_repository import SqlMessageRepository
 from app.adapters.sql.sql_revocation_store import SqlRevocationStore
+from app.adapters.sql.sql_storage_probe import SqlStorageProbe
 from app.adapters.sql.sql_webhook_log import SqlWebhookLog
 from app.framework import imported
 from app.ports import Clock
@@ -34,6 +36,7 @@ class MemoryStorageModule(containers.DeclarativeContainer):
     deliveries = providers.Singleton(MemoryDeliveryRepository, store)
     revocation_store = providers.Singleton(MemoryRevocationStore, clock)
     webhook_log = providers.Singleton(MemoryWebhookLog, clock)
+    storage_probe = providers.Singleton(MemoryStorageProbe)
 
 
 class SqlStorageModule(containers.DeclarativeContainer):
@@ -51,3 +54,4 @@ class SqlStorageModule(containers.DeclarativeContainer):
     deliveries = providers.Singleton(SqlDeliveryRepository, database)
     revocation_store = providers.Singleton(SqlRevocationStore, database, clock)
     webhook_log = providers.Singleton(SqlWebhookLog, database, clock)
+    storage_probe = providers.Singleton(SqlStorageProbe, database)

@@ -18,6 +18,7 @@ from app.ports.revocation_channel import RevocationChannel
 from app.ports.revocation_store import RevocationStore
 from app.ports.socket_quota import SocketQuota
 from app.ports.socket_rooms import SocketRooms
+from app.ports.storage_probe import StorageProbe
 from app.ports.throttle import Throttle
 from app.ports.token_issuer import TokenIssuer
 from app.ports.token_verifier import TokenVerifier
@@ -42,6 +43,7 @@ __all__ = [
     "RevocationStore",
     "SocketQuota",
     "SocketRooms",
+    "StorageProbe",
     "StoredMessage",
     "Throttle",
     "Timer",

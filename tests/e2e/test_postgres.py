@@ -101,6 +101,22 @@ async def test_sends_are_answered_in_time_and_heal_when_postgres_is_restarted(
     assert "secret" not in server.out + server.err
 
 
+async def test_no_demo_users_come_when_the_database_has_users(
+    original: str, serve: Serve, postgres_server: PostgresServer
+) -> None:
+    """A development start on a copy of the real one; its banner says how to be one of those."""
+    name = original.rpartition("/")[2]
+    postgres_server.execute("UPDATE users SET id = 'their_' || id", name)
+    counts = "SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM channel_members)"
+    before = postgres_server.execute(counts, name)
+
+    server = await serve(DATABASE_URL=original, SEED_FILE="")
+
+    assert before == postgres_server.execute(counts, name)
+    assert "The database has users of its own, so no demo users were added." in server.out
+    assert "python -m app token USER" in server.out
+
+
 async def test_the_doctor_is_content_when_the_originals_database_was_migrated(
     original: str, tmp_path: Path
 ) -> None:
@@ -115,6 +131,28 @@ async def test_the_doctor_is_content_when_the_originals_database_was_migrated(
     )
     assert (0, "") == (migrated.code, migrated.err)
     assert (0, "The database has all that is needed.\n") == (after.code, after.out)
+
+
+async def test_migrate_tells_what_may_be_in_the_way_when_the_original_is_another(
+    original: str, postgres_server: PostgresServer, tmp_path: Path
+) -> None:
+    """A line, and the code 0; the doctor says the same, and who seeds anyway is sent to it."""
+    seed = tmp_path / "seed.json"
+    seed.write_text('{"user_new": ["general"]}')
+    name = original.rpartition("/")[2]
+    postgres_server.execute("ALTER TABLE users ALTER email SET NOT NULL", name)
+    warning = (
+        "`seed` cannot add to users: the column email must not be NULL and has no default value.\n"
+    )
+
+    migrated = await command(tmp_path, original, "migrate")
+    after = await command(tmp_path, original, "doctor")
+    seeded = await command(tmp_path, original, "seed", str(seed))
+
+    assert (0, warning) == (migrated.code, migrated.out)
+    assert 1 == seeded.code
+    assert "`python -m app doctor` may say why" in seeded.err
+    assert (0, f"{warning}The database has all that is needed.\n") == (after.code, after.out)
 
 
 async def test_the_doctor_repeats_no_password_when_the_server_refuses_it(

@@ -182,4 +182,4 @@ async def test_examining_is_refused_when_there_is_no_database(in_memory: Setting
 
 async def test_examining_finds_nothing_when_the_database_is_migrated(migrated: Settings) -> None:
     """The doctor goes where the settings say."""
-    assert Examination((), waiting=0) == await examine(migrated)
+    assert Examination() == await examine(migrated)

@@ -18,6 +18,7 @@ from app.adapters.sql.limits import ANSWER_SECONDS, DEFAULT_LIMITS, DatabaseLimi
 from app.adapters.sql.opening import explained_opening
 from app.adapters.sql.postgres_connections import postgres_engines
 from app.adapters.sql.schema import MIGRATION_SECONDS, check_schema, upgrade_schema
+from app.adapters.sql.server_examination import check_usable
 from app.adapters.sql.sqlite_connections import enable_wal, sqlite_engines
 from app.domain.errors import Unavailable
 
@@ -62,7 +63,7 @@ class Database:
         """Create the file's folder, connect, and migrate or check the tables.
 
         Raises:
-            DatabaseOpenError: It cannot be reached, or not be used.
+            DatabaseOpenError: It cannot be reached, or not be written.
             SchemaError: The tables are not those of this code.
         """
         with explained_opening(self._file):
@@ -70,11 +71,11 @@ class Database:
                 await asyncio.to_thread(self._file.parent.mkdir, parents=True, exist_ok=True)
                 await asyncio.to_thread(enable_wal, self._file, self._limits.lock_timeout_seconds)
                 await asyncio.to_thread(self._held_files.hold, self._file)
-            engine = self._engines.writing if self._migrate else self._engines.reading
             async with (
                 asyncio.timeout(MIGRATION_SECONDS if self._migrate else OPENING_SECONDS),
-                engine.begin() as connection,
+                self._engines.writing.begin() as connection,
             ):
+                await connection.run_sync(check_usable)
                 await connection.run_sync(upgrade_schema if self._migrate else check_schema)
 
     async def on_application_shutdown(self, _signal: str | None) -> None:

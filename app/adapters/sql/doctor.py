@@ -4,23 +4,24 @@ import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from sqlalchemy import Connection, exists, func, inspect, not_, select
+from sqlalchemy import Connection, exists, func, not_, select
 
 from app.adapters.sql.database import OPENING_SECONDS, make_engines
 from app.adapters.sql.database_url import parse_database_url, sqlite_file
 from app.adapters.sql.limits import DatabaseLimits
 from app.adapters.sql.opening import explained_opening
-from app.adapters.sql.schema import SchemaError, check_schema
+from app.adapters.sql.original_tables import NEEDED, original_differences
+from app.adapters.sql.original_warnings import original_warnings
+from app.adapters.sql.schema import SchemaError, check_schema, takeover_differences
 from app.adapters.sql.server_examination import (
+    PRIVILEGES,
+    REVISION_PRIVILEGES,
     missing_counters,
     missing_privileges,
     server_differences,
+    write_to_file,
 )
-from app.adapters.sql.table_differences import (
-    REFERENCE_TABLES,
-    missing_indexes,
-    table_differences,
-)
+from app.adapters.sql.table_differences import missing_indexes, table_differences
 from app.adapters.sql.tables import OTHERS, message_sequences, messages, metadata
 
 
@@ -30,12 +31,14 @@ class Examination:
 
     Attributes:
         differences: A sentence for each thing that is not as it has to be.
+        warnings: A sentence for each that may be in somebody's way, though not in the server's.
         waiting: How many messages of the original backend a running server is going to take in;
             0 where that cannot be told for the differences.
     """
 
-    differences: tuple[str, ...]
-    waiting: int
+    differences: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    waiting: int = 0
 
 
 async def examine_database(url: str, limits: DatabaseLimits) -> Examination:
@@ -48,7 +51,7 @@ async def examine_database(url: str, limits: DatabaseLimits) -> Examination:
     address = parse_database_url(url)
     file = sqlite_file(address)
     if file is not None and not await asyncio.to_thread(file.exists):
-        return Examination((f"There is no file {file}; run `python -m app migrate`.",), 0)
+        return Examination((f"There is no file {file}; run `python -m app migrate`.",))
     engines = make_engines(address, replace(limits, statement_timeout_seconds=OPENING_SECONDS))
     # Whoever begins to write to SQLite's file hears at once when that is not possible.
     engine = engines.reading if file is None else engines.writing
@@ -64,11 +67,13 @@ async def examine_database(url: str, limits: DatabaseLimits) -> Examination:
 
 
 def _examine(connection: Connection) -> Examination:
-    # Without it nothing else can be asked.
-    if unreadable := tuple(missing_privileges(connection, {"alembic_version": ("SELECT",)})):
-        return Examination(unreadable, 0)
+    if connection.dialect.name == "sqlite":
+        write_to_file(connection)
+    if unreadable := tuple(missing_privileges(connection, REVISION_PRIVILEGES)):
+        return Examination(unreadable)
     differences = tuple(_differences(connection))
-    return Examination(differences, 0 if differences else _waiting(connection))
+    warnings = tuple(original_warnings(connection))
+    return Examination(differences, warnings, 0 if differences else _waiting(connection))
 
 
 def _differences(connection: Connection) -> Iterator[str]:
@@ -77,14 +82,12 @@ def _differences(connection: Connection) -> Iterator[str]:
         check_schema(connection)
     except SchemaError as error:
         yield str(error)
-        present = REFERENCE_TABLES.intersection(inspect(connection).get_table_names())
-        yield from table_differences(connection, present)
+        yield from takeover_differences(connection)
         return
-    names = metadata.tables.keys()
-    yield from table_differences(connection, names)
-    yield from missing_indexes(connection, names)
-    every = ("SELECT", "INSERT", "UPDATE", "DELETE")
-    yield from missing_privileges(connection, dict.fromkeys(sorted(names), every))
+    ours = metadata.tables.keys() - NEEDED.keys()
+    yield from sorted([*original_differences(connection), *table_differences(connection, ours)])
+    yield from missing_indexes(connection, metadata.tables.keys())
+    yield from missing_privileges(connection, PRIVILEGES)
     yield from missing_counters(connection)
 
 

@@ -1,13 +1,14 @@
 """Turning what goes wrong while a database is opened into a sentence for whoever starts it."""
 
 import sqlite3
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.adapters.sql.failures import failure_name, sqlstate
+from app.adapters.sql.failures import driver_failure, failure_name, sqlstate
 
 _MENDS = {
     "SQLITE_BUSY": "is locked by another program; close that one, then start again",
@@ -55,16 +56,31 @@ def explained_opening(file: Path | None) -> Iterator[None]:
 
 
 def _sentence(failure: Exception, file: Path | None) -> str:
-    name = failure_name(failure)
-    if file is None and sqlstate(failure):
-        mend = _SERVER_MENDS.get(sqlstate(failure), f"cannot be used ({name}, {sqlstate(failure)})")
-        return f"The database {mend}."
     if file is None:
-        return f"The database cannot be reached ({name}); start it, or correct DATABASE_URL."
+        return _server_sentence(failure)
     if isinstance(failure, OSError):
         return (
             f"The folder {file.parent} cannot be used ({failure.strerror}); "
             "let this user write there, or set DATA_DIR to another folder."
         )
+    name = failure_name(failure)
     primary = "_".join(name.split("_")[:2])
     return f"The database {file} {_MENDS.get(primary, f'cannot be used ({name}); replace it')}."
+
+
+def _server_sentence(failure: Exception) -> str:
+    name = failure_name(failure)
+    if state := sqlstate(failure):
+        return f"The database {_SERVER_MENDS.get(state, f'cannot be used ({name}, {state})')}."
+    if _is_about_encryption(failure):
+        return (
+            f"The database's server does not offer the TLS that DATABASE_URL asks for ({name}); "
+            "set its TLS and certificate up, or correct sslmode and sslaccept in DATABASE_URL."
+        )
+    return f"The database cannot be reached ({name}); start it, or correct DATABASE_URL."
+
+
+def _is_about_encryption(failure: Exception) -> bool:
+    # For a server without TLS, asyncpg has no class of its own, and nothing but a text.
+    refused = driver_failure(failure)
+    return isinstance(refused, ssl.SSLError) or "rejected SSL upgrade" in str(refused)

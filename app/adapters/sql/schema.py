@@ -8,7 +8,8 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect
 
-from app.adapters.sql.table_differences import REFERENCE_TABLES, table_differences
+from app.adapters.sql.original_tables import NEEDED, original_differences
+from app.adapters.sql.tables import metadata
 
 MIGRATION_SECONDS = 600.0
 """For all migrations together: numbering a long history takes minutes."""
@@ -64,21 +65,37 @@ def _prepare_server(connection: Connection) -> None:
     connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'")
 
 
+def takeover_differences(connection: Connection) -> list[str]:
+    """What keeps `upgrade_schema` from a database, sorted; nothing once it was migrated.
+
+    Blocks on the database.
+    """
+    if _revision(connection) is not None:
+        return []
+    present = set(inspect(connection).get_table_names())
+    strangers = metadata.tables.keys() & present - NEEDED.keys()
+    found = [
+        f"The table {name} is in the way: `migrate` makes one of this name." for name in strangers
+    ]
+    if present & NEEDED.keys():
+        found += original_differences(connection)
+    return sorted(found)
+
+
 def _is_of_original_backend(connection: Connection) -> bool:
     """Whether its tables are there, and nothing of ours."""
-    present = set(inspect(connection).get_table_names())
-    if "alembic_version" in present or present.isdisjoint(REFERENCE_TABLES):
-        return False
-    if differences := table_differences(connection, REFERENCE_TABLES):
+    if differences := takeover_differences(connection):
+        lines = "\n".join(differences)
         raise SchemaError(
-            "The database has tables that are not as the original backend has them; mend them, or "
-            f"set DATABASE_URL to another database. {' '.join(differences)}"
+            "The database has tables that this server cannot work with; mend them, or set "
+            f"DATABASE_URL to another database.\n{lines}"
         )
-    return True
+    present = set(inspect(connection).get_table_names())
+    return _revision(connection) is None and not present.isdisjoint(NEEDED)
 
 
 def _is_current(connection: Connection, config: Config) -> bool:
-    revision = MigrationContext.configure(connection).get_current_revision()
+    revision = _revision(connection)
     scripts = ScriptDirectory.from_config(config)
     known = {script.revision for script in scripts.walk_revisions()}
     if revision is not None and revision not in known:
@@ -88,6 +105,10 @@ def _is_current(connection: Connection, config: Config) -> bool:
         )
         raise SchemaError(message)
     return revision == scripts.get_current_head()
+
+
+def _revision(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
 
 
 def _config() -> Config:

@@ -1,31 +1,17 @@
-"""What a live database's tables have otherwise than the code's, in sentences.
+"""What our own tables in a live database have otherwise than the code's, in sentences.
 
-What a table has besides is no difference: the original backend's later columns, its other tables,
-an administrator's indexes.
+What a table has besides is no difference: a later version's columns, an administrator's indexes.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from typing import Any, TypeAlias
 
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Column, Connection, Dialect, Index, Inspector, Table, inspect
-from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import DefaultClause, ForeignKeyConstraint, SchemaItem
 
-from app.adapters.sql.tables import (
-    channel_members,
-    channels,
-    messages,
-    metadata,
-    read_receipts,
-    users,
-)
-
-REFERENCE_TABLES = frozenset(
-    table.name for table in (users, channels, channel_members, messages, read_receipts)
-)
-"""Those of the original backend."""
+from app.adapters.sql.tables import metadata
 
 _Operation: TypeAlias = tuple[Any, ...]
 """What Alembic would do: its name, and what it would do it to."""
@@ -38,21 +24,19 @@ def table_differences(connection: Connection, names: Collection[str]) -> list[st
     present = sorted(set(inspector.get_table_names()).intersection(names))
     tables = [metadata.tables[name] for name in present]
     sentences += [_key_sentence(inspector, table) for table in tables]
-    if isinstance(inspector, postgresql.base.PGInspector):
-        sentences += _enum_sentences(inspector, tables)
-    return [sentence for sentence in sentences if sentence is not None]
+    return sorted(sentence for sentence in sentences if sentence is not None)
 
 
 def missing_indexes(connection: Connection, names: Collection[str]) -> list[str]:
     """Of these tables: the indexes that are not there as they have to be. Blocks likewise."""
     missing = {each[1].name for each in _operations(connection, names) if each[0] == "add_index"}
     inspector = inspect(connection)
-    return [
+    return sorted(
         f"The index {index.name} of {name} is missing, or is another one."
-        for name in sorted(names)
+        for name in names
         for index in metadata.tables[name].indexes
         if index.name in missing or not _has_condition(inspector, name, index)
-    ]
+    )
 
 
 def _has_condition(inspector: Inspector, table: str, index: Index) -> bool:
@@ -132,16 +116,3 @@ def _key_sentence(inspector: Inspector, table: Table) -> str | None:
     if found == needed:
         return None
     return f"The primary key of {table.name} is ({', '.join(found)}), not ({', '.join(needed)})."
-
-
-def _enum_sentences(inspector: postgresql.base.PGInspector, tables: Sequence[Table]) -> list[str]:
-    """The values of enums, which Alembic does not compare either."""
-    found = {enum["name"]: enum["labels"] for enum in inspector.get_enums()}
-    types = (column.type.dialect_impl(inspector.dialect) for table in tables for column in table.c)
-    needed = {each.name: each.enums for each in types if isinstance(each, postgresql.ENUM)}
-    return [
-        f"The type {name} has the values {', '.join(found[name])}, and has to have "
-        f"{', '.join(values)}, in this order."
-        for name, values in needed.items()
-        if name in found and found[name] != values
-    ]

@@ -154,7 +154,7 @@ async def test_migrating_goes_on_when_an_index_of_ours_is_there_already(
     [
         ("ALTER TABLE messages DROP content", r"The column messages\.content is missing\."),
         ("DROP TABLE read_receipts", r"The table read_receipts is missing\."),
-        ("ALTER TABLE users ALTER id TYPE varchar(10)", r"users\.id is VARCHAR\(10\), and has to"),
+        ("ALTER TABLE messages ALTER content TYPE varchar(255)", r"content is VARCHAR\(255\), and"),
     ],
 )
 async def test_migrating_refuses_when_the_tables_are_not_the_originals(

@@ -68,6 +68,17 @@ async def test_tables_stand_in_the_schema_when_the_address_names_one(
     assert [["Chat"]] == postgres_server.execute(tables.format("alembic_version"), "empty")
 
 
+async def test_opening_speaks_of_tls_when_the_server_has_none(postgres_url: str) -> None:
+    """And the address asks for it."""
+    with pytest.raises(
+        DatabaseOpenError, match="does not offer the TLS that DATABASE_URL asks for"
+    ) as refused:
+        async with opened(Database(f"{postgres_url}?sslmode=require", migrate=False)):
+            pass
+
+    assert "secret" not in str(refused.value)
+
+
 @pytest.mark.parametrize(
     ("user", "database", "sentence"),
     [
