@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import and_, bindparam, case, func, select
+from sqlalchemy import and_, bindparam, case, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.adapters.sql.message_places import (
@@ -54,7 +54,12 @@ _DELIVERIES = deliveries_to(
             read_receipts.c.userId == channel_members.c.userId,
         ),
     )
-    .where(channel_members.c.joined_at <= messages.c.createdAt)
+    .where(
+        or_(
+            channel_members.c.joined_at.is_(None),
+            channel_members.c.joined_at <= messages.c.createdAt,
+        )
+    )
 )
 
 # Looked up one by one: for NOT EXISTS, PostgreSQL may read every place there is.
