@@ -166,7 +166,7 @@ SPOILED: dict[str, tuple[str, Spoil]] = {
     "never edited": ("edits_are_kept", lambda it: it.store(FIRST, content="alice-0 as edited")),
     "too late": (
         "answers_come_in_time",
-        lambda it: it.notes.answers.append(Answer("sendMessage", "unavailable", 4.0)),
+        lambda it: it.notes.answers.append(Answer("sendMessage", "unavailable", 5.1)),
     ),
     "no answer": ("answers_come_in_time", lambda it: it.notes.unanswered.append("sendMessage")),
     "a bug": (
