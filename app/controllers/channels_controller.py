@@ -41,7 +41,9 @@ class CreateChannelRequest(ServiceRequest):
     """``{name, createdById, id?, description?, type?, memberIds?}``."""
 
     name: Annotated[
-        str, StringConstraints(min_length=1, max_length=MAX_NAME_CHARS), AfterValidator(_storable)
+        str,
+        StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_NAME_CHARS),
+        AfterValidator(_storable),
     ]
     created_by_id: Id
     id: Id | None = None

@@ -23,6 +23,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from app.domain.ids import UserId
+
 
 class ChatError(Exception):
     """An operation was refused or failed, and the client may know why.
@@ -218,8 +220,8 @@ class UserNotFound(ChatError):
 
     code = "user_not_found"
 
-    def __init__(self) -> None:
-        super().__init__("There is no such user.")
+    def __init__(self, user_id: UserId) -> None:
+        super().__init__(f"There is no such user: {user_id}.")
 
 
 class Unavailable(ChatError):

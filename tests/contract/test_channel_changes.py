@@ -106,7 +106,7 @@ async def test_nothing_is_created_when_somebody_is_not_known(
     """Neither the channel nor any membership."""
     roles = {member_id: MemberRole.MEMBER, BOB: MemberRole.MEMBER}
 
-    with pytest.raises(UserNotFound):
+    with pytest.raises(UserNotFound, match=STRANGER):
         await storage.channels.create(channel(creator_id=creator_id), roles)
 
     assert frozenset() == await members_of(storage, NEWS)
@@ -185,7 +185,7 @@ async def test_change_is_refused_when_the_channel_is_not_known(storage: Storage)
 
 async def test_stranger_is_not_added_when_nobody_knows_them(storage: Storage) -> None:
     """A membership needs a user."""
-    with pytest.raises(UserNotFound):
+    with pytest.raises(UserNotFound, match=STRANGER):
         await storage.channels.add_member(RANDOM, STRANGER, MemberRole.MEMBER, NOW)
 
     assert {ALICE, BOB} == await members_of(storage, RANDOM)

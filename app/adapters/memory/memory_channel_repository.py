@@ -104,4 +104,4 @@ class MemoryChannelRepository(ChannelRepository):
 
     def _require_user(self, user_id: UserId) -> None:
         if user_id not in self._store.users:
-            raise UserNotFound
+            raise UserNotFound(user_id)

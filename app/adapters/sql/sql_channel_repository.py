@@ -176,5 +176,6 @@ async def _hold_users(connection: AsyncConnection, user_ids: Collection[UserId])
     """Likewise users, all of them."""
     query = select(users.c.id).where(users.c.id.in_(user_ids)).order_by(users.c.id)
     held = await connection.scalars(query.with_for_update(read=True, key_share=True))
-    if len(held.all()) != len(user_ids):
-        raise UserNotFound
+    unknown = set(user_ids).difference(held)
+    if unknown:
+        raise UserNotFound(min(unknown))

@@ -37,7 +37,7 @@ async def test_channel_is_created_when_all_of_it_is_named(
     """The answer is the channel, as its members hear of it."""
     body = {
         "id": "news/ü",
-        "name": "News",
+        "name": " News\n",
         "description": "What is new\nand good",
         "type": "PRIVATE",
         "createdById": "user_alice",
