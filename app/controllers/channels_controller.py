@@ -71,7 +71,7 @@ class CreateChannelRequest(ServiceRequest):
 class AddMemberRequest(ServiceRequest):
     """``{role?}``."""
 
-    role: MemberRole = MemberRole.MEMBER
+    role: MemberRole | None = None
 
 
 @controller("channels")
@@ -113,7 +113,7 @@ class ChannelsController:
 
     @put(_MEMBER_PATH)
     async def add_member(self, request: web.Request) -> web.Response:
-        """200 and ``{channelId, userId, changed}``: false for who is a member already."""
+        """200 and ``{channelId, userId, changed}``: false for who is a member, in this role."""
         self._service_key.require(request, _WHAT)
         channel_id, user_id = _membership(request)
         body = await read_body(request, MAX_BODY_BYTES)

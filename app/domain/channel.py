@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
+from enum import Enum, StrEnum, auto
 
 from app.domain.ids import ChannelId, UserId
 from app.domain.wire import WireValue, to_iso
@@ -57,6 +57,15 @@ class ChannelDraft:
     type: ChannelType
     created_by_id: UserId
     member_ids: tuple[UserId, ...]
+
+
+class Addition(Enum):
+    """What adding a member has come to."""
+
+    JOINED = auto()
+    ROLE_CHANGED = auto()
+    """They belonged to the channel before, with another role."""
+    NOTHING = auto()
 
 
 @dataclass(frozen=True, slots=True)

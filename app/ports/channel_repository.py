@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
-from app.domain.channel import Channel, MemberRole
+from app.domain.channel import Addition, Channel, MemberRole
 from app.domain.ids import ChannelId, UserId
 from app.domain.user import User
 
@@ -54,11 +54,11 @@ class ChannelRepository(Protocol):
         ...
 
     async def add_member(
-        self, channel_id: ChannelId, user_id: UserId, role: MemberRole, now: datetime
-    ) -> bool:
-        """Have the user belong to the channel from ``now`` on; False if they do already.
+        self, channel_id: ChannelId, user_id: UserId, role: MemberRole | None, now: datetime
+    ) -> Addition:
+        """Have the user belong to the channel in this role, from ``now`` on unless they do already.
 
-        Who does is left as they are, with their role.
+        Without a role a newcomer is a `MemberRole.MEMBER`, and who is a member keeps theirs.
 
         Raises:
             ChannelNotFound: There is no such channel.

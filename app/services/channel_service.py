@@ -4,6 +4,7 @@ import logging
 from functools import partial
 
 from app.domain.channel import (
+    Addition,
     Channel,
     ChannelDraft,
     DeletedChannel,
@@ -78,9 +79,12 @@ class ChannelService:
         await self._changes.run(channel_id, partial(self._delete, channel_id))
 
     async def add_member(
-        self, channel_id: ChannelId, user_id: UserId, role: MemberRole = MemberRole.MEMBER
+        self, channel_id: ChannelId, user_id: UserId, role: MemberRole | None = None
     ) -> bool:
-        """Have the user belong to the channel, which hears of it; False if they do already.
+        """Have the user belong to the channel; False if nothing had to be changed for that.
+
+        The channel hears of a newcomer, who is a `MemberRole.MEMBER` without a role. Who belongs
+        to it already is given the role, if there is one; nobody hears of that.
 
         Raises:
             ChannelNotFound: There is no such channel.
@@ -146,17 +150,19 @@ class ChannelService:
         # That may have taken long, and others may have written meanwhile.
         await self._announce(MembershipEvent.ENDED, channel_id, frozenset())
 
-    async def _add_member(self, channel_id: ChannelId, user_id: UserId, role: MemberRole) -> bool:
+    async def _add_member(
+        self, channel_id: ChannelId, user_id: UserId, role: MemberRole | None
+    ) -> bool:
         now = self._clock.now()
-        is_new = await self._channels.add_member(channel_id, user_id, role, now)
+        addition = await self._channels.add_member(channel_id, user_id, role, now)
         # Also when it stood already: what was stored without an answer was not applied.
         await self._announce(MembershipEvent.JOINED, channel_id, frozenset({user_id}))
-        if is_new:
+        if addition is Addition.JOINED:
             change = MembershipChange(channel_id, user_id, now)
             await self._audience.refresh(channel_id)
             room = channel_room(channel_id)
             self._broadcaster.publish(room, ServerEvent.ROOM_MEMBER_JOINED, change)
-        return is_new
+        return addition is not Addition.NOTHING
 
     async def _remove_member(self, channel_id: ChannelId, user_id: UserId) -> bool:
         was_member = await self._channels.remove_member(channel_id, user_id)

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from app.adapters.memory.memory_rows import ChannelRow
 from app.adapters.memory.memory_store import MemoryStore
-from app.domain.channel import Channel, MemberRole
+from app.domain.channel import Addition, Channel, MemberRole
 from app.domain.errors import ChannelExists, ChannelNotFound, UserNotFound
 from app.domain.ids import ChannelId, UserId
 from app.domain.user import User
@@ -14,7 +14,7 @@ from app.ports.channel_repository import seeded_name
 
 
 class MemoryChannelRepository(ChannelRepository):
-    """Memberships by user and by channel. Nobody asks for a channel's name or a member's role."""
+    """Memberships by user and by channel."""
 
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
@@ -49,20 +49,24 @@ class MemoryChannelRepository(ChannelRepository):
         if channel.id in store.channels:
             raise ChannelExists
         store.channels[channel.id] = ChannelRow()
-        for user_id in roles:
-            store.join(channel.id, user_id)
+        for user_id, role in roles.items():
+            self._join(channel.id, user_id, role)
 
     async def add_member(
-        self, channel_id: ChannelId, user_id: UserId, role: MemberRole, now: datetime
-    ) -> bool:
-        """Make the user a member, unless they are one."""
-        del role, now
-        self._channel(channel_id)
+        self, channel_id: ChannelId, user_id: UserId, role: MemberRole | None, now: datetime
+    ) -> Addition:
+        """Make the user a member, or one with another role."""
+        del now
+        channel = self._channel(channel_id)
         self._require_user(user_id)
-        if self._store.channel_for(channel_id, user_id) is not None:
-            return False
-        self._store.join(channel_id, user_id)
-        return True
+        if self._store.channel_for(channel_id, user_id) is None:
+            self._join(channel_id, user_id, role or MemberRole.MEMBER)
+            return Addition.JOINED
+        seat = channel.seats[user_id]
+        if role is None or role is seat.role:
+            return Addition.NOTHING
+        seat.role = role
+        return Addition.ROLE_CHANGED
 
     async def remove_member(self, channel_id: ChannelId, user_id: UserId) -> bool:
         """Make the user no member."""
@@ -95,6 +99,10 @@ class MemoryChannelRepository(ChannelRepository):
             store.users.setdefault(user_id, User(id=user_id, name=seeded_name(user_id)))
             for channel_id in channel_ids:
                 store.join(channel_id, user_id)
+
+    def _join(self, channel_id: ChannelId, user_id: UserId, role: MemberRole) -> None:
+        self._store.join(channel_id, user_id)
+        self._store.channels[channel_id].seats[user_id].role = role
 
     def _channel(self, channel_id: ChannelId) -> ChannelRow:
         channel = self._store.channels.get(channel_id)

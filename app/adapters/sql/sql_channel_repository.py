@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from datetime import datetime
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import ColumnElement, and_, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.adapters.sql.channel_deletion import delete_channel
@@ -13,7 +13,7 @@ from app.adapters.sql.message_rows import USER_COLUMNS, to_user
 from app.adapters.sql.tables import channel_members, channels, users
 from app.adapters.sql.text_list import is_one_of
 from app.adapters.sql.upsert import upsert
-from app.domain.channel import Channel, MemberRole
+from app.domain.channel import Addition, Channel, MemberRole
 from app.domain.errors import ChannelExists, ChannelNotFound, UserNotFound
 from app.domain.ids import ChannelId, UserId
 from app.domain.user import User
@@ -89,21 +89,29 @@ class SqlChannelRepository(ChannelRepository):
                 await connection.execute(insert(channel_members), members)
 
     async def add_member(
-        self, channel_id: ChannelId, user_id: UserId, role: MemberRole, now: datetime
-    ) -> bool:
-        """Store a membership, unless there is one."""
+        self, channel_id: ChannelId, user_id: UserId, role: MemberRole | None, now: datetime
+    ) -> Addition:
+        """Store a membership, or another role in the one that there is."""
+        row = _member(channel_id, user_id, role or MemberRole.MEMBER, now)
         async with self._database.transaction() as connection:
             await _hold_channel(connection, channel_id)
             await _hold_users(connection, {user_id})
-            statement = upsert(connection, channel_members).on_conflict_do_nothing()
-            member = statement.values(_member(channel_id, user_id, role, now))
-            return bool((await connection.execute(member)).rowcount)
+            joining = upsert(connection, channel_members).on_conflict_do_nothing().values(row)
+            if (await connection.execute(joining)).rowcount:
+                return Addition.JOINED
+            if role is None:
+                return Addition.NOTHING
+            changing = (
+                update(channel_members)
+                .where(_is_membership(channel_id, user_id), channel_members.c.role != role)
+                .values(role=role)
+            )
+            changed = (await connection.execute(changing)).rowcount
+            return Addition.ROLE_CHANGED if changed else Addition.NOTHING
 
     async def remove_member(self, channel_id: ChannelId, user_id: UserId) -> bool:
         """Delete a membership."""
-        membership = delete(channel_members).where(
-            channel_members.c.channelId == channel_id, channel_members.c.userId == user_id
-        )
+        membership = delete(channel_members).where(_is_membership(channel_id, user_id))
         async with self._database.transaction() as connection:
             await _hold_channel(connection, channel_id)
             return bool((await connection.execute(membership)).rowcount)
@@ -162,6 +170,10 @@ def _member(
         "last_read_at": now,
         "joined_at": now,
     }
+
+
+def _is_membership(channel_id: ChannelId, user_id: UserId) -> ColumnElement[bool]:
+    return and_(channel_members.c.channelId == channel_id, channel_members.c.userId == user_id)
 
 
 async def _hold_channel(connection: AsyncConnection, channel_id: ChannelId) -> None:

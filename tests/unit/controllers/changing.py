@@ -39,7 +39,7 @@ class RecordingChannelService(ChannelService):
         self.asked.append(("delete", channel_id))
 
     async def add_member(
-        self, channel_id: ChannelId, user_id: UserId, role: MemberRole = MemberRole.MEMBER
+        self, channel_id: ChannelId, user_id: UserId, role: MemberRole | None = None
     ) -> bool:
         """Write it down."""
         self._fail()

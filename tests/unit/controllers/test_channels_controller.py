@@ -94,8 +94,8 @@ async def test_channel_is_deleted_when_it_is_named(
 @pytest.mark.parametrize(
     ("method", "body", "asked"),
     [
-        ("PUT", "", ("add", "a/b", "user_ü", MemberRole.MEMBER)),
-        ("PUT", "{}", ("add", "a/b", "user_ü", MemberRole.MEMBER)),
+        ("PUT", "", ("add", "a/b", "user_ü", None)),
+        ("PUT", "{}", ("add", "a/b", "user_ü", None)),
         ("PUT", '{"role": "ADMIN"}', ("add", "a/b", "user_ü", MemberRole.ADMIN)),
         ("DELETE", "", ("remove", "a/b", "user_ü")),
     ],
