@@ -11,7 +11,14 @@ from app.controllers.request_body import read_body
 from app.controllers.service_key import ServiceKey
 from app.controllers.service_request import MAX_BODY_BYTES, Id, ServiceRequest, invalid, path_id
 from app.domain.channel import ChannelDraft, ChannelType, MemberRole
-from app.domain.errors import ChannelExists, ChannelNotFound, ChatError, Unavailable, UserNotFound
+from app.domain.errors import (
+    ChannelExists,
+    ChannelInUse,
+    ChannelNotFound,
+    ChatError,
+    Unavailable,
+    UserNotFound,
+)
 from app.domain.ids import ChannelId, UserId, new_id
 from app.framework import controller, delete, post, put
 from app.services.channel_service import ChannelService
@@ -28,6 +35,7 @@ _STATUS = {
     ChannelNotFound: HTTPStatus.NOT_FOUND,
     UserNotFound: HTTPStatus.NOT_FOUND,
     ChannelExists: HTTPStatus.CONFLICT,
+    ChannelInUse: HTTPStatus.CONFLICT,
 }
 
 
@@ -102,7 +110,7 @@ class ChannelsController:
 
     @delete("{channel_id}")
     async def delete_channel(self, request: web.Request) -> web.Response:
-        """200 and ``{channelId}`` when the channel is gone, with all its messages."""
+        """200 and ``{channelId}`` when all of it is gone; 409 when something else keeps it."""
         self._service_key.require(request, _WHAT)
         channel_id = ChannelId(path_id(request, "channel_id"))
         try:

@@ -12,6 +12,7 @@
     ├── MessageDeleted           message_deleted
     ├── ChannelNotFound          channel_not_found
     ├── ChannelExists            channel_exists
+    ├── ChannelInUse             channel_in_use
     ├── UserNotFound             user_not_found
     └── Unavailable              unavailable
         └── Unconfirmed          likewise: it may have been done
@@ -213,6 +214,15 @@ class ChannelExists(ChatError):
 
     def __init__(self) -> None:
         super().__init__("There is a channel with this id already.")
+
+
+class ChannelInUse(ChatError):
+    """Something that is none of the chat's refers to the channel; it must be removed first."""
+
+    code = "channel_in_use"
+
+    def __init__(self, table: str) -> None:
+        super().__init__(f"The table {table} refers to this channel; nothing was deleted.")
 
 
 class UserNotFound(ChatError):

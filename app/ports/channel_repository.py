@@ -75,10 +75,11 @@ class ChannelRepository(Protocol):
         ...
 
     async def remove_members(self, channel_id: ChannelId) -> frozenset[UserId]:
-        """Have nobody belong to the channel any more; who did.
+        """Have nobody belong to the channel any more, so that it may be deleted; who did.
 
         Raises:
             ChannelNotFound: There is no such channel.
+            ChannelInUse: Something that is none of ours keeps it; nothing was changed.
         """
         ...
 

@@ -73,6 +73,7 @@ class ChannelService:
 
         Raises:
             ChannelNotFound: There is no such channel.
+            ChannelInUse: Something that is none of the chat's keeps it; nothing was changed.
             Unavailable: It may have no members any more, and not be gone: to be asked again. It is
                 `Unconfirmed`, too, when there is so much to delete that it takes longer.
         """

@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, and_, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.adapters.sql.channel_deletion import delete_channel
+from app.adapters.sql.channel_references import require_unreferenced
 from app.adapters.sql.database import Database
 from app.adapters.sql.membership import belongs
 from app.adapters.sql.message_rows import USER_COLUMNS, to_user
@@ -117,7 +118,7 @@ class SqlChannelRepository(ChannelRepository):
             return bool((await connection.execute(membership)).rowcount)
 
     async def remove_members(self, channel_id: ChannelId) -> frozenset[UserId]:
-        """Delete every membership."""
+        """Delete every membership, unless the channel could not be deleted."""
         memberships = (
             delete(channel_members)
             .where(channel_members.c.channelId == channel_id)
@@ -125,6 +126,7 @@ class SqlChannelRepository(ChannelRepository):
         )
         async with self._database.transaction() as connection:
             await _hold_channel(connection, channel_id)
+            await require_unreferenced(connection, channel_id)
             return frozenset((await connection.scalars(memberships)).all())
 
     async def delete(self, channel_id: ChannelId) -> None:

@@ -8,6 +8,7 @@ from yarl import URL
 from app.controllers.service_request import MAX_BODY_BYTES
 from app.domain.errors import (
     ChannelExists,
+    ChannelInUse,
     ChannelNotFound,
     ChatError,
     Unavailable,
@@ -153,10 +154,16 @@ async def test_nothing_is_changed_when_the_key_is_not_right(
         (ChannelNotFound(), 404, "channel_not_found", "There is no such channel."),
         (UserNotFound(UserId("u")), 404, "user_not_found", "There is no such user: u."),
         (ChannelExists(), 409, "channel_exists", "There is a channel with this id already."),
+        (
+            ChannelInUse("drafts"),
+            409,
+            "channel_in_use",
+            "The table drafts refers to this channel; nothing was deleted.",
+        ),
         (Unavailable(), 503, "unavailable", "This could not be stored for certain; send it again."),
         (Unconfirmed(), 503, "unavailable", "This could not be stored for certain; send it again."),
     ],
-    ids=["channel", "user", "exists", "unavailable", "unconfirmed"],
+    ids=["channel", "user", "exists", "in use", "unavailable", "unconfirmed"],
 )
 async def test_caller_is_told_why_when_the_change_cannot_be_made(
     client: Client,
