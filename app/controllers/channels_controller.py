@@ -96,17 +96,21 @@ class ChannelsController:
 
     @post()
     async def create_channel(self, request: web.Request) -> web.Response:
-        """201 and the channel; 400, 413, 415 for what is none, 409 when its id is taken."""
+        """201 and the channel, 200 when it stands already, as asked for; 409 when another does.
+
+        400, 413 and 415 for what is none.
+        """
         self._service_key.require(request, _WHAT)
         body = await read_body(request, MAX_BODY_BYTES)
         try:
             draft = CreateChannelRequest.model_validate_json(body).to_draft()
-            channel = await self._channels.create(draft)
+            creation = await self._channels.create(draft)
         except ValidationError as error:
             return invalid(error, _CHANNEL)
         except ChatError as error:
             return _refused(error)
-        return web.json_response(channel.to_wire(), status=HTTPStatus.CREATED)
+        status = HTTPStatus.CREATED if creation.is_new else HTTPStatus.OK
+        return web.json_response(creation.channel.to_wire(), status=status)
 
     @delete("{channel_id}")
     async def delete_channel(self, request: web.Request) -> web.Response:

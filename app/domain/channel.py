@@ -58,6 +58,19 @@ class ChannelDraft:
     created_by_id: UserId
     member_ids: tuple[UserId, ...]
 
+    def describes(self, channel: Channel) -> bool:
+        """Whether the channel may be what was asked for; its description may have been changed."""
+        asked = (self.id, self.name, self.type, self.created_by_id)
+        return asked == (channel.id, channel.name, channel.type, channel.created_by_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Creation:
+    """What asking for a channel has come to; one that is not new stood already, as asked for."""
+
+    channel: Channel
+    is_new: bool
+
 
 class Addition(Enum):
     """What adding a member has come to."""

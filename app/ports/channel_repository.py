@@ -44,6 +44,10 @@ class ChannelRepository(Protocol):
         """Who belongs to each of these channels; nobody to one that does not exist."""
         ...
 
+    async def find(self, channel_id: ChannelId) -> Channel | None:
+        """The channel, if there is one with this id."""
+        ...
+
     async def create(self, channel: Channel, roles: Mapping[UserId, MemberRole]) -> None:
         """Store a channel with its members, who have joined at ``channel.created_at``.
 

@@ -1,5 +1,6 @@
 """Channels are made and ended, members come and go."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -86,6 +87,32 @@ async def test_channel_has_no_members_when_it_is_created_without(storage: Storag
     assert frozenset() == await members_of(storage, NEWS)
     added = await storage.channels.add_member(NEWS, BOB, MemberRole.MEMBER, NOW)
     assert Addition.JOINED is added
+
+
+async def test_channel_is_found_when_it_was_created(storage: Storage) -> None:
+    """As it was asked for; nothing is where there is none, or none any more."""
+    described = replace(channel(), description="What is new")
+    before = await storage.channels.find(NEWS)
+    await storage.channels.create(described, ALICES_OWN)
+
+    found = await storage.channels.find(NEWS)
+
+    await storage.channels.delete(NEWS)
+    assert (None, described) == (before, found)
+    assert None is await storage.channels.find(NEWS)
+
+
+async def test_seeded_channel_is_found_when_it_is_asked_for(storage: Storage) -> None:
+    """Its name is its id, its creator who was named with it first."""
+    found = await storage.channels.find(RANDOM)
+
+    assert found is not None
+    assert (RANDOM, None, ChannelType.PUBLIC, ALICE) == (
+        found.name,
+        found.description,
+        found.type,
+        found.created_by_id,
+    )
 
 
 async def test_standing_channel_is_left_as_it_is_when_another_is_to_be_called_so(

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.adapters.sql.channel_deletion import delete_channel
@@ -14,13 +14,14 @@ from app.adapters.sql.message_rows import USER_COLUMNS, to_user
 from app.adapters.sql.tables import channel_members, channels, users
 from app.adapters.sql.text_list import is_one_of
 from app.adapters.sql.upsert import upsert
-from app.domain.channel import Addition, Channel, MemberRole
+from app.domain.channel import Addition, Channel, ChannelType, MemberRole
 from app.domain.errors import ChannelExists, ChannelNotFound, UserNotFound
 from app.domain.ids import ChannelId, UserId
 from app.domain.user import User
 from app.ports import ChannelRepository, Membership
 from app.ports.channel_repository import seeded_name
 
+_CHANNEL = select(channels).where(channels.c.id == bindparam("channel_id"))
 _MEMBERS = select(channel_members.c.channelId, channel_members.c.userId).where(
     is_one_of(channel_members.c.channelId, "channel_ids")
 )
@@ -67,6 +68,21 @@ class SqlChannelRepository(ChannelRepository):
         for channel_id, user_id in found:
             members[channel_id].add(user_id)
         return {channel_id: frozenset(user_ids) for channel_id, user_ids in members.items()}
+
+    async def find(self, channel_id: ChannelId) -> Channel | None:
+        """One channel."""
+        async with self._database.asking() as connection:
+            row = (await connection.execute(_CHANNEL, {"channel_id": channel_id})).one_or_none()
+        if row is None:
+            return None
+        return Channel(
+            id=row.id,
+            name=row.name,
+            description=row.description,
+            type=ChannelType(row.type),
+            created_by_id=row.createdById,
+            created_at=row.createdAt,
+        )
 
     async def create(self, channel: Channel, roles: Mapping[UserId, MemberRole]) -> None:
         """Store a channel with its members."""

@@ -78,6 +78,17 @@ async def test_channel_gets_an_id_when_none_is_named(
     assert DRAFT == replace(first, id=DRAFT.id)
 
 
+async def test_channel_is_answered_when_it_stands_already(
+    client: Client, channels: RecordingChannelService
+) -> None:
+    """A request that is sent again is no failure; the status tells."""
+    channels.changes = False
+
+    response = await client.post("/channels", json={**SMALLEST, "id": "news"}, headers=AUTHORIZED)
+
+    assert (200, "news") == (response.status, (await response.json())["id"])
+
+
 async def test_channel_is_deleted_when_it_is_named(
     client: Client, channels: RecordingChannelService
 ) -> None:
