@@ -11,7 +11,14 @@ from app.controllers.request_body import read_body
 from app.controllers.service_key import ServiceKey
 from app.controllers.service_request import MAX_BODY_BYTES, Id, ServiceRequest, invalid, path_id
 from app.domain.channel import ChannelDraft, ChannelType, MemberRole
-from app.domain.errors import ChannelExists, ChannelNotFound, ChatError, Unavailable, UserNotFound
+from app.domain.errors import (
+    ChannelExists,
+    ChannelInUse,
+    ChannelNotFound,
+    ChatError,
+    Unavailable,
+    UserNotFound,
+)
 from app.domain.ids import ChannelId, UserId, new_id
 from app.framework import controller, delete, post, put
 from app.services.channel_service import ChannelService
@@ -28,6 +35,7 @@ _STATUS = {
     ChannelNotFound: HTTPStatus.NOT_FOUND,
     UserNotFound: HTTPStatus.NOT_FOUND,
     ChannelExists: HTTPStatus.CONFLICT,
+    ChannelInUse: HTTPStatus.CONFLICT,
 }
 
 
@@ -41,7 +49,9 @@ class CreateChannelRequest(ServiceRequest):
     """``{name, createdById, id?, description?, type?, memberIds?}``."""
 
     name: Annotated[
-        str, StringConstraints(min_length=1, max_length=MAX_NAME_CHARS), AfterValidator(_storable)
+        str,
+        StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_NAME_CHARS),
+        AfterValidator(_storable),
     ]
     created_by_id: Id
     id: Id | None = None
@@ -69,7 +79,7 @@ class CreateChannelRequest(ServiceRequest):
 class AddMemberRequest(ServiceRequest):
     """``{role?}``."""
 
-    role: MemberRole = MemberRole.MEMBER
+    role: MemberRole | None = None
 
 
 @controller("channels")
@@ -86,21 +96,25 @@ class ChannelsController:
 
     @post()
     async def create_channel(self, request: web.Request) -> web.Response:
-        """201 and the channel; 400, 413, 415 for what is none, 409 when its id is taken."""
+        """201 and the channel, 200 when it stands already, as asked for; 409 when another does.
+
+        400, 413 and 415 for what is none.
+        """
         self._service_key.require(request, _WHAT)
         body = await read_body(request, MAX_BODY_BYTES)
         try:
             draft = CreateChannelRequest.model_validate_json(body).to_draft()
-            channel = await self._channels.create(draft)
+            creation = await self._channels.create(draft)
         except ValidationError as error:
             return invalid(error, _CHANNEL)
         except ChatError as error:
             return _refused(error)
-        return web.json_response(channel.to_wire(), status=HTTPStatus.CREATED)
+        status = HTTPStatus.CREATED if creation.is_new else HTTPStatus.OK
+        return web.json_response(creation.channel.to_wire(), status=status)
 
     @delete("{channel_id}")
     async def delete_channel(self, request: web.Request) -> web.Response:
-        """200 and ``{channelId}`` when the channel is gone, with all its messages."""
+        """200 and ``{channelId}`` when all of it is gone; 409 when something else keeps it."""
         self._service_key.require(request, _WHAT)
         channel_id = ChannelId(path_id(request, "channel_id"))
         try:
@@ -111,7 +125,7 @@ class ChannelsController:
 
     @put(_MEMBER_PATH)
     async def add_member(self, request: web.Request) -> web.Response:
-        """200 and ``{channelId, userId, changed}``: false for who is a member already."""
+        """200 and ``{channelId, userId, changed}``: false for who is a member, in this role."""
         self._service_key.require(request, _WHAT)
         channel_id, user_id = _membership(request)
         body = await read_body(request, MAX_BODY_BYTES)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
+from enum import Enum, StrEnum, auto
 
 from app.domain.ids import ChannelId, UserId
 from app.domain.wire import WireValue, to_iso
@@ -57,6 +57,28 @@ class ChannelDraft:
     type: ChannelType
     created_by_id: UserId
     member_ids: tuple[UserId, ...]
+
+    def describes(self, channel: Channel) -> bool:
+        """Whether the channel may be what was asked for; its description may have been changed."""
+        asked = (self.id, self.name, self.type, self.created_by_id)
+        return asked == (channel.id, channel.name, channel.type, channel.created_by_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Creation:
+    """What asking for a channel has come to; one that is not new stood already, as asked for."""
+
+    channel: Channel
+    is_new: bool
+
+
+class Addition(Enum):
+    """What adding a member has come to."""
+
+    JOINED = auto()
+    ROLE_CHANGED = auto()
+    """They belonged to the channel before, with another role."""
+    NOTHING = auto()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@
     ├── MessageDeleted           message_deleted
     ├── ChannelNotFound          channel_not_found
     ├── ChannelExists            channel_exists
+    ├── ChannelInUse             channel_in_use
     ├── UserNotFound             user_not_found
     └── Unavailable              unavailable
         └── Unconfirmed          likewise: it may have been done
@@ -22,6 +23,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+
+from app.domain.ids import UserId
 
 
 class ChatError(Exception):
@@ -213,13 +216,22 @@ class ChannelExists(ChatError):
         super().__init__("There is a channel with this id already.")
 
 
+class ChannelInUse(ChatError):
+    """Something that is none of the chat's refers to the channel; it must be removed first."""
+
+    code = "channel_in_use"
+
+    def __init__(self, table: str) -> None:
+        super().__init__(f"The table {table} refers to this channel; nothing was deleted.")
+
+
 class UserNotFound(ChatError):
     """Whoever is to be a member must be known to the storage, not only to Clerk."""
 
     code = "user_not_found"
 
-    def __init__(self) -> None:
-        super().__init__("There is no such user.")
+    def __init__(self, user_id: UserId) -> None:
+        super().__init__(f"There is no such user: {user_id}.")
 
 
 class Unavailable(ChatError):

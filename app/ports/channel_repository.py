@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
-from app.domain.channel import Channel, MemberRole
+from app.domain.channel import Addition, Channel, MemberRole
 from app.domain.ids import ChannelId, UserId
 from app.domain.user import User
 
@@ -44,6 +44,10 @@ class ChannelRepository(Protocol):
         """Who belongs to each of these channels; nobody to one that does not exist."""
         ...
 
+    async def find(self, channel_id: ChannelId) -> Channel | None:
+        """The channel, if there is one with this id."""
+        ...
+
     async def create(self, channel: Channel, roles: Mapping[UserId, MemberRole]) -> None:
         """Store a channel with its members, who have joined at ``channel.created_at``.
 
@@ -54,11 +58,11 @@ class ChannelRepository(Protocol):
         ...
 
     async def add_member(
-        self, channel_id: ChannelId, user_id: UserId, role: MemberRole, now: datetime
-    ) -> bool:
-        """Have the user belong to the channel from ``now`` on; False if they do already.
+        self, channel_id: ChannelId, user_id: UserId, role: MemberRole | None, now: datetime
+    ) -> Addition:
+        """Have the user belong to the channel in this role, from ``now`` on unless they do already.
 
-        Who does is left as they are, with their role.
+        Without a role a newcomer is a `MemberRole.MEMBER`, and who is a member keeps theirs.
 
         Raises:
             ChannelNotFound: There is no such channel.
@@ -75,10 +79,11 @@ class ChannelRepository(Protocol):
         ...
 
     async def remove_members(self, channel_id: ChannelId) -> frozenset[UserId]:
-        """Have nobody belong to the channel any more; who did.
+        """Have nobody belong to the channel any more, so that it may be deleted; who did.
 
         Raises:
             ChannelNotFound: There is no such channel.
+            ChannelInUse: Something that is none of ours keeps it; nothing was changed.
         """
         ...
 

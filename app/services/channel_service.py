@@ -1,18 +1,21 @@
 """Changing channels and their members: store, then move sockets, then tell."""
 
 import logging
+from collections.abc import Collection
 from functools import partial
 
 from app.domain.channel import (
+    Addition,
     Channel,
     ChannelDraft,
+    Creation,
     DeletedChannel,
     MemberRole,
     MembershipChange,
     MembershipEvent,
     MembershipNews,
 )
-from app.domain.errors import Unavailable
+from app.domain.errors import ChannelExists, Unavailable
 from app.domain.events import ServerEvent
 from app.domain.ids import ChannelId, UserId
 from app.domain.rooms import channel_room, user_room
@@ -26,6 +29,7 @@ from app.ports import (
 )
 from app.services.channel_audience import ChannelAudience
 from app.services.ordered_work import DRAIN_TIMEOUT_SECONDS, OrderedWork
+from app.services.untold_changes import UntoldChanges
 
 _logger = logging.getLogger(__name__)
 
@@ -35,8 +39,8 @@ class ChannelService:
 
     Per channel one change is made at a time, and its members hear of them in the order of storing.
     When a change is answered, the sockets of those whom it concerns are in the channel's room, or
-    out of it. Repeating one that stands is harmless and tells nobody; so one that was `Unconfirmed`
-    and stands is never told, but for a deletion. What has begun is ended even if its caller goes.
+    out of it. Repeating one that stands is harmless and tells nobody, unless it was `Unconfirmed`
+    on this node: then it is told now. What has begun is ended even if its caller goes.
     """
 
     def __init__(
@@ -54,12 +58,16 @@ class ChannelService:
         self._broadcaster = broadcaster
         self._clock = clock
         self._changes = OrderedWork(starter)
+        self._untold = UntoldChanges()
 
-    async def create(self, draft: ChannelDraft) -> Channel:
+    async def create(self, draft: ChannelDraft) -> Creation:
         """Store a channel, its creator being the owner; each member hears of it.
 
+        One that stands with this id is left as it is, with its members, and is the answer if it has
+        the name, the type and the creator that are asked for, who must be a member still.
+
         Raises:
-            ChannelExists: There is one with this id; nothing was changed.
+            ChannelExists: There is another one with this id.
             UserNotFound: The creator or a member is not known; nothing was stored.
             Unavailable: Nothing was stored; when it is `Unconfirmed`, perhaps it was.
         """
@@ -72,15 +80,19 @@ class ChannelService:
 
         Raises:
             ChannelNotFound: There is no such channel.
+            ChannelInUse: Something that is none of the chat's keeps it; nothing was changed.
             Unavailable: It may have no members any more, and not be gone: to be asked again. It is
                 `Unconfirmed`, too, when there is so much to delete that it takes longer.
         """
         await self._changes.run(channel_id, partial(self._delete, channel_id))
 
     async def add_member(
-        self, channel_id: ChannelId, user_id: UserId, role: MemberRole = MemberRole.MEMBER
+        self, channel_id: ChannelId, user_id: UserId, role: MemberRole | None = None
     ) -> bool:
-        """Have the user belong to the channel, which hears of it; False if they do already.
+        """Have the user belong to the channel; False if nothing had to be changed for that.
+
+        The channel hears of a newcomer, who is a `MemberRole.MEMBER` without a role. Who belongs
+        to it already is given the role, if there is one; nobody hears of that.
 
         Raises:
             ChannelNotFound: There is no such channel.
@@ -117,7 +129,8 @@ class ChannelService:
         """Let the changes that are being made come to their end."""
         await self._changes.drain(DRAIN_TIMEOUT_SECONDS)
 
-    async def _create(self, draft: ChannelDraft) -> Channel:
+    async def _create(self, draft: ChannelDraft) -> Creation:
+        change = (ServerEvent.CHANNEL_CREATED, draft.id, draft.created_by_id)
         channel = Channel(
             id=draft.id,
             name=draft.name,
@@ -128,11 +141,30 @@ class ChannelService:
         )
         roles = dict.fromkeys(draft.member_ids, MemberRole.MEMBER)
         roles[draft.created_by_id] = MemberRole.OWNER
-        await self._channels.create(channel, roles)
-        await self._announce(MembershipEvent.JOINED, channel.id, frozenset(roles))
-        for member_id in roles:
+        try:
+            with self._untold.watched(change):
+                await self._channels.create(channel, roles)
+        except ChannelExists:
+            standing, member_ids = await self._standing(draft)
+            if self._untold.take(change):
+                await self._tell_created(standing, member_ids)
+            return Creation(standing, is_new=False)
+        self._untold.take(change)
+        await self._tell_created(channel, roles)
+        return Creation(channel, is_new=True)
+
+    async def _standing(self, draft: ChannelDraft) -> tuple[Channel, Collection[UserId]]:
+        """The channel that was asked for before, and who its members are now."""
+        channel = await self._channels.find(draft.id)
+        member_ids = (await self._channels.members_of_all([draft.id]))[draft.id]
+        if channel is None or not draft.describes(channel) or draft.created_by_id not in member_ids:
+            raise ChannelExists
+        return channel, sorted(member_ids)
+
+    async def _tell_created(self, channel: Channel, member_ids: Collection[UserId]) -> None:
+        await self._announce(MembershipEvent.JOINED, channel.id, frozenset(member_ids))
+        for member_id in member_ids:
             self._broadcaster.publish(user_room(member_id), ServerEvent.CHANNEL_CREATED, channel)
-        return channel
 
     async def _delete(self, channel_id: ChannelId) -> None:
         member_ids = await self._channels.remove_members(channel_id)
@@ -146,27 +178,35 @@ class ChannelService:
         # That may have taken long, and others may have written meanwhile.
         await self._announce(MembershipEvent.ENDED, channel_id, frozenset())
 
-    async def _add_member(self, channel_id: ChannelId, user_id: UserId, role: MemberRole) -> bool:
+    async def _add_member(
+        self, channel_id: ChannelId, user_id: UserId, role: MemberRole | None
+    ) -> bool:
         now = self._clock.now()
-        is_new = await self._channels.add_member(channel_id, user_id, role, now)
+        joining = (ServerEvent.ROOM_MEMBER_JOINED, channel_id, user_id)
+        with self._untold.watched(joining):
+            addition = await self._channels.add_member(channel_id, user_id, role, now)
+        is_news = self._untold.take(joining) or addition is Addition.JOINED
         # Also when it stood already: what was stored without an answer was not applied.
         await self._announce(MembershipEvent.JOINED, channel_id, frozenset({user_id}))
-        if is_new:
+        if is_news:
             change = MembershipChange(channel_id, user_id, now)
             await self._audience.refresh(channel_id)
             room = channel_room(channel_id)
             self._broadcaster.publish(room, ServerEvent.ROOM_MEMBER_JOINED, change)
-        return is_new
+        return is_news or addition is Addition.ROLE_CHANGED
 
     async def _remove_member(self, channel_id: ChannelId, user_id: UserId) -> bool:
-        was_member = await self._channels.remove_member(channel_id, user_id)
+        leaving = (ServerEvent.ROOM_MEMBER_LEFT, channel_id, user_id)
+        with self._untold.watched(leaving):
+            was_member = await self._channels.remove_member(channel_id, user_id)
+        is_news = self._untold.take(leaving) or was_member
         await self._announce(MembershipEvent.LEFT, channel_id, frozenset({user_id}))
-        if was_member:
+        if is_news:
             change = MembershipChange(channel_id, user_id, self._clock.now())
             await self._audience.refresh(channel_id)
             for room in (channel_room(channel_id), user_room(user_id)):
                 self._broadcaster.publish(room, ServerEvent.ROOM_MEMBER_LEFT, change)
-        return was_member
+        return is_news
 
     async def _announce(
         self, event: MembershipEvent, channel_id: ChannelId, user_ids: frozenset[UserId]

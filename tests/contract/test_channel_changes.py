@@ -1,12 +1,13 @@
 """Channels are made and ended, members come and go."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from app.adapters.memory.manual_clock import DEFAULT_START as NOW
 from app.adapters.sql.channel_deletion import DELIVERIES_AT_ONCE, MESSAGES_AT_ONCE
-from app.domain.channel import Channel, ChannelType, MemberRole
+from app.domain.channel import Addition, Channel, ChannelType, MemberRole
 from app.domain.errors import ChannelExists, ChannelNotFound, NotAMember, UserNotFound
 from app.domain.ids import ChannelId, ClientMessageId, UserId, new_message_id
 from app.domain.message import MessageDraft
@@ -84,7 +85,34 @@ async def test_channel_has_no_members_when_it_is_created_without(storage: Storag
     await storage.channels.create(channel(), {})
 
     assert frozenset() == await members_of(storage, NEWS)
-    assert await storage.channels.add_member(NEWS, BOB, MemberRole.MEMBER, NOW)
+    added = await storage.channels.add_member(NEWS, BOB, MemberRole.MEMBER, NOW)
+    assert Addition.JOINED is added
+
+
+async def test_channel_is_found_when_it_was_created(storage: Storage) -> None:
+    """As it was asked for; nothing is where there is none, or none any more."""
+    described = replace(channel(), description="What is new")
+    before = await storage.channels.find(NEWS)
+    await storage.channels.create(described, ALICES_OWN)
+
+    found = await storage.channels.find(NEWS)
+
+    await storage.channels.delete(NEWS)
+    assert (None, described) == (before, found)
+    assert None is await storage.channels.find(NEWS)
+
+
+async def test_seeded_channel_is_found_when_it_is_asked_for(storage: Storage) -> None:
+    """Its name is its id, its creator who was named with it first."""
+    found = await storage.channels.find(RANDOM)
+
+    assert found is not None
+    assert (RANDOM, None, ChannelType.PUBLIC, ALICE) == (
+        found.name,
+        found.description,
+        found.type,
+        found.created_by_id,
+    )
 
 
 async def test_standing_channel_is_left_as_it_is_when_another_is_to_be_called_so(
@@ -106,7 +134,7 @@ async def test_nothing_is_created_when_somebody_is_not_known(
     """Neither the channel nor any membership."""
     roles = {member_id: MemberRole.MEMBER, BOB: MemberRole.MEMBER}
 
-    with pytest.raises(UserNotFound):
+    with pytest.raises(UserNotFound, match=STRANGER):
         await storage.channels.create(channel(creator_id=creator_id), roles)
 
     assert frozenset() == await members_of(storage, NEWS)
@@ -116,11 +144,34 @@ async def test_nothing_is_created_when_somebody_is_not_known(
 
 async def test_member_is_added_once_when_added_twice(storage: Storage) -> None:
     """The second time nothing changes, and that is said."""
-    first = await storage.channels.add_member(RANDOM, CAROL, MemberRole.ADMIN, NOW)
+    first = await storage.channels.add_member(RANDOM, CAROL, None, NOW)
     second = await storage.channels.add_member(RANDOM, CAROL, MemberRole.MEMBER, NOW)
 
-    assert (True, False) == (first, second)
+    assert (Addition.JOINED, Addition.NOTHING) == (first, second)
     assert {ALICE, BOB, CAROL} == await members_of(storage, RANDOM)
+
+
+async def test_role_is_changed_when_a_member_is_added_in_another_one(storage: Storage) -> None:
+    """Once; who is added without a role keeps theirs."""
+    await storage.channels.create(channel(), ALICES_OWN)
+    roles = (MemberRole.OWNER, MemberRole.ADMIN, MemberRole.ADMIN, None, MemberRole.ADMIN)
+
+    additions = [await storage.channels.add_member(NEWS, ALICE, role, NOW) for role in roles]
+
+    nothing = Addition.NOTHING
+    assert [nothing, Addition.ROLE_CHANGED, nothing, nothing, nothing] == additions
+
+
+async def test_member_has_no_former_role_when_they_come_back_without_one(storage: Storage) -> None:
+    """They are a newcomer as any other."""
+    await storage.channels.add_member(RANDOM, CAROL, MemberRole.ADMIN, NOW)
+    await storage.channels.remove_member(RANDOM, CAROL)
+
+    await storage.channels.add_member(RANDOM, CAROL, None, NOW)
+
+    assert Addition.NOTHING is await storage.channels.add_member(
+        RANDOM, CAROL, MemberRole.MEMBER, NOW
+    )
 
 
 async def test_newcomer_has_missed_nothing_when_messages_are_older(storage: Storage) -> None:
@@ -185,7 +236,7 @@ async def test_change_is_refused_when_the_channel_is_not_known(storage: Storage)
 
 async def test_stranger_is_not_added_when_nobody_knows_them(storage: Storage) -> None:
     """A membership needs a user."""
-    with pytest.raises(UserNotFound):
+    with pytest.raises(UserNotFound, match=STRANGER):
         await storage.channels.add_member(RANDOM, STRANGER, MemberRole.MEMBER, NOW)
 
     assert {ALICE, BOB} == await members_of(storage, RANDOM)

@@ -143,7 +143,7 @@ async def test_member_is_gone_when_they_were_removed_while_they_typed(chat: Chat
 async def test_members_are_in_a_channel_when_it_is_created_while_they_are_connected(
     chat: Chat,
 ) -> None:
-    """They hear of it and of what is said in it; whoever is none hears nothing."""
+    """They hear of it once, and of what is said in it; whoever is none hears nothing."""
     alice, bob, carol = [await chat.client(name) for name in ("alice", "bob", "carol")]
     channel_id = f"neu/grün {chat.general}"
     body: dict[str, object] = {
@@ -154,12 +154,15 @@ async def test_members_are_in_a_channel_when_it_is_created_while_they_are_connec
     }
 
     status, channel = await request(chat, "POST", body=body)
-    again, refusal = await request(chat, "POST", body=body)
+    again, standing = await request(chat, "POST", body=body)
+    other, refusal = await request(chat, "POST", body={**body, "name": "Olds"})
     message_id = await send(alice, channel_id)
 
-    assert (201, 409, "channel_exists") == (status, again, refusal["code"])
+    assert (201, 200, channel) == (status, again, standing)
+    assert (409, "channel_exists") == (other, refusal["code"])
     assert channel == await bob.sees("channel.created") == await alice.sees("channel.created")
     assert [message_id] == await received(bob)
+    assert 1 == bob.events.count("channel.created")
     assert not await carol.has_seen("channel.created")
     assert await member(chat, "DELETE", channel_id, "bob")
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from app.adapters.memory.number_runs import NumberRuns
+from app.domain.channel import MemberRole
 from app.domain.delivery import DeliveryState
 from app.domain.ids import UserId
 from app.domain.message import Message
@@ -50,10 +51,12 @@ class Seat:
         settled: What does not wait for the member: their own, what they have reported, what was
             deleted, what was sent while they were away.
         left_after: The channel's last number when they left; None while they are a member.
+        role: As what they belong to the channel, or did last.
     """
 
     settled: NumberRuns = field(default_factory=NumberRuns)
     left_after: int | None = 0
+    role: MemberRole = MemberRole.MEMBER
 
 
 @dataclass(slots=True, eq=False)

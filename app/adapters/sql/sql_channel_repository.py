@@ -3,23 +3,25 @@
 from collections.abc import Collection, Mapping
 from datetime import datetime
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import ColumnElement, and_, bindparam, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.adapters.sql.channel_deletion import delete_channel
+from app.adapters.sql.channel_references import require_unreferenced
 from app.adapters.sql.database import Database
 from app.adapters.sql.membership import belongs
 from app.adapters.sql.message_rows import USER_COLUMNS, to_user
 from app.adapters.sql.tables import channel_members, channels, users
 from app.adapters.sql.text_list import is_one_of
 from app.adapters.sql.upsert import upsert
-from app.domain.channel import Channel, MemberRole
+from app.domain.channel import Addition, Channel, ChannelType, MemberRole
 from app.domain.errors import ChannelExists, ChannelNotFound, UserNotFound
 from app.domain.ids import ChannelId, UserId
 from app.domain.user import User
 from app.ports import ChannelRepository, Membership
 from app.ports.channel_repository import seeded_name
 
+_CHANNEL = select(channels).where(channels.c.id == bindparam("channel_id"))
 _MEMBERS = select(channel_members.c.channelId, channel_members.c.userId).where(
     is_one_of(channel_members.c.channelId, "channel_ids")
 )
@@ -67,6 +69,21 @@ class SqlChannelRepository(ChannelRepository):
             members[channel_id].add(user_id)
         return {channel_id: frozenset(user_ids) for channel_id, user_ids in members.items()}
 
+    async def find(self, channel_id: ChannelId) -> Channel | None:
+        """One channel."""
+        async with self._database.asking() as connection:
+            row = (await connection.execute(_CHANNEL, {"channel_id": channel_id})).one_or_none()
+        if row is None:
+            return None
+        return Channel(
+            id=row.id,
+            name=row.name,
+            description=row.description,
+            type=ChannelType(row.type),
+            created_by_id=row.createdById,
+            created_at=row.createdAt,
+        )
+
     async def create(self, channel: Channel, roles: Mapping[UserId, MemberRole]) -> None:
         """Store a channel with its members."""
         now = channel.created_at
@@ -89,27 +106,35 @@ class SqlChannelRepository(ChannelRepository):
                 await connection.execute(insert(channel_members), members)
 
     async def add_member(
-        self, channel_id: ChannelId, user_id: UserId, role: MemberRole, now: datetime
-    ) -> bool:
-        """Store a membership, unless there is one."""
+        self, channel_id: ChannelId, user_id: UserId, role: MemberRole | None, now: datetime
+    ) -> Addition:
+        """Store a membership, or another role in the one that there is."""
+        row = _member(channel_id, user_id, role or MemberRole.MEMBER, now)
         async with self._database.transaction() as connection:
             await _hold_channel(connection, channel_id)
             await _hold_users(connection, {user_id})
-            statement = upsert(connection, channel_members).on_conflict_do_nothing()
-            member = statement.values(_member(channel_id, user_id, role, now))
-            return bool((await connection.execute(member)).rowcount)
+            joining = upsert(connection, channel_members).on_conflict_do_nothing().values(row)
+            if (await connection.execute(joining)).rowcount:
+                return Addition.JOINED
+            if role is None:
+                return Addition.NOTHING
+            changing = (
+                update(channel_members)
+                .where(_is_membership(channel_id, user_id), channel_members.c.role != role)
+                .values(role=role)
+            )
+            changed = (await connection.execute(changing)).rowcount
+            return Addition.ROLE_CHANGED if changed else Addition.NOTHING
 
     async def remove_member(self, channel_id: ChannelId, user_id: UserId) -> bool:
         """Delete a membership."""
-        membership = delete(channel_members).where(
-            channel_members.c.channelId == channel_id, channel_members.c.userId == user_id
-        )
+        membership = delete(channel_members).where(_is_membership(channel_id, user_id))
         async with self._database.transaction() as connection:
             await _hold_channel(connection, channel_id)
             return bool((await connection.execute(membership)).rowcount)
 
     async def remove_members(self, channel_id: ChannelId) -> frozenset[UserId]:
-        """Delete every membership."""
+        """Delete every membership, unless the channel could not be deleted."""
         memberships = (
             delete(channel_members)
             .where(channel_members.c.channelId == channel_id)
@@ -117,6 +142,7 @@ class SqlChannelRepository(ChannelRepository):
         )
         async with self._database.transaction() as connection:
             await _hold_channel(connection, channel_id)
+            await require_unreferenced(connection, channel_id)
             return frozenset((await connection.scalars(memberships)).all())
 
     async def delete(self, channel_id: ChannelId) -> None:
@@ -164,6 +190,10 @@ def _member(
     }
 
 
+def _is_membership(channel_id: ChannelId, user_id: UserId) -> ColumnElement[bool]:
+    return and_(channel_members.c.channelId == channel_id, channel_members.c.userId == user_id)
+
+
 async def _hold_channel(connection: AsyncConnection, channel_id: ChannelId) -> None:
     """Have the channel stay until the transaction ends; SQLite has locked everything already."""
     query = select(channels.c.id).where(channels.c.id == channel_id)
@@ -176,5 +206,6 @@ async def _hold_users(connection: AsyncConnection, user_ids: Collection[UserId])
     """Likewise users, all of them."""
     query = select(users.c.id).where(users.c.id.in_(user_ids)).order_by(users.c.id)
     held = await connection.scalars(query.with_for_update(read=True, key_share=True))
-    if len(held.all()) != len(user_ids):
-        raise UserNotFound
+    unknown = set(user_ids).difference(held)
+    if unknown:
+        raise UserNotFound(min(unknown))

@@ -3,7 +3,7 @@
 from app.adapters.memory.manual_clock import DEFAULT_START as NOW
 from app.controllers.channels_controller import ChannelsController
 from app.controllers.service_key import ServiceKey
-from app.domain.channel import Channel, ChannelDraft, MemberRole
+from app.domain.channel import Channel, ChannelDraft, Creation, MemberRole
 from app.domain.errors import ChatError
 from app.domain.ids import ChannelId, UserId
 from app.services.channel_service import ChannelService
@@ -25,13 +25,14 @@ class RecordingChannelService(ChannelService):
         self.created: list[ChannelDraft] = []
         self.asked: list[tuple[object, ...]] = []
 
-    async def create(self, draft: ChannelDraft) -> Channel:
+    async def create(self, draft: ChannelDraft) -> Creation:
         """Write it down."""
         self._fail()
         self.created.append(draft)
-        return Channel(
+        channel = Channel(
             draft.id, draft.name, draft.description, draft.type, draft.created_by_id, NOW
         )
+        return Creation(channel, is_new=self.changes)
 
     async def delete(self, channel_id: ChannelId) -> None:
         """Write it down."""
@@ -39,7 +40,7 @@ class RecordingChannelService(ChannelService):
         self.asked.append(("delete", channel_id))
 
     async def add_member(
-        self, channel_id: ChannelId, user_id: UserId, role: MemberRole = MemberRole.MEMBER
+        self, channel_id: ChannelId, user_id: UserId, role: MemberRole | None = None
     ) -> bool:
         """Write it down."""
         self._fail()

@@ -37,7 +37,7 @@ async def test_channel_is_created_when_all_of_it_is_named(
     """The answer is the channel, as its members hear of it."""
     body = {
         "id": "news/ü",
-        "name": "News",
+        "name": " News\n",
         "description": "What is new\nand good",
         "type": "PRIVATE",
         "createdById": "user_alice",
@@ -78,6 +78,17 @@ async def test_channel_gets_an_id_when_none_is_named(
     assert DRAFT == replace(first, id=DRAFT.id)
 
 
+async def test_channel_is_answered_when_it_stands_already(
+    client: Client, channels: RecordingChannelService
+) -> None:
+    """A request that is sent again is no failure; the status tells."""
+    channels.changes = False
+
+    response = await client.post("/channels", json={**SMALLEST, "id": "news"}, headers=AUTHORIZED)
+
+    assert (200, "news") == (response.status, (await response.json())["id"])
+
+
 async def test_channel_is_deleted_when_it_is_named(
     client: Client, channels: RecordingChannelService
 ) -> None:
@@ -94,8 +105,8 @@ async def test_channel_is_deleted_when_it_is_named(
 @pytest.mark.parametrize(
     ("method", "body", "asked"),
     [
-        ("PUT", "", ("add", "a/b", "user_ü", MemberRole.MEMBER)),
-        ("PUT", "{}", ("add", "a/b", "user_ü", MemberRole.MEMBER)),
+        ("PUT", "", ("add", "a/b", "user_ü", None)),
+        ("PUT", "{}", ("add", "a/b", "user_ü", None)),
         ("PUT", '{"role": "ADMIN"}', ("add", "a/b", "user_ü", MemberRole.ADMIN)),
         ("DELETE", "", ("remove", "a/b", "user_ü")),
     ],

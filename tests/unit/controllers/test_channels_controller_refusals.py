@@ -8,12 +8,14 @@ from yarl import URL
 from app.controllers.service_request import MAX_BODY_BYTES
 from app.domain.errors import (
     ChannelExists,
+    ChannelInUse,
     ChannelNotFound,
     ChatError,
     Unavailable,
     Unconfirmed,
     UserNotFound,
 )
+from app.domain.ids import UserId
 from tests.unit.controllers.changing import (
     AUTHORIZED,
     SMALLEST,
@@ -51,6 +53,7 @@ async def client(channels: RecordingChannelService) -> AsyncIterator[Client]:
         ({"name": "News"}, "createdById", "Field required"),
         ({"createdById": "u"}, "name", "Field required"),
         ({**SMALLEST, "name": ""}, "name", "String should have at least 1"),
+        ({**SMALLEST, "name": " \t\u2003"}, "name", "String should have at least 1"),
         ({**SMALLEST, "name": "n" * 192}, "name", "String should have at most 191"),
         ({**SMALLEST, "name": "a\0"}, "name", "must not have NUL"),
         ({**SMALLEST, "id": "i" * 192}, "id", "must be 1 to 191 printable characters"),
@@ -149,12 +152,18 @@ async def test_nothing_is_changed_when_the_key_is_not_right(
     ("failure", "status", "code", "message"),
     [
         (ChannelNotFound(), 404, "channel_not_found", "There is no such channel."),
-        (UserNotFound(), 404, "user_not_found", "There is no such user."),
+        (UserNotFound(UserId("u")), 404, "user_not_found", "There is no such user: u."),
         (ChannelExists(), 409, "channel_exists", "There is a channel with this id already."),
+        (
+            ChannelInUse("drafts"),
+            409,
+            "channel_in_use",
+            "The table drafts refers to this channel; nothing was deleted.",
+        ),
         (Unavailable(), 503, "unavailable", "This could not be stored for certain; send it again."),
         (Unconfirmed(), 503, "unavailable", "This could not be stored for certain; send it again."),
     ],
-    ids=["channel", "user", "exists", "unavailable", "unconfirmed"],
+    ids=["channel", "user", "exists", "in use", "unavailable", "unconfirmed"],
 )
 async def test_caller_is_told_why_when_the_change_cannot_be_made(
     client: Client,

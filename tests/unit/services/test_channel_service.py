@@ -1,10 +1,12 @@
+from dataclasses import replace
+
 import pytest
 
 from app.adapters.memory.manual_clock import ManualClock
 from app.adapters.memory.memory_channel_repository import MemoryChannelRepository
 from app.adapters.memory.memory_socket_rooms import MemorySocketRooms
 from app.adapters.memory.recording_broadcaster import Publication, RecordingBroadcaster
-from app.domain.channel import Channel, ChannelDraft, ChannelType, DeletedChannel
+from app.domain.channel import Channel, ChannelDraft, ChannelType, Creation, DeletedChannel
 from app.domain.errors import ChannelExists, ChannelNotFound, UserNotFound
 from app.domain.events import ServerEvent
 from app.domain.ids import ChannelId, UserId
@@ -35,10 +37,10 @@ async def test_members_hear_of_a_channel_when_it_is_created(
     clock: ManualClock,
 ) -> None:
     """Each once, in their own room; their sockets are in the channel's by then."""
-    channel = await channel_service.create(DRAFT)
+    creation = await channel_service.create(DRAFT)
 
-    expected = Channel(NEWS, "News", "What is new", ChannelType.PUBLIC, ALICE, clock.now())
-    assert expected == channel
+    channel = Channel(NEWS, "News", "What is new", ChannelType.PUBLIC, ALICE, clock.now())
+    assert Creation(channel, is_new=True) == creation
     assert {ALICE, BOB} == (await channels.members_of_all([NEWS]))[NEWS]
     assert {ALICES_PHONE, BOBS_PHONE} == rooms.sockets_in("channel:news")
     told = [
@@ -55,7 +57,7 @@ async def test_nobody_hears_anything_when_a_channel_cannot_be_created(
     broadcaster.published.clear()
 
     with pytest.raises(ChannelExists):
-        await channel_service.create(DRAFT)
+        await channel_service.create(replace(DRAFT, name="Olds"))
     stranger = ChannelDraft(
         ChannelId("other"), "Other", None, ChannelType.DM, ALICE, (UserId("stranger"),)
     )
@@ -64,6 +66,55 @@ async def test_nobody_hears_anything_when_a_channel_cannot_be_created(
 
     assert [] == broadcaster.published
     assert set() == rooms.sockets_in("channel:other")
+
+
+async def test_standing_channel_is_the_answer_when_it_is_asked_for_again(
+    channel_service: ChannelService,
+    channels: MemoryChannelRepository,
+    rooms: MemorySocketRooms,
+    broadcaster: RecordingBroadcaster,
+) -> None:
+    """Its members are who they have become, and nobody hears it twice."""
+    created = await channel_service.create(DRAFT)
+    await channel_service.remove_member(NEWS, BOB)
+    broadcaster.published.clear()
+
+    repeated = await channel_service.create(replace(DRAFT, description="Changed"))
+
+    assert Creation(created.channel, is_new=False) == repeated
+    assert {ALICE} == (await channels.members_of_all([NEWS]))[NEWS]
+    assert {ALICES_PHONE} == rooms.sockets_in("channel:news")
+    assert [] == broadcaster.published
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(DRAFT, name="Olds"),
+        replace(DRAFT, type=ChannelType.PRIVATE),
+        replace(DRAFT, created_by_id=BOB),
+    ],
+    ids=["name", "type", "creator"],
+)
+async def test_creation_is_refused_when_another_channel_has_the_id(
+    channel_service: ChannelService, other: ChannelDraft
+) -> None:
+    """That is no repetition."""
+    await channel_service.create(DRAFT)
+
+    with pytest.raises(ChannelExists):
+        await channel_service.create(other)
+
+
+async def test_creation_is_refused_when_the_standing_channel_is_being_deleted(
+    channel_service: ChannelService, channels: MemoryChannelRepository
+) -> None:
+    """An interrupted deletion has taken its members: it is not what was asked for."""
+    await channel_service.create(DRAFT)
+    await channels.remove_members(NEWS)
+
+    with pytest.raises(ChannelExists):
+        await channel_service.create(DRAFT)
 
 
 async def test_members_hear_of_the_end_when_a_channel_is_deleted(

@@ -1,5 +1,7 @@
 import asyncio
 import logging
+from collections.abc import Mapping
+from datetime import datetime
 
 import pytest
 
@@ -9,18 +11,26 @@ from app.adapters.memory.memory_channel_repository import MemoryChannelRepositor
 from app.adapters.memory.memory_socket_rooms import MemorySocketRooms
 from app.adapters.memory.memory_store import MemoryStore
 from app.adapters.memory.recording_broadcaster import RecordingBroadcaster
-from app.domain.channel import MembershipNews
+from app.domain.channel import (
+    Addition,
+    Channel,
+    ChannelDraft,
+    ChannelType,
+    MemberRole,
+    MembershipNews,
+)
 from app.domain.errors import Unavailable, Unconfirmed
 from app.domain.events import ServerEvent
 from app.domain.ids import ChannelId, UserId
 from app.framework.eager import EagerTasks
 from app.services.channel_audience import ChannelAudience
 from app.services.channel_service import ChannelService
-from tests.unit.services.people import ALICES_PHONE, BOB, GENERAL
+from tests.unit.services.people import ALICE, ALICES_PHONE, BOB, BOBS_PHONE, GENERAL
 
 pytestmark = pytest.mark.usefixtures("connected")
 
 ROOM = "channel:general"
+NEWS = ChannelDraft(ChannelId("news"), "News", None, ChannelType.PUBLIC, ALICE, (BOB,))
 
 
 class DeafNodes(LocalMembershipChannel):
@@ -56,19 +66,41 @@ class ReluctantChannels(MemoryChannelRepository):
 
 
 class LosingChannels(MemoryChannelRepository):
-    """Stores its first removal of all members, and then loses the connection."""
+    """Stores its first change, and then loses the connection."""
 
     def __init__(self, store: MemoryStore) -> None:
         super().__init__(store)
         self._has_lost = False
 
+    async def create(self, channel: Channel, roles: Mapping[UserId, MemberRole]) -> None:
+        """As the class says."""
+        await super().create(channel, roles)
+        self._lose()
+
+    async def add_member(
+        self, channel_id: ChannelId, user_id: UserId, role: MemberRole | None, now: datetime
+    ) -> Addition:
+        """As the class says."""
+        addition = await super().add_member(channel_id, user_id, role, now)
+        self._lose()
+        return addition
+
+    async def remove_member(self, channel_id: ChannelId, user_id: UserId) -> bool:
+        """As the class says."""
+        was_member = await super().remove_member(channel_id, user_id)
+        self._lose()
+        return was_member
+
     async def remove_members(self, channel_id: ChannelId) -> frozenset[UserId]:
-        """Do it; the second time, say so."""
+        """As the class says."""
         members = await super().remove_members(channel_id)
-        if self._has_lost:
-            return members
-        self._has_lost = True
-        raise Unconfirmed
+        self._lose()
+        return members
+
+    def _lose(self) -> None:
+        if not self._has_lost:
+            self._has_lost = True
+            raise Unconfirmed
 
 
 async def test_deletion_goes_on_when_it_was_interrupted(
@@ -113,6 +145,81 @@ async def test_those_in_the_room_hear_of_the_end_when_the_removal_was_not_confir
         each.room for each in broadcaster.published
     )
     assert {ServerEvent.CHANNEL_DELETED} == {each.event for each in broadcaster.published}
+
+
+async def test_members_hear_of_a_channel_when_its_creation_is_asked_for_again_unconfirmed(
+    store: MemoryStore,
+    membership: LocalMembershipChannel,
+    audience: ChannelAudience,
+    broadcaster: RecordingBroadcaster,
+    rooms: MemorySocketRooms,
+    clock: ManualClock,
+    starter: EagerTasks,
+) -> None:
+    """It stands, so it is no new one; they hear of it once."""
+    channels = LosingChannels(store)
+    service = ChannelService(channels, membership, audience, broadcaster, clock, starter)
+
+    with pytest.raises(Unconfirmed):
+        await service.create(NEWS)
+    told_unconfirmed = list(broadcaster.published)
+    creations = [await service.create(NEWS) for _ in range(2)]
+
+    assert [] == told_unconfirmed
+    assert [False, False] == [each.is_new for each in creations]
+    assert {ALICES_PHONE, BOBS_PHONE} == rooms.sockets_in("channel:news")
+    assert [
+        ("user:user_alice", ServerEvent.CHANNEL_CREATED),
+        ("user:user_bob", ServerEvent.CHANNEL_CREATED),
+    ] == [(each.room, each.event) for each in broadcaster.published]
+
+
+async def test_channel_hears_of_a_newcomer_when_they_are_added_again_unconfirmed(
+    store: MemoryStore,
+    membership: LocalMembershipChannel,
+    audience: ChannelAudience,
+    broadcaster: RecordingBroadcaster,
+    clock: ManualClock,
+    starter: EagerTasks,
+) -> None:
+    """As if they had just come; once."""
+    store.leave(GENERAL, BOB)
+    channels = LosingChannels(store)
+    service = ChannelService(channels, membership, audience, broadcaster, clock, starter)
+
+    with pytest.raises(Unconfirmed):
+        await service.add_member(GENERAL, BOB)
+    told_unconfirmed = list(broadcaster.published)
+    changed = [await service.add_member(GENERAL, BOB) for _ in range(2)]
+
+    assert ([], [True, False]) == (told_unconfirmed, changed)
+    assert [(ROOM, ServerEvent.ROOM_MEMBER_JOINED)] == [
+        (each.room, each.event) for each in broadcaster.published
+    ]
+
+
+async def test_channel_hears_of_a_removal_when_it_is_asked_for_again_unconfirmed(
+    store: MemoryStore,
+    membership: LocalMembershipChannel,
+    audience: ChannelAudience,
+    broadcaster: RecordingBroadcaster,
+    clock: ManualClock,
+    starter: EagerTasks,
+) -> None:
+    """As if they had just gone; once, and they hear it too."""
+    channels = LosingChannels(store)
+    service = ChannelService(channels, membership, audience, broadcaster, clock, starter)
+
+    with pytest.raises(Unconfirmed):
+        await service.remove_member(GENERAL, BOB)
+    told_unconfirmed = list(broadcaster.published)
+    changed = [await service.remove_member(GENERAL, BOB) for _ in range(2)]
+
+    assert ([], [True, False]) == (told_unconfirmed, changed)
+    assert [
+        (ROOM, ServerEvent.ROOM_MEMBER_LEFT),
+        ("user:user_bob", ServerEvent.ROOM_MEMBER_LEFT),
+    ] == [(each.room, each.event) for each in broadcaster.published]
 
 
 async def test_members_are_told_when_other_nodes_are_not(

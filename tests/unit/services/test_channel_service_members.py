@@ -60,12 +60,24 @@ async def test_channel_hears_of_a_newcomer_when_their_sockets_have_joined(
     store.leave(GENERAL, BOB)
     rooms.leave([BOB], ROOM)
 
-    added = [await channel_service.add_member(GENERAL, BOB, MemberRole.ADMIN) for _ in range(2)]
+    added = [await channel_service.add_member(GENERAL, BOB) for _ in range(2)]
 
     assert [True, False] == added
     assert {ALICES_PHONE, BOBS_PHONE} == rooms.sockets_in(ROOM)
     told = Publication(ROOM, ServerEvent.ROOM_MEMBER_JOINED, change(clock, BOB))
     assert [told] == broadcaster.published
+
+
+async def test_nobody_hears_of_it_when_a_member_gets_another_role(
+    channel_service: ChannelService, broadcaster: RecordingBroadcaster
+) -> None:
+    """It is a change, once; what a member may do does not depend on it."""
+    roles = (MemberRole.ADMIN, MemberRole.ADMIN, None)
+
+    changed = [await channel_service.add_member(GENERAL, BOB, role) for role in roles]
+
+    assert [True, False, False] == changed
+    assert [] == broadcaster.published
 
 
 async def test_channel_hears_of_a_removal_when_the_sockets_have_left(

@@ -7,7 +7,7 @@ from app.adapters.sql.database import Database
 from app.adapters.sql.doctor import Examination, examine_database
 from app.adapters.sql.limits import DEFAULT_LIMITS
 from app.adapters.sql.schema import SchemaError
-from app.domain.channel import Channel, ChannelType, MemberRole
+from app.domain.channel import Addition, Channel, ChannelType, MemberRole
 from app.domain.delivery import DeliveryState
 from app.domain.ids import ChannelId
 from tests.contract.receipts import advanced
@@ -71,7 +71,7 @@ async def test_channels_change_when_the_original_is_loose(loose_url: str) -> Non
         await storage.channels.delete(NEWS.id)
         after = await storage.channels.channels_of(ALICE)
 
-    assert (True, False, True) == (added, again, removed)
+    assert (Addition.JOINED, Addition.NOTHING, True) == (added, again, removed)
     assert ((GENERAL, NEWS.id), (GENERAL,)) == (before, after)
 
 
