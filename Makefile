@@ -20,7 +20,7 @@ PIP_COMPILE := CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/pip-compile --quiet --s
 DEV_GROUP := import tomllib; project = tomllib.load(open("pyproject.toml", "rb")); \
 	print(*project["dependency-groups"]["dev"], sep="\n")
 
-.PHONY: help install run test lint types check lock screenshots bench soak profile
+.PHONY: help install run test lint types check lock screenshots bench storage soak profile reliability
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-12s%s\n", $$1, $$2 }' Makefile
@@ -52,8 +52,14 @@ screenshots: .venv/.dev $(WEB)/$(NPM) $(BROWSER)/$(NPM) chromium ## take the doc
 bench: .venv/.dev $(PEERS:=/$(NPM)) ## measure the server beside its peers (a part: make bench ARGS='--only ack,fan100')
 	@$(BIN)/python -m bench $(ARGS)
 
+storage: .venv/.dev ## measure the databases: messages in groups and one by one, and what was missed
+	@$(BIN)/python -m bench.storage $(ARGS)
+
 soak: .venv/.dev ## let 2,000 people come, chat and go for 20 minutes, and watch the memory
 	@$(BIN)/python -m bench.soak $(ARGS)
+
+reliability: .venv/.dev $(JS)/$(NPM) ## kill and starve the server while people chat, minutes long, and look for what is lost
+	@$(BIN)/python -m tests.reliability $(ARGS)
 
 profile: .venv/.dev ## where the server's time goes: make profile ARGS=ack
 	@$(BIN)/python -m bench.profile $(ARGS)

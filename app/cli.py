@@ -6,13 +6,20 @@ import sys
 from collections.abc import Coroutine, Iterable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
 
-from app.commands import issue_token, migrate_database, revoke_sessions, seed_database
+from app.commands import (
+    examine,
+    issue_token,
+    migrate_database,
+    revoke_sessions,
+    seed_database,
+)
 from app.config import Settings, SettingsError, load_settings
 from app.domain.errors import Unavailable
 from app.domain.ids import UserId
@@ -21,6 +28,7 @@ from app.framework.event_table import EventRow, event_rows
 from app.framework.exceptions import BootError
 from app.main import StartError, bootstrap, create_application, seed_of
 from app.observability.logging import configure_logging
+from app.ports import Membership
 from app.reloader import run_reloading
 from app.starter.gateway_name import StarterError
 from app.starter.gateway_starter import MODULE_FILE, new_gateway
@@ -44,14 +52,31 @@ def run(
         raise typer.Exit(run_reloading([sys.executable, "-m", "app", "run"], Path(__file__).parent))
     with _one_sentence_errors():
         settings = _settings()
-        _run(bootstrap(settings, lambda url: _welcome(settings, url)))
+        _run(bootstrap(settings, partial(_welcome, settings)))
 
 
 @cli.command()
 def migrate() -> None:
-    """Bring the database's tables up to date."""
+    """Bring the database's tables up to date; what may be in somebody's way is a line."""
     with _one_sentence_errors():
-        _run(migrate_database(_settings()))
+        _list(_run(migrate_database(_settings())))
+
+
+@cli.command()
+def doctor() -> None:
+    """Compare the database with what is needed of it; what is missing is a line, and the code 1."""
+    with _one_sentence_errors():
+        examination = _run(examine(_settings()))
+    _list(examination.differences + examination.warnings)
+    if examination.differences:
+        raise typer.Exit(1)
+    line = "The database has all that is needed."
+    if examination.waiting:
+        line += (
+            f" Messages of the original backend that a running server takes in: "
+            f"{examination.waiting}."
+        )
+    typer.echo(line)
 
 
 @cli.command()
@@ -62,7 +87,7 @@ def seed(file: Annotated[Path, typer.Argument(help='{"userId": ["channelId", ...
     channels = set(chain.from_iterable(membership.values()))
     typer.echo(
         f"The database has what {file} names: users {len(membership)}, channels {len(channels)}. "
-        "Who is connected sees new channels after reconnecting."
+        "A running server takes them in within seconds."
     )
 
 
@@ -132,6 +157,11 @@ def gateway(
         f'Clients send it: socket.emit("{written.event}", {{text: "hello"}}, console.log)\n'
         f"Its test: make test ARGS={written.created[-1]}"
     )
+
+
+def _list(sentences: Iterable[str]) -> None:
+    for sentence in sentences:
+        typer.echo(sentence)
 
 
 def _one_of(token: str | None, session: str | None, user: str | None) -> tuple[RevocationKind, str]:
@@ -207,17 +237,19 @@ def _run(coroutine: Coroutine[Any, Any, T]) -> T:
         return runner.run(coroutine)
 
 
-def _welcome(settings: Settings, url: str) -> None:
+def _welcome(settings: Settings, url: str, seeded: Membership) -> None:
     """For people, on standard output; logs go to standard error."""
     typer.echo(f"\nChatGenius Realtime is listening on {url}")
     if not settings.uses_development_issuer:
         return
-    typer.echo(f"\nThe page to try it: {url}/ (open it in two tabs, as two users)")
-    typer.echo("\nDemo users, and their channels:")
-    membership = seed_of(settings)
-    for user_id, channels in membership.items():
-        typer.echo(f"  {user_id:<14}{', '.join(channels)}")
-    example = next(iter(membership), "user_alice")
+    typer.echo(f"\nThe page to try it: {url}/ (open it in two tabs, as two users)\n")
+    if seeded:
+        typer.echo("Demo users, and their channels:")
+        for user_id, channels in seeded.items():
+            typer.echo(f"  {user_id:<14}{', '.join(channels)}")
+    else:
+        typer.echo("The database has users of its own, so no demo users were added.")
+    example = next(iter(seeded), "USER")
     typer.echo(
         f"\nA token for one of them, good for 60 seconds:\n"
         f"  {_same_settings(settings)}.venv/bin/python -m app token {example}\n"

@@ -1,40 +1,58 @@
 """What ``python -m app`` does besides running the server."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from app.adapters.development.development_issuer import DevelopmentIssuer
 from app.adapters.sql.database import Database
 from app.adapters.sql.database_url import parse_database_url, sqlite_file
+from app.adapters.sql.doctor import Examination, examine_database
 from app.config import IN_MEMORY, Settings
 from app.domain.errors import AuthenticationError, Unavailable
 from app.domain.ids import UserId, is_id
 from app.domain.revocation import RevocationKind
 from app.framework import NestApplication
-from app.main import StartError, create_application, read_seed, start_errors
+from app.main import StartError, create_application, read_seed, seed, start_errors
+from app.modules.app_module import database_limits
 from app.ports import Membership
-from app.services.channel_service import ChannelService
 from app.services.session_service import Revoked, SessionService
 
 
-async def migrate_database(settings: Settings) -> None:
-    """``python -m app migrate``."""
+async def migrate_database(settings: Settings) -> Sequence[str]:
+    """``python -m app migrate``. Returns a sentence for each thing that may be in somebody's way.
+
+    Raises:
+        StartError: There is nothing to migrate, or the database is not usable.
+    """
     if settings.database_url == IN_MEMORY:
         raise StartError("DATABASE_URL is memory:, which has no tables to migrate.")
     with start_errors():
-        database = Database(settings.database_url, migrate=True)
+        database = Database(settings.database_url, migrate=True, limits=database_limits(settings))
         try:
             await database.on_module_init()
         finally:
             await database.on_application_shutdown(None)
+    return (await examine(settings)).warnings
+
+
+async def examine(settings: Settings) -> Examination:
+    """``python -m app doctor``.
+
+    Raises:
+        StartError: There is no database to examine, or it cannot be reached.
+    """
+    if settings.database_url == IN_MEMORY:
+        raise StartError("DATABASE_URL is memory:, so there is nothing to examine.")
+    with start_errors():
+        return await examine_database(settings.database_url, database_limits(settings))
 
 
 async def seed_database(settings: Settings, file: Path) -> Membership:
     """``python -m app seed FILE``. Returns what the file names.
 
-    Who is connected to a running server gets the rooms of new channels by connecting again.
+    A running server notices within seconds, and moves who is connected.
 
     Raises:
         StartError: The file or the database is not usable.
@@ -43,7 +61,7 @@ async def seed_database(settings: Settings, file: Path) -> Membership:
         raise StartError("DATABASE_URL is memory:, which no server would see; set SEED_FILE there.")
     membership = read_seed(file)
     async with _opened(settings) as app:
-        await app.get(ChannelService).seed(membership)
+        await seed(app, membership)
     return membership
 
 

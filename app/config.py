@@ -17,6 +17,7 @@ from app.setting_types import (
     AnyCase,
     Bytes,
     Count,
+    DatabaseSeconds,
     DatabaseUrl,
     Filled,
     HttpUrl,
@@ -95,6 +96,18 @@ class Settings(BaseSettings):
         repr=False,
         description="sqlite:///FILE, postgresql://..., or memory: (nothing is kept)",
     )
+    database_pool_size: Annotated[int, Field(ge=2, le=1_000)] = Field(
+        10, description="connections to a database server; half of them write"
+    )
+    database_pool_timeout_seconds: DatabaseSeconds = Field(
+        1, description="until an operation gets a connection of its own"
+    )
+    database_statement_timeout_seconds: DatabaseSeconds = Field(
+        2, description="until a database server gives up a statement"
+    )
+    database_lock_timeout_seconds: DatabaseSeconds = Field(
+        1.5, description="until a statement gets a lock that somebody else has"
+    )
     seed_file: Path | None = Field(
         None, description='JSON file {"userId": ["channelId"]}, loaded at start'
     )
@@ -143,7 +156,9 @@ class Settings(BaseSettings):
         description="whsec_...: turns on POST /webhooks/clerk; CLERK_WEBHOOK_SECRET too",
     )
     service_key: Filled | None = Field(
-        None, repr=False, description="secret of your backends: turns on POST /sessions/revoke"
+        None,
+        repr=False,
+        description="secret of your backends: turns on /sessions/revoke and /channels",
     )
 
     auth_failure_mode: Annotated[Literal["disconnect", "connect_error"], AnyCase] = Field(
@@ -229,7 +244,7 @@ class Settings(BaseSettings):
         if self.app_env == "production" and is_short:
             raise ValueError(
                 f"SERVICE_KEY must have {_SECRET_CHARS} characters or more in production: "
-                "whoever guesses it can sign everybody out"
+                "whoever guesses it can sign everybody out, and delete every channel"
             )
         return self
 

@@ -11,6 +11,7 @@ from contextlib import (
     nullcontext,
 )
 from pathlib import Path
+from typing import TypeAlias
 
 import structlog
 
@@ -23,15 +24,13 @@ from app.adapters.sql.opening import DatabaseOpenError
 from app.adapters.sql.schema import SchemaError
 from app.adapters.sql.server_mark import only_server_on
 from app.config import IN_MEMORY, Settings
+from app.domain.errors import Unavailable
 from app.framework import EngineOptions, IoAdapter, IoOptions, NestApplication, NestFactory
 from app.later_settings import settings_without_effect
 from app.modules import create_app_module
-from app.ports import Membership
-from app.services.channel_service import (
-    ChannelService,
-    MalformedMembershipError,
-    parse_membership,
-)
+from app.ports import ChannelRepository, Membership
+from app.services.channel_service import ChannelService
+from app.services.membership_file import MalformedMembershipError, parse_membership
 from app.sockets.authenticated_socket import AuthenticatedSocket
 
 DEMO_SEED_FILE = Path(__file__).parent / "web" / "demo_seed.json"
@@ -69,8 +68,12 @@ def create_application(settings: Settings) -> NestApplication:
     return NestFactory.create(create_app_module(settings), adapter)
 
 
-async def bootstrap(settings: Settings, on_listening: Callable[[str], None]) -> None:
-    """Start, call back with the URL, serve until SIGINT or SIGTERM, and end cleanly.
+OnListening: TypeAlias = Callable[[str, Membership], None]
+"""Told the URL, and which seeded users there are."""
+
+
+async def bootstrap(settings: Settings, on_listening: OnListening) -> None:
+    """Start, call back, serve until SIGINT or SIGTERM, and end cleanly.
 
     A second signal ends the process at once.
 
@@ -82,19 +85,19 @@ async def bootstrap(settings: Settings, on_listening: Callable[[str], None]) -> 
         await _serve(settings, on_listening)
 
 
-async def _serve(settings: Settings, on_listening: Callable[[str], None]) -> None:
+async def _serve(settings: Settings, on_listening: OnListening) -> None:
     stopped = _stop_signal()
     _warn_of(settings)
     app = create_application(settings)
     received: signal.Signals | None = None
     try:
         await app.init()
-        await app.get(ChannelService).seed(seed_of(settings))
+        seeded = await _seed(app, settings)
         url = await _listen(app, settings)
         # What the start has made stays: the collector need not go through it ever again.
         gc.collect()
         gc.freeze()
-        on_listening(url)
+        on_listening(url, seeded)
         received = await stopped
     finally:
         await app.close(received)
@@ -105,6 +108,35 @@ def seed_of(settings: Settings) -> Membership:
     if settings.seed_file is not None:
         return read_seed(settings.seed_file)
     return read_seed(DEMO_SEED_FILE) if settings.uses_development_issuer else {}
+
+
+async def _seed(app: NestApplication, settings: Settings) -> Membership:
+    """Store what is to be there from the start; which of it is there then.
+
+    Demo users come into an empty database alone: one that has users may be the original backend's.
+    """
+    membership = seed_of(settings)
+    # The container looks for what provides it; mypy takes no protocol for a type (its issue 4717).
+    channels = app.get(ChannelRepository)  # type: ignore[type-abstract]
+    if settings.seed_file is None and await channels.users(limit=1):
+        present = {user_id: await channels.channels_of(user_id) for user_id in membership}
+        return {user_id: channel_ids for user_id, channel_ids in present.items() if channel_ids}
+    await seed(app, membership)
+    return membership
+
+
+async def seed(app: NestApplication, membership: Membership) -> None:
+    """Store what is missing of it.
+
+    Raises:
+        StartError: The storage did not take it.
+    """
+    try:
+        await app.get(ChannelService).seed(membership)
+    except Unavailable:
+        raise StartError(
+            "The database did not take what is to be seeded; `python -m app doctor` may say why."
+        ) from None
 
 
 def read_seed(file: Path) -> Membership:

@@ -10,7 +10,7 @@ _HOST = r"(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])"
 _ORIGIN = re.compile(rf"([a-z][a-z0-9+.-]*)://({_HOST})(?::([0-9]{{1,5}}))?")
 _HTTP_URL = re.compile(rf"https?://{_HOST}(?::[0-9]{{1,5}})?(?:/\S*)?")
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
-_DATABASE_URL = re.compile(r"sqlite:///.+|postgresql://.+|memory:")
+_DATABASE_URL = re.compile(r"sqlite:///.+|postgres(?:ql)?://.+|memory:")
 _REDIS_URL = re.compile(r"rediss?://\S+|unix://\S+")
 _WEBHOOK_SECRET = re.compile(r"whsec_[A-Za-z0-9+/]+={0,2}")
 
@@ -70,6 +70,8 @@ def _check_filled(value: str) -> str:
 Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 LinkSeconds = Annotated[float, Field(ge=0.05, le=86_400, allow_inf_nan=False)]
 """Less than what a packet may take on its way would let nobody stay connected."""
+DatabaseSeconds = Annotated[float, Field(ge=0.01, le=2.5)]
+"""An operation is answered within 2.8 seconds in all."""
 Rate = Annotated[float, Field(gt=0, le=1_000_000_000, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
 Bytes = Annotated[int, Field(ge=1_024, le=1_000_000_000)]

@@ -5,12 +5,9 @@ from http import HTTPStatus
 from aiohttp import web
 
 from app.domain.errors import Unavailable
-from app.domain.ids import UserId
 from app.framework import controller, get
-from app.ports import ChannelRepository
+from app.ports import StorageProbe
 from app.services.token_blacklist_service import TokenBlacklistService
-
-_NOBODY = UserId("health")
 
 
 @controller("health")
@@ -18,19 +15,19 @@ class HealthController:
     """``/health/live`` and ``/health/ready``; ``/health`` is the original's name for the latter.
 
     Args:
-        channels: The storage.
+        storage: Whether anything could be stored.
         revocations: What every connecting client is checked against.
         admits_unchecked: Whether clients connect while that is not possible.
     """
 
     def __init__(
         self,
-        channels: ChannelRepository,
+        storage: StorageProbe,
         revocations: TokenBlacklistService,
         *,
         admits_unchecked: bool,
     ) -> None:
-        self._channels = channels
+        self._storage = storage
         self._revocations = revocations
         self._admits_unchecked = admits_unchecked
         self._draining = False
@@ -46,14 +43,14 @@ class HealthController:
 
     @get("ready")
     async def ready(self, _: web.Request) -> web.Response:
-        """200 while what every connecting client needs answers; else 503 and why.
+        """200 while clients can be admitted and messages be stored; else 503 and why.
 
         Where clients are admitted unchecked, the answer without revocations is 200, ``degraded``.
         """
         if self._draining:
             return _not_ready("draining")
         try:
-            await self._channels.channels_of(_NOBODY)
+            await self._storage.check()
         except Unavailable:
             return _not_ready("storage unavailable")
         if not await self._revocations.is_available():

@@ -10,7 +10,12 @@
     ├── NotARecipient            not_a_recipient
     ├── MessageNotFound          message_not_found
     ├── MessageDeleted           message_deleted
+    ├── ChannelNotFound          channel_not_found
+    ├── ChannelExists            channel_exists
+    ├── ChannelInUse             channel_in_use
+    ├── UserNotFound             user_not_found
     └── Unavailable              unavailable
+        └── Unconfirmed          likewise: it may have been done
 
 ``str(error)`` is a sentence for people; it never holds a token, a secret or a message's content.
 """
@@ -18,6 +23,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+
+from app.domain.ids import UserId
 
 
 class ChatError(Exception):
@@ -191,10 +198,46 @@ class MessageDeleted(ChatError):
         super().__init__("This message was sent and has since been deleted.")
 
 
+class ChannelNotFound(ChatError):
+    """Backends hear of it, clients do not: to them it is `NotAMember`."""
+
+    code = "channel_not_found"
+
+    def __init__(self) -> None:
+        super().__init__("There is no such channel.")
+
+
+class ChannelExists(ChatError):
+    """A channel is created once; the standing one is left as it is."""
+
+    code = "channel_exists"
+
+    def __init__(self) -> None:
+        super().__init__("There is a channel with this id already.")
+
+
+class ChannelInUse(ChatError):
+    """Something that is none of the chat's refers to the channel; it must be removed first."""
+
+    code = "channel_in_use"
+
+    def __init__(self, table: str) -> None:
+        super().__init__(f"The table {table} refers to this channel; nothing was deleted.")
+
+
+class UserNotFound(ChatError):
+    """Whoever is to be a member must be known to the storage, not only to Clerk."""
+
+    code = "user_not_found"
+
+    def __init__(self, user_id: UserId) -> None:
+        super().__init__(f"There is no such user: {user_id}.")
+
+
 class Unavailable(ChatError):
     """Storage or backplane did not answer: nothing was done, and nothing was half done.
 
-    Only where revocations are stored is that not certain; those methods say so.
+    Only where revocations are stored, and when it is `Unconfirmed`, is that not certain.
     """
 
     code = "unavailable"
@@ -202,3 +245,13 @@ class Unavailable(ChatError):
 
     def __init__(self, what: str = "The storage") -> None:
         super().__init__(f"{what} is not available now; nothing was done.")
+
+
+class Unconfirmed(Unavailable):
+    """The storage went away while it was storing: all of it may stand there, or nothing.
+
+    To ask again is harmless where asking twice is: with the same client message id.
+    """
+
+    def __init__(self) -> None:
+        ChatError.__init__(self, "The storage did not confirm it; send it again.")

@@ -97,3 +97,26 @@ class DeletionReceipt(WireValue):
     def to_wire(self) -> dict[str, object]:
         """``{messageId}``."""
         return {"messageId": self.message_id}
+
+
+@dataclass(frozen=True, slots=True)
+class FailedMessage(WireValue):
+    """What the sender's other devices hear of a send that could not be stored."""
+
+    channel_id: ChannelId
+    client_message_id: ClientMessageId | None
+    error: str
+    code: str
+    temporary: bool
+    status: DeliveryState = DeliveryState.FAILED
+
+    def to_wire(self) -> dict[str, object]:
+        """``{channelId, clientMessageId, error, code, temporary, status}``."""
+        return {
+            "channelId": self.channel_id,
+            "clientMessageId": self.client_message_id,
+            "error": self.error,
+            "code": self.code,
+            "temporary": self.temporary,
+            "status": self.status,
+        }

@@ -37,7 +37,7 @@ from app.framework.exceptions import (
 from app.framework.explorer import EventRoute
 from app.framework.filters import BaseWsExceptionFilter, ExceptionFilter
 from app.framework.guards import CanActivate
-from app.framework.http import controller, get, post
+from app.framework.http import controller, delete, get, patch, post, put
 from app.framework.interceptors import CallHandler, NestInterceptor
 from app.framework.lifecycle import (
     BeforeApplicationShutdown,
@@ -120,9 +120,12 @@ __all__ = [
     "client_address",
     "controller",
     "create_param_decorator",
+    "delete",
     "get",
     "imported",
+    "patch",
     "post",
+    "put",
     "set_metadata",
     "subscribe_message",
     "use_filters",

@@ -29,13 +29,32 @@ def controller(prefix: str = "") -> Callable[[ControllerClass], ControllerClass]
 
 
 def get(path: str = "") -> Callable[[Decorated], Decorated]:
-    """Nest's ``@Get``: the method takes an aiohttp request and gives a response."""
+    """Nest's ``@Get``: the method takes an aiohttp request and gives a response.
+
+    A parameter in the path is written as aiohttp has it, ``{channel_id}`` for Nest's
+    ``:channelId``, and is in ``request.match_info``, decoded.
+    """
     return _route(hdrs.METH_GET, path)
 
 
 def post(path: str = "") -> Callable[[Decorated], Decorated]:
     """Nest's ``@Post``."""
     return _route(hdrs.METH_POST, path)
+
+
+def put(path: str = "") -> Callable[[Decorated], Decorated]:
+    """Nest's ``@Put``."""
+    return _route(hdrs.METH_PUT, path)
+
+
+def patch(path: str = "") -> Callable[[Decorated], Decorated]:
+    """Nest's ``@Patch``."""
+    return _route(hdrs.METH_PATCH, path)
+
+
+def delete(path: str = "") -> Callable[[Decorated], Decorated]:
+    """Nest's ``@Delete``."""
+    return _route(hdrs.METH_DELETE, path)
 
 
 def routes_of(instance: object) -> Iterator[web.RouteDef]:

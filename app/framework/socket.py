@@ -48,6 +48,9 @@ class Hub(Protocol):
     ) -> None:
         """Queue an event for every socket in any of ``rooms`` (none: everywhere), once each."""
 
+    def sockets(self, rooms: frozenset[str], except_rooms: frozenset[str]) -> "tuple[Socket, ...]":
+        """See `BroadcastOperator.fetch_sockets`."""
+
 
 class SocketLink(Hub, Protocol):
     """What a socket needs of the transport."""
@@ -80,7 +83,7 @@ class SocketLink(Hub, Protocol):
 
 
 class BroadcastOperator:
-    """Who an event goes to: ``server.to("room").except_("other").emit("event", data)``.
+    """Who is meant: ``server.to("room").except_("other").emit("event", data)``.
 
     Immutable: each step gives a new operator, so one may be kept and used again.
     """
@@ -105,6 +108,9 @@ class BroadcastOperator:
         wanted = self._rooms.union(rooms)
         return BroadcastOperator(self._hub, wanted, self._except, volatile=self._volatile)
 
+    in_ = to
+    """Socket.IO's ``in``: the same as `to`, and reads better where nothing is sent."""
+
     def except_(self, *rooms: str) -> "BroadcastOperator":
         """Leave out who is in one of these rooms. A socket's id is a room of its own."""
         unwanted = self._except.union(rooms)
@@ -124,6 +130,24 @@ class BroadcastOperator:
         require_event_name(event)
         self._hub.broadcast(self._rooms, self._except, event, args, volatile=self._volatile)
 
+    def fetch_sockets(self) -> "tuple[Socket, ...]":
+        """The sockets of this process that are meant, once each.
+
+        One that is being admitted counts as being where it will be.
+        """
+        return self._hub.sockets(self._rooms, self._except)
+
+    def sockets_join(self, *rooms: str) -> None:
+        """Have all of `fetch_sockets` join these rooms."""
+        for socket in self.fetch_sockets():
+            socket.join(*rooms)
+
+    def sockets_leave(self, *rooms: str) -> None:
+        """Have all of `fetch_sockets` leave these rooms."""
+        for socket in self.fetch_sockets():
+            for room in rooms:
+                socket.leave(room)
+
 
 class Server:
     """Nest's ``@WebSocketServer()``: the sockets of one namespace."""
@@ -135,6 +159,8 @@ class Server:
         """See `BroadcastOperator.to`."""
         return self._all.to(*rooms)
 
+    in_ = to
+
     def except_(self, *rooms: str) -> BroadcastOperator:
         """See `BroadcastOperator.except_`."""
         return self._all.except_(*rooms)
@@ -142,6 +168,18 @@ class Server:
     def emit(self, event: str, *args: Any) -> None:
         """To every admitted socket of the namespace."""
         self._all.emit(event, *args)
+
+    def fetch_sockets(self) -> "tuple[Socket, ...]":
+        """See `BroadcastOperator.fetch_sockets`."""
+        return self._all.fetch_sockets()
+
+    def sockets_join(self, *rooms: str) -> None:
+        """See `BroadcastOperator.sockets_join`."""
+        self._all.sockets_join(*rooms)
+
+    def sockets_leave(self, *rooms: str) -> None:
+        """See `BroadcastOperator.sockets_leave`."""
+        self._all.sockets_leave(*rooms)
 
 
 class Socket:

@@ -160,6 +160,7 @@ class RecordingLink:
         emitted: ``(event, args)`` in order.
         broadcasts: ``(rooms, except_rooms, event, args)`` in order.
         volatile: The events among them that were not meant for who does not read.
+        present: The sockets there are, by the links of whose rooms `sockets` finds them.
         refusal: ``(message, data)`` of `Socket.refuse`.
     """
 
@@ -169,6 +170,7 @@ class RecordingLink:
         self.emitted: list[tuple[str, tuple[Any, ...]]] = []
         self.broadcasts: list[tuple[frozenset[str], frozenset[str], str, tuple[Any, ...]]] = []
         self.volatile: list[str] = []
+        self.present: list[Socket] = []
         self.refusal: tuple[str, Any] | None = None
 
     @property
@@ -215,6 +217,14 @@ class RecordingLink:
         if volatile:
             self.volatile.append(event)
         self.broadcasts.append((rooms, except_rooms, event, args))
+
+    def sockets(self, rooms: frozenset[str], except_rooms: frozenset[str]) -> tuple[Socket, ...]:
+        """Those present, by the rooms they have joined."""
+        return tuple(
+            each
+            for each in self.present
+            if not (rooms and rooms.isdisjoint(each.rooms)) and except_rooms.isdisjoint(each.rooms)
+        )
 
 
 def fake_socket(

@@ -88,7 +88,7 @@ class WsGateway(BaseGateway):
         """Store a message; the channel hears of it before the ack."""
         return SocketResponse(
             data=await self._messages.send(
-                client.user_id, body.channel_id, body.content, body.client_message_id
+                client.user_id, body.channel_id, body.content, body.client_message_id, client.id
             )
         )
 

@@ -7,7 +7,7 @@ from app.modules.coordination_module import LocalCoordinationModule
 from app.modules.identity_module import DevelopmentIdentityModule
 from app.modules.ops_module import OpsModule
 from app.modules.redis_module import RedisCoordinationModule
-from app.modules.service_modules import SessionsModule, WebhooksModule
+from app.modules.service_modules import ServiceModule, WebhooksModule
 from app.modules.storage_module import MemoryStorageModule, SqlStorageModule
 
 __all__ = [
@@ -19,7 +19,7 @@ __all__ = [
     "MemoryStorageModule",
     "OpsModule",
     "RedisCoordinationModule",
-    "SessionsModule",
+    "ServiceModule",
     "SqlStorageModule",
     "WebhooksModule",
     "create_app_module",

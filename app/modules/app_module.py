@@ -2,6 +2,7 @@
 
 from dependency_injector import containers, providers
 
+from app.adapters.sql.limits import DatabaseLimits
 from app.adapters.system.system_clock import SystemClock
 from app.config import IN_MEMORY, Settings
 from app.framework import imported
@@ -11,7 +12,7 @@ from app.modules.coordination_module import LocalCoordinationModule
 from app.modules.identity_module import DevelopmentIdentityModule
 from app.modules.ops_module import OpsModule
 from app.modules.redis_module import RedisCoordinationModule
-from app.modules.service_modules import SessionsModule, WebhooksModule
+from app.modules.service_modules import ServiceModule, WebhooksModule
 from app.modules.storage_module import MemoryStorageModule, SqlStorageModule
 
 
@@ -23,7 +24,7 @@ class AppModule(containers.DeclarativeContainer):
     storage = providers.DependenciesContainer()
     coordination = providers.DependenciesContainer()
     development_identity = providers.DependenciesContainer()
-    sessions = providers.DependenciesContainer()
+    service = providers.DependenciesContainer()
     webhooks = providers.DependenciesContainer()
 
     auth = providers.Container(
@@ -43,13 +44,25 @@ class AppModule(containers.DeclarativeContainer):
         channels=storage.channels,
         messages=storage.messages,
         deliveries=storage.deliveries,
+        writers=storage.writers,
+        membership_channel=coordination.membership_channel,
         session_service=auth.session_service,
     )
     ops = providers.Container(
         OpsModule,
         settings=settings,
-        channels=storage.channels,
+        storage_probe=storage.storage_probe,
         token_blacklist_service=auth.token_blacklist_service,
+    )
+
+
+def database_limits(settings: Settings) -> DatabaseLimits:
+    """How long, and with how many connections, as the settings have it."""
+    return DatabaseLimits(
+        pool_size=settings.database_pool_size,
+        pool_timeout_seconds=settings.database_pool_timeout_seconds,
+        statement_timeout_seconds=settings.database_statement_timeout_seconds,
+        lock_timeout_seconds=settings.database_lock_timeout_seconds,
     )
 
 
@@ -64,6 +77,7 @@ def create_app_module(settings: Settings) -> AppModule:
                 clock=app.clock,
                 database_url=settings.database_url,
                 migrate=settings.app_env == "development",
+                limits=database_limits(settings),
             )
         )
     local = LocalCoordinationModule(
@@ -81,9 +95,12 @@ def create_app_module(settings: Settings) -> AppModule:
             )
         )
     if settings.service_key is not None:
-        app.sessions.override(
-            SessionsModule(
-                settings=settings, clock=app.clock, session_service=app.auth.session_service
+        app.service.override(
+            ServiceModule(
+                settings=settings,
+                clock=app.clock,
+                session_service=app.auth.session_service,
+                channel_service=app.chat.channel_service,
             )
         )
     if settings.clerk_webhook_signing_secret is not None:

@@ -8,11 +8,21 @@ from app.filters.chat_exception_filter import ChatExceptionFilter
 from app.framework import AppFilter, AppPipe, ValidationPipe, imported
 from app.framework.eager import EagerTasks
 from app.gateways.room_broadcaster import RoomBroadcaster
+from app.gateways.socket_rooms import GatewaySocketRooms
 from app.gateways.ws_gateway import WsGateway
-from app.ports import ChannelRepository, Clock, DeliveryRepository, MessageRepository
+from app.ports import (
+    ChannelRepository,
+    Clock,
+    DeliveryRepository,
+    MembershipChannel,
+    MessageRepository,
+)
+from app.services.channel_audience import ChannelAudience
 from app.services.channel_service import ChannelService
 from app.services.delivery_service import DeliveryService
 from app.services.event_service import EventService
+from app.services.message_adoption import MessageAdoption
+from app.services.message_feed import MessageFeed
 from app.services.message_service import MessageService
 from app.services.offline_message_service import MAX_PAGE_BYTES, OfflineMessageService
 from app.services.session_service import SessionService
@@ -32,6 +42,8 @@ class ChatModule(containers.DeclarativeContainer):
     channels: providers.Dependency[ChannelRepository] = imported(ChannelRepository)
     messages: providers.Dependency[MessageRepository] = imported(MessageRepository)
     deliveries: providers.Dependency[DeliveryRepository] = imported(DeliveryRepository)
+    writers: providers.Dependency[int] = imported(int)
+    membership_channel: providers.Dependency[MembershipChannel] = imported(MembershipChannel)
     session_service: providers.Dependency[SessionService] = imported(SessionService)
 
     validation_pipe = AppPipe(ValidationPipe)
@@ -44,26 +56,47 @@ class ChatModule(containers.DeclarativeContainer):
 
     broadcaster = providers.Singleton(RoomBroadcaster)
     starter = providers.Singleton(LoopStarter, providers.Object(EagerTasks))
-    channel_service = providers.Singleton(ChannelService, channels)
+    socket_rooms = providers.Singleton(GatewaySocketRooms)
     event_service = providers.Singleton(EventService, channels)
+    channel_audience = providers.Singleton(
+        ChannelAudience, channels, event_service, socket_rooms, membership_channel, clock, starter
+    )
+    channel_service = providers.Singleton(
+        ChannelService,
+        channels,
+        membership_channel,
+        channel_audience,
+        broadcaster,
+        clock,
+        starter,
+    )
     typing_service = providers.Singleton(
         TypingService,
         channels=channels,
         events=event_service,
+        audience=channel_audience,
         broadcaster=broadcaster,
         clock=clock,
         expiry_seconds=settings.provided.typing_expiry_seconds,
     )
+    message_feed = providers.Singleton(
+        MessageFeed, messages, channel_audience, typing_service, broadcaster
+    )
     message_service = providers.Singleton(
         MessageService,
         messages=messages,
-        typing=typing_service,
+        feed=message_feed,
+        audience=channel_audience,
         broadcaster=broadcaster,
         clock=clock,
         max_content_chars=settings.provided.message_max_chars,
         starter=starter,
+        writers=writers,
     )
-    delivery_service = providers.Singleton(DeliveryService, deliveries, broadcaster, clock, starter)
+    message_adoption = providers.Singleton(MessageAdoption, message_service)
+    delivery_service = providers.Singleton(
+        DeliveryService, deliveries, broadcaster, clock, starter, writers
+    )
     offline_message_service = providers.Singleton(
         OfflineMessageService,
         deliveries,

@@ -5,6 +5,7 @@
 
 from dependency_injector import containers, providers
 
+from app.adapters.memory.local_membership_channel import LocalMembershipChannel
 from app.adapters.memory.memory_attempt_limiter import MemoryAttemptLimiter
 from app.adapters.memory.memory_socket_quota import MemorySocketQuota
 from app.adapters.memory.silent_revocation_channel import SilentRevocationChannel
@@ -42,5 +43,6 @@ class LocalCoordinationModule(containers.DeclarativeContainer):
 
     watch_interval_seconds = providers.Object(WATCH_SECONDS)
     revocation_channel = providers.Singleton(SilentRevocationChannel)
+    membership_channel = providers.Singleton(LocalMembershipChannel)
     attempt_limiter = providers.Singleton(memory_attempt_limiter, settings, clock)
     socket_quota = providers.Singleton(MemorySocketQuota, settings.provided.max_sockets_per_user)

@@ -6,7 +6,7 @@ from app.config import Settings
 from app.controllers.health_controller import HealthController
 from app.framework import imported
 from app.modules.auth_module import admits_unchecked
-from app.ports import ChannelRepository
+from app.ports import StorageProbe
 from app.services.token_blacklist_service import TokenBlacklistService
 
 
@@ -14,14 +14,14 @@ class OpsModule(containers.DeclarativeContainer):
     """Provides `HealthController`."""
 
     settings: providers.Dependency[Settings] = imported(Settings)
-    channels: providers.Dependency[ChannelRepository] = imported(ChannelRepository)
+    storage_probe: providers.Dependency[StorageProbe] = imported(StorageProbe)
     token_blacklist_service: providers.Dependency[TokenBlacklistService] = imported(
         TokenBlacklistService
     )
 
     health_controller = providers.Singleton(
         HealthController,
-        channels,
+        storage_probe,
         token_blacklist_service,
         admits_unchecked=providers.Callable(admits_unchecked, settings),
     )

@@ -2,6 +2,7 @@
 
 from dependency_injector import containers, providers
 
+from app.adapters.memory.local_membership_channel import LocalMembershipChannel
 from app.adapters.redis.redis_attempt_limiter import RedisAttemptLimiter
 from app.adapters.redis.redis_connection import RedisConnection
 from app.adapters.redis.redis_revocation_channel import RedisRevocationChannel
@@ -43,6 +44,7 @@ class RedisCoordinationModule(containers.DeclarativeContainer):
         settings.provided.redis_timeout_seconds,
         clock,
     )
+    membership_channel = providers.Singleton(LocalMembershipChannel)
     attempt_limiter = providers.Singleton(
         RedisAttemptLimiter,
         connection,

@@ -4,12 +4,15 @@ from dependency_injector import containers, providers
 
 from app.adapters.clerk.webhook_verifier import ClerkWebhookVerifier
 from app.config import Settings
+from app.controllers.channels_controller import ChannelsController
 from app.controllers.refusal_log import RefusalLog
+from app.controllers.service_key import ServiceKey
 from app.controllers.sessions_controller import SessionsController
 from app.controllers.webhooks_controller import WebhooksController
 from app.framework import imported
 from app.modules.coordination_module import buckets_per_minute
 from app.ports import Clock, WebhookLog
+from app.services.channel_service import ChannelService
 from app.services.session_service import SessionService
 
 _WARNINGS_PER_MINUTE = 5
@@ -20,17 +23,18 @@ def _refusal_log(settings: Settings, clock: Clock) -> RefusalLog:
     return RefusalLog(buckets_per_minute(_WARNINGS_PER_MINUTE, clock), settings.trusted_proxies)
 
 
-class SessionsModule(containers.DeclarativeContainer):
-    """Provides `SessionsController`."""
+class ServiceModule(containers.DeclarativeContainer):
+    """Provides `SessionsController` and `ChannelsController`, for whoever has the service key."""
 
     settings: providers.Dependency[Settings] = imported(Settings)
     clock: providers.Dependency[Clock] = imported(Clock)
     session_service: providers.Dependency[SessionService] = imported(SessionService)
+    channel_service: providers.Dependency[ChannelService] = imported(ChannelService)
 
     refusal_log = providers.Singleton(_refusal_log, settings, clock)
-    controller = providers.Singleton(
-        SessionsController, session_service, refusal_log, settings.provided.service_key
-    )
+    service_key = providers.Singleton(ServiceKey, settings.provided.service_key, refusal_log)
+    sessions_controller = providers.Singleton(SessionsController, session_service, service_key)
+    channels_controller = providers.Singleton(ChannelsController, channel_service, service_key)
 
 
 class WebhooksModule(containers.DeclarativeContainer):

@@ -9,13 +9,16 @@ from app.adapters.memory.memory_channel_repository import MemoryChannelRepositor
 from app.adapters.memory.memory_delivery_repository import MemoryDeliveryRepository
 from app.adapters.memory.memory_message_repository import MemoryMessageRepository
 from app.adapters.memory.memory_revocation_store import MemoryRevocationStore
+from app.adapters.memory.memory_storage_probe import MemoryStorageProbe
 from app.adapters.memory.memory_store import MemoryStore
 from app.adapters.memory.memory_webhook_log import MemoryWebhookLog
 from app.adapters.sql.database import Database
+from app.adapters.sql.limits import DatabaseLimits
 from app.adapters.sql.sql_channel_repository import SqlChannelRepository
 from app.adapters.sql.sql_delivery_repository import SqlDeliveryRepository
 from app.adapters.sql.sql_message_repository import SqlMessageRepository
 from app.adapters.sql.sql_revocation_store import SqlRevocationStore
+from app.adapters.sql.sql_storage_probe import SqlStorageProbe
 from app.adapters.sql.sql_webhook_log import SqlWebhookLog
 from app.framework import imported
 from app.ports import Clock
@@ -27,11 +30,13 @@ class MemoryStorageModule(containers.DeclarativeContainer):
     clock: providers.Dependency[Clock] = imported(Clock)
 
     store = providers.Singleton(MemoryStore)
+    writers = providers.Object(1)
     channels = providers.Singleton(MemoryChannelRepository, store)
     messages = providers.Singleton(MemoryMessageRepository, store)
     deliveries = providers.Singleton(MemoryDeliveryRepository, store)
     revocation_store = providers.Singleton(MemoryRevocationStore, clock)
     webhook_log = providers.Singleton(MemoryWebhookLog, clock)
+    storage_probe = providers.Singleton(MemoryStorageProbe)
 
 
 class SqlStorageModule(containers.DeclarativeContainer):
@@ -40,10 +45,13 @@ class SqlStorageModule(containers.DeclarativeContainer):
     clock: providers.Dependency[Clock] = imported(Clock)
     database_url: providers.Dependency[str] = imported(str)
     migrate: providers.Dependency[bool] = imported(bool)
+    limits: providers.Dependency[DatabaseLimits] = imported(DatabaseLimits)
 
-    database = providers.Singleton(Database, database_url, migrate=migrate)
+    database = providers.Singleton(Database, database_url, migrate=migrate, limits=limits)
+    writers = database.provided.writers
     channels = providers.Singleton(SqlChannelRepository, database)
     messages = providers.Singleton(SqlMessageRepository, database)
     deliveries = providers.Singleton(SqlDeliveryRepository, database)
     revocation_store = providers.Singleton(SqlRevocationStore, database, clock)
     webhook_log = providers.Singleton(SqlWebhookLog, database, clock)
+    storage_probe = providers.Singleton(SqlStorageProbe, database)

@@ -4,12 +4,21 @@ from app.ports.attempt_limiter import AttemptLimiter
 from app.ports.broadcaster import Broadcaster
 from app.ports.channel_repository import ChannelRepository, Membership
 from app.ports.clock import Clock, Timer
-from app.ports.delivery_repository import Advance, DeliveryRepository, UndeliveredPage
+from app.ports.delivery_repository import (
+    Advance,
+    Advanced,
+    DeliveryRepository,
+    Report,
+    UndeliveredPage,
+)
 from app.ports.eager_starter import EagerStarter
-from app.ports.message_repository import MessageRepository, StoredMessage
+from app.ports.membership_channel import MembershipChannel
+from app.ports.message_repository import Added, MessageRepository, StoredMessage
 from app.ports.revocation_channel import RevocationChannel
 from app.ports.revocation_store import RevocationStore
 from app.ports.socket_quota import SocketQuota
+from app.ports.socket_rooms import SocketRooms
+from app.ports.storage_probe import StorageProbe
 from app.ports.throttle import Throttle
 from app.ports.token_issuer import TokenIssuer
 from app.ports.token_verifier import TokenVerifier
@@ -17,7 +26,9 @@ from app.ports.webhook_log import WebhookLog
 from app.ports.webhook_verifier import WebhookFault, WebhookMessage, WebhookRefused, WebhookVerifier
 
 __all__ = [
+    "Added",
     "Advance",
+    "Advanced",
     "AttemptLimiter",
     "Broadcaster",
     "ChannelRepository",
@@ -25,10 +36,14 @@ __all__ = [
     "DeliveryRepository",
     "EagerStarter",
     "Membership",
+    "MembershipChannel",
     "MessageRepository",
+    "Report",
     "RevocationChannel",
     "RevocationStore",
     "SocketQuota",
+    "SocketRooms",
+    "StorageProbe",
     "StoredMessage",
     "Throttle",
     "Timer",

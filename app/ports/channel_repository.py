@@ -1,8 +1,10 @@
 """Users, channels and who belongs to which."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Protocol, runtime_checkable
 
+from app.domain.channel import Addition, Channel, MemberRole
 from app.domain.ids import ChannelId, UserId
 from app.domain.user import User
 
@@ -18,7 +20,11 @@ def seeded_name(user_id: UserId) -> str:
 
 @runtime_checkable
 class ChannelRepository(Protocol):
-    """Reads raise `Unavailable` when the storage does not answer."""
+    """Every method raises `Unavailable` when the storage fails; then nothing has happened.
+
+    Only when it is `Unconfirmed` is that not known: a commit was under way. Each method is one
+    transaction, `delete` excepted.
+    """
 
     async def channels_of(self, user_id: UserId) -> tuple[ChannelId, ...]:
         """The user's channels, sorted by id. Empty for an unknown user."""
@@ -30,6 +36,64 @@ class ChannelRepository(Protocol):
 
     async def is_member(self, channel_id: ChannelId, user_id: UserId) -> bool:
         """Whether the user belongs to the channel; False when either does not exist."""
+        ...
+
+    async def members_of_all(
+        self, channel_ids: Collection[ChannelId]
+    ) -> Mapping[ChannelId, frozenset[UserId]]:
+        """Who belongs to each of these channels; nobody to one that does not exist."""
+        ...
+
+    async def find(self, channel_id: ChannelId) -> Channel | None:
+        """The channel, if there is one with this id."""
+        ...
+
+    async def create(self, channel: Channel, roles: Mapping[UserId, MemberRole]) -> None:
+        """Store a channel with its members, who have joined at ``channel.created_at``.
+
+        Raises:
+            ChannelExists: There is one with this id.
+            UserNotFound: The creator or a member is not known.
+        """
+        ...
+
+    async def add_member(
+        self, channel_id: ChannelId, user_id: UserId, role: MemberRole | None, now: datetime
+    ) -> Addition:
+        """Have the user belong to the channel in this role, from ``now`` on unless they do already.
+
+        Without a role a newcomer is a `MemberRole.MEMBER`, and who is a member keeps theirs.
+
+        Raises:
+            ChannelNotFound: There is no such channel.
+            UserNotFound: There is no such user.
+        """
+        ...
+
+    async def remove_member(self, channel_id: ChannelId, user_id: UserId) -> bool:
+        """Have the user belong to the channel no more; False if they do not.
+
+        Raises:
+            ChannelNotFound: There is no such channel.
+        """
+        ...
+
+    async def remove_members(self, channel_id: ChannelId) -> frozenset[UserId]:
+        """Have nobody belong to the channel any more, so that it may be deleted; who did.
+
+        Raises:
+            ChannelNotFound: There is no such channel.
+            ChannelInUse: Something that is none of ours keeps it; nothing was changed.
+        """
+        ...
+
+    async def delete(self, channel_id: ChannelId) -> None:
+        """Remove a channel, which should have no members, and its messages.
+
+        That may take long, so it is many transactions: raising `Unavailable` it may have removed
+        some of the messages, and the next call goes on. Client message ids stay taken. Harmless
+        when there is no such channel.
+        """
         ...
 
     async def seed(self, membership: Membership) -> None:

@@ -1,21 +1,45 @@
 """Who has received and read which message: each method is one transaction, checks included."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from app.domain.delivery import DeliveryState, DeliveryStatus
+from app.domain.errors import MessageNotFound, NotARecipient
 from app.domain.ids import ChannelId, MessageId, UserId
 from app.domain.message import Message
 
 
 @dataclass(frozen=True, slots=True)
+class Report:
+    """A recipient says that a message has come as far as ``state``: DELIVERED or READ."""
+
+    message_id: MessageId
+    recipient_id: UserId
+    state: DeliveryState
+
+
+@dataclass(frozen=True, slots=True)
 class Advance:
-    """A recipient's progress after a report, whose message it is, and whether this changed it."""
+    """A recipient's progress after a report, whose message it is, and whether this changed it.
+
+    Attributes:
+        status: Where the recipient stands now.
+        author_id: Whose message it is.
+        author_is_member: Whether the author belongs to its channel still; who does not has nothing
+            more to hear of it.
+        changed: Whether this report moved the recipient forward.
+    """
 
     status: DeliveryStatus
     author_id: UserId
+    author_is_member: bool
     changed: bool
+
+
+Advanced: TypeAlias = Advance | MessageNotFound | NotARecipient
+"""What became of a report; a refusal is a value here, since its neighbours count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,19 +53,20 @@ class UndeliveredPage:
 
 @runtime_checkable
 class DeliveryRepository(Protocol):
-    """Every method raises `Unavailable` when the storage fails; then nothing has happened."""
+    """Every method raises `Unavailable` when the storage fails; then nothing has happened.
 
-    async def advance(
-        self, message_id: MessageId, recipient_id: UserId, state: DeliveryState, now: datetime
-    ) -> Advance:
-        """Move a recipient forward to DELIVERED or READ.
+    Only when it is `Unconfirmed` is that not known: a commit was under way.
+    """
 
-        A report of what is already reached changes nothing and is answered with the standing
-        status. The message's own ``delivery_status`` follows in the same transaction.
+    async def advance_all(self, reports: Sequence[Report], now: datetime) -> Sequence[Advanced]:
+        """Move recipients forward together, each to DELIVERED or READ; never back.
 
-        Raises:
-            MessageNotFound: Missing, or the reporter is not a member of its channel.
-            NotARecipient: A member, but the author, or one who joined after it was sent.
+        One outcome per report, as if they came one after the other in their order. A report of what
+        is already reached changes nothing and gives the standing status. A message's own
+        ``delivery_status`` follows in the same transaction, and only forward.
+
+        A refusal is `MessageNotFound`, when it is missing or the reporter is not a member of its
+        channel, or `NotARecipient`: a member, but the author, or one who joined after it was sent.
         """
         ...
 

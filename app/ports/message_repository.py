@@ -1,9 +1,11 @@
 """Messages: each method is one transaction, checks included."""
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeAlias, runtime_checkable
 
+from app.domain.errors import MessageDeleted, NotAMember
 from app.domain.ids import ChannelId, MessageId, UserId
 from app.domain.message import DeletedMessage, Message, MessageDraft
 
@@ -16,19 +18,28 @@ class StoredMessage:
     is_new: bool
 
 
+Added: TypeAlias = StoredMessage | NotAMember | MessageDeleted
+"""What became of a draft; a refusal is a value here, since its neighbours are stored."""
+
+
 @runtime_checkable
 class MessageRepository(Protocol):
-    """Every method raises `Unavailable` when the storage fails; then nothing has happened."""
+    """Every method raises `Unavailable` when the storage fails; then nothing has happened.
 
-    async def add(self, draft: MessageDraft, now: datetime) -> StoredMessage:
-        """Store a message and a SENT delivery for every other member of its channel.
+    Only when it is `Unconfirmed` is that not known: a commit was under way.
+    """
 
-        Durable when it returns. ``seq`` counts from 1 in each channel, without gaps, in the order
-        of storing; a deletion frees no number. ``(user_id, client_message_id)`` is unique for good.
+    async def add_all(self, drafts: Sequence[MessageDraft], now: datetime) -> Sequence[Added]:
+        """Store messages together, with a SENT delivery for every other member of their channels.
 
-        Raises:
-            NotAMember: The sender does not belong to the channel (checked before anything else).
-            MessageDeleted: This client message id was stored and the message has been deleted.
+        Durable when it returns; one outcome per draft, in their order. ``seq`` counts from 1 in
+        each channel, without gaps, in the order of storing, and here in that of the drafts; a
+        deletion frees no number. ``(user_id, client_message_id)`` is unique for good: what was
+        stored under it, in this call or by any node ever, is given back and not stored again.
+
+        A refusal is `NotAMember`, when the sender does not belong to the channel (checked before
+        anything else), or `MessageDeleted`, when this client message id was stored and the message
+        has since been deleted.
         """
         ...
 
@@ -52,10 +63,6 @@ class MessageRepository(Protocol):
         """
         ...
 
-    async def channel_of(self, message_id: MessageId) -> ChannelId | None:
-        """The channel of a message, None when there is no such message."""
-        ...
-
     async def list_after(
         self, channel_id: ChannelId, reader_id: UserId, after_seq: int, limit: int
     ) -> tuple[Message, ...]:
@@ -63,5 +70,34 @@ class MessageRepository(Protocol):
 
         Raises:
             NotAMember: The reader does not belong to the channel.
+        """
+        ...
+
+    async def stored_after(
+        self, channel_id: ChannelId, after_seq: int, limit: int
+    ) -> tuple[Message, ...]:
+        """As `list_after`, for the server itself: nobody's membership is asked."""
+        ...
+
+    async def last_seqs(self, channel_ids: Collection[ChannelId]) -> Mapping[ChannelId, int]:
+        """The number that each channel's newest message has or had; 0 before the first."""
+        ...
+
+    async def find(self, message_id: MessageId) -> Message | None:
+        """A message, for the server itself; None when there is no such message."""
+        ...
+
+    async def unplaced(self, limit: int, now: datetime) -> Mapping[ChannelId, Sequence[MessageId]]:
+        """Messages that the original backend stored beside us and that have no ``seq`` yet.
+
+        Oldest first, ``limit`` of them in all, by channel.
+        """
+        ...
+
+    async def adopt(self, message_ids: Sequence[MessageId], now: datetime) -> None:
+        """Take in those of these messages that have no ``seq`` yet, by their dates.
+
+        They get their ``seq`` and a SENT delivery for every other member who had joined by then;
+        one who has a read receipt has READ it.
         """
         ...

@@ -1,63 +1,218 @@
-"""Channels and their members, as a seed file names them."""
+"""Changing channels and their members: store, then move sockets, then tell."""
 
-import json
+import logging
+from collections.abc import Collection
+from functools import partial
 
+from app.domain.channel import (
+    Addition,
+    Channel,
+    ChannelDraft,
+    Creation,
+    DeletedChannel,
+    MemberRole,
+    MembershipChange,
+    MembershipEvent,
+    MembershipNews,
+)
+from app.domain.errors import ChannelExists, Unavailable
+from app.domain.events import ServerEvent
 from app.domain.ids import ChannelId, UserId
-from app.ports import ChannelRepository, Membership
+from app.domain.rooms import channel_room, user_room
+from app.ports import (
+    Broadcaster,
+    ChannelRepository,
+    Clock,
+    EagerStarter,
+    Membership,
+    MembershipChannel,
+)
+from app.services.channel_audience import ChannelAudience
+from app.services.ordered_work import DRAIN_TIMEOUT_SECONDS, OrderedWork
+from app.services.untold_changes import UntoldChanges
+
+_logger = logging.getLogger(__name__)
 
 
 class ChannelService:
-    """Fills the storage with users, channels and memberships."""
+    """What backends do with channels.
 
-    def __init__(self, channels: ChannelRepository) -> None:
+    Per channel one change is made at a time, and its members hear of them in the order of storing.
+    When a change is answered, the sockets of those whom it concerns are in the channel's room, or
+    out of it. Repeating one that stands is harmless and tells nobody, unless it was `Unconfirmed`
+    on this node: then it is told now. What has begun is ended even if its caller goes.
+    """
+
+    def __init__(
+        self,
+        channels: ChannelRepository,
+        membership: MembershipChannel,
+        audience: ChannelAudience,
+        broadcaster: Broadcaster,
+        clock: Clock,
+        starter: EagerStarter,
+    ) -> None:
         self._channels = channels
+        self._membership = membership
+        self._audience = audience
+        self._broadcaster = broadcaster
+        self._clock = clock
+        self._changes = OrderedWork(starter)
+        self._untold = UntoldChanges()
+
+    async def create(self, draft: ChannelDraft) -> Creation:
+        """Store a channel, its creator being the owner; each member hears of it.
+
+        One that stands with this id is left as it is, with its members, and is the answer if it has
+        the name, the type and the creator that are asked for, who must be a member still.
+
+        Raises:
+            ChannelExists: There is another one with this id.
+            UserNotFound: The creator or a member is not known; nothing was stored.
+            Unavailable: Nothing was stored; when it is `Unconfirmed`, perhaps it was.
+        """
+        return await self._changes.run(draft.id, partial(self._create, draft))
+
+    async def delete(self, channel_id: ChannelId) -> None:
+        """Delete a channel with its messages; each member hears of it, and nobody of it any more.
+
+        Asked again after it was `Unconfirmed`, those hear of it who are in the channel's room.
+
+        Raises:
+            ChannelNotFound: There is no such channel.
+            ChannelInUse: Something that is none of the chat's keeps it; nothing was changed.
+            Unavailable: It may have no members any more, and not be gone: to be asked again. It is
+                `Unconfirmed`, too, when there is so much to delete that it takes longer.
+        """
+        await self._changes.run(channel_id, partial(self._delete, channel_id))
+
+    async def add_member(
+        self, channel_id: ChannelId, user_id: UserId, role: MemberRole | None = None
+    ) -> bool:
+        """Have the user belong to the channel; False if nothing had to be changed for that.
+
+        The channel hears of a newcomer, who is a `MemberRole.MEMBER` without a role. Who belongs
+        to it already is given the role, if there is one; nobody hears of that.
+
+        Raises:
+            ChannelNotFound: There is no such channel.
+            UserNotFound: There is no such user.
+            Unavailable: Nothing was stored; when it is `Unconfirmed`, perhaps it was.
+        """
+        add = partial(self._add_member, channel_id, user_id, role)
+        return await self._changes.run(channel_id, add)
+
+    async def remove_member(self, channel_id: ChannelId, user_id: UserId) -> bool:
+        """Have the user belong to the channel no more; False if they do not.
+
+        Their typing ends. The channel hears of it, and they do themselves, but nothing more of it.
+
+        Raises:
+            ChannelNotFound: There is no such channel.
+            Unavailable: Nothing was stored; when it is `Unconfirmed`, perhaps it was.
+        """
+        return await self._changes.run(
+            channel_id, partial(self._remove_member, channel_id, user_id)
+        )
 
     async def seed(self, membership: Membership) -> None:
         """Create what is missing, in one transaction; what exists is left as it is.
+
+        Nobody is told, and sockets follow within seconds, as with whatever others have stored.
 
         Raises:
             Unavailable: Nothing was created.
         """
         await self._channels.seed(membership)
 
+    async def on_module_destroy(self) -> None:
+        """Let the changes that are being made come to their end."""
+        await self._changes.drain(DRAIN_TIMEOUT_SECONDS)
 
-class MalformedMembershipError(ValueError):
-    """A seed file is not what it must be; the text says where, for the one who wrote it."""
-
-
-def parse_membership(text: str) -> Membership:
-    """The membership a seed file holds: ``{"userId": ["channelId", ...], ...}`` as JSON.
-
-    A channel named twice for one user counts once.
-
-    Raises:
-        MalformedMembershipError: The text is something else.
-    """
-    try:
-        content: object = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise MalformedMembershipError(f"The seed is not JSON: {error}.") from error
-    if not isinstance(content, dict):
-        raise MalformedMembershipError(
-            'The seed must be an object: {"userId": ["channelId", ...]}.'
+    async def _create(self, draft: ChannelDraft) -> Creation:
+        change = (ServerEvent.CHANNEL_CREATED, draft.id, draft.created_by_id)
+        channel = Channel(
+            id=draft.id,
+            name=draft.name,
+            description=draft.description,
+            type=draft.type,
+            created_by_id=draft.created_by_id,
+            created_at=self._clock.now(),
         )
-    return {
-        UserId(_checked_id(user_id, "a user")): _channels_of(user_id, channels)
-        for user_id, channels in content.items()
-    }
+        roles = dict.fromkeys(draft.member_ids, MemberRole.MEMBER)
+        roles[draft.created_by_id] = MemberRole.OWNER
+        try:
+            with self._untold.watched(change):
+                await self._channels.create(channel, roles)
+        except ChannelExists:
+            standing, member_ids = await self._standing(draft)
+            if self._untold.take(change):
+                await self._tell_created(standing, member_ids)
+            return Creation(standing, is_new=False)
+        self._untold.take(change)
+        await self._tell_created(channel, roles)
+        return Creation(channel, is_new=True)
 
+    async def _standing(self, draft: ChannelDraft) -> tuple[Channel, Collection[UserId]]:
+        """The channel that was asked for before, and who its members are now."""
+        channel = await self._channels.find(draft.id)
+        member_ids = (await self._channels.members_of_all([draft.id]))[draft.id]
+        if channel is None or not draft.describes(channel) or draft.created_by_id not in member_ids:
+            raise ChannelExists
+        return channel, sorted(member_ids)
 
-def _channels_of(user_id: str, channels: object) -> tuple[ChannelId, ...]:
-    if not isinstance(channels, list):
-        raise MalformedMembershipError(
-            f"The channels of {user_id!r} must be a list of channel ids."
-        )
-    ids = (ChannelId(_checked_id(channel, f"a channel of {user_id!r}")) for channel in channels)
-    return tuple(dict.fromkeys(ids))
+    async def _tell_created(self, channel: Channel, member_ids: Collection[UserId]) -> None:
+        await self._announce(MembershipEvent.JOINED, channel.id, frozenset(member_ids))
+        for member_id in member_ids:
+            self._broadcaster.publish(user_room(member_id), ServerEvent.CHANNEL_CREATED, channel)
 
+    async def _delete(self, channel_id: ChannelId) -> None:
+        member_ids = await self._channels.remove_members(channel_id)
+        # There are none if an earlier call has removed them and never knew.
+        concerned = member_ids or self._audience.present(channel_id)
+        await self._announce(MembershipEvent.ENDED, channel_id, member_ids)
+        deleted = DeletedChannel(channel_id)
+        for user_id in concerned:
+            self._broadcaster.publish(user_room(user_id), ServerEvent.CHANNEL_DELETED, deleted)
+        await self._channels.delete(channel_id)
+        # That may have taken long, and others may have written meanwhile.
+        await self._announce(MembershipEvent.ENDED, channel_id, frozenset())
 
-def _checked_id(candidate: object, what: str) -> str:
-    # isprintable is False for NUL and for lone surrogates, which no database takes.
-    if isinstance(candidate, str) and candidate and candidate.isprintable():
-        return candidate
-    raise MalformedMembershipError(f"The id of {what} must be a printable text, not {candidate!r}.")
+    async def _add_member(
+        self, channel_id: ChannelId, user_id: UserId, role: MemberRole | None
+    ) -> bool:
+        now = self._clock.now()
+        joining = (ServerEvent.ROOM_MEMBER_JOINED, channel_id, user_id)
+        with self._untold.watched(joining):
+            addition = await self._channels.add_member(channel_id, user_id, role, now)
+        is_news = self._untold.take(joining) or addition is Addition.JOINED
+        # Also when it stood already: what was stored without an answer was not applied.
+        await self._announce(MembershipEvent.JOINED, channel_id, frozenset({user_id}))
+        if is_news:
+            change = MembershipChange(channel_id, user_id, now)
+            await self._audience.refresh(channel_id)
+            room = channel_room(channel_id)
+            self._broadcaster.publish(room, ServerEvent.ROOM_MEMBER_JOINED, change)
+        return is_news or addition is Addition.ROLE_CHANGED
+
+    async def _remove_member(self, channel_id: ChannelId, user_id: UserId) -> bool:
+        leaving = (ServerEvent.ROOM_MEMBER_LEFT, channel_id, user_id)
+        with self._untold.watched(leaving):
+            was_member = await self._channels.remove_member(channel_id, user_id)
+        is_news = self._untold.take(leaving) or was_member
+        await self._announce(MembershipEvent.LEFT, channel_id, frozenset({user_id}))
+        if is_news:
+            change = MembershipChange(channel_id, user_id, self._clock.now())
+            await self._audience.refresh(channel_id)
+            for room in (channel_room(channel_id), user_room(user_id)):
+                self._broadcaster.publish(room, ServerEvent.ROOM_MEMBER_LEFT, change)
+        return is_news
+
+    async def _announce(
+        self, event: MembershipEvent, channel_id: ChannelId, user_ids: frozenset[UserId]
+    ) -> None:
+        """Have every node move its sockets, this one before it returns."""
+        try:
+            await self._membership.publish(MembershipNews(event, channel_id, user_ids))
+        except Unavailable:
+            _logger.warning("other nodes were not told of a change of members; they will find it")

@@ -1,20 +1,50 @@
 """Delivery receipts: recipients report, authors hear of it."""
 
-from functools import partial
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from app.domain.delivery import DeliveryState, DeliveryStatus
+from app.domain.errors import ChatError, Unconfirmed
 from app.domain.events import ServerEvent
 from app.domain.ids import MessageId, UserId
 from app.domain.rooms import user_room
-from app.ports import Broadcaster, Clock, DeliveryRepository, EagerStarter
-from app.services.ordered_work import DRAIN_TIMEOUT_SECONDS, OrderedWork
+from app.ports import Advance, Broadcaster, Clock, DeliveryRepository, EagerStarter, Report
+from app.services.group_commit import DRAIN_TIMEOUT_SECONDS, GroupCommit
+
+MAX_UNTOLD = 10_000
+"""Of how many reports it is remembered that their author may not have been told of them."""
+
+_EVENTS = {
+    DeliveryState.DELIVERED: ServerEvent.MESSAGE_DELIVERED,
+    DeliveryState.READ: ServerEvent.MESSAGE_SEEN,
+}
+
+
+@dataclass(slots=True)
+class _Reporting:
+    """A report to be stored; then it has the recipient's ``status``, or a ``refusal``."""
+
+    report: Report
+    status: DeliveryStatus = field(init=False)
+    refusal: ChatError | None = None
 
 
 class DeliveryService:
     """How far messages have come.
 
-    The author is told after the commit and before the recipient is answered, only of changes, and
-    of one recipient's changes in their order: never of READ before DELIVERED.
+    Reports that come together are stored together. The author is told after the commit and before
+    the recipient is answered, only of changes, and of one recipient's changes in their order: never
+    of READ before DELIVERED. One who has left the channel is told nothing.
+
+    What was stored without a confirmation is told when it is reported again, to this node: the
+    oldest of more than `MAX_UNTOLD` such reports is forgotten.
+
+    Args:
+        deliveries: The storage.
+        broadcaster: Reaches connected clients.
+        clock: The time that statuses bear.
+        starter: Begins in place what need not wait.
+        writers: How many transactions the storage takes at once.
     """
 
     def __init__(
@@ -23,11 +53,13 @@ class DeliveryService:
         broadcaster: Broadcaster,
         clock: Clock,
         starter: EagerStarter,
+        writers: int,
     ) -> None:
         self._deliveries = deliveries
         self._broadcaster = broadcaster
         self._clock = clock
-        self._reports = OrderedWork(starter)
+        self._untold: dict[Report, bool] = {}
+        self._reports = GroupCommit(self._commit, starter, clock, writers=writers)
 
     async def delivered(self, user_id: UserId, message_id: MessageId) -> DeliveryStatus:
         """The user has received the message. Returns where it stands, READ if it was read before.
@@ -35,11 +67,9 @@ class DeliveryService:
         Raises:
             MessageNotFound: Missing, or in a channel that is not the user's.
             NotARecipient: It was not sent to the user.
-            Unavailable: Nothing was recorded.
+            Unavailable: Nothing was recorded, or that is `Unconfirmed`.
         """
-        return await self._report(
-            user_id, message_id, DeliveryState.DELIVERED, ServerEvent.MESSAGE_DELIVERED
-        )
+        return await self._report(Report(message_id, user_id, DeliveryState.DELIVERED))
 
     async def seen(self, user_id: UserId, message_id: MessageId) -> DeliveryStatus:
         """The user has read the message, which says that it was delivered, too.
@@ -47,9 +77,9 @@ class DeliveryService:
         Raises:
             MessageNotFound: Missing, or in a channel that is not the user's.
             NotARecipient: It was not sent to the user.
-            Unavailable: Nothing was recorded.
+            Unavailable: Nothing was recorded, or that is `Unconfirmed`.
         """
-        return await self._report(user_id, message_id, DeliveryState.READ, ServerEvent.MESSAGE_SEEN)
+        return await self._report(Report(message_id, user_id, DeliveryState.READ))
 
     async def statuses(self, user_id: UserId, message_id: MessageId) -> tuple[DeliveryStatus, ...]:
         """Where the message stands with each of its recipients, sorted by recipient.
@@ -64,17 +94,40 @@ class DeliveryService:
         """Let what was begun reach the store; the servers are closed by now, so nothing begins."""
         await self._reports.drain(DRAIN_TIMEOUT_SECONDS)
 
-    async def _report(
-        self, user_id: UserId, message_id: MessageId, state: DeliveryState, event: ServerEvent
-    ) -> DeliveryStatus:
-        return await self._reports.run(
-            (message_id, user_id), partial(self._advance, user_id, message_id, state, event)
-        )
+    async def _report(self, report: Report) -> DeliveryStatus:
+        reporting = _Reporting(report)
+        await self._reports.run(report.message_id, reporting)
+        return reporting.status
 
-    async def _advance(
-        self, user_id: UserId, message_id: MessageId, state: DeliveryState, event: ServerEvent
-    ) -> DeliveryStatus:
-        advance = await self._deliveries.advance(message_id, user_id, state, self._clock.now())
-        if advance.changed:
-            self._broadcaster.publish(user_room(advance.author_id), event, advance.status)
-        return advance.status
+    async def _commit(self, works: Sequence[_Reporting]) -> list[ChatError | None]:
+        reports = [work.report for work in works]
+        try:
+            outcomes = await self._deliveries.advance_all(reports, self._clock.now())
+        except Unconfirmed:
+            self._remember(reports)
+            raise
+        for work, outcome in zip(works, outcomes, strict=True):
+            if isinstance(outcome, Advance):
+                work.status = outcome.status
+                self._tell(outcome)
+            else:
+                work.refusal = outcome
+        return [work.refusal for work in works]
+
+    def _tell(self, advance: Advance) -> None:
+        status = advance.status
+        is_news = self._was_untold(status) or advance.changed
+        if is_news and advance.author_is_member:
+            event = _EVENTS[status.status]
+            self._broadcaster.publish(user_room(advance.author_id), event, status)
+
+    def _remember(self, reports: Sequence[Report]) -> None:
+        self._untold.update(dict.fromkeys(reports, True))
+        while len(self._untold) > MAX_UNTOLD:
+            del self._untold[next(iter(self._untold))]
+
+    def _was_untold(self, status: DeliveryStatus) -> bool:
+        if not self._untold:
+            return False
+        reached = Report(status.message_id, status.recipient_id, status.status)
+        return self._untold.pop(reached, False)

@@ -1,45 +1,113 @@
 """Sending, changing and deleting messages: store, then tell the channel, in one order for all."""
 
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 
-from app.domain.errors import FieldFault, InvalidPayload, MessageNotFound
-from app.domain.events import ServerEvent
-from app.domain.ids import ChannelId, ClientMessageId, MessageId, UserId, new_id
-from app.domain.message import DeletionReceipt, Message, MessageDraft
-from app.domain.rooms import channel_room
-from app.ports import Broadcaster, Clock, EagerStarter, MessageRepository
-from app.services.ordered_work import DRAIN_TIMEOUT_SECONDS, OrderedWork
-from app.services.typing_service import TypingService
-
-_WHITESPACE = "\t\n\v\f\r \u00a0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff" + "".join(
-    map(chr, range(0x2000, 0x200B))
+from app.domain.errors import (
+    ChatError,
+    MessageNotFound,
+    Unavailable,
+    Unconfirmed,
 )
-"""What JavaScript's ``trim`` takes off: server and frontend must agree on what is empty."""
+from app.domain.events import ServerEvent
+from app.domain.ids import ChannelId, ClientMessageId, MessageId, SocketId, UserId, new_message_id
+from app.domain.message import (
+    DeletedMessage,
+    DeletionReceipt,
+    FailedMessage,
+    Message,
+    MessageDraft,
+)
+from app.domain.rooms import channel_room, user_room
+from app.ports import Broadcaster, Clock, EagerStarter, MessageRepository, StoredMessage
+from app.services.channel_audience import ChannelAudience
+from app.services.doubts import SETTLED_SECONDS, Doubt, Doubts
+from app.services.group_commit import DRAIN_TIMEOUT_SECONDS, MAX_ITEMS, GroupCommit
+from app.services.message_content import checked_content
+from app.services.message_feed import MessageFeed
+from app.services.ordered_work import OrderedWork
+
+ADOPTED_AT_ONCE = 500
+
+
+@dataclass(slots=True)
+class _Send:
+    """A message to be stored and told of; then it has its ``message``, or a ``refusal``."""
+
+    draft: MessageDraft
+    message: Message = field(init=False)
+    refusal: ChatError | None = None
+
+
+@dataclass(slots=True)
+class _Tell:
+    """What a channel is to be told besides new messages, after those stored before it."""
+
+    channel_id: ChannelId
+    event: ServerEvent
+    payload: object
+    refusal: None = None
+
+
+@dataclass(slots=True)
+class _CatchUp:
+    """A channel that may not have been told of everything."""
+
+    channel_id: ChannelId
+    refusal: Unavailable | None = None
 
 
 class MessageService:
     """What members do with messages.
 
-    The channel is told after the commit and before the caller is answered. Per channel, storing
-    and telling are one step: every member hears of its messages in the order of storing. Once a
-    write has begun it is told, even if its caller is cancelled meanwhile.
+    The channel is told after the commit and before the caller is answered. Messages that come
+    together are stored together; every member hears of a channel's messages in the order of
+    storing. Once a write has begun it is told, even if its caller is cancelled meanwhile.
+
+    Args:
+        messages: The storage.
+        feed: Tells channels of new messages.
+        audience: Keeps rooms true to who belongs to a channel.
+        broadcaster: Reaches connected clients.
+        clock: The time that messages bear.
+        max_content_chars: How long a message may be.
+        starter: Begins in place what need not wait.
+        writers: How many transactions the storage takes at once.
+        max_batch: How many messages one transaction stores at most.
     """
 
     def __init__(
         self,
         messages: MessageRepository,
-        typing: TypingService,
+        feed: MessageFeed,
+        audience: ChannelAudience,
         broadcaster: Broadcaster,
         clock: Clock,
         max_content_chars: int,
         starter: EagerStarter,
+        writers: int,
+        max_batch: int = MAX_ITEMS,
     ) -> None:
         self._messages = messages
-        self._typing = typing
+        self._feed = feed
+        self._audience = audience
         self._broadcaster = broadcaster
         self._clock = clock
         self._max_content_chars = max_content_chars
-        self._writes = OrderedWork(starter)
+        self._writes = GroupCommit(
+            self._commit,
+            starter,
+            clock,
+            writers=writers,
+            weigh=self._weigh,
+            max_items=max_batch,
+        )
+        self._changes = OrderedWork(starter)
+        # Channels that may not have been told of everything, and until when more may turn up.
+        self._behind: dict[ChannelId, float] = {}
+        self._doubts = Doubts(clock)
+        self._adopted_at_once = ADOPTED_AT_ONCE
 
     async def send(
         self,
@@ -47,26 +115,39 @@ class MessageService:
         channel_id: ChannelId,
         content: str,
         client_message_id: ClientMessageId | None,
+        socket_id: SocketId | None = None,
     ) -> Message:
         """Store a message durably; the sender's typing ends, then the channel hears of it.
 
         Sent again with the same ``client_message_id``, it stores and tells nothing and returns
-        the message stored first.
+        the message stored first. If it cannot be stored, the sender's sockets but ``socket_id``
+        hear of that.
 
         Raises:
             InvalidPayload: The content is empty, too long or not text.
             NotAMember: The sender does not belong to the channel.
             MessageDeleted: It was stored before and has since been deleted.
-            Unavailable: Nothing was stored.
+            Unavailable: Nothing was stored, or that is `Unconfirmed`.
         """
         draft = MessageDraft(
-            id=MessageId(new_id()),
+            id=new_message_id(),
             channel_id=channel_id,
             user_id=user_id,
-            content=self._checked(content),
+            content=checked_content(content, self._max_content_chars),
             client_message_id=client_message_id,
         )
-        return await self._writes.run(channel_id, partial(self._add, draft))
+        send = _Send(draft)
+        try:
+            await self._writes.run(channel_id, send)
+        except Unavailable as error:
+            failed = FailedMessage(
+                channel_id, client_message_id, str(error), error.code, error.temporary
+            )
+            self._broadcaster.publish(
+                user_room(user_id), ServerEvent.MESSAGE_FAILED, failed, except_socket=socket_id
+            )
+            raise
+        return send.message
 
     async def update(self, user_id: UserId, message_id: MessageId, content: str) -> Message:
         """Replace the content of the user's own message; the channel hears of it.
@@ -75,12 +156,11 @@ class MessageService:
             InvalidPayload: The content is empty, too long or not text.
             MessageNotFound: Missing, or in a channel that is not the user's.
             NotTheAuthor: It is somebody else's.
-            Unavailable: Nothing was changed.
+            Unavailable: Nothing was changed, or that is `Unconfirmed`.
         """
-        checked = self._checked(content)
-        channel_id = await self._channel_of(message_id)
-        return await self._writes.run(
-            channel_id, partial(self._update, message_id, user_id, checked)
+        checked = checked_content(content, self._max_content_chars)
+        return await self._changes.run(
+            message_id, partial(self._update, message_id, user_id, checked)
         )
 
     async def delete(self, user_id: UserId, message_id: MessageId) -> DeletionReceipt:
@@ -89,63 +169,140 @@ class MessageService:
         Raises:
             MessageNotFound: Missing, or in a channel that is not the user's.
             NotTheAuthor: It is somebody else's.
-            Unavailable: Nothing was deleted.
+            Unavailable: Nothing was deleted, or that is `Unconfirmed`.
         """
-        channel_id = await self._channel_of(message_id)
-        return await self._writes.run(channel_id, partial(self._delete, message_id, user_id))
+        return await self._changes.run(message_id, partial(self._delete, message_id, user_id))
+
+    async def adopt(self) -> None:
+        """Take in what the original backend has stored beside us, and tell of it.
+
+        Raises:
+            Unavailable: What was taken in by then is told by `catch_up`. The next call tries with
+                fewer at once.
+        """
+        while found := await self._messages.unplaced(self._adopted_at_once, self._clock.now()):
+            await self._feed.look_at(found)
+            message_ids = [message_id for ids in found.values() for message_id in ids]
+            try:
+                await self._messages.adopt(message_ids, self._clock.now())
+            except Unavailable as error:
+                self._adopted_at_once = max(1, self._adopted_at_once // 2)
+                if isinstance(error, Unconfirmed):
+                    self._fall_behind(found, SETTLED_SECONDS)
+                raise
+            self._adopted_at_once = min(2 * self._adopted_at_once, ADOPTED_AT_ONCE)
+            self._fall_behind(found, 0)
+            await self.catch_up()
+
+    async def catch_up(self) -> None:
+        """Tell channels of what was stored without their hearing of it, where there is any.
+
+        Raises:
+            Unavailable: It cannot be known now; another call will tell.
+        """
+        for channel_id, until in list(self._behind.items()):
+            began = self._clock.monotonic()
+            await self._writes.run(channel_id, _CatchUp(channel_id), patient=True)
+            if began >= until and self._behind.get(channel_id) == until:
+                del self._behind[channel_id]
+        for message_id, doubt in self._doubts.all():
+            await self._settle(message_id, doubt)
 
     async def on_application_shutdown(self, _signal: str | None) -> None:
         """Let what was begun reach the store; the servers are closed by now, so nothing begins."""
+        await self._changes.drain(DRAIN_TIMEOUT_SECONDS)
         await self._writes.drain(DRAIN_TIMEOUT_SECONDS)
 
-    async def _add(self, draft: MessageDraft) -> Message:
-        stored = await self._messages.add(draft, self._clock.now())
-        self._typing.end(draft.user_id, draft.channel_id)
-        if stored.is_new:
-            self._tell(draft.channel_id, ServerEvent.MESSAGE_CREATED, stored.message)
-        return stored.message
+    async def _commit(self, works: Sequence[_Send | _Tell | _CatchUp]) -> list[ChatError | None]:
+        sends = [work for work in works if isinstance(work, _Send)]
+        if sends:
+            try:
+                await self._store(sends)
+            except Unavailable as error:  # the others of the batch are stored already
+                for send in sends:
+                    send.refusal = type(error)()
+        if len(sends) < len(works):
+            await self._tell_besides(works)
+        return [work.refusal for work in works]
+
+    async def _store(self, sends: Sequence[_Send]) -> None:
+        drafts = [send.draft for send in sends]
+        channel_ids = {draft.channel_id for draft in drafts}
+        if not all(map(self._feed.is_ready, channel_ids)):
+            await self._feed.look_at(channel_ids)
+        try:
+            outcomes = await self._messages.add_all(drafts, self._clock.now())
+        except Unconfirmed:
+            self._fall_behind(channel_ids, SETTLED_SECONDS)
+            raise
+        stored: dict[ChannelId, list[StoredMessage]] = {}
+        for send, outcome in zip(sends, outcomes, strict=True):
+            if isinstance(outcome, StoredMessage):
+                send.message = outcome.message
+                stored.setdefault(outcome.message.channel_id, []).append(outcome)
+            else:
+                send.refusal = outcome
+        for channel_id, messages in stored.items():
+            try:
+                await self._feed.tell(channel_id, messages)
+            except Unavailable:
+                self._fall_behind((channel_id,), 0)
+
+    async def _tell_besides(self, works: Sequence[_Send | _Tell | _CatchUp]) -> None:
+        for work in works:
+            if isinstance(work, _Tell):
+                await self._audience.refresh(work.channel_id)
+                room = channel_room(work.channel_id)
+                self._broadcaster.publish(room, work.event, work.payload)
+            elif isinstance(work, _CatchUp):
+                try:
+                    await self._feed.catch_up(work.channel_id)
+                except Unavailable as error:
+                    work.refusal = error
 
     async def _update(self, message_id: MessageId, user_id: UserId, content: str) -> Message:
-        message = await self._messages.update(message_id, user_id, content, self._clock.now())
-        self._tell(message.channel_id, ServerEvent.MESSAGE_UPDATED, message)
+        channel_id = await self._channel_of(message_id)
+        with self._doubts.about(message_id, channel_id, content):
+            message = await self._messages.update(message_id, user_id, content, self._clock.now())
+        await self._tell(channel_id, ServerEvent.MESSAGE_UPDATED, message)
         return message
 
     async def _delete(self, message_id: MessageId, user_id: UserId) -> DeletionReceipt:
-        deleted = await self._messages.delete(message_id, user_id)
-        self._tell(deleted.channel_id, ServerEvent.MESSAGE_DELETED, deleted)
+        channel_id = await self._channel_of(message_id)
+        with self._doubts.about(message_id, channel_id, None):
+            deleted = await self._messages.delete(message_id, user_id)
+        await self._tell(channel_id, ServerEvent.MESSAGE_DELETED, deleted)
         return DeletionReceipt(message_id=deleted.message_id)
 
     async def _channel_of(self, message_id: MessageId) -> ChannelId:
-        channel_id = await self._messages.channel_of(message_id)
-        if channel_id is None:
+        message = await self._messages.find(message_id)
+        if message is None:
             raise MessageNotFound
-        return channel_id
+        return message.channel_id
 
-    def _checked(self, content: str) -> str:
-        trimmed = content.strip(_WHITESPACE)
-        fault = self._fault_in(trimmed)
-        if fault is not None:
-            raise InvalidPayload(FieldFault("content", fault))
-        return trimmed
+    async def _settle(self, message_id: MessageId, doubt: Doubt) -> None:
+        """Tell of a change whose outcome was unknown, if it was stored."""
+        began = self._clock.monotonic()
+        message = await self._messages.find(message_id)
+        if not self._doubts.stands(message_id, doubt):
+            return  # a later change has told
+        if message is None:
+            deleted = DeletedMessage(message_id=message_id, channel_id=doubt.channel_id)
+            await self._tell(doubt.channel_id, ServerEvent.MESSAGE_DELETED, deleted)
+        elif message.content == doubt.content:
+            await self._tell(doubt.channel_id, ServerEvent.MESSAGE_UPDATED, message)
+        elif began < doubt.until:
+            return
+        self._doubts.end(message_id)
 
-    def _fault_in(self, content: str) -> str | None:
-        if not content:
-            return "must not be empty"
-        if len(content) > self._max_content_chars:
-            return f"must be at most {self._max_content_chars} characters"
-        if not _is_text(content):
-            return "must not hold NUL characters or lone surrogates"
-        return None
+    async def _tell(self, channel_id: ChannelId, event: ServerEvent, payload: object) -> None:
+        await self._writes.run(channel_id, _Tell(channel_id, event, payload), patient=True)
 
-    def _tell(self, channel_id: ChannelId, event: ServerEvent, payload: object) -> None:
-        self._broadcaster.publish(channel_room(channel_id), event, payload)
+    def _fall_behind(self, channel_ids: Iterable[ChannelId], seconds: float) -> None:
+        until = self._clock.monotonic() + seconds
+        for channel_id in channel_ids:
+            self._behind[channel_id] = max(until, self._behind.get(channel_id, until))
 
-
-def _is_text(content: str) -> bool:
-    # Databases refuse NUL; a lone surrogate cannot be written as UTF-8, and would fail later, in
-    # the writer of every recipient.
-    try:
-        content.encode()
-    except UnicodeEncodeError:
-        return False
-    return "\0" not in content
+    def _weigh(self, work: _Send | _Tell | _CatchUp) -> int:
+        """A message is a row for each who is to get it."""
+        return self._audience.size(work.draft.channel_id) if isinstance(work, _Send) else 1

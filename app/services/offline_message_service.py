@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from pydantic_core import to_json
 
+from app.domain.errors import FieldFault, InvalidPayload
 from app.domain.ids import ChannelId, UserId
 from app.domain.message import Message, MessagePage, OfflineCount
 from app.ports import DeliveryRepository, MessageRepository
@@ -58,13 +59,15 @@ class OfflineMessageService:
         both, the first of what is `undelivered`.
 
         Raises:
-            InvalidPayload: The cursor was not made here.
+            InvalidPayload: The cursor was not made here, or for another channel.
             NotAMember: The channel is not, or no longer, the user's.
             Unavailable: It cannot be known now.
         """
         if cursor is None and since is not None:
             channel_id, after_seq = since
             return await self.after(user_id, channel_id, after_seq, limit)
+        if cursor is not None and since is not None:
+            _require_channel(cursor, since[0])
         return await self.undelivered(user_id, limit, cursor)
 
     async def undelivered(self, user_id: UserId, limit: int, cursor: str | None) -> MessagePage:
@@ -117,3 +120,9 @@ class OfflineMessageService:
             if size > self._max_page_bytes and index > 0:
                 return tuple(found[:index])
         return tuple(found[:limit])
+
+
+def _require_channel(cursor: str, channel_id: ChannelId) -> None:
+    place = decode_cursor(cursor)
+    if not (isinstance(place, ChannelCursor) and place.channel_id == channel_id):
+        raise InvalidPayload(FieldFault("cursor", "must be of a page of this channel"))

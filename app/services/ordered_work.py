@@ -6,13 +6,13 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Hashable
 from typing import Any, TypeVar
 
-from app.domain.errors import Unavailable
+from app.domain.errors import Unavailable, Unconfirmed
 from app.ports import EagerStarter
 
 MAX_PENDING = 10_000
 
-TURN_TIMEOUT_SECONDS = 3.0
-"""How long a work may wait for the earlier ones of its key: as long as for the storage itself."""
+WAIT_SECONDS = 3.0
+"""How long a caller waits, for the earlier works of the key and for its own."""
 
 DRAIN_TIMEOUT_SECONDS = 5.0
 """For the owners' shutdown: longer than the storage takes to give up."""
@@ -26,40 +26,45 @@ class OrderedWork:
     """Runs works of one key one after another, in the order they came; other keys do not wait.
 
     A work begins in place when nothing of its key is going on, and is a task only if it waits.
-    It waits for its turn no longer than ``turn_timeout_seconds``; one given up then was not
-    begun. One whose caller is cancelled still has its turn and runs to its end: were a handler cut
-    off between commit and publish, nobody would ever hear of what was stored.
+    What has begun runs to its end, however long that takes and whether or not its caller is still
+    there: were a handler cut off between commit and publish, nobody would ever hear of what was
+    stored. One whose caller is cancelled before its turn still has it.
     """
 
-    def __init__(
-        self, starter: EagerStarter, turn_timeout_seconds: float = TURN_TIMEOUT_SECONDS
-    ) -> None:
+    def __init__(self, starter: EagerStarter, wait_seconds: float = WAIT_SECONDS) -> None:
         self._starter = starter
-        self._turn_timeout_seconds = turn_timeout_seconds
+        self._wait_seconds = wait_seconds
         # Who waits for a key's turn, first come first; a key is here while any work of it goes on.
-        self._waiting: dict[Hashable, deque[asyncio.Future[None]]] = {}
+        self._lines: dict[Hashable, deque[asyncio.Future[None]]] = {}
         self._pending: set[asyncio.Future[Any]] = set()
 
     async def run(self, key: Hashable, work: Callable[[], Coroutine[None, None, T]]) -> T:
         """What ``work`` returns or raises, once the earlier works of ``key`` are done.
 
         Raises:
-            Unavailable: `MAX_PENDING` works are waiting already, or those of the key took too
-                long; this one was not begun.
+            Unavailable: `MAX_PENDING` works are waiting already, or its turn did not come in
+                ``wait_seconds``; it was not begun and will not be.
+            Unconfirmed: It was begun and takes longer than that; it goes on.
         """
         if len(self._pending) >= MAX_PENDING:
             raise Unavailable(what="The server")
-        doing = self._starter.start(self._in_turn(key, work))
+        turn = self._line_up(key)
+        doing = self._starter.start(self._in_turn(key, turn, work))
         if doing.done():
             return doing.result()
         self._pending.add(doing)
         doing.add_done_callback(self._pending.discard)
         try:
-            await asyncio.wait([doing])
+            await asyncio.wait([doing], timeout=self._wait_seconds)
         except asyncio.CancelledError:
             doing.add_done_callback(_log_failure)
             raise
-        return doing.result()
+        if doing.done():
+            return doing.result()
+        if turn is not None and turn.cancel():
+            raise Unavailable
+        doing.add_done_callback(_log_failure)
+        raise Unconfirmed
 
     async def drain(self, timeout_seconds: float) -> None:
         """Wait for what is going on; what takes longer than the timeout is cancelled."""
@@ -71,38 +76,38 @@ class OrderedWork:
         if late:
             await asyncio.wait(late)
 
-    async def _in_turn(self, key: Hashable, work: Callable[[], Coroutine[None, None, T]]) -> T:
-        waiting = self._waiting.get(key)
-        if waiting is None:
-            self._waiting[key] = deque()
-        else:
-            await self._turn(key, waiting)
+    def _line_up(self, key: Hashable) -> "asyncio.Future[None] | None":
+        """What is done when its turn comes; None if that is now."""
+        line = self._lines.get(key)
+        if line is None:
+            self._lines[key] = deque()
+            return None
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        line.append(turn)
+        return turn
+
+    async def _in_turn(
+        self,
+        key: Hashable,
+        turn: "asyncio.Future[None] | None",
+        work: Callable[[], Coroutine[None, None, T]],
+    ) -> T:
         try:
+            if turn is not None:
+                await turn
             return await work()
         finally:
-            self._pass_on(key)
-
-    async def _turn(self, key: Hashable, waiting: "deque[asyncio.Future[None]]") -> None:
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        waiting.append(turn)
-        try:
-            async with asyncio.timeout(self._turn_timeout_seconds):
-                await turn
-        except BaseException as error:
-            if not turn.cancelled():  # it came, and too late
+            if turn is None or not turn.cancelled():  # else it never came
                 self._pass_on(key)
-            if isinstance(error, TimeoutError):
-                raise Unavailable from None
-            raise
 
     def _pass_on(self, key: Hashable) -> None:
-        waiting = self._waiting[key]
-        while waiting:
-            turn = waiting.popleft()
+        line = self._lines[key]
+        while line:
+            turn = line.popleft()
             if not turn.done():  # else it was given up
                 turn.set_result(None)
                 return
-        del self._waiting[key]
+        del self._lines[key]
 
 
 def _log_failure(task: asyncio.Future[T]) -> None:

@@ -1,15 +1,20 @@
 """Typing indicators: who is typing where, until they stop, send, leave or fall silent."""
 
+import asyncio
 from dataclasses import dataclass
 from functools import partial
 
-from app.domain.errors import NotAMember
+from app.domain.errors import NotAMember, Unavailable
 from app.domain.events import ServerEvent
 from app.domain.ids import ChannelId, SocketId, UserId
 from app.domain.rooms import channel_room
 from app.domain.typing_indicator import TypingIndicator
 from app.ports import Broadcaster, ChannelRepository, Clock, Timer
+from app.services.channel_audience import ChannelAudience
 from app.services.event_service import EventService
+
+WAIT_SECONDS = 3.0
+"""How long a caller waits for the storage, all its answers together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,23 +26,30 @@ class _Typist:
 class TypingService:
     """Holds one entry per member typing in a channel, in memory, and tells the channel of changes.
 
-    Every entry ends ``expiry_seconds`` after the last `start` at the latest.
+    Every entry ends ``expiry_seconds`` after the last `start` at the latest. Whoever is in the
+    channel's room is a member, if its members were just read; only otherwise storage is asked, for
+    ``wait_seconds`` at most.
     """
 
     def __init__(
         self,
         channels: ChannelRepository,
         events: EventService,
+        audience: ChannelAudience,
         broadcaster: Broadcaster,
         clock: Clock,
         expiry_seconds: float,
+        wait_seconds: float = WAIT_SECONDS,
     ) -> None:
         self._channels = channels
         self._events = events
+        self._audience = audience
         self._broadcaster = broadcaster
         self._clock = clock
         self._expiry_seconds = expiry_seconds
+        self._wait_seconds = wait_seconds
         self._typists: dict[ChannelId, dict[UserId, _Typist]] = {}
+        audience.when_left(self.end)
 
     async def start(
         self, user_id: UserId, channel_id: ChannelId, socket_id: SocketId
@@ -52,8 +64,8 @@ class TypingService:
         await self._require_member(user_id, channel_id)
         indicator = self._indicator(user_id, channel_id, is_typing=True)
         if was_listening and not self._events.is_listening(channel_id, user_id):
-            # The user's last socket went while storage was asked, and `leave` has run already:
-            # an entry made now would be a ghost until it expires.
+            # The user's last socket went while storage was asked, or was taken out of the room, and
+            # `leave` or `end` has run already: an entry made now would be a ghost until it expires.
             return indicator
         self._remove(user_id, channel_id)
         expiry = self._clock.call_later(
@@ -109,7 +121,17 @@ class TypingService:
         self._typists.clear()
 
     async def _require_member(self, user_id: UserId, channel_id: ChannelId) -> None:
-        if not await self._channels.is_member(channel_id, user_id):
+        """Also has the channel's room hold members alone, so that it may be told."""
+        if self._audience.is_fresh(channel_id) and self._events.is_listening(channel_id, user_id):
+            return
+        try:
+            async with asyncio.timeout(self._wait_seconds):
+                is_member = await self._channels.is_member(channel_id, user_id)
+                if is_member:
+                    await self._audience.refresh(channel_id)
+        except TimeoutError:
+            raise Unavailable from None
+        if not is_member:
             raise NotAMember
 
     def _indicator(

@@ -1,7 +1,6 @@
 """Every port's suite runs over every adapter; the ids say which."""
 
 from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 
 import pytest
 
@@ -18,7 +17,6 @@ from app.adapters.redis.redis_revocation_channel import RedisRevocationChannel
 from app.adapters.redis.redis_revocation_store import RedisRevocationStore
 from app.adapters.redis.redis_socket_quota import RedisSocketQuota
 from app.adapters.redis.redis_webhook_log import RedisWebhookLog
-from app.adapters.sql.database import Database
 from app.adapters.sql.sql_revocation_store import SqlRevocationStore
 from app.adapters.sql.sql_webhook_log import SqlWebhookLog
 from app.ports import AttemptLimiter, RevocationChannel, RevocationStore, SocketQuota, WebhookLog
@@ -37,21 +35,12 @@ def clock() -> ManualClock:
     return ManualClock()
 
 
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    """A real SQLite file, migrated and open."""
-    database = Database(f"sqlite:///{tmp_path / 'chat.db'}", migrate=True)
-    await database.on_module_init()
-    yield database
-    await database.on_application_shutdown(None)
-
-
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
 def empty_storage(request: pytest.FixtureRequest) -> Storage:
     """A database without users."""
     if request.param == "memory":
         return memory_storage()
-    return sql_storage(request.getfixturevalue("database"))
+    return sql_storage(request.getfixturevalue(f"{request.param}_database"))
 
 
 @pytest.fixture
@@ -83,24 +72,24 @@ def let_pass(clock: ManualClock, redis_server: RedisServer) -> Callable[[float],
     return pass_both
 
 
-@pytest.fixture(params=["memory", "sqlite", "redis"])
+@pytest.fixture(params=["memory", "sqlite", "postgres", "redis"])
 def revocation_store(request: pytest.FixtureRequest, clock: ManualClock) -> RevocationStore:
     """A store without revocations."""
     if request.param == "memory":
         return MemoryRevocationStore(clock)
-    if request.param == "sqlite":
-        return SqlRevocationStore(request.getfixturevalue("database"), clock)
-    return RedisRevocationStore(request.getfixturevalue("redis_connection"))
+    if request.param == "redis":
+        return RedisRevocationStore(request.getfixturevalue("redis_connection"))
+    return SqlRevocationStore(request.getfixturevalue(f"{request.param}_database"), clock)
 
 
-@pytest.fixture(params=["memory", "sqlite", "redis"])
+@pytest.fixture(params=["memory", "sqlite", "postgres", "redis"])
 def webhook_log(request: pytest.FixtureRequest, clock: ManualClock) -> WebhookLog:
     """A log without messages."""
     if request.param == "memory":
         return MemoryWebhookLog(clock)
-    if request.param == "sqlite":
-        return SqlWebhookLog(request.getfixturevalue("database"), clock)
-    return RedisWebhookLog(request.getfixturevalue("redis_connection"))
+    if request.param == "redis":
+        return RedisWebhookLog(request.getfixturevalue("redis_connection"))
+    return SqlWebhookLog(request.getfixturevalue(f"{request.param}_database"), clock)
 
 
 @pytest.fixture(params=["memory", "redis"])

@@ -1,11 +1,13 @@
 """One database behind its repositories, and what the suites store in it."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from itertools import count
+from datetime import datetime
 
 from sqlalchemy import delete
 
+from app.adapters.memory.manual_clock import DEFAULT_START as NOW
 from app.adapters.memory.memory_channel_repository import MemoryChannelRepository
 from app.adapters.memory.memory_delivery_repository import MemoryDeliveryRepository
 from app.adapters.memory.memory_message_repository import MemoryMessageRepository
@@ -15,9 +17,16 @@ from app.adapters.sql.sql_channel_repository import SqlChannelRepository
 from app.adapters.sql.sql_delivery_repository import SqlDeliveryRepository
 from app.adapters.sql.sql_message_repository import SqlMessageRepository
 from app.adapters.sql.tables import channel_members
-from app.domain.ids import ChannelId, ClientMessageId, MessageId, UserId
-from app.domain.message import MessageDraft
-from app.ports import ChannelRepository, DeliveryRepository, Membership, MessageRepository
+from app.domain.ids import ChannelId, ClientMessageId, UserId, new_message_id
+from app.domain.message import Message, MessageDraft
+from app.ports import (
+    Added,
+    ChannelRepository,
+    DeliveryRepository,
+    Membership,
+    MessageRepository,
+    StoredMessage,
+)
 
 ALICE = UserId("user_alice")
 BOB = UserId("user_bob")
@@ -33,8 +42,6 @@ MEMBERSHIP: Membership = {
     CAROL: [GENERAL],
     MALLORY: [],
 }
-
-_message_numbers = count(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +85,16 @@ def sql_storage(database: Database) -> Storage:
     )
 
 
+@asynccontextmanager
+async def opened(database: Database) -> AsyncIterator[Database]:
+    """A database from its opening to its end."""
+    try:
+        await database.on_module_init()
+        yield database
+    finally:
+        await database.on_application_shutdown(None)
+
+
 def draft(
     user_id: UserId = ALICE,
     channel_id: ChannelId = GENERAL,
@@ -86,9 +103,23 @@ def draft(
 ) -> MessageDraft:
     """A message to store, with an id of its own."""
     return MessageDraft(
-        id=MessageId(f"message-{next(_message_numbers)}"),
+        id=new_message_id(),
         channel_id=channel_id,
         user_id=user_id,
         content=content,
         client_message_id=None if client_message_id is None else ClientMessageId(client_message_id),
     )
+
+
+async def add(storage: Storage, asked: MessageDraft, now: datetime = NOW) -> Message:
+    """Store one draft, which must be new."""
+    added = await add_one(storage, asked, now)
+    assert isinstance(added, StoredMessage)
+    assert added.is_new
+    return added.message
+
+
+async def add_one(storage: Storage, asked: MessageDraft, now: datetime = NOW) -> Added:
+    """Store one draft, whatever becomes of it."""
+    (added,) = await storage.messages.add_all([asked], now)
+    return added

@@ -1,62 +1,184 @@
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import count
+from typing import TypeAlias
+
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.adapters.memory.manual_clock import DEFAULT_START as NOW
 from app.domain.delivery import DeliveryState, overall_state
-from app.domain.ids import UserId
-from tests.contract.storage import ALICE, BOB, CAROL, Storage, draft
+from app.domain.errors import NotARecipient
+from app.domain.ids import ChannelId, MessageId, UserId
+from app.domain.message import Message
+from app.ports import Advance, Advanced, Report
+from tests.contract.storage import ALICE, BOB, CAROL, Storage, add, draft
 
 ORDER = [DeliveryState.SENT, DeliveryState.DELIVERED, DeliveryState.READ]
-REPORTS = st.lists(st.tuples(st.sampled_from([BOB, CAROL]), st.sampled_from(ORDER[1:])), max_size=8)
+USERS = (ALICE, BOB, CAROL)
+DEVICES = tuple((user_id, number) for user_id in USERS for number in (1, 2))
 
+Device: TypeAlias = tuple[UserId, int]
+Told: TypeAlias = tuple[int, DeliveryState]
+"""Which of three messages, one by each user, and how far it came."""
 
-@given(reports=REPORTS)
-@settings(
-    max_examples=30,
+# Any lists of what a device may report: so some is lost, some doubled, and all in any order.
+BATCHES = st.lists(
+    st.lists(st.tuples(st.integers(0, 2), st.sampled_from(ORDER[1:])), max_size=8), max_size=3
+)
+RUNS = st.fixed_dictionaries(dict.fromkeys(DEVICES, BATCHES))
+WITH_ONE_STORAGE = settings(
+    max_examples=25,
     deadline=None,
-    # One database for all examples: each looks at a message of its own.
+    # One database for all examples: each looks at a channel of its own.
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-async def test_deliveries_only_go_forward_when_reports_come_in_any_order(
-    storage: Storage, reports: list[tuple[UserId, DeliveryState]]
-) -> None:
-    """Each recipient stands at the furthest state reported, the message at the lowest of these."""
-    message = (await storage.messages.add(draft(), NOW)).message
 
-    for recipient_id, state in reports:
-        await storage.deliveries.advance(message.id, recipient_id, state, NOW)
+_channels = (ChannelId(f"properties-{number}") for number in count(1))
 
-    expected = {
-        user_id: max(
-            (state for reporter, state in reports if reporter == user_id),
-            key=ORDER.index,
-            default=DeliveryState.SENT,
-        )
-        for user_id in (BOB, CAROL)
+
+async def sent_by_each(storage: Storage) -> list[Message]:
+    """A message by each of the users, in a channel of their own."""
+    channel_id = next(_channels)
+    await storage.channels.seed({user_id: [channel_id] for user_id in USERS})
+    return [await add(storage, draft(user_id, channel_id)) for user_id in USERS]
+
+
+async def report_all(
+    storage: Storage, messages: Sequence[Message], runs: Mapping[Device, list[list[Told]]]
+) -> dict[Device, list[Advanced]]:
+    """What every device is answered: each sends its batches one by one, all of them at once."""
+
+    async def report(device: Device) -> list[Advanced]:
+        answers: list[Advanced] = []
+        for batch in runs[device]:
+            reports = [Report(messages[index].id, device[0], state) for index, state in batch]
+            answers += await storage.deliveries.advance_all(reports, NOW)
+        return answers
+
+    answers = await asyncio.gather(*map(report, DEVICES))
+    return dict(zip(DEVICES, answers, strict=True))
+
+
+def furthest(
+    messages: Sequence[Message], runs: Mapping[Device, list[list[Told]]]
+) -> dict[MessageId, dict[UserId, DeliveryState]]:
+    """How far each recipient's devices together have reported each message; the author's not."""
+    reported = {
+        (messages[index].id, user_id, state)
+        for (user_id, _), batches in runs.items()
+        for batch in batches
+        for index, state in batch
     }
-    statuses = await storage.deliveries.statuses(message.id, ALICE)
-    read = await storage.messages.list_after(message.channel_id, ALICE, message.seq - 1, limit=1)
-    assert expected == {status.recipient_id: status.status for status in statuses}
-    assert overall_state(expected.values()) is read[0].delivery_status
+    return {
+        message.id: {
+            user_id: max(
+                (state for state in ORDER if (message.id, user_id, state) in reported),
+                key=ORDER.index,
+                default=DeliveryState.SENT,
+            )
+            for user_id in USERS
+            if user_id != message.user_id
+        }
+        for message in messages
+    }
 
 
-@given(reports=REPORTS)
-@settings(
-    max_examples=30,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
-async def test_a_message_waits_for_a_user_only_when_the_user_has_reported_nothing(
-    storage: Storage, reports: list[tuple[UserId, DeliveryState]]
+def advances(answers: Iterable[Advanced]) -> list[Advance]:
+    """Those that are no refusal."""
+    return [answer for answer in answers if isinstance(answer, Advance)]
+
+
+@given(runs=RUNS)
+@WITH_ONE_STORAGE
+async def test_recipients_stand_at_the_furthest_report_when_devices_report_in_any_order(
+    storage: Storage, runs: dict[Device, list[list[Told]]]
 ) -> None:
-    """What is undelivered is exactly what is SENT, however the reports come."""
-    before = await storage.deliveries.undelivered(BOB, after=0, limit=1_000)
-    message = (await storage.messages.add(draft(), NOW)).message
+    """Devices of a user are one recipient, and the message is as far as the last of those is."""
+    messages = await sent_by_each(storage)
 
-    for recipient_id, state in reports:
-        await storage.deliveries.advance(message.id, recipient_id, state, NOW)
+    await report_all(storage, messages, runs)
 
-    after = await storage.deliveries.undelivered(BOB, after=0, limit=1_000)
-    waits = BOB not in {reporter for reporter, _ in reports}
-    expected = before.messages + ((message,) if waits else ())
-    assert [each.id for each in expected] == [each.id for each in after.messages]
+    expected = furthest(messages, runs)
+    statuses = {
+        message.id: {
+            status.recipient_id: status.status
+            for status in await storage.deliveries.statuses(message.id, ALICE)
+        }
+        for message in messages
+    }
+    stored = await storage.messages.stored_after(messages[0].channel_id, 0, len(messages))
+    assert expected == statuses
+    assert [overall_state(expected[message.id].values()) for message in messages] == [
+        message.delivery_status for message in stored
+    ]
+
+
+@given(runs=RUNS)
+@WITH_ONE_STORAGE
+async def test_what_is_undelivered_is_what_is_sent_when_devices_report_in_any_order(
+    storage: Storage, runs: dict[Device, list[list[Told]]]
+) -> None:
+    """Counts and pages are those of a recount, for every user."""
+    messages = await sent_by_each(storage)
+    channel_id = messages[0].channel_id
+
+    await report_all(storage, messages, runs)
+
+    expected = furthest(messages, runs)
+    for user_id in USERS:
+        waiting = [
+            message.id
+            for message in messages
+            if expected[message.id].get(user_id) is DeliveryState.SENT
+        ]
+        page = await storage.deliveries.undelivered(user_id, after=0, limit=1_000)
+        counts = await storage.deliveries.undelivered_counts(user_id)
+        assert waiting == [each.id for each in page.messages if each.channel_id == channel_id]
+        assert len(waiting) == counts.get(channel_id, 0)
+
+
+@given(runs=RUNS)
+@WITH_ONE_STORAGE
+async def test_each_change_is_told_once_when_devices_report_in_any_order(
+    storage: Storage, runs: dict[Device, list[list[Told]]]
+) -> None:
+    """A recipient changes twice at most, the last time to where it stands, and never back."""
+    messages = await sent_by_each(storage)
+
+    answers = await report_all(storage, messages, runs)
+
+    changes: dict[tuple[MessageId, UserId], list[DeliveryState]] = {}
+    for answer in advances(answer for each in answers.values() for answer in each):
+        if answer.changed:
+            key = (answer.status.message_id, answer.status.recipient_id)
+            changes.setdefault(key, []).append(answer.status.status)
+    for message_id, recipients in furthest(messages, runs).items():
+        for user_id, state in recipients.items():
+            told = sorted(changes.pop((message_id, user_id), []), key=ORDER.index)
+            assert told in ([], ORDER[1:2], ORDER[2:], ORDER[1:])
+            assert state is (told[-1] if told else DeliveryState.SENT)
+    assert {} == changes
+
+
+@given(runs=RUNS)
+@WITH_ONE_STORAGE
+async def test_no_device_is_told_of_a_step_back_when_others_report_at_once(
+    storage: Storage, runs: dict[Device, list[list[Told]]]
+) -> None:
+    """What a device is answered is at least what it reported, and grows; an author is refused."""
+    messages = await sent_by_each(storage)
+
+    answers = await report_all(storage, messages, runs)
+
+    for (user_id, number), batches in runs.items():
+        reports = [report for batch in batches for report in batch]
+        reached = [0] * len(messages)
+        for (index, state), answer in zip(reports, answers[user_id, number], strict=True):
+            if isinstance(answer, Advance):
+                standing = ORDER.index(answer.status.status)
+                assert standing >= max(reached[index], ORDER.index(state))
+                reached[index] = standing
+            else:
+                assert isinstance(answer, NotARecipient)
+                assert messages[index].user_id == user_id

@@ -5,9 +5,9 @@ import pytest
 from app.adapters.memory.manual_clock import DEFAULT_START as NOW
 from app.domain.delivery import DeliveryState, DeliveryStatus
 from app.domain.errors import MessageNotFound, NotARecipient
-from app.domain.ids import ChannelId, MessageId, UserId
-from app.domain.message import Message
+from app.domain.ids import MessageId, UserId
 from app.ports import Advance
+from tests.contract.receipts import advanced, own_state, reported, sent
 from tests.contract.storage import (
     ALICE,
     BOB,
@@ -17,36 +17,22 @@ from tests.contract.storage import (
     NOBODY_ELSE,
     RANDOM,
     Storage,
-    draft,
 )
 
 SENT, DELIVERED, READ = DeliveryState.SENT, DeliveryState.DELIVERED, DeliveryState.READ
 LATER = NOW + timedelta(milliseconds=1_234)
 
 
-async def sent(
-    storage: Storage, user_id: UserId = ALICE, channel_id: ChannelId = GENERAL
-) -> Message:
-    """A message that has just been stored."""
-    return (await storage.messages.add(draft(user_id, channel_id), NOW)).message
-
-
-async def own_state(storage: Storage, message: Message) -> DeliveryState:
-    """What the message itself says of its delivery now."""
-    read = await storage.messages.list_after(message.channel_id, ALICE, message.seq - 1, 1)
-    return read[0].delivery_status
-
-
 async def test_advance_moves_the_recipient_when_it_is_a_step_forward(storage: Storage) -> None:
     """The answer has the new status, its moment and the author."""
     message = await sent(storage)
 
-    advance = await storage.deliveries.advance(message.id, BOB, DELIVERED, LATER)
+    advance = await advanced(storage, message.id, BOB, DELIVERED, LATER)
 
     status = DeliveryStatus(
         message_id=message.id, recipient_id=BOB, status=DELIVERED, timestamp=LATER
     )
-    assert Advance(status, author_id=ALICE, changed=True) == advance
+    assert Advance(status, ALICE, author_is_member=True, changed=True) == advance
 
 
 @pytest.mark.parametrize(
@@ -57,11 +43,30 @@ async def test_advance_changes_nothing_when_it_is_reached_already(
 ) -> None:
     """A late or repeated report is answered with the standing status: READ implies DELIVERED."""
     message = await sent(storage)
-    standing = await storage.deliveries.advance(message.id, BOB, reached, NOW)
+    standing = await advanced(storage, message.id, BOB, reached)
 
-    advance = await storage.deliveries.advance(message.id, BOB, reported, LATER)
+    advance = await advanced(storage, message.id, BOB, reported, LATER)
 
-    assert Advance(standing.status, author_id=ALICE, changed=False) == advance
+    assert Advance(standing.status, ALICE, author_is_member=True, changed=False) == advance
+
+
+@pytest.mark.parametrize("changed", [True, False])
+async def test_advance_says_that_the_author_has_left_when_they_have(
+    storage: Storage, *, changed: bool
+) -> None:
+    """Receipts count as before, but are none of the author's business until they are back."""
+    message = await sent(storage)
+    if not changed:
+        await advanced(storage, message.id, BOB, READ)
+    await storage.leave(GENERAL, ALICE)
+
+    without = await advanced(storage, message.id, BOB, READ)
+    await storage.channels.seed({ALICE: [GENERAL]})
+    with_author = await advanced(storage, message.id, CAROL, READ)
+
+    assert (False, changed) == (without.author_is_member, without.changed)
+    assert (True, True) == (with_author.author_is_member, with_author.changed)
+    assert READ is await own_state(storage, message)
 
 
 async def test_advance_is_refused_as_not_found_when_the_message_is_missing_or_foreign(
@@ -70,10 +75,11 @@ async def test_advance_is_refused_as_not_found_when_the_message_is_missing_or_fo
     """An outsider cannot tell a message of others from none."""
     message = await sent(storage)
 
-    with pytest.raises(MessageNotFound):
-        await storage.deliveries.advance(message.id, MALLORY, READ, NOW)
-    with pytest.raises(MessageNotFound):
-        await storage.deliveries.advance(MessageId("unknown"), BOB, READ, NOW)
+    foreign = await reported(storage, message.id, MALLORY, READ)
+    missing = await reported(storage, MessageId("unknown"), BOB, READ)
+
+    assert isinstance(foreign, MessageNotFound)
+    assert isinstance(missing, MessageNotFound)
 
 
 async def test_advance_is_refused_as_not_found_when_the_recipient_has_left(
@@ -83,16 +89,18 @@ async def test_advance_is_refused_as_not_found_when_the_recipient_has_left(
     message = await sent(storage)
     await storage.leave(GENERAL, BOB)
 
-    with pytest.raises(MessageNotFound):
-        await storage.deliveries.advance(message.id, BOB, READ, NOW)
+    outcome = await reported(storage, message.id, BOB, READ)
+
+    assert isinstance(outcome, MessageNotFound)
 
 
 async def test_advance_is_refused_when_the_author_reports(storage: Storage) -> None:
     """The author is no recipient of his own message."""
     message = await sent(storage)
 
-    with pytest.raises(NotARecipient):
-        await storage.deliveries.advance(message.id, ALICE, READ, NOW)
+    outcome = await reported(storage, message.id, ALICE, READ)
+
+    assert isinstance(outcome, NotARecipient)
 
 
 async def test_advance_is_refused_when_the_reporter_joined_later(storage: Storage) -> None:
@@ -100,8 +108,9 @@ async def test_advance_is_refused_when_the_reporter_joined_later(storage: Storag
     message = await sent(storage)
     await storage.channels.seed({MALLORY: [GENERAL]})
 
-    with pytest.raises(NotARecipient):
-        await storage.deliveries.advance(message.id, MALLORY, READ, NOW)
+    outcome = await reported(storage, message.id, MALLORY, READ)
+
+    assert isinstance(outcome, NotARecipient)
 
     assert {} == await storage.deliveries.undelivered_counts(MALLORY)
     assert (message,) == await storage.messages.list_after(GENERAL, MALLORY, 0, 10)
@@ -113,7 +122,7 @@ async def test_the_message_follows_when_its_recipients_advance(storage: Storage)
     states = [await own_state(storage, message)]
 
     for user_id, state in ((BOB, READ), (CAROL, DELIVERED), (CAROL, READ)):
-        await storage.deliveries.advance(message.id, user_id, state, NOW)
+        await advanced(storage, message.id, user_id, state)
         states.append(await own_state(storage, message))
 
     assert [SENT, SENT, DELIVERED, READ] == states
@@ -130,7 +139,7 @@ async def test_the_message_stays_sent_when_it_has_no_recipient(storage: Storage)
 async def test_statuses_lists_every_recipient_when_a_member_asks(storage: Storage) -> None:
     """One status per recipient, sorted, pending ones included; the author is none of them."""
     message = await sent(storage, CAROL)
-    await storage.deliveries.advance(message.id, BOB, READ, LATER)
+    await advanced(storage, message.id, BOB, READ, LATER)
 
     statuses = await storage.deliveries.statuses(message.id, BOB)
 
@@ -160,9 +169,9 @@ async def test_undelivered_counts_only_what_is_sent_when_some_has_arrived(
     await sent(storage, CAROL)
     await sent(storage, BOB)
     arrived = await sent(storage, channel_id=RANDOM)
-    await storage.deliveries.advance(delivered.id, BOB, DELIVERED, NOW)
-    await storage.deliveries.advance(read.id, BOB, READ, NOW)
-    await storage.deliveries.advance(arrived.id, BOB, DELIVERED, NOW)
+    await advanced(storage, delivered.id, BOB, DELIVERED)
+    await advanced(storage, read.id, BOB, READ)
+    await advanced(storage, arrived.id, BOB, DELIVERED)
 
     counts = await storage.deliveries.undelivered_counts(BOB)
 
@@ -193,7 +202,7 @@ async def test_undelivered_goes_on_where_it_was_when_what_was_paged_has_arrived(
     """A position stays good when the messages before it are delivered or deleted meanwhile."""
     stored = [await sent(storage) for _ in range(4)]
     page = await storage.deliveries.undelivered(BOB, after=0, limit=2)
-    await storage.deliveries.advance(stored[1].id, BOB, READ, NOW)
+    await advanced(storage, stored[1].id, BOB, READ)
     await storage.messages.delete(stored[2].id, ALICE)
 
     rest = await storage.deliveries.undelivered(BOB, after=page.positions[-1], limit=10)

@@ -48,6 +48,12 @@ class ServerProcess:
         """Where it listens."""
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def pid(self) -> int:
+        """Of the process that runs."""
+        assert self._process is not None
+        return self._process.pid
+
     async def start(self) -> None:
         """Run it until it says that it listens, and is ready."""
         self._listening.clear()

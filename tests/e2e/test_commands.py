@@ -53,7 +53,7 @@ async def test_seed_says_what_it_did_when_the_file_is_right(tmp_path: Path) -> N
 
     expected = (
         f"The database has what {file} names: users 3, channels 2. "
-        "Who is connected sees new channels after reconnecting.\n"
+        "A running server takes them in within seconds.\n"
     )
     assert (0, expected) == (finished.code, finished.out)
 

@@ -1,5 +1,6 @@
 """What stands in a newcomer's way is told in one sentence that says how to mend it."""
 
+import os
 import sqlite3
 import subprocess
 import sys
@@ -52,9 +53,9 @@ def nothing(folder: Path) -> None:
         (nothing, {"PORT": "http"}, "PORT must be", "TCP port to listen on"),
         (
             nothing,
-            {"DATABASE_URL": "postgresql://nobody:secret@127.0.0.1/none"},
-            "DATABASE_URL needs a driver",
-            "pip install",
+            {"DATABASE_URL": "postgresql://nobody:secret@127.0.0.1:1/none"},
+            "The database cannot be reached",
+            "start it, or correct DATABASE_URL",
         ),
     ],
 )
@@ -183,3 +184,36 @@ async def test_token_says_so_when_the_user_has_no_name(tmp_path: Path) -> None:
 
     assert (1, "") == (finished.code, finished.out)
     assert finished.err.startswith("The user has no name; give an id")
+
+
+@pytest.mark.parametrize("command", ["doctor", "migrate", "run"])
+async def test_command_says_so_when_the_database_may_only_be_read(
+    tmp_path: Path, command: str
+) -> None:
+    """SQLite opens such a file, and lets a transaction begin."""
+    await run_command(tmp_path, {}, "migrate")
+    (tmp_path / DATABASE).chmod(0o444)
+    program = [sys.executable, "-m", "app", command]
+    if os.geteuid() == 0:
+        # Who may write every file there is gives that up.
+        program = ["setpriv", "--bounding-set=-dac_override", *program]
+
+    finished = subprocess.run(  # noqa: ASYNC221, S603 - nothing else runs; made above
+        program,
+        cwd=tmp_path,
+        env={
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(CHECKOUT),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        },
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+    expected = (
+        "The database .data/chat.db may not be written; let this user write the file and its "
+        "folder.\n"
+    )
+    assert (1, expected) == (finished.returncode, finished.stderr)

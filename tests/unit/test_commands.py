@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from app.adapters.sql.database import Database
+from app.adapters.sql.doctor import Examination
 from app.adapters.sql.sql_revocation_store import SqlRevocationStore
 from app.adapters.system.system_clock import SystemClock
-from app.commands import migrate_database, revoke_sessions, seed_database
+from app.commands import examine, migrate_database, revoke_sessions, seed_database
 from app.config import Settings
 from app.domain.credential import Credential
 from app.domain.ids import UserId
@@ -171,3 +172,14 @@ async def test_seeding_is_refused_when_nothing_would_be_kept(
     """Likewise; a server in memory has a setting for it."""
     with pytest.raises(StartError, match=r"DATABASE_URL is memory:.* set SEED_FILE"):
         await seed_database(in_memory, tmp_path / "seed.json")
+
+
+async def test_examining_is_refused_when_there_is_no_database(in_memory: Settings) -> None:
+    """Nothing is missing from it, and nothing is there."""
+    with pytest.raises(StartError, match=r"DATABASE_URL is memory:.* nothing to examine"):
+        await examine(in_memory)
+
+
+async def test_examining_finds_nothing_when_the_database_is_migrated(migrated: Settings) -> None:
+    """The doctor goes where the settings say."""
+    assert Examination() == await examine(migrated)

@@ -246,6 +246,10 @@ def test_settings_name_each_one_when_several_are_wrong(monkeypatch: pytest.Monke
         ("CLERK_JWKS_URL", "http://[::1"),
         ("DATABASE_URL", "mysql://db/chat"),
         ("DATABASE_URL", "sqlite:///"),
+        ("DATABASE_POOL_SIZE", "1"),
+        ("DATABASE_POOL_TIMEOUT_SECONDS", "2.6"),
+        ("DATABASE_STATEMENT_TIMEOUT_SECONDS", "0"),
+        ("DATABASE_LOCK_TIMEOUT_SECONDS", "nan"),
         ("SERVICE_KEY", " "),
     ],
 )

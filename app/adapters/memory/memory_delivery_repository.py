@@ -1,5 +1,6 @@
 """Deliveries in memory."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from heapq import merge
@@ -8,9 +9,9 @@ from itertools import islice
 from app.adapters.memory.memory_rows import MessageRow, position_of
 from app.adapters.memory.memory_store import MemoryStore
 from app.domain.delivery import DeliveryState, DeliveryStatus, overall_state
-from app.domain.errors import NotARecipient
+from app.domain.errors import MessageNotFound, NotARecipient
 from app.domain.ids import ChannelId, MessageId, UserId
-from app.ports import Advance, DeliveryRepository, UndeliveredPage
+from app.ports import Advance, Advanced, DeliveryRepository, Report, UndeliveredPage
 
 
 class MemoryDeliveryRepository(DeliveryRepository):
@@ -19,26 +20,9 @@ class MemoryDeliveryRepository(DeliveryRepository):
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
 
-    async def advance(
-        self, message_id: MessageId, recipient_id: UserId, state: DeliveryState, now: datetime
-    ) -> Advance:
-        """Move a recipient forward, and the message's own state with it."""
-        row, channel = self._store.message_for(message_id, recipient_id)
-        if not channel.is_recipient(row, recipient_id):
-            raise NotARecipient
-        before, _ = row.progress_of(recipient_id)
-        if not before.may_become(state):
-            return Advance(_status(row, recipient_id), row.message.user_id, changed=False)
-        if state is DeliveryState.READ:
-            row.delivered.pop(recipient_id, None)
-            row.read[recipient_id] = now
-        else:
-            row.delivered[recipient_id] = now
-        channel.settle(recipient_id, row.message.seq)
-        overall = overall_state(row.states())
-        if overall is not row.message.delivery_status:
-            row.message = replace(row.message, delivery_status=overall)
-        return Advance(_status(row, recipient_id), row.message.user_id, changed=True)
+    async def advance_all(self, reports: Sequence[Report], now: datetime) -> Sequence[Advanced]:
+        """Move recipients forward, one after the other."""
+        return [self._advance(report, now) for report in reports]
 
     async def statuses(
         self, message_id: MessageId, reader_id: UserId
@@ -65,6 +49,34 @@ class MemoryDeliveryRepository(DeliveryRepository):
             messages=tuple(row.message for row in page),
             positions=tuple(row.position for row in page),
         )
+
+    def _advance(self, report: Report, now: datetime) -> Advanced:
+        recipient_id = report.recipient_id
+        try:
+            row, channel = self._store.message_for(report.message_id, recipient_id)
+        except MessageNotFound:
+            return MessageNotFound()
+        if not channel.is_recipient(row, recipient_id):
+            return NotARecipient()
+        before, _ = row.progress_of(recipient_id)
+        changed = before.may_become(report.state)
+        if changed:
+            _move(row, report, now)
+            channel.settle(recipient_id, row.message.seq)
+        author_id = row.message.user_id
+        author_is_member = self._store.channel_for(row.message.channel_id, author_id) is not None
+        return Advance(_status(row, recipient_id), author_id, author_is_member, changed)
+
+
+def _move(row: MessageRow, report: Report, now: datetime) -> None:
+    if report.state is DeliveryState.READ:
+        row.delivered.pop(report.recipient_id, None)
+        row.read[report.recipient_id] = now
+    else:
+        row.delivered[report.recipient_id] = now
+    overall = overall_state(row.states())
+    if row.message.delivery_status.may_become(overall):
+        row.message = replace(row.message, delivery_status=overall)
 
 
 def _status(row: MessageRow, recipient_id: UserId) -> DeliveryStatus:

@@ -1,5 +1,6 @@
 """Messages in memory."""
 
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -9,7 +10,7 @@ from app.domain.delivery import DeliveryState
 from app.domain.errors import MessageDeleted, NotAMember, NotTheAuthor
 from app.domain.ids import ChannelId, MessageId, UserId
 from app.domain.message import DeletedMessage, Message, MessageDraft
-from app.ports import MessageRepository, StoredMessage
+from app.ports import Added, MessageRepository, StoredMessage
 
 
 class MemoryMessageRepository(MessageRepository):
@@ -18,33 +19,9 @@ class MemoryMessageRepository(MessageRepository):
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
 
-    async def add(self, draft: MessageDraft, now: datetime) -> StoredMessage:
-        """Store a message, unless its client message id is known."""
-        channel = self._channel_for(draft.channel_id, draft.user_id)
-        earlier = self._earlier(draft)
-        if earlier is not None:
-            return StoredMessage(earlier, is_new=False)
-        channel.last_seq += 1
-        message = Message(
-            id=draft.id,
-            content=draft.content,
-            channel_id=draft.channel_id,
-            user_id=draft.user_id,
-            created_at=now,
-            updated_at=now,
-            delivery_status=DeliveryState.SENT,
-            user=self._store.users[draft.user_id],
-            seq=channel.last_seq,
-        )
-        self._store.last_position += 1
-        row = MessageRow(message, self._store.last_position, channel.member_count - 1)
-        channel.messages.append(row)
-        channel.settle(draft.user_id, message.seq)
-        self._store.messages[message.id] = row
-        if draft.client_message_id is not None:
-            key = (draft.user_id, draft.client_message_id)
-            self._store.client_messages[key] = message.id
-        return StoredMessage(message, is_new=True)
+    async def add_all(self, drafts: Sequence[MessageDraft], now: datetime) -> Sequence[Added]:
+        """Store messages, but none whose client message id is known."""
+        return [self._add(draft, now) for draft in drafts]
 
     async def update(
         self, message_id: MessageId, editor_id: UserId, content: str, now: datetime
@@ -61,37 +38,84 @@ class MemoryMessageRepository(MessageRepository):
         del self._store.messages[message_id]
         return DeletedMessage(message_id=message_id, channel_id=row.message.channel_id)
 
-    async def channel_of(self, message_id: MessageId) -> ChannelId | None:
-        """The channel of a message."""
-        row = self._store.messages.get(message_id)
-        return None if row is None else row.message.channel_id
-
     async def list_after(
         self, channel_id: ChannelId, reader_id: UserId, after_seq: int, limit: int
     ) -> tuple[Message, ...]:
         """A stretch of the channel, by ``seq``."""
-        stretch = self._channel_for(channel_id, reader_id).after(after_seq, limit)
-        return tuple(row.message for row in stretch)
-
-    def _channel_for(self, channel_id: ChannelId, user_id: UserId) -> ChannelRow:
-        channel = self._store.channel_for(channel_id, user_id)
+        channel = self._store.channel_for(channel_id, reader_id)
         if channel is None:
             raise NotAMember
-        return channel
+        return _messages_of(channel.after(after_seq, limit))
 
-    def _earlier(self, draft: MessageDraft) -> Message | None:
+    async def stored_after(
+        self, channel_id: ChannelId, after_seq: int, limit: int
+    ) -> tuple[Message, ...]:
+        """The same stretch."""
+        channel = self._store.channels.get(channel_id)
+        return () if channel is None else _messages_of(channel.after(after_seq, limit))
+
+    async def last_seqs(self, channel_ids: Collection[ChannelId]) -> Mapping[ChannelId, int]:
+        """The last numbers given."""
+        channels = self._store.channels
+        return {each: channels[each].last_seq if each in channels else 0 for each in channel_ids}
+
+    async def find(self, message_id: MessageId) -> Message | None:
+        """One message."""
+        row = self._store.messages.get(message_id)
+        return None if row is None else row.message
+
+    async def unplaced(self, limit: int, now: datetime) -> Mapping[ChannelId, Sequence[MessageId]]:
+        """None: nobody else can store here."""
+        del limit, now
+        return {}
+
+    async def adopt(self, message_ids: Sequence[MessageId], now: datetime) -> None:
+        """Nothing: every message here has its number."""
+
+    def _add(self, draft: MessageDraft, now: datetime) -> Added:
+        store = self._store
+        channel = store.channel_for(draft.channel_id, draft.user_id)
+        if channel is None:
+            return NotAMember()
+        repeated = self._repeated(draft)
+        if repeated is not None:
+            return repeated
+        channel.last_seq += 1
+        message = Message(
+            id=draft.id,
+            content=draft.content,
+            channel_id=draft.channel_id,
+            user_id=draft.user_id,
+            created_at=now,
+            updated_at=now,
+            delivery_status=DeliveryState.SENT,
+            user=store.users[draft.user_id],
+            seq=channel.last_seq,
+        )
+        store.last_position += 1
+        row = MessageRow(message, store.last_position, channel.member_count - 1)
+        channel.messages.append(row)
+        channel.settle(draft.user_id, message.seq)
+        store.messages[message.id] = row
+        if draft.client_message_id is not None:
+            store.client_messages[draft.user_id, draft.client_message_id] = message.id
+        return StoredMessage(message, is_new=True)
+
+    def _repeated(self, draft: MessageDraft) -> Added | None:
         if draft.client_message_id is None:
             return None
         message_id = self._store.client_messages.get((draft.user_id, draft.client_message_id))
         if message_id is None:
             return None
         row = self._store.messages.get(message_id)
-        if row is None:
-            raise MessageDeleted
-        return row.message
+        return MessageDeleted() if row is None else StoredMessage(row.message, is_new=False)
 
     def _own(self, message_id: MessageId, editor_id: UserId) -> tuple[MessageRow, ChannelRow]:
         row, channel = self._store.message_for(message_id, editor_id)
         if row.message.user_id != editor_id:
             raise NotTheAuthor
         return row, channel
+
+
+def _messages_of(rows: Iterable[MessageRow]) -> tuple[Message, ...]:
+    return tuple(row.message for row in rows)

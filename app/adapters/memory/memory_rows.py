@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from app.adapters.memory.number_runs import NumberRuns
+from app.domain.channel import MemberRole
 from app.domain.delivery import DeliveryState
 from app.domain.ids import UserId
 from app.domain.message import Message
@@ -50,10 +51,12 @@ class Seat:
         settled: What does not wait for the member: their own, what they have reported, what was
             deleted, what was sent while they were away.
         left_after: The channel's last number when they left; None while they are a member.
+        role: As what they belong to the channel, or did last.
     """
 
     settled: NumberRuns = field(default_factory=NumberRuns)
     left_after: int | None = 0
+    role: MemberRole = MemberRole.MEMBER
 
 
 @dataclass(slots=True, eq=False)
@@ -79,6 +82,10 @@ class ChannelRow:
         """The member is one no more, and a recipient still of what was sent until now."""
         self.seats[user_id].left_after = self.last_seq
         self.member_count -= 1
+
+    def members(self) -> frozenset[UserId]:
+        """Who is a member now."""
+        return frozenset(each for each, seat in self.seats.items() if seat.left_after is None)
 
     def settle(self, user_id: UserId, seq: int) -> None:
         """The message does not wait for the user."""

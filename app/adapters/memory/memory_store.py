@@ -1,6 +1,7 @@
 """One in-memory database: the tables that the memory repositories share."""
 
 from app.adapters.memory.memory_rows import ChannelRow, MessageRow
+from app.domain.channel import Channel
 from app.domain.errors import MessageNotFound
 from app.domain.ids import ChannelId, ClientMessageId, MessageId, UserId
 from app.domain.user import User
@@ -16,6 +17,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self.users: dict[UserId, User] = {}
         self.channels: dict[ChannelId, ChannelRow] = {}
+        self.descriptions: dict[ChannelId, Channel] = {}
         self.channels_of_user: dict[UserId, dict[ChannelId, ChannelRow]] = {}
         self.messages: dict[MessageId, MessageRow] = {}
         self.client_messages: dict[tuple[UserId, ClientMessageId], MessageId] = {}

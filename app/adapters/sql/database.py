@@ -1,95 +1,81 @@
-"""The engine: who opens and closes it, and the only two ways to a connection."""
+"""The database: who opens and closes it, and the only ways to a connection."""
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
 
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy import URL
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from app.adapters.sql.database_url import DatabaseUrlError, parse_database_url, sqlite_file
-from app.adapters.sql.failures import translated_failures
+from app.adapters.sql.commits import Commits
+from app.adapters.sql.database_url import parse_database_url, sqlite_file
+from app.adapters.sql.engines import Engines
+from app.adapters.sql.failures import Operation, translated_failures
+from app.adapters.sql.gate import Gate
 from app.adapters.sql.held_files import HeldFiles
+from app.adapters.sql.limits import ANSWER_SECONDS, DEFAULT_LIMITS, DatabaseLimits
 from app.adapters.sql.opening import explained_opening
-from app.adapters.sql.schema import check_schema, upgrade_schema
-from app.adapters.sql.sqlite_connections import WRITES, configure_sqlite, enable_wal
+from app.adapters.sql.postgres_connections import postgres_engines
+from app.adapters.sql.schema import MIGRATION_SECONDS, check_schema, upgrade_schema
+from app.adapters.sql.server_examination import check_usable
+from app.adapters.sql.sqlite_connections import enable_wal, sqlite_engines
 from app.domain.errors import Unavailable
 
-OPENING_TIMEOUT_SECONDS = 20.0
-"""Migrations included."""
-OPERATION_TIMEOUT_SECONDS = 3.0
-COMMIT_TIMEOUT_SECONDS = 10.0
-READERS = 4
-SERVER_WRITERS = 4
+OPENING_SECONDS = 20.0
 
 
 class Database:
     """One database, opened and closed with the application.
 
-    `transaction` and `reading` raise `Unavailable` for every failure of the database, for an
-    operation that takes longer than `OPERATION_TIMEOUT_SECONDS` (waiting for its turn included),
-    while an SQLite file is not where it was opened, and after the end; domain errors raised inside
-    pass through. However a block is left but by its end, nothing of it stays: a connection that
-    was interrupted is closed, not used again.
+    `transaction`, `reading` and `asking` raise `Unavailable` for every failure of the database, for
+    an operation that takes longer than `ANSWER_SECONDS` (waiting for its turn included), while an
+    SQLite file is not where it was opened, and after the end; domain errors raised inside pass
+    through. However a block is left but by its end, nothing of it stays: a connection that was
+    interrupted is closed, not used again.
 
     Args:
         url: As ``DATABASE_URL`` has it.
         migrate: Whether opening runs the migrations that are missing, or only looks for them.
+        limits: As the settings have them.
+
+    Attributes:
+        writers: How many transactions may be at work at once; others wait for their turn.
 
     Raises:
-        DatabaseUrlError: The address cannot be used, or its driver is not installed.
+        DatabaseUrlError: The address cannot be used.
     """
 
-    def __init__(self, url: str, *, migrate: bool) -> None:
-        self._url = parse_database_url(url)
-        self._file = sqlite_file(self._url)
+    def __init__(self, url: str, *, migrate: bool, limits: DatabaseLimits = DEFAULT_LIMITS) -> None:
+        address = parse_database_url(url)
+        self._file = sqlite_file(address)
         self._held_files = HeldFiles()
         self._migrate = migrate
-        # SQLite has one writer. Those of this process wait here in the order they came, instead of
-        # asking again and again for the file's lock; the busy timeout is for other processes.
-        writers = SERVER_WRITERS if self._file is None else 1
-        self._writing = asyncio.Semaphore(writers)
-        self._reading = asyncio.Semaphore(READERS)
-        self._turns = writers * [self._writing] + READERS * [self._reading]
+        self._limits = limits
+        self._engines = make_engines(address, limits)
+        self.writers = self._engines.writers
+        self._writing = _Side(asyncio.Semaphore(self.writers))
+        self._reading = _Side(asyncio.Semaphore(self._engines.readers))
+        self._commits = Commits()
         self._closed = False
-        self._engine = self._create_engine(pool_size=len(self._turns))
-        self._writing_engine = self._engine.execution_options(**{WRITES: True})
-        if self._file is not None:
-            configure_sqlite(self._engine)
-
-    def _create_engine(self, pool_size: int) -> AsyncEngine:
-        try:
-            return create_async_engine(
-                self._url,
-                # A parameter may be a message: it belongs in no exception text and no log.
-                hide_parameters=True,
-                pool_size=pool_size,
-                max_overflow=0,
-                # Both ways to a connection end their transaction themselves.
-                pool_reset_on_return=None,
-            )
-        except ModuleNotFoundError as error:
-            raise DatabaseUrlError(
-                f"DATABASE_URL needs a driver: .venv/bin/pip install {error.name}"
-            ) from None
 
     async def on_module_init(self) -> None:
         """Create the file's folder, connect, and migrate or check the tables.
 
         Raises:
-            DatabaseOpenError: It cannot be reached, or not be used.
+            DatabaseOpenError: It cannot be reached, or not be written.
             SchemaError: The tables are not those of this code.
         """
-        engine = self._writing_engine if self._migrate else self._engine
         with explained_opening(self._file):
             if self._file is not None:
                 await asyncio.to_thread(self._file.parent.mkdir, parents=True, exist_ok=True)
-                await asyncio.to_thread(enable_wal, self._file)
+                await asyncio.to_thread(enable_wal, self._file, self._limits.lock_timeout_seconds)
                 await asyncio.to_thread(self._held_files.hold, self._file)
             async with (
-                asyncio.timeout(OPENING_TIMEOUT_SECONDS),
-                engine.connect() as connection,
-                connection.begin(),
+                asyncio.timeout(MIGRATION_SECONDS if self._migrate else OPENING_SECONDS),
+                self._engines.writing.begin() as connection,
             ):
+                await connection.run_sync(check_usable)
                 await connection.run_sync(upgrade_schema if self._migrate else check_schema)
 
     async def on_application_shutdown(self, _signal: str | None) -> None:
@@ -97,46 +83,91 @@ class Database:
         if self._closed:
             return
         self._closed = True
+        writing, reading = self._writing.turns, self._reading.turns
+        turns = [writing] * self.writers + [reading] * self._engines.readers
         with suppress(TimeoutError):
-            async with asyncio.timeout(OPERATION_TIMEOUT_SECONDS + COMMIT_TIMEOUT_SECONDS):
-                for turn in self._turns:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                for turn in turns:
                     await turn.acquire()
-        await self._engine.dispose()
+        await self._commits.end()
+        await self._engines.writing.dispose()
         await asyncio.to_thread(self._held_files.release)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
         """A connection to write with: all of the block is stored durably, or nothing.
 
-        A commit is not given up with the block's time, since nobody would know its outcome; only
-        one that hangs for `COMMIT_TIMEOUT_SECONDS` is. A cancelled caller does not learn it either.
+        The commit is not given up with its caller, whether cancelled or answered: it goes on
+        behind, and keeps its turn.
+
+        Raises:
+            Unconfirmed: The commit was under way when something failed or the time was over.
         """
-        async with (
-            self._connection(self._writing_engine, self._writing) as (connection, deadline),
-            connection.begin(),
-        ):
-            yield connection
-            deadline.reschedule(asyncio.get_running_loop().time() + COMMIT_TIMEOUT_SECONDS)
+        async with self._answered(self._writing) as operation, AsyncExitStack() as held:
+            yield await self._enter(held, self._engines.writing, self._writing.turns)
+            operation.commits = True
+            await self._commits.run(held.pop_all())
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
         """A connection that sees one state of the database from its first read to the end."""
-        async with (
-            self._connection(self._engine, self._reading) as (connection, _),
-            connection.begin(),
-        ):
-            yield connection
+        async with self._answered(self._reading), AsyncExitStack() as held:
+            yield await self._enter(held, self._engines.reading, self._reading.turns)
 
     @asynccontextmanager
-    async def _connection(
-        self, engine: AsyncEngine, turn: asyncio.Semaphore
-    ) -> AsyncIterator[tuple[AsyncConnection, asyncio.Timeout]]:
+    async def asking(self) -> AsyncIterator[AsyncConnection]:
+        """A connection to read with by one statement; it saves what `reading` does around it."""
+        async with self._answered(self._reading), AsyncExitStack() as held:
+            yield await self._enter(held, self._engines.asking, self._reading.turns)
+
+    @asynccontextmanager
+    async def _answered(self, side: "_Side") -> AsyncIterator[Operation]:
         if self._closed:
             raise Unavailable
-        with translated_failures():
-            async with asyncio.timeout(OPERATION_TIMEOUT_SECONDS) as deadline, turn:
-                # Before a connection is made, which would make a missing file anew.
-                if not self._held_files.are_in_place():
-                    raise Unavailable
-                async with engine.connect() as connection:
-                    yield connection, deadline
+        side.gate.enter()
+        with translated_failures(side.gate) as operation:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                yield operation
+
+    async def _enter(
+        self, held: AsyncExitStack, engine: AsyncEngine, turns: asyncio.Semaphore
+    ) -> AsyncConnection:
+        """Take a turn and a connection, and begin; what is held ends it, by commit or rollback."""
+        async with asyncio.timeout(self._limits.pool_timeout_seconds):
+            await held.enter_async_context(turns)
+        # Before a connection is made, which would make a missing file anew.
+        if not self._held_files.are_in_place():
+            raise Unavailable
+        connection = await held.enter_async_context(engine.connect())
+        await held.enter_async_context(connection.begin())
+        await held.enter_async_context(_given_up_when_cancelled(connection))
+        return connection
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """Writing, or reading: in SQLite one goes on while the other is locked."""
+
+    turns: asyncio.Semaphore
+    gate: Gate = field(default_factory=Gate)
+
+
+def make_engines(address: URL, limits: DatabaseLimits) -> Engines:
+    """The engines of the database at an address; nothing is opened yet.
+
+    Raises:
+        DatabaseUrlError: The address has parameters that mean nothing.
+    """
+    if sqlite_file(address) is None:
+        return postgres_engines(address, limits)
+    return sqlite_engines(address, limits)
+
+
+@asynccontextmanager
+async def _given_up_when_cancelled(connection: AsyncConnection) -> AsyncIterator[None]:
+    """Nothing more is asked on a connection whose time is over: the answer might never come."""
+    try:
+        yield
+    except asyncio.CancelledError:
+        await connection.invalidate()
+        raise

@@ -5,7 +5,11 @@ from pathlib import Path
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-_DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
+_DRIVERS = {
+    "sqlite": "sqlite+aiosqlite",
+    "postgres": "postgresql+asyncpg",
+    "postgresql": "postgresql+asyncpg",
+}
 
 
 class DatabaseUrlError(ValueError):
@@ -13,7 +17,7 @@ class DatabaseUrlError(ValueError):
 
 
 def parse_database_url(text: str) -> URL:
-    """``sqlite:///relative.db``, ``sqlite:////absolute.db`` or ``postgresql://...``.
+    """``sqlite:///relative.db``, ``sqlite:////absolute.db``, ``postgresql://`` or ``postgres://``.
 
     Raises:
         DatabaseUrlError: Anything else, SQLite without a file included.

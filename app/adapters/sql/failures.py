@@ -1,36 +1,81 @@
-"""Turning what a database throws into the domain's one answer."""
+"""Turning what a database throws into the domain's two answers."""
 
 import logging
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from app.domain.errors import Unavailable
+from app.adapters.sql.gate import Gate
+from app.domain.errors import Unavailable, Unconfirmed
+
+_REFUSALS = frozenset({"23", "40"})
+"""Classes of SQLSTATE with which a server says that it has rolled back: constraints, conflicts."""
 
 logger = logging.getLogger(__name__)
 
 
+@dataclass(slots=True)
+class Operation:
+    """How far an operation has come: whether its commit was begun."""
+
+    commits: bool = False
+
+
 @contextmanager
-def translated_failures() -> Iterator[None]:
+def translated_failures(gate: Gate) -> Iterator[Operation]:
     """Raise `Unavailable` for any failure of the database; domain errors pass through.
+
+    Once the operation commits it is `Unconfirmed`, unless the database itself has said no. The gate
+    learns whether the database answers.
 
     Only names of classes and codes are logged, and the cause is cut off: a driver's text may
     repeat parameters, and those are what people wrote.
     """
+    operation = Operation()
+    began = time.monotonic()
     try:
-        yield
+        yield operation
+        gate.succeeded()
     except (SQLAlchemyError, sqlite3.Error, OSError) as failure:  # OSError: TimeoutError too
         logger.warning("the database failed: %s", failure_name(failure))
+        if not sqlstate(failure):  # PostgreSQL's own word is an answer: one lock, one statement
+            gate.failed(time.monotonic() - began)
+        if operation.commits and not _is_refusal(failure):
+            raise Unconfirmed from None
         raise Unavailable from None
 
 
 def failure_name(failure: BaseException) -> str:
     """A name for logs and people: SQLite's own code, else the class; never a driver's text."""
-    if isinstance(failure, DBAPIError) and failure.driver_exception is not None:
-        failure = failure.driver_exception
+    failure = driver_failure(failure)
     if isinstance(failure, sqlite3.Error):
         # Set when the failure came from SQLite itself, and absent otherwise.
         return getattr(failure, "sqlite_errorname", type(failure).__name__)
     return type(failure).__name__
+
+
+def sqlstate(failure: BaseException) -> str:
+    """PostgreSQL's code; empty for anything else."""
+    return getattr(driver_failure(failure), "sqlstate", None) or ""
+
+
+def driver_failure(failure: BaseException) -> BaseException:
+    """What the driver raised, without what SQLAlchemy put around it."""
+    if isinstance(failure, DBAPIError) and failure.driver_exception is not None:
+        return failure.driver_exception
+    return failure
+
+
+def _is_refusal(failure: BaseException) -> bool:
+    """Whether a COMMIT that was answered with this has not happened.
+
+    SQLite's errors say so: the disk is full, say. But when writing or syncing fails, the commit's
+    frame may stand in the log all the same, and count when that is next recovered.
+    """
+    if isinstance(driver_failure(failure), sqlite3.Error):
+        return not failure_name(failure).startswith("SQLITE_IOERR")
+    return sqlstate(failure)[:2] in _REFUSALS

@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from sqlalchemy import RowMapping, Select, func, select
+from sqlalchemy import BigInteger, RowMapping, Select, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.adapters.sql.membership import belongs
 from app.adapters.sql.tables import message_sequences, messages, users
 from app.domain.delivery import DeliveryState
 from app.domain.errors import MessageNotFound
-from app.domain.ids import MessageId, UserId
+from app.domain.ids import ChannelId, MessageId, UserId
 from app.domain.message import Message
 from app.domain.user import User
 
@@ -59,12 +59,29 @@ def to_user(row: RowMapping) -> User:
     return User(id=row["user_id"], name=row["user_name"], image_url=row["user_image_url"])
 
 
+async def read_stretch(
+    connection: AsyncConnection, channel_id: ChannelId, after_seq: int, limit: int
+) -> tuple[Message, ...]:
+    """The first ``limit`` messages of a channel with ``seq > after_seq``, by ``seq``."""
+    query = (
+        select_messages()
+        .where(message_sequences.c.channel_id == channel_id)
+        # Clients say after what: it may be larger than any number in the column.
+        .where(message_sequences.c.seq > literal(after_seq, BigInteger))
+        .order_by(message_sequences.c.seq)
+        .limit(limit)
+    )
+    rows = (await connection.execute(query)).mappings()
+    return tuple(map(to_message, rows))
+
+
 async def lock_message(
     connection: AsyncConnection, message_id: MessageId, user_id: UserId
 ) -> Message:
     """A message as a member of its channel may see it, unchanged until the transaction ends.
 
-    SQLite has locked the whole database already and ignores FOR UPDATE.
+    Rows that refer to it, such as the original backend's receipts, may come meanwhile. SQLite has
+    locked the whole database already and ignores FOR NO KEY UPDATE.
 
     Raises:
         MessageNotFound: Missing, or the user is not a member of its channel.
@@ -72,7 +89,7 @@ async def lock_message(
     query = (
         select_messages()
         .where(messages.c.id == message_id, belongs(messages.c.channelId, user_id))
-        .with_for_update(of=messages)
+        .with_for_update(key_share=True, of=messages)
     )
     row = (await connection.execute(query)).mappings().one_or_none()
     if row is None:

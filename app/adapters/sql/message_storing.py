@@ -1,127 +1,177 @@
-"""The steps of storing a message, all inside `SqlMessageRepository.add`'s transaction."""
+"""Storing messages together: the steps of `SqlMessageRepository.add_all`'s transaction.
 
+There are as many statements for a hundred messages as for one. Rows that another node may want too
+are locked in one order everywhere: client message ids, then channels, each sorted.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import TypeAlias
 
-from sqlalchemy import insert, literal, select
+from sqlalchemy import bindparam, insert, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.adapters.sql.message_rows import USER_COLUMNS, to_user
+from app.adapters.sql.message_places import (
+    RECIPIENTS,
+    deliveries_to,
+    insert_places,
+    take_numbers,
+)
+from app.adapters.sql.message_rows import USER_COLUMNS, select_messages, to_message, to_user
+from app.adapters.sql.pair_list import is_among, pair_list
 from app.adapters.sql.tables import (
     channel_members,
-    channel_sequences,
+    channels,
     client_messages,
     message_deliveries,
-    message_sequences,
     messages,
     users,
 )
 from app.adapters.sql.upsert import upsert
 from app.domain.delivery import DeliveryState
-from app.domain.errors import NotAMember
-from app.domain.ids import ChannelId, MessageId
+from app.domain.errors import MessageDeleted, NotAMember
+from app.domain.ids import ChannelId, ClientMessageId, MessageId, UserId
 from app.domain.message import Message, MessageDraft
 from app.domain.user import User
+from app.ports import Added, StoredMessage
 
+_Seat: TypeAlias = tuple[ChannelId, UserId]
+_Claim: TypeAlias = tuple[UserId, ClientMessageId]
 
-async def find_sender(connection: AsyncConnection, draft: MessageDraft) -> User:
-    """The sender, as a member of the channel.
-
-    Raises:
-        NotAMember: Is none.
-    """
-    query = (
-        select(*USER_COLUMNS)
-        .join(channel_members, channel_members.c.userId == users.c.id)
-        .where(channel_members.c.channelId == draft.channel_id)
-        .where(channel_members.c.userId == draft.user_id)
+# Who is found stays a member until the transaction ends, and what the foreign keys refer to stays
+# too: a user or channel deleted meanwhile would take the whole batch along. They are locked in the
+# order in which a deletion comes by. SQLite has locked the whole database already and ignores it.
+_SENDERS = (
+    select(channel_members.c.channelId, *USER_COLUMNS)
+    .select_from(users)
+    .join(channel_members, channel_members.c.userId == users.c.id)
+    .join(channels, channels.c.id == channel_members.c.channelId)
+    .where(is_among(channel_members.c.channelId, channel_members.c.userId, "seats"))
+    .with_for_update(read=True, key_share=True, of=(users, channels, channel_members))
+)
+_EARLIER = (
+    select_messages()
+    .add_columns(client_messages.c.client_message_id)
+    .join(client_messages, client_messages.c.message_id == messages.c.id)
+    .where(is_among(client_messages.c.user_id, client_messages.c.client_message_id, "claims"))
+)
+_DELIVERIES = deliveries_to(
+    RECIPIENTS.add_columns(
+        literal(DeliveryState.SENT, message_deliveries.c.status.type),
+        bindparam("now", type_=message_deliveries.c.updated_at.type),
     )
-    row = (await connection.execute(query)).mappings().one_or_none()
-    if row is None:
-        raise NotAMember
-    return to_user(row)
+)
 
 
-async def claim(connection: AsyncConnection, draft: MessageDraft) -> MessageId | None:
-    """Take the draft's client message id, or return the message that has it.
+async def store_all(
+    connection: AsyncConnection, drafts: Sequence[MessageDraft], now: datetime
+) -> list[Added]:
+    """Store what may be stored and is new; one outcome per draft."""
+    senders = await _find_senders(connection, drafts)
+    admitted = [draft for draft in drafts if _seat_of(draft) in senders]
+    claims = {
+        draft.id: (draft.user_id, draft.client_message_id)
+        for draft in admitted
+        if draft.client_message_id is not None
+    }
+    claimed = await _claim(connection, claims)
+    new = [draft for draft in admitted if draft.id not in claims or draft.id in claimed]
+    stored = await _insert(connection, new, senders, now)
+    repeated = {claim for message_id, claim in claims.items() if message_id not in stored}
+    earlier = await _find_earlier(connection, repeated)
 
-    It is taken before anything is stored: of two sends at once, on any node, the second waits here
-    for the end of the first.
+    def outcome_of(draft: MessageDraft) -> Added:
+        if _seat_of(draft) not in senders:
+            return NotAMember()
+        if draft.id in stored:
+            return StoredMessage(stored[draft.id], is_new=True)
+        message = earlier.get(claims[draft.id])
+        return MessageDeleted() if message is None else StoredMessage(message, is_new=False)
+
+    return [outcome_of(draft) for draft in drafts]
+
+
+async def _find_senders(
+    connection: AsyncConnection, drafts: Iterable[MessageDraft]
+) -> dict[_Seat, User]:
+    seats = pair_list({_seat_of(draft) for draft in drafts})
+    rows = (await connection.execute(_SENDERS, {"seats": seats})).mappings()
+    return {(row["channelId"], row["user_id"]): to_user(row) for row in rows}
+
+
+async def _claim(connection: AsyncConnection, claims: Mapping[MessageId, _Claim]) -> set[MessageId]:
+    """Take client message ids, each for the first that has it; return who got theirs.
+
+    They are taken before anything is stored: of two sends at once, on any node, the second waits
+    here for the end of the first.
     """
-    if draft.client_message_id is None:
-        return None
-    statement = (
-        upsert(connection, client_messages)
-        .values(
+    firsts: dict[_Claim, MessageId] = {}
+    for message_id, claim in claims.items():
+        firsts.setdefault(claim, message_id)
+    if not firsts:
+        return set()
+    rows = [
+        {"user_id": user_id, "client_message_id": client_message_id, "message_id": message_id}
+        for (user_id, client_message_id), message_id in sorted(firsts.items())
+    ]
+    statement = upsert(connection, client_messages).on_conflict_do_nothing()
+    taken = await connection.scalars(statement.returning(client_messages.c.message_id), rows)
+    return set(taken)
+
+
+async def _insert(
+    connection: AsyncConnection,
+    drafts: Sequence[MessageDraft],
+    senders: Mapping[_Seat, User],
+    now: datetime,
+) -> dict[MessageId, Message]:
+    """Store messages, their places in their channels, and what is to be delivered."""
+    if not drafts:
+        return {}
+    numbers = await take_numbers(connection, Counter(draft.channel_id for draft in drafts))
+    stored = [
+        Message(
+            id=draft.id,
+            content=draft.content,
+            channel_id=draft.channel_id,
             user_id=draft.user_id,
-            client_message_id=draft.client_message_id,
-            message_id=draft.id,
+            created_at=now,
+            updated_at=now,
+            delivery_status=DeliveryState.SENT,
+            user=senders[_seat_of(draft)],
+            seq=next(numbers[draft.channel_id]),
         )
-        .on_conflict_do_nothing()
-    )
-    if (await connection.execute(statement)).rowcount:
-        return None
-    query = select(client_messages.c.message_id).where(
-        client_messages.c.user_id == draft.user_id,
-        client_messages.c.client_message_id == draft.client_message_id,
-    )
-    return MessageId((await connection.execute(query)).scalar_one())
+        for draft in drafts
+    ]
+    await connection.execute(insert(messages), [_to_row(message) for message in stored])
+    await insert_places(connection, ((each.id, each.channel_id, each.seq) for each in stored))
+    ids = [message.id for message in stored]
+    await connection.execute(_DELIVERIES, {"message_ids": ids, "now": now})
+    return {message.id: message for message in stored}
 
 
-async def insert_message(
-    connection: AsyncConnection, draft: MessageDraft, sender: User, now: datetime
-) -> Message:
-    """Store the message, its place in the channel, and what is to be delivered."""
-    message = Message(
-        id=draft.id,
-        content=draft.content,
-        channel_id=draft.channel_id,
-        user_id=draft.user_id,
-        created_at=now,
-        updated_at=now,
-        delivery_status=DeliveryState.SENT,
-        user=sender,
-        seq=await _next_seq(connection, draft.channel_id),
-    )
-    await connection.execute(
-        insert(messages).values(
-            id=message.id,
-            content=message.content,
-            channelId=message.channel_id,
-            userId=message.user_id,
-            createdAt=message.created_at,
-            updatedAt=message.updated_at,
-            deliveryStatus=message.delivery_status,
-        )
-    )
-    await connection.execute(
-        insert(message_sequences).values(
-            message_id=message.id, channel_id=message.channel_id, seq=message.seq
-        )
-    )
-    recipients = (
-        select(
-            literal(message.id),
-            channel_members.c.userId,
-            literal(message.delivery_status),
-            literal(now, message_deliveries.c.updated_at.type),
-        )
-        .where(channel_members.c.channelId == message.channel_id)
-        .where(channel_members.c.userId != message.user_id)
-    )
-    await connection.execute(
-        insert(message_deliveries).from_select(
-            ["message_id", "recipient_id", "status", "updated_at"], recipients
-        )
-    )
-    return message
+async def _find_earlier(
+    connection: AsyncConnection, claims: Collection[_Claim]
+) -> dict[_Claim, Message]:
+    """What stands under client message ids now; nothing where it was deleted."""
+    if not claims:
+        return {}
+    rows = (await connection.execute(_EARLIER, {"claims": pair_list(claims)})).mappings()
+    return {(row["user_id"], row["client_message_id"]): to_message(row) for row in rows}
 
 
-async def _next_seq(connection: AsyncConnection, channel_id: ChannelId) -> int:
-    # The row stays locked until the transaction ends, so that numbers are given in the order of
-    # commits and one that was rolled back is given again.
-    first = upsert(connection, channel_sequences).values(channel_id=channel_id, last_seq=1)
-    statement = first.on_conflict_do_update(
-        index_elements=[channel_sequences.c.channel_id],
-        set_={"last_seq": channel_sequences.c.last_seq + 1},
-    ).returning(channel_sequences.c.last_seq)
-    return int((await connection.execute(statement)).scalar_one())
+def _to_row(message: Message) -> dict[str, object]:
+    return {
+        "id": message.id,
+        "content": message.content,
+        "channelId": message.channel_id,
+        "userId": message.user_id,
+        "createdAt": message.created_at,
+        "updatedAt": message.updated_at,
+        "deliveryStatus": message.delivery_status,
+    }
+
+
+def _seat_of(draft: MessageDraft) -> _Seat:
+    return draft.channel_id, draft.user_id

@@ -1,21 +1,26 @@
 """Deliveries in the database."""
 
-from dataclasses import replace
+from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import RowMapping, and_, func, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import ColumnElement, and_, func, select, true
 
 from app.adapters.sql.database import Database
+from app.adapters.sql.delivery_advancing import follow, read_standing, write_standing
+from app.adapters.sql.delivery_rows import to_status
 from app.adapters.sql.membership import belongs
-from app.adapters.sql.message_rows import lock_message, select_messages, to_message
-from app.adapters.sql.tables import message_deliveries, messages, read_receipts
-from app.adapters.sql.upsert import upsert
-from app.domain.delivery import DeliveryState, DeliveryStatus, overall_state
-from app.domain.errors import MessageNotFound, NotARecipient
+from app.adapters.sql.message_rows import select_messages, to_message
+from app.adapters.sql.tables import (
+    WAITING,
+    channel_members,
+    message_deliveries,
+    message_sequences,
+    messages,
+)
+from app.domain.delivery import DeliveryStatus
+from app.domain.errors import MessageNotFound
 from app.domain.ids import ChannelId, MessageId, UserId
-from app.domain.message import Message
-from app.ports import Advance, DeliveryRepository, UndeliveredPage
+from app.ports import Advanced, DeliveryRepository, Report, UndeliveredPage
 
 
 class SqlDeliveryRepository(DeliveryRepository):
@@ -24,39 +29,14 @@ class SqlDeliveryRepository(DeliveryRepository):
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def advance(
-        self, message_id: MessageId, recipient_id: UserId, state: DeliveryState, now: datetime
-    ) -> Advance:
-        """Move a recipient forward, and the message's own state with it.
-
-        READ writes the original backend's receipt too.
-        """
-        mine = and_(
-            message_deliveries.c.message_id == message_id,
-            message_deliveries.c.recipient_id == recipient_id,
-        )
+    async def advance_all(self, reports: Sequence[Report], now: datetime) -> Sequence[Advanced]:
+        """Move recipients forward together; ``messages.updatedAt`` is not touched."""
         async with self._database.transaction() as connection:
-            message = await lock_message(connection, message_id, recipient_id)
-            # Read apart from the message, after its lock: PostgreSQL would answer a join from
-            # before the wait, and a recipient could go back.
-            rows = await connection.execute(select(message_deliveries).where(mine))
-            row = rows.mappings().one_or_none()
-            if row is None:
-                raise NotARecipient
-            before = _to_status(row)
-            if not before.status.may_become(state):
-                return Advance(before, message.user_id, changed=False)
-            await connection.execute(
-                update(message_deliveries).where(mine).values(status=state, updated_at=now)
-            )
-            if state is DeliveryState.READ:
-                receipt = upsert(connection, read_receipts).on_conflict_do_nothing()
-                await connection.execute(
-                    receipt.values(messageId=message_id, userId=recipient_id, readAt=now)
-                )
-            await _follow(connection, message)
-        after = replace(before, status=state, timestamp=now)
-        return Advance(after, message.user_id, changed=True)
+            standing = await read_standing(connection, reports)
+            outcomes = [standing.advance(report, now) for report in reports]
+            await write_standing(connection, standing, now)
+            await follow(connection, standing)
+        return outcomes
 
     async def statuses(
         self, message_id: MessageId, reader_id: UserId
@@ -70,36 +50,36 @@ class SqlDeliveryRepository(DeliveryRepository):
             if await connection.scalar(visible) is None:
                 raise MessageNotFound
             rows = (await connection.execute(query)).mappings().all()
-        return tuple(sorted(map(_to_status, rows), key=_recipient_of))
+        return tuple(sorted(map(to_status, rows), key=_recipient_of))
 
     async def undelivered_counts(self, user_id: UserId) -> dict[ChannelId, int]:
         """How many messages wait for the user, by channel."""
         query = (
-            select(messages.c.channelId, func.count())
-            .join(message_deliveries, message_deliveries.c.message_id == messages.c.id)
-            .where(message_deliveries.c.recipient_id == user_id)
-            .where(message_deliveries.c.status == DeliveryState.SENT)
-            .where(belongs(messages.c.channelId, user_id))
-            .group_by(messages.c.channelId)
+            select(message_deliveries.c.channel_id, func.count())
+            .where(_waits_for(user_id))
+            .group_by(message_deliveries.c.channel_id)
         )
-        async with self._database.reading() as connection:
+        async with self._database.asking() as connection:
             rows = (await connection.execute(query)).all()
         return {ChannelId(channel_id): count for channel_id, count in rows}
 
     async def undelivered(self, user_id: UserId, after: int, limit: int) -> UndeliveredPage:
         """The first ``limit`` of them after a position."""
-        query = (
-            select_messages()
-            .add_columns(message_deliveries.c.position)
-            .join(message_deliveries, message_deliveries.c.message_id == messages.c.id)
-            .where(message_deliveries.c.recipient_id == user_id)
-            .where(message_deliveries.c.status == DeliveryState.SENT)
-            .where(message_deliveries.c.position > after)
-            .where(belongs(messages.c.channelId, user_id))
+        # The page is settled by the index alone, and only then joined with what it shows.
+        page = (
+            select(message_deliveries.c.position)
+            .where(_waits_for(user_id), message_deliveries.c.position > after)
             .order_by(message_deliveries.c.position)
             .limit(limit)
+            .subquery("page")
         )
-        async with self._database.reading() as connection:
+        query = (
+            select_messages()
+            .add_columns(page.c.position)
+            .join(page, page.c.position == message_sequences.c.position)
+            .order_by(page.c.position)
+        )
+        async with self._database.asking() as connection:
             rows = (await connection.execute(query)).mappings().all()
         return UndeliveredPage(
             messages=tuple(to_message(row) for row in rows),
@@ -107,23 +87,15 @@ class SqlDeliveryRepository(DeliveryRepository):
         )
 
 
-async def _follow(connection: AsyncConnection, message: Message) -> None:
-    of_message = message_deliveries.c.message_id == message.id
-    reached = select(message_deliveries.c.status).where(of_message).distinct()
-    states = [DeliveryState(state) for state in (await connection.scalars(reached)).all()]
-    overall = overall_state(states)
-    if overall is not message.delivery_status:
-        await connection.execute(
-            update(messages).where(messages.c.id == message.id).values(deliveryStatus=overall)
-        )
-
-
-def _to_status(row: RowMapping) -> DeliveryStatus:
-    return DeliveryStatus(
-        message_id=row["message_id"],
-        recipient_id=row["recipient_id"],
-        status=DeliveryState(row["status"]),
-        timestamp=row["updated_at"],
+def _waits_for(user_id: UserId) -> ColumnElement[bool]:
+    """What is SENT to the user in channels that are theirs: answered by the index of what waits."""
+    theirs = select(channel_members.c.channelId).where(channel_members.c.userId == user_id)
+    return and_(
+        message_deliveries.c.recipient_id == user_id,
+        WAITING,
+        # As a value, which PostgreSQL looks up for each row of the index. As a condition it would
+        # become a join, and may then run through what waits once for every channel.
+        message_deliveries.c.channel_id.in_(theirs).is_(true()),
     )
 
 

@@ -1,5 +1,6 @@
 """Messages in the database."""
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -7,34 +8,45 @@ from sqlalchemy import delete, select, update
 
 from app.adapters.sql.database import Database
 from app.adapters.sql.membership import belongs
-from app.adapters.sql.message_rows import lock_message, select_messages, to_message
-from app.adapters.sql.message_storing import claim, find_sender, insert_message
-from app.adapters.sql.tables import message_sequences, messages
-from app.domain.errors import MessageDeleted, NotAMember, NotTheAuthor
+from app.adapters.sql.message_adopting import (
+    STRETCH_MESSAGES,
+    Stretch,
+    adopt_all,
+    find_unplaced,
+    newest_stretch,
+    stretch_from,
+)
+from app.adapters.sql.message_rows import lock_message, read_stretch, select_messages, to_message
+from app.adapters.sql.message_storing import store_all
+from app.adapters.sql.tables import channel_sequences, messages
+from app.adapters.sql.text_list import is_one_of
+from app.domain.errors import NotAMember, NotTheAuthor
 from app.domain.ids import ChannelId, MessageId, UserId
 from app.domain.message import DeletedMessage, Message, MessageDraft
-from app.ports import MessageRepository, StoredMessage
+from app.ports import Added, MessageRepository
+
+_LAST_SEQS = select(channel_sequences.c.channel_id, channel_sequences.c.last_seq).where(
+    is_one_of(channel_sequences.c.channel_id, "channel_ids")
+)
 
 
 class SqlMessageRepository(MessageRepository):
-    """Content stands in the original backend's table; order, deliveries and client ids in ours."""
+    """Content stands in the original backend's table; order, deliveries and client ids in ours.
 
-    def __init__(self, database: Database) -> None:
+    Args:
+        database: Where.
+        stretch_messages: How many messages of others `unplaced` looks at besides the newest.
+    """
+
+    def __init__(self, database: Database, stretch_messages: int = STRETCH_MESSAGES) -> None:
         self._database = database
+        self._stretch_messages = stretch_messages
+        self._looked_through = Stretch().start
 
-    async def add(self, draft: MessageDraft, now: datetime) -> StoredMessage:
-        """Store a message and its deliveries, unless its client message id is known."""
+    async def add_all(self, drafts: Sequence[MessageDraft], now: datetime) -> Sequence[Added]:
+        """Store messages and their deliveries, but none whose client message id is known."""
         async with self._database.transaction() as connection:
-            sender = await find_sender(connection, draft)
-            earlier_id = await claim(connection, draft)
-            if earlier_id is None:
-                message = await insert_message(connection, draft, sender, now)
-                return StoredMessage(message, is_new=True)
-            query = select_messages().where(messages.c.id == earlier_id)
-            row = (await connection.execute(query)).mappings().one_or_none()
-            if row is None:
-                raise MessageDeleted
-            return StoredMessage(to_message(row), is_new=False)
+            return await store_all(connection, drafts, now)
 
     async def update(
         self, message_id: MessageId, editor_id: UserId, content: str, now: datetime
@@ -57,26 +69,51 @@ class SqlMessageRepository(MessageRepository):
             await connection.execute(delete(messages).where(messages.c.id == message_id))
             return DeletedMessage(message_id=message_id, channel_id=message.channel_id)
 
-    async def channel_of(self, message_id: MessageId) -> ChannelId | None:
-        """The channel of a message."""
-        query = select(messages.c.channelId).where(messages.c.id == message_id)
-        async with self._database.reading() as connection:
-            found: ChannelId | None = await connection.scalar(query)
-            return found
-
     async def list_after(
         self, channel_id: ChannelId, reader_id: UserId, after_seq: int, limit: int
     ) -> tuple[Message, ...]:
         """A stretch of the channel, by ``seq``."""
-        query = (
-            select_messages()
-            .where(message_sequences.c.channel_id == channel_id)
-            .where(message_sequences.c.seq > after_seq)
-            .order_by(message_sequences.c.seq)
-            .limit(limit)
-        )
         async with self._database.reading() as connection:
             if not await connection.scalar(select(belongs(channel_id, reader_id))):
                 raise NotAMember
-            rows = (await connection.execute(query)).mappings().all()
-        return tuple(to_message(row) for row in rows)
+            return await read_stretch(connection, channel_id, after_seq, limit)
+
+    async def stored_after(
+        self, channel_id: ChannelId, after_seq: int, limit: int
+    ) -> tuple[Message, ...]:
+        """The same stretch."""
+        async with self._database.asking() as connection:
+            return await read_stretch(connection, channel_id, after_seq, limit)
+
+    async def last_seqs(self, channel_ids: Collection[ChannelId]) -> Mapping[ChannelId, int]:
+        """The last numbers given."""
+        async with self._database.asking() as connection:
+            rows = await connection.execute(_LAST_SEQS, {"channel_ids": channel_ids})
+            given = rows.all()
+        return dict.fromkeys(channel_ids, 0) | {ChannelId(each): last for each, last in given}
+
+    async def find(self, message_id: MessageId) -> Message | None:
+        """One message; of the original backend's, one that has been taken in."""
+        query = select_messages().where(messages.c.id == message_id)
+        async with self._database.asking() as connection:
+            row = (await connection.execute(query)).mappings().one_or_none()
+        return None if row is None else to_message(row)
+
+    async def unplaced(self, limit: int, now: datetime) -> Mapping[ChannelId, Sequence[MessageId]]:
+        """Those of the newest; when there are none, of one stretch of all the others."""
+        async with self._database.reading() as connection:
+            stretch = await newest_stretch(connection, now)
+            found = await find_unplaced(connection, stretch, limit)
+            if not found:
+                stretch = await stretch_from(
+                    connection, self._looked_through, self._stretch_messages
+                )
+                found = await find_unplaced(connection, stretch, limit)
+        if not found:
+            self._looked_through = stretch.end or Stretch().start
+        return found
+
+    async def adopt(self, message_ids: Sequence[MessageId], now: datetime) -> None:
+        """Give those that have none their places and deliveries."""
+        async with self._database.transaction() as connection:
+            await adopt_all(connection, message_ids, now)

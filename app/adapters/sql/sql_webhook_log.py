@@ -24,7 +24,7 @@ class SqlWebhookLog(WebhookLog):
             webhook_messages.c.id == message_id,
             webhook_messages.c.expires_at >= self._clock.now(),
         )
-        async with self._database.reading() as connection:
+        async with self._database.asking() as connection:
             return bool(await connection.scalar(select(found)))
 
     async def add(self, message_id: str, ttl_seconds: int) -> None:

@@ -1,40 +1,41 @@
 """How SQLite is set up: pragmas for every connection, and transactions that begin as told."""
 
+import asyncio
 import logging
 import sqlite3
 import time
 from contextlib import closing, suppress
 from pathlib import Path
+from typing import cast
 
-from sqlalchemy import Connection, event
+import aiosqlite
+from sqlalchemy import URL, Connection, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.util import await_only
 
-BUSY_TIMEOUT_MS = 2_000
+from app.adapters.sql.engines import POOL_OPTIONS, Engines
+from app.adapters.sql.limits import DatabaseLimits
+from app.adapters.sql.one_hop_sqlite import connect_in_one_hop
+
+_READERS = 4
 _BUSY_RETRY_SECONDS = 0.02
-WRITES = "writes"
-"""The execution option of a connection that is going to write."""
-
-_PRAGMAS = (
-    # First, so that the others wait for a lock too.
-    f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}",
-    # NORMAL would lose the last commits on a power cut; an ack means stored.
-    "PRAGMA synchronous = FULL",
-    "PRAGMA foreign_keys = ON",
-)
+_PATIENCE_SECONDS = 0.05
+_BEGIN = "begin"
+"""The execution option that says how a connection's transactions begin; by default they read."""
 
 
-def enable_wal(file: Path) -> None:
+def enable_wal(file: Path, lock_timeout_seconds: float) -> None:
     """Let readers and the writer of the file not wait for each other; the file remembers it.
 
-    Blocks for up to `BUSY_TIMEOUT_MS`. SQLite does not wait by itself when several processes want
-    to change the mode at once, as when two start on a new file.
+    Blocks for up to ``lock_timeout_seconds``. SQLite does not wait by itself when several processes
+    want to change the mode at once, as when two start on a new file.
 
     Raises:
         sqlite3.Error: The file cannot be used, or is locked for longer.
     """
-    give_up_at = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    give_up_at = time.monotonic() + lock_timeout_seconds
     with closing(sqlite3.connect(file)) as connection:
         while True:
             try:
@@ -48,38 +49,70 @@ def enable_wal(file: Path) -> None:
                 return
 
 
-def configure_sqlite(engine: AsyncEngine) -> None:
-    """Register what has to happen to a connection that is new, begins, or is given up."""
+def sqlite_engines(url: URL, limits: DatabaseLimits) -> Engines:
+    """For one file: one writer, whatever happens, and a few readers beside it."""
     # At DEBUG the driver writes every statement with its parameters, and messages are among them.
     logging.getLogger("aiosqlite").setLevel(logging.WARNING)
-    event.listen(engine.sync_engine, "connect", _prepare)
+    # SQLite has one writer. Those of this process take turns, instead of asking again and again
+    # for the file's lock; the busy timeout is for other processes.
+    engine = create_async_engine(
+        url,
+        connect_args={"async_creator_fn": connect_in_one_hop},
+        pool_size=1 + _READERS,
+        **POOL_OPTIONS,
+    )
+    pragmas = (
+        # First, so that the others wait for a lock too.
+        f"PRAGMA busy_timeout = {round(limits.lock_timeout_seconds * 1000)}",
+        # NORMAL would lose the last commits on a power cut; an ack means stored.
+        "PRAGMA synchronous = FULL",
+        "PRAGMA foreign_keys = ON",
+    )
+
+    def prepare(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
+        del entry
+        # The driver would begin transactions by itself, late and deferred (SQLAlchemy's
+        # documentation, "Serializable isolation / Savepoints / Transactional DDL").
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in pragmas:
+            cursor.execute(pragma)
+        cursor.close()
+
+    event.listen(engine.sync_engine, "connect", prepare)
     event.listen(engine.sync_engine, "begin", _begin)
-    event.listen(engine.sync_engine, "invalidate", _roll_back)
-
-
-def _prepare(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
-    del entry
-    # The driver would begin transactions by itself, late and deferred (SQLAlchemy's documentation,
-    # "Serializable isolation / Savepoints / Transactional DDL").
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    for pragma in _PRAGMAS:
-        cursor.execute(pragma)
-    cursor.close()
+    event.listen(engine.sync_engine, "invalidate", _give_up)
+    return Engines(
+        # A deferred transaction that reads and then writes fails at once, whatever the busy
+        # timeout, when another process has written in between: so writers take the lock first.
+        writing=engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"}),
+        reading=engine,
+        asking=engine.execution_options(**{_BEGIN: None}),
+        writers=1,
+        readers=_READERS,
+    )
 
 
 def _begin(connection: Connection) -> None:
-    # A deferred transaction that reads and then writes fails at once, whatever the busy timeout,
-    # when another process has written in between: so writers take the lock first.
-    writes = connection.get_execution_options().get(WRITES, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    begin = connection.get_execution_options().get(_BEGIN, "BEGIN")
+    if begin is not None:
+        connection.exec_driver_sql(begin)
 
 
-def _roll_back(
+def _give_up(
     connection: DBAPIConnection, entry: ConnectionPoolEntry, error: BaseException | None
 ) -> None:
     # Closing is not enough: while somebody (a traceback) holds the cursor of an interrupted
     # statement, SQLite keeps the closed connection alive, and with it the lock on the file.
     del entry, error
-    with suppress(sqlite3.Error):
-        connection.rollback()
+    await_only(_roll_back(cast("aiosqlite.Connection", connection.driver_connection)))
+
+
+async def _roll_back(connection: aiosqlite.Connection) -> None:
+    with suppress(sqlite3.Error, ValueError):  # ValueError: it is closed
+        rolling_back = asyncio.ensure_future(connection.rollback())
+        await asyncio.wait([rolling_back], timeout=_PATIENCE_SECONDS)
+        if not rolling_back.done():
+            # It waits for a statement that takes long, and that nobody waits for any more.
+            await connection.interrupt()
+        await rolling_back

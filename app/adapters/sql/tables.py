@@ -6,6 +6,7 @@ backend): additions are new tables in snake_case, and indexes. A database gets a
 """
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     Double,
@@ -22,6 +23,12 @@ from sqlalchemy import (
 from app.adapters.sql.column_types import POSITION, UtcTimestamp, enum_type
 
 NOW = text("CURRENT_TIMESTAMP")
+
+# Conditions of partial indexes. A query uses such an index only where it repeats the condition as
+# it stands here: with a bound parameter in place of a literal, no database takes it for the same.
+WAITING = text("status = 'SENT'")
+OTHERS = text("(length(id) <> 36 OR substr(id, 15, 1) <> '8')")
+"""Messages whose id is none of ours: no UUID of version 8, see `app.domain.ids.new_message_id`."""
 
 metadata = MetaData(
     naming_convention={
@@ -106,6 +113,11 @@ messages = Table(
     Column("replyToId", Text, _references("messages.id", "SET NULL")),
     # Ours: without it every deletion scans all messages for replies to set to NULL.
     Index(None, "replyToId"),
+    # Ours: likewise for those of a channel that is deleted. The original's last migration dropped
+    # an index of the same use.
+    Index("messages_channel_idx", "channelId"),
+    # Ours: what the original backend stores beside us, to be taken in.
+    Index("messages_others_idx", "createdAt", sqlite_where=OTHERS, postgresql_where=OTHERS),
 )
 
 read_receipts = Table(
@@ -126,23 +138,37 @@ channel_sequences = Table(
 message_sequences = Table(
     "message_sequences",
     metadata,
-    Column("message_id", Text, _references("messages.id"), primary_key=True),
-    Column("channel_id", Text, _references("channels.id"), nullable=False),
+    # The place among all messages. It is given while the channel's row in channel_sequences is
+    # locked: within a channel it grows with seq.
+    Column("position", POSITION, primary_key=True),
+    Column("message_id", Text, _references("messages.id"), nullable=False),
+    Column("channel_id", Text, nullable=False),
     Column("seq", Integer, nullable=False),
+    UniqueConstraint("message_id"),
     UniqueConstraint("channel_id", "seq"),
+    sqlite_autoincrement=True,
 )
 
 message_deliveries = Table(
     "message_deliveries",
     metadata,
-    Column("position", POSITION, primary_key=True),
-    Column("message_id", Text, _references("messages.id"), nullable=False),
-    Column("recipient_id", Text, _references("users.id"), nullable=False),
+    Column("message_id", Text, _references("messages.id"), primary_key=True),
+    Column("recipient_id", Text, _references("users.id"), primary_key=True),
+    # The message's, repeated for the index.
+    Column("channel_id", Text, nullable=False),
+    Column("position", BigInteger, nullable=False),
     Column("status", Text, nullable=False),
     Column("updated_at", UtcTimestamp, nullable=False),
-    UniqueConstraint("message_id", "recipient_id"),
-    Index(None, "recipient_id", "status", "position"),
-    sqlite_autoincrement=True,
+    # What waits for a user, and nothing else: no larger than that, however much was delivered.
+    Index(
+        "message_deliveries_waiting_idx",
+        "recipient_id",
+        "position",
+        "channel_id",
+        sqlite_where=WAITING,
+        postgresql_where=WAITING,
+    ),
+    sqlite_with_rowid=False,
 )
 
 client_messages = Table(

@@ -57,6 +57,10 @@ class NamespaceHub:
         """See `RoomManager.broadcast`."""
         self._manager.broadcast(self.namespace, rooms, except_rooms, event, args, volatile=volatile)
 
+    def sockets(self, rooms: frozenset[str], except_rooms: frozenset[str]) -> tuple[Socket, ...]:
+        """See `RoomManager.sockets`."""
+        return self._manager.sockets(self.namespace, rooms, except_rooms)
+
 
 class NamespaceLink(NamespaceHub):
     """Implements `socket.SocketLink`.

@@ -9,10 +9,11 @@ a callback, ...) works on these: ``basic_enter_room``, ``basic_leave_room``, ``b
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import socketio
 
+from app.framework.socket import Socket
 from app.framework.transport import frames, packets
 from app.framework.transport.connection import Connection
 from app.framework.transport.outbox import Audience, Outbox, Recipient
@@ -21,10 +22,25 @@ _EVERYBODY: tuple[str | None, ...] = (None,)
 _NOBODY: Mapping[str, Connection] = {}
 
 
+class PendingLink(Protocol):
+    """What a socket that is being admitted is here."""
+
+    namespace: str
+    socket: Socket
+
+    @property
+    def rooms(self) -> frozenset[str]:
+        """Where it will be."""
+
+
 class RoomManager(socketio.AsyncManager):
-    """Who is in which room. Only admitted sockets are here, so only they are ever sent to.
+    """Who is in which room. Only admitted sockets are there, so only they are ever sent to.
 
     A socket's own room is not stored: its id is looked up among all sockets of the namespace.
+
+    Attributes:
+        pending: The links of who is being admitted: `sockets` has to find them, or who is taken
+            out of a room just then would come into it all the same.
     """
 
     rooms: dict[str, dict[str | None, Audience[Connection]]]
@@ -33,6 +49,7 @@ class RoomManager(socketio.AsyncManager):
     def __init__(self, outbox: Outbox) -> None:
         super().__init__()
         self._outbox = outbox
+        self.pending: set[PendingLink] = set()
 
     def admit(self, sid: str, namespace: str, connection: Connection, rooms: Iterable[str]) -> None:
         """Enter a socket: into the namespace and ``rooms``. Never waits."""
@@ -73,6 +90,23 @@ class RoomManager(socketio.AsyncManager):
             frame = frames.text(packets.event(namespace, event, args))
             for recipient in recipients:
                 recipient.send(frame)
+
+    def sockets(
+        self, namespace: str, rooms: frozenset[str], except_rooms: frozenset[str]
+    ) -> tuple[Socket, ...]:
+        """Who is, or will be once admitted, in any of ``rooms`` (none: all) and in no other."""
+        found = {each for name in rooms or _EVERYBODY for each in self._members(namespace, name)}
+        for room in except_rooms:
+            found.difference_update(self._members(namespace, room))
+        admitted = [each.links[namespace].socket for each in found]
+        pending = [
+            link.socket
+            for link in self.pending
+            if link.namespace == namespace
+            and not (rooms and rooms.isdisjoint(link.rooms))
+            and except_rooms.isdisjoint(link.rooms)
+        ]
+        return (*admitted, *pending)
 
     async def emit(
         self,

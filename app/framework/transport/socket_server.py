@@ -182,10 +182,12 @@ class SocketServer(socketio.AsyncServer):
         link = NamespaceLink(connection, namespace, sid, self.manager, endpoint, self._link_ended)
         link.socket = endpoint.socket_class(sid, _handshake(connection.request, auth), link)
         connection.links[namespace] = link
+        self.manager.pending.add(link)
         admitted = False
         try:
             admitted = await _all_admit(endpoint.connect, link.socket)
         finally:  # cancellation too, whoever's it is, must leave nobody between in and out
+            self.manager.pending.remove(link)
             link.settle(admitted=admitted)
 
     def _handle_other(

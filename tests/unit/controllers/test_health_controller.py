@@ -5,12 +5,10 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from app.adapters.memory.memory_channel_repository import MemoryChannelRepository
-from app.adapters.memory.memory_store import MemoryStore
 from app.controllers.health_controller import HealthController
 from app.domain.errors import Unavailable
-from app.domain.ids import ChannelId, UserId
 from app.framework.http import routes_of
+from app.ports import StorageProbe
 from app.services.token_blacklist_service import TokenBlacklistService
 
 READY = ["/health/ready", "/health"]
@@ -18,15 +16,14 @@ READY = ["/health/ready", "/health"]
 Client = TestClient[web.Request, web.Application]
 
 
-class _Channels(MemoryChannelRepository):
-    """Answers until it is told not to."""
+class _Storage(StorageProbe):
+    """Can be written until it cannot."""
 
     available = True
 
-    async def channels_of(self, user_id: UserId) -> tuple[ChannelId, ...]:
+    async def check(self) -> None:
         if not self.available:
             raise Unavailable
-        return await super().channels_of(user_id)
 
 
 class _Revocations(TokenBlacklistService):
@@ -48,9 +45,9 @@ def revocations() -> _Revocations:
 
 
 @pytest.fixture
-def channels() -> _Channels:
+def storage() -> _Storage:
     """The storage behind the controller."""
-    return _Channels(MemoryStore())
+    return _Storage()
 
 
 @pytest.fixture
@@ -61,12 +58,12 @@ def admits_unchecked() -> bool:
 
 @pytest.fixture
 def health(
-    channels: _Channels,
+    storage: _Storage,
     revocations: _Revocations,
     admits_unchecked: bool,  # noqa: FBT001 - a fixture
 ) -> HealthController:
     """The controller."""
-    return HealthController(channels, revocations, admits_unchecked=admits_unchecked)
+    return HealthController(storage, revocations, admits_unchecked=admits_unchecked)
 
 
 @pytest.fixture
@@ -92,16 +89,16 @@ async def test_health_is_ok_when_everything_answers(client: Client, path: str) -
 
 @pytest.mark.parametrize("path", READY)
 async def test_health_is_not_ready_when_the_storage_is_gone(
-    client: Client, channels: _Channels, path: str
+    client: Client, storage: _Storage, path: str
 ) -> None:
     """And ready again when it is back; alive all the while."""
-    channels.available = False
+    storage.available = False
 
     assert (503, {"status": "unavailable", "reason": "storage unavailable"}) == await answer(
         client, path
     )
     assert 200 == (await answer(client, "/health/live"))[0]
-    channels.available = True
+    storage.available = True
     assert 200 == (await answer(client, path))[0]
 
 
@@ -133,10 +130,10 @@ async def test_health_is_degraded_when_clients_are_admitted_unchecked(
 
 @pytest.mark.parametrize("admits_unchecked", [True])
 async def test_health_is_not_ready_when_the_storage_is_gone_too(
-    client: Client, channels: _Channels, revocations: _Revocations
+    client: Client, storage: _Storage, revocations: _Revocations
 ) -> None:
     """Without it nobody is admitted, checked or not."""
-    channels.available = revocations.available = False
+    storage.available = revocations.available = False
 
     assert 503 == (await answer(client, "/health/ready"))[0]
 

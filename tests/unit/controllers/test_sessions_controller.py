@@ -4,7 +4,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from app.controllers.sessions_controller import MAX_BODY_BYTES, SessionsController
+from app.controllers.service_key import ServiceKey
+from app.controllers.service_request import MAX_BODY_BYTES
+from app.controllers.sessions_controller import SessionsController
 from app.domain.errors import AuthenticationCode, AuthenticationError, Unavailable
 from app.domain.revocation import RevocationKind
 from tests.unit.controllers.revoking import Client, RecordingSessionService, refusal_log, serving
@@ -23,7 +25,7 @@ def sessions() -> RecordingSessionService:
 @pytest.fixture
 async def client(sessions: RecordingSessionService) -> AsyncIterator[Client]:
     """A server with the controller alone."""
-    async with serving(SessionsController(sessions, refusal_log(), KEY)) as client:
+    async with serving(SessionsController(sessions, ServiceKey(KEY, refusal_log()))) as client:
         yield client
 
 

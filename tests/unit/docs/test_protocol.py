@@ -7,7 +7,7 @@ from typing import TypeVar
 from pydantic.alias_generators import to_camel
 
 from app.config import Settings
-from app.domain import delivery, errors, message, session_expiry, typing_indicator, user
+from app.domain import channel, delivery, errors, message, session_expiry, typing_indicator, user
 from app.domain.errors import AuthenticationCode, AuthenticationError, ChatError
 from app.domain.events import ServerEvent
 from app.domain.wire import WireValue
@@ -18,7 +18,7 @@ from tests.unit.docs.markdown import ROOT, codes, table
 
 PAGE = ROOT / "docs" / "protocol.md"
 
-TYPE_MODULES = (message, delivery, typing_indicator, session_expiry, user)
+TYPE_MODULES = (message, delivery, typing_indicator, channel, session_expiry, user)
 
 ErrorClass = TypeVar("ErrorClass", bound=Exception)
 

@@ -1,8 +1,9 @@
+import time
 from uuid import RFC_4122, UUID
 
 import pytest
 
-from app.domain.ids import is_id, new_id
+from app.domain.ids import is_id, new_id, new_message_id
 
 
 def test_id_is_a_random_uuid_when_new() -> None:
@@ -13,6 +14,26 @@ def test_id_is_a_random_uuid_when_new() -> None:
     assert [str(each) for each in uuids] == ids
     assert {(4, RFC_4122)} == {(each.version, each.variant) for each in uuids}
     assert 100 == len(set(ids))
+
+
+def test_message_id_is_a_uuid_of_our_own_kind_when_new() -> None:
+    """In the usual form, of the version that tells it from those of others, and never the same."""
+    ids = [new_message_id() for _ in range(300)]
+
+    uuids = [UUID(each) for each in ids]
+    assert [str(each) for each in uuids] == ids
+    assert {(8, RFC_4122)} == {(each.version, each.variant) for each in uuids}
+    assert 300 == len(set(ids))
+
+
+def test_message_id_begins_with_the_time_when_new() -> None:
+    """With the milliseconds since the epoch: later ones stand behind earlier ones."""
+    before = time.time_ns() // 1_000_000
+
+    made = UUID(new_message_id())
+
+    after = time.time_ns() // 1_000_000
+    assert before <= made.int >> 80 <= after
 
 
 @pytest.mark.parametrize("text", ["a", "user_2abc", "sess 1", "ä", "x" * 191])

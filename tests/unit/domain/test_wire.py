@@ -4,9 +4,17 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from pydantic.alias_generators import to_camel
 
+from app.domain.channel import Channel, ChannelType, DeletedChannel, MembershipChange
 from app.domain.delivery import DeliveryState, DeliveryStatus
 from app.domain.ids import ChannelId, MessageId, UserId
-from app.domain.message import DeletedMessage, DeletionReceipt, Message, MessagePage, OfflineCount
+from app.domain.message import (
+    DeletedMessage,
+    DeletionReceipt,
+    FailedMessage,
+    Message,
+    MessagePage,
+    OfflineCount,
+)
 from app.domain.session_expiry import SessionExpiry
 from app.domain.typing_indicator import TypingIndicator
 from app.domain.user import User
@@ -33,9 +41,13 @@ VALUES: tuple[WireValue, ...] = (
     OfflineCount(count=1, channels={GENERAL: 1}),
     DeletedMessage(message_id=MESSAGE.id, channel_id=GENERAL),
     DeletionReceipt(message_id=MESSAGE.id),
+    FailedMessage(GENERAL, None, "Try again.", "unavailable", temporary=True),
     DeliveryStatus(MESSAGE.id, ALICE.id, DeliveryState.READ, MOMENT),
     TypingIndicator(ALICE.id, GENERAL, is_typing=True, timestamp=MOMENT),
     SessionExpiry(expires_at=MOMENT),
+    Channel(GENERAL, "General", None, ChannelType.PUBLIC, ALICE.id, MOMENT),
+    DeletedChannel(GENERAL),
+    MembershipChange(GENERAL, ALICE.id, MOMENT),
 )
 
 

@@ -5,8 +5,9 @@ from collections.abc import AsyncIterator
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
+from yarl import URL
 
-from app.framework import controller, get, post
+from app.framework import controller, delete, get, patch, post, put
 from app.framework.http import cors_middleware, routes_of
 
 FRIEND = "https://friend.example"
@@ -28,6 +29,21 @@ class _Things:
         """No route."""
 
 
+@controller("owners")
+class _Owners:
+    @put("{owner}/things/{thing}")
+    async def give(self, request: web.Request) -> web.Response:
+        return web.json_response(dict(request.match_info))
+
+    @patch("{owner}")
+    async def change(self, request: web.Request) -> web.Response:
+        return web.json_response(dict(request.match_info))
+
+    @delete("{owner}")
+    async def remove(self, request: web.Request) -> web.Response:
+        return web.json_response(dict(request.match_info))
+
+
 @controller()
 class _Root:
     @get()
@@ -45,7 +61,7 @@ class _Root:
 async def client() -> AsyncIterator[Client]:
     """A server with both controllers, for one friendly origin."""
     app = web.Application(middlewares=[cors_middleware((FRIEND,))])
-    app.router.add_routes([*routes_of(_Things()), *routes_of(_Root())])
+    app.router.add_routes([*routes_of(_Things()), *routes_of(_Owners()), *routes_of(_Root())])
     async with TestClient(TestServer(app)) as client:
         yield client
 
@@ -61,6 +77,24 @@ async def test_controller_answers_when_prefix_and_path_are_joined(
     response = await client.request(method, path, data="sent" if method == "POST" else None)
 
     assert (200, text) == (response.status, await response.text())
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "parameters"),
+    [
+        ("PUT", "/owners/a/things/b", {"owner": "a", "thing": "b"}),
+        ("PATCH", "/owners/a", {"owner": "a"}),
+        ("DELETE", "/owners/%C3%A4%2Fb%25%20c", {"owner": "ä/b% c"}),
+        ("DELETE", "/owners/a%252Fb", {"owner": "a%2Fb"}),
+    ],
+)
+async def test_controller_gets_parameters_when_the_path_has_them(
+    client: Client, method: str, path: str, parameters: dict[str, str]
+) -> None:
+    """Decoded once, after the path was divided."""
+    response = await client.request(method, URL(path, encoded=True))
+
+    assert (200, parameters) == (response.status, await response.json())
 
 
 def test_controller_has_no_route_when_a_method_is_not_decorated() -> None:

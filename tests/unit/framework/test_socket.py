@@ -11,6 +11,13 @@ from app.framework.testing import RecordingLink, fake_socket
 NOBODY: frozenset[str] = frozenset()
 
 
+def in_rooms(*rooms: str) -> Socket:
+    """A socket that has joined these."""
+    socket = fake_socket(Socket)
+    socket.join(*rooms)
+    return socket
+
+
 def test_server_reaches_everybody_when_no_room_is_named() -> None:
     """With any number of arguments."""
     link = RecordingLink()
@@ -36,6 +43,39 @@ def test_server_reaches_all_but_some_when_only_exceptions_are_named() -> None:
     Server(link).except_("socket-1").emit("event")
 
     assert [(NOBODY, frozenset({"socket-1"}), "event", ())] == link.broadcasts
+
+
+def test_sockets_are_found_when_they_are_in_the_rooms_that_are_meant() -> None:
+    """``in_`` is ``to``, and nobody is found twice."""
+    link = RecordingLink()
+    link.present = [in_rooms("a", "b"), in_rooms("a", "c"), in_rooms("c"), in_rooms()]
+
+    found = Server(link).in_("a", "b").except_("c").fetch_sockets()
+
+    assert (link.present[0],) == found
+    assert tuple(link.present) == Server(link).fetch_sockets()
+
+
+def test_sockets_enter_and_leave_rooms_when_they_are_told_together() -> None:
+    """All who are meant, and nobody else."""
+    link = RecordingLink()
+    link.present = [in_rooms("a"), in_rooms("a", "b"), in_rooms("b")]
+
+    Server(link).in_("a").sockets_join("c", "d")
+    Server(link).in_("b").sockets_leave("b", "d")
+
+    assert [{"a", "c", "d"}, {"a", "c"}, set()] == [each.rooms for each in link.present]
+
+
+def test_everybody_moves_when_no_room_is_named() -> None:
+    """As an emit without a room reaches everybody."""
+    link = RecordingLink()
+    link.present = [in_rooms("a"), in_rooms()]
+
+    Server(link).sockets_join("b")
+    Server(link).sockets_leave("a")
+
+    assert [{"b"}, {"b"}] == [each.rooms for each in link.present]
 
 
 def test_operator_is_unchanged_when_a_step_is_taken_from_it() -> None:

@@ -1,7 +1,10 @@
 import json
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from app.adapters.memory.manual_clock import ManualClock
+from app.adapters.memory.memory_socket_rooms import MemorySocketRooms
 from app.adapters.memory.recording_broadcaster import RecordingBroadcaster
 from app.config import Settings
 from app.domain.errors import AuthenticationCode, AuthenticationError
@@ -12,7 +15,7 @@ from app.framework.testing import RecordingLink, Test, TestingModule, fake_socke
 from app.framework.transport import codec
 from app.gateways.ws_gateway import WsGateway
 from app.modules import create_app_module
-from app.ports import Broadcaster, Clock, TokenVerifier
+from app.ports import Broadcaster, Clock, SocketRooms, TokenVerifier
 from app.services.channel_service import ChannelService
 from app.sockets.authenticated_socket import AuthenticatedSocket
 
@@ -127,10 +130,17 @@ class Client:
         await self._chat.disconnect(self.socket)
 
 
-async def open_chat(settings: Settings = IN_MEMORY) -> Chat:
-    """A chat with Alice, Bob and Dave, at the manual clock's start."""
+async def open_chat(
+    settings: Settings = IN_MEMORY, instead: Mapping[type, type] = MappingProxyType({})
+) -> Chat:
+    """A chat with Alice, Bob and Dave, at the manual clock's start.
+
+    Args:
+        settings: Of the application.
+        instead: Classes of a test's own, by the ports they stand in for.
+    """
     clock, said = ManualClock(), RecordingBroadcaster()
-    module = (
+    builder = (
         Test.create_testing_module(create_app_module(settings))
         .override_provider(Clock)
         .use_value(clock)
@@ -138,7 +148,11 @@ async def open_chat(settings: Settings = IN_MEMORY) -> Chat:
         .use_class(TokenIsUser)
         .override_provider(Broadcaster)
         .use_value(said)
-        .compile()
+        .override_provider(SocketRooms)
+        .use_class(MemorySocketRooms)
     )
+    for port, replacement in instead.items():
+        builder = builder.override_provider(port).use_class(replacement)
+    module = builder.compile()
     await module.get(ChannelService).seed(MEMBERSHIP)
     return Chat(module, clock, said)

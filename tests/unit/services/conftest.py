@@ -3,16 +3,32 @@ from datetime import UTC, datetime
 
 import pytest
 
+from app.adapters.memory.local_membership_channel import LocalMembershipChannel
 from app.adapters.memory.manual_clock import ManualClock
 from app.adapters.memory.memory_channel_repository import MemoryChannelRepository
 from app.adapters.memory.memory_delivery_repository import MemoryDeliveryRepository
 from app.adapters.memory.memory_message_repository import MemoryMessageRepository
+from app.adapters.memory.memory_socket_rooms import MemorySocketRooms
 from app.adapters.memory.memory_store import MemoryStore
 from app.adapters.memory.recording_broadcaster import RecordingBroadcaster
 from app.framework.eager import EagerTasks
+from app.ports import MessageRepository
+from app.services.channel_audience import ChannelAudience
+from app.services.channel_service import ChannelService
 from app.services.event_service import EventService
+from app.services.message_feed import MessageFeed
+from app.services.message_service import MessageService
 from app.services.typing_service import TypingService
-from tests.unit.services.people import ALICE, BOB, CAROL, GENERAL, RANDOM
+from tests.unit.services.message_stores import MAX_CHARS, MakeService
+from tests.unit.services.people import (
+    ALICE,
+    ALICES_PHONE,
+    BOB,
+    BOBS_PHONE,
+    CAROL,
+    GENERAL,
+    RANDOM,
+)
 from tests.unit.services.session_setting import Setting, ready
 
 TYPING_EXPIRY_SECONDS = 5.0
@@ -73,17 +89,89 @@ def events(channels: MemoryChannelRepository) -> EventService:
 
 
 @pytest.fixture
+def rooms() -> MemorySocketRooms:
+    """Who is in which room: nobody yet."""
+    return MemorySocketRooms()
+
+
+@pytest.fixture
+def membership() -> LocalMembershipChannel:
+    """Where changes of memberships are told."""
+    return LocalMembershipChannel()
+
+
+@pytest.fixture
+def audience(
+    channels: MemoryChannelRepository,
+    events: EventService,
+    rooms: MemorySocketRooms,
+    membership: LocalMembershipChannel,
+    clock: ManualClock,
+    starter: EagerTasks,
+) -> ChannelAudience:
+    """Who hears what channels are told."""
+    return ChannelAudience(channels, events, rooms, membership, clock, starter)
+
+
+@pytest.fixture
+def connected(rooms: MemorySocketRooms, audience: ChannelAudience) -> ChannelAudience:
+    """Alice and Bob have a phone each, in general's room."""
+    rooms.connect(ALICES_PHONE, ALICE, "channel:general")
+    rooms.connect(BOBS_PHONE, BOB, "channel:general")
+    return audience
+
+
+@pytest.fixture
+def channel_service(
+    channels: MemoryChannelRepository,
+    membership: LocalMembershipChannel,
+    audience: ChannelAudience,
+    broadcaster: RecordingBroadcaster,
+    clock: ManualClock,
+    starter: EagerTasks,
+) -> ChannelService:
+    """Over general and random."""
+    return ChannelService(channels, membership, audience, broadcaster, clock, starter)
+
+
+@pytest.fixture
 def typing_service(
     channels: MemoryChannelRepository,
     events: EventService,
+    audience: ChannelAudience,
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
 ) -> TypingService:
     """Who is typing where: nobody yet."""
-    return TypingService(channels, events, broadcaster, clock, TYPING_EXPIRY_SECONDS)
+    return TypingService(channels, events, audience, broadcaster, clock, TYPING_EXPIRY_SECONDS)
 
 
 @pytest.fixture
 async def setting(clock: ManualClock) -> Setting:
     """A session service under the usual policy, with nothing revoked."""
     return await ready(clock)
+
+
+@pytest.fixture
+def make_service(
+    typing_service: TypingService,
+    audience: ChannelAudience,
+    broadcaster: RecordingBroadcaster,
+    clock: ManualClock,
+    starter: EagerTasks,
+) -> MakeService:
+    """The service over some store."""
+
+    def make(messages: MessageRepository) -> MessageService:
+        feed = MessageFeed(messages, audience, typing_service, broadcaster)
+        return MessageService(
+            messages, feed, audience, broadcaster, clock, MAX_CHARS, starter, writers=2
+        )
+
+    return make
+
+
+@pytest.fixture
+def message_service(make_service: MakeService, messages: MemoryMessageRepository) -> MessageService:
+    """Over a store that answers at once."""
+    return make_service(messages)

@@ -1,63 +1,137 @@
+from dataclasses import replace
+
 import pytest
 
+from app.adapters.memory.manual_clock import ManualClock
 from app.adapters.memory.memory_channel_repository import MemoryChannelRepository
-from app.adapters.memory.memory_store import MemoryStore
-from app.services.channel_service import (
-    ChannelService,
-    MalformedMembershipError,
-    parse_membership,
-)
-from tests.unit.services.people import ALICE, BOB, GENERAL, RANDOM
+from app.adapters.memory.memory_socket_rooms import MemorySocketRooms
+from app.adapters.memory.recording_broadcaster import Publication, RecordingBroadcaster
+from app.domain.channel import Channel, ChannelDraft, ChannelType, Creation, DeletedChannel
+from app.domain.errors import ChannelExists, ChannelNotFound, UserNotFound
+from app.domain.events import ServerEvent
+from app.domain.ids import ChannelId, UserId
+from app.services.channel_service import ChannelService
+from tests.unit.services.people import ALICE, ALICES_PHONE, BOB, BOBS_PHONE, CAROL, GENERAL, RANDOM
+
+pytestmark = pytest.mark.usefixtures("connected")
+
+ROOM = "channel:general"
+NEWS = ChannelId("news")
+DRAFT = ChannelDraft(NEWS, "News", "What is new", ChannelType.PUBLIC, ALICE, (BOB, BOB, ALICE))
 
 
-async def test_seed_makes_members_when_given_a_membership() -> None:
+async def test_seed_makes_members_when_given_a_membership(
+    channel_service: ChannelService, channels: MemoryChannelRepository
+) -> None:
     """What a seed file names exists afterwards."""
-    channels = MemoryChannelRepository(MemoryStore())
-    service = ChannelService(channels)
+    await channel_service.seed({UserId("user_erin"): (RANDOM, GENERAL)})
 
-    await service.seed({ALICE: (RANDOM, GENERAL), BOB: (GENERAL,)})
-
-    assert (GENERAL, RANDOM) == await channels.channels_of(ALICE)
-    assert (GENERAL,) == await channels.channels_of(BOB)
+    assert (GENERAL, RANDOM) == await channels.channels_of(UserId("user_erin"))
 
 
-def test_membership_is_read_when_the_text_is_as_documented() -> None:
-    """A user without channels counts, a channel named twice counts once."""
-    membership = parse_membership(
-        '{"user_alice": ["general", "random", "general"], "user_bob": []}'
+async def test_members_hear_of_a_channel_when_it_is_created(
+    channel_service: ChannelService,
+    channels: MemoryChannelRepository,
+    rooms: MemorySocketRooms,
+    broadcaster: RecordingBroadcaster,
+    clock: ManualClock,
+) -> None:
+    """Each once, in their own room; their sockets are in the channel's by then."""
+    creation = await channel_service.create(DRAFT)
+
+    channel = Channel(NEWS, "News", "What is new", ChannelType.PUBLIC, ALICE, clock.now())
+    assert Creation(channel, is_new=True) == creation
+    assert {ALICE, BOB} == (await channels.members_of_all([NEWS]))[NEWS]
+    assert {ALICES_PHONE, BOBS_PHONE} == rooms.sockets_in("channel:news")
+    told = [
+        Publication(f"user:{each}", ServerEvent.CHANNEL_CREATED, channel) for each in (BOB, ALICE)
+    ]
+    assert told == broadcaster.published
+
+
+async def test_nobody_hears_anything_when_a_channel_cannot_be_created(
+    channel_service: ChannelService, rooms: MemorySocketRooms, broadcaster: RecordingBroadcaster
+) -> None:
+    """Its id is taken, or somebody is not known."""
+    await channel_service.create(DRAFT)
+    broadcaster.published.clear()
+
+    with pytest.raises(ChannelExists):
+        await channel_service.create(replace(DRAFT, name="Olds"))
+    stranger = ChannelDraft(
+        ChannelId("other"), "Other", None, ChannelType.DM, ALICE, (UserId("stranger"),)
     )
+    with pytest.raises(UserNotFound):
+        await channel_service.create(stranger)
 
-    assert {ALICE: (GENERAL, RANDOM), BOB: ()} == membership
+    assert [] == broadcaster.published
+    assert set() == rooms.sockets_in("channel:other")
+
+
+async def test_standing_channel_is_the_answer_when_it_is_asked_for_again(
+    channel_service: ChannelService,
+    channels: MemoryChannelRepository,
+    rooms: MemorySocketRooms,
+    broadcaster: RecordingBroadcaster,
+) -> None:
+    """Its members are who they have become, and nobody hears it twice."""
+    created = await channel_service.create(DRAFT)
+    await channel_service.remove_member(NEWS, BOB)
+    broadcaster.published.clear()
+
+    repeated = await channel_service.create(replace(DRAFT, description="Changed"))
+
+    assert Creation(created.channel, is_new=False) == repeated
+    assert {ALICE} == (await channels.members_of_all([NEWS]))[NEWS]
+    assert {ALICES_PHONE} == rooms.sockets_in("channel:news")
+    assert [] == broadcaster.published
 
 
 @pytest.mark.parametrize(
-    ("text", "sentence"),
+    "other",
     [
-        ("{", "The seed is not JSON: "),
-        ("[]", "The seed must be an object: "),
-        ('{"": []}', "The id of a user must be a printable text, not ''."),
-        (
-            '{"user_alice": "general"}',
-            "The channels of 'user_alice' must be a list of channel ids.",
-        ),
-        (
-            '{"user_alice": [7]}',
-            "The id of a channel of 'user_alice' must be a printable text, not 7.",
-        ),
-        (
-            '{"user_alice": ["a\\u0000b"]}',
-            "The id of a channel of 'user_alice' must be a printable text, not 'a\\x00b'.",
-        ),
-        (
-            '{"\\ud800": []}',
-            "The id of a user must be a printable text, not '\\ud800'.",
-        ),
+        replace(DRAFT, name="Olds"),
+        replace(DRAFT, type=ChannelType.PRIVATE),
+        replace(DRAFT, created_by_id=BOB),
     ],
-    ids=["no json", "no object", "no user", "no list", "no text", "nul", "surrogate"],
+    ids=["name", "type", "creator"],
 )
-def test_membership_is_refused_when_the_text_is_something_else(text: str, sentence: str) -> None:
-    """Whoever wrote the file is told where to look."""
-    with pytest.raises(MalformedMembershipError) as caught:
-        parse_membership(text)
+async def test_creation_is_refused_when_another_channel_has_the_id(
+    channel_service: ChannelService, other: ChannelDraft
+) -> None:
+    """That is no repetition."""
+    await channel_service.create(DRAFT)
 
-    assert str(caught.value).startswith(sentence)
+    with pytest.raises(ChannelExists):
+        await channel_service.create(other)
+
+
+async def test_creation_is_refused_when_the_standing_channel_is_being_deleted(
+    channel_service: ChannelService, channels: MemoryChannelRepository
+) -> None:
+    """An interrupted deletion has taken its members: it is not what was asked for."""
+    await channel_service.create(DRAFT)
+    await channels.remove_members(NEWS)
+
+    with pytest.raises(ChannelExists):
+        await channel_service.create(DRAFT)
+
+
+async def test_members_hear_of_the_end_when_a_channel_is_deleted(
+    channel_service: ChannelService,
+    channels: MemoryChannelRepository,
+    rooms: MemorySocketRooms,
+    broadcaster: RecordingBroadcaster,
+) -> None:
+    """In their own rooms, once, and the channel's room is empty by then."""
+    await channel_service.delete(GENERAL)
+
+    assert set() == rooms.sockets_in(ROOM)
+    assert frozenset() == (await channels.members_of_all([GENERAL]))[GENERAL]
+    deleted = DeletedChannel(GENERAL)
+    assert {f"user:{each}": deleted for each in (ALICE, BOB, CAROL)} == {
+        each.room: each.payload for each in broadcaster.published
+    }
+    assert 3 == len(broadcaster.published)
+    with pytest.raises(ChannelNotFound):
+        await channel_service.delete(GENERAL)

@@ -1,35 +1,63 @@
+from collections.abc import Sequence
+from datetime import datetime
+
 import pytest
 
 from app.adapters.memory.manual_clock import ManualClock
 from app.adapters.memory.memory_delivery_repository import MemoryDeliveryRepository
 from app.adapters.memory.memory_message_repository import MemoryMessageRepository
+from app.adapters.memory.memory_store import MemoryStore
 from app.adapters.memory.recording_broadcaster import Publication, RecordingBroadcaster
 from app.domain.delivery import DeliveryState, DeliveryStatus
-from app.domain.errors import MessageNotFound, NotARecipient
+from app.domain.errors import MessageNotFound, NotARecipient, Unconfirmed
 from app.domain.events import ServerEvent
 from app.domain.ids import MessageId
 from app.domain.message import Message, MessageDraft
 from app.framework.eager import EagerTasks
-from app.services.delivery_service import DeliveryService
+from app.ports import Advanced, Report, StoredMessage
+from app.services.delivery_service import MAX_UNTOLD, DeliveryService
 from tests.unit.services.people import ALICE, BOB, CAROL, DAVE, GENERAL
+
+
+class LosingDeliveries(MemoryDeliveryRepository):
+    """While it is ``losing``, nobody gets to know whether it ``stores``."""
+
+    losing = False
+    stores = True
+
+    async def advance_all(self, reports: Sequence[Report], now: datetime) -> Sequence[Advanced]:
+        """As the class says."""
+        if not self.losing:
+            return await super().advance_all(reports, now)
+        if self.stores:
+            await super().advance_all(reports, now)
+        raise Unconfirmed
+
+
+@pytest.fixture
+def deliveries(store: MemoryStore) -> LosingDeliveries:
+    """What has arrived."""
+    return LosingDeliveries(store)
 
 
 @pytest.fixture
 def service(
-    deliveries: MemoryDeliveryRepository,
+    deliveries: LosingDeliveries,
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
     starter: EagerTasks,
 ) -> DeliveryService:
     """The service under test."""
-    return DeliveryService(deliveries, broadcaster, clock, starter)
+    return DeliveryService(deliveries, broadcaster, clock, starter, writers=2)
 
 
 @pytest.fixture
 async def message(messages: MemoryMessageRepository, clock: ManualClock) -> Message:
     """Alice's message to Bob and Carol."""
     draft = MessageDraft(MessageId("m1"), GENERAL, ALICE, "hello", None)
-    return (await messages.add(draft, clock.now())).message
+    (stored,) = await messages.add_all([draft], clock.now())
+    assert isinstance(stored, StoredMessage)
+    return stored.message
 
 
 def bobs(message: Message, state: DeliveryState, clock: ManualClock) -> DeliveryStatus:
@@ -83,6 +111,99 @@ async def test_report_is_refused_when_the_reporter_is_no_recipient(
             await report(ALICE, message.id)
         with pytest.raises(MessageNotFound):
             await report(DAVE, message.id)
+
+    assert [] == broadcaster.published
+
+
+async def test_author_hears_nothing_when_they_have_left_the_channel(
+    service: DeliveryService,
+    store: MemoryStore,
+    broadcaster: RecordingBroadcaster,
+    message: Message,
+    clock: ManualClock,
+) -> None:
+    """The report counts all the same."""
+    store.leave(GENERAL, ALICE)
+
+    status = await service.delivered(BOB, message.id)
+
+    assert bobs(message, DeliveryState.DELIVERED, clock) == status
+    assert [] == broadcaster.published
+
+
+async def test_author_hears_once_when_a_report_is_repeated_that_was_not_confirmed(
+    service: DeliveryService,
+    deliveries: LosingDeliveries,
+    broadcaster: RecordingBroadcaster,
+    message: Message,
+    clock: ManualClock,
+) -> None:
+    """It changes nothing any more, but nobody knew."""
+    expected = bobs(message, DeliveryState.DELIVERED, clock)
+    deliveries.losing = True
+    with pytest.raises(Unconfirmed):
+        await service.delivered(BOB, message.id)
+    deliveries.losing = False
+
+    repeated = [await service.delivered(BOB, message.id) for _ in range(2)]
+
+    assert [expected, expected] == repeated
+    told = Publication("user:user_alice", ServerEvent.MESSAGE_DELIVERED, expected)
+    assert [told] == broadcaster.published
+
+
+async def test_author_hears_of_reading_alone_when_neither_report_was_confirmed(
+    service: DeliveryService,
+    deliveries: LosingDeliveries,
+    broadcaster: RecordingBroadcaster,
+    message: Message,
+) -> None:
+    """Whichever of the two is repeated; never of delivery after it."""
+    deliveries.losing = True
+    for report in (service.delivered, service.seen):
+        with pytest.raises(Unconfirmed):
+            await report(BOB, message.id)
+    deliveries.losing = False
+
+    for report in (service.delivered, service.seen):
+        await report(BOB, message.id)
+
+    assert [ServerEvent.MESSAGE_SEEN] == [each.event for each in broadcaster.published]
+
+
+async def test_author_hears_once_when_the_unconfirmed_report_was_not_stored(
+    service: DeliveryService,
+    deliveries: LosingDeliveries,
+    broadcaster: RecordingBroadcaster,
+    message: Message,
+) -> None:
+    """The second call stores it, and a third is told to nobody."""
+    deliveries.losing, deliveries.stores = True, False
+    with pytest.raises(Unconfirmed):
+        await service.delivered(BOB, message.id)
+    deliveries.losing = False
+
+    for _ in range(2):
+        await service.delivered(BOB, message.id)
+
+    assert [ServerEvent.MESSAGE_DELIVERED] == [each.event for each in broadcaster.published]
+
+
+async def test_oldest_report_is_forgotten_when_too_many_were_not_confirmed(
+    service: DeliveryService,
+    deliveries: LosingDeliveries,
+    broadcaster: RecordingBroadcaster,
+    message: Message,
+) -> None:
+    """Memory stays flat; its author finds it when they ask."""
+    deliveries.losing = True
+    bobs_and_others = (message.id, *(MessageId(f"other-{each}") for each in range(MAX_UNTOLD)))
+    for message_id in bobs_and_others:
+        with pytest.raises(Unconfirmed):
+            await service.delivered(BOB, message_id)
+    deliveries.losing = False
+
+    await service.delivered(BOB, message.id)
 
     assert [] == broadcaster.published
 

@@ -1,3 +1,5 @@
+import asyncio
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,7 +16,9 @@ from tests.unit.services.people import (
     GENERAL,
     RANDOM,
 )
+from tests.unit.services.slow_channels import SlowChannels
 
+HELP = ChannelId("help")
 ALL_SEATS = [
     (ChannelId(channel), SocketId(socket), UserId(user))
     for channel in ("general", "random", "help")
@@ -27,6 +31,39 @@ async def test_user_channels_are_the_stored_ones_when_asked(events: EventService
     """Membership, not subscription, says where a user belongs."""
     assert (GENERAL, RANDOM) == await events.get_user_channels(ALICE)
     assert () == await events.get_user_channels(DAVE)
+
+
+async def test_user_channels_are_those_of_now_when_they_change_while_storage_is_asked(
+    store: MemoryStore,
+) -> None:
+    """The last change of each channel counts, whatever storage answers; others' do not."""
+    channels = SlowChannels(store)
+    events = EventService(channels)
+    channels.hold()
+
+    asking = asyncio.create_task(events.get_user_channels(ALICE))
+    await channels.asked.wait()
+    events.changed(HELP, [ALICE, BOB], belong=True)
+    events.changed(GENERAL, [ALICE], belong=True)
+    events.changed(GENERAL, [ALICE], belong=False)
+    events.changed(RANDOM, [BOB], belong=False)
+    channels.may_answer.set()
+
+    assert (HELP, RANDOM) == await asking
+
+
+async def test_user_channels_are_the_stored_ones_when_a_change_came_before(
+    events: EventService,
+) -> None:
+    """Storage has it by then; nothing is kept of questions that were answered."""
+    events.changed(GENERAL, [ALICE], belong=False)
+    first = await events.get_user_channels(ALICE)
+
+    events.changed(RANDOM, [ALICE], belong=False)
+    second = await events.get_user_channels(ALICE)
+
+    assert (GENERAL, RANDOM) == first == second
+    assert {} == events._inquiries
 
 
 def test_user_listens_until_the_last_socket_leaves_when_there_are_two(

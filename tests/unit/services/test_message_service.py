@@ -1,11 +1,7 @@
-import asyncio
-from datetime import datetime
-
 import pytest
 
 from app.adapters.memory.manual_clock import ManualClock
 from app.adapters.memory.memory_message_repository import MemoryMessageRepository
-from app.adapters.memory.memory_store import MemoryStore
 from app.adapters.memory.recording_broadcaster import Publication, RecordingBroadcaster
 from app.domain.errors import (
     InvalidPayload,
@@ -15,77 +11,24 @@ from app.domain.errors import (
     NotTheAuthor,
 )
 from app.domain.events import ServerEvent
-from app.domain.ids import ClientMessageId, MessageId
-from app.domain.message import DeletedMessage, DeletionReceipt, Message, MessageDraft
-from app.framework.eager import EagerTasks
-from app.ports import StoredMessage
+from app.domain.ids import MessageId
+from app.domain.message import (
+    DeletedMessage,
+    DeletionReceipt,
+)
 from app.services.message_service import MessageService
 from app.services.typing_service import TypingService
-from tests.unit.services.people import ALICE, ALICES_PHONE, BOB, DAVE, GENERAL, RANDOM
-
-MAX_CHARS = 10
-CLIENT_ID = ClientMessageId("client-1")
-
-
-class SlowMessages(MemoryMessageRepository):
-    """Stores at once, but returns from `add` in general when the test lets it."""
-
-    def __init__(self, store: MemoryStore) -> None:
-        super().__init__(store)
-        self.stored = asyncio.Event()
-        self.may_return = asyncio.Event()
-
-    async def add(self, draft: MessageDraft, now: datetime) -> StoredMessage:
-        """Store, then return late: between commit and publish."""
-        stored = await super().add(draft, now)
-        if draft.channel_id == GENERAL:
-            self.stored.set()
-            await self.may_return.wait()
-        return stored
-
-
-@pytest.fixture
-def service(
-    messages: MemoryMessageRepository,
-    typing_service: TypingService,
-    broadcaster: RecordingBroadcaster,
-    clock: ManualClock,
-    starter: EagerTasks,
-) -> MessageService:
-    """Over a store that answers at once."""
-    return MessageService(messages, typing_service, broadcaster, clock, MAX_CHARS, starter)
-
-
-@pytest.fixture
-def slow_messages(store: MemoryStore) -> SlowMessages:
-    """A store that holds back its answers."""
-    return SlowMessages(store)
-
-
-@pytest.fixture
-def slow_service(
-    slow_messages: SlowMessages,
-    typing_service: TypingService,
-    broadcaster: RecordingBroadcaster,
-    clock: ManualClock,
-    starter: EagerTasks,
-) -> MessageService:
-    """Over a store that holds back its answers."""
-    return MessageService(slow_messages, typing_service, broadcaster, clock, MAX_CHARS, starter)
-
-
-def created(message: Message) -> Publication:
-    """What the channel hears of a new message."""
-    return Publication(f"channel:{message.channel_id}", ServerEvent.MESSAGE_CREATED, message)
+from tests.unit.services.message_stores import CLIENT_ID, MAX_CHARS, created
+from tests.unit.services.people import ALICE, ALICES_PHONE, BOB, DAVE, GENERAL
 
 
 async def test_send_stores_and_tells_the_channel_when_a_member_sends(
-    service: MessageService,
+    message_service: MessageService,
     messages: MemoryMessageRepository,
     broadcaster: RecordingBroadcaster,
 ) -> None:
     """What is answered, told and stored is one and the same message, trimmed."""
-    message = await service.send(ALICE, GENERAL, "  hello \n", None)
+    message = await message_service.send(ALICE, GENERAL, "  hello \n", None)
 
     assert ("hello", ALICE, 1) == (message.content, message.user_id, message.seq)
     assert [created(message)] == broadcaster.published
@@ -93,50 +36,52 @@ async def test_send_stores_and_tells_the_channel_when_a_member_sends(
 
 
 async def test_send_ends_typing_before_it_tells_when_the_sender_typed(
-    service: MessageService, typing_service: TypingService, broadcaster: RecordingBroadcaster
+    message_service: MessageService,
+    typing_service: TypingService,
+    broadcaster: RecordingBroadcaster,
 ) -> None:
     """Nobody sees a message of somebody who still seems to be writing it."""
     await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
     broadcaster.published.clear()
 
-    await service.send(ALICE, GENERAL, "hello", None)
+    await message_service.send(ALICE, GENERAL, "hello", None)
 
     told = [publication.event for publication in broadcaster.published]
     assert [ServerEvent.TYPING, ServerEvent.MESSAGE_CREATED] == told
 
 
 async def test_send_answers_with_the_first_when_sent_again(
-    service: MessageService, broadcaster: RecordingBroadcaster
+    message_service: MessageService, broadcaster: RecordingBroadcaster
 ) -> None:
     """A retry stores nothing and tells nothing."""
-    first = await service.send(ALICE, GENERAL, "hello", CLIENT_ID)
+    first = await message_service.send(ALICE, GENERAL, "hello", CLIENT_ID)
 
-    again = await service.send(ALICE, GENERAL, "hello", CLIENT_ID)
+    again = await message_service.send(ALICE, GENERAL, "hello", CLIENT_ID)
 
     assert first == again
     assert [created(first)] == broadcaster.published
 
 
 async def test_send_is_refused_when_the_message_was_deleted_since(
-    service: MessageService, broadcaster: RecordingBroadcaster
+    message_service: MessageService, broadcaster: RecordingBroadcaster
 ) -> None:
     """A late retry does not bring it back."""
-    message = await service.send(ALICE, GENERAL, "hello", CLIENT_ID)
-    await service.delete(ALICE, message.id)
+    message = await message_service.send(ALICE, GENERAL, "hello", CLIENT_ID)
+    await message_service.delete(ALICE, message.id)
     broadcaster.published.clear()
 
     with pytest.raises(MessageDeleted):
-        await service.send(ALICE, GENERAL, "hello", CLIENT_ID)
+        await message_service.send(ALICE, GENERAL, "hello", CLIENT_ID)
 
     assert [] == broadcaster.published
 
 
 async def test_send_is_refused_when_the_sender_is_no_member(
-    service: MessageService, broadcaster: RecordingBroadcaster
+    message_service: MessageService, broadcaster: RecordingBroadcaster
 ) -> None:
     """Nothing is told of what was not stored."""
     with pytest.raises(NotAMember):
-        await service.send(DAVE, GENERAL, "hello", None)
+        await message_service.send(DAVE, GENERAL, "hello", None)
 
     assert [] == broadcaster.published
 
@@ -153,36 +98,36 @@ async def test_send_is_refused_when_the_sender_is_no_member(
     ids=["empty", "blank", "long", "nul", "surrogate"],
 )
 async def test_content_is_refused_when_it_cannot_be_a_message(
-    service: MessageService, content: str, reason: str
+    message_service: MessageService, content: str, reason: str
 ) -> None:
     """The field is named, on sending and on changing alike; its content is not repeated."""
-    message = await service.send(ALICE, GENERAL, "hello", None)
+    message = await message_service.send(ALICE, GENERAL, "hello", None)
 
     for write in (
-        service.send(ALICE, GENERAL, content, None),
-        service.update(ALICE, message.id, content),
+        message_service.send(ALICE, GENERAL, content, None),
+        message_service.update(ALICE, message.id, content),
     ):
         with pytest.raises(InvalidPayload) as caught:
             await write
         assert [("content", reason)] == [(f.path, f.message) for f in caught.value.fields]
 
 
-async def test_send_counts_characters_when_they_are_astral(service: MessageService) -> None:
+async def test_send_counts_characters_when_they_are_astral(message_service: MessageService) -> None:
     """An emoji is one character, however many bytes or UTF-16 units it takes."""
-    message = await service.send(ALICE, GENERAL, "😀" * MAX_CHARS, None)
+    message = await message_service.send(ALICE, GENERAL, "😀" * MAX_CHARS, None)
 
     assert "😀" * MAX_CHARS == message.content
 
 
 async def test_update_tells_the_channel_when_the_author_changes(
-    service: MessageService, broadcaster: RecordingBroadcaster, clock: ManualClock
+    message_service: MessageService, broadcaster: RecordingBroadcaster, clock: ManualClock
 ) -> None:
     """The content is trimmed here as well."""
-    sent = await service.send(ALICE, GENERAL, "hello", None)
+    sent = await message_service.send(ALICE, GENERAL, "hello", None)
     broadcaster.published.clear()
     clock.advance(1)
 
-    message = await service.update(ALICE, sent.id, " hi ")
+    message = await message_service.update(ALICE, sent.id, " hi ")
 
     assert ("hi", clock.now()) == (message.content, message.updated_at)
     expected = Publication("channel:general", ServerEvent.MESSAGE_UPDATED, message)
@@ -190,13 +135,13 @@ async def test_update_tells_the_channel_when_the_author_changes(
 
 
 async def test_delete_tells_the_channel_when_the_author_deletes(
-    service: MessageService, broadcaster: RecordingBroadcaster
+    message_service: MessageService, broadcaster: RecordingBroadcaster
 ) -> None:
     """The author hears the id, the channel also where it was."""
-    sent = await service.send(ALICE, GENERAL, "hello", None)
+    sent = await message_service.send(ALICE, GENERAL, "hello", None)
     broadcaster.published.clear()
 
-    receipt = await service.delete(ALICE, sent.id)
+    receipt = await message_service.delete(ALICE, sent.id)
 
     deleted = DeletedMessage(message_id=sent.id, channel_id=GENERAL)
     expected = Publication("channel:general", ServerEvent.MESSAGE_DELETED, deleted)
@@ -205,13 +150,13 @@ async def test_delete_tells_the_channel_when_the_author_deletes(
 
 
 async def test_write_is_refused_when_the_message_is_another_members(
-    service: MessageService, broadcaster: RecordingBroadcaster
+    message_service: MessageService, broadcaster: RecordingBroadcaster
 ) -> None:
     """Belonging to the channel is not enough to change or delete."""
-    sent = await service.send(ALICE, GENERAL, "hello", None)
+    sent = await message_service.send(ALICE, GENERAL, "hello", None)
     broadcaster.published.clear()
 
-    for write in (service.update(BOB, sent.id, "hi"), service.delete(BOB, sent.id)):
+    for write in (message_service.update(BOB, sent.id, "hi"), message_service.delete(BOB, sent.id)):
         with pytest.raises(NotTheAuthor):
             await write
 
@@ -219,76 +164,15 @@ async def test_write_is_refused_when_the_message_is_another_members(
 
 
 async def test_write_finds_nothing_when_the_message_is_missing_or_out_of_reach(
-    service: MessageService,
+    message_service: MessageService,
 ) -> None:
     """The answers are the same, so that ids leak nothing."""
-    sent = await service.send(ALICE, GENERAL, "hello", None)
+    sent = await message_service.send(ALICE, GENERAL, "hello", None)
 
     for user_id, message_id in ((ALICE, MessageId("missing")), (DAVE, sent.id)):
         for write in (
-            service.update(user_id, message_id, "hi"),
-            service.delete(user_id, message_id),
+            message_service.update(user_id, message_id, "hi"),
+            message_service.delete(user_id, message_id),
         ):
             with pytest.raises(MessageNotFound):
                 await write
-
-
-async def test_channel_hears_in_the_order_of_storing_when_writes_compete(
-    slow_service: MessageService, slow_messages: SlowMessages, broadcaster: RecordingBroadcaster
-) -> None:
-    """Nothing is stored before what was stored earlier has been told."""
-    first = asyncio.create_task(slow_service.send(ALICE, GENERAL, "one", CLIENT_ID))
-    await slow_messages.stored.wait()
-    (stored,) = await slow_messages.list_after(GENERAL, ALICE, 0, 10)
-    others = asyncio.gather(
-        slow_service.send(BOB, GENERAL, "two", None),
-        slow_service.update(ALICE, stored.id, "one!"),
-        slow_service.delete(ALICE, stored.id),
-    )
-    slow_messages.may_return.set()
-    await asyncio.gather(first, others)
-
-    told = [publication.event for publication in broadcaster.published]
-    assert [
-        ServerEvent.MESSAGE_CREATED,
-        ServerEvent.MESSAGE_CREATED,
-        ServerEvent.MESSAGE_UPDATED,
-        ServerEvent.MESSAGE_DELETED,
-    ] == told
-    assert [1, 2] == [
-        publication.payload.seq
-        for publication in broadcaster.published[:2]
-        if isinstance(publication.payload, Message)
-    ]
-
-
-async def test_send_does_not_wait_when_another_channel_is_slow(
-    slow_service: MessageService, slow_messages: SlowMessages, broadcaster: RecordingBroadcaster
-) -> None:
-    """One channel's storage holds up that channel alone."""
-    slow = asyncio.create_task(slow_service.send(ALICE, GENERAL, "slow", None))
-    await slow_messages.stored.wait()
-
-    quick = await slow_service.send(BOB, RANDOM, "quick", None)
-    told = list(broadcaster.published)
-    slow_messages.may_return.set()
-    await slow
-
-    assert [created(quick)] == told
-
-
-async def test_channel_hears_of_it_when_the_send_is_cancelled_after_the_commit(
-    slow_service: MessageService, slow_messages: SlowMessages, broadcaster: RecordingBroadcaster
-) -> None:
-    """A sender who disconnects at the wrong moment leaves no message that nobody hears of."""
-    send = asyncio.create_task(slow_service.send(ALICE, GENERAL, "hello", None))
-    await slow_messages.stored.wait()
-
-    send.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await send
-    slow_messages.may_return.set()
-    await slow_service.on_application_shutdown(None)
-
-    told = [publication.event for publication in broadcaster.published]
-    assert [ServerEvent.MESSAGE_CREATED] == told

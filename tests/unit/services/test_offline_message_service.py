@@ -8,6 +8,7 @@ from app.domain.errors import InvalidPayload, NotAMember
 from app.domain.ids import ChannelId, MessageId, UserId
 from app.domain.message import Message, MessageDraft, MessagePage, OfflineCount
 from app.framework.transport import codec
+from app.ports import Report, StoredMessage
 from app.services.offline_message_service import MAX_PAGE_BYTES, OfflineMessageService
 from tests.unit.services.people import ALICE, BOB, CAROL, DAVE, GENERAL, RANDOM
 
@@ -25,7 +26,9 @@ class Sender:
         self._sent += 1
         message_id = MessageId(f"m{self._sent}")
         draft = MessageDraft(message_id, channel_id, ALICE, content, None)
-        return (await self._messages.add(draft, self._clock.now())).message
+        (stored,) = await self._messages.add_all([draft], self._clock.now())
+        assert isinstance(stored, StoredMessage)
+        return stored.message
 
 
 @pytest.fixture
@@ -88,7 +91,8 @@ async def test_undelivered_goes_on_when_what_was_given_is_acknowledged_meanwhile
     """A client reports each page as delivered before it asks for the next."""
     sent = [await alice.send(GENERAL) for _ in range(3)]
     page = await service.undelivered(BOB, 1, None)
-    await deliveries.advance(sent[0].id, BOB, DeliveryState.DELIVERED, clock.now())
+    report = Report(sent[0].id, BOB, DeliveryState.DELIVERED)
+    await deliveries.advance_all([report], clock.now())
 
     following = await service.undelivered(BOB, 100, page.next_cursor)
 
@@ -129,6 +133,24 @@ async def test_page_is_what_was_asked_for_when_a_client_gives_more_or_less(
 
     assert (first, second, third) == everything.messages
     assert ((second,), (third,)) == (page.messages, following.messages)
+
+
+@pytest.mark.parametrize("asked", [RANDOM, GENERAL])
+async def test_page_is_refused_when_the_cursor_is_of_another_place(
+    service: OfflineMessageService, alice: Sender, asked: ChannelId
+) -> None:
+    """Another channel's, or that of what is undelivered: the page would be of neither."""
+    for _ in range(2):
+        await alice.send(GENERAL)
+    pages = {
+        RANDOM: await service.after(BOB, GENERAL, 0, 1),
+        GENERAL: await service.undelivered(BOB, 1, None),
+    }
+
+    with pytest.raises(InvalidPayload) as caught:
+        await service.page(BOB, 1, pages[asked].next_cursor, (asked, 0))
+
+    assert ["cursor"] == [field.path for field in caught.value.fields]
 
 
 async def test_after_is_refused_when_the_user_is_no_member(

@@ -4,12 +4,13 @@ import logging
 
 import pytest
 
-from app.domain.errors import NotAMember, Unavailable
+from app.domain.errors import NotAMember, Unavailable, Unconfirmed
 from app.framework.eager import EagerTasks
 from app.services.ordered_work import MAX_PENDING, OrderedWork
 
 LOGGER = "app.services.ordered_work"
 SECRET = "what was written"
+WAIT_SECONDS = 0.5
 
 
 class Step:
@@ -119,19 +120,78 @@ async def test_nothing_is_logged_when_the_caller_hears_of_the_failure(
 
 async def test_work_is_given_up_unbegun_when_its_turn_does_not_come(starter: EagerTasks) -> None:
     """Its caller may try again, and the work before it is not disturbed."""
-    work, finished = OrderedWork(starter, turn_timeout_seconds=0.01), list[str]()
+    work, finished = OrderedWork(starter, wait_seconds=0.01), list[str]()
     slow, late = Step("slow", finished), Step("late", finished)
     late.may_end.set()
     running = asyncio.create_task(work.run("key", slow))
     await slow.began.wait()
 
-    with pytest.raises(Unavailable):
+    with pytest.raises(Unavailable) as refusal:
         await work.run("key", late)
-
+    with pytest.raises(Unconfirmed):
+        await running
     slow.may_end.set()
-    assert "slow" == await running
-    assert not late.began.is_set()
+    await work.drain(5)
+
+    assert (Unavailable, ["slow"]) == (refusal.type, finished)
     assert "late" == await work.run("key", late)
+
+
+async def test_caller_is_answered_in_time_when_the_work_takes_too_long(
+    starter: EagerTasks,
+) -> None:
+    """It may have been done, and goes on to its end."""
+    work, finished = OrderedWork(starter, wait_seconds=0.01), list[str]()
+    step = Step("step", finished)
+
+    with pytest.raises(Unconfirmed):
+        await work.run("key", step)
+
+    step.may_end.set()
+    await work.drain(5)
+    assert ["step"] == finished
+
+
+async def test_wait_for_the_turn_counts_when_the_work_then_takes_long(
+    starter: EagerTasks,
+) -> None:
+    """Waiting for others and for oneself is one time."""
+    work, finished = OrderedWork(starter, wait_seconds=WAIT_SECONDS), list[str]()
+    first, second = Step("first", finished), Step("second", finished)
+    loop = asyncio.get_running_loop()
+    asked_at = loop.time()
+    running = asyncio.create_task(work.run("key", first))
+    waiting = asyncio.create_task(work.run("key", second))
+    await first.began.wait()
+
+    loop.call_at(asked_at + WAIT_SECONDS / 2, first.may_end.set)
+    await running
+    with pytest.raises(Unconfirmed):
+        await waiting
+    waited_seconds = loop.time() - asked_at
+
+    second.may_end.set()
+    await work.drain(5)
+    assert ["first", "second"] == finished
+    assert waited_seconds < 1.4 * WAIT_SECONDS
+
+
+async def test_failure_is_logged_when_its_caller_was_answered_before(
+    starter: EagerTasks, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By its name, as when the caller was cancelled."""
+    work, may_fail = OrderedWork(starter, wait_seconds=0.01), asyncio.Event()
+
+    async def fail() -> None:
+        await may_fail.wait()
+        raise RuntimeError(SECRET)
+
+    with pytest.raises(Unconfirmed):
+        await work.run("key", fail)
+    may_fail.set()
+    await work.drain(5)
+
+    assert ["a work failed after its caller had gone: RuntimeError"] == caplog.messages
 
 
 async def test_next_work_runs_when_the_one_before_was_refused(starter: EagerTasks) -> None:
@@ -184,7 +244,7 @@ async def test_nothing_is_kept_when_all_is_done(starter: EagerTasks) -> None:
     await work.drain(5)
     gc.collect()
 
-    assert (0, 0) == (len(work._waiting), len(work._pending))
+    assert (0, 0) == (len(work._lines), len(work._pending))
 
 
 async def test_work_is_done_in_place_when_nothing_of_its_key_is_going_on(

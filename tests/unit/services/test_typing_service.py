@@ -1,15 +1,7 @@
-import asyncio
-from collections.abc import Awaitable, Callable
-
-import pytest
-
 from app.adapters.memory.manual_clock import ManualClock
-from app.adapters.memory.memory_channel_repository import MemoryChannelRepository
-from app.adapters.memory.memory_store import MemoryStore
 from app.adapters.memory.recording_broadcaster import Publication, RecordingBroadcaster
-from app.domain.errors import NotAMember
 from app.domain.events import ServerEvent
-from app.domain.ids import ChannelId, SocketId, UserId
+from app.domain.ids import SocketId
 from app.domain.typing_indicator import TypingIndicator
 from app.services.event_service import EventService
 from app.services.typing_service import TypingService
@@ -21,25 +13,9 @@ from tests.unit.services.people import (
     BOB,
     BOBS_PHONE,
     CAROL,
-    DAVE,
     GENERAL,
     RANDOM,
 )
-
-
-class SlowChannels(MemoryChannelRepository):
-    """Answers `is_member` when the test lets it."""
-
-    def __init__(self, store: MemoryStore) -> None:
-        super().__init__(store)
-        self.asked = asyncio.Event()
-        self.may_answer = asyncio.Event()
-
-    async def is_member(self, channel_id: ChannelId, user_id: UserId) -> bool:
-        """Answer late."""
-        self.asked.set()
-        await self.may_answer.wait()
-        return await super().is_member(channel_id, user_id)
 
 
 def alice_now(clock: ManualClock, *, is_typing: bool) -> TypingIndicator:
@@ -132,27 +108,6 @@ async def test_list_names_who_is_typing_when_a_member_asks(typing_service: Typin
     assert (alice, bob) == await typing_service.list(CAROL, GENERAL)
 
 
-@pytest.mark.parametrize(
-    "act",
-    [
-        lambda typing: typing.start(DAVE, GENERAL, ALICES_PHONE),
-        lambda typing: typing.stop(DAVE, GENERAL, ALICES_PHONE),
-        lambda typing: typing.list(DAVE, GENERAL),
-    ],
-    ids=["start", "stop", "list"],
-)
-async def test_stranger_is_refused_when_he_is_no_member(
-    typing_service: TypingService,
-    broadcaster: RecordingBroadcaster,
-    act: Callable[[TypingService], Awaitable[object]],
-) -> None:
-    """Who does not belong neither types nor learns who does."""
-    with pytest.raises(NotAMember):
-        await act(typing_service)
-
-    assert [] == broadcaster.published
-
-
 async def test_end_tells_the_whole_channel_once_when_called_twice(
     typing_service: TypingService, broadcaster: RecordingBroadcaster, clock: ManualClock
 ) -> None:
@@ -186,35 +141,6 @@ async def test_leave_ends_typing_only_when_the_last_socket_has_left(
 
     assert [] == after_the_phone
     assert [told(clock, is_typing=False)] == broadcaster.published
-
-
-async def test_no_ghost_types_when_the_last_socket_leaves_during_start(
-    store: MemoryStore, broadcaster: RecordingBroadcaster, clock: ManualClock
-) -> None:
-    """The disconnect has cleaned up already; nothing may come after it."""
-    channels = SlowChannels(store)
-    events = EventService(channels)
-    typing = TypingService(channels, events, broadcaster, clock, TYPING_EXPIRY_SECONDS)
-    events.subscribe(GENERAL, ALICES_PHONE, ALICE)
-
-    start = asyncio.create_task(typing.start(ALICE, GENERAL, ALICES_PHONE))
-    await channels.asked.wait()
-    events.unsubscribe(GENERAL, ALICES_PHONE, ALICE)
-    typing.leave(ALICE, GENERAL)
-    channels.may_answer.set()
-    await start
-
-    assert () == await typing.list(BOB, GENERAL)
-    assert [] == broadcaster.published
-
-
-async def test_member_types_when_seeded_after_connecting(
-    typing_service: TypingService, broadcaster: RecordingBroadcaster
-) -> None:
-    """Who listens nowhere yet may type all the same: membership decides."""
-    await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
-
-    assert 1 == len(broadcaster.published)
 
 
 async def test_nothing_expires_when_the_module_is_destroyed(

@@ -13,6 +13,7 @@ from app.domain.delivery import DeliveryState
 from app.domain.errors import ChatError
 from app.domain.ids import ChannelId, MessageId, UserId
 from app.domain.message import MessageDraft
+from app.ports import Report
 
 ALICE, BOB, CAROL = UserId("user_alice"), UserId("user_bob"), UserId("user_carol")
 GENERAL = ChannelId("general")
@@ -82,9 +83,11 @@ class Chat:
 
     async def _write(self, name: str, user_id: UserId, message_id: MessageId) -> None:
         if name == "send":
-            await self.messages.add(MessageDraft(message_id, GENERAL, user_id, "x", None), NOW)
+            draft = MessageDraft(message_id, GENERAL, user_id, "x", None)
+            await self.messages.add_all([draft], NOW)
         elif name == "report":
-            await self.deliveries.advance(message_id, user_id, DeliveryState.READ, NOW)
+            report = Report(message_id, user_id, DeliveryState.READ)
+            await self.deliveries.advance_all([report], NOW)
         else:
             await self.messages.delete(message_id, user_id)
 
@@ -121,12 +124,16 @@ async def test_nothing_is_kept_when_everything_is_delivered_or_deleted() -> None
     """What no longer waits takes no memory."""
     chat = Chat()
     await chat.channels.seed({ALICE: [GENERAL], BOB: [GENERAL], CAROL: [GENERAL]})
-    for message_id in (MessageId("1"), MessageId("2"), MessageId("3")):
-        await chat.messages.add(MessageDraft(message_id, GENERAL, ALICE, "hello", None), NOW)
+    ids = [MessageId("1"), MessageId("2"), MessageId("3")]
+    drafts = [MessageDraft(message_id, GENERAL, ALICE, "hello", None) for message_id in ids]
+    await chat.messages.add_all(drafts, NOW)
 
-    await chat.deliveries.advance(MessageId("2"), BOB, DeliveryState.READ, NOW)
-    await chat.deliveries.advance(MessageId("2"), CAROL, DeliveryState.DELIVERED, NOW)
-    await chat.deliveries.advance(MessageId("1"), BOB, DeliveryState.DELIVERED, NOW)
+    reports = [
+        Report(MessageId("2"), BOB, DeliveryState.READ),
+        Report(MessageId("2"), CAROL, DeliveryState.DELIVERED),
+        Report(MessageId("1"), BOB, DeliveryState.DELIVERED),
+    ]
+    await chat.deliveries.advance_all(reports, NOW)
     await chat.messages.delete(MessageId("1"), ALICE)
     await chat.messages.delete(MessageId("3"), ALICE)
 

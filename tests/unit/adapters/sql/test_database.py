@@ -1,24 +1,22 @@
 import asyncio
-import logging
 import sqlite3
 import threading
-import traceback
 from contextlib import closing
-from itertools import count
 from pathlib import Path
 
 import pytest
-from sqlalchemy import event, func, select, text
+from sqlalchemy import func, select, text
 
-from app.adapters.memory.manual_clock import DEFAULT_START as NOW
 from app.adapters.memory.manual_clock import ManualClock
-from app.adapters.sql.database import OPERATION_TIMEOUT_SECONDS, Database
+from app.adapters.sql.database import Database
 from app.adapters.sql.opening import DatabaseOpenError
 from app.adapters.sql.sql_revocation_store import SqlRevocationStore
 from app.adapters.sql.tables import message_sequences, users
 from app.domain.delivery import DeliveryState
 from app.domain.errors import NotAMember, Unavailable
 from app.domain.revocation import Revocation
+from app.ports import StoredMessage
+from tests.contract.receipts import advanced
 from tests.contract.storage import (
     ALICE,
     BOB,
@@ -26,16 +24,12 @@ from tests.contract.storage import (
     GENERAL,
     RANDOM,
     Storage,
+    add,
+    add_one,
     draft,
     sql_storage,
 )
-
-STATEMENTS_OF_A_SEND = 7
-SECRET = "what-alice-wrote-to-bob"
-FAIL_ON_DELIVERY = """
-CREATE TRIGGER fail BEFORE INSERT ON message_deliveries
-BEGIN SELECT RAISE(ABORT, 'made to fail'); END
-"""
+from tests.unit.adapters.sql.insisting import insist
 
 
 async def test_everything_is_there_when_the_database_is_opened_again(
@@ -43,23 +37,23 @@ async def test_everything_is_there_when_the_database_is_opened_again(
 ) -> None:
     """Messages, numbers, client ids, deliveries and revocations survive a restart."""
     clock = ManualClock()
-    stored = await storage.messages.add(draft(client_message_id="c-1"), NOW)
-    advance = await storage.deliveries.advance(stored.message.id, BOB, DeliveryState.READ, NOW)
+    stored = await add(storage, draft(client_message_id="c-1"))
+    advance = await advanced(storage, stored.id, BOB, DeliveryState.READ)
     await SqlRevocationStore(database, clock).add(Revocation.of_token("a.b.c"), ttl_seconds=60)
     await database.on_application_shutdown(None)
 
     reopened = Database(url, migrate=False)
     await reopened.on_module_init()
     again = sql_storage(reopened)
-    repeated = await again.messages.add(draft(client_message_id="c-1"), NOW)
-    following = await again.messages.add(draft(), NOW)
-    statuses = await again.deliveries.statuses(stored.message.id, ALICE)
+    repeated = await add_one(again, draft(client_message_id="c-1"))
+    following = await add(again, draft())
+    statuses = await again.deliveries.statuses(stored.id, ALICE)
     revoked = await SqlRevocationStore(reopened, clock).contains_token("a.b.c")
     channels = await again.channels.channels_of(BOB)
     await reopened.on_application_shutdown(None)
 
-    assert (stored.message.id, False) == (repeated.message.id, repeated.is_new)
-    assert 2 == following.message.seq
+    assert StoredMessage(stored, is_new=False) == repeated
+    assert 2 == following.seq
     assert advance.status in statuses
     assert revoked
     assert (GENERAL, RANDOM) == channels
@@ -77,7 +71,7 @@ async def test_every_connection_is_durable_and_checks_keys_when_it_is_opened(
             for connection in (writing, reading)
         ]
 
-    assert [["wal", 2, 1, 2_000]] * 2 == found
+    assert [["wal", 2, 1, 1_500]] * 2 == found
 
 
 async def test_a_transaction_leaves_nothing_when_the_domain_refuses_inside(
@@ -105,14 +99,14 @@ async def test_a_write_is_unavailable_and_a_read_is_not_when_another_process_hol
     with closing(sqlite3.connect(file, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(Unavailable):
-            await asyncio.wait_for(storage.messages.add(draft(), NOW), timeout=4)
+            await asyncio.wait_for(add(storage, draft()), timeout=3)
         read = await storage.messages.list_after(GENERAL, ALICE, 0, 10)
         other.execute("ROLLBACK")
 
-    stored = await storage.messages.add(draft(), NOW)
+    stored = await insist(lambda: add(storage, draft()))
 
     assert () == read
-    assert 1 == stored.message.seq
+    assert 1 == stored.seq
 
 
 @pytest.mark.parametrize(
@@ -142,7 +136,7 @@ async def test_both_ways_are_unavailable_when_the_file_is_not_in_its_place(
     await asyncio.to_thread(file.unlink)
 
     with pytest.raises(Unavailable):
-        await storage.messages.add(draft(), NOW)
+        await add(storage, draft())
     with pytest.raises(Unavailable):
         await storage.channels.channels_of(ALICE)
 
@@ -159,7 +153,7 @@ async def test_another_file_is_left_alone_when_it_takes_the_place_of_the_open_on
     other.replace(file)
 
     with pytest.raises(Unavailable):
-        await storage.messages.add(draft(), NOW)
+        await add(storage, draft())
 
     await database.on_application_shutdown(None)
     assert b"somebody else's" == await asyncio.to_thread(file.read_bytes)
@@ -172,7 +166,7 @@ async def test_both_ways_are_unavailable_when_the_database_is_closed(
     await database.on_application_shutdown(None)
 
     with pytest.raises(Unavailable):
-        await storage.messages.add(draft(), NOW)
+        await add(storage, draft())
     with pytest.raises(Unavailable):
         await storage.channels.channels_of(ALICE)
 
@@ -181,7 +175,7 @@ async def test_closing_lets_what_is_running_end_when_sends_are_under_way(
     database: Database, storage: Storage
 ) -> None:
     """Whoever was let in before the end is answered, and no thread is left."""
-    sends = [asyncio.create_task(storage.messages.add(draft(), NOW)) for _ in range(5)]
+    sends = [asyncio.create_task(add(storage, draft())) for _ in range(5)]
     await asyncio.sleep(0)
 
     await database.on_application_shutdown(None)
@@ -189,100 +183,8 @@ async def test_closing_lets_what_is_running_end_when_sends_are_under_way(
     workers = [each for each in threading.enumerate() if "_connection_worker" in each.name]
     for worker in workers:
         worker.join(timeout=5)  # a closed connection's thread ends just after it has said so
-    assert [1, 2, 3, 4, 5] == [(await send).message.seq for send in sends]
+    assert [1, 2, 3, 4, 5] == [(await send).seq for send in sends]
     assert [] == [worker for worker in workers if worker.is_alive()]
-
-
-async def test_nothing_is_half_stored_when_a_statement_fails_in_the_middle(
-    database: Database, storage: Storage
-) -> None:
-    """No number is given, no client id taken: the repeated send stores the first message."""
-    async with database.transaction() as connection:
-        await connection.execute(text(FAIL_ON_DELIVERY))
-    with pytest.raises(Unavailable):
-        await storage.messages.add(draft(client_message_id="c-1"), NOW)
-    async with database.transaction() as connection:
-        await connection.execute(text("DROP TRIGGER fail"))
-
-    stored = await storage.messages.add(draft(client_message_id="c-1"), NOW)
-
-    assert (True, 1) == (stored.is_new, stored.message.seq)
-
-
-async def test_a_failure_tells_nothing_of_the_message_when_it_is_raised_and_logged(
-    database: Database, storage: Storage, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Neither the error, nor its traceback, nor any log at any level holds what was written."""
-    caplog.set_level(logging.DEBUG)
-    await storage.messages.add(draft(content=SECRET), NOW)
-    async with database.transaction() as connection:
-        await connection.execute(text(FAIL_ON_DELIVERY))
-
-    with pytest.raises(Unavailable) as caught:
-        await storage.messages.add(draft(content=SECRET), NOW)
-
-    shown = "".join(traceback.format_exception(caught.value))
-    assert "The storage is not available now; nothing was done." == str(caught.value)
-    assert SECRET not in shown + caplog.text
-    assert "the database failed: SQLITE_CONSTRAINT" in caplog.text
-
-
-@pytest.mark.parametrize("statement", range(1, STATEMENTS_OF_A_SEND + 1))
-async def test_nothing_is_stored_when_a_send_is_cancelled_at_any_statement(
-    database: Database, storage: Storage, statement: int
-) -> None:
-    """The interrupted connection is given up with its lock, and the next send is the first."""
-    executed = count(1)
-
-    def cancel(*_: object) -> None:
-        if next(executed) == statement:
-            send.cancel()
-
-    engine = database._engine.sync_engine
-    event.listen(engine, "before_cursor_execute", cancel)
-    send = asyncio.create_task(storage.messages.add(draft(client_message_id="c-1"), NOW))
-    await asyncio.wait([send])
-    event.remove(engine, "before_cursor_execute", cancel)
-
-    stored = await storage.messages.add(draft(client_message_id="c-1"), NOW)
-
-    assert send.cancelled()
-    assert (True, 1) == (stored.is_new, stored.message.seq)
-
-
-async def test_a_send_is_whole_or_absent_when_it_is_cancelled_while_it_commits(
-    database: Database, storage: Storage
-) -> None:
-    """The outcome is not known to the caller, and the same client id finds it out."""
-    engine = database._engine.sync_engine
-    event.listen(engine, "commit", lambda _: send.cancel(), once=True)
-    send = asyncio.create_task(storage.messages.add(draft(client_message_id="c-1"), NOW))
-    await asyncio.wait([send])
-
-    await storage.messages.add(draft(client_message_id="c-1"), NOW)
-
-    assert send.cancelled()
-    assert 1 == len(await storage.messages.list_after(GENERAL, BOB, 0, 10))
-    assert {GENERAL: 1} == await storage.deliveries.undelivered_counts(CAROL)
-
-
-async def test_an_operation_is_unavailable_when_it_takes_longer_than_its_bound(
-    database: Database, storage: Storage
-) -> None:
-    """Who waits behind a writer that hangs is answered in time, and so is the writer."""
-
-    async def hang() -> None:
-        async with database.transaction():
-            await asyncio.Event().wait()
-
-    outcomes = await asyncio.wait_for(
-        asyncio.gather(hang(), storage.messages.add(draft(), NOW), return_exceptions=True),
-        timeout=OPERATION_TIMEOUT_SECONDS + 1,
-    )
-
-    stored = await storage.messages.add(draft(), NOW)
-    assert [Unavailable, Unavailable] == [type(outcome) for outcome in outcomes]
-    assert 1 == stored.message.seq
 
 
 async def test_reads_go_on_when_a_write_takes_long(database: Database, storage: Storage) -> None:
@@ -303,7 +205,7 @@ async def test_a_read_sees_one_state_when_something_is_written_meanwhile(
 
     async with database.reading() as connection:
         before = await connection.scalar(count)
-        await storage.messages.add(draft(), NOW)
+        await add(storage, draft())
         after = await connection.scalar(count)
 
     assert before == after

@@ -20,9 +20,10 @@ def test_parse_gives_the_file_when_the_address_is_sqlites(text: str, file: Path)
     assert ("sqlite+aiosqlite", file) == (url.drivername, sqlite_file(url))
 
 
-def test_parse_gives_asyncpg_when_the_address_is_postgresqls() -> None:
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql"])
+def test_parse_gives_asyncpg_when_the_address_is_postgresqls(scheme: str) -> None:
     """A server's address keeps its parts and has no file."""
-    url = parse_database_url("postgresql://chat:secret@127.0.0.1:5432/chatgenius")
+    url = parse_database_url(f"{scheme}://chat:secret@127.0.0.1:5432/chatgenius")
 
     assert "postgresql+asyncpg" == url.drivername
     assert ("127.0.0.1", 5432, "chatgenius") == (url.host, url.port, url.database)

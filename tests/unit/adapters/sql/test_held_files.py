@@ -15,7 +15,7 @@ LOGGER = "app.adapters.sql.held_files"
 def make_database(file: Path) -> Path:
     """A database in WAL mode, with a table."""
     file.parent.mkdir(exist_ok=True)
-    enable_wal(file)
+    enable_wal(file, lock_timeout_seconds=1)
     with closing(sqlite3.connect(file)) as connection, connection:
         connection.execute("CREATE TABLE something (id)")
     return file

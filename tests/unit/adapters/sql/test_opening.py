@@ -1,5 +1,6 @@
 import os
 import sqlite3
+import ssl
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,16 @@ def test_opening_asks_for_the_database_when_its_server_is_not_there(failure: Exc
         "The database cannot be reached (ConnectionRefusedError); "
         "start it, or correct DATABASE_URL."
     ) == sentence_of(failure, None)
+
+
+def test_opening_speaks_of_tls_when_the_certificate_is_refused() -> None:
+    """The server is there; to start it would not help."""
+    refused = ssl.SSLCertVerificationError("certificate verify failed")
+
+    assert (
+        "does not offer the TLS that DATABASE_URL asks for (SSLCertVerificationError)"
+        in sentence_of(refused, None)
+    )
 
 
 @pytest.mark.parametrize("file", [FILE, None])

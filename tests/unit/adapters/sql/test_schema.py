@@ -12,8 +12,27 @@ from sqlalchemy import Connection, inspect
 
 from app.adapters.sql import schema
 from app.adapters.sql.database import Database
+from app.adapters.sql.limits import DatabaseLimits
 from app.adapters.sql.schema import SchemaError, upgrade_schema
 from app.adapters.sql.tables import metadata
+from tests.contract.storage import opened
+from tests.postgres_server import PostgresServer
+from tests.prisma import ROWS, TABLES
+
+SLOW_INDEXES = """
+CREATE FUNCTION be_slow() RETURNS event_trigger LANGUAGE plpgsql
+AS $$ BEGIN PERFORM pg_sleep(0.2); END $$;
+CREATE EVENT TRIGGER be_slow ON ddl_command_start WHEN TAG IN ('CREATE INDEX')
+EXECUTE FUNCTION be_slow();
+"""
+"""Each index takes longer than a statement may."""
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database(request: pytest.FixtureRequest) -> Database:
+    """Each of the two, migrated and open."""
+    database: Database = request.getfixturevalue(f"{request.param}_database")
+    return database
 
 
 async def test_migrations_give_the_tables_of_the_code_when_they_have_run(
@@ -48,6 +67,17 @@ async def test_migrations_leave_nothing_when_they_are_taken_back(database: Datab
         left = await connection.run_sync(down_and_up)
 
     assert ["alembic_version"] == left
+
+
+async def test_migrating_takes_its_time_when_statements_of_the_chat_may_not(
+    empty_postgres_url: str, postgres_server: PostgresServer
+) -> None:
+    """A long history is numbered and indexed for longer than sending a message takes."""
+    postgres_server.execute(TABLES + ROWS + SLOW_INDEXES, "empty")
+    limits = DatabaseLimits(statement_timeout_seconds=0.1)
+
+    async with opened(Database(empty_postgres_url, migrate=True, limits=limits)):
+        pass
 
 
 async def test_opening_refuses_when_the_database_is_newer(url: str, file: Path) -> None:
@@ -85,8 +115,5 @@ async def test_migrating_leaves_logging_alone_when_it_runs(url: str) -> None:
 
 
 async def _open_and_close(url: str, *, migrate: bool) -> None:
-    database = Database(url, migrate=migrate)
-    try:
-        await database.on_module_init()
-    finally:
-        await database.on_application_shutdown(None)
+    async with opened(Database(url, migrate=migrate)):
+        pass

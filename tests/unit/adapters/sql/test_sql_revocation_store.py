@@ -210,7 +210,7 @@ async def test_question_is_answered_by_an_index_when_somebody_connects(
     """One query, and no scan, however long the log is."""
     queries: list[str] = []
     event.listen(
-        database._engine.sync_engine,
+        database._engines.reading.sync_engine,
         "before_cursor_execute",
         lambda _connection, _cursor, statement, *_: queries.append(statement),
     )

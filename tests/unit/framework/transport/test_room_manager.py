@@ -1,9 +1,12 @@
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import cast
 
 import pytest
 import pytest_asyncio
 
+from app.framework import Socket
+from app.framework.testing import fake_socket
 from app.framework.transport import frames
 from app.framework.transport.connection import Connection
 from app.framework.transport.outbox import Outbox
@@ -15,12 +18,22 @@ Heard = Callable[[], dict[str, int]]
 NOBODY: frozenset[str] = frozenset()
 
 
+@dataclass(eq=False)
+class Link:
+    """A socket's other end; admitted or not."""
+
+    socket: Socket
+    rooms: frozenset[str] = NOBODY
+    namespace: str = "/"
+
+
 class Client(Recorder):
     """The connection's end that a broadcast meets."""
 
     def __init__(self, outbox: Outbox) -> None:
         super().__init__()
         self._outbox = outbox
+        self.links: dict[str, Link] = {}
 
     def send(self, frame: bytes) -> None:
         """As a connection's."""
@@ -83,6 +96,38 @@ async def test_broadcast_reaches_each_member_once_when_rooms_overlap(
     manager.broadcast("/", frozenset(rooms), frozenset(except_rooms), "e", ({"n": 1},))
 
     assert expected == heard()
+
+
+@pytest.mark.parametrize(
+    ("rooms", "except_rooms", "expected"),
+    [
+        (set(), set(), {"a", "b", "c", "pending"}),
+        ({"blue"}, set(), {"a", "b", "pending"}),
+        ({"red", "blue"}, {"b"}, {"a", "pending"}),
+        ({"blue"}, {"green"}, {"a", "b"}),
+        ({"green"}, set(), {"pending"}),
+        ({"nowhere"}, set(), set()),
+    ],
+)
+async def test_sockets_are_found_once_when_they_are_or_will_be_in_the_rooms(
+    manager: RoomManager,
+    clients: dict[str, Client],
+    rooms: set[str],
+    except_rooms: set[str],
+    expected: set[str],
+) -> None:
+    """One that is being admitted is found where it will be; in another namespace it is not."""
+    for sid, client in clients.items():
+        client.links = {"/": Link(fake_socket(Socket, socket_id=sid))}
+    wanted = frozenset({"blue", "green"})
+    manager.pending = {
+        Link(fake_socket(Socket, socket_id="pending"), wanted),
+        Link(fake_socket(Socket, socket_id="elsewhere"), wanted, "/elsewhere"),
+    }
+
+    found = [each.id for each in manager.sockets("/", frozenset(rooms), frozenset(except_rooms))]
+
+    assert sorted(expected) == sorted(found)
 
 
 async def test_broadcast_is_encoded_once_when_many_hear_it(

@@ -84,3 +84,6 @@ def downgrade() -> None:
     """Drop them, with all that people wrote."""
     for table in ("read_receipts", "messages", "channel_members", "channels", "users"):
         op.drop_table(table)
+    if op.get_context().dialect.name == "postgresql":
+        for name in ("MessageDeliveryStatus", "MemberRole", "ChannelType"):
+            op.execute(f'DROP TYPE "{name}"')

@@ -17,8 +17,9 @@ def _references(column: str) -> sa.ForeignKey:
 
 def upgrade() -> None:
     """Create them."""
-    op.create_index("channel_members_userId_idx", "channel_members", ["userId"])
-    op.create_index("messages_replyToId_idx", "messages", ["replyToId"])
+    # A database of the original backend may have them by now.
+    op.create_index("channel_members_userId_idx", "channel_members", ["userId"], if_not_exists=True)
+    op.create_index("messages_replyToId_idx", "messages", ["replyToId"], if_not_exists=True)
     op.create_table(
         "channel_sequences",
         sa.Column("channel_id", sa.Text, _references("channels.id"), primary_key=True),

@@ -1,0 +1,227 @@
+"""Group commit: what arrives together is stored together, in one order per key."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from typing import Generic, TypeVar
+
+from app.domain.errors import Unavailable, Unconfirmed
+from app.ports import Clock, EagerStarter
+
+MAX_ITEMS = 256
+"""How many items one commit holds at most."""
+
+MAX_WEIGHT = 20_000
+"""How much they may weigh together, unless one alone weighs more."""
+
+MAX_PENDING = 10_000
+
+WAIT_SECONDS = 3.0
+"""How long a caller waits, the storage's own time included."""
+
+DRAIN_TIMEOUT_SECONDS = 5.0
+"""For the owners' shutdown: longer than the storage takes to give up."""
+
+Item = TypeVar("Item")
+
+Commit = Callable[[Sequence[Item]], Awaitable[Sequence[Exception | None]]]
+"""Stores the items together and tells of them. Gives for each what its caller is to be raised,
+None if it went well; raises what concerns them all."""
+
+_logger = logging.getLogger(__name__)
+
+
+class GroupCommit(Generic[Item]):
+    """Commits items in batches; nothing waits for a batch to fill.
+
+    An item that finds a writer free is committed at once, in place. What comes while all writers
+    are at work is the next batch. The items of one key are committed in their order, one batch at a
+    time; other keys do not wait for them as long as a writer is free. One whose caller is cancelled
+    is still committed: what was begun comes to its end, or nobody would hear of what was stored.
+
+    Args:
+        commit: Stores a batch.
+        starter: Begins in place what need not wait.
+        clock: For the time that callers wait.
+        writers: How many batches may be at work at once.
+        weigh: How much work an item is; so that those which are much are not many in one batch.
+        max_items: In one batch.
+        wait_seconds: How long a caller waits.
+    """
+
+    def __init__(
+        self,
+        commit: Commit[Item],
+        starter: EagerStarter,
+        clock: Clock,
+        *,
+        writers: int,
+        weigh: Callable[[Item], int] | None = None,
+        max_items: int = MAX_ITEMS,
+        wait_seconds: float = WAIT_SECONDS,
+    ) -> None:
+        self._commit = commit
+        self._starter = starter
+        self._clock = clock
+        self._writers = writers
+        self._weigh = weigh
+        self._max_items = max_items
+        self._wait_seconds = wait_seconds
+        # The keys of which anything waits or is at work, and what waits; the keys that a free
+        # writer may take are in _ready, too, in the order they came.
+        self._queues: dict[Hashable, deque[_Entry[Item]]] = {}
+        self._ready: dict[Hashable, None] = {}
+        self._waiting = 0
+        self._working = 0
+        self._batches: set[asyncio.Future[None]] = set()
+        self._is_drained = False
+
+    async def run(self, key: Hashable, item: Item, *, patient: bool = False) -> None:
+        """Commit the item. It is ``patient`` when it has to be done, however long it takes.
+
+        Raises:
+            Unavailable: Too much is waiting already, or its turn did not come in time: it was not
+                begun. Or the storage failed.
+            Unconfirmed: Its commit took too long, or was cut off; it may still happen.
+            Exception: What ``commit`` gave for the item, or raised.
+        """
+        if self._waiting >= MAX_PENDING and not patient:
+            raise Unavailable(what="The server")
+        entry = _Entry(key, item)
+        if self._working < self._writers and not self._ready and key not in self._queues:
+            # As nearly always where nothing is waited for: no queue, no looking for others.
+            self._queues[key] = deque()
+            self._start([entry])
+        else:
+            self._enqueue(entry)
+            self._begin()
+        if not entry.is_settled:
+            await self._wait(entry, None if patient else self._wait_seconds)
+        if entry.error is not None:
+            raise entry.error
+
+    async def drain(self, timeout_seconds: float) -> None:
+        """Wait for what is going on and what waits; what takes longer is cancelled or given up."""
+        loop = asyncio.get_running_loop()
+        give_up_at = loop.time() + timeout_seconds
+        while self._batches:
+            _, late = await asyncio.wait(self._batches, timeout=max(0, give_up_at - loop.time()))
+            if late:
+                self._is_drained = True
+                for batch in late:
+                    batch.cancel()
+                await asyncio.wait(late)
+                break
+        for queue in self._queues.values():
+            for entry in queue:
+                entry.give_up()
+
+    def _enqueue(self, entry: "_Entry[Item]") -> None:
+        self._waiting += 1
+        queue = self._queues.get(entry.key)
+        if queue is None:
+            self._queues[entry.key] = deque((entry,))
+            self._ready[entry.key] = None
+        else:
+            queue.append(entry)
+
+    def _begin(self) -> None:
+        while self._ready and self._working < self._writers and not self._is_drained:
+            self._start(self._next_batch())
+
+    def _start(self, batch: "list[_Entry[Item]]") -> None:
+        self._working += 1
+        doing = self._starter.start(self._do(batch))
+        if not doing.done():
+            self._batches.add(doing)
+            doing.add_done_callback(self._batches.discard)
+
+    def _next_batch(self) -> "list[_Entry[Item]]":
+        batch: list[_Entry[Item]] = []
+        weight = 0
+        while self._ready and len(batch) < self._max_items and weight < MAX_WEIGHT:
+            key = next(iter(self._ready))
+            del self._ready[key]
+            queue = self._queues[key]
+            while queue and len(batch) < self._max_items:
+                weight += 1 if self._weigh is None else self._weigh(queue[0].item)
+                if batch and weight > MAX_WEIGHT:
+                    break
+                batch.append(queue.popleft())
+            if not batch or batch[-1].key != key:
+                self._ready[key] = None  # its turn comes with the next batch
+        self._waiting -= len(batch)
+        return batch
+
+    async def _do(self, batch: "list[_Entry[Item]]") -> None:
+        wanted = [entry for entry in batch if not entry.is_settled]  # the others were given up
+        for entry in wanted:
+            entry.is_begun = True
+        try:
+            errors = await self._commit([entry.item for entry in wanted]) if wanted else ()
+            for entry, refusal in zip(wanted, errors, strict=True):
+                entry.settle(refusal)
+        except Unavailable as error:
+            # One each: an exception that is raised in many places keeps the tracebacks of all.
+            for entry in wanted:
+                entry.settle(type(error)())
+        except Exception as error:  # noqa: BLE001 - it is the callers'
+            for entry in wanted:
+                entry.settle(error)
+        except BaseException:  # cancelled
+            for entry in wanted:
+                entry.settle(Unconfirmed())
+            raise
+        finally:
+            self._release(batch)
+
+    def _release(self, batch: "list[_Entry[Item]]") -> None:
+        for key in {entry.key for entry in batch}:
+            if self._queues[key]:
+                self._ready[key] = None
+            else:
+                del self._queues[key]
+        self._working -= 1
+        if self._ready:
+            self._begin()
+
+    async def _wait(self, entry: "_Entry[Item]", seconds: float | None) -> None:
+        entry.waiter = asyncio.get_running_loop().create_future()
+        timer = None if seconds is None else self._clock.call_later(seconds, entry.give_up)
+        try:
+            await entry.waiter
+        finally:
+            if timer is not None:
+                timer.cancel()
+
+
+class _Entry(Generic[Item]):
+    """An item on its way, and its caller."""
+
+    __slots__ = ("error", "is_begun", "is_settled", "item", "key", "waiter")
+
+    def __init__(self, key: Hashable, item: Item) -> None:
+        self.key = key
+        self.item = item
+        self.is_begun = False
+        self.is_settled = False
+        self.error: Exception | None = None
+        self.waiter: asyncio.Future[None] | None = None
+
+    def settle(self, error: Exception | None) -> None:
+        """Tell the caller; the first outcome counts."""
+        if self.is_settled:
+            return
+        self.is_settled = True
+        self.error = error
+        if self.waiter is None:
+            return
+        if not self.waiter.done():
+            self.waiter.set_result(None)
+        elif error is not None:  # cancelled, and about to go; only its name: it may hold a message
+            _logger.warning("a work failed after its caller had gone: %s", type(error).__name__)
+
+    def give_up(self) -> None:
+        """The caller has waited long enough."""
+        self.settle(Unconfirmed() if self.is_begun else Unavailable())

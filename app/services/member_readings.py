@@ -1,0 +1,133 @@
+"""Reading who belongs to channels: again and again, since others may write to the database."""
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+from app.domain.channel import MembershipEvent, MembershipNews
+from app.domain.errors import Unavailable
+from app.domain.ids import ChannelId, UserId
+from app.ports import ChannelRepository, Clock, EagerStarter
+
+REFRESH_SECONDS = 2.0
+"""For how long a channel's members are taken for what they were."""
+
+MAX_CHANNELS = 100_000
+"""Of how many channels the last reading is remembered; a forgotten one is read again."""
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    size: int
+    fresh_until: float
+
+
+class MemberReadings:
+    """Reads a channel's members when that was last done more than `REFRESH_SECONDS` ago.
+
+    Whoever asks while they are being read shares the reading. It goes on when they are cancelled:
+    the others would otherwise take an old answer for a new one.
+
+    Args:
+        channels: The storage.
+        clock: What the age of a reading is measured by.
+        starter: Begins readings in place.
+        on_read: Is called with a channel and its members; must neither raise nor take long.
+    """
+
+    def __init__(
+        self,
+        channels: ChannelRepository,
+        clock: Clock,
+        starter: EagerStarter,
+        on_read: Callable[[ChannelId, frozenset[UserId]], None],
+    ) -> None:
+        self._channels = channels
+        self._clock = clock
+        self._starter = starter
+        self._on_read = on_read
+        self._known: OrderedDict[ChannelId, _Known] = OrderedDict()
+        self._under_way: dict[ChannelId, asyncio.Future[None]] = {}
+        # What was heard of a channel since it was asked for.
+        self._news: dict[ChannelId, list[MembershipNews]] = {}
+
+    def is_fresh(self, channel_id: ChannelId) -> bool:
+        """Whether the channel need not be read."""
+        known = self._known.get(channel_id)
+        return known is not None and known.fresh_until > self._clock.monotonic()
+
+    def size(self, channel_id: ChannelId) -> int:
+        """How many members the last reading found; 1 if that was none, or is not known."""
+        known = self._known.get(channel_id)
+        return 1 if known is None else max(1, known.size)
+
+    async def read(self, channel_ids: Collection[ChannelId]) -> None:
+        """Return when these channels are fresh, or storage has not answered.
+
+        One question is asked for all of them that nobody is asking for already. Does not suspend
+        unless the storage does.
+        """
+        stale = {each for each in channel_ids if not self.is_fresh(each)}
+        readings = {self._under_way[each] for each in stale if each in self._under_way}
+        if unasked := sorted(stale - self._under_way.keys()):
+            readings.add(self._begin(unasked))
+        for reading in readings:
+            if not reading.done():
+                await asyncio.wait([reading])  # so that being cancelled does not reach it
+            reading.result()
+
+    def hear(self, news: MembershipNews) -> None:
+        """Take a change for newer than what is being read, which may have been asked for before."""
+        if news.channel_id in self._news:
+            self._news[news.channel_id].append(news)
+
+    async def close(self) -> None:
+        """Cancel what is being read."""
+        readings = set(self._under_way.values())
+        for reading in readings:
+            reading.cancel()
+        if readings:
+            await asyncio.wait(readings)
+
+    def _begin(self, channel_ids: Sequence[ChannelId]) -> "asyncio.Future[None]":
+        reading = self._starter.start(self._read(channel_ids))
+        if not reading.done():
+            self._under_way.update(dict.fromkeys(channel_ids, reading))
+        return reading
+
+    async def _read(self, channel_ids: Sequence[ChannelId]) -> None:
+        fresh_until = self._clock.monotonic() + REFRESH_SECONDS
+        self._news.update((each, []) for each in channel_ids)
+        try:
+            stored = await self._channels.members_of_all(channel_ids)
+        except Unavailable:
+            _logger.warning("members of channels cannot be read; their rooms stay as they are")
+        else:
+            for channel_id in channel_ids:
+                members = stored[channel_id]
+                for news in self._news[channel_id]:
+                    members = _after(news, members)
+                self._remember(channel_id, _Known(len(members), fresh_until))
+                self._on_read(channel_id, members)
+        finally:
+            for channel_id in channel_ids:
+                self._under_way.pop(channel_id, None)  # it is not there if nothing was waited for
+                del self._news[channel_id]
+
+    def _remember(self, channel_id: ChannelId, known: _Known) -> None:
+        self._known[channel_id] = known
+        self._known.move_to_end(channel_id)
+        if len(self._known) > MAX_CHANNELS:
+            self._known.popitem(last=False)
+
+
+def _after(news: MembershipNews, members: frozenset[UserId]) -> frozenset[UserId]:
+    if news.event is MembershipEvent.JOINED:
+        return members | news.user_ids
+    if news.event is MembershipEvent.LEFT:
+        return members - news.user_ids
+    return frozenset()

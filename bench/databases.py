@@ -1,0 +1,69 @@
+"""The databases under measure: fresh ones, as durable as in production, and their CPU time."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.failure import BenchError
+from tests.postgres_server import PostgresServer
+
+SQLITE = "SQLite"
+POSTGRESQL = "PostgreSQL"
+DATABASES = (SQLITE, POSTGRESQL)
+
+_TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredDatabase:
+    """An empty database; ``server_pid`` is of a server's first process, which makes the others."""
+
+    name: str
+    url: str
+    server_pid: int | None
+
+    def cpu_seconds(self) -> float:
+        """What the database's own processes have used; SQLite works in ours."""
+        if self.server_pid is None:
+            return 0.0
+        processes = [self.server_pid, *_children(self.server_pid)]
+        return sum(map(_cpu_seconds, processes)) + _cpu_seconds(self.server_pid, of_children=True)
+
+
+@contextmanager
+def fresh_database(name: str) -> Iterator[MeasuredDatabase]:
+    """A new one, removed in the end: SQLite on this disk, or a PostgreSQL that syncs its commits.
+
+    Raises:
+        BenchError: There is no database of that name.
+    """
+    if name == SQLITE:
+        with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+            yield MeasuredDatabase(name, f"sqlite:///{Path(folder) / 'chat.db'}", None)
+    elif name == POSTGRESQL:
+        server = PostgresServer(fsync="on", shared_buffers="512MB")
+        try:
+            server.create_database("chat")
+            yield MeasuredDatabase(name, server.url("chat"), server.pid)
+        finally:
+            server.remove()
+    else:
+        raise BenchError(f"There is no database {name!r}; there are {', '.join(DATABASES)}.")
+
+
+def _children(parent: int) -> list[int]:
+    tasks = Path(f"/proc/{parent}/task/{parent}/children")
+    return [int(pid) for pid in tasks.read_text().split()]
+
+
+def _cpu_seconds(pid: int, *, of_children: bool = False) -> float:
+    """By the kernel's account; of_children: of those that have ended."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except FileNotFoundError:  # it has ended, and is its parent's account now
+        return 0.0
+    first = 13 if of_children else 11
+    return sum(map(int, fields[first : first + 2])) / _TICKS_PER_SECOND

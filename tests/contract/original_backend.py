@@ -1,0 +1,56 @@
+"""What the original backend does beside us, and what becomes of it."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import insert
+
+from app.adapters.memory.manual_clock import DEFAULT_START as NOW
+from app.adapters.sql.database import Database
+from app.adapters.sql.tables import messages
+from app.domain.ids import ChannelId, MessageId, UserId
+from tests.contract.storage import ALICE, GENERAL, Storage
+
+LATER = NOW + timedelta(hours=1)
+"""When it is adopted."""
+
+
+async def store_beside(
+    database: Database,
+    message_id: str,
+    *,
+    user_id: UserId = ALICE,
+    channel_id: ChannelId = GENERAL,
+    created_at: datetime = NOW,
+) -> None:
+    """Store a message as Prisma does: no sequence, no deliveries, and delivered at once."""
+    async with database.transaction() as connection:
+        await connection.execute(
+            insert(messages).values(
+                id=message_id,
+                content=f"content of {message_id}",
+                channelId=channel_id,
+                userId=user_id,
+                createdAt=created_at,
+                updatedAt=created_at,
+                deliveryStatus="DELIVERED",
+            )
+        )
+
+
+async def adopt(storage: Storage, limit: int = 100) -> dict[ChannelId, list[MessageId]]:
+    """Take in what is found; what that was."""
+    found = await storage.messages.unplaced(limit, LATER)
+    await storage.messages.adopt([each for ids in found.values() for each in ids], LATER)
+    return {channel_id: list(ids) for channel_id, ids in found.items()}
+
+
+async def adopt_all(storage: Storage, limit: int = 100) -> None:
+    """Until nothing is left."""
+    while await adopt(storage, limit):
+        pass
+
+
+async def order_of(storage: Storage, channel_id: ChannelId = GENERAL) -> list[tuple[int, str]]:
+    """Every message of a channel, by its number."""
+    stored = await storage.messages.stored_after(channel_id, 0, 1_000)
+    return [(message.seq, message.id) for message in stored]

@@ -1,0 +1,50 @@
+"""Messages to report on, single reports, and what a message says of itself."""
+
+from datetime import datetime
+
+from app.adapters.memory.manual_clock import DEFAULT_START as NOW
+from app.domain.delivery import DeliveryState
+from app.domain.ids import ChannelId, MessageId, UserId
+from app.domain.message import Message
+from app.ports import Advance, Advanced, Report
+from tests.contract.storage import ALICE, GENERAL, Storage, add, draft
+
+
+async def sent(
+    storage: Storage, user_id: UserId = ALICE, channel_id: ChannelId = GENERAL
+) -> Message:
+    """A message that has just been stored."""
+    return await add(storage, draft(user_id, channel_id))
+
+
+async def reported(
+    storage: Storage,
+    message_id: MessageId,
+    recipient_id: UserId,
+    state: DeliveryState,
+    now: datetime = NOW,
+) -> Advanced:
+    """What becomes of one report."""
+    (outcome,) = await storage.deliveries.advance_all(
+        [Report(message_id, recipient_id, state)], now
+    )
+    return outcome
+
+
+async def advanced(
+    storage: Storage,
+    message_id: MessageId,
+    recipient_id: UserId,
+    state: DeliveryState,
+    now: datetime = NOW,
+) -> Advance:
+    """What becomes of one report that is not refused."""
+    outcome = await reported(storage, message_id, recipient_id, state, now)
+    assert isinstance(outcome, Advance)
+    return outcome
+
+
+async def own_state(storage: Storage, message: Message) -> DeliveryState:
+    """What the message itself says of its delivery now."""
+    (read,) = await storage.messages.stored_after(message.channel_id, message.seq - 1, 1)
+    return read.delivery_status

@@ -1,0 +1,285 @@
+"""Channels are made and ended, members come and go."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from app.adapters.memory.manual_clock import DEFAULT_START as NOW
+from app.adapters.sql.channel_deletion import DELIVERIES_AT_ONCE, MESSAGES_AT_ONCE
+from app.domain.channel import Addition, Channel, ChannelType, MemberRole
+from app.domain.errors import ChannelExists, ChannelNotFound, NotAMember, UserNotFound
+from app.domain.ids import ChannelId, ClientMessageId, UserId, new_message_id
+from app.domain.message import MessageDraft
+from tests.contract.storage import ALICE, BOB, CAROL, GENERAL, MALLORY, RANDOM, Storage
+
+NEWS = ChannelId("news/ü")
+UNKNOWN = ChannelId("unknown")
+STRANGER = UserId("user_stranger")
+BATCH = 256
+ALICES_OWN = {ALICE: MemberRole.OWNER}
+
+
+def channel(channel_id: ChannelId = NEWS, creator_id: UserId = ALICE) -> Channel:
+    """A channel that there is not yet."""
+    return Channel(channel_id, "News", None, ChannelType.PRIVATE, creator_id, created_at=NOW)
+
+
+def draft(user_id: UserId, channel_id: ChannelId, number: int = 0) -> MessageDraft:
+    """A message to store, with a client message id of its own."""
+    client_message_id = ClientMessageId(f"{channel_id}-{number}")
+    return MessageDraft(new_message_id(), channel_id, user_id, "hello", client_message_id)
+
+
+async def members_of(storage: Storage, channel_id: ChannelId) -> frozenset[UserId]:
+    """Who belongs to one channel."""
+    members = await storage.channels.members_of_all([channel_id])
+    return members[channel_id]
+
+
+async def test_members_are_those_who_belong_when_they_are_asked_for(storage: Storage) -> None:
+    """Each channel that is asked for has its own; nobody belongs to one that there is not."""
+    members = await storage.channels.members_of_all([RANDOM, UNKNOWN, GENERAL])
+
+    assert {RANDOM: {ALICE, BOB}, UNKNOWN: set(), GENERAL: {ALICE, BOB, CAROL}} == members
+    assert {} == await storage.channels.members_of_all([])
+
+
+@pytest.mark.parametrize("name", ['"', "\\", "ä 🎈", "]", "x" * 191])
+async def test_members_are_found_when_the_channel_is_called_anything(
+    storage: Storage, name: str
+) -> None:
+    """Identifiers are opaque, and stand for nothing but themselves."""
+    await storage.channels.seed({ALICE: [ChannelId(name)]})
+
+    members = await storage.channels.members_of_all([ChannelId(name), RANDOM])
+
+    assert {name: {ALICE}, RANDOM: {ALICE, BOB}} == members
+
+
+async def test_members_are_found_when_very_many_channels_are_asked_for(storage: Storage) -> None:
+    """More than a statement takes parameters, on either database."""
+    names = [ChannelId(f"channel-{number}") for number in range(40_000)]
+
+    members = await storage.channels.members_of_all([*names, RANDOM])
+
+    assert {*names, RANDOM} == members.keys()
+    assert {ALICE, BOB} == members[RANDOM]
+
+
+async def test_channel_has_its_members_when_it_is_created(storage: Storage) -> None:
+    """They may write, and others have nothing to do with it."""
+    roles = {ALICE: MemberRole.OWNER, BOB: MemberRole.ADMIN, MALLORY: MemberRole.MEMBER}
+
+    await storage.channels.create(channel(), roles)
+
+    assert set(roles) == await members_of(storage, NEWS)
+    assert NEWS in await storage.channels.channels_of(MALLORY)
+    assert not await storage.channels.is_member(NEWS, CAROL)
+    await storage.messages.add_all([draft(MALLORY, NEWS)], now=NOW)
+    assert {NEWS: 1} == await storage.deliveries.undelivered_counts(BOB)
+
+
+async def test_channel_has_no_members_when_it_is_created_without(storage: Storage) -> None:
+    """Not even its creator is one by that."""
+    await storage.channels.create(channel(), {})
+
+    assert frozenset() == await members_of(storage, NEWS)
+    added = await storage.channels.add_member(NEWS, BOB, MemberRole.MEMBER, NOW)
+    assert Addition.JOINED is added
+
+
+async def test_channel_is_found_when_it_was_created(storage: Storage) -> None:
+    """As it was asked for; nothing is where there is none, or none any more."""
+    described = replace(channel(), description="What is new")
+    before = await storage.channels.find(NEWS)
+    await storage.channels.create(described, ALICES_OWN)
+
+    found = await storage.channels.find(NEWS)
+
+    await storage.channels.delete(NEWS)
+    assert (None, described) == (before, found)
+    assert None is await storage.channels.find(NEWS)
+
+
+async def test_seeded_channel_is_found_when_it_is_asked_for(storage: Storage) -> None:
+    """Its name is its id, its creator who was named with it first."""
+    found = await storage.channels.find(RANDOM)
+
+    assert found is not None
+    assert (RANDOM, None, ChannelType.PUBLIC, ALICE) == (
+        found.name,
+        found.description,
+        found.type,
+        found.created_by_id,
+    )
+
+
+async def test_standing_channel_is_left_as_it_is_when_another_is_to_be_called_so(
+    storage: Storage,
+) -> None:
+    """Its members stay who they are."""
+    with pytest.raises(ChannelExists):
+        await storage.channels.create(channel(RANDOM), {MALLORY: MemberRole.OWNER})
+
+    assert {ALICE, BOB} == await members_of(storage, RANDOM)
+
+
+@pytest.mark.parametrize(
+    ("creator_id", "member_id"), [(STRANGER, ALICE), (ALICE, STRANGER)], ids=["creator", "member"]
+)
+async def test_nothing_is_created_when_somebody_is_not_known(
+    storage: Storage, creator_id: UserId, member_id: UserId
+) -> None:
+    """Neither the channel nor any membership."""
+    roles = {member_id: MemberRole.MEMBER, BOB: MemberRole.MEMBER}
+
+    with pytest.raises(UserNotFound, match=STRANGER):
+        await storage.channels.create(channel(creator_id=creator_id), roles)
+
+    assert frozenset() == await members_of(storage, NEWS)
+    with pytest.raises(ChannelNotFound):
+        await storage.channels.remove_members(NEWS)
+
+
+async def test_member_is_added_once_when_added_twice(storage: Storage) -> None:
+    """The second time nothing changes, and that is said."""
+    first = await storage.channels.add_member(RANDOM, CAROL, None, NOW)
+    second = await storage.channels.add_member(RANDOM, CAROL, MemberRole.MEMBER, NOW)
+
+    assert (Addition.JOINED, Addition.NOTHING) == (first, second)
+    assert {ALICE, BOB, CAROL} == await members_of(storage, RANDOM)
+
+
+async def test_role_is_changed_when_a_member_is_added_in_another_one(storage: Storage) -> None:
+    """Once; who is added without a role keeps theirs."""
+    await storage.channels.create(channel(), ALICES_OWN)
+    roles = (MemberRole.OWNER, MemberRole.ADMIN, MemberRole.ADMIN, None, MemberRole.ADMIN)
+
+    additions = [await storage.channels.add_member(NEWS, ALICE, role, NOW) for role in roles]
+
+    nothing = Addition.NOTHING
+    assert [nothing, Addition.ROLE_CHANGED, nothing, nothing, nothing] == additions
+
+
+async def test_member_has_no_former_role_when_they_come_back_without_one(storage: Storage) -> None:
+    """They are a newcomer as any other."""
+    await storage.channels.add_member(RANDOM, CAROL, MemberRole.ADMIN, NOW)
+    await storage.channels.remove_member(RANDOM, CAROL)
+
+    await storage.channels.add_member(RANDOM, CAROL, None, NOW)
+
+    assert Addition.NOTHING is await storage.channels.add_member(
+        RANDOM, CAROL, MemberRole.MEMBER, NOW
+    )
+
+
+async def test_newcomer_has_missed_nothing_when_messages_are_older(storage: Storage) -> None:
+    """Only what is sent from then on is theirs to receive."""
+    await storage.messages.add_all([draft(ALICE, RANDOM, 1)], now=NOW)
+
+    later = NOW + timedelta(seconds=1)
+    await storage.channels.add_member(RANDOM, CAROL, MemberRole.MEMBER, later)
+    await storage.messages.add_all([draft(ALICE, RANDOM, 2)], now=later)
+
+    assert {RANDOM: 1} == await storage.deliveries.undelivered_counts(CAROL)
+
+
+async def test_what_a_member_missed_waits_again_when_they_come_back(storage: Storage) -> None:
+    """What was sent to them before they went; not what was sent while they were away."""
+    before = draft(ALICE, RANDOM, 1)
+    await storage.messages.add_all([before], now=NOW)
+    await storage.channels.remove_member(RANDOM, BOB)
+    await storage.messages.add_all([draft(ALICE, RANDOM, 2)], now=NOW)
+    gone = await storage.deliveries.undelivered_counts(BOB)
+
+    await storage.channels.add_member(RANDOM, BOB, MemberRole.MEMBER, NOW + timedelta(seconds=1))
+
+    page = await storage.deliveries.undelivered(BOB, after=0, limit=10)
+    assert {} == gone
+    assert {RANDOM: 1} == await storage.deliveries.undelivered_counts(BOB)
+    assert [before.id] == [message.id for message in page.messages]
+
+
+async def test_member_is_removed_once_when_removed_twice(storage: Storage) -> None:
+    """What they have missed is theirs no more, and the rest stay."""
+    await storage.messages.add_all([draft(ALICE, RANDOM)], now=NOW)
+
+    first = await storage.channels.remove_member(RANDOM, BOB)
+    second = await storage.channels.remove_member(RANDOM, BOB)
+
+    assert (True, False) == (first, second)
+    assert {ALICE} == await members_of(storage, RANDOM)
+    assert {} == await storage.deliveries.undelivered_counts(BOB)
+    with pytest.raises(NotAMember):
+        await storage.messages.list_after(RANDOM, BOB, after_seq=0, limit=1)
+
+
+async def test_removing_changes_nothing_when_nobody_of_that_name_is_known(
+    storage: Storage,
+) -> None:
+    """A stranger is no member, as anybody else who is none."""
+    assert not await storage.channels.remove_member(RANDOM, STRANGER)
+
+
+async def test_change_is_refused_when_the_channel_is_not_known(storage: Storage) -> None:
+    """Whatever is to be done with it; but deleting it has come to its end."""
+    with pytest.raises(ChannelNotFound):
+        await storage.channels.add_member(UNKNOWN, BOB, MemberRole.MEMBER, NOW)
+    with pytest.raises(ChannelNotFound):
+        await storage.channels.remove_member(UNKNOWN, BOB)
+    with pytest.raises(ChannelNotFound):
+        await storage.channels.remove_members(UNKNOWN)
+
+    await storage.channels.delete(UNKNOWN)
+
+
+async def test_stranger_is_not_added_when_nobody_knows_them(storage: Storage) -> None:
+    """A membership needs a user."""
+    with pytest.raises(UserNotFound, match=STRANGER):
+        await storage.channels.add_member(RANDOM, STRANGER, MemberRole.MEMBER, NOW)
+
+    assert {ALICE, BOB} == await members_of(storage, RANDOM)
+
+
+async def test_nobody_is_left_when_all_members_are_removed(storage: Storage) -> None:
+    """Those who were members are named, once."""
+    first = await storage.channels.remove_members(RANDOM)
+    second = await storage.channels.remove_members(RANDOM)
+
+    assert [{ALICE, BOB}, set()] == [set(first), set(second)]
+    assert {ALICE, BOB, CAROL} == await members_of(storage, GENERAL)
+
+
+async def test_channel_is_gone_with_its_messages_when_it_is_deleted(storage: Storage) -> None:
+    """However many portions that takes; other channels keep theirs."""
+    await storage.channels.seed({UserId(f"user_{number}"): [RANDOM] for number in range(10)})
+    drafts = [draft(ALICE, RANDOM, number) for number in range(MESSAGES_AT_ONCE + 1)]
+    for start in range(0, len(drafts), BATCH):
+        await storage.messages.add_all(drafts[start : start + BATCH], now=NOW)
+    await storage.messages.add_all([draft(ALICE, GENERAL)], now=NOW)
+    assert MESSAGES_AT_ONCE * 11 > DELIVERIES_AT_ONCE
+    await storage.channels.remove_members(RANDOM)
+
+    await storage.channels.delete(RANDOM)
+
+    with pytest.raises(ChannelNotFound):
+        await storage.channels.remove_members(RANDOM)
+    assert () == await storage.messages.stored_after(RANDOM, 0, limit=10)
+    assert 1 == len(await storage.messages.stored_after(GENERAL, 0, limit=10))
+    assert {GENERAL: 1} == await storage.deliveries.undelivered_counts(BOB)
+
+
+async def test_channel_begins_anew_when_it_is_created_after_its_deletion(
+    storage: Storage,
+) -> None:
+    """Nothing of the old one comes back; it counts from 1."""
+    await storage.messages.add_all([draft(ALICE, RANDOM, 1)], now=NOW)
+    await storage.channels.delete(RANDOM)
+
+    await storage.channels.create(channel(RANDOM), {**ALICES_OWN, BOB: MemberRole.MEMBER})
+    await storage.messages.add_all([draft(ALICE, RANDOM, 2)], now=NOW)
+
+    (message,) = await storage.messages.list_after(RANDOM, BOB, after_seq=0, limit=10)
+    assert 1 == message.seq
+    assert {RANDOM: 1} == await storage.deliveries.undelivered_counts(BOB)

@@ -1,0 +1,182 @@
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+
+from app.adapters.memory.manual_clock import DEFAULT_START as NOW
+from app.domain.delivery import DeliveryState
+from app.domain.errors import MessageNotFound, NotARecipient
+from app.domain.ids import MessageId, UserId
+from app.ports import Advance, Advanced, Report
+from tests.contract.receipts import advanced, own_state, sent
+from tests.contract.storage import ALICE, BOB, CAROL, GENERAL, MALLORY, RANDOM, Storage
+
+SENT, DELIVERED, READ = DeliveryState.SENT, DeliveryState.DELIVERED, DeliveryState.READ
+LATER = NOW + timedelta(seconds=1)
+BATCH = 256
+
+
+def changes(outcomes: Sequence[Advanced]) -> list[tuple[DeliveryState, bool]]:
+    """Where each report left its recipient, and whether it changed that; none was refused."""
+    return [
+        (outcome.status.status, outcome.changed)
+        for outcome in outcomes
+        if isinstance(outcome, Advance)
+    ]
+
+
+async def test_advance_all_answers_each_report_when_they_are_of_several_messages_and_channels(
+    storage: Storage,
+) -> None:
+    """Outcomes come in the order of the reports, and every message follows its own recipients."""
+    first, second = await sent(storage), await sent(storage, BOB)
+    elsewhere = await sent(storage, channel_id=RANDOM)
+
+    outcomes = await storage.deliveries.advance_all(
+        [
+            Report(elsewhere.id, BOB, DELIVERED),
+            Report(first.id, CAROL, READ),
+            Report(second.id, ALICE, DELIVERED),
+            Report(first.id, BOB, DELIVERED),
+            Report(second.id, CAROL, READ),
+        ],
+        LATER,
+    )
+
+    assert [
+        (elsewhere.id, BOB, DELIVERED, LATER, ALICE, True),
+        (first.id, CAROL, READ, LATER, ALICE, True),
+        (second.id, ALICE, DELIVERED, LATER, BOB, True),
+        (first.id, BOB, DELIVERED, LATER, ALICE, True),
+        (second.id, CAROL, READ, LATER, BOB, True),
+    ] == [
+        (
+            outcome.status.message_id,
+            outcome.status.recipient_id,
+            outcome.status.status,
+            outcome.status.timestamp,
+            outcome.author_id,
+            outcome.changed,
+        )
+        for outcome in outcomes
+        if isinstance(outcome, Advance)
+    ]
+    assert [DELIVERED] * 3 == [await own_state(storage, it) for it in (first, second, elsewhere)]
+
+
+async def test_advance_all_counts_the_others_when_some_are_refused(storage: Storage) -> None:
+    """A refusal is an outcome like any other, in its place."""
+    message = await sent(storage)
+
+    outcomes = await storage.deliveries.advance_all(
+        [
+            Report(MessageId("unknown"), BOB, READ),
+            Report(message.id, BOB, READ),
+            Report(message.id, ALICE, READ),
+            Report(message.id, MALLORY, READ),
+            Report(message.id, CAROL, READ),
+        ],
+        LATER,
+    )
+
+    assert [MessageNotFound, Advance, NotARecipient, MessageNotFound, Advance] == [
+        type(outcome) for outcome in outcomes
+    ]
+    assert READ is await own_state(storage, message)
+
+
+async def test_advance_all_refuses_each_report_when_none_can_be_taken(storage: Storage) -> None:
+    """Nothing to lock and nothing to write is no failure."""
+    message = await sent(storage)
+
+    unknown = await storage.deliveries.advance_all([Report(MessageId("unknown"), BOB, READ)], NOW)
+    outsider = await storage.deliveries.advance_all([Report(message.id, MALLORY, READ)], NOW)
+
+    assert [MessageNotFound] * 2 == [type(outcome) for outcome in (*unknown, *outsider)]
+
+
+async def test_advance_all_is_empty_when_there_are_no_reports(storage: Storage) -> None:
+    """No report has no outcome."""
+    outcomes = await storage.deliveries.advance_all([], NOW)
+
+    assert [] == list(outcomes)
+
+
+async def test_advance_all_tells_both_steps_when_a_recipient_reports_them_together(
+    storage: Storage,
+) -> None:
+    """DELIVERED and then READ in one batch are two changes, and the second one stands."""
+    message = await sent(storage)
+    reports = [Report(message.id, BOB, state) for state in (DELIVERED, DELIVERED, READ, READ)]
+
+    outcomes = await storage.deliveries.advance_all(reports, LATER)
+
+    assert [(DELIVERED, True), (DELIVERED, False), (READ, True), (READ, False)] == changes(outcomes)
+    standing = await advanced(storage, message.id, BOB, DELIVERED)
+    assert (READ, LATER, False) == (
+        standing.status.status,
+        standing.status.timestamp,
+        standing.changed,
+    )
+
+
+async def test_advance_all_does_not_go_back_when_delivered_follows_read(storage: Storage) -> None:
+    """Seen implies delivered, within a batch as between two."""
+    message = await sent(storage)
+    reports = [Report(message.id, BOB, state) for state in (READ, DELIVERED)]
+
+    outcomes = await storage.deliveries.advance_all(reports, LATER)
+
+    assert [(READ, True), (READ, False)] == changes(outcomes)
+    bob, _ = await storage.deliveries.statuses(message.id, ALICE)
+    assert (BOB, READ) == (bob.recipient_id, bob.status)
+
+
+async def test_advance_all_ends_right_when_batches_meet_in_opposite_order(
+    storage: Storage,
+) -> None:
+    """Two batches that need the same messages wait for each other in one order, and both succeed.
+
+    Of two devices of one recipient that report the same, one is told that it changed something.
+    """
+    messages = [await sent(storage) for _ in range(20)]
+    ids = [message.id for message in messages]
+    batches = [
+        [Report(message_id, user_id, state) for message_id in order]
+        for state in (DELIVERED, READ)
+        for user_id, order in ((BOB, ids), (CAROL, ids[::-1]), (BOB, ids[::-1]))
+    ]
+
+    outcomes = await asyncio.gather(
+        *(storage.deliveries.advance_all(batch, LATER) for batch in batches)
+    )
+
+    told = [
+        (outcome.status.message_id, outcome.status.recipient_id, outcome.status.status)
+        for batch in outcomes
+        for outcome in batch
+        if isinstance(outcome, Advance) and outcome.changed
+    ]
+    assert len(set(told)) == len(told)
+    assert {(message_id, user_id, READ) for message_id in ids for user_id in (BOB, CAROL)} <= set(
+        told
+    )
+    assert [READ] * len(ids) == [await own_state(storage, message) for message in messages]
+
+
+async def test_the_message_is_read_when_a_thousand_recipients_report_in_four_batches(
+    storage: Storage,
+) -> None:
+    """It stays behind until the last recipient has read it."""
+    recipients = [UserId(f"user_{number:04}") for number in range(1_000)]
+    await storage.channels.seed({user_id: [GENERAL] for user_id in recipients})
+    message = await sent(storage)
+    reports = [Report(message.id, user_id, READ) for user_id in (*recipients, BOB, CAROL)]
+    states = []
+
+    for start in range(0, len(reports), BATCH):
+        outcomes = await storage.deliveries.advance_all(reports[start : start + BATCH], LATER)
+        assert {(READ, True)} == set(changes(outcomes))
+        states.append(await own_state(storage, message))
+
+    assert [SENT, SENT, SENT, READ] == states
+    assert {} == await storage.deliveries.undelivered_counts(recipients[0])

@@ -1,0 +1,283 @@
+"""What the original backend stores beside us: the storages that it can share."""
+
+import asyncio
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+from sqlalchemy import insert, update
+
+from app.adapters.memory.manual_clock import DEFAULT_START as NOW
+from app.adapters.sql.database import Database
+from app.adapters.sql.sql_message_repository import SqlMessageRepository
+from app.adapters.sql.tables import channel_members, read_receipts
+from app.domain.delivery import DeliveryState, DeliveryStatus
+from app.domain.ids import MessageId
+from app.domain.user import User
+from tests.contract.original_backend import LATER, adopt, adopt_all, order_of, store_beside
+from tests.contract.storage import (
+    ALICE,
+    BOB,
+    CAROL,
+    GENERAL,
+    MEMBERSHIP,
+    RANDOM,
+    Storage,
+    add,
+    draft,
+    sql_storage,
+)
+
+SECOND = timedelta(seconds=1)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database(request: pytest.FixtureRequest) -> Database:
+    """Each of the two, migrated and open."""
+    database: Database = request.getfixturevalue(f"{request.param}_database")
+    return database
+
+
+@pytest.fixture
+async def storage(database: Database) -> Storage:
+    """The suites' users and channels; all have been members for long."""
+    storage = sql_storage(database)
+    await storage.channels.seed(MEMBERSHIP)
+    async with database.transaction() as connection:
+        await connection.execute(update(channel_members).values(joined_at=NOW - 60 * SECOND))
+    return storage
+
+
+@pytest.mark.parametrize(
+    "message_id",
+    ["msg_001", str(UUID(int=0, version=4)), "message_000008", "x" * 14 + "8" + "x" * 22],
+    ids=["short", "UUID", "8 where ours have it", "longer than a UUID"],
+)
+async def test_adopt_gives_the_next_number_when_another_backend_has_stored(
+    database: Database, storage: Storage, message_id: str
+) -> None:
+    """The message reads as it was written, and sends go on after it."""
+    before = await add(storage, draft())
+    await store_beside(database, message_id, user_id=BOB, created_at=NOW - SECOND)
+
+    adopted = await adopt(storage)
+    after = await add(storage, draft())
+
+    assert {GENERAL: [message_id]} == adopted
+    assert [(1, before.id), (2, message_id), (3, after.id)] == await order_of(storage)
+    (message,) = await storage.messages.list_after(GENERAL, ALICE, after_seq=1, limit=1)
+    assert f"content of {message_id}" == message.content
+    assert User(BOB, name="Bob") == message.user
+    assert DeliveryState.DELIVERED is message.delivery_status
+    assert NOW - SECOND == message.created_at == message.updated_at
+
+
+async def test_adopt_takes_in_nothing_when_it_has_taken_in_all(
+    database: Database, storage: Storage
+) -> None:
+    """Asked again, it changes nothing."""
+    await store_beside(database, "msg_001")
+    await adopt(storage)
+    order = await order_of(storage)
+
+    assert {} == await storage.messages.unplaced(10, LATER)
+    await storage.messages.adopt([MessageId("msg_001")], LATER)
+    assert order == await order_of(storage)
+    assert {GENERAL: 1} == await storage.messages.last_seqs([GENERAL])
+
+
+async def test_adopt_takes_in_what_is_left_when_another_node_has_taken_some(
+    database: Database, storage: Storage
+) -> None:
+    """Each was looking at what it had found; what came since is nobody's yet."""
+    for number in range(1, 5):
+        await store_beside(database, f"msg_{number}", created_at=NOW + number * SECOND)
+    first = (await storage.messages.unplaced(2, LATER))[GENERAL]
+    second = (await storage.messages.unplaced(3, LATER))[GENERAL]
+
+    await storage.messages.adopt(first, LATER)
+    await storage.messages.adopt(list(reversed(second)), LATER)
+
+    assert [(1, "msg_1"), (2, "msg_2"), (3, "msg_3")] == await order_of(storage)
+    assert {GENERAL: ["msg_4"]} == await storage.messages.unplaced(10, LATER)
+
+
+async def test_adopt_passes_over_a_message_when_it_is_no_more(
+    database: Database, storage: Storage
+) -> None:
+    """Deleted since it was found; and to adopt nothing is no failure."""
+    await store_beside(database, "msg_001")
+
+    await storage.messages.adopt([MessageId("msg_000"), MessageId("msg_001")], LATER)
+    await storage.messages.adopt([MessageId("msg_000")], LATER)
+    await storage.messages.adopt([], LATER)
+
+    assert [(1, "msg_001")] == await order_of(storage)
+
+
+async def test_adopt_numbers_by_date_and_id_when_there_are_many(
+    database: Database, storage: Storage
+) -> None:
+    """However they lie in the table, over all channels, and in as many calls as are needed."""
+    for number, second in enumerate([3, 1, 4, 1, 5, 9, 2, 6]):
+        channel_id = (GENERAL, RANDOM)[number % 2]
+        created_at = NOW + second * SECOND
+        await store_beside(database, f"msg_{number}", channel_id=channel_id, created_at=created_at)
+
+    adopted = [await adopt(storage, limit=3) for _ in range(4)]
+
+    assert [
+        {RANDOM: ["msg_1", "msg_3"], GENERAL: ["msg_6"]},
+        {GENERAL: ["msg_0", "msg_2", "msg_4"]},
+        {RANDOM: ["msg_7", "msg_5"]},
+        {},
+    ] == adopted
+    general = ["msg_6", "msg_0", "msg_2", "msg_4"]
+    in_random = ["msg_1", "msg_3", "msg_7", "msg_5"]
+    assert list(enumerate(general, 1)) == await order_of(storage)
+    assert list(enumerate(in_random, 1)) == await order_of(storage, RANDOM)
+    page = await storage.deliveries.undelivered(BOB, after=0, limit=100)
+    assert [f"msg_{number}" for number in (1, 3, 6, 0, 2, 4, 7, 5)] == [
+        message.id for message in page.messages
+    ]
+
+
+async def test_adopt_delivers_to_the_other_members_when_it_takes_in(
+    database: Database, storage: Storage
+) -> None:
+    """It waits for every member but the author."""
+    await store_beside(database, "msg_001", user_id=BOB)
+
+    await adopt(storage)
+
+    counts = [
+        await storage.deliveries.undelivered_counts(user_id) for user_id in (ALICE, BOB, CAROL)
+    ]
+    assert [{GENERAL: 1}, {}, {GENERAL: 1}] == counts
+
+
+async def test_adopt_takes_over_receipts_when_the_other_backend_has_written_them(
+    database: Database, storage: Storage
+) -> None:
+    """Who has read a message there has read it here, then; it waits for the others."""
+    await store_beside(database, "msg_001")
+    read_at = NOW + SECOND
+    async with database.transaction() as connection:
+        await connection.execute(
+            insert(read_receipts).values(messageId="msg_001", userId=BOB, readAt=read_at)
+        )
+
+    await adopt(storage)
+
+    message_id = MessageId("msg_001")
+    expected = (
+        DeliveryStatus(message_id, BOB, DeliveryState.READ, read_at),
+        DeliveryStatus(message_id, CAROL, DeliveryState.SENT, LATER),
+    )
+    assert expected == await storage.deliveries.statuses(message_id, ALICE)
+    assert {} == await storage.deliveries.undelivered_counts(BOB)
+
+
+async def test_adopt_delivers_to_nobody_who_joined_when_it_had_been_sent(
+    database: Database, storage: Storage
+) -> None:
+    """What was said before somebody came does not wait for them."""
+    carols = channel_members.c.userId == CAROL
+    async with database.transaction() as connection:
+        await connection.execute(
+            update(channel_members).where(carols).values(joined_at=NOW + SECOND)
+        )
+    await store_beside(database, "msg_001", created_at=NOW)
+    await store_beside(database, "msg_002", created_at=NOW + SECOND)
+
+    await adopt(storage)
+
+    page = await storage.deliveries.undelivered(CAROL, after=0, limit=10)
+    assert ["msg_002"] == [message.id for message in page.messages]
+
+
+async def test_adopt_finds_a_message_when_it_came_to_light_late(
+    database: Database, storage: Storage
+) -> None:
+    """The other backend dates a message before it commits it."""
+    await store_beside(database, "msg_001", created_at=NOW)
+    await adopt(storage)
+    await store_beside(database, "msg_002", created_at=NOW - 59 * SECOND)
+
+    await adopt(storage)
+
+    assert [(1, "msg_001"), (2, "msg_002")] == await order_of(storage)
+
+
+async def test_adopt_finds_a_message_when_it_comes_with_an_old_date(
+    database: Database, storage: Storage
+) -> None:
+    """Imported, say: it takes the next number, and waits for those who were members by then."""
+    await store_beside(database, "msg_001", created_at=NOW)
+    await adopt_all(storage)
+    await store_beside(database, "msg_000", created_at=NOW - timedelta(days=365))
+
+    await adopt(storage)
+
+    assert [(1, "msg_001"), (2, "msg_000")] == await order_of(storage)
+    assert {GENERAL: 1} == await storage.deliveries.undelivered_counts(BOB)
+
+
+async def test_adopt_looks_at_all_in_the_end_when_there_is_very_much(
+    database: Database, storage: Storage
+) -> None:
+    """A stretch with each look, and from the start again."""
+    repository = SqlMessageRepository(database, stretch_messages=3)
+    days = [NOW - timedelta(days=day) for day in range(9, 1, -1)]
+    for number, day in enumerate([*days, *days]):
+        await store_beside(database, f"msg_{number}", created_at=day)
+    await store_beside(database, "newest", created_at=NOW)
+    await adopt_all(storage)
+    for number, day in enumerate((days[0], days[0], days[4], days[-1])):
+        await store_beside(database, f"late_{number}", created_at=day)
+
+    for _ in range(20):
+        for ids in (await repository.unplaced(10, LATER)).values():
+            await repository.adopt(ids, LATER)
+
+    late = [message_id for _, message_id in await order_of(storage)][-4:]
+    assert {f"late_{number}" for number in range(4)} == set(late)
+
+
+async def test_adopt_finds_a_message_when_an_earlier_one_is_dated_in_the_future(
+    database: Database, storage: Storage
+) -> None:
+    """A wrong clock hides nothing."""
+    await store_beside(database, "msg_001", created_at=LATER + timedelta(days=365))
+    await adopt(storage)
+    await store_beside(database, "msg_002", created_at=LATER)
+
+    await adopt(storage)
+
+    assert [(1, "msg_001"), (2, "msg_002")] == await order_of(storage)
+
+
+async def test_adopt_gives_each_message_one_number_when_many_do_it_at_once(
+    database: Database, storage: Storage
+) -> None:
+    """No message twice and no number left out, while others are sent."""
+    for number in range(20):
+        channel_id = (GENERAL, RANDOM)[number % 2]
+        created_at = NOW + number * SECOND
+        await store_beside(database, f"msg_{number}", channel_id=channel_id, created_at=created_at)
+
+    await asyncio.gather(
+        *(adopt_all(storage, limit=3) for _ in range(8)),
+        *(
+            storage.messages.add_all([draft(BOB, RANDOM), draft(ALICE, GENERAL)], NOW)
+            for _ in range(10)
+        ),
+    )
+
+    for channel_id in (GENERAL, RANDOM):
+        order = await order_of(storage, channel_id)
+        ids = [message_id for _, message_id in order]
+        assert list(range(1, 21)) == [seq for seq, _ in order]
+        adopted = [each for each in ids if each.startswith("msg_")]
+        assert sorted(adopted, key=lambda each: int(each.removeprefix("msg_"))) == adopted
+        assert 20 == len(set(ids))

@@ -1,0 +1,19 @@
+import pytest
+
+from app.adapters.memory.memory_storage_probe import MemoryStorageProbe
+from app.adapters.sql.sql_storage_probe import SqlStorageProbe
+from app.ports import StorageProbe
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
+def probe(request: pytest.FixtureRequest) -> StorageProbe:
+    """Over a storage that nothing is wrong with."""
+    if request.param == "memory":
+        return MemoryStorageProbe()
+    return SqlStorageProbe(request.getfixturevalue(f"{request.param}_database"))
+
+
+async def test_checking_returns_when_the_storage_takes_writes(probe: StorageProbe) -> None:
+    """As often as it is asked."""
+    for _ in range(3):
+        await probe.check()

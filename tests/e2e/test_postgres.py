@@ -1,0 +1,166 @@
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from itertools import count
+from pathlib import Path
+from time import monotonic
+
+import pytest
+import pytest_asyncio
+from aiohttp import ClientSession
+
+from tests.e2e.chat import Chat, Chats
+from tests.e2e.server_process import Finished, Serve, ServerProcess, run_command
+from tests.e2e.shapes import a_message, an_error
+from tests.postgres_server import PostgresServer
+from tests.prisma import ROWS, TABLES
+
+ANSWERED_SECONDS = 3.0
+
+_numbers = count()
+
+
+@pytest.fixture(scope="module")
+def database(postgres_server: PostgresServer) -> str:
+    """An empty database for a server of this module."""
+    postgres_server.create_database("e2e")
+    return "e2e"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def server(
+    serve: Serve, postgres_server: PostgresServer, database: str
+) -> AsyncIterator[ServerProcess]:
+    """As an operator of the original backend sets it up, in Prisma's words."""
+    url = f"{postgres_server.url(database)}?schema=public&connection_limit=5"
+    yield await serve(DATABASE_URL=url)
+
+
+@pytest.fixture
+def original(postgres_server: PostgresServer) -> Iterator[str]:
+    """The address of a database that only Prisma has touched."""
+    name = f"original_{next(_numbers)}"
+    postgres_server.create_database(name)
+    postgres_server.execute(TABLES + ROWS, name)
+    yield postgres_server.url(name)
+    postgres_server.drop_database(name)
+
+
+async def health(server: ServerProcess) -> int:
+    """What a balancer sees."""
+    async with ClientSession() as http, http.get(f"{server.url}/health/ready") as response:
+        return response.status
+
+
+async def command(folder: Path, url: str, *arguments: str) -> Finished:
+    """``python -m app ARGUMENTS`` on that database."""
+    return await run_command(folder, {"DATABASE_URL": url}, *arguments)
+
+
+async def test_a_message_stands_in_the_originals_table_when_it_was_sent(
+    chat: Chat, postgres_server: PostgresServer, database: str
+) -> None:
+    """The document's first snippet, and what a NestJS node reads of it."""
+    alice, bob, carol = [await chat.client(name) for name in ("alice", "bob", "carol")]
+
+    answer = await alice.ask("sendMessage", {"content": "hello", "channelId": chat.general})
+    seen = await bob.sees("message.created")
+    for recipient in (bob, carol):
+        await recipient.ask("message:delivered", {"messageId": answer["data"]["id"]})
+
+    rows = postgres_server.execute(
+        'SELECT "channelId", content, "deliveryStatus" FROM messages', database
+    )
+    assert {"data": a_message(alice, chat.general, "hello")} == answer
+    assert answer["data"] == seen
+    assert [chat.general, "hello", "DELIVERED"] in rows
+
+
+async def test_sends_are_answered_in_time_and_heal_when_postgres_is_restarted(
+    chats: Chats, server: ServerProcess, postgres_server: PostgresServer
+) -> None:
+    """Down: never an ack; back: an ack, without a restart of the server."""
+    chat = chats.on(server)
+    alice = await chat.client("alice")
+    message = {"content": "hello", "channelId": chat.general}
+    await alice.ask("sendMessage", message)
+
+    await asyncio.to_thread(postgres_server.stop)
+    began = monotonic()
+    lost = await alice.ask("sendMessage", message)
+    took = monotonic() - began
+    health_down = await health(server)
+    await asyncio.to_thread(postgres_server.start_again)
+    stored = await alice.ask("sendMessage", message)
+    health_up = await health(server)
+    chat.leave()
+
+    assert an_error("unavailable", temporary=True) == lost
+    assert took < ANSWERED_SECONDS
+    assert "error" not in stored
+    assert (503, 200) == (health_down, health_up)
+    assert "secret" not in server.out + server.err
+
+
+async def test_no_demo_users_come_when_the_database_has_users(
+    original: str, serve: Serve, postgres_server: PostgresServer
+) -> None:
+    """A development start on a copy of the real one; its banner says how to be one of those."""
+    name = original.rpartition("/")[2]
+    postgres_server.execute("UPDATE users SET id = 'their_' || id", name)
+    counts = "SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM channel_members)"
+    before = postgres_server.execute(counts, name)
+
+    server = await serve(DATABASE_URL=original, SEED_FILE="")
+
+    assert before == postgres_server.execute(counts, name)
+    assert "The database has users of its own, so no demo users were added." in server.out
+    assert "python -m app token USER" in server.out
+
+
+async def test_the_doctor_is_content_when_the_originals_database_was_migrated(
+    original: str, tmp_path: Path
+) -> None:
+    """Before: a sentence, and the code 1; after: one line."""
+    before = await command(tmp_path, original, "doctor")
+    migrated = await command(tmp_path, original, "migrate")
+    after = await command(tmp_path, original, "doctor")
+
+    assert (1, "The database is not up to date; run `python -m app migrate` first.\n") == (
+        before.code,
+        before.out,
+    )
+    assert (0, "") == (migrated.code, migrated.err)
+    assert (0, "The database has all that is needed.\n") == (after.code, after.out)
+
+
+async def test_migrate_tells_what_may_be_in_the_way_when_the_original_is_another(
+    original: str, postgres_server: PostgresServer, tmp_path: Path
+) -> None:
+    """A line, and the code 0; the doctor says the same, and who seeds anyway is sent to it."""
+    seed = tmp_path / "seed.json"
+    seed.write_text('{"user_new": ["general"]}')
+    name = original.rpartition("/")[2]
+    postgres_server.execute("ALTER TABLE users ALTER email SET NOT NULL", name)
+    warning = (
+        "`seed` cannot add to users: the column email must not be NULL and has no default value.\n"
+    )
+
+    migrated = await command(tmp_path, original, "migrate")
+    after = await command(tmp_path, original, "doctor")
+    seeded = await command(tmp_path, original, "seed", str(seed))
+
+    assert (0, warning) == (migrated.code, migrated.out)
+    assert 1 == seeded.code
+    assert "`python -m app doctor` may say why" in seeded.err
+    assert (0, f"{warning}The database has all that is needed.\n") == (after.code, after.out)
+
+
+async def test_the_doctor_repeats_no_password_when_the_server_refuses_it(
+    postgres_server: PostgresServer, tmp_path: Path
+) -> None:
+    """A sentence on standard error, and nothing of the address."""
+    finished = await command(tmp_path, postgres_server.url("e2e", "stranger"), "doctor")
+
+    assert (1, "") == (finished.code, finished.out)
+    assert "refuses this password" in finished.err
+    assert "secret" not in finished.err

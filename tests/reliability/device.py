@@ -1,0 +1,216 @@
+"""A device as the documentation wants it: it hears, fetches what it missed, and reports."""
+
+import asyncio
+import random
+import time
+from collections import deque
+from collections.abc import Iterable
+from itertools import count
+from typing import Any
+
+from tests.reliability.evidence import Answer, DeviceLog, MessageKey, Notes, Receipt, Reception
+from tests.reliability.link import ConnectionLost, Link, Unanswered
+
+PAGE_SIZE = 20
+_RETRY_SECONDS = (0.05, 0.2)
+_REPORTS = ("message:delivered", "message:seen", None)
+"""What a device does about a message of somebody else's: None, nothing."""
+_REPORTERS = 4
+_STATUSES = {"message:delivered": "DELIVERED", "message:seen": "READ"}
+
+
+class Refused(Exception):
+    """The server says that it will not, now or ever.
+
+    Attributes:
+        is_temporary: Whether it may, later.
+    """
+
+    def __init__(self, code: str, *, is_temporary: bool) -> None:
+        self.code = code
+        self.is_temporary = is_temporary
+        super().__init__(code)
+
+
+class Device:
+    """One client of a user, who writes down what it is told.
+
+    It follows the documented way: after a connection, and when a ``seq`` is left out, it asks for
+    the channel's messages after the last one up to which it has all.
+    """
+
+    def __init__(
+        self, log: DeviceLog, channels: Iterable[str], link: Link, notes: Notes, dice: random.Random
+    ) -> None:
+        self.log = log
+        self.link = link
+        self._notes = notes
+        self._dice = dice
+        # By channel: up to which seq everything is known that can be known.
+        self._complete = dict.fromkeys(channels, 0)
+        self._highest = dict.fromkeys(channels, 0)
+        self._wanting: dict[str, asyncio.Event] = {name: asyncio.Event() for name in channels}
+        self._reports: deque[tuple[str, str]] = deque()
+        self._report_waits = asyncio.Semaphore(0)
+        self._reports_open = 0
+        self._known: set[str] = set()
+        self._streams = count()
+        self._live_stream = next(self._streams)
+        link.on_event = self._hear
+        link.on_connect = self._connected
+
+    @property
+    def name(self) -> str:
+        """Whose it is, and what."""
+        return str(self.log)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether it still has something to report or to fetch."""
+        return self._reports_open > 0 or any(each.is_set() for each in self._wanting.values())
+
+    def has_all(self, channel_id: str, last_seq: int) -> bool:
+        """Whether it knows everything in the channel up to there."""
+        return self._complete[channel_id] >= last_seq
+
+    def look_again(self) -> None:
+        """Fetch what it may have missed."""
+        for wanting in self._wanting.values():
+            wanting.set()
+
+    async def run(self) -> None:
+        """Fetch and report until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            for channel in self._wanting:
+                tasks.create_task(self._fetch_always(channel))
+            for _ in range(_REPORTERS):
+                tasks.create_task(self._report_always())
+
+    async def ask(self, event: str, payload: object = None) -> Any:
+        """The data of the answer.
+
+        Raises:
+            Refused: It answered with an error.
+            ConnectionLost: Before it answered.
+            Unanswered: It does not answer; that is noted.
+        """
+        await self.link.online.wait()
+        asked_at = time.monotonic()
+        try:
+            answer = await self.link.ask(event, payload)
+        except Unanswered:
+            self._notes.unanswered.append(f"{event} from {self.name}")
+            raise
+        code = answer.get("code")
+        self._notes.answers.append(Answer(event, code, time.monotonic() - asked_at))
+        if code is not None:
+            raise Refused(code, is_temporary=answer["temporary"])
+        return answer["data"]
+
+    async def insist(self, event: str, payload: object = None) -> Any:
+        """As `ask`, again and again until it is done.
+
+        Raises:
+            Refused: For good.
+        """
+        while True:
+            try:
+                return await self.ask(event, payload)
+            except (ConnectionLost, Unanswered):
+                pass
+            except Refused as refusal:
+                if not refusal.is_temporary:
+                    raise
+            await self.pause()
+
+    async def pause(self) -> None:
+        """Before something is tried again: not all at once."""
+        await asyncio.sleep(self._dice.uniform(*_RETRY_SECONDS))
+
+    def _connected(self) -> None:
+        self._live_stream = next(self._streams)
+        self.look_again()
+
+    def _hear(self, event: str, payload: Any) -> None:
+        match event:
+            case "message.created":
+                self._created(payload)
+            case "message:delivered" | "message:seen":
+                receipt = Receipt(payload["messageId"], payload["recipientId"], payload["status"])
+                self.log.receipts.append(receipt)
+
+    def _created(self, message: dict[str, Any]) -> None:
+        channel, seq = message["channelId"], message["seq"]
+        self._receive(message, self._live_stream, is_live=True)
+        if seq == self._complete[channel] + 1 and not self._wanting[channel].is_set():
+            self._complete[channel] = seq
+        elif seq > self._complete[channel]:
+            self._highest[channel] = max(self._highest[channel], seq)
+            self._wanting[channel].set()
+
+    def _receive(self, message: dict[str, Any], stream: int, *, is_live: bool) -> None:
+        key = message_key(message)
+        self.log.receptions.append(Reception(key, time.monotonic(), stream, is_live))
+        if key.author_id == self.log.user_id or key.message_id in self._known:
+            return
+        self._known.add(key.message_id)
+        report = self._dice.choice(_REPORTS)
+        if report is not None:
+            self._reports_open += 1
+            self._reports.append((report, key.message_id))
+            self._report_waits.release()
+
+    async def _fetch_always(self, channel: str) -> None:
+        wanting = self._wanting[channel]
+        while True:
+            await wanting.wait()
+            try:
+                await self._fetch(channel)
+            except (ConnectionLost, Unanswered):
+                pass  # the next connection asks again
+            except Refused as refusal:
+                if not refusal.is_temporary:  # no member now; whoever is one again hears of it
+                    wanting.clear()
+            else:
+                if self._complete[channel] >= self._highest[channel]:
+                    wanting.clear()
+                continue
+            await self.pause()
+
+    async def _fetch(self, channel: str) -> None:
+        # What is told after this moment is not certain to be in the pages.
+        highest = self._highest[channel]
+        connections = self.link.connections
+        stream = next(self._streams)
+        wanted: dict[str, object] = {"channelId": channel, "afterSeq": self._complete[channel]}
+        while True:
+            page = await self.ask("message:getOffline", {**wanted, "limit": PAGE_SIZE})
+            for message in page["messages"]:
+                self._receive(message, stream, is_live=False)
+                self._complete[channel] = message["seq"]
+            if page["nextCursor"] is None:
+                break
+            wanted = {"cursor": page["nextCursor"]}
+        # A number below that is still missing was of a message that is deleted.
+        self._complete[channel] = max(self._complete[channel], highest)
+        if connections != self.link.connections:
+            raise ConnectionLost  # what was told between two connections is in neither
+
+    async def _report_always(self) -> None:
+        while True:
+            await self._report_waits.acquire()
+            event, message_id = self._reports.popleft()
+            try:
+                await self.insist(event, {"messageId": message_id})
+            except Refused:
+                pass  # deleted meanwhile, or it is not its user's
+            else:
+                receipt = Receipt(message_id, self.log.user_id, _STATUSES[event])
+                self._notes.reported.append(receipt)
+            finally:
+                self._reports_open -= 1
+
+
+def message_key(message: dict[str, Any]) -> MessageKey:
+    """Of a ``Message`` as it is on the wire."""
+    return MessageKey(message["id"], message["channelId"], message["seq"], message["userId"])

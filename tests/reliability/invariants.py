@@ -1,0 +1,302 @@
+"""What must hold after every scenario, whatever went wrong in it.
+
+Each check takes the evidence, and gives a sentence for each violation. `violations` makes them all.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from itertools import pairwise
+
+from tests.reliability.evidence import MessageKey, Notes, Receipt, Send, Stored
+from tests.reliability.world import GUEST, GUEST_CHANNEL, MEMBERSHIPS, members
+
+ANSWER_SECONDS = 3.0
+SLACK_SECONDS = 2.0
+"""What the machine may take besides, when everything on it is busy."""
+
+_RANKS = {"SENT": 0, "DELIVERED": 1, "READ": 2}
+
+Violations = Iterator[str]
+
+
+def violations(notes: Notes, stored: Stored) -> list[str]:
+    """A sentence for each; none when all is well."""
+    return [sentence for check in CHECKS for sentence in check(notes, stored)]
+
+
+def every_send_is_acked(notes: Notes, stored: Stored) -> Violations:
+    """In the end; none is refused for good, and one that was deleted is not stored anew."""
+    del stored
+    for send in notes.sends:
+        if not send.acks and not send.is_beside:
+            yield f"{send.client_message_id} was never acked"
+        for code in send.refusals:
+            yield f"{send.client_message_id} was refused: {code}"
+        if set(send.after_deletion) - {"message_deleted"}:
+            yield f"{send.client_message_id} was deleted, and not so answered when sent again"
+
+
+def what_was_acked_is_stored(notes: Notes, stored: Stored) -> Violations:
+    """As it was acked, with every ack of a send naming the same message."""
+    keys = {message.key for message in stored.messages}
+    contents = {message.content for message in stored.messages}
+    for send in notes.sends:
+        if send.is_beside and send.content not in contents:
+            yield f"{send.client_message_id} was stored beside us and is gone"
+        acked = {ack.message for ack in send.acks}
+        if len(acked) > 1:
+            yield f"{send.client_message_id} was acked as {len(acked)} messages"
+        if acked - keys and not send.is_deletion_wanted:
+            yield f"{send.client_message_id} was acked and is not stored"
+        if acked & keys and send.is_deletion_acked:
+            yield f"{send.client_message_id} is stored though its deletion was acked"
+
+
+def each_send_is_stored_once(notes: Notes, stored: Stored) -> Violations:
+    """At most, and under its client message id; and nothing else is stored."""
+    wanted = {(send.author_id, send.client_message_id): send for send in notes.sends}
+    copies = Counter(
+        (message.key.author_id, message.content.split()[0]) for message in stored.messages
+    )
+    for (author, name), number in copies.items():
+        if number > 1:
+            yield f"{name} of {author} is stored {number} times"
+        if (author, name) not in wanted:
+            yield f"{name} of {author} is stored, but was never sent"
+    claims = Counter((user, name) for user, name, _ in stored.client_messages)
+    for claim, number in claims.items():
+        if number > 1:
+            yield f"{claim} is claimed {number} times"
+    claimed = set(stored.client_messages)
+    for message in stored.messages:
+        key, name = message.key, message.content.split()[0]
+        send = wanted.get((key.author_id, name))
+        is_beside = send is not None and send.is_beside
+        if not is_beside and (key.author_id, name, key.message_id) not in claimed:
+            yield f"{name} is stored, and its client message id is not"
+
+
+def numbers_have_no_gaps(notes: Notes, stored: Stored) -> Violations:
+    """From 1 to the channel's last one, each once; only what was deleted may be missing."""
+    deleted = {
+        (ack.message.channel_id, ack.message.seq)
+        for send in notes.sends
+        if send.is_deletion_wanted
+        for ack in send.acks
+    }
+    seqs = Counter((message.key.channel_id, message.key.seq) for message in stored.messages)
+    for (channel, seq), number in seqs.items():
+        if number > 1:
+            yield f"{channel} has {number} messages {seq}"
+        if not 1 <= seq <= stored.last_seqs.get(channel, 0):
+            yield f"{channel} has a message {seq}, beyond its last"
+    for channel, last_seq in stored.last_seqs.items():
+        for seq in range(1, last_seq + 1):
+            if (channel, seq) not in seqs and (channel, seq) not in deleted:
+                yield f"{channel} has no message {seq} of {last_seq}"
+
+
+def numbers_follow_the_order_of_storing(notes: Notes, stored: Stored) -> Violations:
+    """Within a channel."""
+    del notes
+    by_channel = defaultdict(list)
+    for message in stored.messages:
+        by_channel[message.key.channel_id].append((message.position, message.key.seq))
+    for channel, places in by_channel.items():
+        for (_, earlier), (_, later) in pairwise(sorted(places)):
+            if earlier > later:
+                yield f"{channel} stored {later} after {earlier}"
+
+
+def everybody_sees_one_order(notes: Notes, stored: Stored) -> Violations:
+    """What came by one connection, or in the pages of one request, came by ``seq``, none twice."""
+    del stored
+    for device in notes.devices:
+        last: dict[tuple[int, str], int] = {}
+        for reception in device.receptions:
+            key = reception.message
+            stream = (reception.stream, key.channel_id)
+            if key.seq == last.get(stream):
+                yield f"{device} was told twice of {key.seq} in {key.channel_id}"
+            elif key.seq < last.get(stream, 0):
+                yield f"{device} was told of {key.seq} after {last[stream]} in {key.channel_id}"
+            last[stream] = key.seq
+
+
+def nothing_is_told_that_is_not_stored(notes: Notes, stored: Stored) -> Violations:
+    """With the number and the author it has; what was deleted later, as it was acked."""
+    known = {message.key for message in stored.messages} | _deleted(notes)
+    for device in notes.devices:
+        for key in {reception.message for reception in device.receptions} - known:
+            yield f"{device} was told of {key.seq} in {key.channel_id}, which is not stored so"
+
+
+def nothing_is_left_out(notes: Notes, stored: Stored) -> Violations:
+    """Every device of a member was told of every message, except of what was deleted.
+
+    The guest of what was stored since the last return.
+    """
+    maybe_deleted = _deleted(notes)
+    returned_at = max((absence.return_seq for absence in notes.absences), default=0)
+    for device in notes.devices:
+        told = {reception.message for reception in device.receptions}
+        for message in stored.messages:
+            key = message.key
+            if key.channel_id not in MEMBERSHIPS[device.user_id] or key in maybe_deleted:
+                continue
+            if _is_guests(device.user_id, key.channel_id) and key.seq <= returned_at:
+                continue
+            if key not in told:
+                yield f"{device} was never told of {key.seq} in {key.channel_id}"
+
+
+def nobody_is_told_of_other_channels(notes: Notes, stored: Stored) -> Violations:
+    """Not outside the own memberships, and not while one was removed."""
+    del stored
+    for device in notes.devices:
+        for reception in device.receptions:
+            channel = reception.message.channel_id
+            if channel not in MEMBERSHIPS[device.user_id]:
+                yield f"{device} was told of {channel}"
+            for absence in notes.absences:
+                if (
+                    (device.user_id, channel) == (absence.user_id, absence.channel_id)
+                    and absence.since <= reception.at <= absence.until
+                    and reception.message.seq > absence.last_seq
+                ):
+                    yield f"{device} was told of {reception.message.seq} in {channel} while removed"
+
+
+def deliveries_are_those_of_the_members(notes: Notes, stored: Stored) -> Violations:
+    """A row for each member but the author; of the guest, who comes and goes, there may be none."""
+    del notes
+    recipients = defaultdict(set)
+    for receipt in stored.deliveries:
+        recipients[receipt.message_id].add(receipt.recipient_id)
+    for message in stored.messages:
+        key = message.key
+        expected = members(key.channel_id) - {key.author_id}
+        found = recipients.pop(key.message_id, set())
+        if key.channel_id == GUEST_CHANNEL:
+            expected, found = expected - {GUEST}, found - {GUEST}
+        if found != expected:
+            yield f"{key.seq} in {key.channel_id} goes to {sorted(found)}, not {sorted(expected)}"
+    yield from (f"the message {message_id} of a delivery is missing" for message_id in recipients)
+
+
+def unread_counts_equal_a_recount(notes: Notes, stored: Stored) -> Violations:
+    """Of the deliveries that are SENT, in the channels to which a user belongs now."""
+    channels = {message.key.message_id: message.key.channel_id for message in stored.messages}
+    recount: dict[str, Counter[str]] = defaultdict(Counter)
+    for receipt in stored.deliveries:
+        channel = channels.get(receipt.message_id, "")
+        if receipt.status == "SENT" and (channel, receipt.recipient_id) in stored.members:
+            recount[receipt.recipient_id][channel] += 1
+    for user, counts in notes.counts.items():
+        if counts != recount[user]:
+            yield f"{user} is told {dict(counts)} unread, and there are {dict(recount[user])}"
+
+
+def receipts_never_go_back(notes: Notes, stored: Stored) -> Violations:
+    """Authors hear of each step of a recipient once, and in order."""
+    del stored
+    for device in notes.devices:
+        last: dict[tuple[str, str], Receipt] = {}
+        for receipt in device.receipts:
+            before = last.get((receipt.message_id, receipt.recipient_id))
+            if before is not None and _RANKS[receipt.status] <= _RANKS[before.status]:
+                yield f"{device} was told {receipt.status} after {before.status} of {receipt}"
+            last[receipt.message_id, receipt.recipient_id] = receipt
+
+
+def receipts_are_stored(notes: Notes, stored: Stored) -> Violations:
+    """Those that were acked to their recipients, and those that authors were told of."""
+    acked = [(receipt, "acked") for receipt in notes.reported]
+    told = [(receipt, "told") for device in notes.devices for receipt in device.receipts]
+    reached = {(each.message_id, each.recipient_id): each.status for each in stored.deliveries}
+    present = {message.key.message_id for message in stored.messages}
+    for receipt, how in acked + told:
+        if receipt.message_id in present:
+            status = reached.get((receipt.message_id, receipt.recipient_id))
+            if status is None or _RANKS[status] < _RANKS[receipt.status]:
+                yield f"{receipt} was {how}, and {status} is stored"
+
+
+def a_message_is_as_far_as_its_last_recipient(notes: Notes, stored: Stored) -> Violations:
+    """Its own status is the lowest of its deliveries'."""
+    del notes
+    ranks = defaultdict(list)
+    for receipt in stored.deliveries:
+        ranks[receipt.message_id].append(_RANKS[receipt.status])
+    for message in stored.messages:
+        expected = min(ranks[message.key.message_id], default=0)
+        if _RANKS.get(message.status) != expected:
+            yield f"{message.key.message_id} is {message.status}; its recipients: {expected}"
+
+
+def edits_are_kept(notes: Notes, stored: Stored) -> Violations:
+    """An acked one stands; one that was not acked may."""
+    contents = {message.key.message_id: message.content for message in stored.messages}
+    for send in notes.sends:
+        if not send.acks:
+            continue
+        content = contents.get(send.acks[0].message.message_id)
+        if content is not None and content not in _possible_contents(send):
+            yield f"{send.client_message_id} has not the content that was acked"
+
+
+def answers_come_in_time(notes: Notes, stored: Stored) -> Violations:
+    """Whatever the answer, and whatever the database does."""
+    del stored
+    yield from (f"{event} was not answered" for event in notes.unanswered)
+    for answer in notes.answers:
+        if answer.seconds > ANSWER_SECONDS + SLACK_SECONDS:
+            outcome = answer.code or "done"
+            yield f"{answer.event} was answered after {answer.seconds:.1f} s: {outcome}"
+
+
+def nothing_failed_unexpectedly(notes: Notes, stored: Stored) -> Violations:
+    """No bug was met, neither by clients nor in the log; and the log repeats no message."""
+    del stored
+    met = sum(answer.code == "internal" for answer in notes.answers)
+    if met:
+        yield f"{met} requests were answered: internal"
+    for line in notes.server_log.splitlines():
+        if "Traceback" in line:
+            yield "the server logged a traceback"
+        if " as sent" in line or " as edited" in line:
+            yield "the server logged a message"
+
+
+CHECKS: tuple[Callable[[Notes, Stored], Iterable[str]], ...] = (
+    every_send_is_acked,
+    what_was_acked_is_stored,
+    each_send_is_stored_once,
+    numbers_have_no_gaps,
+    numbers_follow_the_order_of_storing,
+    everybody_sees_one_order,
+    nothing_is_told_that_is_not_stored,
+    nothing_is_left_out,
+    nobody_is_told_of_other_channels,
+    deliveries_are_those_of_the_members,
+    unread_counts_equal_a_recount,
+    receipts_never_go_back,
+    receipts_are_stored,
+    a_message_is_as_far_as_its_last_recipient,
+    edits_are_kept,
+    answers_come_in_time,
+    nothing_failed_unexpectedly,
+)
+
+
+def _deleted(notes: Notes) -> set[MessageKey]:
+    """What may be there no more."""
+    return {ack.message for send in notes.sends if send.is_deletion_wanted for ack in send.acks}
+
+
+def _is_guests(user_id: str, channel_id: str) -> bool:
+    return (user_id, channel_id) == (GUEST, GUEST_CHANNEL)
+
+
+def _possible_contents(send: Send) -> set[str | None]:
+    return {send.edit} if send.is_edit_acked else {send.content, send.edit}

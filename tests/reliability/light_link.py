@@ -1,0 +1,59 @@
+"""A light client in this process that comes back as the JavaScript client does."""
+
+import asyncio
+import json
+import random
+from contextlib import suppress
+from http import HTTPStatus
+
+from tests.e2e.hostile.raw_client import TEXT, RawClient, packet, websocket_client
+from tests.reliability.link import Link
+
+_RETRY_SECONDS = (0.05, 0.15)
+
+
+class LightLink(Link):
+    """Connects again and again until it is cancelled in `run`."""
+
+    def __init__(self, url: str, token: str) -> None:
+        super().__init__()
+        self._url = url
+        self._token = token
+        self._raw: RawClient | None = None
+
+    async def run(self) -> None:
+        """Stay connected, as far as the server lets it."""
+        while True:
+            with suppress(OSError, EOFError):  # refused, lost, or cut off within the upgrade
+                await self._connect()
+            self._lost()
+            await asyncio.sleep(random.uniform(*_RETRY_SECONDS))
+
+    async def _connect(self) -> None:
+        async with websocket_client(self._url) as raw:
+            if raw.status == HTTPStatus.SWITCHING_PROTOCOLS:
+                self._raw = raw
+                raw.connect({"token": self._token})
+                await self._read(raw)
+
+    async def _read(self, raw: RawClient) -> None:
+        while True:
+            opcode, payload = await raw.next_frame()
+            if opcode != TEXT:
+                raise EOFError
+            match packet(payload.decode()):
+                case "2", None:
+                    raw.send("3")
+                case "40", _:
+                    self._connected()
+                case "41" | "44", _:
+                    raise EOFError
+                case "42", [str(event), *arguments]:
+                    self.on_event(event, arguments[0] if arguments else None)
+                case head, [answer] if head.startswith("43"):
+                    self._answered(int(head[2:]), answer)
+
+    def _emit(self, number: int, event: str, payload: object) -> None:
+        assert self._raw is not None
+        arguments = [event] if payload is None else [event, payload]
+        self._raw.send(f"42{number}{json.dumps(arguments)}")

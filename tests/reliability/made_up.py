@@ -1,0 +1,110 @@
+"""A made-up scenario in which all is well, to be spoiled."""
+
+from dataclasses import replace
+
+from tests.reliability.evidence import (
+    Absence,
+    Ack,
+    Answer,
+    DeviceLog,
+    MessageKey,
+    Notes,
+    Receipt,
+    Reception,
+    Send,
+    Stored,
+    StoredMessage,
+)
+
+FIRST = MessageKey("m1", "kitchen", 1, "alice")
+SECOND = MessageKey("m2", "kitchen", 2, "bob")
+STUDIO = MessageKey("m3", "studio", 1, "carol")
+
+
+class MadeUp:
+    """Two messages in the kitchen, and one in the studio, from which erin was away then."""
+
+    def __init__(self) -> None:
+        self.sends = [
+            Send(key.author_id, key.channel_id, f"{key.author_id}-0", 1, [Ack(key, "a phone")])
+            for key in (FIRST, SECOND, STUDIO)
+        ]
+        self.first = self.sends[0]
+        self.dave, self.alice, self.erin = (
+            DeviceLog(user, "phone") for user in ("dave", "alice", "erin")
+        )
+        for device in (self.dave, self.alice):
+            device.receptions = [reception(key) for key in (FIRST, SECOND, STUDIO)]
+        self.erin.receptions = [reception(key) for key in (FIRST, SECOND)]
+        self.alice.receipts = [Receipt("m1", "dave", "DELIVERED"), Receipt("m1", "dave", "READ")]
+        self.notes = Notes(
+            sends=self.sends,
+            devices=[self.dave, self.alice, self.erin],
+            answers=[
+                Answer("sendMessage", None, 0.1),
+                Answer("sendMessage", "unavailable", 3.0),
+            ],
+            reported=[Receipt("m1", "dave", "READ")],
+            absences=[Absence("erin", "studio", 0.0, 2.0, last_seq=0, return_seq=1)],
+            counts={"dave": {"kitchen": 1, "studio": 1}, "bob": {}},
+            server_log="listening on ...",
+        )
+        self.stored = Stored(
+            messages=[
+                StoredMessage(key, f"{key.author_id}-0 as sent", "SENT", position)
+                for position, key in enumerate((FIRST, SECOND, STUDIO))
+            ],
+            last_seqs={"kitchen": 2, "studio": 1},
+            client_messages=[
+                (key.author_id, f"{key.author_id}-0", key.message_id)
+                for key in (FIRST, SECOND, STUDIO)
+            ],
+            deliveries=[
+                Receipt("m1", "bob", "DELIVERED"),
+                Receipt("m1", "dave", "READ"),
+                Receipt("m1", "erin", "SENT"),
+                *(Receipt("m2", user, "SENT") for user in ("alice", "dave", "erin")),
+                *(Receipt("m3", user, "SENT") for user in ("alice", "dave")),
+            ],
+            members=frozenset({("kitchen", "bob"), ("kitchen", "dave"), ("studio", "dave")}),
+        )
+
+    def store(
+        self,
+        key: MessageKey,
+        *,
+        new_key: MessageKey | None = None,
+        content: str | None = None,
+        status: str | None = None,
+        position: int | None = None,
+    ) -> None:
+        """Change the row of a message."""
+        (row,) = (each for each in self.stored.messages if each.key == key)
+        changed = StoredMessage(
+            new_key or row.key,
+            content or row.content,
+            status or row.status,
+            row.position if position is None else position,
+        )
+        rest = [each for each in self.stored.messages if each is not row]
+        self.stored = replace(self.stored, messages=[*rest, changed])
+
+    def lose(self, key: MessageKey) -> None:
+        """Take the row of a message away."""
+        rest = [each for each in self.stored.messages if each.key != key]
+        self.stored = replace(self.stored, messages=rest)
+
+    def deliver(self, *receipts: Receipt) -> None:
+        """Have these stored instead of those of the same message and recipient."""
+        changed = {(each.message_id, each.recipient_id) for each in receipts}
+        rest = [
+            each
+            for each in self.stored.deliveries
+            if (each.message_id, each.recipient_id) not in changed
+        ]
+        self.stored = replace(self.stored, deliveries=[*rest, *receipts])
+
+
+def reception(key: MessageKey, *, at: float = 1.0, stream: int = 0) -> Reception:
+    """Somebody is told of a message, by ``message.created``."""
+    return Reception(key, at, stream, is_live=True)

@@ -1,0 +1,48 @@
+"""The original backend beside us: it stores messages in the same tables, and tells us nothing."""
+
+import asyncio
+import random
+from uuid import uuid4
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from tests.reliability.evidence import Notes, Send
+from tests.reliability.progress import Progress
+from tests.reliability.storage import Storage
+from tests.reliability.world import channels_to_send_in
+
+_AUTHOR = "carol"
+_FIRST, _LAST = 0.05, 0.95
+"""The shares of all messages between which it stores its own."""
+_RETRY_SECONDS = 0.1
+
+# As Prisma writes it: ids made by the client, times in UTC without a zone.
+_INSERT = """
+    INSERT INTO messages (id, content, "channelId", "userId", "createdAt", "updatedAt")
+    VALUES (:id, :content, :channel, :author, timezone('utc', now()), timezone('utc', now()))
+    ON CONFLICT (id) DO NOTHING
+"""
+
+
+async def store_beside(
+    times: int, storage: Storage, notes: Notes, progress: Progress, dice: random.Random
+) -> None:
+    """Store that many messages, spread over the scenario. PostgreSQL's only."""
+    channels = channels_to_send_in(_AUTHOR)
+    for number in range(times):
+        await progress.reaches(_FIRST + number * (_LAST - _FIRST) / times)
+        send = Send(_AUTHOR, dice.choice(channels), f"{_AUTHOR}-beside-{number}", is_beside=True)
+        row = {
+            "id": str(uuid4()),
+            "content": send.content,
+            "channel": send.channel_id,
+            "author": _AUTHOR,
+        }
+        while True:
+            try:
+                await storage.write(_INSERT, row)
+            except (OSError, SQLAlchemyError):  # the database is away
+                await asyncio.sleep(_RETRY_SECONDS)
+            else:
+                break
+        notes.sends.append(send)

@@ -1,0 +1,40 @@
+"""What became of a scenario, in figures and in sentences."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tests.reliability.evidence import Notes
+
+_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A scenario that has come to its end.
+
+    Attributes:
+        unavailable: How many sends were answered so.
+        seconds: How long it took.
+        violations: A sentence for each; none when all held.
+    """
+
+    scenario: str
+    seed: int
+    notes: Notes
+    unavailable: int
+    troubles: int
+    seconds: float
+    violations: Sequence[str]
+
+    def __str__(self) -> str:
+        sends = self.notes.sends
+        acks = sum(bool(send.acks) for send in sends)
+        retries = sum(send.attempts - 1 for send in sends)
+        slowest = max(answer.seconds for answer in self.notes.answers)
+        verdict = "all held" if not self.violations else f"{len(self.violations)} VIOLATIONS"
+        figures = (
+            f"{len(sends)} messages, {acks} acked, {self.troubles} troubles, {retries} sent again, "
+            f"{self.unavailable} unavailable, slowest answer {slowest:.2f} s, {self.seconds:.0f} s"
+        )
+        shown = [f"  {sentence}" for sentence in self.violations[:_SHOWN]]
+        return "\n".join([f"{self.scenario}: {figures}, seed {self.seed}: {verdict}", *shown])

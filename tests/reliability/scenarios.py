@@ -1,0 +1,26 @@
+"""Everything that is tried, and for how long."""
+
+from tests.reliability.scenario import Scenario, Size
+from tests.reliability.troubles import (
+    crash_postgres,
+    fill_disk,
+    freeze_postgres,
+    kill_server,
+    lock_file,
+    restart_postgres,
+)
+
+SHORT = Size(messages=300, troubles=3, absences=2, beside=10, seconds=50)
+LONG = Size(messages=2_000, troubles=24, absences=10, beside=100, seconds=600)
+
+SCENARIOS = (
+    Scenario("sqlite-server-killed", (kill_server,)),
+    Scenario("postgres-server-killed", (kill_server,), uses_postgres=True),
+    Scenario(
+        "postgres-restarted-and-frozen",
+        (restart_postgres, freeze_postgres, crash_postgres),
+        uses_postgres=True,
+    ),
+    Scenario("sqlite-disk-full-and-file-locked", (fill_disk, lock_file)),
+    Scenario("postgres-two-nodes", (kill_server,), uses_postgres=True, nodes=2, doubled=1.0),
+)

@@ -1,0 +1,61 @@
+"""The database without our server between: what stands there is what counts."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import NullPool, text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from app.adapters.sql.database_url import parse_database_url
+from tests.reliability.evidence import MessageKey, Receipt, Stored, StoredMessage
+
+_ANSWER_SECONDS = 10.0
+
+_MESSAGES = """
+    SELECT m.id, m."channelId", COALESCE(s.seq, 0), m."userId", m.content,
+           CAST(m."deliveryStatus" AS TEXT), COALESCE(s.position, 0)
+    FROM messages m LEFT JOIN message_sequences s ON s.message_id = m.id
+"""
+_LAST_SEQS = "SELECT channel_id, last_seq FROM channel_sequences"
+_CLIENT_MESSAGES = "SELECT user_id, client_message_id, message_id FROM client_messages"
+_DELIVERIES = "SELECT message_id, recipient_id, status FROM message_deliveries"
+_MEMBERS = 'SELECT "channelId", "userId" FROM channel_members'
+
+
+class Storage:
+    """A database that a server uses meanwhile. Everything has a connection of its own.
+
+    Args:
+        url: As ``DATABASE_URL`` has it.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._engine = create_async_engine(parse_database_url(url), poolclass=NullPool)
+
+    async def everything(self) -> Stored:
+        """All rows that a scenario's checks look at, as of one moment if all is quiet."""
+        return Stored(
+            messages=[
+                StoredMessage(MessageKey(*key), content, status, position)
+                for *key, content, status, position in await self._rows(_MESSAGES)
+            ],
+            last_seqs=dict(await self._rows(_LAST_SEQS)),
+            client_messages=await self._rows(_CLIENT_MESSAGES),
+            deliveries=[Receipt(*row) for row in await self._rows(_DELIVERIES)],
+            members=frozenset(await self._rows(_MEMBERS)),
+        )
+
+    async def last_seq(self, channel_id: str) -> int:
+        """The last number that was given in the channel."""
+        last_seqs: dict[str, int] = dict(await self._rows(_LAST_SEQS))
+        return last_seqs.get(channel_id, 0)
+
+    async def write(self, statement: str, row: Mapping[str, str]) -> None:
+        """Do it in a transaction of its own."""
+        async with asyncio.timeout(_ANSWER_SECONDS), self._engine.begin() as connection:
+            await connection.execute(text(statement), row)
+
+    async def _rows(self, statement: str) -> Sequence[Any]:
+        async with asyncio.timeout(_ANSWER_SECONDS), self._engine.connect() as connection:
+            return [tuple(row) for row in await connection.execute(text(statement))]

@@ -1,0 +1,231 @@
+"""Each check lets pass what is well, and finds what it is for."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from tests.reliability import invariants
+from tests.reliability.evidence import Ack, Answer, MessageKey, Receipt, Send, StoredMessage
+from tests.reliability.made_up import FIRST, SECOND, STUDIO, MadeUp, reception
+
+Spoil = Callable[[MadeUp], object]
+
+OTHER = MessageKey("m9", "kitchen", 9, "alice")
+
+
+def _forget_the_claim(made_up: MadeUp) -> None:
+    made_up.stored = replace(made_up.stored, client_messages=made_up.stored.client_messages[1:])
+
+
+def _claim_twice(made_up: MadeUp) -> None:
+    claims = [*made_up.stored.client_messages, ("alice", "alice-0", "m9")]
+    made_up.stored = replace(made_up.stored, client_messages=claims)
+
+
+def _store_also(key: MessageKey, content: str) -> Spoil:
+    def spoil(made_up: MadeUp) -> None:
+        row = StoredMessage(key, content, "SENT", 9)
+        made_up.stored = replace(made_up.stored, messages=[*made_up.stored.messages, row])
+
+    return spoil
+
+
+def _count_further(made_up: MadeUp) -> None:
+    made_up.stored = replace(made_up.stored, last_seqs={"kitchen": 3, "studio": 1})
+
+
+def _keep_a_deleted_message(made_up: MadeUp) -> None:
+    made_up.first.is_deletion_wanted = made_up.first.is_deletion_acked = True
+
+
+def _lose_an_edit(made_up: MadeUp) -> None:
+    made_up.first.edit, made_up.first.is_edit_acked = "alice-0 as edited", True
+
+
+def _lose_a_delivery(made_up: MadeUp) -> None:
+    made_up.stored = replace(made_up.stored, deliveries=made_up.stored.deliveries[1:])
+
+
+def _log(line: str) -> Spoil:
+    def spoil(made_up: MadeUp) -> None:
+        made_up.notes.server_log += f"\n{line}"
+
+    return spoil
+
+
+SPOILED: dict[str, tuple[str, Spoil]] = {
+    "no ack": ("every_send_is_acked", lambda it: it.first.acks.clear()),
+    "a refusal": ("every_send_is_acked", lambda it: it.first.refusals.append("not_a_member")),
+    "revived": ("every_send_is_acked", lambda it: it.first.after_deletion.append(None)),
+    "acked, not stored": ("what_was_acked_is_stored", lambda it: it.lose(FIRST)),
+    "acked with another number": (
+        "what_was_acked_is_stored",
+        lambda it: it.store(FIRST, new_key=replace(FIRST, seq=3)),
+    ),
+    "acked as two": (
+        "what_was_acked_is_stored",
+        lambda it: it.first.acks.append(Ack(OTHER, "another phone")),
+    ),
+    "deleted, still stored": ("what_was_acked_is_stored", _keep_a_deleted_message),
+    "stored beside us, gone": (
+        "what_was_acked_is_stored",
+        lambda it: it.sends.append(Send("carol", "lobby", "carol-beside-0", is_beside=True)),
+    ),
+    "stored twice": ("each_send_is_stored_once", _store_also(OTHER, "alice-0 as sent")),
+    "stored, never sent": ("each_send_is_stored_once", _store_also(OTHER, "alice-7 as sent")),
+    "without its id": ("each_send_is_stored_once", _forget_the_claim),
+    "claimed twice": ("each_send_is_stored_once", _claim_twice),
+    "a gap": ("numbers_have_no_gaps", _count_further),
+    "a number twice": (
+        "numbers_have_no_gaps",
+        lambda it: it.store(SECOND, new_key=replace(SECOND, seq=1)),
+    ),
+    "no number": (
+        "numbers_have_no_gaps",
+        lambda it: it.store(SECOND, new_key=replace(SECOND, seq=0)),
+    ),
+    "stored in another order": (
+        "numbers_follow_the_order_of_storing",
+        lambda it: it.store(FIRST, position=9),
+    ),
+    "told in another order": (
+        "everybody_sees_one_order",
+        lambda it: it.dave.receptions.reverse(),
+    ),
+    "told twice": (
+        "everybody_sees_one_order",
+        lambda it: it.dave.receptions.append(reception(SECOND)),
+    ),
+    "told twice, one between": (
+        "everybody_sees_one_order",
+        lambda it: it.dave.receptions.append(reception(FIRST)),
+    ),
+    "told, not stored": (
+        "nothing_is_told_that_is_not_stored",
+        lambda it: it.dave.receptions.append(reception(OTHER)),
+    ),
+    "told with another number": (
+        "nothing_is_told_that_is_not_stored",
+        lambda it: it.dave.receptions.append(reception(replace(SECOND, seq=7))),
+    ),
+    "left out": ("nothing_is_left_out", lambda it: it.dave.receptions.pop(0)),
+    "left out after a return": (
+        "nothing_is_left_out",
+        lambda it: it.notes.absences.clear(),
+    ),
+    "told a stranger": (
+        "nobody_is_told_of_other_channels",
+        lambda it: it.dave.receptions.append(
+            reception(MessageKey("m4", "lobby", 1, "bob"), stream=1)
+        ),
+    ),
+    "told one who was removed": (
+        "nobody_is_told_of_other_channels",
+        lambda it: it.erin.receptions.append(reception(STUDIO)),
+    ),
+    "no delivery": ("deliveries_are_those_of_the_members", _lose_a_delivery),
+    "delivered to the author": (
+        "deliveries_are_those_of_the_members",
+        lambda it: it.deliver(Receipt("m1", "alice", "SENT")),
+    ),
+    "delivered, not stored": (
+        "deliveries_are_those_of_the_members",
+        lambda it: it.deliver(Receipt("m9", "bob", "SENT")),
+    ),
+    "miscounted": (
+        "unread_counts_equal_a_recount",
+        lambda it: it.notes.counts.update(dave={"kitchen": 2, "studio": 1}),
+    ),
+    "counted for nothing": (
+        "unread_counts_equal_a_recount",
+        lambda it: it.notes.counts.update(bob={"studio": 1}),
+    ),
+    "told back": ("receipts_never_go_back", lambda it: it.alice.receipts.reverse()),
+    "told the same": (
+        "receipts_never_go_back",
+        lambda it: it.alice.receipts.append(Receipt("m1", "dave", "READ")),
+    ),
+    "acked report lost": (
+        "receipts_are_stored",
+        lambda it: it.notes.reported.append(Receipt("m1", "bob", "READ")),
+    ),
+    "told report lost": (
+        "receipts_are_stored",
+        lambda it: it.alice.receipts.append(Receipt("m1", "erin", "DELIVERED")),
+    ),
+    "too far": (
+        "a_message_is_as_far_as_its_last_recipient",
+        lambda it: it.store(FIRST, status="DELIVERED"),
+    ),
+    "not far enough": (
+        "a_message_is_as_far_as_its_last_recipient",
+        lambda it: it.deliver(Receipt("m1", "erin", "READ")),
+    ),
+    "edit lost": ("edits_are_kept", _lose_an_edit),
+    "never edited": ("edits_are_kept", lambda it: it.store(FIRST, content="alice-0 as edited")),
+    "too late": (
+        "answers_come_in_time",
+        lambda it: it.notes.answers.append(Answer("sendMessage", "unavailable", 5.1)),
+    ),
+    "no answer": ("answers_come_in_time", lambda it: it.notes.unanswered.append("sendMessage")),
+    "a bug": (
+        "nothing_failed_unexpectedly",
+        lambda it: it.notes.answers.append(Answer("sendMessage", "internal", 0.1)),
+    ),
+    "a traceback": (
+        "nothing_failed_unexpectedly",
+        _log("Traceback (most recent call last):"),
+    ),
+    "a message in the log": ("nothing_failed_unexpectedly", _log("'alice-0 as sent'")),
+}
+"""What is done to a scenario, and the check that has to find it."""
+
+
+def test_nothing_is_found_when_all_is_well() -> None:
+    """So that what is found below comes from what was spoiled."""
+    made_up = MadeUp()
+
+    found = invariants.violations(made_up.notes, made_up.stored)
+
+    assert [] == found
+
+
+@pytest.mark.parametrize(("name", "spoil"), SPOILED.values(), ids=SPOILED.keys())
+def test_violation_is_found_when_the_scenario_is_spoiled(name: str, spoil: Spoil) -> None:
+    """By the check that is for it, whatever others say."""
+    made_up = MadeUp()
+
+    spoil(made_up)
+
+    (check,) = (each for each in invariants.CHECKS if each.__name__ == name)
+    assert [] != list(check(made_up.notes, made_up.stored))
+
+
+def test_every_check_finds_something_when_spoiled_so() -> None:
+    """None is there for show."""
+    shown = {name for name, _ in SPOILED.values()}
+
+    assert {check.__name__ for check in invariants.CHECKS} == shown
+
+
+def test_doubles_are_allowed_when_the_connection_was_another() -> None:
+    """What is fetched again after a reconnection is no fault."""
+    made_up = MadeUp()
+
+    made_up.dave.receptions.extend(reception(key, stream=1) for key in (FIRST, SECOND))
+
+    assert [] == invariants.violations(made_up.notes, made_up.stored)
+
+
+def test_deleted_messages_may_be_missing_when_their_deletion_was_asked_for() -> None:
+    """And whoever was told of them before was told rightly."""
+    made_up = MadeUp()
+    made_up.first.is_deletion_wanted = True
+    made_up.lose(FIRST)
+    rest = [each for each in made_up.stored.deliveries if each.message_id != FIRST.message_id]
+    made_up.stored = replace(made_up.stored, deliveries=rest)
+
+    found = invariants.violations(made_up.notes, made_up.stored)
+
+    assert [] == found

@@ -1,0 +1,20 @@
+"""For what works again after a slow failure: the gate lets nobody try for a moment."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from app.adapters.sql.gate import RETRY_SECONDS
+from app.domain.errors import Unavailable
+
+T = TypeVar("T")
+
+
+async def insist(call: Callable[[], Awaitable[T]]) -> T:
+    """What the call gives once it is let in: the gate opens within two of its intervals."""
+    async with asyncio.timeout(4 * RETRY_SECONDS):
+        while True:
+            try:
+                return await call()
+            except Unavailable:
+                await asyncio.sleep(RETRY_SECONDS / 10)

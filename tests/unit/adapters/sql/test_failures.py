@@ -1,0 +1,89 @@
+import logging
+import sqlite3
+
+import pytest
+from sqlalchemy.exc import DBAPIError, InterfaceError
+
+from app.adapters.sql.failures import translated_failures
+from app.adapters.sql.gate import Gate
+from app.domain.errors import NotAMember, Unavailable, Unconfirmed
+
+SECRET = "what-alice-wrote-to-bob"
+
+
+class DriverError(Exception):
+    """As PostgreSQL's driver raises it."""
+
+    def __init__(self, sqlstate: str) -> None:
+        self.sqlstate = sqlstate
+        super().__init__(SECRET)
+
+
+def refusal(failure: Exception, *, commits: bool) -> Unavailable:
+    """What a failure becomes, before the commit or in it."""
+
+    def fail() -> None:
+        with translated_failures(Gate()) as operation:
+            operation.commits = commits
+            raise failure
+
+    with pytest.raises(Unavailable) as caught:
+        fail()
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        TimeoutError(),
+        ConnectionResetError(),
+        DriverError("57P01"),
+        InterfaceError("COMMIT", None, ConnectionResetError()),
+    ],
+)
+def test_a_failure_is_unconfirmed_when_it_meets_the_commit(failure: Exception) -> None:
+    """The answer is missing; before the commit it is certain that nothing is stored."""
+    wrapped = DBAPIError("COMMIT", None, failure) if isinstance(failure, DriverError) else failure
+
+    assert Unavailable is type(refusal(wrapped, commits=False))
+    assert Unconfirmed is type(refusal(wrapped, commits=True))
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        sqlite3.OperationalError("database or disk is full"),
+        DriverError("23505"),
+        DriverError("40001"),
+    ],
+)
+def test_a_failure_is_certain_when_the_database_itself_refuses_the_commit(
+    failure: Exception,
+) -> None:
+    """SQLite by any error, PostgreSQL by a constraint or a conflict."""
+    assert Unavailable is type(refusal(DBAPIError("COMMIT", None, failure), commits=True))
+
+
+def test_a_failure_is_unconfirmed_when_sqlite_could_not_sync_the_commit() -> None:
+    """It may stand in the log all the same, and be found there after a crash."""
+    failure = sqlite3.OperationalError("disk I/O error")
+    failure.sqlite_errorname = "SQLITE_IOERR_FSYNC"
+
+    assert Unconfirmed is type(refusal(DBAPIError("COMMIT", None, failure), commits=True))
+
+
+def test_a_domain_error_passes_when_it_is_raised_inside() -> None:
+    """It is an answer, not a failure."""
+    with pytest.raises(NotAMember), translated_failures(Gate()):
+        raise NotAMember
+
+
+def test_a_failure_is_logged_by_name_when_it_is_translated(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Never with the driver's text."""
+    caplog.set_level(logging.DEBUG)
+
+    refusal(DBAPIError("INSERT", None, DriverError("23505")), commits=False)
+
+    assert ["the database failed: DriverError"] == caplog.messages

@@ -1,0 +1,63 @@
+"""A channel service that writes down what is asked of it, and the controller that asks."""
+
+from app.adapters.memory.manual_clock import DEFAULT_START as NOW
+from app.controllers.channels_controller import ChannelsController
+from app.controllers.service_key import ServiceKey
+from app.domain.channel import Channel, ChannelDraft, Creation, MemberRole
+from app.domain.errors import ChatError
+from app.domain.ids import ChannelId, UserId
+from app.services.channel_service import ChannelService
+from tests.unit.controllers.revoking import refusal_log
+
+KEY = "a service key"
+AUTHORIZED = {"Authorization": f"Bearer {KEY}"}
+SMALLEST = {"name": "News", "createdById": "user_alice"}
+
+
+class RecordingChannelService(ChannelService):
+    """Writes down what is asked of it; does what ``changes`` says, or raises ``failure``."""
+
+    changes = True
+    failure: ChatError | None = None
+
+    def __init__(self) -> None:
+        """Without storage."""
+        self.created: list[ChannelDraft] = []
+        self.asked: list[tuple[object, ...]] = []
+
+    async def create(self, draft: ChannelDraft) -> Creation:
+        """Write it down."""
+        self._fail()
+        self.created.append(draft)
+        channel = Channel(
+            draft.id, draft.name, draft.description, draft.type, draft.created_by_id, NOW
+        )
+        return Creation(channel, is_new=self.changes)
+
+    async def delete(self, channel_id: ChannelId) -> None:
+        """Write it down."""
+        self._fail()
+        self.asked.append(("delete", channel_id))
+
+    async def add_member(
+        self, channel_id: ChannelId, user_id: UserId, role: MemberRole | None = None
+    ) -> bool:
+        """Write it down."""
+        self._fail()
+        self.asked.append(("add", channel_id, user_id, role))
+        return self.changes
+
+    async def remove_member(self, channel_id: ChannelId, user_id: UserId) -> bool:
+        """Write it down."""
+        self._fail()
+        self.asked.append(("remove", channel_id, user_id))
+        return self.changes
+
+    def _fail(self) -> None:
+        if self.failure is not None:
+            raise self.failure
+
+
+def channels_controller(channels: ChannelService) -> ChannelsController:
+    """What is served."""
+    return ChannelsController(channels, ServiceKey(KEY, refusal_log()))

@@ -1,0 +1,88 @@
+import pytest
+
+from app.adapters.memory.manual_clock import DEFAULT_START as NOW
+from app.domain.credential import Credential
+from app.domain.ids import UserId
+from app.domain.principal import Principal
+from app.domain.rooms import user_room
+from app.framework import Server
+from app.framework.testing import RecordingLink, fake_socket
+from app.gateways.socket_rooms import GatewaySocketRooms
+from app.services.session import Session
+from app.sockets.authenticated_socket import AuthenticatedSocket
+
+ALICE, BOB, CAROL = (UserId(f"user_{name}") for name in ("alice", "bob", "carol"))
+ROOM = "channel:general"
+
+
+def connected(socket_id: str, user_id: UserId, *rooms: str) -> AuthenticatedSocket:
+    """A socket of the user, in the user's room and these."""
+    socket = fake_socket(AuthenticatedSocket, socket_id=socket_id)
+    principal = Principal(user_id, None, None, expires_at=NOW.timestamp())
+    socket.session = Session(user_id, socket, Credential.of(socket_id, principal))
+    socket.join(user_room(user_id), *rooms)
+    return socket
+
+
+@pytest.fixture
+def sockets() -> list[AuthenticatedSocket]:
+    """Alice has two, one of them in the room; Bob one in it, Carol one outside."""
+    return [
+        connected("phone", ALICE, ROOM),
+        connected("laptop", ALICE),
+        connected("bobs", BOB, ROOM),
+        connected("carols", CAROL),
+    ]
+
+
+@pytest.fixture
+def rooms(sockets: list[AuthenticatedSocket]) -> GatewaySocketRooms:
+    """Of these sockets."""
+    link, rooms = RecordingLink(), GatewaySocketRooms()
+    link.present.extend(sockets)
+    rooms.server = Server(link)
+    return rooms
+
+
+def in_room(sockets: list[AuthenticatedSocket]) -> set[str]:
+    """Which of them are in the room."""
+    return {each.id for each in sockets if ROOM in each.rooms}
+
+
+def test_users_are_named_once_when_they_have_sockets_in_the_room(
+    rooms: GatewaySocketRooms,
+) -> None:
+    """Nobody is in a room that there is not."""
+    assert {ALICE, BOB} == rooms.users_in(ROOM)
+    assert frozenset() == rooms.users_in("channel:other")
+
+
+def test_sockets_join_once_when_they_are_not_in_the_room(
+    rooms: GatewaySocketRooms, sockets: list[AuthenticatedSocket]
+) -> None:
+    """Those that joined are told, and whose they are."""
+    first = rooms.join([ALICE, CAROL, UserId("user_away")], ROOM)
+    second = rooms.join([ALICE, CAROL], ROOM)
+
+    assert ({"laptop": ALICE, "carols": CAROL}, {}) == (first, second)
+    assert {"phone", "laptop", "bobs", "carols"} == in_room(sockets)
+
+
+def test_sockets_leave_once_when_they_are_in_the_room(
+    rooms: GatewaySocketRooms, sockets: list[AuthenticatedSocket]
+) -> None:
+    """Their user's own room they keep."""
+    first = rooms.leave([ALICE, CAROL], ROOM)
+    second = rooms.leave([ALICE, CAROL], ROOM)
+
+    assert ({"phone": ALICE}, {}) == (first, second)
+    assert {"bobs"} == in_room(sockets)
+    assert user_room(ALICE) in sockets[0].rooms
+
+
+def test_nobody_moves_when_nobody_is_named(
+    rooms: GatewaySocketRooms, sockets: list[AuthenticatedSocket]
+) -> None:
+    """Nobody is not everybody."""
+    assert ({}, {}) == (rooms.join([], "channel:other"), rooms.leave([], ROOM))
+    assert {"phone", "bobs"} == in_room(sockets)

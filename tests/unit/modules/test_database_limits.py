@@ -1,0 +1,13 @@
+import pytest
+
+from app.adapters.sql.limits import DEFAULT_LIMITS
+from app.config import Settings
+from app.modules.app_module import database_limits
+
+
+def test_limits_are_the_adapters_own_when_nothing_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What tests run with is what servers run with."""
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+
+    assert DEFAULT_LIMITS == database_limits(Settings(_env_file=None))

@@ -1,0 +1,148 @@
+"""Stores that are slow or go away, and what is done with them."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+
+from app.adapters.memory.memory_message_repository import MemoryMessageRepository
+from app.adapters.memory.memory_store import MemoryStore
+from app.adapters.memory.recording_broadcaster import Publication, RecordingBroadcaster
+from app.domain.errors import (
+    Unavailable,
+    Unconfirmed,
+)
+from app.domain.events import ServerEvent
+from app.domain.ids import ChannelId, ClientMessageId, MessageId, UserId, new_message_id
+from app.domain.message import (
+    DeletedMessage,
+    Message,
+    MessageDraft,
+)
+from app.ports import Added, MessageRepository, StoredMessage
+from app.services.message_service import MessageService
+from tests.unit.services.people import ALICE, BOB, GENERAL
+
+MAX_CHARS = 10
+CLIENT_ID = ClientMessageId("client-1")
+
+MakeService = Callable[[MessageRepository], MessageService]
+
+
+class SlowMessages(MemoryMessageRepository):
+    """Stores at once, but returns from `add_all` in general when the test lets it."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        super().__init__(store)
+        self.batches: list[list[str]] = []
+        self.stored = asyncio.Event()
+        self.may_return = asyncio.Event()
+        self.is_away = False
+
+    async def add_quickly(self, channel_id: ChannelId) -> list[Message]:
+        """A message of Alice that is there already."""
+        draft = MessageDraft(new_message_id(), channel_id, ALICE, "old", None)
+        added = await super().add_all([draft], datetime.now(UTC))
+        return [each.message for each in added if isinstance(each, StoredMessage)]
+
+    async def add_all(self, drafts: Sequence[MessageDraft], now: datetime) -> Sequence[Added]:
+        """Store, then return late: between commit and publish."""
+        if self.is_away:
+            raise Unavailable
+        self.batches.append([draft.content for draft in drafts])
+        added = await super().add_all(drafts, now)
+        if any(draft.channel_id == GENERAL for draft in drafts):
+            self.stored.set()
+            await self.may_return.wait()
+        return added
+
+
+class LosingMessages(MemoryMessageRepository):
+    """Goes away in the middle of commits, as often as the test says; what was asked is stored.
+
+    Attributes:
+        losses: How many commits are still to be lost.
+        holds_back: Whether what is lost is stored only when the test calls `land`.
+        beside: What another backend has stored, to be adopted.
+    """
+
+    def __init__(self, store: MemoryStore) -> None:
+        super().__init__(store)
+        self.losses = 0
+        self.holds_back = False
+        self.beside: list[MessageDraft] = []
+        self.adopted_at_once: list[int] = []
+        self._late: list[MessageDraft] = []
+
+    async def land(self) -> None:
+        """What was held back is stored after all."""
+        await super().add_all(self._late, datetime.now(UTC))
+
+    async def add_all(self, drafts: Sequence[MessageDraft], now: datetime) -> Sequence[Added]:
+        """Store, and say nothing of it while there are losses."""
+        if self.losses and self.holds_back:
+            self._late += drafts
+            self._lose()
+        added = await super().add_all(drafts, now)
+        self._lose()
+        return added
+
+    async def update(
+        self, message_id: MessageId, editor_id: UserId, content: str, now: datetime
+    ) -> Message:
+        """Likewise."""
+        message = await super().update(message_id, editor_id, content, now)
+        self._lose()
+        return message
+
+    async def delete(self, message_id: MessageId, editor_id: UserId) -> DeletedMessage:
+        """Likewise."""
+        deleted = await super().delete(message_id, editor_id)
+        self._lose()
+        return deleted
+
+    async def unplaced(self, limit: int, now: datetime) -> Mapping[ChannelId, Sequence[MessageId]]:
+        """What stands beside us."""
+        del now
+        found: dict[ChannelId, list[MessageId]] = {}
+        for draft in self.beside[:limit]:
+            found.setdefault(draft.channel_id, []).append(draft.id)
+        return found
+
+    async def adopt(self, message_ids: Sequence[MessageId], now: datetime) -> None:
+        """Take it in, and say nothing of it while there are losses."""
+        self.adopted_at_once.append(len(message_ids))
+        taken = [draft for draft in self.beside if draft.id in message_ids]
+        self.beside = [draft for draft in self.beside if draft.id not in message_ids]
+        await super().add_all(taken, now)
+        self._lose()
+
+    def _lose(self) -> None:
+        if self.losses:
+            self.losses -= 1
+            raise Unconfirmed
+
+
+def by_bob(content: str) -> MessageDraft:
+    """What the original backend stores in general."""
+    return MessageDraft(new_message_id(), GENERAL, BOB, content, None)
+
+
+async def store_beside(messages: MessageRepository, user_id: UserId, content: str) -> None:
+    """What another node stores in general."""
+    draft = MessageDraft(new_message_id(), GENERAL, user_id, content, None)
+    await messages.add_all([draft], datetime.now(UTC))
+
+
+def contents(broadcaster: RecordingBroadcaster) -> list[str]:
+    """What channels heard of new messages, in order."""
+    return [
+        publication.payload.content
+        for publication in broadcaster.published
+        if publication.event is ServerEvent.MESSAGE_CREATED
+        and isinstance(publication.payload, Message)
+    ]
+
+
+def created(message: Message) -> Publication:
+    """What the channel hears of a new message."""
+    return Publication(f"channel:{message.channel_id}", ServerEvent.MESSAGE_CREATED, message)

@@ -1,0 +1,170 @@
+import pytest
+
+from app.adapters.memory.local_membership_channel import LocalMembershipChannel
+from app.adapters.memory.manual_clock import ManualClock
+from app.adapters.memory.memory_channel_repository import MemoryChannelRepository
+from app.adapters.memory.memory_socket_rooms import MemorySocketRooms
+from app.adapters.memory.memory_store import MemoryStore
+from app.adapters.memory.recording_broadcaster import Publication, RecordingBroadcaster
+from app.domain.channel import MemberRole, MembershipChange
+from app.domain.events import ServerEvent
+from app.domain.ids import UserId
+from app.framework.eager import EagerTasks
+from app.services.channel_audience import ChannelAudience
+from app.services.channel_service import ChannelService
+from app.services.event_service import EventService
+from app.services.typing_service import TypingService
+from tests.unit.services.people import (
+    ALICE,
+    ALICES_PHONE,
+    BOB,
+    BOBS_PHONE,
+    CAROL,
+    DAVE,
+    GENERAL,
+    RANDOM,
+)
+
+pytestmark = pytest.mark.usefixtures("connected")
+
+ROOM = "channel:general"
+
+
+class HeardIn(RecordingBroadcaster):
+    """Writes down who was in the room when something was told."""
+
+    def __init__(self, rooms: MemorySocketRooms) -> None:
+        super().__init__()
+        self._rooms = rooms
+        self.heard: list[tuple[str, frozenset[UserId]]] = []
+
+    def publish(self, room: str, event: ServerEvent, payload: object, **_: object) -> None:
+        """Look into the room."""
+        del payload
+        self.heard.append((event, self._rooms.users_in(room)))
+
+
+def change(clock: ManualClock, user_id: UserId) -> MembershipChange:
+    """Of general, now."""
+    return MembershipChange(GENERAL, user_id, clock.now())
+
+
+async def test_channel_hears_of_a_newcomer_when_their_sockets_have_joined(
+    channel_service: ChannelService,
+    store: MemoryStore,
+    rooms: MemorySocketRooms,
+    broadcaster: RecordingBroadcaster,
+    clock: ManualClock,
+) -> None:
+    """Once, however often they are added."""
+    store.leave(GENERAL, BOB)
+    rooms.leave([BOB], ROOM)
+
+    added = [await channel_service.add_member(GENERAL, BOB) for _ in range(2)]
+
+    assert [True, False] == added
+    assert {ALICES_PHONE, BOBS_PHONE} == rooms.sockets_in(ROOM)
+    told = Publication(ROOM, ServerEvent.ROOM_MEMBER_JOINED, change(clock, BOB))
+    assert [told] == broadcaster.published
+
+
+async def test_nobody_hears_of_it_when_a_member_gets_another_role(
+    channel_service: ChannelService, broadcaster: RecordingBroadcaster
+) -> None:
+    """It is a change, once; what a member may do does not depend on it."""
+    roles = (MemberRole.ADMIN, MemberRole.ADMIN, None)
+
+    changed = [await channel_service.add_member(GENERAL, BOB, role) for role in roles]
+
+    assert [True, False, False] == changed
+    assert [] == broadcaster.published
+
+
+async def test_channel_hears_of_a_removal_when_the_sockets_have_left(
+    channel_service: ChannelService,
+    typing_service: TypingService,
+    rooms: MemorySocketRooms,
+    broadcaster: RecordingBroadcaster,
+    clock: ManualClock,
+) -> None:
+    """First their typing ends; they hear of it in their own room; once."""
+    await typing_service.start(BOB, GENERAL, BOBS_PHONE)
+    broadcaster.published.clear()
+
+    removed = [await channel_service.remove_member(GENERAL, BOB) for _ in range(2)]
+
+    assert [True, False] == removed
+    assert {ALICES_PHONE} == rooms.sockets_in(ROOM)
+    assert [
+        (ROOM, ServerEvent.TYPING),
+        (ROOM, ServerEvent.ROOM_MEMBER_LEFT),
+        ("user:user_bob", ServerEvent.ROOM_MEMBER_LEFT),
+    ] == [(each.room, each.event) for each in broadcaster.published]
+    assert change(clock, BOB) == broadcaster.published[-1].payload
+    assert () == await typing_service.list(ALICE, GENERAL)
+
+
+async def test_nobody_who_was_removed_is_told_anything_in_the_room(
+    channels: MemoryChannelRepository,
+    audience: ChannelAudience,
+    rooms: MemorySocketRooms,
+    membership: LocalMembershipChannel,
+    events: EventService,
+    clock: ManualClock,
+    starter: EagerTasks,
+) -> None:
+    """Not even that they stopped typing."""
+    broadcaster = HeardIn(rooms)
+    typing = TypingService(channels, events, audience, broadcaster, clock, 5.0)
+    service = ChannelService(channels, membership, audience, broadcaster, clock, starter)
+    await typing.start(BOB, GENERAL, BOBS_PHONE)
+    broadcaster.heard.clear()
+
+    await service.remove_member(GENERAL, BOB)
+
+    assert [
+        ("typing", frozenset({ALICE})),
+        ("room:member:left", frozenset({ALICE})),
+        ("room:member:left", frozenset({BOB})),
+    ] == broadcaster.heard
+
+
+async def test_sockets_move_when_a_change_stands_that_was_never_applied(
+    channel_service: ChannelService,
+    store: MemoryStore,
+    rooms: MemorySocketRooms,
+    broadcaster: RecordingBroadcaster,
+) -> None:
+    """As after a commit that nobody confirmed: asked again, it is made true here."""
+    store.leave(GENERAL, BOB)
+
+    removed = await channel_service.remove_member(GENERAL, BOB)
+
+    assert (False, {ALICES_PHONE}) == (removed, rooms.sockets_in(ROOM))
+    assert [] == broadcaster.published
+
+
+@pytest.mark.parametrize("is_added", [True, False], ids=["added", "removed"])
+async def test_who_was_removed_by_others_hears_of_no_change_of_members(
+    channels: MemoryChannelRepository,
+    membership: LocalMembershipChannel,
+    audience: ChannelAudience,
+    store: MemoryStore,
+    rooms: MemorySocketRooms,
+    clock: ManualClock,
+    starter: EagerTasks,
+    *,
+    is_added: bool,
+) -> None:
+    """Before a channel is told of one, its members are looked at."""
+    broadcaster = HeardIn(rooms)
+    service = ChannelService(channels, membership, audience, broadcaster, clock, starter)
+    await channels.seed({DAVE: (RANDOM,)})
+    store.leave(GENERAL, BOB)
+
+    if is_added:
+        await service.add_member(GENERAL, DAVE)
+    else:
+        await service.remove_member(GENERAL, CAROL)
+
+    assert frozenset({ALICE}) == broadcaster.heard[0][1]

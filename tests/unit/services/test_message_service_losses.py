@@ -1,0 +1,213 @@
+import pytest
+
+from app.adapters.memory.manual_clock import ManualClock
+from app.adapters.memory.memory_message_repository import MemoryMessageRepository
+from app.adapters.memory.memory_store import MemoryStore
+from app.adapters.memory.recording_broadcaster import Publication, RecordingBroadcaster
+from app.domain.errors import (
+    Unavailable,
+    Unconfirmed,
+)
+from app.domain.events import ServerEvent
+from app.domain.message import (
+    FailedMessage,
+)
+from app.services.doubts import SETTLED_SECONDS
+from app.services.message_service import ADOPTED_AT_ONCE, MessageService
+from tests.unit.services.message_stores import (
+    CLIENT_ID,
+    LosingMessages,
+    MakeService,
+    by_bob,
+    contents,
+    created,
+    store_beside,
+)
+from tests.unit.services.people import ALICE, ALICES_PHONE, BOB, GENERAL
+
+
+@pytest.fixture
+def losing_messages(store: MemoryStore) -> LosingMessages:
+    """A store that goes away while it is storing."""
+    return LosingMessages(store)
+
+
+@pytest.fixture
+def losing_service(make_service: MakeService, losing_messages: LosingMessages) -> MessageService:
+    """Over a store that goes away while it is storing."""
+    return make_service(losing_messages)
+
+
+async def test_other_devices_hear_of_it_when_a_send_cannot_be_stored(
+    losing_service: MessageService,
+    losing_messages: LosingMessages,
+    broadcaster: RecordingBroadcaster,
+) -> None:
+    """The sending socket gets the answer; the channel hears nothing."""
+    losing_messages.losses = 1
+
+    with pytest.raises(Unavailable) as caught:
+        await losing_service.send(ALICE, GENERAL, "hello", CLIENT_ID, ALICES_PHONE)
+
+    failed = FailedMessage(GENERAL, CLIENT_ID, str(caught.value), "unavailable", temporary=True)
+    expected = Publication("user:user_alice", ServerEvent.MESSAGE_FAILED, failed, ALICES_PHONE)
+    assert [expected] == broadcaster.published
+
+
+async def test_channel_hears_of_it_when_what_was_unconfirmed_is_found_stored(
+    losing_service: MessageService,
+    losing_messages: LosingMessages,
+    broadcaster: RecordingBroadcaster,
+) -> None:
+    """Once, whoever sends next or nobody."""
+    losing_messages.losses = 1
+    with pytest.raises(Unconfirmed):
+        await losing_service.send(ALICE, GENERAL, "hello", None)
+
+    await losing_service.catch_up()
+    await losing_service.catch_up()
+
+    assert ["hello"] == contents(broadcaster)
+
+
+async def test_channel_hears_of_it_first_when_another_message_follows_what_was_unconfirmed(
+    losing_service: MessageService,
+    losing_messages: LosingMessages,
+    broadcaster: RecordingBroadcaster,
+) -> None:
+    """In the order of storing, and each once."""
+    losing_messages.losses = 1
+    with pytest.raises(Unconfirmed):
+        await losing_service.send(ALICE, GENERAL, "one", None)
+
+    await losing_service.send(BOB, GENERAL, "two", None)
+    await losing_service.catch_up()
+
+    assert ["one", "two"] == contents(broadcaster)
+
+
+async def test_channel_hears_of_it_when_what_was_unconfirmed_is_sent_again(
+    losing_service: MessageService,
+    losing_messages: LosingMessages,
+    broadcaster: RecordingBroadcaster,
+) -> None:
+    """The retry is answered with what is stored, which nobody has heard of yet."""
+    losing_messages.losses = 1
+    with pytest.raises(Unconfirmed):
+        await losing_service.send(ALICE, GENERAL, "hello", CLIENT_ID)
+
+    message = await losing_service.send(ALICE, GENERAL, "hello", CLIENT_ID)
+
+    assert [created(message)] == broadcaster.published[1:]
+
+
+async def test_channel_hears_in_the_order_of_storing_when_another_node_stores_too(
+    message_service: MessageService,
+    messages: MemoryMessageRepository,
+    broadcaster: RecordingBroadcaster,
+) -> None:
+    """What lies between two messages is told with the second."""
+    await message_service.send(ALICE, GENERAL, "1", None)
+    await store_beside(messages, BOB, "2")
+    await store_beside(messages, BOB, "3")
+
+    await message_service.send(ALICE, GENERAL, "4", None)
+
+    assert ["1", "2", "3", "4"] == contents(broadcaster)
+
+
+async def test_channel_hears_of_it_when_the_original_backend_stores_beside_us(
+    losing_service: MessageService,
+    losing_messages: LosingMessages,
+    broadcaster: RecordingBroadcaster,
+) -> None:
+    """Also where nobody has sent anything here since the start."""
+    await store_beside(losing_messages, BOB, "old")
+    losing_messages.beside = [by_bob("1"), by_bob("2")]
+
+    await losing_service.adopt()
+
+    assert ["1", "2"] == contents(broadcaster)
+
+
+async def test_channel_hears_of_it_when_the_adoption_was_unconfirmed(
+    losing_service: MessageService,
+    losing_messages: LosingMessages,
+    broadcaster: RecordingBroadcaster,
+) -> None:
+    """It is looked for again, and the next ones are taken in by fewer at once."""
+    losing_messages.beside = [by_bob(str(number)) for number in range(ADOPTED_AT_ONCE + 1)]
+    losing_messages.losses = 1
+    with pytest.raises(Unconfirmed):
+        await losing_service.adopt()
+
+    losing_messages.beside *= 2
+    await losing_service.catch_up()
+    heard = contents(broadcaster)
+    losing_messages.beside = [by_bob(str(number)) for number in range(ADOPTED_AT_ONCE)]
+    await losing_service.adopt()
+
+    assert [str(number) for number in range(ADOPTED_AT_ONCE)] == heard
+    assert [ADOPTED_AT_ONCE, ADOPTED_AT_ONCE // 2] == losing_messages.adopted_at_once[:2]
+
+
+async def test_channel_hears_of_it_when_what_was_unconfirmed_is_stored_late(
+    losing_service: MessageService,
+    losing_messages: LosingMessages,
+    broadcaster: RecordingBroadcaster,
+    clock: ManualClock,
+) -> None:
+    """A commit may go on for seconds after its callers were answered."""
+    losing_messages.losses, losing_messages.holds_back = 1, True
+    with pytest.raises(Unconfirmed):
+        await losing_service.send(ALICE, GENERAL, "late", None)
+    clock.advance(SETTLED_SECONDS - 1)
+    await losing_service.catch_up()
+
+    await losing_messages.land()
+    await losing_service.catch_up()
+
+    assert ["late"] == contents(broadcaster)
+
+
+async def test_nothing_is_looked_for_when_what_was_unconfirmed_can_happen_no_more(
+    losing_service: MessageService, losing_messages: LosingMessages, clock: ManualClock
+) -> None:
+    """What is kept for it goes."""
+    sent = await losing_service.send(ALICE, GENERAL, "hello", None)
+    losing_messages.losses = 2
+    for write in (
+        losing_service.send(ALICE, GENERAL, "hi", None),
+        losing_service.update(ALICE, sent.id, "new"),
+    ):
+        with pytest.raises(Unconfirmed):
+            await write
+
+    clock.advance(SETTLED_SECONDS)
+    await losing_service.catch_up()
+
+    assert ({}, []) == (losing_service._behind, losing_service._doubts.all())
+
+
+async def test_channel_hears_of_a_change_when_it_was_unconfirmed(
+    losing_service: MessageService,
+    losing_messages: LosingMessages,
+    broadcaster: RecordingBroadcaster,
+) -> None:
+    """Once, even if its author does not try again, or cannot: a deletion finds nothing then."""
+    changed = await losing_service.send(ALICE, GENERAL, "hello", None)
+    deleted = await losing_service.send(ALICE, GENERAL, "hello", None)
+    broadcaster.published.clear()
+    losing_messages.losses = 2
+    for write in (
+        losing_service.update(ALICE, changed.id, "new"),
+        losing_service.delete(ALICE, deleted.id),
+    ):
+        with pytest.raises(Unconfirmed):
+            await write
+
+    await losing_service.catch_up()
+    await losing_service.catch_up()
+
+    told = [publication.event for publication in broadcaster.published]
+    assert [ServerEvent.MESSAGE_UPDATED, ServerEvent.MESSAGE_DELETED] == told

@@ -1,0 +1,130 @@
+import asyncio
+
+import pytest
+
+from app.adapters.memory.memory_store import MemoryStore
+from app.adapters.memory.recording_broadcaster import RecordingBroadcaster
+from app.domain.errors import (
+    Unavailable,
+)
+from app.domain.events import ServerEvent
+from app.domain.message import (
+    Message,
+)
+from app.services.message_service import MessageService
+from tests.unit.services.message_stores import (
+    CLIENT_ID,
+    MakeService,
+    SlowMessages,
+    contents,
+    created,
+)
+from tests.unit.services.people import ALICE, BOB, GENERAL, RANDOM
+
+
+@pytest.fixture
+def slow_messages(store: MemoryStore) -> SlowMessages:
+    """A store that holds back its answers."""
+    return SlowMessages(store)
+
+
+@pytest.fixture
+def slow_service(make_service: MakeService, slow_messages: SlowMessages) -> MessageService:
+    """Over a store that holds back its answers."""
+    return make_service(slow_messages)
+
+
+async def test_channel_hears_in_the_order_of_storing_when_writes_compete(
+    slow_service: MessageService, slow_messages: SlowMessages, broadcaster: RecordingBroadcaster
+) -> None:
+    """Nothing is stored before what was stored earlier has been told."""
+    first = asyncio.create_task(slow_service.send(ALICE, GENERAL, "one", CLIENT_ID))
+    await slow_messages.stored.wait()
+    (stored,) = await slow_messages.list_after(GENERAL, ALICE, 0, 10)
+    others = asyncio.gather(
+        slow_service.send(BOB, GENERAL, "two", None),
+        slow_service.update(ALICE, stored.id, "one!"),
+        slow_service.delete(ALICE, stored.id),
+    )
+    slow_messages.may_return.set()
+    await asyncio.gather(first, others)
+
+    told = [publication.event for publication in broadcaster.published]
+    assert [
+        ServerEvent.MESSAGE_CREATED,
+        ServerEvent.MESSAGE_CREATED,
+        ServerEvent.MESSAGE_UPDATED,
+        ServerEvent.MESSAGE_DELETED,
+    ] == told
+    assert [1, 2] == [
+        publication.payload.seq
+        for publication in broadcaster.published[:2]
+        if isinstance(publication.payload, Message)
+    ]
+
+
+async def test_send_does_not_wait_when_another_channel_is_slow(
+    slow_service: MessageService, slow_messages: SlowMessages, broadcaster: RecordingBroadcaster
+) -> None:
+    """One channel's storage holds up that channel alone."""
+    slow = asyncio.create_task(slow_service.send(ALICE, GENERAL, "slow", None))
+    await slow_messages.stored.wait()
+
+    quick = await slow_service.send(BOB, RANDOM, "quick", None)
+    told = list(broadcaster.published)
+    slow_messages.may_return.set()
+    await slow
+
+    assert [created(quick)] == told
+
+
+async def test_channel_hears_of_it_when_the_send_is_cancelled_after_the_commit(
+    slow_service: MessageService, slow_messages: SlowMessages, broadcaster: RecordingBroadcaster
+) -> None:
+    """A sender who disconnects at the wrong moment leaves no message that nobody hears of."""
+    send = asyncio.create_task(slow_service.send(ALICE, GENERAL, "hello", None))
+    await slow_messages.stored.wait()
+
+    send.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await send
+    slow_messages.may_return.set()
+    await slow_service.on_application_shutdown(None)
+
+    told = [publication.event for publication in broadcaster.published]
+    assert [ServerEvent.MESSAGE_CREATED] == told
+
+
+async def test_sends_are_stored_together_when_they_come_together(
+    slow_service: MessageService, slow_messages: SlowMessages, broadcaster: RecordingBroadcaster
+) -> None:
+    """Those that come while a commit is under way share the next one, and are told in order."""
+    sends = [
+        asyncio.create_task(slow_service.send(user_id, GENERAL, content, None))
+        for user_id, content in ((ALICE, "1"), (BOB, "2"), (ALICE, "3"))
+    ]
+    await slow_messages.stored.wait()
+    slow_messages.may_return.set()
+    await asyncio.gather(*sends)
+
+    assert [["1"], ["2", "3"]] == slow_messages.batches
+    assert ["1", "2", "3"] == contents(broadcaster)
+
+
+async def test_channel_hears_of_a_change_when_the_sends_beside_it_fail(
+    slow_service: MessageService, slow_messages: SlowMessages, broadcaster: RecordingBroadcaster
+) -> None:
+    """It was stored by itself before, and waits only for its place in the line."""
+    (sent,) = await slow_messages.add_quickly(GENERAL)
+    first = asyncio.create_task(slow_service.send(ALICE, GENERAL, "1", None))
+    await slow_messages.stored.wait()
+    beside = asyncio.create_task(slow_service.send(BOB, GENERAL, "2", None))
+    change = asyncio.create_task(slow_service.update(ALICE, sent.id, "new"))
+    await asyncio.sleep(0)
+
+    slow_messages.is_away = True
+    slow_messages.may_return.set()
+    outcomes = await asyncio.gather(first, beside, change, return_exceptions=True)
+
+    assert [Message, Unavailable, Message] == [type(outcome) for outcome in outcomes]
+    assert ServerEvent.MESSAGE_UPDATED in [each.event for each in broadcaster.published]

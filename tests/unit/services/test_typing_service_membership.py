@@ -1,0 +1,159 @@
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from app.adapters.memory.manual_clock import ManualClock
+from app.adapters.memory.memory_socket_rooms import MemorySocketRooms
+from app.adapters.memory.memory_store import MemoryStore
+from app.adapters.memory.recording_broadcaster import Publication, RecordingBroadcaster
+from app.domain.errors import NotAMember, Unavailable
+from app.domain.events import ServerEvent
+from app.domain.typing_indicator import TypingIndicator
+from app.services.channel_audience import ChannelAudience
+from app.services.event_service import EventService
+from app.services.member_readings import REFRESH_SECONDS
+from app.services.typing_service import TypingService
+from tests.unit.services.conftest import TYPING_EXPIRY_SECONDS
+from tests.unit.services.people import (
+    ALICE,
+    ALICES_PHONE,
+    BOB,
+    BOBS_PHONE,
+    DAVE,
+    GENERAL,
+)
+from tests.unit.services.slow_channels import SlowChannels
+
+
+@pytest.fixture
+def channels(store: MemoryStore) -> SlowChannels:
+    """Who belongs where; a test may hold the answers back."""
+    return SlowChannels(store)
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda typing: typing.start(DAVE, GENERAL, ALICES_PHONE),
+        lambda typing: typing.stop(DAVE, GENERAL, ALICES_PHONE),
+        lambda typing: typing.list(DAVE, GENERAL),
+    ],
+    ids=["start", "stop", "list"],
+)
+async def test_stranger_is_refused_when_he_is_no_member(
+    typing_service: TypingService,
+    broadcaster: RecordingBroadcaster,
+    act: Callable[[TypingService], Awaitable[object]],
+) -> None:
+    """Who does not belong neither types nor learns who does."""
+    with pytest.raises(NotAMember):
+        await act(typing_service)
+
+    assert [] == broadcaster.published
+
+
+async def test_no_ghost_types_when_the_last_socket_leaves_during_start(
+    typing_service: TypingService,
+    channels: SlowChannels,
+    events: EventService,
+    broadcaster: RecordingBroadcaster,
+) -> None:
+    """The disconnect has cleaned up already; nothing may come after it."""
+    events.subscribe(GENERAL, ALICES_PHONE, ALICE)
+    channels.hold()
+
+    start = asyncio.create_task(typing_service.start(ALICE, GENERAL, ALICES_PHONE))
+    await channels.asked.wait()
+    events.unsubscribe(GENERAL, ALICES_PHONE, ALICE)
+    typing_service.leave(ALICE, GENERAL)
+    channels.may_answer.set()
+    await start
+
+    assert () == await typing_service.list(BOB, GENERAL)
+    assert [] == broadcaster.published
+
+
+async def test_member_types_when_seeded_after_connecting(
+    typing_service: TypingService, broadcaster: RecordingBroadcaster
+) -> None:
+    """Who listens nowhere yet may type all the same: membership decides."""
+    await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
+
+    assert 1 == len(broadcaster.published)
+
+
+@pytest.mark.parametrize("is_typing", [True, False], ids=["start", "stop"])
+async def test_who_is_no_member_hears_nothing_when_others_have_removed_them(
+    typing_service: TypingService, store: MemoryStore, rooms: MemorySocketRooms, *, is_typing: bool
+) -> None:
+    """Before a channel is told of typing, its members are looked at."""
+    rooms.connect(BOBS_PHONE, BOB, "channel:general")
+    store.leave(GENERAL, BOB)
+
+    change = typing_service.start if is_typing else typing_service.stop
+    await change(ALICE, GENERAL, ALICES_PHONE)
+
+    assert set() == rooms.sockets_in("channel:general")
+
+
+async def test_storage_is_not_asked_when_the_typist_is_in_a_room_that_was_just_read(
+    typing_service: TypingService,
+    audience: ChannelAudience,
+    channels: SlowChannels,
+    rooms: MemorySocketRooms,
+    clock: ManualClock,
+) -> None:
+    """Once for who belongs to the channel, and not again for each event."""
+    rooms.connect(ALICES_PHONE, ALICE)
+    await audience.refresh(GENERAL)
+
+    await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
+    await typing_service.list(ALICE, GENERAL)
+    await typing_service.stop(ALICE, GENERAL, ALICES_PHONE)
+    questions_when_fresh = channels.questions
+    clock.advance(REFRESH_SECONDS)
+    await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
+
+    assert (1, 3) == (questions_when_fresh, channels.questions)
+
+
+async def test_typist_is_answered_in_time_when_storage_is_slow(
+    channels: SlowChannels,
+    events: EventService,
+    audience: ChannelAudience,
+    broadcaster: RecordingBroadcaster,
+    clock: ManualClock,
+) -> None:
+    """They may try again; nobody is told anything."""
+    typing = TypingService(
+        channels, events, audience, broadcaster, clock, TYPING_EXPIRY_SECONDS, wait_seconds=0.01
+    )
+    channels.hold()
+
+    with pytest.raises(Unavailable):
+        await typing.start(ALICE, GENERAL, ALICES_PHONE)
+
+    assert [] == broadcaster.published
+
+
+async def test_typing_ends_when_others_have_removed_the_typist(
+    typing_service: TypingService,
+    audience: ChannelAudience,
+    store: MemoryStore,
+    broadcaster: RecordingBroadcaster,
+    rooms: MemorySocketRooms,
+    clock: ManualClock,
+) -> None:
+    """As soon as that is noticed."""
+    rooms.connect(ALICES_PHONE, ALICE, "channel:general")
+    await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
+    broadcaster.published.clear()
+    store.leave(GENERAL, ALICE)
+
+    clock.advance(REFRESH_SECONDS)
+    await audience.refresh(GENERAL)
+
+    (ended,) = broadcaster.published
+    expected = TypingIndicator(ALICE, GENERAL, is_typing=False, timestamp=clock.now())
+    assert Publication("channel:general", ServerEvent.TYPING, expected) == ended
