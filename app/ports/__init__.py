@@ -9,6 +9,7 @@ from app.ports.delivery_repository import (
     Advanced,
     DeliveryRepository,
     Report,
+    UnconfirmedAdvances,
     UndeliveredPage,
 )
 from app.ports.eager_starter import EagerStarter
@@ -49,6 +50,7 @@ __all__ = [
     "Timer",
     "TokenIssuer",
     "TokenVerifier",
+    "UnconfirmedAdvances",
     "UndeliveredPage",
     "WebhookFault",
     "WebhookLog",

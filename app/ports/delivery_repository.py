@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Protocol, TypeAlias, runtime_checkable
 
 from app.domain.delivery import DeliveryState, DeliveryStatus
-from app.domain.errors import MessageNotFound, NotARecipient
+from app.domain.errors import MessageNotFound, NotARecipient, Unconfirmed
 from app.domain.ids import ChannelId, MessageId, UserId
 from app.domain.message import Message
 
@@ -42,6 +42,14 @@ Advanced: TypeAlias = Advance | MessageNotFound | NotARecipient
 """What became of a report; a refusal is a value here, since its neighbours count."""
 
 
+class UnconfirmedAdvances(Unconfirmed):
+    """The commit of a batch was under way: its outcomes are these, if it is stored."""
+
+    def __init__(self, outcomes: Sequence[Advanced]) -> None:
+        super().__init__()
+        self.outcomes = outcomes
+
+
 @dataclass(frozen=True, slots=True)
 class UndeliveredPage:
     """Undelivered messages in the order they were stored, and the position of the last one."""
@@ -64,6 +72,8 @@ class DeliveryRepository(Protocol):
         One outcome per report, as if they came one after the other in their order. A report of what
         is already reached changes nothing and gives the standing status. A message's own
         ``delivery_status`` follows in the same transaction, and only forward.
+
+        Unconfirmed, it raises `UnconfirmedAdvances`.
 
         A refusal is `MessageNotFound`, when it is missing or the reporter is not a member of its
         channel, or `NotARecipient`: a member, but the author, or one who joined after it was sent.

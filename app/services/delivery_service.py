@@ -8,7 +8,16 @@ from app.domain.errors import ChatError, Unconfirmed
 from app.domain.events import ServerEvent
 from app.domain.ids import MessageId, UserId
 from app.domain.rooms import user_room
-from app.ports import Advance, Broadcaster, Clock, DeliveryRepository, EagerStarter, Report
+from app.ports import (
+    Advance,
+    Advanced,
+    Broadcaster,
+    Clock,
+    DeliveryRepository,
+    EagerStarter,
+    Report,
+    UnconfirmedAdvances,
+)
 from app.services.group_commit import DRAIN_TIMEOUT_SECONDS, GroupCommit
 
 MAX_UNTOLD = 10_000
@@ -103,9 +112,9 @@ class DeliveryService:
         reports = [work.report for work in works]
         try:
             outcomes = await self._deliveries.advance_all(reports, self._clock.now())
-        except Unconfirmed:
-            self._remember(reports)
-            raise
+        except UnconfirmedAdvances as error:
+            self._remember(error.outcomes)
+            raise Unconfirmed from None
         for work, outcome in zip(works, outcomes, strict=True):
             if isinstance(outcome, Advance):
                 work.status = outcome.status
@@ -121,13 +130,17 @@ class DeliveryService:
             event = _EVENTS[status.status]
             self._broadcaster.publish(user_room(advance.author_id), event, status)
 
-    def _remember(self, reports: Sequence[Report]) -> None:
-        self._untold.update(dict.fromkeys(reports, True))
+    def _remember(self, outcomes: Sequence[Advanced]) -> None:
+        for outcome in outcomes:
+            if isinstance(outcome, Advance) and outcome.changed:
+                self._untold[_reached(outcome.status)] = True
         while len(self._untold) > MAX_UNTOLD:
             del self._untold[next(iter(self._untold))]
 
     def _was_untold(self, status: DeliveryStatus) -> bool:
-        if not self._untold:
-            return False
-        reached = Report(status.message_id, status.recipient_id, status.status)
-        return self._untold.pop(reached, False)
+        return bool(self._untold) and self._untold.pop(_reached(status), False)
+
+
+def _reached(status: DeliveryStatus) -> Report:
+    """The report that leads there."""
+    return Report(status.message_id, status.recipient_id, status.status)

@@ -18,9 +18,15 @@ from app.adapters.sql.tables import (
     messages,
 )
 from app.domain.delivery import DeliveryStatus
-from app.domain.errors import MessageNotFound
+from app.domain.errors import MessageNotFound, Unconfirmed
 from app.domain.ids import ChannelId, MessageId, UserId
-from app.ports import Advanced, DeliveryRepository, Report, UndeliveredPage
+from app.ports import (
+    Advanced,
+    DeliveryRepository,
+    Report,
+    UnconfirmedAdvances,
+    UndeliveredPage,
+)
 
 
 class SqlDeliveryRepository(DeliveryRepository):
@@ -31,11 +37,15 @@ class SqlDeliveryRepository(DeliveryRepository):
 
     async def advance_all(self, reports: Sequence[Report], now: datetime) -> Sequence[Advanced]:
         """Move recipients forward together; ``messages.updatedAt`` is not touched."""
-        async with self._database.transaction() as connection:
-            standing = await read_standing(connection, reports)
-            outcomes = [standing.advance(report, now) for report in reports]
-            await write_standing(connection, standing, now)
-            await follow(connection, standing)
+        outcomes: list[Advanced] = []
+        try:
+            async with self._database.transaction() as connection:
+                standing = await read_standing(connection, reports)
+                outcomes += [standing.advance(report, now) for report in reports]
+                await write_standing(connection, standing, now)
+                await follow(connection, standing)
+        except Unconfirmed:
+            raise UnconfirmedAdvances(outcomes) from None
         return outcomes
 
     async def statuses(

@@ -14,7 +14,7 @@ from app.domain.events import ServerEvent
 from app.domain.ids import MessageId
 from app.domain.message import Message, MessageDraft
 from app.framework.eager import EagerTasks
-from app.ports import Advanced, Report, StoredMessage
+from app.ports import Advance, Advanced, Report, StoredMessage, UnconfirmedAdvances
 from app.services.delivery_service import MAX_UNTOLD, DeliveryService
 from tests.unit.services.people import ALICE, BOB, CAROL, DAVE, GENERAL
 
@@ -30,8 +30,14 @@ class LosingDeliveries(MemoryDeliveryRepository):
         if not self.losing:
             return await super().advance_all(reports, now)
         if self.stores:
-            await super().advance_all(reports, now)
-        raise Unconfirmed
+            raise UnconfirmedAdvances(await super().advance_all(reports, now))
+        raise UnconfirmedAdvances([_moved(report, now) for report in reports])
+
+
+def _moved(report: Report, now: datetime) -> Advance:
+    """What would have become of a report."""
+    status = DeliveryStatus(report.message_id, report.recipient_id, report.state, now)
+    return Advance(status, ALICE, author_is_member=True, changed=True)
 
 
 @pytest.fixture
@@ -171,6 +177,24 @@ async def test_author_hears_of_reading_alone_when_neither_report_was_confirmed(
     assert [ServerEvent.MESSAGE_SEEN] == [each.event for each in broadcaster.published]
 
 
+async def test_author_hears_once_when_what_was_told_is_reported_without_a_confirmation(
+    service: DeliveryService,
+    deliveries: LosingDeliveries,
+    broadcaster: RecordingBroadcaster,
+    message: Message,
+) -> None:
+    """Another device's report changes nothing, confirmed or not."""
+    await service.delivered(BOB, message.id)
+    deliveries.losing = True
+    with pytest.raises(Unconfirmed):
+        await service.delivered(BOB, message.id)
+    deliveries.losing = False
+
+    await service.delivered(BOB, message.id)
+
+    assert [ServerEvent.MESSAGE_DELIVERED] == [each.event for each in broadcaster.published]
+
+
 async def test_author_hears_once_when_the_unconfirmed_report_was_not_stored(
     service: DeliveryService,
     deliveries: LosingDeliveries,
@@ -201,6 +225,7 @@ async def test_oldest_report_is_forgotten_when_too_many_were_not_confirmed(
     for message_id in bobs_and_others:
         with pytest.raises(Unconfirmed):
             await service.delivered(BOB, message_id)
+        deliveries.stores = False
     deliveries.losing = False
 
     await service.delivered(BOB, message.id)

@@ -54,9 +54,8 @@ async def test_a_storm_ends_within_the_deadline_when_redis_is_frozen(
             *(seconds_until_unavailable(own_connection) for _ in range(STORM))
         )
 
-    # A loop that is held by the storm itself is held for seconds; a busy machine takes some, too.
-    assert max(waits) <= TIMEOUT_SECONDS + 10 * MARGIN_SECONDS
-    assert lag.worst_seconds < 10 * MARGIN_SECONDS
+    assert max(waits) <= TIMEOUT_SECONDS + 2 * MARGIN_SECONDS
+    assert lag.worst_seconds < 2 * MARGIN_SECONDS
 
 
 async def test_a_storm_is_answered_when_redis_is_far_away(redis_server: RedisServer) -> None:
