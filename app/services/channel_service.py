@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Collection
 from functools import partial
+from typing import TypeAlias
 
 from app.domain.channel import (
     Addition,
@@ -28,8 +29,15 @@ from app.ports import (
     MembershipChannel,
 )
 from app.services.channel_audience import ChannelAudience
-from app.services.ordered_work import DRAIN_TIMEOUT_SECONDS, OrderedWork
+from app.services.ordered_work import OrderedWork
 from app.services.untold_changes import UntoldChanges
+from app.services.waiting import DRAIN_TIMEOUT_SECONDS
+
+MAX_UNTOLD = 1_000
+"""Of how many changes it is remembered that they may stand without anybody having been told."""
+
+Change: TypeAlias = tuple[ServerEvent, ChannelId, UserId]
+"""What a channel hears of a change, and of whom: of its creation, the creator."""
 
 _logger = logging.getLogger(__name__)
 
@@ -58,7 +66,7 @@ class ChannelService:
         self._broadcaster = broadcaster
         self._clock = clock
         self._changes = OrderedWork(starter)
-        self._untold = UntoldChanges()
+        self._untold = UntoldChanges[Change](MAX_UNTOLD)
 
     async def create(self, draft: ChannelDraft) -> Creation:
         """Store a channel, its creator being the owner; each member hears of it.

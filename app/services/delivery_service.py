@@ -10,7 +10,6 @@ from app.domain.ids import MessageId, UserId
 from app.domain.rooms import user_room
 from app.ports import (
     Advance,
-    Advanced,
     Broadcaster,
     Clock,
     DeliveryRepository,
@@ -18,7 +17,9 @@ from app.ports import (
     Report,
     UnconfirmedAdvances,
 )
-from app.services.group_commit import DRAIN_TIMEOUT_SECONDS, GroupCommit
+from app.services.group_commit import GroupCommit
+from app.services.untold_changes import UntoldChanges
+from app.services.waiting import DRAIN_TIMEOUT_SECONDS
 
 MAX_UNTOLD = 10_000
 """Of how many reports it is remembered that their author may not have been told of them."""
@@ -67,7 +68,7 @@ class DeliveryService:
         self._deliveries = deliveries
         self._broadcaster = broadcaster
         self._clock = clock
-        self._untold: dict[Report, bool] = {}
+        self._untold = UntoldChanges[Report](MAX_UNTOLD)
         self._reports = GroupCommit(self._commit, starter, clock, writers=writers)
 
     async def delivered(self, user_id: UserId, message_id: MessageId) -> DeliveryStatus:
@@ -113,7 +114,11 @@ class DeliveryService:
         try:
             outcomes = await self._deliveries.advance_all(reports, self._clock.now())
         except UnconfirmedAdvances as error:
-            self._remember(error.outcomes)
+            self._untold.remember(
+                _reached(outcome.status)
+                for outcome in error.outcomes
+                if isinstance(outcome, Advance) and outcome.changed
+            )
             raise Unconfirmed from None
         for work, outcome in zip(works, outcomes, strict=True):
             if isinstance(outcome, Advance):
@@ -125,20 +130,10 @@ class DeliveryService:
 
     def _tell(self, advance: Advance) -> None:
         status = advance.status
-        is_news = self._was_untold(status) or advance.changed
+        is_news = self._untold.take(_reached(status)) or advance.changed
         if is_news and advance.author_is_member:
             event = _EVENTS[status.status]
             self._broadcaster.publish(user_room(advance.author_id), event, status)
-
-    def _remember(self, outcomes: Sequence[Advanced]) -> None:
-        for outcome in outcomes:
-            if isinstance(outcome, Advance) and outcome.changed:
-                self._untold[_reached(outcome.status)] = True
-        while len(self._untold) > MAX_UNTOLD:
-            del self._untold[next(iter(self._untold))]
-
-    def _was_untold(self, status: DeliveryStatus) -> bool:
-        return bool(self._untold) and self._untold.pop(_reached(status), False)
 
 
 def _reached(status: DeliveryStatus) -> Report:

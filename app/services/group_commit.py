@@ -8,20 +8,13 @@ from typing import Generic, TypeVar
 
 from app.domain.errors import Unavailable, Unconfirmed
 from app.ports import Clock, EagerStarter
+from app.services.waiting import MAX_PENDING, WAIT_SECONDS
 
 MAX_ITEMS = 256
 """How many items one commit holds at most."""
 
 MAX_WEIGHT = 20_000
 """How much they may weigh together, unless one alone weighs more."""
-
-MAX_PENDING = 10_000
-
-WAIT_SECONDS = 3.0
-"""How long a caller waits, the storage's own time included."""
-
-DRAIN_TIMEOUT_SECONDS = 5.0
-"""For the owners' shutdown: longer than the storage takes to give up."""
 
 Item = TypeVar("Item")
 
@@ -47,7 +40,6 @@ class GroupCommit(Generic[Item]):
         writers: How many batches may be at work at once.
         weigh: How much work an item is; so that those which are much are not many in one batch.
         max_items: In one batch.
-        wait_seconds: How long a caller waits.
     """
 
     def __init__(
@@ -59,7 +51,6 @@ class GroupCommit(Generic[Item]):
         writers: int,
         weigh: Callable[[Item], int] | None = None,
         max_items: int = MAX_ITEMS,
-        wait_seconds: float = WAIT_SECONDS,
     ) -> None:
         self._commit = commit
         self._starter = starter
@@ -67,7 +58,6 @@ class GroupCommit(Generic[Item]):
         self._writers = writers
         self._weigh = weigh
         self._max_items = max_items
-        self._wait_seconds = wait_seconds
         # The keys of which anything waits or is at work, and what waits; the keys that a free
         # writer may take are in _ready, too, in the order they came.
         self._queues: dict[Hashable, deque[_Entry[Item]]] = {}
@@ -97,7 +87,7 @@ class GroupCommit(Generic[Item]):
             self._enqueue(entry)
             self._begin()
         if not entry.is_settled:
-            await self._wait(entry, None if patient else self._wait_seconds)
+            await self._wait(entry, None if patient else WAIT_SECONDS)
         if entry.error is not None:
             raise entry.error
 

@@ -23,10 +23,11 @@ from app.domain.rooms import channel_room, user_room
 from app.ports import Broadcaster, Clock, EagerStarter, MessageRepository, StoredMessage
 from app.services.channel_audience import ChannelAudience
 from app.services.doubts import SETTLED_SECONDS, Doubt, Doubts
-from app.services.group_commit import DRAIN_TIMEOUT_SECONDS, MAX_ITEMS, GroupCommit
+from app.services.group_commit import MAX_ITEMS, GroupCommit
 from app.services.message_content import checked_content
 from app.services.message_feed import MessageFeed
 from app.services.ordered_work import OrderedWork
+from app.services.waiting import DRAIN_TIMEOUT_SECONDS
 
 ADOPTED_AT_ONCE = 500
 

@@ -8,14 +8,7 @@ from typing import Any, TypeVar
 
 from app.domain.errors import Unavailable, Unconfirmed
 from app.ports import EagerStarter
-
-MAX_PENDING = 10_000
-
-WAIT_SECONDS = 3.0
-"""How long a caller waits, for the earlier works of the key and for its own."""
-
-DRAIN_TIMEOUT_SECONDS = 5.0
-"""For the owners' shutdown: longer than the storage takes to give up."""
+from app.services.waiting import MAX_PENDING, WAIT_SECONDS
 
 T = TypeVar("T")
 

@@ -12,9 +12,7 @@ from app.domain.typing_indicator import TypingIndicator
 from app.ports import Broadcaster, ChannelRepository, Clock, Timer
 from app.services.channel_audience import ChannelAudience
 from app.services.event_service import EventService
-
-WAIT_SECONDS = 3.0
-"""How long a caller waits for the storage, all its answers together."""
+from app.services.waiting import WAIT_SECONDS
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,26 +1,22 @@
-"""Changes of channels that may stand without anybody having been told."""
+"""What may be stored without anybody having been told of it."""
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TypeAlias
+from typing import Generic, TypeVar
 
 from app.domain.errors import Unconfirmed
-from app.domain.events import ServerEvent
-from app.domain.ids import ChannelId, UserId
 
-MAX_UNTOLD = 1_000
-
-Change: TypeAlias = tuple[ServerEvent, ChannelId, UserId]
-"""What a channel hears of a change, and of whom: of its creation, the creator."""
+Change = TypeVar("Change", bound=Hashable)
 
 
-class UntoldChanges:
+class UntoldChanges(Generic[Change]):
     """Remembers changes that were `Unconfirmed` until they are made again, or found to stand.
 
-    The oldest of more than `MAX_UNTOLD` is forgotten, and all with the process.
+    The oldest of more than ``limit`` is forgotten, and all with the process.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
         self._changes: dict[Change, bool] = {}
 
     @contextmanager
@@ -29,10 +25,14 @@ class UntoldChanges:
         try:
             yield
         except Unconfirmed:
-            self._changes[change] = True
-            if len(self._changes) > MAX_UNTOLD:
-                del self._changes[next(iter(self._changes))]
+            self.remember((change,))
             raise
+
+    def remember(self, changes: Iterable[Change]) -> None:
+        """These were `Unconfirmed`."""
+        self._changes.update(dict.fromkeys(changes, True))
+        while len(self._changes) > self._limit:
+            del self._changes[next(iter(self._changes))]
 
     def take(self, change: Change) -> bool:
         """Whether it is remembered; it is to be told now, and forgotten."""

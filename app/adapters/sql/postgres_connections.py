@@ -67,7 +67,7 @@ def postgres_engines(url: URL, limits: DatabaseLimits) -> Engines:
 
 
 def _bounds(limits: DatabaseLimits) -> dict[str, str]:
-    """In milliseconds. The server gives up by itself what nobody waits for any more."""
+    """For sessions: the server gives up by itself, after milliseconds, what nobody waits for."""
     return {
         **_SHORT_QUERIES,
         "statement_timeout": str(round(limits.statement_timeout_seconds * 1000)),

@@ -9,7 +9,8 @@ import pytest
 from app.adapters.memory.manual_clock import ManualClock
 from app.domain.errors import NotAMember, Unavailable, Unconfirmed
 from app.framework.eager import EagerTasks
-from app.services.group_commit import MAX_PENDING, MAX_WEIGHT, WAIT_SECONDS, GroupCommit
+from app.services.group_commit import MAX_WEIGHT, GroupCommit
+from app.services.waiting import MAX_PENDING, WAIT_SECONDS
 
 LOGGER = "app.services.group_commit"
 REFUSED = "refused"

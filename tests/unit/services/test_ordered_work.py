@@ -6,7 +6,8 @@ import pytest
 
 from app.domain.errors import NotAMember, Unavailable, Unconfirmed
 from app.framework.eager import EagerTasks
-from app.services.ordered_work import MAX_PENDING, OrderedWork
+from app.services.ordered_work import OrderedWork
+from app.services.waiting import MAX_PENDING
 
 LOGGER = "app.services.ordered_work"
 SECRET = "what was written"

@@ -3,7 +3,8 @@ import pytest
 from app.domain.errors import Unavailable, Unconfirmed
 from app.domain.events import ServerEvent
 from app.domain.ids import ChannelId, UserId
-from app.services.untold_changes import MAX_UNTOLD, Change, UntoldChanges
+from app.services.channel_service import MAX_UNTOLD, Change
+from app.services.untold_changes import UntoldChanges
 
 
 def joined(number: int = 0) -> Change:
@@ -11,7 +12,7 @@ def joined(number: int = 0) -> Change:
     return ServerEvent.ROOM_MEMBER_JOINED, ChannelId("general"), UserId(f"user_{number}")
 
 
-def fail(untold: UntoldChanges, change: Change, failure: Unavailable) -> None:
+def fail(untold: UntoldChanges[Change], change: Change, failure: Unavailable) -> None:
     """A change that cannot be stored, or not for certain."""
     with pytest.raises(Unavailable), untold.watched(change):
         raise failure
@@ -19,7 +20,7 @@ def fail(untold: UntoldChanges, change: Change, failure: Unavailable) -> None:
 
 def test_change_is_taken_once_when_it_was_unconfirmed() -> None:
     """And nothing else with it."""
-    untold = UntoldChanges()
+    untold = UntoldChanges[Change](MAX_UNTOLD)
     fail(untold, joined(1), Unconfirmed())
 
     taken = [untold.take(joined(number)) for number in (2, 1, 1)]
@@ -29,7 +30,7 @@ def test_change_is_taken_once_when_it_was_unconfirmed() -> None:
 
 def test_change_is_not_remembered_when_it_is_certain() -> None:
     """That it was stored, or that it was not."""
-    untold = UntoldChanges()
+    untold = UntoldChanges[Change](MAX_UNTOLD)
     fail(untold, joined(1), Unavailable())
     with untold.watched(joined(2)):
         pass
@@ -39,7 +40,7 @@ def test_change_is_not_remembered_when_it_is_certain() -> None:
 
 def test_oldest_change_is_forgotten_when_there_are_too_many() -> None:
     """Memory is bounded, whatever the database does."""
-    untold = UntoldChanges()
+    untold = UntoldChanges[Change](MAX_UNTOLD)
     for number in range(MAX_UNTOLD + 1):
         fail(untold, joined(number), Unconfirmed())
 
