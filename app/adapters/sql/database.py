@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from sqlalchemy import URL
+from sqlalchemy import URL, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.adapters.sql.commits import Commits
@@ -20,9 +20,13 @@ from app.adapters.sql.postgres_connections import postgres_engines
 from app.adapters.sql.schema import MIGRATION_SECONDS, check_schema, upgrade_schema
 from app.adapters.sql.server_examination import check_usable
 from app.adapters.sql.sqlite_connections import enable_wal, sqlite_engines
+from app.adapters.sql.tables import channel_sequences
 from app.domain.errors import Unavailable
 
 OPENING_SECONDS = 20.0
+
+_ANYTHING = select(channel_sequences.c.last_seq).limit(1)
+"""That an SQLite file is read for, and that a server must answer."""
 
 
 class Database:
@@ -54,8 +58,10 @@ class Database:
         self._limits = limits
         self._engines = make_engines(address, limits)
         self.writers = self._engines.writers
-        self._writing = _Side(asyncio.Semaphore(self.writers))
-        self._reading = _Side(asyncio.Semaphore(self._engines.readers))
+        self._writing = _Side(asyncio.Semaphore(self.writers), Gate(self._look_as_writer))
+        # Who reads a file goes on while its writer is kept waiting; a server keeps everybody so.
+        readers = Gate(self._look_as_reader) if self._file is not None else self._writing.gate
+        self._reading = _Side(asyncio.Semaphore(self._engines.readers), readers)
         self._commits = Commits()
         self._closed = False
 
@@ -83,6 +89,8 @@ class Database:
         if self._closed:
             return
         self._closed = True
+        await self._writing.gate.end()
+        await self._reading.gate.end()
         writing, reading = self._writing.turns, self._reading.turns
         turns = [writing] * self.writers + [reading] * self._engines.readers
         with suppress(TimeoutError):
@@ -129,6 +137,19 @@ class Database:
             async with asyncio.timeout(ANSWER_SECONDS):
                 yield operation
 
+    async def _look_as_writer(self) -> None:
+        await self._look(self._writing, self._engines.writing)
+
+    async def _look_as_reader(self) -> None:
+        await self._look(self._reading, self._engines.asking)
+
+    async def _look(self, side: "_Side", engine: AsyncEngine) -> None:
+        """Ask anything, past the gate that is closed."""
+        with translated_failures(side.gate):
+            async with asyncio.timeout(ANSWER_SECONDS), AsyncExitStack() as held:
+                connection = await self._enter(held, engine, side.turns)
+                await connection.execute(_ANYTHING)
+
     async def _enter(
         self, held: AsyncExitStack, engine: AsyncEngine, turns: asyncio.Semaphore
     ) -> AsyncConnection:
@@ -146,10 +167,10 @@ class Database:
 
 @dataclass(frozen=True, slots=True)
 class _Side:
-    """Writing, or reading: in SQLite one goes on while the other is locked."""
+    """Writing, or reading: who may, and whether it is worth a try."""
 
     turns: asyncio.Semaphore
-    gate: Gate = field(default_factory=Gate)
+    gate: Gate
 
 
 def make_engines(address: URL, limits: DatabaseLimits) -> Engines:

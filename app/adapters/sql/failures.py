@@ -42,7 +42,9 @@ def translated_failures(gate: Gate) -> Iterator[Operation]:
         gate.succeeded()
     except (SQLAlchemyError, sqlite3.Error, OSError) as failure:  # OSError: TimeoutError too
         logger.warning("the database failed: %s", failure_name(failure))
-        if not sqlstate(failure):  # PostgreSQL's own word is an answer: one lock, one statement
+        if sqlstate(failure):  # PostgreSQL's own word is an answer: one lock, one statement
+            gate.succeeded()
+        else:
             gate.failed(time.monotonic() - began)
         if operation.commits and not _is_refusal(failure):
             raise Unconfirmed from None
