@@ -1,11 +1,11 @@
 """The database: who opens and closes it, and the only ways to a connection."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 
-from sqlalchemy import URL, select
+from sqlalchemy import URL, Executable
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.adapters.sql.commits import Commits
@@ -20,13 +20,9 @@ from app.adapters.sql.postgres_connections import postgres_engines
 from app.adapters.sql.schema import MIGRATION_SECONDS, check_schema, upgrade_schema
 from app.adapters.sql.server_examination import check_usable
 from app.adapters.sql.sqlite_connections import enable_wal, sqlite_engines
-from app.adapters.sql.tables import channel_sequences
 from app.domain.errors import Unavailable
 
 OPENING_SECONDS = 20.0
-
-_ANYTHING = select(channel_sequences.c.last_seq).limit(1)
-"""That an SQLite file is read for, and that a server must answer."""
 
 
 class Database:
@@ -58,10 +54,18 @@ class Database:
         self._limits = limits
         self._engines = make_engines(address, limits)
         self.writers = self._engines.writers
-        self._writing = _Side(asyncio.Semaphore(self.writers), Gate(self._look_as_writer))
-        # Who reads a file goes on while its writer is kept waiting; a server keeps everybody so.
-        readers = Gate(self._look_as_reader) if self._file is not None else self._writing.gate
-        self._reading = _Side(asyncio.Semaphore(self._engines.readers), readers)
+        self._writing = _Side(
+            asyncio.Semaphore(self._engines.writers),
+            Gate("writing to the database", self._look_as_writer),
+        )
+        self._reading = _Side(
+            asyncio.Semaphore(self._engines.readers),
+            Gate("reading from the database", self._look_as_reader),
+        )
+        # Who reads a file goes on while its writer is kept waiting; a silent server is so to all.
+        if self._file is None:
+            self._writing.gate.companion = self._reading.gate
+            self._reading.gate.companion = self._writing.gate
         self._commits = Commits()
         self._closed = False
 
@@ -132,23 +136,23 @@ class Database:
     async def _answered(self, side: "_Side") -> AsyncIterator[Operation]:
         if self._closed:
             raise Unavailable
-        side.gate.enter()
+        await side.gate.enter()
         with translated_failures(side.gate) as operation:
             async with asyncio.timeout(ANSWER_SECONDS):
                 yield operation
 
     async def _look_as_writer(self) -> None:
-        await self._look(self._writing, self._engines.writing)
+        await self._look(self._writing, self._engines.writing, self._engines.writing_checks)
 
     async def _look_as_reader(self) -> None:
-        await self._look(self._reading, self._engines.asking)
+        await self._look(self._reading, self._engines.reading, self._engines.reading_checks)
 
-    async def _look(self, side: "_Side", engine: AsyncEngine) -> None:
-        """Ask anything, past the gate that is closed."""
+    async def _look(self, side: "_Side", engine: AsyncEngine, checks: Sequence[Executable]) -> None:
         with translated_failures(side.gate):
             async with asyncio.timeout(ANSWER_SECONDS), AsyncExitStack() as held:
                 connection = await self._enter(held, engine, side.turns)
-                await connection.execute(_ANYTHING)
+                for check in checks:
+                    await connection.execute(check)
 
     async def _enter(
         self, held: AsyncExitStack, engine: AsyncEngine, turns: asyncio.Semaphore

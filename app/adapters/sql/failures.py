@@ -42,10 +42,7 @@ def translated_failures(gate: Gate) -> Iterator[Operation]:
         gate.succeeded()
     except (SQLAlchemyError, sqlite3.Error, OSError) as failure:  # OSError: TimeoutError too
         logger.warning("the database failed: %s", failure_name(failure))
-        if sqlstate(failure):  # PostgreSQL's own word is an answer: one lock, one statement
-            gate.succeeded()
-        else:
-            gate.failed(time.monotonic() - began)
+        gate.failed(time.monotonic() - began, is_silence=not sqlstate(failure))
         if operation.commits and not _is_refusal(failure):
             raise Unconfirmed from None
         raise Unavailable from None

@@ -10,6 +10,9 @@ from app.domain.errors import Unavailable
 SLOW_SECONDS = 0.25
 """A failure that took longer is one that the next operation had better not wait for."""
 
+DOUBT_SECONDS = 0.05
+"""How long an operation waits to hear whether the failure was only somebody's own."""
+
 RETRY_SECONDS = 0.5
 """Between two looks at a database that does not answer."""
 
@@ -21,40 +24,67 @@ class Gate:
 
     A client's events are handled one after the other. Without this, each would wait its whole time
     for a database that is frozen or locked, and the last one's answer would come after all of them.
-    So no operation is the one that finds out: while it is closed, the gate itself looks.
+    So no operation is the one that finds out: once it is closed, the gate itself looks.
 
     Args:
-        look: Asks the database anything, and tells the gate how that went, as every operation does.
+        name: Of what is behind it, for the log.
+        look: Does what operations need, and tells the gate how that went, as they do.
+
+    Attributes:
+        companion: Another gate, which a silence closes as well.
     """
 
-    def __init__(self, look: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, name: str, look: Callable[[], Awaitable[None]]) -> None:
+        self._name = name
         self._look = look
-        self._is_closed = False
+        self._open = asyncio.Event()
+        self._open.set()
+        self._in_doubt_until = 0.0
         self._looking: asyncio.Task[None] | None = None
+        self.companion: Gate | None = None
 
-    def enter(self) -> None:
+    async def enter(self) -> None:
         """Begin an operation.
 
         Raises:
             Unavailable: The database has kept somebody waiting, and has not answered since.
         """
-        if self._is_closed:
+        if self._open.is_set():
+            return
+        if asyncio.get_running_loop().time() > self._in_doubt_until:
             raise Unavailable
+        try:
+            async with asyncio.timeout_at(self._in_doubt_until):
+                await self._open.wait()
+        except TimeoutError:
+            raise Unavailable from None
 
     def succeeded(self) -> None:
         """The database has answered."""
-        if self._is_closed:
-            self._is_closed = False
-            _logger.info("the database answers again")
+        if not self._open.is_set():
+            self._open.set()
+            _logger.info("%s is answered again", self._name)
 
-    def failed(self, seconds: float) -> None:
-        """The database has not; so long it took."""
-        if seconds <= SLOW_SECONDS or self._is_closed:
+    def failed(self, seconds: float, *, is_silence: bool) -> None:
+        """The database has not done it, and so long that took.
+
+        It is a ``silence`` when the database has not even said so.
+        """
+        if seconds <= SLOW_SECONDS:
             return
-        self._is_closed = True
-        _logger.warning("the database does not answer: everything is refused until it does")
+        self.close()
+        if is_silence and self.companion is not None:
+            self.companion.close()
+
+    def close(self) -> None:
+        """Refuse everybody until a look is answered."""
+        if not self._open.is_set():
+            return
+        self._open.clear()
+        self._in_doubt_until = asyncio.get_running_loop().time() + DOUBT_SECONDS
+        _logger.warning("%s is not answered, and refused until it is", self._name)
         if self._looking is None:
-            self._looking = asyncio.create_task(self._look_until_it_answers())
+            self._looking = asyncio.create_task(self._look_until_answered())
 
     async def end(self) -> None:
         """Look no more."""
@@ -62,12 +92,13 @@ class Gate:
             self._looking.cancel()
             await asyncio.wait([self._looking])
 
-    async def _look_until_it_answers(self) -> None:
+    async def _look_until_answered(self) -> None:
         try:
-            while self._is_closed:
+            while not self._open.is_set():
                 with suppress(Unavailable):
                     await self._look()
-                if self._is_closed:
-                    await asyncio.sleep(RETRY_SECONDS)
+                with suppress(TimeoutError):  # somebody who was let in before may open it, too
+                    async with asyncio.timeout(RETRY_SECONDS):
+                        await self._open.wait()
         finally:
             self._looking = None

@@ -1,8 +1,9 @@
 """How PostgreSQL is set up: sessions that give up in time, and connections known to be gone."""
 
+from collections.abc import Sequence
 from typing import Protocol, cast
 
-from sqlalchemy import URL, event
+from sqlalchemy import URL, Executable, Table, event, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -12,10 +13,24 @@ from app.adapters.sql.commits import COMMIT_SECONDS
 from app.adapters.sql.engines import POOL_OPTIONS, Engines
 from app.adapters.sql.limits import DatabaseLimits
 from app.adapters.sql.postgres_url import connect_arguments, is_pooled, session_settings
+from app.adapters.sql.tables import (
+    channel_members,
+    channel_sequences,
+    channels,
+    client_messages,
+    message_deliveries,
+    message_sequences,
+    messages,
+    users,
+)
 
 _SHORT_QUERIES = {"jit": "off", "max_parallel_workers_per_gather": "0"}
 """Every query here reads a few rows by an index. When the planner takes them for many, compiling
 and parallel workers cost ten times what the query does."""
+
+_WRITTEN = (messages, message_sequences, channel_sequences, client_messages, message_deliveries)
+_READ = (users, channels, channel_members)
+"""By what stores messages and receipts, besides."""
 
 
 class _Driver(Protocol):
@@ -63,7 +78,14 @@ def postgres_engines(url: URL, limits: DatabaseLimits) -> Engines:
         asking=reading if pooled else engine.execution_options(isolation_level="AUTOCOMMIT"),
         writers=writers,
         readers=limits.pool_size - writers,
+        writing_checks=(_lock(_WRITTEN, "ROW EXCLUSIVE"), _lock(_READ, "ROW SHARE")),
+        reading_checks=(_lock((*_WRITTEN, *_READ), "ACCESS SHARE"),),
     )
+
+
+def _lock(tables: Sequence[Table], mode: str) -> Executable:
+    """As statements on the tables' rows do by themselves, but at once or not at all."""
+    return text(f"LOCK TABLE {', '.join(table.name for table in tables)} IN {mode} MODE NOWAIT")
 
 
 def _bounds(limits: DatabaseLimits) -> dict[str, str]:

@@ -19,11 +19,20 @@ class DriverError(Exception):
         super().__init__(SECRET)
 
 
+def an_open_gate() -> Gate:
+    """That nothing here closes: all fails quickly."""
+
+    async def look() -> None:
+        raise AssertionError
+
+    return Gate("the database", look)
+
+
 def refusal(failure: Exception, *, commits: bool) -> Unavailable:
     """What a failure becomes, before the commit or in it."""
 
     def fail() -> None:
-        with translated_failures(Gate()) as operation:
+        with translated_failures(an_open_gate()) as operation:
             operation.commits = commits
             raise failure
 
@@ -74,7 +83,7 @@ def test_a_failure_is_unconfirmed_when_sqlite_could_not_sync_the_commit() -> Non
 
 def test_a_domain_error_passes_when_it_is_raised_inside() -> None:
     """It is an answer, not a failure."""
-    with pytest.raises(NotAMember), translated_failures(Gate()):
+    with pytest.raises(NotAMember), translated_failures(an_open_gate()):
         raise NotAMember
 
 
