@@ -1,8 +1,10 @@
 """Who hears what a channel is told: its members, whoever has changed them."""
 
 from collections.abc import Callable, Collection
+from contextlib import suppress
 
 from app.domain.channel import MembershipEvent, MembershipNews
+from app.domain.errors import Unavailable
 from app.domain.ids import ChannelId, UserId
 from app.domain.rooms import channel_room
 from app.ports import ChannelRepository, Clock, EagerStarter, MembershipChannel, SocketRooms
@@ -52,10 +54,15 @@ class ChannelAudience:
         stay as they are. Does not suspend unless something is read.
         """
         if not self._readings.is_fresh(channel_id):
-            await self._readings.read((channel_id,))
+            with suppress(Unavailable):
+                await self._readings.read((channel_id,))
 
     async def refresh_all(self, channel_ids: Collection[ChannelId]) -> None:
-        """As `refresh`, for several channels by one question."""
+        """As `refresh`, for several channels by one question, before anything is begun.
+
+        Raises:
+            Unavailable: Storage does not answer: it would not take a message, either.
+        """
         await self._readings.read(channel_ids)
 
     def is_fresh(self, channel_id: ChannelId) -> bool:

@@ -54,14 +54,8 @@ class Database:
         self._limits = limits
         self._engines = make_engines(address, limits)
         self.writers = self._engines.writers
-        self._writing = _Side(
-            asyncio.Semaphore(self._engines.writers),
-            Gate("writing to the database", self._look_as_writer),
-        )
-        self._reading = _Side(
-            asyncio.Semaphore(self._engines.readers),
-            Gate("reading from the database", self._look_as_reader),
-        )
+        self._writing = _Side(asyncio.Semaphore(self.writers), Gate(self._look_as_writer))
+        self._reading = _Side(asyncio.Semaphore(self._engines.readers), Gate(self._look_as_reader))
         # Who reads a file goes on while its writer is kept waiting; a silent server is so to all.
         if self._file is None:
             self._writing.gate.companion = self._reading.gate

@@ -1,7 +1,6 @@
 """Refusing at once what would only wait, while the database does not answer."""
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
@@ -16,8 +15,6 @@ DOUBT_SECONDS = 0.05
 RETRY_SECONDS = 0.5
 """Between two looks at a database that does not answer."""
 
-_logger = logging.getLogger(__name__)
-
 
 class Gate:
     """Closed by a slow failure, and opened by the next answer; everybody is refused meanwhile.
@@ -27,15 +24,13 @@ class Gate:
     So no operation is the one that finds out: once it is closed, the gate itself looks.
 
     Args:
-        name: Of what is behind it, for the log.
         look: Does what operations need, and tells the gate how that went, as they do.
 
     Attributes:
         companion: Another gate, which a silence closes as well.
     """
 
-    def __init__(self, name: str, look: Callable[[], Awaitable[None]]) -> None:
-        self._name = name
+    def __init__(self, look: Callable[[], Awaitable[None]]) -> None:
         self._look = look
         self._open = asyncio.Event()
         self._open.set()
@@ -61,9 +56,7 @@ class Gate:
 
     def succeeded(self) -> None:
         """The database has answered."""
-        if not self._open.is_set():
-            self._open.set()
-            _logger.info("%s is answered again", self._name)
+        self._open.set()
 
     def failed(self, seconds: float, *, is_silence: bool) -> None:
         """The database has not done it, and so long that took.
@@ -82,7 +75,6 @@ class Gate:
             return
         self._open.clear()
         self._in_doubt_until = asyncio.get_running_loop().time() + DOUBT_SECONDS
-        _logger.warning("%s is not answered, and refused until it is", self._name)
         if self._looking is None:
             self._looking = asyncio.create_task(self._look_until_answered())
 

@@ -25,7 +25,7 @@ def an_open_gate() -> Gate:
     async def look() -> None:
         raise AssertionError
 
-    return Gate("the database", look)
+    return Gate(look)
 
 
 def refusal(failure: Exception, *, commits: bool) -> Unavailable:

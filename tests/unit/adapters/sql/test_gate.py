@@ -58,7 +58,7 @@ class Answers:
     def __init__(self) -> None:
         self.looks = 0
         self._come = asyncio.Event()
-        self.gate = Gate("the database", self._look)
+        self.gate = Gate(self._look)
 
     def come(self) -> None:
         """From now on."""
