@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Insert, Select, and_, bindparam, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.dml import ReturningInsert
 
 from app.adapters.sql.tables import (
     channel_members,
@@ -15,7 +16,7 @@ from app.adapters.sql.tables import (
     messages,
     users,
 )
-from app.adapters.sql.upsert import upsert
+from app.adapters.sql.upsert import UPSERTS, Upsert
 from app.domain.ids import ChannelId, MessageId
 
 RECIPIENTS = (
@@ -44,6 +45,17 @@ and does not break the statement.
 """
 
 
+def _taking(given: Upsert) -> ReturningInsert[*tuple[Any, ...]]:
+    return given.on_conflict_do_update(
+        index_elements=[channel_sequences.c.channel_id],
+        set_={"last_seq": channel_sequences.c.last_seq + given.excluded.last_seq},
+    ).returning(channel_sequences.c.channel_id, channel_sequences.c.last_seq)
+
+
+_TAKE = {dialect: _taking(upsert(channel_sequences)) for dialect, upsert in UPSERTS.items()}
+_PLACE = insert(message_sequences)
+
+
 async def take_numbers(
     connection: AsyncConnection, counts: Mapping[ChannelId, int]
 ) -> dict[ChannelId, Iterator[int]]:
@@ -53,15 +65,10 @@ async def take_numbers(
     order of commits and one that was rolled back is given again; to ask for none only locks. They
     are locked in sorted order, so that transactions which want several cannot wait in a ring.
     """
-    given = upsert(connection, channel_sequences)
-    statement = given.on_conflict_do_update(
-        index_elements=[channel_sequences.c.channel_id],
-        set_={"last_seq": channel_sequences.c.last_seq + given.excluded.last_seq},
-    ).returning(channel_sequences.c.channel_id, channel_sequences.c.last_seq)
     rows = [
         {"channel_id": channel_id, "last_seq": counts[channel_id]} for channel_id in sorted(counts)
     ]
-    last_seqs = (await connection.execute(statement, rows)).all()
+    last_seqs = (await connection.execute(_TAKE[connection.dialect.name], rows)).all()
     return {
         channel_id: count(last_seq - counts[channel_id] + 1) for channel_id, last_seq in last_seqs
     }
@@ -75,7 +82,7 @@ async def insert_places(
         {"message_id": message_id, "channel_id": channel_id, "seq": seq}
         for message_id, channel_id, seq in places
     ]
-    await connection.execute(insert(message_sequences), rows)
+    await connection.execute(_PLACE, rows)
 
 
 def deliveries_to(recipients: Select[*tuple[Any, ...]]) -> Insert:

@@ -28,7 +28,7 @@ from app.adapters.sql.tables import (
     messages,
     users,
 )
-from app.adapters.sql.upsert import upsert
+from app.adapters.sql.upsert import UPSERTS
 from app.domain.delivery import DeliveryState
 from app.domain.errors import MessageDeleted, NotAMember
 from app.domain.ids import ChannelId, ClientMessageId, MessageId, UserId
@@ -50,6 +50,13 @@ _SENDERS = (
     .where(is_among(channel_members.c.channelId, channel_members.c.userId, "seats"))
     .with_for_update(read=True, key_share=True, of=(users, channels, channel_members))
 )
+_CLAIM = {
+    dialect: upsert(client_messages)
+    .on_conflict_do_nothing()
+    .returning(client_messages.c.message_id)
+    for dialect, upsert in UPSERTS.items()
+}
+_STORE = insert(messages)
 _EARLIER = (
     select_messages()
     .add_columns(client_messages.c.client_message_id)
@@ -115,9 +122,7 @@ async def _claim(connection: AsyncConnection, claims: Mapping[MessageId, _Claim]
         {"user_id": user_id, "client_message_id": client_message_id, "message_id": message_id}
         for (user_id, client_message_id), message_id in sorted(firsts.items())
     ]
-    statement = upsert(connection, client_messages).on_conflict_do_nothing()
-    taken = await connection.scalars(statement.returning(client_messages.c.message_id), rows)
-    return set(taken)
+    return set(await connection.scalars(_CLAIM[connection.dialect.name], rows))
 
 
 async def _insert(
@@ -144,7 +149,7 @@ async def _insert(
         )
         for draft in drafts
     ]
-    await connection.execute(insert(messages), [_to_row(message) for message in stored])
+    await connection.execute(_STORE, [_to_row(message) for message in stored])
     await insert_places(connection, ((each.id, each.channel_id, each.seq) for each in stored))
     ids = [message.id for message in stored]
     await connection.execute(_DELIVERIES, {"message_ids": ids, "now": now})
