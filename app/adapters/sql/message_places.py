@@ -4,8 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import count
 from typing import Any
 
-from sqlalchemy import Insert, Select, and_, bindparam, insert, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, Insert, Select, and_, bindparam, insert, select
 from sqlalchemy.sql.dml import ReturningInsert
 
 from app.adapters.sql.tables import (
@@ -56,8 +55,8 @@ _TAKE = {dialect: _taking(upsert(channel_sequences)) for dialect, upsert in UPSE
 _PLACE = insert(message_sequences)
 
 
-async def take_numbers(
-    connection: AsyncConnection, counts: Mapping[ChannelId, int]
+def take_numbers(
+    connection: Connection, counts: Mapping[ChannelId, int]
 ) -> dict[ChannelId, Iterator[int]]:
     """Give each channel as many numbers as it asks for, the lowest first.
 
@@ -68,21 +67,21 @@ async def take_numbers(
     rows = [
         {"channel_id": channel_id, "last_seq": counts[channel_id]} for channel_id in sorted(counts)
     ]
-    last_seqs = (await connection.execute(_TAKE[connection.dialect.name], rows)).all()
+    last_seqs = connection.execute(_TAKE[connection.dialect.name], rows).all()
     return {
         channel_id: count(last_seq - counts[channel_id] + 1) for channel_id, last_seq in last_seqs
     }
 
 
-async def insert_places(
-    connection: AsyncConnection, places: Iterable[tuple[MessageId, ChannelId, int]]
+def insert_places(
+    connection: Connection, places: Iterable[tuple[MessageId, ChannelId, int]]
 ) -> None:
     """Store numbers that were taken in this transaction; positions are given in the same order."""
     rows = [
         {"message_id": message_id, "channel_id": channel_id, "seq": seq}
         for message_id, channel_id, seq in places
     ]
-    await connection.execute(_PLACE, rows)
+    connection.execute(_PLACE, rows)
 
 
 def deliveries_to(recipients: Select[*tuple[Any, ...]]) -> Insert:
