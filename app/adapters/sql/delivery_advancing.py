@@ -1,6 +1,7 @@
 """Advancing recipients together: the steps of `SqlDeliveryRepository.advance_all`'s transaction.
 
-Each is one statement or two, whatever the number of reports.
+Each is one statement or two, whatever the number of reports, and all are for ``run_sync``: one
+greenlet for a batch.
 """
 
 from collections.abc import Collection, Mapping, Sequence

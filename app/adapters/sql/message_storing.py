@@ -2,6 +2,9 @@
 
 There are as many statements for a hundred messages as for one. Rows that another node may want too
 are locked in one order everywhere: client message ids, then channels, each sorted.
+
+All of it is for ``run_sync``, which makes one greenlet for a batch. `AsyncConnection` would make
+one for each statement, and a message that comes alone has to pay for all of them.
 """
 
 from collections import Counter

@@ -14,7 +14,7 @@ UPSERTS: Final[Mapping[str, Callable[[Table], Upsert]]] = {
     "sqlite": sqlite.insert,
     "postgresql": postgresql.insert,
 }
-"""By the name of the dialect, to build a statement once: that costs more than to run it."""
+"""By the name of the dialect, to build a statement once: that may cost more than to run it."""
 
 
 def upsert(connection: AsyncConnection, table: Table) -> Upsert:
