@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import and_, bindparam, case, func, or_, select
+from sqlalchemy import Connection, and_, bindparam, case, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.adapters.sql.message_places import (
@@ -136,25 +136,23 @@ async def find_unplaced(
     return found
 
 
-async def adopt_all(
-    connection: AsyncConnection, message_ids: Sequence[MessageId], now: datetime
-) -> None:
+def adopt_all(connection: Connection, message_ids: Sequence[MessageId], now: datetime) -> None:
     """Give those of these messages that have no place their places and deliveries.
 
     Another node may be at the same: which have none is read when their channels are locked.
     """
-    held = await connection.execute(_HELD, {"message_ids": message_ids})
+    held = connection.execute(_HELD, {"message_ids": message_ids})
     channel_ids = {channel_id for (channel_id,) in held}
     if not channel_ids:
         return
     # To take no number locks a channel.
-    await take_numbers(connection, dict.fromkeys(channel_ids, 0))
-    rows = await connection.execute(_UNPLACED_AMONG, {"message_ids": message_ids})
+    take_numbers(connection, dict.fromkeys(channel_ids, 0))
+    rows = connection.execute(_UNPLACED_AMONG, {"message_ids": message_ids})
     found = [(message_id, channel_id) for message_id, channel_id in rows]
     if not found:
         return
-    numbers = await take_numbers(connection, Counter(channel_id for _, channel_id in found))
+    numbers = take_numbers(connection, Counter(channel_id for _, channel_id in found))
     places = [(each, channel_id, next(numbers[channel_id])) for each, channel_id in found]
-    await insert_places(connection, places)
+    insert_places(connection, places)
     ids = [message_id for message_id, _ in found]
-    await connection.execute(_DELIVERIES, {"message_ids": ids, "now": now})
+    connection.execute(_DELIVERIES, {"message_ids": ids, "now": now})

@@ -46,7 +46,7 @@ class SqlMessageRepository(MessageRepository):
     async def add_all(self, drafts: Sequence[MessageDraft], now: datetime) -> Sequence[Added]:
         """Store messages and their deliveries, but none whose client message id is known."""
         async with self._database.transaction() as connection:
-            return await store_all(connection, drafts, now)
+            return await connection.run_sync(store_all, drafts, now)
 
     async def update(
         self, message_id: MessageId, editor_id: UserId, content: str, now: datetime
@@ -116,4 +116,4 @@ class SqlMessageRepository(MessageRepository):
     async def adopt(self, message_ids: Sequence[MessageId], now: datetime) -> None:
         """Give those that have none their places and deliveries."""
         async with self._database.transaction() as connection:
-            await adopt_all(connection, message_ids, now)
+            await connection.run_sync(adopt_all, message_ids, now)
