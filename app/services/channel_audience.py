@@ -1,6 +1,6 @@
 """Who hears what a channel is told: its members, whoever has changed them."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 
 from app.domain.channel import MembershipEvent, MembershipNews
@@ -64,6 +64,15 @@ class ChannelAudience:
             Unavailable: Storage does not answer: it would not take a message, either.
         """
         await self._readings.read(channel_ids)
+
+    async def refresh_anew(self, channel_id: ChannelId) -> None:
+        """As `refresh`, when somebody turned out to be a member who was none when it was read."""
+        self._readings.forget(channel_id)
+        await self.refresh(channel_id)
+
+    def includes(self, channel_id: ChannelId, user_ids: Iterable[UserId]) -> bool:
+        """Whether each of these has a socket in the channel's room."""
+        return all(self._events.is_listening(channel_id, user_id) for user_id in user_ids)
 
     def is_fresh(self, channel_id: ChannelId) -> bool:
         """Whether `refresh` would find nothing to do: who has a socket in the room is a member."""

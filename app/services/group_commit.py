@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from typing import Generic, TypeVar
 
-from app.domain.errors import Unavailable, Unconfirmed
+from app.domain.errors import Rejected, Unavailable, Unconfirmed
 from app.ports import Clock, EagerStarter
 from app.services.waiting import MAX_PENDING, WAIT_SECONDS
 
@@ -20,7 +20,8 @@ Item = TypeVar("Item")
 
 Commit = Callable[[Sequence[Item]], Awaitable[Sequence[Exception | None]]]
 """Stores the items together and tells of them. Gives for each what its caller is to be raised,
-None if it went well; raises what concerns them all."""
+None if it went well; raises what concerns them all, and `Rejected` if that may be some of them,
+with nothing stored or told."""
 
 _logger = logging.getLogger(__name__)
 
@@ -32,6 +33,8 @@ class GroupCommit(Generic[Item]):
     are at work is the next batch. The items of one key are committed in their order, one batch at a
     time; other keys do not wait for them as long as a writer is free. One whose caller is cancelled
     is still committed: what was begun comes to its end, or nobody would hear of what was stored.
+    Of a batch that is `Rejected` each half is committed apart, and so on: who is at fault is alone
+    in the end.
 
     Args:
         commit: Stores a batch.
@@ -149,22 +152,32 @@ class GroupCommit(Generic[Item]):
         for entry in wanted:
             entry.is_begun = True
         try:
-            errors = await self._commit([entry.item for entry in wanted]) if wanted else ()
-            for entry, refusal in zip(wanted, errors, strict=True):
-                entry.settle(refusal)
-        except Unavailable as error:
-            # One each: an exception that is raised in many places keeps the tracebacks of all.
-            for entry in wanted:
-                entry.settle(type(error)())
-        except Exception as error:  # noqa: BLE001 - it is the callers'
-            for entry in wanted:
-                entry.settle(error)
+            if wanted:
+                await self._store(wanted)
         except BaseException:  # cancelled
             for entry in wanted:
                 entry.settle(Unconfirmed())
             raise
         finally:
             self._release(batch)
+
+    async def _store(self, entries: "list[_Entry[Item]]") -> None:
+        try:
+            errors = await self._commit([entry.item for entry in entries])
+            for entry, refusal in zip(entries, errors, strict=True):
+                entry.settle(refusal)
+        except Unavailable as error:
+            if isinstance(error, Rejected) and len(entries) > 1:
+                middle = len(entries) // 2
+                await self._store(entries[:middle])
+                await self._store(entries[middle:])
+                return
+            # One each: an exception that is raised in many places keeps the tracebacks of all.
+            for entry in entries:
+                entry.settle(type(error)())
+        except Exception as error:  # noqa: BLE001 - it is the callers'
+            for entry in entries:
+                entry.settle(error)
 
     def _release(self, batch: "list[_Entry[Item]]") -> None:
         for key in {entry.key for entry in batch}:

@@ -84,6 +84,10 @@ class MemberReadings:
             if not reading.result():
                 raise Unavailable
 
+    def forget(self, channel_id: ChannelId) -> None:
+        """Read the channel again when next asked."""
+        self._known.pop(channel_id, None)
+
     def hear(self, news: MembershipNews) -> None:
         """Take a change for newer than what is being read, which may have been asked for before."""
         if news.channel_id in self._news:

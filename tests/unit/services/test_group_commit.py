@@ -7,13 +7,14 @@ from typing import Protocol
 import pytest
 
 from app.adapters.memory.manual_clock import ManualClock
-from app.domain.errors import NotAMember, Unavailable, Unconfirmed
+from app.domain.errors import NotAMember, Rejected, Unavailable, Unconfirmed
 from app.framework.eager import EagerTasks
 from app.services.group_commit import MAX_WEIGHT, GroupCommit
 from app.services.waiting import MAX_PENDING, WAIT_SECONDS
 
 LOGGER = "app.services.group_commit"
 REFUSED = "refused"
+REJECTED = "rejected"
 
 
 class Store:
@@ -26,13 +27,15 @@ class Store:
         self.failure: Exception | None = None
 
     async def commit(self, items: Sequence[str]) -> list[Exception | None]:
-        """Store, unless a failure is set; refuse what is called so."""
+        """Store, unless a failure is set; refuse what is called so, or reject it and all."""
         self.commits.append(list(items))
         self.began.set()
         if not self.may_end.is_set():
             await self.may_end.wait()
         if self.failure is not None:
             raise self.failure
+        if REJECTED in items:
+            raise Rejected
         return [NotAMember() if item == REFUSED else None for item in items]
 
 
@@ -166,6 +169,26 @@ async def test_failure_reaches_every_caller_when_the_commit_fails(
 
     assert [type(failure)] * 3 == [type(outcome) for outcome in outcomes]
     assert ["4"] == store.commits[-1]
+
+
+async def test_others_are_stored_in_their_order_when_one_of_a_batch_is_rejected(
+    make: Make, store: Store
+) -> None:
+    """It is found by halving."""
+    group = make(store)
+    first = started(group, ("b", "first"))
+    await store.began.wait()
+    batch = [("a", "1"), ("a", "2"), ("a", REJECTED), ("a", "4")]
+    others = started(group, *batch)
+    await until_waiting(group, 4)
+
+    store.may_end.set()
+    outcomes = await asyncio.gather(*first, *others, return_exceptions=True)
+
+    assert [None, None, None, Rejected, None] == [each and type(each) for each in outcomes]
+    assert [["1", "2", REJECTED, "4"], ["1", "2"], [REJECTED, "4"], [REJECTED], ["4"]] == (
+        store.commits[1:]
+    )
 
 
 async def test_item_is_committed_when_its_caller_is_cancelled(make: Make, store: Store) -> None:
