@@ -12,6 +12,7 @@ from tests.contract.storage import opened
 from tests.postgres_server import PostgresServer
 from tests.redis_server import RedisServer
 
+_OWN_LOOPS = Path(__file__).parent / "unit" / "framework"
 _KEPT = "kept"
 _KEEPER = "keeper"
 _LET_KEEPER_IN = f"""
@@ -32,6 +33,16 @@ DO $$ DECLARE name regclass; BEGIN
 END $$;
 SELECT setval(seqrelid, seqstart, false) FROM pg_sequence;
 """
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whoever chooses the kind of its loop comes last, in the random order otherwise.
+
+    For pytest-asyncio the session's loop ends there, and with it all that lives in it: in between,
+    the server of most tests, the Node process and the browser would have to start anew.
+    """
+    items.sort(key=lambda item: _OWN_LOOPS in item.path.parents)
 
 
 @pytest.fixture(scope="session")
