@@ -28,9 +28,9 @@ EXECUTE FUNCTION be_slow();
 """Each index takes longer than a statement may."""
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(params=["sqlite", "own_postgres"])
 def database(request: pytest.FixtureRequest) -> Database:
-    """Each of the two, migrated and open."""
+    """Each of the two, migrated and open, whose tables may be changed."""
     database: Database = request.getfixturevalue(f"{request.param}_database")
     return database
 
