@@ -159,7 +159,7 @@ async def test_all_but_the_first_are_refused_at_once_when_the_server_is_frozen(
 
 @pytest.mark.parametrize("table", [messages.name, channel_sequences.name, channels.name])
 async def test_writers_are_refused_at_once_and_readers_go_on_when_a_table_takes_no_changes(
-    postgres_database: Database, postgres_url: str, table: str
+    own_postgres_database: Database, postgres_url: str, table: str
 ) -> None:
     """As while somebody builds an index; whoever meets the lock waits, and nobody after."""
     async with (
@@ -169,12 +169,12 @@ async def test_writers_are_refused_at_once_and_readers_go_on_when_a_table_takes_
         mode = "EXCLUSIVE" if table == channels.name else "SHARE"
         await connection.exec_driver_sql("LOCK TABLE messages IN SHARE MODE")
         await connection.exec_driver_sql(f"LOCK TABLE {table} IN {mode} MODE")
-        first = await seconds_of_refusals(write, postgres_database, times=1)
-        others = await seconds_of_refusals(write, postgres_database, times=9)
-        await read(postgres_database)
-        await ask(postgres_database)
+        first = await seconds_of_refusals(write, own_postgres_database, times=1)
+        others = await seconds_of_refusals(write, own_postgres_database, times=9)
+        await read(own_postgres_database)
+        await ask(own_postgres_database)
 
-    await insist(partial(write, postgres_database))
+    await insist(partial(write, own_postgres_database))
 
     assert first < ANSWER_SECONDS
     assert others < AT_ONCE_SECONDS
