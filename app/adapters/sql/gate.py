@@ -1,8 +1,10 @@
 """Refusing at once what would only wait, while the database does not answer."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from contextvars import Context
 
 from app.domain.errors import Unavailable
 
@@ -14,6 +16,8 @@ DOUBT_SECONDS = 0.05
 
 RETRY_SECONDS = 0.5
 """Between two looks at a database that does not answer."""
+
+_logger = logging.getLogger(__name__)
 
 
 class Gate:
@@ -76,7 +80,10 @@ class Gate:
         self._open.clear()
         self._in_doubt_until = asyncio.get_running_loop().time() + DOUBT_SECONDS
         if self._looking is None:
-            self._looking = asyncio.create_task(self._look_until_answered())
+            # In a context of its own: what it logs is not about the event that failed.
+            self._looking = asyncio.create_task(
+                self._look_until_answered(), name="database-gate", context=Context()
+            )
 
     async def end(self) -> None:
         """Look no more."""
@@ -87,8 +94,12 @@ class Gate:
     async def _look_until_answered(self) -> None:
         try:
             while not self._open.is_set():
-                with suppress(Unavailable):
+                try:
                     await self._look()
+                except Unavailable:
+                    pass
+                except Exception:
+                    _logger.exception("looking at the database failed")
                 with suppress(TimeoutError):  # somebody who was let in before may open it, too
                     async with asyncio.timeout(RETRY_SECONDS):
                         await self._open.wait()

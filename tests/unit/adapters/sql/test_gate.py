@@ -57,6 +57,7 @@ class Answers:
 
     def __init__(self) -> None:
         self.looks = 0
+        self.surprise: Exception | None = None
         self._come = asyncio.Event()
         self.gate = Gate(self._look)
 
@@ -67,6 +68,9 @@ class Answers:
     async def _look(self) -> None:
         self.looks += 1
         await self._come.wait()
+        if self.surprise is not None:
+            surprise, self.surprise = self.surprise, None
+            raise surprise
         self.gate.succeeded()
 
 
@@ -112,6 +116,18 @@ async def test_gate_lets_in_who_waited_for_the_look_when_it_is_answered_soon() -
         database.come()
 
         await entering
+
+
+async def test_gate_looks_again_when_a_look_met_a_bug(caplog: pytest.LogCaptureFixture) -> None:
+    """It would else stay closed until the next start."""
+    async with answers() as database:
+        database.surprise = ValueError()
+        database.gate.failed(SLOW, is_silence=True)
+        database.come()
+
+        await insist(database.gate.enter)
+
+    assert ["looking at the database failed"] == caplog.messages
 
 
 async def test_gate_opens_when_an_earlier_operation_succeeds() -> None:
