@@ -16,6 +16,11 @@ from typing import Literal
 _USER = "nobody"
 """Whose process it is when the tests are root's: PostgreSQL refuses to run as root."""
 _COMMAND_SECONDS = 30
+FSYNC_WARNING = (
+    "The server runs with fsync off: when its machine fails, what was acknowledged may be lost, "
+    "or the database be damaged."
+)
+"""What the doctor says of such a server as this."""
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",

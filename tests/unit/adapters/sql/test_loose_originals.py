@@ -12,7 +12,7 @@ from app.domain.delivery import DeliveryState
 from app.domain.ids import ChannelId
 from tests.contract.receipts import advanced
 from tests.contract.storage import ALICE, BOB, GENERAL, add, draft, opened, sql_storage
-from tests.postgres_server import PostgresServer
+from tests.postgres_server import FSYNC_WARNING, PostgresServer
 from tests.prisma import LOOSE_TABLES, ROWS, TABLES
 
 NEWS = Channel(ChannelId("news"), "News", None, ChannelType.PRIVATE, ALICE, NOW)
@@ -37,7 +37,7 @@ async def test_a_loose_original_is_taken_over_when_it_is_migrated(loose_url: str
     """All that is to be said is that nobody can be seeded."""
     found = await migrate(loose_url)
 
-    assert Examination(warnings=(NO_SEED,)) == found
+    assert Examination(warnings=(NO_SEED, FSYNC_WARNING)) == found
 
 
 async def test_messages_and_receipts_are_stored_when_the_original_is_loose(loose_url: str) -> None:
@@ -111,7 +111,7 @@ async def test_a_warning_is_given_when_that_is_in_somebodys_way(
 
     found = await migrate(empty_postgres_url)
 
-    assert Examination(warnings=(sentence,)) == found
+    assert Examination(warnings=(sentence, FSYNC_WARNING)) == found
 
 
 async def test_differences_are_lines_in_one_order_when_there_are_several(

@@ -91,6 +91,17 @@ async def test_opening_refuses_when_the_database_is_newer(url: str, file: Path) 
             await _open_and_close(url, migrate=migrate)
 
 
+async def test_opening_refuses_when_there_are_several_revisions(url: str, file: Path) -> None:
+    """As when two programs keep theirs in one table; Alembic would raise an error of its own."""
+    await _open_and_close(url, migrate=True)
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("INSERT INTO alembic_version VALUES ('9999')")
+
+    for migrate in (True, False):
+        with pytest.raises(SchemaError, match=r"several revisions \(0004, 9999\)"):
+            await _open_and_close(url, migrate=migrate)
+
+
 async def test_opening_refuses_when_migrations_are_missing_and_not_asked_for(url: str) -> None:
     """Without leave to migrate, an empty database is an error that says how to mend it."""
     with pytest.raises(SchemaError, match=r"python -m app migrate"):
