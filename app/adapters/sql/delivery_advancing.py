@@ -11,7 +11,8 @@ from typing import TypeAlias
 
 from sqlalchemy import Connection, ScalarSelect, bindparam, case, literal_column, select, update
 
-from app.adapters.sql.delivery_rows import to_status
+from app.adapters.sql.column_types import as_text
+from app.adapters.sql.delivery_rows import to_state, to_status
 from app.adapters.sql.pair_list import is_among, listed_pairs, pair_list
 from app.adapters.sql.tables import (
     channel_members,
@@ -47,7 +48,12 @@ _HELD = (
 # In one order on every node, lest two of them wait for each other. The weaker lock leaves those
 # alone who store a reply: a foreign key asks only that the id stays.
 _LOCKED_MESSAGES = (
-    select(messages.c.id, messages.c.channelId, messages.c.userId, messages.c.deliveryStatus)
+    select(
+        messages.c.id,
+        messages.c.channelId,
+        messages.c.userId,
+        as_text(messages.c.deliveryStatus),
+    )
     .where(_AMONG_IDS)
     .order_by(messages.c.id)
     .with_for_update(key_share=True)
@@ -157,7 +163,7 @@ def _read_standing(connection: Connection, reports: Sequence[Report]) -> _Standi
         both = ((report.message_id, report.recipient_id) for report in reports)
         connection.execute(_HELD, {"reports": pair_list(both)})
     locked = {
-        message_id: _Message(channel_id, author_id, DeliveryState(state))
+        message_id: _Message(channel_id, author_id, to_state(state))
         for message_id, channel_id, author_id, state in connection.execute(
             _LOCKED_MESSAGES, {"message_ids": ids}
         )
