@@ -96,7 +96,8 @@ def oddity(request: pytest.FixtureRequest) -> Oddity:
 @pytest.fixture
 def odd_database(request: pytest.FixtureRequest, oddity: Oddity) -> Database:
     """Where the column can hold that."""
-    database: Database = request.getfixturevalue(f"{oddity.kind}_database")
+    kind = "own_postgres" if oddity.before else oddity.kind
+    database: Database = request.getfixturevalue(f"{kind}_database")
     return database
 
 
@@ -210,13 +211,13 @@ async def test_a_message_goes_with_its_recipients_when_another_status_was_writte
 
 
 async def test_a_message_goes_with_its_recipients_when_its_status_is_unknown_here(
-    postgres_database: Database,
+    own_postgres_database: Database,
 ) -> None:
     """What is written then is a status that is known."""
-    storage = await seeded(postgres_database)
-    await run(postgres_database, NEW_STATUS)
-    await store_beside(postgres_database, ODD)
-    await write(postgres_database, ODD, "deliveryStatus", "'ARCHIVED'")
+    storage = await seeded(own_postgres_database)
+    await run(own_postgres_database, NEW_STATUS)
+    await store_beside(own_postgres_database, ODD)
+    await write(own_postgres_database, ODD, "deliveryStatus", "'ARCHIVED'")
     await adopt_all(storage)
     (message,) = await storage.messages.stored_after(GENERAL, 0, 1)
 
@@ -226,11 +227,11 @@ async def test_a_message_goes_with_its_recipients_when_its_status_is_unknown_her
     assert DeliveryState.DELIVERED is await own_state(storage, message)
 
 
-async def test_all_are_taken_in_when_many_have_odd_dates(postgres_database: Database) -> None:
+async def test_all_are_taken_in_when_many_have_odd_dates(own_postgres_database: Database) -> None:
     """However short the stretches are in which they are looked for."""
-    storage = await seeded(postgres_database)
-    short = replace(storage, messages=SqlMessageRepository(postgres_database, 1))
-    await run(postgres_database, 'ALTER TABLE messages ALTER "createdAt" DROP NOT NULL')
+    storage = await seeded(own_postgres_database)
+    short = replace(storage, messages=SqlMessageRepository(own_postgres_database, 1))
+    await run(own_postgres_database, 'ALTER TABLE messages ALTER "createdAt" DROP NOT NULL')
     dates = (
         "'58866-05-05'",
         "'infinity'",
@@ -241,8 +242,8 @@ async def test_all_are_taken_in_when_many_have_odd_dates(postgres_database: Data
     )
     ids = [f"odd_{number}" for number in range(3 * len(dates))]
     for message_id, date in zip(ids, 3 * dates, strict=True):
-        await store_beside(postgres_database, message_id)
-        await write(postgres_database, message_id, "createdAt", date)
+        await store_beside(own_postgres_database, message_id)
+        await write(own_postgres_database, message_id, "createdAt", date)
 
     for _ in range(4 * len(ids)):
         await adopt(short)
@@ -251,13 +252,13 @@ async def test_all_are_taken_in_when_many_have_odd_dates(postgres_database: Data
 
 
 async def test_a_channel_is_private_when_its_kind_is_unknown_here(
-    postgres_database: Database,
+    own_postgres_database: Database,
 ) -> None:
     """Nobody takes it for open; where it has no name, its id is one."""
-    storage = await seeded(postgres_database)
-    await run(postgres_database, NEW_KIND)
-    await run(postgres_database, "ALTER TABLE channels ALTER name DROP NOT NULL")
-    await run(postgres_database, "UPDATE channels SET name = NULL, type = 'BROADCAST'")
+    storage = await seeded(own_postgres_database)
+    await run(own_postgres_database, NEW_KIND)
+    await run(own_postgres_database, "ALTER TABLE channels ALTER name DROP NOT NULL")
+    await run(own_postgres_database, "UPDATE channels SET name = NULL, type = 'BROADCAST'")
 
     channel = await storage.channels.find(GENERAL)
 
