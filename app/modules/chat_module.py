@@ -77,6 +77,7 @@ class ChatModule(containers.DeclarativeContainer):
         audience=channel_audience,
         broadcaster=broadcaster,
         clock=clock,
+        starter=starter,
         expiry_seconds=settings.provided.typing_expiry_seconds,
     )
     message_feed = providers.Singleton(

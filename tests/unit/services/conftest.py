@@ -141,9 +141,12 @@ def typing_service(
     audience: ChannelAudience,
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
+    starter: EagerTasks,
 ) -> TypingService:
     """Who is typing where: nobody yet."""
-    return TypingService(channels, events, audience, broadcaster, clock, TYPING_EXPIRY_SECONDS)
+    return TypingService(
+        channels, events, audience, broadcaster, clock, starter, TYPING_EXPIRY_SECONDS
+    )
 
 
 @pytest.fixture
