@@ -6,7 +6,7 @@ from contextlib import suppress
 from app.domain.channel import MembershipEvent, MembershipNews
 from app.domain.errors import Unavailable
 from app.domain.ids import ChannelId, UserId
-from app.domain.rooms import channel_room
+from app.domain.rooms import channel_room, user_room
 from app.ports import ChannelRepository, Clock, EagerStarter, MembershipChannel, SocketRooms
 from app.services.event_service import EventService
 from app.services.member_readings import MemberReadings
@@ -70,9 +70,13 @@ class ChannelAudience:
         self._readings.forget(channel_id)
         await self.refresh(channel_id)
 
-    def includes(self, channel_id: ChannelId, user_ids: Iterable[UserId]) -> bool:
-        """Whether each of these has a socket in the channel's room."""
-        return all(self._events.is_listening(channel_id, user_id) for user_id in user_ids)
+    def is_missing(self, channel_id: ChannelId, user_ids: Iterable[UserId]) -> bool:
+        """Whether any of these has sockets here, and none of them in the channel's room."""
+        return any(
+            not self._events.is_listening(channel_id, user_id)
+            and self._rooms.users_in(user_room(user_id))
+            for user_id in user_ids
+        )
 
     def is_fresh(self, channel_id: ChannelId) -> bool:
         """Whether `refresh` would find nothing to do: who has a socket in the room is a member."""

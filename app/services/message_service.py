@@ -257,7 +257,7 @@ class MessageService:
                 send.refusal = outcome
         for channel_id, messages in stored.items():
             authors = (each.message.user_id for each in messages)
-            if not self._audience.includes(channel_id, authors):
+            if self._audience.is_missing(channel_id, authors):
                 await self._audience.refresh_anew(channel_id)
             try:
                 await self._feed.tell(channel_id, messages)
