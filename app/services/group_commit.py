@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Hashable, Sequence
 from typing import Generic, TypeVar
 
 from app.domain.errors import Rejected, Unavailable, Unconfirmed
-from app.ports import Clock, EagerStarter
+from app.ports import Clock, EagerStarter, StorageWriters
 from app.services.waiting import MAX_PENDING, WAIT_SECONDS
 
 MAX_ITEMS = 256
@@ -40,7 +40,7 @@ class GroupCommit(Generic[Item]):
         commit: Stores a batch.
         starter: Begins in place what need not wait.
         clock: For the time that callers wait.
-        writers: How many batches may be at work at once.
+        writers: How many batches may be at work at once, and whether they are answered.
         weigh: How much work an item is; so that those which are much are not many in one batch.
         max_items: In one batch.
     """
@@ -51,7 +51,7 @@ class GroupCommit(Generic[Item]):
         starter: EagerStarter,
         clock: Clock,
         *,
-        writers: int,
+        writers: StorageWriters,
         weigh: Callable[[Item], int] | None = None,
         max_items: int = MAX_ITEMS,
     ) -> None:
@@ -59,6 +59,7 @@ class GroupCommit(Generic[Item]):
         self._starter = starter
         self._clock = clock
         self._writers = writers
+        self._at_once = writers.at_once
         self._weigh = weigh
         self._max_items = max_items
         # The keys of which anything waits or is at work, and what waits; the keys that a free
@@ -74,15 +75,17 @@ class GroupCommit(Generic[Item]):
         """Commit the item. It is ``patient`` when it has to be done, however long it takes.
 
         Raises:
-            Unavailable: Too much is waiting already, or its turn did not come in time: it was not
-                begun. Or the storage failed.
+            Unavailable: Too much is waiting already, or in vain, or its turn did not come in time:
+                it was not begun. Or the storage failed.
             Unconfirmed: Its commit took too long, or was cut off; it may still happen.
             Exception: What ``commit`` gave for the item, or raised.
         """
-        if self._waiting >= MAX_PENDING and not patient:
-            raise Unavailable(what="The server")
+        if not patient:
+            if self._waiting >= MAX_PENDING:
+                raise Unavailable(what="The server")
+            await self._writers.admit()
         entry = _Entry(key, item)
-        if self._working < self._writers and not self._ready and key not in self._queues:
+        if self._working < self._at_once and not self._ready and key not in self._queues:
             # As nearly always where nothing is waited for: no queue, no looking for others.
             self._queues[key] = deque()
             self._start([entry])
@@ -120,7 +123,7 @@ class GroupCommit(Generic[Item]):
             queue.append(entry)
 
     def _begin(self) -> None:
-        while self._ready and self._working < self._writers and not self._is_drained:
+        while self._ready and self._working < self._at_once and not self._is_drained:
             self._start(self._next_batch())
 
     def _start(self, batch: "list[_Entry[Item]]") -> None:

@@ -22,7 +22,14 @@ from app.domain.message import (
     MessageDraft,
 )
 from app.domain.rooms import channel_room, user_room
-from app.ports import Broadcaster, Clock, EagerStarter, MessageRepository, StoredMessage
+from app.ports import (
+    Broadcaster,
+    Clock,
+    EagerStarter,
+    MessageRepository,
+    StorageWriters,
+    StoredMessage,
+)
 from app.services.channel_audience import ChannelAudience
 from app.services.doubts import SETTLED_SECONDS, Doubt, Doubts
 from app.services.group_commit import MAX_ITEMS, GroupCommit
@@ -78,7 +85,7 @@ class MessageService:
         clock: The time that messages bear.
         max_content_chars: How long a message may be.
         starter: Begins in place what need not wait.
-        writers: How many transactions the storage takes at once.
+        writers: How many transactions the storage takes at once, and whether it answers.
         max_batch: How many messages one transaction stores at most.
     """
 
@@ -91,7 +98,7 @@ class MessageService:
         clock: Clock,
         max_content_chars: int,
         starter: EagerStarter,
-        writers: int,
+        writers: StorageWriters,
         max_batch: int = MAX_ITEMS,
     ) -> None:
         self._messages = messages

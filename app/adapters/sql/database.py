@@ -99,6 +99,14 @@ class Database:
         await self._engines.writing.dispose()
         await asyncio.to_thread(self._held_files.release)
 
+    async def admit_writer(self) -> None:
+        """Return if a transaction would be tried now, and not be refused at once.
+
+        Raises:
+            Unavailable: Those who wrote last were not answered.
+        """
+        await self._writing.gate.enter()
+
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
         """A connection to write with: all of the block is stored durably, or nothing.

@@ -157,7 +157,7 @@ async def test_all_but_the_first_are_refused_at_once_when_the_server_is_frozen(
     postgres_database: Database, postgres_server: PostgresServer
 ) -> None:
     """A client's tenth event is answered with the first, not ten times as late, however long."""
-    ways = (read, ask, write)
+    ways = (read, ask, write, Database.admit_writer)
     for way in ways:
         await way(postgres_database)
     with postgres_server.frozen():
