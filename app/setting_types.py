@@ -10,7 +10,10 @@ _HOST = r"(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])"
 _ORIGIN = re.compile(rf"([a-z][a-z0-9+.-]*)://({_HOST})(?::([0-9]{{1,5}}))?")
 _HTTP_URL = re.compile(rf"https?://{_HOST}(?::[0-9]{{1,5}})?(?:/\S*)?")
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
-_DATABASE_URL = re.compile(r"sqlite:///.+|postgres(?:ql)?://.+|memory:")
+_DATABASE_URL = re.compile(
+    r"sqlite(?:\+aiosqlite)?:///.+|postgres(?:ql(?:\+asyncpg)?)?://.+|memory:", re.IGNORECASE
+)
+_QUOTED = re.compile(r"""(["'])(.*)\1""")
 _REDIS_URL = re.compile(r"rediss?://\S+|unix://\S+")
 _WEBHOOK_SECRET = re.compile(r"whsec_[A-Za-z0-9+/]+={0,2}")
 
@@ -44,9 +47,13 @@ def _check_http_url(value: str) -> str:
 
 
 def _check_database_url(value: str) -> str:
-    if _DATABASE_URL.fullmatch(value) is None:
+    """The address, its scheme in lower case, without the quotes that Docker's env files keep."""
+    quoted = _QUOTED.fullmatch(value)
+    url = quoted[2] if quoted else value
+    if _DATABASE_URL.fullmatch(url) is None:
         raise ValueError("must begin with sqlite:/// or postgresql://, or be memory:")
-    return value
+    scheme, colon, rest = url.partition(":")
+    return f"{scheme.lower()}{colon}{rest}"
 
 
 def _check_redis_url(value: str) -> str:

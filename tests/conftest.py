@@ -1,6 +1,8 @@
 """What suites of more than one kind need."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,37 @@ from tests.contract.storage import opened
 from tests.postgres_server import PostgresServer
 from tests.redis_server import RedisServer
 
-TEMPLATE = "migrated"
+_OWN_LOOPS = Path(__file__).parent / "unit" / "framework"
+_KEPT = "kept"
+_KEEPER = "keeper"
+_LET_KEEPER_IN = f"""
+CREATE ROLE {_KEEPER} LOGIN;
+GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {_KEEPER};
+GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {_KEEPER};
+"""
+# Deleting: TRUNCATE makes files anew, five times as slow where there are so few rows.
+_AS_MIGRATED = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid();
+SET session_replication_role = replica;  -- in any order, whatever refers to what
+DO $$ DECLARE name regclass; BEGIN
+    FOR name IN SELECT oid FROM pg_class
+        WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
+        AND relname <> 'alembic_version'
+    LOOP EXECUTE format('DELETE FROM %s', name); END LOOP;
+END $$;
+SELECT setval(seqrelid, seqstart, false) FROM pg_sequence;
+"""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whoever chooses the kind of its loop comes last, in the random order otherwise.
+
+    For pytest-asyncio the session's loop ends there, and with it all that lives in it: in between,
+    the server of most tests, the Node process and the browser would have to start anew.
+    """
+    items.sort(key=lambda item: _OWN_LOOPS in item.path.parents)
 
 
 @pytest.fixture(scope="session")
@@ -44,14 +76,36 @@ def empty_postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
     postgres_server.drop_database("empty")
 
 
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: PostgresServer) -> str:
+    """The name of a migrated database, which is only copied."""
+    postgres_server.create_database("migrated")
+    # In a loop of its own: pytest's for the session ends as soon as a module chooses another kind.
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        thread.submit(asyncio.run, _migrate(postgres_server.url("migrated"))).result()
+    return "migrated"
+
+
 @pytest.fixture
-async def postgres_url(postgres_server: PostgresServer) -> AsyncIterator[str]:
-    """A database of one's own, migrated and without rows."""
-    if [TEMPLATE] not in postgres_server.execute("SELECT datname FROM pg_database"):
-        await _migrate(postgres_server)
-    postgres_server.create_database("chat", TEMPLATE)
+def postgres_url(postgres_server: PostgresServer, postgres_template: str) -> Iterator[str]:
+    """A database of one's own, migrated and without rows, whose tables may be changed."""
+    postgres_server.create_database("chat", postgres_template)
     yield postgres_server.url("chat")
     postgres_server.drop_database("chat")
+
+
+@pytest.fixture(scope="session")
+def _kept_postgres_url(postgres_server: PostgresServer, postgres_template: str) -> str:
+    postgres_server.create_database(_KEPT, postgres_template)
+    postgres_server.execute(_LET_KEEPER_IN, _KEPT)
+    return postgres_server.url(_KEPT, _KEEPER)
+
+
+@pytest.fixture
+def kept_postgres_url(postgres_server: PostgresServer, _kept_postgres_url: str) -> str:
+    """One that others had before, migrated and without rows; its user may change rows only."""
+    postgres_server.execute(_AS_MIGRATED, _KEPT)
+    return _kept_postgres_url
 
 
 @pytest.fixture
@@ -62,8 +116,15 @@ async def sqlite_database(tmp_path: Path) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-async def postgres_database(postgres_url: str) -> AsyncIterator[Database]:
+async def postgres_database(kept_postgres_url: str) -> AsyncIterator[Database]:
     """A database of a real PostgreSQL, migrated and open."""
+    async with opened(Database(kept_postgres_url, migrate=False)) as database:
+        yield database
+
+
+@pytest.fixture
+async def own_postgres_database(postgres_url: str) -> AsyncIterator[Database]:
+    """One whose tables a test changes, or whose statistics are to be those of the first rows."""
     async with opened(Database(postgres_url, migrate=False)) as database:
         yield database
 
@@ -75,7 +136,6 @@ def database(request: pytest.FixtureRequest) -> Database:
     return database
 
 
-async def _migrate(server: PostgresServer) -> None:
-    server.create_database(TEMPLATE)
-    async with opened(Database(server.url(TEMPLATE), migrate=True)):
+async def _migrate(url: str) -> None:
+    async with opened(Database(url, migrate=True)):
         pass

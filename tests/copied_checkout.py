@@ -6,6 +6,8 @@ from pathlib import Path
 CHECKOUT = Path(__file__).parents[1]
 
 _LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "node_modules")
+_FOUND_BY_MYPY = ".mypy_cache"
+"""It knows a file by its content, and looks in a copy at what is new there and what that meets."""
 
 
 def copy_checkout(folder: Path) -> Path:
@@ -14,4 +16,6 @@ def copy_checkout(folder: Path) -> Path:
         shutil.copytree(CHECKOUT / name, folder / name, ignore=_LEFT_OUT)
     for name in ("pyproject.toml", "Makefile", "README.md", "CHANGELOG.md", ".env.example"):
         shutil.copyfile(CHECKOUT / name, folder / name)
+    if (CHECKOUT / _FOUND_BY_MYPY).exists():
+        shutil.copytree(CHECKOUT / _FOUND_BY_MYPY, folder / _FOUND_BY_MYPY)
     return folder

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import distribution
 from pathlib import Path
 from pwd import getpwnam
@@ -16,6 +16,11 @@ from typing import Literal
 _USER = "nobody"
 """Whose process it is when the tests are root's: PostgreSQL refuses to run as root."""
 _COMMAND_SECONDS = 30
+FSYNC_WARNING = (
+    "The server runs with fsync off: when its machine fails, what was acknowledged may be lost, "
+    "or the database be damaged."
+)
+"""What the doctor says of such a server as this."""
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
@@ -113,14 +118,15 @@ class PostgresServer:
     @contextmanager
     def frozen(self) -> Iterator[None]:
         """Inside, the processes live and the system accepts for them, but they do nothing."""
-        rows = self.execute("SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
-        processes = [self.pid, *(int(pid) for (pid,) in rows)]
-        for process in processes:
+        first = self.pid
+        os.kill(first, signal.SIGSTOP)  # before it makes another one
+        others = _children(first)
+        for process in others:
             os.kill(process, signal.SIGSTOP)
         try:
             yield
         finally:
-            for process in processes:
+            for process in (*others, first):
                 os.kill(process, signal.SIGCONT)
 
     def _give_to_nobody(self) -> None:
@@ -157,3 +163,15 @@ def _free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     return port
+
+
+def _children(parent: int) -> list[int]:
+    """The processes that it has made, a connection's that is only being opened included."""
+    found = []
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it has ended meanwhile
+            # After the program's name, which may hold anything: the state, and the parent.
+            _, _, fields = status.read_text(encoding="utf-8").rpartition(")")
+            if int(fields.split()[1]) == parent:
+                found.append(int(status.parent.name))
+    return found

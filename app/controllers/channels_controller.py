@@ -45,6 +45,12 @@ def _storable(text: str) -> str:
     return text
 
 
+def _addressable(text: str) -> str:
+    if text in {".", ".."}:
+        raise ValueError("must not be . or .., which clients take for steps in a path")
+    return text
+
+
 class CreateChannelRequest(ServiceRequest):
     """``{name, createdById, id?, description?, type?, memberIds?}``."""
 
@@ -54,7 +60,7 @@ class CreateChannelRequest(ServiceRequest):
         AfterValidator(_storable),
     ]
     created_by_id: Id
-    id: Id | None = None
+    id: Annotated[Id, AfterValidator(_addressable)] | None = None
     description: (
         Annotated[
             str, StringConstraints(max_length=MAX_DESCRIPTION_CHARS), AfterValidator(_storable)
@@ -114,7 +120,10 @@ class ChannelsController:
 
     @delete("{channel_id}")
     async def delete_channel(self, request: web.Request) -> web.Response:
-        """200 and ``{channelId}`` when all of it is gone; 409 when something else keeps it."""
+        """200 and ``{channelId}`` when all of it is gone; 409 when something else keeps it.
+
+        Likewise when it is being deleted, or was, by this node: a request may be sent again.
+        """
         self._service_key.require(request, _WHAT)
         channel_id = ChannelId(path_id(request, "channel_id"))
         try:

@@ -35,7 +35,15 @@ _TRANSITIONS: dict[DeliveryState, frozenset[DeliveryState]] = {
     DeliveryState.SENT: frozenset({DeliveryState.DELIVERED, DeliveryState.READ}),
     DeliveryState.DELIVERED: frozenset({DeliveryState.READ}),
     DeliveryState.READ: frozenset(),
-    DeliveryState.FAILED: frozenset({DeliveryState.SENDING}),
+    # A message that failed and that somebody has received was stored all the same.
+    DeliveryState.FAILED: frozenset(
+        {
+            DeliveryState.SENDING,
+            DeliveryState.SENT,
+            DeliveryState.DELIVERED,
+            DeliveryState.READ,
+        }
+    ),
 }
 
 

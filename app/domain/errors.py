@@ -247,6 +247,13 @@ class Unavailable(ChatError):
         super().__init__(f"{what} is not available now; nothing was done.")
 
 
+class Rejected(Unavailable):
+    """The storage answers, and will not take this; of several things it may take the others.
+
+    Somebody's trigger or constraint, say, or a value that it has no room for.
+    """
+
+
 class Unconfirmed(Unavailable):
     """The storage went away while it was storing: all of it may stand there, or nothing.
 

@@ -16,6 +16,7 @@ from app.ports import (
     DeliveryRepository,
     MembershipChannel,
     MessageRepository,
+    StorageWriters,
 )
 from app.services.channel_audience import ChannelAudience
 from app.services.channel_service import ChannelService
@@ -42,7 +43,7 @@ class ChatModule(containers.DeclarativeContainer):
     channels: providers.Dependency[ChannelRepository] = imported(ChannelRepository)
     messages: providers.Dependency[MessageRepository] = imported(MessageRepository)
     deliveries: providers.Dependency[DeliveryRepository] = imported(DeliveryRepository)
-    writers: providers.Dependency[int] = imported(int)
+    writers: providers.Dependency[StorageWriters] = imported(StorageWriters)
     membership_channel: providers.Dependency[MembershipChannel] = imported(MembershipChannel)
     session_service: providers.Dependency[SessionService] = imported(SessionService)
 
@@ -77,6 +78,7 @@ class ChatModule(containers.DeclarativeContainer):
         audience=channel_audience,
         broadcaster=broadcaster,
         clock=clock,
+        starter=starter,
         expiry_seconds=settings.provided.typing_expiry_seconds,
     )
     message_feed = providers.Singleton(

@@ -12,6 +12,7 @@ from app.adapters.memory.memory_revocation_store import MemoryRevocationStore
 from app.adapters.memory.memory_storage_probe import MemoryStorageProbe
 from app.adapters.memory.memory_store import MemoryStore
 from app.adapters.memory.memory_webhook_log import MemoryWebhookLog
+from app.adapters.memory.memory_writers import MemoryWriters
 from app.adapters.sql.database import Database
 from app.adapters.sql.limits import DatabaseLimits
 from app.adapters.sql.sql_channel_repository import SqlChannelRepository
@@ -20,6 +21,7 @@ from app.adapters.sql.sql_message_repository import SqlMessageRepository
 from app.adapters.sql.sql_revocation_store import SqlRevocationStore
 from app.adapters.sql.sql_storage_probe import SqlStorageProbe
 from app.adapters.sql.sql_webhook_log import SqlWebhookLog
+from app.adapters.sql.sql_writers import SqlWriters
 from app.framework import imported
 from app.ports import Clock
 
@@ -30,7 +32,7 @@ class MemoryStorageModule(containers.DeclarativeContainer):
     clock: providers.Dependency[Clock] = imported(Clock)
 
     store = providers.Singleton(MemoryStore)
-    writers = providers.Object(1)
+    writers = providers.Singleton(MemoryWriters, 1)
     channels = providers.Singleton(MemoryChannelRepository, store)
     messages = providers.Singleton(MemoryMessageRepository, store)
     deliveries = providers.Singleton(MemoryDeliveryRepository, store)
@@ -48,7 +50,7 @@ class SqlStorageModule(containers.DeclarativeContainer):
     limits: providers.Dependency[DatabaseLimits] = imported(DatabaseLimits)
 
     database = providers.Singleton(Database, database_url, migrate=migrate, limits=limits)
-    writers = database.provided.writers
+    writers = providers.Singleton(SqlWriters, database)
     channels = providers.Singleton(SqlChannelRepository, database)
     messages = providers.Singleton(SqlMessageRepository, database)
     deliveries = providers.Singleton(SqlDeliveryRepository, database)

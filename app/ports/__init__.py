@@ -20,6 +20,7 @@ from app.ports.revocation_store import RevocationStore
 from app.ports.socket_quota import SocketQuota
 from app.ports.socket_rooms import SocketRooms
 from app.ports.storage_probe import StorageProbe
+from app.ports.storage_writers import StorageWriters
 from app.ports.throttle import Throttle
 from app.ports.token_issuer import TokenIssuer
 from app.ports.token_verifier import TokenVerifier
@@ -45,6 +46,7 @@ __all__ = [
     "SocketQuota",
     "SocketRooms",
     "StorageProbe",
+    "StorageWriters",
     "StoredMessage",
     "Throttle",
     "Timer",

@@ -1,10 +1,12 @@
 """Who hears what a channel is told: its members, whoever has changed them."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
 
 from app.domain.channel import MembershipEvent, MembershipNews
+from app.domain.errors import Unavailable
 from app.domain.ids import ChannelId, UserId
-from app.domain.rooms import channel_room
+from app.domain.rooms import channel_room, user_room
 from app.ports import ChannelRepository, Clock, EagerStarter, MembershipChannel, SocketRooms
 from app.services.event_service import EventService
 from app.services.member_readings import MemberReadings
@@ -52,11 +54,29 @@ class ChannelAudience:
         stay as they are. Does not suspend unless something is read.
         """
         if not self._readings.is_fresh(channel_id):
-            await self._readings.read((channel_id,))
+            with suppress(Unavailable):
+                await self._readings.read((channel_id,))
 
     async def refresh_all(self, channel_ids: Collection[ChannelId]) -> None:
-        """As `refresh`, for several channels by one question."""
+        """As `refresh`, for several channels by one question, before anything is begun.
+
+        Raises:
+            Unavailable: Storage does not answer: it would not take a message, either.
+        """
         await self._readings.read(channel_ids)
+
+    async def refresh_anew(self, channel_id: ChannelId) -> None:
+        """As `refresh`, when somebody turned out to be a member who was none when it was read."""
+        self._readings.forget(channel_id)
+        await self.refresh(channel_id)
+
+    def is_missing(self, channel_id: ChannelId, user_ids: Iterable[UserId]) -> bool:
+        """Whether any of these has sockets here, and none of them in the channel's room."""
+        return any(
+            not self._events.is_listening(channel_id, user_id)
+            and self._rooms.users_in(user_room(user_id))
+            for user_id in user_ids
+        )
 
     def is_fresh(self, channel_id: ChannelId) -> bool:
         """Whether `refresh` would find nothing to do: who has a socket in the room is a member."""

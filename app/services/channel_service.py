@@ -16,7 +16,7 @@ from app.domain.channel import (
     MembershipEvent,
     MembershipNews,
 )
-from app.domain.errors import ChannelExists, Unavailable
+from app.domain.errors import ChannelExists, ChannelNotFound, Unavailable
 from app.domain.events import ServerEvent
 from app.domain.ids import ChannelId, UserId
 from app.domain.rooms import channel_room, user_room
@@ -35,6 +35,12 @@ from app.services.waiting import DRAIN_TIMEOUT_SECONDS
 
 MAX_UNTOLD = 1_000
 """Of how many changes it is remembered that they may stand without anybody having been told."""
+
+MAX_DELETIONS = 1_000
+"""Of how many channels it is remembered that they were deleted here."""
+
+DELETION_WAIT_SECONDS = 300.0
+"""How long a caller waits for that: a million messages take a minute."""
 
 Change: TypeAlias = tuple[ServerEvent, ChannelId, UserId]
 """What a channel hears of a change, and of whom: of its creation, the creator."""
@@ -67,6 +73,8 @@ class ChannelService:
         self._clock = clock
         self._changes = OrderedWork(starter)
         self._untold = UntoldChanges[Change](MAX_UNTOLD)
+        # Whose deletion was begun here; the oldest of too many is forgotten.
+        self._deletions: dict[ChannelId, None] = {}
 
     async def create(self, draft: ChannelDraft) -> Creation:
         """Store a channel, its creator being the owner; each member hears of it.
@@ -84,15 +92,18 @@ class ChannelService:
     async def delete(self, channel_id: ChannelId) -> None:
         """Delete a channel with its messages; each member hears of it, and nobody of it any more.
 
-        Asked again after it was `Unconfirmed`, those hear of it who are in the channel's room.
+        It waits until all is gone, for `DELETION_WAIT_SECONDS` at most. Asked again meanwhile or
+        afterwards, it is done when that is. Asked again after it was `Unconfirmed`, those hear of
+        it who are in the channel's room.
 
         Raises:
-            ChannelNotFound: There is no such channel.
+            ChannelNotFound: There is no such channel, and none was deleted by this node.
             ChannelInUse: Something that is none of the chat's keeps it; nothing was changed.
             Unavailable: It may have no members any more, and not be gone: to be asked again. It is
-                `Unconfirmed`, too, when there is so much to delete that it takes longer.
+                `Unconfirmed`, too, when it takes longer than that; then it goes on.
         """
-        await self._changes.run(channel_id, partial(self._delete, channel_id))
+        delete = partial(self._delete, channel_id)
+        await self._changes.run(channel_id, delete, DELETION_WAIT_SECONDS)
 
     async def add_member(
         self, channel_id: ChannelId, user_id: UserId, role: MemberRole | None = None
@@ -154,11 +165,14 @@ class ChannelService:
                 await self._channels.create(channel, roles)
         except ChannelExists:
             standing, member_ids = await self._standing(draft)
+            # Their sockets may not have followed yet, whoever stored it.
+            await self._announce(MembershipEvent.JOINED, standing.id, frozenset(member_ids))
             if self._untold.take(change):
-                await self._tell_created(standing, member_ids)
+                self._tell_created(standing, member_ids)
             return Creation(standing, is_new=False)
         self._untold.take(change)
-        await self._tell_created(channel, roles)
+        await self._announce(MembershipEvent.JOINED, channel.id, frozenset(roles))
+        self._tell_created(channel, roles)
         return Creation(channel, is_new=True)
 
     async def _standing(self, draft: ChannelDraft) -> tuple[Channel, Collection[UserId]]:
@@ -169,13 +183,18 @@ class ChannelService:
             raise ChannelExists
         return channel, sorted(member_ids)
 
-    async def _tell_created(self, channel: Channel, member_ids: Collection[UserId]) -> None:
-        await self._announce(MembershipEvent.JOINED, channel.id, frozenset(member_ids))
+    def _tell_created(self, channel: Channel, member_ids: Collection[UserId]) -> None:
         for member_id in member_ids:
             self._broadcaster.publish(user_room(member_id), ServerEvent.CHANNEL_CREATED, channel)
 
     async def _delete(self, channel_id: ChannelId) -> None:
-        member_ids = await self._channels.remove_members(channel_id)
+        try:
+            member_ids = await self._channels.remove_members(channel_id)
+        except ChannelNotFound:
+            if channel_id not in self._deletions:
+                raise
+            return
+        self._remember_deletion(channel_id)
         # There are none if an earlier call has removed them and never knew.
         concerned = member_ids or self._audience.present(channel_id)
         await self._announce(MembershipEvent.ENDED, channel_id, member_ids)
@@ -185,6 +204,12 @@ class ChannelService:
         await self._channels.delete(channel_id)
         # That may have taken long, and others may have written meanwhile.
         await self._announce(MembershipEvent.ENDED, channel_id, frozenset())
+
+    def _remember_deletion(self, channel_id: ChannelId) -> None:
+        self._deletions.pop(channel_id, None)
+        self._deletions[channel_id] = None
+        if len(self._deletions) > MAX_DELETIONS:
+            del self._deletions[next(iter(self._deletions))]
 
     async def _add_member(
         self, channel_id: ChannelId, user_id: UserId, role: MemberRole | None

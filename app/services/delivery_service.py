@@ -15,6 +15,7 @@ from app.ports import (
     DeliveryRepository,
     EagerStarter,
     Report,
+    StorageWriters,
     UnconfirmedAdvances,
 )
 from app.services.group_commit import GroupCommit
@@ -54,7 +55,7 @@ class DeliveryService:
         broadcaster: Reaches connected clients.
         clock: The time that statuses bear.
         starter: Begins in place what need not wait.
-        writers: How many transactions the storage takes at once.
+        writers: How many transactions the storage takes at once, and whether it answers.
     """
 
     def __init__(
@@ -63,7 +64,7 @@ class DeliveryService:
         broadcaster: Broadcaster,
         clock: Clock,
         starter: EagerStarter,
-        writers: int,
+        writers: StorageWriters,
     ) -> None:
         self._deliveries = deliveries
         self._broadcaster = broadcaster

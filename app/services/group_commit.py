@@ -6,8 +6,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from typing import Generic, TypeVar
 
-from app.domain.errors import Unavailable, Unconfirmed
-from app.ports import Clock, EagerStarter
+from app.domain.errors import Rejected, Unavailable, Unconfirmed
+from app.ports import Clock, EagerStarter, StorageWriters
 from app.services.waiting import MAX_PENDING, WAIT_SECONDS
 
 MAX_ITEMS = 256
@@ -20,7 +20,8 @@ Item = TypeVar("Item")
 
 Commit = Callable[[Sequence[Item]], Awaitable[Sequence[Exception | None]]]
 """Stores the items together and tells of them. Gives for each what its caller is to be raised,
-None if it went well; raises what concerns them all."""
+None if it went well; raises what concerns them all, and `Rejected` if that may be some of them,
+with nothing stored or told."""
 
 _logger = logging.getLogger(__name__)
 
@@ -32,12 +33,14 @@ class GroupCommit(Generic[Item]):
     are at work is the next batch. The items of one key are committed in their order, one batch at a
     time; other keys do not wait for them as long as a writer is free. One whose caller is cancelled
     is still committed: what was begun comes to its end, or nobody would hear of what was stored.
+    Of a batch that is `Rejected` each half is committed apart, and so on: who is at fault is alone
+    in the end.
 
     Args:
         commit: Stores a batch.
         starter: Begins in place what need not wait.
         clock: For the time that callers wait.
-        writers: How many batches may be at work at once.
+        writers: How many batches may be at work at once, and whether they are answered.
         weigh: How much work an item is; so that those which are much are not many in one batch.
         max_items: In one batch.
     """
@@ -48,7 +51,7 @@ class GroupCommit(Generic[Item]):
         starter: EagerStarter,
         clock: Clock,
         *,
-        writers: int,
+        writers: StorageWriters,
         weigh: Callable[[Item], int] | None = None,
         max_items: int = MAX_ITEMS,
     ) -> None:
@@ -56,6 +59,7 @@ class GroupCommit(Generic[Item]):
         self._starter = starter
         self._clock = clock
         self._writers = writers
+        self._at_once = writers.at_once
         self._weigh = weigh
         self._max_items = max_items
         # The keys of which anything waits or is at work, and what waits; the keys that a free
@@ -71,15 +75,17 @@ class GroupCommit(Generic[Item]):
         """Commit the item. It is ``patient`` when it has to be done, however long it takes.
 
         Raises:
-            Unavailable: Too much is waiting already, or its turn did not come in time: it was not
-                begun. Or the storage failed.
+            Unavailable: Too much is waiting already, or in vain, or its turn did not come in time:
+                it was not begun. Or the storage failed.
             Unconfirmed: Its commit took too long, or was cut off; it may still happen.
             Exception: What ``commit`` gave for the item, or raised.
         """
-        if self._waiting >= MAX_PENDING and not patient:
-            raise Unavailable(what="The server")
+        if not patient:
+            if self._waiting >= MAX_PENDING:
+                raise Unavailable(what="The server")
+            await self._writers.admit()
         entry = _Entry(key, item)
-        if self._working < self._writers and not self._ready and key not in self._queues:
+        if self._working < self._at_once and not self._ready and key not in self._queues:
             # As nearly always where nothing is waited for: no queue, no looking for others.
             self._queues[key] = deque()
             self._start([entry])
@@ -117,7 +123,7 @@ class GroupCommit(Generic[Item]):
             queue.append(entry)
 
     def _begin(self) -> None:
-        while self._ready and self._working < self._writers and not self._is_drained:
+        while self._ready and self._working < self._at_once and not self._is_drained:
             self._start(self._next_batch())
 
     def _start(self, batch: "list[_Entry[Item]]") -> None:
@@ -149,22 +155,32 @@ class GroupCommit(Generic[Item]):
         for entry in wanted:
             entry.is_begun = True
         try:
-            errors = await self._commit([entry.item for entry in wanted]) if wanted else ()
-            for entry, refusal in zip(wanted, errors, strict=True):
-                entry.settle(refusal)
-        except Unavailable as error:
-            # One each: an exception that is raised in many places keeps the tracebacks of all.
-            for entry in wanted:
-                entry.settle(type(error)())
-        except Exception as error:  # noqa: BLE001 - it is the callers'
-            for entry in wanted:
-                entry.settle(error)
+            if wanted:
+                await self._store(wanted)
         except BaseException:  # cancelled
             for entry in wanted:
                 entry.settle(Unconfirmed())
             raise
         finally:
             self._release(batch)
+
+    async def _store(self, entries: "list[_Entry[Item]]") -> None:
+        try:
+            errors = await self._commit([entry.item for entry in entries])
+            for entry, refusal in zip(entries, errors, strict=True):
+                entry.settle(refusal)
+        except Unavailable as error:
+            if isinstance(error, Rejected) and len(entries) > 1:
+                middle = len(entries) // 2
+                await self._store(entries[:middle])
+                await self._store(entries[middle:])
+                return
+            # One each: an exception that is raised in many places keeps the tracebacks of all.
+            for entry in entries:
+                entry.settle(type(error)())
+        except Exception as error:  # noqa: BLE001 - it is the callers'
+            for entry in entries:
+                entry.settle(error)
 
     def _release(self, batch: "list[_Entry[Item]]") -> None:
         for key in {entry.key for entry in batch}:

@@ -51,7 +51,7 @@ class MemberReadings:
         self._starter = starter
         self._on_read = on_read
         self._known: OrderedDict[ChannelId, _Known] = OrderedDict()
-        self._under_way: dict[ChannelId, asyncio.Future[None]] = {}
+        self._under_way: dict[ChannelId, asyncio.Future[bool]] = {}
         # What was heard of a channel since it was asked for.
         self._news: dict[ChannelId, list[MembershipNews]] = {}
 
@@ -66,10 +66,13 @@ class MemberReadings:
         return 1 if known is None else max(1, known.size)
 
     async def read(self, channel_ids: Collection[ChannelId]) -> None:
-        """Return when these channels are fresh, or storage has not answered.
+        """Return when these channels are fresh.
 
         One question is asked for all of them that nobody is asking for already. Does not suspend
         unless the storage does.
+
+        Raises:
+            Unavailable: The storage has not answered.
         """
         stale = {each for each in channel_ids if not self.is_fresh(each)}
         readings = {self._under_way[each] for each in stale if each in self._under_way}
@@ -78,7 +81,12 @@ class MemberReadings:
         for reading in readings:
             if not reading.done():
                 await asyncio.wait([reading])  # so that being cancelled does not reach it
-            reading.result()
+            if not reading.result():
+                raise Unavailable
+
+    def forget(self, channel_id: ChannelId) -> None:
+        """Read the channel again when next asked."""
+        self._known.pop(channel_id, None)
 
     def hear(self, news: MembershipNews) -> None:
         """Take a change for newer than what is being read, which may have been asked for before."""
@@ -93,19 +101,20 @@ class MemberReadings:
         if readings:
             await asyncio.wait(readings)
 
-    def _begin(self, channel_ids: Sequence[ChannelId]) -> "asyncio.Future[None]":
+    def _begin(self, channel_ids: Sequence[ChannelId]) -> "asyncio.Future[bool]":
         reading = self._starter.start(self._read(channel_ids))
         if not reading.done():
             self._under_way.update(dict.fromkeys(channel_ids, reading))
         return reading
 
-    async def _read(self, channel_ids: Sequence[ChannelId]) -> None:
+    async def _read(self, channel_ids: Sequence[ChannelId]) -> bool:
         fresh_until = self._clock.monotonic() + REFRESH_SECONDS
         self._news.update((each, []) for each in channel_ids)
         try:
             stored = await self._channels.members_of_all(channel_ids)
         except Unavailable:
             _logger.warning("members of channels cannot be read; their rooms stay as they are")
+            return False
         else:
             for channel_id in channel_ids:
                 members = stored[channel_id]
@@ -113,6 +122,7 @@ class MemberReadings:
                     members = _after(news, members)
                 self._remember(channel_id, _Known(len(members), fresh_until))
                 self._on_read(channel_id, members)
+            return True
         finally:
             for channel_id in channel_ids:
                 self._under_way.pop(channel_id, None)  # it is not there if nothing was waited for

@@ -49,7 +49,7 @@ class MessageFeed:
         """Get ready to tell these channels of whatever is stored in them from now on.
 
         Raises:
-            Unavailable: What they were told of cannot be known now.
+            Unavailable: What they were told of, or who belongs to them, cannot be known now.
         """
         unknown = [channel_id for channel_id in channel_ids if channel_id not in self._told]
         if unknown:
@@ -93,7 +93,7 @@ class MessageFeed:
         told = self._told.get(channel_id)
         if told is None:
             return
-        await self._audience.refresh(channel_id)
+        await self._audience.refresh_all((channel_id,))
         while (reached := await self._tell_page(channel_id, told)) > told:
             told = reached
 

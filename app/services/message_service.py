@@ -1,5 +1,6 @@
 """Sending, changing and deleting messages: store, then tell the channel, in one order for all."""
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -7,6 +8,7 @@ from functools import partial
 from app.domain.errors import (
     ChatError,
     MessageNotFound,
+    Rejected,
     Unavailable,
     Unconfirmed,
 )
@@ -20,7 +22,14 @@ from app.domain.message import (
     MessageDraft,
 )
 from app.domain.rooms import channel_room, user_room
-from app.ports import Broadcaster, Clock, EagerStarter, MessageRepository, StoredMessage
+from app.ports import (
+    Broadcaster,
+    Clock,
+    EagerStarter,
+    MessageRepository,
+    StorageWriters,
+    StoredMessage,
+)
 from app.services.channel_audience import ChannelAudience
 from app.services.doubts import SETTLED_SECONDS, Doubt, Doubts
 from app.services.group_commit import MAX_ITEMS, GroupCommit
@@ -30,6 +39,8 @@ from app.services.ordered_work import OrderedWork
 from app.services.waiting import DRAIN_TIMEOUT_SECONDS
 
 ADOPTED_AT_ONCE = 500
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -56,7 +67,7 @@ class _CatchUp:
     """A channel that may not have been told of everything."""
 
     channel_id: ChannelId
-    refusal: Unavailable | None = None
+    refusal: Exception | None = None
 
 
 class MessageService:
@@ -74,7 +85,7 @@ class MessageService:
         clock: The time that messages bear.
         max_content_chars: How long a message may be.
         starter: Begins in place what need not wait.
-        writers: How many transactions the storage takes at once.
+        writers: How many transactions the storage takes at once, and whether it answers.
         max_batch: How many messages one transaction stores at most.
     """
 
@@ -87,7 +98,7 @@ class MessageService:
         clock: Clock,
         max_content_chars: int,
         starter: EagerStarter,
-        writers: int,
+        writers: StorageWriters,
         max_batch: int = MAX_ITEMS,
     ) -> None:
         self._messages = messages
@@ -203,7 +214,13 @@ class MessageService:
         """
         for channel_id, until in list(self._behind.items()):
             began = self._clock.monotonic()
-            await self._writes.run(channel_id, _CatchUp(channel_id), patient=True)
+            try:
+                await self._writes.run(channel_id, _CatchUp(channel_id), patient=True)
+            except Unavailable:
+                raise
+            except Exception as error:  # noqa: BLE001 - the other channels have their turn
+                _log_untold(error)
+                continue
             if began >= until and self._behind.get(channel_id) == until:
                 del self._behind[channel_id]
         for message_id, doubt in self._doubts.all():
@@ -214,11 +231,13 @@ class MessageService:
         await self._changes.drain(DRAIN_TIMEOUT_SECONDS)
         await self._writes.drain(DRAIN_TIMEOUT_SECONDS)
 
-    async def _commit(self, works: Sequence[_Send | _Tell | _CatchUp]) -> list[ChatError | None]:
+    async def _commit(self, works: Sequence[_Send | _Tell | _CatchUp]) -> list[Exception | None]:
         sends = [work for work in works if isinstance(work, _Send)]
         if sends:
             try:
                 await self._store(sends)
+            except Rejected:  # nothing was told yet: each is tried alone
+                raise
             except Unavailable as error:  # the others of the batch are stored already
                 for send in sends:
                     send.refusal = type(error)()
@@ -244,10 +263,15 @@ class MessageService:
             else:
                 send.refusal = outcome
         for channel_id, messages in stored.items():
+            authors = (each.message.user_id for each in messages)
+            if self._audience.is_missing(channel_id, authors):
+                await self._audience.refresh_anew(channel_id)
             try:
                 await self._feed.tell(channel_id, messages)
-            except Unavailable:
+            except Exception as error:  # noqa: BLE001 - they are stored, and so is every ack's word
                 self._fall_behind((channel_id,), 0)
+                if not isinstance(error, Unavailable):
+                    _log_untold(error)
 
     async def _tell_besides(self, works: Sequence[_Send | _Tell | _CatchUp]) -> None:
         for work in works:
@@ -258,7 +282,7 @@ class MessageService:
             elif isinstance(work, _CatchUp):
                 try:
                     await self._feed.catch_up(work.channel_id)
-                except Unavailable as error:
+                except Exception as error:  # noqa: BLE001 - of no concern to who shares the batch
                     work.refusal = error
 
     async def _update(self, message_id: MessageId, user_id: UserId, content: str) -> Message:
@@ -307,3 +331,8 @@ class MessageService:
     def _weigh(self, work: _Send | _Tell | _CatchUp) -> int:
         """A message is a row for each who is to get it."""
         return self._audience.size(work.draft.channel_id) if isinstance(work, _Send) else 1
+
+
+def _log_untold(error: Exception) -> None:
+    """Only by name: its text may hold a message."""
+    _logger.error("a channel could not be told of what is stored: %s", type(error).__name__)

@@ -31,8 +31,18 @@ class OrderedWork:
         self._lines: dict[Hashable, deque[asyncio.Future[None]]] = {}
         self._pending: set[asyncio.Future[Any]] = set()
 
-    async def run(self, key: Hashable, work: Callable[[], Coroutine[None, None, T]]) -> T:
+    async def run(
+        self,
+        key: Hashable,
+        work: Callable[[], Coroutine[None, None, T]],
+        wait_seconds: float | None = None,
+    ) -> T:
         """What ``work`` returns or raises, once the earlier works of ``key`` are done.
+
+        Args:
+            key: Whose order it is.
+            work: Is called when its turn has come.
+            wait_seconds: Instead of the usual, for a work that is known to take long.
 
         Raises:
             Unavailable: `MAX_PENDING` works are waiting already, or its turn did not come in
@@ -47,8 +57,9 @@ class OrderedWork:
             return doing.result()
         self._pending.add(doing)
         doing.add_done_callback(self._pending.discard)
+        timeout = self._wait_seconds if wait_seconds is None else wait_seconds
         try:
-            await asyncio.wait([doing], timeout=self._wait_seconds)
+            await asyncio.wait([doing], timeout=timeout)
         except asyncio.CancelledError:
             doing.add_done_callback(_log_failure)
             raise

@@ -9,7 +9,7 @@ from app.domain.events import ServerEvent
 from app.domain.ids import ChannelId, SocketId, UserId
 from app.domain.rooms import channel_room
 from app.domain.typing_indicator import TypingIndicator
-from app.ports import Broadcaster, ChannelRepository, Clock, Timer
+from app.ports import Broadcaster, ChannelRepository, Clock, EagerStarter, Timer
 from app.services.channel_audience import ChannelAudience
 from app.services.event_service import EventService
 from app.services.waiting import WAIT_SECONDS
@@ -24,7 +24,8 @@ class _Typist:
 class TypingService:
     """Holds one entry per member typing in a channel, in memory, and tells the channel of changes.
 
-    Every entry ends ``expiry_seconds`` after the last `start` at the latest. Whoever is in the
+    Every entry ends ``expiry_seconds`` after the last `start` at the latest, or when the members
+    have been read then. Whoever is in the
     channel's room is a member, if its members were just read; only otherwise storage is asked, for
     ``wait_seconds`` at most.
     """
@@ -36,6 +37,7 @@ class TypingService:
         audience: ChannelAudience,
         broadcaster: Broadcaster,
         clock: Clock,
+        starter: EagerStarter,
         expiry_seconds: float,
         wait_seconds: float = WAIT_SECONDS,
     ) -> None:
@@ -44,10 +46,13 @@ class TypingService:
         self._audience = audience
         self._broadcaster = broadcaster
         self._clock = clock
+        self._starter = starter
         self._expiry_seconds = expiry_seconds
         self._wait_seconds = wait_seconds
         self._typists: dict[ChannelId, dict[UserId, _Typist]] = {}
-        audience.when_left(self.end)
+        # What waits for members to be read, of those who typed when that began.
+        self._endings: set[asyncio.Future[None]] = set()
+        audience.when_left(self._end_for_members)
 
     async def start(
         self, user_id: UserId, channel_id: ChannelId, socket_id: SocketId
@@ -63,11 +68,11 @@ class TypingService:
         indicator = self._indicator(user_id, channel_id, is_typing=True)
         if was_listening and not self._events.is_listening(channel_id, user_id):
             # The user's last socket went while storage was asked, or was taken out of the room, and
-            # `leave` or `end` has run already: an entry made now would be a ghost until it expires.
+            # `leave` has run already: an entry made now would be a ghost until it expires.
             return indicator
         self._remove(user_id, channel_id)
         expiry = self._clock.call_later(
-            self._expiry_seconds, partial(self.end, user_id, channel_id)
+            self._expiry_seconds, partial(self._end_for_members, user_id, channel_id)
         )
         self._typists.setdefault(channel_id, {})[user_id] = _Typist(indicator, expiry)
         self._tell(indicator, except_socket=socket_id)
@@ -102,14 +107,20 @@ class TypingService:
         return tuple(typists[typist_id].indicator for typist_id in sorted(typists))
 
     def end(self, user_id: UserId, channel_id: ChannelId) -> None:
-        """The user no longer types; the whole channel is told, if they did."""
+        """The user no longer types; the whole channel is told, if they did.
+
+        Only for whoever has just had the channel's members read, as before a message is told.
+        """
         if self._remove(user_id, channel_id):
             self._tell(self._indicator(user_id, channel_id, is_typing=False))
 
     def leave(self, user_id: UserId, channel_id: ChannelId) -> None:
-        """A socket of the user left the channel: `end`, unless another of theirs still listens."""
+        """A socket of the user left the channel: they no longer type if that was their last there.
+
+        The channel is told when its members are read.
+        """
         if not self._events.is_listening(channel_id, user_id):
-            self.end(user_id, channel_id)
+            self._end_for_members(user_id, channel_id)
 
     async def on_module_destroy(self) -> None:
         """Forget everybody and cancel every expiry; nobody is told."""
@@ -117,6 +128,27 @@ class TypingService:
             for typist in typists.values():
                 typist.expiry.cancel()
         self._typists.clear()
+        endings = tuple(self._endings)
+        for ending in endings:
+            ending.cancel()
+        if endings:
+            await asyncio.wait(endings)
+
+    def _end_for_members(self, user_id: UserId, channel_id: ChannelId) -> None:
+        """`end`, once the channel's room holds members alone: at once if they were just read."""
+        typist = self._typist(user_id, channel_id)
+        if typist is None:
+            return
+        ending = self._starter.start(self._end_after_reading(typist))
+        if not ending.done():
+            self._endings.add(ending)
+            ending.add_done_callback(self._endings.discard)
+
+    async def _end_after_reading(self, typist: _Typist) -> None:
+        user_id, channel_id = typist.indicator.user_id, typist.indicator.channel_id
+        await self._audience.refresh(channel_id)
+        if self._typist(user_id, channel_id) is typist:  # else it ended, or they type again
+            self.end(user_id, channel_id)
 
     async def _require_member(self, user_id: UserId, channel_id: ChannelId) -> None:
         """Also has the channel's room hold members alone, so that it may be told."""
@@ -141,6 +173,9 @@ class TypingService:
             is_typing=is_typing,
             timestamp=self._clock.now(),
         )
+
+    def _typist(self, user_id: UserId, channel_id: ChannelId) -> _Typist | None:
+        return self._typists.get(channel_id, {}).get(user_id)
 
     def _remove(self, user_id: UserId, channel_id: ChannelId) -> bool:
         typists = self._typists.get(channel_id, {})

@@ -17,6 +17,8 @@ from tests.reliability.progress import Progress
 _KILL_DELAY_SECONDS = 0.03
 _REFUSALS = 3
 """How many sends must have met a trouble of the storage before it ends."""
+_LINGER_SECONDS = 3.0
+"""How much longer a database is silent at most: nobody may wait a second time."""
 _ROOM_BYTES = 4 * 4096
 
 
@@ -63,7 +65,7 @@ async def lock_file(stage: Stage) -> None:
     """Another process, this one, has a transaction open for longer than anybody waits."""
     with closing(sqlite3.connect(stage.file, isolation_level=None)) as connection:
         connection.execute("BEGIN EXCLUSIVE")
-        await stage.progress.is_unavailable_again(_REFUSALS)
+        await _last(stage)
         connection.execute("ROLLBACK")
 
 
@@ -78,10 +80,16 @@ async def restart_postgres(stage: Stage) -> None:
 
 
 async def freeze_postgres(stage: Stage) -> None:
-    """Its processes stand still, and go on when that was noticed."""
+    """Its processes stand still, and go on when that was noticed, or later."""
     assert stage.postgres is not None
     with stage.postgres.frozen():
-        await stage.progress.is_unavailable_again(_REFUSALS)
+        await _last(stage)
+
+
+async def _last(stage: Stage) -> None:
+    """Until it was noticed, and for a while."""
+    await stage.progress.is_unavailable_again(_REFUSALS)
+    await asyncio.sleep(stage.dice.uniform(0, _LINGER_SECONDS))
 
 
 async def _restart(stage: Stage, mode: Literal["fast", "immediate"]) -> None:

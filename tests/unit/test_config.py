@@ -246,6 +246,8 @@ def test_settings_name_each_one_when_several_are_wrong(monkeypatch: pytest.Monke
         ("CLERK_JWKS_URL", "http://[::1"),
         ("DATABASE_URL", "mysql://db/chat"),
         ("DATABASE_URL", "sqlite:///"),
+        ("DATABASE_URL", '"sqlite:///chat.db'),
+        ("DATABASE_URL", "postgresql+psycopg://db/chat"),
         ("DATABASE_POOL_SIZE", "1"),
         ("DATABASE_POOL_TIMEOUT_SECONDS", "2.6"),
         ("DATABASE_STATEMENT_TIMEOUT_SECONDS", "0"),
@@ -276,6 +278,26 @@ def test_settings_refuse_the_queue_when_one_frame_would_fill_it(
     )
     assert expected == text
     assert (1024, 1024) == (least.max_frame_bytes, least.socket_queue_max_bytes)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ('"postgresql://db/Chat"', "postgresql://db/Chat"),
+        ("'memory:'", "memory:"),
+        ("PostgreSQL://db/Chat", "postgresql://db/Chat"),
+        ("Memory:", "memory:"),
+        ("postgresql+asyncpg://db/chat", "postgresql+asyncpg://db/chat"),
+        ("sqlite+aiosqlite:///chat.db", "sqlite+aiosqlite:///chat.db"),
+    ],
+)
+def test_database_url_is_taken_when_it_is_spelt_as_elsewhere(
+    monkeypatch: pytest.MonkeyPatch, written: str, meant: str
+) -> None:
+    """In quotes by Docker's env files, in capitals, or with SQLAlchemy's name of the driver."""
+    settings = load(monkeypatch, {"DATABASE_URL": written})
+
+    assert meant == settings.database_url
 
 
 @pytest.mark.parametrize("data_dir", ["what?", "c#", "100%41", "my data", "a@b:c", "ü&=+;"])

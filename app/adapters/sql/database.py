@@ -1,11 +1,11 @@
 """The database: who opens and closes it, and the only ways to a connection."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from sqlalchemy import URL
+from sqlalchemy import URL, Executable
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.adapters.sql.commits import Commits
@@ -54,8 +54,12 @@ class Database:
         self._limits = limits
         self._engines = make_engines(address, limits)
         self.writers = self._engines.writers
-        self._writing = _Side(asyncio.Semaphore(self.writers))
-        self._reading = _Side(asyncio.Semaphore(self._engines.readers))
+        self._writing = _Side(asyncio.Semaphore(self.writers), Gate(self._look_as_writer))
+        self._reading = _Side(asyncio.Semaphore(self._engines.readers), Gate(self._look_as_reader))
+        # Who reads a file goes on while its writer is kept waiting; a silent server is so to all.
+        if self._file is None:
+            self._writing.gate.companion = self._reading.gate
+            self._reading.gate.companion = self._writing.gate
         self._commits = Commits()
         self._closed = False
 
@@ -83,6 +87,8 @@ class Database:
         if self._closed:
             return
         self._closed = True
+        await self._writing.gate.end()
+        await self._reading.gate.end()
         writing, reading = self._writing.turns, self._reading.turns
         turns = [writing] * self.writers + [reading] * self._engines.readers
         with suppress(TimeoutError):
@@ -92,6 +98,14 @@ class Database:
         await self._commits.end()
         await self._engines.writing.dispose()
         await asyncio.to_thread(self._held_files.release)
+
+    async def admit_writer(self) -> None:
+        """Return if a transaction would be tried now, and not be refused at once.
+
+        Raises:
+            Unavailable: Those who wrote last were not answered.
+        """
+        await self._writing.gate.enter()
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
@@ -124,10 +138,23 @@ class Database:
     async def _answered(self, side: "_Side") -> AsyncIterator[Operation]:
         if self._closed:
             raise Unavailable
-        side.gate.enter()
+        await side.gate.enter()
         with translated_failures(side.gate) as operation:
             async with asyncio.timeout(ANSWER_SECONDS):
                 yield operation
+
+    async def _look_as_writer(self) -> None:
+        await self._look(self._writing, self._engines.writing, self._engines.writing_checks)
+
+    async def _look_as_reader(self) -> None:
+        await self._look(self._reading, self._engines.reading, self._engines.reading_checks)
+
+    async def _look(self, side: "_Side", engine: AsyncEngine, checks: Sequence[Executable]) -> None:
+        with translated_failures(side.gate):
+            async with asyncio.timeout(ANSWER_SECONDS), AsyncExitStack() as held:
+                connection = await self._enter(held, engine, side.turns)
+                for check in checks:
+                    await connection.execute(check)
 
     async def _enter(
         self, held: AsyncExitStack, engine: AsyncEngine, turns: asyncio.Semaphore
@@ -146,10 +173,10 @@ class Database:
 
 @dataclass(frozen=True, slots=True)
 class _Side:
-    """Writing, or reading: in SQLite one goes on while the other is locked."""
+    """Writing, or reading: who may, and whether it is worth a try."""
 
     turns: asyncio.Semaphore
-    gate: Gate = field(default_factory=Gate)
+    gate: Gate
 
 
 def make_engines(address: URL, limits: DatabaseLimits) -> Engines:

@@ -1,6 +1,7 @@
-"""The steps of `SqlDeliveryRepository.advance_all`, all inside its transaction.
+"""Advancing recipients together: the steps of `SqlDeliveryRepository.advance_all`'s transaction.
 
-Each is one statement or two, whatever the number of reports.
+Each is one statement or two, whatever the number of reports, and all are for ``run_sync``: one
+greenlet for a batch.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -8,10 +9,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeAlias
 
-from sqlalchemy import ScalarSelect, bindparam, case, literal_column, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, ScalarSelect, bindparam, case, literal_column, select, update
 
-from app.adapters.sql.delivery_rows import to_status
+from app.adapters.sql.column_types import as_text
+from app.adapters.sql.delivery_rows import to_state, to_status
 from app.adapters.sql.pair_list import is_among, listed_pairs, pair_list
 from app.adapters.sql.tables import (
     channel_members,
@@ -21,7 +22,7 @@ from app.adapters.sql.tables import (
     read_receipts,
     users,
 )
-from app.adapters.sql.upsert import upsert
+from app.adapters.sql.upsert import UPSERTS
 from app.domain.delivery import DeliveryState, DeliveryStatus
 from app.domain.errors import MessageNotFound, NotARecipient
 from app.domain.ids import ChannelId, MessageId, UserId
@@ -47,7 +48,12 @@ _HELD = (
 # In one order on every node, lest two of them wait for each other. The weaker lock leaves those
 # alone who store a reply: a foreign key asks only that the id stays.
 _LOCKED_MESSAGES = (
-    select(messages.c.id, messages.c.channelId, messages.c.userId, messages.c.deliveryStatus)
+    select(
+        messages.c.id,
+        messages.c.channelId,
+        messages.c.userId,
+        as_text(messages.c.deliveryStatus),
+    )
     .where(_AMONG_IDS)
     .order_by(messages.c.id)
     .with_for_update(key_share=True)
@@ -64,6 +70,9 @@ _ADVANCE = (
         updated_at=bindparam("now", type_=message_deliveries.c.updated_at.type),
     )
 )
+_RECEIPTS = {
+    dialect: upsert(read_receipts).on_conflict_do_nothing() for dialect, upsert in UPSERTS.items()
+}
 
 
 def _first_not_in(*states: DeliveryState) -> ScalarSelect[str]:
@@ -95,6 +104,15 @@ _OVERALL = select(
 _FOLLOW = update(messages).where(_AMONG_IDS).values(deliveryStatus=bindparam("overall"))
 
 
+def advance_all(connection: Connection, reports: Sequence[Report], now: datetime) -> list[Advanced]:
+    """Move recipients forward, and their messages after them; one outcome per report."""
+    standing = _read_standing(connection, reports)
+    outcomes = [standing.advance(report, now) for report in reports]
+    _write_standing(connection, standing, now)
+    _follow(connection, standing)
+    return outcomes
+
+
 @dataclass(frozen=True, slots=True)
 class _Message:
     channel_id: ChannelId
@@ -103,8 +121,8 @@ class _Message:
 
 
 @dataclass(slots=True)
-class Standing:
-    """What reports are judged by; as `read_standing` found it, and then as `advance` left it."""
+class _Standing:
+    """What reports are judged by; as it was found, and then as `advance` left it."""
 
     messages: Mapping[MessageId, _Message]
     members: Collection[tuple[ChannelId, UserId]]
@@ -133,7 +151,7 @@ class Standing:
         )
 
 
-async def read_standing(connection: AsyncConnection, reports: Sequence[Report]) -> Standing:
+def _read_standing(connection: Connection, reports: Sequence[Report]) -> _Standing:
     """Lock the messages concerned, and read what is known of them and of who reports.
 
     What may change while a lock is waited for is read after it, and apart: PostgreSQL would answer
@@ -143,10 +161,10 @@ async def read_standing(connection: AsyncConnection, reports: Sequence[Report]) 
     ids = {report.message_id for report in reports}
     if connection.dialect.name == "postgresql":  # SQLite has locked everything already
         both = ((report.message_id, report.recipient_id) for report in reports)
-        await connection.execute(_HELD, {"reports": pair_list(both)})
+        connection.execute(_HELD, {"reports": pair_list(both)})
     locked = {
-        message_id: _Message(channel_id, author_id, DeliveryState(state))
-        for message_id, channel_id, author_id, state in await connection.execute(
+        message_id: _Message(channel_id, author_id, to_state(state))
+        for message_id, channel_id, author_id, state in connection.execute(
             _LOCKED_MESSAGES, {"message_ids": ids}
         )
     }
@@ -156,44 +174,42 @@ async def read_standing(connection: AsyncConnection, reports: Sequence[Report]) 
         if report.message_id in locked
     }
     if not pairs:
-        return Standing({}, (), {})
+        return _Standing({}, (), {})
     seats = {(locked[message_id].channel_id, recipient_id) for message_id, recipient_id in pairs}
     seats.update((message.channel_id, message.author_id) for message in locked.values())
-    members = await connection.execute(_MEMBERS, {"seats": pair_list(seats)})
-    rows = (await connection.execute(_DELIVERIES, {"pairs": pair_list(pairs)})).mappings()
-    return Standing(
+    members = connection.execute(_MEMBERS, {"seats": pair_list(seats)})
+    rows = connection.execute(_DELIVERIES, {"pairs": pair_list(pairs)}).mappings()
+    return _Standing(
         messages=locked,
         members={(channel_id, user_id) for channel_id, user_id in members},
         statuses={(row["message_id"], row["recipient_id"]): to_status(row) for row in rows},
     )
 
 
-async def write_standing(connection: AsyncConnection, standing: Standing, now: datetime) -> None:
+def _write_standing(connection: Connection, standing: _Standing, now: datetime) -> None:
     """Store what changed; READ writes the original backend's receipt too."""
     by_state: dict[DeliveryState, list[_Pair]] = {}
     for pair in standing.changed:
         by_state.setdefault(standing.statuses[pair].status, []).append(pair)
     for state, pairs in by_state.items():
-        await connection.execute(
-            _ADVANCE, {"reached": state, "now": now, "pairs": pair_list(pairs)}
-        )
+        connection.execute(_ADVANCE, {"reached": state, "now": now, "pairs": pair_list(pairs)})
     read = by_state.get(DeliveryState.READ)
     if read:
-        await connection.execute(
-            upsert(connection, read_receipts).on_conflict_do_nothing(),
+        connection.execute(
+            _RECEIPTS[connection.dialect.name],
             [{"messageId": mid, "userId": user_id, "readAt": now} for mid, user_id in read],
         )
 
 
-async def follow(connection: AsyncConnection, standing: Standing) -> None:
+def _follow(connection: Connection, standing: _Standing) -> None:
     """Bring the states of the messages themselves up to those of their recipients."""
     ids = {message_id for message_id, _ in standing.changed}
     if not ids:
         return
     by_state: dict[DeliveryState, list[MessageId]] = {}
-    for message_id, overall in await connection.execute(_OVERALL, {"message_ids": ids}):
+    for message_id, overall in connection.execute(_OVERALL, {"message_ids": ids}):
         state = DeliveryState(overall)
         if standing.messages[message_id].state.may_become(state):
             by_state.setdefault(state, []).append(message_id)
     for state, those in by_state.items():
-        await connection.execute(_FOLLOW, {"overall": state, "message_ids": those})
+        connection.execute(_FOLLOW, {"overall": state, "message_ids": those})

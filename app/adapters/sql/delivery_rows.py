@@ -1,8 +1,10 @@
-"""Reading deliveries: the way from a row to the domain."""
+"""Reading deliveries and states: the way from a row to the domain."""
 
 from sqlalchemy import RowMapping
 
 from app.domain.delivery import DeliveryState, DeliveryStatus
+
+_STATES: dict[str | None, DeliveryState] = {state.value: state for state in DeliveryState}
 
 
 def to_status(row: RowMapping) -> DeliveryStatus:
@@ -13,3 +15,12 @@ def to_status(row: RowMapping) -> DeliveryStatus:
         status=DeliveryState(row["status"]),
         timestamp=row["updated_at"],
     )
+
+
+def to_state(text: str | None) -> DeliveryState:
+    """A message's own ``deliveryStatus``, which the original backend writes too.
+
+    One that is unknown here, or NULL, counts as SENT: the message is stored, and nothing more is
+    known of it.
+    """
+    return _STATES.get(text, DeliveryState.SENT)

@@ -13,6 +13,7 @@ from app.adapters.sql.opening import explained_opening
 from app.adapters.sql.original_tables import NEEDED, original_differences
 from app.adapters.sql.original_warnings import original_warnings
 from app.adapters.sql.schema import SchemaError, check_schema, takeover_differences
+from app.adapters.sql.server_durability import durability_warnings
 from app.adapters.sql.server_examination import (
     PRIVILEGES,
     REVISION_PRIVILEGES,
@@ -31,7 +32,8 @@ class Examination:
 
     Attributes:
         differences: A sentence for each thing that is not as it has to be.
-        warnings: A sentence for each that may be in somebody's way, though not in the server's.
+        warnings: A sentence for each that may be in somebody's way, though not in the server's,
+            or that may lose what was acknowledged.
         waiting: How many messages of the original backend a running server is going to take in;
             0 where that cannot be told for the differences.
     """
@@ -72,7 +74,7 @@ def _examine(connection: Connection) -> Examination:
     if unreadable := tuple(missing_privileges(connection, REVISION_PRIVILEGES)):
         return Examination(unreadable)
     differences = tuple(_differences(connection))
-    warnings = tuple(original_warnings(connection))
+    warnings = (*original_warnings(connection), *durability_warnings(connection))
     return Examination(differences, warnings, 0 if differences else _waiting(connection))
 
 

@@ -1,8 +1,10 @@
 """What the engines of both databases have in common, and how `Database` sees them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from sqlalchemy import Executable
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 POOL_OPTIONS: Final[dict[str, Any]] = {
@@ -25,6 +27,9 @@ class Engines:
         asking: Every statement stands for itself, and needs neither beginning nor end.
         writers: How many may write at once.
         readers: How many may read or ask at once, besides.
+        writing_checks: Statements that show, in a transaction of ``writing`` and without waiting
+            for a lock, that messages could be stored. They change nothing.
+        reading_checks: Likewise, in one of ``reading``, that they could be read.
     """
 
     writing: AsyncEngine
@@ -32,3 +37,5 @@ class Engines:
     asking: AsyncEngine
     writers: int
     readers: int
+    writing_checks: Sequence[Executable]
+    reading_checks: Sequence[Executable]

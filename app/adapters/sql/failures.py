@@ -1,4 +1,4 @@
-"""Turning what a database throws into the domain's two answers."""
+"""Turning what a database throws into the domain's answers."""
 
 import logging
 import sqlite3
@@ -10,10 +10,15 @@ from dataclasses import dataclass
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from app.adapters.sql.gate import Gate
-from app.domain.errors import Unavailable, Unconfirmed
+from app.domain.errors import Rejected, Unavailable, Unconfirmed
 
 _REFUSALS = frozenset({"23", "40"})
 """Classes of SQLSTATE with which a server says that it has rolled back: constraints, conflicts."""
+
+_REJECTIONS = frozenset({"22", "23", "54", "P0"})
+"""Those that say so of certain rows: values, constraints, sizes, a trigger's own word."""
+
+_SQLITE_REJECTIONS = ("SQLITE_CONSTRAINT", "SQLITE_TOOBIG", "SQLITE_MISMATCH")
 
 logger = logging.getLogger(__name__)
 
@@ -29,8 +34,9 @@ class Operation:
 def translated_failures(gate: Gate) -> Iterator[Operation]:
     """Raise `Unavailable` for any failure of the database; domain errors pass through.
 
-    Once the operation commits it is `Unconfirmed`, unless the database itself has said no. The gate
-    learns whether the database answers.
+    It is `Rejected` when the database says no to what it was given. Once the operation commits it
+    is `Unconfirmed`, unless the database itself has said no. The gate learns whether the database
+    answers.
 
     Only names of classes and codes are logged, and the cause is cut off: a driver's text may
     repeat parameters, and those are what people wrote.
@@ -42,10 +48,11 @@ def translated_failures(gate: Gate) -> Iterator[Operation]:
         gate.succeeded()
     except (SQLAlchemyError, sqlite3.Error, OSError) as failure:  # OSError: TimeoutError too
         logger.warning("the database failed: %s", failure_name(failure))
-        if not sqlstate(failure):  # PostgreSQL's own word is an answer: one lock, one statement
-            gate.failed(time.monotonic() - began)
+        gate.failed(time.monotonic() - began, is_silence=not sqlstate(failure))
         if operation.commits and not _is_refusal(failure):
             raise Unconfirmed from None
+        if _is_rejection(failure):
+            raise Rejected from None
         raise Unavailable from None
 
 
@@ -68,6 +75,13 @@ def driver_failure(failure: BaseException) -> BaseException:
     if isinstance(failure, DBAPIError) and failure.driver_exception is not None:
         return failure.driver_exception
     return failure
+
+
+def _is_rejection(failure: BaseException) -> bool:
+    """Whether it is about what was to be stored, and not about the database."""
+    if isinstance(driver_failure(failure), sqlite3.Error):
+        return failure_name(failure).startswith(_SQLITE_REJECTIONS)
+    return sqlstate(failure)[:2] in _REJECTIONS
 
 
 def _is_refusal(failure: BaseException) -> bool:

@@ -3,11 +3,12 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
-from sqlalchemy import and_, bindparam, case, func, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.adapters.sql.column_types import EARLIEST, LATEST
 from app.adapters.sql.message_places import (
     RECIPIENTS,
     deliveries_to,
@@ -35,7 +36,6 @@ STRETCH_MESSAGES = 5_000
 with an old date."""
 
 _TICK = timedelta(milliseconds=1)
-_EVER = datetime.min.replace(tzinfo=UTC)
 
 _DELIVERIES = deliveries_to(
     RECIPIENTS.add_columns(
@@ -57,6 +57,7 @@ _DELIVERIES = deliveries_to(
     .where(
         or_(
             channel_members.c.joined_at.is_(None),
+            messages.c.createdAt.is_(None),
             channel_members.c.joined_at <= messages.c.createdAt,
         )
     )
@@ -68,9 +69,13 @@ _PLACE = (
     .where(message_sequences.c.message_id == messages.c.id)
     .scalar_subquery()
 )
+# Likewise: without foreign keys, a message may have an author or a channel that is no more. It is
+# nobody's to read, and must not stop those that are.
+_AUTHOR = select(users.c.id).where(users.c.id == messages.c.userId).scalar_subquery()
+_CHANNEL = select(channels.c.id).where(channels.c.id == messages.c.channelId).scalar_subquery()
 _UNPLACED = (
     select(messages.c.id, messages.c.channelId)
-    .where(_PLACE.is_(None))
+    .where(_PLACE.is_(None), _AUTHOR.is_not(None), _CHANNEL.is_not(None))
     .order_by(messages.c.createdAt, messages.c.id)
 )
 _AMONG_IDS = messages.c.id.in_(bindparam("message_ids", expanding=True))
@@ -91,10 +96,21 @@ _HELD = (
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Messages of the original backend by their dates; ``end`` is None for all that are later."""
+    """Messages of the original backend by their dates.
 
-    start: datetime = _EVER
+    Without a ``start`` it has all that are earlier and those without a date; without an ``end``,
+    all that are later.
+    """
+
+    start: datetime | None = None
     end: datetime | None = None
+
+    def is_dated(self) -> ColumnElement[bool]:
+        """Whether a message is one of those with a date."""
+        date = messages.c.createdAt
+        # Not from `EARLIEST` on: SQLite may hold what is no time, and sorts it before.
+        is_late_enough = date.is_not(None) if self.start is None else date >= self.start
+        return is_late_enough if self.end is None else and_(is_late_enough, date < self.end)
 
 
 async def newest_stretch(connection: AsyncConnection, now: datetime) -> Stretch:
@@ -107,54 +123,60 @@ async def newest_stretch(connection: AsyncConnection, now: datetime) -> Stretch:
         .order_by(messages.c.createdAt.desc())
         .limit(1)
     )
-    return Stretch() if newest is None else Stretch(newest - OVERLAP)
+    if newest is None or newest - EARLIEST < OVERLAP:
+        return Stretch()
+    return Stretch(newest - OVERLAP)
 
 
-async def stretch_from(connection: AsyncConnection, start: datetime, count: int) -> Stretch:
+async def stretch_from(connection: AsyncConnection, start: datetime | None, count: int) -> Stretch:
     """The next ``count`` or so, whether they have places or not."""
     end = await connection.scalar(
         select(messages.c.createdAt)
-        .where(OTHERS, messages.c.createdAt >= start)
+        .where(OTHERS, Stretch(start).is_dated())
         .order_by(messages.c.createdAt)
         .offset(count)
         .limit(1)
     )
     # One that is all of one date, however long, must not be gone through for ever.
-    return Stretch(start, end if end is None or end > start else end + _TICK)
+    if start is not None and end is not None and end <= start:
+        end = None if start >= LATEST else start + _TICK
+    return Stretch(start, end)
 
 
 async def find_unplaced(
     connection: AsyncConnection, stretch: Stretch, limit: int
 ) -> dict[ChannelId, list[MessageId]]:
-    """The ``limit`` oldest messages without a place, by channel."""
-    query = _UNPLACED.where(OTHERS, messages.c.createdAt >= stretch.start).limit(limit)
-    if stretch.end is not None:
-        query = query.where(messages.c.createdAt < stretch.end)
+    """The ``limit`` oldest messages without a place, by channel; those without a date come last."""
+    looks = [stretch.is_dated()]
+    if stretch.start is None:
+        # By itself: for an OR, a planner may read all that has a date.
+        looks.append(messages.c.createdAt.is_(None))
     found: dict[ChannelId, list[MessageId]] = {}
-    for message_id, channel_id in await connection.execute(query):
-        found.setdefault(channel_id, []).append(message_id)
+    for look in looks:
+        query = _UNPLACED.where(OTHERS, look).limit(limit)
+        for message_id, channel_id in await connection.execute(query):
+            found.setdefault(channel_id, []).append(message_id)
+        limit -= sum(map(len, found.values()))
     return found
 
 
-async def adopt_all(
-    connection: AsyncConnection, message_ids: Sequence[MessageId], now: datetime
-) -> None:
+def adopt_all(connection: Connection, message_ids: Sequence[MessageId], now: datetime) -> None:
     """Give those of these messages that have no place their places and deliveries.
 
     Another node may be at the same: which have none is read when their channels are locked.
     """
-    held = await connection.execute(_HELD, {"message_ids": message_ids})
+    held = connection.execute(_HELD, {"message_ids": message_ids})
     channel_ids = {channel_id for (channel_id,) in held}
     if not channel_ids:
         return
     # To take no number locks a channel.
-    await take_numbers(connection, dict.fromkeys(channel_ids, 0))
-    rows = await connection.execute(_UNPLACED_AMONG, {"message_ids": message_ids})
+    take_numbers(connection, dict.fromkeys(channel_ids, 0))
+    rows = connection.execute(_UNPLACED_AMONG, {"message_ids": message_ids})
     found = [(message_id, channel_id) for message_id, channel_id in rows]
     if not found:
         return
-    numbers = await take_numbers(connection, Counter(channel_id for _, channel_id in found))
+    numbers = take_numbers(connection, Counter(channel_id for _, channel_id in found))
     places = [(each, channel_id, next(numbers[channel_id])) for each, channel_id in found]
-    await insert_places(connection, places)
+    insert_places(connection, places)
     ids = [message_id for message_id, _ in found]
-    await connection.execute(_DELIVERIES, {"message_ids": ids, "now": now})
+    connection.execute(_DELIVERIES, {"message_ids": ids, "now": now})

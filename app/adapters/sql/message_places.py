@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import count
 from typing import Any
 
-from sqlalchemy import Insert, Select, and_, bindparam, insert, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, Insert, Select, and_, bindparam, insert, select
+from sqlalchemy.sql.dml import ReturningInsert
 
 from app.adapters.sql.tables import (
     channel_members,
@@ -15,7 +15,7 @@ from app.adapters.sql.tables import (
     messages,
     users,
 )
-from app.adapters.sql.upsert import upsert
+from app.adapters.sql.upsert import UPSERTS, Upsert
 from app.domain.ids import ChannelId, MessageId
 
 RECIPIENTS = (
@@ -44,8 +44,19 @@ and does not break the statement.
 """
 
 
-async def take_numbers(
-    connection: AsyncConnection, counts: Mapping[ChannelId, int]
+def _taking(given: Upsert) -> ReturningInsert[*tuple[Any, ...]]:
+    return given.on_conflict_do_update(
+        index_elements=[channel_sequences.c.channel_id],
+        set_={"last_seq": channel_sequences.c.last_seq + given.excluded.last_seq},
+    ).returning(channel_sequences.c.channel_id, channel_sequences.c.last_seq)
+
+
+_TAKE = {dialect: _taking(upsert(channel_sequences)) for dialect, upsert in UPSERTS.items()}
+_PLACE = insert(message_sequences)
+
+
+def take_numbers(
+    connection: Connection, counts: Mapping[ChannelId, int]
 ) -> dict[ChannelId, Iterator[int]]:
     """Give each channel as many numbers as it asks for, the lowest first.
 
@@ -53,29 +64,24 @@ async def take_numbers(
     order of commits and one that was rolled back is given again; to ask for none only locks. They
     are locked in sorted order, so that transactions which want several cannot wait in a ring.
     """
-    given = upsert(connection, channel_sequences)
-    statement = given.on_conflict_do_update(
-        index_elements=[channel_sequences.c.channel_id],
-        set_={"last_seq": channel_sequences.c.last_seq + given.excluded.last_seq},
-    ).returning(channel_sequences.c.channel_id, channel_sequences.c.last_seq)
     rows = [
         {"channel_id": channel_id, "last_seq": counts[channel_id]} for channel_id in sorted(counts)
     ]
-    last_seqs = (await connection.execute(statement, rows)).all()
+    last_seqs = connection.execute(_TAKE[connection.dialect.name], rows).all()
     return {
         channel_id: count(last_seq - counts[channel_id] + 1) for channel_id, last_seq in last_seqs
     }
 
 
-async def insert_places(
-    connection: AsyncConnection, places: Iterable[tuple[MessageId, ChannelId, int]]
+def insert_places(
+    connection: Connection, places: Iterable[tuple[MessageId, ChannelId, int]]
 ) -> None:
     """Store numbers that were taken in this transaction; positions are given in the same order."""
     rows = [
         {"message_id": message_id, "channel_id": channel_id, "seq": seq}
         for message_id, channel_id, seq in places
     ]
-    await connection.execute(insert(message_sequences), rows)
+    connection.execute(_PLACE, rows)
 
 
 def deliveries_to(recipients: Select[*tuple[Any, ...]]) -> Insert:

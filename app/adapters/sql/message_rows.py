@@ -5,9 +5,10 @@ from typing import Any
 from sqlalchemy import BigInteger, RowMapping, Select, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.adapters.sql.column_types import as_text
+from app.adapters.sql.delivery_rows import to_state
 from app.adapters.sql.membership import belongs
 from app.adapters.sql.tables import message_sequences, messages, users
-from app.domain.delivery import DeliveryState
 from app.domain.errors import MessageNotFound
 from app.domain.ids import ChannelId, MessageId, UserId
 from app.domain.message import Message
@@ -22,15 +23,19 @@ USER_COLUMNS = (
 
 
 def select_messages() -> Select[*tuple[Any, ...]]:
-    """Everything `to_message` needs, of every message; the caller says which."""
+    """Everything `to_message` needs, of every message; the caller says which.
+
+    A column that is NULL, where the original's own tables allow none, is read as it would be for a
+    new message: no content, changed when it was created.
+    """
     return (
         select(
             messages.c.id,
-            messages.c.content,
+            func.coalesce(messages.c.content, "").label("content"),
             messages.c.channelId.label("channel_id"),
             messages.c.createdAt.label("created_at"),
-            messages.c.updatedAt.label("updated_at"),
-            messages.c.deliveryStatus.label("delivery_status"),
+            func.coalesce(messages.c.updatedAt, messages.c.createdAt).label("updated_at"),
+            as_text(messages.c.deliveryStatus).label("delivery_status"),
             message_sequences.c.seq,
             *USER_COLUMNS,
         )
@@ -48,7 +53,7 @@ def to_message(row: RowMapping) -> Message:
         user_id=row["user_id"],
         created_at=row["created_at"],
         updated_at=row["updated_at"],
-        delivery_status=DeliveryState(row["delivery_status"]),
+        delivery_status=to_state(row["delivery_status"]),
         user=to_user(row),
         seq=row["seq"],
     )

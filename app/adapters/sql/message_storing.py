@@ -2,6 +2,9 @@
 
 There are as many statements for a hundred messages as for one. Rows that another node may want too
 are locked in one order everywhere: client message ids, then channels, each sorted.
+
+All of it is for ``run_sync``, which makes one greenlet for a batch. `AsyncConnection` would make
+one for each statement, and a message that comes alone has to pay for all of them.
 """
 
 from collections import Counter
@@ -9,8 +12,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TypeAlias
 
-from sqlalchemy import bindparam, insert, literal, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, bindparam, insert, literal, select
 
 from app.adapters.sql.message_places import (
     RECIPIENTS,
@@ -28,7 +30,7 @@ from app.adapters.sql.tables import (
     messages,
     users,
 )
-from app.adapters.sql.upsert import upsert
+from app.adapters.sql.upsert import UPSERTS
 from app.domain.delivery import DeliveryState
 from app.domain.errors import MessageDeleted, NotAMember
 from app.domain.ids import ChannelId, ClientMessageId, MessageId, UserId
@@ -50,6 +52,13 @@ _SENDERS = (
     .where(is_among(channel_members.c.channelId, channel_members.c.userId, "seats"))
     .with_for_update(read=True, key_share=True, of=(users, channels, channel_members))
 )
+_CLAIM = {
+    dialect: upsert(client_messages)
+    .on_conflict_do_nothing()
+    .returning(client_messages.c.message_id)
+    for dialect, upsert in UPSERTS.items()
+}
+_STORE = insert(messages)
 _EARLIER = (
     select_messages()
     .add_columns(client_messages.c.client_message_id)
@@ -64,22 +73,20 @@ _DELIVERIES = deliveries_to(
 )
 
 
-async def store_all(
-    connection: AsyncConnection, drafts: Sequence[MessageDraft], now: datetime
-) -> list[Added]:
+def store_all(connection: Connection, drafts: Sequence[MessageDraft], now: datetime) -> list[Added]:
     """Store what may be stored and is new; one outcome per draft."""
-    senders = await _find_senders(connection, drafts)
+    senders = _find_senders(connection, drafts)
     admitted = [draft for draft in drafts if _seat_of(draft) in senders]
     claims = {
         draft.id: (draft.user_id, draft.client_message_id)
         for draft in admitted
         if draft.client_message_id is not None
     }
-    claimed = await _claim(connection, claims)
+    claimed = _claim(connection, claims)
     new = [draft for draft in admitted if draft.id not in claims or draft.id in claimed]
-    stored = await _insert(connection, new, senders, now)
+    stored = _insert(connection, new, senders, now)
     repeated = {claim for message_id, claim in claims.items() if message_id not in stored}
-    earlier = await _find_earlier(connection, repeated)
+    earlier = _find_earlier(connection, repeated)
 
     def outcome_of(draft: MessageDraft) -> Added:
         if _seat_of(draft) not in senders:
@@ -92,15 +99,13 @@ async def store_all(
     return [outcome_of(draft) for draft in drafts]
 
 
-async def _find_senders(
-    connection: AsyncConnection, drafts: Iterable[MessageDraft]
-) -> dict[_Seat, User]:
+def _find_senders(connection: Connection, drafts: Iterable[MessageDraft]) -> dict[_Seat, User]:
     seats = pair_list({_seat_of(draft) for draft in drafts})
-    rows = (await connection.execute(_SENDERS, {"seats": seats})).mappings()
+    rows = connection.execute(_SENDERS, {"seats": seats}).mappings()
     return {(row["channelId"], row["user_id"]): to_user(row) for row in rows}
 
 
-async def _claim(connection: AsyncConnection, claims: Mapping[MessageId, _Claim]) -> set[MessageId]:
+def _claim(connection: Connection, claims: Mapping[MessageId, _Claim]) -> set[MessageId]:
     """Take client message ids, each for the first that has it; return who got theirs.
 
     They are taken before anything is stored: of two sends at once, on any node, the second waits
@@ -115,13 +120,11 @@ async def _claim(connection: AsyncConnection, claims: Mapping[MessageId, _Claim]
         {"user_id": user_id, "client_message_id": client_message_id, "message_id": message_id}
         for (user_id, client_message_id), message_id in sorted(firsts.items())
     ]
-    statement = upsert(connection, client_messages).on_conflict_do_nothing()
-    taken = await connection.scalars(statement.returning(client_messages.c.message_id), rows)
-    return set(taken)
+    return set(connection.scalars(_CLAIM[connection.dialect.name], rows))
 
 
-async def _insert(
-    connection: AsyncConnection,
+def _insert(
+    connection: Connection,
     drafts: Sequence[MessageDraft],
     senders: Mapping[_Seat, User],
     now: datetime,
@@ -129,7 +132,7 @@ async def _insert(
     """Store messages, their places in their channels, and what is to be delivered."""
     if not drafts:
         return {}
-    numbers = await take_numbers(connection, Counter(draft.channel_id for draft in drafts))
+    numbers = take_numbers(connection, Counter(draft.channel_id for draft in drafts))
     stored = [
         Message(
             id=draft.id,
@@ -144,20 +147,18 @@ async def _insert(
         )
         for draft in drafts
     ]
-    await connection.execute(insert(messages), [_to_row(message) for message in stored])
-    await insert_places(connection, ((each.id, each.channel_id, each.seq) for each in stored))
+    connection.execute(_STORE, [_to_row(message) for message in stored])
+    insert_places(connection, ((each.id, each.channel_id, each.seq) for each in stored))
     ids = [message.id for message in stored]
-    await connection.execute(_DELIVERIES, {"message_ids": ids, "now": now})
+    connection.execute(_DELIVERIES, {"message_ids": ids, "now": now})
     return {message.id: message for message in stored}
 
 
-async def _find_earlier(
-    connection: AsyncConnection, claims: Collection[_Claim]
-) -> dict[_Claim, Message]:
+def _find_earlier(connection: Connection, claims: Collection[_Claim]) -> dict[_Claim, Message]:
     """What stands under client message ids now; nothing where it was deleted."""
     if not claims:
         return {}
-    rows = (await connection.execute(_EARLIER, {"claims": pair_list(claims)})).mappings()
+    rows = connection.execute(_EARLIER, {"claims": pair_list(claims)}).mappings()
     return {(row["user_id"], row["client_message_id"]): to_message(row) for row in rows}
 
 

@@ -22,7 +22,7 @@ def original_warnings(connection: Connection) -> list[str]:
     """A sentence for each thing, sorted. Blocks on the database."""
     inspector = inspect(connection)
     return sorted(
-        {*_kept_rows(inspector), *_unreadable_states(inspector), *_unseeded(inspector)},
+        {*_kept_rows(inspector), *_unknown_states(inspector), *_unseeded(inspector)},
     )
 
 
@@ -42,12 +42,12 @@ def _kept_rows(inspector: Inspector) -> Iterator[str]:
                 )
 
 
-def _unreadable_states(inspector: Inspector) -> Iterator[str]:
+def _unknown_states(inspector: Inspector) -> Iterator[str]:
     read = messages.c.deliveryStatus.type.dialect_impl(inspector.dialect)
     for needed, labels in original_enums(inspector):
         if needed.name == getattr(read, "name", None):
             for value in set(labels).difference(needed.enums):
-                yield f"A message whose deliveryStatus is {value} cannot be read."
+                yield f"A message whose deliveryStatus is {value} is shown as SENT."
 
 
 def _unseeded(inspector: Inspector) -> Iterator[str]:

@@ -1,8 +1,9 @@
 """How PostgreSQL is set up: sessions that give up in time, and connections known to be gone."""
 
+from collections.abc import Sequence
 from typing import Protocol, cast
 
-from sqlalchemy import URL, event
+from sqlalchemy import URL, Executable, Table, event, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -12,10 +13,31 @@ from app.adapters.sql.commits import COMMIT_SECONDS
 from app.adapters.sql.engines import POOL_OPTIONS, Engines
 from app.adapters.sql.limits import DatabaseLimits
 from app.adapters.sql.postgres_url import connect_arguments, is_pooled, session_settings
+from app.adapters.sql.tables import (
+    channel_members,
+    channel_sequences,
+    channels,
+    client_messages,
+    message_deliveries,
+    message_sequences,
+    messages,
+    users,
+)
 
 _SHORT_QUERIES = {"jit": "off", "max_parallel_workers_per_gather": "0"}
 """Every query here reads a few rows by an index. When the planner takes them for many, compiling
 and parallel workers cost ten times what the query does."""
+
+_DURABLY = """
+CASE current_setting('synchronous_commit')
+WHEN 'off' THEN set_config('synchronous_commit', 'on', {in_transaction}) END
+"""
+"""An ack means stored. Only ``off`` acknowledges what a crash may take back; what an operator wants
+of replicas stays."""
+
+_WRITTEN = (messages, message_sequences, channel_sequences, client_messages, message_deliveries)
+_READ = (users, channels, channel_members)
+"""By what stores messages and receipts, besides."""
 
 
 class _Driver(Protocol):
@@ -50,8 +72,10 @@ def postgres_engines(url: URL, limits: DatabaseLimits) -> Engines:
     if pooled:
         # A pooler takes no other settings at the start, and a session's would be another's next.
         calls = (f"set_config('{name}', '{value}', true)" for name, value in bounds.items())
-        statement = f"SELECT {', '.join(calls)}"
+        statement = f"SELECT {', '.join(calls)}, {_DURABLY.format(in_transaction='true')}"
         event.listen(engine.sync_engine, "begin", lambda each: each.exec_driver_sql(statement))
+    else:
+        event.listen(engine.sync_engine, "connect", _commit_durably)
     event.listen(engine.sync_engine, "checkout", _refuse_lost)
     event.listen(engine.sync_engine, "invalidate", _cut_off)
     writers = limits.pool_size // 2
@@ -63,7 +87,14 @@ def postgres_engines(url: URL, limits: DatabaseLimits) -> Engines:
         asking=reading if pooled else engine.execution_options(isolation_level="AUTOCOMMIT"),
         writers=writers,
         readers=limits.pool_size - writers,
+        writing_checks=(_lock(_WRITTEN, "ROW EXCLUSIVE"), _lock(_READ, "ROW SHARE")),
+        reading_checks=(_lock((*_WRITTEN, *_READ), "ACCESS SHARE"),),
     )
+
+
+def _lock(tables: Sequence[Table], mode: str) -> Executable:
+    """As statements on the tables' rows do by themselves, but at once or not at all."""
+    return text(f"LOCK TABLE {', '.join(table.name for table in tables)} IN {mode} MODE NOWAIT")
 
 
 def _bounds(limits: DatabaseLimits) -> dict[str, str]:
@@ -74,6 +105,14 @@ def _bounds(limits: DatabaseLimits) -> dict[str, str]:
         "lock_timeout": str(round(limits.lock_timeout_seconds * 1000)),
         "idle_in_transaction_session_timeout": str(round(COMMIT_SECONDS * 1000)),
     }
+
+
+def _commit_durably(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
+    del entry
+    cursor = connection.cursor()
+    cursor.execute(f"SELECT {_DURABLY.format(in_transaction='false')}")
+    cursor.close()
+    connection.commit()
 
 
 def _refuse_lost(

@@ -8,13 +8,17 @@ from uuid import uuid4
 
 from sqlalchemy import URL
 
-from app.adapters.sql.database_url import DatabaseUrlError
+from app.adapters.sql.database_url import DatabaseUrlError, port_number
 
 ConnectArguments: TypeAlias = dict[str, object]
 """What asyncpg's ``connect`` is given besides the address."""
 
 _ENCRYPTIONS = ("disable", "allow", "prefer", "require")
 _VERIFICATIONS = ("verify-ca", "verify-full")
+_SWITCHES = {"true": "require", "false": "disable"}
+"""What ``ssl`` may also be: asyncpg takes modes, others know on and off."""
+_PLACES = {"host": "host", "user": "user", "password": "password", "dbname": "database"}
+"""What libpq also takes behind the question mark, over what stands before it; asyncpg's names."""
 _SCHEMA = re.compile(r"\w+")
 
 
@@ -22,17 +26,19 @@ def connect_arguments(url: URL) -> ConnectArguments:
     """How to connect to where ``url`` leads, by its parameters.
 
     Understood are ``schema``, ``sslmode``, ``sslaccept``, ``sslcert`` and ``sslrootcert`` (the
-    authority that signed the server's certificate), ``host`` (the folder of a socket),
-    ``application_name``, ``options`` and ``pgbouncer``. Others have no effect here: numbers of
-    connections and times are settings of our own.
+    authority that signed the server's certificate), ``host`` (the folder of a socket), ``port``,
+    ``user``, ``password``, ``dbname``, ``application_name``, ``options`` and ``pgbouncer``, and
+    ``ssl`` in place of ``sslmode``. Others have no effect here: numbers of connections and times
+    are settings of our own.
 
     Raises:
         DatabaseUrlError: A parameter's value means nothing, or its file cannot be used.
     """
     given = {name: _single(name, value) for name, value in url.query.items()}
     arguments: ConnectArguments = {"ssl": _encryption(given)}
-    if "host" in given:
-        arguments["host"] = given["host"]
+    arguments |= {_PLACES[name]: value for name, value in given.items() if name in _PLACES}
+    if "port" in given:
+        arguments["port"] = port_number(given["port"])
     if is_pooled(url):
         # Every transaction may be another connection of the pooler's: nothing is left prepared
         # there, and no name is given twice.
@@ -71,10 +77,11 @@ def _single(name: str, value: str | tuple[str, ...]) -> str:
 
 def _encryption(given: Mapping[str, str]) -> str | ssl.SSLContext:
     """Prisma encrypts where it can, and checks nothing but with ``sslaccept=strict``."""
-    mode = given.get("sslmode", "prefer")
+    encryption = given.get("ssl", "prefer")
+    mode = given.get("sslmode", _SWITCHES.get(encryption, encryption))
     if mode not in _ENCRYPTIONS + _VERIFICATIONS:
         modes = ", ".join(_ENCRYPTIONS + _VERIFICATIONS)
-        raise DatabaseUrlError(f"DATABASE_URL's sslmode must be one of {modes}.")
+        raise DatabaseUrlError(f"DATABASE_URL's sslmode (or ssl) must be one of {modes}.")
     acceptance = given.get("sslaccept", "accept_invalid_certs")
     if acceptance not in {"strict", "accept_invalid_certs"}:
         raise DatabaseUrlError("DATABASE_URL's sslaccept must be strict or accept_invalid_certs.")

@@ -70,7 +70,7 @@ def takeover_differences(connection: Connection) -> list[str]:
 
     Blocks on the database.
     """
-    if _revision(connection) is not None:
+    if _revisions(connection):
         return []
     present = set(inspect(connection).get_table_names())
     strangers = metadata.tables.keys() & present - NEEDED.keys()
@@ -91,11 +91,17 @@ def _is_of_original_backend(connection: Connection) -> bool:
             f"DATABASE_URL to another database.\n{lines}"
         )
     present = set(inspect(connection).get_table_names())
-    return _revision(connection) is None and not present.isdisjoint(NEEDED)
+    return not _revisions(connection) and not present.isdisjoint(NEEDED)
 
 
 def _is_current(connection: Connection, config: Config) -> bool:
-    revision = _revision(connection)
+    revisions = _revisions(connection)
+    if len(revisions) > 1:
+        raise SchemaError(
+            f"The table alembic_version has several revisions ({', '.join(revisions)}), and has to "
+            "have one; delete the rows that are not of this database."
+        )
+    revision = next(iter(revisions), None)
     scripts = ScriptDirectory.from_config(config)
     known = {script.revision for script in scripts.walk_revisions()}
     if revision is not None and revision not in known:
@@ -107,8 +113,9 @@ def _is_current(connection: Connection, config: Config) -> bool:
     return revision == scripts.get_current_head()
 
 
-def _revision(connection: Connection) -> str | None:
-    return MigrationContext.configure(connection).get_current_revision()
+def _revisions(connection: Connection) -> list[str]:
+    # Any other question makes Alembic raise an error of its own when there are several.
+    return sorted(map(str, MigrationContext.configure(connection).get_current_heads()))
 
 
 def _config() -> Config:

@@ -20,11 +20,15 @@ PRIVILEGES: Mapping[str, Sequence[str]] = {
 }
 """By table, what a server does with it."""
 
+_ENCODINGS = {"UTF8", "SQL_ASCII"}
+"""Those that every character can be stored in; SQL_ASCII keeps the bytes as they come."""
+
 _SESSION = text(
     """
     SELECT current_schema() IS NULL AS has_no_schema,
            pg_is_in_recovery() AS is_replica,
            current_setting('default_transaction_read_only') = 'on' AS is_read_only,
+           current_setting('server_encoding') AS encoding,
            CURRENT_TIMESTAMP::timestamp = now() AT TIME ZONE 'UTC' AS is_utc,
            current_setting('TimeZone') AS zone
     """
@@ -130,3 +134,8 @@ def _write_obstacles(connection: Connection) -> Iterator[str]:
         yield "The server is a replica, which nobody can write to; set DATABASE_URL to the primary."
     elif session.is_read_only:
         yield "Transactions are read only here; turn default_transaction_read_only off."
+    if session.encoding not in _ENCODINGS:
+        yield (
+            f"The database's encoding is {session.encoding}, which has no emoji; "
+            "move its tables to a database made WITH ENCODING 'UTF8'."
+        )

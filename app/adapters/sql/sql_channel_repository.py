@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.adapters.sql.channel_deletion import delete_channel
 from app.adapters.sql.channel_references import require_unreferenced
+from app.adapters.sql.column_types import as_text
 from app.adapters.sql.database import Database
 from app.adapters.sql.membership import belongs
 from app.adapters.sql.message_rows import USER_COLUMNS, to_user
@@ -21,7 +22,17 @@ from app.domain.user import User
 from app.ports import ChannelRepository, Membership
 from app.ports.channel_repository import seeded_name
 
-_CHANNEL = select(channels).where(channels.c.id == bindparam("channel_id"))
+_CHANNEL = select(
+    channels.c.id,
+    # The original's own tables allow neither to be NULL; a database may.
+    func.coalesce(channels.c.name, channels.c.id).label("name"),
+    channels.c.description,
+    as_text(channels.c.type).label("type"),
+    channels.c.createdById,
+    channels.c.createdAt,
+).where(channels.c.id == bindparam("channel_id"))
+# What the other side has added counts as PRIVATE: nobody takes it for open.
+_TYPES = {kind.value: kind for kind in ChannelType}
 _MEMBERS = select(channel_members.c.channelId, channel_members.c.userId).where(
     is_one_of(channel_members.c.channelId, "channel_ids")
 )
@@ -79,7 +90,7 @@ class SqlChannelRepository(ChannelRepository):
             id=row.id,
             name=row.name,
             description=row.description,
-            type=ChannelType(row.type),
+            type=_TYPES.get(row.type, ChannelType.PRIVATE),
             created_by_id=row.createdById,
             created_at=row.createdAt,
         )

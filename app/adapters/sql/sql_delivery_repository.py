@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, and_, func, select, true
 
 from app.adapters.sql.database import Database
-from app.adapters.sql.delivery_advancing import follow, read_standing, write_standing
+from app.adapters.sql.delivery_advancing import advance_all
 from app.adapters.sql.delivery_rows import to_status
 from app.adapters.sql.membership import belongs
 from app.adapters.sql.message_rows import select_messages, to_message
@@ -40,10 +40,7 @@ class SqlDeliveryRepository(DeliveryRepository):
         outcomes: list[Advanced] = []
         try:
             async with self._database.transaction() as connection:
-                standing = await read_standing(connection, reports)
-                outcomes += [standing.advance(report, now) for report in reports]
-                await write_standing(connection, standing, now)
-                await follow(connection, standing)
+                outcomes = await connection.run_sync(advance_all, reports, now)
         except Unconfirmed:
             raise UnconfirmedAdvances(outcomes) from None
         return outcomes

@@ -10,7 +10,6 @@ from app.adapters.sql.database import Database
 from app.adapters.sql.membership import belongs
 from app.adapters.sql.message_adopting import (
     STRETCH_MESSAGES,
-    Stretch,
     adopt_all,
     find_unplaced,
     newest_stretch,
@@ -41,12 +40,12 @@ class SqlMessageRepository(MessageRepository):
     def __init__(self, database: Database, stretch_messages: int = STRETCH_MESSAGES) -> None:
         self._database = database
         self._stretch_messages = stretch_messages
-        self._looked_through = Stretch().start
+        self._looked_through: datetime | None = None
 
     async def add_all(self, drafts: Sequence[MessageDraft], now: datetime) -> Sequence[Added]:
         """Store messages and their deliveries, but none whose client message id is known."""
         async with self._database.transaction() as connection:
-            return await store_all(connection, drafts, now)
+            return await connection.run_sync(store_all, drafts, now)
 
     async def update(
         self, message_id: MessageId, editor_id: UserId, content: str, now: datetime
@@ -110,10 +109,10 @@ class SqlMessageRepository(MessageRepository):
                 )
                 found = await find_unplaced(connection, stretch, limit)
         if not found:
-            self._looked_through = stretch.end or Stretch().start
+            self._looked_through = stretch.end
         return found
 
     async def adopt(self, message_ids: Sequence[MessageId], now: datetime) -> None:
         """Give those that have none their places and deliveries."""
         async with self._database.transaction() as connection:
-            await adopt_all(connection, message_ids, now)
+            await connection.run_sync(adopt_all, message_ids, now)

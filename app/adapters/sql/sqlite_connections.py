@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import cast
 
 import aiosqlite
-from sqlalchemy import URL, Connection, event
+from sqlalchemy import URL, Connection, event, select
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -18,10 +18,13 @@ from sqlalchemy.util import await_only
 from app.adapters.sql.engines import POOL_OPTIONS, Engines
 from app.adapters.sql.limits import DatabaseLimits
 from app.adapters.sql.one_hop_sqlite import connect_in_one_hop
+from app.adapters.sql.tables import channel_sequences
 
 _READERS = 4
 _BUSY_RETRY_SECONDS = 0.02
 _PATIENCE_SECONDS = 0.05
+_READ_THE_FILE = select(channel_sequences.c.last_seq).limit(1)
+"""A writer has the file's only lock by then."""
 _BEGIN = "begin"
 """The execution option that says how a connection's transactions begin; by default they read."""
 
@@ -90,6 +93,8 @@ def sqlite_engines(url: URL, limits: DatabaseLimits) -> Engines:
         asking=engine.execution_options(**{_BEGIN: None}),
         writers=1,
         readers=_READERS,
+        writing_checks=(_READ_THE_FILE,),
+        reading_checks=(_READ_THE_FILE,),
     )
 
 

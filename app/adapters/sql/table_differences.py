@@ -3,15 +3,25 @@
 What a table has besides is no difference: a later version's columns, an administrator's indexes.
 """
 
-from collections.abc import Collection, Iterator
+import re
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, TypeAlias
 
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Column, Connection, Dialect, Index, Inspector, Table, inspect
+from sqlalchemy import Column, Connection, Dialect, Identity, Index, Inspector, Table, inspect, text
 from sqlalchemy.schema import DefaultClause, ForeignKeyConstraint, SchemaItem
 
 from app.adapters.sql.tables import metadata
+
+_INVALID = text(
+    """
+    SELECT relname FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
+    WHERE NOT indisvalid AND relnamespace = quote_ident(current_schema())::regnamespace
+    """
+)
+_REWRITTEN = re.compile(r"::\w+|[()\s]")
+"""What PostgreSQL adds to a condition: types, and parentheses of its own."""
 
 _Operation: TypeAlias = tuple[Any, ...]
 """What Alembic would do: its name, and what it would do it to."""
@@ -24,28 +34,43 @@ def table_differences(connection: Connection, names: Collection[str]) -> list[st
     present = sorted(set(inspector.get_table_names()).intersection(names))
     tables = [metadata.tables[name] for name in present]
     sentences += [_key_sentence(inspector, table) for table in tables]
+    sentences += [_counter_sentence(inspector, table) for table in tables]
     return sorted(sentence for sentence in sentences if sentence is not None)
 
 
 def missing_indexes(connection: Connection, names: Collection[str]) -> list[str]:
     """Of these tables: the indexes that are not there as they have to be. Blocks likewise."""
     missing = {each[1].name for each in _operations(connection, names) if each[0] == "add_index"}
+    invalid = _invalid_indexes(connection)
     inspector = inspect(connection)
-    return sorted(
-        f"The index {index.name} of {name} is missing, or is another one."
-        for name in names
-        for index in metadata.tables[name].indexes
-        if index.name in missing or not _has_condition(inspector, name, index)
-    )
+    sentences = []
+    for name in names:
+        for index in metadata.tables[name].indexes:
+            if index.name in missing or not _has_condition(inspector, name, index):
+                sentences.append(f"The index {index.name} of {name} is missing, or is another one.")
+            elif index.name in invalid:
+                sentences.append(f"The index {index.name} of {name} is not valid; REINDEX it.")
+    return sorted(sentences)
+
+
+def _invalid_indexes(connection: Connection) -> Collection[str | None]:
+    """Those that nobody finished making, and no query uses; SQLite knows none."""
+    if connection.dialect.name == "sqlite":
+        return ()
+    return set(connection.execute(_INVALID).scalars())
 
 
 def _has_condition(inspector: Inspector, table: str, index: Index) -> bool:
-    """Whether an index that has to be partial is so: Alembic does not compare that."""
-    option = f"{inspector.dialect.name}_where"
-    if index.dialect_kwargs.get(option) is None:
-        return True
+    """Whether an index is as partial as it has to be: Alembic does not compare that."""
     (found,) = (each for each in inspector.get_indexes(table) if each["name"] == index.name)
-    return option in found.get("dialect_options", {})
+    dialect = inspector.dialect.name
+    needed = _condition(index.dialect_kwargs, dialect)
+    return needed == _condition(found.get("dialect_options", {}), dialect)
+
+
+def _condition(options: Mapping[str, object], dialect: str) -> str:
+    condition = options.get(f"{dialect}_where")
+    return "" if condition is None else _REWRITTEN.sub("", str(condition))
 
 
 def _operations(connection: Connection, names: Collection[str]) -> Iterator[_Operation]:
@@ -86,7 +111,10 @@ def _sentence(operation: _Operation, dialect: Dialect) -> str | None:
         case ("modify_nullable", _, table, column, _, found, _):
             may = "may be NULL, and must not" if found else "must not be NULL, and has to allow it"
             sentence = f"The column {table}.{column} {may}."
-        case ("modify_default", _, table, column, _, found, needed):
+        # An identity counts as well as the sequence that our migrations make.
+        case ("modify_default", _, table, column, _, found, needed) if not isinstance(
+            found, Identity
+        ):
             has, needs = (_default(each) for each in (found, needed))
             sentence = f"The column {table}.{column} has {has}, and has to have {needs}."
         case ("add_fk", ForeignKeyConstraint() as key):
@@ -116,3 +144,18 @@ def _key_sentence(inspector: Inspector, table: Table) -> str | None:
     if found == needed:
         return None
     return f"The primary key of {table.name} is ({', '.join(found)}), not ({', '.join(needed)})."
+
+
+def _counter_sentence(inspector: Inspector, table: Table) -> str | None:
+    """Likewise what a key is counted by; SQLite does that by itself."""
+    counted = table.autoincrement_column
+    if counted is None or inspector.dialect.name == "sqlite":
+        return None
+    columns = {column["name"]: column for column in inspector.get_columns(table.name)}
+    found = columns.get(counted.name)
+    if found is None or found.get("identity") or "nextval(" in (found["default"] or ""):
+        return None
+    return (
+        f"The column {table.name}.{counted.name} has no counter: its default has to be the "
+        "nextval of a sequence."
+    )

@@ -57,6 +57,8 @@ async def client(channels: RecordingChannelService) -> AsyncIterator[Client]:
         ({**SMALLEST, "name": "n" * 192}, "name", "String should have at most 191"),
         ({**SMALLEST, "name": "a\0"}, "name", "must not have NUL"),
         ({**SMALLEST, "id": "i" * 192}, "id", "must be 1 to 191 printable characters"),
+        ({**SMALLEST, "id": "."}, "id", "must not be . or .."),
+        ({**SMALLEST, "id": ".."}, "id", "must not be . or .."),
         ({**SMALLEST, "type": "SECRET"}, "type", "Input should be 'PUBLIC'"),
         ({**SMALLEST, "description": "a\0"}, "description", "must not have NUL"),
         ({**SMALLEST, "description": "d" * 4001}, "description", "String should have at most 4000"),

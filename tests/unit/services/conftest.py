@@ -10,6 +10,7 @@ from app.adapters.memory.memory_delivery_repository import MemoryDeliveryReposit
 from app.adapters.memory.memory_message_repository import MemoryMessageRepository
 from app.adapters.memory.memory_socket_rooms import MemorySocketRooms
 from app.adapters.memory.memory_store import MemoryStore
+from app.adapters.memory.memory_writers import MemoryWriters
 from app.adapters.memory.recording_broadcaster import RecordingBroadcaster
 from app.framework.eager import EagerTasks
 from app.ports import MessageRepository
@@ -141,9 +142,12 @@ def typing_service(
     audience: ChannelAudience,
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
+    starter: EagerTasks,
 ) -> TypingService:
     """Who is typing where: nobody yet."""
-    return TypingService(channels, events, audience, broadcaster, clock, TYPING_EXPIRY_SECONDS)
+    return TypingService(
+        channels, events, audience, broadcaster, clock, starter, TYPING_EXPIRY_SECONDS
+    )
 
 
 @pytest.fixture
@@ -165,7 +169,7 @@ def make_service(
     def make(messages: MessageRepository) -> MessageService:
         feed = MessageFeed(messages, audience, typing_service, broadcaster)
         return MessageService(
-            messages, feed, audience, broadcaster, clock, MAX_CHARS, starter, writers=2
+            messages, feed, audience, broadcaster, clock, MAX_CHARS, starter, MemoryWriters(2)
         )
 
     return make

@@ -122,6 +122,24 @@ class LosingMessages(MemoryMessageRepository):
             raise Unconfirmed
 
 
+class UnreadableMessages(LosingMessages):
+    """Holds, in general, a row that nobody can make a message of.
+
+    Attributes:
+        is_unreadable: Until it is mended.
+    """
+
+    is_unreadable = True
+
+    async def stored_after(
+        self, channel_id: ChannelId, after_seq: int, limit: int
+    ) -> tuple[Message, ...]:
+        """What is stored, where that can be said."""
+        if self.is_unreadable and channel_id == GENERAL:
+            raise ValueError("what somebody wrote")
+        return await super().stored_after(channel_id, after_seq, limit)
+
+
 def by_bob(content: str) -> MessageDraft:
     """What the original backend stores in general."""
     return MessageDraft(new_message_id(), GENERAL, BOB, content, None)

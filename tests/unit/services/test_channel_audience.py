@@ -6,6 +6,7 @@ from app.adapters.memory.local_membership_channel import LocalMembershipChannel
 from app.adapters.memory.memory_socket_rooms import MemorySocketRooms
 from app.adapters.memory.memory_store import MemoryStore
 from app.domain.channel import MembershipEvent, MembershipNews
+from app.domain.errors import Unavailable
 from app.domain.ids import ChannelId, SocketId, UserId
 from app.services.channel_audience import ChannelAudience
 from app.services.event_service import EventService
@@ -114,11 +115,13 @@ async def test_sockets_move_in_every_room_when_several_channels_are_refreshed(
 async def test_rooms_stay_as_they_are_when_storage_does_not_answer(
     audience: ChannelAudience, channels: SlowChannels, store: MemoryStore, rooms: MemorySocketRooms
 ) -> None:
-    """The caller goes on, and the next one tries again."""
+    """Whoever has stored something goes on, and nobody begins; the next one tries again."""
     store.leave(GENERAL, BOB)
     channels.is_down = True
 
     await audience.refresh(GENERAL)
+    with pytest.raises(Unavailable):
+        await audience.refresh_all([GENERAL])
     while_down = rooms.sockets_in(ROOM)
     channels.is_down = False
     await audience.refresh(GENERAL)

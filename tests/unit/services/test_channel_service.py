@@ -1,3 +1,4 @@
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -5,12 +6,20 @@ import pytest
 from app.adapters.memory.manual_clock import ManualClock
 from app.adapters.memory.memory_channel_repository import MemoryChannelRepository
 from app.adapters.memory.memory_socket_rooms import MemorySocketRooms
+from app.adapters.memory.memory_store import MemoryStore
 from app.adapters.memory.recording_broadcaster import Publication, RecordingBroadcaster
-from app.domain.channel import Channel, ChannelDraft, ChannelType, Creation, DeletedChannel
+from app.domain.channel import (
+    Channel,
+    ChannelDraft,
+    ChannelType,
+    Creation,
+    DeletedChannel,
+    MemberRole,
+)
 from app.domain.errors import ChannelExists, ChannelNotFound, UserNotFound
 from app.domain.events import ServerEvent
 from app.domain.ids import ChannelId, UserId
-from app.services.channel_service import ChannelService
+from app.services.channel_service import MAX_DELETIONS, ChannelService
 from tests.unit.services.people import ALICE, ALICES_PHONE, BOB, BOBS_PHONE, CAROL, GENERAL, RANDOM
 
 pytestmark = pytest.mark.usefixtures("connected")
@@ -87,6 +96,23 @@ async def test_standing_channel_is_the_answer_when_it_is_asked_for_again(
     assert [] == broadcaster.published
 
 
+async def test_sockets_are_in_the_room_when_the_standing_channel_was_stored_by_others(
+    channel_service: ChannelService,
+    channels: MemoryChannelRepository,
+    rooms: MemorySocketRooms,
+    broadcaster: RecordingBroadcaster,
+    clock: ManualClock,
+) -> None:
+    """Whoever is answered may count on it; it is no news, though."""
+    stored = Channel(NEWS, "News", None, ChannelType.PUBLIC, ALICE, clock.now())
+    await channels.create(stored, {ALICE: MemberRole.OWNER, BOB: MemberRole.MEMBER})
+
+    await channel_service.create(DRAFT)
+
+    assert {ALICES_PHONE, BOBS_PHONE} == rooms.sockets_in("channel:news")
+    assert [] == broadcaster.published
+
+
 @pytest.mark.parametrize(
     "other",
     [
@@ -133,5 +159,37 @@ async def test_members_hear_of_the_end_when_a_channel_is_deleted(
         each.room: each.payload for each in broadcaster.published
     }
     assert 3 == len(broadcaster.published)
+
+
+async def test_deletion_is_harmless_when_it_is_asked_for_again(
+    channel_service: ChannelService, broadcaster: RecordingBroadcaster
+) -> None:
+    """While it goes on, or afterwards: the answer may have been lost. Nobody hears it twice."""
+    await asyncio.gather(channel_service.delete(GENERAL), channel_service.delete(GENERAL))
+    await channel_service.delete(GENERAL)
+
+    assert 3 == len(broadcaster.published)
+
+
+async def test_deletion_is_refused_when_there_never_was_such_a_channel(
+    channel_service: ChannelService,
+) -> None:
+    """Perhaps its id is misspelt."""
     with pytest.raises(ChannelNotFound):
-        await channel_service.delete(GENERAL)
+        await channel_service.delete(NEWS)
+
+
+async def test_few_deletions_are_remembered_when_there_were_many(
+    channel_service: ChannelService, store: MemoryStore, channels: MemoryChannelRepository
+) -> None:
+    """Memory is bounded; of the oldest it is not known any more."""
+    names = [ChannelId(f"channel-{number}") for number in range(MAX_DELETIONS + 1)]
+    await channels.seed({ALICE: names})
+    for name in names:
+        await channel_service.delete(name)
+
+    await channel_service.delete(names[1])
+    with pytest.raises(ChannelNotFound):
+        await channel_service.delete(names[0])
+
+    assert set(names).isdisjoint(store.channels)

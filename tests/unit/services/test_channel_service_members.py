@@ -115,7 +115,7 @@ async def test_nobody_who_was_removed_is_told_anything_in_the_room(
 ) -> None:
     """Not even that they stopped typing."""
     broadcaster = HeardIn(rooms)
-    typing = TypingService(channels, events, audience, broadcaster, clock, 5.0)
+    typing = TypingService(channels, events, audience, broadcaster, clock, starter, 5.0)
     service = ChannelService(channels, membership, audience, broadcaster, clock, starter)
     await typing.start(BOB, GENERAL, BOBS_PHONE)
     broadcaster.heard.clear()

@@ -7,6 +7,7 @@ from app.adapters.memory.manual_clock import ManualClock
 from app.adapters.memory.memory_delivery_repository import MemoryDeliveryRepository
 from app.adapters.memory.memory_message_repository import MemoryMessageRepository
 from app.adapters.memory.memory_store import MemoryStore
+from app.adapters.memory.memory_writers import MemoryWriters
 from app.adapters.memory.recording_broadcaster import Publication, RecordingBroadcaster
 from app.domain.delivery import DeliveryState, DeliveryStatus
 from app.domain.errors import MessageNotFound, NotARecipient, Unconfirmed
@@ -54,7 +55,7 @@ def service(
     starter: EagerTasks,
 ) -> DeliveryService:
     """The service under test."""
-    return DeliveryService(deliveries, broadcaster, clock, starter, writers=2)
+    return DeliveryService(deliveries, broadcaster, clock, starter, MemoryWriters(2))
 
 
 @pytest.fixture

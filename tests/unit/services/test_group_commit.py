@@ -7,13 +7,15 @@ from typing import Protocol
 import pytest
 
 from app.adapters.memory.manual_clock import ManualClock
-from app.domain.errors import NotAMember, Unavailable, Unconfirmed
+from app.adapters.memory.memory_writers import MemoryWriters
+from app.domain.errors import NotAMember, Rejected, Unavailable, Unconfirmed
 from app.framework.eager import EagerTasks
 from app.services.group_commit import MAX_WEIGHT, GroupCommit
 from app.services.waiting import MAX_PENDING, WAIT_SECONDS
 
 LOGGER = "app.services.group_commit"
 REFUSED = "refused"
+REJECTED = "rejected"
 
 
 class Store:
@@ -26,13 +28,15 @@ class Store:
         self.failure: Exception | None = None
 
     async def commit(self, items: Sequence[str]) -> list[Exception | None]:
-        """Store, unless a failure is set; refuse what is called so."""
+        """Store, unless a failure is set; refuse what is called so, or reject it and all."""
         self.commits.append(list(items))
         self.began.set()
         if not self.may_end.is_set():
             await self.may_end.wait()
         if self.failure is not None:
             raise self.failure
+        if REJECTED in items:
+            raise Rejected
         return [NotAMember() if item == REFUSED else None for item in items]
 
 
@@ -49,6 +53,17 @@ def quick_store(store: Store) -> Store:
     return store
 
 
+class SilentWriters(MemoryWriters):
+    """Not answered while a test says so."""
+
+    are_silent = False
+
+    async def admit(self) -> None:
+        """As the class says."""
+        if self.are_silent:
+            raise Unavailable
+
+
 class Make(Protocol):
     """Makes a group commit."""
 
@@ -61,7 +76,9 @@ def make(starter: EagerTasks, clock: ManualClock) -> Make:
     """Makes the group commit under test."""
 
     def made(store: Store, writers: int = 1, max_items: int = 256) -> GroupCommit[str]:
-        return GroupCommit(store.commit, starter, clock, writers=writers, max_items=max_items)
+        return GroupCommit(
+            store.commit, starter, clock, writers=MemoryWriters(writers), max_items=max_items
+        )
 
     return made
 
@@ -168,6 +185,26 @@ async def test_failure_reaches_every_caller_when_the_commit_fails(
     assert ["4"] == store.commits[-1]
 
 
+async def test_others_are_stored_in_their_order_when_one_of_a_batch_is_rejected(
+    make: Make, store: Store
+) -> None:
+    """It is found by halving."""
+    group = make(store)
+    first = started(group, ("b", "first"))
+    await store.began.wait()
+    batch = [("a", "1"), ("a", "2"), ("a", REJECTED), ("a", "4")]
+    others = started(group, *batch)
+    await until_waiting(group, 4)
+
+    store.may_end.set()
+    outcomes = await asyncio.gather(*first, *others, return_exceptions=True)
+
+    assert [None, None, None, Rejected, None] == [each and type(each) for each in outcomes]
+    assert [["1", "2", REJECTED, "4"], ["1", "2"], [REJECTED, "4"], [REJECTED], ["4"]] == (
+        store.commits[1:]
+    )
+
+
 async def test_item_is_committed_when_its_caller_is_cancelled(make: Make, store: Store) -> None:
     """Whether it was at work or waited; `drain` waits for both."""
     group = make(store)
@@ -216,6 +253,26 @@ async def test_items_are_refused_when_too_many_wait(make: Make, store: Store) ->
     await asyncio.gather(*callers)
 
 
+async def test_nobody_waits_when_the_storage_does_not_answer(
+    store: Store, starter: EagerTasks, clock: ManualClock
+) -> None:
+    """Not behind somebody who waits in vain; but what has to be done is begun all the same."""
+    writers = SilentWriters(1)
+    group = GroupCommit(store.commit, starter, clock, writers=writers)
+    first = started(group, ("a", "1"))
+    await store.began.wait()
+    writers.are_silent = True
+
+    with pytest.raises(Unavailable):
+        await group.run("a", "2")
+    patient = asyncio.create_task(group.run("a", "3", patient=True))
+    await until_waiting(group, 1)
+    store.may_end.set()
+    await asyncio.gather(*first, patient)
+
+    assert [["1"], ["3"]] == store.commits
+
+
 async def test_drain_cancels_what_is_late_when_its_time_is_over(make: Make, store: Store) -> None:
     """A shutdown ends, whatever the storage does, and says what is not known."""
     group = make(store)
@@ -251,7 +308,7 @@ async def test_commit_is_bounded_by_weight_when_items_are_much_work(
     starter: EagerTasks, clock: ManualClock, store: Store
 ) -> None:
     """One that is too heavy by itself goes alone, and nothing loses its place."""
-    group = GroupCommit(store.commit, starter, clock, writers=1, weigh=int)
+    group = GroupCommit(store.commit, starter, clock, writers=MemoryWriters(1), weigh=int)
     half, whole, more = str(MAX_WEIGHT // 2), str(MAX_WEIGHT), str(MAX_WEIGHT * 2)
     callers = started(
         group, ("a", "1"), ("a", half), ("a", half), ("b", whole), ("a", half), ("c", more)

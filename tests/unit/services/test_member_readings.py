@@ -6,6 +6,7 @@ import pytest
 from app.adapters.memory.manual_clock import ManualClock
 from app.adapters.memory.memory_store import MemoryStore
 from app.domain.channel import MembershipEvent, MembershipNews
+from app.domain.errors import Unavailable
 from app.domain.ids import ChannelId, UserId
 from app.framework.eager import EagerTasks
 from app.services.member_readings import MAX_CHANNELS, REFRESH_SECONDS, MemberReadings
@@ -133,7 +134,7 @@ async def test_reading_goes_on_when_whoever_began_it_is_cancelled(
     assert (1, [(GENERAL, {ALICE, BOB, CAROL})]) == (channels.questions, read)
 
 
-async def test_everybody_goes_on_when_storage_does_not_answer(
+async def test_reading_is_unavailable_when_storage_does_not_answer(
     readings: MemberReadings,
     channels: SlowChannels,
     read: Read,
@@ -142,7 +143,7 @@ async def test_everybody_goes_on_when_storage_does_not_answer(
     """Nothing is read, and the next to ask asks anew."""
     channels.is_down = True
 
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_level(logging.WARNING), pytest.raises(Unavailable):
         await readings.read([GENERAL, RANDOM])
     fresh_while_down = readings.is_fresh(GENERAL)
     channels.is_down = False

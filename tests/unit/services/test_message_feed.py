@@ -15,6 +15,7 @@ from app.services.channel_audience import ChannelAudience
 from app.services.message_feed import MAX_CHANNELS, MAX_GAP, MessageFeed
 from app.services.typing_service import TypingService
 from tests.unit.services.people import ALICE, ALICES_PHONE, BOB, GENERAL
+from tests.unit.services.slow_channels import SlowChannels
 
 
 class AwayMessages(MemoryMessageRepository):
@@ -35,6 +36,12 @@ class AwayMessages(MemoryMessageRepository):
 def messages(store: MemoryStore) -> AwayMessages:
     """A store that may go away."""
     return AwayMessages(store)
+
+
+@pytest.fixture
+def channels(store: MemoryStore) -> SlowChannels:
+    """Who belongs where, unless they are away, too."""
+    return SlowChannels(store)
 
 
 @pytest.fixture
@@ -216,3 +223,13 @@ async def test_the_oldest_is_forgotten_when_too_many_channels_are_remembered(
 
     assert MAX_CHANNELS == len(feed._told)
     assert "0" not in feed._told
+
+
+async def test_looking_at_a_channel_is_unavailable_when_its_members_cannot_be_read(
+    feed: MessageFeed, channels: SlowChannels
+) -> None:
+    """Who was removed meanwhile would hear of what is about to be stored."""
+    channels.is_down = True
+
+    with pytest.raises(Unavailable):
+        await feed.look_at([GENERAL])

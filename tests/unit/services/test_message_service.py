@@ -1,7 +1,9 @@
 import pytest
 
 from app.adapters.memory.manual_clock import ManualClock
+from app.adapters.memory.memory_channel_repository import MemoryChannelRepository
 from app.adapters.memory.memory_message_repository import MemoryMessageRepository
+from app.adapters.memory.memory_socket_rooms import MemorySocketRooms
 from app.adapters.memory.recording_broadcaster import Publication, RecordingBroadcaster
 from app.domain.errors import (
     InvalidPayload,
@@ -11,7 +13,7 @@ from app.domain.errors import (
     NotTheAuthor,
 )
 from app.domain.events import ServerEvent
-from app.domain.ids import MessageId
+from app.domain.ids import MessageId, SocketId
 from app.domain.message import (
     DeletedMessage,
     DeletionReceipt,
@@ -176,3 +178,17 @@ async def test_write_finds_nothing_when_the_message_is_missing_or_out_of_reach(
         ):
             with pytest.raises(MessageNotFound):
                 await write
+
+
+async def test_senders_sockets_hear_of_it_when_the_membership_is_newer_than_the_last_reading(
+    message_service: MessageService, channels: MemoryChannelRepository, rooms: MemorySocketRooms
+) -> None:
+    """Somebody else has written it to the database since; storing has found it there."""
+    phone = SocketId("daves-phone")
+    rooms.connect(phone, DAVE)
+    await message_service.send(ALICE, GENERAL, "hello", None)
+    await channels.seed({DAVE: (GENERAL,)})
+
+    await message_service.send(DAVE, GENERAL, "hello", None)
+
+    assert phone in rooms.sockets_in("channel:general")

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from app.adapters.memory.manual_clock import ManualClock
@@ -18,12 +20,13 @@ from tests.unit.services.message_stores import (
     CLIENT_ID,
     LosingMessages,
     MakeService,
+    UnreadableMessages,
     by_bob,
     contents,
     created,
     store_beside,
 )
-from tests.unit.services.people import ALICE, ALICES_PHONE, BOB, GENERAL
+from tests.unit.services.people import ALICE, ALICES_PHONE, BOB, GENERAL, RANDOM
 
 
 @pytest.fixture
@@ -211,3 +214,29 @@ async def test_channel_hears_of_a_change_when_it_was_unconfirmed(
 
     told = [publication.event for publication in broadcaster.published]
     assert [ServerEvent.MESSAGE_UPDATED, ServerEvent.MESSAGE_DELETED] == told
+
+
+async def test_sends_are_acked_and_other_channels_told_when_a_row_cannot_be_read(
+    make_service: MakeService,
+    store: MemoryStore,
+    broadcaster: RecordingBroadcaster,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """They are stored; the channel hears of everything when the row is mended."""
+    messages = UnreadableMessages(store)
+    service = make_service(messages)
+    for channel_id in (GENERAL, RANDOM):
+        await service.send(ALICE, channel_id, "1", None)
+    await store_beside(messages, BOB, "2")
+
+    sent = await service.send(ALICE, GENERAL, "3", None)
+    messages.beside = [replace(by_bob("2"), channel_id=RANDOM)]
+    await service.adopt()
+    told_meanwhile = contents(broadcaster)
+    messages.is_unreadable = False
+    await service.catch_up()
+
+    assert 3 == sent.seq
+    assert ["1", "1", "2"] == told_meanwhile
+    assert ["1", "1", "2", "2", "3"] == contents(broadcaster)
+    assert {"a channel could not be told of what is stored: ValueError"} == set(caplog.messages)

@@ -153,6 +153,19 @@ async def test_caller_is_answered_in_time_when_the_work_takes_too_long(
     assert ["step"] == finished
 
 
+async def test_caller_waits_for_a_long_work_when_more_time_was_asked_for(
+    starter: EagerTasks,
+) -> None:
+    """It is known to take long."""
+    work, finished = OrderedWork(starter, wait_seconds=0.01), list[str]()
+    step = Step("step", finished)
+    asyncio.get_running_loop().call_later(0.05, step.may_end.set)
+
+    result = await work.run("key", step, wait_seconds=5)
+
+    assert "step" == result
+
+
 async def test_wait_for_the_turn_counts_when_the_work_then_takes_long(
     starter: EagerTasks,
 ) -> None:

@@ -3,6 +3,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from app.adapters.memory.local_membership_channel import LocalMembershipChannel
 from app.adapters.memory.manual_clock import ManualClock
 from app.adapters.memory.memory_socket_rooms import MemorySocketRooms
 from app.adapters.memory.memory_store import MemoryStore
@@ -10,7 +11,9 @@ from app.adapters.memory.recording_broadcaster import Publication, RecordingBroa
 from app.domain.errors import NotAMember, Unavailable
 from app.domain.events import ServerEvent
 from app.domain.typing_indicator import TypingIndicator
+from app.framework.eager import EagerTasks
 from app.services.channel_audience import ChannelAudience
+from app.services.channel_service import ChannelService
 from app.services.event_service import EventService
 from app.services.member_readings import REFRESH_SECONDS
 from app.services.typing_service import TypingService
@@ -124,10 +127,18 @@ async def test_typist_is_answered_in_time_when_storage_is_slow(
     audience: ChannelAudience,
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
+    starter: EagerTasks,
 ) -> None:
     """They may try again; nobody is told anything."""
     typing = TypingService(
-        channels, events, audience, broadcaster, clock, TYPING_EXPIRY_SECONDS, wait_seconds=0.01
+        channels,
+        events,
+        audience,
+        broadcaster,
+        clock,
+        starter,
+        TYPING_EXPIRY_SECONDS,
+        wait_seconds=0.01,
     )
     channels.hold()
 
@@ -157,3 +168,116 @@ async def test_typing_ends_when_others_have_removed_the_typist(
     (ended,) = broadcaster.published
     expected = TypingIndicator(ALICE, GENERAL, is_typing=False, timestamp=clock.now())
     assert Publication("channel:general", ServerEvent.TYPING, expected) == ended
+
+
+@pytest.mark.parametrize("ends", ["silence", "departure"])
+async def test_who_is_no_member_does_not_hear_that_typing_ends_when_others_have_removed_them(
+    typing_service: TypingService,
+    store: MemoryStore,
+    rooms: MemorySocketRooms,
+    clock: ManualClock,
+    ends: str,
+) -> None:
+    """Nobody asked for anything then, and the members were read when it began."""
+    rooms.connect(BOBS_PHONE, BOB, "channel:general")
+    await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
+    store.leave(GENERAL, BOB)
+
+    if ends == "silence":
+        clock.advance(TYPING_EXPIRY_SECONDS)
+    else:
+        clock.advance(REFRESH_SECONDS)
+        typing_service.leave(ALICE, GENERAL)
+
+    assert set() == rooms.sockets_in("channel:general")
+    assert () == await typing_service.list(ALICE, GENERAL)
+
+
+async def test_typing_goes_on_when_it_expires_while_its_next_start_waits_for_storage(
+    typing_service: TypingService,
+    channels: SlowChannels,
+    broadcaster: RecordingBroadcaster,
+    clock: ManualClock,
+) -> None:
+    """Nobody hears of the end after the new beginning."""
+    await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
+    clock.advance(REFRESH_SECONDS)
+    channels.hold()
+    starting = asyncio.create_task(typing_service.start(ALICE, GENERAL, ALICES_PHONE))
+    await channels.asked.wait()
+    channels.may_answer.set()
+    channels.hold()
+    await channels.asked.wait()
+
+    clock.advance(TYPING_EXPIRY_SECONDS - REFRESH_SECONDS)
+    channels.may_answer.set()
+    indicator = await starting
+    await asyncio.sleep(0)
+
+    assert indicator == broadcaster.published[-1].payload
+    assert (indicator,) == await typing_service.list(ALICE, GENERAL)
+
+
+async def test_end_is_told_when_storage_does_not_answer(
+    typing_service: TypingService,
+    channels: SlowChannels,
+    broadcaster: RecordingBroadcaster,
+    clock: ManualClock,
+) -> None:
+    """Rooms stay as they are, and nobody types for ever."""
+    await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
+    channels.is_down = True
+
+    clock.advance(TYPING_EXPIRY_SECONDS)
+
+    ended = TypingIndicator(ALICE, GENERAL, is_typing=False, timestamp=clock.now())
+    assert ended == broadcaster.published[-1].payload
+
+
+async def test_nothing_is_told_when_the_module_is_destroyed_while_an_end_waits_for_storage(
+    typing_service: TypingService,
+    channels: SlowChannels,
+    broadcaster: RecordingBroadcaster,
+    clock: ManualClock,
+) -> None:
+    """The task goes with the service."""
+    await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
+    broadcaster.published.clear()
+    channels.hold()
+
+    clock.advance(TYPING_EXPIRY_SECONDS)
+    await typing_service.on_module_destroy()
+    channels.may_answer.set()
+
+    assert not typing_service._endings
+    assert [] == broadcaster.published
+
+
+async def test_end_is_told_before_the_departure_when_members_have_to_be_read(
+    typing_service: TypingService,
+    channels: SlowChannels,
+    audience: ChannelAudience,
+    membership: LocalMembershipChannel,
+    rooms: MemorySocketRooms,
+    broadcaster: RecordingBroadcaster,
+    clock: ManualClock,
+    starter: EagerTasks,
+) -> None:
+    """Both wait for one reading, and are told in their order."""
+    service = ChannelService(channels, membership, audience, broadcaster, clock, starter)
+    rooms.connect(BOBS_PHONE, BOB, "channel:general")
+    await typing_service.start(BOB, GENERAL, BOBS_PHONE)
+    broadcaster.published.clear()
+    clock.advance(REFRESH_SECONDS)
+    channels.hold()
+
+    removing = asyncio.create_task(service.remove_member(GENERAL, BOB))
+    await channels.asked.wait()
+    channels.may_answer.set()
+    await removing
+
+    assert [
+        ServerEvent.TYPING,
+        ServerEvent.ROOM_MEMBER_LEFT,
+        ServerEvent.ROOM_MEMBER_LEFT,
+    ] == [each.event for each in broadcaster.published]

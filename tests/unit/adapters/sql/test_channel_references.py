@@ -17,9 +17,9 @@ NAMED_DRAFTS = (
 OF_GENERAL = "INSERT INTO \"channel Drafts\" VALUES ('draft', 'general')"
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(params=["sqlite", "own_postgres"])
 def database(request: pytest.FixtureRequest) -> Database:
-    """One of the two, migrated and open."""
+    """One of the two, migrated and open, whose tables may be changed."""
     database: Database = request.getfixturevalue(f"{request.param}_database")
     return database
 

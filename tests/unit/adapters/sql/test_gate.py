@@ -1,4 +1,9 @@
 import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, closing
+from functools import partial
+from pathlib import Path
 from time import monotonic
 
 import pytest
@@ -6,66 +11,218 @@ import pytest
 from app.adapters.sql.database import Database
 from app.adapters.sql.gate import RETRY_SECONDS, SLOW_SECONDS, Gate
 from app.adapters.sql.limits import ANSWER_SECONDS
+from app.adapters.sql.tables import channel_sequences, channels, messages
 from app.domain.errors import Unavailable
+from tests.contract.storage import opened
 from tests.postgres_server import PostgresServer
 from tests.unit.adapters.sql.insisting import insist
 
+SLOW = 2 * SLOW_SECONDS
+AT_ONCE_SECONDS = 0.5
 
-async def count(database: Database) -> None:
-    """Something to ask."""
+Ask = Callable[[Database], Awaitable[None]]
+
+
+async def read(database: Database) -> None:
+    """As pages of messages are read."""
+    async with database.reading() as connection:
+        await connection.execute(messages.select())
+
+
+async def ask(database: Database) -> None:
+    """As single answers are."""
     async with database.asking() as connection:
-        await connection.exec_driver_sql("SELECT count(*) FROM users")
+        await connection.execute(messages.select())
 
 
-async def test_one_waits_and_the_others_are_refused_when_the_database_is_frozen(
+async def write(database: Database) -> None:
+    """As messages are stored, but nothing."""
+    async with database.transaction() as connection:
+        await connection.execute(
+            messages.update().where(messages.c.id == "none").values(content="")
+        )
+
+
+async def seconds_of_refusals(call: Ask, database: Database, times: int) -> float:
+    """How long it takes until that many calls, one after the other, are all refused."""
+    began = monotonic()
+    for _ in range(times):
+        with pytest.raises(Unavailable):
+            await call(database)
+    return monotonic() - began
+
+
+class Answers:
+    """What a gate finds when it looks: nothing for as long as a test wants."""
+
+    def __init__(self) -> None:
+        self.looks = 0
+        self.surprise: Exception | None = None
+        self._come = asyncio.Event()
+        self.gate = Gate(self._look)
+
+    def come(self) -> None:
+        """From now on."""
+        self._come.set()
+
+    async def _look(self) -> None:
+        self.looks += 1
+        await self._come.wait()
+        if self.surprise is not None:
+            surprise, self.surprise = self.surprise, None
+            raise surprise
+        self.gate.succeeded()
+
+
+@asynccontextmanager
+async def answers() -> AsyncIterator[Answers]:
+    """A gate and what is behind it."""
+    answers = Answers()
+    yield answers
+    await answers.gate.end()
+
+
+async def test_gate_stays_open_when_a_failure_was_quick() -> None:
+    """There is nothing to wait for, so everybody may try."""
+    async with answers() as database:
+        database.gate.failed(SLOW_SECONDS, is_silence=True)
+
+        await database.gate.enter()
+
+        assert database.looks == 0
+
+
+async def test_gate_refuses_until_its_own_look_is_answered_when_a_failure_was_slow() -> None:
+    """However long that takes, nobody else has to find out; one look is under way."""
+    async with answers() as database:
+        database.gate.failed(SLOW, is_silence=True)
+        for _ in range(3):
+            with pytest.raises(Unavailable):
+                await database.gate.enter()
+            database.gate.failed(SLOW, is_silence=True)
+        database.come()
+
+        await insist(database.gate.enter)
+
+        assert database.looks == 1
+
+
+async def test_gate_lets_in_who_waited_for_the_look_when_it_is_answered_soon() -> None:
+    """One row was locked: nobody but its operation hears of that."""
+    async with answers() as database:
+        database.gate.failed(SLOW, is_silence=False)
+        entering = asyncio.create_task(database.gate.enter())
+        await asyncio.sleep(0)
+        database.come()
+
+        await entering
+
+
+async def test_gate_looks_again_when_a_look_met_a_bug(caplog: pytest.LogCaptureFixture) -> None:
+    """It would else stay closed until the next start."""
+    async with answers() as database:
+        database.surprise = ValueError()
+        database.gate.failed(SLOW, is_silence=True)
+        database.come()
+
+        await insist(database.gate.enter)
+
+    assert ["looking at the database failed"] == caplog.messages
+
+
+async def test_gate_opens_when_an_earlier_operation_succeeds() -> None:
+    """That is an answer as good as that of a look, which hangs on its own connection."""
+    async with answers() as database:
+        database.gate.failed(SLOW, is_silence=True)
+
+        database.gate.succeeded()
+
+        await database.gate.enter()
+
+
+async def test_a_silence_closes_both_gates_and_a_refusal_one_when_they_are_companions() -> None:
+    """Who cannot write may still be able to read, unless the server says nothing at all."""
+    async with answers() as writing, answers() as reading:
+        writing.gate.companion = reading.gate
+
+        writing.gate.failed(SLOW, is_silence=False)
+        await reading.gate.enter()
+        writing.gate.failed(SLOW, is_silence=True)
+
+        with pytest.raises(Unavailable):
+            await reading.gate.enter()
+
+
+async def test_all_but_the_first_are_refused_at_once_when_the_server_is_frozen(
     postgres_database: Database, postgres_server: PostgresServer
 ) -> None:
-    """A client's tenth event is answered with the first, and not ten times as late."""
-    await count(postgres_database)
+    """A client's tenth event is answered with the first, not ten times as late, however long."""
+    ways = (read, ask, write, Database.admit_writer)
+    for way in ways:
+        await way(postgres_database)
     with postgres_server.frozen():
-        began = monotonic()
-        for _ in range(10):
-            with pytest.raises(Unavailable):
-                await count(postgres_database)
-        took = monotonic() - began
+        first = await seconds_of_refusals(write, postgres_database, times=1)
+        soon = [await seconds_of_refusals(way, postgres_database, times=9) for way in ways]
+        await asyncio.sleep(2 * RETRY_SECONDS)
+        later = [await seconds_of_refusals(way, postgres_database, times=9) for way in ways]
 
-    await insist(lambda: count(postgres_database))
-    await count(postgres_database)
-    assert took < ANSWER_SECONDS + RETRY_SECONDS
+    for way in ways:
+        await insist(partial(way, postgres_database))
+
+    assert first < ANSWER_SECONDS + AT_ONCE_SECONDS
+    assert max(soon + later) < AT_ONCE_SECONDS
+
+
+@pytest.mark.parametrize("table", [messages.name, channel_sequences.name, channels.name])
+async def test_writers_are_refused_at_once_and_readers_go_on_when_a_table_takes_no_changes(
+    own_postgres_database: Database, postgres_url: str, table: str
+) -> None:
+    """As while somebody builds an index; whoever meets the lock waits, and nobody after."""
+    async with (
+        opened(Database(postgres_url, migrate=False)) as operator,
+        operator.transaction() as connection,
+    ):
+        mode = "EXCLUSIVE" if table == channels.name else "SHARE"
+        await connection.exec_driver_sql("LOCK TABLE messages IN SHARE MODE")
+        await connection.exec_driver_sql(f"LOCK TABLE {table} IN {mode} MODE")
+        first = await seconds_of_refusals(write, own_postgres_database, times=1)
+        others = await seconds_of_refusals(write, own_postgres_database, times=9)
+        await read(own_postgres_database)
+        await ask(own_postgres_database)
+
+    await insist(partial(write, own_postgres_database))
+
+    assert first < ANSWER_SECONDS
+    assert others < AT_ONCE_SECONDS
 
 
 async def test_nobody_is_refused_when_failures_come_at_once(
     postgres_database: Database, postgres_server: PostgresServer
 ) -> None:
     """There is nothing to wait for, so everybody may try; who comes first when it is back is in."""
-    await count(postgres_database)
+    await ask(postgres_database)
     await asyncio.to_thread(postgres_server.stop)
     try:
-        for _ in range(3):
-            with pytest.raises(Unavailable):
-                await count(postgres_database)
+        await seconds_of_refusals(ask, postgres_database, times=3)
     finally:
         await asyncio.to_thread(postgres_server.start_again)
 
-    await count(postgres_database)
+    await ask(postgres_database)
 
 
-def test_gate_is_open_when_a_failure_was_quick() -> None:
-    """Only what is slow is worth refusing."""
-    gate = Gate()
+async def test_readers_of_a_file_go_on_when_its_writer_is_kept_waiting(
+    sqlite_database: Database, tmp_path: Path
+) -> None:
+    """They never wait for another program's lock; the writers after the first do not, either."""
+    with closing(sqlite3.connect(tmp_path / "chat.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
 
-    gate.failed(SLOW_SECONDS)
+        first = await seconds_of_refusals(write, sqlite_database, times=1)
+        others = await seconds_of_refusals(write, sqlite_database, times=9)
 
-    gate.enter()
-
-
-def test_gate_refuses_until_somebody_has_succeeded_when_a_failure_was_slow() -> None:
-    """Then everybody may enter."""
-    gate = Gate()
-    gate.failed(SLOW_SECONDS * 2)
-
-    with pytest.raises(Unavailable):
-        gate.enter()
-    gate.succeeded()
-
-    gate.enter()
+        await read(sqlite_database)
+        await ask(sqlite_database)
+        other.execute("ROLLBACK")
+    await insist(partial(write, sqlite_database))
+    assert first < ANSWER_SECONDS
+    assert others < AT_ONCE_SECONDS

@@ -71,9 +71,9 @@ def fill(connection: Connection) -> None:
     connection.execute(text("INSERT INTO channel_sequences VALUES ('general', 2), ('random', 1)"))
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(params=["sqlite", "own_postgres"])
 def database(request: pytest.FixtureRequest) -> Database:
-    """Each of the two, migrated and open."""
+    """Each of the two, migrated and open, whose tables may be changed."""
     database: Database = request.getfixturevalue(f"{request.param}_database")
     return database
 

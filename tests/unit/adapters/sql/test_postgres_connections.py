@@ -43,6 +43,23 @@ async def test_every_session_gives_up_in_time_and_means_utc_when_it_is_opened(
     assert [WRITES, READS] == found
 
 
+@pytest.mark.parametrize("query", ["", "?pgbouncer=true"])
+@pytest.mark.parametrize(("wanted", "found"), [("off", "on"), ("remote_apply", "remote_apply")])
+async def test_every_commit_is_durable_when_the_database_asks_for_less(
+    postgres_url: str, postgres_server: PostgresServer, query: str, wanted: str, found: str
+) -> None:
+    """In transactions one after the other, too; more than durable is the operator's to ask."""
+    postgres_server.execute(f"ALTER DATABASE chat SET synchronous_commit = {wanted}")
+
+    settings = []
+    async with opened(Database(postgres_url + query, migrate=False, limits=LIMITS)) as database:
+        for _ in range(2):
+            async with database.transaction() as connection:
+                settings.append(await connection.scalar(text("SHOW synchronous_commit")))
+
+    assert [found, found] == settings
+
+
 async def test_a_reader_cannot_write_when_it_tries(postgres_database: Database) -> None:
     """The server itself refuses it."""
 

@@ -16,11 +16,11 @@ COMMITTING = "SELECT 1 FROM pg_stat_activity WHERE datname = 'chat' AND wait_eve
 
 
 async def test_readers_miss_nothing_when_an_earlier_addition_commits_late(
-    postgres_database: Database, postgres_server: PostgresServer
+    own_postgres_database: Database, postgres_server: PostgresServer
 ) -> None:
     """None becomes visible behind one with a later position, which a reader has passed."""
     clock = ManualClock()
-    adding, reading = (SqlRevocationStore(postgres_database, clock) for _ in range(2))
+    adding, reading = (SqlRevocationStore(own_postgres_database, clock) for _ in range(2))
     early, late = Revocation.of_session("sess_1"), Revocation.of_token("a.b.c")
     postgres_server.execute(SLOW_COMMIT_OF_SESSIONS, "chat")
     adding_early = asyncio.create_task(adding.add(early, ttl_seconds=60))

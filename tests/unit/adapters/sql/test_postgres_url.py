@@ -38,6 +38,22 @@ def test_connecting_goes_to_a_socket_when_the_address_names_its_folder() -> None
     assert "/run/postgresql" == connect_arguments(url)["host"]
 
 
+def test_connecting_goes_where_the_parameters_say_when_they_name_the_place() -> None:
+    """As with libpq, over what stands before the question mark."""
+    query = "host=/run&port=5433&user=bob&password=other&dbname=chat"
+
+    arguments = connect_arguments(parse_database_url(f"{ADDRESS}?{query}"))
+
+    assert {
+        "ssl": "prefer",
+        "host": "/run",
+        "port": 5433,
+        "user": "bob",
+        "password": "other",
+        "database": "chat",
+    } == arguments
+
+
 def test_nothing_is_prepared_under_one_name_twice_when_a_pooler_stands_before_the_server() -> None:
     """Each transaction may be another connection of the pooler's."""
     arguments = connect_arguments(parse_database_url(f"{ADDRESS}?pgbouncer=true"))
@@ -55,6 +71,24 @@ def test_nothing_is_prepared_under_one_name_twice_when_a_pooler_stands_before_th
 def test_nothing_is_verified_when_the_address_does_not_ask_for_it(mode: str) -> None:
     """As libpq and Prisma do."""
     arguments = connect_arguments(parse_database_url(f"{ADDRESS}?sslmode={mode}"))
+
+    assert mode == arguments["ssl"]
+
+
+@pytest.mark.parametrize(
+    ("query", "mode"),
+    [
+        ("ssl=require", "require"),
+        ("ssl=true", "require"),
+        ("ssl=false", "disable"),
+        ("sslmode=allow&ssl=true", "allow"),
+    ],
+)
+def test_encryption_is_as_told_when_the_address_has_another_word_for_it(
+    query: str, mode: str
+) -> None:
+    """Who writes the driver's name writes its parameters, too; others switch it on or off."""
+    arguments = connect_arguments(parse_database_url(f"{ADDRESS}?{query}"))
 
     assert mode == arguments["ssl"]
 
@@ -83,6 +117,8 @@ def test_the_server_is_verified_when_the_address_asks_for_it(
     "query",
     [
         "sslmode=always",
+        "ssl=always",
+        "port=99999",
         "sslaccept=maybe",
         "sslidentity=client.p12",
         "sslmode=verify-full&sslrootcert=missing.pem",

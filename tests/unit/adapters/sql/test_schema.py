@@ -28,9 +28,9 @@ EXECUTE FUNCTION be_slow();
 """Each index takes longer than a statement may."""
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(params=["sqlite", "own_postgres"])
 def database(request: pytest.FixtureRequest) -> Database:
-    """Each of the two, migrated and open."""
+    """Each of the two, migrated and open, whose tables may be changed."""
     database: Database = request.getfixturevalue(f"{request.param}_database")
     return database
 
@@ -88,6 +88,17 @@ async def test_opening_refuses_when_the_database_is_newer(url: str, file: Path) 
 
     for migrate in (True, False):
         with pytest.raises(SchemaError, match=r"revision 9999, which this version does not know"):
+            await _open_and_close(url, migrate=migrate)
+
+
+async def test_opening_refuses_when_there_are_several_revisions(url: str, file: Path) -> None:
+    """As when two programs keep theirs in one table; Alembic would raise an error of its own."""
+    await _open_and_close(url, migrate=True)
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("INSERT INTO alembic_version VALUES ('9999')")
+
+    for migrate in (True, False):
+        with pytest.raises(SchemaError, match=r"several revisions \(0004, 9999\)"):
             await _open_and_close(url, migrate=migrate)
 
 
