@@ -27,6 +27,18 @@ GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {0};
 """
 
 
+ANOTHER_WAITING_INDEX = (
+    (
+        "DROP INDEX message_deliveries_waiting_idx;"
+        "CREATE INDEX message_deliveries_waiting_idx"
+        " ON message_deliveries (recipient_id, position, channel_id)"
+        " WHERE status = 'READ'"
+    ),
+    "The index message_deliveries_waiting_idx of message_deliveries is missing, or is another one.",
+)
+"""What makes one, on either database, and what is said of it."""
+
+
 async def examined(url: str) -> Examination:
     """What the doctor finds."""
     return await examine_database(url, DEFAULT_LIMITS)
@@ -177,18 +189,7 @@ async def test_messages_are_counted_when_they_wait_to_be_taken_in(
                 "or is another one."
             ),
         ),
-        (
-            (
-                "DROP INDEX message_deliveries_waiting_idx;"
-                "CREATE INDEX message_deliveries_waiting_idx"
-                " ON message_deliveries (recipient_id, position, channel_id)"
-                " WHERE status = 'READ'"
-            ),
-            (
-                "The index message_deliveries_waiting_idx of message_deliveries is missing, "
-                "or is another one."
-            ),
-        ),
+        ANOTHER_WAITING_INDEX,
         (
             (
                 "DROP INDEX messages_channel_idx;"
@@ -441,18 +442,7 @@ async def test_no_file_is_made_when_there_is_none(url: str, file: Path) -> None:
                 "one; delete the rows that are not of this database."
             ),
         ),
-        (
-            (
-                "DROP INDEX message_deliveries_waiting_idx;"
-                "CREATE INDEX message_deliveries_waiting_idx"
-                " ON message_deliveries (recipient_id, position, channel_id)"
-                " WHERE status = 'READ'"
-            ),
-            (
-                "The index message_deliveries_waiting_idx of message_deliveries is missing, "
-                "or is another one."
-            ),
-        ),
+        ANOTHER_WAITING_INDEX,
         (
             "DROP INDEX messages_others_idx",
             "The index messages_others_idx of messages is missing, or is another one.",
