@@ -11,10 +11,10 @@ NPM := node_modules/.installed
 # What all but the unit tests need.
 CLIENTS := $(WEB)/$(NPM) $(JS)/$(NPM) $(BROWSER)/$(NPM) chromium
 BIN := .venv/bin
-PIP_INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes
+PIP_INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps --require-hashes
 PIP_FAILED := { echo 'pip could not install everything; mend what it says above, most often the \
 	network, and run make again.' >&2; exit 1; }
-PIP_COMPILE := CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/pip-compile --quiet --strip-extras \
+PIP_COMPILE := CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/pip-compile --quiet --no-strip-extras \
 	--allow-unsafe --generate-hashes --no-emit-index-url --no-emit-find-links \
 	--no-emit-trusted-host
 DEV_GROUP := import tomllib; project = tomllib.load(open("pyproject.toml", "rb")); \
