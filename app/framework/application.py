@@ -141,8 +141,7 @@ class NestApplication:
         site = web.TCPSite(self._runner, None if host == _ANY_ADDRESS else host, port)
         await site.start()
         bound_host, bound_port, *_ = self._runner.addresses[0]
-        host = f"[{bound_host}]" if ":" in bound_host else bound_host
-        return f"http://{host}:{bound_port}"
+        return http_url(bound_host, bound_port)
 
     async def close(self, signal: signals.Signals | None = None) -> None:
         """Nest's shutdown sequence. Clients are closed with 1001: they come back by themselves."""
@@ -180,6 +179,11 @@ class NestFactory:
     def create(module: containers.Container, adapter: IoAdapter) -> NestApplication:
         """An application of this module; nothing runs yet."""
         return NestApplication(module, adapter)
+
+
+def http_url(host: str, port: int) -> str:
+    """Return the URL of a server; an IPv6 address stands in brackets."""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 async def _hide_software(_: web.Request, response: web.StreamResponse) -> None:
