@@ -4,11 +4,14 @@ An environment variable bears the name of its field in capitals. `.env` in the w
 is read too; the environment wins, and an empty variable counts as not set.
 """
 
+import os
 import re
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import quote
 
+from dotenv import dotenv_values
 from pydantic import AliasChoices, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -36,6 +39,12 @@ IN_MEMORY = "memory:"
 """The ``DATABASE_URL`` that keeps nothing."""
 
 _SECRET_CHARS = 16
+
+_MISSPELT = 0.85
+"""Similarity, from 0 to 1, above which an unknown name is taken for a misspelt setting."""
+
+_OF_OTHERS = frozenset({"WEB_CONCURRENCY", "CLERK_SECRET_KEY", "DIRECT_URL", "JWT_SECRET"})
+"""Names that this server does not read but deployments of ChatGenius have."""
 
 # How pydantic begins its messages, and how they go on after a setting's name.
 _OPENINGS = {"Value error, ": "", "Input should": "must", "Value should": "must", "value ": ""}
@@ -287,6 +296,22 @@ def load_settings() -> Settings:
         raise SettingsError(
             f".env cannot be read ({type(error).__name__}): mend the file or remove it."
         ) from None
+
+
+def misspelt_settings() -> dict[str, str]:
+    """Return names in ``.env`` and the environment that nearly are a setting's, with that name."""
+    fields = Settings.model_fields.items()
+    aliases = (field.validation_alias for _, field in fields)
+    known = {name.upper() for name, _ in fields} | {
+        str(choice).upper()
+        for alias in aliases
+        if isinstance(alias, AliasChoices)
+        for choice in alias.choices
+    }
+    named = {name.upper() for name in (*dotenv_values(".env"), *os.environ)}
+    unknown = sorted(named - known - _OF_OTHERS)
+    nearest = {name: get_close_matches(name, known, n=1, cutoff=_MISSPELT) for name in unknown}
+    return {name: found[0] for name, found in nearest.items() if found}
 
 
 def _sentences(details: list[ErrorDetails]) -> list[str]:

@@ -27,6 +27,7 @@ _log = structlog.stdlib.get_logger("NestApplication")
 
 T = TypeVar("T")
 
+_ANY_ADDRESS = "::"
 _HTTP_SHUTDOWN_SECONDS = 0.5
 _HTTP_IDLE_SECONDS = 60.0
 """How long a client may take over its request's head, as with Node; aiohttp would wait an hour."""
@@ -112,10 +113,12 @@ class NestApplication:
         await run_hooks("on_application_bootstrap", self._providers)
 
     async def listen(self, port: int, host: str = "127.0.0.1") -> str:
-        """`init`, then accept clients; gives the URL. Port 0 takes a free one.
+        """`init`, then accept clients; return the URL. Port 0 takes a free one.
+
+        ``::`` listens on every address, IPv4 ones included, as with Node.
 
         Raises:
-            OSError: The port is taken.
+            OSError: The address cannot be listened on: ``socket.gaierror`` when the host has none.
         """
         await self.init()
         http = web.Application(middlewares=[cors_middleware(self._adapter.origins)])
@@ -134,10 +137,11 @@ class NestApplication:
             handle_signals=False,
         )
         await self._runner.setup()
-        site = web.TCPSite(self._runner, host, port)
+        # asyncio binds "::" to IPv6 alone; without a host it binds every address of both families.
+        site = web.TCPSite(self._runner, None if host == _ANY_ADDRESS else host, port)
         await site.start()
         bound_host, bound_port, *_ = self._runner.addresses[0]
-        return f"http://{bound_host}:{bound_port}"
+        return http_url(bound_host, bound_port)
 
     async def close(self, signal: signals.Signals | None = None) -> None:
         """Nest's shutdown sequence. Clients are closed with 1001: they come back by themselves."""
@@ -175,6 +179,11 @@ class NestFactory:
     def create(module: containers.Container, adapter: IoAdapter) -> NestApplication:
         """An application of this module; nothing runs yet."""
         return NestApplication(module, adapter)
+
+
+def http_url(host: str, port: int) -> str:
+    """Return the URL of a server; an IPv6 address stands in brackets."""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 async def _hide_software(_: web.Request, response: web.StreamResponse) -> None:

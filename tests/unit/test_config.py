@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from app.adapters.sql.database_url import parse_database_url, sqlite_file
-from app.config import Settings, SettingsError, load_settings
+from app.config import Settings, SettingsError, load_settings, misspelt_settings
 
 PRODUCTION = {
     "APP_ENV": "production",
@@ -346,3 +346,31 @@ def test_settings_describe_every_field_when_documented() -> None:
     described = [name for name, field in Settings.model_fields.items() if field.description]
 
     assert described == list(Settings.model_fields)
+
+
+def test_misspelt_settings_are_found_when_a_name_is_nearly_a_settings(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    Path(".env").write_text("rate_limit_burts=3\nDATABASE_URI=sqlite:///x\n")
+    monkeypatch.setenv("CORS_ORIGNS", "http://localhost")
+
+    assert {
+        "CORS_ORIGNS": "CORS_ORIGINS",
+        "DATABASE_URI": "DATABASE_URL",
+        "RATE_LIMIT_BURTS": "RATE_LIMIT_BURST",
+    } == misspelt_settings()
+
+
+def test_no_setting_is_called_misspelt_when_it_belongs_to_the_original_or_to_the_system() -> None:
+    Path(".env").write_text(
+        "".join(
+            f"{name}=x\n"
+            for name in (
+                *("DIRECT_URL", "CLERK_SECRET_KEY", "CLERK_WEBHOOK_SECRET", "CLERK_ISSUER_URL"),
+                *("JWT_SECRET", "NEXT_PUBLIC_SOCKET_URL", "NEXT_PUBLIC_CLERK_JWKS_URL"),
+                *("WEB_CONCURRENCY", "REDIS_PORT_6379_TCP", "HOSTNAME", "OPENAI_API_KEY"),
+            )
+        )
+    )
+
+    assert {} == misspelt_settings()
