@@ -4,11 +4,10 @@ The order is Nest's (ws-context-creator.ts). What can be known at boot is decide
 event costs no signature inspection, no metadata and no container call.
 """
 
-import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
 from difflib import get_close_matches
-from functools import partial, reduce
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any
 
 import structlog
 
@@ -22,16 +21,13 @@ from app.framework.context import (
 )
 from app.framework.decorators import CATCH
 from app.framework.eager import within
-from app.framework.exceptions import BootError, WsForbidden, WsUnavailable, WsUnknownEvent
+from app.framework.exceptions import WsForbidden, WsUnavailable, WsUnknownEvent
 from app.framework.explorer import EventRoute, GatewayDefinition
 from app.framework.filters import BaseWsExceptionFilter, ExceptionFilter
 from app.framework.guards import CanActivate
-from app.framework.handler_parameters import Parameter
-from app.framework.interceptors import CallHandler, NestInterceptor
+from app.framework.invocation import compile_invocation
 from app.framework.lifecycle import hook_of
 from app.framework.metadata import get_metadata
-from app.framework.params import AckMarker
-from app.framework.pipes import ArgumentMetadata, ValidationPipe
 from app.framework.socket import Socket
 from app.framework.ws_response import deliver, deliver_all
 
@@ -51,7 +47,6 @@ _MAX_NAME_CHARS = 100
 """Of an unknown event's name, as far as anybody looks at it."""
 
 _Check = Callable[[ExecutionContext], bool | Awaitable[bool]]
-_Invocation = Callable[[ExecutionContext], Awaitable[Any]]
 _OnError = Callable[[Exception, ExecutionContext], Coroutine[Any, Any, None]]
 
 _too_slow = partial(WsUnavailable, "The connection took too long to be admitted.")
@@ -62,7 +57,7 @@ _log = structlog.stdlib.get_logger("Pipeline")
 def compile_event(route: EventRoute) -> EventHandler:
     """The whole way of one event."""
     checks = _compile_guards(route.enhancers.guards)
-    invoke = _compile_invocation(route)
+    invoke = compile_invocation(route)
     on_error = _compile_filters(route.enhancers.filters)
     pattern, gateway, handler = route.pattern, route.gateway, route.handler
     acks_itself = route.acks_itself
@@ -203,7 +198,9 @@ def _compile_filters(filters: tuple[ExceptionFilter, ...]) -> _OnError:
     async def on_error(error: Exception, context: ExecutionContext) -> None:
         answer = next(answer for types, answer in candidates if isinstance(error, types))
         try:
-            await settled(answer(error, context))
+            waiting = answer(error, context)
+            if waiting is not None:
+                await settled(waiting)
         except Exception:  # noqa: BLE001 - there is nothing left to answer with
             _log.exception(
                 "exception filter failed",
@@ -212,85 +209,3 @@ def _compile_filters(filters: tuple[ExceptionFilter, ...]) -> _OnError:
             )
 
     return on_error
-
-
-def _compile_invocation(route: EventRoute) -> _Invocation:
-    invocation = _compile_call(route)
-    for interceptor in reversed(route.enhancers.interceptors):
-        invocation = _around(interceptor, invocation)
-    return invocation
-
-
-def _compile_call(route: EventRoute) -> _Invocation:
-    """The handler with its arguments."""
-    handler = route.handler
-    steps = [_compile_parameter(each, route) for each in route.parameters]
-    if not inspect.iscoroutinefunction(handler) or any(each.may_wait for each in steps):
-        return _compile_any_call(handler, [each.chain for each in steps])
-
-    # Nearly all: nothing but the handler itself is to be awaited. The usual numbers of parameters
-    # are written out, as a list of arguments would cost an event half a microsecond.
-    reads = [reduce(_then, each.chain) for each in steps]
-    match reads:
-        case [first]:
-            return lambda context: handler(first(context))
-        case [first, second]:
-            return lambda context: handler(first(context), second(context))
-        case _:
-            return lambda context: handler(*[read(context) for read in reads])
-
-
-def _compile_any_call(
-    handler: Callable[..., Any], chains: list[list[Callable[[Any], Any]]]
-) -> _Invocation:
-    """Whatever can be awaited is: what factories and pipes give, and the handler's result."""
-
-    async def call(context: ExecutionContext) -> Any:
-        arguments = []
-        for chain in chains:
-            value: Any = context
-            for step in chain:
-                value = step(value)
-                if inspect.isawaitable(value):
-                    value = await settled(value)
-            arguments.append(value)
-        return await settled(handler(*arguments))
-
-    return call
-
-
-def _around(interceptor: NestInterceptor, inner: _Invocation) -> _Invocation:
-    async def call(context: ExecutionContext) -> Any:
-        return await settled(interceptor.intercept(context, CallHandler(partial(inner, context))))
-
-    return call
-
-
-class _Argument(NamedTuple):
-    """The steps from the context to an argument, and whether one of them may have to wait."""
-
-    chain: list[Callable[[Any], Any]]
-    may_wait: bool
-
-
-def _compile_parameter(parameter: Parameter, route: EventRoute) -> _Argument:
-    """Pipes with nothing to do are left out."""
-    marker = parameter.marker
-    if isinstance(marker, AckMarker):
-        return _Argument([ExecutionContext.get_ack], may_wait=False)
-    metadata = ArgumentMetadata(marker.kind, parameter.metatype, marker.data)
-    chain, may_wait = [marker.read], marker.may_wait
-    try:
-        for pipe in (*route.enhancers.pipes, *parameter.pipes):
-            transform = pipe.bind(metadata)
-            if transform is not None:
-                chain.append(transform)
-                # A plain function may give an awaitable; only our own is known never to.
-                may_wait |= type(pipe).bind is not ValidationPipe.bind
-    except BootError as error:
-        raise BootError(f"{route.place}: {error}") from error
-    return _Argument(chain, may_wait)
-
-
-def _then(first: Callable[[Any], Any], second: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    return lambda value: second(first(value))
