@@ -128,10 +128,8 @@ class NestApplication:
         """
         await self.init()
         http = web.Application(middlewares=[cors_middleware(self._adapter.origins)])
-        controllers = self._injector.marked(CONTROLLER_PREFIX)
-        routes = [route for controller in controllers for route in routes_of(controller)]
-        refuse_doubles(routes)
-        http.router.add_routes(routes)
+        for controller in self._injector.marked(CONTROLLER_PREFIX):
+            http.router.add_routes(routes_of(controller))
         self._adapter.attach(http)
         http.on_response_prepare.append(_hide_software)
         self._runner = web.AppRunner(
@@ -170,9 +168,11 @@ class NestApplication:
     def _check_instances(self) -> None:
         """What only an instance shows, as a function may have built it."""
         gateways = self._injector.marked(GATEWAY_OPTIONS)
-        found = {id(each) for each in (*gateways, *self._injector.marked(CONTROLLER_PREFIX))}
+        controllers = self._injector.marked(CONTROLLER_PREFIX)
+        refuse_doubles(route for controller in controllers for route in routes_of(controller))
         for gateway in gateways:
             check_hooks(gateway, GATEWAY_HOOKS)
+        found = {id(each) for each in (*gateways, *controllers)}
         for provider in self._providers:
             refuse_without_effect(type(provider))
             check_hooks(provider, MODULE_HOOKS)

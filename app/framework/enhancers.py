@@ -92,7 +92,8 @@ def checked(instances: Iterable[Any], needed: type[Any], said: str) -> tuple[Any
 def _check_method(instance: object, needed: type, said: str) -> None:
     """The method that the pipeline calls is there and gives a verdict, value or answer."""
     method = _METHODS[needed]
-    if needed is not PipeTransform and getattr(type(instance), method) is getattr(needed, method):
+    inherited = getattr(type(instance), method, None) is getattr(needed, method)
+    if inherited and needed is not PipeTransform:
         raise BootError(f"{said}, which does not override {method}; write it")
     bound = getattr(instance, method)
     if inspect.isgeneratorfunction(bound) or (

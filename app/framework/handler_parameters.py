@@ -110,7 +110,7 @@ def _marker(hint: Any, said: str) -> tuple[ParamMarker | AckMarker, Any] | None:
     for extra in extras:
         if is_param_decorator(extra):
             raise BootError(
-                f"{said}: {extra.__name__} lacks its parentheses; write {extra.__name__}()"
+                f"{said} has its marker without parentheses; call it, Annotated[..., MessageBody()]"
             )
     markers = [extra for extra in extras if isinstance(extra, ParamMarker | AckMarker)]
     if len(markers) > 1:

@@ -54,9 +54,9 @@ class PipeTransform:
 def overlooks_transform(pipe: PipeTransform) -> bool:
     """Whether a pipe overrides `PipeTransform.transform` of a base class whose ``bind`` runs."""
     mro = type(pipe).__mro__
-    binding = next(cls for cls in mro if "bind" in vars(cls))
-    transforming = next(cls for cls in mro if "transform" in vars(cls))
-    return binding is not PipeTransform and mro.index(transforming) < mro.index(binding)
+    overriding = [cls for cls in mro if vars(cls).keys() & {"bind", "transform"}]
+    binding = [cls for cls in overriding if "bind" in vars(cls) and cls is not PipeTransform]
+    return bool(binding) and overriding[0] is not binding[0]
 
 
 class ValidationPipe(PipeTransform):

@@ -16,6 +16,7 @@ from app.framework.decorators import (
     PIPES,
 )
 from app.framework.exceptions import BootError
+from app.framework.explorer import server_attributes
 from app.framework.http import CONTROLLER_PREFIX, ROUTE
 from app.framework.lifecycle import GATEWAY_HOOKS, MODULE_HOOKS
 from app.framework.metadata import get_metadata, has_metadata, member_names, metadata_keys
@@ -55,6 +56,11 @@ def refuse_without_effect(cls: type) -> None:
     elif GATEWAY_OPTIONS not in keys:
         for key in _enhancers(keys):
             _refuse(place, key, "on a class that is not a gateway; add @web_socket_gateway() to it")
+        for name in server_attributes(cls):
+            raise BootError(
+                f"{place}.{name}: WebSocketServer() has no effect in a class that is not a "
+                "gateway; let the gateway hand its server on"
+            )
     for name in member_names(cls):
         _check_method(cls, name)
     _refuse_misspelt_hooks(

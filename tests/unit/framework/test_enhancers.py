@@ -2,7 +2,9 @@
 
 from asyncio import CancelledError
 from collections.abc import AsyncIterator, Iterator
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -13,15 +15,17 @@ from app.framework import (
     ExceptionFilter,
     ExecutionContext,
     NestInterceptor,
+    PipeTransform,
     ValidationPipe,
     catch,
+    subscribe_message,
     use_filters,
     use_guards,
     use_interceptors,
     use_pipes,
     web_socket_gateway,
 )
-from tests.unit.framework.driving import boot_error
+from tests.unit.framework.driving import Driver, boot_error
 
 
 @pytest.mark.parametrize(
@@ -74,6 +78,20 @@ def test_boot_fails_when_a_guard_is_a_generator() -> None:
             f"_Gateway: @use_guards names {guard.__name__}, whose can_activate is a generator; "
             "return instead of yielding"
         ) == boot_error(_Gateway())
+
+
+async def test_enhancer_may_be_any_object_when_it_has_the_method() -> None:
+    """Such as a test's stand-in, whose class says nothing of it."""
+    guard = SimpleNamespace(can_activate=lambda _: False)
+
+    @web_socket_gateway()
+    @use_guards(guard)
+    @use_pipes(Mock(spec=PipeTransform))
+    class _Gateway:
+        @subscribe_message("event")
+        def on_event(self) -> None: ...
+
+    assert ["forbidden"] == [answer["code"] for answer in await Driver(_Gateway()).call("event")]
 
 
 def test_boot_fails_when_a_filter_is_to_catch_what_is_never_raised_here() -> None:

@@ -28,9 +28,10 @@ def test_boot_fails_when_a_marker_is_not_called() -> None:
         def on_event(self, who: Annotated[Any, user]) -> None: ...
 
     assert (
-        "_Own.on_event: parameter 'body': MessageBody lacks its parentheses; write MessageBody()"
+        "_Own.on_event: parameter 'body' has its marker without parentheses; "
+        "call it, Annotated[..., MessageBody()]"
     ) == boot_error(_Own())
-    assert "parameter 'who': decorator lacks its parentheses" in boot_error(_Custom())
+    assert "parameter 'who' has its marker without parentheses" in boot_error(_Custom())
 
 
 def test_boot_fails_when_a_marker_is_within_another_type() -> None:

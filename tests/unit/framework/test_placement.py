@@ -12,6 +12,7 @@ from app.framework import (
     BaseWsExceptionFilter,
     Socket,
     ValidationPipe,
+    WebSocketServer,
     controller,
     get,
     set_metadata,
@@ -150,6 +151,18 @@ async def test_boot_fails_when_a_handlers_class_is_no_gateway() -> None:
         "_Route.index: @get, @post or the like has no effect as its class is not a controller; "
         "add @controller() to the class"
     ) == await start_error(providers.Singleton(_Route))
+
+
+async def test_boot_fails_when_a_class_wants_a_server_and_is_no_gateway() -> None:
+    """Its attribute would never be set."""
+
+    class _Service:
+        server = WebSocketServer()
+
+    assert (
+        "_Service.server: WebSocketServer() has no effect in a class that is not a gateway; "
+        "let the gateway hand its server on"
+    ) == await start_error(providers.Singleton(_Service))
 
 
 async def test_boot_fails_when_a_handler_is_no_plain_method() -> None:
