@@ -37,7 +37,7 @@ def event_rows(routes: Iterable[EventRoute]) -> list[EventRow]:
 
 
 def _payload(route: EventRoute) -> Iterable[str]:
-    for parameter in route.parameters or ():
+    for parameter in route.parameters:
         marker = parameter.marker
         if isinstance(marker, ParamMarker) and marker.kind == "body":
             shape = _shape(parameter.metatype)

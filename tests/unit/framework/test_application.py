@@ -146,15 +146,15 @@ def test_boot_fails_when_a_decorated_guard_has_several_providers() -> None:
 
 
 def test_boot_fails_when_a_gateway_is_provided_by_a_factory() -> None:
-    """Request scope is not supported."""
+    """Request scope is not supported: nothing would handle its events."""
 
     @web_socket_gateway()
     class _Gateway:
         pass
 
     assert (
-        "_Gateway is provided by a Factory: request scope is not supported; "
-        "make it a providers.Singleton"
+        "_Gateway is provided by a Factory, so @web_socket_gateway has no effect; "
+        "provide it as providers.Singleton(_Gateway, ...)"
     ) == boot_error(providers.Factory(_Gateway))
 
 

@@ -1,6 +1,6 @@
 """``python -m app events``: the table is read from what runs."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import AliasChoices, BaseModel, Field
 
@@ -46,7 +46,7 @@ class _Gateway:
         ack()
 
     @subscribe_message("plain")
-    def on_plain(self, client: Socket, data: Any):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    def on_plain(self, client: Socket, data: dict[str, int]):  # type: ignore[no-untyped-def]  # noqa: ANN202
         del client, data
 
 
@@ -64,5 +64,5 @@ def test_rows_tell_event_handler_guards_payload_and_ack_when_routes_are_given() 
         ),
         EventRow("field", "_Gateway.on_field", "TracingGuard, TracingGuard", "{n: int}", "none"),
         EventRow("ack", "_Gateway.on_ack", "TracingGuard", "none", "none"),
-        EventRow("plain", "_Gateway.on_plain", "TracingGuard", "none", "none"),
+        EventRow("plain", "_Gateway.on_plain", "TracingGuard", "dict[str, int]", "none"),
     ] == rows
