@@ -145,6 +145,21 @@ async def test_send_message_stores_once_when_the_clients_id_is_the_same(
     assert [("channel:general", "message.created")] == chat.heard
 
 
+@pytest.mark.parametrize("alias", ["clientMessageId", "tempId"])
+async def test_send_message_is_refused_when_the_clients_id_was_used_before_the_reload(
+    chat: Chat, alias: str
+) -> None:
+    """As by a frontend that counts 1, 2, 3 from each load of its page."""
+    alice = await chat.connect("user_alice")
+    payload = {"content": "hello", "channelId": "general", alias: "1"}
+    await alice.call("sendMessage", payload)
+
+    answer = await alice.call("sendMessage", {**payload, "content": "other"})
+
+    assert ("client_message_id_reused", False) == (answer["code"], answer["temporary"])
+    assert [("channel:general", "message.created")] == chat.heard
+
+
 async def test_update_message_acks_the_new_content_when_it_is_the_authors(chat: Chat) -> None:
     """And the channel hears of it."""
     message = await sent(chat)

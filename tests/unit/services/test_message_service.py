@@ -6,6 +6,7 @@ from app.adapters.memory.memory_message_repository import MemoryMessageRepositor
 from app.adapters.memory.memory_socket_rooms import MemorySocketRooms
 from app.adapters.memory.recording_broadcaster import Publication, RecordingBroadcaster
 from app.domain.errors import (
+    ClientMessageIdReused,
     InvalidPayload,
     MessageDeleted,
     MessageNotFound,
@@ -13,7 +14,7 @@ from app.domain.errors import (
     NotTheAuthor,
 )
 from app.domain.events import ServerEvent
-from app.domain.ids import MessageId, SocketId
+from app.domain.ids import ChannelId, MessageId, SocketId
 from app.domain.message import (
     DeletedMessage,
     DeletionReceipt,
@@ -21,7 +22,7 @@ from app.domain.message import (
 from app.services.message_service import MessageService
 from app.services.typing_service import TypingService
 from tests.unit.services.message_stores import CLIENT_ID, MAX_CHARS, created
-from tests.unit.services.people import ALICE, ALICES_PHONE, BOB, DAVE, GENERAL
+from tests.unit.services.people import ALICE, ALICES_PHONE, BOB, DAVE, GENERAL, RANDOM
 
 
 async def test_send_stores_and_tells_the_channel_when_a_member_sends(
@@ -76,6 +77,32 @@ async def test_send_is_refused_when_the_message_was_deleted_since(
         await message_service.send(ALICE, GENERAL, "hello", CLIENT_ID)
 
     assert [] == broadcaster.published
+
+
+async def test_send_answers_with_the_first_when_only_white_space_around_it_differs(
+    message_service: MessageService,
+) -> None:
+    """Contents are compared as they are stored."""
+    first = await message_service.send(ALICE, GENERAL, "hello", CLIENT_ID)
+
+    assert first == await message_service.send(ALICE, GENERAL, " hello\n", CLIENT_ID)
+
+
+@pytest.mark.parametrize(("channel_id", "content"), [(GENERAL, "other"), (RANDOM, "hello")])
+async def test_send_is_refused_when_the_client_id_is_of_another_message(
+    message_service: MessageService,
+    broadcaster: RecordingBroadcaster,
+    channel_id: ChannelId,
+    content: str,
+) -> None:
+    """An ack with the first message would lose the second."""
+    first = await message_service.send(ALICE, GENERAL, "hello", CLIENT_ID)
+
+    with pytest.raises(ClientMessageIdReused) as caught:
+        await message_service.send(ALICE, channel_id, content, CLIENT_ID)
+
+    assert not caught.value.temporary
+    assert [created(first)] == broadcaster.published
 
 
 async def test_send_is_refused_when_the_sender_is_no_member(
