@@ -27,6 +27,7 @@ from app.setting_types import (
     OptionalNames,
     Origins,
     Rate,
+    ReceiptBurst,
     RedisUrl,
     Seconds,
     WebhookSecret,
@@ -198,6 +199,12 @@ class Settings(BaseSettings):
 
     rate_limit_events_per_second: Rate = Field(20, description="sustained, per user")
     rate_limit_burst: Count = Field(60, description="events a user may send at once")
+    rate_limit_receipts_per_second: Rate = Field(
+        100, description="messages a user may report delivered or seen, sustained"
+    )
+    rate_limit_receipts_burst: ReceiptBurst = Field(
+        500, description="messages a user may report at once; a list costs one each"
+    )
     rate_limit_connects_per_minute: Rate = Field(120, description="per address")
     rate_limit_failed_auth_per_minute: Rate = Field(20, description="per address")
 

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ValidationError
 from app.gateways.dto.channel_dto import ChannelDto
 from app.gateways.dto.get_offline_dto import GetOfflineDto
 from app.gateways.dto.message_dto import MessageDto
+from app.gateways.dto.receipt_dto import ReceiptDto
 from app.gateways.dto.send_message_dto import SendMessageDto
 from app.gateways.dto.update_message_dto import UpdateMessageDto
 
@@ -19,6 +20,9 @@ LONGEST = "i" * 191
         (MessageDto, {"messageId": "any text, no UUID 😀"}),
         (UpdateMessageDto, {"messageId": "m", "content": "x"}),
         (SendMessageDto, {"content": "x", "channelId": "c", "clientMessageId": None}),
+        (ReceiptDto, {"messageId": LONGEST}),
+        (ReceiptDto, {"messageId": "m", "messageIds": None}),
+        (ReceiptDto, {"messageIds": [f"{number}" for number in range(100)]}),
         (GetOfflineDto, {}),
         (GetOfflineDto, {"limit": 100, "cursor": "c" * 2048}),
         (GetOfflineDto, {"limit": 1, "channelId": "c", "afterSeq": 0}),
@@ -43,6 +47,13 @@ def test_dto_takes_the_payload_when_it_is_at_its_limits(
         (UpdateMessageDto, {"messageId": "m", "content": 5}, "content"),
         (SendMessageDto, {"content": "x", "channelId": "c", "tempId": 5}, "tempId"),
         (SendMessageDto, {"content": "x", "channelId": "c", "tempId": ""}, "tempId"),
+        (ReceiptDto, {}, ""),
+        (ReceiptDto, {"messageId": "m", "messageIds": ["m"]}, ""),
+        (ReceiptDto, {"messageIds": []}, "messageIds"),
+        (ReceiptDto, {"messageIds": ["m"] * 101}, "messageIds"),
+        (ReceiptDto, {"messageIds": "m"}, "messageIds"),
+        (ReceiptDto, {"messageIds": ["m", 5]}, "messageIds.1"),
+        (ReceiptDto, {"messageIds": ["m", ""]}, "messageIds.1"),
         (GetOfflineDto, {"limit": 0}, "limit"),
         (GetOfflineDto, {"limit": 101}, "limit"),
         (GetOfflineDto, {"limit": "5"}, "limit"),
@@ -73,6 +84,13 @@ def test_send_message_dto_takes_the_documented_name_when_both_are_sent() -> None
     )
 
     assert (" x ", "one") == (dto.content, dto.client_message_id)
+
+
+def test_receipt_dto_lists_each_message_once_when_some_are_repeated() -> None:
+    """In the order in which they come first."""
+    dto = ReceiptDto.model_validate({"messageIds": ["b", "a", "b"]})
+
+    assert ("b", "a") == dto.listed
 
 
 def test_get_offline_dto_tells_the_known_place_when_there_is_one() -> None:
