@@ -6,6 +6,7 @@ import pytest
 
 from app.adapters.sql.database_url import parse_database_url, sqlite_file
 from app.config import Settings, SettingsError, load_settings
+from app.domain.delivery import MAX_RECEIPTS
 
 PRODUCTION = {
     "APP_ENV": "production",
@@ -230,6 +231,7 @@ def test_settings_name_each_one_when_several_are_wrong(monkeypatch: pytest.Monke
         ("AUTH_EXPIRY_GRACE_SECONDS", "-1"),
         ("RATE_LIMIT_EVENTS_PER_SECOND", "0"),
         ("RATE_LIMIT_BURST", "1.5"),
+        ("RATE_LIMIT_RECEIPTS_BURST", str(MAX_RECEIPTS - 1)),
         ("MAX_SOCKETS_PER_USER", "-20"),
         ("AUTH_ACCEPT_BEARER", "perhaps"),
         ("APP_ENV", "prod"),

@@ -1,3 +1,4 @@
+from math import inf, nan
 from typing import Any
 
 import pytest
@@ -58,10 +59,17 @@ def test_dto_takes_the_payload_when_it_is_at_its_limits(
         (GetOfflineDto, {"limit": 101}, "limit"),
         (GetOfflineDto, {"limit": "5"}, "limit"),
         (GetOfflineDto, {"limit": True}, "limit"),
-        (GetOfflineDto, {"limit": 1.5}, "limit"),
+        (GetOfflineDto, {"limit": 50.5}, "limit"),
+        (GetOfflineDto, {"limit": 0.0}, "limit"),
+        (GetOfflineDto, {"limit": 1e300}, "limit"),
+        (GetOfflineDto, {"limit": nan}, "limit"),
+        (GetOfflineDto, {"limit": inf}, "limit"),
         (GetOfflineDto, {"cursor": "c" * 2049}, "cursor"),
         (GetOfflineDto, {"channelId": "c", "afterSeq": -1}, "afterSeq"),
         (GetOfflineDto, {"channelId": "c", "afterSeq": 2**53}, "afterSeq"),
+        (GetOfflineDto, {"channelId": "c", "afterSeq": 2.0**53}, "afterSeq"),
+        (GetOfflineDto, {"channelId": "c", "afterSeq": 7.5}, "afterSeq"),
+        (GetOfflineDto, {"channelId": "c", "afterSeq": False}, "afterSeq"),
         (GetOfflineDto, {"channelId": "c"}, ""),
         (GetOfflineDto, {"afterSeq": 1}, ""),
     ],
@@ -98,3 +106,11 @@ def test_get_offline_dto_tells_the_known_place_when_there_is_one() -> None:
     known = GetOfflineDto.model_validate({"channelId": "c", "afterSeq": 7})
 
     assert (("c", 7), None) == (known.since, GetOfflineDto.model_validate({}).since)
+
+
+def test_every_integer_is_taken_when_it_is_written_with_a_fraction_of_zero() -> None:
+    """50.0 is 50 in JSON, and in the languages of many clients."""
+    dto = GetOfflineDto.model_validate({"limit": 50.0, "channelId": "c", "afterSeq": 7.0})
+
+    assert (50, 7) == (dto.limit, dto.after_seq)
+    assert (int, int) == (type(dto.limit), type(dto.after_seq))

@@ -120,11 +120,13 @@ async def test_send_is_refused_when_the_sender_is_no_member(
     [
         ("", "must not be empty"),
         (" \n\t ", "must not be empty"),
+        ("\u200b", "must not be empty"),
+        (" \u2800\u3164 ", "must not be empty"),
         ("x" * (MAX_CHARS + 1), "must be at most 10 characters"),
         ("a\0b", "must not hold NUL characters or lone surrogates"),
         ("a\ud83d", "must not hold NUL characters or lone surrogates"),
     ],
-    ids=["empty", "blank", "long", "nul", "surrogate"],
+    ids=["empty", "blank", "zero width", "fillers", "long", "nul", "surrogate"],
 )
 async def test_content_is_refused_when_it_cannot_be_a_message(
     message_service: MessageService, content: str, reason: str
@@ -139,6 +141,17 @@ async def test_content_is_refused_when_it_cannot_be_a_message(
         with pytest.raises(InvalidPayload) as caught:
             await write
         assert [("content", reason)] == [(f.path, f.message) for f in caught.value.fields]
+
+
+async def test_send_keeps_invisible_characters_when_others_are_visible(
+    message_service: MessageService,
+) -> None:
+    """A family is three people and two joiners; a heart is red by its variation selector."""
+    content = "👩\u200d👩\u200d👧 ❤\ufe0f"
+
+    message = await message_service.send(ALICE, GENERAL, content, None)
+
+    assert content == message.content
 
 
 async def test_send_counts_characters_when_they_are_astral(message_service: MessageService) -> None:
