@@ -80,7 +80,7 @@ class WsGateway(BaseGateway):
             return
         for channel_id in self._events.channels_of_socket(client.id, user_id):
             self._events.unsubscribe(channel_id, client.id, user_id)
-            self._typing.leave(user_id, channel_id)
+            self._typing.leave(user_id, channel_id, client.id)
         await super().handle_disconnect(client, reason)
 
     @subscribe_message(ClientEvent.SEND_MESSAGE)
@@ -152,7 +152,7 @@ class WsGateway(BaseGateway):
     async def stop_typing(
         self, client: Client, body: Body[ChannelDto]
     ) -> SocketResponse[TypingIndicator]:
-        """Tell the channel that one has stopped."""
+        """Tell the channel that one has stopped, unless one types on another device."""
         return SocketResponse(
             data=await self._typing.stop(client.user_id, body.channel_id, client.id)
         )
