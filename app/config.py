@@ -16,6 +16,7 @@ from pydantic import AliasChoices, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.setting_pairs import check_frame, check_lock_timeout, check_pings, check_queue
 from app.setting_types import (
     AnyCase,
     Bytes,
@@ -30,6 +31,7 @@ from app.setting_types import (
     OptionalNames,
     Origins,
     Rate,
+    ReceiptBurst,
     RedisUrl,
     Seconds,
     WebhookSecret,
@@ -207,6 +209,12 @@ class Settings(BaseSettings):
 
     rate_limit_events_per_second: Rate = Field(20, description="sustained, per user")
     rate_limit_burst: Count = Field(60, description="events a user may send at once")
+    rate_limit_receipts_per_second: Rate = Field(
+        100, description="messages a user may report delivered or seen, sustained"
+    )
+    rate_limit_receipts_burst: ReceiptBurst = Field(
+        500, description="messages a user may report at once; a list costs one each"
+    )
     rate_limit_connects_per_minute: Rate = Field(120, description="per address")
     rate_limit_failed_auth_per_minute: Rate = Field(20, description="per address")
 
@@ -239,11 +247,15 @@ class Settings(BaseSettings):
         return self.clerk_issuer or self.base_url
 
     @model_validator(mode="after")
-    def _check_queue(self) -> Self:
-        if self.socket_queue_max_bytes < self.max_frame_bytes:
-            raise ValueError(
-                "SOCKET_QUEUE_MAX_BYTES must be at least MAX_FRAME_BYTES: "
-                "the largest message would cut off whoever gets it"
+    def _check_pairs(self) -> Self:
+        check_queue(self.socket_queue_max_bytes, self.max_frame_bytes)
+        check_frame(self.max_frame_bytes, self.message_max_chars)
+        check_pings(
+            self.ping_interval_seconds, self.ping_timeout_seconds, self.connect_timeout_seconds
+        )
+        if self.database_url.startswith("postgres"):
+            check_lock_timeout(
+                self.database_lock_timeout_seconds, self.database_statement_timeout_seconds
             )
         return self
 
