@@ -143,6 +143,9 @@ class Settings(BaseSettings):
     clerk_authorized_parties: Names = Field(
         default_factory=_cors_origins, description="comma-separated values the tokens' azp may have"
     )
+    clerk_allow_missing_azp: bool = Field(
+        default=False, description="whether tokens without azp (no Origin) are accepted"
+    )
     clerk_audience: OptionalNames = Field(
         (), description="comma-separated values of which the tokens' aud must have one"
     )
