@@ -6,7 +6,7 @@ is read too; the environment wins, and an empty variable counts as not set.
 
 import re
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import quote
 
 from pydantic import AliasChoices, Field, ValidationError, model_validator
@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.setting_types import (
+    ORIGINS_WITHOUT_PARTY,
     AnyCase,
     Bytes,
     Count,
@@ -21,11 +22,12 @@ from app.setting_types import (
     DatabaseUrl,
     Filled,
     HttpUrl,
+    Issuer,
     LinkSeconds,
-    Names,
     Networks,
     OptionalNames,
     Origins,
+    Parties,
     Rate,
     RedisUrl,
     Seconds,
@@ -54,8 +56,10 @@ def _local_origins(settings: dict[str, int]) -> tuple[str, ...]:
     return tuple(f"http://{host}:{port}" for port in ports for host in ("localhost", "127.0.0.1"))
 
 
-def _cors_origins(settings: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
-    return settings["cors_origins"]
+def _parties(settings: dict[str, Any]) -> tuple[str, ...]:
+    origins: tuple[str, ...] = settings["cors_origins"]
+    parties = tuple(each for each in origins if each not in ORIGINS_WITHOUT_PARTY)
+    return parties or _local_origins(settings)
 
 
 def _redis_url(settings: dict[str, str | int | None]) -> str | None:
@@ -128,20 +132,20 @@ class Settings(BaseSettings):
         description="comma-separated origins that may connect, such as https://chat.example.com",
     )
     trusted_proxies: Networks = Field(
-        (), description="comma-separated addresses or networks whose X-Forwarded-For counts"
+        (), description="comma-separated addresses or networks whose X-Forwarded-* headers count"
     )
 
     clerk_jwt_key: str | None = Field(
         None, repr=False, description="Clerk's PEM public key; used before CLERK_JWKS_URL"
     )
     clerk_jwks_url: HttpUrl | None = Field(None, description="where Clerk publishes its keys")
-    clerk_issuer: str | None = Field(
+    clerk_issuer: Issuer | None = Field(
         None,
         validation_alias=AliasChoices("clerk_issuer", "clerk_issuer_url"),
         description="the tokens' iss, exactly; CLERK_ISSUER_URL is understood too",
     )
-    clerk_authorized_parties: Names = Field(
-        default_factory=_cors_origins, description="comma-separated values the tokens' azp may have"
+    clerk_authorized_parties: Parties = Field(
+        default_factory=_parties, description="comma-separated values the tokens' azp may have"
     )
     clerk_allow_missing_azp: bool = Field(
         default=False, description="whether tokens without azp (no Origin) are accepted"

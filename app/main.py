@@ -57,6 +57,7 @@ def create_application(settings: Settings) -> NestApplication:
     """The application, put together; nothing is opened yet."""
     engine = EngineOptions(
         origins=settings.cors_origins,
+        origins_setting="CORS_ORIGINS",
         trusted_proxies=settings.trusted_proxies,
         connect_timeout_seconds=settings.connect_timeout_seconds,
         ping_interval_seconds=settings.ping_interval_seconds,
@@ -162,6 +163,10 @@ def _warn_of(settings: Settings) -> None:
     if settings.app_env == "production" and settings.database_url == IN_MEMORY:
         lost = "nothing" if settings.redis_url is None else "nothing but revocations"
         _log.warning(f"{lost} survives a restart: DATABASE_URL is memory:")
+    if "null" in settings.cors_origins:
+        _log.warning(
+            "CORS_ORIGINS has null: any page may connect that runs in a sandbox or from a file"
+        )
     if names := settings_without_effect():
         _log.warning(f"not supported yet, so without effect: {', '.join(names)}")
 

@@ -117,6 +117,12 @@ def _check_options(cls: type, options: GatewayOptions) -> None:
             f"{cls.__name__}: transports={options.transports!r} is not supported; "
             "only ('websocket',) is"
         )
+    for origin in () if options.cors is None else options.cors.origins:
+        if origin != "null" and ("://" not in origin or "*" in origin):
+            raise BootError(
+                f"{cls.__name__}: cors={origin!r} matches no page; "
+                "write each origin in full, such as https://chat.example"
+            )
 
 
 def _event_methods(cls: type) -> Iterator[tuple[str, Callable[..., Any]]]:

@@ -83,9 +83,10 @@ class IoAdapter:
     def _engine_options(self, options: GatewayOptions) -> EngineOptions:
         """The adapter's, with what the gateway says itself."""
         base = self._options.engine
+        if options.cors is not None:
+            base = replace(base, origins=options.cors.origins, origins_setting="the gateway's Cors")
         return replace(
             base,
-            origins=base.origins if options.cors is None else options.cors.origins,
             ping_interval_seconds=options.ping_interval_seconds or base.ping_interval_seconds,
             ping_timeout_seconds=options.ping_timeout_seconds or base.ping_timeout_seconds,
             max_frame_bytes=options.max_frame_bytes or base.max_frame_bytes,

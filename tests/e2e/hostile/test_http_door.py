@@ -25,7 +25,7 @@ BEHIND_PROXY = EngineOptions(trusted_proxies=(ip_network("127.0.0.0/8"),))
     [
         {"Origin": "https://evil.example"},
         {"Origin": "https://evil.example", "X-Forwarded-Host": "evil.example"},
-        {"Origin": "http://127.0.0.1", "X-Forwarded-Proto": "http"},
+        {"Origin": "https://127.0.0.1", "X-Forwarded-Proto": "https"},
         {"Origin": "null"},
         {"Origin": ""},
         {"Origin": f"{HERE}.evil.example"},
@@ -44,11 +44,11 @@ async def test_upgrade_is_refused_when_the_origin_is_not_listed(
 
 
 @pytest.mark.parametrize("probe", [WITH_ORIGINS], indirect=True)
-@pytest.mark.parametrize("headers", [{}, {"Origin": HERE}], ids=str)
-async def test_upgrade_is_granted_when_the_origin_is_listed_or_absent(
+@pytest.mark.parametrize("headers", [{}, {"Origin": HERE}, {"Origin": "http://127.0.0.1"}], ids=str)
+async def test_upgrade_is_granted_when_the_origin_is_listed_our_own_or_absent(
     probe: ProbeServer, headers: dict[str, str]
 ) -> None:
-    """Only browsers send one."""
+    """Browsers send one, and React Native sends the server's."""
     async with probe.client(headers) as client:
         assert 101 == client.status
 
