@@ -144,6 +144,16 @@ async def test_pipelined_requests_do_not_reach_the_upgraded_connection(probe: Pr
     await probe.until_empty()
 
 
+async def test_upgrade_is_refused_when_its_head_is_too_long(probe: ProbeServer) -> None:
+    """120 headers of 8 kB would be kept as long as the socket, before any token is checked."""
+    headers = {f"X-{number}": "x" * 8_000 for number in range(120)}
+
+    async with probe.client(headers) as client:
+        assert 431 == client.status
+
+    assert not any(probe.residue().values())
+
+
 async def test_connection_is_closed_when_it_never_asks_for_anything(probe: ProbeServer) -> None:
     """Slowloris: aiohttp would wait an hour for a request's end."""
     assert probe.application._runner is not None
