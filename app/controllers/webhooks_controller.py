@@ -29,7 +29,7 @@ _REVOKES = {
     "user.banned": RevocationKind.USER,
     "user.deleted": RevocationKind.USER,
 }
-"""What each type of message revokes; ``data.id`` names it. See `_revoked_kind` for the others."""
+"""The kind of thing that each type of message revokes. ``data.id`` names it."""
 
 _logger = logging.getLogger(__name__)
 
@@ -80,7 +80,7 @@ class WebhooksController:
 
 
 def _revoked_kind(message: WebhookMessage) -> RevocationKind | None:
-    """What the message revokes, if anything.
+    """The kind of thing that the message revokes; None for messages that are not ours.
 
     Clerk reports a ban as ``user.updated``. ``locked`` revokes nothing: Clerk locks an account
     after failed sign-ins and keeps its sessions, so guessing passwords would end a user's sockets.

@@ -105,8 +105,8 @@ class SessionService:
         A token that expires before the present one changes nothing: a client that sends a cached
         token late must not shorten its session. It must still be valid.
 
-        Whoever raises has changed nothing. After ``subject_changed`` and ``revoked`` the caller
-        must end the socket.
+        If this raises, the session is unchanged. After ``subject_changed`` and ``revoked`` the
+        caller must end the socket.
 
         Raises:
             AuthenticationError: The token is refused, by its code; ``subject_changed`` when it is
