@@ -8,7 +8,7 @@ import os
 import re
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import quote
 
 from dotenv import dotenv_values
@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.setting_pairs import check_frame, check_lock_timeout, check_pings, check_queue
 from app.setting_types import (
+    ORIGINS_WITHOUT_PARTY,
     AnyCase,
     Bytes,
     Count,
@@ -25,11 +26,12 @@ from app.setting_types import (
     DatabaseUrl,
     Filled,
     HttpUrl,
+    Issuer,
     LinkSeconds,
-    Names,
     Networks,
     OptionalNames,
     Origins,
+    Parties,
     Rate,
     ReceiptBurst,
     RedisUrl,
@@ -65,8 +67,10 @@ def _local_origins(settings: dict[str, int]) -> tuple[str, ...]:
     return tuple(f"http://{host}:{port}" for port in ports for host in ("localhost", "127.0.0.1"))
 
 
-def _cors_origins(settings: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
-    return settings["cors_origins"]
+def _parties(settings: dict[str, Any]) -> tuple[str, ...]:
+    origins: tuple[str, ...] = settings["cors_origins"]
+    parties = tuple(each for each in origins if each not in ORIGINS_WITHOUT_PARTY)
+    return parties or _local_origins(settings)
 
 
 def _redis_url(settings: dict[str, str | int | None]) -> str | None:
@@ -139,20 +143,23 @@ class Settings(BaseSettings):
         description="comma-separated origins that may connect, such as https://chat.example.com",
     )
     trusted_proxies: Networks = Field(
-        (), description="comma-separated addresses or networks whose X-Forwarded-For counts"
+        (), description="comma-separated addresses or networks whose X-Forwarded-* headers count"
     )
 
     clerk_jwt_key: str | None = Field(
         None, repr=False, description="Clerk's PEM public key; used before CLERK_JWKS_URL"
     )
     clerk_jwks_url: HttpUrl | None = Field(None, description="where Clerk publishes its keys")
-    clerk_issuer: str | None = Field(
+    clerk_issuer: Issuer | None = Field(
         None,
         validation_alias=AliasChoices("clerk_issuer", "clerk_issuer_url"),
         description="the tokens' iss, exactly; CLERK_ISSUER_URL is understood too",
     )
-    clerk_authorized_parties: Names = Field(
-        default_factory=_cors_origins, description="comma-separated values the tokens' azp may have"
+    clerk_authorized_parties: Parties = Field(
+        default_factory=_parties, description="comma-separated values the tokens' azp may have"
+    )
+    clerk_allow_missing_azp: bool = Field(
+        default=False, description="whether tokens without azp (no Origin) are accepted"
     )
     clerk_audience: OptionalNames = Field(
         (), description="comma-separated values of which the tokens' aud must have one"

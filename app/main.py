@@ -66,6 +66,7 @@ def create_application(settings: Settings) -> NestApplication:
     """The application, put together; nothing is opened yet."""
     engine = EngineOptions(
         origins=settings.cors_origins,
+        origins_setting="CORS_ORIGINS",
         trusted_proxies=settings.trusted_proxies,
         connect_timeout_seconds=settings.connect_timeout_seconds,
         ping_interval_seconds=settings.ping_interval_seconds,
@@ -174,6 +175,10 @@ def _warn_of(settings: Settings) -> None:
         _log.warning(f"{lost} survives a restart: DATABASE_URL is memory:")
     for name, nearest in misspelt_settings().items():
         _log.warning(f"{name} is not a setting; did you mean {nearest}?")
+    if "null" in settings.cors_origins:
+        _log.warning(
+            "CORS_ORIGINS has null: any page may connect that runs in a sandbox or from a file"
+        )
     if names := settings_without_effect():
         _log.warning(f"not supported yet, so without effect: {', '.join(names)}")
 

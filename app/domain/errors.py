@@ -24,6 +24,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 
 from app.domain.ids import UserId
 
@@ -89,6 +90,12 @@ _DETAILS: dict[AuthenticationCode, str] = {
     AuthenticationCode.TOO_MANY_SOCKETS: "Too many connections of this user; close one first.",
 }
 
+MISSING_PARTY_DETAIL = (
+    "The token has no azp: it was requested without an Origin header. "
+    "The server accepts such tokens with CLERK_ALLOW_MISSING_AZP."
+)
+"""The detail of ``token_party`` when there is no party to compare."""
+
 _TEMPORARY = frozenset(
     {
         AuthenticationCode.KEYS_UNAVAILABLE,
@@ -108,14 +115,22 @@ class AuthenticationError(ChatError):
         detail: A sentence for people that says how to mend it.
         failures: How often the address has failed so within an hour, where that was counted: for
             the log.
+        claims: The claims for which an authentic token was refused, by name: for the log. Never
+            the token itself.
     """
 
     code: AuthenticationCode
     failures: int | None = None
 
-    def __init__(self, code: AuthenticationCode) -> None:
+    def __init__(
+        self,
+        code: AuthenticationCode,
+        detail: str | None = None,
+        claims: Mapping[str, object] = MappingProxyType({}),
+    ) -> None:
         self.code = code
-        self.detail = _DETAILS[code]
+        self.detail = detail or _DETAILS[code]
+        self.claims = claims
         self.temporary = code in _TEMPORARY
         if code is AuthenticationCode.TOKEN_MISSING:
             self.message = "authentication required"

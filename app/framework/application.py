@@ -16,6 +16,7 @@ from app.framework.filters import ExceptionFilter
 from app.framework.guards import CanActivate
 from app.framework.http import CONTROLLER_PREFIX, cors_middleware, refuse_doubles, routes_of
 from app.framework.http_log import http_log
+from app.framework.http_server import HttpRunner
 from app.framework.injector import Injector
 from app.framework.interceptors import NestInterceptor
 from app.framework.lifecycle import (
@@ -135,7 +136,7 @@ class NestApplication:
             http.router.add_routes(routes_of(controller))
         self._adapter.attach(http)
         http.on_response_prepare.append(_hide_software)
-        self._runner = web.AppRunner(
+        self._runner = HttpRunner(
             http,
             access_log=None,
             logger=http_log,

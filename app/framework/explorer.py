@@ -128,8 +128,14 @@ def _check_options(cls: type, options: GatewayOptions) -> None:
 def _check_cors(cls: type, cors: object) -> None:
     origins = cors.origins if isinstance(cors, Cors) else None
     # Of a text every part would be an origin: "https://a.example" lets "https://a.ex" in.
-    if not isinstance(origins, tuple | list) or "*" in origins:
+    if not isinstance(origins, tuple | list):
         raise BootError(
             f"{cls.__name__}: cors={cors!r} is not supported; "
             "list the origins, cors=Cors(('https://chat.example',))"
         )
+    for origin in origins:
+        if origin != "null" and ("://" not in origin or "*" in origin):
+            raise BootError(
+                f"{cls.__name__}: cors={origin!r} matches no page; "
+                "write each origin in full, such as https://chat.example"
+            )

@@ -75,6 +75,7 @@ class AuthModule(containers.DeclarativeContainer):
         clock=clock,
         issuer=settings.provided.issuer,
         authorized_parties=settings.provided.clerk_authorized_parties,
+        allow_missing_party=settings.provided.clerk_allow_missing_azp,
         audience=settings.provided.clerk_audience,
         accept_template_tokens=settings.provided.clerk_accept_template_tokens,
         max_token_seconds=settings.provided.auth_max_token_seconds,

@@ -239,7 +239,22 @@ def test_settings_name_each_one_when_several_are_wrong(monkeypatch: pytest.Monke
         ("APP_ENV", "prod"),
         ("CORS_ORIGINS", "*"),
         ("CORS_ORIGINS", "https://*.example.com"),
-        ("CORS_ORIGINS", "https://chat.example.com/"),
+        ("CORS_ORIGINS", "https://chat.example.com/path"),
+        ("CORS_ORIGINS", "https://chat.example.com//"),
+        ("CORS_ORIGINS", "wss://chat.example.com"),
+        ("CORS_ORIGINS", "https://münchen.example"),
+        ("CORS_ORIGINS", "https://chat.example.com:65536"),
+        ("CORS_ORIGINS", "https://chat.example.com:0"),
+        ("CORS_ORIGINS", "http://[::1::]"),
+        ("CORS_ORIGINS", "file://localhost"),
+        ("CORS_ORIGINS", '"https://chat.example.com"'),
+        ("CLERK_AUTHORIZED_PARTIES", "chat.example.com"),
+        ("CLERK_AUTHORIZED_PARTIES", "https://*.example.com"),
+        ("CLERK_AUTHORIZED_PARTIES", "https://chat.example.com/path"),
+        ("CLERK_AUTHORIZED_PARTIES", "null"),
+        ("CLERK_AUTHORIZED_PARTIES", "file://"),
+        ("CLERK_ISSUER", "https://clerk.example.com/"),
+        ("CLERK_ISSUER", "clerk.example.com"),
         ("CORS_ORIGINS", "chat.example.com"),
         ("CORS_ORIGINS", "https://somebody@chat.example.com"),
         ("CORS_ORIGINS", ","),
@@ -267,6 +282,65 @@ def test_settings_refuse_a_value_when_it_is_out_of_bounds(
 
     assert text.startswith(name)
     assert "\n" not in text
+
+
+@pytest.mark.parametrize("name", ["CORS_ORIGINS", "CLERK_AUTHORIZED_PARTIES"])
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("https://chat.example.com/", "https://chat.example.com"),
+        ("HTTPS://Chat.Example.com:443", "https://chat.example.com"),
+        ("http://localhost:080", "http://localhost"),
+        ("http://localhost:03000", "http://localhost:3000"),
+        ("http://[0:0:0:0:0:0:0:1]:3000", "http://[::1]:3000"),
+        ("capacitor://localhost", "capacitor://localhost"),
+        ("ionic://localhost", "ionic://localhost"),
+        ("tauri://localhost/", "tauri://localhost"),
+        ("app://.", "app://."),
+        ("chrome-extension://abcdefghijklmnop", "chrome-extension://abcdefghijklmnop"),
+    ],
+)
+def test_origin_is_taken_as_browsers_write_it_when_it_is_spelt_otherwise(
+    monkeypatch: pytest.MonkeyPatch, name: str, written: str, meant: str
+) -> None:
+    """It is compared character by character, with ``Origin`` and with ``azp``."""
+    clerk = {**PRODUCTION, name: written}
+
+    settings = load(monkeypatch, clerk)
+
+    assert (meant,) == getattr(settings, name.lower())
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [("null", "null"), ("NULL", "null"), ("file://", "file://"), ("file:///", "file://")],
+)
+def test_origin_of_pages_without_a_server_is_taken_when_it_is_configured(
+    monkeypatch: pytest.MonkeyPatch, written: str, meant: str
+) -> None:
+    """A sandboxed frame's, and a page's from a file. Tokens for them have no party."""
+    settings = load(monkeypatch, {"CORS_ORIGINS": written, "PORT": "3000"})
+
+    assert (meant,) == settings.cors_origins
+    assert ("http://localhost:3000", "http://127.0.0.1:3000") == settings.clerk_authorized_parties
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("::ffff:10.1.2.3", "10.1.2.3/32"),
+        ("::ffff:10.0.0.0/104", "10.0.0.0/8"),
+        ("fd00::/8", "fd00::/8"),
+        ("10.0.0.0/8", "10.0.0.0/8"),
+    ],
+)
+def test_trusted_proxy_is_taken_as_ipv4_when_it_is_mapped_into_ipv6(
+    monkeypatch: pytest.MonkeyPatch, written: str, meant: str
+) -> None:
+    """Or it would match no peer that comes by IPv4."""
+    settings = load(monkeypatch, {"TRUSTED_PROXIES": written})
+
+    assert [meant] == [str(each) for each in settings.trusted_proxies]
 
 
 def test_settings_refuse_the_queue_when_one_frame_would_fill_it(

@@ -104,6 +104,8 @@ class IoAdapter:
                         "set it once, or give one of them a path of its own"
                     )
                 set_by.setdefault(option, name)
+        if "origins" in values:
+            values["origins_setting"] = f"Cors of {set_by['origins']}"
         return replace(self._options.engine, **values)
 
     def _endpoint(self, group: list[GatewayDefinition]) -> Endpoint:

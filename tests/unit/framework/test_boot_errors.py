@@ -6,6 +6,7 @@ import pytest
 
 from app.framework import (
     BootError,
+    Cors,
     MessageBody,
     Socket,
     ValidationPipe,
@@ -41,6 +42,20 @@ def test_boot_fails_when_a_gateway_wants_polling() -> None:
 
     assert (
         "_Gateway: transports=('polling', 'websocket') is not supported; only ('websocket',) is"
+    ) == boot_error(_Gateway())
+
+
+@pytest.mark.parametrize("origin", ["*", "chat.example", "https://*.example"])
+def test_boot_fails_when_a_gateways_cors_matches_no_page(origin: str) -> None:
+    """Nest takes patterns; here every browser would be refused without a word."""
+
+    @web_socket_gateway(cors=Cors((origin,)))
+    class _Gateway:
+        pass
+
+    assert (
+        f"_Gateway: cors={origin!r} matches no page; "
+        "write each origin in full, such as https://chat.example"
     ) == boot_error(_Gateway())
 
 

@@ -31,10 +31,7 @@ from tests.unit.framework.driving import boot_error
         ),
         (
             {"cors": Cors(("*",))},
-            (
-                "cors=Cors(origins=('*',)) is not supported; "
-                "list the origins, cors=Cors(('https://chat.example',))"
-            ),
+            "cors='*' matches no page; write each origin in full, such as https://chat.example",
         ),
         (
             {"cors": True},
