@@ -23,6 +23,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from math import ceil
 
 from app.domain.ids import UserId
 
@@ -107,13 +108,17 @@ class AuthenticationError(ChatError):
         detail: A sentence for people that says how to mend it.
         failures: How often the address has failed so within an hour, where that was counted: for
             the log.
+        retry_after_seconds: When the same request may succeed, where a limit knows it.
     """
 
     code: AuthenticationCode
     failures: int | None = None
 
-    def __init__(self, code: AuthenticationCode) -> None:
+    def __init__(
+        self, code: AuthenticationCode, *, retry_after_seconds: float | None = None
+    ) -> None:
         self.code = code
+        self.retry_after_seconds = retry_after_seconds
         self.detail = _DETAILS[code]
         self.temporary = code in _TEMPORARY
         if code is AuthenticationCode.TOKEN_MISSING:
@@ -126,8 +131,10 @@ class AuthenticationError(ChatError):
 
     @property
     def details(self) -> Mapping[str, object]:
-        """``detail``."""
-        return {"detail": self.detail}
+        """``detail``, and ``retryAfterMs`` where it is known."""
+        if self.retry_after_seconds is None:
+            return {"detail": self.detail}
+        return {"detail": self.detail, "retryAfterMs": ceil(self.retry_after_seconds * 1000)}
 
 
 @dataclass(frozen=True, slots=True)

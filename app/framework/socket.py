@@ -81,6 +81,9 @@ class SocketLink(Hub, Protocol):
     def refuse(self, message: str, data: Any) -> None:
         """See `Socket.refuse`."""
 
+    def close_transport(self, *, answer_connect: bool) -> None:
+        """See `Socket.close_transport`."""
+
 
 class BroadcastOperator:
     """Who is meant: ``server.to("room").except_("other").emit("event", data)``.
@@ -247,6 +250,19 @@ class Socket:
     def refuse(self, message: str, data: Any = None) -> None:
         """Answer a socket that is being admitted with ``connect_error``; later it does nothing."""
         self._link.refuse(message, data)
+
+    def close_transport(self, *, answer_connect: bool = True) -> None:
+        """Close the connection with code 1013 (try again later), so that the client comes back.
+
+        The JavaScript client reconnects by itself after ``transport close``, but neither after
+        `disconnect` nor after `refuse`. Use this for refusals that are temporary.
+
+        Args:
+            answer_connect: For a socket that is still being admitted, which is refused: True sends
+                ``connect`` and what was emitted to it before the connection is closed, False sends
+                nothing.
+        """
+        self._link.close_transport(answer_connect=answer_connect)
 
 
 def require_event_name(event: str) -> None:
