@@ -198,8 +198,10 @@ class Settings(BaseSettings):
 
     rate_limit_events_per_second: Rate = Field(20, description="sustained, per user")
     rate_limit_burst: Count = Field(60, description="events a user may send at once")
-    rate_limit_connects_per_minute: Rate = Field(120, description="per address")
-    rate_limit_failed_auth_per_minute: Rate = Field(20, description="per address")
+    rate_limit_connects_per_minute: Rate = Field(
+        1_200, description="per address; connects with a good token do not count"
+    )
+    rate_limit_failed_auth_per_minute: Rate = Field(60, description="per address")
 
     log_level: Annotated[Literal["debug", "info", "warning", "error"], AnyCase] = Field(
         "info", description="what is logged"

@@ -24,6 +24,10 @@ class AttemptLimiter(Protocol):
         """
         ...
 
+    async def succeeded(self, address: str) -> None:
+        """Give one attempt back: its token was good. A full bucket stays full."""
+        ...
+
     async def failed(self, address: str, reason: AuthenticationCode) -> int:
         """Take one failure; none left is no error, `attempt` tells.
 

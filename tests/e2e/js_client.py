@@ -54,6 +54,18 @@ class JsClient:
         """The payload of the next such event; one that came already counts, and counts once."""
         return (await self._next(lambda sight: sight.event == event)).first
 
+    async def admitted(self) -> None:
+        """Wait until the server admits it: a refused client sees ``connect``, too."""
+        while True:
+            await self.sees("connect")
+            question = next(self._questions)
+            self._order(command="ask", event="message:getOfflineCount", args=(), question=question)
+            sight = await self._next(
+                lambda sight, asked=question: sight.question == asked or sight.event == "disconnect"
+            )
+            if sight.question == question:
+                return
+
     async def has_seen(self, event: str) -> bool:
         """Whether any such event was sent to it until now: the server is asked for a last word."""
         await self.ask("message:getOfflineCount")

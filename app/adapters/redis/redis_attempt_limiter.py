@@ -50,6 +50,14 @@ class RedisAttemptLimiter(AttemptLimiter):
             return await self._fallback.attempt(address)
         return wait_ms / _MS_PER_SECOND
 
+    async def succeeded(self, address: str) -> None:
+        """Give one attempt back."""
+        token_ms, _ = self._attempts
+        try:
+            await self._connection.run_script("succeeded", [keys.attempts(address)], token_ms)
+        except Unavailable:
+            await self._fallback.succeeded(address)
+
     async def failed(self, address: str, reason: AuthenticationCode) -> int:
         """Take one failure and count its reason."""
         bucket_and_counts = [keys.failures(address), keys.failure_counts(address)]
