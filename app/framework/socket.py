@@ -60,6 +60,10 @@ class SocketLink(Hub, Protocol):
         """Whether the client is admitted and has not left."""
 
     @property
+    def answers_pings(self) -> bool:
+        """See `Socket.answers_pings`."""
+
+    @property
     def rooms(self) -> frozenset[str]:
         """The rooms joined; empty once disconnected."""
 
@@ -205,6 +209,11 @@ class Socket:
     def connected(self) -> bool:
         """Whether the client is admitted and has not left."""
         return self._link.connected
+
+    @property
+    def answers_pings(self) -> bool:
+        """Whether the client has answered its last ping: if not, it is probably gone."""
+        return self._link.answers_pings
 
     @property
     def rooms(self) -> frozenset[str]:

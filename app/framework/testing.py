@@ -167,6 +167,7 @@ class RecordingLink:
 
     def __init__(self) -> None:
         self.connected = True
+        self.answers_pings = True
         self.joined: set[str] = set()
         self.emitted: list[tuple[str, tuple[Any, ...]]] = []
         self.broadcasts: list[tuple[frozenset[str], frozenset[str], str, tuple[Any, ...]]] = []

@@ -58,12 +58,7 @@ class JsClient:
         """Wait until the server admits it: a refused client sees ``connect``, too."""
         while True:
             await self.sees("connect")
-            question = next(self._questions)
-            self._order(command="ask", event="message:getOfflineCount", args=(), question=question)
-            sight = await self._next(
-                lambda sight, asked=question: sight.question == asked or sight.event == "disconnect"
-            )
-            if sight.question == question:
+            if await self._is_answered():
                 return
 
     async def has_seen(self, event: str) -> bool:
@@ -90,6 +85,15 @@ class JsClient:
             self.log.append(sight)
             self._unread.append(sight)
             self._news.notify_all()
+
+    async def _is_answered(self) -> bool:
+        """Whether an event is acked before the connection is lost."""
+        question = next(self._questions)
+        self._order(command="ask", event="message:getOfflineCount", args=(), question=question)
+        sight = await self._next(
+            lambda sight: sight.question == question or sight.event == "disconnect"
+        )
+        return sight.question == question
 
     async def _next(self, wanted: Callable[[Sight], bool]) -> Sight:
         try:

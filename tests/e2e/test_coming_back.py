@@ -54,3 +54,26 @@ async def test_transport_closes_with_1013_when_the_storage_fails_while_connectin
 
     assert 1013 == close_code
     assert heads == [frame[:2] for frame in frames]
+
+
+async def test_new_socket_is_admitted_when_the_users_oldest_is_dead(
+    chats: Chats, serve: Serve
+) -> None:
+    """A phone that changed networks left it behind; the server still waits for its pong."""
+    server = await serve(
+        MAX_SOCKETS_PER_USER="2", PING_INTERVAL_SECONDS="0.5", PING_TIMEOUT_SECONDS="600"
+    )
+    chat = chats.on(server)
+    laptop = await chat.client("alice")
+    async with raw_socket(server) as dead:
+        await dead.connect(await chat.token("alice"))
+        assert "2" == await dead.receive()
+
+        phone = await chat.client("alice")
+        frames, close_code = await dead.closed(within_seconds=30)
+        seen = [await client.has_seen("disconnect") for client in (laptop, phone)]
+
+    assert 1013 == close_code
+    assert not [frame for frame in frames if frame != "2"]
+    assert [False, False] == seen
+    chat.leave()

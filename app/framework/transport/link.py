@@ -114,6 +114,11 @@ class NamespaceLink(NamespaceHub):
         return self.state is LinkState.ADMITTED
 
     @property
+    def answers_pings(self) -> bool:
+        """See `Connection.answers_pings`."""
+        return self.connection.answers_pings
+
+    @property
     def rooms(self) -> frozenset[str]:
         """Rooms joined, or to be joined on admission."""
         if self._pending is not None:
