@@ -193,6 +193,9 @@ class Settings(BaseSettings):
         1_048_576, description="what may wait for one slow client before it is cut off"
     )
     max_sockets_per_user: Count = Field(20, description="connections of one user at once")
+    max_connecting_per_address: Count = Field(
+        2_000, description="connections of one address that are not admitted yet"
+    )
     message_max_chars: Count = Field(4_000, description="longest message")
     typing_expiry_seconds: Seconds = Field(5, description="from the last typing to its end")
 

@@ -1,4 +1,6 @@
+import pytest
 import pytest_asyncio
+from aiohttp import WSServerHandshakeError
 
 from tests.e2e.chat import Chat
 from tests.e2e.raw_socket import raw_socket
@@ -11,6 +13,7 @@ async def server(serve: Serve) -> ServerProcess:
     """Limits that a test reaches soon. Addresses come from a proxy, so each test has its own."""
     return await serve(
         CONNECT_TIMEOUT_SECONDS="1",
+        MAX_CONNECTING_PER_ADDRESS="2",
         MAX_SOCKETS_PER_USER="2",
         MESSAGE_MAX_CHARS="5",
         RATE_LIMIT_BURST="4",
@@ -108,6 +111,19 @@ async def test_client_is_refused_when_its_address_failed_too_often(chat: Chat) -
     } == error
     assert 0 < error["retryAfterMs"] <= 30_000
     await chat.client("bob", extraHeaders=behind("192.0.2.7"))
+
+
+async def test_upgrade_is_refused_when_too_many_of_a_network_are_not_admitted(
+    server: ServerProcess,
+) -> None:
+    """An IPv6 network counts as one address."""
+    addresses = [behind(f"2001:db8::{host}") for host in range(3)]
+    async with raw_socket(server, addresses[0]), raw_socket(server, addresses[1]):
+        with pytest.raises(WSServerHandshakeError) as refused:
+            async with raw_socket(server, addresses[2]):
+                pass
+
+    assert 429 == refused.value.status
 
 
 async def test_send_message_is_refused_when_the_content_is_too_long(chat: Chat) -> None:
