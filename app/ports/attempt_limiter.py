@@ -24,9 +24,11 @@ class AttemptLimiter(Protocol):
         """
         ...
 
-    async def succeeded(self, address: str) -> None:
-        """Give one attempt back: its token was good. A full bucket stays full."""
-        ...
+    def succeeded(self, address: str) -> None:
+        """Give one attempt back, as its token was good. A full bucket stays full.
+
+        Other nodes learn of it with this node's next attempt of the address.
+        """
 
     async def failed(self, address: str, reason: AuthenticationCode) -> int:
         """Take one failure; none left is no error, `attempt` tells.

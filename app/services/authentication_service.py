@@ -55,7 +55,7 @@ class AuthenticationService:
             credential = await self._judge(sent, admit_unchecked=self._admit_unchecked)
         except AuthenticationError as error:
             raise await self.counted(error, address) from error.__cause__
-        await self._limiter.succeeded(owner)
+        self._limiter.succeeded(owner)
         return credential
 
     async def authenticate_again(self, sent: object, address: str) -> Credential:

@@ -31,7 +31,7 @@ class MemoryAttemptLimiter(AttemptLimiter):
             return max(wait_seconds, self._attempts.peek(address))
         return self._attempts.take(address)
 
-    async def succeeded(self, address: str) -> None:
+    def succeeded(self, address: str) -> None:
         """Give one attempt back."""
         self._attempts.give_back(address)
 

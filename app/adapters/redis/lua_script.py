@@ -6,7 +6,7 @@ from hashlib import sha1
 from importlib.resources import files
 from typing import Literal
 
-ScriptName = Literal["attempt", "failed", "remember", "succeeded", "take_socket", "write_sockets"]
+ScriptName = Literal["attempt", "failed", "remember", "take_socket", "write_sockets"]
 
 
 @dataclass(frozen=True, slots=True)
