@@ -60,6 +60,7 @@ def our_settings(database_url: str) -> dict[str, str]:
         "DATABASE_URL": database_url,
         "RATE_LIMIT_EVENTS_PER_SECOND": _NEVER_REACHED,
         "RATE_LIMIT_BURST": _NEVER_REACHED,
+        "MAX_CONNECTING_PER_ADDRESS": _NEVER_REACHED,
         "RATE_LIMIT_CONNECTS_PER_MINUTE": _NEVER_REACHED,
         "RATE_LIMIT_FAILED_AUTH_PER_MINUTE": _NEVER_REACHED,
     }

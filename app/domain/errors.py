@@ -108,7 +108,7 @@ class AuthenticationError(ChatError):
         detail: A sentence for people that says how to mend it.
         failures: How often the address has failed so within an hour, where that was counted: for
             the log.
-        retry_after_seconds: When the same request may succeed, where a limit knows it.
+        retry_after_seconds: Until the same request may succeed, where a limit knows it.
     """
 
     code: AuthenticationCode
