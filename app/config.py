@@ -211,6 +211,9 @@ class Settings(BaseSettings):
         1_048_576, description="what may wait for one slow client before it is cut off"
     )
     max_sockets_per_user: Count = Field(20, description="connections of one user at once")
+    max_connecting_per_address: Count = Field(
+        2_000, description="connections of one address that are not admitted yet"
+    )
     message_max_chars: Count = Field(4_000, description="longest message")
     typing_expiry_seconds: Seconds = Field(5, description="from the last typing to its end")
 
@@ -222,8 +225,10 @@ class Settings(BaseSettings):
     rate_limit_receipts_burst: ReceiptBurst = Field(
         500, description="messages a user may report at once; a list costs one each"
     )
-    rate_limit_connects_per_minute: Rate = Field(120, description="per address")
-    rate_limit_failed_auth_per_minute: Rate = Field(20, description="per address")
+    rate_limit_connects_per_minute: Rate = Field(
+        1_200, description="per address; connects with a good token do not count"
+    )
+    rate_limit_failed_auth_per_minute: Rate = Field(60, description="per address")
 
     log_level: Annotated[Literal["debug", "info", "warning", "error"], AnyCase] = Field(
         "info", description="what is logged"

@@ -32,6 +32,7 @@ from app.framework import EngineOptions, IoAdapter, IoOptions, NestApplication, 
 from app.later_settings import settings_without_effect
 from app.modules import create_app_module
 from app.ports import ChannelRepository, Membership
+from app.services.address_owner import owner_of
 from app.services.channel_service import ChannelService
 from app.services.membership_file import MalformedMembershipError, parse_membership
 from app.sockets.authenticated_socket import AuthenticatedSocket
@@ -68,6 +69,9 @@ def create_application(settings: Settings) -> NestApplication:
         origins=settings.cors_origins,
         origins_setting="CORS_ORIGINS",
         trusted_proxies=settings.trusted_proxies,
+        warn_of_forwarded=settings.app_env == "production",
+        owner_of=owner_of,
+        max_connecting_per_address=settings.max_connecting_per_address,
         connect_timeout_seconds=settings.connect_timeout_seconds,
         ping_interval_seconds=settings.ping_interval_seconds,
         ping_timeout_seconds=settings.ping_timeout_seconds,

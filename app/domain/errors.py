@@ -24,6 +24,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from math import ceil
 from types import MappingProxyType
 
 from app.domain.ids import UserId
@@ -117,6 +118,7 @@ class AuthenticationError(ChatError):
             the log.
         claims: The claims for which an authentic token was refused, by name: for the log. Never
             the token itself.
+        retry_after_seconds: Until the same request may succeed, where a limit knows it.
     """
 
     code: AuthenticationCode
@@ -127,10 +129,13 @@ class AuthenticationError(ChatError):
         code: AuthenticationCode,
         detail: str | None = None,
         claims: Mapping[str, object] = MappingProxyType({}),
+        *,
+        retry_after_seconds: float | None = None,
     ) -> None:
         self.code = code
         self.detail = detail or _DETAILS[code]
         self.claims = claims
+        self.retry_after_seconds = retry_after_seconds
         self.temporary = code in _TEMPORARY
         if code is AuthenticationCode.TOKEN_MISSING:
             self.message = "authentication required"
@@ -142,8 +147,10 @@ class AuthenticationError(ChatError):
 
     @property
     def details(self) -> Mapping[str, object]:
-        """``detail``."""
-        return {"detail": self.detail}
+        """``detail``, and ``retryAfterMs`` where it is known."""
+        if self.retry_after_seconds is None:
+            return {"detail": self.detail}
+        return {"detail": self.detail, "retryAfterMs": ceil(self.retry_after_seconds * 1000)}
 
 
 @dataclass(frozen=True, slots=True)

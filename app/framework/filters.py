@@ -27,6 +27,9 @@ class BaseWsExceptionFilter:
 
     Unlike Nest's, a client that asked for an ack gets the error there, and only there; without
     an ack it gets Nest's ``exception`` event; without ``include_cause``, the payload is not in it.
+
+    A socket that is refused for a temporary error reconnects by itself: see
+    `Socket.close_transport`.
     """
 
     def __init__(self, *, include_cause: bool = True) -> None:
@@ -53,6 +56,8 @@ class BaseWsExceptionFilter:
         else:
             cause = self.cause_of(host) if self._include_cause else None
             host.get_client().emit("exception", error.to_event(cause))
+        if host.is_connection and error.temporary:
+            host.get_client().close_transport()
 
     def cause_of(self, host: ExecutionContext) -> dict[str, object]:
         """Which event it was, ``{pattern, data}``; Nest's ``causeFactory``, to be overridden."""

@@ -88,7 +88,7 @@ class SessionService:
         """
         credential = await self._authentication.authenticate(sent, address)
         user_id = credential.principal.user_id
-        if not await self._quota.take(user_id):
+        if not await self._take_place(user_id):
             raise AuthenticationError(AuthenticationCode.TOO_MANY_SOCKETS)
         if self._recent.cover(credential):  # revoked since it was looked up
             self._quota.release(user_id)
@@ -173,6 +173,22 @@ class SessionService:
             case RevocationKind.USER:
                 longest = now + self._policy.max_token_seconds
                 return Revocation.of_user(UserId(value), now), longest
+
+    async def _take_place(self, user_id: UserId) -> bool:
+        """Take one of the user's places; a socket that does not answer pings gives up its own.
+
+        So a phone that changes networks is not kept out by its own dead connections. Only sockets
+        of this node are closed: those of other nodes end with their ping timeout.
+        """
+        if await self._quota.take(user_id):
+            return True
+        for session in self._live.of_user(user_id):
+            holder = session.holder
+            if holder is not None and not holder.answers_pings:
+                self.close(session)
+                holder.close_transport()
+                return await self._quota.take(user_id)
+        return False
 
     def _limit(self, session: Session) -> None:
         """Refuse its events, and warn and end it, by when its token expires."""

@@ -44,6 +44,13 @@ class TokenBuckets(Throttle):
         wait_seconds = self._full_at_without(key, 1, now) - now - self._seconds_to_fill
         return wait_seconds if wait_seconds > ROUNDING_SECONDS else 0.0
 
+    def give_back(self, key: str) -> None:
+        """Put one token back; a full bucket stays full."""
+        for generation in (self._recent, self._older):
+            if key in generation:
+                generation[key] -= self._seconds_per_token
+                return
+
     def _full_at_without(self, key: str, tokens: int, now: float) -> float:
         full_at = self._recent.get(key)
         if full_at is None:

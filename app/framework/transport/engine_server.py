@@ -6,11 +6,13 @@ holds the library to it, see `upgrade`. What this closes: no polling, no compres
 queue or wait, no trusted Origin guess, no constant peer.
 """
 
+import asyncio
 import base64
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import engineio
 import structlog
@@ -18,12 +20,16 @@ from aiohttp import hdrs, web
 from engineio import packet as engineio_packet
 
 from app.framework.log_text import LogLimit
+from app.framework.minute_log import MinuteLog
 from app.framework.transport import codec, frames, upgrade
 from app.framework.transport.client_address import Network
 from app.framework.transport.connection import Connection, ConnectionOwner
 from app.framework.transport.origin_rule import OriginRule
 from app.framework.transport.reasons import DisconnectReason
+from app.framework.transport.unadmitted import Unadmitted
 from app.framework.transport.upgrade import UpgradeRequest
+
+_log = structlog.stdlib.get_logger("EngineServer")
 
 _PROTOCOL = "4"
 
@@ -34,7 +40,7 @@ _TRANSPORT_HINT = 'Only websocket is supported. Set transports: ["websocket"] in
 _VERSION_HINT = "Only Engine.IO 4 is supported. Use socket.io-client 3 or 4."
 _QUERY_HINT = f"The URL must not have more than {_MAX_QUERY_FIELDS} query parameters."
 
-_log = structlog.stdlib.get_logger("EngineServer")
+_CROWDED = "connections refused: too many of this address are not admitted yet"
 
 _ID_BYTES, _ID_CHARS = 15, 20
 _IDS_AT_ONCE = 256
@@ -48,6 +54,11 @@ class EngineOptions:
         origins: Which pages may connect, besides those of the server itself.
         origins_setting: The name of ``origins`` to those who run the server; for the log.
         trusted_proxies: Whose ``X-Forwarded-For``, ``-Proto`` and ``-Host`` count.
+        warn_of_forwarded: Whether to log, once, that ``X-Forwarded-For`` arrives though no proxy
+            is trusted.
+        owner_of: Names the owner of an address, such as an IPv6 network.
+        max_connecting_per_address: Connections without an admitted socket that the owner of an
+            address may have at once.
         connect_timeout_seconds: Until a client must be in a namespace.
         ping_interval_seconds: Between two pings.
         ping_timeout_seconds: Until a ping must be answered.
@@ -59,6 +70,9 @@ class EngineOptions:
     origins: tuple[str, ...] = ()
     origins_setting: str = "EngineOptions.origins"
     trusted_proxies: tuple[Network, ...] = ()
+    warn_of_forwarded: bool = False
+    owner_of: Callable[[str], str] = str
+    max_connecting_per_address: int = 2_000
     connect_timeout_seconds: float = 10.0
     ping_interval_seconds: float = 25.0
     ping_timeout_seconds: float = 20.0
@@ -83,19 +97,28 @@ class EngineServer(engineio.AsyncServer):
         self._log_limit = LogLimit()
         self._open_packet = _open_packet(options)
         self._ids = _random_ids()
+        self._warns_of_forwarded = options.warn_of_forwarded and not options.trusted_proxies
+        self.unadmitted = Unadmitted(options.max_connecting_per_address, options.owner_of)
+        call_later = asyncio.get_running_loop().call_later
+        self._crowded = MinuteLog(_log_crowded, partial(call_later, context=owner.outbox.context))
 
     async def handle_request(self, request: web.Request) -> web.StreamResponse:
         """One client's upgrade request."""
         refusal = self._refusal(request)
         if refusal is not None:
             return refusal
+        self._warn_of_forwarded(request)
         transport = request.transport  # None: the client is gone
         if transport is None or not upgrade.is_websocket(request):
             return _error(400, 3, "Bad request")
+        sid = self.generate_id()
+        upgrade_request = UpgradeRequest.of(request, self.options.trusted_proxies)
+        if not self.unadmitted.add(sid, upgrade_request.address):
+            return self._too_many(upgrade_request.address)
         connection = Connection(
-            self.generate_id(),
+            sid,
             transport,
-            UpgradeRequest.of(request, self.options.trusted_proxies),
+            upgrade_request,
             self._owner,
             self.options.max_frame_bytes,
             self.options.socket_queue_max_bytes,
@@ -124,6 +147,21 @@ class EngineServer(engineio.AsyncServer):
         """Close every connection with 1001: clients take it for a lost connection and come back."""
         for connection in tuple(self.sockets.values()):
             connection.close(DisconnectReason.SERVER_SHUTTING_DOWN)
+
+    def _too_many(self, address: str) -> web.Response:
+        self._crowded.count(_CROWDED, self.options.owner_of(address))
+        refusal = _error(429, 3, "Too many connections")
+        refusal.force_close()
+        return refusal
+
+    def _warn_of_forwarded(self, request: web.Request) -> None:
+        if self._warns_of_forwarded and hdrs.X_FORWARDED_FOR in request.headers:
+            self._warns_of_forwarded = False
+            _log.warning(
+                "X-Forwarded-For is ignored: all clients of a proxy count as one address; "
+                "if a proxy is in front of this server, set TRUSTED_PROXIES to its address",
+                peer=request.remote,
+            )
 
     def _refusal(self, request: web.Request) -> web.Response | None:
         """Why this request gets no websocket, in engine.io's order and words; None when it does."""
@@ -161,6 +199,10 @@ def _open_packet(options: EngineOptions) -> bytes:
         "maxPayload": options.max_frame_bytes,
     }
     return f"0{json.dumps(handshake, separators=(',', ':'))}".encode()
+
+
+def _log_crowded(what: str, address: str, times: int) -> None:
+    _log.warning(what, address=address, times=times, setting="MAX_CONNECTING_PER_ADDRESS")
 
 
 def _error(status: int, code: int, message: str, hint: str | None = None) -> web.Response:

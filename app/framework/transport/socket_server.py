@@ -126,6 +126,7 @@ class SocketServer(socketio.AsyncServer):
         """
         self.heartbeat.forget(connection)
         self.eio.sockets.pop(connection.sid, None)
+        self.eio.unadmitted.remove(connection.sid)
         for link in tuple(connection.links.values()):
             link.detach(reason)
         self._ending[connection] = None
@@ -195,6 +196,8 @@ class SocketServer(socketio.AsyncServer):
         finally:  # cancellation too, whoever's it is, must leave nobody between in and out
             self.manager.pending.remove(link)
             link.settle(admitted=admitted)
+        if link.connected:
+            self.eio.unadmitted.remove(connection.sid)
 
     def _handle_other(
         self, connection: Connection, namespace: str, packet: StrictPacket, frame: str

@@ -1,6 +1,7 @@
 """Before the WebSocket: who is let in, and what a broken HTTP client costs."""
 
 import io
+from dataclasses import replace
 from ipaddress import ip_network
 
 import pytest
@@ -100,6 +101,50 @@ async def test_address_is_the_nearest_untrusted_one_when_a_header_names_others(
         ((_, _sid, address),) = await probe.journal.until_count("connection")
 
         assert expected == address
+
+
+@pytest.mark.parametrize("probe", [EngineOptions(max_connecting_per_address=2)], indirect=True)
+async def test_upgrade_is_refused_when_too_many_of_its_address_are_not_admitted(
+    probe: ProbeServer, log: io.StringIO
+) -> None:
+    """They cost no token. An admitted socket makes room, and so does a closed connection."""
+    statuses = []
+    async with probe.client() as first, probe.client() as second:
+        for _ in range(3):
+            async with probe.client() as refused:
+                statuses.append(refused.status)
+                body = await refused.reader.read()
+                assert b'{"code":3,"message":"Too many connections"}' == body
+        first.connect()
+        assert "40" == (await first.receive_packet())[0]
+        second.send("1")
+        assert [] == await second.everything()
+        async with probe.client() as third, probe.client() as fourth:
+            statuses += [third.status, fourth.status]
+
+    assert [429] * 3 + [101] * 2 == statuses
+    assert 1 == log.getvalue().count("MAX_CONNECTING_PER_ADDRESS")
+    await probe.until_empty()
+
+
+@pytest.mark.parametrize(
+    ("probe", "warnings"),
+    [
+        (EngineOptions(warn_of_forwarded=True), 1),
+        (replace(BEHIND_PROXY, warn_of_forwarded=True), 0),
+        (EngineOptions(), 0),
+    ],
+    indirect=["probe"],
+)
+async def test_forwarded_header_is_warned_of_once_when_no_proxy_is_trusted(
+    probe: ProbeServer, log: io.StringIO, warnings: int
+) -> None:
+    """All users of a proxy would share the limits of one address."""
+    for _ in range(3):
+        async with probe.client({"X-Forwarded-For": "203.0.113.9"}):
+            pass
+
+    assert warnings == log.getvalue().count("TRUSTED_PROXIES")
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,7 @@ async def test_connect_refuses_when_the_hook_raises(error: Exception) -> None:
 
 
 async def test_connect_is_refused_as_unavailable_when_the_hook_takes_too_long() -> None:
-    """The hook is cancelled, and the client may come back."""
+    """The hook is cancelled, and the client comes back by itself."""
     trace: Trace = []
 
     @web_socket_gateway()
@@ -109,6 +109,7 @@ async def test_connect_is_refused_as_unavailable_when_the_hook_takes_too_long() 
 
     assert (False, ["socket-1 cancelled"]) == (admitted, trace)
     assert ["unavailable"] == [args[0]["code"] for _, args in driver.emitted]
+    assert "answered" == driver.link.transport_closed
 
 
 async def test_disconnect_tells_the_reason_when_the_gateway_has_the_hook() -> None:
