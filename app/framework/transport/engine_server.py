@@ -65,6 +65,7 @@ class EngineOptions:
         backlog_seconds: How long what a client sent before it went may still be handled.
         max_frame_bytes: The largest frame a client may send.
         socket_queue_max_bytes: What may wait for a client that does not read; then it is cut off.
+        auth_fields: What is kept of the ``auth`` object of CONNECT; None keeps all of it.
     """
 
     origins: tuple[str, ...] = ()
@@ -79,6 +80,7 @@ class EngineOptions:
     backlog_seconds: float = 5.0
     max_frame_bytes: int = 65_536
     socket_queue_max_bytes: int = 1_048_576
+    auth_fields: frozenset[str] | None = None
 
 
 class EngineServer(engineio.AsyncServer):

@@ -212,6 +212,9 @@ class SocketServer(socketio.AsyncServer):
                 connection.push(packets.connect_error(namespace, "Invalid auth", data))
                 connection.close(DisconnectReason.SERVER_NAMESPACE_DISCONNECT)
                 return None
+            fields = self._options.auth_fields
+            if fields is not None:
+                auth = {name: value for name, value in auth.items() if name in fields}
             return self._admit(connection, namespace, auth)
         link = connection.links.get(namespace)
         if link is None:

@@ -137,3 +137,24 @@ async def test_admitted_socket_is_closed_for_now_without_a_disconnect_packet(
 
     assert frames.text(b'42["error","later"]') + frames.close(1013) == b"".join(transport.sent)
     assert () == Server(server.hub("/")).fetch_sockets()
+
+
+@pytest.mark.parametrize(
+    ("fields", "kept"),
+    [(None, {"token": "t", "junk": [[]]}), (frozenset({"token"}), {"token": "t"})],
+)
+async def test_auth_keeps_the_named_fields_alone_when_the_options_name_any(
+    door: Door, transport: FakeTransport, fields: frozenset[str] | None, kept: dict[str, object]
+) -> None:
+    """It is kept for the life of the socket."""
+    server = SocketServer(EngineOptions(auth_fields=fields))
+    server.serve("/", Endpoint(Socket, connect=(door,), disconnect=(), events={}, unknown=ignore))
+    connection = Connection("c", transport, UpgradeRequest({}, {}, ""), server, 1_000, 1_000)
+    server.eio.sockets["c"] = connection
+    connection.data_received(client_frames.text(b'40{"token":"t","junk":[[]]}'))
+    await door.reached.wait()
+
+    (socket,) = Server(server.hub("/")).fetch_sockets()
+
+    assert kept == socket.handshake.auth
+    server.tasks.close()
