@@ -69,10 +69,11 @@ export class Connection extends EventTarget {
     this.#socket.on("connect", () => this.#admitted());
     this.#socket.on("connect_error", (error) => this.#failed(error));
     this.#socket.on("error", (error) => (this.#refusal = error)); // `disconnect` follows
+    this.#socket.on("server:draining", (notice) => this.#draining(notice)); // and here, later
     this.#socket.on("disconnect", (reason) => this.#ended(reason));
     this.#socket.on("auth:expiring", () => this.#refresh());
     this.#socket.onAny((name, payload) => {
-      if (!AUTHENTICATION_EVENTS.has(name)) this.#tell("message", { name, payload });
+      if (!CONNECTION_EVENTS.has(name)) this.#tell("message", { name, payload });
     });
   }
 
@@ -199,14 +200,24 @@ export class Connection extends EventTarget {
   #ended(reason) {
     if (reason === "io client disconnect") return;
     clearTimeout(this.#timer);
-    if (reason === "io server disconnect") this.#comeBack(this.#refusal);
+    const isTemporary = this.#refusal?.temporary === true;
+    if (isTemporary) this.#socket.disconnect(); // at once would be too early: the server says when
+    if (isTemporary || reason === "io server disconnect") this.#comeBack(this.#refusal);
     else this.#enter("lost", "The connection was lost."); // socket.io-client comes back by itself
+  }
+
+  /** The server will end the connection before it restarts. */
+  #draining({ reconnectAfterMs }) {
+    this.#refusal = { code: "draining", temporary: true, retryAfterMs: reconnectAfterMs };
+    if (this.phase === "online") this.#enter("online", "The server is about to restart.");
   }
 
   /** What socket.io-client leaves to us: the server said goodbye, or no. */
   #comeBack(refusal) {
     if (refusal === null) {
       this.#enter("lost", "The server ended the connection.");
+    } else if (refusal.temporary) {
+      this.#enter("lost", sentenceOf(refusal));
     } else {
       this.#refusals += 1;
       const final = isFinal(refusal.code, this.#refusals);
@@ -214,7 +225,8 @@ export class Connection extends EventTarget {
       if (final) return;
     }
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#socket.connect(), backoff(this.#failures++));
+    const waitMs = (refusal?.retryAfterMs ?? 0) + backoff(this.#failures++);
+    this.#timer = setTimeout(() => this.#socket.connect(), waitMs);
   }
 
   async #request(event, ...payload) {
@@ -249,23 +261,20 @@ export class Connection extends EventTarget {
   }
 }
 
-const AUTHENTICATION_EVENTS = new Set(["error", "auth:expiring"]);
+const CONNECTION_EVENTS = new Set(["error", "auth:expiring", "server:draining"]);
+
+/** Why a refusal is no failed sign-in. */
+function sentenceOf({ code, detail }) {
+  if (code === "draining") return "The server is restarting; trying again.";
+  return ["The server is busy; trying again.", detail].filter(Boolean).join(" ");
+}
 
 /** Nothing comes after a revocation, or when somebody else signed in. Else it is worth some tries. */
 function isFinal(code, refusals) {
-  if (TEMPORARY_REFUSALS.has(code)) return false;
   return FINAL_REFUSALS.has(code) || refusals > MOST_REFUSALS;
 }
 
 const FINAL_REFUSALS = new Set(["revoked", "subject_changed"]);
-
-const TEMPORARY_REFUSALS = new Set([
-  "keys_unavailable",
-  "revocation_unavailable",
-  "too_many_attempts",
-  "too_many_sockets",
-  "unavailable",
-]);
 
 function lifeOf(token) {
   const payload = token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");
