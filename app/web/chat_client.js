@@ -5,7 +5,7 @@
 // - ticks, edits and deletions in order: channel_log.js
 // - reading what is stored, page by page: history.js
 // - delivered and seen, tried again at the next reconnection: marks.js
-// - typing, told at once and then sparingly: typing.js
+// - typing, sent at the first key and then sparingly: typing.js
 // - what was missed, and all of them put together: here
 import { ChannelLog, MOST_MESSAGES } from "./channel_log.js";
 import { Connection } from "./connection.js";
@@ -61,7 +61,10 @@ export class ChatClient extends EventTarget {
       entries: unsent.filter(({ channelId }) => this.#channels.has(channelId)),
       send: (message) => this.#send(message),
       nextTry: (tries) => this.#nextTry(tries),
-      onChange: (channelId) => this.#unsentChanged(channelId),
+      onChange: (channelId) => {
+        this.#tell("unsent", this.#outbox.entries);
+        this.#tell("messages", { channelId });
+      },
       onFailure: (entry) => this.#tell("failed", entry),
     });
   }
@@ -195,8 +198,8 @@ export class ChatClient extends EventTarget {
     channel.isLoaded = true;
     this.#tell("messages", { channelId });
     if (channelId === this.#reading) this.#see(channelId);
-    const indicators = await this.#ask("typing:get", { channelId });
-    for (const indicator of indicators) this.#heardTyping(indicator);
+    const typing = await this.#ask("typing:get", { channelId });
+    typing.forEach((indicator) => this.#heardTyping(indicator));
   }
 
   #heard({ name, payload }) {
@@ -251,9 +254,7 @@ export class ChatClient extends EventTarget {
     for (const [channelId, { log }] of this.#channels) {
       if (log.find(messageId) === undefined) continue;
       const isFirst = log.receipts(messageId) === null;
-      const statuses = isFirst
-        ? await this.#ask("message:getStatus", { messageId })
-        : [status];
+      const statuses = isFirst ? await this.#ask("message:getStatus", { messageId }) : [status];
       log.receive({ messageId, statuses });
       this.#tell("messages", { channelId });
     }
@@ -267,23 +268,16 @@ export class ChatClient extends EventTarget {
     const channel = this.#channels.get(channelId);
     channel.unread = 0;
     this.#tell("messages", { channelId });
-    for (const { id, userId, deliveryStatus, deleted } of channel.log.messages.slice(
-      -MOST_SEEN_AT_ONCE,
-    )) {
+    const last = channel.log.messages.slice(-MOST_SEEN_AT_ONCE);
+    for (const { id, userId, deliveryStatus, deleted } of last) {
       const isRead = userId === this.#userId || deliveryStatus === "READ" || deleted;
       if (!isRead) this.#marks.want(id, "message:seen");
     }
   }
 
   async #send({ id, channelId, content }) {
-    const wanted = { channelId, content, clientMessageId: id };
-    const message = await this.#ask("sendMessage", wanted);
+    const message = await this.#ask("sendMessage", { channelId, content, clientMessageId: id });
     this.#channels.get(channelId).log.add(message);
-  }
-
-  #unsentChanged(channelId) {
-    this.#tell("unsent", this.#outbox.entries);
-    this.#tell("messages", { channelId });
   }
 
   /** Without a connection: when there is one, however long that takes. */

@@ -43,7 +43,8 @@ export class MessageFieldView {
   get fault() {
     if (isBlank(this.text)) return "A message cannot be empty.";
     const excess = lengthOf(this.text) - this.#maxChars;
-    return excess > 0 ? `The message is ${numbers.format(excess)} characters too long.` : "";
+    if (excess <= 0) return "";
+    return `The message is ${numbers.format(excess)} character${excess > 1 ? "s" : ""} too long.`;
   }
 
   get isBlank() {

@@ -36,6 +36,11 @@ async def test_page_meets_wcag_aa_when_it_is_checked_in_every_state(
     assert not found, "\n\n".join(found)
 
 
+CUT_OFF = """() => [...document.querySelectorAll("#conversation *")].filter((each) => {
+  const { left, right } = each.getBoundingClientRect();
+  return left < 0 || right > innerWidth;
+}).map((each) => each.outerHTML.slice(0, 80))"""
+
 States = AsyncIterator[tuple[Tab, str]]
 
 
@@ -99,6 +104,7 @@ async def failures(alice: Tab) -> States:
 async def narrow_screen(alice: Tab) -> States:
     """All that, on a small phone."""
     await alice.page("setViewportSize", {"width": 320, "height": 640})
+    assert [] == await alice.evaluate(CUT_OFF)
     yield alice, "narrow"
     await alice.click("#open-sidebar")
     await alice.sees("#close-sidebar:focus")

@@ -36,7 +36,7 @@ async def test_edit_is_not_saved_when_it_is_too_long_or_empty(alice: Tab) -> Non
 
     await alice.element(".edit textarea", "fill", "x" * (LIMIT + 1))
     await alice.press("Enter")
-    await alice.sees(".edit .failure:has-text('The message is 1 characters too long.')")
+    await alice.sees(".edit .failure:has-text('The message is 1 character too long.')")
     await alice.sees(".edit .count:has-text('1 too many')")
     await alice.element(".edit textarea", "fill", "\N{BRAILLE PATTERN BLANK}")
     await alice.press("Enter")

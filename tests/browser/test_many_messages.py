@@ -5,6 +5,7 @@ from tests.browser.test_chatting import message
 from tests.e2e.server_process import running
 
 COUNT = 1_000
+MOST_SHOWN = 500
 MOST_LAYOUTS = 100
 """A page that draws after every message needs one for each; one that draws in time needs few."""
 
@@ -48,4 +49,9 @@ async def test_page_draws_seldom_when_a_thousand_messages_arrive(
 
         assert str(COUNT) == await bob.text("#offline-count")
         assert MOST_LAYOUTS > await bob.evaluate("() => globalThis.layouts")
-        await bob.sees(f"#announcer p:has-text('new messages.')")
+        await bob.sees("#announcer p:has-text('new messages.')")
+
+        await bob.page("reload")
+        await bob.sees(f"li.message:nth-child({MOST_SHOWN}):has-text('number {COUNT}')")
+        await bob.sees("#beginning:has-text('Older messages are not shown here.')")
+        assert MOST_SHOWN == await bob.element("li.message", "count")
