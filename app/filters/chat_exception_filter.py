@@ -13,6 +13,7 @@ from app.framework import (
     WsTooManyRequests,
     catch,
 )
+from app.framework.log_text import log_text
 from app.sockets.authenticated_socket import AuthenticatedSocket, error_notice
 
 _log = structlog.stdlib.get_logger("ChatExceptionFilter")
@@ -55,8 +56,11 @@ class ChatExceptionFilter(BaseWsExceptionFilter):
             "user_id": None if client.session is None else client.user_id,
         }
         cause = error.__cause__
-        if isinstance(cause, AuthenticationError) and cause.failures is not None:
-            context["failures"] = cause.failures
+        if isinstance(cause, AuthenticationError):
+            for name, value in cause.claims.items():
+                context[name] = None if value is None else log_text(value)
+            if cause.failures is not None:
+                context["failures"] = cause.failures
         if host.is_connection:
             level = DEBUG if error.code in _FLOODS else WARNING
             _log.log(level, "connection refused", address=client.handshake.address, **context)

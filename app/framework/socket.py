@@ -17,7 +17,7 @@ RESERVED_EVENTS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Handshake:
-    """How the client came: fixed for the life of the socket.
+    """How the client came: fixed for the life of the socket, and bounded by the transport.
 
     Attributes:
         auth: The object of the CONNECT packet, empty when it sent none.

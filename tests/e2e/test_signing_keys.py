@@ -179,6 +179,7 @@ class _CountingVerifier(TokenVerifier):
             clock,
             ISSUER,
             [PARTY],
+            allow_missing_party=False,
             audience=(),
             accept_template_tokens=False,
             max_token_seconds=3_600,

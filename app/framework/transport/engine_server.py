@@ -13,16 +13,28 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import engineio
+import structlog
 from aiohttp import hdrs, web
 from engineio import packet as engineio_packet
 
+from app.framework.log_text import LogLimit
 from app.framework.transport import codec, frames, upgrade
 from app.framework.transport.client_address import Network
 from app.framework.transport.connection import Connection, ConnectionOwner
+from app.framework.transport.origin_rule import OriginRule
 from app.framework.transport.reasons import DisconnectReason
 from app.framework.transport.upgrade import UpgradeRequest
 
 _PROTOCOL = "4"
+
+_MAX_QUERY_FIELDS = 64
+"""They are kept as long as the connection: 8 kB of a URL hold 2,700, which take 0.5 MB."""
+
+_TRANSPORT_HINT = 'Only websocket is supported. Set transports: ["websocket"] in the client.'
+_VERSION_HINT = "Only Engine.IO 4 is supported. Use socket.io-client 3 or 4."
+_QUERY_HINT = f"The URL must not have more than {_MAX_QUERY_FIELDS} query parameters."
+
+_log = structlog.stdlib.get_logger("EngineServer")
 
 _ID_BYTES, _ID_CHARS = 15, 20
 _IDS_AT_ONCE = 256
@@ -33,8 +45,9 @@ class EngineOptions:
     """Limits and rules of one server.
 
     Attributes:
-        origins: Who may come from a browser.
-        trusted_proxies: Whose ``X-Forwarded-For`` counts.
+        origins: Which pages may connect, besides those of the server itself.
+        origins_setting: The name of ``origins`` to those who run the server; for the log.
+        trusted_proxies: Whose ``X-Forwarded-For``, ``-Proto`` and ``-Host`` count.
         connect_timeout_seconds: Until a client must be in a namespace.
         ping_interval_seconds: Between two pings.
         ping_timeout_seconds: Until a ping must be answered.
@@ -44,6 +57,7 @@ class EngineOptions:
     """
 
     origins: tuple[str, ...] = ()
+    origins_setting: str = "EngineOptions.origins"
     trusted_proxies: tuple[Network, ...] = ()
     connect_timeout_seconds: float = 10.0
     ping_interval_seconds: float = 25.0
@@ -63,6 +77,10 @@ class EngineServer(engineio.AsyncServer):
         self.options = options
         self._owner = owner
         self._accepting = True
+        self._origin_rule = OriginRule(
+            options.origins, options.trusted_proxies, options.origins_setting
+        )
+        self._log_limit = LogLimit()
         self._open_packet = _open_packet(options)
         self._ids = _random_ids()
 
@@ -109,19 +127,21 @@ class EngineServer(engineio.AsyncServer):
 
     def _refusal(self, request: web.Request) -> web.Response | None:
         """Why this request gets no websocket, in engine.io's order and words; None when it does."""
-        query, origin = request.query, request.headers.get(hdrs.ORIGIN)
+        query = request.query
         refusals = (
-            (not self._accepting, 503, 3, "Server shutting down"),
-            (query.get("transport") != "websocket", 400, 0, "Transport unknown"),
-            (query.get("EIO") != _PROTOCOL, 400, 5, "Unsupported protocol version"),
-            ("sid" in query, 400, 1, "Session ID unknown"),
-            (request.method != hdrs.METH_GET, 400, 2, "Bad handshake method"),
-            (origin is not None and origin not in self.options.origins, 403, 4, "Forbidden"),
+            (not self._accepting, 503, 3, "Server shutting down", None),
+            (query.get("transport") != "websocket", 400, 0, "Transport unknown", _TRANSPORT_HINT),
+            (query.get("EIO") != _PROTOCOL, 400, 5, "Unsupported protocol version", _VERSION_HINT),
+            ("sid" in query, 400, 1, "Session ID unknown", None),
+            (request.method != hdrs.METH_GET, 400, 2, "Bad handshake method", None),
+            (len(query) > _MAX_QUERY_FIELDS, 400, 3, "Bad request", _QUERY_HINT),
         )
-        for refused, status, code, message in refusals:
+        for refused, status, code, message, hint in refusals:
             if refused:
-                return _error(status, code, message)
-        return None
+                if hint is not None and self._log_limit.allows(hint):
+                    _log.warning("a client cannot connect", reason=message, hint=hint)
+                return _error(status, code, message, hint)
+        return None if self._origin_rule.accepts(request) else _error(403, 4, "Forbidden")
 
 
 def _random_ids() -> Iterator[str]:
@@ -143,5 +163,8 @@ def _open_packet(options: EngineOptions) -> bytes:
     return f"0{json.dumps(handshake, separators=(',', ':'))}".encode()
 
 
-def _error(status: int, code: int, message: str) -> web.Response:
-    return web.json_response({"code": code, "message": message}, status=status, dumps=codec.dumps)
+def _error(status: int, code: int, message: str, hint: str | None = None) -> web.Response:
+    body = {"code": code, "message": message}
+    if hint is not None:
+        body["hint"] = hint
+    return web.json_response(body, status=status, dumps=codec.dumps)

@@ -25,7 +25,7 @@ BEHIND_PROXY = EngineOptions(trusted_proxies=(ip_network("127.0.0.0/8"),))
     [
         {"Origin": "https://evil.example"},
         {"Origin": "https://evil.example", "X-Forwarded-Host": "evil.example"},
-        {"Origin": "http://127.0.0.1", "X-Forwarded-Proto": "http"},
+        {"Origin": "https://127.0.0.1", "X-Forwarded-Proto": "https"},
         {"Origin": "null"},
         {"Origin": ""},
         {"Origin": f"{HERE}.evil.example"},
@@ -44,11 +44,11 @@ async def test_upgrade_is_refused_when_the_origin_is_not_listed(
 
 
 @pytest.mark.parametrize("probe", [WITH_ORIGINS], indirect=True)
-@pytest.mark.parametrize("headers", [{}, {"Origin": HERE}], ids=str)
-async def test_upgrade_is_granted_when_the_origin_is_listed_or_absent(
+@pytest.mark.parametrize("headers", [{}, {"Origin": HERE}, {"Origin": "http://127.0.0.1"}], ids=str)
+async def test_upgrade_is_granted_when_the_origin_is_listed_our_own_or_absent(
     probe: ProbeServer, headers: dict[str, str]
 ) -> None:
-    """Only browsers send one."""
+    """Browsers send one, and React Native sends the server's."""
     async with probe.client(headers) as client:
         assert 101 == client.status
 
@@ -142,6 +142,16 @@ async def test_pipelined_requests_do_not_reach_the_upgraded_connection(probe: Pr
     assert received.startswith(b"HTTP/1.1 101")
     assert 1 == received.count(b"HTTP/1.1")
     await probe.until_empty()
+
+
+async def test_upgrade_is_refused_when_its_head_is_too_long(probe: ProbeServer) -> None:
+    """120 headers of 8 kB would be kept as long as the socket, before any token is checked."""
+    headers = {f"X-{number}": "x" * 8_000 for number in range(120)}
+
+    async with probe.client(headers) as client:
+        assert 431 == client.status
+
+    assert not any(probe.residue().values())
 
 
 async def test_connection_is_closed_when_it_never_asks_for_anything(probe: ProbeServer) -> None:

@@ -216,3 +216,16 @@ def test_exception_holds_no_payload_when_the_event_carries_a_secret() -> None:
 
     ((event, (payload,)),) = link.emitted
     assert ("exception", {"pattern": "auth:refresh"}) == (event, payload["cause"])
+
+
+def test_log_names_the_claim_when_a_token_is_refused_for_it() -> None:
+    """Short and printable; the client is not told."""
+    claims = {"azp": "https://evil.example/\n" + "x" * 200}
+    error = AuthenticationError(AuthenticationCode.TOKEN_PARTY, claims=claims)
+
+    with capture_logs() as logs:
+        link = refused(error, DISCONNECTING)
+
+    (entry,) = logs
+    assert rf"https://evil.example/\x0a{'x' * 78}..." == entry["azp"]
+    assert "evil" not in repr(link.emitted)

@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator
 import pytest_asyncio
 
 from app.framework import Server, Socket
-from app.framework.transport import frames
 from app.framework.transport.connection import Connection
 from app.framework.transport.endpoint import Endpoint
 from app.framework.transport.engine_server import EngineOptions
 from app.framework.transport.socket_server import SocketServer
 from app.framework.transport.upgrade import UpgradeRequest
+from tests.unit.framework.transport import client_frames
 from tests.unit.framework.transport.connected import ticks
 from tests.unit.framework.transport.fake_transport import FakeTransport
 
@@ -50,7 +50,7 @@ async def server(door: Door) -> AsyncIterator[SocketServer]:
     transport = FakeTransport()
     connection = Connection("c", transport, UpgradeRequest({}, {}, ""), server, 1_000, 1_000)
     server.eio.sockets["c"] = connection
-    connection.data_received(frames.text(b"40"))
+    connection.data_received(client_frames.text(b"40"))
     await door.reached.wait()
     yield server
     server.tasks.close()
