@@ -200,9 +200,10 @@ export class Connection extends EventTarget {
   #ended(reason) {
     if (reason === "io client disconnect") return;
     clearTimeout(this.#timer);
-    const isTemporary = this.#refusal?.temporary === true;
-    if (isTemporary) this.#socket.disconnect(); // at once would be too early: the server says when
-    if (isTemporary || reason === "io server disconnect") this.#comeBack(this.#refusal);
+    const refusal = this.#refusal;
+    this.#refusal = null;
+    if (refusal?.temporary) this.#socket.disconnect(); // socket.io-client would come back too soon
+    if (refusal?.temporary || reason === "io server disconnect") this.#comeBack(refusal);
     else this.#enter("lost", "The connection was lost."); // socket.io-client comes back by itself
   }
 
@@ -212,7 +213,7 @@ export class Connection extends EventTarget {
     if (this.phase === "online") this.#enter("online", "The server is about to restart.");
   }
 
-  /** What socket.io-client leaves to us: the server said goodbye, or no. */
+  /** What socket.io-client does not do, or not in time: the server said goodbye, or no. */
   #comeBack(refusal) {
     if (refusal === null) {
       this.#enter("lost", "The server ended the connection.");

@@ -155,6 +155,41 @@ test("a temporary refusal is no failed sign-in, and the server says when to come
   assert.deepEqual([early, socket.connects], [1, 2]);
 });
 
+test("it comes back again and again, and not too soon, when a refusal is temporary", async () => {
+  const { connection, socket } = opened({
+    answers: { "message:getOfflineCount": () => new Promise(() => {}) },
+  });
+  const refusal = { code: "too_many_sockets", detail: "No.", temporary: true, retryAfterMs: 20_000 };
+
+  for (let refused = 1; refused <= 20; refused += 1) {
+    await socket.up();
+    socket.hear("error", { message: "authentication failed", ...refusal });
+    socket.down("transport close");
+    await pass(mock.timers, 20_000);
+    assert.equal(socket.connects, refused);
+    await pass(mock.timers, 15_000); // the longest backoff: not all clients come at once
+    assert.equal(socket.connects, refused + 1);
+  }
+
+  assert.equal(connection.phase, "lost");
+});
+
+test("a loss is left to socket.io-client when the connection before it was refused", async () => {
+  const { connection, socket } = opened({
+    answers: { "message:getOfflineCount": () => new Promise(() => {}) },
+  });
+  await socket.up();
+  socket.hear("error", { code: "unavailable", temporary: true, retryAfterMs: 1_000 });
+  socket.down("transport close");
+  await pass(mock.timers, 1_500);
+
+  socket.down("transport close");
+  await pass(mock.timers, 60_000);
+
+  assert.equal(connection.detail, "The connection was lost.");
+  assert.equal(socket.connects, 1 + 1);
+});
+
 test("a restart is announced, and it comes back when the server says", async () => {
   const { connection, socket, phases } = await online();
   const heard = [];

@@ -15,7 +15,7 @@ for (const [name, text] of [
   test(`a message of ${name} is blank`, () => assert.equal(isBlank(text), true));
 }
 
-for (const text of ["a", ".", "\u200bx", "👩‍👩‍👧", "❤️", "한"]) {
+for (const text of ["\u0600", "a", ".", "\u200bx", "👩‍👩‍👧", "❤️", "한"]) {
   test(`"${text}" is not blank`, () => assert.equal(isBlank(text), false));
 }
 
