@@ -48,6 +48,12 @@ export class ChannelLog {
     if (known !== undefined) Object.assign(known, { deleted: true, content: "" });
   }
 
+  /** Forget messages up to this one: those between it and the first that is wanted are missing. */
+  cut(throughSeq) {
+    this.messages = this.messages.filter(({ seq }) => seq > throughSeq);
+    this.isCut = true;
+  }
+
   /** Take over what the server has. Of those here, it was asked for all up to `throughSeq`. */
   reconcile(messages, throughSeq) {
     const present = new Set(messages.map(({ id }) => id));
