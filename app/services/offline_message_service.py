@@ -9,6 +9,7 @@ from app.domain.ids import ChannelId, UserId
 from app.domain.message import Message, MessagePage, OfflineCount
 from app.ports import DeliveryRepository, MessageRepository
 from app.services.page_cursor import ChannelCursor, UndeliveredCursor, decode_cursor
+from app.services.single_flight import SingleFlight
 
 MAX_PAGE_BYTES = 256 * 1024
 """How large a page may be as JSON."""
@@ -36,15 +37,22 @@ class OfflineMessageService:
         self._deliveries = deliveries
         self._messages = messages
         self._max_page_bytes = max_page_bytes
+        self._counts = SingleFlight(deliveries.undelivered_counts)
 
     async def count(self, user_id: UserId) -> OfflineCount:
         """How many messages have not been delivered to the user yet, in all and by channel.
 
+        The storage counts once at a time for a user, however many of their sockets ask.
+
         Raises:
             Unavailable: It cannot be known now.
         """
-        channels = await self._deliveries.undelivered_counts(user_id)
-        return OfflineCount(count=sum(channels.values()), channels=channels)
+        counts = await self._counts.answer(user_id)
+        return OfflineCount(sum(counts.channels.values()), counts.channels, more=counts.more)
+
+    async def on_application_shutdown(self, _signal: str | None) -> None:
+        """Cancel the counts under way; the servers are closed by now."""
+        await self._counts.close()
 
     async def page(
         self,

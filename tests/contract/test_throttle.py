@@ -57,6 +57,25 @@ def test_take_gives_no_more_than_the_burst_when_the_key_was_quiet_for_long(
     assert [0.0, 0.0, 0.0, pytest.approx(0.05)] == waits
 
 
+def test_take_takes_all_or_nothing_when_it_has_a_weight(
+    throttle: Throttle, clock: ManualClock
+) -> None:
+    """Refused, it costs nothing; who waits as told gets it."""
+    waits = [throttle.take("alice", 2), throttle.take("alice", 2)]
+    clock.advance(waits[1])
+
+    assert [0.0, pytest.approx(0.05)] == waits
+    assert 0.0 == throttle.take("alice", 2)
+    assert 0.0 < throttle.take("alice")
+
+
+def test_take_gets_the_whole_bucket_when_it_weighs_more(throttle: Throttle) -> None:
+    """Or it would be refused for ever."""
+    waits = [throttle.take("alice", 10 * BURST), throttle.take("alice", 10 * BURST)]
+
+    assert [0.0, pytest.approx(BURST / RATE_PER_SECOND)] == waits
+
+
 @given(
     st.lists(st.tuples(st.floats(0, 1), st.sampled_from(["alice", "bob"])), max_size=60),
 )
