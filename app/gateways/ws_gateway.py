@@ -127,7 +127,7 @@ class WsGateway(BaseGateway):
         return SocketResponse(data=await self._deliveries.seen(client.user_id, body.message_id))
 
     @subscribe_message(ClientEvent.MESSAGE_GET_STATUS)
-    @event_weight(5)
+    @event_weight(3)
     async def get_status(
         self, client: Client, body: Body[GetStatusDto]
     ) -> PagedResponse[tuple[DeliveryStatus, ...]]:
@@ -165,12 +165,13 @@ class WsGateway(BaseGateway):
         return SocketResponse(data=await self._typing.list(client.user_id, body.channel_id))
 
     @subscribe_message(ClientEvent.MESSAGE_GET_OFFLINE_COUNT)
-    @event_weight(5)
+    @event_weight(3)
     async def get_offline_count(self, client: Client) -> SocketResponse[OfflineCount]:
         """How many messages one has missed."""
         return SocketResponse(data=await self._offline.count(client.user_id))
 
     @subscribe_message(ClientEvent.MESSAGE_GET_OFFLINE)
+    @event_weight(2)
     async def get_offline(
         self, client: Client, body: Body[GetOfflineDto]
     ) -> SocketResponse[MessagePage]:

@@ -17,6 +17,9 @@ MAX_COUNTED_OF_CHANNEL = 1_000
 MAX_COUNTED = 10_000
 """Where counting undelivered messages stops: for each channel, and for all of them together."""
 
+MAX_PASSED = 2_000
+"""How many undelivered messages are looked at for one page of them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
@@ -104,11 +107,18 @@ class UndeliveredCounts:
 
 @dataclass(frozen=True, slots=True)
 class UndeliveredPage:
-    """Undelivered messages in the order they were stored, and the position of the last one."""
+    """Undelivered messages in the order they were stored.
+
+    Attributes:
+        messages: As many as were asked for, or fewer.
+        positions: One per message, increasing: ask after the last one used to go on.
+        looked_until: Where to go on after all of these messages, when the search ended before the
+            page was full; None when it was full or nothing follows.
+    """
 
     messages: tuple[Message, ...]
     positions: tuple[int, ...]
-    """One per message, increasing: ask after the last one used to go on."""
+    looked_until: int | None = None
 
 
 @runtime_checkable
@@ -162,9 +172,12 @@ class DeliveryRepository(Protocol):
         """
         ...
 
-    async def undelivered(self, user_id: UserId, after: int, limit: int) -> UndeliveredPage:
+    async def undelivered(
+        self, user_id: UserId, after: int, limit: int, most_passed: int = MAX_PASSED
+    ) -> UndeliveredPage:
         """The first ``limit`` of them whose position is above ``after`` (0: from the start).
 
-        Only of channels the user belongs to now.
+        Only of channels the user belongs to now. Messages of other channels, which the user has
+        left, may be in between: the search ends after ``most_passed`` messages in all.
         """
         ...

@@ -81,6 +81,7 @@ class OfflineMessageService:
     async def undelivered(self, user_id: UserId, limit: int, cursor: str | None) -> MessagePage:
         """A page of what is undelivered, from the start; or the page after ``cursor``.
 
+        One that is not full, or empty, may have a next page: see `UndeliveredPage.looked_until`.
         Any page's cursor will do: one from `after` goes on in its channel.
 
         Raises:
@@ -115,10 +116,12 @@ class OfflineMessageService:
     async def _undelivered_after(self, user_id: UserId, position: int, limit: int) -> MessagePage:
         found = await self._deliveries.undelivered(user_id, position, limit + 1)
         messages = self._first_page(found.messages, limit)
-        if len(messages) == len(found.messages):
-            return MessagePage(messages=messages, next_cursor=None)
-        cursor = UndeliveredCursor(found.positions[len(messages) - 1])
-        return MessagePage(messages=messages, next_cursor=cursor.encode())
+        if len(messages) < len(found.messages):
+            end: int | None = found.positions[len(messages) - 1]
+        else:
+            end = found.looked_until
+        cursor = None if end is None else UndeliveredCursor(end).encode()
+        return MessagePage(messages=messages, next_cursor=cursor)
 
     def _first_page(self, found: Sequence[Message], limit: int) -> tuple[Message, ...]:
         """As many as fit, and one in any case; callers ask for one more, to see the end."""

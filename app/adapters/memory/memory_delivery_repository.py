@@ -15,6 +15,7 @@ from app.ports import Advance, Advanced, DeliveryRepository, Report, Undelivered
 from app.ports.delivery_repository import (
     MAX_COUNTED,
     MAX_COUNTED_OF_CHANNEL,
+    MAX_PASSED,
     MAX_STATUSES,
     RecipientsPage,
     UndeliveredCounts,
@@ -67,8 +68,11 @@ class MemoryDeliveryRepository(DeliveryRepository):
         waiting = {channel_id: count for channel_id, count in counts.items() if count}
         return UndeliveredCounts.limited(waiting, of_channel)
 
-    async def undelivered(self, user_id: UserId, after: int, limit: int) -> UndeliveredPage:
-        """The first ``limit`` of them after a position."""
+    async def undelivered(
+        self, user_id: UserId, after: int, limit: int, most_passed: int = MAX_PASSED
+    ) -> UndeliveredPage:
+        """The first ``limit`` of them after a position; those of other channels are not passed."""
+        del most_passed
         channels = self._store.channels_of_user.get(user_id, {}).values()
         waiting = (channel.waiting(user_id, after) for channel in channels)
         page = list(islice(merge(*waiting, key=position_of), limit))

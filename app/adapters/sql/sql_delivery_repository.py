@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, and_, func, select, true
+from sqlalchemy import Select, and_, func, select, true
 
 from app.adapters.sql.database import Database
 from app.adapters.sql.delivery_advancing import advance_all
@@ -30,10 +30,13 @@ from app.ports import (
 from app.ports.delivery_repository import (
     MAX_COUNTED,
     MAX_COUNTED_OF_CHANNEL,
+    MAX_PASSED,
     MAX_STATUSES,
     RecipientsPage,
     UndeliveredCounts,
 )
+
+_MAX_POSITION = 2**63 - 1
 
 
 class SqlDeliveryRepository(DeliveryRepository):
@@ -114,12 +117,33 @@ class SqlDeliveryRepository(DeliveryRepository):
             stopped=sum(count for _, count, _ in rows) == in_all,
         )
 
-    async def undelivered(self, user_id: UserId, after: int, limit: int) -> UndeliveredPage:
-        """The first ``limit`` of them after a position."""
+    async def undelivered(
+        self, user_id: UserId, after: int, limit: int, most_passed: int = MAX_PASSED
+    ) -> UndeliveredPage:
+        """The first ``limit`` of them after a position, from the next ``most_passed``."""
+        following = and_(
+            message_deliveries.c.recipient_id == user_id,
+            WAITING,
+            message_deliveries.c.position > after,
+        )
+        end = (
+            select(message_deliveries.c.position)
+            .where(following)
+            .order_by(message_deliveries.c.position)
+            .limit(1)
+            .offset(most_passed - 1)
+        )
         # The page is settled by the index alone, and only then joined with what it shows.
         page = (
             select(message_deliveries.c.position)
-            .where(_waits_for(user_id), message_deliveries.c.position > after)
+            .where(
+                following,
+                message_deliveries.c.position
+                <= func.coalesce(end.scalar_subquery(), _MAX_POSITION),
+                # As a value, which PostgreSQL looks up for each row of the index. As a condition it
+                # would become a join, and may then run through what waits once for every channel.
+                message_deliveries.c.channel_id.in_(_channels_of(user_id)).is_(true()),
+            )
             .order_by(message_deliveries.c.position)
             .limit(limit)
             .subquery("page")
@@ -132,21 +156,12 @@ class SqlDeliveryRepository(DeliveryRepository):
         )
         async with self._database.asking() as connection:
             rows = (await connection.execute(query)).mappings().all()
+            looked_until = None if len(rows) == limit else await connection.scalar(end)
         return UndeliveredPage(
             messages=tuple(to_message(row) for row in rows),
             positions=tuple(row["position"] for row in rows),
+            looked_until=looked_until,
         )
-
-
-def _waits_for(user_id: UserId) -> ColumnElement[bool]:
-    """What is SENT to the user in channels that are theirs: answered by the index of what waits."""
-    return and_(
-        message_deliveries.c.recipient_id == user_id,
-        WAITING,
-        # As a value, which PostgreSQL looks up for each row of the index. As a condition it would
-        # become a join, and may then run through what waits once for every channel.
-        message_deliveries.c.channel_id.in_(_channels_of(user_id)).is_(true()),
-    )
 
 
 def _channels_of(user_id: UserId) -> Select[tuple[str]]:

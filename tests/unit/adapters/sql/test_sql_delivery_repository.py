@@ -83,7 +83,7 @@ async def test_what_waits_is_read_by_its_index_when_it_is_asked_for(
     plans = await plans_of(database, statements)
     waiting = [line for line in plans if "message_deliveries_waiting_idx" in line]
     whole = [line for line in plans if is_whole_table(line)]
-    assert 2 == len(waiting) == sum(" message_deliveries " in line for line in plans)
+    assert 4 == len(waiting) == sum(" message_deliveries " in line for line in plans)
     # A page and the newest that are counted: limited before anything else is done with them.
     assert {"SCAN page", "SCAN newest"} >= set(whole)
 
@@ -101,6 +101,29 @@ async def test_statuses_are_read_by_their_key_when_they_are_paged_and_counted(
     by_key = [line for line in plans if "message_deliveries USING PRIMARY KEY" in line]
     assert 2 == len(by_key) == sum(" message_deliveries " in line for line in plans)
     assert [] == [line for line in plans if is_whole_table(line) or "ORDER BY" in line]
+
+
+async def test_undelivered_goes_on_where_it_ended_when_left_channels_are_in_between(
+    either_storage: Storage,
+) -> None:
+    """A page costs the same however much waits in channels that the user has left."""
+    first = await sent(either_storage)
+    for _ in range(5):
+        await sent(either_storage, channel_id=RANDOM)
+    last = await sent(either_storage)
+    await either_storage.leave(RANDOM, BOB)
+
+    found, lengths, after = [], [], 0
+    while True:
+        page = await either_storage.deliveries.undelivered(BOB, after, limit=2, most_passed=3)
+        found += page.messages
+        lengths.append(len(page.messages))
+        if page.looked_until is None:
+            break
+        after = page.looked_until
+
+    assert [first, last] == found
+    assert [1, 0, 1] == lengths
 
 
 async def test_undelivered_counts_are_of_what_was_stored_last_when_too_much_waits(
