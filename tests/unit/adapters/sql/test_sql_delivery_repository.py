@@ -10,6 +10,7 @@ from app.adapters.sql.database import Database
 from app.adapters.sql.tables import messages, read_receipts
 from app.domain.delivery import DeliveryState
 from app.domain.ids import UserId
+from app.domain.message import Message
 from app.ports import Report
 from tests.contract.receipts import advanced, own_state, sent
 from tests.contract.storage import ALICE, BOB, CAROL, GENERAL, RANDOM, Storage
@@ -113,7 +114,9 @@ async def test_undelivered_goes_on_where_it_ended_when_left_channels_are_in_betw
     last = await sent(either_storage)
     await either_storage.leave(RANDOM, BOB)
 
-    found, lengths, after = [], [], 0
+    found: list[Message] = []
+    lengths: list[int] = []
+    after = 0
     while True:
         page = await either_storage.deliveries.undelivered(BOB, after, limit=2, most_passed=3)
         found += page.messages
