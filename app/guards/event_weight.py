@@ -3,8 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
-from app.framework import BootError, EventRoute, set_metadata
-from app.framework.metadata import get_metadata
+from app.framework import BootError, EventRoute, Reflector, set_metadata
 from app.guards.ws_throttler_guard import EVENT_WEIGHT, WsThrottlerGuard
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
@@ -38,8 +37,9 @@ def check_event_weights(routes: Iterable[EventRoute]) -> None:
     Raises:
         BootError: A handler has a weight, and no `WsThrottlerGuard` runs before it.
     """
+    reflector = Reflector()
     for route in routes:
-        if get_metadata(route.handler, EVENT_WEIGHT) is not None and not any(
+        if reflector.get(EVENT_WEIGHT, route.handler) is not None and not any(
             isinstance(guard, WsThrottlerGuard) for guard in route.enhancers.guards
         ):
             raise BootError(

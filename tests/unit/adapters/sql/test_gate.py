@@ -67,6 +67,20 @@ async def seconds_of_refusals(call: Ask, database: Database, times: int) -> floa
     return monotonic() - began
 
 
+class Holder:
+    """A writer that keeps its turn until the test lets it end."""
+
+    def __init__(self, database: Database) -> None:
+        self.has_turn = asyncio.Event()
+        self.may_end = asyncio.Event()
+        self.holding = asyncio.create_task(self._hold(database))
+
+    async def _hold(self, database: Database) -> None:
+        async with database.transaction():
+            self.has_turn.set()
+            await self.may_end.wait()
+
+
 class Answers:
     """What a gate finds when it looks: nothing for as long as a test wants."""
 
@@ -259,13 +273,20 @@ async def test_gate_stays_open_when_an_operation_waited_long_and_failed_at_once(
 ) -> None:
     """How long the database took is counted from the operation's turn."""
     async with impatient(tmp_path / "chat.db") as database:
-        async with database.transaction():
-            failing = asyncio.create_task(fail(database))
-            await asyncio.sleep(1.1 * SLOW_SECONDS)
-
+        before = Holder(database)
+        await before.has_turn.wait()
+        failing = asyncio.create_task(fail(database))
+        await asyncio.sleep(0)
+        behind = Holder(database)
+        await asyncio.sleep(1.1 * SLOW_SECONDS)
+        before.may_end.set()
         with pytest.raises(Unavailable):
             await failing
+        await behind.has_turn.wait()  # so that a closed gate could not open again
+
         await database.admit_writer()
+        behind.may_end.set()
+        await asyncio.gather(before.holding, behind.holding)
 
 
 async def test_gate_stays_open_when_a_health_check_is_slow(tmp_path: Path) -> None:
