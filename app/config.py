@@ -4,15 +4,19 @@ An environment variable bears the name of its field in capitals. `.env` in the w
 is read too; the environment wins, and an empty variable counts as not set.
 """
 
+import os
 import re
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import quote
 
+from dotenv import dotenv_values
 from pydantic import AliasChoices, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.setting_pairs import check_frame, check_lock_timeout, check_pings, check_queue
 from app.setting_types import (
     AnyCase,
     Bytes,
@@ -27,6 +31,7 @@ from app.setting_types import (
     OptionalNames,
     Origins,
     Rate,
+    ReceiptBurst,
     RedisUrl,
     Seconds,
     WebhookSecret,
@@ -36,6 +41,12 @@ IN_MEMORY = "memory:"
 """The ``DATABASE_URL`` that keeps nothing."""
 
 _SECRET_CHARS = 16
+
+_MISSPELT = 0.85
+"""Similarity, from 0 to 1, above which an unknown name is taken for a misspelt setting."""
+
+_OF_OTHERS = frozenset({"WEB_CONCURRENCY", "CLERK_SECRET_KEY", "DIRECT_URL", "JWT_SECRET"})
+"""Names that this server does not read but deployments of ChatGenius have."""
 
 # How pydantic begins its messages, and how they go on after a setting's name.
 _OPENINGS = {"Value error, ": "", "Input should": "must", "Value should": "must", "value ": ""}
@@ -198,6 +209,12 @@ class Settings(BaseSettings):
 
     rate_limit_events_per_second: Rate = Field(20, description="sustained, per user")
     rate_limit_burst: Count = Field(60, description="events a user may send at once")
+    rate_limit_receipts_per_second: Rate = Field(
+        100, description="messages a user may report delivered or seen, sustained"
+    )
+    rate_limit_receipts_burst: ReceiptBurst = Field(
+        500, description="messages a user may report at once; a list costs one each"
+    )
     rate_limit_connects_per_minute: Rate = Field(120, description="per address")
     rate_limit_failed_auth_per_minute: Rate = Field(20, description="per address")
 
@@ -230,11 +247,15 @@ class Settings(BaseSettings):
         return self.clerk_issuer or self.base_url
 
     @model_validator(mode="after")
-    def _check_queue(self) -> Self:
-        if self.socket_queue_max_bytes < self.max_frame_bytes:
-            raise ValueError(
-                "SOCKET_QUEUE_MAX_BYTES must be at least MAX_FRAME_BYTES: "
-                "the largest message would cut off whoever gets it"
+    def _check_pairs(self) -> Self:
+        check_queue(self.socket_queue_max_bytes, self.max_frame_bytes)
+        check_frame(self.max_frame_bytes, self.message_max_chars)
+        check_pings(
+            self.ping_interval_seconds, self.ping_timeout_seconds, self.connect_timeout_seconds
+        )
+        if self.database_url.startswith("postgres"):
+            check_lock_timeout(
+                self.database_lock_timeout_seconds, self.database_statement_timeout_seconds
             )
         return self
 
@@ -287,6 +308,22 @@ def load_settings() -> Settings:
         raise SettingsError(
             f".env cannot be read ({type(error).__name__}): mend the file or remove it."
         ) from None
+
+
+def misspelt_settings() -> dict[str, str]:
+    """Return names in ``.env`` and the environment that nearly are a setting's, with that name."""
+    fields = Settings.model_fields.items()
+    aliases = (field.validation_alias for _, field in fields)
+    known = {name.upper() for name, _ in fields} | {
+        str(choice).upper()
+        for alias in aliases
+        if isinstance(alias, AliasChoices)
+        for choice in alias.choices
+    }
+    named = {name.upper() for name in (*dotenv_values(".env"), *os.environ)}
+    unknown = sorted(named - known - _OF_OTHERS)
+    nearest = {name: get_close_matches(name, known, n=1, cutoff=_MISSPELT) for name in unknown}
+    return {name: found[0] for name, found in nearest.items() if found}
 
 
 def _sentences(details: list[ErrorDetails]) -> list[str]:

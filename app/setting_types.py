@@ -81,6 +81,8 @@ DatabaseSeconds = Annotated[float, Field(ge=0.01, le=2.5)]
 """An operation is answered within 2.8 seconds in all."""
 Rate = Annotated[float, Field(gt=0, le=1_000_000_000, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
+ReceiptBurst = Annotated[int, Field(ge=100, le=1_000_000_000)]
+"""At least one full list of receipts, as `app.domain.delivery.MAX_RECEIPTS` has it."""
 Bytes = Annotated[int, Field(ge=1_024, le=1_000_000_000)]
 Origins = Annotated[
     tuple[Annotated[str, AfterValidator(_check_origin)], ...],

@@ -10,6 +10,7 @@
     ├── NotARecipient            not_a_recipient
     ├── MessageNotFound          message_not_found
     ├── MessageDeleted           message_deleted
+    ├── ClientMessageIdReused    client_message_id_reused
     ├── ChannelNotFound          channel_not_found
     ├── ChannelExists            channel_exists
     ├── ChannelInUse             channel_in_use
@@ -196,6 +197,17 @@ class MessageDeleted(ChatError):
 
     def __init__(self) -> None:
         super().__init__("This message was sent and has since been deleted.")
+
+
+class ClientMessageIdReused(ChatError):
+    """The client message id belongs to a send with other content, or to another channel."""
+
+    code = "client_message_id_reused"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This client message id was used for another message; send it again with a new id."
+        )
 
 
 class ChannelNotFound(ChatError):

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Generic, NotRequired, TypedDict, TypeVar
 
-from app.domain.delivery import DeliveryState
+from app.domain.delivery import DeliveryState, DeliveryStatus, RefusedReceipt
 
 T = TypeVar("T")
 
@@ -27,3 +27,9 @@ class PagedResponse(SocketResponse[T]):
 
     nextCursor: NotRequired[str | None]
     counts: NotRequired[Mapping[DeliveryState, int]]
+
+
+class ReceiptsResponse(SocketResponse[tuple[DeliveryStatus, ...]]):
+    """The answer to a list of receipts: what was marked, and what was refused if anything was."""
+
+    refused: NotRequired[tuple[RefusedReceipt, ...]]

@@ -1,5 +1,6 @@
 """Exception filters: how an error becomes an answer."""
 
+from collections.abc import Awaitable
 from typing import Protocol, runtime_checkable
 
 import structlog
@@ -17,8 +18,8 @@ class ExceptionFilter(Protocol):
     It answers by itself (ack or emit); an error that it raises is logged and nothing is sent.
     """
 
-    def catch(self, exception: Exception, host: ExecutionContext) -> None:
-        """Answer the client."""
+    def catch(self, exception: Exception, host: ExecutionContext) -> Awaitable[None] | None:
+        """Answer the client. May be async: it is awaited before the next event of the socket."""
 
 
 class BaseWsExceptionFilter:

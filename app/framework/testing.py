@@ -18,14 +18,16 @@ from typing import Any, TypeVar
 from dependency_injector import containers, providers
 
 from app.framework.application import NestApplication
+from app.framework.awaiting import settled
 from app.framework.context import (
     AckFunction,
     ConnectionContext,
     ExecutionContext,
 )
+from app.framework.declaration_order import AnyProvider
 from app.framework.exceptions import BootError
 from app.framework.guards import CanActivate
-from app.framework.injector import AnyProvider, Injector, constructor_arguments
+from app.framework.injector import Injector, constructor_arguments
 from app.framework.socket import Handshake, Socket
 from app.framework.transport.io_adapter import IoAdapter, IoOptions
 
@@ -259,8 +261,7 @@ def fake_context(
 
 async def activate(guard: CanActivate, context: ExecutionContext) -> bool:
     """The guard's verdict, as the pipeline asks for it: given at once, or waited for."""
-    verdict = guard.can_activate(context)
-    return verdict if isinstance(verdict, bool) else await verdict
+    return bool(await settled(guard.can_activate(context)))
 
 
 def fake_connection(client: Socket) -> ConnectionContext:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from app.framework import BootError, EventRoute, Reflector, set_metadata
+from app.guards.receipt_limit import LIMITED_AS_RECEIPTS
 from app.guards.ws_throttler_guard import EVENT_WEIGHT, WsThrottlerGuard
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
@@ -35,14 +36,20 @@ def check_event_weights(routes: Iterable[EventRoute]) -> None:
     """Require that every weight is read by a guard.
 
     Raises:
-        BootError: A handler has a weight, and no `WsThrottlerGuard` runs before it.
+        BootError: A handler has a weight, and no `WsThrottlerGuard` runs before it, or it takes
+            receipts, which are counted otherwise.
     """
     reflector = Reflector()
     for route in routes:
-        if reflector.get(EVENT_WEIGHT, route.handler) is not None and not any(
-            isinstance(guard, WsThrottlerGuard) for guard in route.enhancers.guards
-        ):
+        if reflector.get(EVENT_WEIGHT, route.handler) is None:
+            continue
+        if not any(isinstance(guard, WsThrottlerGuard) for guard in route.enhancers.guards):
             raise BootError(
                 f"{route.place}: @event_weight has no effect without WsThrottlerGuard; "
                 "add it to @use_guards"
+            )
+        if reflector.get(LIMITED_AS_RECEIPTS, route.handler):
+            raise BootError(
+                f"{route.place}: @event_weight has no effect on receipts; "
+                "remove it, or @limited_as_receipts"
             )

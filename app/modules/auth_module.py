@@ -106,4 +106,10 @@ class AuthModule(containers.DeclarativeContainer):
         settings.provided.rate_limit_burst,
         clock,
     )
-    ws_throttler_guard = providers.Singleton(WsThrottlerGuard, event_throttle)
+    receipt_throttle = providers.Singleton(
+        TokenBuckets,
+        settings.provided.rate_limit_receipts_per_second,
+        settings.provided.rate_limit_receipts_burst,
+        clock,
+    )
+    ws_throttler_guard = providers.Singleton(WsThrottlerGuard, event_throttle, receipt_throttle)

@@ -11,8 +11,8 @@ class Throttle(Protocol):
     forgotten; memory is bounded.
     """
 
-    def take(self, key: str, weight: int = 1) -> float:
-        """Take ``weight`` tokens from the key's bucket; all of a full bucket if that has fewer.
+    def take(self, key: str, cost: int = 1) -> float:
+        """Take ``cost`` tokens from the key's bucket, or a full bucket if that holds fewer.
 
         Returns 0.0 when they were there, else the seconds until they will be (nothing is taken).
         """

@@ -37,6 +37,20 @@ def test_take_succeeds_when_the_time_it_named_is_over(
     assert 0.0 < throttle.take("alice")
 
 
+def test_take_of_several_waits_for_all_of_them_when_some_are_missing(
+    throttle: Throttle, clock: ManualClock
+) -> None:
+    """All or nothing: a refused take leaves what is there to a smaller one."""
+    throttle.take("alice")
+
+    wait_seconds = throttle.take("alice", BURST)
+
+    assert pytest.approx(0.05) == wait_seconds
+    clock.advance(wait_seconds)
+    assert 0.0 == throttle.take("alice", BURST)
+    assert pytest.approx(0.05) == throttle.take("alice")
+
+
 def test_take_is_counted_by_key_when_another_has_taken_all(throttle: Throttle) -> None:
     """Nobody pays for another."""
     for _ in range(BURST):
@@ -57,19 +71,7 @@ def test_take_gives_no_more_than_the_burst_when_the_key_was_quiet_for_long(
     assert [0.0, 0.0, 0.0, pytest.approx(0.05)] == waits
 
 
-def test_take_takes_all_or_nothing_when_it_has_a_weight(
-    throttle: Throttle, clock: ManualClock
-) -> None:
-    """Refused, it costs nothing; who waits as told gets it."""
-    waits = [throttle.take("alice", 2), throttle.take("alice", 2)]
-    clock.advance(waits[1])
-
-    assert [0.0, pytest.approx(0.05)] == waits
-    assert 0.0 == throttle.take("alice", 2)
-    assert 0.0 < throttle.take("alice")
-
-
-def test_take_gets_the_whole_bucket_when_it_weighs_more(throttle: Throttle) -> None:
+def test_take_gets_the_whole_bucket_when_it_costs_more(throttle: Throttle) -> None:
     """Or it would be refused for ever."""
     waits = [throttle.take("alice", 10 * BURST), throttle.take("alice", 10 * BURST)]
 

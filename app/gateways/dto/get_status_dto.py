@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from app.gateways.dto.client_payload import AnyMessageId, ClientPayload
+from app.gateways.dto.client_payload import AnyMessageId, ClientPayload, Integer
 from app.ports.delivery_repository import MAX_STATUSES
 
 
@@ -12,5 +12,5 @@ class GetStatusDto(ClientPayload):
     """``{messageId, limit?, cursor?}``: a message's recipients, from the first or after a page."""
 
     message_id: AnyMessageId
-    limit: Annotated[int, Field(ge=1, le=MAX_STATUSES)] = MAX_STATUSES
+    limit: Annotated[Integer, Field(ge=1, le=MAX_STATUSES)] = MAX_STATUSES
     cursor: Annotated[str, Field(max_length=2048)] | None = None

@@ -58,7 +58,7 @@ def test_protocol_lists_every_event_from_clients(routes: Sequence[EventRoute]) -
         (
             [row.event],
             "none" if row.payload == "none" else f"`{row.payload}`",
-            [_ack(row.ack)],
+            [_ack(each) for each in row.ack.split(" | ")],
         )
         for row in event_rows(of_the_chat)
     ]

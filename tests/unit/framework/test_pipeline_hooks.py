@@ -11,6 +11,7 @@ from app.framework import (
     Socket,
     WsException,
     subscribe_message,
+    use_filters,
     use_guards,
     web_socket_gateway,
 )
@@ -236,6 +237,31 @@ async def test_unknown_event_is_forbidden_when_a_guard_refuses() -> None:
     acked = await Driver(_Gateway()).call_unknown("knwon")
 
     assert ["forbidden"] == [answer["code"] for answer in acked]
+
+
+async def test_unknown_event_asks_filters_of_every_class_before_the_applications() -> None:
+    """Whatever the number of gateways; guards and filters need not be hashable."""
+    trace: Trace = []
+
+    class _Unhashable(TracingFilter):
+        __hash__ = None  # type: ignore[assignment]
+
+    application = Enhancers(filters=(_Unhashable(trace, "global"),))
+
+    @web_socket_gateway()
+    class _First:
+        pass
+
+    @web_socket_gateway()
+    @use_filters(_Unhashable(trace, "class"))
+    class _Second:
+        pass
+
+    first, second = Driver(_First(), application), Driver(_Second(), application)
+    unknown = compile_unknown_event([first.definition, second.definition])
+    await unknown(first.socket, "what", None, None)
+
+    assert ["filter class WsUnknownEvent"] == trace
 
 
 async def test_unknown_event_asks_a_shared_guard_once_when_gateways_share_it() -> None:

@@ -16,9 +16,10 @@ from app.framework import (
 from app.framework.enhancers import Enhancers
 from app.framework.explorer import explore
 from app.guards.event_weight import check_event_weights, event_weight
+from app.guards.receipt_limit import limited_as_receipts
 from app.guards.ws_throttler_guard import WsThrottlerGuard
 
-THROTTLER = WsThrottlerGuard(TokenBuckets(1, 1, ManualClock()))
+THROTTLER = WsThrottlerGuard(*(TokenBuckets(1, 1, ManualClock()) for _ in range(2)))
 
 
 def routes_of(gateway: object) -> Sequence[EventRoute]:
@@ -65,6 +66,28 @@ def test_weight_is_refused_when_no_throttler_guards_the_handler() -> None:
     sentence = (
         "_Gateway.report: @event_weight has no effect without WsThrottlerGuard; "
         "add it to @use_guards"
+    )
+    assert sentence == str(caught.value)
+
+
+def test_weight_is_refused_when_the_handler_takes_receipts() -> None:
+    """Those have a limit of their own, which counts messages."""
+
+    @web_socket_gateway()
+    @use_guards(THROTTLER)
+    class _Gateway:
+        @subscribe_message("report")
+        @limited_as_receipts()
+        @event_weight(5)
+        def report(self, client: Socket) -> None:
+            pass
+
+    with pytest.raises(BootError) as caught:
+        check_event_weights(routes_of(_Gateway()))
+
+    sentence = (
+        "_Gateway.report: @event_weight has no effect on receipts; "
+        "remove it, or @limited_as_receipts"
     )
     assert sentence == str(caught.value)
 
