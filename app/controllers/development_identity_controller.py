@@ -1,5 +1,6 @@
 """The development issuer over HTTP: its public key, and users and tokens for this machine."""
 
+import asyncio
 from http import HTTPStatus
 
 from aiohttp import hdrs, web
@@ -41,6 +42,7 @@ class DevelopmentIdentityController:
         self._channels = channels
         self._origins = frozenset(origins)
         self._message_max_chars = message_max_chars
+        self._asking = asyncio.Lock()
 
     @get(JWKS_PATH)
     async def jwks(self, _: web.Request) -> web.Response:
@@ -72,14 +74,15 @@ class DevelopmentIdentityController:
         ``{"users": [{id, name, channels}], "messageMaxChars": 4000}``
         """
         self._require_local(request)
-        users = [
-            {
-                "id": user.id,
-                "name": user.name,
-                "channels": await self._channels.channels_of(user.id),
-            }
-            for user in await self._channels.users(_MOST_USERS)
-        ]
+        async with self._asking:  # nobody is signed in: all requests share one connection
+            users = [
+                {
+                    "id": user.id,
+                    "name": user.name,
+                    "channels": await self._channels.channels_of(user.id),
+                }
+                for user in await self._channels.users(_MOST_USERS)
+            ]
         return web.json_response({"users": users, "messageMaxChars": self._message_max_chars})
 
     def _require_local(self, request: web.Request) -> None:

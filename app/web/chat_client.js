@@ -16,6 +16,7 @@ import { backoff, pause } from "./timing.js";
 import { OthersTyping, OwnTyping } from "./typing.js";
 
 const MOST_SEEN_AT_ONCE = 50;
+const RECOUNT_MS = 2_000;
 
 /**
  * One signed-in user. Emits `phase`, `token` and `throttled` as `Connection` does, and
@@ -33,6 +34,7 @@ export class ChatClient extends EventTarget {
   #ask = (...event) => this.#connection.ask(...event);
   #marks = new Marks(this.#ask);
   #ownTyping = new OwnTyping(this.#ask);
+  #recounted = new Set(); // message ids
   #othersTyping = new OthersTyping((channelId) => this.#tell("typing", { channelId }));
   #outbox;
 
@@ -253,11 +255,25 @@ export class ChatClient extends EventTarget {
     const { messageId } = status;
     for (const [channelId, { log }] of this.#channels) {
       if (log.find(messageId) === undefined) continue;
-      const isFirst = log.receipts(messageId) === null;
-      const statuses = isFirst ? await this.#ask("message:getStatus", { messageId }) : [status];
-      log.receive({ messageId, statuses });
+      if (log.isCounted(messageId)) await this.#recount(log, messageId);
+      else if (log.receipts(messageId) === null) await this.#askReceipts(log, messageId);
+      else log.receive({ messageId, statuses: [status] });
       this.#tell("messages", { channelId });
     }
+  }
+
+  async #askReceipts(log, messageId) {
+    const answer = await this.#connection.askFully("message:getStatus", { messageId });
+    log.receive({ messageId, statuses: answer.data, counts: answer.counts });
+  }
+
+  /** Thousands of receipts may come at once: ask for their number now and then. */
+  async #recount(log, messageId) {
+    if (this.#recounted.has(messageId)) return;
+    this.#recounted.add(messageId);
+    await pause(RECOUNT_MS);
+    this.#recounted.delete(messageId);
+    await this.#askReceipts(log, messageId);
   }
 
   #heardTyping(indicator) {

@@ -175,10 +175,11 @@ export class ChatView {
     announce(`Not sent${place}: ${content}. ${error}`);
   }
 
-  #missed({ count, channels }) {
+  #missed({ count, channels, more }) {
     if (count === 0) return;
     const places = Object.entries(channels).map(([id, missed]) => `${missed} in #${id}`);
-    const messages = count === 1 ? "One message" : `${count} messages`;
+    const atLeast = more ? "At least " : "";
+    const messages = count === 1 ? "One message" : `${atLeast}${count} messages`;
     this.#notice(`${messages} came while you were away: ${listOf(places)}.`);
   }
 

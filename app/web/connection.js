@@ -96,6 +96,11 @@ export class Connection extends EventTarget {
    * Throws `Refused` or `ConnectionLost`; where `temporary`, it may help to ask again.
    */
   async ask(event, ...payload) {
+    return (await this.askFully(event, ...payload)).data;
+  }
+
+  /** As `ask`, but the whole answer: `data` and what stands beside it. */
+  async askFully(event, ...payload) {
     if (this.phase !== "online") throw new NotConnected("Not connected.");
     try {
       return await this.#request(event, ...payload);
@@ -145,7 +150,7 @@ export class Connection extends EventTarget {
     this.#refusal = null;
     let offlineCount;
     try {
-      offlineCount = await this.#request("message:getOfflineCount");
+      offlineCount = (await this.#request("message:getOfflineCount")).data;
     } catch {
       if (!this.#socket.connected) return; // refused, or lost: `#ended` knows
       await pause(backoff(this.#failures++));
@@ -233,7 +238,7 @@ export class Connection extends EventTarget {
   async #request(event, ...payload) {
     for (let tries = 1; ; tries += 1) {
       const answer = await this.#answer(event, ...payload);
-      if (answer.error === undefined) return answer.data;
+      if (answer.error === undefined) return answer;
       if (answer.code !== "rate_limited" || tries > MOST_TRIES) throw new Refused(answer);
       this.#tell("throttled", { retryAfterMs: answer.retryAfterMs });
       await pause(answer.retryAfterMs);

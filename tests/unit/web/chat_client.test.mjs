@@ -186,6 +186,28 @@ test("the first receipt of a message asks for those of all recipients, later one
   assert.equal(asked(socket, "message:getStatus").length, 1);
 });
 
+test("of a message with very many recipients the server's counts are shown, asked for now and then", async () => {
+  const answers = [
+    { data: [], nextCursor: "more", counts: { SENT: 250, DELIVERED: 49, READ: 1 } },
+    { data: [], nextCursor: "more", counts: { SENT: 0, DELIVERED: 100, READ: 200 } },
+  ];
+  const { client, socket } = await alice({ "message:getStatus": () => answers.shift() });
+  const seen = { messageId: "m-1", recipientId: "bob", status: "READ" };
+  socket.hear("message.created", message(1, { userId: "alice" }));
+  await settled();
+
+  socket.hear("message:seen", seen);
+  await settled();
+  const [{ receipts, deliveryStatus }] = client.messages("general");
+  for (let times = 0; times < 300; times += 1) socket.hear("message:seen", seen);
+  await pass(mock.timers, 2_000);
+
+  assert.deepEqual(receipts, { recipients: 300, delivered: 50, read: 1 });
+  assert.equal(deliveryStatus, "SENT");
+  assert.equal(client.messages("general")[0].deliveryStatus, "DELIVERED");
+  assert.equal(asked(socket, "message:getStatus").length, 2);
+});
+
 test("one's own typing in another tab is no news", async () => {
   const { client, socket } = await alice();
 
