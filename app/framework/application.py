@@ -175,6 +175,13 @@ class NestApplication:
         gateways = self._injector.marked(GATEWAY_OPTIONS)
         controllers = self._injector.marked(CONTROLLER_PREFIX)
         refuse_doubles(route for controller in controllers for route in routes_of(controller))
+        guards = (*self._injector.of_kind(AppGuard), *self._globals.guards)
+        if controllers and guards:
+            raise BootError(
+                f"{type(guards[0]).__name__} is a global guard, which would not run before "
+                f"{type(controllers[0]).__name__}: guards run for gateways only. Name it in "
+                "@use_guards of each gateway; check requests in the controller's methods"
+            )
         for gateway in gateways:
             check_hooks(gateway, GATEWAY_HOOKS)
         found = {id(each) for each in (*gateways, *controllers)}
