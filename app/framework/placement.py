@@ -143,8 +143,8 @@ def _refuse_hidden_marks(member: FunctionType, keys: Iterable[str], place: str) 
 
     The function that it wraps is in its closure.
     """
-    closure = [cell for cell in member.__closure__ or () if cell != CellType()]  # empty
-    for wrapped in filter(inspect.isfunction, (cell.cell_contents for cell in closure)):
+    filled = [cell for cell in member.__closure__ or () if cell != CellType()]
+    for wrapped in filter(inspect.isfunction, (cell.cell_contents for cell in filled)):
         for key in metadata_keys(wrapped):
             if key not in keys:
                 raise BootError(
