@@ -14,11 +14,9 @@ from typing import Protocol
 
 from aiohttp import ClientSession
 
-CHECKOUT = Path(__file__).parents[2]
+from tests.deadlines import ANSWER_SECONDS, PROCESS_SECONDS
 
-START_SECONDS = 20.0
-STOP_SECONDS = 2.0
-"""How long Ctrl-C may take, clients connected or not."""
+CHECKOUT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +62,7 @@ class ServerProcess:
         )
         listening = asyncio.create_task(self._listening.wait())
         await asyncio.wait(
-            {listening, self._readers[0]}, timeout=START_SECONDS, return_when="FIRST_COMPLETED"
+            {listening, self._readers[0]}, timeout=PROCESS_SECONDS, return_when="FIRST_COMPLETED"
         )
         listening.cancel()
         assert self._listening.is_set(), f"it did not start: {self.err}"
@@ -72,11 +70,11 @@ class ServerProcess:
             assert response.status == 200
 
     async def stop(self) -> None:
-        """Ctrl-C: it has to end in time, and well."""
+        """Ctrl-C: it has to end, and well."""
         assert self._process is not None
         self._process.send_signal(signal.SIGINT)
         try:
-            async with asyncio.timeout(STOP_SECONDS):
+            async with asyncio.timeout(ANSWER_SECONDS):
                 code = await self._process.wait()
         except TimeoutError:
             self._process.kill()
@@ -146,7 +144,7 @@ async def run_command(
 ) -> Finished:
     """``python -m app ARGUMENTS`` from start to end."""
     process = await _spawn(folder, settings, *arguments)
-    async with asyncio.timeout(START_SECONDS):
+    async with asyncio.timeout(PROCESS_SECONDS):
         out, err = await process.communicate(stdin.encode())
     assert process.returncode is not None
     return Finished(process.returncode, out.decode(), err.decode())
