@@ -6,5 +6,5 @@ ANSWER_SECONDS = 30.0
 It is shorter than the 45 s after which the server ends a silent connection in any case.
 """
 
-PROCESS_SECONDS = 120.0
+PROCESS_SECONDS = 300.0
 """For a program to start, to stop, or to do all of its work."""

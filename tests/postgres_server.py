@@ -13,9 +13,10 @@ from pathlib import Path
 from pwd import getpwnam
 from typing import Literal
 
+from tests.deadlines import PROCESS_SECONDS
+
 _USER = "nobody"
 """Whose process it is when the tests are root's: PostgreSQL refuses to run as root."""
-_COMMAND_SECONDS = 30
 FSYNC_WARNING = (
     "The server runs with fsync off: when its machine fails, what was acknowledged may be lost, "
     "or the database be damaged."
@@ -152,7 +153,7 @@ class PostgresServer:
             user=self._user,
             group=self._user and getpwnam(self._user).pw_gid,
             extra_groups=self._user and (),
-            timeout=_COMMAND_SECONDS,
+            timeout=PROCESS_SECONDS,
         )
         assert done.returncode == 0, f"{program}: {done.stderr}"
         return done.stdout

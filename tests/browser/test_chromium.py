@@ -3,6 +3,7 @@ import sys
 from pathlib import Path
 
 from tests.browser.chromium import MISSING
+from tests.deadlines import PROCESS_SECONDS
 from tests.e2e.server_process import CHECKOUT
 
 
@@ -14,7 +15,7 @@ def find(path: Path, **environment: str) -> subprocess.CompletedProcess[str]:
         env={"PATH": str(path), **environment},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PROCESS_SECONDS,
         check=False,
     )
 

@@ -3,7 +3,7 @@ from tests.browser.test_chatting import message
 from tests.e2e.server_process import ServerProcess
 
 EXPIRED_BEYOND_SKEW = -60
-EXPIRED_WITHIN_SKEW = -2
+EXPIRED_WITHIN_SKEW = -1
 SHORT_LIVED = 4
 """Seconds."""
 

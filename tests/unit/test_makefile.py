@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.deadlines import PROCESS_SECONDS
+
 ROOT = Path(__file__).parents[2]
 JS = Path("tests", "e2e", "js")
 RUNTIME = ".venv/.runtime"
@@ -64,7 +66,7 @@ class Machine:
             env={"PATH": str(self._programs)},
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=PROCESS_SECONDS,
             check=False,
         )
 

@@ -10,15 +10,16 @@ import pytest
 
 from app.adapters.sql.database import Database
 from app.adapters.sql.gate import RETRY_SECONDS, SLOW_SECONDS, Gate
-from app.adapters.sql.limits import ANSWER_SECONDS
 from app.adapters.sql.tables import channel_sequences, channels, messages
 from app.domain.errors import Unavailable
 from tests.contract.storage import opened
+from tests.deadlines import ANSWER_SECONDS
 from tests.postgres_server import PostgresServer
 from tests.unit.adapters.sql.insisting import insist
 
 SLOW = 2 * SLOW_SECONDS
-AT_ONCE_SECONDS = 0.5
+AT_ONCE_SECONDS = 5.0
+"""For nine refusals. They take much less, and more if each waits for its own lock or answer."""
 
 Ask = Callable[[Database], Awaitable[None]]
 
@@ -169,7 +170,7 @@ async def test_all_but_the_first_are_refused_at_once_when_the_server_is_frozen(
     for way in ways:
         await insist(partial(way, postgres_database))
 
-    assert first < ANSWER_SECONDS + AT_ONCE_SECONDS
+    assert first < ANSWER_SECONDS
     assert max(soon + later) < AT_ONCE_SECONDS
 
 
