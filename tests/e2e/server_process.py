@@ -1,11 +1,9 @@
-"""The server as an operator runs it, and the other commands: real processes, their own folder."""
+"""The server as an operator runs it, and the other commands: processes in their own folder."""
 
 import asyncio
 import os
 import signal
 import socket
-import sys
-from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,6 +13,7 @@ from typing import Protocol
 from aiohttp import ClientSession
 
 from tests.deadlines import ANSWER_SECONDS, PROCESS_SECONDS
+from tests.e2e.forked_app import ForkedApp, fork_app
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -37,7 +36,7 @@ class ServerProcess:
         self.settings = {"PORT": str(self.port), **settings}
         self.out = ""
         self.err = ""
-        self._process: Process | None = None
+        self._process: ForkedApp | None = None
         self._readers: tuple[asyncio.Task[None], ...] = ()
         self._listening = asyncio.Event()
 
@@ -108,7 +107,6 @@ class ServerProcess:
 
     async def _read_out(self) -> None:
         assert self._process is not None
-        assert self._process.stdout is not None
         async for line in self._process.stdout:
             self.out += line.decode()
             if b"listening on" in line:
@@ -116,7 +114,6 @@ class ServerProcess:
 
     async def _read_err(self) -> None:
         assert self._process is not None
-        assert self._process.stderr is not None
         async for line in self._process.stderr:
             self.err += line.decode()
 
@@ -146,8 +143,8 @@ async def run_command(
     process = await _spawn(folder, settings, *arguments)
     async with asyncio.timeout(PROCESS_SECONDS):
         out, err = await process.communicate(stdin.encode())
-    assert process.returncode is not None
-    return Finished(process.returncode, out.decode(), err.decode())
+        code = await process.wait()
+    return Finished(code, out.decode(), err.decode())
 
 
 def free_port() -> int:
@@ -158,15 +155,7 @@ def free_port() -> int:
         return port
 
 
-async def _spawn(folder: Path, settings: Mapping[str, str], *arguments: str) -> Process:
+async def _spawn(folder: Path, settings: Mapping[str, str], *arguments: str) -> ForkedApp:
     # Nothing of the developer's own: neither the environment nor an .env in the working directory.
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(CHECKOUT), **settings}
-    return await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "app", *arguments),
-        cwd=folder,
-        env=environment,
-        stdin=PIPE,
-        stdout=PIPE,
-        stderr=PIPE,
-    )
+    return await fork_app(folder, environment, *arguments)
