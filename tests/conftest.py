@@ -12,7 +12,21 @@ from tests.contract.storage import opened
 from tests.postgres_server import PostgresServer
 from tests.redis_server import RedisServer
 
-_OWN_LOOPS = Path(__file__).parent / "unit" / "framework"
+_TESTS = Path(__file__).parent
+_OWN_LOOPS = _TESTS / "unit" / "framework"
+_SLOWEST = (
+    "e2e/test_writing_a_gateway.py",
+    "reliability/test_scenarios.py",
+    "e2e/test_lost_redis.py",
+    "e2e/test_refresh.py",
+    "e2e/test_refreshing_client.py",
+    "e2e/test_new_gateway.py",
+    "e2e/test_two_nodes.py",
+    "browser/test_connection.py",
+    "browser/test_chatting.py",
+    "e2e/test_expiry.py",
+)
+"""Files of which each keeps a worker busy for long; begun last, they would keep it alone."""
 _KEPT = "kept"
 _KEEPER = "keeper"
 _LET_KEEPER_IN = f"""
@@ -37,12 +51,19 @@ SELECT setval(seqrelid, seqstart, false) FROM pg_sequence;
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whoever chooses the kind of its loop comes last, in the random order otherwise.
+    """The slowest files come first, and whoever chooses the kind of its loop last.
 
     For pytest-asyncio the session's loop ends there, and with it all that lives in it: in between,
-    the server of most tests, the Node process and the browser would have to start anew.
+    the server of most tests, the Node process and the browser would have to start anew. Otherwise
+    the order is random.
     """
-    items.sort(key=lambda item: _OWN_LOOPS in item.path.parents)
+    places = {_TESTS / name: place for place, name in enumerate(_SLOWEST)}
+
+    def place(item: pytest.Item) -> int:
+        is_last = _OWN_LOOPS in item.path.parents
+        return places.get(item.path, len(places) + is_last)
+
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="session")

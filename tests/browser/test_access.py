@@ -167,8 +167,8 @@ SLIDES_AFTER_TWO_FRAMES = """() => new Promise((done) => {
 
 RECORD_SLIDES = """() => {
   globalThis.slides = 0;
-  document.getElementById("sidebar").addEventListener("transitionrun", () => {
-    globalThis.slides += 1;
+  document.getElementById("sidebar").addEventListener("transitionrun", (event) => {
+    if (event.target === event.currentTarget) globalThis.slides += 1;  // not what is in it
   });
 }"""
 

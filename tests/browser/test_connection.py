@@ -53,6 +53,7 @@ async def test_edits_and_deletions_are_seen_when_they_were_missed(alice: Tab, bo
     await alice.press("ArrowUp")
     await alice.element(".edit textarea", "fill", "second, edited")
     await alice.press("Enter")
+    await alice.sees(f"{message('second, edited')} >> .edited")  # nothing moves after that
     await alice.element(message("first"), "hover")
     await alice.click(f"{message('first')} >> role=button[name=Delete]")
     await alice.click("dialog >> role=button[name=Delete]")
