@@ -9,7 +9,7 @@ BROWSER := tests/browser/js
 PEERS := bench/peers/nest bench/peers/socketio
 NPM := node_modules/.installed
 # More workers than cores: many tests wait. A single part of the suite is quicker without them.
-WORKERS := --numprocesses=5 --dist=loadfile --no-loadscope-reorder
+WORKERS := --numprocesses=4 --dist=loadfile --no-loadscope-reorder
 # What all but the unit tests need.
 CLIENTS := $(WEB)/$(NPM) $(JS)/$(NPM) $(BROWSER)/$(NPM) chromium
 BIN := .venv/bin

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from app.adapters.sql.database import Database
 from tests.contract.storage import opened
@@ -47,6 +48,11 @@ DO $$ DECLARE name regclass; BEGIN
 END $$;
 SELECT setval(seqrelid, seqstart, false) FROM pg_sequence;
 """
+
+
+# How long an example takes is the machine's business.
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")
 
 
 @pytest.hookimpl(trylast=True)
