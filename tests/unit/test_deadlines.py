@@ -14,14 +14,21 @@ PLACES = {"timeout": 0, "wait_for": 1}
 
 
 def numbers(source: str) -> Iterator[float]:
-    """Each deadline that is a number."""
-    for call in ast.walk(ast.parse(source)):
+    """Each deadline that is a number, or a constant of the same module."""
+    module = ast.parse(source)
+    constants = {
+        ast.unparse(each.targets[0]): each.value
+        for each in module.body
+        if isinstance(each, ast.Assign)
+    }
+    for call in ast.walk(module):
         if isinstance(call, ast.Call):
             name = ast.unparse(call.func).rpartition(".")[2]
             deadlines = [each.value for each in call.keywords if each.arg == "timeout"]
             if name in PLACES:
                 deadlines += call.args[PLACES[name] :][:1]
-            for each in deadlines:
+            for deadline in deadlines:
+                each = constants.get(ast.unparse(deadline), deadline)
                 if isinstance(each, ast.Constant) and isinstance(each.value, int | float):
                     yield each.value
 
@@ -46,9 +53,10 @@ def test_deadlines_are_generous_when_a_test_waits() -> None:
         ("asyncio.wait_for(coming, timeout=2)", [2]),
         ("subprocess.run([], timeout=30)", [30]),
         ("pytest.mark.timeout(9)", [9]),
-        ("asyncio.timeout(ANSWER_SECONDS)", []),
+        ("SOON_SECONDS = 8.0\nasyncio.timeout(SOON_SECONDS)", [8.0]),
+        ("from tests.deadlines import ANSWER_SECONDS\nasyncio.timeout(ANSWER_SECONDS)", []),
     ],
 )
 def test_deadline_is_found_when_it_is_a_number(source: str, found: list[float]) -> None:
-    """As an argument with a name or without one."""
+    """As an argument with a name or without one, there or above."""
     assert found == list(numbers(source))
