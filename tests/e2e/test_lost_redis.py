@@ -95,10 +95,9 @@ async def talking(clients: list[LightClient]) -> AsyncIterator[list[Answer]]:
         message = {"content": "still there?", "channelId": _channel(member)}
         while not is_over.is_set():
             answers.append(await client.ask("sendMessage", message))
-            await asyncio.wait([over], timeout=PAUSE_SECONDS)
+            await asyncio.sleep(PAUSE_SECONDS)
 
     async with asyncio.TaskGroup() as group:
-        over = group.create_task(is_over.wait())
         for member, client in enumerate(clients):
             group.create_task(talk(member, client))
         try:
