@@ -16,6 +16,8 @@ GENEROUS = {
     "RATE_LIMIT_EVENTS_PER_SECOND": "100000",
     "RATE_LIMIT_BURST": "100000",
     "CONNECT_TIMEOUT_SECONDS": "120",
+    "RATE_LIMIT_RECEIPTS_PER_SECOND": "100000",
+    "RATE_LIMIT_RECEIPTS_BURST": "100000",
 }
 """All tests come from one address, and a busy machine may be slow to connect."""
 

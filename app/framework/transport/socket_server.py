@@ -18,6 +18,7 @@ import socketio
 from socketio import packet as packet_types
 
 from app.framework.eager import EagerTasks
+from app.framework.exceptions import WsBadRequest
 from app.framework.pipeline import ConnectHandler
 from app.framework.socket import Handshake, Socket
 from app.framework.transport import packets
@@ -33,6 +34,11 @@ from app.framework.transport.room_manager import RoomManager
 from app.framework.transport.upgrade import UpgradeRequest
 
 _INVALID_NAMESPACE = "Invalid namespace"
+
+_LARGE_AUTH = (
+    f"auth must not exceed {packets.AUTH_MAX_CHARS} characters besides the token, "
+    f"and {packets.AUTH_MAX_VALUES} values."
+)
 
 _WITH_ONE_ARGUMENT = 2
 """Entries of an event's array: the name, and what it is about."""
@@ -91,7 +97,7 @@ class SocketServer(socketio.AsyncServer):
             packet = StrictPacket.parse(frame[1:])
             namespace = packet.namespace or "/"
             if packet.packet_type != packet_types.EVENT:
-                return self._handle_other(connection, namespace, packet)
+                return self._handle_other(connection, namespace, packet, frame)
             packet_id, data = packet.id, packet.data
         else:
             namespace = "/"
@@ -120,6 +126,7 @@ class SocketServer(socketio.AsyncServer):
         """
         self.heartbeat.forget(connection)
         self.eio.sockets.pop(connection.sid, None)
+        self.eio.unadmitted.remove(connection.sid)
         for link in tuple(connection.links.values()):
             link.detach(reason)
         self._ending[connection] = None
@@ -189,15 +196,26 @@ class SocketServer(socketio.AsyncServer):
         finally:  # cancellation too, whoever's it is, must leave nobody between in and out
             self.manager.pending.remove(link)
             link.settle(admitted=admitted)
+        if link.connected:
+            self.eio.unadmitted.remove(connection.sid)
 
     def _handle_other(
-        self, connection: Connection, namespace: str, packet: StrictPacket
+        self, connection: Connection, namespace: str, packet: StrictPacket, frame: str
     ) -> Work | None:
         if packet.packet_type == packet_types.CONNECT:
             # Who is gone by now could be admitted, but would never be ended: a ghost in its rooms.
             if connection.closed:
                 return None
-            return self._admit(connection, namespace, packet.data or {})
+            auth = packet.data or {}
+            if packets.has_large_auth(frame, auth):
+                data = {"code": WsBadRequest.code, "detail": _LARGE_AUTH}
+                connection.push(packets.connect_error(namespace, "Invalid auth", data))
+                connection.close(DisconnectReason.SERVER_NAMESPACE_DISCONNECT)
+                return None
+            fields = self._options.auth_fields
+            if fields is not None:
+                auth = {name: value for name, value in auth.items() if name in fields}
+            return self._admit(connection, namespace, auth)
         link = connection.links.get(namespace)
         if link is None:
             raise MalformedPacketError

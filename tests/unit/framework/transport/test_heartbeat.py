@@ -237,3 +237,23 @@ async def test_no_task_is_left_when_stopped() -> None:
     await asyncio.sleep(0)
 
     assert before == idle == asyncio.all_tasks()
+
+
+async def test_client_has_answered_when_it_was_heard_since_its_last_ping() -> None:
+    """A client that has just come was not pinged yet."""
+    async with beating() as heartbeat:
+        client = watched(heartbeat)
+        answered = [heartbeat.has_answered(client)]
+
+        while not client.pinged_at:
+            answered.append(heartbeat.has_answered(client))
+            heartbeat.turn()
+        silent = heartbeat.has_answered(client)
+        client.reading = False
+        unheard = heartbeat.has_answered(client)
+        client.reading = True
+        heartbeat.turn()
+        client.answer()
+
+        assert {True} == set(answered)
+        assert (False, True, True) == (silent, unheard, heartbeat.has_answered(client))
