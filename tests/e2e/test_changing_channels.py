@@ -130,6 +130,7 @@ async def test_member_is_gone_when_they_were_removed_while_they_typed(chat: Chat
     await member(chat, "DELETE", chat.general, "bob")
 
     assert not (await alice.sees("typing"))["isTyping"]
+    await alice.sees("room:member:left")
     assert ["typing", "room:member:left"] == alice.events[-2:]
     assert {"data": []} == await alice.ask("typing:get", {"channelId": chat.general})
     refusal = await bob.ask("sendMessage", {"channelId": chat.general, "content": "hi"})

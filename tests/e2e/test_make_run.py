@@ -12,7 +12,8 @@ from aiohttp import ClientSession
 
 from tests.deadlines import ANSWER_SECONDS, PROCESS_SECONDS
 from tests.e2e.js_client import JsClient, JsDriver
-from tests.e2e.server_process import CHECKOUT, free_port
+from tests.e2e.server_process import CHECKOUT
+from tests.free_port import free_port
 
 _CTRL_C = b"\x03"
 

@@ -60,7 +60,7 @@ async def test_new_gateway_answers_a_client_when_the_server_runs(
     checkout: Path, driver: JsDriver
 ) -> None:
     """On the connection the client has for the chat."""
-    async with running(checkout, {}) as server:
+    async with running(checkout, {}, is_forked=False) as server:
         token = await server.token("user_alice")
         alice = driver.connect(server.url, "user_alice", {"token": token})
         await alice.sees("connect")
