@@ -6,7 +6,7 @@ from app.config import Settings
 from app.controllers.health_controller import HealthController
 from app.framework import imported
 from app.modules.auth_module import admits_unchecked
-from app.ports import StorageProbe
+from app.ports import Clock, StorageProbe
 from app.services.token_blacklist_service import TokenBlacklistService
 
 
@@ -14,6 +14,7 @@ class OpsModule(containers.DeclarativeContainer):
     """Provides `HealthController`."""
 
     settings: providers.Dependency[Settings] = imported(Settings)
+    clock: providers.Dependency[Clock] = imported(Clock)
     storage_probe: providers.Dependency[StorageProbe] = imported(StorageProbe)
     token_blacklist_service: providers.Dependency[TokenBlacklistService] = imported(
         TokenBlacklistService
@@ -23,5 +24,6 @@ class OpsModule(containers.DeclarativeContainer):
         HealthController,
         storage_probe,
         token_blacklist_service,
+        clock,
         admits_unchecked=providers.Callable(admits_unchecked, settings),
     )

@@ -97,6 +97,11 @@ class Tab:
         problems: list[str] = await self._ask("problems")
         return problems
 
+    async def objections(self) -> list[str]:
+        """Return what axe-core objects to in the page as it is now."""
+        objections: list[str] = await self._ask("objections")
+        return objections
+
     async def _ask(self, command: str, **parameters: object) -> Any:
         return await self._browser.ask(command, tab=self._number, **parameters)
 

@@ -102,7 +102,7 @@ async def test_recipients_stand_at_the_furthest_report_when_devices_report_in_an
     statuses = {
         message.id: {
             status.recipient_id: status.status
-            for status in await storage.deliveries.statuses(message.id, ALICE)
+            for status in (await storage.deliveries.statuses(message.id, ALICE)).statuses
         }
         for message in messages
     }
@@ -132,7 +132,7 @@ async def test_what_is_undelivered_is_what_is_sent_when_devices_report_in_any_or
             if expected[message.id].get(user_id) is DeliveryState.SENT
         ]
         page = await storage.deliveries.undelivered(user_id, after=0, limit=1_000)
-        counts = await storage.deliveries.undelivered_counts(user_id)
+        counts = (await storage.deliveries.undelivered_counts(user_id)).channels
         assert waiting == [each.id for each in page.messages if each.channel_id == channel_id]
         assert len(waiting) == counts.get(channel_id, 0)
 

@@ -35,8 +35,9 @@ async def test_events_are_refused_when_a_user_sends_too_many(chat: Chat) -> None
     laptop = await chat.client("alice", extraHeaders=behind("192.0.2.1"))
     bob = await chat.client("bob", extraHeaders=behind("192.0.2.1"))
 
-    answers = [await phone.ask("message:getOfflineCount") for _ in range(4)]
-    refused = await laptop.ask("message:getOfflineCount")
+    channel = {"channelId": chat.general}
+    answers = [await phone.ask("typing:get", channel) for _ in range(4)]
+    refused = await laptop.ask("typing:get", channel)
 
     assert all("data" in answer for answer in answers)
     assert {
@@ -46,7 +47,7 @@ async def test_events_are_refused_when_a_user_sends_too_many(chat: Chat) -> None
         "retryAfterMs": refused["retryAfterMs"],
     } == refused
     assert 0 < refused["retryAfterMs"] <= 10_000
-    assert "data" in await bob.ask("message:getOfflineCount")
+    assert "data" in await bob.ask("typing:get", channel)
 
 
 async def test_unknown_events_count_when_a_user_sends_too_many(chat: Chat) -> None:

@@ -157,7 +157,7 @@ async def test_members_go_on_and_newcomers_are_told_at_once_when_redis_is_lost(
                 )
                 await go_on(acks)
                 later = [await crowd.try_to_connect(node, token) for token in strange[NEWCOMERS:]]
-                during = await readiness(node)
+                during = await readiness(node, ready)
 
     record_property("slowest_ack_ms", max(ack.seconds for ack in acks) * 1e3)
     record_property("first_verdicts_ms", max(seconds for _, seconds in at_once) * 1e3)
@@ -215,7 +215,7 @@ async def test_socket_ends_in_time_when_its_token_is_blacklisted_as_redis_comes_
         other = await crowd.admitted(node, clerk_token({"sub": "user_1"}))
         async with broken(redis):
             await until_noticed(node)
-            during = await readiness(node)
+            during = await readiness(node, NOT_READY)
 
         back_at = time.monotonic()
         redis.client.set(f"blacklist:token:{token}", "1", ex=60)
@@ -224,7 +224,7 @@ async def test_socket_ends_in_time_when_its_token_is_blacklisted_as_redis_comes_
             client.ended(),
         )
         goes_on = await other.ask("message:getOfflineCount")
-        after = await readiness(node)
+        after = await readiness(node, READY)
 
     record_property("admitted_again_after_seconds", admitted_at - back_at)
     record_property("caught_up_after_seconds", farewell.at - back_at)

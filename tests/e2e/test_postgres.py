@@ -6,14 +6,17 @@ from time import monotonic
 
 import pytest
 import pytest_asyncio
-from aiohttp import ClientSession
 
 from tests.deadlines import ANSWER_SECONDS
 from tests.e2e.chat import Chat, Chats
+from tests.e2e.nodes import readiness
 from tests.e2e.server_process import Finished, Serve, ServerProcess, run_command
 from tests.e2e.shapes import a_message, an_error
 from tests.postgres_server import FSYNC_WARNING, PostgresServer
 from tests.prisma import ROWS, TABLES
+
+READY = (200, {"status": "ok"})
+NOT_READY = (503, {"status": "unavailable", "reason": "storage unavailable"})
 
 _numbers = count()
 
@@ -42,12 +45,6 @@ def original(postgres_server: PostgresServer) -> Iterator[str]:
     postgres_server.execute(TABLES + ROWS, name)
     yield postgres_server.url(name)
     postgres_server.drop_database(name)
-
-
-async def health(server: ServerProcess) -> int:
-    """What a balancer sees."""
-    async with ClientSession() as http, http.get(f"{server.url}/health/ready") as response:
-        return response.status
 
 
 async def command(folder: Path, url: str, *arguments: str) -> Finished:
@@ -87,16 +84,16 @@ async def test_sends_are_answered_in_time_and_heal_when_postgres_is_restarted(
     began = monotonic()
     lost = await alice.ask("sendMessage", message)
     took = monotonic() - began
-    health_down = await health(server)
+    health_down = await readiness(server, NOT_READY)
     await asyncio.to_thread(postgres_server.start_again)
     stored = await alice.ask("sendMessage", message)
-    health_up = await health(server)
+    health_up = await readiness(server, READY)
     chat.leave()
 
     assert an_error("unavailable", temporary=True) == lost
     assert took < ANSWER_SECONDS
     assert "error" not in stored
-    assert (503, 200) == (health_down, health_up)
+    assert (NOT_READY, READY) == (health_down, health_up)
     assert "secret" not in server.out + server.err
 
 

@@ -1,6 +1,8 @@
 """The database: who opens and closes it, and the only ways to a connection."""
 
 import asyncio
+import logging
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -23,6 +25,8 @@ from app.adapters.sql.sqlite_connections import enable_wal, sqlite_engines
 from app.domain.errors import Unavailable
 
 OPENING_SECONDS = 20.0
+
+_logger = logging.getLogger(__name__)
 
 
 class Database:
@@ -122,29 +126,44 @@ class Database:
         Raises:
             Unconfirmed: The commit was under way when something failed or the time was over.
         """
-        async with self._answered(self._writing) as operation, AsyncExitStack() as held:
-            yield await self._enter(held, self._engines.writing, self._writing.turns)
+        side = self._writing
+        async with self._answered(side, side.gate) as operation, AsyncExitStack() as held:
+            yield await self._enter(held, self._engines.writing, side.turns, operation)
             operation.commits = True
             await self._commits.run(held.pop_all())
 
     @asynccontextmanager
+    async def probing(self) -> AsyncIterator[AsyncConnection]:
+        """A connection as a `transaction` has it, for a health check that changes nothing.
+
+        A check that fails, or takes long, does not open the circuit breaker: anybody may ask for
+        one, and other operations must not be refused because of it.
+        """
+        side = self._writing
+        async with self._answered(side, None) as operation, AsyncExitStack() as held:
+            yield await self._enter(held, self._engines.writing, side.turns, operation)
+
+    @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
         """A connection that sees one state of the database from its first read to the end."""
-        async with self._answered(self._reading), AsyncExitStack() as held:
-            yield await self._enter(held, self._engines.reading, self._reading.turns)
+        side = self._reading
+        async with self._answered(side, side.gate) as operation, AsyncExitStack() as held:
+            yield await self._enter(held, self._engines.reading, side.turns, operation)
 
     @asynccontextmanager
     async def asking(self) -> AsyncIterator[AsyncConnection]:
         """A connection to read with by one statement; it saves what `reading` does around it."""
-        async with self._answered(self._reading), AsyncExitStack() as held:
-            yield await self._enter(held, self._engines.asking, self._reading.turns)
+        side = self._reading
+        async with self._answered(side, side.gate) as operation, AsyncExitStack() as held:
+            yield await self._enter(held, self._engines.asking, side.turns, operation)
 
     @asynccontextmanager
-    async def _answered(self, side: "_Side") -> AsyncIterator[Operation]:
+    async def _answered(self, side: "_Side", learning: Gate | None) -> AsyncIterator[Operation]:
+        """An operation of a side; ``learning`` hears how it went."""
         if self._closed:
             raise Unavailable
         await side.gate.enter()
-        with translated_failures(side.gate) as operation:
+        with translated_failures(learning) as operation:
             async with asyncio.timeout(ANSWER_SECONDS):
                 yield operation
 
@@ -155,18 +174,30 @@ class Database:
         await self._look(self._reading, self._engines.reading, self._engines.reading_checks)
 
     async def _look(self, side: "_Side", engine: AsyncEngine, checks: Sequence[Executable]) -> None:
-        with translated_failures(side.gate):
+        with translated_failures(side.gate) as operation:
             async with asyncio.timeout(ANSWER_SECONDS), AsyncExitStack() as held:
-                connection = await self._enter(held, engine, side.turns)
+                connection = await self._enter(held, engine, side.turns, operation)
                 for check in checks:
                     await connection.execute(check)
 
     async def _enter(
-        self, held: AsyncExitStack, engine: AsyncEngine, turns: asyncio.Semaphore
+        self,
+        held: AsyncExitStack,
+        engine: AsyncEngine,
+        turns: asyncio.Semaphore,
+        operation: Operation,
     ) -> AsyncConnection:
         """Take a turn and a connection, and begin; what is held ends it, by commit or rollback."""
-        async with asyncio.timeout(self._limits.pool_timeout_seconds):
-            await held.enter_async_context(turns)
+        try:
+            async with asyncio.timeout(self._limits.pool_timeout_seconds):
+                await held.enter_async_context(turns)
+        except TimeoutError:
+            # Too many operations at once, which is not a failure of the database.
+            _logger.warning(
+                "the database is busy: no turn within %g s", self._limits.pool_timeout_seconds
+            )
+            raise Unavailable from None
+        operation.has_turn_since = time.monotonic()
         # Before a connection is made, which would make a missing file anew.
         if not self._held_files.are_in_place():
             raise Unavailable

@@ -109,13 +109,13 @@ async def test_deliveries_are_as_if_each_had_a_row_when_anything_happens(
         waiting = rows.waiting_for(user_id)
         page = await chat.deliveries.undelivered(user_id, after=0, limit=100)
         rest = await chat.deliveries.undelivered(user_id, sum(page.positions[:1]), limit=100)
-        counts = await chat.deliveries.undelivered_counts(user_id)
+        counts = (await chat.deliveries.undelivered_counts(user_id)).channels
         assert waiting == [message.id for message in page.messages]
         assert waiting[1:] == [message.id for message in rest.messages]
         assert ({GENERAL: len(waiting)} if waiting else {}) == counts
     for reader_id in rows.members:
         for message_id, states in rows.rows.items():
-            statuses = await chat.deliveries.statuses(message_id, reader_id)
+            statuses = (await chat.deliveries.statuses(message_id, reader_id)).statuses
             assert states == {status.recipient_id: status.status for status in statuses}
 
 

@@ -48,7 +48,7 @@ async def test_everything_is_there_when_the_database_is_opened_again(
     again = sql_storage(reopened)
     repeated = await add_one(again, draft(client_message_id="c-1"))
     following = await add(again, draft())
-    statuses = await again.deliveries.statuses(stored.id, ALICE)
+    statuses = (await again.deliveries.statuses(stored.id, ALICE)).statuses
     revoked = await SqlRevocationStore(reopened, clock).contains_token("a.b.c")
     channels = await again.channels.channels_of(BOB)
     await reopened.on_application_shutdown(None)

@@ -93,7 +93,7 @@ async def test_a_send_is_whole_or_absent_when_it_is_cancelled_while_it_commits(
 
     assert send.cancelled()
     assert 1 == len(await storage.messages.list_after(GENERAL, BOB, 0, 10))
-    assert {GENERAL: 1} == await storage.deliveries.undelivered_counts(CAROL)
+    assert {GENERAL: 1} == (await storage.deliveries.undelivered_counts(CAROL)).channels
 
 
 async def test_an_operation_is_unavailable_when_it_takes_longer_than_its_bound(

@@ -10,6 +10,8 @@ import pytest
 
 from app.adapters.sql.database import Database
 from app.adapters.sql.gate import RETRY_SECONDS, SLOW_SECONDS, Gate
+from app.adapters.sql.limits import DatabaseLimits
+from app.adapters.sql.sql_storage_probe import SqlStorageProbe
 from app.adapters.sql.tables import channel_sequences, channels, messages
 from app.domain.errors import Unavailable
 from tests.contract.storage import opened
@@ -44,6 +46,20 @@ async def write(database: Database) -> None:
         )
 
 
+async def fail(database: Database) -> None:
+    """As a statement fails that the database refuses."""
+    async with database.transaction() as connection:
+        await connection.exec_driver_sql("SELECT nonsense")
+
+
+@asynccontextmanager
+async def impatient(file: Path) -> AsyncIterator[Database]:
+    """A file whose operations wait for a turn, or for a lock, no longer than counts as slow."""
+    limits = DatabaseLimits(pool_timeout_seconds=SLOW, lock_timeout_seconds=SLOW)
+    async with opened(Database(f"sqlite:///{file}", migrate=True, limits=limits)) as database:
+        yield database
+
+
 async def seconds_of_refusals(call: Ask, database: Database, times: int) -> float:
     """How long it takes until that many calls, one after the other, are all refused."""
     began = monotonic()
@@ -51,6 +67,20 @@ async def seconds_of_refusals(call: Ask, database: Database, times: int) -> floa
         with pytest.raises(Unavailable):
             await call(database)
     return monotonic() - began
+
+
+class Holder:
+    """A writer that keeps its turn until the test lets it end."""
+
+    def __init__(self, database: Database) -> None:
+        self.has_turn = asyncio.Event()
+        self.may_end = asyncio.Event()
+        self.holding = asyncio.create_task(self._hold(database))
+
+    async def _hold(self, database: Database) -> None:
+        async with database.transaction():
+            self.has_turn.set()
+            await self.may_end.wait()
 
 
 class Answers:
@@ -227,3 +257,47 @@ async def test_readers_of_a_file_go_on_when_its_writer_is_kept_waiting(
     await insist(partial(write, sqlite_database))
     assert first < ANSWER_SECONDS
     assert others < AT_ONCE_SECONDS
+
+
+async def test_gate_stays_open_when_an_operation_gets_no_turn(tmp_path: Path) -> None:
+    """There are too many at once, which says nothing about the database: readers go on, too."""
+    async with impatient(tmp_path / "chat.db") as database:
+        async with database.transaction():
+            with pytest.raises(Unavailable):
+                await write(database)
+
+            await database.admit_writer()
+        await write(database)
+
+
+async def test_gate_stays_open_when_an_operation_waited_long_and_failed_at_once(
+    tmp_path: Path,
+) -> None:
+    """How long the database took is counted from the operation's turn."""
+    async with impatient(tmp_path / "chat.db") as database:
+        before = Holder(database)
+        await before.has_turn.wait()
+        failing = asyncio.create_task(fail(database))
+        await asyncio.sleep(0)
+        behind = Holder(database)
+        await asyncio.sleep(1.1 * SLOW_SECONDS)
+        before.may_end.set()
+        with pytest.raises(Unavailable):
+            await failing
+        await behind.has_turn.wait()  # so that a closed gate could not open again
+
+        await database.admit_writer()
+        behind.may_end.set()
+        await asyncio.gather(before.holding, behind.holding)
+
+
+async def test_gate_stays_open_when_a_health_check_is_slow(tmp_path: Path) -> None:
+    """Strangers cause those: no client may be refused because of one."""
+    async with impatient(tmp_path / "chat.db") as database:
+        with closing(sqlite3.connect(tmp_path / "chat.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            with pytest.raises(Unavailable):
+                await SqlStorageProbe(database).check()
+
+            await database.admit_writer()
+            other.execute("ROLLBACK")
