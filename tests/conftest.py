@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from app.adapters.sql.database import Database
-from tests.contract.storage import opened
+from tests.contract.storage import UNHURRIED, opened
 from tests.postgres_server import PostgresServer
 from tests.redis_server import RedisServer
 
@@ -138,21 +138,22 @@ def kept_postgres_url(postgres_server: PostgresServer, _kept_postgres_url: str) 
 @pytest.fixture
 async def sqlite_database(tmp_path: Path) -> AsyncIterator[Database]:
     """A real SQLite file, migrated and open."""
-    async with opened(Database(f"sqlite:///{tmp_path / 'chat.db'}", migrate=True)) as database:
+    url = f"sqlite:///{tmp_path / 'chat.db'}"
+    async with opened(Database(url, migrate=True, limits=UNHURRIED)) as database:
         yield database
 
 
 @pytest.fixture
 async def postgres_database(kept_postgres_url: str) -> AsyncIterator[Database]:
     """A database of a real PostgreSQL, migrated and open."""
-    async with opened(Database(kept_postgres_url, migrate=False)) as database:
+    async with opened(Database(kept_postgres_url, migrate=False, limits=UNHURRIED)) as database:
         yield database
 
 
 @pytest.fixture
 async def own_postgres_database(postgres_url: str) -> AsyncIterator[Database]:
     """One whose tables a test changes, or whose statistics are to be those of the first rows."""
-    async with opened(Database(postgres_url, migrate=False)) as database:
+    async with opened(Database(postgres_url, migrate=False, limits=UNHURRIED)) as database:
         yield database
 
 

@@ -13,7 +13,7 @@ from app.adapters.sql.database import Database
 from app.adapters.sql.limits import DatabaseLimits
 from app.adapters.sql.tables import users
 from app.domain.errors import Rejected, Unavailable, Unconfirmed
-from tests.contract.storage import opened
+from tests.contract.storage import UNHURRIED, opened
 from tests.deadlines import ANSWER_SECONDS
 from tests.postgres_server import PostgresServer
 from tests.unit.adapters.sql.insisting import insist
@@ -23,6 +23,7 @@ SHORT = DatabaseLimits(
     pool_timeout_seconds=0.8,
     statement_timeout_seconds=1.0,
     lock_timeout_seconds=0.5,
+    answer_seconds=2.0,
 )
 """What waits in vain is answered soon; what does not comes to its end on a busy machine, too."""
 SECRET = "what-alice-wrote-to-bob"
@@ -220,7 +221,10 @@ async def test_a_statement_is_given_up_when_it_takes_longer_than_its_setting(
             await connection.execute(text(statement))
 
     await write(database, "locked")
-    async with opened(Database(postgres_url, migrate=False)) as other, other.transaction() as held:
+    async with (
+        opened(Database(postgres_url, migrate=False, limits=UNHURRIED)) as other,
+        other.transaction() as held,
+    ):
         await held.execute(text("UPDATE users SET name = 'y' WHERE id = 'locked'"))
         began = monotonic()
         with pytest.raises(Unavailable):
