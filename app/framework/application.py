@@ -61,7 +61,7 @@ class NestApplication:
         return self._injector.get(token)
 
     def use_global_guards(self, *guards: CanActivate) -> None:
-        """Nest's ``useGlobalGuards``: instances, after those that modules provide as `AppGuard`."""
+        """Nest's ``useGlobalGuards``: instances, after those provided as `AppGuard`; see there."""
         self._check_used("use_global_guards", guards, CanActivate)
         self._globals = replace(self._globals, guards=(*self._globals.guards, *guards))
 
