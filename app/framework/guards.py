@@ -30,6 +30,8 @@ async def verdict_of(check: Check, given: Any) -> bool:
         TypeError: Its truth says nothing: a generator, a returned exception, a method not called.
     """
     verdict = await settled(given)
+    if isinstance(verdict, bool):
+        return verdict
     if isinstance(verdict, _NO_VERDICTS) or callable(verdict):
         name = getattr(check, "__qualname__", repr(check))
         raise TypeError(
