@@ -61,7 +61,7 @@ class NestApplication:
         return self._injector.get(token)
 
     def use_global_guards(self, *guards: CanActivate) -> None:
-        """Nest's ``useGlobalGuards``: instances, after those that modules provide as `AppGuard`."""
+        """Nest's ``useGlobalGuards``: instances, after those provided as `AppGuard`; see there."""
         self._check_used("use_global_guards", guards, CanActivate)
         self._globals = replace(self._globals, guards=(*self._globals.guards, *guards))
 
@@ -175,6 +175,13 @@ class NestApplication:
         gateways = self._injector.marked(GATEWAY_OPTIONS)
         controllers = self._injector.marked(CONTROLLER_PREFIX)
         refuse_doubles(route for controller in controllers for route in routes_of(controller))
+        guards = (*self._injector.of_kind(AppGuard), *self._globals.guards)
+        if controllers and guards:
+            raise BootError(
+                f"{type(guards[0]).__name__} is a global guard, which would not run before "
+                f"{type(controllers[0]).__name__}: guards run for gateways only. Name it in "
+                "@use_guards of each gateway; check requests in the controller's methods"
+            )
         for gateway in gateways:
             check_hooks(gateway, GATEWAY_HOOKS)
         found = {id(each) for each in (*gateways, *controllers)}

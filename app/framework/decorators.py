@@ -171,6 +171,8 @@ def catch(*exceptions: type[Exception]) -> Callable[[GatewayClass], GatewayClass
 def _extending(
     key: str, decorator: str, values: tuple[object, ...]
 ) -> Callable[[Decorated], Decorated]:
+    if not values:
+        raise BootError(f"@{decorator}() names nothing, so it has no effect; name a class")
     for value in values:
         if inspect.isfunction(value):
             raise BootError(

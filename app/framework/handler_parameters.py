@@ -3,12 +3,14 @@
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from app.framework.enhancers import Resolve, checked
 from app.framework.exceptions import BootError
 from app.framework.params import PLAIN_PARAMETERS, AckMarker, ParamMarker, is_param_decorator
 from app.framework.pipes import PipeTransform
+from app.framework.socket import Socket
 
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
@@ -66,9 +68,32 @@ def _plain_parameters(
             f"{place}: without annotations a handler takes (client, data, ack) at most, "
             f"not ({', '.join(names)})"
         )
+    if names and not _may_be_client(hints.get(names[0], Any)):
+        raise BootError(
+            f"{place}: parameter '{names[0]}' gets the client, which is not what its annotation "
+            "says; without markers a handler takes (client, data, ack), so put a client before it, "
+            "or annotate it with MessageBody()"
+        )
     return tuple(
         Parameter(name, marker, hints.get(name, Any), ())
         for name, marker in zip(names, PLAIN_PARAMETERS, strict=False)
+    )
+
+
+def _may_be_client(hint: Any) -> bool:
+    """Whether an annotation fits a `Socket`, a class derived from it, or a protocol."""
+    origin = get_origin(hint)
+    if origin is Annotated:
+        return _may_be_client(get_args(hint)[0])
+    if origin in {Union, UnionType}:
+        return any(map(_may_be_client, get_args(hint)))
+    cls = origin or hint
+    return (
+        not isinstance(cls, type)
+        or cls is Any
+        or Socket in cls.__mro__
+        or cls in Socket.__mro__
+        or getattr(cls, "_is_protocol", False)
     )
 
 

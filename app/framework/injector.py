@@ -4,9 +4,10 @@ dependency-injector resolves by attribute name; Nest, and so our decorators, by 
 from class to provider is made once.
 """
 
+import asyncio
 import inspect
 from collections.abc import Iterable
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from dependency_injector import containers, errors, providers
 
@@ -153,10 +154,11 @@ def build(provider: AnyProvider) -> Any:
     """Call a provider, with a sentence for what commonly goes wrong.
 
     Raises:
-        BootError: A constructor's arguments do not fit, or something it needs is missing.
+        BootError: A constructor's arguments do not fit, something it needs is missing, or it can
+            only be awaited.
     """
     try:
-        return provider()
+        instance = provider()
     except errors.Error as error:
         raise BootError(
             f"{error}: hand it to the module where it is created, or override it"
@@ -166,6 +168,23 @@ def build(provider: AnyProvider) -> Any:
         raise BootError(
             f"{name} cannot be built: {error}; compare its provider and its constructor"
         ) from error
+    if inspect.isawaitable(instance):
+        _refuse_awaitable(provider, instance)
+    return instance
+
+
+def _refuse_awaitable(provider: AnyProvider, instance: Any) -> NoReturn:
+    """Refuse what an async function makes: its gateways, guards and hooks would not be found."""
+    if isinstance(instance, asyncio.Future):
+        instance.cancel()
+    elif inspect.iscoroutine(instance):
+        instance.close()
+    provides: object = getattr(provider, "provides", None)
+    name = getattr(provides, "__name__", type(provider).__name__)
+    raise BootError(
+        f"{name}, or something it is built from, is made by an async function; "
+        "make it in a plain one, and await in on_module_init"
+    )
 
 
 def constructor_arguments(cls: type, injector: Injector) -> dict[str, AnyProvider]:

@@ -14,12 +14,9 @@ _ATTRIBUTE = "__nest_metadata__"
 
 
 def define_metadata(target: object, key: str, value: object) -> None:
-    """Set one mark on a class or a function, without touching what it inherits."""
-    own: dict[str, object] | None = vars(target).get(_ATTRIBUTE)
-    if own is None:
-        own = {}
-        setattr(target, _ATTRIBUTE, own)
-    own[key] = value
+    """Set one mark on a class or a function, without touching what it inherits or wraps."""
+    # A new dict: functools.wraps lets both functions have one.
+    setattr(target, _ATTRIBUTE, {**vars(target).get(_ATTRIBUTE, {}), key: value})
 
 
 def get_metadata(target: object, key: str) -> Any:

@@ -24,7 +24,7 @@ from app.framework.eager import within
 from app.framework.exceptions import WsForbidden, WsUnavailable, WsUnknownEvent
 from app.framework.explorer import EventRoute, GatewayDefinition
 from app.framework.filters import BaseWsExceptionFilter, ExceptionFilter
-from app.framework.guards import CanActivate
+from app.framework.guards import CanActivate, Check, verdict_of
 from app.framework.invocation import compile_invocation
 from app.framework.lifecycle import hook_of
 from app.framework.metadata import get_metadata
@@ -46,7 +46,6 @@ DisconnectHandler = Callable[[Socket, str], Awaitable[None]]
 _MAX_NAME_CHARS = 100
 """Of an unknown event's name, as far as anybody looks at it."""
 
-_Check = Callable[[ExecutionContext], bool | Awaitable[bool]]
 _OnError = Callable[[Exception, ExecutionContext], Coroutine[Any, Any, None]]
 
 _too_slow = partial(WsUnavailable, "The connection took too long to be admitted.")
@@ -69,7 +68,7 @@ def compile_event(route: EventRoute) -> EventHandler:
             for check in checks:
                 verdict = check(context)
                 if verdict is not True:  # anything but the usual
-                    await _require(verdict)
+                    await _require(check, verdict)
             result = await invoke(context)
             answer = None if acks_itself else ack
             if not hasattr(result, "__anext__"):
@@ -177,17 +176,17 @@ def _unknown(pattern: str, known: list[str]) -> WsUnknownEvent:
     return WsUnknownEvent(nearest[0] if nearest else None)
 
 
-def _compile_guards(guards: tuple[CanActivate, ...]) -> tuple[_Check, ...]:
+def _compile_guards(guards: tuple[CanActivate, ...]) -> tuple[Check, ...]:
     return tuple(guard.can_activate for guard in guards)
 
 
-async def _activate(checks: tuple[_Check, ...], context: ExecutionContext) -> None:
+async def _activate(checks: tuple[Check, ...], context: ExecutionContext) -> None:
     for check in checks:
-        await _require(check(context))
+        await _require(check, check(context))
 
 
-async def _require(verdict: bool | Awaitable[bool]) -> None:  # noqa: FBT001 - a guard's answer
-    if not await settled(verdict):
+async def _require(check: Check, given: Any) -> None:
+    if not await verdict_of(check, given):
         raise WsForbidden
 
 

@@ -5,6 +5,7 @@ A guard that never runs protects nothing, and nobody notices: so the start fails
 
 import inspect
 from collections.abc import Iterable
+from types import CellType, FunctionType
 from typing import NoReturn
 
 from app.framework.decorators import (
@@ -103,6 +104,7 @@ def _check_method(cls: type, name: str) -> None:
         _refuse_marks_on_other_members(member, place)
         return
     keys = metadata_keys(member)
+    _refuse_hidden_marks(member, keys, place)
     if ROUTE in keys:
         _check_route(cls, place, keys)
     if MESSAGE_PATTERN in keys:
@@ -134,6 +136,21 @@ def _refuse_marks_on_other_members(member: object, place: str) -> None:
             f"{place}: the framework's decorators have no effect on a {type(member).__name__}; "
             "make it a plain method"
         )
+
+
+def _refuse_hidden_marks(member: FunctionType, keys: Iterable[str], place: str) -> None:
+    """A decorator that returns a new function without ``functools.wraps`` hides the marks below.
+
+    The function that it wraps is in its closure.
+    """
+    filled = [cell for cell in member.__closure__ or () if cell != CellType()]
+    for wrapped in filter(inspect.isfunction, (cell.cell_contents for cell in filled)):
+        for key in metadata_keys(wrapped):
+            if key not in keys:
+                raise BootError(
+                    f"{place}: another decorator hides {_written(key)}; use functools.wraps in "
+                    "that one, or move it below"
+                )
 
 
 def _refuse_lost_marks(cls: type, name: str, keys: Iterable[str]) -> None:

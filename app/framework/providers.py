@@ -10,7 +10,10 @@ from dependency_injector import providers
 
 
 class AppGuard(providers.Singleton[Any]):
-    """A guard before every handler and every connect, ahead of class and method guards."""
+    """A guard before every handler and every connect, ahead of class and method guards.
+
+    Refused at boot in an application with controllers: it would not run before those.
+    """
 
 
 class AppInterceptor(providers.Singleton[Any]):

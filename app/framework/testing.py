@@ -18,7 +18,6 @@ from typing import Any, Literal, TypeVar
 from dependency_injector import containers, providers
 
 from app.framework.application import NestApplication
-from app.framework.awaiting import settled
 from app.framework.context import (
     AckFunction,
     ConnectionContext,
@@ -26,7 +25,7 @@ from app.framework.context import (
 )
 from app.framework.declaration_order import AnyProvider
 from app.framework.exceptions import BootError
-from app.framework.guards import CanActivate
+from app.framework.guards import CanActivate, verdict_of
 from app.framework.injector import Injector, constructor_arguments
 from app.framework.socket import Handshake, Socket
 from app.framework.transport.io_adapter import IoAdapter, IoOptions
@@ -269,7 +268,7 @@ def fake_context(
 
 async def activate(guard: CanActivate, context: ExecutionContext) -> bool:
     """The guard's verdict, as the pipeline asks for it: given at once, or waited for."""
-    return bool(await settled(guard.can_activate(context)))
+    return await verdict_of(guard.can_activate, guard.can_activate(context))
 
 
 def fake_connection(client: Socket) -> ConnectionContext:

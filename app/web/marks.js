@@ -1,8 +1,10 @@
-// Telling the server what has arrived here and what was read, one message after the other.
+// Tells the server what has arrived here and what was read, in lists.
 import { pause } from "./timing.js";
 
 const MOST_WANTED = 1_000;
-const PACE_MS = 60; // leaves room below the server's 20 events a second for what the user does
+const MOST_AT_ONCE = 100; // the server takes no longer list
+const PACE_MS = 60; // what arrives meanwhile goes into the next list
+const MESSAGE_MS = 10; // the server's limit is 100 receipts a second
 
 /**
  * A mark that fails because of the connection or the server is kept for `retry`, which the next
@@ -30,7 +32,8 @@ export class Marks {
     if (this.#running) return;
     this.#running = true;
     try {
-      for (let next; (next = this.#wanted.entries().next().value); ) await this.#make(...next);
+      await null; // until the caller has wanted all it wants
+      while (this.#wanted.size > 0) await this.#make(...this.#nextList());
     } catch {
       // Kept; there is no connection, or it would not help now.
     } finally {
@@ -38,15 +41,25 @@ export class Marks {
     }
   }
 
-  async #make(messageId, event) {
+  /** The event of the oldest mark, and the messages of all marks with that event that fit. */
+  #nextList() {
+    const [[, event]] = this.#wanted;
+    const marks = [...this.#wanted].filter(([, wanted]) => wanted === event);
+    return [event, marks.slice(0, MOST_AT_ONCE).map(([messageId]) => messageId)];
+  }
+
+  /** The answer may refuse some of the messages, for good: nothing is to be done about it. */
+  async #make(event, messageIds) {
     try {
-      await this.#ask(event, { messageId });
+      await this.#ask(event, { messageIds });
     } catch (error) {
       if (error.temporary) throw error;
     }
-    if (event === "message:seen") remember(this.#made, () => this.#made.add(messageId));
-    if (this.#wanted.get(messageId) === event) this.#wanted.delete(messageId);
-    await pause(PACE_MS);
+    for (const messageId of messageIds) {
+      if (event === "message:seen") remember(this.#made, () => this.#made.add(messageId));
+      if (this.#wanted.get(messageId) === event) this.#wanted.delete(messageId);
+    }
+    await pause(Math.max(PACE_MS, MESSAGE_MS * messageIds.length));
   }
 }
 

@@ -1,6 +1,7 @@
 """What is refused because a decorator would not do what it says."""
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,7 +12,10 @@ from app.framework import (
     controller,
     get,
     subscribe_message,
+    use_filters,
     use_guards,
+    use_interceptors,
+    use_pipes,
     web_socket_gateway,
 )
 from tests.unit.framework.driving import boot_error
@@ -75,3 +79,10 @@ def test_gateway_is_refused_when_its_namespace_is_a_pattern() -> None:
     """Nest's regular expressions are not supported."""
     with pytest.raises(BootError, match="is not supported; give one name, a text"):
         web_socket_gateway(namespace=re.compile("/rooms-.*"))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("decorator", [use_guards, use_pipes, use_interceptors, use_filters])
+def test_decorator_is_refused_when_it_names_nothing(decorator: Callable[[], object]) -> None:
+    """Parentheses that were left empty would leave the handler open."""
+    with pytest.raises(BootError, match=r"\(\) names nothing, so it has no effect; name a class$"):
+        decorator()

@@ -1,5 +1,6 @@
 """Nest's §9: marks and the `Reflector`."""
 
+from functools import wraps
 from typing import Any
 
 import pytest
@@ -108,3 +109,16 @@ def test_class_inherits_marks_when_its_base_has_them() -> None:
         reflector.get(ROLES, _Own),
         reflector.get(ROLES, _Gateway),
     )
+
+
+def test_wrapped_function_keeps_its_marks_when_its_wrapper_is_marked() -> None:
+    """`functools.wraps` lets both have one dict; a mark of one must not open the other."""
+
+    @set_metadata(ROLES, ["admin"])
+    def wrapped() -> None: ...
+
+    @set_metadata(ROLES, [])
+    @wraps(wrapped)
+    def wrapper() -> None: ...
+
+    assert [["admin"], []] == Reflector().get_all(ROLES, [wrapped, wrapper])

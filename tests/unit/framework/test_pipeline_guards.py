@@ -1,7 +1,9 @@
 """Nest's §2: guards."""
 
 import asyncio
+from concurrent.futures import Future
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -18,6 +20,7 @@ from app.framework import (
     web_socket_gateway,
 )
 from app.framework.enhancers import Enhancers
+from app.framework.testing import activate, fake_context
 from tests.unit.framework.driving import Driver
 from tests.unit.framework.tracing import Trace, TracingGuard, TracingInterceptor
 
@@ -68,6 +71,39 @@ async def test_guard_is_tested_for_truth_when_it_gives_no_bool(verdict: Any, ans
     acked = await guarded_by(TracingGuard([], "guard", verdict=verdict)).call("event")
 
     assert [answer] == acked
+
+
+@pytest.mark.parametrize(
+    "verdict",
+    [
+        (each for each in (False,)),
+        WsException("no"),
+        "false".isalpha,
+        CanActivate,
+        Future(),
+    ],
+    ids=["generator", "exception", "method", "class", "future"],
+)
+async def test_guard_lets_nobody_pass_when_the_truth_of_its_verdict_says_nothing(
+    verdict: Any,
+) -> None:
+    """Neither an event nor a connection passes: the mistake is an internal error."""
+    guard = Mock(spec=CanActivate)
+    guard.can_activate.return_value = verdict
+
+    @web_socket_gateway()
+    @use_guards(guard)
+    class _Gateway:
+        @subscribe_message("event")
+        def on_event(self) -> str:
+            return "handled"
+
+    driver = Driver(_Gateway())
+
+    assert ["internal"] == [answer["code"] for answer in await driver.call("event")]
+    assert not await driver.connect()
+    with pytest.raises(TypeError, match="which is no verdict; return True or False"):
+        await activate(guard, fake_context(driver.socket))
 
 
 @pytest.mark.parametrize(("verdict", "answer"), [(True, "handled"), (False, FORBIDDEN)])

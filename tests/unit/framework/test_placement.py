@@ -1,7 +1,7 @@
 """What is refused at boot because a decorator or a hook would have no effect where it stands."""
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, wraps
 from typing import Any
 
 import pytest
@@ -185,6 +185,57 @@ async def test_boot_fails_when_a_handler_is_no_plain_method() -> None:
             f"{cls.__name__}.on_event: the framework's decorators have no effect on a {kind}; "
             "make it a plain method"
         ) == await start_error(providers.Singleton(cls))
+
+
+@pytest.mark.parametrize(("decorate", "name"), WITH_METADATA)
+async def test_boot_fails_when_another_decorator_hides_what_guards_the_handler(
+    decorate: Decorate, name: str
+) -> None:
+    """A new function without the marks of the one it wraps would be unguarded."""
+
+    def logged(function: Callable[..., Any]) -> Callable[..., Any]:
+        def log(*arguments: Any) -> Any:
+            return function(*arguments)
+
+        return log
+
+    @web_socket_gateway()
+    class _Gateway:
+        @subscribe_message("event")
+        @logged
+        @decorate
+        def on_event(self) -> None: ...
+
+    assert (
+        f"_Gateway.on_event: another decorator hides @{name}; "
+        "use functools.wraps in that one, or move it below"
+    ) == await start_error(providers.Singleton(_Gateway))
+
+
+async def test_guard_stays_when_another_decorator_keeps_the_marks() -> None:
+    """With ``functools.wraps``, and with an empty cell in its closure."""
+    trace: Trace = []
+
+    def logged(function: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(function)
+        def log(*arguments: Any) -> Any:
+            return function(*arguments) if arguments else never_set
+
+        if not callable(function):
+            never_set: None = None
+        return log
+
+    @web_socket_gateway()
+    class _Gateway:
+        @subscribe_message("event")
+        @logged
+        @use_guards(TracingGuard(trace, "wrapped"))
+        def on_event(self) -> None: ...
+
+    app = application(providers.Singleton(_Gateway))
+    await compile_event(app.events()[0])(fake_socket(Socket), None, None)
+
+    assert ["guard wrapped"] == trace
 
 
 @pytest.mark.parametrize(("decorate", "name"), WITH_METADATA)

@@ -1,6 +1,6 @@
 """Pipes of handlers without markers, ``def on_event(self, client, data, ack)``."""
 
-from typing import Any
+from typing import Annotated, Any, Protocol
 
 import pytest
 from dependency_injector import providers
@@ -21,7 +21,7 @@ from app.framework.enhancers import Enhancers
 from app.framework.pipeline import compile_event
 from app.framework.testing import fake_socket
 from tests.unit.framework.assembling import application
-from tests.unit.framework.driving import Driver
+from tests.unit.framework.driving import Driver, boot_error
 from tests.unit.framework.tracing import Trace, TracingPipe
 
 
@@ -131,3 +131,42 @@ async def test_pipe_changes_what_the_plain_handler_gets_when_it_gives_another_va
     driver = Driver(_Gateway(), Enhancers(pipes=(_Doubling(),)))
 
     assert [["socket-1", 6]] == await driver.call("untyped", 3)
+
+
+class _Named(Protocol):
+    id: str
+
+
+class _OwnSocket(Socket):
+    pass
+
+
+def _gateway_of_one_parameter(hint: Any) -> object:
+    def on_event(_: object, first: Any) -> Any:
+        return first.id
+
+    on_event.__annotations__["first"] = hint
+    cls = type("_Gateway", (), {"on_event": subscribe_message("event")(on_event)})
+    return web_socket_gateway()(cls)()
+
+
+@pytest.mark.parametrize(
+    "hint",
+    [_Payload, _Payload | None, Annotated[_Payload, "said"], dict[str, Any], str],
+    ids=["model", "optional", "annotated", "dict", "str"],
+)
+def test_boot_fails_when_the_first_parameter_of_a_plain_handler_is_no_client(hint: Any) -> None:
+    """It would get the client, whom no pipe validates."""
+    assert (
+        "_Gateway.on_event: parameter 'first' gets the client, which is not what its annotation "
+        "says; without markers a handler takes (client, data, ack), so put a client before it, or "
+        "annotate it with MessageBody()"
+    ) == boot_error(_gateway_of_one_parameter(hint))
+
+
+@pytest.mark.parametrize("hint", [Socket, _OwnSocket, Socket | None, Any, object, _Named])
+async def test_plain_handler_gets_the_client_when_its_annotation_fits_one(hint: Any) -> None:
+    """Any annotation that a socket may have."""
+    driver = Driver(_gateway_of_one_parameter(hint))
+
+    assert [driver.socket.id] == await driver.call("event")

@@ -6,7 +6,10 @@ import pytest
 from dependency_injector import providers
 
 from app.framework import (
+    AppGuard,
     BootError,
+    CanActivate,
+    ExecutionContext,
     controller,
     subscribe_message,
     web_socket_gateway,
@@ -107,3 +110,49 @@ async def test_global_guard_is_refused_when_it_comes_too_late_or_is_a_class() ->
     assert "use_global_guards comes too late to have an effect; call it before init" == str(
         caught.value
     )
+
+
+async def test_boot_fails_when_an_async_function_makes_something() -> None:
+    """Its gateways would not be bound, its guards not run: only a future is there."""
+
+    @web_socket_gateway()
+    class _Gateway:
+        def __init__(self, needed: object) -> None: ...
+
+    async def make_needed() -> object:
+        return object()
+
+    async def make_gateway() -> object:
+        return _Gateway(object())
+
+    why = "or something it is built from, is made by an async function"
+    mend = "make it in a plain one, and await in on_module_init"
+    for provider, name in (
+        (providers.Singleton(make_gateway), "make_gateway"),
+        (AppGuard(make_gateway), "make_gateway"),
+        (providers.Singleton(_Gateway, providers.Coroutine(make_needed)), "_Gateway"),
+    ):
+        assert f"{name}, {why}; {mend}" == await start_error(provider)
+
+
+async def test_boot_fails_when_a_global_guard_would_not_run_before_a_controller() -> None:
+    """In Nest a global guard stands before controllers too."""
+
+    class _Guard(CanActivate):
+        def can_activate(self, context: ExecutionContext) -> bool:
+            raise NotImplementedError
+
+    @controller("things")
+    class _Controller:
+        pass
+
+    sentence = (
+        "_Guard is a global guard, which would not run before _Controller: guards run for gateways "
+        "only. Name it in @use_guards of each gateway; check requests in the controller's methods"
+    )
+    assert sentence == await start_error(AppGuard(_Guard), providers.Singleton(_Controller))
+    app = application(providers.Singleton(_Controller))
+    app.use_global_guards(_Guard())
+    with pytest.raises(BootError) as caught:
+        await app.init()
+    assert sentence == str(caught.value)

@@ -57,7 +57,7 @@ test("missed messages come page by page, in order, and are marked as delivered",
 
   assert.deepEqual(contents(client), ["message 1", "message 2", "message 3"]);
   assert.deepEqual(
-    asked(socket, "message:delivered").map(({ messageId }) => messageId),
+    asked(socket, "message:delivered").flatMap(({ messageIds }) => messageIds),
     ["m-1", "m-2", "m-3"],
   );
   assert.equal(client.unread("general"), 3);
@@ -92,8 +92,8 @@ test("a message is seen when it arrives where the user looks", async () => {
   socket.hear("message.created", message(2));
   await pass(mock.timers, 500);
 
-  assert.deepEqual(asked(socket, "message:seen"), [{ messageId: "m-1" }]);
-  assert.deepEqual(asked(socket, "message:delivered"), [{ messageId: "m-2" }]);
+  assert.deepEqual(asked(socket, "message:seen"), [{ messageIds: ["m-1"] }]);
+  assert.deepEqual(asked(socket, "message:delivered"), [{ messageIds: ["m-2"] }]);
   assert.equal(client.unread("general"), 1);
 });
 
@@ -302,5 +302,5 @@ test("a message is not seen before the end of the channel is in sight", async ()
 
   assert.deepEqual(before, [1, 0]);
   assert.equal(client.unread("general"), 0);
-  assert.deepEqual(asked(socket, "message:seen"), [{ messageId: "m-1" }]);
+  assert.deepEqual(asked(socket, "message:seen"), [{ messageIds: ["m-1"] }]);
 });
