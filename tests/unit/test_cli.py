@@ -9,6 +9,8 @@ from app.cli import cli
 from app.config import Settings
 from app.domain.events import ClientEvent
 
+pytestmark = pytest.mark.usefixtures("logging_as_before")
+
 
 @pytest.fixture(autouse=True)
 def _own_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
