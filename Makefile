@@ -75,9 +75,12 @@ profile: .venv/.dev ## where the server's time goes: make profile ARGS=ack
 	@"$(PYTHON)" -c '$(RECENT)' 2>&- || \
 		{ echo 'Python 3.11 or newer is needed; name one: make PYTHON=/path/to/python3.11' >&2; exit 1; }
 	@echo 'Installing the pinned dependencies into .venv ...'
-	@"$(PYTHON)" -m venv --clear .venv
+	@"$(PYTHON)" -m venv --clear .venv || $(SHOW_VENV_ERROR)
 	@$(PIP_INSTALL) --requirement=requirements.txt
 	@touch $@
+
+# venv does not say why pip could not be put into the environment, such as a full disk; ensurepip does.
+SHOW_VENV_ERROR = scripts/run-installer pip $(@D)/bin/python -m ensurepip --upgrade --default-pip
 
 # The oldest pip is for the test of the lock.
 OLDEST_PIP = $(PIP_INSTALL) --upgrade --target=$(@D)/oldest-pip --requirement=tests/oldest-pip.txt
@@ -90,7 +93,7 @@ OLDEST_PIP = $(PIP_INSTALL) --upgrade --target=$(@D)/oldest-pip --requirement=te
 
 .venv-%/.dev: requirements.txt requirements-dev.txt tests/oldest-pip.txt
 	@echo 'Installing the pinned packages into $(@D) ...'
-	@$$(scripts/find-python $*) -m venv --clear $(@D)
+	@$$(scripts/find-python $*) -m venv --clear $(@D) || $(SHOW_VENV_ERROR)
 	@$(OLDEST_PIP)
 	@$(PIP_INSTALL) --requirement=requirements.txt --requirement=requirements-dev.txt
 	@touch $@

@@ -12,6 +12,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
+import structlog
 import typer
 
 from app import __version__
@@ -22,7 +23,7 @@ from app.commands import (
     revoke_sessions,
     seed_database,
 )
-from app.config import Settings, SettingsError, load_settings
+from app.config import Settings, SettingsError, load_settings, misspelt_settings
 from app.domain.errors import Unavailable
 from app.domain.ids import UserId
 from app.domain.revocation import Revocation, RevocationKind
@@ -37,6 +38,8 @@ from app.starter.gateway_starter import MODULE_FILE, new_gateway
 
 T = TypeVar("T")
 
+_log = structlog.stdlib.get_logger("Settings")
+
 
 def is_script() -> bool:
     """Whether the installed command ``chatgenius-realtime`` was started, not ``python -m app``."""
@@ -44,9 +47,7 @@ def is_script() -> bool:
 
 
 # Shells complete the name of a command, which ``python -m app`` does not have.
-cli = typer.Typer(
-    help=__doc__, no_args_is_help=True, add_completion=is_script(), pretty_exceptions_enable=False
-)
+cli = typer.Typer(no_args_is_help=True, add_completion=is_script(), pretty_exceptions_enable=False)
 
 new = typer.Typer(help="Write a new part of the application.", no_args_is_help=True)
 cli.add_typer(new, name="new")
@@ -68,7 +69,7 @@ def main(
         ),
     ] = False,
 ) -> None:
-    """Run the server, and what goes with it."""
+    """Run the ChatGenius server, and manage its database, tokens and sessions."""
     del version
 
 
@@ -78,7 +79,8 @@ def run(
 ) -> None:
     """Start the server; Ctrl-C stops it."""
     if reload:
-        raise typer.Exit(run_reloading([sys.executable, "-m", "app", "run"], Path(__file__).parent))
+        program = sys.argv[:1] if is_script() else [sys.executable, "-m", "app"]
+        raise typer.Exit(run_reloading([*program, "run"], Path(__file__).parent))
     with _one_sentence_errors():
         settings = _settings()
         _run(bootstrap(settings, partial(_welcome, settings)))
@@ -246,9 +248,11 @@ def _hint_at_unknown(user: str, seeded: Iterable[str]) -> None:
 
 
 def _settings() -> Settings:
-    """The settings; from here on, logs are as they say."""
+    """The settings; from here on, logs are as they say. Warns of names that are misspelt."""
     settings = load_settings()
     configure_logging(settings.log_level, settings.log_format)
+    for sentence in misspelt_settings():
+        _log.warning(sentence)
     return settings
 
 

@@ -118,6 +118,11 @@ def issue_token(settings: Settings, user_id: UserId, ttl_seconds: int) -> str:
     """
     if not settings.uses_development_issuer:
         raise StartError("Tokens come from Clerk here; there is no development issuer to ask.")
+    if ttl_seconds > settings.auth_max_token_seconds:
+        raise StartError(
+            f"No token lasts longer than AUTH_MAX_TOKEN_SECONDS, {settings.auth_max_token_seconds} "
+            "here; take a smaller --ttl."
+        )
     if not user_id:
         raise StartError("The user has no name; give an id, such as user_alice.")
     with start_errors():

@@ -308,22 +308,22 @@ def load_settings() -> Settings:
     """Read and check the environment and `.env`.
 
     Raises:
-        SettingsError: Naming every setting that is wrong, and quoting no value.
+        SettingsError: Naming every setting that is wrong or misspelt, and quoting no value.
     """
     try:
         return Settings()
     except ValidationError as error:
         # `from None`: the original holds the values.
         details = error.errors(include_url=False, include_input=False)
-        raise SettingsError("\n".join(_sentences(details))) from None
+        raise SettingsError("\n".join([*_sentences(details), *misspelt_settings()])) from None
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(
             f".env cannot be read ({type(error).__name__}): mend the file or remove it."
         ) from None
 
 
-def misspelt_settings() -> dict[str, str]:
-    """Return names in ``.env`` and the environment that nearly are a setting's, with that name."""
+def misspelt_settings() -> list[str]:
+    """Return a sentence for each name in ``.env`` or the environment that is nearly a setting's."""
     fields = Settings.model_fields.items()
     aliases = (field.validation_alias for _, field in fields)
     known = {name.upper() for name, _ in fields} | {
@@ -335,7 +335,11 @@ def misspelt_settings() -> dict[str, str]:
     named = {name.upper() for name in (*dotenv_values(".env"), *os.environ)}
     unknown = sorted(named - known - _OF_OTHERS)
     nearest = {name: get_close_matches(name, known, n=1, cutoff=_MISSPELT) for name in unknown}
-    return {name: found[0] for name, found in nearest.items() if found}
+    return [
+        f"{name} is not a setting; did you mean {found[0]}?"
+        for name, found in nearest.items()
+        if found
+    ]
 
 
 def _sentences(details: list[ErrorDetails]) -> list[str]:

@@ -26,7 +26,7 @@ from app.adapters.sql.database_url import DatabaseUrlError, parse_database_url, 
 from app.adapters.sql.opening import DatabaseOpenError
 from app.adapters.sql.schema import SchemaError
 from app.adapters.sql.server_mark import only_server_on
-from app.config import IN_MEMORY, Settings, misspelt_settings
+from app.config import IN_MEMORY, Settings
 from app.domain.errors import Unavailable
 from app.framework import EngineOptions, IoAdapter, IoOptions, NestApplication, NestFactory
 from app.guards.event_weight import check_event_weights
@@ -181,8 +181,6 @@ def _warn_of(settings: Settings) -> None:
     if settings.app_env == "production" and settings.database_url == IN_MEMORY:
         lost = "nothing" if settings.redis_url is None else "nothing but revocations"
         _log.warning(f"{lost} survives a restart: DATABASE_URL is memory:")
-    for name, nearest in misspelt_settings().items():
-        _log.warning(f"{name} is not a setting; did you mean {nearest}?")
     if "null" in settings.cors_origins:
         _log.warning(
             "CORS_ORIGINS has null: any page may connect that runs in a sandbox or from a file"
@@ -214,14 +212,14 @@ async def _listen(app: NestApplication, settings: Settings) -> str:
     except socket.gaierror as error:
         raise StartError(
             f"The host name {settings.host} cannot be resolved ({error.strerror}); "
-            "set HOST to a name or an address of this machine."
+            "set HOST to a name or an address of this machine, such as localhost or ::1."
         ) from error
     except OSError as error:
         # asyncio's own text repeats the address.
         reason = os.strerror(error.errno) if error.errno else str(error)
         fix = _LISTEN_FIXES.get(error.errno or 0, "set HOST or PORT to another one")
         raise StartError(
-            f"Cannot listen on {settings.host}:{settings.port} ({reason}); {fix}."
+            f"Cannot listen on {settings.host}, port {settings.port} ({reason}); {fix}."
         ) from error
     return settings.base_url
 

@@ -1,5 +1,6 @@
 """The page of `app/web`, and the JavaScript client it uses, where Node's server has that."""
 
+import shlex
 from pathlib import Path
 
 from aiohttp import hdrs, web
@@ -47,9 +48,17 @@ class PageController:
 
     @get(r"/socket.io/{name:socket\.io(?:\.esm)?(?:\.min)?\.js(?:\.map)?}")
     async def client(self, request: web.Request) -> web.StreamResponse:
-        """``socket.io-client``, as Node's server hands it out; of npm, if it is installed."""
+        """``socket.io-client``, as Node's server serves it; 404 with the command to install it."""
         dist = self._folder / "node_modules" / "socket.io-client" / "dist"
+        if not dist.exists():
+            raise web.HTTPNotFound(text=f"npm ci --prefix {_from_here(self._folder)}")
         return _file(dist / request.match_info["name"])
+
+
+def _from_here(folder: Path) -> str:
+    """Quote the folder for a shell: relative in a checkout, absolute in an installed package."""
+    here = Path.cwd()
+    return shlex.quote(str(folder.relative_to(here) if folder.is_relative_to(here) else folder))
 
 
 def _file(path: Path) -> web.FileResponse:

@@ -5,8 +5,6 @@ import { ChatView } from "./chat_view.js";
 import { avatar, byId, element } from "./dom.js";
 import { TabMemory } from "./tab_memory.js";
 
-const INSTALL_CLIENT = "npm ci --prefix app/web";
-
 /** JSON of this server, or an error with the server's own sentence. */
 async function fetchJson(path, options) {
   const response = await fetch(path, { ...options, signal: AbortSignal.timeout(TIMEOUT_MS) });
@@ -29,6 +27,16 @@ function showTrouble(sentence, command = "") {
   byId("trouble-command").hidden = command === "";
   byId("trouble").hidden = false;
   byId("welcome").hidden = false;
+}
+
+/** The server answers 404 with the command to run. */
+async function showMissingClient() {
+  const response = await fetch("/socket.io/socket.io.js").catch(() => null);
+  if (response?.status !== 404) return showTrouble("The JavaScript client could not be loaded.");
+  showTrouble(
+    "The JavaScript client, socket.io-client, is not installed. Install it with Node.js' npm:",
+    await response.text(),
+  );
 }
 
 function showUsers(users) {
@@ -73,10 +81,7 @@ async function main() {
   addEventListener("hashchange", () => location.reload());
   byId("sign-out").addEventListener("click", () => (location.hash = ""));
   if (globalThis.io === undefined) {
-    showTrouble(
-      "The JavaScript client, socket.io-client, is not installed. Install it with Node.js' npm:",
-      INSTALL_CLIENT,
-    );
+    await showMissingClient();
     return;
   }
   try {

@@ -84,9 +84,9 @@ class Tab:
         """Whenever it asks for one."""
         await self._ask("fixedToken", token=token)
 
-    async def block(self, pattern: str) -> None:
-        """Let no request for such an address come through from now on."""
-        await self._ask("block", pattern=pattern)
+    async def block(self, pattern: str, text: str | None = None) -> None:
+        """Let no request for such an address come through; answer 404 if there is a text."""
+        await self._ask("block", pattern=pattern, text=text)
 
     async def unblock(self) -> None:
         """Let requests through as they are: neither blocked nor with other tokens."""

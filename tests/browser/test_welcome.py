@@ -7,10 +7,10 @@ async def test_page_says_how_to_install_the_client_when_it_is_missing(
 ) -> None:
     """The command, and a button for afterwards."""
     tab = await window.tab()
-    await tab.block("**/socket.io/socket.io.js")
+    await tab.block("**/socket.io/socket.io.js", "npm ci --prefix /somewhere/app/web")
 
     await tab.page("goto", server.url)
-    await tab.sees("role=alert >> text=npm ci --prefix app/web")
+    await tab.sees("role=alert >> text=npm ci --prefix /somewhere/app/web")
     await tab.unblock()
     await tab.click("role=button[name='Try again']")
 

@@ -59,9 +59,10 @@ def nothing(folder: Path) -> None:
             nothing,
             {"HOST": "nowhere.invalid"},
             "The host name nowhere.invalid cannot be resolved",
-            "set HOST to a name or an address of this machine",
+            "set HOST to a name or an address of this machine, such as localhost or ::1",
         ),
-        (nothing, {"HOST": "192.0.2.1"}, "Cannot listen on 192.0.2.1", "set HOST to an address"),
+        (nothing, {"HOST": "192.0.2.1"}, "Cannot listen on 192.0.2.1,", "set HOST to an address"),
+        (nothing, {"HOST": "2001:db8::1"}, "Cannot listen on 2001:db8::1, port ", "set HOST to"),
         (
             nothing,
             {"DATABASE_URL": "postgresql://nobody:secret@127.0.0.1:1/none"},
@@ -158,7 +159,7 @@ def test_run_says_so_when_the_disk_takes_no_more(tmp_path: Path, blocks: int) ->
     [
         (
             ["-S", "-m", "app"],
-            "typer is not installed for this Python; in a checkout run `make install`",
+            "structlog is not installed for this Python; in a checkout run `make install`",
         ),
         (
             ["-c", OLDER_PYTHON],

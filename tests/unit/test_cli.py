@@ -9,6 +9,8 @@ from app.cli import cli
 from app.config import Settings
 from app.domain.events import ClientEvent
 
+pytestmark = pytest.mark.usefixtures("logging_as_before")
+
 
 @pytest.fixture(autouse=True)
 def _own_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -45,8 +47,29 @@ def test_token_is_refused_when_its_ttl_is_not_positive(ttl: str) -> None:
     assert "--ttl" in finished.stderr
 
 
+def test_token_is_refused_when_it_would_last_longer_than_servers_accept() -> None:
+    finished = call("token", "user_alice", "--ttl", "604801")
+
+    assert (1, "") == (finished.exit_code, finished.stdout)
+    assert "AUTH_MAX_TOKEN_SECONDS, 604800 here" in finished.stderr
+
+
 def test_migrate_says_what_it_did() -> None:
     first, second = (call("migrate").stdout.splitlines() for _ in range(2))
 
     assert [True] * len(first) == [line.startswith("Applied migration 00") for line in first]
     assert ["The database is up to date; nothing was changed."] == second
+
+
+def test_help_names_no_other_program_than_the_one_that_was_started() -> None:
+    assert "python -m app" not in call("--help").stdout
+
+
+@pytest.mark.parametrize("command", ["migrate", "doctor", "events", "token user_alice"])
+def test_command_warns_when_a_setting_is_misspelt(command: str) -> None:
+    """Else it would use the default, such as another database."""
+    Path(".env").write_text("DATABSE_URL=memory:\n")
+
+    assert (
+        "DATABSE_URL is not a setting; did you mean DATABASE_URL?" in call(*command.split()).stderr
+    )

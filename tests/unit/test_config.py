@@ -511,11 +511,19 @@ def test_misspelt_settings_are_found_when_a_name_is_nearly_a_settings(
     Path(".env").write_text("rate_limit_burts=3\nDATABASE_URI=sqlite:///x\n")
     monkeypatch.setenv("CORS_ORIGNS", "http://localhost")
 
-    assert {
-        "CORS_ORIGNS": "CORS_ORIGINS",
-        "DATABASE_URI": "DATABASE_URL",
-        "RATE_LIMIT_BURTS": "RATE_LIMIT_BURST",
-    } == misspelt_settings()
+    assert [
+        "CORS_ORIGNS is not a setting; did you mean CORS_ORIGINS?",
+        "DATABASE_URI is not a setting; did you mean DATABASE_URL?",
+        "RATE_LIMIT_BURTS is not a setting; did you mean RATE_LIMIT_BURST?",
+    ] == misspelt_settings()
+
+
+def test_refusal_names_the_misspelt_setting_when_the_right_one_is_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    text = refusal(monkeypatch, {"APP_ENV": "production", "DATABSE_URL": "sqlite:///x"})
+
+    assert text.endswith("\nDATABSE_URL is not a setting; did you mean DATABASE_URL?")
 
 
 def test_no_setting_is_called_misspelt_when_it_belongs_to_the_original_or_to_the_system() -> None:
@@ -530,4 +538,4 @@ def test_no_setting_is_called_misspelt_when_it_belongs_to_the_original_or_to_the
         )
     )
 
-    assert {} == misspelt_settings()
+    assert [] == misspelt_settings()

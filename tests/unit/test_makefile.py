@@ -153,6 +153,24 @@ def test_install_names_the_cause_when_pip_fails(machine: Machine, said: str, cau
     assert finished.stderr.startswith(said)
 
 
+def test_install_names_the_cause_when_the_environment_cannot_be_made(machine: Machine) -> None:
+    """Venv itself names only the command that failed in it."""
+    machine.has(
+        "python3.11",
+        """
+case "$1 $2" in
+  "-m venv") mkdir -p .venv/bin && cp "$0" .venv/bin/python; echo "Error: Command '...'"; exit 1 ;;
+  "-m ensurepip") echo "ERROR: [Errno 28] No space left on device" >&2; exit 1 ;;
+esac
+""",
+    )
+
+    sentence = complaint(machine.make(RUNTIME))
+
+    assert "pip could not install everything: [Errno 28] No space left on device. " in sentence
+    assert not (machine.folder / RUNTIME).exists()
+
+
 def test_install_does_nothing_when_it_was_finished(machine: Machine) -> None:
     """A second start is quick."""
     machine.has("python3.11", GOOD_PYTHON)
@@ -181,7 +199,14 @@ def test_test_asks_for_node_when_node_or_npm_is_missing_or_old(
     ("said", "cause"),
     [
         ("npm error code EAI_AGAIN\nnpm error network request failed\n", NO_NETWORK),
-        ("npm ERR! code ENOSPC\n", "code ENOSPC"),
+        (
+            "npm ERR! code ENOSPC\nnpm ERR! errno -28\nnpm ERR! nospc ENOSPC: no space left\n",
+            "nospc ENOSPC: no space left",
+        ),
+        (
+            "npm error code EINTEGRITY\nnpm error Integrity checksum failed when using sha512\n",
+            "Integrity checksum failed when using sha512",
+        ),
     ],
 )
 def test_test_installs_the_client_again_when_npm_failed_half_way(

@@ -82,8 +82,10 @@ const commands = {
     await tabs.get(tab).page.route("**/dev/token", (route) => route.fulfill({ json: { token } }));
   },
 
-  async block({ tab, pattern }) {
-    await tabs.get(tab).page.route(pattern, (route) => route.abort());
+  async block({ tab, pattern, text }) {
+    await tabs.get(tab).page.route(pattern, (route) =>
+      text === null ? route.abort() : route.fulfill({ status: 404, body: text }),
+    );
   },
 
   async unblock({ tab }) {

@@ -102,3 +102,24 @@ async def test_file_is_asked_for_again_when_the_browser_has_it(
     assert "no-cache" == first.headers["Cache-Control"]
     assert (304, 200) == (again.status, edited.status)
     assert "edited" == await edited.text()
+
+
+@pytest.mark.parametrize(
+    ("in_checkout", "folder_in_command"), [(True, "app/web"), (False, "'{root}/app/web'")]
+)
+async def test_missing_client_is_answered_with_the_command_that_installs_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder_in_command: str, *, in_checkout: bool
+) -> None:
+    """The page's folder is elsewhere where the package is installed."""
+    root, elsewhere = tmp_path / "a folder", tmp_path / "elsewhere"
+    root.mkdir()
+    elsewhere.mkdir()
+    monkeypatch.chdir(root if in_checkout else elsewhere)
+    app = web.Application()
+    app.router.add_routes(routes_of(PageController(root / "app" / "web")))
+
+    async with TestClient(TestServer(app)) as client:
+        response = await client.get("/socket.io/socket.io.js")
+
+        expected = f"npm ci --prefix {folder_in_command.format(root=root)}"
+        assert (404, expected) == (response.status, await response.text())

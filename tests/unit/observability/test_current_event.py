@@ -32,16 +32,14 @@ class TalkativeGateway:
         structlog.stdlib.get_logger("app.somewhere").warning("talking")
 
 
+pytestmark = pytest.mark.usefixtures("logging_as_before")
+
+
 @pytest.fixture(autouse=True)
-def _logging_as_before() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
+def _no_current_event() -> Iterator[None]:
     before = current_context.set(None)
     yield
     current_context.reset(before)
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
 
 
 def a_client(user_id: str) -> AuthenticatedSocket:

@@ -1,6 +1,5 @@
 import json
 import logging
-from collections.abc import Iterator
 from importlib import import_module
 
 import pytest
@@ -11,15 +10,7 @@ from app.observability.logging import LogLevel, configure_logging
 TOKEN = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ1c2VyX2FkYSJ9.c2lnbmF0dXJl"
 
 
-@pytest.fixture(autouse=True)
-def _logging_as_before() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.contextvars.clear_contextvars()
-    structlog.reset_defaults()
+pytestmark = pytest.mark.usefixtures("logging_as_before")
 
 
 def _lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
