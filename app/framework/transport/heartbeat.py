@@ -2,6 +2,7 @@
 
 import asyncio
 from contextvars import copy_context
+from itertools import takewhile
 from math import ceil
 from typing import Protocol
 
@@ -110,9 +111,12 @@ class Heartbeat:
                 connection.abort(DisconnectReason.PING_TIMEOUT)
         for connection in tuple(self._slots[self.tick % len(self._slots)]):
             write_now(connection, _PING)  # without waiting for the tick's other frames
-        while self._expected:
-            connection, tick = next(iter(self._expected.items()))
-            if tick >= self.tick:
-                return
-            del self._expected[connection]
+        # Found first, ended then: looking for the first key of a dict passes over all that were
+        # deleted before it, which would make ending many at once quadratic.
+        late = [
+            connection
+            for connection, _ in takewhile(lambda each: each[1] < self.tick, self._expected.items())
+        ]
+        for connection in late:
+            self.connect_arrived(connection)
             connection.close(DisconnectReason.TRANSPORT_CLOSE)

@@ -12,7 +12,7 @@ from aiohttp import WebSocketError, WSCloseCode, WSMsgType
 from aiohttp._websocket.reader import WebSocketDataQueue, WebSocketReader
 
 from app.framework.transport import frames
-from app.framework.transport.outbox import Audience, Outbox
+from app.framework.transport.outbox import Audiences, Outbox
 
 CLOSE_TIMEOUT_SECONDS = 0.8
 """How long a close handshake, or what is due before it, may take; then the connection is cut."""
@@ -46,7 +46,7 @@ class WebSocket(WebSocketDataQueue, asyncio.Protocol):
         "write",
     )
 
-    audiences: list[Audience[Any]]
+    audiences: Audiences
     write: Callable[[bytes], Any]
 
     # The parser reads these of its queue, to stop when much is queued. Nothing ever is.
