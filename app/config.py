@@ -5,6 +5,7 @@ is read too; the environment wins, and an empty variable counts as not set.
 """
 
 import re
+from math import ceil
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import quote
@@ -37,6 +38,9 @@ IN_MEMORY = "memory:"
 
 _SECRET_CHARS = 16
 
+BYTES_PER_PACKET = 8_192
+"""As the transport counts: a long packet counts as several."""
+
 # How pydantic begins its messages, and how they go on after a setting's name.
 _OPENINGS = {"Value error, ": "", "Input should": "must", "Value should": "must", "value ": ""}
 _PYDANTIC_OPENING = re.compile("|".join(f"^{opening}" for opening in _OPENINGS))
@@ -66,6 +70,13 @@ def _redis_url(settings: dict[str, str | int | None]) -> str | None:
     user = "" if password is None else f":{quote(str(password), safe='')}@"
     address = f"[{host}]" if ":" in str(host) else host or "localhost"
     return f"redis://{user}{address}:{port}"
+
+
+def _packets_per_second(settings: dict[str, float]) -> int:
+    """Far more than the events that are allowed, so that no honest client comes near."""
+    events = max(settings["rate_limit_events_per_second"], settings["rate_limit_burst"])
+    per_event = max(10, 1 + int(settings["max_frame_bytes"]) // BYTES_PER_PACKET)
+    return max(1_000, per_event * ceil(events))
 
 
 def _log_format(settings: dict[str, str]) -> Literal["console", "json"]:
@@ -201,6 +212,11 @@ class Settings(BaseSettings):
     rate_limit_connects_per_minute: Rate = Field(120, description="per address")
     rate_limit_failed_auth_per_minute: Rate = Field(20, description="per address")
 
+    max_packets_per_second: Count = Field(
+        default_factory=_packets_per_second,
+        description="of one connection, pings included; above it the connection is closed",
+    )
+
     log_level: Annotated[Literal["debug", "info", "warning", "error"], AnyCase] = Field(
         "info", description="what is logged"
     )
@@ -235,6 +251,15 @@ class Settings(BaseSettings):
             raise ValueError(
                 "SOCKET_QUEUE_MAX_BYTES must be at least MAX_FRAME_BYTES: "
                 "the largest message would cut off whoever gets it"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_packets(self) -> Self:
+        if self.max_packets_per_second < self.rate_limit_burst + self.rate_limit_events_per_second:
+            raise ValueError(
+                "MAX_PACKETS_PER_SECOND must be at least RATE_LIMIT_BURST plus "
+                "RATE_LIMIT_EVENTS_PER_SECOND: a client that keeps these limits would be closed"
             )
         return self
 

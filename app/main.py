@@ -63,6 +63,7 @@ def create_application(settings: Settings) -> NestApplication:
         ping_timeout_seconds=settings.ping_timeout_seconds,
         max_frame_bytes=settings.max_frame_bytes,
         socket_queue_max_bytes=settings.socket_queue_max_bytes,
+        max_packets_per_second=settings.max_packets_per_second,
     )
     adapter = IoAdapter(IoOptions(socket_class=AuthenticatedSocket, engine=engine))
     return NestFactory.create(create_app_module(settings), adapter)

@@ -135,12 +135,16 @@ class WsUnknownEvent(WsException):
 
 
 class WsTooManyRequests(WsException):
-    """Come back after ``retry_after_ms`` milliseconds."""
+    """The client may go on after ``retry_after_ms`` milliseconds.
+
+    Its further events are not handled before, so that it gets one answer, not one for each.
+    """
 
     code = "rate_limited"
     temporary = True
 
     def __init__(self, retry_after_ms: int) -> None:
+        self.retry_after_ms = retry_after_ms
         super().__init__(
             f"Too many events; try again in {retry_after_ms} ms.",
             details={"retryAfterMs": retry_after_ms},

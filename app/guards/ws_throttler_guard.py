@@ -8,9 +8,11 @@ from app.sockets.authenticated_socket import AuthenticatedSocket
 
 
 class WsThrottlerGuard(CanActivate):
-    """Takes one token of the user's bucket per event. Stands after `WsGuard`: it needs the user.
+    """Takes one token of the user's bucket per event.
 
-    Connecting is free here; `AuthenticationService` limits it, per address.
+    Put it before `WsGuard`, so that the events of an expired session count, too: their refusals
+    would be unlimited. An admitted socket has its user already. Connecting is free here;
+    `AuthenticationService` limits it, per address.
     """
 
     def __init__(self, throttle: Throttle) -> None:

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from app import config
 from app.adapters.sql.database_url import parse_database_url, sqlite_file
 from app.config import Settings, SettingsError, load_settings
+from app.framework.transport import web_socket
 
 PRODUCTION = {
     "APP_ENV": "production",
@@ -263,6 +265,37 @@ def test_settings_refuse_a_value_when_it_is_out_of_bounds(
 
     assert text.startswith(name)
     assert "\n" not in text
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, 1_000),
+        ({"RATE_LIMIT_EVENTS_PER_SECOND": "500"}, 5_000),
+        ({"RATE_LIMIT_BURST": "5000"}, 50_000),
+        ({"MAX_FRAME_BYTES": "1000000", "RATE_LIMIT_BURST": "60"}, 60 * 123),
+        ({"MAX_PACKETS_PER_SECOND": "200"}, 200),
+    ],
+)
+def test_packets_are_far_more_than_events_when_limits_are_changed(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], expected: int
+) -> None:
+    """A client that keeps the other limits never meets this one."""
+    assert expected == load(monkeypatch, given).max_packets_per_second
+
+
+def test_settings_refuse_fewer_packets_when_allowed_events_would_exceed_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An honest client would be closed."""
+    text = refusal(monkeypatch, {"MAX_PACKETS_PER_SECOND": "79"})
+
+    assert text.startswith("MAX_PACKETS_PER_SECOND must be at least RATE_LIMIT_BURST plus ")
+
+
+def test_long_packets_count_as_the_transport_counts_them() -> None:
+    """The default is computed from it."""
+    assert config.BYTES_PER_PACKET == web_socket.BYTES_PER_PACKET
 
 
 def test_settings_refuse_the_queue_when_one_frame_would_fill_it(

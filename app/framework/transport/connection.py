@@ -49,6 +49,7 @@ class ConnectionOwner(Protocol):
     tasks: EagerTasks
     outbox: Outbox
     heartbeat: Heartbeat
+    max_packets_per_second: int
 
     def handle(self, connection: "Connection", frame: str) -> Work | None:
         """What is to be done for a message, whose text begins with Engine.IO's ``4``.
@@ -62,6 +63,9 @@ class ConnectionOwner(Protocol):
 
     def connection_gone(self, connection: "Connection") -> None:
         """Its TCP connection is closed, too."""
+
+    def flood_ended(self, connection: "Connection") -> None:
+        """The connection is about to be closed for sending more packets than it may."""
 
 
 class Connection(WebSocket):
@@ -77,9 +81,11 @@ class Connection(WebSocket):
         "_busy",
         "_gone",
         "_heartbeat",
+        "_held",
         "_inbox",
         "_inbox_chars",
         "_owner",
+        "_renewed_at",
         "_tasks",
         "_work",
         "heard_at",
@@ -99,7 +105,13 @@ class Connection(WebSocket):
         max_message_bytes: int,
         max_queue_bytes: int,
     ) -> None:
-        super().__init__(transport, owner.outbox, max_message_bytes, max_queue_bytes)
+        super().__init__(
+            transport,
+            owner.outbox,
+            max_message_bytes,
+            max_queue_bytes,
+            owner.max_packets_per_second,
+        )
         self.sid = sid
         self.request = request
         self.links: dict[str, Any] = {}
@@ -113,6 +125,8 @@ class Connection(WebSocket):
         self._owner = owner
         self._tasks = owner.tasks
         self._heartbeat = owner.heartbeat
+        self._renewed_at = owner.heartbeat.tick
+        self._held: asyncio.Future[None] | None = None
         self._inbox = _NOTHING_WAITS
         self._inbox_chars = 0
         self._busy = False
@@ -156,6 +170,24 @@ class Connection(WebSocket):
                 task.cancel()
         return True
 
+    async def hold(self, seconds: float) -> None:
+        """Wait. Awaited by a handler, it delays what the client sends meanwhile.
+
+        That waits in the inbox, and when the inbox is full, unread. When the connection ends the
+        wait does, and what waits in the inbox is dropped.
+        """
+        if not self.closed:
+            loop = asyncio.get_running_loop()
+            self._held = held = loop.create_future()
+            timer = loop.call_later(seconds, _finish, held, context=self._outbox.context)
+            try:
+                await held
+            finally:
+                timer.cancel()
+                self._held = None
+        if self.closed:
+            self._drop_packets()
+
     def close(self, reason: DisconnectReason, code: int | None = None) -> None:
         """End the connection: what is due is still written, within `CLOSE_TIMEOUT_SECONDS`.
 
@@ -191,6 +223,18 @@ class Connection(WebSocket):
         self.cut()
         if self._work is not None:
             self._work.cancel()
+
+    def check_packet_rate(self) -> None:
+        """See `WebSocket`. A client is turned away that spent a second's packets in less."""
+        tick = self._heartbeat.tick
+        if tick - self._renewed_at >= self._heartbeat.ticks_per_second:
+            self._renewed_at = tick
+            self.packets_left = self._owner.max_packets_per_second
+            return
+        self._owner.flood_ended(self)
+        self.turn_away(WSCloseCode.POLICY_VIOLATION)
+        self._drop_packets()
+        self._leave(DisconnectReason.TRANSPORT_ERROR)
 
     def text_received(self, text: str) -> None:
         """One Engine.IO packet."""
@@ -296,10 +340,23 @@ class Connection(WebSocket):
             _log.error("packet handler failed", connection=self.sid, exc_info=error)
             self.close(DisconnectReason.TRANSPORT_ERROR)
 
+    def _drop_packets(self) -> None:
+        """Keep of the inbox only what is ours to do."""
+        self._inbox_chars = 0
+        if self._inbox:
+            self._inbox = deque(entry for entry in self._inbox if not isinstance(entry, str))
+
     def _aside_ended(self, task: "asyncio.Future[None]") -> None:
         self._aside -= {task}
 
     def _leave(self, reason: DisconnectReason) -> None:
         for task in self._aside:
             task.cancel()
+        if self._held is not None:
+            _finish(self._held)
         self._owner.connection_closed(self, reason)
+
+
+def _finish(future: "asyncio.Future[None]") -> None:
+    if not future.done():
+        future.set_result(None)

@@ -50,6 +50,7 @@ class Heartbeat:
 
     Attributes:
         tick: The number of the present tick.
+        ticks_per_second: How many ticks have passed when a second certainly has.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Heartbeat:
         shorter = min(interval_seconds, timeout_seconds, connect_timeout_seconds)
         self.tick = 0
         self._tick_seconds = min(shorter / _TICKS_PER_WAIT, _MAX_TICK_SECONDS)
+        self.ticks_per_second = ceil(1 / self._tick_seconds)
         self._timeout_ticks = ceil(timeout_seconds / self._tick_seconds)
         self._connect_ticks = ceil(connect_timeout_seconds / self._tick_seconds)
         ticks = ceil(interval_seconds / self._tick_seconds)

@@ -193,6 +193,10 @@ class NamespaceLink(NamespaceHub):
         """See `Connection.run_aside`."""
         return self.connection.run_aside(work)
 
+    async def hold(self, seconds: float) -> None:
+        """See `Connection.hold`."""
+        await self.connection.hold(seconds)
+
     def disconnect(self, *, close: bool) -> None:
         """End the socket from our side; a pending one is refused by `settle`."""
         if self._pending is not None:

@@ -15,9 +15,11 @@ from functools import partial
 from typing import Any
 
 import socketio
+import structlog
 from socketio import packet as packet_types
 
 from app.framework.eager import EagerTasks
+from app.framework.log_limit import LogLimit
 from app.framework.pipeline import ConnectHandler
 from app.framework.socket import Handshake, Socket
 from app.framework.transport import packets
@@ -32,10 +34,16 @@ from app.framework.transport.reasons import DisconnectReason
 from app.framework.transport.room_manager import RoomManager
 from app.framework.transport.upgrade import UpgradeRequest
 
+_log = structlog.stdlib.get_logger("SocketServer")
+
 _INVALID_NAMESPACE = "Invalid namespace"
 
 _WITH_ONE_ARGUMENT = 2
 """Entries of an event's array: the name, and what it is about."""
+
+_COSTLY_PACKET = 19
+"""How many further packets a CONNECT, a DISCONNECT or an ack counts as, of those that a client may
+send in a second: clients need few of these, and each costs more than a ping or a refused event."""
 
 _MAX_REFUSED_CONNECTS = 10
 """Of one connection, to namespaces that there are not; then it is closed."""
@@ -49,6 +57,7 @@ class SocketServer(socketio.AsyncServer):
 
     def __init__(self, options: EngineOptions) -> None:
         self._options = options
+        self.max_packets_per_second = options.max_packets_per_second
         self.tasks = EagerTasks(copy_context())
         self.outbox = Outbox()
         self.heartbeat = Heartbeat(
@@ -69,6 +78,7 @@ class SocketServer(socketio.AsyncServer):
             owner=self,
         )
         self._endpoints: dict[str, Endpoint] = {}
+        self._flood_log = LogLimit()
         self._ending: dict[Connection, asyncio.TimerHandle | None] = {}
         """Closed, but something is still to be done: with the time until when, or to be sent."""
 
@@ -138,6 +148,18 @@ class SocketServer(socketio.AsyncServer):
         if not connection.is_busy:
             self._forget(connection)
 
+    def flood_ended(self, connection: Connection) -> None:
+        """Log it, once a minute at most."""
+        suppressed = self._flood_log.passes(asyncio.get_running_loop().time())
+        if suppressed is not None:
+            _log.warning(
+                "flooding client cut off",
+                max_packets_per_second=self.max_packets_per_second,
+                address=connection.request.address,
+                socket_ids=[link.sid for link in connection.links.values()],
+                others_since_the_last_line=suppressed,
+            )
+
     async def disconnect(
         self,
         sid: str,
@@ -193,6 +215,7 @@ class SocketServer(socketio.AsyncServer):
     def _handle_other(
         self, connection: Connection, namespace: str, packet: StrictPacket
     ) -> Work | None:
+        connection.packets_left -= _COSTLY_PACKET
         if packet.packet_type == packet_types.CONNECT:
             # Who is gone by now could be admitted, but would never be ended: a ghost in its rooms.
             if connection.closed:

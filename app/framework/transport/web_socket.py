@@ -24,6 +24,10 @@ _SLICE_BYTES = 16_384
 they are handled in place. Others have their turn, and who has to wait is not parsed far ahead."""
 
 
+BYTES_PER_PACKET = 8_192
+"""So many bytes count as one more packet: fragments are no packets until the last one has come."""
+
+
 class WebSocket(WebSocketDataQueue, asyncio.Protocol):
     """Bytes in, messages out, and the way back, bounded.
 
@@ -43,6 +47,7 @@ class WebSocket(WebSocketDataQueue, asyncio.Protocol):
         "audiences",
         "closed",
         "is_gone",
+        "packets_left",
         "write",
     )
 
@@ -59,10 +64,13 @@ class WebSocket(WebSocketDataQueue, asyncio.Protocol):
         outbox: Outbox,
         max_message_bytes: int,
         max_queue_bytes: int,
+        max_packets: int,
     ) -> None:
         self.closed = False
         """No more is sent, and what comes is not heard; the handshake may be under way."""
         self.is_gone = False
+        self.packets_left = max_packets
+        """How many more frames may come, of any kind, before `check_packet_rate`."""
         self.audiences = []
         self.write = transport.write
         self._transport = transport
@@ -85,6 +93,10 @@ class WebSocket(WebSocketDataQueue, asyncio.Protocol):
     @abstractmethod
     def is_reading(self) -> bool:
         """Whether the client is listened to, or has to wait until it has been handled so far."""
+
+    @abstractmethod
+    def check_packet_rate(self) -> None:
+        """``packets_left`` is negative: renew it, or turn the client away."""
 
     @abstractmethod
     def text_received(self, text: str) -> None:
@@ -114,6 +126,12 @@ class WebSocket(WebSocketDataQueue, asyncio.Protocol):
         """Queue one frame, unless the connection is closed."""
         if not self.closed:
             self._outbox.send(self, frame)
+
+    def turn_away(self, code: int) -> None:
+        """As `start_closing`, but read nothing more: a flood would go on during the handshake."""
+        self.start_closing(code)
+        self._reader = None
+        self._transport.pause_reading()
 
     def start_closing(self, code: int) -> None:
         """Close with this code, after all that is due; in `CLOSE_TIMEOUT_SECONDS`, or cut off."""
@@ -151,8 +169,8 @@ class WebSocket(WebSocketDataQueue, asyncio.Protocol):
         elif len(data) > _SLICE_BYTES:
             self._unread = data
             self._read_slice()
-        elif self._reader is not None:
-            self._reader.feed_data(data)
+        else:
+            self._feed(data)
 
     def eof_received(self) -> None:
         """From the transport, which closes itself then."""
@@ -187,6 +205,7 @@ class WebSocket(WebSocketDataQueue, asyncio.Protocol):
     def feed_data(self, message: Any, size: int) -> None:  # noqa: ARG002 - the base's form
         """From aiohttp's parser: one message, type first."""
         kind = message[0]
+        self.packets_left -= 1
         if kind is _TEXT:
             if not self.closed:
                 self.text_received(message[1])
@@ -208,10 +227,18 @@ class WebSocket(WebSocketDataQueue, asyncio.Protocol):
     def feed_eof(self) -> None:
         """From aiohttp's parser; the transport says so, too."""
 
+    def _feed(self, data: bytes) -> None:
+        """Parse, and check how much has come; `feed_data` counts the frames."""
+        if self._reader is None:
+            return
+        self.packets_left -= len(data) // BYTES_PER_PACKET
+        self._reader.feed_data(data)
+        if self.packets_left < 0 and not self.closed:
+            self.check_packet_rate()
+
     def _read_slice(self) -> None:
         data, self._unread = self._unread[:_SLICE_BYTES], self._unread[_SLICE_BYTES:]
-        if self._reader is not None:
-            self._reader.feed_data(data)
+        self._feed(data)
         if (self.is_reading or self.closed) and not self._goes_on:
             self._goes_on = True
             self._transport.pause_reading()
@@ -223,7 +250,7 @@ class WebSocket(WebSocketDataQueue, asyncio.Protocol):
         self._resume_reading()  # the client's own close frame is still to come
 
     def _resume_reading(self) -> None:
-        if not self._transport.is_closing():
+        if self._reader is not None and not self._transport.is_closing():
             self._transport.resume_reading()
 
     def _stop_writing(self) -> None:

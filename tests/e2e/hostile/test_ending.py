@@ -200,7 +200,11 @@ async def test_client_is_not_blamed_for_silence_when_its_inbox_is_full(probe: Pr
         assert [f"43{number}[{number}]" for number in range(200)] == acks
 
 
-@pytest.mark.parametrize("probe", [EngineOptions(socket_queue_max_bytes=100_000)], indirect=True)
+@pytest.mark.parametrize(
+    "probe",
+    [EngineOptions(socket_queue_max_bytes=100_000, max_packets_per_second=10_000)],
+    indirect=True,
+)
 async def test_stalled_reader_is_cut_off_while_others_are_served(
     probe: ProbeServer, log: io.StringIO
 ) -> None:
@@ -230,7 +234,11 @@ async def test_stalled_reader_is_cut_off_while_others_are_served(
     assert "xxxx" not in log.getvalue()
 
 
-@pytest.mark.parametrize("probe", [EngineOptions(socket_queue_max_bytes=100_000)], indirect=True)
+@pytest.mark.parametrize(
+    "probe",
+    [EngineOptions(socket_queue_max_bytes=100_000, max_packets_per_second=10_000)],
+    indirect=True,
+)
 async def test_stalled_reader_stays_when_it_misses_nothing_but_volatile_events(
     probe: ProbeServer,
 ) -> None:
