@@ -1,6 +1,7 @@
 """``python -m app``: the server, and what goes with it."""
 
 import asyncio
+import os
 import shlex
 import sys
 from collections.abc import Coroutine, Iterable, Iterator
@@ -49,6 +50,8 @@ def run(
 ) -> None:
     """Start the server; Ctrl-C stops it."""
     if reload:
+        # Nobody sends clients elsewhere, and the reloader waits for five seconds only.
+        os.environ.setdefault("DRAIN_SECONDS", "0")
         raise typer.Exit(run_reloading([sys.executable, "-m", "app", "run"], Path(__file__).parent))
     with _one_sentence_errors():
         settings = _settings()

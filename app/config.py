@@ -217,6 +217,10 @@ class Settings(BaseSettings):
         description="of one connection, pings included; above it the connection is closed",
     )
 
+    drain_seconds: float = Field(
+        10, ge=0, le=3_600, allow_inf_nan=False, description="from SIGTERM or SIGHUP to the exit"
+    )
+
     log_level: Annotated[Literal["debug", "info", "warning", "error"], AnyCase] = Field(
         "info", description="what is logged"
     )

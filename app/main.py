@@ -46,6 +46,9 @@ _NOT_OURS = (
 )
 """What a file, a key or a database outside can have wrong; each says how to mend it."""
 
+_CLOSING_SECONDS = 5.0
+"""What of ``DRAIN_SECONDS`` is kept for closing clients and storage, at most half of it."""
+
 _log = structlog.stdlib.get_logger("Bootstrap")
 
 
@@ -74,9 +77,11 @@ OnListening: TypeAlias = Callable[[str, Membership], None]
 
 
 async def bootstrap(settings: Settings, on_listening: OnListening) -> None:
-    """Start, call back, serve until SIGINT or SIGTERM, and end cleanly.
+    """Start, call back, serve until SIGINT, SIGTERM or SIGHUP, and end cleanly.
 
-    A second signal ends the process at once.
+    SIGINT, Ctrl-C, closes at once. After the others the server first goes on serving while
+    ``/health/ready`` answers 503; it has exited when ``DRAIN_SECONDS`` are over. A second signal
+    ends the process at once.
 
     Raises:
         StartError: The port is taken, a file or the database is not usable.
@@ -91,6 +96,7 @@ async def _serve(settings: Settings, on_listening: OnListening) -> None:
     _warn_of(settings)
     app = create_application(settings)
     received: signal.Signals | None = None
+    closing_seconds: float | None = None
     try:
         await app.init()
         seeded = await _seed(app, settings)
@@ -100,8 +106,24 @@ async def _serve(settings: Settings, on_listening: OnListening) -> None:
         gc.freeze()
         on_listening(url, seeded)
         received = await stopped
+        if received is not signal.SIGINT and settings.drain_seconds:
+            closing_seconds = await _drain(app, received, settings.drain_seconds)
     finally:
-        await app.close(received)
+        try:
+            async with asyncio.timeout(closing_seconds):
+                await app.close(received)
+        except TimeoutError:
+            _log.error("closing took too long and was cut off", seconds=closing_seconds)
+
+
+async def _drain(app: NestApplication, received: signal.Signals, drain_seconds: float) -> float:
+    """Serve on until load balancers have noticed; returns the seconds left to close."""
+    closing_seconds = min(drain_seconds / 2, _CLOSING_SECONDS)
+    serving_seconds = drain_seconds - closing_seconds
+    await app.drain()
+    _log.info("draining", signal=received.name, serving_seconds=serving_seconds)
+    await asyncio.sleep(serving_seconds)
+    return closing_seconds
 
 
 def seed_of(settings: Settings) -> Membership:
@@ -204,11 +226,14 @@ def _stop_signal() -> "asyncio.Future[signal.Signals]":
     stopped: asyncio.Future[signal.Signals] = loop.create_future()
 
     def stop(number: signal.Signals) -> None:
-        for each in (signal.SIGINT, signal.SIGTERM):
+        for each in numbers:
             loop.remove_signal_handler(each)
             signal.signal(each, signal.SIG_DFL)
         stopped.set_result(number)
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as under nohup
+        numbers.append(signal.SIGHUP)
+    for number in numbers:
         loop.add_signal_handler(number, stop, number)
     return stopped

@@ -62,6 +62,7 @@ def our_settings(database_url: str) -> dict[str, str]:
         "RATE_LIMIT_BURST": _NEVER_REACHED,
         "RATE_LIMIT_CONNECTS_PER_MINUTE": _NEVER_REACHED,
         "RATE_LIMIT_FAILED_AUTH_PER_MINUTE": _NEVER_REACHED,
+        "DRAIN_SECONDS": "0",
     }
 
 

@@ -9,6 +9,7 @@
     ├── WsUnknownEvent          unknown_event
     ├── WsTooManyRequests       rate_limited, temporary
     ├── WsUnavailable           unavailable, temporary
+    ├── WsDraining              draining, temporary
     └── WsInternalError         internal (a bug; its own text stays here)
 
     BootError                   stops the start with a sentence that names the mend
@@ -156,6 +157,16 @@ class WsUnavailable(WsException):
 
     code = "unavailable"
     temporary = True
+
+
+class WsDraining(WsException):
+    """The server is closing; the event was not handled."""
+
+    code = "draining"
+    temporary = True
+
+    def __init__(self) -> None:
+        super().__init__("The server is shutting down; connect again and repeat the request.")
 
 
 class WsInternalError(WsException):

@@ -50,6 +50,7 @@ class ConnectionOwner(Protocol):
     outbox: Outbox
     heartbeat: Heartbeat
     max_packets_per_second: int
+    is_closing: bool
 
     def handle(self, connection: "Connection", frame: str) -> Work | None:
         """What is to be done for a message, whose text begins with Engine.IO's ``4``.
@@ -136,8 +137,12 @@ class Connection(WebSocket):
 
     @property
     def is_reading(self) -> bool:
-        """Whether the client can be heard: not while its inbox is full."""
-        return len(self._inbox) < INBOX_MAX_JOBS and self._inbox_chars < INBOX_MAX_CHARS
+        """Whether the client can be heard: not while its inbox is full or the server closes."""
+        return (
+            len(self._inbox) < INBOX_MAX_JOBS
+            and self._inbox_chars < INBOX_MAX_CHARS
+            and not self._owner.is_closing
+        )
 
     @property
     def is_busy(self) -> bool:
@@ -187,6 +192,12 @@ class Connection(WebSocket):
                 self._held = None
         if self.closed:
             self._drop_packets()
+
+    def read_no_more(self) -> None:
+        """Read nothing until the connection is closed; a handler that holds the client goes on."""
+        self.drop_unread()
+        if self._held is not None:
+            _finish(self._held)
 
     def close(self, reason: DisconnectReason, code: int | None = None) -> None:
         """End the connection: what is due is still written, within `CLOSE_TIMEOUT_SECONDS`.

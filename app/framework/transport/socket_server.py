@@ -19,6 +19,7 @@ import structlog
 from socketio import packet as packet_types
 
 from app.framework.eager import EagerTasks
+from app.framework.exceptions import WsDraining
 from app.framework.log_limit import LogLimit
 from app.framework.pipeline import ConnectHandler
 from app.framework.socket import Handshake, Socket
@@ -78,6 +79,7 @@ class SocketServer(socketio.AsyncServer):
             owner=self,
         )
         self._endpoints: dict[str, Endpoint] = {}
+        self.is_closing = False
         self._flood_log = LogLimit()
         self._ending: dict[Connection, asyncio.TimerHandle | None] = {}
         """Closed, but something is still to be done: with the time until when, or to be sent."""
@@ -115,6 +117,9 @@ class SocketServer(socketio.AsyncServer):
         endpoint: Endpoint = link.endpoint
         name = data[0] if data else None
         arguments = data[1] if len(data) == _WITH_ONE_ARGUMENT else data[1:] or None
+        if self.is_closing:
+            _refuse(link, name, ack)
+            return None
         handler = endpoint.events.get(name) if isinstance(name, str) else None
         if handler is not None:
             return handler(link.socket, arguments, ack)
@@ -172,14 +177,24 @@ class SocketServer(socketio.AsyncServer):
         if connection is not None:
             connection.links[namespace].disconnect(close=False)
 
+    def stop_serving(self) -> None:
+        """Accept no new client and begin with no further event; those being handled go on.
+
+        Clients are not read any more. Events that were read already are refused as ``draining``.
+        """
+        self.is_closing = True
+        self.eio.stop_accepting()
+        self.heartbeat.stop()
+        for connection in self.eio.sockets.values():
+            connection.read_no_more()
+
     async def close(self, grace_seconds: float) -> None:
-        """Drain: no new clients, let handlers end, close everybody with 1001, run the hooks.
+        """Stop serving, let handlers end, close every client with 1001, run the hooks.
 
         Handlers and close handshakes that take longer than ``grace_seconds`` each are cut off; what
         a client sent behind such an event is dropped, its hooks still run, as long again at most.
         """
-        self.eio.stop_accepting()
-        self.heartbeat.stop()
+        self.stop_serving()
         await _settled(self.eio.sockets.values(), grace_seconds)
         self.eio.close_all()
         await _settled(self._ending, grace_seconds)
@@ -258,6 +273,15 @@ class SocketServer(socketio.AsyncServer):
 
     def _engineio_server_class(self) -> type[EngineServer]:
         return EngineServer
+
+
+def _refuse(link: NamespaceLink, name: object, ack: Acknowledgement | None) -> None:
+    """Tell the client that its event was not handled because the server is closing."""
+    error = WsDraining()
+    if ack is not None:
+        ack(error.to_ack())
+    else:
+        link.socket.emit("exception", error.to_event({"pattern": name}))
 
 
 def _handshake(request: UpgradeRequest, auth: dict[str, Any]) -> Handshake:

@@ -131,7 +131,7 @@ class WebSocket(WebSocketDataQueue, asyncio.Protocol):
         """As `start_closing`, but read nothing more: a flood would go on during the handshake."""
         self.start_closing(code)
         self._reader = None
-        self._transport.pause_reading()
+        self.stop_reading()
 
     def start_closing(self, code: int) -> None:
         """Close with this code, after all that is due; in `CLOSE_TIMEOUT_SECONDS`, or cut off."""
@@ -150,9 +150,15 @@ class WebSocket(WebSocketDataQueue, asyncio.Protocol):
         self._stop_writing()
         self._transport.abort()
 
+    def drop_unread(self) -> None:
+        """Stop reading, and forget what has come and is not parsed yet."""
+        self._unread = b""
+        self.stop_reading()
+
     def stop_reading(self) -> None:
         """`is_reading` holds no longer; who has made room calls `go_on_reading`."""
-        self._transport.pause_reading()
+        if not self._transport.is_closing():
+            self._transport.pause_reading()
 
     def go_on_reading(self) -> None:
         """`is_reading` holds again, or another tick has begun."""
