@@ -23,6 +23,7 @@ from app.adapters.sql.database_url import DatabaseUrlError, parse_database_url, 
 from app.adapters.sql.opening import DatabaseOpenError
 from app.adapters.sql.schema import SchemaError
 from app.adapters.sql.server_mark import only_server_on
+from app.adapters.system import file_descriptors
 from app.config import IN_MEMORY, Settings
 from app.domain.errors import Unavailable
 from app.framework import EngineOptions, IoAdapter, IoOptions, NestApplication, NestFactory
@@ -94,6 +95,7 @@ async def bootstrap(settings: Settings, on_listening: OnListening) -> None:
 async def _serve(settings: Settings, on_listening: OnListening) -> None:
     stopped = _stop_signal()
     _warn_of(settings)
+    file_descriptors.warn_if_low(file_descriptors.raise_limit())
     app = create_application(settings)
     received: signal.Signals | None = None
     closing_seconds: float | None = None

@@ -51,6 +51,7 @@ class AppModule(containers.DeclarativeContainer):
     ops = providers.Container(
         OpsModule,
         settings=settings,
+        clock=clock,
         storage_probe=storage.storage_probe,
         token_blacklist_service=auth.token_blacklist_service,
     )

@@ -2,23 +2,26 @@
 
 from dependency_injector import containers, providers
 
+from app.adapters.system.file_descriptors import DescriptorWatch
 from app.config import Settings
 from app.controllers.health_controller import HealthController
 from app.framework import imported
 from app.modules.auth_module import admits_unchecked
-from app.ports import StorageProbe
+from app.ports import Clock, StorageProbe
 from app.services.token_blacklist_service import TokenBlacklistService
 
 
 class OpsModule(containers.DeclarativeContainer):
-    """Provides `HealthController`."""
+    """Provides `HealthController` and `DescriptorWatch`."""
 
     settings: providers.Dependency[Settings] = imported(Settings)
+    clock: providers.Dependency[Clock] = imported(Clock)
     storage_probe: providers.Dependency[StorageProbe] = imported(StorageProbe)
     token_blacklist_service: providers.Dependency[TokenBlacklistService] = imported(
         TokenBlacklistService
     )
 
+    descriptor_watch = providers.Singleton(DescriptorWatch, clock)
     health_controller = providers.Singleton(
         HealthController,
         storage_probe,
