@@ -81,8 +81,8 @@ async def bootstrap(settings: Settings, on_listening: OnListening) -> None:
     """Start, call back, serve until SIGINT, SIGTERM or SIGHUP, and end cleanly.
 
     SIGINT, Ctrl-C, closes at once. After the others the server first goes on serving while
-    ``/health/ready`` answers 503; it has exited when ``DRAIN_SECONDS`` are over. A second signal
-    ends the process at once.
+    ``/health/ready`` answers 503; it has exited when ``DRAIN_SECONDS`` are over. A second SIGINT or
+    SIGTERM ends the process at once.
 
     Raises:
         StartError: The port is taken, a file or the database is not usable.
@@ -230,7 +230,9 @@ def _stop_signal() -> "asyncio.Future[signal.Signals]":
     def stop(number: signal.Signals) -> None:
         for each in numbers:
             loop.remove_signal_handler(each)
-            signal.signal(each, signal.SIG_DFL)
+            # A terminal that closes may send SIGHUP twice: by its shell and by the kernel.
+            hangs_up = each is signal.SIGHUP
+            signal.signal(each, signal.SIG_IGN if hangs_up else signal.SIG_DFL)
         stopped.set_result(number)
 
     numbers = [signal.SIGINT, signal.SIGTERM]

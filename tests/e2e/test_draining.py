@@ -41,12 +41,16 @@ async def greeted(chat: Chat, text: str) -> str:
 async def test_server_is_not_ready_but_serves_when_it_was_told_to_end(
     tmp_path: Path, seed_file: Path, chats: Chats
 ) -> None:
-    """Load balancers have time to notice. A second signal ends the process at once."""
+    """Load balancers have time to notice. Then SIGTERM ends the process at once.
+
+    Another SIGHUP does not: a terminal that closes may send two.
+    """
     server = draining(tmp_path, seed_file, "600")
     await server.start()
     server.signal(signal.SIGHUP)
 
     answer = await until_not_ready(server)
+    server.signal(signal.SIGHUP)
     chat = chats.on(server)
     heard = await greeted(chat, "still here")
     server.signal(signal.SIGTERM)

@@ -233,7 +233,8 @@ class SocketServer(socketio.AsyncServer):
         connection.packets_left -= _COSTLY_PACKET
         if packet.packet_type == packet_types.CONNECT:
             # Who is gone by now could be admitted, but would never be ended: a ghost in its rooms.
-            if connection.closed:
+            # While closing, the end of the connection with 1001 is the answer: come back later.
+            if connection.closed or self.is_closing:
                 return None
             return self._admit(connection, namespace, packet.data or {})
         link = connection.links.get(namespace)
