@@ -11,16 +11,17 @@ NPM := node_modules/.installed
 # What all but the unit tests need.
 CLIENTS := $(WEB)/$(NPM) $(JS)/$(NPM) $(BROWSER)/$(NPM) chromium
 BIN := .venv/bin
-PIP_INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps --require-hashes
-PIP_FAILED := { echo 'pip could not install everything; mend what it says above, most often the \
-	network, and run make again.' >&2; exit 1; }
+# --no-deps: the lock is complete, so a package that is not in it is never installed.
+PIP_INSTALL = scripts/run-installer pip $(@D)/bin/python -m pip --disable-pip-version-check install \
+	--quiet --no-deps --require-hashes
 PIP_COMPILE := CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/pip-compile --quiet --no-strip-extras \
 	--allow-unsafe --generate-hashes --no-emit-index-url --no-emit-find-links \
 	--no-emit-trusted-host
 DEV_GROUP := import tomllib; project = tomllib.load(open("pyproject.toml", "rb")); \
 	print(*project["dependency-groups"]["dev"], sep="\n")
 
-.PHONY: help install run test lint types check lock screenshots bench storage soak profile reliability
+.PHONY: help install run test versions lint types check lock screenshots bench storage soak profile \
+	reliability
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-12s%s\n", $$1, $$2 }' Makefile
@@ -32,6 +33,8 @@ run: install page ## start the server on http://127.0.0.1:3002 and again at ever
 
 test: .venv/.dev $(if $(filter tests/unit/%,$(ARGS)),,$(CLIENTS)) ## run every test (one: make test ARGS=path)
 	@$(BIN)/python -m pytest $(ARGS)
+
+versions: unit-on-3.11 unit-on-3.12 unit-on-3.13 ## run the unit tests on the other supported Pythons that are installed
 
 lint: .venv/.dev ## ruff's rules and format, the import contracts
 	@$(BIN)/ruff check && $(BIN)/ruff format --check && $(BIN)/lint-imports
@@ -71,20 +74,36 @@ profile: .venv/.dev ## where the server's time goes: make profile ARGS=ack
 		{ echo 'Python 3.11 or newer is needed; name one: make PYTHON=/path/to/python3.11' >&2; exit 1; }
 	@echo 'Installing the pinned dependencies into .venv ...'
 	@"$(PYTHON)" -m venv --clear .venv
-	@$(PIP_INSTALL) --requirement=requirements.txt || $(PIP_FAILED)
+	@$(PIP_INSTALL) --requirement=requirements.txt
 	@touch $@
 
-.venv/.dev: .venv/.runtime requirements-dev.txt
+# The oldest pip is for the test of the lock.
+OLDEST_PIP = $(PIP_INSTALL) --upgrade --target=$(@D)/oldest-pip --requirement=tests/oldest-pip.txt
+
+.venv/.dev: .venv/.runtime requirements-dev.txt tests/oldest-pip.txt
 	@echo 'Installing the pinned development tools into .venv ...'
-	@$(PIP_INSTALL) --requirement=requirements-dev.txt || $(PIP_FAILED)
+	@$(OLDEST_PIP)
+	@$(PIP_INSTALL) --requirement=requirements-dev.txt
 	@touch $@
+
+.venv-%/.dev: requirements.txt requirements-dev.txt tests/oldest-pip.txt
+	@echo 'Installing the pinned packages into $(@D) ...'
+	@$$(scripts/find-python $*) -m venv --clear $(@D)
+	@$(OLDEST_PIP)
+	@$(PIP_INSTALL) --requirement=requirements.txt --requirement=requirements-dev.txt
+	@touch $@
+
+unit-on-%: .venv/.dev
+	@if [ -e .venv/lib/python$* ]; then echo 'Python $*: make test runs its unit tests.'; \
+	elif scripts/find-python $* >/dev/null; then \
+		$(MAKE) --no-print-directory .venv-$*/.dev && echo 'The unit tests on Python $*:' && \
+		.venv-$*/bin/python -m pytest --quiet --numprocesses=2 tests/unit; \
+	else echo 'Python $* is not installed here, so its unit tests were not run.'; fi
 
 %/$(NPM): %/package.json %/package-lock.json
 	@{ node -e 'process.exit(+(parseInt(process.versions.node) < 20))' && npm --version; } >/dev/null 2>&1 || \
-		{ echo 'Node.js 20 or newer, with npm, is needed for the end-to-end tests and the bench; see nodejs.org.' >&2; exit 1; }
-	@npm ci --prefix=$* --no-audit --no-fund --loglevel=error || \
-		{ echo 'npm could not install the JavaScript client; mend what it says above, most often the' \
-		'network, and run make again.' >&2; exit 1; }
+		{ echo 'Node.js 20 or newer, with npm, is needed for the page, the tests and the bench; see nodejs.org.' >&2; exit 1; }
+	@scripts/run-installer npm npm ci --prefix=$* --no-audit --no-fund --loglevel=error
 	@touch $@
 
 # The server runs without it, and its page says what is missing.
@@ -94,5 +113,5 @@ page:
 	@$(MAKE) --no-print-directory $(WEB)/$(NPM) >/dev/null || \
 		echo 'The page needs socket.io-client: with Node.js 20 or newer, npm ci --prefix $(WEB).' >&2
 
-chromium: .venv/.dev
-	@$(BIN)/python -m tests.browser.chromium >/dev/null
+chromium: .venv/.dev $(BROWSER)/$(NPM)
+	@$(BIN)/python -m tests.browser.chromium

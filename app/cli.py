@@ -1,6 +1,7 @@
 """``python -m app``: the server, and what goes with it."""
 
 import asyncio
+import json
 import os
 import shlex
 import sys
@@ -14,6 +15,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
+from app import __version__
 from app.commands import (
     examine,
     issue_token,
@@ -36,12 +38,39 @@ from app.starter.gateway_starter import MODULE_FILE, new_gateway
 
 T = TypeVar("T")
 
+
+def is_script() -> bool:
+    """Whether the installed command ``chatgenius-realtime`` was started, not ``python -m app``."""
+    return Path(sys.argv[0]).name != "__main__.py"
+
+
+# Shells complete the name of a command, which ``python -m app`` does not have.
 cli = typer.Typer(
-    help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
+    help=__doc__, no_args_is_help=True, add_completion=is_script(), pretty_exceptions_enable=False
 )
 
 new = typer.Typer(help="Write a new part of the application.", no_args_is_help=True)
 cli.add_typer(new, name="new")
+
+
+def _print_version(*, value: bool) -> None:
+    if value:
+        typer.echo(f"ChatGenius Realtime {__version__}")
+        raise typer.Exit
+
+
+@cli.callback()
+def main(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    """Run the server, and what goes with it."""
+    del version
 
 
 @cli.command()
@@ -60,9 +89,14 @@ def run(
 
 @cli.command()
 def migrate() -> None:
-    """Bring the database's tables up to date; what may be in somebody's way is a line."""
+    """Bring the database's tables up to date, and print what was done and what needs attention."""
     with _one_sentence_errors():
-        _list(_run(migrate_database(_settings())))
+        migration = _run(migrate_database(_settings()))
+    for applied in migration.applied:
+        typer.echo(f"Applied migration {applied}.")
+    if not migration.applied:
+        typer.echo("The database is up to date; nothing was changed.")
+    _list(migration.warnings)
 
 
 @cli.command()
@@ -97,7 +131,7 @@ def seed(file: Annotated[Path, typer.Argument(help='{"userId": ["channelId", ...
 @cli.command()
 def token(
     user: Annotated[str, typer.Argument(help="A user's id, such as user_alice.")],
-    ttl: Annotated[int, typer.Option(help="Seconds until it expires.")] = 60,
+    ttl: Annotated[int, typer.Option(min=1, help="Seconds until it expires.")] = 60,
 ) -> None:
     """Print a session token of the development issuer."""
     with _one_sentence_errors():
@@ -126,10 +160,15 @@ def revoke(
 
 
 @cli.command()
-def events() -> None:
+def events(
+    *, as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array.")] = False
+) -> None:
     """Print the event table: event, handler, guards, payload, ack."""
     with _one_sentence_errors():
         rows = event_rows(create_application(_settings()).events())
+    if as_json:
+        typer.echo(json.dumps([row._asdict() for row in rows], indent=2))
+        return
     table = [EventRow("EVENT", "HANDLER", "GUARDS", "PAYLOAD", "ACK"), *rows]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     for row in table:
@@ -255,11 +294,19 @@ def _welcome(settings: Settings, url: str, seeded: Membership) -> None:
     example = next(iter(seeded), "USER")
     typer.echo(
         f"\nA token for one of them, good for 60 seconds:\n"
-        f"  {_same_settings(settings)}.venv/bin/python -m app token {example}\n"
+        f"  {_same_settings(settings)}{_this_program()} token {example}\n"
         f"  curl -s {url}/dev/token -H 'content-type: application/json' "
         f'-d \'{{"userId": "{example}"}}\'\n\n'
         "Ctrl-C stops the server.\n"
     )
+
+
+def _this_program() -> str:
+    """Return how to start another command of this installation."""
+    if is_script():
+        return "chatgenius-realtime"
+    is_own_checkout = Path(sys.prefix) == Path(__file__).parents[1] / ".venv"
+    return ".venv/bin/python -m app" if is_own_checkout else f"{shlex.quote(sys.executable)} -m app"
 
 
 def _same_settings(settings: Settings) -> str:

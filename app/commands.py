@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from app.adapters.development.development_issuer import DevelopmentIssuer
@@ -20,8 +21,21 @@ from app.ports import Membership
 from app.services.session_service import Revoked, SessionService
 
 
-async def migrate_database(settings: Settings) -> Sequence[str]:
-    """``python -m app migrate``. Returns a sentence for each thing that may be in somebody's way.
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """What `migrate_database` did.
+
+    Attributes:
+        applied: The migrations that ran, in order, each with its number and title.
+        warnings: A sentence for each thing in the database that may cause trouble.
+    """
+
+    applied: Sequence[str]
+    warnings: Sequence[str]
+
+
+async def migrate_database(settings: Settings) -> Migration:
+    """``python -m app migrate``.
 
     Raises:
         StartError: There is nothing to migrate, or the database is not usable.
@@ -34,7 +48,7 @@ async def migrate_database(settings: Settings) -> Sequence[str]:
             await database.on_module_init()
         finally:
             await database.on_application_shutdown(None)
-    return (await examine(settings)).warnings
+    return Migration(database.applied_migrations, (await examine(settings)).warnings)
 
 
 async def examine(settings: Settings) -> Examination:

@@ -4,17 +4,22 @@ An environment variable bears the name of its field in capitals. `.env` in the w
 is read too; the environment wins, and an empty variable counts as not set.
 """
 
+import os
 import re
+from difflib import get_close_matches
 from math import ceil
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import quote
 
+from dotenv import dotenv_values
 from pydantic import AliasChoices, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.setting_pairs import check_frame, check_lock_timeout, check_pings, check_queue
 from app.setting_types import (
+    ORIGINS_WITHOUT_PARTY,
     AnyCase,
     Bytes,
     Count,
@@ -22,12 +27,14 @@ from app.setting_types import (
     DatabaseUrl,
     Filled,
     HttpUrl,
+    Issuer,
     LinkSeconds,
-    Names,
     Networks,
     OptionalNames,
     Origins,
+    Parties,
     Rate,
+    ReceiptBurst,
     RedisUrl,
     Seconds,
     WebhookSecret,
@@ -40,6 +47,11 @@ _SECRET_CHARS = 16
 
 BYTES_PER_PACKET = 8_192
 """As the transport counts: a long packet counts as several."""
+_MISSPELT = 0.85
+"""Similarity, from 0 to 1, above which an unknown name is taken for a misspelt setting."""
+
+_OF_OTHERS = frozenset({"WEB_CONCURRENCY", "CLERK_SECRET_KEY", "DIRECT_URL", "JWT_SECRET"})
+"""Names that this server does not read but deployments of ChatGenius have."""
 
 # How pydantic begins its messages, and how they go on after a setting's name.
 _OPENINGS = {"Value error, ": "", "Input should": "must", "Value should": "must", "value ": ""}
@@ -58,8 +70,10 @@ def _local_origins(settings: dict[str, int]) -> tuple[str, ...]:
     return tuple(f"http://{host}:{port}" for port in ports for host in ("localhost", "127.0.0.1"))
 
 
-def _cors_origins(settings: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
-    return settings["cors_origins"]
+def _parties(settings: dict[str, Any]) -> tuple[str, ...]:
+    origins: tuple[str, ...] = settings["cors_origins"]
+    parties = tuple(each for each in origins if each not in ORIGINS_WITHOUT_PARTY)
+    return parties or _local_origins(settings)
 
 
 def _redis_url(settings: dict[str, str | int | None]) -> str | None:
@@ -76,7 +90,10 @@ def _packets_per_second(settings: dict[str, float]) -> int:
     """Far more than the events that are allowed, so that no honest client comes near."""
     events = max(settings["rate_limit_events_per_second"], settings["rate_limit_burst"])
     per_event = max(10, 1 + int(settings["max_frame_bytes"]) // BYTES_PER_PACKET)
-    return max(1_000, per_event * ceil(events))
+    receipts = max(
+        settings["rate_limit_receipts_per_second"], settings["rate_limit_receipts_burst"]
+    )
+    return max(1_000, per_event * ceil(events), 2 * ceil(receipts))
 
 
 def _log_format(settings: dict[str, str]) -> Literal["console", "json"]:
@@ -139,20 +156,23 @@ class Settings(BaseSettings):
         description="comma-separated origins that may connect, such as https://chat.example.com",
     )
     trusted_proxies: Networks = Field(
-        (), description="comma-separated addresses or networks whose X-Forwarded-For counts"
+        (), description="comma-separated addresses or networks whose X-Forwarded-* headers count"
     )
 
     clerk_jwt_key: str | None = Field(
         None, repr=False, description="Clerk's PEM public key; used before CLERK_JWKS_URL"
     )
     clerk_jwks_url: HttpUrl | None = Field(None, description="where Clerk publishes its keys")
-    clerk_issuer: str | None = Field(
+    clerk_issuer: Issuer | None = Field(
         None,
         validation_alias=AliasChoices("clerk_issuer", "clerk_issuer_url"),
         description="the tokens' iss, exactly; CLERK_ISSUER_URL is understood too",
     )
-    clerk_authorized_parties: Names = Field(
-        default_factory=_cors_origins, description="comma-separated values the tokens' azp may have"
+    clerk_authorized_parties: Parties = Field(
+        default_factory=_parties, description="comma-separated values the tokens' azp may have"
+    )
+    clerk_allow_missing_azp: bool = Field(
+        default=False, description="whether tokens without azp (no Origin) are accepted"
     )
     clerk_audience: OptionalNames = Field(
         (), description="comma-separated values of which the tokens' aud must have one"
@@ -204,13 +224,24 @@ class Settings(BaseSettings):
         1_048_576, description="what may wait for one slow client before it is cut off"
     )
     max_sockets_per_user: Count = Field(20, description="connections of one user at once")
+    max_connecting_per_address: Count = Field(
+        2_000, description="connections of one address that are not admitted yet"
+    )
     message_max_chars: Count = Field(4_000, description="longest message")
     typing_expiry_seconds: Seconds = Field(5, description="from the last typing to its end")
 
     rate_limit_events_per_second: Rate = Field(20, description="sustained, per user")
     rate_limit_burst: Count = Field(60, description="events a user may send at once")
-    rate_limit_connects_per_minute: Rate = Field(120, description="per address")
-    rate_limit_failed_auth_per_minute: Rate = Field(20, description="per address")
+    rate_limit_receipts_per_second: Rate = Field(
+        100, description="messages a user may report delivered or seen, sustained"
+    )
+    rate_limit_receipts_burst: ReceiptBurst = Field(
+        500, description="messages a user may report at once; a list costs one each"
+    )
+    rate_limit_connects_per_minute: Rate = Field(
+        1_200, description="per address; connects with a good token do not count"
+    )
+    rate_limit_failed_auth_per_minute: Rate = Field(60, description="per address")
 
     max_packets_per_second: Count = Field(
         default_factory=_packets_per_second,
@@ -250,20 +281,30 @@ class Settings(BaseSettings):
         return self.clerk_issuer or self.base_url
 
     @model_validator(mode="after")
-    def _check_queue(self) -> Self:
-        if self.socket_queue_max_bytes < self.max_frame_bytes:
-            raise ValueError(
-                "SOCKET_QUEUE_MAX_BYTES must be at least MAX_FRAME_BYTES: "
-                "the largest message would cut off whoever gets it"
+    def _check_pairs(self) -> Self:
+        check_queue(self.socket_queue_max_bytes, self.max_frame_bytes)
+        check_frame(self.max_frame_bytes, self.message_max_chars)
+        check_pings(
+            self.ping_interval_seconds, self.ping_timeout_seconds, self.connect_timeout_seconds
+        )
+        if self.database_url.startswith("postgres"):
+            check_lock_timeout(
+                self.database_lock_timeout_seconds, self.database_statement_timeout_seconds
             )
         return self
 
     @model_validator(mode="after")
     def _check_packets(self) -> Self:
-        if self.max_packets_per_second < self.rate_limit_burst + self.rate_limit_events_per_second:
+        least = (
+            self.rate_limit_burst
+            + self.rate_limit_events_per_second
+            + self.rate_limit_receipts_burst
+            + self.rate_limit_receipts_per_second
+        )
+        if self.max_packets_per_second < least:
             raise ValueError(
-                "MAX_PACKETS_PER_SECOND must be at least RATE_LIMIT_BURST plus "
-                "RATE_LIMIT_EVENTS_PER_SECOND: a client that keeps these limits would be closed"
+                f"MAX_PACKETS_PER_SECOND must be at least {ceil(least)}, the sum of the limits for "
+                "events and receipts: a client that keeps these would be closed"
             )
         return self
 
@@ -316,6 +357,22 @@ def load_settings() -> Settings:
         raise SettingsError(
             f".env cannot be read ({type(error).__name__}): mend the file or remove it."
         ) from None
+
+
+def misspelt_settings() -> dict[str, str]:
+    """Return names in ``.env`` and the environment that nearly are a setting's, with that name."""
+    fields = Settings.model_fields.items()
+    aliases = (field.validation_alias for _, field in fields)
+    known = {name.upper() for name, _ in fields} | {
+        str(choice).upper()
+        for alias in aliases
+        if isinstance(alias, AliasChoices)
+        for choice in alias.choices
+    }
+    named = {name.upper() for name in (*dotenv_values(".env"), *os.environ)}
+    unknown = sorted(named - known - _OF_OTHERS)
+    nearest = {name: get_close_matches(name, known, n=1, cutoff=_MISSPELT) for name in unknown}
+    return {name: found[0] for name, found in nearest.items() if found}
 
 
 def _sentences(details: list[ErrorDetails]) -> list[str]:

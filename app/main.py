@@ -1,9 +1,11 @@
 """Nest's ``main.ts``: settings in, a running application out."""
 
 import asyncio
+import errno
 import gc
 import os
 import signal
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import (
     AbstractContextManager,
@@ -15,6 +17,7 @@ from typing import TypeAlias
 
 import structlog
 
+from app import __version__
 from app.adapters.clerk.pem_signing_key import SigningKeyError
 from app.adapters.clerk.webhook_verifier import WebhookSecretError
 from app.adapters.development.signing_key_file import DevelopmentKeyError
@@ -24,15 +27,22 @@ from app.adapters.sql.opening import DatabaseOpenError
 from app.adapters.sql.schema import SchemaError
 from app.adapters.sql.server_mark import only_server_on
 from app.adapters.system import file_descriptors
-from app.config import IN_MEMORY, Settings
+from app.config import IN_MEMORY, Settings, misspelt_settings
 from app.domain.errors import Unavailable
 from app.framework import EngineOptions, IoAdapter, IoOptions, NestApplication, NestFactory
 from app.later_settings import settings_without_effect
 from app.modules import create_app_module
 from app.ports import ChannelRepository, Membership
+from app.services.address_owner import owner_of
 from app.services.channel_service import ChannelService
 from app.services.membership_file import MalformedMembershipError, parse_membership
 from app.sockets.authenticated_socket import AuthenticatedSocket
+
+_LISTEN_FIXES = {
+    errno.EACCES: "set PORT to 1024 or above, or start the server with the right to use this one",
+    errno.EADDRINUSE: "stop what uses it, or set PORT to another one",
+    errno.EADDRNOTAVAIL: "set HOST to an address of this machine",
+}
 
 DEMO_SEED_FILE = Path(__file__).parent / "web" / "demo_seed.json"
 
@@ -61,13 +71,19 @@ def create_application(settings: Settings) -> NestApplication:
     """The application, put together; nothing is opened yet."""
     engine = EngineOptions(
         origins=settings.cors_origins,
+        origins_setting="CORS_ORIGINS",
         trusted_proxies=settings.trusted_proxies,
+        warn_of_forwarded=settings.app_env == "production",
+        owner_of=owner_of,
+        max_connecting_per_address=settings.max_connecting_per_address,
         connect_timeout_seconds=settings.connect_timeout_seconds,
         ping_interval_seconds=settings.ping_interval_seconds,
         ping_timeout_seconds=settings.ping_timeout_seconds,
         max_frame_bytes=settings.max_frame_bytes,
         socket_queue_max_bytes=settings.socket_queue_max_bytes,
         max_packets_per_second=settings.max_packets_per_second,
+        # A gateway that reads another field of handshake.auth has to be named here.
+        auth_fields=frozenset({"token"}),
     )
     adapter = IoAdapter(IoOptions(socket_class=AuthenticatedSocket, engine=engine))
     return NestFactory.create(create_app_module(settings), adapter)
@@ -106,6 +122,7 @@ async def _serve(settings: Settings, on_listening: OnListening) -> None:
         # What the start has made stays: the collector need not go through it ever again.
         gc.collect()
         gc.freeze()
+        _log.info("started", url=url, version=__version__)
         on_listening(url, seeded)
         received = await stopped
         if received is not signal.SIGINT and settings.drain_seconds:
@@ -187,6 +204,12 @@ def _warn_of(settings: Settings) -> None:
     if settings.app_env == "production" and settings.database_url == IN_MEMORY:
         lost = "nothing" if settings.redis_url is None else "nothing but revocations"
         _log.warning(f"{lost} survives a restart: DATABASE_URL is memory:")
+    for name, nearest in misspelt_settings().items():
+        _log.warning(f"{name} is not a setting; did you mean {nearest}?")
+    if "null" in settings.cors_origins:
+        _log.warning(
+            "CORS_ORIGINS has null: any page may connect that runs in a sandbox or from a file"
+        )
     if names := settings_without_effect():
         _log.warning(f"not supported yet, so without effect: {', '.join(names)}")
 
@@ -210,17 +233,20 @@ def _only_server(settings: Settings) -> AbstractContextManager[None]:
 
 async def _listen(app: NestApplication, settings: Settings) -> str:
     try:
-        return await app.listen(settings.port, settings.host)
-    except OSError as error:
+        await app.listen(settings.port, settings.host)
+    except socket.gaierror as error:
         raise StartError(
-            f"Cannot listen on {settings.host}:{settings.port} ({_reason(error)}); "
-            "stop what uses it, or set PORT to another one."
+            f"The host name {settings.host} cannot be resolved ({error.strerror}); "
+            "set HOST to a name or an address of this machine."
         ) from error
-
-
-def _reason(error: OSError) -> str:
-    """The system's own words; asyncio's text repeats the address around them."""
-    return os.strerror(error.errno) if error.errno else str(error)
+    except OSError as error:
+        # asyncio's own text repeats the address.
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        fix = _LISTEN_FIXES.get(error.errno or 0, "set HOST or PORT to another one")
+        raise StartError(
+            f"Cannot listen on {settings.host}:{settings.port} ({reason}); {fix}."
+        ) from error
+    return settings.base_url
 
 
 def _stop_signal() -> "asyncio.Future[signal.Signals]":

@@ -1,6 +1,7 @@
 """What a setting may be: its form, its bounds, and what is said of a value that is not so."""
 
 import re
+from ipaddress import IPv4Network, IPv6Address, IPv6Network
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, IPvAnyNetwork
@@ -9,7 +10,15 @@ from pydantic_settings import NoDecode
 _HOST = r"(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])"
 _ORIGIN = re.compile(rf"([a-z][a-z0-9+.-]*)://({_HOST})(?::([0-9]{{1,5}}))?")
 _HTTP_URL = re.compile(rf"https?://{_HOST}(?::[0-9]{{1,5}})?(?:/\S*)?")
-_DEFAULT_PORTS = {"http": "80", "https": "443"}
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_LAST_PORT = 65_535
+_NULL_ORIGIN = "null"
+"""Of sandboxed frames, and of pages from files."""
+_FILE_ORIGIN = "file://"
+"""Of pages from files, when they open a WebSocket."""
+ORIGINS_WITHOUT_PARTY = frozenset({_NULL_ORIGIN, _FILE_ORIGIN})
+"""Clerk's tokens for such pages have no ``azp``."""
+_MAPPED_PREFIX_BITS = 96
 _DATABASE_URL = re.compile(
     r"sqlite(?:\+aiosqlite)?:///.+|postgres(?:ql(?:\+asyncpg)?)?://.+|memory:", re.IGNORECASE
 )
@@ -30,14 +39,68 @@ def _lower(value: object) -> object:
 
 
 def _check_origin(value: str) -> str:
-    """The origin as a browser writes it: lower case, without the scheme's own port."""
-    match = _ORIGIN.fullmatch(value.lower())
+    """The origin as browsers write it: in lower case, without a slash or the scheme's own port."""
+    origin = value.lower().removesuffix("/")
+    if value.lower() in {_FILE_ORIGIN, f"{_FILE_ORIGIN}/"}:
+        return _FILE_ORIGIN
+    if origin == _NULL_ORIGIN:
+        return origin
+    match = _ORIGIN.fullmatch(origin)
     if match is None:
-        raise ValueError("must be scheme://host or scheme://host:port, without path or wildcard")
+        raise ValueError(
+            "must be scheme://host or scheme://host:port, without path or wildcard, "
+            "other alphabets as xn--..."
+        )
     scheme, host, port = match.groups()
-    if port is None or port == _DEFAULT_PORTS.get(scheme):
+    if scheme in {"ws", "wss"}:
+        raise ValueError(
+            f"must begin with http:// or https://: no page has an origin of {scheme}://"
+        )
+    if scheme == "file":
+        raise ValueError("must be file:// without a host: browsers name none")
+    if host.startswith("["):
+        host = f"[{_ipv6(host[1:-1])}]"
+    if port is None or int(port) == _DEFAULT_PORTS.get(scheme):
         return f"{scheme}://{host}"
-    return f"{scheme}://{host}:{port}"
+    if not 0 < int(port) <= _LAST_PORT:
+        raise ValueError(f"must have a port from 1 to {_LAST_PORT}")
+    return f"{scheme}://{host}:{int(port)}"
+
+
+def _ipv6(text: str) -> IPv6Address:
+    try:
+        return IPv6Address(text)
+    except ValueError:
+        raise ValueError("must have an IPv6 address between the brackets") from None
+
+
+def _check_party(value: str) -> str:
+    """An origin, as Clerk's ``azp`` is the Origin of the request for the token."""
+    if "://" not in value and value.lower() != _NULL_ORIGIN:
+        raise ValueError(
+            "must be an origin such as https://chat.example.com, as the tokens' azp is"
+        )
+    origin = _check_origin(value)
+    if origin in ORIGINS_WITHOUT_PARTY:
+        raise ValueError(
+            f"cannot be {origin}: tokens for such pages have no azp; "
+            "set CLERK_ALLOW_MISSING_AZP instead"
+        )
+    return origin
+
+
+def _check_issuer(value: str) -> str:
+    if _HTTP_URL.fullmatch(value) is None or value.endswith("/"):
+        raise ValueError("must be a URL without a slash at its end, as the tokens' iss is")
+    return value
+
+
+def _unmapped(network: IPv4Network | IPv6Network) -> IPv4Network | IPv6Network:
+    """IPv4 networks that are written as IPv6 (``::ffff:10.0.0.0/104``) as IPv4."""
+    mapped = network.network_address.ipv4_mapped if isinstance(network, IPv6Network) else None
+    if mapped is None or network.prefixlen < _MAPPED_PREFIX_BITS:
+        return network
+    return IPv4Network((mapped, network.prefixlen - _MAPPED_PREFIX_BITS))
 
 
 def _check_http_url(value: str) -> str:
@@ -81,6 +144,8 @@ DatabaseSeconds = Annotated[float, Field(ge=0.01, le=2.5)]
 """An operation is answered within 2.8 seconds in all."""
 Rate = Annotated[float, Field(gt=0, le=1_000_000_000, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
+ReceiptBurst = Annotated[int, Field(ge=100, le=1_000_000_000)]
+"""At least one full list of receipts, as `app.domain.delivery.MAX_RECEIPTS` has it."""
 Bytes = Annotated[int, Field(ge=1_024, le=1_000_000_000)]
 Origins = Annotated[
     tuple[Annotated[str, AfterValidator(_check_origin)], ...],
@@ -88,9 +153,19 @@ Origins = Annotated[
     BeforeValidator(_split),
     Field(min_length=1),
 ]
-Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split), Field(min_length=1)]
+Parties = Annotated[
+    tuple[Annotated[str, AfterValidator(_check_party)], ...],
+    NoDecode,
+    BeforeValidator(_split),
+    Field(min_length=1),
+]
 OptionalNames = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
-Networks = Annotated[tuple[IPvAnyNetwork, ...], NoDecode, BeforeValidator(_split)]
+Networks = Annotated[
+    tuple[Annotated[IPvAnyNetwork, AfterValidator(_unmapped)], ...],
+    NoDecode,
+    BeforeValidator(_split),
+]
+Issuer = Annotated[str, AfterValidator(_check_issuer)]
 HttpUrl = Annotated[str, AfterValidator(_check_http_url)]
 DatabaseUrl = Annotated[str, AfterValidator(_check_database_url)]
 RedisUrl = Annotated[str, AfterValidator(_check_redis_url)]

@@ -26,8 +26,6 @@ from bench.databases import DATABASES, fresh_database
 
 HISTORIES = (1_000, 1_000_000)
 UNDELIVERED = 20
-WANTED = 2.0
-"""How many times as long it may take among a million."""
 
 _CALLS = 300
 _WARM_UP_CALLS = 20

@@ -8,7 +8,6 @@ from bench.lineup import BARE, NEST, OURS, OURS_ON_SQLITE, PEERS, PYTHON_SOCKETI
 from bench.readings import Figure, is_limited_by_generator
 from bench.results import Results, ratio
 from bench.rows import ROWS, Row
-from bench.verdicts import verdicts
 
 BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
 MISSING = "-"
@@ -23,7 +22,6 @@ def report(results: Results) -> str:
     parts = (
         _origin(results),
         _table(_figure_lines(results)),
-        _table(_target_lines(results)),
         _table(_speed_lines(results)),
         _table(_extra_lines(results)),
     )
@@ -72,11 +70,6 @@ def _figure_lines(results: Results) -> list[Sequence[str]]:
     ]
     titles = (PEERS[peer].title for peer in _SIDE_BY_SIDE)
     return _headed(("the server's", *titles, "NestJS / ours", "socket.io / ours"), lines)
-
-
-def _target_lines(results: Results) -> list[Sequence[str]]:
-    lines = [(each.word, each.title, each.wanted, each.found) for each in verdicts(results)]
-    return _headed(("", "target", "wanted", "found"), lines)
 
 
 def _speed_lines(results: Results) -> list[Sequence[str]]:

@@ -25,8 +25,6 @@ ROUNDS = 3
 SECONDS = 4.0
 _WARM_UP_SECONDS = 1.0
 _CONTENT = "What people write to each other is about as long as this sentence."
-WANTED = {"SQLite": 5.0, "PostgreSQL": 3.0}
-"""How many times as many messages a second groups must store at `SENDERS`' last."""
 
 
 @dataclass(frozen=True, slots=True)

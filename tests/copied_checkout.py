@@ -14,7 +14,14 @@ def copy_checkout(folder: Path) -> Path:
     """The sources, their tests and what checks them; no environment, no data."""
     for name in ("app", "bench", "tests", "typings", "docs"):
         shutil.copytree(CHECKOUT / name, folder / name, ignore=_LEFT_OUT)
-    for name in ("pyproject.toml", "Makefile", "README.md", "CHANGELOG.md", ".env.example"):
+    for name in (
+        "pyproject.toml",
+        "Makefile",
+        "README.md",
+        "CHANGELOG.md",
+        "LICENSE",
+        ".env.example",
+    ):
         shutil.copyfile(CHECKOUT / name, folder / name)
     if (CHECKOUT / _FOUND_BY_MYPY).exists():
         shutil.copytree(CHECKOUT / _FOUND_BY_MYPY, folder / _FOUND_BY_MYPY)

@@ -10,6 +10,7 @@ from app.controllers.http_refusal import refusal, unavailable
 from app.controllers.request_body import read_body
 from app.controllers.service_key import ServiceKey
 from app.controllers.service_request import MAX_BODY_BYTES, Id, ServiceRequest, invalid, path_id
+from app.domain.blank_text import is_blank
 from app.domain.channel import ChannelDraft, ChannelType, MemberRole
 from app.domain.errors import (
     ChannelExists,
@@ -45,6 +46,12 @@ def _storable(text: str) -> str:
     return text
 
 
+def _visible(text: str) -> str:
+    if is_blank(text):
+        raise ValueError("must have a visible character")
+    return text
+
+
 def _addressable(text: str) -> str:
     if text in {".", ".."}:
         raise ValueError("must not be . or .., which clients take for steps in a path")
@@ -58,6 +65,7 @@ class CreateChannelRequest(ServiceRequest):
         str,
         StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_NAME_CHARS),
         AfterValidator(_storable),
+        AfterValidator(_visible),
     ]
     created_by_id: Id
     id: Annotated[Id, AfterValidator(_addressable)] | None = None

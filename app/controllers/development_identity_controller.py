@@ -82,5 +82,5 @@ class DevelopmentIdentityController:
             and request.url.host in {"localhost", *_LOOPBACK}
             and hdrs.X_FORWARDED_FOR not in request.headers
         )
-        if not is_local or (origin is not None and origin not in self._origins):
+        if not is_local or origin not in {None, str(request.url.origin()), *self._origins}:
             raise web.HTTPForbidden(text="Only for this machine and CORS_ORIGINS.")

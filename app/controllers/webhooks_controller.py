@@ -29,7 +29,7 @@ _REVOKES = {
     "user.banned": RevocationKind.USER,
     "user.deleted": RevocationKind.USER,
 }
-"""Of ``data.id`` by type of message; other types are none of our business."""
+"""The kind of thing that each type of message revokes. ``data.id`` names it."""
 
 _logger = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ class WebhooksController:
         return web.json_response({"status": "ok"})
 
     async def _deal_with(self, message: WebhookMessage) -> None:
-        kind = _REVOKES.get(message.type)
+        kind = _revoked_kind(message)
         if kind is None or await self._webhook_log.contains(message.id):
             _logger.debug("webhook %s ignored: %s", message.id, message.type)
             return
@@ -77,6 +77,17 @@ class WebhooksController:
         # Last: whoever dies before is sent the message again, and revoking twice is harmless.
         await self._webhook_log.add(message.id, REMEMBERED_SECONDS)
         _logger.info("webhook %s dealt with: %s", message.id, message.type)
+
+
+def _revoked_kind(message: WebhookMessage) -> RevocationKind | None:
+    """The kind of thing that the message revokes; None for messages that are not ours.
+
+    Clerk reports a ban as ``user.updated``. ``locked`` revokes nothing: Clerk locks an account
+    after failed sign-ins and keeps its sessions, so guessing passwords would end a user's sockets.
+    """
+    if message.type == "user.updated" and message.data.get("banned") is True:
+        return RevocationKind.USER
+    return _REVOKES.get(message.type)
 
 
 def _subject(message: WebhookMessage) -> str:

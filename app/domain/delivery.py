@@ -8,6 +8,9 @@ from enum import StrEnum
 from app.domain.ids import MessageId, UserId
 from app.domain.wire import WireValue, to_iso
 
+MAX_RECEIPTS = 100
+"""How many messages one event may report; `app.setting_types.ReceiptBurst` repeats it."""
+
 
 class DeliveryState(StrEnum):
     """The documented statuses. SENDING and FAILED belong to the sending client."""
@@ -64,6 +67,19 @@ class DeliveryStatus(WireValue):
             "status": self.status,
             "timestamp": to_iso(self.timestamp),
         }
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedReceipt(WireValue):
+    """Why one message of a list was not marked; the others were."""
+
+    message_id: MessageId
+    error: str
+    code: str
+
+    def to_wire(self) -> dict[str, object]:
+        """``{messageId, error, code}``."""
+        return {"messageId": self.message_id, "error": self.error, "code": self.code}
 
 
 def overall_state(recipients: Collection[DeliveryState]) -> DeliveryState:

@@ -10,6 +10,7 @@
     ├── NotARecipient            not_a_recipient
     ├── MessageNotFound          message_not_found
     ├── MessageDeleted           message_deleted
+    ├── ClientMessageIdReused    client_message_id_reused
     ├── ChannelNotFound          channel_not_found
     ├── ChannelExists            channel_exists
     ├── ChannelInUse             channel_in_use
@@ -23,6 +24,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from math import ceil
+from types import MappingProxyType
 
 from app.domain.ids import UserId
 
@@ -88,6 +91,12 @@ _DETAILS: dict[AuthenticationCode, str] = {
     AuthenticationCode.TOO_MANY_SOCKETS: "Too many connections of this user; close one first.",
 }
 
+MISSING_PARTY_DETAIL = (
+    "The token has no azp: it was requested without an Origin header. "
+    "The server accepts such tokens with CLERK_ALLOW_MISSING_AZP."
+)
+"""The detail of ``token_party`` when there is no party to compare."""
+
 _TEMPORARY = frozenset(
     {
         AuthenticationCode.KEYS_UNAVAILABLE,
@@ -107,14 +116,26 @@ class AuthenticationError(ChatError):
         detail: A sentence for people that says how to mend it.
         failures: How often the address has failed so within an hour, where that was counted: for
             the log.
+        claims: The claims for which an authentic token was refused, by name: for the log. Never
+            the token itself.
+        retry_after_seconds: Until the same request may succeed, where a limit knows it.
     """
 
     code: AuthenticationCode
     failures: int | None = None
 
-    def __init__(self, code: AuthenticationCode) -> None:
+    def __init__(
+        self,
+        code: AuthenticationCode,
+        detail: str | None = None,
+        claims: Mapping[str, object] = MappingProxyType({}),
+        *,
+        retry_after_seconds: float | None = None,
+    ) -> None:
         self.code = code
-        self.detail = _DETAILS[code]
+        self.detail = detail or _DETAILS[code]
+        self.claims = claims
+        self.retry_after_seconds = retry_after_seconds
         self.temporary = code in _TEMPORARY
         if code is AuthenticationCode.TOKEN_MISSING:
             self.message = "authentication required"
@@ -126,8 +147,10 @@ class AuthenticationError(ChatError):
 
     @property
     def details(self) -> Mapping[str, object]:
-        """``detail``."""
-        return {"detail": self.detail}
+        """``detail``, and ``retryAfterMs`` where it is known."""
+        if self.retry_after_seconds is None:
+            return {"detail": self.detail}
+        return {"detail": self.detail, "retryAfterMs": ceil(self.retry_after_seconds * 1000)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +219,17 @@ class MessageDeleted(ChatError):
 
     def __init__(self) -> None:
         super().__init__("This message was sent and has since been deleted.")
+
+
+class ClientMessageIdReused(ChatError):
+    """The client message id belongs to a send with other content, or to another channel."""
+
+    code = "client_message_id_reused"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This client message id was used for another message; send it again with a new id."
+        )
 
 
 class ChannelNotFound(ChatError):

@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 
 from app.domain.delivery import DeliveryState
 from app.domain.ids import ChannelId, ClientMessageId, MessageId, UserId
 from app.domain.user import User
 from app.domain.wire import WireValue, to_iso
+
+_DIGEST_CHARS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,49 @@ class MessageDraft:
     user_id: UserId
     content: str
     client_message_id: ClientMessageId | None
+
+
+@dataclass(frozen=True, slots=True)
+class FirstSend:
+    """What was first sent under a client message id; it outlives edits and the deletion.
+
+    The digest is kept in place of the content, so that deleting a message deletes its text. It is
+    salted with the message's id: equal texts have different digests, and no table of digests can be
+    prepared. 128 bits, so that two contents never collide by accident.
+
+    Attributes:
+        message_id: The message that was stored.
+        digest: Of its channel and its first content; None if a version without digests stored it.
+    """
+
+    message_id: MessageId
+    digest: str | None
+
+    @classmethod
+    def of(cls, draft: MessageDraft) -> "FirstSend":
+        """A draft that is about to be stored."""
+        return cls(draft.id, _digest(draft.id, draft))
+
+    def is_repeated_by(self, draft: MessageDraft, stored: Message | None) -> bool:
+        """Whether a draft has the channel and the content that were first sent.
+
+        Args:
+            draft: A later draft with the same client message id.
+            stored: The message as it is now; None if it was deleted. Without a digest it is what
+                the draft is compared with.
+        """
+        if self.digest is not None:
+            return self.digest == _digest(self.message_id, draft)
+        return stored is not None and (stored.channel_id, stored.content) == (
+            draft.channel_id,
+            draft.content,
+        )
+
+
+def _digest(message_id: MessageId, draft: MessageDraft) -> str:
+    # NUL separates them: none of the three contains it.
+    text = f"{message_id}\0{draft.channel_id}\0{draft.content}"
+    return sha256(text.encode()).hexdigest()[:_DIGEST_CHARS]
 
 
 @dataclass(frozen=True, slots=True)

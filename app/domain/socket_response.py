@@ -1,6 +1,8 @@
 """The documented ``SocketResponse<T>``: what an ack carries."""
 
-from typing import Generic, TypedDict, TypeVar
+from typing import Generic, NotRequired, TypedDict, TypeVar
+
+from app.domain.delivery import DeliveryStatus, RefusedReceipt
 
 T = TypeVar("T")
 
@@ -13,3 +15,9 @@ class SocketResponse(TypedDict, Generic[T]):
     """
 
     data: T
+
+
+class ReceiptsResponse(SocketResponse[tuple[DeliveryStatus, ...]]):
+    """The answer to a list of receipts: what was marked, and what was refused if anything was."""
+
+    refused: NotRequired[tuple[RefusedReceipt, ...]]

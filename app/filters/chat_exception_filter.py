@@ -1,6 +1,7 @@
 """The one place where an error becomes an answer, and a line in the log."""
 
 from logging import DEBUG, INFO, WARNING
+from random import randrange
 
 import structlog
 
@@ -13,14 +14,24 @@ from app.framework import (
     WsTooManyRequests,
     catch,
 )
+from app.framework.log_text import log_text
+from app.framework.minute_log import MinuteLog
+from app.ports import Clock
+from app.services.address_owner import owner_of
 from app.sockets.authenticated_socket import AuthenticatedSocket, error_notice
 
 _log = structlog.stdlib.get_logger("ChatExceptionFilter")
 
 _REFUSED = "authentication failed"
 
-_FLOODS = frozenset({AuthenticationCode.TOO_MANY_ATTEMPTS, WsTooManyRequests.code})
-"""Refusals that come by the thousand from whoever causes them: no flood of lines for those."""
+_RETRY_AFTER_MS = (1_000, 5_000)
+"""When a client that is refused for a temporary reason should come back, where no limit knows:
+a random time, so that clients that were refused together do not come back together."""
+
+_LIMIT_HINT = (
+    "RATE_LIMIT_CONNECTS_PER_MINUTE and RATE_LIMIT_FAILED_AUTH_PER_MINUTE are the limits of an "
+    "address; behind a proxy set TRUSTED_PROXIES"
+)
 
 _ENDING = frozenset({AuthenticationCode.REVOKED, AuthenticationCode.SUBJECT_CHANGED})
 """What a socket does not survive; until it has expired it may try another token."""
@@ -30,12 +41,14 @@ _ENDING = frozenset({AuthenticationCode.REVOKED, AuthenticationCode.SUBJECT_CHAN
 class ChatExceptionFilter(BaseWsExceptionFilter):
     """Gives domain errors the framework's shape, refuses connections the configured way, logs both.
 
-    A connection is refused whatever was raised, so authentication fails closed.
+    A connection is refused whatever was raised, so authentication fails closed. A client that is
+    refused for a temporary reason comes back by itself, so its refusals are logged once a minute.
     """
 
-    def __init__(self, *, refuse_with_connect_error: bool) -> None:
+    def __init__(self, clock: Clock, *, refuse_with_connect_error: bool) -> None:
         super().__init__()
         self._refuse_with_connect_error = refuse_with_connect_error
+        self._temporary_refusals = MinuteLog(_log_temporary_refusals, clock.call_later)
 
     def catch(self, exception: Exception, host: ExecutionContext) -> None:
         """Answer the ack, else emit ``exception``; a connection gets ``error`` and an end."""
@@ -55,14 +68,20 @@ class ChatExceptionFilter(BaseWsExceptionFilter):
             "user_id": None if client.session is None else client.user_id,
         }
         cause = error.__cause__
-        if isinstance(cause, AuthenticationError) and cause.failures is not None:
-            context["failures"] = cause.failures
+        if isinstance(cause, AuthenticationError):
+            for name, value in cause.claims.items():
+                context[name] = None if value is None else log_text(value)
+            if cause.failures is not None:
+                context["failures"] = cause.failures
         if host.is_connection:
-            level = DEBUG if error.code in _FLOODS else WARNING
-            _log.log(level, "connection refused", address=client.handshake.address, **context)
+            address = client.handshake.address
+            level = DEBUG if error.temporary else WARNING
+            _log.log(level, "connection refused", address=address, **context)
+            if error.temporary:
+                self._temporary_refusals.count(error.code, owner_of(address))
             self._refuse(error, client)
         else:
-            level = DEBUG if error.code in _FLOODS else INFO
+            level = DEBUG if error.code == WsTooManyRequests.code else INFO
             _log.log(level, "event refused", pattern=host.log_name, **context)
             super().answer(error, host)
 
@@ -75,11 +94,23 @@ class ChatExceptionFilter(BaseWsExceptionFilter):
     def _refuse(self, error: WsException, client: AuthenticatedSocket) -> None:
         message = error.message if "detail" in error.details else _REFUSED
         detail = str(error.details.get("detail", error.message))
-        if self._refuse_with_connect_error:
+        if error.temporary and self._refuse_with_connect_error:
+            client.close_transport(answer_connect=False)
+        elif error.temporary:
+            retry_after_ms = error.details.get("retryAfterMs") or randrange(*_RETRY_AFTER_MS)  # noqa: S311 - spreads clients, no secret
+            retry = {"temporary": True, "retryAfterMs": retry_after_ms}
+            client.emit("error", {**error_notice(message, error.code, detail), **retry})
+            client.close_transport()
+        elif self._refuse_with_connect_error:
             client.refuse(message.capitalize(), {"code": error.code, "detail": detail})
         else:
             client.emit("error", error_notice(message, error.code, detail))
             client.disconnect(close=True)
+
+
+def _log_temporary_refusals(code: str, address: str, times: int) -> None:
+    hint = {"hint": _LIMIT_HINT} if code == AuthenticationCode.TOO_MANY_ATTEMPTS else {}
+    _log.warning("connections refused for now", code=code, address=address, times=times, **hint)
 
 
 def _ws_exception(exception: Exception) -> Exception:

@@ -14,12 +14,20 @@ from app.framework.exceptions import BootError
 from app.framework.explorer import EventRoute, GatewayDefinition, explore
 from app.framework.filters import ExceptionFilter
 from app.framework.guards import CanActivate
-from app.framework.http import CONTROLLER_PREFIX, cors_middleware, routes_of
+from app.framework.http import CONTROLLER_PREFIX, cors_middleware, refuse_doubles, routes_of
 from app.framework.http_log import http_log
+from app.framework.http_server import HttpRunner
 from app.framework.injector import Injector
 from app.framework.interceptors import NestInterceptor
-from app.framework.lifecycle import run_closing_hooks, run_hooks
+from app.framework.lifecycle import (
+    GATEWAY_HOOKS,
+    MODULE_HOOKS,
+    check_hooks,
+    run_closing_hooks,
+    run_hooks,
+)
 from app.framework.pipes import PipeTransform
+from app.framework.placement import refuse_unbound, refuse_without_effect
 from app.framework.providers import AppFilter, AppGuard, AppInterceptor, AppPipe
 from app.framework.transport.io_adapter import IoAdapter
 
@@ -27,6 +35,7 @@ _log = structlog.stdlib.get_logger("NestApplication")
 
 T = TypeVar("T")
 
+_ANY_ADDRESS = "::"
 _HTTP_SHUTDOWN_SECONDS = 0.5
 _HTTP_IDLE_SECONDS = 60.0
 """How long a client may take over its request's head, as with Node; aiohttp would wait an hour."""
@@ -43,7 +52,7 @@ class NestApplication:
         self._injector = Injector(container)
         self._adapter = adapter
         self._globals = Enhancers()
-        self._providers: list[object] = []
+        self._providers: tuple[object, ...] = ()
         self._runner: web.AppRunner | None = None
         self._initialized = False
 
@@ -53,20 +62,24 @@ class NestApplication:
 
     def use_global_guards(self, *guards: CanActivate) -> None:
         """Nest's ``useGlobalGuards``: instances, after those that modules provide as `AppGuard`."""
+        self._check_used("use_global_guards", guards, CanActivate)
         self._globals = replace(self._globals, guards=(*self._globals.guards, *guards))
 
     def use_global_interceptors(self, *interceptors: NestInterceptor) -> None:
         """Nest's ``useGlobalInterceptors``: instances, within those of `AppInterceptor`."""
+        self._check_used("use_global_interceptors", interceptors, NestInterceptor)
         self._globals = replace(
             self._globals, interceptors=(*self._globals.interceptors, *interceptors)
         )
 
     def use_global_pipes(self, *pipes: PipeTransform) -> None:
         """Nest's ``useGlobalPipes``: instances, after those provided as `AppPipe`."""
+        self._check_used("use_global_pipes", pipes, PipeTransform)
         self._globals = replace(self._globals, pipes=(*self._globals.pipes, *pipes))
 
     def use_global_filters(self, *filters: ExceptionFilter) -> None:
         """Nest's ``useGlobalFilters``: instances, asked before those provided as `AppFilter`."""
+        self._check_used("use_global_filters", filters, ExceptionFilter)
         self._globals = replace(self._globals, filters=(*reversed(filters), *self._globals.filters))
 
     def definitions(self) -> tuple[GatewayDefinition, ...]:
@@ -101,21 +114,21 @@ class NestApplication:
         self._initialized = True
         definitions = self.definitions()
         self._providers = self._injector.instances()
+        self._check_instances()
         self._adapter.bind(definitions)
         for definition in definitions:
-            hook = getattr(definition.instance, "after_init", None)
-            if hook is not None:
-                await run_hooks(
-                    "after_init", [definition.instance], self._adapter.server_of(definition)
-                )
+            server = self._adapter.server_of(definition)
+            await run_hooks("after_init", [definition.instance], server)
         await run_hooks("on_module_init", self._providers)
         await run_hooks("on_application_bootstrap", self._providers)
 
     async def listen(self, port: int, host: str = "127.0.0.1") -> str:
-        """`init`, then accept clients; gives the URL. Port 0 takes a free one.
+        """`init`, then accept clients; return the URL. Port 0 takes a free one.
+
+        ``::`` listens on every address, IPv4 ones included, as with Node.
 
         Raises:
-            OSError: The port is taken.
+            OSError: The address cannot be listened on: ``socket.gaierror`` when the host has none.
         """
         await self.init()
         http = web.Application(middlewares=[cors_middleware(self._adapter.origins)])
@@ -123,7 +136,7 @@ class NestApplication:
             http.router.add_routes(routes_of(controller))
         self._adapter.attach(http)
         http.on_response_prepare.append(_hide_software)
-        self._runner = web.AppRunner(
+        self._runner = HttpRunner(
             http,
             access_log=None,
             logger=http_log,
@@ -134,10 +147,11 @@ class NestApplication:
             handle_signals=False,
         )
         await self._runner.setup()
-        site = web.TCPSite(self._runner, host, port)
+        # asyncio binds "::" to IPv6 alone; without a host it binds every address of both families.
+        site = web.TCPSite(self._runner, None if host == _ANY_ADDRESS else host, port)
         await site.start()
         bound_host, bound_port, *_ = self._runner.addresses[0]
-        return f"http://{bound_host}:{bound_port}"
+        return http_url(bound_host, bound_port)
 
     async def drain(self) -> None:
         """Run the ``on_drain`` hooks. Everything is still served, until `close`."""
@@ -158,6 +172,25 @@ class NestApplication:
         await run_closing_hooks("on_application_shutdown", self._providers[::-1], name)
         if name is not None:  # a command that served nobody has nothing to say
             _log.info("stopped", signal=name)
+
+    def _check_used(self, place: str, instances: tuple[Any, ...], needed: type) -> None:
+        if self._initialized:
+            raise BootError(f"{place} comes too late to have an effect; call it before init")
+        checked(instances, needed, f"{place} names")
+
+    def _check_instances(self) -> None:
+        """What only an instance shows, as a function may have built it."""
+        gateways = self._injector.marked(GATEWAY_OPTIONS)
+        controllers = self._injector.marked(CONTROLLER_PREFIX)
+        refuse_doubles(route for controller in controllers for route in routes_of(controller))
+        for gateway in gateways:
+            check_hooks(gateway, GATEWAY_HOOKS)
+        found = {id(each) for each in (*gateways, *controllers)}
+        for provider in self._providers:
+            refuse_without_effect(type(provider))
+            check_hooks(provider, MODULE_HOOKS)
+            if id(provider) not in found:
+                refuse_unbound(type(provider), "is not provided by its class")
 
     def _provided(self, kind: type[providers.Singleton[Any]], needed: type) -> tuple[Any, ...]:
         return checked(self._injector.of_kind(kind), needed, f"{kind.__name__} provides")
@@ -183,6 +216,11 @@ class NestFactory:
     def create(module: containers.Container, adapter: IoAdapter) -> NestApplication:
         """An application of this module; nothing runs yet."""
         return NestApplication(module, adapter)
+
+
+def http_url(host: str, port: int) -> str:
+    """Return the URL of a server; an IPv6 address stands in brackets."""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 async def _hide_software(_: web.Request, response: web.StreamResponse) -> None:

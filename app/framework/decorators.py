@@ -1,9 +1,12 @@
 """Nest's decorators. They only leave marks; the explorer reads them once, at boot."""
 
+import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from enum import Enum
 from typing import TypeVar, overload
 
+from app.framework.exceptions import BootError
 from app.framework.metadata import Decorated, define_metadata, extend_metadata
 from app.framework.socket import Server
 
@@ -29,8 +32,8 @@ class Cors:
 class GatewayOptions:
     """What a gateway asks of the server it shares. None leaves it to the adapter.
 
-    Servers are shared by path; of several gateways on one path the first one's options count
-    (Nest's rule).
+    Gateways on one path share a server, so an option that one of them sets holds for all of them;
+    two that set it differently are refused at boot. (In Nest the first gateway's options win.)
     """
 
     port: int = 0
@@ -84,7 +87,16 @@ def web_socket_gateway(  # noqa: D417 - the options say what they are by name
 
     Args:
         port: Only 0, the application's own port; any other fails at boot.
+
+    Raises:
+        BootError: There are no parentheses, or the namespace is not a text.
     """
+    if not isinstance(port, int):
+        raise BootError(f"@web_socket_gateway: {port!r} is not a port; write @web_socket_gateway()")
+    if not isinstance(namespace, str):
+        raise BootError(
+            f"@web_socket_gateway: namespace={namespace!r} is not supported; give one name, a text"
+        )
     options = GatewayOptions(
         port=port,
         namespace="/" + namespace.strip("/"),
@@ -103,11 +115,24 @@ def web_socket_gateway(  # noqa: D417 - the options say what they are by name
     return decorate
 
 
-def subscribe_message(pattern: str) -> Callable[[Decorated], Decorated]:
-    """Nest's ``@SubscribeMessage``: the method handles this event; of several, the top one."""
+def subscribe_message(pattern: str | Enum) -> Callable[[Decorated], Decorated]:
+    """Nest's ``@SubscribeMessage``: the method handles this event; of several, the top one.
+
+    Args:
+        pattern: The event's name; of an enum's member, its value.
+
+    Raises:
+        BootError: The name is not a text.
+    """
+    name = pattern.value if isinstance(pattern, Enum) else pattern
+    if not isinstance(name, str):
+        raise BootError(
+            f"@subscribe_message: {name!r} is not the name of an event; "
+            "give it as a text, @subscribe_message('event')"
+        )
 
     def decorate(method: Decorated) -> Decorated:
-        define_metadata(method, MESSAGE_PATTERN, pattern)
+        define_metadata(method, MESSAGE_PATTERN, name)
         return method
 
     return decorate
@@ -115,25 +140,25 @@ def subscribe_message(pattern: str) -> Callable[[Decorated], Decorated]:
 
 def use_guards(*guards: object) -> Callable[[Decorated], Decorated]:
     """Nest's ``@UseGuards``: classes (providers of a module) or instances, left to right."""
-    return _extending(GUARDS, guards)
+    return _extending(GUARDS, "use_guards", guards)
 
 
 def use_pipes(*pipes: object) -> Callable[[Decorated], Decorated]:
     """Nest's ``@UsePipes``: classes (providers of a module) or instances, left to right."""
-    return _extending(PIPES, pipes)
+    return _extending(PIPES, "use_pipes", pipes)
 
 
 def use_interceptors(*interceptors: object) -> Callable[[Decorated], Decorated]:
     """Nest's ``@UseInterceptors``: classes (providers of a module) or instances, left to right."""
-    return _extending(INTERCEPTORS, interceptors)
+    return _extending(INTERCEPTORS, "use_interceptors", interceptors)
 
 
 def use_filters(*filters: object) -> Callable[[Decorated], Decorated]:
     """Nest's ``@UseFilters``: the first that catches runs, and the last listed is asked first."""
-    return _extending(FILTERS, filters)
+    return _extending(FILTERS, "use_filters", filters)
 
 
-def catch(*exceptions: type[BaseException]) -> Callable[[GatewayClass], GatewayClass]:
+def catch(*exceptions: type[Exception]) -> Callable[[GatewayClass], GatewayClass]:
     """Nest's ``@Catch``: which exceptions a filter takes; none named means all."""
 
     def decorate(cls: GatewayClass) -> GatewayClass:
@@ -143,7 +168,16 @@ def catch(*exceptions: type[BaseException]) -> Callable[[GatewayClass], GatewayC
     return decorate
 
 
-def _extending(key: str, values: tuple[object, ...]) -> Callable[[Decorated], Decorated]:
+def _extending(
+    key: str, decorator: str, values: tuple[object, ...]
+) -> Callable[[Decorated], Decorated]:
+    for value in values:
+        if inspect.isfunction(value):
+            raise BootError(
+                f"@{decorator} was given the function {value.__name__}; "
+                f"give it classes or instances, @{decorator}(SomeClass)"
+            )
+
     def decorate(target: Decorated) -> Decorated:
         extend_metadata(target, key, values)
         return target

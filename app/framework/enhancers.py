@@ -5,16 +5,24 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from app.framework.decorators import FILTERS, GUARDS, INTERCEPTORS, PIPES
+from app.framework.decorators import CATCH, FILTERS, GUARDS, INTERCEPTORS, PIPES
 from app.framework.exceptions import BootError
 from app.framework.filters import ExceptionFilter
 from app.framework.guards import CanActivate
 from app.framework.interceptors import NestInterceptor
 from app.framework.metadata import get_metadata
-from app.framework.pipes import PipeTransform
+from app.framework.pipes import PipeTransform, overlooks_transform
 
 Resolve = Callable[[object, str], Any]
 """Turns a class named in a decorator into the container's instance; the text says who wants it."""
+
+_METHODS: dict[type, str] = {
+    CanActivate: "can_activate",
+    ExceptionFilter: "catch",
+    NestInterceptor: "intercept",
+    PipeTransform: "transform",
+}
+"""What the pipeline calls of each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +71,42 @@ def checked(instances: Iterable[Any], needed: type[Any], said: str) -> tuple[Any
     """
     found = tuple(instances)
     for instance in found:
+        if isinstance(instance, type):
+            raise BootError(f"{said} the class {instance.__name__}; give an instance of it")
         name = type(instance).__name__
         if not isinstance(instance, needed):
             raise BootError(
                 f"{said} {name}, which is no {needed.__name__}; let it extend {needed.__name__}"
             )
-        if needed is ExceptionFilter and inspect.iscoroutinefunction(instance.catch):
+        _check_method(instance, needed, f"{said} {name}")
+        if needed is ExceptionFilter:
+            _check_caught(instance, f"{said} {name}")
+        elif needed is PipeTransform and overlooks_transform(instance):
             raise BootError(
-                f"{said} {name}, whose catch is async; "
-                "a filter answers at once, make it a plain method"
+                f"{said} {name}, which overrides transform; its base class works by bind, so "
+                "override bind"
             )
     return found
+
+
+def _check_method(instance: object, needed: type, said: str) -> None:
+    """The method that the pipeline calls is there and gives a verdict, value or answer."""
+    method = _METHODS[needed]
+    inherited = getattr(type(instance), method, None) is getattr(needed, method)
+    if inherited and needed is not PipeTransform:
+        raise BootError(f"{said}, which does not override {method}; write it")
+    bound = getattr(instance, method)
+    if inspect.isgeneratorfunction(bound) or (
+        inspect.isasyncgenfunction(bound) and needed is not NestInterceptor
+    ):
+        # A generator is true, whatever it yields: a guard would let everybody pass.
+        raise BootError(f"{said}, whose {method} is a generator; return instead of yielding")
+
+
+def _check_caught(instance: object, said: str) -> None:
+    for caught in get_metadata(type(instance), CATCH) or ():
+        if not (isinstance(caught, type) and issubclass(caught, Exception)):
+            raise BootError(
+                f"{said}, which is to catch {caught!r}; "
+                "@catch takes subclasses of Exception, or nothing for all"
+            )

@@ -3,7 +3,8 @@
 import inspect
 import re
 from collections.abc import Iterable
-from typing import Any, NamedTuple, get_type_hints
+from types import UnionType
+from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 from pydantic import AliasChoices, BaseModel
 from pydantic.fields import FieldInfo
@@ -37,7 +38,7 @@ def event_rows(routes: Iterable[EventRoute]) -> list[EventRow]:
 
 
 def _payload(route: EventRoute) -> Iterable[str]:
-    for parameter in route.parameters or ():
+    for parameter in route.parameters:
         marker = parameter.marker
         if isinstance(marker, ParamMarker) and marker.kind == "body":
             shape = _shape(parameter.metatype)
@@ -64,4 +65,6 @@ def _wire_name(name: str, field: FieldInfo) -> str:
 def _name(annotation: Any) -> str:
     if annotation in (None, type(None)):
         return "none"
+    if get_origin(annotation) in {Union, UnionType}:
+        return " | ".join(map(_name, get_args(annotation)))
     return re.sub(r"(?:\w+\.)+(\w+)", r"\1", inspect.formatannotation(annotation))

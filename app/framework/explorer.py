@@ -12,13 +12,14 @@ from typing import Any
 from app.framework.decorators import (
     GATEWAY_OPTIONS,
     MESSAGE_PATTERN,
+    Cors,
     GatewayOptions,
     WebSocketServer,
 )
 from app.framework.enhancers import Enhancers, Resolve, extended
 from app.framework.exceptions import BootError
 from app.framework.handler_parameters import Parameter, read_parameters
-from app.framework.metadata import get_metadata
+from app.framework.metadata import get_metadata, marked_methods
 from app.framework.params import AckMarker
 from app.framework.socket import RESERVED_EVENTS
 
@@ -31,16 +32,14 @@ class EventRoute:
         pattern: The event's name on the wire.
         gateway: The class of the gateway.
         handler: The bound method.
-        parameters: Marked parameters; None when the method takes ``(client, data, ack)`` plainly.
-        plain_arity: How many of those three it takes.
+        parameters: What the method takes, in its order.
         enhancers: Global ones included.
     """
 
     pattern: str
     gateway: type
     handler: Callable[..., Any]
-    parameters: tuple[Parameter, ...] | None
-    plain_arity: int
+    parameters: tuple[Parameter, ...]
     enhancers: Enhancers
 
     @property
@@ -50,8 +49,9 @@ class EventRoute:
 
     @property
     def acks_itself(self) -> bool:
-        """Whether a parameter is the ack function: then the result is not acked."""
-        return any(isinstance(parameter.marker, AckMarker) for parameter in self.parameters or ())
+        """Whether a parameter is marked as the ack function: then the result is not acked."""
+        markers = [parameter.marker for parameter in self.parameters]
+        return any(each.replaces_result for each in markers if isinstance(each, AckMarker))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ def explore(gateway: object, application: Enhancers, resolve: Resolve) -> Gatewa
     _check_options(cls, options)
     class_enhancers = extended(application, cls, cls.__name__, resolve)
     routes: dict[str, EventRoute] = {}
-    for name, method in _event_methods(cls):
+    for name, method in marked_methods(cls, MESSAGE_PATTERN):
         pattern: str = get_metadata(method, MESSAGE_PATTERN)
         place = f"{cls.__name__}.{method.__name__}"
         if pattern in RESERVED_EVENTS:
@@ -86,13 +86,13 @@ def explore(gateway: object, application: Enhancers, resolve: Resolve) -> Gatewa
                 f"{place}: '{pattern}' is handled by {routes[pattern].place} already; "
                 "one event has one handler here"
             )
-        parameters, arity = read_parameters(method, place, resolve)
+        if inspect.isgeneratorfunction(method):
+            raise BootError(f"{place} is a generator; write async def, and its values are streamed")
         routes[pattern] = EventRoute(
-            pattern=str(pattern),
+            pattern=pattern,
             gateway=cls,
             handler=getattr(gateway, name),
-            parameters=parameters,
-            plain_arity=arity,
+            parameters=read_parameters(method, place, resolve),
             enhancers=extended(class_enhancers, method, place, resolve),
         )
     return GatewayDefinition(gateway, options, tuple(routes.values()), class_enhancers)
@@ -117,16 +117,25 @@ def _check_options(cls: type, options: GatewayOptions) -> None:
             f"{cls.__name__}: transports={options.transports!r} is not supported; "
             "only ('websocket',) is"
         )
+    for name in ("ping_interval_seconds", "ping_timeout_seconds", "max_frame_bytes"):
+        value = getattr(options, name)
+        if value is not None and value <= 0:
+            raise BootError(f"{cls.__name__}: {name}={value!r} is not above 0; leave it out")
+    if options.cors is not None:
+        _check_cors(cls, options.cors)
 
 
-def _event_methods(cls: type) -> Iterator[tuple[str, Callable[..., Any]]]:
-    """Every subscribed method, inherited ones first; an override counts only if it is decorated."""
-    names = dict.fromkeys(name for owner in reversed(cls.__mro__) for name in vars(owner))
-    for name in names:
-        member = inspect.getattr_static(cls, name)
-        if isinstance(member, staticmethod | classmethod) and get_metadata(
-            member.__func__, MESSAGE_PATTERN
-        ):
-            raise BootError(f"{cls.__name__}.{name}: a handler is a method; give it self")
-        if inspect.isfunction(member) and get_metadata(member, MESSAGE_PATTERN) is not None:
-            yield name, member
+def _check_cors(cls: type, cors: object) -> None:
+    origins = cors.origins if isinstance(cors, Cors) else None
+    # Of a text every part would be an origin: "https://a.example" lets "https://a.ex" in.
+    if not isinstance(origins, tuple | list):
+        raise BootError(
+            f"{cls.__name__}: cors={cors!r} is not supported; "
+            "list the origins, cors=Cors(('https://chat.example',))"
+        )
+    for origin in origins:
+        if origin != "null" and ("://" not in origin or "*" in origin):
+            raise BootError(
+                f"{cls.__name__}: cors={origin!r} matches no page; "
+                "write each origin in full, such as https://chat.example"
+            )

@@ -1,5 +1,6 @@
 """Exception filters: how an error becomes an answer."""
 
+from collections.abc import Awaitable
 from typing import Protocol, runtime_checkable
 
 import structlog
@@ -17,8 +18,8 @@ class ExceptionFilter(Protocol):
     It answers by itself (ack or emit); an error that it raises is logged and nothing is sent.
     """
 
-    def catch(self, exception: Exception, host: ExecutionContext) -> None:
-        """Answer the client."""
+    def catch(self, exception: Exception, host: ExecutionContext) -> Awaitable[None] | None:
+        """Answer the client. May be async: it is awaited before the next event of the socket."""
 
 
 class BaseWsExceptionFilter:
@@ -26,6 +27,9 @@ class BaseWsExceptionFilter:
 
     Unlike Nest's, a client that asked for an ack gets the error there, and only there; without
     an ack it gets Nest's ``exception`` event; without ``include_cause``, the payload is not in it.
+
+    A socket that is refused for a temporary error reconnects by itself: see
+    `Socket.close_transport`.
     """
 
     def __init__(self, *, include_cause: bool = True) -> None:
@@ -52,6 +56,8 @@ class BaseWsExceptionFilter:
         else:
             cause = self.cause_of(host) if self._include_cause else None
             host.get_client().emit("exception", error.to_event(cause))
+        if host.is_connection and error.temporary:
+            host.get_client().close_transport()
 
     def cause_of(self, host: ExecutionContext) -> dict[str, object]:
         """Which event it was, ``{pattern, data}``; Nest's ``causeFactory``, to be overridden."""

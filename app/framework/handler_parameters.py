@@ -1,16 +1,15 @@
 """Reads a handler's signature once, at boot: what each of its parameters is."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from app.framework.enhancers import Resolve, checked
 from app.framework.exceptions import BootError
-from app.framework.params import AckMarker, ParamMarker
+from app.framework.params import PLAIN_PARAMETERS, AckMarker, ParamMarker, is_param_decorator
 from app.framework.pipes import PipeTransform
 
-_MAX_PLAIN_PARAMETERS = 3
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
@@ -26,8 +25,8 @@ class Parameter:
 
 def read_parameters(
     method: Callable[..., Any], place: str, resolve: Resolve
-) -> tuple[tuple[Parameter, ...] | None, int]:
-    """Marked parameters, or None and how many plain ones there are.
+) -> tuple[Parameter, ...]:
+    """Read what each parameter of a handler gets, `PLAIN_PARAMETERS` if none is marked.
 
     Raises:
         BootError: A parameter cannot be given.
@@ -40,14 +39,9 @@ def read_parameters(
     for parameter in declared:
         _check_form(parameter, place)
     names = [parameter.name for parameter in declared]
-    marked = {name: _marker(hints.get(name)) for name in names}
+    marked = {name: _marker(hints.get(name, Any), f"{place}: parameter '{name}'") for name in names}
     if not any(marked.values()):
-        if len(names) > _MAX_PLAIN_PARAMETERS:
-            raise BootError(
-                f"{place}: without annotations a handler takes (client, data, ack) at most, "
-                f"not ({', '.join(names)})"
-            )
-        return None, len(names)
+        return _plain_parameters(names, hints, place)
     parameters = []
     for name, found in marked.items():
         if found is None:
@@ -60,7 +54,22 @@ def read_parameters(
         said = f"{place}: parameter '{name}'"
         own = checked((resolve(pipe, said) for pipe in pipes), PipeTransform, f"{said} names")
         parameters.append(Parameter(name, marker, metatype, own))
-    return tuple(parameters), 0
+    return tuple(parameters)
+
+
+def _plain_parameters(
+    names: list[str], hints: Mapping[str, Any], place: str
+) -> tuple[Parameter, ...]:
+    """As in Nest, pipes run on client and data: ``custom`` and ``body``, by their annotations."""
+    if len(names) > len(PLAIN_PARAMETERS):
+        raise BootError(
+            f"{place}: without annotations a handler takes (client, data, ack) at most, "
+            f"not ({', '.join(names)})"
+        )
+    return tuple(
+        Parameter(name, marker, hints.get(name, Any), ())
+        for name, marker in zip(names, PLAIN_PARAMETERS, strict=False)
+    )
 
 
 def _hints(method: Callable[..., Any], place: str) -> dict[str, Any]:
@@ -83,15 +92,41 @@ def _check_form(parameter: inspect.Parameter, place: str) -> None:
             f"{place}: parameter '{parameter.name}' has its marker as a default; "
             f"write it as {parameter.name}: Annotated[..., MessageBody()]"
         )
+    if parameter.default is not inspect.Parameter.empty and parameter.default is not None:
+        raise BootError(
+            f"{place}: parameter '{parameter.name}' has a default, which is never used; "
+            "leave it out, or put it into a pipe: MessageBody('n', DefaultValuePipe(3))"
+        )
 
 
-def _marker(hint: Any) -> tuple[ParamMarker | AckMarker, Any] | None:
-    """The marker of an annotation and the type it stands on, None without a marker."""
-    if get_origin(hint) is not Annotated:
-        return None
-    metatype, *extras = get_args(hint)
+def _marker(hint: Any, said: str) -> tuple[ParamMarker | AckMarker, Any] | None:
+    """The marker of an annotation and the type it stands on, None without a marker.
+
+    Raises:
+        BootError: The marker would be overlooked.
+    """
+    is_annotated = get_origin(hint) is Annotated
+    metatype, *extras = get_args(hint) if is_annotated else (hint,)
     for extra in extras:
-        if isinstance(extra, ParamMarker | AckMarker):
-            others = tuple(other for other in extras if other is not extra)
-            return extra, Annotated[(metatype, *others)] if others else metatype
-    return None
+        if is_param_decorator(extra):
+            raise BootError(
+                f"{said} has its marker without parentheses; call it, Annotated[..., MessageBody()]"
+            )
+    markers = [extra for extra in extras if isinstance(extra, ParamMarker | AckMarker)]
+    if len(markers) > 1:
+        raise BootError(f"{said} has {len(markers)} markers; leave one")
+    if _has_marker(metatype):
+        raise BootError(
+            f"{said} has its marker within another type; "
+            "write the marker outermost, Annotated[Dto | None, MessageBody()]"
+        )
+    if not markers:
+        return None
+    others = tuple(extra for extra in extras if extra is not markers[0])
+    return markers[0], Annotated[(metatype, *others)] if others else metatype
+
+
+def _has_marker(hint: Any) -> bool:
+    if isinstance(hint, ParamMarker | AckMarker):
+        return True
+    return any(map(_has_marker, get_args(hint)))

@@ -1,16 +1,16 @@
 """Controllers: Nest's ``@Controller`` and route decorators over aiohttp handlers, and CORS."""
 
-import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
-from app.framework.metadata import Decorated, define_metadata, get_metadata
+from app.framework.exceptions import BootError
+from app.framework.metadata import Decorated, define_metadata, get_metadata, marked_methods
 
-CONTROLLER_PREFIX = "path"
-_ROUTE = "__route__"
+CONTROLLER_PREFIX = "http:controller_prefix"
+ROUTE = "http:route"
 
 ControllerClass = TypeVar("ControllerClass", bound=type)
 
@@ -19,7 +19,13 @@ _ALLOWED_METHODS = "GET,HEAD,PUT,PATCH,POST,DELETE"
 
 
 def controller(prefix: str = "") -> Callable[[ControllerClass], ControllerClass]:
-    """Nest's ``@Controller``: the class answers HTTP. It must be a provider of a module."""
+    """Nest's ``@Controller``: the class answers HTTP. It must be a provider of a module.
+
+    Raises:
+        BootError: There are no parentheses.
+    """
+    if not isinstance(prefix, str):
+        raise BootError(f"@controller: {prefix!r} is not a path; write @controller()")
 
     def decorate(cls: ControllerClass) -> ControllerClass:
         define_metadata(cls, CONTROLLER_PREFIX, "/" + prefix.strip("/"))
@@ -58,14 +64,12 @@ def delete(path: str = "") -> Callable[[Decorated], Decorated]:
 
 
 def routes_of(instance: object) -> Iterator[web.RouteDef]:
-    """The aiohttp routes of a controller."""
+    """The aiohttp routes of a controller, those of its base classes first."""
     prefix: str = get_metadata(type(instance), CONTROLLER_PREFIX)
-    for name, member in vars(type(instance)).items():
-        route = get_metadata(member, _ROUTE) if inspect.isfunction(member) else None
-        if route is not None:
-            method, path = route
-            url = "/" + "/".join(part.strip("/") for part in (prefix, path) if part.strip("/"))
-            yield web.RouteDef(method, url, getattr(instance, name), {})
+    for name, member in marked_methods(type(instance), ROUTE):
+        method, path = get_metadata(member, ROUTE)
+        url = "/" + "/".join(part.strip("/") for part in (prefix, path) if part.strip("/"))
+        yield web.RouteDef(method, url, getattr(instance, name), {})
 
 
 def cors_middleware(origins: tuple[str, ...]) -> Middleware:
@@ -94,9 +98,26 @@ def cors_middleware(origins: tuple[str, ...]) -> Middleware:
     return cors
 
 
+def refuse_doubles(routes: Iterable[web.RouteDef]) -> None:
+    """Refuse a route that would never be reached.
+
+    Raises:
+        BootError: Another one has the same method and path.
+    """
+    taken: set[tuple[str, str]] = set()
+    for route in routes:
+        key = (route.method, route.path)
+        if key in taken:
+            raise BootError(f"{route.method} {route.path} has two handlers; leave one")
+        taken.add(key)
+
+
 def _route(method: str, path: str) -> Callable[[Decorated], Decorated]:
+    if not isinstance(path, str):
+        raise BootError(f"@{method.lower()}: {path!r} is not a path; write @{method.lower()}()")
+
     def decorate(handler: Decorated) -> Decorated:
-        define_metadata(handler, _ROUTE, (method, path))
+        define_metadata(handler, ROUTE, (method, path))
         return handler
 
     return decorate

@@ -5,37 +5,49 @@ from class to provider is made once.
 """
 
 import inspect
-from graphlib import TopologicalSorter
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from dependency_injector import containers, errors, providers
 
-from app.framework.decorators import GATEWAY_OPTIONS
+from app.framework.declaration_order import AnyProvider, dependencies_first, in_declaration_order
 from app.framework.exceptions import BootError
 from app.framework.metadata import get_metadata
+from app.framework.placement import refuse_idle_hooks, refuse_unbound, refuse_without_effect
 
 T = TypeVar("T")
 
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-
-AnyProvider = providers.Provider[Any]
+_MAKERS = (
+    providers.BaseSingleton,
+    providers.Callable,
+    providers.Factory,
+    providers.Resource,
+)
+"""The kinds of providers that name what they make in ``provides``."""
 
 
 class Injector:
-    """A container's providers, found by class."""
+    """A container's providers, found by class, in the order in which they are declared."""
 
     def __init__(self, container: containers.Container) -> None:
         self._container = container
-        self._providers: tuple[AnyProvider, ...] = tuple(container.traverse())
-        for provider in self._providers:
-            self._refuse_request_scope(provider)
+        self._providers = in_declaration_order(container)
 
     def check(self) -> None:
-        """Everything that a module needs is there.
+        """Check that everything a module needs is there, and that every decorator has an effect.
 
         Raises:
-            BootError: Names what is missing.
+            BootError: Names what is missing, or the decorator.
         """
+        for provider in self._providers:
+            provides: object = provider.provides if isinstance(provider, _MAKERS) else None
+            if isinstance(provides, type):
+                refuse_without_effect(provides)
+                if not isinstance(provider, providers.Singleton):
+                    how = f"is provided by a {type(provider).__name__}"
+                    refuse_unbound(provides, how)
+                    refuse_idle_hooks(provides, how)
         try:
             self._container.check_dependencies()
         except errors.Error as error:
@@ -90,40 +102,37 @@ class Injector:
         return self.get(reference)
 
     def of_kind(self, kind: type[providers.Singleton[Any]]) -> tuple[Any, ...]:
-        """Instances of all providers of one kind, such as `AppGuard`, in their order."""
-        return tuple(build(each) for each in self._providers if isinstance(each, kind))
+        """The instances of all providers of one kind, such as `AppGuard`, each once."""
+        return _each_once(build(each) for each in self._providers if isinstance(each, kind))
 
     def marked(self, key: str) -> tuple[Any, ...]:
         """Instances of all provided classes that carry a mark, each once."""
-        found: dict[int, Any] = {}
-        for provider in self._providers:
-            if get_metadata(provided_class(provider), key) is not None:
-                instance = build(provider)
-                # What overrides a provider may lack its mark, and may be a provider here as well.
-                if get_metadata(type(instance), key) is not None:
-                    found[id(instance)] = instance
-        return tuple(found.values())
+        marked = (
+            build(provider)
+            for provider in self._providers
+            if get_metadata(provided_class(provider), key) is not None
+        )
+        # What overrides a provider may lack its mark, and may be a provider here as well.
+        return _each_once(each for each in marked if get_metadata(type(each), key) is not None)
 
-    def instances(self) -> list[object]:
-        """Every singleton, built; each after those it was built from."""
-        sorter: TopologicalSorter[AnyProvider] = TopologicalSorter()
-        for provider in self._providers:
-            sorter.add(provider, *provider.related)
-        seen: dict[int, object] = {}
-        for provider in sorter.static_order():
-            if isinstance(provider, providers.Singleton):
-                instance = build(provider)
-                seen.setdefault(id(instance), instance)
-        return list(seen.values())
+    def instances(self) -> tuple[object, ...]:
+        """Build every singleton; in declaration order, each after those it is built from.
 
-    @staticmethod
-    def _refuse_request_scope(provider: AnyProvider) -> None:
-        provides: object = provider.provides if isinstance(provider, providers.Factory) else None
-        if isinstance(provides, type) and get_metadata(provides, GATEWAY_OPTIONS) is not None:
-            raise BootError(
-                f"{provides.__name__} is provided by a Factory: request scope is not supported; "
-                "make it a providers.Singleton"
-            )
+        An object that a ``providers.Object`` holds counts as a singleton.
+        """
+        built = (
+            build(provider)
+            for provider in dependencies_first(self._providers)
+            if isinstance(provider, providers.Singleton) or type(provider) is providers.Object
+        )
+        return _each_once(
+            each for each in built if not isinstance(each, type | containers.Container)
+        )
+
+
+def _each_once(instances: Iterable[Any]) -> tuple[Any, ...]:
+    """Without repetitions; by identity, as instances need not be hashable."""
+    return tuple({id(each): each for each in instances}.values())
 
 
 class _NotAClass:

@@ -23,5 +23,8 @@ class CallHandler:
 class NestInterceptor(Protocol):
     """An interceptor. It sees failures of pipes and handlers, not of guards (as Nest's)."""
 
-    async def intercept(self, context: ExecutionContext, call_handler: CallHandler) -> Any:
-        """Give the result: usually ``await call_handler.handle()``, changed or not."""
+    def intercept(self, context: ExecutionContext, call_handler: CallHandler) -> Any:
+        """Give the result: usually ``await call_handler.handle()``, changed or not.
+
+        May be async.
+        """

@@ -5,17 +5,41 @@ Stop: ``on_drain`` (not in Nest), a time in which everything is still served,
 ``on_module_destroy``, ``before_application_shutdown``, servers closed (which runs
 ``handle_disconnect`` for every socket), ``on_application_shutdown``.
 
-Within a phase a provider's turn comes after those of the providers it was built from; when
-stopping, before them.
+Within a phase hooks run one after the other, in the order in which the providers are declared;
+but a provider's hook runs after those of the providers it was built from. When stopping, the order
+is reversed.
+
+A hook may take fewer arguments than its Protocol says: as in JavaScript, the surplus is dropped.
 """
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import structlog
 
+from app.framework.awaiting import settled
+from app.framework.exceptions import BootError
 from app.framework.socket import Server
+
+MODULE_HOOKS: dict[str, tuple[str, ...]] = {
+    "on_module_init": (),
+    "on_application_bootstrap": (),
+    "on_drain": (),
+    "on_module_destroy": (),
+    "before_application_shutdown": ("signal",),
+    "on_application_shutdown": ("signal",),
+}
+"""The hooks of every provider, and what each is given."""
+
+GATEWAY_HOOKS: dict[str, tuple[str, ...]] = {
+    "after_init": ("server",),
+    "handle_connection": ("client",),
+    "handle_disconnect": ("client", "reason"),
+}
+"""The hooks of a gateway besides, and what each is given."""
+
+_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 _log = structlog.stdlib.get_logger("Lifecycle")
 
@@ -98,14 +122,41 @@ class OnGatewayDisconnect(Protocol):
         """Clean up; an error is logged."""
 
 
+def hook_of(provider: object, name: str) -> Callable[..., Any] | None:
+    """The hook of a provider, to be called with all of its arguments; None when it has none.
+
+    Raises:
+        BootError: It needs more arguments than there are.
+    """
+    method = getattr(provider, name, None)
+    if method is None:
+        return None
+    given = (*MODULE_HOOKS.get(name, ()), *GATEWAY_HOOKS.get(name, ()))
+    place = f"{type(provider).__name__}.{name}"
+    if not callable(method):
+        raise BootError(f"{place} is not a method, so it cannot run; make it one or rename it")
+    if inspect.isgeneratorfunction(method) or inspect.isasyncgenfunction(method):
+        raise BootError(f"{place} is a generator, so it would not run; take the yield out")
+    taken = _arguments_taken(method, given, place)
+    return method if taken == len(given) else lambda *arguments: method(*arguments[:taken])
+
+
+def check_hooks(provider: object, names: Iterable[str]) -> None:
+    """Refuse a provider whose hooks cannot be called.
+
+    Raises:
+        BootError: Names the hook.
+    """
+    for name in names:
+        hook_of(provider, name)
+
+
 async def run_hooks(hook: str, providers: Sequence[object], *args: object) -> None:
     """Run a hook on all who have it, one after the other; the first error stops the start."""
     for provider in providers:
-        method = getattr(provider, hook, None)
+        method = hook_of(provider, hook)
         if method is not None:
-            result = method(*args)
-            if inspect.isawaitable(result):
-                await result
+            await settled(method(*args))
 
 
 async def run_closing_hooks(hook: str, providers: Sequence[object], *args: object) -> None:
@@ -115,3 +166,22 @@ async def run_closing_hooks(hook: str, providers: Sequence[object], *args: objec
             await run_hooks(hook, (provider,), *args)
         except Exception:  # noqa: BLE001 - one hook must not keep the others from closing
             _log.exception("shutdown hook failed", hook=hook, provider=type(provider).__name__)
+
+
+def _arguments_taken(method: Callable[..., Any], given: tuple[str, ...], place: str) -> int:
+    """How many of the given arguments a hook takes."""
+    taken = 0
+    for parameter in inspect.signature(method).parameters.values():
+        if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
+            taken = len(given)
+        elif parameter.kind in _POSITIONAL and taken < len(given):
+            taken += 1
+        elif (
+            parameter.default is inspect.Parameter.empty
+            and parameter.kind is not inspect.Parameter.VAR_KEYWORD
+        ):
+            raise BootError(
+                f"{place}: nothing is given for parameter '{parameter.name}', as the hook gets "
+                f"({', '.join(('self', *given))}) at most; leave it out or give it a default"
+            )
+    return taken

@@ -4,7 +4,8 @@ As Nest's reflect-metadata: a class inherits its base's marks, and what it sets 
 before them.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
@@ -29,6 +30,30 @@ def get_metadata(target: object, key: str) -> Any:
         if key in own:
             return own[key]
     return None
+
+
+def metadata_keys(target: object) -> list[str]:
+    """The keys of all marks that `get_metadata` finds."""
+    owners = reversed(target.__mro__) if isinstance(target, type) else (target,)
+    return list(dict.fromkeys(key for owner in owners for key in vars(owner).get(_ATTRIBUTE, ())))
+
+
+def has_metadata(target: object) -> bool:
+    """Whether an object of any kind carries marks of its own."""
+    return _ATTRIBUTE in getattr(target, "__dict__", ())
+
+
+def marked_methods(cls: type, key: str) -> Iterator[tuple[str, Callable[..., Any]]]:
+    """The methods with a mark, inherited ones first; an override counts only if it has it too."""
+    for name in member_names(cls):
+        member = inspect.getattr_static(cls, name)
+        if inspect.isfunction(member) and get_metadata(member, key) is not None:
+            yield name, member
+
+
+def member_names(cls: type) -> Iterable[str]:
+    """Everything that a class and its bases define, the bases' first, in their order."""
+    return dict.fromkeys(name for owner in reversed(cls.__mro__) for name in vars(owner))
 
 
 def extend_metadata(target: object, key: str, values: Sequence[object]) -> None:

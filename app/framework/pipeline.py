@@ -4,14 +4,14 @@ The order is Nest's (ws-context-creator.ts). What can be known at boot is decide
 event costs no signature inspection, no metadata and no container call.
 """
 
-import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
 from difflib import get_close_matches
-from functools import partial, reduce
+from functools import partial
 from typing import Any
 
 import structlog
 
+from app.framework.awaiting import settled
 from app.framework.context import (
     AckFunction,
     ConnectionContext,
@@ -22,7 +22,6 @@ from app.framework.context import (
 from app.framework.decorators import CATCH
 from app.framework.eager import within
 from app.framework.exceptions import (
-    BootError,
     WsForbidden,
     WsTooManyRequests,
     WsUnavailable,
@@ -31,11 +30,9 @@ from app.framework.exceptions import (
 from app.framework.explorer import EventRoute, GatewayDefinition
 from app.framework.filters import BaseWsExceptionFilter, ExceptionFilter
 from app.framework.guards import CanActivate
-from app.framework.handler_parameters import Parameter
-from app.framework.interceptors import CallHandler, NestInterceptor
+from app.framework.invocation import compile_invocation
+from app.framework.lifecycle import hook_of
 from app.framework.metadata import get_metadata
-from app.framework.params import AckMarker
-from app.framework.pipes import ArgumentMetadata, Transform
 from app.framework.socket import Socket
 from app.framework.ws_response import deliver, deliver_all
 
@@ -55,8 +52,7 @@ _MAX_NAME_CHARS = 100
 """Of an unknown event's name, as far as anybody looks at it."""
 
 _Check = Callable[[ExecutionContext], bool | Awaitable[bool]]
-_Invocation = Callable[[ExecutionContext], Awaitable[Any]]
-_OnError = Callable[[Exception, ExecutionContext], None]
+_OnError = Callable[[Exception, ExecutionContext], Coroutine[Any, Any, None]]
 
 _too_slow = partial(WsUnavailable, "The connection took too long to be admitted.")
 
@@ -66,7 +62,7 @@ _log = structlog.stdlib.get_logger("Pipeline")
 def compile_event(route: EventRoute) -> EventHandler:
     """The whole way of one event."""
     checks = _compile_guards(route.enhancers.guards)
-    invoke = _compile_invocation(route)
+    invoke = compile_invocation(route)
     on_error = _compile_filters(route.enhancers.filters)
     pattern, gateway, handler = route.pattern, route.gateway, route.handler
     acks_itself = route.acks_itself
@@ -88,7 +84,7 @@ def compile_event(route: EventRoute) -> EventHandler:
             if not client.run_aside(stream):  # too many run already: this one is waited for
                 await stream
         except Exception as error:  # noqa: BLE001 - this is where the filters stand
-            on_error(error, context)
+            await on_error(error, context)
             await _hold_back(client, error)
 
     async def deliver_stream(
@@ -98,7 +94,7 @@ def compile_event(route: EventRoute) -> EventHandler:
         try:
             await deliver_all(values, context.get_client(), ack)
         except Exception as error:  # noqa: BLE001 - as above
-            on_error(error, context)
+            await on_error(error, context)
 
     return handle
 
@@ -109,10 +105,13 @@ def compile_unknown_event(definitions: Iterable[GatewayDefinition]) -> UnknownEv
     After the guards of every gateway of the namespace, so that it tells strangers nothing.
     """
     definitions = tuple(definitions)
-    guards = dict.fromkeys(guard for each in definitions for guard in each.enhancers.guards)
-    filters = dict.fromkeys(each for one in definitions for each in one.enhancers.filters)
-    checks = _compile_guards(tuple(guards))
-    on_error = _compile_filters(tuple(filters))
+    guards = {id(guard): guard for each in definitions for guard in each.enhancers.guards}
+    # The last mention counts: the application's filters are asked after those of every class.
+    filters = {
+        id(each): each for one in reversed(definitions) for each in one.enhancers.filters[::-1]
+    }
+    checks = _compile_guards(tuple(guards.values()))
+    on_error = _compile_filters(tuple(filters.values())[::-1])
     known = [route.pattern for each in definitions for route in each.routes]
 
     async def handle(client: Socket, pattern: str, data: Any, ack: AckFunction | None) -> None:
@@ -122,7 +121,7 @@ def compile_unknown_event(definitions: Iterable[GatewayDefinition]) -> UnknownEv
             await _activate(checks, context)
             raise _unknown(pattern, known)  # noqa: TRY301 - the filters answer it like any other
         except Exception as error:  # noqa: BLE001 - this is where the filters stand
-            on_error(error, context)
+            await on_error(error, context)
             await _hold_back(client, error)
 
     return handle
@@ -137,20 +136,27 @@ def compile_connect(definition: GatewayDefinition, timeout_seconds: float) -> Co
     cls = type(definition.instance)
     checks = _compile_guards(definition.enhancers.guards)
     on_error = _compile_filters(definition.enhancers.filters)
-    hook = getattr(definition.instance, "handle_connection", None)
+    hook = hook_of(definition.instance, "handle_connection")
+    handler = getattr(definition.instance, "handle_connection", None)
 
     async def admit(client: Socket, context: ConnectionContext) -> None:
         await _activate(checks, context)
         if hook is not None:
-            await _awaited(hook(client))
+            await settled(hook(client))
+
+    async def refuse(error: Exception, context: ConnectionContext) -> None:
+        try:
+            await within(timeout_seconds, on_error(error, context), _too_slow)
+        except WsUnavailable:  # a filter that waits must not keep what it refuses
+            _log.warning("exception filter took too long", request_id=context.request_id)
 
     async def connect(client: Socket) -> bool:
-        context = ConnectionContext(client, cls, hook or connect)
+        context = ConnectionContext(client, cls, handler or connect)
         current_context.set(context)
         try:
             await within(timeout_seconds, admit(client, context), _too_slow)
         except Exception as error:  # noqa: BLE001 - this is where the filters stand
-            on_error(error, context)
+            await refuse(error, context)
         else:
             return True
         return False
@@ -160,13 +166,13 @@ def compile_connect(definition: GatewayDefinition, timeout_seconds: float) -> Co
 
 def compile_disconnect(definition: GatewayDefinition) -> DisconnectHandler | None:
     """The gateway's ``handle_disconnect``; its errors are logged and end nothing."""
-    hook = getattr(definition.instance, "handle_disconnect", None)
+    hook = hook_of(definition.instance, "handle_disconnect")
     if hook is None:
         return None
 
     async def disconnect(client: Socket, reason: str) -> None:
         try:
-            await _awaited(hook(client, reason))
+            await settled(hook(client, reason))
         except Exception:  # noqa: BLE001 - an error in a hook does not end the process, as in Nest
             _log.exception("handle_disconnect failed", socket_id=client.id, reason=reason)
 
@@ -177,11 +183,6 @@ async def _hold_back(client: Socket, error: Exception) -> None:
     """Handle nothing more of a client that was told to wait, until it may go on."""
     if isinstance(error, WsTooManyRequests):
         await client.hold(error.retry_after_ms / 1000)
-
-
-async def _awaited(result: Any) -> Any:
-    """Hooks may be plain methods, as Nest's may."""
-    return await result if inspect.isawaitable(result) else result
 
 
 def _unknown(pattern: str, known: list[str]) -> WsUnknownEvent:
@@ -199,7 +200,7 @@ async def _activate(checks: tuple[_Check, ...], context: ExecutionContext) -> No
 
 
 async def _require(verdict: bool | Awaitable[bool]) -> None:  # noqa: FBT001 - a guard's answer
-    if not (await verdict if inspect.isawaitable(verdict) else verdict):
+    if not await settled(verdict):
         raise WsForbidden
 
 
@@ -207,10 +208,12 @@ def _compile_filters(filters: tuple[ExceptionFilter, ...]) -> _OnError:
     candidates = [(get_metadata(type(each), CATCH) or (Exception,), each.catch) for each in filters]
     candidates.append(((Exception,), BaseWsExceptionFilter().catch))
 
-    def on_error(error: Exception, context: ExecutionContext) -> None:
+    async def on_error(error: Exception, context: ExecutionContext) -> None:
         answer = next(answer for types, answer in candidates if isinstance(error, types))
         try:
-            answer(error, context)
+            waiting = answer(error, context)
+            if waiting is not None:
+                await settled(waiting)
         except Exception:  # noqa: BLE001 - there is nothing left to answer with
             _log.exception(
                 "exception filter failed",
@@ -219,78 +222,3 @@ def _compile_filters(filters: tuple[ExceptionFilter, ...]) -> _OnError:
             )
 
     return on_error
-
-
-def _compile_invocation(route: EventRoute) -> _Invocation:
-    invocation = _compile_call(route)
-    for interceptor in reversed(route.enhancers.interceptors):
-        invocation = _around(interceptor, invocation)
-    return invocation
-
-
-def _compile_call(route: EventRoute) -> _Invocation:
-    """The handler with its arguments."""
-    handler = route.handler
-    chains = [_compile_parameter(each, route) for each in route.parameters or ()]
-    if route.parameters is None:
-        chains = [[partial(_plain_argument, index)] for index in range(route.plain_arity)]
-    steps = [step for chain in chains for step in chain]
-    if not inspect.iscoroutinefunction(handler) or any(map(inspect.iscoroutinefunction, steps)):
-        return _compile_any_call(handler, chains)
-
-    # Nearly all: nothing but the handler itself is to be awaited. The usual numbers of parameters
-    # are written out, as a list of arguments would cost an event half a microsecond.
-    reads = [reduce(_then, chain) for chain in chains]
-    match reads:
-        case [first]:
-            return lambda context: handler(first(context))
-        case [first, second]:
-            return lambda context: handler(first(context), second(context))
-        case _:
-            return lambda context: handler(*[read(context) for read in reads])
-
-
-def _compile_any_call(
-    handler: Callable[..., Any], chains: list[list[Callable[[Any], Any]]]
-) -> _Invocation:
-    """Whatever can be awaited is: what factories and pipes give, and the handler's result."""
-
-    async def call(context: ExecutionContext) -> Any:
-        arguments = []
-        for chain in chains:
-            value: Any = context
-            for step in chain:
-                value = await _awaited(step(value))
-            arguments.append(value)
-        return await _awaited(handler(*arguments))
-
-    return call
-
-
-def _around(interceptor: NestInterceptor, inner: _Invocation) -> _Invocation:
-    async def call(context: ExecutionContext) -> Any:
-        return await interceptor.intercept(context, CallHandler(partial(inner, context)))
-
-    return call
-
-
-def _compile_parameter(parameter: Parameter, route: EventRoute) -> list[Callable[[Any], Any]]:
-    """From the context to the argument, step by step; pipes with nothing to do are left out."""
-    marker = parameter.marker
-    if isinstance(marker, AckMarker):
-        return [ExecutionContext.get_ack]
-    metadata = ArgumentMetadata(marker.kind, parameter.metatype, marker.data)
-    pipes = (*route.enhancers.pipes, *parameter.pipes)
-    try:
-        bound: list[Transform | None] = [pipe.bind(metadata) for pipe in pipes]
-    except BootError as error:
-        raise BootError(f"{route.place}: {error}") from error
-    return [marker.read, *(each for each in bound if each is not None)]
-
-
-def _plain_argument(index: int, context: ExecutionContext) -> Any:
-    return context.get_arg_by_index(index)
-
-
-def _then(first: Callable[[Any], Any], second: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    return lambda value: second(first(value))

@@ -17,7 +17,7 @@ RESERVED_EVENTS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Handshake:
-    """How the client came: fixed for the life of the socket.
+    """How the client came: fixed for the life of the socket, and bounded by the transport.
 
     Attributes:
         auth: The object of the CONNECT packet, empty when it sent none.
@@ -60,6 +60,10 @@ class SocketLink(Hub, Protocol):
         """Whether the client is admitted and has not left."""
 
     @property
+    def answers_pings(self) -> bool:
+        """See `Socket.answers_pings`."""
+
+    @property
     def rooms(self) -> frozenset[str]:
         """The rooms joined; empty once disconnected."""
 
@@ -83,6 +87,9 @@ class SocketLink(Hub, Protocol):
 
     def refuse(self, message: str, data: Any) -> None:
         """See `Socket.refuse`."""
+
+    def close_transport(self, *, answer_connect: bool) -> None:
+        """See `Socket.close_transport`."""
 
 
 class BroadcastOperator:
@@ -207,6 +214,11 @@ class Socket:
         return self._link.connected
 
     @property
+    def answers_pings(self) -> bool:
+        """Whether the client has answered its last ping: if not, it is probably gone."""
+        return self._link.answers_pings
+
+    @property
     def rooms(self) -> frozenset[str]:
         """The rooms joined; empty once disconnected."""
         return self._link.rooms
@@ -258,6 +270,19 @@ class Socket:
     def refuse(self, message: str, data: Any = None) -> None:
         """Answer a socket that is being admitted with ``connect_error``; later it does nothing."""
         self._link.refuse(message, data)
+
+    def close_transport(self, *, answer_connect: bool = True) -> None:
+        """Close the connection with code 1013 (try again later), so that the client comes back.
+
+        The JavaScript client reconnects by itself after ``transport close``, but neither after
+        `disconnect` nor after `refuse`. Use this for refusals that are temporary.
+
+        Args:
+            answer_connect: For a socket that is still being admitted, which is refused: True sends
+                ``connect`` and what was emitted to it before the connection is closed, False sends
+                nothing.
+        """
+        self._link.close_transport(answer_connect=answer_connect)
 
 
 def require_event_name(event: str) -> None:

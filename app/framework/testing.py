@@ -13,19 +13,21 @@
 
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from dependency_injector import containers, providers
 
 from app.framework.application import NestApplication
+from app.framework.awaiting import settled
 from app.framework.context import (
     AckFunction,
     ConnectionContext,
     ExecutionContext,
 )
+from app.framework.declaration_order import AnyProvider
 from app.framework.exceptions import BootError
 from app.framework.guards import CanActivate
-from app.framework.injector import AnyProvider, Injector, constructor_arguments
+from app.framework.injector import Injector, constructor_arguments
 from app.framework.socket import Handshake, Socket
 from app.framework.transport.io_adapter import IoAdapter, IoOptions
 
@@ -163,10 +165,12 @@ class RecordingLink:
         holds: The seconds of each `Socket.hold`.
         present: The sockets there are, by the links of whose rooms `sockets` finds them.
         refusal: ``(message, data)`` of `Socket.refuse`.
+        transport_closed: ``answered`` or ``unanswered`` after `Socket.close_transport`.
     """
 
     def __init__(self) -> None:
         self.connected = True
+        self.answers_pings = True
         self.joined: set[str] = set()
         self.emitted: list[tuple[str, tuple[Any, ...]]] = []
         self.broadcasts: list[tuple[frozenset[str], frozenset[str], str, tuple[Any, ...]]] = []
@@ -174,6 +178,7 @@ class RecordingLink:
         self.holds: list[float] = []
         self.present: list[Socket] = []
         self.refusal: tuple[str, Any] | None = None
+        self.transport_closed: Literal["answered", "unanswered"] | None = None
 
     @property
     def rooms(self) -> frozenset[str]:
@@ -208,6 +213,11 @@ class RecordingLink:
     def refuse(self, message: str, data: Any) -> None:
         """Keep it; no longer connected."""
         self.refusal = (message, data)
+        self.disconnect(close=True)
+
+    def close_transport(self, *, answer_connect: bool) -> None:
+        """Keep how; no longer connected."""
+        self.transport_closed = "answered" if answer_connect else "unanswered"
         self.disconnect(close=True)
 
     def broadcast(
@@ -265,8 +275,7 @@ def fake_context(
 
 async def activate(guard: CanActivate, context: ExecutionContext) -> bool:
     """The guard's verdict, as the pipeline asks for it: given at once, or waited for."""
-    verdict = guard.can_activate(context)
-    return verdict if isinstance(verdict, bool) else await verdict
+    return bool(await settled(guard.can_activate(context)))
 
 
 def fake_connection(client: Socket) -> ConnectionContext:

@@ -20,10 +20,12 @@ from app.gateways.base_gateway import BaseGateway
 from app.gateways.dto.channel_dto import ChannelDto
 from app.gateways.dto.get_offline_dto import GetOfflineDto
 from app.gateways.dto.message_dto import MessageDto
+from app.gateways.dto.receipt_dto import ReceiptDto
 from app.gateways.dto.refresh_dto import RefreshDto
 from app.gateways.dto.send_message_dto import SendMessageDto
 from app.gateways.dto.update_message_dto import UpdateMessageDto
 from app.guards.expired_sessions import allow_expired_session
+from app.guards.receipt_limit import limited_as_receipts
 from app.guards.ws_guard import WsGuard
 from app.guards.ws_throttler_guard import WsThrottlerGuard
 from app.services.delivery_service import DeliveryService
@@ -78,7 +80,7 @@ class WsGateway(BaseGateway):
             return
         for channel_id in self._events.channels_of_socket(client.id, user_id):
             self._events.unsubscribe(channel_id, client.id, user_id)
-            self._typing.leave(user_id, channel_id)
+            self._typing.leave(user_id, channel_id, client.id)
         await super().handle_disconnect(client, reason)
 
     @subscribe_message(ClientEvent.SEND_MESSAGE)
@@ -109,19 +111,25 @@ class WsGateway(BaseGateway):
         return SocketResponse(data=await self._messages.delete(client.user_id, body.message_id))
 
     @subscribe_message(ClientEvent.MESSAGE_DELIVERED)
+    @limited_as_receipts()
     async def message_delivered(
-        self, client: Client, body: Body[MessageDto]
-    ) -> SocketResponse[DeliveryStatus]:
-        """Report that a message has arrived."""
+        self, client: Client, body: Body[ReceiptDto]
+    ) -> SocketResponse[DeliveryStatus] | SocketResponse[tuple[DeliveryStatus, ...]]:
+        """Report that one message has arrived, or several."""
+        if body.message_id is None:
+            return await self._deliveries.all_delivered(client.user_id, body.listed)
         return SocketResponse(
             data=await self._deliveries.delivered(client.user_id, body.message_id)
         )
 
     @subscribe_message(ClientEvent.MESSAGE_SEEN)
+    @limited_as_receipts()
     async def message_seen(
-        self, client: Client, body: Body[MessageDto]
-    ) -> SocketResponse[DeliveryStatus]:
-        """Report that a message was read."""
+        self, client: Client, body: Body[ReceiptDto]
+    ) -> SocketResponse[DeliveryStatus] | SocketResponse[tuple[DeliveryStatus, ...]]:
+        """Report that one message was read, or several."""
+        if body.message_id is None:
+            return await self._deliveries.all_seen(client.user_id, body.listed)
         return SocketResponse(data=await self._deliveries.seen(client.user_id, body.message_id))
 
     @subscribe_message(ClientEvent.MESSAGE_GET_STATUS)
@@ -144,7 +152,7 @@ class WsGateway(BaseGateway):
     async def stop_typing(
         self, client: Client, body: Body[ChannelDto]
     ) -> SocketResponse[TypingIndicator]:
-        """Tell the channel that one has stopped."""
+        """Tell the channel that one has stopped, unless one types on another device."""
         return SocketResponse(
             data=await self._typing.stop(client.user_id, body.channel_id, client.id)
         )

@@ -2,7 +2,8 @@
 
 from math import ceil
 
-from app.framework import CanActivate, ExecutionContext, WsTooManyRequests
+from app.framework import CanActivate, ExecutionContext, Reflector, WsTooManyRequests
+from app.guards.receipt_limit import LIMITED_AS_RECEIPTS, receipts_in
 from app.ports import Throttle
 from app.sockets.authenticated_socket import AuthenticatedSocket
 
@@ -11,15 +12,20 @@ class WsThrottlerGuard(CanActivate):
     """Takes one token of the user's bucket per event.
 
     Put it before `WsGuard`, so that the events of an expired session count, too: their refusals
-    would be unlimited. An admitted socket has its user already. Connecting is free here;
-    `AuthenticationService` limits it, per address.
+    would be unlimited. An admitted socket has its user already.
+
+    Receipts have a bucket of their own, with a token per message: who comes back to many messages
+    can report them and still write. Connecting is free here; `AuthenticationService` limits it, per
+    address.
     """
 
-    def __init__(self, throttle: Throttle) -> None:
-        self._throttle = throttle
+    def __init__(self, events: Throttle, receipts: Throttle) -> None:
+        self._events = events
+        self._receipts = receipts
+        self._reflector = Reflector()
 
     def can_activate(self, context: ExecutionContext) -> bool:
-        """True while the bucket lasts.
+        """True while the event's bucket lasts.
 
         Raises:
             WsTooManyRequests: With the milliseconds until there is a token again.
@@ -27,7 +33,10 @@ class WsThrottlerGuard(CanActivate):
         if context.is_connection:
             return True
         client: AuthenticatedSocket = context.get_client()
-        wait_seconds = self._throttle.take(client.user_id)
+        if self._reflector.get(LIMITED_AS_RECEIPTS, context.get_handler()):
+            wait_seconds = self._receipts.take(client.user_id, receipts_in(context.get_data()))
+        else:
+            wait_seconds = self._events.take(client.user_id)
         if wait_seconds > 0:
             raise WsTooManyRequests(ceil(wait_seconds * 1000))
         return True

@@ -75,6 +75,7 @@ class AuthModule(containers.DeclarativeContainer):
         clock=clock,
         issuer=settings.provided.issuer,
         authorized_parties=settings.provided.clerk_authorized_parties,
+        allow_missing_party=settings.provided.clerk_allow_missing_azp,
         audience=settings.provided.clerk_audience,
         accept_template_tokens=settings.provided.clerk_accept_template_tokens,
         max_token_seconds=settings.provided.auth_max_token_seconds,
@@ -106,4 +107,10 @@ class AuthModule(containers.DeclarativeContainer):
         settings.provided.rate_limit_burst,
         clock,
     )
-    ws_throttler_guard = providers.Singleton(WsThrottlerGuard, event_throttle)
+    receipt_throttle = providers.Singleton(
+        TokenBuckets,
+        settings.provided.rate_limit_receipts_per_second,
+        settings.provided.rate_limit_receipts_burst,
+        clock,
+    )
+    ws_throttler_guard = providers.Singleton(WsThrottlerGuard, event_throttle, receipt_throttle)

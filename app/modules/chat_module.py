@@ -51,6 +51,7 @@ class ChatModule(containers.DeclarativeContainer):
     validation_pipe = AppPipe(ValidationPipe)
     chat_exception_filter = AppFilter(
         ChatExceptionFilter,
+        clock,
         refuse_with_connect_error=providers.Callable(
             "connect_error".__eq__, settings.provided.auth_failure_mode
         ),

@@ -25,7 +25,7 @@ class DevelopmentIdentityModule(containers.DeclarativeContainer):
         DevelopmentIssuer,
         data_dir=settings.provided.data_dir,
         issuer=settings.provided.issuer,
-        authorized_party=settings.provided.cors_origins[0],
+        authorized_party=settings.provided.clerk_authorized_parties[0],
         clock=clock,
     )
     controller = providers.Singleton(

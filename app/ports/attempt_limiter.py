@@ -24,6 +24,12 @@ class AttemptLimiter(Protocol):
         """
         ...
 
+    def succeeded(self, address: str) -> None:
+        """Give one attempt back, as its token was good. A full bucket stays full.
+
+        Other nodes learn of it with this node's next attempt of the address.
+        """
+
     async def failed(self, address: str, reason: AuthenticationCode) -> int:
         """Take one failure; none left is no error, `attempt` tells.
 

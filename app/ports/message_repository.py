@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeAlias, runtime_checkable
 
-from app.domain.errors import MessageDeleted, NotAMember
+from app.domain.errors import ClientMessageIdReused, MessageDeleted, NotAMember
 from app.domain.ids import ChannelId, MessageId, UserId
 from app.domain.message import DeletedMessage, Message, MessageDraft
 
@@ -18,7 +18,7 @@ class StoredMessage:
     is_new: bool
 
 
-Added: TypeAlias = StoredMessage | NotAMember | MessageDeleted
+Added: TypeAlias = StoredMessage | NotAMember | MessageDeleted | ClientMessageIdReused
 """What became of a draft; a refusal is a value here, since its neighbours are stored."""
 
 
@@ -37,9 +37,12 @@ class MessageRepository(Protocol):
         deletion frees no number. ``(user_id, client_message_id)`` is unique for good: what was
         stored under it, in this call or by any node ever, is given back and not stored again.
 
-        A refusal is `NotAMember`, when the sender does not belong to the channel (checked before
-        anything else), or `MessageDeleted`, when this client message id was stored and the message
-        has since been deleted.
+        A refusal is one of these, checked in this order:
+
+        - `NotAMember`: the sender does not belong to the channel.
+        - `ClientMessageIdReused`: the client message id was stored with another channel or content,
+          compared by `FirstSend` with what was first sent.
+        - `MessageDeleted`: it was stored with these, and the message has since been deleted.
         """
         ...
 

@@ -11,9 +11,9 @@ class Throttle(Protocol):
     forgotten; memory is bounded.
     """
 
-    def take(self, key: str) -> float:
-        """Take one from the key's bucket.
+    def take(self, key: str, cost: int = 1) -> float:
+        """Take ``cost`` tokens from the key's bucket: never more than a full one holds.
 
-        Returns 0.0 when there was one, else the seconds until there will be (nothing is taken).
+        Returns 0.0 when they were there, else the seconds until they will be (nothing is taken).
         """
         ...

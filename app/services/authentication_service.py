@@ -39,17 +39,24 @@ class AuthenticationService:
         """Who a connecting client is, when ``address`` has not tried too often.
 
         The limits come before any cryptography; a refusal that is the client's fault counts
-        against its address.
+        against its address. A good token gives the attempt back, so an address with a thousand
+        users may connect all of them.
 
         Raises:
             AuthenticationError: What was sent or the address is refused, by its code.
         """
-        if await self._limiter.attempt(owner_of(address)) > 0:
-            raise AuthenticationError(AuthenticationCode.TOO_MANY_ATTEMPTS)
+        owner = owner_of(address)
+        wait_seconds = await self._limiter.attempt(owner)
+        if wait_seconds > 0:
+            raise AuthenticationError(
+                AuthenticationCode.TOO_MANY_ATTEMPTS, retry_after_seconds=wait_seconds
+            )
         try:
-            return await self._judge(sent, admit_unchecked=self._admit_unchecked)
+            credential = await self._judge(sent, admit_unchecked=self._admit_unchecked)
         except AuthenticationError as error:
             raise await self.counted(error, address) from error.__cause__
+        self._limiter.succeeded(owner)
+        return credential
 
     async def authenticate_again(self, sent: object, address: str) -> Credential:
         """Who an admitted client is by its next token.

@@ -1,15 +1,19 @@
 """Delivery receipts: recipients report, authors hear of it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
+from typing import TypeAlias
 
-from app.domain.delivery import DeliveryState, DeliveryStatus
-from app.domain.errors import ChatError, Unconfirmed
+from app.domain.delivery import DeliveryState, DeliveryStatus, RefusedReceipt
+from app.domain.errors import Unconfirmed
 from app.domain.events import ServerEvent
 from app.domain.ids import MessageId, UserId
 from app.domain.rooms import user_room
+from app.domain.socket_response import ReceiptsResponse
 from app.ports import (
     Advance,
+    Advanced,
     Broadcaster,
     Clock,
     DeliveryRepository,
@@ -25,6 +29,14 @@ from app.services.waiting import DRAIN_TIMEOUT_SECONDS
 MAX_UNTOLD = 10_000
 """Of how many reports it is remembered that their author may not have been told of them."""
 
+MAX_REPORTS = 256
+"""How many reports one transaction stores, lists included."""
+
+_LISTS = "lists"
+"""The key of all lists: two at once would wait for each other's messages in the database."""
+
+_Pair: TypeAlias = tuple[MessageId, UserId]
+
 _EVENTS = {
     DeliveryState.DELIVERED: ServerEvent.MESSAGE_DELIVERED,
     DeliveryState.READ: ServerEvent.MESSAGE_SEEN,
@@ -33,11 +45,10 @@ _EVENTS = {
 
 @dataclass(slots=True)
 class _Reporting:
-    """A report to be stored; then it has the recipient's ``status``, or a ``refusal``."""
+    """Reports that are stored together; ``outcomes`` has one for each once they are."""
 
-    report: Report
-    status: DeliveryStatus = field(init=False)
-    refusal: ChatError | None = None
+    reports: Sequence[Report]
+    outcomes: Sequence[Advanced] = field(init=False)
 
 
 class DeliveryService:
@@ -45,7 +56,8 @@ class DeliveryService:
 
     Reports that come together are stored together. The author is told after the commit and before
     the recipient is answered, only of changes, and of one recipient's changes in their order: never
-    of READ before DELIVERED. One who has left the channel is told nothing.
+    of READ before DELIVERED. One who has left the channel is told nothing. A list of reports is
+    stored in one transaction; reports of it that are refused do not keep out the others.
 
     What was stored without a confirmation is told when it is reported again, to this node: the
     oldest of more than `MAX_UNTOLD` such reports is forgotten.
@@ -70,7 +82,16 @@ class DeliveryService:
         self._broadcaster = broadcaster
         self._clock = clock
         self._untold = UntoldChanges[Report](MAX_UNTOLD)
-        self._reports = GroupCommit(self._commit, starter, clock, writers=writers)
+        self._reports = GroupCommit(
+            self._commit,
+            starter,
+            clock,
+            writers=writers,
+            weigh=lambda work: len(work.reports),
+            max_weight=MAX_REPORTS,
+        )
+        # Of each batch that is being stored: what its recipients were found to have read meanwhile.
+        self._read_meanwhile: list[set[_Pair]] = []
 
     async def delivered(self, user_id: UserId, message_id: MessageId) -> DeliveryStatus:
         """The user has received the message. Returns where it stands, READ if it was read before.
@@ -92,6 +113,28 @@ class DeliveryService:
         """
         return await self._report(Report(message_id, user_id, DeliveryState.READ))
 
+    async def all_delivered(
+        self, user_id: UserId, message_ids: Sequence[MessageId]
+    ) -> ReceiptsResponse:
+        """The user has received these messages, each named once; see `delivered`.
+
+        Raises:
+            Unavailable: Nothing was recorded, or that is `Unconfirmed`.
+        """
+        return await self._report_all(
+            [Report(each, user_id, DeliveryState.DELIVERED) for each in message_ids]
+        )
+
+    async def all_seen(self, user_id: UserId, message_ids: Sequence[MessageId]) -> ReceiptsResponse:
+        """The user has read these messages, each named once; see `seen`.
+
+        Raises:
+            Unavailable: Nothing was recorded, or that is `Unconfirmed`.
+        """
+        return await self._report_all(
+            [Report(each, user_id, DeliveryState.READ) for each in message_ids]
+        )
+
     async def statuses(self, user_id: UserId, message_id: MessageId) -> tuple[DeliveryStatus, ...]:
         """Where the message stands with each of its recipients, sorted by recipient.
 
@@ -106,12 +149,33 @@ class DeliveryService:
         await self._reports.drain(DRAIN_TIMEOUT_SECONDS)
 
     async def _report(self, report: Report) -> DeliveryStatus:
-        reporting = _Reporting(report)
-        await self._reports.run(report.message_id, reporting)
-        return reporting.status
+        (outcome,) = await self._store(report.message_id, [report])
+        if isinstance(outcome, Advance):
+            return outcome.status
+        raise outcome
 
-    async def _commit(self, works: Sequence[_Reporting]) -> list[ChatError | None]:
-        reports = [work.report for work in works]
+    async def _report_all(self, reports: Sequence[Report]) -> ReceiptsResponse:
+        statuses: list[DeliveryStatus] = []
+        refused: list[RefusedReceipt] = []
+        for report, outcome in zip(reports, await self._store(_LISTS, reports), strict=True):
+            if isinstance(outcome, Advance):
+                statuses.append(outcome.status)
+            else:
+                refused.append(RefusedReceipt(report.message_id, str(outcome), outcome.code))
+        response = ReceiptsResponse(data=tuple(statuses))
+        if refused:
+            response["refused"] = tuple(refused)
+        return response
+
+    async def _store(self, key: Hashable, reports: Sequence[Report]) -> Sequence[Advanced]:
+        reporting = _Reporting(reports)
+        await self._reports.run(key, reporting)
+        return reporting.outcomes
+
+    async def _commit(self, works: Sequence[_Reporting]) -> list[None]:
+        reports = [report for work in works for report in work.reports]
+        read: set[_Pair] = set()
+        self._read_meanwhile.append(read)
         try:
             outcomes = await self._deliveries.advance_all(reports, self._clock.now())
         except UnconfirmedAdvances as error:
@@ -121,16 +185,29 @@ class DeliveryService:
                 if isinstance(outcome, Advance) and outcome.changed
             )
             raise Unconfirmed from None
-        for work, outcome in zip(works, outcomes, strict=True):
+        finally:
+            self._read_meanwhile = [each for each in self._read_meanwhile if each is not read]
+        remaining = iter(outcomes)
+        for work in works:
+            work.outcomes = tuple(islice(remaining, len(work.reports)))
+        for outcome in outcomes:
             if isinstance(outcome, Advance):
-                work.status = outcome.status
-                self._tell(outcome)
-            else:
-                work.refusal = outcome
-        return [work.refusal for work in works]
+                self._tell(outcome, read)
+        return [None] * len(works)
 
-    def _tell(self, advance: Advance) -> None:
+    def _tell(self, advance: Advance, read: Collection[_Pair]) -> None:
+        """Tell the author, unless they were told in the meantime that the recipient has read it.
+
+        A list and a report of one of its messages are stored by two batches, and the one that was
+        committed first may come to this last.
+        """
         status = advance.status
+        pair = (status.message_id, status.recipient_id)
+        if status.status is DeliveryState.READ:
+            for others in self._read_meanwhile:
+                others.add(pair)
+        elif pair in read:
+            return
         is_news = self._untold.take(_reached(status)) or advance.changed
         if is_news and advance.author_is_member:
             event = _EVENTS[status.status]

@@ -43,6 +43,7 @@ class GroupCommit(Generic[Item]):
         writers: How many batches may be at work at once, and whether they are answered.
         weigh: How much work an item is; so that those which are much are not many in one batch.
         max_items: In one batch.
+        max_weight: Of one batch, unless one item alone weighs more.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class GroupCommit(Generic[Item]):
         writers: StorageWriters,
         weigh: Callable[[Item], int] | None = None,
         max_items: int = MAX_ITEMS,
+        max_weight: int = MAX_WEIGHT,
     ) -> None:
         self._commit = commit
         self._starter = starter
@@ -62,6 +64,7 @@ class GroupCommit(Generic[Item]):
         self._at_once = writers.at_once
         self._weigh = weigh
         self._max_items = max_items
+        self._max_weight = max_weight
         # The keys of which anything waits or is at work, and what waits; the keys that a free
         # writer may take are in _ready, too, in the order they came.
         self._queues: dict[Hashable, deque[_Entry[Item]]] = {}
@@ -136,13 +139,13 @@ class GroupCommit(Generic[Item]):
     def _next_batch(self) -> "list[_Entry[Item]]":
         batch: list[_Entry[Item]] = []
         weight = 0
-        while self._ready and len(batch) < self._max_items and weight < MAX_WEIGHT:
+        while self._ready and len(batch) < self._max_items and weight < self._max_weight:
             key = next(iter(self._ready))
             del self._ready[key]
             queue = self._queues[key]
             while queue and len(batch) < self._max_items:
                 weight += 1 if self._weigh is None else self._weigh(queue[0].item)
-                if batch and weight > MAX_WEIGHT:
+                if batch and weight > self._max_weight:
                     break
                 batch.append(queue.popleft())
             if not batch or batch[-1].key != key:

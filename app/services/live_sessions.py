@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from app.domain.credential import Credential
+from app.domain.ids import UserId
 from app.domain.revocation import Revocation, RevocationKind, subjects_of
 from app.services.session import Session
 
@@ -37,6 +38,10 @@ class LiveSessions:
                 self._by_mark[mark] = others
             else:
                 del self._by_mark[mark]
+
+    def of_user(self, user_id: UserId) -> tuple[Session, ...]:
+        """The user's sessions, by when their tokens were accepted."""
+        return self._by_mark.get((RevocationKind.USER, user_id), ())
 
     def covered_by(self, revocation: Revocation) -> tuple[Session, ...]:
         """The sessions that may not go on."""

@@ -1,5 +1,6 @@
 """What a message may say."""
 
+from app.domain.blank_text import is_blank
 from app.domain.errors import FieldFault, InvalidPayload
 
 _WHITESPACE = "\t\n\v\f\r \u00a0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff" + "".join(
@@ -9,10 +10,10 @@ _WHITESPACE = "\t\n\v\f\r \u00a0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff" + ""
 
 
 def checked_content(content: str, max_chars: int) -> str:
-    """The content as it is stored: trimmed.
+    """The content as it is stored: trimmed. Invisible characters beside visible ones stay.
 
     Raises:
-        InvalidPayload: It is empty then, too long or not text; it is not repeated.
+        InvalidPayload: It shows nothing, is too long or not text; it is not repeated.
     """
     trimmed = content.strip(_WHITESPACE)
     fault = _fault_in(trimmed, max_chars)
@@ -22,7 +23,7 @@ def checked_content(content: str, max_chars: int) -> str:
 
 
 def _fault_in(content: str, max_chars: int) -> str | None:
-    if not content:
+    if is_blank(content):
         return "must not be empty"
     if len(content) > max_chars:
         return f"must be at most {max_chars} characters"

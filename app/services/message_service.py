@@ -138,6 +138,7 @@ class MessageService:
         Raises:
             InvalidPayload: The content is empty, too long or not text.
             NotAMember: The sender does not belong to the channel.
+            ClientMessageIdReused: Another content or channel was first sent under this id.
             MessageDeleted: It was stored before and has since been deleted.
             Unavailable: Nothing was stored, or that is `Unconfirmed`.
         """

@@ -11,13 +11,20 @@ from app.domain.ids import UserId
 
 
 class SessionHolder(Protocol):
-    """Whose session it is: a socket. Both are called on the event loop and must not raise."""
+    """Whose session it is: a socket. All are called on the event loop and must not raise."""
+
+    @property
+    def answers_pings(self) -> bool:
+        """Whether the client has answered its last ping."""
 
     def warn_of_expiry(self, expires_at: datetime) -> None:
         """The token expires soon, at ``expires_at``. At most once for a token."""
 
     def end_session(self, error: AuthenticationError) -> None:
         """The socket must go. At most once, and never after `SessionService.close`."""
+
+    def close_transport(self) -> None:
+        """Close the connection, so that the client reconnects if it still exists."""
 
 
 @dataclass(eq=False, slots=True)

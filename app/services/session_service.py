@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from app.domain.credential import Credential
 from app.domain.errors import AuthenticationCode, AuthenticationError
 from app.domain.ids import UserId
 from app.domain.principal import CLOCK_SKEW_SECONDS
@@ -87,7 +88,7 @@ class SessionService:
         """
         credential = await self._authentication.authenticate(sent, address)
         user_id = credential.principal.user_id
-        if not await self._quota.take(user_id):
+        if not await self._take_place(user_id):
             raise AuthenticationError(AuthenticationCode.TOO_MANY_SOCKETS)
         if self._recent.cover(credential):  # revoked since it was looked up
             self._quota.release(user_id)
@@ -99,10 +100,13 @@ class SessionService:
         return session
 
     async def refresh(self, session: Session, sent: object, address: str) -> datetime:
-        """Have an open session go on with its user's next token; returns when that expires.
+        """Have an open session go on with its user's next token; returns when the session expires.
 
-        Whoever raises has changed nothing. After ``subject_changed`` and ``revoked`` the caller
-        must end the socket.
+        A token that expires before the present one changes nothing: a client that sends a cached
+        token late must not shorten its session. It must still be valid.
+
+        If this raises, the session is unchanged. After ``subject_changed`` and ``revoked`` the
+        caller must end the socket.
 
         Raises:
             AuthenticationError: The token is refused, by its code; ``subject_changed`` when it is
@@ -116,7 +120,7 @@ class SessionService:
             raise AuthenticationError(AuthenticationCode.REVOKED)
         if session.holder is None:  # it was too late, or has gone
             raise AuthenticationError(AuthenticationCode.TOKEN_EXPIRED)
-        if credential.digest != session.credential.digest:  # with the same, nothing begins anew
+        if _may_replace(credential, session.credential):
             self._live.remove(session)
             session.credential, session.replaced = credential, session.credential
             self._live.add(session)
@@ -170,6 +174,22 @@ class SessionService:
                 longest = now + self._policy.max_token_seconds
                 return Revocation.of_user(UserId(value), now), longest
 
+    async def _take_place(self, user_id: UserId) -> bool:
+        """Take one of the user's places; a socket that does not answer pings gives up its own.
+
+        So a phone that changes networks is not kept out by its own dead connections. Only sockets
+        of this node are closed: those of other nodes end with their ping timeout.
+        """
+        if await self._quota.take(user_id):
+            return True
+        for session in self._live.of_user(user_id):
+            holder = session.holder
+            if holder is not None and not holder.answers_pings:
+                self.close(session)
+                holder.close_transport()
+                return await self._quota.take(user_id)
+        return False
+
     def _limit(self, session: Session) -> None:
         """Refuse its events, and warn and end it, by when its token expires."""
         if not self._policy.enforce_expiry:
@@ -212,6 +232,12 @@ class SessionService:
         self._deadlines.clear(session)
         holder, session.holder = session.holder, None
         return holder
+
+
+def _may_replace(next_one: Credential, present: Credential) -> bool:
+    """Whether it is another token that does not expire earlier."""
+    is_older = next_one.principal.expires_at < present.principal.expires_at
+    return next_one.digest != present.digest and not is_older
 
 
 def _expiry(session: Session) -> datetime:

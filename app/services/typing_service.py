@@ -17,13 +17,23 @@ from app.services.waiting import WAIT_SECONDS
 
 @dataclass(frozen=True, slots=True)
 class _Typist:
+    """A user who types in a channel.
+
+    Attributes:
+        indicator: What the channel was told last.
+        expiry: Ends the entry.
+        until: When each connected socket's typing expires, by the monotonic clock.
+    """
+
     indicator: TypingIndicator
     expiry: Timer
+    until: dict[SocketId, float]
 
 
 class TypingService:
     """Holds one entry per member typing in a channel, in memory, and tells the channel of changes.
 
+    A user types until the last of their sockets has stopped or expired; a send ends all of it.
     Every entry ends ``expiry_seconds`` after the last `start` at the latest, or when the members
     have been read then. Whoever is in the
     channel's room is a member, if its members were just read; only otherwise storage is asked, for
@@ -70,18 +80,19 @@ class TypingService:
             # The user's last socket went while storage was asked, or was taken out of the room, and
             # `leave` has run already: an entry made now would be a ghost until it expires.
             return indicator
+        until = self._typing_elsewhere(user_id, channel_id, socket_id)
+        until[socket_id] = self._clock.monotonic() + self._expiry_seconds
         self._remove(user_id, channel_id)
-        expiry = self._clock.call_later(
-            self._expiry_seconds, partial(self._end_for_members, user_id, channel_id)
-        )
-        self._typists.setdefault(channel_id, {})[user_id] = _Typist(indicator, expiry)
+        self._keep(indicator, until)
         self._tell(indicator, except_socket=socket_id)
         return indicator
 
     async def stop(
         self, user_id: UserId, channel_id: ChannelId, socket_id: SocketId
     ) -> TypingIndicator:
-        """The user no longer types; the channel but this socket is told, if they did.
+        """The user no longer types on this socket.
+
+        The channel but this socket is told, unless another socket of the user goes on typing.
 
         Raises:
             NotAMember: Nothing was changed.
@@ -89,8 +100,14 @@ class TypingService:
         """
         await self._require_member(user_id, channel_id)
         indicator = self._indicator(user_id, channel_id, is_typing=False)
-        if self._remove(user_id, channel_id):
-            self._tell(indicator, except_socket=socket_id)
+        typist = self._typist(user_id, channel_id)
+        if typist is not None:
+            elsewhere = self._typing_elsewhere(user_id, channel_id, socket_id)
+            self._remove(user_id, channel_id)
+            if elsewhere:
+                self._keep(typist.indicator, elsewhere)
+            else:
+                self._tell(indicator, except_socket=socket_id)
         return indicator
 
     async def list(self, user_id: UserId, channel_id: ChannelId) -> tuple[TypingIndicator, ...]:
@@ -107,20 +124,23 @@ class TypingService:
         return tuple(typists[typist_id].indicator for typist_id in sorted(typists))
 
     def end(self, user_id: UserId, channel_id: ChannelId) -> None:
-        """The user no longer types; the whole channel is told, if they did.
+        """The user no longer types, on any socket; the whole channel is told, if they did.
 
         Only for whoever has just had the channel's members read, as before a message is told.
         """
         if self._remove(user_id, channel_id):
             self._tell(self._indicator(user_id, channel_id, is_typing=False))
 
-    def leave(self, user_id: UserId, channel_id: ChannelId) -> None:
+    def leave(self, user_id: UserId, channel_id: ChannelId, socket_id: SocketId) -> None:
         """A socket of the user left the channel: they no longer type if that was their last there.
 
-        The channel is told when its members are read.
+        The channel is told when its members are read. Otherwise what they typed on it expires, or
+        ends with a `stop` on another socket: the same device may have come back as that.
         """
         if not self._events.is_listening(channel_id, user_id):
             self._end_for_members(user_id, channel_id)
+        elif (typist := self._typist(user_id, channel_id)) is not None:
+            typist.until.pop(socket_id, None)
 
     async def on_module_destroy(self) -> None:
         """Forget everybody and cancel every expiry; nobody is told."""
@@ -176,6 +196,27 @@ class TypingService:
 
     def _typist(self, user_id: UserId, channel_id: ChannelId) -> _Typist | None:
         return self._typists.get(channel_id, {}).get(user_id)
+
+    def _typing_elsewhere(
+        self, user_id: UserId, channel_id: ChannelId, socket_id: SocketId
+    ) -> dict[SocketId, float]:
+        """The user's other sockets on which they type now, each with its expiry."""
+        typist = self._typist(user_id, channel_id)
+        if typist is None:
+            return {}
+        now = self._clock.monotonic()
+        return {
+            each: until for each, until in typist.until.items() if each != socket_id and until > now
+        }
+
+    def _keep(self, indicator: TypingIndicator, until: dict[SocketId, float]) -> None:
+        """Make an entry that ends with the last of these expiries."""
+        user_id, channel_id = indicator.user_id, indicator.channel_id
+        expiry = self._clock.call_later(
+            max(until.values()) - self._clock.monotonic(),
+            partial(self._end_for_members, user_id, channel_id),
+        )
+        self._typists.setdefault(channel_id, {})[user_id] = _Typist(indicator, expiry, until)
 
     def _remove(self, user_id: UserId, channel_id: ChannelId) -> bool:
         typists = self._typists.get(channel_id, {})

@@ -199,22 +199,26 @@ export class Connection extends EventTarget {
   #ended(reason) {
     if (reason === "io client disconnect") return;
     clearTimeout(this.#timer);
-    if (reason === "io server disconnect") this.#comeBack(this.#refusal);
+    const refusal = this.#refusal;
+    this.#refusal = null;
+    if (refusal?.temporary) this.#socket.disconnect(); // socket.io-client would come back sooner
+    if (refusal?.temporary || reason === "io server disconnect") this.#comeBack(refusal);
     else this.#enter("lost", "The connection was lost."); // socket.io-client comes back by itself
   }
 
-  /** What socket.io-client leaves to us: the server said goodbye, or no. */
+  /** What socket.io-client does not do, or not in time: the server said goodbye, or no. */
   #comeBack(refusal) {
     if (refusal === null) {
       this.#enter("lost", "The server ended the connection.");
     } else {
       this.#refusals += 1;
-      const final = isFinal(refusal.code, this.#refusals);
+      const final = !refusal.temporary && isFinal(refusal.code, this.#refusals);
       this.#enter(final ? "refused" : "unauthorized", refusal.detail ?? refusal.message);
       if (final) return;
     }
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#socket.connect(), backoff(this.#failures++));
+    const ms = Math.max(backoff(this.#failures++), refusal?.retryAfterMs ?? 0);
+    this.#timer = setTimeout(() => this.#socket.connect(), ms);
   }
 
   async #request(event, ...payload) {
@@ -253,19 +257,10 @@ const AUTHENTICATION_EVENTS = new Set(["error", "auth:expiring"]);
 
 /** Nothing comes after a revocation, or when somebody else signed in. Else it is worth some tries. */
 function isFinal(code, refusals) {
-  if (TEMPORARY_REFUSALS.has(code)) return false;
   return FINAL_REFUSALS.has(code) || refusals > MOST_REFUSALS;
 }
 
 const FINAL_REFUSALS = new Set(["revoked", "subject_changed"]);
-
-const TEMPORARY_REFUSALS = new Set([
-  "keys_unavailable",
-  "revocation_unavailable",
-  "too_many_attempts",
-  "too_many_sockets",
-  "unavailable",
-]);
 
 function lifeOf(token) {
   const payload = token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");

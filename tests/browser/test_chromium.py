@@ -1,36 +1,104 @@
+"""Covers ``chromium.py`` on a machine that has only the programs which a test puts there."""
+
 import subprocess
 import sys
 from pathlib import Path
 
-from tests.browser.chromium import MISSING
+import pytest
+
+from tests.browser.chromium import MISSING, install_chromium
 from tests.e2e.server_process import CHECKOUT
 
 
-def find(path: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """What ``make test`` asks before it begins, on a machine with these programs."""
-    return subprocess.run(
-        [sys.executable, "-m", "tests.browser.chromium"],
-        cwd=CHECKOUT,
-        env={"PATH": str(path), **environment},
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
+class Machine:
+    """A folder of programs, each a shell script."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def has(self, name: str, script: str = "") -> Path:
+        """Add a program."""
+        program = self.folder / name
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o755)
+        return program
+
+    def sets_up(self, **environment: str) -> "subprocess.CompletedProcess[str]":
+        """Run what ``make test`` runs first."""
+        return subprocess.run(
+            [sys.executable, "-m", "tests.browser.chromium"],
+            cwd=CHECKOUT,
+            env={"PATH": str(self.folder), **environment},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    """A machine without any browser."""
+    return Machine(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["chromium-browser", "google-chrome", "microsoft-edge"])
+def test_nothing_is_installed_when_a_browser_is_there(machine: Machine, name: str) -> None:
+    machine.has(name)
+
+    done = machine.sets_up()
+
+    assert (0, "", "") == (done.returncode, done.stdout, done.stderr)
+
+
+def test_the_named_browser_is_taken_when_the_environment_names_one(
+    machine: Machine, tmp_path: Path
+) -> None:
+    mine = Machine(tmp_path).has("my-browser")
+
+    assert 0 == machine.sets_up(CHROMIUM=str(mine)).returncode
+
+
+def test_a_sentence_says_what_to_do_when_nothing_can_be_installed(machine: Machine) -> None:
+    """Tests of the page are not skipped."""
+    machine.has("chromium", "echo 'install the snap first'; exit 1")
+
+    done = machine.sets_up()
+
+    assert (1, f"{MISSING}\n") == (done.returncode, done.stderr)
+
+
+def test_debians_package_is_installed_when_root_has_apt(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    log = machine.folder / "apt.log"
+    machine.has("apt-get", f'echo "$*" >> {log}')
+    monkeypatch.setenv("PATH", str(machine.folder))
+
+    install_chromium(is_root=True)
+
+    assert ["update -qq", "install -y -qq --no-install-recommends chromium"] == (
+        log.read_text().splitlines()
     )
+    assert "Installing Chromium, Debian's package" in capfd.readouterr().out
 
 
-def test_mend_is_named_when_there_is_no_chromium(tmp_path: Path) -> None:
-    """Tests of the page are not skipped without one."""
-    found = find(tmp_path)
+@pytest.mark.parametrize("is_root", [True, False])
+def test_playwrights_build_is_downloaded_when_apt_cannot_be_used(
+    machine: Machine,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    *,
+    is_root: bool,
+) -> None:
+    log = machine.folder / "node.log"
+    machine.has("node", f'echo "$*" >> {log}')
+    if not is_root:
+        machine.has("apt-get", f'echo "$*" >> {log}')
+    monkeypatch.setenv("PATH", str(machine.folder))
 
-    assert (1, f"{MISSING}\n") == (found.returncode, found.stderr)
+    install_chromium(is_root=is_root)
 
-
-def test_chromium_is_found_when_it_has_another_name(tmp_path: Path) -> None:
-    """A usual one, or the one that the environment says."""
-    chrome = tmp_path / "google-chrome"
-    chrome.touch(mode=0o755)
-
-    by_name, by_setting = find(tmp_path), find(tmp_path / "none", CHROMIUM=str(chrome))
-
-    assert 0 == by_name.returncode == by_setting.returncode
+    (command,) = log.read_text().splitlines()
+    assert command.endswith("playwright-core/cli.js install chromium")
+    assert "Downloading Playwright's Chromium" in capfd.readouterr().out

@@ -151,3 +151,67 @@ async def test_failed_takes_nothing_when_no_failure_is_left(
     let_pass(SECONDS_PER_FAILURE)
 
     assert 0.0 == await attempt_limiter.attempt(ADDRESS)
+
+
+async def test_attempts_never_end_when_each_has_succeeded(attempt_limiter: AttemptLimiter) -> None:
+    """An office with thousands of users behind one address connects all of them."""
+    waits = []
+    for _ in range(5 * ATTEMPTS_PER_MINUTE):
+        waits.append(await attempt_limiter.attempt(ADDRESS))
+        attempt_limiter.succeeded(ADDRESS)
+
+    assert [0.0] * len(waits) == waits
+
+
+async def test_succeeded_gives_one_attempt_back_when_the_address_has_taken_all(
+    attempt_limiter: AttemptLimiter,
+) -> None:
+    """One, and only one."""
+    for _ in range(ATTEMPTS_PER_MINUTE):
+        await attempt_limiter.attempt(ADDRESS)
+
+    attempt_limiter.succeeded(ADDRESS)
+
+    assert 0.0 == await attempt_limiter.attempt(ADDRESS)
+    assert 0.0 < await attempt_limiter.attempt(ADDRESS)
+
+
+async def test_succeeded_gives_nothing_when_the_bucket_is_full(
+    attempt_limiter: AttemptLimiter, let_pass: Callable[[float], None]
+) -> None:
+    """A bucket does not overflow, however many attempts were given back."""
+    await attempt_limiter.attempt(ADDRESS)
+    let_pass(SECONDS_PER_ATTEMPT)
+    for _ in range(3):
+        attempt_limiter.succeeded(ADDRESS)
+
+    waits = [await attempt_limiter.attempt(ADDRESS) for _ in range(ATTEMPTS_PER_MINUTE + 1)]
+
+    assert [0.0] * ATTEMPTS_PER_MINUTE + [about(SECONDS_PER_ATTEMPT)] == waits
+
+
+async def test_succeeded_gives_no_failure_back(attempt_limiter: AttemptLimiter) -> None:
+    """One good token must not pay for guessing others."""
+    for _ in range(FAILURES_PER_MINUTE):
+        await attempt_limiter.failed(ADDRESS, MALFORMED)
+
+    attempt_limiter.succeeded(ADDRESS)
+
+    assert 0.0 < await attempt_limiter.attempt(ADDRESS)
+
+
+async def test_succeeded_gives_attempts_back_when_no_failure_is_left_for_now(
+    attempt_limiter: AttemptLimiter, let_pass: Callable[[float], None]
+) -> None:
+    """What was given back is not lost with an attempt that is refused."""
+    for _ in range(ATTEMPTS_PER_MINUTE):
+        await attempt_limiter.attempt(ADDRESS)
+        attempt_limiter.succeeded(ADDRESS)
+    for _ in range(FAILURES_PER_MINUTE):
+        await attempt_limiter.failed(ADDRESS, MALFORMED)
+    await attempt_limiter.attempt(ADDRESS)
+
+    let_pass(SECONDS_PER_FAILURE)
+
+    waits = [await attempt_limiter.attempt(ADDRESS) for _ in range(ATTEMPTS_PER_MINUTE)]
+    assert [0.0] * ATTEMPTS_PER_MINUTE == waits

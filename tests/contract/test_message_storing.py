@@ -6,7 +6,7 @@ import pytest
 
 from app.adapters.memory.manual_clock import DEFAULT_START as NOW
 from app.domain.delivery import DeliveryState
-from app.domain.errors import MessageDeleted, NotAMember
+from app.domain.errors import ClientMessageIdReused, MessageDeleted, NotAMember
 from app.domain.ids import ChannelId, UserId
 from app.domain.message import Message
 from app.domain.user import User
@@ -185,11 +185,11 @@ async def test_add_all_stores_when_ids_are_of_any_form(storage: Storage, name: s
 async def test_add_all_answers_with_the_first_message_when_the_client_id_is_sent_again(
     storage: Storage,
 ) -> None:
-    """A repeated client message id stores nothing and answers with what stands there now."""
+    """A repeated send stores nothing and answers with the message as it is now, edits included."""
     first = await add(storage, draft(content="one", client_message_id="c-1"))
     edited = await storage.messages.update(first.id, ALICE, "edited", LATER)
 
-    again = await add_one(storage, draft(content="two", client_message_id="c-1"), LATER)
+    again = await add_one(storage, draft(content="one", client_message_id="c-1"), LATER)
 
     assert StoredMessage(edited, is_new=False) == again
     assert (edited,) == await storage.messages.list_after(GENERAL, BOB, 0, 10)
@@ -198,16 +198,59 @@ async def test_add_all_answers_with_the_first_message_when_the_client_id_is_sent
 async def test_add_all_stores_the_first_when_a_client_id_comes_twice_in_it(
     storage: Storage,
 ) -> None:
-    """The later ones get the first one's message, whatever they say."""
-    drafts = [draft(content=each, client_message_id="c-1") for each in ("one", "two", "three")]
+    """A repetition gets the first one's message; other content is refused."""
+    drafts = [draft(content=each, client_message_id="c-1") for each in ("one", "one", "two")]
 
-    first, *others = await storage.messages.add_all(drafts, NOW)
+    first, repeated, reused = await storage.messages.add_all(drafts, NOW)
 
     (message,) = messages([first])
     assert StoredMessage(message, is_new=True) == first
-    assert [StoredMessage(message, is_new=False)] * 2 == others
+    assert StoredMessage(message, is_new=False) == repeated
+    assert isinstance(reused, ClientMessageIdReused)
     assert "one" == message.content
     assert (message,) == await storage.messages.list_after(GENERAL, BOB, 0, 10)
+
+
+@pytest.mark.parametrize(
+    ("channel_id", "content"),
+    [(GENERAL, "two"), (GENERAL, "edited"), (GENERAL, "ONE"), (RANDOM, "one")],
+    ids=["another content", "the edited content", "other case", "another channel"],
+)
+async def test_add_all_refuses_when_the_client_id_was_used_for_something_else(
+    storage: Storage, channel_id: ChannelId, content: str
+) -> None:
+    """Compared with what was first sent, not with what stands there after an edit."""
+    first = await add(storage, draft(content="one", client_message_id="c-1"))
+    edited = await storage.messages.update(first.id, ALICE, "edited", LATER)
+
+    reused = await add_one(
+        storage, draft(ALICE, channel_id, content=content, client_message_id="c-1"), LATER
+    )
+
+    assert isinstance(reused, ClientMessageIdReused)
+    assert (edited,) == await storage.messages.list_after(GENERAL, ALICE, 0, 10)
+    assert {RANDOM: 0} == await storage.messages.last_seqs([RANDOM])
+
+
+async def test_add_all_refuses_all_but_one_when_a_client_id_is_reused_at_the_same_time(
+    storage: Storage,
+) -> None:
+    """Batches that are stored at once agree on the first send, whatever the channel."""
+    drafts = [
+        draft(ALICE, (GENERAL, RANDOM)[number % 2], f"{number}", client_message_id="c-1")
+        for number in range(10)
+    ]
+
+    outcomes = await asyncio.gather(*(add_one(storage, each) for each in drafts))
+
+    stored = [each for each in outcomes if isinstance(each, StoredMessage)]
+    assert [True] == [each.is_new for each in stored]
+    assert 9 == sum(isinstance(each, ClientMessageIdReused) for each in outcomes)
+    read = [
+        *await storage.messages.stored_after(GENERAL, 0, 10),
+        *await storage.messages.stored_after(RANDOM, 0, 10),
+    ]
+    assert [each.message for each in stored] == read
 
 
 async def test_add_all_takes_no_client_id_when_the_first_that_has_it_is_refused(
@@ -276,8 +319,10 @@ async def test_add_all_refuses_when_the_client_id_was_stored_and_deleted(
     await storage.messages.delete(message.id, ALICE)
 
     added = await add_one(storage, draft(client_message_id="c-1"))
+    other = await add_one(storage, draft(content="other", client_message_id="c-1"))
 
     assert isinstance(added, MessageDeleted)
+    assert isinstance(other, ClientMessageIdReused)
     assert () == await storage.messages.list_after(GENERAL, ALICE, 0, 10)
 
 

@@ -37,6 +37,20 @@ def test_take_succeeds_when_the_time_it_named_is_over(
     assert 0.0 < throttle.take("alice")
 
 
+def test_take_of_several_waits_for_all_of_them_when_some_are_missing(
+    throttle: Throttle, clock: ManualClock
+) -> None:
+    """All or nothing: a refused take leaves what is there to a smaller one."""
+    throttle.take("alice")
+
+    wait_seconds = throttle.take("alice", BURST)
+
+    assert pytest.approx(0.05) == wait_seconds
+    clock.advance(wait_seconds)
+    assert 0.0 == throttle.take("alice", BURST)
+    assert pytest.approx(0.05) == throttle.take("alice")
+
+
 def test_take_is_counted_by_key_when_another_has_taken_all(throttle: Throttle) -> None:
     """Nobody pays for another."""
     for _ in range(BURST):

@@ -3,6 +3,7 @@
 import json
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 from tests.e2e.js_client import JsClient, JsDriver
 from tests.e2e.server_process import ServerProcess
@@ -52,9 +53,9 @@ class Chat:
         self._clients.append(client)
         return client
 
-    async def refusal(self, auth: object, **options: object) -> dict[str, str]:
+    async def refusal(self, auth: object, **options: object) -> dict[str, Any]:
         """The ``error`` event that a client with this ``auth`` gets."""
-        error: dict[str, str] = await self.connecting("alice", auth, **options).sees("error")
+        error: dict[str, Any] = await self.connecting("alice", auth, **options).sees("error")
         return error
 
     def leave(self) -> None:

@@ -54,6 +54,13 @@ class JsClient:
         """The payload of the next such event; one that came already counts, and counts once."""
         return (await self._next(lambda sight: sight.event == event)).first
 
+    async def admitted(self) -> None:
+        """Wait until the server admits it: a refused client sees ``connect``, too."""
+        while True:
+            await self.sees("connect")
+            if await self._is_answered():
+                return
+
     async def has_seen(self, event: str) -> bool:
         """Whether any such event was sent to it until now: the server is asked for a last word."""
         await self.ask("message:getOfflineCount")
@@ -78,6 +85,15 @@ class JsClient:
             self.log.append(sight)
             self._unread.append(sight)
             self._news.notify_all()
+
+    async def _is_answered(self) -> bool:
+        """Whether an event is acked before the connection is lost."""
+        question = next(self._questions)
+        self._order(command="ask", event="message:getOfflineCount", args=(), question=question)
+        sight = await self._next(
+            lambda sight: sight.question == question or sight.event == "disconnect"
+        )
+        return sight.question == question
 
     async def _next(self, wanted: Callable[[Sight], bool]) -> Sight:
         try:

@@ -21,6 +21,10 @@ from tests.e2e.hostile.raw_client import (
 from tests.e2e.server_process import ServerProcess
 
 ADMITTED = "admitted"
+REFUSED_FOR_NOW = "refused for now"
+"""Closed without an answer to CONNECT: the refusal is temporary."""
+
+_TRY_AGAIN_LATER = (1013).to_bytes(2)
 RETRY_SECONDS = 0.05
 
 
@@ -34,7 +38,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`ADMITTED` or why not, or no longer; and when it was heard by the monotonic clock."""
+    """`ADMITTED` or why not, or no longer; and when it was heard by the monotonic clock.
+
+    Why not is a code, or `REFUSED_FOR_NOW`.
+    """
 
     code: str
     at: float
@@ -103,6 +110,8 @@ class LightClient:
                 if opcode == TEXT:
                     self._receive(*packet(payload.decode()))
                 elif opcode == CLOSE:
+                    if payload == _TRY_AGAIN_LATER and not self._verdict.done():
+                        self._verdict.set_result(Verdict(REFUSED_FOR_NOW, time.monotonic()))
                     self._raw.send_bytes(frame(payload, opcode=CLOSE))
         except EOFError as error:
             for answer in self._answers.values():

@@ -4,7 +4,7 @@ import pytest
 
 from tests.e2e.chat import Chat
 from tests.e2e.js_client import JsClient
-from tests.e2e.shapes import a_status, an_error
+from tests.e2e.shapes import A_TEXT, a_status, an_error
 
 
 async def sent_by(author: JsClient, channel_id: str) -> dict[str, Any]:
@@ -46,6 +46,25 @@ async def test_status_is_told_once_when_a_recipient_repeats_itself(chat: Chat, e
     assert first == second
     assert await alice.has_seen(event)
     assert 1 == alice.events.count(event)
+
+
+async def test_statuses_reach_the_author_when_a_recipient_reports_a_list(chat: Chat) -> None:
+    """One event for many missed messages; one that is gone does not keep out the others."""
+    alice, bob = await chat.client("alice"), await chat.client("bob")
+    first, second, gone = [await sent_by(alice, chat.general) for _ in range(3)]
+    await alice.ask("deleteMessage", {"messageId": gone["id"]})
+
+    answer = await bob.ask(
+        "message:delivered", {"messageIds": [first["id"], gone["id"], second["id"]]}
+    )
+
+    assert {
+        "data": [a_status(each, bob, "DELIVERED") for each in (first, second)],
+        "refused": [
+            {"messageId": gone["id"], "error": A_TEXT, "code": "message_not_found"},
+        ],
+    } == answer
+    assert answer["data"] == [await alice.sees("message:delivered") for _ in range(2)]
 
 
 async def test_status_never_goes_back_when_delivered_comes_after_seen(chat: Chat) -> None:

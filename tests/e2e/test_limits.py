@@ -1,4 +1,6 @@
+import pytest
 import pytest_asyncio
+from aiohttp import WSServerHandshakeError
 
 from tests.e2e.chat import Chat
 from tests.e2e.raw_socket import raw_socket
@@ -11,6 +13,7 @@ async def server(serve: Serve) -> ServerProcess:
     """Limits that a test reaches soon. Addresses come from a proxy, so each test has its own."""
     return await serve(
         CONNECT_TIMEOUT_SECONDS="1",
+        MAX_CONNECTING_PER_ADDRESS="2",
         MAX_SOCKETS_PER_USER="2",
         MESSAGE_MAX_CHARS="5",
         RATE_LIMIT_BURST="4",
@@ -60,7 +63,7 @@ async def test_unknown_events_count_when_a_user_sends_too_many(chat: Chat) -> No
 
 
 async def test_client_is_refused_when_the_user_has_too_many_sockets(chat: Chat) -> None:
-    """Others may come once these have gone."""
+    """It comes back by itself, and is admitted once these have gone."""
     bob = await chat.client("bob", extraHeaders=behind("192.0.2.3"))
     phone = await chat.client("alice", extraHeaders=behind("192.0.2.4"))
     laptop = await chat.client("alice", extraHeaders=behind("192.0.2.4"))
@@ -68,31 +71,28 @@ async def test_client_is_refused_when_the_user_has_too_many_sockets(chat: Chat) 
     await phone.ask("typing", {"channelId": chat.general})
     await bob.sees("typing")
 
-    error = await chat.refusal(token, extraHeaders=behind("192.0.2.4"))
+    tablet = chat.connecting("alice", token, extraHeaders=behind("192.0.2.4"))
+    error = await tablet.sees("error")
+    reason = await tablet.sees("disconnect")
     phone.disconnect()
     laptop.disconnect()
     await bob.sees("typing")
-    tablet = await chat.client("alice", extraHeaders=behind("192.0.2.5"))
 
-    assert ("authentication failed", "too_many_sockets") == (error["message"], error["code"])
-    assert not await tablet.has_seen("error")
+    assert ("transport close", "too_many_sockets") == (reason, error["code"])
+    await tablet.admitted()
 
 
-async def test_client_is_refused_when_its_address_connects_too_often(chat: Chat) -> None:
-    """Another address may still connect: the proxy's word counts, the client's own does not."""
-    for name in ("alice", "bob", "carol"):
+async def test_clients_are_admitted_when_many_users_of_one_address_connect(chat: Chat) -> None:
+    """More than the address has attempts: a good token gives its attempt back."""
+    for name in ("alice", "bob", "carol", "dave", "erin"):
         await chat.client(name, extraHeaders=behind("192.0.2.6"))
-
-    error = await chat.refusal(
-        {"token": await chat.token("erin")}, extraHeaders=behind("192.0.2.6")
-    )
-
-    assert ("authentication failed", "too_many_attempts") == (error["message"], error["code"])
-    await chat.client("dave", extraHeaders=behind("192.0.2.7"))
 
 
 async def test_client_is_refused_when_its_address_failed_too_often(chat: Chat) -> None:
-    """Whatever its token is worth then."""
+    """Whatever its token is worth then; other addresses may connect.
+
+    The proxy's word counts, the client's own does not.
+    """
     address = behind("192.0.2.8")
     failures = [
         await chat.refusal({"token": "nonsense"}, extraHeaders=address),
@@ -102,7 +102,28 @@ async def test_client_is_refused_when_its_address_failed_too_often(chat: Chat) -
     error = await chat.refusal({"token": await chat.token("alice")}, extraHeaders=address)
 
     assert ["token_malformed", "token_missing"] == [failure["code"] for failure in failures]
-    assert "too_many_attempts" == error["code"]
+    assert {
+        "message": "authentication failed",
+        "code": "too_many_attempts",
+        "detail": A_TEXT,
+        "temporary": True,
+        "retryAfterMs": error["retryAfterMs"],
+    } == error
+    assert 0 < error["retryAfterMs"] <= 30_000
+    await chat.client("bob", extraHeaders=behind("192.0.2.7"))
+
+
+async def test_upgrade_is_refused_when_too_many_of_a_network_are_not_admitted(
+    server: ServerProcess,
+) -> None:
+    """An IPv6 network counts as one address."""
+    addresses = [behind(f"2001:db8::{host}") for host in range(3)]
+    async with raw_socket(server, addresses[0]), raw_socket(server, addresses[1]):
+        with pytest.raises(WSServerHandshakeError) as refused:
+            async with raw_socket(server, addresses[2]):
+                pass
+
+    assert 429 == refused.value.status
 
 
 async def test_send_message_is_refused_when_the_content_is_too_long(chat: Chat) -> None:

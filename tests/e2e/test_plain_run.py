@@ -41,11 +41,12 @@ async def test_demo_users_chat_when_nothing_is_configured(
 
 
 async def test_run_says_what_to_do_next_when_it_listens(server: ServerProcess) -> None:
-    """The address, the page, the demo users, a token for one of them."""
+    """The address, the page, the demo users, a token for one of them; the log has an event."""
     assert f"listening on {server.url}" in server.out
     assert f"The page to try it: {server.url}/" in server.out
     assert "user_alice" in server.out
     assert "python -m app token user_alice" in server.out
+    assert "started" in server.err
 
 
 @pytest.mark.parametrize("path", ["/health/live", "/health/ready", "/health"])

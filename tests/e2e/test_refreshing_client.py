@@ -67,8 +67,8 @@ def module(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def server(serve: Serve) -> ServerProcess:
-    """Who does not refresh is gone soon."""
-    return await serve(AUTH_EXPIRY_GRACE_SECONDS=str(GRACE_SECONDS))
+    """Who does not refresh is gone soon; each user has one socket."""
+    return await serve(AUTH_EXPIRY_GRACE_SECONDS=str(GRACE_SECONDS), MAX_SOCKETS_PER_USER="1")
 
 
 @pytest.fixture
@@ -139,6 +139,23 @@ async def test_client_comes_back_when_it_was_refused_by_connect_error(
 
     assert "token_expired" == refusal["data"]["code"]
     assert {"data": []} == await alice.ask("typing:get", {"channelId": chat.general})
+    alice.disconnect()
+
+
+async def test_client_comes_back_when_its_refusal_was_temporary(
+    chat: Chat, driver: JsDriver, module: Path
+) -> None:
+    """After the time that the server names."""
+    other = await chat.client("alice")
+    alice = driver.connect_refreshing(chat.server.url, module, tokens(chat))
+
+    error = await alice.sees("error")
+    reason = await alice.sees("disconnect")
+    other.disconnect()
+    await alice.admitted()
+
+    assert ("too_many_sockets", True) == (error["code"], error["temporary"])
+    assert "transport close" == reason
     alice.disconnect()
 
 

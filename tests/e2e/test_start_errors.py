@@ -13,6 +13,9 @@ import pytest
 from tests.e2e.server_process import CHECKOUT, ServerProcess, run_command, running
 
 DATABASE = Path(".data", "chat.db")
+OLDER_PYTHON = (
+    "import runpy, sys; sys.version_info = (3, 10); runpy.run_module('app', run_name='__main__')"
+)
 
 
 def folder_is_a_file(folder: Path) -> None:
@@ -51,6 +54,13 @@ def nothing(folder: Path) -> None:
         (env_file_is_no_text, {}, ".env cannot be read", "mend the file or remove it"),
         (nothing, {"SEED_FILE": "no.json"}, "no.json cannot be used", "mend it, or name another"),
         (nothing, {"PORT": "http"}, "PORT must be", "TCP port to listen on"),
+        (
+            nothing,
+            {"HOST": "nowhere.invalid"},
+            "The host name nowhere.invalid cannot be resolved",
+            "set HOST to a name or an address of this machine",
+        ),
+        (nothing, {"HOST": "192.0.2.1"}, "Cannot listen on 192.0.2.1", "set HOST to an address"),
         (
             nothing,
             {"DATABASE_URL": "postgresql://nobody:secret@127.0.0.1:1/none"},
@@ -145,10 +155,13 @@ def test_run_says_so_when_the_disk_takes_no_more(tmp_path: Path, blocks: int) ->
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["-S", "-m", "app"], "typer is not installed for this Python; run `make install`"),
         (
-            ["-c", "import runpy, sys; sys.version_info = (3, 10); runpy.run_module('app')"],
-            "Python 3.11 or newer is needed; `make install` prepares one in .venv.",
+            ["-S", "-m", "app"],
+            "typer is not installed for this Python; in a checkout run `make install`",
+        ),
+        (
+            ["-c", OLDER_PYTHON],
+            "Python 3.11 or newer is needed.",
         ),
     ],
 )

@@ -9,15 +9,15 @@ from tests.e2e.server_process import ServerProcess
 
 
 async def test_polling_is_refused_when_a_client_tries_it(server: ServerProcess) -> None:
-    """With Node's status and Node's words, byte by byte."""
+    """With Node's status and Node's words, and what to set in the client."""
     polling = {"EIO": "4", "transport": "polling"}
 
     async with ClientSession() as http, http.get(f"{server.url}{PATH}", params=polling) as answer:
-        body = await answer.text()
+        body = await answer.json()
 
+    hint = 'Only websocket is supported. Set transports: ["websocket"] in the client.'
     assert 400 == answer.status
-    assert "application/json" == answer.content_type
-    assert '{"code":0,"message":"Transport unknown"}' == body
+    assert {"code": 0, "message": "Transport unknown", "hint": hint} == body
 
 
 async def test_polling_client_gets_connect_error_when_it_does_not_know_better(chat: Chat) -> None:

@@ -1,3 +1,4 @@
+import json
 from collections.abc import Mapping
 from ipaddress import ip_network
 from pathlib import Path
@@ -6,7 +7,9 @@ import pytest
 
 from app import config
 from app.adapters.sql.database_url import parse_database_url, sqlite_file
-from app.config import Settings, SettingsError, load_settings
+from app.config import Settings, SettingsError, load_settings, misspelt_settings
+from app.domain.delivery import MAX_RECEIPTS
+from app.domain.ids import MAX_ID_CHARS
 from app.framework.transport import web_socket
 
 PRODUCTION = {
@@ -232,12 +235,28 @@ def test_settings_name_each_one_when_several_are_wrong(monkeypatch: pytest.Monke
         ("AUTH_EXPIRY_GRACE_SECONDS", "-1"),
         ("RATE_LIMIT_EVENTS_PER_SECOND", "0"),
         ("RATE_LIMIT_BURST", "1.5"),
+        ("RATE_LIMIT_RECEIPTS_BURST", str(MAX_RECEIPTS - 1)),
         ("MAX_SOCKETS_PER_USER", "-20"),
         ("AUTH_ACCEPT_BEARER", "perhaps"),
         ("APP_ENV", "prod"),
         ("CORS_ORIGINS", "*"),
         ("CORS_ORIGINS", "https://*.example.com"),
-        ("CORS_ORIGINS", "https://chat.example.com/"),
+        ("CORS_ORIGINS", "https://chat.example.com/path"),
+        ("CORS_ORIGINS", "https://chat.example.com//"),
+        ("CORS_ORIGINS", "wss://chat.example.com"),
+        ("CORS_ORIGINS", "https://münchen.example"),
+        ("CORS_ORIGINS", "https://chat.example.com:65536"),
+        ("CORS_ORIGINS", "https://chat.example.com:0"),
+        ("CORS_ORIGINS", "http://[::1::]"),
+        ("CORS_ORIGINS", "file://localhost"),
+        ("CORS_ORIGINS", '"https://chat.example.com"'),
+        ("CLERK_AUTHORIZED_PARTIES", "chat.example.com"),
+        ("CLERK_AUTHORIZED_PARTIES", "https://*.example.com"),
+        ("CLERK_AUTHORIZED_PARTIES", "https://chat.example.com/path"),
+        ("CLERK_AUTHORIZED_PARTIES", "null"),
+        ("CLERK_AUTHORIZED_PARTIES", "file://"),
+        ("CLERK_ISSUER", "https://clerk.example.com/"),
+        ("CLERK_ISSUER", "clerk.example.com"),
         ("CORS_ORIGINS", "chat.example.com"),
         ("CORS_ORIGINS", "https://somebody@chat.example.com"),
         ("CORS_ORIGINS", ","),
@@ -274,7 +293,8 @@ def test_settings_refuse_a_value_when_it_is_out_of_bounds(
         ({"RATE_LIMIT_EVENTS_PER_SECOND": "500"}, 5_000),
         ({"RATE_LIMIT_BURST": "5000"}, 50_000),
         ({"MAX_FRAME_BYTES": "1000000", "RATE_LIMIT_BURST": "60"}, 60 * 123),
-        ({"MAX_PACKETS_PER_SECOND": "200"}, 200),
+        ({"MAX_PACKETS_PER_SECOND": "700"}, 700),
+        ({"RATE_LIMIT_RECEIPTS_BURST": "2000"}, 4_000),
     ],
 )
 def test_packets_are_far_more_than_events_when_limits_are_changed(
@@ -288,9 +308,9 @@ def test_settings_refuse_fewer_packets_when_allowed_events_would_exceed_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """An honest client would be closed."""
-    text = refusal(monkeypatch, {"MAX_PACKETS_PER_SECOND": "79"})
+    text = refusal(monkeypatch, {"MAX_PACKETS_PER_SECOND": "679"})
 
-    assert text.startswith("MAX_PACKETS_PER_SECOND must be at least RATE_LIMIT_BURST plus ")
+    assert text.startswith("MAX_PACKETS_PER_SECOND must be at least 680, the sum of the limits")
 
 
 def test_long_packets_count_as_the_transport_counts_them() -> None:
@@ -298,19 +318,157 @@ def test_long_packets_count_as_the_transport_counts_them() -> None:
     assert config.BYTES_PER_PACKET == web_socket.BYTES_PER_PACKET
 
 
+@pytest.mark.parametrize("name", ["CORS_ORIGINS", "CLERK_AUTHORIZED_PARTIES"])
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("https://chat.example.com/", "https://chat.example.com"),
+        ("HTTPS://Chat.Example.com:443", "https://chat.example.com"),
+        ("http://localhost:080", "http://localhost"),
+        ("http://localhost:03000", "http://localhost:3000"),
+        ("http://[0:0:0:0:0:0:0:1]:3000", "http://[::1]:3000"),
+        ("capacitor://localhost", "capacitor://localhost"),
+        ("ionic://localhost", "ionic://localhost"),
+        ("tauri://localhost/", "tauri://localhost"),
+        ("app://.", "app://."),
+        ("chrome-extension://abcdefghijklmnop", "chrome-extension://abcdefghijklmnop"),
+    ],
+)
+def test_origin_is_taken_as_browsers_write_it_when_it_is_spelt_otherwise(
+    monkeypatch: pytest.MonkeyPatch, name: str, written: str, meant: str
+) -> None:
+    """It is compared character by character, with ``Origin`` and with ``azp``."""
+    clerk = {**PRODUCTION, name: written}
+
+    settings = load(monkeypatch, clerk)
+
+    assert (meant,) == getattr(settings, name.lower())
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [("null", "null"), ("NULL", "null"), ("file://", "file://"), ("file:///", "file://")],
+)
+def test_origin_of_pages_without_a_server_is_taken_when_it_is_configured(
+    monkeypatch: pytest.MonkeyPatch, written: str, meant: str
+) -> None:
+    """A sandboxed frame's, and a page's from a file. Tokens for them have no party."""
+    settings = load(monkeypatch, {"CORS_ORIGINS": written, "PORT": "3000"})
+
+    assert (meant,) == settings.cors_origins
+    assert ("http://localhost:3000", "http://127.0.0.1:3000") == settings.clerk_authorized_parties
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("::ffff:10.1.2.3", "10.1.2.3/32"),
+        ("::ffff:10.0.0.0/104", "10.0.0.0/8"),
+        ("fd00::/8", "fd00::/8"),
+        ("10.0.0.0/8", "10.0.0.0/8"),
+    ],
+)
+def test_trusted_proxy_is_taken_as_ipv4_when_it_is_mapped_into_ipv6(
+    monkeypatch: pytest.MonkeyPatch, written: str, meant: str
+) -> None:
+    """Or it would match no peer that comes by IPv4."""
+    settings = load(monkeypatch, {"TRUSTED_PROXIES": written})
+
+    assert [meant] == [str(each) for each in settings.trusted_proxies]
+
+
 def test_settings_refuse_the_queue_when_one_frame_would_fill_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Equal is enough; so both may be set to their least."""
     text = refusal(monkeypatch, {"MAX_FRAME_BYTES": "20000", "SOCKET_QUEUE_MAX_BYTES": "19999"})
-    least = load(monkeypatch, {"MAX_FRAME_BYTES": "1024", "SOCKET_QUEUE_MAX_BYTES": "1024"})
+    least = load(
+        monkeypatch,
+        {
+            "MAX_FRAME_BYTES": "4712",
+            "SOCKET_QUEUE_MAX_BYTES": "4712",
+            "MESSAGE_MAX_CHARS": "1",
+        },
+    )
 
     expected = (
         "SOCKET_QUEUE_MAX_BYTES must be at least MAX_FRAME_BYTES: "
         "the largest message would cut off whoever gets it."
     )
     assert expected == text
-    assert (1024, 1024) == (least.max_frame_bytes, least.socket_queue_max_bytes)
+    assert (4712, 4712) == (least.max_frame_bytes, least.socket_queue_max_bytes)
+
+
+def test_settings_refuse_the_frame_when_the_longest_message_may_not_fit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The refusal names both settings and the least that works, which is taken."""
+    text = refusal(monkeypatch, {"MESSAGE_MAX_CHARS": "10000"})
+    least = load(monkeypatch, {"MAX_FRAME_BYTES": "124700"})
+
+    expected = (
+        "MAX_FRAME_BYTES must be at least 124700 while MESSAGE_MAX_CHARS is 10000: a larger frame "
+        "closes the connection, and each character of a message may take 12 bytes of it."
+    )
+    assert expected == text
+    assert (10_000, 124_700) == (least.message_max_chars, least.max_frame_bytes)
+
+
+def test_longest_message_fits_in_the_least_frame_when_a_client_escapes_everything(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As JSON writers do that know ASCII alone, with ids of the greatest length."""
+    settings = load(monkeypatch, {"MAX_FRAME_BYTES": "52700"})
+    longest_id = "🎈" * MAX_ID_CHARS
+    payload = {
+        "content": "🎈" * settings.message_max_chars,
+        "channelId": longest_id,
+        "clientMessageId": longest_id,
+    }
+
+    frame = f"42{2**53}{json.dumps(['sendMessage', payload])}"
+
+    assert 52_600 < len(frame.encode()) <= settings.max_frame_bytes
+
+
+@pytest.mark.parametrize(
+    ("environment", "sentence"),
+    [
+        (
+            {"PING_INTERVAL_SECONDS": "3600", "PING_TIMEOUT_SECONDS": "0.5"},
+            (
+                "PING_INTERVAL_SECONDS must be at most 500, which is 1000 times the shorter one of "
+                "PING_TIMEOUT_SECONDS and CONNECT_TIMEOUT_SECONDS."
+            ),
+        ),
+        (
+            {
+                "DATABASE_URL": "postgresql://db/chat",
+                "DATABASE_STATEMENT_TIMEOUT_SECONDS": "1",
+            },
+            (
+                "DATABASE_LOCK_TIMEOUT_SECONDS must be less than "
+                "DATABASE_STATEMENT_TIMEOUT_SECONDS, which is 1: waiting for a lock is part of a "
+                "statement, so the server would never give up the lock first."
+            ),
+        ),
+    ],
+    ids=["pings", "lock"],
+)
+def test_settings_are_refused_when_two_contradict_each_other(
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], sentence: str
+) -> None:
+    """Each would be taken alone; the sentence names all that are concerned."""
+    assert sentence == refusal(monkeypatch, environment)
+
+
+def test_lock_timeout_may_be_anything_when_the_database_is_a_file(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """SQLite has no statement timeout."""
+    settings = load(monkeypatch, {"DATABASE_STATEMENT_TIMEOUT_SECONDS": "1"})
+
+    assert 1 == settings.database_statement_timeout_seconds
 
 
 @pytest.mark.parametrize(
@@ -379,3 +537,31 @@ def test_settings_describe_every_field_when_documented() -> None:
     described = [name for name, field in Settings.model_fields.items() if field.description]
 
     assert described == list(Settings.model_fields)
+
+
+def test_misspelt_settings_are_found_when_a_name_is_nearly_a_settings(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    Path(".env").write_text("rate_limit_burts=3\nDATABASE_URI=sqlite:///x\n")
+    monkeypatch.setenv("CORS_ORIGNS", "http://localhost")
+
+    assert {
+        "CORS_ORIGNS": "CORS_ORIGINS",
+        "DATABASE_URI": "DATABASE_URL",
+        "RATE_LIMIT_BURTS": "RATE_LIMIT_BURST",
+    } == misspelt_settings()
+
+
+def test_no_setting_is_called_misspelt_when_it_belongs_to_the_original_or_to_the_system() -> None:
+    Path(".env").write_text(
+        "".join(
+            f"{name}=x\n"
+            for name in (
+                *("DIRECT_URL", "CLERK_SECRET_KEY", "CLERK_WEBHOOK_SECRET", "CLERK_ISSUER_URL"),
+                *("JWT_SECRET", "NEXT_PUBLIC_SOCKET_URL", "NEXT_PUBLIC_CLERK_JWKS_URL"),
+                *("WEB_CONCURRENCY", "REDIS_PORT_6379_TCP", "HOSTNAME", "OPENAI_API_KEY"),
+            )
+        )
+    )
+
+    assert {} == misspelt_settings()

@@ -17,13 +17,14 @@ CLIENT = f"{JS}/node_modules/.installed"
 GOOD_PYTHON = """
 case "$1 $2" in
   "-m venv") rm -rf .venv && mkdir -p .venv/bin && cp "$0" .venv/bin/python ;;
-  "-m pip") echo "$*" >> pip.log; touch .venv/half; [ ! -e fails ] ;;
+  "-m pip") echo "$*" >> pip.log; touch .venv/half; [ ! -e fails ] || { cat fails >&2; exit 1; } ;;
 esac
 """
 OLD_PYTHON = '[ "$1" != -c ]'
 GOOD_NPM = f"""
 case "$1" in
-  ci) rm -rf {JS}/node_modules; mkdir -p {JS}/node_modules/half; [ ! -e fails ] ;;
+  ci) rm -rf {JS}/node_modules; mkdir -p {JS}/node_modules/half
+      [ ! -e fails ] || {{ cat fails >&2; exit 1; }} ;;
 esac
 """
 
@@ -35,18 +36,20 @@ class Machine:
         self.folder = folder
         self._programs = folder / "bin"
         self._programs.mkdir()
-        for name in ("cp", "echo", "mkdir", "rm", "sh", "touch"):
+        for name in ("cat", "cp", "echo", "mkdir", "rm", "sed", "sh", "touch"):
             found = shutil.which(name)
             assert found
             (self._programs / name).symlink_to(found)
         (folder / JS).mkdir(parents=True)
+        (folder / "scripts").mkdir()
         for file in (
             "Makefile",
             "requirements.txt",
+            "scripts/run-installer",
             f"{JS}/package.json",
             f"{JS}/package-lock.json",
         ):
-            shutil.copyfile(ROOT / file, folder / file)
+            shutil.copy(ROOT / file, folder / file)
 
     def has(self, name: str, script: str = "") -> None:
         """Put a program there."""
@@ -76,10 +79,10 @@ def machine(tmp_path: Path) -> Machine:
 
 
 def complaint(finished: "subprocess.CompletedProcess[str]") -> str:
-    """The sentence on standard error; make's own line about the failed target stands below it."""
+    """The last sentence on standard error before make's own line about the failed target."""
     assert 2 == finished.returncode
-    sentence, *makes_own = finished.stderr.splitlines()
-    assert [True] == [line.startswith("make: ***") for line in makes_own]
+    *_, sentence, makes_own = finished.stderr.splitlines()
+    assert makes_own.startswith("make: ***")
     return sentence
 
 
@@ -97,23 +100,55 @@ def test_install_asks_for_python_when_there_is_none_that_is_new_enough(
     assert not (machine.folder / ".venv").exists()
 
 
-def test_install_begins_anew_when_the_first_one_was_cut_short(machine: Machine) -> None:
-    """What is half there does not count, and the next `make` takes it away first."""
+def test_install_starts_again_when_the_first_one_was_cut_short(machine: Machine) -> None:
+    """Make removes the unfinished environment first."""
     machine.has("python3.11", GOOD_PYTHON)
     (machine.folder / "fails").touch()
 
-    sentence = complaint(machine.make(RUNTIME))
+    failed = machine.make(RUNTIME)
     was_half_there = (machine.folder / ".venv" / "half").exists()
     (machine.folder / "fails").unlink()
     (machine.folder / ".venv" / "from-before").touch()
     again = machine.make(RUNTIME)
 
-    assert sentence.startswith("pip could not install everything; mend what it says above")
-    assert sentence.endswith("and run make again.")
+    assert 2 == failed.returncode
     assert was_half_there
     assert (0, "") == (again.returncode, again.stderr)
     assert not (machine.folder / ".venv" / "from-before").exists()
     assert (machine.folder / RUNTIME).exists()
+
+
+NO_NETWORK = "the package registry cannot be reached; check the network and the proxy settings"
+
+
+@pytest.mark.parametrize(
+    ("said", "cause"),
+    [
+        (
+            "WARNING: [Errno -2] Name or service not known\nERROR: No matching distribution\n",
+            NO_NETWORK,
+        ),
+        (
+            "ERROR: In --require-hashes mode, all requirements must have their versions pinned.\n",
+            "In --require-hashes mode, all requirements must have their versions pinned",
+        ),
+        (
+            "ERROR: Could not install packages: [Errno 28] No space left on device\n",
+            "Could not install packages: [Errno 28] No space left on device",
+        ),
+        ("Killed\n", "see its messages above"),
+    ],
+)
+def test_install_names_the_cause_when_pip_fails(machine: Machine, said: str, cause: str) -> None:
+    """All that pip said stands above it."""
+    machine.has("python3.11", GOOD_PYTHON)
+    (machine.folder / "fails").write_text(said)
+
+    finished = machine.make(RUNTIME)
+
+    sentence = f"pip could not install everything: {cause}. Fix this and run make again."
+    assert sentence == complaint(finished)
+    assert finished.stderr.startswith(said)
 
 
 def test_install_does_nothing_when_it_was_finished(machine: Machine) -> None:
@@ -140,18 +175,25 @@ def test_test_asks_for_node_when_node_or_npm_is_missing_or_old(
     assert sentence.endswith("see nodejs.org.")
 
 
-def test_test_installs_the_client_anew_when_npm_failed_half_way(machine: Machine) -> None:
+@pytest.mark.parametrize(
+    ("said", "cause"),
+    [
+        ("npm error code EAI_AGAIN\nnpm error network request failed\n", NO_NETWORK),
+        ("npm ERR! code ENOSPC\n", "code ENOSPC"),
+    ],
+)
+def test_test_installs_the_client_again_when_npm_failed_half_way(
+    machine: Machine, said: str, cause: str
+) -> None:
     """A folder without its stamp does not count as installed."""
     machine.has("node")
     machine.has("npm", GOOD_NPM)
-    (machine.folder / "fails").touch()
+    (machine.folder / "fails").write_text(said)
 
     sentence = complaint(machine.make(CLIENT))
     (machine.folder / "fails").unlink()
     again = machine.make(CLIENT)
 
-    assert sentence.startswith(
-        "npm could not install the JavaScript client; mend what it says above"
-    )
+    assert f"npm could not install everything: {cause}. Fix this and run make again." == sentence
     assert 0 == again.returncode
     assert (machine.folder / CLIENT).exists()

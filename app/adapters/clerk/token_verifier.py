@@ -11,7 +11,7 @@ from app.adapters.clerk.signed_token import (
     read_unverified_claims,
 )
 from app.adapters.clerk.signing_keys import SigningKeys
-from app.domain.errors import AuthenticationCode, AuthenticationError
+from app.domain.errors import MISSING_PARTY_DETAIL, AuthenticationCode, AuthenticationError
 from app.domain.ids import UserId, is_id
 from app.domain.principal import CLOCK_SKEW_SECONDS, Principal
 from app.ports.clock import Clock
@@ -31,6 +31,7 @@ class ClerkTokenVerifier(TokenVerifier):
         issuer: str,
         authorized_parties: Collection[str],
         *,
+        allow_missing_party: bool,
         audience: Collection[str],
         accept_template_tokens: bool,
         max_token_seconds: int,
@@ -41,7 +42,9 @@ class ClerkTokenVerifier(TokenVerifier):
             keys: What tokens may be signed with.
             clock: Its wall clock judges ``exp``, ``nbf`` and ``iat``.
             issuer: The ``iss``, exactly.
-            authorized_parties: The values ``azp`` may have; a token without one is refused.
+            authorized_parties: The values ``azp`` may have.
+            allow_missing_party: Whether a token without ``azp`` is accepted. Clerk omits it when
+                the request for the token had no Origin: from backends and some native apps.
             audience: Of these, ``aud`` must have one. Empty: it is not looked at, as Clerk's
                 session tokens carry none.
             accept_template_tokens: Whether what a JWT template made passes as a session token.
@@ -53,6 +56,7 @@ class ClerkTokenVerifier(TokenVerifier):
         self._clock = clock
         self._issuer = issuer
         self._authorized_parties = frozenset(authorized_parties)
+        self._allow_missing_party = allow_missing_party
         self._audience = frozenset(audience)
         self._accept_template_tokens = accept_template_tokens
         self._max_token_seconds = max_token_seconds
@@ -85,13 +89,19 @@ class ClerkTokenVerifier(TokenVerifier):
         return float(_expiry(read_unverified_claims(token)))
 
     def _check_issuer(self, claims: JsonObject) -> None:
-        if claims.get("iss") != self._issuer:
-            raise AuthenticationError(AuthenticationCode.TOKEN_ISSUER)
-        party = claims.get("azp")
-        if not isinstance(party, str) or party not in self._authorized_parties:
-            raise AuthenticationError(AuthenticationCode.TOKEN_PARTY)
+        issuer, party = claims.get("iss"), claims.get("azp")
+        if issuer != self._issuer:
+            raise AuthenticationError(AuthenticationCode.TOKEN_ISSUER, claims={"iss": issuer})
+        if party is None:
+            if not self._allow_missing_party:
+                raise AuthenticationError(
+                    AuthenticationCode.TOKEN_PARTY, MISSING_PARTY_DETAIL, {"azp": None}
+                )
+        elif not isinstance(party, str) or party not in self._authorized_parties:
+            raise AuthenticationError(AuthenticationCode.TOKEN_PARTY, claims={"azp": party})
         if self._audience and self._audience.isdisjoint(_audience(claims)):
-            raise AuthenticationError(AuthenticationCode.TOKEN_PARTY)
+            audience = claims.get("aud")
+            raise AuthenticationError(AuthenticationCode.TOKEN_PARTY, claims={"aud": audience})
 
     def _check_times(self, claims: JsonObject) -> tuple[float, float]:
         """When the token was issued, 0 if it does not say so, and when it ends."""

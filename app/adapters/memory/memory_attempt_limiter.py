@@ -31,6 +31,10 @@ class MemoryAttemptLimiter(AttemptLimiter):
             return max(wait_seconds, self._attempts.peek(address))
         return self._attempts.take(address)
 
+    def succeeded(self, address: str) -> None:
+        """Give one attempt back."""
+        self._attempts.give_back(address)
+
     async def failed(self, address: str, reason: AuthenticationCode) -> int:
         """Take one failure and count its reason."""
         self._failures.take(address)

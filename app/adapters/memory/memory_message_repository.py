@@ -7,9 +7,14 @@ from datetime import datetime
 from app.adapters.memory.memory_rows import ChannelRow, MessageRow
 from app.adapters.memory.memory_store import MemoryStore
 from app.domain.delivery import DeliveryState
-from app.domain.errors import MessageDeleted, NotAMember, NotTheAuthor
+from app.domain.errors import (
+    ClientMessageIdReused,
+    MessageDeleted,
+    NotAMember,
+    NotTheAuthor,
+)
 from app.domain.ids import ChannelId, MessageId, UserId
-from app.domain.message import DeletedMessage, Message, MessageDraft
+from app.domain.message import DeletedMessage, FirstSend, Message, MessageDraft
 from app.ports import Added, MessageRepository, StoredMessage
 
 
@@ -98,17 +103,20 @@ class MemoryMessageRepository(MessageRepository):
         channel.settle(draft.user_id, message.seq)
         store.messages[message.id] = row
         if draft.client_message_id is not None:
-            store.client_messages[draft.user_id, draft.client_message_id] = message.id
+            store.client_messages[draft.user_id, draft.client_message_id] = FirstSend.of(draft)
         return StoredMessage(message, is_new=True)
 
     def _repeated(self, draft: MessageDraft) -> Added | None:
         if draft.client_message_id is None:
             return None
-        message_id = self._store.client_messages.get((draft.user_id, draft.client_message_id))
-        if message_id is None:
+        first = self._store.client_messages.get((draft.user_id, draft.client_message_id))
+        if first is None:
             return None
-        row = self._store.messages.get(message_id)
-        return MessageDeleted() if row is None else StoredMessage(row.message, is_new=False)
+        row = self._store.messages.get(first.message_id)
+        message = None if row is None else row.message
+        if not first.is_repeated_by(draft, message):
+            return ClientMessageIdReused()
+        return MessageDeleted() if message is None else StoredMessage(message, is_new=False)
 
     def _own(self, message_id: MessageId, editor_id: UserId) -> tuple[MessageRow, ChannelRow]:
         row, channel = self._store.message_for(message_id, editor_id)

@@ -4,6 +4,7 @@ from app.adapters.memory.memory_rows import ChannelRow, MessageRow
 from app.domain.channel import Channel
 from app.domain.errors import MessageNotFound
 from app.domain.ids import ChannelId, ClientMessageId, MessageId, UserId
+from app.domain.message import FirstSend
 from app.domain.user import User
 
 
@@ -20,7 +21,7 @@ class MemoryStore:
         self.descriptions: dict[ChannelId, Channel] = {}
         self.channels_of_user: dict[UserId, dict[ChannelId, ChannelRow]] = {}
         self.messages: dict[MessageId, MessageRow] = {}
-        self.client_messages: dict[tuple[UserId, ClientMessageId], MessageId] = {}
+        self.client_messages: dict[tuple[UserId, ClientMessageId], FirstSend] = {}
         self.last_position = 0
 
     def join(self, channel_id: ChannelId, user_id: UserId) -> None:

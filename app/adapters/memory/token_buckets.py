@@ -26,12 +26,12 @@ class TokenBuckets(Throttle):
         self._older: dict[str, float] = {}
         self._recent_until = clock.monotonic() + self._seconds_to_fill
 
-    def take(self, key: str) -> float:
-        """Take one token, or return the seconds until there will be one."""
+    def take(self, key: str, cost: int = 1) -> float:
+        """Take ``cost`` tokens, or return the seconds until they will be there."""
         now = self._clock.monotonic()
         if now >= self._recent_until or len(self._recent) >= MAX_KEYS // 2:
             self._begin_generation(now)
-        full_at = self._full_at_with_one_less(key, now)
+        full_at = self._full_at_without(key, cost, now)
         wait_seconds = full_at - now - self._seconds_to_fill
         if wait_seconds > ROUNDING_SECONDS:
             return wait_seconds
@@ -41,14 +41,21 @@ class TokenBuckets(Throttle):
     def peek(self, key: str) -> float:
         """The seconds until there will be a token, 0.0 when there is one."""
         now = self._clock.monotonic()
-        wait_seconds = self._full_at_with_one_less(key, now) - now - self._seconds_to_fill
+        wait_seconds = self._full_at_without(key, 1, now) - now - self._seconds_to_fill
         return wait_seconds if wait_seconds > ROUNDING_SECONDS else 0.0
 
-    def _full_at_with_one_less(self, key: str, now: float) -> float:
+    def give_back(self, key: str) -> None:
+        """Put one token back; a full bucket stays full."""
+        for generation in (self._recent, self._older):
+            if key in generation:
+                generation[key] -= self._seconds_per_token
+                return
+
+    def _full_at_without(self, key: str, tokens: int, now: float) -> float:
         full_at = self._recent.get(key)
         if full_at is None:
             full_at = self._older.get(key, now)
-        return max(now, full_at) + self._seconds_per_token
+        return max(now, full_at) + tokens * self._seconds_per_token
 
     def _begin_generation(self, now: float) -> None:
         self._older, self._recent = self._recent, {}

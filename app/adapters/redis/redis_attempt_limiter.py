@@ -7,6 +7,9 @@ from app.adapters.redis.redis_connection import RedisConnection
 from app.domain.errors import AuthenticationCode, Unavailable
 from app.ports.attempt_limiter import COUNTED_SECONDS, AttemptLimiter
 
+MAX_ADDRESSES = 10_000
+"""Addresses for which attempts that were given back are remembered."""
+
 _MS_PER_MINUTE = 60_000
 _MS_PER_SECOND = 1_000
 
@@ -38,17 +41,28 @@ class RedisAttemptLimiter(AttemptLimiter):
         self._attempts = _bucket(attempts_per_minute)
         self._failures = _bucket(failures_per_minute)
         self._fallback = fallback
+        self._given_back: dict[str, int] = {}
+        """By address: attempts that were given back and that Redis does not know of yet."""
 
     async def attempt(self, address: str) -> float:
         """Take one attempt, if failures are left, too."""
         buckets = [keys.attempts(address), keys.failures(address)]
+        token_ms, _ = self._attempts
+        given_back_ms = self._given_back.pop(address, 0) * token_ms
         try:
             wait_ms = await self._connection.run_script(
-                "attempt", buckets, *self._attempts, *self._failures
+                "attempt", buckets, *self._attempts, *self._failures, given_back_ms
             )
         except Unavailable:
             return await self._fallback.attempt(address)
         return wait_ms / _MS_PER_SECOND
+
+    def succeeded(self, address: str) -> None:
+        """Give one attempt back: to Redis with the next `attempt`, which saves a request."""
+        if address not in self._given_back and len(self._given_back) >= MAX_ADDRESSES:
+            del self._given_back[next(iter(self._given_back))]  # its bucket fills up by itself
+        self._given_back[address] = self._given_back.get(address, 0) + 1
+        self._fallback.succeeded(address)
 
     async def failed(self, address: str, reason: AuthenticationCode) -> int:
         """Take one failure and count its reason."""

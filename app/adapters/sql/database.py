@@ -41,6 +41,7 @@ class Database:
 
     Attributes:
         writers: How many transactions may be at work at once; others wait for their turn.
+        applied_migrations: The migrations that opening it ran, in order, by number and title.
 
     Raises:
         DatabaseUrlError: The address cannot be used.
@@ -61,6 +62,7 @@ class Database:
             self._writing.gate.companion = self._reading.gate
             self._reading.gate.companion = self._writing.gate
         self._commits = Commits()
+        self.applied_migrations: tuple[str, ...] = ()
         self._closed = False
 
     async def on_module_init(self) -> None:
@@ -80,7 +82,10 @@ class Database:
                 self._engines.writing.begin() as connection,
             ):
                 await connection.run_sync(check_usable)
-                await connection.run_sync(upgrade_schema if self._migrate else check_schema)
+                if self._migrate:
+                    self.applied_migrations = await connection.run_sync(upgrade_schema)
+                else:
+                    await connection.run_sync(check_schema)
 
     async def on_application_shutdown(self, _signal: str | None) -> None:
         """Let what was begun end, within its own bounds, then close every connection."""

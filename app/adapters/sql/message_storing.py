@@ -30,11 +30,12 @@ from app.adapters.sql.tables import (
     messages,
     users,
 )
+from app.adapters.sql.text_list import is_one_of
 from app.adapters.sql.upsert import UPSERTS
 from app.domain.delivery import DeliveryState
-from app.domain.errors import MessageDeleted, NotAMember
+from app.domain.errors import ClientMessageIdReused, MessageDeleted, NotAMember
 from app.domain.ids import ChannelId, ClientMessageId, MessageId, UserId
-from app.domain.message import Message, MessageDraft
+from app.domain.message import FirstSend, Message, MessageDraft
 from app.domain.user import User
 from app.ports import Added, StoredMessage
 
@@ -59,12 +60,10 @@ _CLAIM = {
     for dialect, upsert in UPSERTS.items()
 }
 _STORE = insert(messages)
-_EARLIER = (
-    select_messages()
-    .add_columns(client_messages.c.client_message_id)
-    .join(client_messages, client_messages.c.message_id == messages.c.id)
-    .where(is_among(client_messages.c.user_id, client_messages.c.client_message_id, "claims"))
+_FIRST_SENDS = select(client_messages).where(
+    is_among(client_messages.c.user_id, client_messages.c.client_message_id, "claims")
 )
+_EARLIER = select_messages().where(is_one_of(messages.c.id, "message_ids"))
 _DELIVERIES = deliveries_to(
     RECIPIENTS.add_columns(
         literal(DeliveryState.SENT, message_deliveries.c.status.type),
@@ -82,18 +81,24 @@ def store_all(connection: Connection, drafts: Sequence[MessageDraft], now: datet
         for draft in admitted
         if draft.client_message_id is not None
     }
-    claimed = _claim(connection, claims)
+    claimed = _claim(connection, admitted, claims)
     new = [draft for draft in admitted if draft.id not in claims or draft.id in claimed]
     stored = _insert(connection, new, senders, now)
     repeated = {claim for message_id, claim in claims.items() if message_id not in stored}
-    earlier = _find_earlier(connection, repeated)
+    first_sends = _find_first_sends(connection, repeated)
+    earlier = _find_messages(connection, {each.message_id for each in first_sends.values()})
 
     def outcome_of(draft: MessageDraft) -> Added:
         if _seat_of(draft) not in senders:
             return NotAMember()
         if draft.id in stored:
             return StoredMessage(stored[draft.id], is_new=True)
-        message = earlier.get(claims[draft.id])
+        first = first_sends.get(claims[draft.id])
+        if first is None:  # the row was deleted by hand since: a new id can be stored
+            return ClientMessageIdReused()
+        message = earlier.get(first.message_id)
+        if not first.is_repeated_by(draft, message):
+            return ClientMessageIdReused()
         return MessageDeleted() if message is None else StoredMessage(message, is_new=False)
 
     return [outcome_of(draft) for draft in drafts]
@@ -105,20 +110,29 @@ def _find_senders(connection: Connection, drafts: Iterable[MessageDraft]) -> dic
     return {(row["channelId"], row["user_id"]): to_user(row) for row in rows}
 
 
-def _claim(connection: Connection, claims: Mapping[MessageId, _Claim]) -> set[MessageId]:
+def _claim(
+    connection: Connection, drafts: Iterable[MessageDraft], claims: Mapping[MessageId, _Claim]
+) -> set[MessageId]:
     """Take client message ids, each for the first that has it; return who got theirs.
 
     They are taken before anything is stored: of two sends at once, on any node, the second waits
     here for the end of the first.
     """
-    firsts: dict[_Claim, MessageId] = {}
-    for message_id, claim in claims.items():
-        firsts.setdefault(claim, message_id)
+    firsts: dict[_Claim, FirstSend] = {}
+    for draft in drafts:
+        claim = claims.get(draft.id)
+        if claim is not None and claim not in firsts:
+            firsts[claim] = FirstSend.of(draft)
     if not firsts:
         return set()
     rows = [
-        {"user_id": user_id, "client_message_id": client_message_id, "message_id": message_id}
-        for (user_id, client_message_id), message_id in sorted(firsts.items())
+        {
+            "user_id": user_id,
+            "client_message_id": client_message_id,
+            "message_id": firsts[user_id, client_message_id].message_id,
+            "digest": firsts[user_id, client_message_id].digest,
+        }
+        for user_id, client_message_id in sorted(firsts)
     ]
     return set(connection.scalars(_CLAIM[connection.dialect.name], rows))
 
@@ -154,12 +168,26 @@ def _insert(
     return {message.id: message for message in stored}
 
 
-def _find_earlier(connection: Connection, claims: Collection[_Claim]) -> dict[_Claim, Message]:
-    """What stands under client message ids now; nothing where it was deleted."""
+def _find_first_sends(
+    connection: Connection, claims: Collection[_Claim]
+) -> dict[_Claim, FirstSend]:
+    """Read what was first sent under client message ids that are taken."""
     if not claims:
         return {}
-    rows = connection.execute(_EARLIER, {"claims": pair_list(claims)}).mappings()
-    return {(row["user_id"], row["client_message_id"]): to_message(row) for row in rows}
+    rows = connection.execute(_FIRST_SENDS, {"claims": pair_list(claims)})
+    return {
+        (row.user_id, row.client_message_id): FirstSend(row.message_id, row.digest) for row in rows
+    }
+
+
+def _find_messages(
+    connection: Connection, message_ids: Collection[MessageId]
+) -> dict[MessageId, Message]:
+    """Read these messages as they are now; deleted ones are left out."""
+    if not message_ids:
+        return {}
+    rows = connection.execute(_EARLIER, {"message_ids": message_ids}).mappings()
+    return {row["id"]: to_message(row) for row in rows}
 
 
 def _to_row(message: Message) -> dict[str, object]:

@@ -26,8 +26,10 @@ class SchemaError(Exception):
     """The database's tables are not those of this code; the text says how to mend it."""
 
 
-def upgrade_schema(connection: Connection) -> None:
+def upgrade_schema(connection: Connection) -> tuple[str, ...]:
     """Run the migrations that are missing, inside the caller's transaction.
+
+    Returns the migrations that ran, in order, each with its number and title.
 
     The tables of the original backend are taken over as they are. Of several processes that
     migrate at once one does it, and the others find it done.
@@ -40,11 +42,14 @@ def upgrade_schema(connection: Connection) -> None:
         _prepare_server(connection)
     config = _config()
     if _is_current(connection, config):
-        return
+        return ()
     config.attributes["connection"] = connection  # env.py takes it from there
     if _is_of_original_backend(connection):
         command.stamp(config, _REFERENCE_REVISION)
+    before = next(iter(_revisions(connection)), "base")
     command.upgrade(config, "head")
+    ran = ScriptDirectory.from_config(config).iterate_revisions("head", before)
+    return tuple(f"{script.revision} ({script.doc.rstrip('.')})" for script in ran)[::-1]
 
 
 def check_schema(connection: Connection) -> None:

@@ -178,6 +178,8 @@ client_messages = Table(
     Column("client_message_id", Text, primary_key=True),
     # No foreign key: what was sent once stays sent when the message is deleted.
     Column("message_id", Text, nullable=False),
+    # Of what was first sent, see `app.domain.message.FirstSend`; NULL in rows of older versions.
+    Column("digest", Text),
 )
 
 revocations = Table(

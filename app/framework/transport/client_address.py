@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from aiohttp import web
 
@@ -16,16 +16,25 @@ def client_address(request: web.Request, trusted: Sequence[Network]) -> str:
     """The peer's address; behind a trusted proxy, the nearest one that is not trusted.
 
     ``X-Forwarded-For`` is read from its right end, where our own proxies write: what a client puts
-    there itself stands further left and is never reached. A port beside an address is left out.
+    there itself stands further left and is never reached. A port beside an address is left out. An
+    IPv4-mapped IPv6 address (``::ffff:10.1.2.3``) is given as the IPv4 address.
     """
-    peer = request.remote or ""
+    peer = _parsed(request.remote or "")
+    if peer is None:
+        return request.remote or ""
     forwarded = ",".join(request.headers.getall("X-Forwarded-For", [])).split(",")
     while _is_trusted(peer, trusted) and forwarded:
-        candidate = _without_port(forwarded.pop().strip())
-        if not _is_address(candidate):
+        candidate = _parsed(_without_port(forwarded.pop().strip()))
+        if candidate is None:
             break
         peer = candidate
-    return peer
+    return str(_unmapped(peer))
+
+
+def comes_from_proxy(request: web.Request, trusted: Sequence[Network]) -> bool:
+    """Whether a trusted proxy has forwarded the request, so that its headers may be believed."""
+    peer = _parsed(request.remote or "")
+    return peer is not None and _is_trusted(peer, trusted)
 
 
 def _without_port(text: str) -> str:
@@ -33,13 +42,19 @@ def _without_port(text: str) -> str:
     return text if match is None else match[1] or match[2]
 
 
-def _is_trusted(address: str, trusted: Sequence[Network]) -> bool:
-    return _is_address(address) and any(ip_address(address) in network for network in trusted)
+def _is_trusted(address: IPv4Address | IPv6Address, trusted: Sequence[Network]) -> bool:
+    # Both forms: a server that listens on IPv6 sees IPv4 proxies as mapped addresses.
+    forms = {address, _unmapped(address)}
+    return any(form in network for network in trusted for form in forms)
 
 
-def _is_address(text: str) -> bool:
+def _unmapped(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return mapped or address
+
+
+def _parsed(text: str) -> IPv4Address | IPv6Address | None:
     try:
-        ip_address(text)
+        return ip_address(text)
     except ValueError:
-        return False
-    return True
+        return None

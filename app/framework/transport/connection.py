@@ -149,6 +149,11 @@ class Connection(WebSocket):
         """Whether something is being done for the client, or waits to be."""
         return self._busy
 
+    @property
+    def answers_pings(self) -> bool:
+        """Whether the client has answered its last ping."""
+        return self._heartbeat.has_answered(self)
+
     def push(self, payload: bytes) -> None:
         """Queue the payload of one text frame."""
         if not self.closed:

@@ -6,23 +6,41 @@ holds the library to it, see `upgrade`. What this closes: no polling, no compres
 queue or wait, no trusted Origin guess, no constant peer.
 """
 
+import asyncio
 import base64
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import engineio
+import structlog
 from aiohttp import hdrs, web
 from engineio import packet as engineio_packet
 
+from app.framework.log_text import LogLimit
+from app.framework.minute_log import MinuteLog
 from app.framework.transport import codec, frames, upgrade
 from app.framework.transport.client_address import Network
 from app.framework.transport.connection import Connection, ConnectionOwner
+from app.framework.transport.origin_rule import OriginRule
 from app.framework.transport.reasons import DisconnectReason
+from app.framework.transport.unadmitted import Unadmitted
 from app.framework.transport.upgrade import UpgradeRequest
 
+_log = structlog.stdlib.get_logger("EngineServer")
+
 _PROTOCOL = "4"
+
+_MAX_QUERY_FIELDS = 64
+"""They are kept as long as the connection: 8 kB of a URL hold 2,700, which take 0.5 MB."""
+
+_TRANSPORT_HINT = 'Only websocket is supported. Set transports: ["websocket"] in the client.'
+_VERSION_HINT = "Only Engine.IO 4 is supported. Use socket.io-client 3 or 4."
+_QUERY_HINT = f"The URL must not have more than {_MAX_QUERY_FIELDS} query parameters."
+
+_CROWDED = "connections refused: too many of this address are not admitted yet"
 
 _ID_BYTES, _ID_CHARS = 15, 20
 _IDS_AT_ONCE = 256
@@ -33,8 +51,14 @@ class EngineOptions:
     """Limits and rules of one server.
 
     Attributes:
-        origins: Who may come from a browser.
-        trusted_proxies: Whose ``X-Forwarded-For`` counts.
+        origins: Which pages may connect, besides those of the server itself.
+        origins_setting: The name of ``origins`` to those who run the server; for the log.
+        trusted_proxies: Whose ``X-Forwarded-For``, ``-Proto`` and ``-Host`` count.
+        warn_of_forwarded: Whether to log, once, that ``X-Forwarded-For`` arrives though no proxy
+            is trusted.
+        owner_of: Names the owner of an address, such as an IPv6 network.
+        max_connecting_per_address: Connections without an admitted socket that the owner of an
+            address may have at once.
         connect_timeout_seconds: Until a client must be in a namespace.
         ping_interval_seconds: Between two pings.
         ping_timeout_seconds: Until a ping must be answered.
@@ -42,10 +66,15 @@ class EngineOptions:
         max_frame_bytes: The largest frame a client may send.
         socket_queue_max_bytes: What may wait for a client that does not read; then it is cut off.
         max_packets_per_second: Of one client, of any kind; above it the connection is closed.
+        auth_fields: What is kept of the ``auth`` object of CONNECT; None keeps all of it.
     """
 
     origins: tuple[str, ...] = ()
+    origins_setting: str = "EngineOptions.origins"
     trusted_proxies: tuple[Network, ...] = ()
+    warn_of_forwarded: bool = False
+    owner_of: Callable[[str], str] = str
+    max_connecting_per_address: int = 2_000
     connect_timeout_seconds: float = 10.0
     ping_interval_seconds: float = 25.0
     ping_timeout_seconds: float = 20.0
@@ -53,6 +82,7 @@ class EngineOptions:
     max_frame_bytes: int = 65_536
     socket_queue_max_bytes: int = 1_048_576
     max_packets_per_second: int = 1_000
+    auth_fields: frozenset[str] | None = None
 
 
 class EngineServer(engineio.AsyncServer):
@@ -65,21 +95,34 @@ class EngineServer(engineio.AsyncServer):
         self.options = options
         self._owner = owner
         self._accepting = True
+        self._origin_rule = OriginRule(
+            options.origins, options.trusted_proxies, options.origins_setting
+        )
+        self._log_limit = LogLimit()
         self._open_packet = _open_packet(options)
         self._ids = _random_ids()
+        self._warns_of_forwarded = options.warn_of_forwarded and not options.trusted_proxies
+        self.unadmitted = Unadmitted(options.max_connecting_per_address, options.owner_of)
+        call_later = asyncio.get_running_loop().call_later
+        self._crowded = MinuteLog(_log_crowded, partial(call_later, context=owner.outbox.context))
 
     async def handle_request(self, request: web.Request) -> web.StreamResponse:
         """One client's upgrade request."""
         refusal = self._refusal(request)
         if refusal is not None:
             return refusal
+        self._warn_of_forwarded(request)
         transport = request.transport  # None: the client is gone
         if transport is None or not upgrade.is_websocket(request):
             return _error(400, 3, "Bad request")
+        sid = self.generate_id()
+        upgrade_request = UpgradeRequest.of(request, self.options.trusted_proxies)
+        if not self.unadmitted.add(sid, upgrade_request.address):
+            return self._too_many(upgrade_request.address)
         connection = Connection(
-            self.generate_id(),
+            sid,
             transport,
-            UpgradeRequest.of(request, self.options.trusted_proxies),
+            upgrade_request,
             self._owner,
             self.options.max_frame_bytes,
             self.options.socket_queue_max_bytes,
@@ -109,21 +152,38 @@ class EngineServer(engineio.AsyncServer):
         for connection in tuple(self.sockets.values()):
             connection.close(DisconnectReason.SERVER_SHUTTING_DOWN)
 
+    def _too_many(self, address: str) -> web.Response:
+        self._crowded.count(_CROWDED, self.options.owner_of(address))
+        refusal = _error(429, 3, "Too many connections")
+        refusal.force_close()
+        return refusal
+
+    def _warn_of_forwarded(self, request: web.Request) -> None:
+        if self._warns_of_forwarded and hdrs.X_FORWARDED_FOR in request.headers:
+            self._warns_of_forwarded = False
+            _log.warning(
+                "X-Forwarded-For is ignored: all clients of a proxy count as one address; "
+                "if a proxy is in front of this server, set TRUSTED_PROXIES to its address",
+                peer=request.remote,
+            )
+
     def _refusal(self, request: web.Request) -> web.Response | None:
         """Why this request gets no websocket, in engine.io's order and words; None when it does."""
-        query, origin = request.query, request.headers.get(hdrs.ORIGIN)
+        query = request.query
         refusals = (
-            (not self._accepting, 503, 3, "Server shutting down"),
-            (query.get("transport") != "websocket", 400, 0, "Transport unknown"),
-            (query.get("EIO") != _PROTOCOL, 400, 5, "Unsupported protocol version"),
-            ("sid" in query, 400, 1, "Session ID unknown"),
-            (request.method != hdrs.METH_GET, 400, 2, "Bad handshake method"),
-            (origin is not None and origin not in self.options.origins, 403, 4, "Forbidden"),
+            (not self._accepting, 503, 3, "Server shutting down", None),
+            (query.get("transport") != "websocket", 400, 0, "Transport unknown", _TRANSPORT_HINT),
+            (query.get("EIO") != _PROTOCOL, 400, 5, "Unsupported protocol version", _VERSION_HINT),
+            ("sid" in query, 400, 1, "Session ID unknown", None),
+            (request.method != hdrs.METH_GET, 400, 2, "Bad handshake method", None),
+            (len(query) > _MAX_QUERY_FIELDS, 400, 3, "Bad request", _QUERY_HINT),
         )
-        for refused, status, code, message in refusals:
+        for refused, status, code, message, hint in refusals:
             if refused:
-                return _error(status, code, message)
-        return None
+                if hint is not None and self._log_limit.allows(hint):
+                    _log.warning("a client cannot connect", reason=message, hint=hint)
+                return _error(status, code, message, hint)
+        return None if self._origin_rule.accepts(request) else _error(403, 4, "Forbidden")
 
 
 def _random_ids() -> Iterator[str]:
@@ -145,5 +205,12 @@ def _open_packet(options: EngineOptions) -> bytes:
     return f"0{json.dumps(handshake, separators=(',', ':'))}".encode()
 
 
-def _error(status: int, code: int, message: str) -> web.Response:
-    return web.json_response({"code": code, "message": message}, status=status, dumps=codec.dumps)
+def _log_crowded(what: str, address: str, times: int) -> None:
+    _log.warning(what, address=address, times=times, setting="MAX_CONNECTING_PER_ADDRESS")
+
+
+def _error(status: int, code: int, message: str, hint: str | None = None) -> web.Response:
+    body = {"code": code, "message": message}
+    if hint is not None:
+        body["hint"] = hint
+    return web.json_response(body, status=status, dumps=codec.dumps)

@@ -89,6 +89,14 @@ class Heartbeat:
         """The client has asked for a namespace."""
         self._expected.pop(connection, None)
 
+    def has_answered(self, connection: Pinged) -> bool:
+        """Whether the client has sent anything since its last ping.
+
+        Also True while its inbox is full, as nothing is read from it then.
+        """
+        pinged_at = self.tick - (self.tick - connection.heartbeat_slot) % len(self._slots)
+        return connection.heard_at >= pinged_at or not connection.is_reading
+
     def stop(self) -> None:
         """No more pings."""
         if self._task is not None:

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from aiohttp import web
 
 from app.framework.decorators import GatewayOptions
+from app.framework.exceptions import BootError
 from app.framework.explorer import GatewayDefinition, server_attributes
 from app.framework.pipeline import (
     compile_connect,
@@ -48,18 +50,26 @@ class IoAdapter:
         return self._options.engine.origins
 
     def bind(self, definitions: Iterable[GatewayDefinition]) -> None:
-        """Compile every gateway and open its namespace; sets the gateways' `WebSocketServer`."""
-        shared: dict[tuple[str, str], list[GatewayDefinition]] = {}
+        """Compile every gateway and open its namespace; sets the gateways' `WebSocketServer`.
+
+        Raises:
+            BootError: Gateways that share a path contradict each other.
+        """
+        by_path: dict[str, list[GatewayDefinition]] = {}
         for definition in definitions:
-            options = definition.options
-            path = self.path_of(options)
-            if path not in self._servers:
-                self._servers[path] = SocketServer(self._engine_options(options))
-            shared.setdefault((path, options.namespace), []).append(definition)
-            for name in server_attributes(type(definition.instance)):
-                setattr(definition.instance, name, self.server_of(definition))
-        for (path, namespace), group in shared.items():
-            self._servers[path].serve(namespace, self._endpoint(group))
+            by_path.setdefault(self.path_of(definition.options), []).append(definition)
+        self._servers = {
+            path: SocketServer(self._engine_options(gateways, path))
+            for path, gateways in by_path.items()
+        }
+        for path, gateways in by_path.items():
+            by_namespace: dict[str, list[GatewayDefinition]] = {}
+            for definition in gateways:
+                by_namespace.setdefault(definition.options.namespace, []).append(definition)
+                for name in server_attributes(type(definition.instance)):
+                    setattr(definition.instance, name, self.server_of(definition))
+            for namespace, group in by_namespace.items():
+                self._servers[path].serve(namespace, self._endpoint(group))
 
     def server_of(self, definition: GatewayDefinition) -> Server:
         """What the gateway's `WebSocketServer` attribute gets."""
@@ -85,16 +95,23 @@ class IoAdapter:
         """Where a gateway's clients connect."""
         return "/" + (options.path or self._options.path).strip("/")
 
-    def _engine_options(self, options: GatewayOptions) -> EngineOptions:
-        """The adapter's, with what the gateway says itself."""
-        base = self._options.engine
-        return replace(
-            base,
-            origins=base.origins if options.cors is None else options.cors.origins,
-            ping_interval_seconds=options.ping_interval_seconds or base.ping_interval_seconds,
-            ping_timeout_seconds=options.ping_timeout_seconds or base.ping_timeout_seconds,
-            max_frame_bytes=options.max_frame_bytes or base.max_frame_bytes,
-        )
+    def _engine_options(self, gateways: list[GatewayDefinition], path: str) -> EngineOptions:
+        """The adapter's, with what the gateways of the path set themselves."""
+        values: dict[str, Any] = {}
+        set_by: dict[str, str] = {}
+        for definition in gateways:
+            name = type(definition.instance).__name__
+            for option, value in _own_options(definition.options).items():
+                if values.setdefault(option, value) != value:
+                    raise BootError(
+                        f"{set_by[option]} and {name} share {path}, but {option} is "
+                        f"{values[option]!r} for one and {value!r} for the other; "
+                        "set it once, or give one of them a path of its own"
+                    )
+                set_by.setdefault(option, name)
+        if "origins" in values:
+            values["origins_setting"] = f"Cors of {set_by['origins']}"
+        return replace(self._options.engine, **values)
 
     def _endpoint(self, group: list[GatewayDefinition]) -> Endpoint:
         hooks = (compile_disconnect(definition) for definition in group)
@@ -110,3 +127,14 @@ class IoAdapter:
             },
             unknown=compile_unknown_event(group),
         )
+
+
+def _own_options(options: GatewayOptions) -> dict[str, Any]:
+    """What a gateway sets itself, by the names of `EngineOptions`."""
+    own = {
+        "origins": None if options.cors is None else tuple(sorted(set(options.cors.origins))),
+        "ping_interval_seconds": options.ping_interval_seconds,
+        "ping_timeout_seconds": options.ping_timeout_seconds,
+        "max_frame_bytes": options.max_frame_bytes,
+    }
+    return {name: value for name, value in own.items() if value is not None}

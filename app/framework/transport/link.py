@@ -3,7 +3,9 @@
 from collections.abc import Callable, Coroutine, Iterable
 from collections.abc import Set as AbstractSet
 from enum import Enum, auto
-from typing import Any
+from typing import Any, NamedTuple
+
+from aiohttp import WSCloseCode
 
 from app.framework.socket import Socket
 from app.framework.transport import packets
@@ -26,6 +28,13 @@ class LinkState(Enum):
 _ADMITTED = LinkState.ADMITTED  # looked up once: for an enumeration that takes longer than a call
 
 
+class _Refusal(NamedTuple):
+    """How `NamespaceLink.settle` refuses a socket: packets to send, then the close code."""
+
+    packets: list[bytes]
+    close_code: WSCloseCode
+
+
 class _Pending:
     """What waits for the end of the PENDING state."""
 
@@ -33,7 +42,7 @@ class _Pending:
 
     def __init__(self) -> None:
         self.held: list[bytes] = []
-        self.refusal: list[bytes] = []
+        self.refusal: _Refusal | None = None
         self.wanted: dict[str, None] = {}
 
 
@@ -106,6 +115,11 @@ class NamespaceLink(NamespaceHub):
         return self.state is LinkState.ADMITTED
 
     @property
+    def answers_pings(self) -> bool:
+        """See `Connection.answers_pings`."""
+        return self.connection.answers_pings
+
+    @property
     def rooms(self) -> frozenset[str]:
         """Rooms joined, or to be joined on admission."""
         if self._pending is not None:
@@ -125,12 +139,14 @@ class NamespaceLink(NamespaceHub):
         pending = self._pending
         if pending is None:
             return
-        if not admitted and not pending.refusal:
+        if not admitted and pending.refusal is None:
             self.disconnect(close=True)
-        if pending.refusal:
-            for payload in pending.refusal:
+        if pending.refusal is not None:
+            for payload in pending.refusal.packets:
                 self.connection.push(payload)
-            self.connection.close(DisconnectReason.SERVER_NAMESPACE_DISCONNECT)
+            self.connection.close(
+                DisconnectReason.SERVER_NAMESPACE_DISCONNECT, pending.refusal.close_code
+            )
             return
         self._pending = None
         self.connection.push(packets.connect(self.namespace, self.sid))
@@ -200,11 +216,8 @@ class NamespaceLink(NamespaceHub):
     def disconnect(self, *, close: bool) -> None:
         """End the socket from our side; a pending one is refused by `settle`."""
         if self._pending is not None:
-            self._pending.refusal = [
-                packets.connect(self.namespace, self.sid),
-                *self._pending.held,
-                packets.disconnect(self.namespace),
-            ]
+            answers = [*self._answers(self._pending), packets.disconnect(self.namespace)]
+            self._pending.refusal = _Refusal(answers, WSCloseCode.OK)
         elif self.state is LinkState.ADMITTED:
             self.connection.push(packets.disconnect(self.namespace))
             self.end(DisconnectReason.SERVER_NAMESPACE_DISCONNECT)
@@ -214,4 +227,19 @@ class NamespaceLink(NamespaceHub):
     def refuse(self, message: str, data: Any) -> None:
         """Refuse a pending socket with ``connect_error``."""
         if self._pending is not None:
-            self._pending.refusal = [packets.connect_error(self.namespace, message, data)]
+            answers = [packets.connect_error(self.namespace, message, data)]
+            self._pending.refusal = _Refusal(answers, WSCloseCode.OK)
+
+    def close_transport(self, *, answer_connect: bool) -> None:
+        """Close the connection with 1013 and no DISCONNECT packet; a pending socket is refused."""
+        if self._pending is not None:
+            answers = self._answers(self._pending) if answer_connect else []
+            self._pending.refusal = _Refusal(answers, WSCloseCode.TRY_AGAIN_LATER)
+        elif self.state is LinkState.ADMITTED:
+            self.end(DisconnectReason.SERVER_NAMESPACE_DISCONNECT)
+            self.connection.close(
+                DisconnectReason.SERVER_NAMESPACE_DISCONNECT, WSCloseCode.TRY_AGAIN_LATER
+            )
+
+    def _answers(self, pending: _Pending) -> list[bytes]:
+        return [packets.connect(self.namespace, self.sid), *pending.held]

@@ -30,6 +30,10 @@ _HEADS = 4_096
 
 _NO_EVENT = -1
 
+AUTH_MAX_CHARS, AUTH_MAX_VALUES = 8_192, 128
+"""Of a CONNECT packet, without its token. All of it is kept as long as the socket, where an empty
+list takes 60 bytes."""
+
 _PACKET = re.compile(
     r"(?P<type>[0123])"  # CONNECT, DISCONNECT, EVENT, ACK: no more from a client
     r"(?:(?P<namespace>/[^,]{0,99})(?:,|\Z))?"
@@ -117,6 +121,17 @@ def _event_id(head: str) -> int | None:
     if not digits:
         return None
     return int(digits) if digits.isascii() and digits.isdigit() else _NO_EVENT
+
+
+def has_large_auth(frame: str, auth: Mapping[str, Any]) -> bool:
+    """Whether a CONNECT has more than it may have; values are counted by what stands between them.
+
+    ``token`` may be longer: guards look at it, and have their own limit and their own refusal.
+    """
+    token = auth.get("token")
+    chars = len(frame) - (len(token) if isinstance(token, str) else 0)
+    values = frame.count(",") + frame.count("[") + frame.count("{")
+    return chars > AUTH_MAX_CHARS or values > AUTH_MAX_VALUES
 
 
 def is_event(data: Any) -> bool:

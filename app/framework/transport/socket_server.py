@@ -19,8 +19,8 @@ import structlog
 from socketio import packet as packet_types
 
 from app.framework.eager import EagerTasks
-from app.framework.exceptions import WsDraining
-from app.framework.log_limit import LogLimit
+from app.framework.exceptions import WsBadRequest, WsDraining
+from app.framework.minute_log import MinuteLog
 from app.framework.pipeline import ConnectHandler
 from app.framework.socket import Handshake, Socket
 from app.framework.transport import packets
@@ -38,6 +38,11 @@ from app.framework.transport.upgrade import UpgradeRequest
 _log = structlog.stdlib.get_logger("SocketServer")
 
 _INVALID_NAMESPACE = "Invalid namespace"
+
+_LARGE_AUTH = (
+    f"auth must not exceed {packets.AUTH_MAX_CHARS} characters besides the token, "
+    f"and {packets.AUTH_MAX_VALUES} values."
+)
 
 _WITH_ONE_ARGUMENT = 2
 """Entries of an event's array: the name, and what it is about."""
@@ -80,7 +85,10 @@ class SocketServer(socketio.AsyncServer):
         )
         self._endpoints: dict[str, Endpoint] = {}
         self.is_closing = False
-        self._flood_log = LogLimit()
+        self._floods = MinuteLog(
+            self._log_flood,
+            partial(asyncio.get_running_loop().call_later, context=self.outbox.context),
+        )
         self._ending: dict[Connection, asyncio.TimerHandle | None] = {}
         """Closed, but something is still to be done: with the time until when, or to be sent."""
 
@@ -103,7 +111,7 @@ class SocketServer(socketio.AsyncServer):
             packet = StrictPacket.parse(frame[1:])
             namespace = packet.namespace or "/"
             if packet.packet_type != packet_types.EVENT:
-                return self._handle_other(connection, namespace, packet)
+                return self._handle_other(connection, namespace, packet, frame)
             packet_id, data = packet.id, packet.data
         else:
             namespace = "/"
@@ -135,6 +143,7 @@ class SocketServer(socketio.AsyncServer):
         """
         self.heartbeat.forget(connection)
         self.eio.sockets.pop(connection.sid, None)
+        self.eio.unadmitted.remove(connection.sid)
         for link in tuple(connection.links.values()):
             link.detach(reason)
         self._ending[connection] = None
@@ -154,16 +163,8 @@ class SocketServer(socketio.AsyncServer):
             self._forget(connection)
 
     def flood_ended(self, connection: Connection) -> None:
-        """Log it, once a minute at most."""
-        suppressed = self._flood_log.passes(asyncio.get_running_loop().time())
-        if suppressed is not None:
-            _log.warning(
-                "flooding client cut off",
-                max_packets_per_second=self.max_packets_per_second,
-                address=connection.request.address,
-                socket_ids=[link.sid for link in connection.links.values()],
-                others_since_the_last_line=suppressed,
-            )
+        """Log it, once a minute at most for each address."""
+        self._floods.count("flood", connection.request.address)
 
     async def disconnect(
         self,
@@ -226,9 +227,11 @@ class SocketServer(socketio.AsyncServer):
         finally:  # cancellation too, whoever's it is, must leave nobody between in and out
             self.manager.pending.remove(link)
             link.settle(admitted=admitted)
+        if link.connected:
+            self.eio.unadmitted.remove(connection.sid)
 
     def _handle_other(
-        self, connection: Connection, namespace: str, packet: StrictPacket
+        self, connection: Connection, namespace: str, packet: StrictPacket, frame: str
     ) -> Work | None:
         connection.packets_left -= _COSTLY_PACKET
         if packet.packet_type == packet_types.CONNECT:
@@ -236,7 +239,16 @@ class SocketServer(socketio.AsyncServer):
             # While closing, the end of the connection with 1001 is the answer: come back later.
             if connection.closed or self.is_closing:
                 return None
-            return self._admit(connection, namespace, packet.data or {})
+            auth = packet.data or {}
+            if packets.has_large_auth(frame, auth):
+                data = {"code": WsBadRequest.code, "detail": _LARGE_AUTH}
+                connection.push(packets.connect_error(namespace, "Invalid auth", data))
+                connection.close(DisconnectReason.SERVER_NAMESPACE_DISCONNECT)
+                return None
+            fields = self._options.auth_fields
+            if fields is not None:
+                auth = {name: value for name, value in auth.items() if name in fields}
+            return self._admit(connection, namespace, auth)
         link = connection.links.get(namespace)
         if link is None:
             raise MalformedPacketError
@@ -246,6 +258,14 @@ class SocketServer(socketio.AsyncServer):
             return self.manager.trigger_callback(link.sid, packet.id, packet.data)
         # What remains are acks that this server did not ask for: ignored, as by Node.
         return None
+
+    def _log_flood(self, _: str, address: str, times: int) -> None:
+        _log.warning(
+            "flooding client cut off",
+            address=address,
+            times=times,
+            max_packets_per_second=self.max_packets_per_second,
+        )
 
     def _link_ended(self, link: NamespaceLink, reason: DisconnectReason) -> None:
         """Run the hooks in turn; a connection without any namespace must come up with one again."""

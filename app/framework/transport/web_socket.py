@@ -9,9 +9,10 @@ from collections.abc import Callable
 from typing import Any
 
 from aiohttp import WebSocketError, WSCloseCode, WSMsgType
-from aiohttp._websocket.reader import WebSocketDataQueue, WebSocketReader
+from aiohttp._websocket.reader import WebSocketDataQueue
 
 from app.framework.transport import frames
+from app.framework.transport.frame_reader import FrameReader
 from app.framework.transport.outbox import Audiences, Outbox
 
 CLOSE_TIMEOUT_SECONDS = 0.8
@@ -76,10 +77,7 @@ class WebSocket(WebSocketDataQueue, asyncio.Protocol):
         self._transport = transport
         self._outbox = outbox
         self._max_queue_bytes = max_queue_bytes
-        # aiohttp refuses what is as long as this; we refuse what is longer than the setting.
-        self._reader: WebSocketReader | None = WebSocketReader(
-            self, max_message_bytes + 1, compress=False, decode_text=True
-        )
+        self._reader: FrameReader | None = FrameReader(self, max_message_bytes)
         self._unread = b""
         self._goes_on = False
         self._end_timer: asyncio.TimerHandle | None = None

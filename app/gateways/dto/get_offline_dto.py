@@ -5,7 +5,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from app.domain.ids import ChannelId
-from app.gateways.dto.client_payload import AnyChannelId, ClientPayload
+from app.gateways.dto.client_payload import AnyChannelId, ClientPayload, Integer
 
 _DEFAULT_LIMIT = 50
 
@@ -13,10 +13,10 @@ _DEFAULT_LIMIT = 50
 class GetOfflineDto(ClientPayload):
     """``{limit?, cursor?}``: the undelivered; ``{channelId, afterSeq, limit?}``: a channel's."""
 
-    limit: Annotated[int, Field(ge=1, le=100)] = _DEFAULT_LIMIT
+    limit: Annotated[Integer, Field(ge=1, le=100)] = _DEFAULT_LIMIT
     cursor: Annotated[str, Field(max_length=2048)] | None = None
     channel_id: AnyChannelId | None = None
-    after_seq: Annotated[int, Field(ge=0, lt=2**53)] | None = None
+    after_seq: Annotated[Integer, Field(ge=0, lt=2**53)] | None = None
 
     @property
     def since(self) -> tuple[ChannelId, int] | None:

@@ -46,6 +46,7 @@ class ProbeServer:
         return {
             "connections": len(self.sockets.eio.sockets),
             "ending": len(self.sockets._ending),
+            "unadmitted": len(self.sockets.eio.unadmitted._owners),
             "rooms": sum(len(room.members) for room in manager.rooms.get("/", {}).values()),
             "callbacks": len(manager.callbacks),
             "heartbeats": sum(len(slot) for slot in self.sockets.heartbeat._slots),

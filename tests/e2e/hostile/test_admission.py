@@ -54,13 +54,13 @@ async def test_socket_is_refused_whatever_goes_wrong_when_connecting(
 async def test_socket_is_refused_when_its_admission_takes_too_long(
     probe: ProbeServer, auth: dict[str, str]
 ) -> None:
-    """A2.8: a guard that hangs holds nobody for ever, and admits nobody."""
+    """A2.8: a guard that hangs holds nobody for ever, and admits nobody; the client may return."""
     async with probe.client() as client:
         client.connect(auth, ECHO)
 
-        texts = await client.everything()
-
-        assert "41" == texts[-1]
+        assert "40" == (await client.receive_packet())[0]
+        assert "unavailable" == (await client.receive_packet())[1][1]["code"]
+        assert 1013 == await client.close_code()
     await probe.until_empty()
     assert [] == probe.journal.of("event")
 
@@ -271,3 +271,48 @@ async def test_idle_connection_costs_no_task(probe: ProbeServer) -> None:
         before = asyncio.all_tasks()
         async with probe.admitted(), probe.admitted(), probe.admitted():
             await eventually(lambda: asyncio.all_tasks() <= before, asyncio.all_tasks)
+
+
+@pytest.mark.parametrize(
+    "auth",
+    [
+        {"token": "t", "x": [[] for _ in range(15_000)]},
+        {"x": [0] * 128},
+        {"x": [{"y": {}} for _ in range(50)]},
+        {"token": "t", "x": "x" * 8_192},
+    ],
+    ids=["60 kB of lists", "values", "nested values", "long text"],
+)
+async def test_socket_is_refused_when_its_auth_is_too_large(
+    probe: ProbeServer, auth: dict[str, object]
+) -> None:
+    """It would be kept as long as the socket. The client is told, and no guard meets it."""
+    async with probe.client() as client:
+        client.connect(auth, ECHO)
+
+        (answer,) = await client.everything()
+
+    detail = "auth must not exceed 8192 characters besides the token, and 128 values."
+    refusal = {"message": "Invalid auth", "data": {"code": "invalid_payload", "detail": detail}}
+    assert "44" == answer[:2]
+    assert refusal == json.loads(answer[2:])
+    await probe.until_empty()
+    assert [] == probe.journal.entries
+
+
+async def test_handlers_find_auth_headers_and_query_when_these_are_as_large_as_allowed(
+    probe: ProbeServer,
+) -> None:
+    """Guards read them before each event, as in Nest, so they stay as they came."""
+    auth = {"token": "t" * 8_192, "user": {"roles": ["a", "b"]}, "x": "x" * 8_000}
+    cookie = "c" * 15_000
+
+    async with probe.client({"Cookie": cookie, "User-Agent": "test"}) as client:
+        client.connect(auth)
+        _, data = await client.receive_packet()
+        (socket,) = probe.sockets.manager.sockets("/", frozenset([data["sid"]]), frozenset())
+
+    assert auth == socket.handshake.auth
+    assert cookie == socket.handshake.headers["cookie"]
+    assert "test" == socket.handshake.headers["user-agent"]
+    assert {"EIO": "4", "transport": "websocket"} == socket.handshake.query

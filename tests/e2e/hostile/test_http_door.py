@@ -1,6 +1,7 @@
 """Before the WebSocket: who is let in, and what a broken HTTP client costs."""
 
 import io
+from dataclasses import replace
 from ipaddress import ip_network
 
 import pytest
@@ -25,7 +26,7 @@ BEHIND_PROXY = EngineOptions(trusted_proxies=(ip_network("127.0.0.0/8"),))
     [
         {"Origin": "https://evil.example"},
         {"Origin": "https://evil.example", "X-Forwarded-Host": "evil.example"},
-        {"Origin": "http://127.0.0.1", "X-Forwarded-Proto": "http"},
+        {"Origin": "https://127.0.0.1", "X-Forwarded-Proto": "https"},
         {"Origin": "null"},
         {"Origin": ""},
         {"Origin": f"{HERE}.evil.example"},
@@ -44,11 +45,11 @@ async def test_upgrade_is_refused_when_the_origin_is_not_listed(
 
 
 @pytest.mark.parametrize("probe", [WITH_ORIGINS], indirect=True)
-@pytest.mark.parametrize("headers", [{}, {"Origin": HERE}], ids=str)
-async def test_upgrade_is_granted_when_the_origin_is_listed_or_absent(
+@pytest.mark.parametrize("headers", [{}, {"Origin": HERE}, {"Origin": "http://127.0.0.1"}], ids=str)
+async def test_upgrade_is_granted_when_the_origin_is_listed_our_own_or_absent(
     probe: ProbeServer, headers: dict[str, str]
 ) -> None:
-    """Only browsers send one."""
+    """Browsers send one, and React Native sends the server's."""
     async with probe.client(headers) as client:
         assert 101 == client.status
 
@@ -102,6 +103,50 @@ async def test_address_is_the_nearest_untrusted_one_when_a_header_names_others(
         assert expected == address
 
 
+@pytest.mark.parametrize("probe", [EngineOptions(max_connecting_per_address=2)], indirect=True)
+async def test_upgrade_is_refused_when_too_many_of_its_address_are_not_admitted(
+    probe: ProbeServer, log: io.StringIO
+) -> None:
+    """They cost no token. An admitted socket makes room, and so does a closed connection."""
+    statuses = []
+    async with probe.client() as first, probe.client() as second:
+        for _ in range(3):
+            async with probe.client() as refused:
+                statuses.append(refused.status)
+                body = await refused.reader.read()
+                assert b'{"code":3,"message":"Too many connections"}' == body
+        first.connect()
+        assert "40" == (await first.receive_packet())[0]
+        second.send("1")
+        assert [] == await second.everything()
+        async with probe.client() as third, probe.client() as fourth:
+            statuses += [third.status, fourth.status]
+
+    assert [429] * 3 + [101] * 2 == statuses
+    assert 1 == log.getvalue().count("MAX_CONNECTING_PER_ADDRESS")
+    await probe.until_empty()
+
+
+@pytest.mark.parametrize(
+    ("probe", "warnings"),
+    [
+        (EngineOptions(warn_of_forwarded=True), 1),
+        (replace(BEHIND_PROXY, warn_of_forwarded=True), 0),
+        (EngineOptions(), 0),
+    ],
+    indirect=["probe"],
+)
+async def test_forwarded_header_is_warned_of_once_when_no_proxy_is_trusted(
+    probe: ProbeServer, log: io.StringIO, warnings: int
+) -> None:
+    """All users of a proxy would share the limits of one address."""
+    for _ in range(3):
+        async with probe.client({"X-Forwarded-For": "203.0.113.9"}):
+            pass
+
+    assert warnings == log.getvalue().count("TRUSTED_PROXIES")
+
+
 @pytest.mark.parametrize(
     "request_bytes",
     [
@@ -142,6 +187,16 @@ async def test_pipelined_requests_do_not_reach_the_upgraded_connection(probe: Pr
     assert received.startswith(b"HTTP/1.1 101")
     assert 1 == received.count(b"HTTP/1.1")
     await probe.until_empty()
+
+
+async def test_upgrade_is_refused_when_its_head_is_too_long(probe: ProbeServer) -> None:
+    """120 headers of 8 kB would be kept as long as the socket, before any token is checked."""
+    headers = {f"X-{number}": "x" * 8_000 for number in range(120)}
+
+    async with probe.client(headers) as client:
+        assert 431 == client.status
+
+    assert not any(probe.residue().values())
 
 
 async def test_connection_is_closed_when_it_never_asks_for_anything(probe: ProbeServer) -> None:

@@ -80,12 +80,17 @@ NOT_IN_NAMESPACE = ["41/nowhere", "41/nowhere,", '42/nowhere,["echo",1]', "43/no
 
 MALFORMED_ANYWHERE = [*NO_ENGINE_PACKET, *NO_PACKET, *NO_CONNECT, *NO_EVENT, *NOT_IN_NAMESPACE]
 
+ECHO = b'42["echo",""]'
+
 BROKEN_BYTES = {
     "binary": frame(b"\x04ab", opcode=BINARY),
     "empty binary": frame(b"", opcode=BINARY),
     "invalid utf-8": frame(b'42["\xff\xfe"]'),
     "utf-8 surrogate": frame(b'42["\xed\xa0\x80"]'),
     "unmasked reserved opcode": frame(b"", opcode=3),
+    "unmasked event": b"\x81\x0d" + ECHO,
+    "length in a longer form": b"\x81\xfe\x00\x0d\0\0\0\0" + ECHO,
+    "text within fragments that are empty": frame(b"", final=False) + frame(ECHO),
     "control frame in pieces": frame(b"", opcode=PING, final=False),
     "control frame too long": frame(b"x" * 126, opcode=PING),
     "continuation of nothing": frame(b"x", opcode=0),

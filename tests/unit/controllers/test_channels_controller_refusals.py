@@ -54,6 +54,7 @@ async def client(channels: RecordingChannelService) -> AsyncIterator[Client]:
         ({"createdById": "u"}, "name", "Field required"),
         ({**SMALLEST, "name": ""}, "name", "String should have at least 1"),
         ({**SMALLEST, "name": " \t\u2003"}, "name", "String should have at least 1"),
+        ({**SMALLEST, "name": "\u200b\u3164"}, "name", "must have a visible character"),
         ({**SMALLEST, "name": "n" * 192}, "name", "String should have at most 191"),
         ({**SMALLEST, "name": "a\0"}, "name", "must not have NUL"),
         ({**SMALLEST, "id": "i" * 192}, "id", "must be 1 to 191 printable characters"),

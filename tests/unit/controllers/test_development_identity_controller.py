@@ -105,6 +105,8 @@ async def test_token_is_refused_with_a_sentence_when_the_wish_is_malformed(
     [
         {"Host": "evil.example"},
         {"Host": "127.0.0.1.evil.example"},
+        {"Host": "evil.example", "Origin": "http://evil.example"},
+        {"Host": "localhost:3002", "Origin": "http://localhost:8080"},
         {"Origin": "http://evil.example"},
         {"Origin": "null"},
         {"X-Forwarded-For": "203.0.113.5"},
@@ -120,7 +122,15 @@ async def test_token_is_forbidden_when_the_request_comes_from_elsewhere(
     assert "token" not in (await response.text()).lower()
 
 
-@pytest.mark.parametrize("headers", [{"Origin": ORIGIN}, {"Host": "localhost:3002"}, {}])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": ORIGIN},
+        {"Host": "localhost:3002"},
+        {"Host": "[::1]:3002", "Origin": "http://[::1]:3002"},
+        {},
+    ],
+)
 async def test_token_is_given_when_the_request_comes_from_here(
     client: Client, headers: dict[str, str]
 ) -> None:

@@ -85,6 +85,37 @@ async def test_subject_is_revoked_when_clerk_says_that_it_went(
     assert log.ttls["msg_1"] > TEN_MINUTES
 
 
+async def test_user_is_revoked_when_an_update_says_banned(
+    client: Client, sessions: RecordingSessionService, log: _Log
+) -> None:
+    """Clerk sends no ``user.banned``: a ban is an update of the user."""
+    answer = await send(client, event("user.updated", id="user_alice", banned=True, locked=False))
+
+    assert (200, {"status": "ok"}) == answer
+    assert [(RevocationKind.USER, "user_alice")] == sessions.revoked
+    assert ["msg_1"] == list(log.ttls)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {},
+        {"banned": False},
+        {"banned": None},
+        {"banned": "true"},
+        {"banned": False, "locked": True, "lockout_expires_in_seconds": 3600},
+    ],
+)
+async def test_nothing_is_revoked_when_an_update_says_no_ban(
+    client: Client, sessions: RecordingSessionService, data: dict[str, object]
+) -> None:
+    """A locked account keeps its sessions at Clerk, and its sockets here."""
+    answer = await send(client, event("user.updated", id="user_alice", **data))
+
+    assert (200, {"status": "ok"}) == answer
+    assert [] == sessions.revoked
+
+
 @pytest.mark.parametrize("event_type", ["user.created", "session.created", "user.unbanned", "x"])
 async def test_nothing_is_revoked_when_the_type_is_none_of_ours(
     client: Client, sessions: RecordingSessionService, event_type: str

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
-PAGES = (ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md")))
+PAGES = (*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md")))
 
 FOLLOWED = (ROOT / "docs" / "quickstart.md", ROOT / "docs" / "writing-a-gateway.md")
 """Pages that need a running server, or write files: the end-to-end tests follow them."""

@@ -8,7 +8,12 @@ from pydantic.alias_generators import to_camel
 
 from app.config import Settings
 from app.domain import channel, delivery, errors, message, session_expiry, typing_indicator, user
-from app.domain.errors import AuthenticationCode, AuthenticationError, ChatError
+from app.domain.errors import (
+    MISSING_PARTY_DETAIL,
+    AuthenticationCode,
+    AuthenticationError,
+    ChatError,
+)
 from app.domain.events import ServerEvent
 from app.domain.wire import WireValue
 from app.framework import EventRoute, WsException, exceptions
@@ -58,7 +63,7 @@ def test_protocol_lists_every_event_from_clients(routes: Sequence[EventRoute]) -
         (
             [row.event],
             "none" if row.payload == "none" else f"`{row.payload}`",
-            [_ack(row.ack)],
+            [_ack(each) for each in row.ack.split(" | ")],
         )
         for row in event_rows(of_the_chat)
     ]
@@ -91,6 +96,11 @@ def test_protocol_lists_every_authentication_code() -> None:
 
     refusals = [AuthenticationError(code) for code in AuthenticationCode]
     assert listed == [(str(each.code), each.detail, each.temporary) for each in refusals]
+
+
+def test_protocol_quotes_the_detail_of_a_token_without_a_party() -> None:
+    """The one code with two details."""
+    assert MISSING_PARTY_DETAIL in " ".join(PAGE.read_text(encoding="utf-8").split())
 
 
 def test_protocol_lists_every_event_code() -> None:

@@ -5,7 +5,7 @@ import pytest
 from pydantic.alias_generators import to_camel
 
 from app.domain.channel import Channel, ChannelType, DeletedChannel, MembershipChange
-from app.domain.delivery import DeliveryState, DeliveryStatus
+from app.domain.delivery import DeliveryState, DeliveryStatus, RefusedReceipt
 from app.domain.ids import ChannelId, MessageId, UserId
 from app.domain.message import (
     DeletedMessage,
@@ -43,6 +43,7 @@ VALUES: tuple[WireValue, ...] = (
     DeletionReceipt(message_id=MESSAGE.id),
     FailedMessage(GENERAL, None, "Try again.", "unavailable", temporary=True),
     DeliveryStatus(MESSAGE.id, ALICE.id, DeliveryState.READ, MOMENT),
+    RefusedReceipt(MESSAGE.id, "There is no such message.", "message_not_found"),
     TypingIndicator(ALICE.id, GENERAL, is_typing=True, timestamp=MOMENT),
     SessionExpiry(expires_at=MOMENT),
     Channel(GENERAL, "General", None, ChannelType.PUBLIC, ALICE.id, MOMENT),

@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from app.adapters.memory.manual_clock import ManualClock
 from app.domain.errors import (
     AuthenticationCode,
     AuthenticationError,
@@ -13,15 +14,27 @@ from app.domain.errors import (
     Unavailable,
 )
 from app.filters.chat_exception_filter import ChatExceptionFilter
-from app.framework import WsException, WsForbidden, WsTooManyRequests
+from app.framework import WsException, WsForbidden, WsTooManyRequests, WsUnavailable
 from app.framework.testing import RecordingLink, fake_connection, fake_context, fake_socket
 from app.sockets.authenticated_socket import AuthenticatedSocket
 from tests.unit.sessions import session_of
 
 SECRET = "hush-hush"
 
-DISCONNECTING = ChatExceptionFilter(refuse_with_connect_error=False)
-REFUSING = ChatExceptionFilter(refuse_with_connect_error=True)
+DISCONNECTING = ChatExceptionFilter(ManualClock(), refuse_with_connect_error=False)
+REFUSING = ChatExceptionFilter(ManualClock(), refuse_with_connect_error=True)
+
+TEMPORARY = [
+    *(
+        AuthenticationError(code)
+        for code in AuthenticationCode
+        if AuthenticationError(code).temporary
+    ),
+    Unavailable(),
+    WsUnavailable("Too slow."),
+    WsException("This server is about to stop.", code="draining", temporary=True),
+]
+"""Every kind of refusal that does not last, those of other parts included."""
 
 
 def acked(error: Exception) -> list[Any]:
@@ -154,7 +167,6 @@ def test_filter_refuses_as_configured_when_authentication_fails(
     ("error", "code", "detail"),
     [
         (RuntimeError(SECRET), "internal", "internal error"),
-        (Unavailable(), "unavailable", "The storage is not available now; nothing was done."),
         (WsForbidden(), "forbidden", "Forbidden resource"),
     ],
 )
@@ -168,6 +180,60 @@ def test_filter_fails_closed_when_something_else_breaks_a_connection(
     assert [("error", (notice,))] == disconnected.emitted
     assert ("Authentication failed", {"code": code, "detail": detail}) == connect_error.refusal
     assert (False, False) == (disconnected.connected, connect_error.connected)
+
+
+@pytest.mark.parametrize("error", TEMPORARY, ids=lambda error: str(error.code))
+def test_filter_closes_the_transport_when_a_refusal_is_temporary(error: Any) -> None:
+    """``io server disconnect`` and ``connect_error`` would keep the JavaScript client away."""
+    disconnected, connect_error = refused(error, DISCONNECTING), refused(error, REFUSING)
+
+    ((event, (notice,)),) = disconnected.emitted
+    assert ("error", "answered", None) == (
+        event,
+        disconnected.transport_closed,
+        disconnected.refusal,
+    )
+    assert {
+        "message": "authentication failed",
+        "code": str(error.code),
+        "detail": getattr(error, "detail", str(error)),
+        "temporary": True,
+        "retryAfterMs": notice["retryAfterMs"],
+    } == notice
+    assert 1_000 <= notice["retryAfterMs"] < 5_000
+    assert ([], "unanswered", None) == (
+        connect_error.emitted,
+        connect_error.transport_closed,
+        connect_error.refusal,
+    )
+
+
+def test_filter_sends_the_limits_own_time_when_it_knows_when_to_come_back() -> None:
+    """In whole milliseconds, rounded up."""
+    error = AuthenticationError(AuthenticationCode.TOO_MANY_ATTEMPTS, retry_after_seconds=0.0301)
+
+    ((_, (notice,)),) = refused(error, DISCONNECTING).emitted
+
+    assert 31 == notice["retryAfterMs"]
+
+
+def test_filter_logs_temporary_refusals_once_a_minute_when_an_address_causes_many() -> None:
+    """The clients come back by themselves, so there may be thousands of refusals."""
+    clock = ManualClock()
+    exception_filter = ChatExceptionFilter(clock, refuse_with_connect_error=False)
+    error = AuthenticationError(AuthenticationCode.TOO_MANY_ATTEMPTS)
+
+    with capture_logs() as logs:
+        for host in range(71):
+            client = fake_socket(AuthenticatedSocket, address=f"2001:db8::{host}")
+            exception_filter.catch(error, fake_connection(client))
+        clock.advance(60)
+
+    warnings = [each for each in logs if each["log_level"] == "warning"]
+    assert [1, 70] == [each["times"] for each in warnings]
+    assert {("connections refused for now", "2001:db8::/64", "too_many_attempts")} == {
+        (each["event"], each["address"], each["code"]) for each in warnings
+    }
 
 
 @pytest.mark.parametrize("error", [NotAMember(), WsException("no"), RuntimeError("bug")])
@@ -216,3 +282,16 @@ def test_exception_holds_no_payload_when_the_event_carries_a_secret() -> None:
 
     ((event, (payload,)),) = link.emitted
     assert ("exception", {"pattern": "auth:refresh"}) == (event, payload["cause"])
+
+
+def test_log_names_the_claim_when_a_token_is_refused_for_it() -> None:
+    """Short and printable; the client is not told."""
+    claims = {"azp": "https://evil.example/\n" + "x" * 200}
+    error = AuthenticationError(AuthenticationCode.TOKEN_PARTY, claims=claims)
+
+    with capture_logs() as logs:
+        link = refused(error, DISCONNECTING)
+
+    (entry,) = logs
+    assert rf"https://evil.example/\x0a{'x' * 78}..." == entry["azp"]
+    assert "evil" not in repr(link.emitted)

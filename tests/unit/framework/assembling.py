@@ -1,8 +1,9 @@
 from typing import Any
 
+import pytest
 from dependency_injector import containers, providers
 
-from app.framework import IoAdapter, IoOptions, NestApplication, NestFactory
+from app.framework import BootError, IoAdapter, IoOptions, NestApplication, NestFactory
 
 
 def application(*provided: providers.Provider[Any]) -> NestApplication:
@@ -11,3 +12,11 @@ def application(*provided: providers.Provider[Any]) -> NestApplication:
     for index, provider in enumerate(provided):
         setattr(container, f"provider_{index}", provider)
     return NestFactory.create(container, IoAdapter(IoOptions()))
+
+
+async def start_error(*provided: providers.Provider[Any]) -> str:
+    """The sentence with which the start of such an application is refused."""
+    app = application(*provided)
+    with pytest.raises(BootError) as caught:
+        await app.init()
+    return str(caught.value)

@@ -1,6 +1,8 @@
 from typing import Any
 
-from app.framework import Socket
+import pytest
+
+from app.framework import BootError, Socket
 from app.framework.enhancers import Enhancers
 from app.framework.explorer import explore
 from app.framework.pipeline import (
@@ -61,6 +63,13 @@ class Driver:
         hook = compile_disconnect(self.definition)
         assert hook is not None
         await hook(self.socket, reason)
+
+
+def boot_error(gateway: object) -> str:
+    """The sentence with which a gateway is refused."""
+    with pytest.raises(BootError) as caught:
+        Driver(gateway)
+    return str(caught.value)
 
 
 def _instance(reference: object, place: str) -> Any:

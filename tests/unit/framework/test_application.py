@@ -24,6 +24,7 @@ from app.framework import (
     use_interceptors,
     web_socket_gateway,
 )
+from app.framework.application import http_url
 from app.framework.pipeline import compile_event
 from app.framework.testing import fake_socket
 from tests.unit.framework.assembling import application
@@ -145,15 +146,15 @@ def test_boot_fails_when_a_decorated_guard_has_several_providers() -> None:
 
 
 def test_boot_fails_when_a_gateway_is_provided_by_a_factory() -> None:
-    """Request scope is not supported."""
+    """Request scope is not supported: nothing would handle its events."""
 
     @web_socket_gateway()
     class _Gateway:
         pass
 
     assert (
-        "_Gateway is provided by a Factory: request scope is not supported; "
-        "make it a providers.Singleton"
+        "_Gateway is provided by a Factory, so @web_socket_gateway has no effect; "
+        "provide it as providers.Singleton(_Gateway, ...)"
     ) == boot_error(providers.Factory(_Gateway))
 
 
@@ -247,6 +248,14 @@ async def test_listen_serves_controllers_and_ends_when_it_is_closed() -> None:
 
         with pytest.raises(OSError):  # noqa: PT011 - refused, whatever the system calls it
             await session.get(f"{url}/things/one")
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [("127.0.0.1", "http://127.0.0.1:80"), ("::1", "http://[::1]:80"), ("name", "http://name:80")],
+)
+def test_url_is_valid_when_the_host_is_an_ipv6_address(host: str, expected: str) -> None:
+    assert expected == http_url(host, 80)
 
 
 def test_get_gives_the_applications_own_instance_when_it_is_asked() -> None:

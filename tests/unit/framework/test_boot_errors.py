@@ -6,6 +6,7 @@ import pytest
 
 from app.framework import (
     BootError,
+    Cors,
     MessageBody,
     Socket,
     ValidationPipe,
@@ -16,14 +17,7 @@ from app.framework import (
     use_pipes,
     web_socket_gateway,
 )
-from tests.unit.framework.driving import Driver
-
-
-def boot_error(gateway: object) -> str:
-    """The sentence with which a gateway is refused."""
-    with pytest.raises(BootError) as caught:
-        Driver(gateway)
-    return str(caught.value)
+from tests.unit.framework.driving import Driver, boot_error
 
 
 def test_boot_fails_when_a_gateway_wants_a_port_of_its_own() -> None:
@@ -48,6 +42,20 @@ def test_boot_fails_when_a_gateway_wants_polling() -> None:
 
     assert (
         "_Gateway: transports=('polling', 'websocket') is not supported; only ('websocket',) is"
+    ) == boot_error(_Gateway())
+
+
+@pytest.mark.parametrize("origin", ["*", "chat.example", "https://*.example"])
+def test_boot_fails_when_a_gateways_cors_matches_no_page(origin: str) -> None:
+    """Nest takes patterns; here every browser would be refused without a word."""
+
+    @web_socket_gateway(cors=Cors((origin,)))
+    class _Gateway:
+        pass
+
+    assert (
+        f"_Gateway: cors={origin!r} matches no page; "
+        "write each origin in full, such as https://chat.example"
     ) == boot_error(_Gateway())
 
 
@@ -96,13 +104,13 @@ def test_boot_fails_when_a_parameter_has_no_marker_beside_marked_ones() -> None:
 
 
 def test_boot_fails_when_a_parameter_is_annotated_without_a_marker() -> None:
-    """`Annotated` alone says nothing, and a marker has to be called."""
+    """`Annotated` alone says nothing."""
 
     @web_socket_gateway()
     class _Gateway:
         @subscribe_message("event")
         def on_event(
-            self, body: Annotated[Any, MessageBody()], extra: Annotated[int, MessageBody]
+            self, body: Annotated[Any, MessageBody()], extra: Annotated[int, "some number"]
         ) -> None: ...
 
     assert "nothing says what parameter 'extra' is" in boot_error(_Gateway())
@@ -240,20 +248,3 @@ def test_boot_fails_when_an_enhancer_is_none(decorate: Any, sentence: str) -> No
 
     assert f"_OnClass: {sentence}" in boot_error(_OnClass())
     assert f"_OnMethod.on_event: {sentence}" in boot_error(_OnMethod())
-
-
-def test_boot_fails_when_a_filter_is_async() -> None:
-    """Nobody would await it, and the client would never be answered."""
-
-    class _AsyncFilter:
-        async def catch(self, exception: Exception, host: object) -> None: ...
-
-    @web_socket_gateway()
-    @use_filters(_AsyncFilter)
-    class _Gateway:
-        pass
-
-    assert (
-        "_Gateway: @use_filters names _AsyncFilter, whose catch is async; "
-        "a filter answers at once, make it a plain method"
-    ) == boot_error(_Gateway())

@@ -1,9 +1,10 @@
 """``python -m app events``: the table is read from what runs."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import AliasChoices, BaseModel, Field
 
+from app.domain.socket_response import SocketResponse
 from app.framework import (
     Ack,
     AckFunction,
@@ -45,8 +46,12 @@ class _Gateway:
     def on_ack(self, ack: Annotated[AckFunction, Ack()]) -> None:
         ack()
 
+    @subscribe_message("either")
+    def on_either(self) -> list[int] | SocketResponse[_Payload]:
+        return [1]
+
     @subscribe_message("plain")
-    def on_plain(self, client: Socket, data: Any):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    def on_plain(self, client: Socket, data: dict[str, int]):  # type: ignore[no-untyped-def]  # noqa: ANN202
         del client, data
 
 
@@ -64,5 +69,12 @@ def test_rows_tell_event_handler_guards_payload_and_ack_when_routes_are_given() 
         ),
         EventRow("field", "_Gateway.on_field", "TracingGuard, TracingGuard", "{n: int}", "none"),
         EventRow("ack", "_Gateway.on_ack", "TracingGuard", "none", "none"),
-        EventRow("plain", "_Gateway.on_plain", "TracingGuard", "none", "none"),
+        EventRow(
+            "either",
+            "_Gateway.on_either",
+            "TracingGuard",
+            "none",
+            "list[int] | SocketResponse[_Payload]",
+        ),
+        EventRow("plain", "_Gateway.on_plain", "TracingGuard", "dict[str, int]", "none"),
     ] == rows

@@ -1,5 +1,6 @@
 """Nest's §6: which events a gateway has."""
 
+from enum import Enum, StrEnum
 from typing import Annotated
 
 import pytest
@@ -46,6 +47,32 @@ async def test_pattern_is_literal_when_it_looks_special(pattern: str) -> None:
             return "handled"
 
     assert ["handled"] == await Driver(_Gateway()).call(pattern)
+
+
+async def test_pattern_is_the_value_when_it_is_an_enums_member() -> None:
+    """Of every kind of enum: ``str(member)`` would be the member's name."""
+
+    class _Mixed(str, Enum):  # noqa: UP042 - the common form before Python 3.11
+        EVENT = "mixed"
+
+    class _Plain(Enum):
+        EVENT = "plain"
+
+    class _Text(StrEnum):
+        EVENT = "text"
+
+    @web_socket_gateway()
+    class _Gateway:
+        @subscribe_message(_Mixed.EVENT)
+        def on_mixed(self) -> None: ...
+
+        @subscribe_message(_Plain.EVENT)
+        def on_plain(self) -> None: ...
+
+        @subscribe_message(_Text.EVENT)
+        def on_text(self) -> None: ...
+
+    assert ["mixed", "plain", "text"] == patterns(_Gateway())
 
 
 async def test_handlers_are_inherited_when_a_base_class_has_them() -> None:

@@ -5,10 +5,12 @@ from collections.abc import AsyncIterator
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
+from dependency_injector import providers
 from yarl import URL
 
 from app.framework import controller, delete, get, patch, post, put
 from app.framework.http import cors_middleware, routes_of
+from tests.unit.framework.assembling import start_error
 
 FRIEND = "https://friend.example"
 
@@ -150,3 +152,42 @@ async def test_cors_leaves_a_websocket_alone_when_its_headers_have_left(client: 
 
     await websocket.receive()
     assert websocket.closed
+
+
+async def test_routes_are_inherited_when_a_base_class_has_them() -> None:
+    """As a gateway's events are."""
+
+    class _Base:
+        @get("one")
+        async def one(self, _: web.Request) -> web.Response:
+            return web.Response()
+
+    @controller("things")
+    class _Controller(_Base):
+        @post("one")
+        async def other(self, _: web.Request) -> web.Response:
+            return web.Response()
+
+    assert [("GET", "/things/one"), ("POST", "/things/one")] == [
+        (route.method, route.path) for route in routes_of(_Controller())
+    ]
+
+
+async def test_boot_fails_when_two_controllers_have_one_route() -> None:
+    """The second would never be reached."""
+
+    @controller("things")
+    class _One:
+        @get()
+        async def index(self, _: web.Request) -> web.Response:
+            return web.Response()
+
+    @controller()
+    class _Other:
+        @get("things")
+        async def index(self, _: web.Request) -> web.Response:
+            return web.Response()
+
+    sentence = await start_error(providers.Singleton(_One), providers.Singleton(_Other))
+
+    assert "GET /things has two handlers; leave one" == sentence

@@ -11,6 +11,7 @@ from app.framework import (
     Socket,
     WsException,
     subscribe_message,
+    use_filters,
     use_guards,
     web_socket_gateway,
 )
@@ -92,7 +93,7 @@ async def test_connect_refuses_when_the_hook_raises(error: Exception) -> None:
 
 
 async def test_connect_is_refused_as_unavailable_when_the_hook_takes_too_long() -> None:
-    """The hook is cancelled, and the client may come back."""
+    """The hook is cancelled, and the client comes back by itself."""
     trace: Trace = []
 
     @web_socket_gateway()
@@ -108,6 +109,7 @@ async def test_connect_is_refused_as_unavailable_when_the_hook_takes_too_long() 
 
     assert (False, ["socket-1 cancelled"]) == (admitted, trace)
     assert ["unavailable"] == [args[0]["code"] for _, args in driver.emitted]
+    assert "answered" == driver.link.transport_closed
 
 
 async def test_disconnect_tells_the_reason_when_the_gateway_has_the_hook() -> None:
@@ -236,6 +238,31 @@ async def test_unknown_event_is_forbidden_when_a_guard_refuses() -> None:
     acked = await Driver(_Gateway()).call_unknown("knwon")
 
     assert ["forbidden"] == [answer["code"] for answer in acked]
+
+
+async def test_unknown_event_asks_filters_of_every_class_before_the_applications() -> None:
+    """Whatever the number of gateways; guards and filters need not be hashable."""
+    trace: Trace = []
+
+    class _Unhashable(TracingFilter):
+        __hash__ = None  # type: ignore[assignment]
+
+    application = Enhancers(filters=(_Unhashable(trace, "global"),))
+
+    @web_socket_gateway()
+    class _First:
+        pass
+
+    @web_socket_gateway()
+    @use_filters(_Unhashable(trace, "class"))
+    class _Second:
+        pass
+
+    first, second = Driver(_First(), application), Driver(_Second(), application)
+    unknown = compile_unknown_event([first.definition, second.definition])
+    await unknown(first.socket, "what", None, None)
+
+    assert ["filter class WsUnknownEvent"] == trace
 
 
 async def test_unknown_event_asks_a_shared_guard_once_when_gateways_share_it() -> None:

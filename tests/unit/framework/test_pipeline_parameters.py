@@ -160,6 +160,23 @@ async def test_parameter_pipes_run_in_order_when_several_are_given() -> None:
     assert [8] == await driver.call("event", {"n": 7})
 
 
+async def test_pipe_runs_when_it_stands_in_the_place_of_the_data() -> None:
+    """Nest's ``@MessageBody(new Pipe())``; it was taken for the field's name."""
+    constant = create_param_decorator(lambda data, _: 1 if data is None else data)
+
+    @web_socket_gateway()
+    class _Gateway:
+        @subscribe_message("event")
+        def on_event(
+            self,
+            payload: Annotated[int, MessageBody(_Increment(), _Increment)],
+            one: Annotated[int, constant(_Increment)],
+        ) -> list[int]:
+            return [payload, one]
+
+    assert [[5, 2]] == await Driver(_Gateway()).call("event", 3)
+
+
 async def test_pipe_is_awaited_when_it_is_async() -> None:
     """And the pipes after it get its value."""
 

@@ -57,6 +57,15 @@ def test_validation_pipe_gives_the_model_when_the_payload_fits() -> None:
     assert _Order(displayName="a", addresses=[_Address(street="b")]) == order
 
 
+def test_validation_pipe_validates_when_it_is_called_as_any_pipe() -> None:
+    """``transform`` does what events go through, as tests of a pipe expect."""
+    pipe = ValidationPipe()
+
+    with pytest.raises(WsBadRequest):
+        pipe.transform({"displayName": 5}, ArgumentMetadata("body", _Order, None))
+    assert 5 == pipe.transform(5, ArgumentMetadata("custom", _Order, None))
+
+
 def test_validation_pipe_ignores_unknown_fields_when_there_are_some() -> None:
     """As Nest's does by default."""
     assert _AllOptional(limit=1) == validate({"limit": 1, "userId": "mallory"}, _AllOptional)

@@ -1,3 +1,4 @@
+from math import inf, nan
 from typing import Any
 
 import pytest
@@ -6,6 +7,7 @@ from pydantic import BaseModel, ValidationError
 from app.gateways.dto.channel_dto import ChannelDto
 from app.gateways.dto.get_offline_dto import GetOfflineDto
 from app.gateways.dto.message_dto import MessageDto
+from app.gateways.dto.receipt_dto import ReceiptDto
 from app.gateways.dto.send_message_dto import SendMessageDto
 from app.gateways.dto.update_message_dto import UpdateMessageDto
 
@@ -19,6 +21,9 @@ LONGEST = "i" * 191
         (MessageDto, {"messageId": "any text, no UUID 😀"}),
         (UpdateMessageDto, {"messageId": "m", "content": "x"}),
         (SendMessageDto, {"content": "x", "channelId": "c", "clientMessageId": None}),
+        (ReceiptDto, {"messageId": LONGEST}),
+        (ReceiptDto, {"messageId": "m", "messageIds": None}),
+        (ReceiptDto, {"messageIds": [f"{number}" for number in range(100)]}),
         (GetOfflineDto, {}),
         (GetOfflineDto, {"limit": 100, "cursor": "c" * 2048}),
         (GetOfflineDto, {"limit": 1, "channelId": "c", "afterSeq": 0}),
@@ -43,14 +48,31 @@ def test_dto_takes_the_payload_when_it_is_at_its_limits(
         (UpdateMessageDto, {"messageId": "m", "content": 5}, "content"),
         (SendMessageDto, {"content": "x", "channelId": "c", "tempId": 5}, "tempId"),
         (SendMessageDto, {"content": "x", "channelId": "c", "tempId": ""}, "tempId"),
+        (ReceiptDto, {}, "messageId"),
+        (ReceiptDto, {"messageId": None}, "messageId"),
+        (ReceiptDto, {"messageIds": None}, "messageId"),
+        (ReceiptDto, {"messageId": 5}, "messageId"),
+        (ReceiptDto, {"messageId": "m", "messageIds": ["m"]}, "messageId"),
+        (ReceiptDto, {"messageIds": []}, "messageIds"),
+        (ReceiptDto, {"messageIds": ["m"] * 101}, "messageIds"),
+        (ReceiptDto, {"messageIds": "m"}, "messageIds"),
+        (ReceiptDto, {"messageIds": ["m", 5]}, "messageIds.1"),
+        (ReceiptDto, {"messageIds": ["m", ""]}, "messageIds.1"),
         (GetOfflineDto, {"limit": 0}, "limit"),
         (GetOfflineDto, {"limit": 101}, "limit"),
         (GetOfflineDto, {"limit": "5"}, "limit"),
         (GetOfflineDto, {"limit": True}, "limit"),
-        (GetOfflineDto, {"limit": 1.5}, "limit"),
+        (GetOfflineDto, {"limit": 50.5}, "limit"),
+        (GetOfflineDto, {"limit": 0.0}, "limit"),
+        (GetOfflineDto, {"limit": 1e300}, "limit"),
+        (GetOfflineDto, {"limit": nan}, "limit"),
+        (GetOfflineDto, {"limit": inf}, "limit"),
         (GetOfflineDto, {"cursor": "c" * 2049}, "cursor"),
         (GetOfflineDto, {"channelId": "c", "afterSeq": -1}, "afterSeq"),
         (GetOfflineDto, {"channelId": "c", "afterSeq": 2**53}, "afterSeq"),
+        (GetOfflineDto, {"channelId": "c", "afterSeq": 2.0**53}, "afterSeq"),
+        (GetOfflineDto, {"channelId": "c", "afterSeq": 7.5}, "afterSeq"),
+        (GetOfflineDto, {"channelId": "c", "afterSeq": False}, "afterSeq"),
         (GetOfflineDto, {"channelId": "c"}, ""),
         (GetOfflineDto, {"afterSeq": 1}, ""),
     ],
@@ -75,8 +97,23 @@ def test_send_message_dto_takes_the_documented_name_when_both_are_sent() -> None
     assert (" x ", "one") == (dto.content, dto.client_message_id)
 
 
+def test_receipt_dto_lists_each_message_once_when_some_are_repeated() -> None:
+    """In the order in which they come first."""
+    dto = ReceiptDto.model_validate({"messageIds": ["b", "a", "b"]})
+
+    assert ("b", "a") == dto.listed
+
+
 def test_get_offline_dto_tells_the_known_place_when_there_is_one() -> None:
     """Channel and number, or nothing."""
     known = GetOfflineDto.model_validate({"channelId": "c", "afterSeq": 7})
 
     assert (("c", 7), None) == (known.since, GetOfflineDto.model_validate({}).since)
+
+
+def test_every_integer_is_taken_when_it_is_written_with_a_fraction_of_zero() -> None:
+    """50.0 is 50 in JSON, and in the languages of many clients."""
+    dto = GetOfflineDto.model_validate({"limit": 50.0, "channelId": "c", "afterSeq": 7.0})
+
+    assert (50, 7) == (dto.limit, dto.after_seq)
+    assert (int, int) == (type(dto.limit), type(dto.after_seq))

@@ -145,6 +145,21 @@ async def test_send_message_stores_once_when_the_clients_id_is_the_same(
     assert [("channel:general", "message.created")] == chat.heard
 
 
+@pytest.mark.parametrize("alias", ["clientMessageId", "tempId"])
+async def test_send_message_is_refused_when_the_clients_id_was_used_before_the_reload(
+    chat: Chat, alias: str
+) -> None:
+    """As by a frontend that counts 1, 2, 3 from each load of its page."""
+    alice = await chat.connect("user_alice")
+    payload = {"content": "hello", "channelId": "general", alias: "1"}
+    await alice.call("sendMessage", payload)
+
+    answer = await alice.call("sendMessage", {**payload, "content": "other"})
+
+    assert ("client_message_id_reused", False) == (answer["code"], answer["temporary"])
+    assert [("channel:general", "message.created")] == chat.heard
+
+
 async def test_update_message_acks_the_new_content_when_it_is_the_authors(chat: Chat) -> None:
     """And the channel hears of it."""
     message = await sent(chat)
@@ -187,6 +202,55 @@ async def test_delivery_events_tell_the_author_when_they_change_something(
     }
     assert [{"data": delivery}] * 2 == answers
     assert [("user:user_alice", event)] == chat.heard
+
+
+@pytest.mark.parametrize(
+    ("event", "status"), [("message:delivered", "DELIVERED"), ("message:seen", "READ")]
+)
+async def test_delivery_events_ack_a_list_when_several_messages_are_reported(
+    chat: Chat, event: str, status: str
+) -> None:
+    """The author hears of each; what was refused stands beside the data."""
+    first, second = [(await sent(chat))["id"] for _ in range(2)]
+    bob = await chat.connect("user_bob")
+
+    whole = await bob.call(event, {"messageIds": [second, first]})
+    partly = await bob.call(event, {"messageIds": [first, "gone"]})
+
+    statuses = [
+        {"messageId": each, "recipientId": "user_bob", "status": status, "timestamp": NOW}
+        for each in (second, first)
+    ]
+    refused = {
+        "messageId": "gone",
+        "error": "There is no such message.",
+        "code": "message_not_found",
+    }
+    assert {"data": statuses} == whole
+    assert {"data": statuses[1:], "refused": [refused]} == partly
+    assert [("user:user_alice", event)] * 2 == chat.heard
+
+
+async def test_events_go_on_when_a_page_of_missed_messages_was_reported(chat: Chat) -> None:
+    """150 receipts, one after the other, leave the limit of the other events alone."""
+    alice, bob = await chat.connect("user_alice", "a"), await chat.connect("user_bob", "b")
+    payload = {"content": "hello", "channelId": "general"}
+    ids = [(await alice.call("sendMessage", payload))["data"]["id"] for _ in range(50)]
+
+    receipts = [
+        await bob.call(event, {"messageId": each})
+        for event in ("message:delivered", "message:seen", "message:seen")
+        for each in ids
+    ]
+    lists = [await bob.call("message:seen", {"messageIds": ids * 2}) for _ in range(3)]
+
+    assert all("data" in each for each in [*receipts, *lists])
+    assert "data" in await bob.call("sendMessage", payload)
+    refused = await bob.call("message:seen", {"messageIds": ids * 2})
+    assert ("rate_limited", pytest.approx(500, abs=1)) == (
+        refused["code"],
+        refused["retryAfterMs"],
+    )
 
 
 async def test_get_status_acks_each_recipient_when_somebody_asks(chat: Chat) -> None:

@@ -4,12 +4,15 @@ from app.adapters.memory.manual_clock import ManualClock
 from app.adapters.memory.token_buckets import TokenBuckets
 from app.framework import WsTooManyRequests
 from app.framework.testing import fake_connection, fake_context, fake_socket
+from app.guards.receipt_limit import limited_as_receipts
 from app.guards.ws_throttler_guard import WsThrottlerGuard
 from app.sockets.authenticated_socket import AuthenticatedSocket
 from tests.unit.sessions import session_of
 
 RATE = 2
 BURST = 3
+RECEIPTS = 10
+RECEIPTS_BURST = 150
 
 
 def socket_of(user_id: str) -> AuthenticatedSocket:
@@ -20,8 +23,15 @@ def socket_of(user_id: str) -> AuthenticatedSocket:
 
 
 def make_guard(clock: ManualClock) -> WsThrottlerGuard:
-    """Two events a second, three at once."""
-    return WsThrottlerGuard(TokenBuckets(RATE, BURST, clock))
+    """Two events a second, three at once; ten and 150 receipts."""
+    return WsThrottlerGuard(
+        TokenBuckets(RATE, BURST, clock), TokenBuckets(RECEIPTS, RECEIPTS_BURST, clock)
+    )
+
+
+@limited_as_receipts()
+def take_receipts() -> None:
+    """A handler of receipts."""
 
 
 def test_throttler_lets_a_burst_pass_and_then_tells_the_wait_when_it_is_spent() -> None:
@@ -68,3 +78,48 @@ def test_throttler_is_not_fooled_when_an_event_has_the_connections_name() -> Non
 
     with pytest.raises(WsTooManyRequests):
         guard.can_activate(context)
+
+
+def test_throttler_takes_nothing_of_the_events_when_receipts_come() -> None:
+    """Who has reported what they missed may still write, and the other way round."""
+    guard = make_guard(ManualClock())
+    alice = socket_of("user_alice")
+
+    for _ in range(RECEIPTS_BURST):
+        guard.can_activate(fake_context(alice, {"messageId": "m"}, handler=take_receipts))
+    with pytest.raises(WsTooManyRequests):
+        guard.can_activate(fake_context(alice, {"messageId": "m"}, handler=take_receipts))
+
+    for _ in range(BURST):
+        assert guard.can_activate(fake_context(alice))
+
+
+@pytest.mark.parametrize(
+    ("data", "cost"),
+    [
+        ({"messageId": "m"}, 1),
+        ({"messageIds": ["m"] * 60}, 60),
+        ({"messageIds": ["m"] * 60_000}, 100),
+        ({"messageIds": []}, 1),
+        ({"messageIds": "m" * 60}, 1),
+        (["m"] * 60, 1),
+        (None, 1),
+    ],
+    ids=["one", "list", "too long", "empty", "text", "several arguments", "nothing"],
+)
+def test_throttler_counts_a_list_by_its_messages_when_receipts_come(
+    data: object, cost: int
+) -> None:
+    """Nobody gets more receipts by a list; what is no list, and no payload at all, costs one."""
+    clock = ManualClock()
+    guard = make_guard(clock)
+    alice = socket_of("user_alice")
+    guard.can_activate(fake_context(alice, data, handler=take_receipts))
+
+    left = RECEIPTS_BURST - cost
+    for _ in range(left):
+        guard.can_activate(fake_context(alice, {"messageId": "m"}, handler=take_receipts))
+
+    with pytest.raises(WsTooManyRequests) as caught:
+        guard.can_activate(fake_context(alice, {"messageId": "m"}, handler=take_receipts))
+    assert {"retryAfterMs": 100} == caught.value.details

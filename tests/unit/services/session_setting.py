@@ -94,9 +94,13 @@ class Holder(SessionHolder):
     Attributes:
         warnings: When its token expires, for each warning.
         farewells: Why it had to go.
+        transport_closed: Whether its connection was closed, for it to come back.
     """
 
+    answers_pings = True
+
     def __init__(self) -> None:
+        self.transport_closed = False
         self.warnings: list[datetime] = []
         self.farewells: list[AuthenticationCode] = []
 
@@ -107,6 +111,10 @@ class Holder(SessionHolder):
     def end_session(self, error: AuthenticationError) -> None:
         """Keep the code."""
         self.farewells.append(error.code)
+
+    def close_transport(self) -> None:
+        """Keep it."""
+        self.transport_closed = True
 
 
 class Setting:

@@ -59,14 +59,29 @@ async def test_authenticate_admits_when_policy_prefers_it_to_knowing(clock: Manu
 async def test_authenticate_refuses_unverified_when_address_tries_too_often(
     setting: Setting,
 ) -> None:
-    """Good attempts count as well, and no cryptography is done for those beyond the limit."""
+    """No cryptography is done for attempts beyond the limit, and the time to wait is known."""
+    setting.verifier.refusal = AuthenticationCode.KEYS_UNAVAILABLE
     for _ in range(ATTEMPTS):
+        await setting.refusal_of("of an unknown key")
+
+    with pytest.raises(AuthenticationError) as caught:
         await setting.authentication.authenticate(TOKEN, ADDRESS)
 
-    code = await setting.refusal_of(TOKEN)
-
-    assert AuthenticationCode.TOO_MANY_ATTEMPTS == code
+    assert AuthenticationCode.TOO_MANY_ATTEMPTS == caught.value.code
+    assert {"detail": caught.value.detail, "retryAfterMs": 60_000 / ATTEMPTS} == (
+        caught.value.details
+    )
     assert ATTEMPTS == setting.verifier.asked
+
+
+async def test_authenticate_admits_all_users_of_an_address_when_their_tokens_are_good(
+    setting: Setting,
+) -> None:
+    """A whole office may come back at once."""
+    for _ in range(5 * ATTEMPTS):
+        await setting.authentication.authenticate(TOKEN, ADDRESS)
+
+    assert 5 * ATTEMPTS == setting.verifier.asked
 
 
 @pytest.mark.parametrize("sent", ["forged", None, f"Bearer {TOKEN}"])

@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -26,8 +27,13 @@ class LosingDeliveries(MemoryDeliveryRepository):
     losing = False
     stores = True
 
+    def __init__(self, store: MemoryStore) -> None:
+        super().__init__(store)
+        self.batches: list[int] = []
+
     async def advance_all(self, reports: Sequence[Report], now: datetime) -> Sequence[Advanced]:
         """As the class says."""
+        self.batches.append(len(reports))
         if not self.losing:
             return await super().advance_all(reports, now)
         if self.stores:
@@ -232,6 +238,124 @@ async def test_oldest_report_is_forgotten_when_too_many_were_not_confirmed(
     await service.delivered(BOB, message.id)
 
     assert [] == broadcaster.published
+
+
+async def sent(messages: MemoryMessageRepository, clock: ManualClock, *ids: str) -> list[MessageId]:
+    """Messages of Alice's in general."""
+    drafts = [MessageDraft(MessageId(each), GENERAL, ALICE, "hello", None) for each in ids]
+    await messages.add_all(drafts, clock.now())
+    return [draft.id for draft in drafts]
+
+
+@pytest.mark.parametrize(
+    ("state", "event"),
+    [
+        (DeliveryState.DELIVERED, ServerEvent.MESSAGE_DELIVERED),
+        (DeliveryState.READ, ServerEvent.MESSAGE_SEEN),
+    ],
+)
+async def test_author_hears_of_each_that_changed_when_a_recipient_reports_a_list(
+    service: DeliveryService,
+    deliveries: LosingDeliveries,
+    messages: MemoryMessageRepository,
+    broadcaster: RecordingBroadcaster,
+    clock: ManualClock,
+    state: DeliveryState,
+    event: ServerEvent,
+) -> None:
+    """One transaction; the answer is in the order asked, and once more says nothing new."""
+    ids = (await sent(messages, clock, "m1", "m2", "m3"))[::-1]
+    report = service.all_delivered if state is DeliveryState.DELIVERED else service.all_seen
+    await report(BOB, ids[1:2])
+
+    first, second = [await report(BOB, ids) for _ in range(2)]
+
+    statuses = tuple(DeliveryStatus(each, BOB, state, clock.now()) for each in ids)
+    assert {"data": statuses} == first == second
+    expected = [(event, "m2"), (event, "m3"), (event, "m1")]
+    assert expected == [
+        (each.event, each.payload.message_id)
+        for each in broadcaster.published
+        if isinstance(each.payload, DeliveryStatus)
+    ]
+    assert [1, 3, 3] == deliveries.batches
+
+
+async def test_list_is_marked_but_for_what_is_refused_when_some_are_not_the_recipients(
+    service: DeliveryService, messages: MemoryMessageRepository, clock: ManualClock
+) -> None:
+    """A message that was deleted meanwhile keeps nobody from reporting the others."""
+    first, deleted, last = await sent(messages, clock, "m1", "m2", "m3")
+    await messages.delete(deleted, ALICE)
+    own = MessageDraft(MessageId("own"), GENERAL, BOB, "hello", None)
+    await messages.add_all([own], clock.now())
+
+    answer = await service.all_seen(BOB, [first, deleted, own.id, last])
+
+    assert [first, last] == [each.message_id for each in answer["data"]]
+    assert [
+        (deleted, "message_not_found", "There is no such message."),
+        (own.id, "not_a_recipient", "You are not a recipient of this message."),
+    ] == [(each.message_id, each.code, each.error) for each in answer["refused"]]
+    states = await service.statuses(ALICE, last)
+    assert (BOB, DeliveryState.READ) == (states[0].recipient_id, states[0].status)
+
+
+async def test_author_hears_once_when_an_unconfirmed_list_is_reported_again(
+    service: DeliveryService,
+    deliveries: LosingDeliveries,
+    messages: MemoryMessageRepository,
+    broadcaster: RecordingBroadcaster,
+    clock: ManualClock,
+) -> None:
+    """It was stored, and nobody knew."""
+    ids = await sent(messages, clock, "m1", "m2")
+    deliveries.losing = True
+    with pytest.raises(Unconfirmed):
+        await service.all_delivered(BOB, ids)
+    deliveries.losing = False
+
+    for _ in range(2):
+        await service.all_delivered(BOB, ids)
+
+    assert [ServerEvent.MESSAGE_DELIVERED] * 2 == [each.event for each in broadcaster.published]
+
+
+class HeldBackDeliveries(MemoryDeliveryRepository):
+    """Stores at once; what reports a delivery is answered when the test lets it."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        super().__init__(store)
+        self.stored = asyncio.Event()
+        self.may_return = asyncio.Event()
+
+    async def advance_all(self, reports: Sequence[Report], now: datetime) -> Sequence[Advanced]:
+        """As the class says."""
+        outcomes = await super().advance_all(reports, now)
+        if any(report.state is DeliveryState.DELIVERED for report in reports):
+            self.stored.set()
+            await self.may_return.wait()
+        return outcomes
+
+
+async def test_author_hears_no_delivery_after_reading_when_a_list_is_overtaken(
+    store: MemoryStore,
+    broadcaster: RecordingBroadcaster,
+    clock: ManualClock,
+    starter: EagerTasks,
+    message: Message,
+) -> None:
+    """The phone's list was stored first, and the laptop's report of one of it was told first."""
+    deliveries = HeldBackDeliveries(store)
+    service = DeliveryService(deliveries, broadcaster, clock, starter, MemoryWriters(2))
+    phone = asyncio.create_task(service.all_delivered(BOB, [message.id]))
+    await deliveries.stored.wait()
+
+    await service.seen(BOB, message.id)
+    deliveries.may_return.set()
+    await phone
+
+    assert [ServerEvent.MESSAGE_SEEN] == [each.event for each in broadcaster.published]
 
 
 async def test_statuses_name_every_recipient_when_a_member_asks(

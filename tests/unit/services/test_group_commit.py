@@ -321,6 +321,21 @@ async def test_commit_is_bounded_by_weight_when_items_are_much_work(
     assert [["1"], [whole], [more], [half, half], [half]] == store.commits
 
 
+async def test_commit_is_bounded_by_another_weight_when_that_is_given(
+    starter: EagerTasks, clock: ManualClock, store: Store
+) -> None:
+    """As for lists, of which each is many items."""
+    writers = MemoryWriters(1)
+    group = GroupCommit(store.commit, starter, clock, writers=writers, weigh=int, max_weight=5)
+    callers = started(group, ("a", "1"), ("b", "2"), ("c", "3"), ("d", "1"), ("e", "9"))
+    await store.began.wait()
+
+    store.may_end.set()
+    await asyncio.gather(*callers)
+
+    assert [["1"], ["2", "3"], ["1"], ["9"]] == store.commits
+
+
 async def test_what_waits_is_given_up_when_the_time_to_drain_is_over(
     make: Make, store: Store
 ) -> None:

@@ -6,6 +6,7 @@ from app.adapters.memory.memory_message_repository import MemoryMessageRepositor
 from app.adapters.memory.memory_socket_rooms import MemorySocketRooms
 from app.adapters.memory.recording_broadcaster import Publication, RecordingBroadcaster
 from app.domain.errors import (
+    ClientMessageIdReused,
     InvalidPayload,
     MessageDeleted,
     MessageNotFound,
@@ -13,7 +14,7 @@ from app.domain.errors import (
     NotTheAuthor,
 )
 from app.domain.events import ServerEvent
-from app.domain.ids import MessageId, SocketId
+from app.domain.ids import ChannelId, MessageId, SocketId
 from app.domain.message import (
     DeletedMessage,
     DeletionReceipt,
@@ -21,7 +22,7 @@ from app.domain.message import (
 from app.services.message_service import MessageService
 from app.services.typing_service import TypingService
 from tests.unit.services.message_stores import CLIENT_ID, MAX_CHARS, created
-from tests.unit.services.people import ALICE, ALICES_PHONE, BOB, DAVE, GENERAL
+from tests.unit.services.people import ALICE, ALICES_PHONE, BOB, DAVE, GENERAL, RANDOM
 
 
 async def test_send_stores_and_tells_the_channel_when_a_member_sends(
@@ -78,6 +79,32 @@ async def test_send_is_refused_when_the_message_was_deleted_since(
     assert [] == broadcaster.published
 
 
+async def test_send_answers_with_the_first_when_only_white_space_around_it_differs(
+    message_service: MessageService,
+) -> None:
+    """Contents are compared as they are stored."""
+    first = await message_service.send(ALICE, GENERAL, "hello", CLIENT_ID)
+
+    assert first == await message_service.send(ALICE, GENERAL, " hello\n", CLIENT_ID)
+
+
+@pytest.mark.parametrize(("channel_id", "content"), [(GENERAL, "other"), (RANDOM, "hello")])
+async def test_send_is_refused_when_the_client_id_is_of_another_message(
+    message_service: MessageService,
+    broadcaster: RecordingBroadcaster,
+    channel_id: ChannelId,
+    content: str,
+) -> None:
+    """An ack with the first message would lose the second."""
+    first = await message_service.send(ALICE, GENERAL, "hello", CLIENT_ID)
+
+    with pytest.raises(ClientMessageIdReused) as caught:
+        await message_service.send(ALICE, channel_id, content, CLIENT_ID)
+
+    assert not caught.value.temporary
+    assert [created(first)] == broadcaster.published
+
+
 async def test_send_is_refused_when_the_sender_is_no_member(
     message_service: MessageService, broadcaster: RecordingBroadcaster
 ) -> None:
@@ -93,11 +120,13 @@ async def test_send_is_refused_when_the_sender_is_no_member(
     [
         ("", "must not be empty"),
         (" \n\t ", "must not be empty"),
+        ("\u200b", "must not be empty"),
+        (" \u2800\u3164 ", "must not be empty"),
         ("x" * (MAX_CHARS + 1), "must be at most 10 characters"),
         ("a\0b", "must not hold NUL characters or lone surrogates"),
         ("a\ud83d", "must not hold NUL characters or lone surrogates"),
     ],
-    ids=["empty", "blank", "long", "nul", "surrogate"],
+    ids=["empty", "blank", "zero width", "fillers", "long", "nul", "surrogate"],
 )
 async def test_content_is_refused_when_it_cannot_be_a_message(
     message_service: MessageService, content: str, reason: str
@@ -112,6 +141,17 @@ async def test_content_is_refused_when_it_cannot_be_a_message(
         with pytest.raises(InvalidPayload) as caught:
             await write
         assert [("content", reason)] == [(f.path, f.message) for f in caught.value.fields]
+
+
+async def test_send_keeps_invisible_characters_when_others_are_visible(
+    message_service: MessageService,
+) -> None:
+    """A family is three people and two joiners; a heart is red by its variation selector."""
+    content = "👩\u200d👩\u200d👧 ❤\ufe0f"
+
+    message = await message_service.send(ALICE, GENERAL, content, None)
+
+    assert content == message.content
 
 
 async def test_send_counts_characters_when_they_are_astral(message_service: MessageService) -> None:

@@ -7,6 +7,7 @@ from app.adapters.memory.memory_message_repository import MemoryMessageRepositor
 from app.adapters.memory.memory_store import MemoryStore
 from app.adapters.memory.recording_broadcaster import Publication, RecordingBroadcaster
 from app.domain.errors import (
+    ClientMessageIdReused,
     Unavailable,
     Unconfirmed,
 )
@@ -102,6 +103,23 @@ async def test_channel_hears_of_it_when_what_was_unconfirmed_is_sent_again(
     message = await losing_service.send(ALICE, GENERAL, "hello", CLIENT_ID)
 
     assert [created(message)] == broadcaster.published[1:]
+
+
+async def test_other_content_is_refused_when_the_first_send_was_unconfirmed(
+    losing_service: MessageService,
+    losing_messages: LosingMessages,
+    broadcaster: RecordingBroadcaster,
+) -> None:
+    """The first is stored all the same, so its client message id is taken."""
+    losing_messages.losses = 1
+    with pytest.raises(Unconfirmed):
+        await losing_service.send(ALICE, GENERAL, "hello", CLIENT_ID)
+
+    with pytest.raises(ClientMessageIdReused):
+        await losing_service.send(ALICE, GENERAL, "other", CLIENT_ID)
+    await losing_service.catch_up()
+
+    assert ["hello"] == contents(broadcaster)
 
 
 async def test_channel_hears_in_the_order_of_storing_when_another_node_stores_too(

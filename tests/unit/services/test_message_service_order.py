@@ -5,6 +5,7 @@ import pytest
 from app.adapters.memory.memory_store import MemoryStore
 from app.adapters.memory.recording_broadcaster import RecordingBroadcaster
 from app.domain.errors import (
+    ClientMessageIdReused,
     Unavailable,
 )
 from app.domain.events import ServerEvent
@@ -76,6 +77,27 @@ async def test_send_does_not_wait_when_another_channel_is_slow(
     await slow
 
     assert [created(quick)] == told
+
+
+async def test_retry_is_compared_with_the_first_send_when_that_is_still_under_way(
+    slow_service: MessageService, slow_messages: SlowMessages, broadcaster: RecordingBroadcaster
+) -> None:
+    """Both wait for it, are committed together, and the channel hears of one message."""
+    first = asyncio.create_task(slow_service.send(ALICE, GENERAL, "hello", CLIENT_ID))
+    await slow_messages.stored.wait()
+    others = asyncio.gather(
+        slow_service.send(ALICE, GENERAL, "hello", CLIENT_ID),
+        slow_service.send(ALICE, GENERAL, "other", CLIENT_ID),
+        return_exceptions=True,
+    )
+    slow_messages.may_return.set()
+
+    repeated, reused = await others
+
+    assert await first == repeated
+    assert isinstance(reused, ClientMessageIdReused)
+    assert [["hello"], ["hello", "other"]] == slow_messages.batches
+    assert [created(await first)] == broadcaster.published
 
 
 async def test_channel_hears_of_it_when_the_send_is_cancelled_after_the_commit(

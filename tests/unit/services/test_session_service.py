@@ -171,6 +171,49 @@ async def test_open_refuses_when_user_has_too_many_sockets(setting: Setting) -> 
     assert AuthenticationCode.TOO_MANY_SOCKETS == code
 
 
+async def test_open_closes_the_oldest_silent_socket_when_the_user_has_too_many(
+    setting: Setting,
+) -> None:
+    """One that does not answer pings gives up its place; those that do keep theirs."""
+    alive, silent, newer = Holder(), Holder(), Holder()
+    silent.answers_pings = False
+    for holder in (alive, silent):
+        await setting.open(holder=holder)
+
+    await setting.open(NEXT_TOKEN, newer)
+
+    closed = [holder.transport_closed for holder in (alive, silent, newer)]
+    assert [False, True, False] == closed
+    assert AuthenticationCode.TOO_MANY_SOCKETS == await setting.refusal_of(TOKEN)
+
+
+async def test_open_closes_no_socket_of_another_user_when_it_is_silent(setting: Setting) -> None:
+    """Places are counted by user."""
+    bobs = Holder()
+    bobs.answers_pings = False
+    await setting.open(BOBS_TOKEN, bobs)
+    for _ in range(MAX_SOCKETS):
+        await setting.open()
+
+    code = await setting.refusal_of(TOKEN)
+
+    assert (AuthenticationCode.TOO_MANY_SOCKETS, False) == (code, bobs.transport_closed)
+
+
+async def test_silent_sockets_place_is_freed_once_when_it_disconnects_afterwards(
+    setting: Setting,
+) -> None:
+    """The gateway closes its session again; the newcomer's place is not given away."""
+    silent = Holder()
+    silent.answers_pings = False
+    sessions = [await setting.open(holder=silent), await setting.open()]
+    await setting.open()
+
+    setting.sessions.close(sessions[0])
+
+    assert AuthenticationCode.TOO_MANY_SOCKETS == await setting.refusal_of(TOKEN)
+
+
 async def test_close_frees_one_slot_when_called_twice(setting: Setting) -> None:
     """Closing is idempotent: it must not free the slot of a socket that is still there."""
     first, _second = await setting.open(), await setting.open()

@@ -53,6 +53,35 @@ async def test_session_goes_on_when_refreshed(setting: Setting) -> None:
     assert [AuthenticationCode.TOKEN_EXPIRED] == holder.farewells
 
 
+async def test_expiry_stays_when_the_token_is_older(setting: Setting) -> None:
+    """A valid token that expires earlier is answered with the expiry that holds."""
+    holder = Holder()
+    session = await setting.open(holder=holder)
+    setting.clock.advance(10)
+    expires_at = await setting.sessions.refresh(session, NEXT_TOKEN, ADDRESS)
+
+    answered = await setting.sessions.refresh(session, TOKEN, ADDRESS)
+
+    assert expires_at == answered
+    assert NEXT_TOKEN == session.credential.token
+    setting.clock.advance(LIFETIME + SKEW - 0.001)
+    setting.sessions.check(session)
+    assert [expires_at] == holder.warnings
+
+
+async def test_refresh_is_refused_when_the_older_token_is_revoked(setting: Setting) -> None:
+    """It changes nothing, but is judged as every token is."""
+    session = await setting.open()
+    setting.clock.advance(10)
+    await setting.sessions.refresh(session, NEXT_TOKEN, ADDRESS)
+    await setting.sessions.refresh(session, TOKEN, ADDRESS)
+    await setting.store.add(Revocation.of_token(TOKEN), LIFETIME)
+
+    code = await refusal_of_refresh(setting, session, TOKEN)
+
+    assert AuthenticationCode.REVOKED == code
+
+
 async def test_session_comes_back_when_refreshed_within_the_grace(setting: Setting) -> None:
     """Its events were refused, and are not any more."""
     holder = Holder()

@@ -1,3 +1,5 @@
+import pytest
+
 from app.adapters.memory.manual_clock import ManualClock
 from app.adapters.memory.recording_broadcaster import Publication, RecordingBroadcaster
 from app.domain.events import ServerEvent
@@ -79,11 +81,95 @@ async def test_stop_tells_the_channel_once_when_called_twice(
     await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
     broadcaster.published.clear()
 
-    first = await typing_service.stop(ALICE, GENERAL, ALICES_LAPTOP)
-    second = await typing_service.stop(ALICE, GENERAL, ALICES_LAPTOP)
+    first = await typing_service.stop(ALICE, GENERAL, ALICES_PHONE)
+    second = await typing_service.stop(ALICE, GENERAL, ALICES_PHONE)
 
     assert alice_now(clock, is_typing=False) == first == second
+    assert [told(clock, is_typing=False, except_socket=ALICES_PHONE)] == broadcaster.published
+
+
+@pytest.mark.parametrize("laptop_typed", [True, False])
+async def test_stop_tells_nobody_when_another_socket_goes_on_typing(
+    typing_service: TypingService,
+    broadcaster: RecordingBroadcaster,
+    clock: ManualClock,
+    *,
+    laptop_typed: bool,
+) -> None:
+    """The channel sees users, not devices: the end comes with the last of them."""
+    phones = await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
+    if laptop_typed:
+        phones = await typing_service.start(ALICE, GENERAL, ALICES_LAPTOP)
+    broadcaster.published.clear()
+
+    stopped = await typing_service.stop(ALICE, GENERAL, ALICES_LAPTOP)
+    still = await typing_service.list(BOB, GENERAL)
+    told_by_then = list(broadcaster.published)
+    await typing_service.stop(ALICE, GENERAL, ALICES_PHONE)
+
+    assert alice_now(clock, is_typing=False) == stopped
+    assert ((phones,), []) == (still, told_by_then)
+    assert [told(clock, is_typing=False, except_socket=ALICES_PHONE)] == broadcaster.published
+
+
+async def test_typing_ends_with_the_expiry_of_the_socket_that_is_left_when_the_later_one_stops(
+    typing_service: TypingService, broadcaster: RecordingBroadcaster, clock: ManualClock
+) -> None:
+    """Each socket's typing has its own expiry."""
+    await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
+    clock.advance(TYPING_EXPIRY_SECONDS - 1)
+    await typing_service.start(ALICE, GENERAL, ALICES_LAPTOP)
+    await typing_service.stop(ALICE, GENERAL, ALICES_LAPTOP)
+    broadcaster.published.clear()
+
+    clock.advance(1)
+
+    assert [told(clock, is_typing=False)] == broadcaster.published
+
+
+async def test_stop_ends_typing_when_it_has_expired_on_the_other_socket(
+    typing_service: TypingService, broadcaster: RecordingBroadcaster, clock: ManualClock
+) -> None:
+    """A device that fell silent keeps nothing up."""
+    await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
+    clock.advance(TYPING_EXPIRY_SECONDS - 1)
+    await typing_service.start(ALICE, GENERAL, ALICES_LAPTOP)
+    clock.advance(1)
+    broadcaster.published.clear()
+
+    await typing_service.stop(ALICE, GENERAL, ALICES_LAPTOP)
+
     assert [told(clock, is_typing=False, except_socket=ALICES_LAPTOP)] == broadcaster.published
+
+
+async def test_stop_ends_typing_when_the_other_socket_has_left(
+    typing_service: TypingService,
+    events: EventService,
+    broadcaster: RecordingBroadcaster,
+    clock: ManualClock,
+) -> None:
+    """As of a phone that lost its connection and came back with another one."""
+    for socket_id in (ALICES_PHONE, ALICES_LAPTOP):
+        events.subscribe(GENERAL, socket_id, ALICE)
+    await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
+    events.unsubscribe(GENERAL, ALICES_PHONE, ALICE)
+    typing_service.leave(ALICE, GENERAL, ALICES_PHONE)
+    broadcaster.published.clear()
+
+    await typing_service.stop(ALICE, GENERAL, ALICES_LAPTOP)
+
+    assert [told(clock, is_typing=False, except_socket=ALICES_LAPTOP)] == broadcaster.published
+
+
+async def test_only_sockets_that_type_are_remembered_when_many_have_come_and_gone(
+    typing_service: TypingService, clock: ManualClock
+) -> None:
+    """What has expired is dropped with the next start."""
+    for number in range(100):
+        await typing_service.start(ALICE, GENERAL, SocketId(f"socket-{number}"))
+        clock.advance(TYPING_EXPIRY_SECONDS / 2)
+
+    assert 2 == len(typing_service._typists[GENERAL][ALICE].until)
 
 
 async def test_nothing_expires_when_typing_was_stopped(
@@ -111,8 +197,9 @@ async def test_list_names_who_is_typing_when_a_member_asks(typing_service: Typin
 async def test_end_tells_the_whole_channel_once_when_called_twice(
     typing_service: TypingService, broadcaster: RecordingBroadcaster, clock: ManualClock
 ) -> None:
-    """A send ends typing; the next send has nothing to end."""
+    """A send ends typing on every socket; the next send has nothing to end."""
     await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
+    await typing_service.start(ALICE, GENERAL, ALICES_LAPTOP)
     broadcaster.published.clear()
 
     typing_service.end(ALICE, GENERAL)
@@ -134,10 +221,10 @@ async def test_leave_ends_typing_only_when_the_last_socket_has_left(
     broadcaster.published.clear()
 
     events.unsubscribe(GENERAL, ALICES_PHONE, ALICE)
-    typing_service.leave(ALICE, GENERAL)
+    typing_service.leave(ALICE, GENERAL, ALICES_PHONE)
     after_the_phone = list(broadcaster.published)
     events.unsubscribe(GENERAL, ALICES_LAPTOP, ALICE)
-    typing_service.leave(ALICE, GENERAL)
+    typing_service.leave(ALICE, GENERAL, ALICES_LAPTOP)
 
     assert [] == after_the_phone
     assert [told(clock, is_typing=False)] == broadcaster.published

@@ -69,7 +69,7 @@ async def test_no_ghost_types_when_the_last_socket_leaves_during_start(
     start = asyncio.create_task(typing_service.start(ALICE, GENERAL, ALICES_PHONE))
     await channels.asked.wait()
     events.unsubscribe(GENERAL, ALICES_PHONE, ALICE)
-    typing_service.leave(ALICE, GENERAL)
+    typing_service.leave(ALICE, GENERAL, ALICES_PHONE)
     channels.may_answer.set()
     await start
 
@@ -187,7 +187,7 @@ async def test_who_is_no_member_does_not_hear_that_typing_ends_when_others_have_
         clock.advance(TYPING_EXPIRY_SECONDS)
     else:
         clock.advance(REFRESH_SECONDS)
-        typing_service.leave(ALICE, GENERAL)
+        typing_service.leave(ALICE, GENERAL, ALICES_PHONE)
 
     assert set() == rooms.sockets_in("channel:general")
     assert () == await typing_service.list(ALICE, GENERAL)

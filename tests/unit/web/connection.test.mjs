@@ -111,7 +111,6 @@ for (const [code, tries] of [
   ["revoked", 0],
   ["subject_changed", 0],
   ["token_signature", 3],
-  ["too_many_sockets", 20],
 ]) {
   test(`it comes back ${tries} times when it is refused for ${code}`, async () => {
     const { connection, socket } = opened();
@@ -122,10 +121,46 @@ for (const [code, tries] of [
     }
 
     assert.equal(socket.connects, 1 + tries);
-    assert.equal(connection.phase, tries === 20 ? "unauthorized" : "refused");
+    assert.equal(connection.phase, "refused");
     assert.equal(connection.detail, "No.");
   });
 }
+
+test("it comes back again and again, and not too soon, when a refusal is temporary", async () => {
+  const { connection, socket } = opened({
+    answers: { "message:getOfflineCount": () => new Promise(() => {}) },
+  });
+  const refusal = { code: "too_many_sockets", detail: "No.", temporary: true, retryAfterMs: 20_000 };
+
+  for (let refused = 1; refused <= 20; refused += 1) {
+    await socket.up();
+    socket.hear("error", { message: "authentication failed", ...refusal });
+    socket.down("transport close");
+    await pass(mock.timers, 19_900);
+    assert.equal(socket.connects, refused);
+    await pass(mock.timers, 200);
+    assert.equal(socket.connects, refused + 1);
+  }
+
+  assert.equal(connection.phase, "unauthorized");
+  assert.equal(connection.detail, "No.");
+});
+
+test("a loss is left to socket.io-client when the connection before it was refused", async () => {
+  const { connection, socket } = opened({
+    answers: { "message:getOfflineCount": () => new Promise(() => {}) },
+  });
+  await socket.up();
+  socket.hear("error", { code: "unavailable", temporary: true, retryAfterMs: 1_000 });
+  socket.down("transport close");
+  await pass(mock.timers, 1_000);
+
+  socket.down("transport close");
+  await pass(mock.timers, 60_000);
+
+  assert.equal(connection.phase, "lost");
+  assert.equal(socket.connects, 1 + 1);
+});
 
 test("an authentication error is told from an unreachable server", async () => {
   const { connection, socket } = opened();

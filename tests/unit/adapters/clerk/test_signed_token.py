@@ -105,7 +105,6 @@ def test_token_is_judged_as_by_pyjwt_when_its_parts_are_any_bytes(payload: bytes
         (b'\xef\xbb\xbf{"sub":"bom"}', "{'sub': 'bom'}"),
         ('{"sub":"wide"}'.encode("utf-16"), "{'sub': 'wide'}"),
         (b'{"a":' + b"[" * 100 + b"]" * 100 + b"}", f"{{'a': {'[' * 100}{']' * 100}}}"),
-        (b'{"a":' + b"[" * 2_500 + b"]" * 2_500 + b"}", "token_malformed"),
         (b'{"a":1,}', "token_malformed"),
         (b'{"a":1} ', "{'a': 1}"),
         (b"{'a':1}", "token_malformed"),
@@ -116,6 +115,17 @@ def test_claims_are_read_as_by_pyjwt_when_the_json_is_odd(payload: bytes, expect
     text = sign(HEADER, payload)
 
     assert (expected, expected) == (pyjwt_verdict(text, KEY), verdict(text))
+
+
+def test_claims_are_read_as_by_pyjwt_when_they_are_nested_deeply() -> None:
+    """Python 3.11 refuses this depth and 3.13 reads it; in both, no RecursionError escapes."""
+    depth = 2_500
+    text = sign(HEADER, b'{"a":' + b"[" * depth + b"]" * depth + b"}")
+
+    judged = verdict(text)
+
+    assert pyjwt_verdict(text, KEY) == judged
+    assert judged.startswith(("token_malformed", "{'a': [[["))
 
 
 def test_header_is_parsed_once_when_tokens_share_it() -> None:

@@ -20,6 +20,7 @@ def make_verifier(
     keys: SigningKeys | None = None,
     audience: Collection[str] = (),
     *,
+    allow_missing_party: bool = False,
     accept_template_tokens: bool = False,
 ) -> ClerkTokenVerifier:
     """A verifier that knows the forge's key, and with everything else as it is by default."""
@@ -28,6 +29,7 @@ def make_verifier(
         clock or ManualClock(),
         ISSUER,
         [PARTY],
+        allow_missing_party=allow_missing_party,
         audience=audience,
         accept_template_tokens=accept_template_tokens,
         max_token_seconds=MAX_TOKEN_SECONDS,

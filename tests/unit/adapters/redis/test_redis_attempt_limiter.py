@@ -3,7 +3,7 @@ import pytest
 from app.adapters.memory.manual_clock import ManualClock
 from app.adapters.memory.memory_attempt_limiter import MemoryAttemptLimiter
 from app.adapters.memory.token_buckets import TokenBuckets
-from app.adapters.redis.redis_attempt_limiter import RedisAttemptLimiter
+from app.adapters.redis.redis_attempt_limiter import MAX_ADDRESSES, RedisAttemptLimiter
 from app.adapters.redis.redis_connection import RedisConnection
 from app.domain.errors import AuthenticationCode
 from tests.redis_server import RedisServer
@@ -104,3 +104,45 @@ async def test_the_node_counts_alone_when_redis_is_not_there(
     assert 0.0 == attempts[0]
     assert attempts[1] == pytest.approx(3_600)
     assert [1, 2] == failures
+
+
+async def test_other_nodes_learn_of_attempts_given_back_with_the_next_attempt(
+    connection: RedisConnection,
+) -> None:
+    """Until then they count; no request is made to give an attempt back."""
+    one, other = limiter_of(connection), limiter_of(connection)
+    for _ in range(2):
+        assert 0.0 == await one.attempt(ADDRESS)
+    for _ in range(2):
+        one.succeeded(ADDRESS)
+
+    before = await other.attempt(ADDRESS)
+    await one.attempt(ADDRESS)
+    after = await other.attempt(ADDRESS)
+
+    assert before > 0.0
+    assert 0.0 == after
+
+
+async def test_attempts_are_given_back_when_redis_is_not_there(
+    own_server: RedisServer, own_connection: RedisConnection
+) -> None:
+    """The users of one address may all connect meanwhile."""
+    own_server.stop()
+    limiter = limiter_of(own_connection)
+
+    for _ in range(3):
+        assert 0.0 == await limiter.attempt(ADDRESS)
+        limiter.succeeded(ADDRESS)
+
+
+async def test_memory_is_bounded_when_attempts_of_many_addresses_were_given_back(
+    connection: RedisConnection,
+) -> None:
+    """Their buckets fill up by themselves."""
+    limiter = limiter_of(connection)
+
+    for number in range(MAX_ADDRESSES + 10):
+        limiter.succeeded(str(number))
+
+    assert MAX_ADDRESSES == len(limiter._given_back)

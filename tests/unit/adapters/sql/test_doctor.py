@@ -438,7 +438,7 @@ async def test_no_file_is_made_when_there_is_none(url: str, file: Path) -> None:
         (
             "INSERT INTO alembic_version VALUES ('0001')",
             (
-                "The table alembic_version has several revisions (0001, 0004), and has to have "
+                "The table alembic_version has several revisions (0001, 0005), and has to have "
                 "one; delete the rows that are not of this database."
             ),
         ),

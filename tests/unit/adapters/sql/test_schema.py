@@ -98,7 +98,7 @@ async def test_opening_refuses_when_there_are_several_revisions(url: str, file: 
         connection.execute("INSERT INTO alembic_version VALUES ('9999')")
 
     for migrate in (True, False):
-        with pytest.raises(SchemaError, match=r"several revisions \(0004, 9999\)"):
+        with pytest.raises(SchemaError, match=r"several revisions \(0005, 9999\)"):
             await _open_and_close(url, migrate=migrate)
 
 

@@ -1,13 +1,13 @@
 import asyncio
 
 from app.framework.eager import EagerTasks
-from app.framework.transport import frames
 from app.framework.transport.connection import Connection, Work
 from app.framework.transport.heartbeat import Heartbeat
 from app.framework.transport.outbox import Outbox
 from app.framework.transport.packets import MalformedPacketError
 from app.framework.transport.reasons import DisconnectReason
 from app.framework.transport.upgrade import UpgradeRequest
+from tests.unit.framework.transport import client_frames
 from tests.unit.framework.transport.fake_transport import FakeTransport
 
 MAX_MESSAGE_BYTES = 200_000
@@ -87,8 +87,9 @@ class Client:
         self.transport.give(self.connection)
 
     def send(self, *texts: str) -> None:
-        """Text frames in one segment; the parser asks for no mask."""
-        self.connection.data_received(b"".join([frames.text(text.encode()) for text in texts]))
+        """Text frames in one segment."""
+        sent = [client_frames.text(text.encode()) for text in texts]
+        self.connection.data_received(b"".join(sent))
 
 
 async def ticks() -> None:

@@ -1,6 +1,7 @@
 from app.framework.transport import frames
 from app.framework.transport.connection import ASIDE_MAX_TASKS, INBOX_MAX_JOBS
 from app.framework.transport.reasons import DisconnectReason
+from tests.unit.framework.transport import client_frames
 from tests.unit.framework.transport.connected import Client, Owner, ticks
 
 
@@ -16,7 +17,7 @@ async def test_event_is_handled_in_place_when_it_does_not_wait(
 
 async def test_event_is_handled_once_when_its_frame_is_split(owner: Owner) -> None:
     """At any byte."""
-    data = frames.text(b"4" + b"x" * 130) + frames.text(b"4y")
+    data = client_frames.text(b"4" + b"x" * 130) + client_frames.text(b"4y")
 
     for at in range(len(data) + 1):
         client = Client(owner, "a")
@@ -103,7 +104,7 @@ async def test_pong_and_close_are_heard_when_a_handler_waits(owner: Owner, clien
 
 async def test_ping_is_answered_when_a_client_sends_one(client: Client) -> None:
     """With what it held."""
-    client.connection.data_received(b"\x89\x02hi")
+    client.connection.data_received(client_frames.masked(b"\x89\x02hi"))
     await ticks()
 
     assert [frames.pong(b"hi")] == client.transport.sent

@@ -7,18 +7,19 @@ from app.framework.transport import frames
 from app.framework.transport.connection import INBOX_MAX_JOBS, Connection
 from app.framework.transport.outbox import Audience, enter
 from app.framework.transport.reasons import DisconnectReason
+from tests.unit.framework.transport import client_frames
 from tests.unit.framework.transport.connected import MAX_MESSAGE_BYTES, Client, Owner, ticks
 
 
 @pytest.mark.parametrize(
     ("data", "code"),
     [
-        (frames.text(b"4malformed"), WSCloseCode.PROTOCOL_ERROR),
-        (frames.text(b"9"), WSCloseCode.PROTOCOL_ERROR),
-        (frames.text(b""), WSCloseCode.PROTOCOL_ERROR),
-        (frames.text(b"\xff"), WSCloseCode.INVALID_TEXT),
-        (b"\x82\x00", WSCloseCode.PROTOCOL_ERROR),
-        (frames.text(b"4" * (MAX_MESSAGE_BYTES + 1)), WSCloseCode.MESSAGE_TOO_BIG),
+        (client_frames.text(b"4malformed"), WSCloseCode.PROTOCOL_ERROR),
+        (client_frames.text(b"9"), WSCloseCode.PROTOCOL_ERROR),
+        (client_frames.text(b""), WSCloseCode.PROTOCOL_ERROR),
+        (client_frames.text(b"\xff"), WSCloseCode.INVALID_TEXT),
+        (client_frames.masked(b"\x82\x00"), WSCloseCode.PROTOCOL_ERROR),
+        (client_frames.text(b"4" * (MAX_MESSAGE_BYTES + 1)), WSCloseCode.MESSAGE_TOO_BIG),
     ],
     ids=["packet", "type", "empty", "utf8", "binary", "long"],
 )
@@ -52,7 +53,7 @@ async def test_what_is_due_leaves_first_when_a_connection_closes(
     client.connection.close(DisconnectReason.SERVER_SHUTTING_DOWN)
     client.connection.push(b"4too late")
     await ticks()
-    client.connection.data_received(frames.close(WSCloseCode.OK))
+    client.connection.data_received(client_frames.close(WSCloseCode.OK))
     await client.connection.idle()
 
     assert [frames.text(b"4due"), frames.close(WSCloseCode.GOING_AWAY)] == client.transport.sent
@@ -69,7 +70,7 @@ async def test_end_is_heard_when_a_connection_closes_with_a_full_inbox(
 
     client.send("4too late")
     is_read = not client.transport.paused
-    client.connection.data_received(frames.close(WSCloseCode.OK))
+    client.connection.data_received(client_frames.close(WSCloseCode.OK))
     owner.gate.set()
     await client.connection.idle()
 
@@ -155,7 +156,7 @@ async def test_rest_is_handled_when_a_handler_closes_its_own_connection(
 ) -> None:
     """What came before it and itself; nothing behind it."""
     client.send("41", "4close", "42")
-    client.connection.data_received(frames.close(WSCloseCode.OK))
+    client.connection.data_received(client_frames.close(WSCloseCode.OK))
     await client.connection.idle()
 
     assert ["a:1", "a:close"] == owner.handled

@@ -8,18 +8,19 @@ from app.framework.transport import frames
 from app.framework.transport.connection import INBOX_MAX_JOBS
 from app.framework.transport.reasons import DisconnectReason
 from app.framework.transport.web_socket import BYTES_PER_PACKET
+from tests.unit.framework.transport.client_frames import masked, text
 from tests.unit.framework.transport.connected import Client, Owner, ticks
 
 ALLOWED = 50
 LONG_SECONDS = 3_600.0
 
 PACKETS = {
-    "Engine.IO pong": frames.text(b"3"),
-    "event": frames.text(b"4x"),
-    "WebSocket ping": b"\x89\x00",
-    "WebSocket pong": b"\x8a\x00",
+    "Engine.IO pong": text(b"3"),
+    "event": text(b"4x"),
+    "WebSocket ping": masked(b"\x89\x00"),
+    "WebSocket pong": masked(b"\x8a\x00"),
 }
-EMPTY_FRAGMENT = b"\x00\x00"
+EMPTY_FRAGMENT = masked(b"\x00\x00")
 
 
 @pytest.fixture
@@ -68,8 +69,8 @@ async def test_connection_is_closed_when_a_message_of_empty_fragments_does_not_e
     owner: Owner, client: Client
 ) -> None:
     """No packet is complete, so their bytes count."""
-    client.connection.data_received(b"\x01\x00")
-    fragments = EMPTY_FRAGMENT * (BYTES_PER_PACKET // len(EMPTY_FRAGMENT))
+    client.connection.data_received(masked(b"\x01\x00"))
+    fragments = EMPTY_FRAGMENT * (1 + BYTES_PER_PACKET // len(EMPTY_FRAGMENT))
     for _ in range(ALLOWED + 1):
         client.connection.data_received(fragments)
 

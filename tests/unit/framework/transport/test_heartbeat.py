@@ -258,3 +258,23 @@ async def test_late_clients_are_found_once_when_many_fail_to_connect_together() 
 
     assert [1] * 100 == [len(client.ended) for client in clients]
     assert expected.begun <= 11
+
+
+async def test_client_has_answered_when_it_was_heard_since_its_last_ping() -> None:
+    """A client that has just come was not pinged yet."""
+    async with beating() as heartbeat:
+        client = watched(heartbeat)
+        answered = [heartbeat.has_answered(client)]
+
+        while not client.pinged_at:
+            answered.append(heartbeat.has_answered(client))
+            heartbeat.turn()
+        silent = heartbeat.has_answered(client)
+        client.reading = False
+        unheard = heartbeat.has_answered(client)
+        client.reading = True
+        heartbeat.turn()
+        client.answer()
+
+        assert {True} == set(answered)
+        assert (False, True, True) == (silent, unheard, heartbeat.has_answered(client))

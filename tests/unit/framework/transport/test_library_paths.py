@@ -12,6 +12,7 @@ from app.framework.transport.connection import Connection
 from app.framework.transport.engine_server import EngineOptions
 from app.framework.transport.socket_server import SocketServer
 from app.framework.transport.upgrade import UpgradeRequest
+from tests.unit.framework.transport import client_frames
 from tests.unit.framework.transport.fake_transport import FakeTransport
 
 Answers = list[tuple[Any, ...]]
@@ -33,7 +34,7 @@ class Client:
     def ack(self, packet_id: str, *args: Any) -> None:
         """Answer an event."""
         packet = f"43{self._prefix}{packet_id}{json.dumps(args)}"
-        self.connection.data_received(frames.text(packet.encode()))
+        self.connection.data_received(client_frames.text(packet.encode()))
 
 
 @pytest_asyncio.fixture

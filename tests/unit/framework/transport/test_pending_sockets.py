@@ -1,8 +1,9 @@
-"""A socket that is being admitted can be moved between rooms as others can."""
+"""A socket that is being admitted: it can be moved between rooms, and refused."""
 
 import asyncio
 from collections.abc import AsyncIterator
 
+import pytest
 import pytest_asyncio
 
 from app.framework import Server, Socket
@@ -12,6 +13,7 @@ from app.framework.transport.endpoint import Endpoint
 from app.framework.transport.engine_server import EngineOptions
 from app.framework.transport.socket_server import SocketServer
 from app.framework.transport.upgrade import UpgradeRequest
+from tests.unit.framework.transport import client_frames
 from tests.unit.framework.transport.connected import ticks
 from tests.unit.framework.transport.fake_transport import FakeTransport
 
@@ -42,15 +44,20 @@ async def door() -> Door:
     return Door()
 
 
+@pytest.fixture
+def transport() -> FakeTransport:
+    """Of the client at the door."""
+    return FakeTransport()
+
+
 @pytest_asyncio.fixture
-async def server(door: Door) -> AsyncIterator[SocketServer]:
+async def server(door: Door, transport: FakeTransport) -> AsyncIterator[SocketServer]:
     """With one namespace behind the door, and one client that waits there."""
     server = SocketServer(EngineOptions())
     server.serve("/", Endpoint(Socket, connect=(door,), disconnect=(), events={}, unknown=ignore))
-    transport = FakeTransport()
     connection = Connection("c", transport, UpgradeRequest({}, {}, ""), server, 1_000, 1_000)
     server.eio.sockets["c"] = connection
-    connection.data_received(frames.text(b"40"))
+    connection.data_received(client_frames.text(b"40"))
     await door.reached.wait()
     yield server
     server.tasks.close()
@@ -95,3 +102,59 @@ async def test_nobody_is_pending_when_the_door_was_closed_to_them(
     assert frozenset() == await admitted(server, door)
     assert () == Server(server.hub("/")).fetch_sockets()
     assert set() == server.manager.pending
+
+
+@pytest.mark.parametrize("answer_connect", [True, False])
+async def test_pending_socket_is_closed_for_now_without_a_disconnect_packet(
+    server: SocketServer, door: Door, transport: FakeTransport, *, answer_connect: bool
+) -> None:
+    """The JavaScript client would not come back after ``41`` or ``44``."""
+    (socket,) = Server(server.hub("/")).fetch_sockets()
+    socket.emit("error", "later")
+    socket.close_transport(answer_connect=answer_connect)
+    door.admits = False
+    door.may_pass.set()
+    await ticks()
+
+    answer = frames.text(b'40{"sid":"%b"}' % socket.id.encode()) + frames.text(
+        b'42["error","later"]'
+    )
+    assert (answer if answer_connect else b"") + frames.close(1013) == b"".join(transport.sent)
+    assert () == Server(server.hub("/")).fetch_sockets()
+
+
+async def test_admitted_socket_is_closed_for_now_without_a_disconnect_packet(
+    server: SocketServer, door: Door, transport: FakeTransport
+) -> None:
+    """It leaves its rooms at once."""
+    (socket,) = Server(server.hub("/")).fetch_sockets()
+    door.may_pass.set()
+    await ticks()
+    transport.sent.clear()
+
+    socket.emit("error", "later")
+    socket.close_transport()
+
+    assert frames.text(b'42["error","later"]') + frames.close(1013) == b"".join(transport.sent)
+    assert () == Server(server.hub("/")).fetch_sockets()
+
+
+@pytest.mark.parametrize(
+    ("fields", "kept"),
+    [(None, {"token": "t", "junk": [[]]}), (frozenset({"token"}), {"token": "t"})],
+)
+async def test_auth_keeps_the_named_fields_alone_when_the_options_name_any(
+    door: Door, transport: FakeTransport, fields: frozenset[str] | None, kept: dict[str, object]
+) -> None:
+    """It is kept for the life of the socket."""
+    server = SocketServer(EngineOptions(auth_fields=fields))
+    server.serve("/", Endpoint(Socket, connect=(door,), disconnect=(), events={}, unknown=ignore))
+    connection = Connection("c", transport, UpgradeRequest({}, {}, ""), server, 1_000, 1_000)
+    server.eio.sockets["c"] = connection
+    connection.data_received(client_frames.text(b'40{"token":"t","junk":[[]]}'))
+    await door.reached.wait()
+
+    (socket,) = Server(server.hub("/")).fetch_sockets()
+
+    assert kept == socket.handshake.auth
+    server.tasks.close()

@@ -1,0 +1,111 @@
+"""aiohttp's HTTP server with a bound on the whole head of a request, as Node's server has one.
+
+aiohttp bounds the length of each header and their number. Together that allows a megabyte, which a
+WebSocket would keep as long as it lives.
+
+Internals of aiohttp 3.14 in use; `tests/unit/framework/test_http_server.py` fails when one changes:
+
+- ``web_runner.BaseRunner``: ``_make_server`` makes the server, ``_kwargs`` are for its connections;
+- ``web_server.Server``: it is called for each connection, with ``_loop`` and ``_kwargs``;
+- ``web_protocol.RequestHandler``: ``_request_count`` counts the heads that are complete,
+  ``_messages`` has those that wait, each with its body, and ``_current_request`` is answered now;
+  ``_buffer_paused`` while too many wait, ``_upgraded`` behind a request for a WebSocket; `close`
+  drops what comes from then on.
+"""
+
+from typing import Any
+
+import structlog
+from aiohttp import web
+from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
+from aiohttp.web_protocol import RequestHandler
+
+from app.framework.log_text import LogLimit
+
+MAX_HEAD_BYTES = 16_384
+"""Of the request line and all headers together: Node's default."""
+
+LINGER_SECONDS = 1.0
+"""How long a refused client may go on sending. Closed at once it might not see the answer."""
+
+_NEVER_REACHED = 2 * MAX_HEAD_BYTES
+"""As aiohttp's bound of one line, so that ours comes first, however the head is divided."""
+
+_SENTENCE = f"The request's head must not exceed {MAX_HEAD_BYTES} bytes.".encode()
+_TOO_LARGE = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\n"
+    b"Content-Type: text/plain\r\nContent-Length: %d\r\n\r\n%b" % (len(_SENTENCE), _SENTENCE)
+)
+
+_log = structlog.stdlib.get_logger("HttpServer")
+
+
+class HttpRunner(web.AppRunner):
+    """Runs an application on `HttpConnection`s."""
+
+    def __init__(self, app: web.Application, **options: Any) -> None:
+        super().__init__(
+            app, max_line_size=_NEVER_REACHED, max_field_size=_NEVER_REACHED, **options
+        )
+
+    async def _make_server(self) -> web.Server:
+        server = await super()._make_server()
+        return _HttpServer(
+            server.request_handler, request_factory=server.request_factory, **self._kwargs
+        )
+
+
+class _HttpServer(web.Server):
+    def __init__(self, handler: Any, **options: Any) -> None:
+        super().__init__(handler, **options)
+        self.log_limit = LogLimit()
+
+    def __call__(self) -> "HttpConnection":
+        return HttpConnection(self, **self._kwargs)
+
+
+class HttpConnection(RequestHandler):
+    """Answers 431 to a head that is longer than `MAX_HEAD_BYTES`, as soon as that is certain."""
+
+    __slots__ = ("_body", "_head_bytes", "_is_refused", "_log_limit")
+
+    def __init__(self, server: _HttpServer, **options: Any) -> None:
+        super().__init__(server, loop=server._loop, **options)  # noqa: SLF001 - see the module
+        self._log_limit = server.log_limit
+        self._body: StreamReader = EMPTY_PAYLOAD
+        """Of the latest request: what comes until its end is no head."""
+        self._head_bytes = 0
+        """How much of the next head has come."""
+        self._is_refused = False
+
+    def data_received(self, data: bytes) -> None:
+        """From the transport; never more to aiohttp at once than a head may have left."""
+        room = MAX_HEAD_BYTES - self._head_bytes
+        while len(data) > room and not self._is_refused:
+            self._receive(data[:room])
+            data = data[room:]
+            room = MAX_HEAD_BYTES - self._head_bytes
+        if not self._is_refused:
+            self._receive(data)
+
+    def _receive(self, data: bytes) -> None:
+        heads, is_in_body = self._request_count, not self._body.is_eof()
+        super().data_received(data)
+        if self._request_count > heads:
+            self._head_bytes = 0
+            self._body = self._messages[-1][1]
+        elif not (is_in_body or self._buffer_paused or self._upgraded):
+            self._head_bytes += len(data)
+            if self._head_bytes >= MAX_HEAD_BYTES:
+                self._refuse()
+
+    def _refuse(self) -> None:
+        self._is_refused = True
+        is_idle = self._current_request is None and not self._messages
+        if self.transport is not None and is_idle:
+            self.transport.write(_TOO_LARGE)
+        address = str((self.peername or ("",))[0])
+        if self._log_limit.allows(address):
+            _log.warning("request head too large", address=address, max_bytes=MAX_HEAD_BYTES)
+        self.close()
+        self._loop.call_later(LINGER_SECONDS, self.force_close)

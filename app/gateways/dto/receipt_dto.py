@@ -1,0 +1,41 @@
+"""The payload of ``message:delivered`` and ``message:seen``."""
+
+from typing import Annotated
+
+from pydantic import Field, ValidationInfo, field_validator, model_validator
+
+from app.domain.delivery import MAX_RECEIPTS
+from app.domain.ids import MessageId
+from app.gateways.dto.client_payload import AnyMessageId, ClientPayload
+
+
+class ReceiptDto(ClientPayload):
+    """``{messageId}`` or ``{messageIds}``."""
+
+    # Before the other, whose validator looks at it.
+    message_ids: (
+        Annotated[list[AnyMessageId], Field(min_length=1, max_length=MAX_RECEIPTS)] | None
+    ) = None
+    message_id: AnyMessageId | None = None
+
+    @property
+    def listed(self) -> tuple[MessageId, ...]:
+        """The ids of the list, each once, in their order; none when there is no list."""
+        return tuple(dict.fromkeys(self.message_ids or ()))
+
+    @model_validator(mode="before")
+    @classmethod
+    def _expect_one_without_a_list(cls, data: object) -> object:
+        # Of a default, pydantic would report the name that the field has in Python.
+        if isinstance(data, dict) and data.get("messageIds") is None:
+            return {"messageId": None, **data}
+        return data
+
+    @field_validator("message_id", mode="after")
+    @classmethod
+    def _one_or_a_list(cls, value: MessageId | None, info: ValidationInfo) -> MessageId | None:
+        if "message_ids" not in info.data:  # it is refused already
+            return value
+        if (value is None) == (info.data["message_ids"] is None):
+            raise ValueError("send either messageId or messageIds")
+        return value

@@ -1,0 +1,67 @@
+import pytest
+
+from app.adapters.memory.manual_clock import ManualClock
+from app.framework.minute_log import MAX_ADDRESSES, MINUTE_SECONDS, OTHERS, MinuteLog
+
+Lines = list[tuple[str, str, int]]
+
+
+@pytest.fixture
+def lines() -> Lines:
+    """What was logged."""
+    return []
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """Time that stands still."""
+    return ManualClock()
+
+
+@pytest.fixture
+def log(lines: Lines, clock: ManualClock) -> MinuteLog:
+    """A log that writes to ``lines``."""
+    return MinuteLog(lambda *line: lines.append(line), clock.call_later)
+
+
+def test_log_writes_at_once_when_an_address_is_new(log: MinuteLog, lines: Lines) -> None:
+    """Each cause and each address has a line of its own."""
+    log.count("refused", "a")
+    log.count("refused", "b")
+    log.count("closed", "a")
+
+    assert [("refused", "a", 1), ("refused", "b", 1), ("closed", "a", 1)] == lines
+
+
+def test_log_writes_one_line_a_minute_when_an_address_goes_on(
+    log: MinuteLog, lines: Lines, clock: ManualClock
+) -> None:
+    """With the number since the line before."""
+    for _ in range(3 * 60):
+        log.count("refused", "a")
+        clock.advance(1)
+
+    assert [1, 59, 60, 60] == [times for _, _, times in lines]
+
+
+def test_log_writes_at_once_when_an_address_was_quiet_for_a_minute(
+    log: MinuteLog, lines: Lines, clock: ManualClock
+) -> None:
+    """Nothing is remembered of a quiet address."""
+    log.count("refused", "a")
+    clock.advance(MINUTE_SECONDS)
+    log.count("refused", "a")
+
+    assert [("refused", "a", 1)] * 2 == lines
+
+
+def test_log_counts_addresses_together_when_there_are_too_many(
+    log: MinuteLog, lines: Lines, clock: ManualClock
+) -> None:
+    """Memory and the number of lines are bounded, whatever number of addresses there is."""
+    for number in range(MAX_ADDRESSES + 500):
+        log.count("refused", str(number))
+    clock.advance(MINUTE_SECONDS)
+
+    assert MAX_ADDRESSES + 2 == len(lines)
+    assert [("refused", OTHERS, 1), ("refused", OTHERS, 499)] == lines[MAX_ADDRESSES:]

@@ -1,0 +1,109 @@
+"""What is refused at boot because the framework would not find it, or find it too late."""
+
+from typing import Any
+
+import pytest
+from dependency_injector import providers
+
+from app.framework import (
+    BootError,
+    controller,
+    subscribe_message,
+    web_socket_gateway,
+)
+from tests.unit.framework.assembling import application, start_error
+from tests.unit.framework.tracing import Trace, TracingGuard
+
+
+@pytest.mark.parametrize(
+    "kind", [providers.Factory, providers.Callable, providers.ThreadLocalSingleton]
+)
+async def test_boot_fails_when_a_gateway_controller_or_hook_is_no_singletons(kind: Any) -> None:
+    """Nobody would find the one, and nobody run the other."""
+
+    @web_socket_gateway()
+    class _Gateway:
+        pass
+
+    @controller()
+    class _Controller:
+        pass
+
+    class _Hooked:
+        async def on_module_destroy(self) -> None: ...
+
+    for cls, what in (
+        (_Gateway, "@web_socket_gateway has no effect"),
+        (_Controller, "@controller has no effect"),
+        (_Hooked, "its on_module_destroy never runs"),
+    ):
+        assert (
+            f"{cls.__name__} is provided by a {kind.__name__}, so {what}; "
+            f"provide it as providers.Singleton({cls.__name__}, ...)"
+        ) == await start_error(kind(cls))
+
+
+async def test_boot_fails_when_a_function_or_a_value_provides_a_gateway() -> None:
+    """Its class is not known before it is built: it would never be bound."""
+
+    @web_socket_gateway()
+    class _Gateway:
+        @subscribe_message("event")
+        def on_event(self) -> None: ...
+
+    sentence = (
+        "_Gateway is not provided by its class, so @web_socket_gateway has no effect; "
+        "provide it as providers.Singleton(_Gateway, ...)"
+    )
+    assert sentence == await start_error(providers.Singleton(lambda: _Gateway()))  # noqa: PLW0108 - a function
+    assert sentence == await start_error(providers.Object(_Gateway()))
+
+
+async def test_hooks_run_when_an_object_has_them() -> None:
+    """Nest runs those of a ``useValue`` too."""
+    trace: Trace = []
+
+    class _Hooked:
+        def on_module_init(self) -> None:
+            trace.append("init")
+
+    await application(providers.Object(_Hooked()), providers.Object(_Hooked)).init()
+
+    assert ["init"] == trace
+
+
+@pytest.mark.parametrize(
+    ("name", "mend"),
+    [
+        ("onModuleInit", "on_module_init"),
+        ("onApplicationShutdown", "on_application_shutdown"),
+        ("handleConnection", "handle_connection"),
+        ("handleDisconnect", "handle_disconnect"),
+        ("afterInit", "after_init"),
+    ],
+)
+async def test_boot_fails_when_a_hook_has_nests_spelling(name: str, mend: str) -> None:
+    """It would never run."""
+    cls = web_socket_gateway()(type("Gateway", (), {name: lambda _: None}))
+
+    assert f"Gateway.{name} never runs; name it {mend}" == await start_error(
+        providers.Singleton(cls)
+    )
+
+
+async def test_global_guard_is_refused_when_it_comes_too_late_or_is_a_class() -> None:
+    """It would guard nothing."""
+    app = application()
+
+    with pytest.raises(BootError) as caught:
+        app.use_global_guards(TracingGuard)  # type: ignore[arg-type]
+    assert "use_global_guards names the class TracingGuard; give an instance of it" == str(
+        caught.value
+    )
+
+    await app.init()
+    with pytest.raises(BootError) as caught:
+        app.use_global_guards(TracingGuard([], "late"))
+    assert "use_global_guards comes too late to have an effect; call it before init" == str(
+        caught.value
+    )
