@@ -45,8 +45,6 @@ IN_MEMORY = "memory:"
 
 _SECRET_CHARS = 16
 
-BYTES_PER_PACKET = 8_192
-"""As the transport counts: a long packet counts as several."""
 _MISSPELT = 0.85
 """Similarity, from 0 to 1, above which an unknown name is taken for a misspelt setting."""
 
@@ -88,12 +86,9 @@ def _redis_url(settings: dict[str, str | int | None]) -> str | None:
 
 def _packets_per_second(settings: dict[str, float]) -> int:
     """Far more than the events that are allowed, so that no honest client comes near."""
-    events = max(settings["rate_limit_events_per_second"], settings["rate_limit_burst"])
-    per_event = max(10, 1 + int(settings["max_frame_bytes"]) // BYTES_PER_PACKET)
-    receipts = max(
-        settings["rate_limit_receipts_per_second"], settings["rate_limit_receipts_burst"]
-    )
-    return max(1_000, per_event * ceil(events), 2 * ceil(receipts))
+    events = settings["rate_limit_events_per_second"] + settings["rate_limit_burst"]
+    receipts = settings["rate_limit_receipts_per_second"] + settings["rate_limit_receipts_burst"]
+    return max(1_000, 10 * ceil(events), ceil(events + receipts))
 
 
 def _log_format(settings: dict[str, str]) -> Literal["console", "json"]:

@@ -25,10 +25,6 @@ _SLICE_BYTES = 16_384
 they are handled in place. Others have their turn, and who has to wait is not parsed far ahead."""
 
 
-BYTES_PER_PACKET = 8_192
-"""So many bytes count as one more packet: fragments are no packets until the last one has come."""
-
-
 class WebSocket(WebSocketDataQueue, asyncio.Protocol):
     """Bytes in, messages out, and the way back, bounded.
 
@@ -232,11 +228,14 @@ class WebSocket(WebSocketDataQueue, asyncio.Protocol):
         """From aiohttp's parser; the transport says so, too."""
 
     def _feed(self, data: bytes) -> None:
-        """Parse, and check how much has come; `feed_data` counts the frames."""
-        if self._reader is None:
+        """Parse, and check how much has come; `feed_data` counts what is complete."""
+        reader = self._reader
+        if reader is None:
             return
-        self.packets_left -= len(data) // BYTES_PER_PACKET
-        self._reader.feed_data(data)
+        reader.feed_data(data)
+        if reader.fragments:
+            self.packets_left -= reader.fragments
+            reader.fragments = 0
         if self.packets_left < 0 and not self.closed:
             self.check_packet_rate()
 

@@ -7,7 +7,6 @@ import pytest
 from app.framework.transport import frames
 from app.framework.transport.connection import INBOX_MAX_JOBS
 from app.framework.transport.reasons import DisconnectReason
-from app.framework.transport.web_socket import BYTES_PER_PACKET
 from tests.unit.framework.transport.client_frames import masked, text
 from tests.unit.framework.transport.connected import Client, Owner, ticks
 
@@ -68,11 +67,9 @@ async def test_connection_stays_when_as_many_packets_come_in_each_second(
 async def test_connection_is_closed_when_a_message_of_empty_fragments_does_not_end(
     owner: Owner, client: Client
 ) -> None:
-    """No packet is complete, so their bytes count."""
+    """No packet is complete, so they count themselves."""
     client.connection.data_received(masked(b"\x01\x00"))
-    fragments = EMPTY_FRAGMENT * (1 + BYTES_PER_PACKET // len(EMPTY_FRAGMENT))
-    for _ in range(ALLOWED + 1):
-        client.connection.data_received(fragments)
+    client.connection.data_received(EMPTY_FRAGMENT * ALLOWED)
 
     assert 1 == owner.floods
     client.connection.cut_off()
