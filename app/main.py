@@ -30,6 +30,7 @@ from app.adapters.system import file_descriptors
 from app.config import IN_MEMORY, Settings, misspelt_settings
 from app.domain.errors import Unavailable
 from app.framework import EngineOptions, IoAdapter, IoOptions, NestApplication, NestFactory
+from app.guards.event_weight import check_event_weights
 from app.later_settings import settings_without_effect
 from app.modules import create_app_module
 from app.ports import ChannelRepository, Membership
@@ -116,6 +117,7 @@ async def _serve(settings: Settings, on_listening: OnListening) -> None:
     received: signal.Signals | None = None
     closing_seconds: float | None = None
     try:
+        check_event_weights(app.events())
         await app.init()
         seeded = await _seed(app, settings)
         url = await _listen(app, settings)

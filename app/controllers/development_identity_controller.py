@@ -1,5 +1,6 @@
 """The development issuer over HTTP: its public key, and users and tokens for this machine."""
 
+import asyncio
 from http import HTTPStatus
 
 from aiohttp import hdrs, web
@@ -31,11 +32,17 @@ class DevelopmentIdentityController:
     """Exists only where the development issuer does, which is never in production."""
 
     def __init__(
-        self, issuer: TokenIssuer, channels: ChannelRepository, origins: tuple[str, ...]
+        self,
+        issuer: TokenIssuer,
+        channels: ChannelRepository,
+        origins: tuple[str, ...],
+        message_max_chars: int,
     ) -> None:
         self._issuer = issuer
         self._channels = channels
         self._origins = frozenset(origins)
+        self._message_max_chars = message_max_chars
+        self._asking = asyncio.Lock()
 
     @get(JWKS_PATH)
     async def jwks(self, _: web.Request) -> web.Response:
@@ -62,17 +69,21 @@ class DevelopmentIdentityController:
 
     @get("/dev/users")
     async def users(self, request: web.Request) -> web.Response:
-        """``{"users": [{id, name, channels}]}``: whom one can be; fifty at most, by id."""
+        """What the page needs at its start: at most 50 users, by id, and the length limit.
+
+        ``{"users": [{id, name, channels}], "messageMaxChars": 4000}``
+        """
         self._require_local(request)
-        users = [
-            {
-                "id": user.id,
-                "name": user.name,
-                "channels": await self._channels.channels_of(user.id),
-            }
-            for user in await self._channels.users(_MOST_USERS)
-        ]
-        return web.json_response({"users": users})
+        async with self._asking:  # nobody is signed in: all requests share one connection
+            users = [
+                {
+                    "id": user.id,
+                    "name": user.name,
+                    "channels": await self._channels.channels_of(user.id),
+                }
+                for user in await self._channels.users(_MOST_USERS)
+            ]
+        return web.json_response({"users": users, "messageMaxChars": self._message_max_chars})
 
     def _require_local(self, request: web.Request) -> None:
         """No page elsewhere gets tokens through a developer's browser, by name tricks either."""

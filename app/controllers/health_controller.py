@@ -1,22 +1,32 @@
 """Whether the process lives, and whether it should get clients."""
 
+import asyncio
+from dataclasses import dataclass
 from http import HTTPStatus
+from math import inf
 
 from aiohttp import web
 
 from app.domain.errors import Unavailable
 from app.framework import controller, get
-from app.ports import StorageProbe
+from app.ports import Clock, StorageProbe
 from app.services.token_blacklist_service import TokenBlacklistService
+
+REUSE_SECONDS = 1.0
+"""How long the result of a probe answers further requests."""
 
 
 @controller("health")
 class HealthController:
     """``/health/live`` and ``/health/ready``; ``/health`` is the original's name for the latter.
 
+    Anybody may ask, as often as they like, so requests share a probe: one runs at a time, and its
+    result is reused for `REUSE_SECONDS`.
+
     Args:
         storage: Whether anything could be stored.
         revocations: What every connecting client is checked against.
+        clock: Measures the age of a result.
         admits_unchecked: Whether clients connect while that is not possible.
     """
 
@@ -24,12 +34,17 @@ class HealthController:
         self,
         storage: StorageProbe,
         revocations: TokenBlacklistService,
+        clock: Clock,
         *,
         admits_unchecked: bool,
     ) -> None:
         self._storage = storage
         self._revocations = revocations
+        self._clock = clock
         self._admits_unchecked = admits_unchecked
+        self._probing = asyncio.Lock()
+        self._last = _Readiness({})
+        self._last_until = -inf
         self._draining = False
 
     async def on_drain(self) -> None:
@@ -51,29 +66,40 @@ class HealthController:
 
         Where clients are admitted unchecked, the answer without revocations is 200, ``degraded``.
         """
-        if self._draining:
-            return _not_ready("draining")
-        try:
-            await self._storage.check()
-        except Unavailable:
-            return _not_ready("storage unavailable")
-        if not await self._revocations.is_available():
-            return self._without_revocations()
-        return web.json_response({"status": "ok"})
+        readiness = _not_ready("draining") if self._draining else await self._readiness()
+        return web.json_response(readiness.body, status=readiness.status)
 
     @get()
     async def health(self, request: web.Request) -> web.Response:
         """As `ready`."""
         return await self.ready(request)
 
-    def _without_revocations(self) -> web.Response:
+    async def _readiness(self) -> "_Readiness":
+        async with self._probing:
+            if self._clock.monotonic() >= self._last_until:
+                self._last = await self._probe()
+                self._last_until = self._clock.monotonic() + REUSE_SECONDS
+            return self._last
+
+    async def _probe(self) -> "_Readiness":
+        try:
+            await self._storage.check()
+        except Unavailable:
+            return _not_ready("storage unavailable")
+        if await self._revocations.is_available():
+            return _Readiness({"status": "ok"})
         if not self._admits_unchecked:
             return _not_ready("revocations unavailable")
         reason = "revocations unavailable: clients are admitted unchecked"
-        return web.json_response({"status": "degraded", "reason": reason})
+        return _Readiness({"status": "degraded", "reason": reason})
 
 
-def _not_ready(reason: str) -> web.Response:
-    return web.json_response(
-        {"status": "unavailable", "reason": reason}, status=HTTPStatus.SERVICE_UNAVAILABLE
-    )
+@dataclass(frozen=True, slots=True)
+class _Readiness:
+    body: dict[str, str]
+    status: HTTPStatus = HTTPStatus.OK
+
+
+def _not_ready(reason: str) -> _Readiness:
+    body = {"status": "unavailable", "reason": reason}
+    return _Readiness(body, HTTPStatus.SERVICE_UNAVAILABLE)

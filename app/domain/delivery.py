@@ -1,6 +1,6 @@
 """How far a message has come: per recipient, and in all."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -67,6 +67,22 @@ class DeliveryStatus(WireValue):
             "status": self.status,
             "timestamp": to_iso(self.timestamp),
         }
+
+
+@dataclass(frozen=True, slots=True)
+class StatusPage:
+    """The progress of some recipients of a message, or of all.
+
+    Attributes:
+        statuses: One per recipient of this page, sorted by recipient.
+        next_cursor: Asks for the page after this one; None on the last.
+        counts: How many of all recipients are SENT, DELIVERED and READ; None when all recipients
+            are on this page.
+    """
+
+    statuses: tuple[DeliveryStatus, ...]
+    next_cursor: str | None = None
+    counts: Mapping[DeliveryState, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

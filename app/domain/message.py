@@ -112,14 +112,22 @@ class MessagePage(WireValue):
 
 @dataclass(frozen=True, slots=True)
 class OfflineCount(WireValue):
-    """How many messages a user has not received yet, in all and by channel."""
+    """How many messages a user has not received yet, in all and by channel.
+
+    Attributes:
+        count: The sum of ``channels``.
+        channels: By channel; none has zero.
+        more: Whether counting stopped before the end, so that there may be more than ``count``.
+    """
 
     count: int
     channels: dict[ChannelId, int]
+    more: bool = False
 
     def to_wire(self) -> dict[str, object]:
-        """``{count, channels}``."""
-        return {"count": self.count, "channels": self.channels}
+        """``{count, channels}``, and ``more`` where that is true."""
+        wire: dict[str, object] = {"count": self.count, "channels": self.channels}
+        return {**wire, "more": True} if self.more else wire
 
 
 @dataclass(frozen=True, slots=True)

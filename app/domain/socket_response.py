@@ -1,8 +1,9 @@
 """The documented ``SocketResponse<T>``: what an ack carries."""
 
+from collections.abc import Mapping
 from typing import Generic, NotRequired, TypedDict, TypeVar
 
-from app.domain.delivery import DeliveryStatus, RefusedReceipt
+from app.domain.delivery import DeliveryState, DeliveryStatus, RefusedReceipt
 
 T = TypeVar("T")
 
@@ -15,6 +16,17 @@ class SocketResponse(TypedDict, Generic[T]):
     """
 
     data: T
+
+
+class PagedResponse(SocketResponse[T]):
+    """``{"data": T}``; where ``data`` is not everything, ``nextCursor`` and ``counts`` beside it.
+
+    ``nextCursor`` asks for the next page and is None on the last. ``counts`` says how many there
+    are in all pages together.
+    """
+
+    nextCursor: NotRequired[str | None]
+    counts: NotRequired[Mapping[DeliveryState, int]]
 
 
 class ReceiptsResponse(SocketResponse[tuple[DeliveryStatus, ...]]):

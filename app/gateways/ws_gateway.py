@@ -7,7 +7,7 @@ from app.domain.events import ClientEvent
 from app.domain.message import DeletionReceipt, Message, MessagePage, OfflineCount
 from app.domain.rooms import channel_room, user_room
 from app.domain.session_expiry import SessionExpiry
-from app.domain.socket_response import SocketResponse
+from app.domain.socket_response import PagedResponse, SocketResponse
 from app.domain.typing_indicator import TypingIndicator
 from app.framework import (
     ConnectedSocket,
@@ -19,11 +19,13 @@ from app.framework import (
 from app.gateways.base_gateway import BaseGateway
 from app.gateways.dto.channel_dto import ChannelDto
 from app.gateways.dto.get_offline_dto import GetOfflineDto
+from app.gateways.dto.get_status_dto import GetStatusDto
 from app.gateways.dto.message_dto import MessageDto
 from app.gateways.dto.receipt_dto import ReceiptDto
 from app.gateways.dto.refresh_dto import RefreshDto
 from app.gateways.dto.send_message_dto import SendMessageDto
 from app.gateways.dto.update_message_dto import UpdateMessageDto
+from app.guards.event_weight import event_weight
 from app.guards.expired_sessions import allow_expired_session
 from app.guards.receipt_limit import limited_as_receipts
 from app.guards.ws_guard import WsGuard
@@ -133,11 +135,17 @@ class WsGateway(BaseGateway):
         return SocketResponse(data=await self._deliveries.seen(client.user_id, body.message_id))
 
     @subscribe_message(ClientEvent.MESSAGE_GET_STATUS)
+    @event_weight(3)
     async def get_status(
-        self, client: Client, body: Body[MessageDto]
-    ) -> SocketResponse[tuple[DeliveryStatus, ...]]:
-        """How far a message has come, per recipient."""
-        return SocketResponse(data=await self._deliveries.statuses(client.user_id, body.message_id))
+        self, client: Client, body: Body[GetStatusDto]
+    ) -> PagedResponse[tuple[DeliveryStatus, ...]]:
+        """How far a message has come, per recipient; a page of them where they are many."""
+        page = await self._deliveries.statuses(
+            client.user_id, body.message_id, body.limit, body.cursor
+        )
+        if page.counts is None:
+            return PagedResponse(data=page.statuses)
+        return PagedResponse(data=page.statuses, nextCursor=page.next_cursor, counts=page.counts)
 
     @subscribe_message(ClientEvent.TYPING)
     async def start_typing(
@@ -165,11 +173,13 @@ class WsGateway(BaseGateway):
         return SocketResponse(data=await self._typing.list(client.user_id, body.channel_id))
 
     @subscribe_message(ClientEvent.MESSAGE_GET_OFFLINE_COUNT)
+    @event_weight(3)
     async def get_offline_count(self, client: Client) -> SocketResponse[OfflineCount]:
         """How many messages one has missed."""
         return SocketResponse(data=await self._offline.count(client.user_id))
 
     @subscribe_message(ClientEvent.MESSAGE_GET_OFFLINE)
+    @event_weight(2)
     async def get_offline(
         self, client: Client, body: Body[GetOfflineDto]
     ) -> SocketResponse[MessagePage]:

@@ -7,9 +7,11 @@ from app.guards.receipt_limit import LIMITED_AS_RECEIPTS, receipts_in
 from app.ports import Throttle
 from app.sockets.authenticated_socket import AuthenticatedSocket
 
+EVENT_WEIGHT = "event_weight"
+
 
 class WsThrottlerGuard(CanActivate):
-    """Takes one token of the user's bucket per event.
+    """Takes one token of the user's bucket per event, or as many as its `event_weight` says.
 
     Put it before `WsGuard`, so that the events of an expired session count, too: their refusals
     would be unlimited. An admitted socket has its user already.
@@ -28,15 +30,17 @@ class WsThrottlerGuard(CanActivate):
         """True while the event's bucket lasts.
 
         Raises:
-            WsTooManyRequests: With the milliseconds until there is a token again.
+            WsTooManyRequests: With the milliseconds until there are enough tokens.
         """
         if context.is_connection:
             return True
         client: AuthenticatedSocket = context.get_client()
-        if self._reflector.get(LIMITED_AS_RECEIPTS, context.get_handler()):
+        handler = context.get_handler()
+        if self._reflector.get(LIMITED_AS_RECEIPTS, handler):
             wait_seconds = self._receipts.take(client.user_id, receipts_in(context.get_data()))
         else:
-            wait_seconds = self._events.take(client.user_id)
+            weight = self._reflector.get(EVENT_WEIGHT, handler) or 1
+            wait_seconds = self._events.take(client.user_id, weight)
         if wait_seconds > 0:
             raise WsTooManyRequests(ceil(wait_seconds * 1000))
         return True

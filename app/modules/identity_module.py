@@ -29,6 +29,10 @@ class DevelopmentIdentityModule(containers.DeclarativeContainer):
         clock=clock,
     )
     controller = providers.Singleton(
-        DevelopmentIdentityController, issuer, channels, settings.provided.cors_origins
+        DevelopmentIdentityController,
+        issuer,
+        channels,
+        settings.provided.cors_origins,
+        settings.provided.message_max_chars,
     )
     page_controller = providers.Singleton(PageController, _WEB)

@@ -26,5 +26,6 @@ class OpsModule(containers.DeclarativeContainer):
         HealthController,
         storage_probe,
         token_blacklist_service,
+        clock,
         admits_unchecked=providers.Callable(admits_unchecked, settings),
     )

@@ -12,7 +12,7 @@ class Throttle(Protocol):
     """
 
     def take(self, key: str, cost: int = 1) -> float:
-        """Take ``cost`` tokens from the key's bucket: never more than a full one holds.
+        """Take ``cost`` tokens from the key's bucket, or a full bucket if that holds fewer.
 
         Returns 0.0 when they were there, else the seconds until they will be (nothing is taken).
         """

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 
 from app.domain.channel import MembershipEvent, MembershipNews
-from app.domain.errors import Unavailable
+from app.domain.errors import NotAMember, Unavailable
 from app.domain.ids import ChannelId, UserId
 from app.domain.rooms import channel_room, user_room
 from app.ports import ChannelRepository, Clock, EagerStarter, MembershipChannel, SocketRooms
@@ -28,6 +28,7 @@ class ChannelAudience:
         clock: Clock,
         starter: EagerStarter,
     ) -> None:
+        self._channels = channels
         self._events = events
         self._rooms = rooms
         self._readings = MemberReadings(channels, clock, starter, self._follow)
@@ -69,6 +70,22 @@ class ChannelAudience:
         """As `refresh`, when somebody turned out to be a member who was none when it was read."""
         self._readings.forget(channel_id)
         await self.refresh(channel_id)
+
+    async def require_member(self, channel_id: ChannelId, user_id: UserId) -> None:
+        """Refuse a user who is not a member, before anything about the channel is read or kept.
+
+        Channel ids come from clients, who may make up as many as they like. Users with a socket in
+        the channel's room pass at once, even if they have just been removed; the storage is asked
+        about others.
+
+        Raises:
+            NotAMember: The user does not belong to the channel.
+            Unavailable: It cannot be known now.
+        """
+        if self._events.is_listening(channel_id, user_id):
+            return
+        if not await self._channels.is_member(channel_id, user_id):
+            raise NotAMember
 
     def is_missing(self, channel_id: ChannelId, user_ids: Iterable[UserId]) -> bool:
         """Whether any of these has sockets here, and none of them in the channel's room."""

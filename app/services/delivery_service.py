@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TypeAlias
 
-from app.domain.delivery import DeliveryState, DeliveryStatus, RefusedReceipt
+from app.domain.delivery import DeliveryState, DeliveryStatus, RefusedReceipt, StatusPage
 from app.domain.errors import Unconfirmed
 from app.domain.events import ServerEvent
 from app.domain.ids import MessageId, UserId
@@ -23,6 +23,7 @@ from app.ports import (
     UnconfirmedAdvances,
 )
 from app.services.group_commit import GroupCommit
+from app.services.page_cursor import RecipientCursor, decode_recipient_cursor
 from app.services.untold_changes import UntoldChanges
 from app.services.waiting import DRAIN_TIMEOUT_SECONDS
 
@@ -41,6 +42,8 @@ _EVENTS = {
     DeliveryState.DELIVERED: ServerEvent.MESSAGE_DELIVERED,
     DeliveryState.READ: ServerEvent.MESSAGE_SEEN,
 }
+
+_OF_RECIPIENTS = (DeliveryState.SENT, DeliveryState.DELIVERED, DeliveryState.READ)
 
 
 @dataclass(slots=True)
@@ -135,14 +138,31 @@ class DeliveryService:
             [Report(each, user_id, DeliveryState.READ) for each in message_ids]
         )
 
-    async def statuses(self, user_id: UserId, message_id: MessageId) -> tuple[DeliveryStatus, ...]:
-        """Where the message stands with each of its recipients, sorted by recipient.
+    async def statuses(
+        self, user_id: UserId, message_id: MessageId, limit: int, cursor: str | None
+    ) -> StatusPage:
+        """The progress of the message's first ``limit`` recipients, or of those after a page.
+
+        Args:
+            user_id: Who asks.
+            message_id: Of which message.
+            limit: How many recipients a page has at most.
+            cursor: The ``next_cursor`` of the page before; None for the first page.
 
         Raises:
+            InvalidPayload: The cursor was not made here.
             MessageNotFound: Missing, or in a channel that is not the user's.
             Unavailable: It cannot be known now.
         """
-        return await self._deliveries.statuses(message_id, user_id)
+        after = None if cursor is None else decode_recipient_cursor(cursor).recipient_id
+        page = await self._deliveries.statuses(message_id, user_id, limit, after)
+        if page.counts is None:
+            return StatusPage(page.statuses)
+        return StatusPage(
+            page.statuses,
+            RecipientCursor(page.statuses[-1].recipient_id).encode() if page.has_more else None,
+            {state: page.counts.get(state, 0) for state in _OF_RECIPIENTS},
+        )
 
     async def on_application_shutdown(self, _signal: str | None) -> None:
         """Let what was begun reach the store; the servers are closed by now, so nothing begins."""

@@ -74,8 +74,12 @@ class GroupCommit(Generic[Item]):
         self._batches: set[asyncio.Future[None]] = set()
         self._is_drained = False
 
-    async def run(self, key: Hashable, item: Item, *, patient: bool = False) -> None:
+    async def run(
+        self, key: Hashable, item: Item, *, patient: bool = False, waited_seconds: float = 0.0
+    ) -> None:
         """Commit the item. It is ``patient`` when it has to be done, however long it takes.
+
+        ``waited_seconds`` is how long its caller has waited already, of `WAIT_SECONDS` in all.
 
         Raises:
             Unavailable: Too much is waiting already, or in vain, or its turn did not come in time:
@@ -96,7 +100,7 @@ class GroupCommit(Generic[Item]):
             self._enqueue(entry)
             self._begin()
         if not entry.is_settled:
-            await self._wait(entry, None if patient else WAIT_SECONDS)
+            await self._wait(entry, None if patient else WAIT_SECONDS - waited_seconds)
         if entry.error is not None:
             raise entry.error
 

@@ -150,8 +150,11 @@ class MessageService:
             client_message_id=client_message_id,
         )
         send = _Send(draft)
+        began = self._clock.monotonic()
         try:
-            await self._writes.run(channel_id, send)
+            await self._audience.require_member(channel_id, user_id)
+            waited_seconds = self._clock.monotonic() - began
+            await self._writes.run(channel_id, send, waited_seconds=waited_seconds)
         except Unavailable as error:
             failed = FailedMessage(
                 channel_id, client_message_id, str(error), error.code, error.temporary

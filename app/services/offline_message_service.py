@@ -9,6 +9,7 @@ from app.domain.ids import ChannelId, UserId
 from app.domain.message import Message, MessagePage, OfflineCount
 from app.ports import DeliveryRepository, MessageRepository
 from app.services.page_cursor import ChannelCursor, UndeliveredCursor, decode_cursor
+from app.services.single_flight import SingleFlight
 
 MAX_PAGE_BYTES = 256 * 1024
 """How large a page may be as JSON."""
@@ -36,15 +37,22 @@ class OfflineMessageService:
         self._deliveries = deliveries
         self._messages = messages
         self._max_page_bytes = max_page_bytes
+        self._counts = SingleFlight(deliveries.undelivered_counts)
 
     async def count(self, user_id: UserId) -> OfflineCount:
         """How many messages have not been delivered to the user yet, in all and by channel.
 
+        The storage counts once at a time for a user, however many of their sockets ask.
+
         Raises:
             Unavailable: It cannot be known now.
         """
-        channels = await self._deliveries.undelivered_counts(user_id)
-        return OfflineCount(count=sum(channels.values()), channels=channels)
+        counts = await self._counts.answer(user_id)
+        return OfflineCount(sum(counts.channels.values()), counts.channels, more=counts.more)
+
+    async def on_application_shutdown(self, _signal: str | None) -> None:
+        """Cancel the counts under way; the servers are closed by now."""
+        await self._counts.close()
 
     async def page(
         self,
@@ -73,6 +81,7 @@ class OfflineMessageService:
     async def undelivered(self, user_id: UserId, limit: int, cursor: str | None) -> MessagePage:
         """A page of what is undelivered, from the start; or the page after ``cursor``.
 
+        One that is not full, or empty, may have a next page: see `UndeliveredPage.looked_until`.
         Any page's cursor will do: one from `after` goes on in its channel.
 
         Raises:
@@ -107,10 +116,12 @@ class OfflineMessageService:
     async def _undelivered_after(self, user_id: UserId, position: int, limit: int) -> MessagePage:
         found = await self._deliveries.undelivered(user_id, position, limit + 1)
         messages = self._first_page(found.messages, limit)
-        if len(messages) == len(found.messages):
-            return MessagePage(messages=messages, next_cursor=None)
-        cursor = UndeliveredCursor(found.positions[len(messages) - 1])
-        return MessagePage(messages=messages, next_cursor=cursor.encode())
+        if len(messages) < len(found.messages):
+            end: int | None = found.positions[len(messages) - 1]
+        else:
+            end = found.looked_until
+        cursor = None if end is None else UndeliveredCursor(end).encode()
+        return MessagePage(messages=messages, next_cursor=cursor)
 
     def _first_page(self, found: Sequence[Message], limit: int) -> tuple[Message, ...]:
         """As many as fit, and one in any case; callers ask for one more, to see the end."""

@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 
 from app.domain.errors import NotAMember, Unavailable
 from app.domain.events import ServerEvent
@@ -13,6 +14,9 @@ from app.ports import Broadcaster, ChannelRepository, Clock, EagerStarter, Timer
 from app.services.channel_audience import ChannelAudience
 from app.services.event_service import EventService
 from app.services.waiting import WAIT_SECONDS
+
+MAX_LISTED = 100
+"""How many typing members `TypingService.list` gives: an answer is not to grow with a channel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,15 +117,16 @@ class TypingService:
     async def list(self, user_id: UserId, channel_id: ChannelId) -> tuple[TypingIndicator, ...]:
         """Who is typing in the channel, the asker included, sorted by user.
 
+        Of more than `MAX_LISTED`, those who typed last.
+
         Raises:
             NotAMember: The asker does not belong to the channel.
             Unavailable: It cannot be known now.
         """
         await self._require_member(user_id, channel_id)
-        typists = self._typists.get(channel_id)
-        if typists is None:
-            return ()
-        return tuple(typists[typist_id].indicator for typist_id in sorted(typists))
+        # A member's entry moves to the end of the map each time it changes.
+        latest = islice(reversed(self._typists.get(channel_id, {})), MAX_LISTED)
+        return tuple(self._typists[channel_id][typist_id].indicator for typist_id in sorted(latest))
 
     def end(self, user_id: UserId, channel_id: ChannelId) -> None:
         """The user no longer types, on any socket; the whole channel is told, if they did.

@@ -15,6 +15,7 @@ export class ChannelLog {
   isCut = false;
 
   #receipts = new Map();
+  #counts = new Map();
 
   find(messageId) {
     return this.messages.find(({ id }) => id === messageId);
@@ -30,7 +31,9 @@ export class ChannelLog {
     const after = this.messages.findLastIndex(({ seq }) => seq < message.seq);
     this.messages.splice(after + 1, 0, { ...message, deleted: false });
     if (this.messages.length > MOST_MESSAGES) {
-      this.#receipts.delete(this.messages.shift().id);
+      const { id } = this.messages.shift();
+      this.#receipts.delete(id);
+      this.#counts.delete(id);
       this.isCut = true;
     }
     return true;
@@ -48,6 +51,12 @@ export class ChannelLog {
     if (known !== undefined) Object.assign(known, { deleted: true, content: "" });
   }
 
+  /** Forget messages up to this one: those between it and the first that is wanted are missing. */
+  cut(throughSeq) {
+    this.messages = this.messages.filter(({ seq }) => seq > throughSeq);
+    this.isCut = true;
+  }
+
   /** Take over what the server has. Of those here, it was asked for all up to `throughSeq`. */
   reconcile(messages, throughSeq) {
     const present = new Set(messages.map(({ id }) => id));
@@ -59,11 +68,18 @@ export class ChannelLog {
 
   /**
    * Note how far recipients have come. Of a message's recipients all must be given once, first:
-   * until then its ticks stay as they are.
+   * until then its ticks stay as they are. With `counts`, which the server gives of many
+   * recipients, only those count.
    */
-  receive({ messageId, statuses }) {
+  receive({ messageId, statuses, counts }) {
     const message = this.find(messageId);
     if (message === undefined) return;
+    if (counts !== undefined) {
+      this.#counts.set(messageId, counts);
+      const furthestBehind = RANKS.find((status) => counts[status] > 0);
+      message.deliveryStatus = furthest(message.deliveryStatus, furthestBehind);
+      return;
+    }
     const receipts = this.#receipts.get(messageId) ?? new Map();
     this.#receipts.set(messageId, receipts);
     for (const { recipientId, status } of statuses) {
@@ -73,8 +89,17 @@ export class ChannelLog {
     message.deliveryStatus = furthest(message.deliveryStatus, RANKS[Math.min(...ranks)]);
   }
 
+  /** Whether the server counts the message's recipients, as they are too many for one answer. */
+  isCounted(messageId) {
+    return this.#counts.has(messageId);
+  }
+
   /** `{recipients, delivered, read}`, or null while nobody's receipts are known. */
   receipts(messageId) {
+    if (this.isCounted(messageId)) {
+      const { SENT, DELIVERED, READ } = this.#counts.get(messageId);
+      return { recipients: SENT + DELIVERED + READ, delivered: DELIVERED + READ, read: READ };
+    }
     const receipts = this.#receipts.get(messageId);
     if (receipts === undefined) return null;
     const statuses = [...receipts.values()];

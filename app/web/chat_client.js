@@ -3,24 +3,27 @@
 // - fresh tokens in time, coming back, authentication errors: connection.js
 // - optimistic sends, retries, FAILED: outbox.js
 // - ticks, edits and deletions in order: channel_log.js
+// - reading what is stored, page by page: history.js
 // - delivered and seen, tried again at the next reconnection: marks.js
-// - typing, debounced: typing.js
+// - typing, sent at the first key and then sparingly: typing.js
 // - what was missed, and all of them put together: here
-import { ChannelLog } from "./channel_log.js";
+import { ChannelLog, MOST_MESSAGES } from "./channel_log.js";
 import { Connection } from "./connection.js";
+import { pagesOf, startOfLast } from "./history.js";
 import { Marks } from "./marks.js";
 import { Outbox } from "./outbox.js";
 import { backoff, pause } from "./timing.js";
 import { OthersTyping, OwnTyping } from "./typing.js";
 
-const PAGE_SIZE = 100;
 const MOST_SEEN_AT_ONCE = 50;
+const RECOUNT_MS = 2_000;
 
 /**
  * One signed-in user. Emits `phase`, `token` and `throttled` as `Connection` does, and
  * `messages` and `typing` (their detail: `{channelId}`), `arrived` (`{message}`, somebody else's,
- * once), `missed` (an `OfflineCount`, at every return), `failed` (an entry of the outbox) and
- * `trouble` (`{error}`, of something done in the background).
+ * once), `missed` (an `OfflineCount`, at every return), `unsent` (all entries of the outbox, when
+ * they have changed), `failed` (one of them) and `trouble` (`{error}`, of something done in the
+ * background).
  */
 export class ChatClient extends EventTarget {
   #userId;
@@ -28,8 +31,10 @@ export class ChatClient extends EventTarget {
   #attended = null;
   #reading = null; // the channel attended, while its end is in sight
   #connection;
-  #marks = new Marks((...event) => this.#connection.ask(...event));
-  #ownTyping = new OwnTyping((...event) => this.#connection.ask(...event));
+  #ask = (...event) => this.#connection.ask(...event);
+  #marks = new Marks(this.#ask);
+  #ownTyping = new OwnTyping(this.#ask);
+  #recounted = new Set(); // message ids
   #othersTyping = new OthersTyping((channelId) => this.#tell("typing", { channelId }));
   #outbox;
 
@@ -39,26 +44,31 @@ export class ChatClient extends EventTarget {
    * @param getToken    async: a session token made now
    * @param userId      whose token that is
    * @param channelIds  the user's channels
+   * @param unsent      what `unsent` had last, before a reload
    */
-  constructor({ io, url, getToken, userId, channelIds }) {
+  constructor({ io, url, getToken, userId, channelIds, unsent = [] }) {
     super();
     this.#userId = userId;
     this.#channels = new Map(
       channelIds.map((id) => [id, { log: new ChannelLog(), isLoaded: false, unread: 0 }]),
     );
-    this.#outbox = new Outbox({
-      userId,
-      send: (message) => this.#send(message),
-      nextTry: (tries) => this.#nextTry(tries),
-      onChange: (channelId) => this.#tell("messages", { channelId }),
-      onFailure: (entry) => this.#tell("failed", entry),
-    });
     this.#connection = new Connection({ io, url, getToken });
     for (const type of ["phase", "token", "throttled"]) {
       this.#connection.addEventListener(type, ({ detail }) => this.#tell(type, detail));
     }
     this.#connection.addEventListener("online", ({ detail }) => this.#online(detail));
     this.#connection.addEventListener("message", ({ detail }) => this.#heard(detail));
+    this.#outbox = new Outbox({
+      userId,
+      entries: unsent.filter(({ channelId }) => this.#channels.has(channelId)),
+      send: (message) => this.#send(message),
+      nextTry: (tries) => this.#nextTry(tries),
+      onChange: (channelId) => {
+        this.#tell("unsent", this.#outbox.entries);
+        this.#tell("messages", { channelId });
+      },
+      onFailure: (entry) => this.#tell("failed", entry),
+    });
   }
 
   get phase() {
@@ -128,14 +138,17 @@ export class ChatClient extends EventTarget {
     this.#ownTyping.stop();
   }
 
-  /** Shown at once; what becomes of it is to be seen in `messages`. */
+  /** Show it at once; `messages` says what becomes of it. Returns false if too many are unsent. */
   send(channelId, content) {
+    if (this.#outbox.isFull) return false;
     this.#ownTyping.sent();
     this.#outbox.add(channelId, content);
+    return true;
   }
 
-  retry(id) {
-    this.#outbox.retry(id);
+  /** Send a FAILED message again, perhaps with other content. */
+  retry(id, content) {
+    this.#outbox.retry(id, content);
   }
 
   discard(id) {
@@ -144,15 +157,16 @@ export class ChatClient extends EventTarget {
 
   /** Throws `Refused` or `ConnectionLost`, as `delete` does. */
   async edit(messageId, content) {
-    this.#updated(await this.#connection.ask("updateMessage", { messageId, content }));
+    this.#updated(await this.#ask("updateMessage", { messageId, content }));
   }
 
   async delete(messageId) {
-    await this.#connection.ask("deleteMessage", { messageId });
+    await this.#ask("deleteMessage", { messageId });
   }
 
   #online({ offlineCount }) {
     this.#inBackground(this.#marks.retry());
+    this.#ownTyping.sent(); // the server forgot it with the connection
     this.#othersTyping.clear();
     this.#tell("missed", offlineCount);
     this.#inBackground(this.#catchUp());
@@ -160,37 +174,34 @@ export class ChatClient extends EventTarget {
 
   /** What was missed, in order; then what happened to the messages that are here already. */
   async #catchUp() {
-    let cursor = null;
-    do {
-      const wanted = cursor === null ? { limit: PAGE_SIZE } : { limit: PAGE_SIZE, cursor };
-      const page = await this.#connection.ask("message:getOffline", wanted);
-      for (const message of page.messages) this.#received(message);
-      cursor = page.nextCursor;
-    } while (cursor !== null);
+    for await (const messages of pagesOf(this.#ask, {})) {
+      for (const message of messages) this.#received(message);
+    }
     for (const [channelId, { isLoaded }] of this.#channels) {
       if (isLoaded || channelId === this.#attended) await this.#load(channelId);
     }
   }
 
-  /** A channel's messages, those that are here included: edits and deletions may have been missed. */
+  /**
+   * The last messages of a channel, those that are here included: edits and deletions may have been
+   * missed.
+   */
   async #load(channelId) {
     if (this.phase !== "online") return; // `#catchUp` will
     const channel = this.#channels.get(channelId);
-    const first = channel.isLoaded ? channel.log.messages[0] : undefined;
     const lastSeq = channel.log.messages.at(-1)?.seq ?? 0;
-    let wanted = { channelId, afterSeq: (first?.seq ?? 1) - 1, limit: PAGE_SIZE };
-    let messages = [];
-    while (wanted !== null) {
-      const page = await this.#connection.ask("message:getOffline", wanted);
-      messages = messages.concat(page.messages);
-      wanted = page.nextCursor && { cursor: page.nextCursor, limit: PAGE_SIZE };
-    }
+    const afterSeq = channel.isLoaded
+      ? (channel.log.messages[0]?.seq ?? 1) - 1
+      : await startOfLast(this.#ask, channelId, MOST_MESSAGES);
+    const messages = [];
+    for await (const page of pagesOf(this.#ask, { channelId, afterSeq })) messages.push(...page);
+    if (!channel.isLoaded && afterSeq > 0) channel.log.cut(afterSeq);
     channel.log.reconcile(messages, lastSeq);
     channel.isLoaded = true;
     this.#tell("messages", { channelId });
     if (channelId === this.#reading) this.#see(channelId);
-    const indicators = await this.#connection.ask("typing:get", { channelId });
-    for (const indicator of indicators) this.#heardTyping(indicator);
+    const typing = await this.#ask("typing:get", { channelId });
+    typing.forEach((indicator) => this.#heardTyping(indicator));
   }
 
   #heard({ name, payload }) {
@@ -244,13 +255,25 @@ export class ChatClient extends EventTarget {
     const { messageId } = status;
     for (const [channelId, { log }] of this.#channels) {
       if (log.find(messageId) === undefined) continue;
-      const isFirst = log.receipts(messageId) === null;
-      const statuses = isFirst
-        ? await this.#connection.ask("message:getStatus", { messageId })
-        : [status];
-      log.receive({ messageId, statuses });
+      if (log.isCounted(messageId)) await this.#recount(log, messageId);
+      else if (log.receipts(messageId) === null) await this.#askReceipts(log, messageId);
+      else log.receive({ messageId, statuses: [status] });
       this.#tell("messages", { channelId });
     }
+  }
+
+  async #askReceipts(log, messageId) {
+    const answer = await this.#connection.askFully("message:getStatus", { messageId });
+    log.receive({ messageId, statuses: answer.data, counts: answer.counts });
+  }
+
+  /** Thousands of receipts may come at once: ask for their number now and then. */
+  async #recount(log, messageId) {
+    if (this.#recounted.has(messageId)) return;
+    this.#recounted.add(messageId);
+    await pause(RECOUNT_MS);
+    this.#recounted.delete(messageId);
+    await this.#askReceipts(log, messageId);
   }
 
   #heardTyping(indicator) {
@@ -261,17 +284,15 @@ export class ChatClient extends EventTarget {
     const channel = this.#channels.get(channelId);
     channel.unread = 0;
     this.#tell("messages", { channelId });
-    for (const { id, userId, deliveryStatus, deleted } of channel.log.messages.slice(
-      -MOST_SEEN_AT_ONCE,
-    )) {
+    const last = channel.log.messages.slice(-MOST_SEEN_AT_ONCE);
+    for (const { id, userId, deliveryStatus, deleted } of last) {
       const isRead = userId === this.#userId || deliveryStatus === "READ" || deleted;
       if (!isRead) this.#marks.want(id, "message:seen");
     }
   }
 
   async #send({ id, channelId, content }) {
-    const wanted = { channelId, content, clientMessageId: id };
-    const message = await this.#connection.ask("sendMessage", wanted);
+    const message = await this.#ask("sendMessage", { channelId, content, clientMessageId: id });
     this.#channels.get(channelId).log.add(message);
   }
 

@@ -1,42 +1,53 @@
 // One user's chat: channels, messages, and what is said about them.
-import { announce, avatar, byId, element, hidden, listOf } from "./dom.js";
+import { announce, avatar, byId, element, hidden, listOf, oncePerFrame } from "./dom.js";
 import { ComposerView } from "./composer_view.js";
 import { ConnectionView } from "./connection_view.js";
 import { MessageListView } from "./message_list_view.js";
+import { isUnsent } from "./message_view.js";
 import { SidebarView } from "./sidebar_view.js";
 import { Waits } from "./waits.js";
 
 const NOTICE_MS = 6_000;
+const MOST_READ_OUT = 3; // messages that arrive together; of more, only the number is announced
 
 export class ChatView {
   #client;
   #me;
   #users;
+  #memory;
   #channelId = null;
+  #arrivals = []; // what is not announced yet; beyond `MOST_READ_OUT`, only its number counts
+  #arrivalCount = 0;
   #noticeTimer = null;
   #sidebar = new SidebarView();
   #waits = new Waits();
   #messages;
   #composer;
+  /** Many messages may arrive before the browser can show one. */
+  #drawSoon = oncePerFrame(() => this.#draw());
 
   /**
-   * @param client  a `ChatClient`
-   * @param me      the user: `{id, name, channels}`
-   * @param users   everybody
+   * @param client    a `ChatClient`
+   * @param me        the user: `{id, name, channels}`
+   * @param users     everybody
+   * @param maxChars  how long a message may be
+   * @param memory    a `TabMemory`
    */
-  constructor(client, me, users) {
+  constructor({ client, me, users, maxChars, memory }) {
     this.#client = client;
     this.#me = me;
+    this.#memory = memory;
     this.#users = new Map(users.map((user) => [user.id, user]));
-    this.#messages = new MessageListView(me.id, {
-      edit: ({ id }, content) => client.edit(id, content),
+    this.#messages = new MessageListView(me.id, maxChars, {
+      edit: (message, content) => this.#edit(message, content),
       delete: (message) => this.#confirmDelete(message),
       retry: ({ id }) => client.retry(id),
       discard: ({ id }) => client.discard(id),
       moved: () => this.#attend(),
+      left: () => this.#composer.focus(),
     });
-    this.#composer = new ComposerView({
-      send: (content) => client.send(this.#channelId, content),
+    this.#composer = new ComposerView(maxChars, memory, {
+      send: (content) => this.#send(content),
       keystroke: () => client.keystroke(this.#channelId),
       stopTyping: () => client.stopTyping(),
       editLast: () => this.#messages.editLast(),
@@ -44,7 +55,8 @@ export class ChatView {
     new ConnectionView(client);
     byId("me-avatar").replaceChildren(avatar(me.id, me.name));
     byId("me-name").textContent = me.name;
-    client.addEventListener("messages", ({ detail }) => this.#changed(detail.channelId));
+    client.addEventListener("messages", () => this.#drawSoon());
+    client.addEventListener("unsent", ({ detail }) => this.#keep(detail));
     client.addEventListener("typing", ({ detail }) => this.#typing(detail.channelId));
     client.addEventListener("arrived", ({ detail }) => this.#arrived(detail.message));
     client.addEventListener("failed", ({ detail }) => this.#failed(detail));
@@ -57,11 +69,12 @@ export class ChatView {
       this.#composer.focus(); // the button that had the focus is hidden by now
     };
     byId("chat").hidden = false;
-    this.#open(me.channels[0]);
+    const { channelId } = memory;
+    this.#open(me.channels.includes(channelId) ? channelId : me.channels[0]);
   }
 
   #open(channelId) {
-    this.#channelId = channelId;
+    this.#channelId = this.#memory.channelId = channelId;
     this.#messages.clear();
     this.#composer.open(channelId);
     byId("channel-name").textContent = `# ${channelId}`;
@@ -72,7 +85,7 @@ export class ChatView {
     );
     document.title = `#${channelId} – ${this.#me.name} – ChatGenius`;
     this.#attend();
-    this.#changed(channelId);
+    this.#draw();
     this.#typing(channelId);
     this.#sidebar.close();
     this.#composer.focus();
@@ -83,15 +96,32 @@ export class ChatView {
     this.#client.attend(channelId, this.#messages.isAtEnd);
   }
 
-  #changed(channelId) {
-    if (channelId === this.#channelId) {
-      this.#messages.show(this.#client.messages(channelId));
-      this.#below(this.#client.unread(channelId));
-      byId("beginning").textContent = this.#client.isCut(channelId)
-        ? "Older messages are not shown here."
-        : `This is where #${channelId} begins.`;
-    }
+  #draw() {
+    const channelId = this.#channelId;
+    this.#messages.show(this.#client.messages(channelId));
+    this.#below(this.#client.unread(channelId));
+    byId("beginning").textContent = this.#client.isCut(channelId)
+      ? "Older messages are not shown here."
+      : `This is where #${channelId} begins.`;
     this.#channels();
+    this.#readOut();
+  }
+
+  #send(content) {
+    const isTaken = this.#client.send(this.#channelId, content);
+    if (isTaken) this.#messages.goToEnd();
+    else this.#notice("Too many messages wait to be sent; try again when some have left.");
+    return isTaken;
+  }
+
+  async #edit(message, content) {
+    if (isUnsent(message)) this.#client.retry(message.id, content);
+    else await this.#client.edit(message.id, content);
+  }
+
+  #keep(unsent) {
+    if (this.#memory.keepUnsent(unsent) || unsent.length === 0) return;
+    this.#notice("Keep this page open: the browser cannot keep your unsent messages.");
   }
 
   #below(unread) {
@@ -128,7 +158,16 @@ export class ChatView {
 
   #arrived({ channelId, content, user }) {
     const place = channelId === this.#channelId ? "" : ` in ${channelId}`;
-    announce(`${user.name}${place}: ${content}`);
+    this.#arrivalCount += 1;
+    if (this.#arrivalCount <= MOST_READ_OUT) this.#arrivals.push(`${user.name}${place}: ${content}`);
+    this.#drawSoon();
+  }
+
+  #readOut() {
+    if (this.#arrivalCount > MOST_READ_OUT) announce(`${this.#arrivalCount} new messages.`);
+    else this.#arrivals.forEach((sentence) => announce(sentence));
+    this.#arrivals = [];
+    this.#arrivalCount = 0;
   }
 
   #failed({ channelId, content, error }) {
@@ -136,10 +175,11 @@ export class ChatView {
     announce(`Not sent${place}: ${content}. ${error}`);
   }
 
-  #missed({ count, channels }) {
+  #missed({ count, channels, more }) {
     if (count === 0) return;
     const places = Object.entries(channels).map(([id, missed]) => `${missed} in #${id}`);
-    const messages = count === 1 ? "One message" : `${count} messages`;
+    const atLeast = more ? "At least " : "";
+    const messages = count === 1 ? "One message" : `${atLeast}${count} messages`;
     this.#notice(`${messages} came while you were away: ${listOf(places)}.`);
   }
 

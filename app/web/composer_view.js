@@ -1,24 +1,30 @@
-// Where one writes. Each channel keeps its own draft.
-import { byId } from "./dom.js";
+// Where one writes. Each channel keeps its own draft, also across a reload.
+import { announce, byId } from "./dom.js";
+import { MessageFieldView } from "./message_field_view.js";
 
 export class ComposerView {
   #form = byId("composer");
   #draft = byId("draft");
-  #drafts = new Map();
+  #field;
+  #memory;
   #channelId = null;
 
-  /** @param actions `{send(content), keystroke(), stopTyping(), editLast()}` */
-  constructor({ send, keystroke, stopTyping, editLast }) {
+  /**
+   * @param maxChars  how long a message may be
+   * @param memory    a `TabMemory`, for the drafts
+   * @param actions   `{send(content), keystroke(), stopTyping(), editLast()}`; `send` returns
+   *                  whether the message was taken
+   */
+  constructor(maxChars, memory, { send, keystroke, stopTyping, editLast }) {
+    this.#memory = memory;
+    this.#field = new MessageFieldView(this.#draft, byId("draft-count"), maxChars);
     this.#form.addEventListener("submit", (event) => {
       event.preventDefault();
-      const content = this.#draft.value.trim();
-      if (content === "") return;
-      send(content);
-      this.#draft.value = "";
-      this.#draft.focus();
+      this.#submit(send);
     });
     this.#draft.addEventListener("input", () => {
-      if (this.#draft.value.trim() === "") stopTyping();
+      memory.keepDraft(this.#channelId, this.#field.text);
+      if (this.#field.isBlank) stopTyping();
       else keystroke();
     });
     this.#draft.addEventListener("keydown", (event) => {
@@ -26,7 +32,7 @@ export class ComposerView {
       if (event.key === "Enter") {
         event.preventDefault();
         this.#form.requestSubmit();
-      } else if (event.key === "ArrowUp" && this.#draft.value === "") {
+      } else if (event.key === "ArrowUp" && this.#field.text === "") {
         event.preventDefault();
         editLast();
       }
@@ -35,13 +41,24 @@ export class ComposerView {
 
   /** Another channel. */
   open(channelId) {
-    this.#drafts.set(this.#channelId, this.#draft.value);
     this.#channelId = channelId;
-    this.#draft.value = this.#drafts.get(channelId) ?? "";
+    this.#field.text = this.#memory.draft(channelId);
     this.#draft.placeholder = `Message #${channelId}`;
   }
 
   focus() {
-    this.#draft.focus();
+    this.#field.focus();
+  }
+
+  /** The text stays where it is until it can be sent. */
+  #submit(send) {
+    this.#field.focus();
+    if (this.#field.isBlank) return;
+    if (this.#field.fault !== "") {
+      announce(`Not sent. ${this.#field.fault}`);
+    } else if (send(this.#field.content)) {
+      this.#field.text = "";
+      this.#memory.keepDraft(this.#channelId, "");
+    }
   }
 }

@@ -69,10 +69,11 @@ export class Connection extends EventTarget {
     this.#socket.on("connect", () => this.#admitted());
     this.#socket.on("connect_error", (error) => this.#failed(error));
     this.#socket.on("error", (error) => (this.#refusal = error)); // `disconnect` follows
+    this.#socket.on("server:draining", (notice) => this.#draining(notice)); // and here, later
     this.#socket.on("disconnect", (reason) => this.#ended(reason));
     this.#socket.on("auth:expiring", () => this.#refresh());
     this.#socket.onAny((name, payload) => {
-      if (!AUTHENTICATION_EVENTS.has(name)) this.#tell("message", { name, payload });
+      if (!CONNECTION_EVENTS.has(name)) this.#tell("message", { name, payload });
     });
   }
 
@@ -95,6 +96,11 @@ export class Connection extends EventTarget {
    * Throws `Refused` or `ConnectionLost`; where `temporary`, it may help to ask again.
    */
   async ask(event, ...payload) {
+    return (await this.askFully(event, ...payload)).data;
+  }
+
+  /** As `ask`, but the whole answer: `data` and what stands beside it. */
+  async askFully(event, ...payload) {
     if (this.phase !== "online") throw new NotConnected("Not connected.");
     try {
       return await this.#request(event, ...payload);
@@ -144,7 +150,7 @@ export class Connection extends EventTarget {
     this.#refusal = null;
     let offlineCount;
     try {
-      offlineCount = await this.#request("message:getOfflineCount");
+      offlineCount = (await this.#request("message:getOfflineCount")).data;
     } catch {
       if (!this.#socket.connected) return; // refused, or lost: `#ended` knows
       await pause(backoff(this.#failures++));
@@ -201,30 +207,38 @@ export class Connection extends EventTarget {
     clearTimeout(this.#timer);
     const refusal = this.#refusal;
     this.#refusal = null;
-    if (refusal?.temporary) this.#socket.disconnect(); // socket.io-client would come back sooner
+    if (refusal?.temporary) this.#socket.disconnect(); // socket.io-client would come back too soon
     if (refusal?.temporary || reason === "io server disconnect") this.#comeBack(refusal);
     else this.#enter("lost", "The connection was lost."); // socket.io-client comes back by itself
+  }
+
+  /** The server will end the connection before it restarts. */
+  #draining({ reconnectAfterMs }) {
+    this.#refusal = { code: "draining", temporary: true, retryAfterMs: reconnectAfterMs };
+    if (this.phase === "online") this.#enter("online", "The server is about to restart.");
   }
 
   /** What socket.io-client does not do, or not in time: the server said goodbye, or no. */
   #comeBack(refusal) {
     if (refusal === null) {
       this.#enter("lost", "The server ended the connection.");
+    } else if (refusal.temporary) {
+      this.#enter("lost", sentenceOf(refusal));
     } else {
       this.#refusals += 1;
-      const final = !refusal.temporary && isFinal(refusal.code, this.#refusals);
+      const final = isFinal(refusal.code, this.#refusals);
       this.#enter(final ? "refused" : "unauthorized", refusal.detail ?? refusal.message);
       if (final) return;
     }
     clearTimeout(this.#timer);
-    const ms = Math.max(backoff(this.#failures++), refusal?.retryAfterMs ?? 0);
-    this.#timer = setTimeout(() => this.#socket.connect(), ms);
+    const waitMs = (refusal?.retryAfterMs ?? 0) + backoff(this.#failures++);
+    this.#timer = setTimeout(() => this.#socket.connect(), waitMs);
   }
 
   async #request(event, ...payload) {
     for (let tries = 1; ; tries += 1) {
       const answer = await this.#answer(event, ...payload);
-      if (answer.error === undefined) return answer.data;
+      if (answer.error === undefined) return answer;
       if (answer.code !== "rate_limited" || tries > MOST_TRIES) throw new Refused(answer);
       this.#tell("throttled", { retryAfterMs: answer.retryAfterMs });
       await pause(answer.retryAfterMs);
@@ -253,7 +267,13 @@ export class Connection extends EventTarget {
   }
 }
 
-const AUTHENTICATION_EVENTS = new Set(["error", "auth:expiring"]);
+const CONNECTION_EVENTS = new Set(["error", "auth:expiring", "server:draining"]);
+
+/** Why a refusal is no failed sign-in. */
+function sentenceOf({ code, detail }) {
+  if (code === "draining") return "The server is restarting; trying again.";
+  return ["The server is busy; trying again.", detail].filter(Boolean).join(" ");
+}
 
 /** Nothing comes after a revocation, or when somebody else signed in. Else it is worth some tries. */
 function isFinal(code, refusals) {

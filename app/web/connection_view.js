@@ -26,7 +26,7 @@ export class ConnectionView {
     client.addEventListener("phase", () => this.#phase());
     client.addEventListener("token", () => (this.#token = client.token));
     client.addEventListener("missed", ({ detail }) => {
-      byId("offline-count").textContent = String(detail.count);
+      byId("offline-count").textContent = `${detail.count}${detail.more ? "+" : ""}`;
     });
     setInterval(() => this.#life(), TICK_MS);
     this.#phase();

@@ -21,7 +21,7 @@ export function icon(name) {
   const svg = document.createElementNS(SVG, "svg");
   const use = document.createElementNS(SVG, "use");
   svg.setAttribute("aria-hidden", "true");
-  use.setAttribute("href", `/web/icons.svg#${name}`);
+  use.setAttribute("href", `#icon-${name}`); // in index.html: offline, nothing can be fetched
   svg.append(use);
   return svg;
 }
@@ -51,6 +51,19 @@ export function announce(sentence) {
   const announcer = byId("announcer");
   announcer.append(element("p", null, sentence));
   if (announcer.childElementCount > MOST_ANNOUNCED) announcer.firstElementChild.remove();
+}
+
+/** A function that has `draw` called before the next frame, once, however often it is called. */
+export function oncePerFrame(draw) {
+  let isDue = false;
+  return () => {
+    if (isDue) return;
+    isDue = true;
+    requestAnimationFrame(() => {
+      isDue = false;
+      draw();
+    });
+  };
 }
 
 /** "Alice", "Alice and Bob", "Alice, Bob, and Carol" */

@@ -1,34 +1,43 @@
 // The form in which a message is edited. It stays, with what was typed, until the server has it.
 import { element } from "./dom.js";
+import { MessageFieldView } from "./message_field_view.js";
+import { isUnsent } from "./message_view.js";
 
 export class EditView {
   message;
   form;
   isSaving = false;
 
-  #field = element("textarea", { rows: "1", "aria-label": "Edit the message" });
+  #textarea = element("textarea", { rows: "1", "aria-label": "Edit the message" });
+  #field;
   #failure = element("p", { class: "failure", role: "alert" });
+  #isUnsent;
   #save;
   #done;
 
   /**
-   * @param message  the message as it is
-   * @param actions  `{save(content), done()}`; `save` is async and throws why the edit failed
+   * @param message   the message as it is; the server need not have it yet
+   * @param maxChars  how long a message may be
+   * @param actions   `{save(content), done()}`; `save` is async and throws why the edit failed
    */
-  constructor(message, { save, done }) {
+  constructor(message, maxChars, { save, done }) {
+    const counter = element("p", { class: "count" });
     this.message = message;
+    this.#isUnsent = isUnsent(message);
     this.#save = save;
     this.#done = done;
-    this.#field.value = message.content;
-    this.#field.addEventListener("keydown", (event) => this.#pressed(event));
+    this.#field = new MessageFieldView(this.#textarea, counter, maxChars);
+    this.#field.text = message.content;
+    this.#textarea.addEventListener("keydown", (event) => this.#pressed(event));
     const cancel = { type: "button", class: "secondary", onclick: () => this.#cancel() };
     this.form = element(
       "form",
       { class: "edit" },
-      this.#field,
+      this.#textarea,
+      counter,
       this.#failure,
       element("button", cancel, "Cancel"),
-      element("button", { type: "submit", class: "primary" }, "Save"),
+      element("button", { type: "submit", class: "primary" }, this.#isUnsent ? "Send" : "Save"),
     );
     this.form.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -55,10 +64,11 @@ export class EditView {
 
   async #submit() {
     if (this.isSaving) return;
-    const content = this.#field.value.trim();
-    if (content === "" || content === this.message.content) return this.#done();
+    const { content, fault } = this.#field;
+    if (content === this.message.content && !this.#isUnsent) return this.#done();
+    this.#failure.textContent = fault && `Not saved. ${fault}`;
+    if (fault !== "") return;
     this.#saving(true);
-    this.#failure.textContent = "";
     try {
       await this.#save(content);
       this.#done();
@@ -71,7 +81,7 @@ export class EditView {
 
   /** The buttons are not disabled: they would lose the focus. */
   #saving(isSaving) {
-    this.isSaving = this.#field.readOnly = isSaving;
+    this.isSaving = this.#textarea.readOnly = isSaving;
     this.form.setAttribute("aria-busy", String(isSaving));
   }
 }

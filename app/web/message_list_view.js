@@ -1,39 +1,32 @@
 // The messages of the channel one looks at.
-import { avatar, byId, element, hidden, icon, iconButton } from "./dom.js";
+import { byId } from "./dom.js";
 import { EditView } from "./edit_view.js";
+import { MessageView } from "./message_view.js";
 
 const NEAR_THE_END_PX = 120;
-const TOGETHER_MS = 5 * 60_000;
-
-const STATUS_TEXTS = {
-  SENDING: "On its way",
-  SENT: "Sent",
-  DELIVERED: "Delivered",
-  READ: "Read",
-  FAILED: "Failed",
-};
-
-const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
-const calendar = new Intl.DateTimeFormat("en", { weekday: "long", day: "numeric", month: "long" });
 
 /** One tab stop: the arrow keys move between messages, Tab goes on to what can be done with one. */
 export class MessageListView {
   #list = byId("messages");
   #scroller = byId("scroller");
   #me;
+  #maxChars;
   #actions;
-  #items = new Map();
+  #views = new Map(); // by the message's id, oldest first
   #current = null;
   #edits = new Map(); // by channel: at most one is open in each, and waits there
   #follows = true;
 
   /**
-   * @param me       the user's id
-   * @param actions  `{edit(message, content), delete(message), retry(message), discard(message)}`,
-   *                 where `edit` is async and throws; and `moved()`: `isAtEnd` has changed
+   * @param me        the user's id
+   * @param maxChars  how long a message may be
+   * @param actions   `{edit(message, content), delete(message), retry(message), discard(message)}`,
+   *                  where `edit` is async and throws; `moved()`: `isAtEnd` has changed; and
+   *                  `left()`: what had the focus is gone
    */
-  constructor(me, actions) {
+  constructor(me, maxChars, actions) {
     this.#me = me;
+    this.#maxChars = maxChars;
     this.#actions = actions;
     this.#scroller.addEventListener("scroll", () => this.#setFollows(this.#isNearTheEnd()));
     new ResizeObserver(() => this.#follow()).observe(this.#scroller); // a phone's keyboard, too
@@ -44,25 +37,28 @@ export class MessageListView {
   /** Another channel. */
   clear() {
     this.#list.replaceChildren();
-    this.#items.clear();
+    this.#views.clear();
     this.#current = null;
     this.#follows = true;
   }
 
   show(messages) {
-    const last = messages.at(-1);
-    const isOwnNew = last?.deliveryStatus === "SENDING" && !this.#items.has(last.id);
-    this.#remove(messages);
+    const known = this.#views;
+    this.#views = new Map(messages.map(({ id }) => [id, known.get(id) ?? this.#newView()]));
+    const hadFocus = this.#list.contains(document.activeElement);
+    for (const [id, { li }] of known) if (!this.#views.has(id)) this.#remove(li);
     let previous = null;
+    let expected = this.#list.firstElementChild;
     for (const message of messages) {
-      this.#place(message, previous);
+      const view = this.#views.get(message.id);
+      view.update(message, previous, this.#editOf(message));
+      if (expected === view.li) expected = expected.nextElementSibling;
+      else this.#list.insertBefore(view.li, expected);
       previous = message;
     }
-    if (this.#current === null && this.#list.lastElementChild !== null) {
-      this.#select(this.#list.lastElementChild);
-    }
-    if (isOwnNew) this.#setFollows(true);
+    if (this.#current === null) this.#select(this.#list.lastElementChild);
     this.#follow();
+    if (hadFocus && !this.#list.contains(document.activeElement)) this.#actions.left();
   }
 
   get isAtEnd() {
@@ -75,12 +71,12 @@ export class MessageListView {
   }
 
   focus(messageId) {
-    this.#items.get(messageId)?.li.focus();
+    this.#views.get(messageId)?.li.focus();
   }
 
   /** The user's last message that can be edited. */
   editLast() {
-    const own = [...this.#items.values()].filter(({ canEdit }) => canEdit);
+    const own = [...this.#views.values()].filter(({ canEdit }) => canEdit);
     const open = own.find(({ message }) => this.#editOf(message) !== undefined);
     if (own.length > 0) this.#edit(open ?? own.at(-1));
   }
@@ -101,142 +97,51 @@ export class MessageListView {
     if (this.#follows) this.#scroller.scrollTop = this.#scroller.scrollHeight;
   }
 
-  #remove(messages) {
-    const present = new Set(messages.map(({ id }) => id));
-    for (const [id, { li }] of this.#items) {
-      if (present.has(id)) continue;
-      if (this.#current === li) this.#current = null;
-      li.remove();
-      this.#items.delete(id);
-    }
+  #newView() {
+    const { delete: remove, retry, discard } = this.#actions;
+    return new MessageView(this.#me, {
+      edit: (view) => this.#edit(view),
+      delete: remove,
+      retry,
+      discard,
+    });
   }
 
-  #place(message, previous) {
-    const item = this.#items.get(message.id) ?? this.#newItem(message.id);
-    const before = previous === null ? null : this.#items.get(previous.id).li;
-    const expected = before === null ? this.#list.firstElementChild : before.nextElementSibling;
-    if (expected !== item.li) {
-      if (before === null) this.#list.prepend(item.li);
-      else before.after(item.li);
-    }
-    const version = JSON.stringify([message, previous?.userId, previous?.createdAt]);
-    if (item.version === version) return;
-    item.version = version;
-    item.message = message;
-    // Moving an open form would disturb who writes in it: what changed is drawn when it closes.
-    const edit = this.#editOf(message);
-    if (edit === undefined || !item.li.contains(edit.form)) this.#fill(item, previous);
+  #remove(li) {
+    if (this.#current === li) this.#current = null;
+    li.remove();
   }
 
-  #newItem(id) {
-    const item = { li: element("li", { tabindex: "-1" }), version: "" };
-    this.#items.set(id, item);
-    return item;
-  }
-
-  #fill(item, previous) {
-    const { li, message } = item;
-    const focused = li.contains(document.activeElement) ? document.activeElement : null;
-    const isOwn = message.userId === this.#me;
-    const isNewDay = previous === null || dayOf(previous) !== dayOf(message);
-    const isTogether =
-      !isNewDay &&
-      previous.userId === message.userId &&
-      new Date(message.createdAt) - new Date(previous.createdAt) < TOGETHER_MS;
-    item.canEdit = isOwn && !message.deleted && message.seq !== undefined;
-    li.className = ["message", isOwn && "own", isTogether && "together", message.deleted && "deleted"]
-      .filter(Boolean)
-      .join(" ");
-    li.dataset.status = message.deliveryStatus;
-    const name = isOwn ? "You" : message.user.name;
-    li.replaceChildren(
-      ...(isNewDay ? [element("p", { class: "day" }, dayOf(message))] : []),
-      ...(isOwn ? [] : [avatar(message.userId, message.user.name)]),
-      element(
-        "div",
-        { class: "body" },
-        element("p", { class: "author" }, name),
-        this.#bubble(message, isOwn),
-        ...(message.deliveryStatus === "FAILED" ? [this.#failure(message)] : []),
-      ),
-      ...(item.canEdit ? [(item.buttons ??= this.#buttons(item))] : []),
-    );
-    if (focused === null) return;
-    li.focus(); // which shows its buttons
-    if (li.contains(focused)) focused.focus();
-  }
-
-  #bubble(message, isOwn) {
-    const edit = this.#editOf(message);
-    if (edit !== undefined) return element("div", { class: "bubble" }, edit.form);
-    const content = message.deleted ? "This message was deleted." : message.content;
-    const isEdited = !message.deleted && message.updatedAt > message.createdAt;
-    return element(
-      "div",
-      { class: "bubble" },
-      element("p", { class: "content", dir: "auto" }, content),
-      element(
-        "p",
-        { class: "meta" },
-        ...(isEdited ? [element("span", { class: "edited" }, "edited ")] : []),
-        element("time", { datetime: message.createdAt }, clock.format(new Date(message.createdAt))),
-        ...(isOwn && !message.deleted ? [ticks(message)] : []),
-      ),
-    );
-  }
-
-  #failure(message) {
-    return element(
-      "p",
-      { class: "failure" },
-      `Not sent. ${message.error} What you write next here waits for it. `,
-      element("button", { type: "button", onclick: () => this.#actions.retry(message) }, "Retry"),
-      element(
-        "button",
-        { type: "button", onclick: () => this.#actions.discard(message) },
-        "Discard",
-      ),
-    );
-  }
-
-  #buttons(item) {
-    return element(
-      "div",
-      { class: "buttons" },
-      iconButton("edit", "Edit", () => this.#edit(item)),
-      iconButton("delete", "Delete", () => this.#actions.delete(item.message)),
-    );
-  }
-
-  #edit(item) {
-    const { message } = item;
+  #edit(view) {
+    const { message } = view;
     const open = this.#edits.get(message.channelId);
     if (open?.isSaving || open?.message.id === message.id) return open.focus();
     if (open !== undefined) this.#close(open);
-    const edit = new EditView(message, {
+    const edit = new EditView(message, this.#maxChars, {
       save: (content) => this.#actions.edit(message, content),
-      done: () => this.#close(edit),
+      done: () => this.#finish(edit),
     });
     this.#edits.set(message.channelId, edit);
-    this.#fill(item, this.#before(item.li));
+    view.draw(edit);
     edit.focus();
+  }
+
+  /** The focus goes on to the composer, unless the user has moved it elsewhere meanwhile. */
+  #finish(edit) {
+    const hadFocus = edit.form.contains(document.activeElement);
+    this.#close(edit);
+    if (hadFocus) this.#actions.left();
   }
 
   #close(edit) {
     const { id, channelId } = edit.message;
     this.#edits.delete(channelId);
-    const item = this.#items.get(id); // none when another channel is shown
-    if (item !== undefined) this.#fill(item, this.#before(item.li));
+    this.#views.get(id)?.draw(); // there is none when another channel is shown
   }
 
   #editOf({ id, channelId }) {
     const edit = this.#edits.get(channelId);
     return edit?.message.id === id ? edit : undefined;
-  }
-
-  #before(li) {
-    const items = [...this.#items.values()];
-    return items.find((item) => item.li === li.previousElementSibling)?.message ?? null;
   }
 
   #select(li) {
@@ -258,19 +163,4 @@ export class MessageListView {
     event.preventDefault();
     goal.focus();
   }
-}
-
-function ticks({ deliveryStatus, receipts }) {
-  let text = STATUS_TEXTS[deliveryStatus];
-  if (receipts?.recipients > 1 && deliveryStatus !== "READ") {
-    const { recipients, delivered, read } = receipts;
-    text += ` (reached ${delivered} of ${recipients}, read by ${read})`;
-  }
-  return element("span", { class: "ticks", title: text }, icon(deliveryStatus), hidden(text));
-}
-
-function dayOf({ createdAt }) {
-  const day = new Date(createdAt).toDateString();
-  if (day === new Date().toDateString()) return "Today";
-  return calendar.format(new Date(createdAt));
 }

@@ -1,16 +1,19 @@
 // Messages on their way: shown at once, sent one after the other, tried again when it may help.
 
+export const MOST_ENTRIES = 200;
+
 const MOST_TRIES = 4;
 
 /**
- * A message is `SENDING` until the server has stored it, when it leaves, or `FAILED`, when it stays
- * until somebody retries or discards it. Until then the later ones of its channel wait: none
- * overtakes another. However often a message is sent, it is stored once: its `clientMessageId`
- * stays the same.
+ * A message is `SENDING` until the server has stored it; then it leaves the outbox. If the server
+ * refuses it, or does not answer several tries, it is `FAILED` and stays until the user retries,
+ * edits or discards it. Messages that are `SENDING` are sent in their order, and do not wait for
+ * those that have failed. However often a message is sent, it is stored once: its
+ * `clientMessageId` stays the same for as long as its content does.
  */
 export class Outbox {
   /** Like the server's `Message`s, oldest first; `id` is the `clientMessageId`, `error` says why. */
-  entries = [];
+  entries;
   /** Resolves when what is being sent has been answered; null while nothing is. */
   sending = null;
 
@@ -23,18 +26,25 @@ export class Outbox {
 
   /**
    * @param userId      the author's
+   * @param entries     the `entries` of an earlier outbox of this user, before a reload
    * @param send        async: has an entry stored, or throws an error with `temporary`; with `unsent`
    *                    where nothing was tried
    * @param nextTry     async: after so many tries, returns when another one is worth it
    * @param onChange    called with a channel's id when its entries have changed
    * @param onFailure   called with an entry that is FAILED now
    */
-  constructor({ userId, send, nextTry, onChange, onFailure }) {
+  constructor({ userId, entries = [], send, nextTry, onChange, onFailure }) {
     this.#userId = userId;
     this.#send = send;
     this.#nextTry = nextTry;
     this.#onChange = onChange;
     this.#onFailure = onFailure;
+    this.entries = entries.map((entry) => ({ error: "", ...entry, userId, tries: 0 }));
+    this.#run();
+  }
+
+  get isFull() {
+    return this.entries.length >= MOST_ENTRIES;
   }
 
   add(channelId, content) {
@@ -46,22 +56,27 @@ export class Outbox {
     this.#run();
   }
 
-  retry(id) {
+  /** Send a FAILED message again. With other content it is another message, so its id changes. */
+  retry(id, content) {
     const entry = this.#find(id);
+    if (entry === undefined || isSending(entry)) return;
+    if (content !== undefined && content !== entry.content) {
+      Object.assign(entry, { id: crypto.randomUUID(), content });
+    }
     Object.assign(entry, FRESH);
     this.#onChange(entry.channelId);
     this.#run();
   }
 
   discard(id) {
-    this.#remove(this.#find(id));
-    this.#run(); // those that waited for it
+    const entry = this.#find(id);
+    if (entry !== undefined) this.#remove(entry);
   }
 
   async #run() {
     if (this.#running) return;
     this.#running = true;
-    for (let entry; (entry = this.#next()); ) {
+    for (let entry; (entry = this.entries.find(isSending)); ) {
       this.sending = this.#try(entry);
       await this.sending;
       this.sending = null;
@@ -70,16 +85,6 @@ export class Outbox {
       }
     }
     this.#running = false;
-  }
-
-  /** The oldest that waits for no FAILED one of its channel. */
-  #next() {
-    const failed = new Set();
-    for (const entry of this.entries) {
-      if (!isSending(entry)) failed.add(entry.channelId);
-      else if (!failed.has(entry.channelId)) return entry;
-    }
-    return undefined;
   }
 
   async #try(entry) {

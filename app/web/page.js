@@ -3,6 +3,7 @@ import { ChatClient } from "./chat_client.js";
 import { TIMEOUT_MS } from "./connection.js";
 import { ChatView } from "./chat_view.js";
 import { avatar, byId, element } from "./dom.js";
+import { TabMemory } from "./tab_memory.js";
 
 const INSTALL_CLIENT = "npm ci --prefix app/web";
 
@@ -19,7 +20,7 @@ async function fetchToken(userId, sessionId) {
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify({ userId, sessionId }),
   });
-  return token; // held by nobody but the connection it is for; never in localStorage
+  return token; // held by nobody but the connection it is for; never in a storage
 }
 
 function showTrouble(sentence, command = "") {
@@ -51,7 +52,8 @@ function showUsers(users) {
   byId("users").querySelector("a")?.focus();
 }
 
-function start(me, users) {
+function start(me, users, maxChars) {
+  const memory = new TabMemory(() => sessionStorage, me.id);
   const sessionId = `sess_${crypto.randomUUID()}`; // a connection's tokens are all of one sign-in
   const client = new ChatClient({
     io: globalThis.io,
@@ -59,8 +61,9 @@ function start(me, users) {
     getToken: () => fetchToken(me.id, sessionId),
     userId: me.id,
     channelIds: me.channels,
+    unsent: memory.unsent,
   });
-  new ChatView(client, me, users);
+  new ChatView({ client, me, users, maxChars, memory });
   client.open();
 }
 
@@ -77,11 +80,11 @@ async function main() {
     return;
   }
   try {
-    const { users } = await fetchJson("/dev/users");
+    const { users, messageMaxChars } = await fetchJson("/dev/users");
     const welcome = users.filter(({ channels }) => channels.length > 0);
     const me = welcome.find(({ id }) => id === decodeURIComponent(location.hash.slice(1)));
     if (me === undefined) showUsers(welcome);
-    else start(me, users);
+    else start(me, users, messageMaxChars);
   } catch (error) {
     showTrouble(`The server did not answer as it should: ${error.message}`);
   }

@@ -1,16 +1,13 @@
-// Who is typing: the user, told to others with restraint; and others, as long as it is true.
+// Who is typing: the user, and others.
 
-export const DEBOUNCE_MS = 500;
-export const LONGEST_SILENCE_MS = 2_500; // well within the server's 5 s
+export const REPEAT_MS = 2_500; // well within the server's 5 s, after which it says that typing ended
 export const EXPIRY_MS = 5_500; // the server says so after 5 s, unless that gets lost
 
-/** Debounced: `typing` after a pause of 500 ms, or of 2.5 s of typing without one. */
+/** Sends `typing` at the first key, so that others see it at once; then at most every 2.5 s. */
 export class OwnTyping {
   #ask;
-  #channelId = null;
-  #told = false;
-  #timer = null;
-  #overdueAt = 0;
+  #channelId = null; // the channel that `typing` was sent to
+  #repeatAt = 0;
 
   /** @param ask async: as `Connection.ask` */
   constructor(ask) {
@@ -19,33 +16,21 @@ export class OwnTyping {
 
   keystroke(channelId) {
     if (channelId !== this.#channelId) this.stop();
-    const now = Date.now();
-    if (this.#timer === null) this.#overdueAt = now + LONGEST_SILENCE_MS;
-    clearTimeout(this.#timer);
+    if (this.#channelId !== null && Date.now() < this.#repeatAt) return;
     this.#channelId = channelId;
-    this.#timer = setTimeout(
-      () => this.#tell(),
-      Math.min(DEBOUNCE_MS, Math.max(0, this.#overdueAt - now)),
-    );
+    this.#repeatAt = Date.now() + REPEAT_MS;
+    this.#send("typing");
   }
 
   /** The text was emptied, or the channel left. */
   stop() {
-    if (this.#told) this.#send("typing:stop");
+    if (this.#channelId !== null) this.#send("typing:stop");
     this.sent();
   }
 
   /** A message was sent, which ends typing by itself. */
   sent() {
-    clearTimeout(this.#timer);
-    this.#timer = this.#channelId = null;
-    this.#told = false;
-  }
-
-  #tell() {
-    this.#timer = null;
-    this.#told = true;
-    this.#send("typing");
+    this.#channelId = null;
   }
 
   #send(event) {

@@ -77,7 +77,7 @@ async def test_channel_has_its_members_when_it_is_created(storage: Storage) -> N
     assert NEWS in await storage.channels.channels_of(MALLORY)
     assert not await storage.channels.is_member(NEWS, CAROL)
     await storage.messages.add_all([draft(MALLORY, NEWS)], now=NOW)
-    assert {NEWS: 1} == await storage.deliveries.undelivered_counts(BOB)
+    assert {NEWS: 1} == (await storage.deliveries.undelivered_counts(BOB)).channels
 
 
 async def test_channel_has_no_members_when_it_is_created_without(storage: Storage) -> None:
@@ -182,7 +182,7 @@ async def test_newcomer_has_missed_nothing_when_messages_are_older(storage: Stor
     await storage.channels.add_member(RANDOM, CAROL, MemberRole.MEMBER, later)
     await storage.messages.add_all([draft(ALICE, RANDOM, 2)], now=later)
 
-    assert {RANDOM: 1} == await storage.deliveries.undelivered_counts(CAROL)
+    assert {RANDOM: 1} == (await storage.deliveries.undelivered_counts(CAROL)).channels
 
 
 async def test_what_a_member_missed_waits_again_when_they_come_back(storage: Storage) -> None:
@@ -191,13 +191,13 @@ async def test_what_a_member_missed_waits_again_when_they_come_back(storage: Sto
     await storage.messages.add_all([before], now=NOW)
     await storage.channels.remove_member(RANDOM, BOB)
     await storage.messages.add_all([draft(ALICE, RANDOM, 2)], now=NOW)
-    gone = await storage.deliveries.undelivered_counts(BOB)
+    gone = (await storage.deliveries.undelivered_counts(BOB)).channels
 
     await storage.channels.add_member(RANDOM, BOB, MemberRole.MEMBER, NOW + timedelta(seconds=1))
 
     page = await storage.deliveries.undelivered(BOB, after=0, limit=10)
     assert {} == gone
-    assert {RANDOM: 1} == await storage.deliveries.undelivered_counts(BOB)
+    assert {RANDOM: 1} == (await storage.deliveries.undelivered_counts(BOB)).channels
     assert [before.id] == [message.id for message in page.messages]
 
 
@@ -210,7 +210,7 @@ async def test_member_is_removed_once_when_removed_twice(storage: Storage) -> No
 
     assert (True, False) == (first, second)
     assert {ALICE} == await members_of(storage, RANDOM)
-    assert {} == await storage.deliveries.undelivered_counts(BOB)
+    assert {} == (await storage.deliveries.undelivered_counts(BOB)).channels
     with pytest.raises(NotAMember):
         await storage.messages.list_after(RANDOM, BOB, after_seq=0, limit=1)
 
@@ -267,7 +267,7 @@ async def test_channel_is_gone_with_its_messages_when_it_is_deleted(storage: Sto
         await storage.channels.remove_members(RANDOM)
     assert () == await storage.messages.stored_after(RANDOM, 0, limit=10)
     assert 1 == len(await storage.messages.stored_after(GENERAL, 0, limit=10))
-    assert {GENERAL: 1} == await storage.deliveries.undelivered_counts(BOB)
+    assert {GENERAL: 1} == (await storage.deliveries.undelivered_counts(BOB)).channels
 
 
 async def test_channel_begins_anew_when_it_is_created_after_its_deletion(
@@ -282,4 +282,4 @@ async def test_channel_begins_anew_when_it_is_created_after_its_deletion(
 
     (message,) = await storage.messages.list_after(RANDOM, BOB, after_seq=0, limit=10)
     assert 1 == message.seq
-    assert {RANDOM: 1} == await storage.deliveries.undelivered_counts(BOB)
+    assert {RANDOM: 1} == (await storage.deliveries.undelivered_counts(BOB)).channels

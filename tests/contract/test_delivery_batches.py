@@ -127,7 +127,7 @@ async def test_advance_all_does_not_go_back_when_delivered_follows_read(storage:
     outcomes = await storage.deliveries.advance_all(reports, LATER)
 
     assert [(READ, True), (READ, False)] == changes(outcomes)
-    bob, _ = await storage.deliveries.statuses(message.id, ALICE)
+    bob, _ = (await storage.deliveries.statuses(message.id, ALICE)).statuses
     assert (BOB, READ) == (bob.recipient_id, bob.status)
 
 
@@ -179,4 +179,4 @@ async def test_the_message_is_read_when_a_thousand_recipients_report_in_four_bat
         states.append(await own_state(storage, message))
 
     assert [SENT, SENT, SENT, READ] == states
-    assert {} == await storage.deliveries.undelivered_counts(recipients[0])
+    assert {} == (await storage.deliveries.undelivered_counts(recipients[0])).channels

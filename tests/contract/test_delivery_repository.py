@@ -112,7 +112,7 @@ async def test_advance_is_refused_when_the_reporter_joined_later(storage: Storag
 
     assert isinstance(outcome, NotARecipient)
 
-    assert {} == await storage.deliveries.undelivered_counts(MALLORY)
+    assert {} == (await storage.deliveries.undelivered_counts(MALLORY)).channels
     assert (message,) == await storage.messages.list_after(GENERAL, MALLORY, 0, 10)
 
 
@@ -133,7 +133,7 @@ async def test_the_message_stays_sent_when_it_has_no_recipient(storage: Storage)
     message = await sent(storage, channel_id=NOBODY_ELSE)
 
     assert SENT is await own_state(storage, message)
-    assert () == await storage.deliveries.statuses(message.id, ALICE)
+    assert () == (await storage.deliveries.statuses(message.id, ALICE)).statuses
 
 
 async def test_statuses_lists_every_recipient_when_a_member_asks(storage: Storage) -> None:
@@ -141,7 +141,7 @@ async def test_statuses_lists_every_recipient_when_a_member_asks(storage: Storag
     message = await sent(storage, CAROL)
     await advanced(storage, message.id, BOB, READ, LATER)
 
-    statuses = await storage.deliveries.statuses(message.id, BOB)
+    statuses = (await storage.deliveries.statuses(message.id, BOB)).statuses
 
     assert [(ALICE, SENT, NOW), (BOB, READ, LATER)] == [
         (status.recipient_id, status.status, status.timestamp) for status in statuses
@@ -160,6 +160,62 @@ async def test_statuses_are_refused_when_the_reader_may_not_see_the_message(
         await storage.deliveries.statuses(MessageId("unknown"), ALICE)
 
 
+@pytest.mark.parametrize("limit", [1, 2, 3])
+async def test_statuses_page_through_all_recipients_when_asked_after_each_page(
+    storage: Storage, limit: int
+) -> None:
+    """Each recipient once, and on every page how many there are in each state."""
+    users = [UserId(f"user_{number}") for number in range(4)]
+    await storage.channels.seed({user_id: [RANDOM] for user_id in users})
+    message = await sent(storage, channel_id=RANDOM)
+    await advanced(storage, message.id, BOB, READ)
+    await advanced(storage, message.id, users[2], DELIVERED)
+
+    pages = [await storage.deliveries.statuses(message.id, ALICE, limit)]
+    while pages[-1].has_more:
+        after = pages[-1].statuses[-1].recipient_id
+        pages.append(await storage.deliveries.statuses(message.id, ALICE, limit, after))
+
+    recipients = [status.recipient_id for page in pages for status in page.statuses]
+    assert sorted([BOB, *users]) == sorted(recipients)
+    assert -(-len(recipients) // limit) == len(pages)
+    assert [{SENT: 3, DELIVERED: 1, READ: 1}] * len(pages) == [page.counts for page in pages]
+
+
+async def test_statuses_have_no_counts_when_all_recipients_are_on_the_page(
+    storage: Storage,
+) -> None:
+    """Who has all statuses can count them; nothing is counted for the sake of it."""
+    message = await sent(storage)
+
+    page = await storage.deliveries.statuses(message.id, ALICE, limit=2)
+
+    assert (2, False, None) == (len(page.statuses), page.has_more, page.counts)
+
+
+async def test_statuses_are_empty_when_no_recipient_follows(storage: Storage) -> None:
+    """The recipient after whom to go on need not be one of the message's."""
+    message = await sent(storage)
+
+    page = await storage.deliveries.statuses(message.id, ALICE, 10, UserId("user_zoe"))
+
+    assert ((), False, {SENT: 2}) == (page.statuses, page.has_more, page.counts)
+
+
+async def test_undelivered_counts_stop_when_a_channel_has_more(storage: Storage) -> None:
+    """Only that channel's; a channel with as many as are counted is counted to its end."""
+    for _ in range(3):
+        await sent(storage)
+        await sent(storage, channel_id=RANDOM)
+    await sent(storage)
+
+    counts = await storage.deliveries.undelivered_counts(BOB, of_channel=3)
+    all_counted = await storage.deliveries.undelivered_counts(BOB, of_channel=4)
+
+    assert ({GENERAL: 3, RANDOM: 3}, True) == (counts.channels, counts.more)
+    assert ({GENERAL: 4, RANDOM: 3}, False) == (all_counted.channels, all_counted.more)
+
+
 async def test_undelivered_counts_only_what_is_sent_when_some_has_arrived(
     storage: Storage,
 ) -> None:
@@ -173,7 +229,7 @@ async def test_undelivered_counts_only_what_is_sent_when_some_has_arrived(
     await advanced(storage, read.id, BOB, READ)
     await advanced(storage, arrived.id, BOB, DELIVERED)
 
-    counts = await storage.deliveries.undelivered_counts(BOB)
+    counts = (await storage.deliveries.undelivered_counts(BOB)).channels
 
     assert {GENERAL: 2} == counts
 
@@ -220,7 +276,7 @@ async def test_undelivered_leaves_out_a_channel_when_the_user_has_left_it(
     elsewhere = await sent(storage, channel_id=RANDOM)
     await storage.leave(GENERAL, BOB)
 
-    counts = await storage.deliveries.undelivered_counts(BOB)
+    counts = (await storage.deliveries.undelivered_counts(BOB)).channels
     page = await storage.deliveries.undelivered(BOB, after=0, limit=10)
 
     assert {RANDOM: 1} == counts
@@ -232,4 +288,4 @@ async def test_undelivered_is_empty_when_nothing_waits(storage: Storage) -> None
     page = await storage.deliveries.undelivered(UserId("user_unknown"), after=0, limit=10)
 
     assert ((), ()) == (page.messages, page.positions)
-    assert {} == await storage.deliveries.undelivered_counts(ALICE)
+    assert {} == (await storage.deliveries.undelivered_counts(ALICE)).channels

@@ -151,7 +151,8 @@ async def test_adopt_delivers_to_the_other_members_when_it_takes_in(
     await adopt(storage)
 
     counts = [
-        await storage.deliveries.undelivered_counts(user_id) for user_id in (ALICE, BOB, CAROL)
+        (await storage.deliveries.undelivered_counts(user_id)).channels
+        for user_id in (ALICE, BOB, CAROL)
     ]
     assert [{GENERAL: 1}, {}, {GENERAL: 1}] == counts
 
@@ -174,8 +175,8 @@ async def test_adopt_takes_over_receipts_when_the_other_backend_has_written_them
         DeliveryStatus(message_id, BOB, DeliveryState.READ, read_at),
         DeliveryStatus(message_id, CAROL, DeliveryState.SENT, LATER),
     )
-    assert expected == await storage.deliveries.statuses(message_id, ALICE)
-    assert {} == await storage.deliveries.undelivered_counts(BOB)
+    assert expected == (await storage.deliveries.statuses(message_id, ALICE)).statuses
+    assert {} == (await storage.deliveries.undelivered_counts(BOB)).channels
 
 
 async def test_adopt_delivers_to_nobody_who_joined_when_it_had_been_sent(
@@ -220,7 +221,7 @@ async def test_adopt_finds_a_message_when_it_comes_with_an_old_date(
     await adopt(storage)
 
     assert [(1, "msg_001"), (2, "msg_000")] == await order_of(storage)
-    assert {GENERAL: 1} == await storage.deliveries.undelivered_counts(BOB)
+    assert {GENERAL: 1} == (await storage.deliveries.undelivered_counts(BOB)).channels
 
 
 async def test_adopt_looks_at_all_in_the_end_when_there_is_very_much(

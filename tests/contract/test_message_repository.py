@@ -47,7 +47,7 @@ async def test_delete_removes_the_message_and_its_deliveries_when_the_author_ask
 
     assert DeletedMessage(message_id=message.id, channel_id=GENERAL) == deleted
     assert () == await storage.messages.list_after(GENERAL, ALICE, 0, 10)
-    assert {} == await storage.deliveries.undelivered_counts(CAROL)
+    assert {} == (await storage.deliveries.undelivered_counts(CAROL)).channels
     with pytest.raises(MessageNotFound):
         await storage.deliveries.statuses(message.id, ALICE)
 

@@ -177,7 +177,7 @@ async def test_an_odd_row_is_edited_and_deleted_when_its_author_asks(odd_storage
 async def test_receipts_count_when_one_of_their_messages_is_odd(odd_storage: Storage) -> None:
     """Reported together, each for itself; whoever is a recipient gets on."""
     own = await add(odd_storage, draft())
-    statuses = await odd_storage.deliveries.statuses(ODD, ALICE)
+    statuses = (await odd_storage.deliveries.statuses(ODD, ALICE)).statuses
     reports = [
         Report(message_id, user_id, DeliveryState.READ)
         for message_id in (ODD, own.id)

@@ -71,6 +71,13 @@ def test_take_gives_no_more_than_the_burst_when_the_key_was_quiet_for_long(
     assert [0.0, 0.0, 0.0, pytest.approx(0.05)] == waits
 
 
+def test_take_gets_the_whole_bucket_when_it_costs_more(throttle: Throttle) -> None:
+    """Or it would be refused for ever."""
+    waits = [throttle.take("alice", 10 * BURST), throttle.take("alice", 10 * BURST)]
+
+    assert [0.0, pytest.approx(BURST / RATE_PER_SECOND)] == waits
+
+
 @given(
     st.lists(st.tuples(st.floats(0, 1), st.sampled_from(["alice", "bob"])), max_size=60),
 )

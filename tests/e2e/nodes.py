@@ -1,6 +1,8 @@
 """Production servers that share a Redis, and what a backend and Clerk tell them."""
 
+import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -24,7 +26,12 @@ NODE = {
 }
 """All that nodes need but ``REDIS_URL``."""
 
+HEALTH_SECONDS = 30.0
+HEALTH_RETRY_SECONDS = 0.1
+
 Nodes = tuple[ServerProcess, ServerProcess]
+
+Readiness = tuple[int, dict[str, str]]
 
 
 @asynccontextmanager
@@ -52,7 +59,16 @@ async def tell(node: ServerProcess, event_type: str, subject: str, message_id: s
         assert answer.status == 200
 
 
-async def readiness(node: ServerProcess) -> tuple[int, dict[str, str]]:
-    """``GET /health/ready``: status and answer."""
-    async with ClientSession() as http, http.get(f"{node.url}/health/ready") as answer:
-        return answer.status, await answer.json()
+async def readiness(node: ServerProcess, expected: Readiness) -> Readiness:
+    """``GET /health/ready``: status and answer, once it is as expected.
+
+    The server reuses a result for a second. The last answer, if that does not come.
+    """
+    give_up_at = time.monotonic() + HEALTH_SECONDS
+    async with ClientSession() as http:
+        while True:
+            async with http.get(f"{node.url}/health/ready") as response:
+                answer = response.status, await response.json()
+            if answer == expected or time.monotonic() > give_up_at:
+                return answer
+            await asyncio.sleep(HEALTH_RETRY_SECONDS)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from aiohttp import ClientSession
 
+from tests.deadlines import ANSWER_SECONDS
 from tests.e2e.chat import Chat, Chats
 from tests.e2e.conftest import GENEROUS
 from tests.e2e.server_process import ServerProcess
@@ -15,7 +16,7 @@ LOOK_EVERY_SECONDS = 0.05
 
 async def until_not_ready(server: ServerProcess) -> dict[str, str]:
     """Ask as a load balancer does, until it is told to send clients elsewhere."""
-    async with asyncio.timeout(30), ClientSession() as http:
+    async with asyncio.timeout(ANSWER_SECONDS), ClientSession() as http:
         while True:
             async with http.get(f"{server.url}/health/ready") as response:
                 if response.status == 503:
@@ -91,7 +92,7 @@ async def test_reloader_ends_cleanly_when_it_was_told_to_end(
 ) -> None:
     """Within its five seconds, though ``DRAIN_SECONDS`` is ten: there it is nothing by default."""
     settings = {"SEED_FILE": str(seed_file), **GENEROUS}
-    server = ServerProcess(tmp_path, settings)
+    server = ServerProcess(tmp_path, settings, is_forked=False)
     await server.start("--reload")
 
     server.signal(signal.SIGTERM)

@@ -26,7 +26,7 @@ def open_files(pid: int) -> int:
 
 async def until_logged(server: ServerProcess, text: str) -> None:
     """Wait for a line in the log."""
-    await eventually(lambda: text in server.err, lambda: server.err, within_seconds=30)
+    await eventually(lambda: text in server.err, lambda: server.err)
 
 
 async def test_connected_clients_are_served_when_no_file_descriptor_is_left(chat: Chat) -> None:

@@ -1,6 +1,5 @@
-from aiohttp import ClientSession
-
 from tests.e2e.chat import Chats
+from tests.e2e.nodes import readiness
 from tests.e2e.server_process import Serve
 from tests.e2e.shapes import A_TEXT
 
@@ -14,12 +13,12 @@ async def test_nothing_is_acked_when_the_database_was_deleted(chats: Chats, serv
 
     (server.folder / ".data" / "chat.db").unlink()
     answer = await alice.ask("sendMessage", {"content": "lost?", "channelId": chat.general})
-    async with ClientSession() as http, http.get(f"{server.url}/health/ready") as ready:
-        health = await ready.json()
+    not_ready = (503, {"status": "unavailable", "reason": "storage unavailable"})
+    health = await readiness(server, not_ready)
     chat.leave()
     await server.stop()
 
     assert {"error": A_TEXT, "code": "unavailable", "temporary": True} == answer
-    assert (503, "storage unavailable") == (ready.status, health["reason"])
+    assert not_ready == health
     assert 1 == server.err.count("chat.db was deleted or replaced while in use")
     await server.start()

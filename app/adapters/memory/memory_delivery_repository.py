@@ -3,15 +3,23 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from heapq import merge
+from heapq import merge, nsmallest
 from itertools import islice
 
 from app.adapters.memory.memory_rows import MessageRow, position_of
 from app.adapters.memory.memory_store import MemoryStore
 from app.domain.delivery import DeliveryState, DeliveryStatus, overall_state
 from app.domain.errors import MessageNotFound, NotARecipient
-from app.domain.ids import ChannelId, MessageId, UserId
+from app.domain.ids import MessageId, UserId
 from app.ports import Advance, Advanced, DeliveryRepository, Report, UndeliveredPage
+from app.ports.delivery_repository import (
+    MAX_COUNTED,
+    MAX_COUNTED_OF_CHANNEL,
+    MAX_PASSED,
+    MAX_STATUSES,
+    RecipientsPage,
+    UndeliveredCounts,
+)
 
 
 class MemoryDeliveryRepository(DeliveryRepository):
@@ -25,23 +33,46 @@ class MemoryDeliveryRepository(DeliveryRepository):
         return [self._advance(report, now) for report in reports]
 
     async def statuses(
-        self, message_id: MessageId, reader_id: UserId
-    ) -> tuple[DeliveryStatus, ...]:
-        """Every recipient's progress, sorted by recipient."""
+        self,
+        message_id: MessageId,
+        reader_id: UserId,
+        limit: int = MAX_STATUSES,
+        after: UserId | None = None,
+    ) -> RecipientsPage:
+        """The smallest ids after a recipient's, and the counts unless the page has them all."""
         row, channel = self._store.message_for(message_id, reader_id)
-        recipients = (user_id for user_id in channel.seats if channel.is_recipient(row, user_id))
-        return tuple(_status(row, recipient_id) for recipient_id in sorted(recipients))
+        following = (
+            user_id
+            for user_id in channel.seats
+            if (after is None or user_id > after) and channel.is_recipient(row, user_id)
+        )
+        found = nsmallest(limit + 1, following)
+        statuses = tuple(_status(row, recipient_id) for recipient_id in found[:limit])
+        has_more = len(found) > limit
+        if not has_more and after is None:
+            return RecipientsPage(statuses)
+        return RecipientsPage(statuses, has_more, row.counts())
 
-    async def undelivered_counts(self, user_id: UserId) -> dict[ChannelId, int]:
-        """How many messages wait for the user, by channel."""
+    async def undelivered_counts(
+        self,
+        user_id: UserId,
+        of_channel: int = MAX_COUNTED_OF_CHANNEL,
+        in_all: int = MAX_COUNTED,
+    ) -> UndeliveredCounts:
+        """How many messages wait for the user, by channel; each is at hand, so all are counted."""
+        del in_all
         channels = self._store.channels_of_user.get(user_id, {})
         counts = {
             channel_id: channel.waiting_count(user_id) for channel_id, channel in channels.items()
         }
-        return {channel_id: count for channel_id, count in counts.items() if count}
+        waiting = {channel_id: count for channel_id, count in counts.items() if count}
+        return UndeliveredCounts.limited(waiting, of_channel)
 
-    async def undelivered(self, user_id: UserId, after: int, limit: int) -> UndeliveredPage:
-        """The first ``limit`` of them after a position."""
+    async def undelivered(
+        self, user_id: UserId, after: int, limit: int, most_passed: int = MAX_PASSED
+    ) -> UndeliveredPage:
+        """The first ``limit`` of them after a position; those of other channels are not passed."""
+        del most_passed
         channels = self._store.channels_of_user.get(user_id, {}).values()
         waiting = (channel.waiting(user_id, after) for channel in channels)
         page = list(islice(merge(*waiting, key=position_of), limit))
@@ -74,7 +105,7 @@ def _move(row: MessageRow, report: Report, now: datetime) -> None:
         row.read[report.recipient_id] = now
     else:
         row.delivered[report.recipient_id] = now
-    overall = overall_state(row.states())
+    overall = overall_state(row.counts())
     if row.message.delivery_status.may_become(overall):
         row.message = replace(row.message, delivery_status=overall)
 

@@ -30,14 +30,14 @@ class MessageRow:
             return DeliveryState.DELIVERED, self.delivered[recipient_id]
         return DeliveryState.SENT, self.message.created_at
 
-    def states(self) -> list[DeliveryState]:
-        """The states in which there is any recipient."""
+    def counts(self) -> dict[DeliveryState, int]:
+        """How many recipients are in each state; none has zero."""
         counts = (
             (DeliveryState.SENT, self.recipients - len(self.delivered) - len(self.read)),
             (DeliveryState.DELIVERED, len(self.delivered)),
             (DeliveryState.READ, len(self.read)),
         )
-        return [state for state, count in counts if count]
+        return {state: count for state, count in counts if count}
 
 
 @dataclass(slots=True, eq=False)

@@ -55,7 +55,8 @@ class TokenBuckets(Throttle):
         full_at = self._recent.get(key)
         if full_at is None:
             full_at = self._older.get(key, now)
-        return max(now, full_at) + tokens * self._seconds_per_token
+        # No more than a full bucket, or a heavy event would be refused for ever.
+        return max(now, full_at) + min(tokens * self._seconds_per_token, self._seconds_to_fill)
 
     def _begin_generation(self, now: float) -> None:
         self._older, self._recent = self._recent, {}

@@ -1,6 +1,8 @@
 """The database: who opens and closes it, and the only ways to a connection."""
 
 import asyncio
+import logging
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -14,7 +16,7 @@ from app.adapters.sql.engines import Engines
 from app.adapters.sql.failures import Operation, translated_failures
 from app.adapters.sql.gate import Gate
 from app.adapters.sql.held_files import HeldFiles
-from app.adapters.sql.limits import ANSWER_SECONDS, DEFAULT_LIMITS, DatabaseLimits
+from app.adapters.sql.limits import DEFAULT_LIMITS, DatabaseLimits
 from app.adapters.sql.opening import explained_opening
 from app.adapters.sql.postgres_connections import postgres_engines
 from app.adapters.sql.schema import MIGRATION_SECONDS, check_schema, upgrade_schema
@@ -24,12 +26,14 @@ from app.domain.errors import Unavailable
 
 OPENING_SECONDS = 20.0
 
+_logger = logging.getLogger(__name__)
+
 
 class Database:
     """One database, opened and closed with the application.
 
     `transaction`, `reading` and `asking` raise `Unavailable` for every failure of the database, for
-    an operation that takes longer than `ANSWER_SECONDS` (waiting for its turn included), while an
+    an operation that takes longer than ``answer_seconds`` (waiting for its turn included), while an
     SQLite file is not where it was opened, and after the end; domain errors raised inside pass
     through. However a block is left but by its end, nothing of it stays: a connection that was
     interrupted is closed, not used again.
@@ -97,7 +101,7 @@ class Database:
         writing, reading = self._writing.turns, self._reading.turns
         turns = [writing] * self.writers + [reading] * self._engines.readers
         with suppress(TimeoutError):
-            async with asyncio.timeout(ANSWER_SECONDS):
+            async with asyncio.timeout(self._limits.answer_seconds):
                 for turn in turns:
                     await turn.acquire()
         await self._commits.end()
@@ -122,30 +126,45 @@ class Database:
         Raises:
             Unconfirmed: The commit was under way when something failed or the time was over.
         """
-        async with self._answered(self._writing) as operation, AsyncExitStack() as held:
-            yield await self._enter(held, self._engines.writing, self._writing.turns)
+        side = self._writing
+        async with self._answered(side, side.gate) as operation, AsyncExitStack() as held:
+            yield await self._enter(held, self._engines.writing, side.turns, operation)
             operation.commits = True
             await self._commits.run(held.pop_all())
 
     @asynccontextmanager
+    async def probing(self) -> AsyncIterator[AsyncConnection]:
+        """A connection as a `transaction` has it, for a health check that changes nothing.
+
+        A check that fails, or takes long, does not open the circuit breaker: anybody may ask for
+        one, and other operations must not be refused because of it.
+        """
+        side = self._writing
+        async with self._answered(side, None) as operation, AsyncExitStack() as held:
+            yield await self._enter(held, self._engines.writing, side.turns, operation)
+
+    @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
         """A connection that sees one state of the database from its first read to the end."""
-        async with self._answered(self._reading), AsyncExitStack() as held:
-            yield await self._enter(held, self._engines.reading, self._reading.turns)
+        side = self._reading
+        async with self._answered(side, side.gate) as operation, AsyncExitStack() as held:
+            yield await self._enter(held, self._engines.reading, side.turns, operation)
 
     @asynccontextmanager
     async def asking(self) -> AsyncIterator[AsyncConnection]:
         """A connection to read with by one statement; it saves what `reading` does around it."""
-        async with self._answered(self._reading), AsyncExitStack() as held:
-            yield await self._enter(held, self._engines.asking, self._reading.turns)
+        side = self._reading
+        async with self._answered(side, side.gate) as operation, AsyncExitStack() as held:
+            yield await self._enter(held, self._engines.asking, side.turns, operation)
 
     @asynccontextmanager
-    async def _answered(self, side: "_Side") -> AsyncIterator[Operation]:
+    async def _answered(self, side: "_Side", learning: Gate | None) -> AsyncIterator[Operation]:
+        """An operation of a side; ``learning`` hears how it went."""
         if self._closed:
             raise Unavailable
         await side.gate.enter()
-        with translated_failures(side.gate) as operation:
-            async with asyncio.timeout(ANSWER_SECONDS):
+        with translated_failures(learning) as operation:
+            async with asyncio.timeout(self._limits.answer_seconds):
                 yield operation
 
     async def _look_as_writer(self) -> None:
@@ -155,18 +174,30 @@ class Database:
         await self._look(self._reading, self._engines.reading, self._engines.reading_checks)
 
     async def _look(self, side: "_Side", engine: AsyncEngine, checks: Sequence[Executable]) -> None:
-        with translated_failures(side.gate):
-            async with asyncio.timeout(ANSWER_SECONDS), AsyncExitStack() as held:
-                connection = await self._enter(held, engine, side.turns)
+        with translated_failures(side.gate) as operation:
+            async with asyncio.timeout(self._limits.answer_seconds), AsyncExitStack() as held:
+                connection = await self._enter(held, engine, side.turns, operation)
                 for check in checks:
                     await connection.execute(check)
 
     async def _enter(
-        self, held: AsyncExitStack, engine: AsyncEngine, turns: asyncio.Semaphore
+        self,
+        held: AsyncExitStack,
+        engine: AsyncEngine,
+        turns: asyncio.Semaphore,
+        operation: Operation,
     ) -> AsyncConnection:
         """Take a turn and a connection, and begin; what is held ends it, by commit or rollback."""
-        async with asyncio.timeout(self._limits.pool_timeout_seconds):
-            await held.enter_async_context(turns)
+        try:
+            async with asyncio.timeout(self._limits.pool_timeout_seconds):
+                await held.enter_async_context(turns)
+        except TimeoutError:
+            # Too many operations at once, which is not a failure of the database.
+            _logger.warning(
+                "the database is busy: no turn within %g s", self._limits.pool_timeout_seconds
+            )
+            raise Unavailable from None
+        operation.has_turn_since = time.monotonic()
         # Before a connection is made, which would make a missing file anew.
         if not self._held_files.are_in_place():
             raise Unavailable

@@ -25,30 +25,39 @@ logger = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Operation:
-    """How far an operation has come: whether its commit was begun."""
+    """How far an operation has come.
+
+    Attributes:
+        commits: Whether its commit was begun.
+        has_turn_since: When it got its turn; None while it waits. That wait is not the database's
+            fault: only so many operations are let in at once.
+    """
 
     commits: bool = False
+    has_turn_since: float | None = None
 
 
 @contextmanager
-def translated_failures(gate: Gate) -> Iterator[Operation]:
+def translated_failures(gate: Gate | None) -> Iterator[Operation]:
     """Raise `Unavailable` for any failure of the database; domain errors pass through.
 
     It is `Rejected` when the database says no to what it was given. Once the operation commits it
-    is `Unconfirmed`, unless the database itself has said no. The gate learns whether the database
-    answers.
+    is `Unconfirmed`, unless the database itself has said no. The gate, if there is one, learns
+    whether the database answers.
 
     Only names of classes and codes are logged, and the cause is cut off: a driver's text may
     repeat parameters, and those are what people wrote.
     """
     operation = Operation()
-    began = time.monotonic()
     try:
         yield operation
-        gate.succeeded()
+        if gate is not None:
+            gate.succeeded()
     except (SQLAlchemyError, sqlite3.Error, OSError) as failure:  # OSError: TimeoutError too
         logger.warning("the database failed: %s", failure_name(failure))
-        gate.failed(time.monotonic() - began, is_silence=not sqlstate(failure))
+        if gate is not None and operation.has_turn_since is not None:
+            seconds = time.monotonic() - operation.has_turn_since
+            gate.failed(seconds, is_silence=not sqlstate(failure))
         if operation.commits and not _is_refusal(failure):
             raise Unconfirmed from None
         if _is_rejection(failure):

@@ -14,12 +14,12 @@ _CHANGE_NOTHING = (
 
 
 class SqlStorageProbe(StorageProbe):
-    """A transaction of a writer's, with a statement that changes no row."""
+    """Runs a statement that changes no row, as a writer would."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def check(self) -> None:
         """Begin to write, and end."""
-        async with self._database.transaction() as connection:
+        async with self._database.probing() as connection:
             await connection.execute(_CHANGE_NOTHING)

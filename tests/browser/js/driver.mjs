@@ -1,6 +1,7 @@
 // A real Chromium for the tests in Python. Commands come in on stdin, each is answered on stdout:
 // one JSON text per line.
 import { createInterface } from "node:readline";
+import axe from "axe-core";
 import { chromium } from "playwright-core";
 
 const FLAGS = [
@@ -13,8 +14,15 @@ const FLAGS = [
   "--disable-sync",
 ];
 
+const AXE_OPTIONS = {
+  resultTypes: ["violations"],
+  runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+};
+
 // Playwright gives it a profile folder of its own, and removes that.
 const browser = await chromium.launch({ executablePath: process.argv[2], args: FLAGS });
+// How long a tab may take: less than what tests/browser/browser.py waits for the answer.
+const PATIENCE_MS = 60_000;
 const windows = new Map();
 const tabs = new Map();
 
@@ -22,7 +30,7 @@ const commands = {
   /** A browser window without history; the tabs opened in it share what a browser shares. */
   async openWindow({ window, options }) {
     const context = await browser.newContext(options);
-    context.setDefaultTimeout(8_000);
+    context.setDefaultTimeout(PATIENCE_MS);
     windows.set(window, context);
   },
 
@@ -48,6 +56,16 @@ const commands = {
   evaluate: ({ tab, source }) => tabs.get(tab).page.evaluate(`(${source})()`),
 
   problems: ({ tab }) => tabs.get(tab).problems,
+
+  /** What axe-core objects to in the page as it is now: one line for each element. */
+  async objections({ tab }) {
+    const { page } = tabs.get(tab);
+    if (!(await page.evaluate("'axe' in globalThis"))) await page.evaluate(axe.source);
+    const { violations } = await page.evaluate(`axe.run(${JSON.stringify(AXE_OPTIONS)})`);
+    return violations.flatMap(({ id, nodes }) =>
+      nodes.map(({ target, failureSummary }) => `${id}: ${target}: ${failureSummary}`),
+    );
+  },
 
   /** Have the next tokens of a tab live as long as said. */
   async tokenLife({ tab, ttlSeconds }) {

@@ -8,6 +8,7 @@ import struct
 import pytest
 
 from app.framework import EngineOptions
+from tests.deadlines import ANSWER_SECONDS
 from tests.e2e.hostile.probe_server import ProbeServer, eventually
 from tests.e2e.hostile.raw_client import CLOSE, PING, PONG, RawClient, frame, packet
 
@@ -33,7 +34,7 @@ async def code_of_the_end(client: RawClient, flood: bytes) -> int | None:
 
     sending = asyncio.create_task(send())
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(ANSWER_SECONDS):
             while True:
                 opcode, payload = await client.next_frame()
                 if opcode == CLOSE:

@@ -18,6 +18,7 @@ from app.framework.http import routes_of
 
 ORIGIN = "http://localhost:3000"
 GENERAL, RANDOM = ChannelId("general"), ChannelId("random")
+MAX_CHARS = 4_000
 NOW = int(DEFAULT_START.timestamp())
 
 Client = TestClient[web.Request, web.Application]
@@ -35,7 +36,7 @@ async def client(issuer: DevelopmentIssuer) -> AsyncIterator[Client]:
     channels = MemoryChannelRepository(MemoryStore())
     await channels.seed({UserId("user_bob"): [RANDOM, GENERAL], UserId("user_alice"): []})
     app = web.Application()
-    controller = DevelopmentIdentityController(issuer, channels, (ORIGIN,))
+    controller = DevelopmentIdentityController(issuer, channels, (ORIGIN,), MAX_CHARS)
     app.router.add_routes(routes_of(controller))
     async with TestClient(TestServer(app)) as client:
         yield client
@@ -141,12 +142,12 @@ async def test_token_is_given_when_the_request_comes_from_here(
 
 
 async def test_users_are_listed_with_their_channels_when_the_page_asks(client: Client) -> None:
-    """Sorted by id; those without channels are among them."""
+    """Sorted by id, users without channels included; with the length limit of messages."""
     response = await client.get("/dev/users")
 
     alice = {"id": "user_alice", "name": "Alice", "channels": []}
     bob = {"id": "user_bob", "name": "Bob", "channels": ["general", "random"]}
-    assert {"users": [alice, bob]} == await response.json()
+    assert {"users": [alice, bob], "messageMaxChars": MAX_CHARS} == await response.json()
 
 
 async def test_users_are_forbidden_when_the_request_comes_from_elsewhere(client: Client) -> None:

@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -5,7 +6,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from app.controllers.health_controller import HealthController
+from app.adapters.memory.manual_clock import ManualClock
+from app.controllers.health_controller import REUSE_SECONDS, HealthController
 from app.domain.errors import Unavailable
 from app.framework.http import routes_of
 from app.ports import StorageProbe
@@ -21,7 +23,16 @@ class _Storage(StorageProbe):
 
     available = True
 
+    def __init__(self) -> None:
+        self.checks = 0
+        self.asked = asyncio.Event()
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
+
     async def check(self) -> None:
+        self.checks += 1
+        self.asked.set()
+        await self.may_answer.wait()
         if not self.available:
             raise Unavailable
 
@@ -33,8 +44,10 @@ class _Revocations(TokenBlacklistService):
 
     def __init__(self) -> None:
         """Nothing behind them."""
+        self.checks = 0
 
     async def is_available(self) -> bool:
+        self.checks += 1
         return self.available
 
 
@@ -57,13 +70,20 @@ def admits_unchecked() -> bool:
 
 
 @pytest.fixture
+def clock() -> ManualClock:
+    """Measures the age of results."""
+    return ManualClock()
+
+
+@pytest.fixture
 def health(
     storage: _Storage,
     revocations: _Revocations,
+    clock: ManualClock,
     admits_unchecked: bool,  # noqa: FBT001 - a fixture
 ) -> HealthController:
     """The controller."""
-    return HealthController(storage, revocations, admits_unchecked=admits_unchecked)
+    return HealthController(storage, revocations, clock, admits_unchecked=admits_unchecked)
 
 
 @pytest.fixture
@@ -89,7 +109,7 @@ async def test_health_is_ok_when_everything_answers(client: Client, path: str) -
 
 @pytest.mark.parametrize("path", READY)
 async def test_health_is_not_ready_when_the_storage_is_gone(
-    client: Client, storage: _Storage, path: str
+    client: Client, storage: _Storage, clock: ManualClock, path: str
 ) -> None:
     """And ready again when it is back; alive all the while."""
     storage.available = False
@@ -99,12 +119,13 @@ async def test_health_is_not_ready_when_the_storage_is_gone(
     )
     assert 200 == (await answer(client, "/health/live"))[0]
     storage.available = True
+    clock.advance(REUSE_SECONDS)
     assert 200 == (await answer(client, path))[0]
 
 
 @pytest.mark.parametrize("path", READY)
 async def test_health_is_not_ready_when_revocations_cannot_be_read(
-    client: Client, revocations: _Revocations, path: str
+    client: Client, revocations: _Revocations, clock: ManualClock, path: str
 ) -> None:
     """Whoever connected now would be refused; ready again when they can be."""
     revocations.available = False
@@ -113,6 +134,7 @@ async def test_health_is_not_ready_when_revocations_cannot_be_read(
         client, path
     )
     revocations.available = True
+    clock.advance(REUSE_SECONDS)
     assert 200 == (await answer(client, path))[0]
 
 
@@ -147,3 +169,45 @@ async def test_health_is_not_ready_when_it_is_draining(
 
     assert (503, {"status": "unavailable", "reason": "draining"}) == await answer(client, path)
     assert 200 == (await answer(client, "/health/live"))[0]
+
+
+async def test_health_probes_once_when_many_ask_together(
+    client: Client, storage: _Storage, revocations: _Revocations
+) -> None:
+    """Strangers must not occupy a database connection each."""
+    storage.may_answer.clear()
+    asking = [asyncio.create_task(answer(client, READY[each % 2])) for each in range(20)]
+    await storage.asked.wait()
+    storage.may_answer.set()
+
+    answers = await asyncio.gather(*asking)
+
+    assert [(200, {"status": "ok"})] * 20 == answers
+    assert (1, 1) == (storage.checks, revocations.checks)
+
+
+@pytest.mark.parametrize("available", [True, False])
+async def test_health_reuses_a_result_when_it_is_less_than_a_second_old(
+    client: Client, storage: _Storage, clock: ManualClock, *, available: bool
+) -> None:
+    """A failure too: a database that does not answer is not asked by every request."""
+    storage.available = available
+    first = await answer(client, "/health/ready")
+    clock.advance(REUSE_SECONDS / 2)
+    second = await answer(client, "/health")
+    checks = storage.checks
+    clock.advance(REUSE_SECONDS / 2)
+    await answer(client, "/health/ready")
+
+    assert first == second
+    assert (1, 2) == (checks, storage.checks)
+
+
+async def test_health_is_not_ready_at_once_when_draining_begins_after_a_good_result(
+    client: Client, health: HealthController
+) -> None:
+    """A result that is kept must not send clients here."""
+    await answer(client, "/health/ready")
+    await health.on_module_destroy()
+
+    assert 503 == (await answer(client, "/health/ready"))[0]

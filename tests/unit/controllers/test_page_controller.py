@@ -18,7 +18,7 @@ def folder(tmp_path: Path) -> Path:
     """A page with everything, and files that are none of anybody's business."""
     dist = tmp_path / "node_modules" / "socket.io-client" / "dist"
     dist.mkdir(parents=True)
-    for name in ("index.html", "page.js", "style.css", "icons.svg", "package.json"):
+    for name in ("index.html", "page.js", "style.css", "logo.svg", "package.json"):
         (tmp_path / name).write_text(name)
     for name in ("socket.io.js", "socket.io.js.map", "socket.io.esm.min.js"):
         (dist / name).write_text(name)
@@ -40,7 +40,7 @@ async def client(folder: Path) -> AsyncIterator[Client]:
         ("/", "text/html; charset=utf-8", "index.html"),
         ("/web/page.js", JAVASCRIPT, "page.js"),
         ("/web/style.css", "text/css; charset=utf-8", "style.css"),
-        ("/web/icons.svg", "image/svg+xml", "icons.svg"),
+        ("/web/logo.svg", "image/svg+xml", "logo.svg"),
         ("/socket.io/socket.io.js", JAVASCRIPT, "socket.io.js"),
         ("/socket.io/socket.io.esm.min.js", JAVASCRIPT, "socket.io.esm.min.js"),
         ("/socket.io/socket.io.js.map", "application/json", "socket.io.js.map"),

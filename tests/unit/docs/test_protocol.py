@@ -36,7 +36,7 @@ def _subclasses(module: ModuleType, base: type[ErrorClass]) -> Iterator[type[Err
 
 def _ack(annotation: str) -> str:
     """``SocketResponse[tuple[DeliveryStatus, ...]]`` as a client says it."""
-    inner = re.sub(r"^SocketResponse\[(.*)\]$", r"\1", annotation)
+    inner = re.sub(r"^(?:Socket|Paged)Response\[(.*)\]$", r"\1", annotation)
     return re.sub(r"^tuple\[(.*), \.\.\.\]$", r"\1[]", inner)
 
 

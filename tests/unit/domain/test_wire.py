@@ -38,7 +38,7 @@ VALUES: tuple[WireValue, ...] = (
     ALICE,
     MESSAGE,
     MessagePage(messages=(MESSAGE,), next_cursor=None),
-    OfflineCount(count=1, channels={GENERAL: 1}),
+    OfflineCount(count=1, channels={GENERAL: 1}, more=True),
     DeletedMessage(message_id=MESSAGE.id, channel_id=GENERAL),
     DeletionReceipt(message_id=MESSAGE.id),
     FailedMessage(GENERAL, None, "Try again.", "unavailable", temporary=True),

@@ -4,6 +4,7 @@ import pytest
 
 from app.config import Settings
 from app.domain.ids import ChannelId, UserId
+from app.services.channel_service import ChannelService
 from app.services.event_service import EventService
 from app.services.typing_service import TypingService
 from tests.unit.gateways.chat import Chat, open_chat
@@ -263,6 +264,27 @@ async def test_get_status_acks_each_recipient_when_somebody_asks(chat: Chat) -> 
     assert [("user_bob", "SENT")] == [
         (each["recipientId"], each["status"]) for each in answer["data"]
     ]
+
+
+async def test_get_status_acks_a_page_with_counts_when_there_are_more_recipients(
+    chat: Chat,
+) -> None:
+    """What says where to go on, and how many there are, stands beside the documented ``data``."""
+    carol = {UserId("user_carol"): (ChannelId("general"),)}
+    await chat.module.get(ChannelService).seed(carol)
+    message = await sent(chat)
+    alice = await chat.connect("user_alice")
+    asked = {"messageId": message["id"], "limit": 1}
+
+    first = await alice.call("message:getStatus", asked)
+    last = await alice.call("message:getStatus", {**asked, "cursor": first["nextCursor"]})
+
+    counts = {"SENT": 2, "DELIVERED": 0, "READ": 0}
+    assert ["data", "nextCursor", "counts"] == list(first)
+    assert ["user_bob", "user_carol"] == [
+        each["recipientId"] for page in (first, last) for each in page["data"]
+    ]
+    assert (counts, counts, None) == (first["counts"], last["counts"], last["nextCursor"])
 
 
 async def test_typing_events_ack_the_indicator_when_a_member_types(chat: Chat) -> None:

@@ -4,6 +4,7 @@ from app.adapters.memory.manual_clock import ManualClock
 from app.adapters.memory.token_buckets import TokenBuckets
 from app.framework import WsTooManyRequests
 from app.framework.testing import fake_connection, fake_context, fake_socket
+from app.guards.event_weight import event_weight
 from app.guards.receipt_limit import limited_as_receipts
 from app.guards.ws_throttler_guard import WsThrottlerGuard
 from app.sockets.authenticated_socket import AuthenticatedSocket
@@ -59,6 +60,24 @@ def test_throttler_counts_a_user_once_when_several_sockets_send() -> None:
     with pytest.raises(WsTooManyRequests):
         guard.can_activate(fake_context(socket_of("user_alice")))
     assert guard.can_activate(fake_context(socket_of("user_bob")))
+
+
+def test_throttler_takes_more_when_the_event_has_a_weight() -> None:
+    """Two of three tokens are gone; with one left, the event waits, and another one passes."""
+
+    @event_weight(2)
+    def handler() -> None:
+        pass
+
+    guard = make_guard(ManualClock())
+    client = socket_of("user_alice")
+    heavy = fake_context(client, handler=handler)
+
+    assert guard.can_activate(heavy)
+    with pytest.raises(WsTooManyRequests) as caught:
+        guard.can_activate(heavy)
+    assert {"retryAfterMs": 500} == caught.value.details
+    assert guard.can_activate(fake_context(client))
 
 
 def test_throttler_is_free_when_a_socket_connects() -> None:

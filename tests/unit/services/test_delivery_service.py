@@ -11,7 +11,7 @@ from app.adapters.memory.memory_store import MemoryStore
 from app.adapters.memory.memory_writers import MemoryWriters
 from app.adapters.memory.recording_broadcaster import Publication, RecordingBroadcaster
 from app.domain.delivery import DeliveryState, DeliveryStatus
-from app.domain.errors import MessageNotFound, NotARecipient, Unconfirmed
+from app.domain.errors import InvalidPayload, MessageNotFound, NotARecipient, Unconfirmed
 from app.domain.events import ServerEvent
 from app.domain.ids import MessageId
 from app.domain.message import Message, MessageDraft
@@ -297,7 +297,7 @@ async def test_list_is_marked_but_for_what_is_refused_when_some_are_not_the_reci
         (deleted, "message_not_found", "There is no such message."),
         (own.id, "not_a_recipient", "You are not a recipient of this message."),
     ] == [(each.message_id, each.code, each.error) for each in answer["refused"]]
-    states = await service.statuses(ALICE, last)
+    states = (await service.statuses(ALICE, last, 1, None)).statuses
     assert (BOB, DeliveryState.READ) == (states[0].recipient_id, states[0].status)
 
 
@@ -364,10 +364,36 @@ async def test_statuses_name_every_recipient_when_a_member_asks(
     """Who has acknowledged, and who is pending."""
     await service.seen(CAROL, message.id)
 
-    statuses = await service.statuses(ALICE, message.id)
+    page = await service.statuses(ALICE, message.id, 2, None)
 
     expected = [(BOB, DeliveryState.SENT), (CAROL, DeliveryState.READ)]
-    assert expected == [(status.recipient_id, status.status) for status in statuses]
+    assert expected == [(status.recipient_id, status.status) for status in page.statuses]
+    assert (None, None) == (page.next_cursor, page.counts)
+
+
+async def test_statuses_are_paged_with_counts_when_there_are_more_than_asked_for(
+    service: DeliveryService, message: Message
+) -> None:
+    """The cursor goes on behind the page; every state is counted, even if nobody is in it."""
+    await service.seen(CAROL, message.id)
+
+    first = await service.statuses(ALICE, message.id, 1, None)
+    second = await service.statuses(ALICE, message.id, 1, first.next_cursor)
+
+    counts = {DeliveryState.SENT: 1, DeliveryState.DELIVERED: 0, DeliveryState.READ: 1}
+    pages = [[status.recipient_id for status in page.statuses] for page in (first, second)]
+    assert [[BOB], [CAROL]] == pages
+    assert (None, counts, counts) == (second.next_cursor, first.counts, second.counts)
+
+
+async def test_statuses_are_refused_when_the_cursor_was_not_made_here(
+    service: DeliveryService, message: Message
+) -> None:
+    """It is the client's mistake, and the answer names the field."""
+    with pytest.raises(InvalidPayload) as caught:
+        await service.statuses(ALICE, message.id, 1, "nonsense")
+
+    assert ["cursor"] == [field.path for field in caught.value.fields]
 
 
 async def test_shutdown_is_harmless_when_nothing_is_going_on(service: DeliveryService) -> None:

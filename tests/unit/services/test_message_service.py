@@ -1,9 +1,12 @@
+from collections.abc import Collection, Mapping
+
 import pytest
 
 from app.adapters.memory.manual_clock import ManualClock
 from app.adapters.memory.memory_channel_repository import MemoryChannelRepository
 from app.adapters.memory.memory_message_repository import MemoryMessageRepository
 from app.adapters.memory.memory_socket_rooms import MemorySocketRooms
+from app.adapters.memory.memory_store import MemoryStore
 from app.adapters.memory.recording_broadcaster import Publication, RecordingBroadcaster
 from app.domain.errors import (
     ClientMessageIdReused,
@@ -19,10 +22,24 @@ from app.domain.message import (
     DeletedMessage,
     DeletionReceipt,
 )
+from app.services.channel_audience import ChannelAudience
 from app.services.message_service import MessageService
 from app.services.typing_service import TypingService
-from tests.unit.services.message_stores import CLIENT_ID, MAX_CHARS, created
+from tests.unit.services.message_stores import CLIENT_ID, MAX_CHARS, MakeService, created
 from tests.unit.services.people import ALICE, ALICES_PHONE, BOB, DAVE, GENERAL, RANDOM
+
+
+class AskedMessages(MemoryMessageRepository):
+    """Notes which channels it is asked about before a message is stored."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        super().__init__(store)
+        self.asked: list[ChannelId] = []
+
+    async def last_seqs(self, channel_ids: Collection[ChannelId]) -> Mapping[ChannelId, int]:
+        """As the class says."""
+        self.asked += channel_ids
+        return await super().last_seqs(channel_ids)
 
 
 async def test_send_stores_and_tells_the_channel_when_a_member_sends(
@@ -113,6 +130,24 @@ async def test_send_is_refused_when_the_sender_is_no_member(
         await message_service.send(DAVE, GENERAL, "hello", None)
 
     assert [] == broadcaster.published
+
+
+@pytest.mark.parametrize("channel_id", [GENERAL, ChannelId("made-up")])
+async def test_nothing_is_kept_of_a_channel_when_the_sender_is_no_member(
+    make_service: MakeService,
+    store: MemoryStore,
+    audience: ChannelAudience,
+    channel_id: ChannelId,
+) -> None:
+    """Ids come from clients, who could fill memory with them and push real channels out."""
+    messages = AskedMessages(store)
+    service = make_service(messages)
+
+    with pytest.raises(NotAMember):
+        await service.send(DAVE, channel_id, "hello", None)
+
+    assert not audience.is_fresh(channel_id)
+    assert [] == messages.asked
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,19 @@
+import asyncio
+from collections import Counter
+
 import pytest
 
 from app.adapters.memory.manual_clock import ManualClock
 from app.adapters.memory.memory_delivery_repository import MemoryDeliveryRepository
 from app.adapters.memory.memory_message_repository import MemoryMessageRepository
+from app.adapters.memory.memory_store import MemoryStore
 from app.domain.delivery import DeliveryState
 from app.domain.errors import InvalidPayload, NotAMember
 from app.domain.ids import ChannelId, MessageId, UserId
 from app.domain.message import Message, MessageDraft, MessagePage, OfflineCount
 from app.framework.transport import codec
 from app.ports import Report, StoredMessage
+from app.ports.delivery_repository import MAX_COUNTED_OF_CHANNEL, UndeliveredCounts
 from app.services.offline_message_service import MAX_PAGE_BYTES, OfflineMessageService
 from tests.unit.services.people import ALICE, BOB, CAROL, DAVE, GENERAL, RANDOM
 
@@ -29,6 +34,35 @@ class Sender:
         (stored,) = await self._messages.add_all([draft], self._clock.now())
         assert isinstance(stored, StoredMessage)
         return stored.message
+
+
+class SlowCounts(MemoryDeliveryRepository):
+    """Counts when the test lets it.
+
+    Attributes:
+        counted: For whom, in order.
+        most_at_once: How many counts of a user were under way together.
+    """
+
+    def __init__(self, store: MemoryStore) -> None:
+        super().__init__(store)
+        self.counted: list[UserId] = []
+        self.most_at_once: Counter[UserId] = Counter()
+        self.asked = asyncio.Event()
+        self.may_answer = asyncio.Event()
+        self._under_way: Counter[UserId] = Counter()
+
+    async def undelivered_counts(
+        self, user_id: UserId, of_channel: int = 10, in_all: int = 10
+    ) -> UndeliveredCounts:
+        """As the class says."""
+        self.counted.append(user_id)
+        self._under_way[user_id] += 1
+        self.most_at_once |= self._under_way
+        self.asked.set()
+        await self.may_answer.wait()
+        self._under_way[user_id] -= 1
+        return await super().undelivered_counts(user_id, of_channel, in_all)
 
 
 @pytest.fixture
@@ -66,6 +100,44 @@ async def test_count_adds_up_the_channels_when_messages_wait(
     assert OfflineCount(count=3, channels={GENERAL: 2, RANDOM: 1}) == await service.count(BOB)
     assert OfflineCount(count=2, channels={GENERAL: 2}) == await service.count(CAROL)
     assert OfflineCount(count=0, channels={}) == await service.count(ALICE)
+
+
+async def test_count_says_that_there_is_more_when_it_stopped(
+    service: OfflineMessageService, alice: Sender
+) -> None:
+    """On the wire there is no ``more`` where all is counted."""
+    for _ in range(MAX_COUNTED_OF_CHANNEL):
+        await alice.send(GENERAL)
+    all_counted = await service.count(BOB)
+    await alice.send(GENERAL)
+    await alice.send(RANDOM)
+
+    counted = await service.count(BOB)
+
+    channels = {GENERAL: MAX_COUNTED_OF_CHANNEL}
+    assert {"count": MAX_COUNTED_OF_CHANNEL, "channels": channels} == all_counted.to_wire()
+    assert {
+        "count": MAX_COUNTED_OF_CHANNEL + 1,
+        "channels": {**channels, RANDOM: 1},
+        "more": True,
+    } == counted.to_wire()
+
+
+async def test_count_asks_the_storage_once_at_a_time_when_a_user_has_many_sockets(
+    messages: MemoryMessageRepository, store: MemoryStore
+) -> None:
+    """Twenty sockets of one user must not take every connection to the database."""
+    deliveries = SlowCounts(store)
+    service = OfflineMessageService(deliveries, messages)
+    asking = [asyncio.create_task(service.count(BOB)) for _ in range(20)]
+    await deliveries.asked.wait()
+    other = asyncio.create_task(service.count(CAROL))
+    deliveries.may_answer.set()
+
+    await asyncio.gather(*asking, other)
+
+    assert [BOB, CAROL, BOB] == deliveries.counted
+    assert 1 == deliveries.most_at_once[BOB]
 
 
 @pytest.mark.parametrize("limit", [1, 2, 4, 5, 100])

@@ -5,13 +5,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.errors import InvalidPayload
-from app.domain.ids import ChannelId
-from app.services.page_cursor import ChannelCursor, UndeliveredCursor, decode_cursor
+from app.domain.ids import ChannelId, UserId
+from app.services.page_cursor import (
+    ChannelCursor,
+    RecipientCursor,
+    UndeliveredCursor,
+    decode_cursor,
+    decode_recipient_cursor,
+)
 
 PLACES = st.integers(min_value=0, max_value=10**15 - 1)
-CHANNEL_IDS = st.text(
-    st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1
-).map(ChannelId)
+IDS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1)
+CHANNEL_IDS = IDS.map(ChannelId)
 
 
 def encoded(text: str) -> str:
@@ -25,6 +30,22 @@ def test_cursor_means_the_same_place_when_handed_back(
 ) -> None:
     """Whatever a channel is called."""
     assert cursor == decode_cursor(cursor.encode())
+
+
+@given(IDS.map(UserId))
+def test_recipient_cursor_means_the_same_recipient_when_handed_back(recipient_id: UserId) -> None:
+    """Whatever a user is called."""
+    cursor = RecipientCursor(recipient_id)
+
+    assert cursor == decode_recipient_cursor(cursor.encode())
+
+
+def test_cursors_are_refused_when_they_are_of_the_other_kind() -> None:
+    """Neither opens a page that it was not made for."""
+    with pytest.raises(InvalidPayload):
+        decode_cursor(RecipientCursor(UserId("user_bob")).encode())
+    with pytest.raises(InvalidPayload):
+        decode_recipient_cursor(UndeliveredCursor(5).encode())
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,13 @@
 import pytest
 
 from app.adapters.memory.manual_clock import ManualClock
+from app.adapters.memory.memory_channel_repository import MemoryChannelRepository
 from app.adapters.memory.recording_broadcaster import Publication, RecordingBroadcaster
 from app.domain.events import ServerEvent
-from app.domain.ids import SocketId
+from app.domain.ids import SocketId, UserId
 from app.domain.typing_indicator import TypingIndicator
 from app.services.event_service import EventService
-from app.services.typing_service import TypingService
+from app.services.typing_service import MAX_LISTED, TypingService
 from tests.unit.services.conftest import TYPING_EXPIRY_SECONDS
 from tests.unit.services.people import (
     ALICE,
@@ -192,6 +193,20 @@ async def test_list_names_who_is_typing_when_a_member_asks(typing_service: Typin
     await typing_service.start(ALICE, RANDOM, ALICES_PHONE)
 
     assert (alice, bob) == await typing_service.list(CAROL, GENERAL)
+
+
+async def test_list_names_those_who_typed_last_when_there_are_too_many(
+    typing_service: TypingService, channels: MemoryChannelRepository
+) -> None:
+    """An answer does not grow with the channel."""
+    crowd = [UserId(f"user_{number:03}") for number in range(MAX_LISTED)]
+    await channels.seed({user_id: [GENERAL] for user_id in crowd})
+    for user_id in (ALICE, BOB, *crowd, ALICE):
+        await typing_service.start(user_id, GENERAL, SocketId(user_id))
+
+    listed = await typing_service.list(CAROL, GENERAL)
+
+    assert [*crowd[1:], ALICE] == [indicator.user_id for indicator in listed]
 
 
 async def test_end_tells_the_whole_channel_once_when_called_twice(

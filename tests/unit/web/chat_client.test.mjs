@@ -25,7 +25,7 @@ function message(seq, changes = {}) {
 }
 
 /** Alice, online. */
-async function alice(answers) {
+async function alice(answers, unsent) {
   const { io, sockets } = scriptedIo(answers);
   const client = new ChatClient({
     io,
@@ -33,6 +33,7 @@ async function alice(answers) {
     getToken: async () => tokenOf(60),
     userId: "alice",
     channelIds: ["general", "random"],
+    unsent,
   });
   client.open();
   await sockets[0].up();
@@ -111,11 +112,58 @@ test("the history is read to its end when a channel is opened", async () => {
   await settled();
 
   assert.deepEqual(contents(client), ["message 1", "message 2"]);
-  assert.deepEqual(asked(socket, "message:getOffline")[1], {
-    channelId: "general",
-    afterSeq: 0,
-    limit: 100,
+  assert.deepEqual(
+    asked(socket, "message:getOffline").filter(({ limit, afterSeq }) => limit > 1 && afterSeq === 0),
+    [{ channelId: "general", afterSeq: 0, limit: 100 }],
+  );
+});
+
+test("only the last messages are read when a long channel is opened", async () => {
+  const { client, socket } = await alice({
+    "message:getOffline": ({ channelId, afterSeq = 0, cursor = afterSeq, limit }) => {
+      const seqs = Array.from({ length: limit }, (_, index) => cursor + index + 1);
+      const messages = seqs.filter((seq) => seq <= 5_000).map((seq) => message(seq));
+      const isMore = cursor + limit < 5_000;
+      if (channelId === undefined && cursor === 0) return { data: { messages: [message(7)], nextCursor: null } };
+      return { data: { messages, nextCursor: isMore ? cursor + limit : null } };
+    },
   });
+
+  client.attend("general");
+  await pass(mock.timers, 100);
+
+  assert.deepEqual([contents(client).length, contents(client).at(-1)], [500, "message 5000"]);
+  assert.equal(client.isCut("general"), true);
+  assert.ok(!contents(client).includes(""), "a message that was not asked for is not deleted");
+  assert.ok(asked(socket, "message:getOffline").length < 25);
+});
+
+test("unsent messages are told when they change, and are sent after a reload", async () => {
+  const stored = message(1, { userId: "alice", content: "hello" });
+  const before = await alice();
+  let unsent;
+  before.client.addEventListener("unsent", ({ detail }) => (unsent = structuredClone(detail)));
+  before.socket.down("transport close");
+  before.client.send("general", "hello");
+  await settled();
+  const gone = { ...unsent[0], id: "id-of-a-left-channel", channelId: "left" };
+
+  const { client, socket } = await alice({ sendMessage: () => ({ data: stored }) }, [...unsent, gone]);
+
+  assert.deepEqual(asked(socket, "sendMessage"), [
+    { channelId: "general", content: "hello", clientMessageId: unsent[0].id },
+  ]);
+  assert.deepEqual(contents(client), ["hello"]);
+});
+
+test("no further message is taken when too many are unsent", async () => {
+  const { client, socket } = await alice();
+  socket.down("transport close");
+
+  const taken = Array.from({ length: 201 }, (_, number) => client.send("general", `${number}`));
+
+  assert.equal(taken.lastIndexOf(true), 199);
+  assert.equal(client.messages("general").length, 200);
 });
 
 test("the first receipt of a message asks for those of all recipients, later ones do not", async () => {
@@ -136,6 +184,28 @@ test("the first receipt of a message asks for those of all recipients, later one
   assert.equal(early, "SENT");
   assert.equal(client.messages("general")[0].deliveryStatus, "DELIVERED");
   assert.equal(asked(socket, "message:getStatus").length, 1);
+});
+
+test("of a message with very many recipients the server's counts are shown, asked for now and then", async () => {
+  const answers = [
+    { data: [], nextCursor: "more", counts: { SENT: 250, DELIVERED: 49, READ: 1 } },
+    { data: [], nextCursor: "more", counts: { SENT: 0, DELIVERED: 100, READ: 200 } },
+  ];
+  const { client, socket } = await alice({ "message:getStatus": () => answers.shift() });
+  const seen = { messageId: "m-1", recipientId: "bob", status: "READ" };
+  socket.hear("message.created", message(1, { userId: "alice" }));
+  await settled();
+
+  socket.hear("message:seen", seen);
+  await settled();
+  const [{ receipts, deliveryStatus }] = client.messages("general");
+  for (let times = 0; times < 300; times += 1) socket.hear("message:seen", seen);
+  await pass(mock.timers, 2_000);
+
+  assert.deepEqual(receipts, { recipients: 300, delivered: 50, read: 1 });
+  assert.equal(deliveryStatus, "SENT");
+  assert.equal(client.messages("general")[0].deliveryStatus, "DELIVERED");
+  assert.equal(asked(socket, "message:getStatus").length, 2);
 });
 
 test("one's own typing in another tab is no news", async () => {

@@ -107,24 +107,53 @@ test("it leaves coming back to socket.io-client when the connection was lost", a
   assert.equal(socket.connects, 1);
 });
 
-for (const [code, tries] of [
-  ["revoked", 0],
-  ["subject_changed", 0],
-  ["token_signature", 3],
+for (const [code, temporary, tries, phase] of [
+  ["revoked", false, 0, "refused"],
+  ["subject_changed", false, 0, "refused"],
+  ["token_signature", false, 3, "refused"],
+  ["too_many_sockets", true, 20, "lost"],
 ]) {
   test(`it comes back ${tries} times when it is refused for ${code}`, async () => {
     const { connection, socket } = opened();
 
     for (let refusal = 0; refusal < 20; refusal += 1) {
-      socket.refuse("Authentication failed", { code, detail: "No." });
+      socket.refuse("Authentication failed", { code, temporary, detail: "No." });
       await pass(mock.timers, 15_000);
     }
 
     assert.equal(socket.connects, 1 + tries);
-    assert.equal(connection.phase, "refused");
-    assert.equal(connection.detail, "No.");
+    assert.equal(connection.phase, phase);
+    assert.match(connection.detail, /No\.$/);
   });
 }
+
+test("a temporary refusal is no failed sign-in, and the server says when to come back", async () => {
+  const { connection, socket, phases } = opened({
+    answers: { "message:getOfflineCount": () => new Promise(() => {}) },
+  });
+
+  await socket.up();
+  socket.hear("error", {
+    message: "authentication failed",
+    code: "too_many_attempts",
+    detail: "Too many attempts from this address.",
+    temporary: true,
+    retryAfterMs: 8_000,
+  });
+  socket.down("transport close");
+  const isLeftToReconnect = socket.isLeftToReconnect;
+  await pass(mock.timers, 8_000);
+  const early = socket.connects;
+  await pass(mock.timers, 500);
+
+  assert.deepEqual(phases, ["connecting", "lost"]);
+  assert.equal(
+    connection.detail,
+    "The server is busy; trying again. Too many attempts from this address.",
+  );
+  assert.equal(isLeftToReconnect, false);
+  assert.deepEqual([early, socket.connects], [1, 2]);
+});
 
 test("it comes back again and again, and not too soon, when a refusal is temporary", async () => {
   const { connection, socket } = opened({
@@ -136,14 +165,13 @@ test("it comes back again and again, and not too soon, when a refusal is tempora
     await socket.up();
     socket.hear("error", { message: "authentication failed", ...refusal });
     socket.down("transport close");
-    await pass(mock.timers, 19_900);
+    await pass(mock.timers, 20_000);
     assert.equal(socket.connects, refused);
-    await pass(mock.timers, 200);
+    await pass(mock.timers, 15_000); // the longest backoff: not all clients come at once
     assert.equal(socket.connects, refused + 1);
   }
 
-  assert.equal(connection.phase, "unauthorized");
-  assert.equal(connection.detail, "No.");
+  assert.equal(connection.phase, "lost");
 });
 
 test("a loss is left to socket.io-client when the connection before it was refused", async () => {
@@ -153,13 +181,34 @@ test("a loss is left to socket.io-client when the connection before it was refus
   await socket.up();
   socket.hear("error", { code: "unavailable", temporary: true, retryAfterMs: 1_000 });
   socket.down("transport close");
-  await pass(mock.timers, 1_000);
+  await pass(mock.timers, 1_500);
 
   socket.down("transport close");
   await pass(mock.timers, 60_000);
 
-  assert.equal(connection.phase, "lost");
+  assert.equal(connection.detail, "The connection was lost.");
   assert.equal(socket.connects, 1 + 1);
+});
+
+test("a restart is announced, and it comes back when the server says", async () => {
+  const { connection, socket, phases } = await online();
+  const heard = [];
+  connection.addEventListener("message", ({ detail }) => heard.push(detail.name));
+
+  socket.hear("server:draining", { reconnectAfterMs: 3_000 });
+  const announced = [connection.phase, connection.detail];
+  socket.down("transport close");
+  const told = connection.detail;
+  await pass(mock.timers, 3_500);
+  await socket.up();
+  await settled();
+
+  assert.deepEqual(announced, ["online", "The server is about to restart."]);
+  assert.deepEqual(phases, ["connecting", "online", "online", "lost", "online"]);
+  assert.equal(told, "The server is restarting; trying again.");
+  assert.equal(connection.detail, "");
+  assert.equal(socket.connects, 2);
+  assert.deepEqual(heard, []);
 });
 
 test("an authentication error is told from an unreachable server", async () => {
@@ -294,7 +343,7 @@ test("it tries again, ever more slowly, when a new token cannot be checked", asy
   });
 
   socket.hear("auth:expiring", {});
-  await pass(mock.timers, 1_500);
+  await pass(mock.timers, 2_000);
 
   assert.equal(refreshes(socket).length, 3);
   assert.equal(new Set(refreshes(socket)).size, 3);

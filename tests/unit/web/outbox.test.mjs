@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";
-import { Outbox } from "../../../app/web/outbox.js";
+import { MOST_ENTRIES, Outbox } from "../../../app/web/outbox.js";
 import { pause } from "../../../app/web/timing.js";
 import { pass, settled } from "./eventually.mjs";
 
@@ -11,10 +11,16 @@ const DELETED = Object.assign(new Error("Deleted."), { code: "message_deleted" }
 
 /** An outbox whose sends end as scripted, then well; `sent` has what was tried, `failed` what was told. */
 function outbox(...outcomes) {
+  return restored([], ...outcomes);
+}
+
+/** The same, with entries of an earlier outbox. */
+function restored(entries, ...outcomes) {
   const sent = [];
   const failed = [];
   const made = new Outbox({
     userId: "alice",
+    entries,
     async send(entry) {
       sent.push({ content: entry.content, id: entry.id });
       const outcome = outcomes.shift();
@@ -57,33 +63,20 @@ test("a message is SENDING when it waits for another try, and FAILED after four"
   assert.deepEqual(failed, ["one"]);
 });
 
-test("a message is FAILED at once when the server refuses it, and other channels go on", async () => {
+test("a message is FAILED at once when the server refuses it, and all others go on", async () => {
   const { outbox: box, sent } = outbox(REFUSED);
 
   box.add("general", "bad");
-  box.add("random", "good");
+  box.add("general", "good");
+  box.add("random", "elsewhere");
   await settled();
 
-  assert.deepEqual(sent.map(({ content }) => content), ["bad", "good"]);
-  assert.deepEqual(box.entries.map(({ deliveryStatus }) => deliveryStatus), ["FAILED"]);
+  assert.deepEqual(sent.map(({ content }) => content), ["bad", "good", "elsewhere"]);
+  assert.deepEqual(
+    box.entries.map(({ content, deliveryStatus }) => [content, deliveryStatus]),
+    [["bad", "FAILED"]],
+  );
 });
-
-for (const way of ["retry", "discard"]) {
-  test(`a FAILED message is not overtaken: the next of its channel waits for its ${way}`, async () => {
-    const { outbox: box, sent } = outbox(REFUSED);
-    for (const content of ["first", "second"]) box.add("general", content);
-    await settled();
-    const before = box.entries.map(({ deliveryStatus }) => deliveryStatus);
-
-    box[way](box.entries[0].id);
-    await settled();
-
-    const again = way === "retry" ? ["first", "second"] : ["second"];
-    assert.deepEqual(before, ["FAILED", "SENDING"]);
-    assert.deepEqual(sent.map(({ content }) => content), ["first", ...again]);
-    assert.deepEqual(box.entries, []);
-  });
-}
 
 test("what was never sent is no try", async () => {
   const { outbox: box, sent } = outbox(...Array(9).fill(UNSENT));
@@ -107,6 +100,52 @@ test("a retry is the same message", async () => {
   assert.deepEqual(box.entries, []);
 });
 
+test("a FAILED message that is edited is sent as another message", async () => {
+  const { outbox: box, sent } = outbox(REFUSED);
+  box.add("general", "too long");
+  await settled();
+
+  box.retry(box.entries[0].id, "short");
+  await settled();
+
+  assert.deepEqual(sent.map(({ content }) => content), ["too long", "short"]);
+  assert.notEqual(sent[0].id, sent[1].id);
+  assert.deepEqual(box.entries, []);
+});
+
+test("a FAILED message that is saved unchanged stays the same message", async () => {
+  const { outbox: box, sent } = outbox(REFUSED);
+  box.add("general", "one");
+  await settled();
+
+  box.retry(box.entries[0].id, "one");
+  await settled();
+
+  assert.equal(sent[0].id, sent[1].id);
+});
+
+test("messages of an earlier outbox are sent under their old ids, unless they have FAILED", async () => {
+  const entries = [
+    { id: "id-1", channelId: "general", content: "one", deliveryStatus: "FAILED", error: "No." },
+    { id: "id-2", channelId: "general", content: "two", deliveryStatus: "SENDING", tries: 3 },
+  ];
+  const { outbox: box, sent } = restored(entries, LOST);
+  await pass(mock.timers, 2_000);
+
+  assert.deepEqual(sent.map(({ id }) => id), ["id-2", "id-2"]);
+  assert.deepEqual(box.entries.map(({ id, error }) => [id, error]), [["id-1", "No."]]);
+});
+
+test("it is full when so many messages wait that a reload could lose them", () => {
+  const { outbox: box } = outbox(...Array(9).fill(UNSENT));
+
+  for (let number = 1; number < MOST_ENTRIES; number += 1) box.add("general", `${number}`);
+  const before = box.isFull;
+  box.add("general", "the last");
+
+  assert.deepEqual([before, box.isFull], [false, true]);
+});
+
 test("a discarded message is not sent again", async () => {
   const { outbox: box, sent } = outbox(LOST);
   box.add("general", "one");
@@ -116,6 +155,7 @@ test("a discarded message is not sent again", async () => {
   await pass(mock.timers, 5_000);
 
   assert.equal(sent.length, 1);
+  assert.deepEqual(box.entries, []);
 });
 
 test("a message has left when it was stored and deleted since", async () => {

@@ -6,6 +6,7 @@ export class ScriptedSocket {
   active = true;
   asked = [];
   connects = 0;
+  isLeftToReconnect = true; // by itself, as socket.io-client does after a loss
   #listeners = new Map();
   #anyListeners = [];
   #pending = [];
@@ -39,10 +40,12 @@ export class ScriptedSocket {
 
   connect() {
     this.connects += 1;
+    this.isLeftToReconnect = true;
     this.io.engine = this.#newEngine();
   }
 
   disconnect() {
+    this.isLeftToReconnect = false;
     if (this.connected) this.down("io client disconnect");
   }
 

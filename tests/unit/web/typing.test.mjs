@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";
-import { DEBOUNCE_MS, EXPIRY_MS, OthersTyping, OwnTyping } from "../../../app/web/typing.js";
+import { EXPIRY_MS, OthersTyping, OwnTyping, REPEAT_MS } from "../../../app/web/typing.js";
 
 /** One's own typing, and the events it sent. */
 function ownTyping() {
@@ -16,43 +16,39 @@ beforeEach(() => {
   mock.timers.enable({ apis: ["setTimeout", "Date"] });
 });
 
-test("typing is told once, after a pause of half a second", () => {
+test("typing is sent at the first key, and not again at the next ones", () => {
   const { typing, sent } = ownTyping();
 
+  typing.keystroke("general");
+  const first = [...sent];
   for (let key = 0; key < 5; key += 1) {
+    mock.timers.tick(100);
     typing.keystroke("general");
-    mock.timers.tick(DEBOUNCE_MS - 1);
   }
-  const before = sent.length;
-  mock.timers.tick(1);
 
-  assert.equal(before, 0);
-  assert.deepEqual(sent, [["typing", "general"]]);
+  assert.deepEqual(first, [["typing", "general"]]);
+  assert.deepEqual(sent, first);
 });
 
-test("typing is told all the same, every 2.5 s, when there is no pause", () => {
+test("typing is sent again every 2.5 s for as long as keys are pressed", () => {
   const { typing, sent } = ownTyping();
 
-  for (let key = 0; key < 60; key += 1) {
+  for (let ms = 0; ms < 2 * REPEAT_MS; ms += 100) {
     typing.keystroke("general");
     mock.timers.tick(100);
   }
+  mock.timers.tick(60_000);
 
-  assert.deepEqual(sent, [
-    ["typing", "general"],
-    ["typing", "general"],
-  ]);
+  assert.deepEqual(sent, Array(2).fill(["typing", "general"]));
 });
 
-test("stopping is told when typing was, and then nothing more", () => {
+test("the end is sent once, when the text is emptied", () => {
   const { typing, sent } = ownTyping();
-  typing.keystroke("general");
-  mock.timers.tick(DEBOUNCE_MS);
 
+  typing.stop();
   typing.keystroke("general");
   typing.stop();
   typing.stop();
-  mock.timers.tick(10_000);
 
   assert.deepEqual(sent, [
     ["typing", "general"],
@@ -60,25 +56,22 @@ test("stopping is told when typing was, and then nothing more", () => {
   ]);
 });
 
-test("nothing is told when the text was sent or emptied within the pause", () => {
+test("no end is sent after a message, and the next key counts as the first", () => {
   const { typing, sent } = ownTyping();
 
-  for (const end of [() => typing.stop(), () => typing.sent()]) {
-    typing.keystroke("general");
-    end();
-    mock.timers.tick(10_000);
-  }
+  typing.keystroke("general");
+  typing.sent();
+  typing.stop();
+  typing.keystroke("general");
 
-  assert.deepEqual(sent, []);
+  assert.deepEqual(sent, Array(2).fill(["typing", "general"]));
 });
 
-test("stopping is told to the old channel when the next key is for another", () => {
+test("the end is sent to the old channel when the next key is for another", () => {
   const { typing, sent } = ownTyping();
-  typing.keystroke("general");
-  mock.timers.tick(DEBOUNCE_MS);
 
+  typing.keystroke("general");
   typing.keystroke("random");
-  mock.timers.tick(DEBOUNCE_MS);
 
   assert.deepEqual(sent, [
     ["typing", "general"],

@@ -36,3 +36,18 @@ async def storage(database: Database) -> Storage:
     storage = sql_storage(database)
     await storage.channels.seed(MEMBERSHIP)
     return storage
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def either_database(request: pytest.FixtureRequest) -> Database:
+    """One of the two, migrated and open."""
+    database: Database = request.getfixturevalue(f"{request.param}_database")
+    return database
+
+
+@pytest.fixture
+async def either_storage(either_database: Database) -> Storage:
+    """The same over that database."""
+    storage = sql_storage(either_database)
+    await storage.channels.seed(MEMBERSHIP)
+    return storage

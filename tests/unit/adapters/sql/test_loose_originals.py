@@ -46,7 +46,7 @@ async def test_messages_and_receipts_are_stored_when_the_original_is_loose(loose
     async with opened(Database(loose_url, migrate=True)) as database:
         storage = sql_storage(database)
         message = await add(storage, draft(content="x" * 4_000))
-        waiting = await storage.deliveries.undelivered_counts(BOB)
+        waiting = (await storage.deliveries.undelivered_counts(BOB)).channels
         await advanced(storage, message.id, BOB, DeliveryState.READ)
         read = await storage.messages.list_after(GENERAL, BOB, 0, 10)
         edited = await storage.messages.update(message.id, ALICE, "changed", NOW)

@@ -96,7 +96,7 @@ async def test_history_gets_its_numbers_when_the_database_is_migrated(original_u
     async with opened(Database(original_url, migrate=False)) as database:
         storage = sql_storage(database)
         read = await storage.messages.list_after(GENERAL, ALICE, 0, 10)
-        counts = await storage.deliveries.undelivered_counts(BOB)
+        counts = (await storage.deliveries.undelivered_counts(BOB)).channels
         following = await add(storage, draft(), NOW)
 
     assert [(1, "first"), (2, "second")] == [(each.seq, each.content) for each in read]

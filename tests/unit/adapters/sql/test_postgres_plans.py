@@ -4,7 +4,16 @@ from sqlalchemy import text
 
 from app.adapters.memory.manual_clock import DEFAULT_START as NOW
 from app.adapters.sql.database import Database
-from tests.contract.storage import BOB, GENERAL, MEMBERSHIP, RANDOM, Storage, draft, sql_storage
+from tests.contract.storage import (
+    ALICE,
+    BOB,
+    GENERAL,
+    MEMBERSHIP,
+    RANDOM,
+    Storage,
+    draft,
+    sql_storage,
+)
 from tests.unit.adapters.sql.statements import recorded
 
 NOT_WHOLE = text("SET LOCAL enable_seqscan = off")
@@ -24,11 +33,13 @@ async def test_reading_is_done_by_indexes_when_postgres_is_asked_to(
 ) -> None:
     """The partial ones above all: a query that says their condition otherwise cannot use them."""
     storage = await filled(own_postgres_database)
+    (message,) = await storage.messages.list_after(GENERAL, BOB, 0, 1)
 
     with recorded() as statements:
         await storage.messages.unplaced(10, NOW)
         await storage.deliveries.undelivered_counts(BOB)
         await storage.deliveries.undelivered(BOB, after=0, limit=10)
+        await storage.deliveries.statuses(message.id, ALICE, 1, BOB)
         await storage.messages.last_seqs([GENERAL, RANDOM])
         await storage.channels.members_of_all([GENERAL, RANDOM])
     plans = []
@@ -38,9 +49,9 @@ async def test_reading_is_done_by_indexes_when_postgres_is_asked_to(
             plan = await connection.exec_driver_sql(f"EXPLAIN {statement}", parameters)
             plans.append("\n".join(line for (line,) in plan))
 
-    assert 10 == len(plans)
+    assert 14 == len(plans)
     assert 4 == sum("messages_others_idx" in plan for plan in plans)
-    assert 2 == sum("message_deliveries_waiting_idx" in plan for plan in plans)
+    assert 3 == sum("message_deliveries_waiting_idx" in plan for plan in plans)
     assert [] == [plan for plan in plans if "Seq Scan" in plan]
 
 

@@ -10,9 +10,10 @@ from app.adapters.sql.database import Database
 from app.adapters.sql.tables import messages, read_receipts
 from app.domain.delivery import DeliveryState
 from app.domain.ids import UserId
+from app.domain.message import Message
 from app.ports import Report
 from tests.contract.receipts import advanced, own_state, sent
-from tests.contract.storage import BOB, CAROL, GENERAL, RANDOM, Storage
+from tests.contract.storage import ALICE, BOB, CAROL, GENERAL, RANDOM, Storage
 from tests.unit.adapters.sql.statements import is_whole_table, plans_of, recorded
 
 DELIVERED, READ = DeliveryState.DELIVERED, DeliveryState.READ
@@ -83,8 +84,64 @@ async def test_what_waits_is_read_by_its_index_when_it_is_asked_for(
     plans = await plans_of(database, statements)
     waiting = [line for line in plans if "message_deliveries_waiting_idx" in line]
     whole = [line for line in plans if is_whole_table(line)]
-    assert 2 == len(waiting) == sum(" message_deliveries " in line for line in plans)
-    assert ["SCAN page"] == whole
+    assert 4 == len(waiting) == sum(" message_deliveries " in line for line in plans)
+    # A page and the newest that are counted: limited before anything else is done with them.
+    assert {"SCAN page", "SCAN newest"} >= set(whole)
+
+
+async def test_statuses_are_read_by_their_key_when_they_are_paged_and_counted(
+    database: Database, storage: Storage
+) -> None:
+    """Neither sorted nor looked for: both begin at the message's first row."""
+    message = await sent(storage)
+
+    with recorded() as statements:
+        await storage.deliveries.statuses(message.id, ALICE, 1, BOB)
+
+    plans = await plans_of(database, statements)
+    by_key = [line for line in plans if "message_deliveries USING PRIMARY KEY" in line]
+    assert 2 == len(by_key) == sum(" message_deliveries " in line for line in plans)
+    assert [] == [line for line in plans if is_whole_table(line) or "ORDER BY" in line]
+
+
+async def test_undelivered_goes_on_where_it_ended_when_left_channels_are_in_between(
+    either_storage: Storage,
+) -> None:
+    """A page costs the same however much waits in channels that the user has left."""
+    first = await sent(either_storage)
+    for _ in range(5):
+        await sent(either_storage, channel_id=RANDOM)
+    last = await sent(either_storage)
+    await either_storage.leave(RANDOM, BOB)
+
+    found: list[Message] = []
+    lengths: list[int] = []
+    after = 0
+    while True:
+        page = await either_storage.deliveries.undelivered(BOB, after, limit=2, most_passed=3)
+        found += page.messages
+        lengths.append(len(page.messages))
+        if page.looked_until is None:
+            break
+        after = page.looked_until
+
+    assert [first, last] == found
+    assert [1, 0, 1] == lengths
+
+
+async def test_undelivered_counts_are_of_what_was_stored_last_when_too_much_waits(
+    either_storage: Storage,
+) -> None:
+    """Counting costs the same however long the backlog is, and of however many channels."""
+    for channel_id in (GENERAL, GENERAL, RANDOM):
+        await sent(either_storage, channel_id=channel_id)
+    await either_storage.leave(RANDOM, BOB)
+
+    last_two = await either_storage.deliveries.undelivered_counts(BOB, in_all=2)
+    all_three = await either_storage.deliveries.undelivered_counts(BOB, in_all=4)
+
+    assert ({GENERAL: 1}, True) == (last_two.channels, last_two.more)
+    assert ({GENERAL: 2}, False) == (all_three.channels, all_three.more)
 
 
 async def test_advance_all_writes_the_original_receipt_when_a_message_is_read(

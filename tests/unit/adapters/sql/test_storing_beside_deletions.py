@@ -78,7 +78,7 @@ async def test_messages_are_stored_when_a_recipient_is_being_deleted(
     recipients = [
         status.recipient_id
         for message in (first, second)
-        for status in await storage.deliveries.statuses(message.id, ALICE)
+        for status in (await storage.deliveries.statuses(message.id, ALICE)).statuses
     ]
     assert [BOB, ALICE] == recipients
 

@@ -1,0 +1,16 @@
+"""The payload of ``message:getStatus``."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from app.gateways.dto.client_payload import AnyMessageId, ClientPayload, Integer
+from app.ports.delivery_repository import MAX_STATUSES
+
+
+class GetStatusDto(ClientPayload):
+    """``{messageId, limit?, cursor?}``: a message's recipients, from the first or after a page."""
+
+    message_id: AnyMessageId
+    limit: Annotated[Integer, Field(ge=1, le=MAX_STATUSES)] = MAX_STATUSES
+    cursor: Annotated[str, Field(max_length=2048)] | None = None

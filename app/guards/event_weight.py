@@ -1,0 +1,55 @@
+"""How much of the rate limit an event takes: a mark for `WsThrottlerGuard` to read."""
+
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+from app.framework import BootError, EventRoute, Reflector, set_metadata
+from app.guards.receipt_limit import LIMITED_AS_RECEIPTS
+from app.guards.ws_throttler_guard import EVENT_WEIGHT, WsThrottlerGuard
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+
+def event_weight(weight: int) -> Callable[[Decorated], Decorated]:
+    """Count the handler's event as ``weight`` events in its user's rate limit.
+
+    For events that cost much more than a message. One that weighs more than ``RATE_LIMIT_BURST``
+    takes all of it.
+
+    Raises:
+        BootError: The weight is not a whole number of at least 1, or it stands on a class.
+    """
+    if type(weight) is not int or weight < 1:
+        raise BootError(f"@event_weight({weight!r}): a weight is a whole number of at least 1")
+
+    def decorate(handler: Decorated) -> Decorated:
+        if isinstance(handler, type):
+            raise BootError(
+                f"{handler.__name__}: @event_weight belongs on a handler; move it to the methods"
+            )
+        return set_metadata(EVENT_WEIGHT, weight)(handler)
+
+    return decorate
+
+
+def check_event_weights(routes: Iterable[EventRoute]) -> None:
+    """Require that every weight is read by a guard.
+
+    Raises:
+        BootError: A handler has a weight, and no `WsThrottlerGuard` runs before it, or it takes
+            receipts, which are counted otherwise.
+    """
+    reflector = Reflector()
+    for route in routes:
+        if reflector.get(EVENT_WEIGHT, route.handler) is None:
+            continue
+        if not any(isinstance(guard, WsThrottlerGuard) for guard in route.enhancers.guards):
+            raise BootError(
+                f"{route.place}: @event_weight has no effect without WsThrottlerGuard; "
+                "add it to @use_guards"
+            )
+        if reflector.get(LIMITED_AS_RECEIPTS, route.handler):
+            raise BootError(
+                f"{route.place}: @event_weight has no effect on receipts; "
+                "remove it, or @limited_as_receipts"
+            )

@@ -1,0 +1,39 @@
+// Reading messages from the server, page by page. It reads forward only: there is no "last page".
+
+const PAGE_SIZE = 100;
+
+/**
+ * Yield lists of messages, oldest first, until there are no more.
+ *
+ * @param ask     async: as `Connection.ask`
+ * @param wanted  `{}` for what is undelivered, else `{channelId, afterSeq}`
+ */
+export async function* pagesOf(ask, wanted) {
+  let page = { nextCursor: null };
+  do {
+    const place = page.nextCursor === null ? wanted : { cursor: page.nextCursor };
+    page = await ask("message:getOffline", { ...place, limit: PAGE_SIZE });
+    yield page.messages;
+  } while (page.nextCursor !== null);
+}
+
+/**
+ * The `afterSeq` with which to read the last messages of a channel: at least `count` of them, or
+ * all, and at most about twice as many. It finds the end by doubling, then by halving: for a
+ * channel of 100,000 messages, that takes 17 requests of one message each.
+ */
+export async function startOfLast(ask, channelId, count) {
+  const isBeforeEnd = async (afterSeq) => {
+    const page = await ask("message:getOffline", { channelId, afterSeq, limit: 1 });
+    return page.messages.some(({ seq }) => seq > afterSeq);
+  };
+  let low = 0;
+  let high = count;
+  while (await isBeforeEnd(high)) [low, high] = [high, high * 2];
+  while (high - low > count) {
+    const middle = Math.floor((low + high) / 2);
+    if (await isBeforeEnd(middle)) low = middle;
+    else high = middle;
+  }
+  return Math.max(0, low - count);
+}
