@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import shlex
 import sys
 from collections.abc import Coroutine, Iterable, Iterator
@@ -79,6 +80,8 @@ def run(
 ) -> None:
     """Start the server; Ctrl-C stops it."""
     if reload:
+        # No load balancer is in front, and the reloader waits for five seconds only.
+        os.environ.setdefault("DRAIN_SECONDS", "0")
         program = sys.argv[:1] if is_script() else [sys.executable, "-m", "app"]
         raise typer.Exit(run_reloading([*program, "run"], Path(__file__).parent))
     with _one_sentence_errors():

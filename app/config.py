@@ -7,6 +7,7 @@ is read too; the environment wins, and an empty variable counts as not set.
 import os
 import re
 from difflib import get_close_matches
+from math import ceil
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import quote
@@ -81,6 +82,13 @@ def _redis_url(settings: dict[str, str | int | None]) -> str | None:
     user = "" if password is None else f":{quote(str(password), safe='')}@"
     address = f"[{host}]" if ":" in str(host) else host or "localhost"
     return f"redis://{user}{address}:{port}"
+
+
+def _packets_per_second(settings: dict[str, float]) -> int:
+    """Far more than the events that are allowed, so that no honest client comes near."""
+    events = settings["rate_limit_events_per_second"] + settings["rate_limit_burst"]
+    receipts = settings["rate_limit_receipts_per_second"] + settings["rate_limit_receipts_burst"]
+    return max(1_000, 10 * ceil(events), ceil(events + receipts))
 
 
 def _log_format(settings: dict[str, str]) -> Literal["console", "json"]:
@@ -230,6 +238,15 @@ class Settings(BaseSettings):
     )
     rate_limit_failed_auth_per_minute: Rate = Field(60, description="per address")
 
+    max_packets_per_second: Count = Field(
+        default_factory=_packets_per_second,
+        description="of one connection, pings included; above it the connection is closed",
+    )
+
+    drain_seconds: float = Field(
+        10, ge=0, le=3_600, allow_inf_nan=False, description="from SIGTERM or SIGHUP to the exit"
+    )
+
     log_level: Annotated[Literal["debug", "info", "warning", "error"], AnyCase] = Field(
         "info", description="what is logged"
     )
@@ -268,6 +285,21 @@ class Settings(BaseSettings):
         if self.database_url.startswith("postgres"):
             check_lock_timeout(
                 self.database_lock_timeout_seconds, self.database_statement_timeout_seconds
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_packets(self) -> Self:
+        least = (
+            self.rate_limit_burst
+            + self.rate_limit_events_per_second
+            + self.rate_limit_receipts_burst
+            + self.rate_limit_receipts_per_second
+        )
+        if self.max_packets_per_second < least:
+            raise ValueError(
+                f"MAX_PACKETS_PER_SECOND must be at least {ceil(least)}, the sum of the limits for "
+                "events and receipts: a client that keeps these would be closed"
             )
         return self
 

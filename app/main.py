@@ -26,6 +26,7 @@ from app.adapters.sql.database_url import DatabaseUrlError, parse_database_url, 
 from app.adapters.sql.opening import DatabaseOpenError
 from app.adapters.sql.schema import SchemaError
 from app.adapters.sql.server_mark import only_server_on
+from app.adapters.system import file_descriptors
 from app.config import IN_MEMORY, Settings
 from app.domain.errors import Unavailable
 from app.framework import EngineOptions, IoAdapter, IoOptions, NestApplication, NestFactory
@@ -57,6 +58,9 @@ _NOT_OURS = (
 )
 """What a file, a key or a database outside can have wrong; each says how to mend it."""
 
+_CLOSING_SECONDS = 5.0
+"""What of ``DRAIN_SECONDS`` is kept for closing clients and storage, at most half of it."""
+
 _log = structlog.stdlib.get_logger("Bootstrap")
 
 
@@ -78,6 +82,7 @@ def create_application(settings: Settings) -> NestApplication:
         ping_timeout_seconds=settings.ping_timeout_seconds,
         max_frame_bytes=settings.max_frame_bytes,
         socket_queue_max_bytes=settings.socket_queue_max_bytes,
+        max_packets_per_second=settings.max_packets_per_second,
         # A gateway that reads another field of handshake.auth has to be named here.
         auth_fields=frozenset({"token"}),
     )
@@ -90,9 +95,11 @@ OnListening: TypeAlias = Callable[[str, Membership], None]
 
 
 async def bootstrap(settings: Settings, on_listening: OnListening) -> None:
-    """Start, call back, serve until SIGINT or SIGTERM, and end cleanly.
+    """Start, call back, serve until SIGINT, SIGTERM or SIGHUP, and end cleanly.
 
-    A second signal ends the process at once.
+    SIGINT, Ctrl-C, closes at once. After the others the server first goes on serving while
+    ``/health/ready`` answers 503; it has exited when ``DRAIN_SECONDS`` are over. A second SIGINT or
+    SIGTERM ends the process at once.
 
     Raises:
         StartError: The port is taken, a file or the database is not usable.
@@ -105,8 +112,10 @@ async def bootstrap(settings: Settings, on_listening: OnListening) -> None:
 async def _serve(settings: Settings, on_listening: OnListening) -> None:
     stopped = _stop_signal()
     _warn_of(settings)
+    file_descriptors.warn_if_low(file_descriptors.raise_limit())
     app = create_application(settings)
     received: signal.Signals | None = None
+    closing_seconds: float | None = None
     try:
         check_event_weights(app.events())
         await app.init()
@@ -118,8 +127,24 @@ async def _serve(settings: Settings, on_listening: OnListening) -> None:
         _log.info("started", url=url, version=__version__)
         on_listening(url, seeded)
         received = await stopped
+        if received is not signal.SIGINT and settings.drain_seconds:
+            closing_seconds = await _drain(app, received, settings.drain_seconds)
     finally:
-        await app.close(received)
+        try:
+            async with asyncio.timeout(closing_seconds):
+                await app.close(received)
+        except TimeoutError:
+            _log.error("closing took too long and was cut off", seconds=closing_seconds)
+
+
+async def _drain(app: NestApplication, received: signal.Signals, drain_seconds: float) -> float:
+    """Serve on until load balancers have noticed; returns the seconds left to close."""
+    closing_seconds = min(drain_seconds / 2, _CLOSING_SECONDS)
+    serving_seconds = drain_seconds - closing_seconds
+    await app.drain()
+    _log.info("draining", signal=received.name, serving_seconds=serving_seconds)
+    await asyncio.sleep(serving_seconds)
+    return closing_seconds
 
 
 def seed_of(settings: Settings) -> Membership:
@@ -229,11 +254,16 @@ def _stop_signal() -> "asyncio.Future[signal.Signals]":
     stopped: asyncio.Future[signal.Signals] = loop.create_future()
 
     def stop(number: signal.Signals) -> None:
-        for each in (signal.SIGINT, signal.SIGTERM):
+        for each in numbers:
             loop.remove_signal_handler(each)
-            signal.signal(each, signal.SIG_DFL)
+            # A terminal that closes may send SIGHUP twice: by its shell and by the kernel.
+            hangs_up = each is signal.SIGHUP
+            signal.signal(each, signal.SIG_IGN if hangs_up else signal.SIG_DFL)
         stopped.set_result(number)
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as under nohup
+        numbers.append(signal.SIGHUP)
+    for number in numbers:
         loop.add_signal_handler(number, stop, number)
     return stopped

@@ -65,6 +65,7 @@ def our_settings(database_url: str) -> dict[str, str]:
         "MAX_CONNECTING_PER_ADDRESS": _NEVER_REACHED,
         "RATE_LIMIT_CONNECTS_PER_MINUTE": _NEVER_REACHED,
         "RATE_LIMIT_FAILED_AUTH_PER_MINUTE": _NEVER_REACHED,
+        "DRAIN_SECONDS": "0",
     }
 
 

@@ -47,8 +47,12 @@ class HealthController:
         self._last_until = -inf
         self._draining = False
 
+    async def on_drain(self) -> None:
+        """Answer 503 from now on, so that load balancers send no new client here."""
+        self._draining = True
+
     async def on_module_destroy(self) -> None:
-        """Not ready from now on, so that a balancer sends nobody here any more."""
+        """As `on_drain`, for a server that closes without draining first."""
         self._draining = True
 
     @get("live")

@@ -35,6 +35,7 @@ class ServerEvent(StrEnum):
     ROOM_MEMBER_JOINED = "room:member:joined"
     ROOM_MEMBER_LEFT = "room:member:left"
     AUTH_EXPIRING = "auth:expiring"
+    SERVER_DRAINING = "server:draining"
     ERROR = "error"
 
 

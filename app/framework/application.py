@@ -153,9 +153,17 @@ class NestApplication:
         bound_host, bound_port, *_ = self._runner.addresses[0]
         return http_url(bound_host, bound_port)
 
+    async def drain(self) -> None:
+        """Run the ``on_drain`` hooks. Everything is still served, until `close`."""
+        await run_closing_hooks("on_drain", self._providers[::-1])
+
     async def close(self, signal: signals.Signals | None = None) -> None:
-        """Nest's shutdown sequence. Clients are closed with 1001: they come back by themselves."""
+        """Nest's shutdown sequence. Clients are closed with 1001: they come back by themselves.
+
+        No further event is handled from now on; what is being handled is finished and acked.
+        """
         name = None if signal is None else signal.name
+        self._adapter.stop_serving()
         await run_closing_hooks("on_module_destroy", self._providers[::-1])
         await run_closing_hooks("before_application_shutdown", self._providers[::-1], name)
         await self._adapter.close()

@@ -9,6 +9,7 @@
     ├── WsUnknownEvent          unknown_event
     ├── WsTooManyRequests       rate_limited, temporary
     ├── WsUnavailable           unavailable, temporary
+    ├── WsDraining              draining, temporary
     └── WsInternalError         internal (a bug; its own text stays here)
 
     BootError                   stops the start with a sentence that names the mend
@@ -135,12 +136,16 @@ class WsUnknownEvent(WsException):
 
 
 class WsTooManyRequests(WsException):
-    """Come back after ``retry_after_ms`` milliseconds."""
+    """The client may go on after ``retry_after_ms`` milliseconds.
+
+    Its further events are not handled before, so that it gets one answer, not one for each.
+    """
 
     code = "rate_limited"
     temporary = True
 
     def __init__(self, retry_after_ms: int) -> None:
+        self.retry_after_ms = retry_after_ms
         super().__init__(
             f"Too many events; try again in {retry_after_ms} ms.",
             details={"retryAfterMs": retry_after_ms},
@@ -152,6 +157,16 @@ class WsUnavailable(WsException):
 
     code = "unavailable"
     temporary = True
+
+
+class WsDraining(WsException):
+    """The server is closing; the event was not handled."""
+
+    code = "draining"
+    temporary = True
+
+    def __init__(self) -> None:
+        super().__init__("The server is shutting down; connect again and repeat the request.")
 
 
 class WsInternalError(WsException):

@@ -1,7 +1,8 @@
 """The hooks of Nest's life cycle, as Protocols; a provider has a hook by having the method.
 
 Start: constructors, ``after_init``, ``on_module_init``, ``on_application_bootstrap``, listening.
-Stop: ``on_module_destroy``, ``before_application_shutdown``, servers closed (which runs
+Stop: ``on_drain`` (not in Nest), a time in which everything is still served,
+``on_module_destroy``, ``before_application_shutdown``, servers closed (which runs
 ``handle_disconnect`` for every socket), ``on_application_shutdown``.
 
 Within a phase hooks run one after the other, in the order in which the providers are declared;
@@ -24,6 +25,7 @@ from app.framework.socket import Server
 MODULE_HOOKS: dict[str, tuple[str, ...]] = {
     "on_module_init": (),
     "on_application_bootstrap": (),
+    "on_drain": (),
     "on_module_destroy": (),
     "before_application_shutdown": ("signal",),
     "on_application_shutdown": ("signal",),
@@ -56,6 +58,14 @@ class OnApplicationBootstrap(Protocol):
 
     async def on_application_bootstrap(self) -> None:
         """Begin; an error stops the start."""
+
+
+@runtime_checkable
+class OnDrain(Protocol):
+    """Runs when the process was told to end, while everything is still served; not in Nest."""
+
+    async def on_drain(self) -> None:
+        """Announce the end; an error is logged."""
 
 
 @runtime_checkable

@@ -21,7 +21,12 @@ from app.framework.context import (
 )
 from app.framework.decorators import CATCH
 from app.framework.eager import within
-from app.framework.exceptions import WsForbidden, WsUnavailable, WsUnknownEvent
+from app.framework.exceptions import (
+    WsForbidden,
+    WsTooManyRequests,
+    WsUnavailable,
+    WsUnknownEvent,
+)
 from app.framework.explorer import EventRoute, GatewayDefinition
 from app.framework.filters import BaseWsExceptionFilter, ExceptionFilter
 from app.framework.guards import CanActivate, Check, verdict_of
@@ -79,6 +84,7 @@ def compile_event(route: EventRoute) -> EventHandler:
                 await stream
         except Exception as error:  # noqa: BLE001 - this is where the filters stand
             await on_error(error, context)
+            await _hold_back(client, error)
 
     async def deliver_stream(
         context: ExecutionContext, values: AsyncIterator[Any], ack: AckFunction | None
@@ -115,6 +121,7 @@ def compile_unknown_event(definitions: Iterable[GatewayDefinition]) -> UnknownEv
             raise _unknown(pattern, known)  # noqa: TRY301 - the filters answer it like any other
         except Exception as error:  # noqa: BLE001 - this is where the filters stand
             await on_error(error, context)
+            await _hold_back(client, error)
 
     return handle
 
@@ -169,6 +176,12 @@ def compile_disconnect(definition: GatewayDefinition) -> DisconnectHandler | Non
             _log.exception("handle_disconnect failed", socket_id=client.id, reason=reason)
 
     return disconnect
+
+
+async def _hold_back(client: Socket, error: Exception) -> None:
+    """Handle nothing more of a client that was told to wait, until it may go on."""
+    if isinstance(error, WsTooManyRequests):
+        await client.hold(error.retry_after_ms / 1000)
 
 
 def _unknown(pattern: str, known: list[str]) -> WsUnknownEvent:

@@ -73,6 +73,9 @@ class SocketLink(Hub, Protocol):
     def run_aside(self, work: Coroutine[Any, Any, None]) -> bool:
         """See `Socket.run_aside`."""
 
+    async def hold(self, seconds: float) -> None:
+        """See `Socket.hold`."""
+
     def join(self, rooms: Iterable[str]) -> None:
         """See `Socket.join`."""
 
@@ -247,6 +250,14 @@ class Socket:
         Not begun, and False, when too many are running already. It must not raise.
         """
         return self._link.run_aside(work)
+
+    async def hold(self, seconds: float) -> None:
+        """Wait, so that no further event of this client is handled before: for its handlers only.
+
+        The pipeline does this after `WsTooManyRequests`. What the client sends meanwhile waits, at
+        first here and then unread; it is dropped when the client goes.
+        """
+        await self._link.hold(seconds)
 
     def disconnect(self, *, close: bool = False) -> None:
         """Tell the client ``io server disconnect``; with ``close`` end the whole connection.

@@ -161,6 +161,7 @@ class RecordingLink:
         emitted: ``(event, args)`` in order.
         broadcasts: ``(rooms, except_rooms, event, args)`` in order.
         volatile: The events among them that were not meant for who does not read.
+        holds: The seconds of each `Socket.hold`.
         present: The sockets there are, by the links of whose rooms `sockets` finds them.
         refusal: ``(message, data)`` of `Socket.refuse`.
         transport_closed: ``answered`` or ``unanswered`` after `Socket.close_transport`.
@@ -173,6 +174,7 @@ class RecordingLink:
         self.emitted: list[tuple[str, tuple[Any, ...]]] = []
         self.broadcasts: list[tuple[frozenset[str], frozenset[str], str, tuple[Any, ...]]] = []
         self.volatile: list[str] = []
+        self.holds: list[float] = []
         self.present: list[Socket] = []
         self.refusal: tuple[str, Any] | None = None
         self.transport_closed: Literal["answered", "unanswered"] | None = None
@@ -189,6 +191,10 @@ class RecordingLink:
     def run_aside(self, work: Coroutine[Any, Any, None]) -> bool:  # noqa: ARG002 - never begun
         """Not here: who asks runs it at once, and a test sees its end."""
         return False
+
+    async def hold(self, seconds: float) -> None:
+        """Keep it; nothing is waited for."""
+        self.holds.append(seconds)
 
     def join(self, rooms: Iterable[str]) -> None:
         """Keep it."""

@@ -32,8 +32,10 @@ class GatewaySocketRooms(SocketRooms):
         """Have the sockets that are in the room leave it."""
         if not user_ids:
             return {}
-        sockets = self.server.in_(*map(user_room, user_ids)).fetch_sockets()
-        inside = [each for each in sockets if room in each.rooms]
+        sockets = self.server.in_(*map(user_room, user_ids))
+        # Not by each socket's own rooms, which may be thousands.
+        outside = set(sockets.except_(room).fetch_sockets())
+        inside = [each for each in sockets.fetch_sockets() if each not in outside]
         for socket in inside:
             socket.leave(room)
         return _owners(inside)

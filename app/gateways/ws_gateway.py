@@ -45,7 +45,7 @@ Client = Annotated[AuthenticatedSocket, ConnectedSocket()]
 
 
 @web_socket_gateway(transports=("websocket",))
-@use_guards(WsGuard, WsThrottlerGuard)
+@use_guards(WsThrottlerGuard, WsGuard)
 class WsGateway(BaseGateway):
     """The chat's only gateway. Handlers call a service and return; errors are the filter's."""
 

@@ -13,7 +13,8 @@ EVENT_WEIGHT = "event_weight"
 class WsThrottlerGuard(CanActivate):
     """Takes one token of the user's bucket per event, or as many as its `event_weight` says.
 
-    Stands after `WsGuard`: it needs the user.
+    Put it before `WsGuard`, so that the events of an expired session count, too: their refusals
+    would be unlimited. An admitted socket has its user already.
 
     Receipts have a bucket of their own, with a token per message: who comes back to many messages
     can report them and still write. Connecting is free here; `AuthenticationService` limits it, per

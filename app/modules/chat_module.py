@@ -7,6 +7,7 @@ from app.config import Settings
 from app.filters.chat_exception_filter import ChatExceptionFilter
 from app.framework import AppFilter, AppPipe, ValidationPipe, imported
 from app.framework.eager import EagerTasks
+from app.gateways.drain_notice import DrainNotice
 from app.gateways.room_broadcaster import RoomBroadcaster
 from app.gateways.socket_rooms import GatewaySocketRooms
 from app.gateways.ws_gateway import WsGateway
@@ -58,6 +59,7 @@ class ChatModule(containers.DeclarativeContainer):
 
     broadcaster = providers.Singleton(RoomBroadcaster)
     starter = providers.Singleton(LoopStarter, providers.Object(EagerTasks))
+    drain_notice = providers.Singleton(DrainNotice)
     socket_rooms = providers.Singleton(GatewaySocketRooms)
     event_service = providers.Singleton(EventService, channels)
     channel_audience = providers.Singleton(

@@ -2,6 +2,7 @@
 
 from dependency_injector import containers, providers
 
+from app.adapters.system.file_descriptors import DescriptorWatch
 from app.config import Settings
 from app.controllers.health_controller import HealthController
 from app.framework import imported
@@ -11,7 +12,7 @@ from app.services.token_blacklist_service import TokenBlacklistService
 
 
 class OpsModule(containers.DeclarativeContainer):
-    """Provides `HealthController`."""
+    """Provides `HealthController` and `DescriptorWatch`."""
 
     settings: providers.Dependency[Settings] = imported(Settings)
     clock: providers.Dependency[Clock] = imported(Clock)
@@ -20,6 +21,7 @@ class OpsModule(containers.DeclarativeContainer):
         TokenBlacklistService
     )
 
+    descriptor_watch = providers.Singleton(DescriptorWatch, clock)
     health_controller = providers.Singleton(
         HealthController,
         storage_probe,

@@ -66,11 +66,11 @@ class ServerProcess:
         assert self._process is not None
         return self._process.pid
 
-    async def start(self) -> None:
+    async def start(self, *options: str) -> None:
         """Run it until it says that it listens, and is ready."""
         self._listening.clear()
         spawn = _fork if self._is_forked else _spawn
-        self._process = await spawn(self.folder, self.settings, "run")
+        self._process = await spawn(self.folder, self.settings, "run", *options)
         self._readers = (
             asyncio.create_task(self._read_out()),
             asyncio.create_task(self._read_err()),
@@ -97,6 +97,19 @@ class ServerProcess:
             raise
         await asyncio.gather(*self._readers)
         assert code == 0, f"exit code {code}: {self.err}"
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    async def ended(self) -> int:
+        """Wait for its exit code after a signal."""
+        assert self._process is not None
+        async with asyncio.timeout(PROCESS_SECONDS):
+            code = await self._process.wait()
+        await asyncio.gather(*self._readers)
+        return code
 
     async def kill(self) -> None:
         """Have it end without a word; start it again before it is stopped."""

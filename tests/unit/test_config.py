@@ -284,6 +284,32 @@ def test_settings_refuse_a_value_when_it_is_out_of_bounds(
     assert "\n" not in text
 
 
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, 1_000),
+        ({"RATE_LIMIT_EVENTS_PER_SECOND": "500"}, 5_600),
+        ({"RATE_LIMIT_BURST": "5000"}, 50_200),
+        ({"MAX_PACKETS_PER_SECOND": "700"}, 700),
+        ({"RATE_LIMIT_RECEIPTS_BURST": "2000"}, 2_180),
+    ],
+)
+def test_packets_are_far_more_than_events_when_limits_are_changed(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], expected: int
+) -> None:
+    """A client that keeps the other limits never meets this one."""
+    assert expected == load(monkeypatch, given).max_packets_per_second
+
+
+def test_settings_refuse_fewer_packets_when_allowed_events_would_exceed_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An honest client would be closed."""
+    text = refusal(monkeypatch, {"MAX_PACKETS_PER_SECOND": "679"})
+
+    assert text.startswith("MAX_PACKETS_PER_SECOND must be at least 680, the sum of the limits")
+
+
 @pytest.mark.parametrize("name", ["CORS_ORIGINS", "CLERK_AUTHORIZED_PARTIES"])
 @pytest.mark.parametrize(
     ("written", "meant"),

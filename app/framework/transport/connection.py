@@ -49,6 +49,8 @@ class ConnectionOwner(Protocol):
     tasks: EagerTasks
     outbox: Outbox
     heartbeat: Heartbeat
+    max_packets_per_second: int
+    is_closing: bool
 
     def handle(self, connection: "Connection", frame: str) -> Work | None:
         """What is to be done for a message, whose text begins with Engine.IO's ``4``.
@@ -62,6 +64,9 @@ class ConnectionOwner(Protocol):
 
     def connection_gone(self, connection: "Connection") -> None:
         """Its TCP connection is closed, too."""
+
+    def flood_ended(self, connection: "Connection") -> None:
+        """The connection is about to be closed for sending more packets than it may."""
 
 
 class Connection(WebSocket):
@@ -77,9 +82,11 @@ class Connection(WebSocket):
         "_busy",
         "_gone",
         "_heartbeat",
+        "_held",
         "_inbox",
         "_inbox_chars",
         "_owner",
+        "_renewed_at",
         "_tasks",
         "_work",
         "heard_at",
@@ -99,7 +106,13 @@ class Connection(WebSocket):
         max_message_bytes: int,
         max_queue_bytes: int,
     ) -> None:
-        super().__init__(transport, owner.outbox, max_message_bytes, max_queue_bytes)
+        super().__init__(
+            transport,
+            owner.outbox,
+            max_message_bytes,
+            max_queue_bytes,
+            owner.max_packets_per_second,
+        )
         self.sid = sid
         self.request = request
         self.links: dict[str, Any] = {}
@@ -113,6 +126,8 @@ class Connection(WebSocket):
         self._owner = owner
         self._tasks = owner.tasks
         self._heartbeat = owner.heartbeat
+        self._renewed_at = owner.heartbeat.tick
+        self._held: asyncio.Future[None] | None = None
         self._inbox = _NOTHING_WAITS
         self._inbox_chars = 0
         self._busy = False
@@ -122,8 +137,12 @@ class Connection(WebSocket):
 
     @property
     def is_reading(self) -> bool:
-        """Whether the client can be heard: not while its inbox is full."""
-        return len(self._inbox) < INBOX_MAX_JOBS and self._inbox_chars < INBOX_MAX_CHARS
+        """Whether the client can be heard: not while its inbox is full or the server closes."""
+        return (
+            len(self._inbox) < INBOX_MAX_JOBS
+            and self._inbox_chars < INBOX_MAX_CHARS
+            and not self._owner.is_closing
+        )
 
     @property
     def is_busy(self) -> bool:
@@ -161,6 +180,30 @@ class Connection(WebSocket):
                 task.cancel()
         return True
 
+    async def hold(self, seconds: float) -> None:
+        """Wait. Awaited by a handler, it delays what the client sends meanwhile.
+
+        That waits in the inbox, and when the inbox is full, unread. When the connection ends the
+        wait does, and what waits in the inbox is dropped.
+        """
+        if not self.closed:
+            loop = asyncio.get_running_loop()
+            self._held = held = loop.create_future()
+            timer = loop.call_later(seconds, _finish, held, context=self._outbox.context)
+            try:
+                await held
+            finally:
+                timer.cancel()
+                self._held = None
+        if self.closed:
+            self._drop_packets()
+
+    def read_no_more(self) -> None:
+        """Read nothing until the connection is closed; a handler that holds the client goes on."""
+        self.drop_unread()
+        if self._held is not None:
+            _finish(self._held)
+
     def close(self, reason: DisconnectReason, code: int | None = None) -> None:
         """End the connection: what is due is still written, within `CLOSE_TIMEOUT_SECONDS`.
 
@@ -196,6 +239,18 @@ class Connection(WebSocket):
         self.cut()
         if self._work is not None:
             self._work.cancel()
+
+    def check_packet_rate(self) -> None:
+        """See `WebSocket`. A client is turned away that spent a second's packets in less."""
+        tick = self._heartbeat.tick
+        if tick - self._renewed_at >= self._heartbeat.ticks_per_second:
+            self._renewed_at = tick
+            self.packets_left = self._owner.max_packets_per_second
+            return
+        self._owner.flood_ended(self)
+        self.turn_away(WSCloseCode.POLICY_VIOLATION)
+        self._drop_packets()
+        self._leave(DisconnectReason.TRANSPORT_ERROR)
 
     def text_received(self, text: str) -> None:
         """One Engine.IO packet."""
@@ -301,10 +356,23 @@ class Connection(WebSocket):
             _log.error("packet handler failed", connection=self.sid, exc_info=error)
             self.close(DisconnectReason.TRANSPORT_ERROR)
 
+    def _drop_packets(self) -> None:
+        """Keep of the inbox only what is ours to do."""
+        self._inbox_chars = 0
+        if self._inbox:
+            self._inbox = deque(entry for entry in self._inbox if not isinstance(entry, str))
+
     def _aside_ended(self, task: "asyncio.Future[None]") -> None:
         self._aside -= {task}
 
     def _leave(self, reason: DisconnectReason) -> None:
         for task in self._aside:
             task.cancel()
+        if self._held is not None:
+            _finish(self._held)
         self._owner.connection_closed(self, reason)
+
+
+def _finish(future: "asyncio.Future[None]") -> None:
+    if not future.done():
+        future.set_result(None)

@@ -65,6 +65,7 @@ class EngineOptions:
         backlog_seconds: How long what a client sent before it went may still be handled.
         max_frame_bytes: The largest frame a client may send.
         socket_queue_max_bytes: What may wait for a client that does not read; then it is cut off.
+        max_packets_per_second: Of one client, of any kind; above it the connection is closed.
         auth_fields: What is kept of the ``auth`` object of CONNECT; None keeps all of it.
     """
 
@@ -80,6 +81,7 @@ class EngineOptions:
     backlog_seconds: float = 5.0
     max_frame_bytes: int = 65_536
     socket_queue_max_bytes: int = 1_048_576
+    max_packets_per_second: int = 1_000
     auth_fields: frozenset[str] | None = None
 
 

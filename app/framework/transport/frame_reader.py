@@ -29,12 +29,22 @@ class FrameReader(WebSocketReader):
     a continuation of nothing, a length of 2**63 or more, text that is not UTF-8.
     """
 
-    __slots__ = ("_failed", "_in_message", "_is_between", "_queue", "_start", "_to_skip")
+    __slots__ = (
+        "_failed",
+        "_in_message",
+        "_is_between",
+        "_queue",
+        "_start",
+        "_to_skip",
+        "fragments",
+    )
 
     def __init__(self, queue: WebSocketDataQueue, max_message_bytes: int) -> None:
         # aiohttp refuses what is as long as its limit; we refuse what is longer than the setting.
         super().__init__(queue, max_message_bytes + 1, compress=False, decode_text=True)
         self._queue = queue
+        self.fragments = 0
+        """How many fragments have come that did not end a message; the owner sets it back."""
         self._failed = False
         self._to_skip = 0
         """How much of a frame's mask and payload is still to come."""
@@ -95,6 +105,7 @@ class FrameReader(WebSocketReader):
             self._start = b""
             if header[0] & _OPCODE < _FIRST_CONTROL:
                 self._in_message = not header[0] & _FINAL
+                self.fragments += self._in_message
         self._to_skip = at - end
         self._is_between = not (self._to_skip or self._start or self._in_message)
         return end

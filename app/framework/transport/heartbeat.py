@@ -2,6 +2,7 @@
 
 import asyncio
 from contextvars import copy_context
+from itertools import takewhile
 from math import ceil
 from typing import Protocol
 
@@ -49,6 +50,7 @@ class Heartbeat:
 
     Attributes:
         tick: The number of the present tick.
+        ticks_per_second: How many ticks have passed when a second certainly has.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Heartbeat:
         shorter = min(interval_seconds, timeout_seconds, connect_timeout_seconds)
         self.tick = 0
         self._tick_seconds = min(shorter / _TICKS_PER_WAIT, _MAX_TICK_SECONDS)
+        self.ticks_per_second = ceil(1 / self._tick_seconds)
         self._timeout_ticks = ceil(timeout_seconds / self._tick_seconds)
         self._connect_ticks = ceil(connect_timeout_seconds / self._tick_seconds)
         ticks = ceil(interval_seconds / self._tick_seconds)
@@ -118,9 +121,12 @@ class Heartbeat:
                 connection.abort(DisconnectReason.PING_TIMEOUT)
         for connection in tuple(self._slots[self.tick % len(self._slots)]):
             write_now(connection, _PING)  # without waiting for the tick's other frames
-        while self._expected:
-            connection, tick = next(iter(self._expected.items()))
-            if tick >= self.tick:
-                return
-            del self._expected[connection]
+        # Found first, ended then: looking for the first key of a dict passes over all that were
+        # deleted before it, which would make ending many at once quadratic.
+        late = [
+            connection
+            for connection, _ in takewhile(lambda each: each[1] < self.tick, self._expected.items())
+        ]
+        for connection in late:
+            self.connect_arrived(connection)
             connection.close(DisconnectReason.TRANSPORT_CLOSE)

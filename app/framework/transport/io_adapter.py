@@ -81,6 +81,11 @@ class IoAdapter:
         for path, server in self._servers.items():
             http.router.add_route("*", f"{path}/", server.handle_request)
 
+    def stop_serving(self) -> None:
+        """See `SocketServer.stop_serving`."""
+        for server in self._servers.values():
+            server.stop_serving()
+
     async def close(self) -> None:
         """Close every client with 1001, and wait, within bounds, until their hooks have run."""
         for server in self._servers.values():

@@ -1,6 +1,7 @@
 """A socket's own end in the transport: one client in one namespace, from CONNECT to its end."""
 
 from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Set as AbstractSet
 from enum import Enum, auto
 from typing import Any, NamedTuple
 
@@ -125,6 +126,11 @@ class NamespaceLink(NamespaceHub):
             return frozenset(self._pending.wanted)
         return frozenset(self._manager.get_rooms(self.sid, self.namespace))
 
+    @property
+    def wanted(self) -> AbstractSet[str]:
+        """The rooms to be joined on admission: a view, not a copy."""
+        return frozenset() if self._pending is None else self._pending.wanted.keys()
+
     def settle(self, *, admitted: bool) -> None:
         """End the PENDING state: admit, or refuse and close the connection.
 
@@ -202,6 +208,10 @@ class NamespaceLink(NamespaceHub):
     def run_aside(self, work: Coroutine[Any, Any, None]) -> bool:
         """See `Connection.run_aside`."""
         return self.connection.run_aside(work)
+
+    async def hold(self, seconds: float) -> None:
+        """See `Connection.hold`."""
+        await self.connection.hold(seconds)
 
     def disconnect(self, *, close: bool) -> None:
         """End the socket from our side; a pending one is refused by `settle`."""

@@ -9,6 +9,7 @@ a callback, ...) works on these: ``basic_enter_room``, ``basic_leave_room``, ``b
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any, Protocol
 
 import socketio
@@ -16,7 +17,7 @@ import socketio
 from app.framework.socket import Socket
 from app.framework.transport import frames, packets
 from app.framework.transport.connection import Connection
-from app.framework.transport.outbox import Audience, Outbox, Recipient
+from app.framework.transport.outbox import Audience, Outbox, Recipient, enter, leave
 
 _EVERYBODY: tuple[str | None, ...] = (None,)
 _NOBODY: Mapping[str, Connection] = {}
@@ -29,8 +30,8 @@ class PendingLink(Protocol):
     socket: Socket
 
     @property
-    def rooms(self) -> frozenset[str]:
-        """Where it will be."""
+    def wanted(self) -> AbstractSet[str]:
+        """The rooms that it will be in."""
 
 
 class RoomManager(socketio.AsyncManager):
@@ -74,18 +75,23 @@ class RoomManager(socketio.AsyncManager):
         audiences = self.rooms.get(namespace)
         if audiences is None:
             return
-        excluded: set[Recipient] = set(self._outbox.stalled) if volatile else set()
+        excluded: set[Recipient] = set()
         for room in except_rooms:
-            excluded.update(self._members(namespace, room))
+            excluded.update(self._members(namespace, room).values())
+        stalled = self._outbox.stalled if volatile else None
         names = rooms or _EVERYBODY
         if len(names) == 1:
             (name,) = names
             audience = audiences.get(name)
             if audience is not None:
+                if stalled:  # only this room's: each one that is excluded costs a flush something
+                    excluded.update(stalled.intersection(audience.members.values()))
                 frame = frames.text(packets.event(namespace, event, args))
                 self._outbox.broadcast(audience, frame, excluded)
                 return
-        recipients = {each for name in names for each in self._members(namespace, name)} - excluded
+        recipients = self._found(namespace, names) - excluded
+        if stalled:
+            recipients -= stalled
         if recipients:
             frame = frames.text(packets.event(namespace, event, args))
             for recipient in recipients:
@@ -94,17 +100,24 @@ class RoomManager(socketio.AsyncManager):
     def sockets(
         self, namespace: str, rooms: frozenset[str], except_rooms: frozenset[str]
     ) -> tuple[Socket, ...]:
-        """Who is, or will be once admitted, in any of ``rooms`` (none: all) and in no other."""
-        found = {each for name in rooms or _EVERYBODY for each in self._members(namespace, name)}
-        for room in except_rooms:
-            found.difference_update(self._members(namespace, room))
-        admitted = [each.links[namespace].socket for each in found]
+        """Who is, or will be once admitted, in any of ``rooms`` (none: all) and in no other.
+
+        Costs the members of ``rooms``, and the sockets that are being admitted, however large the
+        rooms in ``except_rooms`` are.
+        """
+        found = self._found(namespace, rooms or _EVERYBODY)
+        excluded = [self._members(namespace, room) for room in except_rooms]
+        admitted = [
+            socket
+            for socket in (each.links[namespace].socket for each in found)
+            if not any(socket.id in members for members in excluded)
+        ]
         pending = [
             link.socket
             for link in self.pending
             if link.namespace == namespace
-            and not (rooms and rooms.isdisjoint(link.rooms))
-            and except_rooms.isdisjoint(link.rooms)
+            and not (rooms and link.wanted.isdisjoint(rooms))
+            and link.wanted.isdisjoint(except_rooms)
         ]
         return (*admitted, *pending)
 
@@ -153,19 +166,16 @@ class RoomManager(socketio.AsyncManager):
         audience = self.rooms.get(namespace, {}).get(room)
         connection = None if audience is None else audience.members.get(sid)
         if audience is not None and connection is not None:
-            connection.audiences.remove(audience)
             self._remove(sid, namespace, audience)
 
     def basic_disconnect(self, sid: str, namespace: str, **_: Any) -> None:
-        """Leave every room; costs the socket's own rooms, not all there are."""
+        """Leave every room, in time linear in the socket's own rooms."""
         connection = self._everybody(namespace).get(sid)
         self.callbacks.pop(sid, None)
         if connection is None:
             return
         rooms = self.rooms[namespace]
-        leaving = [each for each in connection.audiences if rooms.get(each.name) is each]
-        connection.audiences = [each for each in connection.audiences if each not in leaving]
-        for audience in leaving:
+        for audience in [each for each in connection.audiences if rooms.get(each.name) is each]:
             self._remove(sid, namespace, audience)
 
     def get_rooms(self, sid: str, namespace: str) -> list[str]:
@@ -181,8 +191,7 @@ class RoomManager(socketio.AsyncManager):
         self, namespace: str, room: str | list[str] | None
     ) -> Iterator[tuple[str, str]]:
         """Socket and connection ids of who is in any of these rooms."""
-        names = _names(room) or (None,)
-        members = {each for name in names for each in self._members(namespace, name)}
+        members = self._found(namespace, _names(room) or _EVERYBODY)
         yield from [(each.links[namespace].sid, each.sid) for each in members]
 
     def is_connected(self, sid: str, namespace: str) -> bool:
@@ -202,12 +211,17 @@ class RoomManager(socketio.AsyncManager):
         audience = self.rooms.get(namespace, {}).get(None)
         return _NOBODY if audience is None else audience.members
 
-    def _members(self, namespace: str, room: str | None) -> Iterable[Connection]:
+    def _members(self, namespace: str, room: str | None) -> Mapping[str, Connection]:
+        """The connections in one room, by the id of their socket."""
         audience = self.rooms.get(namespace, {}).get(room)
         if audience is not None:
-            return audience.members.values()
+            return audience.members
         own = None if room is None else self._everybody(namespace).get(room)
-        return () if own is None else (own,)
+        return _NOBODY if own is None or room is None else {room: own}
+
+    def _found(self, namespace: str, rooms: Iterable[str | None]) -> set[Connection]:
+        """The connections in any of these rooms."""
+        return {each for room in rooms for each in self._members(namespace, room).values()}
 
     def _enter(self, sid: str, namespace: str, room: str | None, connection: Connection) -> None:
         rooms = self.rooms.setdefault(namespace, {})
@@ -217,12 +231,12 @@ class RoomManager(socketio.AsyncManager):
         if sid not in audience.members:
             self._outbox.settle(audience)
             audience.members[sid] = connection
-            connection.audiences.append(audience)
+            enter(connection, audience)
 
     def _remove(self, sid: str, namespace: str, audience: Audience[Connection]) -> None:
-        """Take out of the room only; what becomes empty is removed."""
+        """Take a member out of a room, and remove the room when it becomes empty."""
         self._outbox.settle(audience)
-        del audience.members[sid]
+        leave(audience.members.pop(sid), audience)
         if not audience.members:
             rooms = self.rooms[namespace]
             del rooms[audience.name]

@@ -15,10 +15,12 @@ from functools import partial
 from typing import Any
 
 import socketio
+import structlog
 from socketio import packet as packet_types
 
 from app.framework.eager import EagerTasks
-from app.framework.exceptions import WsBadRequest
+from app.framework.exceptions import WsBadRequest, WsDraining
+from app.framework.minute_log import MinuteLog
 from app.framework.pipeline import ConnectHandler
 from app.framework.socket import Handshake, Socket
 from app.framework.transport import packets
@@ -33,6 +35,8 @@ from app.framework.transport.reasons import DisconnectReason
 from app.framework.transport.room_manager import RoomManager
 from app.framework.transport.upgrade import UpgradeRequest
 
+_log = structlog.stdlib.get_logger("SocketServer")
+
 _INVALID_NAMESPACE = "Invalid namespace"
 
 _LARGE_AUTH = (
@@ -42,6 +46,10 @@ _LARGE_AUTH = (
 
 _WITH_ONE_ARGUMENT = 2
 """Entries of an event's array: the name, and what it is about."""
+
+_COSTLY_PACKET = 19
+"""How many further packets a CONNECT, a DISCONNECT or an ack counts as, of those that a client may
+send in a second: clients need few of these, and each costs more than a ping or a refused event."""
 
 _MAX_REFUSED_CONNECTS = 10
 """Of one connection, to namespaces that there are not; then it is closed."""
@@ -55,6 +63,7 @@ class SocketServer(socketio.AsyncServer):
 
     def __init__(self, options: EngineOptions) -> None:
         self._options = options
+        self.max_packets_per_second = options.max_packets_per_second
         self.tasks = EagerTasks(copy_context())
         self.outbox = Outbox()
         self.heartbeat = Heartbeat(
@@ -75,6 +84,11 @@ class SocketServer(socketio.AsyncServer):
             owner=self,
         )
         self._endpoints: dict[str, Endpoint] = {}
+        self.is_closing = False
+        self._floods = MinuteLog(
+            self._log_flood,
+            partial(asyncio.get_running_loop().call_later, context=self.outbox.context),
+        )
         self._ending: dict[Connection, asyncio.TimerHandle | None] = {}
         """Closed, but something is still to be done: with the time until when, or to be sent."""
 
@@ -111,6 +125,9 @@ class SocketServer(socketio.AsyncServer):
         endpoint: Endpoint = link.endpoint
         name = data[0] if data else None
         arguments = data[1] if len(data) == _WITH_ONE_ARGUMENT else data[1:] or None
+        if self.is_closing:
+            _refuse(link, name, ack)
+            return None
         handler = endpoint.events.get(name) if isinstance(name, str) else None
         if handler is not None:
             return handler(link.socket, arguments, ack)
@@ -145,6 +162,10 @@ class SocketServer(socketio.AsyncServer):
         if not connection.is_busy:
             self._forget(connection)
 
+    def flood_ended(self, connection: Connection) -> None:
+        """Log it, once a minute at most for each address."""
+        self._floods.count("flood", connection.request.address)
+
     async def disconnect(
         self,
         sid: str,
@@ -157,14 +178,24 @@ class SocketServer(socketio.AsyncServer):
         if connection is not None:
             connection.links[namespace].disconnect(close=False)
 
+    def stop_serving(self) -> None:
+        """Accept no new client and begin with no further event; those being handled go on.
+
+        Clients are not read any more. Events that were read already are refused as ``draining``.
+        """
+        self.is_closing = True
+        self.eio.stop_accepting()
+        self.heartbeat.stop()
+        for connection in self.eio.sockets.values():
+            connection.read_no_more()
+
     async def close(self, grace_seconds: float) -> None:
-        """Drain: no new clients, let handlers end, close everybody with 1001, run the hooks.
+        """Stop serving, let handlers end, close every client with 1001, run the hooks.
 
         Handlers and close handshakes that take longer than ``grace_seconds`` each are cut off; what
         a client sent behind such an event is dropped, its hooks still run, as long again at most.
         """
-        self.eio.stop_accepting()
-        self.heartbeat.stop()
+        self.stop_serving()
         await _settled(self.eio.sockets.values(), grace_seconds)
         self.eio.close_all()
         await _settled(self._ending, grace_seconds)
@@ -202,9 +233,11 @@ class SocketServer(socketio.AsyncServer):
     def _handle_other(
         self, connection: Connection, namespace: str, packet: StrictPacket, frame: str
     ) -> Work | None:
+        connection.packets_left -= _COSTLY_PACKET
         if packet.packet_type == packet_types.CONNECT:
             # Who is gone by now could be admitted, but would never be ended: a ghost in its rooms.
-            if connection.closed:
+            # While closing, the end of the connection with 1001 is the answer: come back later.
+            if connection.closed or self.is_closing:
                 return None
             auth = packet.data or {}
             if packets.has_large_auth(frame, auth):
@@ -225,6 +258,14 @@ class SocketServer(socketio.AsyncServer):
             return self.manager.trigger_callback(link.sid, packet.id, packet.data)
         # What remains are acks that this server did not ask for: ignored, as by Node.
         return None
+
+    def _log_flood(self, _: str, address: str, times: int) -> None:
+        _log.warning(
+            "flooding client cut off",
+            address=address,
+            times=times,
+            max_packets_per_second=self.max_packets_per_second,
+        )
 
     def _link_ended(self, link: NamespaceLink, reason: DisconnectReason) -> None:
         """Run the hooks in turn; a connection without any namespace must come up with one again."""
@@ -253,6 +294,15 @@ class SocketServer(socketio.AsyncServer):
 
     def _engineio_server_class(self) -> type[EngineServer]:
         return EngineServer
+
+
+def _refuse(link: NamespaceLink, name: object, ack: Acknowledgement | None) -> None:
+    """Tell the client that its event was not handled because the server is closing."""
+    error = WsDraining()
+    if ack is not None:
+        ack(error.to_ack())
+    else:
+        link.socket.emit("exception", error.to_event({"pattern": name}))
 
 
 def _handshake(request: UpgradeRequest, auth: dict[str, Any]) -> Handshake:

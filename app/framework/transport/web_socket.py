@@ -13,7 +13,7 @@ from aiohttp._websocket.reader import WebSocketDataQueue
 
 from app.framework.transport import frames
 from app.framework.transport.frame_reader import FrameReader
-from app.framework.transport.outbox import Audience, Outbox
+from app.framework.transport.outbox import Audiences, Outbox
 
 CLOSE_TIMEOUT_SECONDS = 0.8
 """How long a close handshake, or what is due before it, may take; then the connection is cut."""
@@ -44,10 +44,11 @@ class WebSocket(WebSocketDataQueue, asyncio.Protocol):
         "audiences",
         "closed",
         "is_gone",
+        "packets_left",
         "write",
     )
 
-    audiences: list[Audience[Any]]
+    audiences: Audiences
     write: Callable[[bytes], Any]
 
     # The parser reads these of its queue, to stop when much is queued. Nothing ever is.
@@ -60,10 +61,13 @@ class WebSocket(WebSocketDataQueue, asyncio.Protocol):
         outbox: Outbox,
         max_message_bytes: int,
         max_queue_bytes: int,
+        max_packets: int,
     ) -> None:
         self.closed = False
         """No more is sent, and what comes is not heard; the handshake may be under way."""
         self.is_gone = False
+        self.packets_left = max_packets
+        """How many more frames may come, of any kind, before `check_packet_rate`."""
         self.audiences = []
         self.write = transport.write
         self._transport = transport
@@ -83,6 +87,10 @@ class WebSocket(WebSocketDataQueue, asyncio.Protocol):
     @abstractmethod
     def is_reading(self) -> bool:
         """Whether the client is listened to, or has to wait until it has been handled so far."""
+
+    @abstractmethod
+    def check_packet_rate(self) -> None:
+        """``packets_left`` is negative: renew it, or turn the client away."""
 
     @abstractmethod
     def text_received(self, text: str) -> None:
@@ -113,6 +121,12 @@ class WebSocket(WebSocketDataQueue, asyncio.Protocol):
         if not self.closed:
             self._outbox.send(self, frame)
 
+    def turn_away(self, code: int) -> None:
+        """As `start_closing`, but read nothing more: a flood would go on during the handshake."""
+        self.start_closing(code)
+        self._reader = None
+        self.stop_reading()
+
     def start_closing(self, code: int) -> None:
         """Close with this code, after all that is due; in `CLOSE_TIMEOUT_SECONDS`, or cut off."""
         self._outbox.flush()
@@ -130,9 +144,15 @@ class WebSocket(WebSocketDataQueue, asyncio.Protocol):
         self._stop_writing()
         self._transport.abort()
 
+    def drop_unread(self) -> None:
+        """Stop reading, and forget what has come and is not parsed yet."""
+        self._unread = b""
+        self.stop_reading()
+
     def stop_reading(self) -> None:
         """`is_reading` holds no longer; who has made room calls `go_on_reading`."""
-        self._transport.pause_reading()
+        if not self._transport.is_closing():
+            self._transport.pause_reading()
 
     def go_on_reading(self) -> None:
         """`is_reading` holds again, or another tick has begun."""
@@ -149,8 +169,8 @@ class WebSocket(WebSocketDataQueue, asyncio.Protocol):
         elif len(data) > _SLICE_BYTES:
             self._unread = data
             self._read_slice()
-        elif self._reader is not None:
-            self._reader.feed_data(data)
+        else:
+            self._feed(data)
 
     def eof_received(self) -> None:
         """From the transport, which closes itself then."""
@@ -185,6 +205,7 @@ class WebSocket(WebSocketDataQueue, asyncio.Protocol):
     def feed_data(self, message: Any, size: int) -> None:  # noqa: ARG002 - the base's form
         """From aiohttp's parser: one message, type first."""
         kind = message[0]
+        self.packets_left -= 1
         if kind is _TEXT:
             if not self.closed:
                 self.text_received(message[1])
@@ -206,10 +227,21 @@ class WebSocket(WebSocketDataQueue, asyncio.Protocol):
     def feed_eof(self) -> None:
         """From aiohttp's parser; the transport says so, too."""
 
+    def _feed(self, data: bytes) -> None:
+        """Parse, and check how much has come; `feed_data` counts what is complete."""
+        reader = self._reader
+        if reader is None:
+            return
+        reader.feed_data(data)
+        if reader.fragments:
+            self.packets_left -= reader.fragments
+            reader.fragments = 0
+        if self.packets_left < 0 and not self.closed:
+            self.check_packet_rate()
+
     def _read_slice(self) -> None:
         data, self._unread = self._unread[:_SLICE_BYTES], self._unread[_SLICE_BYTES:]
-        if self._reader is not None:
-            self._reader.feed_data(data)
+        self._feed(data)
         if (self.is_reading or self.closed) and not self._goes_on:
             self._goes_on = True
             self._transport.pause_reading()
@@ -221,7 +253,7 @@ class WebSocket(WebSocketDataQueue, asyncio.Protocol):
         self._resume_reading()  # the client's own close frame is still to come
 
     def _resume_reading(self) -> None:
-        if not self._transport.is_closing():
+        if self._reader is not None and not self._transport.is_closing():
             self._transport.resume_reading()
 
     def _stop_writing(self) -> None:

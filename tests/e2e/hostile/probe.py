@@ -13,6 +13,7 @@ from app.framework import (
     MessageBody,
     Socket,
     WebSocketServer,
+    WsTooManyRequests,
     subscribe_message,
     use_guards,
     web_socket_gateway,
@@ -143,6 +144,12 @@ class ProbeGateway:
     async def kick(self, client: Client, body: Body) -> None:
         """End the asker; its whole connection with a true payload."""
         client.disconnect(close=bool(body))
+
+    @subscribe_message("limited")
+    async def limited(self, client: Client) -> None:
+        """Refused: too many of them, for a minute."""
+        self._journal.note("limited", client.id)
+        raise WsTooManyRequests(60_000)
 
     @subscribe_message("stream")
     async def stream(self, client: Client, body: Body) -> AsyncIterator[Any]:

@@ -95,6 +95,30 @@ async def test_hook_waits_for_a_running_handler_while_rooms_are_left_at_once(
     ]
 
 
+async def test_only_what_was_begun_is_handled_when_the_server_shuts_down(
+    probe: ProbeServer,
+) -> None:
+    """It is acked; what was read behind it is refused, what was sent later is not read."""
+    async with probe.admitted() as (client, _):
+        client.send('421["slow",1]', '422["echo",2]', '42["echo",3]')
+        await probe.journal.until_count("begun")
+        closing = asyncio.create_task(probe.application.close())
+
+        client.send('424["echo",4]')
+        probe.gate.opened.set()
+        texts = [await client.receive() for _ in range(3)]
+        code = await client.close_code()
+        client.send_bytes(CLOSE_FRAME)
+        await closing
+
+    refused = {"code": "draining", "temporary": True}
+    (ack,), (_, exception) = json.loads(texts[1][3:]), json.loads(texts[2][2:])
+    assert ("431[1]", 1001) == (texts[0], code)
+    assert refused.items() <= ack.items()
+    assert ("draining", {"pattern": "echo"}) == (exception["code"], exception["cause"])
+    assert [("event", "1")] == [(name, text) for name, _, text in probe.journal.of("event")]
+
+
 async def test_no_task_is_left_when_the_server_shuts_down_during_a_hanging_handler(
     probe: ProbeServer, log: io.StringIO
 ) -> None:
@@ -198,7 +222,11 @@ async def test_client_is_not_blamed_for_silence_when_its_inbox_is_full(probe: Pr
         assert [f"43{number}[{number}]" for number in range(200)] == acks
 
 
-@pytest.mark.parametrize("probe", [EngineOptions(socket_queue_max_bytes=100_000)], indirect=True)
+@pytest.mark.parametrize(
+    "probe",
+    [EngineOptions(socket_queue_max_bytes=100_000, max_packets_per_second=10_000)],
+    indirect=True,
+)
 async def test_stalled_reader_is_cut_off_while_others_are_served(
     probe: ProbeServer, log: io.StringIO
 ) -> None:
@@ -224,7 +252,11 @@ async def test_stalled_reader_is_cut_off_while_others_are_served(
     assert "xxxx" not in log.getvalue()
 
 
-@pytest.mark.parametrize("probe", [EngineOptions(socket_queue_max_bytes=100_000)], indirect=True)
+@pytest.mark.parametrize(
+    "probe",
+    [EngineOptions(socket_queue_max_bytes=100_000, max_packets_per_second=10_000)],
+    indirect=True,
+)
 async def test_stalled_reader_stays_when_it_misses_nothing_but_volatile_events(
     probe: ProbeServer,
 ) -> None:

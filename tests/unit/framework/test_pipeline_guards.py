@@ -14,6 +14,7 @@ from app.framework import (
     ExecutionContext,
     NestInterceptor,
     WsException,
+    WsTooManyRequests,
     subscribe_message,
     use_guards,
     use_interceptors,
@@ -298,3 +299,29 @@ async def test_context_has_nests_pattern_when_a_guard_runs_on_connect() -> None:
     await Driver(_Gateway()).connect()
 
     assert ["handleConnection"] == [CONNECTION_PATTERN] == patterns
+
+
+async def test_client_is_held_when_a_guard_tells_it_to_wait() -> None:
+    """Known and unknown events alike, after the answer; other refusals hold nobody."""
+
+    class _Limit(CanActivate):
+        def can_activate(self, context: ExecutionContext) -> bool:
+            if context.get_data() == "forbidden":
+                return False
+            raise WsTooManyRequests(250)
+
+    @web_socket_gateway()
+    @use_guards(_Limit())
+    class _Gateway:
+        @subscribe_message("event")
+        def on_event(self) -> str:
+            return "handled"
+
+    driver = Driver(_Gateway())
+
+    (refusal,) = await driver.call("event")
+    await driver.call("event", "forbidden")
+    await driver.call_unknown("no such event")
+
+    assert ("rate_limited", 250) == (refusal["code"], refusal["retryAfterMs"])
+    assert [0.25, 0.25] == driver.link.holds

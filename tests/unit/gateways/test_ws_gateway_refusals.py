@@ -139,3 +139,18 @@ async def test_events_are_refused_when_the_session_has_expired(chat: Chat) -> No
     codes = {event: (await alice.call(event, {}))["code"] for event in chat.events}
     expected = dict.fromkeys(ClientEvent, "token_expired")
     assert {**expected, ClientEvent.AUTH_REFRESH: "invalid_payload"} == codes
+
+
+async def test_refused_events_count_when_the_session_has_expired() -> None:
+    """Or each of a flood would be answered, for as long as an expired session may stay."""
+    chat = await open_chat(
+        Settings.model_construct(
+            database_url="memory:", rate_limit_burst=2, rate_limit_events_per_second=1
+        )
+    )
+    alice = await chat.connect("user_alice")
+    chat.clock.advance(TOKEN_LIFE_SECONDS + 5)
+
+    answers = [await alice.call("typing:get") for _ in range(3)]
+
+    assert ["token_expired", "token_expired", "rate_limited"] == [each["code"] for each in answers]

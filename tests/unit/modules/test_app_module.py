@@ -53,7 +53,7 @@ def test_every_event_meets_the_same_when_the_application_is_put_together() -> No
     }
     assert {
         (
-            (WsGuard, WsThrottlerGuard),
+            (WsThrottlerGuard, WsGuard),
             (),
             (ValidationPipe,),
             (ChatExceptionFilter,),

@@ -12,15 +12,22 @@ from tests.unit.framework.transport.fake_transport import FakeTransport
 
 MAX_MESSAGE_BYTES = 200_000
 MAX_QUEUE_BYTES = 1_000
+MAX_PACKETS = 20_000
 
 
 class Owner:
-    """Handles ``4<text>`` by noting the text; ``4wait`` waits for the gate first."""
+    """Handles ``4<text>`` by noting the text.
+
+    ``4wait`` waits for the gate first, and ``4hold <seconds>`` holds the connection.
+    """
 
     def __init__(self) -> None:
         self.tasks = EagerTasks()
         self.outbox = Outbox()
         self.heartbeat = Heartbeat(25.0, 20.0, 10.0)
+        self.max_packets_per_second = MAX_PACKETS
+        self.is_closing = False
+        self.floods = 0
         self.gate = asyncio.Event()
         self.handled: list[str] = []
         self.closed: list[DisconnectReason] = []
@@ -33,6 +40,8 @@ class Owner:
             raise MalformedPacketError
         if text == "close":
             connection.close(DisconnectReason.SERVER_NAMESPACE_DISCONNECT)
+        if text.startswith("hold "):
+            return self._hold(connection, text)
         return self._work(f"{connection.sid}:{text}", waits=text == "wait", fails=text == "fail")
 
     def connection_closed(self, connection: Connection, reason: DisconnectReason) -> None:
@@ -44,6 +53,15 @@ class Owner:
         """Note that."""
         del connection
         self.gone += 1
+
+    def flood_ended(self, connection: Connection) -> None:
+        """Note that."""
+        del connection
+        self.floods += 1
+
+    async def _hold(self, connection: Connection, text: str) -> None:
+        await connection.hold(float(text.removeprefix("hold ")))
+        self.handled.append(f"{connection.sid}:{text}")
 
     async def _work(self, text: str, *, waits: bool, fails: bool) -> None:
         if waits:

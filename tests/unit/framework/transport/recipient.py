@@ -1,7 +1,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from app.framework.transport.outbox import Audience, Recipient
+from app.framework.transport.outbox import Audiences, Recipient
 
 
 class Recorder(Recipient):
@@ -13,7 +13,7 @@ class Recorder(Recipient):
     """
 
     def __init__(self) -> None:
-        self.audiences: list[Audience[Any]] = []
+        self.audiences: Audiences = []
         self.written: list[bytes] = []
         self.failures: list[Exception] = []
         self.write: Callable[[bytes], Any] = self.written.append

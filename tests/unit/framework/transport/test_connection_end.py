@@ -5,7 +5,7 @@ from aiohttp import WSCloseCode
 
 from app.framework.transport import frames
 from app.framework.transport.connection import INBOX_MAX_JOBS, Connection
-from app.framework.transport.outbox import Audience
+from app.framework.transport.outbox import Audience, enter
 from app.framework.transport.reasons import DisconnectReason
 from tests.unit.framework.transport import client_frames
 from tests.unit.framework.transport.connected import MAX_MESSAGE_BYTES, Client, Owner, ticks
@@ -98,7 +98,7 @@ async def test_slow_client_is_cut_off_when_it_is_over_its_bound(
     mate, room = Client(owner, "b"), Audience[Connection]("room")
     for each in (client, mate):
         room.members[each.connection.sid] = each.connection
-        each.connection.audiences.append(room)
+        enter(each.connection, room)
     frame = frames.text(b"x" * 400)
     client.transport.stalls = True
 

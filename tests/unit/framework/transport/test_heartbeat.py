@@ -239,6 +239,28 @@ async def test_no_task_is_left_when_stopped() -> None:
     assert before == idle == asyncio.all_tasks()
 
 
+async def test_late_clients_are_found_once_when_many_fail_to_connect_together() -> None:
+    """Looking for the next one must not pass over all that went before it."""
+
+    class _Expected(dict[Pinged, int]):
+        begun = 0
+
+        def items(self) -> Any:
+            self.begun += 1
+            return super().items()
+
+    async with beating(connect_timeout=3.0) as heartbeat:
+        heartbeat._expected = expected = _Expected()
+        clients = [watched(heartbeat) for _ in range(100)]
+        for client in clients:
+            heartbeat.expect_connect(client)
+
+        turn(heartbeat, 11)
+
+    assert [1] * 100 == [len(client.ended) for client in clients]
+    assert expected.begun <= 11
+
+
 async def test_client_has_answered_when_it_was_heard_since_its_last_ping() -> None:
     """A client that has just come was not pinged yet."""
     async with beating() as heartbeat:

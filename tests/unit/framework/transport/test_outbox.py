@@ -8,7 +8,7 @@ import pytest_asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.framework.transport.outbox import Audience, Outbox
+from app.framework.transport.outbox import Audience, Outbox, enter, leave
 from tests.unit.framework.transport.recipient import Recorder
 
 WHO: ContextVar[str] = ContextVar("WHO", default="nobody")
@@ -22,6 +22,7 @@ class Rooms:
     def __init__(self) -> None:
         self.outbox = Outbox()
         self.recipients = [Recorder() for _ in RECIPIENTS]
+        self.recipients[0].audiences = {}  # as of a recipient that is in many
         self.rooms = [Audience[Recorder](str(room)) for room in ROOMS]
 
     def join(self, recipient: int, room: int) -> None:
@@ -30,15 +31,14 @@ class Rooms:
         if str(recipient) not in audience.members:
             self.outbox.settle(audience)
             audience.members[str(recipient)] = self.recipients[recipient]
-            self.recipients[recipient].audiences.append(audience)
+            enter(self.recipients[recipient], audience)
 
     def leave(self, recipient: int, room: int) -> None:
         """Leave, if it is in."""
         audience = self.rooms[room]
         if str(recipient) in audience.members:
             self.outbox.settle(audience)
-            del audience.members[str(recipient)]
-            self.recipients[recipient].audiences.remove(audience)
+            leave(audience.members.pop(str(recipient)), audience)
 
     def send(self, recipient: int, frame: bytes) -> None:
         """For one."""

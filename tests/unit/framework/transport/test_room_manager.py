@@ -23,7 +23,7 @@ class Link:
     """A socket's other end; admitted or not."""
 
     socket: Socket
-    rooms: frozenset[str] = NOBODY
+    wanted: frozenset[str] = NOBODY
     namespace: str = "/"
 
 

@@ -1,0 +1,103 @@
+"""How a server ends that was told to by a process manager: readiness first, clients last."""
+
+import asyncio
+import signal
+from pathlib import Path
+
+from aiohttp import ClientSession
+
+from tests.deadlines import ANSWER_SECONDS
+from tests.e2e.chat import Chat, Chats
+from tests.e2e.conftest import GENEROUS
+from tests.e2e.server_process import ServerProcess
+
+LOOK_EVERY_SECONDS = 0.05
+
+
+async def until_not_ready(server: ServerProcess) -> dict[str, str]:
+    """Ask as a load balancer does, until it is told to send clients elsewhere."""
+    async with asyncio.timeout(ANSWER_SECONDS), ClientSession() as http:
+        while True:
+            async with http.get(f"{server.url}/health/ready") as response:
+                if response.status == 503:
+                    answer: dict[str, str] = await response.json()
+                    return answer
+            await asyncio.sleep(LOOK_EVERY_SECONDS)
+
+
+def draining(folder: Path, seed_file: Path, drain_seconds: str) -> ServerProcess:
+    """A server that is not started yet."""
+    settings = {"SEED_FILE": str(seed_file), "DRAIN_SECONDS": drain_seconds, **GENEROUS}
+    return ServerProcess(folder, settings)
+
+
+async def greeted(chat: Chat, text: str) -> str:
+    """The content of a message that Alice has sent to a newcomer, who has just connected."""
+    alice, bob = await chat.client("alice"), await chat.client("bob")
+    await alice.ask("sendMessage", {"content": text, "channelId": chat.general})
+    content: str = (await bob.sees("message.created"))["content"]
+    return content
+
+
+async def test_server_is_not_ready_but_serves_when_it_was_told_to_end(
+    tmp_path: Path, seed_file: Path, chats: Chats
+) -> None:
+    """Load balancers have time to notice. Then SIGTERM ends the process at once.
+
+    Another SIGHUP does not: a terminal that closes may send two.
+    """
+    server = draining(tmp_path, seed_file, "600")
+    await server.start()
+    server.signal(signal.SIGHUP)
+
+    answer = await until_not_ready(server)
+    server.signal(signal.SIGHUP)
+    chat = chats.on(server)
+    heard = await greeted(chat, "still here")
+    server.signal(signal.SIGTERM)
+    code = await server.ended()
+    chat.leave()
+
+    assert {"status": "unavailable", "reason": "draining"} == answer
+    assert "still here" == heard
+    assert -signal.SIGTERM == code
+
+
+async def test_clients_are_told_and_come_back_when_the_server_was_told_to_end(
+    tmp_path: Path, seed_file: Path, chats: Chats
+) -> None:
+    """The JavaScript client, without a line of its user's."""
+    server = draining(tmp_path, seed_file, "4")
+    await server.start()
+    chat = chats.on(server)
+    alice = await chat.client("alice")
+
+    server.signal(signal.SIGTERM)
+    notice = await alice.sees("server:draining")
+    reason = await alice.sees("disconnect")
+    code = await server.ended()
+    await server.start()
+    await alice.sees("connect")
+    heard = await greeted(chat, "back again")
+    chat.leave()
+    await server.stop()
+
+    assert 500 <= notice["reconnectAfterMs"] <= 5_000
+    assert ("transport close", 0) == (reason, code)
+    assert "back again" == heard
+
+
+async def test_reloader_ends_cleanly_when_it_was_told_to_end(
+    tmp_path: Path, seed_file: Path
+) -> None:
+    """Within its five seconds, though ``DRAIN_SECONDS`` is ten: there it is nothing by default."""
+    settings = {"SEED_FILE": str(seed_file), **GENEROUS}
+    server = ServerProcess(tmp_path, settings, is_forked=False)
+    await server.start("--reload")
+
+    server.signal(signal.SIGTERM)
+    code = await server.ended()
+
+    assert 0 == code
+    assert "stopped" in server.err
+    assert "draining" not in server.err
