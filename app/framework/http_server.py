@@ -20,7 +20,7 @@ from aiohttp import web
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import RequestHandler
 
-from app.framework.log_text import LogLimit
+from app.framework.minute_log import MinuteLog
 
 MAX_HEAD_BYTES = 16_384
 """Of the request line and all headers together: Node's default."""
@@ -58,7 +58,7 @@ class HttpRunner(web.AppRunner):
 class _HttpServer(web.Server):
     def __init__(self, handler: Any, **options: Any) -> None:
         super().__init__(handler, **options)
-        self.log_limit = LogLimit()
+        self.refusals = MinuteLog(_log_refusal)
 
     def __call__(self) -> "HttpConnection":
         return HttpConnection(self, **self._kwargs)
@@ -67,11 +67,11 @@ class _HttpServer(web.Server):
 class HttpConnection(RequestHandler):
     """Answers 431 to a head that is longer than `MAX_HEAD_BYTES`, as soon as that is certain."""
 
-    __slots__ = ("_body", "_head_bytes", "_is_refused", "_log_limit")
+    __slots__ = ("_body", "_head_bytes", "_is_refused", "_refusals")
 
     def __init__(self, server: _HttpServer, **options: Any) -> None:
         super().__init__(server, loop=server._loop, **options)  # noqa: SLF001 - see the module
-        self._log_limit = server.log_limit
+        self._refusals = server.refusals
         self._body: StreamReader = EMPTY_PAYLOAD
         """Of the latest request: what comes until its end is no head."""
         self._head_bytes = 0
@@ -104,8 +104,10 @@ class HttpConnection(RequestHandler):
         is_idle = self._current_request is None and not self._messages
         if self.transport is not None and is_idle:
             self.transport.write(_TOO_LARGE)
-        address = str((self.peername or ("",))[0])
-        if self._log_limit.allows(address):
-            _log.warning("request head too large", address=address, max_bytes=MAX_HEAD_BYTES)
+        self._refusals.count("request head too large", str((self.peername or ("",))[0]))
         self.close()
         self._loop.call_later(LINGER_SECONDS, self.force_close)
+
+
+def _log_refusal(what: str, address: str, times: int) -> None:
+    _log.warning(what, address=address, times=times, max_bytes=MAX_HEAD_BYTES)

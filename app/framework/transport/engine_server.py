@@ -6,20 +6,17 @@ holds the library to it, see `upgrade`. What this closes: no polling, no compres
 queue or wait, no trusted Origin guess, no constant peer.
 """
 
-import asyncio
 import base64
 import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 
 import engineio
 import structlog
 from aiohttp import hdrs, web
 from engineio import packet as engineio_packet
 
-from app.framework.log_text import LogLimit
 from app.framework.minute_log import MinuteLog
 from app.framework.transport import codec, frames, upgrade
 from app.framework.transport.client_address import Network
@@ -96,13 +93,12 @@ class EngineServer(engineio.AsyncServer):
         self._origin_rule = OriginRule(
             options.origins, options.trusted_proxies, options.origins_setting
         )
-        self._log_limit = LogLimit()
+        self._hints = MinuteLog(_log_hint)
+        self._crowded = MinuteLog(_log_crowded)
         self._open_packet = _open_packet(options)
         self._ids = _random_ids()
         self._warns_of_forwarded = options.warn_of_forwarded and not options.trusted_proxies
         self.unadmitted = Unadmitted(options.max_connecting_per_address, options.owner_of)
-        call_later = asyncio.get_running_loop().call_later
-        self._crowded = MinuteLog(_log_crowded, partial(call_later, context=owner.outbox.context))
 
     async def handle_request(self, request: web.Request) -> web.StreamResponse:
         """One client's upgrade request."""
@@ -178,8 +174,8 @@ class EngineServer(engineio.AsyncServer):
         )
         for refused, status, code, message, hint in refusals:
             if refused:
-                if hint is not None and self._log_limit.allows(hint):
-                    _log.warning("a client cannot connect", reason=message, hint=hint)
+                if hint is not None:
+                    self._hints.count(message, hint)
                 return _error(status, code, message, hint)
         return None if self._origin_rule.accepts(request) else _error(403, 4, "Forbidden")
 
@@ -201,6 +197,10 @@ def _open_packet(options: EngineOptions) -> bytes:
         "maxPayload": options.max_frame_bytes,
     }
     return f"0{json.dumps(handshake, separators=(',', ':'))}".encode()
+
+
+def _log_hint(reason: str, hint: str, times: int) -> None:
+    _log.warning("a client cannot connect", reason=reason, hint=hint, times=times)
 
 
 def _log_crowded(what: str, address: str, times: int) -> None:
