@@ -63,6 +63,8 @@ class EngineOptions:
         max_frame_bytes: The largest frame a client may send.
         socket_queue_max_bytes: What may wait for a client that does not read; then it is cut off.
         auth_fields: What is kept of the ``auth`` object of CONNECT; None keeps all of it.
+        header_names: Which headers of the upgrade request are kept, in lower case; None keeps all.
+        query_names: Which parameters of its URL are kept; None keeps all.
     """
 
     origins: tuple[str, ...] = ()
@@ -78,6 +80,8 @@ class EngineOptions:
     max_frame_bytes: int = 65_536
     socket_queue_max_bytes: int = 1_048_576
     auth_fields: frozenset[str] | None = None
+    header_names: frozenset[str] | None = None
+    query_names: frozenset[str] | None = None
 
 
 class EngineServer(engineio.AsyncServer):
@@ -102,15 +106,21 @@ class EngineServer(engineio.AsyncServer):
 
     async def handle_request(self, request: web.Request) -> web.StreamResponse:
         """One client's upgrade request."""
+        # First: behind such a proxy the server's own origin is refused, too.
+        self._warn_of_forwarded(request)
         refusal = self._refusal(request)
         if refusal is not None:
             return refusal
-        self._warn_of_forwarded(request)
         transport = request.transport  # None: the client is gone
         if transport is None or not upgrade.is_websocket(request):
             return _error(400, 3, "Bad request")
         sid = self.generate_id()
-        upgrade_request = UpgradeRequest.of(request, self.options.trusted_proxies)
+        upgrade_request = UpgradeRequest.of(
+            request,
+            self.options.trusted_proxies,
+            self.options.header_names,
+            self.options.query_names,
+        )
         if not self.unadmitted.add(sid, upgrade_request.address):
             return self._too_many(upgrade_request.address)
         connection = Connection(
