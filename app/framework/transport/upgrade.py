@@ -20,7 +20,7 @@ test_library_internals.py` says which of them an upgrade has changed:
 import asyncio
 import base64
 import hashlib
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from aiohttp import hdrs, web
@@ -67,8 +67,8 @@ class UpgradeRequest:
     def of(
         request: web.Request,
         trusted_proxies: Sequence[Network],
-        header_names: Set[str] | None = None,
-        query_names: Set[str] | None = None,
+        header_names: Collection[str] | None = None,
+        query_names: Collection[str] | None = None,
     ) -> "UpgradeRequest":
         """Copy what is kept of aiohttp's request; see `EngineOptions`."""
         headers: dict[str, str] = {}
