@@ -8,6 +8,8 @@ JS := tests/e2e/js
 BROWSER := tests/browser/js
 PEERS := bench/peers/nest bench/peers/socketio
 NPM := node_modules/.installed
+# More workers than cores: many tests wait. A single part of the suite is quicker without them.
+WORKERS := --numprocesses=4 --dist=loadfile --no-loadscope-reorder
 # What all but the unit tests need.
 CLIENTS := $(WEB)/$(NPM) $(JS)/$(NPM) $(BROWSER)/$(NPM) chromium
 BIN := .venv/bin
@@ -32,7 +34,7 @@ run: install page ## start the server on http://127.0.0.1:3002 and again at ever
 	@$(BIN)/python -m app run --reload
 
 test: .venv/.dev $(if $(filter tests/unit/%,$(ARGS)),,$(CLIENTS)) ## run every test (one: make test ARGS=path)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest $(if $(findstring tests,$(ARGS)),,$(WORKERS)) $(ARGS)
 
 versions: unit-on-3.11 unit-on-3.12 unit-on-3.13 ## run the unit tests on the other supported Pythons that are installed
 

@@ -6,13 +6,28 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from app.adapters.sql.database import Database
-from tests.contract.storage import opened
+from tests.contract.storage import UNHURRIED, opened
 from tests.postgres_server import PostgresServer
 from tests.redis_server import RedisServer
 
-_OWN_LOOPS = Path(__file__).parent / "unit" / "framework"
+_TESTS = Path(__file__).parent
+_OWN_LOOPS = _TESTS / "unit" / "framework"
+_SLOWEST = (
+    "e2e/test_writing_a_gateway.py",
+    "reliability/test_scenarios.py",
+    "e2e/test_lost_redis.py",
+    "e2e/test_refresh.py",
+    "e2e/test_refreshing_client.py",
+    "e2e/test_new_gateway.py",
+    "e2e/test_two_nodes.py",
+    "browser/test_connection.py",
+    "browser/test_chatting.py",
+    "e2e/test_expiry.py",
+)
+"""Files of which each keeps a worker busy for long; begun last, they would keep it alone."""
 _KEPT = "kept"
 _KEEPER = "keeper"
 _LET_KEEPER_IN = f"""
@@ -35,14 +50,26 @@ SELECT setval(seqrelid, seqstart, false) FROM pg_sequence;
 """
 
 
+# How long an example takes is the machine's business.
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whoever chooses the kind of its loop comes last, in the random order otherwise.
+    """The slowest files come first, and whoever chooses the kind of its loop last.
 
     For pytest-asyncio the session's loop ends there, and with it all that lives in it: in between,
-    the server of most tests, the Node process and the browser would have to start anew.
+    the server of most tests, the Node process and the browser would have to start anew. Otherwise
+    the order is random.
     """
-    items.sort(key=lambda item: _OWN_LOOPS in item.path.parents)
+    places = {_TESTS / name: place for place, name in enumerate(_SLOWEST)}
+
+    def place(item: pytest.Item) -> int:
+        is_last = _OWN_LOOPS in item.path.parents
+        return places.get(item.path, len(places) + is_last)
+
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="session")
@@ -111,21 +138,22 @@ def kept_postgres_url(postgres_server: PostgresServer, _kept_postgres_url: str) 
 @pytest.fixture
 async def sqlite_database(tmp_path: Path) -> AsyncIterator[Database]:
     """A real SQLite file, migrated and open."""
-    async with opened(Database(f"sqlite:///{tmp_path / 'chat.db'}", migrate=True)) as database:
+    url = f"sqlite:///{tmp_path / 'chat.db'}"
+    async with opened(Database(url, migrate=True, limits=UNHURRIED)) as database:
         yield database
 
 
 @pytest.fixture
 async def postgres_database(kept_postgres_url: str) -> AsyncIterator[Database]:
     """A database of a real PostgreSQL, migrated and open."""
-    async with opened(Database(kept_postgres_url, migrate=False)) as database:
+    async with opened(Database(kept_postgres_url, migrate=False, limits=UNHURRIED)) as database:
         yield database
 
 
 @pytest.fixture
 async def own_postgres_database(postgres_url: str) -> AsyncIterator[Database]:
     """One whose tables a test changes, or whose statistics are to be those of the first rows."""
-    async with opened(Database(postgres_url, migrate=False)) as database:
+    async with opened(Database(postgres_url, migrate=False, limits=UNHURRIED)) as database:
         yield database
 
 

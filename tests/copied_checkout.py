@@ -14,15 +14,9 @@ def copy_checkout(folder: Path) -> Path:
     """The sources, their tests and what checks them; no environment, no data."""
     for name in ("app", "bench", "tests", "typings", "docs"):
         shutil.copytree(CHECKOUT / name, folder / name, ignore=_LEFT_OUT)
-    for name in (
-        "pyproject.toml",
-        "Makefile",
-        "README.md",
-        "CHANGELOG.md",
-        "LICENSE",
-        ".env.example",
-    ):
-        shutil.copyfile(CHECKOUT / name, folder / name)
+    for file in CHECKOUT.iterdir():
+        if file.is_file() and (file.name[0] != "." or file.name == ".env.example"):
+            shutil.copyfile(file, folder / file.name)
     if (CHECKOUT / _FOUND_BY_MYPY).exists():
         shutil.copytree(CHECKOUT / _FOUND_BY_MYPY, folder / _FOUND_BY_MYPY)
     return folder

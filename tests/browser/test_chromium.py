@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.browser.chromium import MISSING, install_chromium
+from tests.deadlines import PROCESS_SECONDS
 from tests.e2e.server_process import CHECKOUT
 
 
@@ -31,7 +32,7 @@ class Machine:
             env={"PATH": str(self.folder), **environment},
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=PROCESS_SECONDS,
             check=False,
         )
 

@@ -13,6 +13,7 @@ from app.adapters.memory.memory_delivery_repository import MemoryDeliveryReposit
 from app.adapters.memory.memory_message_repository import MemoryMessageRepository
 from app.adapters.memory.memory_store import MemoryStore
 from app.adapters.sql.database import Database
+from app.adapters.sql.limits import DatabaseLimits
 from app.adapters.sql.sql_channel_repository import SqlChannelRepository
 from app.adapters.sql.sql_delivery_repository import SqlDeliveryRepository
 from app.adapters.sql.sql_message_repository import SqlMessageRepository
@@ -27,6 +28,7 @@ from app.ports import (
     MessageRepository,
     StoredMessage,
 )
+from tests.deadlines import ANSWER_SECONDS
 
 ALICE = UserId("user_alice")
 BOB = UserId("user_bob")
@@ -42,6 +44,15 @@ MEMBERSHIP: Membership = {
     CAROL: [GENERAL],
     MALLORY: [],
 }
+
+
+UNHURRIED = DatabaseLimits(
+    pool_timeout_seconds=ANSWER_SECONDS,
+    statement_timeout_seconds=ANSWER_SECONDS,
+    lock_timeout_seconds=ANSWER_SECONDS,
+    answer_seconds=ANSWER_SECONDS,
+)
+"""For what comes to its end by itself, if late on a busy machine."""
 
 
 @dataclass(frozen=True, slots=True)

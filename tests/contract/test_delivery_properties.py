@@ -29,9 +29,8 @@ BATCHES = st.lists(
 RUNS = st.fixed_dictionaries(dict.fromkeys(DEVICES, BATCHES))
 WITH_ONE_STORAGE = settings(
     max_examples=25,
-    deadline=None,
     # One database for all examples: each looks at a channel of its own.
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
 _channels = (ChannelId(f"properties-{number}") for number in count(1))

@@ -15,10 +15,11 @@ GENEROUS = {
     "RATE_LIMIT_FAILED_AUTH_PER_MINUTE": "100000",
     "RATE_LIMIT_EVENTS_PER_SECOND": "100000",
     "RATE_LIMIT_BURST": "100000",
+    "CONNECT_TIMEOUT_SECONDS": "120",
     "RATE_LIMIT_RECEIPTS_PER_SECOND": "100000",
     "RATE_LIMIT_RECEIPTS_BURST": "100000",
 }
-"""All tests come from one address."""
+"""All tests come from one address, and a busy machine may be slow to connect."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -7,12 +7,10 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from tests.deadlines import ANSWER_SECONDS
 from tests.node_driver import NodeDriver
 
 JS_FOLDER = Path(__file__).parent / "js"
-
-WAIT_SECONDS = 8.0
-"""How long anything that a test waits for may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +95,7 @@ class JsClient:
 
     async def _next(self, wanted: Callable[[Sight], bool]) -> Sight:
         try:
-            async with asyncio.timeout(WAIT_SECONDS), self._news:
+            async with asyncio.timeout(ANSWER_SECONDS), self._news:
                 while True:
                     for sight in self._unread:
                         if wanted(sight):
@@ -113,7 +111,7 @@ class JsDriver(NodeDriver):
     """The Node process with the clients."""
 
     def __init__(self) -> None:
-        super().__init__(JS_FOLDER, stop_seconds=WAIT_SECONDS)
+        super().__init__(JS_FOLDER)
         self._clients: dict[int, JsClient] = {}
 
     def connect(self, url: str, user_id: str, auth: object, **options: object) -> JsClient:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
+from tests.deadlines import ANSWER_SECONDS
 from tests.e2e.hostile.raw_client import (
-    ANSWER_SECONDS,
     CLOSE,
     TEXT,
     RawClient,
@@ -89,9 +89,9 @@ class LightClient:
         async with asyncio.timeout(ANSWER_SECONDS):
             return Answer(await answer, time.monotonic() - asked_at)
 
-    async def ended(self, within_seconds: float = ANSWER_SECONDS) -> Verdict:
+    async def ended(self) -> Verdict:
         """Wait until it was told to go, and the connection is closed."""
-        async with asyncio.timeout(within_seconds):
+        async with asyncio.timeout(ANSWER_SECONDS):
             await self._closed.wait()
         assert self.farewell is not None, "closed without a word"
         return self.farewell
@@ -161,13 +161,13 @@ class Crowd:
         verdict = await client.verdict()
         return verdict.code, verdict.at - began_at
 
-    async def admitted_within(self, seconds: float, server: ServerProcess, token: str) -> float:
+    async def admitted_at_last(self, server: ServerProcess, token: str) -> float:
         """Try until somebody is admitted; returns when, by the monotonic clock.
 
         Raises:
             TimeoutError: Nobody was.
         """
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(ANSWER_SECONDS):
             while True:
                 code, _ = await self.try_to_connect(server, token)
                 if code == ADMITTED:

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType
 
-from tests.e2e.js_client import WAIT_SECONDS
+from tests.deadlines import ANSWER_SECONDS
 from tests.e2e.server_process import ServerProcess
 
 PATH = "/socket.io/"
@@ -35,14 +35,14 @@ class RawSocket:
 
     async def receive(self) -> str:
         """The next text frame."""
-        async with asyncio.timeout(WAIT_SECONDS):
+        async with asyncio.timeout(ANSWER_SECONDS):
             message = await self._websocket.receive()
         assert message.type is WSMsgType.TEXT, message
         return str(message.data)
 
-    async def closed(self, within_seconds: float = 1.0) -> tuple[list[str], int | None]:
+    async def closed(self) -> tuple[list[str], int | None]:
         """What the server still says before it closes, and its close code."""
-        async with asyncio.timeout(within_seconds):
+        async with asyncio.timeout(ANSWER_SECONDS):
             frames = [str(message.data) async for message in self._websocket]
         return frames, self._websocket.close_code
 

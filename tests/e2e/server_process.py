@@ -1,24 +1,26 @@
-"""The server as an operator runs it, and the other commands: real processes, their own folder."""
+"""The server as an operator runs it, and the other commands: processes in their own folder."""
 
 import asyncio
 import os
 import signal
-import socket
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Protocol
 
 from aiohttp import ClientSession
 
+from tests.deadlines import ANSWER_SECONDS, PROCESS_SECONDS
+from tests.e2e.forked_app import ForkedApp, fork_app
+from tests.free_port import free_port
+
 CHECKOUT = Path(__file__).parents[2]
 
-START_SECONDS = 20.0
-STOP_SECONDS = 2.0
-"""How long Ctrl-C may take, clients connected or not."""
+_LOOK_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +33,25 @@ class Finished:
 
 
 class ServerProcess:
-    """``python -m app run`` on a port of its own; it may be started again after `stop`."""
+    """``python -m app run`` on a port of its own; it may be started again after `stop`.
 
-    def __init__(self, folder: Path, settings: Mapping[str, str]) -> None:
+    Args:
+        folder: Where it runs.
+        settings: Its environment.
+        is_forked: As `fork_app` does; else by an interpreter of its own, which runs the code that
+            stands in the folder, if there is some.
+    """
+
+    def __init__(
+        self, folder: Path, settings: Mapping[str, str], *, is_forked: bool = True
+    ) -> None:
         self.folder = folder
         self.port = free_port()
         self.settings = {"PORT": str(self.port), **settings}
         self.out = ""
         self.err = ""
-        self._process: Process | None = None
+        self._is_forked = is_forked
+        self._process: ForkedApp | Process | None = None
         self._readers: tuple[asyncio.Task[None], ...] = ()
         self._listening = asyncio.Event()
 
@@ -57,26 +69,28 @@ class ServerProcess:
     async def start(self) -> None:
         """Run it until it says that it listens, and is ready."""
         self._listening.clear()
-        self._process = await _spawn(self.folder, self.settings, "run")
+        spawn = _fork if self._is_forked else _spawn
+        self._process = await spawn(self.folder, self.settings, "run")
         self._readers = (
             asyncio.create_task(self._read_out()),
             asyncio.create_task(self._read_err()),
         )
         listening = asyncio.create_task(self._listening.wait())
         await asyncio.wait(
-            {listening, self._readers[0]}, timeout=START_SECONDS, return_when="FIRST_COMPLETED"
+            {listening, self._readers[0]}, timeout=PROCESS_SECONDS, return_when="FIRST_COMPLETED"
         )
         listening.cancel()
         assert self._listening.is_set(), f"it did not start: {self.err}"
-        async with ClientSession() as http, http.get(f"{self.url}/health/ready") as response:
-            assert response.status == 200
+        async with asyncio.timeout(ANSWER_SECONDS), ClientSession() as http:
+            while not await self._is_ready(http):  # noqa: ASYNC110 - it tells no event
+                await asyncio.sleep(_LOOK_SECONDS)
 
     async def stop(self) -> None:
-        """Ctrl-C: it has to end in time, and well."""
+        """Ctrl-C: it has to end, and well."""
         assert self._process is not None
         self._process.send_signal(signal.SIGINT)
         try:
-            async with asyncio.timeout(STOP_SECONDS):
+            async with asyncio.timeout(ANSWER_SECONDS):
                 code = await self._process.wait()
         except TimeoutError:
             self._process.kill()
@@ -108,6 +122,10 @@ class ServerProcess:
         """Another ``python -m app`` with the same settings."""
         return await run_command(self.folder, self.settings, *arguments, stdin=stdin)
 
+    async def _is_ready(self, http: ClientSession) -> bool:
+        async with http.get(f"{self.url}/health/ready") as answer:
+            return answer.status == HTTPStatus.OK
+
     async def _read_out(self) -> None:
         assert self._process is not None
         assert self._process.stdout is not None
@@ -131,9 +149,11 @@ class Serve(Protocol):
 
 
 @asynccontextmanager
-async def running(folder: Path, settings: Mapping[str, str]) -> AsyncIterator[ServerProcess]:
+async def running(
+    folder: Path, settings: Mapping[str, str], *, is_forked: bool = True
+) -> AsyncIterator[ServerProcess]:
     """A server from its start to its clean end."""
-    server = ServerProcess(folder, settings)
+    server = ServerProcess(folder, settings, is_forked=is_forked)
     await server.start()
     try:
         yield server
@@ -145,30 +165,29 @@ async def run_command(
     folder: Path, settings: Mapping[str, str], *arguments: str, stdin: str = ""
 ) -> Finished:
     """``python -m app ARGUMENTS`` from start to end."""
-    process = await _spawn(folder, settings, *arguments)
-    async with asyncio.timeout(START_SECONDS):
+    process = await _fork(folder, settings, *arguments)
+    async with asyncio.timeout(PROCESS_SECONDS):
         out, err = await process.communicate(stdin.encode())
-    assert process.returncode is not None
-    return Finished(process.returncode, out.decode(), err.decode())
+        code = await process.wait()
+    return Finished(code, out.decode(), err.decode())
 
 
-def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+async def _fork(folder: Path, settings: Mapping[str, str], *arguments: str) -> ForkedApp:
+    return await fork_app(folder, _environment(settings), *arguments)
 
 
 async def _spawn(folder: Path, settings: Mapping[str, str], *arguments: str) -> Process:
-    # Nothing of the developer's own: neither the environment nor an .env in the working directory.
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(CHECKOUT), **settings}
     return await asyncio.create_subprocess_exec(
         sys.executable,
         *("-m", "app", *arguments),
         cwd=folder,
-        env=environment,
+        env=_environment(settings),
         stdin=PIPE,
         stdout=PIPE,
         stderr=PIPE,
     )
+
+
+def _environment(settings: Mapping[str, str]) -> dict[str, str]:
+    # Nothing of the developer's own: neither the environment nor an .env in the working directory.
+    return {"PATH": os.environ["PATH"], "PYTHONPATH": str(CHECKOUT), **settings}

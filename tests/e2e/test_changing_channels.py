@@ -11,12 +11,12 @@ import pytest_asyncio
 from aiohttp import ClientSession
 from yarl import URL
 
+from tests.deadlines import ANSWER_SECONDS
 from tests.e2e.chat import Chat
 from tests.e2e.js_client import JsClient
 from tests.e2e.server_process import Serve, ServerProcess
 
 KEY = "the-key-of-a-backend"
-NOTICED_SECONDS = 5.0
 LOOK_SECONDS = 0.2
 BURST = 50
 
@@ -70,14 +70,14 @@ async def received(client: JsClient) -> list[str]:
 def write(chat: Chat, statement: str, *values: str) -> None:
     """What another process does to the database."""
     file = chat.server.folder / ".data" / "chat.db"
-    with closing(sqlite3.connect(file, timeout=NOTICED_SECONDS)) as database, database:
+    with closing(sqlite3.connect(file, timeout=ANSWER_SECONDS)) as database, database:
         database.execute(statement, values)
 
 
 async def hears(listener: JsClient, speaker: JsClient, channel_id: str, *, until: bool) -> bool:
-    """Whether the listener gets what the speaker sends, at the latest after `NOTICED_SECONDS`."""
+    """Whether the listener gets what the speaker sends, at the latest after `ANSWER_SECONDS`."""
     loop = asyncio.get_running_loop()
-    ends_at = loop.time() + NOTICED_SECONDS
+    ends_at = loop.time() + ANSWER_SECONDS
     while True:
         message_id = await send(speaker, channel_id)
         gets_it = message_id in await received(listener)
@@ -130,6 +130,7 @@ async def test_member_is_gone_when_they_were_removed_while_they_typed(chat: Chat
     await member(chat, "DELETE", chat.general, "bob")
 
     assert not (await alice.sees("typing"))["isTyping"]
+    await alice.sees("room:member:left")
     assert ["typing", "room:member:left"] == alice.events[-2:]
     assert {"data": []} == await alice.ask("typing:get", {"channelId": chat.general})
     refusal = await bob.ask("sendMessage", {"channelId": chat.general, "content": "hi"})

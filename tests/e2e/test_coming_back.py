@@ -50,7 +50,7 @@ async def test_transport_closes_with_1013_when_the_storage_fails_while_connectin
 
     async with raw_socket(server) as socket:
         await socket.send(f'40{{"token":"{token}"}}')
-        frames, close_code = await socket.closed(within_seconds=30)
+        frames, close_code = await socket.closed()
 
     assert 1013 == close_code
     assert heads == [frame[:2] for frame in frames]
@@ -71,7 +71,7 @@ async def test_new_socket_is_admitted_when_the_users_oldest_is_dead(
         assert ["2", "2"] == [await dead.receive() for _ in range(2)]
 
         phone = await chat.client("alice")
-        frames, close_code = await dead.closed(within_seconds=30)
+        frames, close_code = await dead.closed()
         seen = [await client.has_seen("disconnect") for client in (laptop, phone)]
 
     assert 1013 == close_code

@@ -10,8 +10,8 @@ from tests.e2e.shapes import an_error, an_indicator
 
 SOON = 4
 """A token's ttl in seconds, less than twice the 15 before which a client is warned."""
-OLD = -2
-"""A token's ttl in seconds: expired, and for two or three seconds more within the skew of five."""
+OLD = 0
+"""A token's ttl in seconds: expired, and for four or five seconds more within the skew."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")

@@ -21,12 +21,12 @@ CROWD = 100
 PAUSE_SECONDS = 0.05
 """Between two messages of a member: a conversation, no flood."""
 
-ANSWER_SECONDS = 1.0
-"""Of everything, whatever Redis does: acks, refusals, admissions."""
-BACK_SECONDS = 5.0
-"""From Redis' return until its word counts again, whatever was not told."""
+IN_TIME_SECONDS = 10.0
+"""Of everything, whatever Redis does: acks, refusals, admissions.
+
+It takes less than a second. If newcomers waited one after the other, a crowd would take 40.
+"""
 NOTICED = ("Redis is not available", "revocations by other nodes are not heard")
-PATIENCE_SECONDS = 10.0
 
 NOT_READY = (503, {"status": "unavailable", "reason": "revocations unavailable"})
 DEGRADED = (
@@ -95,10 +95,9 @@ async def talking(clients: list[LightClient]) -> AsyncIterator[list[Answer]]:
         message = {"content": "still there?", "channelId": _channel(member)}
         while not is_over.is_set():
             answers.append(await client.ask("sendMessage", message))
-            await asyncio.wait([over], timeout=PAUSE_SECONDS)
+            await asyncio.sleep(PAUSE_SECONDS)
 
     async with asyncio.TaskGroup() as group:
-        over = group.create_task(is_over.wait())
         for member, client in enumerate(clients):
             group.create_task(talk(member, client))
         try:
@@ -112,14 +111,13 @@ async def until_noticed(node: ServerProcess) -> None:
     await eventually(
         lambda: all(sentence in node.err for sentence in NOTICED),
         lambda: node.err,
-        within_seconds=PATIENCE_SECONDS,
     )
 
 
 async def go_on(acks: list[Answer]) -> None:
     """Wait while they talk for about half a second."""
     enough = len(acks) + 10 * MEMBERS
-    await eventually(lambda: len(acks) >= enough, lambda: len(acks), PATIENCE_SECONDS)
+    await eventually(lambda: len(acks) >= enough, lambda: len(acks))
 
 
 @breakdowns
@@ -165,9 +163,9 @@ async def test_members_go_on_and_newcomers_are_told_at_once_when_redis_is_lost(
     record_property("first_verdicts_ms", max(seconds for _, seconds in at_once) * 1e3)
     record_property("later_verdicts_ms", max(seconds for _, seconds in later) * 1e3)
     assert all("data" in answer.data for answer in (*acks, *refreshes))
-    assert max(answer.seconds for answer in (*acks, *refreshes)) < ANSWER_SECONDS
+    assert max(answer.seconds for answer in (*acks, *refreshes)) < IN_TIME_SECONDS
     assert [code] * 2 * NEWCOMERS == [each for each, _ in (*at_once, *later)]
-    assert max(seconds for _, seconds in (*at_once, *later)) < ANSWER_SECONDS
+    assert max(seconds for _, seconds in (*at_once, *later)) < IN_TIME_SECONDS
     assert ready == during
     assert not any(member.farewell for member in members)
 
@@ -199,7 +197,7 @@ async def test_everybody_is_answered_in_time_when_a_crowd_connects_as_redis_is_l
     record_property("admitted", [verdict.code for verdict in verdicts].count(ADMITTED))
     assert {verdict.code for verdict in verdicts} <= {ADMITTED, REFUSED_FOR_NOW}
     assert {REFUSED_FOR_NOW} == {verdict.code for verdict in verdicts[CROWD // 2 :]}
-    assert max(seconds) < ANSWER_SECONDS
+    assert max(seconds) < IN_TIME_SECONDS
 
 
 @breakdowns
@@ -222,8 +220,8 @@ async def test_socket_ends_in_time_when_its_token_is_blacklisted_as_redis_comes_
         back_at = time.monotonic()
         redis.client.set(f"blacklist:token:{token}", "1", ex=60)
         admitted_at, farewell = await asyncio.gather(
-            crowd.admitted_within(BACK_SECONDS, node, clerk_token({"sub": "user_2"})),
-            client.ended(BACK_SECONDS),
+            crowd.admitted_at_last(node, clerk_token({"sub": "user_2"})),
+            client.ended(),
         )
         goes_on = await other.ask("message:getOfflineCount")
         after = await readiness(node, READY)
@@ -252,7 +250,7 @@ async def test_socket_ends_in_time_when_its_node_was_cut_off_while_the_user_was_
 
         mended_at = time.monotonic()
         link.mend()
-        farewell = await client.ended(BACK_SECONDS)
+        farewell = await client.ended()
 
     record_property("caught_up_after_seconds", farewell.at - mended_at)
     assert "data" in meanwhile.data

@@ -10,10 +10,11 @@ from pathlib import Path
 
 from aiohttp import ClientSession
 
+from tests.deadlines import ANSWER_SECONDS, PROCESS_SECONDS
 from tests.e2e.js_client import JsClient, JsDriver
-from tests.e2e.server_process import CHECKOUT, STOP_SECONDS, free_port
+from tests.e2e.server_process import CHECKOUT
+from tests.free_port import free_port
 
-_START_SECONDS = 60.0
 _CTRL_C = b"\x03"
 
 
@@ -30,7 +31,7 @@ class Terminal:
 
     async def shows(self, text: str, times: int = 1) -> None:
         """Wait until the text stands on the screen, so many times."""
-        async with asyncio.timeout(_START_SECONDS):
+        async with asyncio.timeout(PROCESS_SECONDS):
             while self._screen.count(text.encode()) < times:
                 self._grown.clear()
                 await self._grown.wait()
@@ -119,7 +120,7 @@ async def test_make_run_serves_reloads_and_ends_when_a_newcomer_uses_it(
         assert 1 == count["data"]["count"]
 
         terminal.type(_CTRL_C)
-        async with asyncio.timeout(STOP_SECONDS):
+        async with asyncio.timeout(ANSWER_SECONDS):
             assert 0 == await terminal.process.wait()
         assert "transport close" == await alice.sees("disconnect")
         alice.disconnect()

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.copied_checkout import copy_checkout
+from tests.deadlines import PROCESS_SECONDS
 from tests.e2e.js_client import JsDriver
 from tests.e2e.server_process import running
 
@@ -18,7 +19,7 @@ NAMES = ("poll-votes", "alarm")
 def run(folder: Path, *command: str | Path) -> "subprocess.CompletedProcess[str]":
     """A program of the virtual environment, in the copy."""
     return subprocess.run(  # noqa: S603 - ours
-        command, cwd=folder, capture_output=True, text=True, timeout=110, check=False
+        command, cwd=folder, capture_output=True, text=True, timeout=PROCESS_SECONDS, check=False
     )
 
 
@@ -32,7 +33,6 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize(
     "command",
     [("ruff", "check"), ("ruff", "format", "--check"), ("lint-imports",), ("mypy",)],
@@ -47,7 +47,6 @@ def test_make_check_passes_when_gateways_were_written(
     assert 0 == checked.returncode, checked.stdout + checked.stderr
 
 
-@pytest.mark.timeout(120)
 def test_unit_tests_pass_when_gateways_were_written(checkout: Path) -> None:
     """Those of the gateways, and those that look at every event or every file."""
     folders = [f"tests/unit/{name}" for name in ("docs", "gateways", "modules", "starter")]
@@ -61,7 +60,7 @@ async def test_new_gateway_answers_a_client_when_the_server_runs(
     checkout: Path, driver: JsDriver
 ) -> None:
     """On the connection the client has for the chat."""
-    async with running(checkout, {}) as server:
+    async with running(checkout, {}, is_forked=False) as server:
         token = await server.token("user_alice")
         alice = driver.connect(server.url, "user_alice", {"token": token})
         await alice.sees("connect")

@@ -6,7 +6,8 @@ from aiohttp import ClientSession
 
 from tests.e2e.chat import Chat, Chats
 from tests.e2e.clerk import PRODUCTION, clerk_token
-from tests.e2e.server_process import Serve, ServerProcess, free_port, run_command
+from tests.e2e.server_process import Serve, ServerProcess, run_command
+from tests.free_port import free_port
 from tests.unit.adapters.clerk import signed_tokens
 
 

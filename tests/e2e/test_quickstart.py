@@ -10,7 +10,8 @@ from types import ModuleType
 import pytest_asyncio
 
 from tests.copied_checkout import CHECKOUT
-from tests.e2e.js_client import JS_FOLDER, WAIT_SECONDS
+from tests.deadlines import PROCESS_SECONDS
+from tests.e2e.js_client import JS_FOLDER
 from tests.e2e.server_process import Serve, ServerProcess
 from tests.unit.docs.markdown import Block, blocks
 from tests.unit.docs.python_block import run_block
@@ -47,7 +48,7 @@ async def terminal(block: Block, server: ServerProcess) -> Process:
 async def output(block: Block, server: ServerProcess) -> str:
     """Everything that a block prints."""
     process = await terminal(block, server)
-    async with asyncio.timeout(WAIT_SECONDS):
+    async with asyncio.timeout(PROCESS_SECONDS):
         out, _ = await process.communicate()
     assert 0 == process.returncode, out.decode()
     return out.decode()
@@ -57,7 +58,7 @@ async def until(process: Process, text: str) -> None:
     """Wait until a terminal shows this."""
     assert process.stdout is not None
     shown = ""
-    async with asyncio.timeout(WAIT_SECONDS):
+    async with asyncio.timeout(PROCESS_SECONDS):
         async for line in process.stdout:
             shown += line.decode()
             if text in shown:

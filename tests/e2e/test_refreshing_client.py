@@ -10,6 +10,7 @@ import pytest_asyncio
 
 from app.domain.principal import CLOCK_SKEW_SECONDS
 from tests.copied_checkout import CHECKOUT
+from tests.deadlines import PROCESS_SECONDS
 from tests.e2e.chat import Chat, Chats
 from tests.e2e.js_client import JS_FOLDER, JsClient, JsDriver
 from tests.e2e.server_process import Serve, ServerProcess
@@ -29,8 +30,8 @@ LIFE = timedelta(seconds=10)
 
 SHORT_LIVED = 3
 """A token's ttl in seconds."""
-OLD = -2
-"""Expired, and for two or three seconds more within the skew of five."""
+OLD = -1
+"""Expired, and for three or four seconds more within the skew of five."""
 TOO_OLD = -60
 
 NOT_TO_BE_HAD: dict[str, object] = {"userId": ""}
@@ -57,7 +58,7 @@ def module(tmp_path_factory: pytest.TempPathFactory) -> Path:
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=PROCESS_SECONDS,
         check=False,
     )
 

@@ -1,12 +1,13 @@
 import asyncio
 import json
 from pathlib import Path
+from time import monotonic
 
 import pytest_asyncio
 
 from tests.e2e.chat import Chat
 from tests.e2e.raw_socket import raw_socket
-from tests.e2e.server_process import STOP_SECONDS, Serve, ServerProcess
+from tests.e2e.server_process import Serve, ServerProcess
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -81,12 +82,24 @@ async def test_connections_close_with_going_away_when_the_server_stops(chat: Cha
     """1001, and no DISCONNECT packet: after one the JavaScript client would stay away."""
     async with raw_socket(chat.server) as connected, raw_socket(chat.server) as pending:
         await connected.connect(await chat.token("alice"))
-        _, *closed = await asyncio.gather(
-            chat.server.stop(), connected.closed(STOP_SECONDS), pending.closed(STOP_SECONDS)
-        )
+        _, *closed = await asyncio.gather(chat.server.stop(), connected.closed(), pending.closed())
     await chat.server.start()
 
     assert [([], 1001)] * 2 == closed
+
+
+async def test_server_stops_within_two_seconds_when_clients_are_connected(chat: Chat) -> None:
+    """The quickest of three times: what else the machine does can only make it slower."""
+    took = []
+    for _ in range(3):
+        async with raw_socket(chat.server) as connected, raw_socket(chat.server):
+            await connected.connect(await chat.token("alice"))
+            began = monotonic()
+            await chat.server.stop()
+            took.append(monotonic() - began)
+        await chat.server.start()
+
+    assert min(took) < 2.0
 
 
 async def test_running_events_are_answered_when_the_server_stops(chat: Chat) -> None:
@@ -98,7 +111,7 @@ async def test_running_events_are_answered_when_the_server_stops(chat: Chat) -> 
         await bob.connect(await chat.token("bob"))
         for number in range(20):
             await bob.send(f"42{number}{send}")
-        _, (frames, _) = await asyncio.gather(chat.server.stop(), bob.closed(STOP_SECONDS))
+        _, (frames, _) = await asyncio.gather(chat.server.stop(), bob.closed())
     await chat.server.start()
     await alice.sees("disconnect")
     await alice.sees("connect")

@@ -1,4 +1,3 @@
-import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -6,8 +5,6 @@ from app.domain.credential import token_digest
 from tests.e2e.chat import Chat
 from tests.e2e.server_process import run_command
 from tests.unit.adapters.clerk import signed_tokens
-
-NOTICED_SECONDS = 3.0
 
 
 async def test_sockets_are_closed_when_their_token_is_revoked(chat: Chat) -> None:
@@ -19,9 +16,8 @@ async def test_sockets_are_closed_when_their_token_is_revoked(chat: Chat) -> Non
     await laptop.sees("connect")
 
     finished = await chat.server.command("revoke", "--token", token["token"])
-    async with asyncio.timeout(NOTICED_SECONDS):
-        errors = [await client.sees("error") for client in (phone, laptop)]
-        reasons = [await client.sees("disconnect") for client in (phone, laptop)]
+    errors = [await client.sees("error") for client in (phone, laptop)]
+    reasons = [await client.sees("disconnect") for client in (phone, laptop)]
 
     assert (0, "") == (finished.code, finished.err)
     assert [("authentication revoked", "revoked")] * 2 == [

@@ -18,6 +18,7 @@ from app.framework.testing import Test
 from app.modules import create_app_module
 from app.ports import TokenVerifier
 from app.sockets.authenticated_socket import AuthenticatedSocket
+from tests.deadlines import ANSWER_SECONDS
 from tests.e2e.clerk import PRODUCTION, clerk_token
 from tests.e2e.conftest import GENEROUS
 from tests.e2e.hostile.probe_server import eventually
@@ -28,8 +29,6 @@ from tests.unit.adapters.clerk.signed_tokens import ISSUER, KEY_ID, PARTY, jwk
 
 CROWD = 500
 SECOND_KEY_ID = "ins_second"
-ANSWER_SECONDS = 3.0
-"""Within which everybody has to be admitted or refused."""
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.deadlines import PROCESS_SECONDS
 from tests.e2e.server_process import CHECKOUT, ServerProcess, run_command, running
 
 DATABASE = Path(".data", "chat.db")
@@ -144,7 +145,7 @@ def test_run_says_so_when_the_disk_takes_no_more(tmp_path: Path, blocks: int) ->
         env={"PYTHONPATH": str(CHECKOUT), "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PROCESS_SECONDS,
         check=False,
     )
 
@@ -175,7 +176,7 @@ def test_command_names_the_mend_when_python_is_the_wrong_one(
         env={"PYTHONPATH": str(CHECKOUT)},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PROCESS_SECONDS,
         check=False,
     )
 
@@ -221,7 +222,7 @@ async def test_command_says_so_when_the_database_may_only_be_read(
         },
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PROCESS_SECONDS,
         check=False,
     )
 

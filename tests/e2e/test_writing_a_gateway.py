@@ -10,6 +10,7 @@ import pytest
 
 from app.starter.gateway_starter import MODULE_FILE
 from tests.copied_checkout import CHECKOUT, copy_checkout
+from tests.deadlines import PROCESS_SECONDS
 from tests.e2e.js_client import JS_FOLDER
 from tests.unit.docs.markdown import Block, all_blocks
 
@@ -27,7 +28,13 @@ SHOWN = frozenset({"text", "js"})
 def run(folder: Path, *command: str, stdin: str = "") -> None:
     """A command in the copy; it has to succeed."""
     finished = subprocess.run(  # noqa: S603 - our own page
-        command, cwd=folder, input=stdin, capture_output=True, text=True, timeout=110, check=False
+        command,
+        cwd=folder,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=PROCESS_SECONDS,
+        check=False,
     )
     assert 0 == finished.returncode, finished.stdout + finished.stderr
 
@@ -80,7 +87,6 @@ def take_out_own_gateways(folder: Path) -> None:
     module.write_text("".join(kept))
 
 
-@pytest.mark.timeout(240)
 def test_guide_ends_in_a_gateway_that_passes_everything_when_it_is_followed(
     tmp_path: Path,
 ) -> None:

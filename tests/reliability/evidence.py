@@ -133,12 +133,14 @@ class Notes:
     """Everything that was written down by those who took part.
 
     Attributes:
+        slack_seconds: What the machine may take for an answer besides, when it is busy.
         unanswered: Events that got no answer, though the connection lasted.
         reported: Receipts that the server has acked to their recipients.
         counts: By user, the answer to ``message:getOfflineCount`` after all was quiet.
         server_log: What all servers wrote.
     """
 
+    slack_seconds: float
     sends: list[Send] = field(default_factory=list)
     devices: list[DeviceLog] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)

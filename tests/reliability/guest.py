@@ -19,8 +19,8 @@ _REQUEST = ClientTimeout(total=10)
 _FIRST, _LAST = 0.1, 0.85
 """The shares of all messages between which it comes and goes."""
 
-_OTHER_NODE_SECONDS = 5.0
-"""After which another node has noticed."""
+_OTHER_NODE_SECONDS = 10.0
+"""After which another node has noticed, however busy the machine is."""
 
 
 async def come_and_go(

@@ -7,8 +7,6 @@ from tests.e2e.js_client import JS_FOLDER
 from tests.node_driver import NodeDriver
 from tests.reliability.link import Link
 
-_STOP_SECONDS = 8.0
-
 
 class JsLink(Link):
     """One socket of the Node process."""
@@ -44,7 +42,7 @@ class JsLinks(NodeDriver):
     """The Node process."""
 
     def __init__(self) -> None:
-        super().__init__(JS_FOLDER, stop_seconds=_STOP_SECONDS)
+        super().__init__(JS_FOLDER)
         self._links: dict[int, JsLink] = {}
 
     def connect(self, url: str, token: str) -> JsLink:

@@ -6,8 +6,7 @@ from collections.abc import Callable
 from itertools import count
 from typing import Any
 
-ANSWER_SECONDS = 10.0
-"""After this a request on a connection that lasts counts as not answered."""
+from tests.deadlines import ANSWER_SECONDS
 
 Hear = Callable[[str, Any], None]
 """Gets an event's name and its first argument."""
@@ -44,7 +43,7 @@ class Link(ABC):
 
         Raises:
             ConnectionLost: Before the ack came.
-            Unanswered: It did not come for `ANSWER_SECONDS`.
+            Unanswered: It did not come for `ANSWER_SECONDS`, though the connection lasted.
         """
         await self.online.wait()
         number = next(self._numbers)

@@ -38,6 +38,7 @@ class MadeUp:
         self.erin.receptions = [reception(key) for key in (FIRST, SECOND)]
         self.alice.receipts = [Receipt("m1", "dave", "DELIVERED"), Receipt("m1", "dave", "READ")]
         self.notes = Notes(
+            slack_seconds=2.0,
             sends=self.sends,
             devices=[self.dave, self.alice, self.erin],
             answers=[

@@ -36,7 +36,7 @@ _DATABASE = "reliability"
 _TOKEN_SECONDS = 3_600
 _FIRST_TROUBLE, _LAST_TROUBLE = 0.02, 0.9
 """The shares of all messages between which things go wrong."""
-_SETTLE_SECONDS = 15.0
+_SETTLE_SECONDS = 60.0
 _SETTLE_STEP_SECONDS = 0.05
 
 
@@ -50,6 +50,7 @@ class Size:
         absences: How often the guest is removed from a channel.
         beside: How many messages the original backend stores on the same PostgreSQL.
         seconds: Until it is given up.
+        slack_seconds: What the machine may take for an answer besides, when it is busy.
     """
 
     messages: int
@@ -57,6 +58,7 @@ class Size:
     absences: int
     beside: int
     seconds: float
+    slack_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ async def play(
         TimeoutError: It did not come to its end.
     """
     began_at = time.monotonic()
-    notes, progress = Notes(), Progress(size.messages)
+    notes, progress = Notes(size.slack_seconds), Progress(size.messages)
     file = folder / "chat.db"
     async with asyncio.timeout(size.seconds), AsyncExitStack() as stack:
         url = f"sqlite:///{file}"

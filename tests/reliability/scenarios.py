@@ -10,8 +10,8 @@ from tests.reliability.troubles import (
     restart_postgres,
 )
 
-SHORT = Size(messages=300, troubles=3, absences=2, beside=10, seconds=50)
-LONG = Size(messages=2_000, troubles=24, absences=10, beside=100, seconds=600)
+SHORT = Size(messages=300, troubles=3, absences=2, beside=10, seconds=300, slack_seconds=25)
+LONG = Size(messages=2_000, troubles=24, absences=10, beside=100, seconds=600, slack_seconds=2)
 
 SCENARIOS = (
     Scenario("sqlite-server-killed", (kill_server,)),

@@ -8,9 +8,8 @@ from sqlalchemy import NullPool, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from app.adapters.sql.database_url import parse_database_url
+from tests.deadlines import ANSWER_SECONDS
 from tests.reliability.evidence import MessageKey, Receipt, Stored, StoredMessage
-
-_ANSWER_SECONDS = 10.0
 
 _MESSAGES = """
     SELECT m.id, m."channelId", COALESCE(s.seq, 0), m."userId", m.content,
@@ -53,9 +52,9 @@ class Storage:
 
     async def write(self, statement: str, row: Mapping[str, str]) -> None:
         """Do it in a transaction of its own."""
-        async with asyncio.timeout(_ANSWER_SECONDS), self._engine.begin() as connection:
+        async with asyncio.timeout(ANSWER_SECONDS), self._engine.begin() as connection:
             await connection.execute(text(statement), row)
 
     async def _rows(self, statement: str) -> Sequence[Any]:
-        async with asyncio.timeout(_ANSWER_SECONDS), self._engine.connect() as connection:
+        async with asyncio.timeout(ANSWER_SECONDS), self._engine.connect() as connection:
             return [tuple(row) for row in await connection.execute(text(statement))]

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.deadlines import PROCESS_SECONDS
+
 ROOT = Path(__file__).parents[2]
 JS = Path("tests", "e2e", "js")
 RUNTIME = ".venv/.runtime"
@@ -67,7 +69,7 @@ class Machine:
             env={"PATH": str(self._programs)},
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=PROCESS_SECONDS,
             check=False,
         )
 
@@ -197,3 +199,27 @@ def test_test_installs_the_client_again_when_npm_failed_half_way(
     assert f"npm could not install everything: {cause}. Fix this and run make again." == sentence
     assert 0 == again.returncode
     assert (machine.folder / CLIENT).exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "in_workers"),
+    [("", True), ("-x", True), ("tests/e2e/test_limits.py", False), ("-k new tests/unit", False)],
+)
+def test_test_runs_in_workers_unless_a_part_of_the_suite_is_named(
+    arguments: str, *, in_workers: bool
+) -> None:
+    """Starting them takes longer than one file."""
+    make = shutil.which("make")
+    assert make
+    shown = subprocess.run(  # noqa: S603 - ours
+        [make, "--dry-run", "--always-make", "test", f"ARGS={arguments}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=PROCESS_SECONDS,
+        check=False,
+    )
+
+    (command,) = [line for line in shown.stdout.splitlines() if "-m pytest" in line]
+    assert in_workers is ("--numprocesses" in command)
+    assert command.endswith(arguments)

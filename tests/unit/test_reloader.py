@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.deadlines import PROCESS_SECONDS
+
 ROOT = Path(__file__).parents[2]
 SUPERVISOR = (
     "import sys; from pathlib import Path; from app.reloader import run_reloading; "
@@ -106,13 +108,13 @@ class Supervised:
 
     def exit_code(self) -> int:
         """Wait for the end of the process started last."""
-        return self.process.wait(timeout=10)
+        return self.process.wait(timeout=PROCESS_SECONDS)
 
     def leave_nothing(self) -> None:
         """Kill the process started last with its group, and wait until its servers are gone."""
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.communicate(timeout=10)
+        self.process.communicate(timeout=PROCESS_SECONDS)
 
     def _command(self, program: str) -> list[str]:
         return [sys.executable, "-c", program, str(self._server), str(self.watched)]

@@ -16,7 +16,7 @@ from app.adapters.sql.engines import Engines
 from app.adapters.sql.failures import Operation, translated_failures
 from app.adapters.sql.gate import Gate
 from app.adapters.sql.held_files import HeldFiles
-from app.adapters.sql.limits import ANSWER_SECONDS, DEFAULT_LIMITS, DatabaseLimits
+from app.adapters.sql.limits import DEFAULT_LIMITS, DatabaseLimits
 from app.adapters.sql.opening import explained_opening
 from app.adapters.sql.postgres_connections import postgres_engines
 from app.adapters.sql.schema import MIGRATION_SECONDS, check_schema, upgrade_schema
@@ -33,7 +33,7 @@ class Database:
     """One database, opened and closed with the application.
 
     `transaction`, `reading` and `asking` raise `Unavailable` for every failure of the database, for
-    an operation that takes longer than `ANSWER_SECONDS` (waiting for its turn included), while an
+    an operation that takes longer than ``answer_seconds`` (waiting for its turn included), while an
     SQLite file is not where it was opened, and after the end; domain errors raised inside pass
     through. However a block is left but by its end, nothing of it stays: a connection that was
     interrupted is closed, not used again.
@@ -101,7 +101,7 @@ class Database:
         writing, reading = self._writing.turns, self._reading.turns
         turns = [writing] * self.writers + [reading] * self._engines.readers
         with suppress(TimeoutError):
-            async with asyncio.timeout(ANSWER_SECONDS):
+            async with asyncio.timeout(self._limits.answer_seconds):
                 for turn in turns:
                     await turn.acquire()
         await self._commits.end()
@@ -164,7 +164,7 @@ class Database:
             raise Unavailable
         await side.gate.enter()
         with translated_failures(learning) as operation:
-            async with asyncio.timeout(ANSWER_SECONDS):
+            async with asyncio.timeout(self._limits.answer_seconds):
                 yield operation
 
     async def _look_as_writer(self) -> None:
@@ -175,7 +175,7 @@ class Database:
 
     async def _look(self, side: "_Side", engine: AsyncEngine, checks: Sequence[Executable]) -> None:
         with translated_failures(side.gate) as operation:
-            async with asyncio.timeout(ANSWER_SECONDS), AsyncExitStack() as held:
+            async with asyncio.timeout(self._limits.answer_seconds), AsyncExitStack() as held:
                 connection = await self._enter(held, engine, side.turns, operation)
                 for check in checks:
                     await connection.execute(check)

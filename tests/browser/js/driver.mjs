@@ -21,6 +21,8 @@ const AXE_OPTIONS = {
 
 // Playwright gives it a profile folder of its own, and removes that.
 const browser = await chromium.launch({ executablePath: process.argv[2], args: FLAGS });
+// How long a tab may take: less than what tests/browser/browser.py waits for the answer.
+const PATIENCE_MS = 60_000;
 const windows = new Map();
 const tabs = new Map();
 
@@ -28,7 +30,7 @@ const commands = {
   /** A browser window without history; the tabs opened in it share what a browser shares. */
   async openWindow({ window, options }) {
     const context = await browser.newContext(options);
-    context.setDefaultTimeout(8_000);
+    context.setDefaultTimeout(PATIENCE_MS);
     windows.set(window, context);
   },
 

@@ -10,11 +10,14 @@ from app.framework import EngineOptions
 from app.observability.logging import configure_logging
 from tests.e2e.hostile.probe_server import ProbeServer, probe_server
 
+UNHURRIED = EngineOptions(connect_timeout_seconds=3_600, ping_interval_seconds=3_600)
+"""No timer ends a connection, so a test that sees an end sees what the server decided."""
+
 
 @pytest.fixture
 async def probe(request: pytest.FixtureRequest) -> AsyncIterator[ProbeServer]:
-    """A probe server; parametrised indirectly with `EngineOptions` where the defaults do not do."""
-    async with probe_server(getattr(request, "param", EngineOptions())) as server:
+    """A probe server; a test that needs other options than `UNHURRIED` names them indirectly."""
+    async with probe_server(getattr(request, "param", UNHURRIED)) as server:
         yield server
 
 

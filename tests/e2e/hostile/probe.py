@@ -17,8 +17,7 @@ from app.framework import (
     use_guards,
     web_socket_gateway,
 )
-
-_UNTIL_SECONDS = 3.0
+from tests.deadlines import ANSWER_SECONDS
 
 Body = Annotated[Any, MessageBody()]
 Client = Annotated[Socket, ConnectedSocket()]
@@ -42,7 +41,7 @@ class Journal:
 
     async def until(self, happened: Callable[["Journal"], bool]) -> None:
         """Wait for it."""
-        async with asyncio.timeout(_UNTIL_SECONDS):
+        async with asyncio.timeout(ANSWER_SECONDS):
             while not happened(self):
                 self._grown.clear()
                 await self._grown.wait()

@@ -8,10 +8,9 @@ from typing import Any
 
 from app.framework import EngineOptions, IoAdapter, IoOptions, NestApplication
 from app.framework.transport.socket_server import SocketServer
+from tests.deadlines import ANSWER_SECONDS
 from tests.e2e.hostile.probe import Gate, Journal, ProbeModule
 from tests.e2e.hostile.raw_client import RawClient, websocket_client
-
-_SETTLED_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -94,11 +93,10 @@ async def probe_server(options: EngineOptions) -> AsyncIterator[ProbeServer]:
 async def eventually(
     holds: Callable[[], bool],
     state: Callable[[], object],
-    within_seconds: float = _SETTLED_SECONDS,
 ) -> None:
     """Wait for what no event announces, as that nothing is left; ``state`` explains a failure."""
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + within_seconds
+    deadline = loop.time() + ANSWER_SECONDS
     while not holds():
         assert loop.time() < deadline, state()
         await asyncio.sleep(0.005)

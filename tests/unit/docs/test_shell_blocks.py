@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.deadlines import PROCESS_SECONDS
 from tests.unit.docs.markdown import ALONE, ROOT, blocks, name_of
 
 COMMANDS = [
@@ -33,7 +34,7 @@ def test_shell_command_works(command: list[str], tmp_path: Path) -> None:
         env={"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PROCESS_SECONDS,
         check=False,
     )
 

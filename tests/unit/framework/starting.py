@@ -3,7 +3,7 @@ from typing import Any
 
 from app.framework.eager import EagerTasks
 
-SECONDS = 5.0
+SECONDS = 30.0
 """Longer than any of this takes."""
 
 

@@ -6,7 +6,7 @@ from app.modules.app_module import database_limits
 
 
 def test_limits_are_the_adapters_own_when_nothing_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What tests run with is what servers run with."""
+    """A `Database` on its own is as patient as that of a server."""
     for name in Settings.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
 

@@ -1,3 +1,5 @@
+from time import thread_time
+
 import pytest
 from structlog.typing import EventDict
 
@@ -98,10 +100,13 @@ def test_redact_text_takes_out_what_looks_like_a_secret(text: str, expected: str
     assert expected == redact_text(text)
 
 
-@pytest.mark.timeout(5)
 @pytest.mark.parametrize("beginning", ["eyJ", "eyJa.", "bearer ", "://a:", "input_value="])
 def test_redact_text_stays_fast_when_a_text_is_made_to_slow_it(beginning: str) -> None:
     """A frame's worth of half secrets does not hold the event loop."""
     text = beginning * (65_536 // len(beginning))
+    began = thread_time()
 
-    assert redact_text(text)
+    redacted = redact_text(text)
+
+    assert redacted
+    assert thread_time() - began < 1.0

@@ -25,7 +25,6 @@ from tests.unit.services.slow_channels import SlowChannels
 
 ROOM = "channel:general"
 DAVES_PHONE = SocketId("daves-phone")
-WAIT_SECONDS = 5.0
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ from app.domain.errors import Unavailable
 from app.domain.ids import ChannelId, UserId
 from app.framework.eager import EagerTasks
 from app.services.member_readings import MAX_CHANNELS, REFRESH_SECONDS, MemberReadings
+from tests.deadlines import ANSWER_SECONDS
 from tests.unit.services.people import ALICE, BOB, CAROL, DAVE, GENERAL, RANDOM
 from tests.unit.services.slow_channels import SlowChannels
 
-WAIT_SECONDS = 5.0
 NOWHERE = ChannelId("nowhere")
 
 Read = list[tuple[ChannelId, set[UserId]]]
@@ -108,7 +108,7 @@ async def test_readings_are_shared_when_some_of_the_channels_are_being_read(
     others = [await asking(readings, GENERAL, RANDOM) for _ in range(2)]
     answered_early = [each.done() for each in (first, *others)]
     channels.may_answer.set()
-    async with asyncio.timeout(WAIT_SECONDS):
+    async with asyncio.timeout(ANSWER_SECONDS):
         await asyncio.gather(first, *others)
 
     assert ([False] * 3, 2) == (answered_early, channels.questions)
@@ -127,7 +127,7 @@ async def test_reading_goes_on_when_whoever_began_it_is_cancelled(
     await asyncio.wait([beginner])
     answered_early = other.done()
     channels.may_answer.set()
-    async with asyncio.timeout(WAIT_SECONDS):
+    async with asyncio.timeout(ANSWER_SECONDS):
         await other
 
     assert (True, False) == (beginner.cancelled(), answered_early)

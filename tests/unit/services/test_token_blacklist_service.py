@@ -13,6 +13,7 @@ from app.domain.principal import Principal
 from app.domain.revocation import Revocation
 from app.ports import RevocationChannel
 from app.services.token_blacklist_service import TokenBlacklistService
+from tests.deadlines import ANSWER_SECONDS
 
 LOGGER = "app.services.token_blacklist_service"
 TOKEN = Revocation.of_token("token")
@@ -219,7 +220,7 @@ async def test_watch_catches_up_when_the_channel_is_connected_again(
 
     await store.add(TOKEN, 60)
     channel.on_connected()
-    await asyncio.wait_for(told.wait(), timeout=5)
+    await asyncio.wait_for(told.wait(), timeout=ANSWER_SECONDS)
     await service.on_module_destroy()
 
     assert told.is_set()
@@ -235,7 +236,7 @@ async def test_watch_catches_up_by_itself_when_initialised(
 
     await service.on_module_init()
     await store.add(TOKEN, 60)
-    await asyncio.wait_for(told.wait(), timeout=5)
+    await asyncio.wait_for(told.wait(), timeout=ANSWER_SECONDS)
     await service.on_module_destroy()
 
     assert {asyncio.current_task()} == asyncio.all_tasks()
@@ -253,9 +254,9 @@ async def test_watch_catches_up_soon_when_the_store_answers_again(
 
     store.error = Unavailable()
     channel.on_connected()
-    await asyncio.wait_for(store.failed.wait(), timeout=5)
+    await asyncio.wait_for(store.failed.wait(), timeout=ANSWER_SECONDS)
     store.error = None
-    await asyncio.wait_for(told.wait(), timeout=5)
+    await asyncio.wait_for(told.wait(), timeout=ANSWER_SECONDS)
     await service.on_module_destroy()
 
     assert told.is_set()

@@ -3,6 +3,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.deadlines import PROCESS_SECONDS
+
 SUITES = sorted(Path(__file__).parent.glob("*.test.mjs"))
 
 
@@ -13,7 +15,7 @@ def test_modules_do_as_their_suites_say(suite: Path) -> None:
         ["node", "--test", "--test-reporter=spec", suite],  # noqa: S607 - on the path, as for make
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PROCESS_SECONDS,
         check=False,
     )
 

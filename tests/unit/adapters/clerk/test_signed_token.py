@@ -2,7 +2,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.adapters.clerk import signed_token
@@ -47,7 +47,6 @@ def changed(base: dict[str, object], changes: dict[str, Any]) -> bytes:
     return json.dumps({**base, **changes}).encode()
 
 
-@settings(deadline=None)
 @given(data=st.data())
 def test_token_is_judged_as_by_pyjwt_when_its_text_is_changed(data: st.DataObject) -> None:
     """Characters replaced, put in and left out, in as many places as it takes."""
@@ -61,7 +60,6 @@ def test_token_is_judged_as_by_pyjwt_when_its_text_is_changed(data: st.DataObjec
     assert pyjwt_verdict(text, KEY) == verdict(text)
 
 
-@settings(deadline=None)
 @given(
     header=st.dictionaries(
         st.sampled_from(["alg", "kid", "typ", "cat", "crit", "b64", "jku"]),
@@ -81,7 +79,6 @@ def test_token_is_judged_as_by_pyjwt_when_header_and_claims_are_anything(
     assert pyjwt_verdict(text, KEY) == verdict(text)
 
 
-@settings(deadline=None)
 @given(payload=st.binary(max_size=40) | JSON.map(lambda value: json.dumps(value).encode()))
 def test_token_is_judged_as_by_pyjwt_when_its_parts_are_any_bytes(payload: bytes) -> None:
     """As header and as claims: what is no JSON, and what is JSON but no object."""

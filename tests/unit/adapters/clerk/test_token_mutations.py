@@ -109,7 +109,7 @@ async def test_token_is_refused_when_any_bit_is_flipped() -> None:
             assert "accepted" != await verdict(f"{TOKEN[:at]}{flipped}{TOKEN[at + 1 :]}"), at
 
 
-@settings(deadline=None, max_examples=400)
+@settings(max_examples=400)
 @given(data=st.data())
 async def test_token_is_refused_when_its_text_is_edited(data: st.DataObject) -> None:
     """Stretches replaced, put in, left out and moved, several at once."""
@@ -147,7 +147,7 @@ async def test_token_is_refused_when_a_segment_is_spelt_otherwise(segment: int) 
     assert "accepted" not in verdicts
 
 
-@settings(deadline=None, max_examples=400)
+@settings(max_examples=400)
 @given(
     name=st.sampled_from([*SESSION_HEADER, "crit", "b64", "jku", "jwk", "x5u"]) | st.text(),
     value=PLAUSIBLE | JSON,
@@ -164,7 +164,7 @@ async def test_token_is_refused_when_its_header_is_edited(name: str, value: obje
         assert text == TOKEN or "accepted" != await verdict(text)
 
 
-@settings(deadline=None, max_examples=400)
+@settings(max_examples=400)
 @given(name=st.sampled_from([*SESSION_CLAIMS]) | st.text(), value=PLAUSIBLE | JSON)
 @example(name="sub", value="user_bob")
 @example(name="exp", value=NOW + 61)
@@ -192,7 +192,7 @@ async def test_token_is_refused_when_its_segments_are_of_several_tokens() -> Non
     assert {GENUINE[0], GENUINE[1], GENUINE[6], GENUINE[7]} == accepted
 
 
-@settings(deadline=None, max_examples=400)
+@settings(max_examples=400)
 @given(
     text=st.text()
     | st.text(ALPHABET + ".", max_size=200)
@@ -203,7 +203,7 @@ async def test_text_is_refused_when_it_is_anything(text: str) -> None:
     assert "token_" == (await verdict(text))[:6]
 
 
-@settings(deadline=None, max_examples=400)
+@settings(max_examples=400)
 @given(value=JSON)
 async def test_claims_are_refused_when_they_are_anything(value: object) -> None:
     """Rightly signed, every claim of any JSON shape: refused by a rule, and nothing worse."""

@@ -1,7 +1,7 @@
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.adapters.memory.manual_clock import DEFAULT_START as NOW
@@ -93,7 +93,6 @@ class Chat:
 
 
 @given(STEPS)
-@settings(deadline=None)
 async def test_deliveries_are_as_if_each_had_a_row_when_anything_happens(
     steps: list[tuple[str, UserId, int]],
 ) -> None:

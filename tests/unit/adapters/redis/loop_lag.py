@@ -1,35 +1,46 @@
-"""How late the event loop runs what is due."""
+"""Whether the event loop goes on turning, and how long it does one thing."""
 
 import asyncio
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 _TICK_SECONDS = 0.005
 
+LEAST_TURNS = 5
+"""How often it turns within a second at least, on the busiest machine; a blocked one turns once."""
+
 
 class LoopLag:
-    """The worst so far.
+    """What was measured so far.
 
     Attributes:
-        worst_seconds: By how much a timer was late.
+        turns: How often the loop has turned for a timer.
+        worst_seconds: What the loop's thread has worked between two of them at most. What other
+            threads and programs do meanwhile does not count.
     """
 
     def __init__(self) -> None:
+        self.turns = 0
         self.worst_seconds = 0.0
         self._loop = asyncio.get_running_loop()
-        self._due_at = self._loop.time()
+        self._worked_seconds = time.thread_time()
         self._timer = self._loop.call_soon(self._tick)
 
     def _tick(self) -> None:
-        now = self._loop.time()
-        self.worst_seconds = max(self.worst_seconds, now - self._due_at)
-        self._due_at = now + _TICK_SECONDS
-        self._timer = self._loop.call_at(self._due_at, self._tick)
+        self.turns += 1
+        self._measure()
+        self._timer = self._loop.call_later(_TICK_SECONDS, self._tick)
+
+    def _measure(self) -> None:
+        worked_seconds = time.thread_time()
+        self.worst_seconds = max(self.worst_seconds, worked_seconds - self._worked_seconds)
+        self._worked_seconds = worked_seconds
 
     def stop(self) -> None:
-        """Measure no more; what is late right now counts."""
+        """Count no more; what is done right now is measured."""
         self._timer.cancel()
-        self.worst_seconds = max(self.worst_seconds, self._loop.time() - self._due_at)
+        self._measure()
 
 
 @contextmanager

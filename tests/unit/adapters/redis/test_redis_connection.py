@@ -11,9 +11,9 @@ from app.adapters.redis.redis_connection import RedisConnection
 from app.adapters.redis.redis_pool import MAX_CONNECTIONS
 from app.adapters.system.system_clock import SystemClock
 from app.domain.errors import Unavailable
+from tests.deadlines import ANSWER_SECONDS
 from tests.redis_server import RedisServer
-
-TIMEOUT_SECONDS = 0.4
+from tests.unit.adapters.redis.conftest import TIMEOUT_SECONDS
 
 
 def ping(redis: Redis) -> Awaitable[object]:
@@ -167,7 +167,7 @@ async def test_the_start_succeeds_when_redis_is_not_there(
     with pytest.raises(Unavailable):
         await connection.run(ping)
     await asyncio.to_thread(own_server.start_again)
-    await asyncio.wait_for(reconnected.wait(), 10)
+    await asyncio.wait_for(reconnected.wait(), ANSWER_SECONDS)
 
     assert await connection.run(ping)
     assert ["Redis is not available: ConnectionError"] == [

@@ -12,8 +12,10 @@ from app.domain.errors import Unavailable
 from app.domain.ids import UserId
 from app.domain.revocation import Revocation
 from tests.contract.credentials import credential
+from tests.deadlines import ANSWER_SECONDS
 from tests.redis_server import RedisServer
-from tests.unit.adapters.redis.waiting import BOUND_SECONDS, until
+from tests.unit.adapters.redis.conftest import TIMEOUT_SECONDS
+from tests.unit.adapters.redis.waiting import until
 
 PING_SECONDS = 0.2
 SESSION = Revocation.of_session("sess_alice")
@@ -34,7 +36,7 @@ class Listener:
 
     async def next(self) -> Revocation:
         """The next revocation."""
-        return await asyncio.wait_for(self.heard.get(), BOUND_SECONDS)
+        return await asyncio.wait_for(self.heard.get(), ANSWER_SECONDS)
 
     def _count(self) -> None:
         self.connected += 1
@@ -44,7 +46,9 @@ def channel_to(
     server: RedisServer, connection: RedisConnection, query: str = ""
 ) -> RedisRevocationChannel:
     """A node's channel, which notices soon that it is deaf."""
-    return RedisRevocationChannel(connection, server.url + query, 0.4, SystemClock(), PING_SECONDS)
+    return RedisRevocationChannel(
+        connection, server.url + query, TIMEOUT_SECONDS, SystemClock(), PING_SECONDS
+    )
 
 
 @pytest.fixture

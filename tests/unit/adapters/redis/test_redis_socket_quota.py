@@ -8,6 +8,7 @@ from app.adapters.redis.redis_connection import RedisConnection
 from app.adapters.redis.redis_socket_quota import RedisSocketQuota
 from app.adapters.redis.socket_count_writer import HEARTBEAT_SECONDS, REWRITE_SECONDS, USERS_AT_ONCE
 from app.domain.ids import UserId
+from tests.deadlines import ANSWER_SECONDS
 from tests.redis_server import RedisServer
 from tests.unit.adapters.redis.waiting import until
 
@@ -242,11 +243,11 @@ async def test_nobody_is_counted_twice_when_redis_was_frozen(
 async def test_shutting_down_ends_when_redis_is_frozen(
     own_server: RedisServer, own_connection: RedisConnection, clock: ManualClock
 ) -> None:
-    """Within the bound of a call; nothing has to be taken out for others to go on."""
+    """By the bound of a call; nothing has to be taken out for others to go on."""
     node = RedisSocketQuota(own_connection, MAX_SOCKETS, clock)
     await node.on_module_init()
     await node.take(ALICE)
 
     with own_server.frozen():
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(ANSWER_SECONDS):
             await node.on_application_shutdown(None)

@@ -29,6 +29,7 @@ from tests.contract.storage import (
     draft,
     sql_storage,
 )
+from tests.deadlines import ANSWER_SECONDS
 from tests.unit.adapters.sql.insisting import insist
 
 
@@ -99,7 +100,7 @@ async def test_a_write_is_unavailable_and_a_read_is_not_when_another_process_hol
     with closing(sqlite3.connect(file, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(Unavailable):
-            await asyncio.wait_for(add(storage, draft()), timeout=3)
+            await asyncio.wait_for(add(storage, draft()), timeout=ANSWER_SECONDS)
         read = await storage.messages.list_after(GENERAL, ALICE, 0, 10)
         other.execute("ROLLBACK")
 
@@ -182,7 +183,8 @@ async def test_closing_lets_what_is_running_end_when_sends_are_under_way(
 
     workers = [each for each in threading.enumerate() if "_connection_worker" in each.name]
     for worker in workers:
-        worker.join(timeout=5)  # a closed connection's thread ends just after it has said so
+        # A closed connection's thread ends just after it has said so.
+        worker.join(timeout=ANSWER_SECONDS)
     assert [1, 2, 3, 4, 5] == [(await send).seq for send in sends]
     assert [] == [worker for worker in workers if worker.is_alive()]
 
@@ -191,7 +193,8 @@ async def test_reads_go_on_when_a_write_takes_long(database: Database, storage: 
     """Readers do not wait for the writer, and see nothing of what is not committed."""
     async with database.transaction() as connection:
         await connection.execute(text("DELETE FROM channel_members"))
-        channels = await asyncio.wait_for(storage.channels.channels_of(CAROL), timeout=1)
+        async with asyncio.timeout(ANSWER_SECONDS):
+            channels = await storage.channels.channels_of(CAROL)
 
     assert (GENERAL,) == channels
     assert () == await storage.channels.channels_of(CAROL)

@@ -11,6 +11,7 @@ from app.adapters.sql.doctor import Examination, examine_database
 from app.adapters.sql.limits import DEFAULT_LIMITS
 from app.adapters.sql.opening import DatabaseOpenError
 from tests.contract.storage import opened
+from tests.deadlines import ANSWER_SECONDS
 from tests.postgres_server import FSYNC_WARNING, PostgresServer
 from tests.prisma import ROWS, TABLES
 
@@ -469,4 +470,4 @@ async def test_examining_says_so_when_sqlites_file_cannot_be_written(url: str, f
         other.execute("BEGIN IMMEDIATE")
 
         with pytest.raises(DatabaseOpenError, match="is locked by another program"):
-            await asyncio.wait_for(examined(url), timeout=5)
+            await asyncio.wait_for(examined(url), timeout=ANSWER_SECONDS)

@@ -10,16 +10,40 @@ import pytest
 
 from app.adapters.sql.database import Database
 from app.adapters.sql.gate import RETRY_SECONDS, SLOW_SECONDS, Gate
-from app.adapters.sql.limits import ANSWER_SECONDS, DatabaseLimits
+from app.adapters.sql.limits import DatabaseLimits
 from app.adapters.sql.sql_storage_probe import SqlStorageProbe
 from app.adapters.sql.tables import channel_sequences, channels, messages
 from app.domain.errors import Unavailable
-from tests.contract.storage import opened
+from tests.contract.storage import UNHURRIED, opened
+from tests.deadlines import ANSWER_SECONDS
 from tests.postgres_server import PostgresServer
 from tests.unit.adapters.sql.insisting import insist
 
 SLOW = 2 * SLOW_SECONDS
-AT_ONCE_SECONDS = 0.5
+AT_ONCE_SECONDS = 5.0
+"""For nine refusals. They take much less, and more if each waits for its own lock or answer."""
+
+
+@pytest.fixture
+async def sqlite_database(tmp_path: Path) -> AsyncIterator[Database]:
+    """A file, with the limits of a server."""
+    async with opened(Database(f"sqlite:///{tmp_path / 'chat.db'}", migrate=True)) as database:
+        yield database
+
+
+@pytest.fixture
+async def postgres_database(kept_postgres_url: str) -> AsyncIterator[Database]:
+    """A PostgreSQL, with the limits of a server."""
+    async with opened(Database(kept_postgres_url, migrate=False)) as database:
+        yield database
+
+
+@pytest.fixture
+async def own_postgres_database(postgres_url: str) -> AsyncIterator[Database]:
+    """One whose tables a test locks."""
+    async with opened(Database(postgres_url, migrate=False)) as database:
+        yield database
+
 
 Ask = Callable[[Database], Awaitable[None]]
 
@@ -198,7 +222,7 @@ async def test_all_but_the_first_are_refused_at_once_when_the_server_is_frozen(
     for way in ways:
         await insist(partial(way, postgres_database))
 
-    assert first < ANSWER_SECONDS + AT_ONCE_SECONDS
+    assert first < ANSWER_SECONDS
     assert max(soon + later) < AT_ONCE_SECONDS
 
 
@@ -208,7 +232,7 @@ async def test_writers_are_refused_at_once_and_readers_go_on_when_a_table_takes_
 ) -> None:
     """As while somebody builds an index; whoever meets the lock waits, and nobody after."""
     async with (
-        opened(Database(postgres_url, migrate=False)) as operator,
+        opened(Database(postgres_url, migrate=False, limits=UNHURRIED)) as operator,
         operator.transaction() as connection,
     ):
         mode = "EXCLUSIVE" if table == channels.name else "SHARE"

@@ -9,23 +9,23 @@ import pytest
 from sqlalchemy import event, func, insert, select, text
 
 from app.adapters.memory.manual_clock import DEFAULT_START as NOW
-from app.adapters.sql.commits import COMMIT_SECONDS
 from app.adapters.sql.database import Database
 from app.adapters.sql.limits import DatabaseLimits
 from app.adapters.sql.tables import users
 from app.domain.errors import Rejected, Unavailable, Unconfirmed
-from tests.contract.storage import opened
+from tests.contract.storage import UNHURRIED, opened
+from tests.deadlines import ANSWER_SECONDS
 from tests.postgres_server import PostgresServer
 from tests.unit.adapters.sql.insisting import insist
 
-ANSWERED_SECONDS = 3.0
-"""Whatever the database does, nobody waits longer."""
 SHORT = DatabaseLimits(
     pool_size=4,
-    pool_timeout_seconds=0.2,
-    statement_timeout_seconds=0.3,
-    lock_timeout_seconds=0.1,
+    pool_timeout_seconds=0.8,
+    statement_timeout_seconds=1.0,
+    lock_timeout_seconds=0.5,
+    answer_seconds=2.0,
 )
+"""What waits in vain is answered soon; what does not comes to its end on a busy machine, too."""
 SECRET = "what-alice-wrote-to-bob"
 AT_COMMIT = """
 CREATE FUNCTION at_commit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {} RETURN NULL; END $$;
@@ -78,9 +78,9 @@ async def test_both_ways_heal_when_the_server_is_started_again(
         await count(database)
     took = monotonic() - began
     await asyncio.to_thread(postgres_server.start_again)
-    await write(database, "after")
+    await insist(lambda: write(database, "after"))
 
-    assert took < ANSWERED_SECONDS
+    assert took < ANSWER_SECONDS
     assert 2 == await count(database)
 
 
@@ -112,7 +112,7 @@ async def test_both_ways_are_unavailable_in_time_when_the_server_is_frozen(
     await insist(lambda: write(database, "after"))
 
     assert [Unavailable] * 3 == [type(outcome) for outcome in outcomes]
-    assert took < ANSWERED_SECONDS
+    assert took < ANSWER_SECONDS
     assert 2 == await insist(lambda: count(database))
     assert {asyncio.current_task()} == asyncio.all_tasks()
 
@@ -137,7 +137,7 @@ async def test_a_commit_is_unconfirmed_when_the_server_freezes_under_it(
     for number in range(1, SHORT.pool_size):
         await write(database, f"after {number}")
 
-    assert took < ANSWERED_SECONDS
+    assert took < ANSWER_SECONDS
     assert 1 + SHORT.pool_size == await insist(lambda: count(database))
 
 
@@ -166,7 +166,7 @@ async def test_a_commit_goes_on_when_its_caller_has_gone(
 
     writing.cancel()
     await asyncio.wait([writing])
-    await asyncio.wait_for(database.on_application_shutdown(None), COMMIT_SECONDS)
+    await asyncio.wait_for(database.on_application_shutdown(None), ANSWER_SECONDS)
 
     assert writing.cancelled()
     assert [["1"]] == postgres_server.execute("SELECT count(*) FROM users", "chat")
@@ -207,7 +207,7 @@ async def test_an_operation_is_unavailable_when_its_backend_is_killed(
 @pytest.mark.parametrize(
     ("statement", "at_most"),
     [
-        ("SELECT pg_sleep(5)", SHORT.statement_timeout_seconds),
+        ("SELECT pg_sleep(60)", SHORT.statement_timeout_seconds),
         ("UPDATE users SET name = 'x' WHERE id = 'locked'", SHORT.lock_timeout_seconds),
     ],
 )
@@ -221,14 +221,17 @@ async def test_a_statement_is_given_up_when_it_takes_longer_than_its_setting(
             await connection.execute(text(statement))
 
     await write(database, "locked")
-    async with opened(Database(postgres_url, migrate=False)) as other, other.transaction() as held:
+    async with (
+        opened(Database(postgres_url, migrate=False, limits=UNHURRIED)) as other,
+        other.transaction() as held,
+    ):
         await held.execute(text("UPDATE users SET name = 'y' WHERE id = 'locked'"))
         began = monotonic()
         with pytest.raises(Unavailable):
             await run()
         took = monotonic() - began
 
-    assert at_most <= took < at_most + 1
+    assert at_most <= took < ANSWER_SECONDS
     assert 1 == await count(database)
 
 
@@ -252,8 +255,8 @@ async def test_who_comes_late_is_unavailable_when_every_connection_is_taken(
     await asyncio.gather(*holders)
 
     assert SHORT.pool_size // 2 == database.writers
-    assert took < SHORT.pool_timeout_seconds + 1
-    assert 0 == await count(database)
+    assert took < ANSWER_SECONDS
+    assert 0 == await insist(lambda: count(database))
 
 
 async def test_nothing_is_left_at_the_server_when_an_operation_is_cancelled(

@@ -9,6 +9,7 @@ from app.adapters.sql.database import Database
 from app.adapters.sql.sql_storage_probe import SqlStorageProbe
 from app.domain.errors import Unavailable
 from tests.contract.storage import opened
+from tests.deadlines import ANSWER_SECONDS
 from tests.postgres_server import PostgresServer
 
 CUT_OFF = """
@@ -44,7 +45,7 @@ async def test_checking_is_refused_when_another_program_holds_sqlites_file(
         other.execute("BEGIN IMMEDIATE")
 
         with pytest.raises(Unavailable):
-            await asyncio.wait_for(SqlStorageProbe(database).check(), timeout=3)
+            await asyncio.wait_for(SqlStorageProbe(database).check(), timeout=ANSWER_SECONDS)
 
 
 async def test_checking_writes_nothing_when_the_database_is_fine(

@@ -3,6 +3,7 @@ from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 
 from app.adapters.system.system_clock import SystemClock
+from tests.deadlines import ANSWER_SECONDS
 
 
 def test_now_is_utc_cut_to_the_millisecond_whenever_it_is_asked() -> None:
@@ -33,7 +34,7 @@ async def test_call_later_calls_once_when_the_delay_is_over() -> None:
     start = clock.monotonic()
 
     clock.call_later(0.01, called.set)
-    await asyncio.wait_for(called.wait(), timeout=5)
+    await asyncio.wait_for(called.wait(), timeout=ANSWER_SECONDS)
 
     # Loops round to their own resolution.
     assert clock.monotonic() - start >= 0.009
@@ -47,7 +48,7 @@ async def test_callback_knows_nothing_of_who_set_the_timer_when_it_is_called() -
 
     SystemClock().call_later(0, lambda: seen.set_result(name.get()))
 
-    assert "nobody" == await asyncio.wait_for(seen, timeout=5)
+    assert "nobody" == await asyncio.wait_for(seen, timeout=ANSWER_SECONDS)
 
 
 async def test_call_later_does_not_call_when_it_is_cancelled() -> None:
@@ -59,6 +60,6 @@ async def test_call_later_does_not_call_when_it_is_cancelled() -> None:
     timer = clock.call_later(0.001, lambda: calls.append("cancelled"))
     clock.call_later(0.002, done.set)
     timer.cancel()
-    await asyncio.wait_for(done.wait(), timeout=5)
+    await asyncio.wait_for(done.wait(), timeout=ANSWER_SECONDS)
 
     assert [] == calls

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 
 from app.framework.transport import codec
+from tests.deadlines import PROCESS_SECONDS
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 LONG = st.integers(min_value=-(2**63), max_value=2**64 - 1)
@@ -70,7 +71,7 @@ def test_bytes_are_nodes_when_written() -> None:
         ["node", "-e", script, json.dumps(SAMPLES)],  # noqa: S607 - wherever Node is
         capture_output=True,
         check=True,
-        timeout=20,
+        timeout=PROCESS_SECONDS,
     )
 
     assert json.loads(answer.stdout) == [codec.dumps(codec.loads(text)) for text in SAMPLES]

@@ -8,6 +8,7 @@ import pytest
 from app.framework.transport import frames
 from app.framework.transport.heartbeat import Heartbeat, Pinged
 from app.framework.transport.reasons import DisconnectReason
+from tests.deadlines import ANSWER_SECONDS
 
 PING = frames.text(b"2")
 
@@ -197,7 +198,7 @@ async def test_pings_come_by_themselves_when_a_client_is_watched() -> None:
     async with beating(0.01, 0.01, 0.01) as heartbeat:
         heartbeat.watch(_Client(heartbeat))
 
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(ANSWER_SECONDS):
             await pinged.wait()
 
 

@@ -21,13 +21,13 @@ from packaging.requirements import Requirement
 from socketio import packet
 
 from app.framework.transport import frames, upgrade
+from tests.deadlines import ANSWER_SECONDS
 from tests.unit.framework.transport.parser_queue import Queue
 
 PYPROJECT = Path(__file__).parents[4] / "pyproject.toml"
 
 LIBRARIES = ("aiohttp", "python-engineio", "python-socketio")
 
-IN_TIME = 5.0
 
 _EMIT = "(self, event, data, namespace, room=None, skip_sid=None, callback=None, to=None, **kwargs)"
 _PACKET = (
@@ -256,7 +256,7 @@ async def test_aiohttp_lets_go_when_a_connection_is_taken_over() -> None:
 
     server = web.Server(handle)
     listening = await asyncio.get_running_loop().create_server(server, "127.0.0.1", 0)
-    async with asyncio.timeout(IN_TIME), listening:
+    async with asyncio.timeout(ANSWER_SECONDS), listening:
         host, port = listening.sockets[0].getsockname()
         reader, writer = await asyncio.open_connection(host, port)
         writer.write(

@@ -1,0 +1,126 @@
+"""``python -m app`` without its second of imports: each process is forked from one that has them.
+
+It has its own folder, environment, standard streams and exit code, as if it was started alone.
+"""
+
+import asyncio
+import multiprocessing
+import os
+import runpy
+import signal
+import sys
+from collections.abc import Mapping
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+_CONTEXT = multiprocessing.get_context("forkserver")
+_CONTEXT.set_forkserver_preload(["app.cli"])
+
+
+class ForkedApp:
+    """One process, with the part of asyncio's ``Process`` that the tests use.
+
+    Attributes:
+        pid: Of the process.
+        returncode: None while it runs.
+        stdin: What the process reads.
+        stdout: What it prints.
+        stderr: What it complains.
+    """
+
+    def __init__(
+        self,
+        process: multiprocessing.process.BaseProcess,
+        stdin: asyncio.StreamWriter,
+        stdout: asyncio.StreamReader,
+        stderr: asyncio.StreamReader,
+    ) -> None:
+        assert process.pid is not None
+        self.pid = process.pid
+        self.returncode: int | None = None
+        self.stdin = stdin
+        self.stdout = stdout
+        self.stderr = stderr
+        self._process = process
+        self._ended = asyncio.Event()
+        asyncio.get_running_loop().add_reader(process.sentinel, self._end)
+
+    async def wait(self) -> int:
+        """Its exit code, once it has ended."""
+        await self._ended.wait()
+        assert self.returncode is not None
+        return self.returncode
+
+    async def communicate(self, data: bytes) -> tuple[bytes, bytes]:
+        """Let it read that, and nothing more; what it printed and complained until its end."""
+        self.stdin.write(data)
+        self.stdin.close()
+        out, err, _ = await asyncio.gather(self.stdout.read(), self.stderr.read(), self.wait())
+        return out, err
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Send it, if there is still somebody to get it."""
+        if self.returncode is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """End it at once."""
+        self.send_signal(signal.SIGKILL)
+
+    def _end(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._process.sentinel)
+        self._process.join()
+        self.returncode = self._process.exitcode
+        self._process.close()
+        self.stdin.close()
+        self._ended.set()
+
+
+async def fork_app(folder: Path, environment: Mapping[str, str], *arguments: str) -> ForkedApp:
+    """``python -m app ARGUMENTS`` in the folder, with this environment alone."""
+    # By the blocking calls of multiprocessing, which take some milliseconds.
+    to_read, stdin = _CONTEXT.Pipe(duplex=False)
+    stdout, to_print = _CONTEXT.Pipe(duplex=False)
+    stderr, to_complain = _CONTEXT.Pipe(duplex=False)
+    theirs = (to_read, to_print, to_complain)
+    process = _CONTEXT.Process(
+        target=_run_app, args=(folder, dict(environment), arguments, *theirs), daemon=True
+    )
+    process.start()
+    for each in theirs:
+        each.close()
+    return ForkedApp(process, await _writer(stdin), await _reader(stdout), await _reader(stderr))
+
+
+def _run_app(
+    folder: Path, environment: dict[str, str], arguments: tuple[str, ...], *streams: Connection
+) -> None:
+    """In the new process: become what was asked for."""
+    for number, stream in enumerate(streams):
+        os.dup2(stream.fileno(), number)
+        stream.close()
+    sys.stdin = open(0, encoding="utf-8")  # noqa: SIM115 - no path, and for good
+    sys.stdout = open(1, "w", encoding="utf-8")  # noqa: SIM115 - likewise
+    sys.stderr = open(2, "w", encoding="utf-8", buffering=1)  # noqa: SIM115 - likewise
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.argv[1:] = arguments
+    runpy.run_module("app", run_name="__main__", alter_sys=True)
+
+
+async def _writer(pipe: Connection) -> asyncio.StreamWriter:
+    loop = asyncio.get_running_loop()
+    file = os.fdopen(os.dup(pipe.fileno()), "wb", buffering=0)
+    pipe.close()
+    transport, protocol = await loop.connect_write_pipe(asyncio.streams.FlowControlMixin, file)
+    return asyncio.StreamWriter(transport, protocol, None, loop)
+
+
+async def _reader(pipe: Connection) -> asyncio.StreamReader:
+    loop = asyncio.get_running_loop()
+    file = os.fdopen(os.dup(pipe.fileno()), "rb", buffering=0)
+    pipe.close()
+    reader = asyncio.StreamReader()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), file)
+    return reader

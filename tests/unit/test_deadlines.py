@@ -1,0 +1,62 @@
+"""No test waits for a number of seconds of its own, which a busy machine exceeds."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.deadlines import ANSWER_SECONDS
+
+TESTS = Path(__file__).parents[1]
+PLACES = {"timeout": 0, "wait_for": 1}
+"""Where a call has its deadline if it has no such keyword."""
+
+
+def numbers(source: str) -> Iterator[float]:
+    """Each deadline that is a number, or a constant of the same module."""
+    module = ast.parse(source)
+    constants = {
+        ast.unparse(each.targets[0]): each.value
+        for each in module.body
+        if isinstance(each, ast.Assign)
+    }
+    for call in ast.walk(module):
+        if isinstance(call, ast.Call):
+            name = ast.unparse(call.func).rpartition(".")[2]
+            deadlines = [each.value for each in call.keywords if each.arg == "timeout"]
+            if name in PLACES:
+                deadlines += call.args[PLACES[name] :][:1]
+            for deadline in deadlines:
+                each = constants.get(ast.unparse(deadline), deadline)
+                if isinstance(each, ast.Constant) and isinstance(each.value, int | float):
+                    yield each.value
+
+
+def test_deadlines_are_generous_when_a_test_waits() -> None:
+    """None is shorter than `ANSWER_SECONDS`, but for zero, which is no wait."""
+    short = {
+        str(file.relative_to(TESTS)): deadlines
+        for file in TESTS.rglob("*.py")
+        if "node_modules" not in file.parts
+        and (deadlines := [each for each in numbers(file.read_text()) if 0 < each < ANSWER_SECONDS])
+    }
+
+    assert {} == short
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("asyncio.timeout(5)", [5]),
+        ("asyncio.wait_for(coming, 0.5)", [0.5]),
+        ("asyncio.wait_for(coming, timeout=2)", [2]),
+        ("subprocess.run([], timeout=30)", [30]),
+        ("pytest.mark.timeout(9)", [9]),
+        ("SOON_SECONDS = 8.0\nasyncio.timeout(SOON_SECONDS)", [8.0]),
+        ("from tests.deadlines import ANSWER_SECONDS\nasyncio.timeout(ANSWER_SECONDS)", []),
+    ],
+)
+def test_deadline_is_found_when_it_is_a_number(source: str, found: list[float]) -> None:
+    """As an argument with a name or without one, there or above."""
+    assert found == list(numbers(source))
