@@ -5,13 +5,13 @@ from pathlib import Path
 
 CHECKOUT = Path(__file__).parents[1]
 
-_LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "node_modules")
+_LEFT_OUT = shutil.ignore_patterns(".*", "node_modules")
 _FOUND_BY_MYPY = ".mypy_cache"
 """It knows a file by its content, and looks in a copy at what is new there and what that meets."""
 
 
 def copy_checkout(folder: Path) -> Path:
-    """The sources, their tests and what checks them; no environment, no data."""
+    """The sources with their bytecode, the tests and what checks them; no environment, no data."""
     for name in ("app", "bench", "tests", "typings", "docs"):
         shutil.copytree(CHECKOUT / name, folder / name, ignore=_LEFT_OUT)
     for file in CHECKOUT.iterdir():

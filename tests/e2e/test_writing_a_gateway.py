@@ -47,12 +47,18 @@ def run_line(folder: Path, line: str) -> None:
         case ["make", "check"]:
             for program, *arguments in MAKE_CHECK:
                 run(folder, str(BIN / program), *arguments)
-        case ["make", "test", arguments]:
-            run(folder, sys.executable, "-m", "pytest", "-q", arguments.removeprefix("ARGS="))
+        case ["make", "test", *arguments]:
+            paths = [each.removeprefix("ARGS=") for each in arguments]
+            run(folder, sys.executable, "-m", "pytest", "-q", *paths)
         case [".venv/bin/python", *arguments]:
             run(folder, sys.executable, *arguments)
         case _:
             pytest.fail(f"no reader could run this: {line}")
+
+
+def at_once(code: str) -> str:
+    """The lines of a shell block, those that only test one after the other being one line."""
+    return code.replace("\nmake test", "")
 
 
 def follow(folder: Path, block: Block) -> None:
@@ -64,7 +70,7 @@ def follow(folder: Path, block: Block) -> None:
         case "diff":
             run(folder, "git", "apply", "-", stdin=block.code)
         case "sh":
-            for line in block.code.splitlines():
+            for line in at_once(block.code).splitlines():
                 run_line(folder, line)
         case language:
             assert language in SHOWN

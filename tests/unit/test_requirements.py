@@ -59,13 +59,15 @@ def write_wheel(folder: Path, name: str, version: str, metadata_of: Distribution
     lines = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}"]
     for field in ("Provides-Extra", "Requires-Dist"):
         lines += [f"{field}: {value}" for value in metadata.get_all(field) or ()]
+    files = {
+        "METADATA": "\n".join(lines),
+        "WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        "RECORD": "",
+    }
     with zipfile.ZipFile(wheel, "w") as archive:
-        info = f"{stem}.dist-info"
-        archive.writestr(f"{info}/METADATA", "\n".join(lines))
-        archive.writestr(
-            f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-        )
-        archive.writestr(f"{info}/RECORD", "")
+        for file, text in files.items():
+            # Without a date of its own: a package that both locks name is written twice, alike.
+            archive.writestr(zipfile.ZipInfo(f"{stem}.dist-info/{file}"), text)
     return hashlib.sha256(wheel.read_bytes()).hexdigest()
 
 
