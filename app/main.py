@@ -83,8 +83,10 @@ def create_application(settings: Settings) -> NestApplication:
         max_frame_bytes=settings.max_frame_bytes,
         socket_queue_max_bytes=settings.socket_queue_max_bytes,
         max_packets_per_second=settings.max_packets_per_second,
-        # A gateway that reads another field of handshake.auth has to be named here.
+        # All that is kept of a handshake. What a gateway reads besides has to be named here.
         auth_fields=frozenset({"token"}),
+        header_names=frozenset(),
+        query_names=frozenset(),
     )
     adapter = IoAdapter(IoOptions(socket_class=AuthenticatedSocket, engine=engine))
     return NestFactory.create(create_app_module(settings), adapter)

@@ -6,22 +6,23 @@ from collections.abc import Sequence
 from aiohttp import web
 
 from app.framework import Network, client_address
-from app.ports import Throttle
+from app.framework.minute_log import MinuteLog
+from app.ports import Clock
 from app.services.address_owner import owner_of
 
 _logger = logging.getLogger(__name__)
 
 
 class RefusalLog:
-    """A warning per refusal; those of an owner of addresses that has had enough are at debug.
+    """Logs each reason for a refusal once a minute for each owner of addresses.
 
     Args:
-        throttle: How many warnings an address may cause.
+        clock: Tells when a minute is over.
         trusted_proxies: Whose ``X-Forwarded-For`` tells the address.
     """
 
-    def __init__(self, throttle: Throttle, trusted_proxies: Sequence[Network]) -> None:
-        self._throttle = throttle
+    def __init__(self, clock: Clock, trusted_proxies: Sequence[Network]) -> None:
+        self._refusals = MinuteLog(_log_refusals, clock.call_later)
         self._trusted_proxies = trusted_proxies
 
     def refused(self, request: web.Request, what: str, reason: str) -> None:
@@ -33,5 +34,8 @@ class RefusalLog:
             reason: In our words: nothing that was sent.
         """
         address = client_address(request, self._trusted_proxies)
-        level = logging.DEBUG if self._throttle.take(owner_of(address)) else logging.WARNING
-        _logger.log(level, "%s from %s refused: %s", what, address, reason)
+        self._refusals.count(f"{what} refused: {reason}", owner_of(address))
+
+
+def _log_refusals(what: str, address: str, times: int) -> None:
+    _logger.warning("%s (from %s, times: %d)", what, address, times)

@@ -136,8 +136,12 @@ class NestApplication:
             http.router.add_routes(routes_of(controller))
         self._adapter.attach(http)
         http.on_response_prepare.append(_hide_software)
+        engine = self._adapter.engine
         self._runner = HttpRunner(
             http,
+            engine.max_connecting_per_address,
+            engine.owner_of,
+            engine.trusted_proxies,
             access_log=None,
             logger=http_log,
             keepalive_timeout=_HTTP_IDLE_SECONDS,

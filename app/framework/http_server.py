@@ -1,7 +1,7 @@
-"""aiohttp's HTTP server with a bound on the whole head of a request, as Node's server has one.
+"""aiohttp's HTTP server with limits: of a request's whole head, and of an address's connections.
 
-aiohttp bounds the length of each header and their number. Together that allows a megabyte, which a
-WebSocket would keep as long as it lives.
+aiohttp bounds the length of each header and their number. Together that allows a megabyte, where
+Node's server allows 16 kB.
 
 Internals of aiohttp 3.14 in use; `tests/unit/framework/test_http_server.py` fails when one changes:
 
@@ -10,17 +10,21 @@ Internals of aiohttp 3.14 in use; `tests/unit/framework/test_http_server.py` fai
 - ``web_protocol.RequestHandler``: ``_request_count`` counts the heads that are complete,
   ``_messages`` has those that wait, each with its body, and ``_current_request`` is answered now;
   ``_buffer_paused`` while too many wait, ``_upgraded`` behind a request for a WebSocket; `close`
-  drops what comes from then on.
+  drops what comes from then on; ``connection_lost`` may come without ``connection_made``.
 """
 
-from typing import Any
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any, cast
 
 import structlog
 from aiohttp import web
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import RequestHandler
 
-from app.framework.log_text import LogLimit
+from app.framework.minute_log import MinuteLog
+from app.framework.transport.client_address import Network, is_proxy
+from app.framework.transport.unadmitted import Unadmitted
 
 MAX_HEAD_BYTES = 16_384
 """Of the request line and all headers together: Node's default."""
@@ -41,42 +45,90 @@ _log = structlog.stdlib.get_logger("HttpServer")
 
 
 class HttpRunner(web.AppRunner):
-    """Runs an application on `HttpConnection`s."""
+    """Runs an application on `HttpConnection`s.
 
-    def __init__(self, app: web.Application, **options: Any) -> None:
+    Args:
+        app: The application.
+        max_per_owner: How many connections the owner of an address may have at once. One that
+            becomes a WebSocket counts no longer. Trusted proxies have no limit.
+        owner_of: Names the owner of an address.
+        trusted_proxies: Their addresses.
+        options: Of `web.AppRunner`.
+    """
+
+    def __init__(
+        self,
+        app: web.Application,
+        max_per_owner: int,
+        owner_of: Callable[[str], str] = str,
+        trusted_proxies: Sequence[Network] = (),
+        **options: Any,
+    ) -> None:
         super().__init__(
             app, max_line_size=_NEVER_REACHED, max_field_size=_NEVER_REACHED, **options
         )
+        self._open = Unadmitted(max_per_owner, owner_of)
+        self._trusted_proxies = trusted_proxies
 
     async def _make_server(self) -> web.Server:
         server = await super()._make_server()
         return _HttpServer(
-            server.request_handler, request_factory=server.request_factory, **self._kwargs
+            server.request_handler,
+            self._open,
+            self._trusted_proxies,
+            request_factory=server.request_factory,
+            **self._kwargs,
         )
 
 
 class _HttpServer(web.Server):
-    def __init__(self, handler: Any, **options: Any) -> None:
+    def __init__(
+        self, handler: Any, opened: Unadmitted, trusted_proxies: Sequence[Network], **options: Any
+    ) -> None:
         super().__init__(handler, **options)
-        self.log_limit = LogLimit()
+        self.opened = opened
+        self.refusals = MinuteLog(_log_refusal)
+        self._trusted_proxies = trusted_proxies
+
+    def accepts(self, connection: "HttpConnection", address: str) -> bool:
+        """Count a new connection; False if its address has too many."""
+        if is_proxy(address, self._trusted_proxies) or self.opened.add(connection, address):
+            return True
+        self.refusals.count("too many HTTP connections of this address", address)
+        return False
 
     def __call__(self) -> "HttpConnection":
         return HttpConnection(self, **self._kwargs)
 
 
 class HttpConnection(RequestHandler):
-    """Answers 431 to a head that is longer than `MAX_HEAD_BYTES`, as soon as that is certain."""
+    """Answers 431 to a head that is longer than `MAX_HEAD_BYTES`, as soon as that is certain.
 
-    __slots__ = ("_body", "_head_bytes", "_is_refused", "_log_limit")
+    Closed at once when its address has too many.
+    """
+
+    __slots__ = ("_body", "_head_bytes", "_is_refused", "_server")
 
     def __init__(self, server: _HttpServer, **options: Any) -> None:
         super().__init__(server, loop=server._loop, **options)  # noqa: SLF001 - see the module
-        self._log_limit = server.log_limit
+        self._server = server
         self._body: StreamReader = EMPTY_PAYLOAD
         """Of the latest request: what comes until its end is no head."""
         self._head_bytes = 0
         """How much of the next head has come."""
         self._is_refused = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """From the transport: it is open."""
+        if self._server.accepts(self, _address(transport.get_extra_info("peername"))):
+            super().connection_made(transport)
+        else:
+            cast(asyncio.Transport, transport).abort()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """From the transport, which is closed, or from `upgrade.accept`."""
+        self._server.opened.remove(self)
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """From the transport; never more to aiohttp at once than a head may have left."""
@@ -104,8 +156,15 @@ class HttpConnection(RequestHandler):
         is_idle = self._current_request is None and not self._messages
         if self.transport is not None and is_idle:
             self.transport.write(_TOO_LARGE)
-        address = str((self.peername or ("",))[0])
-        if self._log_limit.allows(address):
-            _log.warning("request head too large", address=address, max_bytes=MAX_HEAD_BYTES)
+        self._server.refusals.count("request head too large", _address(self.peername))
         self.close()
         self._loop.call_later(LINGER_SECONDS, self.force_close)
+
+
+def _log_refusal(what: str, address: str, times: int) -> None:
+    _log.warning(what, address=address, times=times)
+
+
+def _address(peername: Any) -> str:
+    """Without the port; empty for a client that is gone already."""
+    return str((peername or ("",))[0])

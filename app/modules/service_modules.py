@@ -10,17 +10,9 @@ from app.controllers.service_key import ServiceKey
 from app.controllers.sessions_controller import SessionsController
 from app.controllers.webhooks_controller import WebhooksController
 from app.framework import imported
-from app.modules.coordination_module import buckets_per_minute
 from app.ports import Clock, WebhookLog
 from app.services.channel_service import ChannelService
 from app.services.session_service import SessionService
-
-_WARNINGS_PER_MINUTE = 5
-"""Of refusals, by address: what is over them is logged at debug."""
-
-
-def _refusal_log(settings: Settings, clock: Clock) -> RefusalLog:
-    return RefusalLog(buckets_per_minute(_WARNINGS_PER_MINUTE, clock), settings.trusted_proxies)
 
 
 class ServiceModule(containers.DeclarativeContainer):
@@ -31,7 +23,7 @@ class ServiceModule(containers.DeclarativeContainer):
     session_service: providers.Dependency[SessionService] = imported(SessionService)
     channel_service: providers.Dependency[ChannelService] = imported(ChannelService)
 
-    refusal_log = providers.Singleton(_refusal_log, settings, clock)
+    refusal_log = providers.Singleton(RefusalLog, clock, settings.provided.trusted_proxies)
     service_key = providers.Singleton(ServiceKey, settings.provided.service_key, refusal_log)
     sessions_controller = providers.Singleton(SessionsController, session_service, service_key)
     channels_controller = providers.Singleton(ChannelsController, channel_service, service_key)
@@ -48,7 +40,7 @@ class WebhooksModule(containers.DeclarativeContainer):
     verifier = providers.Singleton(
         ClerkWebhookVerifier, settings.provided.clerk_webhook_signing_secret
     )
-    refusal_log = providers.Singleton(_refusal_log, settings, clock)
+    refusal_log = providers.Singleton(RefusalLog, clock, settings.provided.trusted_proxies)
     controller = providers.Singleton(
         WebhooksController, session_service, verifier, webhook_log, refusal_log
     )

@@ -67,7 +67,8 @@ async def test_new_socket_is_admitted_when_the_users_oldest_is_dead(
     laptop = await chat.client("alice")
     async with raw_socket(server) as dead:
         await dead.connect(await chat.token("alice"))
-        assert "2" == await dead.receive()
+        # The answer to the second ping could still be on its way.
+        assert ["2", "2"] == [await dead.receive() for _ in range(2)]
 
         phone = await chat.client("alice")
         frames, close_code = await dead.closed()

@@ -1,3 +1,6 @@
+import asyncio
+from contextlib import suppress
+
 import pytest
 import pytest_asyncio
 from aiohttp import WSServerHandshakeError
@@ -146,3 +149,24 @@ async def test_connection_is_closed_when_no_connect_comes(server: ServerProcess)
         frames, _ = await socket.closed()
 
     assert [] == frames
+
+
+async def test_http_connections_are_closed_when_an_address_has_too_many(serve: Serve) -> None:
+    """Nothing has to be sent to hold one open."""
+    server = await serve(MAX_CONNECTING_PER_ADDRESS="5")
+    opened = [await asyncio.open_connection("127.0.0.1", server.port) for _ in range(10)]
+    closings = [asyncio.create_task(_closed(reader)) for reader, _ in opened]
+
+    async with asyncio.timeout(30):
+        closed = [await each for each in closings[5:]]
+        for _, writer in opened:
+            writer.close()
+        await asyncio.wait(closings)
+
+    assert [True] * 5 == closed
+
+
+async def _closed(reader: asyncio.StreamReader) -> bool:
+    with suppress(ConnectionError):
+        await reader.read()
+    return True

@@ -33,7 +33,12 @@ def client_address(request: web.Request, trusted: Sequence[Network]) -> str:
 
 def comes_from_proxy(request: web.Request, trusted: Sequence[Network]) -> bool:
     """Whether a trusted proxy has forwarded the request, so that its headers may be believed."""
-    peer = _parsed(request.remote or "")
+    return is_proxy(request.remote or "", trusted)
+
+
+def is_proxy(address: str, trusted: Sequence[Network]) -> bool:
+    """Whether the address is a trusted proxy's."""
+    peer = _parsed(address)
     return peer is not None and _is_trusted(peer, trusted)
 
 

@@ -6,20 +6,17 @@ holds the library to it, see `upgrade`. What this closes: no polling, no compres
 queue or wait, no trusted Origin guess, no constant peer.
 """
 
-import asyncio
 import base64
 import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 
 import engineio
 import structlog
 from aiohttp import hdrs, web
 from engineio import packet as engineio_packet
 
-from app.framework.log_text import LogLimit
 from app.framework.minute_log import MinuteLog
 from app.framework.transport import codec, frames, upgrade
 from app.framework.transport.client_address import Network
@@ -67,6 +64,8 @@ class EngineOptions:
         socket_queue_max_bytes: What may wait for a client that does not read; then it is cut off.
         max_packets_per_second: Of one client, of any kind; above it the connection is closed.
         auth_fields: What is kept of the ``auth`` object of CONNECT; None keeps all of it.
+        header_names: Which headers of the upgrade request are kept, in lower case; None keeps all.
+        query_names: Which parameters of its URL are kept; None keeps all.
     """
 
     origins: tuple[str, ...] = ()
@@ -83,6 +82,8 @@ class EngineOptions:
     socket_queue_max_bytes: int = 1_048_576
     max_packets_per_second: int = 1_000
     auth_fields: frozenset[str] | None = None
+    header_names: frozenset[str] | None = None
+    query_names: frozenset[str] | None = None
 
 
 class EngineServer(engineio.AsyncServer):
@@ -98,25 +99,30 @@ class EngineServer(engineio.AsyncServer):
         self._origin_rule = OriginRule(
             options.origins, options.trusted_proxies, options.origins_setting
         )
-        self._log_limit = LogLimit()
+        self._hints = MinuteLog(_log_hint)
+        self._crowded = MinuteLog(_log_crowded)
         self._open_packet = _open_packet(options)
         self._ids = _random_ids()
         self._warns_of_forwarded = options.warn_of_forwarded and not options.trusted_proxies
         self.unadmitted = Unadmitted(options.max_connecting_per_address, options.owner_of)
-        call_later = asyncio.get_running_loop().call_later
-        self._crowded = MinuteLog(_log_crowded, partial(call_later, context=owner.outbox.context))
 
     async def handle_request(self, request: web.Request) -> web.StreamResponse:
         """One client's upgrade request."""
+        # First: behind such a proxy the server's own origin is refused, too.
+        self._warn_of_forwarded(request)
         refusal = self._refusal(request)
         if refusal is not None:
             return refusal
-        self._warn_of_forwarded(request)
         transport = request.transport  # None: the client is gone
         if transport is None or not upgrade.is_websocket(request):
             return _error(400, 3, "Bad request")
         sid = self.generate_id()
-        upgrade_request = UpgradeRequest.of(request, self.options.trusted_proxies)
+        upgrade_request = UpgradeRequest.of(
+            request,
+            self.options.trusted_proxies,
+            self.options.header_names,
+            self.options.query_names,
+        )
         if not self.unadmitted.add(sid, upgrade_request.address):
             return self._too_many(upgrade_request.address)
         connection = Connection(
@@ -180,8 +186,8 @@ class EngineServer(engineio.AsyncServer):
         )
         for refused, status, code, message, hint in refusals:
             if refused:
-                if hint is not None and self._log_limit.allows(hint):
-                    _log.warning("a client cannot connect", reason=message, hint=hint)
+                if hint is not None:
+                    self._hints.count(message, hint)
                 return _error(status, code, message, hint)
         return None if self._origin_rule.accepts(request) else _error(403, 4, "Forbidden")
 
@@ -203,6 +209,10 @@ def _open_packet(options: EngineOptions) -> bytes:
         "maxPayload": options.max_frame_bytes,
     }
     return f"0{json.dumps(handshake, separators=(',', ':'))}".encode()
+
+
+def _log_hint(reason: str, hint: str, times: int) -> None:
+    _log.warning("a client cannot connect", reason=reason, hint=hint, times=times)
 
 
 def _log_crowded(what: str, address: str, times: int) -> None:

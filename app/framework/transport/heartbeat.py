@@ -17,6 +17,7 @@ _log = structlog.stdlib.get_logger("Heartbeat")
 _PING = frames.text(b"2")
 _TICKS_PER_WAIT = 10
 _MAX_TICK_SECONDS = 0.5
+_ANSWER_TICKS = 2
 
 
 class Pinged(Writable, Protocol):
@@ -92,9 +93,11 @@ class Heartbeat:
     def has_answered(self, connection: Pinged) -> bool:
         """Whether the client has sent anything since its last ping.
 
-        Also True while its inbox is full, as nothing is read from it then.
+        A ping of the last `_ANSWER_TICKS` ticks does not count: its answer may be on its way. Also
+        True while the client's inbox is full, as nothing is read from it then.
         """
-        pinged_at = self.tick - (self.tick - connection.heartbeat_slot) % len(self._slots)
+        latest = self.tick - _ANSWER_TICKS
+        pinged_at = latest - (latest - connection.heartbeat_slot) % len(self._slots)
         return connection.heard_at >= pinged_at or not connection.is_reading
 
     def stop(self) -> None:

@@ -49,6 +49,11 @@ class IoAdapter:
         """Who may come from a browser."""
         return self._options.engine.origins
 
+    @property
+    def engine(self) -> EngineOptions:
+        """What applies to gateways that do not say otherwise."""
+        return self._options.engine
+
     def bind(self, definitions: Iterable[GatewayDefinition]) -> None:
         """Compile every gateway and open its namespace; sets the gateways' `WebSocketServer`.
 

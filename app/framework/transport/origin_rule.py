@@ -16,12 +16,16 @@ from collections.abc import Iterable, Sequence
 import structlog
 from aiohttp import hdrs, web
 
-from app.framework.log_text import LogLimit, log_text
+from app.framework.log_text import log_text
+from app.framework.minute_log import MinuteLog
 from app.framework.transport.client_address import Network, comes_from_proxy
 
 _DEFAULT_PORTS = (("http://", ":80"), ("https://", ":443"))
 _HTTP_SCHEMES = {"ws": "http", "wss": "https"}
 """Some proxies forward a WebSocket's scheme by its own name."""
+
+_MAX_LOGGED = 20
+"""Origins that are logged apart in one minute: clients that are no browsers can make them up."""
 
 _log = structlog.stdlib.get_logger("OriginRule")
 
@@ -41,7 +45,7 @@ class OriginRule:
         self._origins = frozenset(map(normal_origin, origins))
         self._trusted_proxies = trusted_proxies
         self._setting = setting
-        self._log_limit = LogLimit()
+        self._refusals = MinuteLog(self._log_refusal, max_subjects=_MAX_LOGGED)
 
     def accepts(self, request: web.Request) -> bool:
         """Whether the page may connect. Logs a refused origin, once a minute each."""
@@ -50,10 +54,11 @@ class OriginRule:
             return True
         if sent in self._origins or normal_origin(sent) == self._own_origin(request):
             return True
-        shown = log_text(sent)
-        if self._log_limit.allows(shown):
-            _log.warning("origin refused; if it is yours, add it", origin=shown, to=self._setting)
+        self._refusals.count("origin refused; if it is yours, add it", log_text(sent))
         return False
+
+    def _log_refusal(self, what: str, origin: str, times: int) -> None:
+        _log.warning(what, origin=origin, to=self._setting, times=times)
 
     def _own_origin(self, request: web.Request) -> str:
         scheme, host = request.scheme, request.headers.get(hdrs.HOST, "")

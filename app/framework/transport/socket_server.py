@@ -85,10 +85,7 @@ class SocketServer(socketio.AsyncServer):
         )
         self._endpoints: dict[str, Endpoint] = {}
         self.is_closing = False
-        self._floods = MinuteLog(
-            self._log_flood,
-            partial(asyncio.get_running_loop().call_later, context=self.outbox.context),
-        )
+        self._floods = MinuteLog(self._log_flood)
         self._ending: dict[Connection, asyncio.TimerHandle | None] = {}
         """Closed, but something is still to be done: with the time until when, or to be sent."""
 

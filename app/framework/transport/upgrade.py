@@ -20,7 +20,7 @@ test_library_internals.py` says which of them an upgrade has changed:
 import asyncio
 import base64
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from aiohttp import hdrs, web
@@ -64,16 +64,27 @@ class UpgradeRequest:
     address: str
 
     @staticmethod
-    def of(request: web.Request, trusted_proxies: Sequence[Network]) -> "UpgradeRequest":
-        """Of aiohttp's request, which is not kept."""
+    def of(
+        request: web.Request,
+        trusted_proxies: Sequence[Network],
+        header_names: Collection[str] | None = None,
+        query_names: Collection[str] | None = None,
+    ) -> "UpgradeRequest":
+        """Copy what is kept of aiohttp's request; see `EngineOptions`."""
         headers: dict[str, str] = {}
         for name, value in request.headers.items():
             key = name.lower()
+            if header_names is not None and key not in header_names:
+                continue
             key = _USUAL_HEADERS.get(key, key)
             headers[key] = f"{headers[key]}, {value}" if key in headers else value  # as Node
         return UpgradeRequest(
             headers=headers,
-            query=dict(request.query),
+            query={
+                name: value
+                for name, value in request.query.items()
+                if query_names is None or name in query_names
+            },
             address=client_address(request, trusted_proxies),
         )
 

@@ -139,10 +139,11 @@ async def test_upgrade_is_refused_when_too_many_of_its_address_are_not_admitted(
 async def test_forwarded_header_is_warned_of_once_when_no_proxy_is_trusted(
     probe: ProbeServer, log: io.StringIO, warnings: int
 ) -> None:
-    """All users of a proxy would share the limits of one address."""
+    """All users of a proxy would share one address, and without its word no origin is our own."""
+    headers = {"X-Forwarded-For": "203.0.113.9", "Origin": "https://foreign.example"}
     for _ in range(3):
-        async with probe.client({"X-Forwarded-For": "203.0.113.9"}):
-            pass
+        async with probe.client(headers) as refused:
+            assert 403 == refused.status
 
     assert warnings == log.getvalue().count("TRUSTED_PROXIES")
 

@@ -9,16 +9,14 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from app.adapters.memory.manual_clock import ManualClock
-from app.adapters.memory.token_buckets import TokenBuckets
 from app.controllers.refusal_log import RefusalLog
 from app.domain.revocation import Revocation, RevocationKind
 from app.framework.http import routes_of
+from app.ports import Clock
 from app.services.session_service import Revoked, SessionService
 
 UNTIL = datetime(2026, 1, 31, 9, 30, 0, 123_000, UTC)
 
-WARNINGS = 2
-"""That an address may cause."""
 PROXIES = (ip_network("127.0.0.0/8"),)
 
 Client = TestClient[web.Request, web.Application]
@@ -41,9 +39,9 @@ class RecordingSessionService(SessionService):
         return Revoked(Revocation(kind, value), UNTIL)
 
 
-def refusal_log() -> RefusalLog:
-    """Warns of each address `WARNINGS` times; this machine is a proxy."""
-    return RefusalLog(TokenBuckets(1, WARNINGS, ManualClock()), PROXIES)
+def refusal_log(clock: Clock | None = None) -> RefusalLog:
+    """Make one that takes this machine for a proxy."""
+    return RefusalLog(clock or ManualClock(), PROXIES)
 
 
 @asynccontextmanager

@@ -145,7 +145,7 @@ async def test_nothing_is_changed_when_the_key_is_not_right(
     assert (401, "Bearer") == (response.status, response.headers["WWW-Authenticate"])
     assert "unauthorized" == (await response.json())["code"]
     assert ([], []) == (channels.created, channels.asked)
-    assert ["change of a channel from 127.0.0.1 refused: without the service key"] == (
+    assert ["change of a channel refused: without the service key (from 127.0.0.1, times: 1)"] == (
         caplog.messages
     )
 

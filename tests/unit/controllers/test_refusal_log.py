@@ -1,10 +1,10 @@
-import logging
-
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 
-from tests.unit.controllers.revoking import WARNINGS, refusal_log
+from app.adapters.memory.manual_clock import ManualClock
+from app.framework.minute_log import MINUTE_SECONDS
+from tests.unit.controllers.revoking import refusal_log
 
 
 def request(address: str) -> web.Request:
@@ -19,19 +19,23 @@ def test_refusal_names_the_client_when_it_came_by_a_proxy(
     """The proxy's own address would tell nothing."""
     refusal_log().refused(request("203.0.113.5"), "webhook", "it is stale")
 
-    assert ["webhook from 203.0.113.5 refused: it is stale"] == caplog.messages
+    assert ["webhook refused: it is stale (from 203.0.113.5, times: 1)"] == caplog.messages
 
 
-def test_refusals_are_warnings_no_more_when_an_address_has_had_its_share(
+def test_refusals_are_counted_when_an_address_repeats_them(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Whoever fills the log fills it for himself, where debug is on."""
-    log = refusal_log()
+    """One line a minute, with the number; other addresses have their own."""
+    clock = ManualClock()
+    log = refusal_log(clock)
 
-    with caplog.at_level(logging.DEBUG):
-        for _ in range(WARNINGS + 1):
-            log.refused(request("203.0.113.5"), "webhook", "it is stale")
-        log.refused(request("203.0.113.6"), "webhook", "it is stale")
+    for _ in range(100):
+        log.refused(request("203.0.113.5"), "webhook", "it is stale")
+    log.refused(request("203.0.113.6"), "webhook", "it is stale")
+    clock.advance(MINUTE_SECONDS)
 
-    expected = [logging.WARNING] * WARNINGS + [logging.DEBUG, logging.WARNING]
-    assert expected == [record.levelno for record in caplog.records]
+    assert [
+        "webhook refused: it is stale (from 203.0.113.5, times: 1)",
+        "webhook refused: it is stale (from 203.0.113.6, times: 1)",
+        "webhook refused: it is stale (from 203.0.113.5, times: 99)",
+    ] == caplog.messages

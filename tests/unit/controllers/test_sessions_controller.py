@@ -97,7 +97,7 @@ async def test_nothing_is_revoked_when_the_key_is_not_right(
         "code": "unauthorized",
     } == await response.json()
     assert [] == sessions.revoked
-    expected = "revocation from 127.0.0.1 refused: without the service key"
+    expected = "revocation refused: without the service key (from 127.0.0.1, times: 1)"
     assert [expected] == caplog.messages
 
 

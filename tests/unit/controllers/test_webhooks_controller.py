@@ -199,7 +199,8 @@ async def test_message_is_refused_when_it_is_not_authentic(
     assert (400, 400, code) == (response.status, refusal["statusCode"], refusal["code"])
     assert [] == sessions.revoked
     assert {} == log.ttls
-    assert [f"webhook from 127.0.0.1 refused: {code} {refusal['message']}"] == caplog.messages
+    expected = f"webhook refused: {code} {refusal['message']} (from 127.0.0.1, times: 1)"
+    assert [expected] == caplog.messages
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,8 @@ from app.framework.http_server import MAX_HEAD_BYTES, HttpRunner
 
 IN_TIME = 30.0
 
+MAX_CONNECTIONS = 3
+
 
 async def _answer(request: web.Request) -> web.Response:
     body = await request.read()
@@ -20,7 +22,7 @@ async def port() -> AsyncIterator[int]:
     """Of a server that says what it was sent."""
     app = web.Application(client_max_size=1_000_000)
     app.router.add_route("*", "/{any:.*}", _answer)
-    runner = HttpRunner(app, access_log=None, auto_decompress=False)
+    runner = HttpRunner(app, MAX_CONNECTIONS, access_log=None, auto_decompress=False)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     yield runner.addresses[0][1]
@@ -123,3 +125,36 @@ async def test_nothing_is_kept_when_a_refused_client_goes_on_sending(port: int) 
         writer.close()
 
     assert b"HTTP/1.1 431 Request Header Fields Too Large\r\n" == status
+
+
+async def test_connection_is_closed_when_its_address_has_too_many(port: int) -> None:
+    """No request is needed to hold one open. Closing one makes room."""
+    with capture_logs() as logs:
+        async with asyncio.timeout(IN_TIME):
+            held = [
+                await asyncio.open_connection("127.0.0.1", port) for _ in range(MAX_CONNECTIONS)
+            ]
+            for reader, writer in held:
+                writer.write(START + b"\r\n")
+                await reader.readuntil(b"GET 0 1")
+            refused = [await _is_refused(port) for _ in range(2)]
+            writer.close()
+            while await _is_refused(port):
+                pass
+            for _, writer in held:
+                writer.close()
+
+    assert [True, True] == refused
+    assert "too many HTTP connections of this address" in logs[0]["event"]
+    assert 1 == len(logs)
+
+
+async def _is_refused(port: int) -> bool:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        writer.write(head(1_000))
+        return not await reader.read()
+    except ConnectionError:
+        return True
+    finally:
+        writer.close()

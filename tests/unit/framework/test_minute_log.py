@@ -1,7 +1,7 @@
 import pytest
 
 from app.adapters.memory.manual_clock import ManualClock
-from app.framework.minute_log import MAX_ADDRESSES, MINUTE_SECONDS, OTHERS, MinuteLog
+from app.framework.minute_log import MAX_SUBJECTS, MINUTE_SECONDS, OTHERS, MinuteLog
 
 Lines = list[tuple[str, str, int]]
 
@@ -24,8 +24,8 @@ def log(lines: Lines, clock: ManualClock) -> MinuteLog:
     return MinuteLog(lambda *line: lines.append(line), clock.call_later)
 
 
-def test_log_writes_at_once_when_an_address_is_new(log: MinuteLog, lines: Lines) -> None:
-    """Each cause and each address has a line of its own."""
+def test_log_writes_at_once_when_a_subject_is_new(log: MinuteLog, lines: Lines) -> None:
+    """Each cause and each subject has a line of its own."""
     log.count("refused", "a")
     log.count("refused", "b")
     log.count("closed", "a")
@@ -33,7 +33,7 @@ def test_log_writes_at_once_when_an_address_is_new(log: MinuteLog, lines: Lines)
     assert [("refused", "a", 1), ("refused", "b", 1), ("closed", "a", 1)] == lines
 
 
-def test_log_writes_one_line_a_minute_when_an_address_goes_on(
+def test_log_writes_one_line_a_minute_when_a_subject_goes_on(
     log: MinuteLog, lines: Lines, clock: ManualClock
 ) -> None:
     """With the number since the line before."""
@@ -44,10 +44,10 @@ def test_log_writes_one_line_a_minute_when_an_address_goes_on(
     assert [1, 59, 60, 60] == [times for _, _, times in lines]
 
 
-def test_log_writes_at_once_when_an_address_was_quiet_for_a_minute(
+def test_log_writes_at_once_when_a_subject_was_quiet_for_a_minute(
     log: MinuteLog, lines: Lines, clock: ManualClock
 ) -> None:
-    """Nothing is remembered of a quiet address."""
+    """Nothing is remembered of a quiet subject."""
     log.count("refused", "a")
     clock.advance(MINUTE_SECONDS)
     log.count("refused", "a")
@@ -55,13 +55,34 @@ def test_log_writes_at_once_when_an_address_was_quiet_for_a_minute(
     assert [("refused", "a", 1)] * 2 == lines
 
 
-def test_log_counts_addresses_together_when_there_are_too_many(
+def test_log_counts_subjects_together_when_there_are_too_many(
     log: MinuteLog, lines: Lines, clock: ManualClock
 ) -> None:
-    """Memory and the number of lines are bounded, whatever number of addresses there is."""
-    for number in range(MAX_ADDRESSES + 500):
+    """Memory and the number of lines are bounded, whatever number of subjects there is."""
+    for number in range(MAX_SUBJECTS + 500):
         log.count("refused", str(number))
     clock.advance(MINUTE_SECONDS)
 
-    assert MAX_ADDRESSES + 2 == len(lines)
-    assert [("refused", OTHERS, 1), ("refused", OTHERS, 499)] == lines[MAX_ADDRESSES:]
+    assert MAX_SUBJECTS + 2 == len(lines)
+    assert [("refused", OTHERS, 1), ("refused", OTHERS, 499)] == lines[MAX_SUBJECTS:]
+
+
+def test_log_counts_few_subjects_apart_when_clients_can_make_them_up(
+    lines: Lines, clock: ManualClock
+) -> None:
+    """The maximum is the caller's."""
+    log = MinuteLog(lambda *line: lines.append(line), clock.call_later, max_subjects=2)
+
+    for subject in ("a", "b", "c", "d", "a"):
+        log.count("refused", subject)
+
+    assert [("refused", "a", 1), ("refused", "b", 1), ("refused", OTHERS, 1)] == lines
+
+
+async def test_log_uses_the_event_loop_when_it_is_given_no_timer(lines: Lines) -> None:
+    """Only tests need another one."""
+    log = MinuteLog(lambda *line: lines.append(line))
+
+    log.count("refused", "a")
+
+    assert [("refused", "a", 1)] == lines

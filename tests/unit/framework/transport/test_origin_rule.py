@@ -69,7 +69,7 @@ def test_origin_is_accepted_when_a_trusted_proxy_forwards_it_as_the_servers(
         {"Origin": "null", "Host": ""},
     ],
 )
-def test_origin_is_refused_when_only_a_stranger_says_that_it_is_the_servers(
+async def test_origin_is_refused_when_only_a_stranger_says_that_it_is_the_servers(
     headers: dict[str, str],
 ) -> None:
     """Forwarding headers count from trusted proxies alone."""
@@ -93,7 +93,7 @@ def test_origin_is_accepted_when_it_is_configured(configured: str, sent: str) ->
     assert rule(configured).accepts(request({"Origin": sent}))
 
 
-def test_refused_origin_is_logged_once_when_it_comes_again() -> None:
+async def test_refused_origin_is_logged_once_when_it_comes_again() -> None:
     """With what to change, short and printable."""
     origins = ["https://a.example", "https://a.example", "x" * 5_000, "https://b.example\x1b[31m"]
     rule_ = rule()
@@ -105,7 +105,13 @@ def test_refused_origin_is_logged_once_when_it_comes_again() -> None:
     event = "origin refused; if it is yours, add it"
     shown = ["https://a.example", "x" * 100 + "...", r"https://b.example\x1b[31m"]
     assert [
-        {"event": event, "log_level": "warning", "origin": each, "to": "CORS_ORIGINS"}
+        {
+            "event": event,
+            "log_level": "warning",
+            "origin": each,
+            "to": "CORS_ORIGINS",
+            "times": 1,
+        }
         for each in shown
     ] == logs
 

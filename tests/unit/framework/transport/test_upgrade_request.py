@@ -25,3 +25,13 @@ def test_nothing_is_kept_for_good_when_a_client_makes_up_names() -> None:
 
     (kept,) = [each for each in request.headers if each == name]
     assert sys.intern(name.upper().lower()) is not kept
+
+
+def test_named_headers_and_parameters_are_kept_alone_when_the_options_name_any() -> None:
+    """They are kept for the life of the socket, and a client may send 16 kB of them."""
+    headers = CIMultiDict([("User-Agent", "phone"), ("X-Junk", "x" * 8_000)])
+    mocked = make_mocked_request("GET", "/?EIO=4&junk=x", headers)
+
+    request = UpgradeRequest.of(mocked, (), frozenset({"user-agent"}), frozenset({"EIO"}))
+
+    assert ({"user-agent": "phone"}, {"EIO": "4"}) == (request.headers, request.query)
