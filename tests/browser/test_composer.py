@@ -51,6 +51,7 @@ async def test_nothing_is_sent_when_a_message_is_invisible(alice: Tab, bob: Tab)
     await alice.say("visible")
 
     await bob.sees(message("visible"))
+    await alice.sees(message("visible"))
     assert 1 == await alice.element("#messages li", "count")
 
 

@@ -30,8 +30,6 @@ LIFE = timedelta(seconds=10)
 
 SHORT_LIVED = 3
 """A token's ttl in seconds."""
-OLD = -1
-"""Expired, and for three or four seconds more within the skew of five."""
 TOO_OLD = -60
 
 NOT_TO_BE_HAD: dict[str, object] = {"userId": ""}
@@ -102,25 +100,16 @@ async def expiry(client: JsClient) -> datetime:
     return datetime.fromisoformat((await client.sees("auth:expiring"))["expiresAt"])
 
 
-async def end_of_session(chat: Chat, alice: JsClient) -> dict[str, str]:
-    """What it is told when it has handed in a token that was nearly over, and then none."""
-    alice.wants(tokens(chat, OLD))
-    await alice.sees("auth:expiring")
-    await alice.sees("auth:expiring")
-    alice.wants(tokens(chat, TOO_OLD))
-    error: dict[str, str] = await alice.sees("error")
-    return error
-
-
 async def test_client_comes_back_when_the_server_has_ended_its_session(
     chat: Chat, alice: JsClient
 ) -> None:
     """After ``io server disconnect``, with a fresh token."""
     await alice.sees("connect")
 
-    error = await end_of_session(chat, alice)
-    alice.wants(tokens(chat))
+    alice.wants(NOT_TO_BE_HAD)
+    error = await alice.sees("error")
     reason = await alice.sees("disconnect")
+    alice.wants(tokens(chat))
     await alice.sees("connect")
 
     assert ("token_expired", "io server disconnect") == (error["code"], reason)
@@ -213,11 +202,12 @@ async def test_client_ends_when_somebody_else_has_signed_in(chat: Chat, alice: J
     assert 1 == alice.events.count("connect")
 
 
-async def test_client_ends_when_its_user_has_signed_out(chat: Chat, alice: JsClient) -> None:
+async def test_client_ends_when_its_user_has_signed_out(alice: JsClient) -> None:
     """The session goes on for its grace; then there is no token to come back with."""
-    await end_of_session(chat, alice)
+    await alice.sees("connect")
 
     alice.wants(None)
+    await alice.sees("error")
     end = await alice.sees("end")
 
     assert "signed_out" == end["code"]

@@ -13,7 +13,7 @@ from app.adapters.clerk.token_verifier import ClerkTokenVerifier
 from app.adapters.system.system_clock import SystemClock
 from app.config import Settings
 from app.domain.principal import Principal
-from app.framework import IoOptions
+from app.framework import EngineOptions, IoOptions
 from app.framework.testing import Test
 from app.modules import create_app_module
 from app.ports import TokenVerifier
@@ -215,7 +215,12 @@ async def test_session_costs_one_fetch_and_one_verification_when_it_sends_5000_e
         module.override_provider(TokenVerifier)
         .use_value(verifier)
         .compile()
-        .create_nest_application(IoOptions(socket_class=AuthenticatedSocket))
+        .create_nest_application(
+            IoOptions(
+                socket_class=AuthenticatedSocket,
+                engine=EngineOptions(max_packets_per_second=100_000),
+            )
+        )
     )
     url = await application.listen(0)
 
