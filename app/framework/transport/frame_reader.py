@@ -80,6 +80,13 @@ class FrameReader(WebSocketReader):
     def _check(self, data: bytes | bytearray | memoryview, end: int) -> int:
         """How many bytes keep the rules: all, or those before the frame that breaks one."""
         at = self._to_skip
+        if not (self._start or self._in_message):
+            # Pipelined events are short text frames: passed over by their lengths alone.
+            while at + 1 < end and data[at] == _FINAL_TEXT:
+                second = data[at + 1]
+                if not _MASKED <= second < _MASKED_MEDIUM:
+                    break
+                at += _LEAST_FRAME + second - _MASKED
         while at < end:
             # Nearly all frames are whole messages of up to 64 kB: these are looked at in place.
             is_simple = end - at >= _MEDIUM_BYTES and not self._start and not self._in_message
