@@ -13,13 +13,17 @@ _LINE_LIMIT_BYTES = 4 * 1024 * 1024
 
 
 class NodeDriver(ABC):
-    """``driver.mjs`` in a folder. It ends when its input does."""
+    """``driver.mjs`` in a folder. It ends when its input does.
+
+    Attributes:
+        reader: Takes in what it tells, until it has ended.
+    """
 
     def __init__(self, folder: Path, *arguments: str) -> None:
         self._folder = folder
         self._arguments = arguments
         self._process: Process | None = None
-        self._reader: asyncio.Task[None] | None = None
+        self.reader: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Run it."""
@@ -30,17 +34,17 @@ class NodeDriver(ABC):
             stdout=PIPE,
             limit=_LINE_LIMIT_BYTES,
         )
-        self._reader = asyncio.create_task(self._read())
+        self.reader = asyncio.create_task(self._read())
 
     async def stop(self) -> None:
         """Close its input, at which it ends what it drives, and itself."""
         assert self._process is not None
         assert self._process.stdin is not None
-        assert self._reader is not None
+        assert self.reader is not None
         self._process.stdin.close()
         async with asyncio.timeout(PROCESS_SECONDS):
             await self._process.wait()
-            await self._reader
+            await self.reader
 
     def tell(self, order: dict[str, object]) -> None:
         """Send it an order."""

@@ -146,8 +146,11 @@ class Browser(NodeDriver):
         number = next(self.numbers)
         answer = self._answers[number] = asyncio.get_running_loop().create_future()
         self.tell({"id": number, "command": command, **parameters})
+        assert self.reader is not None
         async with asyncio.timeout(PROCESS_SECONDS):
-            return await answer
+            await asyncio.wait({answer, self.reader}, return_when="FIRST_COMPLETED")
+        assert answer.done(), "the browser has ended"
+        return answer.result()
 
     async def hear(self, told: dict[str, Any]) -> None:
         """An answer, or an error instead of it."""
