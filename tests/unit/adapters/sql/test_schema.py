@@ -15,7 +15,7 @@ from app.adapters.sql.database import Database
 from app.adapters.sql.limits import DatabaseLimits
 from app.adapters.sql.schema import SchemaError, upgrade_schema
 from app.adapters.sql.tables import metadata
-from tests.contract.storage import opened
+from tests.contract.storage import UNHURRIED, opened
 from tests.postgres_server import PostgresServer
 from tests.prisma import ROWS, TABLES
 
@@ -126,5 +126,5 @@ async def test_migrating_leaves_logging_alone_when_it_runs(url: str) -> None:
 
 
 async def _open_and_close(url: str, *, migrate: bool) -> None:
-    async with opened(Database(url, migrate=migrate)):
+    async with opened(Database(url, migrate=migrate, limits=UNHURRIED)):
         pass
