@@ -126,6 +126,12 @@ def compile_unknown_event(definitions: Iterable[GatewayDefinition]) -> UnknownEv
     return handle
 
 
+def judges_connections(definition: GatewayDefinition) -> bool:
+    """Whether a gateway has a guard or a hook for connecting clients; else it admits everyone."""
+    hook = hook_of(definition.instance, "handle_connection")
+    return bool(definition.enhancers.guards) or hook is not None
+
+
 def compile_connect(definition: GatewayDefinition, timeout_seconds: float) -> ConnectHandler:
     """Guards of application and class, then ``handle_connection``; filters answer what they raise.
 

@@ -124,9 +124,12 @@ class TypingService:
             Unavailable: It cannot be known now.
         """
         await self._require_member(user_id, channel_id)
+        typists = self._typists.get(channel_id)
+        if typists is None:
+            return ()
         # A member's entry moves to the end of the map each time it changes.
-        latest = islice(reversed(self._typists.get(channel_id, {})), MAX_LISTED)
-        return tuple(self._typists[channel_id][typist_id].indicator for typist_id in sorted(latest))
+        latest = islice(reversed(typists), MAX_LISTED)
+        return tuple(typists[typist_id].indicator for typist_id in sorted(latest))
 
     def end(self, user_id: UserId, channel_id: ChannelId) -> None:
         """The user no longer types, on any socket; the whole channel is told, if they did.

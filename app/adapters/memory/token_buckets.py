@@ -55,6 +55,8 @@ class TokenBuckets(Throttle):
         full_at = self._recent.get(key)
         if full_at is None:
             full_at = self._older.get(key, now)
+        if tokens == 1:
+            return max(now, full_at) + self._seconds_per_token
         # No more than a full bucket, or a heavy event would be refused for ever.
         return max(now, full_at) + min(tokens * self._seconds_per_token, self._seconds_to_fill)
 

@@ -19,9 +19,12 @@ def client_address(request: web.Request, trusted: Sequence[Network]) -> str:
     there itself stands further left and is never reached. A port beside an address is left out. An
     IPv4-mapped IPv6 address (``::ffff:10.1.2.3``) is given as the IPv4 address.
     """
-    peer = _parsed(request.remote or "")
+    remote = request.remote or ""
+    if not trusted and ":" not in remote:  # the usual case: nothing to unwrap or to look for
+        return remote
+    peer = _parsed(remote)
     if peer is None:
-        return request.remote or ""
+        return remote
     forwarded = ",".join(request.headers.getall("X-Forwarded-For", [])).split(",")
     while _is_trusted(peer, trusted) and forwarded:
         candidate = _parsed(_without_port(forwarded.pop().strip()))
@@ -38,7 +41,7 @@ def comes_from_proxy(request: web.Request, trusted: Sequence[Network]) -> bool:
 
 def is_proxy(address: str, trusted: Sequence[Network]) -> bool:
     """Whether the address is a trusted proxy's."""
-    peer = _parsed(address)
+    peer = _parsed(address) if trusted else None
     return peer is not None and _is_trusted(peer, trusted)
 
 

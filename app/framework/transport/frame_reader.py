@@ -80,6 +80,8 @@ class FrameReader(WebSocketReader):
     def _check(self, data: bytes | bytearray | memoryview, end: int) -> int:
         """How many bytes keep the rules: all, or those before the frame that breaks one."""
         at = self._to_skip
+        if not (self._start or self._in_message):
+            at = _after_short_texts(data, at, end)
         while at < end:
             # Nearly all frames are whole messages of up to 64 kB: these are looked at in place.
             is_simple = end - at >= _MEDIUM_BYTES and not self._start and not self._in_message
@@ -113,6 +115,16 @@ class FrameReader(WebSocketReader):
     def _may_start(self, header: bytes) -> bool:
         is_new_message = _CONTINUATION < header[0] & _OPCODE < _FIRST_CONTROL
         return header[1] >= _MASKED and not (is_new_message and self._in_message)
+
+
+def _after_short_texts(data: bytes | bytearray | memoryview, at: int, end: int) -> int:
+    """Pass over pipelined events, which are short text frames, by their lengths alone."""
+    while at + 1 < end and data[at] == _FINAL_TEXT:
+        second = data[at + 1]
+        if not _MASKED <= second < _MASKED_MEDIUM:
+            break
+        at += _LEAST_FRAME + second - _MASKED
+    return at
 
 
 def _read_length(header: bytes) -> tuple[int, int]:

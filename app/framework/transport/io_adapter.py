@@ -14,6 +14,7 @@ from app.framework.pipeline import (
     compile_disconnect,
     compile_event,
     compile_unknown_event,
+    judges_connections,
 )
 from app.framework.socket import Server, Socket
 from app.framework.transport.endpoint import Endpoint
@@ -123,7 +124,11 @@ class IoAdapter:
         timeout_seconds = self._options.engine.connect_timeout_seconds
         return Endpoint(
             socket_class=self._options.socket_class,
-            connect=tuple(compile_connect(definition, timeout_seconds) for definition in group),
+            connect=tuple(
+                compile_connect(definition, timeout_seconds)
+                for definition in group
+                if judges_connections(definition)
+            ),
             disconnect=tuple(hook for hook in hooks if hook is not None),
             events={
                 route.pattern: compile_event(route)

@@ -10,7 +10,7 @@ from app.adapters.sql.database import Database
 from app.adapters.sql.doctor import Examination, examine_database
 from app.adapters.sql.limits import DEFAULT_LIMITS
 from app.adapters.sql.opening import DatabaseOpenError
-from tests.contract.storage import opened
+from tests.contract.storage import UNHURRIED, opened
 from tests.deadlines import ANSWER_SECONDS
 from tests.postgres_server import FSYNC_WARNING, PostgresServer
 from tests.prisma import ROWS, TABLES
@@ -47,7 +47,7 @@ async def examined(url: str) -> Examination:
 
 async def start(url: str, *, migrate: bool = False) -> None:
     """As a server does, and stop."""
-    async with opened(Database(url, migrate=migrate)):
+    async with opened(Database(url, migrate=migrate, limits=UNHURRIED)):
         pass
 
 

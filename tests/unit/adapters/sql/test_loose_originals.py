@@ -12,7 +12,7 @@ from app.domain.delivery import DeliveryState
 from app.domain.ids import ChannelId
 from tests.contract.original_backend import adopt, order_of, store_beside
 from tests.contract.receipts import advanced
-from tests.contract.storage import ALICE, BOB, GENERAL, add, draft, opened, sql_storage
+from tests.contract.storage import ALICE, BOB, GENERAL, UNHURRIED, add, draft, opened, sql_storage
 from tests.postgres_server import FSYNC_WARNING, PostgresServer
 from tests.prisma import LOOSE_TABLES, ROWS, TABLES
 
@@ -29,7 +29,7 @@ def loose_url(empty_postgres_url: str, postgres_server: PostgresServer) -> str:
 
 async def migrate(url: str) -> Examination:
     """As ``python -m app migrate``, and what the doctor finds then."""
-    async with opened(Database(url, migrate=True)):
+    async with opened(Database(url, migrate=True, limits=UNHURRIED)):
         pass
     return await examine_database(url, DEFAULT_LIMITS)
 
@@ -43,7 +43,7 @@ async def test_a_loose_original_is_taken_over_when_it_is_migrated(loose_url: str
 
 async def test_messages_and_receipts_are_stored_when_the_original_is_loose(loose_url: str) -> None:
     """The hot path; what was there is readable too."""
-    async with opened(Database(loose_url, migrate=True)) as database:
+    async with opened(Database(loose_url, migrate=True, limits=UNHURRIED)) as database:
         storage = sql_storage(database)
         message = await add(storage, draft(content="x" * 4_000))
         waiting = (await storage.deliveries.undelivered_counts(BOB)).channels
@@ -65,7 +65,7 @@ async def test_messages_are_taken_in_when_one_before_them_has_lost_what_it_refer
 ) -> None:
     """That one is nobody's to read, and is not found again and again."""
     lose = f"""UPDATE messages SET "{column}" = {gone} WHERE id = 'lost'"""  # noqa: S608 - the test's own
-    async with opened(Database(loose_url, migrate=True)) as database:
+    async with opened(Database(loose_url, migrate=True, limits=UNHURRIED)) as database:
         storage = sql_storage(database)
         for message_id in ("lost", "message_002"):
             await store_beside(database, message_id)
@@ -81,7 +81,7 @@ async def test_messages_are_taken_in_when_one_before_them_has_lost_what_it_refer
 
 async def test_a_channel_is_found_when_the_original_is_loose(loose_url: str) -> None:
     """Though nothing is known of it but its id."""
-    async with opened(Database(loose_url, migrate=True)) as database:
+    async with opened(Database(loose_url, migrate=True, limits=UNHURRIED)) as database:
         channel = await sql_storage(database).channels.find(GENERAL)
 
     assert channel is not None
@@ -90,7 +90,7 @@ async def test_a_channel_is_found_when_the_original_is_loose(loose_url: str) -> 
 
 async def test_channels_change_when_the_original_is_loose(loose_url: str) -> None:
     """Made, joined, left and deleted, with what was said in them."""
-    async with opened(Database(loose_url, migrate=True)) as database:
+    async with opened(Database(loose_url, migrate=True, limits=UNHURRIED)) as database:
         storage = sql_storage(database)
         await storage.channels.create(NEWS, {ALICE: MemberRole.OWNER})
         added = await storage.channels.add_member(NEWS.id, BOB, MemberRole.MEMBER, NOW)

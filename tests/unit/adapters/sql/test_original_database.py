@@ -7,7 +7,17 @@ import pytest
 from app.adapters.memory.manual_clock import DEFAULT_START as NOW
 from app.adapters.sql.database import Database
 from app.adapters.sql.schema import SchemaError
-from tests.contract.storage import ALICE, BOB, CAROL, GENERAL, add, draft, opened, sql_storage
+from tests.contract.storage import (
+    ALICE,
+    BOB,
+    CAROL,
+    GENERAL,
+    UNHURRIED,
+    add,
+    draft,
+    opened,
+    sql_storage,
+)
 from tests.postgres_server import PostgresServer
 from tests.prisma import ROWS, TABLES
 
@@ -62,7 +72,7 @@ def original_url(empty_postgres_url: str, postgres_server: PostgresServer) -> st
 
 async def migrate(url: str) -> None:
     """As ``python -m app migrate``."""
-    async with opened(Database(url, migrate=True)):
+    async with opened(Database(url, migrate=True, limits=UNHURRIED)):
         pass
 
 
@@ -93,7 +103,7 @@ async def test_history_gets_its_numbers_when_the_database_is_migrated(original_u
     """By channel, oldest first; it waits for nobody, and what is sent next goes on counting."""
     await migrate(original_url)
 
-    async with opened(Database(original_url, migrate=False)) as database:
+    async with opened(Database(original_url, migrate=False, limits=UNHURRIED)) as database:
         storage = sql_storage(database)
         read = await storage.messages.list_after(GENERAL, ALICE, 0, 10)
         counts = (await storage.deliveries.undelivered_counts(BOB)).channels
@@ -109,7 +119,7 @@ async def test_members_stay_when_the_database_is_migrated(original_url: str) -> 
     """Who was in a channel is in it."""
     await migrate(original_url)
 
-    async with opened(Database(original_url, migrate=False)) as database:
+    async with opened(Database(original_url, migrate=False, limits=UNHURRIED)) as database:
         channels = [
             await sql_storage(database).channels.channels_of(user) for user in (ALICE, BOB, CAROL)
         ]
