@@ -52,10 +52,12 @@ def figure_text(row: Row, value: float | None) -> str:
 
 def _origin(results: Results) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in results.versions.items())
-    return (
-        f"{results.date}, {results.machine}; medians of {results.rounds} rounds (idle rows: one).\n"
-        f"{versions}."
+    rounds = (
+        "one round"
+        if results.rounds == 1
+        else f"medians of {results.rounds} rounds (idle rows: one)"
     )
+    return f"{results.date}, {results.machine}; {rounds}.\n{versions}."
 
 
 def _figure_lines(results: Results) -> list[Sequence[str]]:
