@@ -58,6 +58,8 @@ async def conversation(alice: Tab, bob: Tab) -> States:
     """Messages of both, one edited and one deleted; Bob types, and wrote elsewhere."""
     await alice.say("helo")
     await bob.sees(message("helo"))
+    await alice.sees(message("helo"))
+    await alice.loses("li[data-status=SENDING]")  # such a message cannot be edited yet
     await alice.press("ArrowUp")
     await alice.element(".edit textarea", "fill", "hello")
     yield alice, "editing"

@@ -49,6 +49,8 @@ async def test_edits_and_deletions_are_seen_when_they_were_missed(alice: Tab, bo
         await alice.say(content)
         await bob.sees(message(content))
     await bob.click("#toggle-connection")
+    await alice.sees(message("second"))
+    await alice.loses("li[data-status=SENDING]")  # such a message cannot be edited yet
 
     await alice.press("ArrowUp")
     await alice.element(".edit textarea", "fill", "second, edited")
