@@ -6,6 +6,7 @@ is read too; the environment wins, and an empty variable counts as not set.
 
 import os
 import re
+from collections.abc import Mapping
 from difflib import get_close_matches
 from math import ceil
 from pathlib import Path
@@ -87,8 +88,13 @@ def _redis_url(settings: dict[str, str | int | None]) -> str | None:
 def _packets_per_second(settings: dict[str, float]) -> int:
     """Far more than the events that are allowed, so that no honest client comes near."""
     events = settings["rate_limit_events_per_second"] + settings["rate_limit_burst"]
-    receipts = settings["rate_limit_receipts_per_second"] + settings["rate_limit_receipts_burst"]
-    return max(1_000, 10 * ceil(events), ceil(events + receipts))
+    return max(1_000, 10 * ceil(events), _least_packets_per_second(settings))
+
+
+def _least_packets_per_second(settings: Mapping[str, float]) -> int:
+    """The packets of a client that uses up its limits for events and for receipts at once."""
+    limits = ("events_per_second", "burst", "receipts_per_second", "receipts_burst")
+    return ceil(sum(settings[f"rate_limit_{name}"] for name in limits))
 
 
 def _log_format(settings: dict[str, str]) -> Literal["console", "json"]:
@@ -290,15 +296,10 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _check_packets(self) -> Self:
-        least = (
-            self.rate_limit_burst
-            + self.rate_limit_events_per_second
-            + self.rate_limit_receipts_burst
-            + self.rate_limit_receipts_per_second
-        )
+        least = _least_packets_per_second(vars(self))
         if self.max_packets_per_second < least:
             raise ValueError(
-                f"MAX_PACKETS_PER_SECOND must be at least {ceil(least)}, the sum of the limits for "
+                f"MAX_PACKETS_PER_SECOND must be at least {least}, the sum of the limits for "
                 "events and receipts: a client that keeps these would be closed"
             )
         return self

@@ -74,7 +74,7 @@ class DevelopmentIdentityController:
         ``{"users": [{id, name, channels}], "messageMaxChars": 4000}``
         """
         self._require_local(request)
-        async with self._asking:  # nobody is signed in: all requests share one connection
+        async with self._asking:  # no token is asked for here, so all requests share one connection
             users = [
                 {
                     "id": user.id,

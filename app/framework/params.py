@@ -98,7 +98,7 @@ def create_param_decorator(
 
 
 def is_param_decorator(value: object) -> bool:
-    """Whether a value is a parameter decorator that nobody has called."""
+    """Whether a value is a parameter decorator that was not called."""
     return value in (MessageBody, ConnectedSocket, Ack) or (
         inspect.isfunction(value) and get_metadata(value, _PARAM_DECORATOR) is not None
     )

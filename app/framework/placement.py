@@ -1,6 +1,6 @@
 """Refuses decorators and hooks that would have no effect where they stand.
 
-A guard that never runs protects nothing, and nobody notices: so the start fails instead.
+A guard that never runs protects nothing, and the mistake would go unnoticed: the start fails.
 """
 
 import inspect

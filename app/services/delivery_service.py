@@ -59,7 +59,7 @@ class DeliveryService:
 
     Reports that come together are stored together. The author is told after the commit and before
     the recipient is answered, only of changes, and of one recipient's changes in their order: never
-    of READ before DELIVERED. One who has left the channel is told nothing. A list of reports is
+    of READ before DELIVERED. A user who has left the channel gets no event. A list of reports is
     stored in one transaction; reports of it that are refused do not keep out the others.
 
     What was stored without a confirmation is told when it is reported again, to this node: the

@@ -96,7 +96,7 @@ class TypingService:
     ) -> TypingIndicator:
         """The user no longer types on this socket.
 
-        The channel but this socket is told, unless another socket of the user goes on typing.
+        Publishes to the channel except this socket, unless another socket of the user still types.
 
         Raises:
             NotAMember: Nothing was changed.
