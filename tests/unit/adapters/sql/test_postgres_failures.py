@@ -16,6 +16,7 @@ from app.domain.errors import Rejected, Unavailable, Unconfirmed
 from tests.contract.storage import UNHURRIED, opened
 from tests.deadlines import ANSWER_SECONDS
 from tests.postgres_server import PostgresServer
+from tests.unit.adapters.sql.blocked_backends import LOCK, held_lock, wait_for_row
 from tests.unit.adapters.sql.insisting import insist
 
 SHORT = DatabaseLimits(
@@ -36,6 +37,8 @@ WORKING_BACKENDS = """
 SELECT pid FROM pg_stat_activity
 WHERE datname = 'chat' AND state <> 'idle' AND pid <> pg_backend_pid()
 """
+COMMITTING = f"{WORKING_BACKENDS} AND query LIKE 'COMMIT%'"
+WAITING_FOR_LOCK = f"{WORKING_BACKENDS} AND wait_event_type = 'Lock'"
 KILL = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'chat'"
 
 
@@ -56,12 +59,6 @@ async def count(database: Database) -> int:
     """How many users there are."""
     async with database.reading() as connection:
         return await connection.scalar(select(func.count()).select_from(users)) or 0
-
-
-async def wait_for_row(server: PostgresServer, query: str) -> None:
-    """Until the query gives one; the test's own time is the bound."""
-    while not await asyncio.to_thread(server.execute, query):
-        pass
 
 
 async def test_both_ways_heal_when_the_server_is_started_again(
@@ -142,31 +139,35 @@ async def test_a_commit_is_unconfirmed_when_the_server_freezes_under_it(
 
 
 async def test_a_commit_is_unconfirmed_when_its_backend_is_killed(
-    database: Database, postgres_server: PostgresServer
+    own_postgres_database: Database, postgres_server: PostgresServer, postgres_url: str
 ) -> None:
     """The connection ends between the question and the answer."""
-    postgres_server.execute(AT_COMMIT.format("PERFORM pg_sleep(30);"), "chat")
-    writing = asyncio.create_task(write(database, "uncertain"))
-    await wait_for_row(postgres_server, f"{WORKING_BACKENDS} AND query LIKE 'COMMIT%'")
+    postgres_server.execute(AT_COMMIT.format(f"PERFORM {LOCK};"), "chat")
+    async with held_lock(postgres_url):
+        writing = asyncio.create_task(write(own_postgres_database, "uncertain"))
+        await wait_for_row(postgres_server, COMMITTING)
 
-    postgres_server.execute(KILL)
+        postgres_server.execute(f"{KILL} AND query LIKE 'COMMIT%'")
 
-    with pytest.raises(Unconfirmed):
-        await writing
-    assert 0 == await count(database)
+        with pytest.raises(Unconfirmed):
+            await writing
+    assert 0 == await count(own_postgres_database)
 
 
 async def test_a_commit_goes_on_when_its_caller_has_gone(
-    database: Database, postgres_server: PostgresServer
+    own_postgres_database: Database, postgres_server: PostgresServer, postgres_url: str
 ) -> None:
     """Cancelling does not tear it down; the end of the application waits for it."""
-    postgres_server.execute(AT_COMMIT.format("PERFORM pg_sleep(0.3);"), "chat")
-    writing = asyncio.create_task(write(database, "stored"))
-    await wait_for_row(postgres_server, f"{WORKING_BACKENDS} AND query LIKE 'COMMIT%'")
+    postgres_server.execute(AT_COMMIT.format(f"PERFORM {LOCK};"), "chat")
+    async with held_lock(postgres_url):
+        writing = asyncio.create_task(write(own_postgres_database, "stored"))
+        await wait_for_row(postgres_server, COMMITTING)
+        writing.cancel()
+        await asyncio.wait([writing])
+        ending = asyncio.create_task(own_postgres_database.on_application_shutdown(None))
+        await asyncio.sleep(0)
 
-    writing.cancel()
-    await asyncio.wait([writing])
-    await asyncio.wait_for(database.on_application_shutdown(None), ANSWER_SECONDS)
+    await asyncio.wait_for(ending, ANSWER_SECONDS)
 
     assert writing.cancelled()
     assert [["1"]] == postgres_server.execute("SELECT count(*) FROM users", "chat")
@@ -260,25 +261,26 @@ async def test_who_comes_late_is_unavailable_when_every_connection_is_taken(
 
 
 async def test_nothing_is_left_at_the_server_when_an_operation_is_cancelled(
-    database: Database, postgres_server: PostgresServer
+    own_postgres_database: Database, postgres_server: PostgresServer, postgres_url: str
 ) -> None:
     """Its transaction ends with its connection, as soon as the statement does."""
 
     async def hang() -> None:
-        async with database.transaction() as connection:
+        async with own_postgres_database.transaction() as connection:
             await connection.execute(insert(users).values(id="gone", updatedAt=NOW))
-            await connection.execute(text("SELECT pg_sleep(0.2)"))
+            await connection.execute(text(f"SELECT {LOCK}"))
 
-    hanging = asyncio.create_task(hang())
-    await wait_for_row(postgres_server, f"{WORKING_BACKENDS} AND query LIKE '%sleep%'")
+    async with held_lock(postgres_url):
+        hanging = asyncio.create_task(hang())
+        await wait_for_row(postgres_server, WAITING_FOR_LOCK)
+        hanging.cancel()
+        await asyncio.wait([hanging])
 
-    hanging.cancel()
-    await asyncio.wait([hanging])
     await wait_for_row(postgres_server, f"SELECT 1 WHERE NOT EXISTS ({WORKING_BACKENDS})")
-    await write(database, "gone")
+    await write(own_postgres_database, "gone")
 
     assert hanging.cancelled()
-    assert 1 == await count(database)
+    assert 1 == await count(own_postgres_database)
 
 
 async def test_no_log_tells_what_was_written_when_it_is_stored_read_and_refused(

@@ -5,31 +5,36 @@ from app.adapters.sql.database import Database
 from app.adapters.sql.sql_revocation_store import SqlRevocationStore
 from app.domain.revocation import Revocation
 from tests.postgres_server import PostgresServer
+from tests.unit.adapters.sql.blocked_backends import LOCK, held_lock, wait_for_row
 
-SLOW_COMMIT_OF_SESSIONS = """
-CREATE FUNCTION be_slow() RETURNS trigger LANGUAGE plpgsql
-AS $$ BEGIN PERFORM pg_sleep(0.3); RETURN NULL; END $$;
-CREATE CONSTRAINT TRIGGER be_slow AFTER INSERT ON revocations DEFERRABLE INITIALLY DEFERRED
-FOR EACH ROW WHEN (NEW.kind = 'session') EXECUTE FUNCTION be_slow();
+BLOCKED_COMMIT_OF_SESSIONS = f"""
+CREATE FUNCTION wait_for_lock() RETURNS trigger LANGUAGE plpgsql
+AS $$ BEGIN PERFORM {LOCK}; RETURN NULL; END $$;
+CREATE CONSTRAINT TRIGGER wait_for_lock AFTER INSERT ON revocations DEFERRABLE INITIALLY DEFERRED
+FOR EACH ROW WHEN (NEW.kind = 'session') EXECUTE FUNCTION wait_for_lock();
 """
-COMMITTING = "SELECT 1 FROM pg_stat_activity WHERE datname = 'chat' AND wait_event = 'PgSleep'"
+WAITING_BACKENDS = (
+    "SELECT pid FROM pg_stat_activity WHERE datname = 'chat' AND wait_event = 'advisory'"
+)
 
 
 async def test_readers_miss_nothing_when_an_earlier_addition_commits_late(
-    own_postgres_database: Database, postgres_server: PostgresServer
+    own_postgres_database: Database, postgres_server: PostgresServer, postgres_url: str
 ) -> None:
-    """None becomes visible behind one with a later position, which a reader has passed."""
+    """An addition never becomes visible after one with a later position has been read."""
     clock = ManualClock()
     adding, reading = (SqlRevocationStore(own_postgres_database, clock) for _ in range(2))
     early, late = Revocation.of_session("sess_1"), Revocation.of_token("a.b.c")
-    postgres_server.execute(SLOW_COMMIT_OF_SESSIONS, "chat")
-    adding_early = asyncio.create_task(adding.add(early, ttl_seconds=60))
-    while not await asyncio.to_thread(postgres_server.execute, COMMITTING):
-        pass
+    postgres_server.execute(BLOCKED_COMMIT_OF_SESSIONS, "chat")
+    async with held_lock(postgres_url):
+        adding_early = asyncio.create_task(adding.add(early, ttl_seconds=60))
+        await wait_for_row(postgres_server, WAITING_BACKENDS)
+        adding_late = asyncio.create_task(adding.add(late, ttl_seconds=60))
+        either = [wait_for_row(postgres_server, f"{WAITING_BACKENDS} OFFSET 1"), adding_late]
+        await asyncio.wait(map(asyncio.ensure_future, either), return_when=asyncio.FIRST_COMPLETED)
+        seen = [list(page) async for page in reading.missed(list)]
 
-    await adding.add(late, ttl_seconds=60)
-    missed = [list(portion) async for portion in reading.missed(list)]
-    await adding_early
-    missed += [list(portion) async for portion in reading.missed(list)]
+    await asyncio.gather(adding_early, adding_late)
+    seen += [list(page) async for page in reading.missed(list)]
 
-    assert [[early, late]] == missed
+    assert [[early, late]] == seen
