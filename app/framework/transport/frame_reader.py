@@ -18,6 +18,20 @@ _LEAST_FRAME = _START_BYTES + _MASK_BYTES
 _feed_data = WebSocketReader.feed_data
 
 
+class FrameQueue(WebSocketDataQueue):
+    """Receives what `FrameReader` parses. It queues nothing, so the base's constructor is left out."""
+
+    __slots__ = ("packets_left",)
+
+    packets_left: int
+    """How many more frames the client may send. The reader subtracts each fragment that does not
+    end a message; the queue subtracts each message and control frame that it receives."""
+
+    # aiohttp's parser reads these to stop when much is queued. Nothing ever is.
+    _size = 0
+    _limit = 0
+
+
 class FrameReader(WebSocketReader):
     """Refuses with 1002 what a client must not send. The frames before it are still handled.
 
@@ -36,15 +50,12 @@ class FrameReader(WebSocketReader):
         "_queue",
         "_start",
         "_to_skip",
-        "fragments",
     )
 
-    def __init__(self, queue: WebSocketDataQueue, max_message_bytes: int) -> None:
+    def __init__(self, queue: FrameQueue, max_message_bytes: int) -> None:
         # aiohttp refuses what is as long as its limit; we refuse what is longer than the setting.
         super().__init__(queue, max_message_bytes + 1, compress=False, decode_text=True)
         self._queue = queue
-        self.fragments = 0
-        """How many fragments have come that did not end a message; the owner sets it back."""
         self._failed = False
         self._to_skip = 0
         """How much of a frame's mask and payload is still to come."""
@@ -107,7 +118,7 @@ class FrameReader(WebSocketReader):
             self._start = b""
             if header[0] & _OPCODE < _FIRST_CONTROL:
                 self._in_message = not header[0] & _FINAL
-                self.fragments += self._in_message
+                self._queue.packets_left -= self._in_message
         self._to_skip = at - end
         self._is_between = not (self._to_skip or self._start or self._in_message)
         return end

@@ -9,10 +9,9 @@ from collections.abc import Callable
 from typing import Any
 
 from aiohttp import WebSocketError, WSCloseCode, WSMsgType
-from aiohttp._websocket.reader import WebSocketDataQueue
 
 from app.framework.transport import frames
-from app.framework.transport.frame_reader import FrameReader
+from app.framework.transport.frame_reader import FrameQueue, FrameReader
 from app.framework.transport.outbox import Audiences, Outbox
 
 CLOSE_TIMEOUT_SECONDS = 0.8
@@ -25,7 +24,7 @@ _SLICE_BYTES = 16_384
 they are handled in place. Others have their turn, and who has to wait is not parsed far ahead."""
 
 
-class WebSocket(WebSocketDataQueue, asyncio.Protocol):
+class WebSocket(FrameQueue, asyncio.Protocol):
     """Bytes in, messages out, and the way back, bounded.
 
     aiohttp's parser hands each message to `feed_data` of its queue, which is this object: there is
@@ -44,16 +43,11 @@ class WebSocket(WebSocketDataQueue, asyncio.Protocol):
         "audiences",
         "closed",
         "is_gone",
-        "packets_left",
         "write",
     )
 
     audiences: Audiences
     write: Callable[[bytes], Any]
-
-    # The parser reads these of its queue, to stop when much is queued. Nothing ever is.
-    _size = 0
-    _limit = 0
 
     def __init__(  # the base's would make a queue
         self,
@@ -67,7 +61,6 @@ class WebSocket(WebSocketDataQueue, asyncio.Protocol):
         """No more is sent, and what comes is not heard; the handshake may be under way."""
         self.is_gone = False
         self.packets_left = max_packets
-        """How many more frames may come, of any kind, before `check_packet_rate`."""
         self.audiences = []
         self.write = transport.write
         self._transport = transport
@@ -90,7 +83,7 @@ class WebSocket(WebSocketDataQueue, asyncio.Protocol):
 
     @abstractmethod
     def check_packet_rate(self) -> None:
-        """``packets_left`` is negative: renew it, or turn the client away."""
+        """Called when ``packets_left`` is negative: renew it, or turn the client away."""
 
     @abstractmethod
     def text_received(self, text: str) -> None:
@@ -169,8 +162,10 @@ class WebSocket(WebSocketDataQueue, asyncio.Protocol):
         elif len(data) > _SLICE_BYTES:
             self._unread = data
             self._read_slice()
-        else:
-            self._feed(data)
+        elif self._reader is not None:  # as in `_read_slice`; a call less for each small read
+            self._reader.feed_data(data)
+            if self.packets_left < 0 and not self.closed:
+                self.check_packet_rate()
 
     def eof_received(self) -> None:
         """From the transport, which closes itself then."""
@@ -227,21 +222,12 @@ class WebSocket(WebSocketDataQueue, asyncio.Protocol):
     def feed_eof(self) -> None:
         """From aiohttp's parser; the transport says so, too."""
 
-    def _feed(self, data: bytes) -> None:
-        """Parse, and check how much has come; `feed_data` counts what is complete."""
-        reader = self._reader
-        if reader is None:
-            return
-        reader.feed_data(data)
-        if reader.fragments:
-            self.packets_left -= reader.fragments
-            reader.fragments = 0
-        if self.packets_left < 0 and not self.closed:
-            self.check_packet_rate()
-
     def _read_slice(self) -> None:
         data, self._unread = self._unread[:_SLICE_BYTES], self._unread[_SLICE_BYTES:]
-        self._feed(data)
+        if self._reader is not None:
+            self._reader.feed_data(data)
+            if self.packets_left < 0 and not self.closed:
+                self.check_packet_rate()
         if (self.is_reading or self.closed) and not self._goes_on:
             self._goes_on = True
             self._transport.pause_reading()

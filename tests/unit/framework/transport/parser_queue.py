@@ -1,15 +1,13 @@
 from typing import Any
 
-from aiohttp._websocket.reader import WebSocketDataQueue
+from app.framework.transport.frame_reader import FrameQueue
 
 
-class Queue(WebSocketDataQueue):
+class Queue(FrameQueue):
     """As `web_socket.WebSocket`: a queue without the base's constructor."""
 
-    _size = 0
-    _limit = 0
-
     def __init__(self) -> None:  # the base's is left out
+        self.packets_left = 0
         self.fed: list[Any] = []
         self.errors: list[BaseException] = []
 
