@@ -19,7 +19,7 @@ _feed_data = WebSocketReader.feed_data
 
 
 class FrameQueue(WebSocketDataQueue):
-    """Receives what `FrameReader` parses. It queues nothing, so the base's constructor is left out."""
+    """Receives what `FrameReader` parses. It queues nothing and skips the base's constructor."""
 
     __slots__ = ("packets_left",)
 
