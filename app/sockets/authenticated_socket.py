@@ -10,6 +10,8 @@ from app.framework import Handshake, Socket
 from app.framework.socket import SocketLink
 from app.services.session import Session
 
+_NO_SESSION = "the socket is not authenticated"
+
 
 class AuthenticatedSocket(Socket):
     """Every client of the gateway; `WsGuard` gives it its ``session`` before all else happens."""
@@ -29,7 +31,9 @@ class AuthenticatedSocket(Socket):
         Raises:
             AttributeError: It was not authenticated; no handler ever meets such a socket.
         """
-        return self.require_session().user_id
+        if self.session is None:  # `require_session` without its call: every event asks twice
+            raise AttributeError(_NO_SESSION)
+        return self.session.user_id
 
     @property
     def user(self) -> dict[str, UserId]:
@@ -43,7 +47,7 @@ class AuthenticatedSocket(Socket):
             AttributeError: It was not authenticated; no handler ever meets such a socket.
         """
         if self.session is None:
-            raise AttributeError("the socket is not authenticated")
+            raise AttributeError(_NO_SESSION)
         return self.session
 
     def warn_of_expiry(self, expires_at: datetime) -> None:
