@@ -97,7 +97,7 @@ class Outbox:
     def send(self, recipient: Recipient, frame: bytes) -> None:
         """A frame for one."""
         if not self._count:
-            self._flush_later()
+            self._loop.call_soon(self.flush, context=self.context)
         self._count += 1
         due = (self._count, frame, ())
         own = self._own.get(recipient)
@@ -111,7 +111,7 @@ class Outbox:
     ) -> None:
         """A frame for everybody who is in the audience now, without those excluded."""
         if not self._count:
-            self._flush_later()
+            self._loop.call_soon(self.flush, context=self.context)
         self._count += 1
         if not audience.due:
             self._audiences.append(audience)
@@ -143,9 +143,6 @@ class Outbox:
             for recipient in audience.members.values():
                 if recipient not in apart:
                     write_now(recipient, frames)
-
-    def _flush_later(self) -> None:
-        self._loop.call_soon(self.flush, context=self.context)
 
 
 def write_now(recipient: Writable, data: bytes) -> None:
