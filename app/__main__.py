@@ -1,4 +1,4 @@
-"""``python -m app``: as `app.cli`, where this Python can run it."""
+"""``python -m app``: as `app.cli.command_line`, where this Python can run it."""
 
 import sys
 
@@ -8,7 +8,7 @@ def main() -> None:
     if sys.version_info < (3, 11):  # noqa: UP036 - whoever runs an older one is told so
         sys.exit("Python 3.11 or newer is needed.")
     try:
-        from app.cli import cli, is_script  # noqa: PLC0415 - its imports are what may be missing
+        from app.cli.command_line import cli, is_script  # noqa: PLC0415 - its imports are what may be missing
     except ModuleNotFoundError as error:
         if error.name is None or error.name.split(".")[0] == "app":
             raise

@@ -21,22 +21,22 @@ from app import __version__
 from app.adapters.clerk.pem_signing_key import SigningKeyError
 from app.adapters.clerk.webhook_verifier import WebhookSecretError
 from app.adapters.development.signing_key_file import DevelopmentKeyError
-from app.adapters.redis.redis_pool import RedisUrlError
-from app.adapters.sql.database_url import DatabaseUrlError, parse_database_url, sqlite_file
-from app.adapters.sql.opening import DatabaseOpenError
-from app.adapters.sql.schema import SchemaError
-from app.adapters.sql.server_mark import only_server_on
+from app.adapters.redis.pool import RedisUrlError
+from app.adapters.sql.connection.opening import DatabaseOpenError
+from app.adapters.sql.connection.sqlite_server_lock import only_server_on
+from app.adapters.sql.connection.url import DatabaseUrlError, parse_database_url, sqlite_file
+from app.adapters.sql.schema.upgrade import SchemaError
 from app.adapters.system import file_descriptors
-from app.config import IN_MEMORY, Settings
+from app.config.later_settings import settings_without_effect
+from app.config.settings import IN_MEMORY, Settings
 from app.domain.errors import Unavailable
 from app.framework import EngineOptions, IoAdapter, IoOptions, NestApplication, NestFactory
 from app.guards.event_weight import check_event_weights
-from app.later_settings import settings_without_effect
 from app.modules import create_app_module
 from app.ports import ChannelRepository, Membership
-from app.services.address_owner import owner_of
 from app.services.channel_service import ChannelService
-from app.services.membership_file import MalformedMembershipError, parse_membership
+from app.services.channels.seed_file import MalformedMembershipError, parse_membership
+from app.services.sessions.client_network import owner_of
 from app.sockets.authenticated_socket import AuthenticatedSocket
 
 _LISTEN_FIXES = {

@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 
 from sqlalchemy import delete, insert
 
-from app.adapters.sql.database import Database
-from app.adapters.sql.sql_channel_repository import SqlChannelRepository
-from app.adapters.sql.sql_delivery_repository import SqlDeliveryRepository
-from app.adapters.sql.sql_message_repository import SqlMessageRepository
-from app.adapters.sql.tables import (
+from app.adapters.sql.channels.repository import SqlChannelRepository
+from app.adapters.sql.connection.database import Database
+from app.adapters.sql.deliveries.repository import SqlDeliveryRepository
+from app.adapters.sql.messages.repository import SqlMessageRepository
+from app.adapters.sql.schema.tables import (
     channel_sequences,
     message_deliveries,
     message_sequences,

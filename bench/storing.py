@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from app.config import Settings
+from app.config.settings import Settings
 from app.domain.ids import ChannelId, ClientMessageId, UserId
 from app.framework import IoAdapter, IoOptions, NestApplication, NestFactory
 from app.modules import create_app_module
 from app.services.channel_service import ChannelService
-from app.services.group_commit import MAX_ITEMS
 from app.services.message_service import MessageService
+from app.services.writes.group_commit import MAX_ITEMS
 from bench.databases import DATABASES, MeasuredDatabase, fresh_database
 
 SENDERS = (1, 16, 256)

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from app.adapters.sql.database import Database
+from app.adapters.sql.connection.database import Database
 from tests.contract.storage import UNHURRIED, opened
 from tests.postgres_server import PostgresServer
 from tests.redis_server import RedisServer
 
 _TESTS = Path(__file__).parent
-_OWN_LOOPS = _TESTS / "unit" / "framework"
+_OWN_LOOPS = {_TESTS / "unit" / "framework", _TESTS / "unit" / "concurrency"}
 _SLOWEST = (
     "e2e/test_writing_a_gateway.py",
     "reliability/test_scenarios.py",
@@ -66,7 +66,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     places = {_TESTS / name: place for place, name in enumerate(_SLOWEST)}
 
     def place(item: pytest.Item) -> int:
-        is_last = _OWN_LOOPS in item.path.parents
+        is_last = not _OWN_LOOPS.isdisjoint(item.path.parents)
         return places.get(item.path, len(places) + is_last)
 
     items.sort(key=place)

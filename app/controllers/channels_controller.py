@@ -6,10 +6,16 @@ from typing import Annotated
 from aiohttp import web
 from pydantic import AfterValidator, StringConstraints, ValidationError
 
-from app.controllers.http_refusal import refusal, unavailable
-from app.controllers.request_body import read_body
-from app.controllers.service_key import ServiceKey
-from app.controllers.service_request import MAX_BODY_BYTES, Id, ServiceRequest, invalid, path_id
+from app.controllers.requests.backend_key import ServiceKey
+from app.controllers.requests.backend_request import (
+    MAX_BODY_BYTES,
+    Id,
+    ServiceRequest,
+    invalid,
+    path_id,
+)
+from app.controllers.requests.body import read_body
+from app.controllers.requests.refusals import refusal, unavailable
 from app.domain.blank_text import is_blank
 from app.domain.channel import ChannelDraft, ChannelType, MemberRole
 from app.domain.errors import (

@@ -6,10 +6,10 @@ from typing import Annotated, Self
 from aiohttp import web
 from pydantic import Field, StringConstraints, ValidationError, model_validator
 
-from app.controllers.http_refusal import refusal, unavailable
-from app.controllers.request_body import read_body
-from app.controllers.service_key import ServiceKey
-from app.controllers.service_request import MAX_BODY_BYTES, Id, ServiceRequest, invalid
+from app.controllers.requests.backend_key import ServiceKey
+from app.controllers.requests.backend_request import MAX_BODY_BYTES, Id, ServiceRequest, invalid
+from app.controllers.requests.body import read_body
+from app.controllers.requests.refusals import refusal, unavailable
 from app.domain.errors import AuthenticationError, Unavailable
 from app.domain.revocation import RevocationKind
 from app.domain.wire import to_iso

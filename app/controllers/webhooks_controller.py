@@ -5,9 +5,9 @@ from http import HTTPStatus
 
 from aiohttp import web
 
-from app.controllers.http_refusal import refusal, unavailable
-from app.controllers.refusal_log import RefusalLog
-from app.controllers.request_body import read_body
+from app.controllers.requests.body import read_body
+from app.controllers.requests.refusal_log import RefusalLog
+from app.controllers.requests.refusals import refusal, unavailable
 from app.domain.errors import Unavailable
 from app.domain.ids import is_id
 from app.domain.revocation import RevocationKind

@@ -9,7 +9,7 @@ from app.domain.ids import MessageId, UserId
 from app.domain.wire import WireValue, to_iso
 
 MAX_RECEIPTS = 100
-"""How many messages one event may report; `app.setting_types.ReceiptBurst` repeats it."""
+"""How many messages one event may report; `app.config.setting_types.ReceiptBurst` repeats it."""
 
 
 class DeliveryState(StrEnum):

@@ -14,10 +14,10 @@ from app.framework import (
     WsTooManyRequests,
     catch,
 )
-from app.framework.log_text import log_text
-from app.framework.minute_log import MinuteLog
+from app.framework.common.log_text import log_text
+from app.framework.common.minute_log import MinuteLog
 from app.ports import Clock
-from app.services.address_owner import owner_of
+from app.services.sessions.client_network import owner_of
 from app.sockets.authenticated_socket import AuthenticatedSocket, error_notice
 
 _log = structlog.stdlib.get_logger("ChatExceptionFilter")

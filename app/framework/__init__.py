@@ -3,8 +3,7 @@
 Knows nothing of the chat and imports nothing else of ``app``: it could be lifted out.
 """
 
-from app.framework.application import NestApplication, NestFactory
-from app.framework.context import (
+from app.framework.common.context import (
     CONNECTION_PATTERN,
     AckFunction,
     ArgumentsHost,
@@ -12,7 +11,7 @@ from app.framework.context import (
     ExecutionContext,
     WsArgumentsHost,
 )
-from app.framework.decorators import (
+from app.framework.common.decorators import (
     Cors,
     WebSocketServer,
     catch,
@@ -23,7 +22,7 @@ from app.framework.decorators import (
     use_pipes,
     web_socket_gateway,
 )
-from app.framework.exceptions import (
+from app.framework.common.exceptions import (
     BootError,
     WsBadRequest,
     WsDraining,
@@ -35,12 +34,21 @@ from app.framework.exceptions import (
     WsUnavailable,
     WsUnknownEvent,
 )
-from app.framework.explorer import EventRoute
-from app.framework.filters import BaseWsExceptionFilter, ExceptionFilter
-from app.framework.guards import CanActivate
-from app.framework.http import controller, delete, get, patch, post, put
-from app.framework.interceptors import CallHandler, NestInterceptor
-from app.framework.lifecycle import (
+from app.framework.common.filters import BaseWsExceptionFilter, ExceptionFilter
+from app.framework.common.guards import CanActivate
+from app.framework.common.interceptors import CallHandler, NestInterceptor
+from app.framework.common.metadata import Reflector, set_metadata
+from app.framework.common.params import Ack, ConnectedSocket, MessageBody, create_param_decorator
+from app.framework.common.pipes import (
+    ArgumentMetadata,
+    DefaultValuePipe,
+    PipeTransform,
+    ValidationPipe,
+)
+from app.framework.common.providers import AppFilter, AppGuard, AppInterceptor, AppPipe, imported
+from app.framework.core.application import NestApplication, NestFactory
+from app.framework.core.http.controllers import controller, delete, get, patch, post, put
+from app.framework.core.lifecycle import (
     BeforeApplicationShutdown,
     OnApplicationBootstrap,
     OnApplicationShutdown,
@@ -51,16 +59,13 @@ from app.framework.lifecycle import (
     OnModuleDestroy,
     OnModuleInit,
 )
-from app.framework.metadata import Reflector, set_metadata
-from app.framework.params import Ack, ConnectedSocket, MessageBody, create_param_decorator
-from app.framework.pipes import ArgumentMetadata, DefaultValuePipe, PipeTransform, ValidationPipe
-from app.framework.providers import AppFilter, AppGuard, AppInterceptor, AppPipe, imported
-from app.framework.socket import BroadcastOperator, Handshake, Server, Socket
-from app.framework.transport.client_address import Network, client_address
-from app.framework.transport.engine_server import EngineOptions
-from app.framework.transport.io_adapter import IoAdapter, IoOptions
-from app.framework.transport.reasons import DisconnectReason
-from app.framework.ws_response import WsResponse
+from app.framework.platform_socketio.disconnect_reason import DisconnectReason
+from app.framework.platform_socketio.engine_io.server import EngineOptions
+from app.framework.platform_socketio.io_adapter import IoAdapter, IoOptions
+from app.framework.platform_socketio.websocket.client_address import Network, client_address
+from app.framework.websockets.explorer import EventRoute
+from app.framework.websockets.socket import BroadcastOperator, Handshake, Server, Socket
+from app.framework.websockets.ws_response import WsResponse
 
 __all__ = [
     "CONNECTION_PATTERN",

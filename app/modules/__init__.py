@@ -2,12 +2,12 @@
 
 from app.modules.app_module import AppModule, create_app_module
 from app.modules.auth_module import AuthModule
+from app.modules.backend_api_module import ServiceModule, WebhooksModule
 from app.modules.chat_module import ChatModule
 from app.modules.coordination_module import LocalCoordinationModule
-from app.modules.identity_module import DevelopmentIdentityModule
+from app.modules.development_identity_module import DevelopmentIdentityModule
 from app.modules.ops_module import OpsModule
 from app.modules.redis_module import RedisCoordinationModule
-from app.modules.service_modules import ServiceModule, WebhooksModule
 from app.modules.storage_module import MemoryStorageModule, SqlStorageModule
 
 __all__ = [

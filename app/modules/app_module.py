@@ -2,17 +2,17 @@
 
 from dependency_injector import containers, providers
 
-from app.adapters.sql.limits import DatabaseLimits
+from app.adapters.sql.connection.limits import DatabaseLimits
 from app.adapters.system.system_clock import SystemClock
-from app.config import IN_MEMORY, Settings
+from app.config.settings import IN_MEMORY, Settings
 from app.framework import imported
 from app.modules.auth_module import AuthModule
+from app.modules.backend_api_module import ServiceModule, WebhooksModule
 from app.modules.chat_module import ChatModule
 from app.modules.coordination_module import LocalCoordinationModule
-from app.modules.identity_module import DevelopmentIdentityModule
+from app.modules.development_identity_module import DevelopmentIdentityModule
 from app.modules.ops_module import OpsModule
 from app.modules.redis_module import RedisCoordinationModule
-from app.modules.service_modules import ServiceModule, WebhooksModule
 from app.modules.storage_module import MemoryStorageModule, SqlStorageModule
 
 

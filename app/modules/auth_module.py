@@ -6,11 +6,11 @@ from app.adapters.clerk.jwks_client import JwksClient
 from app.adapters.clerk.pem_signing_key import PemSigningKey
 from app.adapters.clerk.signing_keys import SigningKeys
 from app.adapters.clerk.token_verifier import ClerkTokenVerifier
-from app.adapters.memory.memory_socket_quota import MemorySocketQuota
-from app.adapters.memory.silent_revocation_channel import SilentRevocationChannel
+from app.adapters.memory.silent_revocation_bus import SilentRevocationChannel
+from app.adapters.memory.socket_quota import MemorySocketQuota
 from app.adapters.memory.token_buckets import TokenBuckets
 from app.adapters.system.system_clock import SystemClock
-from app.config import Settings
+from app.config.settings import Settings
 from app.framework import imported
 from app.guards.ws_guard import WsGuard
 from app.guards.ws_throttler_guard import WsThrottlerGuard

@@ -3,10 +3,10 @@
 from dependency_injector import containers, providers
 
 from app.adapters.system.loop_starter import LoopStarter
-from app.config import Settings
+from app.concurrency.eager import EagerTasks
+from app.config.settings import Settings
 from app.filters.chat_exception_filter import ChatExceptionFilter
 from app.framework import AppFilter, AppPipe, ValidationPipe, imported
-from app.framework.eager import EagerTasks
 from app.gateways.drain_notice import DrainNotice
 from app.gateways.room_broadcaster import RoomBroadcaster
 from app.gateways.socket_rooms import GatewaySocketRooms
@@ -19,14 +19,14 @@ from app.ports import (
     MessageRepository,
     StorageWriters,
 )
-from app.services.channel_audience import ChannelAudience
+from app.services.adoption_poller import MessageAdoption
 from app.services.channel_service import ChannelService
 from app.services.delivery_service import DeliveryService
 from app.services.event_service import EventService
-from app.services.message_adoption import MessageAdoption
-from app.services.message_feed import MessageFeed
+from app.services.message_publisher import MessageFeed
 from app.services.message_service import MessageService
 from app.services.offline_message_service import MAX_PAGE_BYTES, OfflineMessageService
+from app.services.room_sync import ChannelAudience
 from app.services.session_service import SessionService
 from app.services.typing_service import TypingService
 

@@ -5,12 +5,12 @@
 
 from dependency_injector import containers, providers
 
-from app.adapters.memory.local_membership_channel import LocalMembershipChannel
-from app.adapters.memory.memory_attempt_limiter import MemoryAttemptLimiter
-from app.adapters.memory.memory_socket_quota import MemorySocketQuota
-from app.adapters.memory.silent_revocation_channel import SilentRevocationChannel
+from app.adapters.memory.attempt_limiter import MemoryAttemptLimiter
+from app.adapters.memory.local_membership_bus import LocalMembershipChannel
+from app.adapters.memory.silent_revocation_bus import SilentRevocationChannel
+from app.adapters.memory.socket_quota import MemorySocketQuota
 from app.adapters.memory.token_buckets import TokenBuckets
-from app.config import Settings
+from app.config.settings import Settings
 from app.framework import imported
 from app.ports import Clock, RevocationStore, WebhookLog
 

@@ -3,7 +3,7 @@
 from dependency_injector import containers, providers
 
 from app.adapters.system.file_descriptors import DescriptorWatch
-from app.config import Settings
+from app.config.settings import Settings
 from app.controllers.health_controller import HealthController
 from app.framework import imported
 from app.modules.auth_module import admits_unchecked

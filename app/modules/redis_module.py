@@ -2,14 +2,14 @@
 
 from dependency_injector import containers, providers
 
-from app.adapters.memory.local_membership_channel import LocalMembershipChannel
-from app.adapters.redis.redis_attempt_limiter import RedisAttemptLimiter
-from app.adapters.redis.redis_connection import RedisConnection
-from app.adapters.redis.redis_revocation_channel import RedisRevocationChannel
-from app.adapters.redis.redis_revocation_store import RedisRevocationStore
-from app.adapters.redis.redis_socket_quota import RedisSocketQuota
-from app.adapters.redis.redis_webhook_log import RedisWebhookLog
-from app.config import Settings
+from app.adapters.memory.local_membership_bus import LocalMembershipChannel
+from app.adapters.redis.attempt_limiter import RedisAttemptLimiter
+from app.adapters.redis.connection import RedisConnection
+from app.adapters.redis.revocation_bus import RedisRevocationChannel
+from app.adapters.redis.revocation_store import RedisRevocationStore
+from app.adapters.redis.socket_quota import RedisSocketQuota
+from app.adapters.redis.webhook_log import RedisWebhookLog
+from app.config.settings import Settings
 from app.framework import imported
 from app.ports import Clock
 from app.ports.attempt_limiter import AttemptLimiter

@@ -5,23 +5,23 @@ Both modules provide the same names; `AppModule` is given one of them.
 
 from dependency_injector import containers, providers
 
-from app.adapters.memory.memory_channel_repository import MemoryChannelRepository
-from app.adapters.memory.memory_delivery_repository import MemoryDeliveryRepository
-from app.adapters.memory.memory_message_repository import MemoryMessageRepository
-from app.adapters.memory.memory_revocation_store import MemoryRevocationStore
-from app.adapters.memory.memory_storage_probe import MemoryStorageProbe
-from app.adapters.memory.memory_store import MemoryStore
-from app.adapters.memory.memory_webhook_log import MemoryWebhookLog
-from app.adapters.memory.memory_writers import MemoryWriters
-from app.adapters.sql.database import Database
-from app.adapters.sql.limits import DatabaseLimits
-from app.adapters.sql.sql_channel_repository import SqlChannelRepository
-from app.adapters.sql.sql_delivery_repository import SqlDeliveryRepository
-from app.adapters.sql.sql_message_repository import SqlMessageRepository
-from app.adapters.sql.sql_revocation_store import SqlRevocationStore
-from app.adapters.sql.sql_storage_probe import SqlStorageProbe
-from app.adapters.sql.sql_webhook_log import SqlWebhookLog
-from app.adapters.sql.sql_writers import SqlWriters
+from app.adapters.memory.channel_repository import MemoryChannelRepository
+from app.adapters.memory.delivery_repository import MemoryDeliveryRepository
+from app.adapters.memory.message_repository import MemoryMessageRepository
+from app.adapters.memory.revocation_store import MemoryRevocationStore
+from app.adapters.memory.storage_probe import MemoryStorageProbe
+from app.adapters.memory.store import MemoryStore
+from app.adapters.memory.webhook_log import MemoryWebhookLog
+from app.adapters.memory.writers import MemoryWriters
+from app.adapters.sql.channels.repository import SqlChannelRepository
+from app.adapters.sql.connection.database import Database
+from app.adapters.sql.connection.limits import DatabaseLimits
+from app.adapters.sql.connection.writers import SqlWriters
+from app.adapters.sql.deliveries.repository import SqlDeliveryRepository
+from app.adapters.sql.messages.repository import SqlMessageRepository
+from app.adapters.sql.revocation_store import SqlRevocationStore
+from app.adapters.sql.storage_probe import SqlStorageProbe
+from app.adapters.sql.webhook_log import SqlWebhookLog
 from app.framework import imported
 from app.ports import Clock
 

@@ -2,7 +2,7 @@
 
 from structlog.typing import EventDict, WrappedLogger
 
-from app.framework.context import current_context
+from app.framework.common.context import current_context
 
 
 def add_current_event(_logger: WrappedLogger, _method: str, event_dict: EventDict) -> EventDict:

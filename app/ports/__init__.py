@@ -13,9 +13,9 @@ from app.ports.delivery_repository import (
     UndeliveredPage,
 )
 from app.ports.eager_starter import EagerStarter
-from app.ports.membership_channel import MembershipChannel
+from app.ports.membership_bus import MembershipChannel
 from app.ports.message_repository import Added, MessageRepository, StoredMessage
-from app.ports.revocation_channel import RevocationChannel
+from app.ports.revocation_bus import RevocationChannel
 from app.ports.revocation_store import RevocationStore
 from app.ports.socket_quota import SocketQuota
 from app.ports.socket_rooms import SocketRooms

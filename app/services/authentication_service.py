@@ -3,7 +3,7 @@
 from app.domain.credential import Credential
 from app.domain.errors import AuthenticationCode, AuthenticationError, Unavailable
 from app.ports import AttemptLimiter, TokenVerifier
-from app.services.address_owner import owner_of
+from app.services.sessions.client_network import owner_of
 from app.services.token_blacklist_service import TokenBlacklistService
 
 _BEARER = "bearer "

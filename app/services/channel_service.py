@@ -28,10 +28,10 @@ from app.ports import (
     Membership,
     MembershipChannel,
 )
-from app.services.channel_audience import ChannelAudience
-from app.services.ordered_work import OrderedWork
-from app.services.untold_changes import UntoldChanges
-from app.services.waiting import DRAIN_TIMEOUT_SECONDS
+from app.services.room_sync import ChannelAudience
+from app.services.writes.keyed_queue import OrderedWork
+from app.services.writes.limits import DRAIN_TIMEOUT_SECONDS
+from app.services.writes.untold_changes import UntoldChanges
 
 MAX_UNTOLD = 1_000
 """Of how many changes it is remembered that they may stand without anybody having been told."""

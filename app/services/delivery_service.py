@@ -22,10 +22,10 @@ from app.ports import (
     StorageWriters,
     UnconfirmedAdvances,
 )
-from app.services.group_commit import GroupCommit
-from app.services.page_cursor import RecipientCursor, decode_recipient_cursor
-from app.services.untold_changes import UntoldChanges
-from app.services.waiting import DRAIN_TIMEOUT_SECONDS
+from app.services.messages.page_cursor import RecipientCursor, decode_recipient_cursor
+from app.services.writes.group_commit import GroupCommit
+from app.services.writes.limits import DRAIN_TIMEOUT_SECONDS
+from app.services.writes.untold_changes import UntoldChanges
 
 MAX_UNTOLD = 10_000
 """Of how many reports it is remembered that their author may not have been told of them."""

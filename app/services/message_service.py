@@ -30,13 +30,13 @@ from app.ports import (
     StorageWriters,
     StoredMessage,
 )
-from app.services.channel_audience import ChannelAudience
-from app.services.doubts import SETTLED_SECONDS, Doubt, Doubts
-from app.services.group_commit import MAX_ITEMS, GroupCommit
-from app.services.message_content import checked_content
-from app.services.message_feed import MessageFeed
-from app.services.ordered_work import OrderedWork
-from app.services.waiting import DRAIN_TIMEOUT_SECONDS
+from app.services.message_publisher import MessageFeed
+from app.services.messages.content import checked_content
+from app.services.room_sync import ChannelAudience
+from app.services.writes.doubts import SETTLED_SECONDS, Doubt, Doubts
+from app.services.writes.group_commit import MAX_ITEMS, GroupCommit
+from app.services.writes.keyed_queue import OrderedWork
+from app.services.writes.limits import DRAIN_TIMEOUT_SECONDS
 
 ADOPTED_AT_ONCE = 500
 

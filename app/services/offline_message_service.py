@@ -8,8 +8,8 @@ from app.domain.errors import FieldFault, InvalidPayload
 from app.domain.ids import ChannelId, UserId
 from app.domain.message import Message, MessagePage, OfflineCount
 from app.ports import DeliveryRepository, MessageRepository
-from app.services.page_cursor import ChannelCursor, UndeliveredCursor, decode_cursor
-from app.services.single_flight import SingleFlight
+from app.services.messages.page_cursor import ChannelCursor, UndeliveredCursor, decode_cursor
+from app.services.writes.single_flight import SingleFlight
 
 MAX_PAGE_BYTES = 256 * 1024
 """How large a page may be as JSON."""

@@ -10,11 +10,11 @@ from app.domain.principal import CLOCK_SKEW_SECONDS
 from app.domain.revocation import Revocation, RevocationKind
 from app.ports import Clock, SocketQuota, TokenVerifier
 from app.services.authentication_service import AuthenticationService
-from app.services.deadline_queue import DeadlineQueue
-from app.services.live_sessions import LiveSessions
-from app.services.recent_revocations import RecentRevocations
-from app.services.revocation_term import revocation_seconds
-from app.services.session import Session, SessionHolder
+from app.services.sessions.deadline_queue import DeadlineQueue
+from app.services.sessions.recent_revocations import RecentRevocations
+from app.services.sessions.revocation_ttl import revocation_seconds
+from app.services.sessions.session import Session, SessionHolder
+from app.services.sessions.session_index import LiveSessions
 from app.services.token_blacklist_service import TokenBlacklistService
 
 LEAST_WARNING_SECONDS = 0.5

@@ -11,9 +11,9 @@ from app.domain.ids import ChannelId, SocketId, UserId
 from app.domain.rooms import channel_room
 from app.domain.typing_indicator import TypingIndicator
 from app.ports import Broadcaster, ChannelRepository, Clock, EagerStarter, Timer
-from app.services.channel_audience import ChannelAudience
 from app.services.event_service import EventService
-from app.services.waiting import WAIT_SECONDS
+from app.services.room_sync import ChannelAudience
+from app.services.writes.limits import WAIT_SECONDS
 
 MAX_LISTED = 100
 """How many typing members `TypingService.list` gives: an answer is not to grow with a channel."""

@@ -7,8 +7,8 @@ from app.domain.events import ServerEvent
 from app.domain.ids import SocketId, UserId
 from app.domain.session_expiry import SessionExpiry
 from app.framework import Handshake, Socket
-from app.framework.socket import SocketLink
-from app.services.session import Session
+from app.framework.websockets.socket import SocketLink
+from app.services.sessions.session import Session
 
 _NO_SESSION = "the socket is not authenticated"
 

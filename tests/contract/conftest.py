@@ -4,23 +4,23 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from app.adapters.memory.manual_clock import ManualClock
-from app.adapters.memory.memory_attempt_limiter import MemoryAttemptLimiter
-from app.adapters.memory.memory_revocation_store import MemoryRevocationStore
-from app.adapters.memory.memory_socket_quota import MemorySocketQuota
-from app.adapters.memory.memory_webhook_log import MemoryWebhookLog
-from app.adapters.memory.silent_revocation_channel import SilentRevocationChannel
+from app.adapters.memory.attempt_limiter import MemoryAttemptLimiter
+from app.adapters.memory.revocation_store import MemoryRevocationStore
+from app.adapters.memory.silent_revocation_bus import SilentRevocationChannel
+from app.adapters.memory.socket_quota import MemorySocketQuota
 from app.adapters.memory.token_buckets import TokenBuckets
-from app.adapters.redis.redis_attempt_limiter import RedisAttemptLimiter
-from app.adapters.redis.redis_connection import RedisConnection
-from app.adapters.redis.redis_revocation_channel import RedisRevocationChannel
-from app.adapters.redis.redis_revocation_store import RedisRevocationStore
-from app.adapters.redis.redis_socket_quota import RedisSocketQuota
-from app.adapters.redis.redis_webhook_log import RedisWebhookLog
-from app.adapters.sql.sql_revocation_store import SqlRevocationStore
-from app.adapters.sql.sql_webhook_log import SqlWebhookLog
+from app.adapters.memory.webhook_log import MemoryWebhookLog
+from app.adapters.redis.attempt_limiter import RedisAttemptLimiter
+from app.adapters.redis.connection import RedisConnection
+from app.adapters.redis.revocation_bus import RedisRevocationChannel
+from app.adapters.redis.revocation_store import RedisRevocationStore
+from app.adapters.redis.socket_quota import RedisSocketQuota
+from app.adapters.redis.webhook_log import RedisWebhookLog
+from app.adapters.sql.revocation_store import SqlRevocationStore
+from app.adapters.sql.webhook_log import SqlWebhookLog
 from app.ports import AttemptLimiter, RevocationChannel, RevocationStore, SocketQuota, WebhookLog
 from tests.contract.storage import MEMBERSHIP, Storage, memory_storage, sql_storage
+from tests.doubles.manual_clock import ManualClock
 from tests.redis_server import RedisServer
 
 ATTEMPTS_PER_MINUTE = 4

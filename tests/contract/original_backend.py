@@ -4,11 +4,11 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import insert
 
-from app.adapters.memory.manual_clock import DEFAULT_START as NOW
-from app.adapters.sql.database import Database
-from app.adapters.sql.tables import messages
+from app.adapters.sql.connection.database import Database
+from app.adapters.sql.schema.tables import messages
 from app.domain.ids import ChannelId, MessageId, UserId
 from tests.contract.storage import ALICE, GENERAL, Storage
+from tests.doubles.manual_clock import DEFAULT_START as NOW
 
 LATER = NOW + timedelta(hours=1)
 """When it is adopted."""

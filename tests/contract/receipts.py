@@ -2,12 +2,12 @@
 
 from datetime import datetime
 
-from app.adapters.memory.manual_clock import DEFAULT_START as NOW
 from app.domain.delivery import DeliveryState
 from app.domain.ids import ChannelId, MessageId, UserId
 from app.domain.message import Message
 from app.ports import Advance, Advanced, Report
 from tests.contract.storage import ALICE, GENERAL, Storage, add, draft
+from tests.doubles.manual_clock import DEFAULT_START as NOW
 
 
 async def sent(

@@ -7,17 +7,16 @@ from datetime import datetime
 
 from sqlalchemy import delete
 
-from app.adapters.memory.manual_clock import DEFAULT_START as NOW
-from app.adapters.memory.memory_channel_repository import MemoryChannelRepository
-from app.adapters.memory.memory_delivery_repository import MemoryDeliveryRepository
-from app.adapters.memory.memory_message_repository import MemoryMessageRepository
-from app.adapters.memory.memory_store import MemoryStore
-from app.adapters.sql.database import Database
-from app.adapters.sql.limits import DatabaseLimits
-from app.adapters.sql.sql_channel_repository import SqlChannelRepository
-from app.adapters.sql.sql_delivery_repository import SqlDeliveryRepository
-from app.adapters.sql.sql_message_repository import SqlMessageRepository
-from app.adapters.sql.tables import channel_members
+from app.adapters.memory.channel_repository import MemoryChannelRepository
+from app.adapters.memory.delivery_repository import MemoryDeliveryRepository
+from app.adapters.memory.message_repository import MemoryMessageRepository
+from app.adapters.memory.store import MemoryStore
+from app.adapters.sql.channels.repository import SqlChannelRepository
+from app.adapters.sql.connection.database import Database
+from app.adapters.sql.connection.limits import DatabaseLimits
+from app.adapters.sql.deliveries.repository import SqlDeliveryRepository
+from app.adapters.sql.messages.repository import SqlMessageRepository
+from app.adapters.sql.schema.tables import channel_members
 from app.domain.ids import ChannelId, ClientMessageId, UserId, new_message_id
 from app.domain.message import Message, MessageDraft
 from app.ports import (
@@ -29,6 +28,7 @@ from app.ports import (
     StoredMessage,
 )
 from tests.deadlines import ANSWER_SECONDS
+from tests.doubles.manual_clock import DEFAULT_START as NOW
 
 ALICE = UserId("user_alice")
 BOB = UserId("user_bob")

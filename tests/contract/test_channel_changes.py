@@ -5,13 +5,13 @@ from datetime import timedelta
 
 import pytest
 
-from app.adapters.memory.manual_clock import DEFAULT_START as NOW
-from app.adapters.sql.channel_deletion import DELIVERIES_AT_ONCE, MESSAGES_AT_ONCE
+from app.adapters.sql.channels.deletion import DELIVERIES_AT_ONCE, MESSAGES_AT_ONCE
 from app.domain.channel import Addition, Channel, ChannelType, MemberRole
 from app.domain.errors import ChannelExists, ChannelNotFound, NotAMember, UserNotFound
 from app.domain.ids import ChannelId, ClientMessageId, UserId, new_message_id
 from app.domain.message import MessageDraft
 from tests.contract.storage import ALICE, BOB, CAROL, GENERAL, MALLORY, RANDOM, Storage
+from tests.doubles.manual_clock import DEFAULT_START as NOW
 
 NEWS = ChannelId("news/ü")
 UNKNOWN = ChannelId("unknown")

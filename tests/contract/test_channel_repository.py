@@ -1,9 +1,9 @@
 import pytest
 
-from app.adapters.memory.manual_clock import DEFAULT_START as NOW
 from app.domain.ids import ChannelId, UserId
 from app.domain.user import User
 from tests.contract.storage import ALICE, BOB, CAROL, GENERAL, MALLORY, RANDOM, Storage, draft
+from tests.doubles.manual_clock import DEFAULT_START as NOW
 
 
 async def test_channels_of_are_sorted_when_seeded_in_another_order(empty_storage: Storage) -> None:

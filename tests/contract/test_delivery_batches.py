@@ -2,13 +2,13 @@ import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 
-from app.adapters.memory.manual_clock import DEFAULT_START as NOW
 from app.domain.delivery import DeliveryState
 from app.domain.errors import MessageNotFound, NotARecipient
 from app.domain.ids import MessageId, UserId
 from app.ports import Advance, Advanced, Report
 from tests.contract.receipts import advanced, own_state, sent
 from tests.contract.storage import ALICE, BOB, CAROL, GENERAL, MALLORY, RANDOM, Storage
+from tests.doubles.manual_clock import DEFAULT_START as NOW
 
 SENT, DELIVERED, READ = DeliveryState.SENT, DeliveryState.DELIVERED, DeliveryState.READ
 LATER = NOW + timedelta(seconds=1)

@@ -6,13 +6,13 @@ from typing import TypeAlias
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.adapters.memory.manual_clock import DEFAULT_START as NOW
 from app.domain.delivery import DeliveryState, overall_state
 from app.domain.errors import NotARecipient
 from app.domain.ids import ChannelId, MessageId, UserId
 from app.domain.message import Message
 from app.ports import Advance, Advanced, Report
 from tests.contract.storage import ALICE, BOB, CAROL, Storage, add, draft
+from tests.doubles.manual_clock import DEFAULT_START as NOW
 
 ORDER = [DeliveryState.SENT, DeliveryState.DELIVERED, DeliveryState.READ]
 USERS = (ALICE, BOB, CAROL)

@@ -2,7 +2,6 @@ from datetime import timedelta
 
 import pytest
 
-from app.adapters.memory.manual_clock import DEFAULT_START as NOW
 from app.domain.delivery import DeliveryState, DeliveryStatus
 from app.domain.errors import MessageNotFound, NotARecipient
 from app.domain.ids import MessageId, UserId
@@ -18,6 +17,7 @@ from tests.contract.storage import (
     RANDOM,
     Storage,
 )
+from tests.doubles.manual_clock import DEFAULT_START as NOW
 
 SENT, DELIVERED, READ = DeliveryState.SENT, DeliveryState.DELIVERED, DeliveryState.READ
 LATER = NOW + timedelta(milliseconds=1_234)

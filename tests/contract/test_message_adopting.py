@@ -7,10 +7,9 @@ from uuid import UUID
 import pytest
 from sqlalchemy import insert, update
 
-from app.adapters.memory.manual_clock import DEFAULT_START as NOW
-from app.adapters.sql.database import Database
-from app.adapters.sql.sql_message_repository import SqlMessageRepository
-from app.adapters.sql.tables import channel_members, read_receipts
+from app.adapters.sql.connection.database import Database
+from app.adapters.sql.messages.repository import SqlMessageRepository
+from app.adapters.sql.schema.tables import channel_members, read_receipts
 from app.domain.delivery import DeliveryState, DeliveryStatus
 from app.domain.ids import MessageId
 from app.domain.user import User
@@ -27,6 +26,7 @@ from tests.contract.storage import (
     draft,
     sql_storage,
 )
+from tests.doubles.manual_clock import DEFAULT_START as NOW
 
 SECOND = timedelta(seconds=1)
 

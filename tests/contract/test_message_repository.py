@@ -3,7 +3,6 @@ from datetime import timedelta
 
 import pytest
 
-from app.adapters.memory.manual_clock import DEFAULT_START as NOW
 from app.domain.delivery import DeliveryState
 from app.domain.errors import ChatError, MessageNotFound, NotAMember, NotTheAuthor
 from app.domain.ids import ChannelId, MessageId, UserId
@@ -21,6 +20,7 @@ from tests.contract.storage import (
     add,
     draft,
 )
+from tests.doubles.manual_clock import DEFAULT_START as NOW
 
 LATER = NOW + timedelta(milliseconds=1_234)
 

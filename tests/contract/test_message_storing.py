@@ -4,7 +4,6 @@ from datetime import timedelta
 
 import pytest
 
-from app.adapters.memory.manual_clock import DEFAULT_START as NOW
 from app.domain.delivery import DeliveryState
 from app.domain.errors import ClientMessageIdReused, MessageDeleted, NotAMember
 from app.domain.ids import ChannelId, UserId
@@ -24,6 +23,7 @@ from tests.contract.storage import (
     add_one,
     draft,
 )
+from tests.doubles.manual_clock import DEFAULT_START as NOW
 
 LATER = NOW + timedelta(milliseconds=1_234)
 

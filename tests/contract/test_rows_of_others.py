@@ -6,11 +6,10 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
-from app.adapters.memory.manual_clock import DEFAULT_START as NOW
-from app.adapters.sql.column_types import EARLIEST, LATEST
-from app.adapters.sql.database import Database
-from app.adapters.sql.sql_message_repository import SqlMessageRepository
-from app.adapters.sql.tables import channel_members
+from app.adapters.sql.connection.database import Database
+from app.adapters.sql.messages.repository import SqlMessageRepository
+from app.adapters.sql.schema.column_types import EARLIEST, LATEST
+from app.adapters.sql.schema.tables import channel_members
 from app.domain.channel import ChannelType
 from app.domain.delivery import DeliveryState
 from app.domain.ids import MessageId
@@ -29,6 +28,7 @@ from tests.contract.storage import (
     draft,
     sql_storage,
 )
+from tests.doubles.manual_clock import DEFAULT_START as NOW
 
 ODD = MessageId("odd")
 NEW_STATUS = """ALTER TYPE "MessageDeliveryStatus" ADD VALUE 'ARCHIVED'"""

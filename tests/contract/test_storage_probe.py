@@ -1,7 +1,7 @@
 import pytest
 
-from app.adapters.memory.memory_storage_probe import MemoryStorageProbe
-from app.adapters.sql.sql_storage_probe import SqlStorageProbe
+from app.adapters.memory.storage_probe import MemoryStorageProbe
+from app.adapters.sql.storage_probe import SqlStorageProbe
 from app.ports import StorageProbe
 
 

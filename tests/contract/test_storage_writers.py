@@ -1,7 +1,7 @@
 import pytest
 
-from app.adapters.memory.memory_writers import MemoryWriters
-from app.adapters.sql.sql_writers import SqlWriters
+from app.adapters.memory.writers import MemoryWriters
+from app.adapters.sql.connection.writers import SqlWriters
 from app.ports import StorageWriters
 
 

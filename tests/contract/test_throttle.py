@@ -2,9 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.adapters.memory.manual_clock import ManualClock
 from app.adapters.memory.token_buckets import TokenBuckets
 from app.ports import Throttle
+from tests.doubles.manual_clock import ManualClock
 
 RATE_PER_SECOND = 20.0
 BURST = 3

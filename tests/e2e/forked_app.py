@@ -14,7 +14,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["app.cli"])
+_CONTEXT.set_forkserver_preload(["app.cli.command_line"])
 
 
 class ForkedApp:

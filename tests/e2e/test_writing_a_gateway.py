@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app.starter.gateway_starter import MODULE_FILE
+from app.cli.starter.gateway_starter import MODULE_FILE
 from tests.copied_checkout import CHECKOUT, copy_checkout
 from tests.deadlines import PROCESS_SECONDS
 from tests.e2e.js_client import JS_FOLDER

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import NullPool, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from app.adapters.sql.database_url import parse_database_url
+from app.adapters.sql.connection.url import parse_database_url
 from tests.deadlines import ANSWER_SECONDS
 from tests.reliability.evidence import MessageKey, Receipt, Stored, StoredMessage
 

@@ -1,7 +1,7 @@
 from app.domain.credential import Credential
 from app.domain.ids import UserId
 from app.domain.principal import Principal
-from app.services.session import Session, SessionHolder
+from app.services.sessions.session import Session, SessionHolder
 
 
 def session_of(user_id: str, holder: SessionHolder) -> Session:

@@ -1,4 +1,4 @@
-# What app/framework/transport touches of python-engineio 4.15, which ships no types.
+# What app/framework/platform_socketio touches of python-engineio 4.15, which ships no types.
 from typing import Any
 
 from aiohttp import web

@@ -1,4 +1,4 @@
-# What app/framework/transport touches of python-socketio 5.18, which ships no types.
+# What app/framework/platform_socketio touches of python-socketio 5.18, which ships no types.
 from collections.abc import Iterator
 from logging import Logger
 from typing import Any

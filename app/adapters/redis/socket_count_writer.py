@@ -10,7 +10,7 @@ from itertools import islice
 from redis.asyncio import Redis
 
 from app.adapters.redis import keys
-from app.adapters.redis.redis_connection import RedisConnection
+from app.adapters.redis.connection import RedisConnection
 from app.domain.errors import Unavailable
 from app.domain.ids import UserId, new_id
 from app.ports import Clock, Timer

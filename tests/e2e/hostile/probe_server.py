@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.framework import EngineOptions, IoAdapter, IoOptions, NestApplication
-from app.framework.transport.socket_server import SocketServer
+from app.framework.platform_socketio.socket_io.server import SocketServer
 from tests.deadlines import ANSWER_SECONDS
 from tests.e2e.hostile.probe import Gate, Journal, ProbeModule
 from tests.e2e.hostile.raw_client import RawClient, websocket_client

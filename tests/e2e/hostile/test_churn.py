@@ -7,8 +7,8 @@ import pytest
 from aiohttp import web
 
 from app.framework import EngineOptions, Socket
-from app.framework.transport.connection import Connection
-from app.framework.transport.link import NamespaceLink
+from app.framework.platform_socketio.engine_io.connection import Connection
+from app.framework.platform_socketio.socket_io.socket_link import NamespaceLink
 from tests.deadlines import PROCESS_SECONDS
 from tests.e2e.hostile.probe_server import ProbeServer, eventually
 from tests.e2e.hostile.raw_client import BINARY, CLOSE, frame, tcp_client

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from app.config import Settings
+from app.config.settings import Settings
 from app.domain.ids import ChannelId, UserId
 from app.main import create_application
 from app.observability.logging import configure_logging

@@ -1,6 +1,6 @@
 """Handlers that give several results: beside other events, bounded, never left behind."""
 
-from app.framework.transport.connection import ASIDE_MAX_TASKS
+from app.framework.platform_socketio.engine_io.connection import ASIDE_MAX_TASKS
 from tests.e2e.hostile.probe_server import ProbeServer
 
 

@@ -1,12 +1,12 @@
 """A channel service that writes down what is asked of it, and the controller that asks."""
 
-from app.adapters.memory.manual_clock import DEFAULT_START as NOW
 from app.controllers.channels_controller import ChannelsController
-from app.controllers.service_key import ServiceKey
+from app.controllers.requests.backend_key import ServiceKey
 from app.domain.channel import Channel, ChannelDraft, Creation, MemberRole
 from app.domain.errors import ChatError
 from app.domain.ids import ChannelId, UserId
 from app.services.channel_service import ChannelService
+from tests.doubles.manual_clock import DEFAULT_START as NOW
 from tests.unit.controllers.revoking import refusal_log
 
 KEY = "a service key"

@@ -8,12 +8,12 @@ from ipaddress import ip_network
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from app.adapters.memory.manual_clock import ManualClock
-from app.controllers.refusal_log import RefusalLog
+from app.controllers.requests.refusal_log import RefusalLog
 from app.domain.revocation import Revocation, RevocationKind
-from app.framework.http import routes_of
+from app.framework.core.http.controllers import routes_of
 from app.ports import Clock
 from app.services.session_service import Revoked, SessionService
+from tests.doubles.manual_clock import ManualClock
 
 UNTIL = datetime(2026, 1, 31, 9, 30, 0, 123_000, UTC)
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from yarl import URL
 
-from app.controllers.service_request import MAX_BODY_BYTES
+from app.controllers.requests.backend_request import MAX_BODY_BYTES
 from app.domain.errors import (
     ChannelExists,
     ChannelInUse,

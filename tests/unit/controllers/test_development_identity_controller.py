@@ -9,12 +9,12 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from app.adapters.development.development_issuer import DevelopmentIssuer
-from app.adapters.memory.manual_clock import DEFAULT_START, ManualClock
-from app.adapters.memory.memory_channel_repository import MemoryChannelRepository
-from app.adapters.memory.memory_store import MemoryStore
+from app.adapters.memory.channel_repository import MemoryChannelRepository
+from app.adapters.memory.store import MemoryStore
 from app.controllers.development_identity_controller import DevelopmentIdentityController
 from app.domain.ids import ChannelId, UserId
-from app.framework.http import routes_of
+from app.framework.core.http.controllers import routes_of
+from tests.doubles.manual_clock import DEFAULT_START, ManualClock
 
 ORIGIN = "http://localhost:3000"
 GENERAL, RANDOM = ChannelId("general"), ChannelId("random")

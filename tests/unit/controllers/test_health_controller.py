@@ -6,12 +6,12 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from app.adapters.memory.manual_clock import ManualClock
 from app.controllers.health_controller import REUSE_SECONDS, HealthController
 from app.domain.errors import Unavailable
-from app.framework.http import routes_of
+from app.framework.core.http.controllers import routes_of
 from app.ports import StorageProbe
 from app.services.token_blacklist_service import TokenBlacklistService
+from tests.doubles.manual_clock import ManualClock
 
 READY = ["/health/ready", "/health"]
 

@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from app.controllers.service_key import ServiceKey
-from app.controllers.service_request import MAX_BODY_BYTES
+from app.controllers.requests.backend_key import ServiceKey
+from app.controllers.requests.backend_request import MAX_BODY_BYTES
 from app.controllers.sessions_controller import SessionsController
 from app.domain.errors import AuthenticationCode, AuthenticationError, Unavailable
 from app.domain.revocation import RevocationKind

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from app.config import Settings
+from app.config.settings import Settings
 from app.framework import EventRoute
 from app.main import create_application
 

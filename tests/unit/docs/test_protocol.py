@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from pydantic.alias_generators import to_camel
 
-from app.config import Settings
+from app.config.settings import Settings
 from app.domain import channel, delivery, errors, message, session_expiry, typing_indicator, user
 from app.domain.errors import (
     MISSING_PARTY_DETAIL,
@@ -16,8 +16,9 @@ from app.domain.errors import (
 )
 from app.domain.events import ServerEvent
 from app.domain.wire import WireValue
-from app.framework import EventRoute, WsException, exceptions
-from app.framework.event_table import event_rows
+from app.framework import EventRoute, WsException
+from app.framework.common import exceptions
+from app.framework.websockets.event_table import event_rows
 from app.gateways.ws_gateway import WsGateway
 from tests.unit.docs.markdown import ROOT, codes, table
 

@@ -3,7 +3,6 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from app.adapters.memory.manual_clock import ManualClock
 from app.domain.errors import (
     AuthenticationCode,
     AuthenticationError,
@@ -17,6 +16,7 @@ from app.filters.chat_exception_filter import ChatExceptionFilter
 from app.framework import WsException, WsForbidden, WsTooManyRequests, WsUnavailable
 from app.framework.testing import RecordingLink, fake_connection, fake_context, fake_socket
 from app.sockets.authenticated_socket import AuthenticatedSocket
+from tests.doubles.manual_clock import ManualClock
 from tests.unit.sessions import session_of
 
 SECRET = "hush-hush"

@@ -3,16 +3,16 @@ from typing import Any
 import pytest
 
 from app.framework import BootError, Socket
-from app.framework.enhancers import Enhancers
-from app.framework.explorer import explore
-from app.framework.pipeline import (
+from app.framework.core.enhancers import Enhancers
+from app.framework.testing import RecordingLink, fake_socket
+from app.framework.websockets.explorer import explore
+from app.framework.websockets.pipeline import (
     EventHandler,
     compile_connect,
     compile_disconnect,
     compile_event,
     compile_unknown_event,
 )
-from app.framework.testing import RecordingLink, fake_socket
 
 Emitted = list[tuple[str, tuple[Any, ...]]]
 

@@ -1,7 +1,7 @@
 import asyncio
 from typing import Any
 
-from app.framework.eager import EagerTasks
+from app.concurrency.eager import EagerTasks
 
 SECONDS = 30.0
 """Longer than any of this takes."""

@@ -3,21 +3,21 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from app.adapters.memory.manual_clock import ManualClock
-from app.adapters.memory.memory_socket_rooms import MemorySocketRooms
-from app.adapters.memory.recording_broadcaster import RecordingBroadcaster
-from app.config import Settings
+from app.config.settings import Settings
 from app.domain.errors import AuthenticationCode, AuthenticationError
 from app.domain.ids import ChannelId, UserId
 from app.domain.principal import Principal
-from app.framework.pipeline import compile_connect, compile_disconnect, compile_event
+from app.framework.platform_socketio import json_codec as codec
 from app.framework.testing import RecordingLink, Test, TestingModule, fake_socket
-from app.framework.transport import codec
+from app.framework.websockets.pipeline import compile_connect, compile_disconnect, compile_event
 from app.gateways.ws_gateway import WsGateway
 from app.modules import create_app_module
 from app.ports import Broadcaster, Clock, SocketRooms, TokenVerifier
 from app.services.channel_service import ChannelService
 from app.sockets.authenticated_socket import AuthenticatedSocket
+from tests.doubles.manual_clock import ManualClock
+from tests.doubles.memory_socket_rooms import MemorySocketRooms
+from tests.doubles.recording_broadcaster import RecordingBroadcaster
 
 IN_MEMORY = Settings.model_construct(database_url="memory:")
 TOKEN_LIFE_SECONDS = 60.0

@@ -7,9 +7,9 @@ import pytest
 
 from app.domain.ids import ChannelId, UserId
 from app.ports import ChannelRepository
-from app.services.channel_audience import ChannelAudience
 from app.services.channel_service import ChannelService
 from app.services.event_service import EventService
+from app.services.room_sync import ChannelAudience
 from tests.unit.gateways.chat import Chat, open_chat
 from tests.unit.services.slow_channels import SlowChannels
 

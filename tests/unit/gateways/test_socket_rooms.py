@@ -1,6 +1,5 @@
 import pytest
 
-from app.adapters.memory.manual_clock import DEFAULT_START as NOW
 from app.domain.credential import Credential
 from app.domain.ids import UserId
 from app.domain.principal import Principal
@@ -8,8 +7,9 @@ from app.domain.rooms import user_room
 from app.framework import Server
 from app.framework.testing import RecordingLink, fake_socket
 from app.gateways.socket_rooms import GatewaySocketRooms
-from app.services.session import Session
+from app.services.sessions.session import Session
 from app.sockets.authenticated_socket import AuthenticatedSocket
+from tests.doubles.manual_clock import DEFAULT_START as NOW
 
 ALICE, BOB, CAROL = (UserId(f"user_{name}") for name in ("alice", "bob", "carol"))
 ROOM = "channel:general"

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from app.config import Settings
+from app.config.settings import Settings
 from app.domain.ids import ChannelId, UserId
 from app.services.channel_service import ChannelService
 from app.services.event_service import EventService

@@ -2,9 +2,9 @@ from typing import Any
 
 import pytest
 
-from app.config import Settings
+from app.config.settings import Settings
 from app.domain.events import ClientEvent
-from app.framework.transport import codec
+from app.framework.platform_socketio import json_codec as codec
 from tests.unit.gateways.chat import TOKEN_LIFE_SECONDS, Chat, open_chat
 
 

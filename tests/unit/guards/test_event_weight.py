@@ -3,7 +3,6 @@ from typing import Any
 
 import pytest
 
-from app.adapters.memory.manual_clock import ManualClock
 from app.adapters.memory.token_buckets import TokenBuckets
 from app.framework import (
     BootError,
@@ -13,11 +12,12 @@ from app.framework import (
     use_guards,
     web_socket_gateway,
 )
-from app.framework.enhancers import Enhancers
-from app.framework.explorer import explore
+from app.framework.core.enhancers import Enhancers
+from app.framework.websockets.explorer import explore
 from app.guards.event_weight import check_event_weights, event_weight
 from app.guards.receipt_limit import limited_as_receipts
 from app.guards.ws_throttler_guard import WsThrottlerGuard
+from tests.doubles.manual_clock import ManualClock
 
 THROTTLER = WsThrottlerGuard(*(TokenBuckets(1, 1, ManualClock()) for _ in range(2)))
 

@@ -5,9 +5,8 @@ from typing import Any
 
 import pytest
 
-from app.adapters.memory.manual_clock import ManualClock
-from app.adapters.memory.memory_revocation_store import MemoryRevocationStore
-from app.config import Settings
+from app.adapters.memory.revocation_store import MemoryRevocationStore
+from app.config.settings import Settings
 from app.domain.credential import Credential
 from app.domain.errors import AuthenticationCode, AuthenticationError
 from app.domain.ids import UserId
@@ -29,6 +28,7 @@ from app.ports import Clock, RevocationStore, TokenVerifier
 from app.services.session_service import SessionService
 from app.services.token_blacklist_service import TokenBlacklistService
 from app.sockets.authenticated_socket import AuthenticatedSocket
+from tests.doubles.manual_clock import ManualClock
 
 ALICE = UserId("user_alice")
 TOKEN_LIFE_SECONDS = 60

@@ -1,6 +1,5 @@
 import pytest
 
-from app.adapters.memory.manual_clock import ManualClock
 from app.adapters.memory.token_buckets import TokenBuckets
 from app.framework import WsTooManyRequests
 from app.framework.testing import fake_connection, fake_context, fake_socket
@@ -8,6 +7,7 @@ from app.guards.event_weight import event_weight
 from app.guards.receipt_limit import limited_as_receipts
 from app.guards.ws_throttler_guard import WsThrottlerGuard
 from app.sockets.authenticated_socket import AuthenticatedSocket
+from tests.doubles.manual_clock import ManualClock
 from tests.unit.sessions import session_of
 
 RATE = 2

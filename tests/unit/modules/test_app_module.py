@@ -2,19 +2,19 @@ from typing import Any
 
 import pytest
 
-from app.adapters.memory.memory_message_repository import MemoryMessageRepository
-from app.adapters.memory.memory_revocation_store import MemoryRevocationStore
-from app.adapters.memory.memory_socket_quota import MemorySocketQuota
-from app.adapters.redis.redis_revocation_store import RedisRevocationStore
-from app.adapters.redis.redis_socket_quota import RedisSocketQuota
-from app.adapters.sql.sql_message_repository import SqlMessageRepository
-from app.config import Settings
+from app.adapters.memory.message_repository import MemoryMessageRepository
+from app.adapters.memory.revocation_store import MemoryRevocationStore
+from app.adapters.memory.socket_quota import MemorySocketQuota
+from app.adapters.redis.revocation_store import RedisRevocationStore
+from app.adapters.redis.socket_quota import RedisSocketQuota
+from app.adapters.sql.messages.repository import SqlMessageRepository
+from app.config.settings import Settings
 from app.controllers.development_identity_controller import DevelopmentIdentityController
 from app.controllers.health_controller import HealthController
 from app.controllers.page_controller import PageController
 from app.filters.chat_exception_filter import ChatExceptionFilter
 from app.framework import IoAdapter, IoOptions, NestApplication, NestFactory, ValidationPipe
-from app.framework.injector import Injector
+from app.framework.core.injector import Injector
 from app.gateways.ws_gateway import WsGateway
 from app.guards.ws_guard import WsGuard
 from app.guards.ws_throttler_guard import WsThrottlerGuard

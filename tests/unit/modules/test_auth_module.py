@@ -3,15 +3,15 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from app.adapters.memory.manual_clock import ManualClock
-from app.adapters.memory.memory_revocation_store import MemoryRevocationStore
-from app.config import Settings
+from app.adapters.memory.revocation_store import MemoryRevocationStore
+from app.config.settings import Settings
 from app.domain.errors import AuthenticationError
 from app.framework.testing import Test, TestingModule, activate, fake_connection, fake_socket
 from app.guards.ws_guard import WsGuard
 from app.modules import AuthModule
 from app.ports import Clock, RevocationStore
 from app.sockets.authenticated_socket import AuthenticatedSocket
+from tests.doubles.manual_clock import ManualClock
 from tests.unit.adapters.clerk.signed_tokens import ISSUER, PARTY, private_key, token
 
 

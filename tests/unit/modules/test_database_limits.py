@@ -1,7 +1,7 @@
 import pytest
 
-from app.adapters.sql.limits import DEFAULT_LIMITS
-from app.config import Settings
+from app.adapters.sql.connection.limits import DEFAULT_LIMITS
+from app.config.settings import Settings
 from app.modules.app_module import database_limits
 
 

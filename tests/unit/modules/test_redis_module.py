@@ -3,14 +3,14 @@ from collections.abc import AsyncIterator
 import pytest
 from dependency_injector import providers
 
-from app.adapters.memory.manual_clock import ManualClock
-from app.adapters.memory.memory_attempt_limiter import MemoryAttemptLimiter
+from app.adapters.memory.attempt_limiter import MemoryAttemptLimiter
 from app.adapters.memory.token_buckets import TokenBuckets
-from app.config import Settings
+from app.config.settings import Settings
 from app.domain.errors import AuthenticationCode
 from app.domain.ids import UserId
 from app.domain.revocation import Revocation
 from app.modules.redis_module import RedisCoordinationModule
+from tests.doubles.manual_clock import ManualClock
 from tests.redis_server import RedisServer
 
 ADDRESS = "203.0.113.7"

@@ -7,7 +7,7 @@ import structlog
 
 from app.domain.ids import UserId
 from app.framework import subscribe_message, web_socket_gateway
-from app.framework.context import current_context
+from app.framework.common.context import current_context
 from app.framework.testing import fake_context, fake_socket
 from app.observability.current_event import add_current_event
 from app.observability.logging import configure_logging

@@ -3,23 +3,23 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app.adapters.memory.local_membership_channel import LocalMembershipChannel
-from app.adapters.memory.manual_clock import ManualClock
-from app.adapters.memory.memory_channel_repository import MemoryChannelRepository
-from app.adapters.memory.memory_delivery_repository import MemoryDeliveryRepository
-from app.adapters.memory.memory_message_repository import MemoryMessageRepository
-from app.adapters.memory.memory_socket_rooms import MemorySocketRooms
-from app.adapters.memory.memory_store import MemoryStore
-from app.adapters.memory.memory_writers import MemoryWriters
-from app.adapters.memory.recording_broadcaster import RecordingBroadcaster
-from app.framework.eager import EagerTasks
+from app.adapters.memory.channel_repository import MemoryChannelRepository
+from app.adapters.memory.delivery_repository import MemoryDeliveryRepository
+from app.adapters.memory.local_membership_bus import LocalMembershipChannel
+from app.adapters.memory.message_repository import MemoryMessageRepository
+from app.adapters.memory.store import MemoryStore
+from app.adapters.memory.writers import MemoryWriters
+from app.concurrency.eager import EagerTasks
 from app.ports import MessageRepository
-from app.services.channel_audience import ChannelAudience
 from app.services.channel_service import ChannelService
 from app.services.event_service import EventService
-from app.services.message_feed import MessageFeed
+from app.services.message_publisher import MessageFeed
 from app.services.message_service import MessageService
+from app.services.room_sync import ChannelAudience
 from app.services.typing_service import TypingService
+from tests.doubles.manual_clock import ManualClock
+from tests.doubles.memory_socket_rooms import MemorySocketRooms
+from tests.doubles.recording_broadcaster import RecordingBroadcaster
 from tests.unit.services.message_stores import MAX_CHARS, MakeService
 from tests.unit.services.people import (
     ALICE,

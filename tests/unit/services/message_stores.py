@@ -4,9 +4,8 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
-from app.adapters.memory.memory_message_repository import MemoryMessageRepository
-from app.adapters.memory.memory_store import MemoryStore
-from app.adapters.memory.recording_broadcaster import Publication, RecordingBroadcaster
+from app.adapters.memory.message_repository import MemoryMessageRepository
+from app.adapters.memory.store import MemoryStore
 from app.domain.errors import (
     Unavailable,
     Unconfirmed,
@@ -20,6 +19,7 @@ from app.domain.message import (
 )
 from app.ports import Added, MessageRepository, StoredMessage
 from app.services.message_service import MessageService
+from tests.doubles.recording_broadcaster import Publication, RecordingBroadcaster
 from tests.unit.services.people import ALICE, BOB, GENERAL
 
 MAX_CHARS = 10

@@ -4,20 +4,20 @@ from datetime import datetime
 
 import pytest
 
-from app.adapters.memory.manual_clock import ManualClock
-from app.adapters.memory.memory_attempt_limiter import MemoryAttemptLimiter
-from app.adapters.memory.memory_revocation_store import MemoryRevocationStore
-from app.adapters.memory.memory_socket_quota import MemorySocketQuota
-from app.adapters.memory.silent_revocation_channel import SilentRevocationChannel
+from app.adapters.memory.attempt_limiter import MemoryAttemptLimiter
+from app.adapters.memory.revocation_store import MemoryRevocationStore
+from app.adapters.memory.silent_revocation_bus import SilentRevocationChannel
+from app.adapters.memory.socket_quota import MemorySocketQuota
 from app.adapters.memory.token_buckets import TokenBuckets
 from app.domain.credential import Credential
 from app.domain.errors import AuthenticationCode, AuthenticationError, Unavailable
 from app.domain.principal import Principal
 from app.ports import TokenVerifier
 from app.services.authentication_service import AuthenticationService
-from app.services.session import Session, SessionHolder
 from app.services.session_service import SessionPolicy, SessionService
+from app.services.sessions.session import Session, SessionHolder
 from app.services.token_blacklist_service import TokenBlacklistService
+from tests.doubles.manual_clock import ManualClock
 from tests.unit.services.people import ALICE, BOB
 
 ADDRESS = "192.0.2.7"

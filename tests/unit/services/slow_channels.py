@@ -1,8 +1,8 @@
 import asyncio
 from collections.abc import Collection, Mapping
 
-from app.adapters.memory.memory_channel_repository import MemoryChannelRepository
-from app.adapters.memory.memory_store import MemoryStore
+from app.adapters.memory.channel_repository import MemoryChannelRepository
+from app.adapters.memory.store import MemoryStore
 from app.domain.errors import Unavailable
 from app.domain.ids import ChannelId, UserId
 

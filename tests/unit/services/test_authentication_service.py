@@ -1,8 +1,8 @@
 import pytest
 
-from app.adapters.memory.manual_clock import ManualClock
 from app.domain.credential import Credential
 from app.domain.errors import AuthenticationCode, AuthenticationError
+from tests.doubles.manual_clock import ManualClock
 from tests.unit.services.session_setting import (
     ADDRESS,
     ATTEMPTS,

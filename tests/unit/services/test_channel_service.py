@@ -3,11 +3,8 @@ from dataclasses import replace
 
 import pytest
 
-from app.adapters.memory.manual_clock import ManualClock
-from app.adapters.memory.memory_channel_repository import MemoryChannelRepository
-from app.adapters.memory.memory_socket_rooms import MemorySocketRooms
-from app.adapters.memory.memory_store import MemoryStore
-from app.adapters.memory.recording_broadcaster import Publication, RecordingBroadcaster
+from app.adapters.memory.channel_repository import MemoryChannelRepository
+from app.adapters.memory.store import MemoryStore
 from app.domain.channel import (
     Channel,
     ChannelDraft,
@@ -20,6 +17,9 @@ from app.domain.errors import ChannelExists, ChannelNotFound, UserNotFound
 from app.domain.events import ServerEvent
 from app.domain.ids import ChannelId, UserId
 from app.services.channel_service import MAX_DELETIONS, ChannelService
+from tests.doubles.manual_clock import ManualClock
+from tests.doubles.memory_socket_rooms import MemorySocketRooms
+from tests.doubles.recording_broadcaster import Publication, RecordingBroadcaster
 from tests.unit.services.people import ALICE, ALICES_PHONE, BOB, BOBS_PHONE, CAROL, GENERAL, RANDOM
 
 pytestmark = pytest.mark.usefixtures("connected")

@@ -1,19 +1,19 @@
 import pytest
 
-from app.adapters.memory.local_membership_channel import LocalMembershipChannel
-from app.adapters.memory.manual_clock import ManualClock
-from app.adapters.memory.memory_channel_repository import MemoryChannelRepository
-from app.adapters.memory.memory_socket_rooms import MemorySocketRooms
-from app.adapters.memory.memory_store import MemoryStore
-from app.adapters.memory.recording_broadcaster import Publication, RecordingBroadcaster
+from app.adapters.memory.channel_repository import MemoryChannelRepository
+from app.adapters.memory.local_membership_bus import LocalMembershipChannel
+from app.adapters.memory.store import MemoryStore
+from app.concurrency.eager import EagerTasks
 from app.domain.channel import MemberRole, MembershipChange
 from app.domain.events import ServerEvent
 from app.domain.ids import UserId
-from app.framework.eager import EagerTasks
-from app.services.channel_audience import ChannelAudience
 from app.services.channel_service import ChannelService
 from app.services.event_service import EventService
+from app.services.room_sync import ChannelAudience
 from app.services.typing_service import TypingService
+from tests.doubles.manual_clock import ManualClock
+from tests.doubles.memory_socket_rooms import MemorySocketRooms
+from tests.doubles.recording_broadcaster import Publication, RecordingBroadcaster
 from tests.unit.services.people import (
     ALICE,
     ALICES_PHONE,

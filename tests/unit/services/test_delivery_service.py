@@ -4,20 +4,20 @@ from datetime import datetime
 
 import pytest
 
-from app.adapters.memory.manual_clock import ManualClock
-from app.adapters.memory.memory_delivery_repository import MemoryDeliveryRepository
-from app.adapters.memory.memory_message_repository import MemoryMessageRepository
-from app.adapters.memory.memory_store import MemoryStore
-from app.adapters.memory.memory_writers import MemoryWriters
-from app.adapters.memory.recording_broadcaster import Publication, RecordingBroadcaster
+from app.adapters.memory.delivery_repository import MemoryDeliveryRepository
+from app.adapters.memory.message_repository import MemoryMessageRepository
+from app.adapters.memory.store import MemoryStore
+from app.adapters.memory.writers import MemoryWriters
+from app.concurrency.eager import EagerTasks
 from app.domain.delivery import DeliveryState, DeliveryStatus
 from app.domain.errors import InvalidPayload, MessageNotFound, NotARecipient, Unconfirmed
 from app.domain.events import ServerEvent
 from app.domain.ids import MessageId
 from app.domain.message import Message, MessageDraft
-from app.framework.eager import EagerTasks
 from app.ports import Advance, Advanced, Report, StoredMessage, UnconfirmedAdvances
 from app.services.delivery_service import MAX_UNTOLD, DeliveryService
+from tests.doubles.manual_clock import ManualClock
+from tests.doubles.recording_broadcaster import Publication, RecordingBroadcaster
 from tests.unit.services.people import ALICE, BOB, CAROL, DAVE, GENERAL
 
 

@@ -3,8 +3,8 @@ import asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.adapters.memory.memory_channel_repository import MemoryChannelRepository
-from app.adapters.memory.memory_store import MemoryStore
+from app.adapters.memory.channel_repository import MemoryChannelRepository
+from app.adapters.memory.store import MemoryStore
 from app.domain.ids import ChannelId, SocketId, UserId
 from app.services.event_service import EventService
 from tests.unit.services.people import (

@@ -2,12 +2,9 @@ from collections.abc import Collection, Mapping
 
 import pytest
 
-from app.adapters.memory.manual_clock import ManualClock
-from app.adapters.memory.memory_channel_repository import MemoryChannelRepository
-from app.adapters.memory.memory_message_repository import MemoryMessageRepository
-from app.adapters.memory.memory_socket_rooms import MemorySocketRooms
-from app.adapters.memory.memory_store import MemoryStore
-from app.adapters.memory.recording_broadcaster import Publication, RecordingBroadcaster
+from app.adapters.memory.channel_repository import MemoryChannelRepository
+from app.adapters.memory.message_repository import MemoryMessageRepository
+from app.adapters.memory.store import MemoryStore
 from app.domain.errors import (
     ClientMessageIdReused,
     InvalidPayload,
@@ -22,9 +19,12 @@ from app.domain.message import (
     DeletedMessage,
     DeletionReceipt,
 )
-from app.services.channel_audience import ChannelAudience
 from app.services.message_service import MessageService
+from app.services.room_sync import ChannelAudience
 from app.services.typing_service import TypingService
+from tests.doubles.manual_clock import ManualClock
+from tests.doubles.memory_socket_rooms import MemorySocketRooms
+from tests.doubles.recording_broadcaster import Publication, RecordingBroadcaster
 from tests.unit.services.message_stores import CLIENT_ID, MAX_CHARS, MakeService, created
 from tests.unit.services.people import ALICE, ALICES_PHONE, BOB, DAVE, GENERAL, RANDOM
 

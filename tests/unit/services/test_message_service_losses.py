@@ -2,10 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from app.adapters.memory.manual_clock import ManualClock
-from app.adapters.memory.memory_message_repository import MemoryMessageRepository
-from app.adapters.memory.memory_store import MemoryStore
-from app.adapters.memory.recording_broadcaster import Publication, RecordingBroadcaster
+from app.adapters.memory.message_repository import MemoryMessageRepository
+from app.adapters.memory.store import MemoryStore
 from app.domain.errors import (
     ClientMessageIdReused,
     Unavailable,
@@ -15,8 +13,10 @@ from app.domain.events import ServerEvent
 from app.domain.message import (
     FailedMessage,
 )
-from app.services.doubts import SETTLED_SECONDS
 from app.services.message_service import ADOPTED_AT_ONCE, MessageService
+from app.services.writes.doubts import SETTLED_SECONDS
+from tests.doubles.manual_clock import ManualClock
+from tests.doubles.recording_broadcaster import Publication, RecordingBroadcaster
 from tests.unit.services.message_stores import (
     CLIENT_ID,
     LosingMessages,

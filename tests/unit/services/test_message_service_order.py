@@ -2,8 +2,7 @@ import asyncio
 
 import pytest
 
-from app.adapters.memory.memory_store import MemoryStore
-from app.adapters.memory.recording_broadcaster import RecordingBroadcaster
+from app.adapters.memory.store import MemoryStore
 from app.domain.errors import (
     ClientMessageIdReused,
     Unavailable,
@@ -13,6 +12,7 @@ from app.domain.message import (
     Message,
 )
 from app.services.message_service import MessageService
+from tests.doubles.recording_broadcaster import RecordingBroadcaster
 from tests.unit.services.message_stores import (
     CLIENT_ID,
     MakeService,

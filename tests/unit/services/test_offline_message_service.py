@@ -3,18 +3,18 @@ from collections import Counter
 
 import pytest
 
-from app.adapters.memory.manual_clock import ManualClock
-from app.adapters.memory.memory_delivery_repository import MemoryDeliveryRepository
-from app.adapters.memory.memory_message_repository import MemoryMessageRepository
-from app.adapters.memory.memory_store import MemoryStore
+from app.adapters.memory.delivery_repository import MemoryDeliveryRepository
+from app.adapters.memory.message_repository import MemoryMessageRepository
+from app.adapters.memory.store import MemoryStore
 from app.domain.delivery import DeliveryState
 from app.domain.errors import InvalidPayload, NotAMember
 from app.domain.ids import ChannelId, MessageId, UserId
 from app.domain.message import Message, MessageDraft, MessagePage, OfflineCount
-from app.framework.transport import codec
+from app.framework.platform_socketio import json_codec as codec
 from app.ports import Report, StoredMessage
 from app.ports.delivery_repository import MAX_COUNTED_OF_CHANNEL, UndeliveredCounts
 from app.services.offline_message_service import MAX_PAGE_BYTES, OfflineMessageService
+from tests.doubles.manual_clock import ManualClock
 from tests.unit.services.people import ALICE, BOB, CAROL, DAVE, GENERAL, RANDOM
 
 

@@ -3,9 +3,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from app.adapters.memory.manual_clock import ManualClock
 from app.domain.errors import AuthenticationCode
 from app.services.session_service import LEAST_WARNING_SECONDS
+from tests.doubles.manual_clock import ManualClock
 from tests.unit.services.session_setting import (
     BOBS_TOKEN,
     GRACE,

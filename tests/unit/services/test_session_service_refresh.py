@@ -3,11 +3,11 @@ from datetime import timedelta
 
 import pytest
 
-from app.adapters.memory.manual_clock import ManualClock
 from app.domain.errors import AuthenticationCode, AuthenticationError
 from app.domain.ids import UserId
 from app.domain.revocation import Revocation, RevocationKind
-from app.services.session import Session
+from app.services.sessions.session import Session
+from tests.doubles.manual_clock import ManualClock
 from tests.unit.services.people import ALICE, BOB
 from tests.unit.services.session_setting import (
     ADDRESS,

@@ -4,8 +4,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
 import pytest
 
-from app.adapters.memory.manual_clock import ManualClock
-from app.adapters.memory.memory_revocation_store import MemoryRevocationStore
+from app.adapters.memory.revocation_store import MemoryRevocationStore
 from app.domain.credential import Credential
 from app.domain.errors import Unavailable
 from app.domain.ids import UserId
@@ -14,6 +13,7 @@ from app.domain.revocation import Revocation
 from app.ports import RevocationChannel
 from app.services.token_blacklist_service import TokenBlacklistService
 from tests.deadlines import ANSWER_SECONDS
+from tests.doubles.manual_clock import ManualClock
 
 LOGGER = "app.services.token_blacklist_service"
 TOKEN = Revocation.of_token("token")

@@ -1,13 +1,13 @@
 import pytest
 
-from app.adapters.memory.manual_clock import ManualClock
-from app.adapters.memory.memory_channel_repository import MemoryChannelRepository
-from app.adapters.memory.recording_broadcaster import Publication, RecordingBroadcaster
+from app.adapters.memory.channel_repository import MemoryChannelRepository
 from app.domain.events import ServerEvent
 from app.domain.ids import SocketId, UserId
 from app.domain.typing_indicator import TypingIndicator
 from app.services.event_service import EventService
 from app.services.typing_service import MAX_LISTED, TypingService
+from tests.doubles.manual_clock import ManualClock
+from tests.doubles.recording_broadcaster import Publication, RecordingBroadcaster
 from tests.unit.services.conftest import TYPING_EXPIRY_SECONDS
 from tests.unit.services.people import (
     ALICE,

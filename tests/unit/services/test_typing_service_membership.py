@@ -3,20 +3,20 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from app.adapters.memory.local_membership_channel import LocalMembershipChannel
-from app.adapters.memory.manual_clock import ManualClock
-from app.adapters.memory.memory_socket_rooms import MemorySocketRooms
-from app.adapters.memory.memory_store import MemoryStore
-from app.adapters.memory.recording_broadcaster import Publication, RecordingBroadcaster
+from app.adapters.memory.local_membership_bus import LocalMembershipChannel
+from app.adapters.memory.store import MemoryStore
+from app.concurrency.eager import EagerTasks
 from app.domain.errors import NotAMember, Unavailable
 from app.domain.events import ServerEvent
 from app.domain.typing_indicator import TypingIndicator
-from app.framework.eager import EagerTasks
-from app.services.channel_audience import ChannelAudience
 from app.services.channel_service import ChannelService
+from app.services.channels.member_cache import REFRESH_SECONDS
 from app.services.event_service import EventService
-from app.services.member_readings import REFRESH_SECONDS
+from app.services.room_sync import ChannelAudience
 from app.services.typing_service import TypingService
+from tests.doubles.manual_clock import ManualClock
+from tests.doubles.memory_socket_rooms import MemorySocketRooms
+from tests.doubles.recording_broadcaster import Publication, RecordingBroadcaster
 from tests.unit.services.conftest import TYPING_EXPIRY_SECONDS
 from tests.unit.services.people import (
     ALICE,

@@ -1,1 +1,1 @@
-"""Tests of app.starter."""
+"""Tests of app.cli.starter."""

@@ -3,7 +3,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from app.adapters.clerk.jwks_client import JwksClient
-from app.adapters.memory.manual_clock import ManualClock
+from tests.doubles.manual_clock import ManualClock
 from tests.unit.adapters.clerk.key_server import KeyServer
 
 

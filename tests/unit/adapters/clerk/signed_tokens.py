@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from jwt.algorithms import RSAAlgorithm
 
-from app.adapters.memory.manual_clock import DEFAULT_START
+from tests.doubles.manual_clock import DEFAULT_START
 
 ISSUER = "https://clerk.example.com"
 PARTY = "https://chat.example.com"

@@ -3,8 +3,8 @@ import asyncio
 import pytest
 
 from app.adapters.clerk.jwks_client import MAX_BODY_BYTES, JwksClient
-from app.adapters.memory.manual_clock import ManualClock
 from app.domain.errors import AuthenticationError
+from tests.doubles.manual_clock import ManualClock
 from tests.unit.adapters.clerk.fetching import SECOND_KEY_ID, fetches, not_found, renewal
 from tests.unit.adapters.clerk.key_server import KeyServer, key_set
 from tests.unit.adapters.clerk.signed_tokens import (

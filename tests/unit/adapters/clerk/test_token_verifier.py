@@ -1,9 +1,9 @@
 import pytest
 
-from app.adapters.memory.manual_clock import ManualClock
 from app.domain.errors import AuthenticationError
 from app.domain.ids import UserId
 from app.domain.principal import Principal
+from tests.doubles.manual_clock import ManualClock
 from tests.unit.adapters.clerk.signed_tokens import (
     ISSUER,
     NOW,

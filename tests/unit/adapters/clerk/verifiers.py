@@ -8,8 +8,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from app.adapters.clerk.pem_signing_key import PemSigningKey
 from app.adapters.clerk.signing_keys import SigningKeys
 from app.adapters.clerk.token_verifier import ClerkTokenVerifier
-from app.adapters.memory.manual_clock import ManualClock
 from app.domain.errors import AuthenticationError
+from tests.doubles.manual_clock import ManualClock
 from tests.unit.adapters.clerk.signed_tokens import ISSUER, PARTY, private_key
 
 MAX_TOKEN_SECONDS = 3_600

@@ -1,5 +1,5 @@
 from app.adapters.memory.expiring_map import FIRST_SWEEP, ExpiringMap
-from app.adapters.memory.manual_clock import ManualClock
+from tests.doubles.manual_clock import ManualClock
 
 
 def test_get_gives_none_when_the_end_has_come() -> None:

@@ -1,6 +1,6 @@
 from app.adapters.memory import token_buckets
-from app.adapters.memory.manual_clock import ManualClock
 from app.adapters.memory.token_buckets import TokenBuckets
+from tests.doubles.manual_clock import ManualClock
 
 BURST = 5
 

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from app.adapters.redis.redis_connection import RedisConnection
+from app.adapters.redis.connection import RedisConnection
 from app.adapters.system.system_clock import SystemClock
 from tests.redis_server import RedisServer
 

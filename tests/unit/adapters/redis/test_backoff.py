@@ -1,7 +1,7 @@
 import pytest
 
-from app.adapters.memory.manual_clock import ManualClock
 from app.adapters.redis.backoff import FIRST_SECONDS, MOST_SECONDS, STEADY_SECONDS, Backoff
+from tests.doubles.manual_clock import ManualClock
 
 
 @pytest.fixture

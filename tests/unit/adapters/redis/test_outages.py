@@ -6,8 +6,8 @@ from math import ceil
 import pytest
 from redis.asyncio import Redis
 
-from app.adapters.redis.redis_connection import RedisConnection
-from app.adapters.redis.redis_pool import MAX_CONNECTIONS
+from app.adapters.redis.connection import RedisConnection
+from app.adapters.redis.pool import MAX_CONNECTIONS
 from app.adapters.system.system_clock import SystemClock
 from app.domain.errors import Unavailable
 from tests.deadlines import ANSWER_SECONDS

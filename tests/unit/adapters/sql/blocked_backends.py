@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 from sqlalchemy import text
 
-from app.adapters.sql.database import Database
+from app.adapters.sql.connection.database import Database
 from tests.contract.storage import UNHURRIED, opened
 from tests.postgres_server import PostgresServer
 

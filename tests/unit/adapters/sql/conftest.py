@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.adapters.sql.database import Database
+from app.adapters.sql.connection.database import Database
 from tests.contract.storage import MEMBERSHIP, Storage, sql_storage
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, event
 from sqlalchemy.engine import Engine
 from sqlalchemy.engine.interfaces import DBAPICursor
 
-from app.adapters.sql.database import Database
+from app.adapters.sql.connection.database import Database
 
 Statement: TypeAlias = tuple[str, tuple[object, ...]]
 

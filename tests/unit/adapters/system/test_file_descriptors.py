@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from app.adapters.memory.manual_clock import ManualClock
 from app.adapters.system.file_descriptors import (
     ENOUGH,
     FEW,
@@ -13,6 +12,7 @@ from app.adapters.system.file_descriptors import (
     raise_limit,
     warn_if_low,
 )
+from tests.doubles.manual_clock import ManualClock
 
 
 @pytest.fixture(autouse=True)

@@ -1,7 +1,7 @@
 import asyncio
 
 from app.adapters.system.loop_starter import LoopStarter
-from app.framework.eager import EagerTasks
+from app.concurrency.eager import EagerTasks
 
 
 async def answer() -> str:

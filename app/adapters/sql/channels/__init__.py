@@ -1,0 +1,1 @@
+"""Stores and reads channels and members."""

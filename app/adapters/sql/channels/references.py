@@ -1,0 +1,47 @@
+"""What keeps a channel from being deleted: rows of tables that are none of ours."""
+
+from sqlalchemy import column, select, table, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.adapters.sql.schema.tables import metadata
+from app.domain.errors import ChannelInUse
+from app.domain.ids import ChannelId
+
+# Not SQLAlchemy's inspector: of a key that SQLite has with its column, it does not tell the rule.
+_PREVENTING_KEYS = {
+    "sqlite": text("""
+SELECT NULL, child.name, key."from"
+FROM sqlite_schema AS child, pragma_foreign_key_list(child.name) AS key
+WHERE child.type = 'table' AND lower(key."table") = 'channels'
+    AND coalesce(key."to", 'id') = 'id' AND key.on_delete IN ('NO ACTION', 'RESTRICT')
+"""),
+    "postgresql": text("""
+SELECT space.nspname, child.relname, referring.attname
+FROM pg_constraint AS key
+JOIN pg_class AS child ON child.oid = key.conrelid
+JOIN pg_namespace AS space ON space.oid = child.relnamespace
+JOIN pg_attribute AS referred ON referred.attrelid = key.confrelid AND referred.attname = 'id'
+JOIN pg_attribute AS referring ON referring.attrelid = key.conrelid
+    AND referring.attnum = key.conkey[array_position(key.confkey, referred.attnum)]
+WHERE key.contype = 'f' AND key.confrelid = 'channels'::regclass AND key.confdeltype IN ('a', 'r')
+"""),
+}
+"""By dialect: schema, table and column of each foreign key with which a channel cannot go."""
+
+
+async def require_unreferenced(connection: AsyncConnection, channel_id: ChannelId) -> None:
+    """Look for rows that refer to the channel and would keep it.
+
+    The catalog is asked each time: tables come and go while a server runs, channels go seldom.
+
+    Raises:
+        ChannelInUse: A table has such a row.
+    """
+    keys = (await connection.execute(_PREVENTING_KEYS[connection.dialect.name])).all()
+    for schema, name, referring in keys:
+        if name in metadata.tables:
+            continue
+        rows = table(name, column(referring), schema=schema)
+        of_channel = select(rows).where(rows.c[referring] == channel_id)
+        if await connection.scalar(select(of_channel.exists())):
+            raise ChannelInUse(name)

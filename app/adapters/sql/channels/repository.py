@@ -1,0 +1,222 @@
+"""Users, channels and memberships in the database."""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, and_, bindparam, delete, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.adapters.sql.channels.deletion import delete_channel
+from app.adapters.sql.channels.references import require_unreferenced
+from app.adapters.sql.connection.database import Database
+from app.adapters.sql.queries.membership import belongs
+from app.adapters.sql.queries.message_rows import USER_COLUMNS, to_user
+from app.adapters.sql.queries.text_list import is_one_of
+from app.adapters.sql.queries.upsert import upsert
+from app.adapters.sql.schema.column_types import as_text
+from app.adapters.sql.schema.tables import channel_members, channels, users
+from app.domain.channel import Addition, Channel, ChannelType, MemberRole
+from app.domain.errors import ChannelExists, ChannelNotFound, UserNotFound
+from app.domain.ids import ChannelId, UserId
+from app.domain.user import User
+from app.ports import ChannelRepository, Membership
+from app.ports.channel_repository import seeded_name
+
+_CHANNEL = select(
+    channels.c.id,
+    # The original's own tables allow neither to be NULL; a database may.
+    func.coalesce(channels.c.name, channels.c.id).label("name"),
+    channels.c.description,
+    as_text(channels.c.type).label("type"),
+    channels.c.createdById,
+    channels.c.createdAt,
+).where(channels.c.id == bindparam("channel_id"))
+# What the other side has added counts as PRIVATE: nobody takes it for open.
+_TYPES = {kind.value: kind for kind in ChannelType}
+_MEMBERS = select(channel_members.c.channelId, channel_members.c.userId).where(
+    is_one_of(channel_members.c.channelId, "channel_ids")
+)
+
+
+class SqlChannelRepository(ChannelRepository):
+    """Reads and writes the original backend's own tables.
+
+    Whoever is to be referred to is locked against its deletion first: the channel, then users by
+    their ids, then members.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def channels_of(self, user_id: UserId) -> tuple[ChannelId, ...]:
+        """The user's channels, sorted by id."""
+        query = select(channel_members.c.channelId).where(channel_members.c.userId == user_id)
+        async with self._database.asking() as connection:
+            found = (await connection.scalars(query)).all()
+        # Sorted here: databases differ in what they hold for the order of text.
+        return tuple(sorted(found))
+
+    async def users(self, limit: int) -> tuple[User, ...]:
+        """The first users, sorted by id."""
+        query = select(*USER_COLUMNS).order_by(users.c.id).limit(limit)
+        async with self._database.asking() as connection:
+            rows = (await connection.execute(query)).mappings()
+            return tuple(to_user(row) for row in rows)
+
+    async def is_member(self, channel_id: ChannelId, user_id: UserId) -> bool:
+        """Whether the user belongs to the channel."""
+        async with self._database.asking() as connection:
+            return bool(await connection.scalar(select(belongs(channel_id, user_id))))
+
+    async def members_of_all(
+        self, channel_ids: Collection[ChannelId]
+    ) -> Mapping[ChannelId, frozenset[UserId]]:
+        """Who belongs to each of these channels."""
+        members: dict[ChannelId, set[UserId]] = {channel_id: set() for channel_id in channel_ids}
+        async with self._database.asking() as connection:
+            rows = await connection.execute(_MEMBERS, {"channel_ids": channel_ids})
+            found = rows.all()
+        for channel_id, user_id in found:
+            members[channel_id].add(user_id)
+        return {channel_id: frozenset(user_ids) for channel_id, user_ids in members.items()}
+
+    async def find(self, channel_id: ChannelId) -> Channel | None:
+        """One channel."""
+        async with self._database.asking() as connection:
+            row = (await connection.execute(_CHANNEL, {"channel_id": channel_id})).one_or_none()
+        if row is None:
+            return None
+        return Channel(
+            id=row.id,
+            name=row.name,
+            description=row.description,
+            type=_TYPES.get(row.type, ChannelType.PRIVATE),
+            created_by_id=row.createdById,
+            created_at=row.createdAt,
+        )
+
+    async def create(self, channel: Channel, roles: Mapping[UserId, MemberRole]) -> None:
+        """Store a channel with its members."""
+        now = channel.created_at
+        members = [_member(channel.id, user_id, role, now) for user_id, role in roles.items()]
+        async with self._database.transaction() as connection:
+            await _hold_users(connection, {channel.created_by_id, *roles})
+            statement = upsert(connection, channels).on_conflict_do_nothing()
+            created = statement.values(
+                id=channel.id,
+                name=channel.name,
+                description=channel.description,
+                type=channel.type,
+                createdById=channel.created_by_id,
+                createdAt=now,
+                updatedAt=now,
+            )
+            if not (await connection.execute(created)).rowcount:
+                raise ChannelExists
+            if members:
+                await connection.execute(insert(channel_members), members)
+
+    async def add_member(
+        self, channel_id: ChannelId, user_id: UserId, role: MemberRole | None, now: datetime
+    ) -> Addition:
+        """Store a membership, or another role in the one that there is."""
+        row = _member(channel_id, user_id, role or MemberRole.MEMBER, now)
+        async with self._database.transaction() as connection:
+            await _hold_channel(connection, channel_id)
+            await _hold_users(connection, {user_id})
+            joining = upsert(connection, channel_members).on_conflict_do_nothing().values(row)
+            if (await connection.execute(joining)).rowcount:
+                return Addition.JOINED
+            if role is None:
+                return Addition.NOTHING
+            changing = (
+                update(channel_members)
+                .where(_is_membership(channel_id, user_id), channel_members.c.role != role)
+                .values(role=role)
+            )
+            changed = (await connection.execute(changing)).rowcount
+            return Addition.ROLE_CHANGED if changed else Addition.NOTHING
+
+    async def remove_member(self, channel_id: ChannelId, user_id: UserId) -> bool:
+        """Delete a membership."""
+        membership = delete(channel_members).where(_is_membership(channel_id, user_id))
+        async with self._database.transaction() as connection:
+            await _hold_channel(connection, channel_id)
+            return bool((await connection.execute(membership)).rowcount)
+
+    async def remove_members(self, channel_id: ChannelId) -> frozenset[UserId]:
+        """Delete every membership, unless the channel could not be deleted."""
+        memberships = (
+            delete(channel_members)
+            .where(channel_members.c.channelId == channel_id)
+            .returning(channel_members.c.userId)
+        )
+        async with self._database.transaction() as connection:
+            await _hold_channel(connection, channel_id)
+            await require_unreferenced(connection, channel_id)
+            return frozenset((await connection.scalars(memberships)).all())
+
+    async def delete(self, channel_id: ChannelId) -> None:
+        """Delete a channel's messages in portions, then the channel."""
+        await delete_channel(self._database, channel_id)
+
+    async def seed(self, membership: Membership) -> None:
+        """Create what is missing. A created channel's creator is the first user who names it."""
+        creators: dict[ChannelId, UserId] = {}
+        for user_id, channel_ids in membership.items():
+            for channel_id in channel_ids:
+                creators.setdefault(channel_id, user_id)
+        new_users = [{"id": user_id, "name": seeded_name(user_id)} for user_id in membership]
+        new_channels = [
+            {"id": channel_id, "name": channel_id, "createdById": user_id}
+            for channel_id, user_id in creators.items()
+        ]
+        new_members = [
+            {"channelId": channel_id, "userId": user_id}
+            for user_id, channel_ids in membership.items()
+            for channel_id in channel_ids
+        ]
+        now = func.current_timestamp()
+        async with self._database.transaction() as connection:
+            for table, fixed, rows in (
+                (users, {"updatedAt": now}, new_users),
+                (channels, {"updatedAt": now}, new_channels),
+                (channel_members, {}, new_members),
+            ):
+                if rows:
+                    statement = upsert(connection, table).values(fixed).on_conflict_do_nothing()
+                    await connection.execute(statement, rows)
+
+
+def _member(
+    channel_id: ChannelId, user_id: UserId, role: MemberRole, now: datetime
+) -> dict[str, object]:
+    return {
+        "channelId": channel_id,
+        "userId": user_id,
+        "role": role,
+        "createdAt": now,
+        "last_read_at": now,
+        "joined_at": now,
+    }
+
+
+def _is_membership(channel_id: ChannelId, user_id: UserId) -> ColumnElement[bool]:
+    return and_(channel_members.c.channelId == channel_id, channel_members.c.userId == user_id)
+
+
+async def _hold_channel(connection: AsyncConnection, channel_id: ChannelId) -> None:
+    """Have the channel stay until the transaction ends; SQLite has locked everything already."""
+    query = select(channels.c.id).where(channels.c.id == channel_id)
+    held = await connection.scalar(query.with_for_update(read=True, key_share=True))
+    if held is None:
+        raise ChannelNotFound
+
+
+async def _hold_users(connection: AsyncConnection, user_ids: Collection[UserId]) -> None:
+    """Likewise users, all of them."""
+    query = select(users.c.id).where(users.c.id.in_(user_ids)).order_by(users.c.id)
+    held = await connection.scalars(query.with_for_update(read=True, key_share=True))
+    unknown = set(user_ids).difference(held)
+    if unknown:
+        raise UserNotFound(min(unknown))

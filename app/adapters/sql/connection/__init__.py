@@ -1,0 +1,1 @@
+"""Connections, transactions, limits and the circuit breaker."""

@@ -1,0 +1,101 @@
+"""What a PostgreSQL address says behind its question mark: Prisma's words, and libpq's."""
+
+import re
+import ssl
+from collections.abc import Mapping
+from typing import TypeAlias
+from uuid import uuid4
+
+from sqlalchemy import URL
+
+from app.adapters.sql.connection.url import DatabaseUrlError, port_number
+
+ConnectArguments: TypeAlias = dict[str, object]
+"""What asyncpg's ``connect`` is given besides the address."""
+
+_ENCRYPTIONS = ("disable", "allow", "prefer", "require")
+_VERIFICATIONS = ("verify-ca", "verify-full")
+_SWITCHES = {"true": "require", "false": "disable"}
+"""What ``ssl`` may also be: asyncpg takes modes, others know on and off."""
+_PLACES = {"host": "host", "user": "user", "password": "password", "dbname": "database"}
+"""What libpq also takes behind the question mark, over what stands before it; asyncpg's names."""
+_SCHEMA = re.compile(r"\w+")
+
+
+def connect_arguments(url: URL) -> ConnectArguments:
+    """How to connect to where ``url`` leads, by its parameters.
+
+    Understood are ``schema``, ``sslmode``, ``sslaccept``, ``sslcert`` and ``sslrootcert`` (the
+    authority that signed the server's certificate), ``host`` (the folder of a socket), ``port``,
+    ``user``, ``password``, ``dbname``, ``application_name``, ``options`` and ``pgbouncer``, and
+    ``ssl`` in place of ``sslmode``. Others have no effect here: numbers of connections and times
+    are settings of our own.
+
+    Raises:
+        DatabaseUrlError: A parameter's value means nothing, or its file cannot be used.
+    """
+    given = {name: _single(name, value) for name, value in url.query.items()}
+    arguments: ConnectArguments = {"ssl": _encryption(given)}
+    arguments |= {_PLACES[name]: value for name, value in given.items() if name in _PLACES}
+    if "port" in given:
+        arguments["port"] = port_number(given["port"])
+    if is_pooled(url):
+        # Every transaction may be another connection of the pooler's: nothing is left prepared
+        # there, and no name is given twice.
+        arguments["statement_cache_size"] = 0
+        arguments["prepared_statement_cache_size"] = 0
+        arguments["prepared_statement_name_func"] = lambda: f"chatgenius_{uuid4().hex}"
+    return arguments
+
+
+def session_settings(url: URL) -> dict[str, str]:
+    """The server's own settings that the address asks for."""
+    given = {name: _single(name, value) for name, value in url.query.items()}
+    settings = {"application_name": given.get("application_name", "chatgenius-realtime")}
+    if "options" in given:
+        settings["options"] = given["options"]
+    if "schema" in given:
+        if _SCHEMA.fullmatch(given["schema"]) is None:
+            raise DatabaseUrlError("DATABASE_URL's schema must be a name: letters, digits and _.")
+        settings["search_path"] = f'"{given["schema"]}"'
+    return settings
+
+
+def is_pooled(url: URL) -> bool:
+    """Whether the address leads to a pooler that hands out connections by the transaction."""
+    value = _single("pgbouncer", url.query.get("pgbouncer", "false"))
+    if value not in {"true", "false"}:
+        raise DatabaseUrlError("DATABASE_URL's pgbouncer must be true or false.")
+    return value == "true"
+
+
+def _single(name: str, value: str | tuple[str, ...]) -> str:
+    if isinstance(value, str):
+        return value
+    raise DatabaseUrlError(f"DATABASE_URL has {name} more than once.")
+
+
+def _encryption(given: Mapping[str, str]) -> str | ssl.SSLContext:
+    """Prisma encrypts where it can, and checks nothing but with ``sslaccept=strict``."""
+    encryption = given.get("ssl", "prefer")
+    mode = given.get("sslmode", _SWITCHES.get(encryption, encryption))
+    if mode not in _ENCRYPTIONS + _VERIFICATIONS:
+        modes = ", ".join(_ENCRYPTIONS + _VERIFICATIONS)
+        raise DatabaseUrlError(f"DATABASE_URL's sslmode (or ssl) must be one of {modes}.")
+    acceptance = given.get("sslaccept", "accept_invalid_certs")
+    if acceptance not in {"strict", "accept_invalid_certs"}:
+        raise DatabaseUrlError("DATABASE_URL's sslaccept must be strict or accept_invalid_certs.")
+    if "sslidentity" in given:
+        raise DatabaseUrlError("DATABASE_URL's sslidentity is not supported; use a password.")
+    verifies = mode in _VERIFICATIONS or (acceptance == "strict" and mode != "disable")
+    if not verifies:
+        return mode
+    authority = given.get("sslrootcert", given.get("sslcert"))
+    try:
+        context = ssl.create_default_context(cafile=None if authority == "system" else authority)
+    except OSError as error:
+        raise DatabaseUrlError(
+            f"DATABASE_URL names a certificate that cannot be read ({error.strerror})."
+        ) from None
+    context.check_hostname = mode != "verify-ca"
+    return context

@@ -1,0 +1,1 @@
+"""Examines a database for ``python -m app doctor``."""

@@ -1,0 +1,60 @@
+"""What in the original backend's tables may be in somebody's way, though not in the server's."""
+
+from collections.abc import Iterator
+
+from sqlalchemy import Connection, Inspector, inspect
+
+from app.adapters.sql.schema.shared_tables import NEEDED, original_enums, unfilled
+from app.adapters.sql.schema.tables import messages, metadata
+
+_DELETED_FROM = frozenset({"messages", "channels", "channel_members"})
+"""Users are nobody's to delete here."""
+
+_SEEDED = {
+    "users": ("id", "name", "updatedAt"),
+    "channels": ("id", "name", "createdById", "updatedAt"),
+    "channel_members": ("channelId", "userId"),
+}
+"""What `seed` gives of a row; the rest is the database's to fill in."""
+
+
+def original_warnings(connection: Connection) -> list[str]:
+    """A sentence for each thing, sorted. Blocks on the database."""
+    inspector = inspect(connection)
+    return sorted(
+        {*_kept_rows(inspector), *_unknown_states(inspector), *_unseeded(inspector)},
+    )
+
+
+def _kept_rows(inspector: Inspector) -> Iterator[str]:
+    """Foreign keys that refuse a deletion; ours are not among them."""
+    for (_, table), keys in inspector.get_multi_foreign_keys().items():
+        if table in metadata.tables and table not in NEEDED:
+            continue
+        for key in keys:
+            action = key.get("options", {}).get("ondelete", "NO ACTION")
+            refused = key["referred_table"]
+            if refused in _DELETED_FROM and action in {"NO ACTION", "RESTRICT"}:
+                columns = ", ".join(key["constrained_columns"])
+                yield (
+                    f"Nothing of {refused} can be deleted while {table} ({columns}) refers to it: "
+                    f"its foreign key is ON DELETE {action}."
+                )
+
+
+def _unknown_states(inspector: Inspector) -> Iterator[str]:
+    read = messages.c.deliveryStatus.type.dialect_impl(inspector.dialect)
+    for needed, labels in original_enums(inspector):
+        if needed.name == getattr(read, "name", None):
+            for value in set(labels).difference(needed.enums):
+                yield f"A message whose deliveryStatus is {value} is shown as SENT."
+
+
+def _unseeded(inspector: Inspector) -> Iterator[str]:
+    for table in _SEEDED.keys() & set(inspector.get_table_names()):
+        columns = {column["name"]: column for column in inspector.get_columns(table)}
+        for name in unfilled(columns, _SEEDED[table]):
+            yield (
+                f"`seed` cannot add to {table}: the column {name} must not be NULL and has no "
+                "default value."
+            )

@@ -1,0 +1,161 @@
+"""What our own tables in a live database have otherwise than the code's, in sentences.
+
+What a table has besides is no difference: a later version's columns, an administrator's indexes.
+"""
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, TypeAlias
+
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Column, Connection, Dialect, Identity, Index, Inspector, Table, inspect, text
+from sqlalchemy.schema import DefaultClause, ForeignKeyConstraint, SchemaItem
+
+from app.adapters.sql.schema.tables import metadata
+
+_INVALID = text(
+    """
+    SELECT relname FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
+    WHERE NOT indisvalid AND relnamespace = quote_ident(current_schema())::regnamespace
+    """
+)
+_REWRITTEN = re.compile(r"::\w+|[()\s]")
+"""What PostgreSQL adds to a condition: types, and parentheses of its own."""
+
+_Operation: TypeAlias = tuple[Any, ...]
+"""What Alembic would do: its name, and what it would do it to."""
+
+
+def table_differences(connection: Connection, names: Collection[str]) -> list[str]:
+    """Of these tables: what is missing or otherwise, but for indexes. Blocks on the database."""
+    sentences = [_sentence(each, connection.dialect) for each in _operations(connection, names)]
+    inspector = inspect(connection)
+    present = sorted(set(inspector.get_table_names()).intersection(names))
+    tables = [metadata.tables[name] for name in present]
+    sentences += [_key_sentence(inspector, table) for table in tables]
+    sentences += [_counter_sentence(inspector, table) for table in tables]
+    return sorted(sentence for sentence in sentences if sentence is not None)
+
+
+def missing_indexes(connection: Connection, names: Collection[str]) -> list[str]:
+    """Of these tables: the indexes that are not there as they have to be. Blocks likewise."""
+    missing = {each[1].name for each in _operations(connection, names) if each[0] == "add_index"}
+    invalid = _invalid_indexes(connection)
+    inspector = inspect(connection)
+    sentences = []
+    for name in names:
+        for index in metadata.tables[name].indexes:
+            if index.name in missing or not _has_condition(inspector, name, index):
+                sentences.append(f"The index {index.name} of {name} is missing, or is another one.")
+            elif index.name in invalid:
+                sentences.append(f"The index {index.name} of {name} is not valid; REINDEX it.")
+    return sorted(sentences)
+
+
+def _invalid_indexes(connection: Connection) -> Collection[str | None]:
+    """Those that nobody finished making, and no query uses; SQLite knows none."""
+    if connection.dialect.name == "sqlite":
+        return ()
+    return set(connection.execute(_INVALID).scalars())
+
+
+def _has_condition(inspector: Inspector, table: str, index: Index) -> bool:
+    """Whether an index is as partial as it has to be: Alembic does not compare that."""
+    (found,) = (each for each in inspector.get_indexes(table) if each["name"] == index.name)
+    dialect = inspector.dialect.name
+    needed = _condition(index.dialect_kwargs, dialect)
+    return needed == _condition(found.get("dialect_options", {}), dialect)
+
+
+def _condition(options: Mapping[str, object], dialect: str) -> str:
+    condition = options.get(f"{dialect}_where")
+    return "" if condition is None else _REWRITTEN.sub("", str(condition))
+
+
+def _operations(connection: Connection, names: Collection[str]) -> Iterator[_Operation]:
+    def is_read(name: str | None, kind: str, _parents: object) -> bool:
+        return kind != "table" or name in names
+
+    def is_compared(item: SchemaItem, *_: object) -> bool:
+        table = item if isinstance(item, Table) else getattr(item, "table", None)
+        return table is None or table.name in names
+
+    context = MigrationContext.configure(
+        connection,
+        opts={
+            "compare_type": True,
+            "compare_server_default": True,
+            "include_name": is_read,
+            "include_object": is_compared,
+        },
+    )
+    for operation in compare_metadata(context, metadata):
+        # What is to be changed in one column comes as a list.
+        yield from operation if isinstance(operation, list) else [operation]
+
+
+def _sentence(operation: _Operation, dialect: Dialect) -> str | None:
+    """What Alembic would change, told as what is wrong; None when nothing is."""
+    sentence = None
+    match operation:
+        case ("add_table", Table() as table):
+            sentence = f"The table {table.name} is missing."
+        case ("add_column", _, table, Column() as column):
+            sentence = f"The column {table}.{column.name} is missing."
+        case ("remove_column", _, table, Column() as column) if _must_be_filled(column):
+            sentence = f"The column {table}.{column.name} is none of ours and has no default value."
+        case ("modify_type", _, table, column, _, found, needed):
+            types = [each.compile(dialect) for each in (found, needed)]
+            sentence = f"The column {table}.{column} is {types[0]}, and has to be {types[1]}."
+        case ("modify_nullable", _, table, column, _, found, _):
+            may = "may be NULL, and must not" if found else "must not be NULL, and has to allow it"
+            sentence = f"The column {table}.{column} {may}."
+        # An identity counts as well as the sequence that our migrations make.
+        case ("modify_default", _, table, column, _, found, needed) if not isinstance(
+            found, Identity
+        ):
+            has, needs = (_default(each) for each in (found, needed))
+            sentence = f"The column {table}.{column} has {has}, and has to have {needs}."
+        case ("add_fk", ForeignKeyConstraint() as key):
+            sentence = (
+                f"The foreign key of {key.table.name} ({', '.join(key.column_keys)}) to "
+                f"{key.elements[0].target_fullname} is missing, or does something else ON DELETE "
+                f"or ON UPDATE than {key.ondelete} and {key.onupdate}."
+            )
+        case ("add_constraint", constraint):
+            columns = ", ".join(column.name for column in constraint.columns)
+            sentence = f"The values of {constraint.table.name} ({columns}) are not kept unique."
+    return sentence
+
+
+def _must_be_filled(column: Column[object]) -> bool:
+    return not column.nullable and column.server_default is None and column.identity is None
+
+
+def _default(clause: object) -> str:
+    return f"the default {clause.arg}" if isinstance(clause, DefaultClause) else "no default"
+
+
+def _key_sentence(inspector: Inspector, table: Table) -> str | None:
+    """Primary keys, which Alembic does not compare."""
+    found = inspector.get_pk_constraint(table.name)["constrained_columns"]
+    needed = [column.name for column in table.primary_key.columns]
+    if found == needed:
+        return None
+    return f"The primary key of {table.name} is ({', '.join(found)}), not ({', '.join(needed)})."
+
+
+def _counter_sentence(inspector: Inspector, table: Table) -> str | None:
+    """Likewise what a key is counted by; SQLite does that by itself."""
+    counted = table.autoincrement_column
+    if counted is None or inspector.dialect.name == "sqlite":
+        return None
+    columns = {column["name"]: column for column in inspector.get_columns(table.name)}
+    found = columns.get(counted.name)
+    if found is None or found.get("identity") or "nextval(" in (found["default"] or ""):
+        return None
+    return (
+        f"The column {table.name}.{counted.name} has no counter: its default has to be the "
+        "nextval of a sequence."
+    )

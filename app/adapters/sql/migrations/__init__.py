@@ -1,1 +1,0 @@
-"""The history of the tables, as Alembic runs it; `app.adapters.sql.schema` is the way in."""

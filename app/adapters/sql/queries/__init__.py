@@ -1,0 +1,1 @@
+"""Queries and row conversions that several repositories share."""

@@ -1,0 +1,1 @@
+"""Tables, their migrations, and the tables shared with the original backend."""

@@ -1,0 +1,1 @@
+"""The history of the tables, as Alembic runs it for `app.adapters.sql.schema.upgrade`."""

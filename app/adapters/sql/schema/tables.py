@@ -1,0 +1,206 @@
+"""The tables. What Prisma's migrations made is repeated to the letter; what we add stands below it.
+
+The reference's tables are never altered (an existing database is shared with the original
+backend): additions are new tables in snake_case, and indexes. A database gets all this from
+``migrations``; a test compares the two.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from app.adapters.sql.schema.column_types import POSITION, UtcTimestamp, enum_type
+
+NOW = text("CURRENT_TIMESTAMP")
+
+# Conditions of partial indexes. A query uses such an index only where it repeats the condition as
+# it stands here: with a bound parameter in place of a literal, no database takes it for the same.
+WAITING = text("status = 'SENT'")
+OTHERS = text("(length(id) <> 36 OR substr(id, 15, 1) <> '8')")
+"""Messages whose id is none of ours: no UUID of version 8, see `app.domain.ids.new_message_id`."""
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "%(table_name)s_pkey",
+        "fk": "%(table_name)s_%(column_0_name)s_fkey",
+        "uq": "%(table_name)s_%(column_0_N_name)s_key",
+        "ix": "%(table_name)s_%(column_0_N_name)s_idx",
+    }
+)
+
+
+def _references(column: str, on_delete: str = "CASCADE") -> ForeignKey:
+    return ForeignKey(column, ondelete=on_delete, onupdate="CASCADE")
+
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("email", Text),
+    Column("name", Text),
+    Column("imageUrl", Text),
+    Column("createdAt", UtcTimestamp, nullable=False, server_default=NOW),
+    Column("updatedAt", UtcTimestamp, nullable=False),
+    Column("isOnline", Boolean, nullable=False, server_default=text("false")),
+    Column("lastSeen", UtcTimestamp, nullable=False, server_default=NOW),
+)
+
+channels = Table(
+    "channels",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("description", Text),
+    Column(
+        "type",
+        enum_type("ChannelType", "PUBLIC", "PRIVATE", "DM"),
+        nullable=False,
+        server_default="PUBLIC",
+    ),
+    Column("createdById", Text, _references("users.id", "RESTRICT"), nullable=False),
+    Column("createdAt", UtcTimestamp, nullable=False, server_default=NOW),
+    Column("last_activity_at", UtcTimestamp, nullable=False, server_default=NOW),
+    Column("member_count", Integer, nullable=False, server_default=text("0")),
+    Column("updatedAt", UtcTimestamp, nullable=False),
+)
+
+channel_members = Table(
+    "channel_members",
+    metadata,
+    Column("channelId", Text, _references("channels.id"), primary_key=True),
+    Column("userId", Text, _references("users.id"), primary_key=True),
+    Column(
+        "role",
+        enum_type("MemberRole", "OWNER", "ADMIN", "MEMBER"),
+        nullable=False,
+        server_default="MEMBER",
+    ),
+    Column("createdAt", UtcTimestamp, nullable=False, server_default=NOW),
+    Column("last_read_at", UtcTimestamp, nullable=False, server_default=NOW),
+    Column("joined_at", UtcTimestamp, nullable=False, server_default=NOW),
+    Column("unread_count", Integer, nullable=False, server_default=text("0")),
+    # Ours: a user's channels, asked for on every connect.
+    Index(None, "userId"),
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("content", Text, nullable=False),
+    Column("channelId", Text, _references("channels.id"), nullable=False),
+    Column("userId", Text, _references("users.id"), nullable=False),
+    Column("createdAt", UtcTimestamp, nullable=False, server_default=NOW),
+    Column("updatedAt", UtcTimestamp, nullable=False),
+    Column(
+        "deliveryStatus",
+        enum_type("MessageDeliveryStatus", "SENDING", "SENT", "DELIVERED", "FAILED", "READ"),
+        nullable=False,
+        server_default="SENT",
+    ),
+    Column("replyToId", Text, _references("messages.id", "SET NULL")),
+    # Ours: without it every deletion scans all messages for replies to set to NULL.
+    Index(None, "replyToId"),
+    # Ours: likewise for those of a channel that is deleted. The original's last migration dropped
+    # an index of the same use.
+    Index("messages_channel_idx", "channelId"),
+    # Ours: what the original backend stores beside us, to be taken in.
+    Index("messages_others_idx", "createdAt", sqlite_where=OTHERS, postgresql_where=OTHERS),
+)
+
+read_receipts = Table(
+    "read_receipts",
+    metadata,
+    Column("messageId", Text, _references("messages.id"), primary_key=True),
+    Column("userId", Text, _references("users.id"), primary_key=True),
+    Column("readAt", UtcTimestamp, nullable=False, server_default=NOW),
+)
+
+channel_sequences = Table(
+    "channel_sequences",
+    metadata,
+    Column("channel_id", Text, _references("channels.id"), primary_key=True),
+    Column("last_seq", Integer, nullable=False),
+)
+
+message_sequences = Table(
+    "message_sequences",
+    metadata,
+    # The place among all messages. It is given while the channel's row in channel_sequences is
+    # locked: within a channel it grows with seq.
+    Column("position", POSITION, primary_key=True),
+    Column("message_id", Text, _references("messages.id"), nullable=False),
+    Column("channel_id", Text, nullable=False),
+    Column("seq", Integer, nullable=False),
+    UniqueConstraint("message_id"),
+    UniqueConstraint("channel_id", "seq"),
+    sqlite_autoincrement=True,
+)
+
+message_deliveries = Table(
+    "message_deliveries",
+    metadata,
+    Column("message_id", Text, _references("messages.id"), primary_key=True),
+    Column("recipient_id", Text, _references("users.id"), primary_key=True),
+    # The message's, repeated for the index.
+    Column("channel_id", Text, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("updated_at", UtcTimestamp, nullable=False),
+    # What waits for a user, and nothing else: no larger than that, however much was delivered.
+    Index(
+        "message_deliveries_waiting_idx",
+        "recipient_id",
+        "position",
+        "channel_id",
+        sqlite_where=WAITING,
+        postgresql_where=WAITING,
+    ),
+    sqlite_with_rowid=False,
+)
+
+client_messages = Table(
+    "client_messages",
+    metadata,
+    Column("user_id", Text, _references("users.id"), primary_key=True),
+    Column("client_message_id", Text, primary_key=True),
+    # No foreign key: what was sent once stays sent when the message is deleted.
+    Column("message_id", Text, nullable=False),
+    # Of what was first sent, see `app.domain.message.FirstSend`; NULL in rows of older versions.
+    Column("digest", Text),
+)
+
+revocations = Table(
+    "revocations",
+    metadata,
+    # A log: what is revoked again moves to its end, so that whoever reads by position sees it.
+    Column("position", POSITION, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    # Seconds since the epoch, as tokens have them; NULL is for ever.
+    Column("issued_until", Double),
+    Column("expires_at", UtcTimestamp, nullable=False),
+    Index(None, "kind", "subject", "expires_at"),
+    Index(None, "expires_at"),
+    sqlite_autoincrement=True,
+)
+
+webhook_messages = Table(
+    "webhook_messages",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("expires_at", UtcTimestamp, nullable=False),
+    Index(None, "expires_at"),
+)

@@ -1,0 +1,101 @@
+"""``python -m app new gateway NAME``: Nest's ``nest generate gateway``."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from string import Template
+
+from app.cli.starter.gateway_name import GatewayName, StarterError
+from app.cli.starter.module_source import registration, with_gateway
+from app.framework.websockets.socket import RESERVED_EVENTS
+
+MODULE_FILE = Path("app", "modules", "chat_module.py")
+
+_TEMPLATES = Path(__file__).parent / "templates"
+
+
+@dataclass(frozen=True, slots=True)
+class NewGateway:
+    """What was written.
+
+    Attributes:
+        event: What clients send to it.
+        created: The gateway, its DTO and its test, seen from the root.
+        missing: The lines to add to a module by hand, when `MODULE_FILE` is not as it was.
+    """
+
+    event: str
+    created: tuple[Path, ...]
+    missing: tuple[str, ...]
+
+
+def new_gateway(text: str, root: Path, handled: Mapping[str, str]) -> NewGateway:
+    """Write a gateway, its DTO and its test, and register it: all of that, or nothing.
+
+    Args:
+        text: The name as it was typed.
+        root: The checkout.
+        handled: The application's events, and who handles each.
+
+    Raises:
+        StarterError: The name is not free, or a file cannot be written.
+    """
+    name = GatewayName.parse(text)
+    _refuse_taken(name.camel, handled)
+    files = _files(name)
+    module = root / MODULE_FILE
+    with _undone_when_it_fails(root) as written:
+        changed = with_gateway(module.read_text(encoding="utf-8"), name)
+        for path, template in files.items():
+            with (root / path).open("x", encoding="utf-8") as file:
+                written.append(root / path)
+                file.write(_filled(template, name))
+        if changed is not None:
+            # Last, and in one step: a running `make run` starts again at this.
+            draft = module.with_suffix(".new")
+            with draft.open("w", encoding="utf-8") as file:
+                written.append(draft)
+                file.write(changed)
+            draft.replace(module)
+    return NewGateway(name.camel, tuple(files), () if changed else registration(name))
+
+
+def _refuse_taken(event: str, handled: Mapping[str, str]) -> None:
+    if event in RESERVED_EVENTS:
+        raise StarterError(f"'{event}' is a name that Socket.IO keeps to itself; choose another.")
+    if event in handled:
+        raise StarterError(f"{handled[event]} handles '{event}' already; choose another name.")
+
+
+def _files(name: GatewayName) -> dict[Path, str]:
+    gateways = Path("app", "gateways")
+    return {
+        gateways / "dto" / f"{name.snake}_dto.py": "dto.py.tmpl",
+        gateways / f"{name.snake}_gateway.py": "gateway.py.tmpl",
+        Path("tests", "unit", "gateways", f"test_{name.snake}_gateway.py"): "test.py.tmpl",
+    }
+
+
+def _filled(template: str, name: GatewayName) -> str:
+    text = (_TEMPLATES / template).read_text(encoding="utf-8")
+    return Template(text).substitute(name=name.snake, Name=name.pascal, event=name.camel)
+
+
+@contextmanager
+def _undone_when_it_fails(root: Path) -> Iterator[list[Path]]:
+    """Gives a list for what is written; all of it is removed if the rest cannot be."""
+    written: list[Path] = []
+    try:
+        yield written
+    except OSError as error:
+        for path in written:
+            path.unlink(missing_ok=True)
+        which = Path(error.filename or root)
+        where = which.relative_to(root) if which.is_relative_to(root) else which
+        if isinstance(error, FileExistsError):
+            raise StarterError(f"{where} is there already; choose another name.") from None
+        raise StarterError(
+            f"{where} cannot be written or read ({error.strerror}); nothing was changed. "
+            "Gateways are written into a checkout of the project."
+        ) from None

@@ -1,0 +1,1 @@
+"""Concurrency on the standard library alone; the framework and the services use it."""

@@ -1,0 +1,1 @@
+"""What the controllers share: reading a request body, refusing a request."""

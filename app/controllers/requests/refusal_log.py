@@ -1,0 +1,41 @@
+"""Writing down who was refused, without letting strangers fill the log."""
+
+import logging
+from collections.abc import Sequence
+
+from aiohttp import web
+
+from app.framework import Network, client_address
+from app.framework.common.minute_log import MinuteLog
+from app.ports import Clock
+from app.services.sessions.client_network import owner_of
+
+_logger = logging.getLogger(__name__)
+
+
+class RefusalLog:
+    """Logs each reason for a refusal once a minute for each owner of addresses.
+
+    Args:
+        clock: Tells when a minute is over.
+        trusted_proxies: Whose ``X-Forwarded-For`` tells the address.
+    """
+
+    def __init__(self, clock: Clock, trusted_proxies: Sequence[Network]) -> None:
+        self._refusals = MinuteLog(_log_refusals, clock.call_later)
+        self._trusted_proxies = trusted_proxies
+
+    def refused(self, request: web.Request, what: str, reason: str) -> None:
+        """Write it down.
+
+        Args:
+            request: It came with this one.
+            what: Such as ``webhook``.
+            reason: In our words: nothing that was sent.
+        """
+        address = client_address(request, self._trusted_proxies)
+        self._refusals.count(f"{what} refused: {reason}", owner_of(address))
+
+
+def _log_refusals(what: str, address: str, times: int) -> None:
+    _logger.warning("%s (from %s, times: %d)", what, address, times)

@@ -1,0 +1,1 @@
+"""Nest's ``@nestjs/common``: decorators, exceptions and the interfaces of enhancers."""

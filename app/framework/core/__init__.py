@@ -1,0 +1,1 @@
+"""Nest's ``@nestjs/core``: the application, the injector and the lifecycle."""

@@ -1,0 +1,1 @@
+"""Nest's HTTP controllers on aiohttp."""

@@ -1,0 +1,123 @@
+"""Controllers: Nest's ``@Controller`` and route decorators over aiohttp handlers, and CORS."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
+
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler, Middleware
+
+from app.framework.common.exceptions import BootError
+from app.framework.common.metadata import Decorated, define_metadata, get_metadata, marked_methods
+
+CONTROLLER_PREFIX = "http:controller_prefix"
+ROUTE = "http:route"
+
+ControllerClass = TypeVar("ControllerClass", bound=type)
+
+_ALLOWED_HEADERS = "Content-Type, Accept, Authorization"
+_ALLOWED_METHODS = "GET,HEAD,PUT,PATCH,POST,DELETE"
+
+
+def controller(prefix: str = "") -> Callable[[ControllerClass], ControllerClass]:
+    """Nest's ``@Controller``: the class answers HTTP. It must be a provider of a module.
+
+    Raises:
+        BootError: There are no parentheses.
+    """
+    if not isinstance(prefix, str):
+        raise BootError(f"@controller: {prefix!r} is not a path; write @controller()")
+
+    def decorate(cls: ControllerClass) -> ControllerClass:
+        define_metadata(cls, CONTROLLER_PREFIX, "/" + prefix.strip("/"))
+        return cls
+
+    return decorate
+
+
+def get(path: str = "") -> Callable[[Decorated], Decorated]:
+    """Nest's ``@Get``: the method takes an aiohttp request and gives a response.
+
+    A parameter in the path is written as aiohttp has it, ``{channel_id}`` for Nest's
+    ``:channelId``, and is in ``request.match_info``, decoded.
+    """
+    return _route(hdrs.METH_GET, path)
+
+
+def post(path: str = "") -> Callable[[Decorated], Decorated]:
+    """Nest's ``@Post``."""
+    return _route(hdrs.METH_POST, path)
+
+
+def put(path: str = "") -> Callable[[Decorated], Decorated]:
+    """Nest's ``@Put``."""
+    return _route(hdrs.METH_PUT, path)
+
+
+def patch(path: str = "") -> Callable[[Decorated], Decorated]:
+    """Nest's ``@Patch``."""
+    return _route(hdrs.METH_PATCH, path)
+
+
+def delete(path: str = "") -> Callable[[Decorated], Decorated]:
+    """Nest's ``@Delete``."""
+    return _route(hdrs.METH_DELETE, path)
+
+
+def routes_of(instance: object) -> Iterator[web.RouteDef]:
+    """The aiohttp routes of a controller, those of its base classes first."""
+    prefix: str = get_metadata(type(instance), CONTROLLER_PREFIX)
+    for name, member in marked_methods(type(instance), ROUTE):
+        method, path = get_metadata(member, ROUTE)
+        url = "/" + "/".join(part.strip("/") for part in (prefix, path) if part.strip("/"))
+        yield web.RouteDef(method, url, getattr(instance, name), {})
+
+
+def cors_middleware(origins: tuple[str, ...]) -> Middleware:
+    """Lets these origins, and no others, read answers; credentials allowed, preflights answered."""
+
+    @web.middleware
+    async def cors(request: web.Request, handler: Handler) -> web.StreamResponse:
+        origin = request.headers.get(hdrs.ORIGIN, "")
+        if origin not in origins:
+            return await handler(request)
+        preflight = (
+            request.method == hdrs.METH_OPTIONS
+            and hdrs.ACCESS_CONTROL_REQUEST_METHOD in request.headers
+        )
+        response = web.Response(status=204) if preflight else await handler(request)
+        if response.prepared:  # a websocket: its headers have left, and CORS says nothing of it
+            return response
+        response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = origin
+        response.headers[hdrs.ACCESS_CONTROL_ALLOW_CREDENTIALS] = "true"
+        response.headers.add(hdrs.VARY, hdrs.ORIGIN)
+        if preflight:
+            response.headers[hdrs.ACCESS_CONTROL_ALLOW_METHODS] = _ALLOWED_METHODS
+            response.headers[hdrs.ACCESS_CONTROL_ALLOW_HEADERS] = _ALLOWED_HEADERS
+        return response
+
+    return cors
+
+
+def refuse_doubles(routes: Iterable[web.RouteDef]) -> None:
+    """Refuse a route that would never be reached.
+
+    Raises:
+        BootError: Another one has the same method and path.
+    """
+    taken: set[tuple[str, str]] = set()
+    for route in routes:
+        key = (route.method, route.path)
+        if key in taken:
+            raise BootError(f"{route.method} {route.path} has two handlers; leave one")
+        taken.add(key)
+
+
+def _route(method: str, path: str) -> Callable[[Decorated], Decorated]:
+    if not isinstance(path, str):
+        raise BootError(f"@{method.lower()}: {path!r} is not a path; write @{method.lower()}()")
+
+    def decorate(handler: Decorated) -> Decorated:
+        define_metadata(handler, ROUTE, (method, path))
+        return handler
+
+    return decorate

@@ -1,0 +1,1 @@
+"""Engine.IO: one connection per client, its packets handled in order."""

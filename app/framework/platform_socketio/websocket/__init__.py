@@ -1,0 +1,1 @@
+"""WebSocket connections, without knowledge of Socket.IO."""

@@ -1,0 +1,22 @@
+"""Nest's ``@nestjs/testing``, and fakes for the unit tests of guards and handlers."""
+
+from app.framework.testing.fakes import (
+    RecordingLink,
+    activate,
+    fake_connection,
+    fake_context,
+    fake_socket,
+)
+from app.framework.testing.module import Override, Test, TestingModule, TestingModuleBuilder
+
+__all__ = [
+    "Override",
+    "RecordingLink",
+    "Test",
+    "TestingModule",
+    "TestingModuleBuilder",
+    "activate",
+    "fake_connection",
+    "fake_context",
+    "fake_socket",
+]

@@ -1,1 +1,0 @@
-"""The transport: python-socketio on aiohttp, hardened. Nothing else touches either."""

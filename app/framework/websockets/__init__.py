@@ -1,0 +1,1 @@
+"""Nest's ``@nestjs/websockets``: from a gateway class to one compiled callable per event."""

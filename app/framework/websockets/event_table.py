@@ -1,0 +1,70 @@
+"""The event table for people: what each event meets on its way, read from the compiled routes."""
+
+import inspect
+import re
+from collections.abc import Iterable
+from types import UnionType
+from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
+
+from pydantic import AliasChoices, BaseModel
+from pydantic.fields import FieldInfo
+
+from app.framework.common.params import ParamMarker
+from app.framework.websockets.explorer import EventRoute
+
+
+class EventRow(NamedTuple):
+    """One event; every field is text."""
+
+    event: str
+    handler: str
+    guards: str
+    payload: str
+    ack: str
+
+
+def event_rows(routes: Iterable[EventRoute]) -> list[EventRow]:
+    """A row per event, in the order of declaration."""
+    return [
+        EventRow(
+            event=route.pattern,
+            handler=route.place,
+            guards=", ".join(type(guard).__name__ for guard in route.enhancers.guards),
+            payload=", ".join(_payload(route)) or "none",
+            ack=_name(get_type_hints(route.handler).get("return")),
+        )
+        for route in routes
+    ]
+
+
+def _payload(route: EventRoute) -> Iterable[str]:
+    for parameter in route.parameters:
+        marker = parameter.marker
+        if isinstance(marker, ParamMarker) and marker.kind == "body":
+            shape = _shape(parameter.metatype)
+            yield shape if marker.data is None else f"{{{marker.data}: {shape}}}"
+
+
+def _shape(metatype: Any) -> str:
+    """A model as ``{field, optionalField?}`` in its names on the wire; any other type by name."""
+    if not (isinstance(metatype, type) and issubclass(metatype, BaseModel)):
+        return _name(metatype)
+    fields = (
+        f"{_wire_name(name, field)}{'' if field.is_required() else '?'}"
+        for name, field in metatype.model_fields.items()
+    )
+    return f"{{{', '.join(fields)}}}"
+
+
+def _wire_name(name: str, field: FieldInfo) -> str:
+    alias = field.validation_alias
+    first = alias.choices[0] if isinstance(alias, AliasChoices) else alias
+    return first if isinstance(first, str) else name
+
+
+def _name(annotation: Any) -> str:
+    if annotation in (None, type(None)):
+        return "none"
+    if get_origin(annotation) in {Union, UnionType}:
+        return " | ".join(map(_name, get_args(annotation)))
+    return re.sub(r"(?:\w+\.)+(\w+)", r"\1", inspect.formatannotation(annotation))

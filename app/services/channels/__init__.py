@@ -1,0 +1,1 @@
+"""What `ChannelService` and `RoomSync` are built from."""

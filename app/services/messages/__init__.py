@@ -1,0 +1,1 @@
+"""What the message services share: content rules and page cursors."""

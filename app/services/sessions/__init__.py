@@ -1,0 +1,1 @@
+"""What `SessionService` and `AuthenticationService` are built from."""

@@ -1,0 +1,1 @@
+"""How services write to storage: batched, in order, with a time limit."""

@@ -1,0 +1,37 @@
+import pytest
+
+from app.adapters.memory.attempt_limiter import MAX_ADDRESSES, MemoryAttemptLimiter
+from app.adapters.memory.token_buckets import TokenBuckets
+from app.domain.errors import AuthenticationCode
+from app.ports.attempt_limiter import COUNTED_SECONDS
+from tests.doubles.manual_clock import ManualClock
+
+REASON = AuthenticationCode.TOKEN_MALFORMED
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """Time that stands still."""
+    return ManualClock()
+
+
+@pytest.fixture
+def limiter(clock: ManualClock) -> MemoryAttemptLimiter:
+    """One failure a second."""
+    return MemoryAttemptLimiter(TokenBuckets(1, 1, clock), TokenBuckets(1, 1, clock), clock)
+
+
+async def test_failed_forgets_the_oldest_hour_when_there_are_too_many_addresses(
+    limiter: MemoryAttemptLimiter, clock: ManualClock
+) -> None:
+    """An address that began anew is not the oldest any more."""
+    await limiter.failed("returning", REASON)
+    await limiter.failed("oldest", REASON)
+    clock.advance(COUNTED_SECONDS)
+    await limiter.failed("returning", REASON)
+
+    for number in range(MAX_ADDRESSES - 1):
+        await limiter.failed(str(number), REASON)
+
+    assert MAX_ADDRESSES == len(limiter._hours)
+    assert 2 == await limiter.failed("returning", REASON)

@@ -1,0 +1,253 @@
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+
+from app.adapters.redis.connection import RedisConnection
+from app.adapters.redis.socket_count_writer import HEARTBEAT_SECONDS, REWRITE_SECONDS, USERS_AT_ONCE
+from app.adapters.redis.socket_quota import RedisSocketQuota
+from app.domain.ids import UserId
+from tests.deadlines import ANSWER_SECONDS
+from tests.doubles.manual_clock import ManualClock
+from tests.redis_server import RedisServer
+from tests.unit.adapters.redis.waiting import until
+
+ALICE = UserId("user_alice")
+ALICES_KEY = "chatgenius:sockets:user:user_alice"
+MAX_SOCKETS = 3
+
+Nodes = Callable[[RedisConnection], Awaitable[RedisSocketQuota]]
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """The heart beats when a test says so."""
+    return ManualClock()
+
+
+@pytest.fixture
+async def start_node(clock: ManualClock) -> AsyncIterator[Nodes]:
+    """Starts nodes, and stops them at the end."""
+    nodes: list[RedisSocketQuota] = []
+
+    async def start(connection: RedisConnection) -> RedisSocketQuota:
+        node = RedisSocketQuota(connection, MAX_SOCKETS, clock)
+        await node.on_module_init()
+        nodes.append(node)
+        return node
+
+    yield start
+    for node in nodes:
+        await node.on_application_shutdown(None)
+
+
+def written(server: RedisServer) -> list[int]:
+    """Alice's sockets by node, as they are in Redis."""
+    return sorted(int(count) for count in server.client.hgetall(ALICES_KEY).values())
+
+
+async def test_sockets_are_counted_over_all_nodes(
+    connection: RedisConnection, start_node: Nodes
+) -> None:
+    """Going to another node helps nobody."""
+    one, other = await start_node(connection), await start_node(connection)
+
+    taken = [await node.take(ALICE) for node in (one, other, one, other, one)]
+
+    assert [True, True, True, False, False] == taken
+
+
+async def test_a_socket_can_be_taken_elsewhere_when_it_was_released(
+    connection: RedisConnection, start_node: Nodes, redis_server: RedisServer
+) -> None:
+    """The other node learns of it a moment later; of who has none nothing is kept."""
+    one, other = await start_node(connection), await start_node(connection)
+    for _ in range(MAX_SOCKETS):
+        await one.take(ALICE)
+
+    one.release(ALICE)
+    await until(lambda: [2] == written(redis_server))
+    taken = [await other.take(ALICE) for _ in range(2)]
+    for node in (one, one, other):
+        node.release(ALICE)
+    await until(lambda: [] == written(redis_server))
+
+    assert [True, False] == taken
+    assert not redis_server.client.exists(ALICES_KEY)
+
+
+async def test_a_nodes_sockets_count_no_more_when_its_heart_has_stopped(
+    connection: RedisConnection, start_node: Nodes, redis_server: RedisServer
+) -> None:
+    """A node that was killed locks nobody out for long; what it left is cleared away."""
+    killed, other = await start_node(connection), await start_node(connection)
+    for _ in range(MAX_SOCKETS):
+        await killed.take(ALICE)
+    refused = await other.take(ALICE)
+
+    redis_server.client.delete(f"chatgenius:sockets:node:{killed._writer.node_id}")
+    taken = await other.take(ALICE)
+
+    assert (False, True) == (refused, taken)
+    assert [1] == written(redis_server)
+
+
+async def test_a_node_stays_alive_when_its_heart_beats(
+    connection: RedisConnection, start_node: Nodes, redis_server: RedisServer, clock: ManualClock
+) -> None:
+    """Long after its key would have ended."""
+    node = await start_node(connection)
+    key = f"chatgenius:sockets:node:{node._writer.node_id}"
+
+    for _ in range(5):
+        redis_server.let_pass(HEARTBEAT_SECONDS)
+        clock.advance(HEARTBEAT_SECONDS)
+        await until(lambda: redis_server.client.pttl(key) > 29_000)
+
+    assert redis_server.client.exists(key)
+
+
+async def test_counts_are_written_anew_when_redis_has_lost_everything(
+    connection: RedisConnection, start_node: Nodes, redis_server: RedisServer, clock: ManualClock
+) -> None:
+    """With the next heartbeat after a FLUSHALL."""
+    node = await start_node(connection)
+    await node.take(ALICE)
+    await node.take(ALICE)
+
+    redis_server.client.flushall()
+    clock.advance(HEARTBEAT_SECONDS)
+
+    await until(lambda: [2] == written(redis_server))
+
+
+async def test_counts_are_written_anew_when_they_would_be_forgotten(
+    connection: RedisConnection, start_node: Nodes, redis_server: RedisServer, clock: ManualClock
+) -> None:
+    """A socket may live longer than what is kept of it for a day."""
+    node = await start_node(connection)
+    await node.take(ALICE)
+    redis_server.client.expire(ALICES_KEY, 1_000)
+
+    clock.advance(REWRITE_SECONDS)
+
+    await until(lambda: redis_server.client.ttl(ALICES_KEY) > 86_000)
+
+
+async def test_many_users_are_written_when_all_leave_at_once(
+    connection: RedisConnection, start_node: Nodes, redis_server: RedisServer
+) -> None:
+    """More than are written in one go; the last is as right as the first."""
+    node = await start_node(connection)
+    users = [UserId(f"user_{number}") for number in range(2 * USERS_AT_ONCE + 10)]
+    for user_id in users:
+        await node.take(user_id)
+        await node.take(user_id)
+
+    for user_id in users:
+        node.release(user_id)
+
+    def counts() -> list[object]:
+        keys = redis_server.client.scan_iter("chatgenius:sockets:user:*")
+        return [count for key in keys for count in redis_server.client.hvals(key)]
+
+    await until(lambda: ["1"] * len(users) == counts())
+
+
+async def test_nothing_is_left_of_a_node_when_it_was_shut_down(
+    connection: RedisConnection, redis_server: RedisServer, clock: ManualClock
+) -> None:
+    """Neither its counts nor itself, though sockets were not released."""
+    node = RedisSocketQuota(connection, MAX_SOCKETS, clock)
+    await node.on_module_init()
+    await node.take(ALICE)
+
+    await node.on_application_shutdown(None)
+
+    assert [] == redis_server.client.keys()
+
+
+async def test_a_cancelled_take_has_taken_nothing(
+    connection: RedisConnection, start_node: Nodes, redis_server: RedisServer
+) -> None:
+    """At whichever moment it is cancelled, what Redis holds comes to be right, too."""
+    node = await start_node(connection)
+
+    for turns in range(12):
+        taking = asyncio.create_task(node.take(ALICE))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        taking.cancel()
+        await asyncio.wait([taking])
+        if not taking.cancelled():
+            node.release(ALICE)
+
+    await until(lambda: [] == written(redis_server))
+    assert [True] * MAX_SOCKETS == [await node.take(ALICE) for _ in range(MAX_SOCKETS)]
+
+
+async def test_redis_holds_what_the_node_counts_when_many_come_and_go_at_once(
+    connection: RedisConnection, start_node: Nodes, redis_server: RedisServer
+) -> None:
+    """Whichever of two counts reached Redis last."""
+    node = await start_node(connection)
+
+    for _ in range(20):
+        taken = await asyncio.gather(*(node.take(ALICE) for _ in range(MAX_SOCKETS + 2)))
+        for _ in range(sum(taken) - 1):
+            node.release(ALICE)
+        assert [True, True] == await asyncio.gather(*(node.take(ALICE) for _ in range(2)))
+        for _ in range(MAX_SOCKETS - 1):
+            node.release(ALICE)
+        await until(lambda: [1] == written(redis_server))
+        node.release(ALICE)
+
+    await until(lambda: [] == written(redis_server))
+
+
+async def test_the_node_counts_alone_when_redis_is_not_there_and_tells_when_it_is(
+    own_server: RedisServer, own_connection: RedisConnection, start_node: Nodes
+) -> None:
+    """Its own sockets up to the maximum; afterwards the others know of them."""
+    node, other = await start_node(own_connection), await start_node(own_connection)
+    await other.take(ALICE)
+
+    await asyncio.to_thread(own_server.stop)
+    taken = [await node.take(ALICE) for _ in range(MAX_SOCKETS + 1)]
+    other.release(ALICE)
+    await asyncio.to_thread(own_server.start_again)
+
+    assert [True] * MAX_SOCKETS + [False] == taken
+    await until(lambda: [MAX_SOCKETS] == written(own_server))
+    assert not await other.take(ALICE)
+
+
+async def test_nobody_is_counted_twice_when_redis_was_frozen(
+    own_server: RedisServer, own_connection: RedisConnection, start_node: Nodes
+) -> None:
+    """The node comes back under a new name, and its old one counts no more."""
+    node = await start_node(own_connection)
+    await node.take(ALICE)
+    old_name = node._writer.node_id
+
+    with own_server.frozen():
+        await node.take(ALICE)
+    await until(lambda: node._writer.node_id != old_name and own_connection.is_available)
+    other = await start_node(own_connection)
+    await until(lambda: 2 in written(own_server))
+
+    assert [True, False] == [await other.take(ALICE), await other.take(ALICE)]
+    assert [1, 2] == written(own_server)
+
+
+async def test_shutting_down_ends_when_redis_is_frozen(
+    own_server: RedisServer, own_connection: RedisConnection, clock: ManualClock
+) -> None:
+    """By the bound of a call; nothing has to be taken out for others to go on."""
+    node = RedisSocketQuota(own_connection, MAX_SOCKETS, clock)
+    await node.on_module_init()
+    await node.take(ALICE)
+
+    with own_server.frozen():
+        async with asyncio.timeout(ANSWER_SECONDS):
+            await node.on_application_shutdown(None)

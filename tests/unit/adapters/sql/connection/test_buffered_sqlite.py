@@ -1,0 +1,90 @@
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+
+from app.adapters.sql.connection.buffered_sqlite import connect_in_one_hop
+
+
+class Hops:
+    """Counts what goes to the connection's thread."""
+
+    count = 0
+
+    def connect(self, *args: Any, **kwargs: Any) -> Any:
+        """A connection whose hops are counted from now on."""
+        connection = connect_in_one_hop(*args, **kwargs)
+        execute = connection._execute
+
+        async def counted(*args: Any, **kwargs: Any) -> Any:
+            self.count += 1
+            return await execute(*args, **kwargs)  # type: ignore[no-untyped-call] # aiosqlite's
+
+        connection._execute = counted  # type: ignore[method-assign] # to count
+        return connection
+
+
+@pytest.fixture
+def hops() -> Hops:
+    """None yet."""
+    return Hops()
+
+
+@pytest.fixture
+async def connection(tmp_path: Path, hops: Hops) -> AsyncIterator[AsyncConnection]:
+    """To a database with an empty table, in a transaction."""
+    engine = create_async_engine(
+        f"sqlite+aiosqlite:///{tmp_path / 'test.db'}",
+        connect_args={"async_creator_fn": hops.connect},
+    )
+    async with engine.connect() as connection:
+        await connection.execute(text("CREATE TABLE t (i INTEGER PRIMARY KEY, s TEXT NOT NULL)"))
+        yield connection
+    await engine.dispose()
+
+
+async def test_statement_takes_one_hop_when_it_gives_rows(
+    connection: AsyncConnection, hops: Hops
+) -> None:
+    """With its rows and their names."""
+    hops.count = 0
+
+    rows = (await connection.execute(text("SELECT 1 AS one, 'x' AS two"))).mappings().all()
+
+    assert [{"one": 1, "two": "x"}] == [dict(row) for row in rows]
+    assert 1 == hops.count
+
+
+async def test_statement_takes_one_hop_when_it_changes_many_rows(
+    connection: AsyncConnection, hops: Hops
+) -> None:
+    """And says how many, one by one or together."""
+    hops.count = 0
+
+    many = await connection.execute(
+        text("INSERT INTO t (s) VALUES (:s)"), [{"s": "a"}, {"s": "b"}, {"s": "c"}]
+    )
+    changed = await connection.execute(text("UPDATE t SET s = 'd' WHERE i > 1"))
+    given = await connection.scalars(text("DELETE FROM t WHERE s = 'd' RETURNING i"))
+
+    assert (3, 2, [2, 3]) == (many.rowcount, changed.rowcount, sorted(given.all()))
+    assert 3 == hops.count
+
+
+async def test_next_statement_runs_when_one_has_failed(connection: AsyncConnection) -> None:
+    """Nothing of the failed one is left."""
+    with pytest.raises(IntegrityError):
+        await connection.execute(text("INSERT INTO t (s) VALUES (NULL)"))
+
+    assert 0 == await connection.scalar(text("SELECT count(*) FROM t"))
+
+
+async def test_result_is_empty_when_nothing_matches(connection: AsyncConnection) -> None:
+    """It has columns, and no rows."""
+    result = await connection.execute(text("SELECT i, s FROM t"))
+
+    assert (["i", "s"], []) == (list(result.keys()), list(result.all()))

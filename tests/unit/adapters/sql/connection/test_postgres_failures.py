@@ -1,0 +1,300 @@
+import asyncio
+import logging
+import traceback
+from collections.abc import AsyncIterator
+from contextlib import ExitStack
+from time import monotonic
+
+import pytest
+from sqlalchemy import event, func, insert, select, text
+
+from app.adapters.sql.connection.database import Database
+from app.adapters.sql.connection.limits import DatabaseLimits
+from app.adapters.sql.schema.tables import users
+from app.domain.errors import Rejected, Unavailable, Unconfirmed
+from tests.contract.storage import UNHURRIED, opened
+from tests.deadlines import ANSWER_SECONDS
+from tests.doubles.manual_clock import DEFAULT_START as NOW
+from tests.postgres_server import PostgresServer
+from tests.unit.adapters.sql.blocked_backends import LOCK, held_lock, wait_for_row
+from tests.unit.adapters.sql.insisting import insist
+
+SHORT = DatabaseLimits(
+    pool_size=4,
+    pool_timeout_seconds=0.8,
+    statement_timeout_seconds=1.0,
+    lock_timeout_seconds=0.5,
+    answer_seconds=2.0,
+)
+"""What waits in vain is answered soon; what does not comes to its end on a busy machine, too."""
+SECRET = "what-alice-wrote-to-bob"
+AT_COMMIT = """
+CREATE FUNCTION at_commit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {} RETURN NULL; END $$;
+CREATE CONSTRAINT TRIGGER at_commit AFTER INSERT ON users
+DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION at_commit();
+"""
+WORKING_BACKENDS = """
+SELECT pid FROM pg_stat_activity
+WHERE datname = 'chat' AND state <> 'idle' AND pid <> pg_backend_pid()
+"""
+COMMITTING = f"{WORKING_BACKENDS} AND query LIKE 'COMMIT%'"
+WAITING_FOR_LOCK = f"{WORKING_BACKENDS} AND wait_event_type = 'Lock'"
+KILL = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'chat'"
+
+
+@pytest.fixture
+async def database(postgres_url: str) -> AsyncIterator[Database]:
+    """Migrated, open, and soon out of patience."""
+    async with opened(Database(postgres_url, migrate=False, limits=SHORT)) as database:
+        yield database
+
+
+async def write(database: Database, user_id: str) -> None:
+    """Store a user."""
+    async with database.transaction() as connection:
+        await connection.execute(insert(users).values(id=user_id, updatedAt=NOW))
+
+
+async def count(database: Database) -> int:
+    """How many users there are."""
+    async with database.reading() as connection:
+        return await connection.scalar(select(func.count()).select_from(users)) or 0
+
+
+async def test_both_ways_heal_when_the_server_is_started_again(
+    database: Database, postgres_server: PostgresServer
+) -> None:
+    """Down is answered at once, and nobody has to restart us."""
+    await write(database, "before")
+    await asyncio.to_thread(postgres_server.stop)
+    began = monotonic()
+
+    with pytest.raises(Unavailable):
+        await write(database, "lost")
+    with pytest.raises(Unavailable):
+        await count(database)
+    took = monotonic() - began
+    await asyncio.to_thread(postgres_server.start_again)
+    await insist(lambda: write(database, "after"))
+
+    assert took < ANSWER_SECONDS
+    assert 2 == await count(database)
+
+
+async def test_nobody_notices_when_the_server_is_restarted_between_two_operations(
+    database: Database, postgres_server: PostgresServer
+) -> None:
+    """A connection that was lost in the pool is not handed out."""
+    await write(database, "before")
+    await asyncio.to_thread(postgres_server.stop)
+    await asyncio.to_thread(postgres_server.start_again)
+
+    await write(database, "after")
+
+    assert 2 == await count(database)
+
+
+async def test_both_ways_are_unavailable_in_time_when_the_server_is_frozen(
+    database: Database, postgres_server: PostgresServer
+) -> None:
+    """It accepts and says nothing; afterwards all is as before, and nothing is left running."""
+    await write(database, "before")
+    began = monotonic()
+    with postgres_server.frozen():
+        outcomes = await asyncio.gather(
+            write(database, "lost"), count(database), write(database, "x"), return_exceptions=True
+        )
+        took = monotonic() - began
+
+    await insist(lambda: write(database, "after"))
+
+    assert [Unavailable] * 3 == [type(outcome) for outcome in outcomes]
+    assert took < ANSWER_SECONDS
+    assert 2 == await insist(lambda: count(database))
+    assert {asyncio.current_task()} == asyncio.all_tasks()
+
+
+async def test_a_commit_is_unconfirmed_when_the_server_freezes_under_it(
+    database: Database, postgres_server: PostgresServer
+) -> None:
+    """Nobody knows yet; it is whole when the server goes on, and the turn is given back."""
+    with ExitStack() as frozen:
+        event.listen(
+            database._engines.writing.sync_engine,
+            "commit",
+            lambda _: frozen.enter_context(postgres_server.frozen()),
+            once=True,
+        )
+        began = monotonic()
+        with pytest.raises(Unconfirmed):
+            await write(database, "uncertain")
+        took = monotonic() - began
+
+    await insist(lambda: write(database, "after"))
+    for number in range(1, SHORT.pool_size):
+        await write(database, f"after {number}")
+
+    assert took < ANSWER_SECONDS
+    assert 1 + SHORT.pool_size == await insist(lambda: count(database))
+
+
+async def test_a_commit_is_unconfirmed_when_its_backend_is_killed(
+    own_postgres_database: Database, postgres_server: PostgresServer, postgres_url: str
+) -> None:
+    """The connection ends between the question and the answer."""
+    postgres_server.execute(AT_COMMIT.format(f"PERFORM {LOCK};"), "chat")
+    async with held_lock(postgres_url):
+        writing = asyncio.create_task(write(own_postgres_database, "uncertain"))
+        await wait_for_row(postgres_server, COMMITTING)
+
+        postgres_server.execute(f"{KILL} AND query LIKE 'COMMIT%'")
+
+        with pytest.raises(Unconfirmed):
+            await writing
+    assert 0 == await count(own_postgres_database)
+
+
+async def test_a_commit_goes_on_when_its_caller_has_gone(
+    own_postgres_database: Database, postgres_server: PostgresServer, postgres_url: str
+) -> None:
+    """Cancelling does not tear it down; the end of the application waits for it."""
+    postgres_server.execute(AT_COMMIT.format(f"PERFORM {LOCK};"), "chat")
+    async with held_lock(postgres_url):
+        writing = asyncio.create_task(write(own_postgres_database, "stored"))
+        await wait_for_row(postgres_server, COMMITTING)
+        writing.cancel()
+        await asyncio.wait([writing])
+        ending = asyncio.create_task(own_postgres_database.on_application_shutdown(None))
+        await asyncio.sleep(0)
+
+    await asyncio.wait_for(ending, ANSWER_SECONDS)
+
+    assert writing.cancelled()
+    assert [["1"]] == postgres_server.execute("SELECT count(*) FROM users", "chat")
+
+
+async def test_a_commit_is_known_to_have_failed_when_the_server_refuses_it(
+    database: Database, postgres_server: PostgresServer
+) -> None:
+    """A constraint that is checked at the end: nothing is stored, and that is certain."""
+    refusal = "RAISE EXCEPTION 'no' USING ERRCODE = 'check_violation';"
+    postgres_server.execute(AT_COMMIT.format(refusal), "chat")
+
+    with pytest.raises(Rejected):
+        await write(database, "refused")
+
+    assert 0 == await count(database)
+
+
+async def test_an_operation_is_unavailable_when_its_backend_is_killed(
+    database: Database, postgres_server: PostgresServer
+) -> None:
+    """Before the commit it is certain that nothing is stored; the next one has a new backend."""
+
+    async def write_and_be_killed() -> None:
+        async with database.transaction() as connection:
+            await connection.execute(insert(users).values(id="lost", updatedAt=NOW))
+            await asyncio.to_thread(postgres_server.execute, KILL)
+            await connection.execute(insert(users).values(id="lost too", updatedAt=NOW))
+
+    with pytest.raises(Unavailable) as caught:
+        await write_and_be_killed()
+
+    await write(database, "after")
+    assert Unavailable is type(caught.value)
+    assert 1 == await count(database)
+
+
+@pytest.mark.parametrize(
+    ("statement", "at_most"),
+    [
+        ("SELECT pg_sleep(60)", SHORT.statement_timeout_seconds),
+        ("UPDATE users SET name = 'x' WHERE id = 'locked'", SHORT.lock_timeout_seconds),
+    ],
+)
+async def test_a_statement_is_given_up_when_it_takes_longer_than_its_setting(
+    database: Database, postgres_url: str, statement: str, at_most: float
+) -> None:
+    """Slow, or waiting for a row that somebody has; the connection stays good."""
+
+    async def run() -> None:
+        async with database.transaction() as connection:
+            await connection.execute(text(statement))
+
+    await write(database, "locked")
+    async with (
+        opened(Database(postgres_url, migrate=False, limits=UNHURRIED)) as other,
+        other.transaction() as held,
+    ):
+        await held.execute(text("UPDATE users SET name = 'y' WHERE id = 'locked'"))
+        began = monotonic()
+        with pytest.raises(Unavailable):
+            await run()
+        took = monotonic() - began
+
+    assert at_most <= took < ANSWER_SECONDS
+    assert 1 == await count(database)
+
+
+async def test_who_comes_late_is_unavailable_when_every_connection_is_taken(
+    database: Database,
+) -> None:
+    """Half of the connections write; the one after them waits no longer than the setting says."""
+    release = asyncio.Event()
+
+    async def hold() -> None:
+        async with database.transaction():
+            await release.wait()
+
+    holders = [asyncio.create_task(hold()) for _ in range(database.writers)]
+    await asyncio.sleep(0)
+    began = monotonic()
+    with pytest.raises(Unavailable):
+        await write(database, "late")
+    took = monotonic() - began
+    release.set()
+    await asyncio.gather(*holders)
+
+    assert SHORT.pool_size // 2 == database.writers
+    assert took < ANSWER_SECONDS
+    assert 0 == await insist(lambda: count(database))
+
+
+async def test_nothing_is_left_at_the_server_when_an_operation_is_cancelled(
+    own_postgres_database: Database, postgres_server: PostgresServer, postgres_url: str
+) -> None:
+    """Its transaction ends with its connection, as soon as the statement does."""
+
+    async def hang() -> None:
+        async with own_postgres_database.transaction() as connection:
+            await connection.execute(insert(users).values(id="gone", updatedAt=NOW))
+            await connection.execute(text(f"SELECT {LOCK}"))
+
+    async with held_lock(postgres_url):
+        hanging = asyncio.create_task(hang())
+        await wait_for_row(postgres_server, WAITING_FOR_LOCK)
+        hanging.cancel()
+        await asyncio.wait([hanging])
+
+    await wait_for_row(postgres_server, f"SELECT 1 WHERE NOT EXISTS ({WORKING_BACKENDS})")
+    await write(own_postgres_database, "gone")
+
+    assert hanging.cancelled()
+    assert 1 == await count(own_postgres_database)
+
+
+async def test_no_log_tells_what_was_written_when_it_is_stored_read_and_refused(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither parameters nor rows, at any level; nor the error, nor its traceback."""
+    caplog.set_level(logging.DEBUG)
+    await write(database, SECRET)
+    async with database.reading() as connection:
+        await connection.execute(select(users.c.id))
+
+    with pytest.raises(Unavailable) as caught:
+        await write(database, SECRET)
+
+    shown = "".join(traceback.format_exception(caught.value))
+    assert SECRET not in shown + caplog.text
+    assert "the database failed: UniqueViolationError" in caplog.text

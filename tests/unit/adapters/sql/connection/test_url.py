@@ -1,0 +1,61 @@
+from pathlib import Path
+
+import pytest
+
+from app.adapters.sql.connection.url import DatabaseUrlError, parse_database_url, sqlite_file
+
+
+@pytest.mark.parametrize(
+    ("text", "file"),
+    [
+        ("sqlite:///relative.db", Path("relative.db")),
+        ("sqlite:///folder/relative.db", Path("folder/relative.db")),
+        ("sqlite:////folder/absolute.db", Path("/folder/absolute.db")),
+        ("sqlite+aiosqlite:///relative.db", Path("relative.db")),
+    ],
+)
+def test_parse_gives_the_file_when_the_address_is_sqlites(text: str, file: Path) -> None:
+    """Three slashes are relative, four absolute; the driver is the asynchronous one."""
+    url = parse_database_url(text)
+
+    assert ("sqlite+aiosqlite", file) == (url.drivername, sqlite_file(url))
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+asyncpg"])
+def test_parse_gives_asyncpg_when_the_address_is_postgresqls(scheme: str) -> None:
+    """A server's address keeps its parts and has no file."""
+    url = parse_database_url(f"{scheme}://chat:secret@127.0.0.1:5432/chatgenius")
+
+    assert "postgresql+asyncpg" == url.drivername
+    assert ("127.0.0.1", 5432, "chatgenius") == (url.host, url.port, url.database)
+    assert sqlite_file(url) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "chat.db",
+        "mysql://chat:secret@127.0.0.1/db",
+        "postgresql+psycopg://chat:secret@127.0.0.1/db",
+        "sqlite://",
+        "sqlite:///:memory:",
+        "sqlite+aiosqlite:///:memory:",
+    ],
+)
+def test_parse_refuses_when_the_address_cannot_be_used(text: str) -> None:
+    """The text says what is right, and repeats nothing: a password may be in there."""
+    with pytest.raises(DatabaseUrlError) as caught:
+        parse_database_url(text)
+
+    assert "DATABASE_URL" in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("port", ["", "0", "99999", "chat", "5432x", "secret@127.0.0.1"])
+def test_parse_speaks_of_the_port_when_it_is_none(port: str) -> None:
+    """Also where a password with special characters made it so."""
+    with pytest.raises(DatabaseUrlError, match=r"port must be a number from 1 to 65535") as caught:
+        parse_database_url(f"postgresql://chat:secret@127.0.0.1:{port}/chatgenius")
+
+    assert "secret" not in str(caught.value)

@@ -1,0 +1,85 @@
+"""Reports that meet what the original backend deletes, where several write at once.
+
+Each test would end with a deadlock, and one of the two as its victim, if reports locked what they
+change before those whom it belongs to.
+"""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Table, delete, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.adapters.sql.connection.database import Database
+from app.adapters.sql.schema.tables import channel_members, channels, messages, users
+from app.domain.delivery import DeliveryState
+from app.domain.errors import MessageNotFound
+from app.domain.ids import new_message_id
+from app.domain.message import MessageDraft
+from app.ports import Advance, Report
+from tests.contract.receipts import own_state, sent
+from tests.contract.storage import ALICE, BOB, CAROL, GENERAL, Storage
+from tests.doubles.manual_clock import DEFAULT_START as NOW
+
+WAITING = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+LATER = NOW + timedelta(seconds=1)
+
+
+@pytest.fixture
+def database(postgres_database: Database) -> Database:
+    """PostgreSQL alone: SQLite has one writer."""
+    return postgres_database
+
+
+async def delete_row(database: Database, table: Table, row_id: str) -> None:
+    """The original backend deletes a row, with all that belongs to it."""
+    async with database.transaction() as connection:
+        await connection.execute(delete(table).where(table.c.id == row_id))
+
+
+async def until_waiting(connection: AsyncConnection, count: int) -> None:
+    """Until so many wait for locks; the test's own time is the bound."""
+    while await connection.scalar(WAITING) != count:
+        pass
+
+
+async def test_both_succeed_when_a_reporter_is_being_deleted(
+    database: Database, storage: Storage
+) -> None:
+    """Who is no user any more finds no message, and the neighbour's report counts."""
+    message = await sent(storage)
+    reports = [Report(message.id, user_id, DeliveryState.READ) for user_id in (BOB, CAROL)]
+    bobs_seat = select(channel_members).where(channel_members.c.userId == BOB)
+
+    async with database.transaction() as holder:
+        await holder.execute(bobs_seat.with_for_update())
+        deleting = asyncio.create_task(delete_row(database, users, BOB))
+        await until_waiting(holder, 1)
+        reporting = asyncio.create_task(storage.deliveries.advance_all(reports, LATER))
+        await until_waiting(holder, 2)
+    await deleting
+
+    assert [MessageNotFound, Advance] == [type(outcome) for outcome in await reporting]
+    assert DeliveryState.READ is await own_state(storage, message)
+
+
+@pytest.mark.parametrize(("table", "row_id"), [(users, BOB), (channels, GENERAL)])
+async def test_both_succeed_when_messages_are_being_deleted_in_another_order(
+    database: Database, storage: Storage, table: Table, row_id: str
+) -> None:
+    """They go with their author or channel as they lie in the table, and not by their ids."""
+    first, second, third = ids = sorted(new_message_id() for _ in range(3))
+    drafts = [MessageDraft(each, GENERAL, BOB, "hello", None) for each in (third, second, first)]
+    await storage.messages.add_all(drafts, NOW)
+    reports = [Report(message_id, ALICE, DeliveryState.READ) for message_id in ids]
+
+    async with database.transaction() as holder:
+        await holder.execute(select(messages).where(messages.c.id == second).with_for_update())
+        deleting = asyncio.create_task(delete_row(database, table, row_id))
+        await until_waiting(holder, 1)
+        reporting = asyncio.create_task(storage.deliveries.advance_all(reports, LATER))
+        await until_waiting(holder, 2)
+    await deleting
+
+    assert [MessageNotFound] * 3 == [type(outcome) for outcome in await reporting]

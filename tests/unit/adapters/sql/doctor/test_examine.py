@@ -1,0 +1,473 @@
+import asyncio
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from app.adapters.sql.connection.database import Database
+from app.adapters.sql.connection.limits import DEFAULT_LIMITS
+from app.adapters.sql.connection.opening import DatabaseOpenError
+from app.adapters.sql.doctor.examine import Examination, examine_database
+from tests.contract.storage import UNHURRIED, opened
+from tests.deadlines import ANSWER_SECONDS
+from tests.postgres_server import FSYNC_WARNING, PostgresServer
+from tests.prisma import ROWS, TABLES
+
+WELL = Examination()
+WELL_BUT_FOR_FSYNC = Examination(warnings=(FSYNC_WARNING,))
+PRISMAS_MESSAGE = """
+INSERT INTO "messages" ("id","content","channelId","userId","createdAt","updatedAt")
+VALUES ('message_004','fourth','general','user_alice','2025-01-14','2025-01-14')
+"""
+USER = """
+CREATE ROLE {0} LOGIN;
+GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {0};
+GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {0};
+"""
+
+
+ANOTHER_WAITING_INDEX = (
+    (
+        "DROP INDEX message_deliveries_waiting_idx;"
+        "CREATE INDEX message_deliveries_waiting_idx"
+        " ON message_deliveries (recipient_id, position, channel_id)"
+        " WHERE status = 'READ'"
+    ),
+    "The index message_deliveries_waiting_idx of message_deliveries is missing, or is another one.",
+)
+"""What makes one, on either database, and what is said of it."""
+
+
+async def examined(url: str) -> Examination:
+    """What the doctor finds."""
+    return await examine_database(url, DEFAULT_LIMITS)
+
+
+async def start(url: str, *, migrate: bool = False) -> None:
+    """As a server does, and stop."""
+    async with opened(Database(url, migrate=migrate, limits=UNHURRIED)):
+        pass
+
+
+async def migrate(url: str) -> None:
+    """As ``python -m app migrate``."""
+    await start(url, migrate=True)
+
+
+async def test_postgres_is_well_when_it_is_migrated(postgres_url: str) -> None:
+    """Nothing is found where nothing is wrong."""
+    assert WELL_BUT_FOR_FSYNC == await examined(postgres_url)
+
+
+async def test_sqlite_is_well_when_it_is_migrated(url: str) -> None:
+    """Nor here."""
+    await migrate(url)
+
+    assert WELL == await examined(url)
+
+
+async def test_the_originals_own_things_are_no_differences_when_it_was_migrated(
+    empty_postgres_url: str, postgres_server: PostgresServer
+) -> None:
+    """Its other tables, a column it adds later, an administrator's index and constraint."""
+    postgres_server.execute(TABLES + ROWS, "empty")
+    await migrate(empty_postgres_url)
+    postgres_server.execute(
+        "ALTER TABLE users ADD nickname text, ADD karma int NOT NULL DEFAULT 0;"
+        "CREATE INDEX theirs ON messages (content);"
+        "ALTER TABLE users ADD CONSTRAINT email_once UNIQUE (email)",
+        "empty",
+    )
+
+    assert WELL_BUT_FOR_FSYNC == await examined(empty_postgres_url)
+
+
+async def test_messages_are_counted_when_they_wait_to_be_taken_in(
+    empty_postgres_url: str, postgres_server: PostgresServer
+) -> None:
+    """What the other side wrote since is no difference: a running server deals with it."""
+    postgres_server.execute(TABLES + ROWS, "empty")
+    await migrate(empty_postgres_url)
+    postgres_server.execute(PRISMAS_MESSAGE, "empty")
+
+    assert replace(WELL_BUT_FOR_FSYNC, waiting=1) == await examined(empty_postgres_url)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (
+            "UPDATE alembic_version SET version_num = '9999'",
+            (
+                "The database stands at revision 9999, which this version does not know; "
+                "start the newer version that migrated it."
+            ),
+        ),
+        (
+            "DROP TABLE client_messages",
+            "The table client_messages is missing.",
+        ),
+        (
+            "ALTER TABLE messages DROP content",
+            "The column messages.content is missing.",
+        ),
+        (
+            "ALTER TABLE messages ADD must text NOT NULL",
+            (
+                "The column messages.must must not be NULL and has no default value, "
+                "and nothing here writes it."
+            ),
+        ),
+        (
+            "ALTER TABLE messages ALTER content TYPE varchar(10)",
+            "The column messages.content is VARCHAR(10), and has to be TEXT.",
+        ),
+        (
+            'ALTER TABLE messages ALTER "updatedAt" TYPE timestamptz',
+            (
+                "The column messages.updatedAt is TIMESTAMP WITH TIME ZONE, "
+                "and has to be TIMESTAMP(3) WITHOUT TIME ZONE."
+            ),
+        ),
+        (
+            'ALTER TABLE channels ALTER "createdAt" TYPE timestamp(0)',
+            (
+                "The column channels.createdAt is TIMESTAMP(0) WITHOUT TIME ZONE, "
+                "and has to be TIMESTAMP(3) WITHOUT TIME ZONE."
+            ),
+        ),
+        (
+            "ALTER TABLE channel_members ALTER role DROP DEFAULT, ALTER role TYPE text",
+            'The column channel_members.role is TEXT, and has to be "MemberRole".',
+        ),
+        (
+            "ALTER TABLE channel_members ALTER unread_count DROP DEFAULT",
+            (
+                "The column channel_members.unread_count must not be NULL and has no default "
+                "value, and nothing here writes it."
+            ),
+        ),
+        (
+            "ALTER TABLE read_receipts DROP CONSTRAINT read_receipts_pkey",
+            "The table read_receipts has no primary key (messageId, userId).",
+        ),
+        (
+            "ALTER TABLE client_messages DROP CONSTRAINT client_messages_pkey",
+            "The primary key of client_messages is (), not (user_id, client_message_id).",
+        ),
+        (
+            "ALTER TABLE client_messages DROP CONSTRAINT client_messages_user_id_fkey",
+            (
+                "The foreign key of client_messages (user_id) to users.id is missing, or does "
+                "something else ON DELETE or ON UPDATE than CASCADE and CASCADE."
+            ),
+        ),
+        (
+            "ALTER TABLE message_sequences DROP CONSTRAINT message_sequences_message_id_key",
+            "The values of message_sequences (message_id) are not kept unique.",
+        ),
+        (
+            """ALTER TYPE "MemberRole" RENAME VALUE 'OWNER' TO 'X'""",
+            "The type MemberRole has no value OWNER.",
+        ),
+        (
+            "DROP INDEX message_deliveries_waiting_idx",
+            (
+                "The index message_deliveries_waiting_idx of message_deliveries is missing, "
+                "or is another one."
+            ),
+        ),
+        (
+            (
+                "DROP INDEX message_deliveries_waiting_idx;"
+                "CREATE INDEX message_deliveries_waiting_idx"
+                " ON message_deliveries (recipient_id, position, channel_id)"
+            ),
+            (
+                "The index message_deliveries_waiting_idx of message_deliveries is missing, "
+                "or is another one."
+            ),
+        ),
+        ANOTHER_WAITING_INDEX,
+        (
+            (
+                "DROP INDEX messages_channel_idx;"
+                """CREATE INDEX messages_channel_idx ON messages ("channelId") WHERE id > 'm'"""
+            ),
+            "The index messages_channel_idx of messages is missing, or is another one.",
+        ),
+        (
+            (
+                "UPDATE pg_index SET indisvalid = false"
+                " WHERE indexrelid = 'messages_others_idx'::regclass"
+            ),
+            "The index messages_others_idx of messages is not valid; REINDEX it.",
+        ),
+        (
+            "ALTER TABLE message_sequences ALTER position DROP DEFAULT",
+            (
+                "The column message_sequences.position has no counter: its default has to be the "
+                "nextval of a sequence."
+            ),
+        ),
+        (
+            "DROP SEQUENCE revocations_position_seq CASCADE",
+            (
+                "The column revocations.position has no counter: its default has to be the "
+                "nextval of a sequence."
+            ),
+        ),
+        (
+            "ALTER DATABASE chat SET default_transaction_read_only = on",
+            "Transactions are read only here; turn default_transaction_read_only off.",
+        ),
+    ],
+)
+async def test_a_difference_is_named_when_postgres_has_it(
+    postgres_url: str, postgres_server: PostgresServer, change: str, sentence: str
+) -> None:
+    """One sentence, that one, and no other."""
+    postgres_server.execute(change, "chat")
+
+    found = await examined(postgres_url)
+
+    assert (sentence,) == found.differences
+
+
+async def test_a_position_is_named_when_it_is_missing_with_its_key_and_counter(
+    postgres_url: str, postgres_server: PostgresServer
+) -> None:
+    """Of a counter nothing is said, where there is nothing to count."""
+    postgres_server.execute("ALTER TABLE message_sequences DROP position", "chat")
+
+    found = await examined(postgres_url)
+
+    assert (
+        "The column message_sequences.position is missing.",
+        "The primary key of message_sequences is (), not (position).",
+    ) == found.differences
+
+
+async def test_a_position_is_no_difference_when_it_is_an_identity(
+    postgres_url: str, postgres_server: PostgresServer
+) -> None:
+    """The other way in which PostgreSQL counts."""
+    postgres_server.execute(
+        "ALTER TABLE message_sequences ALTER position DROP DEFAULT,"
+        " ALTER position ADD GENERATED BY DEFAULT AS IDENTITY",
+        "chat",
+    )
+
+    assert WELL_BUT_FOR_FSYNC == await examined(postgres_url)
+
+
+async def test_a_warning_is_given_when_a_table_is_not_logged(
+    postgres_url: str, postgres_server: PostgresServer
+) -> None:
+    """It is no difference: nothing is lost while the server lives."""
+    postgres_server.execute("ALTER TABLE client_messages SET UNLOGGED", "chat")
+
+    found = await examined(postgres_url)
+
+    sentence = (
+        "The table client_messages is UNLOGGED: all of it is lost when the server fails; "
+        "run ALTER TABLE ... SET LOGGED."
+    )
+    assert Examination(warnings=(FSYNC_WARNING, sentence)) == found
+
+
+async def test_a_warning_is_given_when_pages_may_be_torn(
+    postgres_url: str, postgres_server: PostgresServer
+) -> None:
+    """For who has no file system that keeps them whole."""
+    change = "ALTER SYSTEM SET full_page_writes = {};"
+    reload = "SELECT pg_reload_conf()"
+    postgres_server.execute(change.format("off"))
+    postgres_server.execute(reload)
+
+    try:
+        found = await examined(postgres_url)
+    finally:
+        postgres_server.execute(change.format("on"))
+        postgres_server.execute(reload)
+
+    sentence = FSYNC_WARNING.replace("fsync", "full_page_writes")
+    assert Examination(warnings=(FSYNC_WARNING, sentence)) == found
+
+
+async def test_starting_says_so_when_the_databases_encoding_lacks_characters(
+    postgres_server: PostgresServer,
+) -> None:
+    """An emoji would be unavailable for ever, whoever tries again."""
+    postgres_server.execute("CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
+    url = postgres_server.url("latin")
+    sentence = (
+        "The database's encoding is LATIN1, which has no emoji; "
+        "move its tables to a database made WITH ENCODING 'UTF8'."
+    )
+
+    try:
+        found = await examined(url)
+        with pytest.raises(DatabaseOpenError) as refused:
+            await migrate(url)
+    finally:
+        postgres_server.drop_database("latin")
+
+    assert sentence == found.differences[0]
+    assert str(refused.value).startswith(sentence)
+
+
+async def test_nothing_but_the_revision_is_named_when_the_database_is_empty(
+    empty_postgres_url: str,
+) -> None:
+    """Whoever has migrated nothing need not read about every table."""
+    found = await examined(empty_postgres_url)
+
+    assert ("The database is not up to date; run `python -m app migrate` first.",) == (
+        found.differences
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (
+            "REVOKE SELECT ON alembic_version FROM chatter",
+            "This user may not SELECT on alembic_version; grant it.",
+        ),
+        (
+            "REVOKE INSERT, DELETE ON messages FROM chatter",
+            "This user may not INSERT, DELETE on messages; grant it.",
+        ),
+        (
+            "REVOKE USAGE ON SEQUENCE revocations_position_seq FROM chatter",
+            "This user may not use the counter revocations_position_seq; grant USAGE on it.",
+        ),
+    ],
+)
+async def test_privileges_are_named_when_the_user_lacks_them(
+    postgres_url: str, postgres_server: PostgresServer, change: str, sentence: str
+) -> None:
+    """Reading, writing, and the counters that a table is numbered by."""
+    postgres_server.execute(USER.format("chatter") + change, "chat")
+
+    chatters_url = postgres_url.replace("postgres:", "chatter:")
+    try:
+        found = await examined(chatters_url)
+        with pytest.raises(DatabaseOpenError) as refused:
+            await start(chatters_url)
+    finally:
+        postgres_server.execute("DROP OWNED BY chatter; DROP ROLE chatter", "chat")
+
+    assert (sentence,) == found.differences
+    assert f"{sentence} `python -m app doctor` says what else there is." == str(refused.value)
+
+
+async def test_a_server_starts_when_its_user_may_do_what_a_server_does(
+    postgres_url: str, postgres_server: PostgresServer
+) -> None:
+    """Users are for others to add."""
+    change = "REVOKE INSERT, DELETE ON users FROM chatter"
+    postgres_server.execute(USER.format("chatter") + change, "chat")
+    chatters_url = postgres_url.replace("postgres:", "chatter:")
+
+    try:
+        found = await examined(chatters_url)
+        await start(chatters_url)
+    finally:
+        postgres_server.execute("DROP OWNED BY chatter; DROP ROLE chatter", "chat")
+
+    assert WELL_BUT_FOR_FSYNC == found
+
+
+async def test_starting_says_so_when_the_database_is_read_only(
+    postgres_url: str, postgres_server: PostgresServer
+) -> None:
+    """Before anybody is let in."""
+    postgres_server.execute("ALTER DATABASE chat SET default_transaction_read_only = on")
+
+    with pytest.raises(DatabaseOpenError, match="Transactions are read only here"):
+        await start(postgres_url)
+
+
+@pytest.mark.parametrize("migrate", [True, False])
+async def test_the_schema_is_named_when_there_is_none_of_that_name(
+    postgres_url: str, *, migrate: bool
+) -> None:
+    """A slip in the address; nothing is made in another one."""
+    url = f"{postgres_url}?schema=chatt"
+
+    found = await examined(url)
+    with pytest.raises(DatabaseOpenError, match=r"no schema of the name in DATABASE_URL"):
+        await start(url, migrate=migrate)
+
+    assert "There is no schema of the name in DATABASE_URL" in found.differences[0]
+
+
+async def test_examining_says_so_when_the_server_cannot_be_reached(
+    postgres_url: str, postgres_server: PostgresServer
+) -> None:
+    """Without the address, which holds a password."""
+    postgres_server.stop()
+    try:
+        with pytest.raises(DatabaseOpenError, match="cannot be reached") as caught:
+            await examined(postgres_url)
+    finally:
+        postgres_server.start_again()
+
+    assert "secret" not in str(caught.value)
+
+
+async def test_no_file_is_made_when_there_is_none(url: str, file: Path) -> None:
+    """Looking leaves nothing behind."""
+    found = await examined(url)
+
+    assert (f"There is no file {file}; run `python -m app migrate`.",) == found.differences
+    assert not await asyncio.to_thread(file.exists)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (
+            "PRAGMA journal_mode = DELETE",
+            "The file is in journal mode delete, not wal; a server that starts sets it.",
+        ),
+        ("DROP TABLE revocations", "The table revocations is missing."),
+        (
+            "INSERT INTO alembic_version VALUES ('0001')",
+            (
+                "The table alembic_version has several revisions (0001, 0005), and has to have "
+                "one; delete the rows that are not of this database."
+            ),
+        ),
+        ANOTHER_WAITING_INDEX,
+        (
+            "DROP INDEX messages_others_idx",
+            "The index messages_others_idx of messages is missing, or is another one.",
+        ),
+    ],
+)
+async def test_a_difference_is_named_when_sqlite_has_it(
+    url: str, file: Path, change: str, sentence: str
+) -> None:
+    """The same sentences, and one of its own."""
+    await migrate(url)
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.executescript(change)
+
+    found = await examined(url)
+
+    assert sentence in found.differences
+
+
+async def test_examining_says_so_when_sqlites_file_cannot_be_written(url: str, file: Path) -> None:
+    """Somebody holds it; whoever may not write it is told in the same way."""
+    await migrate(url)
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+
+        with pytest.raises(DatabaseOpenError, match="is locked by another program"):
+            await asyncio.wait_for(examined(url), timeout=ANSWER_SECONDS)

@@ -1,0 +1,116 @@
+"""Users, channels and messages that go while others are stored, where several write at once."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import pytest
+from sqlalchemy import Table, delete, text
+
+from app.adapters.sql.connection.database import Database
+from app.adapters.sql.schema.tables import channels, messages, users
+from app.domain.errors import NotAMember
+from app.ports import Added, StoredMessage
+from tests.contract.original_backend import store_beside
+from tests.contract.storage import ALICE, BOB, CAROL, GENERAL, RANDOM, Storage, add, draft
+from tests.doubles.manual_clock import DEFAULT_START as NOW
+
+SOMEBODY_WAITS = text("SELECT 1 FROM pg_locks WHERE NOT granted")
+
+
+@pytest.fixture
+def database(postgres_database: Database) -> Database:
+    """PostgreSQL alone: SQLite has one writer."""
+    return postgres_database
+
+
+@asynccontextmanager
+async def deleting(database: Database, table: Table, row_id: str) -> AsyncIterator[None]:
+    """The original backend deletes a row, and is done as soon as somebody waits for it."""
+    async with database.transaction() as connection:
+        await connection.execute(delete(table).where(table.c.id == row_id))
+        yield
+        # The test's own time is the bound.
+        while not await connection.scalar(SOMEBODY_WAITS):
+            pass
+
+
+def numbers(outcomes: Sequence[Added]) -> list[int | type[Added]]:
+    """The number of each stored message, and of each refusal its kind."""
+    return [
+        each.message.seq if isinstance(each, StoredMessage) else type(each) for each in outcomes
+    ]
+
+
+async def test_neighbours_are_stored_when_a_sender_is_being_deleted(
+    database: Database, storage: Storage
+) -> None:
+    """Who is no user any more is no member."""
+    async with deleting(database, users, BOB):
+        storing = asyncio.create_task(
+            storage.messages.add_all([draft(ALICE), draft(BOB), draft(CAROL)], NOW)
+        )
+
+    assert [1, NotAMember, 2] == numbers(await storing)
+
+
+async def test_neighbours_are_stored_when_a_channel_is_being_deleted(
+    database: Database, storage: Storage
+) -> None:
+    """A channel that is no more has no members."""
+    async with deleting(database, channels, RANDOM):
+        storing = asyncio.create_task(
+            storage.messages.add_all([draft(), draft(ALICE, RANDOM), draft(BOB)], NOW)
+        )
+
+    assert [1, NotAMember, 2] == numbers(await storing)
+
+
+async def test_messages_are_stored_when_a_recipient_is_being_deleted(
+    database: Database, storage: Storage
+) -> None:
+    """They go to those who stay."""
+    async with deleting(database, users, CAROL):
+        storing = asyncio.create_task(storage.messages.add_all([draft(), draft(BOB)], NOW))
+
+    assert [1, 2] == numbers(await storing)
+    first, second = await storage.messages.stored_after(GENERAL, 0, 10)
+    recipients = [
+        status.recipient_id
+        for message in (first, second)
+        for status in (await storage.deliveries.statuses(message.id, ALICE)).statuses
+    ]
+    assert [BOB, ALICE] == recipients
+
+
+async def test_adopting_passes_over_a_message_when_it_is_being_deleted(
+    database: Database, storage: Storage
+) -> None:
+    """It gets no number, and leaves no gap."""
+    for message_id in ("msg_001", "msg_002"):
+        await store_beside(database, message_id)
+
+    async with deleting(database, messages, "msg_001"):
+        found = await storage.messages.unplaced(10, NOW)
+        adopting = asyncio.create_task(storage.messages.adopt(found[GENERAL], NOW))
+    await adopting
+    following = await add(storage, draft())
+
+    stored = await storage.messages.stored_after(GENERAL, 0, 10)
+    assert [("msg_002", 1), (following.id, 2)] == [(each.id, each.seq) for each in stored]
+
+
+async def test_adopting_passes_over_a_channel_when_it_is_being_deleted(
+    database: Database, storage: Storage
+) -> None:
+    """What is in others gets its numbers."""
+    await store_beside(database, "msg_001", channel_id=RANDOM)
+    await store_beside(database, "msg_002")
+
+    async with deleting(database, channels, RANDOM):
+        found = await storage.messages.unplaced(10, NOW)
+        ids = [*found[RANDOM], *found[GENERAL]]
+        adopting = asyncio.create_task(storage.messages.adopt(ids, NOW))
+    await adopting
+
+    assert {RANDOM: 0, GENERAL: 1} == await storage.messages.last_seqs([RANDOM, GENERAL])

@@ -1,0 +1,180 @@
+"""A database of the original backend, taken over as it is."""
+
+import asyncio
+
+import pytest
+
+from app.adapters.sql.connection.database import Database
+from app.adapters.sql.schema.upgrade import SchemaError
+from tests.contract.storage import (
+    ALICE,
+    BOB,
+    CAROL,
+    GENERAL,
+    UNHURRIED,
+    add,
+    draft,
+    opened,
+    sql_storage,
+)
+from tests.doubles.manual_clock import DEFAULT_START as NOW
+from tests.postgres_server import PostgresServer
+from tests.prisma import ROWS, TABLES
+
+COLUMNS = """
+SELECT table_name, ordinal_position, column_name, udt_name, datetime_precision, is_nullable,
+       column_default
+FROM information_schema.columns WHERE table_schema = 'public' ORDER BY 1, 2
+"""
+CONSTRAINTS = """
+SELECT conrelid::regclass, conname, pg_get_constraintdef(oid)
+FROM pg_constraint WHERE connamespace = 'public'::regnamespace ORDER BY 1, 2
+"""
+ENUMS = """
+SELECT typname, string_agg(enumlabel, ',' ORDER BY enumsortorder)
+FROM pg_enum JOIN pg_type t ON t.oid = enumtypid GROUP BY 1 ORDER BY 1
+"""
+INDEXES = "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1"
+TRIGGERS = "SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal"
+PRISMA_WRITES = """
+INSERT INTO "public"."messages"
+    ("id","content","channelId","userId","createdAt","updatedAt","deliveryStatus","replyToId")
+VALUES ('message_004','fourth','general','user_alice','2025-01-14','2025-01-14',
+    CAST('SENT'::text AS "public"."MessageDeliveryStatus"),NULL);
+UPDATE "public"."messages" SET "content" = 'changed', "updatedAt" = '2025-01-14'
+WHERE "userId" = 'user_bob';
+DELETE FROM "public"."messages" WHERE "content" = 'first';
+DELETE FROM "public"."channels" WHERE "id" = 'random';
+"""
+OUR_TABLES = {
+    "alembic_version",
+    "channel_sequences",
+    "client_messages",
+    "message_deliveries",
+    "message_sequences",
+    "revocations",
+    "webhook_messages",
+}
+OUR_INDEXES = {
+    "channel_members_userId_idx",
+    "messages_channel_idx",
+    "messages_others_idx",
+    "messages_replyToId_idx",
+}
+
+
+@pytest.fixture
+def original_url(empty_postgres_url: str, postgres_server: PostgresServer) -> str:
+    """A database that only Prisma has touched."""
+    postgres_server.execute(TABLES + ROWS, "empty")
+    return empty_postgres_url
+
+
+async def migrate(url: str) -> None:
+    """As ``python -m app migrate``."""
+    async with opened(Database(url, migrate=True, limits=UNHURRIED)):
+        pass
+
+
+async def test_the_originals_tables_stay_as_they_are_when_the_database_is_migrated(
+    original_url: str, postgres_server: PostgresServer
+) -> None:
+    """Columns, types, defaults, keys, enums: all that Prisma compares; ours stand beside it."""
+    queries = (COLUMNS, CONSTRAINTS, ENUMS, INDEXES, TRIGGERS)
+    before = [postgres_server.execute(query, "empty") for query in queries]
+
+    await migrate(original_url)
+
+    after = [postgres_server.execute(query, "empty") for query in queries]
+    columns, constraints = (
+        [row for row in rows if row[0] not in OUR_TABLES] for rows in (after[0], after[1])
+    )
+    theirs = {name for (name, *_) in before[3]}
+    new = {name for (name, _) in after[3] if not name.startswith(tuple(OUR_TABLES))} - theirs
+    assert before[0] == columns
+    assert before[1] == constraints
+    assert before[2] == after[2]
+    assert before[4] == after[4]
+    assert OUR_INDEXES == new
+    assert all(row in after[3] for row in before[3])
+
+
+async def test_history_gets_its_numbers_when_the_database_is_migrated(original_url: str) -> None:
+    """By channel, oldest first; it waits for nobody, and what is sent next goes on counting."""
+    await migrate(original_url)
+
+    async with opened(Database(original_url, migrate=False, limits=UNHURRIED)) as database:
+        storage = sql_storage(database)
+        read = await storage.messages.list_after(GENERAL, ALICE, 0, 10)
+        counts = (await storage.deliveries.undelivered_counts(BOB)).channels
+        following = await add(storage, draft(), NOW)
+
+    assert [(1, "first"), (2, "second")] == [(each.seq, each.content) for each in read]
+    assert "2025-01-13T10:00:00.123000+00:00" == read[0].created_at.isoformat()
+    assert {} == counts
+    assert 3 == following.seq
+
+
+async def test_members_stay_when_the_database_is_migrated(original_url: str) -> None:
+    """Who was in a channel is in it."""
+    await migrate(original_url)
+
+    async with opened(Database(original_url, migrate=False, limits=UNHURRIED)) as database:
+        channels = [
+            await sql_storage(database).channels.channels_of(user) for user in (ALICE, BOB, CAROL)
+        ]
+
+    assert [("general",), ("general", "random"), ()] == channels
+
+
+async def test_prisma_goes_on_writing_when_the_database_is_migrated(
+    original_url: str, postgres_server: PostgresServer
+) -> None:
+    """Its statements name none of our tables, and nothing of ours refuses them."""
+    await migrate(original_url)
+
+    postgres_server.execute(PRISMA_WRITES, "empty")
+
+    left = postgres_server.execute('SELECT content, "replyToId" FROM messages ORDER BY 1', "empty")
+    assert [["changed", ""], ["fourth", ""]] == left
+
+
+async def test_migrating_does_it_once_when_two_processes_do_it_at_the_same_time(
+    original_url: str,
+) -> None:
+    """The second waits for the first and finds nothing to do."""
+    await asyncio.gather(*(migrate(original_url) for _ in range(3)))
+
+
+async def test_migrating_goes_on_when_an_index_of_ours_is_there_already(
+    original_url: str, postgres_server: PostgresServer
+) -> None:
+    """A careful operator has made the two that the original's history lacks."""
+    postgres_server.execute(
+        'CREATE INDEX "messages_replyToId_idx" ON messages ("replyToId");'
+        'CREATE INDEX "channel_members_userId_idx" ON channel_members ("userId")',
+        "empty",
+    )
+
+    await migrate(original_url)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ("ALTER TABLE messages DROP content", r"The column messages\.content is missing\."),
+        ("DROP TABLE read_receipts", r"The table read_receipts is missing\."),
+        ("ALTER TABLE messages ALTER content TYPE varchar(255)", r"content is VARCHAR\(255\), and"),
+    ],
+)
+async def test_migrating_refuses_when_the_tables_are_not_the_originals(
+    original_url: str, postgres_server: PostgresServer, change: str, sentence: str
+) -> None:
+    """The sentence names what differs, and nothing is changed."""
+    postgres_server.execute(change, "empty")
+    before = postgres_server.execute(COLUMNS, "empty")
+
+    with pytest.raises(SchemaError, match=sentence):
+        await migrate(original_url)
+
+    assert before == postgres_server.execute(COLUMNS, "empty")

@@ -1,0 +1,166 @@
+"""Revision 0004 and a database that was in use before it."""
+
+from datetime import timedelta
+
+import pytest
+from alembic import command
+from sqlalchemy import Connection, text
+
+from app.adapters.sql.connection.database import Database
+from app.adapters.sql.schema import upgrade as schema
+from app.adapters.sql.schema.tables import messages
+from app.adapters.sql.schema.upgrade import upgrade_schema
+from app.domain.ids import ChannelId
+from tests.contract.storage import ALICE, BOB, CAROL, GENERAL, RANDOM, Storage, add, draft
+from tests.doubles.manual_clock import DEFAULT_START as NOW
+
+QUIET = ChannelId("nobody-else")
+
+# Id, channel, seconds after NOW, number. The clock was set back before the second one; those
+# without a number are the original backend's.
+STORED = (
+    ("general-1", GENERAL, 5, 1),
+    ("general-2", GENERAL, 1, 2),
+    ("random-1", RANDOM, 3, 1),
+    ("msg_001", GENERAL, 9, None),
+    ("msg_002", GENERAL, 4, None),
+    ("msg_003", QUIET, 0, None),
+)
+DELIVERIES = (
+    ("general-1", BOB, "SENT"),
+    ("general-1", CAROL, "READ"),
+    ("random-1", BOB, "DELIVERED"),
+    ("general-2", BOB, "SENT"),
+)
+
+
+def go_back(connection: Connection) -> None:
+    """To the revision before."""
+    config = schema._config()
+    config.attributes["connection"] = connection
+    command.downgrade(config, "0003")
+
+
+def fill(connection: Connection) -> None:
+    """Store messages as that revision did."""
+    for message_id, channel_id, seconds, seq in STORED:
+        moment = NOW + timedelta(seconds=seconds)
+        connection.execute(
+            messages.insert().values(
+                id=message_id,
+                content="hello",
+                channelId=channel_id,
+                userId=ALICE,
+                createdAt=moment,
+                updatedAt=moment,
+            )
+        )
+        if seq is not None:
+            connection.execute(
+                text("INSERT INTO message_sequences VALUES (:message_id, :channel_id, :seq)"),
+                {"message_id": message_id, "channel_id": channel_id, "seq": seq},
+            )
+    for message_id, recipient_id, status in DELIVERIES:
+        connection.execute(
+            text(
+                "INSERT INTO message_deliveries (message_id, recipient_id, status, updated_at) "
+                "VALUES (:message_id, :recipient_id, :status, '2026-01-31 09:30:00.000000')"
+            ),
+            {"message_id": message_id, "recipient_id": recipient_id, "status": status},
+        )
+    connection.execute(text("INSERT INTO channel_sequences VALUES ('general', 2), ('random', 1)"))
+
+
+@pytest.fixture(params=["sqlite", "own_postgres"])
+def database(request: pytest.FixtureRequest) -> Database:
+    """Each of the two, migrated and open, whose tables may be changed."""
+    database: Database = request.getfixturevalue(f"{request.param}_database")
+    return database
+
+
+@pytest.fixture
+async def storage(database: Database, storage: Storage) -> Storage:
+    """A database of the revision before, filled and then brought up."""
+
+    def prepare(connection: Connection) -> None:
+        go_back(connection)
+        fill(connection)
+        upgrade_schema(connection)
+
+    async with database.transaction() as connection:
+        await connection.run_sync(prepare)
+    return storage
+
+
+async def rows(database: Database, query: str) -> list[tuple[object, ...]]:
+    """What a query finds."""
+    async with database.reading() as connection:
+        return [tuple(row) for row in await connection.execute(text(query))]
+
+
+async def test_numbers_stay_when_messages_get_places(database: Database, storage: Storage) -> None:
+    """History is numbered behind them; places go by date, but never against numbers."""
+    found = await rows(
+        database, "SELECT message_id, channel_id, seq FROM message_sequences ORDER BY position"
+    )
+
+    assert [
+        ("msg_003", QUIET, 1),
+        ("random-1", RANDOM, 1),
+        ("general-1", GENERAL, 1),
+        ("general-2", GENERAL, 2),
+        ("msg_002", GENERAL, 3),
+        ("msg_001", GENERAL, 4),
+    ] == found
+    last = await storage.messages.last_seqs([GENERAL, RANDOM, QUIET])
+    assert {GENERAL: 4, RANDOM: 1, QUIET: 1} == last
+
+
+async def test_deliveries_stay_when_messages_get_places(
+    database: Database, storage: Storage
+) -> None:
+    """Each stands at its message's place; what was there before waits for nobody."""
+    found = await rows(
+        database,
+        "SELECT d.message_id, d.recipient_id, d.status, d.channel_id = s.channel_id, "
+        "d.position = s.position FROM message_deliveries d "
+        "JOIN message_sequences s ON s.message_id = d.message_id",
+    )
+
+    assert sorted((*each, True, True) for each in DELIVERIES) == sorted(found)
+    page = await storage.deliveries.undelivered(BOB, after=0, limit=10)
+    assert ["general-1", "general-2"] == [message.id for message in page.messages]
+
+
+async def test_sends_go_on_when_messages_have_got_places(storage: Storage) -> None:
+    """With the next number and a place behind all others; nothing is left to adopt."""
+    message = await add(storage, draft())
+
+    page = await storage.deliveries.undelivered(BOB, after=0, limit=10)
+    assert 5 == message.seq
+    assert message.id == page.messages[-1].id
+    assert {} == await storage.messages.unplaced(10, NOW + timedelta(hours=1))
+
+
+async def test_what_was_stored_stays_when_the_places_are_taken_back(
+    database: Database, storage: Storage
+) -> None:
+    """The revision before finds its numbers and deliveries, in the order of storing."""
+    await add(storage, draft(BOB))
+    async with database.transaction() as connection:
+        await connection.run_sync(go_back)
+
+    numbered = await rows(database, "SELECT channel_id, seq FROM message_sequences")
+    deliveries = await rows(
+        database,
+        "SELECT message_id, recipient_id, status FROM message_deliveries ORDER BY position LIMIT 4",
+    )
+
+    general = [(GENERAL, seq) for seq in range(1, 6)]
+    assert sorted([*general, (RANDOM, 1), (QUIET, 1)]) == sorted(numbered)
+    order = [DELIVERIES[index] for index in (2, 0, 1, 3)]
+    assert order == deliveries
+
+    async with database.transaction() as connection:
+        await connection.run_sync(upgrade_schema)
+    assert {GENERAL: 5} == await storage.messages.last_seqs([GENERAL])

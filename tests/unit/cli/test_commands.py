@@ -1,0 +1,185 @@
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from app.adapters.sql.connection.database import Database
+from app.adapters.sql.doctor.examine import Examination
+from app.adapters.sql.revocation_store import SqlRevocationStore
+from app.adapters.system.system_clock import SystemClock
+from app.cli.commands import examine, migrate_database, revoke_sessions, seed_database
+from app.config.settings import Settings
+from app.domain.credential import Credential
+from app.domain.ids import UserId
+from app.domain.principal import Principal
+from app.domain.revocation import Revocation, RevocationKind
+from app.main import StartError
+from tests.redis_server import RedisServer
+from tests.unit.adapters.clerk import signed_tokens
+
+TOKEN = signed_tokens.token()
+CREDENTIAL = Credential.of(TOKEN, Principal(UserId("user_alice"), "sess_alice", None, 0.0))
+
+
+@pytest.fixture
+def settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Settings:
+    """The defaults, in a folder of the test's own."""
+    monkeypatch.chdir(tmp_path)  # no .env is read
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    return Settings()
+
+
+@pytest.fixture
+async def migrated(settings: Settings) -> Settings:
+    """The same, where a server has been."""
+    await migrate_database(settings)
+    return settings
+
+
+@pytest.fixture
+def in_memory(settings: Settings) -> Settings:
+    """The same, with nothing that is kept."""
+    return settings.model_copy(update={"database_url": "memory:"})
+
+
+async def is_revoked(settings: Settings) -> bool:
+    """Whether a server on the same database would refuse the token."""
+    database = Database(settings.database_url, migrate=False)
+    await database.on_module_init()
+    try:
+        return await SqlRevocationStore(database, SystemClock()).contains(CREDENTIAL)
+    finally:
+        await database.on_application_shutdown(None)
+
+
+@pytest.mark.parametrize("spelling", ["{}", "Bearer {}", "bearer {}", " {}", "\tBearer  {}\r\n"])
+async def test_token_is_revoked_when_it_is_spelt_as_it_was_copied(
+    migrated: Settings, spelling: str
+) -> None:
+    """What stands around it is not a part of it."""
+    revoked = await revoke_sessions(migrated, RevocationKind.TOKEN, spelling.format(TOKEN))
+
+    assert Revocation.of_token(TOKEN) == revoked.revocation
+    assert await is_revoked(migrated)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [(RevocationKind.SESSION, "sess_alice"), (RevocationKind.USER, " user_alice\n")],
+)
+async def test_token_is_revoked_when_its_sign_in_or_its_user_is(
+    migrated: Settings, kind: RevocationKind, text: str
+) -> None:
+    """Without having the token at hand."""
+    revoked = await revoke_sessions(migrated, kind, text)
+
+    assert (kind, text.strip()) == (revoked.revocation.kind, revoked.revocation.subject)
+    assert await is_revoked(migrated)
+
+
+@pytest.mark.parametrize("text", ["", " ", "foo", "Bearer", "Bearer ", "a.b.c", f"{TOKEN}=="])
+async def test_revoking_is_refused_when_that_is_no_session_token(
+    migrated: Settings, text: str
+) -> None:
+    """No such token is ever accepted; whoever gave it meant another one."""
+    with pytest.raises(StartError, match=r"no session token, so nothing was revoked"):
+        await revoke_sessions(migrated, RevocationKind.TOKEN, text)
+
+
+@pytest.mark.parametrize("kind", [RevocationKind.SESSION, RevocationKind.USER])
+@pytest.mark.parametrize("text", ["", " ", "a\0", "a" * 192])
+async def test_revoking_is_refused_when_nobody_can_be_called_so(
+    migrated: Settings, kind: RevocationKind, text: str
+) -> None:
+    """Most likely a variable of a script that is not set."""
+    with pytest.raises(StartError, match=f"no {kind}'s id, so nothing was revoked"):
+        await revoke_sessions(migrated, kind, text)
+
+
+async def test_revoking_is_refused_when_no_server_has_been_here(
+    settings: Settings, tmp_path: Path
+) -> None:
+    """A database made for the occasion would be nobody's; it is not made."""
+    expected = (
+        "There is no database .data/chat.db, so nothing was revoked; "
+        "run this where the server runs, or set DATA_DIR or DATABASE_URL as it has them."
+    )
+
+    with pytest.raises(StartError) as refused:
+        await revoke_sessions(settings, RevocationKind.USER, "user_alice")
+
+    assert expected == str(refused.value)
+    assert not (tmp_path / ".data" / "chat.db").exists()
+
+
+async def test_revoking_is_not_certain_when_the_database_does_not_answer(
+    migrated: Settings, tmp_path: Path
+) -> None:
+    """The sentence says what to do. Here the database can be read, but not written."""
+    with closing(sqlite3.connect(tmp_path / ".data" / "chat.db")) as database:
+        database.execute(
+            "CREATE TRIGGER full BEFORE INSERT ON revocations "
+            "BEGIN SELECT RAISE(ABORT, 'full'); END"
+        )
+
+    with pytest.raises(StartError) as refused:
+        await revoke_sessions(migrated, RevocationKind.USER, "user_alice")
+
+    expected = "It is not certain that it was revoked (the database did not answer); run it again."
+    assert expected == str(refused.value)
+
+
+async def test_revoking_is_not_certain_when_redis_does_not_answer(settings: Settings) -> None:
+    """Port 9 of this machine is nobody's."""
+    away = settings.model_copy(update={"redis_url": "redis://127.0.0.1:9"})
+
+    with pytest.raises(StartError) as refused:
+        await revoke_sessions(away, RevocationKind.USER, "user_alice")
+
+    expected = "It is not certain that it was revoked (Redis did not answer); run it again."
+    assert expected == str(refused.value)
+
+
+async def test_user_is_revoked_in_redis_when_the_database_is_of_no_use(
+    settings: Settings, tmp_path: Path, redis_server: RedisServer
+) -> None:
+    """Revocations are not in it then."""
+    broken = tmp_path / "broken.db"
+    broken.write_text("no database")
+    shared = settings.model_copy(
+        update={"redis_url": redis_server.url, "database_url": f"sqlite:///{broken}"}
+    )
+
+    await revoke_sessions(shared, RevocationKind.USER, "user_alice")
+
+    assert ["chatgenius:revoked:user:user_alice"] == redis_server.client.keys("*revoked*")
+
+
+@pytest.mark.parametrize("kind", RevocationKind)
+async def test_revoking_is_refused_when_nothing_would_be_kept(
+    in_memory: Settings, kind: RevocationKind
+) -> None:
+    """The memory would be the command's own."""
+    with pytest.raises(StartError, match=r"DATABASE_URL is memory:.* nothing was revoked"):
+        await revoke_sessions(in_memory, kind, TOKEN)
+
+
+async def test_seeding_is_refused_when_nothing_would_be_kept(
+    in_memory: Settings, tmp_path: Path
+) -> None:
+    """Likewise; a server in memory has a setting for it."""
+    with pytest.raises(StartError, match=r"DATABASE_URL is memory:.* set SEED_FILE"):
+        await seed_database(in_memory, tmp_path / "seed.json")
+
+
+async def test_examining_is_refused_when_there_is_no_database(in_memory: Settings) -> None:
+    """Nothing is missing from it, and nothing is there."""
+    with pytest.raises(StartError, match=r"DATABASE_URL is memory:.* nothing to examine"):
+        await examine(in_memory)
+
+
+async def test_examining_finds_nothing_when_the_database_is_migrated(migrated: Settings) -> None:
+    """The doctor goes where the settings say."""
+    assert Examination() == await examine(migrated)

@@ -1,0 +1,281 @@
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tests.deadlines import PROCESS_SECONDS
+
+ROOT = Path(__file__).parents[3]
+SUPERVISOR = (
+    "import sys; from pathlib import Path; from app.cli.reloader import run_reloading; "
+    "sys.exit(run_reloading([sys.executable, '-u', sys.argv[1]], Path(sys.argv[2])))"
+)
+KILLED_SUPERVISOR = (
+    "import asyncio, os, signal, sys; from pathlib import Path; "
+    "from app.cli.reloader import _Reloader; "
+    "die = lambda group: os.kill(os.getpid(), signal.SIGKILL); "
+    "command = [sys.executable, '-u', sys.argv[1]]; "
+    "asyncio.run(_Reloader(command, Path(sys.argv[2]), die).run())"
+)
+# Servers end with their standard input, too, which is the test's: none is left when a test fails.
+SERVER = """
+import os, signal, sys
+
+def end(number, _):
+    print("got", signal.Signals(number).name)
+    raise SystemExit
+
+signal.signal(signal.SIGINT, end)
+signal.signal(signal.SIGTERM, end)
+print("up", os.getpid())
+sys.stdin.read()
+"""
+DEAF_SERVER = """
+import os, signal, sys
+
+signal.signal(signal.SIGINT, lambda *_: print("deaf"))
+print("up", os.getpid())
+sys.stdin.read()
+"""
+TERMINAL = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
+CTRL_C, CTRL_Z = "\x03", "\x1a"
+
+
+class Supervised:
+    """A supervisor in a process of its own, and what it and its server print."""
+
+    def __init__(self, folder: Path) -> None:
+        self.watched = folder / "app"
+        self.watched.mkdir()
+        self._server = folder / "server.py"
+        self._makefile = folder / "Makefile"
+        self._process: subprocess.Popen[str] | None = None
+
+    @property
+    def process(self) -> subprocess.Popen[str]:
+        """The process started last: the supervisor, or what it is started in."""
+        assert self._process
+        return self._process
+
+    def write_server(self, source: str) -> None:
+        """Make this the program that is supervised."""
+        self._server.write_text(source)
+
+    def change(self, name: str) -> None:
+        """Write a file in the watched folder."""
+        (self.watched / name).write_text("")
+
+    def start(self, program: str = SUPERVISOR) -> None:
+        """Start the supervisor itself."""
+        self._start(self._command(program))
+
+    def start_in_make(self, *terminal: str) -> None:
+        """Start it as ``make run`` does."""
+        self._makefile.write_text(f"run:\n\t@{shlex.join(self._command(SUPERVISOR))}\n")
+        self._start([*terminal, "make", "--file", str(self._makefile)])
+
+    def start_in_make_in_a_terminal(self) -> None:
+        """Start it as a person does, who types on the process's standard input."""
+        self.start_in_make(sys.executable, "-c", TERMINAL)
+
+    def type(self, keys: str) -> None:
+        """Write on the standard input, or press keys where that is a terminal."""
+        assert self.process.stdin
+        self.process.stdin.write(keys)
+        self.process.stdin.flush()
+
+    def line(self) -> str:
+        """Wait for the next line of output."""
+        assert self.process.stdout
+        return self.process.stdout.readline().replace("^C", "").replace("^Z", "").strip()
+
+    def wait_until_up(self) -> int:
+        """Wait until the server has started; returns its process id."""
+        word, pid = self.line().split()
+        assert word == "up"
+        return int(pid)
+
+    def rest(self) -> str:
+        """Wait until no process is left that could write a line; returns what they wrote."""
+        assert self.process.stdout
+        return self.process.stdout.read()
+
+    def exit_code(self) -> int:
+        """Wait for the end of the process started last."""
+        return self.process.wait(timeout=PROCESS_SECONDS)
+
+    def leave_nothing(self) -> None:
+        """Kill the process started last with its group, and wait until its servers are gone."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.communicate(timeout=PROCESS_SECONDS)
+
+    def _command(self, program: str) -> list[str]:
+        return [sys.executable, "-c", program, str(self._server), str(self.watched)]
+
+    def _start(self, command: list[str]) -> None:
+        self._process = subprocess.Popen(  # noqa: S603 - made above
+            command,
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            # The tests themselves run in make, whose variables would make this one chatty.
+            env={key: value for key, value in os.environ.items() if not key.startswith("MAKE")},
+            text=True,
+        )
+
+
+@pytest.fixture
+def supervised(tmp_path: Path) -> Iterator[Supervised]:
+    """A supervisor whose server is well-behaved."""
+    supervised = Supervised(tmp_path)
+    supervised.write_server(SERVER)
+    yield supervised
+    supervised.leave_nothing()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_reloader_hands_the_signal_on_and_ends_with_the_server(
+    number: signal.Signals, supervised: Supervised
+) -> None:
+    """The server ends in its own way, and its exit code is the answer."""
+    supervised.start()
+    supervised.wait_until_up()
+
+    supervised.process.send_signal(number)
+
+    assert f"got {number.name}" == supervised.line()
+    assert 0 == supervised.exit_code()
+
+
+def test_reloader_ends_when_the_server_is_told_to_end_by_its_own_process_id(
+    supervised: Supervised,
+) -> None:
+    """A server that ends well was meant to."""
+    supervised.start()
+
+    os.kill(supervised.wait_until_up(), signal.SIGINT)
+
+    assert "got SIGINT" == supervised.line()
+    assert 0 == supervised.exit_code()
+
+
+def test_reloader_starts_the_server_again_when_a_source_file_changes(
+    supervised: Supervised,
+) -> None:
+    """The old server is asked to end before the new one starts; other files do not count."""
+    supervised.start()
+    first = supervised.wait_until_up()
+
+    supervised.change("cache.pyc")
+    supervised.change("main.py")
+
+    assert "Changed: main.py." == supervised.line()
+    assert "got SIGINT" == supervised.line()
+    assert first != supervised.wait_until_up()
+
+
+def test_reloader_waits_for_a_change_when_the_server_crashes_later(
+    supervised: Supervised,
+) -> None:
+    """A typo ends the server, not the session."""
+    supervised.start()
+    supervised.wait_until_up()
+    supervised.write_server("raise SystemExit(3)")
+    supervised.change("typo.py")
+    lines = [supervised.line() for _ in range(3)]
+
+    supervised.write_server(SERVER)
+    supervised.change("mended.py")
+
+    assert "The server ended with 3; the next change starts it again." == lines[-1]
+    assert "Changed: mended.py." == supervised.line()
+    assert supervised.wait_until_up()
+
+
+def test_reloader_ends_with_the_servers_code_when_its_first_start_fails(
+    supervised: Supervised,
+) -> None:
+    """A taken port is not mended by an edit."""
+    supervised.write_server("raise SystemExit(3)")
+
+    supervised.start()
+
+    assert 3 == supervised.exit_code()
+
+
+def test_reloader_kills_the_server_when_interrupted_again(supervised: Supervised) -> None:
+    """A server that does not listen cannot hold the terminal."""
+    supervised.write_server(DEAF_SERVER)
+    supervised.start()
+    supervised.wait_until_up()
+    supervised.process.send_signal(signal.SIGINT)
+    assert "deaf" == supervised.line()
+
+    supervised.process.send_signal(signal.SIGINT)
+
+    assert 128 + signal.SIGKILL == supervised.exit_code()
+
+
+def test_reloader_leaves_no_server_when_it_is_killed(supervised: Supervised) -> None:
+    """Nothing can be caught then, and still the server is asked to end."""
+    supervised.start()
+    supervised.wait_until_up()
+
+    supervised.process.kill()
+
+    assert "got SIGINT" == supervised.line()
+    assert "" == supervised.rest()
+
+
+def test_reloader_leaves_no_server_when_it_is_killed_while_starting_one(
+    supervised: Supervised,
+) -> None:
+    """Killed before anybody else knows of the server's process, it takes that along."""
+    supervised.start(KILLED_SUPERVISOR)
+
+    assert "" == supervised.rest()
+    assert -signal.SIGKILL == supervised.exit_code()
+
+
+def test_server_reads_the_supervisors_input_when_it_runs(supervised: Supervised) -> None:
+    """A debugger's prompt can be answered."""
+    supervised.write_server("print('read', input())")
+    supervised.start()
+
+    supervised.type("typed\n")
+
+    assert "read typed" == supervised.line()
+    assert 0 == supervised.exit_code()
+
+
+def test_make_succeeds_when_ctrl_c_is_typed_in_its_terminal(supervised: Supervised) -> None:
+    """The interrupt reaches the server once, and make, which would fail of it, not at all."""
+    supervised.start_in_make_in_a_terminal()
+    supervised.wait_until_up()
+
+    supervised.type(CTRL_Z + CTRL_C)
+
+    assert "got SIGINT" == supervised.line()
+    assert 0 == supervised.exit_code()
+
+
+def test_make_leaves_no_server_when_its_whole_group_is_interrupted(
+    supervised: Supervised,
+) -> None:
+    """Without a terminal the signal reaches make and supervisor alike, the server once."""
+    supervised.start_in_make()
+    supervised.wait_until_up()
+
+    os.killpg(supervised.process.pid, signal.SIGINT)
+
+    assert "got SIGINT" == supervised.line()
+    supervised.rest()

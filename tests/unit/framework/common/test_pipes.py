@@ -1,0 +1,158 @@
+"""Nest's §12 as this port has it: pydantic behind ``ValidationPipe``."""
+
+from typing import Any
+
+import pytest
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.framework import (
+    ArgumentMetadata,
+    BootError,
+    DefaultValuePipe,
+    PipeTransform,
+    ValidationPipe,
+    WsBadRequest,
+)
+from app.framework.common.params import ParamKind
+from app.framework.platform_socketio import json_codec as codec
+
+
+class _Address(BaseModel):
+    street: str
+
+
+class _Order(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+    name: str = Field(alias="displayName")
+    addresses: list[_Address] = []
+
+
+class _Bounded(BaseModel):
+    note: str = Field(max_length=10)
+
+
+class _AllOptional(BaseModel):
+    limit: int = 50
+
+
+def validate(value: Any, metatype: Any, data: str | None = None, kind: ParamKind = "body") -> Any:
+    """What the pipe makes of a payload for a parameter of this type."""
+    transform = ValidationPipe().bind(ArgumentMetadata(kind, metatype, data))
+    assert transform is not None
+    return transform(value)
+
+
+def faults(value: Any, metatype: Any, data: str | None = None) -> list[tuple[str, str]]:
+    """The fields that a payload is refused for."""
+    with pytest.raises(WsBadRequest) as caught:
+        validate(value, metatype, data)
+    return [(field.path, field.message) for field in caught.value.fields]
+
+
+def test_validation_pipe_gives_the_model_when_the_payload_fits() -> None:
+    """The handler gets the annotated type, by the names on the wire."""
+    order = validate({"displayName": "a", "addresses": [{"street": "b"}]}, _Order)
+
+    assert _Order(displayName="a", addresses=[_Address(street="b")]) == order
+
+
+def test_validation_pipe_validates_when_it_is_called_as_any_pipe() -> None:
+    """``transform`` does what events go through, as tests of a pipe expect."""
+    pipe = ValidationPipe()
+
+    with pytest.raises(WsBadRequest):
+        pipe.transform({"displayName": 5}, ArgumentMetadata("body", _Order, None))
+    assert 5 == pipe.transform(5, ArgumentMetadata("custom", _Order, None))
+
+
+def test_validation_pipe_ignores_unknown_fields_when_there_are_some() -> None:
+    """As Nest's does by default."""
+    assert _AllOptional(limit=1) == validate({"limit": 1, "userId": "mallory"}, _AllOptional)
+
+
+@pytest.mark.parametrize("payload", [None, "text", 5, True, [1, 2], []])
+def test_validation_pipe_takes_an_empty_object_when_the_payload_is_none(payload: Any) -> None:
+    """Missing, scalar or a list: validated as ``{}``."""
+    assert _AllOptional() == validate(payload, _AllOptional)
+    assert [("displayName", "Field required")] == faults(payload, _Order)
+
+
+def test_validation_pipe_names_the_path_when_a_nested_value_is_wrong() -> None:
+    """In dots, with the index of a list, by the names on the wire."""
+    payload = {"displayName": 5, "addresses": [{"street": "ok"}, {"street": None}]}
+
+    assert [
+        ("displayName", "Input should be a valid string"),
+        ("addresses.1.street", "Input should be a valid string"),
+    ] == faults(payload, _Order)
+
+
+def test_validation_pipe_names_the_field_when_one_is_validated_alone() -> None:
+    """``MessageBody("n")`` complains of ``n``; within a model, of ``n.street``."""
+    assert [("n", "Input should be a valid integer")] == faults(None, int, "n")
+    assert [("n.street", "Field required")] == faults({}, _Address, "n")
+
+
+def test_validation_pipe_has_no_path_when_the_whole_payload_is_wrong() -> None:
+    """The sentence then stands alone."""
+    with pytest.raises(WsBadRequest) as caught:
+        validate("x", int)
+
+    assert ("", caught.value.fields[0].message) == (
+        caught.value.fields[0].path,
+        caught.value.message,
+    )
+
+
+@pytest.mark.parametrize(
+    ("payload", "metatype"),
+    [
+        ({"displayName": ["hush-hush"]}, _Order),
+        ({"displayName": "a", "addresses": [{"street": {"x": "hush-hush"}}]}, _Order),
+        ({"limit": "hush-hush"}, _AllOptional),
+    ],
+)
+def test_validation_pipe_echoes_no_input_when_it_refuses(payload: Any, metatype: Any) -> None:
+    """The payload may hold a secret: neither answer nor exception text repeats it."""
+    with pytest.raises(WsBadRequest) as caught:
+        validate(payload, metatype)
+
+    assert "hush-hush" not in f"{caught.value} {caught.value.to_ack()}"
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
+
+
+def test_validation_pipe_refuses_a_lone_surrogate_when_the_text_is_constrained() -> None:
+    """JavaScript may send what no database takes; pydantic looks into a text that has a bound."""
+    payload = codec.loads('{"note": "\\ud800"}')
+
+    assert ["note"] == [path for path, _ in faults(payload, _Bounded)]
+
+
+@pytest.mark.parametrize(
+    ("metatype", "kind"), [(Any, "body"), (object, "body"), (_Order, "custom")]
+)
+def test_validation_pipe_has_nothing_to_do_when_nothing_says_what_fits(
+    metatype: Any, kind: ParamKind
+) -> None:
+    """Custom parameters and untyped payloads pass; it is left out of the compiled way."""
+    assert ValidationPipe().bind(ArgumentMetadata(kind, metatype, None)) is None
+
+
+@pytest.mark.parametrize(("value", "result"), [(None, 3), (0, 0), (False, False), ("", "")])
+def test_default_value_pipe_stands_in_when_the_value_is_missing(value: Any, result: Any) -> None:
+    """Only None is missing."""
+    pipe = DefaultValuePipe(3)
+
+    assert result == pipe.transform(value, ArgumentMetadata("body", int, None))
+
+
+def test_pipe_is_refused_at_boot_when_it_overrides_nothing() -> None:
+    """A pipe that was meant to check something must not let everything pass."""
+
+    class _Forgotten(PipeTransform):
+        pass
+
+    with pytest.raises(BootError, match="_Forgotten overrides neither transform nor bind"):
+        _Forgotten().bind(ArgumentMetadata("body", int, None))

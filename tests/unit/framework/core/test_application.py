@@ -1,0 +1,295 @@
+"""Nest's §9: what an application is put together from, and refuses to start with."""
+
+from typing import Any
+
+import pytest
+from aiohttp import ClientSession, web
+from dependency_injector import containers, providers
+
+from app.framework import (
+    AppFilter,
+    AppGuard,
+    AppInterceptor,
+    AppPipe,
+    BootError,
+    IoAdapter,
+    IoOptions,
+    NestFactory,
+    Socket,
+    controller,
+    get,
+    imported,
+    subscribe_message,
+    use_guards,
+    use_interceptors,
+    web_socket_gateway,
+)
+from app.framework.core.application import http_url
+from app.framework.testing import fake_socket
+from app.framework.websockets.pipeline import compile_event
+from tests.unit.framework.assembling import application
+from tests.unit.framework.tracing import (
+    Trace,
+    TracingFilter,
+    TracingGuard,
+    TracingInterceptor,
+    TracingPipe,
+)
+
+
+class _Needed:
+    pass
+
+
+def boot_error(*provided: providers.Provider[Any]) -> str:
+    """The sentence with which the application is refused."""
+    with pytest.raises(BootError) as caught:
+        application(*provided).definitions()
+    return str(caught.value)
+
+
+async def test_global_enhancers_run_provided_before_used_when_there_are_both() -> None:
+    """``APP_*`` providers, then ``use_global_*``, then class and method; filters backwards."""
+    trace: Trace = []
+
+    @web_socket_gateway()
+    @use_guards(TracingGuard(trace, "class"))
+    @use_interceptors(TracingInterceptor(trace, "class"))
+    class _Gateway:
+        @subscribe_message("event")
+        def on_event(self) -> None:
+            raise KeyError
+
+    app = application(
+        providers.Singleton(_Gateway),
+        AppGuard(TracingGuard, trace, "provided"),
+        AppInterceptor(TracingInterceptor, trace, "provided"),
+        AppPipe(TracingPipe, trace, "provided"),
+        AppFilter(TracingFilter, trace, "provided"),
+    )
+    app.use_global_guards(TracingGuard(trace, "used"))
+    app.use_global_interceptors(TracingInterceptor(trace, "used"))
+    app.use_global_pipes(TracingPipe(trace, "used"))
+    app.use_global_filters(TracingFilter(trace, "first used"), TracingFilter(trace, "last used"))
+    await compile_event(app.events()[0])(fake_socket(Socket), None, None)
+
+    assert [
+        "guard provided",
+        "guard used",
+        "guard class",
+        "before provided",
+        "before used",
+        "before class",
+        "filter last used KeyError",
+    ] == trace
+    assert ["provided", "used"] == [
+        pipe._name for pipe in app.events()[0].enhancers.pipes if isinstance(pipe, TracingPipe)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "sentence"),
+    [
+        (AppGuard, "AppGuard provides dict, which is no CanActivate; let it extend CanActivate"),
+        (AppPipe, "AppPipe provides dict, which is no PipeTransform; let it extend PipeTransform"),
+        (
+            AppInterceptor,
+            (
+                "AppInterceptor provides dict, which is no NestInterceptor; "
+                "let it extend NestInterceptor"
+            ),
+        ),
+        (
+            AppFilter,
+            "AppFilter provides dict, which is no ExceptionFilter; let it extend ExceptionFilter",
+        ),
+    ],
+)
+def test_boot_fails_when_a_global_enhancer_is_none(kind: Any, sentence: str) -> None:
+    """Before the first event meets it."""
+    assert sentence == boot_error(kind(dict))
+
+
+def test_boot_fails_when_a_decorated_guard_is_no_provider() -> None:
+    """Class, method and mend are named."""
+
+    class _Forgotten(TracingGuard):
+        pass
+
+    @web_socket_gateway()
+    class _Gateway:
+        @subscribe_message("event")
+        @use_guards(_Forgotten)
+        def on_event(self) -> None: ...
+
+    assert (
+        "_Gateway.on_event: @use_guards names _Forgotten, of which no module has a Singleton; "
+        "add providers.Singleton(_Forgotten, ...) to one"
+    ) == boot_error(providers.Singleton(_Gateway))
+
+
+def test_boot_fails_when_a_decorated_guard_has_several_providers() -> None:
+    """Which one is meant cannot be known."""
+
+    @web_socket_gateway()
+    @use_guards(TracingGuard)
+    class _Gateway:
+        pass
+
+    sentence = boot_error(
+        providers.Singleton(_Gateway),
+        providers.Singleton(TracingGuard, [], "1"),
+        providers.Singleton(TracingGuard, [], "2"),
+    )
+
+    assert "TracingGuard has 2 providers; ask for one of their classes" == sentence
+
+
+def test_boot_fails_when_a_gateway_is_provided_by_a_factory() -> None:
+    """Request scope is not supported: nothing would handle its events."""
+
+    @web_socket_gateway()
+    class _Gateway:
+        pass
+
+    assert (
+        "_Gateway is provided by a Factory, so @web_socket_gateway has no effect; "
+        "provide it as providers.Singleton(_Gateway, ...)"
+    ) == boot_error(providers.Factory(_Gateway))
+
+
+def test_boot_fails_when_an_import_is_missing() -> None:
+    """It is named, with the mend."""
+
+    class _Module(containers.DeclarativeContainer):
+        first = imported(_Needed)
+        second: providers.Singleton[list[object]] = providers.Singleton(list, first)
+
+    with pytest.raises(BootError) as caught:
+        NestFactory.create(_Module(), IoAdapter(IoOptions())).definitions()
+
+    assert "_Module.first" in str(caught.value)
+    assert "hand it to the module where it is created" in str(caught.value)
+
+
+def test_boot_fails_when_a_constructor_does_not_fit_its_provider() -> None:
+    """The class is named, not a line of the library."""
+
+    @web_socket_gateway()
+    class _Gateway:
+        def __init__(self, service: object) -> None:
+            self.service = service
+
+    sentence = boot_error(providers.Singleton(_Gateway))
+
+    assert sentence.startswith("_Gateway cannot be built: ")
+    assert "'service'" in sentence
+    assert sentence.endswith("compare its provider and its constructor")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [({}, {}), ({}, {"path": "/socket.io"}), ({"path": "socket.io/"}, {})]
+)
+def test_boot_fails_when_two_gateways_have_the_same_event(one: Any, other: Any) -> None:
+    """In one namespace of one path, however the path is written; both are named."""
+
+    @web_socket_gateway(**one)
+    class _One:
+        @subscribe_message("event")
+        def on_one(self) -> None: ...
+
+    @web_socket_gateway(**other)
+    class _Other:
+        @subscribe_message("event")
+        def on_other(self) -> None: ...
+
+    sentence = boot_error(providers.Singleton(_One), providers.Singleton(_Other))
+
+    assert {"_One.on_one", "_Other.on_other"} <= set(
+        sentence.replace(":", "").replace(";", "").split()
+    )
+    assert sentence.endswith("an event belongs to one gateway of a namespace")
+
+
+@pytest.mark.parametrize("options", [{"namespace": "other"}, {"path": "/other"}])
+def test_event_is_free_when_the_other_gateway_stands_elsewhere(options: Any) -> None:
+    """Namespaces and paths are apart."""
+
+    @web_socket_gateway()
+    class _One:
+        @subscribe_message("event")
+        def on_one(self) -> None: ...
+
+    @web_socket_gateway(**options)
+    class _Other:
+        @subscribe_message("event")
+        def on_other(self) -> None: ...
+
+    app = application(providers.Singleton(_One), providers.Singleton(_Other))
+
+    assert ["event", "event"] == [route.pattern for route in app.events()]
+
+
+async def test_listen_serves_controllers_and_ends_when_it_is_closed() -> None:
+    """A free port, the URL of it, and nobody there afterwards."""
+
+    @controller("things")
+    class _Controller:
+        @get("one")
+        async def one(self, _: web.Request) -> web.Response:
+            return web.Response(text="one thing")
+
+    app = application(providers.Singleton(_Controller))
+    url = await app.listen(0)
+    async with ClientSession() as session:
+        async with session.get(f"{url}/things/one") as response:
+            assert "one thing" == await response.text()
+        await app.close()
+
+        with pytest.raises(OSError):  # noqa: PT011 - refused, whatever the system calls it
+            await session.get(f"{url}/things/one")
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [("127.0.0.1", "http://127.0.0.1:80"), ("::1", "http://[::1]:80"), ("name", "http://name:80")],
+)
+def test_url_is_valid_when_the_host_is_an_ipv6_address(host: str, expected: str) -> None:
+    assert expected == http_url(host, 80)
+
+
+def test_get_gives_the_applications_own_instance_when_it_is_asked() -> None:
+    """By class, as Nest's ``app.get``."""
+    first = providers.Singleton(_Needed)
+
+    assert first() is application(first).get(_Needed)
+
+
+def test_get_says_so_when_nobody_provides_the_class() -> None:
+    """With the mend."""
+    with pytest.raises(BootError) as caught:
+        application().get(_Needed)
+
+    assert "_Needed is no provider of any module; add it to one" == str(caught.value)
+
+
+async def test_events_need_no_container_when_they_are_handled() -> None:
+    """Compiled once: providers that break after boot are not missed."""
+    trace: Trace = []
+
+    @web_socket_gateway()
+    @use_guards(TracingGuard)
+    class _Gateway:
+        @subscribe_message("event")
+        def on_event(self) -> str:
+            return "handled"
+
+    gateway = providers.Singleton(_Gateway)
+    guard = providers.Singleton(TracingGuard, trace, "class")
+    handle = compile_event(application(gateway, guard).events()[0])
+    for provider in (gateway, guard):
+        provider.override(providers.Callable(pytest.fail, "the container was asked"))
+    acked: list[Any] = []
+    await handle(fake_socket(Socket), None, acked.append)
+
+    assert (["handled"], ["guard class"]) == (acked, trace)

@@ -1,0 +1,20 @@
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from tests.unit.framework.platform_socketio.connected import Client, Owner
+
+
+@pytest_asyncio.fixture
+async def owner() -> AsyncIterator[Owner]:
+    """Whose gate is shut."""
+    owner = Owner()
+    yield owner
+    owner.tasks.close()
+
+
+@pytest.fixture
+def client(owner: Owner) -> Client:
+    """Named a."""
+    return Client(owner, "a")

@@ -1,0 +1,98 @@
+import asyncio
+
+from app.concurrency.eager import EagerTasks
+from app.framework.platform_socketio.disconnect_reason import DisconnectReason
+from app.framework.platform_socketio.engine_io.connection import Connection, Work
+from app.framework.platform_socketio.socket_io.packets import MalformedPacketError
+from app.framework.platform_socketio.websocket.heartbeat import Heartbeat
+from app.framework.platform_socketio.websocket.upgrade import UpgradeRequest
+from app.framework.platform_socketio.websocket.write_batcher import Outbox
+from tests.unit.framework.platform_socketio import client_frames
+from tests.unit.framework.platform_socketio.fake_transport import FakeTransport
+
+MAX_MESSAGE_BYTES = 200_000
+MAX_QUEUE_BYTES = 1_000
+MAX_PACKETS = 20_000
+
+
+class Owner:
+    """Handles ``4<text>`` by noting the text.
+
+    ``4wait`` waits for the gate first, and ``4hold <seconds>`` holds the connection.
+    """
+
+    def __init__(self) -> None:
+        self.tasks = EagerTasks()
+        self.outbox = Outbox()
+        self.heartbeat = Heartbeat(25.0, 20.0, 10.0)
+        self.max_packets_per_second = MAX_PACKETS
+        self.is_closing = False
+        self.floods = 0
+        self.gate = asyncio.Event()
+        self.handled: list[str] = []
+        self.closed: list[DisconnectReason] = []
+        self.gone = 0
+
+    def handle(self, connection: Connection, frame: str) -> Work | None:
+        """See the class."""
+        text = frame[1:]
+        if text == "malformed":
+            raise MalformedPacketError
+        if text == "close":
+            connection.close(DisconnectReason.SERVER_NAMESPACE_DISCONNECT)
+        if text.startswith("hold "):
+            return self._hold(connection, text)
+        return self._work(f"{connection.sid}:{text}", waits=text == "wait", fails=text == "fail")
+
+    def connection_closed(self, connection: Connection, reason: DisconnectReason) -> None:
+        """Note why."""
+        del connection
+        self.closed.append(reason)
+
+    def connection_gone(self, connection: Connection) -> None:
+        """Note that."""
+        del connection
+        self.gone += 1
+
+    def flood_ended(self, connection: Connection) -> None:
+        """Note that."""
+        del connection
+        self.floods += 1
+
+    async def _hold(self, connection: Connection, text: str) -> None:
+        await connection.hold(float(text.removeprefix("hold ")))
+        self.handled.append(f"{connection.sid}:{text}")
+
+    async def _work(self, text: str, *, waits: bool, fails: bool) -> None:
+        if waits:
+            await self.gate.wait()
+        if fails:
+            raise ArithmeticError
+        self.handled.append(text)
+
+
+class Client:
+    """One client of the owner's."""
+
+    def __init__(self, owner: Owner, sid: str) -> None:
+        self.transport = FakeTransport()
+        self.connection = Connection(
+            sid,
+            self.transport,
+            UpgradeRequest({}, {}, ""),
+            owner,
+            MAX_MESSAGE_BYTES,
+            MAX_QUEUE_BYTES,
+        )
+        self.transport.give(self.connection)
+
+    def send(self, *texts: str) -> None:
+        """Text frames in one segment."""
+        sent = [client_frames.text(text.encode()) for text in texts]
+        self.connection.data_received(b"".join(sent))
+
+
+async def ticks() -> None:
+    """Until what is due has been done."""
+    for _ in range(5):
+        await asyncio.sleep(0)

@@ -1,0 +1,175 @@
+import asyncio
+
+import pytest
+from aiohttp import WSCloseCode
+
+from app.framework.platform_socketio.disconnect_reason import DisconnectReason
+from app.framework.platform_socketio.engine_io.connection import INBOX_MAX_JOBS, Connection
+from app.framework.platform_socketio.websocket import frames
+from app.framework.platform_socketio.websocket.write_batcher import Audience, enter
+from tests.unit.framework.platform_socketio import client_frames
+from tests.unit.framework.platform_socketio.connected import MAX_MESSAGE_BYTES, Client, Owner, ticks
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (client_frames.text(b"4malformed"), WSCloseCode.PROTOCOL_ERROR),
+        (client_frames.text(b"9"), WSCloseCode.PROTOCOL_ERROR),
+        (client_frames.text(b""), WSCloseCode.PROTOCOL_ERROR),
+        (client_frames.text(b"\xff"), WSCloseCode.INVALID_TEXT),
+        (client_frames.masked(b"\x82\x00"), WSCloseCode.PROTOCOL_ERROR),
+        (client_frames.text(b"4" * (MAX_MESSAGE_BYTES + 1)), WSCloseCode.MESSAGE_TOO_BIG),
+    ],
+    ids=["packet", "type", "empty", "utf8", "binary", "long"],
+)
+async def test_client_is_closed_with_a_code_when_it_breaks_the_protocol(
+    owner: Owner, client: Client, data: bytes, code: int
+) -> None:
+    """And nothing more of it is handled."""
+    client.connection.data_received(data)
+    client.send("41")
+
+    assert [DisconnectReason.PARSE_ERROR] == owner.closed
+    assert [frames.close(code)] == client.transport.sent
+    assert [] == owner.handled
+    client.connection.cut_off()
+
+
+async def test_client_is_closed_when_handling_fails(owner: Owner, client: Client) -> None:
+    """A bug ends this connection, and what it sent before is still handled."""
+    client.send("4fail", "41")
+
+    assert [DisconnectReason.TRANSPORT_ERROR] == owner.closed
+    assert [] == owner.handled
+    client.connection.cut_off()
+
+
+async def test_what_is_due_leaves_first_when_a_connection_closes(
+    owner: Owner, client: Client
+) -> None:
+    """Then the close frame, then the client's own ends the connection."""
+    client.connection.push(b"4due")
+    client.connection.close(DisconnectReason.SERVER_SHUTTING_DOWN)
+    client.connection.push(b"4too late")
+    await ticks()
+    client.connection.data_received(client_frames.close(WSCloseCode.OK))
+    await client.connection.idle()
+
+    assert [frames.text(b"4due"), frames.close(WSCloseCode.GOING_AWAY)] == client.transport.sent
+    assert "closed" == client.transport.ended
+    assert ([DisconnectReason.SERVER_SHUTTING_DOWN], 1) == (owner.closed, owner.gone)
+
+
+async def test_end_is_heard_when_a_connection_closes_with_a_full_inbox(
+    owner: Owner, client: Client
+) -> None:
+    """Nothing more is put in, so there is no reason not to read."""
+    client.send("4wait", *["4x"] * INBOX_MAX_JOBS)
+    client.connection.close(DisconnectReason.SERVER_SHUTTING_DOWN)
+
+    client.send("4too late")
+    is_read = not client.transport.paused
+    client.connection.data_received(client_frames.close(WSCloseCode.OK))
+    owner.gate.set()
+    await client.connection.idle()
+
+    assert is_read
+    assert "closed" == client.transport.ended
+    assert INBOX_MAX_JOBS + 1 == len(owner.handled)
+
+
+async def test_nothing_is_written_when_a_connection_aborts(owner: Owner, client: Client) -> None:
+    """Not even what was due; a second end changes nothing."""
+    client.connection.push(b"4due")
+    client.connection.abort(DisconnectReason.PING_TIMEOUT)
+    client.connection.close(DisconnectReason.SERVER_SHUTTING_DOWN)
+    await client.connection.idle()
+
+    assert [] == client.transport.sent
+    assert "aborted" == client.transport.ended
+    assert ([DisconnectReason.PING_TIMEOUT], 1) == (owner.closed, owner.gone)
+
+
+async def test_slow_client_is_cut_off_when_it_is_over_its_bound(
+    owner: Owner, client: Client
+) -> None:
+    """Its room hears everything; the client first misses what is volatile, see `RoomManager`."""
+    mate, room = Client(owner, "b"), Audience[Connection]("room")
+    for each in (client, mate):
+        room.members[each.connection.sid] = each.connection
+        enter(each.connection, room)
+    frame = frames.text(b"x" * 400)
+    client.transport.stalls = True
+
+    stalled: list[bool] = []
+    for _ in range(3):
+        owner.outbox.broadcast(room, frame)
+        await asyncio.sleep(0)
+        stalled.append(client.connection in owner.outbox.stalled)
+    await ticks()
+
+    assert [True, True, False] == stalled
+    assert [DisconnectReason.TRANSPORT_ERROR] == owner.closed
+    assert "aborted" == client.transport.ended
+    assert [frame] * 3 == mate.transport.sent
+    assert "" == mate.transport.ended
+
+
+async def test_client_is_no_longer_stalled_when_it_reads_again(
+    owner: Owner, client: Client
+) -> None:
+    """It gets everything again."""
+    client.transport.stalls = True
+    client.connection.push(b"4a")
+    await ticks()
+    assert client.connection in owner.outbox.stalled
+
+    client.transport.stalls = False
+    client.connection.resume_writing()
+    client.connection.push(b"4b")
+    await ticks()
+
+    assert not owner.outbox.stalled
+    assert [frames.text(b"4a"), frames.text(b"4b")] == client.transport.sent
+
+
+async def test_stream_ends_when_it_closes_its_own_connection(owner: Owner, client: Client) -> None:
+    """Though nobody knew of it yet."""
+    ended: list[str] = []
+
+    async def stream() -> None:
+        client.connection.abort(DisconnectReason.SERVER_NAMESPACE_DISCONNECT)
+        try:
+            await owner.gate.wait()
+        finally:
+            ended.append("ended")
+
+    client.connection.run_aside(stream())
+    await client.connection.idle()
+
+    assert ["ended"] == ended
+
+
+async def test_rest_is_handled_when_a_handler_closes_its_own_connection(
+    owner: Owner, client: Client
+) -> None:
+    """What came before it and itself; nothing behind it."""
+    client.send("41", "4close", "42")
+    client.connection.data_received(client_frames.close(WSCloseCode.OK))
+    await client.connection.idle()
+
+    assert ["a:1", "a:close"] == owner.handled
+    assert [frames.close(WSCloseCode.OK)] == client.transport.sent
+
+
+async def test_waiting_handler_is_cancelled_when_cut_off(owner: Owner, client: Client) -> None:
+    """What waits behind it goes on: the owner decides what of it counts."""
+    client.send("4wait", "41")
+
+    client.connection.abort(DisconnectReason.TRANSPORT_CLOSE)
+    client.connection.cut_off()
+    await client.connection.idle()
+
+    assert ["a:1"] == owner.handled
+    assert not client.connection.is_busy

@@ -1,0 +1,20 @@
+from typing import Any
+
+from app.framework.platform_socketio.websocket.frame_reader import FrameQueue
+
+
+class Queue(FrameQueue):
+    """As `web_socket.WebSocket`: a queue without the base's constructor."""
+
+    def __init__(self) -> None:  # the base's is left out
+        self.packets_left = 0
+        self.fed: list[Any] = []
+        self.errors: list[BaseException] = []
+
+    def feed_data(self, message: Any, size: int) -> None:  # noqa: ARG002 - the base's form
+        """Keep it."""
+        self.fed.append(message)
+
+    def set_exception(self, exc: BaseException, exc_cause: BaseException | None = None) -> None:  # noqa: ARG002 - the base's form
+        """Keep it."""
+        self.errors.append(exc)

@@ -1,0 +1,123 @@
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from socketio import packet as packet_types
+
+from app.framework.platform_socketio import json_codec as codec
+from app.framework.platform_socketio.socket_io import packets
+from app.framework.platform_socketio.socket_io.packets import MalformedPacketError, StrictPacket
+from app.framework.websockets.socket import RESERVED_EVENTS
+
+NAMESPACE = st.none() | st.from_regex(r"/[a-z0-9 é]{0,20}", fullmatch=True)
+ACK_ID = st.none() | st.integers(min_value=0, max_value=10**15 - 1)
+ARGUMENTS = st.lists(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text() | st.just({"a": [1]}),
+    max_size=4,
+)
+NAME = st.text().filter(lambda name: name not in RESERVED_EVENTS)
+
+# Nearly packets: what a grammar of the right characters in any order makes.
+NEARLY = st.text(alphabet='0123456789-/,?[]{}":aconetd \\\0é', max_size=40)
+
+
+def _decoded(text: str) -> StrictPacket | None:
+    try:
+        return StrictPacket(encoded_packet=text)
+    except MalformedPacketError:
+        return None
+
+
+def _parts(packet: StrictPacket) -> tuple[Any, ...]:
+    return packet.packet_type, packet.namespace, packet.id, packet.data
+
+
+@given(st.text(min_size=1) | NEARLY.filter(bool))
+def test_decode_raises_nothing_but_malformed_when_given_any_text(text: str) -> None:
+    """And what it lets pass, it writes again to the same packet."""
+    packet = _decoded(text)
+
+    if packet is not None:
+        again = StrictPacket(encoded_packet=str(packet.encode()))
+        default = {None: "/", "/": "/"}
+        assert default.get(packet.namespace, packet.namespace) == default.get(
+            again.namespace, again.namespace
+        )
+        assert (packet.packet_type, packet.id, packet.data or None) == (
+            again.packet_type,
+            again.id,
+            again.data or None,
+        )
+
+
+@given(NAMESPACE, ACK_ID, NAME, ARGUMENTS)
+def test_event_is_read_as_written_when_well_formed(
+    namespace: str | None, ack_id: int | None, name: str, arguments: list[Any]
+) -> None:
+    """Any namespace, id, name and arguments that socket.io-client sends."""
+    prefix = "" if namespace is None else f"{namespace},"
+    number = "" if ack_id is None else ack_id
+    text = f"2{prefix}{number}{codec.dumps([name, *arguments])}"
+
+    packet = StrictPacket(encoded_packet=text)
+
+    assert (packet_types.EVENT, namespace, ack_id, [name, *arguments]) == _parts(packet)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("0", (packet_types.CONNECT, None, None, None)),
+        ('0{"token":"t"}', (packet_types.CONNECT, None, None, {"token": "t"})),
+        ('0/admin,{"token":"t"}', (packet_types.CONNECT, "/admin", None, {"token": "t"})),
+        ("0/admin", (packet_types.CONNECT, "/admin", None, None)),
+        ("0/admin?a=b,", (packet_types.CONNECT, "/admin?a=b", None, None)),
+        ("1", (packet_types.DISCONNECT, None, None, None)),
+        ("1/admin,", (packet_types.DISCONNECT, "/admin", None, None)),
+        ('2["a"]', (packet_types.EVENT, None, None, ["a"])),
+        ('27["",null]', (packet_types.EVENT, None, 7, ["", None])),
+        ("37[]", (packet_types.ACK, None, 7, [])),
+    ],
+)
+def test_decode_takes_the_parts_when_well_formed(text: str, expected: tuple[Any, ...]) -> None:
+    """As socket.io-parser does."""
+    assert expected == _parts(StrictPacket(encoded_packet=text))
+
+
+@pytest.mark.parametrize("name", sorted(RESERVED_EVENTS))
+def test_event_is_malformed_when_its_name_is_reserved(name: str) -> None:
+    """A2.4: or clients would reach the lifecycle handlers."""
+    with pytest.raises(MalformedPacketError):
+        StrictPacket(encoded_packet=f'2["{name}"]')
+
+
+def test_malformed_error_says_nothing_of_the_packet_when_raised() -> None:
+    """It may hold a token."""
+    with pytest.raises(MalformedPacketError) as caught:
+        StrictPacket(encoded_packet='0{"token":"opensesame"')
+
+    assert "opensesame" not in f"{caught.value!r} {caught.value.__cause__!r}"
+
+
+@pytest.mark.parametrize(
+    ("frame", "expected"),
+    [
+        (packets.connect("/", "s1"), b'40{"sid":"s1"}'),
+        (packets.connect("/admin", "s1"), b'40/admin,{"sid":"s1"}'),
+        (packets.connect_error("/", "no", None), b'44{"message":"no"}'),
+        (
+            packets.connect_error("/", "no", {"code": "c"}),
+            b'44{"message":"no","data":{"code":"c"}}',
+        ),
+        (packets.disconnect("/"), b"41"),
+        (packets.disconnect("/admin"), b"41/admin,"),
+        (packets.event("/", "é", (1, None)), '42["é",1,null]'.encode()),
+        (packets.ack("/", 0, ()), b"430[]"),
+        (packets.ack("/admin", 12, ({"a": 1},)), b'43/admin,12[{"a":1}]'),
+    ],
+    ids=lambda value: value.decode() if isinstance(value, bytes) else None,
+)
+def test_frame_is_nodes_when_written(frame: bytes, expected: bytes) -> None:
+    """Byte for byte what socket.io-parser writes."""
+    assert expected == frame

@@ -1,0 +1,160 @@
+"""A socket that is being admitted: it can be moved between rooms, and refused."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from app.framework import Server, Socket
+from app.framework.platform_socketio.engine_io.connection import Connection
+from app.framework.platform_socketio.engine_io.server import EngineOptions
+from app.framework.platform_socketio.socket_io.namespace import Endpoint
+from app.framework.platform_socketio.socket_io.server import SocketServer
+from app.framework.platform_socketio.websocket import frames
+from app.framework.platform_socketio.websocket.upgrade import UpgradeRequest
+from tests.unit.framework.platform_socketio import client_frames
+from tests.unit.framework.platform_socketio.connected import ticks
+from tests.unit.framework.platform_socketio.fake_transport import FakeTransport
+
+
+class Door:
+    """A ``handle_connection`` that joins the room of red, then waits; admits if it is to."""
+
+    def __init__(self) -> None:
+        self.reached = asyncio.Event()
+        self.may_pass = asyncio.Event()
+        self.admits = True
+
+    async def __call__(self, socket: Socket) -> bool:
+        """See the class."""
+        socket.join("red")
+        self.reached.set()
+        await self.may_pass.wait()
+        return self.admits
+
+
+async def ignore(*_: object) -> None:
+    """No events are expected."""
+
+
+@pytest_asyncio.fixture
+async def door() -> Door:
+    """Closed."""
+    return Door()
+
+
+@pytest.fixture
+def transport() -> FakeTransport:
+    """Of the client at the door."""
+    return FakeTransport()
+
+
+@pytest_asyncio.fixture
+async def server(door: Door, transport: FakeTransport) -> AsyncIterator[SocketServer]:
+    """With one namespace behind the door, and one client that waits there."""
+    server = SocketServer(EngineOptions())
+    server.serve("/", Endpoint(Socket, connect=(door,), disconnect=(), events={}, unknown=ignore))
+    connection = Connection("c", transport, UpgradeRequest({}, {}, ""), server, 1_000, 1_000)
+    server.eio.sockets["c"] = connection
+    connection.data_received(client_frames.text(b"40"))
+    await door.reached.wait()
+    yield server
+    server.tasks.close()
+
+
+async def admitted(server: SocketServer, door: Door) -> frozenset[str]:
+    """Where the client is, once the door has opened."""
+    (socket,) = Server(server.hub("/")).fetch_sockets()
+    door.may_pass.set()
+    await ticks()
+    return socket.rooms - {socket.id}
+
+
+async def test_socket_is_not_in_the_room_when_it_was_taken_out_while_pending(
+    server: SocketServer, door: Door
+) -> None:
+    """Or whoever was removed just then would hear what they must not."""
+    Server(server.hub("/")).in_("red").sockets_leave("red")
+
+    assert frozenset() == await admitted(server, door)
+
+
+async def test_socket_is_in_the_room_when_it_was_put_there_while_pending(
+    server: SocketServer, door: Door
+) -> None:
+    """With its admission, not before."""
+    hub = Server(server.hub("/"))
+    hub.in_("red").sockets_join("blue")
+    found_before = list(server.manager.get_participants("/", "blue"))
+
+    assert frozenset({"red", "blue"}) == await admitted(server, door)
+    assert [] == found_before
+    assert 1 == len(hub.in_("blue").fetch_sockets())
+
+
+async def test_nobody_is_pending_when_the_door_was_closed_to_them(
+    server: SocketServer, door: Door
+) -> None:
+    """Refused, they are nowhere."""
+    door.admits = False
+
+    assert frozenset() == await admitted(server, door)
+    assert () == Server(server.hub("/")).fetch_sockets()
+    assert set() == server.manager.pending
+
+
+@pytest.mark.parametrize("answer_connect", [True, False])
+async def test_pending_socket_is_closed_for_now_without_a_disconnect_packet(
+    server: SocketServer, door: Door, transport: FakeTransport, *, answer_connect: bool
+) -> None:
+    """The JavaScript client would not come back after ``41`` or ``44``."""
+    (socket,) = Server(server.hub("/")).fetch_sockets()
+    socket.emit("error", "later")
+    socket.close_transport(answer_connect=answer_connect)
+    door.admits = False
+    door.may_pass.set()
+    await ticks()
+
+    answer = frames.text(b'40{"sid":"%b"}' % socket.id.encode()) + frames.text(
+        b'42["error","later"]'
+    )
+    assert (answer if answer_connect else b"") + frames.close(1013) == b"".join(transport.sent)
+    assert () == Server(server.hub("/")).fetch_sockets()
+
+
+async def test_admitted_socket_is_closed_for_now_without_a_disconnect_packet(
+    server: SocketServer, door: Door, transport: FakeTransport
+) -> None:
+    """It leaves its rooms at once."""
+    (socket,) = Server(server.hub("/")).fetch_sockets()
+    door.may_pass.set()
+    await ticks()
+    transport.sent.clear()
+
+    socket.emit("error", "later")
+    socket.close_transport()
+
+    assert frames.text(b'42["error","later"]') + frames.close(1013) == b"".join(transport.sent)
+    assert () == Server(server.hub("/")).fetch_sockets()
+
+
+@pytest.mark.parametrize(
+    ("fields", "kept"),
+    [(None, {"token": "t", "junk": [[]]}), (frozenset({"token"}), {"token": "t"})],
+)
+async def test_auth_keeps_the_named_fields_alone_when_the_options_name_any(
+    door: Door, transport: FakeTransport, fields: frozenset[str] | None, kept: dict[str, object]
+) -> None:
+    """It is kept for the life of the socket."""
+    server = SocketServer(EngineOptions(auth_fields=fields))
+    server.serve("/", Endpoint(Socket, connect=(door,), disconnect=(), events={}, unknown=ignore))
+    connection = Connection("c", transport, UpgradeRequest({}, {}, ""), server, 1_000, 1_000)
+    server.eio.sockets["c"] = connection
+    connection.data_received(client_frames.text(b'40{"token":"t","junk":[[]]}'))
+    await door.reached.wait()
+
+    (socket,) = Server(server.hub("/")).fetch_sockets()
+
+    assert kept == socket.handshake.auth
+    server.tasks.close()

@@ -1,0 +1,161 @@
+import json
+import subprocess
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel, Field
+
+from app.framework.platform_socketio import json_codec as codec
+from tests.deadlines import PROCESS_SECONDS
+
+FINITE = st.floats(allow_nan=False, allow_infinity=False)
+LONG = st.integers(min_value=-(2**63), max_value=2**64 - 1)
+TEXT = st.text(st.characters())
+JSON: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | LONG | FINITE | TEXT,
+    lambda inner: st.lists(inner) | st.dictionaries(TEXT, inner),
+    max_leaves=20,
+)
+
+SAMPLES = [
+    "null",
+    '[true,false,0,-1,1.5,9007199254740991,"",[],{}]',
+    '{"b":1,"a":{"c":[null]}}',
+    '["\\"\\\\\\/\\b\\f\\n\\r\\t\\u0000\\u001f\\u007f"]',
+    '["é","日本","\\u2028\\u2029","\\ud83d\\ude00","<script>"]',
+    '["\\ud800","\\udfff"]',
+    "[0.1,1e-7,123456.789,-0.5]",
+    '["2026-01-01T00:00:00.000Z"]',
+]
+
+
+class _Wire(BaseModel):
+    channel_id: str = Field(serialization_alias="channelId")
+    at: datetime
+
+
+class _Answer:
+    def to_wire(self) -> Any:
+        """Itself, as JSON has it."""
+        return {"data": _Wire(channel_id="c", at=datetime(2026, 1, 1, tzinfo=UTC))}
+
+
+@given(JSON)
+def test_value_is_the_same_when_it_was_written_and_read(value: Any) -> None:
+    """One codec both ways, lone surrogates included."""
+    assert value == codec.loads(codec.dumps(value))
+
+
+@given(JSON)
+def test_text_means_the_same_when_python_reads_it(value: Any) -> None:
+    """What is written is JSON by the standard library's judgement."""
+    assert value == json.loads(codec.dumps(value))
+
+
+@given(JSON)
+def test_text_of_the_standard_library_means_the_same_when_read(value: Any) -> None:
+    """Escaped, and with spaces."""
+    assert value == codec.loads(json.dumps(value, indent=1))
+
+
+def test_bytes_are_nodes_when_written() -> None:
+    """As ``JSON.stringify`` of the same value; Node is asked."""
+    script = (
+        "const again = text => JSON.stringify(JSON.parse(text));"
+        "console.log(JSON.stringify(JSON.parse(process.argv[1]).map(again)))"
+    )
+    answer = subprocess.run(  # noqa: S603 - our own script
+        ["node", "-e", script, json.dumps(SAMPLES)],  # noqa: S607 - wherever Node is
+        capture_output=True,
+        check=True,
+        timeout=PROCESS_SECONDS,
+    )
+
+    assert json.loads(answer.stdout) == [codec.dumps(codec.loads(text)) for text in SAMPLES]
+
+
+@pytest.mark.parametrize(
+    ("moment", "expected"),
+    [
+        (datetime(2026, 1, 2, 3, 4, 5, 678_901, UTC), "2026-01-02T03:04:05.678Z"),
+        (datetime(2026, 1, 2, tzinfo=UTC), "2026-01-02T00:00:00.000Z"),
+        (datetime(2026, 1, 2, tzinfo=timezone(timedelta(hours=2))), "2026-01-01T22:00:00.000Z"),
+    ],
+)
+def test_datetime_is_written_as_by_node_when_it_is_aware(moment: datetime, expected: str) -> None:
+    """UTC, milliseconds, Z."""
+    assert f'"{expected}"' == codec.dumps(moment)
+
+
+def test_model_goes_by_alias_when_an_answer_holds_one() -> None:
+    """Wire names, at any depth."""
+    text = codec.dumps([_Answer()])
+
+    assert "channelId" in text
+    assert "channel_id" not in text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " ",
+        "NaN",
+        "Infinity",
+        "-Infinity",
+        "1e999",
+        "-1e999",
+        '["\\ud800",1e999]',
+        "01",
+        "1.",
+        ".5",
+        "'a'",
+        '"\t"',
+        '"\\x41"',
+        "[1,]",
+        "[1][2]",
+        '{"a":1,}',
+        "{a:1}",
+        "9" * 5000,
+        "[" * 65 + "]" * 65,
+        "[" * 100_000,
+        '{"a":' * 100_000,
+        '["' + "[" * 100 + '"' + "[" * 100,
+        '["\\"' + "[" * 100 + '", ' + "[" * 100,
+    ],
+    ids=lambda text: repr(text[:20]),
+)
+def test_text_is_refused_when_it_is_no_json_or_too_much(text: str) -> None:
+    """With ValueError alone: no RecursionError, no MemoryError."""
+    with pytest.raises(ValueError, match=r".+"):
+        codec.loads(text)
+
+
+def test_text_is_read_when_nested_as_deep_as_allowed() -> None:
+    """Brackets within strings, escaped quotes or not, are no levels."""
+    text = "[" * 64 + '"[[[[[\\"{{{{\\\\"' + "]" * 64
+
+    value = codec.loads(text)
+
+    for _ in range(64):
+        (value,) = value
+    assert '[[[[["{{{{\\' == value
+
+
+def test_value_is_refused_when_it_has_no_json_form() -> None:
+    """By its type's name alone: its contents stay out of the log."""
+    with pytest.raises(TypeError, match="Secret has no JSON form") as caught:
+        codec.dumps({"a": _secret()})
+
+    assert "hush" not in str(caught.value)
+
+
+def _secret() -> object:
+    class Secret:
+        def __repr__(self) -> str:
+            return "hush"
+
+    return Secret()

@@ -1,0 +1,104 @@
+import json
+from collections.abc import AsyncIterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import pytest_asyncio
+import socketio
+
+from app.framework.platform_socketio.engine_io.connection import Connection
+from app.framework.platform_socketio.engine_io.server import EngineOptions
+from app.framework.platform_socketio.socket_io.server import SocketServer
+from app.framework.platform_socketio.websocket import frames
+from app.framework.platform_socketio.websocket.upgrade import UpgradeRequest
+from tests.unit.framework.platform_socketio import client_frames
+from tests.unit.framework.platform_socketio.fake_transport import FakeTransport
+
+Answers = list[tuple[Any, ...]]
+
+
+class Client:
+    """One socket, s, admitted to a namespace, and in one room."""
+
+    def __init__(self, server: SocketServer, namespace: str) -> None:
+        self.transport = FakeTransport()
+        self.connection = Connection(
+            "c", self.transport, UpgradeRequest({}, {}, ""), server, 1_000, 1_000
+        )
+        self.connection.links[namespace] = SimpleNamespace(sid="s")
+        self._prefix = "" if namespace == "/" else f"{namespace},"
+        server.eio.sockets["c"] = self.connection
+        server.manager.admit("s", namespace, self.connection, ["room"])
+
+    def ack(self, packet_id: str, *args: Any) -> None:
+        """Answer an event."""
+        packet = f"43{self._prefix}{packet_id}{json.dumps(args)}"
+        self.connection.data_received(client_frames.text(packet.encode()))
+
+
+@pytest_asyncio.fixture
+async def server() -> AsyncIterator[SocketServer]:
+    """It serves nothing, and does not listen."""
+    server = SocketServer(EngineOptions())
+    yield server
+    server.tasks.close()
+
+
+@pytest.mark.parametrize("namespace", ["/", "/admin"])
+@pytest.mark.parametrize("data", [None, "é", {"a": [1, 0.5]}, ("x", None), "\ud800"])
+async def test_emit_has_the_librarys_bytes_when_broadcast(
+    server: SocketServer, namespace: str, data: Any
+) -> None:
+    """`AsyncManager.emit`, with its tasks, over our rooms, and ours: one and the same frame."""
+    client = Client(server, namespace)
+
+    await socketio.AsyncManager.emit(server.manager, "e", data, namespace, room="room")
+    server.outbox.flush()
+    await server.manager.emit("e", data, namespace, room="room")
+    server.outbox.flush()
+
+    by_library, ours = client.transport.sent
+    assert by_library == ours
+
+
+@pytest.mark.parametrize(
+    ("namespace", "sent"), [("/", b'421["e","x"]'), ("/admin", b'42/admin,1["e","x"]')]
+)
+async def test_callback_is_given_the_ack_when_an_emit_asked_for_it(
+    server: SocketServer, namespace: str, sent: bytes
+) -> None:
+    """Once: a client that answers again is not heard."""
+    client, answers = Client(server, namespace), Answers()
+
+    await server.manager.emit(
+        "e", "x", namespace, room="room", callback=lambda *args: answers.append(args)
+    )
+    server.outbox.flush()
+    client.ack("1", "yes", 2)
+    client.ack("1", "again")
+
+    assert [frames.text(sent)] == client.transport.sent
+    assert [("yes", 2)] == answers
+    assert not client.connection.closed
+
+
+@pytest.mark.parametrize("packet_id", ["0", "2"])
+async def test_ack_is_ignored_when_nothing_asked_for_it(
+    server: SocketServer, packet_id: str
+) -> None:
+    """Before any callback waits and beside one, which still gets its own.
+
+    Under 0 the library keeps the counter of the ids.
+    """
+    client, answers = Client(server, "/"), Answers()
+
+    client.ack(packet_id, "stray")
+    await server.manager.emit(
+        "e", "x", "/", room="room", callback=lambda *args: answers.append(args)
+    )
+    client.ack(packet_id, "stray")
+    client.ack("1", "own")
+
+    assert [("own",)] == answers
+    assert not client.connection.closed

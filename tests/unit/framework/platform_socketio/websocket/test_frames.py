@@ -1,0 +1,100 @@
+import pytest
+from aiohttp import WSCloseCode, WSMsgType
+from aiohttp._websocket.reader import WebSocketReader
+from aiohttp._websocket.writer import WebSocketWriter
+from aiohttp.base_protocol import BaseProtocol
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.framework.platform_socketio.websocket import frames
+from tests.unit.framework.platform_socketio.parser_queue import Queue
+
+LENGTHS = [0, 1, 125, 126, 127, 65_535, 65_536, 70_000]
+
+
+class _Written:
+    """The end of aiohttp's writer."""
+
+    def __init__(self) -> None:
+        self.data = b""
+
+    def write(self, data: bytes) -> None:
+        """Keep it."""
+        self.data += data
+
+    def writelines(self, parts: list[bytes]) -> None:
+        """Keep them."""
+        self.data += b"".join(parts)
+
+    def is_closing(self) -> bool:
+        """Never."""
+        return False
+
+
+async def _by_aiohttp(payload: bytes, kind: WSMsgType) -> bytes:
+    written = _Written()
+    writer = WebSocketWriter(_Protocol(), written)  # type: ignore[arg-type] # as far as it is used
+    await writer.send_frame(payload, kind)
+    return written.data
+
+
+class _Protocol(BaseProtocol):
+    """Writes without waiting."""
+
+    def __init__(self) -> None:
+        """No loop is needed."""
+
+    async def _drain_helper(self) -> None:
+        """Nothing is full."""
+
+
+def _read(data: bytes) -> list[object]:
+    queue = Queue()
+    WebSocketReader(queue, 100_000, compress=False, decode_text=True).feed_data(data)
+    assert [] == queue.errors
+    return [(message[0], message[1]) for message in queue.fed]
+
+
+@pytest.mark.parametrize(
+    ("length", "header"),
+    [
+        (0, b"\x81\x00"),
+        (125, b"\x81\x7d"),
+        (126, b"\x81\x7e\x00\x7e"),
+        (65_535, b"\x81\x7e\xff\xff"),
+        (65_536, b"\x81\x7f\x00\x00\x00\x00\x00\x01\x00\x00"),
+    ],
+)
+def test_header_has_the_shortest_form_when_a_text_is_long(length: int, header: bytes) -> None:
+    """RFC 6455, 5.2."""
+    assert header + b"a" * length == frames.text(b"a" * length)
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+async def test_text_has_aiohttps_bytes_when_written(length: int) -> None:
+    """Of every form."""
+    payload = b"a" * length
+
+    assert await _by_aiohttp(payload, WSMsgType.TEXT) == frames.text(payload)
+
+
+@pytest.mark.parametrize("length", [0, 1, 125])
+async def test_pong_has_aiohttps_bytes_when_written(length: int) -> None:
+    """With what the ping held."""
+    payload = b"a" * length
+
+    assert await _by_aiohttp(payload, WSMsgType.PONG) == frames.pong(payload)
+
+
+@given(st.lists(st.text(max_size=300), max_size=5))
+def test_texts_are_read_as_written_when_aiohttp_reads_them(texts: list[str]) -> None:
+    """Behind each other in one write, as the outbox sends them."""
+    data = b"".join([frames.text(text.encode()) for text in texts])
+
+    assert [(WSMsgType.TEXT, text) for text in texts] == _read(data)
+
+
+@pytest.mark.parametrize("code", list(WSCloseCode))
+def test_close_is_read_as_written_when_aiohttp_reads_it(code: WSCloseCode) -> None:
+    """With its code."""
+    assert [(WSMsgType.CLOSE, code)] == _read(frames.close(code))

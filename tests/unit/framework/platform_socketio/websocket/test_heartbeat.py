@@ -1,0 +1,281 @@
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from app.framework.platform_socketio.disconnect_reason import DisconnectReason
+from app.framework.platform_socketio.websocket import frames
+from app.framework.platform_socketio.websocket.heartbeat import Heartbeat, Pinged
+from tests.deadlines import ANSWER_SECONDS
+
+PING = frames.text(b"2")
+
+
+class Client(Pinged):
+    """What a heartbeat pings and ends."""
+
+    def __init__(self, heartbeat: Heartbeat) -> None:
+        self.heard_at = heartbeat.tick
+        self.heartbeat_slot = 0
+        self.reading = True
+        self.pinged_at: list[int] = []
+        self.write: Callable[[bytes], Any] = self.note
+        self.ended: list[str] = []
+        self.ended_at = 0
+        self._heartbeat = heartbeat
+
+    @property
+    def is_reading(self) -> bool:
+        """As the test has it."""
+        return self.reading
+
+    def write_failed(self, error: Exception) -> None:
+        """As a connection, which ends."""
+        self.end(f"failed: {error}")
+
+    def note(self, frame: bytes) -> None:
+        """Note when."""
+        assert frame == PING
+        self.pinged_at.append(self._heartbeat.tick)
+
+    def abort(self, reason: DisconnectReason) -> None:
+        """As a connection, which is forgotten then."""
+        self.end(f"aborted: {reason}")
+
+    def close(self, reason: DisconnectReason) -> None:
+        """Likewise."""
+        self.end(f"closed: {reason}")
+
+    def end(self, how: str) -> None:
+        """Note how, and when."""
+        self.ended.append(how)
+        self.ended_at = self._heartbeat.tick
+        self._heartbeat.forget(self)
+
+    def answer(self) -> None:
+        """Be heard in this tick."""
+        self.heard_at = self._heartbeat.tick
+
+
+@asynccontextmanager
+async def beating(
+    interval: float = 5.0, patience: float = 3.0, connect_timeout: float = 10.0
+) -> AsyncIterator[Heartbeat]:
+    """Turned by hand: its own timer has no time to come. A tick is a tenth of the shortest wait."""
+    heartbeat = Heartbeat(interval, patience, connect_timeout)
+    yield heartbeat
+    heartbeat.stop()
+
+
+def turn(heartbeat: Heartbeat, ticks: int, each: Callable[[], object] = lambda: None) -> None:
+    """So many ticks, with something done in each."""
+    for _ in range(ticks):
+        heartbeat.turn()
+        each()
+
+
+def watched(heartbeat: Heartbeat) -> Client:
+    """A client that has just come."""
+    client = Client(heartbeat)
+    heartbeat.watch(client)
+    return client
+
+
+async def test_client_is_pinged_every_interval_when_it_answers() -> None:
+    """From when it came, not all at once."""
+    async with beating(interval=3.0, patience=3.0) as heartbeat:
+        first = watched(heartbeat)
+        turn(heartbeat, 4, first.answer)
+        second = watched(heartbeat)
+
+        def both_answer() -> None:
+            first.answer()
+            second.answer()
+
+        turn(heartbeat, 30, both_answer)
+
+    assert [10, 20, 30] == first.pinged_at
+    assert [14, 24, 34] == second.pinged_at
+    assert [] == first.ended + second.ended
+
+
+@pytest.mark.parametrize(
+    ("interval", "patience", "pinged", "ended_at"),
+    [
+        (3.0, 3.0, [10, 20], 20),
+        (6.0, 3.0, [20], 30),
+        (3.0, 9.0, [10, 20, 30, 40], 40),
+        (3.0, 4.0, [10, 20], 24),
+    ],
+)
+async def test_client_is_ended_when_a_ping_is_a_timeout_old(
+    interval: float, patience: float, pinged: list[int], ended_at: int
+) -> None:
+    """The first one that it did not answer; the timeout may be longer than the interval."""
+    async with beating(interval, patience) as heartbeat:
+        client = watched(heartbeat)
+
+        turn(heartbeat, 100)
+
+    assert [f"aborted: {DisconnectReason.PING_TIMEOUT}"] == client.ended
+    assert ended_at == client.ended_at
+    assert [tick for tick in pinged if tick < ended_at] == client.pinged_at
+
+
+@pytest.mark.parametrize("answered_at", [10, 15, 19])
+async def test_client_is_kept_when_it_answers_in_time(answered_at: int) -> None:
+    """In the ping's own tick or in the last one."""
+    async with beating(interval=3.0, patience=3.0) as heartbeat:
+        client = watched(heartbeat)
+        turn(heartbeat, answered_at)
+        client.answer()
+
+        turn(heartbeat, 20 - answered_at)
+
+    assert [] == client.ended
+
+
+async def test_client_is_not_blamed_when_nobody_listens_to_it() -> None:
+    """Its inbox is full; once it is not, it has to answer again."""
+    async with beating(interval=3.0, patience=3.0) as heartbeat:
+        client = watched(heartbeat)
+        client.reading = False
+        turn(heartbeat, 50)
+        kept = list(client.ended)
+        client.reading = True
+
+        turn(heartbeat, 10)
+
+    assert [] == kept
+    assert [f"aborted: {DisconnectReason.PING_TIMEOUT}"] == client.ended
+
+
+async def test_client_is_closed_when_it_asks_for_no_namespace() -> None:
+    """After the connect timeout and never before it; the others are not."""
+    async with beating(connect_timeout=3.0) as heartbeat:
+        slow, quick, later = watched(heartbeat), watched(heartbeat), watched(heartbeat)
+        heartbeat.expect_connect(slow)
+        heartbeat.expect_connect(quick)
+        turn(heartbeat, 5)
+        heartbeat.expect_connect(later)
+        heartbeat.connect_arrived(quick)
+        heartbeat.connect_arrived(quick)
+
+        turn(heartbeat, 6)
+
+    assert [f"closed: {DisconnectReason.TRANSPORT_CLOSE}"] == slow.ended
+    assert 11 == slow.ended_at
+    assert [] == quick.ended + later.ended
+
+
+async def test_nothing_is_held_when_a_client_is_forgotten() -> None:
+    """However often; no ping comes."""
+    async with beating() as heartbeat:
+        client = watched(heartbeat)
+        heartbeat.expect_connect(client)
+
+        heartbeat.forget(client)
+        heartbeat.forget(client)
+        turn(heartbeat, 50)
+
+    assert ([], []) == (client.pinged_at, client.ended)
+    assert not any(heartbeat._slots)
+    assert not heartbeat._expected
+
+
+async def test_pings_come_by_themselves_when_a_client_is_watched() -> None:
+    """From the heartbeat's own timer."""
+    pinged = asyncio.Event()
+
+    class _Client(Client):
+        def note(self, frame: bytes) -> None:
+            """Say so."""
+            super().note(frame)
+            pinged.set()
+
+    async with beating(0.01, 0.01, 0.01) as heartbeat:
+        heartbeat.watch(_Client(heartbeat))
+
+        async with asyncio.timeout(ANSWER_SECONDS):
+            await pinged.wait()
+
+
+async def test_others_are_pinged_when_one_cannot_be_written_to() -> None:
+    """It ends; in one slot, they have the same fate in nothing else."""
+
+    class _Broken(Client):
+        def note(self, frame: bytes) -> None:
+            raise OSError(frame)
+
+    heartbeat = Heartbeat(1, 1, 1)
+    broken, client = _Broken(heartbeat), Client(heartbeat)
+    try:
+        heartbeat.watch(broken)
+        heartbeat.watch(client)
+
+        while not client.pinged_at:
+            heartbeat.turn()
+    finally:
+        heartbeat.stop()
+
+    assert 1 == len(broken.ended)
+    assert [] == client.ended
+
+
+async def test_no_task_is_left_when_stopped() -> None:
+    """Nor is there one before anybody came."""
+    before = asyncio.all_tasks()
+    heartbeat = Heartbeat(5.0, 5.0, 5.0)
+    idle = asyncio.all_tasks()
+    watched(heartbeat)
+
+    heartbeat.stop()
+    heartbeat.stop()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+    assert before == idle == asyncio.all_tasks()
+
+
+async def test_late_clients_are_found_once_when_many_fail_to_connect_together() -> None:
+    """Looking for the next one must not pass over all that went before it."""
+
+    class _Expected(dict[Pinged, int]):
+        begun = 0
+
+        def items(self) -> Any:
+            self.begun += 1
+            return super().items()
+
+    async with beating(connect_timeout=3.0) as heartbeat:
+        heartbeat._expected = expected = _Expected()
+        clients = [watched(heartbeat) for _ in range(100)]
+        for client in clients:
+            heartbeat.expect_connect(client)
+
+        turn(heartbeat, 11)
+
+    assert [1] * 100 == [len(client.ended) for client in clients]
+    assert expected.begun <= 11
+
+
+async def test_client_has_answered_when_it_was_heard_since_its_last_ping() -> None:
+    """A client that has just come was not pinged, and an answer needs a moment to arrive."""
+    async with beating() as heartbeat:
+        client = watched(heartbeat)
+        answered = [heartbeat.has_answered(client)]
+
+        while not client.pinged_at or heartbeat.tick < client.pinged_at[0] + 2:
+            answered.append(heartbeat.has_answered(client))
+            heartbeat.turn()
+        silent = heartbeat.has_answered(client)
+        client.reading = False
+        unheard = heartbeat.has_answered(client)
+        client.reading = True
+        heartbeat.turn()
+        client.answer()
+
+        assert {True} == set(answered)
+        assert (False, True, True) == (silent, unheard, heartbeat.has_answered(client))

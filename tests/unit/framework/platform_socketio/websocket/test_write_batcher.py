@@ -1,0 +1,312 @@
+import asyncio
+from collections.abc import Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+import pytest
+import pytest_asyncio
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.framework.platform_socketio.websocket.write_batcher import Audience, Outbox, enter, leave
+from tests.unit.framework.platform_socketio.recipient import Recorder
+
+WHO: ContextVar[str] = ContextVar("WHO", default="nobody")
+
+RECIPIENTS, ROOMS = range(3), range(3)
+
+
+class Rooms:
+    """Recipients and rooms by number, as `RoomManager` treats them."""
+
+    def __init__(self) -> None:
+        self.outbox = Outbox()
+        self.recipients = [Recorder() for _ in RECIPIENTS]
+        self.recipients[0].audiences = {}  # as of a recipient that is in many
+        self.rooms = [Audience[Recorder](str(room)) for room in ROOMS]
+
+    def join(self, recipient: int, room: int) -> None:
+        """Enter, once."""
+        audience = self.rooms[room]
+        if str(recipient) not in audience.members:
+            self.outbox.settle(audience)
+            audience.members[str(recipient)] = self.recipients[recipient]
+            enter(self.recipients[recipient], audience)
+
+    def leave(self, recipient: int, room: int) -> None:
+        """Leave, if it is in."""
+        audience = self.rooms[room]
+        if str(recipient) in audience.members:
+            self.outbox.settle(audience)
+            leave(audience.members.pop(str(recipient)), audience)
+
+    def send(self, recipient: int, frame: bytes) -> None:
+        """For one."""
+        self.outbox.send(self.recipients[recipient], frame)
+
+    def broadcast(self, room: int, frame: bytes, excluded: Sequence[int] = ()) -> None:
+        """For a room."""
+        self.outbox.broadcast(self.rooms[room], frame, {self.recipients[each] for each in excluded})
+
+    def writes(self) -> list[int]:
+        """How many each recipient has had."""
+        return [len(each.written) for each in self.recipients]
+
+
+@pytest_asyncio.fixture
+async def rooms() -> Rooms:
+    """Nobody is in any."""
+    return Rooms()
+
+
+async def tick() -> None:
+    """Until what is due now has been written."""
+    await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("has_own", [True, False])
+async def test_others_are_written_to_when_writing_to_one_fails(
+    rooms: Rooms, *, has_own: bool
+) -> None:
+    """Now and later; who failed is told so, each time until it is taken out."""
+
+    def fail(_: bytes) -> None:
+        raise OSError
+
+    for recipient in (0, 1, 2):
+        rooms.join(recipient, 0)
+    rooms.recipients[0].write = fail
+
+    if has_own:
+        rooms.send(0, b"own")
+    rooms.broadcast(0, b"a")
+    await tick()
+    rooms.broadcast(0, b"b")
+    await tick()
+
+    assert [b"", b"ab", b"ab"] == [each.heard for each in rooms.recipients[:3]]
+    assert 2 == len(rooms.recipients[0].failures)
+
+
+async def test_frames_are_one_write_when_sent_in_one_tick(rooms: Rooms) -> None:
+    """Own ones and a room's, in the order of sending."""
+    rooms.join(0, 0)
+    rooms.join(1, 0)
+
+    rooms.broadcast(0, b"a")
+    rooms.send(0, b"b")
+    rooms.broadcast(0, b"c")
+    before = rooms.writes()
+    await tick()
+
+    assert [0, 0, 0] == before
+    assert [[b"abc"], [b"ac"], []] == [each.written for each in rooms.recipients]
+
+
+async def test_nothing_is_written_again_when_the_next_tick_ends(rooms: Rooms) -> None:
+    """What is sent then, is."""
+    rooms.join(0, 0)
+    rooms.broadcast(0, b"a")
+    await tick()
+    await tick()
+
+    rooms.broadcast(0, b"b")
+    await tick()
+
+    assert [b"a", b"b"] == rooms.recipients[0].written
+
+
+async def test_members_get_the_same_bytes_when_a_room_has_one_frame(rooms: Rooms) -> None:
+    """No copy is made for each."""
+    frame = bytes(100)
+    for recipient in RECIPIENTS:
+        rooms.join(recipient, 0)
+
+    rooms.broadcast(0, frame)
+    await tick()
+
+    assert all(each.written[0] is frame for each in rooms.recipients)
+
+
+async def test_frames_keep_their_order_when_somebody_is_in_several_rooms(rooms: Rooms) -> None:
+    """For everyone in one write."""
+    for room in ROOMS:
+        rooms.join(0, room)
+    rooms.join(1, 1)
+
+    for room, frame in ((2, b"a"), (0, b"b"), (1, b"c"), (2, b"d"), (0, b"e")):
+        rooms.broadcast(room, frame)
+    await tick()
+
+    assert [[b"abcde"], [b"c"], []] == [each.written for each in rooms.recipients]
+
+
+async def test_frame_passes_by_when_a_member_is_excluded(rooms: Rooms) -> None:
+    """Of that frame only."""
+    rooms.join(0, 0)
+    rooms.join(1, 0)
+
+    rooms.broadcast(0, b"a", excluded=[0])
+    rooms.broadcast(0, b"b")
+    await tick()
+
+    assert [[b"b"], [b"ab"], []] == [each.written for each in rooms.recipients]
+
+
+async def test_earlier_frame_is_not_heard_when_somebody_joins_later(rooms: Rooms) -> None:
+    """In the same tick."""
+    rooms.join(0, 0)
+
+    rooms.broadcast(0, b"a")
+    rooms.join(1, 0)
+    rooms.broadcast(0, b"b")
+    await tick()
+
+    assert [b"ab", b"b", b""] == [each.heard for each in rooms.recipients]
+
+
+async def test_earlier_frame_is_heard_when_somebody_leaves_later(rooms: Rooms) -> None:
+    """And nothing after it."""
+    rooms.join(0, 0)
+
+    rooms.broadcast(0, b"a")
+    rooms.leave(0, 0)
+    rooms.broadcast(0, b"b")
+    await tick()
+
+    assert b"a" == rooms.recipients[0].heard
+
+
+async def test_write_runs_in_the_servers_context_when_a_handler_sends() -> None:
+    """Whoever sends may set what it likes."""
+    outbox, recipient, seen = Outbox(), Recorder(), list[str]()
+    recipient.write = lambda _: seen.append(WHO.get())
+    WHO.set("handler")
+
+    outbox.send(recipient, b"a")
+    await tick()
+
+    assert ["nobody"] == seen
+
+
+@dataclass(frozen=True)
+class Send:
+    """For one."""
+
+    recipient: int
+
+
+@dataclass(frozen=True)
+class Broadcast:
+    """For a room, without some."""
+
+    room: int
+    excluded: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Move:
+    """In or out."""
+
+    recipient: int
+    room: int
+    joins: bool
+
+
+@dataclass(frozen=True)
+class Flush:
+    """In the middle of a tick, or at its end."""
+
+    tick_ends: bool
+
+
+Step = Send | Broadcast | Move | Flush
+
+RECIPIENT, ROOM = st.sampled_from(RECIPIENTS), st.sampled_from(ROOMS)
+STEPS = st.lists(
+    st.builds(Send, RECIPIENT)
+    | st.builds(Broadcast, ROOM, st.lists(RECIPIENT, max_size=2).map(tuple))
+    | st.builds(Move, RECIPIENT, ROOM, st.booleans())
+    | st.builds(Flush, st.booleans()),
+    max_size=40,
+)
+
+
+class Model:
+    """What an outbox without any waiting would do."""
+
+    def __init__(self) -> None:
+        self.members: list[set[int]] = [set() for _ in ROOMS]
+        self.heard: list[bytes] = [b"" for _ in RECIPIENTS]
+
+    def apply(self, step: Step, frame: bytes) -> None:
+        """Take one step."""
+        match step:
+            case Send(recipient):
+                self.heard[recipient] += frame
+            case Broadcast(room, excluded):
+                for recipient in self.members[room].difference(excluded):
+                    self.heard[recipient] += frame
+            case Move(recipient, room, joins):
+                (self.members[room].add if joins else self.members[room].discard)(recipient)
+            case Flush():
+                pass
+
+
+async def _apply(rooms: Rooms, step: Step, frame: bytes) -> None:
+    match step:
+        case Send(recipient):
+            rooms.send(recipient, frame)
+        case Broadcast(room, excluded):
+            rooms.broadcast(room, frame, excluded)
+        case Move(recipient, room, joins):
+            (rooms.join if joins else rooms.leave)(recipient, room)
+        case Flush(tick_ends):
+            if tick_ends:
+                await tick()
+            else:
+                rooms.outbox.flush()
+
+
+@given(STEPS)
+def test_everybody_hears_what_the_model_says_when_anything_is_sent(steps: list[Step]) -> None:
+    """The same frames in the same order, and in the end nothing is left."""
+
+    async def run() -> tuple[list[bytes], list[bytes]]:
+        rooms, model = Rooms(), Model()
+        for number, step in enumerate(steps):
+            frame = b"%d;" % number
+            await _apply(rooms, step, frame)
+            model.apply(step, frame)
+        await tick()
+        assert not rooms.outbox._own
+        assert not any(room.due for room in rooms.rooms)
+        return model.heard, [each.heard for each in rooms.recipients]
+
+    expected, actual = asyncio.run(run())
+
+    assert expected == actual
+
+
+@given(STEPS)
+def test_nobody_is_written_to_twice_when_no_membership_changes_in_a_tick(
+    steps: list[Step],
+) -> None:
+    """One write a tick, whatever is sent."""
+
+    async def run() -> None:
+        rooms = Rooms()
+        for step in steps:
+            before = rooms.writes()
+            if isinstance(step, Move):
+                await tick()
+                await _apply(rooms, step, b"")
+                before = rooms.writes()
+            elif not isinstance(step, Flush):
+                await _apply(rooms, step, b"a")
+                await _apply(rooms, step, b"b")
+                await tick()
+            after = rooms.writes()
+            assert all(now - then <= 1 for now, then in zip(after, before, strict=True))
+
+    asyncio.run(run())

@@ -1,0 +1,199 @@
+"""Nest's §10: overrides of what a gateway's events meet, which Nest's users miss."""
+
+from typing import Annotated, Any, Protocol, runtime_checkable
+
+from dependency_injector import containers, providers
+
+from app.framework import (
+    AppFilter,
+    AppGuard,
+    AppInterceptor,
+    AppPipe,
+    CallHandler,
+    CanActivate,
+    ExecutionContext,
+    MessageBody,
+    NestApplication,
+    NestInterceptor,
+    PipeTransform,
+    Socket,
+    catch,
+    subscribe_message,
+    use_guards,
+    web_socket_gateway,
+)
+from app.framework.testing import Test, fake_socket
+from app.framework.websockets.pipeline import compile_event
+
+
+@runtime_checkable
+class _Greeter(Protocol):
+    def greet(self) -> str: ...
+
+
+class _Polite(_Greeter):
+    def greet(self) -> str:
+        return "good morning"
+
+
+class _Guard(CanActivate):
+    def __init__(self, greeter: _Greeter) -> None:
+        self.greeter = greeter
+
+    def can_activate(self, context: ExecutionContext) -> bool:
+        return bool(context.get_data() == self.greeter.greet())
+
+
+class _Open(CanActivate):
+    def can_activate(self, context: ExecutionContext) -> bool:
+        del context
+        return True
+
+
+class _Closed(CanActivate):
+    def can_activate(self, context: ExecutionContext) -> bool:
+        del context
+        return False
+
+
+class _Suffix(NestInterceptor):
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    async def intercept(self, context: ExecutionContext, call_handler: CallHandler) -> Any:
+        del context
+        return f"{await call_handler.handle()}{self._text}"
+
+
+class _Prefix(PipeTransform):
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def transform(self, value: Any, metadata: Any) -> Any:
+        del metadata
+        return f"{self._text}{value}"
+
+
+@catch()
+class _Told:
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def catch(self, exception: Exception, host: ExecutionContext) -> None:
+        del exception
+        ack = host.get_ack()
+        assert ack is not None
+        ack(self._text)
+
+
+@web_socket_gateway()
+@use_guards(_Guard)
+class _Gateway:
+    @subscribe_message("event")
+    def on_event(self, body: Annotated[Any, MessageBody()]) -> Any:
+        return body
+
+
+class _GatewayModule(containers.DeclarativeContainer):
+    greeter = providers.Singleton(_Polite)
+    guard = providers.Singleton(_Guard, greeter)
+    app_guard = AppGuard(_Open)
+    app_interceptor = AppInterceptor(_Suffix, "<")
+    app_pipe = AppPipe(_Prefix, ">")
+    app_filter = AppFilter(_Told, "original")
+    gateway = providers.Singleton(_Gateway)
+
+
+async def answer_of(app: NestApplication, data: Any = "good morning") -> Any:
+    """What the gateway's only event acks."""
+    acked: list[Any] = []
+    await compile_event(app.events()[0])(fake_socket(Socket), data, acked.append)
+    return acked[0]
+
+
+async def test_guard_is_replaced_in_decorators_when_it_is_overridden_as_a_provider() -> None:
+    """In Nest ``overrideProvider`` does not reach ``@UseGuards`` (F4)."""
+    module = (
+        Test.create_testing_module(_GatewayModule)
+        .override_provider(_Guard)
+        .use_class(_Closed)
+        .compile()
+    )
+
+    assert "original" == await answer_of(module.create_nest_application())
+
+
+async def test_guard_is_replaced_in_decorators_when_it_is_overridden_as_a_guard() -> None:
+    """And it is the provider that is replaced: `get` gives the same."""
+    open_guard = _Open()
+    module = (
+        Test.create_testing_module(_GatewayModule)
+        .override_guard(_Guard)
+        .use_value(open_guard)
+        .compile()
+    )
+
+    assert ">anything<" == await answer_of(module.create_nest_application(), "anything")
+    found: CanActivate = module.get(_Guard)
+    assert open_guard is found
+
+
+async def test_app_guard_is_replaced_when_it_is_overridden() -> None:
+    """Nest's ``APP_GUARD`` cannot be (F8)."""
+    module = (
+        Test.create_testing_module(_GatewayModule)
+        .override_guard(_Open)
+        .use_class(_Closed)
+        .compile()
+    )
+
+    assert "original" == await answer_of(module.create_nest_application())
+
+
+async def test_pipe_interceptor_and_filter_are_replaced_when_they_are_overridden() -> None:
+    """Each by its own method, chained."""
+    module = (
+        Test.create_testing_module(_GatewayModule)
+        .override_pipe(_Prefix)
+        .use_value(_Prefix("pipe "))
+        .override_interceptor(_Suffix)
+        .use_factory(lambda: _Suffix(" interceptor"))
+        .override_filter(_Told)
+        .use_value(_Told("filtered"))
+        .compile()
+    )
+    app = module.create_nest_application()
+
+    assert "pipe good morning interceptor" == await answer_of(app)
+    assert "filtered" == await answer_of(app, "wrong")
+
+
+async def test_gateway_is_replaced_when_it_is_overridden_by_another() -> None:
+    """The original's events are gone, and the override's are there once."""
+
+    @web_socket_gateway()
+    class _Fake:
+        @subscribe_message("faked")
+        def on_event(self) -> None: ...
+
+    module = (
+        Test.create_testing_module(_GatewayModule)
+        .override_provider(_Gateway)
+        .use_class(_Fake)
+        .compile()
+    )
+    app = module.create_nest_application()
+
+    assert ["faked"] == [route.pattern for route in app.events()]
+
+
+async def test_gateway_is_gone_when_its_override_is_none() -> None:
+    """A stub without events is no gateway."""
+    module = (
+        Test.create_testing_module(_GatewayModule)
+        .override_provider(_Gateway)
+        .use_value(object())
+        .compile()
+    )
+
+    assert () == module.create_nest_application().events()

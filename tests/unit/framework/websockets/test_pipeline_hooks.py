@@ -1,0 +1,287 @@
+"""Connecting, disconnecting and unknown events: what differs from Nest is PROTOCOL.md's order."""
+
+import asyncio
+
+import pytest
+from structlog.testing import capture_logs
+
+from app.framework import (
+    CanActivate,
+    ExecutionContext,
+    Socket,
+    WsException,
+    subscribe_message,
+    use_filters,
+    use_guards,
+    web_socket_gateway,
+)
+from app.framework.core.enhancers import Enhancers
+from app.framework.websockets.pipeline import compile_disconnect, compile_unknown_event
+from tests.unit.framework.driving import Driver
+from tests.unit.framework.tracing import Trace, TracingFilter, TracingGuard
+
+
+async def test_connect_admits_when_the_gateway_has_neither_guards_nor_hook() -> None:
+    """Nothing stands in the way."""
+
+    @web_socket_gateway()
+    class _Gateway:
+        pass
+
+    assert await Driver(_Gateway()).connect()
+
+
+async def test_connect_waits_for_the_hook_when_it_is_async() -> None:
+    """`handle_connection` has ended before the socket is admitted; Nest does not wait for it."""
+    trace: Trace = []
+
+    @web_socket_gateway()
+    class _Gateway:
+        async def handle_connection(self, client: Socket) -> None:
+            await asyncio.sleep(0)
+            trace.append(client.id)
+
+    admitted = await Driver(_Gateway()).connect()
+
+    assert (True, ["socket-1"]) == (admitted, trace)
+
+
+async def test_connect_runs_the_hook_when_it_is_a_plain_method() -> None:
+    """Nest's hooks may be either."""
+    trace: Trace = []
+
+    @web_socket_gateway()
+    class _Gateway:
+        def handle_connection(self, client: Socket) -> None:
+            trace.append(client.id)
+
+    admitted = await Driver(_Gateway()).connect()
+
+    assert (True, ["socket-1"]) == (admitted, trace)
+
+
+async def test_connect_refuses_without_the_hook_when_a_guard_refuses() -> None:
+    """The filters tell the client why."""
+    trace: Trace = []
+
+    @web_socket_gateway()
+    @use_guards(TracingGuard(trace, "class", verdict=False))
+    class _Gateway:
+        async def handle_connection(self, client: Socket) -> None:
+            raise AssertionError(client.id)
+
+    driver = Driver(_Gateway())
+    admitted = await driver.connect()
+
+    assert not admitted
+    assert [("exception", "handleConnection")] == [
+        (event, args[0]["cause"]["pattern"]) for event, args in driver.emitted
+    ]
+
+
+@pytest.mark.parametrize("error", [WsException("no"), RuntimeError("bug")])
+async def test_connect_refuses_when_the_hook_raises(error: Exception) -> None:
+    """An error in the hook ends no process and lets nobody in."""
+
+    @web_socket_gateway()
+    class _Gateway:
+        async def handle_connection(self, client: Socket) -> None:
+            del client
+            raise error
+
+    assert not await Driver(_Gateway()).connect()
+
+
+async def test_connect_is_refused_as_unavailable_when_the_hook_takes_too_long() -> None:
+    """The hook is cancelled, and the client comes back by itself."""
+    trace: Trace = []
+
+    @web_socket_gateway()
+    class _Gateway:
+        async def handle_connection(self, client: Socket) -> None:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                trace.append(f"{client.id} cancelled")
+
+    driver = Driver(_Gateway())
+    admitted = await driver.connect(timeout_seconds=0.01)
+
+    assert (False, ["socket-1 cancelled"]) == (admitted, trace)
+    assert ["unavailable"] == [args[0]["code"] for _, args in driver.emitted]
+    assert "answered" == driver.link.transport_closed
+
+
+async def test_disconnect_tells_the_reason_when_the_gateway_has_the_hook() -> None:
+    """Client and reason, as in Nest 12."""
+    trace: list[tuple[str, str]] = []
+
+    @web_socket_gateway()
+    class _Gateway:
+        async def handle_disconnect(self, client: Socket, reason: str) -> None:
+            trace.append((client.id, reason))
+
+    await Driver(_Gateway()).disconnect("transport close")
+
+    assert [("socket-1", "transport close")] == trace
+
+
+async def test_disconnect_runs_the_hook_when_it_is_a_plain_method() -> None:
+    """As with connecting."""
+    trace: Trace = []
+
+    @web_socket_gateway()
+    class _Gateway:
+        def handle_disconnect(self, client: Socket, reason: str) -> None:
+            trace.append(f"{client.id} {reason}")
+
+    await Driver(_Gateway()).disconnect("ping timeout")
+
+    assert ["socket-1 ping timeout"] == trace
+
+
+async def test_disconnect_error_is_logged_when_the_hook_raises() -> None:
+    """In Nest it would end the process."""
+
+    @web_socket_gateway()
+    class _Gateway:
+        async def handle_disconnect(self, client: Socket, reason: str) -> None:
+            raise RuntimeError(client.id, reason)
+
+    with capture_logs() as logs:
+        await Driver(_Gateway()).disconnect("transport close")
+
+    assert ["handle_disconnect failed"] == [entry["event"] for entry in logs]
+
+
+def test_disconnect_compiles_to_nothing_when_the_gateway_has_no_hook() -> None:
+    """The transport has nothing to call."""
+
+    @web_socket_gateway()
+    class _Gateway:
+        pass
+
+    assert compile_disconnect(Driver(_Gateway()).definition) is None
+
+
+def _chat(trace: Trace) -> Driver:
+    @web_socket_gateway()
+    @use_guards(TracingGuard(trace, "class"))
+    class _Gateway:
+        @subscribe_message("sendMessage")
+        def send_message(self) -> None: ...
+
+        @subscribe_message("typing")
+        def typing(self) -> None: ...
+
+    return Driver(_Gateway(), Enhancers(guards=(TracingGuard(trace, "global"),)))
+
+
+@pytest.mark.parametrize(
+    ("event", "sentence"),
+    [
+        ("sendMesage", "There is no such event. Did you mean 'sendMessage'?"),
+        ("typping", "There is no such event. Did you mean 'typing'?"),
+        ("nothing alike", "There is no such event."),
+        ("", "There is no such event."),
+    ],
+)
+async def test_unknown_event_names_the_nearest_when_there_is_one(event: str, sentence: str) -> None:
+    """Nest is silent; a client with a typing error is helped. What it sent is not echoed."""
+    acked = await _chat([]).call_unknown(event)
+
+    assert [{"error": sentence, "code": "unknown_event", "temporary": False}] == acked
+
+
+async def test_unknown_event_is_no_connection_when_it_bears_its_name() -> None:
+    """A client may send ``handleConnection``: guards and filters are not deceived."""
+    seen: list[tuple[bool, str, str]] = []
+
+    class _Looking(CanActivate):
+        def can_activate(self, context: ExecutionContext) -> bool:
+            seen.append((context.is_connection, context.get_pattern(), context.log_name))
+            return True
+
+    @web_socket_gateway()
+    @use_guards(_Looking())
+    class _Gateway:
+        pass
+
+    driver = Driver(_Gateway())
+    await driver.call_unknown("handleConnection")
+    await driver.connect()
+
+    assert [
+        (False, "handleConnection", "(unknown)"),
+        (True, "handleConnection", "handleConnection"),
+    ] == seen
+
+
+async def test_unknown_event_meets_the_guards_first_when_it_arrives() -> None:
+    """Strangers learn nothing, and the throttle counts it."""
+    trace: Trace = []
+
+    await _chat(trace).call_unknown("what")
+
+    assert ["guard global", "guard class"] == trace
+
+
+async def test_unknown_event_is_forbidden_when_a_guard_refuses() -> None:
+    """The guard's answer, not the list of events."""
+
+    @web_socket_gateway()
+    @use_guards(TracingGuard([], "class", verdict=False))
+    class _Gateway:
+        @subscribe_message("known")
+        def on_known(self) -> None: ...
+
+    acked = await Driver(_Gateway()).call_unknown("knwon")
+
+    assert ["forbidden"] == [answer["code"] for answer in acked]
+
+
+async def test_unknown_event_asks_filters_of_every_class_before_the_applications() -> None:
+    """Whatever the number of gateways; guards and filters need not be hashable."""
+    trace: Trace = []
+
+    class _Unhashable(TracingFilter):
+        __hash__ = None  # type: ignore[assignment]
+
+    application = Enhancers(filters=(_Unhashable(trace, "global"),))
+
+    @web_socket_gateway()
+    class _First:
+        pass
+
+    @web_socket_gateway()
+    @use_filters(_Unhashable(trace, "class"))
+    class _Second:
+        pass
+
+    first, second = Driver(_First(), application), Driver(_Second(), application)
+    unknown = compile_unknown_event([first.definition, second.definition])
+    await unknown(first.socket, "what", None, None)
+
+    assert ["filter class WsUnknownEvent"] == trace
+
+
+async def test_unknown_event_asks_a_shared_guard_once_when_gateways_share_it() -> None:
+    """Two gateways of a namespace, one throttle: one count."""
+    trace: Trace = []
+    application = Enhancers(
+        guards=(TracingGuard(trace, "global"),), filters=(TracingFilter(trace, "global"),)
+    )
+
+    @web_socket_gateway()
+    class _First:
+        pass
+
+    @web_socket_gateway()
+    class _Second:
+        pass
+
+    first, second = Driver(_First(), application), Driver(_Second(), application)
+    unknown = compile_unknown_event([first.definition, second.definition])
+    await unknown(first.socket, "what", None, None)
+
+    assert ["guard global", "filter global WsUnknownEvent"] == trace

@@ -1,0 +1,102 @@
+"""`Socket`, `Server` and `BroadcastOperator`: what they ask of the transport."""
+
+from typing import Any
+
+import pytest
+
+from app.framework import BroadcastOperator, Server, Socket
+from app.framework.testing import RecordingLink, fake_socket
+from app.framework.websockets.socket import RESERVED_EVENTS
+
+NOBODY: frozenset[str] = frozenset()
+
+
+def in_rooms(*rooms: str) -> Socket:
+    """A socket that has joined these."""
+    socket = fake_socket(Socket)
+    socket.join(*rooms)
+    return socket
+
+
+def test_server_reaches_everybody_when_no_room_is_named() -> None:
+    """With any number of arguments."""
+    link = RecordingLink()
+
+    Server(link).emit("event", 1, "two")
+
+    assert [(NOBODY, NOBODY, "event", (1, "two"))] == link.broadcasts
+
+
+def test_server_reaches_rooms_but_for_others_when_both_are_named() -> None:
+    """Steps add up."""
+    link = RecordingLink()
+
+    Server(link).to("a", "b").to("c").except_("d").except_("e").emit("event")
+
+    assert [(frozenset("abc"), frozenset("de"), "event", ())] == link.broadcasts
+
+
+def test_server_reaches_all_but_some_when_only_exceptions_are_named() -> None:
+    """A socket's id is a room."""
+    link = RecordingLink()
+
+    Server(link).except_("socket-1").emit("event")
+
+    assert [(NOBODY, frozenset({"socket-1"}), "event", ())] == link.broadcasts
+
+
+def test_sockets_are_found_when_they_are_in_the_rooms_that_are_meant() -> None:
+    """``in_`` is ``to``, and nobody is found twice."""
+    link = RecordingLink()
+    link.present = [in_rooms("a", "b"), in_rooms("a", "c"), in_rooms("c"), in_rooms()]
+
+    found = Server(link).in_("a", "b").except_("c").fetch_sockets()
+
+    assert (link.present[0],) == found
+    assert tuple(link.present) == Server(link).fetch_sockets()
+
+
+def test_sockets_enter_and_leave_rooms_when_they_are_told_together() -> None:
+    """All who are meant, and nobody else."""
+    link = RecordingLink()
+    link.present = [in_rooms("a"), in_rooms("a", "b"), in_rooms("b")]
+
+    Server(link).in_("a").sockets_join("c", "d")
+    Server(link).in_("b").sockets_leave("b", "d")
+
+    assert [{"a", "c", "d"}, {"a", "c"}, set()] == [each.rooms for each in link.present]
+
+
+def test_everybody_moves_when_no_room_is_named() -> None:
+    """As an emit without a room reaches everybody."""
+    link = RecordingLink()
+    link.present = [in_rooms("a"), in_rooms()]
+
+    Server(link).sockets_join("b")
+    Server(link).sockets_leave("a")
+
+    assert [{"b"}, {"b"}] == [each.rooms for each in link.present]
+
+
+def test_operator_is_unchanged_when_a_step_is_taken_from_it() -> None:
+    """It may be kept and used again."""
+    link = RecordingLink()
+    room = BroadcastOperator(link).to("a")
+
+    room.to("b").emit("both")
+    room.emit("one")
+
+    assert [frozenset("ab"), frozenset("a")] == [rooms for rooms, *_ in link.broadcasts]
+
+
+@pytest.mark.parametrize("event", sorted(RESERVED_EVENTS))
+@pytest.mark.parametrize("target", ["socket", "server"])
+def test_emit_refuses_a_reserved_name_when_anybody_emits_it(event: str, target: str) -> None:
+    """The client's parser would close the connection."""
+    link = RecordingLink()
+    emitters: dict[str, Any] = {"socket": fake_socket(Socket, link=link), "server": Server(link)}
+
+    with pytest.raises(ValueError, match=f"'{event}' is a reserved event name"):
+        emitters[target].emit(event)
+
+    assert ([], []) == (link.emitted, link.broadcasts)

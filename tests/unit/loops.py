@@ -1,0 +1,28 @@
+"""Which event loops the tests of framework and concurrency run on; imported by their conftest."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+import pytest_asyncio
+import uvloop
+
+from app.concurrency.eager import EagerTasks
+
+LoopFactory = Callable[[], asyncio.AbstractEventLoop]
+
+
+def pytest_asyncio_loop_factories(item: pytest.Item) -> dict[str, LoopFactory]:
+    """Use asyncio's own loop; uvloop, which ``make run`` uses, as well for code close to the loop."""
+    loops: dict[str, LoopFactory] = {"asyncio": asyncio.SelectorEventLoop}
+    if not {"platform_socketio", "concurrency"}.isdisjoint(item.path.parts):
+        loops["uvloop"] = uvloop.new_event_loop
+    return loops
+
+
+@pytest_asyncio.fixture
+async def tasks() -> AsyncIterator[EagerTasks]:
+    """Whose coroutines start in the caller's context."""
+    tasks = EagerTasks()
+    yield tasks
+    tasks.close()

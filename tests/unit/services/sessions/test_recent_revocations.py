@@ -1,0 +1,118 @@
+import pytest
+
+from app.domain.credential import Credential
+from app.domain.principal import Principal
+from app.domain.revocation import Revocation
+from app.services.sessions.recent_revocations import (
+    MAX_REMEMBERED,
+    REMEMBERED_SECONDS,
+    RecentRevocations,
+)
+from tests.doubles.manual_clock import ManualClock
+from tests.unit.services.people import ALICE, BOB
+
+NOW = 1_000.0
+ALICES = Credential.of("token", Principal(ALICE, "sess", None, expires_at=2_000, issued_at=NOW))
+TOKEN = Revocation.of_token("token")
+
+
+@pytest.fixture
+def recent(clock: ManualClock) -> RecentRevocations:
+    """Nothing revoked yet."""
+    return RecentRevocations(clock)
+
+
+@pytest.mark.parametrize(
+    ("revocation", "expected"),
+    [
+        (TOKEN, True),
+        (Revocation.of_token("other"), False),
+        (Revocation.of_session("sess"), True),
+        (Revocation.of_session("other"), False),
+        (Revocation.of_user(ALICE, NOW), True),
+        (Revocation.of_user(ALICE, NOW - 1), False),
+        (Revocation.of_user(BOB, NOW), False),
+    ],
+)
+def test_credential_is_covered_when_a_revocation_names_it(
+    recent: RecentRevocations,
+    revocation: Revocation,
+    expected: bool,  # noqa: FBT001 - a parameter
+) -> None:
+    """By its token, its sign-in, or its user if it was issued until then."""
+    recent.remember(revocation)
+
+    assert expected == recent.cover(ALICES)
+
+
+def test_revocation_is_remembered_until_its_time_when_made(
+    recent: RecentRevocations, clock: ManualClock
+) -> None:
+    """Longer would refuse a token whose revocation has ended."""
+    recent.remember(TOKEN)
+
+    clock.advance(REMEMBERED_SECONDS - 1)
+    before = recent.cover(ALICES)
+    clock.advance(1)
+    after = recent.cover(ALICES)
+
+    assert (True, False) == (before, after)
+
+
+def test_revocation_is_remembered_anew_when_made_again(
+    recent: RecentRevocations, clock: ManualClock
+) -> None:
+    """The second revocation counts from its own moment."""
+    recent.remember(TOKEN)
+    clock.advance(REMEMBERED_SECONDS - 1)
+
+    recent.remember(TOKEN)
+    clock.advance(REMEMBERED_SECONDS - 1)
+
+    assert recent.cover(ALICES)
+
+
+def test_later_moment_stays_when_an_earlier_one_is_told_afterwards(
+    recent: RecentRevocations,
+) -> None:
+    """Two nodes may revoke a user, and be heard in the other order."""
+    recent.remember(Revocation.of_user(ALICE, NOW))
+    recent.remember(Revocation.of_user(ALICE, NOW - 1))
+
+    assert recent.cover(ALICES)
+
+
+def test_nothing_is_kept_of_what_was_revoked_when_its_time_is_over(
+    recent: RecentRevocations, clock: ManualClock
+) -> None:
+    """Nor is a token ever kept."""
+    recent.remember(TOKEN)
+    first = [revocation.token for revocation, _ in recent._recent.values()]
+    clock.advance(REMEMBERED_SECONDS)
+
+    recent.remember(Revocation.of_session("sess"))
+
+    assert ([None], 1) == (first, len(recent._recent))
+
+
+def test_oldest_gives_way_when_full(recent: RecentRevocations) -> None:
+    """Memory is bounded, whoever revokes how much."""
+    recent.remember(TOKEN)
+
+    for number in range(MAX_REMEMBERED):
+        recent.remember(Revocation.of_session(f"sess {number}"))
+
+    assert not recent.cover(ALICES)
+    assert MAX_REMEMBERED == len(recent._recent)
+
+
+def test_revocation_stays_when_full_and_made_again(recent: RecentRevocations) -> None:
+    """Its place among the oldest is given up, and no other is pushed out for it."""
+    recent.remember(TOKEN)
+    for number in range(MAX_REMEMBERED - 1):
+        recent.remember(Revocation.of_session(f"sess {number}"))
+
+    recent.remember(TOKEN)
+    recent.remember(Revocation.of_session("new"))
+
+    assert recent.cover(ALICES)

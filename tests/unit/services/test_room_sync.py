@@ -1,0 +1,237 @@
+import asyncio
+
+import pytest
+
+from app.adapters.memory.local_membership_bus import LocalMembershipChannel
+from app.adapters.memory.store import MemoryStore
+from app.domain.channel import MembershipEvent, MembershipNews
+from app.domain.errors import Unavailable
+from app.domain.ids import ChannelId, SocketId, UserId
+from app.services.event_service import EventService
+from app.services.room_sync import ChannelAudience
+from tests.doubles.memory_socket_rooms import MemorySocketRooms
+from tests.unit.services.people import (
+    ALICE,
+    ALICES_LAPTOP,
+    ALICES_PHONE,
+    BOB,
+    BOBS_PHONE,
+    CAROL,
+    DAVE,
+    GENERAL,
+    RANDOM,
+)
+from tests.unit.services.slow_channels import SlowChannels
+
+ROOM = "channel:general"
+DAVES_PHONE = SocketId("daves-phone")
+
+
+@pytest.fixture
+def channels(store: MemoryStore) -> SlowChannels:
+    """Who belongs where; a test may hold the answers back."""
+    return SlowChannels(store)
+
+
+@pytest.fixture
+def left(audience: ChannelAudience) -> list[tuple[UserId, ChannelId]]:
+    """Who has left, as the listener is told."""
+    left: list[tuple[UserId, ChannelId]] = []
+    audience.when_left(lambda user_id, channel_id: left.append((user_id, channel_id)))
+    return left
+
+
+@pytest.fixture
+def everybody(rooms: MemorySocketRooms, events: EventService) -> None:
+    """Alice with phone and laptop, and Bob, follow general."""
+    for socket_id, user_id in (
+        (ALICES_PHONE, ALICE),
+        (ALICES_LAPTOP, ALICE),
+        (BOBS_PHONE, BOB),
+    ):
+        rooms.connect(socket_id, user_id, ROOM)
+        events.subscribe(GENERAL, socket_id, user_id)
+
+
+def news(event: MembershipEvent, *user_ids: UserId) -> MembershipNews:
+    """Of general."""
+    return MembershipNews(event, GENERAL, frozenset(user_ids))
+
+
+@pytest.mark.usefixtures("everybody")
+async def test_sockets_leave_when_others_have_removed_their_user(
+    audience: ChannelAudience,
+    store: MemoryStore,
+    rooms: MemorySocketRooms,
+    events: EventService,
+    left: list[tuple[UserId, ChannelId]],
+) -> None:
+    """All of them, and the listener hears of it; who belongs stays."""
+    store.leave(GENERAL, ALICE)
+
+    await audience.refresh(GENERAL)
+
+    assert {BOBS_PHONE} == rooms.sockets_in(ROOM)
+    assert (False, True) == (
+        events.is_listening(GENERAL, ALICE),
+        events.is_listening(GENERAL, BOB),
+    )
+    assert [(ALICE, GENERAL)] == left
+
+
+async def test_sockets_join_when_others_have_added_their_user(
+    audience: ChannelAudience, rooms: MemorySocketRooms, events: EventService
+) -> None:
+    """Each that is not in the room yet, and nobody's who does not belong."""
+    rooms.connect(ALICES_PHONE, ALICE)
+    rooms.connect(ALICES_LAPTOP, ALICE, ROOM)
+    rooms.connect(BOBS_PHONE, DAVE)
+
+    await audience.refresh(GENERAL)
+
+    assert {ALICES_PHONE, ALICES_LAPTOP} == rooms.sockets_in(ROOM)
+    assert (GENERAL,) == events.channels_of_socket(ALICES_PHONE, ALICE)
+    assert not events.is_listening(GENERAL, DAVE)
+
+
+@pytest.mark.usefixtures("everybody")
+async def test_sockets_move_in_every_room_when_several_channels_are_refreshed(
+    audience: ChannelAudience, channels: SlowChannels, store: MemoryStore, rooms: MemorySocketRooms
+) -> None:
+    """By one question; then each is fresh, and its size is known."""
+    store.leave(GENERAL, ALICE)
+
+    await audience.refresh_all([GENERAL, RANDOM])
+    await audience.refresh(GENERAL)
+
+    assert {BOBS_PHONE} == rooms.sockets_in(ROOM)
+    assert {ALICES_PHONE, ALICES_LAPTOP, BOBS_PHONE} == rooms.sockets_in("channel:random")
+    assert (frozenset({BOB}), 2) == (audience.present(GENERAL), audience.size(GENERAL))
+    assert (1, True) == (channels.questions, audience.is_fresh(RANDOM))
+
+
+@pytest.mark.usefixtures("everybody")
+async def test_rooms_stay_as_they_are_when_storage_does_not_answer(
+    audience: ChannelAudience, channels: SlowChannels, store: MemoryStore, rooms: MemorySocketRooms
+) -> None:
+    """Whoever has stored something goes on, and nobody begins; the next one tries again."""
+    store.leave(GENERAL, BOB)
+    channels.is_down = True
+
+    await audience.refresh(GENERAL)
+    with pytest.raises(Unavailable):
+        await audience.refresh_all([GENERAL])
+    while_down = rooms.sockets_in(ROOM)
+    channels.is_down = False
+    await audience.refresh(GENERAL)
+
+    assert {ALICES_PHONE, ALICES_LAPTOP, BOBS_PHONE} == while_down
+    assert {ALICES_PHONE, ALICES_LAPTOP} == rooms.sockets_in(ROOM)
+
+
+@pytest.mark.usefixtures("everybody")
+async def test_removal_stands_when_older_members_are_read_after_it(
+    audience: ChannelAudience,
+    channels: SlowChannels,
+    membership: LocalMembershipChannel,
+    rooms: MemorySocketRooms,
+) -> None:
+    """Bob was a member when they were asked for; the rest of the answer holds."""
+    channels.hold()
+    rooms.leave([ALICE], ROOM)
+
+    refreshing = asyncio.create_task(audience.refresh(GENERAL))
+    await channels.asked.wait()
+    await membership.publish(news(MembershipEvent.LEFT, BOB))
+    channels.may_answer.set()
+    await refreshing
+
+    assert {ALICES_PHONE, ALICES_LAPTOP} == rooms.sockets_in(ROOM)
+
+
+@pytest.mark.usefixtures("everybody")
+async def test_newcomer_stays_when_older_members_are_read_after_it(
+    audience: ChannelAudience,
+    channels: SlowChannels,
+    membership: LocalMembershipChannel,
+    rooms: MemorySocketRooms,
+) -> None:
+    """Dave was no member when they were asked for."""
+    channels.hold()
+    rooms.connect(DAVES_PHONE, DAVE)
+
+    refreshing = asyncio.create_task(audience.refresh(GENERAL))
+    await channels.asked.wait()
+    await membership.publish(news(MembershipEvent.JOINED, DAVE))
+    channels.may_answer.set()
+    await refreshing
+
+    assert DAVES_PHONE in rooms.sockets_in(ROOM)
+
+
+@pytest.mark.usefixtures("everybody")
+async def test_room_stays_empty_when_the_channel_ends_while_its_members_are_read(
+    audience: ChannelAudience,
+    channels: SlowChannels,
+    membership: LocalMembershipChannel,
+    rooms: MemorySocketRooms,
+) -> None:
+    """Whoever was a member when they were asked for; whoever was in the room without being one."""
+    channels.hold()
+    rooms.connect(DAVES_PHONE, DAVE, ROOM)
+
+    refreshing = asyncio.create_task(audience.refresh(GENERAL))
+    await channels.asked.wait()
+    await membership.publish(news(MembershipEvent.ENDED, ALICE, BOB, CAROL))
+    channels.may_answer.set()
+    await refreshing
+
+    assert set() == rooms.sockets_in(ROOM)
+
+
+@pytest.mark.usefixtures("everybody")
+async def test_listeners_hear_of_the_end_when_a_channel_is_deleted(
+    audience: ChannelAudience,
+    events: EventService,
+    left: list[tuple[UserId, ChannelId]],
+) -> None:
+    """Of each who left, and of the channel: all who listen for that."""
+    ended: list[tuple[str, ChannelId]] = []
+    audience.when_ended(lambda channel_id: ended.append(("first", channel_id)))
+    audience.when_ended(lambda channel_id: ended.append(("second", channel_id)))
+
+    audience.apply(news(MembershipEvent.ENDED, ALICE))
+
+    assert [(ALICE, GENERAL), (BOB, GENERAL)] == sorted(left)
+    assert [("first", GENERAL), ("second", GENERAL)] == ended
+    assert not events.is_listening(GENERAL, BOB)
+
+
+@pytest.mark.usefixtures("everybody")
+async def test_news_change_nothing_when_they_come_twice(
+    audience: ChannelAudience, rooms: MemorySocketRooms, events: EventService
+) -> None:
+    """Nodes may hear of their own changes."""
+    for _ in range(2):
+        audience.apply(news(MembershipEvent.LEFT, ALICE))
+    without_alice = rooms.sockets_in(ROOM)
+    for _ in range(2):
+        audience.apply(news(MembershipEvent.JOINED, ALICE))
+
+    assert {BOBS_PHONE} == without_alice
+    assert {ALICES_PHONE, ALICES_LAPTOP, BOBS_PHONE} == rooms.sockets_in(ROOM)
+    assert (GENERAL,) == events.channels_of_socket(ALICES_PHONE, ALICE)
+
+
+async def test_reading_ends_when_the_application_does(
+    audience: ChannelAudience, channels: SlowChannels
+) -> None:
+    """No task outlives it."""
+    channels.hold()
+    refreshing = asyncio.create_task(audience.refresh(GENERAL))
+    await channels.asked.wait()
+
+    await audience.on_application_shutdown(None)
+
+    with pytest.raises(asyncio.CancelledError):
+        await refreshing
