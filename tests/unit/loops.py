@@ -13,7 +13,7 @@ LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
 
 def pytest_asyncio_loop_factories(item: pytest.Item) -> dict[str, LoopFactory]:
-    """Use asyncio's own loop; uvloop, which ``make run`` uses, as well for code close to the loop."""
+    """Use asyncio's own loop; and uvloop, as ``make run`` does, for code close to the loop."""
     loops: dict[str, LoopFactory] = {"asyncio": asyncio.SelectorEventLoop}
     if not {"platform_socketio", "concurrency"}.isdisjoint(item.path.parts):
         loops["uvloop"] = uvloop.new_event_loop
