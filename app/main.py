@@ -23,7 +23,7 @@ from app.adapters.clerk.webhook_verifier import WebhookSecretError
 from app.adapters.development.signing_key_file import DevelopmentKeyError
 from app.adapters.redis.pool import RedisUrlError
 from app.adapters.sql.connection.opening import DatabaseOpenError
-from app.adapters.sql.connection.sqlite_server_lock import only_server_on
+from app.adapters.sql.connection.sqlite_server_lock import sqlite_server_lock
 from app.adapters.sql.connection.url import DatabaseUrlError, parse_database_url, sqlite_file
 from app.adapters.sql.schema.upgrade import SchemaError
 from app.adapters.system import file_descriptors
@@ -36,7 +36,7 @@ from app.modules import create_app_module
 from app.ports import ChannelRepository, Membership
 from app.services.channel_service import ChannelService
 from app.services.channels.seed_file import MalformedMembershipError, parse_membership
-from app.services.sessions.client_network import owner_of
+from app.services.sessions.client_network import client_network
 from app.sockets.authenticated_socket import AuthenticatedSocket
 
 _LISTEN_FIXES = {
@@ -75,7 +75,7 @@ def create_application(settings: Settings) -> NestApplication:
         origins_setting="CORS_ORIGINS",
         trusted_proxies=settings.trusted_proxies,
         warn_of_forwarded=settings.app_env == "production",
-        owner_of=owner_of,
+        client_network=client_network,
         max_connecting_per_address=settings.max_connecting_per_address,
         connect_timeout_seconds=settings.connect_timeout_seconds,
         ping_interval_seconds=settings.ping_interval_seconds,
@@ -230,7 +230,7 @@ def _only_server(settings: Settings) -> AbstractContextManager[None]:
     if settings.database_url == IN_MEMORY:
         return nullcontext()
     file = sqlite_file(parse_database_url(settings.database_url))
-    return nullcontext() if file is None else only_server_on(file)
+    return nullcontext() if file is None else sqlite_server_lock(file)
 
 
 async def _listen(app: NestApplication, settings: Settings) -> str:

@@ -6,11 +6,11 @@ from typing import Annotated
 from aiohttp import web
 from pydantic import AfterValidator, StringConstraints, ValidationError
 
-from app.controllers.requests.backend_key import ServiceKey
+from app.controllers.requests.backend_key import BackendKey
 from app.controllers.requests.backend_request import (
     MAX_BODY_BYTES,
+    BackendRequest,
     Id,
-    ServiceRequest,
     invalid,
     path_id,
 )
@@ -64,7 +64,7 @@ def _addressable(text: str) -> str:
     return text
 
 
-class CreateChannelRequest(ServiceRequest):
+class CreateChannelRequest(BackendRequest):
     """``{name, createdById, id?, description?, type?, memberIds?}``."""
 
     name: Annotated[
@@ -96,7 +96,7 @@ class CreateChannelRequest(ServiceRequest):
         )
 
 
-class AddMemberRequest(ServiceRequest):
+class AddMemberRequest(BackendRequest):
     """``{role?}``."""
 
     role: MemberRole | None = None
@@ -110,7 +110,7 @@ class ChannelsController:
     certain that a change was stored: then it has to be sent again, which is harmless.
     """
 
-    def __init__(self, channel_service: ChannelService, service_key: ServiceKey) -> None:
+    def __init__(self, channel_service: ChannelService, service_key: BackendKey) -> None:
         self._channels = channel_service
         self._service_key = service_key
 

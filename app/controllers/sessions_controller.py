@@ -6,8 +6,8 @@ from typing import Annotated, Self
 from aiohttp import web
 from pydantic import Field, StringConstraints, ValidationError, model_validator
 
-from app.controllers.requests.backend_key import ServiceKey
-from app.controllers.requests.backend_request import MAX_BODY_BYTES, Id, ServiceRequest, invalid
+from app.controllers.requests.backend_key import BackendKey
+from app.controllers.requests.backend_request import MAX_BODY_BYTES, BackendRequest, Id, invalid
 from app.controllers.requests.body import read_body
 from app.controllers.requests.refusals import refusal, unavailable
 from app.domain.errors import AuthenticationError, Unavailable
@@ -19,7 +19,7 @@ from app.services.session_service import SessionService
 _EXPECTED = "Send one of userId, sessionId and token as JSON."
 
 
-class RevokeRequest(ServiceRequest):
+class RevokeRequest(BackendRequest):
     """One of ``{userId}``, ``{sessionId}`` and ``{token}``."""
 
     user_id: Id | None = None
@@ -47,7 +47,7 @@ class RevokeRequest(ServiceRequest):
 class SessionsController:
     """Exists only where ``SERVICE_KEY`` is set."""
 
-    def __init__(self, session_service: SessionService, service_key: ServiceKey) -> None:
+    def __init__(self, session_service: SessionService, service_key: BackendKey) -> None:
         self._session_service = session_service
         self._service_key = service_key
 

@@ -65,14 +65,14 @@ class ChannelDraft:
 
 
 @dataclass(frozen=True, slots=True)
-class Creation:
+class ChannelCreation:
     """What asking for a channel has come to; one that is not new stood already, as asked for."""
 
     channel: Channel
     is_new: bool
 
 
-class Addition(Enum):
+class MembershipOutcome(Enum):
     """What adding a member has come to."""
 
     JOINED = auto()

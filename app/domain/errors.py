@@ -281,7 +281,7 @@ class Unavailable(ChatError):
         super().__init__(f"{what} is not available now; nothing was done.")
 
 
-class Rejected(Unavailable):
+class StorageRejected(Unavailable):
     """The storage answers, and will not take this; of several things it may take the others.
 
     Somebody's trigger or constraint, say, or a value that it has no room for.

@@ -17,7 +17,7 @@ from app.framework import (
 from app.framework.common.log_text import log_text
 from app.framework.common.minute_log import MinuteLog
 from app.ports import Clock
-from app.services.sessions.client_network import owner_of
+from app.services.sessions.client_network import client_network
 from app.sockets.authenticated_socket import AuthenticatedSocket, error_notice
 
 _log = structlog.stdlib.get_logger("ChatExceptionFilter")
@@ -78,7 +78,7 @@ class ChatExceptionFilter(BaseWsExceptionFilter):
             level = DEBUG if error.temporary else WARNING
             _log.log(level, "connection refused", address=address, **context)
             if error.temporary:
-                self._temporary_refusals.count(error.code, owner_of(address))
+                self._temporary_refusals.count(error.code, client_network(address))
             self._refuse(error, client)
         else:
             level = DEBUG if error.code == WsTooManyRequests.code else INFO

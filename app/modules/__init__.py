@@ -2,7 +2,7 @@
 
 from app.modules.app_module import AppModule, create_app_module
 from app.modules.auth_module import AuthModule
-from app.modules.backend_api_module import ServiceModule, WebhooksModule
+from app.modules.backend_api_module import BackendApiModule, WebhooksModule
 from app.modules.chat_module import ChatModule
 from app.modules.coordination_module import LocalCoordinationModule
 from app.modules.development_identity_module import DevelopmentIdentityModule
@@ -13,13 +13,13 @@ from app.modules.storage_module import MemoryStorageModule, SqlStorageModule
 __all__ = [
     "AppModule",
     "AuthModule",
+    "BackendApiModule",
     "ChatModule",
     "DevelopmentIdentityModule",
     "LocalCoordinationModule",
     "MemoryStorageModule",
     "OpsModule",
     "RedisCoordinationModule",
-    "ServiceModule",
     "SqlStorageModule",
     "WebhooksModule",
     "create_app_module",

@@ -7,7 +7,7 @@ from app.adapters.system.system_clock import SystemClock
 from app.config.settings import IN_MEMORY, Settings
 from app.framework import imported
 from app.modules.auth_module import AuthModule
-from app.modules.backend_api_module import ServiceModule, WebhooksModule
+from app.modules.backend_api_module import BackendApiModule, WebhooksModule
 from app.modules.chat_module import ChatModule
 from app.modules.coordination_module import LocalCoordinationModule
 from app.modules.development_identity_module import DevelopmentIdentityModule
@@ -97,7 +97,7 @@ def create_app_module(settings: Settings) -> AppModule:
         )
     if settings.service_key is not None:
         app.service.override(
-            ServiceModule(
+            BackendApiModule(
                 settings=settings,
                 clock=app.clock,
                 session_service=app.auth.session_service,

@@ -6,7 +6,7 @@ from app.adapters.clerk.jwks_client import JwksClient
 from app.adapters.clerk.pem_signing_key import PemSigningKey
 from app.adapters.clerk.signing_keys import SigningKeys
 from app.adapters.clerk.token_verifier import ClerkTokenVerifier
-from app.adapters.memory.silent_revocation_bus import SilentRevocationChannel
+from app.adapters.memory.silent_revocation_bus import SilentRevocationBus
 from app.adapters.memory.socket_quota import MemorySocketQuota
 from app.adapters.memory.token_buckets import TokenBuckets
 from app.adapters.system.system_clock import SystemClock
@@ -15,7 +15,7 @@ from app.framework import imported
 from app.guards.ws_guard import WsGuard
 from app.guards.ws_throttler_guard import WsThrottlerGuard
 from app.modules.coordination_module import WATCH_SECONDS, memory_attempt_limiter
-from app.ports import AttemptLimiter, Clock, RevocationChannel, RevocationStore, SocketQuota
+from app.ports import AttemptLimiter, Clock, RevocationBus, RevocationStore, SocketQuota
 from app.ports.token_issuer import JWKS_PATH
 from app.services.authentication_service import AuthenticationService
 from app.services.session_service import SessionPolicy, SessionService
@@ -55,8 +55,8 @@ class AuthModule(containers.DeclarativeContainer):
     )
     clock: providers.Dependency[Clock] = imported(Clock, default=providers.Singleton(SystemClock))
     revocation_store: providers.Dependency[RevocationStore] = imported(RevocationStore)
-    revocation_channel: providers.Dependency[RevocationChannel] = imported(
-        RevocationChannel, default=providers.Singleton(SilentRevocationChannel)
+    revocation_channel: providers.Dependency[RevocationBus] = imported(
+        RevocationBus, default=providers.Singleton(SilentRevocationBus)
     )
     watch_interval_seconds: providers.Dependency[float] = imported(
         float, default=providers.Object(WATCH_SECONDS)

@@ -5,7 +5,7 @@ from dependency_injector import containers, providers
 from app.adapters.clerk.webhook_verifier import ClerkWebhookVerifier
 from app.config.settings import Settings
 from app.controllers.channels_controller import ChannelsController
-from app.controllers.requests.backend_key import ServiceKey
+from app.controllers.requests.backend_key import BackendKey
 from app.controllers.requests.refusal_log import RefusalLog
 from app.controllers.sessions_controller import SessionsController
 from app.controllers.webhooks_controller import WebhooksController
@@ -15,7 +15,7 @@ from app.services.channel_service import ChannelService
 from app.services.session_service import SessionService
 
 
-class ServiceModule(containers.DeclarativeContainer):
+class BackendApiModule(containers.DeclarativeContainer):
     """Provides `SessionsController` and `ChannelsController`, for whoever has the service key."""
 
     settings: providers.Dependency[Settings] = imported(Settings)
@@ -24,7 +24,7 @@ class ServiceModule(containers.DeclarativeContainer):
     channel_service: providers.Dependency[ChannelService] = imported(ChannelService)
 
     refusal_log = providers.Singleton(RefusalLog, clock, settings.provided.trusted_proxies)
-    service_key = providers.Singleton(ServiceKey, settings.provided.service_key, refusal_log)
+    service_key = providers.Singleton(BackendKey, settings.provided.service_key, refusal_log)
     sessions_controller = providers.Singleton(SessionsController, session_service, service_key)
     channels_controller = providers.Singleton(ChannelsController, channel_service, service_key)
 

@@ -15,18 +15,18 @@ from app.ports import (
     ChannelRepository,
     Clock,
     DeliveryRepository,
-    MembershipChannel,
+    MembershipBus,
     MessageRepository,
     StorageWriters,
 )
-from app.services.adoption_poller import MessageAdoption
+from app.services.adoption_poller import AdoptionPoller
 from app.services.channel_service import ChannelService
 from app.services.delivery_service import DeliveryService
 from app.services.event_service import EventService
-from app.services.message_publisher import MessageFeed
+from app.services.message_publisher import MessagePublisher
 from app.services.message_service import MessageService
 from app.services.offline_message_service import MAX_PAGE_BYTES, OfflineMessageService
-from app.services.room_sync import ChannelAudience
+from app.services.room_sync import RoomSync
 from app.services.session_service import SessionService
 from app.services.typing_service import TypingService
 
@@ -45,7 +45,7 @@ class ChatModule(containers.DeclarativeContainer):
     messages: providers.Dependency[MessageRepository] = imported(MessageRepository)
     deliveries: providers.Dependency[DeliveryRepository] = imported(DeliveryRepository)
     writers: providers.Dependency[StorageWriters] = imported(StorageWriters)
-    membership_channel: providers.Dependency[MembershipChannel] = imported(MembershipChannel)
+    membership_channel: providers.Dependency[MembershipBus] = imported(MembershipBus)
     session_service: providers.Dependency[SessionService] = imported(SessionService)
 
     validation_pipe = AppPipe(ValidationPipe)
@@ -63,7 +63,7 @@ class ChatModule(containers.DeclarativeContainer):
     socket_rooms = providers.Singleton(GatewaySocketRooms)
     event_service = providers.Singleton(EventService, channels)
     channel_audience = providers.Singleton(
-        ChannelAudience, channels, event_service, socket_rooms, membership_channel, clock, starter
+        RoomSync, channels, event_service, socket_rooms, membership_channel, clock, starter
     )
     channel_service = providers.Singleton(
         ChannelService,
@@ -85,7 +85,7 @@ class ChatModule(containers.DeclarativeContainer):
         expiry_seconds=settings.provided.typing_expiry_seconds,
     )
     message_feed = providers.Singleton(
-        MessageFeed, messages, channel_audience, typing_service, broadcaster
+        MessagePublisher, messages, channel_audience, typing_service, broadcaster
     )
     message_service = providers.Singleton(
         MessageService,
@@ -98,7 +98,7 @@ class ChatModule(containers.DeclarativeContainer):
         starter=starter,
         writers=writers,
     )
-    message_adoption = providers.Singleton(MessageAdoption, message_service)
+    message_adoption = providers.Singleton(AdoptionPoller, message_service)
     delivery_service = providers.Singleton(
         DeliveryService, deliveries, broadcaster, clock, starter, writers
     )

@@ -6,8 +6,8 @@
 from dependency_injector import containers, providers
 
 from app.adapters.memory.attempt_limiter import MemoryAttemptLimiter
-from app.adapters.memory.local_membership_bus import LocalMembershipChannel
-from app.adapters.memory.silent_revocation_bus import SilentRevocationChannel
+from app.adapters.memory.local_membership_bus import LocalMembershipBus
+from app.adapters.memory.silent_revocation_bus import SilentRevocationBus
 from app.adapters.memory.socket_quota import MemorySocketQuota
 from app.adapters.memory.token_buckets import TokenBuckets
 from app.config.settings import Settings
@@ -42,7 +42,7 @@ class LocalCoordinationModule(containers.DeclarativeContainer):
     webhook_log: providers.Dependency[WebhookLog] = imported(WebhookLog)
 
     watch_interval_seconds = providers.Object(WATCH_SECONDS)
-    revocation_channel = providers.Singleton(SilentRevocationChannel)
-    membership_channel = providers.Singleton(LocalMembershipChannel)
+    revocation_channel = providers.Singleton(SilentRevocationBus)
+    membership_channel = providers.Singleton(LocalMembershipBus)
     attempt_limiter = providers.Singleton(memory_attempt_limiter, settings, clock)
     socket_quota = providers.Singleton(MemorySocketQuota, settings.provided.max_sockets_per_user)

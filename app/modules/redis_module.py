@@ -2,10 +2,10 @@
 
 from dependency_injector import containers, providers
 
-from app.adapters.memory.local_membership_bus import LocalMembershipChannel
+from app.adapters.memory.local_membership_bus import LocalMembershipBus
 from app.adapters.redis.attempt_limiter import RedisAttemptLimiter
 from app.adapters.redis.connection import RedisConnection
-from app.adapters.redis.revocation_bus import RedisRevocationChannel
+from app.adapters.redis.revocation_bus import RedisRevocationBus
 from app.adapters.redis.revocation_store import RedisRevocationStore
 from app.adapters.redis.socket_quota import RedisSocketQuota
 from app.adapters.redis.webhook_log import RedisWebhookLog
@@ -38,13 +38,13 @@ class RedisCoordinationModule(containers.DeclarativeContainer):
     )
     revocation_store = providers.Singleton(RedisRevocationStore, connection)
     revocation_channel = providers.Singleton(
-        RedisRevocationChannel,
+        RedisRevocationBus,
         connection,
         settings.provided.redis_url,
         settings.provided.redis_timeout_seconds,
         clock,
     )
-    membership_channel = providers.Singleton(LocalMembershipChannel)
+    membership_channel = providers.Singleton(LocalMembershipBus)
     attempt_limiter = providers.Singleton(
         RedisAttemptLimiter,
         connection,

@@ -6,16 +6,16 @@ from app.ports.channel_repository import ChannelRepository, Membership
 from app.ports.clock import Clock, Timer
 from app.ports.delivery_repository import (
     Advance,
-    Advanced,
+    AdvanceOutcome,
     DeliveryRepository,
     Report,
     UnconfirmedAdvances,
     UndeliveredPage,
 )
 from app.ports.eager_starter import EagerStarter
-from app.ports.membership_bus import MembershipChannel
-from app.ports.message_repository import Added, MessageRepository, StoredMessage
-from app.ports.revocation_bus import RevocationChannel
+from app.ports.membership_bus import MembershipBus
+from app.ports.message_repository import AddOutcome, MessageRepository, StoredMessage
+from app.ports.revocation_bus import RevocationBus
 from app.ports.revocation_store import RevocationStore
 from app.ports.socket_quota import SocketQuota
 from app.ports.socket_rooms import SocketRooms
@@ -28,9 +28,9 @@ from app.ports.webhook_log import WebhookLog
 from app.ports.webhook_verifier import WebhookFault, WebhookMessage, WebhookRefused, WebhookVerifier
 
 __all__ = [
-    "Added",
+    "AddOutcome",
     "Advance",
-    "Advanced",
+    "AdvanceOutcome",
     "AttemptLimiter",
     "Broadcaster",
     "ChannelRepository",
@@ -38,10 +38,10 @@ __all__ = [
     "DeliveryRepository",
     "EagerStarter",
     "Membership",
-    "MembershipChannel",
+    "MembershipBus",
     "MessageRepository",
     "Report",
-    "RevocationChannel",
+    "RevocationBus",
     "RevocationStore",
     "SocketQuota",
     "SocketRooms",

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
-from app.domain.channel import Addition, Channel, MemberRole
+from app.domain.channel import Channel, MemberRole, MembershipOutcome
 from app.domain.ids import ChannelId, UserId
 from app.domain.user import User
 
@@ -59,7 +59,7 @@ class ChannelRepository(Protocol):
 
     async def add_member(
         self, channel_id: ChannelId, user_id: UserId, role: MemberRole | None, now: datetime
-    ) -> Addition:
+    ) -> MembershipOutcome:
         """Have the user belong to the channel in this role, from ``now`` on unless they do already.
 
         Without a role a newcomer is a `MemberRole.MEMBER`, and who is a member keeps theirs.

@@ -48,14 +48,14 @@ class Advance:
     changed: bool
 
 
-Advanced: TypeAlias = Advance | MessageNotFound | NotARecipient
+AdvanceOutcome: TypeAlias = Advance | MessageNotFound | NotARecipient
 """What became of a report; a refusal is a value here, since its neighbours count."""
 
 
 class UnconfirmedAdvances(Unconfirmed):
     """The commit of a batch was under way: its outcomes are these, if it is stored."""
 
-    def __init__(self, outcomes: Sequence[Advanced]) -> None:
+    def __init__(self, outcomes: Sequence[AdvanceOutcome]) -> None:
         super().__init__()
         self.outcomes = outcomes
 
@@ -128,7 +128,9 @@ class DeliveryRepository(Protocol):
     Only when it is `Unconfirmed` is that not known: a commit was under way.
     """
 
-    async def advance_all(self, reports: Sequence[Report], now: datetime) -> Sequence[Advanced]:
+    async def advance_all(
+        self, reports: Sequence[Report], now: datetime
+    ) -> Sequence[AdvanceOutcome]:
         """Move recipients forward together, each to DELIVERED or READ; never back.
 
         One outcome per report, as if they came one after the other in their order. A report of what

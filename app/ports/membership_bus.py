@@ -7,7 +7,7 @@ from app.domain.channel import MembershipNews
 
 
 @runtime_checkable
-class MembershipChannel(Protocol):
+class MembershipBus(Protocol):
     """Tells every node; whoever is cut off misses it, and reads the channel's members later."""
 
     def listen(self, on_changed: Callable[[MembershipNews], None]) -> None:

@@ -18,7 +18,7 @@ class StoredMessage:
     is_new: bool
 
 
-Added: TypeAlias = StoredMessage | NotAMember | MessageDeleted | ClientMessageIdReused
+AddOutcome: TypeAlias = StoredMessage | NotAMember | MessageDeleted | ClientMessageIdReused
 """What became of a draft; a refusal is a value here, since its neighbours are stored."""
 
 
@@ -29,7 +29,7 @@ class MessageRepository(Protocol):
     Only when it is `Unconfirmed` is that not known: a commit was under way.
     """
 
-    async def add_all(self, drafts: Sequence[MessageDraft], now: datetime) -> Sequence[Added]:
+    async def add_all(self, drafts: Sequence[MessageDraft], now: datetime) -> Sequence[AddOutcome]:
         """Store messages together, with a SENT delivery for every other member of their channels.
 
         Durable when it returns; one outcome per draft, in their order. ``seq`` counts from 1 in
@@ -90,7 +90,9 @@ class MessageRepository(Protocol):
         """A message, for the server itself; None when there is no such message."""
         ...
 
-    async def unplaced(self, limit: int, now: datetime) -> Mapping[ChannelId, Sequence[MessageId]]:
+    async def find_unsequenced(
+        self, limit: int, now: datetime
+    ) -> Mapping[ChannelId, Sequence[MessageId]]:
         """Messages that the original backend stored beside us and that have no ``seq`` yet.
 
         Oldest first, ``limit`` of them in all, by channel.

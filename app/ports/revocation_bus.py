@@ -7,7 +7,7 @@ from app.domain.revocation import Revocation
 
 
 @runtime_checkable
-class RevocationChannel(Protocol):
+class RevocationBus(Protocol):
     """Tells every node; whoever is cut off misses it, and asks `RevocationStore.missed` later."""
 
     def listen(

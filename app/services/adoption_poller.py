@@ -11,7 +11,7 @@ INTERVAL_SECONDS = 2.0
 _logger = logging.getLogger(__name__)
 
 
-class MessageAdoption:
+class AdoptionPoller:
     """Every ``interval_seconds``, takes in what the original backend has stored beside us.
 
     It also has told what was left untold because the storage went away. While that does not answer

@@ -3,7 +3,7 @@
 from app.domain.credential import Credential
 from app.domain.errors import AuthenticationCode, AuthenticationError, Unavailable
 from app.ports import AttemptLimiter, TokenVerifier
-from app.services.sessions.client_network import owner_of
+from app.services.sessions.client_network import client_network
 from app.services.token_blacklist_service import TokenBlacklistService
 
 _BEARER = "bearer "
@@ -15,7 +15,7 @@ class AuthenticationService:
     Args:
         verifier: Of the identity provider.
         blacklist: Asked for each token once.
-        limiter: Counts by address, IPv6 by its network: see `owner_of`.
+        limiter: Counts by address, IPv6 by its network: see `client_network`.
         accept_bearer: Whether ``Bearer `` before the token is tolerated.
         admit_unchecked: Whether to connect who cannot be checked for revocation.
     """
@@ -45,7 +45,7 @@ class AuthenticationService:
         Raises:
             AuthenticationError: What was sent or the address is refused, by its code.
         """
-        owner = owner_of(address)
+        owner = client_network(address)
         wait_seconds = await self._limiter.attempt(owner)
         if wait_seconds > 0:
             raise AuthenticationError(
@@ -79,7 +79,7 @@ class AuthenticationService:
         It knows then how often that has happened.
         """
         if not error.temporary:
-            error.failures = await self._limiter.failed(owner_of(address), error.code)
+            error.failures = await self._limiter.failed(client_network(address), error.code)
         return error
 
     async def _judge(self, sent: object, *, admit_unchecked: bool) -> Credential:

@@ -6,15 +6,15 @@ from functools import partial
 from typing import TypeAlias
 
 from app.domain.channel import (
-    Addition,
     Channel,
+    ChannelCreation,
     ChannelDraft,
-    Creation,
     DeletedChannel,
     MemberRole,
     MembershipChange,
     MembershipEvent,
     MembershipNews,
+    MembershipOutcome,
 )
 from app.domain.errors import ChannelExists, ChannelNotFound, Unavailable
 from app.domain.events import ServerEvent
@@ -26,10 +26,10 @@ from app.ports import (
     Clock,
     EagerStarter,
     Membership,
-    MembershipChannel,
+    MembershipBus,
 )
-from app.services.room_sync import ChannelAudience
-from app.services.writes.keyed_queue import OrderedWork
+from app.services.room_sync import RoomSync
+from app.services.writes.keyed_queue import KeyedQueue
 from app.services.writes.limits import DRAIN_TIMEOUT_SECONDS
 from app.services.writes.untold_changes import UntoldChanges
 
@@ -60,8 +60,8 @@ class ChannelService:
     def __init__(
         self,
         channels: ChannelRepository,
-        membership: MembershipChannel,
-        audience: ChannelAudience,
+        membership: MembershipBus,
+        audience: RoomSync,
         broadcaster: Broadcaster,
         clock: Clock,
         starter: EagerStarter,
@@ -71,12 +71,12 @@ class ChannelService:
         self._audience = audience
         self._broadcaster = broadcaster
         self._clock = clock
-        self._changes = OrderedWork(starter)
+        self._changes = KeyedQueue(starter)
         self._untold = UntoldChanges[Change](MAX_UNTOLD)
         # Whose deletion was begun here; the oldest of too many is forgotten.
         self._deletions: dict[ChannelId, None] = {}
 
-    async def create(self, draft: ChannelDraft) -> Creation:
+    async def create(self, draft: ChannelDraft) -> ChannelCreation:
         """Store a channel, its creator being the owner; each member hears of it.
 
         One that stands with this id is left as it is, with its members, and is the answer if it has
@@ -148,7 +148,7 @@ class ChannelService:
         """Let the changes that are being made come to their end."""
         await self._changes.drain(DRAIN_TIMEOUT_SECONDS)
 
-    async def _create(self, draft: ChannelDraft) -> Creation:
+    async def _create(self, draft: ChannelDraft) -> ChannelCreation:
         change = (ServerEvent.CHANNEL_CREATED, draft.id, draft.created_by_id)
         channel = Channel(
             id=draft.id,
@@ -169,11 +169,11 @@ class ChannelService:
             await self._announce(MembershipEvent.JOINED, standing.id, frozenset(member_ids))
             if self._untold.take(change):
                 self._tell_created(standing, member_ids)
-            return Creation(standing, is_new=False)
+            return ChannelCreation(standing, is_new=False)
         self._untold.take(change)
         await self._announce(MembershipEvent.JOINED, channel.id, frozenset(roles))
         self._tell_created(channel, roles)
-        return Creation(channel, is_new=True)
+        return ChannelCreation(channel, is_new=True)
 
     async def _standing(self, draft: ChannelDraft) -> tuple[Channel, Collection[UserId]]:
         """The channel that was asked for before, and who its members are now."""
@@ -218,7 +218,7 @@ class ChannelService:
         joining = (ServerEvent.ROOM_MEMBER_JOINED, channel_id, user_id)
         with self._untold.watched(joining):
             addition = await self._channels.add_member(channel_id, user_id, role, now)
-        is_news = self._untold.take(joining) or addition is Addition.JOINED
+        is_news = self._untold.take(joining) or addition is MembershipOutcome.JOINED
         # Also when it stood already: what was stored without an answer was not applied.
         await self._announce(MembershipEvent.JOINED, channel_id, frozenset({user_id}))
         if is_news:
@@ -226,7 +226,7 @@ class ChannelService:
             await self._audience.refresh(channel_id)
             room = channel_room(channel_id)
             self._broadcaster.publish(room, ServerEvent.ROOM_MEMBER_JOINED, change)
-        return is_news or addition is Addition.ROLE_CHANGED
+        return is_news or addition is MembershipOutcome.ROLE_CHANGED
 
     async def _remove_member(self, channel_id: ChannelId, user_id: UserId) -> bool:
         leaving = (ServerEvent.ROOM_MEMBER_LEFT, channel_id, user_id)

@@ -13,7 +13,7 @@ from app.domain.rooms import user_room
 from app.domain.socket_response import ReceiptsResponse
 from app.ports import (
     Advance,
-    Advanced,
+    AdvanceOutcome,
     Broadcaster,
     Clock,
     DeliveryRepository,
@@ -51,7 +51,7 @@ class _Reporting:
     """Reports that are stored together; ``outcomes`` has one for each once they are."""
 
     reports: Sequence[Report]
-    outcomes: Sequence[Advanced] = field(init=False)
+    outcomes: Sequence[AdvanceOutcome] = field(init=False)
 
 
 class DeliveryService:
@@ -187,7 +187,7 @@ class DeliveryService:
             response["refused"] = tuple(refused)
         return response
 
-    async def _store(self, key: Hashable, reports: Sequence[Report]) -> Sequence[Advanced]:
+    async def _store(self, key: Hashable, reports: Sequence[Report]) -> Sequence[AdvanceOutcome]:
         reporting = _Reporting(reports)
         await self._reports.run(key, reporting)
         return reporting.outcomes

@@ -7,7 +7,7 @@ from app.domain.ids import ChannelId
 from app.domain.message import Message
 from app.domain.rooms import channel_room
 from app.ports import Broadcaster, MessageRepository, StoredMessage
-from app.services.room_sync import ChannelAudience
+from app.services.room_sync import RoomSync
 from app.services.typing_service import TypingService
 
 MAX_CHANNELS = 100_000
@@ -19,7 +19,7 @@ MAX_GAP = 1_000
 _PAGE = 100
 
 
-class MessageFeed:
+class MessagePublisher:
     """Keeps, for each channel, the ``seq`` of the last message it was told of on this node.
 
     Before a message is told, those between are: whose commit was never confirmed, or which another
@@ -30,7 +30,7 @@ class MessageFeed:
     def __init__(
         self,
         messages: MessageRepository,
-        audience: ChannelAudience,
+        audience: RoomSync,
         typing: TypingService,
         broadcaster: Broadcaster,
     ) -> None:

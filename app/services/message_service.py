@@ -8,7 +8,7 @@ from functools import partial
 from app.domain.errors import (
     ChatError,
     MessageNotFound,
-    Rejected,
+    StorageRejected,
     Unavailable,
     Unconfirmed,
 )
@@ -30,12 +30,12 @@ from app.ports import (
     StorageWriters,
     StoredMessage,
 )
-from app.services.message_publisher import MessageFeed
+from app.services.message_publisher import MessagePublisher
 from app.services.messages.content import checked_content
-from app.services.room_sync import ChannelAudience
+from app.services.room_sync import RoomSync
 from app.services.writes.doubts import SETTLED_SECONDS, Doubt, Doubts
 from app.services.writes.group_commit import MAX_ITEMS, GroupCommit
-from app.services.writes.keyed_queue import OrderedWork
+from app.services.writes.keyed_queue import KeyedQueue
 from app.services.writes.limits import DRAIN_TIMEOUT_SECONDS
 
 ADOPTED_AT_ONCE = 500
@@ -92,8 +92,8 @@ class MessageService:
     def __init__(
         self,
         messages: MessageRepository,
-        feed: MessageFeed,
-        audience: ChannelAudience,
+        feed: MessagePublisher,
+        audience: RoomSync,
         broadcaster: Broadcaster,
         clock: Clock,
         max_content_chars: int,
@@ -115,7 +115,7 @@ class MessageService:
             weigh=self._weigh,
             max_items=max_batch,
         )
-        self._changes = OrderedWork(starter)
+        self._changes = KeyedQueue(starter)
         # Channels that may not have been told of everything, and until when more may turn up.
         self._behind: dict[ChannelId, float] = {}
         self._doubts = Doubts(clock)
@@ -196,7 +196,9 @@ class MessageService:
             Unavailable: What was taken in by then is told by `catch_up`. The next call tries with
                 fewer at once.
         """
-        while found := await self._messages.unplaced(self._adopted_at_once, self._clock.now()):
+        while found := await self._messages.find_unsequenced(
+            self._adopted_at_once, self._clock.now()
+        ):
             await self._feed.look_at(found)
             message_ids = [message_id for ids in found.values() for message_id in ids]
             try:
@@ -240,7 +242,7 @@ class MessageService:
         if sends:
             try:
                 await self._store(sends)
-            except Rejected:  # nothing was told yet: each is tried alone
+            except StorageRejected:  # nothing was told yet: each is tried alone
                 raise
             except Unavailable as error:  # the others of the batch are stored already
                 for send in sends:

@@ -7,12 +7,12 @@ from app.domain.channel import MembershipEvent, MembershipNews
 from app.domain.errors import NotAMember, Unavailable
 from app.domain.ids import ChannelId, UserId
 from app.domain.rooms import channel_room, user_room
-from app.ports import ChannelRepository, Clock, EagerStarter, MembershipChannel, SocketRooms
-from app.services.channels.member_cache import MemberReadings
+from app.ports import ChannelRepository, Clock, EagerStarter, MembershipBus, SocketRooms
+from app.services.channels.member_cache import MemberCache
 from app.services.event_service import EventService
 
 
-class ChannelAudience:
+class RoomSync:
     """Keeps this node's sockets in the rooms of the channels that their users belong to.
 
     `EventService` is told of every socket that is moved. A change that this node makes, or hears
@@ -24,14 +24,14 @@ class ChannelAudience:
         channels: ChannelRepository,
         events: EventService,
         rooms: SocketRooms,
-        membership: MembershipChannel,
+        membership: MembershipBus,
         clock: Clock,
         starter: EagerStarter,
     ) -> None:
         self._channels = channels
         self._events = events
         self._rooms = rooms
-        self._readings = MemberReadings(channels, clock, starter, self._follow)
+        self._readings = MemberCache(channels, clock, starter, self._follow)
         self._on_left: Callable[[UserId, ChannelId], None] = _ignore
         self._on_ended: list[Callable[[ChannelId], None]] = []
         membership.listen(self.apply)

@@ -14,7 +14,7 @@ from app.services.sessions.deadline_queue import DeadlineQueue
 from app.services.sessions.recent_revocations import RecentRevocations
 from app.services.sessions.revocation_ttl import revocation_seconds
 from app.services.sessions.session import Session, SessionHolder
-from app.services.sessions.session_index import LiveSessions
+from app.services.sessions.session_index import SessionIndex
 from app.services.token_blacklist_service import TokenBlacklistService
 
 LEAST_WARNING_SECONDS = 0.5
@@ -71,7 +71,7 @@ class SessionService:
         self._policy = policy
         self._recent = RecentRevocations(clock)
         self._deadlines = DeadlineQueue(clock, self._reach_deadline)
-        self._live = LiveSessions()
+        self._live = SessionIndex()
 
     async def on_module_init(self) -> None:
         """Hear of revocations from now on."""

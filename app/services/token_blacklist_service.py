@@ -8,7 +8,7 @@ from contextlib import suppress
 from app.domain.credential import Credential
 from app.domain.errors import Unavailable
 from app.domain.revocation import Revocation
-from app.ports import RevocationChannel, RevocationStore
+from app.ports import RevocationBus, RevocationStore
 
 RETRY_SECONDS = 1.0
 """Between two looks while the store does not answer: who was revoked waits for its return only."""
@@ -31,7 +31,7 @@ class TokenBlacklistService:
     def __init__(
         self,
         store: RevocationStore,
-        channel: RevocationChannel,
+        channel: RevocationBus,
         watch_interval_seconds: float,
     ) -> None:
         self._store = store

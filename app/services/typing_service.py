@@ -12,7 +12,7 @@ from app.domain.rooms import channel_room
 from app.domain.typing_indicator import TypingIndicator
 from app.ports import Broadcaster, ChannelRepository, Clock, EagerStarter, Timer
 from app.services.event_service import EventService
-from app.services.room_sync import ChannelAudience
+from app.services.room_sync import RoomSync
 from app.services.writes.limits import WAIT_SECONDS
 
 MAX_LISTED = 100
@@ -48,7 +48,7 @@ class TypingService:
         self,
         channels: ChannelRepository,
         events: EventService,
-        audience: ChannelAudience,
+        audience: RoomSync,
         broadcaster: Broadcaster,
         clock: Clock,
         starter: EagerStarter,

@@ -6,19 +6,19 @@ import pytest
 
 from app.adapters.memory.attempt_limiter import MemoryAttemptLimiter
 from app.adapters.memory.revocation_store import MemoryRevocationStore
-from app.adapters.memory.silent_revocation_bus import SilentRevocationChannel
+from app.adapters.memory.silent_revocation_bus import SilentRevocationBus
 from app.adapters.memory.socket_quota import MemorySocketQuota
 from app.adapters.memory.token_buckets import TokenBuckets
 from app.adapters.memory.webhook_log import MemoryWebhookLog
 from app.adapters.redis.attempt_limiter import RedisAttemptLimiter
 from app.adapters.redis.connection import RedisConnection
-from app.adapters.redis.revocation_bus import RedisRevocationChannel
+from app.adapters.redis.revocation_bus import RedisRevocationBus
 from app.adapters.redis.revocation_store import RedisRevocationStore
 from app.adapters.redis.socket_quota import RedisSocketQuota
 from app.adapters.redis.webhook_log import RedisWebhookLog
 from app.adapters.sql.revocation_store import SqlRevocationStore
 from app.adapters.sql.webhook_log import SqlWebhookLog
-from app.ports import AttemptLimiter, RevocationChannel, RevocationStore, SocketQuota, WebhookLog
+from app.ports import AttemptLimiter, RevocationBus, RevocationStore, SocketQuota, WebhookLog
 from tests.contract.storage import MEMBERSHIP, Storage, memory_storage, sql_storage
 from tests.doubles.manual_clock import ManualClock
 from tests.redis_server import RedisServer
@@ -115,10 +115,10 @@ def socket_quota(request: pytest.FixtureRequest, clock: ManualClock) -> SocketQu
 
 
 @pytest.fixture(params=["memory", "redis"])
-def revocation_channel(request: pytest.FixtureRequest, clock: ManualClock) -> RevocationChannel:
+def revocation_channel(request: pytest.FixtureRequest, clock: ManualClock) -> RevocationBus:
     """A channel to which nobody listens."""
     if request.param == "memory":
-        return SilentRevocationChannel()
+        return SilentRevocationBus()
     connection: RedisConnection = request.getfixturevalue("redis_connection")
     server: RedisServer = request.getfixturevalue("redis_server")
-    return RedisRevocationChannel(connection, server.url, TIMEOUT_SECONDS, clock)
+    return RedisRevocationBus(connection, server.url, TIMEOUT_SECONDS, clock)

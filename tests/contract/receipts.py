@@ -5,7 +5,7 @@ from datetime import datetime
 from app.domain.delivery import DeliveryState
 from app.domain.ids import ChannelId, MessageId, UserId
 from app.domain.message import Message
-from app.ports import Advance, Advanced, Report
+from app.ports import Advance, AdvanceOutcome, Report
 from tests.contract.storage import ALICE, GENERAL, Storage, add, draft
 from tests.doubles.manual_clock import DEFAULT_START as NOW
 
@@ -23,7 +23,7 @@ async def reported(
     recipient_id: UserId,
     state: DeliveryState,
     now: datetime = NOW,
-) -> Advanced:
+) -> AdvanceOutcome:
     """What becomes of one report."""
     (outcome,) = await storage.deliveries.advance_all(
         [Report(message_id, recipient_id, state)], now

@@ -20,7 +20,7 @@ from app.adapters.sql.schema.tables import channel_members
 from app.domain.ids import ChannelId, ClientMessageId, UserId, new_message_id
 from app.domain.message import Message, MessageDraft
 from app.ports import (
-    Added,
+    AddOutcome,
     ChannelRepository,
     DeliveryRepository,
     Membership,
@@ -130,7 +130,7 @@ async def add(storage: Storage, asked: MessageDraft, now: datetime = NOW) -> Mes
     return added.message
 
 
-async def add_one(storage: Storage, asked: MessageDraft, now: datetime = NOW) -> Added:
+async def add_one(storage: Storage, asked: MessageDraft, now: datetime = NOW) -> AddOutcome:
     """Store one draft, whatever becomes of it."""
     (added,) = await storage.messages.add_all([asked], now)
     return added

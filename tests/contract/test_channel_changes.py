@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from app.adapters.sql.channels.deletion import DELIVERIES_AT_ONCE, MESSAGES_AT_ONCE
-from app.domain.channel import Addition, Channel, ChannelType, MemberRole
+from app.domain.channel import Channel, ChannelType, MemberRole, MembershipOutcome
 from app.domain.errors import ChannelExists, ChannelNotFound, NotAMember, UserNotFound
 from app.domain.ids import ChannelId, ClientMessageId, UserId, new_message_id
 from app.domain.message import MessageDraft
@@ -86,7 +86,7 @@ async def test_channel_has_no_members_when_it_is_created_without(storage: Storag
 
     assert frozenset() == await members_of(storage, NEWS)
     added = await storage.channels.add_member(NEWS, BOB, MemberRole.MEMBER, NOW)
-    assert Addition.JOINED is added
+    assert MembershipOutcome.JOINED is added
 
 
 async def test_channel_is_found_when_it_was_created(storage: Storage) -> None:
@@ -147,7 +147,7 @@ async def test_member_is_added_once_when_added_twice(storage: Storage) -> None:
     first = await storage.channels.add_member(RANDOM, CAROL, None, NOW)
     second = await storage.channels.add_member(RANDOM, CAROL, MemberRole.MEMBER, NOW)
 
-    assert (Addition.JOINED, Addition.NOTHING) == (first, second)
+    assert (MembershipOutcome.JOINED, MembershipOutcome.NOTHING) == (first, second)
     assert {ALICE, BOB, CAROL} == await members_of(storage, RANDOM)
 
 
@@ -158,8 +158,8 @@ async def test_role_is_changed_when_a_member_is_added_in_another_one(storage: St
 
     additions = [await storage.channels.add_member(NEWS, ALICE, role, NOW) for role in roles]
 
-    nothing = Addition.NOTHING
-    assert [nothing, Addition.ROLE_CHANGED, nothing, nothing, nothing] == additions
+    nothing = MembershipOutcome.NOTHING
+    assert [nothing, MembershipOutcome.ROLE_CHANGED, nothing, nothing, nothing] == additions
 
 
 async def test_member_has_no_former_role_when_they_come_back_without_one(storage: Storage) -> None:
@@ -169,7 +169,7 @@ async def test_member_has_no_former_role_when_they_come_back_without_one(storage
 
     await storage.channels.add_member(RANDOM, CAROL, None, NOW)
 
-    assert Addition.NOTHING is await storage.channels.add_member(
+    assert MembershipOutcome.NOTHING is await storage.channels.add_member(
         RANDOM, CAROL, MemberRole.MEMBER, NOW
     )
 

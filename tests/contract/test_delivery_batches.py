@@ -5,7 +5,7 @@ from datetime import timedelta
 from app.domain.delivery import DeliveryState
 from app.domain.errors import MessageNotFound, NotARecipient
 from app.domain.ids import MessageId, UserId
-from app.ports import Advance, Advanced, Report
+from app.ports import Advance, AdvanceOutcome, Report
 from tests.contract.receipts import advanced, own_state, sent
 from tests.contract.storage import ALICE, BOB, CAROL, GENERAL, MALLORY, RANDOM, Storage
 from tests.doubles.manual_clock import DEFAULT_START as NOW
@@ -15,7 +15,7 @@ LATER = NOW + timedelta(seconds=1)
 BATCH = 256
 
 
-def changes(outcomes: Sequence[Advanced]) -> list[tuple[DeliveryState, bool]]:
+def changes(outcomes: Sequence[AdvanceOutcome]) -> list[tuple[DeliveryState, bool]]:
     """Where each report left its recipient, and whether it changed that; none was refused."""
     return [
         (outcome.status.status, outcome.changed)

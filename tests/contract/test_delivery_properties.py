@@ -10,7 +10,7 @@ from app.domain.delivery import DeliveryState, overall_state
 from app.domain.errors import NotARecipient
 from app.domain.ids import ChannelId, MessageId, UserId
 from app.domain.message import Message
-from app.ports import Advance, Advanced, Report
+from app.ports import Advance, AdvanceOutcome, Report
 from tests.contract.storage import ALICE, BOB, CAROL, Storage, add, draft
 from tests.doubles.manual_clock import DEFAULT_START as NOW
 
@@ -45,11 +45,11 @@ async def sent_by_each(storage: Storage) -> list[Message]:
 
 async def report_all(
     storage: Storage, messages: Sequence[Message], runs: Mapping[Device, list[list[Told]]]
-) -> dict[Device, list[Advanced]]:
+) -> dict[Device, list[AdvanceOutcome]]:
     """What every device is answered: each sends its batches one by one, all of them at once."""
 
-    async def report(device: Device) -> list[Advanced]:
-        answers: list[Advanced] = []
+    async def report(device: Device) -> list[AdvanceOutcome]:
+        answers: list[AdvanceOutcome] = []
         for batch in runs[device]:
             reports = [Report(messages[index].id, device[0], state) for index, state in batch]
             answers += await storage.deliveries.advance_all(reports, NOW)
@@ -83,7 +83,7 @@ def furthest(
     }
 
 
-def advances(answers: Iterable[Advanced]) -> list[Advance]:
+def advances(answers: Iterable[AdvanceOutcome]) -> list[Advance]:
     """Those that are no refusal."""
     return [answer for answer in answers if isinstance(answer, Advance)]
 

@@ -80,7 +80,7 @@ async def test_adopt_takes_in_nothing_when_it_has_taken_in_all(
     await adopt(storage)
     order = await order_of(storage)
 
-    assert {} == await storage.messages.unplaced(10, LATER)
+    assert {} == await storage.messages.find_unsequenced(10, LATER)
     await storage.messages.adopt([MessageId("msg_001")], LATER)
     assert order == await order_of(storage)
     assert {GENERAL: 1} == await storage.messages.last_seqs([GENERAL])
@@ -92,14 +92,14 @@ async def test_adopt_takes_in_what_is_left_when_another_node_has_taken_some(
     """Each was looking at what it had found; what came since is nobody's yet."""
     for number in range(1, 5):
         await store_beside(database, f"msg_{number}", created_at=NOW + number * SECOND)
-    first = (await storage.messages.unplaced(2, LATER))[GENERAL]
-    second = (await storage.messages.unplaced(3, LATER))[GENERAL]
+    first = (await storage.messages.find_unsequenced(2, LATER))[GENERAL]
+    second = (await storage.messages.find_unsequenced(3, LATER))[GENERAL]
 
     await storage.messages.adopt(first, LATER)
     await storage.messages.adopt(list(reversed(second)), LATER)
 
     assert [(1, "msg_1"), (2, "msg_2"), (3, "msg_3")] == await order_of(storage)
-    assert {GENERAL: ["msg_4"]} == await storage.messages.unplaced(10, LATER)
+    assert {GENERAL: ["msg_4"]} == await storage.messages.find_unsequenced(10, LATER)
 
 
 async def test_adopt_passes_over_a_message_when_it_is_no_more(
@@ -238,7 +238,7 @@ async def test_adopt_looks_at_all_in_the_end_when_there_is_very_much(
         await store_beside(database, f"late_{number}", created_at=day)
 
     for _ in range(20):
-        for ids in (await repository.unplaced(10, LATER)).values():
+        for ids in (await repository.find_unsequenced(10, LATER)).values():
             await repository.adopt(ids, LATER)
 
     late = [message_id for _, message_id in await order_of(storage)][-4:]

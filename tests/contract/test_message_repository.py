@@ -179,6 +179,6 @@ async def test_nothing_is_unplaced_when_only_this_side_stores(storage: Storage) 
 
     await storage.messages.adopt([message.id], LATER)
 
-    assert {} == await storage.messages.unplaced(10, LATER)
+    assert {} == await storage.messages.find_unsequenced(10, LATER)
     assert (message,) == await storage.messages.stored_after(GENERAL, 0, 10)
     assert {GENERAL: 1} == await storage.messages.last_seqs([GENERAL])

@@ -9,7 +9,7 @@ from app.domain.errors import ClientMessageIdReused, MessageDeleted, NotAMember
 from app.domain.ids import ChannelId, UserId
 from app.domain.message import Message
 from app.domain.user import User
-from app.ports import Added, StoredMessage
+from app.ports import AddOutcome, StoredMessage
 from tests.contract.storage import (
     ALICE,
     BOB,
@@ -28,14 +28,14 @@ from tests.doubles.manual_clock import DEFAULT_START as NOW
 LATER = NOW + timedelta(milliseconds=1_234)
 
 
-def numbers(outcomes: Iterable[Added]) -> list[int | type[Added]]:
+def numbers(outcomes: Iterable[AddOutcome]) -> list[int | type[AddOutcome]]:
     """The number of each stored message, and of each refusal its kind."""
     return [
         each.message.seq if isinstance(each, StoredMessage) else type(each) for each in outcomes
     ]
 
 
-def messages(outcomes: Iterable[Added]) -> list[Message]:
+def messages(outcomes: Iterable[AddOutcome]) -> list[Message]:
     """What was given back of those that were not refused."""
     return [each.message for each in outcomes if isinstance(each, StoredMessage)]
 

@@ -154,7 +154,7 @@ async def test_a_channel_goes_on_when_a_row_in_it_is_odd(odd_storage: Storage) -
 
     own = await add(odd_storage, asked)
     (again,) = await odd_storage.messages.add_all([asked], NOW)
-    nothing = await odd_storage.messages.unplaced(10, LATER)
+    nothing = await odd_storage.messages.find_unsequenced(10, LATER)
     page = await odd_storage.deliveries.undelivered(BOB, 0, 10)
 
     assert own == getattr(again, "message", again)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from app.adapters.memory.rows import ChannelRow
 from app.adapters.memory.store import MemoryStore
-from app.domain.channel import Addition, Channel, ChannelType, MemberRole
+from app.domain.channel import Channel, ChannelType, MemberRole, MembershipOutcome
 from app.domain.errors import ChannelExists, ChannelNotFound, UserNotFound
 from app.domain.ids import ChannelId, UserId
 from app.domain.user import User
@@ -59,19 +59,19 @@ class MemoryChannelRepository(ChannelRepository):
 
     async def add_member(
         self, channel_id: ChannelId, user_id: UserId, role: MemberRole | None, now: datetime
-    ) -> Addition:
+    ) -> MembershipOutcome:
         """Make the user a member, or one with another role."""
         del now
         channel = self._channel(channel_id)
         self._require_user(user_id)
         if self._store.channel_for(channel_id, user_id) is None:
             self._join(channel_id, user_id, role or MemberRole.MEMBER)
-            return Addition.JOINED
+            return MembershipOutcome.JOINED
         seat = channel.seats[user_id]
         if role is None or role is seat.role:
-            return Addition.NOTHING
+            return MembershipOutcome.NOTHING
         seat.role = role
-        return Addition.ROLE_CHANGED
+        return MembershipOutcome.ROLE_CHANGED
 
     async def remove_member(self, channel_id: ChannelId, user_id: UserId) -> bool:
         """Make the user no member."""

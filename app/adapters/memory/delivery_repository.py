@@ -11,7 +11,7 @@ from app.adapters.memory.store import MemoryStore
 from app.domain.delivery import DeliveryState, DeliveryStatus, overall_state
 from app.domain.errors import MessageNotFound, NotARecipient
 from app.domain.ids import MessageId, UserId
-from app.ports import Advance, Advanced, DeliveryRepository, Report, UndeliveredPage
+from app.ports import Advance, AdvanceOutcome, DeliveryRepository, Report, UndeliveredPage
 from app.ports.delivery_repository import (
     MAX_COUNTED,
     MAX_COUNTED_OF_CHANNEL,
@@ -28,7 +28,9 @@ class MemoryDeliveryRepository(DeliveryRepository):
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
 
-    async def advance_all(self, reports: Sequence[Report], now: datetime) -> Sequence[Advanced]:
+    async def advance_all(
+        self, reports: Sequence[Report], now: datetime
+    ) -> Sequence[AdvanceOutcome]:
         """Move recipients forward, one after the other."""
         return [self._advance(report, now) for report in reports]
 
@@ -81,7 +83,7 @@ class MemoryDeliveryRepository(DeliveryRepository):
             positions=tuple(row.position for row in page),
         )
 
-    def _advance(self, report: Report, now: datetime) -> Advanced:
+    def _advance(self, report: Report, now: datetime) -> AdvanceOutcome:
         recipient_id = report.recipient_id
         try:
             row, channel = self._store.message_for(report.message_id, recipient_id)

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 
 from app.domain.channel import MembershipNews
-from app.ports import MembershipChannel
+from app.ports import MembershipBus
 
 
-class LocalMembershipChannel(MembershipChannel):
+class LocalMembershipBus(MembershipBus):
     """For one node, or for nodes that share a database alone: they read the members."""
 
     def __init__(self) -> None:

@@ -15,7 +15,7 @@ from app.domain.errors import (
 )
 from app.domain.ids import ChannelId, MessageId, UserId
 from app.domain.message import DeletedMessage, FirstSend, Message, MessageDraft
-from app.ports import Added, MessageRepository, StoredMessage
+from app.ports import AddOutcome, MessageRepository, StoredMessage
 
 
 class MemoryMessageRepository(MessageRepository):
@@ -24,7 +24,7 @@ class MemoryMessageRepository(MessageRepository):
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
 
-    async def add_all(self, drafts: Sequence[MessageDraft], now: datetime) -> Sequence[Added]:
+    async def add_all(self, drafts: Sequence[MessageDraft], now: datetime) -> Sequence[AddOutcome]:
         """Store messages, but none whose client message id is known."""
         return [self._add(draft, now) for draft in drafts]
 
@@ -69,7 +69,9 @@ class MemoryMessageRepository(MessageRepository):
         row = self._store.messages.get(message_id)
         return None if row is None else row.message
 
-    async def unplaced(self, limit: int, now: datetime) -> Mapping[ChannelId, Sequence[MessageId]]:
+    async def find_unsequenced(
+        self, limit: int, now: datetime
+    ) -> Mapping[ChannelId, Sequence[MessageId]]:
         """None: nobody else can store here."""
         del limit, now
         return {}
@@ -77,7 +79,7 @@ class MemoryMessageRepository(MessageRepository):
     async def adopt(self, message_ids: Sequence[MessageId], now: datetime) -> None:
         """Nothing: every message here has its number."""
 
-    def _add(self, draft: MessageDraft, now: datetime) -> Added:
+    def _add(self, draft: MessageDraft, now: datetime) -> AddOutcome:
         store = self._store
         channel = store.channel_for(draft.channel_id, draft.user_id)
         if channel is None:
@@ -106,7 +108,7 @@ class MemoryMessageRepository(MessageRepository):
             store.client_messages[draft.user_id, draft.client_message_id] = FirstSend.of(draft)
         return StoredMessage(message, is_new=True)
 
-    def _repeated(self, draft: MessageDraft) -> Added | None:
+    def _repeated(self, draft: MessageDraft) -> AddOutcome | None:
         if draft.client_message_id is None:
             return None
         first = self._store.client_messages.get((draft.user_id, draft.client_message_id))

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 
 from app.domain.revocation import Revocation
-from app.ports.revocation_bus import RevocationChannel
+from app.ports.revocation_bus import RevocationBus
 
 
-class SilentRevocationChannel(RevocationChannel):
+class SilentRevocationBus(RevocationBus):
     """For one node, or for nodes that share a database and no Redis: they ask the store."""
 
     def listen(

@@ -18,14 +18,14 @@ from app.adapters.redis.pool import redis_pool
 from app.adapters.redis.revocation_message import decode_revocation, encode_revocation
 from app.domain.revocation import Revocation
 from app.ports import Clock
-from app.ports.revocation_bus import RevocationChannel
+from app.ports.revocation_bus import RevocationBus
 
 PING_SECONDS = 2.0
 
 _logger = logging.getLogger(__name__)
 
 
-class RedisRevocationChannel(RevocationChannel):
+class RedisRevocationBus(RevocationBus):
     """Publishes by the shared connection and listens on one of its own.
 
     A subscription on which nothing is heard for ``ping_seconds`` is pinged; after as long again

@@ -9,7 +9,7 @@ from app.controllers.requests.refusal_log import RefusalLog
 from app.controllers.requests.refusals import refusal_text
 
 
-class ServiceKey:
+class BackendKey:
     """Lets pass who sends ``SERVICE_KEY`` as a bearer token; writes down who does not.
 
     Args:

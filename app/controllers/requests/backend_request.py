@@ -26,7 +26,7 @@ Id = Annotated[str, AfterValidator(_named)]
 """An identifier of anything."""
 
 
-class ServiceRequest(BaseModel):
+class BackendRequest(BaseModel):
     """A JSON body; names are in camelCase, types exact, and there are no other fields."""
 
     model_config = ConfigDict(
@@ -42,7 +42,7 @@ def invalid(error: ValidationError, expected: str) -> web.Response:
     """400 for a body that is none; nothing of it is repeated.
 
     Args:
-        error: What a `ServiceRequest` says of it.
+        error: What a `BackendRequest` says of it.
         expected: What to send, as a sentence.
     """
     # Without pydantic's context and input: there secrets may be.

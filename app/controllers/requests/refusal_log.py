@@ -8,7 +8,7 @@ from aiohttp import web
 from app.framework import Network, client_address
 from app.framework.common.minute_log import MinuteLog
 from app.ports import Clock
-from app.services.sessions.client_network import owner_of
+from app.services.sessions.client_network import client_network
 
 _logger = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ class RefusalLog:
             reason: In our words: nothing that was sent.
         """
         address = client_address(request, self._trusted_proxies)
-        self._refusals.count(f"{what} refused: {reason}", owner_of(address))
+        self._refusals.count(f"{what} refused: {reason}", client_network(address))
 
 
 def _log_refusals(what: str, address: str, times: int) -> None:

@@ -145,7 +145,7 @@ class NestApplication:
         self._runner = HttpRunner(
             http,
             engine.max_connecting_per_address,
-            engine.owner_of,
+            engine.client_network,
             engine.trusted_proxies,
             access_log=None,
             logger=http_log,

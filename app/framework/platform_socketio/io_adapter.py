@@ -9,7 +9,7 @@ from aiohttp import web
 from app.framework.common.decorators import GatewayOptions
 from app.framework.common.exceptions import BootError
 from app.framework.platform_socketio.engine_io.server import EngineOptions
-from app.framework.platform_socketio.socket_io.namespace import Endpoint
+from app.framework.platform_socketio.socket_io.namespace import CompiledNamespace
 from app.framework.platform_socketio.socket_io.server import SocketServer
 from app.framework.websockets.explorer import GatewayDefinition, server_attributes
 from app.framework.websockets.pipeline import (
@@ -119,10 +119,10 @@ class IoAdapter:
             values["origins_setting"] = f"Cors of {set_by['origins']}"
         return replace(self._options.engine, **values)
 
-    def _endpoint(self, group: list[GatewayDefinition]) -> Endpoint:
+    def _endpoint(self, group: list[GatewayDefinition]) -> CompiledNamespace:
         hooks = (compile_disconnect(definition) for definition in group)
         timeout_seconds = self._options.engine.connect_timeout_seconds
-        return Endpoint(
+        return CompiledNamespace(
             socket_class=self._options.socket_class,
             connect=tuple(
                 compile_connect(definition, timeout_seconds)

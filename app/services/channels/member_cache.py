@@ -26,7 +26,7 @@ class _Known:
     fresh_until: float
 
 
-class MemberReadings:
+class MemberCache:
     """Reads a channel's members when that was last done more than `REFRESH_SECONDS` ago.
 
     Whoever asks while they are being read shares the reading. It goes on when they are cancelled:

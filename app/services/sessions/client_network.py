@@ -5,7 +5,7 @@ from ipaddress import IPv6Address, IPv6Network
 _PREFIX_BITS = 64
 
 
-def owner_of(address: str) -> str:
+def client_network(address: str) -> str:
     """The address itself; of IPv6 its network, which is what a household or a server is given.
 
     Else whoever has one would have 2**64 addresses to try from. An IPv4 address in IPv6's clothes

@@ -10,7 +10,7 @@ from app.services.sessions.session import Session
 _Mark = tuple[RevocationKind, str]
 
 
-class LiveSessions:
+class SessionIndex:
     """An index of sessions by their tokens, sign-ins and users: each look-up is one step.
 
     While a session is here its credentials must stay as they are.

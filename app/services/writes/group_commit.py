@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from typing import Generic, TypeVar
 
-from app.domain.errors import Rejected, Unavailable, Unconfirmed
+from app.domain.errors import StorageRejected, Unavailable, Unconfirmed
 from app.ports import Clock, EagerStarter, StorageWriters
 from app.services.writes.limits import MAX_PENDING, WAIT_SECONDS
 
@@ -20,8 +20,8 @@ Item = TypeVar("Item")
 
 Commit = Callable[[Sequence[Item]], Awaitable[Sequence[Exception | None]]]
 """Stores the items together and tells of them. Gives for each what its caller is to be raised,
-None if it went well; raises what concerns them all, and `Rejected` if that may be some of them,
-with nothing stored or told."""
+None if it went well; raises what concerns them all, and `StorageRejected` if that may be some of
+them, with nothing stored or told."""
 
 _logger = logging.getLogger(__name__)
 
@@ -33,8 +33,8 @@ class GroupCommit(Generic[Item]):
     are at work is the next batch. The items of one key are committed in their order, one batch at a
     time; other keys do not wait for them as long as a writer is free. One whose caller is cancelled
     is still committed: what was begun comes to its end, or nobody would hear of what was stored.
-    Of a batch that is `Rejected` each half is committed apart, and so on: who is at fault is alone
-    in the end.
+    If a batch is `StorageRejected`, each half is committed separately, and so on, so only the rejected
+    item fails.
 
     Args:
         commit: Stores a batch.
@@ -177,7 +177,7 @@ class GroupCommit(Generic[Item]):
             for entry, refusal in zip(entries, errors, strict=True):
                 entry.settle(refusal)
         except Unavailable as error:
-            if isinstance(error, Rejected) and len(entries) > 1:
+            if isinstance(error, StorageRejected) and len(entries) > 1:
                 middle = len(entries) // 2
                 await self._store(entries[:middle])
                 await self._store(entries[middle:])

@@ -15,7 +15,7 @@ T = TypeVar("T")
 _logger = logging.getLogger(__name__)
 
 
-class OrderedWork:
+class KeyedQueue:
     """Runs works of one key one after another, in the order they came; other keys do not wait.
 
     A work begins in place when nothing of its key is going on, and is a task only if it waits.

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from app.framework import EngineOptions, Socket
 from app.framework.platform_socketio.engine_io.connection import Connection
-from app.framework.platform_socketio.socket_io.socket_link import NamespaceLink
+from app.framework.platform_socketio.socket_io.socket_link import ServerSocketLink
 from tests.deadlines import PROCESS_SECONDS
 from tests.e2e.hostile.probe_server import ProbeServer, eventually
 from tests.e2e.hostile.raw_client import BINARY, CLOSE, frame, tcp_client
@@ -16,7 +16,7 @@ from tests.e2e.hostile.raw_client import BINARY, CLOSE, frame, tcp_client
 CLIENTS = 300
 AT_ONCE = 30
 
-_HELD_PER_CLIENT = (Connection, NamespaceLink, Socket, web.Request, web.WebSocketResponse)
+_HELD_PER_CLIENT = (Connection, ServerSocketLink, Socket, web.Request, web.WebSocketResponse)
 
 
 SCRIPTS: list[tuple[list[str], str]] = [

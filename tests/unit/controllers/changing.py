@@ -1,8 +1,8 @@
 """A channel service that writes down what is asked of it, and the controller that asks."""
 
 from app.controllers.channels_controller import ChannelsController
-from app.controllers.requests.backend_key import ServiceKey
-from app.domain.channel import Channel, ChannelDraft, Creation, MemberRole
+from app.controllers.requests.backend_key import BackendKey
+from app.domain.channel import Channel, ChannelCreation, ChannelDraft, MemberRole
 from app.domain.errors import ChatError
 from app.domain.ids import ChannelId, UserId
 from app.services.channel_service import ChannelService
@@ -25,14 +25,14 @@ class RecordingChannelService(ChannelService):
         self.created: list[ChannelDraft] = []
         self.asked: list[tuple[object, ...]] = []
 
-    async def create(self, draft: ChannelDraft) -> Creation:
+    async def create(self, draft: ChannelDraft) -> ChannelCreation:
         """Write it down."""
         self._fail()
         self.created.append(draft)
         channel = Channel(
             draft.id, draft.name, draft.description, draft.type, draft.created_by_id, NOW
         )
-        return Creation(channel, is_new=self.changes)
+        return ChannelCreation(channel, is_new=self.changes)
 
     async def delete(self, channel_id: ChannelId) -> None:
         """Write it down."""
@@ -60,4 +60,4 @@ class RecordingChannelService(ChannelService):
 
 def channels_controller(channels: ChannelService) -> ChannelsController:
     """What is served."""
-    return ChannelsController(channels, ServiceKey(KEY, refusal_log()))
+    return ChannelsController(channels, BackendKey(KEY, refusal_log()))

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from app.controllers.requests.backend_key import ServiceKey
+from app.controllers.requests.backend_key import BackendKey
 from app.controllers.requests.backend_request import MAX_BODY_BYTES
 from app.controllers.sessions_controller import SessionsController
 from app.domain.errors import AuthenticationCode, AuthenticationError, Unavailable
@@ -25,7 +25,7 @@ def sessions() -> RecordingSessionService:
 @pytest.fixture
 async def client(sessions: RecordingSessionService) -> AsyncIterator[Client]:
     """A server with the controller alone."""
-    async with serving(SessionsController(sessions, ServiceKey(KEY, refusal_log()))) as client:
+    async with serving(SessionsController(sessions, BackendKey(KEY, refusal_log()))) as client:
         yield client
 
 

@@ -9,7 +9,7 @@ from app.domain.ids import ChannelId, UserId
 from app.ports import ChannelRepository
 from app.services.channel_service import ChannelService
 from app.services.event_service import EventService
-from app.services.room_sync import ChannelAudience
+from app.services.room_sync import RoomSync
 from tests.unit.gateways.chat import Chat, open_chat
 from tests.unit.services.slow_channels import SlowChannels
 
@@ -46,7 +46,7 @@ async def test_client_is_where_its_user_belongs_now_when_that_changes_while_it_c
 ) -> None:
     """Storage has been asked before the change, and answers after it."""
     channels = chat.module.get(SlowChannels)
-    await chat.module.get(ChannelAudience).refresh_all([GENERAL, RANDOM])  # or the change asks, too
+    await chat.module.get(RoomSync).refresh_all([GENERAL, RANDOM])  # or the change asks, too
     channels.hold()
 
     connecting = asyncio.create_task(chat.connect(user_id))

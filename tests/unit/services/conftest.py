@@ -5,7 +5,7 @@ import pytest
 
 from app.adapters.memory.channel_repository import MemoryChannelRepository
 from app.adapters.memory.delivery_repository import MemoryDeliveryRepository
-from app.adapters.memory.local_membership_bus import LocalMembershipChannel
+from app.adapters.memory.local_membership_bus import LocalMembershipBus
 from app.adapters.memory.message_repository import MemoryMessageRepository
 from app.adapters.memory.store import MemoryStore
 from app.adapters.memory.writers import MemoryWriters
@@ -13,9 +13,9 @@ from app.concurrency.eager import EagerTasks
 from app.ports import MessageRepository
 from app.services.channel_service import ChannelService
 from app.services.event_service import EventService
-from app.services.message_publisher import MessageFeed
+from app.services.message_publisher import MessagePublisher
 from app.services.message_service import MessageService
-from app.services.room_sync import ChannelAudience
+from app.services.room_sync import RoomSync
 from app.services.typing_service import TypingService
 from tests.doubles.manual_clock import ManualClock
 from tests.doubles.memory_socket_rooms import MemorySocketRooms
@@ -96,9 +96,9 @@ def rooms() -> MemorySocketRooms:
 
 
 @pytest.fixture
-def membership() -> LocalMembershipChannel:
+def membership() -> LocalMembershipBus:
     """Where changes of memberships are told."""
-    return LocalMembershipChannel()
+    return LocalMembershipBus()
 
 
 @pytest.fixture
@@ -106,16 +106,16 @@ def audience(
     channels: MemoryChannelRepository,
     events: EventService,
     rooms: MemorySocketRooms,
-    membership: LocalMembershipChannel,
+    membership: LocalMembershipBus,
     clock: ManualClock,
     starter: EagerTasks,
-) -> ChannelAudience:
+) -> RoomSync:
     """Who hears what channels are told."""
-    return ChannelAudience(channels, events, rooms, membership, clock, starter)
+    return RoomSync(channels, events, rooms, membership, clock, starter)
 
 
 @pytest.fixture
-def connected(rooms: MemorySocketRooms, audience: ChannelAudience) -> ChannelAudience:
+def connected(rooms: MemorySocketRooms, audience: RoomSync) -> RoomSync:
     """Alice and Bob have a phone each, in general's room."""
     rooms.connect(ALICES_PHONE, ALICE, "channel:general")
     rooms.connect(BOBS_PHONE, BOB, "channel:general")
@@ -125,8 +125,8 @@ def connected(rooms: MemorySocketRooms, audience: ChannelAudience) -> ChannelAud
 @pytest.fixture
 def channel_service(
     channels: MemoryChannelRepository,
-    membership: LocalMembershipChannel,
-    audience: ChannelAudience,
+    membership: LocalMembershipBus,
+    audience: RoomSync,
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
     starter: EagerTasks,
@@ -139,7 +139,7 @@ def channel_service(
 def typing_service(
     channels: MemoryChannelRepository,
     events: EventService,
-    audience: ChannelAudience,
+    audience: RoomSync,
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
     starter: EagerTasks,
@@ -159,7 +159,7 @@ async def setting(clock: ManualClock) -> Setting:
 @pytest.fixture
 def make_service(
     typing_service: TypingService,
-    audience: ChannelAudience,
+    audience: RoomSync,
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
     starter: EagerTasks,
@@ -167,7 +167,7 @@ def make_service(
     """The service over some store."""
 
     def make(messages: MessageRepository) -> MessageService:
-        feed = MessageFeed(messages, audience, typing_service, broadcaster)
+        feed = MessagePublisher(messages, audience, typing_service, broadcaster)
         return MessageService(
             messages, feed, audience, broadcaster, clock, MAX_CHARS, starter, MemoryWriters(2)
         )

@@ -17,7 +17,7 @@ from app.domain.message import (
     Message,
     MessageDraft,
 )
-from app.ports import Added, MessageRepository, StoredMessage
+from app.ports import AddOutcome, MessageRepository, StoredMessage
 from app.services.message_service import MessageService
 from tests.doubles.recording_broadcaster import Publication, RecordingBroadcaster
 from tests.unit.services.people import ALICE, BOB, GENERAL
@@ -44,7 +44,7 @@ class SlowMessages(MemoryMessageRepository):
         added = await super().add_all([draft], datetime.now(UTC))
         return [each.message for each in added if isinstance(each, StoredMessage)]
 
-    async def add_all(self, drafts: Sequence[MessageDraft], now: datetime) -> Sequence[Added]:
+    async def add_all(self, drafts: Sequence[MessageDraft], now: datetime) -> Sequence[AddOutcome]:
         """Store, then return late: between commit and publish."""
         if self.is_away:
             raise Unavailable
@@ -77,7 +77,7 @@ class LosingMessages(MemoryMessageRepository):
         """What was held back is stored after all."""
         await super().add_all(self._late, datetime.now(UTC))
 
-    async def add_all(self, drafts: Sequence[MessageDraft], now: datetime) -> Sequence[Added]:
+    async def add_all(self, drafts: Sequence[MessageDraft], now: datetime) -> Sequence[AddOutcome]:
         """Store, and say nothing of it while there are losses."""
         if self.losses and self.holds_back:
             self._late += drafts
@@ -100,7 +100,9 @@ class LosingMessages(MemoryMessageRepository):
         self._lose()
         return deleted
 
-    async def unplaced(self, limit: int, now: datetime) -> Mapping[ChannelId, Sequence[MessageId]]:
+    async def find_unsequenced(
+        self, limit: int, now: datetime
+    ) -> Mapping[ChannelId, Sequence[MessageId]]:
         """What stands beside us."""
         del now
         found: dict[ChannelId, list[MessageId]] = {}

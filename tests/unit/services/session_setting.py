@@ -6,7 +6,7 @@ import pytest
 
 from app.adapters.memory.attempt_limiter import MemoryAttemptLimiter
 from app.adapters.memory.revocation_store import MemoryRevocationStore
-from app.adapters.memory.silent_revocation_bus import SilentRevocationChannel
+from app.adapters.memory.silent_revocation_bus import SilentRevocationBus
 from app.adapters.memory.socket_quota import MemorySocketQuota
 from app.adapters.memory.token_buckets import TokenBuckets
 from app.domain.credential import Credential
@@ -131,7 +131,7 @@ class Setting:
         self.clock = clock
         self.store = store
         self.verifier = ScriptedVerifier(clock)
-        self.blacklist = TokenBlacklistService(store, SilentRevocationChannel(), 3_600)
+        self.blacklist = TokenBlacklistService(store, SilentRevocationBus(), 3_600)
         self.authentication = AuthenticationService(
             verifier=self.verifier,
             blacklist=self.blacklist,

@@ -7,9 +7,9 @@ from app.adapters.memory.channel_repository import MemoryChannelRepository
 from app.adapters.memory.store import MemoryStore
 from app.domain.channel import (
     Channel,
+    ChannelCreation,
     ChannelDraft,
     ChannelType,
-    Creation,
     DeletedChannel,
     MemberRole,
 )
@@ -49,7 +49,7 @@ async def test_members_hear_of_a_channel_when_it_is_created(
     creation = await channel_service.create(DRAFT)
 
     channel = Channel(NEWS, "News", "What is new", ChannelType.PUBLIC, ALICE, clock.now())
-    assert Creation(channel, is_new=True) == creation
+    assert ChannelCreation(channel, is_new=True) == creation
     assert {ALICE, BOB} == (await channels.members_of_all([NEWS]))[NEWS]
     assert {ALICES_PHONE, BOBS_PHONE} == rooms.sockets_in("channel:news")
     told = [
@@ -90,7 +90,7 @@ async def test_standing_channel_is_the_answer_when_it_is_asked_for_again(
 
     repeated = await channel_service.create(replace(DRAFT, description="Changed"))
 
-    assert Creation(created.channel, is_new=False) == repeated
+    assert ChannelCreation(created.channel, is_new=False) == repeated
     assert {ALICE} == (await channels.members_of_all([NEWS]))[NEWS]
     assert {ALICES_PHONE} == rooms.sockets_in("channel:news")
     assert [] == broadcaster.published

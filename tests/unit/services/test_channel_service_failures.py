@@ -6,22 +6,22 @@ from datetime import datetime
 import pytest
 
 from app.adapters.memory.channel_repository import MemoryChannelRepository
-from app.adapters.memory.local_membership_bus import LocalMembershipChannel
+from app.adapters.memory.local_membership_bus import LocalMembershipBus
 from app.adapters.memory.store import MemoryStore
 from app.concurrency.eager import EagerTasks
 from app.domain.channel import (
-    Addition,
     Channel,
     ChannelDraft,
     ChannelType,
     MemberRole,
     MembershipNews,
+    MembershipOutcome,
 )
 from app.domain.errors import Unavailable, Unconfirmed
 from app.domain.events import ServerEvent
 from app.domain.ids import ChannelId, UserId
 from app.services.channel_service import ChannelService
-from app.services.room_sync import ChannelAudience
+from app.services.room_sync import RoomSync
 from tests.doubles.manual_clock import ManualClock
 from tests.doubles.memory_socket_rooms import MemorySocketRooms
 from tests.doubles.recording_broadcaster import RecordingBroadcaster
@@ -33,7 +33,7 @@ ROOM = "channel:general"
 NEWS = ChannelDraft(ChannelId("news"), "News", None, ChannelType.PUBLIC, ALICE, (BOB,))
 
 
-class DeafNodes(LocalMembershipChannel):
+class DeafNodes(LocalMembershipBus):
     """Tells this node alone."""
 
     async def publish(self, news: MembershipNews) -> None:
@@ -79,7 +79,7 @@ class LosingChannels(MemoryChannelRepository):
 
     async def add_member(
         self, channel_id: ChannelId, user_id: UserId, role: MemberRole | None, now: datetime
-    ) -> Addition:
+    ) -> MembershipOutcome:
         """As the class says."""
         addition = await super().add_member(channel_id, user_id, role, now)
         self._lose()
@@ -105,8 +105,8 @@ class LosingChannels(MemoryChannelRepository):
 
 async def test_deletion_goes_on_when_it_was_interrupted(
     store: MemoryStore,
-    membership: LocalMembershipChannel,
-    audience: ChannelAudience,
+    membership: LocalMembershipBus,
+    audience: RoomSync,
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
     starter: EagerTasks,
@@ -125,8 +125,8 @@ async def test_deletion_goes_on_when_it_was_interrupted(
 
 async def test_those_in_the_room_hear_of_the_end_when_the_removal_was_not_confirmed(
     store: MemoryStore,
-    membership: LocalMembershipChannel,
-    audience: ChannelAudience,
+    membership: LocalMembershipBus,
+    audience: RoomSync,
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
     starter: EagerTasks,
@@ -149,8 +149,8 @@ async def test_those_in_the_room_hear_of_the_end_when_the_removal_was_not_confir
 
 async def test_members_hear_of_a_channel_when_its_creation_is_asked_for_again_unconfirmed(
     store: MemoryStore,
-    membership: LocalMembershipChannel,
-    audience: ChannelAudience,
+    membership: LocalMembershipBus,
+    audience: RoomSync,
     broadcaster: RecordingBroadcaster,
     rooms: MemorySocketRooms,
     clock: ManualClock,
@@ -176,8 +176,8 @@ async def test_members_hear_of_a_channel_when_its_creation_is_asked_for_again_un
 
 async def test_channel_hears_of_a_newcomer_when_they_are_added_again_unconfirmed(
     store: MemoryStore,
-    membership: LocalMembershipChannel,
-    audience: ChannelAudience,
+    membership: LocalMembershipBus,
+    audience: RoomSync,
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
     starter: EagerTasks,
@@ -200,8 +200,8 @@ async def test_channel_hears_of_a_newcomer_when_they_are_added_again_unconfirmed
 
 async def test_channel_hears_of_a_removal_when_it_is_asked_for_again_unconfirmed(
     store: MemoryStore,
-    membership: LocalMembershipChannel,
-    audience: ChannelAudience,
+    membership: LocalMembershipBus,
+    audience: RoomSync,
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
     starter: EagerTasks,
@@ -224,7 +224,7 @@ async def test_channel_hears_of_a_removal_when_it_is_asked_for_again_unconfirmed
 
 async def test_members_are_told_when_other_nodes_are_not(
     channels: MemoryChannelRepository,
-    audience: ChannelAudience,
+    audience: RoomSync,
     rooms: MemorySocketRooms,
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
@@ -248,8 +248,8 @@ async def test_members_are_told_when_other_nodes_are_not(
 
 async def test_changes_of_a_channel_are_told_in_the_order_of_storing(
     store: MemoryStore,
-    membership: LocalMembershipChannel,
-    audience: ChannelAudience,
+    membership: LocalMembershipBus,
+    audience: RoomSync,
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
     starter: EagerTasks,
@@ -273,8 +273,8 @@ async def test_changes_of_a_channel_are_told_in_the_order_of_storing(
 
 async def test_change_is_ended_when_its_caller_goes(
     store: MemoryStore,
-    membership: LocalMembershipChannel,
-    audience: ChannelAudience,
+    membership: LocalMembershipBus,
+    audience: RoomSync,
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
     starter: EagerTasks,

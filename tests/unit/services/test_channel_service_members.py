@@ -1,7 +1,7 @@
 import pytest
 
 from app.adapters.memory.channel_repository import MemoryChannelRepository
-from app.adapters.memory.local_membership_bus import LocalMembershipChannel
+from app.adapters.memory.local_membership_bus import LocalMembershipBus
 from app.adapters.memory.store import MemoryStore
 from app.concurrency.eager import EagerTasks
 from app.domain.channel import MemberRole, MembershipChange
@@ -9,7 +9,7 @@ from app.domain.events import ServerEvent
 from app.domain.ids import UserId
 from app.services.channel_service import ChannelService
 from app.services.event_service import EventService
-from app.services.room_sync import ChannelAudience
+from app.services.room_sync import RoomSync
 from app.services.typing_service import TypingService
 from tests.doubles.manual_clock import ManualClock
 from tests.doubles.memory_socket_rooms import MemorySocketRooms
@@ -106,9 +106,9 @@ async def test_channel_hears_of_a_removal_when_the_sockets_have_left(
 
 async def test_nobody_who_was_removed_is_told_anything_in_the_room(
     channels: MemoryChannelRepository,
-    audience: ChannelAudience,
+    audience: RoomSync,
     rooms: MemorySocketRooms,
-    membership: LocalMembershipChannel,
+    membership: LocalMembershipBus,
     events: EventService,
     clock: ManualClock,
     starter: EagerTasks,
@@ -147,8 +147,8 @@ async def test_sockets_move_when_a_change_stands_that_was_never_applied(
 @pytest.mark.parametrize("is_added", [True, False], ids=["added", "removed"])
 async def test_who_was_removed_by_others_hears_of_no_change_of_members(
     channels: MemoryChannelRepository,
-    membership: LocalMembershipChannel,
-    audience: ChannelAudience,
+    membership: LocalMembershipBus,
+    audience: RoomSync,
     store: MemoryStore,
     rooms: MemorySocketRooms,
     clock: ManualClock,

@@ -14,7 +14,7 @@ from app.domain.errors import InvalidPayload, MessageNotFound, NotARecipient, Un
 from app.domain.events import ServerEvent
 from app.domain.ids import MessageId
 from app.domain.message import Message, MessageDraft
-from app.ports import Advance, Advanced, Report, StoredMessage, UnconfirmedAdvances
+from app.ports import Advance, AdvanceOutcome, Report, StoredMessage, UnconfirmedAdvances
 from app.services.delivery_service import MAX_UNTOLD, DeliveryService
 from tests.doubles.manual_clock import ManualClock
 from tests.doubles.recording_broadcaster import Publication, RecordingBroadcaster
@@ -31,7 +31,9 @@ class LosingDeliveries(MemoryDeliveryRepository):
         super().__init__(store)
         self.batches: list[int] = []
 
-    async def advance_all(self, reports: Sequence[Report], now: datetime) -> Sequence[Advanced]:
+    async def advance_all(
+        self, reports: Sequence[Report], now: datetime
+    ) -> Sequence[AdvanceOutcome]:
         """As the class says."""
         self.batches.append(len(reports))
         if not self.losing:
@@ -329,7 +331,9 @@ class HeldBackDeliveries(MemoryDeliveryRepository):
         self.stored = asyncio.Event()
         self.may_return = asyncio.Event()
 
-    async def advance_all(self, reports: Sequence[Report], now: datetime) -> Sequence[Advanced]:
+    async def advance_all(
+        self, reports: Sequence[Report], now: datetime
+    ) -> Sequence[AdvanceOutcome]:
         """As the class says."""
         outcomes = await super().advance_all(reports, now)
         if any(report.state is DeliveryState.DELIVERED for report in reports):

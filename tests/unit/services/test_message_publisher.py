@@ -9,8 +9,8 @@ from app.domain.events import ServerEvent
 from app.domain.ids import ChannelId, UserId, new_message_id
 from app.domain.message import Message, MessageDraft
 from app.ports import StoredMessage
-from app.services.message_publisher import MAX_CHANNELS, MAX_GAP, MessageFeed
-from app.services.room_sync import ChannelAudience
+from app.services.message_publisher import MAX_CHANNELS, MAX_GAP, MessagePublisher
+from app.services.room_sync import RoomSync
 from app.services.typing_service import TypingService
 from tests.doubles.manual_clock import DEFAULT_START as NOW
 from tests.doubles.recording_broadcaster import RecordingBroadcaster
@@ -47,12 +47,12 @@ def channels(store: MemoryStore) -> SlowChannels:
 @pytest.fixture
 def feed(
     messages: AwayMessages,
-    audience: ChannelAudience,
+    audience: RoomSync,
     typing_service: TypingService,
     broadcaster: RecordingBroadcaster,
-) -> MessageFeed:
+) -> MessagePublisher:
     """The feed under test; it has looked at nothing."""
-    return MessageFeed(messages, audience, typing_service, broadcaster)
+    return MessagePublisher(messages, audience, typing_service, broadcaster)
 
 
 async def stored(
@@ -79,7 +79,7 @@ def told(broadcaster: RecordingBroadcaster) -> list[int]:
 
 
 async def test_messages_are_told_in_their_order_when_given_in_another(
-    feed: MessageFeed, messages: AwayMessages, broadcaster: RecordingBroadcaster
+    feed: MessagePublisher, messages: AwayMessages, broadcaster: RecordingBroadcaster
 ) -> None:
     """A retry's first message stands before the new ones of a commit, wherever it was in it."""
     one, two, three = await stored(messages, 3)
@@ -90,7 +90,7 @@ async def test_messages_are_told_in_their_order_when_given_in_another(
 
 
 async def test_messages_are_passed_over_when_they_were_told(
-    feed: MessageFeed, messages: AwayMessages, broadcaster: RecordingBroadcaster
+    feed: MessagePublisher, messages: AwayMessages, broadcaster: RecordingBroadcaster
 ) -> None:
     """A retry hands in what an earlier send has stored."""
     one, two = await stored(messages, 2)
@@ -104,7 +104,7 @@ async def test_messages_are_passed_over_when_they_were_told(
 
 @pytest.mark.parametrize("between", [1, 99, 100, 101, 250])
 async def test_what_lies_between_is_told_first_when_others_stored_it(
-    feed: MessageFeed, messages: AwayMessages, broadcaster: RecordingBroadcaster, between: int
+    feed: MessagePublisher, messages: AwayMessages, broadcaster: RecordingBroadcaster, between: int
 ) -> None:
     """All of it, a page after the other."""
     await feed.tell(GENERAL, await stored(messages, 1))
@@ -116,7 +116,7 @@ async def test_what_lies_between_is_told_first_when_others_stored_it(
 
 
 async def test_only_the_last_are_told_when_very_much_lies_between(
-    feed: MessageFeed, messages: AwayMessages, broadcaster: RecordingBroadcaster
+    feed: MessagePublisher, messages: AwayMessages, broadcaster: RecordingBroadcaster
 ) -> None:
     """Clients see the gap, and ask for as much of it as they want."""
     await feed.tell(GENERAL, await stored(messages, 1))
@@ -128,7 +128,7 @@ async def test_only_the_last_are_told_when_very_much_lies_between(
 
 
 async def test_numbers_without_messages_are_passed_over_when_those_were_deleted(
-    feed: MessageFeed, messages: AwayMessages, broadcaster: RecordingBroadcaster
+    feed: MessagePublisher, messages: AwayMessages, broadcaster: RecordingBroadcaster
 ) -> None:
     """There is nothing to wait for."""
     await feed.tell(GENERAL, await stored(messages, 1))
@@ -141,7 +141,7 @@ async def test_numbers_without_messages_are_passed_over_when_those_were_deleted(
 
 
 async def test_nothing_is_told_out_of_order_when_the_storage_goes_away(
-    feed: MessageFeed, messages: AwayMessages, broadcaster: RecordingBroadcaster
+    feed: MessagePublisher, messages: AwayMessages, broadcaster: RecordingBroadcaster
 ) -> None:
     """What could not be told is told in its order by `catch_up`."""
     await feed.tell(GENERAL, await stored(messages, 1))
@@ -160,7 +160,7 @@ async def test_nothing_is_told_out_of_order_when_the_storage_goes_away(
 
 
 async def test_history_is_not_told_when_a_channel_is_looked_at_first(
-    feed: MessageFeed, messages: AwayMessages, broadcaster: RecordingBroadcaster
+    feed: MessagePublisher, messages: AwayMessages, broadcaster: RecordingBroadcaster
 ) -> None:
     """From then on everything is."""
     await stored(messages, 3)
@@ -174,7 +174,7 @@ async def test_history_is_not_told_when_a_channel_is_looked_at_first(
 
 
 async def test_nothing_is_told_when_a_channel_was_never_looked_at(
-    feed: MessageFeed, messages: AwayMessages, broadcaster: RecordingBroadcaster
+    feed: MessagePublisher, messages: AwayMessages, broadcaster: RecordingBroadcaster
 ) -> None:
     """There is nothing to go on from."""
     await stored(messages, 3)
@@ -185,7 +185,7 @@ async def test_nothing_is_told_when_a_channel_was_never_looked_at(
 
 
 async def test_messages_are_told_when_their_channel_was_made_again(
-    feed: MessageFeed, messages: AwayMessages, broadcaster: RecordingBroadcaster
+    feed: MessagePublisher, messages: AwayMessages, broadcaster: RecordingBroadcaster
 ) -> None:
     """By whomever: its numbers begin anew, and new messages with old numbers say so."""
     before = await stored(messages, 3)
@@ -198,7 +198,7 @@ async def test_messages_are_told_when_their_channel_was_made_again(
 
 
 async def test_typing_ends_first_when_a_message_is_told(
-    feed: MessageFeed,
+    feed: MessagePublisher,
     messages: AwayMessages,
     typing_service: TypingService,
     broadcaster: RecordingBroadcaster,
@@ -216,7 +216,7 @@ async def test_typing_ends_first_when_a_message_is_told(
 
 
 async def test_the_oldest_is_forgotten_when_too_many_channels_are_remembered(
-    feed: MessageFeed,
+    feed: MessagePublisher,
 ) -> None:
     """Forgetting is harmless: the channel is looked at anew."""
     await feed.look_at([ChannelId(str(number)) for number in range(MAX_CHANNELS + 1)])
@@ -226,7 +226,7 @@ async def test_the_oldest_is_forgotten_when_too_many_channels_are_remembered(
 
 
 async def test_looking_at_a_channel_is_unavailable_when_its_members_cannot_be_read(
-    feed: MessageFeed, channels: SlowChannels
+    feed: MessagePublisher, channels: SlowChannels
 ) -> None:
     """Who was removed meanwhile would hear of what is about to be stored."""
     channels.is_down = True

@@ -20,7 +20,7 @@ from app.domain.message import (
     DeletionReceipt,
 )
 from app.services.message_service import MessageService
-from app.services.room_sync import ChannelAudience
+from app.services.room_sync import RoomSync
 from app.services.typing_service import TypingService
 from tests.doubles.manual_clock import ManualClock
 from tests.doubles.memory_socket_rooms import MemorySocketRooms
@@ -136,7 +136,7 @@ async def test_send_is_refused_when_the_sender_is_no_member(
 async def test_nothing_is_kept_of_a_channel_when_the_sender_is_no_member(
     make_service: MakeService,
     store: MemoryStore,
-    audience: ChannelAudience,
+    audience: RoomSync,
     channel_id: ChannelId,
 ) -> None:
     """Ids come from clients, who could fill memory with them and push real channels out."""

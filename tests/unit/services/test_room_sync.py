@@ -2,13 +2,13 @@ import asyncio
 
 import pytest
 
-from app.adapters.memory.local_membership_bus import LocalMembershipChannel
+from app.adapters.memory.local_membership_bus import LocalMembershipBus
 from app.adapters.memory.store import MemoryStore
 from app.domain.channel import MembershipEvent, MembershipNews
 from app.domain.errors import Unavailable
 from app.domain.ids import ChannelId, SocketId, UserId
 from app.services.event_service import EventService
-from app.services.room_sync import ChannelAudience
+from app.services.room_sync import RoomSync
 from tests.doubles.memory_socket_rooms import MemorySocketRooms
 from tests.unit.services.people import (
     ALICE,
@@ -34,7 +34,7 @@ def channels(store: MemoryStore) -> SlowChannels:
 
 
 @pytest.fixture
-def left(audience: ChannelAudience) -> list[tuple[UserId, ChannelId]]:
+def left(audience: RoomSync) -> list[tuple[UserId, ChannelId]]:
     """Who has left, as the listener is told."""
     left: list[tuple[UserId, ChannelId]] = []
     audience.when_left(lambda user_id, channel_id: left.append((user_id, channel_id)))
@@ -60,7 +60,7 @@ def news(event: MembershipEvent, *user_ids: UserId) -> MembershipNews:
 
 @pytest.mark.usefixtures("everybody")
 async def test_sockets_leave_when_others_have_removed_their_user(
-    audience: ChannelAudience,
+    audience: RoomSync,
     store: MemoryStore,
     rooms: MemorySocketRooms,
     events: EventService,
@@ -80,7 +80,7 @@ async def test_sockets_leave_when_others_have_removed_their_user(
 
 
 async def test_sockets_join_when_others_have_added_their_user(
-    audience: ChannelAudience, rooms: MemorySocketRooms, events: EventService
+    audience: RoomSync, rooms: MemorySocketRooms, events: EventService
 ) -> None:
     """Each that is not in the room yet, and nobody's who does not belong."""
     rooms.connect(ALICES_PHONE, ALICE)
@@ -96,7 +96,7 @@ async def test_sockets_join_when_others_have_added_their_user(
 
 @pytest.mark.usefixtures("everybody")
 async def test_sockets_move_in_every_room_when_several_channels_are_refreshed(
-    audience: ChannelAudience, channels: SlowChannels, store: MemoryStore, rooms: MemorySocketRooms
+    audience: RoomSync, channels: SlowChannels, store: MemoryStore, rooms: MemorySocketRooms
 ) -> None:
     """By one question; then each is fresh, and its size is known."""
     store.leave(GENERAL, ALICE)
@@ -112,7 +112,7 @@ async def test_sockets_move_in_every_room_when_several_channels_are_refreshed(
 
 @pytest.mark.usefixtures("everybody")
 async def test_rooms_stay_as_they_are_when_storage_does_not_answer(
-    audience: ChannelAudience, channels: SlowChannels, store: MemoryStore, rooms: MemorySocketRooms
+    audience: RoomSync, channels: SlowChannels, store: MemoryStore, rooms: MemorySocketRooms
 ) -> None:
     """Whoever has stored something goes on, and nobody begins; the next one tries again."""
     store.leave(GENERAL, BOB)
@@ -131,9 +131,9 @@ async def test_rooms_stay_as_they_are_when_storage_does_not_answer(
 
 @pytest.mark.usefixtures("everybody")
 async def test_removal_stands_when_older_members_are_read_after_it(
-    audience: ChannelAudience,
+    audience: RoomSync,
     channels: SlowChannels,
-    membership: LocalMembershipChannel,
+    membership: LocalMembershipBus,
     rooms: MemorySocketRooms,
 ) -> None:
     """Bob was a member when they were asked for; the rest of the answer holds."""
@@ -151,9 +151,9 @@ async def test_removal_stands_when_older_members_are_read_after_it(
 
 @pytest.mark.usefixtures("everybody")
 async def test_newcomer_stays_when_older_members_are_read_after_it(
-    audience: ChannelAudience,
+    audience: RoomSync,
     channels: SlowChannels,
-    membership: LocalMembershipChannel,
+    membership: LocalMembershipBus,
     rooms: MemorySocketRooms,
 ) -> None:
     """Dave was no member when they were asked for."""
@@ -171,9 +171,9 @@ async def test_newcomer_stays_when_older_members_are_read_after_it(
 
 @pytest.mark.usefixtures("everybody")
 async def test_room_stays_empty_when_the_channel_ends_while_its_members_are_read(
-    audience: ChannelAudience,
+    audience: RoomSync,
     channels: SlowChannels,
-    membership: LocalMembershipChannel,
+    membership: LocalMembershipBus,
     rooms: MemorySocketRooms,
 ) -> None:
     """Whoever was a member when they were asked for; whoever was in the room without being one."""
@@ -191,7 +191,7 @@ async def test_room_stays_empty_when_the_channel_ends_while_its_members_are_read
 
 @pytest.mark.usefixtures("everybody")
 async def test_listeners_hear_of_the_end_when_a_channel_is_deleted(
-    audience: ChannelAudience,
+    audience: RoomSync,
     events: EventService,
     left: list[tuple[UserId, ChannelId]],
 ) -> None:
@@ -209,7 +209,7 @@ async def test_listeners_hear_of_the_end_when_a_channel_is_deleted(
 
 @pytest.mark.usefixtures("everybody")
 async def test_news_change_nothing_when_they_come_twice(
-    audience: ChannelAudience, rooms: MemorySocketRooms, events: EventService
+    audience: RoomSync, rooms: MemorySocketRooms, events: EventService
 ) -> None:
     """Nodes may hear of their own changes."""
     for _ in range(2):
@@ -224,7 +224,7 @@ async def test_news_change_nothing_when_they_come_twice(
 
 
 async def test_reading_ends_when_the_application_does(
-    audience: ChannelAudience, channels: SlowChannels
+    audience: RoomSync, channels: SlowChannels
 ) -> None:
     """No task outlives it."""
     channels.hold()

@@ -10,7 +10,7 @@ from app.domain.errors import Unavailable
 from app.domain.ids import UserId
 from app.domain.principal import Principal
 from app.domain.revocation import Revocation
-from app.ports import RevocationChannel
+from app.ports import RevocationBus
 from app.services.token_blacklist_service import TokenBlacklistService
 from tests.deadlines import ANSWER_SECONDS
 from tests.doubles.manual_clock import ManualClock
@@ -54,7 +54,7 @@ class FailingStore(MemoryRevocationStore):
             raise self.error
 
 
-class Channel(RevocationChannel):
+class Channel(RevocationBus):
     """Keeps what is published, and says what a test says.
 
     Attributes:

@@ -3,7 +3,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from app.adapters.memory.local_membership_bus import LocalMembershipChannel
+from app.adapters.memory.local_membership_bus import LocalMembershipBus
 from app.adapters.memory.store import MemoryStore
 from app.concurrency.eager import EagerTasks
 from app.domain.errors import NotAMember, Unavailable
@@ -12,7 +12,7 @@ from app.domain.typing_indicator import TypingIndicator
 from app.services.channel_service import ChannelService
 from app.services.channels.member_cache import REFRESH_SECONDS
 from app.services.event_service import EventService
-from app.services.room_sync import ChannelAudience
+from app.services.room_sync import RoomSync
 from app.services.typing_service import TypingService
 from tests.doubles.manual_clock import ManualClock
 from tests.doubles.memory_socket_rooms import MemorySocketRooms
@@ -102,7 +102,7 @@ async def test_who_is_no_member_hears_nothing_when_others_have_removed_them(
 
 async def test_storage_is_not_asked_when_the_typist_is_in_a_room_that_was_just_read(
     typing_service: TypingService,
-    audience: ChannelAudience,
+    audience: RoomSync,
     channels: SlowChannels,
     rooms: MemorySocketRooms,
     clock: ManualClock,
@@ -124,7 +124,7 @@ async def test_storage_is_not_asked_when_the_typist_is_in_a_room_that_was_just_r
 async def test_typist_is_answered_in_time_when_storage_is_slow(
     channels: SlowChannels,
     events: EventService,
-    audience: ChannelAudience,
+    audience: RoomSync,
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
     starter: EagerTasks,
@@ -150,7 +150,7 @@ async def test_typist_is_answered_in_time_when_storage_is_slow(
 
 async def test_typing_ends_when_others_have_removed_the_typist(
     typing_service: TypingService,
-    audience: ChannelAudience,
+    audience: RoomSync,
     store: MemoryStore,
     broadcaster: RecordingBroadcaster,
     rooms: MemorySocketRooms,
@@ -256,8 +256,8 @@ async def test_nothing_is_told_when_the_module_is_destroyed_while_an_end_waits_f
 async def test_end_is_told_before_the_departure_when_members_have_to_be_read(
     typing_service: TypingService,
     channels: SlowChannels,
-    audience: ChannelAudience,
-    membership: LocalMembershipChannel,
+    audience: RoomSync,
+    membership: LocalMembershipBus,
     rooms: MemorySocketRooms,
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,

@@ -15,7 +15,7 @@ from app.adapters.sql.queries.text_list import is_one_of
 from app.adapters.sql.queries.upsert import upsert
 from app.adapters.sql.schema.column_types import as_text
 from app.adapters.sql.schema.tables import channel_members, channels, users
-from app.domain.channel import Addition, Channel, ChannelType, MemberRole
+from app.domain.channel import Channel, ChannelType, MemberRole, MembershipOutcome
 from app.domain.errors import ChannelExists, ChannelNotFound, UserNotFound
 from app.domain.ids import ChannelId, UserId
 from app.domain.user import User
@@ -118,7 +118,7 @@ class SqlChannelRepository(ChannelRepository):
 
     async def add_member(
         self, channel_id: ChannelId, user_id: UserId, role: MemberRole | None, now: datetime
-    ) -> Addition:
+    ) -> MembershipOutcome:
         """Store a membership, or another role in the one that there is."""
         row = _member(channel_id, user_id, role or MemberRole.MEMBER, now)
         async with self._database.transaction() as connection:
@@ -126,16 +126,16 @@ class SqlChannelRepository(ChannelRepository):
             await _hold_users(connection, {user_id})
             joining = upsert(connection, channel_members).on_conflict_do_nothing().values(row)
             if (await connection.execute(joining)).rowcount:
-                return Addition.JOINED
+                return MembershipOutcome.JOINED
             if role is None:
-                return Addition.NOTHING
+                return MembershipOutcome.NOTHING
             changing = (
                 update(channel_members)
                 .where(_is_membership(channel_id, user_id), channel_members.c.role != role)
                 .values(role=role)
             )
             changed = (await connection.execute(changing)).rowcount
-            return Addition.ROLE_CHANGED if changed else Addition.NOTHING
+            return MembershipOutcome.ROLE_CHANGED if changed else MembershipOutcome.NOTHING
 
     async def remove_member(self, channel_id: ChannelId, user_id: UserId) -> bool:
         """Delete a membership."""

@@ -16,12 +16,12 @@ _Parameters: TypeAlias = Sequence[Any]
 _CHUNK_ROWS = 64  # what aiosqlite wants to know for its own cursors
 
 
-def connect_in_one_hop(*args: Any, **kwargs: Any) -> "OneHopConnection":
+def connect_buffered(*args: Any, **kwargs: Any) -> "BufferedConnection":
     """An ``async_creator_fn`` for SQLAlchemy: takes what `sqlite3.connect` takes."""
-    return OneHopConnection(partial(sqlite3.connect, *args, **kwargs), _CHUNK_ROWS)
+    return BufferedConnection(partial(sqlite3.connect, *args, **kwargs), _CHUNK_ROWS)
 
 
-class OneHopConnection(aiosqlite.Connection):
+class BufferedConnection(aiosqlite.Connection):
     """A connection whose cursors hold the whole result of a statement when it has run."""
 
     def __init__(self, connector: partial[sqlite3.Connection], iter_chunk_size: int) -> None:
@@ -30,26 +30,26 @@ class OneHopConnection(aiosqlite.Connection):
 
     def cursor(self, *_: Any, **__: Any) -> Any:
         """A cursor; nothing happens until it executes."""
-        return OneHopCursor(self)
+        return BufferedCursor(self)
 
-    async def run(self, sql: str, parameters: _Parameters) -> "OneHopResult":
+    async def run(self, sql: str, parameters: _Parameters) -> "BufferedResult":
         """Execute a statement and fetch what it gives."""
-        result: OneHopResult = await self._execute(self._run, sql, parameters)  # type: ignore[no-untyped-call] # aiosqlite's
+        result: BufferedResult = await self._execute(self._run, sql, parameters)  # type: ignore[no-untyped-call] # aiosqlite's
         return result
 
-    async def run_many(self, sql: str, parameters: Sequence[_Parameters]) -> "OneHopResult":
+    async def run_many(self, sql: str, parameters: Sequence[_Parameters]) -> "BufferedResult":
         """Execute a statement for each of the parameters; it gives nothing."""
-        result: OneHopResult = await self._execute(self._run_many, sql, parameters)  # type: ignore[no-untyped-call] # likewise
+        result: BufferedResult = await self._execute(self._run_many, sql, parameters)  # type: ignore[no-untyped-call] # likewise
         return result
 
-    def _run(self, sql: str, parameters: _Parameters) -> "OneHopResult":
-        return OneHopResult(self._conn.execute(sql, parameters))
+    def _run(self, sql: str, parameters: _Parameters) -> "BufferedResult":
+        return BufferedResult(self._conn.execute(sql, parameters))
 
-    def _run_many(self, sql: str, parameters: Sequence[_Parameters]) -> "OneHopResult":
-        return OneHopResult(self._conn.executemany(sql, parameters))
+    def _run_many(self, sql: str, parameters: Sequence[_Parameters]) -> "BufferedResult":
+        return BufferedResult(self._conn.executemany(sql, parameters))
 
 
-class OneHopResult:
+class BufferedResult:
     """What a statement gave; made in the connection's thread, where its cursor ends, too."""
 
     __slots__ = ("description", "lastrowid", "rowcount", "rows")
@@ -64,14 +64,14 @@ class OneHopResult:
             cursor.close()
 
 
-class OneHopCursor:
+class BufferedCursor:
     """As much of aiosqlite's cursor as SQLAlchemy uses."""
 
     __slots__ = ("_connection", "_result")
 
-    def __init__(self, connection: OneHopConnection) -> None:
+    def __init__(self, connection: BufferedConnection) -> None:
         self._connection = connection
-        self._result: OneHopResult | None = None
+        self._result: BufferedResult | None = None
 
     @property
     def description(self) -> Any:

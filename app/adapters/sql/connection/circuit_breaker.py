@@ -11,7 +11,7 @@ from app.domain.errors import Unavailable
 SLOW_SECONDS = 0.25
 """A failure that took longer is one that the next operation had better not wait for."""
 
-DOUBT_SECONDS = 0.05
+HALF_OPEN_WAIT_SECONDS = 0.05
 """How long an operation waits to hear whether the failure was only somebody's own."""
 
 RETRY_SECONDS = 0.5
@@ -20,7 +20,7 @@ RETRY_SECONDS = 0.5
 _logger = logging.getLogger(__name__)
 
 
-class Gate:
+class CircuitBreaker:
     """Closed by a slow failure, and opened by the next answer; everybody is refused meanwhile.
 
     A client's events are handled one after the other. Without this, each would wait its whole time
@@ -40,7 +40,7 @@ class Gate:
         self._open.set()
         self._in_doubt_until = 0.0
         self._looking: asyncio.Task[None] | None = None
-        self.companion: Gate | None = None
+        self.linked: CircuitBreaker | None = None
 
     async def enter(self) -> None:
         """Begin an operation.
@@ -70,15 +70,15 @@ class Gate:
         if seconds <= SLOW_SECONDS:
             return
         self.close()
-        if is_silence and self.companion is not None:
-            self.companion.close()
+        if is_silence and self.linked is not None:
+            self.linked.close()
 
     def close(self) -> None:
         """Refuse everybody until a look is answered."""
         if not self._open.is_set():
             return
         self._open.clear()
-        self._in_doubt_until = asyncio.get_running_loop().time() + DOUBT_SECONDS
+        self._in_doubt_until = asyncio.get_running_loop().time() + HALF_OPEN_WAIT_SECONDS
         if self._looking is None:
             # In a context of its own: what it logs is not about the event that failed.
             self._looking = asyncio.create_task(

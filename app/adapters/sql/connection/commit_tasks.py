@@ -12,7 +12,7 @@ COMMIT_SECONDS = 10.0
 _logger = logging.getLogger(__name__)
 
 
-class Commits:
+class CommitTasks:
     """The commits under way, each in a task of its own."""
 
     def __init__(self) -> None:

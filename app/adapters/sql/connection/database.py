@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from sqlalchemy import URL, Executable
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from app.adapters.sql.connection.circuit_breaker import Gate
-from app.adapters.sql.connection.commit_tasks import Commits
+from app.adapters.sql.connection.circuit_breaker import CircuitBreaker
+from app.adapters.sql.connection.commit_tasks import CommitTasks
 from app.adapters.sql.connection.engines import Engines
 from app.adapters.sql.connection.failures import Operation, translated_failures
 from app.adapters.sql.connection.limits import DEFAULT_LIMITS, DatabaseLimits
@@ -19,7 +19,7 @@ from app.adapters.sql.connection.opening import explained_opening
 from app.adapters.sql.connection.postgres import postgres_engines
 from app.adapters.sql.connection.server_checks import check_usable
 from app.adapters.sql.connection.sqlite import enable_wal, sqlite_engines
-from app.adapters.sql.connection.sqlite_file_watch import HeldFiles
+from app.adapters.sql.connection.sqlite_file_watch import SqliteFileWatch
 from app.adapters.sql.connection.url import parse_database_url, sqlite_file
 from app.adapters.sql.schema.upgrade import MIGRATION_SECONDS, check_schema, upgrade_schema
 from app.domain.errors import Unavailable
@@ -54,18 +54,20 @@ class Database:
     def __init__(self, url: str, *, migrate: bool, limits: DatabaseLimits = DEFAULT_LIMITS) -> None:
         address = parse_database_url(url)
         self._file = sqlite_file(address)
-        self._held_files = HeldFiles()
+        self._held_files = SqliteFileWatch()
         self._migrate = migrate
         self._limits = limits
         self._engines = make_engines(address, limits)
         self.writers = self._engines.writers
-        self._writing = _Side(asyncio.Semaphore(self.writers), Gate(self._look_as_writer))
-        self._reading = _Side(asyncio.Semaphore(self._engines.readers), Gate(self._look_as_reader))
+        self._writing = _Side(asyncio.Semaphore(self.writers), CircuitBreaker(self._look_as_writer))
+        self._reading = _Side(
+            asyncio.Semaphore(self._engines.readers), CircuitBreaker(self._look_as_reader)
+        )
         # Who reads a file goes on while its writer is kept waiting; a silent server is so to all.
         if self._file is None:
-            self._writing.gate.companion = self._reading.gate
-            self._reading.gate.companion = self._writing.gate
-        self._commits = Commits()
+            self._writing.gate.linked = self._reading.gate
+            self._reading.gate.linked = self._writing.gate
+        self._commits = CommitTasks()
         self.applied_migrations: tuple[str, ...] = ()
         self._closed = False
 
@@ -158,7 +160,9 @@ class Database:
             yield await self._enter(held, self._engines.asking, side.turns, operation)
 
     @asynccontextmanager
-    async def _answered(self, side: "_Side", learning: Gate | None) -> AsyncIterator[Operation]:
+    async def _answered(
+        self, side: "_Side", learning: CircuitBreaker | None
+    ) -> AsyncIterator[Operation]:
         """An operation of a side; ``learning`` hears how it went."""
         if self._closed:
             raise Unavailable
@@ -212,7 +216,7 @@ class _Side:
     """Writing, or reading: who may, and whether it is worth a try."""
 
     turns: asyncio.Semaphore
-    gate: Gate
+    gate: CircuitBreaker
 
 
 def make_engines(address: URL, limits: DatabaseLimits) -> Engines:

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from app.adapters.sql.connection.circuit_breaker import Gate
-from app.domain.errors import Rejected, Unavailable, Unconfirmed
+from app.adapters.sql.connection.circuit_breaker import CircuitBreaker
+from app.domain.errors import StorageRejected, Unavailable, Unconfirmed
 
-_REFUSALS = frozenset({"23", "40"})
+_ROLLED_BACK_SQLSTATES = frozenset({"23", "40"})
 """Classes of SQLSTATE with which a server says that it has rolled back: constraints, conflicts."""
 
-_REJECTIONS = frozenset({"22", "23", "54", "P0"})
+_INVALID_DATA_SQLSTATES = frozenset({"22", "23", "54", "P0"})
 """Those that say so of certain rows: values, constraints, sizes, a trigger's own word."""
 
 _SQLITE_REJECTIONS = ("SQLITE_CONSTRAINT", "SQLITE_TOOBIG", "SQLITE_MISMATCH")
@@ -38,11 +38,11 @@ class Operation:
 
 
 @contextmanager
-def translated_failures(gate: Gate | None) -> Iterator[Operation]:
+def translated_failures(gate: CircuitBreaker | None) -> Iterator[Operation]:
     """Raise `Unavailable` for any failure of the database; domain errors pass through.
 
-    It is `Rejected` when the database says no to what it was given. Once the operation commits it
-    is `Unconfirmed`, unless the database itself has said no. The gate, if there is one, learns
+    It is `StorageRejected` when the database rejects the data. Once the operation commits it is
+    `Unconfirmed`, unless the database itself has said no. The gate, if there is one, learns
     whether the database answers.
 
     Only names of classes and codes are logged, and the cause is cut off: a driver's text may
@@ -61,7 +61,7 @@ def translated_failures(gate: Gate | None) -> Iterator[Operation]:
         if operation.commits and not _is_refusal(failure):
             raise Unconfirmed from None
         if _is_rejection(failure):
-            raise Rejected from None
+            raise StorageRejected from None
         raise Unavailable from None
 
 
@@ -90,7 +90,7 @@ def _is_rejection(failure: BaseException) -> bool:
     """Whether it is about what was to be stored, and not about the database."""
     if isinstance(driver_failure(failure), sqlite3.Error):
         return failure_name(failure).startswith(_SQLITE_REJECTIONS)
-    return sqlstate(failure)[:2] in _REJECTIONS
+    return sqlstate(failure)[:2] in _INVALID_DATA_SQLSTATES
 
 
 def _is_refusal(failure: BaseException) -> bool:
@@ -101,4 +101,4 @@ def _is_refusal(failure: BaseException) -> bool:
     """
     if isinstance(driver_failure(failure), sqlite3.Error):
         return not failure_name(failure).startswith("SQLITE_IOERR")
-    return sqlstate(failure)[:2] in _REFUSALS
+    return sqlstate(failure)[:2] in _ROLLED_BACK_SQLSTATES

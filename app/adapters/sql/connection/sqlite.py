@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.util import await_only
 
-from app.adapters.sql.connection.buffered_sqlite import connect_in_one_hop
+from app.adapters.sql.connection.buffered_sqlite import connect_buffered
 from app.adapters.sql.connection.engines import POOL_OPTIONS, Engines
 from app.adapters.sql.connection.limits import DatabaseLimits
 from app.adapters.sql.schema.tables import channel_sequences
@@ -60,7 +60,7 @@ def sqlite_engines(url: URL, limits: DatabaseLimits) -> Engines:
     # for the file's lock; the busy timeout is for other processes.
     engine = create_async_engine(
         url,
-        connect_args={"async_creator_fn": connect_in_one_hop},
+        connect_args={"async_creator_fn": connect_buffered},
         pool_size=1 + _READERS,
         **POOL_OPTIONS,
     )

@@ -14,7 +14,7 @@ _SUFFIXES = ("-wal", "-shm")
 _logger = logging.getLogger(__name__)
 
 
-class HeldFiles:
+class SqliteFileWatch:
     """The files of one SQLite database, and whether their paths still lead to them.
 
     A connection of its own holds them from `hold` to `release`, so that SQLite removes neither log

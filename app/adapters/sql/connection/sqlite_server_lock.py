@@ -10,7 +10,7 @@ from app.adapters.sql.connection.opening import DatabaseOpenError, explained_ope
 
 
 @contextmanager
-def only_server_on(file: Path) -> Iterator[None]:
+def sqlite_server_lock(file: Path) -> Iterator[None]:
     """Be the only server on this SQLite file; commands beside it are welcome.
 
     Two servers would share what is stored and hear nothing of each other's events: half of a

@@ -26,7 +26,7 @@ from app.adapters.sql.schema.tables import (
 from app.domain.delivery import DeliveryState, DeliveryStatus
 from app.domain.errors import MessageNotFound, NotARecipient
 from app.domain.ids import ChannelId, MessageId, UserId
-from app.ports import Advance, Advanced, Report
+from app.ports import Advance, AdvanceOutcome, Report
 
 _Pair: TypeAlias = tuple[MessageId, UserId]
 
@@ -104,7 +104,9 @@ _OVERALL = select(
 _FOLLOW = update(messages).where(_AMONG_IDS).values(deliveryStatus=bindparam("overall"))
 
 
-def advance_all(connection: Connection, reports: Sequence[Report], now: datetime) -> list[Advanced]:
+def advance_all(
+    connection: Connection, reports: Sequence[Report], now: datetime
+) -> list[AdvanceOutcome]:
     """Move recipients forward, and their messages after them; one outcome per report."""
     standing = _read_standing(connection, reports)
     outcomes = [standing.advance(report, now) for report in reports]
@@ -129,7 +131,7 @@ class _Standing:
     statuses: dict[_Pair, DeliveryStatus]
     changed: set[_Pair] = field(default_factory=set)
 
-    def advance(self, report: Report, now: datetime) -> Advanced:
+    def advance(self, report: Report, now: datetime) -> AdvanceOutcome:
         """What becomes of a report, given those before it."""
         message = self.messages.get(report.message_id)
         if message is None or (message.channel_id, report.recipient_id) not in self.members:

@@ -21,7 +21,7 @@ from app.domain.delivery import DeliveryState
 from app.domain.errors import MessageNotFound, Unconfirmed
 from app.domain.ids import ChannelId, MessageId, UserId
 from app.ports import (
-    Advanced,
+    AdvanceOutcome,
     DeliveryRepository,
     Report,
     UnconfirmedAdvances,
@@ -45,9 +45,11 @@ class SqlDeliveryRepository(DeliveryRepository):
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def advance_all(self, reports: Sequence[Report], now: datetime) -> Sequence[Advanced]:
+    async def advance_all(
+        self, reports: Sequence[Report], now: datetime
+    ) -> Sequence[AdvanceOutcome]:
         """Move recipients forward together; ``messages.updatedAt`` is not touched."""
-        outcomes: list[Advanced] = []
+        outcomes: list[AdvanceOutcome] = []
         try:
             async with self._database.transaction() as connection:
                 outcomes = await connection.run_sync(advance_all, reports, now)

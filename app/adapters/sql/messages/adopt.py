@@ -1,4 +1,4 @@
-"""Taking in what the original backend stored beside us: the steps of `unplaced` and `adopt`."""
+"""Adopt messages that the original backend stored: the steps of `find_unsequenced` and `adopt`."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -95,7 +95,7 @@ _HELD = (
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class DateRange:
     """Messages of the original backend by their dates.
 
     Without a ``start`` it has all that are earlier and those without a date; without an ``end``,
@@ -113,7 +113,7 @@ class Stretch:
         return is_late_enough if self.end is None else and_(is_late_enough, date < self.end)
 
 
-async def newest_stretch(connection: AsyncConnection, now: datetime) -> Stretch:
+async def newest_stretch(connection: AsyncConnection, now: datetime) -> DateRange:
     """What may have come since the last look, however much there is before it."""
     # A date from the future must not hide what comes before it.
     newest = await connection.scalar(
@@ -124,15 +124,17 @@ async def newest_stretch(connection: AsyncConnection, now: datetime) -> Stretch:
         .limit(1)
     )
     if newest is None or newest - EARLIEST < OVERLAP:
-        return Stretch()
-    return Stretch(newest - OVERLAP)
+        return DateRange()
+    return DateRange(newest - OVERLAP)
 
 
-async def stretch_from(connection: AsyncConnection, start: datetime | None, count: int) -> Stretch:
+async def stretch_from(
+    connection: AsyncConnection, start: datetime | None, count: int
+) -> DateRange:
     """The next ``count`` or so, whether they have places or not."""
     end = await connection.scalar(
         select(messages.c.createdAt)
-        .where(OTHERS, Stretch(start).is_dated())
+        .where(OTHERS, DateRange(start).is_dated())
         .order_by(messages.c.createdAt)
         .offset(count)
         .limit(1)
@@ -140,11 +142,11 @@ async def stretch_from(connection: AsyncConnection, start: datetime | None, coun
     # One that is all of one date, however long, must not be gone through for ever.
     if start is not None and end is not None and end <= start:
         end = None if start >= LATEST else start + _TICK
-    return Stretch(start, end)
+    return DateRange(start, end)
 
 
 async def find_unplaced(
-    connection: AsyncConnection, stretch: Stretch, limit: int
+    connection: AsyncConnection, stretch: DateRange, limit: int
 ) -> dict[ChannelId, list[MessageId]]:
     """The ``limit`` oldest messages without a place, by channel; those without a date come last."""
     looks = [stretch.is_dated()]

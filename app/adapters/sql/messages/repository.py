@@ -18,7 +18,7 @@ from app.adapters.sql.messages.store import store_all
 from app.adapters.sql.queries.membership import belongs
 from app.adapters.sql.queries.message_rows import (
     lock_message,
-    read_stretch,
+    read_date_range,
     select_messages,
     to_message,
 )
@@ -27,7 +27,7 @@ from app.adapters.sql.schema.tables import channel_sequences, messages
 from app.domain.errors import NotAMember, NotTheAuthor
 from app.domain.ids import ChannelId, MessageId, UserId
 from app.domain.message import DeletedMessage, Message, MessageDraft
-from app.ports import Added, MessageRepository
+from app.ports import AddOutcome, MessageRepository
 
 _LAST_SEQS = select(channel_sequences.c.channel_id, channel_sequences.c.last_seq).where(
     is_one_of(channel_sequences.c.channel_id, "channel_ids")
@@ -39,7 +39,7 @@ class SqlMessageRepository(MessageRepository):
 
     Args:
         database: Where.
-        stretch_messages: How many messages of others `unplaced` looks at besides the newest.
+        stretch_messages: How many older messages one call of `find_unsequenced` examines.
     """
 
     def __init__(self, database: Database, stretch_messages: int = STRETCH_MESSAGES) -> None:
@@ -47,7 +47,7 @@ class SqlMessageRepository(MessageRepository):
         self._stretch_messages = stretch_messages
         self._looked_through: datetime | None = None
 
-    async def add_all(self, drafts: Sequence[MessageDraft], now: datetime) -> Sequence[Added]:
+    async def add_all(self, drafts: Sequence[MessageDraft], now: datetime) -> Sequence[AddOutcome]:
         """Store messages and their deliveries, but none whose client message id is known."""
         async with self._database.transaction() as connection:
             return await connection.run_sync(store_all, drafts, now)
@@ -80,14 +80,14 @@ class SqlMessageRepository(MessageRepository):
         async with self._database.reading() as connection:
             if not await connection.scalar(select(belongs(channel_id, reader_id))):
                 raise NotAMember
-            return await read_stretch(connection, channel_id, after_seq, limit)
+            return await read_date_range(connection, channel_id, after_seq, limit)
 
     async def stored_after(
         self, channel_id: ChannelId, after_seq: int, limit: int
     ) -> tuple[Message, ...]:
         """The same stretch."""
         async with self._database.asking() as connection:
-            return await read_stretch(connection, channel_id, after_seq, limit)
+            return await read_date_range(connection, channel_id, after_seq, limit)
 
     async def last_seqs(self, channel_ids: Collection[ChannelId]) -> Mapping[ChannelId, int]:
         """The last numbers given."""
@@ -103,7 +103,9 @@ class SqlMessageRepository(MessageRepository):
             row = (await connection.execute(query)).mappings().one_or_none()
         return None if row is None else to_message(row)
 
-    async def unplaced(self, limit: int, now: datetime) -> Mapping[ChannelId, Sequence[MessageId]]:
+    async def find_unsequenced(
+        self, limit: int, now: datetime
+    ) -> Mapping[ChannelId, Sequence[MessageId]]:
         """Those of the newest; when there are none, of one stretch of all the others."""
         async with self._database.reading() as connection:
             stretch = await newest_stretch(connection, now)

@@ -37,7 +37,7 @@ from app.domain.errors import ClientMessageIdReused, MessageDeleted, NotAMember
 from app.domain.ids import ChannelId, ClientMessageId, MessageId, UserId
 from app.domain.message import FirstSend, Message, MessageDraft
 from app.domain.user import User
-from app.ports import Added, StoredMessage
+from app.ports import AddOutcome, StoredMessage
 
 _Seat: TypeAlias = tuple[ChannelId, UserId]
 _Claim: TypeAlias = tuple[UserId, ClientMessageId]
@@ -72,7 +72,9 @@ _DELIVERIES = deliveries_to(
 )
 
 
-def store_all(connection: Connection, drafts: Sequence[MessageDraft], now: datetime) -> list[Added]:
+def store_all(
+    connection: Connection, drafts: Sequence[MessageDraft], now: datetime
+) -> list[AddOutcome]:
     """Store what may be stored and is new; one outcome per draft."""
     senders = _find_senders(connection, drafts)
     admitted = [draft for draft in drafts if _seat_of(draft) in senders]
@@ -88,7 +90,7 @@ def store_all(connection: Connection, drafts: Sequence[MessageDraft], now: datet
     first_sends = _find_first_sends(connection, repeated)
     earlier = _find_messages(connection, {each.message_id for each in first_sends.values()})
 
-    def outcome_of(draft: MessageDraft) -> Added:
+    def outcome_of(draft: MessageDraft) -> AddOutcome:
         if _seat_of(draft) not in senders:
             return NotAMember()
         if draft.id in stored:

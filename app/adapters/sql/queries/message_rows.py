@@ -64,7 +64,7 @@ def to_user(row: RowMapping) -> User:
     return User(id=row["user_id"], name=row["user_name"], image_url=row["user_image_url"])
 
 
-async def read_stretch(
+async def read_date_range(
     connection: AsyncConnection, channel_id: ChannelId, after_seq: int, limit: int
 ) -> tuple[Message, ...]:
     """The first ``limit`` messages of a channel with ``seq > after_seq``, by ``seq``."""

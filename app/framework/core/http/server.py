@@ -61,14 +61,14 @@ class HttpRunner(web.AppRunner):
         self,
         app: web.Application,
         max_per_owner: int,
-        owner_of: Callable[[str], str] = str,
+        client_network: Callable[[str], str] = str,
         trusted_proxies: Sequence[Network] = (),
         **options: Any,
     ) -> None:
         super().__init__(
             app, max_line_size=_NEVER_REACHED, max_field_size=_NEVER_REACHED, **options
         )
-        self._open = Unadmitted(max_per_owner, owner_of)
+        self._open = Unadmitted(max_per_owner, client_network)
         self._trusted_proxies = trusted_proxies
 
     async def _make_server(self) -> web.Server:

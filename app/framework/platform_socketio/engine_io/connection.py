@@ -15,7 +15,7 @@ from app.framework.platform_socketio.websocket import frames
 from app.framework.platform_socketio.websocket.heartbeat import Heartbeat
 from app.framework.platform_socketio.websocket.protocol import WebSocket
 from app.framework.platform_socketio.websocket.upgrade import UpgradeRequest
-from app.framework.platform_socketio.websocket.write_batcher import Outbox
+from app.framework.platform_socketio.websocket.write_batcher import WriteBatcher
 
 _CLOSE, _PONG, _MESSAGE = "1", "3", "4"
 """What a client may send of Engine.IO's packet types: WebSocket is the only transport."""
@@ -47,7 +47,7 @@ class ConnectionOwner(Protocol):
     """Who a connection works for: the Socket.IO server."""
 
     tasks: EagerTasks
-    outbox: Outbox
+    outbox: WriteBatcher
     heartbeat: Heartbeat
     max_packets_per_second: int
     is_closing: bool

@@ -73,7 +73,7 @@ class EngineOptions:
     origins_setting: str = "EngineOptions.origins"
     trusted_proxies: tuple[Network, ...] = ()
     warn_of_forwarded: bool = False
-    owner_of: Callable[[str], str] = str
+    client_network: Callable[[str], str] = str
     max_connecting_per_address: int = 2_000
     connect_timeout_seconds: float = 10.0
     ping_interval_seconds: float = 25.0
@@ -105,7 +105,7 @@ class EngineServer(engineio.AsyncServer):
         self._open_packet = _open_packet(options)
         self._ids = _random_ids()
         self._warns_of_forwarded = options.warn_of_forwarded and not options.trusted_proxies
-        self.unadmitted = Unadmitted(options.max_connecting_per_address, options.owner_of)
+        self.unadmitted = Unadmitted(options.max_connecting_per_address, options.client_network)
 
     async def handle_request(self, request: web.Request) -> web.StreamResponse:
         """One client's upgrade request."""
@@ -160,7 +160,7 @@ class EngineServer(engineio.AsyncServer):
             connection.close(DisconnectReason.SERVER_SHUTTING_DOWN)
 
     def _too_many(self, address: str) -> web.Response:
-        self._crowded.count(_CROWDED, self.options.owner_of(address))
+        self._crowded.count(_CROWDED, self.options.client_network(address))
         refusal = _error(429, 3, "Too many connections")
         refusal.force_close()
         return refusal

@@ -15,9 +15,9 @@ class Unadmitted:
         owner_of: Names the owner of an address.
     """
 
-    def __init__(self, max_per_owner: int, owner_of: Callable[[str], str]) -> None:
+    def __init__(self, max_per_owner: int, client_network: Callable[[str], str]) -> None:
         self._max_per_owner = max_per_owner
-        self._owner_of = owner_of
+        self._owner_of = client_network
         self._owners: dict[Hashable, str] = {}
         self._counts: Counter[str] = Counter()
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from app.framework.platform_socketio.socket_io.socket_link import NamespaceLink
+from app.framework.platform_socketio.socket_io.socket_link import ServerSocketLink
 from app.framework.websockets.pipeline import (
     ConnectHandler,
     DisconnectHandler,
@@ -15,7 +15,7 @@ from app.framework.websockets.socket import Socket
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
+class CompiledNamespace:
     """What a namespace does: compiled once, at boot."""
 
     socket_class: type[Socket]
@@ -30,8 +30,8 @@ class Acknowledgement:
 
     __slots__ = ("_link", "_packet_id")
 
-    def __init__(self, link: NamespaceLink, packet_id: int) -> None:
-        self._link: NamespaceLink | None = link
+    def __init__(self, link: ServerSocketLink, packet_id: int) -> None:
+        self._link: ServerSocketLink | None = link
         self._packet_id = packet_id
 
     def __call__(self, *args: Any) -> None:

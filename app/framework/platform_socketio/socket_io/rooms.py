@@ -1,8 +1,8 @@
 """python-socketio's manager with what it lacks: fan-out without tasks, and rooms by socket.
 
 In python-socketio 5.18 a room is a ``bidict`` of ids, and an emit a task per recipient; here it is
-an `Audience` of connections. Replaced in its `BaseManager` and `AsyncManager` is what looks into
-rooms, so that all the rest of them (``enter_room``, ``close_room``, ``can_disconnect``, emits with
+a `RecipientGroup` of connections. Replaced in its `BaseManager` and `AsyncManager` is what looks
+into rooms, so that all the rest of them (``enter_room``, ``close_room``, ``can_disconnect``, emits with
 a callback, ...) works on these: ``basic_enter_room``, ``basic_leave_room``, ``basic_disconnect``,
 ``get_rooms``, ``get_participants``, ``is_connected``, ``is_sid_room``, ``eio_sid_from_sid``, and
 ``emit``. ``rooms`` and ``callbacks`` are its own. A test holds the library to it, see `upgrade`.
@@ -18,9 +18,9 @@ from app.framework.platform_socketio.engine_io.connection import Connection
 from app.framework.platform_socketio.socket_io import packets
 from app.framework.platform_socketio.websocket import frames
 from app.framework.platform_socketio.websocket.write_batcher import (
-    Audience,
-    Outbox,
     Recipient,
+    RecipientGroup,
+    WriteBatcher,
     enter,
     leave,
 )
@@ -51,10 +51,10 @@ class RoomManager(socketio.AsyncManager):
             out of a room just then would come into it all the same.
     """
 
-    rooms: dict[str, dict[str | None, Audience[Connection]]]
+    rooms: dict[str, dict[str | None, RecipientGroup[Connection]]]
     """By namespace and name; the one without a name has everybody."""
 
-    def __init__(self, outbox: Outbox) -> None:
+    def __init__(self, outbox: WriteBatcher) -> None:
         super().__init__()
         self._outbox = outbox
         self.pending: set[PendingLink] = set()
@@ -234,13 +234,13 @@ class RoomManager(socketio.AsyncManager):
         rooms = self.rooms.setdefault(namespace, {})
         audience = rooms.get(room)
         if audience is None:
-            audience = rooms[room] = Audience(room)
+            audience = rooms[room] = RecipientGroup(room)
         if sid not in audience.members:
             self._outbox.settle(audience)
             audience.members[sid] = connection
             enter(connection, audience)
 
-    def _remove(self, sid: str, namespace: str, audience: Audience[Connection]) -> None:
+    def _remove(self, sid: str, namespace: str, audience: RecipientGroup[Connection]) -> None:
         """Take a member out of a room, and remove the room when it becomes empty."""
         self._outbox.settle(audience)
         leave(audience.members.pop(sid), audience)

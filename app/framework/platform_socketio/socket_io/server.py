@@ -25,13 +25,13 @@ from app.framework.platform_socketio.disconnect_reason import DisconnectReason
 from app.framework.platform_socketio.engine_io.connection import Connection, Work
 from app.framework.platform_socketio.engine_io.server import EngineOptions, EngineServer
 from app.framework.platform_socketio.socket_io import packets
-from app.framework.platform_socketio.socket_io.namespace import Acknowledgement, Endpoint
+from app.framework.platform_socketio.socket_io.namespace import Acknowledgement, CompiledNamespace
 from app.framework.platform_socketio.socket_io.packets import MalformedPacketError, StrictPacket
 from app.framework.platform_socketio.socket_io.rooms import RoomManager
-from app.framework.platform_socketio.socket_io.socket_link import NamespaceHub, NamespaceLink
+from app.framework.platform_socketio.socket_io.socket_link import NamespaceHub, ServerSocketLink
 from app.framework.platform_socketio.websocket.heartbeat import Heartbeat
 from app.framework.platform_socketio.websocket.upgrade import UpgradeRequest
-from app.framework.platform_socketio.websocket.write_batcher import Outbox
+from app.framework.platform_socketio.websocket.write_batcher import WriteBatcher
 from app.framework.websockets.pipeline import ConnectHandler
 from app.framework.websockets.socket import Handshake, Socket
 
@@ -65,7 +65,7 @@ class SocketServer(socketio.AsyncServer):
         self._options = options
         self.max_packets_per_second = options.max_packets_per_second
         self.tasks = EagerTasks(copy_context())
-        self.outbox = Outbox()
+        self.outbox = WriteBatcher()
         self.heartbeat = Heartbeat(
             options.ping_interval_seconds,
             options.ping_timeout_seconds,
@@ -83,13 +83,13 @@ class SocketServer(socketio.AsyncServer):
             options=options,
             owner=self,
         )
-        self._endpoints: dict[str, Endpoint] = {}
+        self._endpoints: dict[str, CompiledNamespace] = {}
         self.is_closing = False
         self._floods = MinuteLog(self._log_flood)
         self._ending: dict[Connection, asyncio.TimerHandle | None] = {}
         """Closed, but something is still to be done: with the time until when, or to be sent."""
 
-    def serve(self, namespace: str, endpoint: Endpoint) -> None:
+    def serve(self, namespace: str, endpoint: CompiledNamespace) -> None:
         """Open a namespace."""
         self._endpoints[namespace] = endpoint
 
@@ -113,13 +113,13 @@ class SocketServer(socketio.AsyncServer):
         else:
             namespace = "/"
             packet_id, data = event
-        link: NamespaceLink | None = connection.links.get(namespace)
+        link: ServerSocketLink | None = connection.links.get(namespace)
         if link is None:
             # As Node: an event for a namespace one is not in ends the connection. After our own
             # disconnect it may have been on its way, and there is nobody left to handle it.
             raise MalformedPacketError
         ack = None if packet_id is None else Acknowledgement(link, packet_id)
-        endpoint: Endpoint = link.endpoint
+        endpoint: CompiledNamespace = link.endpoint
         name = data[0] if data else None
         arguments = data[1] if len(data) == _WITH_ONE_ARGUMENT else data[1:] or None
         if self.is_closing:
@@ -214,7 +214,9 @@ class SocketServer(socketio.AsyncServer):
             raise MalformedPacketError
         self.heartbeat.connect_arrived(connection)
         sid = self.eio.generate_id()
-        link = NamespaceLink(connection, namespace, sid, self.manager, endpoint, self._link_ended)
+        link = ServerSocketLink(
+            connection, namespace, sid, self.manager, endpoint, self._link_ended
+        )
         link.socket = endpoint.socket_class(sid, _handshake(connection.request, auth), link)
         connection.links[namespace] = link
         self.manager.pending.add(link)
@@ -264,13 +266,13 @@ class SocketServer(socketio.AsyncServer):
             max_packets_per_second=self.max_packets_per_second,
         )
 
-    def _link_ended(self, link: NamespaceLink, reason: DisconnectReason) -> None:
+    def _link_ended(self, link: ServerSocketLink, reason: DisconnectReason) -> None:
         """Run the hooks in turn; a connection without any namespace must come up with one again."""
         link.connection.enqueue(partial(self._run_disconnect_hooks, link, reason))
         if not link.connection.links and not link.connection.closed:
             self.heartbeat.expect_connect(link.connection)
 
-    async def _run_disconnect_hooks(self, link: NamespaceLink, reason: DisconnectReason) -> None:
+    async def _run_disconnect_hooks(self, link: ServerSocketLink, reason: DisconnectReason) -> None:
         for hook in link.endpoint.disconnect:
             await hook(link.socket, reason)
 
@@ -293,7 +295,7 @@ class SocketServer(socketio.AsyncServer):
         return EngineServer
 
 
-def _refuse(link: NamespaceLink, name: object, ack: Acknowledgement | None) -> None:
+def _refuse(link: ServerSocketLink, name: object, ack: Acknowledgement | None) -> None:
     """Tell the client that its event was not handled because the server is closing."""
     error = WsDraining()
     if ack is not None:

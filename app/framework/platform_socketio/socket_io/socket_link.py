@@ -29,7 +29,7 @@ _ADMITTED = LinkState.ADMITTED  # looked up once: for an enumeration that takes 
 
 
 class _Refusal(NamedTuple):
-    """How `NamespaceLink.settle` refuses a socket: packets to send, then the close code."""
+    """How `ServerSocketLink.settle` refuses a socket: packets to send, then the close code."""
 
     packets: list[bytes]
     close_code: WSCloseCode
@@ -72,7 +72,7 @@ class NamespaceHub:
         return self._manager.sockets(self.namespace, rooms, except_rooms)
 
 
-class NamespaceLink(NamespaceHub):
+class ServerSocketLink(NamespaceHub):
     """Implements `socket.SocketLink`.
 
     While PENDING it keeps back what the socket joins and is sent. `settle` then decides in one go,
@@ -96,7 +96,7 @@ class NamespaceLink(NamespaceHub):
         sid: str,
         manager: RoomManager,
         endpoint: Any,
-        on_end: Callable[["NamespaceLink", DisconnectReason], None],
+        on_end: Callable[["ServerSocketLink", DisconnectReason], None],
     ) -> None:
         super().__init__(manager, namespace)
         self.connection = connection

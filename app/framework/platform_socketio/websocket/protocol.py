@@ -12,7 +12,7 @@ from aiohttp import WebSocketError, WSCloseCode, WSMsgType
 
 from app.framework.platform_socketio.websocket import frames
 from app.framework.platform_socketio.websocket.frame_reader import FrameQueue, FrameReader
-from app.framework.platform_socketio.websocket.write_batcher import Audiences, Outbox
+from app.framework.platform_socketio.websocket.write_batcher import RecipientGroups, WriteBatcher
 
 CLOSE_TIMEOUT_SECONDS = 0.8
 """How long a close handshake, or what is due before it, may take; then the connection is cut."""
@@ -28,7 +28,7 @@ class WebSocket(FrameQueue, asyncio.Protocol):
     """Bytes in, messages out, and the way back, bounded.
 
     aiohttp's parser hands each message to `feed_data` of its queue, which is this object: there is
-    no queue, so the base's constructor is left out. Sending is the `Outbox`'s: it calls ``write``,
+    no queue, so the base's constructor is left out. The `WriteBatcher` sends: it calls ``write``,
     which is the transport's own as long as the client reads.
     """
 
@@ -46,13 +46,13 @@ class WebSocket(FrameQueue, asyncio.Protocol):
         "write",
     )
 
-    audiences: Audiences
+    audiences: RecipientGroups
     write: Callable[[bytes], Any]
 
     def __init__(  # the base's would make a queue
         self,
         transport: asyncio.Transport,
-        outbox: Outbox,
+        outbox: WriteBatcher,
         max_message_bytes: int,
         max_queue_bytes: int,
         max_packets: int,

@@ -89,7 +89,7 @@ class UpgradeRequest:
         )
 
 
-class TakenOver(web.Response):
+class HijackedResponse(web.Response):
     """What the handler returns when the connection is no longer aiohttp's: nothing is written."""
 
     @property
@@ -115,7 +115,7 @@ def accept(
     transport: asyncio.Transport,
     protocol: asyncio.Protocol,
     greeting: bytes,
-) -> TakenOver:
+) -> HijackedResponse:
     """Answer the request, with ``greeting`` behind the headers, and hand its transport over."""
     handler = request.protocol
     key = request.headers[hdrs.SEC_WEBSOCKET_KEY].strip().encode()
@@ -131,4 +131,4 @@ def accept(
     transport.resume_reading()  # aiohttp stops when much comes behind the request
     if received:
         protocol.data_received(received)
-    return TakenOver()
+    return HijackedResponse()

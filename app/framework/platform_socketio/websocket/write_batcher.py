@@ -24,7 +24,7 @@ class Writable(Protocol):
 class Recipient(Writable, Protocol):
     """What the outbox needs of a connection."""
 
-    audiences: "Audiences"
+    audiences: "RecipientGroups"
     """Those it is a member of; changed by `enter` and `leave` only."""
 
 
@@ -35,7 +35,7 @@ _Due = tuple[int, bytes, Collection[Recipient]]
 Member = TypeVar("Member", bound=Recipient)
 
 
-class Audience(Generic[Member]):
+class RecipientGroup(Generic[Member]):
     """Connections that are sent the same frames: a room.
 
     Attributes:
@@ -51,14 +51,14 @@ class Audience(Generic[Member]):
         self.due: list[_Due] = []
 
 
-Audiences = list[Audience[Any]] | dict[Audience[Any], None]
+RecipientGroups = list[RecipientGroup[Any]] | dict[RecipientGroup[Any], None]
 """The audiences of one recipient: a list while they are few, which saves 136 bytes a client."""
 
 _FEW_AUDIENCES = 16
 """Searching a longer list would make leaving all of them quadratic."""
 
 
-def enter(recipient: Recipient, audience: Audience[Any]) -> None:
+def enter(recipient: Recipient, audience: RecipientGroup[Any]) -> None:
     """Add to the recipient's audiences."""
     audiences = recipient.audiences
     if isinstance(audiences, dict):
@@ -69,7 +69,7 @@ def enter(recipient: Recipient, audience: Audience[Any]) -> None:
         recipient.audiences = dict.fromkeys((*audiences, audience))
 
 
-def leave(recipient: Recipient, audience: Audience[Any]) -> None:
+def leave(recipient: Recipient, audience: RecipientGroup[Any]) -> None:
     """Remove from the recipient's audiences, in constant time."""
     audiences = recipient.audiences
     if isinstance(audiences, dict):
@@ -78,7 +78,7 @@ def leave(recipient: Recipient, audience: Audience[Any]) -> None:
         audiences.remove(audience)
 
 
-class Outbox:
+class WriteBatcher:
     """Collects frames and writes them in the order in which they were sent.
 
     Attributes:
@@ -91,7 +91,7 @@ class Outbox:
         self.context = copy_context()
         self._loop = asyncio.get_running_loop()
         self._own: dict[Recipient, list[_Due]] = {}
-        self._audiences: list[Audience[Any]] = []
+        self._audiences: list[RecipientGroup[Any]] = []
         self._count = 0
 
     def send(self, recipient: Recipient, frame: bytes) -> None:
@@ -107,7 +107,7 @@ class Outbox:
             own.append(due)
 
     def broadcast(
-        self, audience: Audience[Any], frame: bytes, excluded: Collection[Recipient] = ()
+        self, audience: RecipientGroup[Any], frame: bytes, excluded: Collection[Recipient] = ()
     ) -> None:
         """A frame for everybody who is in the audience now, without those excluded."""
         if not self._count:
@@ -117,7 +117,7 @@ class Outbox:
             self._audiences.append(audience)
         audience.due.append((self._count, frame, excluded))
 
-    def settle(self, audience: Audience[Any]) -> None:
+    def settle(self, audience: RecipientGroup[Any]) -> None:
         """To be called before a membership changes: what is due is for the members until now."""
         if audience.due:
             self.flush()
@@ -153,7 +153,7 @@ def write_now(recipient: Writable, data: bytes) -> None:
         recipient.write_failed(error)
 
 
-def _apart(own: Iterable[Recipient], audiences: list[Audience[Any]]) -> set[Recipient]:
+def _apart(own: Iterable[Recipient], audiences: list[RecipientGroup[Any]]) -> set[Recipient]:
     """Who must not simply get what an audience gets: has frames of its own, or several audiences'.
 
     Most ticks have one audience, and then this costs nothing per member.
@@ -171,7 +171,7 @@ def _apart(own: Iterable[Recipient], audiences: list[Audience[Any]]) -> set[Reci
 
 
 def _merged(
-    recipient: Recipient, own: list[_Due], audiences: Collection[Audience[Any]]
+    recipient: Recipient, own: list[_Due], audiences: Collection[RecipientGroup[Any]]
 ) -> list[_Due]:
     """What is due to one recipient, from everywhere, in the order of sending.
 
@@ -180,7 +180,7 @@ def _merged(
         own: What is due to it alone.
         audiences: Those that have something due: looked through when the recipient is in more.
     """
-    entered: Collection[Audience[Any]] = recipient.audiences
+    entered: Collection[RecipientGroup[Any]] = recipient.audiences
     if len(audiences) < len(entered):
         entered = [each for each in audiences if each in entered]
     shared = [due for audience in entered for due in audience.due if recipient not in due[2]]

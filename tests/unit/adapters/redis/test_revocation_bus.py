@@ -5,7 +5,7 @@ import pytest
 
 from app.adapters.redis.connection import RedisConnection
 from app.adapters.redis.keys import REVOCATIONS_CHANNEL
-from app.adapters.redis.revocation_bus import RedisRevocationChannel
+from app.adapters.redis.revocation_bus import RedisRevocationBus
 from app.adapters.redis.revocation_store import RedisRevocationStore
 from app.adapters.system.system_clock import SystemClock
 from app.domain.errors import Unavailable
@@ -29,7 +29,7 @@ class Listener:
         connected: How often it was said that the node hears again.
     """
 
-    def __init__(self, channel: RedisRevocationChannel) -> None:
+    def __init__(self, channel: RedisRevocationBus) -> None:
         self.heard: asyncio.Queue[Revocation] = asyncio.Queue()
         self.connected = 0
         channel.listen(self.heard.put_nowait, self._count)
@@ -44,9 +44,9 @@ class Listener:
 
 def channel_to(
     server: RedisServer, connection: RedisConnection, query: str = ""
-) -> RedisRevocationChannel:
+) -> RedisRevocationBus:
     """A node's channel, which notices soon that it is deaf."""
-    return RedisRevocationChannel(
+    return RedisRevocationBus(
         connection, server.url + query, TIMEOUT_SECONDS, SystemClock(), PING_SECONDS
     )
 
@@ -54,7 +54,7 @@ def channel_to(
 @pytest.fixture
 async def channel(
     own_server: RedisServer, own_connection: RedisConnection
-) -> AsyncIterator[RedisRevocationChannel]:
+) -> AsyncIterator[RedisRevocationBus]:
     """One that the test starts."""
     channel = channel_to(own_server, own_connection)
     yield channel
@@ -100,7 +100,7 @@ async def test_a_node_hears_when_the_address_asks_for_other_replies(
 
 
 async def test_a_message_is_ignored_when_it_is_none_of_ours(
-    own_server: RedisServer, channel: RedisRevocationChannel, caplog: pytest.LogCaptureFixture
+    own_server: RedisServer, channel: RedisRevocationBus, caplog: pytest.LogCaptureFixture
 ) -> None:
     """What comes next is heard; the log does not repeat what came."""
     listener = Listener(channel)
@@ -117,7 +117,7 @@ async def test_a_message_is_ignored_when_it_is_none_of_ours(
 
 
 async def test_a_quiet_subscription_stands_when_redis_answers_its_pings(
-    channel: RedisRevocationChannel,
+    channel: RedisRevocationBus,
 ) -> None:
     """Silence is no outage: nobody is asked to catch up."""
     listener = Listener(channel)
@@ -135,7 +135,7 @@ async def test_a_quiet_subscription_stands_when_redis_answers_its_pings(
 async def test_a_node_hears_again_and_says_so_when_redis_was_restarted(
     own_server: RedisServer,
     own_connection: RedisConnection,
-    channel: RedisRevocationChannel,
+    channel: RedisRevocationBus,
 ) -> None:
     """What it missed is in the store; publishing fails as long as there is nobody to tell."""
     listener = Listener(channel)
@@ -156,7 +156,7 @@ async def test_a_node_hears_again_and_says_so_when_redis_was_restarted(
 
 
 async def test_a_node_hears_again_and_says_so_when_redis_was_frozen(
-    own_server: RedisServer, channel: RedisRevocationChannel
+    own_server: RedisServer, channel: RedisRevocationBus
 ) -> None:
     """Nobody closed the connection; only the pings went without an answer."""
     listener = Listener(channel)
@@ -172,7 +172,7 @@ async def test_a_node_hears_again_and_says_so_when_redis_was_frozen(
 
 
 async def test_a_node_begins_to_hear_when_redis_comes_after_it(
-    own_server: RedisServer, channel: RedisRevocationChannel, caplog: pytest.LogCaptureFixture
+    own_server: RedisServer, channel: RedisRevocationBus, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Its start does not wait; one line says that it is deaf, however often it tries."""
     own_server.stop()
@@ -187,7 +187,7 @@ async def test_a_node_begins_to_hear_when_redis_comes_after_it(
 
 
 async def test_nothing_is_heard_any_more_when_the_module_is_destroyed(
-    own_server: RedisServer, channel: RedisRevocationChannel
+    own_server: RedisServer, channel: RedisRevocationBus
 ) -> None:
     """The task ends and the subscription with it."""
     listener = Listener(channel)

@@ -6,7 +6,7 @@ from app.framework.platform_socketio.engine_io.connection import Connection, Wor
 from app.framework.platform_socketio.socket_io.packets import MalformedPacketError
 from app.framework.platform_socketio.websocket.heartbeat import Heartbeat
 from app.framework.platform_socketio.websocket.upgrade import UpgradeRequest
-from app.framework.platform_socketio.websocket.write_batcher import Outbox
+from app.framework.platform_socketio.websocket.write_batcher import WriteBatcher
 from tests.unit.framework.platform_socketio import client_frames
 from tests.unit.framework.platform_socketio.fake_transport import FakeTransport
 
@@ -23,7 +23,7 @@ class Owner:
 
     def __init__(self) -> None:
         self.tasks = EagerTasks()
-        self.outbox = Outbox()
+        self.outbox = WriteBatcher()
         self.heartbeat = Heartbeat(25.0, 20.0, 10.0)
         self.max_packets_per_second = MAX_PACKETS
         self.is_closing = False

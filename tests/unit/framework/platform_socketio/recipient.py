@@ -1,7 +1,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from app.framework.platform_socketio.websocket.write_batcher import Audiences, Recipient
+from app.framework.platform_socketio.websocket.write_batcher import Recipient, RecipientGroups
 
 
 class Recorder(Recipient):
@@ -13,7 +13,7 @@ class Recorder(Recipient):
     """
 
     def __init__(self) -> None:
-        self.audiences: Audiences = []
+        self.audiences: RecipientGroups = []
         self.written: list[bytes] = []
         self.failures: list[Exception] = []
         self.write: Callable[[bytes], Any] = self.written.append

@@ -8,7 +8,7 @@ from app.concurrency.eager import EagerTasks
 from app.domain.channel import MembershipEvent, MembershipNews
 from app.domain.errors import Unavailable
 from app.domain.ids import ChannelId, UserId
-from app.services.channels.member_cache import MAX_CHANNELS, REFRESH_SECONDS, MemberReadings
+from app.services.channels.member_cache import MAX_CHANNELS, REFRESH_SECONDS, MemberCache
 from tests.deadlines import ANSWER_SECONDS
 from tests.doubles.manual_clock import ManualClock
 from tests.unit.services.people import ALICE, BOB, CAROL, DAVE, GENERAL, RANDOM
@@ -34,9 +34,9 @@ def read() -> Read:
 @pytest.fixture
 def readings(
     channels: SlowChannels, clock: ManualClock, starter: EagerTasks, read: Read
-) -> MemberReadings:
+) -> MemberCache:
     """Under test."""
-    return MemberReadings(
+    return MemberCache(
         channels,
         clock,
         starter,
@@ -44,7 +44,7 @@ def readings(
     )
 
 
-async def asking(readings: MemberReadings, *channel_ids: ChannelId) -> asyncio.Task[None]:
+async def asking(readings: MemberCache, *channel_ids: ChannelId) -> asyncio.Task[None]:
     """Somebody who has asked by now."""
     task = asyncio.create_task(readings.read(channel_ids))
     await asyncio.sleep(0)
@@ -52,7 +52,7 @@ async def asking(readings: MemberReadings, *channel_ids: ChannelId) -> asyncio.T
 
 
 async def test_members_are_read_again_when_they_are_old(
-    readings: MemberReadings, channels: SlowChannels, clock: ManualClock, store: MemoryStore
+    readings: MemberCache, channels: SlowChannels, clock: ManualClock, store: MemoryStore
 ) -> None:
     """Not as long as they were just read."""
     await readings.read([GENERAL])
@@ -69,7 +69,7 @@ async def test_members_are_read_again_when_they_are_old(
 
 
 async def test_age_counts_from_the_question_when_the_answer_takes_long(
-    readings: MemberReadings, channels: SlowChannels, clock: ManualClock
+    readings: MemberCache, channels: SlowChannels, clock: ManualClock
 ) -> None:
     """What is read may be as old as that."""
     channels.hold()
@@ -83,7 +83,7 @@ async def test_age_counts_from_the_question_when_the_answer_takes_long(
 
 
 async def test_one_question_is_asked_when_several_channels_are_old(
-    readings: MemberReadings, channels: SlowChannels, read: Read
+    readings: MemberCache, channels: SlowChannels, read: Read
 ) -> None:
     """What is fresh is not asked for; who belongs nowhere is read, too."""
     await readings.read([RANDOM])
@@ -99,7 +99,7 @@ async def test_one_question_is_asked_when_several_channels_are_old(
 
 
 async def test_readings_are_shared_when_some_of_the_channels_are_being_read(
-    readings: MemberReadings, channels: SlowChannels, read: Read
+    readings: MemberCache, channels: SlowChannels, read: Read
 ) -> None:
     """Only what nobody has asked for is asked for, and all of it is waited for."""
     channels.hold()
@@ -116,7 +116,7 @@ async def test_readings_are_shared_when_some_of_the_channels_are_being_read(
 
 
 async def test_reading_goes_on_when_whoever_began_it_is_cancelled(
-    readings: MemberReadings, channels: SlowChannels, read: Read
+    readings: MemberCache, channels: SlowChannels, read: Read
 ) -> None:
     """The others wait for it all the same."""
     channels.hold()
@@ -135,7 +135,7 @@ async def test_reading_goes_on_when_whoever_began_it_is_cancelled(
 
 
 async def test_reading_is_unavailable_when_storage_does_not_answer(
-    readings: MemberReadings,
+    readings: MemberCache,
     channels: SlowChannels,
     read: Read,
     caplog: pytest.LogCaptureFixture,
@@ -165,7 +165,7 @@ async def test_reading_is_unavailable_when_storage_does_not_answer(
     ids=["removed", "added", "back again", "created anew"],
 )
 async def test_news_count_when_they_come_during_a_reading(
-    readings: MemberReadings,
+    readings: MemberCache,
     channels: SlowChannels,
     read: Read,
     news: list[tuple[MembershipEvent, UserId]],
@@ -185,7 +185,7 @@ async def test_news_count_when_they_come_during_a_reading(
 
 
 async def test_size_is_that_of_the_last_reading_when_it_is_old(
-    readings: MemberReadings, clock: ManualClock
+    readings: MemberCache, clock: ManualClock
 ) -> None:
     """At least 1, so that it can be divided by."""
     unknown = readings.size(GENERAL)
@@ -196,7 +196,7 @@ async def test_size_is_that_of_the_last_reading_when_it_is_old(
 
 
 async def test_oldest_is_forgotten_when_too_many_channels_were_read(
-    readings: MemberReadings,
+    readings: MemberCache,
 ) -> None:
     """Memory stays flat, however many channels there are."""
     await readings.read([GENERAL])
@@ -208,7 +208,7 @@ async def test_oldest_is_forgotten_when_too_many_channels_were_read(
 
 
 async def test_reading_is_cancelled_when_it_is_closed(
-    readings: MemberReadings, channels: SlowChannels, read: Read
+    readings: MemberCache, channels: SlowChannels, read: Read
 ) -> None:
     """Whoever waits for it must not tell anybody anything."""
     channels.hold()
@@ -221,7 +221,7 @@ async def test_reading_is_cancelled_when_it_is_closed(
     assert [] == read
 
 
-async def test_closing_is_harmless_when_nothing_is_being_read(readings: MemberReadings) -> None:
+async def test_closing_is_harmless_when_nothing_is_being_read(readings: MemberCache) -> None:
     """There is nothing to wait for, and nothing is kept of a reading that has ended."""
     await readings.read([GENERAL])
 

@@ -1,6 +1,6 @@
 import pytest
 
-from app.services.sessions.client_network import owner_of
+from app.services.sessions.client_network import client_network
 
 
 @pytest.mark.parametrize(
@@ -18,4 +18,4 @@ from app.services.sessions.client_network import owner_of
 )
 def test_addresses_have_one_owner_when_they_are_of_one_network(address: str, owner: str) -> None:
     """Of IPv6 the first 64 bits say whose it is."""
-    assert owner == owner_of(address)
+    assert owner == client_network(address)

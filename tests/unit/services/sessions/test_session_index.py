@@ -4,7 +4,7 @@ from app.domain.credential import Credential
 from app.domain.principal import Principal
 from app.domain.revocation import Revocation
 from app.services.sessions.session import Session
-from app.services.sessions.session_index import LiveSessions
+from app.services.sessions.session_index import SessionIndex
 from tests.unit.services.people import ALICE
 
 PRINCIPAL = Principal(ALICE, "sess", None, expires_at=60, issued_at=0)
@@ -17,7 +17,7 @@ def a_session(token: str, principal: Principal = PRINCIPAL) -> Session:
 
 def test_sessions_are_found_when_a_revocation_names_them() -> None:
     """All of a user, those of a sign-in, that of a token."""
-    live = LiveSessions()
+    live = SessionIndex()
     phone, laptop = a_session("one"), a_session("two", replace(PRINCIPAL, session_id="other"))
     live.add(phone)
     live.add(laptop)
@@ -29,7 +29,7 @@ def test_sessions_are_found_when_a_revocation_names_them() -> None:
 
 def test_session_is_not_found_when_it_stands_on_something_issued_later() -> None:
     """A user may come back."""
-    live = LiveSessions()
+    live = SessionIndex()
     live.add(a_session("one", replace(PRINCIPAL, issued_at=10)))
 
     assert () == live.covered_by(Revocation.of_user(ALICE, 9))
@@ -37,7 +37,7 @@ def test_session_is_not_found_when_it_stands_on_something_issued_later() -> None
 
 def test_session_is_found_by_the_newest_two_tokens_when_it_was_refreshed_twice() -> None:
     """What it stands on now, and what it stood on a moment ago; nothing older is kept."""
-    live = LiveSessions()
+    live = SessionIndex()
     session = a_session("one")
     live.add(session)
 
@@ -56,7 +56,7 @@ def test_session_is_found_by_the_newest_two_tokens_when_it_was_refreshed_twice()
 
 def test_nothing_is_kept_when_the_sessions_are_removed() -> None:
     """Memory stays flat."""
-    live = LiveSessions()
+    live = SessionIndex()
     session = a_session("one")
     live.add(session)
 

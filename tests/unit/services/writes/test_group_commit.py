@@ -8,7 +8,7 @@ import pytest
 
 from app.adapters.memory.writers import MemoryWriters
 from app.concurrency.eager import EagerTasks
-from app.domain.errors import NotAMember, Rejected, Unavailable, Unconfirmed
+from app.domain.errors import NotAMember, StorageRejected, Unavailable, Unconfirmed
 from app.services.writes.group_commit import MAX_WEIGHT, GroupCommit
 from app.services.writes.limits import MAX_PENDING, WAIT_SECONDS
 from tests.doubles.manual_clock import ManualClock
@@ -36,7 +36,7 @@ class Store:
         if self.failure is not None:
             raise self.failure
         if REJECTED in items:
-            raise Rejected
+            raise StorageRejected
         return [NotAMember() if item == REFUSED else None for item in items]
 
 
@@ -199,7 +199,7 @@ async def test_others_are_stored_in_their_order_when_one_of_a_batch_is_rejected(
     store.may_end.set()
     outcomes = await asyncio.gather(*first, *others, return_exceptions=True)
 
-    assert [None, None, None, Rejected, None] == [each and type(each) for each in outcomes]
+    assert [None, None, None, StorageRejected, None] == [each and type(each) for each in outcomes]
     assert [["1", "2", REJECTED, "4"], ["1", "2"], [REJECTED, "4"], [REJECTED], ["4"]] == (
         store.commits[1:]
     )

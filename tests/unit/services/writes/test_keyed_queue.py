@@ -6,7 +6,7 @@ import pytest
 
 from app.concurrency.eager import EagerTasks
 from app.domain.errors import NotAMember, Unavailable, Unconfirmed
-from app.services.writes.keyed_queue import OrderedWork
+from app.services.writes.keyed_queue import KeyedQueue
 from app.services.writes.limits import MAX_PENDING
 from tests.deadlines import ANSWER_SECONDS
 
@@ -39,7 +39,7 @@ async def refuse() -> None:
 
 async def test_works_finish_in_their_order_when_they_share_a_key(starter: EagerTasks) -> None:
     """The second does not begin before the first has ended."""
-    work, finished = OrderedWork(starter), list[str]()
+    work, finished = KeyedQueue(starter), list[str]()
     first, second = Step("first", finished), Step("second", finished)
 
     running = [asyncio.create_task(work.run("key", step)) for step in (first, second)]
@@ -55,7 +55,7 @@ async def test_works_finish_in_their_order_when_they_share_a_key(starter: EagerT
 
 async def test_work_does_not_wait_when_its_key_is_another(starter: EagerTasks) -> None:
     """A slow channel holds up itself alone."""
-    work, finished = OrderedWork(starter), list[str]()
+    work, finished = KeyedQueue(starter), list[str]()
     slow, quick = Step("slow", finished), Step("quick", finished)
     quick.may_end.set()
 
@@ -71,7 +71,7 @@ async def test_work_does_not_wait_when_its_key_is_another(starter: EagerTasks) -
 
 async def test_work_is_finished_when_its_caller_is_cancelled(starter: EagerTasks) -> None:
     """What was begun comes to its end; `drain` waits for it."""
-    work, finished = OrderedWork(starter), list[str]()
+    work, finished = KeyedQueue(starter), list[str]()
     step = Step("step", finished)
 
     caller = asyncio.create_task(work.run("key", step))
@@ -89,7 +89,7 @@ async def test_failure_is_logged_by_its_name_when_its_caller_is_cancelled(
     starter: EagerTasks, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It has no other reader left; asyncio would write the error's text and a traceback."""
-    work, may_fail, began = OrderedWork(starter), asyncio.Event(), asyncio.Event()
+    work, may_fail, began = KeyedQueue(starter), asyncio.Event(), asyncio.Event()
 
     async def fail() -> None:
         began.set()
@@ -114,7 +114,7 @@ async def test_nothing_is_logged_when_the_caller_hears_of_the_failure(
 ) -> None:
     """Whoever waits for a work answers for it."""
     with pytest.raises(NotAMember):
-        await OrderedWork(starter).run("key", refuse)
+        await KeyedQueue(starter).run("key", refuse)
 
     gc.collect()
     assert [] == caplog.records
@@ -122,7 +122,7 @@ async def test_nothing_is_logged_when_the_caller_hears_of_the_failure(
 
 async def test_work_is_given_up_unbegun_when_its_turn_does_not_come(starter: EagerTasks) -> None:
     """Its caller may try again, and the work before it is not disturbed."""
-    work, finished = OrderedWork(starter, wait_seconds=0.01), list[str]()
+    work, finished = KeyedQueue(starter, wait_seconds=0.01), list[str]()
     slow, late = Step("slow", finished), Step("late", finished)
     late.may_end.set()
     running = asyncio.create_task(work.run("key", slow))
@@ -143,7 +143,7 @@ async def test_caller_is_answered_in_time_when_the_work_takes_too_long(
     starter: EagerTasks,
 ) -> None:
     """It may have been done, and goes on to its end."""
-    work, finished = OrderedWork(starter, wait_seconds=0.01), list[str]()
+    work, finished = KeyedQueue(starter, wait_seconds=0.01), list[str]()
     step = Step("step", finished)
 
     with pytest.raises(Unconfirmed):
@@ -158,7 +158,7 @@ async def test_caller_waits_for_a_long_work_when_more_time_was_asked_for(
     starter: EagerTasks,
 ) -> None:
     """It is known to take long."""
-    work, finished = OrderedWork(starter, wait_seconds=0.01), list[str]()
+    work, finished = KeyedQueue(starter, wait_seconds=0.01), list[str]()
     step = Step("step", finished)
     asyncio.get_running_loop().call_later(0.05, step.may_end.set)
 
@@ -171,7 +171,7 @@ async def test_wait_for_the_turn_counts_when_the_work_then_takes_long(
     starter: EagerTasks,
 ) -> None:
     """Waiting for others and for oneself is one time."""
-    work, finished = OrderedWork(starter, wait_seconds=WAIT_SECONDS), list[str]()
+    work, finished = KeyedQueue(starter, wait_seconds=WAIT_SECONDS), list[str]()
     first, second = Step("first", finished), Step("second", finished)
     loop, overdue = asyncio.get_running_loop(), asyncio.Event()
     asked_at = loop.time()
@@ -200,7 +200,7 @@ async def test_failure_is_logged_when_its_caller_was_answered_before(
     starter: EagerTasks, caplog: pytest.LogCaptureFixture
 ) -> None:
     """By its name, as when the caller was cancelled."""
-    work, may_fail = OrderedWork(starter, wait_seconds=0.01), asyncio.Event()
+    work, may_fail = KeyedQueue(starter, wait_seconds=0.01), asyncio.Event()
 
     async def fail() -> None:
         await may_fail.wait()
@@ -216,7 +216,7 @@ async def test_failure_is_logged_when_its_caller_was_answered_before(
 
 async def test_next_work_runs_when_the_one_before_was_refused(starter: EagerTasks) -> None:
     """An error reaches its own caller, and frees the key."""
-    work = OrderedWork(starter)
+    work = KeyedQueue(starter)
     step = Step("step", [])
     step.may_end.set()
 
@@ -228,7 +228,7 @@ async def test_next_work_runs_when_the_one_before_was_refused(starter: EagerTask
 
 async def test_work_is_refused_when_too_many_are_pending(starter: EagerTasks) -> None:
     """The queue is bounded; what is refused was not begun, so that it may be tried again."""
-    work = OrderedWork(starter, wait_seconds=ANSWER_SECONDS)
+    work = KeyedQueue(starter, wait_seconds=ANSWER_SECONDS)
     step = Step("step", [])
     callers = [asyncio.create_task(work.run("key", step)) for _ in range(MAX_PENDING)]
     await step.began.wait()
@@ -242,7 +242,7 @@ async def test_work_is_refused_when_too_many_are_pending(starter: EagerTasks) ->
 
 async def test_drain_cancels_what_is_late_when_its_time_is_over(starter: EagerTasks) -> None:
     """A shutdown ends, whatever the storage does."""
-    work, finished = OrderedWork(starter), list[str]()
+    work, finished = KeyedQueue(starter), list[str]()
     step = Step("stuck", finished)
     caller = asyncio.create_task(work.run("key", step))
     await step.began.wait()
@@ -256,7 +256,7 @@ async def test_drain_cancels_what_is_late_when_its_time_is_over(starter: EagerTa
 
 async def test_nothing_is_kept_when_all_is_done(starter: EagerTasks) -> None:
     """Locks go with the works that held them."""
-    work = OrderedWork(starter)
+    work = KeyedQueue(starter)
     step = Step("step", [])
     step.may_end.set()
     await asyncio.gather(*(work.run(key, step) for key in range(10)))
@@ -271,7 +271,7 @@ async def test_work_is_done_in_place_when_nothing_of_its_key_is_going_on(
     starter: EagerTasks,
 ) -> None:
     """Nothing else has run meanwhile, and nothing is pending."""
-    work, others = OrderedWork(starter), list[str]()
+    work, others = KeyedQueue(starter), list[str]()
     asyncio.get_running_loop().call_soon(others.append, "another")
     step = Step("step", [])
     step.may_end.set()
@@ -287,7 +287,7 @@ async def test_second_work_of_a_key_has_its_turn_next_when_the_first_began_in_pl
     starter: EagerTasks,
 ) -> None:
     """What began in place and then waits holds its key like any other."""
-    work, finished = OrderedWork(starter), list[str]()
+    work, finished = KeyedQueue(starter), list[str]()
     first, second = Step("first", finished), Step("second", finished)
     second.may_end.set()
 
@@ -304,7 +304,7 @@ async def test_second_work_of_a_key_has_its_turn_next_when_the_first_began_in_pl
 
 async def test_key_is_free_when_one_who_waited_for_it_was_cut_off(starter: EagerTasks) -> None:
     """A caller cancelled before the turn came still has it, and gives it on."""
-    work, finished = OrderedWork(starter), list[str]()
+    work, finished = KeyedQueue(starter), list[str]()
     first, second, third = (Step(name, finished) for name in ("first", "second", "third"))
     callers = [asyncio.create_task(work.run("key", each)) for each in (first, second, third)]
     await first.began.wait()

@@ -7,7 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
-from app.adapters.sql.connection.buffered_sqlite import connect_in_one_hop
+from app.adapters.sql.connection.buffered_sqlite import connect_buffered
 
 
 class Hops:
@@ -17,7 +17,7 @@ class Hops:
 
     def connect(self, *args: Any, **kwargs: Any) -> Any:
         """A connection whose hops are counted from now on."""
-        connection = connect_in_one_hop(*args, **kwargs)
+        connection = connect_buffered(*args, **kwargs)
         execute = connection._execute
 
         async def counted(*args: Any, **kwargs: Any) -> Any:

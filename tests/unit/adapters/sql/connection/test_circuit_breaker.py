@@ -8,7 +8,7 @@ from time import monotonic
 
 import pytest
 
-from app.adapters.sql.connection.circuit_breaker import RETRY_SECONDS, SLOW_SECONDS, Gate
+from app.adapters.sql.connection.circuit_breaker import RETRY_SECONDS, SLOW_SECONDS, CircuitBreaker
 from app.adapters.sql.connection.database import Database
 from app.adapters.sql.connection.limits import DatabaseLimits
 from app.adapters.sql.schema.tables import channel_sequences, channels, messages
@@ -112,7 +112,7 @@ class Answers:
         self.looks = 0
         self.surprise: Exception | None = None
         self._come = asyncio.Event()
-        self.gate = Gate(self._look)
+        self.gate = CircuitBreaker(self._look)
 
     def come(self) -> None:
         """From now on."""
@@ -196,7 +196,7 @@ async def test_gate_opens_when_an_earlier_operation_succeeds() -> None:
 async def test_a_silence_closes_both_gates_and_a_refusal_one_when_they_are_companions() -> None:
     """Who cannot write may still be able to read, unless the server says nothing at all."""
     async with answers() as writing, answers() as reading:
-        writing.gate.companion = reading.gate
+        writing.gate.linked = reading.gate
 
         writing.gate.failed(SLOW, is_silence=False)
         await reading.gate.enter()

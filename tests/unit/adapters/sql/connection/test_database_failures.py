@@ -9,7 +9,7 @@ from sqlalchemy import Connection, event, text
 from sqlalchemy.util import await_only
 
 from app.adapters.sql.connection.database import Database
-from app.domain.errors import Rejected, Unavailable, Unconfirmed
+from app.domain.errors import StorageRejected, Unavailable, Unconfirmed
 from tests.contract.storage import BOB, CAROL, GENERAL, Storage, add, add_one, draft
 from tests.deadlines import ANSWER_SECONDS
 from tests.unit.adapters.sql.insisting import insist
@@ -29,7 +29,7 @@ async def test_nothing_is_half_stored_when_a_statement_fails_in_the_middle(
     """No number is given, no client id taken: the repeated send stores the first message."""
     async with database.transaction() as connection:
         await connection.execute(text(FAIL_ON_DELIVERY))
-    with pytest.raises(Rejected):
+    with pytest.raises(StorageRejected):
         await add(storage, draft(client_message_id="c-1"))
     async with database.transaction() as connection:
         await connection.execute(text("DROP TRIGGER fail"))

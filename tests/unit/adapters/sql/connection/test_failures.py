@@ -4,9 +4,9 @@ import sqlite3
 import pytest
 from sqlalchemy.exc import DBAPIError, InterfaceError
 
-from app.adapters.sql.connection.circuit_breaker import Gate
+from app.adapters.sql.connection.circuit_breaker import CircuitBreaker
 from app.adapters.sql.connection.failures import translated_failures
-from app.domain.errors import NotAMember, Rejected, Unavailable, Unconfirmed
+from app.domain.errors import NotAMember, StorageRejected, Unavailable, Unconfirmed
 
 SECRET = "what-alice-wrote-to-bob"
 
@@ -19,13 +19,13 @@ class DriverError(Exception):
         super().__init__(SECRET)
 
 
-def an_open_gate() -> Gate:
+def an_open_gate() -> CircuitBreaker:
     """That nothing here closes: all fails quickly."""
 
     async def look() -> None:
         raise AssertionError
 
-    return Gate(look)
+    return CircuitBreaker(look)
 
 
 def refusal(failure: Exception, *, commits: bool) -> Unavailable:
@@ -69,8 +69,8 @@ def sqlite_error(name: str) -> sqlite3.Error:
     ("failure", "expected"),
     [
         (sqlite_error("SQLITE_FULL"), Unavailable),
-        (sqlite_error("SQLITE_CONSTRAINT_TRIGGER"), Rejected),
-        (DriverError("23505"), Rejected),
+        (sqlite_error("SQLITE_CONSTRAINT_TRIGGER"), StorageRejected),
+        (DriverError("23505"), StorageRejected),
         (DriverError("40001"), Unavailable),
     ],
 )
@@ -84,12 +84,12 @@ def test_a_failure_is_certain_when_the_database_itself_refuses_the_commit(
 @pytest.mark.parametrize(
     ("failure", "expected"),
     [
-        (DriverError("22P05"), Rejected),
-        (DriverError("54000"), Rejected),
-        (DriverError("P0001"), Rejected),
+        (DriverError("22P05"), StorageRejected),
+        (DriverError("54000"), StorageRejected),
+        (DriverError("P0001"), StorageRejected),
         (DriverError("55P03"), Unavailable),
         (DriverError("42501"), Unavailable),
-        (sqlite_error("SQLITE_TOOBIG"), Rejected),
+        (sqlite_error("SQLITE_TOOBIG"), StorageRejected),
         (sqlite_error("SQLITE_BUSY"), Unavailable),
     ],
 )

@@ -11,7 +11,7 @@ from sqlalchemy import event, func, insert, select, text
 from app.adapters.sql.connection.database import Database
 from app.adapters.sql.connection.limits import DatabaseLimits
 from app.adapters.sql.schema.tables import users
-from app.domain.errors import Rejected, Unavailable, Unconfirmed
+from app.domain.errors import StorageRejected, Unavailable, Unconfirmed
 from tests.contract.storage import UNHURRIED, opened
 from tests.deadlines import ANSWER_SECONDS
 from tests.doubles.manual_clock import DEFAULT_START as NOW
@@ -180,7 +180,7 @@ async def test_a_commit_is_known_to_have_failed_when_the_server_refuses_it(
     refusal = "RAISE EXCEPTION 'no' USING ERRCODE = 'check_violation';"
     postgres_server.execute(AT_COMMIT.format(refusal), "chat")
 
-    with pytest.raises(Rejected):
+    with pytest.raises(StorageRejected):
         await write(database, "refused")
 
     assert 0 == await count(database)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.adapters.sql.connection.sqlite import enable_wal
-from app.adapters.sql.connection.sqlite_file_watch import HeldFiles
+from app.adapters.sql.connection.sqlite_file_watch import SqliteFileWatch
 
 LOGGER = "app.adapters.sql.connection.sqlite_file_watch"
 
@@ -28,15 +28,15 @@ def file(file: Path) -> Path:
 
 
 @pytest.fixture
-def held(file: Path) -> Iterator[HeldFiles]:
+def held(file: Path) -> Iterator[SqliteFileWatch]:
     """Its files, held."""
-    held = HeldFiles()
+    held = SqliteFileWatch()
     held.hold(file)
     yield held
     held.release()
 
 
-def test_files_are_in_place_when_others_come_and_go(held: HeldFiles, file: Path) -> None:
+def test_files_are_in_place_when_others_come_and_go(held: SqliteFileWatch, file: Path) -> None:
     """Other connections that write and close take neither log nor index away."""
     for _ in range(2):
         with closing(sqlite3.connect(file)) as connection, connection:
@@ -47,12 +47,12 @@ def test_files_are_in_place_when_others_come_and_go(held: HeldFiles, file: Path)
 
 def test_files_are_in_place_when_none_are_held() -> None:
     """A server's database has none."""
-    assert HeldFiles().are_in_place()
+    assert SqliteFileWatch().are_in_place()
 
 
 @pytest.mark.parametrize("suffix", ["", "-wal", "-shm"])
 def test_files_are_not_in_place_when_one_is_deleted(
-    held: HeldFiles, file: Path, suffix: str
+    held: SqliteFileWatch, file: Path, suffix: str
 ) -> None:
     """Each is needed: what is committed stands in the log first."""
     file.with_name(f"{file.name}{suffix}").unlink()
@@ -61,7 +61,7 @@ def test_files_are_not_in_place_when_one_is_deleted(
 
 
 def test_files_are_not_in_place_when_one_is_replaced(
-    held: HeldFiles, file: Path, tmp_path: Path
+    held: SqliteFileWatch, file: Path, tmp_path: Path
 ) -> None:
     """A database restored from a backup under a running server is not the one it writes to."""
     make_database(tmp_path / "backup.db").replace(file)
@@ -69,7 +69,9 @@ def test_files_are_not_in_place_when_one_is_replaced(
     assert not held.are_in_place()
 
 
-def test_files_are_not_in_place_when_their_folder_is_moved(held: HeldFiles, file: Path) -> None:
+def test_files_are_not_in_place_when_their_folder_is_moved(
+    held: SqliteFileWatch, file: Path
+) -> None:
     """Nor when a file stands where the folder was."""
     file.parent.rename(file.parent.with_name("moved"))
     file.parent.touch()
@@ -84,7 +86,7 @@ def test_files_are_not_in_place_when_they_are_lost_behind_a_link(
     """The link itself counts, and so does what stands beside its target."""
     link = tmp_path / "link.db"
     link.symlink_to(file)
-    held = HeldFiles()
+    held = SqliteFileWatch()
     held.hold(link)
 
     before = held.are_in_place()
@@ -96,7 +98,7 @@ def test_files_are_not_in_place_when_they_are_lost_behind_a_link(
 
 
 def test_change_is_logged_once_when_it_is_asked_about_again(
-    held: HeldFiles, file: Path, caplog: pytest.LogCaptureFixture
+    held: SqliteFileWatch, file: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """With the mend; moved back and away again is another change."""
     elsewhere = file.with_name("elsewhere.db")

@@ -4,15 +4,15 @@ from pathlib import Path
 import pytest
 
 from app.adapters.sql.connection.opening import DatabaseOpenError
-from app.adapters.sql.connection.sqlite_server_lock import only_server_on
+from app.adapters.sql.connection.sqlite_server_lock import sqlite_server_lock
 
 
 def test_mark_is_refused_when_a_server_has_it(file: Path) -> None:
     """The sentence names that server's process."""
     with (
-        only_server_on(file),
+        sqlite_server_lock(file),
         pytest.raises(DatabaseOpenError, match=rf"already \(process {os.getpid()}\)"),
-        only_server_on(file),
+        sqlite_server_lock(file),
     ):
         pass
 
@@ -20,5 +20,5 @@ def test_mark_is_refused_when_a_server_has_it(file: Path) -> None:
 def test_mark_is_free_when_its_server_has_ended(file: Path) -> None:
     """However often; what an earlier one left in the file does not count."""
     for _ in range(2):
-        with only_server_on(file):
+        with sqlite_server_lock(file):
             assert str(os.getpid()) == file.with_name("chat.db.server").read_text()

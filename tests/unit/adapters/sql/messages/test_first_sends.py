@@ -10,7 +10,7 @@ from app.adapters.sql.connection.database import Database
 from app.adapters.sql.schema.upgrade import _config, upgrade_schema
 from app.domain.errors import ClientMessageIdReused
 from app.domain.message import Message
-from app.ports import Added, StoredMessage
+from app.ports import AddOutcome, StoredMessage
 from tests.contract.storage import (
     ALICE,
     MEMBERSHIP,
@@ -53,7 +53,7 @@ def migrate_anew(connection: Connection) -> None:
     upgrade_schema(connection)
 
 
-async def resend(storage: Storage, *contents: str) -> list[Added]:
+async def resend(storage: Storage, *contents: str) -> list[AddOutcome]:
     """Send contents under the client message id ``c-1``, one after the other."""
     return [
         await add_one(storage, draft(content=each, client_message_id="c-1")) for each in contents

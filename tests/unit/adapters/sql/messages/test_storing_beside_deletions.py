@@ -10,7 +10,7 @@ from sqlalchemy import Table, delete, text
 from app.adapters.sql.connection.database import Database
 from app.adapters.sql.schema.tables import channels, messages, users
 from app.domain.errors import NotAMember
-from app.ports import Added, StoredMessage
+from app.ports import AddOutcome, StoredMessage
 from tests.contract.original_backend import store_beside
 from tests.contract.storage import ALICE, BOB, CAROL, GENERAL, RANDOM, Storage, add, draft
 from tests.doubles.manual_clock import DEFAULT_START as NOW
@@ -35,7 +35,7 @@ async def deleting(database: Database, table: Table, row_id: str) -> AsyncIterat
             pass
 
 
-def numbers(outcomes: Sequence[Added]) -> list[int | type[Added]]:
+def numbers(outcomes: Sequence[AddOutcome]) -> list[int | type[AddOutcome]]:
     """The number of each stored message, and of each refusal its kind."""
     return [
         each.message.seq if isinstance(each, StoredMessage) else type(each) for each in outcomes
@@ -91,7 +91,7 @@ async def test_adopting_passes_over_a_message_when_it_is_being_deleted(
         await store_beside(database, message_id)
 
     async with deleting(database, messages, "msg_001"):
-        found = await storage.messages.unplaced(10, NOW)
+        found = await storage.messages.find_unsequenced(10, NOW)
         adopting = asyncio.create_task(storage.messages.adopt(found[GENERAL], NOW))
     await adopting
     following = await add(storage, draft())
@@ -108,7 +108,7 @@ async def test_adopting_passes_over_a_channel_when_it_is_being_deleted(
     await store_beside(database, "msg_002")
 
     async with deleting(database, channels, RANDOM):
-        found = await storage.messages.unplaced(10, NOW)
+        found = await storage.messages.find_unsequenced(10, NOW)
         ids = [*found[RANDOM], *found[GENERAL]]
         adopting = asyncio.create_task(storage.messages.adopt(ids, NOW))
     await adopting

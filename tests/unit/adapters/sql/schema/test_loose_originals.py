@@ -6,7 +6,7 @@ from app.adapters.sql.connection.database import Database
 from app.adapters.sql.connection.limits import DEFAULT_LIMITS
 from app.adapters.sql.doctor.examine import Examination, examine_database
 from app.adapters.sql.schema.upgrade import SchemaError
-from app.domain.channel import Addition, Channel, ChannelType, MemberRole
+from app.domain.channel import Channel, ChannelType, MemberRole, MembershipOutcome
 from app.domain.delivery import DeliveryState
 from app.domain.ids import ChannelId
 from tests.contract.original_backend import adopt, order_of, store_beside
@@ -102,7 +102,7 @@ async def test_channels_change_when_the_original_is_loose(loose_url: str) -> Non
         await storage.channels.delete(NEWS.id)
         after = await storage.channels.channels_of(ALICE)
 
-    assert (Addition.JOINED, Addition.NOTHING, True) == (added, again, removed)
+    assert (MembershipOutcome.JOINED, MembershipOutcome.NOTHING, True) == (added, again, removed)
     assert ((GENERAL, NEWS.id), (GENERAL,)) == (before, after)
 
 

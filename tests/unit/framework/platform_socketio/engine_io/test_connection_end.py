@@ -6,7 +6,7 @@ from aiohttp import WSCloseCode
 from app.framework.platform_socketio.disconnect_reason import DisconnectReason
 from app.framework.platform_socketio.engine_io.connection import INBOX_MAX_JOBS, Connection
 from app.framework.platform_socketio.websocket import frames
-from app.framework.platform_socketio.websocket.write_batcher import Audience, enter
+from app.framework.platform_socketio.websocket.write_batcher import RecipientGroup, enter
 from tests.unit.framework.platform_socketio import client_frames
 from tests.unit.framework.platform_socketio.connected import MAX_MESSAGE_BYTES, Client, Owner, ticks
 
@@ -95,7 +95,7 @@ async def test_slow_client_is_cut_off_when_it_is_over_its_bound(
     owner: Owner, client: Client
 ) -> None:
     """Its room hears everything; the client first misses what is volatile, see `RoomManager`."""
-    mate, room = Client(owner, "b"), Audience[Connection]("room")
+    mate, room = Client(owner, "b"), RecipientGroup[Connection]("room")
     for each in (client, mate):
         room.members[each.connection.sid] = each.connection
         enter(each.connection, room)

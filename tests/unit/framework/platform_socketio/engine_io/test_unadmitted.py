@@ -8,7 +8,7 @@ MAX = 2
 @pytest.fixture
 def unadmitted() -> Unadmitted:
     """Addresses whose first parts are equal have one owner."""
-    return Unadmitted(MAX, owner_of=lambda address: address.split(".")[0])
+    return Unadmitted(MAX, client_network=lambda address: address.split(".")[0])
 
 
 def test_add_refuses_when_the_owner_has_the_maximum(unadmitted: Unadmitted) -> None:

@@ -9,7 +9,7 @@ import pytest_asyncio
 from app.framework import Server, Socket
 from app.framework.platform_socketio.engine_io.connection import Connection
 from app.framework.platform_socketio.engine_io.server import EngineOptions
-from app.framework.platform_socketio.socket_io.namespace import Endpoint
+from app.framework.platform_socketio.socket_io.namespace import CompiledNamespace
 from app.framework.platform_socketio.socket_io.server import SocketServer
 from app.framework.platform_socketio.websocket import frames
 from app.framework.platform_socketio.websocket.upgrade import UpgradeRequest
@@ -54,7 +54,9 @@ def transport() -> FakeTransport:
 async def server(door: Door, transport: FakeTransport) -> AsyncIterator[SocketServer]:
     """With one namespace behind the door, and one client that waits there."""
     server = SocketServer(EngineOptions())
-    server.serve("/", Endpoint(Socket, connect=(door,), disconnect=(), events={}, unknown=ignore))
+    server.serve(
+        "/", CompiledNamespace(Socket, connect=(door,), disconnect=(), events={}, unknown=ignore)
+    )
     connection = Connection("c", transport, UpgradeRequest({}, {}, ""), server, 1_000, 1_000)
     server.eio.sockets["c"] = connection
     connection.data_received(client_frames.text(b"40"))
@@ -148,7 +150,9 @@ async def test_auth_keeps_the_named_fields_alone_when_the_options_name_any(
 ) -> None:
     """It is kept for the life of the socket."""
     server = SocketServer(EngineOptions(auth_fields=fields))
-    server.serve("/", Endpoint(Socket, connect=(door,), disconnect=(), events={}, unknown=ignore))
+    server.serve(
+        "/", CompiledNamespace(Socket, connect=(door,), disconnect=(), events={}, unknown=ignore)
+    )
     connection = Connection("c", transport, UpgradeRequest({}, {}, ""), server, 1_000, 1_000)
     server.eio.sockets["c"] = connection
     connection.data_received(client_frames.text(b'40{"token":"t","junk":[[]]}'))

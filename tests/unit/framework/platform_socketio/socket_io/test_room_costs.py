@@ -9,7 +9,7 @@ import pytest_asyncio
 from app.framework import Socket
 from app.framework.platform_socketio.engine_io.connection import Connection
 from app.framework.platform_socketio.socket_io.rooms import RoomManager
-from app.framework.platform_socketio.websocket.write_batcher import Audience, Outbox
+from app.framework.platform_socketio.websocket.write_batcher import RecipientGroup, WriteBatcher
 from app.framework.testing import fake_socket
 from tests.unit.framework.platform_socketio.recipient import Recorder
 
@@ -28,7 +28,7 @@ class Link:
 class Client(Recorder):
     """The end of a connection that a room manager meets; counts how often it is hashed."""
 
-    def __init__(self, sid: str, outbox: Outbox) -> None:
+    def __init__(self, sid: str, outbox: WriteBatcher) -> None:
         super().__init__()
         self.sid = sid
         self.links = {"/": Link(sid)}
@@ -43,7 +43,7 @@ class Client(Recorder):
         return self is other
 
 
-class Room(Audience[Any]):
+class Room(RecipientGroup[Any]):
     """A room that counts how often one is compared with another or asked what is due."""
 
     compared = 0
@@ -87,13 +87,13 @@ class Members(dict[str, Any]):
 
 
 @pytest_asyncio.fixture
-async def outbox() -> Outbox:
+async def outbox() -> WriteBatcher:
     """Of the test's loop."""
-    return Outbox()
+    return WriteBatcher()
 
 
 @pytest.fixture
-def manager(outbox: Outbox) -> RoomManager:
+def manager(outbox: WriteBatcher) -> RoomManager:
     """With so many rooms that count, and nobody in them."""
     manager = RoomManager(outbox)
     names = [f"room {number}" for number in range(MANY)]
@@ -101,7 +101,7 @@ def manager(outbox: Outbox) -> RoomManager:
     return manager
 
 
-def admit(manager: RoomManager, outbox: Outbox, sid: str, *rooms: str) -> Client:
+def admit(manager: RoomManager, outbox: WriteBatcher, sid: str, *rooms: str) -> Client:
     """A socket in these rooms."""
     client = Client(sid, outbox)
     manager.admit(sid, "/", cast("Connection", client), rooms)
@@ -114,7 +114,7 @@ def all_rooms() -> list[str]:
 
 
 async def test_rooms_are_not_compared_with_each_other_when_a_socket_of_many_goes(
-    manager: RoomManager, outbox: Outbox
+    manager: RoomManager, outbox: WriteBatcher
 ) -> None:
     """A comparison of each with each would stall the event loop of everybody."""
     client = admit(manager, outbox, "a", *all_rooms())
@@ -128,7 +128,7 @@ async def test_rooms_are_not_compared_with_each_other_when_a_socket_of_many_goes
 
 
 async def test_rooms_are_not_compared_with_each_other_when_a_socket_leaves_many(
-    manager: RoomManager, outbox: Outbox
+    manager: RoomManager, outbox: WriteBatcher
 ) -> None:
     """One by one, the last one joined first or last."""
     client = admit(manager, outbox, "a", *all_rooms())
@@ -143,7 +143,7 @@ async def test_rooms_are_not_compared_with_each_other_when_a_socket_leaves_many(
 
 
 async def test_other_namespace_keeps_its_rooms_when_a_socket_of_many_goes(
-    manager: RoomManager, outbox: Outbox
+    manager: RoomManager, outbox: WriteBatcher
 ) -> None:
     """A connection may have a socket in each namespace."""
     client = admit(manager, outbox, "a", *all_rooms())
@@ -156,7 +156,7 @@ async def test_other_namespace_keeps_its_rooms_when_a_socket_of_many_goes(
 
 
 async def test_only_rooms_with_something_due_are_asked_when_a_member_of_many_is_sent_something(
-    manager: RoomManager, outbox: Outbox
+    manager: RoomManager, outbox: WriteBatcher
 ) -> None:
     """Its own frame and a room's in one tick: its other rooms do not matter."""
     client = admit(manager, outbox, "a", *all_rooms())
@@ -172,7 +172,7 @@ async def test_only_rooms_with_something_due_are_asked_when_a_member_of_many_is_
 
 
 async def test_large_room_is_not_walked_when_one_socket_outside_it_is_looked_for(
-    manager: RoomManager, outbox: Outbox
+    manager: RoomManager, outbox: WriteBatcher
 ) -> None:
     """As when a member is added to a channel: a channel of 10,000 would be walked 10,000 times."""
     for number in range(MANY):
@@ -187,7 +187,7 @@ async def test_large_room_is_not_walked_when_one_socket_outside_it_is_looked_for
 
 
 async def test_stalled_clients_elsewhere_are_not_looked_at_when_a_room_is_sent_what_is_volatile(
-    manager: RoomManager, outbox: Outbox
+    manager: RoomManager, outbox: WriteBatcher
 ) -> None:
     """A typing event in a small room must not cost every client that does not read."""
     mate = admit(manager, outbox, "mate", "room 1")

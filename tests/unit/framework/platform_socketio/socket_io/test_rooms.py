@@ -9,7 +9,7 @@ from app.framework import Socket
 from app.framework.platform_socketio.engine_io.connection import Connection
 from app.framework.platform_socketio.socket_io.rooms import RoomManager
 from app.framework.platform_socketio.websocket import frames
-from app.framework.platform_socketio.websocket.write_batcher import Outbox
+from app.framework.platform_socketio.websocket.write_batcher import WriteBatcher
 from app.framework.testing import fake_socket
 from tests.unit.framework.platform_socketio.recipient import Recorder
 
@@ -30,7 +30,7 @@ class Link:
 class Client(Recorder):
     """The connection's end that a broadcast meets."""
 
-    def __init__(self, outbox: Outbox) -> None:
+    def __init__(self, outbox: WriteBatcher) -> None:
         super().__init__()
         self._outbox = outbox
         self.links: dict[str, Link] = {}
@@ -41,19 +41,19 @@ class Client(Recorder):
 
 
 @pytest_asyncio.fixture
-async def outbox() -> Outbox:
+async def outbox() -> WriteBatcher:
     """Of the test's loop."""
-    return Outbox()
+    return WriteBatcher()
 
 
 @pytest.fixture
-def clients(outbox: Outbox) -> dict[str, Client]:
+def clients(outbox: WriteBatcher) -> dict[str, Client]:
     """Three connections."""
     return {name: Client(outbox) for name in ("a", "b", "c")}
 
 
 @pytest.fixture
-def manager(outbox: Outbox, clients: dict[str, Client]) -> RoomManager:
+def manager(outbox: WriteBatcher, clients: dict[str, Client]) -> RoomManager:
     """With three sockets: a in red and blue, b in blue, c in none."""
     manager = RoomManager(outbox)
     for sid, rooms in (("a", ("red", "blue")), ("b", ("blue",)), ("c", ())):
@@ -62,7 +62,7 @@ def manager(outbox: Outbox, clients: dict[str, Client]) -> RoomManager:
 
 
 @pytest.fixture
-def heard(outbox: Outbox, clients: dict[str, Client]) -> Heard:
+def heard(outbox: WriteBatcher, clients: dict[str, Client]) -> Heard:
     """How many writes each client has had."""
 
     def count() -> dict[str, int]:
@@ -131,7 +131,7 @@ async def test_sockets_are_found_once_when_they_are_or_will_be_in_the_rooms(
 
 
 async def test_broadcast_is_encoded_once_when_many_hear_it(
-    manager: RoomManager, outbox: Outbox, clients: dict[str, Client]
+    manager: RoomManager, outbox: WriteBatcher, clients: dict[str, Client]
 ) -> None:
     """The very same bytes go to all."""
     manager.broadcast("/", NOBODY, NOBODY, "e", ())
@@ -151,7 +151,7 @@ async def test_broadcast_is_encoded_once_when_many_hear_it(
 )
 async def test_broadcast_leaves_out_who_does_not_read_when_volatile(
     manager: RoomManager,
-    outbox: Outbox,
+    outbox: WriteBatcher,
     clients: dict[str, Client],
     heard: Heard,
     rooms: set[str],

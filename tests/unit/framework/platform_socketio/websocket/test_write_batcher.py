@@ -8,7 +8,12 @@ import pytest_asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.framework.platform_socketio.websocket.write_batcher import Audience, Outbox, enter, leave
+from app.framework.platform_socketio.websocket.write_batcher import (
+    RecipientGroup,
+    WriteBatcher,
+    enter,
+    leave,
+)
 from tests.unit.framework.platform_socketio.recipient import Recorder
 
 WHO: ContextVar[str] = ContextVar("WHO", default="nobody")
@@ -20,10 +25,10 @@ class Rooms:
     """Recipients and rooms by number, as `RoomManager` treats them."""
 
     def __init__(self) -> None:
-        self.outbox = Outbox()
+        self.outbox = WriteBatcher()
         self.recipients = [Recorder() for _ in RECIPIENTS]
         self.recipients[0].audiences = {}  # as of a recipient that is in many
-        self.rooms = [Audience[Recorder](str(room)) for room in ROOMS]
+        self.rooms = [RecipientGroup[Recorder](str(room)) for room in ROOMS]
 
     def join(self, recipient: int, room: int) -> None:
         """Enter, once."""
@@ -179,7 +184,7 @@ async def test_earlier_frame_is_heard_when_somebody_leaves_later(rooms: Rooms) -
 
 async def test_write_runs_in_the_servers_context_when_a_handler_sends() -> None:
     """Whoever sends may set what it likes."""
-    outbox, recipient, seen = Outbox(), Recorder(), list[str]()
+    outbox, recipient, seen = WriteBatcher(), Recorder(), list[str]()
     recipient.write = lambda _: seen.append(WHO.get())
     WHO.set("handler")
 
