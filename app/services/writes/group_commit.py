@@ -33,8 +33,8 @@ class GroupCommit(Generic[Item]):
     are at work is the next batch. The items of one key are committed in their order, one batch at a
     time; other keys do not wait for them as long as a writer is free. One whose caller is cancelled
     is still committed: what was begun comes to its end, or nobody would hear of what was stored.
-    If a batch is `StorageRejected`, each half is committed separately, and so on, so only the rejected
-    item fails.
+    If a batch is `StorageRejected`, each half is committed separately, and so on, so only the
+    rejected item fails.
 
     Args:
         commit: Stores a batch.

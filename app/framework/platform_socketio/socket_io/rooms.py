@@ -2,8 +2,8 @@
 
 In python-socketio 5.18 a room is a ``bidict`` of ids, and an emit a task per recipient; here it is
 a `RecipientGroup` of connections. Replaced in its `BaseManager` and `AsyncManager` is what looks
-into rooms, so that all the rest of them (``enter_room``, ``close_room``, ``can_disconnect``, emits with
-a callback, ...) works on these: ``basic_enter_room``, ``basic_leave_room``, ``basic_disconnect``,
+into rooms, so that all the rest of them (``enter_room``, ``close_room``, ``can_disconnect``, emits
+with a callback, ...) works on these: ``basic_enter_room``, ``basic_leave_room``, ``basic_disconnect``,
 ``get_rooms``, ``get_participants``, ``is_connected``, ``is_sid_room``, ``eio_sid_from_sid``, and
 ``emit``. ``rooms`` and ``callbacks`` are its own. A test holds the library to it, see `upgrade`.
 """
