@@ -1,11 +1,11 @@
 """python-socketio's manager with what it lacks: fan-out without tasks, and rooms by socket.
 
 In python-socketio 5.18 a room is a ``bidict`` of ids, and an emit a task per recipient; here it is
-a `RecipientGroup` of connections. Replaced in its `BaseManager` and `AsyncManager` is what looks
-into rooms, so that all the rest of them (``enter_room``, ``close_room``, ``can_disconnect``, emits
-with a callback, ...) works on these: ``basic_enter_room``, ``basic_leave_room``, ``basic_disconnect``,
-``get_rooms``, ``get_participants``, ``is_connected``, ``is_sid_room``, ``eio_sid_from_sid``, and
-``emit``. ``rooms`` and ``callbacks`` are its own. A test holds the library to it, see `upgrade`.
+a `RecipientGroup` of connections. This class replaces the methods of `BaseManager` and
+`AsyncManager` that look into rooms: ``basic_enter_room``, ``basic_leave_room``,
+``basic_disconnect``, ``get_rooms``, ``get_participants``, ``is_connected``, ``is_sid_room``,
+``eio_sid_from_sid``, and ``emit``. Everything else of the two works on these. ``rooms`` and
+``callbacks`` are its own. A test holds the library to it, see `upgrade`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
