@@ -9,8 +9,7 @@ from pydantic.alias_generators import to_camel
 
 from app.domain.ids import UserId
 from app.framework import controller, get, post
-from app.ports import ChannelRepository
-from app.ports.token_issuer import JWKS_PATH, TOKEN_TTL_SECONDS, TokenIssuer
+from app.ports import JWKS_PATH, TOKEN_TTL_SECONDS, ChannelRepository, TokenIssuer
 
 _LOOPBACK = frozenset({"127.0.0.1", "::1"})
 _MAX_TTL_SECONDS = 86_400

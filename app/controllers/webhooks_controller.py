@@ -12,8 +12,7 @@ from app.domain.errors import Unavailable
 from app.domain.ids import is_id
 from app.domain.revocation import RevocationKind
 from app.framework import controller, post
-from app.ports import WebhookFault, WebhookMessage, WebhookRefused, WebhookVerifier
-from app.ports.webhook_log import WebhookLog
+from app.ports import WebhookFault, WebhookLog, WebhookMessage, WebhookRefused, WebhookVerifier
 from app.services.session_service import SessionService
 
 MAX_BODY_BYTES = 262_144

@@ -15,8 +15,7 @@ from app.framework import imported
 from app.guards.ws_guard import WsGuard
 from app.guards.ws_throttler_guard import WsThrottlerGuard
 from app.modules.coordination_module import WATCH_SECONDS, memory_attempt_limiter
-from app.ports import AttemptLimiter, Clock, RevocationBus, RevocationStore, SocketQuota
-from app.ports.token_issuer import JWKS_PATH
+from app.ports import JWKS_PATH, AttemptLimiter, Clock, RevocationBus, RevocationStore, SocketQuota
 from app.services.authentication_service import AuthenticationService
 from app.services.session_service import SessionPolicy, SessionService
 from app.services.token_blacklist_service import TokenBlacklistService

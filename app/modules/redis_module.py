@@ -11,8 +11,7 @@ from app.adapters.redis.socket_quota import RedisSocketQuota
 from app.adapters.redis.webhook_log import RedisWebhookLog
 from app.config.settings import Settings
 from app.framework import imported
-from app.ports import Clock
-from app.ports.attempt_limiter import AttemptLimiter
+from app.ports import AttemptLimiter, Clock
 
 WATCH_SECONDS = 3.0
 """Between two looks for what nobody tells, such as a NestJS node's blacklist: 40 ms of CPU for

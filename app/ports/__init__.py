@@ -1,15 +1,21 @@
 """What the services need from outside, as Protocols with the guarantees each adapter owes."""
 
-from app.ports.attempt_limiter import AttemptLimiter
+from app.ports.attempt_limiter import COUNTED_SECONDS, AttemptLimiter
 from app.ports.broadcaster import Broadcaster
-from app.ports.channel_repository import ChannelRepository, Membership
+from app.ports.channel_repository import ChannelRepository, Membership, seeded_name
 from app.ports.clock import Clock, Timer
 from app.ports.delivery_repository import (
+    MAX_COUNTED,
+    MAX_COUNTED_OF_CHANNEL,
+    MAX_PASSED,
+    MAX_STATUSES,
     Advance,
     AdvanceOutcome,
     DeliveryRepository,
+    RecipientsPage,
     Report,
     UnconfirmedAdvances,
+    UndeliveredCounts,
     UndeliveredPage,
 )
 from app.ports.eager_starter import EagerStarter
@@ -22,12 +28,19 @@ from app.ports.socket_rooms import SocketRooms
 from app.ports.storage_probe import StorageProbe
 from app.ports.storage_writers import StorageWriters
 from app.ports.throttle import Throttle
-from app.ports.token_issuer import TokenIssuer
+from app.ports.token_issuer import JWKS_PATH, TOKEN_TTL_SECONDS, TokenIssuer
 from app.ports.token_verifier import TokenVerifier
 from app.ports.webhook_log import WebhookLog
 from app.ports.webhook_verifier import WebhookFault, WebhookMessage, WebhookRefused, WebhookVerifier
 
 __all__ = [
+    "COUNTED_SECONDS",
+    "JWKS_PATH",
+    "MAX_COUNTED",
+    "MAX_COUNTED_OF_CHANNEL",
+    "MAX_PASSED",
+    "MAX_STATUSES",
+    "TOKEN_TTL_SECONDS",
     "AddOutcome",
     "Advance",
     "AdvanceOutcome",
@@ -40,6 +53,7 @@ __all__ = [
     "Membership",
     "MembershipBus",
     "MessageRepository",
+    "RecipientsPage",
     "Report",
     "RevocationBus",
     "RevocationStore",
@@ -53,10 +67,12 @@ __all__ = [
     "TokenIssuer",
     "TokenVerifier",
     "UnconfirmedAdvances",
+    "UndeliveredCounts",
     "UndeliveredPage",
     "WebhookFault",
     "WebhookLog",
     "WebhookMessage",
     "WebhookRefused",
     "WebhookVerifier",
+    "seeded_name",
 ]

@@ -3,7 +3,7 @@ from collections.abc import Callable
 import pytest
 
 from app.domain.errors import AuthenticationCode
-from app.ports.attempt_limiter import AttemptLimiter
+from app.ports import AttemptLimiter
 from tests.contract.conftest import ATTEMPTS_PER_MINUTE, FAILURES_PER_MINUTE
 
 EXPIRED, MALFORMED = AuthenticationCode.TOKEN_EXPIRED, AuthenticationCode.TOKEN_MALFORMED

@@ -5,7 +5,7 @@ import pytest
 from app.domain.credential import Credential
 from app.domain.ids import UserId
 from app.domain.revocation import Revocation
-from app.ports.revocation_store import RevocationStore
+from app.ports import RevocationStore
 from tests.contract.credentials import ALICES_TOKEN as TOKEN
 from tests.contract.credentials import ISSUED_AT, credential
 

@@ -1,7 +1,7 @@
 import asyncio
 
 from app.domain.ids import UserId
-from app.ports.socket_quota import SocketQuota
+from app.ports import SocketQuota
 from tests.contract.conftest import MAX_SOCKETS
 
 ALICE, BOB = UserId("user_alice"), UserId("user_bob")

@@ -1,6 +1,6 @@
 from collections.abc import Callable
 
-from app.ports.webhook_log import WebhookLog
+from app.ports import WebhookLog
 
 
 async def test_a_message_is_contained_when_it_was_added(webhook_log: WebhookLog) -> None:

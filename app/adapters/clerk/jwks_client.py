@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from app.adapters.clerk.jwks import parse_jwks
 from app.adapters.clerk.signing_keys import SigningKeys
 from app.domain.errors import AuthenticationCode, AuthenticationError
-from app.ports.clock import Clock, Timer
+from app.ports import Clock, Timer
 
 REFRESH_SECONDS = 240.0
 """From a fetch to the next one, and so how long a withdrawn key is honoured."""

@@ -14,8 +14,7 @@ from app.adapters.clerk.signing_keys import SigningKeys
 from app.domain.errors import MISSING_PARTY_DETAIL, AuthenticationCode, AuthenticationError
 from app.domain.ids import UserId, is_id
 from app.domain.principal import CLOCK_SKEW_SECONDS, Principal
-from app.ports.clock import Clock
-from app.ports.token_verifier import TokenVerifier
+from app.ports import Clock, TokenVerifier
 
 
 class ClerkTokenVerifier(TokenVerifier):

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import BaseModel, StringConstraints, ValidationError
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from app.ports.webhook_verifier import (
+from app.ports import (
     WebhookFault,
     WebhookMessage,
     WebhookRefused,

@@ -13,8 +13,7 @@ from jwt.algorithms import RSAAlgorithm
 
 from app.adapters.development.signing_key_file import load_or_create_key
 from app.domain.ids import UserId
-from app.ports.clock import Clock
-from app.ports.token_issuer import TOKEN_TTL_SECONDS, TokenIssuer
+from app.ports import TOKEN_TTL_SECONDS, Clock, TokenIssuer
 
 KEY_FILE_NAME = "development-issuer.pem"
 

@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 
 from app.adapters.memory.token_buckets import TokenBuckets
 from app.domain.errors import AuthenticationCode
-from app.ports import Clock
-from app.ports.attempt_limiter import COUNTED_SECONDS, AttemptLimiter
+from app.ports import COUNTED_SECONDS, AttemptLimiter, Clock
 
 MAX_ADDRESSES = 10_000
 """Of failures counted by reason; the buckets have a bound of their own."""

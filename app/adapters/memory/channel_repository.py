@@ -9,8 +9,7 @@ from app.domain.channel import Channel, ChannelType, MemberRole, MembershipOutco
 from app.domain.errors import ChannelExists, ChannelNotFound, UserNotFound
 from app.domain.ids import ChannelId, UserId
 from app.domain.user import User
-from app.ports import ChannelRepository, Membership
-from app.ports.channel_repository import seeded_name
+from app.ports import ChannelRepository, Membership, seeded_name
 
 
 class MemoryChannelRepository(ChannelRepository):

@@ -11,14 +11,18 @@ from app.adapters.memory.store import MemoryStore
 from app.domain.delivery import DeliveryState, DeliveryStatus, overall_state
 from app.domain.errors import MessageNotFound, NotARecipient
 from app.domain.ids import MessageId, UserId
-from app.ports import Advance, AdvanceOutcome, DeliveryRepository, Report, UndeliveredPage
-from app.ports.delivery_repository import (
+from app.ports import (
     MAX_COUNTED,
     MAX_COUNTED_OF_CHANNEL,
     MAX_PASSED,
     MAX_STATUSES,
+    Advance,
+    AdvanceOutcome,
+    DeliveryRepository,
     RecipientsPage,
+    Report,
     UndeliveredCounts,
+    UndeliveredPage,
 )
 
 

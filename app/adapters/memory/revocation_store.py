@@ -7,8 +7,7 @@ from math import inf
 from app.adapters.memory.expiring_map import ExpiringMap
 from app.domain.credential import Credential, token_digest
 from app.domain.revocation import Revocation, RevocationKind, subjects_of
-from app.ports import Clock
-from app.ports.revocation_store import RevocationStore
+from app.ports import Clock, RevocationStore
 
 CREDENTIALS_AT_ONCE = 1_000
 """How many `MemoryRevocationStore.missed` looks up between two turns of the event loop."""

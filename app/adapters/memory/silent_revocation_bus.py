@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from app.domain.revocation import Revocation
-from app.ports.revocation_bus import RevocationBus
+from app.ports import RevocationBus
 
 
 class SilentRevocationBus(RevocationBus):

@@ -1,7 +1,7 @@
 """Sockets per user on this node."""
 
 from app.domain.ids import UserId
-from app.ports.socket_quota import SocketQuota
+from app.ports import SocketQuota
 
 
 class MemorySocketQuota(SocketQuota):

@@ -1,8 +1,7 @@
 """Webhook messages that were dealt with, in memory."""
 
 from app.adapters.memory.expiring_map import ExpiringMap
-from app.ports import Clock
-from app.ports.webhook_log import WebhookLog
+from app.ports import Clock, WebhookLog
 
 
 class MemoryWebhookLog(WebhookLog):

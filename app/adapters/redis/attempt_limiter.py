@@ -5,7 +5,7 @@ from math import ceil
 from app.adapters.redis import keys
 from app.adapters.redis.connection import RedisConnection
 from app.domain.errors import AuthenticationCode, Unavailable
-from app.ports.attempt_limiter import COUNTED_SECONDS, AttemptLimiter
+from app.ports import COUNTED_SECONDS, AttemptLimiter
 
 MAX_ADDRESSES = 10_000
 """Addresses for which attempts that were given back are remembered."""

@@ -9,7 +9,7 @@ from app.adapters.redis import keys
 from app.adapters.redis.connection import RedisConnection
 from app.domain.credential import Credential
 from app.domain.revocation import Revocation, RevocationKind, subjects_of
-from app.ports.revocation_store import RevocationStore
+from app.ports import RevocationStore
 
 CREDENTIALS_AT_ONCE = 128
 """Three keys each, one of them as long as a token: about 100 KB, and half a millisecond of ours."""

@@ -5,8 +5,7 @@ from app.adapters.redis.connection import RedisConnection
 from app.adapters.redis.socket_count_writer import KEPT_SECONDS, SocketCountWriter
 from app.domain.errors import Unavailable
 from app.domain.ids import UserId
-from app.ports import Clock
-from app.ports.socket_quota import SocketQuota
+from app.ports import Clock, SocketQuota
 
 
 class RedisSocketQuota(SocketQuota):

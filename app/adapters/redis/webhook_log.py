@@ -4,7 +4,7 @@ from redis.asyncio import Redis
 
 from app.adapters.redis import keys
 from app.adapters.redis.connection import RedisConnection
-from app.ports.webhook_log import WebhookLog
+from app.ports import WebhookLog
 
 
 class RedisWebhookLog(WebhookLog):

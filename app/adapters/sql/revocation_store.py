@@ -11,8 +11,7 @@ from app.adapters.sql.connection.database import Database
 from app.adapters.sql.schema.tables import revocations
 from app.domain.credential import Credential, token_digest
 from app.domain.revocation import Revocation, RevocationKind
-from app.ports import Clock
-from app.ports.revocation_store import RevocationStore
+from app.ports import Clock, RevocationStore
 
 PAGE_ROWS = 1_000
 """How many revocations `SqlRevocationStore.missed` gives at a time."""

@@ -7,8 +7,7 @@ from sqlalchemy import delete, exists, select
 from app.adapters.sql.connection.database import Database
 from app.adapters.sql.queries.upsert import upsert
 from app.adapters.sql.schema.tables import webhook_messages
-from app.ports import Clock
-from app.ports.webhook_log import WebhookLog
+from app.ports import Clock, WebhookLog
 
 
 class SqlWebhookLog(WebhookLog):

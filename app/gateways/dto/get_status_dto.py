@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from app.gateways.dto.client_payload import AnyMessageId, ClientPayload, Integer
-from app.ports.delivery_repository import MAX_STATUSES
+from app.ports import MAX_STATUSES
 
 
 class GetStatusDto(ClientPayload):

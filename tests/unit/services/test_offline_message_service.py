@@ -11,8 +11,7 @@ from app.domain.errors import InvalidPayload, NotAMember
 from app.domain.ids import ChannelId, MessageId, UserId
 from app.domain.message import Message, MessageDraft, MessagePage, OfflineCount
 from app.framework.platform_socketio import json_codec as codec
-from app.ports import Report, StoredMessage
-from app.ports.delivery_repository import MAX_COUNTED_OF_CHANNEL, UndeliveredCounts
+from app.ports import MAX_COUNTED_OF_CHANNEL, Report, StoredMessage, UndeliveredCounts
 from app.services.offline_message_service import MAX_PAGE_BYTES, OfflineMessageService
 from tests.doubles.manual_clock import ManualClock
 from tests.unit.services.people import ALICE, BOB, CAROL, DAVE, GENERAL, RANDOM

@@ -21,19 +21,17 @@ from app.domain.delivery import DeliveryState
 from app.domain.errors import MessageNotFound, Unconfirmed
 from app.domain.ids import ChannelId, MessageId, UserId
 from app.ports import (
-    AdvanceOutcome,
-    DeliveryRepository,
-    Report,
-    UnconfirmedAdvances,
-    UndeliveredPage,
-)
-from app.ports.delivery_repository import (
     MAX_COUNTED,
     MAX_COUNTED_OF_CHANNEL,
     MAX_PASSED,
     MAX_STATUSES,
+    AdvanceOutcome,
+    DeliveryRepository,
     RecipientsPage,
+    Report,
+    UnconfirmedAdvances,
     UndeliveredCounts,
+    UndeliveredPage,
 )
 
 _MAX_POSITION = 2**63 - 1

@@ -3,7 +3,7 @@ import pytest
 from app.adapters.memory.attempt_limiter import MAX_ADDRESSES, MemoryAttemptLimiter
 from app.adapters.memory.token_buckets import TokenBuckets
 from app.domain.errors import AuthenticationCode
-from app.ports.attempt_limiter import COUNTED_SECONDS
+from app.ports import COUNTED_SECONDS
 from tests.doubles.manual_clock import ManualClock
 
 REASON = AuthenticationCode.TOKEN_MALFORMED
