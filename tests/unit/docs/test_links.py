@@ -1,3 +1,5 @@
+"""Tests the links of README.md and of the pages in docs/."""
+
 from pathlib import Path
 
 import pytest

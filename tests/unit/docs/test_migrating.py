@@ -1,3 +1,5 @@
+"""Tests docs/migrating.md."""
+
 from importlib import import_module
 
 import pytest

@@ -1,3 +1,5 @@
+"""Tests docs/protocol.md."""
+
 import inspect
 import re
 from collections.abc import Iterator, Sequence

@@ -1,3 +1,5 @@
+"""Tests the Python blocks of README.md and of the pages in docs/."""
+
 from pathlib import Path
 from types import ModuleType
 

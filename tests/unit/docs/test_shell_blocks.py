@@ -1,3 +1,5 @@
+"""Tests the shell blocks of README.md and of the pages in docs/."""
+
 import re
 import shlex
 import subprocess

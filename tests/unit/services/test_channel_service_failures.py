@@ -1,3 +1,5 @@
+"""Tests app/services/channel_service.py: storage that fails or does not confirm."""
+
 import asyncio
 import logging
 from collections.abc import Mapping

@@ -1,3 +1,5 @@
+"""Tests app/services/channel_service.py: adding and removing members."""
+
 import pytest
 
 from app.adapters.memory.channel_repository import MemoryChannelRepository

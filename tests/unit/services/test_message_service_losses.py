@@ -1,3 +1,5 @@
+"""Tests app/services/message_service.py: sends that fail or are not confirmed."""
+
 from dataclasses import replace
 
 import pytest

@@ -1,3 +1,5 @@
+"""Tests app/services/typing_service.py: who may type, and who is notified."""
+
 import asyncio
 from collections.abc import Awaitable, Callable
 

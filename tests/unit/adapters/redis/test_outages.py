@@ -1,3 +1,5 @@
+"""Tests app/adapters/redis/connection.py: deadlines and recovery when Redis fails."""
+
 import asyncio
 import logging
 from collections.abc import Awaitable

@@ -1,4 +1,4 @@
-"""Users, channels and messages that go while others are stored, where several write at once."""
+"""Tests app/adapters/sql/messages/store.py: storing during concurrent deletions."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence

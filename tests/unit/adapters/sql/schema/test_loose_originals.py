@@ -1,4 +1,4 @@
-"""Databases of the original backend that are not as we imagine them, in what does not matter."""
+"""Tests app/adapters/sql/schema/upgrade.py: original databases with harmless differences."""
 
 import pytest
 
