@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Hashable, Sequence
+from contextvars import Context
 from typing import Generic, TypeVar
 
 from app.domain.errors import StorageRejected, Unavailable, Unconfirmed
@@ -131,7 +132,8 @@ class GroupCommit(Generic[Item]):
 
     def _begin(self) -> None:
         while self._ready and self._working < self._at_once and not self._is_drained:
-            self._start(self._next_batch())
+            # In a context of its own: this may run in the context of the batch that just ended.
+            Context().run(self._start, self._next_batch())
 
     def _start(self, batch: "list[_Entry[Item]]") -> None:
         self._working += 1

@@ -2,6 +2,7 @@ import asyncio
 import gc
 import logging
 from collections.abc import Sequence
+from contextvars import ContextVar
 from typing import Protocol
 
 import pytest
@@ -16,6 +17,7 @@ from tests.doubles.manual_clock import ManualClock
 LOGGER = "app.services.writes.group_commit"
 REFUSED = "refused"
 REJECTED = "rejected"
+CALLER: ContextVar[str] = ContextVar("caller", default="nobody")
 
 
 class Store:
@@ -26,10 +28,12 @@ class Store:
         self.may_end = asyncio.Event()
         self.began = asyncio.Event()
         self.failure: Exception | None = None
+        self.callers: list[str] = []
 
     async def commit(self, items: Sequence[str]) -> list[Exception | None]:
         """Store, unless a failure is set; refuse what is called so, or reject it and all."""
         self.commits.append(list(items))
+        self.callers.append(CALLER.get())
         self.began.set()
         if not self.may_end.is_set():
             await self.may_end.wait()
@@ -121,6 +125,25 @@ async def test_items_share_a_commit_when_they_came_during_the_one_before(
     await asyncio.gather(*callers)
 
     assert [["1"], ["3", "2", "4"]] == store.commits
+
+
+async def test_batch_does_not_run_in_the_context_of_the_batch_before(
+    make: Make, store: Store
+) -> None:
+    """A batch that starts in place has its caller's context; one that waited has an empty one."""
+    group = make(store)
+
+    async def run_as(caller: str) -> None:
+        CALLER.set(caller)
+        await group.run("a", caller)
+
+    callers = [asyncio.create_task(run_as(caller)) for caller in ("alice", "bob")]
+    await store.began.wait()
+    await until_waiting(group, 1)
+    store.may_end.set()
+    await asyncio.gather(*callers)
+
+    assert ["alice", "nobody"] == store.callers
 
 
 async def test_keys_do_not_wait_for_each_other_when_writers_are_free(
