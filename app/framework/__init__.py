@@ -38,7 +38,6 @@ from app.framework.common.filters import BaseWsExceptionFilter, ExceptionFilter
 from app.framework.common.guards import CanActivate
 from app.framework.common.interceptors import CallHandler, NestInterceptor
 from app.framework.common.metadata import Reflector, set_metadata
-from app.framework.common.params import Ack, ConnectedSocket, MessageBody, create_param_decorator
 from app.framework.common.pipes import (
     ArgumentMetadata,
     DefaultValuePipe,
@@ -64,6 +63,12 @@ from app.framework.platform_socketio.engine_io.server import EngineOptions
 from app.framework.platform_socketio.io_adapter import IoAdapter, IoOptions
 from app.framework.platform_socketio.websocket.client_address import Network, client_address
 from app.framework.websockets.explorer import EventRoute
+from app.framework.websockets.param_decorators import (
+    Ack,
+    ConnectedSocket,
+    MessageBody,
+    create_param_decorator,
+)
 from app.framework.websockets.socket import BroadcastOperator, Handshake, Server, Socket
 from app.framework.websockets.ws_response import WsResponse
 

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, PydanticUserError, TypeAdapter, ValidationError
 
 from app.framework.common.exceptions import BootError, FieldError, WsBadRequest
-from app.framework.common.params import ParamKind
+from app.framework.websockets.param_decorators import ParamKind
 
 _VALUE_ERROR = "Value error, "
 """How pydantic begins the text of a validator's own ValueError."""

@@ -15,7 +15,6 @@ from app.framework.common.guards import CanActivate
 from app.framework.common.interceptors import NestInterceptor
 from app.framework.common.pipes import PipeTransform
 from app.framework.common.providers import AppFilter, AppGuard, AppInterceptor, AppPipe
-from app.framework.core.enhancers import Enhancers, checked
 from app.framework.core.http.controllers import (
     CONTROLLER_PREFIX,
     cors_middleware,
@@ -34,6 +33,7 @@ from app.framework.core.lifecycle import (
 )
 from app.framework.core.placement import refuse_unbound, refuse_without_effect
 from app.framework.platform_socketio.io_adapter import IoAdapter
+from app.framework.websockets.enhancers import Enhancers, checked
 from app.framework.websockets.explorer import EventRoute, GatewayDefinition, explore
 
 _log = structlog.stdlib.get_logger("NestApplication")

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 from pydantic import AliasChoices, BaseModel
 from pydantic.fields import FieldInfo
 
-from app.framework.common.params import ParamMarker
 from app.framework.websockets.explorer import EventRoute
+from app.framework.websockets.param_decorators import ParamMarker
 
 
 class EventRow(NamedTuple):

@@ -18,8 +18,8 @@ from app.framework.common.decorators import (
 )
 from app.framework.common.exceptions import BootError
 from app.framework.common.metadata import get_metadata, marked_methods
-from app.framework.common.params import AckMarker
-from app.framework.core.enhancers import Enhancers, Resolve, extended
+from app.framework.websockets.enhancers import Enhancers, Resolve, extended
+from app.framework.websockets.param_decorators import AckMarker
 from app.framework.websockets.parameters import Parameter, read_parameters
 from app.framework.websockets.socket import RESERVED_EVENTS
 

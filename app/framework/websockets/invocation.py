@@ -9,9 +9,9 @@ from app.framework.common.awaiting import settled
 from app.framework.common.context import ExecutionContext
 from app.framework.common.exceptions import BootError
 from app.framework.common.interceptors import CallHandler, NestInterceptor
-from app.framework.common.params import AckMarker
 from app.framework.common.pipes import ArgumentMetadata, ValidationPipe
 from app.framework.websockets.explorer import EventRoute
+from app.framework.websockets.param_decorators import AckMarker
 from app.framework.websockets.parameters import Parameter
 
 Invocation = Callable[[ExecutionContext], Awaitable[Any]]

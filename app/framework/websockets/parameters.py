@@ -7,9 +7,14 @@ from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from app.framework.common.exceptions import BootError
-from app.framework.common.params import PLAIN_PARAMETERS, AckMarker, ParamMarker, is_param_decorator
 from app.framework.common.pipes import PipeTransform
-from app.framework.core.enhancers import Resolve, checked
+from app.framework.websockets.enhancers import Resolve, checked
+from app.framework.websockets.param_decorators import (
+    PLAIN_PARAMETERS,
+    AckMarker,
+    ParamMarker,
+    is_param_decorator,
+)
 from app.framework.websockets.socket import Socket
 
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)

@@ -3,8 +3,8 @@ from typing import Any
 import pytest
 
 from app.framework import BootError, Socket
-from app.framework.core.enhancers import Enhancers
 from app.framework.testing import RecordingLink, fake_socket
+from app.framework.websockets.enhancers import Enhancers
 from app.framework.websockets.explorer import explore
 from app.framework.websockets.pipeline import (
     EventHandler,

@@ -13,7 +13,7 @@ from app.framework import (
     use_pipes,
     web_socket_gateway,
 )
-from app.framework.core.enhancers import Enhancers
+from app.framework.websockets.enhancers import Enhancers
 from app.framework.websockets.explorer import server_attributes
 from app.framework.websockets.pipeline import compile_event
 from tests.unit.framework.driving import Driver

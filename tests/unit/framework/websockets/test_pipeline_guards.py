@@ -20,8 +20,8 @@ from app.framework import (
     use_interceptors,
     web_socket_gateway,
 )
-from app.framework.core.enhancers import Enhancers
 from app.framework.testing import activate, fake_context
+from app.framework.websockets.enhancers import Enhancers
 from tests.unit.framework.driving import Driver
 from tests.unit.framework.tracing import Trace, TracingGuard, TracingInterceptor
 

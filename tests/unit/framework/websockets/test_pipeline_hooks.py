@@ -15,7 +15,7 @@ from app.framework import (
     use_guards,
     web_socket_gateway,
 )
-from app.framework.core.enhancers import Enhancers
+from app.framework.websockets.enhancers import Enhancers
 from app.framework.websockets.pipeline import compile_disconnect, compile_unknown_event
 from tests.unit.framework.driving import Driver
 from tests.unit.framework.tracing import Trace, TracingFilter, TracingGuard

@@ -17,8 +17,8 @@ from app.framework import (
     use_pipes,
     web_socket_gateway,
 )
-from app.framework.core.enhancers import Enhancers
 from app.framework.testing import fake_socket
+from app.framework.websockets.enhancers import Enhancers
 from app.framework.websockets.pipeline import compile_event
 from tests.unit.framework.assembling import application
 from tests.unit.framework.driving import Driver, boot_error
