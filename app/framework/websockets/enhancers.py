@@ -1,4 +1,7 @@
-"""Guards, interceptors, pipes and filters of a place: gathered and checked at boot."""
+"""Guards, interceptors, pipes and filters of a gateway or handler, collected and checked at boot.
+
+Nest calls the four kinds "enhancers".
+"""
 
 import inspect
 from collections.abc import Callable, Iterable
@@ -11,10 +14,10 @@ from app.framework.common.filters import ExceptionFilter
 from app.framework.common.guards import CanActivate
 from app.framework.common.interceptors import NestInterceptor
 from app.framework.common.metadata import get_metadata
-from app.framework.common.pipes import PipeTransform, overlooks_transform
+from app.framework.common.pipes import PipeTransform, ignores_transform
 
 Resolve = Callable[[object, str], Any]
-"""Turns a class named in a decorator into the container's instance; the text says who wants it."""
+"""Returns the instance for a class that a decorator names; the string begins error messages."""
 
 _METHODS: dict[type, str] = {
     CanActivate: "can_activate",
@@ -22,14 +25,14 @@ _METHODS: dict[type, str] = {
     NestInterceptor: "intercept",
     PipeTransform: "transform",
 }
-"""What the pipeline calls of each."""
+"""The method of each kind that the pipeline calls."""
 
 
 @dataclass(frozen=True, slots=True)
 class Enhancers:
-    """What stands around handlers, in the order in which it runs.
+    """All enhancers of a handler, in the order in which they run.
 
-    Filters are in the order in which they are asked: the method's, the class's, the application's.
+    Filters are in the order in which they are asked: method, class, application.
     """
 
     guards: tuple[CanActivate, ...] = ()
@@ -38,75 +41,90 @@ class Enhancers:
     filters: tuple[ExceptionFilter, ...] = ()
 
 
-def extended(outer: Enhancers, target: object, place: str, resolve: Resolve) -> Enhancers:
-    """The enhancers of ``outer`` and those that a class or method adds.
+def collect_enhancers(
+    outer: Enhancers, target: object, subject: str, resolve: Resolve
+) -> Enhancers:
+    """Return the enhancers of ``outer`` plus those that the decorators of ``target`` name.
+
+    Args:
+        outer: The enhancers of the application, or of the gateway.
+        target: A gateway's class, or a handler.
+        subject: The name of the target, for errors.
+        resolve: Returns the instance of a class.
 
     Raises:
-        BootError: A class is no provider, or one cannot be used.
+        BootError: No module provides a class, or an enhancer cannot work.
     """
 
-    def added(key: str, needed: type, wanted: str) -> tuple[Any, ...]:
-        named = (
-            resolve(reference, f"{place}: @{wanted}")
+    def named_by(decorator: str, key: str, kind: type) -> tuple[Any, ...]:
+        instances = (
+            resolve(reference, f"{subject}: @{decorator}")
             for reference in get_metadata(target, key) or ()
         )
-        return checked(named, needed, f"{place}: @{wanted} names")
+        return check_enhancers(instances, kind, f"{subject}: @{decorator} names")
 
+    guards = named_by("use_guards", GUARDS, CanActivate)
+    interceptors = named_by("use_interceptors", INTERCEPTORS, NestInterceptor)
+    pipes = named_by("use_pipes", PIPES, PipeTransform)
+    filters = named_by("use_filters", FILTERS, ExceptionFilter)
     return Enhancers(
-        guards=(*outer.guards, *added(GUARDS, CanActivate, "use_guards")),
-        interceptors=(
-            *outer.interceptors,
-            *added(INTERCEPTORS, NestInterceptor, "use_interceptors"),
-        ),
-        pipes=(*outer.pipes, *added(PIPES, PipeTransform, "use_pipes")),
-        filters=(*reversed(added(FILTERS, ExceptionFilter, "use_filters")), *outer.filters),
+        guards=(*outer.guards, *guards),
+        interceptors=(*outer.interceptors, *interceptors),
+        pipes=(*outer.pipes, *pipes),
+        filters=(*reversed(filters), *outer.filters),
     )
 
 
-def checked(instances: Iterable[Any], needed: type[Any], said: str) -> tuple[Any, ...]:
-    """Enhancers that are what they stand for; ``said`` begins the sentence about one that is not.
+def check_enhancers(instances: Iterable[Any], kind: type[Any], subject: str) -> tuple[Any, ...]:
+    """Return the instances after checking that all of them can work as this kind of enhancer.
+
+    Args:
+        instances: The enhancers.
+        kind: `CanActivate`, `NestInterceptor`, `PipeTransform` or `ExceptionFilter`.
+        subject: The beginning of an error message; the enhancer's name follows.
 
     Raises:
-        BootError: One cannot be used.
+        BootError: One cannot work.
     """
     found = tuple(instances)
     for instance in found:
         if isinstance(instance, type):
-            raise BootError(f"{said} the class {instance.__name__}; give an instance of it")
+            raise BootError(f"{subject} the class {instance.__name__}; give an instance of it")
         name = type(instance).__name__
-        if not isinstance(instance, needed):
+        if not isinstance(instance, kind):
             raise BootError(
-                f"{said} {name}, which is no {needed.__name__}; let it extend {needed.__name__}"
+                f"{subject} {name}, which does not implement {kind.__name__}; "
+                f"derive it from {kind.__name__}"
             )
-        _check_method(instance, needed, f"{said} {name}")
-        if needed is ExceptionFilter:
-            _check_caught(instance, f"{said} {name}")
-        elif needed is PipeTransform and overlooks_transform(instance):
+        _check_method(instance, kind, f"{subject} {name}")
+        if kind is ExceptionFilter:
+            _check_caught(instance, f"{subject} {name}")
+        elif kind is PipeTransform and ignores_transform(instance):
             raise BootError(
-                f"{said} {name}, which overrides transform; its base class works by bind, so "
-                "override bind"
+                f"{subject} {name}, which overrides transform, but its base class uses bind; "
+                "override bind instead"
             )
     return found
 
 
-def _check_method(instance: object, needed: type, said: str) -> None:
-    """The method that the pipeline calls is there and gives a verdict, value or answer."""
-    method = _METHODS[needed]
-    inherited = getattr(type(instance), method, None) is getattr(needed, method)
-    if inherited and needed is not PipeTransform:
-        raise BootError(f"{said}, which does not override {method}; write it")
+def _check_method(instance: object, kind: type, subject: str) -> None:
+    """Check that the method which the pipeline calls exists and returns its result."""
+    method = _METHODS[kind]
+    inherited = getattr(type(instance), method, None) is getattr(kind, method)
+    if inherited and kind is not PipeTransform:
+        raise BootError(f"{subject}, which does not override {method}; add the method")
     bound = getattr(instance, method)
     if inspect.isgeneratorfunction(bound) or (
-        inspect.isasyncgenfunction(bound) and needed is not NestInterceptor
+        inspect.isasyncgenfunction(bound) and kind is not NestInterceptor
     ):
-        # A generator is true, whatever it yields: a guard would let everybody pass.
-        raise BootError(f"{said}, whose {method} is a generator; return instead of yielding")
+        # A generator object is always truthy: such a guard would let everybody pass.
+        raise BootError(f"{subject}, whose {method} is a generator; use return instead of yield")
 
 
-def _check_caught(instance: object, said: str) -> None:
+def _check_caught(instance: object, subject: str) -> None:
     for caught in get_metadata(type(instance), CATCH) or ():
         if not (isinstance(caught, type) and issubclass(caught, Exception)):
             raise BootError(
-                f"{said}, which is to catch {caught!r}; "
-                "@catch takes subclasses of Exception, or nothing for all"
+                f"{subject}, whose @catch names {caught!r}; "
+                "name subclasses of Exception, or nothing to catch all"
             )

@@ -5,13 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.framework.platform_socketio.socket_io.socket_link import ServerSocketLink
-from app.framework.websockets.pipeline import (
-    ConnectHandler,
-    DisconnectHandler,
-    EventHandler,
-    UnknownEventHandler,
-)
+from app.framework.websockets.connections import ConnectHandler, DisconnectHandler
+from app.framework.websockets.pipeline import EventHandler
 from app.framework.websockets.socket import Socket
+from app.framework.websockets.unknown_event import UnknownEventHandler
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ from app.framework.platform_socketio.socket_io.socket_link import NamespaceHub, 
 from app.framework.platform_socketio.websocket.heartbeat import Heartbeat
 from app.framework.platform_socketio.websocket.upgrade import UpgradeRequest
 from app.framework.platform_socketio.websocket.write_batcher import WriteBatcher
-from app.framework.websockets.pipeline import ConnectHandler
+from app.framework.websockets.connections import ConnectHandler
 from app.framework.websockets.socket import Handshake, Socket
 
 _log = structlog.stdlib.get_logger("SocketServer")

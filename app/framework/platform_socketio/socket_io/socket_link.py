@@ -205,9 +205,9 @@ class ServerSocketLink(NamespaceHub):
         elif self.state is LinkState.ADMITTED:
             self._manager.basic_leave_room(self.sid, self.namespace, room)
 
-    def run_aside(self, work: Coroutine[Any, Any, None]) -> bool:
+    def run_in_background(self, coroutine: Coroutine[Any, Any, None]) -> bool:
         """See `Connection.run_aside`."""
-        return self.connection.run_aside(work)
+        return self.connection.run_aside(coroutine)
 
     async def hold(self, seconds: float) -> None:
         """See `Connection.hold`."""

@@ -13,8 +13,8 @@ from app.framework import (
     ValidationPipe,
     WsBadRequest,
 )
+from app.framework.common.pipes import ParamKind
 from app.framework.platform_socketio import json_codec as codec
-from app.framework.websockets.param_decorators import ParamKind
 
 
 class _Address(BaseModel):

@@ -183,7 +183,7 @@ def test_server_raises_a_sentence_when_it_is_used_in_the_constructor() -> None:
         _ = _Gateway().server
 
     assert (
-        "_Gateway.server is not there yet: "
+        "_Gateway.server is not set yet: "
         "the server exists from after_init on, not in the constructor"
     ) == str(caught.value)
     assert isinstance(_Gateway.server, WebSocketServer)
