@@ -1,3 +1,5 @@
+"""Tests app/controllers/channels_controller.py: requests that are refused."""
+
 import logging
 from collections.abc import AsyncIterator
 from typing import Any

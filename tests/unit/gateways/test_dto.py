@@ -1,3 +1,5 @@
+"""Tests the modules of app/gateways/dto/."""
+
 from math import inf, nan
 from typing import Any
 

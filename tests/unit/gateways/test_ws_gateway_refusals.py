@@ -1,3 +1,5 @@
+"""Tests app/gateways/ws_gateway.py: events that are refused."""
+
 from typing import Any
 
 import pytest

@@ -1,3 +1,5 @@
+"""Tests app/services/session_service.py: refreshing a session's token."""
+
 from dataclasses import replace
 from datetime import timedelta
 

@@ -1,3 +1,5 @@
+"""Tests app/services/session_service.py: revoking sessions."""
+
 from datetime import timedelta
 
 import pytest

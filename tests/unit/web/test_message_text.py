@@ -1,4 +1,4 @@
-"""The page and the server agree on which characters show nothing."""
+"""Tests that app/web/message_text.js and app/domain/blank_text.py agree."""
 
 import subprocess
 from pathlib import Path

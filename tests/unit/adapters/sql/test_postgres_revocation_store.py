@@ -1,3 +1,5 @@
+"""Tests app/adapters/sql/revocation_store.py: concurrent additions on PostgreSQL."""
+
 import asyncio
 
 from app.adapters.sql.connection.database import Database

@@ -1,4 +1,4 @@
-"""What is refused at boot, in a sentence that names class, method and mend."""
+"""Tests app/framework/core/application.py: errors at boot name class, method and fix."""
 
 from typing import Annotated, Any
 

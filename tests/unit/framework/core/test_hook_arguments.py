@@ -1,4 +1,4 @@
-"""Hooks take as many arguments as they like: as in JavaScript, surplus ones are dropped."""
+"""Tests app/framework/core/lifecycle.py: hooks may take fewer or more arguments than are passed."""
 
 import signal
 from collections.abc import AsyncIterator

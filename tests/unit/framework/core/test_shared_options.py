@@ -1,4 +1,4 @@
-"""The options of gateways that share a server."""
+"""Tests app/framework/core/application.py: options of gateways that share a server."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What is refused at boot because the framework would not find it, or find it too late."""
+"""Tests app/framework/core/placement.py: providers that would have no effect."""
 
 from typing import Any
 

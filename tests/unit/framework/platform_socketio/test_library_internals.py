@@ -1,6 +1,7 @@
-"""What the transport touches inside its libraries. Fails when an upgrade has changed one of them.
+"""Tests the private parts of its libraries that app/framework/platform_socketio/ uses.
 
-Then read the place named, mend it, and move the range in pyproject.toml.
+A test fails when an upgrade of a library has changed one of them. Then adapt the module that the
+test names, and move the version range in pyproject.toml.
 """
 
 import asyncio

@@ -1,3 +1,5 @@
+"""Tests app/framework/platform_socketio/socket_io/server.py: emits and acks of python-socketio."""
+
 import json
 from collections.abc import AsyncIterator
 from types import SimpleNamespace

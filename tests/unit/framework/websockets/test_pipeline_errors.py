@@ -1,4 +1,4 @@
-"""Nest's §3 under PROTOCOL.md's rule: the ack carries the error, without one ``exception`` does."""
+"""Tests app/framework/websockets/pipeline.py: errors go to the ack, or else to ``exception``."""
 
 import asyncio
 from typing import Any

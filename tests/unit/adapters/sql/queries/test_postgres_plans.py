@@ -1,4 +1,4 @@
-"""Which indexes PostgreSQL can use: with few rows it would read a table rather, if it might."""
+"""Tests the queries of app/adapters/sql/queries/: PostgreSQL can use an index for each."""
 
 from sqlalchemy import text
 

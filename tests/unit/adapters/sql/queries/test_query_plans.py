@@ -1,4 +1,4 @@
-"""What SQLite does for the statements of the hot paths: it has no statistics to go by."""
+"""Tests the queries of app/adapters/sql/queries/: SQLite scans no whole table on a hot path."""
 
 from app.adapters.sql.connection.database import Database
 from tests.contract.storage import ALICE, BOB, GENERAL, RANDOM, Storage, draft

@@ -1,3 +1,5 @@
+"""Tests app/framework/platform_socketio/engine_io/connection.py: how a connection ends."""
+
 import asyncio
 
 import pytest

@@ -1,4 +1,4 @@
-"""A client that sends far too much is turned away, and one that may not send now is not read."""
+"""Tests app/framework/platform_socketio/engine_io/connection.py: clients that send too much."""
 
 import asyncio
 

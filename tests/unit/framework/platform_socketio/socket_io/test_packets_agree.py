@@ -1,4 +1,4 @@
-"""The short ways of `packets` against the library's own, on whatever may come and go."""
+"""Tests that app/framework/platform_socketio/socket_io/packets.py agrees with python-socketio."""
 
 import json
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A socket that is being admitted: it can be moved between rooms, and refused."""
+"""Tests app/framework/platform_socketio/socket_io/server.py: sockets that are not admitted yet."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,7 @@
-"""What joining, leaving and sending cost, counted: comparisons and members looked at, not time."""
+"""Tests app/framework/platform_socketio/socket_io/rooms.py: the cost of joining and sending.
+
+The cost is counted in comparisons and members visited, not in time.
+"""
 
 from collections.abc import Iterator
 from typing import Any, cast
