@@ -25,20 +25,21 @@ class EagerTasks:
     timeouts may cancel, and a context of its own. The task was made before, and if the coroutine
     ends without waiting, serves the next one: so it is not to be kept beyond the coroutine's end.
 
+    It belongs to the event loop that runs when the first coroutine starts.
+
     Args:
         context: What each coroutine gets a copy of; the caller's context, if none is given.
     """
 
     def __init__(self, context: Context | None = None) -> None:
-        self._loop = asyncio.get_running_loop()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._context = context
         self._nobodys = Context()
         """What the tasks themselves run in, so that a spare holds nothing of whoever made it."""
         self._spares: list[_Carrier] = []
         """One, at most: the others that were needed at once are given up."""
-        self.nothing: asyncio.Future[Any] = self._loop.create_future()
-        """The future of all that ended at once, without a result."""
-        self.nothing.set_result(None)
+        self.nothing: asyncio.Future[Any]
+        """The future of all that ended at once, without a result. The first `start` sets it."""
 
     def start(self, work: Coroutine[Any, Any, T]) -> "asyncio.Future[T]":
         """Run ``work`` up to its first wait. The future is done if that was its end.
@@ -46,7 +47,7 @@ class EagerTasks:
         If not, it is a task: the caller keeps it, and may cancel it. What ``work`` raises is the
         future's, `KeyboardInterrupt` and `SystemExit` excepted.
         """
-        loop, spares = self._loop, self._spares
+        loop, spares = self._loop or self._bind(), self._spares
         carrier = spares.pop() if spares else None
         if carrier is None or carrier.given.done() or carrier.task.cancelling():
             carrier = _Carrier(loop, self._nobodys)
@@ -58,11 +59,11 @@ class EagerTasks:
         try:
             awaited = context.run(work.send, None)
         except StopIteration as end:
-            outcome = self.nothing if end.value is None else self._ended(end.value)
+            outcome = self.nothing if end.value is None else _ended(loop, end.value)
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException as error:  # noqa: BLE001 - it is the caller's, by the future
-            outcome = self._failed(error)
+            outcome = _failed(loop, error)
         else:
             carrier.carry(work, context, awaited)
             return carrier.task
@@ -81,18 +82,26 @@ class EagerTasks:
         while self._spares:
             self._spares.pop().task.cancel()
 
-    def _ended(self, result: T) -> "asyncio.Future[T]":
-        future: asyncio.Future[T] = self._loop.create_future()
-        future.set_result(result)
-        return future
+    def _bind(self) -> asyncio.AbstractEventLoop:
+        self._loop = asyncio.get_running_loop()
+        self.nothing = self._loop.create_future()
+        self.nothing.set_result(None)
+        return self._loop
 
-    def _failed(self, error: BaseException) -> "asyncio.Future[Any]":
-        future: asyncio.Future[Any] = self._loop.create_future()
-        if isinstance(error, asyncio.CancelledError):
-            future.cancel()
-        else:
-            future.set_exception(error)
-        return future
+
+def _ended(loop: asyncio.AbstractEventLoop, result: T) -> "asyncio.Future[T]":
+    future: asyncio.Future[T] = loop.create_future()
+    future.set_result(result)
+    return future
+
+
+def _failed(loop: asyncio.AbstractEventLoop, error: BaseException) -> "asyncio.Future[Any]":
+    future: asyncio.Future[Any] = loop.create_future()
+    if isinstance(error, asyncio.CancelledError):
+        future.cancel()
+    else:
+        future.set_exception(error)
+    return future
 
 
 class _Carrier(Coroutine[Any, Any, Any]):

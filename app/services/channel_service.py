@@ -24,7 +24,6 @@ from app.ports import (
     Broadcaster,
     ChannelRepository,
     Clock,
-    EagerStarter,
     Membership,
     MembershipBus,
 )
@@ -64,14 +63,13 @@ class ChannelService:
         audience: RoomSync,
         broadcaster: Broadcaster,
         clock: Clock,
-        starter: EagerStarter,
     ) -> None:
         self._channels = channels
         self._membership = membership
         self._audience = audience
         self._broadcaster = broadcaster
         self._clock = clock
-        self._changes = KeyedQueue(starter)
+        self._changes = KeyedQueue()
         self._untold = UntoldChanges[Change](MAX_UNTOLD)
         # Whose deletion was begun here; the oldest of too many is forgotten.
         self._deletions: dict[ChannelId, None] = {}

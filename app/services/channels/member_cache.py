@@ -6,10 +6,11 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
+from app.concurrency.eager import EagerTasks
 from app.domain.channel import MembershipEvent, MembershipNews
 from app.domain.errors import Unavailable
 from app.domain.ids import ChannelId, UserId
-from app.ports import ChannelRepository, Clock, EagerStarter
+from app.ports import ChannelRepository, Clock
 
 REFRESH_SECONDS = 2.0
 """For how long a channel's members are taken for what they were."""
@@ -35,7 +36,6 @@ class MemberCache:
     Args:
         channels: The storage.
         clock: What the age of a reading is measured by.
-        starter: Begins readings in place.
         on_read: Is called with a channel and its members; must neither raise nor take long.
     """
 
@@ -43,12 +43,11 @@ class MemberCache:
         self,
         channels: ChannelRepository,
         clock: Clock,
-        starter: EagerStarter,
         on_read: Callable[[ChannelId, frozenset[UserId]], None],
     ) -> None:
         self._channels = channels
         self._clock = clock
-        self._starter = starter
+        self._tasks = EagerTasks()
         self._on_read = on_read
         self._known: OrderedDict[ChannelId, _Known] = OrderedDict()
         self._under_way: dict[ChannelId, asyncio.Future[bool]] = {}
@@ -100,9 +99,10 @@ class MemberCache:
             reading.cancel()
         if readings:
             await asyncio.wait(readings)
+        self._tasks.close()
 
     def _begin(self, channel_ids: Sequence[ChannelId]) -> "asyncio.Future[bool]":
-        reading = self._starter.start(self._read(channel_ids))
+        reading = self._tasks.start(self._read(channel_ids))
         if not reading.done():
             self._under_way.update(dict.fromkeys(channel_ids, reading))
         return reading
