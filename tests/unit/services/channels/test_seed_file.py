@@ -29,8 +29,10 @@ def test_membership_is_read_when_the_text_is_as_documented() -> None:
         ),
         (
             '{"user_alice": ["a\\u0000b"]}',
-            "The id of a channel of 'user_alice' must be 1 to 191 printable characters, "
-            "not 'a\\x00b'.",
+            (
+                "The id of a channel of 'user_alice' must be 1 to 191 printable characters, "
+                "not 'a\\x00b'."
+            ),
         ),
         (
             '{"\\ud800": []}',
