@@ -27,7 +27,8 @@ from app.cli.commands import (
 from app.cli.reloader import run_reloading
 from app.cli.starter.gateway_name import StarterError
 from app.cli.starter.gateway_starter import MODULE_FILE, new_gateway
-from app.config.settings import Settings, SettingsError, load_settings, misspelt_settings
+from app.config.settings import Settings
+from app.config.settings_loader import SettingsError, load_settings, misspelt_settings
 from app.domain.errors import Unavailable
 from app.domain.ids import UserId
 from app.domain.revocation import Revocation, RevocationKind

@@ -26,23 +26,25 @@ class EagerTasks:
     without waiting, the task serves the next coroutine, so nobody may keep it beyond the
     coroutine's end.
 
+    It belongs to the event loop that runs when the first coroutine starts.
+
     Args:
         context: Each coroutine gets a copy of this context; by default of the caller's.
 
     Attributes:
         completed: The future that `start` returns for each coroutine that ended without waiting and
-            without a result.
+            without a result. The first call of `start` sets it.
     """
 
+    completed: asyncio.Future[Any]
+
     def __init__(self, context: Context | None = None) -> None:
-        self._loop = asyncio.get_running_loop()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._context = context
         self._task_context = Context()
         """The tasks' own context: empty, so that a spare task holds nothing of its creator."""
         self._spares: list[_Carrier] = []
         """Unused tasks: one at most. If several were needed at once, the others are cancelled."""
-        self.completed: asyncio.Future[Any] = self._loop.create_future()
-        self.completed.set_result(None)
 
     def start(self, work: Coroutine[Any, Any, T]) -> "asyncio.Future[T]":
         """Run a coroutine up to its first wait. If it ended without one, the future is done.
@@ -50,7 +52,7 @@ class EagerTasks:
         Otherwise the future is a task, which the caller keeps and may cancel. The future also gets
         the coroutine's exception, except for `KeyboardInterrupt` and `SystemExit`.
         """
-        loop, spares = self._loop, self._spares
+        loop, spares = self._loop or self._bind_loop(), self._spares
         carrier = spares.pop() if spares else None
         if carrier is None or carrier.given.done() or carrier.task.cancelling():
             carrier = _Carrier(loop, self._task_context)
@@ -62,11 +64,11 @@ class EagerTasks:
         try:
             awaited = context.run(work.send, None)
         except StopIteration as end:
-            future = self.completed if end.value is None else self._with_result(end.value)
+            future = self.completed if end.value is None else _with_result(loop, end.value)
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException as error:  # noqa: BLE001 - the future passes it to the caller
-            future = self._with_error(error)
+            future = _with_error(loop, error)
         else:
             carrier.carry(work, context, awaited)
             return carrier.task
@@ -85,18 +87,26 @@ class EagerTasks:
         while self._spares:
             self._spares.pop().task.cancel()
 
-    def _with_result(self, result: T) -> "asyncio.Future[T]":
-        future: asyncio.Future[T] = self._loop.create_future()
-        future.set_result(result)
-        return future
+    def _bind_loop(self) -> asyncio.AbstractEventLoop:
+        self._loop = asyncio.get_running_loop()
+        self.completed = self._loop.create_future()
+        self.completed.set_result(None)
+        return self._loop
 
-    def _with_error(self, error: BaseException) -> "asyncio.Future[Any]":
-        future: asyncio.Future[Any] = self._loop.create_future()
-        if isinstance(error, asyncio.CancelledError):
-            future.cancel()
-        else:
-            future.set_exception(error)
-        return future
+
+def _with_result(loop: asyncio.AbstractEventLoop, result: T) -> "asyncio.Future[T]":
+    future: asyncio.Future[T] = loop.create_future()
+    future.set_result(result)
+    return future
+
+
+def _with_error(loop: asyncio.AbstractEventLoop, error: BaseException) -> "asyncio.Future[Any]":
+    future: asyncio.Future[Any] = loop.create_future()
+    if isinstance(error, asyncio.CancelledError):
+        future.cancel()
+    else:
+        future.set_exception(error)
+    return future
 
 
 class _Carrier(Coroutine[Any, Any, Any]):

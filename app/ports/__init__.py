@@ -3,7 +3,6 @@
 from app.ports.attempt_limiter import COUNTED_SECONDS, AttemptLimiter
 from app.ports.broadcaster import Broadcaster
 from app.ports.clock import Clock, Timer
-from app.ports.eager_starter import EagerStarter
 from app.ports.membership_bus import MembershipBus
 from app.ports.revocation_bus import RevocationBus
 from app.ports.socket_quota import SocketQuota
@@ -49,7 +48,6 @@ __all__ = [
     "ChannelRepository",
     "Clock",
     "DeliveryRepository",
-    "EagerStarter",
     "Membership",
     "MembershipBus",
     "MessageRepository",

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from app.concurrency.bounded_dict import BoundedDict
 from app.domain.credential import Credential
 from app.domain.revocation import Revocation, RevocationKind, subjects_of
 from app.ports import Clock
@@ -21,17 +22,19 @@ class RecentRevocations:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._recent: dict[tuple[RevocationKind, str], tuple[Revocation, float]] = {}
+        self._recent: BoundedDict[tuple[RevocationKind, str], tuple[Revocation, float]] = (
+            BoundedDict(MAX_REMEMBERED)
+        )
 
     def remember(self, revocation: Revocation) -> None:
-        """Hold it for `REMEMBERED_SECONDS` from now; the oldest gives way when full."""
+        """Keep a revocation for `REMEMBERED_SECONDS` from now."""
         mark = (revocation.kind, revocation.subject)
-        standing, _ = self._recent.pop(mark, (revocation, 0.0))
-        latest = max(standing, revocation, key=lambda each: each.issued_until)
+        known, _ = self._recent.get(mark, (revocation, 0.0))
+        latest = max(known, revocation, key=lambda each: each.issued_until)
         now = self._clock.monotonic()
-        while self._has_one_to_forget(now):
-            del self._recent[next(iter(self._recent))]
         self._recent[mark] = (replace(latest, token=None), now + REMEMBERED_SECONDS)
+        while next(iter(self._recent.values()))[1] <= now:
+            self._recent.popitem(last=False)
 
     def cover(self, credential: Credential) -> bool:
         """Whether one of them covers the credential."""
@@ -41,9 +44,3 @@ class RecentRevocations:
             now < forgotten_at and revocation.covers(credential)
             for revocation, forgotten_at in found
         )
-
-    def _has_one_to_forget(self, now: float) -> bool:
-        if not self._recent:
-            return False
-        _, oldest_forgotten_at = next(iter(self._recent.values()))
-        return oldest_forgotten_at <= now or len(self._recent) >= MAX_REMEMBERED

@@ -167,7 +167,7 @@ async def test_caller_is_told_to_come_again_when_the_store_is_down(
     assert 503 == response.status
     assert {
         "statusCode": 503,
-        "message": "This could not be stored for certain; send it again.",
+        "message": "The result could not be confirmed; retry the request.",
         "code": "unavailable",
         "temporary": True,
     } == await response.json()

@@ -154,7 +154,7 @@ async def test_message_is_dealt_with_when_the_store_is_back(
     assert (503, {}) == (status, remembered)
     assert {
         "statusCode": 503,
-        "message": "This could not be stored for certain; send it again.",
+        "message": "The result could not be confirmed; retry the request.",
         "code": "unavailable",
         "temporary": True,
     } == answer

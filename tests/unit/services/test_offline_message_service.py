@@ -221,7 +221,7 @@ async def test_page_is_refused_when_the_cursor_is_of_another_place(
     with pytest.raises(InvalidPayload) as caught:
         await service.page(BOB, 1, pages[asked].next_cursor, (asked, 0))
 
-    assert ["cursor"] == [field.path for field in caught.value.fields]
+    assert "cursor" == caught.value.path
 
 
 async def test_after_is_refused_when_the_user_is_no_member(
@@ -245,7 +245,7 @@ async def test_undelivered_is_refused_when_the_cursor_is_forged(
     with pytest.raises(InvalidPayload) as caught:
         await service.undelivered(BOB, 10, "forged")
 
-    assert ["cursor"] == [field.path for field in caught.value.fields]
+    assert "cursor" == caught.value.path
 
 
 @pytest.mark.parametrize("char", ["x", "é", "😀", "\x01", '"'])

@@ -47,7 +47,7 @@ def faults(value: Any, metatype: Any, data: str | None = None) -> list[tuple[str
     """The fields that a payload is refused for."""
     with pytest.raises(WsBadRequest) as caught:
         validate(value, metatype, data)
-    return [(field.path, field.message) for field in caught.value.fields]
+    return [(field["path"], field["message"]) for field in caught.value.fields]
 
 
 def test_validation_pipe_gives_the_model_when_the_payload_fits() -> None:
@@ -99,8 +99,8 @@ def test_validation_pipe_has_no_path_when_the_whole_payload_is_wrong() -> None:
     with pytest.raises(WsBadRequest) as caught:
         validate("x", int)
 
-    assert ("", caught.value.fields[0].message) == (
-        caught.value.fields[0].path,
+    assert ("", caught.value.fields[0]["message"]) == (
+        caught.value.fields[0]["path"],
         caught.value.message,
     )
 

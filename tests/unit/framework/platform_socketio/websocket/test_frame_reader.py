@@ -1,3 +1,5 @@
+"""Tests app/framework/platform_socketio/websocket/frames.py: the frames that clients send."""
+
 from itertools import pairwise
 
 import pytest
