@@ -27,16 +27,15 @@ from app.adapters.sql.connection.sqlite_server_lock import sqlite_server_lock
 from app.adapters.sql.connection.url import DatabaseUrlError, parse_database_url, sqlite_file
 from app.adapters.sql.schema.upgrade import SchemaError
 from app.adapters.system import file_descriptors
-from app.config.later_settings import settings_without_effect
 from app.config.settings import IN_MEMORY, Settings
 from app.domain.errors import Unavailable
 from app.framework import EngineOptions, IoAdapter, IoOptions, NestApplication, NestFactory
 from app.guards.event_weight import check_event_weights
 from app.modules import create_app_module
 from app.ports import ChannelRepository, Membership
+from app.services.authentication_service import client_network
 from app.services.channel_service import ChannelService
 from app.services.channels.seed_file import MalformedMembershipError, parse_membership
-from app.services.sessions.client_network import client_network
 from app.sockets.authenticated_socket import AuthenticatedSocket
 
 _LISTEN_FIXES = {
@@ -212,8 +211,11 @@ def _warn_of(settings: Settings) -> None:
         _log.warning(
             "CORS_ORIGINS has null: any page may connect that runs in a sandbox or from a file"
         )
-    if names := settings_without_effect():
-        _log.warning(f"not supported yet, so without effect: {', '.join(names)}")
+    if settings.web_concurrency != 1:
+        _log.warning(
+            f"WEB_CONCURRENCY={settings.web_concurrency} has no effect: the server is one process; "
+            "set it to 1"
+        )
 
 
 @contextmanager

@@ -1,1 +1,1 @@
-"""The settings: read from the environment, checked before anything starts."""
+"""Settings: read from the environment and checked before the server starts."""

@@ -1,4 +1,4 @@
-"""What a setting may be: its form, its bounds, and what is said of a value that is not so."""
+"""Types of settings: format, bounds, and the error message for a wrong value."""
 
 import re
 from ipaddress import IPv4Network, IPv6Address, IPv6Network
@@ -13,11 +13,11 @@ _HTTP_URL = re.compile(rf"https?://{_HOST}(?::[0-9]{{1,5}})?(?:/\S*)?")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _LAST_PORT = 65_535
 _NULL_ORIGIN = "null"
-"""Of sandboxed frames, and of pages from files."""
+"""The origin of sandboxed frames, and of pages opened from files."""
 _FILE_ORIGIN = "file://"
-"""Of pages from files, when they open a WebSocket."""
+"""The origin of pages opened from files, when they open a WebSocket."""
 ORIGINS_WITHOUT_PARTY = frozenset({_NULL_ORIGIN, _FILE_ORIGIN})
-"""Clerk's tokens for such pages have no ``azp``."""
+"""Origins of pages for which Clerk issues tokens without an ``azp``."""
 _MAPPED_PREFIX_BITS = 96
 _DATABASE_URL = re.compile(
     r"sqlite(?:\+aiosqlite)?:///.+|postgres(?:ql(?:\+asyncpg)?)?://.+|memory:", re.IGNORECASE
@@ -28,7 +28,7 @@ _WEBHOOK_SECRET = re.compile(r"whsec_[A-Za-z0-9+/]+={0,2}")
 
 
 def _split(value: object) -> object:
-    """``a, b`` as the environment has it; a tuple already when it is given in Python."""
+    """Split ``a, b``, as environments contain it. Return a tuple given in Python unchanged."""
     if isinstance(value, str):
         return tuple(entry.strip() for entry in value.split(",") if entry.strip())
     return value
@@ -39,7 +39,7 @@ def _lower(value: object) -> object:
 
 
 def _check_origin(value: str) -> str:
-    """The origin as browsers write it: in lower case, without a slash or the scheme's own port."""
+    """Return the origin as browsers write it: lower case, no final slash, no default port."""
     origin = value.lower().removesuffix("/")
     if value.lower() in {_FILE_ORIGIN, f"{_FILE_ORIGIN}/"}:
         return _FILE_ORIGIN
@@ -48,16 +48,16 @@ def _check_origin(value: str) -> str:
     match = _ORIGIN.fullmatch(origin)
     if match is None:
         raise ValueError(
-            "must be scheme://host or scheme://host:port, without path or wildcard, "
-            "other alphabets as xn--..."
+            "must be scheme://host or scheme://host:port, without a path or wildcard; "
+            "write other alphabets as xn--..."
         )
     scheme, host, port = match.groups()
     if scheme in {"ws", "wss"}:
         raise ValueError(
-            f"must begin with http:// or https://: no page has an origin of {scheme}://"
+            f"must begin with http:// or https://: {scheme}:// is never the origin of a page"
         )
     if scheme == "file":
-        raise ValueError("must be file:// without a host: browsers name none")
+        raise ValueError("must be file:// without a host, as browsers send none")
     if host.startswith("["):
         host = f"[{_ipv6(host[1:-1])}]"
     if port is None or int(port) == _DEFAULT_PORTS.get(scheme):
@@ -75,28 +75,26 @@ def _ipv6(text: str) -> IPv6Address:
 
 
 def _check_party(value: str) -> str:
-    """An origin, as Clerk's ``azp`` is the Origin of the request for the token."""
+    """Return the origin. Clerk sets ``azp`` to the Origin of the request for the token."""
     if "://" not in value and value.lower() != _NULL_ORIGIN:
-        raise ValueError(
-            "must be an origin such as https://chat.example.com, as the tokens' azp is"
-        )
+        raise ValueError("must be an origin such as https://chat.example.com, like the tokens' azp")
     origin = _check_origin(value)
     if origin in ORIGINS_WITHOUT_PARTY:
         raise ValueError(
-            f"cannot be {origin}: tokens for such pages have no azp; "
-            "set CLERK_ALLOW_MISSING_AZP instead"
+            f"must not contain {origin}: tokens for such pages have no azp; "
+            "set CLERK_ALLOW_MISSING_AZP=true instead"
         )
     return origin
 
 
 def _check_issuer(value: str) -> str:
     if _HTTP_URL.fullmatch(value) is None or value.endswith("/"):
-        raise ValueError("must be a URL without a slash at its end, as the tokens' iss is")
+        raise ValueError("must be a URL without a slash at its end, like the tokens' iss")
     return value
 
 
 def _unmapped(network: IPv4Network | IPv6Network) -> IPv4Network | IPv6Network:
-    """IPv4 networks that are written as IPv6 (``::ffff:10.0.0.0/104``) as IPv4."""
+    """Return an IPv4 network written as IPv6, such as ``::ffff:10.0.0.0/104``, as IPv4."""
     mapped = network.network_address.ipv4_mapped if isinstance(network, IPv6Network) else None
     if mapped is None or network.prefixlen < _MAPPED_PREFIX_BITS:
         return network
@@ -110,7 +108,10 @@ def _check_http_url(value: str) -> str:
 
 
 def _check_database_url(value: str) -> str:
-    """The address, its scheme in lower case, without the quotes that Docker's env files keep."""
+    """Return the URL with its scheme in lower case and without quotes.
+
+    Docker keeps the quotes of env files as a part of the value.
+    """
     quoted = _QUOTED.fullmatch(value)
     url = quoted[2] if quoted else value
     if _DATABASE_URL.fullmatch(url) is None:
@@ -127,7 +128,7 @@ def _check_redis_url(value: str) -> str:
 
 def _check_webhook_secret(value: str) -> str:
     if _WEBHOOK_SECRET.fullmatch(value) is None:
-        raise ValueError("must be as Clerk's dashboard shows it, whsec_...")
+        raise ValueError("must begin with whsec_, as Clerk's dashboard shows it")
     return value
 
 
@@ -139,13 +140,13 @@ def _check_filled(value: str) -> str:
 
 Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 LinkSeconds = Annotated[float, Field(ge=0.05, le=86_400, allow_inf_nan=False)]
-"""Less than what a packet may take on its way would let nobody stay connected."""
+"""A shorter time than a packet takes on the network would disconnect every client."""
 DatabaseSeconds = Annotated[float, Field(ge=0.01, le=2.5)]
-"""An operation is answered within 2.8 seconds in all."""
+"""Each database timeout is below 2.8 seconds, the limit of a whole operation."""
 Rate = Annotated[float, Field(gt=0, le=1_000_000_000, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
 ReceiptBurst = Annotated[int, Field(ge=100, le=1_000_000_000)]
-"""At least one full list of receipts, as `app.domain.delivery.MAX_RECEIPTS` has it."""
+"""At least `app.domain.delivery.MAX_RECEIPTS`, the length of the longest list of receipts."""
 Bytes = Annotated[int, Field(ge=1_024, le=1_000_000_000)]
 Origins = Annotated[
     tuple[Annotated[str, AfterValidator(_check_origin)], ...],

@@ -1,26 +1,25 @@
-"""The whole configuration: every setting's name, default, bounds and unit. Read once, in `main`.
+"""Every setting with its name, default, bounds and unit.
 
-An environment variable bears the name of its field in capitals. `.env` in the working directory
-is read too; the environment wins, and an empty variable counts as not set.
+The environment variable of a setting is its field's name in capitals. `.env` in the working
+directory is read too. The environment wins, and an empty variable counts as not set.
 """
 
-import os
-import re
-from collections.abc import Mapping
-from difflib import get_close_matches
-from math import ceil
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
-from urllib.parse import quote
+from typing import Annotated, Literal, Self
 
-from dotenv import dotenv_values
-from pydantic import AliasChoices, Field, ValidationError, model_validator
-from pydantic_core import ErrorDetails
+from pydantic import AliasChoices, Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from app.config.setting_pairs import check_frame, check_lock_timeout, check_pings, check_queue
+from app.config import setting_defaults
+from app.config.setting_pairs import (
+    check_frame,
+    check_lock_timeout,
+    check_packets,
+    check_pings,
+    check_queue,
+    check_service_key,
+)
 from app.config.setting_types import (
-    ORIGINS_WITHOUT_PARTY,
     AnyCase,
     Bytes,
     Count,
@@ -42,67 +41,14 @@ from app.config.setting_types import (
 )
 
 IN_MEMORY = "memory:"
-"""The ``DATABASE_URL`` that keeps nothing."""
-
-_SECRET_CHARS = 16
-
-_MISSPELT = 0.85
-"""Similarity, from 0 to 1, above which an unknown name is taken for a misspelt setting."""
-
-_OF_OTHERS = frozenset({"WEB_CONCURRENCY", "CLERK_SECRET_KEY", "DIRECT_URL", "JWT_SECRET"})
-"""Names that this server does not read but deployments of ChatGenius have."""
-
-# How pydantic begins its messages, and how they go on after a setting's name.
-_OPENINGS = {"Value error, ": "", "Input should": "must", "Value should": "must", "value ": ""}
-_PYDANTIC_OPENING = re.compile("|".join(f"^{opening}" for opening in _OPENINGS))
-
-
-# The defaults that follow from other settings. Each gets what was validated before its own field.
-
-
-def _sqlite_in_data_dir(settings: dict[str, Path]) -> str:
-    return f"sqlite:///{quote(str(settings['data_dir'] / 'chat.db'))}"
-
-
-def _local_origins(settings: dict[str, int]) -> tuple[str, ...]:
-    ports = dict.fromkeys((3000, settings["port"]))
-    return tuple(f"http://{host}:{port}" for port in ports for host in ("localhost", "127.0.0.1"))
-
-
-def _parties(settings: dict[str, Any]) -> tuple[str, ...]:
-    origins: tuple[str, ...] = settings["cors_origins"]
-    parties = tuple(each for each in origins if each not in ORIGINS_WITHOUT_PARTY)
-    return parties or _local_origins(settings)
-
-
-def _redis_url(settings: dict[str, str | int | None]) -> str | None:
-    """What the running ChatGenius says in three variables, in one."""
-    host, port, password = (settings[f"redis_{part}"] for part in ("host", "port", "password"))
-    if host is None and password is None:
-        return None
-    user = "" if password is None else f":{quote(str(password), safe='')}@"
-    address = f"[{host}]" if ":" in str(host) else host or "localhost"
-    return f"redis://{user}{address}:{port}"
-
-
-def _packets_per_second(settings: dict[str, float]) -> int:
-    """Far more than the events that are allowed, so that no honest client comes near."""
-    events = settings["rate_limit_events_per_second"] + settings["rate_limit_burst"]
-    return max(1_000, 10 * ceil(events), _least_packets_per_second(settings))
-
-
-def _least_packets_per_second(settings: Mapping[str, float]) -> int:
-    """The packets of a client that uses up its limits for events and for receipts at once."""
-    limits = ("events_per_second", "burst", "receipts_per_second", "receipts_burst")
-    return ceil(sum(settings[f"rate_limit_{name}"] for name in limits))
-
-
-def _log_format(settings: dict[str, str]) -> Literal["console", "json"]:
-    return "json" if settings["app_env"] == "production" else "console"
+"""The ``DATABASE_URL`` that keeps everything in memory, so a restart loses it."""
 
 
 class Settings(BaseSettings):
-    """Every setting, checked. Made by `load_settings`; classes receive the values they need."""
+    """All settings, validated.
+
+    `load_settings` creates them. Other classes receive only the values they need.
+    """
 
     model_config = SettingsConfigDict(
         env_file=".env",
@@ -115,45 +61,49 @@ class Settings(BaseSettings):
     )
 
     app_env: Annotated[Literal["development", "production"], AnyCase] = Field(
-        "development", description="production demands Clerk, CORS_ORIGINS and DATABASE_URL"
+        "development", description="production requires Clerk, CORS_ORIGINS and DATABASE_URL"
     )
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(3002, ge=1, le=65_535, description="TCP port to listen on")
-    data_dir: Path = Field(Path(".data"), description="folder for what is kept between starts")
+    data_dir: Path = Field(
+        Path(".data"), description="folder of the SQLite file and the development key"
+    )
     database_url: DatabaseUrl = Field(
-        default_factory=_sqlite_in_data_dir,
+        default_factory=setting_defaults.database_url,
         repr=False,
-        description="sqlite:///FILE, postgresql://..., or memory: (nothing is kept)",
+        description="sqlite:///FILE, postgresql://..., or memory: (a restart loses everything)",
     )
     database_pool_size: Annotated[int, Field(ge=2, le=1_000)] = Field(
-        10, description="connections to a database server; half of them write"
+        10, description="connections to a database server; half of them for writes"
     )
     database_pool_timeout_seconds: DatabaseSeconds = Field(
-        1, description="until an operation gets a connection of its own"
+        1, description="longest wait of an operation for a connection from the pool"
     )
     database_statement_timeout_seconds: DatabaseSeconds = Field(
-        2, description="until a database server gives up a statement"
+        2, description="longest run of a statement on a database server"
     )
     database_lock_timeout_seconds: DatabaseSeconds = Field(
-        1.5, description="until a statement gets a lock that somebody else has"
+        1.5, description="longest wait of a statement for a lock"
     )
     seed_file: Path | None = Field(
-        None, description='JSON file {"userId": ["channelId"]}, loaded at start'
+        None, description='JSON file {"userId": ["channelId"]}, stored at start'
     )
-    redis_host: str | None = Field(None, description="with the next two another way to REDIS_URL")
+    redis_host: str | None = Field(
+        None, description="with REDIS_PORT and REDIS_PASSWORD, an alternative to REDIS_URL"
+    )
     redis_port: int = Field(6379, ge=1, le=65_535, description="TCP port of REDIS_HOST")
-    redis_password: str | None = Field(None, repr=False, description="of REDIS_HOST")
+    redis_password: str | None = Field(None, repr=False, description="password of REDIS_HOST")
     redis_url: RedisUrl | None = Field(
-        default_factory=_redis_url,
+        default_factory=setting_defaults.redis_url,
         repr=False,
-        description="redis://..., rediss://...: revocations and limits shared by all nodes",
+        description="redis://... or rediss://...: shares revocations and limits between nodes",
     )
     redis_timeout_seconds: Annotated[float, Field(ge=0.01, le=10)] = Field(
-        0.4, description="until a call to Redis is given up"
+        0.4, description="longest wait for Redis to reply to a call"
     )
 
     cors_origins: Origins = Field(
-        default_factory=_local_origins,
+        default_factory=setting_defaults.local_origins,
         description="comma-separated origins that may connect, such as https://chat.example.com",
     )
     trusted_proxies: Networks = Field(
@@ -167,102 +117,125 @@ class Settings(BaseSettings):
     clerk_issuer: Issuer | None = Field(
         None,
         validation_alias=AliasChoices("clerk_issuer", "clerk_issuer_url"),
-        description="the tokens' iss, exactly; CLERK_ISSUER_URL is understood too",
+        description="exact iss of the tokens; CLERK_ISSUER_URL works too",
     )
     clerk_authorized_parties: Parties = Field(
-        default_factory=_parties, description="comma-separated values the tokens' azp may have"
+        default_factory=setting_defaults.authorized_parties,
+        description="comma-separated values allowed as the tokens' azp",
     )
     clerk_allow_missing_azp: bool = Field(
-        default=False, description="whether tokens without azp (no Origin) are accepted"
+        default=False,
+        description="whether to accept tokens without azp, requested without an Origin",
     )
     clerk_audience: OptionalNames = Field(
-        (), description="comma-separated values of which the tokens' aud must have one"
+        (), description="comma-separated values; the tokens' aud must contain one of them"
     )
     clerk_accept_template_tokens: bool = Field(
-        default=False, description="whether tokens made from a JWT template are session tokens"
+        default=False, description="whether to accept tokens made from a JWT template"
     )
     clerk_webhook_signing_secret: WebhookSecret | None = Field(
         None,
         repr=False,
         validation_alias=AliasChoices("clerk_webhook_signing_secret", "clerk_webhook_secret"),
-        description="whsec_...: turns on POST /webhooks/clerk; CLERK_WEBHOOK_SECRET too",
+        description="whsec_...: turns on POST /webhooks/clerk; CLERK_WEBHOOK_SECRET works too",
     )
     service_key: Filled | None = Field(
         None,
         repr=False,
-        description="secret of your backends: turns on /sessions/revoke and /channels",
+        description="secret that your backends send: turns on /sessions/revoke and /channels",
     )
 
     auth_failure_mode: Annotated[Literal["disconnect", "connect_error"], AnyCase] = Field(
-        "disconnect", description="how a refused client is told"
+        "disconnect", description="what a rejected client receives: disconnect or connect_error"
     )
     auth_accept_bearer: bool = Field(
-        default=False, description="whether a 'Bearer ' prefix of the token is tolerated"
+        default=False, description="whether to accept a 'Bearer ' prefix before the token"
     )
     auth_expiry: Annotated[Literal["enforce", "handshake"], AnyCase] = Field(
-        "enforce", description="handshake: expiry matters at connect only"
+        "enforce", description="enforce, or handshake: check the expiry at connect only"
     )
     auth_expiry_grace_seconds: float = Field(
-        25, ge=0, le=86_400, allow_inf_nan=False, description="from refusing events to disconnect"
+        25,
+        ge=0,
+        le=86_400,
+        allow_inf_nan=False,
+        description="from rejecting events after the expiry to disconnecting",
     )
     auth_expiring_lead_seconds: float = Field(
-        15, ge=0, le=86_400, allow_inf_nan=False, description="from the warning to the expiry"
+        15,
+        ge=0,
+        le=86_400,
+        allow_inf_nan=False,
+        description="from the expiry warning to the expiry",
     )
     auth_max_token_seconds: Count = Field(
-        604_800, description="a token ends so long after its iat; so long revocations are kept"
+        604_800, description="longest life of a token after its iat; revocations are kept as long"
     )
     revocation_unavailable: Annotated[Literal["refuse", "admit"], AnyCase] = Field(
-        "refuse", description="who may connect while revocations cannot be checked"
+        "refuse", description="refuse or admit clients while revocations cannot be checked"
     )
 
     connect_timeout_seconds: LinkSeconds = Field(
-        10, description="until a client must have connected"
+        10, description="from opening a WebSocket to the end of its handshake"
     )
-    ping_interval_seconds: LinkSeconds = Field(25, description="between two pings")
-    ping_timeout_seconds: LinkSeconds = Field(20, description="until a ping must be answered")
+    ping_interval_seconds: LinkSeconds = Field(25, description="from one ping to the next")
+    ping_timeout_seconds: LinkSeconds = Field(
+        20, description="longest wait for the reply to a ping"
+    )
     max_frame_bytes: Bytes = Field(65_536, description="largest frame a client may send")
     socket_queue_max_bytes: Bytes = Field(
-        1_048_576, description="what may wait for one slow client before it is cut off"
+        1_048_576,
+        description="most bytes queued for a slow client; above it the client is disconnected",
     )
-    max_sockets_per_user: Count = Field(20, description="connections of one user at once")
+    max_sockets_per_user: Count = Field(20, description="most simultaneous connections of one user")
     max_connecting_per_address: Count = Field(
-        2_000, description="connections of one address that are not admitted yet"
+        2_000, description="most connections of one address whose handshake is not finished"
     )
-    message_max_chars: Count = Field(4_000, description="longest message")
-    typing_expiry_seconds: Seconds = Field(5, description="from the last typing to its end")
+    message_max_chars: Count = Field(4_000, description="most characters in a message")
+    typing_expiry_seconds: Seconds = Field(
+        5, description="from the last typing event to the end of typing"
+    )
 
-    rate_limit_events_per_second: Rate = Field(20, description="sustained, per user")
-    rate_limit_burst: Count = Field(60, description="events a user may send at once")
+    rate_limit_events_per_second: Rate = Field(20, description="sustained rate of events per user")
+    rate_limit_burst: Count = Field(60, description="most events of a user at once")
     rate_limit_receipts_per_second: Rate = Field(
-        100, description="messages a user may report delivered or seen, sustained"
+        100, description="sustained rate per user of messages reported delivered or seen"
     )
     rate_limit_receipts_burst: ReceiptBurst = Field(
-        500, description="messages a user may report at once; a list costs one each"
+        500, description="most messages a user may report at once; a list counts each message"
     )
     rate_limit_connects_per_minute: Rate = Field(
-        1_200, description="per address; connects with a good token do not count"
+        1_200, description="attempts per address; those with a valid token do not count"
     )
-    rate_limit_failed_auth_per_minute: Rate = Field(60, description="per address")
+    rate_limit_failed_auth_per_minute: Rate = Field(
+        60, description="failed authentications per address"
+    )
 
     max_packets_per_second: Count = Field(
-        default_factory=_packets_per_second,
-        description="of one connection, pings included; above it the connection is closed",
+        default_factory=setting_defaults.max_packets_per_second,
+        description="packets of one connection, pings included; above it the connection is closed",
     )
 
+    web_concurrency: Count = Field(1, description="server processes; only 1 is supported")
     drain_seconds: float = Field(
-        10, ge=0, le=3_600, allow_inf_nan=False, description="from SIGTERM or SIGHUP to the exit"
+        10,
+        ge=0,
+        le=3_600,
+        allow_inf_nan=False,
+        description="from SIGTERM or SIGHUP to the exit; 0 closes at once",
     )
 
     log_level: Annotated[Literal["debug", "info", "warning", "error"], AnyCase] = Field(
-        "info", description="what is logged"
+        "info", description="lowest level that is logged"
     )
     log_format: Annotated[Literal["console", "json"], AnyCase] = Field(
-        default_factory=_log_format, description="console for people, json for machines"
+        default_factory=setting_defaults.log_format,
+        description="console for people, json for log collectors",
     )
 
     @property
     def uses_development_issuer(self) -> bool:
-        """Whether tokens come from our own issuer. Never in production."""
+        """Whether this server issues its own tokens. Always false in production."""
         return self.app_env == "development" and not (
             self.clerk_jwt_key
             or self.clerk_jwks_url
@@ -272,13 +245,13 @@ class Settings(BaseSettings):
 
     @property
     def base_url(self) -> str:
-        """Where this machine reaches the server, without a trailing slash."""
+        """The server's URL as seen from this machine, without a trailing slash."""
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
     @property
     def issuer(self) -> str:
-        """The ``iss`` every token must have: Clerk's, else the development issuer's."""
+        """The required ``iss`` of every token: Clerk's, or this server's URL for its own tokens."""
         return self.clerk_issuer or self.base_url
 
     @model_validator(mode="after")
@@ -292,26 +265,11 @@ class Settings(BaseSettings):
             check_lock_timeout(
                 self.database_lock_timeout_seconds, self.database_statement_timeout_seconds
             )
-        return self
-
-    @model_validator(mode="after")
-    def _check_packets(self) -> Self:
-        least = _least_packets_per_second(vars(self))
-        if self.max_packets_per_second < least:
-            raise ValueError(
-                f"MAX_PACKETS_PER_SECOND must be at least {least}, the sum of the limits for "
-                "events and receipts: a client that keeps these would be closed"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _check_service_key(self) -> Self:
-        is_short = self.service_key is not None and len(self.service_key) < _SECRET_CHARS
-        if self.app_env == "production" and is_short:
-            raise ValueError(
-                f"SERVICE_KEY must have {_SECRET_CHARS} characters or more in production: "
-                "whoever guesses it can sign everybody out, and delete every channel"
-            )
+        check_packets(
+            self.max_packets_per_second, setting_defaults.least_packets_per_second(vars(self))
+        )
+        if self.app_env == "production" and self.service_key is not None:
+            check_service_key(self.service_key)
         return self
 
     @model_validator(mode="after")
@@ -327,67 +285,9 @@ class Settings(BaseSettings):
             needed = ("clerk_authorized_parties", "cors_origins", "database_url")
             missing += [name.upper() for name in needed if name not in self.model_fields_set]
         if missing:
-            cause = "APP_ENV=production" if self.app_env == "production" else "Signing in by Clerk"
+            cause = (
+                "APP_ENV=production" if self.app_env == "production" else "Authentication by Clerk"
+            )
             names = ", ".join(missing)
             raise ValueError(f"{cause} needs {names}: set them in the environment or in .env")
         return self
-
-
-class SettingsError(Exception):
-    """The settings cannot be used. One line each: which, what is wrong, what it should be."""
-
-
-def load_settings() -> Settings:
-    """Read and check the environment and `.env`.
-
-    Raises:
-        SettingsError: Naming every setting that is wrong or misspelt, and quoting no value.
-    """
-    try:
-        return Settings()
-    except ValidationError as error:
-        # `from None`: the original holds the values.
-        details = error.errors(include_url=False, include_input=False)
-        raise SettingsError("\n".join([*_sentences(details), *misspelt_settings()])) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(
-            f".env cannot be read ({type(error).__name__}): mend the file or remove it."
-        ) from None
-
-
-def misspelt_settings() -> list[str]:
-    """Return a sentence for each name in ``.env`` or the environment that is nearly a setting's."""
-    fields = Settings.model_fields.items()
-    aliases = (field.validation_alias for _, field in fields)
-    known = {name.upper() for name, _ in fields} | {
-        str(choice).upper()
-        for alias in aliases
-        if isinstance(alias, AliasChoices)
-        for choice in alias.choices
-    }
-    named = {name.upper() for name in (*dotenv_values(".env"), *os.environ)}
-    unknown = sorted(named - known - _OF_OTHERS)
-    nearest = {name: get_close_matches(name, known, n=1, cutoff=_MISSPELT) for name in unknown}
-    return [
-        f"{name} is not a setting; did you mean {found[0]}?"
-        for name, found in nearest.items()
-        if found
-    ]
-
-
-def _sentences(details: list[ErrorDetails]) -> list[str]:
-    return [
-        _sentence(detail)
-        for detail in details
-        # A default that follows from a setting which is reported already.
-        if detail["type"] != "default_factory_not_called"
-    ]
-
-
-def _sentence(detail: ErrorDetails) -> str:
-    text = _PYDANTIC_OPENING.sub(lambda opening: _OPENINGS[opening[0]], detail["msg"])
-    if not detail["loc"]:
-        return f"{text}."
-    name, *entry = (str(part) for part in detail["loc"])
-    which = f"{name.upper()}, entry {int(entry[0]) + 1}," if entry else name.upper()
-    return f"{which} {text} ({Settings.model_fields[name].description})."

@@ -2,8 +2,6 @@
 
 from dependency_injector import containers, providers
 
-from app.adapters.system.loop_starter import LoopStarter
-from app.concurrency.eager import EagerTasks
 from app.config.settings import Settings
 from app.filters.chat_exception_filter import ChatExceptionFilter
 from app.framework import AppFilter, AppPipe, ValidationPipe, imported
@@ -58,12 +56,11 @@ class ChatModule(containers.DeclarativeContainer):
     )
 
     broadcaster = providers.Singleton(RoomBroadcaster)
-    starter = providers.Singleton(LoopStarter, providers.Object(EagerTasks))
     drain_notice = providers.Singleton(DrainNotice)
     socket_rooms = providers.Singleton(GatewaySocketRooms)
     event_service = providers.Singleton(EventService, channels)
     channel_audience = providers.Singleton(
-        RoomSync, channels, event_service, socket_rooms, membership_channel, clock, starter
+        RoomSync, channels, event_service, socket_rooms, membership_channel, clock
     )
     channel_service = providers.Singleton(
         ChannelService,
@@ -72,7 +69,6 @@ class ChatModule(containers.DeclarativeContainer):
         channel_audience,
         broadcaster,
         clock,
-        starter,
     )
     typing_service = providers.Singleton(
         TypingService,
@@ -81,7 +77,6 @@ class ChatModule(containers.DeclarativeContainer):
         audience=channel_audience,
         broadcaster=broadcaster,
         clock=clock,
-        starter=starter,
         expiry_seconds=settings.provided.typing_expiry_seconds,
     )
     message_feed = providers.Singleton(
@@ -95,13 +90,10 @@ class ChatModule(containers.DeclarativeContainer):
         broadcaster=broadcaster,
         clock=clock,
         max_content_chars=settings.provided.message_max_chars,
-        starter=starter,
         writers=writers,
     )
     message_adoption = providers.Singleton(AdoptionPoller, message_service)
-    delivery_service = providers.Singleton(
-        DeliveryService, deliveries, broadcaster, clock, starter, writers
-    )
+    delivery_service = providers.Singleton(DeliveryService, deliveries, broadcaster, clock, writers)
     offline_message_service = providers.Singleton(
         OfflineMessageService,
         deliveries,

@@ -2,9 +2,13 @@
 
 from app.ports.attempt_limiter import COUNTED_SECONDS, AttemptLimiter
 from app.ports.broadcaster import Broadcaster
-from app.ports.channel_repository import ChannelRepository, Membership, seeded_name
 from app.ports.clock import Clock, Timer
-from app.ports.delivery_repository import (
+from app.ports.membership_bus import MembershipBus
+from app.ports.revocation_bus import RevocationBus
+from app.ports.socket_quota import SocketQuota
+from app.ports.socket_rooms import SocketRooms
+from app.ports.storage.channel_repository import ChannelRepository, Membership, seeded_name
+from app.ports.storage.delivery_repository import (
     MAX_COUNTED,
     MAX_COUNTED_OF_CHANNEL,
     MAX_PASSED,
@@ -18,19 +22,14 @@ from app.ports.delivery_repository import (
     UndeliveredCounts,
     UndeliveredPage,
 )
-from app.ports.eager_starter import EagerStarter
-from app.ports.membership_bus import MembershipBus
-from app.ports.message_repository import AddOutcome, MessageRepository, StoredMessage
-from app.ports.revocation_bus import RevocationBus
-from app.ports.revocation_store import RevocationStore
-from app.ports.socket_quota import SocketQuota
-from app.ports.socket_rooms import SocketRooms
-from app.ports.storage_probe import StorageProbe
-from app.ports.storage_writers import StorageWriters
+from app.ports.storage.message_repository import AddOutcome, MessageRepository, StoredMessage
+from app.ports.storage.revocation_store import RevocationStore
+from app.ports.storage.storage_probe import StorageProbe
+from app.ports.storage.storage_writers import StorageWriters
+from app.ports.storage.webhook_log import WebhookLog
 from app.ports.throttle import Throttle
 from app.ports.token_issuer import JWKS_PATH, TOKEN_TTL_SECONDS, TokenIssuer
 from app.ports.token_verifier import TokenVerifier
-from app.ports.webhook_log import WebhookLog
 from app.ports.webhook_verifier import WebhookFault, WebhookMessage, WebhookRefused, WebhookVerifier
 
 __all__ = [
@@ -49,7 +48,6 @@ __all__ = [
     "ChannelRepository",
     "Clock",
     "DeliveryRepository",
-    "EagerStarter",
     "Membership",
     "MembershipBus",
     "MessageRepository",

@@ -17,7 +17,6 @@ from app.ports import (
     Broadcaster,
     Clock,
     DeliveryRepository,
-    EagerStarter,
     Report,
     StorageWriters,
     UnconfirmedAdvances,
@@ -69,7 +68,6 @@ class DeliveryService:
         deliveries: The storage.
         broadcaster: Reaches connected clients.
         clock: The time that statuses bear.
-        starter: Begins in place what need not wait.
         writers: How many transactions the storage takes at once, and whether it answers.
     """
 
@@ -78,7 +76,6 @@ class DeliveryService:
         deliveries: DeliveryRepository,
         broadcaster: Broadcaster,
         clock: Clock,
-        starter: EagerStarter,
         writers: StorageWriters,
     ) -> None:
         self._deliveries = deliveries
@@ -87,7 +84,6 @@ class DeliveryService:
         self._untold = UntoldChanges[Report](MAX_UNTOLD)
         self._reports = GroupCommit(
             self._commit,
-            starter,
             clock,
             writers=writers,
             weigh=lambda work: len(work.reports),

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
+from app.concurrency.bounded_dict import BoundedDict
 from app.domain.events import ServerEvent
 from app.domain.ids import ChannelId
 from app.domain.message import Message
@@ -38,7 +39,7 @@ class MessagePublisher:
         self._audience = audience
         self._typing = typing
         self._broadcaster = broadcaster
-        self._told: dict[ChannelId, int] = {}
+        self._told: BoundedDict[ChannelId, int] = BoundedDict(MAX_CHANNELS)
         audience.when_ended(self.forget)
 
     def is_ready(self, channel_id: ChannelId) -> bool:
@@ -55,7 +56,7 @@ class MessagePublisher:
         if unknown:
             last_seqs = await self._messages.last_seqs(unknown)
             for channel_id in unknown:
-                self._remember(channel_id, last_seqs[channel_id])
+                self._told[channel_id] = last_seqs[channel_id]
         await self._audience.refresh_all(channel_ids)
 
     async def tell(self, channel_id: ChannelId, stored: Sequence[StoredMessage]) -> None:
@@ -118,11 +119,6 @@ class MessagePublisher:
             self._typing.end(message.user_id, channel_id)
             self._broadcaster.publish(room, ServerEvent.MESSAGE_CREATED, message)
             told = message.seq
-        self._remember(channel_id, told)
-
-    def _remember(self, channel_id: ChannelId, told: int) -> None:
-        if channel_id not in self._told and len(self._told) >= MAX_CHANNELS:
-            del self._told[next(iter(self._told))]
         self._told[channel_id] = told
 
 

@@ -25,7 +25,6 @@ from app.domain.rooms import channel_room, user_room
 from app.ports import (
     Broadcaster,
     Clock,
-    EagerStarter,
     MessageRepository,
     StorageWriters,
     StoredMessage,
@@ -84,7 +83,6 @@ class MessageService:
         broadcaster: Reaches connected clients.
         clock: The time that messages bear.
         max_content_chars: How long a message may be.
-        starter: Begins in place what need not wait.
         writers: How many transactions the storage takes at once, and whether it answers.
         max_batch: How many messages one transaction stores at most.
     """
@@ -97,7 +95,6 @@ class MessageService:
         broadcaster: Broadcaster,
         clock: Clock,
         max_content_chars: int,
-        starter: EagerStarter,
         writers: StorageWriters,
         max_batch: int = MAX_ITEMS,
     ) -> None:
@@ -109,13 +106,12 @@ class MessageService:
         self._max_content_chars = max_content_chars
         self._writes = GroupCommit(
             self._commit,
-            starter,
             clock,
             writers=writers,
             weigh=self._weigh,
             max_items=max_batch,
         )
-        self._changes = KeyedQueue(starter)
+        self._changes = KeyedQueue()
         # Channels that may not have been told of everything, and until when more may turn up.
         self._behind: dict[ChannelId, float] = {}
         self._doubts = Doubts(clock)

@@ -7,7 +7,7 @@ from app.domain.channel import MembershipEvent, MembershipNews
 from app.domain.errors import NotAMember, Unavailable
 from app.domain.ids import ChannelId, UserId
 from app.domain.rooms import channel_room, user_room
-from app.ports import ChannelRepository, Clock, EagerStarter, MembershipBus, SocketRooms
+from app.ports import ChannelRepository, Clock, MembershipBus, SocketRooms
 from app.services.channels.member_cache import MemberCache
 from app.services.event_service import EventService
 
@@ -26,12 +26,11 @@ class RoomSync:
         rooms: SocketRooms,
         membership: MembershipBus,
         clock: Clock,
-        starter: EagerStarter,
     ) -> None:
         self._channels = channels
         self._events = events
         self._rooms = rooms
-        self._readings = MemberCache(channels, clock, starter, self._follow)
+        self._readings = MemberCache(channels, clock, self._follow)
         self._on_left: Callable[[UserId, ChannelId], None] = _ignore
         self._on_ended: list[Callable[[ChannelId], None]] = []
         membership.listen(self.apply)

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 
+from app.concurrency.eager import EagerTasks
 from app.domain.errors import NotAMember, Unavailable
 from app.domain.events import ServerEvent
 from app.domain.ids import ChannelId, SocketId, UserId
 from app.domain.rooms import channel_room
 from app.domain.typing_indicator import TypingIndicator
-from app.ports import Broadcaster, ChannelRepository, Clock, EagerStarter, Timer
+from app.ports import Broadcaster, ChannelRepository, Clock, Timer
 from app.services.event_service import EventService
 from app.services.room_sync import RoomSync
 from app.services.writes.limits import WAIT_SECONDS
@@ -51,7 +52,6 @@ class TypingService:
         audience: RoomSync,
         broadcaster: Broadcaster,
         clock: Clock,
-        starter: EagerStarter,
         expiry_seconds: float,
         wait_seconds: float = WAIT_SECONDS,
     ) -> None:
@@ -60,7 +60,7 @@ class TypingService:
         self._audience = audience
         self._broadcaster = broadcaster
         self._clock = clock
-        self._starter = starter
+        self._tasks = EagerTasks()
         self._expiry_seconds = expiry_seconds
         self._wait_seconds = wait_seconds
         self._typists: dict[ChannelId, dict[UserId, _Typist]] = {}
@@ -161,13 +161,14 @@ class TypingService:
             ending.cancel()
         if endings:
             await asyncio.wait(endings)
+        self._tasks.close()
 
     def _end_for_members(self, user_id: UserId, channel_id: ChannelId) -> None:
         """`end`, once the channel's room holds members alone: at once if they were just read."""
         typist = self._typist(user_id, channel_id)
         if typist is None:
             return
-        ending = self._starter.start(self._end_after_reading(typist))
+        ending = self._tasks.start(self._end_after_reading(typist))
         if not ending.done():
             self._endings.add(ending)
             ending.add_done_callback(self._endings.discard)

@@ -169,5 +169,5 @@ async def test_operator_is_warned_when_settings_do_not_do_what_they_seem_to(
     await server.start()
 
     assert 2 == server.err.count("nothing survives a restart: DATABASE_URL is memory:")
-    assert 2 == server.err.count("not supported yet, so without effect: WEB_CONCURRENCY")
+    assert 2 == server.err.count("WEB_CONCURRENCY=4 has no effect")
     assert "hunter2" not in server.err

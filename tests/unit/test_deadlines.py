@@ -1,4 +1,4 @@
-"""No test waits for a number of seconds of its own, which a busy machine exceeds."""
+"""Tests that no deadline in tests/ is shorter than tests/deadlines.py allows."""
 
 import ast
 from collections.abc import Iterator

@@ -1,6 +1,7 @@
-"""What `make` says, and leaves behind, when a machine lacks something or an install is cut short.
+"""Tests the Makefile: missing tools, failed and interrupted installations.
 
-Python, pip, Node and npm are scripts here: what they install would take minutes, and a network.
+Python, pip, Node and npm are replaced by scripts: real installations would take minutes, and need
+a network.
 """
 
 import shutil

@@ -1,4 +1,4 @@
-"""The two lock files, as ``make install`` and ``make test`` use them."""
+"""Tests requirements.txt and requirements-dev.txt."""
 
 import hashlib
 import os

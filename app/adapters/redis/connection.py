@@ -1,10 +1,9 @@
-"""The only way to Redis but for what is subscribed to: deadlines, and a gate before a dead one."""
+"""Runs every Redis command except subscriptions, with deadlines and a circuit breaker."""
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from contextvars import Context
 from math import inf
 from typing import TypeVar
 
@@ -25,43 +24,47 @@ from redis.exceptions import (
 from app.adapters.redis.backoff import Backoff
 from app.adapters.redis.lua_script import ScriptName, lua_script
 from app.adapters.redis.pool import redis_pool
+from app.concurrency.circuit_breaker import CircuitBreaker
 from app.domain.errors import Unavailable
 from app.ports import Clock
 
 T = TypeVar("T")
 
 WAIT_SECONDS = 4.0
-REFUSAL_LOG_SECONDS = 60.0
+"""The longest wait for a turn."""
+ERROR_LOG_SECONDS = 60.0
+"""At most one error reply is logged in this time."""
 
-# Refused credentials and a server that is still loading are connection errors, too. A read-only
-# one was the primary when we connected: by its name we may now reach the new one.
+# redis-py raises connection errors for rejected credentials and for a server that is still loading,
+# too. A read-only server was the primary when we connected; reconnecting by name may reach the new
+# primary.
 _LOST = (OSError, RedisConnectionError, RedisTimeoutError, InvalidResponse, ReadOnlyError)
 
 _logger = logging.getLogger(__name__)
 
 
 class RedisConnection:
-    """Calls to one Redis, each within a deadline and tried once.
+    """Calls one Redis server, each call once and with a deadline.
 
-    There are as many calls under way as the pool has connections; the others wait for their turn.
-    Only the time with Redis itself says anything about Redis, so a call's deadline begins with its
-    turn. The wait has a bound of its own.
+    At most as many calls run at once as the pool has connections; the others wait for their turn,
+    for at most ``wait_seconds``. The deadline of a call begins with its turn, because only the time
+    spent with Redis shows whether Redis works.
 
-    A call that fails on its way closes a gate, and so does one whose deadline comes while nobody
-    is answered: calls raise `Unavailable` at once, while one task of our own asks Redis, less and
-    less often, until it answers. A storm of callers costs a dead Redis nothing, and us hardly more.
+    A circuit breaker opens when a call loses its connection, or reaches its deadline while no other
+    call is answered. While it is open, calls raise `Unavailable` at once, and one task pings Redis
+    with growing pauses until it answers.
 
-    Redis need not be there at the start. A call that was cancelled, or given up, may have been
-    carried out; its connection is closed, so that nobody else gets its reply.
+    Redis may be down at the start. Redis may have executed a call that was cancelled or reached its
+    deadline; its connection is closed, so that no other call receives its reply.
 
     Args:
-        url: As ``REDIS_URL`` has it.
-        timeout_seconds: Of each call, from its turn on; connecting is included.
-        clock: Says how long an outage was.
-        wait_seconds: For a turn.
+        url: The value of ``REDIS_URL``.
+        timeout_seconds: The deadline of each call, including the time to connect.
+        clock: Measures outages.
+        wait_seconds: The longest wait for a turn.
 
     Raises:
-        RedisUrlError: The address cannot be used.
+        RedisUrlError: The URL is invalid.
     """
 
     def __init__(
@@ -76,62 +79,60 @@ class RedisConnection:
         self._wait_seconds = wait_seconds
         self._pool = redis_pool(url, timeout_seconds)
         self._redis = Redis(connection_pool=self._pool)
-        # The pool refuses whoever comes too many; its blocking kind may lose the connection of a
-        # caller that is cancelled twice. So callers take turns here.
+        # The pool raises when all its connections are in use, and redis-py's blocking pool may lose
+        # the connection of a caller that is cancelled twice. So callers take turns here.
         self._turns = asyncio.Semaphore(self._pool.max_connections)
         self._backoff = Backoff(clock)
         self._listeners: list[Callable[[], None]] = []
-        self._is_available = False
-        self._is_closed = False
-        self._recovery: asyncio.Task[None] | None = None
+        # The probe itself pauses, as `Backoff` says.
+        self._breaker = CircuitBreaker("redis", self._probe, retry_seconds=0.0)
         self._answers = 0
         self._lost_at = 0.0
-        self._silent_until = -inf
+        self._next_log_at = -inf
 
     @property
     def is_available(self) -> bool:
-        """Whether the last word of Redis was a good one: calls are made, not refused at once."""
-        return self._is_available
+        """Whether the circuit breaker is closed: calls are made, not rejected at once."""
+        return self._breaker.is_closed
 
     def on_reconnected(self, listener: Callable[[], None]) -> None:
-        """Have ``listener`` called whenever Redis answers again.
+        """Call ``listener`` whenever Redis answers again after an outage.
 
-        It runs on the event loop and must neither raise nor take long.
+        It runs on the event loop, and must neither raise nor block.
         """
         self._listeners.append(listener)
 
     async def on_module_init(self) -> None:
-        """Ask Redis once; should it not answer, go on asking in the background."""
+        """Ping Redis once; if it does not answer, continue in the background."""
         try:
             await self._ping()
         except (OSError, RedisError) as error:
             self._lose(error)
         else:
-            self._open()
+            self._backoff.succeeded()
 
     async def on_application_shutdown(self, _signal: str | None) -> None:
         """Close every connection; calls raise `Unavailable` from now on."""
-        self._is_closed = True
-        self._is_available = False
-        if self._recovery is not None:
-            self._recovery.cancel()
-            await asyncio.wait([self._recovery])
+        await self._breaker.stop()
         with suppress(OSError, RedisError):
             async with asyncio.timeout(self._timeout_seconds):
                 await self._pool.disconnect()
 
     async def run(self, command: Callable[[Redis], Awaitable[T]]) -> T:
-        """The result of ``command``, which may use one connection at a time.
+        """Return the result of ``command``, which may use one connection at a time.
 
         Raises:
-            Unavailable: No turn came, or Redis did not answer in time or at all, or it refused.
+            Unavailable: The circuit breaker is open, no turn came in time, Redis did not answer in
+                time, or it answered with an error.
         """
-        # Before any timer, which each of thousands of refusals would pay for.
-        self._check_gate()
+        # Before a timer is started, so that thousands of rejected calls stay cheap.
+        if not self._breaker.is_closed:
+            raise Unavailable("Redis")
         await self._take_turn()
         try:
-            # It may have closed meanwhile.
-            self._check_gate()
+            # The circuit breaker may have opened during the wait.
+            if not self._breaker.is_closed:
+                raise Unavailable("Redis")
             return await self._call(command)
         finally:
             self._turns.release()
@@ -139,7 +140,9 @@ class RedisConnection:
     async def run_script(
         self, name: ScriptName, keys: Sequence[bytes], *arguments: bytes | str | float
     ) -> int:
-        """What a script returns; it is sent once, and then named.
+        """Run a Lua script and return its result.
+
+        Sends the text only if the server does not know the script yet.
 
         Raises:
             Unavailable: See `run`.
@@ -161,7 +164,7 @@ class RedisConnection:
             async with asyncio.timeout(self._wait_seconds):
                 await self._turns.acquire()
         except TimeoutError:
-            # There are too many of us, which is no fault of Redis: the gate stays open.
+            # Too many callers do not mean that Redis is down: the circuit breaker stays closed.
             raise Unavailable("Redis") from None
 
     async def _call(self, command: Callable[[Redis], Awaitable[T]]) -> T:
@@ -170,50 +173,34 @@ class RedisConnection:
             async with asyncio.timeout(self._timeout_seconds):
                 result = await command(self._redis)
         except TimeoutError as error:
-            # While others are answered Redis is not dead: one command is slow, or one connection.
+            # If other calls were answered meanwhile, only this command or connection is slow.
             if self._answers == answers_before:
                 self._lose(error)
         except _LOST as error:
             self._lose(error)
         except RedisError as error:
-            self._log_refusal(error)
+            self._log_error_reply(error)
         else:
             self._answers += 1
             return result
-        # Out here, as the original may quote the command, and so a token.
+        # Outside the handlers: redis-py's exception may quote the command, and so a token.
         raise Unavailable("Redis")
 
-    def _check_gate(self) -> None:
-        if not self._is_available:
-            raise Unavailable("Redis")
-
-    def _open(self) -> None:
-        self._is_available = True
-        self._backoff.succeeded()
-
     def _lose(self, error: Exception) -> None:
-        # Of the calls that were under way only the first one tells something new.
-        if self._is_closed or self._recovery is not None:
+        if not self._breaker.is_closed:  # another call has found out already
             return
-        self._is_available = False
+        self._breaker.open()
         self._lost_at = self._clock.monotonic()
         _logger.warning("Redis is not available: %s", type(error).__name__)
-        # A context of its own: it is nobody's event that is waited for.
-        self._recovery = asyncio.create_task(
-            self._recover(), name="redis-recovery", context=Context()
-        )
 
-    async def _recover(self) -> None:
-        while not self._is_available:
-            await asyncio.sleep(self._backoff.next_seconds())
-            try:
-                await self._ping()
-                self._open()
-            except (OSError, RedisError):
-                pass
-            except Exception:  # else nobody would ever open the gate again
-                _logger.exception("Redis could not be asked")
-        self._recovery = None
+    async def _probe(self) -> None:
+        await asyncio.sleep(self._backoff.next_seconds())
+        try:
+            await self._ping()
+        except (OSError, RedisError):
+            return
+        self._breaker.close()
+        self._backoff.succeeded()
         outage_seconds = self._clock.monotonic() - self._lost_at
         _logger.info("Redis is available again after %.1f s", outage_seconds)
         for listener in self._listeners:
@@ -221,12 +208,12 @@ class RedisConnection:
 
     async def _ping(self) -> None:
         async with self._turns, asyncio.timeout(self._timeout_seconds):
-            # A connection that was idle in an outage may be dead without knowing.
+            # Idle connections may be dead since the outage without a sign of it.
             await self._pool.disconnect(inuse_connections=False)
             await self._redis.ping()
 
-    def _log_refusal(self, error: RedisError) -> None:
+    def _log_error_reply(self, error: RedisError) -> None:
         now = self._clock.monotonic()
-        if now >= self._silent_until:
-            self._silent_until = now + REFUSAL_LOG_SECONDS
+        if now >= self._next_log_at:
+            self._next_log_at = now + ERROR_LOG_SECONDS
             _logger.warning("Redis refused a call: %s", type(error).__name__)

@@ -17,7 +17,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import TypedDict
 
 
 class WsException(Exception):
@@ -107,9 +107,13 @@ class WsForbidden(WsException):
         super().__init__(error)
 
 
-@dataclass(frozen=True, slots=True)
-class FieldError:
-    """The error of one field of a payload: its path with dots, and a message for people."""
+class FieldError(TypedDict):
+    """The error of one field of a payload, as it is sent to the client.
+
+    Attributes:
+        path: The path of the field, with dots.
+        message: The error, for people.
+    """
 
     path: str
     message: str
@@ -124,10 +128,10 @@ class WsBadRequest(WsException):
         self.fields = fields
         super().__init__(
             "; ".join(
-                f"{field.path}: {field.message}" if field.path else field.message
+                f"{field['path']}: {field['message']}" if field["path"] else field["message"]
                 for field in fields
             ),
-            details={"fields": [{"path": f.path, "message": f.message} for f in fields]},
+            details={"fields": list(fields)},
         )
 
 

@@ -87,7 +87,7 @@ class ValidationPipe(PipeTransform):
             try:
                 return validate(value if isinstance(value, dict) or not wants_object else {})
             except ValidationError as error:
-                raise WsBadRequest(_fields(error, prefix)) from None
+                raise WsBadRequest(field_errors(error, prefix)) from None
 
         return transform
 
@@ -114,11 +114,15 @@ def _validator(metatype: Any) -> Callable[[Any], Any]:
         ) from error
 
 
-def _fields(error: ValidationError, prefix: Sequence[str]) -> tuple[FieldError, ...]:
-    """Convert pydantic's errors, without the client's input, which may contain secrets."""
+def field_errors(error: ValidationError, prefix: Sequence[str] = ()) -> tuple[FieldError, ...]:
+    """Convert pydantic's error to one `FieldError` per fault.
+
+    The client's input is left out, because it may contain secrets.
+    """
     return tuple(
         FieldError(
-            ".".join((*prefix, *map(str, fault["loc"]))), fault["msg"].removeprefix(_VALUE_ERROR)
+            path=".".join((*prefix, *map(str, fault["loc"]))),
+            message=fault["msg"].removeprefix(_VALUE_ERROR),
         )
         for fault in error.errors(include_url=False, include_context=False, include_input=False)
     )

@@ -52,8 +52,12 @@ class Hub(Protocol):
         """See `BroadcastOperator.fetch_sockets`."""
 
 
-class SocketLink(Hub, Protocol):
+class SocketLink(Protocol):
     """The operations of the transport that a socket uses."""
+
+    @property
+    def hub(self) -> Hub:
+        """The sockets of the client's namespace."""
 
     @property
     def connected(self) -> bool:
@@ -216,7 +220,7 @@ class Socket:
 
     def to(self, *rooms: str) -> BroadcastOperator:
         """Select the sockets in these rooms, except this one."""
-        return BroadcastOperator(self._link).to(*rooms).except_(self.id)
+        return BroadcastOperator(self._link.hub).to(*rooms).except_(self.id)
 
     def run_in_background(self, coroutine: Coroutine[Any, Any, None]) -> bool:
         """Run a coroutine while the socket's next events are handled; return whether it started.

@@ -2,14 +2,15 @@
 
 import asyncio
 import logging
-from collections import OrderedDict
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
+from app.concurrency.bounded_dict import BoundedDict
+from app.concurrency.eager import EagerTasks
 from app.domain.channel import MembershipEvent, MembershipNews
 from app.domain.errors import Unavailable
 from app.domain.ids import ChannelId, UserId
-from app.ports import ChannelRepository, Clock, EagerStarter
+from app.ports import ChannelRepository, Clock
 
 REFRESH_SECONDS = 2.0
 """For how long a channel's members are taken for what they were."""
@@ -35,7 +36,6 @@ class MemberCache:
     Args:
         channels: The storage.
         clock: What the age of a reading is measured by.
-        starter: Begins readings in place.
         on_read: Is called with a channel and its members; must neither raise nor take long.
     """
 
@@ -43,14 +43,13 @@ class MemberCache:
         self,
         channels: ChannelRepository,
         clock: Clock,
-        starter: EagerStarter,
         on_read: Callable[[ChannelId, frozenset[UserId]], None],
     ) -> None:
         self._channels = channels
         self._clock = clock
-        self._starter = starter
+        self._tasks = EagerTasks()
         self._on_read = on_read
-        self._known: OrderedDict[ChannelId, _Known] = OrderedDict()
+        self._known: BoundedDict[ChannelId, _Known] = BoundedDict(MAX_CHANNELS)
         self._under_way: dict[ChannelId, asyncio.Future[bool]] = {}
         # What was heard of a channel since it was asked for.
         self._news: dict[ChannelId, list[MembershipNews]] = {}
@@ -100,9 +99,10 @@ class MemberCache:
             reading.cancel()
         if readings:
             await asyncio.wait(readings)
+        self._tasks.close()
 
     def _begin(self, channel_ids: Sequence[ChannelId]) -> "asyncio.Future[bool]":
-        reading = self._starter.start(self._read(channel_ids))
+        reading = self._tasks.start(self._read(channel_ids))
         if not reading.done():
             self._under_way.update(dict.fromkeys(channel_ids, reading))
         return reading
@@ -120,19 +120,13 @@ class MemberCache:
                 members = stored[channel_id]
                 for news in self._news[channel_id]:
                     members = _after(news, members)
-                self._remember(channel_id, _Known(len(members), fresh_until))
+                self._known[channel_id] = _Known(len(members), fresh_until)
                 self._on_read(channel_id, members)
             return True
         finally:
             for channel_id in channel_ids:
                 self._under_way.pop(channel_id, None)  # it is not there if nothing was waited for
                 del self._news[channel_id]
-
-    def _remember(self, channel_id: ChannelId, known: _Known) -> None:
-        self._known[channel_id] = known
-        self._known.move_to_end(channel_id)
-        if len(self._known) > MAX_CHANNELS:
-            self._known.popitem(last=False)
 
 
 def _after(news: MembershipNews, members: frozenset[UserId]) -> frozenset[UserId]:

@@ -4,10 +4,12 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Hashable, Sequence
+from contextvars import Context
 from typing import Generic, TypeVar
 
+from app.concurrency.eager import EagerTasks
 from app.domain.errors import StorageRejected, Unavailable, Unconfirmed
-from app.ports import Clock, EagerStarter, StorageWriters
+from app.ports import Clock, StorageWriters
 from app.services.writes.limits import MAX_PENDING, WAIT_SECONDS
 
 MAX_ITEMS = 256
@@ -38,7 +40,6 @@ class GroupCommit(Generic[Item]):
 
     Args:
         commit: Stores a batch.
-        starter: Begins in place what need not wait.
         clock: For the time that callers wait.
         writers: How many batches may be at work at once, and whether they are answered.
         weigh: How much work an item is; so that those which are much are not many in one batch.
@@ -49,7 +50,6 @@ class GroupCommit(Generic[Item]):
     def __init__(
         self,
         commit: Commit[Item],
-        starter: EagerStarter,
         clock: Clock,
         *,
         writers: StorageWriters,
@@ -58,7 +58,7 @@ class GroupCommit(Generic[Item]):
         max_weight: int = MAX_WEIGHT,
     ) -> None:
         self._commit = commit
-        self._starter = starter
+        self._tasks = EagerTasks()
         self._clock = clock
         self._writers = writers
         self._at_once = writers.at_once
@@ -119,6 +119,7 @@ class GroupCommit(Generic[Item]):
         for queue in self._queues.values():
             for entry in queue:
                 entry.give_up()
+        self._tasks.close()
 
     def _enqueue(self, entry: "_Entry[Item]") -> None:
         self._waiting += 1
@@ -131,11 +132,12 @@ class GroupCommit(Generic[Item]):
 
     def _begin(self) -> None:
         while self._ready and self._working < self._at_once and not self._is_drained:
-            self._start(self._next_batch())
+            # In a context of its own: this may run in the context of the batch that just ended.
+            Context().run(self._start, self._next_batch())
 
     def _start(self, batch: "list[_Entry[Item]]") -> None:
         self._working += 1
-        doing = self._starter.start(self._do(batch))
+        doing = self._tasks.start(self._do(batch))
         if not doing.done():
             self._batches.add(doing)
             doing.add_done_callback(self._batches.discard)

@@ -6,8 +6,8 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Hashable
 from typing import Any, TypeVar
 
+from app.concurrency.eager import EagerTasks
 from app.domain.errors import Unavailable, Unconfirmed
-from app.ports import EagerStarter
 from app.services.writes.limits import MAX_PENDING, WAIT_SECONDS
 
 T = TypeVar("T")
@@ -24,8 +24,8 @@ class KeyedQueue:
     stored. One whose caller is cancelled before its turn still has it.
     """
 
-    def __init__(self, starter: EagerStarter, wait_seconds: float = WAIT_SECONDS) -> None:
-        self._starter = starter
+    def __init__(self, wait_seconds: float = WAIT_SECONDS) -> None:
+        self._tasks = EagerTasks()
         self._wait_seconds = wait_seconds
         # Who waits for a key's turn, first come first; a key is here while any work of it goes on.
         self._lines: dict[Hashable, deque[asyncio.Future[None]]] = {}
@@ -52,7 +52,7 @@ class KeyedQueue:
         if len(self._pending) >= MAX_PENDING:
             raise Unavailable(what="The server")
         turn = self._line_up(key)
-        doing = self._starter.start(self._in_turn(key, turn, work))
+        doing = self._tasks.start(self._in_turn(key, turn, work))
         if doing.done():
             return doing.result()
         self._pending.add(doing)
@@ -72,13 +72,13 @@ class KeyedQueue:
 
     async def drain(self, timeout_seconds: float) -> None:
         """Wait for what is going on; what takes longer than the timeout is cancelled."""
-        if not self._pending:
-            return
-        _, late = await asyncio.wait(self._pending, timeout=timeout_seconds)
-        for task in late:
-            task.cancel()
-        if late:
-            await asyncio.wait(late)
+        if self._pending:
+            _, late = await asyncio.wait(self._pending, timeout=timeout_seconds)
+            for task in late:
+                task.cancel()
+            if late:
+                await asyncio.wait(late)
+        self._tasks.close()
 
     def _line_up(self, key: Hashable) -> "asyncio.Future[None] | None":
         """What is done when its turn comes; None if that is now."""

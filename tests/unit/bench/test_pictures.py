@@ -1,3 +1,5 @@
+"""Tests bench/picture.py, bench/memory_curve.py and bench/svg.py."""
+
 from xml.etree import ElementTree as ET
 
 from bench.lineup import PEERS

@@ -1,3 +1,5 @@
+"""Tests app/concurrency/eager.py: cancellation of eager tasks."""
+
 import asyncio
 
 import pytest

@@ -1,3 +1,5 @@
+"""Tests app/concurrency/eager.py: `within`."""
+
 import asyncio
 from collections.abc import Callable
 

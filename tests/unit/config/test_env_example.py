@@ -1,3 +1,5 @@
+"""Tests that .env.example agrees with app/config/settings.py."""
+
 import re
 from io import StringIO
 from pathlib import Path

@@ -1,1 +1,1 @@
-"""The documentation is true: what it lists is what the code has, and its examples run."""
+"""Tests that compare the documentation with the code, and run its examples."""

@@ -10,8 +10,8 @@ from app.main import create_application
 
 @pytest.fixture
 def defaults(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Settings:
-    """The settings of a machine on which nothing is set."""
-    monkeypatch.chdir(tmp_path)  # no .env is read
+    """The settings of a machine without environment variables and without `.env`."""
+    monkeypatch.chdir(tmp_path)  # a folder without .env
     for name in Settings.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
     return Settings()

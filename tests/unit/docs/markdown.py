@@ -1,4 +1,4 @@
-"""What the tests read of the documentation: pages, their code blocks, tables and links."""
+"""Reads pages of the documentation: their code blocks, tables and links."""
 
 import re
 from dataclasses import dataclass
@@ -7,10 +7,10 @@ from pathlib import Path
 ROOT = Path(__file__).parents[3]
 PAGES = (*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md")))
 
-FOLLOWED = (ROOT / "docs" / "quickstart.md", ROOT / "docs" / "writing-a-gateway.md")
-"""Pages that need a running server, or write files: the end-to-end tests follow them."""
+RUN_END_TO_END = (ROOT / "docs" / "quickstart.md", ROOT / "docs" / "writing-a-gateway.md")
+"""Pages that need a running server or write files. End-to-end tests run their blocks."""
 
-ALONE = tuple(page for page in PAGES if page not in FOLLOWED)
+RUN_HERE = tuple(page for page in PAGES if page not in RUN_END_TO_END)
 
 _BLOCK = re.compile(
     r"(?:^`(?P<file>[\w/.-]+)`:\n\n)?^```(?P<language>\w+)\n(?P<code>.*?)^```$",
@@ -25,8 +25,9 @@ class Block:
     """A fenced block of code.
 
     Attributes:
-        line: Of its page, on which the code begins.
-        file: The path that stands above the block, alone and with a colon: what it is to be.
+        line: The line of the page on which the code begins.
+        file: The file that the reader creates from the block: a path on a line of its own above
+            the block, followed by a colon.
     """
 
     language: str
@@ -60,7 +61,7 @@ def blocks(page: Path, language: str) -> list[Block]:
 
 
 def table(page: Path, heading: str) -> list[list[str]]:
-    """The cells of the first table below a heading, row by row, without its head."""
+    """The cells of the first table below a heading, row by row, without the header row."""
     _, found, below = page.read_text(encoding="utf-8").partition(f"# {heading}\n")
     assert found, f"{name_of(page)} has no heading '{heading}'"
     section = re.split(r"^#", below, maxsplit=1, flags=re.MULTILINE)[0]
@@ -69,10 +70,10 @@ def table(page: Path, heading: str) -> list[list[str]]:
 
 
 def codes(text: str) -> list[str]:
-    """What stands between backticks."""
+    """Return each text between backticks."""
     return _CODE.findall(text)
 
 
 def links(page: Path) -> list[str]:
-    """Where the page's links lead, without their anchors."""
+    """The targets of the page's links, without their anchors."""
     return _LINK.findall(page.read_text(encoding="utf-8"))

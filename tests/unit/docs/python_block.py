@@ -1,4 +1,4 @@
-"""Runs a page's Python, as a prompt that takes ``await`` would."""
+"""Runs the Python blocks of a page, like a prompt that accepts ``await``."""
 
 import ast
 import inspect
@@ -8,7 +8,10 @@ from tests.unit.docs.markdown import Block
 
 
 async def run_block(block: Block, module: ModuleType, file: str) -> None:
-    """Run one block in the module that the page's blocks share; its lines are the page's."""
+    """Run one block in the module that all blocks of the page share.
+
+    Tracebacks show the line numbers of the page.
+    """
     tree = ast.parse(block.code, filename=file)
     ast.increment_lineno(tree, block.line - 1)
     code = compile(tree, file, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)

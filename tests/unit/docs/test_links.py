@@ -1,3 +1,5 @@
+"""Tests the links of README.md and of the pages in docs/."""
+
 from pathlib import Path
 
 import pytest
@@ -17,7 +19,7 @@ def test_links_lead_to_files_of_the_repository(page: Path) -> None:
 
 @pytest.mark.parametrize("page", sorted((ROOT / "docs").rglob("*.md")), ids=name_of)
 def test_pages_are_linked_from_another_page(page: Path) -> None:
-    """A reader who starts at the README finds every page."""
+    """Each page is the target of a link on another page."""
     elsewhere = [other for other in PAGES if other != page]
 
     targets = {(other.parent / link).resolve() for other in elsewhere for link in links(other)}

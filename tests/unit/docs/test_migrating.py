@@ -1,3 +1,5 @@
+"""Tests docs/migrating.md."""
+
 from importlib import import_module
 
 import pytest
@@ -17,7 +19,7 @@ NAMES = [
 
 @pytest.mark.parametrize(("name", "path"), NAMES)
 def test_python_name_is_where_the_table_says(name: str, path: str) -> None:
-    """Every name of the table's second column is in the file of its third."""
+    """Every name in the second column is in the file that the third column names."""
     assert (ROOT / path).is_file()
     found: object = import_module(path.removesuffix(".py").replace("/", "."))
 
@@ -29,7 +31,7 @@ def test_python_name_is_where_the_table_says(name: str, path: str) -> None:
 
 @pytest.mark.parametrize("name", app.framework.__all__)
 def test_public_name_of_the_framework_is_on_the_page(name: str) -> None:
-    """Nothing public of the framework has no counterpart in the table."""
+    """The tables list every public name of the framework."""
     listed = {listed.split(".")[0] for row in ROWS for listed in codes(row[1])}
 
     assert name in listed

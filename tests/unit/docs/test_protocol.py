@@ -1,3 +1,5 @@
+"""Tests docs/protocol.md."""
+
 import inspect
 import re
 from collections.abc import Iterator, Sequence
@@ -7,7 +9,7 @@ from typing import TypeVar
 from pydantic.alias_generators import to_camel
 
 from app.config.settings import Settings
-from app.domain import channel, delivery, errors, message, session_expiry, typing_indicator, user
+from app.domain import errors
 from app.domain.errors import (
     MISSING_PARTY_DETAIL,
     AuthenticationCode,
@@ -15,16 +17,14 @@ from app.domain.errors import (
     ChatError,
 )
 from app.domain.events import ServerEvent
-from app.domain.wire import WireValue
 from app.framework import EventRoute, WsException
 from app.framework.common import exceptions
 from app.framework.websockets.event_table import event_rows
 from app.gateways.ws_gateway import WsGateway
 from tests.unit.docs.markdown import ROOT, codes, table
+from tests.unit.domain.wire_samples import WIRE_TYPES
 
 PAGE = ROOT / "docs" / "protocol.md"
-
-TYPE_MODULES = (message, delivery, typing_indicator, channel, session_expiry, user)
 
 ErrorClass = TypeVar("ErrorClass", bound=Exception)
 
@@ -36,7 +36,7 @@ def _subclasses(module: ModuleType, base: type[ErrorClass]) -> Iterator[type[Err
 
 
 def _ack(annotation: str) -> str:
-    """``SocketResponse[tuple[DeliveryStatus, ...]]`` as a client says it."""
+    """Translate ``SocketResponse[tuple[DeliveryStatus, ...]]`` to ``DeliveryStatus[]``."""
     inner = re.sub(r"^(?:Socket|Paged)Response\[(.*)\]$", r"\1", annotation)
     return re.sub(r"^tuple\[(.*), \.\.\.\]$", r"\1[]", inner)
 
@@ -56,7 +56,7 @@ def _default(value: object) -> str:
 
 
 def test_protocol_lists_every_event_from_clients(routes: Sequence[EventRoute]) -> None:
-    """Event, payload and ack are those of the chat's compiled handlers, in both directions."""
+    """The table has exactly the events, payloads and acks of the chat's compiled handlers."""
     of_the_chat = [route for route in routes if route.gateway is WsGateway]
     listed = [(codes(row[0]), row[1], codes(row[2])) for row in table(PAGE, "Events from clients")]
 
@@ -71,26 +71,24 @@ def test_protocol_lists_every_event_from_clients(routes: Sequence[EventRoute]) -
 
 
 def test_protocol_lists_every_event_from_the_server() -> None:
-    """Nothing else is sent: the chat's own events, and Nest's ``exception``."""
+    """The table has exactly the chat's own events and Nest's ``exception``."""
     listed = [name for row in table(PAGE, "Events from the server") for name in codes(row[0])]
 
     assert [*ServerEvent, "exception"] == listed
 
 
 def test_protocol_lists_every_type() -> None:
-    """Each type's fields, by their names on the wire."""
+    """The table has exactly the types of the domain, with the names of their fields on the wire."""
     listed = {codes(row[0])[0]: codes(row[1]) for row in table(PAGE, "Types")}
 
     assert listed == {
-        name: [to_camel(field) for field in inspect.signature(cls).parameters]
-        for module in TYPE_MODULES
-        for name, cls in inspect.getmembers(module, inspect.isclass)
-        if issubclass(cls, WireValue) and cls.__module__ == module.__name__
+        cls.__name__: [to_camel(field) for field in inspect.signature(cls).parameters]
+        for cls in WIRE_TYPES
     }
 
 
 def test_protocol_lists_every_authentication_code() -> None:
-    """Code, detail and whether it is temporary are those a refused client gets."""
+    """Code, detail and the mark "temporary" are those that a refused client gets."""
     listed = [
         (codes(row[0])[0], row[1], row[2] == "yes") for row in table(PAGE, "Authentication codes")
     ]
@@ -100,12 +98,12 @@ def test_protocol_lists_every_authentication_code() -> None:
 
 
 def test_protocol_quotes_the_detail_of_a_token_without_a_party() -> None:
-    """The one code with two details."""
+    """`token_party` is the only code with two details; the page quotes the second one."""
     assert MISSING_PARTY_DETAIL in " ".join(PAGE.read_text(encoding="utf-8").split())
 
 
 def test_protocol_lists_every_event_code() -> None:
-    """The codes of the domain's and the framework's errors, and whether they are temporary."""
+    """The table has exactly the codes of the domain's and the framework's errors."""
     listed = {codes(row[0])[0]: row[2] == "yes" for row in table(PAGE, "Event codes")}
 
     domain = {
@@ -118,7 +116,7 @@ def test_protocol_lists_every_event_code() -> None:
 
 
 def test_protocol_lists_every_setting(defaults: Settings) -> None:
-    """Name, default and meaning of every setting, in the order of the code."""
+    """The table has the name, default and description of each setting, in the code's order."""
     listed = [
         (codes(name)[0], default, meaning) for name, default, meaning in table(PAGE, "Settings")
     ]

@@ -1,17 +1,19 @@
+"""Tests the Python blocks of README.md and of the pages in docs/."""
+
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-from tests.unit.docs.markdown import ALONE, blocks, name_of
+from tests.unit.docs.markdown import RUN_HERE, blocks, name_of
 from tests.unit.docs.python_block import run_block
 
-WITH_PYTHON = [page for page in ALONE if blocks(page, "python")]
+WITH_PYTHON = [page for page in RUN_HERE if blocks(page, "python")]
 
 
 @pytest.mark.parametrize("page", WITH_PYTHON, ids=name_of)
 async def test_python_blocks_run_from_top_to_bottom(page: Path) -> None:
-    """A reader who types in a page's examples in their order sees what the page says."""
+    """The examples of a page run in their order, and their assertions hold."""
     module = ModuleType(page.stem)
 
     for block in blocks(page, "python"):

@@ -1,3 +1,5 @@
+"""Tests the shell blocks of README.md and of the pages in docs/."""
+
 import re
 import shlex
 import subprocess
@@ -7,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from tests.deadlines import PROCESS_SECONDS
-from tests.unit.docs.markdown import ALONE, ROOT, blocks, name_of
+from tests.unit.docs.markdown import ROOT, RUN_HERE, blocks, name_of
 
 COMMANDS = [
     pytest.param(command, id=f"{name_of(page)}: {shlex.join(command)}")
-    for page in ALONE
+    for page in RUN_HERE
     for block in blocks(page, "sh")
     for line in block.code.splitlines()
     if (command := shlex.split(line, comments=True))
@@ -20,7 +22,7 @@ COMMANDS = [
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_shell_command_works(command: list[str], tmp_path: Path) -> None:
-    """A command shown is a target of the Makefile, or one of the application that succeeds."""
+    """Each command is a target of the Makefile or an application command that succeeds."""
     if command[0] == "make":
         makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
 

@@ -1,4 +1,4 @@
-"""A change of memberships that is made while a client connects is not lost."""
+"""Tests app/gateways/ws_gateway.py: memberships that change while a client connects."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -1,3 +1,5 @@
+"""Tests app/gateways/ws_gateway.py: the event that refreshes a token."""
+
 import pytest
 from structlog.testing import capture_logs
 

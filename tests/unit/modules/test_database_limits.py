@@ -1,3 +1,5 @@
+"""Tests app/modules/app_module.py: the limits of the database."""
+
 import pytest
 
 from app.adapters.sql.connection.limits import DEFAULT_LIMITS

@@ -1,4 +1,3 @@
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import pytest
@@ -9,7 +8,6 @@ from app.adapters.memory.local_membership_bus import LocalMembershipBus
 from app.adapters.memory.message_repository import MemoryMessageRepository
 from app.adapters.memory.store import MemoryStore
 from app.adapters.memory.writers import MemoryWriters
-from app.concurrency.eager import EagerTasks
 from app.ports import MessageRepository
 from app.services.channel_service import ChannelService
 from app.services.event_service import EventService
@@ -45,14 +43,6 @@ def clock() -> ManualClock:
 def broadcaster() -> RecordingBroadcaster:
     """What was published, in order."""
     return RecordingBroadcaster()
-
-
-@pytest.fixture
-async def starter() -> AsyncIterator[EagerTasks]:
-    """What begins in place."""
-    starter = EagerTasks()
-    yield starter
-    starter.close()
 
 
 @pytest.fixture
@@ -108,10 +98,9 @@ def audience(
     rooms: MemorySocketRooms,
     membership: LocalMembershipBus,
     clock: ManualClock,
-    starter: EagerTasks,
 ) -> RoomSync:
     """Who hears what channels are told."""
-    return RoomSync(channels, events, rooms, membership, clock, starter)
+    return RoomSync(channels, events, rooms, membership, clock)
 
 
 @pytest.fixture
@@ -129,10 +118,9 @@ def channel_service(
     audience: RoomSync,
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
-    starter: EagerTasks,
 ) -> ChannelService:
     """Over general and random."""
-    return ChannelService(channels, membership, audience, broadcaster, clock, starter)
+    return ChannelService(channels, membership, audience, broadcaster, clock)
 
 
 @pytest.fixture
@@ -142,12 +130,9 @@ def typing_service(
     audience: RoomSync,
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
-    starter: EagerTasks,
 ) -> TypingService:
     """Who is typing where: nobody yet."""
-    return TypingService(
-        channels, events, audience, broadcaster, clock, starter, TYPING_EXPIRY_SECONDS
-    )
+    return TypingService(channels, events, audience, broadcaster, clock, TYPING_EXPIRY_SECONDS)
 
 
 @pytest.fixture
@@ -162,14 +147,13 @@ def make_service(
     audience: RoomSync,
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
-    starter: EagerTasks,
 ) -> MakeService:
     """The service over some store."""
 
     def make(messages: MessageRepository) -> MessageService:
         feed = MessagePublisher(messages, audience, typing_service, broadcaster)
         return MessageService(
-            messages, feed, audience, broadcaster, clock, MAX_CHARS, starter, MemoryWriters(2)
+            messages, feed, audience, broadcaster, clock, MAX_CHARS, MemoryWriters(2)
         )
 
     return make

@@ -1,3 +1,5 @@
+"""Tests app/services/channel_service.py: storage that fails or does not confirm."""
+
 import asyncio
 import logging
 from collections.abc import Mapping
@@ -8,7 +10,6 @@ import pytest
 from app.adapters.memory.channel_repository import MemoryChannelRepository
 from app.adapters.memory.local_membership_bus import LocalMembershipBus
 from app.adapters.memory.store import MemoryStore
-from app.concurrency.eager import EagerTasks
 from app.domain.channel import (
     Channel,
     ChannelDraft,
@@ -109,11 +110,10 @@ async def test_deletion_goes_on_when_it_was_interrupted(
     audience: RoomSync,
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
-    starter: EagerTasks,
 ) -> None:
     """The second call finishes it, and members are told once."""
     channels = ReluctantChannels(store)
-    service = ChannelService(channels, membership, audience, broadcaster, clock, starter)
+    service = ChannelService(channels, membership, audience, broadcaster, clock)
 
     with pytest.raises(Unavailable):
         await service.delete(GENERAL)
@@ -129,11 +129,10 @@ async def test_those_in_the_room_hear_of_the_end_when_the_removal_was_not_confir
     audience: RoomSync,
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
-    starter: EagerTasks,
 ) -> None:
     """Asked again, there are no members any more; nobody hears it twice."""
     channels = LosingChannels(store)
-    service = ChannelService(channels, membership, audience, broadcaster, clock, starter)
+    service = ChannelService(channels, membership, audience, broadcaster, clock)
 
     with pytest.raises(Unconfirmed):
         await service.delete(GENERAL)
@@ -154,11 +153,10 @@ async def test_members_hear_of_a_channel_when_its_creation_is_asked_for_again_un
     broadcaster: RecordingBroadcaster,
     rooms: MemorySocketRooms,
     clock: ManualClock,
-    starter: EagerTasks,
 ) -> None:
     """It stands, so it is no new one; they hear of it once."""
     channels = LosingChannels(store)
-    service = ChannelService(channels, membership, audience, broadcaster, clock, starter)
+    service = ChannelService(channels, membership, audience, broadcaster, clock)
 
     with pytest.raises(Unconfirmed):
         await service.create(NEWS)
@@ -180,12 +178,11 @@ async def test_channel_hears_of_a_newcomer_when_they_are_added_again_unconfirmed
     audience: RoomSync,
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
-    starter: EagerTasks,
 ) -> None:
     """As if they had just come; once."""
     store.leave(GENERAL, BOB)
     channels = LosingChannels(store)
-    service = ChannelService(channels, membership, audience, broadcaster, clock, starter)
+    service = ChannelService(channels, membership, audience, broadcaster, clock)
 
     with pytest.raises(Unconfirmed):
         await service.add_member(GENERAL, BOB)
@@ -204,11 +201,10 @@ async def test_channel_hears_of_a_removal_when_it_is_asked_for_again_unconfirmed
     audience: RoomSync,
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
-    starter: EagerTasks,
 ) -> None:
     """As if they had just gone; once, and they hear it too."""
     channels = LosingChannels(store)
-    service = ChannelService(channels, membership, audience, broadcaster, clock, starter)
+    service = ChannelService(channels, membership, audience, broadcaster, clock)
 
     with pytest.raises(Unconfirmed):
         await service.remove_member(GENERAL, BOB)
@@ -228,13 +224,12 @@ async def test_members_are_told_when_other_nodes_are_not(
     rooms: MemorySocketRooms,
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
-    starter: EagerTasks,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """The change is stored; they will find it."""
     deaf = DeafNodes()
     deaf.listen(audience.apply)
-    service = ChannelService(channels, deaf, audience, broadcaster, clock, starter)
+    service = ChannelService(channels, deaf, audience, broadcaster, clock)
 
     with caplog.at_level(logging.WARNING):
         removed = await service.remove_member(GENERAL, BOB)
@@ -252,11 +247,10 @@ async def test_changes_of_a_channel_are_told_in_the_order_of_storing(
     audience: RoomSync,
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
-    starter: EagerTasks,
 ) -> None:
     """The second waits for the first, however slow its storage is."""
     channels = ReluctantChannels(store)
-    service = ChannelService(channels, membership, audience, broadcaster, clock, starter)
+    service = ChannelService(channels, membership, audience, broadcaster, clock)
 
     removing = asyncio.create_task(service.remove_member(GENERAL, BOB))
     await channels.began.wait()
@@ -277,11 +271,10 @@ async def test_change_is_ended_when_its_caller_goes(
     audience: RoomSync,
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
-    starter: EagerTasks,
 ) -> None:
     """What is stored must be told; the module's end waits for it."""
     channels = ReluctantChannels(store)
-    service = ChannelService(channels, membership, audience, broadcaster, clock, starter)
+    service = ChannelService(channels, membership, audience, broadcaster, clock)
 
     removing = asyncio.create_task(service.remove_member(GENERAL, BOB))
     await channels.began.wait()

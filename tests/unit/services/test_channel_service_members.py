@@ -1,9 +1,10 @@
+"""Tests app/services/channel_service.py: adding and removing members."""
+
 import pytest
 
 from app.adapters.memory.channel_repository import MemoryChannelRepository
 from app.adapters.memory.local_membership_bus import LocalMembershipBus
 from app.adapters.memory.store import MemoryStore
-from app.concurrency.eager import EagerTasks
 from app.domain.channel import MemberRole, MembershipChange
 from app.domain.events import ServerEvent
 from app.domain.ids import UserId
@@ -111,12 +112,11 @@ async def test_nobody_who_was_removed_is_told_anything_in_the_room(
     membership: LocalMembershipBus,
     events: EventService,
     clock: ManualClock,
-    starter: EagerTasks,
 ) -> None:
     """Not even that they stopped typing."""
     broadcaster = HeardIn(rooms)
-    typing = TypingService(channels, events, audience, broadcaster, clock, starter, 5.0)
-    service = ChannelService(channels, membership, audience, broadcaster, clock, starter)
+    typing = TypingService(channels, events, audience, broadcaster, clock, 5.0)
+    service = ChannelService(channels, membership, audience, broadcaster, clock)
     await typing.start(BOB, GENERAL, BOBS_PHONE)
     broadcaster.heard.clear()
 
@@ -152,13 +152,12 @@ async def test_who_was_removed_by_others_hears_of_no_change_of_members(
     store: MemoryStore,
     rooms: MemorySocketRooms,
     clock: ManualClock,
-    starter: EagerTasks,
     *,
     is_added: bool,
 ) -> None:
     """Before a channel is told of one, its members are looked at."""
     broadcaster = HeardIn(rooms)
-    service = ChannelService(channels, membership, audience, broadcaster, clock, starter)
+    service = ChannelService(channels, membership, audience, broadcaster, clock)
     await channels.seed({DAVE: (RANDOM,)})
     store.leave(GENERAL, BOB)
 

@@ -1,3 +1,5 @@
+"""Tests app/services/message_service.py: sends that fail or are not confirmed."""
+
 from dataclasses import replace
 
 import pytest
@@ -25,7 +27,7 @@ from tests.unit.services.message_stores import (
     by_bob,
     contents,
     created,
-    store_beside,
+    store_as_prisma,
 )
 from tests.unit.services.people import ALICE, ALICES_PHONE, BOB, GENERAL, RANDOM
 
@@ -129,8 +131,8 @@ async def test_channel_hears_in_the_order_of_storing_when_another_node_stores_to
 ) -> None:
     """What lies between two messages is told with the second."""
     await message_service.send(ALICE, GENERAL, "1", None)
-    await store_beside(messages, BOB, "2")
-    await store_beside(messages, BOB, "3")
+    await store_as_prisma(messages, BOB, "2")
+    await store_as_prisma(messages, BOB, "3")
 
     await message_service.send(ALICE, GENERAL, "4", None)
 
@@ -143,7 +145,7 @@ async def test_channel_hears_of_it_when_the_original_backend_stores_beside_us(
     broadcaster: RecordingBroadcaster,
 ) -> None:
     """Also where nobody has sent anything here since the start."""
-    await store_beside(losing_messages, BOB, "old")
+    await store_as_prisma(losing_messages, BOB, "old")
     losing_messages.beside = [by_bob("1"), by_bob("2")]
 
     await losing_service.adopt()
@@ -245,7 +247,7 @@ async def test_sends_are_acked_and_other_channels_told_when_a_row_cannot_be_read
     service = make_service(messages)
     for channel_id in (GENERAL, RANDOM):
         await service.send(ALICE, channel_id, "1", None)
-    await store_beside(messages, BOB, "2")
+    await store_as_prisma(messages, BOB, "2")
 
     sent = await service.send(ALICE, GENERAL, "3", None)
     messages.beside = [replace(by_bob("2"), channel_id=RANDOM)]

@@ -1,3 +1,5 @@
+"""Tests app/services/message_service.py: the order of storing and publishing."""
+
 import asyncio
 
 import pytest

@@ -1,3 +1,5 @@
+"""Tests app/services/typing_service.py: who may type, and who is notified."""
+
 import asyncio
 from collections.abc import Awaitable, Callable
 
@@ -5,7 +7,6 @@ import pytest
 
 from app.adapters.memory.local_membership_bus import LocalMembershipBus
 from app.adapters.memory.store import MemoryStore
-from app.concurrency.eager import EagerTasks
 from app.domain.errors import NotAMember, Unavailable
 from app.domain.events import ServerEvent
 from app.domain.typing_indicator import TypingIndicator
@@ -127,7 +128,6 @@ async def test_typist_is_answered_in_time_when_storage_is_slow(
     audience: RoomSync,
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
-    starter: EagerTasks,
 ) -> None:
     """They may try again; nobody is told anything."""
     typing = TypingService(
@@ -136,7 +136,6 @@ async def test_typist_is_answered_in_time_when_storage_is_slow(
         audience,
         broadcaster,
         clock,
-        starter,
         TYPING_EXPIRY_SECONDS,
         wait_seconds=0.01,
     )
@@ -261,10 +260,9 @@ async def test_end_is_told_before_the_departure_when_members_have_to_be_read(
     rooms: MemorySocketRooms,
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
-    starter: EagerTasks,
 ) -> None:
     """Both wait for one reading, and are told in their order."""
-    service = ChannelService(channels, membership, audience, broadcaster, clock, starter)
+    service = ChannelService(channels, membership, audience, broadcaster, clock)
     rooms.connect(BOBS_PHONE, BOB, "channel:general")
     await typing_service.start(BOB, GENERAL, BOBS_PHONE)
     broadcaster.published.clear()

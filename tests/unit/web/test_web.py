@@ -1,3 +1,5 @@
+"""Runs the JavaScript suites of the modules in app/web/."""
+
 import subprocess
 from pathlib import Path
 

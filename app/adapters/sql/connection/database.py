@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from sqlalchemy import URL, Executable
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from app.adapters.sql.connection.circuit_breaker import CircuitBreaker
 from app.adapters.sql.connection.commit_tasks import CommitTasks
 from app.adapters.sql.connection.engines import Engines
 from app.adapters.sql.connection.failures import Operation, translated_failures
@@ -22,9 +21,13 @@ from app.adapters.sql.connection.sqlite import enable_wal, sqlite_engines
 from app.adapters.sql.connection.sqlite_file_watch import SqliteFileWatch
 from app.adapters.sql.connection.url import parse_database_url, sqlite_file
 from app.adapters.sql.schema.upgrade import MIGRATION_SECONDS, check_schema, upgrade_schema
+from app.concurrency.circuit_breaker import CircuitBreaker
 from app.domain.errors import Unavailable
 
 OPENING_SECONDS = 20.0
+
+PROBE_SECONDS = 0.5
+"""The pause between two probes of a database that does not answer."""
 
 _logger = logging.getLogger(__name__)
 
@@ -33,10 +36,14 @@ class Database:
     """One database, opened and closed with the application.
 
     `transaction`, `reading` and `asking` raise `Unavailable` for every failure of the database, for
-    an operation that takes longer than ``answer_seconds`` (waiting for its turn included), while an
-    SQLite file is not where it was opened, and after the end; domain errors raised inside pass
-    through. However a block is left but by its end, nothing of it stays: a connection that was
-    interrupted is closed, not used again.
+    an operation that takes longer than ``answer_seconds`` (including the wait for its turn), while
+    the circuit breaker is open, while an SQLite file is not where it was opened, and after the
+    shutdown. Domain errors raised inside pass through. If the block raises or is cancelled, nothing
+    of it is stored, and an interrupted connection is closed instead of reused.
+
+    An operation that meets a frozen server fails only after ``answer_seconds``: the circuit breaker
+    protects the operations after it. For example, the first send after two quiet seconds reads the
+    members of the channel before it writes; this read is then the one that fails late.
 
     Args:
         url: As ``DATABASE_URL`` has it.
@@ -59,14 +66,19 @@ class Database:
         self._limits = limits
         self._engines = make_engines(address, limits)
         self.writers = self._engines.writers
-        self._writing = _Side(asyncio.Semaphore(self.writers), CircuitBreaker(self._look_as_writer))
-        self._reading = _Side(
-            asyncio.Semaphore(self._engines.readers), CircuitBreaker(self._look_as_reader)
+        self._writing = _Side(
+            asyncio.Semaphore(self.writers),
+            CircuitBreaker("database-writer", self._probe_as_writer, PROBE_SECONDS),
         )
-        # Who reads a file goes on while its writer is kept waiting; a silent server is so to all.
+        self._reading = _Side(
+            asyncio.Semaphore(self._engines.readers),
+            CircuitBreaker("database-reader", self._probe_as_reader, PROBE_SECONDS),
+        )
+        # A server that does not answer writers does not answer readers either. In SQLite readers
+        # continue while another program has the write lock.
         if self._file is None:
-            self._writing.gate.linked = self._reading.gate
-            self._reading.gate.linked = self._writing.gate
+            self._writing.breaker.linked = self._reading.breaker
+            self._reading.breaker.linked = self._writing.breaker
         self._commits = CommitTasks()
         self.applied_migrations: tuple[str, ...] = ()
         self._closed = False
@@ -98,8 +110,8 @@ class Database:
         if self._closed:
             return
         self._closed = True
-        await self._writing.gate.end()
-        await self._reading.gate.end()
+        await self._writing.breaker.stop()
+        await self._reading.breaker.stop()
         writing, reading = self._writing.turns, self._reading.turns
         turns = [writing] * self.writers + [reading] * self._engines.readers
         with suppress(TimeoutError):
@@ -111,12 +123,14 @@ class Database:
         await asyncio.to_thread(self._held_files.release)
 
     async def admit_writer(self) -> None:
-        """Return if a transaction would be tried now, and not be refused at once.
+        """Return if a transaction would be tried now.
 
         Raises:
-            Unavailable: Those who wrote last were not answered.
+            Unavailable: The circuit breaker for writers is open.
         """
-        await self._writing.gate.enter()
+        breaker = self._writing.breaker
+        if not breaker.is_closed and not await breaker.wait_half_open():
+            raise Unavailable
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
@@ -129,7 +143,7 @@ class Database:
             Unconfirmed: The commit was under way when something failed or the time was over.
         """
         side = self._writing
-        async with self._answered(side, side.gate) as operation, AsyncExitStack() as held:
+        async with self._answered(side, side.breaker) as operation, AsyncExitStack() as held:
             yield await self._enter(held, self._engines.writing, side.turns, operation)
             operation.commits = True
             await self._commits.run(held.pop_all())
@@ -149,36 +163,37 @@ class Database:
     async def reading(self) -> AsyncIterator[AsyncConnection]:
         """A connection that sees one state of the database from its first read to the end."""
         side = self._reading
-        async with self._answered(side, side.gate) as operation, AsyncExitStack() as held:
+        async with self._answered(side, side.breaker) as operation, AsyncExitStack() as held:
             yield await self._enter(held, self._engines.reading, side.turns, operation)
 
     @asynccontextmanager
     async def asking(self) -> AsyncIterator[AsyncConnection]:
         """A connection to read with by one statement; it saves what `reading` does around it."""
         side = self._reading
-        async with self._answered(side, side.gate) as operation, AsyncExitStack() as held:
+        async with self._answered(side, side.breaker) as operation, AsyncExitStack() as held:
             yield await self._enter(held, self._engines.asking, side.turns, operation)
 
     @asynccontextmanager
     async def _answered(
-        self, side: "_Side", learning: CircuitBreaker | None
+        self, side: "_Side", breaker: CircuitBreaker | None
     ) -> AsyncIterator[Operation]:
-        """An operation of a side; ``learning`` hears how it went."""
-        if self._closed:
+        """Run an operation of a side; its outcome opens or closes ``breaker``."""
+        if not side.breaker.is_closed and not await side.breaker.wait_half_open():
             raise Unavailable
-        await side.gate.enter()
-        with translated_failures(learning) as operation:
+        with translated_failures(breaker) as operation:
             async with asyncio.timeout(self._limits.answer_seconds):
                 yield operation
 
-    async def _look_as_writer(self) -> None:
-        await self._look(self._writing, self._engines.writing, self._engines.writing_checks)
+    async def _probe_as_writer(self) -> None:
+        await self._probe(self._writing, self._engines.writing, self._engines.writing_checks)
 
-    async def _look_as_reader(self) -> None:
-        await self._look(self._reading, self._engines.reading, self._engines.reading_checks)
+    async def _probe_as_reader(self) -> None:
+        await self._probe(self._reading, self._engines.reading, self._engines.reading_checks)
 
-    async def _look(self, side: "_Side", engine: AsyncEngine, checks: Sequence[Executable]) -> None:
-        with translated_failures(side.gate) as operation:
+    async def _probe(
+        self, side: "_Side", engine: AsyncEngine, checks: Sequence[Executable]
+    ) -> None:
+        with suppress(Unavailable), translated_failures(side.breaker) as operation:
             async with asyncio.timeout(self._limits.answer_seconds), AsyncExitStack() as held:
                 connection = await self._enter(held, engine, side.turns, operation)
                 for check in checks:
@@ -213,10 +228,10 @@ class Database:
 
 @dataclass(frozen=True, slots=True)
 class _Side:
-    """Writing, or reading: who may, and whether it is worth a try."""
+    """The turns and the circuit breaker of either writers or readers."""
 
     turns: asyncio.Semaphore
-    gate: CircuitBreaker
+    breaker: CircuitBreaker
 
 
 def make_engines(address: URL, limits: DatabaseLimits) -> Engines:

@@ -9,8 +9,11 @@ from dataclasses import dataclass
 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from app.adapters.sql.connection.circuit_breaker import CircuitBreaker
+from app.concurrency.circuit_breaker import CircuitBreaker
 from app.domain.errors import StorageRejected, Unavailable, Unconfirmed
+
+SLOW_SECONDS = 0.25
+"""A failure that took longer opens the circuit breaker, so that later operations do not wait."""
 
 _ROLLED_BACK_SQLSTATES = frozenset({"23", "40"})
 """Classes of SQLSTATE with which a server says that it has rolled back: constraints, conflicts."""
@@ -25,39 +28,50 @@ logger = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Operation:
-    """How far an operation has come.
+    """The progress of one operation on the database.
 
     Attributes:
-        commits: Whether its commit was begun.
-        has_turn_since: When it got its turn; None while it waits. That wait is not the database's
-            fault: only so many operations are let in at once.
+        commits: Whether its commit has begun.
+        has_turn_since: When it got its turn, by `time.monotonic`; None while it waits for one.
     """
 
     commits: bool = False
     has_turn_since: float | None = None
 
+    def is_slow(self) -> bool:
+        """Whether the database has worked on it for more than `SLOW_SECONDS`.
+
+        The time before its turn does not count: the operation waited for others, not for the
+        database.
+        """
+        since = self.has_turn_since
+        return since is not None and time.monotonic() - since > SLOW_SECONDS
+
 
 @contextmanager
-def translated_failures(gate: CircuitBreaker | None) -> Iterator[Operation]:
+def translated_failures(breaker: CircuitBreaker | None) -> Iterator[Operation]:
     """Raise `Unavailable` for any failure of the database; domain errors pass through.
 
-    It is `StorageRejected` when the database rejects the data. Once the operation commits it is
-    `Unconfirmed`, unless the database itself has said no. The gate, if there is one, learns
-    whether the database answers.
+    Raises `StorageRejected` if the database rejects the data. Raises `Unconfirmed` if the commit
+    had begun, unless the database has answered that it rolled back.
 
-    Only names of classes and codes are logged, and the cause is cut off: a driver's text may
-    repeat parameters, and those are what people wrote.
+    A success closes ``breaker``, and a failure that took longer than `SLOW_SECONDS` opens it. If
+    the database did not even answer with an error, the linked circuit breaker opens, too.
+
+    Logs only names of classes and codes, and raises without the cause: the text of a driver may
+    repeat parameters, which contain what people wrote.
     """
     operation = Operation()
     try:
         yield operation
-        if gate is not None:
-            gate.succeeded()
-    except (SQLAlchemyError, sqlite3.Error, OSError) as failure:  # OSError: TimeoutError too
+        if breaker is not None and not breaker.is_closed:
+            breaker.close()
+    except (SQLAlchemyError, sqlite3.Error, OSError) as failure:  # OSError includes TimeoutError
         logger.warning("the database failed: %s", failure_name(failure))
-        if gate is not None and operation.has_turn_since is not None:
-            seconds = time.monotonic() - operation.has_turn_since
-            gate.failed(seconds, is_silence=not sqlstate(failure))
+        if breaker is not None and operation.is_slow():
+            breaker.open()
+            if breaker.linked is not None and not sqlstate(failure):
+                breaker.linked.open()
         if operation.commits and not _is_refusal(failure):
             raise Unconfirmed from None
         if _is_rejection(failure):

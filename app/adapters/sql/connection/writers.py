@@ -1,11 +1,11 @@
-"""Who writes to a database."""
+"""The writers of a database."""
 
 from app.adapters.sql.connection.database import Database
 from app.ports import StorageWriters
 
 
 class SqlWriters(StorageWriters):
-    """As many as the database lets write, while its gate for them is open."""
+    """Tells how many writers the database admits, and asks its circuit breaker for writers."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -16,5 +16,5 @@ class SqlWriters(StorageWriters):
         return self._database.writers
 
     async def admit(self) -> None:
-        """Pass the gate."""
+        """Return if the circuit breaker lets writers pass."""
         await self._database.admit_writer()

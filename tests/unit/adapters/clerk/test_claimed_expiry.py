@@ -1,3 +1,5 @@
+"""Tests app/adapters/clerk/token_verifier.py: the expiry that an unverified token claims."""
+
 import pytest
 
 from app.domain.errors import AuthenticationError

@@ -1,3 +1,5 @@
+"""Tests app/adapters/clerk/jwks_client.py: how keys are renewed, and kept during an outage."""
+
 import asyncio
 
 import pytest

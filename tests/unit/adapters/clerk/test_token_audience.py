@@ -1,3 +1,5 @@
+"""Tests app/adapters/clerk/token_verifier.py: the audience of a token."""
+
 import pytest
 
 from tests.unit.adapters.clerk.signed_tokens import token

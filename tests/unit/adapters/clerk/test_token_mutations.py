@@ -1,4 +1,4 @@
-"""Claims about every text that is nearly a token: none is accepted, none does anything worse."""
+"""Tests app/adapters/clerk/token_verifier.py: tokens that differ a little from a valid one."""
 
 import json
 from base64 import urlsafe_b64decode

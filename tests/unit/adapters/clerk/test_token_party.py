@@ -1,3 +1,5 @@
+"""Tests app/adapters/clerk/token_verifier.py: the authorized party of a token."""
+
 import pytest
 
 from app.domain.errors import MISSING_PARTY_DETAIL, AuthenticationError

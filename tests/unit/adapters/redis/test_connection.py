@@ -17,20 +17,19 @@ from tests.unit.adapters.redis.conftest import TIMEOUT_SECONDS
 
 
 def ping(redis: Redis) -> Awaitable[object]:
-    """The least a server can be asked."""
+    """Send the cheapest command."""
     return redis.ping()
 
 
 async def test_run_gives_what_the_command_gives(connection: RedisConnection) -> None:
-    """The command's own result."""
     assert 1 == await connection.run(lambda redis: redis.sadd("key", "value"))
     assert connection.is_available
 
 
-async def test_run_is_unavailable_but_the_gate_stays_open_when_the_server_refuses(
+async def test_run_is_unavailable_but_the_circuit_breaker_stays_closed_when_the_server_refuses(
     connection: RedisConnection, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """One wrong key is nobody else's trouble; it is logged, once a minute, without the command."""
+    """An error reply is logged once a minute, without the command, and affects no other call."""
     await connection.run(lambda redis: redis.set("secret-key", "secret-value"))
 
     for _ in range(3):
@@ -42,10 +41,10 @@ async def test_run_is_unavailable_but_the_gate_stays_open_when_the_server_refuse
     assert ["Redis refused a call: ResponseError"] == caplog.messages
 
 
-async def test_run_is_unavailable_but_the_gate_stays_open_when_only_one_call_is_slow(
+async def test_run_is_unavailable_but_the_circuit_breaker_stays_closed_when_only_one_call_is_slow(
     redis_server: RedisServer,
 ) -> None:
-    """While others are answered, Redis is not dead."""
+    """Redis works as long as it answers other calls."""
     connection = RedisConnection(redis_server.url, TIMEOUT_SECONDS, SystemClock())
     await connection.on_module_init()
     slow = asyncio.create_task(connection.run(lambda redis: redis.blpop(["none"], timeout=60)))
@@ -60,7 +59,7 @@ async def test_run_is_unavailable_but_the_gate_stays_open_when_only_one_call_is_
 
 
 async def test_run_waits_for_a_connection_when_all_are_taken(connection: RedisConnection) -> None:
-    """Many more may ask at once than there are connections, and each gets its own answer."""
+    """Each of 500 calls at once, on fewer connections, gets its own answer."""
 
     def asking(number: int) -> Callable[[Redis], Awaitable[object]]:
         return lambda redis: redis.echo(str(number))
@@ -70,10 +69,10 @@ async def test_run_waits_for_a_connection_when_all_are_taken(connection: RedisCo
     assert [str(number).encode() for number in range(500)] == answers
 
 
-async def test_run_is_unavailable_but_the_gate_stays_open_when_no_turn_comes(
+async def test_run_is_unavailable_but_the_circuit_breaker_stays_closed_when_no_turn_comes(
     redis_server: RedisServer,
 ) -> None:
-    """Every call ends; a crowd before Redis is no sign that it is dead."""
+    """Too many calls at once do not mean that Redis is down."""
     connection = RedisConnection(redis_server.url, 10.0, SystemClock(), wait_seconds=0.05)
     await connection.on_module_init()
     slow = [
@@ -96,7 +95,7 @@ async def test_run_is_unavailable_but_the_gate_stays_open_when_no_turn_comes(
 async def test_run_script_works_when_the_server_has_forgotten_the_script(
     connection: RedisConnection, redis_server: RedisServer
 ) -> None:
-    """After a restart it is sent again."""
+    """The script's text is sent again after a restart of the server."""
     await connection.run_script("remember", [b"key"], 60, "1")
     redis_server.client.script_flush()
 
@@ -106,7 +105,7 @@ async def test_run_script_works_when_the_server_has_forgotten_the_script(
 
 
 async def test_run_is_unavailable_when_the_connection_is_closed(redis_server: RedisServer) -> None:
-    """After the end nothing is opened again, and nothing stays open; closing twice is harmless."""
+    """No call opens a connection after the shutdown; shutting down twice is harmless."""
     connection = RedisConnection(redis_server.url, 10.0, SystemClock())
     await connection.on_module_init()
     await asyncio.gather(*(connection.run(ping) for _ in range(50)))
@@ -124,18 +123,18 @@ async def test_run_is_unavailable_when_the_connection_is_closed(redis_server: Re
 async def test_nobody_gets_anothers_answer_when_calls_are_cancelled_at_any_moment(
     redis_server: RedisServer,
 ) -> None:
-    """A look-up that read another's answer would let in who was revoked."""
-    chance = random.Random(5)  # noqa: S311 - the moments, the same in each run
+    """Reading another call's answer could admit a revoked user."""
+    chance = random.Random(5)  # noqa: S311 - repeatable moments of cancelling
     connection = RedisConnection(redis_server.url, 10.0, SystemClock())
     await connection.on_module_init()
 
     async def asks(number: int) -> bool:
-        question = f"question-{number}" * chance.randrange(1, 300)
+        text = f"question-{number}" * chance.randrange(1, 300)
 
         async def command(redis: Redis) -> bool:
-            # Two in one turn, so that there is a moment between them, too.
-            answers = await redis.echo(question), await redis.echo(str(number))
-            return answers == (question.encode(), str(number).encode())
+            # Two commands in one turn, so that a call may be cancelled between them, too.
+            answers = await redis.echo(text), await redis.echo(str(number))
+            return answers == (text.encode(), str(number).encode())
 
         return await connection.run(command)
 
@@ -157,7 +156,7 @@ async def test_nobody_gets_anothers_answer_when_calls_are_cancelled_at_any_momen
 async def test_the_start_succeeds_when_redis_is_not_there(
     own_server: RedisServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Calls are refused at once, and made as soon as it is there."""
+    """Calls are rejected at once until Redis is started."""
     own_server.stop()
     reconnected = asyncio.Event()
     connection = RedisConnection(own_server.url, TIMEOUT_SECONDS, SystemClock())
@@ -177,7 +176,7 @@ async def test_the_start_succeeds_when_redis_is_not_there(
 
 
 async def test_closing_ends_when_redis_never_was_there(own_server: RedisServer) -> None:
-    """The task that asks for it ends, too."""
+    """The task that pings Redis ends as well."""
     own_server.stop()
     connection = RedisConnection(own_server.url, TIMEOUT_SECONDS, SystemClock())
     await connection.on_module_init()
@@ -192,7 +191,7 @@ async def test_closing_ends_when_redis_never_was_there(own_server: RedisServer) 
 async def test_run_is_unavailable_when_the_password_is_not_right(
     own_server: RedisServer, user: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is logged by kind: no password, neither theirs nor ours."""
+    """The log names the kind of error, and contains no password."""
     own_server.demand_password("correct-horse")
     url = own_server.url.replace("//", f"//{user}")
     connection = RedisConnection(url, TIMEOUT_SECONDS, SystemClock())

@@ -1,3 +1,5 @@
+"""Tests app/adapters/redis/connection.py: deadlines and recovery when Redis fails."""
+
 import asyncio
 import logging
 from collections.abc import Awaitable
@@ -19,16 +21,16 @@ from tests.unit.adapters.redis.slow_link import slow_link
 STORM = 2_000
 LINK_SECONDS = 0.005
 STALL_SECONDS = 1.0
-"""Of the processor's time: how long the event loop may do one thing."""
+"""The longest time, in processor seconds, for which the event loop may be blocked."""
 
 
 def ping(redis: Redis) -> Awaitable[object]:
-    """The least a server can be asked."""
+    """Send the cheapest command."""
     return redis.ping()
 
 
 async def seconds_until_unavailable(connection: RedisConnection) -> float:
-    """How long a call takes to fail."""
+    """Check that a call fails, and return how long that took."""
     loop = asyncio.get_running_loop()
     began = loop.time()
     with pytest.raises(Unavailable):
@@ -39,10 +41,10 @@ async def seconds_until_unavailable(connection: RedisConnection) -> float:
 async def test_a_call_ends_with_its_deadline_when_redis_is_frozen(
     own_server: RedisServer, own_connection: RedisConnection
 ) -> None:
-    """And the next one at once, as Redis is known to be dead."""
+    """The next call is rejected at once, because the circuit breaker is open."""
     with own_server.frozen(), measured_lag() as lag:
         first = await seconds_until_unavailable(own_connection)
-        with pytest.raises(Unavailable):  # without a turn of the loop
+        with pytest.raises(Unavailable):  # before its first await
             own_connection.run(ping).send(None)
 
     assert first >= TIMEOUT_SECONDS
@@ -53,20 +55,20 @@ async def test_a_call_ends_with_its_deadline_when_redis_is_frozen(
 async def test_a_storm_ends_within_the_deadline_when_redis_is_frozen(
     own_server: RedisServer, own_connection: RedisConnection
 ) -> None:
-    """Nobody waits behind those who wait for a connection in vain, and the loop never stalls."""
+    """All calls fail together, and the event loop is not blocked."""
     with own_server.frozen(), measured_lag() as lag:
         waits = await asyncio.gather(
             *(seconds_until_unavailable(own_connection) for _ in range(STORM))
         )
 
-    # One after the other, on as many connections as there are, they would take ten times as long.
+    # Ten times as long would mean that calls waited for the timeout one after the other.
     assert max(waits) < STORM / MAX_CONNECTIONS * TIMEOUT_SECONDS / 10
     assert lag.turns >= LEAST_TURNS
     assert lag.worst_seconds < STALL_SECONDS
 
 
 async def test_a_storm_is_answered_when_redis_is_far_away(redis_server: RedisServer) -> None:
-    """All together take longer than the deadline, which is each call's alone."""
+    """The deadline applies to each call from its turn on, not to all of them together."""
     calls = ceil(1.2 * MAX_CONNECTIONS * TIMEOUT_SECONDS / (2 * LINK_SECONDS))
     async with slow_link(redis_server.port, LINK_SECONDS) as url:
         connection = RedisConnection(url, TIMEOUT_SECONDS, SystemClock(), ANSWER_SECONDS)
@@ -84,7 +86,7 @@ async def test_a_storm_is_answered_when_redis_is_far_away(redis_server: RedisSer
 async def test_calls_are_made_again_when_redis_thaws(
     own_server: RedisServer, own_connection: RedisConnection, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The listeners hear of it; the log has one line for the outage and one for its end."""
+    """Listeners are called, and the log has one line for the outage and one for its end."""
     caplog.set_level(logging.INFO, "app")
     reconnected = asyncio.Event()
     own_connection.on_reconnected(reconnected.set)
@@ -106,7 +108,7 @@ async def test_calls_are_made_again_when_redis_thaws(
 async def test_calls_are_made_again_when_redis_was_restarted(
     own_server: RedisServer, own_connection: RedisConnection, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What was connected before is not tried again; no call waits for its deadline."""
+    """The connections from before the restart are replaced, and no call waits for its deadline."""
     reconnected = asyncio.Event()
     own_connection.on_reconnected(reconnected.set)
     await asyncio.gather(*(own_connection.run(ping) for _ in range(50)))
@@ -121,7 +123,7 @@ async def test_calls_are_made_again_when_redis_was_restarted(
 
 
 async def test_a_call_is_cancelled_at_once_when_redis_is_frozen(own_server: RedisServer) -> None:
-    """A caller that leaves is not held until the deadline, and is no sign that Redis is dead."""
+    """A cancelled caller does not wait for the deadline, and does not open the circuit breaker."""
     connection = RedisConnection(own_server.url, 2 * ANSWER_SECONDS, SystemClock())
     await connection.on_module_init()
     with own_server.frozen():

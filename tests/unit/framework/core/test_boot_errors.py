@@ -1,4 +1,4 @@
-"""Boot errors of gateways and handlers: each names the class, the method and the fix."""
+"""Tests app/framework/core/application.py: errors at boot name class, method and fix."""
 
 from typing import Annotated, Any
 

@@ -1,4 +1,4 @@
-"""Boot errors of providers in which gateways, guards or hooks would not be found."""
+"""Tests app/framework/core/misplaced_decorators.py: providers that would have no effect."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Nest's §10: overrides of what a gateway's events meet, which Nest's users miss."""
+"""Tests app/framework/testing/module.py: overrides of guards, pipes, interceptors and filters."""
 
 from typing import Annotated, Any, Protocol, runtime_checkable
 

@@ -1,4 +1,4 @@
-"""Nest's §3 under PROTOCOL.md's rule: the ack carries the error, without one ``exception`` does."""
+"""Tests app/framework/websockets/pipeline.py: errors go to the ack, or else to ``exception``."""
 
 import asyncio
 from typing import Any
@@ -54,7 +54,7 @@ def raising(error: BaseException) -> Driver:
             },
         ),
         (
-            WsBadRequest((FieldError("a.b", "Field required"),)),
+            WsBadRequest((FieldError(path="a.b", message="Field required"),)),
             {
                 "error": "a.b: Field required",
                 "code": "invalid_payload",

@@ -1,4 +1,4 @@
-"""Nest's §2: guards."""
+"""Tests app/framework/websockets/pipeline.py: guards."""
 
 import asyncio
 from concurrent.futures import Future

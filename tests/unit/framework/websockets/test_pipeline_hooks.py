@@ -1,4 +1,4 @@
-"""Connecting, disconnecting and unknown events: what differs from Nest is PROTOCOL.md's order."""
+"""Tests app/framework/websockets/pipeline.py: connecting, disconnecting and unknown events."""
 
 import asyncio
 

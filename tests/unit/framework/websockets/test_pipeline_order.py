@@ -1,4 +1,4 @@
-"""Nest's §1: what an event meets on its way, and in which order."""
+"""Tests app/framework/websockets/pipeline.py: the order of guards, pipes and the others."""
 
 from typing import Annotated, Any
 

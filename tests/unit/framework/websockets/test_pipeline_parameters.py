@@ -1,4 +1,4 @@
-"""Nest's §5: how a payload becomes arguments."""
+"""Tests app/framework/websockets/parameters.py: how a payload becomes arguments."""
 
 import asyncio
 from typing import Annotated, Any

@@ -1,4 +1,4 @@
-"""Nest's §4: what becomes of a handler's result."""
+"""Tests app/framework/websockets/pipeline.py: what becomes of a handler's result."""
 
 import asyncio
 from typing import Annotated, Any

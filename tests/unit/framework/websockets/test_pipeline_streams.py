@@ -1,4 +1,4 @@
-"""Nest's §4: an async generator is Python's Observable."""
+"""Tests app/framework/websockets/pipeline.py: handlers that are async generators."""
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine

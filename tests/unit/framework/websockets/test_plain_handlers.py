@@ -1,4 +1,4 @@
-"""Pipes of handlers without markers, ``def on_event(self, client, data, ack)``."""
+"""Tests app/framework/websockets/parameters.py: handlers whose parameters have no markers."""
 
 from typing import Annotated, Any, Protocol
 

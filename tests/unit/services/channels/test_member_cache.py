@@ -4,7 +4,6 @@ import logging
 import pytest
 
 from app.adapters.memory.store import MemoryStore
-from app.concurrency.eager import EagerTasks
 from app.domain.channel import MembershipEvent, MembershipNews
 from app.domain.errors import Unavailable
 from app.domain.ids import ChannelId, UserId
@@ -32,14 +31,11 @@ def read() -> Read:
 
 
 @pytest.fixture
-def readings(
-    channels: SlowChannels, clock: ManualClock, starter: EagerTasks, read: Read
-) -> MemberCache:
+def readings(channels: SlowChannels, clock: ManualClock, read: Read) -> MemberCache:
     """Under test."""
     return MemberCache(
         channels,
         clock,
-        starter,
         lambda channel_id, members: read.append((channel_id, set(members))),
     )
 

@@ -2,12 +2,12 @@ import asyncio
 import gc
 import logging
 from collections.abc import Sequence
+from contextvars import ContextVar
 from typing import Protocol
 
 import pytest
 
 from app.adapters.memory.writers import MemoryWriters
-from app.concurrency.eager import EagerTasks
 from app.domain.errors import NotAMember, StorageRejected, Unavailable, Unconfirmed
 from app.services.writes.group_commit import MAX_WEIGHT, GroupCommit
 from app.services.writes.limits import MAX_PENDING, WAIT_SECONDS
@@ -16,6 +16,7 @@ from tests.doubles.manual_clock import ManualClock
 LOGGER = "app.services.writes.group_commit"
 REFUSED = "refused"
 REJECTED = "rejected"
+CALLER: ContextVar[str] = ContextVar("caller", default="nobody")
 
 
 class Store:
@@ -26,10 +27,12 @@ class Store:
         self.may_end = asyncio.Event()
         self.began = asyncio.Event()
         self.failure: Exception | None = None
+        self.callers: list[str] = []
 
     async def commit(self, items: Sequence[str]) -> list[Exception | None]:
         """Store, unless a failure is set; refuse what is called so, or reject it and all."""
         self.commits.append(list(items))
+        self.callers.append(CALLER.get())
         self.began.set()
         if not self.may_end.is_set():
             await self.may_end.wait()
@@ -72,13 +75,11 @@ class Make(Protocol):
 
 
 @pytest.fixture
-def make(starter: EagerTasks, clock: ManualClock) -> Make:
+def make(clock: ManualClock) -> Make:
     """Makes the group commit under test."""
 
     def made(store: Store, writers: int = 1, max_items: int = 256) -> GroupCommit[str]:
-        return GroupCommit(
-            store.commit, starter, clock, writers=MemoryWriters(writers), max_items=max_items
-        )
+        return GroupCommit(store.commit, clock, writers=MemoryWriters(writers), max_items=max_items)
 
     return made
 
@@ -121,6 +122,25 @@ async def test_items_share_a_commit_when_they_came_during_the_one_before(
     await asyncio.gather(*callers)
 
     assert [["1"], ["3", "2", "4"]] == store.commits
+
+
+async def test_batch_does_not_run_in_the_context_of_the_batch_before(
+    make: Make, store: Store
+) -> None:
+    """A batch that starts in place has its caller's context; one that waited has an empty one."""
+    group = make(store)
+
+    async def run_as(caller: str) -> None:
+        CALLER.set(caller)
+        await group.run("a", caller)
+
+    callers = [asyncio.create_task(run_as(caller)) for caller in ("alice", "bob")]
+    await store.began.wait()
+    await until_waiting(group, 1)
+    store.may_end.set()
+    await asyncio.gather(*callers)
+
+    assert ["alice", "nobody"] == store.callers
 
 
 async def test_keys_do_not_wait_for_each_other_when_writers_are_free(
@@ -254,11 +274,11 @@ async def test_items_are_refused_when_too_many_wait(make: Make, store: Store) ->
 
 
 async def test_nobody_waits_when_the_storage_does_not_answer(
-    store: Store, starter: EagerTasks, clock: ManualClock
+    store: Store, clock: ManualClock
 ) -> None:
     """Not behind somebody who waits in vain; but what has to be done is begun all the same."""
     writers = SilentWriters(1)
-    group = GroupCommit(store.commit, starter, clock, writers=writers)
+    group = GroupCommit(store.commit, clock, writers=writers)
     first = started(group, ("a", "1"))
     await store.began.wait()
     writers.are_silent = True
@@ -305,10 +325,10 @@ async def test_failure_is_logged_by_its_name_when_its_caller_is_cancelled_at_tha
 
 
 async def test_commit_is_bounded_by_weight_when_items_are_much_work(
-    starter: EagerTasks, clock: ManualClock, store: Store
+    clock: ManualClock, store: Store
 ) -> None:
     """One that is too heavy by itself goes alone, and nothing loses its place."""
-    group = GroupCommit(store.commit, starter, clock, writers=MemoryWriters(1), weigh=int)
+    group = GroupCommit(store.commit, clock, writers=MemoryWriters(1), weigh=int)
     half, whole, more = str(MAX_WEIGHT // 2), str(MAX_WEIGHT), str(MAX_WEIGHT * 2)
     callers = started(
         group, ("a", "1"), ("a", half), ("a", half), ("b", whole), ("a", half), ("c", more)
@@ -322,11 +342,11 @@ async def test_commit_is_bounded_by_weight_when_items_are_much_work(
 
 
 async def test_commit_is_bounded_by_another_weight_when_that_is_given(
-    starter: EagerTasks, clock: ManualClock, store: Store
+    clock: ManualClock, store: Store
 ) -> None:
     """As for lists, of which each is many items."""
     writers = MemoryWriters(1)
-    group = GroupCommit(store.commit, starter, clock, writers=writers, weigh=int, max_weight=5)
+    group = GroupCommit(store.commit, clock, writers=writers, weigh=int, max_weight=5)
     callers = started(group, ("a", "1"), ("b", "2"), ("c", "3"), ("d", "1"), ("e", "9"))
     await store.began.wait()
 

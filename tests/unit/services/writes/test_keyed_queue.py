@@ -4,7 +4,6 @@ import logging
 
 import pytest
 
-from app.concurrency.eager import EagerTasks
 from app.domain.errors import NotAMember, Unavailable, Unconfirmed
 from app.services.writes.keyed_queue import KeyedQueue
 from app.services.writes.limits import MAX_PENDING
@@ -37,9 +36,9 @@ async def refuse() -> None:
     raise NotAMember
 
 
-async def test_works_finish_in_their_order_when_they_share_a_key(starter: EagerTasks) -> None:
+async def test_works_finish_in_their_order_when_they_share_a_key() -> None:
     """The second does not begin before the first has ended."""
-    work, finished = KeyedQueue(starter), list[str]()
+    work, finished = KeyedQueue(), list[str]()
     first, second = Step("first", finished), Step("second", finished)
 
     running = [asyncio.create_task(work.run("key", step)) for step in (first, second)]
@@ -53,9 +52,9 @@ async def test_works_finish_in_their_order_when_they_share_a_key(starter: EagerT
     assert not began_early
 
 
-async def test_work_does_not_wait_when_its_key_is_another(starter: EagerTasks) -> None:
+async def test_work_does_not_wait_when_its_key_is_another() -> None:
     """A slow channel holds up itself alone."""
-    work, finished = KeyedQueue(starter), list[str]()
+    work, finished = KeyedQueue(), list[str]()
     slow, quick = Step("slow", finished), Step("quick", finished)
     quick.may_end.set()
 
@@ -69,9 +68,9 @@ async def test_work_does_not_wait_when_its_key_is_another(starter: EagerTasks) -
     assert ["quick"] == finished_before
 
 
-async def test_work_is_finished_when_its_caller_is_cancelled(starter: EagerTasks) -> None:
+async def test_work_is_finished_when_its_caller_is_cancelled() -> None:
     """What was begun comes to its end; `drain` waits for it."""
-    work, finished = KeyedQueue(starter), list[str]()
+    work, finished = KeyedQueue(), list[str]()
     step = Step("step", finished)
 
     caller = asyncio.create_task(work.run("key", step))
@@ -86,10 +85,10 @@ async def test_work_is_finished_when_its_caller_is_cancelled(starter: EagerTasks
 
 
 async def test_failure_is_logged_by_its_name_when_its_caller_is_cancelled(
-    starter: EagerTasks, caplog: pytest.LogCaptureFixture
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """It has no other reader left; asyncio would write the error's text and a traceback."""
-    work, may_fail, began = KeyedQueue(starter), asyncio.Event(), asyncio.Event()
+    work, may_fail, began = KeyedQueue(), asyncio.Event(), asyncio.Event()
 
     async def fail() -> None:
         began.set()
@@ -110,19 +109,19 @@ async def test_failure_is_logged_by_its_name_when_its_caller_is_cancelled(
 
 
 async def test_nothing_is_logged_when_the_caller_hears_of_the_failure(
-    starter: EagerTasks, caplog: pytest.LogCaptureFixture
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Whoever waits for a work answers for it."""
     with pytest.raises(NotAMember):
-        await KeyedQueue(starter).run("key", refuse)
+        await KeyedQueue().run("key", refuse)
 
     gc.collect()
     assert [] == caplog.records
 
 
-async def test_work_is_given_up_unbegun_when_its_turn_does_not_come(starter: EagerTasks) -> None:
+async def test_work_is_given_up_unbegun_when_its_turn_does_not_come() -> None:
     """Its caller may try again, and the work before it is not disturbed."""
-    work, finished = KeyedQueue(starter, wait_seconds=0.01), list[str]()
+    work, finished = KeyedQueue(wait_seconds=0.01), list[str]()
     slow, late = Step("slow", finished), Step("late", finished)
     late.may_end.set()
     running = asyncio.create_task(work.run("key", slow))
@@ -139,11 +138,9 @@ async def test_work_is_given_up_unbegun_when_its_turn_does_not_come(starter: Eag
     assert "late" == await work.run("key", late)
 
 
-async def test_caller_is_answered_in_time_when_the_work_takes_too_long(
-    starter: EagerTasks,
-) -> None:
+async def test_caller_is_answered_in_time_when_the_work_takes_too_long() -> None:
     """It may have been done, and goes on to its end."""
-    work, finished = KeyedQueue(starter, wait_seconds=0.01), list[str]()
+    work, finished = KeyedQueue(wait_seconds=0.01), list[str]()
     step = Step("step", finished)
 
     with pytest.raises(Unconfirmed):
@@ -154,11 +151,9 @@ async def test_caller_is_answered_in_time_when_the_work_takes_too_long(
     assert ["step"] == finished
 
 
-async def test_caller_waits_for_a_long_work_when_more_time_was_asked_for(
-    starter: EagerTasks,
-) -> None:
+async def test_caller_waits_for_a_long_work_when_more_time_was_asked_for() -> None:
     """It is known to take long."""
-    work, finished = KeyedQueue(starter, wait_seconds=0.01), list[str]()
+    work, finished = KeyedQueue(wait_seconds=0.01), list[str]()
     step = Step("step", finished)
     asyncio.get_running_loop().call_later(0.05, step.may_end.set)
 
@@ -167,11 +162,9 @@ async def test_caller_waits_for_a_long_work_when_more_time_was_asked_for(
     assert "step" == result
 
 
-async def test_wait_for_the_turn_counts_when_the_work_then_takes_long(
-    starter: EagerTasks,
-) -> None:
+async def test_wait_for_the_turn_counts_when_the_work_then_takes_long() -> None:
     """Waiting for others and for oneself is one time."""
-    work, finished = KeyedQueue(starter, wait_seconds=WAIT_SECONDS), list[str]()
+    work, finished = KeyedQueue(wait_seconds=WAIT_SECONDS), list[str]()
     first, second = Step("first", finished), Step("second", finished)
     loop, overdue = asyncio.get_running_loop(), asyncio.Event()
     asked_at = loop.time()
@@ -197,10 +190,10 @@ async def test_wait_for_the_turn_counts_when_the_work_then_takes_long(
 
 
 async def test_failure_is_logged_when_its_caller_was_answered_before(
-    starter: EagerTasks, caplog: pytest.LogCaptureFixture
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """By its name, as when the caller was cancelled."""
-    work, may_fail = KeyedQueue(starter, wait_seconds=0.01), asyncio.Event()
+    work, may_fail = KeyedQueue(wait_seconds=0.01), asyncio.Event()
 
     async def fail() -> None:
         await may_fail.wait()
@@ -214,9 +207,9 @@ async def test_failure_is_logged_when_its_caller_was_answered_before(
     assert ["a work failed after its caller had gone: RuntimeError"] == caplog.messages
 
 
-async def test_next_work_runs_when_the_one_before_was_refused(starter: EagerTasks) -> None:
+async def test_next_work_runs_when_the_one_before_was_refused() -> None:
     """An error reaches its own caller, and frees the key."""
-    work = KeyedQueue(starter)
+    work = KeyedQueue()
     step = Step("step", [])
     step.may_end.set()
 
@@ -226,9 +219,9 @@ async def test_next_work_runs_when_the_one_before_was_refused(starter: EagerTask
     assert "step" == await work.run("key", step)
 
 
-async def test_work_is_refused_when_too_many_are_pending(starter: EagerTasks) -> None:
+async def test_work_is_refused_when_too_many_are_pending() -> None:
     """The queue is bounded; what is refused was not begun, so that it may be tried again."""
-    work = KeyedQueue(starter, wait_seconds=ANSWER_SECONDS)
+    work = KeyedQueue(wait_seconds=ANSWER_SECONDS)
     step = Step("step", [])
     callers = [asyncio.create_task(work.run("key", step)) for _ in range(MAX_PENDING)]
     await step.began.wait()
@@ -240,9 +233,9 @@ async def test_work_is_refused_when_too_many_are_pending(starter: EagerTasks) ->
     await asyncio.gather(*callers)
 
 
-async def test_drain_cancels_what_is_late_when_its_time_is_over(starter: EagerTasks) -> None:
+async def test_drain_cancels_what_is_late_when_its_time_is_over() -> None:
     """A shutdown ends, whatever the storage does."""
-    work, finished = KeyedQueue(starter), list[str]()
+    work, finished = KeyedQueue(), list[str]()
     step = Step("stuck", finished)
     caller = asyncio.create_task(work.run("key", step))
     await step.began.wait()
@@ -254,9 +247,9 @@ async def test_drain_cancels_what_is_late_when_its_time_is_over(starter: EagerTa
     assert [] == finished
 
 
-async def test_nothing_is_kept_when_all_is_done(starter: EagerTasks) -> None:
+async def test_nothing_is_kept_when_all_is_done() -> None:
     """Locks go with the works that held them."""
-    work = KeyedQueue(starter)
+    work = KeyedQueue()
     step = Step("step", [])
     step.may_end.set()
     await asyncio.gather(*(work.run(key, step) for key in range(10)))
@@ -267,11 +260,9 @@ async def test_nothing_is_kept_when_all_is_done(starter: EagerTasks) -> None:
     assert (0, 0) == (len(work._lines), len(work._pending))
 
 
-async def test_work_is_done_in_place_when_nothing_of_its_key_is_going_on(
-    starter: EagerTasks,
-) -> None:
+async def test_work_is_done_in_place_when_nothing_of_its_key_is_going_on() -> None:
     """Nothing else has run meanwhile, and nothing is pending."""
-    work, others = KeyedQueue(starter), list[str]()
+    work, others = KeyedQueue(), list[str]()
     asyncio.get_running_loop().call_soon(others.append, "another")
     step = Step("step", [])
     step.may_end.set()
@@ -283,11 +274,9 @@ async def test_work_is_done_in_place_when_nothing_of_its_key_is_going_on(
     assert not work._pending
 
 
-async def test_second_work_of_a_key_has_its_turn_next_when_the_first_began_in_place(
-    starter: EagerTasks,
-) -> None:
+async def test_second_work_of_a_key_has_its_turn_next_when_the_first_began_in_place() -> None:
     """What began in place and then waits holds its key like any other."""
-    work, finished = KeyedQueue(starter), list[str]()
+    work, finished = KeyedQueue(), list[str]()
     first, second = Step("first", finished), Step("second", finished)
     second.may_end.set()
 
@@ -302,9 +291,9 @@ async def test_second_work_of_a_key_has_its_turn_next_when_the_first_began_in_pl
     assert "second" == third
 
 
-async def test_key_is_free_when_one_who_waited_for_it_was_cut_off(starter: EagerTasks) -> None:
+async def test_key_is_free_when_one_who_waited_for_it_was_cut_off() -> None:
     """A caller cancelled before the turn came still has it, and gives it on."""
-    work, finished = KeyedQueue(starter), list[str]()
+    work, finished = KeyedQueue(), list[str]()
     first, second, third = (Step(name, finished) for name in ("first", "second", "third"))
     callers = [asyncio.create_task(work.run("key", each)) for each in (first, second, third)]
     await first.began.wait()

@@ -1,4 +1,4 @@
-"""Deleting a channel when PostgreSQL made its plans for tables that have grown since."""
+"""Tests app/adapters/sql/channels/deletion.py: deletion when PostgreSQL's plans are outdated."""
 
 from dataclasses import replace
 

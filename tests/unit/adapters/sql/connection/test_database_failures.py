@@ -1,3 +1,5 @@
+"""Tests app/adapters/sql/connection/database.py: transactions that fail or are cancelled."""
+
 import asyncio
 import logging
 import traceback

@@ -1,44 +1,50 @@
 import logging
 import sqlite3
+import time
 
 import pytest
 from sqlalchemy.exc import DBAPIError, InterfaceError
 
-from app.adapters.sql.connection.circuit_breaker import CircuitBreaker
-from app.adapters.sql.connection.failures import translated_failures
+from app.adapters.sql.connection.failures import SLOW_SECONDS, translated_failures
+from app.concurrency.circuit_breaker import CircuitBreaker
 from app.domain.errors import NotAMember, StorageRejected, Unavailable, Unconfirmed
 
 SECRET = "what-alice-wrote-to-bob"
 
 
 class DriverError(Exception):
-    """As PostgreSQL's driver raises it."""
+    """An error that PostgreSQL reports through its driver."""
 
     def __init__(self, sqlstate: str) -> None:
         self.sqlstate = sqlstate
         super().__init__(SECRET)
 
 
-def an_open_gate() -> CircuitBreaker:
-    """That nothing here closes: all fails quickly."""
-
-    async def look() -> None:
-        raise AssertionError
-
-    return CircuitBreaker(look)
-
-
-def refusal(failure: Exception, *, commits: bool) -> Unavailable:
-    """What a failure becomes, before the commit or in it."""
+def translated(
+    failure: Exception,
+    *,
+    commits: bool = False,
+    breaker: CircuitBreaker | None = None,
+    seconds: float = 0.0,
+) -> Unavailable:
+    """Return what is raised for a failure, before the commit or in it, after some seconds."""
 
     def fail() -> None:
-        with translated_failures(an_open_gate()) as operation:
+        with translated_failures(breaker) as operation:
             operation.commits = commits
+            operation.has_turn_since = time.monotonic() - seconds
             raise failure
 
     with pytest.raises(Unavailable) as caught:
         fail()
     return caught.value
+
+
+def a_circuit_breaker() -> CircuitBreaker:
+    async def probe() -> None:
+        pass
+
+    return CircuitBreaker("database", probe, retry_seconds=1.0)
 
 
 @pytest.mark.parametrize(
@@ -51,15 +57,15 @@ def refusal(failure: Exception, *, commits: bool) -> Unavailable:
     ],
 )
 def test_a_failure_is_unconfirmed_when_it_meets_the_commit(failure: Exception) -> None:
-    """The answer is missing; before the commit it is certain that nothing is stored."""
+    """Before the commit, the same failure means that nothing is stored."""
     wrapped = DBAPIError("COMMIT", None, failure) if isinstance(failure, DriverError) else failure
 
-    assert Unavailable is type(refusal(wrapped, commits=False))
-    assert Unconfirmed is type(refusal(wrapped, commits=True))
+    assert Unavailable is type(translated(wrapped))
+    assert Unconfirmed is type(translated(wrapped, commits=True))
 
 
 def sqlite_error(name: str) -> sqlite3.Error:
-    """As SQLite itself raises it."""
+    """An error that SQLite itself reports, with its name."""
     failure = sqlite3.OperationalError(SECRET)
     failure.sqlite_errorname = name
     return failure
@@ -77,8 +83,8 @@ def sqlite_error(name: str) -> sqlite3.Error:
 def test_a_failure_is_certain_when_the_database_itself_refuses_the_commit(
     failure: Exception, expected: type[Unavailable]
 ) -> None:
-    """SQLite by any error, PostgreSQL by a constraint or a conflict."""
-    assert expected is type(refusal(DBAPIError("COMMIT", None, failure), commits=True))
+    """That is any error of SQLite, and a constraint or a conflict of PostgreSQL."""
+    assert expected is type(translated(DBAPIError("COMMIT", None, failure), commits=True))
 
 
 @pytest.mark.parametrize(
@@ -96,31 +102,59 @@ def test_a_failure_is_certain_when_the_database_itself_refuses_the_commit(
 def test_a_failure_is_a_rejection_when_it_is_about_what_was_to_be_stored(
     failure: Exception, expected: type[Unavailable]
 ) -> None:
-    """Then something else may well be stored; else it would fail likewise."""
+    """`StorageRejected` means that other data could be stored."""
     wrapped = DBAPIError("INSERT", None, failure)
 
-    assert expected is type(refusal(wrapped, commits=False))
+    assert expected is type(translated(wrapped))
 
 
 def test_a_failure_is_unconfirmed_when_sqlite_could_not_sync_the_commit() -> None:
-    """It may stand in the log all the same, and be found there after a crash."""
+    """The commit may be in the write-ahead log, and be recovered from it after a crash."""
     failure = sqlite_error("SQLITE_IOERR_FSYNC")
 
-    assert Unconfirmed is type(refusal(DBAPIError("COMMIT", None, failure), commits=True))
+    assert Unconfirmed is type(translated(DBAPIError("COMMIT", None, failure), commits=True))
 
 
 def test_a_domain_error_passes_when_it_is_raised_inside() -> None:
-    """It is an answer, not a failure."""
-    with pytest.raises(NotAMember), translated_failures(an_open_gate()):
+    with pytest.raises(NotAMember), translated_failures(None):
         raise NotAMember
 
 
 def test_a_failure_is_logged_by_name_when_it_is_translated(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Never with the driver's text."""
+    """The text of the driver, which may contain messages, is not logged."""
     caplog.set_level(logging.DEBUG)
 
-    refusal(DBAPIError("INSERT", None, DriverError("23505")), commits=False)
+    translated(DBAPIError("INSERT", None, DriverError("23505")))
 
     assert ["the database failed: DriverError"] == caplog.messages
+
+
+@pytest.mark.parametrize(
+    ("failure", "opens_linked"),
+    [(DriverError("55P03"), False), (ConnectionResetError(), True)],
+    ids=["an error that the server reports", "no answer from the server"],
+)
+async def test_a_slow_failure_opens_the_linked_circuit_breaker_when_the_server_did_not_answer(
+    failure: Exception,
+    opens_linked: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    """A server that reports an error to a writer may still answer readers."""
+    writing, reading = a_circuit_breaker(), a_circuit_breaker()
+    writing.linked = reading
+
+    translated(InterfaceError("SELECT", None, failure), breaker=writing, seconds=2 * SLOW_SECONDS)
+
+    assert not writing.is_closed
+    assert opens_linked is not reading.is_closed
+    await writing.stop()
+    await reading.stop()
+
+
+async def test_a_failure_leaves_the_circuit_breaker_closed_when_it_was_quick() -> None:
+    breaker = a_circuit_breaker()
+
+    translated(ConnectionResetError(), breaker=breaker, seconds=SLOW_SECONDS / 2)
+
+    assert breaker.is_closed

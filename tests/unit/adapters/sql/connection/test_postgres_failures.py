@@ -1,3 +1,5 @@
+"""Tests app/adapters/sql/connection/database.py: a PostgreSQL that freezes or restarts."""
+
 import asyncio
 import logging
 import traceback

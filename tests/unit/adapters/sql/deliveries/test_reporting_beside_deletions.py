@@ -1,7 +1,7 @@
-"""Reports that meet what the original backend deletes, where several write at once.
+"""Tests app/adapters/sql/deliveries/advance.py: reports during concurrent deletions.
 
-Each test would end with a deadlock, and one of the two as its victim, if reports locked what they
-change before those whom it belongs to.
+Each test would end in a deadlock if a report locked the deliveries before the users and messages
+that they refer to.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Client message ids in a database: what of a send is kept, and rows of before revision 0005."""
+"""Tests app/adapters/sql/messages/store.py: digests of first sends, and rows without a digest."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""A database of the original backend, taken over as it is."""
+"""Tests app/adapters/sql/schema/upgrade.py: the upgrade of the original backend's database."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Revision 0004 and a database that was in use before it."""
+"""Tests app/adapters/sql/schema/upgrade.py: revision 0004 on a database that holds messages."""
 
 from datetime import timedelta
 

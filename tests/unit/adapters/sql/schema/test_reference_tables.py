@@ -1,3 +1,5 @@
+"""Tests app/adapters/sql/schema/shared_tables.py: what the server writes to those tables."""
+
 from datetime import datetime
 
 import pytest

@@ -1,3 +1,5 @@
+"""Tests app/framework/platform_socketio/websocket/upgrade.py: upgrade requests that are refused."""
+
 import json
 
 import pytest

@@ -1,3 +1,5 @@
+"""Tests app/framework/platform_socketio/websocket/upgrade.py: what is kept of a request."""
+
 import sys
 from uuid import uuid4
 
