@@ -8,7 +8,7 @@ from sqlalchemy import update
 
 from app.adapters.sql.connection.database import Database
 from app.adapters.sql.messages.repository import SqlMessageRepository
-from app.adapters.sql.schema.column_types import EARLIEST, LATEST
+from app.adapters.sql.schema.dialects import EARLIEST, LATEST
 from app.adapters.sql.schema.tables import channel_members
 from app.domain.channel import ChannelType
 from app.domain.delivery import DeliveryState
