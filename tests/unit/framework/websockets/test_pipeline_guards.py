@@ -324,4 +324,4 @@ async def test_client_is_held_when_a_guard_tells_it_to_wait() -> None:
     await driver.call_unknown("no such event")
 
     assert ("rate_limited", 250) == (refusal["code"], refusal["retryAfterMs"])
-    assert [0.25, 0.25] == driver.link.holds
+    assert [0.25, 0.25] == driver.link.pauses
