@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import insert, update
 
 from app.adapters.sql.connection.database import Database
-from app.adapters.sql.messages.repository import SqlMessageRepository
+from app.adapters.sql.messages.adoption_repository import SqlAdoptionRepository
 from app.adapters.sql.schema.tables import channel_members, read_receipts
 from app.domain.delivery import DeliveryState, DeliveryStatus
 from app.domain.ids import MessageId
@@ -80,8 +80,8 @@ async def test_adopt_takes_in_nothing_when_it_has_taken_in_all(
     await adopt(storage)
     order = await order_of(storage)
 
-    assert {} == await storage.messages.find_unsequenced(10, LATER)
-    await storage.messages.adopt([MessageId("msg_001")], LATER)
+    assert {} == await storage.adoption.find_unsequenced(10, LATER)
+    await storage.adoption.adopt([MessageId("msg_001")], LATER)
     assert order == await order_of(storage)
     assert {GENERAL: 1} == await storage.messages.last_seqs([GENERAL])
 
@@ -92,14 +92,14 @@ async def test_adopt_takes_in_what_is_left_when_another_node_has_taken_some(
     """Each was looking at what it had found; what came since is nobody's yet."""
     for number in range(1, 5):
         await store_beside(database, f"msg_{number}", created_at=NOW + number * SECOND)
-    first = (await storage.messages.find_unsequenced(2, LATER))[GENERAL]
-    second = (await storage.messages.find_unsequenced(3, LATER))[GENERAL]
+    first = (await storage.adoption.find_unsequenced(2, LATER))[GENERAL]
+    second = (await storage.adoption.find_unsequenced(3, LATER))[GENERAL]
 
-    await storage.messages.adopt(first, LATER)
-    await storage.messages.adopt(list(reversed(second)), LATER)
+    await storage.adoption.adopt(first, LATER)
+    await storage.adoption.adopt(list(reversed(second)), LATER)
 
     assert [(1, "msg_1"), (2, "msg_2"), (3, "msg_3")] == await order_of(storage)
-    assert {GENERAL: ["msg_4"]} == await storage.messages.find_unsequenced(10, LATER)
+    assert {GENERAL: ["msg_4"]} == await storage.adoption.find_unsequenced(10, LATER)
 
 
 async def test_adopt_passes_over_a_message_when_it_is_no_more(
@@ -108,9 +108,9 @@ async def test_adopt_passes_over_a_message_when_it_is_no_more(
     """Deleted since it was found; and to adopt nothing is no failure."""
     await store_beside(database, "msg_001")
 
-    await storage.messages.adopt([MessageId("msg_000"), MessageId("msg_001")], LATER)
-    await storage.messages.adopt([MessageId("msg_000")], LATER)
-    await storage.messages.adopt([], LATER)
+    await storage.adoption.adopt([MessageId("msg_000"), MessageId("msg_001")], LATER)
+    await storage.adoption.adopt([MessageId("msg_000")], LATER)
+    await storage.adoption.adopt([], LATER)
 
     assert [(1, "msg_001")] == await order_of(storage)
 
@@ -228,7 +228,7 @@ async def test_adopt_looks_at_all_in_the_end_when_there_is_very_much(
     database: Database, storage: Storage
 ) -> None:
     """A stretch with each look, and from the start again."""
-    repository = SqlMessageRepository(database, stretch_messages=3)
+    repository = SqlAdoptionRepository(database, stretch_messages=3)
     days = [NOW - timedelta(days=day) for day in range(9, 1, -1)]
     for number, day in enumerate([*days, *days]):
         await store_beside(database, f"msg_{number}", created_at=day)

@@ -177,8 +177,8 @@ async def test_nothing_is_unplaced_when_only_this_side_stores(storage: Storage) 
     """What was stored here has its place already, and keeps it when it is to be adopted."""
     message = await add(storage, draft())
 
-    await storage.messages.adopt([message.id], LATER)
+    await storage.adoption.adopt([message.id], LATER)
 
-    assert {} == await storage.messages.find_unsequenced(10, LATER)
+    assert {} == await storage.adoption.find_unsequenced(10, LATER)
     assert (message,) == await storage.messages.stored_after(GENERAL, 0, 10)
     assert {GENERAL: 1} == await storage.messages.last_seqs([GENERAL])

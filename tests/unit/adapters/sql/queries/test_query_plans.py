@@ -39,7 +39,7 @@ async def test_looking_for_the_unplaced_reads_nothing_but_others_when_there_are_
     await storage.messages.add_all([draft() for _ in range(3)], NOW)
 
     with recorded() as statements:
-        find_unsequenced = await storage.messages.find_unsequenced(100, NOW)
+        find_unsequenced = await storage.adoption.find_unsequenced(100, NOW)
 
     plans = await plans_of(database, statements)
     reading = [line for line in plans if "messages_others_idx" in line]
