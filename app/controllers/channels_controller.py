@@ -16,7 +16,6 @@ from app.controllers.requests.backend_request import (
 )
 from app.controllers.requests.body import read_body
 from app.controllers.requests.refusals import refusal, unavailable
-from app.domain.blank_text import is_blank
 from app.domain.channel import ChannelDraft, ChannelType, MemberRole
 from app.domain.errors import (
     ChannelExists,
@@ -27,6 +26,7 @@ from app.domain.errors import (
     UserNotFound,
 )
 from app.domain.ids import ChannelId, UserId, new_id
+from app.domain.text import UNSTORABLE_TEXT, is_blank, is_storable
 from app.framework import controller, delete, post, put
 from app.services.channel_service import ChannelService
 
@@ -47,8 +47,8 @@ _STATUS = {
 
 
 def _storable(text: str) -> str:
-    if "\0" in text:
-        raise ValueError("must not have NUL, which no database takes for text")
+    if not is_storable(text):
+        raise ValueError(UNSTORABLE_TEXT)
     return text
 
 

@@ -2,13 +2,14 @@
 
 import asyncio
 from http import HTTPStatus
+from typing import Annotated
 
 from aiohttp import hdrs, web
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
-from app.domain.ids import UserId
-from app.framework import controller, get, post
+from app.domain.ids import UserId, checked_id
+from app.framework import controller, field_errors, get, post
 from app.ports import JWKS_PATH, TOKEN_TTL_SECONDS, ChannelRepository, TokenIssuer
 
 _LOOPBACK = frozenset({"127.0.0.1", "::1"})
@@ -21,7 +22,7 @@ class TokenRequest(BaseModel):
 
     model_config = ConfigDict(alias_generator=to_camel)
 
-    user_id: UserId = Field(min_length=1, max_length=191)
+    user_id: Annotated[UserId, AfterValidator(checked_id)]
     session_id: str | None = None
     ttl_seconds: int = Field(default=TOKEN_TTL_SECONDS, ge=-_MAX_TTL_SECONDS, le=_MAX_TTL_SECONDS)
 
@@ -56,11 +57,8 @@ class DevelopmentIdentityController:
             wanted = TokenRequest.model_validate_json(await request.read())
         except ValidationError as error:
             message = 'Send {"userId": "user_alice"} as JSON.'
-            fields = [
-                {"path": ".".join(map(str, e["loc"])), "message": e["msg"]} for e in error.errors()
-            ]
             return web.json_response(
-                {"statusCode": 400, "message": message, "fields": fields},
+                {"statusCode": 400, "message": message, "fields": field_errors(error)},
                 status=HTTPStatus.BAD_REQUEST,
             )
         token = self._issuer.token(wanted.user_id, wanted.ttl_seconds, wanted.session_id)

@@ -10,10 +10,10 @@ from app.controllers.requests.backend_key import BackendKey
 from app.controllers.requests.backend_request import MAX_BODY_BYTES, BackendRequest, Id, invalid
 from app.controllers.requests.body import read_body
 from app.controllers.requests.refusals import refusal, unavailable
+from app.domain.credential import RevocationKind
 from app.domain.errors import AuthenticationError, Unavailable
-from app.domain.revocation import RevocationKind
 from app.domain.wire import to_iso
-from app.framework import controller, post
+from app.framework import FieldError, controller, post
 from app.services.session_service import SessionService
 
 _EXPECTED = "Send one of userId, sessionId and token as JSON."
@@ -66,9 +66,9 @@ class SessionsController:
         except ValidationError as error:
             return invalid(error, _EXPECTED)
         except AuthenticationError as error:
-            fault = {"path": "token", "message": "is no session token"}
+            fields = [FieldError(path="token", message="is no session token")]
             message = "That is no session token; nothing was revoked."
-            return refusal(HTTPStatus.BAD_REQUEST, error.code, message, fields=[fault])
+            return refusal(HTTPStatus.BAD_REQUEST, error.code, message, fields=fields)
         except Unavailable:
             return unavailable()
         return web.json_response({"revoked": kind, "until": to_iso(revoked.until)})

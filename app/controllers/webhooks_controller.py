@@ -8,9 +8,9 @@ from aiohttp import web
 from app.controllers.requests.body import read_body
 from app.controllers.requests.refusal_log import RefusalLog
 from app.controllers.requests.refusals import refusal, unavailable
+from app.domain.credential import RevocationKind
 from app.domain.errors import Unavailable
-from app.domain.ids import is_id
-from app.domain.revocation import RevocationKind
+from app.domain.ids import checked_id
 from app.framework import controller, post
 from app.ports import WebhookFault, WebhookLog, WebhookMessage, WebhookRefused, WebhookVerifier
 from app.services.session_service import SessionService
@@ -90,9 +90,8 @@ def _revoked_kind(message: WebhookMessage) -> RevocationKind | None:
 
 
 def _subject(message: WebhookMessage) -> str:
-    subject = message.data.get("id")
-    # Not ignored: somebody was to be signed out, and is not.
-    if not isinstance(subject, str) or not is_id(subject):
-        sentence = f"data.id of {message.type} must be 1 to 191 printable characters."
-        raise WebhookRefused(WebhookFault.MALFORMED, sentence)
-    return subject
+    try:
+        return checked_id(message.data.get("id"))
+    except ValueError as error:  # refused, not ignored: the user would stay signed in
+        sentence = f"data.id of {message.type} {error}."
+        raise WebhookRefused(WebhookFault.MALFORMED, sentence) from None

@@ -22,7 +22,6 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from math import ceil
 from types import MappingProxyType
@@ -153,27 +152,20 @@ class AuthenticationError(ChatError):
         return {"detail": self.detail, "retryAfterMs": ceil(self.retry_after_seconds * 1000)}
 
 
-@dataclass(frozen=True, slots=True)
-class FieldFault:
-    """What is wrong with one field: ``path`` in dots (``content``), ``message`` for people."""
-
-    path: str
-    message: str
-
-
 class InvalidPayload(ChatError):
-    """A payload's shape is right but a value breaks a rule of the chat."""
+    """The payload has the right shape, but one field breaks a rule of the chat.
+
+    Attributes:
+        path: The field's name on the wire, such as ``content``.
+        message: What is wrong with the field, for people.
+    """
 
     code = "invalid_payload"
 
-    def __init__(self, *fields: FieldFault) -> None:
-        self.fields = fields
-        super().__init__("; ".join(f"{field.path}: {field.message}" for field in fields))
-
-    @property
-    def details(self) -> Mapping[str, object]:
-        """``fields``: a list of ``{path, message}``."""
-        return {"fields": [{"path": each.path, "message": each.message} for each in self.fields]}
+    def __init__(self, path: str, message: str) -> None:
+        self.path = path
+        self.message = message
+        super().__init__(f"{path}: {message}")
 
 
 class NotAMember(ChatError):

@@ -5,11 +5,13 @@ from random import randrange
 
 import structlog
 
-from app.domain.errors import AuthenticationCode, AuthenticationError, ChatError
-from app.domain.events import SECRET_EVENTS
+from app.domain.errors import AuthenticationCode, AuthenticationError, ChatError, InvalidPayload
+from app.domain.events import SECRET_EVENTS, ServerEvent
 from app.framework import (
     BaseWsExceptionFilter,
     ExecutionContext,
+    FieldError,
+    WsBadRequest,
     WsException,
     WsTooManyRequests,
     catch,
@@ -17,7 +19,7 @@ from app.framework import (
 from app.framework.common.log_text import log_text
 from app.framework.common.minute_log import MinuteLog
 from app.ports import Clock
-from app.services.sessions.client_network import client_network
+from app.services.authentication_service import client_network
 from app.sockets.authenticated_socket import AuthenticatedSocket, error_notice
 
 _log = structlog.stdlib.get_logger("ChatExceptionFilter")
@@ -99,12 +101,12 @@ class ChatExceptionFilter(BaseWsExceptionFilter):
         elif error.temporary:
             retry_after_ms = error.details.get("retryAfterMs") or randrange(*_RETRY_AFTER_MS)  # noqa: S311 - spreads clients, no secret
             retry = {"temporary": True, "retryAfterMs": retry_after_ms}
-            client.emit("error", {**error_notice(message, error.code, detail), **retry})
+            client.emit(ServerEvent.ERROR, {**error_notice(message, error.code, detail), **retry})
             client.close_transport()
         elif self._refuse_with_connect_error:
             client.refuse(message.capitalize(), {"code": error.code, "detail": detail})
         else:
-            client.emit("error", error_notice(message, error.code, detail))
+            client.emit(ServerEvent.ERROR, error_notice(message, error.code, detail))
             client.disconnect(close=True)
 
 
@@ -117,11 +119,15 @@ def _ws_exception(exception: Exception) -> Exception:
     """A domain error in the framework's shape, its cause behind it; any other as it is."""
     if not isinstance(exception, ChatError):
         return exception
-    error = WsException(
-        exception.message if isinstance(exception, AuthenticationError) else str(exception),
-        code=str(exception.code),
-        temporary=exception.temporary,
-        details=exception.details,
-    )
+    if isinstance(exception, InvalidPayload):
+        field = FieldError(path=exception.path, message=exception.message)
+        error: WsException = WsBadRequest((field,))
+    else:
+        error = WsException(
+            exception.message if isinstance(exception, AuthenticationError) else str(exception),
+            code=str(exception.code),
+            temporary=exception.temporary,
+            details=exception.details,
+        )
     error.__cause__ = exception
     return error

@@ -24,6 +24,7 @@ from app.framework.common.decorators import (
 )
 from app.framework.common.exceptions import (
     BootError,
+    FieldError,
     WsBadRequest,
     WsDraining,
     WsException,
@@ -44,6 +45,7 @@ from app.framework.common.pipes import (
     DefaultValuePipe,
     PipeTransform,
     ValidationPipe,
+    field_errors,
 )
 from app.framework.common.providers import AppFilter, AppGuard, AppInterceptor, AppPipe, imported
 from app.framework.core.application import NestApplication, NestFactory
@@ -92,6 +94,7 @@ __all__ = [
     "EventRoute",
     "ExceptionFilter",
     "ExecutionContext",
+    "FieldError",
     "Handshake",
     "IoAdapter",
     "IoOptions",
@@ -130,6 +133,7 @@ __all__ = [
     "controller",
     "create_param_decorator",
     "delete",
+    "field_errors",
     "get",
     "imported",
     "patch",

@@ -5,6 +5,7 @@ from collections.abc import Collection
 from functools import partial
 from typing import TypeAlias
 
+from app.concurrency.bounded_dict import BoundedDict
 from app.domain.channel import (
     Channel,
     ChannelCreation,
@@ -71,8 +72,7 @@ class ChannelService:
         self._clock = clock
         self._changes = KeyedQueue()
         self._unconfirmed = UnconfirmedChanges[Change, None](MAX_UNCONFIRMED)
-        # Whose deletion was begun here; the oldest of too many is forgotten.
-        self._deletions: dict[ChannelId, None] = {}
+        self._deletions: BoundedDict[ChannelId, None] = BoundedDict(MAX_DELETIONS)
 
     async def create(self, draft: ChannelDraft) -> ChannelCreation:
         """Store a channel, its creator being the owner; each member hears of it.
@@ -192,7 +192,7 @@ class ChannelService:
             if channel_id not in self._deletions:
                 raise
             return
-        self._remember_deletion(channel_id)
+        self._deletions[channel_id] = None
         # There are none if an earlier call has removed them and never knew.
         concerned = member_ids or self._audience.present(channel_id)
         await self._announce(MembershipEvent.ENDED, channel_id, member_ids)
@@ -202,12 +202,6 @@ class ChannelService:
         await self._channels.delete(channel_id)
         # That may have taken long, and others may have written meanwhile.
         await self._announce(MembershipEvent.ENDED, channel_id, frozenset())
-
-    def _remember_deletion(self, channel_id: ChannelId) -> None:
-        self._deletions.pop(channel_id, None)
-        self._deletions[channel_id] = None
-        if len(self._deletions) > MAX_DELETIONS:
-            del self._deletions[next(iter(self._deletions))]
 
     async def _add_member(
         self, channel_id: ChannelId, user_id: UserId, role: MemberRole | None

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Collection, Iterable, Sequence
 from functools import partial
 
+from app.concurrency.bounded_dict import BoundedDict
 from app.domain.errors import Unavailable
 from app.domain.events import ServerEvent
 from app.domain.ids import ChannelId
@@ -51,7 +52,7 @@ class MessagePublisher:
         self._typing = typing
         self._broadcaster = broadcaster
         self._clock = clock
-        self._published: dict[ChannelId, int] = {}
+        self._published: BoundedDict[ChannelId, int] = BoundedDict(MAX_CHANNELS)
         # Channels that may have unpublished messages, and until when more of them may be stored.
         self._behind: dict[ChannelId, float] = {}
         room_sync.when_ended(self.forget)
@@ -70,7 +71,7 @@ class MessagePublisher:
         if unknown:
             last_seqs = await self._messages.last_seqs(unknown)
             for channel_id in unknown:
-                self._remember(channel_id, last_seqs[channel_id])
+                self._published[channel_id] = last_seqs[channel_id]
         await self._room_sync.refresh_all(channel_ids)
 
     async def publish(self, channel_id: ChannelId, stored: Sequence[StoredMessage]) -> None:
@@ -176,11 +177,6 @@ class MessagePublisher:
             self._typing.end(message.user_id, channel_id)
             self._broadcaster.publish(room, ServerEvent.MESSAGE_CREATED, message)
             published = message.seq
-        self._remember(channel_id, published)
-
-    def _remember(self, channel_id: ChannelId, published: int) -> None:
-        if channel_id not in self._published and len(self._published) >= MAX_CHANNELS:
-            del self._published[next(iter(self._published))]
         self._published[channel_id] = published
 
 

@@ -1,4 +1,4 @@
-"""Every port's suite runs over every adapter; the ids say which."""
+"""Fixtures that run each port's suite on every adapter of that port."""
 
 from collections.abc import AsyncIterator, Callable
 
@@ -31,7 +31,7 @@ TIMEOUT_SECONDS = 5.0
 
 @pytest.fixture
 def clock() -> ManualClock:
-    """Time that stands still."""
+    """A clock that only a test advances."""
     return ManualClock()
 
 
@@ -54,7 +54,7 @@ async def storage(empty_storage: Storage) -> Storage:
 async def redis_connection(
     redis_server: RedisServer, clock: ManualClock
 ) -> AsyncIterator[RedisConnection]:
-    """Open, to an empty server."""
+    """An open connection to an empty Redis server."""
     connection = RedisConnection(redis_server.url, TIMEOUT_SECONDS, clock)
     await connection.on_module_init()
     yield connection
@@ -63,7 +63,7 @@ async def redis_connection(
 
 @pytest.fixture
 def let_pass(clock: ManualClock, redis_server: RedisServer) -> Callable[[float], None]:
-    """Time passes for every adapter, the one whose clock is a server's included."""
+    """Advance the clock of every adapter, Redis's own included."""
 
     def pass_both(seconds: float) -> None:
         clock.advance(seconds)
@@ -108,15 +108,15 @@ def attempt_limiter(request: pytest.FixtureRequest, clock: ManualClock) -> Attem
 
 @pytest.fixture(params=["memory", "redis"])
 def socket_quota(request: pytest.FixtureRequest, clock: ManualClock) -> SocketQuota:
-    """A quota of which nobody has taken."""
+    """A quota from which no socket was taken."""
     if request.param == "memory":
         return MemorySocketQuota(MAX_SOCKETS)
     return RedisSocketQuota(request.getfixturevalue("redis_connection"), MAX_SOCKETS, clock)
 
 
 @pytest.fixture(params=["memory", "redis"])
-def revocation_channel(request: pytest.FixtureRequest, clock: ManualClock) -> RevocationBus:
-    """A channel to which nobody listens."""
+def revocation_bus(request: pytest.FixtureRequest, clock: ManualClock) -> RevocationBus:
+    """A bus without subscribers."""
     if request.param == "memory":
         return SilentRevocationBus()
     connection: RedisConnection = request.getfixturevalue("redis_connection")

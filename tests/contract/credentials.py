@@ -1,4 +1,4 @@
-"""Made-up credentials for the suites of revocation."""
+"""Credentials for the suites about revocation."""
 
 from app.domain.credential import Credential
 from app.domain.ids import UserId

@@ -1,4 +1,4 @@
-"""What the original backend does beside us, and what becomes of it."""
+"""Messages that the original backend stores in the shared database, and their adoption."""
 
 from datetime import datetime, timedelta
 
@@ -11,10 +11,10 @@ from tests.contract.storage import ALICE, GENERAL, Storage
 from tests.doubles.manual_clock import DEFAULT_START as NOW
 
 LATER = NOW + timedelta(hours=1)
-"""When it is adopted."""
+"""The time of adoption."""
 
 
-async def store_beside(
+async def store_as_prisma(
     database: Database,
     message_id: str,
     *,
@@ -22,7 +22,7 @@ async def store_beside(
     channel_id: ChannelId = GENERAL,
     created_at: datetime = NOW,
 ) -> None:
-    """Store a message as Prisma does: no sequence, no deliveries, and delivered at once."""
+    """Store a message as Prisma does: DELIVERED at once, without a sequence or deliveries."""
     async with database.transaction() as connection:
         await connection.execute(
             insert(messages).values(
@@ -38,19 +38,19 @@ async def store_beside(
 
 
 async def adopt(storage: Storage, limit: int = 100) -> dict[ChannelId, list[MessageId]]:
-    """Take in what is found; what that was."""
+    """Adopt the messages that are found once; return their ids by channel."""
     found = await storage.adoption.find_unsequenced(limit, LATER)
     await storage.adoption.adopt([each for ids in found.values() for each in ids], LATER)
     return {channel_id: list(ids) for channel_id, ids in found.items()}
 
 
 async def adopt_all(storage: Storage, limit: int = 100) -> None:
-    """Until nothing is left."""
+    """Adopt until no message without a sequence is left."""
     while await adopt(storage, limit):
         pass
 
 
 async def order_of(storage: Storage, channel_id: ChannelId = GENERAL) -> list[tuple[int, str]]:
-    """Every message of a channel, by its number."""
+    """Return the sequence and id of every message of a channel, in order."""
     stored = await storage.messages.stored_after(channel_id, 0, 1_000)
     return [(message.seq, message.id) for message in stored]

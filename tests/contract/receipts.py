@@ -1,4 +1,4 @@
-"""Messages to report on, single reports, and what a message says of itself."""
+"""Send a message, report its delivery, and read its state."""
 
 from datetime import datetime
 
@@ -13,7 +13,7 @@ from tests.doubles.manual_clock import DEFAULT_START as NOW
 async def sent(
     storage: Storage, user_id: UserId = ALICE, channel_id: ChannelId = GENERAL
 ) -> Message:
-    """A message that has just been stored."""
+    """Store a message."""
     return await add(storage, draft(user_id, channel_id))
 
 
@@ -24,7 +24,7 @@ async def reported(
     state: DeliveryState,
     now: datetime = NOW,
 ) -> AdvanceOutcome:
-    """What becomes of one report."""
+    """Return the outcome of one report."""
     (outcome,) = await storage.deliveries.advance_all(
         [Report(message_id, recipient_id, state)], now
     )
@@ -38,13 +38,13 @@ async def advanced(
     state: DeliveryState,
     now: datetime = NOW,
 ) -> Advance:
-    """What becomes of one report that is not refused."""
+    """Return the outcome of one report, which must be accepted."""
     outcome = await reported(storage, message_id, recipient_id, state, now)
     assert isinstance(outcome, Advance)
     return outcome
 
 
 async def own_state(storage: Storage, message: Message) -> DeliveryState:
-    """What the message itself says of its delivery now."""
+    """Return the delivery state in the message's own row."""
     (read,) = await storage.messages.stored_after(message.channel_id, message.seq - 1, 1)
     return read.delivery_status

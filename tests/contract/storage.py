@@ -1,4 +1,4 @@
-"""One database behind its repositories, and what the suites store in it."""
+"""The repositories over one database, and the users and channels of the suites."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -55,12 +55,16 @@ UNHURRIED = DatabaseLimits(
     lock_timeout_seconds=ANSWER_SECONDS,
     answer_seconds=ANSWER_SECONDS,
 )
-"""For what comes to its end by itself, if late on a busy machine."""
+"""Limits that a busy machine does not reach, for operations that end by themselves."""
 
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """The repositories over one database; ``leave`` is what no port can do yet."""
+    """The repositories over one database.
+
+    Attributes:
+        leave: Deletes a membership directly, as the original backend does.
+    """
 
     channels: ChannelRepository
     messages: MessageRepository
@@ -104,7 +108,7 @@ def sql_storage(database: Database) -> Storage:
 
 @asynccontextmanager
 async def opened(database: Database) -> AsyncIterator[Database]:
-    """A database from its opening to its end."""
+    """Open a database, and close it at the end."""
     try:
         await database.on_module_init()
         yield database
@@ -118,7 +122,7 @@ def draft(
     content: str = "hello",
     client_message_id: str | None = None,
 ) -> MessageDraft:
-    """A message to store, with an id of its own."""
+    """Return a message to store, with a new id."""
     return MessageDraft(
         id=new_message_id(),
         channel_id=channel_id,
@@ -129,7 +133,7 @@ def draft(
 
 
 async def add(storage: Storage, asked: MessageDraft, now: datetime = NOW) -> Message:
-    """Store one draft, which must be new."""
+    """Store one draft, which must be accepted as new."""
     added = await add_one(storage, asked, now)
     assert isinstance(added, StoredMessage)
     assert added.is_new
@@ -137,6 +141,6 @@ async def add(storage: Storage, asked: MessageDraft, now: datetime = NOW) -> Mes
 
 
 async def add_one(storage: Storage, asked: MessageDraft, now: datetime = NOW) -> AddOutcome:
-    """Store one draft, whatever becomes of it."""
+    """Store one draft and return its outcome."""
     (added,) = await storage.messages.add_all([asked], now)
     return added

@@ -11,18 +11,17 @@ SECONDS_PER_ATTEMPT = 60 / ATTEMPTS_PER_MINUTE
 SECONDS_PER_FAILURE = 60 / FAILURES_PER_MINUTE
 ADDRESS, OTHER = "203.0.113.7", "2001:db8::7"
 WHILE_IT_RUNS = 3.0
-"""What a real server's clock may have moved on during a test, in seconds."""
+"""How many seconds may pass on a real server's clock during a test."""
 
 
 def about(seconds: float) -> object:
-    """The wait, of which some may be over already."""
+    """Match a wait of which up to `WHILE_IT_RUNS` seconds have passed."""
     return pytest.approx(seconds - WHILE_IT_RUNS / 2, abs=WHILE_IT_RUNS / 2)
 
 
 async def test_attempt_gives_a_minutes_worth_when_the_address_is_new(
     attempt_limiter: AttemptLimiter,
 ) -> None:
-    """As many as fit in the bucket are there at once, and then none."""
     waits = [await attempt_limiter.attempt(ADDRESS) for _ in range(ATTEMPTS_PER_MINUTE + 1)]
 
     assert [0.0] * ATTEMPTS_PER_MINUTE + [about(SECONDS_PER_ATTEMPT)] == waits
@@ -31,7 +30,7 @@ async def test_attempt_gives_a_minutes_worth_when_the_address_is_new(
 async def test_attempt_succeeds_when_the_time_it_named_is_over(
     attempt_limiter: AttemptLimiter, let_pass: Callable[[float], None]
 ) -> None:
-    """Who waits as told gets one, and only one."""
+    """A client that waits as long as it was asked to gets exactly one attempt."""
     for _ in range(ATTEMPTS_PER_MINUTE):
         await attempt_limiter.attempt(ADDRESS)
 
@@ -45,7 +44,7 @@ async def test_attempt_succeeds_when_the_time_it_named_is_over(
 async def test_attempt_takes_nothing_when_it_is_refused(
     attempt_limiter: AttemptLimiter, let_pass: Callable[[float], None]
 ) -> None:
-    """Being refused often makes nobody wait longer."""
+    """Refused attempts do not lengthen the wait."""
     for _ in range(ATTEMPTS_PER_MINUTE + 50):
         await attempt_limiter.attempt(ADDRESS)
 
@@ -57,7 +56,6 @@ async def test_attempt_takes_nothing_when_it_is_refused(
 async def test_attempt_is_counted_by_address_when_another_has_taken_all(
     attempt_limiter: AttemptLimiter,
 ) -> None:
-    """Nobody pays for another."""
     for _ in range(ATTEMPTS_PER_MINUTE):
         await attempt_limiter.attempt(ADDRESS)
 
@@ -67,7 +65,6 @@ async def test_attempt_is_counted_by_address_when_another_has_taken_all(
 async def test_attempt_gives_no_more_than_a_minutes_worth_when_the_address_was_quiet_for_long(
     attempt_limiter: AttemptLimiter, let_pass: Callable[[float], None]
 ) -> None:
-    """A bucket does not overflow."""
     await attempt_limiter.attempt(ADDRESS)
     let_pass(3_600)
 
@@ -77,7 +74,7 @@ async def test_attempt_gives_no_more_than_a_minutes_worth_when_the_address_was_q
 
 
 async def test_attempt_is_refused_when_no_failure_is_left(attempt_limiter: AttemptLimiter) -> None:
-    """Until a failure may happen again, though attempts are left."""
+    """The wait lasts until a failure is allowed again, although attempts are left."""
     for _ in range(FAILURES_PER_MINUTE):
         await attempt_limiter.failed(ADDRESS, MALFORMED)
 
@@ -87,7 +84,6 @@ async def test_attempt_is_refused_when_no_failure_is_left(attempt_limiter: Attem
 async def test_attempt_names_the_longer_wait_when_neither_is_left(
     attempt_limiter: AttemptLimiter,
 ) -> None:
-    """Both have to be there."""
     for _ in range(ATTEMPTS_PER_MINUTE):
         await attempt_limiter.attempt(ADDRESS)
     for _ in range(FAILURES_PER_MINUTE):
@@ -99,7 +95,7 @@ async def test_attempt_names_the_longer_wait_when_neither_is_left(
 async def test_attempt_costs_no_attempt_when_failures_refuse_it(
     attempt_limiter: AttemptLimiter, let_pass: Callable[[float], None]
 ) -> None:
-    """All attempts are left when failures are, again."""
+    """Every attempt is left when failures are allowed again."""
     for _ in range(FAILURES_PER_MINUTE):
         await attempt_limiter.failed(ADDRESS, MALFORMED)
     for _ in range(ATTEMPTS_PER_MINUTE + 1):
@@ -114,7 +110,7 @@ async def test_attempt_costs_no_attempt_when_failures_refuse_it(
 async def test_failed_counts_by_reason_and_address_when_there_are_several(
     attempt_limiter: AttemptLimiter,
 ) -> None:
-    """Also those for which no failure was left."""
+    """Failures above the limit are counted too."""
     counts = [
         await attempt_limiter.failed(address, reason)
         for address, reason in [
@@ -129,10 +125,9 @@ async def test_failed_counts_by_reason_and_address_when_there_are_several(
     assert [1, 2, 1, 3, 1] == counts
 
 
-async def test_failed_counts_anew_when_an_hour_is_over(
+async def test_failed_counts_from_one_when_an_hour_is_over(
     attempt_limiter: AttemptLimiter, let_pass: Callable[[float], None]
 ) -> None:
-    """Within the hour all are counted, and after it none."""
     counts = [await attempt_limiter.failed(ADDRESS, EXPIRED)]
     for seconds in (3_500, 200):
         let_pass(seconds)
@@ -144,7 +139,7 @@ async def test_failed_counts_anew_when_an_hour_is_over(
 async def test_failed_takes_nothing_when_no_failure_is_left(
     attempt_limiter: AttemptLimiter, let_pass: Callable[[float], None]
 ) -> None:
-    """More failures than there were do not make the wait longer."""
+    """Failures above the limit do not lengthen the wait."""
     for _ in range(FAILURES_PER_MINUTE + 20):
         await attempt_limiter.failed(ADDRESS, MALFORMED)
 
@@ -154,7 +149,7 @@ async def test_failed_takes_nothing_when_no_failure_is_left(
 
 
 async def test_attempts_never_end_when_each_has_succeeded(attempt_limiter: AttemptLimiter) -> None:
-    """An office with thousands of users behind one address connects all of them."""
+    """Thousands of users behind one address can all connect."""
     waits = []
     for _ in range(5 * ATTEMPTS_PER_MINUTE):
         waits.append(await attempt_limiter.attempt(ADDRESS))
@@ -166,7 +161,6 @@ async def test_attempts_never_end_when_each_has_succeeded(attempt_limiter: Attem
 async def test_succeeded_gives_one_attempt_back_when_the_address_has_taken_all(
     attempt_limiter: AttemptLimiter,
 ) -> None:
-    """One, and only one."""
     for _ in range(ATTEMPTS_PER_MINUTE):
         await attempt_limiter.attempt(ADDRESS)
 
@@ -179,7 +173,6 @@ async def test_succeeded_gives_one_attempt_back_when_the_address_has_taken_all(
 async def test_succeeded_gives_nothing_when_the_bucket_is_full(
     attempt_limiter: AttemptLimiter, let_pass: Callable[[float], None]
 ) -> None:
-    """A bucket does not overflow, however many attempts were given back."""
     await attempt_limiter.attempt(ADDRESS)
     let_pass(SECONDS_PER_ATTEMPT)
     for _ in range(3):
@@ -191,7 +184,7 @@ async def test_succeeded_gives_nothing_when_the_bucket_is_full(
 
 
 async def test_succeeded_gives_no_failure_back(attempt_limiter: AttemptLimiter) -> None:
-    """One good token must not pay for guessing others."""
+    """A valid token does not allow more guesses of others."""
     for _ in range(FAILURES_PER_MINUTE):
         await attempt_limiter.failed(ADDRESS, MALFORMED)
 
@@ -203,7 +196,7 @@ async def test_succeeded_gives_no_failure_back(attempt_limiter: AttemptLimiter) 
 async def test_succeeded_gives_attempts_back_when_no_failure_is_left_for_now(
     attempt_limiter: AttemptLimiter, let_pass: Callable[[float], None]
 ) -> None:
-    """What was given back is not lost with an attempt that is refused."""
+    """A refused attempt does not lose the attempts that were given back."""
     for _ in range(ATTEMPTS_PER_MINUTE):
         await attempt_limiter.attempt(ADDRESS)
         attempt_limiter.succeeded(ADDRESS)

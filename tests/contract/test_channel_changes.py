@@ -1,4 +1,4 @@
-"""Channels are made and ended, members come and go."""
+"""The suite of `ChannelRepository` for creating and deleting channels, and for members."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -21,24 +21,24 @@ ALICES_OWN = {ALICE: MemberRole.OWNER}
 
 
 def channel(channel_id: ChannelId = NEWS, creator_id: UserId = ALICE) -> Channel:
-    """A channel that there is not yet."""
+    """Return a channel that does not exist yet."""
     return Channel(channel_id, "News", None, ChannelType.PRIVATE, creator_id, created_at=NOW)
 
 
 def draft(user_id: UserId, channel_id: ChannelId, number: int = 0) -> MessageDraft:
-    """A message to store, with a client message id of its own."""
+    """Return a message to store, with its own client message id."""
     client_message_id = ClientMessageId(f"{channel_id}-{number}")
     return MessageDraft(new_message_id(), channel_id, user_id, "hello", client_message_id)
 
 
 async def members_of(storage: Storage, channel_id: ChannelId) -> frozenset[UserId]:
-    """Who belongs to one channel."""
+    """Return the members of one channel."""
     members = await storage.channels.members_of_all([channel_id])
     return members[channel_id]
 
 
-async def test_members_are_those_who_belong_when_they_are_asked_for(storage: Storage) -> None:
-    """Each channel that is asked for has its own; nobody belongs to one that there is not."""
+async def test_members_are_those_of_each_channel_when_several_are_read(storage: Storage) -> None:
+    """An unknown channel has no members."""
     members = await storage.channels.members_of_all([RANDOM, UNKNOWN, GENERAL])
 
     assert {RANDOM: {ALICE, BOB}, UNKNOWN: set(), GENERAL: {ALICE, BOB, CAROL}} == members
@@ -49,7 +49,7 @@ async def test_members_are_those_who_belong_when_they_are_asked_for(storage: Sto
 async def test_members_are_found_when_the_channel_is_called_anything(
     storage: Storage, name: str
 ) -> None:
-    """Identifiers are opaque, and stand for nothing but themselves."""
+    """Channel ids are opaque: no character has a special meaning."""
     await storage.channels.seed({ALICE: [ChannelId(name)]})
 
     members = await storage.channels.members_of_all([ChannelId(name), RANDOM])
@@ -58,7 +58,7 @@ async def test_members_are_found_when_the_channel_is_called_anything(
 
 
 async def test_members_are_found_when_very_many_channels_are_asked_for(storage: Storage) -> None:
-    """More than a statement takes parameters, on either database."""
+    """There are more channels than a statement of either database takes parameters."""
     names = [ChannelId(f"channel-{number}") for number in range(40_000)]
 
     members = await storage.channels.members_of_all([*names, RANDOM])
@@ -68,7 +68,7 @@ async def test_members_are_found_when_very_many_channels_are_asked_for(storage: 
 
 
 async def test_channel_has_its_members_when_it_is_created(storage: Storage) -> None:
-    """They may write, and others have nothing to do with it."""
+    """Its members can send and receive; other users are no members."""
     roles = {ALICE: MemberRole.OWNER, BOB: MemberRole.ADMIN, MALLORY: MemberRole.MEMBER}
 
     await storage.channels.create(channel(), roles)
@@ -81,7 +81,7 @@ async def test_channel_has_its_members_when_it_is_created(storage: Storage) -> N
 
 
 async def test_channel_has_no_members_when_it_is_created_without(storage: Storage) -> None:
-    """Not even its creator is one by that."""
+    """The creator is no member either."""
     await storage.channels.create(channel(), {})
 
     assert frozenset() == await members_of(storage, NEWS)
@@ -90,7 +90,7 @@ async def test_channel_has_no_members_when_it_is_created_without(storage: Storag
 
 
 async def test_channel_is_found_when_it_was_created(storage: Storage) -> None:
-    """As it was asked for; nothing is where there is none, or none any more."""
+    """It is as it was created, and is not found before its creation or after its deletion."""
     described = replace(channel(), description="What is new")
     before = await storage.channels.find(NEWS)
     await storage.channels.create(described, ALICES_OWN)
@@ -103,7 +103,7 @@ async def test_channel_is_found_when_it_was_created(storage: Storage) -> None:
 
 
 async def test_seeded_channel_is_found_when_it_is_asked_for(storage: Storage) -> None:
-    """Its name is its id, its creator who was named with it first."""
+    """Its name is its id; its creator is its first member."""
     found = await storage.channels.find(RANDOM)
 
     assert found is not None
@@ -118,7 +118,6 @@ async def test_seeded_channel_is_found_when_it_is_asked_for(storage: Storage) ->
 async def test_standing_channel_is_left_as_it_is_when_another_is_to_be_called_so(
     storage: Storage,
 ) -> None:
-    """Its members stay who they are."""
     with pytest.raises(ChannelExists):
         await storage.channels.create(channel(RANDOM), {MALLORY: MemberRole.OWNER})
 
@@ -131,7 +130,6 @@ async def test_standing_channel_is_left_as_it_is_when_another_is_to_be_called_so
 async def test_nothing_is_created_when_somebody_is_not_known(
     storage: Storage, creator_id: UserId, member_id: UserId
 ) -> None:
-    """Neither the channel nor any membership."""
     roles = {member_id: MemberRole.MEMBER, BOB: MemberRole.MEMBER}
 
     with pytest.raises(UserNotFound, match=STRANGER):
@@ -143,7 +141,7 @@ async def test_nothing_is_created_when_somebody_is_not_known(
 
 
 async def test_member_is_added_once_when_added_twice(storage: Storage) -> None:
-    """The second time nothing changes, and that is said."""
+    """The second addition changes nothing, and its outcome says so."""
     first = await storage.channels.add_member(RANDOM, CAROL, None, NOW)
     second = await storage.channels.add_member(RANDOM, CAROL, MemberRole.MEMBER, NOW)
 
@@ -152,7 +150,7 @@ async def test_member_is_added_once_when_added_twice(storage: Storage) -> None:
 
 
 async def test_role_is_changed_when_a_member_is_added_in_another_one(storage: Storage) -> None:
-    """Once; who is added without a role keeps theirs."""
+    """The same role again, or no role, changes nothing."""
     await storage.channels.create(channel(), ALICES_OWN)
     roles = (MemberRole.OWNER, MemberRole.ADMIN, MemberRole.ADMIN, None, MemberRole.ADMIN)
 
@@ -163,7 +161,7 @@ async def test_role_is_changed_when_a_member_is_added_in_another_one(storage: St
 
 
 async def test_member_has_no_former_role_when_they_come_back_without_one(storage: Storage) -> None:
-    """They are a newcomer as any other."""
+    """They rejoin with the default role."""
     await storage.channels.add_member(RANDOM, CAROL, MemberRole.ADMIN, NOW)
     await storage.channels.remove_member(RANDOM, CAROL)
 
@@ -175,7 +173,7 @@ async def test_member_has_no_former_role_when_they_come_back_without_one(storage
 
 
 async def test_newcomer_has_missed_nothing_when_messages_are_older(storage: Storage) -> None:
-    """Only what is sent from then on is theirs to receive."""
+    """Only messages sent after the addition are undelivered to them."""
     await storage.messages.add_all([draft(ALICE, RANDOM, 1)], now=NOW)
 
     later = NOW + timedelta(seconds=1)
@@ -186,7 +184,7 @@ async def test_newcomer_has_missed_nothing_when_messages_are_older(storage: Stor
 
 
 async def test_what_a_member_missed_waits_again_when_they_come_back(storage: Storage) -> None:
-    """What was sent to them before they went; not what was sent while they were away."""
+    """Messages sent before the removal count, messages sent during the absence do not."""
     before = draft(ALICE, RANDOM, 1)
     await storage.messages.add_all([before], now=NOW)
     await storage.channels.remove_member(RANDOM, BOB)
@@ -202,7 +200,7 @@ async def test_what_a_member_missed_waits_again_when_they_come_back(storage: Sto
 
 
 async def test_member_is_removed_once_when_removed_twice(storage: Storage) -> None:
-    """What they have missed is theirs no more, and the rest stay."""
+    """Their undelivered messages no longer count, and the other members stay."""
     await storage.messages.add_all([draft(ALICE, RANDOM)], now=NOW)
 
     first = await storage.channels.remove_member(RANDOM, BOB)
@@ -218,12 +216,13 @@ async def test_member_is_removed_once_when_removed_twice(storage: Storage) -> No
 async def test_removing_changes_nothing_when_nobody_of_that_name_is_known(
     storage: Storage,
 ) -> None:
-    """A stranger is no member, as anybody else who is none."""
     assert not await storage.channels.remove_member(RANDOM, STRANGER)
+
+    assert {ALICE, BOB} == await members_of(storage, RANDOM)
 
 
 async def test_change_is_refused_when_the_channel_is_not_known(storage: Storage) -> None:
-    """Whatever is to be done with it; but deleting it has come to its end."""
+    """Deleting an unknown channel is no error: it is deleted already."""
     with pytest.raises(ChannelNotFound):
         await storage.channels.add_member(UNKNOWN, BOB, MemberRole.MEMBER, NOW)
     with pytest.raises(ChannelNotFound):
@@ -235,7 +234,6 @@ async def test_change_is_refused_when_the_channel_is_not_known(storage: Storage)
 
 
 async def test_stranger_is_not_added_when_nobody_knows_them(storage: Storage) -> None:
-    """A membership needs a user."""
     with pytest.raises(UserNotFound, match=STRANGER):
         await storage.channels.add_member(RANDOM, STRANGER, MemberRole.MEMBER, NOW)
 
@@ -243,7 +241,7 @@ async def test_stranger_is_not_added_when_nobody_knows_them(storage: Storage) ->
 
 
 async def test_nobody_is_left_when_all_members_are_removed(storage: Storage) -> None:
-    """Those who were members are named, once."""
+    """The first call returns the removed members, the second call none."""
     first = await storage.channels.remove_members(RANDOM)
     second = await storage.channels.remove_members(RANDOM)
 
@@ -252,7 +250,7 @@ async def test_nobody_is_left_when_all_members_are_removed(storage: Storage) -> 
 
 
 async def test_channel_is_gone_with_its_messages_when_it_is_deleted(storage: Storage) -> None:
-    """However many portions that takes; other channels keep theirs."""
+    """The deletion takes several portions, and other channels keep their messages."""
     await storage.channels.seed({UserId(f"user_{number}"): [RANDOM] for number in range(10)})
     drafts = [draft(ALICE, RANDOM, number) for number in range(MESSAGES_AT_ONCE + 1)]
     for start in range(0, len(drafts), BATCH):
@@ -270,10 +268,10 @@ async def test_channel_is_gone_with_its_messages_when_it_is_deleted(storage: Sto
     assert {GENERAL: 1} == (await storage.deliveries.undelivered_counts(BOB)).channels
 
 
-async def test_channel_begins_anew_when_it_is_created_after_its_deletion(
+async def test_channel_starts_empty_when_it_is_created_after_its_deletion(
     storage: Storage,
 ) -> None:
-    """Nothing of the old one comes back; it counts from 1."""
+    """No message of the deleted channel returns, and sequences start at 1."""
     await storage.messages.add_all([draft(ALICE, RANDOM, 1)], now=NOW)
     await storage.channels.delete(RANDOM)
 

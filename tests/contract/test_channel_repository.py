@@ -7,7 +7,6 @@ from tests.doubles.manual_clock import DEFAULT_START as NOW
 
 
 async def test_channels_of_are_sorted_when_seeded_in_another_order(empty_storage: Storage) -> None:
-    """A user's channels come sorted by id."""
     await empty_storage.channels.seed({ALICE: [ChannelId("b"), ChannelId("ä"), ChannelId("B")]})
 
     channels = await empty_storage.channels.channels_of(ALICE)
@@ -19,14 +18,13 @@ async def test_channels_of_are_sorted_when_seeded_in_another_order(empty_storage
 async def test_channels_of_are_none_when_the_user_has_none(
     storage: Storage, user_id: UserId
 ) -> None:
-    """A user without channels has none, and so has an unknown one."""
     channels = await storage.channels.channels_of(user_id)
 
     assert () == channels
 
 
 async def test_users_are_the_first_by_id_when_there_are_more(storage: Storage) -> None:
-    """With their names; those without channels count."""
+    """They have their names, and users without channels are included."""
     await storage.channels.seed({UserId("user_aaron"): []})
 
     users = await storage.channels.users(limit=3)
@@ -49,14 +47,12 @@ async def test_users_are_the_first_by_id_when_there_are_more(storage: Storage) -
 async def test_is_member_holds_only_when_the_user_belongs_to_the_channel(
     storage: Storage, channel_id: ChannelId, user_id: UserId, *, expected: bool
 ) -> None:
-    """Membership is of this user in this channel, and unknown ids belong nowhere."""
     is_member = await storage.channels.is_member(channel_id, user_id)
 
     assert expected is is_member
 
 
 async def test_seed_keeps_what_exists_when_repeated_with_more(storage: Storage) -> None:
-    """Seeding again adds what is missing and removes nothing."""
     await storage.messages.add_all([draft(ALICE, RANDOM)], now=NOW)
 
     await storage.channels.seed({CAROL: [RANDOM], UserId("user_dave"): []})
@@ -69,7 +65,6 @@ async def test_seed_keeps_what_exists_when_repeated_with_more(storage: Storage) 
 async def test_seed_creates_nothing_when_there_is_nothing_to_create(
     empty_storage: Storage,
 ) -> None:
-    """An empty membership is a valid one."""
     await empty_storage.channels.seed({})
 
     assert () == await empty_storage.channels.channels_of(ALICE)
@@ -82,7 +77,6 @@ async def test_seed_creates_nothing_when_there_is_nothing_to_create(
 async def test_seed_names_a_user_after_the_id_when_it_creates_one(
     empty_storage: Storage, user_id: str, name: str
 ) -> None:
-    """The name is the id without its prefix, capitalised; there is no image."""
     await empty_storage.channels.seed({UserId(user_id): [GENERAL]})
 
     users = await empty_storage.channels.users(limit=2)

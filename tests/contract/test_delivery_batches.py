@@ -16,7 +16,7 @@ BATCH = 256
 
 
 def changes(outcomes: Sequence[AdvanceOutcome]) -> list[tuple[DeliveryState, bool]]:
-    """Where each report left its recipient, and whether it changed that; none was refused."""
+    """Return the state after each accepted report, and whether the report changed it."""
     return [
         (outcome.status.status, outcome.changed)
         for outcome in outcomes
@@ -27,7 +27,7 @@ def changes(outcomes: Sequence[AdvanceOutcome]) -> list[tuple[DeliveryState, boo
 async def test_advance_all_answers_each_report_when_they_are_of_several_messages_and_channels(
     storage: Storage,
 ) -> None:
-    """Outcomes come in the order of the reports, and every message follows its own recipients."""
+    """Outcomes are in the order of the reports, and each message has its recipients' state."""
     first, second = await sent(storage), await sent(storage, BOB)
     elsewhere = await sent(storage, channel_id=RANDOM)
 
@@ -64,7 +64,7 @@ async def test_advance_all_answers_each_report_when_they_are_of_several_messages
 
 
 async def test_advance_all_counts_the_others_when_some_are_refused(storage: Storage) -> None:
-    """A refusal is an outcome like any other, in its place."""
+    """A refusal is an outcome at the position of its report."""
     message = await sent(storage)
 
     outcomes = await storage.deliveries.advance_all(
@@ -85,7 +85,6 @@ async def test_advance_all_counts_the_others_when_some_are_refused(storage: Stor
 
 
 async def test_advance_all_refuses_each_report_when_none_can_be_taken(storage: Storage) -> None:
-    """Nothing to lock and nothing to write is no failure."""
     message = await sent(storage)
 
     unknown = await storage.deliveries.advance_all([Report(MessageId("unknown"), BOB, READ)], NOW)
@@ -95,32 +94,31 @@ async def test_advance_all_refuses_each_report_when_none_can_be_taken(storage: S
 
 
 async def test_advance_all_is_empty_when_there_are_no_reports(storage: Storage) -> None:
-    """No report has no outcome."""
     outcomes = await storage.deliveries.advance_all([], NOW)
 
     assert [] == list(outcomes)
 
 
-async def test_advance_all_tells_both_steps_when_a_recipient_reports_them_together(
+async def test_advance_all_reports_both_steps_when_a_recipient_reports_them_together(
     storage: Storage,
 ) -> None:
-    """DELIVERED and then READ in one batch are two changes, and the second one stands."""
+    """DELIVERED and then READ in one batch are two changes, and READ is stored."""
     message = await sent(storage)
     reports = [Report(message.id, BOB, state) for state in (DELIVERED, DELIVERED, READ, READ)]
 
     outcomes = await storage.deliveries.advance_all(reports, LATER)
 
     assert [(DELIVERED, True), (DELIVERED, False), (READ, True), (READ, False)] == changes(outcomes)
-    standing = await advanced(storage, message.id, BOB, DELIVERED)
+    stored = await advanced(storage, message.id, BOB, DELIVERED)
     assert (READ, LATER, False) == (
-        standing.status.status,
-        standing.status.timestamp,
-        standing.changed,
+        stored.status.status,
+        stored.status.timestamp,
+        stored.changed,
     )
 
 
 async def test_advance_all_does_not_go_back_when_delivered_follows_read(storage: Storage) -> None:
-    """Seen implies delivered, within a batch as between two."""
+    """READ implies DELIVERED, also within a batch."""
     message = await sent(storage)
     reports = [Report(message.id, BOB, state) for state in (READ, DELIVERED)]
 
@@ -131,12 +129,12 @@ async def test_advance_all_does_not_go_back_when_delivered_follows_read(storage:
     assert (BOB, READ) == (bob.recipient_id, bob.status)
 
 
-async def test_advance_all_ends_right_when_batches_meet_in_opposite_order(
+async def test_advance_all_reports_each_change_once_when_batches_run_in_opposite_order(
     storage: Storage,
 ) -> None:
-    """Two batches that need the same messages wait for each other in one order, and both succeed.
+    """Concurrent batches for the same messages do not deadlock.
 
-    Of two devices of one recipient that report the same, one is told that it changed something.
+    Of two devices of one recipient that report the same state, one has changed it.
     """
     messages = [await sent(storage) for _ in range(20)]
     ids = [message.id for message in messages]
@@ -150,15 +148,15 @@ async def test_advance_all_ends_right_when_batches_meet_in_opposite_order(
         *(storage.deliveries.advance_all(batch, LATER) for batch in batches)
     )
 
-    told = [
+    changed = [
         (outcome.status.message_id, outcome.status.recipient_id, outcome.status.status)
         for batch in outcomes
         for outcome in batch
         if isinstance(outcome, Advance) and outcome.changed
     ]
-    assert len(set(told)) == len(told)
+    assert len(set(changed)) == len(changed)
     assert {(message_id, user_id, READ) for message_id in ids for user_id in (BOB, CAROL)} <= set(
-        told
+        changed
     )
     assert [READ] * len(ids) == [await own_state(storage, message) for message in messages]
 
@@ -166,7 +164,7 @@ async def test_advance_all_ends_right_when_batches_meet_in_opposite_order(
 async def test_the_message_is_read_when_a_thousand_recipients_report_in_four_batches(
     storage: Storage,
 ) -> None:
-    """It stays behind until the last recipient has read it."""
+    """Its state is SENT until the last recipient has read it."""
     recipients = [UserId(f"user_{number:04}") for number in range(1_000)]
     await storage.channels.seed({user_id: [GENERAL] for user_id in recipients})
     message = await sent(storage)

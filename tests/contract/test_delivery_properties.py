@@ -19,17 +19,17 @@ USERS = (ALICE, BOB, CAROL)
 DEVICES = tuple((user_id, number) for user_id in USERS for number in (1, 2))
 
 Device: TypeAlias = tuple[UserId, int]
-Told: TypeAlias = tuple[int, DeliveryState]
-"""Which of three messages, one by each user, and how far it came."""
+Reported: TypeAlias = tuple[int, DeliveryState]
+"""The index of one of three messages, one by each user, and the reported state."""
 
-# Any lists of what a device may report: so some is lost, some doubled, and all in any order.
+# Any reports in any order: some are missing, some are repeated.
 BATCHES = st.lists(
     st.lists(st.tuples(st.integers(0, 2), st.sampled_from(ORDER[1:])), max_size=8), max_size=3
 )
 RUNS = st.fixed_dictionaries(dict.fromkeys(DEVICES, BATCHES))
 WITH_ONE_STORAGE = settings(
     max_examples=25,
-    # One database for all examples: each looks at a channel of its own.
+    # All examples share one database; each uses its own channel.
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
@@ -37,16 +37,16 @@ _channels = (ChannelId(f"properties-{number}") for number in count(1))
 
 
 async def sent_by_each(storage: Storage) -> list[Message]:
-    """A message by each of the users, in a channel of their own."""
+    """Store one message by each user, in a new channel."""
     channel_id = next(_channels)
     await storage.channels.seed({user_id: [channel_id] for user_id in USERS})
     return [await add(storage, draft(user_id, channel_id)) for user_id in USERS]
 
 
 async def report_all(
-    storage: Storage, messages: Sequence[Message], runs: Mapping[Device, list[list[Told]]]
+    storage: Storage, messages: Sequence[Message], runs: Mapping[Device, list[list[Reported]]]
 ) -> dict[Device, list[AdvanceOutcome]]:
-    """What every device is answered: each sends its batches one by one, all of them at once."""
+    """Return each device's outcomes: devices report concurrently, each one batch at a time."""
 
     async def report(device: Device) -> list[AdvanceOutcome]:
         answers: list[AdvanceOutcome] = []
@@ -60,9 +60,9 @@ async def report_all(
 
 
 def furthest(
-    messages: Sequence[Message], runs: Mapping[Device, list[list[Told]]]
+    messages: Sequence[Message], runs: Mapping[Device, list[list[Reported]]]
 ) -> dict[MessageId, dict[UserId, DeliveryState]]:
-    """How far each recipient's devices together have reported each message; the author's not."""
+    """Return the furthest state that any device of each recipient has reported, by message."""
     reported = {
         (messages[index].id, user_id, state)
         for (user_id, _), batches in runs.items()
@@ -84,16 +84,16 @@ def furthest(
 
 
 def advances(answers: Iterable[AdvanceOutcome]) -> list[Advance]:
-    """Those that are no refusal."""
+    """Return the outcomes that are not refusals."""
     return [answer for answer in answers if isinstance(answer, Advance)]
 
 
 @given(runs=RUNS)
 @WITH_ONE_STORAGE
-async def test_recipients_stand_at_the_furthest_report_when_devices_report_in_any_order(
-    storage: Storage, runs: dict[Device, list[list[Told]]]
+async def test_recipients_have_the_furthest_state_when_devices_report_in_any_order(
+    storage: Storage, runs: dict[Device, list[list[Reported]]]
 ) -> None:
-    """Devices of a user are one recipient, and the message is as far as the last of those is."""
+    """All devices of a user are one recipient; a message has the state of its last recipient."""
     messages = await sent_by_each(storage)
 
     await report_all(storage, messages, runs)
@@ -116,9 +116,9 @@ async def test_recipients_stand_at_the_furthest_report_when_devices_report_in_an
 @given(runs=RUNS)
 @WITH_ONE_STORAGE
 async def test_what_is_undelivered_is_what_is_sent_when_devices_report_in_any_order(
-    storage: Storage, runs: dict[Device, list[list[Told]]]
+    storage: Storage, runs: dict[Device, list[list[Reported]]]
 ) -> None:
-    """Counts and pages are those of a recount, for every user."""
+    """Counts and pages agree with the reports, for every user."""
     messages = await sent_by_each(storage)
     channel_id = messages[0].channel_id
 
@@ -139,10 +139,10 @@ async def test_what_is_undelivered_is_what_is_sent_when_devices_report_in_any_or
 
 @given(runs=RUNS)
 @WITH_ONE_STORAGE
-async def test_each_change_is_told_once_when_devices_report_in_any_order(
-    storage: Storage, runs: dict[Device, list[list[Told]]]
+async def test_each_change_is_reported_once_when_devices_report_in_any_order(
+    storage: Storage, runs: dict[Device, list[list[Reported]]]
 ) -> None:
-    """A recipient changes twice at most, the last time to where it stands, and never back."""
+    """A recipient changes at most twice, never back, and last to the stored state."""
     messages = await sent_by_each(storage)
 
     answers = await report_all(storage, messages, runs)
@@ -154,18 +154,18 @@ async def test_each_change_is_told_once_when_devices_report_in_any_order(
             changes.setdefault(key, []).append(answer.status.status)
     for message_id, recipients in furthest(messages, runs).items():
         for user_id, state in recipients.items():
-            told = sorted(changes.pop((message_id, user_id), []), key=ORDER.index)
-            assert told in ([], ORDER[1:2], ORDER[2:], ORDER[1:])
-            assert state is (told[-1] if told else DeliveryState.SENT)
+            steps = sorted(changes.pop((message_id, user_id), []), key=ORDER.index)
+            assert steps in ([], ORDER[1:2], ORDER[2:], ORDER[1:])
+            assert state is (steps[-1] if steps else DeliveryState.SENT)
     assert {} == changes
 
 
 @given(runs=RUNS)
 @WITH_ONE_STORAGE
-async def test_no_device_is_told_of_a_step_back_when_others_report_at_once(
-    storage: Storage, runs: dict[Device, list[list[Told]]]
+async def test_no_device_sees_a_step_back_when_others_report_at_once(
+    storage: Storage, runs: dict[Device, list[list[Reported]]]
 ) -> None:
-    """What a device is answered is at least what it reported, and grows; an author is refused."""
+    """The outcomes of a device never fall below its reports; an author's report is refused."""
     messages = await sent_by_each(storage)
 
     answers = await report_all(storage, messages, runs)
@@ -175,9 +175,9 @@ async def test_no_device_is_told_of_a_step_back_when_others_report_at_once(
         reached = [0] * len(messages)
         for (index, state), answer in zip(reports, answers[user_id, number], strict=True):
             if isinstance(answer, Advance):
-                standing = ORDER.index(answer.status.status)
-                assert standing >= max(reached[index], ORDER.index(state))
-                reached[index] = standing
+                step = ORDER.index(answer.status.status)
+                assert step >= max(reached[index], ORDER.index(state))
+                reached[index] = step
             else:
                 assert isinstance(answer, NotARecipient)
                 assert messages[index].user_id == user_id

@@ -24,7 +24,7 @@ LATER = NOW + timedelta(milliseconds=1_234)
 
 
 async def test_advance_moves_the_recipient_when_it_is_a_step_forward(storage: Storage) -> None:
-    """The answer has the new status, its moment and the author."""
+    """The outcome has the new status, its time and the author."""
     message = await sent(storage)
 
     advance = await advanced(storage, message.id, BOB, DELIVERED, LATER)
@@ -41,20 +41,20 @@ async def test_advance_moves_the_recipient_when_it_is_a_step_forward(storage: St
 async def test_advance_changes_nothing_when_it_is_reached_already(
     storage: Storage, reached: DeliveryState, reported: DeliveryState
 ) -> None:
-    """A late or repeated report is answered with the standing status: READ implies DELIVERED."""
+    """The outcome of a late or repeated report has the stored status: READ implies DELIVERED."""
     message = await sent(storage)
-    standing = await advanced(storage, message.id, BOB, reached)
+    stored = await advanced(storage, message.id, BOB, reached)
 
     advance = await advanced(storage, message.id, BOB, reported, LATER)
 
-    assert Advance(standing.status, ALICE, author_is_member=True, changed=False) == advance
+    assert Advance(stored.status, ALICE, author_is_member=True, changed=False) == advance
 
 
 @pytest.mark.parametrize("changed", [True, False])
 async def test_advance_says_that_the_author_has_left_when_they_have(
     storage: Storage, *, changed: bool
 ) -> None:
-    """Receipts count as before, but are none of the author's business until they are back."""
+    """Receipts count, but the author is no member until they have rejoined."""
     message = await sent(storage)
     if not changed:
         await advanced(storage, message.id, BOB, READ)
@@ -72,7 +72,7 @@ async def test_advance_says_that_the_author_has_left_when_they_have(
 async def test_advance_is_refused_as_not_found_when_the_message_is_missing_or_foreign(
     storage: Storage,
 ) -> None:
-    """An outsider cannot tell a message of others from none."""
+    """An outsider cannot find out whether a message exists."""
     message = await sent(storage)
 
     foreign = await reported(storage, message.id, MALLORY, READ)
@@ -85,7 +85,7 @@ async def test_advance_is_refused_as_not_found_when_the_message_is_missing_or_fo
 async def test_advance_is_refused_as_not_found_when_the_recipient_has_left(
     storage: Storage,
 ) -> None:
-    """Membership is that of now, not that of the send."""
+    """The current membership counts, not the one at the time of the send."""
     message = await sent(storage)
     await storage.leave(GENERAL, BOB)
 
@@ -95,7 +95,6 @@ async def test_advance_is_refused_as_not_found_when_the_recipient_has_left(
 
 
 async def test_advance_is_refused_when_the_author_reports(storage: Storage) -> None:
-    """The author is no recipient of his own message."""
     message = await sent(storage)
 
     outcome = await reported(storage, message.id, ALICE, READ)
@@ -104,7 +103,7 @@ async def test_advance_is_refused_when_the_author_reports(storage: Storage) -> N
 
 
 async def test_advance_is_refused_when_the_reporter_joined_later(storage: Storage) -> None:
-    """Who joins after the send reads the message, but is no recipient of it."""
+    """A member who joined after the send can read the message, but is no recipient of it."""
     message = await sent(storage)
     await storage.channels.seed({MALLORY: [GENERAL]})
 
@@ -117,7 +116,7 @@ async def test_advance_is_refused_when_the_reporter_joined_later(storage: Storag
 
 
 async def test_the_message_follows_when_its_recipients_advance(storage: Storage) -> None:
-    """Its own state is that of the recipient furthest behind."""
+    """The message has the state of the recipient that is furthest behind."""
     message = await sent(storage)
     states = [await own_state(storage, message)]
 
@@ -129,7 +128,6 @@ async def test_the_message_follows_when_its_recipients_advance(storage: Storage)
 
 
 async def test_the_message_stays_sent_when_it_has_no_recipient(storage: Storage) -> None:
-    """A channel without other members delivers to nobody."""
     message = await sent(storage, channel_id=NOBODY_ELSE)
 
     assert SENT is await own_state(storage, message)
@@ -137,7 +135,7 @@ async def test_the_message_stays_sent_when_it_has_no_recipient(storage: Storage)
 
 
 async def test_statuses_lists_every_recipient_when_a_member_asks(storage: Storage) -> None:
-    """One status per recipient, sorted, pending ones included; the author is none of them."""
+    """The list is sorted, and includes recipients who have received nothing yet."""
     message = await sent(storage, CAROL)
     await advanced(storage, message.id, BOB, READ, LATER)
 
@@ -151,7 +149,7 @@ async def test_statuses_lists_every_recipient_when_a_member_asks(storage: Storag
 async def test_statuses_are_refused_when_the_reader_may_not_see_the_message(
     storage: Storage,
 ) -> None:
-    """Missing and foreign messages are answered alike."""
+    """Missing and foreign messages give the same error."""
     message = await sent(storage)
 
     with pytest.raises(MessageNotFound):
@@ -164,7 +162,7 @@ async def test_statuses_are_refused_when_the_reader_may_not_see_the_message(
 async def test_statuses_page_through_all_recipients_when_asked_after_each_page(
     storage: Storage, limit: int
 ) -> None:
-    """Each recipient once, and on every page how many there are in each state."""
+    """Each recipient is listed once; every page has the counts of all states."""
     users = [UserId(f"user_{number}") for number in range(4)]
     await storage.channels.seed({user_id: [RANDOM] for user_id in users})
     message = await sent(storage, channel_id=RANDOM)
@@ -185,7 +183,6 @@ async def test_statuses_page_through_all_recipients_when_asked_after_each_page(
 async def test_statuses_have_no_counts_when_all_recipients_are_on_the_page(
     storage: Storage,
 ) -> None:
-    """Who has all statuses can count them; nothing is counted for the sake of it."""
     message = await sent(storage)
 
     page = await storage.deliveries.statuses(message.id, ALICE, limit=2)
@@ -194,7 +191,7 @@ async def test_statuses_have_no_counts_when_all_recipients_are_on_the_page(
 
 
 async def test_statuses_are_empty_when_no_recipient_follows(storage: Storage) -> None:
-    """The recipient after whom to go on need not be one of the message's."""
+    """The id to continue after need not be a recipient of the message."""
     message = await sent(storage)
 
     page = await storage.deliveries.statuses(message.id, ALICE, 10, UserId("user_zoe"))
@@ -203,7 +200,7 @@ async def test_statuses_are_empty_when_no_recipient_follows(storage: Storage) ->
 
 
 async def test_undelivered_counts_stop_when_a_channel_has_more(storage: Storage) -> None:
-    """Only that channel's; a channel with as many as are counted is counted to its end."""
+    """The limit applies to each channel; a channel that has exactly as many is counted in full."""
     for _ in range(3):
         await sent(storage)
         await sent(storage, channel_id=RANDOM)
@@ -219,7 +216,7 @@ async def test_undelivered_counts_stop_when_a_channel_has_more(storage: Storage)
 async def test_undelivered_counts_only_what_is_sent_when_some_has_arrived(
     storage: Storage,
 ) -> None:
-    """What is delivered, read or the user's own is not counted, and no channel counts zero."""
+    """Delivered, read and own messages are not counted, and no channel is listed with zero."""
     delivered, read = await sent(storage), await sent(storage)
     await sent(storage)
     await sent(storage, CAROL)
@@ -237,7 +234,7 @@ async def test_undelivered_counts_only_what_is_sent_when_some_has_arrived(
 async def test_undelivered_pages_through_all_channels_when_asked_after_each_position(
     storage: Storage,
 ) -> None:
-    """Messages come in the order they were stored, each once, across channels."""
+    """Each message comes once, in the order of storing, across channels."""
     channels = [GENERAL, RANDOM, GENERAL, RANDOM, RANDOM]
     stored = [await sent(storage, channel_id=channel_id) for channel_id in channels]
 
@@ -255,7 +252,7 @@ async def test_undelivered_pages_through_all_channels_when_asked_after_each_posi
 async def test_undelivered_goes_on_where_it_was_when_what_was_paged_has_arrived(
     storage: Storage,
 ) -> None:
-    """A position stays good when the messages before it are delivered or deleted meanwhile."""
+    """A position stays valid when messages before it are delivered or deleted."""
     stored = [await sent(storage) for _ in range(4)]
     page = await storage.deliveries.undelivered(BOB, after=0, limit=2)
     await advanced(storage, stored[1].id, BOB, READ)
@@ -271,7 +268,6 @@ async def test_undelivered_goes_on_where_it_was_when_what_was_paged_has_arrived(
 async def test_undelivered_leaves_out_a_channel_when_the_user_has_left_it(
     storage: Storage,
 ) -> None:
-    """Only channels the user belongs to now are counted and read."""
     await sent(storage)
     elsewhere = await sent(storage, channel_id=RANDOM)
     await storage.leave(GENERAL, BOB)
@@ -284,7 +280,7 @@ async def test_undelivered_leaves_out_a_channel_when_the_user_has_left_it(
 
 
 async def test_undelivered_is_empty_when_nothing_waits(storage: Storage) -> None:
-    """An unknown user and an idle one have an empty page."""
+    """An unknown user has an empty page, and an idle user no counts."""
     page = await storage.deliveries.undelivered(UserId("user_unknown"), after=0, limit=10)
 
     assert ((), ()) == (page.messages, page.positions)

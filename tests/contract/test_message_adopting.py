@@ -1,4 +1,4 @@
-"""What the original backend stores beside us: the storages that it can share."""
+"""The suite for adopting the original backend's messages, on the storages it can share."""
 
 import asyncio
 from datetime import timedelta
@@ -13,7 +13,7 @@ from app.adapters.sql.schema.tables import channel_members, read_receipts
 from app.domain.delivery import DeliveryState, DeliveryStatus
 from app.domain.ids import MessageId
 from app.domain.user import User
-from tests.contract.original_backend import LATER, adopt, adopt_all, order_of, store_beside
+from tests.contract.original_backend import LATER, adopt, adopt_all, order_of, store_as_prisma
 from tests.contract.storage import (
     ALICE,
     BOB,
@@ -33,14 +33,14 @@ SECOND = timedelta(seconds=1)
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def database(request: pytest.FixtureRequest) -> Database:
-    """Each of the two, migrated and open."""
+    """An open database with the current schema."""
     database: Database = request.getfixturevalue(f"{request.param}_database")
     return database
 
 
 @pytest.fixture
 async def storage(database: Database) -> Storage:
-    """The suites' users and channels; all have been members for long."""
+    """A database whose members all joined a minute ago."""
     storage = sql_storage(database)
     await storage.channels.seed(MEMBERSHIP)
     async with database.transaction() as connection:
@@ -56,9 +56,9 @@ async def storage(database: Database) -> Storage:
 async def test_adopt_gives_the_next_number_when_another_backend_has_stored(
     database: Database, storage: Storage, message_id: str
 ) -> None:
-    """The message reads as it was written, and sends go on after it."""
+    """The message is unchanged, and the next send gets the number after it."""
     before = await add(storage, draft())
-    await store_beside(database, message_id, user_id=BOB, created_at=NOW - SECOND)
+    await store_as_prisma(database, message_id, user_id=BOB, created_at=NOW - SECOND)
 
     adopted = await adopt(storage)
     after = await add(storage, draft())
@@ -75,8 +75,7 @@ async def test_adopt_gives_the_next_number_when_another_backend_has_stored(
 async def test_adopt_takes_in_nothing_when_it_has_taken_in_all(
     database: Database, storage: Storage
 ) -> None:
-    """Asked again, it changes nothing."""
-    await store_beside(database, "msg_001")
+    await store_as_prisma(database, "msg_001")
     await adopt(storage)
     order = await order_of(storage)
 
@@ -89,9 +88,9 @@ async def test_adopt_takes_in_nothing_when_it_has_taken_in_all(
 async def test_adopt_takes_in_what_is_left_when_another_node_has_taken_some(
     database: Database, storage: Storage
 ) -> None:
-    """Each was looking at what it had found; what came since is nobody's yet."""
+    """Each node adopts the messages that it has found; a message found by neither is left."""
     for number in range(1, 5):
-        await store_beside(database, f"msg_{number}", created_at=NOW + number * SECOND)
+        await store_as_prisma(database, f"msg_{number}", created_at=NOW + number * SECOND)
     first = (await storage.adoption.find_unsequenced(2, LATER))[GENERAL]
     second = (await storage.adoption.find_unsequenced(3, LATER))[GENERAL]
 
@@ -102,11 +101,11 @@ async def test_adopt_takes_in_what_is_left_when_another_node_has_taken_some(
     assert {GENERAL: ["msg_4"]} == await storage.adoption.find_unsequenced(10, LATER)
 
 
-async def test_adopt_passes_over_a_message_when_it_is_no_more(
+async def test_adopt_passes_over_a_message_when_it_was_deleted(
     database: Database, storage: Storage
 ) -> None:
-    """Deleted since it was found; and to adopt nothing is no failure."""
-    await store_beside(database, "msg_001")
+    """Adopting no message is no error."""
+    await store_as_prisma(database, "msg_001")
 
     await storage.adoption.adopt([MessageId("msg_000"), MessageId("msg_001")], LATER)
     await storage.adoption.adopt([MessageId("msg_000")], LATER)
@@ -118,11 +117,13 @@ async def test_adopt_passes_over_a_message_when_it_is_no_more(
 async def test_adopt_numbers_by_date_and_id_when_there_are_many(
     database: Database, storage: Storage
 ) -> None:
-    """However they lie in the table, over all channels, and in as many calls as are needed."""
+    """The order of insertion does not matter, nor the number of channels and calls."""
     for number, second in enumerate([3, 1, 4, 1, 5, 9, 2, 6]):
         channel_id = (GENERAL, RANDOM)[number % 2]
         created_at = NOW + second * SECOND
-        await store_beside(database, f"msg_{number}", channel_id=channel_id, created_at=created_at)
+        await store_as_prisma(
+            database, f"msg_{number}", channel_id=channel_id, created_at=created_at
+        )
 
     adopted = [await adopt(storage, limit=3) for _ in range(4)]
 
@@ -145,8 +146,8 @@ async def test_adopt_numbers_by_date_and_id_when_there_are_many(
 async def test_adopt_delivers_to_the_other_members_when_it_takes_in(
     database: Database, storage: Storage
 ) -> None:
-    """It waits for every member but the author."""
-    await store_beside(database, "msg_001", user_id=BOB)
+    """It is undelivered to every member but the author."""
+    await store_as_prisma(database, "msg_001", user_id=BOB)
 
     await adopt(storage)
 
@@ -160,8 +161,8 @@ async def test_adopt_delivers_to_the_other_members_when_it_takes_in(
 async def test_adopt_takes_over_receipts_when_the_other_backend_has_written_them(
     database: Database, storage: Storage
 ) -> None:
-    """Who has read a message there has read it here, then; it waits for the others."""
-    await store_beside(database, "msg_001")
+    """It is READ by those who have a receipt, and undelivered to the others."""
+    await store_as_prisma(database, "msg_001")
     read_at = NOW + SECOND
     async with database.transaction() as connection:
         await connection.execute(
@@ -182,14 +183,14 @@ async def test_adopt_takes_over_receipts_when_the_other_backend_has_written_them
 async def test_adopt_delivers_to_nobody_who_joined_when_it_had_been_sent(
     database: Database, storage: Storage
 ) -> None:
-    """What was said before somebody came does not wait for them."""
+    """A message is not delivered to members who joined after it was sent."""
     carols = channel_members.c.userId == CAROL
     async with database.transaction() as connection:
         await connection.execute(
             update(channel_members).where(carols).values(joined_at=NOW + SECOND)
         )
-    await store_beside(database, "msg_001", created_at=NOW)
-    await store_beside(database, "msg_002", created_at=NOW + SECOND)
+    await store_as_prisma(database, "msg_001", created_at=NOW)
+    await store_as_prisma(database, "msg_002", created_at=NOW + SECOND)
 
     await adopt(storage)
 
@@ -197,13 +198,13 @@ async def test_adopt_delivers_to_nobody_who_joined_when_it_had_been_sent(
     assert ["msg_002"] == [message.id for message in page.messages]
 
 
-async def test_adopt_finds_a_message_when_it_came_to_light_late(
+async def test_adopt_finds_a_message_when_it_was_committed_late(
     database: Database, storage: Storage
 ) -> None:
-    """The other backend dates a message before it commits it."""
-    await store_beside(database, "msg_001", created_at=NOW)
+    """The original backend dates a message before it commits it."""
+    await store_as_prisma(database, "msg_001", created_at=NOW)
     await adopt(storage)
-    await store_beside(database, "msg_002", created_at=NOW - 59 * SECOND)
+    await store_as_prisma(database, "msg_002", created_at=NOW - 59 * SECOND)
 
     await adopt(storage)
 
@@ -213,10 +214,10 @@ async def test_adopt_finds_a_message_when_it_came_to_light_late(
 async def test_adopt_finds_a_message_when_it_comes_with_an_old_date(
     database: Database, storage: Storage
 ) -> None:
-    """Imported, say: it takes the next number, and waits for those who were members by then."""
-    await store_beside(database, "msg_001", created_at=NOW)
+    """An imported message gets the next number, and is delivered to the members of its date."""
+    await store_as_prisma(database, "msg_001", created_at=NOW)
     await adopt_all(storage)
-    await store_beside(database, "msg_000", created_at=NOW - timedelta(days=365))
+    await store_as_prisma(database, "msg_000", created_at=NOW - timedelta(days=365))
 
     await adopt(storage)
 
@@ -224,18 +225,18 @@ async def test_adopt_finds_a_message_when_it_comes_with_an_old_date(
     assert {GENERAL: 1} == (await storage.deliveries.undelivered_counts(BOB)).channels
 
 
-async def test_adopt_looks_at_all_in_the_end_when_there_is_very_much(
+async def test_adopt_examines_every_message_in_turn_when_there_are_many(
     database: Database, storage: Storage
 ) -> None:
-    """A stretch with each look, and from the start again."""
+    """Each call examines one range of dates; after the last range comes the first again."""
     repository = SqlAdoptionRepository(database, stretch_messages=3)
     days = [NOW - timedelta(days=day) for day in range(9, 1, -1)]
     for number, day in enumerate([*days, *days]):
-        await store_beside(database, f"msg_{number}", created_at=day)
-    await store_beside(database, "newest", created_at=NOW)
+        await store_as_prisma(database, f"msg_{number}", created_at=day)
+    await store_as_prisma(database, "newest", created_at=NOW)
     await adopt_all(storage)
     for number, day in enumerate((days[0], days[0], days[4], days[-1])):
-        await store_beside(database, f"late_{number}", created_at=day)
+        await store_as_prisma(database, f"late_{number}", created_at=day)
 
     for _ in range(20):
         for ids in (await repository.find_unsequenced(10, LATER)).values():
@@ -248,10 +249,10 @@ async def test_adopt_looks_at_all_in_the_end_when_there_is_very_much(
 async def test_adopt_finds_a_message_when_an_earlier_one_is_dated_in_the_future(
     database: Database, storage: Storage
 ) -> None:
-    """A wrong clock hides nothing."""
-    await store_beside(database, "msg_001", created_at=LATER + timedelta(days=365))
+    """A wrong clock of the original backend hides no message."""
+    await store_as_prisma(database, "msg_001", created_at=LATER + timedelta(days=365))
     await adopt(storage)
-    await store_beside(database, "msg_002", created_at=LATER)
+    await store_as_prisma(database, "msg_002", created_at=LATER)
 
     await adopt(storage)
 
@@ -261,11 +262,13 @@ async def test_adopt_finds_a_message_when_an_earlier_one_is_dated_in_the_future(
 async def test_adopt_gives_each_message_one_number_when_many_do_it_at_once(
     database: Database, storage: Storage
 ) -> None:
-    """No message twice and no number left out, while others are sent."""
+    """Concurrent sends and adoptions give every message one number, without gaps."""
     for number in range(20):
         channel_id = (GENERAL, RANDOM)[number % 2]
         created_at = NOW + number * SECOND
-        await store_beside(database, f"msg_{number}", channel_id=channel_id, created_at=created_at)
+        await store_as_prisma(
+            database, f"msg_{number}", channel_id=channel_id, created_at=created_at
+        )
 
     await asyncio.gather(
         *(adopt_all(storage, limit=3) for _ in range(8)),

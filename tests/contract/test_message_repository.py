@@ -26,7 +26,6 @@ LATER = NOW + timedelta(milliseconds=1_234)
 
 
 async def test_update_replaces_the_content_when_the_author_asks(storage: Storage) -> None:
-    """Content and ``updated_at`` change, and nothing else."""
     message = await add(storage, draft())
 
     updated = await storage.messages.update(message.id, ALICE, "changed", LATER)
@@ -39,7 +38,6 @@ async def test_update_replaces_the_content_when_the_author_asks(storage: Storage
 async def test_delete_removes_the_message_and_its_deliveries_when_the_author_asks(
     storage: Storage,
 ) -> None:
-    """Nothing is left to read, to count or to report on."""
     message = await add(storage, draft())
     await storage.deliveries.advance_all([Report(message.id, BOB, DeliveryState.READ)], NOW)
 
@@ -53,7 +51,6 @@ async def test_delete_removes_the_message_and_its_deliveries_when_the_author_ask
 
 
 async def test_delete_frees_no_number_when_the_last_message_goes(storage: Storage) -> None:
-    """The next message gets the next number."""
     message = await add(storage, draft())
     await storage.messages.delete(message.id, ALICE)
 
@@ -69,7 +66,7 @@ async def test_delete_frees_no_number_when_the_last_message_goes(storage: Storag
 async def test_a_change_is_refused_when_another_asks(
     storage: Storage, editor_id: UserId, refusal: type[ChatError]
 ) -> None:
-    """A member hears that he is not the author, an outsider that there is no such message."""
+    """Members get `NotTheAuthor`; outsiders cannot find out whether the message exists."""
     message = await add(storage, draft())
 
     with pytest.raises(refusal):
@@ -83,7 +80,7 @@ async def test_a_change_is_refused_when_another_asks(
 async def test_a_change_is_refused_as_not_found_when_the_author_has_left(
     storage: Storage,
 ) -> None:
-    """Only a member does anything in a channel, the author included."""
+    """Only members may change messages, even their own."""
     message = await add(storage, draft(BOB))
     await storage.leave(GENERAL, BOB)
 
@@ -96,7 +93,7 @@ async def test_a_change_is_refused_as_not_found_when_the_author_has_left(
 async def test_a_change_is_refused_as_not_found_when_there_is_no_such_message(
     storage: Storage,
 ) -> None:
-    """An unknown id is answered as a foreign one."""
+    """An unknown id gives the same error as a foreign message."""
     with pytest.raises(MessageNotFound):
         await storage.messages.update(MessageId("unknown"), ALICE, "changed", LATER)
     with pytest.raises(MessageNotFound):
@@ -104,7 +101,7 @@ async def test_a_change_is_refused_as_not_found_when_there_is_no_such_message(
 
 
 async def test_list_after_pages_by_number_when_some_are_deleted(storage: Storage) -> None:
-    """Pages go on after the last number; what was deleted is not there, what is elsewhere not."""
+    """Deleted messages, and those of other channels, are left out."""
     general = [await add(storage, draft()) for _ in range(6)]
     await add(storage, draft(channel_id=RANDOM))
     await storage.messages.delete(general[2].id, ALICE)
@@ -122,7 +119,7 @@ async def test_list_after_pages_by_number_when_some_are_deleted(storage: Storage
 async def test_list_after_refuses_when_the_reader_is_not_a_member(
     storage: Storage, channel_id: ChannelId
 ) -> None:
-    """Only members read, and an unknown channel has none."""
+    """An unknown channel has no members."""
     await add(storage, draft(channel_id=NOBODY_ELSE))
 
     with pytest.raises(NotAMember):
@@ -130,27 +127,27 @@ async def test_list_after_refuses_when_the_reader_is_not_a_member(
 
 
 async def test_list_after_is_empty_when_the_number_is_larger_than_any(storage: Storage) -> None:
-    """A client may say that it knows a message which will never be."""
+    """A client may name a number that no message has."""
     await add(storage, draft())
 
     assert () == await storage.messages.list_after(GENERAL, BOB, after_seq=2**53 - 1, limit=10)
 
 
 async def test_stored_after_is_what_a_member_reads_when_the_server_asks(storage: Storage) -> None:
-    """The same stretch as `list_after`, without a reader; nothing of an unknown channel."""
+    """It returns the same messages as `list_after`, and none of an unknown channel."""
     stored = [await add(storage, draft()) for _ in range(4)]
     await add(storage, draft(channel_id=RANDOM))
     await storage.messages.delete(stored[1].id, ALICE)
 
-    stretch = await storage.messages.stored_after(GENERAL, after_seq=0, limit=2)
-    rest = await storage.messages.stored_after(GENERAL, after_seq=stretch[-1].seq, limit=10)
+    first = await storage.messages.stored_after(GENERAL, after_seq=0, limit=2)
+    rest = await storage.messages.stored_after(GENERAL, after_seq=first[-1].seq, limit=10)
     unknown = await storage.messages.stored_after(ChannelId("unknown"), after_seq=0, limit=10)
 
-    assert [(stored[0], stored[2]), (stored[3],), ()] == [stretch, rest, unknown]
+    assert [(stored[0], stored[2]), (stored[3],), ()] == [first, rest, unknown]
 
 
 async def test_last_seqs_are_what_was_given_last_when_there_are_channels(storage: Storage) -> None:
-    """Each channel has its own; it is 0 before the first message, and of no channel."""
+    """A channel without messages, or an unknown one, has 0."""
     for channel_id in (GENERAL, GENERAL, RANDOM):
         await add(storage, draft(channel_id=channel_id))
     unknown = ChannelId("unknown")
@@ -162,7 +159,7 @@ async def test_last_seqs_are_what_was_given_last_when_there_are_channels(storage
 
 
 async def test_find_gives_the_message_when_there_is_one(storage: Storage) -> None:
-    """As it is now, whoever may read it; nothing of one that was deleted or never was."""
+    """The message has its edits; a deleted or unknown message is not found."""
     message, deleted = await add(storage, draft()), await add(storage, draft())
     edited = await storage.messages.update(message.id, ALICE, "edited", LATER)
     await storage.messages.delete(deleted.id, ALICE)
@@ -173,8 +170,8 @@ async def test_find_gives_the_message_when_there_is_one(storage: Storage) -> Non
     assert [edited, None, None] == found
 
 
-async def test_nothing_is_unplaced_when_only_this_side_stores(storage: Storage) -> None:
-    """What was stored here has its place already, and keeps it when it is to be adopted."""
+async def test_every_message_has_a_sequence_when_only_this_server_stores(storage: Storage) -> None:
+    """Adopting such a message does not change its sequence."""
     message = await add(storage, draft())
 
     await storage.adoption.adopt([message.id], LATER)

@@ -29,19 +29,19 @@ LATER = NOW + timedelta(milliseconds=1_234)
 
 
 def numbers(outcomes: Iterable[AddOutcome]) -> list[int | type[AddOutcome]]:
-    """The number of each stored message, and of each refusal its kind."""
+    """Return the number of each stored message, and the type of each refusal."""
     return [
         each.message.seq if isinstance(each, StoredMessage) else type(each) for each in outcomes
     ]
 
 
 def messages(outcomes: Iterable[AddOutcome]) -> list[Message]:
-    """What was given back of those that were not refused."""
+    """Return the messages of the outcomes that are not refusals."""
     return [each.message for each in outcomes if isinstance(each, StoredMessage)]
 
 
 async def test_add_all_answers_with_the_message_when_it_is_stored(storage: Storage) -> None:
-    """The stored message is complete: its author, its place, its dates, its state."""
+    """The outcome has the complete message: its author, number, dates and state."""
     asked = draft(content="hällo 🎈 'quoted'")
 
     stored = await storage.messages.add_all([asked], NOW)
@@ -62,14 +62,13 @@ async def test_add_all_answers_with_the_message_when_it_is_stored(storage: Stora
 
 
 async def test_add_all_does_nothing_when_there_is_no_draft(storage: Storage) -> None:
-    """No draft, no outcome."""
     assert [] == list(await storage.messages.add_all([], NOW))
 
 
 async def test_add_all_counts_each_channel_from_one_when_there_are_several(
     storage: Storage,
 ) -> None:
-    """Numbers belong to a channel, whoever sends, and follow the order of the drafts."""
+    """Numbers follow the order of the drafts, across senders."""
     drafts = [
         draft(ALICE, RANDOM),
         draft(ALICE, GENERAL),
@@ -87,7 +86,7 @@ async def test_add_all_counts_each_channel_from_one_when_there_are_several(
 
 
 async def test_add_all_stores_what_it_answers_when_there_are_many(storage: Storage) -> None:
-    """A full batch reads as it was answered, in the same order."""
+    """The channel lists the messages of a full batch as they were returned."""
     drafts = [
         draft(user_id, content=f"{number}", client_message_id=f"c-{number}")
         for number in range(100)
@@ -101,7 +100,6 @@ async def test_add_all_stores_what_it_answers_when_there_are_many(storage: Stora
 
 
 async def test_add_all_delivers_to_the_other_members_when_it_stores(storage: Storage) -> None:
-    """Every member but the author waits for it, and in the order of storing."""
     drafts = [draft(ALICE, RANDOM), draft(BOB, GENERAL), draft(ALICE, GENERAL)]
 
     in_random, of_bob, of_alice = messages(await storage.messages.add_all(drafts, NOW))
@@ -117,7 +115,7 @@ async def test_add_all_delivers_to_the_other_members_when_it_stores(storage: Sto
 
 
 async def test_add_all_gives_gapless_numbers_when_many_send_at_once(storage: Storage) -> None:
-    """Concurrent batches get every number once, and the channel reads in their order."""
+    """Concurrent batches use every number once, and the channel is listed in that order."""
     batches = [[draft(ALICE), draft(BOB), draft(CAROL)] for _ in range(10)]
 
     stored = await asyncio.gather(*(storage.messages.add_all(each, NOW) for each in batches))
@@ -129,7 +127,7 @@ async def test_add_all_gives_gapless_numbers_when_many_send_at_once(storage: Sto
 
 
 async def test_add_all_gives_no_number_when_it_is_refused(storage: Storage) -> None:
-    """A send that stores nothing leaves no gap, and its neighbours are stored."""
+    """A refused send leaves no gap, and the others of its batch are stored."""
     await add(storage, draft(client_message_id="c-1"))
     deleted = await add(storage, draft(client_message_id="c-2"))
     await storage.messages.delete(deleted.id, ALICE)
@@ -157,7 +155,6 @@ async def test_add_all_gives_no_number_when_it_is_refused(storage: Storage) -> N
 async def test_add_all_refuses_when_the_sender_is_not_a_member(
     storage: Storage, channel_id: ChannelId
 ) -> None:
-    """Only members send."""
     added = await add_one(storage, draft(MALLORY, channel_id))
 
     assert isinstance(added, NotAMember)
@@ -167,7 +164,7 @@ async def test_add_all_refuses_when_the_sender_is_not_a_member(
 
 @pytest.mark.parametrize("name", ['"', "\\", "ä 🎈", "]", "x" * 191])
 async def test_add_all_stores_when_ids_are_of_any_form(storage: Storage, name: str) -> None:
-    """Identifiers are opaque: who is called so sends to what is called so."""
+    """Ids of users and channels are opaque: no character has a special meaning."""
     user_id, channel_id = UserId(f"user {name}"), ChannelId(name)
     await storage.channels.seed({user_id: [channel_id], BOB: [channel_id]})
     drafts = [
@@ -185,7 +182,7 @@ async def test_add_all_stores_when_ids_are_of_any_form(storage: Storage, name: s
 async def test_add_all_answers_with_the_first_message_when_the_client_id_is_sent_again(
     storage: Storage,
 ) -> None:
-    """A repeated send stores nothing and answers with the message as it is now, edits included."""
+    """A repeated send stores nothing, and returns the message with its edits."""
     first = await add(storage, draft(content="one", client_message_id="c-1"))
     edited = await storage.messages.update(first.id, ALICE, "edited", LATER)
 
@@ -198,7 +195,7 @@ async def test_add_all_answers_with_the_first_message_when_the_client_id_is_sent
 async def test_add_all_stores_the_first_when_a_client_id_comes_twice_in_it(
     storage: Storage,
 ) -> None:
-    """A repetition gets the first one's message; other content is refused."""
+    """The repetition returns the first message; another content is refused."""
     drafts = [draft(content=each, client_message_id="c-1") for each in ("one", "one", "two")]
 
     first, repeated, reused = await storage.messages.add_all(drafts, NOW)
@@ -219,7 +216,7 @@ async def test_add_all_stores_the_first_when_a_client_id_comes_twice_in_it(
 async def test_add_all_refuses_when_the_client_id_was_used_for_something_else(
     storage: Storage, channel_id: ChannelId, content: str
 ) -> None:
-    """Compared with what was first sent, not with what stands there after an edit."""
+    """The content is compared with the first send, not with an edit."""
     first = await add(storage, draft(content="one", client_message_id="c-1"))
     edited = await storage.messages.update(first.id, ALICE, "edited", LATER)
 
@@ -235,7 +232,7 @@ async def test_add_all_refuses_when_the_client_id_was_used_for_something_else(
 async def test_add_all_refuses_all_but_one_when_a_client_id_is_reused_at_the_same_time(
     storage: Storage,
 ) -> None:
-    """Batches that are stored at once agree on the first send, whatever the channel."""
+    """One of the concurrent sends is stored, whatever their channels."""
     drafts = [
         draft(ALICE, (GENERAL, RANDOM)[number % 2], f"{number}", client_message_id="c-1")
         for number in range(10)
@@ -256,7 +253,7 @@ async def test_add_all_refuses_all_but_one_when_a_client_id_is_reused_at_the_sam
 async def test_add_all_takes_no_client_id_when_the_first_that_has_it_is_refused(
     storage: Storage,
 ) -> None:
-    """Who may not send has sent nothing: the same id counts where its user belongs."""
+    """A refused send does not use up its client message id."""
     drafts = [
         draft(CAROL, RANDOM, client_message_id="c-1"),
         draft(CAROL, GENERAL, client_message_id="c-1"),
@@ -272,10 +269,9 @@ async def test_add_all_takes_no_client_id_when_the_first_that_has_it_is_refused(
 async def test_add_all_stores_one_message_when_a_client_id_is_sent_many_times_at_once(
     storage: Storage,
 ) -> None:
-    """Of concurrent sends with one client message id exactly one is new, whatever is beside it.
+    """Of concurrent sends with one client message id exactly one is new.
 
-    The batches hold the same ids in different orders, and different channels: none waits for
-    another that waits for it.
+    The batches have the same ids in different orders and channels, and do not deadlock.
     """
     client_ids = [f"c-{number}" for number in range(8)]
     batches = [
@@ -303,7 +299,6 @@ async def test_add_all_stores_one_message_when_a_client_id_is_sent_many_times_at
 async def test_add_all_stores_both_when_two_users_choose_the_same_client_id(
     storage: Storage,
 ) -> None:
-    """A client message id is its user's own."""
     drafts = [draft(ALICE, client_message_id="c-1"), draft(BOB, client_message_id="c-1")]
 
     outcomes = await storage.messages.add_all(drafts, NOW)
@@ -314,7 +309,6 @@ async def test_add_all_stores_both_when_two_users_choose_the_same_client_id(
 async def test_add_all_refuses_when_the_client_id_was_stored_and_deleted(
     storage: Storage,
 ) -> None:
-    """A deleted message is not stored again by a late retry."""
     message = await add(storage, draft(client_message_id="c-1"))
     await storage.messages.delete(message.id, ALICE)
 
@@ -329,7 +323,6 @@ async def test_add_all_refuses_when_the_client_id_was_stored_and_deleted(
 async def test_add_all_refuses_as_no_member_first_when_a_former_member_repeats_a_send(
     storage: Storage,
 ) -> None:
-    """Membership is checked before the client message id."""
     await add(storage, draft(BOB, client_message_id="c-1"))
     await storage.leave(GENERAL, BOB)
 

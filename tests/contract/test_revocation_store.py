@@ -2,9 +2,8 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from app.domain.credential import Credential
+from app.domain.credential import Credential, Revocation
 from app.domain.ids import UserId
-from app.domain.revocation import Revocation
 from app.ports import RevocationStore
 from tests.contract.credentials import ALICES_TOKEN as TOKEN
 from tests.contract.credentials import ISSUED_AT, credential
@@ -21,7 +20,7 @@ BY_KIND = pytest.mark.parametrize(
 
 
 async def all_missed(store: RevocationStore, live: Sequence[Credential]) -> list[Revocation]:
-    """Every portion of one call."""
+    """Return the revocations of all portions."""
     return [each async for portion in store.missed(lambda: live) for each in portion]
 
 
@@ -29,7 +28,7 @@ async def all_missed(store: RevocationStore, live: Sequence[Credential]) -> list
 async def test_contains_holds_when_the_credential_was_revoked(
     revocation_store: RevocationStore, revocation: Revocation
 ) -> None:
-    """By token, by sign-in or by user; nobody else's credential."""
+    """A revocation by token, by session or by user covers nobody else's credential."""
     await revocation_store.add(revocation, ttl_seconds=60)
 
     assert await revocation_store.contains(credential())
@@ -42,21 +41,20 @@ async def test_contains_holds_when_the_credential_was_revoked(
 async def test_contains_does_not_hold_when_nothing_was_revoked(
     revocation_store: RevocationStore, session_id: str | None
 ) -> None:
-    """With and without a sign-in's id."""
     assert not await revocation_store.contains(credential(session_id=session_id))
 
 
 async def test_contains_does_not_hold_when_the_users_token_was_issued_later(
     revocation_store: RevocationStore,
 ) -> None:
-    """A user who was revoked may sign in again."""
+    """A user can sign in again after a revocation."""
     await revocation_store.add(Revocation.of_user(ALICE, ISSUED_AT), ttl_seconds=60)
 
     assert not await revocation_store.contains(credential(issued_at=ISSUED_AT + 1))
 
 
 async def test_contains_finds_ids_when_they_are_strange(revocation_store: RevocationStore) -> None:
-    """An id may hold what a key uses as its separator, or a pattern as its wildcard."""
+    """An id may contain the separator of a key, or the wildcard of a pattern."""
     strange = credential("t:", "user:\u00fc%", "sess *?[", ISSUED_AT)
 
     await revocation_store.add(
@@ -70,7 +68,6 @@ async def test_contains_finds_ids_when_they_are_strange(revocation_store: Revoca
 async def test_a_revocation_is_contained_only_until_its_time_is_over(
     revocation_store: RevocationStore, revocation: Revocation, let_pass: Callable[[float], None]
 ) -> None:
-    """It is remembered for at least its time, and not for ever."""
     await revocation_store.add(revocation, ttl_seconds=60)
 
     let_pass(55)
@@ -85,7 +82,7 @@ async def test_a_revocation_is_contained_only_until_its_time_is_over(
 async def test_a_revocation_is_extended_when_it_is_added_again(
     revocation_store: RevocationStore, revocation: Revocation, let_pass: Callable[[float], None]
 ) -> None:
-    """The later end counts, whichever was added last."""
+    """The latest end applies, whatever the order of the additions."""
     await revocation_store.add(revocation, ttl_seconds=10)
     await revocation_store.add(revocation, ttl_seconds=60)
     await revocation_store.add(revocation, ttl_seconds=5)
@@ -99,7 +96,7 @@ async def test_a_revocation_is_extended_when_it_is_added_again(
 async def test_a_users_revocation_reaches_to_the_later_moment_when_there_were_two(
     revocation_store: RevocationStore, moments: tuple[int, int]
 ) -> None:
-    """What came first over the network is no matter."""
+    """The order of the additions does not matter."""
     for moment in moments:
         revocation = Revocation.of_user(ALICE, ISSUED_AT + moment)
         await revocation_store.add(revocation, ttl_seconds=60)
@@ -108,10 +105,9 @@ async def test_a_users_revocation_reaches_to_the_later_moment_when_there_were_tw
     assert not await revocation_store.contains(credential(issued_at=ISSUED_AT + 11))
 
 
-async def test_a_users_revocation_counts_anew_when_an_earlier_one_has_ended(
+async def test_a_users_revocation_ignores_an_earlier_one_when_that_has_ended(
     revocation_store: RevocationStore, let_pass: Callable[[float], None]
 ) -> None:
-    """What has ended leaves nothing behind."""
     await revocation_store.add(Revocation.of_user(ALICE, ISSUED_AT + 100), ttl_seconds=1)
     let_pass(2)
 
@@ -124,7 +120,7 @@ async def test_a_users_revocation_counts_anew_when_an_earlier_one_has_ended(
 async def test_contains_token_holds_when_the_token_was_revoked(
     revocation_store: RevocationStore, token: str
 ) -> None:
-    """Whatever is asked for has an answer."""
+    """Any text can be looked up."""
     before = await revocation_store.contains_token(token)
 
     await revocation_store.add(Revocation.of_token(token), ttl_seconds=60)
@@ -136,7 +132,6 @@ async def test_contains_token_holds_when_the_token_was_revoked(
 async def test_contains_token_does_not_hold_when_only_the_user_was_revoked(
     revocation_store: RevocationStore,
 ) -> None:
-    """It is asked of the token itself."""
     await revocation_store.add(Revocation.of_user(ALICE, ISSUED_AT), ttl_seconds=60)
 
     assert not await revocation_store.contains_token(TOKEN)
@@ -146,7 +141,7 @@ async def test_contains_token_does_not_hold_when_only_the_user_was_revoked(
 async def test_missed_gives_a_revocation_when_it_covers_a_live_credential(
     revocation_store: RevocationStore, revocation: Revocation
 ) -> None:
-    """As often as one may ask; the token itself stays in the store."""
+    """The revocation does not contain the token itself, and covers no other credential."""
     live = [credential(), credential("token-of-bob", "user_bob", None)]
     await all_missed(revocation_store, live)
 
@@ -161,7 +156,7 @@ async def test_missed_gives_a_revocation_when_it_covers_a_live_credential(
 async def test_missed_gives_all_when_there_are_many_live_credentials(
     revocation_store: RevocationStore,
 ) -> None:
-    """More than are looked at in one go."""
+    """There are more credentials than a portion holds."""
     live = [credential(f"token-{n}", f"user_{n}", f"sess_{n}") for n in range(1_500)]
     await all_missed(revocation_store, live)
     revoked = [Revocation.of_token(f"token-{number}") for number in range(0, 1_500, 100)]
@@ -174,5 +169,4 @@ async def test_missed_gives_all_when_there_are_many_live_credentials(
 
 
 async def test_missed_gives_nothing_when_nobody_is_there(revocation_store: RevocationStore) -> None:
-    """What concerns no live credential may be left out; here there is nothing at all."""
     assert [] == await all_missed(revocation_store, [])

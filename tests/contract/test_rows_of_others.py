@@ -1,4 +1,4 @@
-"""Rows that are not as the original's own schema has them: they are read, and keep nobody out."""
+"""Rows whose values the original backend's schema does not allow: they can be read and used."""
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -8,14 +8,14 @@ from sqlalchemy import update
 
 from app.adapters.sql.connection.database import Database
 from app.adapters.sql.messages.adoption_repository import SqlAdoptionRepository
-from app.adapters.sql.schema.column_types import EARLIEST, LATEST
+from app.adapters.sql.schema.dialects import EARLIEST, LATEST
 from app.adapters.sql.schema.tables import channel_members
 from app.domain.channel import ChannelType
 from app.domain.delivery import DeliveryState
 from app.domain.ids import MessageId
 from app.domain.message import Message
 from app.ports import Advance, Report
-from tests.contract.original_backend import LATER, adopt, adopt_all, order_of, store_beside
+from tests.contract.original_backend import LATER, adopt, adopt_all, order_of, store_as_prisma
 from tests.contract.receipts import advanced, own_state
 from tests.contract.storage import (
     ALICE,
@@ -37,7 +37,7 @@ NEW_KIND = """ALTER TYPE "ChannelType" ADD VALUE 'BROADCAST'"""
 
 @dataclass(frozen=True, slots=True)
 class Oddity:
-    """What stands in a column, as SQL has it, and what is read of it."""
+    """A column's unexpected value, in SQL, and the value that is read for it."""
 
     kind: str
     column: str
@@ -49,7 +49,7 @@ class Oddity:
         return f"{self.kind}: {self.column} = {self.value}"
 
     def read_of(self, message: Message) -> object:
-        """What a message has of the column."""
+        """Return the message's value of the column."""
         return {
             "content": message.content,
             "createdAt": message.created_at,
@@ -59,7 +59,7 @@ class Oddity:
 
 
 def null(column: str, expected: object) -> Oddity:
-    """In a column that a loose database lets be NULL."""
+    """Return a NULL in a column whose NOT NULL constraint was dropped."""
     loosened = f'ALTER TABLE messages ALTER "{column}" DROP NOT NULL'
     return Oddity("postgres", column, "NULL", expected, loosened)
 
@@ -88,14 +88,14 @@ ODDITIES = [
 
 @pytest.fixture(params=ODDITIES, ids=str)
 def oddity(request: pytest.FixtureRequest) -> Oddity:
-    """Each of them."""
+    """Each of the unexpected values."""
     oddity: Oddity = request.param
     return oddity
 
 
 @pytest.fixture
 def odd_database(request: pytest.FixtureRequest, oddity: Oddity) -> Database:
-    """Where the column can hold that."""
+    """A database whose column accepts the value."""
     kind = "own_postgres" if oddity.before else oddity.kind
     database: Database = request.getfixturevalue(f"{kind}_database")
     return database
@@ -103,18 +103,18 @@ def odd_database(request: pytest.FixtureRequest, oddity: Oddity) -> Database:
 
 @pytest.fixture
 async def odd_storage(odd_database: Database, oddity: Oddity) -> Storage:
-    """With the odd message alone, taken in; all have been members for long."""
+    """A database that holds only the odd message, which was adopted."""
     storage = await seeded(odd_database)
     if oddity.before:
         await run(odd_database, oddity.before)
-    await store_beside(odd_database, ODD)
+    await store_as_prisma(odd_database, ODD)
     await write(odd_database, ODD, oddity.column, oddity.value)
     await adopt_all(storage)
     return storage
 
 
 async def seeded(database: Database) -> Storage:
-    """The suites' users and channels."""
+    """Seed the suites' users and channels; everybody joined a day ago."""
     storage = sql_storage(database)
     await storage.channels.seed(MEMBERSHIP)
     long_ago = NOW - timedelta(days=1)
@@ -124,23 +124,23 @@ async def seeded(database: Database) -> Storage:
 
 
 async def run(database: Database, statement: str) -> None:
-    """As somebody else does, and at once."""
+    """Execute and commit one statement."""
     async with database.transaction() as connection:
         await connection.exec_driver_sql(statement)
 
 
 async def write(database: Database, message_id: str, column: str, value: str) -> None:
-    """Put into a message what SQL has as ``value``."""
+    """Set a column of a message to an SQL expression."""
     await run(
         database,
         f"""UPDATE messages SET "{column}" = {value} WHERE id = '{message_id}'""",  # noqa: S608 - the tests' own
     )
 
 
-async def test_an_odd_row_is_taken_in_and_read_when_there_is_one(
+async def test_an_odd_row_is_adopted_and_read_when_there_is_one(
     odd_storage: Storage, oddity: Oddity
 ) -> None:
-    """As the nearest that can be said, and written to the wire."""
+    """It is read with the nearest allowed value, and can be sent to clients."""
     (read,) = await odd_storage.messages.list_after(GENERAL, BOB, 0, 10)
 
     assert (ODD, oddity.expected) == (read.id, oddity.read_of(read))
@@ -149,7 +149,7 @@ async def test_an_odd_row_is_taken_in_and_read_when_there_is_one(
 
 
 async def test_a_channel_goes_on_when_a_row_in_it_is_odd(odd_storage: Storage) -> None:
-    """Sends, sends again, the next adoption and what is missed."""
+    """Sends, repeated sends, adoption and undelivered messages work."""
     asked = draft(client_message_id="c-1")
 
     own = await add(odd_storage, asked)
@@ -164,7 +164,6 @@ async def test_a_channel_goes_on_when_a_row_in_it_is_odd(odd_storage: Storage) -
 
 
 async def test_an_odd_row_is_edited_and_deleted_when_its_author_asks(odd_storage: Storage) -> None:
-    """It is a message like any other."""
     edited = await odd_storage.messages.update(ODD, ALICE, "changed", NOW)
     found = await odd_storage.messages.find(ODD)
     await odd_storage.messages.delete(ODD, ALICE)
@@ -175,7 +174,7 @@ async def test_an_odd_row_is_edited_and_deleted_when_its_author_asks(odd_storage
 
 
 async def test_receipts_count_when_one_of_their_messages_is_odd(odd_storage: Storage) -> None:
-    """Reported together, each for itself; whoever is a recipient gets on."""
+    """Reports of one batch are counted for each message that has recipients."""
     own = await add(odd_storage, draft())
     statuses = (await odd_storage.deliveries.statuses(ODD, ALICE)).statuses
     reports = [
@@ -195,9 +194,9 @@ async def test_receipts_count_when_one_of_their_messages_is_odd(odd_storage: Sto
 async def test_a_message_goes_with_its_recipients_when_another_status_was_written(
     database: Database, status: str
 ) -> None:
-    """Whatever the other side thought of it, they have received it."""
+    """Its state follows the reports of its recipients, and not the status that was written."""
     storage = await seeded(database)
-    await store_beside(database, ODD)
+    await store_as_prisma(database, ODD)
     await write(database, ODD, "deliveryStatus", f"'{status}'")
     await adopt_all(storage)
     (message,) = await storage.messages.stored_after(GENERAL, 0, 1)
@@ -213,10 +212,10 @@ async def test_a_message_goes_with_its_recipients_when_another_status_was_writte
 async def test_a_message_goes_with_its_recipients_when_its_status_is_unknown_here(
     own_postgres_database: Database,
 ) -> None:
-    """What is written then is a status that is known."""
+    """The unknown status is replaced by a known one."""
     storage = await seeded(own_postgres_database)
     await run(own_postgres_database, NEW_STATUS)
-    await store_beside(own_postgres_database, ODD)
+    await store_as_prisma(own_postgres_database, ODD)
     await write(own_postgres_database, ODD, "deliveryStatus", "'ARCHIVED'")
     await adopt_all(storage)
     (message,) = await storage.messages.stored_after(GENERAL, 0, 1)
@@ -227,8 +226,8 @@ async def test_a_message_goes_with_its_recipients_when_its_status_is_unknown_her
     assert DeliveryState.DELIVERED is await own_state(storage, message)
 
 
-async def test_all_are_taken_in_when_many_have_odd_dates(own_postgres_database: Database) -> None:
-    """However short the stretches are in which they are looked for."""
+async def test_all_are_adopted_when_many_have_odd_dates(own_postgres_database: Database) -> None:
+    """The repository looks for one message at a time, so ranges of dates are short."""
     storage = await seeded(own_postgres_database)
     short = replace(storage, adoption=SqlAdoptionRepository(own_postgres_database, 1))
     await run(own_postgres_database, 'ALTER TABLE messages ALTER "createdAt" DROP NOT NULL')
@@ -242,7 +241,7 @@ async def test_all_are_taken_in_when_many_have_odd_dates(own_postgres_database: 
     )
     ids = [f"odd_{number}" for number in range(3 * len(dates))]
     for message_id, date in zip(ids, 3 * dates, strict=True):
-        await store_beside(own_postgres_database, message_id)
+        await store_as_prisma(own_postgres_database, message_id)
         await write(own_postgres_database, message_id, "createdAt", date)
 
     for _ in range(4 * len(ids)):
@@ -254,7 +253,7 @@ async def test_all_are_taken_in_when_many_have_odd_dates(own_postgres_database: 
 async def test_a_channel_is_private_when_its_kind_is_unknown_here(
     own_postgres_database: Database,
 ) -> None:
-    """Nobody takes it for open; where it has no name, its id is one."""
+    """A channel without a name gets its id as its name."""
     storage = await seeded(own_postgres_database)
     await run(own_postgres_database, NEW_KIND)
     await run(own_postgres_database, "ALTER TABLE channels ALTER name DROP NOT NULL")

@@ -8,7 +8,6 @@ ALICE, BOB = UserId("user_alice"), UserId("user_bob")
 
 
 async def test_take_succeeds_until_the_user_has_the_maximum(socket_quota: SocketQuota) -> None:
-    """And then no more."""
     taken = [await socket_quota.take(ALICE) for _ in range(MAX_SOCKETS + 2)]
 
     assert [True] * MAX_SOCKETS + [False, False] == taken
@@ -17,7 +16,6 @@ async def test_take_succeeds_until_the_user_has_the_maximum(socket_quota: Socket
 async def test_take_succeeds_when_only_another_user_has_the_maximum(
     socket_quota: SocketQuota,
 ) -> None:
-    """Nobody pays for another."""
     for _ in range(MAX_SOCKETS):
         await socket_quota.take(ALICE)
 
@@ -25,7 +23,7 @@ async def test_take_succeeds_when_only_another_user_has_the_maximum(
 
 
 async def test_take_succeeds_once_when_one_was_released(socket_quota: SocketQuota) -> None:
-    """What is given back can be taken again, at once on this node."""
+    """A released socket can be taken again at once on the same node."""
     for _ in range(MAX_SOCKETS):
         await socket_quota.take(ALICE)
 
@@ -35,7 +33,7 @@ async def test_take_succeeds_once_when_one_was_released(socket_quota: SocketQuot
 
 
 async def test_take_gives_all_again_when_all_were_released(socket_quota: SocketQuota) -> None:
-    """Being refused counts nothing."""
+    """Refused sockets do not count."""
     for _ in range(MAX_SOCKETS + 5):
         await socket_quota.take(ALICE)
     for _ in range(MAX_SOCKETS):
@@ -47,7 +45,6 @@ async def test_take_gives_all_again_when_all_were_released(socket_quota: SocketQ
 
 
 async def test_take_gives_the_maximum_when_many_ask_at_once(socket_quota: SocketQuota) -> None:
-    """However the answers come in."""
     taken = await asyncio.gather(*(socket_quota.take(ALICE) for _ in range(3 * MAX_SOCKETS)))
 
     assert MAX_SOCKETS == sum(taken)

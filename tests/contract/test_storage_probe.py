@@ -7,13 +7,12 @@ from app.ports import StorageProbe
 
 @pytest.fixture(params=["memory", "sqlite", "postgres"])
 def probe(request: pytest.FixtureRequest) -> StorageProbe:
-    """Over a storage that nothing is wrong with."""
+    """A probe of a working storage."""
     if request.param == "memory":
         return MemoryStorageProbe()
     return SqlStorageProbe(request.getfixturevalue(f"{request.param}_database"))
 
 
 async def test_checking_returns_when_the_storage_takes_writes(probe: StorageProbe) -> None:
-    """As often as it is asked."""
     for _ in range(3):
         await probe.check()

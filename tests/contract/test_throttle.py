@@ -12,12 +12,11 @@ BURST = 3
 
 @pytest.fixture(params=["memory"])
 def throttle(clock: ManualClock) -> Throttle:
-    """A throttle of which nobody has taken."""
+    """A throttle whose buckets are full."""
     return TokenBuckets(RATE_PER_SECOND, BURST, clock)
 
 
 def test_take_gives_the_burst_when_the_bucket_is_full(throttle: Throttle) -> None:
-    """As many as fit in the bucket are there at once, and then none."""
     waits = [throttle.take("alice") for _ in range(BURST + 1)]
 
     assert [0.0, 0.0, 0.0, pytest.approx(0.05)] == waits
@@ -26,7 +25,7 @@ def test_take_gives_the_burst_when_the_bucket_is_full(throttle: Throttle) -> Non
 def test_take_succeeds_when_the_time_it_named_is_over(
     throttle: Throttle, clock: ManualClock
 ) -> None:
-    """Who waits as told gets one, and only one, however often it was refused."""
+    """A key that waits as long as it was asked to gets exactly one token."""
     for _ in range(BURST + 50):
         throttle.take("alice")
 
@@ -40,7 +39,7 @@ def test_take_succeeds_when_the_time_it_named_is_over(
 def test_take_of_several_waits_for_all_of_them_when_some_are_missing(
     throttle: Throttle, clock: ManualClock
 ) -> None:
-    """All or nothing: a refused take leaves what is there to a smaller one."""
+    """A refused take leaves the tokens to smaller ones."""
     throttle.take("alice")
 
     wait_seconds = throttle.take("alice", BURST)
@@ -52,7 +51,6 @@ def test_take_of_several_waits_for_all_of_them_when_some_are_missing(
 
 
 def test_take_is_counted_by_key_when_another_has_taken_all(throttle: Throttle) -> None:
-    """Nobody pays for another."""
     for _ in range(BURST):
         throttle.take("alice")
 
@@ -62,7 +60,6 @@ def test_take_is_counted_by_key_when_another_has_taken_all(throttle: Throttle) -
 def test_take_gives_no_more_than_the_burst_when_the_key_was_quiet_for_long(
     throttle: Throttle, clock: ManualClock
 ) -> None:
-    """A bucket does not overflow."""
     throttle.take("alice")
     clock.advance(3_600)
 
@@ -72,7 +69,7 @@ def test_take_gives_no_more_than_the_burst_when_the_key_was_quiet_for_long(
 
 
 def test_take_gets_the_whole_bucket_when_it_costs_more(throttle: Throttle) -> None:
-    """Or it would be refused for ever."""
+    """Otherwise it would always be refused."""
     waits = [throttle.take("alice", 10 * BURST), throttle.take("alice", 10 * BURST)]
 
     assert [0.0, pytest.approx(BURST / RATE_PER_SECOND)] == waits
@@ -84,7 +81,7 @@ def test_take_gets_the_whole_bucket_when_it_costs_more(throttle: Throttle) -> No
 def test_take_never_gives_more_than_burst_and_rate_allow_however_it_is_asked(
     steps: list[tuple[float, str]],
 ) -> None:
-    """Over any beginning of time: granted <= burst + rate * seconds."""
+    """At any time, granted <= burst + rate * seconds."""
     clock = ManualClock()
     throttle = TokenBuckets(RATE_PER_SECOND, BURST, clock)
     granted = {"alice": 0, "bob": 0}
@@ -102,7 +99,7 @@ def test_take_never_gives_more_than_burst_and_rate_allow_however_it_is_asked(
 def test_take_gives_all_that_burst_and_rate_allow_however_it_is_asked(
     steps: list[tuple[float, str]],
 ) -> None:
-    """As a bucket that is filled token by token and never forgotten would."""
+    """It grants the same as a bucket that is filled continuously."""
     clock = ManualClock()
     throttle = TokenBuckets(RATE_PER_SECOND, BURST, clock)
     tokens = {"alice": float(BURST), "bob": float(BURST)}

@@ -4,7 +4,7 @@ from app.ports import WebhookLog
 
 
 async def test_a_message_is_contained_when_it_was_added(webhook_log: WebhookLog) -> None:
-    """Only what was dealt with."""
+    """A message that was not added is not contained."""
     await webhook_log.add("msg_1", ttl_seconds=60)
 
     assert await webhook_log.contains("msg_1")
@@ -14,7 +14,6 @@ async def test_a_message_is_contained_when_it_was_added(webhook_log: WebhookLog)
 async def test_a_message_is_contained_only_until_its_time_is_over(
     webhook_log: WebhookLog, let_pass: Callable[[float], None]
 ) -> None:
-    """It is remembered for at least its time, and not for ever."""
     await webhook_log.add("msg_1", ttl_seconds=60)
 
     let_pass(55)
@@ -28,7 +27,7 @@ async def test_a_message_is_contained_only_until_its_time_is_over(
 async def test_a_message_is_kept_as_long_when_it_is_added_again(
     webhook_log: WebhookLog, let_pass: Callable[[float], None]
 ) -> None:
-    """Repeating it is harmless."""
+    """A shorter time does not replace a longer one."""
     await webhook_log.add("msg_1", ttl_seconds=60)
     await webhook_log.add("msg_1", ttl_seconds=5)
 

@@ -24,7 +24,7 @@ _INSERT = """
 """
 
 
-async def store_beside(
+async def store_as_prisma(
     times: int, storage: Storage, notes: Notes, progress: Progress, dice: random.Random
 ) -> None:
     """Store that many messages, spread over the scenario. PostgreSQL's only."""

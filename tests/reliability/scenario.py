@@ -17,7 +17,7 @@ from tests.reliability.guest import come_and_go
 from tests.reliability.invariants import violations
 from tests.reliability.js_link import JsLink, JsLinks
 from tests.reliability.light_link import LightLink
-from tests.reliability.original_backend import store_beside
+from tests.reliability.original_backend import store_as_prisma
 from tests.reliability.outcome import Outcome
 from tests.reliability.person import Person
 from tests.reliability.progress import Progress
@@ -144,7 +144,7 @@ async def _chat(
         tasks.create_task(come_and_go(size.absences, stage.servers, storage, notes, stage.progress))
         if scenario.uses_postgres:
             dice = random.Random(f"{seed} beside")
-            tasks.create_task(store_beside(size.beside, storage, notes, stage.progress, dice))
+            tasks.create_task(store_as_prisma(size.beside, storage, notes, stage.progress, dice))
 
 
 @asynccontextmanager

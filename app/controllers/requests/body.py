@@ -34,7 +34,7 @@ async def read_body(request: web.Request, max_bytes: int) -> bytes:
         text = refusal_text(
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
             "too_large",
-            f"The body may have {max_bytes} bytes.",
+            f"The body must not exceed {max_bytes} bytes.",
         )
         raise web.HTTPRequestEntityTooLarge(max_bytes, text=text, content_type=_JSON) from None
     except TimeoutError:

@@ -29,6 +29,6 @@ def unavailable() -> web.Response:
     return refusal(
         HTTPStatus.SERVICE_UNAVAILABLE,
         "unavailable",
-        "This could not be stored for certain; send it again.",
+        "The result could not be confirmed; retry the request.",
         temporary=True,
     )

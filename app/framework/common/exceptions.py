@@ -17,7 +17,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import TypedDict
 
 
 class WsException(Exception):
@@ -101,9 +101,11 @@ class WsForbidden(WsException):
         super().__init__(error)
 
 
-@dataclass(frozen=True, slots=True)
-class FieldError:
-    """What is wrong with one field of a payload: ``path`` in dots, ``message`` for people."""
+class FieldError(TypedDict):
+    """What is wrong with one field of a payload: ``path`` in dots, ``message`` for people.
+
+    It goes over the wire as it is.
+    """
 
     path: str
     message: str
@@ -118,10 +120,10 @@ class WsBadRequest(WsException):
         self.fields = fields
         super().__init__(
             "; ".join(
-                f"{field.path}: {field.message}" if field.path else field.message
+                f"{field['path']}: {field['message']}" if field["path"] else field["message"]
                 for field in fields
             ),
-            details={"fields": [{"path": f.path, "message": f.message} for f in fields]},
+            details={"fields": list(fields)},
         )
 
 

@@ -86,7 +86,7 @@ class ValidationPipe(PipeTransform):
             try:
                 return validate(value if isinstance(value, dict) or not wants_object else {})
             except ValidationError as error:
-                raise WsBadRequest(_fields(error, prefix)) from None
+                raise WsBadRequest(field_errors(error, prefix)) from None
 
         return transform
 
@@ -113,11 +113,12 @@ def _validator(metatype: Any) -> Callable[[Any], Any]:
         ) from error
 
 
-def _fields(error: ValidationError, prefix: Sequence[str]) -> tuple[FieldError, ...]:
-    """Without the offending input: it may be a secret, and comes back to where it was sent from."""
+def field_errors(error: ValidationError, prefix: Sequence[str] = ()) -> tuple[FieldError, ...]:
+    """Convert pydantic's error to one `FieldError` per fault and omit the input."""
     return tuple(
         FieldError(
-            ".".join((*prefix, *map(str, fault["loc"]))), fault["msg"].removeprefix(_VALUE_ERROR)
+            path=".".join((*prefix, *map(str, fault["loc"]))),
+            message=fault["msg"].removeprefix(_VALUE_ERROR),
         )
         for fault in error.errors(include_url=False, include_context=False, include_input=False)
     )

@@ -6,7 +6,7 @@ from typing import Any, Literal, TypeVar
 
 from app.framework.common.context import AckFunction, ConnectionContext, ExecutionContext
 from app.framework.common.guards import CanActivate, verdict_of
-from app.framework.websockets.socket import Handshake, Socket
+from app.framework.websockets.socket import Handshake, Hub, Socket
 
 SocketType = TypeVar("SocketType", bound=Socket)
 
@@ -37,6 +37,11 @@ class RecordingLink:
         self.present: list[Socket] = []
         self.refusal: tuple[str, Any] | None = None
         self.transport_closed: Literal["answered", "unanswered"] | None = None
+
+    @property
+    def hub(self) -> Hub:
+        """The link itself: it also records broadcasts."""
+        return self
 
     @property
     def rooms(self) -> frozenset[str]:

@@ -52,8 +52,12 @@ class Hub(Protocol):
         """See `BroadcastOperator.fetch_sockets`."""
 
 
-class SocketLink(Hub, Protocol):
+class SocketLink(Protocol):
     """What a socket needs of the transport."""
+
+    @property
+    def hub(self) -> Hub:
+        """The sockets of the client's namespace."""
 
     @property
     def connected(self) -> bool:
@@ -242,7 +246,7 @@ class Socket:
 
     def to(self, *rooms: str) -> BroadcastOperator:
         """These rooms, without this socket."""
-        return BroadcastOperator(self._link).to(*rooms).except_(self.id)
+        return BroadcastOperator(self._link.hub).to(*rooms).except_(self.id)
 
     def run_aside(self, work: Coroutine[Any, Any, None]) -> bool:
         """Run a coroutine beside the socket's events; it is cancelled when the client goes.

@@ -2,10 +2,10 @@
 
 import asyncio
 import logging
-from collections import OrderedDict
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
+from app.concurrency.bounded_dict import BoundedDict
 from app.concurrency.eager import EagerTasks
 from app.domain.channel import MembershipEvent, MembershipNews
 from app.domain.errors import Unavailable
@@ -49,7 +49,7 @@ class MemberCache:
         self._clock = clock
         self._tasks = EagerTasks()
         self._on_read = on_read
-        self._known: OrderedDict[ChannelId, _Known] = OrderedDict()
+        self._known: BoundedDict[ChannelId, _Known] = BoundedDict(MAX_CHANNELS)
         self._under_way: dict[ChannelId, asyncio.Future[bool]] = {}
         # What was heard of a channel since it was asked for.
         self._news: dict[ChannelId, list[MembershipNews]] = {}
@@ -120,19 +120,13 @@ class MemberCache:
                 members = stored[channel_id]
                 for news in self._news[channel_id]:
                     members = _after(news, members)
-                self._remember(channel_id, _Known(len(members), fresh_until))
+                self._known[channel_id] = _Known(len(members), fresh_until)
                 self._on_read(channel_id, members)
             return True
         finally:
             for channel_id in channel_ids:
                 self._under_way.pop(channel_id, None)  # it is not there if nothing was waited for
                 del self._news[channel_id]
-
-    def _remember(self, channel_id: ChannelId, known: _Known) -> None:
-        self._known[channel_id] = known
-        self._known.move_to_end(channel_id)
-        if len(self._known) > MAX_CHANNELS:
-            self._known.popitem(last=False)
 
 
 def _after(news: MembershipNews, members: frozenset[UserId]) -> frozenset[UserId]:

@@ -4,6 +4,7 @@ from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from typing import Generic, TypeVar
 
+from app.concurrency.bounded_dict import BoundedDict
 from app.domain.errors import Unconfirmed
 
 Key = TypeVar("Key", bound=Hashable)
@@ -21,8 +22,7 @@ class UnconfirmedChanges(Generic[Key, Change]):
     """
 
     def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._changes: dict[Key, Change] = {}
+        self._changes: BoundedDict[Key, Change] = BoundedDict(limit)
 
     @contextmanager
     def watch(self, key: Key, change: Change) -> Iterator[None]:
@@ -36,8 +36,6 @@ class UnconfirmedChanges(Generic[Key, Change]):
     def remember(self, key: Key, change: Change) -> None:
         """Remember an unconfirmed change, in place of an earlier one of the same key."""
         self._changes[key] = change
-        while len(self._changes) > self._limit:
-            del self._changes[next(iter(self._changes))]
 
     def get(self, key: Key) -> Change | None:
         """Return the remembered change of a key."""

@@ -160,7 +160,7 @@ def by_bob(content: str) -> MessageDraft:
     return MessageDraft(new_message_id(), GENERAL, BOB, content, None)
 
 
-async def store_beside(messages: MessageRepository, user_id: UserId, content: str) -> None:
+async def store_as_prisma(messages: MessageRepository, user_id: UserId, content: str) -> None:
     """What another node stores in general."""
     draft = MessageDraft(new_message_id(), GENERAL, user_id, content, None)
     await messages.add_all([draft], datetime.now(UTC))

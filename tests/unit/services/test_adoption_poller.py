@@ -12,7 +12,7 @@ from tests.unit.services.message_stores import (
     UnreadableMessages,
     by_bob,
     contents,
-    store_beside,
+    store_as_prisma,
 )
 from tests.unit.services.people import ALICE, BOB, GENERAL, RANDOM
 
@@ -25,7 +25,7 @@ async def test_channel_hears_of_it_when_the_original_backend_stores_beside_us(
     """Also where nobody has sent anything here since the start."""
     losing_messages = LosingMessages(store)
     services = make_services(losing_messages, losing_messages)
-    await store_beside(losing_messages, BOB, "old")
+    await store_as_prisma(losing_messages, BOB, "old")
     losing_messages.beside = [by_bob("1"), by_bob("2")]
 
     await services.poller.adopt()
@@ -68,7 +68,7 @@ async def test_sends_are_acked_and_other_channels_told_when_a_row_cannot_be_read
     service = services.messages
     for channel_id in (GENERAL, RANDOM):
         await service.send(ALICE, channel_id, "1", None)
-    await store_beside(messages, BOB, "2")
+    await store_as_prisma(messages, BOB, "2")
 
     sent = await service.send(ALICE, GENERAL, "3", None)
     messages.beside = [replace(by_bob("2"), channel_id=RANDOM)]

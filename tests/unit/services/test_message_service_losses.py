@@ -23,7 +23,7 @@ from tests.unit.services.message_stores import (
     MakeService,
     contents,
     created,
-    store_beside,
+    store_as_prisma,
 )
 from tests.unit.services.people import ALICE, ALICES_PHONE, BOB, GENERAL
 
@@ -127,8 +127,8 @@ async def test_channel_hears_in_the_order_of_storing_when_another_node_stores_to
 ) -> None:
     """What lies between two messages is told with the second."""
     await message_service.send(ALICE, GENERAL, "1", None)
-    await store_beside(messages, BOB, "2")
-    await store_beside(messages, BOB, "3")
+    await store_as_prisma(messages, BOB, "2")
+    await store_as_prisma(messages, BOB, "3")
 
     await message_service.send(ALICE, GENERAL, "4", None)
 

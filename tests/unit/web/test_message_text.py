@@ -3,7 +3,7 @@
 import subprocess
 from pathlib import Path
 
-from app.domain.blank_text import is_blank
+from app.domain.text import is_blank
 
 WEB = Path(__file__).parents[3] / "app" / "web"
 

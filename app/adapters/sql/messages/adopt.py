@@ -14,7 +14,7 @@ from app.adapters.sql.messages.sequences import (
     insert_places,
     take_numbers,
 )
-from app.adapters.sql.schema.column_types import EARLIEST, LATEST
+from app.adapters.sql.schema.dialects import EARLIEST, LATEST
 from app.adapters.sql.schema.tables import (
     OTHERS,
     channel_members,

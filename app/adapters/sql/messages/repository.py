@@ -8,14 +8,14 @@ from sqlalchemy import delete, select, update
 
 from app.adapters.sql.connection.database import Database
 from app.adapters.sql.messages.store import store_all
-from app.adapters.sql.queries.membership import belongs
-from app.adapters.sql.queries.message_rows import (
+from app.adapters.sql.queries import (
+    belongs,
     lock_message,
-    read_date_range,
+    read_page,
     select_messages,
     to_message,
 )
-from app.adapters.sql.queries.text_list import is_one_of
+from app.adapters.sql.schema.dialects import is_one_of
 from app.adapters.sql.schema.tables import channel_sequences, messages
 from app.domain.errors import NotAMember, NotTheAuthor
 from app.domain.ids import ChannelId, MessageId, UserId
@@ -70,14 +70,14 @@ class SqlMessageRepository(MessageRepository):
         async with self._database.reading() as connection:
             if not await connection.scalar(select(belongs(channel_id, reader_id))):
                 raise NotAMember
-            return await read_date_range(connection, channel_id, after_seq, limit)
+            return await read_page(connection, channel_id, after_seq, limit)
 
     async def stored_after(
         self, channel_id: ChannelId, after_seq: int, limit: int
     ) -> tuple[Message, ...]:
         """The same stretch."""
         async with self._database.asking() as connection:
-            return await read_date_range(connection, channel_id, after_seq, limit)
+            return await read_page(connection, channel_id, after_seq, limit)
 
     async def last_seqs(self, channel_ids: Collection[ChannelId]) -> Mapping[ChannelId, int]:
         """The last numbers given."""

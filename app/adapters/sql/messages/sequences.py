@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Insert, Select, and_, bindparam, insert, select
 from sqlalchemy.sql.dml import ReturningInsert
 
-from app.adapters.sql.queries.upsert import UPSERTS, Upsert
+from app.adapters.sql.schema.dialects import UPSERTS, Upsert
 from app.adapters.sql.schema.tables import (
     channel_members,
     channel_sequences,

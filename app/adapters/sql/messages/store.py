@@ -20,10 +20,8 @@ from app.adapters.sql.messages.sequences import (
     insert_places,
     take_numbers,
 )
-from app.adapters.sql.queries.message_rows import USER_COLUMNS, select_messages, to_message, to_user
-from app.adapters.sql.queries.pair_list import is_among, pair_list
-from app.adapters.sql.queries.text_list import is_one_of
-from app.adapters.sql.queries.upsert import UPSERTS
+from app.adapters.sql.queries import USER_COLUMNS, select_messages, to_message, to_user
+from app.adapters.sql.schema.dialects import UPSERTS, is_among, is_one_of, pair_list
 from app.adapters.sql.schema.tables import (
     channel_members,
     channels,

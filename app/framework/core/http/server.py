@@ -24,7 +24,7 @@ from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import RequestHandler
 
 from app.framework.common.minute_log import MinuteLog
-from app.framework.platform_socketio.engine_io.unadmitted import Unadmitted
+from app.framework.platform_socketio.engine_io.admission_limiter import AdmissionLimiter
 from app.framework.platform_socketio.websocket.client_address import Network, is_proxy
 
 MAX_HEAD_BYTES = 16_384
@@ -68,7 +68,7 @@ class HttpRunner(web.AppRunner):
         super().__init__(
             app, max_line_size=_NEVER_REACHED, max_field_size=_NEVER_REACHED, **options
         )
-        self._open = Unadmitted(max_per_owner, client_network)
+        self._open = AdmissionLimiter(max_per_owner, client_network)
         self._trusted_proxies = trusted_proxies
 
     async def _make_server(self) -> web.Server:
@@ -84,7 +84,11 @@ class HttpRunner(web.AppRunner):
 
 class _HttpServer(web.Server):
     def __init__(
-        self, handler: Any, opened: Unadmitted, trusted_proxies: Sequence[Network], **options: Any
+        self,
+        handler: Any,
+        opened: AdmissionLimiter,
+        trusted_proxies: Sequence[Network],
+        **options: Any,
     ) -> None:
         super().__init__(handler, **options)
         self.opened = opened
@@ -93,7 +97,7 @@ class _HttpServer(web.Server):
 
     def accepts(self, connection: "HttpConnection", address: str) -> bool:
         """Count a new connection; False if its address has too many."""
-        if is_proxy(address, self._trusted_proxies) or self.opened.add(connection, address):
+        if is_proxy(address, self._trusted_proxies) or self.opened.try_add(connection, address):
             return True
         self.refusals.count("too many HTTP connections of this address", address)
         return False
@@ -128,7 +132,7 @@ class HttpConnection(RequestHandler):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """From the transport, which is closed, or from `upgrade.accept`."""
-        self._server.opened.remove(self)
+        self._server.opened.discard(self)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:

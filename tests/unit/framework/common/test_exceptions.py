@@ -39,7 +39,9 @@ def test_event_has_no_cause_when_none_is_given() -> None:
 
 def test_bad_request_joins_its_fields_when_there_are_several() -> None:
     """One sentence for people, a list for programs."""
-    error = WsBadRequest((FieldError("a", "is wrong"), FieldError("", "all is wrong")))
+    error = WsBadRequest(
+        (FieldError(path="a", message="is wrong"), FieldError(path="", message="all is wrong"))
+    )
 
     assert "a: is wrong; all is wrong" == error.message
 

@@ -24,7 +24,7 @@ async def options_of(*options: dict[str, Any]) -> EngineOptions:
     """What the server of these gateways uses."""
     app, adapter = app_of(*options)
     await app.init()
-    return adapter._servers["/socket.io"]._options
+    return adapter._servers["/socket.io"].eio.options
 
 
 @pytest.mark.parametrize("namespace", ["/", "other"])
@@ -80,4 +80,4 @@ async def test_options_are_each_its_own_when_gateways_have_paths_of_their_own() 
     app, adapter = app_of({"max_frame_bytes": 100}, {"max_frame_bytes": 200, "path": "/other"})
     await app.init()
 
-    assert [100, 200] == [each._options.max_frame_bytes for each in adapter._servers.values()]
+    assert [100, 200] == [each.eio.options.max_frame_bytes for each in adapter._servers.values()]

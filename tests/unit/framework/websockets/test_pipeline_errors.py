@@ -54,7 +54,7 @@ def raising(error: BaseException) -> Driver:
             },
         ),
         (
-            WsBadRequest((FieldError("a.b", "Field required"),)),
+            WsBadRequest((FieldError(path="a.b", message="Field required"),)),
             {
                 "error": "a.b: Field required",
                 "code": "invalid_payload",

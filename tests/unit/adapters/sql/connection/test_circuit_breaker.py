@@ -1,4 +1,4 @@
-"""The circuit breakers of `app.adapters.sql.connection.database`, with real databases."""
+"""Tests the circuit breakers of app/adapters/sql/connection/database.py with real databases."""
 
 import asyncio
 import sqlite3

@@ -11,7 +11,7 @@ from app.adapters.sql.connection.database import Database
 from app.adapters.sql.schema.tables import channels, messages, users
 from app.domain.errors import NotAMember
 from app.ports import AddOutcome, StoredMessage
-from tests.contract.original_backend import store_beside
+from tests.contract.original_backend import store_as_prisma
 from tests.contract.storage import ALICE, BOB, CAROL, GENERAL, RANDOM, Storage, add, draft
 from tests.doubles.manual_clock import DEFAULT_START as NOW
 
@@ -88,7 +88,7 @@ async def test_adopting_passes_over_a_message_when_it_is_being_deleted(
 ) -> None:
     """It gets no number, and leaves no gap."""
     for message_id in ("msg_001", "msg_002"):
-        await store_beside(database, message_id)
+        await store_as_prisma(database, message_id)
 
     async with deleting(database, messages, "msg_001"):
         found = await storage.adoption.find_unsequenced(10, NOW)
@@ -104,8 +104,8 @@ async def test_adopting_passes_over_a_channel_when_it_is_being_deleted(
     database: Database, storage: Storage
 ) -> None:
     """What is in others gets its numbers."""
-    await store_beside(database, "msg_001", channel_id=RANDOM)
-    await store_beside(database, "msg_002")
+    await store_as_prisma(database, "msg_001", channel_id=RANDOM)
+    await store_as_prisma(database, "msg_002")
 
     async with deleting(database, channels, RANDOM):
         found = await storage.adoption.find_unsequenced(10, NOW)

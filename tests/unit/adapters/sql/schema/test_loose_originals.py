@@ -9,7 +9,7 @@ from app.adapters.sql.schema.upgrade import SchemaError
 from app.domain.channel import Channel, ChannelType, MemberRole, MembershipOutcome
 from app.domain.delivery import DeliveryState
 from app.domain.ids import ChannelId
-from tests.contract.original_backend import adopt, order_of, store_beside
+from tests.contract.original_backend import adopt, order_of, store_as_prisma
 from tests.contract.receipts import advanced
 from tests.contract.storage import ALICE, BOB, GENERAL, UNHURRIED, add, draft, opened, sql_storage
 from tests.doubles.manual_clock import DEFAULT_START as NOW
@@ -68,7 +68,7 @@ async def test_messages_are_taken_in_when_one_before_them_has_lost_what_it_refer
     async with opened(Database(loose_url, migrate=True, limits=UNHURRIED)) as database:
         storage = sql_storage(database)
         for message_id in ("lost", "message_002"):
-            await store_beside(database, message_id)
+            await store_as_prisma(database, message_id)
         postgres_server.execute(lose, "empty")
 
         found = await adopt(storage)

@@ -1,4 +1,4 @@
-"""Tests the queries of app/adapters/sql/queries/: SQLite scans no whole table on a hot path."""
+"""Tests that SQLite scans no whole table for the queries of app/adapters/sql/queries.py."""
 
 from app.adapters.sql.connection.database import Database
 from tests.contract.storage import ALICE, BOB, GENERAL, RANDOM, Storage, draft
@@ -32,26 +32,25 @@ async def test_storing_reads_no_whole_table_when_a_batch_is_mixed(
     assert [] == [line for line in plans if is_whole_table(line)]
 
 
-async def test_looking_for_the_unplaced_reads_nothing_but_others_when_there_are_none(
+async def test_find_unsequenced_reads_only_messages_of_others_when_there_are_none(
     database: Database, storage: Storage
 ) -> None:
-    """By the partial index, which holds none of our own messages."""
+    """It reads a partial index that contains only messages of the original backend."""
     await storage.messages.add_all([draft() for _ in range(3)], NOW)
 
     with recorded() as statements:
-        find_unsequenced = await storage.adoption.find_unsequenced(100, NOW)
+        found = await storage.adoption.find_unsequenced(100, NOW)
 
     plans = await plans_of(database, statements)
     reading = [line for line in plans if "messages_others_idx" in line]
-    assert {} == find_unsequenced
+    assert {} == found
     assert 6 == len(reading) == sum(" messages " in line for line in plans)
     assert [] == [line for line in plans if is_whole_table(line) and line not in reading]
 
 
-async def test_reading_a_stretch_reads_no_whole_table_when_it_is_asked_for(
+async def test_reading_a_page_reads_no_whole_table_when_it_begins_at_a_sequence(
     database: Database, storage: Storage
 ) -> None:
-    """What comes after a number is found by it."""
     with recorded() as statements:
         await storage.messages.list_after(GENERAL, ALICE, after_seq=10, limit=10)
         await storage.messages.last_seqs([GENERAL, RANDOM])
@@ -65,7 +64,7 @@ async def test_reading_a_stretch_reads_no_whole_table_when_it_is_asked_for(
 async def test_deleting_a_channel_reads_no_whole_table_when_it_has_messages(
     database: Database, storage: Storage
 ) -> None:
-    """Neither for its messages in portions, nor for what goes with the channel itself."""
+    """This includes the batches of messages and the rows that foreign keys delete."""
     await storage.messages.add_all([draft() for _ in range(3)], NOW)
 
     with recorded() as statements:

@@ -1,4 +1,4 @@
-"""Text that shows nothing: the same in what people write and in the names of channels."""
+"""The rules for text that people write: messages, and names and descriptions of channels."""
 
 import re
 
@@ -14,7 +14,21 @@ _INVISIBLE = (
 )
 _VISIBLE = re.compile(f"[^{_INVISIBLE}]")
 
+UNSTORABLE_TEXT = "must not contain NUL characters or lone surrogates"
+
 
 def is_blank(text: str) -> bool:
     """Whether a text has no visible character. Usually decided by its first one."""
     return _VISIBLE.search(text) is None
+
+
+def is_storable(text: str) -> bool:
+    """Whether a text has neither NUL, which databases reject, nor a lone surrogate.
+
+    A lone surrogate cannot be encoded as UTF-8, so sending it to a recipient would fail later.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in text

@@ -2,7 +2,7 @@ import subprocess
 
 import pytest
 
-from app.domain.blank_text import is_blank
+from app.domain.text import is_blank
 
 _LIST_BLANKS = r"""
 const blank = /^[\p{White_Space}\p{Cc}\p{Default_Ignorable_Code_Point}]$/u;

@@ -1,4 +1,4 @@
-"""Tests the queries of app/adapters/sql/queries/: PostgreSQL can use an index for each."""
+"""Tests that PostgreSQL can use an index for every query of app/adapters/sql/queries.py."""
 
 from sqlalchemy import text
 
@@ -21,7 +21,7 @@ READ_WHOLE = text("SELECT relname, seq_scan FROM pg_stat_xact_user_tables")
 
 
 async def filled(database: Database) -> Storage:
-    """A few messages."""
+    """Store two messages in different channels."""
     storage = sql_storage(database)
     await storage.channels.seed(MEMBERSHIP)
     await storage.messages.add_all([draft(), draft(channel_id=RANDOM)], NOW)
@@ -31,7 +31,7 @@ async def filled(database: Database) -> Storage:
 async def test_reading_is_done_by_indexes_when_postgres_is_asked_to(
     own_postgres_database: Database,
 ) -> None:
-    """The partial ones above all: a query that says their condition otherwise cannot use them."""
+    """A query must repeat the condition of a partial index to use it."""
     storage = await filled(own_postgres_database)
     (message,) = await storage.messages.list_after(GENERAL, BOB, 0, 1)
 
@@ -58,7 +58,7 @@ async def test_reading_is_done_by_indexes_when_postgres_is_asked_to(
 async def test_deleting_a_channel_reads_no_whole_table_when_it_has_messages(
     own_postgres_database: Database,
 ) -> None:
-    """PostgreSQL counts what its foreign keys read, too."""
+    """This includes the reads for foreign keys, which PostgreSQL counts as well."""
     await filled(own_postgres_database)
 
     async with own_postgres_database.transaction() as connection:

@@ -1,32 +1,50 @@
-"""Reading messages: the joins that make a `Message`, and the way from a row to it."""
+"""Queries and row conversions that several repositories share."""
 
 from typing import Any
 
-from sqlalchemy import BigInteger, RowMapping, Select, func, literal, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    RowMapping,
+    Select,
+    exists,
+    func,
+    literal,
+    select,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.adapters.sql.queries.delivery_rows import to_state
-from app.adapters.sql.queries.membership import belongs
-from app.adapters.sql.schema.column_types import as_text
-from app.adapters.sql.schema.tables import message_sequences, messages, users
+from app.adapters.sql.schema.dialects import as_text
+from app.adapters.sql.schema.tables import channel_members, message_sequences, messages, users
+from app.domain.delivery import DeliveryState, DeliveryStatus
 from app.domain.errors import MessageNotFound
 from app.domain.ids import ChannelId, MessageId, UserId
 from app.domain.message import Message
 from app.domain.user import User
 
+_STATES: dict[str | None, DeliveryState] = {state.value: state for state in DeliveryState}
+
 USER_COLUMNS = (
     users.c.id.label("user_id"),
-    # A user whom the original backend knows by an e-mail address alone has no name.
+    # The original backend stores no name for a user who signed up with an e-mail address only.
     func.coalesce(users.c.name, users.c.id).label("user_name"),
     users.c.imageUrl.label("user_image_url"),
 )
+"""The columns that `to_user` reads."""
+
+
+def belongs(channel_id: ChannelId | ColumnElement[str], user_id: UserId) -> ColumnElement[bool]:
+    """Whether a user is a member of a channel; ``channel_id`` may be a column of another table."""
+    return exists().where(
+        channel_members.c.channelId == channel_id, channel_members.c.userId == user_id
+    )
 
 
 def select_messages() -> Select[*tuple[Any, ...]]:
-    """Everything `to_message` needs, of every message; the caller says which.
+    """Select the columns that `to_message` reads, of all messages.
 
-    A column that is NULL, where the original's own tables allow none, is read as it would be for a
-    new message: no content, changed when it was created.
+    Columns that are never NULL in the original tables may be NULL in a database that was altered:
+    such a content is read as empty, and such a time of the last change as the time of creation.
     """
     return (
         select(
@@ -45,7 +63,7 @@ def select_messages() -> Select[*tuple[Any, ...]]:
 
 
 def to_message(row: RowMapping) -> Message:
-    """One row of `select_messages` as the domain knows it."""
+    """Convert a row of `select_messages`."""
     return Message(
         id=row["id"],
         content=row["content"],
@@ -60,18 +78,36 @@ def to_message(row: RowMapping) -> Message:
 
 
 def to_user(row: RowMapping) -> User:
-    """`USER_COLUMNS` as the domain knows them."""
+    """Convert the `USER_COLUMNS` of a row."""
     return User(id=row["user_id"], name=row["user_name"], image_url=row["user_image_url"])
 
 
-async def read_date_range(
+def to_status(row: RowMapping) -> DeliveryStatus:
+    """Convert a row of ``message_deliveries``."""
+    return DeliveryStatus(
+        message_id=row["message_id"],
+        recipient_id=row["recipient_id"],
+        status=DeliveryState(row["status"]),
+        timestamp=row["updated_at"],
+    )
+
+
+def to_state(text: str | None) -> DeliveryState:
+    """Convert ``messages.deliveryStatus``, which the original backend writes as well.
+
+    NULL and unknown values count as SENT: the message is stored, and nothing more is known.
+    """
+    return _STATES.get(text, DeliveryState.SENT)
+
+
+async def read_page(
     connection: AsyncConnection, channel_id: ChannelId, after_seq: int, limit: int
 ) -> tuple[Message, ...]:
-    """The first ``limit`` messages of a channel with ``seq > after_seq``, by ``seq``."""
+    """Read the first ``limit`` messages of a channel with ``seq > after_seq``, by ``seq``."""
     query = (
         select_messages()
         .where(message_sequences.c.channel_id == channel_id)
-        # Clients say after what: it may be larger than any number in the column.
+        # A client chooses ``after_seq``, which may exceed the column's type.
         .where(message_sequences.c.seq > literal(after_seq, BigInteger))
         .order_by(message_sequences.c.seq)
         .limit(limit)
@@ -83,13 +119,13 @@ async def read_date_range(
 async def lock_message(
     connection: AsyncConnection, message_id: MessageId, user_id: UserId
 ) -> Message:
-    """A message as a member of its channel may see it, unchanged until the transaction ends.
+    """Read a message that a user may see, and lock it against changes until the transaction ends.
 
-    Rows that refer to it, such as the original backend's receipts, may come meanwhile. SQLite has
-    locked the whole database already and ignores FOR NO KEY UPDATE.
+    Rows that refer to it, such as the original backend's receipts, may still be inserted. SQLite
+    ignores FOR NO KEY UPDATE: its transaction has locked the whole database.
 
     Raises:
-        MessageNotFound: Missing, or the user is not a member of its channel.
+        MessageNotFound: There is no such message, or the user is not a member of its channel.
     """
     query = (
         select_messages()
