@@ -9,8 +9,9 @@ compression, queues and timeouts are bounded, and origins have to be configured.
 import base64
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import chain
 from typing import Generic
 
 import engineio
@@ -100,9 +101,12 @@ class EngineServer(engineio.AsyncServer, Generic[Link]):
         sockets: The open connections by Engine.IO id. The name is the library's.
         options: Limits and rules.
         admission_limiter: Counts the connections that have no admitted socket yet.
+        next_id: Returns 15 random bytes as URL-safe text: as unguessable as the library's ids, but
+            without a call to the system's generator for each of them.
     """
 
     sockets: dict[str, Connection[Link]]
+    next_id: Callable[[], str]
 
     def __init__(
         self, *, options: EngineOptions, owner: ConnectionOwner[Link], **kwargs: object
@@ -126,8 +130,7 @@ class EngineServer(engineio.AsyncServer, Generic[Link]):
         """Logs networks that have too many connections without an admitted socket."""
         self._open_packet = _encode_open_packet(options)
         """The first packet to each client, with ``%b`` for the connection's id."""
-        self._ids = _random_ids()
-        """Yields unguessable ids."""
+        self.next_id = chain.from_iterable(iter(_random_ids, ())).__next__
         self._warns_of_forwarded = options.warn_of_forwarded and not options.trusted_proxies
         """Whether the next ``X-Forwarded-For`` is logged."""
 
@@ -141,7 +144,7 @@ class EngineServer(engineio.AsyncServer, Generic[Link]):
         transport = request.transport  # None: the client has disconnected
         if transport is None or not upgrade.is_websocket(request):
             return _error_response(400, 3, "Bad request")
-        sid = self.generate_id()
+        sid = self.next_id()
         upgrade_request = UpgradeRequest.of(
             request,
             self.options.trusted_proxies,
@@ -165,8 +168,8 @@ class EngineServer(engineio.AsyncServer, Generic[Link]):
         return upgrade.accept(request, transport, connection, text_frame(greeting))
 
     def generate_id(self) -> str:
-        """Return 15 random bytes as URL-safe text: unguessable, and made in blocks for speed."""
-        return next(self._ids)
+        """Return an unguessable id. Overrides the library's method, see `next_id`."""
+        return self.next_id()
 
     async def send_packet(self, sid: str, pkt: engineio_packet.Packet) -> None:
         """Send a packet of the library to a connection. There are only text packets."""
@@ -219,11 +222,10 @@ class EngineServer(engineio.AsyncServer, Generic[Link]):
         return _error_response(403, 4, "Forbidden")
 
 
-def _random_ids() -> Iterator[str]:
-    """Yield random ids. One call to the system's generator makes a block of them."""
-    while True:
-        block = base64.urlsafe_b64encode(os.urandom(_IDS_PER_BLOCK * _ID_BYTES)).decode()
-        yield from (block[at : at + _ID_CHARS] for at in range(0, len(block), _ID_CHARS))
+def _random_ids() -> tuple[str, ...]:
+    """Return many random ids, from one call to the system's generator."""
+    block = base64.urlsafe_b64encode(os.urandom(_IDS_PER_BLOCK * _ID_BYTES)).decode()
+    return tuple(block[at : at + _ID_CHARS] for at in range(0, len(block), _ID_CHARS))
 
 
 def _encode_open_packet(options: EngineOptions) -> bytes:

@@ -143,6 +143,8 @@ def is_event_array(data: Any) -> bool:
 
 def encode_connect(namespace: str, sid: str) -> bytes:
     """Encode the answer to an admitted CONNECT."""
+    if namespace == _DEFAULT_NAMESPACE:
+        return b'40{"sid":"%b"}' % sid.encode()  # ids need no escaping
     return _encode_packet(packet.CONNECT, {"sid": sid}, namespace)
 
 

@@ -32,6 +32,7 @@ from app.framework.platform_socketio.socket_io.closing import ClosedConnections,
 from app.framework.platform_socketio.socket_io.namespace import CompiledNamespace
 from app.framework.platform_socketio.socket_io.packets import StrictPacket
 from app.framework.platform_socketio.socket_io.room_manager import RoomManager
+from app.framework.platform_socketio.socket_io.rooms import NamespaceRooms
 from app.framework.platform_socketio.socket_io.socket_link import (
     Acknowledgement,
     ClientConnection,
@@ -101,8 +102,8 @@ class SocketServer(socketio.AsyncServer):
         )
         self._auth_fields = options.auth_fields
         """The fields of ``auth`` that are kept; None keeps all."""
-        self._namespaces: dict[str, CompiledNamespace] = {}
-        """The handlers of each namespace, by its name."""
+        self._namespaces: dict[str, tuple[CompiledNamespace, NamespaceRooms]] = {}
+        """The handlers and rooms of each namespace, by its name."""
         self._flood_log = MinuteLog(self._log_flood)
         """Logs clients that send too many packets."""
         self._closed_connections = ClosedConnections(options.backlog_seconds, self.batcher.context)
@@ -110,7 +111,7 @@ class SocketServer(socketio.AsyncServer):
 
     def open_namespace(self, name: str, compiled: CompiledNamespace) -> None:
         """Serve a namespace with these handlers."""
-        self._namespaces[name] = compiled
+        self._namespaces[name] = (compiled, self.manager.rooms_in(name))
 
     def handle_message(self, connection: ClientConnection, message: str) -> Handling | None:
         """See `ConnectionOwner.handle_message`."""
@@ -228,8 +229,8 @@ class SocketServer(socketio.AsyncServer):
             connection.send_text(packets.encode_connect_error(namespace, "Invalid auth", data))
             connection.close(DisconnectReason.SERVER_NAMESPACE_DISCONNECT)
             return None
-        compiled = self._namespaces.get(namespace)
-        if compiled is None:
+        served = self._namespaces.get(namespace)
+        if served is None:
             connection.refused_connects += 1
             if connection.refused_connects > _MAX_REFUSED_CONNECTS:
                 raise MalformedPacketError
@@ -239,19 +240,18 @@ class SocketServer(socketio.AsyncServer):
             raise MalformedPacketError
         if self._auth_fields is not None:
             auth = {name: value for name, value in auth.items() if name in self._auth_fields}
-        return self._admit(connection, namespace, compiled, auth)
+        return self._admit(connection, *served, auth)
 
     async def _admit(
         self,
         connection: ClientConnection,
-        namespace: str,
         compiled: CompiledNamespace,
+        hub: NamespaceRooms,
         auth: dict[str, Any],
     ) -> None:
         """Run guards and ``handle_connection``, then admit or reject the socket."""
         self.heartbeat.stop_connect_timeout(connection)
-        request, sid = connection.request, self.eio.generate_id()
-        hub = self.manager.rooms_in(namespace)
+        request, sid = connection.request, self.eio.next_id()
         link = ServerSocketLink(connection, hub, sid, compiled, self._link_ended)
         handshake = Handshake(
             auth=auth,
@@ -261,7 +261,7 @@ class SocketServer(socketio.AsyncServer):
             issued=datetime.now(UTC),
         )
         link.socket = compiled.socket_class(sid, handshake, link)
-        connection.links[namespace] = link
+        connection.links[hub.namespace] = link
         hub.pending.add(link)
         admitted = False
         try:
