@@ -33,9 +33,9 @@ from app.framework import EngineOptions, IoAdapter, IoOptions, NestApplication, 
 from app.guards.event_weight import check_event_weights
 from app.modules import create_app_module
 from app.ports import ChannelRepository, Membership
+from app.services.authentication_service import client_network
 from app.services.channel_service import ChannelService
 from app.services.channels.seed_file import MalformedMembershipError, parse_membership
-from app.services.sessions.client_network import client_network
 from app.sockets.authenticated_socket import AuthenticatedSocket
 
 _LISTEN_FIXES = {

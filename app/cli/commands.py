@@ -11,9 +11,9 @@ from app.adapters.sql.connection.database import Database
 from app.adapters.sql.connection.url import parse_database_url, sqlite_file
 from app.adapters.sql.doctor.examine import Examination, examine_database
 from app.config.settings import IN_MEMORY, Settings
+from app.domain.credential import RevocationKind
 from app.domain.errors import AuthenticationError, Unavailable
 from app.domain.ids import UserId, checked_id
-from app.domain.revocation import RevocationKind
 from app.framework import NestApplication
 from app.main import StartError, create_application, read_seed, seed, start_errors
 from app.modules.app_module import database_limits

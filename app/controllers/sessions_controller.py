@@ -10,8 +10,8 @@ from app.controllers.requests.backend_key import BackendKey
 from app.controllers.requests.backend_request import MAX_BODY_BYTES, BackendRequest, Id, invalid
 from app.controllers.requests.body import read_body
 from app.controllers.requests.refusals import refusal, unavailable
+from app.domain.credential import RevocationKind
 from app.domain.errors import AuthenticationError, Unavailable
-from app.domain.revocation import RevocationKind
 from app.domain.wire import to_iso
 from app.framework import FieldError, controller, post
 from app.services.session_service import SessionService

@@ -8,9 +8,9 @@ from aiohttp import web
 from app.controllers.requests.body import read_body
 from app.controllers.requests.refusal_log import RefusalLog
 from app.controllers.requests.refusals import refusal, unavailable
+from app.domain.credential import RevocationKind
 from app.domain.errors import Unavailable
 from app.domain.ids import checked_id
-from app.domain.revocation import RevocationKind
 from app.framework import controller, post
 from app.ports import WebhookFault, WebhookLog, WebhookMessage, WebhookRefused, WebhookVerifier
 from app.services.session_service import SessionService

@@ -19,7 +19,7 @@ from app.framework import (
 from app.framework.common.log_text import log_text
 from app.framework.common.minute_log import MinuteLog
 from app.ports import Clock
-from app.services.sessions.client_network import client_network
+from app.services.authentication_service import client_network
 from app.sockets.authenticated_socket import AuthenticatedSocket, error_notice
 
 _log = structlog.stdlib.get_logger("ChatExceptionFilter")

@@ -8,7 +8,7 @@ from aiohttp import web
 from app.framework import Network, client_address
 from app.framework.common.minute_log import MinuteLog
 from app.ports import Clock
-from app.services.sessions.client_network import client_network
+from app.services.authentication_service import client_network
 
 _logger = logging.getLogger(__name__)
 

@@ -7,8 +7,8 @@ import pytest
 from app.controllers.requests.backend_key import BackendKey
 from app.controllers.requests.backend_request import MAX_BODY_BYTES
 from app.controllers.sessions_controller import SessionsController
+from app.domain.credential import RevocationKind
 from app.domain.errors import AuthenticationCode, AuthenticationError, Unavailable
-from app.domain.revocation import RevocationKind
 from tests.unit.controllers.revoking import Client, RecordingSessionService, refusal_log, serving
 
 KEY = "a service key, sehr gëheim"

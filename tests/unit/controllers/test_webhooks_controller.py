@@ -6,8 +6,8 @@ import pytest
 
 from app.adapters.clerk.webhook_verifier import ClerkWebhookVerifier
 from app.controllers.webhooks_controller import MAX_BODY_BYTES, WebhooksController
+from app.domain.credential import RevocationKind
 from app.domain.errors import Unavailable
-from app.domain.revocation import RevocationKind
 from app.ports import WebhookLog
 from tests.unit.adapters.clerk.signed_webhooks import SECRET, headers
 from tests.unit.controllers.revoking import Client, RecordingSessionService, refusal_log, serving

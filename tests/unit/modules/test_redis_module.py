@@ -6,9 +6,9 @@ from dependency_injector import providers
 from app.adapters.memory.attempt_limiter import MemoryAttemptLimiter
 from app.adapters.memory.token_buckets import TokenBuckets
 from app.config.settings import Settings
+from app.domain.credential import Revocation
 from app.domain.errors import AuthenticationCode
 from app.domain.ids import UserId
-from app.domain.revocation import Revocation
 from app.modules.redis_module import RedisCoordinationModule
 from tests.doubles.manual_clock import ManualClock
 from tests.redis_server import RedisServer

@@ -31,11 +31,12 @@ from app.adapters.sql.connection.url import parse_database_url, sqlite_file
 from app.adapters.sql.schema.upgrade import MIGRATION_SECONDS, check_schema, upgrade_schema
 from app.concurrency.circuit_breaker import CircuitBreaker
 from app.domain.errors import Unavailable
+from app.ports import WriteAdmission
 
 _logger = logging.getLogger(__name__)
 
 
-class Database:
+class Database(WriteAdmission):
     """One database, opened and closed with the application.
 
     `transaction`, `reading` and `asking` raise `Unavailable` for every failure of the database, for

@@ -1,6 +1,8 @@
+"""Tests of `client_network` in app/services/authentication_service.py."""
+
 import pytest
 
-from app.services.sessions.client_network import client_network
+from app.services.authentication_service import client_network
 
 
 @pytest.mark.parametrize(
