@@ -59,14 +59,14 @@ class ChatModule(containers.DeclarativeContainer):
     drain_notice = providers.Singleton(DrainNotice)
     socket_rooms = providers.Singleton(GatewaySocketRooms)
     event_service = providers.Singleton(EventService, channels)
-    channel_audience = providers.Singleton(
+    room_sync = providers.Singleton(
         RoomSync, channels, event_service, socket_rooms, membership_channel, clock
     )
     channel_service = providers.Singleton(
         ChannelService,
         channels,
         membership_channel,
-        channel_audience,
+        room_sync,
         broadcaster,
         clock,
     )
@@ -74,19 +74,19 @@ class ChatModule(containers.DeclarativeContainer):
         TypingService,
         channels=channels,
         events=event_service,
-        audience=channel_audience,
+        audience=room_sync,
         broadcaster=broadcaster,
         clock=clock,
         expiry_seconds=settings.provided.typing_expiry_seconds,
     )
     message_feed = providers.Singleton(
-        MessagePublisher, messages, channel_audience, typing_service, broadcaster
+        MessagePublisher, messages, room_sync, typing_service, broadcaster
     )
     message_service = providers.Singleton(
         MessageService,
         messages=messages,
         feed=message_feed,
-        audience=channel_audience,
+        audience=room_sync,
         broadcaster=broadcaster,
         clock=clock,
         max_content_chars=settings.provided.message_max_chars,

@@ -40,7 +40,7 @@ class MessagePublisher:
         self._typing = typing
         self._broadcaster = broadcaster
         self._told: BoundedDict[ChannelId, int] = BoundedDict(MAX_CHANNELS)
-        audience.when_ended(self.forget)
+        audience.when_deleted(self.forget)
 
     def is_ready(self, channel_id: ChannelId) -> bool:
         """Whether to `look_at` the channel would find nothing to do, as nearly always."""

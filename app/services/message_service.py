@@ -267,7 +267,7 @@ class MessageService:
         for channel_id, messages in stored.items():
             authors = (each.message.user_id for each in messages)
             if self._audience.is_missing(channel_id, authors):
-                await self._audience.refresh_anew(channel_id)
+                await self._audience.reload(channel_id)
             try:
                 await self._feed.tell(channel_id, messages)
             except Exception as error:  # noqa: BLE001 - they are stored, and so is every ack's word

@@ -15,8 +15,8 @@ from app.domain.channel import (
     ChannelDraft,
     ChannelType,
     MemberRole,
-    MembershipNews,
     MembershipOutcome,
+    MembershipUpdate,
 )
 from app.domain.errors import Unavailable, Unconfirmed
 from app.domain.events import ServerEvent
@@ -37,7 +37,7 @@ NEWS = ChannelDraft(ChannelId("news"), "News", None, ChannelType.PUBLIC, ALICE, 
 class DeafNodes(LocalMembershipBus):
     """Tells this node alone."""
 
-    async def publish(self, news: MembershipNews) -> None:
+    async def publish(self, news: MembershipUpdate) -> None:
         """And says that the others did not hear it."""
         await super().publish(news)
         raise Unavailable
@@ -236,7 +236,7 @@ async def test_members_are_told_when_other_nodes_are_not(
 
     assert (True, {ALICES_PHONE}) == (removed, rooms.sockets_in(ROOM))
     assert 2 == len(broadcaster.published)
-    assert ["other nodes were not told of a change of members; they will find it"] == (
+    assert ["a membership change was not published; other nodes will reload it"] == (
         caplog.messages
     )
 
