@@ -92,47 +92,47 @@ def membership() -> LocalMembershipBus:
 
 
 @pytest.fixture
-def audience(
+def room_sync(
     channels: MemoryChannelRepository,
     events: EventService,
     rooms: MemorySocketRooms,
     membership: LocalMembershipBus,
     clock: ManualClock,
 ) -> RoomSync:
-    """Who hears what channels are told."""
+    """The rooms of channels on this node."""
     return RoomSync(channels, events, rooms, membership, clock)
 
 
 @pytest.fixture
-def connected(rooms: MemorySocketRooms, audience: RoomSync) -> RoomSync:
+def connected(rooms: MemorySocketRooms, room_sync: RoomSync) -> RoomSync:
     """Alice and Bob have a phone each, in general's room."""
     rooms.connect(ALICES_PHONE, ALICE, "channel:general")
     rooms.connect(BOBS_PHONE, BOB, "channel:general")
-    return audience
+    return room_sync
 
 
 @pytest.fixture
 def channel_service(
     channels: MemoryChannelRepository,
     membership: LocalMembershipBus,
-    audience: RoomSync,
+    room_sync: RoomSync,
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
 ) -> ChannelService:
     """Over general and random."""
-    return ChannelService(channels, membership, audience, broadcaster, clock)
+    return ChannelService(channels, membership, room_sync, broadcaster, clock)
 
 
 @pytest.fixture
 def typing_service(
     channels: MemoryChannelRepository,
     events: EventService,
-    audience: RoomSync,
+    room_sync: RoomSync,
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
 ) -> TypingService:
     """Who is typing where: nobody yet."""
-    return TypingService(channels, events, audience, broadcaster, clock, TYPING_EXPIRY_SECONDS)
+    return TypingService(channels, events, room_sync, broadcaster, clock, TYPING_EXPIRY_SECONDS)
 
 
 @pytest.fixture
@@ -144,16 +144,16 @@ async def setting(clock: ManualClock) -> Setting:
 @pytest.fixture
 def make_service(
     typing_service: TypingService,
-    audience: RoomSync,
+    room_sync: RoomSync,
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
 ) -> MakeService:
     """The service over some store."""
 
     def make(messages: MessageRepository) -> MessageService:
-        feed = MessagePublisher(messages, audience, typing_service, broadcaster)
+        feed = MessagePublisher(messages, room_sync, typing_service, broadcaster)
         return MessageService(
-            messages, feed, audience, broadcaster, clock, MAX_CHARS, MemoryWriters(2)
+            messages, feed, room_sync, broadcaster, clock, MAX_CHARS, MemoryWriters(2)
         )
 
     return make

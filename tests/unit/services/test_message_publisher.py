@@ -47,12 +47,12 @@ def channels(store: MemoryStore) -> SlowChannels:
 @pytest.fixture
 def feed(
     messages: AwayMessages,
-    audience: RoomSync,
+    room_sync: RoomSync,
     typing_service: TypingService,
     broadcaster: RecordingBroadcaster,
 ) -> MessagePublisher:
     """The feed under test; it has looked at nothing."""
-    return MessagePublisher(messages, audience, typing_service, broadcaster)
+    return MessagePublisher(messages, room_sync, typing_service, broadcaster)
 
 
 async def stored(
