@@ -31,9 +31,9 @@ from app.ports import (
 from app.services.room_sync import RoomSync
 from app.services.writes.keyed_queue import KeyedQueue
 from app.services.writes.limits import DRAIN_TIMEOUT_SECONDS
-from app.services.writes.untold_changes import UntoldChanges
+from app.services.writes.unconfirmed_changes import UnconfirmedChanges
 
-MAX_UNTOLD = 1_000
+MAX_UNCONFIRMED = 1_000
 """How many unconfirmed changes are remembered at most."""
 
 MAX_DELETIONS = 1_000
@@ -72,7 +72,7 @@ class ChannelService:
         self._broadcaster = broadcaster
         self._clock = clock
         self._changes = KeyedQueue()
-        self._untold = UntoldChanges[Change](MAX_UNTOLD)
+        self._unconfirmed = UnconfirmedChanges[Change, None](MAX_UNCONFIRMED)
         self._deletions: BoundedDict[ChannelId, None] = BoundedDict(MAX_DELETIONS)
 
     async def create(self, draft: ChannelDraft) -> ChannelCreation:
@@ -163,16 +163,16 @@ class ChannelService:
         roles = dict.fromkeys(draft.member_ids, MemberRole.MEMBER)
         roles[draft.created_by_id] = MemberRole.OWNER
         try:
-            with self._untold.watched(change):
+            with self._unconfirmed.watch(change, None):
                 await self._channels.create(channel, roles)
         except ChannelExists:
             existing, member_ids = await self._find_created(draft)
             # Another program may have stored it, so their sockets may not be in the room yet.
             await self._move_sockets(MembershipEvent.JOINED, existing.id, frozenset(member_ids))
-            if self._untold.take(change):
+            if self._unconfirmed.forget(change):
                 self._publish_created(existing, member_ids)
             return ChannelCreation(existing, is_new=False)
-        self._untold.take(change)
+        self._unconfirmed.forget(change)
         await self._move_sockets(MembershipEvent.JOINED, channel.id, frozenset(roles))
         self._publish_created(channel, roles)
         return ChannelCreation(channel, is_new=True)
@@ -212,9 +212,9 @@ class ChannelService:
     ) -> bool:
         now = self._clock.now()
         joining = (ServerEvent.ROOM_MEMBER_JOINED, channel_id, user_id)
-        with self._untold.watched(joining):
+        with self._unconfirmed.watch(joining, None):
             outcome = await self._channels.add_member(channel_id, user_id, role, now)
-        must_publish = self._untold.take(joining) or outcome is MembershipOutcome.JOINED
+        must_publish = self._unconfirmed.forget(joining) or outcome is MembershipOutcome.JOINED
         # Also if nothing changed: an earlier change that was not confirmed has moved no sockets.
         await self._move_sockets(MembershipEvent.JOINED, channel_id, frozenset({user_id}))
         if must_publish:
@@ -226,9 +226,9 @@ class ChannelService:
 
     async def _remove_member(self, channel_id: ChannelId, user_id: UserId) -> bool:
         leaving = (ServerEvent.ROOM_MEMBER_LEFT, channel_id, user_id)
-        with self._untold.watched(leaving):
+        with self._unconfirmed.watch(leaving, None):
             was_member = await self._channels.remove_member(channel_id, user_id)
-        must_publish = self._untold.take(leaving) or was_member
+        must_publish = self._unconfirmed.forget(leaving) or was_member
         await self._move_sockets(MembershipEvent.LEFT, channel_id, frozenset({user_id}))
         if must_publish:
             change = MembershipChange(channel_id, user_id, self._clock.now())

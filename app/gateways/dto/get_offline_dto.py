@@ -11,7 +11,7 @@ _DEFAULT_LIMIT = 50
 
 
 class GetOfflineDto(ClientPayload):
-    """``{limit?, cursor?}`` for missed messages, ``{channelId, afterSeq, limit?}`` for a channel."""
+    """``{limit?, cursor?}`` for missed messages, or ``{channelId, afterSeq, limit?}``."""
 
     limit: Annotated[Integer, Field(ge=1, le=100)] = _DEFAULT_LIMIT
     cursor: Annotated[str, Field(max_length=2048)] | None = None

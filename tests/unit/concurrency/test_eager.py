@@ -31,7 +31,7 @@ async def test_result_is_there_at_once_when_nothing_is_waited_for(tasks: EagerTa
 
 async def test_one_future_serves_all_when_they_give_nothing(tasks: EagerTasks) -> None:
     """Most end so, and pay for no future of their own."""
-    assert tasks.start(nothing()) is tasks.start(nothing()) is tasks.nothing
+    assert tasks.start(nothing()) is tasks.start(nothing()) is tasks.completed
 
 
 @pytest.mark.parametrize("waits", [0, 1, 3])

@@ -13,8 +13,8 @@ from app.framework import (
     ValidationPipe,
     WsBadRequest,
 )
-from app.framework.common.params import ParamKind
-from app.framework.platform_socketio import json_codec as codec
+from app.framework.common.pipes import ParamKind
+from app.framework.platform_socketio import json_codec
 
 
 class _Address(BaseModel):
@@ -125,7 +125,7 @@ def test_validation_pipe_echoes_no_input_when_it_refuses(payload: Any, metatype:
 
 def test_validation_pipe_refuses_a_lone_surrogate_when_the_text_is_constrained() -> None:
     """JavaScript may send what no database takes; pydantic looks into a text that has a bound."""
-    payload = codec.loads('{"note": "\\ud800"}')
+    payload = json_codec.loads('{"note": "\\ud800"}')
 
     assert ["note"] == [path for path, _ in faults(payload, _Bounded)]
 

@@ -1,6 +1,6 @@
 """WebSocket frames as a client writes them. The mask is zero, so payloads can be read."""
 
-from app.framework.platform_socketio.websocket import frames
+from app.framework.platform_socketio.websocket.frames import close_frame, text_frame
 
 _LENGTH_BYTES = {126: 2, 127: 8}
 
@@ -14,9 +14,9 @@ def masked(frame: bytes) -> bytes:
 
 def text(payload: bytes) -> bytes:
     """A text message in one frame."""
-    return masked(frames.text(payload))
+    return masked(text_frame(payload))
 
 
 def close(code: int) -> bytes:
     """The close frame with a status code."""
-    return masked(frames.close(code))
+    return masked(close_frame(code))

@@ -2,8 +2,8 @@ import asyncio
 
 from app.concurrency.eager import EagerTasks
 from app.framework.platform_socketio.disconnect_reason import DisconnectReason
-from app.framework.platform_socketio.engine_io.connection import Connection, Work
-from app.framework.platform_socketio.socket_io.packets import MalformedPacketError
+from app.framework.platform_socketio.engine_io.connection import Connection, Handling, NamespaceLink
+from app.framework.platform_socketio.errors import MalformedPacketError
 from app.framework.platform_socketio.websocket.heartbeat import Heartbeat
 from app.framework.platform_socketio.websocket.upgrade import UpgradeRequest
 from app.framework.platform_socketio.websocket.write_batcher import WriteBatcher
@@ -15,6 +15,9 @@ MAX_QUEUE_BYTES = 1_000
 MAX_PACKETS = 20_000
 
 
+ClientConnection = Connection[NamespaceLink]
+
+
 class Owner:
     """Handles ``4<text>`` by noting the text.
 
@@ -23,7 +26,7 @@ class Owner:
 
     def __init__(self) -> None:
         self.tasks = EagerTasks()
-        self.outbox = WriteBatcher()
+        self.batcher = WriteBatcher()
         self.heartbeat = Heartbeat(25.0, 20.0, 10.0)
         self.max_packets_per_second = MAX_PACKETS
         self.is_closing = False
@@ -33,9 +36,9 @@ class Owner:
         self.closed: list[DisconnectReason] = []
         self.gone = 0
 
-    def handle(self, connection: Connection, frame: str) -> Work | None:
+    def handle_message(self, connection: ClientConnection, message: str) -> Handling | None:
         """See the class."""
-        text = frame[1:]
+        text = message[1:]
         if text == "malformed":
             raise MalformedPacketError
         if text == "close":
@@ -44,23 +47,23 @@ class Owner:
             return self._hold(connection, text)
         return self._work(f"{connection.sid}:{text}", waits=text == "wait", fails=text == "fail")
 
-    def connection_closed(self, connection: Connection, reason: DisconnectReason) -> None:
+    def connection_closed(self, connection: ClientConnection, reason: DisconnectReason) -> None:
         """Note why."""
         del connection
         self.closed.append(reason)
 
-    def connection_gone(self, connection: Connection) -> None:
+    def connection_tcp_closed(self, connection: ClientConnection) -> None:
         """Note that."""
         del connection
         self.gone += 1
 
-    def flood_ended(self, connection: Connection) -> None:
+    def connection_flooded(self, connection: ClientConnection) -> None:
         """Note that."""
         del connection
         self.floods += 1
 
-    async def _hold(self, connection: Connection, text: str) -> None:
-        await connection.hold(float(text.removeprefix("hold ")))
+    async def _hold(self, connection: ClientConnection, text: str) -> None:
+        await connection.pause_events(float(text.removeprefix("hold ")))
         self.handled.append(f"{connection.sid}:{text}")
 
     async def _work(self, text: str, *, waits: bool, fails: bool) -> None:
@@ -76,7 +79,7 @@ class Client:
 
     def __init__(self, owner: Owner, sid: str) -> None:
         self.transport = FakeTransport()
-        self.connection = Connection(
+        self.connection: ClientConnection = Connection(
             sid,
             self.transport,
             UpgradeRequest({}, {}, ""),

@@ -13,7 +13,7 @@ class Recorder(Recipient):
     """
 
     def __init__(self) -> None:
-        self.audiences: RecipientGroups = []
+        self.groups: RecipientGroups = []
         self.written: list[bytes] = []
         self.failures: list[Exception] = []
         self.write: Callable[[bytes], Any] = self.written.append
@@ -23,6 +23,6 @@ class Recorder(Recipient):
         self.failures.append(error)
 
     @property
-    def heard(self) -> bytes:
+    def received(self) -> bytes:
         """All of it."""
         return b"".join(self.written)

@@ -21,7 +21,8 @@ from engineio import packet as engineio_packet
 from packaging.requirements import Requirement
 from socketio import packet
 
-from app.framework.platform_socketio.websocket import frames, upgrade
+from app.framework.platform_socketio.websocket import upgrade
+from app.framework.platform_socketio.websocket.frames import text_frame
 from tests.deadlines import ANSWER_SECONDS
 from tests.unit.framework.platform_socketio.parser_queue import Queue
 
@@ -209,7 +210,7 @@ def test_reader_feeds_a_subclass_when_a_message_is_complete() -> None:
     reader = WebSocketReader(queue, 10, compress=False, decode_text=True)
 
     for _ in range(100):
-        reader.feed_data(frames.text(b"a" * 9) * 100)
+        reader.feed_data(text_frame(b"a" * 9) * 100)
 
     assert [(WSMsgType.TEXT, "a" * 9, "")] * 10_000 == queue.fed, changed(
         "aiohttp", "web_socket.py", f"{len(queue.fed)} of 10000 messages were fed"
@@ -218,7 +219,7 @@ def test_reader_feeds_a_subclass_when_a_message_is_complete() -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [frames.text(b"a" * 10), frames.text(b"\xff"), b"\x83\x00"], ids=["long", "utf8", "op"]
+    "data", [text_frame(b"a" * 10), text_frame(b"\xff"), b"\x83\x00"], ids=["long", "utf8", "op"]
 )
 def test_reader_tells_a_subclass_when_the_protocol_is_broken(data: bytes) -> None:
     """As long as the limit is too long; nothing is raised."""

@@ -6,7 +6,7 @@ import pytest
 
 from app.framework.platform_socketio.disconnect_reason import DisconnectReason
 from app.framework.platform_socketio.engine_io.connection import INBOX_MAX_JOBS
-from app.framework.platform_socketio.websocket import frames
+from app.framework.platform_socketio.websocket.frames import close_frame
 from tests.unit.framework.platform_socketio.client_frames import masked, text
 from tests.unit.framework.platform_socketio.connected import Client, Owner, ticks
 
@@ -32,7 +32,7 @@ def owner(owner: Owner) -> Owner:
 def next_second(owner: Owner) -> None:
     """Let a second pass by the heartbeat's clock."""
     for _ in range(owner.heartbeat.ticks_per_second):
-        owner.heartbeat.turn()
+        owner.heartbeat.advance()
 
 
 @pytest.mark.parametrize("packet", PACKETS.values(), ids=PACKETS)
@@ -47,9 +47,9 @@ async def test_connection_is_closed_with_a_code_when_too_many_packets_come(
 
     assert [] == before
     assert [DisconnectReason.TRANSPORT_ERROR] == owner.closed
-    assert frames.close(1008) == client.transport.sent[-1]
+    assert close_frame(1008) == client.transport.sent[-1]
     assert 1 == owner.floods
-    client.connection.cut_off()
+    client.connection.cancel_handling()
 
 
 @pytest.mark.parametrize("packet", PACKETS.values(), ids=PACKETS)
@@ -72,7 +72,7 @@ async def test_connection_is_closed_when_a_message_of_empty_fragments_does_not_e
     client.connection.data_received(EMPTY_FRAGMENT * ALLOWED)
 
     assert 1 == owner.floods
-    client.connection.cut_off()
+    client.connection.cancel_handling()
 
 
 async def test_nothing_more_is_read_when_a_client_was_turned_away(
@@ -88,7 +88,7 @@ async def test_nothing_more_is_read_when_a_client_was_turned_away(
 
     assert client.transport.paused
     assert handled == len(owner.handled)
-    client.connection.cut_off()
+    client.connection.cancel_handling()
 
 
 async def test_waiting_events_are_dropped_when_a_client_was_turned_away(
@@ -100,11 +100,11 @@ async def test_waiting_events_are_dropped_when_a_client_was_turned_away(
         owner.handled.append("job")
 
     client.send("4wait")
-    client.connection.enqueue(job)
+    client.connection.enqueue_job(job)
     client.send(*["4x"] * ALLOWED)
     owner.gate.set()
-    client.connection.cut_off()
-    await client.connection.idle()
+    client.connection.cancel_handling()
+    await client.connection.wait_until_idle()
 
     assert ["job"] == owner.handled
 
@@ -116,9 +116,9 @@ async def test_events_wait_unread_when_a_client_is_held(owner: Owner) -> None:
 
     client.send(f"4hold {LONG_SECONDS}", *["4x"] * INBOX_MAX_JOBS)
     held = client.transport.paused, list(owner.handled)
-    assert client.connection._held is not None
-    client.connection._held.set_result(None)
-    await client.connection.idle()
+    assert client.connection._pause is not None
+    client.connection._pause.set_result(None)
+    await client.connection.wait_until_idle()
 
     assert (True, []) == held
     assert not client.transport.paused
@@ -130,7 +130,7 @@ async def test_held_client_goes_on_when_its_time_has_come(owner: Owner, client: 
     client.send("4hold 0.01", "4x")
 
     async with asyncio.timeout(30):
-        await client.connection.idle()
+        await client.connection.wait_until_idle()
 
     assert ["a:hold 0.01", "a:x"] == owner.handled
 
@@ -138,12 +138,12 @@ async def test_held_client_goes_on_when_its_time_has_come(owner: Owner, client: 
 async def test_pongs_are_heard_when_a_client_is_held(owner: Owner, client: Client) -> None:
     """Waiting for its turn must not cost an honest client its connection."""
     client.send(f"4hold {LONG_SECONDS}", "4x")
-    owner.heartbeat.turn()
+    owner.heartbeat.advance()
 
     client.send("3")
 
-    assert owner.heartbeat.tick == client.connection.heard_at
-    client.connection.cut_off()
+    assert owner.heartbeat.tick == client.connection.last_received_tick
+    client.connection.cancel_handling()
 
 
 async def test_waiting_events_are_dropped_when_a_held_client_goes(
@@ -153,7 +153,7 @@ async def test_waiting_events_are_dropped_when_a_held_client_goes(
     client.send(f"4hold {LONG_SECONDS}", *["4x"] * 20, "1")
     async with asyncio.timeout(30):
         client.connection.connection_lost(None)
-        await client.connection.idle()
+        await client.connection.wait_until_idle()
 
     assert ["a:hold 3600.0"] == owner.handled
-    assert not client.connection.is_busy
+    assert not client.connection.is_handling

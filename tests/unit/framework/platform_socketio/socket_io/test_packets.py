@@ -5,9 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from socketio import packet as packet_types
 
-from app.framework.platform_socketio import json_codec as codec
+from app.framework.platform_socketio import json_codec
+from app.framework.platform_socketio.errors import MalformedPacketError
 from app.framework.platform_socketio.socket_io import packets
-from app.framework.platform_socketio.socket_io.packets import MalformedPacketError, StrictPacket
+from app.framework.platform_socketio.socket_io.packets import StrictPacket
 from app.framework.websockets.socket import RESERVED_EVENTS
 
 NAMESPACE = st.none() | st.from_regex(r"/[a-z0-9 é]{0,20}", fullmatch=True)
@@ -58,7 +59,7 @@ def test_event_is_read_as_written_when_well_formed(
     """Any namespace, id, name and arguments that socket.io-client sends."""
     prefix = "" if namespace is None else f"{namespace},"
     number = "" if ack_id is None else ack_id
-    text = f"2{prefix}{number}{codec.dumps([name, *arguments])}"
+    text = f"2{prefix}{number}{json_codec.dumps([name, *arguments])}"
 
     packet = StrictPacket(encoded_packet=text)
 
@@ -103,18 +104,18 @@ def test_malformed_error_says_nothing_of_the_packet_when_raised() -> None:
 @pytest.mark.parametrize(
     ("frame", "expected"),
     [
-        (packets.connect("/", "s1"), b'40{"sid":"s1"}'),
-        (packets.connect("/admin", "s1"), b'40/admin,{"sid":"s1"}'),
-        (packets.connect_error("/", "no", None), b'44{"message":"no"}'),
+        (packets.encode_connect("/", "s1"), b'40{"sid":"s1"}'),
+        (packets.encode_connect("/admin", "s1"), b'40/admin,{"sid":"s1"}'),
+        (packets.encode_connect_error("/", "no", None), b'44{"message":"no"}'),
         (
-            packets.connect_error("/", "no", {"code": "c"}),
+            packets.encode_connect_error("/", "no", {"code": "c"}),
             b'44{"message":"no","data":{"code":"c"}}',
         ),
-        (packets.disconnect("/"), b"41"),
-        (packets.disconnect("/admin"), b"41/admin,"),
-        (packets.event("/", "é", (1, None)), '42["é",1,null]'.encode()),
-        (packets.ack("/", 0, ()), b"430[]"),
-        (packets.ack("/admin", 12, ({"a": 1},)), b'43/admin,12[{"a":1}]'),
+        (packets.encode_disconnect("/"), b"41"),
+        (packets.encode_disconnect("/admin"), b"41/admin,"),
+        (packets.encode_event("/", "é", (1, None)), '42["é",1,null]'.encode()),
+        (packets.encode_ack("/", 0, ()), b"430[]"),
+        (packets.encode_ack("/admin", 12, ({"a": 1},)), b'43/admin,12[{"a":1}]'),
     ],
     ids=lambda value: value.decode() if isinstance(value, bytes) else None,
 )

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 from socketio import packet as packet_types
 
+from app.framework.platform_socketio.errors import MalformedPacketError
 from app.framework.platform_socketio.json_codec import MAX_DEPTH
 from app.framework.platform_socketio.socket_io import packets
-from app.framework.platform_socketio.socket_io.packets import MalformedPacketError, StrictPacket
+from app.framework.platform_socketio.socket_io.packets import StrictPacket
 from app.framework.websockets.socket import RESERVED_EVENTS
 
 Verdict = tuple[int | None, str] | str
@@ -98,13 +99,13 @@ def _by_library(frame: str) -> Verdict:
 def _by_short_way(frame: str) -> Verdict | None:
     """As `SocketServer.handle` takes it; None for what it passes on."""
     try:
-        event = packets.read_event(frame)
+        event = packets.decode_event(frame)
     except MalformedPacketError:
         return "malformed"
     if event is None:
         return None
     packet_id, data = event
-    return (packet_id, repr(data)) if packets.is_event(data) else "malformed"
+    return (packet_id, repr(data)) if packets.is_event_array(data) else "malformed"
 
 
 def _encoded(
@@ -123,7 +124,7 @@ def test_event_has_the_librarys_bytes_when_written(
     """Whatever is sent, wherever."""
     expected = _encoded(packet_types.EVENT, [name, *args], namespace)
 
-    assert expected == packets.event(namespace, name, args)
+    assert expected == packets.encode_event(namespace, name, args)
 
 
 @given(NAMESPACE, ACK_ID, ARGUMENTS)
@@ -133,7 +134,7 @@ def test_ack_has_the_librarys_bytes_when_written(
     """Whatever is answered."""
     expected = _encoded(packet_types.ACK, list(args), namespace, packet_id)
 
-    assert expected == packets.ack(namespace, packet_id, args)
+    assert expected == packets.encode_ack(namespace, packet_id, args)
 
 
 @given(HOSTILE | ANY_FRAME)

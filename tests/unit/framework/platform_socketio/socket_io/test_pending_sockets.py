@@ -11,7 +11,7 @@ from app.framework.platform_socketio.engine_io.connection import Connection
 from app.framework.platform_socketio.engine_io.server import EngineOptions
 from app.framework.platform_socketio.socket_io.namespace import CompiledNamespace
 from app.framework.platform_socketio.socket_io.server import SocketServer
-from app.framework.platform_socketio.websocket import frames
+from app.framework.platform_socketio.websocket.frames import close_frame, text_frame
 from app.framework.platform_socketio.websocket.upgrade import UpgradeRequest
 from tests.unit.framework.platform_socketio import client_frames
 from tests.unit.framework.platform_socketio.connected import ticks
@@ -54,7 +54,7 @@ def transport() -> FakeTransport:
 async def server(door: Door, transport: FakeTransport) -> AsyncIterator[SocketServer]:
     """With one namespace behind the door, and one client that waits there."""
     server = SocketServer(EngineOptions())
-    server.serve(
+    server.open_namespace(
         "/", CompiledNamespace(Socket, connect=(door,), disconnect=(), events={}, unknown=ignore)
     )
     connection = Connection("c", transport, UpgradeRequest({}, {}, ""), server, 1_000, 1_000)
@@ -67,7 +67,7 @@ async def server(door: Door, transport: FakeTransport) -> AsyncIterator[SocketSe
 
 async def admitted(server: SocketServer, door: Door) -> frozenset[str]:
     """Where the client is, once the door has opened."""
-    (socket,) = Server(server.hub("/")).fetch_sockets()
+    (socket,) = Server(server.manager.rooms_in("/")).fetch_sockets()
     door.may_pass.set()
     await ticks()
     return socket.rooms - {socket.id}
@@ -77,7 +77,7 @@ async def test_socket_is_not_in_the_room_when_it_was_taken_out_while_pending(
     server: SocketServer, door: Door
 ) -> None:
     """Or whoever was removed just then would hear what they must not."""
-    Server(server.hub("/")).in_("red").sockets_leave("red")
+    Server(server.manager.rooms_in("/")).in_("red").sockets_leave("red")
 
     assert frozenset() == await admitted(server, door)
 
@@ -86,7 +86,7 @@ async def test_socket_is_in_the_room_when_it_was_put_there_while_pending(
     server: SocketServer, door: Door
 ) -> None:
     """With its admission, not before."""
-    hub = Server(server.hub("/"))
+    hub = Server(server.manager.rooms_in("/"))
     hub.in_("red").sockets_join("blue")
     found_before = list(server.manager.get_participants("/", "blue"))
 
@@ -102,8 +102,8 @@ async def test_nobody_is_pending_when_the_door_was_closed_to_them(
     door.admits = False
 
     assert frozenset() == await admitted(server, door)
-    assert () == Server(server.hub("/")).fetch_sockets()
-    assert set() == server.manager.pending
+    assert () == Server(server.manager.rooms_in("/")).fetch_sockets()
+    assert set() == server.manager.rooms_in("/").pending
 
 
 @pytest.mark.parametrize("answer_connect", [True, False])
@@ -111,25 +111,23 @@ async def test_pending_socket_is_closed_for_now_without_a_disconnect_packet(
     server: SocketServer, door: Door, transport: FakeTransport, *, answer_connect: bool
 ) -> None:
     """The JavaScript client would not come back after ``41`` or ``44``."""
-    (socket,) = Server(server.hub("/")).fetch_sockets()
+    (socket,) = Server(server.manager.rooms_in("/")).fetch_sockets()
     socket.emit("error", "later")
     socket.close_transport(answer_connect=answer_connect)
     door.admits = False
     door.may_pass.set()
     await ticks()
 
-    answer = frames.text(b'40{"sid":"%b"}' % socket.id.encode()) + frames.text(
-        b'42["error","later"]'
-    )
-    assert (answer if answer_connect else b"") + frames.close(1013) == b"".join(transport.sent)
-    assert () == Server(server.hub("/")).fetch_sockets()
+    answer = text_frame(b'40{"sid":"%b"}' % socket.id.encode()) + text_frame(b'42["error","later"]')
+    assert (answer if answer_connect else b"") + close_frame(1013) == b"".join(transport.sent)
+    assert () == Server(server.manager.rooms_in("/")).fetch_sockets()
 
 
 async def test_admitted_socket_is_closed_for_now_without_a_disconnect_packet(
     server: SocketServer, door: Door, transport: FakeTransport
 ) -> None:
     """It leaves its rooms at once."""
-    (socket,) = Server(server.hub("/")).fetch_sockets()
+    (socket,) = Server(server.manager.rooms_in("/")).fetch_sockets()
     door.may_pass.set()
     await ticks()
     transport.sent.clear()
@@ -137,8 +135,8 @@ async def test_admitted_socket_is_closed_for_now_without_a_disconnect_packet(
     socket.emit("error", "later")
     socket.close_transport()
 
-    assert frames.text(b'42["error","later"]') + frames.close(1013) == b"".join(transport.sent)
-    assert () == Server(server.hub("/")).fetch_sockets()
+    assert text_frame(b'42["error","later"]') + close_frame(1013) == b"".join(transport.sent)
+    assert () == Server(server.manager.rooms_in("/")).fetch_sockets()
 
 
 @pytest.mark.parametrize(
@@ -150,7 +148,7 @@ async def test_auth_keeps_the_named_fields_alone_when_the_options_name_any(
 ) -> None:
     """It is kept for the life of the socket."""
     server = SocketServer(EngineOptions(auth_fields=fields))
-    server.serve(
+    server.open_namespace(
         "/", CompiledNamespace(Socket, connect=(door,), disconnect=(), events={}, unknown=ignore)
     )
     connection = Connection("c", transport, UpgradeRequest({}, {}, ""), server, 1_000, 1_000)
@@ -158,7 +156,7 @@ async def test_auth_keeps_the_named_fields_alone_when_the_options_name_any(
     connection.data_received(client_frames.text(b'40{"token":"t","junk":[[]]}'))
     await door.reached.wait()
 
-    (socket,) = Server(server.hub("/")).fetch_sockets()
+    (socket,) = Server(server.manager.rooms_in("/")).fetch_sockets()
 
     assert kept == socket.handshake.auth
     server.tasks.close()

@@ -1,3 +1,5 @@
+"""Tests app/framework/platform_socketio/websocket/frames.py: the frames that clients send."""
+
 from itertools import pairwise
 
 import pytest
@@ -5,8 +7,7 @@ from aiohttp import WebSocketError, WSCloseCode, WSMsgType
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.framework.platform_socketio.websocket import frames
-from app.framework.platform_socketio.websocket.frame_reader import FrameReader
+from app.framework.platform_socketio.websocket.frames import FrameReader, close_frame, text_frame
 from tests.unit.framework.platform_socketio.client_frames import close, masked, text
 from tests.unit.framework.platform_socketio.parser_queue import Queue
 
@@ -14,11 +15,11 @@ MAX_MESSAGE_BYTES = 100_000
 MASK = b"\0\0\0\0"
 
 BROKEN = {
-    "unmasked": frames.text(b"4"),
-    "unmasked medium": frames.text(b"4" * 126),
-    "unmasked long": frames.text(b"4" * 65_536),
+    "unmasked": text_frame(b"4"),
+    "unmasked medium": text_frame(b"4" * 126),
+    "unmasked long": text_frame(b"4" * 65_536),
     "unmasked ping": b"\x89\x00",
-    "unmasked close": frames.close(1000),
+    "unmasked close": close_frame(1000),
     "unmasked continuation": masked(b"\x01\x01a") + b"\x80\x01b",
     "text within a fragmented text": masked(b"\x01\x01a") + text(b"b"),
     "text within a text of empty fragments": masked(b"\x01\x00") + text(b"b"),

@@ -6,7 +6,7 @@ from aiohttp.base_protocol import BaseProtocol
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.framework.platform_socketio.websocket import frames
+from app.framework.platform_socketio.websocket.frames import close_frame, pong_frame, text_frame
 from tests.unit.framework.platform_socketio.parser_queue import Queue
 
 LENGTHS = [0, 1, 125, 126, 127, 65_535, 65_536, 70_000]
@@ -67,7 +67,7 @@ def _read(data: bytes) -> list[object]:
 )
 def test_header_has_the_shortest_form_when_a_text_is_long(length: int, header: bytes) -> None:
     """RFC 6455, 5.2."""
-    assert header + b"a" * length == frames.text(b"a" * length)
+    assert header + b"a" * length == text_frame(b"a" * length)
 
 
 @pytest.mark.parametrize("length", LENGTHS)
@@ -75,7 +75,7 @@ async def test_text_has_aiohttps_bytes_when_written(length: int) -> None:
     """Of every form."""
     payload = b"a" * length
 
-    assert await _by_aiohttp(payload, WSMsgType.TEXT) == frames.text(payload)
+    assert await _by_aiohttp(payload, WSMsgType.TEXT) == text_frame(payload)
 
 
 @pytest.mark.parametrize("length", [0, 1, 125])
@@ -83,13 +83,13 @@ async def test_pong_has_aiohttps_bytes_when_written(length: int) -> None:
     """With what the ping held."""
     payload = b"a" * length
 
-    assert await _by_aiohttp(payload, WSMsgType.PONG) == frames.pong(payload)
+    assert await _by_aiohttp(payload, WSMsgType.PONG) == pong_frame(payload)
 
 
 @given(st.lists(st.text(max_size=300), max_size=5))
 def test_texts_are_read_as_written_when_aiohttp_reads_them(texts: list[str]) -> None:
     """Behind each other in one write, as the outbox sends them."""
-    data = b"".join([frames.text(text.encode()) for text in texts])
+    data = b"".join([text_frame(text.encode()) for text in texts])
 
     assert [(WSMsgType.TEXT, text) for text in texts] == _read(data)
 
@@ -97,4 +97,4 @@ def test_texts_are_read_as_written_when_aiohttp_reads_them(texts: list[str]) -> 
 @pytest.mark.parametrize("code", list(WSCloseCode))
 def test_close_is_read_as_written_when_aiohttp_reads_it(code: WSCloseCode) -> None:
     """With its code."""
-    assert [(WSMsgType.CLOSE, code)] == _read(frames.close(code))
+    assert [(WSMsgType.CLOSE, code)] == _read(close_frame(code))

@@ -6,18 +6,18 @@ from typing import Any
 import pytest
 
 from app.framework.platform_socketio.disconnect_reason import DisconnectReason
-from app.framework.platform_socketio.websocket import frames
-from app.framework.platform_socketio.websocket.heartbeat import Heartbeat, Pinged
+from app.framework.platform_socketio.websocket.frames import text_frame
+from app.framework.platform_socketio.websocket.heartbeat import Heartbeat, PingedConnection
 from tests.deadlines import ANSWER_SECONDS
 
-PING = frames.text(b"2")
+PING = text_frame(b"2")
 
 
-class Client(Pinged):
+class Client(PingedConnection):
     """What a heartbeat pings and ends."""
 
     def __init__(self, heartbeat: Heartbeat) -> None:
-        self.heard_at = heartbeat.tick
+        self.last_received_tick = heartbeat.tick
         self.heartbeat_slot = 0
         self.reading = True
         self.pinged_at: list[int] = []
@@ -52,11 +52,11 @@ class Client(Pinged):
         """Note how, and when."""
         self.ended.append(how)
         self.ended_at = self._heartbeat.tick
-        self._heartbeat.forget(self)
+        self._heartbeat.remove(self)
 
     def answer(self) -> None:
         """Be heard in this tick."""
-        self.heard_at = self._heartbeat.tick
+        self.last_received_tick = self._heartbeat.tick
 
 
 @asynccontextmanager
@@ -72,14 +72,14 @@ async def beating(
 def turn(heartbeat: Heartbeat, ticks: int, each: Callable[[], object] = lambda: None) -> None:
     """So many ticks, with something done in each."""
     for _ in range(ticks):
-        heartbeat.turn()
+        heartbeat.advance()
         each()
 
 
 def watched(heartbeat: Heartbeat) -> Client:
     """A client that has just come."""
     client = Client(heartbeat)
-    heartbeat.watch(client)
+    heartbeat.add(client)
     return client
 
 
@@ -156,12 +156,12 @@ async def test_client_is_closed_when_it_asks_for_no_namespace() -> None:
     """After the connect timeout and never before it; the others are not."""
     async with beating(connect_timeout=3.0) as heartbeat:
         slow, quick, later = watched(heartbeat), watched(heartbeat), watched(heartbeat)
-        heartbeat.expect_connect(slow)
-        heartbeat.expect_connect(quick)
+        heartbeat.start_connect_timeout(slow)
+        heartbeat.start_connect_timeout(quick)
         turn(heartbeat, 5)
-        heartbeat.expect_connect(later)
-        heartbeat.connect_arrived(quick)
-        heartbeat.connect_arrived(quick)
+        heartbeat.start_connect_timeout(later)
+        heartbeat.stop_connect_timeout(quick)
+        heartbeat.stop_connect_timeout(quick)
 
         turn(heartbeat, 6)
 
@@ -174,15 +174,15 @@ async def test_nothing_is_held_when_a_client_is_forgotten() -> None:
     """However often; no ping comes."""
     async with beating() as heartbeat:
         client = watched(heartbeat)
-        heartbeat.expect_connect(client)
+        heartbeat.start_connect_timeout(client)
 
-        heartbeat.forget(client)
-        heartbeat.forget(client)
+        heartbeat.remove(client)
+        heartbeat.remove(client)
         turn(heartbeat, 50)
 
     assert ([], []) == (client.pinged_at, client.ended)
     assert not any(heartbeat._slots)
-    assert not heartbeat._expected
+    assert not heartbeat._connect_deadlines
 
 
 async def test_pings_come_by_themselves_when_a_client_is_watched() -> None:
@@ -196,7 +196,7 @@ async def test_pings_come_by_themselves_when_a_client_is_watched() -> None:
             pinged.set()
 
     async with beating(0.01, 0.01, 0.01) as heartbeat:
-        heartbeat.watch(_Client(heartbeat))
+        heartbeat.add(_Client(heartbeat))
 
         async with asyncio.timeout(ANSWER_SECONDS):
             await pinged.wait()
@@ -212,11 +212,11 @@ async def test_others_are_pinged_when_one_cannot_be_written_to() -> None:
     heartbeat = Heartbeat(1, 1, 1)
     broken, client = _Broken(heartbeat), Client(heartbeat)
     try:
-        heartbeat.watch(broken)
-        heartbeat.watch(client)
+        heartbeat.add(broken)
+        heartbeat.add(client)
 
         while not client.pinged_at:
-            heartbeat.turn()
+            heartbeat.advance()
     finally:
         heartbeat.stop()
 
@@ -242,7 +242,7 @@ async def test_no_task_is_left_when_stopped() -> None:
 async def test_late_clients_are_found_once_when_many_fail_to_connect_together() -> None:
     """Looking for the next one must not pass over all that went before it."""
 
-    class _Expected(dict[Pinged, int]):
+    class _Expected(dict[PingedConnection, int]):
         begun = 0
 
         def items(self) -> Any:
@@ -250,10 +250,10 @@ async def test_late_clients_are_found_once_when_many_fail_to_connect_together() 
             return super().items()
 
     async with beating(connect_timeout=3.0) as heartbeat:
-        heartbeat._expected = expected = _Expected()
+        heartbeat._connect_deadlines = expected = _Expected()
         clients = [watched(heartbeat) for _ in range(100)]
         for client in clients:
-            heartbeat.expect_connect(client)
+            heartbeat.start_connect_timeout(client)
 
         turn(heartbeat, 11)
 
@@ -269,12 +269,12 @@ async def test_client_has_answered_when_it_was_heard_since_its_last_ping() -> No
 
         while not client.pinged_at or heartbeat.tick < client.pinged_at[0] + 2:
             answered.append(heartbeat.has_answered(client))
-            heartbeat.turn()
+            heartbeat.advance()
         silent = heartbeat.has_answered(client)
         client.reading = False
         unheard = heartbeat.has_answered(client)
         client.reading = True
-        heartbeat.turn()
+        heartbeat.advance()
         client.answer()
 
         assert {True} == set(answered)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from app.framework.platform_socketio.websocket.write_batcher import (
     RecipientGroup,
     WriteBatcher,
-    enter,
-    leave,
+    add_group,
+    remove_group,
 )
 from tests.unit.framework.platform_socketio.recipient import Recorder
 
@@ -25,33 +25,35 @@ class Rooms:
     """Recipients and rooms by number, as `RoomManager` treats them."""
 
     def __init__(self) -> None:
-        self.outbox = WriteBatcher()
+        self.batcher = WriteBatcher()
         self.recipients = [Recorder() for _ in RECIPIENTS]
-        self.recipients[0].audiences = {}  # as of a recipient that is in many
+        self.recipients[0].groups = {}  # as of a recipient that is in many
         self.rooms = [RecipientGroup[Recorder](str(room)) for room in ROOMS]
 
     def join(self, recipient: int, room: int) -> None:
         """Enter, once."""
-        audience = self.rooms[room]
-        if str(recipient) not in audience.members:
-            self.outbox.settle(audience)
-            audience.members[str(recipient)] = self.recipients[recipient]
-            enter(self.recipients[recipient], audience)
+        group = self.rooms[room]
+        if str(recipient) not in group.members:
+            self.batcher.flush_group(group)
+            group.members[str(recipient)] = self.recipients[recipient]
+            add_group(self.recipients[recipient], group)
 
     def leave(self, recipient: int, room: int) -> None:
         """Leave, if it is in."""
-        audience = self.rooms[room]
-        if str(recipient) in audience.members:
-            self.outbox.settle(audience)
-            leave(audience.members.pop(str(recipient)), audience)
+        group = self.rooms[room]
+        if str(recipient) in group.members:
+            self.batcher.flush_group(group)
+            remove_group(group.members.pop(str(recipient)), group)
 
     def send(self, recipient: int, frame: bytes) -> None:
         """For one."""
-        self.outbox.send(self.recipients[recipient], frame)
+        self.batcher.queue_frame(self.recipients[recipient], frame)
 
     def broadcast(self, room: int, frame: bytes, excluded: Sequence[int] = ()) -> None:
         """For a room."""
-        self.outbox.broadcast(self.rooms[room], frame, {self.recipients[each] for each in excluded})
+        self.batcher.queue_group_frame(
+            self.rooms[room], frame, {self.recipients[each] for each in excluded}
+        )
 
     def writes(self) -> list[int]:
         """How many each recipient has had."""
@@ -89,7 +91,7 @@ async def test_others_are_written_to_when_writing_to_one_fails(
     rooms.broadcast(0, b"b")
     await tick()
 
-    assert [b"", b"ab", b"ab"] == [each.heard for each in rooms.recipients[:3]]
+    assert [b"", b"ab", b"ab"] == [each.received for each in rooms.recipients[:3]]
     assert 2 == len(rooms.recipients[0].failures)
 
 
@@ -167,7 +169,7 @@ async def test_earlier_frame_is_not_heard_when_somebody_joins_later(rooms: Rooms
     rooms.broadcast(0, b"b")
     await tick()
 
-    assert [b"ab", b"b", b""] == [each.heard for each in rooms.recipients]
+    assert [b"ab", b"b", b""] == [each.received for each in rooms.recipients]
 
 
 async def test_earlier_frame_is_heard_when_somebody_leaves_later(rooms: Rooms) -> None:
@@ -179,16 +181,16 @@ async def test_earlier_frame_is_heard_when_somebody_leaves_later(rooms: Rooms) -
     rooms.broadcast(0, b"b")
     await tick()
 
-    assert b"a" == rooms.recipients[0].heard
+    assert b"a" == rooms.recipients[0].received
 
 
 async def test_write_runs_in_the_servers_context_when_a_handler_sends() -> None:
     """Whoever sends may set what it likes."""
-    outbox, recipient, seen = WriteBatcher(), Recorder(), list[str]()
+    batcher, recipient, seen = WriteBatcher(), Recorder(), list[str]()
     recipient.write = lambda _: seen.append(WHO.get())
     WHO.set("handler")
 
-    outbox.send(recipient, b"a")
+    batcher.queue_frame(recipient, b"a")
     await tick()
 
     assert ["nobody"] == seen
@@ -242,16 +244,16 @@ class Model:
 
     def __init__(self) -> None:
         self.members: list[set[int]] = [set() for _ in ROOMS]
-        self.heard: list[bytes] = [b"" for _ in RECIPIENTS]
+        self.received: list[bytes] = [b"" for _ in RECIPIENTS]
 
     def apply(self, step: Step, frame: bytes) -> None:
         """Take one step."""
         match step:
             case Send(recipient):
-                self.heard[recipient] += frame
+                self.received[recipient] += frame
             case Broadcast(room, excluded):
                 for recipient in self.members[room].difference(excluded):
-                    self.heard[recipient] += frame
+                    self.received[recipient] += frame
             case Move(recipient, room, joins):
                 (self.members[room].add if joins else self.members[room].discard)(recipient)
             case Flush():
@@ -270,7 +272,7 @@ async def _apply(rooms: Rooms, step: Step, frame: bytes) -> None:
             if tick_ends:
                 await tick()
             else:
-                rooms.outbox.flush()
+                rooms.batcher.flush()
 
 
 @given(STEPS)
@@ -284,9 +286,9 @@ def test_everybody_hears_what_the_model_says_when_anything_is_sent(steps: list[S
             await _apply(rooms, step, frame)
             model.apply(step, frame)
         await tick()
-        assert not rooms.outbox._own
-        assert not any(room.due for room in rooms.rooms)
-        return model.heard, [each.heard for each in rooms.recipients]
+        assert not rooms.batcher._single_frames
+        assert not any(room.queued for room in rooms.rooms)
+        return model.received, [each.received for each in rooms.recipients]
 
     expected, actual = asyncio.run(run())
 
