@@ -43,8 +43,9 @@ class AppModule(containers.DeclarativeContainer):
         clock=clock,
         channels=storage.channels,
         messages=storage.messages,
+        adoption=storage.adoption,
         deliveries=storage.deliveries,
-        writers=storage.writers,
+        write_admission=storage.write_admission,
         membership_bus=coordination.membership_bus,
         session_service=auth.session_service,
     )

@@ -10,12 +10,13 @@ from app.gateways.room_broadcaster import RoomBroadcaster
 from app.gateways.socket_rooms import GatewaySocketRooms
 from app.gateways.ws_gateway import WsGateway
 from app.ports import (
+    AdoptionRepository,
     ChannelRepository,
     Clock,
     DeliveryRepository,
     MembershipBus,
     MessageRepository,
-    StorageWriters,
+    WriteAdmission,
 )
 from app.services.adoption_poller import AdoptionPoller
 from app.services.channel_service import ChannelService
@@ -41,8 +42,9 @@ class ChatModule(containers.DeclarativeContainer):
     clock: providers.Dependency[Clock] = imported(Clock)
     channels: providers.Dependency[ChannelRepository] = imported(ChannelRepository)
     messages: providers.Dependency[MessageRepository] = imported(MessageRepository)
+    adoption: providers.Dependency[AdoptionRepository] = imported(AdoptionRepository)
     deliveries: providers.Dependency[DeliveryRepository] = imported(DeliveryRepository)
-    writers: providers.Dependency[StorageWriters] = imported(StorageWriters)
+    write_admission: providers.Dependency[WriteAdmission] = imported(WriteAdmission)
     membership_bus: providers.Dependency[MembershipBus] = imported(MembershipBus)
     session_service: providers.Dependency[SessionService] = imported(SessionService)
 
@@ -80,20 +82,24 @@ class ChatModule(containers.DeclarativeContainer):
         expiry_seconds=settings.provided.typing_expiry_seconds,
     )
     message_publisher = providers.Singleton(
-        MessagePublisher, messages, room_sync, typing_service, broadcaster
+        MessagePublisher, messages, room_sync, typing_service, broadcaster, clock
     )
     message_service = providers.Singleton(
         MessageService,
         messages=messages,
-        feed=message_publisher,
-        audience=room_sync,
+        publisher=message_publisher,
+        room_sync=room_sync,
         broadcaster=broadcaster,
         clock=clock,
         max_content_chars=settings.provided.message_max_chars,
-        writers=writers,
+        admission=write_admission,
     )
-    adoption_poller = providers.Singleton(AdoptionPoller, message_service)
-    delivery_service = providers.Singleton(DeliveryService, deliveries, broadcaster, clock, writers)
+    adoption_poller = providers.Singleton(
+        AdoptionPoller, adoption, message_publisher, message_service, clock
+    )
+    delivery_service = providers.Singleton(
+        DeliveryService, deliveries, broadcaster, clock, write_admission
+    )
     offline_message_service = providers.Singleton(
         OfflineMessageService,
         deliveries,
