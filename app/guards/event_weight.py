@@ -45,11 +45,11 @@ def check_event_weights(routes: Iterable[EventRoute]) -> None:
             continue
         if not any(isinstance(guard, WsThrottlerGuard) for guard in route.enhancers.guards):
             raise BootError(
-                f"{route.place}: @event_weight has no effect without WsThrottlerGuard; "
+                f"{route.handler_name}: @event_weight has no effect without WsThrottlerGuard; "
                 "add it to @use_guards"
             )
         if reflector.get(LIMITED_AS_RECEIPTS, route.handler):
             raise BootError(
-                f"{route.place}: @event_weight has no effect on receipts; "
+                f"{route.handler_name}: @event_weight has no effect on receipts; "
                 "remove it, or @limited_as_receipts"
             )

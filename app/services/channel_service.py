@@ -31,9 +31,9 @@ from app.ports import (
 from app.services.room_sync import RoomSync
 from app.services.writes.keyed_queue import KeyedQueue
 from app.services.writes.limits import DRAIN_TIMEOUT_SECONDS
-from app.services.writes.untold_changes import UntoldChanges
+from app.services.writes.unconfirmed_changes import UnconfirmedChanges
 
-MAX_UNTOLD = 1_000
+MAX_UNCONFIRMED = 1_000
 """Of how many changes it is remembered that they may stand without anybody having been told."""
 
 MAX_DELETIONS = 1_000
@@ -71,7 +71,7 @@ class ChannelService:
         self._broadcaster = broadcaster
         self._clock = clock
         self._changes = KeyedQueue()
-        self._untold = UntoldChanges[Change](MAX_UNTOLD)
+        self._unconfirmed = UnconfirmedChanges[Change, None](MAX_UNCONFIRMED)
         self._deletions: BoundedDict[ChannelId, None] = BoundedDict(MAX_DELETIONS)
 
     async def create(self, draft: ChannelDraft) -> ChannelCreation:
@@ -159,16 +159,16 @@ class ChannelService:
         roles = dict.fromkeys(draft.member_ids, MemberRole.MEMBER)
         roles[draft.created_by_id] = MemberRole.OWNER
         try:
-            with self._untold.watched(change):
+            with self._unconfirmed.watch(change, None):
                 await self._channels.create(channel, roles)
         except ChannelExists:
             standing, member_ids = await self._standing(draft)
             # Their sockets may not have followed yet, whoever stored it.
             await self._announce(MembershipEvent.JOINED, standing.id, frozenset(member_ids))
-            if self._untold.take(change):
+            if self._unconfirmed.forget(change):
                 self._tell_created(standing, member_ids)
             return ChannelCreation(standing, is_new=False)
-        self._untold.take(change)
+        self._unconfirmed.forget(change)
         await self._announce(MembershipEvent.JOINED, channel.id, frozenset(roles))
         self._tell_created(channel, roles)
         return ChannelCreation(channel, is_new=True)
@@ -208,9 +208,9 @@ class ChannelService:
     ) -> bool:
         now = self._clock.now()
         joining = (ServerEvent.ROOM_MEMBER_JOINED, channel_id, user_id)
-        with self._untold.watched(joining):
+        with self._unconfirmed.watch(joining, None):
             addition = await self._channels.add_member(channel_id, user_id, role, now)
-        is_news = self._untold.take(joining) or addition is MembershipOutcome.JOINED
+        is_news = self._unconfirmed.forget(joining) or addition is MembershipOutcome.JOINED
         # Also when it stood already: what was stored without an answer was not applied.
         await self._announce(MembershipEvent.JOINED, channel_id, frozenset({user_id}))
         if is_news:
@@ -222,9 +222,9 @@ class ChannelService:
 
     async def _remove_member(self, channel_id: ChannelId, user_id: UserId) -> bool:
         leaving = (ServerEvent.ROOM_MEMBER_LEFT, channel_id, user_id)
-        with self._untold.watched(leaving):
+        with self._unconfirmed.watch(leaving, None):
             was_member = await self._channels.remove_member(channel_id, user_id)
-        is_news = self._untold.take(leaving) or was_member
+        is_news = self._unconfirmed.forget(leaving) or was_member
         await self._announce(MembershipEvent.LEFT, channel_id, frozenset({user_id}))
         if is_news:
             change = MembershipChange(channel_id, user_id, self._clock.now())

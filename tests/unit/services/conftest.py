@@ -2,13 +2,14 @@ from datetime import UTC, datetime
 
 import pytest
 
+from app.adapters.memory.adoption_repository import MemoryAdoptionRepository
 from app.adapters.memory.channel_repository import MemoryChannelRepository
 from app.adapters.memory.delivery_repository import MemoryDeliveryRepository
 from app.adapters.memory.local_membership_bus import LocalMembershipBus
 from app.adapters.memory.message_repository import MemoryMessageRepository
 from app.adapters.memory.store import MemoryStore
-from app.adapters.memory.writers import MemoryWriters
-from app.ports import MessageRepository
+from app.ports import AdoptionRepository, MessageRepository
+from app.services.adoption_poller import AdoptionPoller
 from app.services.channel_service import ChannelService
 from app.services.event_service import EventService
 from app.services.message_publisher import MessagePublisher
@@ -18,7 +19,7 @@ from app.services.typing_service import TypingService
 from tests.doubles.manual_clock import ManualClock
 from tests.doubles.memory_socket_rooms import MemorySocketRooms
 from tests.doubles.recording_broadcaster import RecordingBroadcaster
-from tests.unit.services.message_stores import MAX_CHARS, MakeService
+from tests.unit.services.message_stores import MAX_CHARS, MakeService, MakeServices, MessageServices
 from tests.unit.services.people import (
     ALICE,
     ALICES_PHONE,
@@ -142,19 +143,32 @@ async def setting(clock: ManualClock) -> Setting:
 
 
 @pytest.fixture
-def make_service(
+def make_services(
     typing_service: TypingService,
     audience: RoomSync,
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
-) -> MakeService:
-    """The service over some store."""
+    store: MemoryStore,
+) -> MakeServices:
+    """Makes the services over a storage that takes two transactions at the same time."""
+    store.writers = 2
+
+    def make(messages: MessageRepository, adoption: AdoptionRepository) -> MessageServices:
+        publisher = MessagePublisher(messages, audience, typing_service, broadcaster, clock)
+        service = MessageService(
+            messages, publisher, audience, broadcaster, clock, store, MAX_CHARS
+        )
+        return MessageServices(service, AdoptionPoller(adoption, publisher, service, clock))
+
+    return make
+
+
+@pytest.fixture
+def make_service(make_services: MakeServices) -> MakeService:
+    """Makes the message service over a storage."""
 
     def make(messages: MessageRepository) -> MessageService:
-        feed = MessagePublisher(messages, audience, typing_service, broadcaster)
-        return MessageService(
-            messages, feed, audience, broadcaster, clock, MAX_CHARS, MemoryWriters(2)
-        )
+        return make_services(messages, MemoryAdoptionRepository()).messages
 
     return make
 
