@@ -3,7 +3,7 @@
 from dependency_injector import containers, providers
 
 from app.adapters.sql.connection.limits import DatabaseLimits
-from app.adapters.system.system_clock import SystemClock
+from app.adapters.system.clock import SystemClock
 from app.config.settings import IN_MEMORY, Settings
 from app.framework import imported
 from app.modules.auth_module import AuthModule

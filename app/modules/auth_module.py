@@ -9,7 +9,7 @@ from app.adapters.clerk.token_verifier import ClerkTokenVerifier
 from app.adapters.memory.silent_revocation_bus import SilentRevocationBus
 from app.adapters.memory.socket_quota import MemorySocketQuota
 from app.adapters.memory.token_buckets import TokenBuckets
-from app.adapters.system.system_clock import SystemClock
+from app.adapters.system.clock import SystemClock
 from app.config.settings import Settings
 from app.framework import imported
 from app.guards.ws_guard import WsGuard

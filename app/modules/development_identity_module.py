@@ -4,7 +4,7 @@ from pathlib import Path
 
 from dependency_injector import containers, providers
 
-from app.adapters.development.development_issuer import DevelopmentIssuer
+from app.adapters.development.issuer import DevelopmentIssuer
 from app.config.settings import Settings
 from app.controllers.development_identity_controller import DevelopmentIdentityController
 from app.controllers.page_controller import PageController
