@@ -187,7 +187,7 @@ def gateway(
     with _one_sentence_errors():
         routes = create_application(_settings()).events()
         root = Path(__file__).parents[2]
-        written = new_gateway(name, root, {route.pattern: route.place for route in routes})
+        written = new_gateway(name, root, {route.pattern: route.handler_name for route in routes})
     for path in written.created:
         typer.echo(f"CREATE {path}")
     if written.missing:

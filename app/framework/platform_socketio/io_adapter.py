@@ -6,20 +6,20 @@ from typing import Any
 
 from aiohttp import web
 
-from app.framework.common.decorators import GatewayOptions
 from app.framework.common.exceptions import BootError
 from app.framework.platform_socketio.engine_io.server import EngineOptions
 from app.framework.platform_socketio.socket_io.namespace import CompiledNamespace
 from app.framework.platform_socketio.socket_io.server import SocketServer
-from app.framework.websockets.explorer import GatewayDefinition, server_attributes
-from app.framework.websockets.pipeline import (
+from app.framework.websockets.connections import (
+    checks_connections,
     compile_connect,
     compile_disconnect,
-    compile_event,
-    compile_unknown_event,
-    judges_connections,
 )
+from app.framework.websockets.decorators import GatewayOptions
+from app.framework.websockets.explorer import GatewayDefinition, server_attributes
+from app.framework.websockets.pipeline import compile_event
 from app.framework.websockets.socket import Server, Socket
+from app.framework.websockets.unknown_event import compile_unknown_event
 
 _DRAIN_SECONDS = 0.8
 """Time limit of each step of a shutdown, see `SocketServer.shut_down`."""
@@ -130,7 +130,7 @@ class IoAdapter:
             connect=tuple(
                 compile_connect(definition, timeout_seconds)
                 for definition in group
-                if judges_connections(definition)
+                if checks_connections(definition)
             ),
             disconnect=tuple(hook for hook in hooks if hook is not None),
             events={

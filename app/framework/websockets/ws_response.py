@@ -1,4 +1,4 @@
-"""What becomes of a handler's result: an ack, an event, several of them, or nothing."""
+"""Sends the result of a handler to the client, as an ack or as an event."""
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from app.framework.websockets.socket import Socket
 
 @dataclass(frozen=True, slots=True)
 class WsResponse:
-    """Emits ``event`` with ``data`` to the client; its ack is not called (Nest's rule).
+    """A result that is emitted to the client as ``event`` with ``data``; the ack is not called.
 
-    A dict with a truthy ``event`` means the same.
+    A dict with a truthy ``event`` means the same, as in Nest.
 
     Raises:
-        ValueError: The event has no name.
+        ValueError: The name of the event is empty.
     """
 
     event: str
@@ -27,9 +27,9 @@ class WsResponse:
 
 
 def deliver(result: Any, client: Socket, ack: AckFunction | None) -> bool:
-    """Nest's rules: nothing for None, an emit for a `WsResponse`, an ack for any other value.
+    """Send one result by Nest's rules; return whether the ack was called.
 
-    Returns whether the ack was called.
+    None sends nothing, a `WsResponse` is emitted, any other value is the argument of the ack.
     """
     if result is None:
         return False
@@ -45,9 +45,10 @@ def deliver(result: Any, client: Socket, ack: AckFunction | None) -> bool:
 
 
 async def deliver_all(values: AsyncIterator[Any], client: Socket, ack: AckFunction | None) -> None:
-    """An async iterator is Python's Observable: each value so, the ack for the first plain one.
+    """Send each value of an async iterator; Nest does this for an Observable.
 
-    Ends when the client has gone.
+    The first value that is neither None nor a `WsResponse` is acked, later ones are dropped. Stops
+    when the client has disconnected.
     """
     try:
         async for value in values:
@@ -56,5 +57,5 @@ async def deliver_all(values: AsyncIterator[Any], client: Socket, ack: AckFuncti
             if not client.connected:
                 break
     finally:
-        if isinstance(values, AsyncGenerator):  # else it would end whenever it is collected
+        if isinstance(values, AsyncGenerator):  # otherwise it would end at its garbage collection
             await values.aclose()

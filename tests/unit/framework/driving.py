@@ -3,16 +3,12 @@ from typing import Any
 import pytest
 
 from app.framework import BootError, Socket
-from app.framework.core.enhancers import Enhancers
 from app.framework.testing import RecordingLink, fake_socket
+from app.framework.websockets.connections import compile_connect, compile_disconnect
+from app.framework.websockets.enhancers import Enhancers
 from app.framework.websockets.explorer import explore
-from app.framework.websockets.pipeline import (
-    EventHandler,
-    compile_connect,
-    compile_disconnect,
-    compile_event,
-    compile_unknown_event,
-)
+from app.framework.websockets.pipeline import EventHandler, compile_event
+from app.framework.websockets.unknown_event import compile_unknown_event
 
 Emitted = list[tuple[str, tuple[Any, ...]]]
 

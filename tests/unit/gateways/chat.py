@@ -9,7 +9,8 @@ from app.domain.ids import ChannelId, UserId
 from app.domain.principal import Principal
 from app.framework.platform_socketio import json_codec
 from app.framework.testing import RecordingLink, Test, TestingModule, fake_socket
-from app.framework.websockets.pipeline import compile_connect, compile_disconnect, compile_event
+from app.framework.websockets.connections import compile_connect, compile_disconnect
+from app.framework.websockets.pipeline import compile_event
 from app.gateways.ws_gateway import WsGateway
 from app.modules import create_app_module
 from app.ports import Broadcaster, Clock, SocketRooms, TokenVerifier

@@ -7,13 +7,6 @@ from datetime import datetime
 from sqlalchemy import delete, select, update
 
 from app.adapters.sql.connection.database import Database
-from app.adapters.sql.messages.adopt import (
-    STRETCH_MESSAGES,
-    adopt_all,
-    find_unplaced,
-    newest_stretch,
-    stretch_from,
-)
 from app.adapters.sql.messages.store import store_all
 from app.adapters.sql.queries import (
     belongs,
@@ -39,13 +32,10 @@ class SqlMessageRepository(MessageRepository):
 
     Args:
         database: Where.
-        stretch_messages: How many older messages one call of `find_unsequenced` examines.
     """
 
-    def __init__(self, database: Database, stretch_messages: int = STRETCH_MESSAGES) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._stretch_messages = stretch_messages
-        self._looked_through: datetime | None = None
 
     async def add_all(self, drafts: Sequence[MessageDraft], now: datetime) -> Sequence[AddOutcome]:
         """Store messages and their deliveries, but none whose client message id is known."""
@@ -102,24 +92,3 @@ class SqlMessageRepository(MessageRepository):
         async with self._database.asking() as connection:
             row = (await connection.execute(query)).mappings().one_or_none()
         return None if row is None else to_message(row)
-
-    async def find_unsequenced(
-        self, limit: int, now: datetime
-    ) -> Mapping[ChannelId, Sequence[MessageId]]:
-        """Those of the newest; when there are none, of one stretch of all the others."""
-        async with self._database.reading() as connection:
-            stretch = await newest_stretch(connection, now)
-            found = await find_unplaced(connection, stretch, limit)
-            if not found:
-                stretch = await stretch_from(
-                    connection, self._looked_through, self._stretch_messages
-                )
-                found = await find_unplaced(connection, stretch, limit)
-        if not found:
-            self._looked_through = stretch.end
-        return found
-
-    async def adopt(self, message_ids: Sequence[MessageId], now: datetime) -> None:
-        """Give those that have none their places and deliveries."""
-        async with self._database.transaction() as connection:
-            await connection.run_sync(adopt_all, message_ids, now)

@@ -3,13 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from app.framework.websockets.pipeline import (
-    ConnectHandler,
-    DisconnectHandler,
-    EventHandler,
-    UnknownEventHandler,
-)
+from app.framework.websockets.connections import ConnectHandler, DisconnectHandler
+from app.framework.websockets.pipeline import EventHandler
 from app.framework.websockets.socket import Socket
+from app.framework.websockets.unknown_event import UnknownEventHandler
 
 
 @dataclass(frozen=True, slots=True)

@@ -197,9 +197,9 @@ class ServerSocketLink:
         elif self.state is LinkState.ADMITTED:
             self.hub.leave(self.sid, room)
 
-    def run_aside(self, work: Coroutine[Any, Any, None]) -> bool:
+    def run_in_background(self, coroutine: Coroutine[Any, Any, None]) -> bool:
         """See `Connection.run_in_background`."""
-        return self.connection.run_in_background(work)
+        return self.connection.run_in_background(coroutine)
 
     async def hold(self, seconds: float) -> None:
         """See `Connection.pause_events`."""

@@ -13,7 +13,7 @@ from app.framework import (
     ValidationPipe,
     WsBadRequest,
 )
-from app.framework.common.params import ParamKind
+from app.framework.common.pipes import ParamKind
 from app.framework.platform_socketio import json_codec
 
 

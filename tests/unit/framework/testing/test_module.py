@@ -120,7 +120,7 @@ def test_class_cannot_stand_in_when_it_needs_what_nobody_provides() -> None:
     with pytest.raises(BootError) as caught:
         builder.compile()
 
-    assert "_Needy needs _Open for 'other', which is no provider" == str(caught.value)
+    assert "_Needy needs _Open for 'other', which no module provides" == str(caught.value)
 
 
 def test_factory_stands_in_and_runs_once_when_it_is_given() -> None:
@@ -157,7 +157,7 @@ def test_factory_cannot_stand_in_when_it_wants_what_nobody_provides() -> None:
     with pytest.raises(BootError) as caught:
         builder.compile()
 
-    assert "_Open is no provider of any module; add it to one" == str(caught.value)
+    assert "No module provides _Open; add a provider for it" == str(caught.value)
 
 
 def test_last_override_wins_when_there_are_several() -> None:
@@ -182,7 +182,7 @@ def test_override_fails_when_its_class_is_no_provider() -> None:
     with pytest.raises(BootError) as caught:
         builder.use_value(_Open()).compile()
 
-    assert ("_Open cannot be overridden: no module that is tested here provides it") == str(
+    assert ("_Open cannot be overridden: the tested module does not provide it") == str(
         caught.value
     )
 
@@ -241,7 +241,7 @@ def test_get_names_the_missing_import_when_nobody_provides_it() -> None:
         module.get(_Guard)
 
     assert "greeter" in str(caught.value)
-    assert "hand it to the module where it is created, or override it" in str(caught.value)
+    assert "pass it to the module's constructor, or override its provider" in str(caught.value)
 
 
 def test_modules_stay_apart_when_two_tests_override_the_same_class() -> None:

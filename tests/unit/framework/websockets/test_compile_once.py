@@ -18,7 +18,7 @@ from app.framework import (
     use_interceptors,
     web_socket_gateway,
 )
-from app.framework.core.enhancers import Enhancers
+from app.framework.websockets.enhancers import Enhancers
 from tests.unit.framework.driving import Driver
 from tests.unit.framework.tracing import TracingGuard, TracingInterceptor
 

@@ -13,7 +13,7 @@ from app.framework import (
     use_pipes,
     web_socket_gateway,
 )
-from app.framework.core.enhancers import Enhancers
+from app.framework.websockets.enhancers import Enhancers
 from app.framework.websockets.explorer import server_attributes
 from app.framework.websockets.pipeline import compile_event
 from tests.unit.framework.driving import Driver
@@ -183,7 +183,7 @@ def test_server_raises_a_sentence_when_it_is_used_in_the_constructor() -> None:
         _ = _Gateway().server
 
     assert (
-        "_Gateway.server is not there yet: "
+        "_Gateway.server is not set yet: "
         "the server exists from after_init on, not in the constructor"
     ) == str(caught.value)
     assert isinstance(_Gateway.server, WebSocketServer)

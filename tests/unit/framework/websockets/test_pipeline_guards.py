@@ -20,8 +20,8 @@ from app.framework import (
     use_interceptors,
     web_socket_gateway,
 )
-from app.framework.core.enhancers import Enhancers
 from app.framework.testing import activate, fake_context
+from app.framework.websockets.enhancers import Enhancers
 from tests.unit.framework.driving import Driver
 from tests.unit.framework.tracing import Trace, TracingGuard, TracingInterceptor
 
@@ -103,7 +103,7 @@ async def test_guard_lets_nobody_pass_when_the_truth_of_its_verdict_says_nothing
 
     assert ["internal"] == [answer["code"] for answer in await driver.call("event")]
     assert not await driver.connect()
-    with pytest.raises(TypeError, match="which is no verdict; return True or False"):
+    with pytest.raises(TypeError, match="which is not a verdict; return True or False"):
         await activate(guard, fake_context(driver.socket))
 
 

@@ -15,8 +15,9 @@ from app.framework import (
     use_guards,
     web_socket_gateway,
 )
-from app.framework.core.enhancers import Enhancers
-from app.framework.websockets.pipeline import compile_disconnect, compile_unknown_event
+from app.framework.websockets.connections import compile_disconnect
+from app.framework.websockets.enhancers import Enhancers
+from app.framework.websockets.unknown_event import compile_unknown_event
 from tests.unit.framework.driving import Driver
 from tests.unit.framework.tracing import Trace, TracingFilter, TracingGuard
 

@@ -160,9 +160,9 @@ async def test_stream_is_named_in_the_logs_when_it_runs_in_a_context_of_its_own(
             yield "first"
 
     class _Link(RecordingLink):
-        def run_aside(self, work: Coroutine[Any, Any, None]) -> bool:
-            """In nobody's context."""
-            asyncio.get_running_loop().create_task(work, context=Context())
+        def run_in_background(self, coroutine: Coroutine[Any, Any, None]) -> bool:
+            """Run it in an empty context."""
+            asyncio.get_running_loop().create_task(coroutine, context=Context())
             return True
 
     link = _Link()

@@ -17,8 +17,8 @@ from app.framework import (
     use_pipes,
     web_socket_gateway,
 )
-from app.framework.core.enhancers import Enhancers
 from app.framework.testing import fake_socket
+from app.framework.websockets.enhancers import Enhancers
 from app.framework.websockets.pipeline import compile_event
 from tests.unit.framework.assembling import application
 from tests.unit.framework.driving import Driver, boot_error
@@ -156,17 +156,16 @@ def _gateway_of_one_parameter(hint: Any) -> object:
     ids=["model", "optional", "annotated", "dict", "str"],
 )
 def test_boot_fails_when_the_first_parameter_of_a_plain_handler_is_no_client(hint: Any) -> None:
-    """It would get the client, whom no pipe validates."""
+    """The handler would receive the client there, which no pipe validates."""
     assert (
-        "_Gateway.on_event: parameter 'first' gets the client, which is not what its annotation "
-        "says; without markers a handler takes (client, data, ack), so put a client before it, or "
+        "_Gateway.on_event: parameter 'first' receives the client, but its annotation is another "
+        "type; a handler without markers takes (client, data, ack), so add a client before it or "
         "annotate it with MessageBody()"
     ) == boot_error(_gateway_of_one_parameter(hint))
 
 
 @pytest.mark.parametrize("hint", [Socket, _OwnSocket, Socket | None, Any, object, _Named])
 async def test_plain_handler_gets_the_client_when_its_annotation_fits_one(hint: Any) -> None:
-    """Any annotation that a socket may have."""
     driver = Driver(_gateway_of_one_parameter(hint))
 
     assert [driver.socket.id] == await driver.call("event")

@@ -190,4 +190,4 @@ async def test_boot_fails_when_two_controllers_have_one_route() -> None:
 
     sentence = await start_error(providers.Singleton(_One), providers.Singleton(_Other))
 
-    assert "GET /things has two handlers; leave one" == sentence
+    assert "GET /things has two handlers; remove one" == sentence

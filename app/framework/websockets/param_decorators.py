@@ -1,72 +1,77 @@
-"""Handler parameters, marked by annotation: ``body: Annotated[SendMessageDto, MessageBody()]``."""
+"""Parameter decorators, written as annotations: ``body: Annotated[SendMessageDto, MessageBody()]``.
+
+``parameters.py`` reads them once, at boot.
+"""
 
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from operator import attrgetter
-from typing import Any, Literal
+from typing import Any
 
 from app.framework.common.context import ExecutionContext
 from app.framework.common.metadata import define_metadata, get_metadata
+from app.framework.common.pipes import ParamKind
 
 _PARAM_DECORATOR = "param_decorator"
 
-# As the context's own methods, without a call in Python: nearly every event needs both.
+# Faster than the context's methods, and nearly every event reads both.
 _read_client = attrgetter("_client")
 _read_data = attrgetter("_data")
-
-ParamKind = Literal["body", "custom"]
 
 
 @dataclass(frozen=True, slots=True)
 class ParamMarker:
-    """How to get one argument of a handler.
+    """Says how to get one argument of a handler.
 
     Attributes:
         kind: Nest's ``metadata.type`` for pipes: ``body``, or ``custom`` for everything else.
-        data: What the decorator was given, such as the field's name.
-        read: Gives the argument of an event.
-        pipes: The parameter's own, after those of method, class and application.
-        may_wait: Whether what ``read`` gives may have to be awaited.
+        data: The argument of the decorator, such as the name of a field.
+        read: Returns the argument for an event.
+        pipes: The parameter's own pipes, which run after those of method, class and application.
+        may_be_awaitable: Whether the result of ``read`` may be awaitable.
     """
 
     kind: ParamKind
     data: Any
     read: Callable[[ExecutionContext], Any]
     pipes: tuple[Any, ...] = ()
-    may_wait: bool = True
+    may_be_awaitable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class AckMarker:
-    """Marks the parameter that gets the ack function.
+    """Marks the parameter that receives the ack function.
 
     Attributes:
-        replaces_result: Whether the handler acks by itself, so that its result is not acked.
+        replaces_result: Whether the handler calls the ack; its result is then not sent as ack.
     """
 
     replaces_result: bool = True
 
 
 def MessageBody(field: object = None, *pipes: Any) -> ParamMarker:  # noqa: N802 - Nest's name
-    """The payload, or one field of it: None when the payload is no object or has no such field.
+    """Pass the payload, or one field of it; a missing field is None.
 
-    Dots in ``field`` mean nothing, as in Nest. A pipe may stand in its place: the payload's.
+    Dots in ``field`` have no special meaning, as in Nest. The first argument may also be a pipe.
     """
     if not isinstance(field, str | None):
         field, pipes = None, (field, *pipes)
     read = _read_data if field is None else partial(_body_field, field)
-    return ParamMarker("body", field, read, pipes, may_wait=False)
+    return ParamMarker("body", field, read, pipes, may_be_awaitable=False)
 
 
 def ConnectedSocket(*pipes: Any) -> ParamMarker:  # noqa: N802 - Nest's name
-    """The client's `Socket`."""
-    return ParamMarker("custom", None, _read_client, pipes, may_wait=False)
+    """Pass the client's `Socket`."""
+    return ParamMarker("custom", None, _read_client, pipes, may_be_awaitable=False)
 
 
 def Ack() -> AckMarker:  # noqa: N802 - Nest's name
-    """The ack function, None when the client asked for none; the handler's result is not acked."""
+    """Pass the ack function, None if the client requested no ack.
+
+    The handler's result is then not sent as ack.
+    """
     return AckMarker()
 
 
@@ -75,21 +80,21 @@ PLAIN_PARAMETERS: tuple[ParamMarker | AckMarker, ...] = (
     MessageBody(),
     AckMarker(replaces_result=False),
 )
-"""What a handler without markers gets, by position; Nest's ``DEFAULT_CALLBACK_METADATA``."""
+"""The arguments of a handler without parameter decorators (Nest: ``DEFAULT_CALLBACK_METADATA``)."""
 
 
 def create_param_decorator(
     factory: Callable[[Any, ExecutionContext], Any],
 ) -> Callable[..., ParamMarker]:
-    """Make a parameter decorator of one's own; Nest's ``createParamDecorator``.
+    """Create a custom parameter decorator; Nest's ``createParamDecorator``.
 
-    With ``CurrentUser = create_param_decorator(lambda data, context: ...)`` a parameter is
-    ``user: Annotated[User, CurrentUser()]``; the first argument is ``data``, others are pipes. The
-    first one may be a pipe too. What the factory gives is awaited if it can be.
+    After ``CurrentUser = create_param_decorator(lambda data, context: ...)`` a handler's parameter
+    is ``user: Annotated[User, CurrentUser()]``. The decorator's first argument is passed as
+    ``data``, unless it is a pipe; all others are pipes. The factory may be async.
     """
 
     def decorator(data: Any = None, *pipes: Any) -> ParamMarker:
-        if callable(getattr(data, "transform", None)):  # as Nest tells a pipe from data
+        if callable(getattr(data, "transform", None)):  # Nest recognizes a pipe by this, too
             data, pipes = None, (data, *pipes)
         return ParamMarker("custom", data, partial(factory, data), pipes)
 
@@ -98,7 +103,7 @@ def create_param_decorator(
 
 
 def is_param_decorator(value: object) -> bool:
-    """Whether a value is a parameter decorator that was not called."""
+    """Return whether a value is a parameter decorator without its parentheses."""
     return value in (MessageBody, ConnectedSocket, Ack) or (
         inspect.isfunction(value) and get_metadata(value, _PARAM_DECORATOR) is not None
     )

@@ -1,6 +1,7 @@
-"""Refuses decorators and hooks that would have no effect where they stand.
+"""Refuses decorators and hooks that have no effect in the place where they are written.
 
-A guard that never runs protects nothing, and the mistake would go unnoticed: the start fails.
+A guard that never runs protects nothing, and nobody would notice the mistake. Therefore the start
+of the application fails.
 """
 
 import inspect
@@ -8,19 +9,14 @@ from collections.abc import Iterable
 from types import CellType, FunctionType
 from typing import NoReturn
 
-from app.framework.common.decorators import (
-    FILTERS,
-    GATEWAY_OPTIONS,
-    GUARDS,
-    INTERCEPTORS,
-    MESSAGE_PATTERN,
-    PIPES,
-)
+from app.framework.common.decorators import FILTERS, GUARDS, INTERCEPTORS, PIPES
 from app.framework.common.exceptions import BootError
+from app.framework.common.hooks import MODULE_HOOKS
 from app.framework.common.metadata import get_metadata, has_metadata, member_names, metadata_keys
 from app.framework.core.http.controllers import CONTROLLER_PREFIX, ROUTE
-from app.framework.core.lifecycle import GATEWAY_HOOKS, MODULE_HOOKS
+from app.framework.websockets.decorators import GATEWAY_OPTIONS, MESSAGE_PATTERN
 from app.framework.websockets.explorer import server_attributes
+from app.framework.websockets.hooks import GATEWAY_HOOKS
 
 _ENHANCERS = {
     GUARDS: "use_guards",
@@ -36,31 +32,33 @@ _DECORATORS = {
     ROUTE: "get, @post or the like",
 }
 
-_NOT_BEFORE_CONTROLLERS = (
+_FOR_GATEWAYS_ONLY = (
     "guards, interceptors, pipes and filters run for gateways only; "
     "check the request in the controller's method"
 )
 
 
-def refuse_without_effect(cls: type) -> None:
-    """Check the decorators of a provided class and of its methods.
+def refuse_misplaced_decorators(cls: type) -> None:
+    """Check the decorators of a provider's class and of its methods, and the names of its hooks.
 
     Raises:
-        BootError: Names the first decorator that would do nothing.
+        BootError: One has no effect; the error names the first.
     """
     keys = metadata_keys(cls)
-    place = cls.__name__
+    subject = cls.__name__
     if CONTROLLER_PREFIX in keys:
         for key in keys:
             if key not in (CONTROLLER_PREFIX, GATEWAY_OPTIONS):
-                _refuse(place, key, f"on a controller: {_NOT_BEFORE_CONTROLLERS}")
+                _refuse(subject, key, f"on a controller: {_FOR_GATEWAYS_ONLY}")
     elif GATEWAY_OPTIONS not in keys:
         for key in _enhancers(keys):
-            _refuse(place, key, "on a class that is not a gateway; add @web_socket_gateway() to it")
+            _refuse(
+                subject, key, "on a class that is not a gateway; add @web_socket_gateway() to it"
+            )
         for name in server_attributes(cls):
             raise BootError(
-                f"{place}.{name}: WebSocketServer() has no effect in a class that is not a "
-                "gateway; let the gateway hand its server on"
+                f"{subject}.{name}: WebSocketServer() has no effect in a class that is not a "
+                "gateway; pass on the server of a gateway"
             )
     for name in member_names(cls):
         _check_method(cls, name)
@@ -69,11 +67,15 @@ def refuse_without_effect(cls: type) -> None:
     )
 
 
-def refuse_unbound(cls: type, how: str) -> None:
-    """Refuse a gateway or controller that is provided in a way in which it is not found.
+def refuse_undiscovered(cls: type, how: str) -> None:
+    """Refuse a gateway or controller that the application cannot find among its providers.
+
+    Args:
+        cls: The class of a provider that is not searched for gateways and controllers.
+        how: How the class is provided; continues the error's sentence.
 
     Raises:
-        BootError: The class is one; ``how`` continues a sentence about it.
+        BootError: The class is a gateway or a controller.
     """
     for key in (GATEWAY_OPTIONS, CONTROLLER_PREFIX):
         if get_metadata(cls, key) is not None:
@@ -83,11 +85,15 @@ def refuse_unbound(cls: type, how: str) -> None:
             )
 
 
-def refuse_idle_hooks(cls: type, how: str) -> None:
-    """Refuse a class with hooks that is provided in a way in which they never run.
+def refuse_hooks_that_never_run(cls: type, how: str) -> None:
+    """Refuse a class with lifecycle hooks whose provider is not a singleton.
+
+    Args:
+        cls: The class.
+        how: How the class is provided; continues the error's sentence.
 
     Raises:
-        BootError: The class has one; ``how`` continues a sentence about it.
+        BootError: The class has a hook.
     """
     for hook in MODULE_HOOKS:
         if hasattr(cls, hook):
@@ -99,69 +105,71 @@ def refuse_idle_hooks(cls: type, how: str) -> None:
 
 def _check_method(cls: type, name: str) -> None:
     member = inspect.getattr_static(cls, name)
-    place = f"{cls.__name__}.{name}"
+    subject = f"{cls.__name__}.{name}"
     if not inspect.isfunction(member):
-        _refuse_marks_on_other_members(member, place)
+        _refuse_on_other_members(member, subject)
         return
     keys = metadata_keys(member)
-    _refuse_hidden_marks(member, keys, place)
+    _refuse_hidden_metadata(member, keys, subject)
     if ROUTE in keys:
-        _check_route(cls, place, keys)
+        _check_route(cls, subject, keys)
     if MESSAGE_PATTERN in keys:
         if get_metadata(cls, GATEWAY_OPTIONS) is None:
-            why = "as its class is not a gateway; add @web_socket_gateway() to the class"
-            _refuse(place, MESSAGE_PATTERN, why)
-        _refuse_lost_marks(cls, name, keys)
+            why = "because its class is not a gateway; add @web_socket_gateway() to the class"
+            _refuse(subject, MESSAGE_PATTERN, why)
+        _refuse_lost_metadata(cls, name, keys)
         return
     for key in _enhancers(keys):
         if name in GATEWAY_HOOKS:
-            _refuse(place, key, "on a hook; guards of the class run when a client connects")
-        _refuse(place, key, "on a method that handles no event; add @subscribe_message(...)")
+            _refuse(
+                subject, key, "on a hook; put guards on the class, they run when a client connects"
+            )
+        _refuse(subject, key, "on a method that handles no event; add @subscribe_message(...)")
 
 
-def _check_route(cls: type, place: str, keys: Iterable[str]) -> None:
+def _check_route(cls: type, subject: str, keys: Iterable[str]) -> None:
     if get_metadata(cls, CONTROLLER_PREFIX) is None:
-        _refuse(place, ROUTE, "as its class is not a controller; add @controller() to the class")
+        _refuse(subject, ROUTE, "because its class is not a controller; add @controller() to it")
     for key in keys:
         if key not in (ROUTE, MESSAGE_PATTERN):
-            _refuse(place, key, f"on a controller's method: {_NOT_BEFORE_CONTROLLERS}")
+            _refuse(subject, key, f"on a controller's method: {_FOR_GATEWAYS_ONLY}")
 
 
-def _refuse_marks_on_other_members(member: object, place: str) -> None:
-    """Marks of a static method, a cached function or the like are never found."""
+def _refuse_on_other_members(member: object, subject: str) -> None:
+    """Refuse decorators on a static method, a cached function or the like: nothing reads them."""
     if isinstance(member, type):
         return
     if has_metadata(member) or has_metadata(getattr(member, "__func__", None)):
         raise BootError(
-            f"{place}: the framework's decorators have no effect on a {type(member).__name__}; "
+            f"{subject}: the framework's decorators have no effect on a {type(member).__name__}; "
             "make it a plain method"
         )
 
 
-def _refuse_hidden_marks(member: FunctionType, keys: Iterable[str], place: str) -> None:
-    """A decorator that returns a new function without ``functools.wraps`` hides the marks below.
+def _refuse_hidden_metadata(member: FunctionType, keys: Iterable[str], subject: str) -> None:
+    """Refuse a foreign decorator that hides our decorators because it lacks ``functools.wraps``.
 
-    The function that it wraps is in its closure.
+    The function that it wraps is found in its closure.
     """
     filled = [cell for cell in member.__closure__ or () if cell != CellType()]
     for wrapped in filter(inspect.isfunction, (cell.cell_contents for cell in filled)):
         for key in metadata_keys(wrapped):
             if key not in keys:
                 raise BootError(
-                    f"{place}: another decorator hides {_written(key)}; use functools.wraps in "
-                    "that one, or move it below"
+                    f"{subject}: another decorator hides {_written(key)}; use functools.wraps in "
+                    "it, or write it below"
                 )
 
 
-def _refuse_lost_marks(cls: type, name: str, keys: Iterable[str]) -> None:
-    """An override does not inherit the decorators of the handler that it replaces."""
+def _refuse_lost_metadata(cls: type, name: str, keys: Iterable[str]) -> None:
+    """Refuse an override without the decorators of the original handler: it inherits none."""
     for owner in cls.__mro__:
         replaced = vars(owner).get(name)
         for key in metadata_keys(replaced) if inspect.isfunction(replaced) else ():
             if key not in keys:
                 raise BootError(
-                    f"{cls.__name__}.{name} replaces {owner.__name__}.{name}, but not its "
-                    f"{_written(key)}, which is not inherited; repeat it"
+                    f"{cls.__name__}.{name} overrides {owner.__name__}.{name}, but does not "
+                    f"inherit its {_written(key)}; repeat the decorator"
                 )
 
 
@@ -177,8 +185,8 @@ def _enhancers(keys: Iterable[str]) -> list[str]:
     return [key for key in keys if key in _ENHANCERS]
 
 
-def _refuse(place: str, key: str, why: str) -> NoReturn:
-    raise BootError(f"{place}: {_written(key)} has no effect {why}")
+def _refuse(subject: str, key: str, why: str) -> NoReturn:
+    raise BootError(f"{subject}: {_written(key)} has no effect {why}")
 
 
 def _written(key: str) -> str:

@@ -1,4 +1,4 @@
-"""Tests app/framework/core/placement.py: providers that would have no effect."""
+"""Tests app/framework/core/misplaced_decorators.py: providers that would have no effect."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ from tests.unit.framework.tracing import Trace, TracingGuard
     "kind", [providers.Factory, providers.Callable, providers.ThreadLocalSingleton]
 )
 async def test_boot_fails_when_a_gateway_controller_or_hook_is_no_singletons(kind: Any) -> None:
-    """Nobody would find the one, and nobody run the other."""
+    """Only singletons are searched for gateways, controllers and hooks."""
 
     @web_socket_gateway()
     class _Gateway:
@@ -47,7 +47,7 @@ async def test_boot_fails_when_a_gateway_controller_or_hook_is_no_singletons(kin
 
 
 async def test_boot_fails_when_a_function_or_a_value_provides_a_gateway() -> None:
-    """Its class is not known before it is built: it would never be bound."""
+    """The class is unknown before the instance is built, so the gateway would not be bound."""
 
     @web_socket_gateway()
     class _Gateway:
@@ -63,7 +63,7 @@ async def test_boot_fails_when_a_function_or_a_value_provides_a_gateway() -> Non
 
 
 async def test_hooks_run_when_an_object_has_them() -> None:
-    """Nest runs those of a ``useValue`` too."""
+    """As in Nest, the hooks of a ``useValue`` object run."""
     trace: Trace = []
 
     class _Hooked:
@@ -76,7 +76,7 @@ async def test_hooks_run_when_an_object_has_them() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "mend"),
+    ("name", "snake_case"),
     [
         ("onModuleInit", "on_module_init"),
         ("onApplicationShutdown", "on_application_shutdown"),
@@ -85,17 +85,17 @@ async def test_hooks_run_when_an_object_has_them() -> None:
         ("afterInit", "after_init"),
     ],
 )
-async def test_boot_fails_when_a_hook_has_nests_spelling(name: str, mend: str) -> None:
-    """It would never run."""
+async def test_boot_fails_when_a_hook_has_nests_spelling(name: str, snake_case: str) -> None:
+    """A hook in camelCase would never run."""
     cls = web_socket_gateway()(type("Gateway", (), {name: lambda _: None}))
 
-    assert f"Gateway.{name} never runs; name it {mend}" == await start_error(
+    assert f"Gateway.{name} never runs; name it {snake_case}" == await start_error(
         providers.Singleton(cls)
     )
 
 
 async def test_global_guard_is_refused_when_it_comes_too_late_or_is_a_class() -> None:
-    """It would guard nothing."""
+    """Such a guard would never run."""
     app = application()
 
     with pytest.raises(BootError) as caught:
@@ -107,13 +107,13 @@ async def test_global_guard_is_refused_when_it_comes_too_late_or_is_a_class() ->
     await app.init()
     with pytest.raises(BootError) as caught:
         app.use_global_guards(TracingGuard([], "late"))
-    assert "use_global_guards comes too late to have an effect; call it before init" == str(
+    assert "use_global_guards was called too late to have an effect; call it before init" == str(
         caught.value
     )
 
 
 async def test_boot_fails_when_an_async_function_makes_something() -> None:
-    """Its gateways would not be bound, its guards not run: only a future is there."""
+    """The provider would return a future, in which neither gateways nor guards are found."""
 
     @web_socket_gateway()
     class _Gateway:
@@ -125,18 +125,18 @@ async def test_boot_fails_when_an_async_function_makes_something() -> None:
     async def make_gateway() -> object:
         return _Gateway(object())
 
-    why = "or something it is built from, is made by an async function"
-    mend = "make it in a plain one, and await in on_module_init"
+    why = "or one of its dependencies comes from an async function"
+    fix = "use a plain function, and await in on_module_init"
     for provider, name in (
         (providers.Singleton(make_gateway), "make_gateway"),
         (AppGuard(make_gateway), "make_gateway"),
         (providers.Singleton(_Gateway, providers.Coroutine(make_needed)), "_Gateway"),
     ):
-        assert f"{name}, {why}; {mend}" == await start_error(provider)
+        assert f"{name} {why}; {fix}" == await start_error(provider)
 
 
 async def test_boot_fails_when_a_global_guard_would_not_run_before_a_controller() -> None:
-    """In Nest a global guard stands before controllers too."""
+    """In Nest a global guard runs for controllers, too; here it does not."""
 
     class _Guard(CanActivate):
         def can_activate(self, context: ExecutionContext) -> bool:
@@ -147,8 +147,9 @@ async def test_boot_fails_when_a_global_guard_would_not_run_before_a_controller(
         pass
 
     sentence = (
-        "_Guard is a global guard, which would not run before _Controller: guards run for gateways "
-        "only. Name it in @use_guards of each gateway; check requests in the controller's methods"
+        "_Guard is a global guard, but does not run for _Controller: guards run for gateways "
+        "only. Name it in @use_guards of each gateway, and check requests in the controller's "
+        "methods"
     )
     assert sentence == await start_error(AppGuard(_Guard), providers.Singleton(_Controller))
     app = application(providers.Singleton(_Controller))

@@ -1,4 +1,4 @@
-"""Tests app/framework/core/lifecycle.py: hooks may take fewer or more arguments than are passed."""
+"""Tests app/framework/common/hooks.py: hooks may take fewer or more arguments than are passed."""
 
 import signal
 from collections.abc import AsyncIterator
@@ -8,7 +8,7 @@ import pytest
 from dependency_injector import providers
 
 from app.framework import BootError, Server, Socket, web_socket_gateway
-from app.framework.websockets.pipeline import compile_disconnect
+from app.framework.websockets.connections import compile_disconnect
 from tests.unit.framework.assembling import application, start_error
 from tests.unit.framework.driving import Driver
 
@@ -16,7 +16,7 @@ Seen = list[Any]
 
 
 async def test_disconnect_runs_the_hook_when_it_takes_fewer_or_more_arguments() -> None:
-    """All 41 public projects with the hook declare it with one parameter at most."""
+    """All 41 public projects with this hook declare it with one parameter at most."""
     seen: Seen = []
 
     @web_socket_gateway()
@@ -58,7 +58,7 @@ async def test_disconnect_runs_the_hook_when_it_takes_fewer_or_more_arguments() 
 
 
 async def test_connect_runs_the_hook_when_it_takes_fewer_or_more_arguments() -> None:
-    """Nest gives it the client and nothing else."""
+    """Nest passes only the client to this hook."""
     seen: Seen = []
 
     @web_socket_gateway()
@@ -76,7 +76,6 @@ async def test_connect_runs_the_hook_when_it_takes_fewer_or_more_arguments() -> 
 
 
 async def test_after_init_runs_when_it_takes_no_server() -> None:
-    """And with it."""
     seen: Seen = []
 
     @web_socket_gateway()
@@ -95,7 +94,7 @@ async def test_after_init_runs_when_it_takes_no_server() -> None:
 
 
 async def test_shutdown_hooks_run_when_they_take_no_signal() -> None:
-    """``onApplicationShutdown()`` is how most are written."""
+    """Most Nest projects write ``onApplicationShutdown()`` without the parameter."""
     seen: Seen = []
 
     class _Closing:
@@ -108,7 +107,7 @@ async def test_shutdown_hooks_run_when_they_take_no_signal() -> None:
         def on_application_shutdown(self) -> None:
             seen.append("shutdown")
 
-    class _Told:
+    class _WithSignal:
         def on_module_destroy(self, *args: str) -> None:
             seen.append(args)
 
@@ -118,7 +117,7 @@ async def test_shutdown_hooks_run_when_they_take_no_signal() -> None:
         def on_application_shutdown(self, signal_name: str | None = None) -> None:
             seen.append(signal_name)
 
-    app = application(providers.Singleton(_Told), providers.Singleton(_Closing))
+    app = application(providers.Singleton(_WithSignal), providers.Singleton(_Closing))
     await app.init()
     await app.close(signal.SIGTERM)
 
@@ -136,7 +135,7 @@ async def test_shutdown_hooks_run_when_they_take_no_signal() -> None:
     ],
 )
 async def test_boot_fails_when_a_hook_needs_more_than_there_is(name: str, given: str) -> None:
-    """Before the first client, instead of at every one; the mend is named."""
+    """The error names the surplus parameter and the fix."""
 
     @web_socket_gateway()
     class _Gateway:
@@ -146,13 +145,13 @@ async def test_boot_fails_when_a_hook_needs_more_than_there_is(name: str, given:
     setattr(_Gateway, name, _Gateway.hook)
 
     assert (
-        f"_Gateway.{name}: nothing is given for parameter '{missing}', as the hook gets {given} "
-        "at most; leave it out or give it a default"
+        f"_Gateway.{name}: parameter '{missing}' receives no argument; the hook is called with "
+        f"{given}, so remove the parameter or give it a default"
     ) == await start_error(providers.Singleton(_Gateway))
 
 
 async def test_boot_fails_when_a_hook_cannot_run() -> None:
-    """A keyword, something else than a method, a generator."""
+    """A keyword-only parameter, a value instead of a method, and a generator are refused."""
 
     @web_socket_gateway()
     class _Keyword:
@@ -165,23 +164,23 @@ async def test_boot_fails_when_a_hook_cannot_run() -> None:
         async def on_module_init(self) -> AsyncIterator[int]:
             yield 1
 
-    assert "_Keyword.handle_disconnect: nothing is given for parameter 'reason'" in (
+    assert "_Keyword.handle_disconnect: parameter 'reason' receives no argument" in (
         await start_error(providers.Singleton(_Keyword))
     )
     assert (
         "_Value.on_module_init is not a method, so it cannot run; make it one or rename it"
     ) == await start_error(providers.Singleton(_Value))
     assert (
-        "_Generator.on_module_init is a generator, so it would not run; take the yield out"
+        "_Generator.on_module_init is a generator, so it would not run; remove the yield"
     ) == await start_error(providers.Singleton(_Generator))
 
 
 def test_gateway_is_refused_without_an_application_when_its_hook_needs_too_much() -> None:
-    """The pipeline is compiled for a hook that can be called, or not at all."""
+    """Compiling a hook fails if it has too many parameters."""
 
     @web_socket_gateway()
     class _Gateway:
         def handle_disconnect(self, client: Socket, reason: str, rooms: Any) -> None: ...
 
-    with pytest.raises(BootError, match="nothing is given for parameter 'rooms'"):
+    with pytest.raises(BootError, match="parameter 'rooms' receives no argument"):
         compile_disconnect(Driver(_Gateway()).definition)

@@ -1,4 +1,4 @@
-"""What is refused at boot because a guard, interceptor, pipe or filter would not work."""
+"""Boot errors of guards, interceptors, pipes and filters that cannot work."""
 
 from asyncio import CancelledError
 from collections.abc import AsyncIterator, Iterator
@@ -39,7 +39,7 @@ from tests.unit.framework.driving import Driver, boot_error
 def test_boot_fails_when_an_enhancer_lacks_its_method(
     decorate: Any, base: type, method: str
 ) -> None:
-    """As with Nest's name for it, ``canActivate``: the base's does nothing."""
+    """With Nest's spelling, such as ``canActivate``, the base class's method would run instead."""
 
     class _Misspelt(base):  # type: ignore[misc]
         pass
@@ -50,12 +50,12 @@ def test_boot_fails_when_an_enhancer_lacks_its_method(
         pass
 
     assert boot_error(_Gateway()).endswith(
-        f"names _Misspelt, which does not override {method}; write it"
+        f"names _Misspelt, which does not override {method}; add the method"
     )
 
 
 def test_boot_fails_when_a_guard_is_a_generator() -> None:
-    """A generator is true, whatever it yields: everybody would pass."""
+    """A generator object is truthy: everybody would pass."""
 
     class _Yielding:
         def can_activate(self, context: ExecutionContext) -> Iterator[bool]:
@@ -76,12 +76,12 @@ def test_boot_fails_when_a_guard_is_a_generator() -> None:
 
         assert (
             f"_Gateway: @use_guards names {guard.__name__}, whose can_activate is a generator; "
-            "return instead of yielding"
+            "use return instead of yield"
         ) == boot_error(_Gateway())
 
 
 async def test_enhancer_may_be_any_object_when_it_has_the_method() -> None:
-    """Such as a test's stand-in, whose class says nothing of it."""
+    """An object that has the method is accepted, such as a test's mock."""
     guard = SimpleNamespace(can_activate=lambda _: False)
 
     @web_socket_gateway()
@@ -95,7 +95,7 @@ async def test_enhancer_may_be_any_object_when_it_has_the_method() -> None:
 
 
 def test_boot_fails_when_a_filter_is_to_catch_what_is_never_raised_here() -> None:
-    """What is no class of errors would fail at the first error, and cancellation is not caught."""
+    """Filters catch only subclasses of Exception, so cancellation is refused."""
 
     @catch(CancelledError)  # type: ignore[arg-type]
     class _Cancelled(BaseWsExceptionFilter):
@@ -107,13 +107,13 @@ def test_boot_fails_when_a_filter_is_to_catch_what_is_never_raised_here() -> Non
         pass
 
     assert (
-        "_Gateway: @use_filters names _Cancelled, which is to catch "
-        f"{CancelledError!r}; @catch takes subclasses of Exception, or nothing for all"
+        "_Gateway: @use_filters names _Cancelled, whose @catch names "
+        f"{CancelledError!r}; name subclasses of Exception, or nothing to catch all"
     ) == boot_error(_Gateway())
 
 
 def test_boot_fails_when_a_pipe_overrides_transform_of_a_base_that_binds() -> None:
-    """`ValidationPipe` compiles its check in `bind`; the override would never run."""
+    """`ValidationPipe` works in `bind`, so an override of ``transform`` would never run."""
 
     class _Stricter(ValidationPipe):
         def transform(self, value: Any, metadata: ArgumentMetadata) -> Any:
@@ -125,6 +125,6 @@ def test_boot_fails_when_a_pipe_overrides_transform_of_a_base_that_binds() -> No
         pass
 
     assert (
-        "_Gateway: @use_pipes names _Stricter, which overrides transform; "
-        "its base class works by bind, so override bind"
+        "_Gateway: @use_pipes names _Stricter, which overrides transform, "
+        "but its base class uses bind; override bind instead"
     ) == boot_error(_Gateway())

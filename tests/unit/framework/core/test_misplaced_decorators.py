@@ -1,4 +1,4 @@
-"""What is refused at boot because a decorator or a hook would have no effect where it stands."""
+"""Boot errors of decorators and hooks that would have no effect where they are written."""
 
 from collections.abc import Callable
 from functools import lru_cache, wraps
@@ -45,7 +45,7 @@ WITH_METADATA: list[tuple[Decorate, str]] = [
 
 @pytest.mark.parametrize(("decorate", "name"), WITH_METADATA)
 async def test_boot_fails_when_a_controller_is_to_be_guarded(decorate: Decorate, name: str) -> None:
-    """Nobody would ask the guard, and the route would be open to all."""
+    """The guard would not run, and the route would be open to everybody."""
 
     @controller("things")
     @decorate
@@ -74,7 +74,7 @@ async def test_boot_fails_when_a_controller_is_to_be_guarded(decorate: Decorate,
 
 
 async def test_boot_fails_when_a_controller_inherits_a_guard() -> None:
-    """As its base class has it, so has it."""
+    """A decorator of a base class is refused like one of the controller itself."""
 
     @use_guards(TracingGuard([], "ignored"))
     class _Base:
@@ -109,7 +109,7 @@ async def test_boot_fails_when_a_class_with_enhancers_is_no_gateway(
 async def test_boot_fails_when_a_method_with_enhancers_handles_nothing(
     decorate: Decorate, name: str
 ) -> None:
-    """Neither a helper nor a hook is guarded by them."""
+    """Enhancers run neither for a helper method nor for a hook."""
 
     @web_socket_gateway()
     class _Helper:
@@ -127,12 +127,12 @@ async def test_boot_fails_when_a_method_with_enhancers_handles_nothing(
     ) == await start_error(providers.Singleton(_Helper))
     assert (
         f"_Hook.handle_connection: @{name} has no effect on a hook; "
-        "guards of the class run when a client connects"
+        "put guards on the class, they run when a client connects"
     ) == await start_error(providers.Singleton(_Hook))
 
 
 async def test_boot_fails_when_a_handlers_class_is_no_gateway() -> None:
-    """Its event would be unknown; a controller's route, a page not found."""
+    """Its event would be unknown. The same applies to routes without ``@controller()``."""
 
     class _Handler:
         @subscribe_message("event")
@@ -144,29 +144,29 @@ async def test_boot_fails_when_a_handlers_class_is_no_gateway() -> None:
             return web.Response()
 
     assert (
-        "_Handler.on_event: @subscribe_message has no effect as its class is not a gateway; "
+        "_Handler.on_event: @subscribe_message has no effect because its class is not a gateway; "
         "add @web_socket_gateway() to the class"
     ) == await start_error(providers.Singleton(_Handler))
     assert (
-        "_Route.index: @get, @post or the like has no effect as its class is not a controller; "
-        "add @controller() to the class"
+        "_Route.index: @get, @post or the like has no effect because its class is not a "
+        "controller; add @controller() to it"
     ) == await start_error(providers.Singleton(_Route))
 
 
 async def test_boot_fails_when_a_class_wants_a_server_and_is_no_gateway() -> None:
-    """Its attribute would never be set."""
+    """The attribute of such a class would never be set."""
 
     class _Service:
         server = WebSocketServer()
 
     assert (
         "_Service.server: WebSocketServer() has no effect in a class that is not a gateway; "
-        "let the gateway hand its server on"
+        "pass on the server of a gateway"
     ) == await start_error(providers.Singleton(_Service))
 
 
 async def test_boot_fails_when_a_handler_is_no_plain_method() -> None:
-    """It would not be found, whichever decorator is the upper one."""
+    """A static or cached method would not be found as a handler."""
 
     @web_socket_gateway()
     class _Static:
@@ -191,7 +191,7 @@ async def test_boot_fails_when_a_handler_is_no_plain_method() -> None:
 async def test_boot_fails_when_another_decorator_hides_what_guards_the_handler(
     decorate: Decorate, name: str
 ) -> None:
-    """A new function without the marks of the one it wraps would be unguarded."""
+    """Without ``functools.wraps`` the new function has no metadata, so no guard would run."""
 
     def logged(function: Callable[..., Any]) -> Callable[..., Any]:
         def log(*arguments: Any) -> Any:
@@ -208,12 +208,12 @@ async def test_boot_fails_when_another_decorator_hides_what_guards_the_handler(
 
     assert (
         f"_Gateway.on_event: another decorator hides @{name}; "
-        "use functools.wraps in that one, or move it below"
+        "use functools.wraps in it, or write it below"
     ) == await start_error(providers.Singleton(_Gateway))
 
 
 async def test_guard_stays_when_another_decorator_keeps_the_marks() -> None:
-    """With ``functools.wraps``, and with an empty cell in its closure."""
+    """``functools.wraps`` keeps the metadata; an empty cell in the closure is ignored."""
     trace: Trace = []
 
     def logged(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -242,7 +242,7 @@ async def test_guard_stays_when_another_decorator_keeps_the_marks() -> None:
 async def test_boot_fails_when_an_override_drops_what_guarded_the_handler(
     decorate: Decorate, name: str
 ) -> None:
-    """Decorators of a method are not inherited, so the event would be unguarded."""
+    """Decorators of a method are not inherited, so the event would have no guard."""
 
     class _Base:
         @subscribe_message("event")
@@ -255,13 +255,13 @@ async def test_boot_fails_when_an_override_drops_what_guarded_the_handler(
         def on_event(self) -> None: ...
 
     assert (
-        f"_Gateway.on_event replaces _Base.on_event, but not its @{name}, "
-        "which is not inherited; repeat it"
+        f"_Gateway.on_event overrides _Base.on_event, but does not inherit its @{name}; "
+        "repeat the decorator"
     ) == await start_error(providers.Singleton(_Gateway))
 
 
 async def test_override_has_its_own_guards_when_it_repeats_the_decorator() -> None:
-    """What it says itself counts."""
+    """Only the decorator of the override counts, not that of the base class."""
     trace: Trace = []
 
     class _Base:
