@@ -6,5 +6,8 @@ WAIT_SECONDS = 2.9
 MAX_PENDING = 10_000
 """How many callers wait for one service; who comes then is refused."""
 
+UNCONFIRMED_SECONDS = 15.0
+"""How long a write that was `Unconfirmed` may still be stored: longer than a commit takes."""
+
 DRAIN_TIMEOUT_SECONDS = 5.0
 """For the services' shutdown: longer than the storage takes to give up."""

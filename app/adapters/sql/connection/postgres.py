@@ -9,9 +9,8 @@ from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
-from app.adapters.sql.connection.commit_tasks import COMMIT_SECONDS
 from app.adapters.sql.connection.engines import POOL_OPTIONS, Engines
-from app.adapters.sql.connection.limits import DatabaseLimits
+from app.adapters.sql.connection.limits import COMMIT_SECONDS, DatabaseLimits
 from app.adapters.sql.connection.postgres_url import connect_arguments, is_pooled, session_settings
 from app.adapters.sql.schema.tables import (
     channel_members,

@@ -36,7 +36,7 @@ async def test_reading_is_done_by_indexes_when_postgres_is_asked_to(
     (message,) = await storage.messages.list_after(GENERAL, BOB, 0, 1)
 
     with recorded() as statements:
-        await storage.messages.find_unsequenced(10, NOW)
+        await storage.adoption.find_unsequenced(10, NOW)
         await storage.deliveries.undelivered_counts(BOB)
         await storage.deliveries.undelivered(BOB, after=0, limit=10)
         await storage.deliveries.statuses(message.id, ALICE, 1, BOB)

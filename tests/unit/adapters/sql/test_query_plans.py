@@ -39,7 +39,7 @@ async def test_find_unsequenced_reads_only_messages_of_others_when_there_are_non
     await storage.messages.add_all([draft() for _ in range(3)], NOW)
 
     with recorded() as statements:
-        found = await storage.messages.find_unsequenced(100, NOW)
+        found = await storage.adoption.find_unsequenced(100, NOW)
 
     plans = await plans_of(database, statements)
     reading = [line for line in plans if "messages_others_idx" in line]
