@@ -5,9 +5,7 @@ import logging
 from contextlib import AsyncExitStack
 
 from app.adapters.sql.connection.failures import failure_name
-
-COMMIT_SECONDS = 10.0
-"""Until a commit that hangs is given up, its connection with it."""
+from app.domain.time_limits import COMMIT_SECONDS
 
 _logger = logging.getLogger(__name__)
 

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from app.domain.time_limits import OPERATION_SECONDS
+
 
 @dataclass(frozen=True, slots=True)
 class DatabaseLimits:
@@ -20,7 +22,7 @@ class DatabaseLimits:
     pool_timeout_seconds: float = 1.0
     statement_timeout_seconds: float = 2.0
     lock_timeout_seconds: float = 1.5
-    answer_seconds: float = 2.8
+    answer_seconds: float = OPERATION_SECONDS
 
 
 DEFAULT_LIMITS = DatabaseLimits()
