@@ -23,7 +23,7 @@ from app.adapters.clerk.webhook_verifier import WebhookSecretError
 from app.adapters.development.signing_key_file import DevelopmentKeyError
 from app.adapters.redis.pool import RedisUrlError
 from app.adapters.sql.connection.opening import DatabaseOpenError
-from app.adapters.sql.connection.sqlite_server_lock import sqlite_server_lock
+from app.adapters.sql.connection.sqlite_file import sqlite_server_lock
 from app.adapters.sql.connection.url import DatabaseUrlError, parse_database_url, sqlite_file
 from app.adapters.sql.schema.upgrade import SchemaError
 from app.adapters.system import file_descriptors

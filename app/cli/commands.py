@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.adapters.development.development_issuer import DevelopmentIssuer
+from app.adapters.development.issuer import DevelopmentIssuer
 from app.adapters.sql.connection.database import Database
 from app.adapters.sql.connection.url import parse_database_url, sqlite_file
 from app.adapters.sql.doctor.examine import Examination, examine_database

@@ -1,4 +1,4 @@
-"""The chat: its gateway, its services, and what stands around every handler."""
+"""The chat: its gateway, its services, and the pipe and filter of every handler."""
 
 from dependency_injector import containers, providers
 
@@ -31,7 +31,7 @@ from app.services.typing_service import TypingService
 
 
 def _page_bytes(queue_max_bytes: int) -> int:
-    """At most half of what may wait for a client, so that a page does not cut it off."""
+    """Return at most half of a client's queue, so that a page does not disconnect the client."""
     return min(MAX_PAGE_BYTES, queue_max_bytes // 2)
 
 
@@ -45,7 +45,7 @@ class ChatModule(containers.DeclarativeContainer):
     adoption: providers.Dependency[AdoptionRepository] = imported(AdoptionRepository)
     deliveries: providers.Dependency[DeliveryRepository] = imported(DeliveryRepository)
     write_admission: providers.Dependency[WriteAdmission] = imported(WriteAdmission)
-    membership_channel: providers.Dependency[MembershipBus] = imported(MembershipBus)
+    membership_bus: providers.Dependency[MembershipBus] = imported(MembershipBus)
     session_service: providers.Dependency[SessionService] = imported(SessionService)
 
     validation_pipe = AppPipe(ValidationPipe)
@@ -61,14 +61,14 @@ class ChatModule(containers.DeclarativeContainer):
     drain_notice = providers.Singleton(DrainNotice)
     socket_rooms = providers.Singleton(GatewaySocketRooms)
     event_service = providers.Singleton(EventService, channels)
-    channel_audience = providers.Singleton(
-        RoomSync, channels, event_service, socket_rooms, membership_channel, clock
+    room_sync = providers.Singleton(
+        RoomSync, channels, event_service, socket_rooms, membership_bus, clock
     )
     channel_service = providers.Singleton(
         ChannelService,
         channels,
-        membership_channel,
-        channel_audience,
+        membership_bus,
+        room_sync,
         broadcaster,
         clock,
     )
@@ -76,19 +76,19 @@ class ChatModule(containers.DeclarativeContainer):
         TypingService,
         channels=channels,
         events=event_service,
-        audience=channel_audience,
+        audience=room_sync,
         broadcaster=broadcaster,
         clock=clock,
         expiry_seconds=settings.provided.typing_expiry_seconds,
     )
     message_publisher = providers.Singleton(
-        MessagePublisher, messages, channel_audience, typing_service, broadcaster, clock
+        MessagePublisher, messages, room_sync, typing_service, broadcaster, clock
     )
     message_service = providers.Singleton(
         MessageService,
         messages=messages,
         publisher=message_publisher,
-        room_sync=channel_audience,
+        room_sync=room_sync,
         broadcaster=broadcaster,
         clock=clock,
         max_content_chars=settings.provided.message_max_chars,

@@ -1,6 +1,6 @@
-"""Where users, channels, messages, receipts and revocations are kept: in memory or in SQL.
+"""Storage of users, channels, messages, receipts and revocations: in memory or in a database.
 
-Both modules provide the same names; `AppModule` is given one of them.
+Both modules provide the same names. `AppModule` uses one of them, as ``DATABASE_URL`` says.
 """
 
 from dependency_injector import containers, providers
@@ -27,7 +27,7 @@ from app.ports import Clock
 
 
 class MemoryStorageModule(containers.DeclarativeContainer):
-    """Nothing survives the process."""
+    """Stores everything in memory; a restart loses it."""
 
     clock: providers.Dependency[Clock] = imported(Clock)
 
@@ -43,7 +43,7 @@ class MemoryStorageModule(containers.DeclarativeContainer):
 
 
 class SqlStorageModule(containers.DeclarativeContainer):
-    """One database for all."""
+    """Stores everything in one database."""
 
     clock: providers.Dependency[Clock] = imported(Clock)
     database_url: providers.Dependency[str] = imported(str)

@@ -7,7 +7,7 @@ import pytest
 from app.adapters.sql.connection.database import Database
 from app.adapters.sql.doctor.examine import Examination
 from app.adapters.sql.revocation_store import SqlRevocationStore
-from app.adapters.system.system_clock import SystemClock
+from app.adapters.system.clock import SystemClock
 from app.cli.commands import examine, migrate_database, revoke_sessions, seed_database
 from app.config.settings import Settings
 from app.domain.credential import Credential, Revocation, RevocationKind

@@ -19,9 +19,10 @@ ClientConnection = Connection[NamespaceLink]
 
 
 class Owner:
-    """Handles ``4<text>`` by noting the text.
+    """A `ConnectionOwner` that records the messages ``4<text>`` it handles.
 
-    ``4wait`` waits for the gate first, and ``4hold <seconds>`` holds the connection.
+    ``4wait`` waits for the gate first. ``4pause <seconds>`` delays the connection's later
+    messages.
     """
 
     def __init__(self) -> None:
@@ -37,33 +38,33 @@ class Owner:
         self.gone = 0
 
     def handle_message(self, connection: ClientConnection, message: str) -> Handling | None:
-        """See the class."""
+        """Record the text, after the waiting that it asks for."""
         text = message[1:]
         if text == "malformed":
             raise MalformedPacketError
         if text == "close":
             connection.close(DisconnectReason.SERVER_NAMESPACE_DISCONNECT)
-        if text.startswith("hold "):
-            return self._hold(connection, text)
+        if text.startswith("pause "):
+            return self._handle_pause(connection, text)
         return self._work(f"{connection.sid}:{text}", waits=text == "wait", fails=text == "fail")
 
     def connection_closed(self, connection: ClientConnection, reason: DisconnectReason) -> None:
-        """Note why."""
+        """Record the reason."""
         del connection
         self.closed.append(reason)
 
     def connection_tcp_closed(self, connection: ClientConnection) -> None:
-        """Note that."""
+        """Count the call."""
         del connection
         self.gone += 1
 
     def connection_flooded(self, connection: ClientConnection) -> None:
-        """Note that."""
+        """Count the call."""
         del connection
         self.floods += 1
 
-    async def _hold(self, connection: ClientConnection, text: str) -> None:
-        await connection.pause_events(float(text.removeprefix("hold ")))
+    async def _handle_pause(self, connection: ClientConnection, text: str) -> None:
+        await connection.pause_events(float(text.removeprefix("pause ")))
         self.handled.append(f"{connection.sid}:{text}")
 
     async def _work(self, text: str, *, waits: bool, fails: bool) -> None:
@@ -75,7 +76,7 @@ class Owner:
 
 
 class Client:
-    """One client of the owner's."""
+    """A client of the owner, with a fake transport."""
 
     def __init__(self, owner: Owner, sid: str) -> None:
         self.transport = FakeTransport()
@@ -90,12 +91,12 @@ class Client:
         self.transport.give(self.connection)
 
     def send(self, *texts: str) -> None:
-        """Text frames in one segment."""
+        """Send text frames in one segment."""
         sent = [client_frames.text(text.encode()) for text in texts]
         self.connection.data_received(b"".join(sent))
 
 
 async def ticks() -> None:
-    """Until what is due has been done."""
+    """Let the event loop run what is scheduled."""
     for _ in range(5):
         await asyncio.sleep(0)

@@ -47,14 +47,14 @@ class Client:
         self.transport.sent.clear()
 
     def ack(self, packet_id: str, *args: Any) -> None:
-        """Answer an event."""
+        """Acknowledge an event."""
         packet = f"43{self._prefix}{packet_id}{json.dumps(args)}"
         self.connection.data_received(client_frames.text(packet.encode()))
 
 
 @pytest_asyncio.fixture
 async def server() -> AsyncIterator[SocketServer]:
-    """It serves nothing, and does not listen."""
+    """Create a server without namespaces."""
     server = SocketServer(EngineOptions())
     yield server
     server.tasks.close()
@@ -65,7 +65,7 @@ async def server() -> AsyncIterator[SocketServer]:
 async def test_emit_has_the_librarys_bytes_when_broadcast(
     server: SocketServer, namespace: str, data: Any
 ) -> None:
-    """`AsyncManager.emit`, with its tasks, over our rooms, and ours: one and the same frame."""
+    """The library's ``emit`` and ours write the same frame."""
     client = Client(server, namespace)
 
     await socketio.AsyncManager.emit(server.manager, "e", data, namespace, room="room")
@@ -83,7 +83,7 @@ async def test_emit_has_the_librarys_bytes_when_broadcast(
 async def test_callback_is_given_the_ack_when_an_emit_asked_for_it(
     server: SocketServer, namespace: str, sent: bytes
 ) -> None:
-    """Once: a client that answers again is not heard."""
+    """A second acknowledgement is ignored."""
     client, answers = Client(server, namespace), Answers()
 
     await server.manager.emit(
@@ -102,10 +102,7 @@ async def test_callback_is_given_the_ack_when_an_emit_asked_for_it(
 async def test_ack_is_ignored_when_nothing_asked_for_it(
     server: SocketServer, packet_id: str
 ) -> None:
-    """Before any callback waits and beside one, which still gets its own.
-
-    Under 0 the library keeps the counter of the ids.
-    """
+    """A callback that waits still gets its own ack. The library uses id 0 for its counter."""
     client, answers = Client(server, "/"), Answers()
 
     client.ack(packet_id, "stray")

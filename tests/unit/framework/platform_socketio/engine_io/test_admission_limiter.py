@@ -7,12 +7,12 @@ MAX = 2
 
 @pytest.fixture
 def limiter() -> AdmissionLimiter:
-    """Addresses whose first parts are equal have one owner."""
+    """Create a limiter for which addresses with the same first part are one network."""
     return AdmissionLimiter(MAX, client_network=lambda address: address.split(".")[0])
 
 
 def test_add_refuses_when_the_owner_has_the_maximum(limiter: AdmissionLimiter) -> None:
-    """Whichever of its addresses it uses; other owners may still connect."""
+    """The network may not add another address. Other networks still may."""
     added = [limiter.try_add(str(number), f"a.{number}") for number in range(MAX + 1)]
 
     assert [True, True, False] == added
@@ -20,7 +20,7 @@ def test_add_refuses_when_the_owner_has_the_maximum(limiter: AdmissionLimiter) -
 
 
 def test_add_succeeds_once_when_one_was_removed_twice(limiter: AdmissionLimiter) -> None:
-    """A connection is admitted, and closed later."""
+    """A connection is removed when it is admitted, and again when it is closed."""
     for number in range(MAX):
         limiter.try_add(str(number), "a.1")
 
@@ -31,7 +31,7 @@ def test_add_succeeds_once_when_one_was_removed_twice(limiter: AdmissionLimiter)
 
 
 def test_remove_leaves_nothing_when_all_connections_are_gone(limiter: AdmissionLimiter) -> None:
-    """Addresses are not remembered, and refused connections are not counted."""
+    """Networks are forgotten, and rejected connections are not counted."""
     for number in range(MAX + 1):
         limiter.try_add(str(number), "a.1")
     for number in range(MAX + 1):

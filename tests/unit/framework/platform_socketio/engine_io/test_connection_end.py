@@ -32,7 +32,7 @@ from tests.unit.framework.platform_socketio.connected import MAX_MESSAGE_BYTES, 
 async def test_client_is_closed_with_a_code_when_it_breaks_the_protocol(
     owner: Owner, client: Client, data: bytes, code: int
 ) -> None:
-    """And nothing more of it is handled."""
+    """Nothing more from the client is handled."""
     client.connection.data_received(data)
     client.send("41")
 
@@ -43,7 +43,7 @@ async def test_client_is_closed_with_a_code_when_it_breaks_the_protocol(
 
 
 async def test_client_is_closed_when_handling_fails(owner: Owner, client: Client) -> None:
-    """A bug ends this connection, and what it sent before is still handled."""
+    """A bug in a handler closes the connection of that client."""
     client.send("4fail", "41")
 
     assert [DisconnectReason.TRANSPORT_ERROR] == owner.closed
@@ -54,7 +54,7 @@ async def test_client_is_closed_when_handling_fails(owner: Owner, client: Client
 async def test_what_is_due_leaves_first_when_a_connection_closes(
     owner: Owner, client: Client
 ) -> None:
-    """Then the close frame, then the client's own ends the connection."""
+    """Queued messages are written before the close frame, and none after it."""
     client.connection.send_text(b"4due")
     client.connection.close(DisconnectReason.SERVER_SHUTTING_DOWN)
     client.connection.send_text(b"4too late")
@@ -70,7 +70,7 @@ async def test_what_is_due_leaves_first_when_a_connection_closes(
 async def test_end_is_heard_when_a_connection_closes_with_a_full_inbox(
     owner: Owner, client: Client
 ) -> None:
-    """Nothing more is put in, so there is no reason not to read."""
+    """The client's close frame is read although its inbox is full."""
     client.send("4wait", *["4x"] * INBOX_MAX_JOBS)
     client.connection.close(DisconnectReason.SERVER_SHUTTING_DOWN)
 
@@ -86,7 +86,7 @@ async def test_end_is_heard_when_a_connection_closes_with_a_full_inbox(
 
 
 async def test_nothing_is_written_when_a_connection_aborts(owner: Owner, client: Client) -> None:
-    """Not even what was due; a second end changes nothing."""
+    """Queued messages are dropped, and closing again does nothing."""
     client.connection.send_text(b"4due")
     client.connection.abort(DisconnectReason.PING_TIMEOUT)
     client.connection.close(DisconnectReason.SERVER_SHUTTING_DOWN)
@@ -100,7 +100,7 @@ async def test_nothing_is_written_when_a_connection_aborts(owner: Owner, client:
 async def test_slow_client_is_cut_off_when_it_is_over_its_bound(
     owner: Owner, client: Client
 ) -> None:
-    """Its room hears everything; the client first misses what is volatile, see `RoomManager`."""
+    """The slow client is marked as stalled first. The other member of its room gets every frame."""
     mate, room = Client(owner, "b"), RecipientGroup[Recipient]("room")
     for each in (client, mate):
         room.members[each.connection.sid] = each.connection
@@ -125,7 +125,7 @@ async def test_slow_client_is_cut_off_when_it_is_over_its_bound(
 async def test_client_is_no_longer_stalled_when_it_reads_again(
     owner: Owner, client: Client
 ) -> None:
-    """It gets everything again."""
+    """The client gets all frames."""
     client.transport.stalls = True
     client.connection.send_text(b"4a")
     await ticks()
@@ -141,7 +141,7 @@ async def test_client_is_no_longer_stalled_when_it_reads_again(
 
 
 async def test_stream_ends_when_it_closes_its_own_connection(owner: Owner, client: Client) -> None:
-    """Though nobody knew of it yet."""
+    """The task is cancelled although the connection does not know it yet."""
     ended: list[str] = []
 
     async def stream() -> None:
@@ -160,7 +160,7 @@ async def test_stream_ends_when_it_closes_its_own_connection(owner: Owner, clien
 async def test_rest_is_handled_when_a_handler_closes_its_own_connection(
     owner: Owner, client: Client
 ) -> None:
-    """What came before it and itself; nothing behind it."""
+    """Packets before the closing one are handled; packets after it are not."""
     client.send("41", "4close", "42")
     client.connection.data_received(client_frames.close(WSCloseCode.OK))
     await client.connection.wait_until_idle()
@@ -170,7 +170,7 @@ async def test_rest_is_handled_when_a_handler_closes_its_own_connection(
 
 
 async def test_waiting_handler_is_cancelled_when_cut_off(owner: Owner, client: Client) -> None:
-    """What waits behind it goes on: the owner decides what of it counts."""
+    """Packets that wait behind the handler are still handled."""
     client.send("4wait", "41")
 
     client.connection.abort(DisconnectReason.TRANSPORT_CLOSE)

@@ -24,13 +24,13 @@ EMPTY_FRAGMENT = masked(b"\x00\x00")
 
 @pytest.fixture
 def owner(owner: Owner) -> Owner:
-    """One that allows few packets."""
+    """Create an owner that allows few packets per second."""
     owner.max_packets_per_second = ALLOWED
     return owner
 
 
 def next_second(owner: Owner) -> None:
-    """Let a second pass by the heartbeat's clock."""
+    """Advance the heartbeat's clock by a second."""
     for _ in range(owner.heartbeat.ticks_per_second):
         owner.heartbeat.advance()
 
@@ -39,7 +39,7 @@ def next_second(owner: Owner) -> None:
 async def test_connection_is_closed_with_a_code_when_too_many_packets_come(
     owner: Owner, client: Client, packet: bytes
 ) -> None:
-    """Whatever they are, before and after CONNECT; 1008 is "policy violation"."""
+    """All kinds of packets count. The code 1008 means "policy violation"."""
     client.connection.data_received(packet * ALLOWED)
     before = list(owner.closed)
     client.connection.data_received(packet)
@@ -56,7 +56,7 @@ async def test_connection_is_closed_with_a_code_when_too_many_packets_come(
 async def test_connection_stays_when_as_many_packets_come_in_each_second(
     owner: Owner, client: Client, packet: bytes
 ) -> None:
-    """The bound is for a second, not for the life of the connection."""
+    """The limit is for each second, not for the whole connection."""
     for _ in range(10):
         client.connection.data_received(packet * ALLOWED)
         next_second(owner)
@@ -67,7 +67,7 @@ async def test_connection_stays_when_as_many_packets_come_in_each_second(
 async def test_connection_is_closed_when_a_message_of_empty_fragments_does_not_end(
     owner: Owner, client: Client
 ) -> None:
-    """No packet is complete, so they count themselves."""
+    """Fragments count although no packet is complete."""
     client.connection.data_received(masked(b"\x01\x00"))
     client.connection.data_received(EMPTY_FRAGMENT * ALLOWED)
 
@@ -78,7 +78,7 @@ async def test_connection_is_closed_when_a_message_of_empty_fragments_does_not_e
 async def test_nothing_more_is_read_when_a_client_was_turned_away(
     owner: Owner, client: Client
 ) -> None:
-    """Not even its close frame: a flood goes on during the handshake. The time limit ends it."""
+    """Even the close frame is not read, as a flood goes on during the handshake."""
     client.connection.data_received(PACKETS["event"] * (ALLOWED + 1))
     handled = len(owner.handled)
     await ticks()
@@ -94,7 +94,7 @@ async def test_nothing_more_is_read_when_a_client_was_turned_away(
 async def test_waiting_events_are_dropped_when_a_client_was_turned_away(
     owner: Owner, client: Client
 ) -> None:
-    """Our own jobs for it are still done."""
+    """The server's own jobs for the client are still done."""
 
     async def job() -> None:
         owner.handled.append("job")
@@ -110,11 +110,11 @@ async def test_waiting_events_are_dropped_when_a_client_was_turned_away(
 
 
 async def test_events_wait_unread_when_a_client_is_held(owner: Owner) -> None:
-    """Those that have come wait, too, and are handled in their order afterwards."""
+    """All events are handled in order after the pause."""
     owner.max_packets_per_second = 2 * INBOX_MAX_JOBS
     client = Client(owner, "a")
 
-    client.send(f"4hold {LONG_SECONDS}", *["4x"] * INBOX_MAX_JOBS)
+    client.send(f"4pause {LONG_SECONDS}", *["4x"] * INBOX_MAX_JOBS)
     held = client.transport.paused, list(owner.handled)
     assert client.connection._pause is not None
     client.connection._pause.set_result(None)
@@ -126,18 +126,17 @@ async def test_events_wait_unread_when_a_client_is_held(owner: Owner) -> None:
 
 
 async def test_held_client_goes_on_when_its_time_has_come(owner: Owner, client: Client) -> None:
-    """By itself."""
-    client.send("4hold 0.01", "4x")
+    client.send("4pause 0.01", "4x")
 
     async with asyncio.timeout(30):
         await client.connection.wait_until_idle()
 
-    assert ["a:hold 0.01", "a:x"] == owner.handled
+    assert ["a:pause 0.01", "a:x"] == owner.handled
 
 
 async def test_pongs_are_heard_when_a_client_is_held(owner: Owner, client: Client) -> None:
-    """Waiting for its turn must not cost an honest client its connection."""
-    client.send(f"4hold {LONG_SECONDS}", "4x")
+    """Waiting for the pause must not cost an honest client its connection."""
+    client.send(f"4pause {LONG_SECONDS}", "4x")
     owner.heartbeat.advance()
 
     client.send("3")
@@ -149,11 +148,11 @@ async def test_pongs_are_heard_when_a_client_is_held(owner: Owner, client: Clien
 async def test_waiting_events_are_dropped_when_a_held_client_goes(
     owner: Owner, client: Client
 ) -> None:
-    """Its disconnect hooks do not wait, and it cannot make us refuse a thousand events at once."""
-    client.send(f"4hold {LONG_SECONDS}", *["4x"] * 20, "1")
+    """Its disconnect hooks run at once, and its waiting events cost no work."""
+    client.send(f"4pause {LONG_SECONDS}", *["4x"] * 20, "1")
     async with asyncio.timeout(30):
         client.connection.connection_lost(None)
         await client.connection.wait_until_idle()
 
-    assert ["a:hold 3600.0"] == owner.handled
+    assert ["a:pause 3600.0"] == owner.handled
     assert not client.connection.is_handling

@@ -14,7 +14,7 @@ PING = text_frame(b"2")
 
 
 class Client(PingedConnection):
-    """What a heartbeat pings and ends."""
+    """A connection that records its pings and its end."""
 
     def __init__(self, heartbeat: Heartbeat) -> None:
         self.last_received_tick = heartbeat.tick
@@ -28,34 +28,34 @@ class Client(PingedConnection):
 
     @property
     def is_reading(self) -> bool:
-        """As the test has it."""
+        """The value that the test has set."""
         return self.reading
 
     def write_failed(self, error: Exception) -> None:
-        """As a connection, which ends."""
+        """End the connection."""
         self.end(f"failed: {error}")
 
     def note(self, frame: bytes) -> None:
-        """Note when."""
+        """Record the tick of a ping."""
         assert frame == PING
         self.pinged_at.append(self._heartbeat.tick)
 
     def abort(self, reason: DisconnectReason) -> None:
-        """As a connection, which is forgotten then."""
+        """End the connection."""
         self.end(f"aborted: {reason}")
 
     def close(self, reason: DisconnectReason) -> None:
-        """Likewise."""
+        """End the connection."""
         self.end(f"closed: {reason}")
 
     def end(self, how: str) -> None:
-        """Note how, and when."""
+        """Record the end and its tick, and remove the connection from the heartbeat."""
         self.ended.append(how)
         self.ended_at = self._heartbeat.tick
         self._heartbeat.remove(self)
 
     def answer(self) -> None:
-        """Be heard in this tick."""
+        """Answer a ping in this tick."""
         self.last_received_tick = self._heartbeat.tick
 
 
@@ -63,28 +63,28 @@ class Client(PingedConnection):
 async def beating(
     interval: float = 5.0, patience: float = 3.0, connect_timeout: float = 10.0
 ) -> AsyncIterator[Heartbeat]:
-    """Turned by hand: its own timer has no time to come. A tick is a tenth of the shortest wait."""
+    """Create a heartbeat that the test advances. A tick is a tenth of the shortest time."""
     heartbeat = Heartbeat(interval, patience, connect_timeout)
     yield heartbeat
     heartbeat.stop()
 
 
 def turn(heartbeat: Heartbeat, ticks: int, each: Callable[[], object] = lambda: None) -> None:
-    """So many ticks, with something done in each."""
+    """Advance the heartbeat by some ticks, and call a function after each."""
     for _ in range(ticks):
         heartbeat.advance()
         each()
 
 
 def watched(heartbeat: Heartbeat) -> Client:
-    """A client that has just come."""
+    """Add a new client to the heartbeat."""
     client = Client(heartbeat)
     heartbeat.add(client)
     return client
 
 
 async def test_client_is_pinged_every_interval_when_it_answers() -> None:
-    """From when it came, not all at once."""
+    """The intervals count from the tick in which the client was added."""
     async with beating(interval=3.0, patience=3.0) as heartbeat:
         first = watched(heartbeat)
         turn(heartbeat, 4, first.answer)
@@ -113,7 +113,7 @@ async def test_client_is_pinged_every_interval_when_it_answers() -> None:
 async def test_client_is_ended_when_a_ping_is_a_timeout_old(
     interval: float, patience: float, pinged: list[int], ended_at: int
 ) -> None:
-    """The first one that it did not answer; the timeout may be longer than the interval."""
+    """The first unanswered ping counts. The timeout may be longer than the interval."""
     async with beating(interval, patience) as heartbeat:
         client = watched(heartbeat)
 
@@ -126,7 +126,7 @@ async def test_client_is_ended_when_a_ping_is_a_timeout_old(
 
 @pytest.mark.parametrize("answered_at", [10, 15, 19])
 async def test_client_is_kept_when_it_answers_in_time(answered_at: int) -> None:
-    """In the ping's own tick or in the last one."""
+    """The answer may come in the tick of the ping, and in the last tick of the timeout."""
     async with beating(interval=3.0, patience=3.0) as heartbeat:
         client = watched(heartbeat)
         turn(heartbeat, answered_at)
@@ -138,7 +138,7 @@ async def test_client_is_kept_when_it_answers_in_time(answered_at: int) -> None:
 
 
 async def test_client_is_not_blamed_when_nobody_listens_to_it() -> None:
-    """Its inbox is full; once it is not, it has to answer again."""
+    """While its inbox is full nothing is read from it; afterwards it has to answer again."""
     async with beating(interval=3.0, patience=3.0) as heartbeat:
         client = watched(heartbeat)
         client.reading = False
@@ -153,7 +153,7 @@ async def test_client_is_not_blamed_when_nobody_listens_to_it() -> None:
 
 
 async def test_client_is_closed_when_it_asks_for_no_namespace() -> None:
-    """After the connect timeout and never before it; the others are not."""
+    """It is closed after the connect timeout and not before. Other clients stay."""
     async with beating(connect_timeout=3.0) as heartbeat:
         slow, quick, later = watched(heartbeat), watched(heartbeat), watched(heartbeat)
         heartbeat.start_connect_timeout(slow)
@@ -171,7 +171,7 @@ async def test_client_is_closed_when_it_asks_for_no_namespace() -> None:
 
 
 async def test_nothing_is_held_when_a_client_is_forgotten() -> None:
-    """However often; no ping comes."""
+    """It gets no more pings. Removing it again is harmless."""
     async with beating() as heartbeat:
         client = watched(heartbeat)
         heartbeat.start_connect_timeout(client)
@@ -186,12 +186,12 @@ async def test_nothing_is_held_when_a_client_is_forgotten() -> None:
 
 
 async def test_pings_come_by_themselves_when_a_client_is_watched() -> None:
-    """From the heartbeat's own timer."""
+    """The heartbeat's own task sends them."""
     pinged = asyncio.Event()
 
     class _Client(Client):
         def note(self, frame: bytes) -> None:
-            """Say so."""
+            """Record the ping, and end the test's wait."""
             super().note(frame)
             pinged.set()
 
@@ -203,7 +203,7 @@ async def test_pings_come_by_themselves_when_a_client_is_watched() -> None:
 
 
 async def test_others_are_pinged_when_one_cannot_be_written_to() -> None:
-    """It ends; in one slot, they have the same fate in nothing else."""
+    """Only the broken connection ends, though both are in the same slot."""
 
     class _Broken(Client):
         def note(self, frame: bytes) -> None:
@@ -225,7 +225,7 @@ async def test_others_are_pinged_when_one_cannot_be_written_to() -> None:
 
 
 async def test_no_task_is_left_when_stopped() -> None:
-    """Nor is there one before anybody came."""
+    """There is no task before the first client either."""
     before = asyncio.all_tasks()
     heartbeat = Heartbeat(5.0, 5.0, 5.0)
     idle = asyncio.all_tasks()
@@ -240,7 +240,7 @@ async def test_no_task_is_left_when_stopped() -> None:
 
 
 async def test_late_clients_are_found_once_when_many_fail_to_connect_together() -> None:
-    """Looking for the next one must not pass over all that went before it."""
+    """Finding each of them must not search all entries that were deleted before."""
 
     class _Expected(dict[PingedConnection, int]):
         begun = 0
@@ -262,7 +262,7 @@ async def test_late_clients_are_found_once_when_many_fail_to_connect_together() 
 
 
 async def test_client_has_answered_when_it_was_heard_since_its_last_ping() -> None:
-    """A client that has just come was not pinged, and an answer needs a moment to arrive."""
+    """A new client was not pinged yet, and an answer may take some ticks to arrive."""
     async with beating() as heartbeat:
         client = watched(heartbeat)
         answered = [heartbeat.has_answered(client)]

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from app.adapters.clerk.jwks import parse_jwks
 from app.adapters.clerk.signed_token import read_claims, read_header
-from app.adapters.development.development_issuer import KEY_FILE_NAME, DevelopmentIssuer
+from app.adapters.development.issuer import KEY_FILE_NAME, DevelopmentIssuer
 from app.adapters.development.signing_key_file import DevelopmentKeyError, load_or_create_key
 from app.domain.ids import UserId
 from tests.doubles.manual_clock import DEFAULT_START, ManualClock

@@ -2,7 +2,7 @@ import asyncio
 from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 
-from app.adapters.system.system_clock import SystemClock
+from app.adapters.system.clock import SystemClock
 from tests.deadlines import ANSWER_SECONDS
 
 

@@ -9,7 +9,7 @@ from app.config.settings import Settings
 from app.domain.credential import Revocation
 from app.domain.errors import AuthenticationCode
 from app.domain.ids import UserId
-from app.modules.redis_module import RedisCoordinationModule
+from app.modules.coordination_module import RedisCoordinationModule
 from tests.doubles.manual_clock import ManualClock
 from tests.redis_server import RedisServer
 
@@ -19,7 +19,7 @@ ALICE = UserId("user_alice")
 
 @pytest.fixture
 async def module(redis_server: RedisServer) -> AsyncIterator[RedisCoordinationModule]:
-    """The module on a real server, its connection open, with settings that can be told apart."""
+    """A module on a real server, with an open connection and a different value for each limit."""
     clock = ManualClock()
     module = RedisCoordinationModule(
         settings=Settings.model_construct(
@@ -42,9 +42,9 @@ async def module(redis_server: RedisServer) -> AsyncIterator[RedisCoordinationMo
 async def test_every_provider_uses_the_one_redis_of_the_settings(
     module: RedisCoordinationModule, redis_server: RedisServer
 ) -> None:
-    """What each writes is found there."""
+    """Each provider writes its keys to the same server."""
     await module.revocation_store().add(Revocation.of_token("token"), ttl_seconds=60)
-    await module.revocation_channel().publish(Revocation.of_session("sess_alice"))
+    await module.revocation_bus().publish(Revocation.of_session("sess_alice"))
     await module.attempt_limiter().attempt(ADDRESS)
     await module.socket_quota().take(ALICE)
     await module.webhook_log().add("msg_1", ttl_seconds=60)
@@ -58,7 +58,7 @@ async def test_every_provider_uses_the_one_redis_of_the_settings(
 
 
 async def test_the_limits_are_those_of_the_settings(module: RedisCoordinationModule) -> None:
-    """Attempts, failures and sockets, none for another."""
+    """The limits of attempts, failures and sockets are not mixed up."""
     limiter, quota = module.attempt_limiter(), module.socket_quota()
 
     waits = [await limiter.attempt(ADDRESS) for _ in range(4)]

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from app.adapters.sql.connection.opening import DatabaseOpenError
-from app.adapters.sql.connection.sqlite_server_lock import sqlite_server_lock
+from app.adapters.sql.connection.sqlite_file import sqlite_server_lock
 
 
 def test_mark_is_refused_when_a_server_has_it(file: Path) -> None:
