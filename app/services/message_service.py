@@ -207,7 +207,7 @@ class MessageService:
     async def _publish(self, channel_id: ChannelId, messages: Sequence[StoredMessage]) -> None:
         authors = (each.message.user_id for each in messages)
         if self._room_sync.is_missing(channel_id, authors):
-            await self._room_sync.refresh_anew(channel_id)
+            await self._room_sync.reload(channel_id)
         try:
             await self._publisher.publish(channel_id, messages)
         except Exception as error:  # noqa: BLE001 - they are committed, so the acks must succeed
