@@ -23,7 +23,7 @@ DEV_GROUP := import tomllib; project = tomllib.load(open("pyproject.toml", "rb")
 	print(*project["dependency-groups"]["dev"], sep="\n")
 
 .PHONY: help install run test versions lint types check lock screenshots bench storage soak profile \
-	reliability
+	path reliability
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-12s%s\n", $$1, $$2 }' Makefile
@@ -68,6 +68,9 @@ reliability: .venv/.dev $(JS)/$(NPM) ## kill and starve the server while people 
 
 profile: .venv/.dev ## where the server's time goes: make profile ARGS=ack
 	@$(BIN)/python -m bench.profile $(ARGS)
+
+path: .venv/.dev ## list the files and functions that a sendMessage and a CONNECT pass
+	@$(BIN)/python -m bench.path
 
 # A stamp is written last, so an install that was cut short is done again, from nothing.
 

@@ -52,7 +52,7 @@ def running(peer: Peer, made: Credentials, cores: Cores) -> Iterator[RunningServ
     Raises:
         BenchError: It does not start; its log is named.
     """
-    port = _free_port()
+    port = free_port()
     environment = {"PATH": os.environ["PATH"], "PORT": str(port), **peer.environment(made)}
     log = WORK / f"{peer.name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -118,7 +118,8 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
         process.wait()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that nobody listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

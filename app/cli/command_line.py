@@ -29,9 +29,9 @@ from app.cli.starter.gateway_name import StarterError
 from app.cli.starter.gateway_starter import MODULE_FILE, new_gateway
 from app.config.settings import Settings
 from app.config.settings_loader import SettingsError, load_settings, misspelt_settings
+from app.domain.credential import Revocation, RevocationKind
 from app.domain.errors import Unavailable
 from app.domain.ids import UserId
-from app.domain.revocation import Revocation, RevocationKind
 from app.framework.common.exceptions import BootError
 from app.framework.websockets.event_table import EventRow, event_rows
 from app.main import StartError, bootstrap, create_application, seed_of
@@ -187,7 +187,7 @@ def gateway(
     with _one_sentence_errors():
         routes = create_application(_settings()).events()
         root = Path(__file__).parents[2]
-        written = new_gateway(name, root, {route.pattern: route.place for route in routes})
+        written = new_gateway(name, root, {route.pattern: route.handler_name for route in routes})
     for path in written.created:
         typer.echo(f"CREATE {path}")
     if written.missing:

@@ -6,14 +6,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.adapters.development.development_issuer import DevelopmentIssuer
+from app.adapters.development.issuer import DevelopmentIssuer
 from app.adapters.sql.connection.database import Database
 from app.adapters.sql.connection.url import parse_database_url, sqlite_file
 from app.adapters.sql.doctor.examine import Examination, examine_database
 from app.config.settings import IN_MEMORY, Settings
+from app.domain.credential import RevocationKind
 from app.domain.errors import AuthenticationError, Unavailable
-from app.domain.ids import UserId, is_id
-from app.domain.revocation import RevocationKind
+from app.domain.ids import UserId, checked_id
 from app.framework import NestApplication
 from app.main import StartError, create_application, read_seed, seed, start_errors
 from app.modules.app_module import database_limits
@@ -94,8 +94,13 @@ async def revoke_sessions(settings: Settings, kind: RevocationKind, text: str) -
     value = text.strip()
     if kind is RevocationKind.TOKEN:
         value = re.sub(r"^bearer\s+", "", value, flags=re.IGNORECASE)
-    elif not is_id(value):
-        raise StartError(f"That is no {kind}'s id, so nothing was revoked; give it as tokens do.")
+    else:
+        try:
+            checked_id(value)
+        except ValueError:
+            raise StartError(
+                f"That is no {kind}'s id, so nothing was revoked; give it as tokens do."
+            ) from None
     try:
         async with _opened(needed) as app:
             return await app.get(SessionService).revoke(kind, value)

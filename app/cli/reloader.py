@@ -1,6 +1,10 @@
-"""Runs the server in a child process and starts it again when its source changes; for development.
+"""Runs a development server in a child process and restarts it when its source changes.
 
-Called by ``python -m app run --reload``. Linux and macOS: it rests on process groups.
+``python -m app run --reload`` calls this. It needs process groups, so it runs on Linux and macOS.
+
+``watchfiles.run_process`` does less. It does not notice that the server has exited, and loses its
+exit code. It does not pass on SIGTERM. A second Ctrl-C does not kill a server that hangs. The
+server outlives a reloader that is killed, and ``make run`` reports a failure after Ctrl-C.
 """
 
 import asyncio
@@ -16,41 +20,48 @@ from pathlib import Path
 from watchfiles import Change, DefaultFilter, awatch
 
 _FIRST_START_SECONDS = 5.0
-"""A first start that fails this soon is a taken port or a bad setting, which no edit will mend."""
+"""If the first start fails this soon, the reloader exits instead of waiting for a change.
+
+The cause is most likely a port in use or a wrong setting, which no change to the source fixes.
+"""
 _EXIT_TIMEOUT_SECONDS = 5.0
+"""Time for the server to exit after a signal. Then it is killed."""
 
 _GUARDIAN = (
     'while read -r line; do group=$line; done; [ -n "$group" ] || exit; '
     'kill -s INT -- "-$group" && sleep 5 && kill -s KILL -- "-$group"'
 )
-"""Reads the child's process group, and ends that group when its own input ends.
+"""A shell script that reads process group ids, and ends the last group when its input ends.
 
-The input ends with this process, however that dies. Linux could signal a parent's death instead,
-macOS could not, and a pipe read by the server itself would not end a server that hangs.
+The input ends when the reloader dies, even if it is killed. Linux can signal the death of a parent
+process, but macOS cannot. A server that hangs would not notice the end of a pipe itself.
 """
 
-_GATED = 'read -r _ <"/dev/fd/$0" && exec "$@"'
-"""Becomes the command once there is a line in the pipe; never, when that ends without one.
+_DELAYED_COMMAND = 'read -r _ <"/dev/fd/$0" && exec "$@"'
+"""A shell script that waits for a line in a pipe, and then runs the command.
 
-The pipe is not the standard input, which stays the server's, for a debugger.
+If the pipe ends without a line, the command never runs. The pipe is not the standard input, as
+the server needs that for a debugger.
 """
 
 
 def run_reloading(command: Sequence[str], watch: Path) -> int:
-    """Run ``command`` until it ends or is told to; start it again when a source file changes.
+    """Run ``command`` in a child process, and restart it when a source file changes.
 
-    The child has a session of its own, so that the terminal's Ctrl-C reaches it only through
-    here: once. It gets the first SIGINT or SIGTERM sent to this process and five seconds to end;
-    a second SIGINT kills it. A child that exits with 0, or with anything else right after the
-    first start, ends the run. One that crashes later is started again at the next change. No
-    child outlives this process, not even when this process is killed, at whatever moment.
+    The child runs in its own session, so a Ctrl-C in the terminal reaches it only once, through
+    this process. This process passes the first SIGINT or SIGTERM on to the child, and kills the
+    child five seconds later or at a second SIGINT.
+
+    The run ends when the child exits with 0, or when its first start fails. If the child crashes
+    later, it is restarted at the next change. The child never outlives this process, even if this
+    process is killed.
 
     Args:
         command: The program and its arguments.
-        watch: The folder whose source files count, with all folders below it.
+        watch: The folder to watch, including its subfolders.
 
     Returns:
-        The last child's exit code, as a shell gives it.
+        The last child's exit code, in the form that a shell reports.
     """
     with _foreground(), _guardian() as guard:
         return asyncio.run(_Reloader(command, watch, guard).run())
@@ -73,7 +84,7 @@ class _Reloader:
             loop.add_signal_handler(number, self._on_terminate)
         async with asyncio.TaskGroup() as tasks:
             watcher = tasks.create_task(self._watch_files())
-            await asyncio.sleep(0)  # the watcher begins, so that no change after a start is missed
+            await asyncio.sleep(0)  # start the watcher first, so that it sees every later change
             exit_code = await self._run_children()
             watcher.cancel()
         return exit_code
@@ -84,7 +95,7 @@ class _Reloader:
         self._stopped.set()
 
     def _on_terminate(self) -> None:
-        # Never kills: make hands on a SIGTERM that its whole process group may have had already.
+        # Never kills, as the same SIGTERM may arrive twice: from the process group and from make.
         self._stop_signal = signal.SIGTERM
         self._stopped.set()
 
@@ -106,30 +117,30 @@ class _Reloader:
             elif child.returncode == 0 or loop.time() < gives_up_until:
                 return _exit_code(child)
             else:
-                _say(f"The server ended with {_exit_code(child)}; the next change starts it again.")
+                _say(f"The server exited with {_exit_code(child)}; change a file to restart it.")
                 await _first_of(self._changed.wait(), self._stopped.wait())
             if self._stopped.is_set():
                 return _exit_code(child)
             gives_up_until = 0.0
 
     async def _start(self) -> Process:
-        """Start the child, which does nothing until the guardian knows of it."""
-        gate, opener = os.pipe()
+        """Start the child, and let it run the command once the guardian knows its process group."""
+        reader, writer = os.pipe()
         try:
             child = await asyncio.create_subprocess_exec(
-                *("/bin/sh", "-c", _GATED, str(gate), *self._command),
-                pass_fds=[gate],
+                *("/bin/sh", "-c", _DELAYED_COMMAND, str(reader), *self._command),
+                pass_fds=[reader],
                 start_new_session=True,
             )
             self._guard(child.pid)
-            os.write(opener, b"\n")
+            os.write(writer, b"\n")
         finally:
-            os.close(gate)
-            os.close(opener)
+            os.close(reader)
+            os.close(writer)
         return child
 
     async def _end(self, child: Process) -> None:
-        """Ask the child to end, and kill it and its own children if it does not."""
+        """Signal the child to exit, wait, and kill what is left of its process group."""
         number = self._stop_signal if self._stopped.is_set() else signal.SIGINT
         with contextlib.suppress(ProcessLookupError):
             os.kill(child.pid, number)
@@ -142,7 +153,7 @@ class _Reloader:
 
 
 class _SourceFilter(DefaultFilter):
-    """Source files only; no caches and none of an editor's temporary files."""
+    """Accepts changes of source files, and ignores caches and editors' temporary files."""
 
     def __call__(self, change: Change, path: str) -> bool:
         is_source = path.endswith((".py", ".json", ".js", ".html", ".css"))
@@ -151,7 +162,7 @@ class _SourceFilter(DefaultFilter):
 
 @contextlib.contextmanager
 def _guardian() -> Iterator[Callable[[int], None]]:
-    """Have the process group last named to the callback ended, whatever ends this process."""
+    """End the process group last passed to the callback when this process dies, however it dies."""
     with subprocess.Popen(  # noqa: S603 - a constant
         ["/bin/sh", "-c", _GUARDIAN],
         stdin=subprocess.PIPE,
@@ -166,17 +177,17 @@ def _guardian() -> Iterator[Callable[[int], None]]:
 
 @contextlib.contextmanager
 def _foreground() -> Iterator[None]:
-    """Take the terminal from make, where make has it, and give it back in the end.
+    """Move this process to the terminal's foreground, out of make's group, and restore it at exit.
 
-    A terminal's Ctrl-C reaches its whole foreground process group, and make then dies of it:
-    however cleanly the server ends, ``make run`` would report a failure.
+    Ctrl-C interrupts the whole foreground process group. If make were in it, ``make run`` would
+    report a failure even though the server exits cleanly.
     """
     group = os.getpgrp()
     if group == os.getpid() or _foreground_group() != group:
         yield
         return
-    # Without the first, giving the terminal away from the background would stop this process.
-    # Without the second, Ctrl-Z would stop it behind make's back, and the terminal with it.
+    # SIGTTOU would stop this process when it restores the foreground from the background. SIGTSTP
+    # (Ctrl-Z) would stop this process without make, which would block the terminal.
     for number in (signal.SIGTTOU, signal.SIGTSTP):
         signal.signal(number, signal.SIG_IGN)
     os.setpgid(0, 0)
@@ -184,14 +195,14 @@ def _foreground() -> Iterator[None]:
     try:
         yield
     finally:
-        with contextlib.suppress(OSError):  # the terminal, or make, may be gone
+        with contextlib.suppress(OSError):  # the terminal or make may have exited
             os.tcsetpgrp(sys.stdin.fileno(), group)
 
 
 def _foreground_group() -> int | None:
     try:
         return os.tcgetpgrp(sys.stdin.fileno())
-    except OSError:  # no terminal, or not the one that controls this process
+    except OSError:  # stdin is not the controlling terminal of this process
         return None
 
 

@@ -1,8 +1,8 @@
-"""Coroutines that run at once, up to their first wait; most of them never wait.
+"""Coroutines that start at once and run in place up to their first wait; most never wait.
 
-A task costs about 10 µs before its first line runs. Python 3.12 has eager tasks for this; here is
-the same for 3.11 on, and for less, by what asyncio documents for task implementations:
-``asyncio._enter_task`` and ``asyncio._leave_task``.
+A task costs about 10 us before its first line runs. Python 3.12 has eager tasks for this. This
+module does the same from Python 3.11 on, and faster, with two functions that asyncio documents for
+task implementations: ``asyncio._enter_task`` and ``asyncio._leave_task``.
 """
 
 import asyncio
@@ -14,43 +14,48 @@ from typing import Any, NoReturn, TypeVar
 T = TypeVar("T")
 
 _current_task = asyncio.current_task
-_enter_task = asyncio.tasks._enter_task  # noqa: SLF001 - see above
-_leave_task = asyncio.tasks._leave_task  # noqa: SLF001 - likewise
+_enter_task = asyncio.tasks._enter_task  # noqa: SLF001 - see the module docstring
+_leave_task = asyncio.tasks._leave_task  # noqa: SLF001 - see the module docstring
 
 
 class EagerTasks:
     """Starts coroutines on the running event loop, in place.
 
-    Such a coroutine cannot tell the difference from a task: it has a `current_task`, which
-    timeouts may cancel, and a context of its own. The task was made before, and if the coroutine
-    ends without waiting, serves the next one: so it is not to be kept beyond the coroutine's end.
+    Such a coroutine runs as in a task: `asyncio.current_task` returns one, which timeouts may
+    cancel, and it has a context of its own. The task is made beforehand. If the coroutine ends
+    without waiting, the task serves the next coroutine, so nobody may keep it beyond the
+    coroutine's end.
 
     It belongs to the event loop that runs when the first coroutine starts.
 
     Args:
-        context: What each coroutine gets a copy of; the caller's context, if none is given.
+        context: Each coroutine gets a copy of this context; by default of the caller's.
+
+    Attributes:
+        completed: The future that `start` returns for each coroutine that ended without waiting and
+            without a result. The first call of `start` sets it.
     """
+
+    completed: asyncio.Future[Any]
 
     def __init__(self, context: Context | None = None) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._context = context
-        self._nobodys = Context()
-        """What the tasks themselves run in, so that a spare holds nothing of whoever made it."""
+        self._task_context = Context()
+        """The tasks' own context: empty, so that a spare task holds nothing of its creator."""
         self._spares: list[_Carrier] = []
-        """One, at most: the others that were needed at once are given up."""
-        self.nothing: asyncio.Future[Any]
-        """The future of all that ended at once, without a result. The first `start` sets it."""
+        """Unused tasks: one at most. If several were needed at once, the others are cancelled."""
 
     def start(self, work: Coroutine[Any, Any, T]) -> "asyncio.Future[T]":
-        """Run ``work`` up to its first wait. The future is done if that was its end.
+        """Run a coroutine up to its first wait. If it ended without one, the future is done.
 
-        If not, it is a task: the caller keeps it, and may cancel it. What ``work`` raises is the
-        future's, `KeyboardInterrupt` and `SystemExit` excepted.
+        Otherwise the future is a task, which the caller keeps and may cancel. The future also gets
+        the coroutine's exception, except for `KeyboardInterrupt` and `SystemExit`.
         """
-        loop, spares = self._loop or self._bind(), self._spares
+        loop, spares = self._loop or self._bind_loop(), self._spares
         carrier = spares.pop() if spares else None
         if carrier is None or carrier.given.done() or carrier.task.cancelling():
-            carrier = _Carrier(loop, self._nobodys)
+            carrier = _Carrier(loop, self._task_context)
         context = copy_context() if self._context is None else self._context.copy()
         outer = _current_task(loop)
         if outer is not None:
@@ -59,11 +64,11 @@ class EagerTasks:
         try:
             awaited = context.run(work.send, None)
         except StopIteration as end:
-            outcome = self.nothing if end.value is None else _ended(loop, end.value)
+            future = self.completed if end.value is None else _with_result(loop, end.value)
         except (KeyboardInterrupt, SystemExit):
             raise
-        except BaseException as error:  # noqa: BLE001 - it is the caller's, by the future
-            outcome = _failed(loop, error)
+        except BaseException as error:  # noqa: BLE001 - the future passes it to the caller
+            future = _with_error(loop, error)
         else:
             carrier.carry(work, context, awaited)
             return carrier.task
@@ -73,29 +78,29 @@ class EagerTasks:
                 _enter_task(loop, outer)
         if not spares:
             spares.append(carrier)
-        else:  # what was started within has left one
+        else:  # a coroutine that was started within this one has left a spare
             carrier.task.cancel()
-        return outcome
+        return future
 
     def close(self) -> None:
-        """Give up the task kept ready; what was started goes on."""
+        """Cancel the spare task; started coroutines go on."""
         while self._spares:
             self._spares.pop().task.cancel()
 
-    def _bind(self) -> asyncio.AbstractEventLoop:
+    def _bind_loop(self) -> asyncio.AbstractEventLoop:
         self._loop = asyncio.get_running_loop()
-        self.nothing = self._loop.create_future()
-        self.nothing.set_result(None)
+        self.completed = self._loop.create_future()
+        self.completed.set_result(None)
         return self._loop
 
 
-def _ended(loop: asyncio.AbstractEventLoop, result: T) -> "asyncio.Future[T]":
+def _with_result(loop: asyncio.AbstractEventLoop, result: T) -> "asyncio.Future[T]":
     future: asyncio.Future[T] = loop.create_future()
     future.set_result(result)
     return future
 
 
-def _failed(loop: asyncio.AbstractEventLoop, error: BaseException) -> "asyncio.Future[Any]":
+def _with_error(loop: asyncio.AbstractEventLoop, error: BaseException) -> "asyncio.Future[Any]":
     future: asyncio.Future[Any] = loop.create_future()
     if isinstance(error, asyncio.CancelledError):
         future.cancel()
@@ -105,27 +110,32 @@ def _failed(loop: asyncio.AbstractEventLoop, error: BaseException) -> "asyncio.F
 
 
 class _Carrier(Coroutine[Any, Any, Any]):
-    """What a task made ready runs: nothing, until it is given a coroutine that has begun."""
+    """The coroutine of a task made beforehand: waits until it is given one that has started."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, context: Context) -> None:
         self.given: asyncio.Future[None] = loop.create_future()
-        """Done when the task has its work, or was cancelled before it had any."""
+        """Done when the task has got its coroutine, or was cancelled before."""
         self._work: Coroutine[Any, Any, Any] | None = None
+        """The coroutine that the task carries on."""
         self._context = context
+        """The context in which it runs."""
         self._awaited: Any = None
+        """What the coroutine waited for when it was given."""
         self._has_awaited = False
+        """Whether the task has yet to wait for ``_awaited``."""
         self.task: asyncio.Task[Any] = loop.create_task(self, context=context)
+        """The task that runs this."""
 
     def carry(self, work: Coroutine[Any, Any, Any], context: Context, awaited: Any) -> None:
-        """Go on with ``work``, which waits for ``awaited``, in its context."""
+        """Carry on with a coroutine that waits for ``awaited``, in its context."""
         self._work, self._context = work, context
         self._awaited, self._has_awaited = awaited, True
-        _mark_awaited(awaited, by_task=False)  # or nobody else could await it until the task does
-        if not self.given.done():  # or ``work`` has cancelled itself, which is about to arrive
+        _mark_awaited(awaited, by_task=False)  # until the task awaits it, others could not
+        if not self.given.done():  # it is done if the coroutine has just cancelled its own task
             self.given.set_result(None)
 
     def send(self, value: Any) -> Any:
-        """Called by the task: first what to wait for, then step by step."""
+        """Take one step. Called by the task; the first result is the future to wait for."""
         if self._has_awaited:
             return self._take_awaited()
         if self._work is None:
@@ -133,11 +143,11 @@ class _Carrier(Coroutine[Any, Any, Any]):
         return self._context.run(self._work.send, value)
 
     def throw(self, error: Any, *_: Any) -> Any:
-        """Called by the task: what it was cancelled with, or what it waited for has raised."""
+        """Pass on a cancellation, or the exception of the awaited future. Called by the task."""
         if self._work is None:
             self.given.cancel()
             raise error
-        if self._has_awaited:  # cancelled before it could wait, which a task hands on as well
+        if self._has_awaited:  # cancelled before it could wait: like a task, cancel the future
             awaited = self._take_awaited()
             if asyncio.isfuture(awaited) and awaited.cancel(*error.args):
                 return awaited
@@ -149,7 +159,7 @@ class _Carrier(Coroutine[Any, Any, Any]):
         return awaited
 
     def close(self) -> None:
-        """Called when the task is dropped."""
+        """Close the coroutine. Called when the task is dropped."""
         if self._work is not None:
             self._work.close()
 
@@ -158,17 +168,24 @@ class _Carrier(Coroutine[Any, Any, Any]):
 
 
 def _mark_awaited(awaited: Any, *, by_task: bool) -> None:
-    """Set what ``await`` tells the task by, and the task takes back."""
+    """Set the flag with which a future tells its task that it was awaited correctly."""
     if asyncio.isfuture(awaited):
         awaited._asyncio_future_blocking = by_task  # noqa: SLF001 - asyncio's own protocol for this
 
 
 async def within(seconds: float, work: Coroutine[Any, Any, T], late: Callable[[], Exception]) -> T:
-    """What ``work`` gives, in time. The clock starts when it first waits; most never do.
+    """Return the coroutine's result, or cancel it after this time.
+
+    The time starts at its first wait; most coroutines never wait, and need no timer.
+
+    Args:
+        seconds: The time limit.
+        work: The coroutine.
+        late: Makes the timeout's exception. Raising the same instance again would keep the
+            tracebacks of all earlier times.
 
     Raises:
-        Exception: What ``late`` makes, when it took longer and was cancelled, whatever it raised
-            then. One that was made before would keep the traceback of every time it was raised.
+        Exception: What ``late`` made, if the time was over, whatever the coroutine raised then.
     """
     try:
         awaited = work.send(None)
@@ -178,21 +195,21 @@ async def within(seconds: float, work: Coroutine[Any, Any, T], late: Callable[[]
     deadline = asyncio.timeout(seconds)
     try:
         async with deadline:
-            return await _rest(work, awaited)
-    except Exception:  # whatever the cancellation was turned into on its way
+            return await _continue(work, awaited)
+    except Exception:  # the coroutine may turn the cancellation into any exception
         if deadline.expired():
             raise late() from None
         raise
 
 
 @coroutine
-def _rest(work: Coroutine[Any, Any, T], awaited: Any) -> Generator[Any, Any, T]:
-    """A coroutine that has begun and waits for ``awaited``."""
+def _continue(work: Coroutine[Any, Any, T], awaited: Any) -> Generator[Any, Any, T]:
+    """Run a coroutine that has started, and waits for ``awaited``, to its end."""
     try:
         while True:
             try:
                 value = yield awaited
-            except BaseException as error:  # noqa: BLE001 - it is the coroutine's
+            except BaseException as error:  # noqa: BLE001 - the coroutine handles it
                 awaited = work.throw(error)
             else:
                 awaited = work.send(value)

@@ -1,14 +1,15 @@
-"""The development issuer over HTTP: its public key, and users and tokens for this machine."""
+"""The endpoints of the development issuer: its public key, and users and tokens for localhost."""
 
 import asyncio
 from http import HTTPStatus
+from typing import Annotated
 
 from aiohttp import hdrs, web
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
-from app.domain.ids import UserId
-from app.framework import controller, get, post
+from app.domain.ids import UserId, checked_id
+from app.framework import controller, field_errors, get, post
 from app.ports import JWKS_PATH, TOKEN_TTL_SECONDS, ChannelRepository, TokenIssuer
 
 _LOOPBACK = frozenset({"127.0.0.1", "::1"})
@@ -21,14 +22,14 @@ class TokenRequest(BaseModel):
 
     model_config = ConfigDict(alias_generator=to_camel)
 
-    user_id: UserId = Field(min_length=1, max_length=191)
+    user_id: Annotated[UserId, AfterValidator(checked_id)]
     session_id: str | None = None
     ttl_seconds: int = Field(default=TOKEN_TTL_SECONDS, ge=-_MAX_TTL_SECONDS, le=_MAX_TTL_SECONDS)
 
 
 @controller()
 class DevelopmentIdentityController:
-    """Exists only where the development issuer does, which is never in production."""
+    """Exists only with the development issuer, which never runs in production."""
 
     def __init__(
         self,
@@ -45,22 +46,19 @@ class DevelopmentIdentityController:
 
     @get(JWKS_PATH)
     async def jwks(self, _: web.Request) -> web.Response:
-        """The keys, as Clerk publishes its own."""
+        """Answer with the public keys, as Clerk does."""
         return web.json_response(self._issuer.jwks())
 
     @post("/dev/token")
     async def token(self, request: web.Request) -> web.Response:
-        """``{"token": ...}`` for a `TokenRequest` as JSON; else 400 with a sentence."""
+        """Answer a `TokenRequest` with ``{"token": ...}``; answer 400 if the body is invalid."""
         self._require_local(request)
         try:
             wanted = TokenRequest.model_validate_json(await request.read())
         except ValidationError as error:
             message = 'Send {"userId": "user_alice"} as JSON.'
-            fields = [
-                {"path": ".".join(map(str, e["loc"])), "message": e["msg"]} for e in error.errors()
-            ]
             return web.json_response(
-                {"statusCode": 400, "message": message, "fields": fields},
+                {"statusCode": 400, "message": message, "fields": field_errors(error)},
                 status=HTTPStatus.BAD_REQUEST,
             )
         token = self._issuer.token(wanted.user_id, wanted.ttl_seconds, wanted.session_id)
@@ -68,12 +66,12 @@ class DevelopmentIdentityController:
 
     @get("/dev/users")
     async def users(self, request: web.Request) -> web.Response:
-        """What the page needs at its start: at most 50 users, by id, and the length limit.
+        """Answer with what the demo page needs: at most 50 users by id, and the length limit.
 
         ``{"users": [{id, name, channels}], "messageMaxChars": 4000}``
         """
         self._require_local(request)
-        async with self._asking:  # no token is asked for here, so all requests share one connection
+        async with self._asking:  # needs no token, so all requests together use one connection
             users = [
                 {
                     "id": user.id,
@@ -85,7 +83,10 @@ class DevelopmentIdentityController:
         return web.json_response({"users": users, "messageMaxChars": self._message_max_chars})
 
     def _require_local(self, request: web.Request) -> None:
-        """No page elsewhere gets tokens through a developer's browser, by name tricks either."""
+        """Prevent a foreign page from getting tokens through a developer's browser.
+
+        Checking the host also prevents DNS rebinding.
+        """
         origin = request.headers.get(hdrs.ORIGIN)
         is_local = (
             request.remote in _LOOPBACK

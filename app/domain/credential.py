@@ -1,18 +1,23 @@
-"""A verified token: what a session stands on."""
+"""A verified token, and the revocations that may cover it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from enum import StrEnum
 from hashlib import sha256
+from math import inf
 
+from app.domain.ids import UserId
 from app.domain.principal import Principal
 
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """A token, and what it was verified to say.
+    """A token and its verified claims.
 
     Attributes:
-        token: As the client sent it: a secret.
-        digest: Its `token_digest`.
+        token: The token as the client sent it. It is a secret.
+        digest: The `token_digest` of the token.
+        principal: The claims.
     """
 
     token: str = field(repr=False)
@@ -21,10 +26,82 @@ class Credential:
 
     @classmethod
     def of(cls, token: str, principal: Principal) -> "Credential":
-        """The credential of a verified token."""
+        """Create the credential of a verified token."""
         return cls(token, token_digest(token), principal)
 
 
 def token_digest(token: str) -> str:
-    """The SHA-256 of a token in hex: what is compared, so that no token needs to be kept."""
+    """Return the SHA-256 of a token in hex. Comparing digests avoids storing tokens."""
     return sha256(token.encode(errors="surrogatepass")).hexdigest()
+
+
+class RevocationKind(StrEnum):
+    """The kinds of things that can be revoked.
+
+    ``SESSION`` is a sign-in at Clerk, named by its ``sid``. It is not our `Session`, which belongs
+    to one socket.
+    """
+
+    TOKEN = "token"  # noqa: S105 - a kind, not a secret
+    SESSION = "session"
+    USER = "user"
+
+
+@dataclass(frozen=True, slots=True)
+class Revocation:
+    """The decision to reject the credentials of a token, a sign-in or a user from now on.
+
+    Attributes:
+        kind: The kind of thing that is revoked.
+        subject: By kind: the token's `token_digest`, the ``sid``, or the user's id.
+        issued_until: Seconds since the epoch. Only tokens issued (``iat``) until then are revoked.
+            Infinite except for users, who may sign in again.
+        token: The token itself, if known, for the documented Redis key. It is never sent to other
+            nodes.
+    """
+
+    kind: RevocationKind
+    subject: str
+    issued_until: float = inf
+    token: str | None = field(default=None, repr=False, compare=False)
+
+    @classmethod
+    def of_token(cls, token: str) -> "Revocation":
+        """Revoke one token."""
+        return cls(RevocationKind.TOKEN, token_digest(token), token=token)
+
+    @classmethod
+    def of_session(cls, session_id: str) -> "Revocation":
+        """Revoke every token of one sign-in, including tokens that are issued later."""
+        return cls(RevocationKind.SESSION, session_id)
+
+    @classmethod
+    def of_user(cls, user_id: UserId, now: float) -> "Revocation":
+        """Revoke every token that was issued to a user before ``now``, in seconds since the epoch.
+
+        A token's ``iat`` has whole seconds, so a token issued within the current second is revoked
+        too.
+        """
+        return cls(RevocationKind.USER, user_id, issued_until=now)
+
+    def covers(self, credential: Credential) -> bool:
+        """Whether the credential must be rejected."""
+        principal = credential.principal
+        match self.kind:
+            case RevocationKind.TOKEN:
+                return self.subject == credential.digest
+            case RevocationKind.SESSION:
+                return self.subject == principal.session_id
+            case RevocationKind.USER:
+                return (
+                    self.subject == principal.user_id and principal.issued_at <= self.issued_until
+                )
+
+
+def subjects_of(credential: Credential) -> Iterator[tuple[RevocationKind, str]]:
+    """Yield the kind and subject of every revocation that could cover the credential."""
+    principal = credential.principal
+    yield RevocationKind.TOKEN, credential.digest
+    yield RevocationKind.USER, principal.user_id
+    if principal.session_id is not None:
+        yield RevocationKind.SESSION, principal.session_id

@@ -1,4 +1,4 @@
-"""Identifiers: opaque strings of distinct types, so that swapped arguments fail type checking."""
+"""Ids: opaque strings of distinct types, so that swapped arguments fail type checking."""
 
 import time
 from collections.abc import Iterator
@@ -10,32 +10,41 @@ ChannelId = NewType("ChannelId", str)
 MessageId = NewType("MessageId", str)
 SocketId = NewType("SocketId", str)
 ClientMessageId = NewType("ClientMessageId", str)
-"""Chosen by the sender: the same one sent twice by one user stores one message."""
+"""Chosen by the sender. A user who sends the same one twice stores one message."""
 
 MAX_ID_CHARS = 191
+INVALID_ID = f"must be 1 to {MAX_ID_CHARS} printable characters"
 
 _BYTES = 16
 _IDS_AT_ONCE = 256
 
 
-def is_id(text: str) -> bool:
-    """Whether a user or a sign-in may be called so: 1 to 191 printable characters."""
-    return 0 < len(text) <= MAX_ID_CHARS and text.isprintable()
+def checked_id(value: object) -> str:
+    """Return ``value`` if it is a valid id of anything: 1 to 191 printable characters.
+
+    NUL and lone surrogates are not printable, so every database and client can take a valid id.
+
+    Raises:
+        ValueError: The value is not a valid id; the text is `INVALID_ID`.
+    """
+    if isinstance(value, str) and 0 < len(value) <= MAX_ID_CHARS and value.isprintable():
+        return value
+    raise ValueError(INVALID_ID)
 
 
 def new_id() -> str:
-    """A fresh identifier, unique without asking anybody: a random UUID (RFC 9562, version 4)."""
-    # What uuid4() gives, for a tenth of its price. The fixed digits are version and variant.
+    """Create a random UUID (RFC 9562, version 4)."""
+    # Ten times as fast as uuid4(). The fixed digits are the version and the variant.
     digits = next(_random_digits)
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
 
 
 def new_message_id() -> MessageId:
-    """A fresh identifier that begins with the time: those of one time stand together in an index.
+    """Create a UUID that begins with the time, so that new messages are neighbours in an index.
 
-    A UUID of version 8 (RFC 9562), laid out as version 7 is: milliseconds since the epoch, then
-    random digits. Its version tells our messages from those of the original backend, which makes
-    UUIDs of other versions.
+    It is a UUID of version 8 (RFC 9562) with the layout of version 7: milliseconds since the epoch,
+    then random digits. The version distinguishes our messages from those of the original backend,
+    which creates UUIDs of other versions.
     """
     digits = next(_random_digits)
     moment = f"{time.time_ns() // 1_000_000:012x}"
@@ -43,7 +52,7 @@ def new_message_id() -> MessageId:
 
 
 def _random() -> Iterator[str]:
-    """Hexadecimal digits from the system's generator, asked once for many."""
+    """Yield 32 random hexadecimal digits for each id; read the digits of 256 ids at once."""
     while True:
         block = urandom(_IDS_AT_ONCE * _BYTES).hex()
         yield from (block[at : at + 2 * _BYTES] for at in range(0, len(block), 2 * _BYTES))

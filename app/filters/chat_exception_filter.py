@@ -1,15 +1,17 @@
-"""The one place where an error becomes an answer, and a line in the log."""
+"""Converts every error to an answer for the client and a log line."""
 
 from logging import DEBUG, INFO, WARNING
 from random import randrange
 
 import structlog
 
-from app.domain.errors import AuthenticationCode, AuthenticationError, ChatError
-from app.domain.events import SECRET_EVENTS
+from app.domain.errors import AuthenticationCode, AuthenticationError, ChatError, InvalidPayload
+from app.domain.events import SECRET_EVENTS, ServerEvent
 from app.framework import (
     BaseWsExceptionFilter,
     ExecutionContext,
+    FieldError,
+    WsBadRequest,
     WsException,
     WsTooManyRequests,
     catch,
@@ -17,7 +19,7 @@ from app.framework import (
 from app.framework.common.log_text import log_text
 from app.framework.common.minute_log import MinuteLog
 from app.ports import Clock
-from app.services.sessions.client_network import client_network
+from app.services.authentication_service import client_network
 from app.sockets.authenticated_socket import AuthenticatedSocket, error_notice
 
 _log = structlog.stdlib.get_logger("ChatExceptionFilter")
@@ -25,8 +27,10 @@ _log = structlog.stdlib.get_logger("ChatExceptionFilter")
 _REFUSED = "authentication failed"
 
 _RETRY_AFTER_MS = (1_000, 5_000)
-"""When a client that is refused for a temporary reason should come back, where no limit knows:
-a random time, so that clients that were refused together do not come back together."""
+"""The range of the retry time after a temporary rejection, if no limit defines one.
+
+The time is random, so that clients that were rejected together do not return together.
+"""
 
 _LIMIT_HINT = (
     "RATE_LIMIT_CONNECTS_PER_MINUTE and RATE_LIMIT_FAILED_AUTH_PER_MINUTE are the limits of an "
@@ -34,15 +38,15 @@ _LIMIT_HINT = (
 )
 
 _ENDING = frozenset({AuthenticationCode.REVOKED, AuthenticationCode.SUBJECT_CHANGED})
-"""What a socket does not survive; until it has expired it may try another token."""
+"""The codes that end a connected socket. After any other it may refresh with another token."""
 
 
 @catch()
 class ChatExceptionFilter(BaseWsExceptionFilter):
-    """Gives domain errors the framework's shape, refuses connections the configured way, logs both.
+    """Converts domain errors to `WsException`, rejects connections as configured, and logs both.
 
-    A connection is refused whatever was raised, so authentication fails closed. A client that is
-    refused for a temporary reason comes back by itself, so its refusals are logged once a minute.
+    Any error rejects the connection, so authentication fails closed. A client that is rejected for
+    a temporary reason retries by itself, so these rejections are logged once a minute.
     """
 
     def __init__(self, clock: Clock, *, refuse_with_connect_error: bool) -> None:
@@ -51,7 +55,7 @@ class ChatExceptionFilter(BaseWsExceptionFilter):
         self._temporary_refusals = MinuteLog(_log_temporary_refusals, clock.call_later)
 
     def catch(self, exception: Exception, host: ExecutionContext) -> None:
-        """Answer the ack, else emit ``exception``; a connection gets ``error`` and an end."""
+        """Answer the ack or emit ``exception``; reject a connection with ``error``."""
         super().catch(_ws_exception(exception), host)
         if isinstance(exception, AuthenticationError) and exception.code in _ENDING:
             client: AuthenticatedSocket = host.get_client()
@@ -59,7 +63,7 @@ class ChatExceptionFilter(BaseWsExceptionFilter):
                 client.end_session(exception)
 
     def answer(self, error: WsException, host: ExecutionContext) -> None:
-        """Log it, without what the client sent, and tell the client."""
+        """Log the error without the payload, and send it to the client."""
         client: AuthenticatedSocket = host.get_client()
         context: dict[str, str | int | None] = {
             "code": error.code,
@@ -86,7 +90,7 @@ class ChatExceptionFilter(BaseWsExceptionFilter):
             super().answer(error, host)
 
     def cause_of(self, host: ExecutionContext) -> dict[str, object]:
-        """The event's name, and its payload unless that is a secret."""
+        """Return the event's name, and its payload unless the payload is a secret."""
         if host.get_pattern() in SECRET_EVENTS:
             return {"pattern": host.get_pattern()}
         return super().cause_of(host)
@@ -99,12 +103,12 @@ class ChatExceptionFilter(BaseWsExceptionFilter):
         elif error.temporary:
             retry_after_ms = error.details.get("retryAfterMs") or randrange(*_RETRY_AFTER_MS)  # noqa: S311 - spreads clients, no secret
             retry = {"temporary": True, "retryAfterMs": retry_after_ms}
-            client.emit("error", {**error_notice(message, error.code, detail), **retry})
+            client.emit(ServerEvent.ERROR, {**error_notice(message, error.code, detail), **retry})
             client.close_transport()
         elif self._refuse_with_connect_error:
             client.refuse(message.capitalize(), {"code": error.code, "detail": detail})
         else:
-            client.emit("error", error_notice(message, error.code, detail))
+            client.emit(ServerEvent.ERROR, error_notice(message, error.code, detail))
             client.disconnect(close=True)
 
 
@@ -114,14 +118,18 @@ def _log_temporary_refusals(code: str, address: str, times: int) -> None:
 
 
 def _ws_exception(exception: Exception) -> Exception:
-    """A domain error in the framework's shape, its cause behind it; any other as it is."""
+    """Convert a domain error to a `WsException` with it as the cause; return other errors as is."""
     if not isinstance(exception, ChatError):
         return exception
-    error = WsException(
-        exception.message if isinstance(exception, AuthenticationError) else str(exception),
-        code=str(exception.code),
-        temporary=exception.temporary,
-        details=exception.details,
-    )
+    if isinstance(exception, InvalidPayload):
+        field = FieldError(path=exception.path, message=exception.message)
+        error: WsException = WsBadRequest((field,))
+    else:
+        error = WsException(
+            exception.message if isinstance(exception, AuthenticationError) else str(exception),
+            code=str(exception.code),
+            temporary=exception.temporary,
+            details=exception.details,
+        )
     error.__cause__ = exception
     return error

@@ -1,6 +1,7 @@
-"""The Nest port: gateways, guards, interceptors, pipes and filters under Nest's names.
+"""The port of Nest: gateways, guards, interceptors, pipes and filters under Nest's names.
 
-Knows nothing of the chat and imports nothing else of ``app``: it could be lifted out.
+It is independent of the chat. Of ``app`` it imports only ``app.concurrency``, so both could become
+a library.
 """
 
 from app.framework.common.context import (
@@ -12,18 +13,15 @@ from app.framework.common.context import (
     WsArgumentsHost,
 )
 from app.framework.common.decorators import (
-    Cors,
-    WebSocketServer,
     catch,
-    subscribe_message,
     use_filters,
     use_guards,
     use_interceptors,
     use_pipes,
-    web_socket_gateway,
 )
 from app.framework.common.exceptions import (
     BootError,
+    FieldError,
     WsBadRequest,
     WsDraining,
     WsException,
@@ -36,34 +34,48 @@ from app.framework.common.exceptions import (
 )
 from app.framework.common.filters import BaseWsExceptionFilter, ExceptionFilter
 from app.framework.common.guards import CanActivate
+from app.framework.common.hooks import (
+    BeforeApplicationShutdown,
+    OnApplicationBootstrap,
+    OnApplicationShutdown,
+    OnDrain,
+    OnModuleDestroy,
+    OnModuleInit,
+)
 from app.framework.common.interceptors import CallHandler, NestInterceptor
 from app.framework.common.metadata import Reflector, set_metadata
-from app.framework.common.params import Ack, ConnectedSocket, MessageBody, create_param_decorator
 from app.framework.common.pipes import (
     ArgumentMetadata,
     DefaultValuePipe,
     PipeTransform,
     ValidationPipe,
+    field_errors,
 )
 from app.framework.common.providers import AppFilter, AppGuard, AppInterceptor, AppPipe, imported
 from app.framework.core.application import NestApplication, NestFactory
 from app.framework.core.http.controllers import controller, delete, get, patch, post, put
-from app.framework.core.lifecycle import (
-    BeforeApplicationShutdown,
-    OnApplicationBootstrap,
-    OnApplicationShutdown,
-    OnDrain,
-    OnGatewayConnection,
-    OnGatewayDisconnect,
-    OnGatewayInit,
-    OnModuleDestroy,
-    OnModuleInit,
-)
 from app.framework.platform_socketio.disconnect_reason import DisconnectReason
 from app.framework.platform_socketio.engine_io.server import EngineOptions
 from app.framework.platform_socketio.io_adapter import IoAdapter, IoOptions
 from app.framework.platform_socketio.websocket.client_address import Network, client_address
+from app.framework.websockets.decorators import (
+    Cors,
+    WebSocketServer,
+    subscribe_message,
+    web_socket_gateway,
+)
 from app.framework.websockets.explorer import EventRoute
+from app.framework.websockets.hooks import (
+    OnGatewayConnection,
+    OnGatewayDisconnect,
+    OnGatewayInit,
+)
+from app.framework.websockets.param_decorators import (
+    Ack,
+    ConnectedSocket,
+    MessageBody,
+    create_param_decorator,
+)
 from app.framework.websockets.socket import BroadcastOperator, Handshake, Server, Socket
 from app.framework.websockets.ws_response import WsResponse
 
@@ -92,6 +104,7 @@ __all__ = [
     "EventRoute",
     "ExceptionFilter",
     "ExecutionContext",
+    "FieldError",
     "Handshake",
     "IoAdapter",
     "IoOptions",
@@ -130,6 +143,7 @@ __all__ = [
     "controller",
     "create_param_decorator",
     "delete",
+    "field_errors",
     "get",
     "imported",
     "patch",

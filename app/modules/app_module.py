@@ -1,30 +1,30 @@
-"""The root module: which modules there are, and who provides what to whom."""
+"""The root module: chooses the modules and passes each one its imports."""
 
 from dependency_injector import containers, providers
 
 from app.adapters.sql.connection.limits import DatabaseLimits
-from app.adapters.system.system_clock import SystemClock
+from app.adapters.system.clock import SystemClock
 from app.config.settings import IN_MEMORY, Settings
 from app.framework import imported
 from app.modules.auth_module import AuthModule
-from app.modules.backend_api_module import BackendApiModule, WebhooksModule
+from app.modules.backend_api_module import BackendApiModule
 from app.modules.chat_module import ChatModule
-from app.modules.coordination_module import LocalCoordinationModule
+from app.modules.coordination_module import LocalCoordinationModule, RedisCoordinationModule
 from app.modules.development_identity_module import DevelopmentIdentityModule
 from app.modules.ops_module import OpsModule
-from app.modules.redis_module import RedisCoordinationModule
 from app.modules.storage_module import MemoryStorageModule, SqlStorageModule
+from app.modules.webhooks_module import WebhooksModule
 
 
 class AppModule(containers.DeclarativeContainer):
-    """Nest's ``AppModule``. Made by `create_app_module`, which knows the modules to choose from."""
+    """Nest's ``AppModule``. `create_app_module` creates it and chooses the optional modules."""
 
     settings: providers.Dependency[Settings] = imported(Settings)
     clock = providers.Singleton(SystemClock)
     storage = providers.DependenciesContainer()
     coordination = providers.DependenciesContainer()
     development_identity = providers.DependenciesContainer()
-    service = providers.DependenciesContainer()
+    backend_api = providers.DependenciesContainer()
     webhooks = providers.DependenciesContainer()
 
     auth = providers.Container(
@@ -32,7 +32,7 @@ class AppModule(containers.DeclarativeContainer):
         settings=settings,
         clock=clock,
         revocation_store=coordination.revocation_store,
-        revocation_channel=coordination.revocation_channel,
+        revocation_bus=coordination.revocation_bus,
         watch_interval_seconds=coordination.watch_interval_seconds,
         attempt_limiter=coordination.attempt_limiter,
         socket_quota=coordination.socket_quota,
@@ -43,9 +43,10 @@ class AppModule(containers.DeclarativeContainer):
         clock=clock,
         channels=storage.channels,
         messages=storage.messages,
+        adoption=storage.adoption,
         deliveries=storage.deliveries,
-        writers=storage.writers,
-        membership_channel=coordination.membership_channel,
+        write_admission=storage.write_admission,
+        membership_bus=coordination.membership_bus,
         session_service=auth.session_service,
     )
     ops = providers.Container(
@@ -58,7 +59,7 @@ class AppModule(containers.DeclarativeContainer):
 
 
 def database_limits(settings: Settings) -> DatabaseLimits:
-    """How long, and with how many connections, as the settings have it."""
+    """Return the limits of the database that the settings contain."""
     return DatabaseLimits(
         pool_size=settings.database_pool_size,
         pool_timeout_seconds=settings.database_pool_timeout_seconds,
@@ -68,7 +69,7 @@ def database_limits(settings: Settings) -> DatabaseLimits:
 
 
 def create_app_module(settings: Settings) -> AppModule:
-    """The application's modules, as the settings choose them. Opens nothing."""
+    """Assemble the modules that the settings choose. Opens no file and no connection."""
     app = AppModule(settings=settings)
     if settings.database_url == IN_MEMORY:
         app.storage.override(MemoryStorageModule(clock=app.clock))
@@ -96,7 +97,7 @@ def create_app_module(settings: Settings) -> AppModule:
             )
         )
     if settings.service_key is not None:
-        app.service.override(
+        app.backend_api.override(
             BackendApiModule(
                 settings=settings,
                 clock=app.clock,

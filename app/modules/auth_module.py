@@ -1,4 +1,4 @@
-"""Who a socket is: tokens, sessions, revocations, and the guards that ask."""
+"""Authentication: tokens, sessions, revocations, limits, and the guards that check them."""
 
 from dependency_injector import containers, providers
 
@@ -9,7 +9,7 @@ from app.adapters.clerk.token_verifier import ClerkTokenVerifier
 from app.adapters.memory.silent_revocation_bus import SilentRevocationBus
 from app.adapters.memory.socket_quota import MemorySocketQuota
 from app.adapters.memory.token_buckets import TokenBuckets
-from app.adapters.system.system_clock import SystemClock
+from app.adapters.system.clock import SystemClock
 from app.config.settings import Settings
 from app.framework import imported
 from app.guards.ws_guard import WsGuard
@@ -22,14 +22,14 @@ from app.services.token_blacklist_service import TokenBlacklistService
 
 
 def _signing_keys(settings: Settings, clock: Clock) -> SigningKeys:
-    """Clerk's PEM or JWKS; without either the development issuer's JWKS, over HTTP like Clerk's."""
+    """Return Clerk's keys, from a PEM or a JWKS URL, or else the development issuer's JWKS URL."""
     if settings.clerk_jwt_key is not None:
         return PemSigningKey(settings.clerk_jwt_key)
     return JwksClient(settings.clerk_jwks_url or settings.base_url + JWKS_PATH, clock)
 
 
 def admits_unchecked(settings: Settings) -> bool:
-    """Whether clients connect while revocations cannot be read."""
+    """Return whether clients may connect while revocations cannot be read."""
     return settings.revocation_unavailable == "admit"
 
 
@@ -45,8 +45,8 @@ def _session_policy(settings: Settings) -> SessionPolicy:
 class AuthModule(containers.DeclarativeContainer):
     """Provides `WsGuard`, `WsThrottlerGuard`, `SessionService` and `TokenBlacklistService`.
 
-    All that it imports but the store has a default, so that guards can be tested with this module
-    alone.
+    Every import except the revocation store has a default, so that tests of guards need no other
+    module.
     """
 
     settings: providers.Dependency[Settings] = imported(
@@ -54,7 +54,7 @@ class AuthModule(containers.DeclarativeContainer):
     )
     clock: providers.Dependency[Clock] = imported(Clock, default=providers.Singleton(SystemClock))
     revocation_store: providers.Dependency[RevocationStore] = imported(RevocationStore)
-    revocation_channel: providers.Dependency[RevocationBus] = imported(
+    revocation_bus: providers.Dependency[RevocationBus] = imported(
         RevocationBus, default=providers.Singleton(SilentRevocationBus)
     )
     watch_interval_seconds: providers.Dependency[float] = imported(
@@ -80,7 +80,7 @@ class AuthModule(containers.DeclarativeContainer):
         max_token_seconds=settings.provided.auth_max_token_seconds,
     )
     token_blacklist_service = providers.Singleton(
-        TokenBlacklistService, revocation_store, revocation_channel, watch_interval_seconds
+        TokenBlacklistService, revocation_store, revocation_bus, watch_interval_seconds
     )
     authentication_service = providers.Singleton(
         AuthenticationService,

@@ -1,4 +1,4 @@
-"""The chat: its gateway, its services, and what stands around every handler."""
+"""The chat: its gateway, its services, and the pipe and filter of every handler."""
 
 from dependency_injector import containers, providers
 
@@ -10,12 +10,13 @@ from app.gateways.room_broadcaster import RoomBroadcaster
 from app.gateways.socket_rooms import GatewaySocketRooms
 from app.gateways.ws_gateway import WsGateway
 from app.ports import (
+    AdoptionRepository,
     ChannelRepository,
     Clock,
     DeliveryRepository,
     MembershipBus,
     MessageRepository,
-    StorageWriters,
+    WriteAdmission,
 )
 from app.services.adoption_poller import AdoptionPoller
 from app.services.channel_service import ChannelService
@@ -30,7 +31,7 @@ from app.services.typing_service import TypingService
 
 
 def _page_bytes(queue_max_bytes: int) -> int:
-    """At most half of what may wait for a client, so that a page does not cut it off."""
+    """Return at most half of a client's queue, so that a page does not disconnect the client."""
     return min(MAX_PAGE_BYTES, queue_max_bytes // 2)
 
 
@@ -41,9 +42,10 @@ class ChatModule(containers.DeclarativeContainer):
     clock: providers.Dependency[Clock] = imported(Clock)
     channels: providers.Dependency[ChannelRepository] = imported(ChannelRepository)
     messages: providers.Dependency[MessageRepository] = imported(MessageRepository)
+    adoption: providers.Dependency[AdoptionRepository] = imported(AdoptionRepository)
     deliveries: providers.Dependency[DeliveryRepository] = imported(DeliveryRepository)
-    writers: providers.Dependency[StorageWriters] = imported(StorageWriters)
-    membership_channel: providers.Dependency[MembershipBus] = imported(MembershipBus)
+    write_admission: providers.Dependency[WriteAdmission] = imported(WriteAdmission)
+    membership_bus: providers.Dependency[MembershipBus] = imported(MembershipBus)
     session_service: providers.Dependency[SessionService] = imported(SessionService)
 
     validation_pipe = AppPipe(ValidationPipe)
@@ -59,14 +61,14 @@ class ChatModule(containers.DeclarativeContainer):
     drain_notice = providers.Singleton(DrainNotice)
     socket_rooms = providers.Singleton(GatewaySocketRooms)
     event_service = providers.Singleton(EventService, channels)
-    channel_audience = providers.Singleton(
-        RoomSync, channels, event_service, socket_rooms, membership_channel, clock
+    room_sync = providers.Singleton(
+        RoomSync, channels, event_service, socket_rooms, membership_bus, clock
     )
     channel_service = providers.Singleton(
         ChannelService,
         channels,
-        membership_channel,
-        channel_audience,
+        membership_bus,
+        room_sync,
         broadcaster,
         clock,
     )
@@ -74,26 +76,30 @@ class ChatModule(containers.DeclarativeContainer):
         TypingService,
         channels=channels,
         events=event_service,
-        audience=channel_audience,
+        room_sync=room_sync,
         broadcaster=broadcaster,
         clock=clock,
         expiry_seconds=settings.provided.typing_expiry_seconds,
     )
-    message_feed = providers.Singleton(
-        MessagePublisher, messages, channel_audience, typing_service, broadcaster
+    message_publisher = providers.Singleton(
+        MessagePublisher, messages, room_sync, typing_service, broadcaster, clock
     )
     message_service = providers.Singleton(
         MessageService,
         messages=messages,
-        feed=message_feed,
-        audience=channel_audience,
+        publisher=message_publisher,
+        room_sync=room_sync,
         broadcaster=broadcaster,
         clock=clock,
         max_content_chars=settings.provided.message_max_chars,
-        writers=writers,
+        admission=write_admission,
     )
-    message_adoption = providers.Singleton(AdoptionPoller, message_service)
-    delivery_service = providers.Singleton(DeliveryService, deliveries, broadcaster, clock, writers)
+    adoption_poller = providers.Singleton(
+        AdoptionPoller, adoption, message_publisher, message_service, clock
+    )
+    delivery_service = providers.Singleton(
+        DeliveryService, deliveries, broadcaster, clock, write_admission
+    )
     offline_message_service = providers.Singleton(
         OfflineMessageService,
         deliveries,

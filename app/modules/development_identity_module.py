@@ -1,10 +1,10 @@
-"""The development identity: an issuer of our own where there is no Clerk, and a page to try it."""
+"""Tokens for development without Clerk, and a demo page."""
 
 from pathlib import Path
 
 from dependency_injector import containers, providers
 
-from app.adapters.development.development_issuer import DevelopmentIssuer
+from app.adapters.development.issuer import DevelopmentIssuer
 from app.config.settings import Settings
 from app.controllers.development_identity_controller import DevelopmentIdentityController
 from app.controllers.page_controller import PageController
@@ -15,7 +15,10 @@ _WEB = Path(__file__).parents[1] / "web"
 
 
 class DevelopmentIdentityModule(containers.DeclarativeContainer):
-    """Provides `DevelopmentIssuer`. Part of the application only where Settings allow it."""
+    """Provides `DevelopmentIssuer`, its controller, and `PageController`.
+
+    Part of the application only if the settings use the development issuer.
+    """
 
     settings: providers.Dependency[Settings] = imported(Settings)
     clock: providers.Dependency[Clock] = imported(Clock)

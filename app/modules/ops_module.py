@@ -1,4 +1,4 @@
-"""What operators look at."""
+"""Health checks and warnings for operators."""
 
 from dependency_injector import containers, providers
 

@@ -1,10 +1,11 @@
-"""Where users, channels, messages, receipts and revocations are kept: in memory or in SQL.
+"""Storage of users, channels, messages, receipts and revocations: in memory or in a database.
 
-Both modules provide the same names; `AppModule` is given one of them.
+Both modules provide the same names. `AppModule` uses one of them, as ``DATABASE_URL`` says.
 """
 
 from dependency_injector import containers, providers
 
+from app.adapters.memory.adoption_repository import MemoryAdoptionRepository
 from app.adapters.memory.channel_repository import MemoryChannelRepository
 from app.adapters.memory.delivery_repository import MemoryDeliveryRepository
 from app.adapters.memory.message_repository import MemoryMessageRepository
@@ -12,12 +13,11 @@ from app.adapters.memory.revocation_store import MemoryRevocationStore
 from app.adapters.memory.storage_probe import MemoryStorageProbe
 from app.adapters.memory.store import MemoryStore
 from app.adapters.memory.webhook_log import MemoryWebhookLog
-from app.adapters.memory.writers import MemoryWriters
 from app.adapters.sql.channels.repository import SqlChannelRepository
 from app.adapters.sql.connection.database import Database
 from app.adapters.sql.connection.limits import DatabaseLimits
-from app.adapters.sql.connection.writers import SqlWriters
 from app.adapters.sql.deliveries.repository import SqlDeliveryRepository
+from app.adapters.sql.messages.adoption_repository import SqlAdoptionRepository
 from app.adapters.sql.messages.repository import SqlMessageRepository
 from app.adapters.sql.revocation_store import SqlRevocationStore
 from app.adapters.sql.storage_probe import SqlStorageProbe
@@ -27,14 +27,15 @@ from app.ports import Clock
 
 
 class MemoryStorageModule(containers.DeclarativeContainer):
-    """Nothing survives the process."""
+    """Stores everything in memory; a restart loses it."""
 
     clock: providers.Dependency[Clock] = imported(Clock)
 
     store = providers.Singleton(MemoryStore)
-    writers = providers.Singleton(MemoryWriters, 1)
+    write_admission = store
     channels = providers.Singleton(MemoryChannelRepository, store)
     messages = providers.Singleton(MemoryMessageRepository, store)
+    adoption = providers.Singleton(MemoryAdoptionRepository)
     deliveries = providers.Singleton(MemoryDeliveryRepository, store)
     revocation_store = providers.Singleton(MemoryRevocationStore, clock)
     webhook_log = providers.Singleton(MemoryWebhookLog, clock)
@@ -42,7 +43,7 @@ class MemoryStorageModule(containers.DeclarativeContainer):
 
 
 class SqlStorageModule(containers.DeclarativeContainer):
-    """One database for all."""
+    """Stores everything in one database."""
 
     clock: providers.Dependency[Clock] = imported(Clock)
     database_url: providers.Dependency[str] = imported(str)
@@ -50,9 +51,10 @@ class SqlStorageModule(containers.DeclarativeContainer):
     limits: providers.Dependency[DatabaseLimits] = imported(DatabaseLimits)
 
     database = providers.Singleton(Database, database_url, migrate=migrate, limits=limits)
-    writers = providers.Singleton(SqlWriters, database)
+    write_admission = database
     channels = providers.Singleton(SqlChannelRepository, database)
     messages = providers.Singleton(SqlMessageRepository, database)
+    adoption = providers.Singleton(SqlAdoptionRepository, database)
     deliveries = providers.Singleton(SqlDeliveryRepository, database)
     revocation_store = providers.Singleton(SqlRevocationStore, database, clock)
     webhook_log = providers.Singleton(SqlWebhookLog, database, clock)

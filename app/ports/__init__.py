@@ -7,6 +7,7 @@ from app.ports.membership_bus import MembershipBus
 from app.ports.revocation_bus import RevocationBus
 from app.ports.socket_quota import SocketQuota
 from app.ports.socket_rooms import SocketRooms
+from app.ports.storage.adoption_repository import AdoptionRepository
 from app.ports.storage.channel_repository import ChannelRepository, Membership, seeded_name
 from app.ports.storage.delivery_repository import (
     MAX_COUNTED,
@@ -25,8 +26,8 @@ from app.ports.storage.delivery_repository import (
 from app.ports.storage.message_repository import AddOutcome, MessageRepository, StoredMessage
 from app.ports.storage.revocation_store import RevocationStore
 from app.ports.storage.storage_probe import StorageProbe
-from app.ports.storage.storage_writers import StorageWriters
 from app.ports.storage.webhook_log import WebhookLog
+from app.ports.storage.write_admission import WriteAdmission
 from app.ports.throttle import Throttle
 from app.ports.token_issuer import JWKS_PATH, TOKEN_TTL_SECONDS, TokenIssuer
 from app.ports.token_verifier import TokenVerifier
@@ -41,6 +42,7 @@ __all__ = [
     "MAX_STATUSES",
     "TOKEN_TTL_SECONDS",
     "AddOutcome",
+    "AdoptionRepository",
     "Advance",
     "AdvanceOutcome",
     "AttemptLimiter",
@@ -58,7 +60,6 @@ __all__ = [
     "SocketQuota",
     "SocketRooms",
     "StorageProbe",
-    "StorageWriters",
     "StoredMessage",
     "Throttle",
     "Timer",
@@ -72,5 +73,6 @@ __all__ = [
     "WebhookMessage",
     "WebhookRefused",
     "WebhookVerifier",
+    "WriteAdmission",
     "seeded_name",
 ]

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
-from app.domain.revocation import Revocation
+from app.domain.credential import Revocation
 
 
 @runtime_checkable

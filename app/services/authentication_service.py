@@ -1,23 +1,25 @@
-"""Whether a token is good, and how often an address may ask."""
+"""Authenticates clients by their token, within the limits of their address."""
+
+from ipaddress import IPv6Address, IPv6Network
 
 from app.domain.credential import Credential
 from app.domain.errors import AuthenticationCode, AuthenticationError, Unavailable
 from app.ports import AttemptLimiter, TokenVerifier
-from app.services.sessions.client_network import client_network
 from app.services.token_blacklist_service import TokenBlacklistService
 
 _BEARER = "bearer "
+_NETWORK_PREFIX_BITS = 64
 
 
 class AuthenticationService:
-    """Judges what clients send as their token.
+    """Verifies the tokens that clients send, and counts attempts and failures per address.
 
     Args:
-        verifier: Of the identity provider.
-        blacklist: Asked for each token once.
-        limiter: Counts by address, IPv6 by its network: see `client_network`.
-        accept_bearer: Whether ``Bearer `` before the token is tolerated.
-        admit_unchecked: Whether to connect who cannot be checked for revocation.
+        verifier: Verifies a token by the rules of the identity provider.
+        blacklist: Is read once per token.
+        limiter: Counts per `client_network`.
+        accept_bearer: Whether ``Bearer `` before the token is accepted.
+        admit_unchecked: Whether to admit clients while revocations cannot be read.
     """
 
     def __init__(
@@ -36,53 +38,53 @@ class AuthenticationService:
         self._admit_unchecked = admit_unchecked
 
     async def authenticate(self, sent: object, address: str) -> Credential:
-        """Who a connecting client is, when ``address`` has not tried too often.
+        """Verify the token of a connecting client.
 
-        The limits come before any cryptography; a refusal that is the client's fault counts
-        against its address. A good token gives the attempt back, so an address with a thousand
-        users may connect all of them.
+        The limits apply before any cryptography. A failure that is the client's fault counts
+        against its address. A valid token returns the attempt, so an address with a thousand users
+        can connect all of them.
 
         Raises:
-            AuthenticationError: What was sent or the address is refused, by its code.
+            AuthenticationError: The token or the address is rejected, with the reason's code.
         """
-        owner = client_network(address)
-        wait_seconds = await self._limiter.attempt(owner)
+        network = client_network(address)
+        wait_seconds = await self._limiter.attempt(network)
         if wait_seconds > 0:
             raise AuthenticationError(
                 AuthenticationCode.TOO_MANY_ATTEMPTS, retry_after_seconds=wait_seconds
             )
         try:
-            credential = await self._judge(sent, admit_unchecked=self._admit_unchecked)
+            credential = await self._verify(sent, admit_unchecked=self._admit_unchecked)
         except AuthenticationError as error:
             raise await self.counted(error, address) from error.__cause__
-        self._limiter.succeeded(owner)
+        self._limiter.succeeded(network)
         return credential
 
     async def authenticate_again(self, sent: object, address: str) -> Credential:
-        """Who an admitted client is by its next token.
+        """Verify the new token of a connected client.
 
-        That is no attempt to connect, so its address may have a thousand users. While revocations
-        cannot be read it goes on, as all who are connected do: what is live is looked at again as
-        soon as they can be.
+        This takes no attempt, so a thousand users of one address can refresh. While revocations
+        cannot be read, the token is accepted, as the sessions of all connected clients go on: they
+        are checked again as soon as revocations can be read.
 
         Raises:
-            AuthenticationError: What was sent is refused, by its code.
+            AuthenticationError: The token is rejected, with the reason's code.
         """
         try:
-            return await self._judge(sent, admit_unchecked=True)
+            return await self._verify(sent, admit_unchecked=True)
         except AuthenticationError as error:
             raise await self.counted(error, address) from error.__cause__
 
     async def counted(self, error: AuthenticationError, address: str) -> AuthenticationError:
-        """The error, counted against the address if it is the client's fault.
+        """Count the error against the address, unless it is temporary, and return it.
 
-        It knows then how often that has happened.
+        Sets ``error.failures`` to the number of recent failures from this address.
         """
         if not error.temporary:
             error.failures = await self._limiter.failed(client_network(address), error.code)
         return error
 
-    async def _judge(self, sent: object, *, admit_unchecked: bool) -> Credential:
+    async def _verify(self, sent: object, *, admit_unchecked: bool) -> Credential:
         token = self._token(sent)
         credential = Credential.of(token, await self._verifier.verify(token))
         try:
@@ -105,3 +107,21 @@ class AuthenticationService:
         if self._accept_bearer:
             return sent[len(_BEARER) :].strip()
         raise AuthenticationError(AuthenticationCode.BEARER_PREFIX)
+
+
+def client_network(address: str) -> str:
+    """Return the network that attempts, failures and log lines are counted by.
+
+    For IPv6 this is the /64 network, which one household or server owns: counting addresses would
+    give it 2**64 attempts. IPv4-mapped IPv6 addresses are unwrapped. An IPv4 address, and anything
+    that is not an address, is returned unchanged.
+    """
+    if ":" not in address:
+        return address
+    try:
+        parsed = IPv6Address(address)
+    except ValueError:
+        return address
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(IPv6Network((int(parsed), _NETWORK_PREFIX_BITS), strict=False))

@@ -1,7 +1,6 @@
 """Delivery receipts: recipients report, authors hear of it."""
 
-from collections.abc import Collection, Hashable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
 from itertools import islice
 from typing import TypeAlias
 
@@ -11,6 +10,7 @@ from app.domain.events import ServerEvent
 from app.domain.ids import MessageId, UserId
 from app.domain.rooms import user_room
 from app.domain.socket_response import ReceiptsResponse
+from app.domain.time_limits import DRAIN_TIMEOUT_SECONDS
 from app.ports import (
     Advance,
     AdvanceOutcome,
@@ -18,22 +18,22 @@ from app.ports import (
     Clock,
     DeliveryRepository,
     Report,
-    StorageWriters,
     UnconfirmedAdvances,
+    WriteAdmission,
 )
 from app.services.messages.page_cursor import RecipientCursor, decode_recipient_cursor
 from app.services.writes.group_commit import GroupCommit
-from app.services.writes.limits import DRAIN_TIMEOUT_SECONDS
-from app.services.writes.untold_changes import UntoldChanges
+from app.services.writes.keyed_queue import KeyedQueue
+from app.services.writes.unconfirmed_changes import UnconfirmedChanges
 
-MAX_UNTOLD = 10_000
-"""Of how many reports it is remembered that their author may not have been told of them."""
+MAX_UNCONFIRMED = 10_000
+"""How many unconfirmed reports are remembered."""
 
 MAX_REPORTS = 256
-"""How many reports one transaction stores, lists included."""
+"""How many reports one transaction stores, those of lists included."""
 
 _LISTS = "lists"
-"""The key of all lists: two at once would wait for each other's messages in the database."""
+"""The key of all lists: two concurrent lists could wait for each other's rows in the database."""
 
 _Pair: TypeAlias = tuple[MessageId, UserId]
 
@@ -43,14 +43,6 @@ _EVENTS = {
 }
 
 _OF_RECIPIENTS = (DeliveryState.SENT, DeliveryState.DELIVERED, DeliveryState.READ)
-
-
-@dataclass(slots=True)
-class _Reporting:
-    """Reports that are stored together; ``outcomes`` has one for each once they are."""
-
-    reports: Sequence[Report]
-    outcomes: Sequence[AdvanceOutcome] = field(init=False)
 
 
 class DeliveryService:
@@ -68,7 +60,7 @@ class DeliveryService:
         deliveries: The storage.
         broadcaster: Reaches connected clients.
         clock: The time that statuses bear.
-        writers: How many transactions the storage takes at once, and whether it answers.
+        admission: Limits the concurrent transactions.
     """
 
     def __init__(
@@ -76,20 +68,16 @@ class DeliveryService:
         deliveries: DeliveryRepository,
         broadcaster: Broadcaster,
         clock: Clock,
-        writers: StorageWriters,
+        admission: WriteAdmission,
     ) -> None:
         self._deliveries = deliveries
         self._broadcaster = broadcaster
         self._clock = clock
-        self._untold = UntoldChanges[Report](MAX_UNTOLD)
+        self._unconfirmed = UnconfirmedChanges[Report, None](MAX_UNCONFIRMED)
         self._reports = GroupCommit(
-            self._commit,
-            clock,
-            writers=writers,
-            weigh=lambda work: len(work.reports),
-            max_weight=MAX_REPORTS,
+            self._store, KeyedQueue(), clock, admission, weigh=len, max_weight=MAX_REPORTS
         )
-        # Of each batch that is being stored: what its recipients were found to have read meanwhile.
+        # For each batch that is being stored: what other batches published as read meanwhile.
         self._read_meanwhile: list[set[_Pair]] = []
 
     async def delivered(self, user_id: UserId, message_id: MessageId) -> DeliveryStatus:
@@ -165,7 +153,7 @@ class DeliveryService:
         await self._reports.drain(DRAIN_TIMEOUT_SECONDS)
 
     async def _report(self, report: Report) -> DeliveryStatus:
-        (outcome,) = await self._store(report.message_id, [report])
+        (outcome,) = await self._reports.commit(report.message_id, (report,))
         if isinstance(outcome, Advance):
             return outcome.status
         raise outcome
@@ -173,7 +161,8 @@ class DeliveryService:
     async def _report_all(self, reports: Sequence[Report]) -> ReceiptsResponse:
         statuses: list[DeliveryStatus] = []
         refused: list[RefusedReceipt] = []
-        for report, outcome in zip(reports, await self._store(_LISTS, reports), strict=True):
+        outcomes = await self._reports.commit(_LISTS, reports)
+        for report, outcome in zip(reports, outcomes, strict=True):
             if isinstance(outcome, Advance):
                 statuses.append(outcome.status)
             else:
@@ -183,53 +172,43 @@ class DeliveryService:
             response["refused"] = tuple(refused)
         return response
 
-    async def _store(self, key: Hashable, reports: Sequence[Report]) -> Sequence[AdvanceOutcome]:
-        reporting = _Reporting(reports)
-        await self._reports.run(key, reporting)
-        return reporting.outcomes
-
-    async def _commit(self, works: Sequence[_Reporting]) -> list[None]:
-        reports = [report for work in works for report in work.reports]
+    async def _store(self, batch: Sequence[Sequence[Report]]) -> Sequence[Sequence[AdvanceOutcome]]:
+        reports = [report for item in batch for report in item]
         read: set[_Pair] = set()
         self._read_meanwhile.append(read)
         try:
             outcomes = await self._deliveries.advance_all(reports, self._clock.now())
         except UnconfirmedAdvances as error:
-            self._untold.remember(
-                _reached(outcome.status)
-                for outcome in error.outcomes
-                if isinstance(outcome, Advance) and outcome.changed
-            )
+            for outcome in error.outcomes:
+                if isinstance(outcome, Advance) and outcome.changed:
+                    self._unconfirmed.remember(_report_of(outcome.status), None)
             raise Unconfirmed from None
         finally:
             self._read_meanwhile = [each for each in self._read_meanwhile if each is not read]
-        remaining = iter(outcomes)
-        for work in works:
-            work.outcomes = tuple(islice(remaining, len(work.reports)))
         for outcome in outcomes:
             if isinstance(outcome, Advance):
-                self._tell(outcome, read)
-        return [None] * len(works)
+                self._publish(outcome, read)
+        remaining = iter(outcomes)
+        return [tuple(islice(remaining, len(item))) for item in batch]
 
-    def _tell(self, advance: Advance, read: Collection[_Pair]) -> None:
-        """Tell the author, unless they were told in the meantime that the recipient has read it.
+    def _publish(self, advance: Advance, read: Collection[_Pair]) -> None:
+        """Publish an advance to the author, unless a READ of the same recipient was published.
 
-        A list and a report of one of its messages are stored by two batches, and the one that was
-        committed first may come to this last.
+        Two batches may store a list and a single report of one of its messages. The batch that was
+        committed first may get here last.
         """
         status = advance.status
         pair = (status.message_id, status.recipient_id)
         if status.status is DeliveryState.READ:
-            for others in self._read_meanwhile:
-                others.add(pair)
+            for read_meanwhile in self._read_meanwhile:
+                read_meanwhile.add(pair)
         elif pair in read:
             return
-        is_news = self._untold.take(_reached(status)) or advance.changed
-        if is_news and advance.author_is_member:
+        is_new = self._unconfirmed.forget(_report_of(status)) or advance.changed
+        if is_new and advance.author_is_member:
             event = _EVENTS[status.status]
             self._broadcaster.publish(user_room(advance.author_id), event, status)
 
 
-def _reached(status: DeliveryStatus) -> Report:
-    """The report that leads there."""
+def _report_of(status: DeliveryStatus) -> Report:
     return Report(status.message_id, status.recipient_id, status.status)

@@ -1,129 +1,188 @@
-"""Telling each channel of its messages: in the order of storing, each once, whoever stored them."""
+"""Publishes the messages of each channel once, in the order of storing, on this node."""
 
-from collections.abc import Collection, Sequence
+import logging
+from collections.abc import Collection, Iterable, Sequence
+from functools import partial
 
+from app.concurrency.bounded_dict import BoundedDict
+from app.domain.errors import Unavailable
 from app.domain.events import ServerEvent
 from app.domain.ids import ChannelId
 from app.domain.message import Message
 from app.domain.rooms import channel_room
-from app.ports import Broadcaster, MessageRepository, StoredMessage
+from app.ports import Broadcaster, Clock, MessageRepository, StoredMessage
 from app.services.room_sync import RoomSync
 from app.services.typing_service import TypingService
+from app.services.writes.keyed_queue import KeyedQueue
 
 MAX_CHANNELS = 100_000
-"""Of how many channels the last number told is remembered."""
+"""How many channels have their last published ``seq`` remembered."""
 
 MAX_GAP = 1_000
-"""How many messages before a new one are told with it; of more, clients see the gap in ``seq``."""
+"""How many earlier messages are published before a new one. Clients see a larger gap in ``seq``."""
 
 _PAGE = 100
 
+_logger = logging.getLogger(__name__)
+
 
 class MessagePublisher:
-    """Keeps, for each channel, the ``seq`` of the last message it was told of on this node.
+    """Remembers, for each channel, the ``seq`` of the last message that this node published.
 
-    Before a message is told, those between are: whose commit was never confirmed, or which another
-    node or the original backend has stored. What was stored before a channel was first looked at
-    is taken for told. A channel's calls must not overlap.
+    Before it publishes a message, it publishes the stored messages that precede it: their commit
+    was not confirmed, or another node or the original backend has stored them. Messages that were
+    stored before the channel was prepared count as published.
+
+    Attributes:
+        turns: The queue of each channel. `publish` and the commit before it must have the channel's
+            turn; the other methods wait for the turn themselves.
     """
 
     def __init__(
         self,
         messages: MessageRepository,
-        audience: RoomSync,
+        room_sync: RoomSync,
         typing: TypingService,
         broadcaster: Broadcaster,
+        clock: Clock,
     ) -> None:
+        self.turns = KeyedQueue()
         self._messages = messages
-        self._audience = audience
+        self._room_sync = room_sync
         self._typing = typing
         self._broadcaster = broadcaster
-        self._told: dict[ChannelId, int] = {}
-        audience.when_ended(self.forget)
+        self._clock = clock
+        self._published: BoundedDict[ChannelId, int] = BoundedDict(MAX_CHANNELS)
+        # Channels that may have unpublished messages, and until when more of them may be stored.
+        self._behind: dict[ChannelId, float] = {}
+        room_sync.when_deleted(self.forget)
 
-    def is_ready(self, channel_id: ChannelId) -> bool:
-        """Whether to `look_at` the channel would find nothing to do, as nearly always."""
-        return channel_id in self._told and self._audience.is_fresh(channel_id)
+    def is_prepared(self, channel_id: ChannelId) -> bool:
+        """Return whether `prepare` has nothing to do for the channel."""
+        return channel_id in self._published and self._room_sync.is_fresh(channel_id)
 
-    async def look_at(self, channel_ids: Collection[ChannelId]) -> None:
-        """Get ready to tell these channels of whatever is stored in them from now on.
+    async def prepare(self, channel_ids: Collection[ChannelId]) -> None:
+        """Prepare to publish the messages that are stored in these channels from now on.
 
         Raises:
-            Unavailable: What they were told of, or who belongs to them, cannot be known now.
+            Unavailable: The storage did not return the last sequence numbers or the members.
         """
-        unknown = [channel_id for channel_id in channel_ids if channel_id not in self._told]
+        unknown = [channel_id for channel_id in channel_ids if channel_id not in self._published]
         if unknown:
             last_seqs = await self._messages.last_seqs(unknown)
             for channel_id in unknown:
-                self._remember(channel_id, last_seqs[channel_id])
-        await self._audience.refresh_all(channel_ids)
+                self._published[channel_id] = last_seqs[channel_id]
+        await self._room_sync.refresh_all(channel_ids)
 
-    async def tell(self, channel_id: ChannelId, stored: Sequence[StoredMessage]) -> None:
-        """Tell of these messages, a channel's that is looked at; those told before are passed over.
+    async def publish(self, channel_id: ChannelId, stored: Sequence[StoredMessage]) -> None:
+        """Publish stored messages of a prepared channel, except those already published.
 
-        Each sender's typing ends first.
+        The typing of each sender ends first.
 
         Raises:
-            Unavailable: What lies between cannot be known now. What was not told then, `catch_up`
-                will tell.
+            Unavailable: The earlier messages cannot be read now; nothing after them was published.
         """
-        told = self._told.get(channel_id, 0)
-        news = [each.message for each in stored if each.message.seq > told]
-        if len(news) < len(stored):
-            # A new message with an old number: the channel was deleted, and made again.
-            again = [each.message for each in stored if each.is_new and each.message.seq <= told]
+        published = self._published.get(channel_id, 0)
+        new = [each.message for each in stored if each.message.seq > published]
+        if len(new) < len(stored):
+            # A new message with an old number: the channel was deleted and created again.
+            again = [
+                each.message for each in stored if each.is_new and each.message.seq <= published
+            ]
             if again:
-                told, news = again[0].seq - 1, again + news
-        if not news:
+                published, new = again[0].seq - 1, again + new
+        if not new:
             return
-        if len(news) > 1:
-            news.sort(key=_seq)
-        first = news[0].seq
-        told = max(told, first - 1 - MAX_GAP)
-        while told + 1 < first:
-            told = await self._tell_page(channel_id, told, before=first)
-        self._tell_all(channel_id, told, news)
+        if len(new) > 1:
+            new.sort(key=_seq)
+        first = new[0].seq
+        published = max(published, first - 1 - MAX_GAP)
+        while published + 1 < first:
+            published = await self._publish_page(channel_id, published, before=first)
+        self._publish_all(channel_id, published, new)
 
-    async def catch_up(self, channel_id: ChannelId) -> None:
-        """Tell of everything that the channel was not told of yet.
+    async def publish_change(
+        self, channel_id: ChannelId, event: ServerEvent, payload: object
+    ) -> None:
+        """Publish an event of a channel after the messages that are being stored now."""
+        await self.turns.run(
+            channel_id, partial(self._publish_change, channel_id, event, payload), None
+        )
+
+    def fall_behind(self, channel_ids: Iterable[ChannelId], seconds: float) -> None:
+        """Have `catch_up` look for unpublished messages of these channels.
+
+        Args:
+            channel_ids: The channels.
+            seconds: For how long more messages may turn up, because their commit goes on.
+        """
+        until = self._clock.monotonic() + seconds
+        for channel_id in channel_ids:
+            self._behind[channel_id] = max(until, self._behind.get(channel_id, until))
+
+    async def catch_up(self) -> None:
+        """Publish the unpublished messages of every channel that fell behind.
 
         Raises:
-            Unavailable: It cannot be known now.
+            Unavailable: The messages cannot be read now; the next call tries again.
         """
-        told = self._told.get(channel_id)
-        if told is None:
-            return
-        await self._audience.refresh_all((channel_id,))
-        while (reached := await self._tell_page(channel_id, told)) > told:
-            told = reached
+        for channel_id, until in list(self._behind.items()):
+            began = self._clock.monotonic()
+            try:
+                await self.turns.run(channel_id, partial(self._catch_up, channel_id), None)
+            except Unavailable:
+                raise
+            except Exception as error:  # noqa: BLE001 - the other channels must not wait for it
+                log_unpublished(error)
+                continue
+            if began >= until and self._behind.get(channel_id) == until:
+                del self._behind[channel_id]
 
     def forget(self, channel_id: ChannelId) -> None:
-        """The channel is no more; another of its name begins anew."""
-        self._told.pop(channel_id, None)
+        """Forget a deleted channel; another one with its id starts again from 1."""
+        self._published.pop(channel_id, None)
 
-    async def _tell_page(self, channel_id: ChannelId, told: int, before: int | None = None) -> int:
-        page = await self._messages.stored_after(channel_id, told, _PAGE)
-        self._tell_all(
-            channel_id, told, [each for each in page if before is None or each.seq < before]
+    async def _publish_change(
+        self, channel_id: ChannelId, event: ServerEvent, payload: object
+    ) -> None:
+        await self._room_sync.refresh(channel_id)
+        self._broadcaster.publish(channel_room(channel_id), event, payload)
+
+    async def _catch_up(self, channel_id: ChannelId) -> None:
+        published = self._published.get(channel_id)
+        if published is None:
+            return
+        await self._room_sync.refresh_all((channel_id,))
+        while (reached := await self._publish_page(channel_id, published)) > published:
+            published = reached
+
+    async def _publish_page(
+        self, channel_id: ChannelId, published: int, before: int | None = None
+    ) -> int:
+        page = await self._messages.stored_after(channel_id, published, _PAGE)
+        self._publish_all(
+            channel_id, published, [each for each in page if before is None or each.seq < before]
         )
         if before is not None and (len(page) < _PAGE or page[-1].seq >= before):
             return before - 1
-        return page[-1].seq if page else told
+        return page[-1].seq if page else published
 
-    def _tell_all(self, channel_id: ChannelId, told: int, stored: Sequence[Message]) -> None:
+    def _publish_all(
+        self, channel_id: ChannelId, published: int, messages: Sequence[Message]
+    ) -> None:
         room = channel_room(channel_id)
-        for message in stored:
-            if message.seq <= told:
+        for message in messages:
+            if message.seq <= published:
                 continue
             self._typing.end(message.user_id, channel_id)
             self._broadcaster.publish(room, ServerEvent.MESSAGE_CREATED, message)
-            told = message.seq
-        self._remember(channel_id, told)
+            published = message.seq
+        self._published[channel_id] = published
 
-    def _remember(self, channel_id: ChannelId, told: int) -> None:
-        if channel_id not in self._told and len(self._told) >= MAX_CHANNELS:
-            del self._told[next(iter(self._told))]
-        self._told[channel_id] = told
+
+def log_unpublished(error: Exception) -> None:
+    """Log that stored messages were not published, by the error's type: its text may hold one."""
+    _logger.error("stored messages could not be published: %s", type(error).__name__)
 
 
 def _seq(message: Message) -> int:

@@ -1,17 +1,10 @@
-"""Sending, changing and deleting messages: store, then tell the channel, in one order for all."""
+"""Sends, changes and deletes messages: each is stored first, then published to its channel."""
 
-import logging
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 
-from app.domain.errors import (
-    ChatError,
-    MessageNotFound,
-    StorageRejected,
-    Unavailable,
-    Unconfirmed,
-)
+from app.domain.errors import MessageNotFound, Unavailable, Unconfirmed
 from app.domain.events import ServerEvent
 from app.domain.ids import ChannelId, ClientMessageId, MessageId, SocketId, UserId, new_message_id
 from app.domain.message import (
@@ -21,101 +14,88 @@ from app.domain.message import (
     Message,
     MessageDraft,
 )
-from app.domain.rooms import channel_room, user_room
+from app.domain.rooms import user_room
+from app.domain.time_limits import DRAIN_TIMEOUT_SECONDS, UNCONFIRMED_SECONDS
 from app.ports import (
+    AddOutcome,
     Broadcaster,
     Clock,
     MessageRepository,
-    StorageWriters,
     StoredMessage,
+    WriteAdmission,
 )
-from app.services.message_publisher import MessagePublisher
+from app.services.message_publisher import MessagePublisher, log_unpublished
 from app.services.messages.content import checked_content
 from app.services.room_sync import RoomSync
-from app.services.writes.doubts import SETTLED_SECONDS, Doubt, Doubts
 from app.services.writes.group_commit import MAX_ITEMS, GroupCommit
 from app.services.writes.keyed_queue import KeyedQueue
-from app.services.writes.limits import DRAIN_TIMEOUT_SECONDS
+from app.services.writes.unconfirmed_changes import UnconfirmedChanges
 
-ADOPTED_AT_ONCE = 500
-
-_logger = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class _Send:
-    """A message to be stored and told of; then it has its ``message``, or a ``refusal``."""
-
-    draft: MessageDraft
-    message: Message = field(init=False)
-    refusal: ChatError | None = None
+MAX_UNCONFIRMED = 10_000
+"""How many messages have their unconfirmed change remembered."""
 
 
-@dataclass(slots=True)
-class _Tell:
-    """What a channel is to be told besides new messages, after those stored before it."""
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """An unconfirmed change of a message.
+
+    Attributes:
+        channel_id: The message's channel.
+        content: The new content; None for a deletion.
+        until: After this time, by the monotonic clock, it is stored or never will be.
+    """
 
     channel_id: ChannelId
-    event: ServerEvent
-    payload: object
-    refusal: None = None
-
-
-@dataclass(slots=True)
-class _CatchUp:
-    """A channel that may not have been told of everything."""
-
-    channel_id: ChannelId
-    refusal: Exception | None = None
+    content: str | None
+    until: float
 
 
 class MessageService:
-    """What members do with messages.
+    """Sends, changes and deletes the messages of users.
 
-    The channel is told after the commit and before the caller is answered. Messages that come
-    together are stored together; every member hears of a channel's messages in the order of
-    storing. Once a write has begun it is told, even if its caller is cancelled meanwhile.
+    A message is published after its commit and before its sender receives the ack. Messages that
+    arrive at the same time share a transaction. Every member receives the messages of a channel in
+    the order of storing. A write that has started is also published, even if its caller is
+    cancelled meanwhile.
 
     Args:
-        messages: The storage.
-        feed: Tells channels of new messages.
-        audience: Keeps rooms true to who belongs to a channel.
-        broadcaster: Reaches connected clients.
-        clock: The time that messages bear.
-        max_content_chars: How long a message may be.
-        writers: How many transactions the storage takes at once, and whether it answers.
-        max_batch: How many messages one transaction stores at most.
+        messages: Stores the messages.
+        publisher: Publishes the messages of each channel in their order.
+        room_sync: Keeps the rooms of channels equal to their members.
+        broadcaster: Sends events to connected clients.
+        clock: Gives the time of messages.
+        admission: Limits the concurrent transactions.
+        max_content_chars: Limits the length of a message.
+        max_batch: Limits how many messages a transaction stores.
     """
 
     def __init__(
         self,
         messages: MessageRepository,
-        feed: MessagePublisher,
-        audience: RoomSync,
+        publisher: MessagePublisher,
+        room_sync: RoomSync,
         broadcaster: Broadcaster,
         clock: Clock,
+        admission: WriteAdmission,
         max_content_chars: int,
-        writers: StorageWriters,
         max_batch: int = MAX_ITEMS,
     ) -> None:
         self._messages = messages
-        self._feed = feed
-        self._audience = audience
+        self._publisher = publisher
+        self._room_sync = room_sync
         self._broadcaster = broadcaster
         self._clock = clock
         self._max_content_chars = max_content_chars
-        self._writes = GroupCommit(
-            self._commit,
+        self._drafts = GroupCommit(
+            self._store,
+            publisher.turns,
             clock,
-            writers=writers,
-            weigh=self._weigh,
+            admission,
+            weigh=self._count_rows,
             max_items=max_batch,
         )
         self._changes = KeyedQueue()
-        # Channels that may not have been told of everything, and until when more may turn up.
-        self._behind: dict[ChannelId, float] = {}
-        self._doubts = Doubts(clock)
-        self._adopted_at_once = ADOPTED_AT_ONCE
+        self._unconfirmed = UnconfirmedChanges[MessageId, _Change](MAX_UNCONFIRMED)
 
     async def send(
         self,
@@ -125,18 +105,25 @@ class MessageService:
         client_message_id: ClientMessageId | None,
         socket_id: SocketId | None = None,
     ) -> Message:
-        """Store a message durably; the sender's typing ends, then the channel hears of it.
+        """Store a message durably, end the typing of its sender, and publish it to the channel.
 
-        Sent again with the same ``client_message_id``, it stores and tells nothing and returns
-        the message stored first. If it cannot be stored, the sender's sockets but ``socket_id``
-        hear of that.
+        A message that is sent again with the same ``client_message_id`` is neither stored nor
+        published again; the message stored first is returned. If the message cannot be stored, the
+        sender's other sockets receive ``message.failed``.
+
+        Args:
+            user_id: The sender.
+            channel_id: The channel of the message.
+            content: The text; white space around it is removed.
+            client_message_id: Chosen by the client, so that it may send again.
+            socket_id: The socket that sent the message.
 
         Raises:
             InvalidPayload: The content is empty, too long or not text.
             NotAMember: The sender does not belong to the channel.
             ClientMessageIdReused: Another content or channel was first sent under this id.
-            MessageDeleted: It was stored before and has since been deleted.
-            Unavailable: Nothing was stored, or that is `Unconfirmed`.
+            MessageDeleted: The message was stored before and has been deleted since.
+            Unavailable: The message was not stored. If it is `Unconfirmed`, it may be stored.
         """
         draft = MessageDraft(
             id=new_message_id(),
@@ -145,12 +132,10 @@ class MessageService:
             content=checked_content(content, self._max_content_chars),
             client_message_id=client_message_id,
         )
-        send = _Send(draft)
         began = self._clock.monotonic()
         try:
-            await self._audience.require_member(channel_id, user_id)
-            waited_seconds = self._clock.monotonic() - began
-            await self._writes.run(channel_id, send, waited_seconds=waited_seconds)
+            await self._room_sync.require_member(channel_id, user_id)
+            outcome = await self._drafts.commit(channel_id, draft, waiting_since=began)
         except Unavailable as error:
             failed = FailedMessage(
                 channel_id, client_message_id, str(error), error.code, error.temporary
@@ -159,16 +144,18 @@ class MessageService:
                 user_room(user_id), ServerEvent.MESSAGE_FAILED, failed, except_socket=socket_id
             )
             raise
-        return send.message
+        if isinstance(outcome, StoredMessage):
+            return outcome.message
+        raise outcome
 
     async def update(self, user_id: UserId, message_id: MessageId, content: str) -> Message:
-        """Replace the content of the user's own message; the channel hears of it.
+        """Replace the content of the user's own message, and publish the change to the channel.
 
         Raises:
             InvalidPayload: The content is empty, too long or not text.
-            MessageNotFound: Missing, or in a channel that is not the user's.
-            NotTheAuthor: It is somebody else's.
-            Unavailable: Nothing was changed, or that is `Unconfirmed`.
+            MessageNotFound: There is no such message in a channel of the user.
+            NotTheAuthor: Another member wrote the message.
+            Unavailable: Nothing was changed. If it is `Unconfirmed`, it may be changed.
         """
         checked = checked_content(content, self._max_content_chars)
         return await self._changes.run(
@@ -176,129 +163,72 @@ class MessageService:
         )
 
     async def delete(self, user_id: UserId, message_id: MessageId) -> DeletionReceipt:
-        """Delete the user's own message; the channel hears of it.
+        """Delete the user's own message, and publish the deletion to the channel.
 
         Raises:
-            MessageNotFound: Missing, or in a channel that is not the user's.
-            NotTheAuthor: It is somebody else's.
-            Unavailable: Nothing was deleted, or that is `Unconfirmed`.
+            MessageNotFound: There is no such message in a channel of the user.
+            NotTheAuthor: Another member wrote the message.
+            Unavailable: Nothing was deleted. If it is `Unconfirmed`, it may be deleted.
         """
         return await self._changes.run(message_id, partial(self._delete, message_id, user_id))
 
-    async def adopt(self) -> None:
-        """Take in what the original backend has stored beside us, and tell of it.
-
-        Raises:
-            Unavailable: What was taken in by then is told by `catch_up`. The next call tries with
-                fewer at once.
-        """
-        while found := await self._messages.find_unsequenced(
-            self._adopted_at_once, self._clock.now()
-        ):
-            await self._feed.look_at(found)
-            message_ids = [message_id for ids in found.values() for message_id in ids]
-            try:
-                await self._messages.adopt(message_ids, self._clock.now())
-            except Unavailable as error:
-                self._adopted_at_once = max(1, self._adopted_at_once // 2)
-                if isinstance(error, Unconfirmed):
-                    self._fall_behind(found, SETTLED_SECONDS)
-                raise
-            self._adopted_at_once = min(2 * self._adopted_at_once, ADOPTED_AT_ONCE)
-            self._fall_behind(found, 0)
-            await self.catch_up()
-
     async def catch_up(self) -> None:
-        """Tell channels of what was stored without their hearing of it, where there is any.
+        """Publish every message and change that was stored but not published.
 
         Raises:
-            Unavailable: It cannot be known now; another call will tell.
+            Unavailable: The storage does not answer; the next call tries again.
         """
-        for channel_id, until in list(self._behind.items()):
-            began = self._clock.monotonic()
-            try:
-                await self._writes.run(channel_id, _CatchUp(channel_id), patient=True)
-            except Unavailable:
-                raise
-            except Exception as error:  # noqa: BLE001 - the other channels have their turn
-                _log_untold(error)
-                continue
-            if began >= until and self._behind.get(channel_id) == until:
-                del self._behind[channel_id]
-        for message_id, doubt in self._doubts.all():
-            await self._settle(message_id, doubt)
+        await self._publisher.catch_up()
+        for message_id, change in self._unconfirmed.items():
+            await self._publish_if_stored(message_id, change)
 
     async def on_application_shutdown(self, _signal: str | None) -> None:
-        """Let what was begun reach the store; the servers are closed by now, so nothing begins."""
+        """Wait for the writes that have started; the servers are closed, so no new ones start."""
         await self._changes.drain(DRAIN_TIMEOUT_SECONDS)
-        await self._writes.drain(DRAIN_TIMEOUT_SECONDS)
+        await self._drafts.drain(DRAIN_TIMEOUT_SECONDS)
 
-    async def _commit(self, works: Sequence[_Send | _Tell | _CatchUp]) -> list[Exception | None]:
-        sends = [work for work in works if isinstance(work, _Send)]
-        if sends:
-            try:
-                await self._store(sends)
-            except StorageRejected:  # nothing was told yet: each is tried alone
-                raise
-            except Unavailable as error:  # the others of the batch are stored already
-                for send in sends:
-                    send.refusal = type(error)()
-        if len(sends) < len(works):
-            await self._tell_besides(works)
-        return [work.refusal for work in works]
-
-    async def _store(self, sends: Sequence[_Send]) -> None:
-        drafts = [send.draft for send in sends]
+    async def _store(self, drafts: Sequence[MessageDraft]) -> Sequence[AddOutcome]:
         channel_ids = {draft.channel_id for draft in drafts}
-        if not all(map(self._feed.is_ready, channel_ids)):
-            await self._feed.look_at(channel_ids)
+        if not all(map(self._publisher.is_prepared, channel_ids)):
+            await self._publisher.prepare(channel_ids)
         try:
             outcomes = await self._messages.add_all(drafts, self._clock.now())
         except Unconfirmed:
-            self._fall_behind(channel_ids, SETTLED_SECONDS)
+            self._publisher.fall_behind(channel_ids, UNCONFIRMED_SECONDS)
             raise
         stored: dict[ChannelId, list[StoredMessage]] = {}
-        for send, outcome in zip(sends, outcomes, strict=True):
+        for outcome in outcomes:
             if isinstance(outcome, StoredMessage):
-                send.message = outcome.message
                 stored.setdefault(outcome.message.channel_id, []).append(outcome)
-            else:
-                send.refusal = outcome
         for channel_id, messages in stored.items():
-            authors = (each.message.user_id for each in messages)
-            if self._audience.is_missing(channel_id, authors):
-                await self._audience.refresh_anew(channel_id)
-            try:
-                await self._feed.tell(channel_id, messages)
-            except Exception as error:  # noqa: BLE001 - they are stored, and so is every ack's word
-                self._fall_behind((channel_id,), 0)
-                if not isinstance(error, Unavailable):
-                    _log_untold(error)
+            await self._publish(channel_id, messages)
+        return outcomes
 
-    async def _tell_besides(self, works: Sequence[_Send | _Tell | _CatchUp]) -> None:
-        for work in works:
-            if isinstance(work, _Tell):
-                await self._audience.refresh(work.channel_id)
-                room = channel_room(work.channel_id)
-                self._broadcaster.publish(room, work.event, work.payload)
-            elif isinstance(work, _CatchUp):
-                try:
-                    await self._feed.catch_up(work.channel_id)
-                except Exception as error:  # noqa: BLE001 - of no concern to who shares the batch
-                    work.refusal = error
+    async def _publish(self, channel_id: ChannelId, messages: Sequence[StoredMessage]) -> None:
+        authors = (each.message.user_id for each in messages)
+        if self._room_sync.is_missing(channel_id, authors):
+            await self._room_sync.reload(channel_id)
+        try:
+            await self._publisher.publish(channel_id, messages)
+        except Exception as error:  # noqa: BLE001 - they are committed, so the acks must succeed
+            self._publisher.fall_behind((channel_id,), 0)
+            if not isinstance(error, Unavailable):
+                log_unpublished(error)
 
     async def _update(self, message_id: MessageId, user_id: UserId, content: str) -> Message:
         channel_id = await self._channel_of(message_id)
-        with self._doubts.about(message_id, channel_id, content):
+        with self._unconfirmed.watch(message_id, self._change(channel_id, content)):
             message = await self._messages.update(message_id, user_id, content, self._clock.now())
-        await self._tell(channel_id, ServerEvent.MESSAGE_UPDATED, message)
+        self._unconfirmed.forget(message_id)
+        await self._publisher.publish_change(channel_id, ServerEvent.MESSAGE_UPDATED, message)
         return message
 
     async def _delete(self, message_id: MessageId, user_id: UserId) -> DeletionReceipt:
         channel_id = await self._channel_of(message_id)
-        with self._doubts.about(message_id, channel_id, None):
+        with self._unconfirmed.watch(message_id, self._change(channel_id, None)):
             deleted = await self._messages.delete(message_id, user_id)
-        await self._tell(channel_id, ServerEvent.MESSAGE_DELETED, deleted)
+        self._unconfirmed.forget(message_id)
+        await self._publisher.publish_change(channel_id, ServerEvent.MESSAGE_DELETED, deleted)
         return DeletionReceipt(message_id=deleted.message_id)
 
     async def _channel_of(self, message_id: MessageId) -> ChannelId:
@@ -307,34 +237,27 @@ class MessageService:
             raise MessageNotFound
         return message.channel_id
 
-    async def _settle(self, message_id: MessageId, doubt: Doubt) -> None:
-        """Tell of a change whose outcome was unknown, if it was stored."""
+    def _change(self, channel_id: ChannelId, content: str | None) -> _Change:
+        return _Change(channel_id, content, self._clock.monotonic() + UNCONFIRMED_SECONDS)
+
+    async def _publish_if_stored(self, message_id: MessageId, change: _Change) -> None:
         began = self._clock.monotonic()
         message = await self._messages.find(message_id)
-        if not self._doubts.stands(message_id, doubt):
-            return  # a later change has told
+        if self._unconfirmed.get(message_id) is not change:
+            return  # a later change was published, or is unconfirmed itself
         if message is None:
-            deleted = DeletedMessage(message_id=message_id, channel_id=doubt.channel_id)
-            await self._tell(doubt.channel_id, ServerEvent.MESSAGE_DELETED, deleted)
-        elif message.content == doubt.content:
-            await self._tell(doubt.channel_id, ServerEvent.MESSAGE_UPDATED, message)
-        elif began < doubt.until:
-            return
-        self._doubts.end(message_id)
+            deleted = DeletedMessage(message_id=message_id, channel_id=change.channel_id)
+            await self._publisher.publish_change(
+                change.channel_id, ServerEvent.MESSAGE_DELETED, deleted
+            )
+        elif message.content == change.content:
+            await self._publisher.publish_change(
+                change.channel_id, ServerEvent.MESSAGE_UPDATED, message
+            )
+        elif began < change.until:
+            return  # it may still be stored
+        self._unconfirmed.forget(message_id)
 
-    async def _tell(self, channel_id: ChannelId, event: ServerEvent, payload: object) -> None:
-        await self._writes.run(channel_id, _Tell(channel_id, event, payload), patient=True)
-
-    def _fall_behind(self, channel_ids: Iterable[ChannelId], seconds: float) -> None:
-        until = self._clock.monotonic() + seconds
-        for channel_id in channel_ids:
-            self._behind[channel_id] = max(until, self._behind.get(channel_id, until))
-
-    def _weigh(self, work: _Send | _Tell | _CatchUp) -> int:
-        """A message is a row for each who is to get it."""
-        return self._audience.size(work.draft.channel_id) if isinstance(work, _Send) else 1
-
-
-def _log_untold(error: Exception) -> None:
-    """Only by name: its text may hold a message."""
-    _logger.error("a channel could not be told of what is stored: %s", type(error).__name__)
+    def _count_rows(self, draft: MessageDraft) -> int:
+        """Return how many rows a message needs: one for each recipient."""
+        return self._room_sync.size(draft.channel_id)

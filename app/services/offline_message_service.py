@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from pydantic_core import to_json
 
-from app.domain.errors import FieldFault, InvalidPayload
+from app.domain.errors import InvalidPayload
 from app.domain.ids import ChannelId, UserId
 from app.domain.message import Message, MessagePage, OfflineCount
 from app.ports import DeliveryRepository, MessageRepository
@@ -136,4 +136,4 @@ class OfflineMessageService:
 def _require_channel(cursor: str, channel_id: ChannelId) -> None:
     place = decode_cursor(cursor)
     if not (isinstance(place, ChannelCursor) and place.channel_id == channel_id):
-        raise InvalidPayload(FieldFault("cursor", "must be of a page of this channel"))
+        raise InvalidPayload("cursor", "must be of a page of this channel")

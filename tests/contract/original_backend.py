@@ -39,8 +39,8 @@ async def store_as_prisma(
 
 async def adopt(storage: Storage, limit: int = 100) -> dict[ChannelId, list[MessageId]]:
     """Adopt the messages that are found once; return their ids by channel."""
-    found = await storage.messages.find_unsequenced(limit, LATER)
-    await storage.messages.adopt([each for ids in found.values() for each in ids], LATER)
+    found = await storage.adoption.find_unsequenced(limit, LATER)
+    await storage.adoption.adopt([each for ids in found.values() for each in ids], LATER)
     return {channel_id: list(ids) for channel_id, ids in found.items()}
 
 

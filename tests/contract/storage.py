@@ -7,6 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import delete
 
+from app.adapters.memory.adoption_repository import MemoryAdoptionRepository
 from app.adapters.memory.channel_repository import MemoryChannelRepository
 from app.adapters.memory.delivery_repository import MemoryDeliveryRepository
 from app.adapters.memory.message_repository import MemoryMessageRepository
@@ -15,12 +16,14 @@ from app.adapters.sql.channels.repository import SqlChannelRepository
 from app.adapters.sql.connection.database import Database
 from app.adapters.sql.connection.limits import DatabaseLimits
 from app.adapters.sql.deliveries.repository import SqlDeliveryRepository
+from app.adapters.sql.messages.adoption_repository import SqlAdoptionRepository
 from app.adapters.sql.messages.repository import SqlMessageRepository
 from app.adapters.sql.schema.tables import channel_members
 from app.domain.ids import ChannelId, ClientMessageId, UserId, new_message_id
 from app.domain.message import Message, MessageDraft
 from app.ports import (
     AddOutcome,
+    AdoptionRepository,
     ChannelRepository,
     DeliveryRepository,
     Membership,
@@ -65,6 +68,7 @@ class Storage:
 
     channels: ChannelRepository
     messages: MessageRepository
+    adoption: AdoptionRepository
     deliveries: DeliveryRepository
     leave: Callable[[ChannelId, UserId], Awaitable[None]]
 
@@ -79,6 +83,7 @@ def memory_storage() -> Storage:
     return Storage(
         MemoryChannelRepository(store),
         MemoryMessageRepository(store),
+        MemoryAdoptionRepository(),
         MemoryDeliveryRepository(store),
         leave,
     )
@@ -95,6 +100,7 @@ def sql_storage(database: Database) -> Storage:
     return Storage(
         SqlChannelRepository(database),
         SqlMessageRepository(database),
+        SqlAdoptionRepository(database),
         SqlDeliveryRepository(database),
         leave,
     )

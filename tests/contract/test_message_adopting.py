@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import insert, update
 
 from app.adapters.sql.connection.database import Database
-from app.adapters.sql.messages.repository import SqlMessageRepository
+from app.adapters.sql.messages.adoption_repository import SqlAdoptionRepository
 from app.adapters.sql.schema.tables import channel_members, read_receipts
 from app.domain.delivery import DeliveryState, DeliveryStatus
 from app.domain.ids import MessageId
@@ -79,8 +79,8 @@ async def test_adopt_takes_in_nothing_when_it_has_taken_in_all(
     await adopt(storage)
     order = await order_of(storage)
 
-    assert {} == await storage.messages.find_unsequenced(10, LATER)
-    await storage.messages.adopt([MessageId("msg_001")], LATER)
+    assert {} == await storage.adoption.find_unsequenced(10, LATER)
+    await storage.adoption.adopt([MessageId("msg_001")], LATER)
     assert order == await order_of(storage)
     assert {GENERAL: 1} == await storage.messages.last_seqs([GENERAL])
 
@@ -91,14 +91,14 @@ async def test_adopt_takes_in_what_is_left_when_another_node_has_taken_some(
     """Each node adopts the messages that it has found; a message found by neither is left."""
     for number in range(1, 5):
         await store_as_prisma(database, f"msg_{number}", created_at=NOW + number * SECOND)
-    first = (await storage.messages.find_unsequenced(2, LATER))[GENERAL]
-    second = (await storage.messages.find_unsequenced(3, LATER))[GENERAL]
+    first = (await storage.adoption.find_unsequenced(2, LATER))[GENERAL]
+    second = (await storage.adoption.find_unsequenced(3, LATER))[GENERAL]
 
-    await storage.messages.adopt(first, LATER)
-    await storage.messages.adopt(list(reversed(second)), LATER)
+    await storage.adoption.adopt(first, LATER)
+    await storage.adoption.adopt(list(reversed(second)), LATER)
 
     assert [(1, "msg_1"), (2, "msg_2"), (3, "msg_3")] == await order_of(storage)
-    assert {GENERAL: ["msg_4"]} == await storage.messages.find_unsequenced(10, LATER)
+    assert {GENERAL: ["msg_4"]} == await storage.adoption.find_unsequenced(10, LATER)
 
 
 async def test_adopt_passes_over_a_message_when_it_was_deleted(
@@ -107,9 +107,9 @@ async def test_adopt_passes_over_a_message_when_it_was_deleted(
     """Adopting no message is no error."""
     await store_as_prisma(database, "msg_001")
 
-    await storage.messages.adopt([MessageId("msg_000"), MessageId("msg_001")], LATER)
-    await storage.messages.adopt([MessageId("msg_000")], LATER)
-    await storage.messages.adopt([], LATER)
+    await storage.adoption.adopt([MessageId("msg_000"), MessageId("msg_001")], LATER)
+    await storage.adoption.adopt([MessageId("msg_000")], LATER)
+    await storage.adoption.adopt([], LATER)
 
     assert [(1, "msg_001")] == await order_of(storage)
 
@@ -229,7 +229,7 @@ async def test_adopt_examines_every_message_in_turn_when_there_are_many(
     database: Database, storage: Storage
 ) -> None:
     """Each call examines one range of dates; after the last range comes the first again."""
-    repository = SqlMessageRepository(database, stretch_messages=3)
+    repository = SqlAdoptionRepository(database, range_messages=3)
     days = [NOW - timedelta(days=day) for day in range(9, 1, -1)]
     for number, day in enumerate([*days, *days]):
         await store_as_prisma(database, f"msg_{number}", created_at=day)

@@ -174,8 +174,8 @@ async def test_every_message_has_a_sequence_when_only_this_server_stores(storage
     """Adopting such a message does not change its sequence."""
     message = await add(storage, draft())
 
-    await storage.messages.adopt([message.id], LATER)
+    await storage.adoption.adopt([message.id], LATER)
 
-    assert {} == await storage.messages.find_unsequenced(10, LATER)
+    assert {} == await storage.adoption.find_unsequenced(10, LATER)
     assert (message,) == await storage.messages.stored_after(GENERAL, 0, 10)
     assert {GENERAL: 1} == await storage.messages.last_seqs([GENERAL])

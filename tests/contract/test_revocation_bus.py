@@ -1,4 +1,4 @@
-from app.domain.revocation import Revocation
+from app.domain.credential import Revocation
 from app.ports import RevocationBus
 
 

@@ -2,9 +2,8 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from app.domain.credential import Credential
+from app.domain.credential import Credential, Revocation
 from app.domain.ids import UserId
-from app.domain.revocation import Revocation
 from app.ports import RevocationStore
 from tests.contract.credentials import ALICES_TOKEN as TOKEN
 from tests.contract.credentials import ISSUED_AT, credential

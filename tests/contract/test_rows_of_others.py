@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import update
 
 from app.adapters.sql.connection.database import Database
-from app.adapters.sql.messages.repository import SqlMessageRepository
-from app.adapters.sql.schema.column_types import EARLIEST, LATEST
+from app.adapters.sql.messages.adoption_repository import SqlAdoptionRepository
+from app.adapters.sql.schema.dialects import EARLIEST, LATEST
 from app.adapters.sql.schema.tables import channel_members
 from app.domain.channel import ChannelType
 from app.domain.delivery import DeliveryState
@@ -154,7 +154,7 @@ async def test_a_channel_goes_on_when_a_row_in_it_is_odd(odd_storage: Storage) -
 
     own = await add(odd_storage, asked)
     (again,) = await odd_storage.messages.add_all([asked], NOW)
-    nothing = await odd_storage.messages.find_unsequenced(10, LATER)
+    nothing = await odd_storage.adoption.find_unsequenced(10, LATER)
     page = await odd_storage.deliveries.undelivered(BOB, 0, 10)
 
     assert own == getattr(again, "message", again)
@@ -229,7 +229,7 @@ async def test_a_message_goes_with_its_recipients_when_its_status_is_unknown_her
 async def test_all_are_adopted_when_many_have_odd_dates(own_postgres_database: Database) -> None:
     """The repository looks for one message at a time, so ranges of dates are short."""
     storage = await seeded(own_postgres_database)
-    short = replace(storage, messages=SqlMessageRepository(own_postgres_database, 1))
+    short = replace(storage, adoption=SqlAdoptionRepository(own_postgres_database, 1))
     await run(own_postgres_database, 'ALTER TABLE messages ALTER "createdAt" DROP NOT NULL')
     dates = (
         "'58866-05-05'",

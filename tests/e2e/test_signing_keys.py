@@ -10,7 +10,7 @@ import pytest_asyncio
 
 from app.adapters.clerk.jwks_client import COLD_SECONDS, JwksClient
 from app.adapters.clerk.token_verifier import ClerkTokenVerifier
-from app.adapters.system.system_clock import SystemClock
+from app.adapters.system.clock import SystemClock
 from app.config.settings import Settings
 from app.domain.principal import Principal
 from app.framework import EngineOptions, IoOptions

@@ -50,6 +50,9 @@ def run_line(folder: Path, line: str) -> None:
         case ["make", "test", *arguments]:
             paths = [each.removeprefix("ARGS=") for each in arguments]
             run(folder, sys.executable, "-m", "pytest", "-q", *paths)
+        case ["mkdir", *names]:
+            for name in names:
+                (folder / name).mkdir()
         case [".venv/bin/python", *arguments]:
             run(folder, sys.executable, *arguments)
         case _:

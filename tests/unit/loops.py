@@ -1,4 +1,4 @@
-"""Which event loops the tests of framework and concurrency run on; imported by their conftest."""
+"""The event loops of the tests of framework and concurrency; their conftests import this."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -13,7 +13,7 @@ LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
 
 def pytest_asyncio_loop_factories(item: pytest.Item) -> dict[str, LoopFactory]:
-    """Use asyncio's own loop; and uvloop, as ``make run`` does, for code close to the loop."""
+    """Use asyncio's loop and, for transport and concurrency, also uvloop as ``make run`` does."""
     loops: dict[str, LoopFactory] = {"asyncio": asyncio.SelectorEventLoop}
     if not {"platform_socketio", "concurrency"}.isdisjoint(item.path.parts):
         loops["uvloop"] = uvloop.new_event_loop
@@ -22,7 +22,7 @@ def pytest_asyncio_loop_factories(item: pytest.Item) -> dict[str, LoopFactory]:
 
 @pytest_asyncio.fixture
 async def tasks() -> AsyncIterator[EagerTasks]:
-    """Whose coroutines start in the caller's context."""
+    """Create an `EagerTasks` that copies the caller's context."""
     tasks = EagerTasks()
     yield tasks
     tasks.close()

@@ -1,7 +1,6 @@
 """Clerk's session tokens: who they speak for, by Clerk's rules or the stricter ones of RFC 8725."""
 
 from collections.abc import Collection
-from typing import TypeGuard
 
 from app.adapters.clerk.signed_token import (
     JsonObject,
@@ -12,7 +11,7 @@ from app.adapters.clerk.signed_token import (
 )
 from app.adapters.clerk.signing_keys import SigningKeys
 from app.domain.errors import MISSING_PARTY_DETAIL, AuthenticationCode, AuthenticationError
-from app.domain.ids import UserId, is_id
+from app.domain.ids import UserId, checked_id
 from app.domain.principal import CLOCK_SKEW_SECONDS, Principal
 from app.ports import Clock, TokenVerifier
 
@@ -134,19 +133,15 @@ def _audience(claims: JsonObject) -> frozenset[str]:
 
 
 def _user_id(claims: JsonObject) -> UserId:
-    subject = claims.get("sub")
-    if not _is_id(subject):
-        raise AuthenticationError(AuthenticationCode.TOKEN_SUBJECT)
-    return UserId(subject)
+    try:
+        return UserId(checked_id(claims.get("sub")))
+    except ValueError:
+        raise AuthenticationError(AuthenticationCode.TOKEN_SUBJECT) from None
 
 
 def _optional_id(claims: JsonObject, name: str) -> str | None:
     value = claims.get(name)
-    if value is None or _is_id(value):
-        return value
-    raise AuthenticationError(AuthenticationCode.TOKEN_MALFORMED)
-
-
-def _is_id(value: object) -> TypeGuard[str]:
-    # Printable: NUL and lone surrogates would be refused by a database or a client much later.
-    return isinstance(value, str) and is_id(value)
+    try:
+        return None if value is None else checked_id(value)
+    except ValueError:
+        raise AuthenticationError(AuthenticationCode.TOKEN_MALFORMED) from None

@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from app.adapters.memory.token_buckets import TokenBuckets
+from app.concurrency.bounded_dict import BoundedDict
 from app.domain.errors import AuthenticationCode
 from app.ports import COUNTED_SECONDS, AttemptLimiter, Clock
 
@@ -21,7 +22,7 @@ class MemoryAttemptLimiter(AttemptLimiter):
         self._attempts = attempts
         self._failures = failures
         self._clock = clock
-        self._hours: dict[str, _Hour] = {}
+        self._hours: BoundedDict[str, _Hour] = BoundedDict(MAX_ADDRESSES)
 
     async def attempt(self, address: str) -> float:
         """Take one attempt, if failures are left, too."""
@@ -44,14 +45,9 @@ class MemoryAttemptLimiter(AttemptLimiter):
     def _hour_of(self, address: str) -> "_Hour":
         now = self._clock.monotonic()
         hour = self._hours.get(address)
-        if hour is not None and hour.ends_at > now:
-            return hour
-        # Hours begin in the order of the map, so an ended one must not keep its place.
-        self._hours.pop(address, None)
-        if len(self._hours) >= MAX_ADDRESSES:
-            del self._hours[next(iter(self._hours))]
-        self._hours[address] = _Hour(now + COUNTED_SECONDS)
-        return self._hours[address]
+        if hour is None or hour.ends_at <= now:
+            hour = self._hours[address] = _Hour(now + COUNTED_SECONDS)
+        return hour
 
 
 @dataclass(slots=True)

@@ -69,16 +69,6 @@ class MemoryMessageRepository(MessageRepository):
         row = self._store.messages.get(message_id)
         return None if row is None else row.message
 
-    async def find_unsequenced(
-        self, limit: int, now: datetime
-    ) -> Mapping[ChannelId, Sequence[MessageId]]:
-        """None: nobody else can store here."""
-        del limit, now
-        return {}
-
-    async def adopt(self, message_ids: Sequence[MessageId], now: datetime) -> None:
-        """Nothing: every message here has its number."""
-
     def _add(self, draft: MessageDraft, now: datetime) -> AddOutcome:
         store = self._store
         channel = store.channel_for(draft.channel_id, draft.user_id)

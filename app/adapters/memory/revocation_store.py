@@ -5,8 +5,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequenc
 from math import inf
 
 from app.adapters.memory.expiring_map import ExpiringMap
-from app.domain.credential import Credential, token_digest
-from app.domain.revocation import Revocation, RevocationKind, subjects_of
+from app.domain.credential import Credential, Revocation, RevocationKind, subjects_of, token_digest
 from app.ports import Clock, RevocationStore
 
 CREDENTIALS_AT_ONCE = 1_000

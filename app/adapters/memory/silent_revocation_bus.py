@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from app.domain.revocation import Revocation
+from app.domain.credential import Revocation
 from app.ports import RevocationBus
 
 

@@ -6,9 +6,10 @@ from app.domain.errors import MessageNotFound
 from app.domain.ids import ChannelId, ClientMessageId, MessageId, UserId
 from app.domain.message import FirstSend
 from app.domain.user import User
+from app.ports import WriteAdmission
 
 
-class MemoryStore:
+class MemoryStore(WriteAdmission):
     """Rows and the indexes over them. Ends with the process; nothing but a deletion shrinks it.
 
     A repository's method is a transaction because it awaits nothing between its first read and its
@@ -16,6 +17,7 @@ class MemoryStore:
     """
 
     def __init__(self) -> None:
+        self.writers = 1
         self.users: dict[UserId, User] = {}
         self.channels: dict[ChannelId, ChannelRow] = {}
         self.descriptions: dict[ChannelId, Channel] = {}
@@ -23,6 +25,9 @@ class MemoryStore:
         self.messages: dict[MessageId, MessageRow] = {}
         self.client_messages: dict[tuple[UserId, ClientMessageId], FirstSend] = {}
         self.last_position = 0
+
+    async def admit_writer(self) -> None:
+        """Return at once: memory always answers."""
 
     def join(self, channel_id: ChannelId, user_id: UserId) -> None:
         """The user belongs to the channel from now on; both are created if they are missing."""

@@ -19,9 +19,9 @@ class TokenBuckets(Throttle):
         self._seconds_per_token = 1 / rate_per_second
         self._seconds_to_fill = burst / rate_per_second
         self._clock = clock
-        # Two generations, by the last take. A generation lasts as long as a bucket takes to fill,
-        # so what was not taken from in a whole one is full, and the older goes as one piece. One
-        # map in the order of takes would be searched for its oldest key among those moved away.
+        # Two generations, by the last take, and not a `BoundedDict`. A generation lasts as long as
+        # a bucket takes to fill, so the older one holds only full buckets at its end and is dropped
+        # as a whole. A take is one assignment to a plain dict, which was measured to be faster.
         self._recent: dict[str, float] = {}
         self._older: dict[str, float] = {}
         self._recent_until = clock.monotonic() + self._seconds_to_fill

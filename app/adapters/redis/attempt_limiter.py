@@ -4,6 +4,7 @@ from math import ceil
 
 from app.adapters.redis import keys
 from app.adapters.redis.connection import RedisConnection
+from app.concurrency.bounded_dict import BoundedDict
 from app.domain.errors import AuthenticationCode, Unavailable
 from app.ports import COUNTED_SECONDS, AttemptLimiter
 
@@ -41,8 +42,9 @@ class RedisAttemptLimiter(AttemptLimiter):
         self._attempts = _bucket(attempts_per_minute)
         self._failures = _bucket(failures_per_minute)
         self._fallback = fallback
-        self._given_back: dict[str, int] = {}
-        """By address: attempts that were given back and that Redis does not know of yet."""
+        self._given_back: BoundedDict[str, int] = BoundedDict(MAX_ADDRESSES)
+        """By address: attempts given back that Redis does not know of yet. If an item is deleted,
+        the address only waits longer: its bucket fills up by itself."""
 
     async def attempt(self, address: str) -> float:
         """Take one attempt, if failures are left, too."""
@@ -59,8 +61,6 @@ class RedisAttemptLimiter(AttemptLimiter):
 
     def succeeded(self, address: str) -> None:
         """Give one attempt back: to Redis with the next `attempt`, which saves a request."""
-        if address not in self._given_back and len(self._given_back) >= MAX_ADDRESSES:
-            del self._given_back[next(iter(self._given_back))]  # its bucket fills up by itself
         self._given_back[address] = self._given_back.get(address, 0) + 1
         self._fallback.succeeded(address)
 

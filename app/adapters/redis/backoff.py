@@ -1,39 +1,46 @@
-"""How long to wait before the next try."""
+"""Pauses between the attempts to reach Redis."""
 
 from math import inf
-from random import uniform
+
+from redis.backoff import EqualJitterBackoff
 
 from app.ports import Clock
 
 FIRST_SECONDS = 0.1
-MOST_SECONDS = 2.0
-STEADY_SECONDS = 2 * MOST_SECONDS
-_DOUBLINGS = 5
+"""The longest pause before the second attempt."""
+MAX_SECONDS = 2.0
+"""The longest pause before any attempt."""
+STEADY_SECONDS = 2 * MAX_SECONDS
+"""How long the service must work before the pauses start from the beginning."""
+_MAX_DOUBLINGS = 5
 
 
 class Backoff:
-    """At once, then twice as long each time up to `MOST_SECONDS`.
+    """Computes exponential pauses with jitter.
 
-    Every wait is cut by up to half at random, so that nodes which failed together do not come
-    back together. What worked for less than `STEADY_SECONDS` has not worked: the waits go on.
+    The first attempt has no pause. Then the pause doubles with each attempt, up to `MAX_SECONDS`.
+    Each pause is shortened by up to half at random, so that nodes which lost Redis at the same time
+    do not reconnect at the same time. The pauses start from the beginning only if the service
+    worked for `STEADY_SECONDS`: else a service that fails again at once would get no pause.
     """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._tries = 0
+        self._jitter = EqualJitterBackoff(cap=MAX_SECONDS, base=FIRST_SECONDS)
+        self._attempts = 0
         self._works_since = inf
 
     def succeeded(self) -> None:
-        """It works from now on, until `next_seconds` is asked."""
+        """Note that the service works, until the next call of `next_seconds`."""
         self._works_since = self._clock.monotonic()
 
     def next_seconds(self) -> float:
-        """The wait before the next try."""
+        """Return the pause before the next attempt."""
         if self._clock.monotonic() - self._works_since >= STEADY_SECONDS:
-            self._tries = 0
+            self._attempts = 0
         self._works_since = inf
-        tries, self._tries = self._tries, self._tries + 1
-        if tries == 0:
+        failures, self._attempts = self._attempts - 1, self._attempts + 1
+        if failures < 0:
             return 0.0
-        longest = min(MOST_SECONDS, FIRST_SECONDS * 2 ** min(tries - 1, _DOUBLINGS))
-        return uniform(longest / 2, longest)  # noqa: S311 - it spreads load, it hides nothing
+        # The bound is needed, as redis-py overflows after 1,024 failures: half an hour of outage.
+        return self._jitter.compute(min(failures, _MAX_DOUBLINGS))

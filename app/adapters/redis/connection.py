@@ -8,12 +8,12 @@ from math import inf
 from typing import TypeVar
 
 from redis.asyncio import Redis
+from redis.commands.core import AsyncScript
 from redis.exceptions import (
     ConnectionError as RedisConnectionError,
 )
 from redis.exceptions import (
     InvalidResponse,
-    NoScriptError,
     ReadOnlyError,
     RedisError,
 )
@@ -22,7 +22,7 @@ from redis.exceptions import (
 )
 
 from app.adapters.redis.backoff import Backoff
-from app.adapters.redis.lua_script import ScriptName, lua_script
+from app.adapters.redis.lua_script import ScriptName, script_text
 from app.adapters.redis.pool import redis_pool
 from app.concurrency.circuit_breaker import CircuitBreaker
 from app.domain.errors import Unavailable
@@ -79,6 +79,7 @@ class RedisConnection:
         self._wait_seconds = wait_seconds
         self._pool = redis_pool(url, timeout_seconds)
         self._redis = Redis(connection_pool=self._pool)
+        self._scripts: dict[ScriptName, AsyncScript] = {}
         # The pool raises when all its connections are in use, and redis-py's blocking pool may lose
         # the connection of a caller that is cancelled twice. So callers take turns here.
         self._turns = asyncio.Semaphore(self._pool.max_connections)
@@ -147,15 +148,12 @@ class RedisConnection:
         Raises:
             Unavailable: See `run`.
         """
-        script = lua_script(name)
+        script = self._scripts.get(name)
+        if script is None:
+            script = self._scripts[name] = self._redis.register_script(script_text(name))
 
         async def command(redis: Redis) -> int:
-            call = (*keys, *arguments)
-            try:
-                result = await redis.evalsha(script.digest, len(keys), *call)
-            except NoScriptError:
-                result = await redis.eval(script.text, len(keys), *call)
-            return int(result)
+            return int(await script(keys, arguments, redis))
 
         return await self.run(command)
 

@@ -16,7 +16,7 @@ from app.adapters.redis.connection import RedisConnection
 from app.adapters.redis.keys import REVOCATIONS_CHANNEL
 from app.adapters.redis.pool import redis_pool
 from app.adapters.redis.revocation_message import decode_revocation, encode_revocation
-from app.domain.revocation import Revocation
+from app.domain.credential import Revocation
 from app.ports import Clock, RevocationBus
 
 PING_SECONDS = 2.0

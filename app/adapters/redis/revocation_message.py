@@ -3,7 +3,7 @@
 import json
 from math import inf, isfinite
 
-from app.domain.revocation import Revocation, RevocationKind
+from app.domain.credential import Revocation, RevocationKind
 
 MAX_BYTES = 4_096
 

@@ -7,8 +7,7 @@ from redis.asyncio import Redis
 
 from app.adapters.redis import keys
 from app.adapters.redis.connection import RedisConnection
-from app.domain.credential import Credential
-from app.domain.revocation import Revocation, RevocationKind, subjects_of
+from app.domain.credential import Credential, Revocation, RevocationKind, subjects_of
 from app.ports import RevocationStore
 
 CREDENTIALS_AT_ONCE = 128

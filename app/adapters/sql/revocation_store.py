@@ -9,8 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.adapters.sql.connection.database import Database
 from app.adapters.sql.schema.tables import revocations
-from app.domain.credential import Credential, token_digest
-from app.domain.revocation import Revocation, RevocationKind
+from app.domain.credential import Credential, Revocation, RevocationKind, token_digest
 from app.ports import Clock, RevocationStore
 
 PAGE_ROWS = 1_000

@@ -5,7 +5,7 @@ from datetime import timedelta
 from sqlalchemy import delete, exists, select
 
 from app.adapters.sql.connection.database import Database
-from app.adapters.sql.queries.upsert import upsert
+from app.adapters.sql.schema.dialects import upsert
 from app.adapters.sql.schema.tables import webhook_messages
 from app.ports import Clock, WebhookLog
 

@@ -1,4 +1,4 @@
-"""What backends send: read strictly, since what is misspelt would not be done."""
+"""Validation of what backends send. It is strict, so that a misspelt field is not ignored."""
 
 from http import HTTPStatus
 from typing import Annotated
@@ -6,28 +6,22 @@ from typing import Annotated
 from aiohttp import web
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
-from pydantic_core import ErrorDetails
 
 from app.controllers.requests.refusals import refusal, refusal_text
-from app.domain.ids import is_id
+from app.domain.ids import checked_id
+from app.framework import FieldError, field_errors
 
 MAX_BODY_BYTES = 65_536
-_VALUE_ERROR = "Value error, "  # how pydantic begins the messages of validators
-_NO_ID = "must be 1 to 191 printable characters"
 
+_UNKNOWN_FIELD = FieldError(path="", message="there are no other fields")
+"""Does not repeat the unknown field's name, which the caller chose: it may be a token."""
 
-def _named(text: str) -> str:
-    if not is_id(text):
-        raise ValueError(_NO_ID)
-    return text
-
-
-Id = Annotated[str, AfterValidator(_named)]
-"""An identifier of anything."""
+Id = Annotated[str, AfterValidator(checked_id)]
+"""The id of a user, a channel or a sign-in."""
 
 
 class BackendRequest(BaseModel):
-    """A JSON body; names are in camelCase, types exact, and there are no other fields."""
+    """A JSON body with camelCase names, exact types and no unknown fields."""
 
     model_config = ConfigDict(
         alias_generator=to_camel,
@@ -39,37 +33,31 @@ class BackendRequest(BaseModel):
 
 
 def invalid(error: ValidationError, expected: str) -> web.Response:
-    """400 for a body that is none; nothing of it is repeated.
+    """Answer 400 for an invalid body, without repeating any of it.
 
     Args:
-        error: What a `BackendRequest` says of it.
-        expected: What to send, as a sentence.
+        error: What pydantic found when it validated a `BackendRequest`.
+        expected: A sentence that says what to send.
     """
-    # Without pydantic's context and input: there secrets may be.
-    errors = error.errors(include_url=False, include_context=False, include_input=False)
-    fields = [_fault(each) for each in errors]
+    faults = zip(error.errors(include_input=False), field_errors(error), strict=True)
+    fields = [
+        _UNKNOWN_FIELD if fault["type"] == "extra_forbidden" else field for fault, field in faults
+    ]
     return refusal(HTTPStatus.BAD_REQUEST, "invalid_payload", expected, fields=fields)
 
 
 def path_id(request: web.Request, name: str) -> str:
-    """The identifier that a parameter of the path is.
+    """Return the id in the path's parameter ``name``.
 
     Raises:
-        HTTPBadRequest: It is none.
+        HTTPBadRequest: The text there is not a valid id.
     """
-    text = request.match_info[name]
-    if is_id(text):
-        return text
-    fault = {"path": to_camel(name), "message": _NO_ID}
-    message = "The path must name what there may be."
-    raise web.HTTPBadRequest(
-        text=refusal_text(HTTPStatus.BAD_REQUEST, "invalid_payload", message, fields=[fault]),
-        content_type="application/json",
-    )
-
-
-def _fault(error: ErrorDetails) -> dict[str, str]:
-    if error["type"] == "extra_forbidden":  # its name is the caller's: a token, perhaps
-        return {"path": "", "message": "there are no other fields"}
-    path = ".".join(map(str, error["loc"]))
-    return {"path": path, "message": error["msg"].removeprefix(_VALUE_ERROR)}
+    try:
+        return checked_id(request.match_info[name])
+    except ValueError as error:
+        fields = [FieldError(path=to_camel(name), message=str(error))]
+        message = "The path contains an invalid id."
+        raise web.HTTPBadRequest(
+            text=refusal_text(HTTPStatus.BAD_REQUEST, "invalid_payload", message, fields=fields),
+            content_type="application/json",
+        ) from None

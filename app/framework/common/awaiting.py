@@ -1,14 +1,14 @@
-"""Values that may be awaitable: what guards, pipes, filters and hooks of either kind give."""
+"""Await values that may or may not be awaitable: guards, pipes, filters and hooks give both."""
 
 from inspect import isawaitable
 from typing import Any
 
 
-async def settled(value: Any) -> Any:
-    """Await a value for as long as it is awaitable, as JavaScript flattens promises.
+async def maybe_await(value: Any) -> Any:
+    """Await a value until it is no longer awaitable, as JavaScript flattens promises.
 
-    An ``async def`` that returns a coroutine without awaiting it would otherwise give that
-    coroutine, which is true: a guard would let everybody pass.
+    An ``async def`` can return a coroutine that it did not await. After a single ``await`` that
+    coroutine would be left, and it is truthy: a guard would let everybody pass.
     """
     while isawaitable(value):
         value = await value

@@ -1,7 +1,7 @@
-"""`ArgumentsHost` and `ExecutionContext`: what guards, interceptors and filters get to see.
+"""`ArgumentsHost` and `ExecutionContext`: the event as guards, interceptors and filters see it.
 
-One object serves as all of them, and is its own ``switch_to_ws()``: an event costs one
-allocation, not three.
+One object implements both and also the result of ``switch_to_ws()``, so an event costs one
+allocation instead of three.
 """
 
 from collections.abc import Callable
@@ -10,32 +10,33 @@ from itertools import count
 from secrets import token_hex
 from typing import Any, Protocol
 
-from app.framework.websockets.socket import Socket
-
 AckFunction = Callable[..., None]
-"""Answers the client's acknowledgement; the first call counts, later ones do nothing."""
+"""Sends the ack to the client; the first call counts, later calls do nothing."""
 
 CONNECTION_PATTERN = "handleConnection"
-"""``get_pattern()`` while a socket is being admitted (Nest's name in ``cause.pattern``)."""
+"""The value of ``get_pattern()`` while a socket connects (in Nest: ``cause.pattern``)."""
 
 _process = token_hex(4)
 _requests = count(1)
 
 
 class WsArgumentsHost(Protocol):
-    """Nest's ``WsArgumentsHost``."""
+    """Nest's ``WsArgumentsHost``: the arguments of a WebSocket event, by name."""
 
     def get_client(self) -> Any:
-        """The `Socket`, of the class the application gave the adapter."""
+        """Return the `Socket`, an instance of the adapter's ``socket_class``."""
 
     def get_data(self) -> Any:
-        """The payload: None for none, the value for one, a list for several arguments."""
+        """Return the payload: None, the one argument, or a list of several arguments."""
 
     def get_pattern(self) -> str:
-        """The event's declared name."""
+        """Return the name of the event."""
 
     def get_ack(self) -> AckFunction | None:
-        """The acknowledgement, None when the client asked for none (Nest: ``getArgByIndex(2)``)."""
+        """Return the ack function, None if the client requested no ack.
+
+        In Nest this is ``getArgByIndex(2)``.
+        """
 
 
 class ArgumentsHost:
@@ -43,26 +44,26 @@ class ArgumentsHost:
 
     __slots__ = ("_ack", "_client", "_data", "_pattern")
 
-    def __init__(self, client: Socket, data: Any, ack: AckFunction | None, pattern: str) -> None:
+    def __init__(self, client: Any, data: Any, ack: AckFunction | None, pattern: str) -> None:
         self._client = client
         self._data = data
         self._ack = ack
         self._pattern = pattern
 
     def get_type(self) -> str:
-        """Always ``ws`` here."""
+        """Return ``ws``, the only type that exists here."""
         return "ws"
 
-    def get_args(self) -> tuple[Socket, Any, AckFunction | None, str]:
-        """``(client, data, ack, pattern)``, as in Nest 12."""
+    def get_args(self) -> tuple[Any, Any, AckFunction | None, str]:
+        """Return ``(client, data, ack, pattern)``, as Nest 12 does."""
         return self._client, self._data, self._ack, self._pattern
 
     def get_arg_by_index(self, index: int) -> Any:
-        """One of `get_args`."""
+        """Return one item of `get_args`."""
         return self.get_args()[index]
 
     def switch_to_ws(self) -> WsArgumentsHost:
-        """The websocket view of these arguments."""
+        """Return these arguments with the methods of `WsArgumentsHost`."""
         return self
 
     def get_client(self) -> Any:
@@ -83,27 +84,30 @@ class ArgumentsHost:
 
 
 class UnknownEvent:
-    """Stands as the gateway of an event that no gateway handles."""
+    """The value of ``get_class()`` for an event that no gateway handles."""
 
 
 class ExecutionContext(ArgumentsHost):
-    """The arguments of one event, and who is about to handle it."""
+    """The arguments of one event, with the gateway and the handler that it is for."""
 
     __slots__ = ("_class", "_handler", "_request_id")
 
     is_connection = False
-    """Whether a socket is being admitted. The pattern does not say: a client may send its name."""
+    """Whether a socket is connecting.
+
+    `CONNECTION_PATTERN` does not prove it: a client may send an event of that name.
+    """
 
     def __init__(
         self,
-        client: Socket,
+        client: Any,
         data: Any,
         ack: AckFunction | None,
         pattern: str,
         gateway_class: type,
         handler: Callable[..., Any],
     ) -> None:
-        # Not by way of the base: one is made for each event.
+        # Without a call of super().__init__: every event creates a context.
         self._client = client
         self._data = data
         self._ack = ack
@@ -113,36 +117,36 @@ class ExecutionContext(ArgumentsHost):
         self._request_id = ""
 
     def get_class(self) -> type:
-        """The gateway's class."""
+        """Return the class of the gateway."""
         return self._class
 
     def get_handler(self) -> Callable[..., Any]:
-        """The handler function, for the `Reflector`."""
+        """Return the handler, whose metadata a `Reflector` reads."""
         return self._handler
 
     @property
     def log_name(self) -> str:
-        """The event's name for logs: only declared ones, as an unknown one is a client's text."""
+        """The event's name for logs; ``(unknown)`` for a name that the client made up."""
         return "(unknown)" if self._class is UnknownEvent else self._pattern
 
     @property
     def request_id(self) -> str:
-        """Names this event in the logs: unique in the process and, most likely, beyond it."""
+        """The id of this event in logs: unique in this process, and very likely among others."""
         if not self._request_id:
             self._request_id = f"{_process}-{next(_requests)}"
         return self._request_id
 
 
 current_context: ContextVar[ExecutionContext | None] = ContextVar("current_context", default=None)
-"""Of the event that is being handled, in every coroutine and callback its handler starts."""
+"""The context of the current event, in every coroutine and callback that its handler starts."""
 
 
 class ConnectionContext(ExecutionContext):
-    """The context of a socket that is being admitted: no payload, no ack, `CONNECTION_PATTERN`."""
+    """The context of a connecting socket: no payload, no ack, pattern `CONNECTION_PATTERN`."""
 
     __slots__ = ()
 
     is_connection = True
 
-    def __init__(self, client: Socket, gateway_class: type, handler: Callable[..., Any]) -> None:
+    def __init__(self, client: Any, gateway_class: type, handler: Callable[..., Any]) -> None:
         super().__init__(client, None, None, CONNECTION_PATTERN, gateway_class, handler)

@@ -1,8 +1,8 @@
-"""Errors of the framework, in two trees.
+"""The framework's errors, in two trees.
 
 ::
 
-    WsException                 reaches the client: ack or `exception`
+    WsException                 sent to the client: in the ack or as `exception`
     ├── WsUnauthorized          unauthorized
     ├── WsForbidden             forbidden (a guard refused)
     ├── WsBadRequest            invalid_payload, with the fields
@@ -10,23 +10,23 @@
     ├── WsTooManyRequests       rate_limited, temporary
     ├── WsUnavailable           unavailable, temporary
     ├── WsDraining              draining, temporary
-    └── WsInternalError         internal (a bug; its own text stays here)
+    └── WsInternalError         internal (a bug; the client does not see its text)
 
-    BootError                   stops the start with a sentence that names the mend
+    BootError                   stops the start; its text says how to fix the application
 """
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import TypedDict
 
 
 class WsException(Exception):
-    """An error a client is told of.
+    """An error that is sent to the client.
 
     Attributes:
-        error: What was raised: a text, or an object that is sent as it is (Nest's rule).
-        message: The text; of an object its ``message``, else the class name in words.
-        code: Stable, for programs.
+        error: A text, or an object that is sent unchanged, as in Nest.
+        message: The text; for an object, its ``message`` or the name of the class in words.
+        code: A stable identifier for programs.
         temporary: Whether the same request may succeed later.
         details: Further fields of the answer, such as ``retryAfterMs``.
     """
@@ -50,11 +50,14 @@ class WsException(Exception):
         super().__init__(self.message)
 
     def get_error(self) -> str | Mapping[str, object] | list[object]:
-        """The constructor's argument."""
+        """Return the first argument of the constructor (Nest's ``getError``)."""
         return self.error
 
     def to_ack(self) -> object:
-        """What the ack carries: ``{error, code, temporary, ...details}``, or the object raised."""
+        """Return the ack's argument: ``{error, code, temporary, ...details}``.
+
+        An `error` that is an object is returned unchanged.
+        """
         if not isinstance(self.error, str):
             return self.error
         return {
@@ -65,7 +68,10 @@ class WsException(Exception):
         }
 
     def to_event(self, cause: Mapping[str, object] | None) -> object:
-        """What ``exception`` carries: Nest's payload with the code added, or the object raised."""
+        """Return the payload of the ``exception`` event: Nest's payload, with the code added.
+
+        An `error` that is an object is returned unchanged.
+        """
         if not isinstance(self.error, str):
             return self.error
         payload: dict[str, object] = {
@@ -87,13 +93,13 @@ class WsException(Exception):
 
 
 class WsUnauthorized(WsException):
-    """The client is not known."""
+    """The client is not authenticated."""
 
     code = "unauthorized"
 
 
 class WsForbidden(WsException):
-    """A guard refused."""
+    """A guard refused the event or the connection."""
 
     code = "forbidden"
 
@@ -101,16 +107,20 @@ class WsForbidden(WsException):
         super().__init__(error)
 
 
-@dataclass(frozen=True, slots=True)
-class FieldError:
-    """What is wrong with one field of a payload: ``path`` in dots, ``message`` for people."""
+class FieldError(TypedDict):
+    """The error of one field of a payload, as it is sent to the client.
+
+    Attributes:
+        path: The path of the field, with dots.
+        message: The error, for people.
+    """
 
     path: str
     message: str
 
 
 class WsBadRequest(WsException):
-    """A payload does not fit; ``fields`` says where."""
+    """The payload is invalid; ``fields`` lists the errors."""
 
     code = "invalid_payload"
 
@@ -118,15 +128,18 @@ class WsBadRequest(WsException):
         self.fields = fields
         super().__init__(
             "; ".join(
-                f"{field.path}: {field.message}" if field.path else field.message
+                f"{field['path']}: {field['message']}" if field["path"] else field["message"]
                 for field in fields
             ),
-            details={"fields": [{"path": f.path, "message": f.message} for f in fields]},
+            details={"fields": list(fields)},
         )
 
 
 class WsUnknownEvent(WsException):
-    """No handler has this event; the nearest known one is named, the sent name is not echoed."""
+    """No handler exists for this event.
+
+    The message names the most similar known event; it does not repeat the name that was sent.
+    """
 
     code = "unknown_event"
 
@@ -136,9 +149,10 @@ class WsUnknownEvent(WsException):
 
 
 class WsTooManyRequests(WsException):
-    """The client may go on after ``retry_after_ms`` milliseconds.
+    """The client exceeded a rate limit; it may continue after ``retry_after_ms`` milliseconds.
 
-    Its further events are not handled before, so that it gets one answer, not one for each.
+    The pipeline handles none of its events until then, so the client gets one error instead of one
+    per event.
     """
 
     code = "rate_limited"
@@ -153,14 +167,14 @@ class WsTooManyRequests(WsException):
 
 
 class WsUnavailable(WsException):
-    """It cannot be done now, and was not."""
+    """A required service is unavailable; the request had no effect."""
 
     code = "unavailable"
     temporary = True
 
 
 class WsDraining(WsException):
-    """The server is closing; the event was not handled."""
+    """The server is shutting down; it did not handle the event."""
 
     code = "draining"
     temporary = True
@@ -170,7 +184,7 @@ class WsDraining(WsException):
 
 
 class WsInternalError(WsException):
-    """Something unexpected, logged where it happened; the client learns no more than that."""
+    """An unexpected error, which is logged; the client gets no details."""
 
     code = "internal"
 
@@ -179,4 +193,4 @@ class WsInternalError(WsException):
 
 
 class BootError(Exception):
-    """The application is put together wrongly; the text names the place and the mend."""
+    """The application is wired wrongly; the text says where and how to fix it."""

@@ -1,4 +1,4 @@
-"""Exception filters: how an error becomes an answer."""
+"""Exception filters: they turn an error into an answer for the client."""
 
 from collections.abc import Awaitable
 from typing import Protocol, runtime_checkable
@@ -13,30 +13,34 @@ _log = structlog.stdlib.get_logger("WsExceptionsHandler")
 
 @runtime_checkable
 class ExceptionFilter(Protocol):
-    """A filter; `decorators.catch` says which exceptions it takes.
+    """A filter; the decorator `catch` names the exceptions that it handles.
 
-    It answers by itself (ack or emit); an error that it raises is logged and nothing is sent.
+    It calls the ack or emits an event. If it raises an error, that error is logged and the client
+    gets no answer.
     """
 
     def catch(self, exception: Exception, host: ExecutionContext) -> Awaitable[None] | None:
-        """Answer the client. May be async: it is awaited before the next event of the socket."""
+        """Answer the client; may be async. The socket's next event waits until it has returned."""
 
 
 class BaseWsExceptionFilter:
-    """The default: a `WsException` is told, anything else is logged and told as ``internal``.
+    """The default filter: sends a `WsException`; logs anything else and sends ``internal``.
 
-    Unlike Nest's, a client that asked for an ack gets the error there, and only there; without
-    an ack it gets Nest's ``exception`` event; without ``include_cause``, the payload is not in it.
+    If the client requested an ack, the error is sent in the ack only, unlike in Nest. Otherwise it
+    is sent as Nest's ``exception`` event.
 
     A socket that is refused for a temporary error reconnects by itself: see
     `Socket.close_transport`.
+
+    Args:
+        include_cause: Whether the ``exception`` event repeats the client's payload.
     """
 
     def __init__(self, *, include_cause: bool = True) -> None:
         self._include_cause = include_cause
 
     def catch(self, exception: Exception, host: ExecutionContext) -> None:
-        """Answer the client."""
+        """Send the error to the client; log it first unless it is a `WsException`."""
         if not isinstance(exception, WsException):
             _log.error(
                 "unexpected error",
@@ -49,7 +53,7 @@ class BaseWsExceptionFilter:
         self.answer(exception, host)
 
     def answer(self, error: WsException, host: ExecutionContext) -> None:
-        """Put the error into the ack if there is one, else into an ``exception`` event."""
+        """Send the error in the ack if the client requested one, else as ``exception`` event."""
         ack = host.get_ack()
         if ack is not None:
             ack(error.to_ack())
@@ -60,7 +64,7 @@ class BaseWsExceptionFilter:
             host.get_client().close_transport()
 
     def cause_of(self, host: ExecutionContext) -> dict[str, object]:
-        """Which event it was, ``{pattern, data}``; Nest's ``causeFactory``, to be overridden."""
+        """Return the event as ``{pattern, data}``; override it as Nest's ``causeFactory``."""
         cause: dict[str, object] = {"pattern": host.get_pattern()}
         if host.get_data() is not None:
             cause["data"] = host.get_data()

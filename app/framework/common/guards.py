@@ -1,14 +1,15 @@
-"""`CanActivate`: what stands before a handler."""
+"""`CanActivate`: decides whether a handler may run."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from concurrent.futures import Future
 from typing import Any, Protocol, runtime_checkable
 
-from app.framework.common.awaiting import settled
+from app.framework.common.awaiting import maybe_await
 from app.framework.common.context import ExecutionContext
+from app.framework.common.exceptions import WsForbidden
 
 Check = Callable[[ExecutionContext], bool | Awaitable[bool]]
-"""The ``can_activate`` of a guard."""
+"""The ``can_activate`` method of a guard."""
 
 
 @runtime_checkable
@@ -16,26 +17,42 @@ class CanActivate(Protocol):
     """A guard. It runs before interceptors and pipes, and when a socket connects."""
 
     def can_activate(self, context: ExecutionContext) -> bool | Awaitable[bool]:
-        """Whether to go on. False answers ``Forbidden resource``; a raised error answers itself."""
+        """Return whether to continue; False answers ``Forbidden resource``.
+
+        A guard may also raise, which answers the client with that error.
+        """
 
 
-_NO_VERDICTS = (Iterator, AsyncIterator, BaseException, Future)
-"""Values that are true whatever the guard has decided; so is anything that can be called."""
+_NOT_VERDICTS = (Iterator, AsyncIterator, BaseException, Future)
+"""Types whose values are truthy whatever the guard decided. Callables are rejected as well."""
 
 
-async def verdict_of(check: Check, given: Any) -> bool:
-    """Await what a guard gave, and test it for truth, as Nest does.
+async def try_activate(checks: Iterable[Check], context: ExecutionContext) -> None:
+    """Run guards in turn, until one refuses.
 
     Raises:
-        TypeError: Its truth says nothing: a generator, a returned exception, a method not called.
+        WsForbidden: A guard returned False.
+        TypeError: See `verdict_of`.
     """
-    verdict = await settled(given)
+    for check in checks:
+        if not await verdict_of(check, check(context)):
+            raise WsForbidden
+
+
+async def verdict_of(check: Check, result: Any) -> bool:
+    """Await the result of a guard and test it for truth, as Nest does.
+
+    Raises:
+        TypeError: The result is truthy by accident: a generator, a returned exception, a method
+            that was not called.
+    """
+    verdict = await maybe_await(result)
     if isinstance(verdict, bool):
         return verdict
-    if isinstance(verdict, _NO_VERDICTS) or callable(verdict):
+    if isinstance(verdict, _NOT_VERDICTS) or callable(verdict):
         name = getattr(check, "__qualname__", repr(check))
         raise TypeError(
-            f"{name} returned an instance of {type(verdict).__name__}, which is no verdict; "
+            f"{name} returned an instance of {type(verdict).__name__}, which is not a verdict; "
             "return True or False"
         )
     return bool(verdict)

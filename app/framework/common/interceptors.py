@@ -1,4 +1,4 @@
-"""`NestInterceptor`: what stands around a handler."""
+"""`NestInterceptor`: code that runs around a handler."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, runtime_checkable
@@ -7,24 +7,21 @@ from app.framework.common.context import ExecutionContext
 
 
 class CallHandler:
-    """The rest of the pipeline: further interceptors, pipes, the handler."""
+    """Gives an interceptor the rest of the pipeline: further interceptors, pipes, the handler."""
 
     __slots__ = ("handle",)
 
     def __init__(self, handle: Callable[[], Awaitable[Any]]) -> None:
         self.handle = handle
-        """Run it and give its result: a value, or an async iterator when the handler streams.
+        """Run the handler and return its result, an async iterator if the handler streams.
 
-        Not calling it leaves the handler out; what the interceptor returns is the result.
+        An interceptor that does not call it skips the handler and returns a result of its own.
         """
 
 
 @runtime_checkable
 class NestInterceptor(Protocol):
-    """An interceptor. It sees failures of pipes and handlers, not of guards (as Nest's)."""
+    """Runs around pipes and handler and sees their errors, but not those of guards (as in Nest)."""
 
     def intercept(self, context: ExecutionContext, call_handler: CallHandler) -> Any:
-        """Give the result: usually ``await call_handler.handle()``, changed or not.
-
-        May be async.
-        """
+        """Return the result, usually that of ``await call_handler.handle()``; may be async."""

@@ -1,10 +1,10 @@
-"""Makes what a client sent fit for a log line."""
+"""`log_text`: makes text from a client safe to log."""
 
 MAX_CHARS = 100
 
 
 def log_text(value: object) -> str:
-    """The value as printable ASCII, `MAX_CHARS` of it at most."""
+    """Return the value as printable ASCII, shortened to `MAX_CHARS` characters."""
     text = str(value)
     shown = text[:MAX_CHARS].encode("ascii", "backslashreplace").decode()
     printable = "".join(each if each.isprintable() else f"\\x{ord(each):02x}" for each in shown)

@@ -1,7 +1,7 @@
-"""Where decorators leave their marks, and how guards and interceptors read them back.
+"""Metadata that decorators write on classes and functions, and `Reflector`, which reads it.
 
-As Nest's reflect-metadata: a class inherits its base's marks, and what it sets itself stands
-before them.
+It works like Nest's reflect-metadata: a class inherits the metadata of its base classes and may
+override it.
 """
 
 import inspect
@@ -14,13 +14,13 @@ _ATTRIBUTE = "__nest_metadata__"
 
 
 def define_metadata(target: object, key: str, value: object) -> None:
-    """Set one mark on a class or a function, without touching what it inherits or wraps."""
-    # A new dict: functools.wraps lets both functions have one.
+    """Set one value on a class or a function; base classes and wrapped functions keep theirs."""
+    # A new dict, because functools.wraps makes both functions share one.
     setattr(target, _ATTRIBUTE, {**vars(target).get(_ATTRIBUTE, {}), key: value})
 
 
 def get_metadata(target: object, key: str) -> Any:
-    """One mark of a class (its bases' included) or a function; None when it has none."""
+    """Return one value of a function, or of a class or its base classes; None if there is none."""
     owners = target.__mro__ if isinstance(target, type) else (target,)
     for owner in owners:
         own = vars(owner).get(_ATTRIBUTE, {})
@@ -30,18 +30,21 @@ def get_metadata(target: object, key: str) -> Any:
 
 
 def metadata_keys(target: object) -> list[str]:
-    """The keys of all marks that `get_metadata` finds."""
+    """Return the keys of all values that `get_metadata` finds."""
     owners = reversed(target.__mro__) if isinstance(target, type) else (target,)
     return list(dict.fromkeys(key for owner in owners for key in vars(owner).get(_ATTRIBUTE, ())))
 
 
 def has_metadata(target: object) -> bool:
-    """Whether an object of any kind carries marks of its own."""
+    """Return whether an object of any kind has metadata itself."""
     return _ATTRIBUTE in getattr(target, "__dict__", ())
 
 
-def marked_methods(cls: type, key: str) -> Iterator[tuple[str, Callable[..., Any]]]:
-    """The methods with a mark, inherited ones first; an override counts only if it has it too."""
+def methods_with_metadata(cls: type, key: str) -> Iterator[tuple[str, Callable[..., Any]]]:
+    """Yield the methods that have this key, inherited ones first.
+
+    A method that overrides another must have the key itself.
+    """
     for name in member_names(cls):
         member = inspect.getattr_static(cls, name)
         if inspect.isfunction(member) and get_metadata(member, key) is not None:
@@ -49,17 +52,17 @@ def marked_methods(cls: type, key: str) -> Iterator[tuple[str, Callable[..., Any
 
 
 def member_names(cls: type) -> Iterable[str]:
-    """Everything that a class and its bases define, the bases' first, in their order."""
+    """Return the names of all members, base classes first, in the order of definition."""
     return dict.fromkeys(name for owner in reversed(cls.__mro__) for name in vars(owner))
 
 
 def extend_metadata(target: object, key: str, values: Sequence[object]) -> None:
-    """Append to a mark that is a tuple: what a base class has comes first (Nest's order)."""
+    """Append to a value that is a tuple; inherited items come first, as in Nest."""
     define_metadata(target, key, (*(get_metadata(target, key) or ()), *values))
 
 
 def set_metadata(key: str, value: object) -> Callable[[Decorated], Decorated]:
-    """Nest's ``SetMetadata``: mark a gateway or a handler for guards to read."""
+    """Nest's ``SetMetadata``: attach a value to a gateway or handler, for guards to read."""
 
     def decorate(target: Decorated) -> Decorated:
         define_metadata(target, key, value)
@@ -69,22 +72,22 @@ def set_metadata(key: str, value: object) -> Callable[[Decorated], Decorated]:
 
 
 class Reflector:
-    """Reads what `set_metadata` wrote; targets are ``context.get_handler()``, ``get_class()``."""
+    """Reads the values of `set_metadata` from ``context.get_handler()`` or ``get_class()``."""
 
     def get(self, key: str, target: object) -> Any:
-        """The mark of one target, None when absent."""
+        """Return the value of one target, None if it has none."""
         return get_metadata(target, key)
 
     def get_all(self, key: str, targets: Iterable[object]) -> list[Any]:
-        """The mark of each target, None where absent."""
+        """Return the value of each target, None for those without."""
         return [get_metadata(target, key) for target in targets]
 
     def get_all_and_override(self, key: str, targets: Iterable[object]) -> Any:
-        """The first mark that is there: with ``[handler, class]`` the handler's own wins."""
+        """Return the first value found: with ``[handler, class]`` the handler's value wins."""
         return next((value for value in self.get_all(key, targets) if value is not None), None)
 
     def get_all_and_merge(self, key: str, targets: Iterable[object]) -> list[Any]:
-        """All marks in one list; a mark that is a list or tuple contributes its items."""
+        """Return all values in one list; a list or tuple contributes its items."""
         merged: list[Any] = []
         for value in self.get_all(key, targets):
             if isinstance(value, list | tuple):

@@ -1,4 +1,4 @@
-"""`MinuteLog`: log lines that anybody can cause by the thousand, limited to one a minute."""
+"""`MinuteLog`: rate-limits log lines that clients can cause, to one per minute and subject."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,28 +8,29 @@ from functools import partial
 MINUTE_SECONDS = 60.0
 
 MAX_SUBJECTS = 1_000
-"""Subjects that are counted apart in one minute."""
+"""The number of subjects that are counted separately within a minute."""
 
 OTHERS = "others"
-"""Stands for the subjects beyond the maximum, which are counted together."""
+"""The subject under which everything beyond the maximum is counted together."""
 
 
 def _call_later(seconds: float, callback: Callable[[], None]) -> object:
-    # In a context of its own: what is logged then must not bear the names of a client's event.
+    # In an empty context: the log line must not carry the ids of the event that started the timer.
     return asyncio.get_running_loop().call_later(seconds, callback, context=Context())
 
 
 class MinuteLog:
-    """Counts events by what happened and by subject, and logs each at most once a minute.
+    """Counts occurrences by text and subject, and logs each pair at most once per minute.
 
-    The first one is logged at once. The following ones are counted, and logged together when the
-    minute is over. Memory and the number of lines are bounded by ``max_subjects``.
+    The first occurrence is logged immediately. Further ones are counted, and logged together at the
+    end of the minute. ``max_subjects`` bounds the memory and the number of lines.
 
     Args:
-        write: Logs one line for ``(what, subject, times)``: how often it happened since the last
-            line.
-        call_later: Calls back once, after so many seconds; by default on the running event loop.
-        max_subjects: How many subjects are counted apart. Low where clients make them up.
+        write: Logs one line for ``(what, subject, times)``; ``times`` is the number of occurrences
+            since the last line.
+        call_later: Schedules a callback after a number of seconds; by default on the running loop.
+        max_subjects: The number of pairs that are counted separately. Choose a low number where
+            clients can invent subjects.
     """
 
     def __init__(
@@ -42,10 +43,15 @@ class MinuteLog:
         self._call_later = call_later
         self._max_subjects = max_subjects
         self._counts: dict[tuple[str, str], int] = {}
-        """How often it happened since the last line, for what was logged within the last minute."""
+        """The occurrences since the last line, for each pair logged within the last minute."""
 
     def count(self, what: str, subject: str) -> None:
-        """Count one more. ``what`` must be one of a few fixed texts, ``subject`` a short one."""
+        """Count one occurrence.
+
+        Args:
+            what: One of a few constant texts.
+            subject: A short text that says who caused it, such as a client's address.
+        """
         key = (what, subject)
         if key not in self._counts and len(self._counts) >= self._max_subjects:
             key = (what, OTHERS)

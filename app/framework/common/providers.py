@@ -1,7 +1,7 @@
-"""dependency-injector's providers in Nest's roles: ``APP_GUARD`` and its kin, and imports.
+"""Providers for Nest's ``APP_GUARD``, ``APP_PIPE``, ``APP_INTERCEPTOR``, ``APP_FILTER``, imports.
 
-``throttler = AppGuard(WsThrottlerGuard, limiter)`` in a module. Being ordinary providers, these
-can be overridden in tests by their class, which Nest's cannot.
+Write ``throttler = AppGuard(WsThrottlerGuard, limiter)`` in a module. These are ordinary providers
+of dependency-injector, so tests can override them by class, unlike in Nest.
 """
 
 from typing import Any
@@ -10,34 +10,34 @@ from dependency_injector import providers
 
 
 class AppGuard(providers.Singleton[Any]):
-    """A guard before every handler and every connect, ahead of class and method guards.
+    """A guard that runs for every event and every connecting socket, before all other guards.
 
-    Refused at boot in an application with controllers: it would not run before those.
+    An application with controllers refuses it at boot, because it would not run for HTTP requests.
     """
 
 
 class AppInterceptor(providers.Singleton[Any]):
-    """An interceptor around every handler, outermost."""
+    """An interceptor that runs around every handler, outside all other interceptors."""
 
 
 class AppPipe(providers.Singleton[Any]):
-    """A pipe for every parameter, ahead of the others."""
+    """A pipe that runs for every parameter, before all other pipes."""
 
 
 class AppFilter(providers.Singleton[Any]):
-    """A filter asked last, after those of method and class."""
+    """A filter for errors that no filter of the method or the class catches."""
 
 
 def imported(
     token: Any, default: providers.Provider[Any] | None = None
 ) -> providers.Dependency[Any]:
-    """Declare what a module needs and another provides, as Nest's ``imports`` do.
+    """Declare a dependency that another module provides, like Nest's ``imports``.
 
-    Typed, unlike a whole imported container: so it can be overridden by its class in tests, and
-    what is handed in is checked.
+    The dependency has a type. Therefore tests can override it by class, and the provided object is
+    checked against it.
 
     Args:
         token: A class or a port (a runtime-checkable Protocol).
-        default: Provides it where nobody else does.
+        default: The provider to use if no module is given for it.
     """
     return providers.Dependency(instance_of=token, default=default)

@@ -1,1 +1,1 @@
-"""Nest's ``@nestjs/core``: the application, the injector and the lifecycle."""
+"""Nest's ``@nestjs/core``: application, injector and lifecycle."""

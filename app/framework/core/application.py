@@ -1,4 +1,4 @@
-"""`NestApplication`: a module brought to life, and ended again."""
+"""`NestApplication`: starts a module with its gateways and controllers, and stops it."""
 
 import signal as signals
 from dataclasses import replace
@@ -8,33 +8,32 @@ import structlog
 from aiohttp import hdrs, web
 from dependency_injector import containers, providers
 
-from app.framework.common.decorators import GATEWAY_OPTIONS
 from app.framework.common.exceptions import BootError
 from app.framework.common.filters import ExceptionFilter
 from app.framework.common.guards import CanActivate
+from app.framework.common.hooks import MODULE_HOOKS, check_hooks
 from app.framework.common.interceptors import NestInterceptor
 from app.framework.common.pipes import PipeTransform
 from app.framework.common.providers import AppFilter, AppGuard, AppInterceptor, AppPipe
-from app.framework.core.enhancers import Enhancers, checked
 from app.framework.core.http.controllers import (
     CONTROLLER_PREFIX,
     cors_middleware,
-    refuse_doubles,
+    refuse_duplicate_routes,
     routes_of,
 )
 from app.framework.core.http.server import HttpRunner
 from app.framework.core.http.server_log import http_log
 from app.framework.core.injector import Injector
-from app.framework.core.lifecycle import (
-    GATEWAY_HOOKS,
-    MODULE_HOOKS,
-    check_hooks,
-    run_closing_hooks,
-    run_hooks,
+from app.framework.core.lifecycle import run_closing_hooks, run_hooks
+from app.framework.core.misplaced_decorators import (
+    refuse_misplaced_decorators,
+    refuse_undiscovered,
 )
-from app.framework.core.placement import refuse_unbound, refuse_without_effect
 from app.framework.platform_socketio.io_adapter import IoAdapter
+from app.framework.websockets.decorators import GATEWAY_OPTIONS
+from app.framework.websockets.enhancers import Enhancers, check_enhancers
 from app.framework.websockets.explorer import EventRoute, GatewayDefinition, explore
+from app.framework.websockets.hooks import GATEWAY_HOOKS
 
 _log = structlog.stdlib.get_logger("NestApplication")
 
@@ -43,14 +42,14 @@ T = TypeVar("T")
 _ANY_ADDRESS = "::"
 _HTTP_SHUTDOWN_SECONDS = 0.5
 _HTTP_IDLE_SECONDS = 60.0
-"""How long a client may take over its request's head, as with Node; aiohttp would wait an hour."""
+"""The time a client has to send a request's head: Node's default, in aiohttp it is an hour."""
 
 
 class NestApplication:
-    """One module with its gateways and controllers on one HTTP server.
+    """A module with its gateways and controllers on one HTTP server.
 
-    `create` it, `listen`, `close`. Everything that can be wrong with how it is put together is a
-    `BootError` of `init`, before a port is opened.
+    Create it with `NestFactory.create`, start it with `listen` and stop it with `close`. `init`
+    raises a `BootError` for every mistake in the wiring, before a port is opened.
     """
 
     def __init__(self, container: containers.Container, adapter: IoAdapter) -> None:
@@ -62,36 +61,39 @@ class NestApplication:
         self._initialized = False
 
     def get(self, token: type[T]) -> T:
-        """The instance of a class; see `Injector.get`."""
+        """Return the instance of a class; see `Injector.get`."""
         return self._injector.get(token)
 
     def use_global_guards(self, *guards: CanActivate) -> None:
-        """Nest's ``useGlobalGuards``: instances, after those provided as `AppGuard`; see there."""
-        self._check_used("use_global_guards", guards, CanActivate)
+        """Nest's ``useGlobalGuards``: instances that run after those of `AppGuard`.
+
+        As with `AppGuard`, an application with controllers refuses them at boot.
+        """
+        self._check_global("use_global_guards", guards, CanActivate)
         self._globals = replace(self._globals, guards=(*self._globals.guards, *guards))
 
     def use_global_interceptors(self, *interceptors: NestInterceptor) -> None:
-        """Nest's ``useGlobalInterceptors``: instances, within those of `AppInterceptor`."""
-        self._check_used("use_global_interceptors", interceptors, NestInterceptor)
+        """Nest's ``useGlobalInterceptors``: instances that run inside those of `AppInterceptor`."""
+        self._check_global("use_global_interceptors", interceptors, NestInterceptor)
         self._globals = replace(
             self._globals, interceptors=(*self._globals.interceptors, *interceptors)
         )
 
     def use_global_pipes(self, *pipes: PipeTransform) -> None:
-        """Nest's ``useGlobalPipes``: instances, after those provided as `AppPipe`."""
-        self._check_used("use_global_pipes", pipes, PipeTransform)
+        """Nest's ``useGlobalPipes``: instances that run after those of `AppPipe`."""
+        self._check_global("use_global_pipes", pipes, PipeTransform)
         self._globals = replace(self._globals, pipes=(*self._globals.pipes, *pipes))
 
     def use_global_filters(self, *filters: ExceptionFilter) -> None:
-        """Nest's ``useGlobalFilters``: instances, asked before those provided as `AppFilter`."""
-        self._check_used("use_global_filters", filters, ExceptionFilter)
+        """Nest's ``useGlobalFilters``: instances that are asked before those of `AppFilter`."""
+        self._check_global("use_global_filters", filters, ExceptionFilter)
         self._globals = replace(self._globals, filters=(*reversed(filters), *self._globals.filters))
 
     def definitions(self) -> tuple[GatewayDefinition, ...]:
-        """Every gateway of the module, explored. Opens nothing.
+        """Return the definitions of all gateways. Opens no connection and no port.
 
         Raises:
-            BootError: Something is wrong or not supported.
+            BootError: A mistake in the wiring, or an option that is not supported.
         """
         self._injector.check()
         extra = self._globals
@@ -103,17 +105,20 @@ class NestApplication:
         )
         definitions = tuple(
             explore(gateway, application, self._injector.resolve)
-            for gateway in self._injector.marked(GATEWAY_OPTIONS)
+            for gateway in self._injector.with_metadata(GATEWAY_OPTIONS)
         )
-        self._refuse_doubles(definitions)
+        self._refuse_duplicate_events(definitions)
         return definitions
 
     def events(self) -> tuple[EventRoute, ...]:
-        """The event table."""
+        """Return the events of all gateways."""
         return tuple(route for definition in self.definitions() for route in definition.routes)
 
     async def init(self) -> None:
-        """Build everything and run the hooks up to ``on_application_bootstrap``; once."""
+        """Build all providers and run the start hooks; further calls do nothing.
+
+        The last hook that runs is ``on_application_bootstrap``.
+        """
         if self._initialized:
             return
         self._initialized = True
@@ -128,16 +133,18 @@ class NestApplication:
         await run_hooks("on_application_bootstrap", self._providers)
 
     async def listen(self, port: int, host: str = "127.0.0.1") -> str:
-        """`init`, then accept clients; return the URL. Port 0 takes a free one.
+        """Call `init`, then accept clients; return the URL.
 
-        ``::`` listens on every address, IPv4 ones included, as with Node.
+        Args:
+            port: The port; 0 chooses a free one.
+            host: The address. ``::`` means every address, including IPv4, as in Node.
 
         Raises:
-            OSError: The address cannot be listened on: ``socket.gaierror`` when the host has none.
+            OSError: The address cannot be used; ``socket.gaierror`` if the host has no address.
         """
         await self.init()
         http = web.Application(middlewares=[cors_middleware(self._adapter.origins)])
-        for controller in self._injector.marked(CONTROLLER_PREFIX):
+        for controller in self._injector.with_metadata(CONTROLLER_PREFIX):
             http.router.add_routes(routes_of(controller))
         self._adapter.attach(http)
         http.on_response_prepare.append(_hide_software)
@@ -150,26 +157,26 @@ class NestApplication:
             access_log=None,
             logger=http_log,
             keepalive_timeout=_HTTP_IDLE_SECONDS,
-            auto_decompress=False,  # a small bomb unpacks to what stalls the loop, even unread
-            tcp_keepalive=False,  # a dead peer is noticed by the heartbeat, or by the idle time
+            auto_decompress=False,  # a small compressed body may expand to gigabytes
+            tcp_keepalive=False,  # the heartbeat and the idle timeout detect dead peers
             shutdown_timeout=_HTTP_SHUTDOWN_SECONDS,
             handle_signals=False,
         )
         await self._runner.setup()
-        # asyncio binds "::" to IPv6 alone; without a host it binds every address of both families.
+        # asyncio binds "::" to IPv6 only; without a host it binds all IPv4 and IPv6 addresses.
         site = web.TCPSite(self._runner, None if host == _ANY_ADDRESS else host, port)
         await site.start()
         bound_host, bound_port, *_ = self._runner.addresses[0]
         return http_url(bound_host, bound_port)
 
     async def drain(self) -> None:
-        """Run the ``on_drain`` hooks. Everything is still served, until `close`."""
+        """Run the ``on_drain`` hooks. Clients are still served, until `close` is called."""
         await run_closing_hooks("on_drain", self._providers[::-1])
 
     async def close(self, signal: signals.Signals | None = None) -> None:
-        """Nest's shutdown sequence. Clients are closed with 1001: they come back by themselves.
+        """Run Nest's shutdown sequence. Clients are closed with 1001, so they reconnect themselves.
 
-        No further event is handled from now on; what is being handled is finished and acked.
+        Events that are being handled are finished and acked; no further event is handled.
         """
         name = None if signal is None else signal.name
         self._adapter.stop_serving()
@@ -179,66 +186,70 @@ class NestApplication:
         if self._runner is not None:
             await self._runner.cleanup()
         await run_closing_hooks("on_application_shutdown", self._providers[::-1], name)
-        if name is not None:  # a command that served nobody has nothing to say
+        if name is not None:  # without a signal no server ran, only a command
             _log.info("stopped", signal=name)
 
-    def _check_used(self, place: str, instances: tuple[Any, ...], needed: type) -> None:
+    def _check_global(self, method: str, instances: tuple[Any, ...], kind: type) -> None:
         if self._initialized:
-            raise BootError(f"{place} comes too late to have an effect; call it before init")
-        checked(instances, needed, f"{place} names")
+            raise BootError(f"{method} was called too late to have an effect; call it before init")
+        check_enhancers(instances, kind, f"{method} names")
 
     def _check_instances(self) -> None:
-        """What only an instance shows, as a function may have built it."""
-        gateways = self._injector.marked(GATEWAY_OPTIONS)
-        controllers = self._injector.marked(CONTROLLER_PREFIX)
-        refuse_doubles(route for controller in controllers for route in routes_of(controller))
+        """Check the classes of instances: a function may have returned an instance of any class."""
+        gateways = self._injector.with_metadata(GATEWAY_OPTIONS)
+        controllers = self._injector.with_metadata(CONTROLLER_PREFIX)
+        refuse_duplicate_routes(
+            route for controller in controllers for route in routes_of(controller)
+        )
         guards = (*self._injector.of_kind(AppGuard), *self._globals.guards)
         if controllers and guards:
             raise BootError(
-                f"{type(guards[0]).__name__} is a global guard, which would not run before "
+                f"{type(guards[0]).__name__} is a global guard, but does not run for "
                 f"{type(controllers[0]).__name__}: guards run for gateways only. Name it in "
-                "@use_guards of each gateway; check requests in the controller's methods"
+                "@use_guards of each gateway, and check requests in the controller's methods"
             )
         for gateway in gateways:
             check_hooks(gateway, GATEWAY_HOOKS)
-        found = {id(each) for each in (*gateways, *controllers)}
+        discovered = {id(each) for each in (*gateways, *controllers)}
         for provider in self._providers:
-            refuse_without_effect(type(provider))
+            refuse_misplaced_decorators(type(provider))
             check_hooks(provider, MODULE_HOOKS)
-            if id(provider) not in found:
-                refuse_unbound(type(provider), "is not provided by its class")
+            if id(provider) not in discovered:
+                refuse_undiscovered(type(provider), "is not provided by its class")
 
-    def _provided(self, kind: type[providers.Singleton[Any]], needed: type) -> tuple[Any, ...]:
-        return checked(self._injector.of_kind(kind), needed, f"{kind.__name__} provides")
+    def _provided(self, provider: type[providers.Singleton[Any]], kind: type) -> tuple[Any, ...]:
+        return check_enhancers(
+            self._injector.of_kind(provider), kind, f"{provider.__name__} provides"
+        )
 
-    def _refuse_doubles(self, definitions: tuple[GatewayDefinition, ...]) -> None:
-        taken: dict[tuple[str, str, str], EventRoute] = {}
+    def _refuse_duplicate_events(self, definitions: tuple[GatewayDefinition, ...]) -> None:
+        seen: dict[tuple[str, str, str], EventRoute] = {}
         for definition in definitions:
             path = self._adapter.path_of(definition.options)
             for route in definition.routes:
                 key = (path, definition.options.namespace, route.pattern)
-                if key in taken:
+                if key in seen:
                     raise BootError(
-                        f"{route.place}: '{route.pattern}' is handled by {taken[key].place}; "
-                        "an event belongs to one gateway of a namespace"
+                        f"{route.handler_name}: {seen[key].handler_name} already handles "
+                        f"'{route.pattern}'; rename one of the two, or move it to another namespace"
                     )
-                taken[key] = route
+                seen[key] = route
 
 
 class NestFactory:
-    """Nest's ``NestFactory``."""
+    """Creates applications; Nest's ``NestFactory``."""
 
     @staticmethod
     def create(module: containers.Container, adapter: IoAdapter) -> NestApplication:
-        """An application of this module; nothing runs yet."""
+        """Create an application of this module, without starting anything."""
         return NestApplication(module, adapter)
 
 
 def http_url(host: str, port: int) -> str:
-    """Return the URL of a server; an IPv6 address stands in brackets."""
+    """Return the URL of a server, with an IPv6 address in brackets."""
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 async def _hide_software(_: web.Request, response: web.StreamResponse) -> None:
-    """Strangers need not know what runs here, and in which version."""
+    """Remove the header that reveals the server software and its version."""
     response.headers.pop(hdrs.SERVER, None)

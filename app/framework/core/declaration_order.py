@@ -1,7 +1,7 @@
-"""The providers of a module in the order in which they are declared.
+"""Lists the providers of a module in the order of their declaration.
 
-dependency-injector's own ``container.traverse()`` pops from a set, so its order changes from start
-to start. The order of global guards and of gateways must not.
+The ``container.traverse()`` of dependency-injector iterates over a set, so its order differs
+between starts. The order of global guards and gateways must always be the same.
 """
 
 from collections.abc import Iterable, Iterator
@@ -15,11 +15,11 @@ _CONTAINERS = (providers.Container, providers.DependenciesContainer)
 
 
 def in_declaration_order(container: containers.Container) -> tuple[AnyProvider, ...]:
-    """Every provider that a container reaches, once each.
+    """Return all providers that a container reaches, without duplicates.
 
-    A nested container's providers stand where the container is declared. A provider that no
-    container declares, such as an argument written in place or an override, stands behind the
-    first provider that uses it.
+    The providers of a nested container come where the container is declared. A provider that no
+    container declares, such as an inline argument or an override, comes after the first provider
+    that uses it.
     """
     declared: dict[AnyProvider, None] = {}
     _collect_declared(container.providers.values(), declared)
@@ -30,13 +30,13 @@ def in_declaration_order(container: containers.Container) -> tuple[AnyProvider, 
 
 
 def dependencies_first(ordered: Iterable[AnyProvider]) -> Iterator[AnyProvider]:
-    """The same providers, each behind those it is built from; otherwise in the order given."""
+    """Yield the same providers in the same order, except that dependencies come first."""
     visited: set[AnyProvider] = set()
 
     def visit(provider: AnyProvider) -> Iterator[AnyProvider]:
         if provider not in visited:
             visited.add(provider)
-            if not isinstance(provider, _CONTAINERS):  # nothing is built from a container itself
+            if not isinstance(provider, _CONTAINERS):  # a container is not an argument
                 for each in provider.related:
                     yield from visit(each)
             yield provider
@@ -51,15 +51,15 @@ def _collect_declared(found: Iterable[AnyProvider], declared: dict[AnyProvider, 
             continue
         declared[provider] = None
         if isinstance(provider, _CONTAINERS):
-            # The containers that override it come first: its own children are placeholders for
-            # theirs, in the order in which somebody happened to ask for them.
+            # Containers that override it come first: its own children are placeholders for theirs,
+            # in the order of their first use.
             for overriding in provider.overridden:
                 _collect_declared(_children(overriding), declared)
             _collect_declared(_children(provider), declared)
 
 
 def _children(provider: AnyProvider) -> Iterable[AnyProvider]:
-    """The providers of a container, which an override of a container holds in an ``Object``."""
+    """Return the providers of a container; an overriding container is wrapped in an ``Object``."""
     held: Any = provider() if type(provider) is providers.Object else provider
     children: dict[str, AnyProvider] = getattr(held, "providers", {})
     return children.values()

@@ -1,7 +1,7 @@
-"""What the framework needs of a dependency-injector container: instances by class, in order.
+"""`Injector`: finds the providers of a dependency-injector container by class.
 
-dependency-injector resolves by attribute name; Nest, and so our decorators, by class. The index
-from class to provider is made once.
+dependency-injector finds a provider by the name of an attribute. Nest, and therefore our
+decorators, find it by class.
 """
 
 import asyncio
@@ -18,136 +18,152 @@ from app.framework.core.declaration_order import (
     dependencies_first,
     in_declaration_order,
 )
-from app.framework.core.placement import refuse_idle_hooks, refuse_unbound, refuse_without_effect
+from app.framework.core.misplaced_decorators import (
+    refuse_hooks_that_never_run,
+    refuse_misplaced_decorators,
+    refuse_undiscovered,
+)
 
 T = TypeVar("T")
 
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-_MAKERS = (
+_WITH_PROVIDES = (
     providers.BaseSingleton,
     providers.Callable,
     providers.Factory,
     providers.Resource,
 )
-"""The kinds of providers that name what they make in ``provides``."""
+"""The kinds of providers that have ``provides``, the class or function that they call."""
 
 
 class Injector:
-    """A container's providers, found by class, in the order in which they are declared."""
+    """Finds the providers of a container by class; keeps them in the order of declaration."""
 
     def __init__(self, container: containers.Container) -> None:
         self._container = container
         self._providers = in_declaration_order(container)
 
     def check(self) -> None:
-        """Check that everything a module needs is there, and that every decorator has an effect.
+        """Check that all dependencies are provided, and that every decorator has an effect.
 
         Raises:
-            BootError: Names what is missing, or the decorator.
+            BootError: One is missing or has no effect; the error names it.
         """
         for provider in self._providers:
-            provides: object = provider.provides if isinstance(provider, _MAKERS) else None
+            provides: object = provider.provides if isinstance(provider, _WITH_PROVIDES) else None
             if isinstance(provides, type):
-                refuse_without_effect(provides)
+                refuse_misplaced_decorators(provides)
                 if not isinstance(provider, providers.Singleton):
                     how = f"is provided by a {type(provider).__name__}"
-                    refuse_unbound(provides, how)
-                    refuse_idle_hooks(provides, how)
+                    refuse_undiscovered(provides, how)
+                    refuse_hooks_that_never_run(provides, how)
         try:
             self._container.check_dependencies()
         except errors.Error as error:
             raise BootError(
-                f"{error}: hand it to the module where it is created, or override its provider"
+                f"{error}: pass it to the module's constructor, or override its provider"
             ) from None
 
     def get(self, token: type[T]) -> T:
-        """The instance of a class, or of the one provider that stands for a port.
+        """Return the instance of a class, or the implementation of a port.
 
         Raises:
-            BootError: No provider, several, or one that cannot be built.
+            BootError: There is no provider, there are several, or the only one fails.
         """
         instance: T = build(self.provider_of(token))
         return instance
 
     def provider_of(self, token: type) -> AnyProvider:
-        """The one provider of a class or of a port.
+        """Return the only provider of a class or a port.
 
         Raises:
             BootError: There is none, or several.
         """
         found = self.find(token)
         if not found:
-            raise BootError(f"{token.__name__} is no provider of any module; add it to one")
+            raise BootError(f"No module provides {token.__name__}; add a provider for it")
         if len(found) > 1:
             raise BootError(
-                f"{token.__name__} has {len(found)} providers; ask for one of their classes"
+                f"{token.__name__} has {len(found)} providers; get one of their classes instead"
             )
         return found[0]
 
     def find(self, token: type) -> list[AnyProvider]:
-        """Providers of this class; else of its subclasses; else dependencies declared as it."""
+        """Return the providers of a class, or else of its subclasses.
+
+        If there are none, return the dependencies that `imported` declares with this class.
+        """
         exact = [each for each in self._providers if provided_class(each) is token]
         derived = [each for each in self._providers if token in provided_class(each).__mro__]
         declared = [each for each in self._providers if _declared_class(each) is token]
         return exact or derived or declared
 
-    def resolve(self, reference: object, place: str) -> Any:
-        """What a decorator names: an instance as it is, a class by its provider.
+    def resolve(self, reference: object, subject: str) -> Any:
+        """Return an instance unchanged, or the instance of a class; decorators may name either.
+
+        Args:
+            reference: The instance or class.
+            subject: The decorator and its owner, for errors.
 
         Raises:
-            BootError: The class is no provider.
+            BootError: No module provides the class.
         """
         if not isinstance(reference, type):
             return reference
         if not self.find(reference):
             raise BootError(
-                f"{place} names {reference.__name__}, of which no module has a Singleton; "
-                f"add providers.Singleton({reference.__name__}, ...) to one"
+                f"{subject} names {reference.__name__}, but no module provides it; "
+                f"add providers.Singleton({reference.__name__}, ...) to a module"
             )
         return self.get(reference)
 
     def of_kind(self, kind: type[providers.Singleton[Any]]) -> tuple[Any, ...]:
-        """The instances of all providers of one kind, such as `AppGuard`, each once."""
-        return _each_once(build(each) for each in self._providers if isinstance(each, kind))
+        """Return the instances of all providers of a kind, such as `AppGuard`, each once."""
+        return _without_duplicates(
+            build(each) for each in self._providers if isinstance(each, kind)
+        )
 
-    def marked(self, key: str) -> tuple[Any, ...]:
-        """Instances of all provided classes that carry a mark, each once."""
-        marked = (
+    def with_metadata(self, key: str) -> tuple[Any, ...]:
+        """Return the instances of all classes with a metadata key, without duplicates."""
+        instances = (
             build(provider)
             for provider in self._providers
             if get_metadata(provided_class(provider), key) is not None
         )
-        # What overrides a provider may lack its mark, and may be a provider here as well.
-        return _each_once(each for each in marked if get_metadata(type(each), key) is not None)
+        # An overridden provider returns an instance of another class, which may lack the key, or
+        # which another provider returns as well.
+        return _without_duplicates(
+            each for each in instances if get_metadata(type(each), key) is not None
+        )
 
     def instances(self) -> tuple[object, ...]:
-        """Build every singleton; in declaration order, each after those it is built from.
+        """Build all singletons in the order of declaration, each one after its dependencies.
 
-        An object that a ``providers.Object`` holds counts as a singleton.
+        The object of a ``providers.Object`` counts as a singleton.
         """
         built = (
             build(provider)
             for provider in dependencies_first(self._providers)
             if isinstance(provider, providers.Singleton) or type(provider) is providers.Object
         )
-        return _each_once(
+        return _without_duplicates(
             each for each in built if not isinstance(each, type | containers.Container)
         )
 
 
-def _each_once(instances: Iterable[Any]) -> tuple[Any, ...]:
-    """Without repetitions; by identity, as instances need not be hashable."""
+def _without_duplicates(instances: Iterable[Any]) -> tuple[Any, ...]:
+    """Compare by identity, because instances need not be hashable."""
     return tuple({id(each): each for each in instances}.values())
 
 
-class _NotAClass:
-    """Stands where a provider has no class: a function makes what it provides, or another does."""
+class _NoClass:
+    """The result of `provided_class` for a provider whose class is unknown."""
 
 
 def provided_class(provider: AnyProvider) -> type:
-    """The class that a singleton is an instance of, as far as the provider knows."""
+    """Return the class of a singleton, as its provider declares it."""
     provides: object = provider.provides if isinstance(provider, providers.Singleton) else None
-    return provides if isinstance(provides, type) else _NotAClass
+    return provides if isinstance(provides, type) else _NoClass
 
 
 def _declared_class(provider: AnyProvider) -> object:
@@ -155,22 +171,22 @@ def _declared_class(provider: AnyProvider) -> object:
 
 
 def build(provider: AnyProvider) -> Any:
-    """Call a provider, with a sentence for what commonly goes wrong.
+    """Call a provider, and explain the usual mistakes.
 
     Raises:
-        BootError: A constructor's arguments do not fit, something it needs is missing, or it can
-            only be awaited.
+        BootError: The arguments do not match the constructor, a dependency is missing, or the
+            result is awaitable.
     """
     try:
         instance = provider()
     except errors.Error as error:
         raise BootError(
-            f"{error}: hand it to the module where it is created, or override it"
+            f"{error}: pass it to the module's constructor, or override its provider"
         ) from None
     except TypeError as error:
         name = provided_class(provider).__name__
         raise BootError(
-            f"{name} cannot be built: {error}; compare its provider and its constructor"
+            f"{name} cannot be built: {error}; compare its provider with its constructor"
         ) from error
     if inspect.isawaitable(instance):
         _refuse_awaitable(provider, instance)
@@ -178,7 +194,7 @@ def build(provider: AnyProvider) -> Any:
 
 
 def _refuse_awaitable(provider: AnyProvider, instance: Any) -> NoReturn:
-    """Refuse what an async function makes: its gateways, guards and hooks would not be found."""
+    """Refuse what an async function returns: a gateway, guard or hook in it would not be found."""
     if isinstance(instance, asyncio.Future):
         instance.cancel()
     elif inspect.iscoroutine(instance):
@@ -186,21 +202,25 @@ def _refuse_awaitable(provider: AnyProvider, instance: Any) -> NoReturn:
     provides: object = getattr(provider, "provides", None)
     name = getattr(provides, "__name__", type(provider).__name__)
     raise BootError(
-        f"{name}, or something it is built from, is made by an async function; "
-        "make it in a plain one, and await in on_module_init"
+        f"{name} or one of its dependencies comes from an async function; "
+        "use a plain function, and await in on_module_init"
     )
 
 
 def constructor_arguments(cls: type, injector: Injector) -> dict[str, AnyProvider]:
-    """Providers for a constructor's annotated parameters, found by class as Nest does."""
+    """Find the providers of a constructor's parameters by their annotations, as Nest does.
+
+    Raises:
+        BootError: A parameter without a default has no provider.
+    """
     arguments: dict[str, AnyProvider] = {}
     for name, parameter in inspect.signature(cls, eval_str=True).parameters.items():
-        if parameter.kind in _VARIADIC:  # the constructor of a Protocol's subclass without its own
+        if parameter.kind in _VARIADIC:  # a subclass of a Protocol without its own constructor
             continue
         found = injector.find(parameter.annotation)
         if found:
             arguments[name] = found[0]
         elif parameter.default is inspect.Parameter.empty:
             wanted = getattr(parameter.annotation, "__name__", parameter.annotation)
-            raise BootError(f"{cls.__name__} needs {wanted} for '{name}', which is no provider")
+            raise BootError(f"{cls.__name__} needs {wanted} for '{name}', which no module provides")
     return arguments

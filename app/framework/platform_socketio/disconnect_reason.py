@@ -1,10 +1,10 @@
-"""Why a socket went, in Node's words: what ``handle_disconnect`` gets."""
+"""`DisconnectReason`: the reason that ``handle_disconnect`` receives, in Node's words."""
 
 from enum import StrEnum
 
 
 class DisconnectReason(StrEnum):
-    """The reasons of socket.io 4.8 that can occur here."""
+    """The disconnect reasons of socket.io 4.8 that this server uses."""
 
     CLIENT_NAMESPACE_DISCONNECT = "client namespace disconnect"
     SERVER_NAMESPACE_DISCONNECT = "server namespace disconnect"

@@ -1,4 +1,4 @@
-"""`IoAdapter`: Nest's name for what binds gateways to a Socket.IO server."""
+"""`IoAdapter`: binds gateways to Socket.IO servers. The name is Nest's."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -6,31 +6,33 @@ from typing import Any
 
 from aiohttp import web
 
-from app.framework.common.decorators import GatewayOptions
 from app.framework.common.exceptions import BootError
 from app.framework.platform_socketio.engine_io.server import EngineOptions
 from app.framework.platform_socketio.socket_io.namespace import CompiledNamespace
 from app.framework.platform_socketio.socket_io.server import SocketServer
-from app.framework.websockets.explorer import GatewayDefinition, server_attributes
-from app.framework.websockets.pipeline import (
+from app.framework.websockets.connections import (
+    checks_connections,
     compile_connect,
     compile_disconnect,
-    compile_event,
-    compile_unknown_event,
-    judges_connections,
 )
+from app.framework.websockets.decorators import GatewayOptions
+from app.framework.websockets.explorer import GatewayDefinition, server_attributes
+from app.framework.websockets.pipeline import compile_event
 from app.framework.websockets.socket import Server, Socket
+from app.framework.websockets.unknown_event import compile_unknown_event
 
 _DRAIN_SECONDS = 0.8
+"""Time limit of each step of a shutdown, see `SocketServer.shut_down`."""
 
 
 @dataclass(frozen=True, slots=True)
 class IoOptions:
-    """What applies to every gateway that does not say otherwise.
+    """Options of every gateway that does not set its own.
 
     Attributes:
-        path: Of the endpoint, without its slashes counting.
-        socket_class: What handlers get as their client: `Socket` or the application's subclass.
+        path: The URL path; leading and trailing slashes are ignored.
+        socket_class: The class of the handlers' clients: `Socket` or the application's subclass.
+        engine: Limits and rules of the server.
     """
 
     path: str = "/socket.io"
@@ -39,7 +41,7 @@ class IoOptions:
 
 
 class IoAdapter:
-    """One Socket.IO server per path, shared by the gateways on it."""
+    """Runs one Socket.IO server per path; gateways with the same path share it."""
 
     def __init__(self, options: IoOptions) -> None:
         self._options = options
@@ -47,19 +49,19 @@ class IoAdapter:
 
     @property
     def origins(self) -> tuple[str, ...]:
-        """Who may come from a browser."""
+        """The origins whose pages may connect."""
         return self._options.engine.origins
 
     @property
     def engine(self) -> EngineOptions:
-        """What applies to gateways that do not say otherwise."""
+        """Limits and rules for gateways that do not set their own."""
         return self._options.engine
 
     def bind(self, definitions: Iterable[GatewayDefinition]) -> None:
-        """Compile every gateway and open its namespace; sets the gateways' `WebSocketServer`.
+        """Compile every gateway and open its namespace. Sets the gateways' `WebSocketServer`.
 
         Raises:
-            BootError: Gateways that share a path contradict each other.
+            BootError: Gateways that share a path set an option to different values.
         """
         by_path: dict[str, list[GatewayDefinition]] = {}
         for definition in definitions:
@@ -75,15 +77,16 @@ class IoAdapter:
                 for name in server_attributes(type(definition.instance)):
                     setattr(definition.instance, name, self.server_of(definition))
             for namespace, group in by_namespace.items():
-                self._servers[path].serve(namespace, self._endpoint(group))
+                self._servers[path].open_namespace(namespace, self._compile_namespace(group))
 
     def server_of(self, definition: GatewayDefinition) -> Server:
-        """What the gateway's `WebSocketServer` attribute gets."""
+        """Return the value of the gateway's `WebSocketServer` attribute."""
         options = definition.options
-        return Server(self._servers[self.path_of(options)].hub(options.namespace))
+        manager = self._servers[self.path_of(options)].manager
+        return Server(manager.rooms_in(options.namespace))
 
     def attach(self, http: web.Application) -> None:
-        """Let the HTTP application serve the paths; any method, so that a wrong one is told so."""
+        """Add the paths to the HTTP application. `EngineServer` answers wrong methods, too."""
         for path, server in self._servers.items():
             http.router.add_route("*", f"{path}/", server.handle_request)
 
@@ -93,16 +96,16 @@ class IoAdapter:
             server.stop_serving()
 
     async def close(self) -> None:
-        """Close every client with 1001, and wait, within bounds, until their hooks have run."""
+        """Close every client with 1001, and wait for their hooks; see `SocketServer.shut_down`."""
         for server in self._servers.values():
-            await server.close(_DRAIN_SECONDS)
+            await server.shut_down(_DRAIN_SECONDS)
 
     def path_of(self, options: GatewayOptions) -> str:
-        """Where a gateway's clients connect."""
+        """Return the path at which a gateway's clients connect."""
         return "/" + (options.path or self._options.path).strip("/")
 
     def _engine_options(self, gateways: list[GatewayDefinition], path: str) -> EngineOptions:
-        """The adapter's, with what the gateways of the path set themselves."""
+        """Return the adapter's options, changed by those that the gateways of a path set."""
         values: dict[str, Any] = {}
         set_by: dict[str, str] = {}
         for definition in gateways:
@@ -119,7 +122,7 @@ class IoAdapter:
             values["origins_setting"] = f"Cors of {set_by['origins']}"
         return replace(self._options.engine, **values)
 
-    def _endpoint(self, group: list[GatewayDefinition]) -> CompiledNamespace:
+    def _compile_namespace(self, group: list[GatewayDefinition]) -> CompiledNamespace:
         hooks = (compile_disconnect(definition) for definition in group)
         timeout_seconds = self._options.engine.connect_timeout_seconds
         return CompiledNamespace(
@@ -127,7 +130,7 @@ class IoAdapter:
             connect=tuple(
                 compile_connect(definition, timeout_seconds)
                 for definition in group
-                if judges_connections(definition)
+                if checks_connections(definition)
             ),
             disconnect=tuple(hook for hook in hooks if hook is not None),
             events={
@@ -140,7 +143,7 @@ class IoAdapter:
 
 
 def _own_options(options: GatewayOptions) -> dict[str, Any]:
-    """What a gateway sets itself, by the names of `EngineOptions`."""
+    """Return the options that a gateway sets itself, by the names of `EngineOptions`."""
     own = {
         "origins": None if options.cors is None else tuple(sorted(set(options.cors.origins))),
         "ping_interval_seconds": options.ping_interval_seconds,

@@ -1,6 +1,6 @@
-"""The one JSON codec, for every packet in and out: orjson, written as Node writes.
+"""The JSON codec of all packets: orjson, with the output format of Node.
 
-Stands where python-socketio expects its ``json`` module.
+python-socketio uses this module in place of ``json``.
 """
 
 import json
@@ -13,49 +13,53 @@ import orjson
 from pydantic import BaseModel
 
 MAX_DEPTH = 64
-"""Arrays and objects within each other that an incoming packet may have."""
+"""How deep arrays and objects of an incoming packet may be nested."""
 
 _OPTIONS = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
 
 
 def dump(value: Any) -> bytes:
-    """JSON as Node's ``JSON.stringify``: no spaces, UTF-8, dates in UTC with milliseconds.
+    """Encode a value like Node's ``JSON.stringify``: no spaces, dates in UTC with milliseconds.
 
-    Pydantic models go by alias; an object with ``to_wire()`` as what that gives.
+    Pydantic models are written with their aliases. Other objects are written as the value that
+    their ``to_wire()`` returns.
 
     Raises:
         TypeError: The value has no JSON form.
     """
     try:
-        return orjson.dumps(value, _plain, _OPTIONS)
+        return orjson.dumps(value, _to_json_value, _OPTIONS)
     except orjson.JSONEncodeError:
-        # orjson refuses lone surrogates, which JavaScript strings may hold; Node escapes them.
-        return json.dumps(value, default=_plain, separators=(",", ":"), allow_nan=False).encode()
+        # orjson rejects lone surrogates, which JavaScript strings may hold; Node escapes them.
+        return json.dumps(
+            value, default=_to_json_value, separators=(",", ":"), allow_nan=False
+        ).encode()
 
 
 def dumps(value: Any, **_: Any) -> str:
-    """As `dump`, for python-socketio; the keywords it passes mean nothing here."""
+    """Encode like `dump`, to text. For python-socketio, whose keyword arguments are ignored."""
     return dump(value).decode()
 
 
 def loads(text: str) -> Any:
-    """The value of a JSON text.
+    """Decode a JSON text.
 
-    Lone surrogates come through, as from Node's ``JSON.parse``: the validation pipe refuses them
-    with a reason, which a closed connection would not give.
+    Lone surrogates are kept, as by Node's ``JSON.parse``. The validation pipe rejects them with a
+    reason; an error here would close the connection without one.
 
     Raises:
-        ValueError: No JSON, nested deeper than `MAX_DEPTH`, or a number beyond a double's range.
+        ValueError: The text is not JSON, is nested deeper than `MAX_DEPTH`, or has a number outside
+            a double's range.
     """
     if len(text) > MAX_DEPTH and text.count("[") + text.count("{") > MAX_DEPTH:
-        _require_depth(text)
+        _check_depth(text)
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
-        return json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+        return json.loads(text, parse_constant=_reject_constant, parse_float=_parse_finite)
 
 
-def _plain(value: Any) -> Any:
+def _to_json_value(value: Any) -> Any:
     to_wire: Callable[[], Any] | None = getattr(value, "to_wire", None)
     if to_wire is not None:
         return to_wire()
@@ -67,8 +71,8 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
-def _require_depth(text: str) -> None:
-    """Count levels before parsing: both parsers recurse. Brackets within strings do not count."""
+def _check_depth(text: str) -> None:
+    """Reject deep nesting before parsing, as both parsers recurse. Ignores brackets in strings."""
     depth, in_string, escaped = 0, False, False
     for character in text:
         if in_string:
@@ -84,12 +88,12 @@ def _require_depth(text: str) -> None:
             depth -= 1
 
 
-def _refuse_constant(name: str) -> None:
+def _reject_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
-def _finite(number: str) -> float:
+def _parse_finite(number: str) -> float:
     value = float(number)
-    if isinf(value):  # could be taken in, but not written again
+    if isinf(value):  # it could be decoded, but not encoded again
         raise ValueError(f"{number[:20]} is out of range")
     return value

@@ -1,4 +1,4 @@
-"""Nest's ``@nestjs/testing``, and fakes for the unit tests of guards and handlers."""
+"""Nest's ``@nestjs/testing``, and fakes for unit tests of guards and handlers."""
 
 from app.framework.testing.fakes import (
     RecordingLink,

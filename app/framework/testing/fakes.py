@@ -1,4 +1,4 @@
-"""Fakes for unit tests of guards, filters and handlers: a socket and its contexts, no server."""
+"""Fakes for unit tests of guards, filters and handlers: a socket and its contexts."""
 
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from datetime import UTC, datetime
@@ -6,7 +6,7 @@ from typing import Any, Literal, TypeVar
 
 from app.framework.common.context import AckFunction, ConnectionContext, ExecutionContext
 from app.framework.common.guards import CanActivate, verdict_of
-from app.framework.websockets.socket import Handshake, Socket
+from app.framework.websockets.socket import Handshake, Hub, Socket
 
 SocketType = TypeVar("SocketType", bound=Socket)
 
@@ -14,15 +14,15 @@ _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class RecordingLink:
-    """The transport's end of a fake socket: keeps what happens to it.
+    """Replaces the transport of a fake socket and records every call.
 
     Attributes:
-        emitted: ``(event, args)`` in order.
-        broadcasts: ``(rooms, except_rooms, event, args)`` in order.
-        volatile: The events among them that were not meant for who does not read.
-        holds: The seconds of each `Socket.hold`.
-        present: The sockets there are, by the links of whose rooms `sockets` finds them.
-        refusal: ``(message, data)`` of `Socket.refuse`.
+        emitted: The emitted events, ``(event, args)``, in order.
+        broadcasts: The broadcasts, ``(rooms, except_rooms, event, args)``, in order.
+        volatile: The names of events that were broadcast as volatile.
+        pauses: The seconds of each `Socket.pause_events`.
+        present: The sockets among which `sockets` selects by their rooms.
+        refusal: The arguments ``(message, data)`` of `Socket.refuse`.
         transport_closed: ``answered`` or ``unanswered`` after `Socket.close_transport`.
     """
 
@@ -33,48 +33,54 @@ class RecordingLink:
         self.emitted: list[tuple[str, tuple[Any, ...]]] = []
         self.broadcasts: list[tuple[frozenset[str], frozenset[str], str, tuple[Any, ...]]] = []
         self.volatile: list[str] = []
-        self.holds: list[float] = []
+        self.pauses: list[float] = []
         self.present: list[Socket] = []
         self.refusal: tuple[str, Any] | None = None
         self.transport_closed: Literal["answered", "unanswered"] | None = None
 
     @property
+    def hub(self) -> Hub:
+        """The link itself: it also records broadcasts."""
+        return self
+
+    @property
     def rooms(self) -> frozenset[str]:
-        """What was joined and not left."""
+        """The joined rooms."""
         return frozenset(self.joined)
 
     def emit(self, event: str, args: tuple[Any, ...]) -> None:
-        """Keep it."""
+        """Record the event."""
         self.emitted.append((event, args))
 
-    def run_aside(self, work: Coroutine[Any, Any, None]) -> bool:  # noqa: ARG002 - never begun
-        """Not here: who asks runs it at once, and a test sees its end."""
+    def run_in_background(self, coroutine: Coroutine[Any, Any, None]) -> bool:
+        """Decline, so that the pipeline awaits the coroutine and a test sees its result."""
+        del coroutine
         return False
 
-    async def hold(self, seconds: float) -> None:
-        """Keep it; nothing is waited for."""
-        self.holds.append(seconds)
+    async def pause_events(self, seconds: float) -> None:
+        """Record the seconds; return immediately."""
+        self.pauses.append(seconds)
 
     def join(self, rooms: Iterable[str]) -> None:
-        """Keep it."""
+        """Add the rooms."""
         self.joined.update(rooms)
 
     def leave(self, room: str) -> None:
-        """Forget it."""
+        """Remove the room."""
         self.joined.discard(room)
 
-    def disconnect(self, *, close: bool) -> None:  # noqa: ARG002 - both ways end it
-        """No longer connected."""
+    def disconnect(self, *, close: bool) -> None:  # noqa: ARG002 - the same for both
+        """Set ``connected`` to False and leave all rooms."""
         self.connected = False
         self.joined.clear()
 
     def refuse(self, message: str, data: Any) -> None:
-        """Keep it; no longer connected."""
+        """Record the refusal and disconnect."""
         self.refusal = (message, data)
         self.disconnect(close=True)
 
     def close_transport(self, *, answer_connect: bool) -> None:
-        """Keep how; no longer connected."""
+        """Record whether the CONNECT was answered, and disconnect."""
         self.transport_closed = "answered" if answer_connect else "unanswered"
         self.disconnect(close=True)
 
@@ -87,13 +93,13 @@ class RecordingLink:
         *,
         volatile: bool = False,
     ) -> None:
-        """Keep it."""
+        """Record the broadcast."""
         if volatile:
             self.volatile.append(event)
         self.broadcasts.append((rooms, except_rooms, event, args))
 
     def sockets(self, rooms: frozenset[str], except_rooms: frozenset[str]) -> tuple[Socket, ...]:
-        """Those present, by the rooms they have joined."""
+        """Select among ``present`` by the rooms that they have joined."""
         return tuple(
             each
             for each in self.present
@@ -109,7 +115,15 @@ def fake_socket(
     socket_id: str = "socket-1",
     address: str = "127.0.0.1",
 ) -> SocketType:
-    """A socket of the application's class without a connection; ``link`` is for looking at it."""
+    """Create a socket without a connection.
+
+    Args:
+        socket_class: `Socket` or the application's subclass.
+        auth: The object of the CONNECT packet.
+        link: Records the calls, for assertions.
+        socket_id: The id of the socket.
+        address: The client's IP address.
+    """
     handshake = Handshake(auth=auth or {}, headers={}, query={}, address=address, issued=_EPOCH)
     return socket_class(socket_id, handshake, link or RecordingLink())
 
@@ -123,19 +137,24 @@ def fake_context(
     handler: Callable[..., Any] = fake_socket,
     gateway: type = object,
 ) -> ExecutionContext:
-    """An `ExecutionContext` in one line: ``fake_context(fake_socket(Socket, auth={...}))``.
+    """Create an `ExecutionContext`: ``fake_context(fake_socket(Socket, auth={...}))``.
 
-    With an ``ack``, such as a list's ``append``, the client waits for an answer; the marks of
-    ``handler`` and ``gateway`` are what a `Reflector` reads.
+    Args:
+        client: The socket.
+        data: The payload.
+        pattern: The name of the event.
+        ack: Called with the answer, such as a list's ``append``; None if none was requested.
+        handler: A function whose metadata a `Reflector` reads.
+        gateway: A class whose metadata a `Reflector` reads.
     """
     return ExecutionContext(client, data, ack, pattern, gateway, handler)
 
 
 async def activate(guard: CanActivate, context: ExecutionContext) -> bool:
-    """The guard's verdict, as the pipeline asks for it: given at once, or waited for."""
+    """Return the verdict of a guard, async or not, as the pipeline computes it."""
     return await verdict_of(guard.can_activate, guard.can_activate(context))
 
 
 def fake_connection(client: Socket) -> ConnectionContext:
-    """What guards and filters get while the socket is being admitted, in one line."""
+    """Create the context that guards and filters receive while a socket connects."""
     return ConnectionContext(client, object, fake_connection)

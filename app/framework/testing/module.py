@@ -1,4 +1,4 @@
-"""Nest's testing module: a module with some of its providers replaced, without a server.
+"""Nest's testing module: a module with some providers replaced, without a server.
 
 ::
 
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 
 class Test:
-    """Nest's ``Test``."""
+    """Creates testing modules; Nest's ``Test``."""
 
     __test__ = False
 
@@ -34,14 +34,19 @@ class Test:
     def create_testing_module(
         module: type[containers.DeclarativeContainer] | containers.Container, **imports: Any
     ) -> "TestingModuleBuilder":
-        """Start from a module's class, or an instance; ``imports`` fill what it depends on."""
+        """Return a builder for a module.
+
+        Args:
+            module: The class of the module, or an instance.
+            imports: The dependencies of the class.
+        """
         if isinstance(module, type):
             return TestingModuleBuilder(module(**imports))
         return TestingModuleBuilder(module)
 
 
 class TestingModuleBuilder:
-    """Collects overrides; they take effect in `compile`, the last of each wins."""
+    """Collects overrides; they take effect in `compile`. The last override of a class wins."""
 
     __test__ = False
 
@@ -50,38 +55,37 @@ class TestingModuleBuilder:
         self._overrides: dict[type, Callable[[Injector], AnyProvider]] = {}
 
     def override_provider(self, token: type) -> "Override":
-        """Replace the provider of a class or a port, wherever it is used, decorators included."""
+        """Replace the provider of a class or a port everywhere, also where decorators name it."""
         return Override(self, token)
 
     def override_guard(self, token: type) -> "Override":
-        """As `override_provider`: a guard is a provider here, global ones too."""
+        """Replace the provider of a guard, also of a global one."""
         return Override(self, token)
 
     def override_pipe(self, token: type) -> "Override":
-        """As `override_provider`."""
+        """Replace the provider of a pipe, also of a global one."""
         return Override(self, token)
 
     def override_interceptor(self, token: type) -> "Override":
-        """As `override_provider`."""
+        """Replace the provider of an interceptor, also of a global one."""
         return Override(self, token)
 
     def override_filter(self, token: type) -> "Override":
-        """As `override_provider`."""
+        """Replace the provider of a filter, also of a global one."""
         return Override(self, token)
 
     def compile(self) -> "TestingModule":
-        """Apply the overrides. Builds nothing yet, runs no hook and no server.
+        """Apply the overrides. Builds no instances, runs no hooks and starts no server.
 
         Raises:
-            BootError: An overridden class is no provider of the module.
+            BootError: The module does not provide an overridden class.
         """
         injector = Injector(self._container)
         for token, replacement in self._overrides.items():
             found = injector.find(token)
             if not found:
                 raise BootError(
-                    f"{token.__name__} cannot be overridden: "
-                    "no module that is tested here provides it"
+                    f"{token.__name__} cannot be overridden: the tested module does not provide it"
                 )
             for provider in found:
                 provider.override(replacement(injector))
@@ -91,24 +95,24 @@ class TestingModuleBuilder:
     def add(
         self, token: type, replacement: Callable[[Injector], AnyProvider]
     ) -> "TestingModuleBuilder":
-        """Remember an override; `Override` calls this."""
+        """Store an override; `Override` calls this method."""
         self._overrides[token] = replacement
         return self
 
 
 class Override:
-    """What stands in for a provider."""
+    """Sets the replacement of a provider."""
 
     def __init__(self, builder: TestingModuleBuilder, token: type) -> None:
         self._builder = builder
         self._token = token
 
     def use_value(self, value: object) -> TestingModuleBuilder:
-        """This very object."""
+        """Provide this object."""
         return self._builder.add(self._token, lambda _: providers.Object(value))
 
     def use_class(self, cls: type) -> TestingModuleBuilder:
-        """One instance of this class; its constructor's parameters are resolved by their types."""
+        """Provide one instance of this class, with arguments found by the types of parameters."""
         return self._builder.add(
             self._token,
             lambda injector: providers.Singleton(cls, **constructor_arguments(cls, injector)),
@@ -117,7 +121,12 @@ class Override:
     def use_factory(
         self, factory: Callable[..., object], inject: Iterable[type] = ()
     ) -> TestingModuleBuilder:
-        """What ``factory(*inject)`` gives, called once; ``inject`` names classes of providers."""
+        """Provide the result of ``factory``, which is called once.
+
+        Args:
+            factory: Takes the instances of ``inject``.
+            inject: Classes of providers.
+        """
         return self._builder.add(
             self._token,
             lambda injector: providers.Singleton(
@@ -127,7 +136,7 @@ class Override:
 
 
 class TestingModule:
-    """A compiled module: singletons on demand."""
+    """A compiled module. It builds each singleton when it is first needed."""
 
     __test__ = False
 
@@ -135,9 +144,12 @@ class TestingModule:
         self._container = container
 
     def get(self, token: type[T]) -> T:
-        """The instance of a class; only what it needs is built."""
+        """Return the instance of a class; only this instance and its dependencies are built."""
         return Injector(self._container).get(token)
 
     def create_nest_application(self, options: IoOptions | None = None) -> NestApplication:
-        """An application of this module, for tests with real clients: ``await app.listen(0)``."""
+        """Create an application of this module, for tests with real clients.
+
+        Start it with ``await app.listen(0)``.
+        """
         return NestApplication(self._container, IoAdapter(options or IoOptions()))

@@ -1,4 +1,4 @@
-"""The event table for people: what each event meets on its way, read from the compiled routes."""
+"""The event table that the command line prints: guards, payload and ack of each event."""
 
 import inspect
 import re
@@ -9,12 +9,20 @@ from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 from pydantic import AliasChoices, BaseModel
 from pydantic.fields import FieldInfo
 
-from app.framework.common.params import ParamMarker
 from app.framework.websockets.explorer import EventRoute
+from app.framework.websockets.param_decorators import ParamMarker
 
 
 class EventRow(NamedTuple):
-    """One event; every field is text."""
+    """One event, as text.
+
+    Attributes:
+        event: The name on the wire.
+        handler: The class and the method.
+        guards: The names of the guards' classes.
+        payload: The fields of the payload, or its type.
+        ack: The type of the handler's result.
+    """
 
     event: str
     handler: str
@@ -24,11 +32,11 @@ class EventRow(NamedTuple):
 
 
 def event_rows(routes: Iterable[EventRoute]) -> list[EventRow]:
-    """A row per event, in the order of declaration."""
+    """Return one row per event, in the order of declaration."""
     return [
         EventRow(
             event=route.pattern,
-            handler=route.place,
+            handler=route.handler_name,
             guards=", ".join(type(guard).__name__ for guard in route.enhancers.guards),
             payload=", ".join(_payload(route)) or "none",
             ack=_name(get_type_hints(route.handler).get("return")),
@@ -46,7 +54,7 @@ def _payload(route: EventRoute) -> Iterable[str]:
 
 
 def _shape(metatype: Any) -> str:
-    """A model as ``{field, optionalField?}`` in its names on the wire; any other type by name."""
+    """Describe a model as ``{field, optionalField?}`` with wire names, another type by its name."""
     if not (isinstance(metatype, type) and issubclass(metatype, BaseModel)):
         return _name(metatype)
     fields = (

@@ -1,7 +1,7 @@
-"""Reads a gateway's marks once, at boot, and gives its event table.
+"""Reads the decorators of a gateway once, at boot, and lists its events.
 
-Whatever is wrong with a gateway is found here, before the first client comes, and is told in a
-sentence that names class, method and mend.
+Every mistake in a gateway is found here, before the first client connects. The error names the
+class, the method and the fix.
 """
 
 import inspect
@@ -9,31 +9,31 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from app.framework.common.decorators import (
+from app.framework.common.exceptions import BootError
+from app.framework.common.metadata import get_metadata, methods_with_metadata
+from app.framework.websockets.decorators import (
     GATEWAY_OPTIONS,
     MESSAGE_PATTERN,
     Cors,
     GatewayOptions,
     WebSocketServer,
 )
-from app.framework.common.exceptions import BootError
-from app.framework.common.metadata import get_metadata, marked_methods
-from app.framework.common.params import AckMarker
-from app.framework.core.enhancers import Enhancers, Resolve, extended
+from app.framework.websockets.enhancers import Enhancers, Resolve, collect_enhancers
+from app.framework.websockets.param_decorators import AckMarker
 from app.framework.websockets.parameters import Parameter, read_parameters
 from app.framework.websockets.socket import RESERVED_EVENTS
 
 
 @dataclass(frozen=True, slots=True)
 class EventRoute:
-    """One event and all that happens to it.
+    """One event of a gateway.
 
     Attributes:
-        pattern: The event's name on the wire.
+        pattern: The name of the event on the wire.
         gateway: The class of the gateway.
         handler: The bound method.
-        parameters: What the method takes, in its order.
-        enhancers: Global ones included.
+        parameters: The parameters of the method, without self.
+        enhancers: Those of the method, the class and the application.
     """
 
     pattern: str
@@ -43,63 +43,74 @@ class EventRoute:
     enhancers: Enhancers
 
     @property
-    def place(self) -> str:
-        """``WsGateway.send_message``: for people."""
+    def handler_name(self) -> str:
+        """The class and the method, such as ``WsGateway.send_message``."""
         return f"{self.gateway.__name__}.{self.handler.__name__}"
 
     @property
     def acks_itself(self) -> bool:
-        """Whether a parameter is marked as the ack function: then the result is not acked."""
+        """Whether a parameter is marked with `Ack`; then the result is not sent as ack."""
         markers = [parameter.marker for parameter in self.parameters]
         return any(each.replaces_result for each in markers if isinstance(each, AckMarker))
 
 
 @dataclass(frozen=True, slots=True)
 class GatewayDefinition:
-    """A gateway, ready to be bound to a server."""
+    """A gateway with its events, which an adapter binds to a server.
+
+    Attributes:
+        instance: The gateway.
+        options: The arguments of its `web_socket_gateway`.
+        routes: Its events.
+        enhancers: Those of the class and the application, for connections and unknown events.
+    """
 
     instance: Any
     options: GatewayOptions
     routes: tuple[EventRoute, ...]
     enhancers: Enhancers
-    """Of the class and the application: what connects and unknown events meet."""
 
 
 def explore(gateway: object, application: Enhancers, resolve: Resolve) -> GatewayDefinition:
-    """The gateway's definition.
+    """Read the definition of a gateway.
+
+    Args:
+        gateway: An instance of the gateway.
+        application: The global enhancers.
+        resolve: Returns the instance of a class that a decorator names.
 
     Raises:
-        BootError: Something is wrong or not supported.
+        BootError: A mistake in the gateway, or an option that is not supported.
     """
     cls = type(gateway)
     options: GatewayOptions = get_metadata(cls, GATEWAY_OPTIONS)
     _check_options(cls, options)
-    class_enhancers = extended(application, cls, cls.__name__, resolve)
+    class_enhancers = collect_enhancers(application, cls, cls.__name__, resolve)
     routes: dict[str, EventRoute] = {}
-    for name, method in marked_methods(cls, MESSAGE_PATTERN):
+    for name, method in methods_with_metadata(cls, MESSAGE_PATTERN):
         pattern: str = get_metadata(method, MESSAGE_PATTERN)
-        place = f"{cls.__name__}.{method.__name__}"
+        subject = f"{cls.__name__}.{method.__name__}"
         if pattern in RESERVED_EVENTS:
-            raise BootError(f"{place}: '{pattern}' is a reserved name; choose another one")
+            raise BootError(f"{subject}: '{pattern}' is a reserved event name; choose another one")
         if pattern in routes:
             raise BootError(
-                f"{place}: '{pattern}' is handled by {routes[pattern].place} already; "
-                "one event has one handler here"
+                f"{subject}: {routes[pattern].handler_name} already handles '{pattern}'; "
+                "remove one of the two, an event has one handler"
             )
         if inspect.isgeneratorfunction(method):
-            raise BootError(f"{place} is a generator; write async def, and its values are streamed")
+            raise BootError(f"{subject} is a generator; write async def to stream its values")
         routes[pattern] = EventRoute(
             pattern=pattern,
             gateway=cls,
             handler=getattr(gateway, name),
-            parameters=read_parameters(method, place, resolve),
-            enhancers=extended(class_enhancers, method, place, resolve),
+            parameters=read_parameters(method, subject, resolve),
+            enhancers=collect_enhancers(class_enhancers, method, subject, resolve),
         )
     return GatewayDefinition(gateway, options, tuple(routes.values()), class_enhancers)
 
 
 def server_attributes(cls: type) -> Iterator[str]:
-    """The names of the attributes marked with `WebSocketServer`."""
+    """Yield the names of the attributes that are marked with `WebSocketServer`."""
     for owner in cls.__mro__:
         yield from (
             name for name, value in vars(owner).items() if isinstance(value, WebSocketServer)
@@ -109,8 +120,8 @@ def server_attributes(cls: type) -> Iterator[str]:
 def _check_options(cls: type, options: GatewayOptions) -> None:
     if options.port != 0:
         raise BootError(
-            f"{cls.__name__}: a gateway's own port ({options.port}) is not supported; "
-            "leave the port out and all gateways share the application's"
+            f"{cls.__name__}: a port of its own ({options.port}) is not supported; "
+            "remove it, all gateways share the application's port"
         )
     if options.transports != ("websocket",):
         raise BootError(
@@ -120,14 +131,16 @@ def _check_options(cls: type, options: GatewayOptions) -> None:
     for name in ("ping_interval_seconds", "ping_timeout_seconds", "max_frame_bytes"):
         value = getattr(options, name)
         if value is not None and value <= 0:
-            raise BootError(f"{cls.__name__}: {name}={value!r} is not above 0; leave it out")
+            raise BootError(
+                f"{cls.__name__}: {name}={value!r} must be greater than 0; change or remove it"
+            )
     if options.cors is not None:
         _check_cors(cls, options.cors)
 
 
 def _check_cors(cls: type, cors: object) -> None:
     origins = cors.origins if isinstance(cors, Cors) else None
-    # Of a text every part would be an origin: "https://a.example" lets "https://a.ex" in.
+    # In a string every part would match: "https://a.example" would allow "https://a.ex".
     if not isinstance(origins, tuple | list):
         raise BootError(
             f"{cls.__name__}: cors={cors!r} is not supported; "
@@ -136,6 +149,6 @@ def _check_cors(cls: type, cors: object) -> None:
     for origin in origins:
         if origin != "null" and ("://" not in origin or "*" in origin):
             raise BootError(
-                f"{cls.__name__}: cors={origin!r} matches no page; "
+                f"{cls.__name__}: cors={origin!r} matches no origin; "
                 "write each origin in full, such as https://chat.example"
             )

@@ -1,4 +1,4 @@
-"""Reads a handler's signature once, at boot: what each of its parameters is."""
+"""Reads a handler's signature once, at boot, to know the argument for each parameter."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -7,9 +7,14 @@ from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from app.framework.common.exceptions import BootError
-from app.framework.common.params import PLAIN_PARAMETERS, AckMarker, ParamMarker, is_param_decorator
 from app.framework.common.pipes import PipeTransform
-from app.framework.core.enhancers import Resolve, checked
+from app.framework.websockets.enhancers import Resolve, check_enhancers
+from app.framework.websockets.param_decorators import (
+    PLAIN_PARAMETERS,
+    AckMarker,
+    ParamMarker,
+    is_param_decorator,
+)
 from app.framework.websockets.socket import Socket
 
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
@@ -17,7 +22,7 @@ _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_O
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One parameter of a handler: what marks it, its annotated type, and the pipes of its own."""
+    """One parameter of a handler: its marker, its annotated type and its own pipes."""
 
     name: str
     marker: ParamMarker | AckMarker
@@ -26,52 +31,61 @@ class Parameter:
 
 
 def read_parameters(
-    method: Callable[..., Any], place: str, resolve: Resolve
+    method: Callable[..., Any], subject: str, resolve: Resolve
 ) -> tuple[Parameter, ...]:
-    """Read what each parameter of a handler gets, `PLAIN_PARAMETERS` if none is marked.
+    """Read the parameters of a handler; without markers it receives `PLAIN_PARAMETERS`.
+
+    Args:
+        method: The handler, unbound.
+        subject: The name of the handler, for errors.
+        resolve: Returns the instance of a pipe's class.
 
     Raises:
-        BootError: A parameter cannot be given.
+        BootError: The argument of a parameter is unknown.
     """
-    hints = _hints(method, place)
+    hints = _hints(method, subject)
     declared = [*inspect.signature(method).parameters.values()]
     if not declared:
-        raise BootError(f"{place}: a handler is a method; give it self")
+        raise BootError(f"{subject}: a handler is a method; add the parameter self")
     del declared[0]
     for parameter in declared:
-        _check_form(parameter, place)
+        _check_form(parameter, subject)
     names = [parameter.name for parameter in declared]
-    marked = {name: _marker(hints.get(name, Any), f"{place}: parameter '{name}'") for name in names}
+    marked = {
+        name: _find_marker(hints.get(name, Any), f"{subject}: parameter '{name}'") for name in names
+    }
     if not any(marked.values()):
-        return _plain_parameters(names, hints, place)
+        return _plain_parameters(names, hints, subject)
     parameters = []
     for name, found in marked.items():
         if found is None:
             raise BootError(
-                f"{place}: nothing says what parameter '{name}' is; annotate it with "
-                "MessageBody(), ConnectedSocket(), Ack() or a decorator of your own"
+                f"{subject}: the argument for parameter '{name}' is unknown; annotate it with "
+                "MessageBody(), ConnectedSocket(), Ack() or a custom parameter decorator"
             )
         marker, metatype = found
         pipes = () if isinstance(marker, AckMarker) else marker.pipes
-        said = f"{place}: parameter '{name}'"
-        own = checked((resolve(pipe, said) for pipe in pipes), PipeTransform, f"{said} names")
+        owner = f"{subject}: parameter '{name}'"
+        own = check_enhancers(
+            (resolve(pipe, owner) for pipe in pipes), PipeTransform, f"{owner} names"
+        )
         parameters.append(Parameter(name, marker, metatype, own))
     return tuple(parameters)
 
 
 def _plain_parameters(
-    names: list[str], hints: Mapping[str, Any], place: str
+    names: list[str], hints: Mapping[str, Any], subject: str
 ) -> tuple[Parameter, ...]:
-    """As in Nest, pipes run on client and data: ``custom`` and ``body``, by their annotations."""
+    """As in Nest, pipes run for the client (``custom``) and for the data (``body``)."""
     if len(names) > len(PLAIN_PARAMETERS):
         raise BootError(
-            f"{place}: without annotations a handler takes (client, data, ack) at most, "
+            f"{subject}: a handler without annotations takes at most (client, data, ack), "
             f"not ({', '.join(names)})"
         )
     if names and not _may_be_client(hints.get(names[0], Any)):
         raise BootError(
-            f"{place}: parameter '{names[0]}' gets the client, which is not what its annotation "
-            "says; without markers a handler takes (client, data, ack), so put a client before it, "
+            f"{subject}: parameter '{names[0]}' receives the client, but its annotation is another "
+            "type; a handler without markers takes (client, data, ack), so add a client before it "
             "or annotate it with MessageBody()"
         )
     return tuple(
@@ -81,7 +95,7 @@ def _plain_parameters(
 
 
 def _may_be_client(hint: Any) -> bool:
-    """Whether an annotation fits a `Socket`, a class derived from it, or a protocol."""
+    """Return whether an annotation is `Socket`, a subclass or base class of it, or a protocol."""
     origin = get_origin(hint)
     if origin is Annotated:
         return _may_be_client(get_args(hint)[0])
@@ -97,52 +111,54 @@ def _may_be_client(hint: Any) -> bool:
     )
 
 
-def _hints(method: Callable[..., Any], place: str) -> dict[str, Any]:
+def _hints(method: Callable[..., Any], subject: str) -> dict[str, Any]:
     try:
         return get_type_hints(method, include_extras=True)
     except NameError as error:
         raise BootError(
-            f"{place}: its annotations cannot be read ({error}); import what they name at run time"
+            f"{subject}: its annotations cannot be evaluated ({error}); import these names at run "
+            "time"
         ) from None
 
 
-def _check_form(parameter: inspect.Parameter, place: str) -> None:
+def _check_form(parameter: inspect.Parameter, subject: str) -> None:
     if parameter.kind not in _POSITIONAL:
         raise BootError(
-            f"{place}: parameter '{parameter.name}' is not positional; a handler's parameters are "
-            "given by position, so leave out * and **"
+            f"{subject}: parameter '{parameter.name}' is not positional; a handler is called with "
+            "positional arguments, so remove * and **"
         )
     if isinstance(parameter.default, ParamMarker | AckMarker):
         raise BootError(
-            f"{place}: parameter '{parameter.name}' has its marker as a default; "
+            f"{subject}: parameter '{parameter.name}' has its marker as a default; "
             f"write it as {parameter.name}: Annotated[..., MessageBody()]"
         )
     if parameter.default is not inspect.Parameter.empty and parameter.default is not None:
         raise BootError(
-            f"{place}: parameter '{parameter.name}' has a default, which is never used; "
-            "leave it out, or put it into a pipe: MessageBody('n', DefaultValuePipe(3))"
+            f"{subject}: parameter '{parameter.name}' has a default, which is never used; "
+            "remove it, or use a pipe: MessageBody('n', DefaultValuePipe(3))"
         )
 
 
-def _marker(hint: Any, said: str) -> tuple[ParamMarker | AckMarker, Any] | None:
-    """The marker of an annotation and the type it stands on, None without a marker.
+def _find_marker(hint: Any, subject: str) -> tuple[ParamMarker | AckMarker, Any] | None:
+    """Return the marker in an annotation, and the annotation's type; None without a marker.
 
     Raises:
-        BootError: The marker would be overlooked.
+        BootError: The annotation has a marker that would be ignored.
     """
     is_annotated = get_origin(hint) is Annotated
     metatype, *extras = get_args(hint) if is_annotated else (hint,)
     for extra in extras:
         if is_param_decorator(extra):
             raise BootError(
-                f"{said} has its marker without parentheses; call it, Annotated[..., MessageBody()]"
+                f"{subject} has a marker without parentheses; "
+                "call it, Annotated[..., MessageBody()]"
             )
     markers = [extra for extra in extras if isinstance(extra, ParamMarker | AckMarker)]
     if len(markers) > 1:
-        raise BootError(f"{said} has {len(markers)} markers; leave one")
+        raise BootError(f"{subject} has {len(markers)} markers; keep one")
     if _has_marker(metatype):
         raise BootError(
-            f"{said} has its marker within another type; "
+            f"{subject} has its marker inside another type; "
             "write the marker outermost, Annotated[Dto | None, MessageBody()]"
         )
     if not markers:

@@ -1,7 +1,7 @@
-"""`Socket`, one client as a handler sees it, and `Server`, all of them: socket.io's names.
+"""`Socket`, one client, and `Server`, all clients of a namespace, under socket.io's names.
 
-Both speak to the transport through the narrow `SocketLink` and `Hub`, so a test can stand in
-for the network (see `testing.RecordingLink`).
+Both use the transport through the Protocols `SocketLink` and `Hub`. Tests replace it with
+`testing.RecordingLink`.
 """
 
 from collections.abc import Coroutine, Iterable, Mapping
@@ -12,19 +12,19 @@ from typing import Any, Protocol
 RESERVED_EVENTS = frozenset(
     {"connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"}
 )
-"""Names neither side may send, as socket.io-parser has them."""
+"""Event names that neither side may send; the list of socket.io-parser."""
 
 
 @dataclass(frozen=True, slots=True)
 class Handshake:
-    """How the client came: fixed for the life of the socket, and bounded by the transport.
+    """The data with which the client connected. It never changes; the transport limits its size.
 
     Attributes:
-        auth: The object of the CONNECT packet, empty when it sent none.
-        headers: Of the upgrade request, names in lower case.
-        query: Of the upgrade request's URL.
-        address: The peer, behind trusted proxies the client they name.
-        issued: When the socket connected, aware UTC.
+        auth: The object in the CONNECT packet, empty if the client sent none.
+        headers: The headers of the upgrade request, with names in lower case.
+        query: The query parameters of the upgrade request.
+        address: The client's IP address, as trusted proxies report it.
+        issued: The time of the connection, in UTC.
     """
 
     auth: Mapping[str, Any]
@@ -35,7 +35,7 @@ class Handshake:
 
 
 class Hub(Protocol):
-    """Reaches all sockets of one namespace."""
+    """Gives access to all sockets of one namespace."""
 
     def broadcast(
         self,
@@ -46,18 +46,22 @@ class Hub(Protocol):
         *,
         volatile: bool = False,
     ) -> None:
-        """Queue an event for every socket in any of ``rooms`` (none: everywhere), once each."""
+        """Queue an event once for every socket in any of ``rooms``; without rooms, for all."""
 
     def sockets(self, rooms: frozenset[str], except_rooms: frozenset[str]) -> "tuple[Socket, ...]":
         """See `BroadcastOperator.fetch_sockets`."""
 
 
-class SocketLink(Hub, Protocol):
-    """What a socket needs of the transport."""
+class SocketLink(Protocol):
+    """The operations of the transport that a socket uses."""
+
+    @property
+    def hub(self) -> Hub:
+        """The sockets of the client's namespace."""
 
     @property
     def connected(self) -> bool:
-        """Whether the client is admitted and has not left."""
+        """Whether the client is admitted and still connected."""
 
     @property
     def answers_pings(self) -> bool:
@@ -65,16 +69,16 @@ class SocketLink(Hub, Protocol):
 
     @property
     def rooms(self) -> frozenset[str]:
-        """The rooms joined; empty once disconnected."""
+        """The rooms that the socket has joined; empty after it disconnected."""
 
     def emit(self, event: str, args: tuple[Any, ...]) -> None:
         """See `Socket.emit`."""
 
-    def run_aside(self, work: Coroutine[Any, Any, None]) -> bool:
-        """See `Socket.run_aside`."""
+    def run_in_background(self, coroutine: Coroutine[Any, Any, None]) -> bool:
+        """See `Socket.run_in_background`."""
 
-    async def hold(self, seconds: float) -> None:
-        """See `Socket.hold`."""
+    async def pause_events(self, seconds: float) -> None:
+        """See `Socket.pause_events`."""
 
     def join(self, rooms: Iterable[str]) -> None:
         """See `Socket.join`."""
@@ -93,9 +97,9 @@ class SocketLink(Hub, Protocol):
 
 
 class BroadcastOperator:
-    """Who is meant: ``server.to("room").except_("other").emit("event", data)``.
+    """Selects the recipients: ``server.to("room").except_("other").emit("event", data)``.
 
-    Immutable: each step gives a new operator, so one may be kept and used again.
+    It is immutable: each method returns a new operator, so an operator may be used repeatedly.
     """
 
     __slots__ = ("_except", "_hub", "_rooms", "_volatile")
@@ -114,90 +118,63 @@ class BroadcastOperator:
         self._volatile = volatile
 
     def to(self, *rooms: str) -> "BroadcastOperator":
-        """Add rooms; a socket in several of them gets the event once."""
+        """Add rooms; a socket in several of them receives the event once."""
         wanted = self._rooms.union(rooms)
         return BroadcastOperator(self._hub, wanted, self._except, volatile=self._volatile)
 
     in_ = to
-    """Socket.IO's ``in``: the same as `to`, and reads better where nothing is sent."""
+    """Socket.IO's ``in``, the same as `to`; it reads better before `fetch_sockets`."""
 
     def except_(self, *rooms: str) -> "BroadcastOperator":
-        """Leave out who is in one of these rooms. A socket's id is a room of its own."""
+        """Exclude the sockets in these rooms. A socket's id is a room that contains only it."""
         unwanted = self._except.union(rooms)
         return BroadcastOperator(self._hub, self._rooms, unwanted, volatile=self._volatile)
 
     @property
     def volatile(self) -> "BroadcastOperator":
-        """Leave out who does not read at present: for what is soon out of date."""
+        """Skip sockets that are not reading at the moment; for data that is soon outdated."""
         return BroadcastOperator(self._hub, self._rooms, self._except, volatile=True)
 
     def emit(self, event: str, *args: Any) -> None:
-        """Queue the event for everyone meant, in the order of the calls. Nothing is waited for.
+        """Queue the event for all recipients, in the order of the calls. Returns immediately.
 
         Raises:
             ValueError: The name is reserved.
         """
-        require_event_name(event)
+        if event in RESERVED_EVENTS:
+            raise _reserved(event)
         self._hub.broadcast(self._rooms, self._except, event, args, volatile=self._volatile)
 
     def fetch_sockets(self) -> "tuple[Socket, ...]":
-        """The sockets of this process that are meant, once each.
+        """Return the selected sockets of this process, without duplicates.
 
-        One that is being admitted counts as being where it will be.
+        A connecting socket is selected by the rooms that it joins on admission.
         """
         return self._hub.sockets(self._rooms, self._except)
 
     def sockets_join(self, *rooms: str) -> None:
-        """Have all of `fetch_sockets` join these rooms."""
+        """Add all sockets of `fetch_sockets` to these rooms."""
         for socket in self.fetch_sockets():
             socket.join(*rooms)
 
     def sockets_leave(self, *rooms: str) -> None:
-        """Have all of `fetch_sockets` leave these rooms."""
+        """Remove all sockets of `fetch_sockets` from these rooms."""
         for socket in self.fetch_sockets():
             for room in rooms:
                 socket.leave(room)
 
 
-class Server:
-    """Nest's ``@WebSocketServer()``: the sockets of one namespace."""
+class Server(BroadcastOperator):
+    """Nest's ``@WebSocketServer()``: all sockets of one namespace."""
 
-    def __init__(self, hub: Hub) -> None:
-        self._all = BroadcastOperator(hub)
-
-    def to(self, *rooms: str) -> BroadcastOperator:
-        """See `BroadcastOperator.to`."""
-        return self._all.to(*rooms)
-
-    in_ = to
-
-    def except_(self, *rooms: str) -> BroadcastOperator:
-        """See `BroadcastOperator.except_`."""
-        return self._all.except_(*rooms)
-
-    def emit(self, event: str, *args: Any) -> None:
-        """To every admitted socket of the namespace."""
-        self._all.emit(event, *args)
-
-    def fetch_sockets(self) -> "tuple[Socket, ...]":
-        """See `BroadcastOperator.fetch_sockets`."""
-        return self._all.fetch_sockets()
-
-    def sockets_join(self, *rooms: str) -> None:
-        """See `BroadcastOperator.sockets_join`."""
-        self._all.sockets_join(*rooms)
-
-    def sockets_leave(self, *rooms: str) -> None:
-        """See `BroadcastOperator.sockets_leave`."""
-        self._all.sockets_leave(*rooms)
+    __slots__ = ()
 
 
 class Socket:
     """One client in one namespace.
 
-    While it is being admitted (guards, ``handle_connection``) what it joins and is sent is kept
-    back; both take effect, in order, the moment it is admitted. Afterwards calls on a socket that
-    has gone do nothing.
+    While the socket connects (guards, ``handle_connection``), joins and emits are held back; they
+    take effect in order when it is admitted. After it disconnected, they have no effect.
     """
 
     __slots__ = ("_link", "data", "handshake", "id")
@@ -210,25 +187,25 @@ class Socket:
 
     @property
     def connected(self) -> bool:
-        """Whether the client is admitted and has not left."""
+        """Whether the client is admitted and still connected."""
         return self._link.connected
 
     @property
     def answers_pings(self) -> bool:
-        """Whether the client has answered its last ping: if not, it is probably gone."""
+        """Whether the client has answered the last ping; if not, it is probably gone."""
         return self._link.answers_pings
 
     @property
     def rooms(self) -> frozenset[str]:
-        """The rooms joined; empty once disconnected."""
+        """The rooms that the socket has joined; empty after it disconnected."""
         return self._link.rooms
 
     def join(self, *rooms: str) -> None:
-        """Receive what is sent to these rooms from now on."""
+        """Receive events that are emitted to these rooms from now on."""
         self._link.join(rooms)
 
     def leave(self, room: str) -> None:
-        """Receive nothing more of what is sent to this room."""
+        """Stop receiving events that are emitted to this room."""
         self._link.leave(room)
 
     def emit(self, event: str, *args: Any) -> None:
@@ -237,55 +214,57 @@ class Socket:
         Raises:
             ValueError: The name is reserved.
         """
-        require_event_name(event)
+        if event in RESERVED_EVENTS:
+            raise _reserved(event)
         self._link.emit(event, args)
 
     def to(self, *rooms: str) -> BroadcastOperator:
-        """These rooms, without this socket."""
-        return BroadcastOperator(self._link).to(*rooms).except_(self.id)
+        """Select the sockets in these rooms, except this one."""
+        return BroadcastOperator(self._link.hub).to(*rooms).except_(self.id)
 
-    def run_aside(self, work: Coroutine[Any, Any, None]) -> bool:
-        """Run a coroutine beside the socket's events; it is cancelled when the client goes.
+    def run_in_background(self, coroutine: Coroutine[Any, Any, None]) -> bool:
+        """Run a coroutine while the socket's next events are handled; return whether it started.
 
-        Not begun, and False, when too many are running already. It must not raise.
+        It is cancelled when the client disconnects, and must not raise. When too many are running
+        already, it is not started.
         """
-        return self._link.run_aside(work)
+        return self._link.run_in_background(coroutine)
 
-    async def hold(self, seconds: float) -> None:
-        """Wait, so that no further event of this client is handled before: for its handlers only.
+    async def pause_events(self, seconds: float) -> None:
+        """Sleep, so that this client's next event is handled later. Only its handlers may call it.
 
-        The pipeline does this after `WsTooManyRequests`. What the client sends meanwhile waits, at
-        first here and then unread; it is dropped when the client goes.
+        The pipeline does this after `WsTooManyRequests`. Events that arrive meanwhile are queued
+        up to a limit, then left unread; they are dropped when the client disconnects.
         """
-        await self._link.hold(seconds)
+        await self._link.pause_events(seconds)
 
     def disconnect(self, *, close: bool = False) -> None:
-        """Tell the client ``io server disconnect``; with ``close`` end the whole connection.
+        """Disconnect the socket; the client sees the reason ``io server disconnect``.
 
-        A socket that is still being admitted is refused instead: it sees ``connect``, what was
-        emitted to it, then the disconnect, and the connection ends.
+        A socket that is still connecting is refused: the client sees ``connect``, the events that
+        were emitted to it, then the disconnect, and the connection is closed.
+
+        Args:
+            close: Whether to close the whole connection, with all its namespaces.
         """
         self._link.disconnect(close=close)
 
     def refuse(self, message: str, data: Any = None) -> None:
-        """Answer a socket that is being admitted with ``connect_error``; later it does nothing."""
+        """Answer a connecting socket with ``connect_error``; no effect once it is admitted."""
         self._link.refuse(message, data)
 
     def close_transport(self, *, answer_connect: bool = True) -> None:
-        """Close the connection with code 1013 (try again later), so that the client comes back.
+        """Close the connection with code 1013 (try again later), so that the client reconnects.
 
         The JavaScript client reconnects by itself after ``transport close``, but neither after
-        `disconnect` nor after `refuse`. Use this for refusals that are temporary.
+        `disconnect` nor after `refuse`. Use this for temporary refusals.
 
         Args:
-            answer_connect: For a socket that is still being admitted, which is refused: True sends
-                ``connect`` and what was emitted to it before the connection is closed, False sends
-                nothing.
+            answer_connect: Applies to a socket that is still connecting, which is refused. True
+                sends ``connect`` and the emitted events before closing, False sends nothing.
         """
         self._link.close_transport(answer_connect=answer_connect)
 
 
-def require_event_name(event: str) -> None:
-    """Refuse a name that socket.io keeps for itself."""
-    if event in RESERVED_EVENTS:
-        raise ValueError(f"'{event}' is a reserved event name")
+def _reserved(event: str) -> ValueError:
+    return ValueError(f"'{event}' is a reserved event name")

@@ -1,37 +1,29 @@
-"""What every payload from a client has in common."""
+"""The base class and the field types of every payload that clients send."""
 
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 from pydantic.alias_generators import to_camel
 
-from app.domain.ids import MAX_ID_CHARS, ChannelId, ClientMessageId, MessageId
-
-
-def _without_nul(text: str) -> str:
-    if "\0" in text:  # PostgreSQL refuses it
-        raise ValueError("must not contain NUL")
-    return text
+from app.domain.ids import ChannelId, ClientMessageId, MessageId, checked_id
 
 
 def _to_integer(value: object) -> object:
-    # JSON has one kind of number: languages that have two may write 50 as 50.0.
+    # JSON has one kind of number, so some client languages write 50 as 50.0.
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-_LENGTH = StringConstraints(min_length=1, max_length=MAX_ID_CHARS)
-_NO_NUL = AfterValidator(_without_nul)
+_CHECKED = AfterValidator(checked_id)
 
-# Identifiers are any text of 1 to 191 characters: of what form is nobody's business here.
-AnyChannelId = Annotated[ChannelId, _LENGTH, _NO_NUL]
-AnyMessageId = Annotated[MessageId, _LENGTH, _NO_NUL]
-AnyClientMessageId = Annotated[ClientMessageId, _LENGTH, _NO_NUL]
+AnyChannelId = Annotated[ChannelId, _CHECKED]
+AnyMessageId = Annotated[MessageId, _CHECKED]
+AnyClientMessageId = Annotated[ClientMessageId, _CHECKED]
 
 Integer = Annotated[int, BeforeValidator(_to_integer)]
-"""A whole number, however it is written: 50 or 50.0, but not 50.5, "50" or true."""
+"""A whole number, written as 50 or 50.0. Rejects 50.5, "50" and true."""
 
 
 class ClientPayload(BaseModel):
-    """A frozen payload with camelCase keys and exact types: "1" is no number."""
+    """A frozen payload with camelCase keys and exact types: "1" is not accepted as a number."""
 
     model_config = ConfigDict(frozen=True, strict=True, alias_generator=to_camel)

@@ -89,20 +89,3 @@ class MessageRepository(Protocol):
     async def find(self, message_id: MessageId) -> Message | None:
         """A message, for the server itself; None when there is no such message."""
         ...
-
-    async def find_unsequenced(
-        self, limit: int, now: datetime
-    ) -> Mapping[ChannelId, Sequence[MessageId]]:
-        """Messages that the original backend stored beside us and that have no ``seq`` yet.
-
-        Oldest first, ``limit`` of them in all, by channel.
-        """
-        ...
-
-    async def adopt(self, message_ids: Sequence[MessageId], now: datetime) -> None:
-        """Take in those of these messages that have no ``seq`` yet, by their dates.
-
-        They get their ``seq`` and a SENT delivery for every other member who had joined by then;
-        one who has a read receipt has READ it.
-        """
-        ...

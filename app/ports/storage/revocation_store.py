@@ -3,8 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from typing import Protocol, runtime_checkable
 
-from app.domain.credential import Credential
-from app.domain.revocation import Revocation
+from app.domain.credential import Credential, Revocation
 
 
 @runtime_checkable

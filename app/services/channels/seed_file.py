@@ -2,7 +2,7 @@
 
 import json
 
-from app.domain.ids import ChannelId, UserId
+from app.domain.ids import ChannelId, UserId, checked_id
 from app.ports import Membership
 
 
@@ -42,7 +42,7 @@ def _channels_of(user_id: str, channels: object) -> tuple[ChannelId, ...]:
 
 
 def _checked_id(candidate: object, what: str) -> str:
-    # isprintable is False for NUL and for lone surrogates, which no database takes.
-    if isinstance(candidate, str) and candidate and candidate.isprintable():
-        return candidate
-    raise MalformedMembershipError(f"The id of {what} must be a printable text, not {candidate!r}.")
+    try:
+        return checked_id(candidate)
+    except ValueError as error:
+        raise MalformedMembershipError(f"The id of {what} {error}, not {candidate!r}.") from None

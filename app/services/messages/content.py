@@ -1,7 +1,7 @@
 """What a message may say."""
 
-from app.domain.blank_text import is_blank
-from app.domain.errors import FieldFault, InvalidPayload
+from app.domain.errors import InvalidPayload
+from app.domain.text import UNSTORABLE_TEXT, is_blank, is_storable
 
 _WHITESPACE = "\t\n\v\f\r \u00a0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff" + "".join(
     map(chr, range(0x2000, 0x200B))
@@ -18,7 +18,7 @@ def checked_content(content: str, max_chars: int) -> str:
     trimmed = content.strip(_WHITESPACE)
     fault = _fault_in(trimmed, max_chars)
     if fault is not None:
-        raise InvalidPayload(FieldFault("content", fault))
+        raise InvalidPayload("content", fault)
     return trimmed
 
 
@@ -27,16 +27,6 @@ def _fault_in(content: str, max_chars: int) -> str | None:
         return "must not be empty"
     if len(content) > max_chars:
         return f"must be at most {max_chars} characters"
-    if not _is_text(content):
-        return "must not hold NUL characters or lone surrogates"
+    if not is_storable(content):
+        return UNSTORABLE_TEXT
     return None
-
-
-def _is_text(content: str) -> bool:
-    # Databases refuse NUL; a lone surrogate cannot be written as UTF-8, and would fail later, in
-    # the writer of every recipient.
-    try:
-        content.encode()
-    except UnicodeEncodeError:
-        return False
-    return "\0" not in content

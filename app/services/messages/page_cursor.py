@@ -4,7 +4,7 @@ import re
 from base64 import b64decode, urlsafe_b64encode
 from dataclasses import dataclass
 
-from app.domain.errors import FieldFault, InvalidPayload
+from app.domain.errors import InvalidPayload
 from app.domain.ids import ChannelId, UserId
 
 # The digits before the colon are the format's version. Fifteen digits of a number are enough, and
@@ -74,7 +74,7 @@ def decode_recipient_cursor(cursor: str) -> RecipientCursor:
 
 
 def _no_cursor() -> InvalidPayload:
-    return InvalidPayload(FieldFault("cursor", "must be a nextCursor from an earlier page"))
+    return InvalidPayload("cursor", "must be a nextCursor from an earlier page")
 
 
 def _encode(text: str) -> str:

@@ -1,1 +1,1 @@
-"""What `SessionService` and `AuthenticationService` are built from."""
+"""The parts of `SessionService`."""

@@ -1,4 +1,4 @@
-"""Deadlines that many have and few reach: one timer for all of them."""
+"""One timer for many deadlines, few of which are reached."""
 
 from collections.abc import Callable
 from heapq import heapify, heappop, heappush
@@ -10,10 +10,10 @@ from app.ports import Clock, Timer
 
 
 class HasDeadline(Protocol):
-    """What can wait in a `DeadlineQueue`.
+    """An item of a `DeadlineQueue`.
 
     Attributes:
-        deadline_id: The queue's own: names the entry that counts; 0 while there is none.
+        deadline_id: Belongs to the queue: the id of the item's current entry, or 0 if it has none.
     """
 
     deadline_id: int
@@ -23,43 +23,49 @@ T = TypeVar("T", bound=HasDeadline)
 
 
 class DeadlineQueue(Generic[T]):
-    """Calls back for each item when its time has come, by the monotonic clock, on the event loop.
+    """Calls back on the event loop when an item's deadline is reached, by the monotonic clock.
 
-    Whoever moves or leaves makes an entry stale, which stays until half of all are: so both cost
-    next to nothing, and there are never more than twice as many entries as items.
+    Changing or clearing a deadline leaves a stale entry. Stale entries are removed when they exceed
+    half of all entries, so both operations are cheap, and there are never more than twice as many
+    entries as items.
     """
 
     def __init__(self, clock: Clock, on_due: Callable[[T, float], None]) -> None:
-        """``on_due`` gets an item that waits no longer, and its time; it may set and clear."""
+        """Create an empty queue.
+
+        Args:
+            clock: Measures the deadlines.
+            on_due: Receives an item and its deadline. It may set and clear deadlines.
+        """
         self._clock = clock
         self._on_due = on_due
         self._entries: list[tuple[float, int, T]] = []
         self._ids = count(1)
         self._stale = 0
         self._timer: Timer | None = None
-        self._rings_at = inf
+        self._timer_at = inf
 
     def __len__(self) -> int:
-        """How many items wait."""
+        """Return the number of items that have a deadline."""
         return len(self._entries) - self._stale
 
     def set(self, item: T, due_at: float) -> None:
-        """Call back at ``due_at``, and no longer at the time the item waited for before."""
+        """Set the item's deadline, replacing its previous one."""
         self.clear(item)
         item.deadline_id = next(self._ids)
         heappush(self._entries, (due_at, item.deadline_id, item))
-        if due_at < self._rings_at:
-            self._wind()
+        if due_at < self._timer_at:
+            self._start_timer()
 
     def clear(self, item: T) -> None:
-        """Do not call back; harmless for an item that does not wait."""
+        """Remove the item's deadline, if it has one."""
         if not item.deadline_id:
             return
         item.deadline_id = 0
         self._stale += 1
         self._tidy()
         if not self._entries:
-            self._wind()
+            self._start_timer()
 
     def _tidy(self) -> None:
         if 2 * self._stale > len(self._entries):
@@ -67,19 +73,19 @@ class DeadlineQueue(Generic[T]):
             heapify(self._entries)
             self._stale = 0
 
-    def _wind(self) -> None:
+    def _start_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._rings_at = self._entries[0][0] if self._entries else inf
+        self._timer_at = self._entries[0][0] if self._entries else inf
         if self._entries:
-            delay_seconds = max(0.0, self._rings_at - self._clock.monotonic())
-            self._timer = self._clock.call_later(delay_seconds, self._ring)
+            delay_seconds = max(0.0, self._timer_at - self._clock.monotonic())
+            self._timer = self._clock.call_later(delay_seconds, self._run_due)
 
-    def _ring(self) -> None:
-        # Loops round delays: this may be a millisecond early, and is the time all the same.
-        now = max(self._rings_at, self._clock.monotonic())
-        self._rings_at = -inf  # what is set meanwhile waits for the end of this
+    def _run_due(self) -> None:
+        # Event loops round delays, so this may run a millisecond early.
+        now = max(self._timer_at, self._clock.monotonic())
+        self._timer_at = -inf  # deadlines that are set in callbacks must not start a timer yet
         try:
             while self._entries and self._entries[0][0] <= now:
                 due_at, deadline_id, item = heappop(self._entries)
@@ -88,6 +94,6 @@ class DeadlineQueue(Generic[T]):
                     continue
                 item.deadline_id = 0
                 self._on_due(item, due_at)
-        finally:  # also when one callback failed: the others have theirs to come
+        finally:  # also when a callback raised: the timer for the others must be set
             self._tidy()
-            self._wind()
+            self._start_timer()

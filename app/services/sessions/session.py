@@ -1,4 +1,4 @@
-"""One admitted socket's standing, and what it has to do with the socket."""
+"""The session of one admitted socket."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,33 +11,35 @@ from app.domain.ids import UserId
 
 
 class SessionHolder(Protocol):
-    """Whose session it is: a socket. All are called on the event loop and must not raise."""
+    """The socket of a session. All methods are called on the event loop and must not raise."""
 
     @property
     def answers_pings(self) -> bool:
         """Whether the client has answered its last ping."""
 
     def warn_of_expiry(self, expires_at: datetime) -> None:
-        """The token expires soon, at ``expires_at``. At most once for a token."""
+        """Warn the client, once per token at most, that its token expires at ``expires_at``."""
 
     def end_session(self, error: AuthenticationError) -> None:
-        """The socket must go. At most once, and never after `SessionService.close`."""
+        """End the socket. Called once at most, and never after `SessionService.close`."""
 
     def close_transport(self) -> None:
-        """Close the connection, so that the client reconnects if it still exists."""
+        """Close the connection, so that a client that still runs reconnects."""
 
 
 @dataclass(eq=False, slots=True)
 class Session:
-    """From `SessionService.open`, which alone changes it.
+    """The session of one socket. Only `SessionService` changes it.
 
     Attributes:
-        user_id: The same for the whole session, as every event asks for it.
-        holder: None once it was told to go, or has gone.
-        credential: The token it stands on.
-        replaced: The one before, if there was one: it may not have expired yet, and whoever
-            revokes it means this session.
-        expires_at: Monotonic time from which its events are refused.
+        user_id: The user, who stays the same for the whole session.
+        holder: The socket; None once it was told to end, or was closed.
+        credential: The current token.
+        replaced: The previous token, if there was one. It may not have expired yet, and revoking
+            it must end this session too.
+        expires_at: The monotonic time from which events are rejected.
+        revoked: Whether the session was revoked.
+        deadline_id: Belongs to `DeadlineQueue`.
     """
 
     user_id: UserId
@@ -50,5 +52,5 @@ class Session:
 
     @property
     def credentials(self) -> tuple[Credential, ...]:
-        """What a revocation of this session may name."""
+        """The current token, and the previous one if there was one."""
         return (self.credential,) if self.replaced is None else (self.credential, self.replaced)

@@ -1,58 +1,100 @@
-"""The open sessions of this node, found by whatever a revocation names."""
+"""The open sessions of this node, found by what a revocation names, and recent revocations."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
-from app.domain.credential import Credential
+from app.concurrency.bounded_dict import BoundedDict
+from app.domain.credential import Credential, Revocation, RevocationKind, subjects_of
 from app.domain.ids import UserId
-from app.domain.revocation import Revocation, RevocationKind, subjects_of
+from app.ports import Clock
 from app.services.sessions.session import Session
 
-_Mark = tuple[RevocationKind, str]
+REMEMBERED_SECONDS = 60.0
+"""Exceeds the time between looking up a token's revocations and opening its session."""
+
+MAX_REMEMBERED = 10_000
+
+_Subject = tuple[RevocationKind, str]
 
 
 class SessionIndex:
-    """An index of sessions by their tokens, sign-ins and users: each look-up is one step.
+    """Finds open sessions by token, sign-in and user, each in one step.
 
-    While a session is here its credentials must stay as they are.
+    A session's credentials must not change while the session is in the index.
     """
 
     def __init__(self) -> None:
         self._sessions: set[Session] = set()
-        self._by_mark: dict[_Mark, tuple[Session, ...]] = {}
+        self._by_subject: dict[_Subject, tuple[Session, ...]] = {}
 
     def __contains__(self, session: Session) -> bool:
         return session in self._sessions
 
     def add(self, session: Session) -> None:
-        """Index a session."""
+        """Add a session."""
         self._sessions.add(session)
-        for mark in _marks(session):
-            self._by_mark[mark] = (*self._by_mark.get(mark, ()), session)
+        for subject in _subjects(session):
+            self._by_subject[subject] = (*self._by_subject.get(subject, ()), session)
 
     def remove(self, session: Session) -> None:
-        """Forget a session that is here."""
+        """Remove a session, which must be in the index."""
         self._sessions.remove(session)
-        for mark in _marks(session):
-            others = tuple(each for each in self._by_mark[mark] if each is not session)
+        for subject in _subjects(session):
+            others = tuple(each for each in self._by_subject[subject] if each is not session)
             if others:
-                self._by_mark[mark] = others
+                self._by_subject[subject] = others
             else:
-                del self._by_mark[mark]
+                del self._by_subject[subject]
 
     def of_user(self, user_id: UserId) -> tuple[Session, ...]:
-        """The user's sessions, by when their tokens were accepted."""
-        return self._by_mark.get((RevocationKind.USER, user_id), ())
+        """Return the user's sessions, in the order in which their tokens were accepted."""
+        return self._by_subject.get((RevocationKind.USER, user_id), ())
 
     def covered_by(self, revocation: Revocation) -> tuple[Session, ...]:
-        """The sessions that may not go on."""
-        named = self._by_mark.get((revocation.kind, revocation.subject), ())
-        return tuple(each for each in named if any(map(revocation.covers, each.credentials)))
+        """Return the sessions that a revocation ends."""
+        found = self._by_subject.get((revocation.kind, revocation.subject), ())
+        return tuple(
+            session
+            for session in found
+            if any(revocation.covers(credential) for credential in session.credentials)
+        )
 
     def credentials(self) -> Iterator[Credential]:
-        """All that the sessions stand on."""
+        """Yield the credentials of all sessions."""
         for session in self._sessions:
             yield from session.credentials
 
 
-def _marks(session: Session) -> set[_Mark]:
-    return {mark for credential in session.credentials for mark in subjects_of(credential)}
+class RecentRevocations:
+    """The revocations of the last minute, at most `MAX_REMEMBERED`.
+
+    They close the gap between looking up a token's revocations and opening its session: a
+    revocation that arrives in between ends no session and is not in the answer. No tokens are kept.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._recent: BoundedDict[_Subject, tuple[Revocation, float]] = BoundedDict(MAX_REMEMBERED)
+
+    def remember(self, revocation: Revocation) -> None:
+        """Keep a revocation for `REMEMBERED_SECONDS` from now."""
+        subject = (revocation.kind, revocation.subject)
+        known, _ = self._recent.get(subject, (revocation, 0.0))
+        latest = max(known, revocation, key=lambda each: each.issued_until)
+        now = self._clock.monotonic()
+        self._recent[subject] = (replace(latest, token=None), now + REMEMBERED_SECONDS)
+        while next(iter(self._recent.values()))[1] <= now:
+            self._recent.popitem(last=False)
+
+    def cover(self, credential: Credential) -> bool:
+        """Whether a recent revocation covers the credential."""
+        now = self._clock.monotonic()
+        found = filter(None, map(self._recent.get, subjects_of(credential)))
+        return any(now < until and revocation.covers(credential) for revocation, until in found)
+
+
+def _subjects(session: Session) -> set[_Subject]:
+    subjects = set(subjects_of(session.credential))
+    if session.replaced is not None:
+        subjects.update(subjects_of(session.replaced))
+    return subjects

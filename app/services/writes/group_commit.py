@@ -1,149 +1,147 @@
-"""Group commit: what arrives together is stored together, in one order per key."""
+"""Group commit: stores items that arrive at the same time in one transaction."""
 
 import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from contextvars import Context
-from typing import Generic, TypeVar
+from functools import partial
+from typing import Generic, TypeAlias, TypeVar
 
-from app.concurrency.eager import EagerTasks
 from app.domain.errors import StorageRejected, Unavailable, Unconfirmed
-from app.ports import Clock, StorageWriters
-from app.services.writes.limits import MAX_PENDING, WAIT_SECONDS
+from app.domain.time_limits import WAIT_SECONDS
+from app.ports import Clock, WriteAdmission
+from app.services.writes.keyed_queue import MAX_PENDING, KeyedQueue
 
 MAX_ITEMS = 256
-"""How many items one commit holds at most."""
+"""How many items a batch has at most."""
 
 MAX_WEIGHT = 20_000
-"""How much they may weigh together, unless one alone weighs more."""
+"""The total weight of a batch; only an item that is heavier by itself exceeds it."""
 
 Item = TypeVar("Item")
+Result = TypeVar("Result")
 
-Commit = Callable[[Sequence[Item]], Awaitable[Sequence[Exception | None]]]
-"""Stores the items together and tells of them. Gives for each what its caller is to be raised,
-None if it went well; raises what concerns them all, and `StorageRejected` if that may be some of
-them, with nothing stored or told."""
+Store: TypeAlias = Callable[[Sequence[Item]], Awaitable[Sequence[Result]]]
+"""Stores a batch and returns one result per item. If it raises, no item has a result."""
 
 _logger = logging.getLogger(__name__)
 
 
-class GroupCommit(Generic[Item]):
-    """Commits items in batches; nothing waits for a batch to fill.
+class GroupCommit(Generic[Item, Result]):
+    """Commits items in batches, without waiting for a batch to fill.
 
-    An item that finds a writer free is committed at once, in place. What comes while all writers
-    are at work is the next batch. The items of one key are committed in their order, one batch at a
-    time; other keys do not wait for them as long as a writer is free. One whose caller is cancelled
-    is still committed: what was begun comes to its end, or nobody would hear of what was stored.
-    If a batch is `StorageRejected`, each half is committed separately, and so on, so only the
-    rejected item fails.
+    An item is committed at once, in place, if a writer and its key are free. The items that arrive
+    while all writers are busy form the next batch. The items of one key are committed in the order
+    of their arrival, by one batch at a time. An item is committed even if its caller is cancelled,
+    because a message that was stored must also be published.
+
+    If the storage rejects a batch with `StorageRejected`, each half is stored separately, and so
+    on, so only the rejected item fails.
 
     Args:
-        commit: Stores a batch.
-        clock: For the time that callers wait.
-        writers: How many batches may be at work at once, and whether they are answered.
-        weigh: How much work an item is; so that those which are much are not many in one batch.
-        max_items: In one batch.
-        max_weight: Of one batch, unless one item alone weighs more.
+        store: Stores a batch.
+        turns: Orders the batches of a key. Jobs in the same queue do not run while a batch of
+            their key does.
+        clock: Measures how long callers wait.
+        admission: Limits how many batches run at the same time.
+        weigh: Returns the cost of an item; 1 if it is None.
+        max_items: Limits the number of items in a batch.
+        max_weight: Limits the total cost of a batch.
     """
 
     def __init__(
         self,
-        commit: Commit[Item],
+        store: Store[Item, Result],
+        turns: KeyedQueue,
         clock: Clock,
+        admission: WriteAdmission,
         *,
-        writers: StorageWriters,
         weigh: Callable[[Item], int] | None = None,
         max_items: int = MAX_ITEMS,
         max_weight: int = MAX_WEIGHT,
     ) -> None:
-        self._commit = commit
-        self._tasks = EagerTasks()
+        self._store = store
+        self._turns = turns
         self._clock = clock
-        self._writers = writers
-        self._at_once = writers.at_once
+        self._admission = admission
+        self._max_running = admission.writers
         self._weigh = weigh
         self._max_items = max_items
         self._max_weight = max_weight
-        # The keys of which anything waits or is at work, and what waits; the keys that a free
-        # writer may take are in _ready, too, in the order they came.
-        self._queues: dict[Hashable, deque[_Entry[Item]]] = {}
+        # The waiting items of each key, and the keys whose turn has come, in that order.
+        self._queues: dict[Hashable, deque[_Entry[Item, Result]]] = {}
         self._ready: dict[Hashable, None] = {}
         self._waiting = 0
-        self._working = 0
-        self._batches: set[asyncio.Future[None]] = set()
+        self._running = 0
         self._is_drained = False
 
-    async def run(
-        self, key: Hashable, item: Item, *, patient: bool = False, waited_seconds: float = 0.0
-    ) -> None:
-        """Commit the item. It is ``patient`` when it has to be done, however long it takes.
+    async def commit(
+        self, key: Hashable, item: Item, *, waiting_since: float | None = None
+    ) -> Result:
+        """Commit an item, and return its result.
 
-        ``waited_seconds`` is how long its caller has waited already, of `WAIT_SECONDS` in all.
+        Args:
+            key: The items of one key are committed in the order of the calls.
+            item: The item.
+            waiting_since: When the caller began to wait, by the monotonic clock, if that was before
+                this call. The caller waits for `WAIT_SECONDS` in all.
 
         Raises:
-            Unavailable: Too much is waiting already, or in vain, or its turn did not come in time:
-                it was not begun. Or the storage failed.
-            Unconfirmed: Its commit took too long, or was cut off; it may still happen.
-            Exception: What ``commit`` gave for the item, or raised.
+            Unavailable: The item was not stored: `MAX_PENDING` items are waiting, the storage does
+                not answer, or the item's turn did not come in time.
+            Unconfirmed: The commit takes too long or was interrupted; the item may be stored.
+            Exception: ``store`` raised it.
         """
-        if not patient:
+        entry: _Entry[Item, Result] = _Entry(key, item)
+        if self._running < self._max_running and not self._ready and self._turns.try_take_turn(key):
+            entry.is_begun = True
+            self._turns.start(self._run((entry,)))  # the usual case
+        else:
             if self._waiting >= MAX_PENDING:
                 raise Unavailable(what="The server")
-            await self._writers.admit()
-        entry = _Entry(key, item)
-        if self._working < self._at_once and not self._ready and key not in self._queues:
-            # As nearly always where nothing is waited for: no queue, no looking for others.
-            self._queues[key] = deque()
-            self._start([entry])
-        else:
+            await self._admission.admit_writer()
             self._enqueue(entry)
-            self._begin()
-        if not entry.is_settled:
-            await self._wait(entry, None if patient else WAIT_SECONDS - waited_seconds)
-        if entry.error is not None:
-            raise entry.error
+            self._start_batches()
+        if entry.result.done():
+            return entry.result.result()
+        if waiting_since is None:
+            waiting_since = self._clock.monotonic()
+        return await self._wait(entry, waiting_since + WAIT_SECONDS)
 
     async def drain(self, timeout_seconds: float) -> None:
-        """Wait for what is going on and what waits; what takes longer is cancelled or given up."""
-        loop = asyncio.get_running_loop()
-        give_up_at = loop.time() + timeout_seconds
-        while self._batches:
-            _, late = await asyncio.wait(self._batches, timeout=max(0, give_up_at - loop.time()))
-            if late:
-                self._is_drained = True
-                for batch in late:
-                    batch.cancel()
-                await asyncio.wait(late)
-                break
+        """Wait for every batch and every waiting item; cancel or give up what is late."""
+        await self._turns.drain(timeout_seconds)
+        self._is_drained = True
         for queue in self._queues.values():
             for entry in queue:
                 entry.give_up()
-        self._tasks.close()
 
-    def _enqueue(self, entry: "_Entry[Item]") -> None:
+    def _enqueue(self, entry: "_Entry[Item, Result]") -> None:
         self._waiting += 1
         queue = self._queues.get(entry.key)
-        if queue is None:
-            self._queues[entry.key] = deque((entry,))
+        if queue is not None:
+            queue.append(entry)
+            return
+        self._queues[entry.key] = deque((entry,))
+        if self._turns.try_take_turn(entry.key):
             self._ready[entry.key] = None
         else:
-            queue.append(entry)
+            self._turns.line_up(entry.key, partial(self._take_turn, entry.key))
 
-    def _begin(self) -> None:
-        while self._ready and self._working < self._at_once and not self._is_drained:
-            # In a context of its own: this may run in the context of the batch that just ended.
-            Context().run(self._start, self._next_batch())
+    def _take_turn(self, key: Hashable) -> bool:
+        self._ready[key] = None
+        # Later, so that one batch takes all keys whose turns come at this moment.
+        asyncio.get_running_loop().call_soon(self._start_batches)
+        return True
 
-    def _start(self, batch: "list[_Entry[Item]]") -> None:
-        self._working += 1
-        doing = self._tasks.start(self._do(batch))
-        if not doing.done():
-            self._batches.add(doing)
-            doing.add_done_callback(self._batches.discard)
+    def _start_batches(self) -> None:
+        while self._ready and self._running < self._max_running and not self._is_drained:
+            # In an empty context: this may run in the context of the batch that has just ended.
+            Context().run(self._turns.start, self._run(self._next_batch()))
 
-    def _next_batch(self) -> "list[_Entry[Item]]":
-        batch: list[_Entry[Item]] = []
+    def _next_batch(self) -> "list[_Entry[Item, Result]]":
+        batch: list[_Entry[Item, Result]] = []
         weight = 0
         while self._ready and len(batch) < self._max_items and weight < self._max_weight:
             key = next(iter(self._ready))
@@ -153,90 +151,98 @@ class GroupCommit(Generic[Item]):
                 weight += 1 if self._weigh is None else self._weigh(queue[0].item)
                 if batch and weight > self._max_weight:
                     break
-                batch.append(queue.popleft())
-            if not batch or batch[-1].key != key:
-                self._ready[key] = None  # its turn comes with the next batch
+                entry = queue.popleft()
+                entry.is_begun = not entry.is_given_up
+                batch.append(entry)
+            if batch[-1].key != key:
+                self._ready[key] = None  # for the next batch
+            elif queue:
+                self._turns.line_up(key, partial(self._take_turn, key))
+            else:
+                del self._queues[key]
         self._waiting -= len(batch)
         return batch
 
-    async def _do(self, batch: "list[_Entry[Item]]") -> None:
-        wanted = [entry for entry in batch if not entry.is_settled]  # the others were given up
-        for entry in wanted:
-            entry.is_begun = True
+    async def _run(self, batch: "Sequence[_Entry[Item, Result]]") -> None:
+        self._running += 1
         try:
-            if wanted:
-                await self._store(wanted)
-        except BaseException:  # cancelled
-            for entry in wanted:
-                entry.settle(Unconfirmed())
+            await self._commit([entry for entry in batch if entry.is_begun])
+        except BaseException:  # cancelled by `drain`
+            self._is_drained = True
+            for entry in batch:
+                entry.fail(Unconfirmed())
             raise
         finally:
             self._release(batch)
 
-    async def _store(self, entries: "list[_Entry[Item]]") -> None:
+    async def _commit(self, entries: "Sequence[_Entry[Item, Result]]") -> None:
+        if not entries:
+            return
         try:
-            errors = await self._commit([entry.item for entry in entries])
-            for entry, refusal in zip(entries, errors, strict=True):
-                entry.settle(refusal)
-        except Unavailable as error:
-            if isinstance(error, StorageRejected) and len(entries) > 1:
-                middle = len(entries) // 2
-                await self._store(entries[:middle])
-                await self._store(entries[middle:])
+            results = await self._store([entry.item for entry in entries])
+        except StorageRejected as error:
+            if len(entries) == 1:
+                entries[0].fail(error)
                 return
-            # One each: an exception that is raised in many places keeps the tracebacks of all.
+            middle = len(entries) // 2
+            await self._commit(entries[:middle])
+            await self._commit(entries[middle:])
+        except Unavailable as error:
+            # Each caller gets its own exception: raising one instance in several tasks would chain
+            # their tracebacks.
             for entry in entries:
-                entry.settle(type(error)())
-        except Exception as error:  # noqa: BLE001 - it is the callers'
+                entry.fail(type(error)())
+        except Exception as error:  # noqa: BLE001 - each caller raises it
             for entry in entries:
-                entry.settle(error)
+                entry.fail(error)
+        else:
+            for entry, result in zip(entries, results, strict=True):
+                entry.succeed(result)
 
-    def _release(self, batch: "list[_Entry[Item]]") -> None:
+    def _release(self, batch: "Sequence[_Entry[Item, Result]]") -> None:
         for key in {entry.key for entry in batch}:
-            if self._queues[key]:
-                self._ready[key] = None
-            else:
-                del self._queues[key]
-        self._working -= 1
+            self._turns.pass_turn(key)
+        self._running -= 1
         if self._ready:
-            self._begin()
+            self._start_batches()
 
-    async def _wait(self, entry: "_Entry[Item]", seconds: float | None) -> None:
-        entry.waiter = asyncio.get_running_loop().create_future()
-        timer = None if seconds is None else self._clock.call_later(seconds, entry.give_up)
+    async def _wait(self, entry: "_Entry[Item, Result]", deadline: float) -> Result:
+        timer = self._clock.call_later(deadline - self._clock.monotonic(), entry.give_up)
         try:
-            await entry.waiter
+            return await entry.result
         finally:
-            if timer is not None:
-                timer.cancel()
+            timer.cancel()
 
 
-class _Entry(Generic[Item]):
-    """An item on its way, and its caller."""
+class _Entry(Generic[Item, Result]):
+    """An item on its way, and the result that its caller waits for."""
 
-    __slots__ = ("error", "is_begun", "is_settled", "item", "key", "waiter")
+    __slots__ = ("is_begun", "is_given_up", "item", "key", "result")
 
     def __init__(self, key: Hashable, item: Item) -> None:
         self.key = key
         self.item = item
+        self.result: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self.is_begun = False
-        self.is_settled = False
-        self.error: Exception | None = None
-        self.waiter: asyncio.Future[None] | None = None
+        """Whether a batch with the item has started."""
+        self.is_given_up = False
+        """Whether the caller has stopped waiting for the item's turn."""
 
-    def settle(self, error: Exception | None) -> None:
-        """Tell the caller; the first outcome counts."""
-        if self.is_settled:
-            return
-        self.is_settled = True
-        self.error = error
-        if self.waiter is None:
-            return
-        if not self.waiter.done():
-            self.waiter.set_result(None)
-        elif error is not None:  # cancelled, and about to go; only its name: it may hold a message
-            _logger.warning("a work failed after its caller had gone: %s", type(error).__name__)
+    def succeed(self, result: Result) -> None:
+        if not self.result.done():
+            self.result.set_result(result)
+
+    def fail(self, error: Exception) -> None:
+        if not self.result.done():
+            self.result.set_exception(error)
+            # Read it, or asyncio logs its text if the caller is cancelled at this moment.
+            self.result.exception()
+        elif self.result.cancelled():
+            # Only the type: the text of an error may contain a message.
+            name = type(error).__name__
+            _logger.warning("a write failed after its caller was cancelled: %s", name)
 
     def give_up(self) -> None:
-        """The caller has waited long enough."""
-        self.settle(Unconfirmed() if self.is_begun else Unavailable())
+        """Fail because the caller has waited for too long."""
+        self.is_given_up = True
+        self.fail(Unconfirmed() if self.is_begun else Unavailable())

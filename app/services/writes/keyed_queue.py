@@ -1,14 +1,18 @@
-"""Store, then tell: in one order per key, and always both. The services that write own one each."""
+"""A queue of jobs: the jobs of one key run one after another."""
 
 import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Coroutine, Hashable
+from functools import partial
 from typing import Any, TypeVar
 
 from app.concurrency.eager import EagerTasks
 from app.domain.errors import Unavailable, Unconfirmed
-from app.services.writes.limits import MAX_PENDING, WAIT_SECONDS
+from app.domain.time_limits import WAIT_SECONDS
+
+MAX_PENDING = 10_000
+"""How many jobs or items may wait in a queue; more are rejected."""
 
 T = TypeVar("T")
 
@@ -16,105 +20,133 @@ _logger = logging.getLogger(__name__)
 
 
 class KeyedQueue:
-    """Runs works of one key one after another, in the order they came; other keys do not wait.
+    """Runs the jobs of a key one after another, in the order of their calls.
 
-    A work begins in place when nothing of its key is going on, and is a task only if it waits.
-    What has begun runs to its end, however long that takes and whether or not its caller is still
-    there: were a handler cut off between commit and publish, nobody would ever hear of what was
-    stored. One whose caller is cancelled before its turn still has it.
+    Jobs of different keys do not wait for each other. A job starts in place if its key is free. A
+    job runs to its end even if its caller is cancelled or stops waiting: a change that was stored
+    must also be published. Cancelling a caller does not remove its job from the queue either.
+
+    The job that a key runs has the key's turn. `GroupCommit` takes turns in the same way for its
+    batches, so jobs and batches of a key can share a queue.
     """
 
-    def __init__(self, wait_seconds: float = WAIT_SECONDS) -> None:
+    def __init__(self) -> None:
         self._tasks = EagerTasks()
-        self._wait_seconds = wait_seconds
-        # Who waits for a key's turn, first come first; a key is here while any work of it goes on.
-        self._lines: dict[Hashable, deque[asyncio.Future[None]]] = {}
-        self._pending: set[asyncio.Future[Any]] = set()
+        # A key is present while somebody has its turn; the line holds those who wait for it. Each
+        # is called when its turn comes, and returns whether it still wants the turn.
+        self._lines: dict[Hashable, deque[Callable[[], bool]]] = {}
+        self._running: set[asyncio.Future[Any]] = set()
 
     async def run(
         self,
         key: Hashable,
-        work: Callable[[], Coroutine[None, None, T]],
-        wait_seconds: float | None = None,
+        job: Callable[[], Coroutine[None, None, T]],
+        timeout_seconds: float | None = WAIT_SECONDS,
     ) -> T:
-        """What ``work`` returns or raises, once the earlier works of ``key`` are done.
+        """Run a job after the earlier jobs of its key, and return its result.
 
         Args:
-            key: Whose order it is.
-            work: Is called when its turn has come.
-            wait_seconds: Instead of the usual, for a work that is known to take long.
+            key: The jobs of one key run one after another.
+            job: Called when the key's turn has come.
+            timeout_seconds: How long the caller waits for the turn and the job together. None for a
+                job that has to run: the caller waits for as long as it takes, and the job is
+                accepted even when the queue is full.
 
         Raises:
-            Unavailable: `MAX_PENDING` works are waiting already, or its turn did not come in
-                ``wait_seconds``; it was not begun and will not be.
-            Unconfirmed: It was begun and takes longer than that; it goes on.
+            Unavailable: The job was not started and will not be: `MAX_PENDING` jobs are waiting or
+                running, or the turn did not come in time.
+            Unconfirmed: The job was started and takes longer than the timeout. It goes on.
+            Exception: The job raised it.
         """
-        if len(self._pending) >= MAX_PENDING:
+        if timeout_seconds is not None and len(self._running) >= MAX_PENDING:
             raise Unavailable(what="The server")
-        turn = self._line_up(key)
-        doing = self._tasks.start(self._in_turn(key, turn, work))
-        if doing.done():
-            return doing.result()
-        self._pending.add(doing)
-        doing.add_done_callback(self._pending.discard)
-        timeout = self._wait_seconds if wait_seconds is None else wait_seconds
+        turn: asyncio.Future[None] | None = None
+        if not self.try_take_turn(key):
+            turn = asyncio.get_running_loop().create_future()
+            self.line_up(key, partial(_grant, turn))
+        running = self.start(self._run_in_turn(key, turn, job))
+        if running.done():
+            return running.result()
         try:
-            await asyncio.wait([doing], timeout=timeout)
+            await asyncio.wait([running], timeout=timeout_seconds)
         except asyncio.CancelledError:
-            doing.add_done_callback(_log_failure)
+            running.add_done_callback(_log_failure)
             raise
-        if doing.done():
-            return doing.result()
+        if running.done():
+            return running.result()
         if turn is not None and turn.cancel():
             raise Unavailable
-        doing.add_done_callback(_log_failure)
+        running.add_done_callback(_log_failure)
         raise Unconfirmed
 
     async def drain(self, timeout_seconds: float) -> None:
-        """Wait for what is going on; what takes longer than the timeout is cancelled."""
-        if self._pending:
-            _, late = await asyncio.wait(self._pending, timeout=timeout_seconds)
+        """Wait until nothing runs or waits any more; cancel everything that is late."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout_seconds
+        while self._running:
+            timeout = max(0, deadline - loop.time())
+            _, late = await asyncio.wait(self._running, timeout=timeout)
             for task in late:
                 task.cancel()
             if late:
                 await asyncio.wait(late)
         self._tasks.close()
 
-    def _line_up(self, key: Hashable) -> "asyncio.Future[None] | None":
-        """What is done when its turn comes; None if that is now."""
-        line = self._lines.get(key)
-        if line is None:
-            self._lines[key] = deque()
-            return None
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        line.append(turn)
-        return turn
+    def try_take_turn(self, key: Hashable) -> bool:
+        """Take the key's turn if nobody has it; return whether it was taken."""
+        if key in self._lines:
+            return False
+        self._lines[key] = deque()
+        return True
 
-    async def _in_turn(
+    def line_up(self, key: Hashable, on_turn: Callable[[], bool]) -> None:
+        """Wait for the turn of a key that somebody else has.
+
+        Args:
+            key: Its turn is taken.
+            on_turn: Called when the turn has come. It returns False to decline the turn.
+        """
+        self._lines[key].append(on_turn)
+
+    def pass_turn(self, key: Hashable) -> None:
+        """Give the key's turn to the next in line; the key is free if nobody wants it."""
+        line = self._lines[key]
+        while line:
+            if line.popleft()():
+                return
+        del self._lines[key]
+
+    def start(self, job: Coroutine[Any, Any, T]) -> "asyncio.Future[T]":
+        """Start a coroutine in place; `drain` waits for it."""
+        running = self._tasks.start(job)
+        if not running.done():
+            self._running.add(running)
+            running.add_done_callback(self._running.discard)
+        return running
+
+    async def _run_in_turn(
         self,
         key: Hashable,
         turn: "asyncio.Future[None] | None",
-        work: Callable[[], Coroutine[None, None, T]],
+        job: Callable[[], Coroutine[None, None, T]],
     ) -> T:
         try:
             if turn is not None:
                 await turn
-            return await work()
+            return await job()
         finally:
-            if turn is None or not turn.cancelled():  # else it never came
-                self._pass_on(key)
-
-    def _pass_on(self, key: Hashable) -> None:
-        line = self._lines[key]
-        while line:
-            turn = line.popleft()
-            if not turn.done():  # else it was given up
-                turn.set_result(None)
-                return
-        del self._lines[key]
+            if turn is None or not turn.cancelled():  # a cancelled turn never came
+                self.pass_turn(key)
 
 
-def _log_failure(task: asyncio.Future[T]) -> None:
-    """What nobody waits for any more; only its name, as an error's text may hold a message."""
+def _grant(turn: "asyncio.Future[None]") -> bool:
+    if turn.done():  # cancelled: its caller no longer waits
+        return False
+    turn.set_result(None)
+    return True
+
+
+def _log_failure(task: asyncio.Future[Any]) -> None:
+    # Only the type: the text of an error may contain a message.
     if not task.cancelled() and (error := task.exception()) is not None:
-        _logger.warning("a work failed after its caller had gone: %s", type(error).__name__)
+        _logger.warning("a job failed after its caller stopped waiting: %s", type(error).__name__)

@@ -41,16 +41,18 @@ class ProbeServer:
 
     def residue(self) -> dict[str, int]:
         """How much of every client the transport still holds: nothing, when none is left."""
-        manager, outbox = self.sockets.manager, self.sockets.outbox
+        manager, batcher = self.sockets.manager, self.sockets.batcher
         return {
             "connections": len(self.sockets.eio.sockets),
-            "ending": len(self.sockets._ending),
-            "unadmitted": len(self.sockets.eio.unadmitted._owners),
-            "rooms": sum(len(room.members) for room in manager.rooms.get("/", {}).values()),
+            "ending": len(self.sockets._closed_connections._timers),
+            "unadmitted": len(self.sockets.eio.admission_limiter._networks),
+            "rooms": sum(len(room.members) for room in manager.rooms_in("/").groups.values()),
             "callbacks": len(manager.callbacks),
             "heartbeats": sum(len(slot) for slot in self.sockets.heartbeat._slots),
-            "expected": len(self.sockets.heartbeat._expected),
-            "unsent": len(outbox._own) + len(outbox._audiences) + len(outbox.stalled),
+            "expected": len(self.sockets.heartbeat._connect_deadlines),
+            "unsent": len(batcher._single_frames)
+            + len(batcher._queued_groups)
+            + len(batcher.stalled),
         }
 
     async def idle_tasks(self) -> set[asyncio.Task[Any]]:

@@ -310,7 +310,9 @@ async def test_handlers_find_auth_headers_and_query_when_these_are_as_large_as_a
     async with probe.client({"Cookie": cookie, "User-Agent": "test"}) as client:
         client.connect(auth)
         _, data = await client.receive_packet()
-        (socket,) = probe.sockets.manager.sockets("/", frozenset([data["sid"]]), frozenset())
+        (socket,) = probe.sockets.manager.rooms_in("/").sockets(
+            frozenset([data["sid"]]), frozenset()
+        )
 
     assert auth == socket.handshake.auth
     assert cookie == socket.handshake.headers["cookie"]

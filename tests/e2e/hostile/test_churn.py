@@ -87,7 +87,7 @@ async def test_nothing_is_left_when_many_clients_have_come_and_gone(
     gone = [sid for _, sid, _ in probe.journal.of("disconnect")]
     assert len(set(gone)) == len(gone)
     assert {sid for _, sid, _ in probe.journal.of("connection")} <= set(gone)
-    assert not probe.sockets.manager.rooms
+    assert not probe.sockets.manager.rooms_in("/").groups
     await eventually(lambda: _alive() <= before, _alive)
     assert "Traceback" not in log.getvalue()
 
@@ -103,7 +103,7 @@ async def test_rooms_are_all_left_when_a_socket_was_in_very_many(probe: ProbeSer
         await probe.journal.until_count("disconnect")
         manager.basic_disconnect(sid, "/")
 
-        assert not manager.rooms
+        assert not manager.rooms_in("/").groups
 
 
 @pytest.mark.parametrize(

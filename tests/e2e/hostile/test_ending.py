@@ -84,7 +84,7 @@ async def test_hook_waits_for_a_running_handler_while_rooms_are_left_at_once(
         client.send('42["slow",1]', '42["echo",2]')
         await probe.journal.until_count("begun")
         client.abort()
-        await eventually(lambda: not probe.sockets.manager.rooms, probe.residue)
+        await eventually(lambda: not probe.sockets.manager.rooms_in("/").groups, probe.residue)
 
         assert [] == probe.journal.of("disconnect")
         probe.gate.opened.set()

@@ -1,6 +1,6 @@
 """Handlers that give several results: beside other events, bounded, never left behind."""
 
-from app.framework.platform_socketio.engine_io.connection import ASIDE_MAX_TASKS
+from app.framework.platform_socketio.engine_io.connection import MAX_BACKGROUND_TASKS
 from tests.e2e.hostile.probe_server import ProbeServer
 
 
@@ -30,7 +30,7 @@ async def test_stream_ends_when_its_client_goes(probe: ProbeServer) -> None:
 async def test_further_streams_wait_when_too_many_go_on(probe: ProbeServer) -> None:
     """What one client can start is bounded; the last one is waited for as any handler is."""
     async with probe.admitted() as (client, _):
-        streams = ASIDE_MAX_TASKS + 1
+        streams = MAX_BACKGROUND_TASKS + 1
         client.send(*(f'42["stream",{number}]' for number in range(streams)), '42["echo","last"]')
         await probe.journal.until_count("streaming", streams)
 

@@ -7,13 +7,12 @@ import pytest
 from app.adapters.sql.connection.database import Database
 from app.adapters.sql.doctor.examine import Examination
 from app.adapters.sql.revocation_store import SqlRevocationStore
-from app.adapters.system.system_clock import SystemClock
+from app.adapters.system.clock import SystemClock
 from app.cli.commands import examine, migrate_database, revoke_sessions, seed_database
 from app.config.settings import Settings
-from app.domain.credential import Credential
+from app.domain.credential import Credential, Revocation, RevocationKind
 from app.domain.ids import UserId
 from app.domain.principal import Principal
-from app.domain.revocation import Revocation, RevocationKind
 from app.main import StartError
 from tests.redis_server import RedisServer
 from tests.unit.adapters.clerk import signed_tokens

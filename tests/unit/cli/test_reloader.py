@@ -23,7 +23,7 @@ KILLED_SUPERVISOR = (
     "command = [sys.executable, '-u', sys.argv[1]]; "
     "asyncio.run(_Reloader(command, Path(sys.argv[2]), die).run())"
 )
-# Servers end with their standard input, too, which is the test's: none is left when a test fails.
+# Servers also exit at the end of their standard input, so that a failing test leaves none running.
 SERVER = """
 import os, signal, sys
 
@@ -36,10 +36,10 @@ signal.signal(signal.SIGTERM, end)
 print("up", os.getpid())
 sys.stdin.read()
 """
-DEAF_SERVER = """
+STUBBORN_SERVER = """
 import os, signal, sys
 
-signal.signal(signal.SIGINT, lambda *_: print("deaf"))
+signal.signal(signal.SIGINT, lambda *_: print("ignored"))
 print("up", os.getpid())
 sys.stdin.read()
 """
@@ -48,7 +48,7 @@ CTRL_C, CTRL_Z = "\x03", "\x1a"
 
 
 class Supervised:
-    """A supervisor in a process of its own, and what it and its server print."""
+    """Runs a supervisor in a process, and reads what it and its server print."""
 
     def __init__(self, folder: Path) -> None:
         self.watched = folder / "app"
@@ -59,12 +59,12 @@ class Supervised:
 
     @property
     def process(self) -> subprocess.Popen[str]:
-        """The process started last: the supervisor, or what it is started in."""
+        """The process started last: the supervisor, make, or a terminal."""
         assert self._process
         return self._process
 
     def write_server(self, source: str) -> None:
-        """Make this the program that is supervised."""
+        """Replace the program that is supervised."""
         self._server.write_text(source)
 
     def change(self, name: str) -> None:
@@ -72,20 +72,20 @@ class Supervised:
         (self.watched / name).write_text("")
 
     def start(self, program: str = SUPERVISOR) -> None:
-        """Start the supervisor itself."""
+        """Start the supervisor."""
         self._start(self._command(program))
 
     def start_in_make(self, *terminal: str) -> None:
-        """Start it as ``make run`` does."""
+        """Start the supervisor in make, as ``make run`` does."""
         self._makefile.write_text(f"run:\n\t@{shlex.join(self._command(SUPERVISOR))}\n")
         self._start([*terminal, "make", "--file", str(self._makefile)])
 
     def start_in_make_in_a_terminal(self) -> None:
-        """Start it as a person does, who types on the process's standard input."""
+        """Start make in a terminal whose keyboard is the process's standard input."""
         self.start_in_make(sys.executable, "-c", TERMINAL)
 
     def type(self, keys: str) -> None:
-        """Write on the standard input, or press keys where that is a terminal."""
+        """Write to the standard input, which is the keyboard of a terminal."""
         assert self.process.stdin
         self.process.stdin.write(keys)
         self.process.stdin.flush()
@@ -102,7 +102,7 @@ class Supervised:
         return int(pid)
 
     def rest(self) -> str:
-        """Wait until no process is left that could write a line; returns what they wrote."""
+        """Wait until every process has closed its output, and return what they wrote."""
         assert self.process.stdout
         return self.process.stdout.read()
 
@@ -111,7 +111,7 @@ class Supervised:
         return self.process.wait(timeout=PROCESS_SECONDS)
 
     def leave_nothing(self) -> None:
-        """Kill the process started last with its group, and wait until its servers are gone."""
+        """Kill the process group started last, and wait until its servers have exited."""
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.communicate(timeout=PROCESS_SECONDS)
@@ -120,14 +120,14 @@ class Supervised:
         return [sys.executable, "-c", program, str(self._server), str(self.watched)]
 
     def _start(self, command: list[str]) -> None:
-        self._process = subprocess.Popen(  # noqa: S603 - made above
+        self._process = subprocess.Popen(  # noqa: S603 - the command is made above
             command,
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            # The tests themselves run in make, whose variables would make this one chatty.
+            # The tests may run in make, whose variables change what this make prints.
             env={key: value for key, value in os.environ.items() if not key.startswith("MAKE")},
             text=True,
         )
@@ -135,7 +135,7 @@ class Supervised:
 
 @pytest.fixture
 def supervised(tmp_path: Path) -> Iterator[Supervised]:
-    """A supervisor whose server is well-behaved."""
+    """A supervisor with a server that exits at a signal."""
     supervised = Supervised(tmp_path)
     supervised.write_server(SERVER)
     yield supervised
@@ -146,7 +146,7 @@ def supervised(tmp_path: Path) -> Iterator[Supervised]:
 def test_reloader_hands_the_signal_on_and_ends_with_the_server(
     number: signal.Signals, supervised: Supervised
 ) -> None:
-    """The server ends in its own way, and its exit code is the answer."""
+    """The server handles the signal itself, and the supervisor returns its exit code."""
     supervised.start()
     supervised.wait_until_up()
 
@@ -159,7 +159,7 @@ def test_reloader_hands_the_signal_on_and_ends_with_the_server(
 def test_reloader_ends_when_the_server_is_told_to_end_by_its_own_process_id(
     supervised: Supervised,
 ) -> None:
-    """A server that ends well was meant to."""
+    """A server that exits with 0 ends the supervisor, too."""
     supervised.start()
 
     os.kill(supervised.wait_until_up(), signal.SIGINT)
@@ -171,7 +171,7 @@ def test_reloader_ends_when_the_server_is_told_to_end_by_its_own_process_id(
 def test_reloader_starts_the_server_again_when_a_source_file_changes(
     supervised: Supervised,
 ) -> None:
-    """The old server is asked to end before the new one starts; other files do not count."""
+    """The old server exits before the new one starts, and other files are ignored."""
     supervised.start()
     first = supervised.wait_until_up()
 
@@ -186,7 +186,7 @@ def test_reloader_starts_the_server_again_when_a_source_file_changes(
 def test_reloader_waits_for_a_change_when_the_server_crashes_later(
     supervised: Supervised,
 ) -> None:
-    """A typo ends the server, not the session."""
+    """A crash after the first start does not end the supervisor."""
     supervised.start()
     supervised.wait_until_up()
     supervised.write_server("raise SystemExit(3)")
@@ -194,17 +194,17 @@ def test_reloader_waits_for_a_change_when_the_server_crashes_later(
     lines = [supervised.line() for _ in range(3)]
 
     supervised.write_server(SERVER)
-    supervised.change("mended.py")
+    supervised.change("fixed.py")
 
-    assert "The server ended with 3; the next change starts it again." == lines[-1]
-    assert "Changed: mended.py." == supervised.line()
+    assert "The server exited with 3; change a file to restart it." == lines[-1]
+    assert "Changed: fixed.py." == supervised.line()
     assert supervised.wait_until_up()
 
 
 def test_reloader_ends_with_the_servers_code_when_its_first_start_fails(
     supervised: Supervised,
 ) -> None:
-    """A taken port is not mended by an edit."""
+    """The supervisor exits, as a change of the source would not help."""
     supervised.write_server("raise SystemExit(3)")
 
     supervised.start()
@@ -213,12 +213,12 @@ def test_reloader_ends_with_the_servers_code_when_its_first_start_fails(
 
 
 def test_reloader_kills_the_server_when_interrupted_again(supervised: Supervised) -> None:
-    """A server that does not listen cannot hold the terminal."""
-    supervised.write_server(DEAF_SERVER)
+    """A second SIGINT kills a server that ignored the first one."""
+    supervised.write_server(STUBBORN_SERVER)
     supervised.start()
     supervised.wait_until_up()
     supervised.process.send_signal(signal.SIGINT)
-    assert "deaf" == supervised.line()
+    assert "ignored" == supervised.line()
 
     supervised.process.send_signal(signal.SIGINT)
 
@@ -226,7 +226,7 @@ def test_reloader_kills_the_server_when_interrupted_again(supervised: Supervised
 
 
 def test_reloader_leaves_no_server_when_it_is_killed(supervised: Supervised) -> None:
-    """Nothing can be caught then, and still the server is asked to end."""
+    """SIGKILL cannot be handled, and still the server is interrupted."""
     supervised.start()
     supervised.wait_until_up()
 
@@ -239,7 +239,7 @@ def test_reloader_leaves_no_server_when_it_is_killed(supervised: Supervised) -> 
 def test_reloader_leaves_no_server_when_it_is_killed_while_starting_one(
     supervised: Supervised,
 ) -> None:
-    """Killed before anybody else knows of the server's process, it takes that along."""
+    """The server never runs if the supervisor is killed before the guardian knows of it."""
     supervised.start(KILLED_SUPERVISOR)
 
     assert "" == supervised.rest()
@@ -247,7 +247,7 @@ def test_reloader_leaves_no_server_when_it_is_killed_while_starting_one(
 
 
 def test_server_reads_the_supervisors_input_when_it_runs(supervised: Supervised) -> None:
-    """A debugger's prompt can be answered."""
+    """The server has the supervisor's standard input, so a debugger works."""
     supervised.write_server("print('read', input())")
     supervised.start()
 
@@ -258,7 +258,7 @@ def test_server_reads_the_supervisors_input_when_it_runs(supervised: Supervised)
 
 
 def test_make_succeeds_when_ctrl_c_is_typed_in_its_terminal(supervised: Supervised) -> None:
-    """The interrupt reaches the server once, and make, which would fail of it, not at all."""
+    """Ctrl-C reaches the server once, and does not reach make, which would report a failure."""
     supervised.start_in_make_in_a_terminal()
     supervised.wait_until_up()
 
@@ -271,7 +271,7 @@ def test_make_succeeds_when_ctrl_c_is_typed_in_its_terminal(supervised: Supervis
 def test_make_leaves_no_server_when_its_whole_group_is_interrupted(
     supervised: Supervised,
 ) -> None:
-    """Without a terminal the signal reaches make and supervisor alike, the server once."""
+    """The signal reaches make and the supervisor, and the server receives it once."""
     supervised.start_in_make()
     supervised.wait_until_up()
 

@@ -14,7 +14,7 @@ WHO: ContextVar[str] = ContextVar("WHO", default="nobody")
 
 
 class Payload:
-    """Something that could leak."""
+    """An object whose deletion a test observes."""
 
 
 async def test_result_is_there_at_once_when_nothing_is_waited_for(tasks: EagerTasks) -> None:
@@ -30,14 +30,12 @@ async def test_result_is_there_at_once_when_nothing_is_waited_for(tasks: EagerTa
 
 
 async def test_one_future_serves_all_when_they_give_nothing(tasks: EagerTasks) -> None:
-    """Most end so, and pay for no future of their own."""
-    assert tasks.start(nothing()) is tasks.start(nothing()) is tasks.nothing
+    """Most coroutines end this way, without a future of their own."""
+    assert tasks.start(nothing()) is tasks.start(nothing()) is tasks.completed
 
 
 @pytest.mark.parametrize("waits", [0, 1, 3])
 async def test_result_is_the_coroutines_when_it_waits(tasks: EagerTasks, waits: int) -> None:
-    """However often."""
-
     async def work() -> int:
         for _ in range(waits):
             await asyncio.sleep(0)
@@ -51,7 +49,7 @@ async def test_result_is_the_coroutines_when_it_waits(tasks: EagerTasks, waits: 
 async def test_error_is_the_futures_when_the_coroutine_raises(
     tasks: EagerTasks, error: BaseException, *, waits: bool
 ) -> None:
-    """In place and later; the starter itself never raises it."""
+    """`start` itself does not raise it."""
 
     async def work() -> None:
         if waits:
@@ -66,7 +64,7 @@ async def test_error_is_the_futures_when_the_coroutine_raises(
 
 
 async def test_value_is_given_as_it_is_when_it_is_a_stop_iteration(tasks: EagerTasks) -> None:
-    """The end of a coroutine is one, too, and the two are not to be confused."""
+    """It is not confused with the end of the coroutine."""
     value = StopIteration("mine")
 
     async def work() -> StopIteration:
@@ -78,7 +76,7 @@ async def test_value_is_given_as_it_is_when_it_is_a_stop_iteration(tasks: EagerT
 async def test_coroutine_raises_runtime_error_when_it_lets_a_stop_iteration_out(
     tasks: EagerTasks,
 ) -> None:
-    """As any coroutine does (PEP 479)."""
+    """Any coroutine does so (PEP 479)."""
 
     async def work() -> None:
         raise StopIteration
@@ -88,7 +86,7 @@ async def test_coroutine_raises_runtime_error_when_it_lets_a_stop_iteration_out(
 
 
 async def test_error_of_what_is_waited_for_arrives_when_it_fails(tasks: EagerTasks) -> None:
-    """Inside, where it can be caught."""
+    """The coroutine can catch it."""
     waited: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def work() -> str:
@@ -105,7 +103,7 @@ async def test_error_of_what_is_waited_for_arrives_when_it_fails(tasks: EagerTas
 
 
 async def test_current_task_is_the_same_when_before_and_after_a_wait(tasks: EagerTasks) -> None:
-    """And it is the future that `start` gives."""
+    """It is also the future that `start` returns."""
 
     async def work() -> bool:
         before = current_task()
@@ -122,7 +120,7 @@ async def test_current_task_is_the_same_when_before_and_after_a_wait(tasks: Eage
 async def test_current_task_is_the_callers_when_start_returns(
     tasks: EagerTasks, outcome: str
 ) -> None:
-    """Whatever became of the coroutine."""
+    """The caller's task is current again, whatever the coroutine did."""
     caller = current_task()
 
     async def work() -> None:
@@ -140,7 +138,7 @@ async def test_current_task_is_the_callers_when_start_returns(
 
 
 async def test_there_is_no_current_task_when_a_callback_has_started_one(tasks: EagerTasks) -> None:
-    """The transport's calls come from the loop itself."""
+    """The transport starts coroutines in callbacks of the event loop."""
     loop = asyncio.get_running_loop()
     seen: asyncio.Future[Any] = loop.create_future()
 
@@ -176,7 +174,7 @@ async def test_both_go_on_when_one_is_started_within_another(tasks: EagerTasks) 
 async def test_all_go_on_when_they_wait_for_the_same_future(
     tasks: EagerTasks, *, is_first_a_task: bool
 ) -> None:
-    """In one tick: a future notes that it was awaited, which is for one waiter only."""
+    """A future has a flag for one waiter at a time; several await it in one tick."""
     loop = asyncio.get_running_loop()
     shared: asyncio.Future[str] = loop.create_future()
 
@@ -194,7 +192,7 @@ async def test_all_go_on_when_they_wait_for_the_same_future(
 
 
 async def test_context_is_a_copy_when_a_coroutine_starts(tasks: EagerTasks) -> None:
-    """What it sets stays inside, across its waits."""
+    """The coroutine's changes stay in its own context, also after a wait."""
     WHO.set("caller")
 
     async def work() -> list[str]:
@@ -211,7 +209,7 @@ async def test_context_is_a_copy_when_a_coroutine_starts(tasks: EagerTasks) -> N
 
 
 async def test_context_is_the_given_one_when_there_is_one() -> None:
-    """Not that of whoever starts the coroutine."""
+    """The caller's context is not used."""
     tasks = EagerTasks(copy_context())
     WHO.set("caller")
 
@@ -223,19 +221,19 @@ async def test_context_is_the_given_one_when_there_is_one() -> None:
 
 
 async def test_spare_is_used_again_when_a_coroutine_ended_in_place(tasks: EagerTasks) -> None:
-    """So that the next one needs no task."""
+    """The next coroutine needs no new task."""
     assert await tasks.start(kept_task()) is await tasks.start(kept_task())
 
 
 async def test_spare_holds_nothing_when_a_coroutine_has_ended(tasks: EagerTasks) -> None:
-    """Neither its context nor its caller's."""
+    """It holds neither the coroutine's context nor its caller's."""
     holder: ContextVar[Payload] = ContextVar("holder")
 
     async def work() -> "weakref.ref[Payload]":
         holder.set(Payload())
 
         async def nested() -> None:
-            """Leaves the spare that was made in this context."""
+            """Leave a spare that was made in this context."""
 
         tasks.start(nested())
         return weakref.ref(holder.get())
@@ -247,7 +245,7 @@ async def test_spare_holds_nothing_when_a_coroutine_has_ended(tasks: EagerTasks)
 
 
 async def test_one_task_is_kept_when_many_were_needed_at_once(tasks: EagerTasks) -> None:
-    """The others are given up."""
+    """The others are cancelled."""
 
     async def nested(depth: int) -> None:
         if depth:
@@ -261,7 +259,7 @@ async def test_one_task_is_kept_when_many_were_needed_at_once(tasks: EagerTasks)
 
 
 async def test_no_task_is_left_when_closed(tasks: EagerTasks) -> None:
-    """What was started goes on."""
+    """Started coroutines go on."""
     going_on = tasks.start(asyncio.sleep(0, "result"))
     tasks.start(nothing())
     tasks.close()

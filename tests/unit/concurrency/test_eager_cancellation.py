@@ -12,7 +12,7 @@ from tests.unit.framework.starting import SECONDS, current_task, kept_task, spar
 async def test_timeout_hits_the_coroutine_alone_when_it_began_in_place(
     tasks: EagerTasks, *, is_spare_new: bool
 ) -> None:
-    """Not its caller."""
+    """The caller's task is not cancelled."""
     if not is_spare_new:
         await spare_is_waiting(tasks)
 
@@ -31,7 +31,7 @@ async def test_timeout_hits_the_coroutine_alone_when_it_began_in_place(
 
 
 async def test_task_group_cancels_its_tasks_when_one_fails(tasks: EagerTasks) -> None:
-    """The group cancels its parent, which is the coroutine's task."""
+    """The group cancels its parent task, which is the coroutine's."""
     ended: list[str] = []
 
     async def endless() -> None:
@@ -60,7 +60,7 @@ async def test_task_group_cancels_its_tasks_when_one_fails(tasks: EagerTasks) ->
 async def test_cancellation_arrives_inside_when_a_task_is_cancelled(
     tasks: EagerTasks, steps: int, *, is_spare_new: bool
 ) -> None:
-    """Before the task's first step as after it; what it waits for is cancelled, as by a task."""
+    """It arrives before and after the task's first step, and cancels the awaited future."""
     if not is_spare_new:
         await spare_is_waiting(tasks)
     waited: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -87,7 +87,7 @@ async def test_cancellation_arrives_inside_when_a_task_is_cancelled(
 async def test_cancellation_arrives_inside_when_what_is_waited_for_has_ended(
     tasks: EagerTasks,
 ) -> None:
-    """It can no longer be cancelled, the coroutine can."""
+    """The future can no longer be cancelled, but the coroutine can."""
     waited: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def work() -> None:
@@ -102,8 +102,6 @@ async def test_cancellation_arrives_inside_when_what_is_waited_for_has_ended(
 
 
 async def test_coroutine_goes_on_when_it_catches_its_cancellation(tasks: EagerTasks) -> None:
-    """As in a task."""
-
     async def work() -> str:
         try:
             await asyncio.sleep(SECONDS)
@@ -121,7 +119,7 @@ async def test_coroutine_goes_on_when_it_catches_its_cancellation(tasks: EagerTa
 async def test_cancellation_arrives_at_the_next_wait_when_a_coroutine_cancels_itself(
     tasks: EagerTasks, *, is_spare_new: bool
 ) -> None:
-    """While it is still in place, where the task does not yet run it."""
+    """The coroutine still runs in place, outside its task."""
     if not is_spare_new:
         await spare_is_waiting(tasks)
     waited: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -142,7 +140,7 @@ async def test_cancellation_arrives_at_the_next_wait_when_a_coroutine_cancels_it
 async def test_next_coroutine_is_not_cancelled_when_the_one_before_cancelled_itself(
     tasks: EagerTasks, *, is_spare_new: bool, take_back: bool
 ) -> None:
-    """Nor when it took that back: the task is not used again."""
+    """The task is not used again, even if the cancellation was taken back."""
     if not is_spare_new:
         await spare_is_waiting(tasks)
 
@@ -164,7 +162,7 @@ async def test_next_coroutine_is_not_cancelled_when_the_one_before_cancelled_its
 async def test_next_coroutine_is_not_cancelled_when_somebody_cancels_the_task_kept_ready(
     tasks: EagerTasks,
 ) -> None:
-    """Who has kept a task beyond its coroutine's end reaches nobody."""
+    """A reference to the spare task cannot cancel the next coroutine."""
 
     async def follower() -> str:
         await asyncio.sleep(0)
@@ -177,7 +175,7 @@ async def test_next_coroutine_is_not_cancelled_when_somebody_cancels_the_task_ke
 
 
 async def test_coroutine_is_closed_when_its_task_is_dropped(tasks: EagerTasks) -> None:
-    """Its ``finally`` runs, as for any coroutine nobody goes on with."""
+    """Its ``finally`` block runs."""
     closed: list[str] = []
 
     async def work() -> None:

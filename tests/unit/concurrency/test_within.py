@@ -10,17 +10,17 @@ from tests.unit.framework.starting import SECONDS, current_task, kept_task
 
 
 class LateError(Exception):
-    """What `within` is told to raise."""
+    """The timeout's exception."""
 
 
 async def test_result_is_given_when_it_comes_within_the_time() -> None:
-    """In place or after a wait."""
+    """The coroutine may wait or not."""
     assert 1 == await within(SECONDS, asyncio.sleep(0, 1), LateError)
     assert await within(SECONDS, kept_task(), LateError) is current_task()
 
 
 async def test_error_is_the_coroutines_when_it_fails_within_the_time(tasks: EagerTasks) -> None:
-    """Before its first wait and after it; begun in place or not."""
+    """It may be raised before or after the first wait, and in an eager task or not."""
 
     async def work(waits: int) -> None:
         for _ in range(waits):
@@ -42,7 +42,7 @@ def _raise_value_error() -> None:
 async def test_late_is_raised_when_it_takes_longer(
     tasks: EagerTasks, at_the_end: Callable[[], None]
 ) -> None:
-    """After the coroutine was cancelled, whatever it raised then; each time anew."""
+    """The coroutine is cancelled, and each timeout raises a new exception."""
     ended: list[str] = []
 
     async def work() -> None:
@@ -62,7 +62,7 @@ async def test_late_is_raised_when_it_takes_longer(
 
 
 async def test_cancellation_is_no_lateness_when_somebody_else_cancels(tasks: EagerTasks) -> None:
-    """It goes through."""
+    """The cancellation is passed on."""
     future = tasks.start(within(SECONDS, asyncio.Event().wait(), LateError))
 
     future.cancel()

@@ -9,7 +9,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from app.controllers.requests.refusal_log import RefusalLog
-from app.domain.revocation import Revocation, RevocationKind
+from app.domain.credential import Revocation, RevocationKind
 from app.framework.core.http.controllers import routes_of
 from app.ports import Clock
 from app.services.session_service import Revoked, SessionService

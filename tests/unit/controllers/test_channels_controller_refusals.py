@@ -32,6 +32,7 @@ EVERYTHING = [
     ("PUT", "/channels/c/members/u"),
     ("DELETE", "/channels/c/members/u"),
 ]
+UNCONFIRMED = "The result could not be confirmed; retry the request."
 
 
 @pytest.fixture
@@ -58,12 +59,12 @@ async def client(channels: RecordingChannelService) -> AsyncIterator[Client]:
         ({**SMALLEST, "name": " \t\u2003"}, "name", "String should have at least 1"),
         ({**SMALLEST, "name": "\u200b\u3164"}, "name", "must have a visible character"),
         ({**SMALLEST, "name": "n" * 192}, "name", "String should have at most 191"),
-        ({**SMALLEST, "name": "a\0"}, "name", "must not have NUL"),
+        ({**SMALLEST, "name": "a\0"}, "name", "must not contain NUL"),
         ({**SMALLEST, "id": "i" * 192}, "id", "must be 1 to 191 printable characters"),
         ({**SMALLEST, "id": "."}, "id", "must not be . or .."),
         ({**SMALLEST, "id": ".."}, "id", "must not be . or .."),
         ({**SMALLEST, "type": "SECRET"}, "type", "Input should be 'PUBLIC'"),
-        ({**SMALLEST, "description": "a\0"}, "description", "must not have NUL"),
+        ({**SMALLEST, "description": "a\0"}, "description", "must not contain NUL"),
         ({**SMALLEST, "description": "d" * 4001}, "description", "String should have at most 4000"),
         ({**SMALLEST, "memberIds": "bob"}, "memberIds", "Input should be a valid"),
         ({**SMALLEST, "memberIds": ["b", ""]}, "memberIds.1", "must be 1 to 191 printable"),
@@ -123,7 +124,7 @@ async def test_path_is_refused_when_it_names_what_cannot_be(
     assert 400 == response.status
     assert {
         "statusCode": 400,
-        "message": "The path must name what there may be.",
+        "message": "The path contains an invalid id.",
         "code": "invalid_payload",
         "fields": [{"path": field, "message": "must be 1 to 191 printable characters"}],
     } == await response.json()
@@ -165,8 +166,18 @@ async def test_nothing_is_changed_when_the_key_is_not_right(
             "channel_in_use",
             "The table drafts refers to this channel; nothing was deleted.",
         ),
-        (Unavailable(), 503, "unavailable", "This could not be stored for certain; send it again."),
-        (Unconfirmed(), 503, "unavailable", "This could not be stored for certain; send it again."),
+        (
+            Unavailable(),
+            503,
+            "unavailable",
+            "The result could not be confirmed; retry the request.",
+        ),
+        (
+            Unconfirmed(),
+            503,
+            "unavailable",
+            "The result could not be confirmed; retry the request.",
+        ),
     ],
     ids=["channel", "user", "exists", "in use", "unavailable", "unconfirmed"],
 )

@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from app.adapters.development.development_issuer import DevelopmentIssuer
+from app.adapters.development.issuer import DevelopmentIssuer
 from app.adapters.memory.channel_repository import MemoryChannelRepository
 from app.adapters.memory.store import MemoryStore
 from app.controllers.development_identity_controller import DevelopmentIdentityController

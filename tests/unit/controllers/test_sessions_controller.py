@@ -7,8 +7,8 @@ import pytest
 from app.controllers.requests.backend_key import BackendKey
 from app.controllers.requests.backend_request import MAX_BODY_BYTES
 from app.controllers.sessions_controller import SessionsController
+from app.domain.credential import RevocationKind
 from app.domain.errors import AuthenticationCode, AuthenticationError, Unavailable
-from app.domain.revocation import RevocationKind
 from tests.unit.controllers.revoking import Client, RecordingSessionService, refusal_log, serving
 
 KEY = "a service key, sehr gëheim"
@@ -167,7 +167,7 @@ async def test_caller_is_told_to_come_again_when_the_store_is_down(
     assert 503 == response.status
     assert {
         "statusCode": 503,
-        "message": "This could not be stored for certain; send it again.",
+        "message": "The result could not be confirmed; retry the request.",
         "code": "unavailable",
         "temporary": True,
     } == await response.json()

@@ -6,8 +6,8 @@ import pytest
 
 from app.adapters.clerk.webhook_verifier import ClerkWebhookVerifier
 from app.controllers.webhooks_controller import MAX_BODY_BYTES, WebhooksController
+from app.domain.credential import RevocationKind
 from app.domain.errors import Unavailable
-from app.domain.revocation import RevocationKind
 from app.ports import WebhookLog
 from tests.unit.adapters.clerk.signed_webhooks import SECRET, headers
 from tests.unit.controllers.revoking import Client, RecordingSessionService, refusal_log, serving
@@ -154,7 +154,7 @@ async def test_message_is_dealt_with_when_the_store_is_back(
     assert (503, {}) == (status, remembered)
     assert {
         "statusCode": 503,
-        "message": "This could not be stored for certain; send it again.",
+        "message": "The result could not be confirmed; retry the request.",
         "code": "unavailable",
         "temporary": True,
     } == answer
@@ -237,4 +237,4 @@ async def test_data_is_not_logged_when_a_message_is_dealt_with(
     with caplog.at_level(logging.DEBUG, logger="app"):
         await send(client, event("user.deleted", id="user_alice", email="alice@example.com"))
 
-    assert ["webhook msg_1 dealt with: user.deleted"] == caplog.messages
+    assert ["webhook msg_1 handled: user.deleted"] == caplog.messages

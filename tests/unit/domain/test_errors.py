@@ -3,7 +3,6 @@ import pytest
 from app.domain.errors import (
     AuthenticationCode,
     AuthenticationError,
-    FieldFault,
     InvalidPayload,
     NotAMember,
     Unavailable,
@@ -52,16 +51,12 @@ def test_authentication_error_is_temporary_only_when_the_token_is_not_at_fault()
     } == temporary
 
 
-def test_invalid_payload_names_every_field_when_several_are_wrong() -> None:
-    """A sentence for people, the fields by path for programs."""
-    error = InvalidPayload(FieldFault("content", "is missing"), FieldFault("limit", "is too big"))
+def test_invalid_payload_names_its_field_when_it_is_raised() -> None:
+    """Its text is a sentence for people."""
+    error = InvalidPayload("content", "is missing")
 
-    expected = [
-        {"path": "content", "message": "is missing"},
-        {"path": "limit", "message": "is too big"},
-    ]
-    assert "content: is missing; limit: is too big" == str(error)
-    assert {"fields": expected} == error.details
+    assert ("content", "is missing") == (error.path, error.message)
+    assert "content: is missing" == str(error)
 
 
 def test_authentication_details_say_how_to_mend_it_when_refused() -> None:

@@ -7,7 +7,6 @@ from app.domain.errors import (
     AuthenticationCode,
     AuthenticationError,
     ChatError,
-    FieldFault,
     InvalidPayload,
     NotAMember,
     Unavailable,
@@ -74,7 +73,7 @@ def refused(error: Exception, exception_filter: ChatExceptionFilter) -> Recordin
             },
         ),
         (
-            InvalidPayload(FieldFault("content", "must not be empty")),
+            InvalidPayload("content", "must not be empty"),
             {
                 "error": "content: must not be empty",
                 "code": "invalid_payload",

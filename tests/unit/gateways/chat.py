@@ -7,9 +7,10 @@ from app.config.settings import Settings
 from app.domain.errors import AuthenticationCode, AuthenticationError
 from app.domain.ids import ChannelId, UserId
 from app.domain.principal import Principal
-from app.framework.platform_socketio import json_codec as codec
+from app.framework.platform_socketio import json_codec
 from app.framework.testing import RecordingLink, Test, TestingModule, fake_socket
-from app.framework.websockets.pipeline import compile_connect, compile_disconnect, compile_event
+from app.framework.websockets.connections import compile_connect, compile_disconnect
+from app.framework.websockets.pipeline import compile_event
 from app.gateways.ws_gateway import WsGateway
 from app.modules import create_app_module
 from app.ports import Broadcaster, Clock, SocketRooms, TokenVerifier
@@ -93,7 +94,7 @@ class Chat:
         """What is acked, as JSON has it."""
         acked: list[Any] = []
         await self._handlers[event](socket, data, acked.append)
-        answers: list[Any] = json.loads(codec.dumps(acked))
+        answers: list[Any] = json.loads(json_codec.dumps(acked))
         return answers
 
     async def tell(self, socket: AuthenticatedSocket, event: str, data: Any) -> None:

@@ -35,7 +35,7 @@ LONGEST = "i" * 191
 def test_dto_takes_the_payload_when_it_is_at_its_limits(
     dto: type[BaseModel], payload: dict[str, Any]
 ) -> None:
-    """Ids are opaque texts of 1 to 191 characters."""
+    """An id is any text of 1 to 191 printable characters."""
     assert isinstance(dto.model_validate(payload), dto)
 
 
@@ -45,6 +45,7 @@ def test_dto_takes_the_payload_when_it_is_at_its_limits(
         (ChannelDto, {"channelId": ""}, "channelId"),
         (ChannelDto, {"channelId": LONGEST + "i"}, "channelId"),
         (ChannelDto, {"channelId": "a\0b"}, "channelId"),
+        (ChannelDto, {"channelId": "a\nb"}, "channelId"),
         (ChannelDto, {"channel_id": "general"}, "channelId"),
         (MessageDto, {"messageId": 5}, "messageId"),
         (UpdateMessageDto, {"messageId": "m", "content": 5}, "content"),

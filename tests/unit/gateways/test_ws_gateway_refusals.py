@@ -6,7 +6,7 @@ import pytest
 
 from app.config.settings import Settings
 from app.domain.events import ClientEvent
-from app.framework.platform_socketio import json_codec as codec
+from app.framework.platform_socketio import json_codec
 from tests.unit.gateways.chat import TOKEN_LIFE_SECONDS, Chat, open_chat
 
 
@@ -96,7 +96,7 @@ async def test_events_refuse_the_payload_with_fields_when_it_does_not_fit(
 async def test_events_refuse_text_when_no_database_takes_it(chat: Chat, bad: str) -> None:
     """Lone surrogates and NUL, in every field that holds text."""
     alice = await chat.connect("user_alice")
-    value = codec.loads(f'"{bad}"')
+    value = json_codec.loads(f'"{bad}"')
     payload = {
         "content": value,
         "channelId": value,

@@ -12,7 +12,7 @@ from app.framework import (
     use_guards,
     web_socket_gateway,
 )
-from app.framework.core.enhancers import Enhancers
+from app.framework.websockets.enhancers import Enhancers
 from app.framework.websockets.explorer import explore
 from app.guards.event_weight import check_event_weights, event_weight
 from app.guards.receipt_limit import limited_as_receipts

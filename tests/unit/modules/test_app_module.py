@@ -26,17 +26,17 @@ from app.services.token_blacklist_service import TokenBlacklistService
 
 
 def settings(**changes: Any) -> Settings:
-    """The defaults, in memory, with these changes."""
+    """Return the default settings with storage in memory and these changes."""
     return Settings.model_construct(**{"database_url": "memory:", **changes})
 
 
 def application(with_settings: Settings) -> NestApplication:
-    """The application, put together; nothing is opened."""
+    """Assemble the application without opening anything."""
     return NestFactory.create(create_app_module(with_settings), IoAdapter(IoOptions()))
 
 
 def test_every_event_meets_the_same_when_the_application_is_put_together() -> None:
-    """Guards in their order, the validation pipe, the log, the filter: on every chat route."""
+    """Every chat route has the same guards in the same order, pipe and filter."""
     routes = [route for route in application(settings()).events() if route.gateway is WsGateway]
 
     enhancers = {
@@ -71,7 +71,7 @@ def test_every_event_meets_the_same_when_the_application_is_put_together() -> No
 def test_nodes_share_what_is_revoked_when_there_is_redis(
     redis_url: str | None, store: type, quota: type
 ) -> None:
-    """``REDIS_URL`` decides; it is not connected to yet."""
+    """``REDIS_URL`` chooses the store and the quota."""
     sessions = application(settings(redis_url=redis_url)).get(SessionService)
 
     assert (store, quota) == (type(sessions._blacklist._store), type(sessions._quota))
@@ -84,7 +84,6 @@ def test_nodes_share_what_is_revoked_when_there_is_redis(
 def test_storage_is_chosen_when_the_database_url_says_where(
     database_url: str, repository: type
 ) -> None:
-    """Nothing is opened by that."""
     injector = Injector(create_app_module(settings(database_url=database_url)))
 
     assert isinstance(injector.provider_of(MessageRepository)(), repository)
@@ -94,14 +93,14 @@ def test_storage_is_chosen_when_the_database_url_says_where(
 def test_page_fits_the_queue_when_less_may_wait_for_a_client(
     queue_max_bytes: int, expected: int
 ) -> None:
-    """Half of it at most: a page alone cuts nobody off."""
+    """A page takes at most half of the queue, so it does not disconnect the client."""
     injector = Injector(create_app_module(settings(socket_queue_max_bytes=queue_max_bytes)))
 
     assert expected == injector.get(OfflineMessageService)._max_page_bytes
 
 
 def test_development_identity_is_part_of_it_when_there_is_no_clerk() -> None:
-    """Its controller answers; the verifier asks it over HTTP, as it would ask Clerk."""
+    """Without Clerk settings, the controllers of the development identity are provided."""
     injector = Injector(create_app_module(settings()))
 
     assert injector.find(DevelopmentIdentityController)
@@ -119,7 +118,7 @@ def test_development_identity_is_part_of_it_when_there_is_no_clerk() -> None:
 def test_development_identity_is_absent_when_there_is_clerk_or_production(
     clerk: dict[str, Any],
 ) -> None:
-    """Neither controller nor issuer nor page: there is nothing to switch on."""
+    """Neither the controller nor the page is provided."""
     injector = Injector(create_app_module(settings(**clerk)))
 
     assert [] == injector.find(DevelopmentIdentityController)
@@ -127,7 +126,7 @@ def test_development_identity_is_absent_when_there_is_clerk_or_production(
 
 
 def test_instances_are_one_each_when_modules_share_them() -> None:
-    """What a module imports is the very object another provides."""
+    """Modules that import a provider get the same instance."""
     app = create_app_module(settings())
     injector = Injector(app)
 
@@ -136,7 +135,7 @@ def test_instances_are_one_each_when_modules_share_them() -> None:
 
 
 def test_applications_share_nothing_when_there_are_two() -> None:
-    """Two in one process, as tests have them."""
+    """Two applications in one process have separate instances."""
     one, other = (Injector(create_app_module(settings())) for _ in range(2))
 
     assert one.get(SessionService) is not other.get(SessionService)

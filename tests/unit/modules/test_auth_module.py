@@ -16,7 +16,7 @@ from tests.unit.adapters.clerk.signed_tokens import ISSUER, PARTY, private_key, 
 
 
 def auth_module(**changes: Any) -> TestingModule:
-    """The module with Clerk's public key in its settings, and these changes."""
+    """Compile the module with a public key in its settings and with these changes."""
     pem = private_key().public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     settings = Settings.model_construct(
         **{
@@ -37,7 +37,7 @@ def auth_module(**changes: Any) -> TestingModule:
 
 
 async def test_guard_verifies_clerks_token_when_the_key_is_in_the_settings() -> None:
-    """The whole module, with nothing of it replaced but time and storage."""
+    """The module works with only the clock and the storage replaced."""
     client = fake_socket(AuthenticatedSocket, auth={"token": token()})
 
     assert await activate(auth_module().get(WsGuard), fake_connection(client))
@@ -55,7 +55,7 @@ async def test_guard_verifies_clerks_token_when_the_key_is_in_the_settings() -> 
 async def test_guard_refuses_clerks_token_when_the_settings_want_another(
     changes: dict[str, Any], code: str
 ) -> None:
-    """Each of the rules that an operator sets reaches the verifier."""
+    """Each setting for tokens reaches the verifier."""
     client = fake_socket(AuthenticatedSocket, auth={"token": token()})
 
     with pytest.raises(AuthenticationError) as caught:
@@ -65,7 +65,7 @@ async def test_guard_refuses_clerks_token_when_the_settings_want_another(
 
 
 async def test_guard_accepts_a_template_token_when_the_settings_do() -> None:
-    """And so does this one, which allows instead of refusing."""
+    """The setting for template tokens reaches the verifier."""
     made_by_template = token(header={"cat": "cl_B7d4PD222AAA"})
     client = fake_socket(AuthenticatedSocket, auth={"token": made_by_template})
     guard = auth_module(clerk_accept_template_tokens=True).get(WsGuard)
@@ -74,7 +74,7 @@ async def test_guard_accepts_a_template_token_when_the_settings_do() -> None:
 
 
 async def test_session_ends_before_its_token_when_the_settings_say_so() -> None:
-    """The longest life reaches the verifier, too."""
+    """AUTH_MAX_TOKEN_SECONDS reaches the verifier."""
     client = fake_socket(AuthenticatedSocket, auth={"token": token()})
 
     await activate(auth_module(auth_max_token_seconds=10).get(WsGuard), fake_connection(client))

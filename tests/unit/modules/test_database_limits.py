@@ -8,7 +8,7 @@ from app.modules.app_module import database_limits
 
 
 def test_limits_are_the_adapters_own_when_nothing_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A `Database` on its own is as patient as that of a server."""
+    """The defaults of `DatabaseLimits` and of the settings are equal."""
     for name in Settings.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
 

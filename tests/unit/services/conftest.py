@@ -2,13 +2,14 @@ from datetime import UTC, datetime
 
 import pytest
 
+from app.adapters.memory.adoption_repository import MemoryAdoptionRepository
 from app.adapters.memory.channel_repository import MemoryChannelRepository
 from app.adapters.memory.delivery_repository import MemoryDeliveryRepository
 from app.adapters.memory.local_membership_bus import LocalMembershipBus
 from app.adapters.memory.message_repository import MemoryMessageRepository
 from app.adapters.memory.store import MemoryStore
-from app.adapters.memory.writers import MemoryWriters
-from app.ports import MessageRepository
+from app.ports import AdoptionRepository, MessageRepository
+from app.services.adoption_poller import AdoptionPoller
 from app.services.channel_service import ChannelService
 from app.services.event_service import EventService
 from app.services.message_publisher import MessagePublisher
@@ -18,7 +19,7 @@ from app.services.typing_service import TypingService
 from tests.doubles.manual_clock import ManualClock
 from tests.doubles.memory_socket_rooms import MemorySocketRooms
 from tests.doubles.recording_broadcaster import RecordingBroadcaster
-from tests.unit.services.message_stores import MAX_CHARS, MakeService
+from tests.unit.services.message_stores import MAX_CHARS, MakeService, MakeServices, MessageServices
 from tests.unit.services.people import (
     ALICE,
     ALICES_PHONE,
@@ -92,47 +93,47 @@ def membership() -> LocalMembershipBus:
 
 
 @pytest.fixture
-def audience(
+def room_sync(
     channels: MemoryChannelRepository,
     events: EventService,
     rooms: MemorySocketRooms,
     membership: LocalMembershipBus,
     clock: ManualClock,
 ) -> RoomSync:
-    """Who hears what channels are told."""
+    """The rooms of channels on this node."""
     return RoomSync(channels, events, rooms, membership, clock)
 
 
 @pytest.fixture
-def connected(rooms: MemorySocketRooms, audience: RoomSync) -> RoomSync:
+def connected(rooms: MemorySocketRooms, room_sync: RoomSync) -> RoomSync:
     """Alice and Bob have a phone each, in general's room."""
     rooms.connect(ALICES_PHONE, ALICE, "channel:general")
     rooms.connect(BOBS_PHONE, BOB, "channel:general")
-    return audience
+    return room_sync
 
 
 @pytest.fixture
 def channel_service(
     channels: MemoryChannelRepository,
     membership: LocalMembershipBus,
-    audience: RoomSync,
+    room_sync: RoomSync,
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
 ) -> ChannelService:
     """Over general and random."""
-    return ChannelService(channels, membership, audience, broadcaster, clock)
+    return ChannelService(channels, membership, room_sync, broadcaster, clock)
 
 
 @pytest.fixture
 def typing_service(
     channels: MemoryChannelRepository,
     events: EventService,
-    audience: RoomSync,
+    room_sync: RoomSync,
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
 ) -> TypingService:
     """Who is typing where: nobody yet."""
-    return TypingService(channels, events, audience, broadcaster, clock, TYPING_EXPIRY_SECONDS)
+    return TypingService(channels, events, room_sync, broadcaster, clock, TYPING_EXPIRY_SECONDS)
 
 
 @pytest.fixture
@@ -142,19 +143,32 @@ async def setting(clock: ManualClock) -> Setting:
 
 
 @pytest.fixture
-def make_service(
+def make_services(
     typing_service: TypingService,
-    audience: RoomSync,
+    room_sync: RoomSync,
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
-) -> MakeService:
-    """The service over some store."""
+    store: MemoryStore,
+) -> MakeServices:
+    """Makes the services over a storage that takes two transactions at the same time."""
+    store.writers = 2
+
+    def make(messages: MessageRepository, adoption: AdoptionRepository) -> MessageServices:
+        publisher = MessagePublisher(messages, room_sync, typing_service, broadcaster, clock)
+        service = MessageService(
+            messages, publisher, room_sync, broadcaster, clock, store, MAX_CHARS
+        )
+        return MessageServices(service, AdoptionPoller(adoption, publisher, service, clock))
+
+    return make
+
+
+@pytest.fixture
+def make_service(make_services: MakeServices) -> MakeService:
+    """Makes the message service over a storage."""
 
     def make(messages: MessageRepository) -> MessageService:
-        feed = MessagePublisher(messages, audience, typing_service, broadcaster)
-        return MessageService(
-            messages, feed, audience, broadcaster, clock, MAX_CHARS, MemoryWriters(2)
-        )
+        return make_services(messages, MemoryAdoptionRepository()).messages
 
     return make
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from app.adapters.memory.message_repository import MemoryMessageRepository
@@ -17,7 +18,8 @@ from app.domain.message import (
     Message,
     MessageDraft,
 )
-from app.ports import AddOutcome, MessageRepository, StoredMessage
+from app.ports import AddOutcome, AdoptionRepository, MessageRepository, StoredMessage
+from app.services.adoption_poller import AdoptionPoller
 from app.services.message_service import MessageService
 from tests.doubles.recording_broadcaster import Publication, RecordingBroadcaster
 from tests.unit.services.people import ALICE, BOB, GENERAL
@@ -26,6 +28,17 @@ MAX_CHARS = 10
 CLIENT_ID = ClientMessageId("client-1")
 
 MakeService = Callable[[MessageRepository], MessageService]
+
+
+@dataclass(frozen=True, slots=True)
+class MessageServices:
+    """The services that store messages through one publisher."""
+
+    messages: MessageService
+    poller: AdoptionPoller
+
+
+MakeServices = Callable[[MessageRepository, AdoptionRepository], MessageServices]
 
 
 class SlowMessages(MemoryMessageRepository):
@@ -56,7 +69,7 @@ class SlowMessages(MemoryMessageRepository):
         return added
 
 
-class LosingMessages(MemoryMessageRepository):
+class LosingMessages(MemoryMessageRepository, AdoptionRepository):
     """Goes away in the middle of commits, as often as the test says; what was asked is stored.
 
     Attributes:

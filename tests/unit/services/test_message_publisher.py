@@ -13,6 +13,7 @@ from app.services.message_publisher import MAX_CHANNELS, MAX_GAP, MessagePublish
 from app.services.room_sync import RoomSync
 from app.services.typing_service import TypingService
 from tests.doubles.manual_clock import DEFAULT_START as NOW
+from tests.doubles.manual_clock import ManualClock
 from tests.doubles.recording_broadcaster import RecordingBroadcaster
 from tests.unit.services.people import ALICE, ALICES_PHONE, BOB, GENERAL
 from tests.unit.services.slow_channels import SlowChannels
@@ -45,14 +46,15 @@ def channels(store: MemoryStore) -> SlowChannels:
 
 
 @pytest.fixture
-def feed(
+def publisher(
     messages: AwayMessages,
-    audience: RoomSync,
+    room_sync: RoomSync,
     typing_service: TypingService,
     broadcaster: RecordingBroadcaster,
+    clock: ManualClock,
 ) -> MessagePublisher:
-    """The feed under test; it has looked at nothing."""
-    return MessagePublisher(messages, audience, typing_service, broadcaster)
+    """The publisher under test; no channel is prepared."""
+    return MessagePublisher(messages, room_sync, typing_service, broadcaster, clock)
 
 
 async def stored(
@@ -69,6 +71,12 @@ async def stored(
     return [each for each in added if isinstance(each, StoredMessage)]
 
 
+async def catch_up(publisher: MessagePublisher) -> None:
+    """Publish what was stored in general and not published."""
+    publisher.fall_behind((GENERAL,), 0)
+    await publisher.catch_up()
+
+
 def told(broadcaster: RecordingBroadcaster) -> list[int]:
     """The numbers that channels heard of, in order."""
     return [
@@ -79,157 +87,160 @@ def told(broadcaster: RecordingBroadcaster) -> list[int]:
 
 
 async def test_messages_are_told_in_their_order_when_given_in_another(
-    feed: MessagePublisher, messages: AwayMessages, broadcaster: RecordingBroadcaster
+    publisher: MessagePublisher, messages: AwayMessages, broadcaster: RecordingBroadcaster
 ) -> None:
     """A retry's first message stands before the new ones of a commit, wherever it was in it."""
     one, two, three = await stored(messages, 3)
 
-    await feed.tell(GENERAL, [three, one, two])
+    await publisher.publish(GENERAL, [three, one, two])
 
     assert [1, 2, 3] == told(broadcaster)
 
 
 async def test_messages_are_passed_over_when_they_were_told(
-    feed: MessagePublisher, messages: AwayMessages, broadcaster: RecordingBroadcaster
+    publisher: MessagePublisher, messages: AwayMessages, broadcaster: RecordingBroadcaster
 ) -> None:
     """A retry hands in what an earlier send has stored."""
     one, two = await stored(messages, 2)
-    await feed.tell(GENERAL, [one, two])
+    await publisher.publish(GENERAL, [one, two])
 
-    await feed.tell(GENERAL, [StoredMessage(one.message, is_new=False)])
-    await feed.catch_up(GENERAL)
+    await publisher.publish(GENERAL, [StoredMessage(one.message, is_new=False)])
+    await catch_up(publisher)
 
     assert [1, 2] == told(broadcaster)
 
 
 @pytest.mark.parametrize("between", [1, 99, 100, 101, 250])
 async def test_what_lies_between_is_told_first_when_others_stored_it(
-    feed: MessagePublisher, messages: AwayMessages, broadcaster: RecordingBroadcaster, between: int
+    publisher: MessagePublisher,
+    messages: AwayMessages,
+    broadcaster: RecordingBroadcaster,
+    between: int,
 ) -> None:
     """All of it, a page after the other."""
-    await feed.tell(GENERAL, await stored(messages, 1))
+    await publisher.publish(GENERAL, await stored(messages, 1))
     await stored(messages, between, BOB)
 
-    await feed.tell(GENERAL, await stored(messages, 1))
+    await publisher.publish(GENERAL, await stored(messages, 1))
 
     assert list(range(1, between + 3)) == told(broadcaster)
 
 
 async def test_only_the_last_are_told_when_very_much_lies_between(
-    feed: MessagePublisher, messages: AwayMessages, broadcaster: RecordingBroadcaster
+    publisher: MessagePublisher, messages: AwayMessages, broadcaster: RecordingBroadcaster
 ) -> None:
     """Clients see the gap, and ask for as much of it as they want."""
-    await feed.tell(GENERAL, await stored(messages, 1))
+    await publisher.publish(GENERAL, await stored(messages, 1))
     await stored(messages, MAX_GAP + 5, BOB)
 
-    await feed.tell(GENERAL, await stored(messages, 1))
+    await publisher.publish(GENERAL, await stored(messages, 1))
 
     assert [1, *range(7, MAX_GAP + 8)] == told(broadcaster)
 
 
 async def test_numbers_without_messages_are_passed_over_when_those_were_deleted(
-    feed: MessagePublisher, messages: AwayMessages, broadcaster: RecordingBroadcaster
+    publisher: MessagePublisher, messages: AwayMessages, broadcaster: RecordingBroadcaster
 ) -> None:
     """There is nothing to wait for."""
-    await feed.tell(GENERAL, await stored(messages, 1))
+    await publisher.publish(GENERAL, await stored(messages, 1))
     for each in await stored(messages, 2):
         await messages.delete(each.message.id, ALICE)
 
-    await feed.tell(GENERAL, await stored(messages, 1))
+    await publisher.publish(GENERAL, await stored(messages, 1))
 
     assert [1, 4] == told(broadcaster)
 
 
 async def test_nothing_is_told_out_of_order_when_the_storage_goes_away(
-    feed: MessagePublisher, messages: AwayMessages, broadcaster: RecordingBroadcaster
+    publisher: MessagePublisher, messages: AwayMessages, broadcaster: RecordingBroadcaster
 ) -> None:
     """What could not be told is told in its order by `catch_up`."""
-    await feed.tell(GENERAL, await stored(messages, 1))
+    await publisher.publish(GENERAL, await stored(messages, 1))
     await stored(messages, 1, BOB)
     last = await stored(messages, 1)
     messages.is_away = True
 
     with pytest.raises(Unavailable):
-        await feed.tell(GENERAL, last)
+        await publisher.publish(GENERAL, last)
     told_while_away = told(broadcaster)
     messages.is_away = False
-    await feed.catch_up(GENERAL)
+    await catch_up(publisher)
 
     assert [1] == told_while_away
     assert [1, 2, 3] == told(broadcaster)
 
 
 async def test_history_is_not_told_when_a_channel_is_looked_at_first(
-    feed: MessagePublisher, messages: AwayMessages, broadcaster: RecordingBroadcaster
+    publisher: MessagePublisher, messages: AwayMessages, broadcaster: RecordingBroadcaster
 ) -> None:
     """From then on everything is."""
     await stored(messages, 3)
 
-    await feed.look_at([GENERAL])
-    await feed.catch_up(GENERAL)
+    await publisher.prepare([GENERAL])
+    await catch_up(publisher)
     await stored(messages, 1)
-    await feed.catch_up(GENERAL)
+    await catch_up(publisher)
 
     assert [4] == told(broadcaster)
 
 
 async def test_nothing_is_told_when_a_channel_was_never_looked_at(
-    feed: MessagePublisher, messages: AwayMessages, broadcaster: RecordingBroadcaster
+    publisher: MessagePublisher, messages: AwayMessages, broadcaster: RecordingBroadcaster
 ) -> None:
     """There is nothing to go on from."""
     await stored(messages, 3)
 
-    await feed.catch_up(GENERAL)
+    await catch_up(publisher)
 
     assert [] == told(broadcaster)
 
 
 async def test_messages_are_told_when_their_channel_was_made_again(
-    feed: MessagePublisher, messages: AwayMessages, broadcaster: RecordingBroadcaster
+    publisher: MessagePublisher, messages: AwayMessages, broadcaster: RecordingBroadcaster
 ) -> None:
     """By whomever: its numbers begin anew, and new messages with old numbers say so."""
     before = await stored(messages, 3)
-    await feed.tell(GENERAL, before)
+    await publisher.publish(GENERAL, before)
 
-    await feed.tell(GENERAL, before[:1])
-    await feed.tell(GENERAL, before[1:])
+    await publisher.publish(GENERAL, before[:1])
+    await publisher.publish(GENERAL, before[1:])
 
     assert [1, 2, 3, 1, 2, 3] == told(broadcaster)
 
 
 async def test_typing_ends_first_when_a_message_is_told(
-    feed: MessagePublisher,
+    publisher: MessagePublisher,
     messages: AwayMessages,
     typing_service: TypingService,
     broadcaster: RecordingBroadcaster,
 ) -> None:
     """Of its author, whichever way the message came."""
-    await feed.look_at([GENERAL])
+    await publisher.prepare([GENERAL])
     await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
     broadcaster.published.clear()
     await stored(messages, 1)
 
-    await feed.catch_up(GENERAL)
+    await catch_up(publisher)
 
     events: Sequence[ServerEvent] = [each.event for each in broadcaster.published]
     assert [ServerEvent.TYPING, ServerEvent.MESSAGE_CREATED] == events
 
 
 async def test_the_oldest_is_forgotten_when_too_many_channels_are_remembered(
-    feed: MessagePublisher,
+    publisher: MessagePublisher,
 ) -> None:
     """Forgetting is harmless: the channel is looked at anew."""
-    await feed.look_at([ChannelId(str(number)) for number in range(MAX_CHANNELS + 1)])
+    await publisher.prepare([ChannelId(str(number)) for number in range(MAX_CHANNELS + 1)])
 
-    assert MAX_CHANNELS == len(feed._told)
-    assert "0" not in feed._told
+    assert MAX_CHANNELS == len(publisher._published)
+    assert "0" not in publisher._published
 
 
 async def test_looking_at_a_channel_is_unavailable_when_its_members_cannot_be_read(
-    feed: MessagePublisher, channels: SlowChannels
+    publisher: MessagePublisher, channels: SlowChannels
 ) -> None:
     """Who was removed meanwhile would hear of what is about to be stored."""
     channels.is_down = True
 
     with pytest.raises(Unavailable):
-        await feed.look_at([GENERAL])
+        await publisher.prepare([GENERAL])

@@ -1,7 +1,5 @@
 """Tests app/services/message_service.py: sends that fail or are not confirmed."""
 
-from dataclasses import replace
-
 import pytest
 
 from app.adapters.memory.message_repository import MemoryMessageRepository
@@ -15,21 +13,19 @@ from app.domain.events import ServerEvent
 from app.domain.message import (
     FailedMessage,
 )
-from app.services.message_service import ADOPTED_AT_ONCE, MessageService
-from app.services.writes.doubts import SETTLED_SECONDS
+from app.domain.time_limits import UNCONFIRMED_SECONDS
+from app.services.message_service import MessageService
 from tests.doubles.manual_clock import ManualClock
 from tests.doubles.recording_broadcaster import Publication, RecordingBroadcaster
 from tests.unit.services.message_stores import (
     CLIENT_ID,
     LosingMessages,
     MakeService,
-    UnreadableMessages,
-    by_bob,
     contents,
     created,
     store_as_prisma,
 )
-from tests.unit.services.people import ALICE, ALICES_PHONE, BOB, GENERAL, RANDOM
+from tests.unit.services.people import ALICE, ALICES_PHONE, BOB, GENERAL
 
 
 @pytest.fixture
@@ -139,41 +135,6 @@ async def test_channel_hears_in_the_order_of_storing_when_another_node_stores_to
     assert ["1", "2", "3", "4"] == contents(broadcaster)
 
 
-async def test_channel_hears_of_it_when_the_original_backend_stores_beside_us(
-    losing_service: MessageService,
-    losing_messages: LosingMessages,
-    broadcaster: RecordingBroadcaster,
-) -> None:
-    """Also where nobody has sent anything here since the start."""
-    await store_as_prisma(losing_messages, BOB, "old")
-    losing_messages.beside = [by_bob("1"), by_bob("2")]
-
-    await losing_service.adopt()
-
-    assert ["1", "2"] == contents(broadcaster)
-
-
-async def test_channel_hears_of_it_when_the_adoption_was_unconfirmed(
-    losing_service: MessageService,
-    losing_messages: LosingMessages,
-    broadcaster: RecordingBroadcaster,
-) -> None:
-    """It is looked for again, and the next ones are taken in by fewer at once."""
-    losing_messages.beside = [by_bob(str(number)) for number in range(ADOPTED_AT_ONCE + 1)]
-    losing_messages.losses = 1
-    with pytest.raises(Unconfirmed):
-        await losing_service.adopt()
-
-    losing_messages.beside *= 2
-    await losing_service.catch_up()
-    heard = contents(broadcaster)
-    losing_messages.beside = [by_bob(str(number)) for number in range(ADOPTED_AT_ONCE)]
-    await losing_service.adopt()
-
-    assert [str(number) for number in range(ADOPTED_AT_ONCE)] == heard
-    assert [ADOPTED_AT_ONCE, ADOPTED_AT_ONCE // 2] == losing_messages.adopted_at_once[:2]
-
-
 async def test_channel_hears_of_it_when_what_was_unconfirmed_is_stored_late(
     losing_service: MessageService,
     losing_messages: LosingMessages,
@@ -184,7 +145,7 @@ async def test_channel_hears_of_it_when_what_was_unconfirmed_is_stored_late(
     losing_messages.losses, losing_messages.holds_back = 1, True
     with pytest.raises(Unconfirmed):
         await losing_service.send(ALICE, GENERAL, "late", None)
-    clock.advance(SETTLED_SECONDS - 1)
+    clock.advance(UNCONFIRMED_SECONDS - 1)
     await losing_service.catch_up()
 
     await losing_messages.land()
@@ -206,10 +167,10 @@ async def test_nothing_is_looked_for_when_what_was_unconfirmed_can_happen_no_mor
         with pytest.raises(Unconfirmed):
             await write
 
-    clock.advance(SETTLED_SECONDS)
+    clock.advance(UNCONFIRMED_SECONDS)
     await losing_service.catch_up()
 
-    assert ({}, []) == (losing_service._behind, losing_service._doubts.all())
+    assert ({}, []) == (losing_service._publisher._behind, losing_service._unconfirmed.items())
 
 
 async def test_channel_hears_of_a_change_when_it_was_unconfirmed(
@@ -234,29 +195,3 @@ async def test_channel_hears_of_a_change_when_it_was_unconfirmed(
 
     told = [publication.event for publication in broadcaster.published]
     assert [ServerEvent.MESSAGE_UPDATED, ServerEvent.MESSAGE_DELETED] == told
-
-
-async def test_sends_are_acked_and_other_channels_told_when_a_row_cannot_be_read(
-    make_service: MakeService,
-    store: MemoryStore,
-    broadcaster: RecordingBroadcaster,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    """They are stored; the channel hears of everything when the row is mended."""
-    messages = UnreadableMessages(store)
-    service = make_service(messages)
-    for channel_id in (GENERAL, RANDOM):
-        await service.send(ALICE, channel_id, "1", None)
-    await store_as_prisma(messages, BOB, "2")
-
-    sent = await service.send(ALICE, GENERAL, "3", None)
-    messages.beside = [replace(by_bob("2"), channel_id=RANDOM)]
-    await service.adopt()
-    told_meanwhile = contents(broadcaster)
-    messages.is_unreadable = False
-    await service.catch_up()
-
-    assert 3 == sent.seq
-    assert ["1", "1", "2"] == told_meanwhile
-    assert ["1", "1", "2", "2", "3"] == contents(broadcaster)
-    assert {"a channel could not be told of what is stored: ValueError"} == set(caplog.messages)

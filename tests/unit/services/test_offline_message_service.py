@@ -10,7 +10,7 @@ from app.domain.delivery import DeliveryState
 from app.domain.errors import InvalidPayload, NotAMember
 from app.domain.ids import ChannelId, MessageId, UserId
 from app.domain.message import Message, MessageDraft, MessagePage, OfflineCount
-from app.framework.platform_socketio import json_codec as codec
+from app.framework.platform_socketio import json_codec
 from app.ports import MAX_COUNTED_OF_CHANNEL, Report, StoredMessage, UndeliveredCounts
 from app.services.offline_message_service import MAX_PAGE_BYTES, OfflineMessageService
 from tests.doubles.manual_clock import ManualClock
@@ -221,7 +221,7 @@ async def test_page_is_refused_when_the_cursor_is_of_another_place(
     with pytest.raises(InvalidPayload) as caught:
         await service.page(BOB, 1, pages[asked].next_cursor, (asked, 0))
 
-    assert ["cursor"] == [field.path for field in caught.value.fields]
+    assert "cursor" == caught.value.path
 
 
 async def test_after_is_refused_when_the_user_is_no_member(
@@ -245,7 +245,7 @@ async def test_undelivered_is_refused_when_the_cursor_is_forged(
     with pytest.raises(InvalidPayload) as caught:
         await service.undelivered(BOB, 10, "forged")
 
-    assert ["cursor"] == [field.path for field in caught.value.fields]
+    assert "cursor" == caught.value.path
 
 
 @pytest.mark.parametrize("char", ["x", "é", "😀", "\x01", '"'])
@@ -259,7 +259,7 @@ async def test_page_ends_at_its_size_when_messages_are_large(
     pages = await walk(service, BOB, first, 100)
 
     assert sent == [message for page in pages for message in page.messages]
-    sizes = [len(codec.dumps(page).encode()) for page in pages]
+    sizes = [len(json_codec.dumps(page).encode()) for page in pages]
     assert max(sizes) <= MAX_PAGE_BYTES
     assert min(sizes[:-1]) > MAX_PAGE_BYTES - 30_000
 

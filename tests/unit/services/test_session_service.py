@@ -244,6 +244,6 @@ async def test_nothing_is_kept_when_every_session_is_closed(setting: Setting) ->
     for session in sessions:
         setting.sessions.close(session)
 
-    live = setting.sessions._live
-    assert (set(), {}, 0) == (live._sessions, live._by_mark, len(setting.sessions._deadlines))
+    index = setting.sessions._open
+    assert (set(), {}, 0) == (index._sessions, index._by_subject, len(setting.sessions._deadlines))
     assert [None, None] == [session.holder for session in sessions]

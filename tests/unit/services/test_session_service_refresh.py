@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import pytest
 
+from app.domain.credential import Revocation, RevocationKind
 from app.domain.errors import AuthenticationCode, AuthenticationError
 from app.domain.ids import UserId
-from app.domain.revocation import Revocation, RevocationKind
 from app.services.sessions.session import Session
 from tests.doubles.manual_clock import ManualClock
 from tests.unit.services.people import ALICE, BOB

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
+from app.domain.credential import Revocation, RevocationKind
 from app.domain.errors import AuthenticationCode, AuthenticationError
-from app.domain.revocation import Revocation, RevocationKind
 from tests.unit.services.people import ALICE, BOB
 from tests.unit.services.session_setting import (
     BOBS_TOKEN,

@@ -5,11 +5,10 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 import pytest
 
 from app.adapters.memory.revocation_store import MemoryRevocationStore
-from app.domain.credential import Credential
+from app.domain.credential import Credential, Revocation
 from app.domain.errors import Unavailable
 from app.domain.ids import UserId
 from app.domain.principal import Principal
-from app.domain.revocation import Revocation
 from app.ports import RevocationBus
 from app.services.token_blacklist_service import TokenBlacklistService
 from tests.deadlines import ANSWER_SECONDS
@@ -97,7 +96,7 @@ def channel() -> Channel:
 @pytest.fixture
 def service(store: FailingStore, channel: Channel) -> TokenBlacklistService:
     """This node's service."""
-    return TokenBlacklistService(store, channel, watch_interval_seconds=3_600)
+    return TokenBlacklistService(store, channel, poll_interval_seconds=3_600)
 
 
 @pytest.fixture
@@ -214,7 +213,7 @@ async def test_watch_catches_up_when_the_channel_is_connected_again(
 ) -> None:
     """What was published meanwhile is heard long before the next regular look."""
     told = asyncio.Event()
-    service = TokenBlacklistService(store, channel, watch_interval_seconds=3_600)
+    service = TokenBlacklistService(store, channel, poll_interval_seconds=3_600)
     await service.on_module_init()
     service.watch(lambda _: told.set(), lambda: LIVE)
 
@@ -231,7 +230,7 @@ async def test_watch_catches_up_by_itself_when_initialised(
 ) -> None:
     """The task looks again and again, and ends with the module."""
     told = asyncio.Event()
-    service = TokenBlacklistService(store, channel, watch_interval_seconds=0.001)
+    service = TokenBlacklistService(store, channel, poll_interval_seconds=0.001)
     service.watch(lambda _: told.set(), lambda: LIVE)
 
     await service.on_module_init()
@@ -247,7 +246,7 @@ async def test_watch_catches_up_soon_when_the_store_answers_again(
 ) -> None:
     """Long before the next regular look, though the channel was back too early."""
     told = asyncio.Event()
-    service = TokenBlacklistService(store, channel, watch_interval_seconds=3_600)
+    service = TokenBlacklistService(store, channel, poll_interval_seconds=3_600)
     service.watch(lambda _: told.set(), lambda: LIVE)
     await service.on_module_init()
     await store.add(TOKEN, 60)

@@ -1,9 +1,9 @@
-"""Tests that app/web/message_text.js and app/domain/blank_text.py agree."""
+"""Tests that app/web/message_text.js and app/domain/text.py agree."""
 
 import subprocess
 from pathlib import Path
 
-from app.domain.blank_text import is_blank
+from app.domain.text import is_blank
 
 WEB = Path(__file__).parents[3] / "app" / "web"
 

@@ -9,11 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.adapters.sql.channels.deletion import delete_channel
 from app.adapters.sql.channels.references import require_unreferenced
 from app.adapters.sql.connection.database import Database
-from app.adapters.sql.queries.membership import belongs
-from app.adapters.sql.queries.message_rows import USER_COLUMNS, to_user
-from app.adapters.sql.queries.text_list import is_one_of
-from app.adapters.sql.queries.upsert import upsert
-from app.adapters.sql.schema.column_types import as_text
+from app.adapters.sql.queries import USER_COLUMNS, belongs, to_user
+from app.adapters.sql.schema.dialects import as_text, is_one_of, upsert
 from app.adapters.sql.schema.tables import channel_members, channels, users
 from app.domain.channel import Channel, ChannelType, MemberRole, MembershipOutcome
 from app.domain.errors import ChannelExists, ChannelNotFound, UserNotFound

@@ -1,4 +1,4 @@
-"""The database: who opens and closes it, and the only ways to a connection."""
+"""Opens and closes the database, and runs transactions within its limits."""
 
 import asyncio
 import logging
@@ -7,32 +7,36 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 
-from sqlalchemy import URL, Executable
+from sqlalchemy import Executable
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from app.adapters.sql.connection.commit_tasks import CommitTasks
-from app.adapters.sql.connection.engines import Engines
-from app.adapters.sql.connection.failures import Operation, translated_failures
-from app.adapters.sql.connection.limits import DEFAULT_LIMITS, DatabaseLimits
-from app.adapters.sql.connection.opening import explained_opening
-from app.adapters.sql.connection.postgres import postgres_engines
+from app.adapters.sql.connection.failures import (
+    DATABASE_FAILURES,
+    domain_error,
+    failure_name,
+    open_if_slow,
+)
+from app.adapters.sql.connection.limits import (
+    DEFAULT_LIMITS,
+    OPENING_SECONDS,
+    PROBE_SECONDS,
+    DatabaseLimits,
+)
+from app.adapters.sql.connection.opening import explained_opening, make_engines
 from app.adapters.sql.connection.server_checks import check_usable
-from app.adapters.sql.connection.sqlite import enable_wal, sqlite_engines
-from app.adapters.sql.connection.sqlite_file_watch import SqliteFileWatch
+from app.adapters.sql.connection.sqlite import SqliteFileWatch
+from app.adapters.sql.connection.sqlite_file import prepare_file
 from app.adapters.sql.connection.url import parse_database_url, sqlite_file
 from app.adapters.sql.schema.upgrade import MIGRATION_SECONDS, check_schema, upgrade_schema
 from app.concurrency.circuit_breaker import CircuitBreaker
 from app.domain.errors import Unavailable
-
-OPENING_SECONDS = 20.0
-
-PROBE_SECONDS = 0.5
-"""The pause between two probes of a database that does not answer."""
+from app.domain.time_limits import COMMIT_SECONDS
+from app.ports import WriteAdmission
 
 _logger = logging.getLogger(__name__)
 
 
-class Database:
+class Database(WriteAdmission):
     """One database, opened and closed with the application.
 
     `transaction`, `reading` and `asking` raise `Unavailable` for every failure of the database, for
@@ -46,40 +50,40 @@ class Database:
     members of the channel before it writes; this read is then the one that fails late.
 
     Args:
-        url: As ``DATABASE_URL`` has it.
-        migrate: Whether opening runs the migrations that are missing, or only looks for them.
-        limits: As the settings have them.
+        url: The value of ``DATABASE_URL``.
+        migrate: Whether opening runs missing migrations, or fails if some are missing.
+        limits: Time limits, and the number of connections.
 
     Attributes:
-        writers: How many transactions may be at work at once; others wait for their turn.
-        applied_migrations: The migrations that opening it ran, in order, by number and title.
+        writers: How many transactions run at once; others wait for their turn.
+        applied_migrations: The migrations that opening has run, in order, as number and title.
 
     Raises:
-        DatabaseUrlError: The address cannot be used.
+        DatabaseUrlError: The URL is invalid.
     """
 
     def __init__(self, url: str, *, migrate: bool, limits: DatabaseLimits = DEFAULT_LIMITS) -> None:
         address = parse_database_url(url)
         self._file = sqlite_file(address)
-        self._held_files = SqliteFileWatch()
+        self._file_watch = SqliteFileWatch()
         self._migrate = migrate
         self._limits = limits
         self._engines = make_engines(address, limits)
         self.writers = self._engines.writers
         self._writing = _Side(
             asyncio.Semaphore(self.writers),
-            CircuitBreaker("database-writer", self._probe_as_writer, PROBE_SECONDS),
+            CircuitBreaker("database-writer", self._probe_writing, PROBE_SECONDS),
         )
         self._reading = _Side(
             asyncio.Semaphore(self._engines.readers),
-            CircuitBreaker("database-reader", self._probe_as_reader, PROBE_SECONDS),
+            CircuitBreaker("database-reader", self._probe_reading, PROBE_SECONDS),
         )
         # A server that does not answer writers does not answer readers either. In SQLite readers
         # continue while another program has the write lock.
         if self._file is None:
             self._writing.breaker.linked = self._reading.breaker
             self._reading.breaker.linked = self._writing.breaker
-        self._commits = CommitTasks()
+        self._commits: set[asyncio.Task[None]] = set()
         self.applied_migrations: tuple[str, ...] = ()
         self._closed = False
 
@@ -87,14 +91,13 @@ class Database:
         """Create the file's folder, connect, and migrate or check the tables.
 
         Raises:
-            DatabaseOpenError: It cannot be reached, or not be written.
-            SchemaError: The tables are not those of this code.
+            DatabaseOpenError: The database cannot be reached or written.
+            SchemaError: The tables differ from those that this version needs.
         """
         with explained_opening(self._file):
             if self._file is not None:
-                await asyncio.to_thread(self._file.parent.mkdir, parents=True, exist_ok=True)
-                await asyncio.to_thread(enable_wal, self._file, self._limits.lock_timeout_seconds)
-                await asyncio.to_thread(self._held_files.hold, self._file)
+                await asyncio.to_thread(prepare_file, self._file, self._limits.lock_timeout_seconds)
+                await asyncio.to_thread(self._file_watch.open, self._file)
             async with (
                 asyncio.timeout(MIGRATION_SECONDS if self._migrate else OPENING_SECONDS),
                 self._engines.writing.begin() as connection,
@@ -106,7 +109,7 @@ class Database:
                     await connection.run_sync(check_schema)
 
     async def on_application_shutdown(self, _signal: str | None) -> None:
-        """Let what was begun end, within its own bounds, then close every connection."""
+        """Wait for running operations, within their limits, then close every connection."""
         if self._closed:
             return
         self._closed = True
@@ -118,9 +121,9 @@ class Database:
             async with asyncio.timeout(self._limits.answer_seconds):
                 for turn in turns:
                     await turn.acquire()
-        await self._commits.end()
+        await asyncio.gather(*self._commits, return_exceptions=True)
         await self._engines.writing.dispose()
-        await asyncio.to_thread(self._held_files.release)
+        await asyncio.to_thread(self._file_watch.close)
 
     async def admit_writer(self) -> None:
         """Return if a transaction would be tried now.
@@ -128,102 +131,124 @@ class Database:
         Raises:
             Unavailable: The circuit breaker for writers is open.
         """
-        breaker = self._writing.breaker
-        if not breaker.is_closed and not await breaker.wait_half_open():
-            raise Unavailable
+        await self._writing.admit()
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
-        """A connection to write with: all of the block is stored durably, or nothing.
+        """Open a transaction that may write, and commit it durably at the end of the block.
 
-        The commit is not given up with its caller, whether cancelled or answered: it goes on
-        behind, and keeps its turn.
+        The commit is not cancelled with its caller, nor when the caller's time is over: it
+        continues in the background, and keeps its turn.
 
         Raises:
-            Unconfirmed: The commit was under way when something failed or the time was over.
+            Unconfirmed: The commit had begun when something failed or the time was over.
         """
         side = self._writing
-        async with self._answered(side, side.breaker) as operation, AsyncExitStack() as held:
-            yield await self._enter(held, self._engines.writing, side.turns, operation)
+        await side.admit()
+        async with self._operation(side, self._engines.writing, side.breaker) as operation:
+            yield operation.connection
             operation.commits = True
-            await self._commits.run(held.pop_all())
+            await self._commit(operation.resources.pop_all())
 
     @asynccontextmanager
     async def probing(self) -> AsyncIterator[AsyncConnection]:
-        """A connection as a `transaction` has it, for a health check that changes nothing.
+        """Open a connection as `transaction` does, for a health check that changes nothing.
 
-        A check that fails, or takes long, does not open the circuit breaker: anybody may ask for
-        one, and other operations must not be refused because of it.
+        A check that fails, or takes long, does not open the circuit breaker: anybody may request
+        one, and other operations must not be rejected because of it.
         """
-        side = self._writing
-        async with self._answered(side, None) as operation, AsyncExitStack() as held:
-            yield await self._enter(held, self._engines.writing, side.turns, operation)
+        await self._writing.admit()
+        async with self._operation(self._writing, self._engines.writing, None) as operation:
+            yield operation.connection
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
-        """A connection that sees one state of the database from its first read to the end."""
+        """Open a connection that sees the same state of the database in the whole block."""
         side = self._reading
-        async with self._answered(side, side.breaker) as operation, AsyncExitStack() as held:
-            yield await self._enter(held, self._engines.reading, side.turns, operation)
+        await side.admit()
+        async with self._operation(side, self._engines.reading, side.breaker) as operation:
+            yield operation.connection
 
     @asynccontextmanager
     async def asking(self) -> AsyncIterator[AsyncConnection]:
-        """A connection to read with by one statement; it saves what `reading` does around it."""
+        """Open a connection for a single query, without the cost of a transaction around it."""
         side = self._reading
-        async with self._answered(side, side.breaker) as operation, AsyncExitStack() as held:
-            yield await self._enter(held, self._engines.asking, side.turns, operation)
+        await side.admit()
+        async with self._operation(side, self._engines.asking, side.breaker) as operation:
+            yield operation.connection
 
     @asynccontextmanager
-    async def _answered(
-        self, side: "_Side", breaker: CircuitBreaker | None
-    ) -> AsyncIterator[Operation]:
-        """Run an operation of a side; its outcome opens or closes ``breaker``."""
-        if not side.breaker.is_closed and not await side.breaker.wait_half_open():
-            raise Unavailable
-        with translated_failures(breaker) as operation:
-            async with asyncio.timeout(self._limits.answer_seconds):
-                yield operation
+    async def _operation(
+        self, side: "_Side", engine: AsyncEngine, breaker: CircuitBreaker | None
+    ) -> AsyncIterator["_Operation"]:
+        """Take a turn and a connection; commit or roll back and give both back at the end.
 
-    async def _probe_as_writer(self) -> None:
-        await self._probe(self._writing, self._engines.writing, self._engines.writing_checks)
+        The outcome closes ``breaker``, or opens it. The time before the turn does not count: the
+        operation waited for others, not for the database.
+        """
+        began = None
+        operation = None
+        try:
+            async with asyncio.timeout(self._limits.answer_seconds), AsyncExitStack() as resources:
+                await self._take_turn(side.turns, resources)
+                began = time.monotonic()
+                # Before connecting, which would create a missing file.
+                if self._file is not None and not self._file_watch.is_in_place():
+                    raise Unavailable
+                connection = await resources.enter_async_context(engine.connect())
+                await resources.enter_async_context(connection.begin())
+                operation = _Operation(connection, resources)
+                try:
+                    yield operation
+                except asyncio.CancelledError:
+                    # A rollback could wait forever for a server that does not answer.
+                    if not operation.commits:
+                        await connection.invalidate()
+                    raise
+        except DATABASE_FAILURES as failure:
+            _logger.warning("the database failed: %s", failure_name(failure))
+            if breaker is not None and began is not None:
+                open_if_slow(breaker, time.monotonic() - began, failure)
+            commits = operation is not None and operation.commits
+            raise domain_error(failure, commits=commits) from None
+        if breaker is not None and not breaker.is_closed:
+            breaker.close()
 
-    async def _probe_as_reader(self) -> None:
-        await self._probe(self._reading, self._engines.reading, self._engines.reading_checks)
-
-    async def _probe(
-        self, side: "_Side", engine: AsyncEngine, checks: Sequence[Executable]
-    ) -> None:
-        with suppress(Unavailable), translated_failures(side.breaker) as operation:
-            async with asyncio.timeout(self._limits.answer_seconds), AsyncExitStack() as held:
-                connection = await self._enter(held, engine, side.turns, operation)
-                for check in checks:
-                    await connection.execute(check)
-
-    async def _enter(
-        self,
-        held: AsyncExitStack,
-        engine: AsyncEngine,
-        turns: asyncio.Semaphore,
-        operation: Operation,
-    ) -> AsyncConnection:
-        """Take a turn and a connection, and begin; what is held ends it, by commit or rollback."""
+    async def _take_turn(self, turns: asyncio.Semaphore, resources: AsyncExitStack) -> None:
         try:
             async with asyncio.timeout(self._limits.pool_timeout_seconds):
-                await held.enter_async_context(turns)
+                await resources.enter_async_context(turns)
         except TimeoutError:
             # Too many operations at once, which is not a failure of the database.
             _logger.warning(
                 "the database is busy: no turn within %g s", self._limits.pool_timeout_seconds
             )
             raise Unavailable from None
-        operation.has_turn_since = time.monotonic()
-        # Before a connection is made, which would make a missing file anew.
-        if not self._held_files.are_in_place():
-            raise Unavailable
-        connection = await held.enter_async_context(engine.connect())
-        await held.enter_async_context(connection.begin())
-        await held.enter_async_context(_given_up_when_cancelled(connection))
-        return connection
+
+    async def _commit(self, resources: AsyncExitStack) -> None:
+        """Commit, and give back connection and turn, in a task that survives its caller."""
+        task = asyncio.create_task(_close(resources))
+        self._commits.add(task)
+        task.add_done_callback(self._commits.discard)
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            task.add_done_callback(_log_failed_commit)
+            raise
+
+    async def _probe_writing(self) -> None:
+        await self._probe(self._writing, self._engines.writing, self._engines.writing_checks)
+
+    async def _probe_reading(self) -> None:
+        await self._probe(self._reading, self._engines.reading, self._engines.reading_checks)
+
+    async def _probe(
+        self, side: "_Side", engine: AsyncEngine, checks: Sequence[Executable]
+    ) -> None:
+        with suppress(Unavailable):
+            async with self._operation(side, engine, side.breaker) as operation:
+                for check in checks:
+                    await operation.connection.execute(check)
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,23 +258,31 @@ class _Side:
     turns: asyncio.Semaphore
     breaker: CircuitBreaker
 
+    async def admit(self) -> None:
+        if not self.breaker.is_closed and not await self.breaker.wait_half_open():
+            raise Unavailable
 
-def make_engines(address: URL, limits: DatabaseLimits) -> Engines:
-    """The engines of the database at an address; nothing is opened yet.
 
-    Raises:
-        DatabaseUrlError: The address has parameters that mean nothing.
+@dataclass(slots=True)
+class _Operation:
+    """A running operation.
+
+    Attributes:
+        connection: In a transaction, unless its engine has none.
+        resources: Ends the transaction, and gives back connection and turn, when it is closed.
+        commits: Whether the commit has begun.
     """
-    if sqlite_file(address) is None:
-        return postgres_engines(address, limits)
-    return sqlite_engines(address, limits)
+
+    connection: AsyncConnection
+    resources: AsyncExitStack
+    commits: bool = False
 
 
-@asynccontextmanager
-async def _given_up_when_cancelled(connection: AsyncConnection) -> AsyncIterator[None]:
-    """Nothing more is asked on a connection whose time is over: the answer might never come."""
-    try:
-        yield
-    except asyncio.CancelledError:
-        await connection.invalidate()
-        raise
+async def _close(resources: AsyncExitStack) -> None:
+    async with asyncio.timeout(COMMIT_SECONDS), resources:
+        pass
+
+
+def _log_failed_commit(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (failure := task.exception()) is not None:
+        _logger.warning("a commit failed after its caller was cancelled: %s", failure_name(failure))

@@ -1,118 +1,77 @@
-"""Turning what a database throws into the domain's answers."""
+"""Translates the exceptions of SQLAlchemy and the drivers into those of the domain."""
 
-import logging
 import sqlite3
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from typing import Final
 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from app.adapters.sql.connection.limits import SLOW_SECONDS
 from app.concurrency.circuit_breaker import CircuitBreaker
 from app.domain.errors import StorageRejected, Unavailable, Unconfirmed
 
-SLOW_SECONDS = 0.25
-"""A failure that took longer opens the circuit breaker, so that later operations do not wait."""
+DATABASE_FAILURES: Final = (SQLAlchemyError, sqlite3.Error, OSError)
+"""What a failing database raises; `OSError` includes `TimeoutError`."""
 
 _ROLLED_BACK_SQLSTATES = frozenset({"23", "40"})
-"""Classes of SQLSTATE with which a server says that it has rolled back: constraints, conflicts."""
+"""Classes of SQLSTATE that mean a rollback: constraints, conflicts."""
 
 _INVALID_DATA_SQLSTATES = frozenset({"22", "23", "54", "P0"})
-"""Those that say so of certain rows: values, constraints, sizes, a trigger's own word."""
+"""Classes of SQLSTATE that concern the data: values, constraints, sizes, errors of a trigger."""
 
 _SQLITE_REJECTIONS = ("SQLITE_CONSTRAINT", "SQLITE_TOOBIG", "SQLITE_MISMATCH")
 
-logger = logging.getLogger(__name__)
 
+def domain_error(failure: Exception, *, commits: bool) -> Unavailable:
+    """Return the domain's error for one of the `DATABASE_FAILURES`.
 
-@dataclass(slots=True)
-class Operation:
-    """The progress of one operation on the database.
+    It is `Unconfirmed` if the commit had begun, unless the database answered that it rolled back.
+    Otherwise it is `StorageRejected` if the database rejects the data, and else `Unavailable`.
 
-    Attributes:
-        commits: Whether its commit has begun.
-        has_turn_since: When it got its turn, by `time.monotonic`; None while it waits for one.
+    Raise it without its cause: the text of a driver may repeat parameters, which contain messages.
     """
-
-    commits: bool = False
-    has_turn_since: float | None = None
-
-    def is_slow(self) -> bool:
-        """Whether the database has worked on it for more than `SLOW_SECONDS`.
-
-        The time before its turn does not count: the operation waited for others, not for the
-        database.
-        """
-        since = self.has_turn_since
-        return since is not None and time.monotonic() - since > SLOW_SECONDS
+    if commits and not _is_rolled_back(failure):
+        return Unconfirmed()
+    return StorageRejected() if _is_rejection(failure) else Unavailable()
 
 
-@contextmanager
-def translated_failures(breaker: CircuitBreaker | None) -> Iterator[Operation]:
-    """Raise `Unavailable` for any failure of the database; domain errors pass through.
-
-    Raises `StorageRejected` if the database rejects the data. Raises `Unconfirmed` if the commit
-    had begun, unless the database has answered that it rolled back.
-
-    A success closes ``breaker``, and a failure that took longer than `SLOW_SECONDS` opens it. If
-    the database did not even answer with an error, the linked circuit breaker opens, too.
-
-    Logs only names of classes and codes, and raises without the cause: the text of a driver may
-    repeat parameters, which contain what people wrote.
-    """
-    operation = Operation()
-    try:
-        yield operation
-        if breaker is not None and not breaker.is_closed:
-            breaker.close()
-    except (SQLAlchemyError, sqlite3.Error, OSError) as failure:  # OSError includes TimeoutError
-        logger.warning("the database failed: %s", failure_name(failure))
-        if breaker is not None and operation.is_slow():
-            breaker.open()
-            if breaker.linked is not None and not sqlstate(failure):
-                breaker.linked.open()
-        if operation.commits and not _is_refusal(failure):
-            raise Unconfirmed from None
-        if _is_rejection(failure):
-            raise StorageRejected from None
-        raise Unavailable from None
+def open_if_slow(breaker: CircuitBreaker, seconds: float, failure: Exception) -> None:
+    """Open a circuit breaker after a slow failure, and the linked one if the server is silent."""
+    if seconds > SLOW_SECONDS:
+        breaker.open()
+        if breaker.linked is not None and not sqlstate(failure):
+            breaker.linked.open()
 
 
 def failure_name(failure: BaseException) -> str:
-    """A name for logs and people: SQLite's own code, else the class; never a driver's text."""
+    """Return a name for logs: SQLite's code or the name of the class, never the driver's text."""
     failure = driver_failure(failure)
     if isinstance(failure, sqlite3.Error):
-        # Set when the failure came from SQLite itself, and absent otherwise.
+        # Only an error that SQLite itself reports has this attribute.
         return getattr(failure, "sqlite_errorname", type(failure).__name__)
     return type(failure).__name__
 
 
 def sqlstate(failure: BaseException) -> str:
-    """PostgreSQL's code; empty for anything else."""
+    """Return PostgreSQL's error code; empty if the server did not report this failure."""
     return getattr(driver_failure(failure), "sqlstate", None) or ""
 
 
 def driver_failure(failure: BaseException) -> BaseException:
-    """What the driver raised, without what SQLAlchemy put around it."""
+    """Return the driver's exception, which SQLAlchemy may have wrapped."""
     if isinstance(failure, DBAPIError) and failure.driver_exception is not None:
         return failure.driver_exception
     return failure
 
 
 def _is_rejection(failure: BaseException) -> bool:
-    """Whether it is about what was to be stored, and not about the database."""
     if isinstance(driver_failure(failure), sqlite3.Error):
         return failure_name(failure).startswith(_SQLITE_REJECTIONS)
     return sqlstate(failure)[:2] in _INVALID_DATA_SQLSTATES
 
 
-def _is_refusal(failure: BaseException) -> bool:
-    """Whether a COMMIT that was answered with this has not happened.
-
-    SQLite's errors say so: the disk is full, say. But when writing or syncing fails, the commit's
-    frame may stand in the log all the same, and count when that is next recovered.
-    """
+def _is_rolled_back(failure: BaseException) -> bool:
+    # An error of SQLite, such as a full disk, means that the commit failed. The exception is a
+    # failure to write or sync the log: the commit may be in it, and count after a recovery.
     if isinstance(driver_failure(failure), sqlite3.Error):
         return not failure_name(failure).startswith("SQLITE_IOERR")
     return sqlstate(failure)[:2] in _ROLLED_BACK_SQLSTATES

@@ -1,26 +1,36 @@
-"""How long the database may keep anybody waiting, and with how many connections."""
+"""Time limits of database operations, and the number of connections."""
 
 from dataclasses import dataclass
+
+from app.domain.time_limits import OPERATION_SECONDS
+
+OPENING_SECONDS = 20.0
+"""How long opening the database takes at most, if it runs no migrations."""
+
+SLOW_SECONDS = 0.25
+"""A failure that took longer opens the circuit breaker, so that later operations do not wait."""
+
+PROBE_SECONDS = 0.5
+"""The pause between two probes of a database that does not answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class DatabaseLimits:
-    """Bounds of every operation. The settings have all but the last, and stay within it.
+    """Limits of every operation; all but the last are settings, which are smaller than the last.
 
     Attributes:
-        pool_size: Connections to a server, at least two: half of them write. SQLite has its own.
-        pool_timeout_seconds: Until an operation gets one of them.
-        statement_timeout_seconds: Until a server gives up a statement.
-        lock_timeout_seconds: Until a statement gets a lock that somebody else has.
-        answer_seconds: Until an operation is answered in any case: its turn, its connection, its
-            statements and its commit.
+        pool_size: Connections to a server, at least two; half of them write. Ignored by SQLite.
+        pool_timeout_seconds: How long an operation waits for its turn.
+        statement_timeout_seconds: How long a server executes a statement.
+        lock_timeout_seconds: How long a statement waits for a lock.
+        answer_seconds: How long an operation takes in all: turn, connection, statements, commit.
     """
 
     pool_size: int = 10
     pool_timeout_seconds: float = 1.0
     statement_timeout_seconds: float = 2.0
     lock_timeout_seconds: float = 1.5
-    answer_seconds: float = 2.8
+    answer_seconds: float = OPERATION_SECONDS
 
 
 DEFAULT_LIMITS = DatabaseLimits()

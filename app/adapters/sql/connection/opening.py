@@ -1,16 +1,25 @@
-"""Turning what goes wrong while a database is opened into a sentence for whoever starts it."""
+"""Makes the engines of a database, and explains to operators why it cannot be opened."""
 
-import sqlite3
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import URL
 
-from app.adapters.sql.connection.failures import driver_failure, failure_name, sqlstate
+from app.adapters.sql.connection.engines import Engines
+from app.adapters.sql.connection.failures import (
+    DATABASE_FAILURES,
+    driver_failure,
+    failure_name,
+    sqlstate,
+)
+from app.adapters.sql.connection.limits import DatabaseLimits
+from app.adapters.sql.connection.postgres import postgres_engines
+from app.adapters.sql.connection.sqlite import sqlite_engines
+from app.adapters.sql.connection.url import sqlite_file
 
-_MENDS = {
+_SQLITE_FIXES = {
     "SQLITE_BUSY": "is locked by another program; close that one, then start again",
     "SQLITE_CANTOPEN": "cannot be opened; it must be a file in a folder that this user may write",
     "SQLITE_CORRUPT": "is damaged; put a copy of it in its place, or move it away",
@@ -19,24 +28,35 @@ _MENDS = {
     "SQLITE_NOTADB": "is no SQLite database; move the file away, or set DATABASE_URL to another",
     "SQLITE_READONLY": "may not be written; let this user write the file and its folder",
 }
-"""By SQLite's primary codes; its extended ones (``SQLITE_IOERR_WRITE``) begin with these."""
+"""By primary error code; the extended codes (such as ``SQLITE_IOERR_WRITE``) begin with these."""
 
-_SERVER_MENDS = {
+_SERVER_FIXES = {
     "25006": "is read only; set DATABASE_URL to the primary server",
     "28000": "refuses this user; correct the user and the password in DATABASE_URL",
     "28P01": "refuses this password; correct the user and the password in DATABASE_URL",
     "3D000": "does not exist on its server; create it, or correct DATABASE_URL",
     "3F000": "has no schema of this name; create it, or correct DATABASE_URL",
-    "42501": "lets this user do too little; grant what is missing, and see `python -m app doctor`",
-    "53300": "takes no more connections; close some, or lower DATABASE_POOL_SIZE",
-    "55P03": "is locked by somebody's transaction; let that end, then start again",
+    "42501": "denies this user a privilege; grant it (`python -m app doctor` lists all of them)",
+    "53300": "accepts no more connections; close some, or lower DATABASE_POOL_SIZE",
+    "55P03": "is locked by another transaction; let that end, then start again",
     "57P03": "is starting or ending; wait a moment, then start again",
 }
 """By PostgreSQL's SQLSTATE."""
 
 
 class DatabaseOpenError(Exception):
-    """The database cannot be opened. The text says how to mend it, and repeats no address."""
+    """The database cannot be opened. The text says how to fix that, and omits the URL."""
+
+
+def make_engines(address: URL, limits: DatabaseLimits) -> Engines:
+    """Make the engines of a database; nothing is opened yet.
+
+    Raises:
+        DatabaseUrlError: A parameter of the URL is invalid.
+    """
+    if sqlite_file(address) is None:
+        return postgres_engines(address, limits)
+    return sqlite_engines(address, limits)
 
 
 @contextmanager
@@ -44,14 +64,14 @@ def explained_opening(file: Path | None) -> Iterator[None]:
     """Raise `DatabaseOpenError` for any failure of the database, or of its file's folder.
 
     Args:
-        file: SQLite's; None for a server's database.
+        file: The file of an SQLite database; None for a server.
     """
     try:
         yield
     except TimeoutError:
-        message = "The database did not answer in time; look after it, then start again."
+        message = "The database did not answer in time; check that it works, then start again."
         raise DatabaseOpenError(message) from None
-    except (SQLAlchemyError, sqlite3.Error, OSError) as failure:
+    except DATABASE_FAILURES as failure:
         raise DatabaseOpenError(_sentence(failure, file)) from None
 
 
@@ -65,14 +85,16 @@ def _sentence(failure: Exception, file: Path | None) -> str:
         )
     name = failure_name(failure)
     primary = "_".join(name.split("_")[:2])
-    return f"The database {file} {_MENDS.get(primary, f'cannot be used ({name}); replace it')}."
+    return (
+        f"The database {file} {_SQLITE_FIXES.get(primary, f'cannot be used ({name}); replace it')}."
+    )
 
 
 def _server_sentence(failure: Exception) -> str:
     name = failure_name(failure)
     if state := sqlstate(failure):
-        return f"The database {_SERVER_MENDS.get(state, f'cannot be used ({name}, {state})')}."
-    if _is_about_encryption(failure):
+        return f"The database {_SERVER_FIXES.get(state, f'cannot be used ({name}, {state})')}."
+    if _is_tls_failure(failure):
         return (
             f"The database's server does not offer the TLS that DATABASE_URL asks for ({name}); "
             "set its TLS and certificate up, or correct sslmode and sslaccept in DATABASE_URL."
@@ -80,7 +102,7 @@ def _server_sentence(failure: Exception) -> str:
     return f"The database cannot be reached ({name}); start it, or correct DATABASE_URL."
 
 
-def _is_about_encryption(failure: Exception) -> bool:
-    # For a server without TLS, asyncpg has no class of its own, and nothing but a text.
-    refused = driver_failure(failure)
-    return isinstance(refused, ssl.SSLError) or "rejected SSL upgrade" in str(refused)
+def _is_tls_failure(failure: Exception) -> bool:
+    # For a server without TLS, asyncpg raises a general class with this text.
+    cause = driver_failure(failure)
+    return isinstance(cause, ssl.SSLError) or "rejected SSL upgrade" in str(cause)

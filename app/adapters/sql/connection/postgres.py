@@ -9,7 +9,6 @@ from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
-from app.adapters.sql.connection.commit_tasks import COMMIT_SECONDS
 from app.adapters.sql.connection.engines import POOL_OPTIONS, Engines
 from app.adapters.sql.connection.limits import DatabaseLimits
 from app.adapters.sql.connection.postgres_url import connect_arguments, is_pooled, session_settings
@@ -23,6 +22,7 @@ from app.adapters.sql.schema.tables import (
     messages,
     users,
 )
+from app.domain.time_limits import COMMIT_SECONDS
 
 _SHORT_QUERIES = {"jit": "off", "max_parallel_workers_per_gather": "0"}
 """Every query here reads a few rows by an index. When the planner takes them for many, compiling

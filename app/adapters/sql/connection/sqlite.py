@@ -1,12 +1,13 @@
-"""How SQLite is set up: pragmas for every connection, and transactions that begin as told."""
+"""Engines for SQLite: pragmas, transactions, a faster driver, and a watch on the file."""
 
 import asyncio
 import logging
 import sqlite3
-import time
-from contextlib import closing, suppress
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import Any, Self, TypeAlias, cast
 
 import aiosqlite
 from sqlalchemy import URL, Connection, event, select
@@ -15,49 +16,29 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.util import await_only
 
-from app.adapters.sql.connection.buffered_sqlite import connect_buffered
 from app.adapters.sql.connection.engines import POOL_OPTIONS, Engines
 from app.adapters.sql.connection.limits import DatabaseLimits
 from app.adapters.sql.schema.tables import channel_sequences
 
 _READERS = 4
-_BUSY_RETRY_SECONDS = 0.02
-_PATIENCE_SECONDS = 0.05
+_ROLLBACK_SECONDS = 0.05
+_CHUNK_ROWS = 64  # a required argument of aiosqlite's, for cursors that are not used here
 _READ_THE_FILE = select(channel_sequences.c.last_seq).limit(1)
-"""A writer has the file's only lock by then."""
+"""A probe of the file; a writer has locked it by then."""
 _BEGIN = "begin"
-"""The execution option that says how a connection's transactions begin; by default they read."""
+"""The execution option with the statement that begins a connection's transactions."""
 
+_Parameters: TypeAlias = Sequence[Any]
 
-def enable_wal(file: Path, lock_timeout_seconds: float) -> None:
-    """Let readers and the writer of the file not wait for each other; the file remembers it.
-
-    Blocks for up to ``lock_timeout_seconds``. SQLite does not wait by itself when several processes
-    want to change the mode at once, as when two start on a new file.
-
-    Raises:
-        sqlite3.Error: The file cannot be used, or is locked for longer.
-    """
-    give_up_at = time.monotonic() + lock_timeout_seconds
-    with closing(sqlite3.connect(file)) as connection:
-        while True:
-            try:
-                connection.execute("PRAGMA journal_mode = WAL")
-            except sqlite3.OperationalError as error:
-                is_busy = error.sqlite_errorcode == sqlite3.SQLITE_BUSY
-                if not is_busy or time.monotonic() > give_up_at:
-                    raise
-                time.sleep(_BUSY_RETRY_SECONDS)
-            else:
-                return
+_logger = logging.getLogger(__name__)
 
 
 def sqlite_engines(url: URL, limits: DatabaseLimits) -> Engines:
-    """For one file: one writer, whatever happens, and a few readers beside it."""
-    # At DEBUG the driver writes every statement with its parameters, and messages are among them.
+    """Make engines with one writer and a few readers for a file."""
+    # At DEBUG aiosqlite logs every statement with its parameters, which contain messages.
     logging.getLogger("aiosqlite").setLevel(logging.WARNING)
-    # SQLite has one writer. Those of this process take turns, instead of asking again and again
-    # for the file's lock; the busy timeout is for other processes.
+    # SQLite has one writer. The writers of this process take turns instead of polling the file's
+    # lock; the busy timeout is for other processes.
     engine = create_async_engine(
         url,
         connect_args={"async_creator_fn": connect_buffered},
@@ -65,16 +46,16 @@ def sqlite_engines(url: URL, limits: DatabaseLimits) -> Engines:
         **POOL_OPTIONS,
     )
     pragmas = (
-        # First, so that the others wait for a lock too.
+        # First, so that the other pragmas wait for a lock, too.
         f"PRAGMA busy_timeout = {round(limits.lock_timeout_seconds * 1000)}",
-        # NORMAL would lose the last commits on a power cut; an ack means stored.
+        # NORMAL could lose the last commits in a power cut, after they were acknowledged.
         "PRAGMA synchronous = FULL",
         "PRAGMA foreign_keys = ON",
     )
 
     def prepare(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
         del entry
-        # The driver would begin transactions by itself, late and deferred (SQLAlchemy's
+        # Otherwise the driver begins transactions by itself, late and deferred (SQLAlchemy's
         # documentation, "Serializable isolation / Savepoints / Transactional DDL").
         connection.isolation_level = None
         cursor = connection.cursor()
@@ -84,10 +65,10 @@ def sqlite_engines(url: URL, limits: DatabaseLimits) -> Engines:
 
     event.listen(engine.sync_engine, "connect", prepare)
     event.listen(engine.sync_engine, "begin", _begin)
-    event.listen(engine.sync_engine, "invalidate", _give_up)
+    event.listen(engine.sync_engine, "invalidate", _roll_back_invalidated)
     return Engines(
-        # A deferred transaction that reads and then writes fails at once, whatever the busy
-        # timeout, when another process has written in between: so writers take the lock first.
+        # A deferred transaction that reads first cannot write once another process has written,
+        # whatever the busy timeout. So writers take the lock first.
         writing=engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"}),
         reading=engine,
         asking=engine.execution_options(**{_BEGIN: None}),
@@ -104,20 +85,152 @@ def _begin(connection: Connection) -> None:
         connection.exec_driver_sql(begin)
 
 
-def _give_up(
+def _roll_back_invalidated(
     connection: DBAPIConnection, entry: ConnectionPoolEntry, error: BaseException | None
 ) -> None:
-    # Closing is not enough: while somebody (a traceback) holds the cursor of an interrupted
-    # statement, SQLite keeps the closed connection alive, and with it the lock on the file.
+    # Closing is not enough: while something, such as a traceback, refers to the cursor of an
+    # interrupted statement, SQLite keeps the closed connection and its lock on the file.
     del entry, error
     await_only(_roll_back(cast("aiosqlite.Connection", connection.driver_connection)))
 
 
 async def _roll_back(connection: aiosqlite.Connection) -> None:
-    with suppress(sqlite3.Error, ValueError):  # ValueError: it is closed
+    with suppress(sqlite3.Error, ValueError):  # ValueError: the connection is closed
         rolling_back = asyncio.ensure_future(connection.rollback())
-        await asyncio.wait([rolling_back], timeout=_PATIENCE_SECONDS)
+        await asyncio.wait([rolling_back], timeout=_ROLLBACK_SECONDS)
         if not rolling_back.done():
-            # It waits for a statement that takes long, and that nobody waits for any more.
+            # The rollback waits for a long statement, whose result nobody needs any more.
             await connection.interrupt()
         await rolling_back
+
+
+def connect_buffered(*args: Any, **kwargs: Any) -> "BufferedConnection":
+    """Connect with the arguments of `sqlite3.connect`; an ``async_creator_fn`` for SQLAlchemy."""
+    return BufferedConnection(partial(sqlite3.connect, *args, **kwargs), _CHUNK_ROWS)
+
+
+class BufferedConnection(aiosqlite.Connection):
+    """A connection that switches to its thread once per statement.
+
+    SQLAlchemy makes a cursor, executes, fetches and closes. aiosqlite switches to the connection's
+    thread and back for each of them, which takes longer than a short statement (``make storage``).
+    """
+
+    def __init__(self, connector: partial[sqlite3.Connection], iter_chunk_size: int) -> None:
+        super().__init__(connector, iter_chunk_size)
+        self._thread.daemon = True  # as SQLAlchemy sets it: a hanging thread must not block exit
+
+    def cursor(self, *_: Any, **__: Any) -> Any:
+        """Return a cursor; nothing happens until it executes."""
+        return BufferedCursor(self)
+
+    async def load(self, cursor: "BufferedCursor", method: str, *args: object) -> None:
+        """Run a statement, and store its whole result in ``cursor``."""
+        await self._execute(self._load, cursor, method, args)  # type: ignore[no-untyped-call] # aiosqlite's
+
+    def _load(self, buffered: "BufferedCursor", method: str, args: tuple[object, ...]) -> None:
+        cursor: sqlite3.Cursor = getattr(self._conn, method)(*args)
+        try:
+            buffered.description = cursor.description
+            buffered.rows = [] if cursor.description is None else cursor.fetchall()
+            buffered.rowcount = cursor.rowcount
+            buffered.lastrowid = cursor.lastrowid
+        finally:
+            cursor.close()
+
+
+class BufferedCursor:
+    """The part of aiosqlite's cursor that SQLAlchemy uses.
+
+    Attributes:
+        description: The columns of the result; None if the statement returns no rows.
+        rows: The rows that were not fetched yet.
+        rowcount: The number of changed rows; -1 if the statement changes none.
+        lastrowid: The number of the last inserted row.
+    """
+
+    __slots__ = ("_connection", "description", "lastrowid", "rowcount", "rows")
+
+    def __init__(self, connection: BufferedConnection) -> None:
+        self._connection = connection
+        self.description: Any = None
+        self.rows: list[Any] = []
+        self.rowcount = -1
+        self.lastrowid: int | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def execute(self, sql: str, parameters: _Parameters = ()) -> Self:
+        """Run a statement."""
+        await self._connection.load(self, "execute", sql, parameters)
+        return self
+
+    async def executemany(self, sql: str, parameters: Sequence[_Parameters]) -> Self:
+        """Run a statement once for each of the parameters."""
+        await self._connection.load(self, "executemany", sql, parameters)
+        return self
+
+    async def fetchall(self) -> Sequence[Any]:
+        """Return the rows, once."""
+        rows, self.rows = self.rows, []
+        return rows
+
+    async def close(self) -> None:
+        """Do nothing: the result is loaded, and SQLite's cursor closed."""
+
+
+class SqliteFileWatch:
+    """Notices that the files of an SQLite database were deleted or replaced while it is open.
+
+    SQLite continues on files that have no path any more: commits succeed, and are lost when the
+    process ends. An open connection keeps SQLite from removing the log and its index, and the file
+    system from giving their numbers to other files. Overwritten content is not noticed.
+    """
+
+    def __init__(self) -> None:
+        self._connection: sqlite3.Connection | None = None
+        self._identities: dict[Path, tuple[int, int] | None] = {}
+        self._was_in_place = True
+
+    def open(self, file: Path) -> None:
+        """Remember the files of a database in WAL mode. Blocks; call it once.
+
+        Raises:
+            sqlite3.Error: The file cannot be used.
+            OSError: The file cannot be found.
+        """
+        self._connection = sqlite3.connect(file, check_same_thread=False)
+        self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # opens the log
+        target = file.resolve()  # SQLite creates log and index next to the target of a link
+        others = (target.with_name(f"{target.name}{suffix}") for suffix in ("-wal", "-shm"))
+        self._identities = {path: _identity(path) for path in (file, *others)}
+
+    def is_in_place(self) -> bool:
+        """Whether every path leads to the same file as at first; a change is logged once."""
+        for path, identity in self._identities.items():
+            if _identity(path) != identity:
+                if self._was_in_place:
+                    _logger.error(
+                        "%s was deleted or replaced while in use: nothing is read or stored any "
+                        "more; put it back if it was moved, and restart the server",
+                        path,
+                    )
+                self._was_in_place = False
+                return False
+        self._was_in_place = True
+        return True
+
+    def close(self) -> None:
+        """Close the connection; blocks while SQLite moves the log into the file."""
+        if self._connection is not None:
+            self._connection.close()
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return the device and number of a file; None if there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

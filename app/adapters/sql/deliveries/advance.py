@@ -11,10 +11,8 @@ from typing import TypeAlias
 
 from sqlalchemy import Connection, ScalarSelect, bindparam, case, literal_column, select, update
 
-from app.adapters.sql.queries.delivery_rows import to_state, to_status
-from app.adapters.sql.queries.pair_list import is_among, listed_pairs, pair_list
-from app.adapters.sql.queries.upsert import UPSERTS
-from app.adapters.sql.schema.column_types import as_text
+from app.adapters.sql.queries import to_state, to_status
+from app.adapters.sql.schema.dialects import UPSERTS, as_text, is_among, listed_pairs, pair_list
 from app.adapters.sql.schema.tables import (
     channel_members,
     channels,

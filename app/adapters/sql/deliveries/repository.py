@@ -7,9 +7,7 @@ from sqlalchemy import Select, and_, func, select, true
 
 from app.adapters.sql.connection.database import Database
 from app.adapters.sql.deliveries.advance import advance_all
-from app.adapters.sql.queries.delivery_rows import to_status
-from app.adapters.sql.queries.membership import belongs
-from app.adapters.sql.queries.message_rows import select_messages, to_message
+from app.adapters.sql.queries import belongs, select_messages, to_message, to_status
 from app.adapters.sql.schema.tables import (
     WAITING,
     channel_members,

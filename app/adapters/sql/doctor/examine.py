@@ -6,9 +6,8 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, exists, func, not_, select
 
-from app.adapters.sql.connection.database import OPENING_SECONDS, make_engines
-from app.adapters.sql.connection.limits import DatabaseLimits
-from app.adapters.sql.connection.opening import explained_opening
+from app.adapters.sql.connection.limits import OPENING_SECONDS, DatabaseLimits
+from app.adapters.sql.connection.opening import explained_opening, make_engines
 from app.adapters.sql.connection.server_checks import (
     PRIVILEGES,
     REVISION_PRIVILEGES,

@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine.interfaces import ReflectedColumn
 from sqlalchemy.types import NullType, TypeEngine
 
-from app.adapters.sql.schema.column_types import UtcTimestamp
+from app.adapters.sql.schema.dialects import UtcTimestamp
 from app.adapters.sql.schema.tables import metadata
 
 NEEDED: Mapping[str, tuple[str, ...]] = {

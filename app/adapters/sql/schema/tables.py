@@ -20,7 +20,7 @@ from sqlalchemy import (
     text,
 )
 
-from app.adapters.sql.schema.column_types import POSITION, UtcTimestamp, enum_type
+from app.adapters.sql.schema.dialects import POSITION, UtcTimestamp, enum_type
 
 NOW = text("CURRENT_TIMESTAMP")
 

@@ -1,4 +1,4 @@
-"""Controllers: Nest's ``@Controller`` and route decorators over aiohttp handlers, and CORS."""
+"""Controllers: Nest's ``@Controller`` and route decorators for aiohttp handlers, and CORS."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
@@ -7,7 +7,12 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
 from app.framework.common.exceptions import BootError
-from app.framework.common.metadata import Decorated, define_metadata, get_metadata, marked_methods
+from app.framework.common.metadata import (
+    Decorated,
+    define_metadata,
+    get_metadata,
+    methods_with_metadata,
+)
 
 CONTROLLER_PREFIX = "http:controller_prefix"
 ROUTE = "http:route"
@@ -19,10 +24,10 @@ _ALLOWED_METHODS = "GET,HEAD,PUT,PATCH,POST,DELETE"
 
 
 def controller(prefix: str = "") -> Callable[[ControllerClass], ControllerClass]:
-    """Nest's ``@Controller``: the class answers HTTP. It must be a provider of a module.
+    """Nest's ``@Controller``: the class handles HTTP requests. It must be a provider of a module.
 
     Raises:
-        BootError: There are no parentheses.
+        BootError: The parentheses are missing.
     """
     if not isinstance(prefix, str):
         raise BootError(f"@controller: {prefix!r} is not a path; write @controller()")
@@ -35,10 +40,10 @@ def controller(prefix: str = "") -> Callable[[ControllerClass], ControllerClass]
 
 
 def get(path: str = "") -> Callable[[Decorated], Decorated]:
-    """Nest's ``@Get``: the method takes an aiohttp request and gives a response.
+    """Nest's ``@Get``: the method takes an aiohttp request and returns a response.
 
-    A parameter in the path is written as aiohttp has it, ``{channel_id}`` for Nest's
-    ``:channelId``, and is in ``request.match_info``, decoded.
+    Write path parameters as in aiohttp, ``{channel_id}`` instead of Nest's ``:channelId``. The
+    decoded value is in ``request.match_info``.
     """
     return _route(hdrs.METH_GET, path)
 
@@ -64,16 +69,16 @@ def delete(path: str = "") -> Callable[[Decorated], Decorated]:
 
 
 def routes_of(instance: object) -> Iterator[web.RouteDef]:
-    """The aiohttp routes of a controller, those of its base classes first."""
+    """Yield the aiohttp routes of a controller, those of its base classes first."""
     prefix: str = get_metadata(type(instance), CONTROLLER_PREFIX)
-    for name, member in marked_methods(type(instance), ROUTE):
+    for name, member in methods_with_metadata(type(instance), ROUTE):
         method, path = get_metadata(member, ROUTE)
         url = "/" + "/".join(part.strip("/") for part in (prefix, path) if part.strip("/"))
         yield web.RouteDef(method, url, getattr(instance, name), {})
 
 
 def cors_middleware(origins: tuple[str, ...]) -> Middleware:
-    """Lets these origins, and no others, read answers; credentials allowed, preflights answered."""
+    """Return a middleware that lets only these origins read responses; credentials are allowed."""
 
     @web.middleware
     async def cors(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -85,7 +90,7 @@ def cors_middleware(origins: tuple[str, ...]) -> Middleware:
             and hdrs.ACCESS_CONTROL_REQUEST_METHOD in request.headers
         )
         response = web.Response(status=204) if preflight else await handler(request)
-        if response.prepared:  # a websocket: its headers have left, and CORS says nothing of it
+        if response.prepared:  # a WebSocket: its headers are sent, and CORS does not apply
             return response
         response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = origin
         response.headers[hdrs.ACCESS_CONTROL_ALLOW_CREDENTIALS] = "true"
@@ -98,18 +103,18 @@ def cors_middleware(origins: tuple[str, ...]) -> Middleware:
     return cors
 
 
-def refuse_doubles(routes: Iterable[web.RouteDef]) -> None:
-    """Refuse a route that would never be reached.
+def refuse_duplicate_routes(routes: Iterable[web.RouteDef]) -> None:
+    """Refuse a route that is never reached.
 
     Raises:
-        BootError: Another one has the same method and path.
+        BootError: Two routes have the same method and path.
     """
-    taken: set[tuple[str, str]] = set()
+    seen: set[tuple[str, str]] = set()
     for route in routes:
         key = (route.method, route.path)
-        if key in taken:
-            raise BootError(f"{route.method} {route.path} has two handlers; leave one")
-        taken.add(key)
+        if key in seen:
+            raise BootError(f"{route.method} {route.path} has two handlers; remove one")
+        seen.add(key)
 
 
 def _route(method: str, path: str) -> Callable[[Decorated], Decorated]:

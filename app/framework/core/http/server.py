@@ -1,17 +1,20 @@
-"""aiohttp's HTTP server with limits: of a request's whole head, and of an address's connections.
+"""aiohttp's HTTP server with two more limits: bytes per request head, connections per address.
 
-aiohttp bounds the length of each header and their number. Together that allows a megabyte, where
-Node's server allows 16 kB.
+aiohttp limits the length of each header and their number. Together these limits allow a head of a
+megabyte, whereas Node's server allows 16 kB.
 
-Internals of aiohttp 3.14 in use; ``tests/unit/framework/core/http/test_server.py`` fails when
-one changes:
+This module uses internals of aiohttp 3.14. ``tests/unit/framework/core/http/test_server.py`` fails
+if one of them changes:
 
-- ``web_runner.BaseRunner``: ``_make_server`` makes the server, ``_kwargs`` are for its connections;
-- ``web_server.Server``: it is called for each connection, with ``_loop`` and ``_kwargs``;
-- ``web_protocol.RequestHandler``: ``_request_count`` counts the heads that are complete,
-  ``_messages`` has those that wait, each with its body, and ``_current_request`` is answered now;
-  ``_buffer_paused`` while too many wait, ``_upgraded`` behind a request for a WebSocket; `close`
-  drops what comes from then on; ``connection_lost`` may come without ``connection_made``.
+- ``web_runner.BaseRunner``: ``_make_server`` creates the server, ``_kwargs`` are the options of its
+  connections.
+- ``web_server.Server``: aiohttp calls it to create each connection, and it has ``_loop`` and
+  ``_kwargs``.
+- ``web_protocol.RequestHandler``: ``_request_count`` is the number of complete heads;
+  ``_messages`` is the queue of requests with their bodies; ``_current_request`` is being answered;
+  ``_buffer_paused`` is true while the queue is full; ``_upgraded`` is true after a request for a
+  WebSocket. After ``close``, incoming data is dropped. ``connection_lost`` may be called without
+  ``connection_made``.
 """
 
 import asyncio
@@ -24,17 +27,17 @@ from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import RequestHandler
 
 from app.framework.common.minute_log import MinuteLog
-from app.framework.platform_socketio.engine_io.unadmitted import Unadmitted
+from app.framework.platform_socketio.engine_io.admission_limiter import AdmissionLimiter
 from app.framework.platform_socketio.websocket.client_address import Network, is_proxy
 
 MAX_HEAD_BYTES = 16_384
-"""Of the request line and all headers together: Node's default."""
+"""The limit for the request line plus all headers; Node's default."""
 
 LINGER_SECONDS = 1.0
-"""How long a refused client may go on sending. Closed at once it might not see the answer."""
+"""The time before a refused connection is closed, so that the client can read the answer."""
 
-_NEVER_REACHED = 2 * MAX_HEAD_BYTES
-"""As aiohttp's bound of one line, so that ours comes first, however the head is divided."""
+_MAX_LINE_BYTES = 2 * MAX_HEAD_BYTES
+"""aiohttp's limit for one line: so high that `MAX_HEAD_BYTES` is always exceeded first."""
 
 _SENTENCE = f"The request's head must not exceed {MAX_HEAD_BYTES} bytes.".encode()
 _TOO_LARGE = (
@@ -46,29 +49,29 @@ _log = structlog.stdlib.get_logger("HttpServer")
 
 
 class HttpRunner(web.AppRunner):
-    """Runs an application on `HttpConnection`s.
+    """Runs an application whose connections are `HttpConnection`s.
 
     Args:
         app: The application.
-        max_per_owner: How many connections the owner of an address may have at once. One that
-            becomes a WebSocket counts no longer. Trusted proxies have no limit.
-        owner_of: Names the owner of an address.
-        trusted_proxies: Their addresses.
-        options: Of `web.AppRunner`.
+        max_per_network: How many connections a client network may have at the same time. A
+            connection that becomes a WebSocket no longer counts. Trusted proxies have no limit.
+        client_network: Returns the network of an address.
+        trusted_proxies: The addresses of trusted proxies.
+        options: Options of `web.AppRunner`.
     """
 
     def __init__(
         self,
         app: web.Application,
-        max_per_owner: int,
+        max_per_network: int,
         client_network: Callable[[str], str] = str,
         trusted_proxies: Sequence[Network] = (),
         **options: Any,
     ) -> None:
         super().__init__(
-            app, max_line_size=_NEVER_REACHED, max_field_size=_NEVER_REACHED, **options
+            app, max_line_size=_MAX_LINE_BYTES, max_field_size=_MAX_LINE_BYTES, **options
         )
-        self._open = Unadmitted(max_per_owner, client_network)
+        self._open = AdmissionLimiter(max_per_network, client_network)
         self._trusted_proxies = trusted_proxies
 
     async def _make_server(self) -> web.Server:
@@ -84,7 +87,11 @@ class HttpRunner(web.AppRunner):
 
 class _HttpServer(web.Server):
     def __init__(
-        self, handler: Any, opened: Unadmitted, trusted_proxies: Sequence[Network], **options: Any
+        self,
+        handler: Any,
+        opened: AdmissionLimiter,
+        trusted_proxies: Sequence[Network],
+        **options: Any,
     ) -> None:
         super().__init__(handler, **options)
         self.opened = opened
@@ -92,8 +99,8 @@ class _HttpServer(web.Server):
         self._trusted_proxies = trusted_proxies
 
     def accepts(self, connection: "HttpConnection", address: str) -> bool:
-        """Count a new connection; False if its address has too many."""
-        if is_proxy(address, self._trusted_proxies) or self.opened.add(connection, address):
+        """Count a new connection; return False if its address has too many."""
+        if is_proxy(address, self._trusted_proxies) or self.opened.try_add(connection, address):
             return True
         self.refusals.count("too many HTTP connections of this address", address)
         return False
@@ -103,9 +110,9 @@ class _HttpServer(web.Server):
 
 
 class HttpConnection(RequestHandler):
-    """Answers 431 to a head that is longer than `MAX_HEAD_BYTES`, as soon as that is certain.
+    """Answers 431 as soon as a request's head exceeds `MAX_HEAD_BYTES`.
 
-    Closed at once when its address has too many.
+    The connection is closed immediately if its address has too many of them.
     """
 
     __slots__ = ("_body", "_head_bytes", "_is_refused", "_server")
@@ -114,25 +121,25 @@ class HttpConnection(RequestHandler):
         super().__init__(server, loop=server._loop, **options)  # noqa: SLF001 - see the module
         self._server = server
         self._body: StreamReader = EMPTY_PAYLOAD
-        """Of the latest request: what comes until its end is no head."""
+        """The body of the last request; data before its end does not belong to a head."""
         self._head_bytes = 0
-        """How much of the next head has come."""
+        """The number of bytes of the next head that were received."""
         self._is_refused = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """From the transport: it is open."""
+        """Called by the transport when the connection is open."""
         if self._server.accepts(self, _address(transport.get_extra_info("peername"))):
             super().connection_made(transport)
         else:
             cast(asyncio.Transport, transport).abort()
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """From the transport, which is closed, or from `upgrade.accept`."""
-        self._server.opened.remove(self)
+        """Called by the transport when it is closed, and by `upgrade.accept`."""
+        self._server.opened.discard(self)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """From the transport; never more to aiohttp at once than a head may have left."""
+        """Called by the transport. Passes aiohttp no more bytes at once than the head may have."""
         room = MAX_HEAD_BYTES - self._head_bytes
         while len(data) > room and not self._is_refused:
             self._receive(data[:room])
@@ -167,5 +174,5 @@ def _log_refusal(what: str, address: str, times: int) -> None:
 
 
 def _address(peername: Any) -> str:
-    """Without the port; empty for a client that is gone already."""
+    """Return the address without the port; empty if the client has disconnected already."""
     return str((peername or ("",))[0])

@@ -1,23 +1,23 @@
-"""What the HTTP server logs: our failures, not those of clients that cannot speak HTTP."""
+"""The log of the HTTP server, without the errors that clients cause by invalid HTTP."""
 
 import logging
 
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web import RequestPayloadError
 
-# Broken heads; broken chunks, as aiohttp's parser in Python has them; going before the body's end.
-_THEIRS = (HttpProcessingError, RequestPayloadError, ConnectionResetError)
+# Invalid heads; invalid chunks (by aiohttp's parser in Python); disconnects within a body.
+_CAUSED_BY_CLIENTS = (HttpProcessingError, RequestPayloadError, ConnectionResetError)
 
 
-def _is_ours(record: logging.LogRecord) -> bool:
-    # aiohttp logs a traceback for each broken request and quotes it, headers and all: strangers
-    # could fill the log, and write into it.
-    return record.exc_info is None or not isinstance(record.exc_info[1], _THEIRS)
+def _is_server_error(record: logging.LogRecord) -> bool:
+    # aiohttp logs a traceback with the whole request for each invalid request. Clients could fill
+    # the log with text of their choice.
+    return record.exc_info is None or not isinstance(record.exc_info[1], _CAUSED_BY_CLIENTS)
 
 
 http_log = logging.getLogger("HttpServer")
-"""For aiohttp's server."""
-http_log.addFilter(_is_ours)
+"""The logger that aiohttp's server uses."""
+http_log.addFilter(_is_server_error)
 
-# It warns of every subprotocol that a stranger asks for, in the stranger's words. There are none.
+# aiohttp.websocket warns about each unsupported subprotocol and quotes the client's text.
 logging.getLogger("aiohttp.websocket").setLevel(logging.ERROR)

@@ -1,39 +1,43 @@
-"""A client's Engine.IO connection: its packets in order, one at a time. Knows no Socket.IO."""
+"""A client's Engine.IO connection: handles its packets in order, one at a time."""
 
 import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 import structlog
 from aiohttp import WSCloseCode
 
 from app.concurrency.eager import EagerTasks
 from app.framework.platform_socketio.disconnect_reason import DisconnectReason
-from app.framework.platform_socketio.socket_io.packets import MalformedPacketError
-from app.framework.platform_socketio.websocket import frames
+from app.framework.platform_socketio.errors import MalformedPacketError
+from app.framework.platform_socketio.websocket.frames import text_frame
 from app.framework.platform_socketio.websocket.heartbeat import Heartbeat
 from app.framework.platform_socketio.websocket.protocol import WebSocket
 from app.framework.platform_socketio.websocket.upgrade import UpgradeRequest
 from app.framework.platform_socketio.websocket.write_batcher import WriteBatcher
 
 _CLOSE, _PONG, _MESSAGE = "1", "3", "4"
-"""What a client may send of Engine.IO's packet types: WebSocket is the only transport."""
+"""The Engine.IO packet types that a client may send over a WebSocket."""
 
-Work = Coroutine[Any, Any, None]
-Job = Callable[[], Work]
+Handling = Coroutine[Any, Any, None]
+"""Handles one packet or job."""
+
+Job = Callable[[], Handling]
+"""Work of the server for one client, done in order with the client's packets."""
 
 INBOX_MAX_JOBS = 64
-"""Packets of one client that may wait for the one being handled; then its socket is not read."""
+"""How many packets of one client may wait; then nothing more is read from it."""
 
 INBOX_MAX_CHARS = 131_072
-"""Likewise, their length. They wait unparsed: parsed they may take twenty times the room."""
+"""How long the waiting packets of one client may be together; then nothing more is read from it.
+They wait unparsed, because parsed they may take twenty times the memory."""
 
-ASIDE_MAX_TASKS = 16
-"""Streams of one client that run beside its events."""
+MAX_BACKGROUND_TASKS = 16
+"""How many background tasks (streams) one client may have."""
 
-_NOTHING_WAITS: "deque[str | Job]" = deque(maxlen=0)
-"""The inbox of an idle client: an empty deque of its own would take 760 bytes."""
+_EMPTY_INBOX: "deque[str | Job]" = deque(maxlen=0)
+"""The inbox of all idle clients: an empty deque of their own would take 760 bytes each."""
 
 _log = structlog.stdlib.get_logger("Connection")
 
@@ -43,54 +47,76 @@ _CLOSE_CODES = {
 }
 
 
-class ConnectionOwner(Protocol):
-    """Who a connection works for: the Socket.IO server."""
+class NamespaceLink(Protocol):
+    """One namespace that the client of a connection is in."""
+
+    sid: str
+    """The id of the client's socket in the namespace."""
+
+
+Link = TypeVar("Link", bound=NamespaceLink)
+
+
+class ConnectionOwner(Protocol[Link]):
+    """The part of the Socket.IO server that a connection needs.
+
+    Attributes:
+        tasks: Runs the handlers.
+        batcher: Writes to all clients.
+        heartbeat: Pings all clients.
+        max_packets_per_second: How many packets a client may send.
+        is_closing: Whether the server handles no further packets.
+    """
 
     tasks: EagerTasks
-    outbox: WriteBatcher
+    batcher: WriteBatcher
     heartbeat: Heartbeat
     max_packets_per_second: int
     is_closing: bool
 
-    def handle(self, connection: "Connection", frame: str) -> Work | None:
-        """What is to be done for a message, whose text begins with Engine.IO's ``4``.
+    def handle_message(self, connection: "Connection[Link]", message: str) -> Handling | None:
+        """Return the coroutine that handles a message, or None if nothing is left to do.
+
+        Args:
+            connection: The sender.
+            message: The text, which begins with Engine.IO's packet type ``4``.
 
         Raises:
-            MalformedPacketError: The client does not speak the protocol.
+            MalformedPacketError: The client does not follow the protocol.
         """
 
-    def connection_closed(self, connection: "Connection", reason: DisconnectReason) -> None:
-        """The connection is no more: forget it, and queue what remains to be done."""
+    def connection_closed(self, connection: "Connection[Link]", reason: DisconnectReason) -> None:
+        """Stop serving a closed connection, and enqueue its disconnect hooks."""
 
-    def connection_gone(self, connection: "Connection") -> None:
-        """Its TCP connection is closed, too."""
+    def connection_tcp_closed(self, connection: "Connection[Link]") -> None:
+        """Forget a connection whose TCP connection is closed, unless it has jobs left."""
 
-    def flood_ended(self, connection: "Connection") -> None:
-        """The connection is about to be closed for sending more packets than it may."""
+    def connection_flooded(self, connection: "Connection[Link]") -> None:
+        """Log that the connection is closed because the client sent too many packets."""
 
 
-class Connection(WebSocket):
-    """A client's transport.
+class Connection(WebSocket, Generic[Link]):
+    """A client's Engine.IO connection.
 
-    A packet is handled in place as it comes. If that has to wait for something, it goes on as a
-    task, and what comes meanwhile waits in the inbox: one client's events are handled one after
-    the other, and nobody else's wait for them. An idle connection has no task and no queue.
+    Packets are handled in place as they arrive. If a handler has to wait, it continues as a task,
+    and later packets of this client wait in the inbox. So one client's events are handled one after
+    the other, and clients do not wait for each other. An idle connection has no task and no queue.
     """
 
     __slots__ = (
-        "_aside",
-        "_busy",
-        "_gone",
+        "_background_tasks",
         "_heartbeat",
-        "_held",
         "_inbox",
         "_inbox_chars",
+        "_is_handling",
         "_owner",
-        "_renewed_at",
+        "_pause",
+        "_second_began_at",
+        "_task",
         "_tasks",
-        "_work",
-        "heard_at",
+        "_tcp_closed",
         "heartbeat_slot",
+        "last_received_tick",
         "links",
         "refused_connects",
         "request",
@@ -102,42 +128,55 @@ class Connection(WebSocket):
         sid: str,
         transport: asyncio.Transport,
         request: UpgradeRequest,
-        owner: ConnectionOwner,
+        owner: ConnectionOwner[Link],
         max_message_bytes: int,
         max_queue_bytes: int,
     ) -> None:
         super().__init__(
             transport,
-            owner.outbox,
+            owner.batcher,
             max_message_bytes,
             max_queue_bytes,
             owner.max_packets_per_second,
         )
         self.sid = sid
+        """The Engine.IO id."""
         self.request = request
-        self.links: dict[str, Any] = {}
-        """What the owner keeps for each namespace the client is in; its ``sid`` is the socket's."""
+        """The kept parts of the upgrade request."""
+        self.links: dict[str, Link] = {}
+        """The namespaces that the client is in, or is being admitted to, by name."""
         self.refused_connects = 0
-        """How often the client asked for a namespace that there is not."""
-        self.heard_at = owner.heartbeat.tick
-        """When the client last sent anything, in the heartbeat's ticks."""
+        """How many CONNECT packets named a namespace that does not exist."""
+        self.last_received_tick = owner.heartbeat.tick
+        """The heartbeat's tick in which the client last sent anything."""
         self.heartbeat_slot = 0
-        """The heartbeat's own."""
+        """The connection's slot in the heartbeat's timer wheel; only the heartbeat sets it."""
         self._owner = owner
+        """The Socket.IO server."""
         self._tasks = owner.tasks
+        """Runs the handlers."""
         self._heartbeat = owner.heartbeat
-        self._renewed_at = owner.heartbeat.tick
-        self._held: asyncio.Future[None] | None = None
-        self._inbox = _NOTHING_WAITS
+        """Counts the ticks, and pings the client."""
+        self._second_began_at = owner.heartbeat.tick
+        """The tick in which the present second of the packet rate began."""
+        self._inbox = _EMPTY_INBOX
+        """Packets and jobs that wait for the one being handled."""
         self._inbox_chars = 0
-        self._busy = False
-        self._work: asyncio.Future[None] | None = None
-        self._aside: frozenset[asyncio.Future[None]] = frozenset()
-        self._gone: asyncio.Future[None] | None = None
+        """The length of the packets in the inbox."""
+        self._is_handling = False
+        """Whether a packet or job is being handled, or waits in the inbox."""
+        self._task: asyncio.Future[None] | None = None
+        """The task of the packet or job that is being handled, if it had to wait."""
+        self._pause: asyncio.Future[None] | None = None
+        """Ends the wait of `pause_events`; None while no handler has called it."""
+        self._background_tasks: frozenset[asyncio.Future[None]] = frozenset()
+        """The running tasks of `run_in_background`."""
+        self._tcp_closed: asyncio.Future[None] | None = None
+        """Done when the TCP connection is closed; made when `wait_until_idle` needs it."""
 
     @property
     def is_reading(self) -> bool:
-        """Whether the client can be heard: not while its inbox is full or the server closes."""
+        """Whether the server reads from the client: its inbox has room and the server is open."""
         return (
             len(self._inbox) < INBOX_MAX_JOBS
             and self._inbox_chars < INBOX_MAX_CHARS
@@ -145,234 +184,236 @@ class Connection(WebSocket):
         )
 
     @property
-    def is_busy(self) -> bool:
-        """Whether something is being done for the client, or waits to be."""
-        return self._busy
+    def is_handling(self) -> bool:
+        """Whether a packet or job is being handled, or waits in the inbox."""
+        return self._is_handling
 
     @property
     def answers_pings(self) -> bool:
         """Whether the client has answered its last ping."""
         return self._heartbeat.has_answered(self)
 
-    def push(self, payload: bytes) -> None:
-        """Queue the payload of one text frame."""
+    def send_text(self, payload: bytes) -> None:
+        """Queue one text message, unless the connection is closed."""
         if not self.closed:
-            self._outbox.send(self, frames.text(payload))
+            self._batcher.queue_frame(self, text_frame(payload))
 
-    def enqueue(self, job: Job) -> None:
-        """Do this after all that the client has sent so far; now, if that is done."""
-        self._wait_in_line(job)
-        if not self._busy:
-            self._drain()
+    def enqueue_job(self, job: Job) -> None:
+        """Run a job after everything that the client has sent so far; now, if that is done."""
+        self._append_to_inbox(job)
+        if not self._is_handling:
+            self._handle_inbox()
 
-    def run_aside(self, work: Work) -> bool:
-        """Run this beside the client's events, until it ends or the connection does.
+    def run_in_background(self, coroutine: Handling) -> bool:
+        """Run a coroutine at the same time as the client's events, until the connection ends.
 
-        Not begun, and False, when it is closed or `ASIDE_MAX_TASKS` are running already.
+        Returns False, without starting it, when the connection is closed or `MAX_BACKGROUND_TASKS`
+        are running already.
         """
-        if self.closed or len(self._aside) >= ASIDE_MAX_TASKS:
+        if self.closed or len(self._background_tasks) >= MAX_BACKGROUND_TASKS:
             return False
-        task = self._tasks.start(work)
+        task = self._tasks.start(coroutine)
         if not task.done():
-            self._aside |= {task}
-            task.add_done_callback(self._aside_ended, context=self._outbox.context)
-            if self.closed:  # by the work itself, just now
+            self._background_tasks |= {task}
+            task.add_done_callback(self._background_task_done, context=self._batcher.context)
+            if self.closed:  # the coroutine itself has just closed it
                 task.cancel()
         return True
 
-    async def hold(self, seconds: float) -> None:
-        """Wait. Awaited by a handler, it delays what the client sends meanwhile.
+    async def pause_events(self, seconds: float) -> None:
+        """Wait. A handler that awaits this delays all later packets of its client.
 
-        That waits in the inbox, and when the inbox is full, unread. When the connection ends the
-        wait does, and what waits in the inbox is dropped.
+        They wait in the inbox and, when that is full, unread. If the connection ends, the wait ends
+        and the packets in the inbox are dropped.
         """
         if not self.closed:
             loop = asyncio.get_running_loop()
-            self._held = held = loop.create_future()
-            timer = loop.call_later(seconds, _finish, held, context=self._outbox.context)
+            self._pause = pause = loop.create_future()
+            timer = loop.call_later(seconds, _resolve, pause, context=self._batcher.context)
             try:
-                await held
+                await pause
             finally:
                 timer.cancel()
-                self._held = None
+                self._pause = None
         if self.closed:
-            self._drop_packets()
+            self._drop_waiting_packets()
 
-    def read_no_more(self) -> None:
-        """Read nothing until the connection is closed; a handler that holds the client goes on."""
-        self.drop_unread()
-        if self._held is not None:
-            _finish(self._held)
+    def stop_reading(self) -> None:
+        """Read nothing more until the connection is closed, and end a wait of `pause_events`."""
+        self.drop_unparsed_data()
+        if self._pause is not None:
+            _resolve(self._pause)
 
     def close(self, reason: DisconnectReason, code: int | None = None) -> None:
-        """End the connection: what is due is still written, within `CLOSE_TIMEOUT_SECONDS`.
+        """Close the connection: write what is queued, then a close frame.
 
-        What the client sent before is still handled. Closing again does nothing.
+        Packets received before are still handled. Closing again does nothing.
         """
         if not self.closed:
             self.start_closing(code or _CLOSE_CODES.get(reason, WSCloseCode.OK))
-            self._leave(reason)
+            self._report_closed(reason)
 
     def abort(self, reason: DisconnectReason) -> None:
-        """End the connection now; nothing more is written."""
+        """Close the TCP connection now, without writing what is queued."""
         if not self.closed:
-            self.cut()
-            self._leave(reason)
+            self.abort_transport()
+            self._report_closed(reason)
 
-    async def idle(self) -> None:
-        """Wait until what the client sent is handled and the connection, if closed, is gone."""
+    async def wait_until_idle(self) -> None:
+        """Wait until all received packets are handled and, if closed, the TCP connection ended."""
         while True:
-            busy = {self._work, *(self._aside if self.closed else ())}
-            if self.closed and not self.is_gone:
-                self._gone = self._gone or asyncio.get_running_loop().create_future()
-                busy.add(self._gone)
-            waits = [each for each in busy if each is not None and not each.done()]
-            if waits:
-                await asyncio.wait(waits)
-            elif self.has_unread:
-                await asyncio.sleep(0)  # each tick reads on
+            futures = {self._task, *(self._background_tasks if self.closed else ())}
+            if self.closed and not self.is_tcp_closed:
+                self._tcp_closed = self._tcp_closed or asyncio.get_running_loop().create_future()
+                futures.add(self._tcp_closed)
+            pending = [future for future in futures if future is not None and not future.done()]
+            if pending:
+                await asyncio.wait(pending)
+            elif self.has_unparsed_data:
+                await asyncio.sleep(0)  # each tick parses one slice
             else:
                 return
 
-    def cut_off(self) -> None:
-        """Cancel what is being done for this client; what waits in the inbox goes on."""
-        self.cut()
-        if self._work is not None:
-            self._work.cancel()
+    def cancel_handling(self) -> None:
+        """Close the TCP connection and cancel the running handler; waiting packets follow it."""
+        self.abort_transport()
+        if self._task is not None:
+            self._task.cancel()
 
     def check_packet_rate(self) -> None:
-        """See `WebSocket`. A client is turned away that spent a second's packets in less."""
+        """Allow the packets of a new second, or close the connection of a flooding client."""
         tick = self._heartbeat.tick
-        if tick - self._renewed_at >= self._heartbeat.ticks_per_second:
-            self._renewed_at = tick
+        if tick - self._second_began_at >= self._heartbeat.ticks_per_second:
+            self._second_began_at = tick
             self.packets_left = self._owner.max_packets_per_second
             return
-        self._owner.flood_ended(self)
-        self.turn_away(WSCloseCode.POLICY_VIOLATION)
-        self._drop_packets()
-        self._leave(DisconnectReason.TRANSPORT_ERROR)
+        self._owner.connection_flooded(self)
+        self.start_closing_flood(WSCloseCode.POLICY_VIOLATION)
+        self._drop_waiting_packets()
+        self._report_closed(DisconnectReason.TRANSPORT_ERROR)
 
-    def text_received(self, text: str) -> None:
-        """One Engine.IO packet."""
-        self.heard_at = self._heartbeat.tick
-        kind = text[:1]
-        if kind == _MESSAGE:
-            if self._busy:
-                self._wait_in_line(text)
+    def on_text(self, text: str) -> None:
+        """Handle one Engine.IO packet, or put it into the inbox."""
+        self.last_received_tick = self._heartbeat.tick
+        packet_type = text[:1]
+        if packet_type == _MESSAGE:
+            if self._is_handling:
+                self._append_to_inbox(text)
             else:
-                self._busy = True
-                self._handle(text)
-                if self._inbox and self._work is None:
-                    self._drain()
+                self._is_handling = True
+                self._start_handling(text)
+                if self._inbox and self._task is None:
+                    self._handle_inbox()
                 else:
-                    self._busy = self._work is not None
-        elif kind == _CLOSE:
+                    self._is_handling = self._task is not None
+        elif packet_type == _CLOSE:
             self.close(DisconnectReason.TRANSPORT_CLOSE)
-        elif kind != _PONG:  # which says all it has to say by coming
+        elif packet_type != _PONG:  # a pong needs nothing but `last_received_tick`
             self.close(DisconnectReason.PARSE_ERROR)
 
-    def failed(self, code: int) -> None:
+    def on_protocol_error(self, code: int) -> None:
         """See `WebSocket`."""
         self.close(DisconnectReason.PARSE_ERROR, code)
 
-    def ended(self) -> None:
+    def on_close_frame(self) -> None:
         """See `WebSocket`."""
         self.close(DisconnectReason.TRANSPORT_CLOSE)
 
-    def gone(self) -> None:
+    def on_tcp_closed(self) -> None:
         """See `WebSocket`."""
         self.abort(DisconnectReason.TRANSPORT_CLOSE)
-        self._owner.connection_gone(self)
-        if self._gone is not None and not self._gone.done():
-            self._gone.set_result(None)
+        self._owner.connection_tcp_closed(self)
+        if self._tcp_closed is not None:
+            _resolve(self._tcp_closed)
 
-    def broken(self, error: Exception) -> None:
-        """See `WebSocket`. A bug, somewhere; it ends this connection only."""
+    def on_write_error(self, error: Exception) -> None:
+        """See `WebSocket`. The cause is a bug; it ends this connection only."""
         _log.error("connection cannot be written to", connection=self.sid, exc_info=error)
         self.abort(DisconnectReason.TRANSPORT_ERROR)
 
-    def stalled_too_long(self, queued_bytes: int) -> None:
-        """See `WebSocket`. A close handshake could not be written to such a client either."""
+    def on_queue_limit(self, queued_bytes: int) -> None:
+        """See `WebSocket`. There is no close handshake: the client would not read it either."""
         socket_ids = [link.sid for link in self.links.values()]
         _log.warning("slow client cut off", socket_ids=socket_ids, queued_bytes=queued_bytes)
         self.abort(DisconnectReason.TRANSPORT_ERROR)
 
-    def _wait_in_line(self, entry: str | Job) -> None:
-        if self._inbox is _NOTHING_WAITS:
+    def _append_to_inbox(self, entry: str | Job) -> None:
+        if self._inbox is _EMPTY_INBOX:
             self._inbox = deque()
         self._inbox.append(entry)
         if isinstance(entry, str):
             self._inbox_chars += len(entry)
             if not self.is_reading:
-                self.stop_reading()
+                self.pause_reading()
 
-    def _drain(self) -> None:
-        """Do what waits, until something has to be waited for."""
-        self._busy = True
+    def _handle_inbox(self) -> None:
+        """Handle waiting packets and jobs until one of them has to wait for something."""
+        self._is_handling = True
         while self._inbox:
             entry = self._inbox.popleft()
             if isinstance(entry, str):
                 self._inbox_chars -= len(entry)
-                self._handle(entry)
-            else:
-                self._begin(entry())
-            if self._work is not None:
+            self._start_handling(entry)
+            if self._task is not None:
                 return
-        self._inbox = _NOTHING_WAITS
-        self._busy = False
+        self._inbox = _EMPTY_INBOX
+        self._is_handling = False
 
-    def _handle(self, packet: str) -> None:
-        """Begin with one; it has ended, unless ``_work`` is set."""
-        try:
-            work = self._owner.handle(self, packet)
-        except MalformedPacketError:
-            self.close(DisconnectReason.PARSE_ERROR)
-            return
-        if work is not None:
-            self._begin(work)
-
-    def _begin(self, work: Work) -> None:
-        future = self._tasks.start(work)
+    def _start_handling(self, entry: str | Job) -> None:
+        """Handle a packet or job up to its first wait. It is done, unless ``_task`` is set."""
+        if isinstance(entry, str):
+            try:
+                handling = self._owner.handle_message(self, entry)
+            except MalformedPacketError:
+                self.close(DisconnectReason.PARSE_ERROR)
+                return
+            if handling is None:
+                return
+        else:
+            handling = entry()
+        future = self._tasks.start(handling)
         if not future.done():
-            self._work = future
-            future.add_done_callback(self._work_ended, context=self._outbox.context)
-        elif future is not self._tasks.nothing:
-            self._settle(future)
+            self._task = future
+            future.add_done_callback(self._task_done, context=self._batcher.context)
+        elif future is not self._tasks.completed:
+            self._close_after_error(future)
 
-    def _work_ended(self, work: "asyncio.Future[None]") -> None:
+    def _task_done(self, task: "asyncio.Future[None]") -> None:
         was_reading = self.is_reading
-        self._work = None
-        self._settle(work)
-        self._drain()
+        self._task = None
+        self._close_after_error(task)
+        self._handle_inbox()
         if not was_reading and self.is_reading and not self.closed:
-            self.heard_at = self._heartbeat.tick  # its answers are yet to be read
-            self.go_on_reading()
+            # The answers to pings are still unread: they must not count as missing.
+            self.last_received_tick = self._heartbeat.tick
+            self.continue_reading()
 
-    def _settle(self, work: "asyncio.Future[None]") -> None:
-        error = None if work.cancelled() else work.exception()
+    def _close_after_error(self, future: "asyncio.Future[None]") -> None:
+        """Close the connection if its handler has failed."""
+        error = None if future.cancelled() else future.exception()
         if isinstance(error, MalformedPacketError):
             self.close(DisconnectReason.PARSE_ERROR)
         elif error is not None:  # a bug; it ends this connection only
             _log.error("packet handler failed", connection=self.sid, exc_info=error)
             self.close(DisconnectReason.TRANSPORT_ERROR)
 
-    def _drop_packets(self) -> None:
-        """Keep of the inbox only what is ours to do."""
+    def _drop_waiting_packets(self) -> None:
+        """Keep only the server's own jobs in the inbox."""
         self._inbox_chars = 0
         if self._inbox:
             self._inbox = deque(entry for entry in self._inbox if not isinstance(entry, str))
 
-    def _aside_ended(self, task: "asyncio.Future[None]") -> None:
-        self._aside -= {task}
+    def _background_task_done(self, task: "asyncio.Future[None]") -> None:
+        self._background_tasks -= {task}
 
-    def _leave(self, reason: DisconnectReason) -> None:
-        for task in self._aside:
+    def _report_closed(self, reason: DisconnectReason) -> None:
+        for task in self._background_tasks:
             task.cancel()
-        if self._held is not None:
-            _finish(self._held)
+        if self._pause is not None:
+            _resolve(self._pause)
         self._owner.connection_closed(self, reason)
 
 
-def _finish(future: "asyncio.Future[None]") -> None:
+def _resolve(future: "asyncio.Future[None]") -> None:
     if not future.done():
         future.set_result(None)

@@ -1,16 +1,18 @@
-"""python-engineio's server with its own door: websocket only, explicit origins, bounded frames.
+"""The Engine.IO server: accepts WebSockets of known origins, and keeps their connections.
 
-Of engineio 4.15's `AsyncServer` the HTTP entry (``handle_request``) and the socket are replaced;
-its registry of sockets (``sockets``) remains, and ``send``, which ends in ``send_packet``. A test
-holds the library to it, see `upgrade`. What this closes: no polling, no compression, no unbounded
-queue or wait, no trusted Origin guess, no constant peer.
+It replaces the HTTP entry (``handle_request``) and the socket of engineio 4.15's `AsyncServer`. The
+library's registry ``sockets`` is used, and its ``send``, which calls ``send_packet``; a test checks
+that an upgrade has not changed that, see `upgrade`. Unlike the library there is no polling and no
+compression, queues and timeouts are bounded, and origins have to be configured.
 """
 
 import base64
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import chain
+from typing import Generic
 
 import engineio
 import structlog
@@ -18,12 +20,13 @@ from aiohttp import hdrs, web
 from engineio import packet as engineio_packet
 
 from app.framework.common.minute_log import MinuteLog
-from app.framework.platform_socketio import json_codec as codec
+from app.framework.platform_socketio import json_codec
 from app.framework.platform_socketio.disconnect_reason import DisconnectReason
-from app.framework.platform_socketio.engine_io.connection import Connection, ConnectionOwner
-from app.framework.platform_socketio.engine_io.unadmitted import Unadmitted
-from app.framework.platform_socketio.websocket import frames, upgrade
+from app.framework.platform_socketio.engine_io.admission_limiter import AdmissionLimiter
+from app.framework.platform_socketio.engine_io.connection import Connection, ConnectionOwner, Link
+from app.framework.platform_socketio.websocket import upgrade
 from app.framework.platform_socketio.websocket.client_address import Network
+from app.framework.platform_socketio.websocket.frames import text_frame
 from app.framework.platform_socketio.websocket.origin_rule import OriginRule
 from app.framework.platform_socketio.websocket.upgrade import UpgradeRequest
 
@@ -32,16 +35,16 @@ _log = structlog.stdlib.get_logger("EngineServer")
 _PROTOCOL = "4"
 
 _MAX_QUERY_FIELDS = 64
-"""They are kept as long as the connection: 8 kB of a URL hold 2,700, which take 0.5 MB."""
+"""They are kept as long as the connection. A URL of 8 kB holds 2,700, which take 0.5 MB."""
 
 _TRANSPORT_HINT = 'Only websocket is supported. Set transports: ["websocket"] in the client.'
 _VERSION_HINT = "Only Engine.IO 4 is supported. Use socket.io-client 3 or 4."
 _QUERY_HINT = f"The URL must not have more than {_MAX_QUERY_FIELDS} query parameters."
 
-_CROWDED = "connections refused: too many of this address are not admitted yet"
+_TOO_MANY = "connections rejected: too many of this address are not admitted yet"
 
 _ID_BYTES, _ID_CHARS = 15, 20
-_IDS_AT_ONCE = 256
+_IDS_PER_BLOCK = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,24 +52,28 @@ class EngineOptions:
     """Limits and rules of one server.
 
     Attributes:
-        origins: Which pages may connect, besides those of the server itself.
-        origins_setting: The name of ``origins`` to those who run the server; for the log.
-        trusted_proxies: Whose ``X-Forwarded-For``, ``-Proto`` and ``-Host`` count.
-        warn_of_forwarded: Whether to log, once, that ``X-Forwarded-For`` arrives though no proxy
-            is trusted.
-        owner_of: Names the owner of an address, such as an IPv6 network.
-        max_connecting_per_address: Connections without an admitted socket that the owner of an
-            address may have at once.
-        connect_timeout_seconds: Until a client must be in a namespace.
-        ping_interval_seconds: Between two pings.
-        ping_timeout_seconds: Until a ping must be answered.
-        backlog_seconds: How long what a client sent before it went may still be handled.
-        max_frame_bytes: The largest frame a client may send.
-        socket_queue_max_bytes: What may wait for a client that does not read; then it is cut off.
-        max_packets_per_second: Of one client, of any kind; above it the connection is closed.
-        auth_fields: What is kept of the ``auth`` object of CONNECT; None keeps all of it.
-        header_names: Which headers of the upgrade request are kept, in lower case; None keeps all.
-        query_names: Which parameters of its URL are kept; None keeps all.
+        origins: The origins whose pages may connect, besides the server's own origin.
+        origins_setting: The name of the setting behind ``origins``; for the log.
+        trusted_proxies: Proxies whose ``X-Forwarded-For``, ``-Proto`` and ``-Host`` are used.
+        warn_of_forwarded: Whether to log once when ``X-Forwarded-For`` arrives but no proxy is
+            trusted.
+        client_network: Returns the network of a client's address: the address itself or, for IPv6,
+            its prefix.
+        max_connecting_per_address: How many connections without an admitted socket one network may
+            have at once.
+        connect_timeout_seconds: Time limit for a client to enter a namespace.
+        ping_interval_seconds: Time between two pings.
+        ping_timeout_seconds: Time limit for the answer to a ping.
+        backlog_seconds: How long packets of a closed connection may still be handled.
+        max_frame_bytes: The largest frame that a client may send.
+        socket_queue_max_bytes: How many bytes may wait for a client that does not read; with more
+            its connection is aborted.
+        max_packets_per_second: How many packets of any kind one client may send; with more its
+            connection is closed.
+        auth_fields: The fields of CONNECT's ``auth`` object that are kept; None keeps all.
+        header_names: The headers of the upgrade request that are kept, in lower case; None keeps
+            all.
+        query_names: The parameters of the request's URL that are kept; None keeps all.
     """
 
     origins: tuple[str, ...] = ()
@@ -87,45 +94,65 @@ class EngineOptions:
     query_names: frozenset[str] | None = None
 
 
-class EngineServer(engineio.AsyncServer):
-    """Accepts WebSockets and keeps their connections."""
+class EngineServer(engineio.AsyncServer, Generic[Link]):
+    """Accepts WebSockets and keeps their connections.
 
-    sockets: dict[str, Connection]
+    Attributes:
+        sockets: The open connections by Engine.IO id. The name is the library's.
+        options: Limits and rules.
+        admission_limiter: Counts the connections that have no admitted socket yet.
+        next_id: Returns 15 random bytes as URL-safe text: as unguessable as the library's ids, but
+            without a call to the system's generator for each of them.
+    """
 
-    def __init__(self, *, options: EngineOptions, owner: ConnectionOwner, **kwargs: object) -> None:
+    sockets: dict[str, Connection[Link]]
+    next_id: Callable[[], str]
+
+    def __init__(
+        self, *, options: EngineOptions, owner: ConnectionOwner[Link], **kwargs: object
+    ) -> None:
         super().__init__(**kwargs)
         self.options = options
+        self.admission_limiter = AdmissionLimiter(
+            options.max_connecting_per_address, options.client_network
+        )
         self._owner = owner
-        self._accepting = True
+        """The Socket.IO server."""
+        self._is_accepting = True
+        """Whether new connections are accepted."""
         self._origin_rule = OriginRule(
             options.origins, options.trusted_proxies, options.origins_setting
         )
-        self._hints = MinuteLog(_log_hint)
-        self._crowded = MinuteLog(_log_crowded)
-        self._open_packet = _open_packet(options)
-        self._ids = _random_ids()
+        """Decides which pages may connect."""
+        self._hint_log = MinuteLog(_log_hint)
+        """Logs wrong requests of clients that are probably misconfigured."""
+        self._too_many_log = MinuteLog(_log_too_many)
+        """Logs networks that have too many connections without an admitted socket."""
+        self._open_packet = _encode_open_packet(options)
+        """The first packet to each client, with ``%b`` for the connection's id."""
+        self.next_id = chain.from_iterable(iter(_random_ids, ())).__next__
         self._warns_of_forwarded = options.warn_of_forwarded and not options.trusted_proxies
-        self.unadmitted = Unadmitted(options.max_connecting_per_address, options.client_network)
+        """Whether the next ``X-Forwarded-For`` is logged."""
 
     async def handle_request(self, request: web.Request) -> web.StreamResponse:
-        """One client's upgrade request."""
-        # First: behind such a proxy the server's own origin is refused, too.
+        """Answer a client's upgrade request: accept the WebSocket, or reject it with an error."""
+        # First: behind an untrusted proxy the server's own origin is rejected, too.
         self._warn_of_forwarded(request)
-        refusal = self._refusal(request)
-        if refusal is not None:
-            return refusal
-        transport = request.transport  # None: the client is gone
+        rejection = self._check_request(request)
+        if rejection is not None:
+            return rejection
+        transport = request.transport  # None: the client has disconnected
         if transport is None or not upgrade.is_websocket(request):
-            return _error(400, 3, "Bad request")
-        sid = self.generate_id()
+            return _error_response(400, 3, "Bad request")
+        sid = self.next_id()
         upgrade_request = UpgradeRequest.of(
             request,
             self.options.trusted_proxies,
             self.options.header_names,
             self.options.query_names,
         )
-        if not self.unadmitted.add(sid, upgrade_request.address):
-            return self._too_many(upgrade_request.address)
+        if not self.admission_limiter.try_add(sid, upgrade_request.address):
+            return self._reject_too_many(upgrade_request.address)
         connection = Connection(
             sid,
             transport,
@@ -135,35 +162,35 @@ class EngineServer(engineio.AsyncServer):
             self.options.socket_queue_max_bytes,
         )
         self.sockets[connection.sid] = connection
-        self._owner.heartbeat.watch(connection)
-        self._owner.heartbeat.expect_connect(connection)
+        self._owner.heartbeat.add(connection)
+        self._owner.heartbeat.start_connect_timeout(connection)
         greeting = self._open_packet % connection.sid.encode()
-        return upgrade.accept(request, transport, connection, frames.text(greeting))
+        return upgrade.accept(request, transport, connection, text_frame(greeting))
 
     def generate_id(self) -> str:
-        """15 random bytes, URL-safe: as unguessable as the library's, for a tenth of its price."""
-        return next(self._ids)
+        """Return an unguessable id. Overrides the library's method, see `next_id`."""
+        return self.next_id()
 
     async def send_packet(self, sid: str, pkt: engineio_packet.Packet) -> None:
-        """The library's way to a socket; text packets only, as this contract has no others."""
+        """Send a packet of the library to a connection. There are only text packets."""
         connection = self.sockets.get(sid)
         if connection is not None:
-            connection.push(str(pkt.encode()).encode())
+            connection.send_text(str(pkt.encode()).encode())
 
     def stop_accepting(self) -> None:
-        """Refuse new connections with 503 from now on."""
-        self._accepting = False
+        """Reject new connections with 503 from now on."""
+        self._is_accepting = False
 
     def close_all(self) -> None:
-        """Close every connection with 1001: clients take it for a lost connection and come back."""
+        """Close every connection with 1001. Clients reconnect, as after a lost connection."""
         for connection in tuple(self.sockets.values()):
             connection.close(DisconnectReason.SERVER_SHUTTING_DOWN)
 
-    def _too_many(self, address: str) -> web.Response:
-        self._crowded.count(_CROWDED, self.options.client_network(address))
-        refusal = _error(429, 3, "Too many connections")
-        refusal.force_close()
-        return refusal
+    def _reject_too_many(self, address: str) -> web.Response:
+        self._too_many_log.count(_TOO_MANY, self.options.client_network(address))
+        response = _error_response(429, 3, "Too many connections")
+        response.force_close()
+        return response
 
     def _warn_of_forwarded(self, request: web.Request) -> None:
         if self._warns_of_forwarded and hdrs.X_FORWARDED_FOR in request.headers:
@@ -174,34 +201,35 @@ class EngineServer(engineio.AsyncServer):
                 peer=request.remote,
             )
 
-    def _refusal(self, request: web.Request) -> web.Response | None:
-        """Why this request gets no websocket, in engine.io's order and words; None when it does."""
+    def _check_request(self, request: web.Request) -> web.Response | None:
+        """Return the error response to a wrong request, in engine.io's order and words, or None."""
         query = request.query
-        refusals = (
-            (not self._accepting, 503, 3, "Server shutting down", None),
+        checks = (
+            (not self._is_accepting, 503, 3, "Server shutting down", None),
             (query.get("transport") != "websocket", 400, 0, "Transport unknown", _TRANSPORT_HINT),
             (query.get("EIO") != _PROTOCOL, 400, 5, "Unsupported protocol version", _VERSION_HINT),
             ("sid" in query, 400, 1, "Session ID unknown", None),
             (request.method != hdrs.METH_GET, 400, 2, "Bad handshake method", None),
             (len(query) > _MAX_QUERY_FIELDS, 400, 3, "Bad request", _QUERY_HINT),
         )
-        for refused, status, code, message, hint in refusals:
-            if refused:
+        for is_wrong, status, code, message, hint in checks:
+            if is_wrong:
                 if hint is not None:
-                    self._hints.count(message, hint)
-                return _error(status, code, message, hint)
-        return None if self._origin_rule.accepts(request) else _error(403, 4, "Forbidden")
+                    self._hint_log.count(message, hint)
+                return _error_response(status, code, message, hint)
+        if self._origin_rule.accepts(request):
+            return None
+        return _error_response(403, 4, "Forbidden")
 
 
-def _random_ids() -> Iterator[str]:
-    """From the system's generator, asked once for many."""
-    while True:
-        block = base64.urlsafe_b64encode(os.urandom(_IDS_AT_ONCE * _ID_BYTES)).decode()
-        yield from (block[at : at + _ID_CHARS] for at in range(0, len(block), _ID_CHARS))
+def _random_ids() -> tuple[str, ...]:
+    """Return many random ids, from one call to the system's generator."""
+    block = base64.urlsafe_b64encode(os.urandom(_IDS_PER_BLOCK * _ID_BYTES)).decode()
+    return tuple(block[at : at + _ID_CHARS] for at in range(0, len(block), _ID_CHARS))
 
 
-def _open_packet(options: EngineOptions) -> bytes:
-    """With ``%b`` where the connection's id goes."""
+def _encode_open_packet(options: EngineOptions) -> bytes:
+    """Encode Engine.IO's open packet, with ``%b`` for the connection's id."""
     handshake = {
         "sid": "%b",
         "upgrades": [],
@@ -216,12 +244,12 @@ def _log_hint(reason: str, hint: str, times: int) -> None:
     _log.warning("a client cannot connect", reason=reason, hint=hint, times=times)
 
 
-def _log_crowded(what: str, address: str, times: int) -> None:
+def _log_too_many(what: str, address: str, times: int) -> None:
     _log.warning(what, address=address, times=times, setting="MAX_CONNECTING_PER_ADDRESS")
 
 
-def _error(status: int, code: int, message: str, hint: str | None = None) -> web.Response:
+def _error_response(status: int, code: int, message: str, hint: str | None = None) -> web.Response:
     body = {"code": code, "message": message}
     if hint is not None:
         body["hint"] = hint
-    return web.json_response(body, status=status, dumps=codec.dumps)
+    return web.json_response(body, status=status, dumps=json_codec.dumps)

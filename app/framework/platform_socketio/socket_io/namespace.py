@@ -1,43 +1,28 @@
-"""What a namespace does with its clients, and how its handlers reach them."""
+"""`CompiledNamespace`: the compiled handlers of one namespace."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from app.framework.platform_socketio.socket_io.socket_link import ServerSocketLink
-from app.framework.websockets.pipeline import (
-    ConnectHandler,
-    DisconnectHandler,
-    EventHandler,
-    UnknownEventHandler,
-)
+from app.framework.websockets.connections import ConnectHandler, DisconnectHandler
+from app.framework.websockets.pipeline import EventHandler
 from app.framework.websockets.socket import Socket
+from app.framework.websockets.unknown_event import UnknownEventHandler
 
 
 @dataclass(frozen=True, slots=True)
 class CompiledNamespace:
-    """What a namespace does: compiled once, at boot."""
+    """The handlers of a namespace, compiled once at boot.
+
+    Attributes:
+        socket_class: The class of the sockets that handlers receive.
+        connect: Admit or reject a socket, in this order.
+        disconnect: Run when a socket has disconnected, in this order.
+        events: Handle an event, by its name.
+        unknown: Answers an event without a handler.
+    """
 
     socket_class: type[Socket]
     connect: tuple[ConnectHandler, ...]
     disconnect: tuple[DisconnectHandler, ...]
     events: Mapping[str, EventHandler]
     unknown: UnknownEventHandler
-
-
-class Acknowledgement:
-    """The ack function a handler gets: the first call answers, later ones do nothing."""
-
-    __slots__ = ("_link", "_packet_id")
-
-    def __init__(self, link: ServerSocketLink, packet_id: int) -> None:
-        self._link: ServerSocketLink | None = link
-        self._packet_id = packet_id
-
-    def __call__(self, *args: Any) -> None:
-        """Answer the client."""
-        link = self._link
-        if link is not None:
-            # Given up only then: an answer without a JSON form raises, and the error is told here.
-            link.ack(self._packet_id, args)
-            self._link = None

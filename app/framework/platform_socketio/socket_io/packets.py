@@ -1,10 +1,10 @@
-"""Socket.IO packets, decoded as strictly as socket.io-parser does.
+"""Encodes and decodes Socket.IO packets, as strictly as socket.io-parser.
 
 python-socketio 5.18's own decoder accepts reserved event names, payloads of any shape and billions
-of binary attachments (SECURITY: CVE-2026-48804 and its kin). This contract has no binary at all.
+of binary attachments (CVE-2026-48804). Here there are no binary packets at all.
 
-Of its ``Packet``: the constructor, which calls ``decode``; ``encode``, which calls ``json.dumps``;
-``uses_binary_events``. A test holds the library to it, see `upgrade`.
+Used of the library's ``Packet``: the constructor, which calls ``decode``; ``encode``, which calls
+``json.dumps``; ``uses_binary_events``. A test checks them after an upgrade, see `upgrade`.
 """
 
 import re
@@ -14,7 +14,8 @@ from typing import Any, Self
 
 from socketio import packet
 
-from app.framework.platform_socketio import json_codec as codec
+from app.framework.platform_socketio import json_codec
+from app.framework.platform_socketio.errors import MalformedPacketError
 from app.framework.websockets.socket import RESERVED_EVENTS
 
 _MESSAGE = "4"
@@ -23,19 +24,19 @@ _MESSAGE = "4"
 _DEFAULT_NAMESPACE = "/"
 
 _EVENT_HEAD_MAX_CHARS = 18
-"""Message, packet type, 15 digits of an id, and the bracket."""
+"""The packet type of Engine.IO and of Socket.IO, 15 digits of an id, and the bracket."""
 
-_HEADS = 4_096
-"""How many heads are remembered: clients count their ids from 0, so all send the same ones."""
+_CACHED_HEADS = 4_096
+"""How many event heads are cached: clients count their ids from 0, so all send the same ones."""
 
-_NO_EVENT = -1
+_NOT_AN_EVENT = -1
 
 AUTH_MAX_CHARS, AUTH_MAX_VALUES = 8_192, 128
-"""Of a CONNECT packet, without its token. All of it is kept as long as the socket, where an empty
-list takes 60 bytes."""
+"""Limits of a CONNECT packet without its token. The packet's data is kept as long as the socket,
+where even an empty list takes 60 bytes."""
 
 _PACKET = re.compile(
-    r"(?P<type>[0123])"  # CONNECT, DISCONNECT, EVENT, ACK: no more from a client
+    r"(?P<type>[0123])"  # CONNECT, DISCONNECT, EVENT and ACK are all that a client may send
     r"(?:(?P<namespace>/[^,]{0,99})(?:,|\Z))?"
     r"(?P<id>[0-9]{1,15})?"
     r"(?P<data>[\[{].*)?",
@@ -43,29 +44,25 @@ _PACKET = re.compile(
 )
 
 
-class MalformedPacketError(ValueError):
-    """The client does not speak the protocol; its connection is closed."""
-
-
 class StrictPacket(packet.Packet):
-    """A Socket.IO packet. Encoding is the library's, with our codec, without its binary search."""
+    """A Socket.IO packet. The library encodes it, with our codec and without a search for bytes."""
 
     uses_binary_events = False
-    json = codec
+    json = json_codec
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """An incoming packet.
+        """Decode an incoming packet.
 
         Raises:
-            MalformedPacketError: Shape, name or JSON is wrong.
+            MalformedPacketError: The shape, the event's name or the JSON is wrong.
         """
-        if not text:  # the library's constructor would take it for no packet to decode
+        if not text:  # the library's constructor decodes nothing then
             raise MalformedPacketError
         return cls(encoded_packet=text)
 
     def decode(self, encoded_packet: str) -> int:
-        """Called by the constructor; see `parse`."""
+        """Set the fields from an incoming packet. Called by the constructor; see `parse`."""
         match = _PACKET.fullmatch(encoded_packet)
         if match is None:
             raise MalformedPacketError
@@ -73,7 +70,7 @@ class StrictPacket(packet.Packet):
         self.namespace = match["namespace"]
         self.id = None if match["id"] is None else int(match["id"])
         try:
-            self.data = None if match["data"] is None else codec.loads(match["data"])
+            self.data = None if match["data"] is None else json_codec.loads(match["data"])
         except (ValueError, RecursionError):
             raise MalformedPacketError from None
         if not self._is_well_formed():
@@ -87,55 +84,55 @@ class StrictPacket(packet.Packet):
             case packet.DISCONNECT:
                 return self.id is None and self.data is None
             case packet.EVENT:
-                return is_event(self.data)
+                return is_event_array(self.data)
             case _:
                 return self.id is not None and isinstance(self.data, list)
 
 
-def read_event(frame: str) -> tuple[int | None, list[Any]] | None:
-    """The id and the array of an event of the default namespace, from its Engine.IO message.
+def decode_event(message: str) -> tuple[int | None, list[Any]] | None:
+    """Decode an event of the default namespace from an Engine.IO message, to its id and array.
 
-    Nearly every packet is one, so this is its short way. None for any other packet:
-    `StrictPacket.parse` is the way for all of them. Whether the array `is_event` is still to be
-    asked; who finds a handler by its first entry has the answer.
+    A fast path: nearly all packets are such events. Returns None for any other packet, which
+    `StrictPacket.parse` decodes. The array may still violate `is_event_array`; a caller that finds
+    a handler for its first entry need not check that.
 
     Raises:
-        MalformedPacketError: It is no JSON.
+        MalformedPacketError: The array is not valid JSON.
     """
-    start = frame.find("[", 2, _EVENT_HEAD_MAX_CHARS)
-    packet_id = _event_id(frame[1:start]) if start > 0 else _NO_EVENT
-    if packet_id == _NO_EVENT:
+    start = message.find("[", 2, _EVENT_HEAD_MAX_CHARS)
+    packet_id = _event_id(message[1:start]) if start > 0 else _NOT_AN_EVENT
+    if packet_id == _NOT_AN_EVENT:
         return None
     try:
-        return packet_id, codec.loads(frame[start:])
+        return packet_id, json_codec.loads(message[start:])
     except (ValueError, RecursionError):
         raise MalformedPacketError from None
 
 
-@lru_cache(_HEADS)
+@lru_cache(_CACHED_HEADS)
 def _event_id(head: str) -> int | None:
-    """The id in an event's head, None without one; `_NO_EVENT` if it is another packet's head."""
+    """Return the id in an event's head, None without an id, `_NOT_AN_EVENT` for other heads."""
     if head[:1] != "2":
-        return _NO_EVENT
+        return _NOT_AN_EVENT
     digits = head[1:]
     if not digits:
         return None
-    return int(digits) if digits.isascii() and digits.isdigit() else _NO_EVENT
+    return int(digits) if digits.isascii() and digits.isdigit() else _NOT_AN_EVENT
 
 
-def has_large_auth(frame: str, auth: Mapping[str, Any]) -> bool:
-    """Whether a CONNECT has more than it may have; values are counted by what stands between them.
+def exceeds_auth_limits(message: str, auth: Mapping[str, Any]) -> bool:
+    """Return whether a CONNECT is too long or has too many values, counted by their separators.
 
-    ``token`` may be longer: guards look at it, and have their own limit and their own refusal.
+    ``token`` does not count: the guards that verify it have a limit and an error of their own.
     """
     token = auth.get("token")
-    chars = len(frame) - (len(token) if isinstance(token, str) else 0)
-    values = frame.count(",") + frame.count("[") + frame.count("{")
+    chars = len(message) - (len(token) if isinstance(token, str) else 0)
+    values = message.count(",") + message.count("[") + message.count("{")
     return chars > AUTH_MAX_CHARS or values > AUTH_MAX_VALUES
 
 
-def is_event(data: Any) -> bool:
-    """Whether this is an array that begins with the name of an event."""
+def is_event_array(data: Any) -> bool:
+    """Return whether this is an array that begins with an event name that clients may send."""
     return (
         isinstance(data, list)
         and bool(data)
@@ -144,39 +141,43 @@ def is_event(data: Any) -> bool:
     )
 
 
-def connect(namespace: str, sid: str) -> bytes:
-    """The answer to an admitted CONNECT."""
-    return _encode(packet.CONNECT, {"sid": sid}, namespace)
+def encode_connect(namespace: str, sid: str) -> bytes:
+    """Encode the answer to an admitted CONNECT."""
+    if namespace == _DEFAULT_NAMESPACE:
+        return b'40{"sid":"%b"}' % sid.encode()  # ids need no escaping
+    return _encode_packet(packet.CONNECT, {"sid": sid}, namespace)
 
 
-def connect_error(namespace: str, message: str, data: Any) -> bytes:
-    """The refusal of a CONNECT: the client's ``connect_error`` has ``message`` and ``data``."""
+def encode_connect_error(namespace: str, message: str, data: Any) -> bytes:
+    """Encode the answer to a rejected CONNECT: the client gets it as ``connect_error``."""
     reason: Mapping[str, Any] = (
         {"message": message} if data is None else {"message": message, "data": data}
     )
-    return _encode(packet.CONNECT_ERROR, reason, namespace)
+    return _encode_packet(packet.CONNECT_ERROR, reason, namespace)
 
 
-def disconnect(namespace: str) -> bytes:
-    """The client sees ``io server disconnect`` and does not come back by itself."""
-    return _encode(packet.DISCONNECT, None, namespace)
+def encode_disconnect(namespace: str) -> bytes:
+    """Encode ``io server disconnect``, after which the client does not reconnect by itself."""
+    return _encode_packet(packet.DISCONNECT, None, namespace)
 
 
-def event(namespace: str, name: str, args: tuple[Any, ...]) -> bytes:
-    """An event with its arguments."""
+def encode_event(namespace: str, name: str, args: tuple[Any, ...]) -> bytes:
+    """Encode an event with its arguments."""
     if namespace == _DEFAULT_NAMESPACE:
-        return b"42" + codec.dump((name, *args))
-    return _encode(packet.EVENT, [name, *args], namespace)
+        return b"42" + json_codec.dump((name, *args))
+    return _encode_packet(packet.EVENT, [name, *args], namespace)
 
 
-def ack(namespace: str, packet_id: int, args: tuple[Any, ...]) -> bytes:
-    """The answer to an event that asked for one."""
+def encode_ack(namespace: str, packet_id: int, args: tuple[Any, ...]) -> bytes:
+    """Encode the acknowledgement of the event with this id."""
     if namespace == _DEFAULT_NAMESPACE:
-        return b"43%d%b" % (packet_id, codec.dump(args))
-    return _encode(packet.ACK, list(args), namespace, packet_id)
+        return b"43%d%b" % (packet_id, json_codec.dump(args))
+    return _encode_packet(packet.ACK, list(args), namespace, packet_id)
 
 
-def _encode(packet_type: int, data: Any, namespace: str, packet_id: int | None = None) -> bytes:
-    """The payload of one WebSocket text frame."""
+def _encode_packet(
+    packet_type: int, data: Any, namespace: str, packet_id: int | None = None
+) -> bytes:
+    """Encode any packet to the payload of one WebSocket text frame."""
     encoded = StrictPacket(packet_type, data=data, namespace=namespace, id=packet_id).encode()
     return (_MESSAGE + encoded).encode()

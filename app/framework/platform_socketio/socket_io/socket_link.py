@@ -1,4 +1,4 @@
-"""A socket's own end in the transport: one client in one namespace, from CONNECT to its end."""
+"""`ServerSocketLink`: connects a socket to the transport, from its CONNECT packet to its end."""
 
 from collections.abc import Callable, Coroutine, Iterable
 from collections.abc import Set as AbstractSet
@@ -10,80 +10,69 @@ from aiohttp import WSCloseCode
 from app.framework.platform_socketio.disconnect_reason import DisconnectReason
 from app.framework.platform_socketio.engine_io.connection import Connection
 from app.framework.platform_socketio.socket_io import packets
-from app.framework.platform_socketio.socket_io.rooms import RoomManager
+from app.framework.platform_socketio.socket_io.namespace import CompiledNamespace
+from app.framework.platform_socketio.socket_io.rooms import NamespaceRooms
 from app.framework.websockets.socket import Socket
+
+ClientConnection = Connection["ServerSocketLink"]
+"""The connection of a Socket.IO client."""
 
 
 class LinkState(Enum):
-    """Where a socket stands. It only moves down this list."""
+    """The state of a socket. It only moves down this list."""
 
     PENDING = auto()
-    """Guards and ``handle_connection`` are at work: nothing is sent, no room is joined yet."""
+    """Guards and ``handle_connection`` are running: nothing is sent, no room is joined yet."""
     ADMITTED = auto()
+    """The client is in the namespace."""
     DETACHED = auto()
-    """The connection is gone: in no room, sent nothing; what it brought before is still handled."""
+    """The connection is closed: the socket has left its rooms and is sent nothing. Packets received
+    before are still handled."""
     ENDED = auto()
+    """The socket has left the namespace; its disconnect hooks are enqueued."""
 
 
-_ADMITTED = LinkState.ADMITTED  # looked up once: for an enumeration that takes longer than a call
+_ADMITTED = LinkState.ADMITTED  # a constant: reading an enumeration member takes longer than a call
 
 
-class _Refusal(NamedTuple):
-    """How `ServerSocketLink.settle` refuses a socket: packets to send, then the close code."""
+class _Rejection(NamedTuple):
+    """How `ServerSocketLink.finish_admission` rejects a socket."""
 
     packets: list[bytes]
+    """The packets to send first."""
     close_code: WSCloseCode
+    """The code that closes the connection."""
 
 
-class _Pending:
-    """What waits for the end of the PENDING state."""
+class _PendingChanges:
+    """The effects of the PENDING state that take place when it ends."""
 
-    __slots__ = ("held", "refusal", "wanted")
+    __slots__ = ("packets", "rejection", "rooms")
 
     def __init__(self) -> None:
-        self.held: list[bytes] = []
-        self.refusal: _Refusal | None = None
-        self.wanted: dict[str, None] = {}
+        self.packets: list[bytes] = []
+        """The events to send."""
+        self.rejection: _Rejection | None = None
+        """Set when the socket is to be rejected."""
+        self.rooms: dict[str, None] = {}
+        """The rooms to join, in order."""
 
 
-class NamespaceHub:
-    """Implements `socket.Hub`: all sockets of one namespace."""
-
-    __slots__ = ("_manager", "namespace")
-
-    def __init__(self, manager: RoomManager, namespace: str) -> None:
-        self._manager = manager
-        self.namespace = namespace
-
-    def broadcast(
-        self,
-        rooms: frozenset[str],
-        except_rooms: frozenset[str],
-        event: str,
-        args: tuple[Any, ...],
-        *,
-        volatile: bool = False,
-    ) -> None:
-        """See `RoomManager.broadcast`."""
-        self._manager.broadcast(self.namespace, rooms, except_rooms, event, args, volatile=volatile)
-
-    def sockets(self, rooms: frozenset[str], except_rooms: frozenset[str]) -> tuple[Socket, ...]:
-        """See `RoomManager.sockets`."""
-        return self._manager.sockets(self.namespace, rooms, except_rooms)
-
-
-class ServerSocketLink(NamespaceHub):
+class ServerSocketLink:
     """Implements `socket.SocketLink`.
 
-    While PENDING it keeps back what the socket joins and is sent. `settle` then decides in one go,
-    without an await: so no broadcast and no event handler meets a socket that is not admitted.
+    While the state is PENDING it collects the rooms that the socket joins and the events that it is
+    sent. `finish_admission` then applies them at once, without an await: no broadcast and no event
+    handler ever finds a socket that is half admitted.
     """
 
     __slots__ = (
         "_on_end",
         "_pending",
+        "compiled",
         "connection",
-        "endpoint",
+        "hub",
+        "namespace",
         "sid",
         "socket",
         "state",
@@ -91,27 +80,34 @@ class ServerSocketLink(NamespaceHub):
 
     def __init__(
         self,
-        connection: Connection,
-        namespace: str,
+        connection: ClientConnection,
+        hub: NamespaceRooms,
         sid: str,
-        manager: RoomManager,
-        endpoint: Any,
+        compiled: CompiledNamespace,
         on_end: Callable[["ServerSocketLink", DisconnectReason], None],
     ) -> None:
-        super().__init__(manager, namespace)
         self.connection = connection
-        self.state = LinkState.PENDING
+        """The client's connection."""
+        self.hub = hub
+        """The rooms of the namespace."""
+        self.namespace = hub.namespace
+        """The namespace's name."""
         self.sid = sid
-        self.endpoint = endpoint
-        """What the owner serves here."""
+        """The socket's id."""
+        self.compiled = compiled
+        """The handlers of the namespace."""
         self.socket: Socket
-        """Its other end; the server sets it."""
+        """The socket as handlers see it; the server sets it."""
+        self.state = LinkState.PENDING
+        """See `LinkState`."""
         self._on_end = on_end
-        self._pending: _Pending | None = _Pending()
+        """Called when the socket has left the namespace."""
+        self._pending: _PendingChanges | None = _PendingChanges()
+        """The collected changes; None unless the state is PENDING."""
 
     @property
     def connected(self) -> bool:
-        """Whether the client is admitted and has not left."""
+        """Whether the client is admitted and has not disconnected."""
         return self.state is LinkState.ADMITTED
 
     @property
@@ -121,125 +117,145 @@ class ServerSocketLink(NamespaceHub):
 
     @property
     def rooms(self) -> frozenset[str]:
-        """Rooms joined, or to be joined on admission."""
+        """The rooms that the socket is in, or will join when it is admitted."""
         if self._pending is not None:
-            return frozenset(self._pending.wanted)
-        return frozenset(self._manager.get_rooms(self.sid, self.namespace))
+            return frozenset(self._pending.rooms)
+        return frozenset(self.hub.rooms_of(self.sid))
 
     @property
-    def wanted(self) -> AbstractSet[str]:
-        """The rooms to be joined on admission: a view, not a copy."""
-        return frozenset() if self._pending is None else self._pending.wanted.keys()
+    def pending_rooms(self) -> AbstractSet[str]:
+        """The rooms that the socket will join when it is admitted: a view, not a copy."""
+        return frozenset() if self._pending is None else self._pending.rooms.keys()
 
-    def settle(self, *, admitted: bool) -> None:
-        """End the PENDING state: admit, or refuse and close the connection.
+    def finish_admission(self, *, admitted: bool) -> None:
+        """End the PENDING state: admit the socket, or reject it and close the connection.
 
-        Answers CONNECT, joins and sends what was kept back without an await in between.
+        An admitted socket gets the answer to CONNECT, joins its rooms, and gets the collected
+        events.
         """
         pending = self._pending
         if pending is None:
             return
-        if not admitted and pending.refusal is None:
+        if not admitted and pending.rejection is None:
             self.disconnect(close=True)
-        if pending.refusal is not None:
-            for payload in pending.refusal.packets:
-                self.connection.push(payload)
+        if pending.rejection is not None:
+            for payload in pending.rejection.packets:
+                self.connection.send_text(payload)
             self.connection.close(
-                DisconnectReason.SERVER_NAMESPACE_DISCONNECT, pending.refusal.close_code
+                DisconnectReason.SERVER_NAMESPACE_DISCONNECT, pending.rejection.close_code
             )
             return
         self._pending = None
-        self.connection.push(packets.connect(self.namespace, self.sid))
-        self._manager.admit(self.sid, self.namespace, self.connection, pending.wanted)
+        self.connection.send_text(packets.encode_connect(self.namespace, self.sid))
+        self.hub.add(self.sid, self.connection, pending.rooms)
         self.state = LinkState.ADMITTED
-        for payload in pending.held:
-            self.connection.push(payload)
+        for payload in pending.packets:
+            self.connection.send_text(payload)
 
     def detach(self, reason: DisconnectReason) -> None:
-        """The connection is gone: out of every room at once; `end` follows behind what it brought.
+        """Leave every room: the connection is closed. `end_link` follows the packets before.
 
-        A socket that is not admitted, or does not speak the protocol, ends here: nothing more of it
-        is handled.
+        A socket that is not admitted, or whose client has broken the protocol, ends here, and
+        nothing more of its packets is handled.
         """
         if self.state is LinkState.PENDING or reason is DisconnectReason.PARSE_ERROR:
-            self.end(reason)
+            self.end_link(reason)
         elif self.state is LinkState.ADMITTED:
             self.state = LinkState.DETACHED
-            self._manager.basic_disconnect(self.sid, self.namespace)
+            self.hub.remove(self.sid)
 
-    def end(self, reason: DisconnectReason) -> None:
-        """Out of every room at once; the disconnect hooks follow after what is being handled."""
+    def end_link(self, reason: DisconnectReason) -> None:
+        """Leave every room and the namespace; the disconnect hooks follow the running handler."""
         if self.state is LinkState.ENDED:
             return
         if self.state is LinkState.ADMITTED:
-            self._manager.basic_disconnect(self.sid, self.namespace)
+            self.hub.remove(self.sid)
         self.state = LinkState.ENDED
         self._pending = None
         self.connection.links.pop(self.namespace, None)
         self._on_end(self, reason)
 
     def emit(self, event: str, args: tuple[Any, ...]) -> None:
-        """Send, or keep for `settle`; nothing once the client is gone."""
+        """Send an event, or collect it for `finish_admission`; nothing after a disconnect."""
         if self.state is _ADMITTED:
-            self.connection.push(packets.event(self.namespace, event, args))
+            self.connection.send_text(packets.encode_event(self.namespace, event, args))
         elif self._pending is not None:
-            self._pending.held.append(packets.event(self.namespace, event, args))
-
-    def ack(self, packet_id: int, args: tuple[Any, ...]) -> None:
-        """Answer an event; nothing once the client is gone."""
-        if self.state is _ADMITTED:
-            self.connection.push(packets.ack(self.namespace, packet_id, args))
+            self._pending.packets.append(packets.encode_event(self.namespace, event, args))
 
     def join(self, rooms: Iterable[str]) -> None:
-        """Enter rooms, or ask for them on admission; nothing once the client is gone."""
+        """Join rooms, now or when the socket is admitted; nothing after a disconnect."""
         for room in rooms:
             if self.state is LinkState.ADMITTED:
-                self._manager.basic_enter_room(self.sid, self.namespace, room)
+                self.hub.join(self.sid, room)
             elif self._pending is not None:
-                self._pending.wanted[room] = None
+                self._pending.rooms[room] = None
 
     def leave(self, room: str) -> None:
-        """Leave a room; one that was not joined is no matter."""
+        """Leave a room; harmless when the socket is not in it."""
         if self._pending is not None:
-            self._pending.wanted.pop(room, None)
+            self._pending.rooms.pop(room, None)
         elif self.state is LinkState.ADMITTED:
-            self._manager.basic_leave_room(self.sid, self.namespace, room)
+            self.hub.leave(self.sid, room)
 
-    def run_aside(self, work: Coroutine[Any, Any, None]) -> bool:
-        """See `Connection.run_aside`."""
-        return self.connection.run_aside(work)
+    def run_in_background(self, coroutine: Coroutine[Any, Any, None]) -> bool:
+        """See `Connection.run_in_background`."""
+        return self.connection.run_in_background(coroutine)
 
-    async def hold(self, seconds: float) -> None:
-        """See `Connection.hold`."""
-        await self.connection.hold(seconds)
+    async def pause_events(self, seconds: float) -> None:
+        """See `Connection.pause_events`."""
+        await self.connection.pause_events(seconds)
 
     def disconnect(self, *, close: bool) -> None:
-        """End the socket from our side; a pending one is refused by `settle`."""
+        """Disconnect the socket by the server's decision; a pending one is rejected later."""
         if self._pending is not None:
-            answers = [*self._answers(self._pending), packets.disconnect(self.namespace)]
-            self._pending.refusal = _Refusal(answers, WSCloseCode.OK)
+            answers = [*self._answers(self._pending), packets.encode_disconnect(self.namespace)]
+            self._pending.rejection = _Rejection(answers, WSCloseCode.OK)
         elif self.state is LinkState.ADMITTED:
-            self.connection.push(packets.disconnect(self.namespace))
-            self.end(DisconnectReason.SERVER_NAMESPACE_DISCONNECT)
+            self.connection.send_text(packets.encode_disconnect(self.namespace))
+            self.end_link(DisconnectReason.SERVER_NAMESPACE_DISCONNECT)
             if close:
                 self.connection.close(DisconnectReason.SERVER_NAMESPACE_DISCONNECT)
 
     def refuse(self, message: str, data: Any) -> None:
-        """Refuse a pending socket with ``connect_error``."""
+        """Reject a pending socket with ``connect_error``."""
         if self._pending is not None:
-            answers = [packets.connect_error(self.namespace, message, data)]
-            self._pending.refusal = _Refusal(answers, WSCloseCode.OK)
+            answers = [packets.encode_connect_error(self.namespace, message, data)]
+            self._pending.rejection = _Rejection(answers, WSCloseCode.OK)
 
     def close_transport(self, *, answer_connect: bool) -> None:
-        """Close the connection with 1013 and no DISCONNECT packet; a pending socket is refused."""
+        """Close the connection with 1013 and no DISCONNECT packet; a pending socket is rejected."""
         if self._pending is not None:
             answers = self._answers(self._pending) if answer_connect else []
-            self._pending.refusal = _Refusal(answers, WSCloseCode.TRY_AGAIN_LATER)
+            self._pending.rejection = _Rejection(answers, WSCloseCode.TRY_AGAIN_LATER)
         elif self.state is LinkState.ADMITTED:
-            self.end(DisconnectReason.SERVER_NAMESPACE_DISCONNECT)
+            self.end_link(DisconnectReason.SERVER_NAMESPACE_DISCONNECT)
             self.connection.close(
                 DisconnectReason.SERVER_NAMESPACE_DISCONNECT, WSCloseCode.TRY_AGAIN_LATER
             )
 
-    def _answers(self, pending: _Pending) -> list[bytes]:
-        return [packets.connect(self.namespace, self.sid), *pending.held]
+    def _answers(self, pending: _PendingChanges) -> list[bytes]:
+        return [packets.encode_connect(self.namespace, self.sid), *pending.packets]
+
+
+class Acknowledgement:
+    """The ack function that a handler gets: the first call answers, later calls do nothing."""
+
+    __slots__ = ("_link", "_packet_id")
+
+    def __init__(self, link: ServerSocketLink, packet_id: int) -> None:
+        self._link: ServerSocketLink | None = link
+        """The socket to answer; None once it is answered."""
+        self._packet_id = packet_id
+        """The id of the client's event."""
+
+    def __call__(self, *args: Any) -> None:
+        """Answer the client's event; nothing after a disconnect.
+
+        Raises:
+            TypeError: An argument has no JSON form. Nothing is sent, and another call may answer.
+        """
+        link = self._link
+        if link is not None:
+            if link.state is _ADMITTED:
+                link.connection.send_text(packets.encode_ack(link.namespace, self._packet_id, args))
+            self._link = None

@@ -1,28 +1,186 @@
-"""WebSocket frames as a server writes them: final, unmasked, uncompressed (RFC 6455, 5.2)."""
+"""WebSocket frames (RFC 6455): builds those of the server, and checks and parses the client's.
 
-_TEXT, _CLOSE, _PONG = b"\x81", b"\x88", b"\x8a"
+The server's frames are final, unmasked and uncompressed. aiohttp parses the client's frames;
+`FrameReader` adds the rules that aiohttp's parser does not check.
+"""
 
-_SHORT = 126
-_MEDIUM = 65_536
-_SHORT_TEXT = tuple(_TEXT + bytes([length]) for length in range(_SHORT))
-"""The whole header of a short text by its length: most frames are short texts."""
+from aiohttp import WebSocketError, WSCloseCode
+from aiohttp._websocket.reader import WebSocketDataQueue, WebSocketReader
+
+_FINAL, _OPCODE = 0x80, 0x0F
+_CONTINUATION, _FIRST_CONTROL = 0x0, 0x8
+_FINAL_TEXT, _FINAL_CLOSE, _FINAL_PONG = 0x81, 0x88, 0x8A
+_MASKED, _LENGTH = 0x80, 0x7F
+_MEDIUM = 126
+"""The value of the length field when the real length follows in two bytes."""
+_MASKED_MEDIUM = _MASKED | _MEDIUM
+_LEAST_LONG = 65_536
+_START_BYTES, _MEDIUM_BYTES, _LONG_BYTES = 2, 4, 10
+"""Sizes of a header without its mask, by the form of the payload's length."""
+_MASK_BYTES = 4
+_LEAST_FRAME = _START_BYTES + _MASK_BYTES
+
+_SHORT_TEXT_HEADERS = tuple(bytes([_FINAL_TEXT, length]) for length in range(_MEDIUM))
+"""The header of a short text by its length. Most frames are short texts."""
+
+_feed_data = WebSocketReader.feed_data
 
 
-def text(payload: bytes) -> bytes:
-    """A text message in one frame; ``payload`` is UTF-8."""
+def text_frame(payload: bytes) -> bytes:
+    """Build a text message in one frame; ``payload`` is UTF-8."""
     length = len(payload)
-    if length < _SHORT:
-        return _SHORT_TEXT[length] + payload
     if length < _MEDIUM:
+        return _SHORT_TEXT_HEADERS[length] + payload
+    if length < _LEAST_LONG:
         return b"\x81\x7e%b%b" % (length.to_bytes(2), payload)
     return b"\x81\x7f%b%b" % (length.to_bytes(8), payload)
 
 
-def close(code: int) -> bytes:
-    """The close frame with a status code (7.4)."""
-    return _CLOSE + b"\x02" + code.to_bytes(2)
+def close_frame(code: int) -> bytes:
+    """Build the close frame with a status code (section 7.4)."""
+    return bytes([_FINAL_CLOSE, 2]) + code.to_bytes(2)
 
 
-def pong(payload: bytes) -> bytes:
-    """The answer to a ping with this payload, of 125 bytes at most."""
-    return _PONG + bytes([len(payload)]) + payload
+def pong_frame(payload: bytes) -> bytes:
+    """Build the answer to a ping with this payload, of 125 bytes at most."""
+    return bytes([_FINAL_PONG, len(payload)]) + payload
+
+
+class FrameQueue(WebSocketDataQueue):
+    """Receives what `FrameReader` parses. It queues nothing and skips the base's constructor."""
+
+    __slots__ = ("packets_left",)
+
+    packets_left: int
+    """How many more frames the client may send. The reader subtracts each fragment that does not
+    end a message; the queue subtracts each message and control frame that it receives."""
+
+    # aiohttp's parser pauses when `_size` exceeds `_limit`. Both stay 0: nothing is queued.
+    _size = 0
+    _limit = 0
+
+
+class FrameReader(WebSocketReader):
+    """Rejects frames that a client must not send, with close code 1002.
+
+    - a frame without a mask (section 5.1)
+    - a length that is not in its shortest form (5.2)
+    - a new message before the last fragment of the previous one (5.4)
+
+    The frames before the wrong one are still handled. aiohttp rejects the rest: reserved bits and
+    opcodes, fragmented or long control frames, a continuation without a message, a length of 2**63
+    or more, text that is not UTF-8.
+    """
+
+    __slots__ = (
+        "_failed",
+        "_header_start",
+        "_in_message",
+        "_is_between_messages",
+        "_queue",
+        "_to_skip",
+    )
+
+    def __init__(self, queue: FrameQueue, max_message_bytes: int) -> None:
+        # aiohttp rejects a message as long as its limit; we reject only longer ones.
+        super().__init__(queue, max_message_bytes + 1, compress=False, decode_text=True)
+        self._queue = queue
+        """Receives messages and errors."""
+        self._failed = False
+        """Whether the client has broken a rule: everything after that is ignored."""
+        self._to_skip = 0
+        """How many bytes of the current frame's mask and payload have not arrived yet."""
+        self._header_start = b""
+        """The first bytes of a header that has not arrived completely."""
+        self._in_message = False
+        """Whether a message has begun whose last fragment has not arrived."""
+        self._is_between_messages = True
+        """Whether no frame and no message is incomplete, and no rule is broken."""
+
+    def feed_data(self, data: bytes | bytearray | memoryview) -> tuple[bool, bytes]:
+        """Check and parse received bytes, up to the first frame that breaks a rule."""
+        end = len(data)
+        # Most reads are one short text frame. Recognising it here takes 0.15 us; an event 25 us.
+        if (
+            _LEAST_FRAME <= end < _LEAST_FRAME + _MEDIUM
+            and self._is_between_messages
+            and data[0] == _FINAL_TEXT
+            and data[1] == _MASKED + end - _LEAST_FRAME
+        ):
+            return _feed_data(self, data)
+        if self._failed:
+            return True, b""
+        valid_bytes = self._check(data, end)
+        if valid_bytes == end:
+            return _feed_data(self, data)
+        self._failed, self._is_between_messages = True, False
+        _feed_data(self, data[:valid_bytes])
+        reason = "a frame that no client may send"
+        self._queue.set_exception(WebSocketError(WSCloseCode.PROTOCOL_ERROR, reason))
+        return True, b""
+
+    def _check(self, data: bytes | bytearray | memoryview, end: int) -> int:
+        """Return how many bytes follow the rules: all, or those before the first wrong frame."""
+        at = self._to_skip
+        if not (self._header_start or self._in_message):
+            at = _skip_short_texts(data, at, end)
+        while at < end:
+            # Nearly all frames are whole messages below 64 kB: their headers are read in place.
+            is_simple = (
+                end - at >= _MEDIUM_BYTES and not self._header_start and not self._in_message
+            )
+            if is_simple and data[at] == _FINAL_TEXT:
+                second = data[at + 1]
+                if _MASKED <= second < _MASKED_MEDIUM:
+                    at += _LEAST_FRAME + second - _MASKED
+                    continue
+                length = data[at + 2] << 8 | data[at + 3]
+                if second == _MASKED_MEDIUM and length >= _MEDIUM:
+                    at += _MEDIUM_BYTES + _MASK_BYTES + length
+                    continue
+            missing_bytes = _LONG_BYTES - len(self._header_start)
+            header = self._header_start + bytes(data[at : at + missing_bytes])
+            if len(header) >= _START_BYTES and not self._may_start(header):
+                return at
+            length, header_bytes = _read_length(header)
+            if header_bytes > len(header):
+                self._header_start, at = header, end
+                break
+            if length < 0:
+                return at
+            at += header_bytes - len(self._header_start) + _MASK_BYTES + length
+            self._header_start = b""
+            if header[0] & _OPCODE < _FIRST_CONTROL:
+                self._in_message = not header[0] & _FINAL
+                self._queue.packets_left -= self._in_message
+        self._to_skip = at - end
+        self._is_between_messages = not (self._to_skip or self._header_start or self._in_message)
+        return end
+
+    def _may_start(self, header: bytes) -> bool:
+        is_new_message = _CONTINUATION < header[0] & _OPCODE < _FIRST_CONTROL
+        return header[1] >= _MASKED and not (is_new_message and self._in_message)
+
+
+def _skip_short_texts(data: bytes | bytearray | memoryview, at: int, end: int) -> int:
+    """Skip pipelined events, which are short text frames, by their lengths alone."""
+    while at + 1 < end and data[at] == _FINAL_TEXT:
+        second = data[at + 1]
+        if not _MASKED <= second < _MASKED_MEDIUM:
+            break
+        at += _LEAST_FRAME + second - _MASKED
+    return at
+
+
+def _read_length(header: bytes) -> tuple[int, int]:
+    """Return the payload's length (-1 if not in its shortest form) and the header's size."""
+    if len(header) < _START_BYTES:
+        return 0, _START_BYTES
+    length = header[1] & _LENGTH
+    if length < _MEDIUM:
+        return length, _START_BYTES
+    if length == _MEDIUM:
+        length = int.from_bytes(header[_START_BYTES:_MEDIUM_BYTES])
+        return length if length >= _MEDIUM else -1, _MEDIUM_BYTES
+    length = int.from_bytes(header[_START_BYTES:_LONG_BYTES])
+    return length if length >= _LEAST_LONG else -1, _LONG_BYTES

@@ -1,4 +1,4 @@
-"""Pings for all connections from one timer wheel, and an end for those that do not answer."""
+"""Pings all connections from one timer, and closes those that do not answer."""
 
 import asyncio
 from contextvars import copy_context
@@ -9,127 +9,139 @@ from typing import Protocol
 import structlog
 
 from app.framework.platform_socketio.disconnect_reason import DisconnectReason
-from app.framework.platform_socketio.websocket import frames
+from app.framework.platform_socketio.websocket.frames import text_frame
 from app.framework.platform_socketio.websocket.write_batcher import Writable, write_now
 
 _log = structlog.stdlib.get_logger("Heartbeat")
 
-_PING = frames.text(b"2")
-_TICKS_PER_WAIT = 10
+_PING = text_frame(b"2")
+_MIN_TICKS_PER_TIMEOUT = 10
 _MAX_TICK_SECONDS = 0.5
 _ANSWER_TICKS = 2
 
 
-class Pinged(Writable, Protocol):
-    """What the heartbeat needs of a connection."""
+class PingedConnection(Writable, Protocol):
+    """The part of a connection that the heartbeat needs."""
 
-    heard_at: int
-    """The tick in which the client was last heard."""
+    last_received_tick: int
+    """The tick in which the server last received anything from the client."""
 
     heartbeat_slot: int
-    """Where it is on the wheel."""
+    """The connection's slot in the timer wheel; only the heartbeat sets it."""
 
     @property
     def is_reading(self) -> bool:
-        """Whether the client can be heard."""
+        """Whether the server reads from the client at present."""
 
     def abort(self, reason: DisconnectReason) -> None:
-        """End the connection."""
+        """Close the TCP connection now."""
 
     def close(self, reason: DisconnectReason) -> None:
-        """End the connection politely."""
+        """Close the connection with a handshake."""
 
 
 class Heartbeat:
-    """Pings each connection every ``interval``; silence for ``timeout`` after one ends it.
+    """Pings each connection every interval, and aborts it when it stays silent for the timeout.
 
-    Who does not ask for a namespace within the connect timeout is closed, too.
+    Also closes connections that do not send CONNECT within the connect timeout.
 
-    The wheel has a slot for each tick of an interval, and a connection stays in the slot in which
-    it came: the slot of a tick is pinged in it, and judged when its last ping is a timeout old.
-    Time is counted in ticks, so a process that was stopped for a while blames nobody for it.
+    A timer wheel has one slot for each tick of an interval. A connection stays in the slot of the
+    tick in which it was added; in that tick of each interval it is pinged, and one timeout later
+    its answer is checked. Time is counted in ticks, so that a pause of this process, in which
+    nothing was received, does not count against the clients.
 
     Attributes:
         tick: The number of the present tick.
-        ticks_per_second: How many ticks have passed when a second certainly has.
+        ticks_per_second: How many ticks certainly take at least a second.
     """
 
     def __init__(
         self, interval_seconds: float, timeout_seconds: float, connect_timeout_seconds: float
     ) -> None:
-        shorter = min(interval_seconds, timeout_seconds, connect_timeout_seconds)
+        shortest = min(interval_seconds, timeout_seconds, connect_timeout_seconds)
         self.tick = 0
-        self._tick_seconds = min(shorter / _TICKS_PER_WAIT, _MAX_TICK_SECONDS)
+        self._tick_seconds = min(shortest / _MIN_TICKS_PER_TIMEOUT, _MAX_TICK_SECONDS)
+        """The length of a tick."""
         self.ticks_per_second = ceil(1 / self._tick_seconds)
         self._timeout_ticks = ceil(timeout_seconds / self._tick_seconds)
-        self._connect_ticks = ceil(connect_timeout_seconds / self._tick_seconds)
+        """How long a client may take to answer a ping."""
+        self._connect_timeout_ticks = ceil(connect_timeout_seconds / self._tick_seconds)
+        """How long a client may take to send CONNECT."""
         ticks = ceil(interval_seconds / self._tick_seconds)
-        self._slots: list[set[Pinged]] = [set() for _ in range(ticks)]
-        self._expected: dict[Pinged, int] = {}
-        """Until which tick; all have the same time, so they are in the order of their ends."""
+        self._slots: list[set[PingedConnection]] = [set() for _ in range(ticks)]
+        """The timer wheel: the connections that are pinged in each tick of an interval."""
+        self._connect_deadlines: dict[PingedConnection, int] = {}
+        """The last tick in which CONNECT may come, ascending: the timeout is the same for all."""
         self._context = copy_context()
+        """The server's context, so that the task holds nothing of the first client."""
         self._task: asyncio.Task[None] | None = None
+        """Runs the ticks; None before the first connection and after `stop`."""
 
-    def watch(self, connection: Pinged) -> None:
-        """Begin with a connection; who does must `forget` it."""
+    def add(self, connection: PingedConnection) -> None:
+        """Start to ping a connection, until `remove` is called."""
         connection.heartbeat_slot = self.tick % len(self._slots)
         self._slots[connection.heartbeat_slot].add(connection)
         if self._task is None:
-            self._task = asyncio.create_task(self._run(), context=self._context)
+            self._task = asyncio.create_task(self._run_ticks(), context=self._context)
 
-    def forget(self, connection: Pinged) -> None:
-        """End with a connection, so that what is closed holds no memory until its next ping."""
+    def remove(self, connection: PingedConnection) -> None:
+        """Stop to ping a connection, and hold no reference to it."""
         self._slots[connection.heartbeat_slot].discard(connection)
-        self.connect_arrived(connection)
+        self.stop_connect_timeout(connection)
 
-    def expect_connect(self, connection: Pinged) -> None:
-        """Close the connection unless `connect_arrived` is said in time."""
-        self._expected[connection] = self.tick + self._connect_ticks
+    def start_connect_timeout(self, connection: PingedConnection) -> None:
+        """Close the connection after the timeout, unless `stop_connect_timeout` is called."""
+        self._connect_deadlines[connection] = self.tick + self._connect_timeout_ticks
 
-    def connect_arrived(self, connection: Pinged) -> None:
-        """The client has asked for a namespace."""
-        self._expected.pop(connection, None)
+    def stop_connect_timeout(self, connection: PingedConnection) -> None:
+        """Stop the connect timeout: the client has sent CONNECT, or its connection is closed."""
+        self._connect_deadlines.pop(connection, None)
 
-    def has_answered(self, connection: Pinged) -> bool:
-        """Whether the client has sent anything since its last ping.
+    def has_answered(self, connection: PingedConnection) -> bool:
+        """Return whether the client has sent anything since its last ping.
 
         A ping of the last `_ANSWER_TICKS` ticks does not count: its answer may be on its way. Also
-        True while the client's inbox is full, as nothing is read from it then.
+        True while the client's inbox is full, because then nothing is read from it.
         """
         latest = self.tick - _ANSWER_TICKS
         pinged_at = latest - (latest - connection.heartbeat_slot) % len(self._slots)
-        return connection.heard_at >= pinged_at or not connection.is_reading
+        return connection.last_received_tick >= pinged_at or not connection.is_reading
 
     def stop(self) -> None:
-        """No more pings."""
+        """Send no more pings and stop all timeouts."""
         if self._task is not None:
             self._task.cancel()
             self._task = None
 
-    async def _run(self) -> None:
+    async def _run_ticks(self) -> None:
         while True:
             await asyncio.sleep(self._tick_seconds)
             try:
-                self.turn()
+                self.advance()
             except Exception:  # noqa: BLE001 - one connection must not end the pings of all
                 _log.exception("heartbeat failed")
 
-    def turn(self) -> None:
-        """The next tick: what falls due in it. Called by the heartbeat's own timer."""
+    def advance(self) -> None:
+        """Begin the next tick: check answers, send pings, close late connections.
+
+        Called by the heartbeat's own task, and by tests.
+        """
         self.tick += 1
         pinged_at = self.tick - self._timeout_ticks
         for connection in tuple(self._slots[pinged_at % len(self._slots)]):
-            # While its inbox is full nobody listens to it, so it cannot be blamed for silence.
-            if connection.heard_at < pinged_at and connection.is_reading:
+            # While its inbox is full the server reads nothing, so silence proves nothing.
+            if connection.last_received_tick < pinged_at and connection.is_reading:
                 connection.abort(DisconnectReason.PING_TIMEOUT)
         for connection in tuple(self._slots[self.tick % len(self._slots)]):
-            write_now(connection, _PING)  # without waiting for the tick's other frames
-        # Found first, ended then: looking for the first key of a dict passes over all that were
-        # deleted before it, which would make ending many at once quadratic.
+            write_now(connection, _PING)  # without waiting for other frames of the tick
+        # Two steps: finding the first key of a dict skips all entries deleted before it, so closing
+        # each connection when it is found would take quadratic time.
         late = [
             connection
-            for connection, _ in takewhile(lambda each: each[1] < self.tick, self._expected.items())
+            for connection, deadline in takewhile(
+                lambda entry: entry[1] < self.tick, self._connect_deadlines.items()
+            )
         ]
         for connection in late:
-            self.connect_arrived(connection)
+            self.stop_connect_timeout(connection)
             connection.close(DisconnectReason.TRANSPORT_CLOSE)

@@ -1,6 +1,6 @@
-"""A WebSocket that has left aiohttp: the protocol of its TCP connection, in one object.
+"""The asyncio protocol of a WebSocket that aiohttp has accepted and handed over.
 
-What of aiohttp 3.14 this and `upgrade` rest on is named there.
+`upgrade` lists the internals of aiohttp 3.14 that this relies on.
 """
 
 import asyncio
@@ -10,255 +10,276 @@ from typing import Any
 
 from aiohttp import WebSocketError, WSCloseCode, WSMsgType
 
-from app.framework.platform_socketio.websocket import frames
-from app.framework.platform_socketio.websocket.frame_reader import FrameQueue, FrameReader
+from app.framework.platform_socketio.websocket.frames import (
+    FrameQueue,
+    FrameReader,
+    close_frame,
+    pong_frame,
+)
 from app.framework.platform_socketio.websocket.write_batcher import RecipientGroups, WriteBatcher
 
 CLOSE_TIMEOUT_SECONDS = 0.8
-"""How long a close handshake, or what is due before it, may take; then the connection is cut."""
+"""Time limit of a close handshake and of the writes before it; then the connection is aborted."""
 
-_TEXT = WSMsgType.TEXT  # looked up once: for an enumeration that takes longer than a call
+_TEXT = WSMsgType.TEXT  # a module constant: reading an enumeration member takes longer than a call
 
 _SLICE_BYTES = 16_384
-"""The parser gets no more of one client in one tick: thousands of packets may be in a read, and
-they are handled in place. Others have their turn, and who has to wait is not parsed far ahead."""
+"""The parser gets at most this much of one client per tick. One read may hold thousands of packets,
+and they are handled in place: the slices give other clients their turn, and keep the parser from
+running far ahead of a client whose handler waits."""
 
 
 class WebSocket(FrameQueue, asyncio.Protocol):
-    """Bytes in, messages out, and the way back, bounded.
+    """Turns received bytes into messages, and writes frames, both within bounds.
 
-    aiohttp's parser hands each message to `feed_data` of its queue, which is this object: there is
-    no queue, so the base's constructor is left out. The `WriteBatcher` sends: it calls ``write``,
-    which is the transport's own as long as the client reads.
+    aiohttp's parser passes each message to ``feed_data`` of its queue. This object is that queue,
+    so nothing is queued, and the base's constructor is not called. The `WriteBatcher` writes: it
+    calls ``write``, which is the transport's own method while the client reads.
     """
 
     __slots__ = (
-        "_end_timer",
-        "_goes_on",
+        "_batcher",
+        "_close_timer",
+        "_is_slice_scheduled",
         "_max_queue_bytes",
-        "_outbox",
         "_reader",
         "_transport",
-        "_unread",
-        "audiences",
+        "_unparsed",
         "closed",
-        "is_gone",
+        "groups",
+        "is_tcp_closed",
         "write",
     )
 
-    audiences: RecipientGroups
+    groups: RecipientGroups
     write: Callable[[bytes], Any]
 
-    def __init__(  # the base's would make a queue
+    def __init__(  # the base's constructor would make a queue
         self,
         transport: asyncio.Transport,
-        outbox: WriteBatcher,
+        batcher: WriteBatcher,
         max_message_bytes: int,
         max_queue_bytes: int,
         max_packets: int,
     ) -> None:
         self.closed = False
-        """No more is sent, and what comes is not heard; the handshake may be under way."""
-        self.is_gone = False
+        """Whether nothing more is sent or handled; the close handshake may still be running."""
+        self.is_tcp_closed = False
+        """Whether the TCP connection is closed."""
         self.packets_left = max_packets
-        self.audiences = []
+        """See `FrameQueue`."""
+        self.groups = []
+        """The recipient groups (rooms) that this client is in; see `write_batcher.Recipient`."""
         self.write = transport.write
+        """Writes bytes: the transport's method, a bounded one, or one that discards."""
         self._transport = transport
-        self._outbox = outbox
+        """The TCP connection."""
+        self._batcher = batcher
+        """Writes the frames of all clients at the end of the tick."""
         self._max_queue_bytes = max_queue_bytes
+        """How many bytes may wait for a client that does not read."""
         self._reader: FrameReader | None = FrameReader(self, max_message_bytes)
-        self._unread = b""
-        self._goes_on = False
-        self._end_timer: asyncio.TimerHandle | None = None
+        """Parses frames; None once nothing more is to be parsed."""
+        self._unparsed = b""
+        """Received bytes that later ticks parse."""
+        self._is_slice_scheduled = False
+        """Whether the next tick continues to parse."""
+        self._close_timer: asyncio.TimerHandle | None = None
+        """Aborts a close handshake that takes too long."""
 
     @property
-    def has_unread(self) -> bool:
-        """Whether something has come that is left to later ticks."""
-        return bool(self._unread) or self._goes_on
+    def has_unparsed_data(self) -> bool:
+        """Whether received bytes are left to later ticks."""
+        return bool(self._unparsed) or self._is_slice_scheduled
 
     @property
     @abstractmethod
     def is_reading(self) -> bool:
-        """Whether the client is listened to, or has to wait until it has been handled so far."""
+        """Whether more of the client may be read; if not, it has to wait."""
 
     @abstractmethod
     def check_packet_rate(self) -> None:
-        """Called when ``packets_left`` is negative: renew it, or turn the client away."""
+        """Called when ``packets_left`` is negative: renew it, or close the connection."""
 
     @abstractmethod
-    def text_received(self, text: str) -> None:
-        """One text message; must not raise."""
+    def on_text(self, text: str) -> None:
+        """Handle one text message; must not raise."""
 
     @abstractmethod
-    def failed(self, code: int) -> None:
-        """The client broke the protocol; to be closed with this code."""
+    def on_protocol_error(self, code: int) -> None:
+        """Close the connection with this code: the client has broken the WebSocket protocol."""
 
     @abstractmethod
-    def ended(self) -> None:
-        """The client closes the connection."""
+    def on_close_frame(self) -> None:
+        """Close the connection, as the client does."""
 
     @abstractmethod
-    def gone(self) -> None:
-        """The TCP connection is no more."""
+    def on_tcp_closed(self) -> None:
+        """Clean up: the TCP connection is closed."""
 
     @abstractmethod
-    def broken(self, error: Exception) -> None:
-        """The transport cannot be written to."""
+    def on_write_error(self, error: Exception) -> None:
+        """Abort the connection: writing to the transport has raised."""
 
     @abstractmethod
-    def stalled_too_long(self, queued_bytes: int) -> None:
-        """The client reads too slowly to stay under its bound."""
+    def on_queue_limit(self, queued_bytes: int) -> None:
+        """Abort the connection: the client reads too slowly, so too many bytes are waiting."""
 
-    def send(self, frame: bytes) -> None:
+    def send_frame(self, frame: bytes) -> None:
         """Queue one frame, unless the connection is closed."""
         if not self.closed:
-            self._outbox.send(self, frame)
-
-    def turn_away(self, code: int) -> None:
-        """As `start_closing`, but read nothing more: a flood would go on during the handshake."""
-        self.start_closing(code)
-        self._reader = None
-        self.stop_reading()
+            self._batcher.queue_frame(self, frame)
 
     def start_closing(self, code: int) -> None:
-        """Close with this code, after all that is due; in `CLOSE_TIMEOUT_SECONDS`, or cut off."""
-        self._outbox.flush()
-        self.write(frames.close(code))
-        self._stop_hearing()
+        """Write what is queued and a close frame; abort after `CLOSE_TIMEOUT_SECONDS`."""
+        self._batcher.flush()
+        self.write(close_frame(code))
+        self._mark_closed()
         loop = asyncio.get_running_loop()
-        # Not in the sender's context: a timer keeps it, and with it what it was handling.
-        self._end_timer = loop.call_later(
-            CLOSE_TIMEOUT_SECONDS, self._transport.abort, context=self._outbox.context
+        # Not in the sender's context: the timer would keep it, and so the event being handled.
+        self._close_timer = loop.call_later(
+            CLOSE_TIMEOUT_SECONDS, self._transport.abort, context=self._batcher.context
         )
 
-    def cut(self) -> None:
-        """End the connection now; what is due is not written."""
-        self._stop_hearing()
-        self._stop_writing()
+    def start_closing_flood(self, code: int) -> None:
+        """Start closing, and read nothing more: a flood would go on during the handshake."""
+        self.start_closing(code)
+        self._reader = None
+        self.pause_reading()
+
+    def abort_transport(self) -> None:
+        """Close the TCP connection now, without writing what is queued."""
+        self._mark_closed()
+        self._discard_writes()
         self._transport.abort()
 
-    def drop_unread(self) -> None:
-        """Stop reading, and forget what has come and is not parsed yet."""
-        self._unread = b""
-        self.stop_reading()
+    def drop_unparsed_data(self) -> None:
+        """Stop reading, and drop what was received but not parsed."""
+        self._unparsed = b""
+        self.pause_reading()
 
-    def stop_reading(self) -> None:
-        """`is_reading` holds no longer; who has made room calls `go_on_reading`."""
+    def pause_reading(self) -> None:
+        """Stop reading from the client until `continue_reading` is called."""
         if not self._transport.is_closing():
             self._transport.pause_reading()
 
-    def go_on_reading(self) -> None:
-        """`is_reading` holds again, or another tick has begun."""
-        self._goes_on = False
-        if self._unread:
-            self._read_slice()
+    def continue_reading(self) -> None:
+        """Parse the next slice, or read on. Called when the client may be read again."""
+        self._is_slice_scheduled = False
+        if self._unparsed:
+            self._parse_slice()
         elif self.is_reading:
             self._resume_reading()
 
     def data_received(self, data: bytes) -> None:
-        """From the transport."""
-        if self._unread:
-            self._unread += data
+        """Parse received bytes. Called by the transport."""
+        if self._unparsed:
+            self._unparsed += data
         elif len(data) > _SLICE_BYTES:
-            self._unread = data
-            self._read_slice()
-        elif self._reader is not None:  # as in `_read_slice`; a call less for each small read
+            self._unparsed = data
+            self._parse_slice()
+        elif self._reader is not None:  # as `_parse_slice`, but one call less per read
             self._reader.feed_data(data)
             if self.packets_left < 0 and not self.closed:
                 self.check_packet_rate()
 
     def eof_received(self) -> None:
-        """From the transport, which closes itself then."""
+        """Do nothing: the transport closes itself. Called by the transport."""
 
-    def connection_lost(self, error: Exception | None) -> None:  # noqa: ARG002 - Node tells no difference
-        """From the transport, last of all."""
-        self.is_gone = True
+    def connection_lost(self, error: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature; Node makes no difference
+        """Clean up. Called by the transport, as its last call."""
+        self.is_tcp_closed = True
         self._reader = None
-        if self._end_timer is not None:
-            self._end_timer.cancel()
-        self._stop_writing()
-        self.gone()
+        if self._close_timer is not None:
+            self._close_timer.cancel()
+        self._discard_writes()
+        self.on_tcp_closed()
 
     def write_failed(self, error: Exception) -> None:
-        """From the outbox: the transport has raised, as it does not for a client that is gone."""
-        self._stop_writing()
-        asyncio.get_running_loop().call_soon(self.broken, error, context=self._outbox.context)
+        """Abort in the next tick. Called by the batcher when the transport has raised."""
+        self._discard_writes()
+        asyncio.get_running_loop().call_soon(
+            self.on_write_error, error, context=self._batcher.context
+        )
 
     def pause_writing(self) -> None:
-        """From the transport: the client does not read, and its buffer is filling."""
+        """Bound the queue. Called by the transport when the client does not read fast enough."""
         if not self.closed:
-            self._outbox.stalled.add(self)
+            self._batcher.stalled.add(self)
             self.write = self._write_bounded
-            self._check_bound()
+            self._check_queue_limit()
 
     def resume_writing(self) -> None:
-        """From the transport: the client reads again."""
-        if self in self._outbox.stalled:
-            self._outbox.stalled.remove(self)
+        """Write without a check again. Called by the transport when the client has caught up."""
+        if self in self._batcher.stalled:
+            self._batcher.stalled.remove(self)
             self.write = self._transport.write
 
-    def feed_data(self, message: Any, size: int) -> None:  # noqa: ARG002 - the base's form
-        """From aiohttp's parser: one message, type first."""
+    def feed_data(self, message: Any, size: int) -> None:  # noqa: ARG002 - the base's signature
+        """Handle one message, a tuple that begins with its type. Called by aiohttp's parser."""
         kind = message[0]
         self.packets_left -= 1
         if kind is _TEXT:
             if not self.closed:
-                self.text_received(message[1])
+                self.on_text(message[1])
         elif kind is WSMsgType.CLOSE:
-            self.ended()
+            self.on_close_frame()
             self._transport.close()
         elif self.closed:
             pass
         elif kind is WSMsgType.PING:
-            self.send(frames.pong(message[1]))
+            self.send_frame(pong_frame(message[1]))
         elif kind is WSMsgType.BINARY:
-            self.failed(WSCloseCode.PROTOCOL_ERROR)
+            self.on_protocol_error(WSCloseCode.PROTOCOL_ERROR)
 
-    def set_exception(self, exc: BaseException, exc_cause: BaseException | None = None) -> None:  # noqa: ARG002 - the base's form
-        """From aiohttp's parser: too long, no UTF-8, no WebSocket."""
+    def set_exception(self, exc: BaseException, exc_cause: BaseException | None = None) -> None:  # noqa: ARG002 - the base's signature
+        """Close the connection. Called by aiohttp's parser for input it rejects."""
         if not self.closed:
-            self.failed(exc.code if isinstance(exc, WebSocketError) else WSCloseCode.INTERNAL_ERROR)
+            code = exc.code if isinstance(exc, WebSocketError) else WSCloseCode.INTERNAL_ERROR
+            self.on_protocol_error(code)
 
     def feed_eof(self) -> None:
-        """From aiohttp's parser; the transport says so, too."""
+        """Do nothing: the transport reports the end, too. Called by aiohttp's parser."""
 
-    def _read_slice(self) -> None:
-        data, self._unread = self._unread[:_SLICE_BYTES], self._unread[_SLICE_BYTES:]
+    def _parse_slice(self) -> None:
+        data, self._unparsed = self._unparsed[:_SLICE_BYTES], self._unparsed[_SLICE_BYTES:]
         if self._reader is not None:
             self._reader.feed_data(data)
             if self.packets_left < 0 and not self.closed:
                 self.check_packet_rate()
-        if (self.is_reading or self.closed) and not self._goes_on:
-            self._goes_on = True
+        if (self.is_reading or self.closed) and not self._is_slice_scheduled:
+            self._is_slice_scheduled = True
             self._transport.pause_reading()
-            asyncio.get_running_loop().call_soon(self.go_on_reading, context=self._outbox.context)
+            asyncio.get_running_loop().call_soon(
+                self.continue_reading, context=self._batcher.context
+            )
 
-    def _stop_hearing(self) -> None:
+    def _mark_closed(self) -> None:
         self.closed = True
-        self._unread = b""
-        self._resume_reading()  # the client's own close frame is still to come
+        self._unparsed = b""
+        self._resume_reading()  # the client's own close frame has yet to arrive
 
     def _resume_reading(self) -> None:
         if self._reader is not None and not self._transport.is_closing():
             self._transport.resume_reading()
 
-    def _stop_writing(self) -> None:
-        self._outbox.stalled.discard(self)
+    def _discard_writes(self) -> None:
+        self._batcher.stalled.discard(self)
         self.write = _discard
 
     def _write_bounded(self, data: bytes) -> None:
         self._transport.write(data)
-        self._check_bound()
+        self._check_queue_limit()
 
-    def _check_bound(self) -> None:
+    def _check_queue_limit(self) -> None:
         queued_bytes = self._transport.get_write_buffer_size()
         if queued_bytes > self._max_queue_bytes and self.write is not _discard:
-            self._stop_writing()
-            # Later: whoever is sending now must not meet the end of a recipient on the way.
+            self._discard_writes()
+            # In the next tick: ending a recipient must not disturb the present sender.
             asyncio.get_running_loop().call_soon(
-                self.stalled_too_long, queued_bytes, context=self._outbox.context
+                self.on_queue_limit, queued_bytes, context=self._batcher.context
             )
 
 
 def _discard(_: bytes) -> None:
-    """Writes to a client that is gone, or as good as gone."""
+    """Replace ``write`` for a client whose connection is closed or about to be."""

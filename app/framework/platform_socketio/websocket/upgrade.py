@@ -1,20 +1,20 @@
-"""Takes a WebSocket's TCP connection over from aiohttp.
+"""Accepts a WebSocket and takes its TCP connection over from aiohttp.
 
-aiohttp remains the HTTP server: parsing, routing, middlewares and refusals are its own. What it
-keeps for the life of a WebSocket (request, response, parser, two tasks) is 11 kB a client, and each
-message passes a queue and a task. So, once a client is accepted, its transport gets another
-protocol and aiohttp lets go.
+aiohttp remains the HTTP server: it parses and routes requests, and runs middlewares. For the life
+of a WebSocket it would keep a request, a response, a parser and two tasks, 11 kB per client, and
+pass each message through a queue and a task. So an accepted client's transport gets our protocol,
+and aiohttp releases the connection.
 
-Internals of aiohttp 3.14 in use, here and in `protocol`; `tests/unit/framework/platform_socketio/
-test_library_internals.py` says which of them an upgrade has changed:
+This module and `protocol` use these internals of aiohttp 3.14. `tests/unit/framework/
+platform_socketio/test_library_internals.py` fails when an upgrade changes one of them.
 
-- ``web_protocol.RequestHandler``: ``_message_tail`` (what came behind the request), ``transport``,
-  and that ``connection_lost`` lets go of everything and ends the handler's loop;
-- ``web.StreamResponse``: that ``prepare``, ``write_eof`` and ``prepared`` are all that is asked of
-  a handler's response;
-- ``_websocket.reader``: ``WebSocketReader``, its constructor and ``feed_data``; that it hands each
-  message to ``feed_data`` and each failure to ``set_exception`` of a ``WebSocketDataQueue``, of a
-  subclass, too, and stops only when the queue's ``_size`` is above its ``_limit``.
+- ``web_protocol.RequestHandler``: ``_message_tail`` (the bytes received after the request),
+  ``transport``, and ``connection_lost``, which releases everything and ends the handler's loop.
+- ``web.StreamResponse``: aiohttp uses only ``prepare``, ``write_eof`` and ``prepared`` of the
+  response that a handler returns.
+- ``_websocket.reader``: ``WebSocketReader``, its constructor and ``feed_data``. It passes each
+  message to ``feed_data`` and each error to ``set_exception`` of a ``WebSocketDataQueue`` or a
+  subclass, and pauses only when the queue's ``_size`` exceeds its ``_limit``.
 """
 
 import asyncio
@@ -29,8 +29,7 @@ from aiohttp.abc import AbstractStreamWriter
 from app.framework.platform_socketio.websocket.client_address import Network, client_address
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-"""RFC 6455, 1.3."""
-
+"""The constant of RFC 6455, section 1.3."""
 
 _USUAL_HEADERS = {
     name: name
@@ -52,12 +51,19 @@ _USUAL_HEADERS = {
         "x-forwarded-proto",
     )
 }
-"""Shared by all clients. Not interned: what strangers make up would be kept for good, on 3.12."""
+"""Header names that all clients share in memory. ``sys.intern`` would not do: Python 3.12 keeps
+interned strings forever, so clients could fill the memory with invented names."""
 
 
 @dataclass(frozen=True, slots=True)
 class UpgradeRequest:
-    """What is remembered of the request; see `socket.Handshake`."""
+    """The parts of the upgrade request that are kept; see `socket.Handshake`.
+
+    Attributes:
+        headers: The headers, names in lower case.
+        query: The parameters of the URL.
+        address: The client's IP address, see `client_address`.
+    """
 
     headers: Mapping[str, str]
     query: Mapping[str, str]
@@ -70,14 +76,16 @@ class UpgradeRequest:
         header_names: Collection[str] | None = None,
         query_names: Collection[str] | None = None,
     ) -> "UpgradeRequest":
-        """Copy what is kept of aiohttp's request; see `EngineOptions`."""
+        """Copy the named headers and parameters (None: all) of aiohttp's request."""
         headers: dict[str, str] = {}
         for name, value in request.headers.items():
             key = name.lower()
             if header_names is not None and key not in header_names:
                 continue
             key = _USUAL_HEADERS.get(key, key)
-            headers[key] = f"{headers[key]}, {value}" if key in headers else value  # as Node
+            headers[key] = (
+                f"{headers[key]}, {value}" if key in headers else value
+            )  # joined as Node does
         return UpgradeRequest(
             headers=headers,
             query={
@@ -90,23 +98,23 @@ class UpgradeRequest:
 
 
 class HijackedResponse(web.Response):
-    """What the handler returns when the connection is no longer aiohttp's: nothing is written."""
+    """The handler's response for a connection that aiohttp no longer owns. Writes nothing."""
 
     @property
     def prepared(self) -> bool:
-        """Whether the headers have left."""
+        """Return True: the headers are already written."""
         return True
 
-    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:  # noqa: ARG002 - the base's
-        """Nothing is left to be done."""
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:  # noqa: ARG002 - the base's signature
+        """Do nothing: `accept` has written the headers."""
         return None
 
     async def write_eof(self, data: bytes = b"") -> None:
-        """Likewise."""
+        """Do nothing: the connection stays open."""
 
 
 def is_websocket(request: web.Request) -> bool:
-    """Whether the request asks for a WebSocket as RFC 6455 has it; aiohttp judges."""
+    """Return whether aiohttp accepts the request as a WebSocket upgrade of RFC 6455."""
     return bool(web.WebSocketResponse(compress=False).can_prepare(request))
 
 
@@ -116,7 +124,7 @@ def accept(
     protocol: asyncio.Protocol,
     greeting: bytes,
 ) -> HijackedResponse:
-    """Answer the request, with ``greeting`` behind the headers, and hand its transport over."""
+    """Write the 101 response and ``greeting``, and give the transport to ``protocol``."""
     handler = request.protocol
     key = request.headers[hdrs.SEC_WEBSOCKET_KEY].strip().encode()
     digest = base64.b64encode(hashlib.sha1(key + _GUID, usedforsecurity=False).digest())
@@ -124,11 +132,11 @@ def accept(
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         b"Sec-WebSocket-Accept: %b\r\n\r\n%b" % (digest, greeting)
     )
-    received = handler._message_tail  # noqa: SLF001 - see the module
+    received = handler._message_tail  # noqa: SLF001 - see the module docstring
     transport.set_protocol(protocol)
-    handler.transport = None  # or aiohttp would close it
+    handler.transport = None  # otherwise aiohttp would close it
     handler.connection_lost(None)
-    transport.resume_reading()  # aiohttp stops when much comes behind the request
+    transport.resume_reading()  # aiohttp pauses it when much data follows the request
     if received:
         protocol.data_received(received)
     return HijackedResponse()

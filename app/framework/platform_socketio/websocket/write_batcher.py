@@ -1,7 +1,7 @@
-"""What the present tick of the event loop wants to send, written when the tick ends.
+"""Collects the frames that are sent in one tick of the event loop, and writes them at its end.
 
-A client gets one write per tick, however many frames are due to it: the system call costs more than
-all the rest of a delivery. A room keeps its frames once, not once a member.
+Each client gets one write per tick, however many frames it is sent: the system call costs more than
+the rest of a delivery. A frame for a room is stored once, not once per member.
 """
 
 import asyncio
@@ -15,177 +15,193 @@ class Writable(Protocol):
     """A client that can be written to."""
 
     write: Callable[[bytes], Any]
-    """Writes bytes to the client, now."""
+    """Writes bytes to the client's TCP connection at once."""
 
     def write_failed(self, error: Exception) -> None:
-        """``write`` has raised: to be cut off, but not before this tick is over."""
+        """Called when ``write`` has raised. Must end the connection only after this tick."""
 
 
 class Recipient(Writable, Protocol):
-    """What the outbox needs of a connection."""
+    """The part of a connection that the `WriteBatcher` needs."""
 
-    audiences: "RecipientGroups"
-    """Those it is a member of; changed by `enter` and `leave` only."""
+    groups: "RecipientGroups"
+    """The groups this client is a member of. Only `add_group` and `remove_group` change it."""
 
 
-_Due = tuple[int, bytes, Collection[Recipient]]
-"""A frame: its number in the order of sending, its bytes, and who is not to get it."""
+_QueuedFrame = tuple[int, bytes, Collection[Recipient]]
+"""A frame: its number in the order of sending, its bytes, and the recipients it is not for."""
 
 
 Member = TypeVar("Member", bound=Recipient)
 
 
 class RecipientGroup(Generic[Member]):
-    """Connections that are sent the same frames: a room.
+    """Connections that are sent the same frames, such as the members of a room.
 
     Attributes:
-        members: By the id of their socket.
-        due: What this tick has for all of them.
+        name: The room's name; None for the group of all sockets in a namespace.
+        members: The connections by socket id.
+        queued: The frames of this tick for the whole group.
     """
 
-    __slots__ = ("due", "members", "name")
+    __slots__ = ("members", "name", "queued")
 
     def __init__(self, name: str | None) -> None:
         self.name = name
         self.members: dict[str, Member] = {}
-        self.due: list[_Due] = []
+        self.queued: list[_QueuedFrame] = []
 
 
 RecipientGroups = list[RecipientGroup[Any]] | dict[RecipientGroup[Any], None]
-"""The audiences of one recipient: a list while they are few, which saves 136 bytes a client."""
+"""The groups of one recipient: a list while they are few, which saves 136 bytes per client."""
 
-_FEW_AUDIENCES = 16
-"""Searching a longer list would make leaving all of them quadratic."""
+_MAX_LISTED_GROUPS = 16
+"""A recipient in more groups gets a dict: leaving them all would take quadratic time in a list."""
 
 
-def enter(recipient: Recipient, audience: RecipientGroup[Any]) -> None:
-    """Add to the recipient's audiences."""
-    audiences = recipient.audiences
-    if isinstance(audiences, dict):
-        audiences[audience] = None
-    elif len(audiences) < _FEW_AUDIENCES:
-        audiences.append(audience)
+def add_group(recipient: Recipient, group: RecipientGroup[Any]) -> None:
+    """Add a group to those of the recipient."""
+    groups = recipient.groups
+    if isinstance(groups, dict):
+        groups[group] = None
+    elif len(groups) < _MAX_LISTED_GROUPS:
+        groups.append(group)
     else:
-        recipient.audiences = dict.fromkeys((*audiences, audience))
+        recipient.groups = dict.fromkeys((*groups, group))
 
 
-def leave(recipient: Recipient, audience: RecipientGroup[Any]) -> None:
-    """Remove from the recipient's audiences, in constant time."""
-    audiences = recipient.audiences
-    if isinstance(audiences, dict):
-        del audiences[audience]
+def remove_group(recipient: Recipient, group: RecipientGroup[Any]) -> None:
+    """Remove a group from those of the recipient, in constant time."""
+    groups = recipient.groups
+    if isinstance(groups, dict):
+        del groups[group]
     else:
-        audiences.remove(audience)
+        groups.remove(group)
 
 
 class WriteBatcher:
     """Collects frames and writes them in the order in which they were sent.
 
     Attributes:
-        stalled: Who does not read at present. Volatile frames are not meant for them.
-        context: The server's own, in which what is due is written, whoever has sent it.
+        stalled: The recipients that do not read at present. Volatile frames skip them.
+        context: The server's context. Writes run in it, so that they hold nothing of the sender.
     """
 
     def __init__(self) -> None:
         self.stalled: set[Recipient] = set()
         self.context = copy_context()
         self._loop = asyncio.get_running_loop()
-        self._own: dict[Recipient, list[_Due]] = {}
-        self._audiences: list[RecipientGroup[Any]] = []
-        self._count = 0
+        self._single_frames: dict[Recipient, list[_QueuedFrame]] = {}
+        """The frames of this tick for single recipients."""
+        self._queued_groups: list[RecipientGroup[Any]] = []
+        """The groups that have frames of this tick."""
+        self._frame_count = 0
+        """How many frames this tick has; the number of the latest one."""
 
-    def send(self, recipient: Recipient, frame: bytes) -> None:
-        """A frame for one."""
-        if not self._count:
+    def queue_frame(self, recipient: Recipient, frame: bytes) -> None:
+        """Queue a frame for one recipient."""
+        if not self._frame_count:
             self._loop.call_soon(self.flush, context=self.context)
-        self._count += 1
-        due = (self._count, frame, ())
-        own = self._own.get(recipient)
-        if own is None:
-            self._own[recipient] = [due]
+        self._frame_count += 1
+        queued_frame = (self._frame_count, frame, ())
+        queued = self._single_frames.get(recipient)
+        if queued is None:
+            self._single_frames[recipient] = [queued_frame]
         else:
-            own.append(due)
+            queued.append(queued_frame)
 
-    def broadcast(
-        self, audience: RecipientGroup[Any], frame: bytes, excluded: Collection[Recipient] = ()
+    def queue_group_frame(
+        self, group: RecipientGroup[Any], frame: bytes, excluded: Collection[Recipient] = ()
     ) -> None:
-        """A frame for everybody who is in the audience now, without those excluded."""
-        if not self._count:
+        """Queue a frame for the present members of a group, except those in ``excluded``."""
+        if not self._frame_count:
             self._loop.call_soon(self.flush, context=self.context)
-        self._count += 1
-        if not audience.due:
-            self._audiences.append(audience)
-        audience.due.append((self._count, frame, excluded))
+        self._frame_count += 1
+        if not group.queued:
+            self._queued_groups.append(group)
+        group.queued.append((self._frame_count, frame, excluded))
 
-    def settle(self, audience: RecipientGroup[Any]) -> None:
-        """To be called before a membership changes: what is due is for the members until now."""
-        if audience.due:
+    def flush_group(self, group: RecipientGroup[Any]) -> None:
+        """Write the group's frames. Call this before its members change: they are for the old."""
+        if group.queued:
             self.flush()
 
     def flush(self) -> None:
-        """Write what is due. Runs when the tick ends; may be called before."""
-        own, self._own = self._own, {}
-        audiences, self._audiences = self._audiences, []
-        self._count = 0
-        if not audiences:
-            for recipient, due in own.items():
-                write_now(recipient, due[0][1] if len(due) == 1 else _joined(due))
+        """Write all queued frames. Runs at the end of the tick; may be called earlier."""
+        single_frames, self._single_frames = self._single_frames, {}
+        groups, self._queued_groups = self._queued_groups, []
+        self._frame_count = 0
+        if not groups:
+            for recipient, queued in single_frames.items():
+                data = queued[0][1] if len(queued) == 1 else _join(queued)
+                try:  # as `write_now`, but one call less per client
+                    recipient.write(data)
+                except Exception as error:  # noqa: BLE001 - a failing client must not stop the others
+                    recipient.write_failed(error)
             return
-        apart = _apart(own, audiences)
-        merged = [(each, _merged(each, own.get(each, []), audiences)) for each in apart]
-        shared = [(each, _joined(each.due)) for each in audiences]
-        for audience in audiences:
-            audience.due = []
-        for recipient, due in merged:
-            if due:
-                write_now(recipient, _joined(due))
-        for audience, frames in shared:
-            for recipient in audience.members.values():
-                if recipient not in apart:
-                    write_now(recipient, frames)
+        separate = _separate_recipients(single_frames, groups)
+        merged = [
+            (recipient, _merge_frames(recipient, single_frames.get(recipient, []), groups))
+            for recipient in separate
+        ]
+        shared = [(group, _join(group.queued)) for group in groups]
+        for group in groups:
+            group.queued = []
+        for recipient, queued in merged:
+            if queued:
+                write_now(recipient, _join(queued))
+        for group, data in shared:
+            for recipient in group.members.values():
+                if recipient not in separate:
+                    write_now(recipient, data)
 
 
 def write_now(recipient: Writable, data: bytes) -> None:
-    """Write to one client; if that fails, it is the client's end and nobody else's."""
+    """Write to one client. A failure ends that client's connection only."""
     try:
         recipient.write(data)
-    except Exception as error:  # noqa: BLE001 - whatever it is, others wait for theirs
+    except Exception as error:  # noqa: BLE001 - a failing client must not stop the others
         recipient.write_failed(error)
 
 
-def _apart(own: Iterable[Recipient], audiences: list[RecipientGroup[Any]]) -> set[Recipient]:
-    """Who must not simply get what an audience gets: has frames of its own, or several audiences'.
+def _separate_recipients(
+    single_frames: Iterable[Recipient], groups: list[RecipientGroup[Any]]
+) -> set[Recipient]:
+    """Find the recipients that cannot get a group's bytes as they are.
 
-    Most ticks have one audience, and then this costs nothing per member.
+    They have frames of their own, are excluded from a frame, or are in several of the groups. Most
+    ticks have frames for one group only, and then this costs nothing per member.
     """
-    apart = set(own)
+    separate = set(single_frames)
     seen: set[Recipient] = set()
-    for audience in audiences:
-        for _, _, excluded in audience.due:
-            apart.update(excluded)
-        if len(audiences) > 1:
-            members = audience.members.values()
-            apart.update(seen.intersection(members))
+    for group in groups:
+        for _, _, excluded in group.queued:
+            separate.update(excluded)
+        if len(groups) > 1:
+            members = group.members.values()
+            separate.update(seen.intersection(members))
             seen.update(members)
-    return apart
+    return separate
 
 
-def _merged(
-    recipient: Recipient, own: list[_Due], audiences: Collection[RecipientGroup[Any]]
-) -> list[_Due]:
-    """What is due to one recipient, from everywhere, in the order of sending.
+def _merge_frames(
+    recipient: Recipient,
+    single_frames: list[_QueuedFrame],
+    queued_groups: Collection[RecipientGroup[Any]],
+) -> list[_QueuedFrame]:
+    """Collect a recipient's own frames and those of its groups, in the order of sending.
 
     Args:
-        recipient: A member of any number of audiences.
-        own: What is due to it alone.
-        audiences: Those that have something due: looked through when the recipient is in more.
+        recipient: A member of any number of groups.
+        single_frames: The frames for this recipient alone.
+        queued_groups: All groups with frames. Searched when the recipient is in more groups.
     """
-    entered: Collection[RecipientGroup[Any]] = recipient.audiences
-    if len(audiences) < len(entered):
-        entered = [each for each in audiences if each in entered]
-    shared = [due for audience in entered for due in audience.due if recipient not in due[2]]
-    return sorted(own + shared, key=itemgetter(0)) if shared else own
+    groups: Collection[RecipientGroup[Any]] = recipient.groups
+    if len(queued_groups) < len(groups):
+        groups = [group for group in queued_groups if group in groups]
+    shared = [frame for group in groups for frame in group.queued if recipient not in frame[2]]
+    return sorted(single_frames + shared, key=itemgetter(0)) if shared else single_frames
 
 
-def _joined(due: list[_Due]) -> bytes:
-    return due[0][1] if len(due) == 1 else b"".join([frame for _, frame, _ in due])
+def _join(queued: list[_QueuedFrame]) -> bytes:
+    return queued[0][1] if len(queued) == 1 else b"".join([frame for _, frame, _ in queued])

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from app.adapters.redis.connection import RedisConnection
-from app.adapters.system.system_clock import SystemClock
+from app.adapters.system.clock import SystemClock
 from tests.redis_server import RedisServer
 
 TIMEOUT_SECONDS = 1.0

@@ -1,30 +1,29 @@
 import pytest
 
-from app.adapters.redis.backoff import FIRST_SECONDS, MOST_SECONDS, STEADY_SECONDS, Backoff
+from app.adapters.redis.backoff import FIRST_SECONDS, MAX_SECONDS, STEADY_SECONDS, Backoff
 from tests.doubles.manual_clock import ManualClock
 
 
 @pytest.fixture
 def clock() -> ManualClock:
-    """Time that stands still."""
+    """A clock that moves only when a test advances it."""
     return ManualClock()
 
 
 def test_waits_double_up_to_the_most_when_nothing_succeeds(clock: ManualClock) -> None:
-    """The first try is at once; every wait is at least half of the longest it may be."""
+    """The first attempt has no pause; later pauses double, less up to half at random."""
     backoff = Backoff(clock)
 
-    waits = [backoff.next_seconds() for _ in range(1_000)]
+    waits = [backoff.next_seconds() for _ in range(2_000)]
 
     assert 0.0 == waits[0]
-    for tries, wait in enumerate(waits[1:12]):
-        longest = min(MOST_SECONDS, FIRST_SECONDS * 2**tries)
+    for failures, wait in enumerate(waits[1:12]):
+        longest = min(MAX_SECONDS, FIRST_SECONDS * 2**failures)
         assert longest / 2 <= wait <= longest
-    assert MOST_SECONDS >= max(waits)
+    assert MAX_SECONDS >= max(waits)
 
 
 def test_waits_differ_when_nodes_fail_together(clock: ManualClock) -> None:
-    """There is jitter."""
     waits = set()
     for _ in range(10):
         backoff = Backoff(clock)
@@ -35,12 +34,12 @@ def test_waits_differ_when_nodes_fail_together(clock: ManualClock) -> None:
 
 
 @pytest.mark.parametrize(
-    ("worked_seconds", "is_anew"), [(STEADY_SECONDS, True), (STEADY_SECONDS - 0.1, False)]
+    ("worked_seconds", "is_reset"), [(STEADY_SECONDS, True), (STEADY_SECONDS - 0.1, False)]
 )
-def test_waits_begin_anew_only_when_it_worked_for_long(
-    clock: ManualClock, worked_seconds: float, *, is_anew: bool
+def test_waits_start_again_only_when_it_worked_for_long(
+    clock: ManualClock, worked_seconds: float, *, is_reset: bool
 ) -> None:
-    """What works for a moment again and again is not tried without a pause."""
+    """A service that fails again soon after each success still gets a pause."""
     backoff = Backoff(clock)
     for _ in range(5):
         backoff.next_seconds()
@@ -48,11 +47,11 @@ def test_waits_begin_anew_only_when_it_worked_for_long(
     backoff.succeeded()
     clock.advance(worked_seconds)
 
-    assert is_anew is (backoff.next_seconds() == 0.0)
+    assert is_reset is (backoff.next_seconds() == 0.0)
 
 
 def test_waits_go_on_when_what_worked_long_ago_has_failed_since(clock: ManualClock) -> None:
-    """Only the time until the failure counts."""
+    """The time after the failure does not count as working."""
     backoff = Backoff(clock)
     backoff.succeeded()
     clock.advance(STEADY_SECONDS)

@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 
 from app.adapters.redis.connection import RedisConnection
 from app.adapters.redis.pool import MAX_CONNECTIONS
-from app.adapters.system.system_clock import SystemClock
+from app.adapters.system.clock import SystemClock
 from app.domain.errors import Unavailable
 from tests.deadlines import ANSWER_SECONDS
 from tests.redis_server import RedisServer

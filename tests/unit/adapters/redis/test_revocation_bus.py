@@ -7,10 +7,10 @@ from app.adapters.redis.connection import RedisConnection
 from app.adapters.redis.keys import REVOCATIONS_CHANNEL
 from app.adapters.redis.revocation_bus import RedisRevocationBus
 from app.adapters.redis.revocation_store import RedisRevocationStore
-from app.adapters.system.system_clock import SystemClock
+from app.adapters.system.clock import SystemClock
+from app.domain.credential import Revocation
 from app.domain.errors import Unavailable
 from app.domain.ids import UserId
-from app.domain.revocation import Revocation
 from tests.contract.credentials import credential
 from tests.deadlines import ANSWER_SECONDS
 from tests.redis_server import RedisServer

@@ -9,8 +9,8 @@ from app.adapters.redis.revocation_message import (
     decode_revocation,
     encode_revocation,
 )
+from app.domain.credential import Revocation
 from app.domain.ids import UserId
-from app.domain.revocation import Revocation
 
 TOKEN = "eyJhbGciOi.eyJzdWIi.c2lnbmF0dXJl"
 

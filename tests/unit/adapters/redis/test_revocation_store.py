@@ -4,9 +4,8 @@ import pytest
 
 from app.adapters.redis.connection import RedisConnection
 from app.adapters.redis.revocation_store import RedisRevocationStore
-from app.domain.credential import Credential
+from app.domain.credential import Credential, Revocation, RevocationKind
 from app.domain.ids import UserId
-from app.domain.revocation import Revocation, RevocationKind
 from tests.contract.credentials import ALICES_TOKEN, ISSUED_AT, credential
 from tests.redis_server import RedisServer
 

@@ -1,4 +1,4 @@
-"""A database file, and the database on it."""
+"""Databases, and repositories that use them."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -11,19 +11,19 @@ from tests.contract.storage import MEMBERSHIP, Storage, sql_storage
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """Where the database is going to be."""
+    """Path of the database file, which does not exist yet."""
     return tmp_path / "data" / "chat.db"
 
 
 @pytest.fixture
 def url(file: Path) -> str:
-    """As DATABASE_URL has it."""
+    """Value of DATABASE_URL for `file`."""
     return f"sqlite:///{file}"
 
 
 @pytest.fixture
 async def database(url: str) -> AsyncIterator[Database]:
-    """Migrated and open."""
+    """SQLite database, migrated and open."""
     database = Database(url, migrate=True)
     await database.on_module_init()
     yield database
@@ -32,7 +32,7 @@ async def database(url: str) -> AsyncIterator[Database]:
 
 @pytest.fixture
 async def storage(database: Database) -> Storage:
-    """The repositories over it, with the contract suites' users and channels."""
+    """Repositories that use `database`, with the users and channels of the contract tests."""
     storage = sql_storage(database)
     await storage.channels.seed(MEMBERSHIP)
     return storage
@@ -40,14 +40,14 @@ async def storage(database: Database) -> Storage:
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def either_database(request: pytest.FixtureRequest) -> Database:
-    """One of the two, migrated and open."""
+    """SQLite, then PostgreSQL; migrated and open."""
     database: Database = request.getfixturevalue(f"{request.param}_database")
     return database
 
 
 @pytest.fixture
 async def either_storage(either_database: Database) -> Storage:
-    """The same over that database."""
+    """Repositories that use `either_database`, with the users and channels as in `storage`."""
     storage = sql_storage(either_database)
     await storage.channels.seed(MEMBERSHIP)
     return storage

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from app.adapters.sql.connection.database import PROBE_SECONDS
+from app.adapters.sql.connection.limits import PROBE_SECONDS
 from app.domain.errors import Unavailable
 from tests.deadlines import ANSWER_SECONDS
 

@@ -1,4 +1,4 @@
-"""Recording the statements that run, and what SQLite does for them."""
+"""Records SQL statements, and reads SQLite's plans for them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ Statement: TypeAlias = tuple[str, tuple[object, ...]]
 
 @contextmanager
 def recorded() -> Iterator[list[Statement]]:
-    """Every statement that runs meanwhile; of one for many rows, with the first of them."""
+    """Record every statement that runs inside the block, with its first row of parameters."""
     statements: list[Statement] = []
 
     def record(
@@ -36,7 +36,7 @@ def recorded() -> Iterator[list[Statement]]:
 
 
 async def plans_of(database: Database, statements: list[Statement]) -> list[str]:
-    """What SQLite says it does, line by line, for those that are no pragmas and the like."""
+    """Return the lines of SQLite's query plans; statements such as pragmas are left out."""
     lines: list[str] = []
     async with database.reading() as connection:
         for statement, parameters in statements:
@@ -49,25 +49,25 @@ async def plans_of(database: Database, statements: list[Statement]) -> list[str]
 
 
 def is_whole_table(line: str) -> bool:
-    """Whether a line says that every row of a table is read."""
+    """Whether a line of a query plan says that SQLite reads every row of a table."""
     return line.startswith("SCAN") and "VIRTUAL TABLE" not in line and "CONSTANT ROW" not in line
 
 
 async def whole_tables_read_by(database: Database, statement: str) -> int:
-    """How many tables or indexes SQLite reads from the start, for foreign keys as well.
+    """Count the tables and indexes that SQLite reads from their start, also for foreign keys.
 
-    Its plans do not show those. Its program does, with what they do as programs of their own: each
-    begins with ``Init``.
+    EXPLAIN QUERY PLAN leaves foreign keys out. EXPLAIN shows each of their actions as a program of
+    its own, which begins with ``Init``.
     """
     count = 0
-    passing: set[int] = set()
+    temporary: set[int] = set()
     async with database.reading() as connection:
         for row in await connection.exec_driver_sql(f"EXPLAIN {statement}"):
             match row.opcode:
                 case "Init":
-                    passing = set()
+                    temporary = set()
                 case "OpenEphemeral":
-                    passing.add(row.p1)
-                case "Rewind" if row.p1 not in passing:
+                    temporary.add(row.p1)
+                case "Rewind" if row.p1 not in temporary:
                     count += 1
     return count

@@ -4,7 +4,7 @@ import asyncio
 
 from app.adapters.sql.connection.database import Database
 from app.adapters.sql.revocation_store import SqlRevocationStore
-from app.domain.revocation import Revocation
+from app.domain.credential import Revocation
 from tests.doubles.manual_clock import ManualClock
 from tests.postgres_server import PostgresServer
 from tests.unit.adapters.sql.blocked_backends import LOCK, held_lock, wait_for_row

@@ -13,11 +13,10 @@ from app.adapters.sql.connection.database import Database
 from app.adapters.sql.revocation_store import PAGE_ROWS, SqlRevocationStore
 from app.adapters.sql.schema import upgrade as schema
 from app.adapters.sql.schema.tables import revocations
-from app.domain.credential import Credential
+from app.domain.credential import Credential, Revocation
 from app.domain.errors import Unavailable
 from app.domain.ids import UserId
 from app.domain.principal import Principal
-from app.domain.revocation import Revocation
 from tests.doubles.manual_clock import DEFAULT_START, ManualClock
 
 Direction = Callable[[Config, str], None]

@@ -48,7 +48,7 @@ async def test_body_is_refused_when_it_is_too_large(client: Client) -> None:
     assert 413 == response.status
     assert {
         "statusCode": 413,
-        "message": "The body may have 1000 bytes.",
+        "message": "The body must not exceed 1000 bytes.",
         "code": "too_large",
     } == await response.json()
 

@@ -1,4 +1,4 @@
-"""Plain functions may give awaitables, and async ones as well: each is awaited to its end."""
+"""Guards, pipes, filters, interceptors and handlers of either kind are awaited completely."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -29,19 +29,19 @@ from app.framework import (
     use_pipes,
     web_socket_gateway,
 )
-from app.framework.common.awaiting import settled
+from app.framework.common.awaiting import maybe_await
 from app.framework.testing import activate, fake_context, fake_socket
 from tests.unit.framework.driving import Driver
 
 
 async def later(value: Any) -> Any:
-    """The value, after a wait."""
+    """Return the value after a wait."""
     await asyncio.sleep(0)
     return value
 
 
 async def much_later(value: Any) -> Any:
-    """As an ``async def`` that forgot its ``await``: it gives another coroutine."""
+    """Return a coroutine, as an ``async def`` that lacks an ``await`` does."""
     return later(value)
 
 
@@ -50,7 +50,7 @@ WAYS = [later, much_later, lambda value: asyncio.ensure_future(later(value))]
 
 @pytest.mark.parametrize("give", WAYS)
 async def test_pipe_is_awaited_when_a_plain_function_gives_an_awaitable(give: Any) -> None:
-    """Before an async handler as before a plain one: neither gets a coroutine."""
+    """Async and plain handlers receive the result of a pipe, not a coroutine."""
 
     class _Later(PipeTransform):
         def transform(self, value: Any, metadata: ArgumentMetadata) -> Any:
@@ -80,7 +80,6 @@ async def test_pipe_is_awaited_when_a_plain_function_gives_an_awaitable(give: An
 
 @pytest.mark.parametrize("give", WAYS)
 async def test_param_decorator_is_awaited_when_its_factory_gives_an_awaitable(give: Any) -> None:
-    """Before an async handler, too."""
     user = create_param_decorator(lambda data, _: give(data))
 
     @web_socket_gateway()
@@ -97,7 +96,7 @@ async def test_param_decorator_is_awaited_when_its_factory_gives_an_awaitable(gi
 async def test_guard_is_awaited_to_its_verdict_when_it_gives_an_awaitable(
     give: Any, *, verdict: bool
 ) -> None:
-    """A coroutine is true: one that nobody awaits would let everybody pass."""
+    """A coroutine is truthy: without awaiting it, everybody would pass."""
 
     class _Plain(CanActivate):
         def can_activate(self, context: ExecutionContext) -> Awaitable[bool]:
@@ -130,7 +129,7 @@ async def test_guard_is_awaited_to_its_verdict_when_it_gives_an_awaitable(
 
 
 async def test_interceptor_is_awaited_when_it_hands_on_what_the_handler_gives() -> None:
-    """``return next.handle()`` is what Nest's interceptors end with; a plain value does as well."""
+    """An interceptor may return the handler's coroutine without awaiting it, or a plain value."""
 
     class _Async(NestInterceptor):
         async def intercept(self, context: ExecutionContext, call_handler: CallHandler) -> Any:
@@ -161,7 +160,7 @@ async def test_interceptor_is_awaited_when_it_hands_on_what_the_handler_gives() 
 
 @pytest.mark.parametrize("give", [*WAYS, lambda value: value])
 async def test_handlers_result_is_acked_when_a_plain_one_gives_an_awaitable(give: Any) -> None:
-    """A handler that hands on its service's coroutine."""
+    """A plain handler may return the coroutine of its service."""
 
     @web_socket_gateway()
     class _Gateway:
@@ -195,7 +194,7 @@ class _Failing:
 
 
 async def test_filter_is_awaited_when_it_answers_later() -> None:
-    """The client has its answer before its next event is handled."""
+    """The client receives the answer before its next event is handled."""
     driver = Driver(_Failing())
 
     assert ["later"] == [answer["code"] for answer in await driver.call("event")]
@@ -205,7 +204,7 @@ async def test_filter_is_awaited_when_it_answers_later() -> None:
 
 
 async def test_filter_is_given_up_when_it_keeps_a_refused_client() -> None:
-    """Admission has an end, whatever a filter waits for."""
+    """A filter that never returns is cancelled, so that admission ends."""
 
     class _Waiting:
         async def catch(self, exception: Exception, host: ExecutionContext) -> None:
@@ -228,7 +227,7 @@ async def test_filter_is_given_up_when_it_keeps_a_refused_client() -> None:
 
 
 async def test_nothing_is_awaited_when_only_the_validation_pipe_stands_before_a_handler() -> None:
-    """The usual event stays as fast as it was: its handler is called at once."""
+    """With `ValidationPipe` alone the handler runs without a suspension."""
     called: list[int] = []
 
     @web_socket_gateway()
@@ -251,6 +250,5 @@ async def test_nothing_is_awaited_when_only_the_validation_pipe_stands_before_a_
     assert [1] == called
 
 
-async def test_settled_gives_the_value_when_it_is_none_or_plain() -> None:
-    """There is nothing to await."""
-    assert (None, 1) == (await settled(None), await settled(1))
+async def test_maybe_await_gives_the_value_when_it_is_none_or_plain() -> None:
+    assert (None, 1) == (await maybe_await(None), await maybe_await(1))

@@ -1,4 +1,4 @@
-"""What is refused because a decorator would not do what it says."""
+"""Errors of decorators whose arguments would have no effect."""
 
 import re
 from collections.abc import Callable
@@ -24,8 +24,11 @@ from tests.unit.framework.driving import boot_error
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"ping_interval_seconds": 0}, "ping_interval_seconds=0 is not above 0; leave it out"),
-        ({"max_frame_bytes": -1}, "max_frame_bytes=-1 is not above 0; leave it out"),
+        (
+            {"ping_interval_seconds": 0},
+            "ping_interval_seconds=0 must be greater than 0; change or remove it",
+        ),
+        ({"max_frame_bytes": -1}, "max_frame_bytes=-1 must be greater than 0; change or remove it"),
         (
             {"cors": Cors("https://a.example")},  # type: ignore[arg-type]
             (
@@ -35,7 +38,7 @@ from tests.unit.framework.driving import boot_error
         ),
         (
             {"cors": Cors(("*",))},
-            "cors='*' matches no page; write each origin in full, such as https://chat.example",
+            "cors='*' matches no origin; write each origin in full, such as https://chat.example",
         ),
         (
             {"cors": True},
@@ -46,7 +49,7 @@ from tests.unit.framework.driving import boot_error
 def test_boot_fails_when_an_option_would_not_do_what_it_says(
     options: dict[str, Any], sentence: str
 ) -> None:
-    """A text as origins would let every part of it in; ``*`` would let nobody in."""
+    """A string as origins would allow every part of it; ``*`` would allow nobody."""
 
     @web_socket_gateway(**options)
     class _Gateway:
@@ -56,7 +59,7 @@ def test_boot_fails_when_an_option_would_not_do_what_it_says(
 
 
 def test_decorator_is_refused_when_its_parentheses_are_missing() -> None:
-    """It would take what it stands on for its argument, and do nothing."""
+    """The decorated class or method would become the argument, and nothing would happen."""
 
     def method() -> None: ...
 
@@ -67,7 +70,7 @@ def test_decorator_is_refused_when_its_parentheses_are_missing() -> None:
         (web_socket_gateway, _Class, "is not a port; write @web_socket_gateway()"),
         (controller, _Class, "is not a path; write @controller()"),
         (get, method, "is not a path; write @get()"),
-        (subscribe_message, method, "is not the name of an event; give it as a text"),
+        (subscribe_message, method, "is not the name of an event; give it as a string"),
         (use_guards, method, "@use_guards was given the function method; give it classes"),
     ]:
         with pytest.raises(BootError) as caught:
@@ -76,13 +79,13 @@ def test_decorator_is_refused_when_its_parentheses_are_missing() -> None:
 
 
 def test_gateway_is_refused_when_its_namespace_is_a_pattern() -> None:
-    """Nest's regular expressions are not supported."""
-    with pytest.raises(BootError, match="is not supported; give one name, a text"):
+    """Regular expressions, which Nest accepts, are not supported."""
+    with pytest.raises(BootError, match="is not supported; give one string"):
         web_socket_gateway(namespace=re.compile("/rooms-.*"))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("decorator", [use_guards, use_pipes, use_interceptors, use_filters])
 def test_decorator_is_refused_when_it_names_nothing(decorator: Callable[[], object]) -> None:
-    """Parentheses that were left empty would leave the handler open."""
+    """Empty parentheses would leave the handler without a guard."""
     with pytest.raises(BootError, match=r"\(\) names nothing, so it has no effect; name a class$"):
         decorator()

@@ -1,4 +1,4 @@
-"""Nest's §9: what an application is put together from, and refuses to start with."""
+"""Wiring of an application: global enhancers, providers, and the errors of wrong wiring."""
 
 from typing import Any
 
@@ -42,14 +42,14 @@ class _Needed:
 
 
 def boot_error(*provided: providers.Provider[Any]) -> str:
-    """The sentence with which the application is refused."""
+    """Return the error with which the application is refused."""
     with pytest.raises(BootError) as caught:
         application(*provided).definitions()
     return str(caught.value)
 
 
 async def test_global_enhancers_run_provided_before_used_when_there_are_both() -> None:
-    """``APP_*`` providers, then ``use_global_*``, then class and method; filters backwards."""
+    """``APP_*`` providers run first, then ``use_global_*``, then the class; filters reversed."""
     trace: Trace = []
 
     @web_socket_gateway()
@@ -90,28 +90,42 @@ async def test_global_enhancers_run_provided_before_used_when_there_are_both() -
 @pytest.mark.parametrize(
     ("kind", "sentence"),
     [
-        (AppGuard, "AppGuard provides dict, which is no CanActivate; let it extend CanActivate"),
-        (AppPipe, "AppPipe provides dict, which is no PipeTransform; let it extend PipeTransform"),
+        (
+            AppGuard,
+            (
+                "AppGuard provides dict, which does not implement CanActivate; "
+                "derive it from CanActivate"
+            ),
+        ),
+        (
+            AppPipe,
+            (
+                "AppPipe provides dict, which does not implement PipeTransform; "
+                "derive it from PipeTransform"
+            ),
+        ),
         (
             AppInterceptor,
             (
-                "AppInterceptor provides dict, which is no NestInterceptor; "
-                "let it extend NestInterceptor"
+                "AppInterceptor provides dict, which does not implement NestInterceptor; "
+                "derive it from NestInterceptor"
             ),
         ),
         (
             AppFilter,
-            "AppFilter provides dict, which is no ExceptionFilter; let it extend ExceptionFilter",
+            (
+                "AppFilter provides dict, which does not implement ExceptionFilter; "
+                "derive it from ExceptionFilter"
+            ),
         ),
     ],
 )
 def test_boot_fails_when_a_global_enhancer_is_none(kind: Any, sentence: str) -> None:
-    """Before the first event meets it."""
     assert sentence == boot_error(kind(dict))
 
 
 def test_boot_fails_when_a_decorated_guard_is_no_provider() -> None:
-    """Class, method and mend are named."""
+    """The error names the class, the method and the fix."""
 
     class _Forgotten(TracingGuard):
         pass
@@ -123,14 +137,12 @@ def test_boot_fails_when_a_decorated_guard_is_no_provider() -> None:
         def on_event(self) -> None: ...
 
     assert (
-        "_Gateway.on_event: @use_guards names _Forgotten, of which no module has a Singleton; "
-        "add providers.Singleton(_Forgotten, ...) to one"
+        "_Gateway.on_event: @use_guards names _Forgotten, but no module provides it; "
+        "add providers.Singleton(_Forgotten, ...) to a module"
     ) == boot_error(providers.Singleton(_Gateway))
 
 
 def test_boot_fails_when_a_decorated_guard_has_several_providers() -> None:
-    """Which one is meant cannot be known."""
-
     @web_socket_gateway()
     @use_guards(TracingGuard)
     class _Gateway:
@@ -142,11 +154,11 @@ def test_boot_fails_when_a_decorated_guard_has_several_providers() -> None:
         providers.Singleton(TracingGuard, [], "2"),
     )
 
-    assert "TracingGuard has 2 providers; ask for one of their classes" == sentence
+    assert "TracingGuard has 2 providers; get one of their classes instead" == sentence
 
 
 def test_boot_fails_when_a_gateway_is_provided_by_a_factory() -> None:
-    """Request scope is not supported: nothing would handle its events."""
+    """Request scope is not supported: no instance would handle its events."""
 
     @web_socket_gateway()
     class _Gateway:
@@ -159,7 +171,7 @@ def test_boot_fails_when_a_gateway_is_provided_by_a_factory() -> None:
 
 
 def test_boot_fails_when_an_import_is_missing() -> None:
-    """It is named, with the mend."""
+    """The error names the import and the fix."""
 
     class _Module(containers.DeclarativeContainer):
         first = imported(_Needed)
@@ -169,11 +181,11 @@ def test_boot_fails_when_an_import_is_missing() -> None:
         NestFactory.create(_Module(), IoAdapter(IoOptions())).definitions()
 
     assert "_Module.first" in str(caught.value)
-    assert "hand it to the module where it is created" in str(caught.value)
+    assert "pass it to the module's constructor" in str(caught.value)
 
 
 def test_boot_fails_when_a_constructor_does_not_fit_its_provider() -> None:
-    """The class is named, not a line of the library."""
+    """The error names the class and the constructor's parameter."""
 
     @web_socket_gateway()
     class _Gateway:
@@ -184,14 +196,14 @@ def test_boot_fails_when_a_constructor_does_not_fit_its_provider() -> None:
 
     assert sentence.startswith("_Gateway cannot be built: ")
     assert "'service'" in sentence
-    assert sentence.endswith("compare its provider and its constructor")
+    assert sentence.endswith("compare its provider with its constructor")
 
 
 @pytest.mark.parametrize(
     ("one", "other"), [({}, {}), ({}, {"path": "/socket.io"}), ({"path": "socket.io/"}, {})]
 )
 def test_boot_fails_when_two_gateways_have_the_same_event(one: Any, other: Any) -> None:
-    """In one namespace of one path, however the path is written; both are named."""
+    """The error names both handlers; different spellings of a path count as the same path."""
 
     @web_socket_gateway(**one)
     class _One:
@@ -208,12 +220,12 @@ def test_boot_fails_when_two_gateways_have_the_same_event(one: Any, other: Any) 
     assert {"_One.on_one", "_Other.on_other"} <= set(
         sentence.replace(":", "").replace(";", "").split()
     )
-    assert sentence.endswith("an event belongs to one gateway of a namespace")
+    assert sentence.endswith("rename one of the two, or move it to another namespace")
 
 
 @pytest.mark.parametrize("options", [{"namespace": "other"}, {"path": "/other"}])
 def test_event_is_free_when_the_other_gateway_stands_elsewhere(options: Any) -> None:
-    """Namespaces and paths are apart."""
+    """An event may have one handler in each namespace and each path."""
 
     @web_socket_gateway()
     class _One:
@@ -231,7 +243,7 @@ def test_event_is_free_when_the_other_gateway_stands_elsewhere(options: Any) -> 
 
 
 async def test_listen_serves_controllers_and_ends_when_it_is_closed() -> None:
-    """A free port, the URL of it, and nobody there afterwards."""
+    """`listen` returns the URL; after `close` nothing listens there."""
 
     @controller("things")
     class _Controller:
@@ -259,22 +271,21 @@ def test_url_is_valid_when_the_host_is_an_ipv6_address(host: str, expected: str)
 
 
 def test_get_gives_the_applications_own_instance_when_it_is_asked() -> None:
-    """By class, as Nest's ``app.get``."""
+    """The instance is found by class, as with Nest's ``app.get``."""
     first = providers.Singleton(_Needed)
 
     assert first() is application(first).get(_Needed)
 
 
 def test_get_says_so_when_nobody_provides_the_class() -> None:
-    """With the mend."""
     with pytest.raises(BootError) as caught:
         application().get(_Needed)
 
-    assert "_Needed is no provider of any module; add it to one" == str(caught.value)
+    assert "No module provides _Needed; add a provider for it" == str(caught.value)
 
 
 async def test_events_need_no_container_when_they_are_handled() -> None:
-    """Compiled once: providers that break after boot are not missed."""
+    """A compiled event calls no provider: it works even when all providers fail."""
     trace: Trace = []
 
     @web_socket_gateway()
@@ -288,7 +299,7 @@ async def test_events_need_no_container_when_they_are_handled() -> None:
     guard = providers.Singleton(TracingGuard, trace, "class")
     handle = compile_event(application(gateway, guard).events()[0])
     for provider in (gateway, guard):
-        provider.override(providers.Callable(pytest.fail, "the container was asked"))
+        provider.override(providers.Callable(pytest.fail, "the container was called"))
     acked: list[Any] = []
     await handle(fake_socket(Socket), None, acked.append)
 

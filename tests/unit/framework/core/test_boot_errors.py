@@ -21,20 +21,18 @@ from tests.unit.framework.driving import Driver, boot_error
 
 
 def test_boot_fails_when_a_gateway_wants_a_port_of_its_own() -> None:
-    """Not supported; the mend is named."""
-
     @web_socket_gateway(4001)
     class _Gateway:
         pass
 
     assert (
-        "_Gateway: a gateway's own port (4001) is not supported; "
-        "leave the port out and all gateways share the application's"
+        "_Gateway: a port of its own (4001) is not supported; "
+        "remove it, all gateways share the application's port"
     ) == boot_error(_Gateway())
 
 
 def test_boot_fails_when_a_gateway_wants_polling() -> None:
-    """PROTOCOL.md: websocket only."""
+    """``docs/protocol.md`` allows only websocket."""
 
     @web_socket_gateway(transports=("polling", "websocket"))
     class _Gateway:
@@ -47,34 +45,34 @@ def test_boot_fails_when_a_gateway_wants_polling() -> None:
 
 @pytest.mark.parametrize("origin", ["*", "chat.example", "https://*.example"])
 def test_boot_fails_when_a_gateways_cors_matches_no_page(origin: str) -> None:
-    """Nest takes patterns; here every browser would be refused without a word."""
+    """Nest accepts patterns; here such an origin would silently refuse every browser."""
 
     @web_socket_gateway(cors=Cors((origin,)))
     class _Gateway:
         pass
 
     assert (
-        f"_Gateway: cors={origin!r} matches no page; "
+        f"_Gateway: cors={origin!r} matches no origin; "
         "write each origin in full, such as https://chat.example"
     ) == boot_error(_Gateway())
 
 
 @pytest.mark.parametrize("pattern", ["connect", "disconnect", "connect_error", "newListener"])
 def test_boot_fails_when_a_handler_has_a_reserved_event(pattern: str) -> None:
-    """In Nest it would never fire."""
+    """In Nest such a handler is accepted and never runs."""
 
     @web_socket_gateway()
     class _Gateway:
         @subscribe_message(pattern)
         def on_event(self) -> None: ...
 
-    assert (f"_Gateway.on_event: '{pattern}' is a reserved name; choose another one") == boot_error(
-        _Gateway()
-    )
+    assert (
+        f"_Gateway.on_event: '{pattern}' is a reserved event name; choose another one"
+    ) == boot_error(_Gateway())
 
 
 def test_boot_fails_when_two_methods_have_the_same_event() -> None:
-    """Both are named."""
+    """The error names both methods."""
 
     @web_socket_gateway()
     class _Gateway:
@@ -86,11 +84,11 @@ def test_boot_fails_when_two_methods_have_the_same_event() -> None:
 
     sentence = boot_error(_Gateway())
 
-    assert "_Gateway.on_second: 'event' is handled by _Gateway.on_first" in sentence
+    assert "_Gateway.on_second: _Gateway.on_first already handles 'event'" in sentence
 
 
 def test_boot_fails_when_a_parameter_has_no_marker_beside_marked_ones() -> None:
-    """In Nest it would be undefined."""
+    """In Nest such a parameter is undefined."""
 
     @web_socket_gateway()
     class _Gateway:
@@ -98,13 +96,13 @@ def test_boot_fails_when_a_parameter_has_no_marker_beside_marked_ones() -> None:
         def on_event(self, body: Annotated[Any, MessageBody()], extra: int) -> None: ...
 
     assert (
-        "_Gateway.on_event: nothing says what parameter 'extra' is; annotate it with "
-        "MessageBody(), ConnectedSocket(), Ack() or a decorator of your own"
+        "_Gateway.on_event: the argument for parameter 'extra' is unknown; annotate it with "
+        "MessageBody(), ConnectedSocket(), Ack() or a custom parameter decorator"
     ) == boot_error(_Gateway())
 
 
 def test_boot_fails_when_a_parameter_is_annotated_without_a_marker() -> None:
-    """`Annotated` alone says nothing."""
+    """An `Annotated` without a marker counts as no marker."""
 
     @web_socket_gateway()
     class _Gateway:
@@ -113,22 +111,22 @@ def test_boot_fails_when_a_parameter_is_annotated_without_a_marker() -> None:
             self, body: Annotated[Any, MessageBody()], extra: Annotated[int, "some number"]
         ) -> None: ...
 
-    assert "nothing says what parameter 'extra' is" in boot_error(_Gateway())
+    assert "the argument for parameter 'extra' is unknown" in boot_error(_Gateway())
 
 
 def test_boot_fails_when_a_handler_takes_no_self() -> None:
-    """It could not even be called."""
-
     @web_socket_gateway()
     class _Gateway:
         @subscribe_message("event")
         def on_event() -> None: ...  # type: ignore[misc]
 
-    assert "_Gateway.on_event: a handler is a method; give it self" == boot_error(_Gateway())
+    assert "_Gateway.on_event: a handler is a method; add the parameter self" == boot_error(
+        _Gateway()
+    )
 
 
 def test_boot_fails_when_a_parameters_pipe_is_none() -> None:
-    """Class, method and parameter are named."""
+    """The error names the class, the method and the parameter."""
 
     @web_socket_gateway()
     class _Gateway:
@@ -136,27 +134,25 @@ def test_boot_fails_when_a_parameters_pipe_is_none() -> None:
         def on_event(self, n: Annotated[int, MessageBody("n", _Nothing)]) -> None: ...
 
     assert (
-        "_Gateway.on_event: parameter 'n' names _Nothing, which is no PipeTransform; "
-        "let it extend PipeTransform"
+        "_Gateway.on_event: parameter 'n' names _Nothing, which does not implement PipeTransform; "
+        "derive it from PipeTransform"
     ) == boot_error(_Gateway())
 
 
 def test_boot_fails_when_a_plain_handler_takes_too_many_parameters() -> None:
-    """There are three to take."""
-
     @web_socket_gateway()
     class _Gateway:
         @subscribe_message("event")
         def on_event(self, client: Socket, data: Any, ack: Any, more: Any) -> None: ...
 
     assert (
-        "_Gateway.on_event: without annotations a handler takes (client, data, ack) at most, "
+        "_Gateway.on_event: a handler without annotations takes at most (client, data, ack), "
         "not (client, data, ack, more)"
     ) == boot_error(_Gateway())
 
 
 def test_boot_fails_when_a_marker_is_a_default_instead_of_an_annotation() -> None:
-    """The other common way to write it must not silently mean something else."""
+    """A marker written as a default is refused, instead of being used as the default value."""
 
     @web_socket_gateway()
     class _Gateway:
@@ -170,7 +166,7 @@ def test_boot_fails_when_a_marker_is_a_default_instead_of_an_annotation() -> Non
 
 
 def test_boot_fails_when_a_parameter_cannot_be_given_by_position() -> None:
-    """Found at boot, not by the first client."""
+    """A keyword-only parameter is refused at boot, not when the first event arrives."""
 
     @web_socket_gateway()
     class _Gateway:
@@ -178,13 +174,13 @@ def test_boot_fails_when_a_parameter_cannot_be_given_by_position() -> None:
         def on_event(self, *, body: Annotated[Any, MessageBody()]) -> None: ...
 
     assert (
-        "_Gateway.on_event: parameter 'body' is not positional; a handler's parameters are "
-        "given by position, so leave out * and **"
+        "_Gateway.on_event: parameter 'body' is not positional; a handler is called with "
+        "positional arguments, so remove * and **"
     ) == boot_error(_Gateway())
 
 
 def test_boot_fails_when_an_annotation_cannot_be_read() -> None:
-    """A name imported for type checkers only does not exist at boot."""
+    """A name that is imported for type checkers only does not exist at boot."""
 
     @web_socket_gateway()
     class _Gateway:
@@ -192,13 +188,13 @@ def test_boot_fails_when_an_annotation_cannot_be_read() -> None:
         def on_event(self, body: "Missing") -> None: ...  # type: ignore[name-defined]  # noqa: F821
 
     assert (
-        "_Gateway.on_event: its annotations cannot be read (name 'Missing' is not defined); "
-        "import what they name at run time"
+        "_Gateway.on_event: its annotations cannot be evaluated (name 'Missing' is not defined); "
+        "import these names at run time"
     ) == boot_error(_Gateway())
 
 
 def test_boot_fails_when_a_payload_type_cannot_be_validated() -> None:
-    """The complaint is pydantic's; it is given a place and a mend."""
+    """The error adds the handler and the fix to pydantic's error."""
 
     class _Opaque:
         pass
@@ -223,16 +219,16 @@ class _Nothing:
 
 
 @pytest.mark.parametrize(
-    ("decorate", "sentence"),
+    ("decorate", "kind"),
     [
-        (use_guards, "@use_guards names _Nothing, which is no CanActivate"),
-        (use_interceptors, "@use_interceptors names _Nothing, which is no NestInterceptor"),
-        (use_pipes, "@use_pipes names _Nothing, which is no PipeTransform"),
-        (use_filters, "@use_filters names _Nothing, which is no ExceptionFilter"),
+        (use_guards, "CanActivate"),
+        (use_interceptors, "NestInterceptor"),
+        (use_pipes, "PipeTransform"),
+        (use_filters, "ExceptionFilter"),
     ],
 )
-def test_boot_fails_when_an_enhancer_is_none(decorate: Any, sentence: str) -> None:
-    """On a class and on a method; the place is named."""
+def test_boot_fails_when_an_enhancer_is_none(decorate: Any, kind: str) -> None:
+    """The error names the class or the method with the decorator."""
 
     @web_socket_gateway()
     @decorate(_Nothing)
@@ -246,5 +242,6 @@ def test_boot_fails_when_an_enhancer_is_none(decorate: Any, sentence: str) -> No
 
         decorate(_Nothing())(on_event)
 
+    sentence = f"@{decorate.__name__} names _Nothing, which does not implement {kind}"
     assert f"_OnClass: {sentence}" in boot_error(_OnClass())
     assert f"_OnMethod.on_event: {sentence}" in boot_error(_OnMethod())

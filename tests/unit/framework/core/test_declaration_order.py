@@ -1,4 +1,4 @@
-"""Guards, gateways and hooks have one order: that of their declaration, whatever the start."""
+"""Guards, gateways and hooks always run in the order of their declaration."""
 
 from collections.abc import Callable
 from typing import Any
@@ -32,16 +32,16 @@ from tests.unit.framework.tracing import (
 
 MODULES = 8
 PROVIDERS = 8
-"""So many that an arbitrary order is never by chance the right one."""
+"""So many that a random order is practically never the right one."""
 
 
 def app_of(container: containers.Container) -> NestApplication:
-    """An application of one module."""
+    """Create an application of one module."""
     return NestFactory.create(container, IoAdapter(IoOptions()))
 
 
 def nested(make: Callable[[str], providers.Provider[Any]]) -> tuple[DynamicContainer, list[str]]:
-    """Modules with providers before, between and after nested ones; and the providers' names."""
+    """Create modules with providers before, between and after nested ones; return the names."""
     names: list[str] = []
 
     def some() -> dict[str, providers.Provider[Any]]:
@@ -73,14 +73,14 @@ def nested(make: Callable[[str], providers.Provider[Any]]) -> tuple[DynamicConta
     ],
 )
 def test_global_enhancers_run_as_declared_when_there_are_many_modules(kind: Any, cls: Any) -> None:
-    """Depth-first: what a nested module declares stands where the module is declared."""
+    """The providers of a nested module come where the module is declared."""
     root, names = nested(lambda name: kind(cls, [], name))
 
     assert names == [each._name for each in Injector(root).of_kind(kind)]
 
 
 def test_gateways_are_bound_as_declared_when_there_are_many() -> None:
-    """Their hooks run, and their options are read, in that order."""
+    """The order of gateways decides the order of their hooks and of conflicting options."""
 
     def gateway(name: str) -> providers.Singleton[object]:
         return providers.Singleton(web_socket_gateway()(type(name, (), {})))
@@ -91,7 +91,7 @@ def test_gateways_are_bound_as_declared_when_there_are_many() -> None:
 
 
 async def test_hooks_run_as_declared_when_nothing_depends_on_anything() -> None:
-    """And in the reverse order when the application closes."""
+    """When the application closes, hooks run in the reverse order."""
     trace: list[str] = []
 
     class _Hooked:
@@ -126,12 +126,12 @@ class _Service:
 
 
 def guards_of(module: containers.Container) -> list[str]:
-    """The names of the global guards in the order in which they run."""
+    """Return the names of the global guards in the order in which they run."""
     return [type(each).__name__ for each in Injector(module).of_kind(AppGuard)]
 
 
 def test_guard_stands_where_it_is_declared_when_another_provider_uses_it_before() -> None:
-    """A use is not a declaration."""
+    """Using a provider does not change its position."""
 
     class _Module(containers.DeclarativeContainer):
         roles = AppGuard(_Roles, [], "roles")
@@ -151,7 +151,7 @@ def test_guard_stands_where_it_is_declared_when_another_provider_uses_it_before(
 
 
 def test_guard_stands_in_place_when_it_is_an_override() -> None:
-    """It runs once, where the overridden one was."""
+    """An overriding guard runs once, in the position of the overridden one."""
 
     class _Module(containers.DeclarativeContainer):
         first = AppGuard(TracingGuard, [], "first")
@@ -164,7 +164,7 @@ def test_guard_stands_in_place_when_it_is_an_override() -> None:
 
 
 def test_guard_stands_with_its_first_user_when_no_module_declares_it() -> None:
-    """Such as one that is handed to a module where it is created."""
+    """A guard that is passed to a module's constructor comes after its first user."""
 
     class _Module(containers.DeclarativeContainer):
         authentication = imported(TracingGuard)
@@ -177,7 +177,7 @@ def test_guard_stands_with_its_first_user_when_no_module_declares_it() -> None:
 
 @pytest.mark.parametrize("database_url", ["memory:", "sqlite:///unused.db"])
 def test_order_has_every_provider_once_when_it_is_the_applications(database_url: str) -> None:
-    """The same as the library's own traversal finds, in whatever order."""
+    """The chat's module has the same providers as in the library's own traversal."""
     module = create_app_module(Settings.model_construct(database_url=database_url))
 
     ordered = in_declaration_order(module)

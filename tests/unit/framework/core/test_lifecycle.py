@@ -1,4 +1,4 @@
-"""Nest's §8: the life cycle."""
+"""The lifecycle hooks run in the order that ``app/framework/core/lifecycle.py`` describes."""
 
 import signal
 
@@ -22,7 +22,7 @@ from tests.unit.framework.tracing import (
 
 
 class _Hooked:
-    """Has every hook, plain or async, and writes each call."""
+    """Has every hook, plain or async, and records each call."""
 
     name = "base"
 
@@ -59,7 +59,7 @@ class _Third(_Hooked):
 
 
 async def test_hooks_run_in_order_of_dependency_when_the_application_starts() -> None:
-    """Each after those it was built from, phase by phase, wherever they are declared."""
+    """In each phase a provider's hook runs after those of its dependencies."""
     trace: Trace = []
     first = providers.Singleton(_First, trace)
     second = providers.Singleton(_Second, trace, first)
@@ -78,7 +78,7 @@ async def test_hooks_run_in_order_of_dependency_when_the_application_starts() ->
 
 
 async def test_hooks_run_in_reverse_when_the_application_closes() -> None:
-    """Who uses something is stopped before it; the signal's name is told."""
+    """A provider stops before its dependencies; the hooks receive the name of the signal."""
     trace: Trace = []
     first = providers.Singleton(_First, trace)
     app = application(providers.Singleton(_Second, trace, first), first)
@@ -98,7 +98,7 @@ async def test_hooks_run_in_reverse_when_the_application_closes() -> None:
 
 
 async def test_hooks_follow_dependencies_across_modules_when_one_imports_another() -> None:
-    """An import's provider starts before who imports it, and stops after."""
+    """An imported provider starts before the importing module, and stops after it."""
     trace: Trace = []
     the_trace = providers.Callable(lambda: trace)  # a module's copy of a list would be another
 
@@ -121,7 +121,7 @@ async def test_hooks_follow_dependencies_across_modules_when_one_imports_another
 
 
 async def test_init_runs_once_when_it_is_called_again() -> None:
-    """`listen` calls it too."""
+    """`listen` calls `init`, too."""
     trace: Trace = []
     app = application(providers.Singleton(_First, trace))
 
@@ -132,7 +132,7 @@ async def test_init_runs_once_when_it_is_called_again() -> None:
 
 
 async def test_start_stops_at_the_first_error_when_a_hook_raises() -> None:
-    """What depends on it is not started; closing still runs the closing hooks."""
+    """Providers that depend on it do not start; closing still runs the closing hooks."""
     trace: Trace = []
 
     class _Broken(_First):
@@ -151,7 +151,6 @@ async def test_start_stops_at_the_first_error_when_a_hook_raises() -> None:
 
 
 async def test_closing_goes_on_and_logs_when_a_hook_raises() -> None:
-    """Closing must come to an end."""
     trace: Trace = []
 
     class _Broken(_Second):
@@ -182,7 +181,6 @@ async def test_closing_goes_on_and_logs_when_a_hook_raises() -> None:
 
 
 async def test_close_does_nothing_when_the_application_never_started() -> None:
-    """There is nothing to close."""
     trace: Trace = []
 
     await application(providers.Singleton(_First, trace)).close()
@@ -191,7 +189,7 @@ async def test_close_does_nothing_when_the_application_never_started() -> None:
 
 
 async def test_gateway_has_its_server_when_its_hooks_run() -> None:
-    """`after_init` comes before every `on_module_init`; the server is set before both."""
+    """The server is set before `after_init`, which runs before every `on_module_init`."""
     trace: list[object] = []
 
     @web_socket_gateway()

@@ -11,7 +11,7 @@ from app.framework.platform_socketio.engine_io.server import EngineOptions
 
 
 def app_of(*options: dict[str, Any]) -> tuple[NestApplication, IoAdapter]:
-    """An application with one gateway for each set of options."""
+    """Create an application with one gateway for each set of options."""
     container = containers.DynamicContainer()
     for index, each in enumerate(options):
         cls = gateway(**each)(type(f"Gateway{index}", (), {}))
@@ -21,10 +21,10 @@ def app_of(*options: dict[str, Any]) -> tuple[NestApplication, IoAdapter]:
 
 
 async def options_of(*options: dict[str, Any]) -> EngineOptions:
-    """What the server of these gateways uses."""
+    """Return the options of the server that these gateways share."""
     app, adapter = app_of(*options)
     await app.init()
-    return adapter._servers["/socket.io"]._options
+    return adapter._servers["/socket.io"].eio.options
 
 
 @pytest.mark.parametrize("namespace", ["/", "other"])
@@ -39,7 +39,7 @@ async def options_of(*options: dict[str, Any]) -> EngineOptions:
 async def test_boot_fails_when_gateways_of_one_path_contradict_each_other(
     option: str, one: Any, other: Any, namespace: str
 ) -> None:
-    """Which one would win was a matter of chance; both gateways and the mend are named."""
+    """The error names both gateways, both values and the fix."""
     app, _ = app_of({option: one}, {option: other, "namespace": namespace})
 
     with pytest.raises(BootError) as caught:
@@ -52,7 +52,7 @@ async def test_boot_fails_when_gateways_of_one_path_contradict_each_other(
 
 
 async def test_boot_fails_when_gateways_of_one_path_allow_other_origins() -> None:
-    """A server checks an origin before it knows the namespace."""
+    """A server checks the origin before it knows the namespace, so origins are shared."""
     app, _ = app_of({"cors": Cors(("https://a.example",))}, {"cors": Cors(("https://b.example",))})
 
     with pytest.raises(BootError, match=r"Gateway0 and Gateway1 share /socket\.io, but origins is"):
@@ -60,7 +60,7 @@ async def test_boot_fails_when_gateways_of_one_path_allow_other_origins() -> Non
 
 
 async def test_options_hold_for_all_gateways_of_a_path_when_any_sets_them() -> None:
-    """In whatever order: one that says nothing contradicts nobody."""
+    """A gateway that sets no option uses those of the others, whatever their order."""
     both = ("https://a.example", "https://b.example")
     options = await options_of(
         {},
@@ -76,8 +76,8 @@ async def test_options_hold_for_all_gateways_of_a_path_when_any_sets_them() -> N
 
 
 async def test_options_are_each_its_own_when_gateways_have_paths_of_their_own() -> None:
-    """There are two servers then."""
+    """Each path has a server of its own."""
     app, adapter = app_of({"max_frame_bytes": 100}, {"max_frame_bytes": 200, "path": "/other"})
     await app.init()
 
-    assert [100, 200] == [each._options.max_frame_bytes for each in adapter._servers.values()]
+    assert [100, 200] == [each.eio.options.max_frame_bytes for each in adapter._servers.values()]

@@ -1,22 +1,22 @@
-"""WebSocket frames as a client writes them. The mask is zero, so payloads can be read."""
+"""WebSocket frames as a client sends them. The mask is zero, so the payloads are readable."""
 
-from app.framework.platform_socketio.websocket import frames
+from app.framework.platform_socketio.websocket.frames import close_frame, text_frame
 
 _LENGTH_BYTES = {126: 2, 127: 8}
 
 
 def masked(frame: bytes) -> bytes:
-    """A server's frame as a client sends it (RFC 6455, 5.3)."""
+    """Add a zero mask to a server's frame (RFC 6455, section 5.3)."""
     header_bytes = 2 + _LENGTH_BYTES.get(frame[1], 0)
     header = bytes([frame[0], frame[1] | 0x80]) + frame[2:header_bytes]
     return header + b"\0\0\0\0" + frame[header_bytes:]
 
 
 def text(payload: bytes) -> bytes:
-    """A text message in one frame."""
-    return masked(frames.text(payload))
+    """Build a text message in one frame."""
+    return masked(text_frame(payload))
 
 
 def close(code: int) -> bytes:
-    """The close frame with a status code."""
-    return masked(frames.close(code))
+    """Build the close frame with a status code."""
+    return masked(close_frame(code))

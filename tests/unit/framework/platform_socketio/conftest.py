@@ -8,7 +8,7 @@ from tests.unit.framework.platform_socketio.connected import Client, Owner
 
 @pytest_asyncio.fixture
 async def owner() -> AsyncIterator[Owner]:
-    """Whose gate is shut."""
+    """Create an owner whose gate is closed."""
     owner = Owner()
     yield owner
     owner.tasks.close()
@@ -16,5 +16,5 @@ async def owner() -> AsyncIterator[Owner]:
 
 @pytest.fixture
 def client(owner: Owner) -> Client:
-    """Named a."""
+    """Create a client named a."""
     return Client(owner, "a")

@@ -2,8 +2,8 @@ import asyncio
 
 from app.concurrency.eager import EagerTasks
 from app.framework.platform_socketio.disconnect_reason import DisconnectReason
-from app.framework.platform_socketio.engine_io.connection import Connection, Work
-from app.framework.platform_socketio.socket_io.packets import MalformedPacketError
+from app.framework.platform_socketio.engine_io.connection import Connection, Handling, NamespaceLink
+from app.framework.platform_socketio.errors import MalformedPacketError
 from app.framework.platform_socketio.websocket.heartbeat import Heartbeat
 from app.framework.platform_socketio.websocket.upgrade import UpgradeRequest
 from app.framework.platform_socketio.websocket.write_batcher import WriteBatcher
@@ -15,15 +15,19 @@ MAX_QUEUE_BYTES = 1_000
 MAX_PACKETS = 20_000
 
 
-class Owner:
-    """Handles ``4<text>`` by noting the text.
+ClientConnection = Connection[NamespaceLink]
 
-    ``4wait`` waits for the gate first, and ``4hold <seconds>`` holds the connection.
+
+class Owner:
+    """A `ConnectionOwner` that records the messages ``4<text>`` it handles.
+
+    ``4wait`` waits for the gate first. ``4pause <seconds>`` delays the connection's later
+    messages.
     """
 
     def __init__(self) -> None:
         self.tasks = EagerTasks()
-        self.outbox = WriteBatcher()
+        self.batcher = WriteBatcher()
         self.heartbeat = Heartbeat(25.0, 20.0, 10.0)
         self.max_packets_per_second = MAX_PACKETS
         self.is_closing = False
@@ -33,34 +37,34 @@ class Owner:
         self.closed: list[DisconnectReason] = []
         self.gone = 0
 
-    def handle(self, connection: Connection, frame: str) -> Work | None:
-        """See the class."""
-        text = frame[1:]
+    def handle_message(self, connection: ClientConnection, message: str) -> Handling | None:
+        """Record the text, after the waiting that it asks for."""
+        text = message[1:]
         if text == "malformed":
             raise MalformedPacketError
         if text == "close":
             connection.close(DisconnectReason.SERVER_NAMESPACE_DISCONNECT)
-        if text.startswith("hold "):
-            return self._hold(connection, text)
+        if text.startswith("pause "):
+            return self._handle_pause(connection, text)
         return self._work(f"{connection.sid}:{text}", waits=text == "wait", fails=text == "fail")
 
-    def connection_closed(self, connection: Connection, reason: DisconnectReason) -> None:
-        """Note why."""
+    def connection_closed(self, connection: ClientConnection, reason: DisconnectReason) -> None:
+        """Record the reason."""
         del connection
         self.closed.append(reason)
 
-    def connection_gone(self, connection: Connection) -> None:
-        """Note that."""
+    def connection_tcp_closed(self, connection: ClientConnection) -> None:
+        """Count the call."""
         del connection
         self.gone += 1
 
-    def flood_ended(self, connection: Connection) -> None:
-        """Note that."""
+    def connection_flooded(self, connection: ClientConnection) -> None:
+        """Count the call."""
         del connection
         self.floods += 1
 
-    async def _hold(self, connection: Connection, text: str) -> None:
-        await connection.hold(float(text.removeprefix("hold ")))
+    async def _handle_pause(self, connection: ClientConnection, text: str) -> None:
+        await connection.pause_events(float(text.removeprefix("pause ")))
         self.handled.append(f"{connection.sid}:{text}")
 
     async def _work(self, text: str, *, waits: bool, fails: bool) -> None:
@@ -72,11 +76,11 @@ class Owner:
 
 
 class Client:
-    """One client of the owner's."""
+    """A client of the owner, with a fake transport."""
 
     def __init__(self, owner: Owner, sid: str) -> None:
         self.transport = FakeTransport()
-        self.connection = Connection(
+        self.connection: ClientConnection = Connection(
             sid,
             self.transport,
             UpgradeRequest({}, {}, ""),
@@ -87,12 +91,12 @@ class Client:
         self.transport.give(self.connection)
 
     def send(self, *texts: str) -> None:
-        """Text frames in one segment."""
+        """Send text frames in one segment."""
         sent = [client_frames.text(text.encode()) for text in texts]
         self.connection.data_received(b"".join(sent))
 
 
 async def ticks() -> None:
-    """Until what is due has been done."""
+    """Let the event loop run what is scheduled."""
     for _ in range(5):
         await asyncio.sleep(0)

@@ -5,8 +5,11 @@ class FakeTransport(asyncio.Transport):
     """A TCP connection whose client the test plays.
 
     Attributes:
-        sent: What the client was written, write by write.
-        unread: What the client has not read, while it stalls.
+        sent: The bytes of each write.
+        unread: How many bytes the client has not read, while ``stalls`` is set.
+        paused: Whether the server has paused reading.
+        stalls: Whether the client does not read.
+        ended: How the server has ended the connection: ``closed``, ``aborted`` or not at all.
     """
 
     def __init__(self) -> None:
@@ -19,11 +22,11 @@ class FakeTransport(asyncio.Transport):
         self._protocol: asyncio.Protocol | None = None
 
     def give(self, protocol: asyncio.Protocol) -> None:
-        """Tell whose it is."""
+        """Set the protocol that owns the transport."""
         self._protocol = protocol
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Keep it, and say so when the client does not read."""
+        """Record the bytes, and pause the protocol's writing when the client does not read."""
         self.sent.append(bytes(data))
         if self.stalls:
             self.unread += len(data)
@@ -35,23 +38,23 @@ class FakeTransport(asyncio.Transport):
         return self.unread
 
     def pause_reading(self) -> None:
-        """Nothing more is to come."""
+        """Record that reading is paused."""
         self.paused = True
 
     def resume_reading(self) -> None:
-        """More may come."""
+        """Record that reading goes on."""
         self.paused = False
 
     def is_closing(self) -> bool:
-        """Whether it was closed."""
+        """Return whether the server has ended the connection."""
         return bool(self.ended)
 
     def close(self) -> None:
-        """When all is written."""
+        """Close the connection."""
         self._end("closed")
 
     def abort(self) -> None:
-        """At once."""
+        """Abort the connection."""
         self._end("aborted")
 
     def _end(self, how: str) -> None:

@@ -1,20 +1,23 @@
 from typing import Any
 
-from app.framework.platform_socketio.websocket.frame_reader import FrameQueue
+from app.framework.platform_socketio.websocket.frames import FrameQueue
 
 
 class Queue(FrameQueue):
-    """As `web_socket.WebSocket`: a queue without the base's constructor."""
+    """Records what the parser passes on.
 
-    def __init__(self) -> None:  # the base's is left out
+    Like `protocol.WebSocket` it skips the base's constructor.
+    """
+
+    def __init__(self) -> None:  # the base's constructor would make a queue
         self.packets_left = 0
         self.fed: list[Any] = []
         self.errors: list[BaseException] = []
 
-    def feed_data(self, message: Any, size: int) -> None:  # noqa: ARG002 - the base's form
-        """Keep it."""
+    def feed_data(self, message: Any, size: int) -> None:  # noqa: ARG002 - the base's signature
+        """Record the message."""
         self.fed.append(message)
 
-    def set_exception(self, exc: BaseException, exc_cause: BaseException | None = None) -> None:  # noqa: ARG002 - the base's form
-        """Keep it."""
+    def set_exception(self, exc: BaseException, exc_cause: BaseException | None = None) -> None:  # noqa: ARG002 - the base's signature
+        """Record the exception."""
         self.errors.append(exc)

@@ -5,24 +5,24 @@ from app.framework.platform_socketio.websocket.write_batcher import Recipient, R
 
 
 class Recorder(Recipient):
-    """A recipient that keeps what it is written.
+    """A recipient that records what is written to it.
 
     Attributes:
-        written: Write by write.
-        failures: What writing has raised.
+        written: The bytes of each write.
+        failures: The exceptions that writing has raised.
     """
 
     def __init__(self) -> None:
-        self.audiences: RecipientGroups = []
+        self.groups: RecipientGroups = []
         self.written: list[bytes] = []
         self.failures: list[Exception] = []
         self.write: Callable[[bytes], Any] = self.written.append
 
     def write_failed(self, error: Exception) -> None:
-        """Keep it."""
+        """Record the exception."""
         self.failures.append(error)
 
     @property
-    def heard(self) -> bytes:
-        """All of it."""
+    def received(self) -> bytes:
+        """All written bytes."""
         return b"".join(self.written)

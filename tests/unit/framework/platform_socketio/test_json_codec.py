@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 
-from app.framework.platform_socketio import json_codec as codec
+from app.framework.platform_socketio import json_codec
 from tests.deadlines import PROCESS_SECONDS
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
@@ -39,42 +39,44 @@ class _Wire(BaseModel):
 
 class _Answer:
     def to_wire(self) -> Any:
-        """Itself, as JSON has it."""
+        """Return the value to be encoded."""
         return {"data": _Wire(channel_id="c", at=datetime(2026, 1, 1, tzinfo=UTC))}
 
 
 @given(JSON)
 def test_value_is_the_same_when_it_was_written_and_read(value: Any) -> None:
-    """One codec both ways, lone surrogates included."""
-    assert value == codec.loads(codec.dumps(value))
+    """This includes lone surrogates."""
+    assert value == json_codec.loads(json_codec.dumps(value))
 
 
 @given(JSON)
 def test_text_means_the_same_when_python_reads_it(value: Any) -> None:
-    """What is written is JSON by the standard library's judgement."""
-    assert value == json.loads(codec.dumps(value))
+    """The standard library decodes the text to the same value."""
+    assert value == json.loads(json_codec.dumps(value))
 
 
 @given(JSON)
 def test_text_of_the_standard_library_means_the_same_when_read(value: Any) -> None:
-    """Escaped, and with spaces."""
-    assert value == codec.loads(json.dumps(value, indent=1))
+    """The text may have escapes and spaces."""
+    assert value == json_codec.loads(json.dumps(value, indent=1))
 
 
 def test_bytes_are_nodes_when_written() -> None:
-    """As ``JSON.stringify`` of the same value; Node is asked."""
+    """Node's ``JSON.stringify`` gives the same text."""
     script = (
         "const again = text => JSON.stringify(JSON.parse(text));"
         "console.log(JSON.stringify(JSON.parse(process.argv[1]).map(again)))"
     )
-    answer = subprocess.run(  # noqa: S603 - our own script
-        ["node", "-e", script, json.dumps(SAMPLES)],  # noqa: S607 - wherever Node is
+    answer = subprocess.run(  # noqa: S603 - the command is a constant
+        ["node", "-e", script, json.dumps(SAMPLES)],  # noqa: S607 - Node is found by PATH
         capture_output=True,
         check=True,
         timeout=PROCESS_SECONDS,
     )
 
-    assert json.loads(answer.stdout) == [codec.dumps(codec.loads(text)) for text in SAMPLES]
+    assert json.loads(answer.stdout) == [
+        json_codec.dumps(json_codec.loads(text)) for text in SAMPLES
+    ]
 
 
 @pytest.mark.parametrize(
@@ -86,13 +88,13 @@ def test_bytes_are_nodes_when_written() -> None:
     ],
 )
 def test_datetime_is_written_as_by_node_when_it_is_aware(moment: datetime, expected: str) -> None:
-    """UTC, milliseconds, Z."""
-    assert f'"{expected}"' == codec.dumps(moment)
+    """The text is in UTC, with milliseconds and Z."""
+    assert f'"{expected}"' == json_codec.dumps(moment)
 
 
 def test_model_goes_by_alias_when_an_answer_holds_one() -> None:
-    """Wire names, at any depth."""
-    text = codec.dumps([_Answer()])
+    """Nested models are written with their aliases."""
+    text = json_codec.dumps([_Answer()])
 
     assert "channelId" in text
     assert "channel_id" not in text
@@ -129,16 +131,16 @@ def test_model_goes_by_alias_when_an_answer_holds_one() -> None:
     ids=lambda text: repr(text[:20]),
 )
 def test_text_is_refused_when_it_is_no_json_or_too_much(text: str) -> None:
-    """With ValueError alone: no RecursionError, no MemoryError."""
+    """Nothing but ValueError is raised: no RecursionError and no MemoryError."""
     with pytest.raises(ValueError, match=r".+"):
-        codec.loads(text)
+        json_codec.loads(text)
 
 
 def test_text_is_read_when_nested_as_deep_as_allowed() -> None:
-    """Brackets within strings, escaped quotes or not, are no levels."""
+    """Brackets inside strings do not count."""
     text = "[" * 64 + '"[[[[[\\"{{{{\\\\"' + "]" * 64
 
-    value = codec.loads(text)
+    value = json_codec.loads(text)
 
     for _ in range(64):
         (value,) = value
@@ -146,9 +148,9 @@ def test_text_is_read_when_nested_as_deep_as_allowed() -> None:
 
 
 def test_value_is_refused_when_it_has_no_json_form() -> None:
-    """By its type's name alone: its contents stay out of the log."""
+    """The error names the type only, to keep the value out of the log."""
     with pytest.raises(TypeError, match="Secret has no JSON form") as caught:
-        codec.dumps({"a": _secret()})
+        json_codec.dumps({"a": _secret()})
 
     assert "hush" not in str(caught.value)
 

@@ -21,7 +21,8 @@ from engineio import packet as engineio_packet
 from packaging.requirements import Requirement
 from socketio import packet
 
-from app.framework.platform_socketio.websocket import frames, upgrade
+from app.framework.platform_socketio.websocket import upgrade
+from app.framework.platform_socketio.websocket.frames import text_frame
 from tests.deadlines import ANSWER_SECONDS
 from tests.unit.framework.platform_socketio.parser_queue import Queue
 
@@ -36,7 +37,7 @@ _PACKET = (
 )
 
 REPLACED: list[tuple[str, str, type, str, str]] = [
-    ("python-socketio", "room_manager.py", socketio.AsyncManager, name, parameters)
+    ("python-socketio", "socket_io/room_manager.py", socketio.AsyncManager, name, parameters)
     for name, parameters in (
         ("basic_enter_room", "(self, sid, namespace, room, eio_sid=None)"),
         ("basic_leave_room", "(self, sid, namespace, room)"),
@@ -50,7 +51,7 @@ REPLACED: list[tuple[str, str, type, str, str]] = [
     )
 ]
 REPLACED += [
-    ("python-socketio", "socket_server.py", socketio.AsyncServer, name, parameters)
+    ("python-socketio", "socket_io/server.py", socketio.AsyncServer, name, parameters)
     for name, parameters in (
         ("disconnect", "(self, sid, namespace=None, ignore_queue=False)"),
         ("handle_request", "(self, *args, **kwargs)"),
@@ -58,7 +59,7 @@ REPLACED += [
     )
 ]
 REPLACED += [
-    ("python-engineio", "engine_server.py", engineio.AsyncServer, name, parameters)
+    ("python-engineio", "engine_io/server.py", engineio.AsyncServer, name, parameters)
     for name, parameters in (
         ("handle_request", "(self, *args, **kwargs)"),
         ("generate_id", "(self)"),
@@ -66,7 +67,7 @@ REPLACED += [
     )
 ]
 REPLACED += [
-    ("python-socketio", "packets.py", packet.Packet, name, parameters)
+    ("python-socketio", "socket_io/packets.py", packet.Packet, name, parameters)
     for name, parameters in (
         ("__init__", _PACKET),
         ("encode", "(self)"),
@@ -74,24 +75,23 @@ REPLACED += [
     )
 ]
 REPLACED += [
-    ("aiohttp", "upgrade.py", RequestHandler, "connection_lost", "(self, exc)"),
-    ("aiohttp", "upgrade.py", web.StreamResponse, "prepare", "(self, request)"),
-    ("aiohttp", "upgrade.py", web.StreamResponse, "write_eof", "(self, data=b'')"),
-    ("aiohttp", "web_socket.py", WebSocketDataQueue, "feed_data", "(self, data, size)"),
-    ("aiohttp", "web_socket.py", WebSocketDataQueue, "feed_eof", "(self)"),
+    ("aiohttp", "websocket/upgrade.py", RequestHandler, "connection_lost", "(self, exc)"),
+    ("aiohttp", "websocket/upgrade.py", web.StreamResponse, "prepare", "(self, request)"),
+    ("aiohttp", "websocket/upgrade.py", web.StreamResponse, "write_eof", "(self, data=b'')"),
+    ("aiohttp", "websocket/protocol.py", WebSocketDataQueue, "feed_data", "(self, data, size)"),
+    ("aiohttp", "websocket/protocol.py", WebSocketDataQueue, "feed_eof", "(self)"),
 ]
 
 
 def changed(library: str, place: str, what: str) -> str:
-    """The sentence a failure begins with."""
-    return (
-        f"{library} {version(library)}: {what}; app/framework/platform_socketio/{place} rests on it"
-    )
+    """Return the message of a failure."""
+    module = f"app/framework/platform_socketio/{place}"
+    return f"{library} {version(library)}: {what}; {module} relies on it"
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_library_is_one_that_was_tested_when_installed(library: str) -> None:
-    """Within the range of pyproject.toml, which is one minor version."""
+    """The installed version is in the range of pyproject.toml, which is one minor version."""
     project = tomllib.loads(PYPROJECT.read_text())["project"]
     ranges = {each.name: each.specifier for each in map(Requirement, project["dependencies"])}
 
@@ -106,7 +106,7 @@ def test_library_is_one_that_was_tested_when_installed(library: str) -> None:
 def test_method_has_its_parameters_when_overridden(
     library: str, place: str, owner: type, name: str, expected: str
 ) -> None:
-    """An override with others would be called wrongly, or never."""
+    """With other parameters our override would be called wrongly or never."""
     method = getattr(owner, name, None)
 
     assert method is not None, changed(library, place, f"{owner.__name__}.{name} is gone")
@@ -115,7 +115,7 @@ def test_method_has_its_parameters_when_overridden(
 
 
 def _parameters(method: Any) -> str:
-    """Without annotations, which say nothing here."""
+    """Return the parameters without annotations."""
     signature = inspect.signature(method)
     bare = [
         each.replace(annotation=inspect.Parameter.empty) for each in signature.parameters.values()
@@ -125,14 +125,14 @@ def _parameters(method: Any) -> str:
 
 @pytest.mark.parametrize("attribute", ["rooms", "callbacks"])
 def test_manager_keeps_its_attributes_when_made(attribute: str) -> None:
-    """They are the library's own, with values of ours in them."""
+    """`RoomManager` uses these attributes of the library."""
     found = getattr(socketio.AsyncManager(), attribute, None)
 
-    assert {} == found, changed("python-socketio", "room_manager.py", f"no {attribute}")
+    assert {} == found, changed("python-socketio", "socket_io/room_manager.py", f"no {attribute}")
 
 
 async def test_socketio_server_is_put_together_as_expected_when_made() -> None:
-    """From the class it is told, with the keywords it does not know itself."""
+    """The library makes the Engine.IO server from our class, with the unknown keyword arguments."""
     given: dict[str, object] = {}
 
     class _Engine(engineio.AsyncServer):
@@ -150,15 +150,15 @@ async def test_socketio_server_is_put_together_as_expected_when_made() -> None:
     manager = _Manager()
     server = _Server(client_manager=manager, serializer=packet.Packet, options="ours")
 
-    assert "ours" == given["options"], changed("python-socketio", "socket_server.py", "keywords")
+    assert "ours" == given["options"], changed("python-socketio", "socket_io/server.py", "keywords")
     assert isinstance(server.eio, _Engine)
     assert server.manager is manager
     assert server is manager.server
-    assert {} == server.eio.sockets, changed("python-engineio", "engine_server.py", "no sockets")
+    assert {} == server.eio.sockets, changed("python-engineio", "engine_io/server.py", "no sockets")
 
 
 async def test_packet_of_the_library_ends_in_send_packet_when_sent() -> None:
-    """Its emits with a callback go that way."""
+    """The library's emits with a callback are sent that way."""
     sent: list[tuple[str, str | bytes]] = []
 
     class _Engine(engineio.AsyncServer):
@@ -173,11 +173,11 @@ async def test_packet_of_the_library_ends_in_send_packet_when_sent() -> None:
 
     await _Server()._send_packet("s", packet.Packet(packet.EVENT, data=["e"]))
 
-    assert [("s", '42["e"]')] == sent, changed("python-engineio", "engine_server.py", f"{sent}")
+    assert [("s", '42["e"]')] == sent, changed("python-engineio", "engine_io/server.py", f"{sent}")
 
 
 def test_packet_is_decoded_and_encoded_by_its_own_means_when_subclassed() -> None:
-    """The constructor calls ``decode``, and ``encode`` the class's codec."""
+    """The constructor calls ``decode``, and ``encode`` uses the class's codec."""
     calls: list[str] = []
 
     class _Codec:
@@ -198,30 +198,30 @@ def test_packet_is_decoded_and_encoded_by_its_own_means_when_subclassed() -> Non
     encoded = _Packet(packet.EVENT, data=[b"no binary search"]).encode()
 
     assert ["decode 2[]", "dumps [b'no binary search']"] == calls, changed(
-        "python-socketio", "packets.py", "Packet works otherwise"
+        "python-socketio", "socket_io/packets.py", "Packet works otherwise"
     )
     assert "2[]" == encoded
 
 
 def test_reader_feeds_a_subclass_when_a_message_is_complete() -> None:
-    """All of one read, and never stops for a queue that says it is empty."""
+    """The reader never pauses while the queue's size is zero."""
     queue = Queue()
     reader = WebSocketReader(queue, 10, compress=False, decode_text=True)
 
     for _ in range(100):
-        reader.feed_data(frames.text(b"a" * 9) * 100)
+        reader.feed_data(text_frame(b"a" * 9) * 100)
 
     assert [(WSMsgType.TEXT, "a" * 9, "")] * 10_000 == queue.fed, changed(
-        "aiohttp", "web_socket.py", f"{len(queue.fed)} of 10000 messages were fed"
+        "aiohttp", "websocket/protocol.py", f"{len(queue.fed)} of 10000 messages were fed"
     )
     assert WSMsgType.TEXT is queue.fed[0][0]
 
 
 @pytest.mark.parametrize(
-    "data", [frames.text(b"a" * 10), frames.text(b"\xff"), b"\x83\x00"], ids=["long", "utf8", "op"]
+    "data", [text_frame(b"a" * 10), text_frame(b"\xff"), b"\x83\x00"], ids=["long", "utf8", "op"]
 )
 def test_reader_tells_a_subclass_when_the_protocol_is_broken(data: bytes) -> None:
-    """As long as the limit is too long; nothing is raised."""
+    """The reader raises nothing. A message as long as the limit is too long."""
     queue = Queue()
     reader = WebSocketReader(queue, 10, compress=False, decode_text=True)
 
@@ -229,24 +229,24 @@ def test_reader_tells_a_subclass_when_the_protocol_is_broken(data: bytes) -> Non
     reader.feed_data(data)
 
     assert [WebSocketError] == [type(each) for each in queue.errors], changed(
-        "aiohttp", "web_socket.py", f"{queue.errors} were told"
+        "aiohttp", "websocket/protocol.py", f"{queue.errors} were reported"
     )
     assert isinstance(getattr(queue.errors[0], "code", None), int)
 
 
 class Receiver(asyncio.Protocol):
-    """Who takes over: echoes what comes."""
+    """The protocol that takes over; it echoes received data."""
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self.transport = transport
 
     def data_received(self, data: bytes) -> None:
-        """Send it back."""
+        """Send the data back."""
         self.transport.write(data)
 
 
 async def test_aiohttp_lets_go_when_a_connection_is_taken_over() -> None:
-    """What came behind the request is handed on, nothing else is written, nothing is held."""
+    """Data behind the request is passed on. aiohttp writes nothing else, and keeps no reference."""
     handlers: list[RequestHandler] = []
 
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
@@ -279,15 +279,19 @@ async def test_aiohttp_lets_go_when_a_connection_is_taken_over() -> None:
     await server.shutdown()
 
     assert b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" in head
-    assert b"greetingbehind" == first, changed("aiohttp", "upgrade.py", "_message_tail")
-    assert b"later" == later, changed("aiohttp", "upgrade.py", "the connection was closed")
-    assert not held, changed("aiohttp", "upgrade.py", f"connection_lost keeps {held}")
-    assert [] == connections, changed("aiohttp", "upgrade.py", "the server keeps the connection")
-    assert not tasks, changed("aiohttp", "upgrade.py", f"{tasks} go on")
+    assert b"greetingbehind" == first, changed("aiohttp", "websocket/upgrade.py", "_message_tail")
+    assert b"later" == later, changed(
+        "aiohttp", "websocket/upgrade.py", "the connection was closed"
+    )
+    assert not held, changed("aiohttp", "websocket/upgrade.py", f"connection_lost keeps {held}")
+    assert [] == connections, changed(
+        "aiohttp", "websocket/upgrade.py", "the server keeps the connection"
+    )
+    assert not tasks, changed("aiohttp", "websocket/upgrade.py", f"{tasks} go on")
 
 
 def _held(handler: RequestHandler) -> list[str]:
-    """What would keep a request, a parser or the transport alive."""
+    """Return the attributes that would keep a request, a parser or the transport alive."""
     names = ("transport", "_manager", "_parser", "_task_handler", "_payload_parser")
     absent = object()
     return [name for name in names if getattr(handler, name, absent) is not None]

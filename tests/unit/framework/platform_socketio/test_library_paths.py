@@ -2,17 +2,18 @@
 
 import json
 from collections.abc import AsyncIterator
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import pytest_asyncio
 import socketio
 
+from app.framework import Socket
 from app.framework.platform_socketio.engine_io.connection import Connection
 from app.framework.platform_socketio.engine_io.server import EngineOptions
+from app.framework.platform_socketio.socket_io.namespace import CompiledNamespace
 from app.framework.platform_socketio.socket_io.server import SocketServer
-from app.framework.platform_socketio.websocket import frames
+from app.framework.platform_socketio.websocket.frames import text_frame
 from app.framework.platform_socketio.websocket.upgrade import UpgradeRequest
 from tests.unit.framework.platform_socketio import client_frames
 from tests.unit.framework.platform_socketio.fake_transport import FakeTransport
@@ -20,28 +21,40 @@ from tests.unit.framework.platform_socketio.fake_transport import FakeTransport
 Answers = list[tuple[Any, ...]]
 
 
+async def join_room(socket: Socket) -> bool:
+    """Join the room, and admit the socket."""
+    socket.join("room")
+    return True
+
+
+async def ignore(*_: object) -> None:
+    """Handle an unknown event."""
+
+
 class Client:
-    """One socket, s, admitted to a namespace, and in one room."""
+    """A client with one socket, which is admitted to a namespace and in one room."""
 
     def __init__(self, server: SocketServer, namespace: str) -> None:
         self.transport = FakeTransport()
         self.connection = Connection(
             "c", self.transport, UpgradeRequest({}, {}, ""), server, 1_000, 1_000
         )
-        self.connection.links[namespace] = SimpleNamespace(sid="s")
         self._prefix = "" if namespace == "/" else f"{namespace},"
         server.eio.sockets["c"] = self.connection
-        server.manager.admit("s", namespace, self.connection, ["room"])
+        server.open_namespace(namespace, CompiledNamespace(Socket, (join_room,), (), {}, ignore))
+        self.connection.data_received(client_frames.text(f"40{self._prefix}".encode()))
+        server.batcher.flush()
+        self.transport.sent.clear()
 
     def ack(self, packet_id: str, *args: Any) -> None:
-        """Answer an event."""
+        """Acknowledge an event."""
         packet = f"43{self._prefix}{packet_id}{json.dumps(args)}"
         self.connection.data_received(client_frames.text(packet.encode()))
 
 
 @pytest_asyncio.fixture
 async def server() -> AsyncIterator[SocketServer]:
-    """It serves nothing, and does not listen."""
+    """Create a server without namespaces."""
     server = SocketServer(EngineOptions())
     yield server
     server.tasks.close()
@@ -52,13 +65,13 @@ async def server() -> AsyncIterator[SocketServer]:
 async def test_emit_has_the_librarys_bytes_when_broadcast(
     server: SocketServer, namespace: str, data: Any
 ) -> None:
-    """`AsyncManager.emit`, with its tasks, over our rooms, and ours: one and the same frame."""
+    """The library's ``emit`` and ours write the same frame."""
     client = Client(server, namespace)
 
     await socketio.AsyncManager.emit(server.manager, "e", data, namespace, room="room")
-    server.outbox.flush()
+    server.batcher.flush()
     await server.manager.emit("e", data, namespace, room="room")
-    server.outbox.flush()
+    server.batcher.flush()
 
     by_library, ours = client.transport.sent
     assert by_library == ours
@@ -70,17 +83,17 @@ async def test_emit_has_the_librarys_bytes_when_broadcast(
 async def test_callback_is_given_the_ack_when_an_emit_asked_for_it(
     server: SocketServer, namespace: str, sent: bytes
 ) -> None:
-    """Once: a client that answers again is not heard."""
+    """A second acknowledgement is ignored."""
     client, answers = Client(server, namespace), Answers()
 
     await server.manager.emit(
         "e", "x", namespace, room="room", callback=lambda *args: answers.append(args)
     )
-    server.outbox.flush()
+    server.batcher.flush()
     client.ack("1", "yes", 2)
     client.ack("1", "again")
 
-    assert [frames.text(sent)] == client.transport.sent
+    assert [text_frame(sent)] == client.transport.sent
     assert [("yes", 2)] == answers
     assert not client.connection.closed
 
@@ -89,10 +102,7 @@ async def test_callback_is_given_the_ack_when_an_emit_asked_for_it(
 async def test_ack_is_ignored_when_nothing_asked_for_it(
     server: SocketServer, packet_id: str
 ) -> None:
-    """Before any callback waits and beside one, which still gets its own.
-
-    Under 0 the library keeps the counter of the ids.
-    """
+    """A callback that waits still gets its own ack. The library uses id 0 for its counter."""
     client, answers = Client(server, "/"), Answers()
 
     client.ack(packet_id, "stray")

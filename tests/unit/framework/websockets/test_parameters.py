@@ -1,4 +1,4 @@
-"""What is refused at boot because a parameter would not get what its signature says."""
+"""Boot errors of parameters whose argument would not be what the signature says."""
 
 from collections.abc import Iterator
 from typing import Annotated, Any
@@ -14,7 +14,7 @@ from tests.unit.framework.driving import Driver, boot_error
 
 
 def test_boot_fails_when_a_marker_is_not_called() -> None:
-    """Alone in its signature it would be overlooked, and the handler get the client as its body."""
+    """The marker would be ignored, and the handler would receive the client as its body."""
     user = create_param_decorator(lambda data, _: data)
 
     @web_socket_gateway()
@@ -28,14 +28,14 @@ def test_boot_fails_when_a_marker_is_not_called() -> None:
         def on_event(self, who: Annotated[Any, user]) -> None: ...
 
     assert (
-        "_Own.on_event: parameter 'body' has its marker without parentheses; "
+        "_Own.on_event: parameter 'body' has a marker without parentheses; "
         "call it, Annotated[..., MessageBody()]"
     ) == boot_error(_Own())
-    assert "parameter 'who' has its marker without parentheses" in boot_error(_Custom())
+    assert "parameter 'who' has a marker without parentheses" in boot_error(_Custom())
 
 
 def test_boot_fails_when_a_marker_is_within_another_type() -> None:
-    """``Annotated[...] | None`` hides it; the mend is named."""
+    """``Annotated[...] | None`` hides the marker."""
 
     @web_socket_gateway()
     class _Gateway:
@@ -43,24 +43,22 @@ def test_boot_fails_when_a_marker_is_within_another_type() -> None:
         def on_event(self, body: Annotated[int, MessageBody()] | None) -> None: ...
 
     assert (
-        "_Gateway.on_event: parameter 'body' has its marker within another type; "
+        "_Gateway.on_event: parameter 'body' has its marker inside another type; "
         "write the marker outermost, Annotated[Dto | None, MessageBody()]"
     ) == boot_error(_Gateway())
 
 
 def test_boot_fails_when_a_parameter_has_two_markers() -> None:
-    """The second one would be ignored."""
-
     @web_socket_gateway()
     class _Gateway:
         @subscribe_message("event")
         def on_event(self, n: Annotated[int, MessageBody("n"), MessageBody("m")]) -> None: ...
 
-    assert "_Gateway.on_event: parameter 'n' has 2 markers; leave one" == boot_error(_Gateway())
+    assert "_Gateway.on_event: parameter 'n' has 2 markers; keep one" == boot_error(_Gateway())
 
 
 def test_boot_fails_when_a_parameter_has_a_default() -> None:
-    """Every argument is given, so it would never be used; None is what is given anyway."""
+    """All arguments are passed, so a default is never used; only None is allowed."""
 
     @web_socket_gateway()
     class _Gateway:
@@ -75,12 +73,12 @@ def test_boot_fails_when_a_parameter_has_a_default() -> None:
     Driver(_WithNone())
     assert (
         "_Gateway.on_event: parameter 'n' has a default, which is never used; "
-        "leave it out, or put it into a pipe: MessageBody('n', DefaultValuePipe(3))"
+        "remove it, or use a pipe: MessageBody('n', DefaultValuePipe(3))"
     ) == boot_error(_Gateway())
 
 
 def test_boot_fails_when_a_handler_is_a_plain_generator() -> None:
-    """It would never run; an async one is a stream."""
+    """A plain generator would never run; an async one is a stream."""
 
     @web_socket_gateway()
     class _Gateway:
@@ -88,6 +86,6 @@ def test_boot_fails_when_a_handler_is_a_plain_generator() -> None:
         def on_event(self) -> Iterator[int]:
             yield 1
 
-    assert (
-        "_Gateway.on_event is a generator; write async def, and its values are streamed"
-    ) == boot_error(_Gateway())
+    assert ("_Gateway.on_event is a generator; write async def to stream its values") == boot_error(
+        _Gateway()
+    )

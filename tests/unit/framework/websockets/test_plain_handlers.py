@@ -17,8 +17,8 @@ from app.framework import (
     use_pipes,
     web_socket_gateway,
 )
-from app.framework.core.enhancers import Enhancers
 from app.framework.testing import fake_socket
+from app.framework.websockets.enhancers import Enhancers
 from app.framework.websockets.pipeline import compile_event
 from tests.unit.framework.assembling import application
 from tests.unit.framework.driving import Driver, boot_error
@@ -55,7 +55,7 @@ VALIDATING = Enhancers(pipes=(ValidationPipe(),))
 async def test_plain_handler_gets_a_validated_payload_when_there_is_a_validation_pipe(
     event: str,
 ) -> None:
-    """A payload that does not fit does not reach it."""
+    """An invalid payload does not reach the handler."""
     driver = Driver(_Gateway(), VALIDATING)
 
     (answer,) = await driver.call(event, {"text": "hello"})
@@ -69,12 +69,12 @@ async def test_plain_handler_gets_a_validated_payload_when_there_is_a_validation
 
 
 async def test_plain_handler_gets_any_payload_when_it_names_no_type() -> None:
-    """There is nothing to validate by, as with Nest."""
+    """Without a type nothing is validated, as in Nest."""
     assert [["socket-1", 5]] == await Driver(_Gateway(), VALIDATING).call("untyped", 5)
 
 
 async def test_pipes_run_in_nests_order_when_the_handler_is_plain() -> None:
-    """Application, class, method; on client and payload, never on the ack."""
+    """Pipes of application, class and method run for client and payload, never for the ack."""
     trace: Trace = []
 
     @web_socket_gateway()
@@ -96,7 +96,7 @@ async def test_pipes_run_in_nests_order_when_the_handler_is_plain() -> None:
 
 
 async def test_pipe_knows_the_annotations_when_the_handler_is_plain() -> None:
-    """Nest's ``metatype``."""
+    """The annotation is Nest's ``metatype``."""
     seen: list[ArgumentMetadata] = []
 
     class _Looking(PipeTransform):
@@ -122,7 +122,7 @@ async def test_pipe_knows_the_annotations_when_the_handler_is_plain() -> None:
 
 
 async def test_pipe_changes_what_the_plain_handler_gets_when_it_gives_another_value() -> None:
-    """What it gives is the argument."""
+    """The handler receives the pipe's result."""
 
     class _Doubling(PipeTransform):
         def transform(self, value: Any, metadata: ArgumentMetadata) -> Any:
@@ -156,17 +156,16 @@ def _gateway_of_one_parameter(hint: Any) -> object:
     ids=["model", "optional", "annotated", "dict", "str"],
 )
 def test_boot_fails_when_the_first_parameter_of_a_plain_handler_is_no_client(hint: Any) -> None:
-    """It would get the client, whom no pipe validates."""
+    """The handler would receive the client there, which no pipe validates."""
     assert (
-        "_Gateway.on_event: parameter 'first' gets the client, which is not what its annotation "
-        "says; without markers a handler takes (client, data, ack), so put a client before it, or "
+        "_Gateway.on_event: parameter 'first' receives the client, but its annotation is another "
+        "type; a handler without markers takes (client, data, ack), so add a client before it or "
         "annotate it with MessageBody()"
     ) == boot_error(_gateway_of_one_parameter(hint))
 
 
 @pytest.mark.parametrize("hint", [Socket, _OwnSocket, Socket | None, Any, object, _Named])
 async def test_plain_handler_gets_the_client_when_its_annotation_fits_one(hint: Any) -> None:
-    """Any annotation that a socket may have."""
     driver = Driver(_gateway_of_one_parameter(hint))
 
     assert [driver.socket.id] == await driver.call("event")

@@ -18,22 +18,25 @@ def test_membership_is_read_when_the_text_is_as_documented() -> None:
     [
         ("{", "The seed is not JSON: "),
         ("[]", "The seed must be an object: "),
-        ('{"": []}', "The id of a user must be a printable text, not ''."),
+        ('{"": []}', "The id of a user must be 1 to 191 printable characters, not ''."),
         (
             '{"user_alice": "general"}',
             "The channels of 'user_alice' must be a list of channel ids.",
         ),
         (
             '{"user_alice": [7]}',
-            "The id of a channel of 'user_alice' must be a printable text, not 7.",
+            "The id of a channel of 'user_alice' must be 1 to 191 printable characters, not 7.",
         ),
         (
             '{"user_alice": ["a\\u0000b"]}',
-            "The id of a channel of 'user_alice' must be a printable text, not 'a\\x00b'.",
+            (
+                "The id of a channel of 'user_alice' must be 1 to 191 printable characters, "
+                "not 'a\\x00b'."
+            ),
         ),
         (
             '{"\\ud800": []}',
-            "The id of a user must be a printable text, not '\\ud800'.",
+            "The id of a user must be 1 to 191 printable characters, not '\\ud800'.",
         ),
     ],
     ids=["no json", "no object", "no user", "no list", "no text", "nul", "surrogate"],

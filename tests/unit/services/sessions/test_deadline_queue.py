@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.adapters.system.system_clock import SystemClock
+from app.adapters.system.clock import SystemClock
 from app.services.sessions.deadline_queue import DeadlineQueue
 from tests.deadlines import ANSWER_SECONDS
 from tests.doubles.manual_clock import ManualClock

@@ -1,9 +1,10 @@
+"""Tests of `RecentRevocations` in app/services/sessions/session_index.py."""
+
 import pytest
 
-from app.domain.credential import Credential
+from app.domain.credential import Credential, Revocation
 from app.domain.principal import Principal
-from app.domain.revocation import Revocation
-from app.services.sessions.recent_revocations import (
+from app.services.sessions.session_index import (
     MAX_REMEMBERED,
     REMEMBERED_SECONDS,
     RecentRevocations,

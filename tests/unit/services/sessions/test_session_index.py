@@ -1,8 +1,7 @@
 from dataclasses import replace
 
-from app.domain.credential import Credential
+from app.domain.credential import Credential, Revocation
 from app.domain.principal import Principal
-from app.domain.revocation import Revocation
 from app.services.sessions.session import Session
 from app.services.sessions.session_index import SessionIndex
 from tests.unit.services.people import ALICE
@@ -63,4 +62,4 @@ def test_nothing_is_kept_when_the_sessions_are_removed() -> None:
     live.remove(session)
 
     assert session not in live
-    assert ({}, set()) == (live._by_mark, live._sessions)
+    assert ({}, set()) == (live._by_subject, live._sessions)

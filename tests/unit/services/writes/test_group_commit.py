@@ -7,20 +7,23 @@ from typing import Protocol
 
 import pytest
 
-from app.adapters.memory.writers import MemoryWriters
-from app.domain.errors import NotAMember, StorageRejected, Unavailable, Unconfirmed
-from app.services.writes.group_commit import MAX_WEIGHT, GroupCommit
-from app.services.writes.limits import MAX_PENDING, WAIT_SECONDS
+from app.domain.errors import StorageRejected, Unavailable, Unconfirmed
+from app.domain.time_limits import WAIT_SECONDS
+from app.ports import WriteAdmission
+from app.services.writes.group_commit import MAX_ITEMS, MAX_WEIGHT, GroupCommit
+from app.services.writes.keyed_queue import MAX_PENDING, KeyedQueue
 from tests.doubles.manual_clock import ManualClock
 
 LOGGER = "app.services.writes.group_commit"
-REFUSED = "refused"
 REJECTED = "rejected"
 CALLER: ContextVar[str] = ContextVar("caller", default="nobody")
 
 
 class Store:
-    """Keeps what each commit held; a commit ends when the test lets it."""
+    """Records each batch, and the caller in whose context it was stored.
+
+    A batch is stored when the test sets `may_end`.
+    """
 
     def __init__(self) -> None:
         self.commits: list[list[str]] = []
@@ -29,8 +32,8 @@ class Store:
         self.failure: Exception | None = None
         self.callers: list[str] = []
 
-    async def commit(self, items: Sequence[str]) -> list[Exception | None]:
-        """Store, unless a failure is set; refuse what is called so, or reject it and all."""
+    async def add(self, items: Sequence[str]) -> list[str]:
+        """Store a batch, unless a failure is set or an item is `REJECTED`."""
         self.commits.append(list(items))
         self.callers.append(CALLER.get())
         self.began.set()
@@ -40,12 +43,12 @@ class Store:
             raise self.failure
         if REJECTED in items:
             raise StorageRejected
-        return [NotAMember() if item == REFUSED else None for item in items]
+        return [f"stored {item}" for item in items]
 
 
 @pytest.fixture
 def store() -> Store:
-    """A store that holds back its answers until `Store.may_end` is set."""
+    """A store that does not answer until the test sets `Store.may_end`."""
     return Store()
 
 
@@ -56,42 +59,52 @@ def quick_store(store: Store) -> Store:
     return store
 
 
-class SilentWriters(MemoryWriters):
-    """Not answered while a test says so."""
+class Admission(WriteAdmission):
+    """Rejects writes while `is_rejecting`."""
 
-    are_silent = False
+    def __init__(self, writers: int) -> None:
+        self.writers = writers
+        self.is_rejecting = False
 
-    async def admit(self) -> None:
-        """As the class says."""
-        if self.are_silent:
+    async def admit_writer(self) -> None:
+        """Raise `Unavailable` if `is_rejecting`."""
+        if self.is_rejecting:
             raise Unavailable
 
 
 class Make(Protocol):
     """Makes a group commit."""
 
-    def __call__(self, store: Store, writers: int = 1, max_items: int = 256) -> GroupCommit[str]:
-        """One over this store."""
+    def __call__(
+        self, store: Store, writers: int = 1, max_items: int = MAX_ITEMS
+    ) -> GroupCommit[str, str]:
+        """Make a group commit over a store."""
 
 
 @pytest.fixture
-def make(clock: ManualClock) -> Make:
+def turns() -> KeyedQueue:
+    """The queue that orders batches and jobs of a key."""
+    return KeyedQueue()
+
+
+@pytest.fixture
+def make(turns: KeyedQueue, clock: ManualClock) -> Make:
     """Makes the group commit under test."""
 
-    def made(store: Store, writers: int = 1, max_items: int = 256) -> GroupCommit[str]:
-        return GroupCommit(store.commit, clock, writers=MemoryWriters(writers), max_items=max_items)
+    def made(store: Store, writers: int = 1, max_items: int = MAX_ITEMS) -> GroupCommit[str, str]:
+        return GroupCommit(store.add, turns, clock, Admission(writers), max_items=max_items)
 
     return made
 
 
-def started(group: GroupCommit[str], *items: tuple[str, str]) -> list[asyncio.Task[None]]:
-    """Callers with a key and an item each, in this order."""
-    return [asyncio.create_task(group.run(key, item)) for key, item in items]
+def started(group: GroupCommit[str, str], *items: tuple[str, str]) -> list[asyncio.Task[str]]:
+    """Start one caller for each key and item, in this order."""
+    return [asyncio.create_task(group.commit(key, item)) for key, item in items]
 
 
-async def until_waiting(group: GroupCommit[str], count: int) -> None:
-    """Let all callers come to where they wait; so many of them wait for their turn."""
-    for _ in range(3):  # a task begins, and goes on after what it has begun
+async def until_waiting(group: GroupCommit[str, str], count: int) -> None:
+    """Let every caller run until it waits; then ``count`` items must be waiting."""
+    for _ in range(3):  # a task starts, and continues after the batch that it has started
         await asyncio.sleep(0)
     assert count == group._waiting
 
@@ -99,21 +112,22 @@ async def until_waiting(group: GroupCommit[str], count: int) -> None:
 async def test_item_is_committed_in_place_when_a_writer_is_free(
     make: Make, quick_store: Store
 ) -> None:
-    """Nothing else has run meanwhile, and nothing is kept."""
+    """Nothing else runs meanwhile, and the group commit keeps nothing."""
     group, others = make(quick_store), list[str]()
     asyncio.get_running_loop().call_soon(others.append, "another")
 
-    await group.run("key", "item")
+    result = await group.commit("key", "item")
 
+    assert "stored item" == result
     assert [["item"]] == quick_store.commits
     assert [] == others
-    assert (0, 0, 0) == (len(group._queues), group._waiting, len(group._batches))
+    assert (0, 0, 0) == (len(group._queues), group._waiting, group._running)
 
 
 async def test_items_share_a_commit_when_they_came_during_the_one_before(
     make: Make, store: Store
 ) -> None:
-    """The first did not wait for them; of one key they keep their order."""
+    """The first item does not wait for the others, and the items of a key keep their order."""
     group = make(store)
     callers = started(group, ("a", "1"), ("a", "2"), ("b", "3"), ("a", "4"))
     await store.began.wait()
@@ -132,7 +146,7 @@ async def test_batch_does_not_run_in_the_context_of_the_batch_before(
 
     async def run_as(caller: str) -> None:
         CALLER.set(caller)
-        await group.run("a", caller)
+        await group.commit("a", caller)
 
     callers = [asyncio.create_task(run_as(caller)) for caller in ("alice", "bob")]
     await store.began.wait()
@@ -146,7 +160,7 @@ async def test_batch_does_not_run_in_the_context_of_the_batch_before(
 async def test_keys_do_not_wait_for_each_other_when_writers_are_free(
     make: Make, store: Store
 ) -> None:
-    """But a key waits for its own batch, even then."""
+    """The items of one key still wait for each other."""
     group = make(store, writers=3)
 
     callers = started(group, ("a", "1"), ("b", "2"), ("a", "3"))
@@ -160,7 +174,7 @@ async def test_keys_do_not_wait_for_each_other_when_writers_are_free(
 
 
 async def test_commit_is_bounded_when_many_wait(make: Make, store: Store) -> None:
-    """What is left of a key stays in its order."""
+    """The items that do not fit keep their order."""
     group = make(store, max_items=2)
     callers = started(group, *(("a", str(number)) for number in range(6)))
     await store.began.wait()
@@ -171,25 +185,23 @@ async def test_commit_is_bounded_when_many_wait(make: Make, store: Store) -> Non
     assert [["0"], ["1", "2"], ["3", "4"], ["5"]] == store.commits
 
 
-async def test_refusal_reaches_its_own_caller_when_others_are_stored(
+async def test_each_caller_gets_its_own_result_when_items_share_a_commit(
     make: Make, store: Store
 ) -> None:
-    """The neighbours in a commit do not hear of it."""
     group = make(store)
-    callers = started(group, ("a", "1"), ("a", REFUSED), ("a", "3"))
+    callers = started(group, ("a", "1"), ("a", "2"), ("a", "3"))
     await store.began.wait()
 
     store.may_end.set()
-    outcomes = await asyncio.gather(*callers, return_exceptions=True)
 
-    assert [type(None), NotAMember, type(None)] == [type(outcome) for outcome in outcomes]
+    assert ["stored 1", "stored 2", "stored 3"] == await asyncio.gather(*callers)
 
 
 @pytest.mark.parametrize("failure", [Unavailable(), Unconfirmed(), RuntimeError("a bug")])
 async def test_failure_reaches_every_caller_when_the_commit_fails(
     make: Make, store: Store, failure: Exception
 ) -> None:
-    """And the next commit is tried like any other."""
+    """The next batch is stored again."""
     group = make(store)
     store.failure = failure
     first = started(group, ("a", "1"))
@@ -199,7 +211,7 @@ async def test_failure_reaches_every_caller_when_the_commit_fails(
 
     outcomes = await asyncio.gather(*first, *others, return_exceptions=True)
     store.failure = None
-    await group.run("a", "4")
+    await group.commit("a", "4")
 
     assert [type(failure)] * 3 == [type(outcome) for outcome in outcomes]
     assert ["4"] == store.commits[-1]
@@ -208,7 +220,7 @@ async def test_failure_reaches_every_caller_when_the_commit_fails(
 async def test_others_are_stored_in_their_order_when_one_of_a_batch_is_rejected(
     make: Make, store: Store
 ) -> None:
-    """It is found by halving."""
+    """The batch is divided in halves until the rejected item is alone."""
     group = make(store)
     first = started(group, ("b", "first"))
     await store.began.wait()
@@ -219,14 +231,14 @@ async def test_others_are_stored_in_their_order_when_one_of_a_batch_is_rejected(
     store.may_end.set()
     outcomes = await asyncio.gather(*first, *others, return_exceptions=True)
 
-    assert [None, None, None, StorageRejected, None] == [each and type(each) for each in outcomes]
+    assert [str, str, str, StorageRejected, str] == [type(each) for each in outcomes]
     assert [["1", "2", REJECTED, "4"], ["1", "2"], [REJECTED, "4"], [REJECTED], ["4"]] == (
         store.commits[1:]
     )
 
 
 async def test_item_is_committed_when_its_caller_is_cancelled(make: Make, store: Store) -> None:
-    """Whether it was at work or waited; `drain` waits for both."""
+    """Both the item that is being stored and the one that waits; `drain` waits for them."""
     group = make(store)
     callers = started(group, ("a", "1"), ("a", "2"))
     await store.began.wait()
@@ -244,57 +256,92 @@ async def test_item_is_committed_when_its_caller_is_cancelled(make: Make, store:
 async def test_item_is_given_up_uncommitted_when_its_turn_does_not_come(
     make: Make, store: Store, clock: ManualClock
 ) -> None:
-    """It may be tried again; of the one at work nobody knows whether it will be stored."""
+    """The item that is being stored may still be stored, so its caller gets `Unconfirmed`."""
     group = make(store)
     callers = started(group, ("a", "1"), ("a", "2"))
-    patient = asyncio.create_task(group.run("a", "3", patient=True))
-    await until_waiting(group, 2)
+    await until_waiting(group, 1)
 
     clock.advance(WAIT_SECONDS)
     outcomes = await asyncio.gather(*callers, return_exceptions=True)
     store.may_end.set()
-    await patient
+    await group.commit("a", "3")
 
     assert [Unconfirmed, Unavailable] == [type(outcome) for outcome in outcomes]
     assert [["1"], ["3"]] == store.commits
     assert (0, 0) == (len(group._queues), group._waiting)
 
 
+async def test_time_before_the_call_counts_when_an_item_waits(
+    make: Make, store: Store, clock: ManualClock
+) -> None:
+    group = make(store)
+    waiting_since = clock.monotonic()
+    clock.advance(1)
+    caller = asyncio.create_task(group.commit("a", "1", waiting_since=waiting_since))
+    await store.began.wait()
+
+    clock.advance(WAIT_SECONDS - 1)
+
+    with pytest.raises(Unconfirmed):
+        await caller
+    store.may_end.set()
+    await group.drain(5)
+
+
+async def test_job_runs_between_the_batches_of_its_key_when_they_share_a_queue(
+    make: Make, store: Store, turns: KeyedQueue
+) -> None:
+    """It runs after the items that waited before it, and before those that arrive later."""
+    group, commits_before_job = make(store, max_items=1), list[list[str]]()
+
+    async def job() -> None:
+        commits_before_job.extend(store.commits)
+
+    callers = started(group, ("a", "1"), ("a", "2"))
+    await until_waiting(group, 1)
+    running = asyncio.create_task(turns.run("a", job))
+    callers += started(group, ("a", "3"))
+    await until_waiting(group, 2)
+    store.may_end.set()
+    await asyncio.gather(*callers, running)
+
+    assert [["1"], ["2"]] == commits_before_job
+    assert [["1"], ["2"], ["3"]] == store.commits
+
+
 async def test_items_are_refused_when_too_many_wait(make: Make, store: Store) -> None:
-    """The queue is bounded; what is refused was not begun."""
+    """The queue is bounded, and a refused item is not stored."""
     group = make(store)
     callers = started(group, *(("a", str(number)) for number in range(MAX_PENDING + 1)))
     await until_waiting(group, MAX_PENDING)
 
     with pytest.raises(Unavailable):
-        await group.run("b", "one more")
+        await group.commit("b", "one more")
 
     store.may_end.set()
     await asyncio.gather(*callers)
 
 
 async def test_nobody_waits_when_the_storage_does_not_answer(
-    store: Store, clock: ManualClock
+    store: Store, turns: KeyedQueue, clock: ManualClock
 ) -> None:
-    """Not behind somebody who waits in vain; but what has to be done is begun all the same."""
-    writers = SilentWriters(1)
-    group = GroupCommit(store.commit, clock, writers=writers)
+    """An item is rejected at once instead of waiting for a write that waits in vain."""
+    admission = Admission(writers=1)
+    group = GroupCommit(store.add, turns, clock, admission)
     first = started(group, ("a", "1"))
     await store.began.wait()
-    writers.are_silent = True
+    admission.is_rejecting = True
 
     with pytest.raises(Unavailable):
-        await group.run("a", "2")
-    patient = asyncio.create_task(group.run("a", "3", patient=True))
-    await until_waiting(group, 1)
+        await group.commit("a", "2")
     store.may_end.set()
-    await asyncio.gather(*first, patient)
+    await asyncio.gather(*first)
 
-    assert [["1"], ["3"]] == store.commits
+    assert [["1"]] == store.commits
 
 
 async def test_drain_cancels_what_is_late_when_its_time_is_over(make: Make, store: Store) -> None:
-    """A shutdown ends, whatever the storage does, and says what is not known."""
+    """A shutdown ends even if the storage does not answer; callers get `Unconfirmed`."""
     group = make(store)
     callers = started(group, ("a", "1"))
     await store.began.wait()
@@ -308,7 +355,7 @@ async def test_drain_cancels_what_is_late_when_its_time_is_over(make: Make, stor
 async def test_failure_is_logged_by_its_name_when_its_caller_is_cancelled_at_that_moment(
     make: Make, store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It has no other reader left, and its text may hold what people wrote."""
+    """Nobody else receives the error, and its text may contain a message."""
     group = make(store)
     store.failure = RuntimeError("what was written")
     (caller,) = started(group, ("a", "1"))
@@ -320,15 +367,16 @@ async def test_failure_is_logged_by_its_name_when_its_caller_is_cancelled_at_tha
     await group.drain(5)
     gc.collect()
 
-    expected = (LOGGER, logging.WARNING, "a work failed after its caller had gone: RuntimeError")
+    text = "a write failed after its caller was cancelled: RuntimeError"
+    expected = (LOGGER, logging.WARNING, text)
     assert [expected] == caplog.record_tuples
 
 
 async def test_commit_is_bounded_by_weight_when_items_are_much_work(
-    clock: ManualClock, store: Store
+    turns: KeyedQueue, clock: ManualClock, store: Store
 ) -> None:
-    """One that is too heavy by itself goes alone, and nothing loses its place."""
-    group = GroupCommit(store.commit, clock, writers=MemoryWriters(1), weigh=int)
+    """An item that is too heavy by itself is stored alone, and the order is kept."""
+    group = GroupCommit(store.add, turns, clock, Admission(1), weigh=int)
     half, whole, more = str(MAX_WEIGHT // 2), str(MAX_WEIGHT), str(MAX_WEIGHT * 2)
     callers = started(
         group, ("a", "1"), ("a", half), ("a", half), ("b", whole), ("a", half), ("c", more)
@@ -342,11 +390,9 @@ async def test_commit_is_bounded_by_weight_when_items_are_much_work(
 
 
 async def test_commit_is_bounded_by_another_weight_when_that_is_given(
-    clock: ManualClock, store: Store
+    turns: KeyedQueue, clock: ManualClock, store: Store
 ) -> None:
-    """As for lists, of which each is many items."""
-    writers = MemoryWriters(1)
-    group = GroupCommit(store.commit, clock, writers=writers, weigh=int, max_weight=5)
+    group = GroupCommit(store.add, turns, clock, Admission(1), weigh=int, max_weight=5)
     callers = started(group, ("a", "1"), ("b", "2"), ("c", "3"), ("d", "1"), ("e", "9"))
     await store.began.wait()
 
@@ -359,7 +405,7 @@ async def test_commit_is_bounded_by_another_weight_when_that_is_given(
 async def test_what_waits_is_given_up_when_the_time_to_drain_is_over(
     make: Make, store: Store
 ) -> None:
-    """It was not begun, and is not begun any more."""
+    """A waiting item is not stored, and is not stored later either."""
     group = make(store)
     callers = started(group, ("a", "1"), ("a", "2"), ("b", "3"))
     await store.began.wait()

@@ -5,17 +5,17 @@ import logging
 import pytest
 
 from app.domain.errors import NotAMember, Unavailable, Unconfirmed
-from app.services.writes.keyed_queue import KeyedQueue
-from app.services.writes.limits import MAX_PENDING
+from app.services.writes.keyed_queue import MAX_PENDING, KeyedQueue
 from tests.deadlines import ANSWER_SECONDS
 
 LOGGER = "app.services.writes.keyed_queue"
 SECRET = "what was written"
+SHORT_SECONDS = 0.01
 WAIT_SECONDS = 0.5
 
 
 class Step:
-    """A work that says when it began, and ends when it may."""
+    """A job that waits for the test before it ends."""
 
     def __init__(self, name: str, finished: list[str]) -> None:
         self.name = name
@@ -24,7 +24,7 @@ class Step:
         self._finished = finished
 
     async def __call__(self) -> str:
-        """Wait for the test, then finish."""
+        """Run the job."""
         self.began.set()
         await self.may_end.wait()
         self._finished.append(self.name)
@@ -32,16 +32,15 @@ class Step:
 
 
 async def refuse() -> None:
-    """A work that is refused by the chat's rules."""
+    """A job that raises a domain error."""
     raise NotAMember
 
 
-async def test_works_finish_in_their_order_when_they_share_a_key() -> None:
-    """The second does not begin before the first has ended."""
-    work, finished = KeyedQueue(), list[str]()
+async def test_jobs_finish_in_their_order_when_they_share_a_key() -> None:
+    queue, finished = KeyedQueue(), list[str]()
     first, second = Step("first", finished), Step("second", finished)
 
-    running = [asyncio.create_task(work.run("key", step)) for step in (first, second)]
+    running = [asyncio.create_task(queue.run("key", step)) for step in (first, second)]
     second.may_end.set()
     await first.began.wait()
     began_early = second.began.is_set()
@@ -52,15 +51,15 @@ async def test_works_finish_in_their_order_when_they_share_a_key() -> None:
     assert not began_early
 
 
-async def test_work_does_not_wait_when_its_key_is_another() -> None:
-    """A slow channel holds up itself alone."""
-    work, finished = KeyedQueue(), list[str]()
+async def test_job_does_not_wait_when_its_key_is_another() -> None:
+    """A slow job delays only the jobs of its own key."""
+    queue, finished = KeyedQueue(), list[str]()
     slow, quick = Step("slow", finished), Step("quick", finished)
     quick.may_end.set()
 
-    waiting = asyncio.create_task(work.run("one", slow))
+    waiting = asyncio.create_task(queue.run("one", slow))
     await slow.began.wait()
-    await work.run("another", quick)
+    await queue.run("another", quick)
     finished_before = list(finished)
     slow.may_end.set()
     await waiting
@@ -68,18 +67,18 @@ async def test_work_does_not_wait_when_its_key_is_another() -> None:
     assert ["quick"] == finished_before
 
 
-async def test_work_is_finished_when_its_caller_is_cancelled() -> None:
-    """What was begun comes to its end; `drain` waits for it."""
-    work, finished = KeyedQueue(), list[str]()
+async def test_job_is_finished_when_its_caller_is_cancelled() -> None:
+    """`drain` waits for it."""
+    queue, finished = KeyedQueue(), list[str]()
     step = Step("step", finished)
 
-    caller = asyncio.create_task(work.run("key", step))
+    caller = asyncio.create_task(queue.run("key", step))
     await step.began.wait()
     caller.cancel()
     with pytest.raises(asyncio.CancelledError):
         await caller
     step.may_end.set()
-    await work.drain(5)
+    await queue.drain(5)
 
     assert ["step"] == finished
 
@@ -87,23 +86,24 @@ async def test_work_is_finished_when_its_caller_is_cancelled() -> None:
 async def test_failure_is_logged_by_its_name_when_its_caller_is_cancelled(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """It has no other reader left; asyncio would write the error's text and a traceback."""
-    work, may_fail, began = KeyedQueue(), asyncio.Event(), asyncio.Event()
+    """The log has the error's type, not the text and traceback that asyncio would log."""
+    queue, may_fail, began = KeyedQueue(), asyncio.Event(), asyncio.Event()
 
     async def fail() -> None:
         began.set()
         await may_fail.wait()
         raise RuntimeError(SECRET)
 
-    caller = asyncio.create_task(work.run("key", fail))
+    caller = asyncio.create_task(queue.run("key", fail))
     await began.wait()
     caller.cancel()
     await asyncio.wait([caller])
     may_fail.set()
-    await work.drain(5)
+    await queue.drain(5)
     gc.collect()
 
-    expected = (LOGGER, logging.WARNING, "a work failed after its caller had gone: RuntimeError")
+    text = "a job failed after its caller stopped waiting: RuntimeError"
+    expected = (LOGGER, logging.WARNING, text)
     assert [expected] == caplog.record_tuples
     assert caller.cancelled()
 
@@ -111,7 +111,6 @@ async def test_failure_is_logged_by_its_name_when_its_caller_is_cancelled(
 async def test_nothing_is_logged_when_the_caller_hears_of_the_failure(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Whoever waits for a work answers for it."""
     with pytest.raises(NotAMember):
         await KeyedQueue().run("key", refuse)
 
@@ -119,64 +118,63 @@ async def test_nothing_is_logged_when_the_caller_hears_of_the_failure(
     assert [] == caplog.records
 
 
-async def test_work_is_given_up_unbegun_when_its_turn_does_not_come() -> None:
-    """Its caller may try again, and the work before it is not disturbed."""
-    work, finished = KeyedQueue(wait_seconds=0.01), list[str]()
+async def test_job_is_given_up_unbegun_when_its_turn_does_not_come() -> None:
+    """The job before it goes on, and the caller may try again."""
+    queue, finished = KeyedQueue(), list[str]()
     slow, late = Step("slow", finished), Step("late", finished)
     late.may_end.set()
-    running = asyncio.create_task(work.run("key", slow))
+    running = asyncio.create_task(queue.run("key", slow, SHORT_SECONDS))
     await slow.began.wait()
 
     with pytest.raises(Unavailable) as refusal:
-        await work.run("key", late)
+        await queue.run("key", late, SHORT_SECONDS)
     with pytest.raises(Unconfirmed):
         await running
     slow.may_end.set()
-    await work.drain(5)
+    await queue.drain(5)
 
     assert (Unavailable, ["slow"]) == (refusal.type, finished)
-    assert "late" == await work.run("key", late)
+    assert "late" == await queue.run("key", late)
 
 
-async def test_caller_is_answered_in_time_when_the_work_takes_too_long() -> None:
-    """It may have been done, and goes on to its end."""
-    work, finished = KeyedQueue(wait_seconds=0.01), list[str]()
+async def test_caller_is_answered_in_time_when_the_job_takes_too_long() -> None:
+    """The job goes on to its end."""
+    queue, finished = KeyedQueue(), list[str]()
     step = Step("step", finished)
 
     with pytest.raises(Unconfirmed):
-        await work.run("key", step)
+        await queue.run("key", step, SHORT_SECONDS)
 
     step.may_end.set()
-    await work.drain(5)
+    await queue.drain(5)
     assert ["step"] == finished
 
 
-async def test_caller_waits_for_a_long_work_when_more_time_was_asked_for() -> None:
-    """It is known to take long."""
-    work, finished = KeyedQueue(wait_seconds=0.01), list[str]()
+async def test_caller_waits_for_a_long_job_when_more_time_was_asked_for() -> None:
+    queue, finished = KeyedQueue(), list[str]()
     step = Step("step", finished)
-    asyncio.get_running_loop().call_later(0.05, step.may_end.set)
+    asyncio.get_running_loop().call_later(5 * SHORT_SECONDS, step.may_end.set)
 
-    result = await work.run("key", step, wait_seconds=ANSWER_SECONDS)
+    results = [await queue.run("key", step, timeout) for timeout in (ANSWER_SECONDS, None)]
 
-    assert "step" == result
+    assert ["step", "step"] == results
 
 
-async def test_wait_for_the_turn_counts_when_the_work_then_takes_long() -> None:
-    """Waiting for others and for oneself is one time."""
-    work, finished = KeyedQueue(wait_seconds=WAIT_SECONDS), list[str]()
+async def test_wait_for_the_turn_counts_when_the_job_then_takes_long() -> None:
+    """The timeout covers the wait for the turn and the job together."""
+    queue, finished = KeyedQueue(), list[str]()
     first, second = Step("first", finished), Step("second", finished)
     loop, overdue = asyncio.get_running_loop(), asyncio.Event()
     asked_at = loop.time()
-    running = asyncio.create_task(work.run("key", first))
-    waiting = asyncio.create_task(work.run("key", second))
+    running = asyncio.create_task(queue.run("key", first, WAIT_SECONDS))
+    waiting = asyncio.create_task(queue.run("key", second, WAIT_SECONDS))
     await first.began.wait()
 
     loop.call_at(asked_at + WAIT_SECONDS / 2, first.may_end.set)
     loop.call_at(asked_at + 1.25 * WAIT_SECONDS, overdue.set)
     await running
     await overdue.wait()
-    # Its own timer came before that one; then it has to be answered, and no time passes.
+    # The timer of the second job is due before ``overdue``: its caller is answered without delay.
     for _ in range(10):
         await asyncio.sleep(0)
     waited_in_vain = waiting.done()
@@ -184,7 +182,7 @@ async def test_wait_for_the_turn_counts_when_the_work_then_takes_long() -> None:
         await waiting
 
     second.may_end.set()
-    await work.drain(5)
+    await queue.drain(5)
     assert ["first", "second"] == finished
     assert waited_in_vain
 
@@ -192,55 +190,57 @@ async def test_wait_for_the_turn_counts_when_the_work_then_takes_long() -> None:
 async def test_failure_is_logged_when_its_caller_was_answered_before(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """By its name, as when the caller was cancelled."""
-    work, may_fail = KeyedQueue(wait_seconds=0.01), asyncio.Event()
+    """The log has the error's type only."""
+    queue, may_fail = KeyedQueue(), asyncio.Event()
 
     async def fail() -> None:
         await may_fail.wait()
         raise RuntimeError(SECRET)
 
     with pytest.raises(Unconfirmed):
-        await work.run("key", fail)
+        await queue.run("key", fail, SHORT_SECONDS)
     may_fail.set()
-    await work.drain(5)
+    await queue.drain(5)
 
-    assert ["a work failed after its caller had gone: RuntimeError"] == caplog.messages
+    assert ["a job failed after its caller stopped waiting: RuntimeError"] == caplog.messages
 
 
-async def test_next_work_runs_when_the_one_before_was_refused() -> None:
-    """An error reaches its own caller, and frees the key."""
-    work = KeyedQueue()
+async def test_next_job_runs_when_the_one_before_was_refused() -> None:
+    """The error is raised in its own caller, and the key is free again."""
+    queue = KeyedQueue()
     step = Step("step", [])
     step.may_end.set()
 
     with pytest.raises(NotAMember):
-        await work.run("key", refuse)
+        await queue.run("key", refuse)
 
-    assert "step" == await work.run("key", step)
+    assert "step" == await queue.run("key", step)
 
 
-async def test_work_is_refused_when_too_many_are_pending() -> None:
-    """The queue is bounded; what is refused was not begun, so that it may be tried again."""
-    work = KeyedQueue(wait_seconds=ANSWER_SECONDS)
+async def test_job_is_refused_when_too_many_are_pending() -> None:
+    """The queue is bounded, and a refused job is not started."""
+    queue = KeyedQueue()
     step = Step("step", [])
-    callers = [asyncio.create_task(work.run("key", step)) for _ in range(MAX_PENDING)]
+    callers = [
+        asyncio.create_task(queue.run("key", step, ANSWER_SECONDS)) for _ in range(MAX_PENDING)
+    ]
     await step.began.wait()
 
     with pytest.raises(Unavailable):
-        await work.run("another", step)
+        await queue.run("another", step)
 
     step.may_end.set()
     await asyncio.gather(*callers)
 
 
 async def test_drain_cancels_what_is_late_when_its_time_is_over() -> None:
-    """A shutdown ends, whatever the storage does."""
-    work, finished = KeyedQueue(), list[str]()
+    """A shutdown ends even if the storage does not answer."""
+    queue, finished = KeyedQueue(), list[str]()
     step = Step("stuck", finished)
-    caller = asyncio.create_task(work.run("key", step))
+    caller = asyncio.create_task(queue.run("key", step))
     await step.began.wait()
 
-    await work.drain(0)
+    await queue.drain(0)
 
     with pytest.raises(asyncio.CancelledError):
         await caller
@@ -248,43 +248,43 @@ async def test_drain_cancels_what_is_late_when_its_time_is_over() -> None:
 
 
 async def test_nothing_is_kept_when_all_is_done() -> None:
-    """Locks go with the works that held them."""
-    work = KeyedQueue()
+    """A key is forgotten when its last job has ended."""
+    queue = KeyedQueue()
     step = Step("step", [])
     step.may_end.set()
-    await asyncio.gather(*(work.run(key, step) for key in range(10)))
+    await asyncio.gather(*(queue.run(key, step) for key in range(10)))
 
-    await work.drain(5)
+    await queue.drain(5)
     gc.collect()
 
-    assert (0, 0) == (len(work._lines), len(work._pending))
+    assert (0, 0) == (len(queue._lines), len(queue._running))
 
 
-async def test_work_is_done_in_place_when_nothing_of_its_key_is_going_on() -> None:
-    """Nothing else has run meanwhile, and nothing is pending."""
-    work, others = KeyedQueue(), list[str]()
+async def test_job_is_done_in_place_when_nothing_of_its_key_is_going_on() -> None:
+    """Nothing else runs meanwhile."""
+    queue, others = KeyedQueue(), list[str]()
     asyncio.get_running_loop().call_soon(others.append, "another")
     step = Step("step", [])
     step.may_end.set()
 
-    result = await work.run("key", step)
+    result = await queue.run("key", step)
 
     assert "step" == result
     assert [] == others
-    assert not work._pending
+    assert not queue._running
 
 
-async def test_second_work_of_a_key_has_its_turn_next_when_the_first_began_in_place() -> None:
-    """What began in place and then waits holds its key like any other."""
-    work, finished = KeyedQueue(), list[str]()
+async def test_second_job_of_a_key_has_its_turn_next_when_the_first_began_in_place() -> None:
+    """A job that started in place and then waits has the turn of its key."""
+    queue, finished = KeyedQueue(), list[str]()
     first, second = Step("first", finished), Step("second", finished)
     second.may_end.set()
 
-    running = [asyncio.create_task(work.run("key", step)) for step in (first, second)]
+    running = [asyncio.create_task(queue.run("key", step)) for step in (first, second)]
     await first.began.wait()
     first.may_end.set()
     await running[0]
-    third = await work.run("key", second)
+    third = await queue.run("key", second)
     await running[1]
 
     assert ["first", "second", "second"] == finished
@@ -292,10 +292,10 @@ async def test_second_work_of_a_key_has_its_turn_next_when_the_first_began_in_pl
 
 
 async def test_key_is_free_when_one_who_waited_for_it_was_cut_off() -> None:
-    """A caller cancelled before the turn came still has it, and gives it on."""
-    work, finished = KeyedQueue(), list[str]()
+    """The job of a cancelled caller still runs in its turn, and passes the turn on."""
+    queue, finished = KeyedQueue(), list[str]()
     first, second, third = (Step(name, finished) for name in ("first", "second", "third"))
-    callers = [asyncio.create_task(work.run("key", each)) for each in (first, second, third)]
+    callers = [asyncio.create_task(queue.run("key", each)) for each in (first, second, third)]
     await first.began.wait()
 
     callers[1].cancel()

@@ -1,3 +1,5 @@
+"""Tests the driver of app/adapters/sql/connection/sqlite.py."""
+
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -7,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
-from app.adapters.sql.connection.buffered_sqlite import connect_buffered
+from app.adapters.sql.connection.sqlite import connect_buffered
 
 
 class Hops:

@@ -1,4 +1,4 @@
-"""The circuit breakers of `app.adapters.sql.connection.database`, with real databases."""
+"""Tests the circuit breakers of app/adapters/sql/connection/database.py with real databases."""
 
 import asyncio
 import sqlite3
@@ -10,9 +10,8 @@ from time import monotonic
 
 import pytest
 
-from app.adapters.sql.connection.database import PROBE_SECONDS, Database
-from app.adapters.sql.connection.failures import SLOW_SECONDS
-from app.adapters.sql.connection.limits import DatabaseLimits
+from app.adapters.sql.connection.database import Database
+from app.adapters.sql.connection.limits import PROBE_SECONDS, SLOW_SECONDS, DatabaseLimits
 from app.adapters.sql.schema.tables import channel_sequences, channels, messages
 from app.adapters.sql.storage_probe import SqlStorageProbe
 from app.domain.errors import Unavailable

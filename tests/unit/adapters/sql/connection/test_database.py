@@ -11,9 +11,9 @@ from app.adapters.sql.connection.database import Database
 from app.adapters.sql.connection.opening import DatabaseOpenError
 from app.adapters.sql.revocation_store import SqlRevocationStore
 from app.adapters.sql.schema.tables import message_sequences, users
+from app.domain.credential import Revocation
 from app.domain.delivery import DeliveryState
 from app.domain.errors import NotAMember, Unavailable
-from app.domain.revocation import Revocation
 from app.ports import StoredMessage
 from tests.contract.receipts import advanced
 from tests.contract.storage import (

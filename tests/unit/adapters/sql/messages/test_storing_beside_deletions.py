@@ -91,8 +91,8 @@ async def test_adopting_passes_over_a_message_when_it_is_being_deleted(
         await store_as_prisma(database, message_id)
 
     async with deleting(database, messages, "msg_001"):
-        found = await storage.messages.find_unsequenced(10, NOW)
-        adopting = asyncio.create_task(storage.messages.adopt(found[GENERAL], NOW))
+        found = await storage.adoption.find_unsequenced(10, NOW)
+        adopting = asyncio.create_task(storage.adoption.adopt(found[GENERAL], NOW))
     await adopting
     following = await add(storage, draft())
 
@@ -108,9 +108,9 @@ async def test_adopting_passes_over_a_channel_when_it_is_being_deleted(
     await store_as_prisma(database, "msg_002")
 
     async with deleting(database, channels, RANDOM):
-        found = await storage.messages.find_unsequenced(10, NOW)
+        found = await storage.adoption.find_unsequenced(10, NOW)
         ids = [*found[RANDOM], *found[GENERAL]]
-        adopting = asyncio.create_task(storage.messages.adopt(ids, NOW))
+        adopting = asyncio.create_task(storage.adoption.adopt(ids, NOW))
     await adopting
 
     assert {RANDOM: 0, GENERAL: 1} == await storage.messages.last_seqs([RANDOM, GENERAL])

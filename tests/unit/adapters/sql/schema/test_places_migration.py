@@ -139,7 +139,7 @@ async def test_sends_go_on_when_messages_have_got_places(storage: Storage) -> No
     page = await storage.deliveries.undelivered(BOB, after=0, limit=10)
     assert 5 == message.seq
     assert message.id == page.messages[-1].id
-    assert {} == await storage.messages.find_unsequenced(10, NOW + timedelta(hours=1))
+    assert {} == await storage.adoption.find_unsequenced(10, NOW + timedelta(hours=1))
 
 
 async def test_what_was_stored_stays_when_the_places_are_taken_back(

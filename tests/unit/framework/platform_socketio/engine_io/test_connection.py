@@ -1,6 +1,9 @@
 from app.framework.platform_socketio.disconnect_reason import DisconnectReason
-from app.framework.platform_socketio.engine_io.connection import ASIDE_MAX_TASKS, INBOX_MAX_JOBS
-from app.framework.platform_socketio.websocket import frames
+from app.framework.platform_socketio.engine_io.connection import (
+    INBOX_MAX_JOBS,
+    MAX_BACKGROUND_TASKS,
+)
+from app.framework.platform_socketio.websocket.frames import pong_frame
 from tests.unit.framework.platform_socketio import client_frames
 from tests.unit.framework.platform_socketio.connected import Client, Owner, ticks
 
@@ -8,15 +11,15 @@ from tests.unit.framework.platform_socketio.connected import Client, Owner, tick
 async def test_event_is_handled_in_place_when_it_does_not_wait(
     owner: Owner, client: Client
 ) -> None:
-    """When `data_received` returns, it is done."""
+    """The events are handled when `data_received` returns."""
     client.send("41", "42", "43")
 
     assert ["a:1", "a:2", "a:3"] == owner.handled
-    assert not client.connection.is_busy
+    assert not client.connection.is_handling
 
 
 async def test_event_is_handled_once_when_its_frame_is_split(owner: Owner) -> None:
-    """At any byte."""
+    """The frame may be split at any byte."""
     data = client_frames.text(b"4" + b"x" * 130) + client_frames.text(b"4y")
 
     for at in range(len(data) + 1):
@@ -28,7 +31,7 @@ async def test_event_is_handled_once_when_its_frame_is_split(owner: Owner) -> No
 
 
 async def test_later_events_wait_when_a_handler_does(owner: Owner, client: Client) -> None:
-    """This client's, in their order, and nobody else's."""
+    """This client's later events wait in order; other clients' events do not wait."""
     other = Client(owner, "b")
 
     client.send("4wait", "41")
@@ -36,7 +39,7 @@ async def test_later_events_wait_when_a_handler_does(owner: Owner, client: Clien
     other.send("41")
     meanwhile = list(owner.handled)
     owner.gate.set()
-    await client.connection.idle()
+    await client.connection.wait_until_idle()
 
     assert ["b:1"] == meanwhile
     assert ["b:1", "a:wait", "a:1", "a:2"] == owner.handled
@@ -45,29 +48,29 @@ async def test_later_events_wait_when_a_handler_does(owner: Owner, client: Clien
 async def test_job_is_done_behind_what_was_sent_before_when_enqueued(
     owner: Owner, client: Client
 ) -> None:
-    """And what is sent later comes behind the job."""
+    """A job runs between the packets sent before it and those sent after it."""
 
     async def job() -> None:
         owner.handled.append("job")
 
     client.send("4wait", "41")
-    client.connection.enqueue(job)
+    client.connection.enqueue_job(job)
     client.send("42")
     owner.gate.set()
-    await client.connection.idle()
-    client.connection.enqueue(job)
+    await client.connection.wait_until_idle()
+    client.connection.enqueue_job(job)
 
     assert ["a:wait", "a:1", "job", "a:2", "job"] == owner.handled
 
 
 async def test_client_is_not_read_when_its_inbox_is_full(owner: Owner, client: Client) -> None:
-    """Until there is room."""
+    """Reading goes on when the inbox has room again."""
     client.send("4wait", *["4x"] * (INBOX_MAX_JOBS - 1))
     before = client.transport.paused
     client.send("4x")
     full = client.transport.paused
     owner.gate.set()
-    await client.connection.idle()
+    await client.connection.wait_until_idle()
 
     assert (False, True, False) == (before, full, client.transport.paused)
     assert INBOX_MAX_JOBS + 1 == len(owner.handled)
@@ -76,13 +79,13 @@ async def test_client_is_not_read_when_its_inbox_is_full(owner: Owner, client: C
 async def test_much_data_is_parsed_slice_by_slice_when_a_handler_waits(
     owner: Owner, client: Client
 ) -> None:
-    """What is beyond the inbox waits as bytes, and nothing is lost."""
+    """Data beyond the inbox's limit waits unparsed, and nothing is lost."""
     texts = [f"4{number:030}" for number in range(10_000)]
 
     client.send("4wait", *texts)
     waiting = len(client.connection._inbox)
     owner.gate.set()
-    await client.connection.idle()
+    await client.connection.wait_until_idle()
 
     assert waiting < len(texts) / 2
     assert ["a:wait", *(f"a:{text[1:]}" for text in texts)] == owner.handled
@@ -90,42 +93,42 @@ async def test_much_data_is_parsed_slice_by_slice_when_a_handler_waits(
 
 
 async def test_pong_and_close_are_heard_when_a_handler_waits(owner: Owner, client: Client) -> None:
-    """They do not go through the inbox."""
+    """Pongs and closes do not go through the inbox."""
     client.send("4wait")
-    owner.heartbeat.turn()
+    owner.heartbeat.advance()
 
     client.send("3")
-    heard_at = client.connection.heard_at
+    last_received_tick = client.connection.last_received_tick
     client.send("1")
 
-    assert owner.heartbeat.tick == heard_at
+    assert owner.heartbeat.tick == last_received_tick
     assert [DisconnectReason.TRANSPORT_CLOSE] == owner.closed
 
 
 async def test_ping_is_answered_when_a_client_sends_one(client: Client) -> None:
-    """With what it held."""
+    """The pong has the ping's payload."""
     client.connection.data_received(client_frames.masked(b"\x89\x02hi"))
     await ticks()
 
-    assert [frames.pong(b"hi")] == client.transport.sent
+    assert [pong_frame(b"hi")] == client.transport.sent
 
 
 async def test_streams_run_beside_the_events_when_there_is_room(
     owner: Owner, client: Client
 ) -> None:
-    """Up to a bound; they end with the connection."""
+    """The number of background tasks is limited, and they end with the connection."""
 
     async def stream() -> None:
         await owner.gate.wait()
 
     refused = stream()
-    begun = [client.connection.run_aside(stream()) for _ in range(ASIDE_MAX_TASKS)]
-    begun.append(client.connection.run_aside(refused))
+    begun = [client.connection.run_in_background(stream()) for _ in range(MAX_BACKGROUND_TASKS)]
+    begun.append(client.connection.run_in_background(refused))
     refused.close()
     client.send("41")
     client.connection.abort(DisconnectReason.TRANSPORT_CLOSE)
-    await client.connection.idle()
+    await client.connection.wait_until_idle()
 
-    assert [True] * ASIDE_MAX_TASKS + [False] == begun
+    assert [True] * MAX_BACKGROUND_TASKS + [False] == begun
     assert ["a:1"] == owner.handled
-    assert not client.connection._aside
+    assert not client.connection._background_tasks

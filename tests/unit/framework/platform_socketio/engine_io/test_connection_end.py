@@ -6,9 +6,13 @@ import pytest
 from aiohttp import WSCloseCode
 
 from app.framework.platform_socketio.disconnect_reason import DisconnectReason
-from app.framework.platform_socketio.engine_io.connection import INBOX_MAX_JOBS, Connection
-from app.framework.platform_socketio.websocket import frames
-from app.framework.platform_socketio.websocket.write_batcher import RecipientGroup, enter
+from app.framework.platform_socketio.engine_io.connection import INBOX_MAX_JOBS
+from app.framework.platform_socketio.websocket.frames import close_frame, text_frame
+from app.framework.platform_socketio.websocket.write_batcher import (
+    Recipient,
+    RecipientGroup,
+    add_group,
+)
 from tests.unit.framework.platform_socketio import client_frames
 from tests.unit.framework.platform_socketio.connected import MAX_MESSAGE_BYTES, Client, Owner, ticks
 
@@ -28,37 +32,37 @@ from tests.unit.framework.platform_socketio.connected import MAX_MESSAGE_BYTES, 
 async def test_client_is_closed_with_a_code_when_it_breaks_the_protocol(
     owner: Owner, client: Client, data: bytes, code: int
 ) -> None:
-    """And nothing more of it is handled."""
+    """Nothing more from the client is handled."""
     client.connection.data_received(data)
     client.send("41")
 
     assert [DisconnectReason.PARSE_ERROR] == owner.closed
-    assert [frames.close(code)] == client.transport.sent
+    assert [close_frame(code)] == client.transport.sent
     assert [] == owner.handled
-    client.connection.cut_off()
+    client.connection.cancel_handling()
 
 
 async def test_client_is_closed_when_handling_fails(owner: Owner, client: Client) -> None:
-    """A bug ends this connection, and what it sent before is still handled."""
+    """A bug in a handler closes the connection of that client."""
     client.send("4fail", "41")
 
     assert [DisconnectReason.TRANSPORT_ERROR] == owner.closed
     assert [] == owner.handled
-    client.connection.cut_off()
+    client.connection.cancel_handling()
 
 
 async def test_what_is_due_leaves_first_when_a_connection_closes(
     owner: Owner, client: Client
 ) -> None:
-    """Then the close frame, then the client's own ends the connection."""
-    client.connection.push(b"4due")
+    """Queued messages are written before the close frame, and none after it."""
+    client.connection.send_text(b"4due")
     client.connection.close(DisconnectReason.SERVER_SHUTTING_DOWN)
-    client.connection.push(b"4too late")
+    client.connection.send_text(b"4too late")
     await ticks()
     client.connection.data_received(client_frames.close(WSCloseCode.OK))
-    await client.connection.idle()
+    await client.connection.wait_until_idle()
 
-    assert [frames.text(b"4due"), frames.close(WSCloseCode.GOING_AWAY)] == client.transport.sent
+    assert [text_frame(b"4due"), close_frame(WSCloseCode.GOING_AWAY)] == client.transport.sent
     assert "closed" == client.transport.ended
     assert ([DisconnectReason.SERVER_SHUTTING_DOWN], 1) == (owner.closed, owner.gone)
 
@@ -66,7 +70,7 @@ async def test_what_is_due_leaves_first_when_a_connection_closes(
 async def test_end_is_heard_when_a_connection_closes_with_a_full_inbox(
     owner: Owner, client: Client
 ) -> None:
-    """Nothing more is put in, so there is no reason not to read."""
+    """The client's close frame is read although its inbox is full."""
     client.send("4wait", *["4x"] * INBOX_MAX_JOBS)
     client.connection.close(DisconnectReason.SERVER_SHUTTING_DOWN)
 
@@ -74,7 +78,7 @@ async def test_end_is_heard_when_a_connection_closes_with_a_full_inbox(
     is_read = not client.transport.paused
     client.connection.data_received(client_frames.close(WSCloseCode.OK))
     owner.gate.set()
-    await client.connection.idle()
+    await client.connection.wait_until_idle()
 
     assert is_read
     assert "closed" == client.transport.ended
@@ -82,11 +86,11 @@ async def test_end_is_heard_when_a_connection_closes_with_a_full_inbox(
 
 
 async def test_nothing_is_written_when_a_connection_aborts(owner: Owner, client: Client) -> None:
-    """Not even what was due; a second end changes nothing."""
-    client.connection.push(b"4due")
+    """Queued messages are dropped, and closing again does nothing."""
+    client.connection.send_text(b"4due")
     client.connection.abort(DisconnectReason.PING_TIMEOUT)
     client.connection.close(DisconnectReason.SERVER_SHUTTING_DOWN)
-    await client.connection.idle()
+    await client.connection.wait_until_idle()
 
     assert [] == client.transport.sent
     assert "aborted" == client.transport.ended
@@ -96,19 +100,19 @@ async def test_nothing_is_written_when_a_connection_aborts(owner: Owner, client:
 async def test_slow_client_is_cut_off_when_it_is_over_its_bound(
     owner: Owner, client: Client
 ) -> None:
-    """Its room hears everything; the client first misses what is volatile, see `RoomManager`."""
-    mate, room = Client(owner, "b"), RecipientGroup[Connection]("room")
+    """The slow client is marked as stalled first. The other member of its room gets every frame."""
+    mate, room = Client(owner, "b"), RecipientGroup[Recipient]("room")
     for each in (client, mate):
         room.members[each.connection.sid] = each.connection
-        enter(each.connection, room)
-    frame = frames.text(b"x" * 400)
+        add_group(each.connection, room)
+    frame = text_frame(b"x" * 400)
     client.transport.stalls = True
 
     stalled: list[bool] = []
     for _ in range(3):
-        owner.outbox.broadcast(room, frame)
+        owner.batcher.queue_group_frame(room, frame)
         await asyncio.sleep(0)
-        stalled.append(client.connection in owner.outbox.stalled)
+        stalled.append(client.connection in owner.batcher.stalled)
     await ticks()
 
     assert [True, True, False] == stalled
@@ -121,23 +125,23 @@ async def test_slow_client_is_cut_off_when_it_is_over_its_bound(
 async def test_client_is_no_longer_stalled_when_it_reads_again(
     owner: Owner, client: Client
 ) -> None:
-    """It gets everything again."""
+    """The client gets all frames."""
     client.transport.stalls = True
-    client.connection.push(b"4a")
+    client.connection.send_text(b"4a")
     await ticks()
-    assert client.connection in owner.outbox.stalled
+    assert client.connection in owner.batcher.stalled
 
     client.transport.stalls = False
     client.connection.resume_writing()
-    client.connection.push(b"4b")
+    client.connection.send_text(b"4b")
     await ticks()
 
-    assert not owner.outbox.stalled
-    assert [frames.text(b"4a"), frames.text(b"4b")] == client.transport.sent
+    assert not owner.batcher.stalled
+    assert [text_frame(b"4a"), text_frame(b"4b")] == client.transport.sent
 
 
 async def test_stream_ends_when_it_closes_its_own_connection(owner: Owner, client: Client) -> None:
-    """Though nobody knew of it yet."""
+    """The task is cancelled although the connection does not know it yet."""
     ended: list[str] = []
 
     async def stream() -> None:
@@ -147,8 +151,8 @@ async def test_stream_ends_when_it_closes_its_own_connection(owner: Owner, clien
         finally:
             ended.append("ended")
 
-    client.connection.run_aside(stream())
-    await client.connection.idle()
+    client.connection.run_in_background(stream())
+    await client.connection.wait_until_idle()
 
     assert ["ended"] == ended
 
@@ -156,22 +160,22 @@ async def test_stream_ends_when_it_closes_its_own_connection(owner: Owner, clien
 async def test_rest_is_handled_when_a_handler_closes_its_own_connection(
     owner: Owner, client: Client
 ) -> None:
-    """What came before it and itself; nothing behind it."""
+    """Packets before the closing one are handled; packets after it are not."""
     client.send("41", "4close", "42")
     client.connection.data_received(client_frames.close(WSCloseCode.OK))
-    await client.connection.idle()
+    await client.connection.wait_until_idle()
 
     assert ["a:1", "a:close"] == owner.handled
-    assert [frames.close(WSCloseCode.OK)] == client.transport.sent
+    assert [close_frame(WSCloseCode.OK)] == client.transport.sent
 
 
 async def test_waiting_handler_is_cancelled_when_cut_off(owner: Owner, client: Client) -> None:
-    """What waits behind it goes on: the owner decides what of it counts."""
+    """Packets that wait behind the handler are still handled."""
     client.send("4wait", "41")
 
     client.connection.abort(DisconnectReason.TRANSPORT_CLOSE)
-    client.connection.cut_off()
-    await client.connection.idle()
+    client.connection.cancel_handling()
+    await client.connection.wait_until_idle()
 
     assert ["a:1"] == owner.handled
-    assert not client.connection.is_busy
+    assert not client.connection.is_handling

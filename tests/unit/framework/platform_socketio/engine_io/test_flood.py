@@ -6,7 +6,7 @@ import pytest
 
 from app.framework.platform_socketio.disconnect_reason import DisconnectReason
 from app.framework.platform_socketio.engine_io.connection import INBOX_MAX_JOBS
-from app.framework.platform_socketio.websocket import frames
+from app.framework.platform_socketio.websocket.frames import close_frame
 from tests.unit.framework.platform_socketio.client_frames import masked, text
 from tests.unit.framework.platform_socketio.connected import Client, Owner, ticks
 
@@ -24,22 +24,22 @@ EMPTY_FRAGMENT = masked(b"\x00\x00")
 
 @pytest.fixture
 def owner(owner: Owner) -> Owner:
-    """One that allows few packets."""
+    """Create an owner that allows few packets per second."""
     owner.max_packets_per_second = ALLOWED
     return owner
 
 
 def next_second(owner: Owner) -> None:
-    """Let a second pass by the heartbeat's clock."""
+    """Advance the heartbeat's clock by a second."""
     for _ in range(owner.heartbeat.ticks_per_second):
-        owner.heartbeat.turn()
+        owner.heartbeat.advance()
 
 
 @pytest.mark.parametrize("packet", PACKETS.values(), ids=PACKETS)
 async def test_connection_is_closed_with_a_code_when_too_many_packets_come(
     owner: Owner, client: Client, packet: bytes
 ) -> None:
-    """Whatever they are, before and after CONNECT; 1008 is "policy violation"."""
+    """All kinds of packets count. The code 1008 means "policy violation"."""
     client.connection.data_received(packet * ALLOWED)
     before = list(owner.closed)
     client.connection.data_received(packet)
@@ -47,16 +47,16 @@ async def test_connection_is_closed_with_a_code_when_too_many_packets_come(
 
     assert [] == before
     assert [DisconnectReason.TRANSPORT_ERROR] == owner.closed
-    assert frames.close(1008) == client.transport.sent[-1]
+    assert close_frame(1008) == client.transport.sent[-1]
     assert 1 == owner.floods
-    client.connection.cut_off()
+    client.connection.cancel_handling()
 
 
 @pytest.mark.parametrize("packet", PACKETS.values(), ids=PACKETS)
 async def test_connection_stays_when_as_many_packets_come_in_each_second(
     owner: Owner, client: Client, packet: bytes
 ) -> None:
-    """The bound is for a second, not for the life of the connection."""
+    """The limit is for each second, not for the whole connection."""
     for _ in range(10):
         client.connection.data_received(packet * ALLOWED)
         next_second(owner)
@@ -67,18 +67,18 @@ async def test_connection_stays_when_as_many_packets_come_in_each_second(
 async def test_connection_is_closed_when_a_message_of_empty_fragments_does_not_end(
     owner: Owner, client: Client
 ) -> None:
-    """No packet is complete, so they count themselves."""
+    """Fragments count although no packet is complete."""
     client.connection.data_received(masked(b"\x01\x00"))
     client.connection.data_received(EMPTY_FRAGMENT * ALLOWED)
 
     assert 1 == owner.floods
-    client.connection.cut_off()
+    client.connection.cancel_handling()
 
 
 async def test_nothing_more_is_read_when_a_client_was_turned_away(
     owner: Owner, client: Client
 ) -> None:
-    """Not even its close frame: a flood goes on during the handshake. The time limit ends it."""
+    """Even the close frame is not read, as a flood goes on during the handshake."""
     client.connection.data_received(PACKETS["event"] * (ALLOWED + 1))
     handled = len(owner.handled)
     await ticks()
@@ -88,37 +88,37 @@ async def test_nothing_more_is_read_when_a_client_was_turned_away(
 
     assert client.transport.paused
     assert handled == len(owner.handled)
-    client.connection.cut_off()
+    client.connection.cancel_handling()
 
 
 async def test_waiting_events_are_dropped_when_a_client_was_turned_away(
     owner: Owner, client: Client
 ) -> None:
-    """Our own jobs for it are still done."""
+    """The server's own jobs for the client are still done."""
 
     async def job() -> None:
         owner.handled.append("job")
 
     client.send("4wait")
-    client.connection.enqueue(job)
+    client.connection.enqueue_job(job)
     client.send(*["4x"] * ALLOWED)
     owner.gate.set()
-    client.connection.cut_off()
-    await client.connection.idle()
+    client.connection.cancel_handling()
+    await client.connection.wait_until_idle()
 
     assert ["job"] == owner.handled
 
 
 async def test_events_wait_unread_when_a_client_is_held(owner: Owner) -> None:
-    """Those that have come wait, too, and are handled in their order afterwards."""
+    """All events are handled in order after the pause."""
     owner.max_packets_per_second = 2 * INBOX_MAX_JOBS
     client = Client(owner, "a")
 
-    client.send(f"4hold {LONG_SECONDS}", *["4x"] * INBOX_MAX_JOBS)
+    client.send(f"4pause {LONG_SECONDS}", *["4x"] * INBOX_MAX_JOBS)
     held = client.transport.paused, list(owner.handled)
-    assert client.connection._held is not None
-    client.connection._held.set_result(None)
-    await client.connection.idle()
+    assert client.connection._pause is not None
+    client.connection._pause.set_result(None)
+    await client.connection.wait_until_idle()
 
     assert (True, []) == held
     assert not client.transport.paused
@@ -126,34 +126,33 @@ async def test_events_wait_unread_when_a_client_is_held(owner: Owner) -> None:
 
 
 async def test_held_client_goes_on_when_its_time_has_come(owner: Owner, client: Client) -> None:
-    """By itself."""
-    client.send("4hold 0.01", "4x")
+    client.send("4pause 0.01", "4x")
 
     async with asyncio.timeout(30):
-        await client.connection.idle()
+        await client.connection.wait_until_idle()
 
-    assert ["a:hold 0.01", "a:x"] == owner.handled
+    assert ["a:pause 0.01", "a:x"] == owner.handled
 
 
 async def test_pongs_are_heard_when_a_client_is_held(owner: Owner, client: Client) -> None:
-    """Waiting for its turn must not cost an honest client its connection."""
-    client.send(f"4hold {LONG_SECONDS}", "4x")
-    owner.heartbeat.turn()
+    """Waiting for the pause must not cost an honest client its connection."""
+    client.send(f"4pause {LONG_SECONDS}", "4x")
+    owner.heartbeat.advance()
 
     client.send("3")
 
-    assert owner.heartbeat.tick == client.connection.heard_at
-    client.connection.cut_off()
+    assert owner.heartbeat.tick == client.connection.last_received_tick
+    client.connection.cancel_handling()
 
 
 async def test_waiting_events_are_dropped_when_a_held_client_goes(
     owner: Owner, client: Client
 ) -> None:
-    """Its disconnect hooks do not wait, and it cannot make us refuse a thousand events at once."""
-    client.send(f"4hold {LONG_SECONDS}", *["4x"] * 20, "1")
+    """Its disconnect hooks run at once, and its waiting events cost no work."""
+    client.send(f"4pause {LONG_SECONDS}", *["4x"] * 20, "1")
     async with asyncio.timeout(30):
         client.connection.connection_lost(None)
-        await client.connection.idle()
+        await client.connection.wait_until_idle()
 
-    assert ["a:hold 3600.0"] == owner.handled
-    assert not client.connection.is_busy
+    assert ["a:pause 3600.0"] == owner.handled
+    assert not client.connection.is_handling

@@ -5,9 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from socketio import packet as packet_types
 
-from app.framework.platform_socketio import json_codec as codec
+from app.framework.platform_socketio import json_codec
+from app.framework.platform_socketio.errors import MalformedPacketError
 from app.framework.platform_socketio.socket_io import packets
-from app.framework.platform_socketio.socket_io.packets import MalformedPacketError, StrictPacket
+from app.framework.platform_socketio.socket_io.packets import StrictPacket
 from app.framework.websockets.socket import RESERVED_EVENTS
 
 NAMESPACE = st.none() | st.from_regex(r"/[a-z0-9 é]{0,20}", fullmatch=True)
@@ -18,7 +19,7 @@ ARGUMENTS = st.lists(
 )
 NAME = st.text().filter(lambda name: name not in RESERVED_EVENTS)
 
-# Nearly packets: what a grammar of the right characters in any order makes.
+# Texts that look like packets: the characters of packets in any order.
 NEARLY = st.text(alphabet='0123456789-/,?[]{}":aconetd \\\0é', max_size=40)
 
 
@@ -35,7 +36,7 @@ def _parts(packet: StrictPacket) -> tuple[Any, ...]:
 
 @given(st.text(min_size=1) | NEARLY.filter(bool))
 def test_decode_raises_nothing_but_malformed_when_given_any_text(text: str) -> None:
-    """And what it lets pass, it writes again to the same packet."""
+    """An accepted packet is encoded to an equal packet."""
     packet = _decoded(text)
 
     if packet is not None:
@@ -55,10 +56,10 @@ def test_decode_raises_nothing_but_malformed_when_given_any_text(text: str) -> N
 def test_event_is_read_as_written_when_well_formed(
     namespace: str | None, ack_id: int | None, name: str, arguments: list[Any]
 ) -> None:
-    """Any namespace, id, name and arguments that socket.io-client sends."""
+    """Namespace, id, name and arguments are decoded."""
     prefix = "" if namespace is None else f"{namespace},"
     number = "" if ack_id is None else ack_id
-    text = f"2{prefix}{number}{codec.dumps([name, *arguments])}"
+    text = f"2{prefix}{number}{json_codec.dumps([name, *arguments])}"
 
     packet = StrictPacket(encoded_packet=text)
 
@@ -81,19 +82,19 @@ def test_event_is_read_as_written_when_well_formed(
     ],
 )
 def test_decode_takes_the_parts_when_well_formed(text: str, expected: tuple[Any, ...]) -> None:
-    """As socket.io-parser does."""
+    """The parts are those of socket.io-parser."""
     assert expected == _parts(StrictPacket(encoded_packet=text))
 
 
 @pytest.mark.parametrize("name", sorted(RESERVED_EVENTS))
 def test_event_is_malformed_when_its_name_is_reserved(name: str) -> None:
-    """A2.4: or clients would reach the lifecycle handlers."""
+    """Clients must not reach the lifecycle handlers by name."""
     with pytest.raises(MalformedPacketError):
         StrictPacket(encoded_packet=f'2["{name}"]')
 
 
 def test_malformed_error_says_nothing_of_the_packet_when_raised() -> None:
-    """It may hold a token."""
+    """The packet may contain a token."""
     with pytest.raises(MalformedPacketError) as caught:
         StrictPacket(encoded_packet='0{"token":"opensesame"')
 
@@ -103,21 +104,21 @@ def test_malformed_error_says_nothing_of_the_packet_when_raised() -> None:
 @pytest.mark.parametrize(
     ("frame", "expected"),
     [
-        (packets.connect("/", "s1"), b'40{"sid":"s1"}'),
-        (packets.connect("/admin", "s1"), b'40/admin,{"sid":"s1"}'),
-        (packets.connect_error("/", "no", None), b'44{"message":"no"}'),
+        (packets.encode_connect("/", "s1"), b'40{"sid":"s1"}'),
+        (packets.encode_connect("/admin", "s1"), b'40/admin,{"sid":"s1"}'),
+        (packets.encode_connect_error("/", "no", None), b'44{"message":"no"}'),
         (
-            packets.connect_error("/", "no", {"code": "c"}),
+            packets.encode_connect_error("/", "no", {"code": "c"}),
             b'44{"message":"no","data":{"code":"c"}}',
         ),
-        (packets.disconnect("/"), b"41"),
-        (packets.disconnect("/admin"), b"41/admin,"),
-        (packets.event("/", "é", (1, None)), '42["é",1,null]'.encode()),
-        (packets.ack("/", 0, ()), b"430[]"),
-        (packets.ack("/admin", 12, ({"a": 1},)), b'43/admin,12[{"a":1}]'),
+        (packets.encode_disconnect("/"), b"41"),
+        (packets.encode_disconnect("/admin"), b"41/admin,"),
+        (packets.encode_event("/", "é", (1, None)), '42["é",1,null]'.encode()),
+        (packets.encode_ack("/", 0, ()), b"430[]"),
+        (packets.encode_ack("/admin", 12, ({"a": 1},)), b'43/admin,12[{"a":1}]'),
     ],
     ids=lambda value: value.decode() if isinstance(value, bytes) else None,
 )
 def test_frame_is_nodes_when_written(frame: bytes, expected: bytes) -> None:
-    """Byte for byte what socket.io-parser writes."""
+    """The bytes are those of socket.io-parser."""
     assert expected == frame

@@ -11,33 +11,34 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 from socketio import packet as packet_types
 
+from app.framework.platform_socketio.errors import MalformedPacketError
 from app.framework.platform_socketio.json_codec import MAX_DEPTH
 from app.framework.platform_socketio.socket_io import packets
-from app.framework.platform_socketio.socket_io.packets import MalformedPacketError, StrictPacket
+from app.framework.platform_socketio.socket_io.packets import StrictPacket
 from app.framework.websockets.socket import RESERVED_EVENTS
 
 Verdict = tuple[int | None, str] | str
-"""An event's id and its array, as ``repr`` tells types and NaN apart; or that it is malformed."""
+"""An event's id and the ``repr`` of its array, which shows types and NaN; or ``malformed``."""
 
 
 class Model(BaseModel):
-    """What pydantic writes."""
+    """A payload that pydantic encodes."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class Value:
-    """What writes itself."""
+    """A payload with ``to_wire``."""
 
     text: str
 
     def to_wire(self) -> dict[str, object]:
-        """See `codec`."""
+        """Return the value to be encoded."""
         return {"text": self.text}
 
 
-# Lone surrogates, which st.text leaves out, are legal in JavaScript's strings.
+# JavaScript's strings may have lone surrogates, which st.text does not generate.
 TEXT = st.text(st.characters() | st.characters(categories=["Cs"]), max_size=12)
 SCALAR = (
     st.none()
@@ -96,15 +97,15 @@ def _by_library(frame: str) -> Verdict:
 
 
 def _by_short_way(frame: str) -> Verdict | None:
-    """As `SocketServer.handle` takes it; None for what it passes on."""
+    """Decode on the fast path, as `SocketServer` does. Returns None for other packets."""
     try:
-        event = packets.read_event(frame)
+        event = packets.decode_event(frame)
     except MalformedPacketError:
         return "malformed"
     if event is None:
         return None
     packet_id, data = event
-    return (packet_id, repr(data)) if packets.is_event(data) else "malformed"
+    return (packet_id, repr(data)) if packets.is_event_array(data) else "malformed"
 
 
 def _encoded(
@@ -120,20 +121,18 @@ def _encoded(
 def test_event_has_the_librarys_bytes_when_written(
     namespace: str, name: str, args: tuple[Any, ...]
 ) -> None:
-    """Whatever is sent, wherever."""
     expected = _encoded(packet_types.EVENT, [name, *args], namespace)
 
-    assert expected == packets.event(namespace, name, args)
+    assert expected == packets.encode_event(namespace, name, args)
 
 
 @given(NAMESPACE, ACK_ID, ARGUMENTS)
 def test_ack_has_the_librarys_bytes_when_written(
     namespace: str, packet_id: int, args: tuple[Any, ...]
 ) -> None:
-    """Whatever is answered."""
     expected = _encoded(packet_types.ACK, list(args), namespace, packet_id)
 
-    assert expected == packets.ack(namespace, packet_id, args)
+    assert expected == packets.encode_ack(namespace, packet_id, args)
 
 
 @given(HOSTILE | ANY_FRAME)
@@ -151,7 +150,7 @@ def test_ack_has_the_librarys_bytes_when_written(
 @example('42["e"]\n')
 @example('42 ["e"]')
 def test_frame_has_the_librarys_verdict_when_it_takes_the_short_way(frame: str) -> None:
-    """Or is passed on: there is no frame that the two judge otherwise."""
+    """The fast path agrees with `StrictPacket`, or leaves the frame to it."""
     verdict = _by_short_way(frame)
 
     assert verdict in {None, _by_library(frame)}
@@ -159,13 +158,13 @@ def test_frame_has_the_librarys_verdict_when_it_takes_the_short_way(frame: str) 
 
 @given(st.text("0123456789", max_size=15), NAME_FIRST)
 def test_event_takes_the_short_way_when_it_is_one(digits: str, data: list[Any]) -> None:
-    """Or the test before would say nothing."""
+    """Otherwise the test above would check nothing."""
     assert _by_short_way(f"42{digits}{json.dumps(data)}") is not None
 
 
 @pytest.mark.parametrize("digits", range(1, 21))
 def test_id_has_the_same_end_when_it_grows(digits: int) -> None:
-    """Fifteen digits, on both ways."""
+    """Both paths accept 15 digits at most."""
     frame = f'42{"9" * digits}["e"]'
 
     verdict = _by_short_way(frame)

@@ -11,7 +11,7 @@ from app.framework.platform_socketio.engine_io.connection import Connection
 from app.framework.platform_socketio.engine_io.server import EngineOptions
 from app.framework.platform_socketio.socket_io.namespace import CompiledNamespace
 from app.framework.platform_socketio.socket_io.server import SocketServer
-from app.framework.platform_socketio.websocket import frames
+from app.framework.platform_socketio.websocket.frames import close_frame, text_frame
 from app.framework.platform_socketio.websocket.upgrade import UpgradeRequest
 from tests.unit.framework.platform_socketio import client_frames
 from tests.unit.framework.platform_socketio.connected import ticks
@@ -19,7 +19,7 @@ from tests.unit.framework.platform_socketio.fake_transport import FakeTransport
 
 
 class Door:
-    """A ``handle_connection`` that joins the room of red, then waits; admits if it is to."""
+    """A ``handle_connection`` that joins the room red, waits, and then admits or rejects."""
 
     def __init__(self) -> None:
         self.reached = asyncio.Event()
@@ -27,7 +27,7 @@ class Door:
         self.admits = True
 
     async def __call__(self, socket: Socket) -> bool:
-        """See the class."""
+        """Join, wait, and return the verdict."""
         socket.join("red")
         self.reached.set()
         await self.may_pass.wait()
@@ -35,26 +35,26 @@ class Door:
 
 
 async def ignore(*_: object) -> None:
-    """No events are expected."""
+    """Handle an unknown event."""
 
 
 @pytest_asyncio.fixture
 async def door() -> Door:
-    """Closed."""
+    """Create a closed door."""
     return Door()
 
 
 @pytest.fixture
 def transport() -> FakeTransport:
-    """Of the client at the door."""
+    """Create the transport of the client at the door."""
     return FakeTransport()
 
 
 @pytest_asyncio.fixture
 async def server(door: Door, transport: FakeTransport) -> AsyncIterator[SocketServer]:
-    """With one namespace behind the door, and one client that waits there."""
+    """Create a server with one namespace, and one client that waits at the door."""
     server = SocketServer(EngineOptions())
-    server.serve(
+    server.open_namespace(
         "/", CompiledNamespace(Socket, connect=(door,), disconnect=(), events={}, unknown=ignore)
     )
     connection = Connection("c", transport, UpgradeRequest({}, {}, ""), server, 1_000, 1_000)
@@ -66,8 +66,8 @@ async def server(door: Door, transport: FakeTransport) -> AsyncIterator[SocketSe
 
 
 async def admitted(server: SocketServer, door: Door) -> frozenset[str]:
-    """Where the client is, once the door has opened."""
-    (socket,) = Server(server.hub("/")).fetch_sockets()
+    """Open the door, and return the rooms that the client is in then."""
+    (socket,) = Server(server.manager.rooms_in("/")).fetch_sockets()
     door.may_pass.set()
     await ticks()
     return socket.rooms - {socket.id}
@@ -76,8 +76,8 @@ async def admitted(server: SocketServer, door: Door) -> frozenset[str]:
 async def test_socket_is_not_in_the_room_when_it_was_taken_out_while_pending(
     server: SocketServer, door: Door
 ) -> None:
-    """Or whoever was removed just then would hear what they must not."""
-    Server(server.hub("/")).in_("red").sockets_leave("red")
+    """Otherwise a member removed during its admission would receive the room's events."""
+    Server(server.manager.rooms_in("/")).in_("red").sockets_leave("red")
 
     assert frozenset() == await admitted(server, door)
 
@@ -85,8 +85,8 @@ async def test_socket_is_not_in_the_room_when_it_was_taken_out_while_pending(
 async def test_socket_is_in_the_room_when_it_was_put_there_while_pending(
     server: SocketServer, door: Door
 ) -> None:
-    """With its admission, not before."""
-    hub = Server(server.hub("/"))
+    """It joins when it is admitted, not before."""
+    hub = Server(server.manager.rooms_in("/"))
     hub.in_("red").sockets_join("blue")
     found_before = list(server.manager.get_participants("/", "blue"))
 
@@ -98,38 +98,36 @@ async def test_socket_is_in_the_room_when_it_was_put_there_while_pending(
 async def test_nobody_is_pending_when_the_door_was_closed_to_them(
     server: SocketServer, door: Door
 ) -> None:
-    """Refused, they are nowhere."""
+    """A rejected socket is in no room."""
     door.admits = False
 
     assert frozenset() == await admitted(server, door)
-    assert () == Server(server.hub("/")).fetch_sockets()
-    assert set() == server.manager.pending
+    assert () == Server(server.manager.rooms_in("/")).fetch_sockets()
+    assert set() == server.manager.rooms_in("/").pending
 
 
 @pytest.mark.parametrize("answer_connect", [True, False])
 async def test_pending_socket_is_closed_for_now_without_a_disconnect_packet(
     server: SocketServer, door: Door, transport: FakeTransport, *, answer_connect: bool
 ) -> None:
-    """The JavaScript client would not come back after ``41`` or ``44``."""
-    (socket,) = Server(server.hub("/")).fetch_sockets()
+    """The JavaScript client would not reconnect after ``41`` or ``44``."""
+    (socket,) = Server(server.manager.rooms_in("/")).fetch_sockets()
     socket.emit("error", "later")
     socket.close_transport(answer_connect=answer_connect)
     door.admits = False
     door.may_pass.set()
     await ticks()
 
-    answer = frames.text(b'40{"sid":"%b"}' % socket.id.encode()) + frames.text(
-        b'42["error","later"]'
-    )
-    assert (answer if answer_connect else b"") + frames.close(1013) == b"".join(transport.sent)
-    assert () == Server(server.hub("/")).fetch_sockets()
+    answer = text_frame(b'40{"sid":"%b"}' % socket.id.encode()) + text_frame(b'42["error","later"]')
+    assert (answer if answer_connect else b"") + close_frame(1013) == b"".join(transport.sent)
+    assert () == Server(server.manager.rooms_in("/")).fetch_sockets()
 
 
 async def test_admitted_socket_is_closed_for_now_without_a_disconnect_packet(
     server: SocketServer, door: Door, transport: FakeTransport
 ) -> None:
     """It leaves its rooms at once."""
-    (socket,) = Server(server.hub("/")).fetch_sockets()
+    (socket,) = Server(server.manager.rooms_in("/")).fetch_sockets()
     door.may_pass.set()
     await ticks()
     transport.sent.clear()
@@ -137,8 +135,8 @@ async def test_admitted_socket_is_closed_for_now_without_a_disconnect_packet(
     socket.emit("error", "later")
     socket.close_transport()
 
-    assert frames.text(b'42["error","later"]') + frames.close(1013) == b"".join(transport.sent)
-    assert () == Server(server.hub("/")).fetch_sockets()
+    assert text_frame(b'42["error","later"]') + close_frame(1013) == b"".join(transport.sent)
+    assert () == Server(server.manager.rooms_in("/")).fetch_sockets()
 
 
 @pytest.mark.parametrize(
@@ -148,9 +146,9 @@ async def test_admitted_socket_is_closed_for_now_without_a_disconnect_packet(
 async def test_auth_keeps_the_named_fields_alone_when_the_options_name_any(
     door: Door, transport: FakeTransport, fields: frozenset[str] | None, kept: dict[str, object]
 ) -> None:
-    """It is kept for the life of the socket."""
+    """The fields are kept as long as the socket."""
     server = SocketServer(EngineOptions(auth_fields=fields))
-    server.serve(
+    server.open_namespace(
         "/", CompiledNamespace(Socket, connect=(door,), disconnect=(), events={}, unknown=ignore)
     )
     connection = Connection("c", transport, UpgradeRequest({}, {}, ""), server, 1_000, 1_000)
@@ -158,7 +156,7 @@ async def test_auth_keeps_the_named_fields_alone_when_the_options_name_any(
     connection.data_received(client_frames.text(b'40{"token":"t","junk":[[]]}'))
     await door.reached.wait()
 
-    (socket,) = Server(server.hub("/")).fetch_sockets()
+    (socket,) = Server(server.manager.rooms_in("/")).fetch_sockets()
 
     assert kept == socket.handshake.auth
     server.tasks.close()

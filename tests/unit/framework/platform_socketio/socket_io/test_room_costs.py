@@ -4,203 +4,178 @@ The cost is counted in comparisons and members visited, not in time.
 """
 
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import Any
 
 import pytest
 import pytest_asyncio
 
-from app.framework import Socket
-from app.framework.platform_socketio.engine_io.connection import Connection
-from app.framework.platform_socketio.socket_io.rooms import RoomManager
+from app.framework.platform_socketio.socket_io.room_manager import RoomManager
+from app.framework.platform_socketio.socket_io.rooms import NamespaceRooms
 from app.framework.platform_socketio.websocket.write_batcher import RecipientGroup, WriteBatcher
-from app.framework.testing import fake_socket
-from tests.unit.framework.platform_socketio.recipient import Recorder
+from tests.unit.framework.platform_socketio.room_client import AdmittedLink, RoomClient
 
-NOBODY: frozenset[str] = frozenset()
+NO_ROOMS: frozenset[str] = frozenset()
 MANY = 1_000
+ALL_ROOMS = [f"room {number}" for number in range(MANY)]
 
 
-class Link:
-    """The socket of a connection."""
+class CountingGroup(RecipientGroup[Any]):
+    """A room that counts comparisons with other rooms and reads of its queued frames."""
 
-    def __init__(self, sid: str) -> None:
-        self.sid = sid
-        self.socket = fake_socket(Socket, socket_id=sid)
-
-
-class Client(Recorder):
-    """The end of a connection that a room manager meets; counts how often it is hashed."""
-
-    def __init__(self, sid: str, outbox: WriteBatcher) -> None:
-        super().__init__()
-        self.sid = sid
-        self.links = {"/": Link(sid)}
-        self.hashed = 0
-        self._outbox = outbox
-
-    def __hash__(self) -> int:
-        self.hashed += 1
-        return id(self)
-
-    def __eq__(self, other: object) -> bool:
-        return self is other
-
-
-class Room(RecipientGroup[Any]):
-    """A room that counts how often one is compared with another or asked what is due."""
-
-    compared = 0
-    asked = 0
+    comparisons = 0
+    reads = 0
 
     def __init__(self, name: str | None) -> None:
-        self._due: list[Any] = []
+        self._queued: list[Any] = []
         super().__init__(name)
 
     def __eq__(self, other: object) -> bool:
-        Room.compared += 1
+        CountingGroup.comparisons += 1
         return self is other
 
     def __hash__(self) -> int:
         return id(self)
 
     @property
-    def due(self) -> list[Any]:
-        """What is due."""
-        Room.asked += 1
-        return self._due
+    def queued(self) -> list[Any]:
+        """The queued frames; counts the read."""
+        CountingGroup.reads += 1
+        return self._queued
 
-    @due.setter
-    def due(self, due: list[Any]) -> None:
-        self._due = due
+    @queued.setter
+    def queued(self, queued: list[Any]) -> None:
+        self._queued = queued
 
 
-class Members(dict[str, Any]):
-    """The members of a room, counting how many of them are looked at."""
+class CountingMembers(dict[str, Any]):
+    """The members of a room; counts how many of them are visited."""
 
-    seen = 0
+    visits = 0
 
     def values(self) -> Any:
-        """All of them."""
-        self.seen += len(self)
+        """Return all members, and count them as visited."""
+        self.visits += len(self)
         return super().values()
 
     def __iter__(self) -> Iterator[str]:
-        self.seen += len(self)
+        self.visits += len(self)
         return super().__iter__()
 
 
 @pytest_asyncio.fixture
-async def outbox() -> WriteBatcher:
-    """Of the test's loop."""
+async def batcher() -> WriteBatcher:
+    """Create a batcher on the test's event loop."""
     return WriteBatcher()
 
 
 @pytest.fixture
-def manager(outbox: WriteBatcher) -> RoomManager:
-    """With so many rooms that count, and nobody in them."""
-    manager = RoomManager(outbox)
-    names = [f"room {number}" for number in range(MANY)]
-    manager.rooms["/"] = {name: Room(name) for name in (None, *names)}
-    return manager
+def manager(batcher: WriteBatcher) -> RoomManager:
+    """Create a manager without rooms."""
+    return RoomManager(batcher)
 
 
-def admit(manager: RoomManager, outbox: WriteBatcher, sid: str, *rooms: str) -> Client:
-    """A socket in these rooms."""
-    client = Client(sid, outbox)
-    manager.admit(sid, "/", cast("Connection", client), rooms)
+@pytest.fixture
+def rooms(manager: RoomManager) -> NamespaceRooms:
+    """Create `MANY` rooms that count, without members."""
+    rooms = manager.rooms_in("/")
+    rooms.groups = {name: CountingGroup(name) for name in (None, *ALL_ROOMS)}
+    return rooms
+
+
+def admit(rooms: NamespaceRooms, batcher: WriteBatcher, sid: str, *names: str) -> RoomClient:
+    """Add a new socket to these rooms."""
+    client = RoomClient(sid, batcher)
+    rooms.add(sid, client, names)
     return client
 
 
-def all_rooms() -> list[str]:
-    """Their names."""
-    return [f"room {number}" for number in range(MANY)]
-
-
 async def test_rooms_are_not_compared_with_each_other_when_a_socket_of_many_goes(
-    manager: RoomManager, outbox: WriteBatcher
+    rooms: NamespaceRooms, batcher: WriteBatcher
 ) -> None:
-    """A comparison of each with each would stall the event loop of everybody."""
-    client = admit(manager, outbox, "a", *all_rooms())
-    Room.compared = 0
+    """Comparing each room with each other would stall the event loop of all clients."""
+    client = admit(rooms, batcher, "a", *ALL_ROOMS)
+    CountingGroup.comparisons = 0
 
-    manager.basic_disconnect("a", "/")
+    rooms.remove("a")
 
-    assert Room.compared < MANY
-    assert not client.audiences
-    assert not manager.rooms
+    assert CountingGroup.comparisons < MANY
+    assert not client.groups
+    assert not rooms.groups
 
 
 async def test_rooms_are_not_compared_with_each_other_when_a_socket_leaves_many(
-    manager: RoomManager, outbox: WriteBatcher
+    rooms: NamespaceRooms, batcher: WriteBatcher
 ) -> None:
-    """One by one, the last one joined first or last."""
-    client = admit(manager, outbox, "a", *all_rooms())
-    Room.compared = 0
+    """The socket leaves the rooms one by one, in reverse order."""
+    client = admit(rooms, batcher, "a", *ALL_ROOMS)
+    CountingGroup.comparisons = 0
 
-    for room in reversed(all_rooms()):
-        manager.basic_leave_room("a", "/", room)
+    for room in reversed(ALL_ROOMS):
+        rooms.leave("a", room)
 
-    assert Room.compared < MANY
-    assert ["a"] == manager.get_rooms("a", "/")
-    assert 1 == len(client.audiences)
+    assert CountingGroup.comparisons < MANY
+    assert ["a"] == rooms.rooms_of("a")
+    assert 1 == len(client.groups)
 
 
 async def test_other_namespace_keeps_its_rooms_when_a_socket_of_many_goes(
-    manager: RoomManager, outbox: WriteBatcher
+    manager: RoomManager, rooms: NamespaceRooms, batcher: WriteBatcher
 ) -> None:
-    """A connection may have a socket in each namespace."""
-    client = admit(manager, outbox, "a", *all_rooms())
-    manager.admit("b", "/other", cast("Connection", client), ["red", "room 1"])
+    """A connection may have a socket in each of several namespaces."""
+    client = admit(rooms, batcher, "a", *ALL_ROOMS)
+    others = manager.rooms_in("/other")
+    client.links["/other"] = AdmittedLink("b", client.socket)
+    others.add("b", client, ["red", "room 1"])
 
-    manager.basic_disconnect("a", "/")
+    rooms.remove("a")
 
-    assert {"b", "red", "room 1"} == set(manager.get_rooms("b", "/other"))
-    assert {None, "red", "room 1"} == {each.name for each in client.audiences}
+    assert {"b", "red", "room 1"} == set(others.rooms_of("b"))
+    assert {None, "red", "room 1"} == {each.name for each in client.groups}
 
 
-async def test_only_rooms_with_something_due_are_asked_when_a_member_of_many_is_sent_something(
-    manager: RoomManager, outbox: WriteBatcher
+async def test_only_rooms_with_queued_frames_are_read_when_a_member_of_many_is_sent_something(
+    rooms: NamespaceRooms, batcher: WriteBatcher
 ) -> None:
-    """Its own frame and a room's in one tick: its other rooms do not matter."""
-    client = admit(manager, outbox, "a", *all_rooms())
-    Room.asked = 0
+    """The client gets a frame of its own and one of a room in the same tick."""
+    client = admit(rooms, batcher, "a", *ALL_ROOMS)
+    CountingGroup.reads = 0
 
-    manager.broadcast("/", frozenset({"room 7"}), NOBODY, "e", ())
-    outbox.send(client, b"own")
-    outbox.flush()
+    rooms.broadcast(frozenset({"room 7"}), NO_ROOMS, "e", ())
+    batcher.queue_frame(client, b"own")
+    batcher.flush()
 
-    assert Room.asked < MANY / 10
-    assert client.heard.endswith(b"own")
+    assert CountingGroup.reads < MANY / 10
+    assert client.received.endswith(b"own")
     assert 1 == len(client.written)
 
 
 async def test_large_room_is_not_walked_when_one_socket_outside_it_is_looked_for(
-    manager: RoomManager, outbox: WriteBatcher
+    rooms: NamespaceRooms, batcher: WriteBatcher
 ) -> None:
-    """As when a member is added to a channel: a channel of 10,000 would be walked 10,000 times."""
+    """This happens for each member added to a channel, which may have 10,000 members."""
     for number in range(MANY):
-        admit(manager, outbox, f"member {number}", "room 1")
-    newcomer = admit(manager, outbox, "newcomer")
-    members = manager.rooms["/"]["room 1"].members = Members(manager.rooms["/"]["room 1"].members)
+        admit(rooms, batcher, f"member {number}", "room 1")
+    newcomer = admit(rooms, batcher, "newcomer")
+    members = rooms.groups["room 1"].members = CountingMembers(rooms.groups["room 1"].members)
 
-    found = manager.sockets("/", frozenset({"newcomer"}), frozenset({"room 1"}))
+    found = rooms.sockets(frozenset({"newcomer"}), frozenset({"room 1"}))
 
-    assert [newcomer.links["/"].socket] == list(found)
-    assert 0 == members.seen
+    assert [newcomer.socket] == list(found)
+    assert 0 == members.visits
 
 
 async def test_stalled_clients_elsewhere_are_not_looked_at_when_a_room_is_sent_what_is_volatile(
-    manager: RoomManager, outbox: WriteBatcher
+    rooms: NamespaceRooms, batcher: WriteBatcher
 ) -> None:
-    """A typing event in a small room must not cost every client that does not read."""
-    mate = admit(manager, outbox, "mate", "room 1")
-    stalled = [admit(manager, outbox, f"stalled {number}") for number in range(MANY)]
-    outbox.stalled.update(stalled)
+    """A typing event in a small room must not visit every stalled client."""
+    mate = admit(rooms, batcher, "mate", "room 1")
+    stalled = [admit(rooms, batcher, f"stalled {number}") for number in range(MANY)]
+    batcher.stalled.update(stalled)
     for each in stalled:
-        each.hashed = 0
+        each.hash_count = 0
 
-    manager.broadcast("/", frozenset({"room 1"}), NOBODY, "e", (), volatile=True)
-    outbox.flush()
+    rooms.broadcast(frozenset({"room 1"}), NO_ROOMS, "e", (), volatile=True)
+    batcher.flush()
 
     assert 1 == len(mate.written)
-    assert 0 == sum(each.hashed for each in stalled)
+    assert 0 == sum(each.hash_count for each in stalled)

@@ -1,79 +1,64 @@
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
 
 import pytest
 import pytest_asyncio
 
 from app.framework import Socket
-from app.framework.platform_socketio.engine_io.connection import Connection
-from app.framework.platform_socketio.socket_io.rooms import RoomManager
-from app.framework.platform_socketio.websocket import frames
+from app.framework.platform_socketio.socket_io.room_manager import RoomManager
+from app.framework.platform_socketio.socket_io.rooms import NamespaceRooms
 from app.framework.platform_socketio.websocket.write_batcher import WriteBatcher
 from app.framework.testing import fake_socket
-from tests.unit.framework.platform_socketio.recipient import Recorder
+from tests.unit.framework.platform_socketio.room_client import RoomClient
 
-Heard = Callable[[], dict[str, int]]
+WriteCounts = Callable[[], dict[str, int]]
 
-NOBODY: frozenset[str] = frozenset()
+NO_ROOMS: frozenset[str] = frozenset()
 
 
 @dataclass(eq=False)
-class Link:
-    """A socket's other end; admitted or not."""
+class PendingLink:
+    """The link of a socket that is being admitted."""
 
     socket: Socket
-    wanted: frozenset[str] = NOBODY
-    namespace: str = "/"
-
-
-class Client(Recorder):
-    """The connection's end that a broadcast meets."""
-
-    def __init__(self, outbox: WriteBatcher) -> None:
-        super().__init__()
-        self._outbox = outbox
-        self.links: dict[str, Link] = {}
-
-    def send(self, frame: bytes) -> None:
-        """As a connection's."""
-        self._outbox.send(self, frame)
+    pending_rooms: frozenset[str]
+    sid: str = ""
 
 
 @pytest_asyncio.fixture
-async def outbox() -> WriteBatcher:
-    """Of the test's loop."""
+async def batcher() -> WriteBatcher:
+    """Create a batcher on the test's event loop."""
     return WriteBatcher()
 
 
 @pytest.fixture
-def clients(outbox: WriteBatcher) -> dict[str, Client]:
-    """Three connections."""
-    return {name: Client(outbox) for name in ("a", "b", "c")}
+def clients(batcher: WriteBatcher) -> dict[str, RoomClient]:
+    """Create three connections, with one socket each."""
+    return {name: RoomClient(name, batcher) for name in ("a", "b", "c")}
 
 
 @pytest.fixture
-def manager(outbox: WriteBatcher, clients: dict[str, Client]) -> RoomManager:
-    """With three sockets: a in red and blue, b in blue, c in none."""
-    manager = RoomManager(outbox)
-    for sid, rooms in (("a", ("red", "blue")), ("b", ("blue",)), ("c", ())):
-        manager.admit(sid, "/", cast("Connection", clients[sid]), rooms)
-    return manager
+def rooms(batcher: WriteBatcher, clients: dict[str, RoomClient]) -> NamespaceRooms:
+    """Add three sockets: a to red and blue, b to blue, c to no room."""
+    rooms = RoomManager(batcher).rooms_in("/")
+    for sid, names in (("a", ("red", "blue")), ("b", ("blue",)), ("c", ())):
+        rooms.add(sid, clients[sid], names)
+    return rooms
 
 
 @pytest.fixture
-def heard(outbox: WriteBatcher, clients: dict[str, Client]) -> Heard:
-    """How many writes each client has had."""
+def write_counts(batcher: WriteBatcher, clients: dict[str, RoomClient]) -> WriteCounts:
+    """Return a function that flushes and counts the writes to each client."""
 
     def count() -> dict[str, int]:
-        outbox.flush()
+        batcher.flush()
         return {name: len(client.written) for name, client in clients.items()}
 
     return count
 
 
 @pytest.mark.parametrize(
-    ("rooms", "except_rooms", "expected"),
+    ("names", "except_rooms", "expected"),
     [
         (set(), set(), {"a": 1, "b": 1, "c": 1}),
         ({"blue"}, set(), {"a": 1, "b": 1, "c": 0}),
@@ -86,20 +71,20 @@ def heard(outbox: WriteBatcher, clients: dict[str, Client]) -> Heard:
     ],
 )
 async def test_broadcast_reaches_each_member_once_when_rooms_overlap(
-    manager: RoomManager,
-    heard: Heard,
-    rooms: set[str],
+    rooms: NamespaceRooms,
+    write_counts: WriteCounts,
+    names: set[str],
     except_rooms: set[str],
     expected: dict[str, int],
 ) -> None:
-    """Any of the rooms, none of the others; a socket's id is its room."""
-    manager.broadcast("/", frozenset(rooms), frozenset(except_rooms), "e", ({"n": 1},))
+    """Members of excluded rooms get nothing. A socket's id is a room, too."""
+    rooms.broadcast(frozenset(names), frozenset(except_rooms), "e", ({"n": 1},))
 
-    assert expected == heard()
+    assert expected == write_counts()
 
 
 @pytest.mark.parametrize(
-    ("rooms", "except_rooms", "expected"),
+    ("names", "except_rooms", "expected"),
     [
         (set(), set(), {"a", "b", "c", "pending"}),
         ({"blue"}, set(), {"a", "b", "pending"}),
@@ -110,38 +95,29 @@ async def test_broadcast_reaches_each_member_once_when_rooms_overlap(
     ],
 )
 async def test_sockets_are_found_once_when_they_are_or_will_be_in_the_rooms(
-    manager: RoomManager,
-    clients: dict[str, Client],
-    rooms: set[str],
-    except_rooms: set[str],
-    expected: set[str],
+    rooms: NamespaceRooms, names: set[str], except_rooms: set[str], expected: set[str]
 ) -> None:
-    """One that is being admitted is found where it will be; in another namespace it is not."""
-    for sid, client in clients.items():
-        client.links = {"/": Link(fake_socket(Socket, socket_id=sid))}
-    wanted = frozenset({"blue", "green"})
-    manager.pending = {
-        Link(fake_socket(Socket, socket_id="pending"), wanted),
-        Link(fake_socket(Socket, socket_id="elsewhere"), wanted, "/elsewhere"),
-    }
+    """A socket that is being admitted is found in the rooms it will join."""
+    socket = fake_socket(Socket, socket_id="pending")
+    rooms.pending.add(PendingLink(socket, frozenset({"blue", "green"})))
 
-    found = [each.id for each in manager.sockets("/", frozenset(rooms), frozenset(except_rooms))]
+    found = [each.id for each in rooms.sockets(frozenset(names), frozenset(except_rooms))]
 
     assert sorted(expected) == sorted(found)
 
 
 async def test_broadcast_is_encoded_once_when_many_hear_it(
-    manager: RoomManager, outbox: WriteBatcher, clients: dict[str, Client]
+    rooms: NamespaceRooms, batcher: WriteBatcher, clients: dict[str, RoomClient]
 ) -> None:
-    """The very same bytes go to all."""
-    manager.broadcast("/", NOBODY, NOBODY, "e", ())
+    """All members get the same bytes object."""
+    rooms.broadcast(NO_ROOMS, NO_ROOMS, "e", ())
 
-    outbox.flush()
+    batcher.flush()
     assert 1 == len({id(client.written[0]) for client in clients.values()})
 
 
 @pytest.mark.parametrize(
-    ("rooms", "expected"),
+    ("names", "expected"),
     [
         (set(), {"a": 0, "b": 1, "c": 1}),
         ({"blue"}, {"a": 0, "b": 1, "c": 0}),
@@ -150,78 +126,45 @@ async def test_broadcast_is_encoded_once_when_many_hear_it(
     ],
 )
 async def test_broadcast_leaves_out_who_does_not_read_when_volatile(
-    manager: RoomManager,
-    outbox: WriteBatcher,
-    clients: dict[str, Client],
-    heard: Heard,
-    rooms: set[str],
+    rooms: NamespaceRooms,
+    batcher: WriteBatcher,
+    clients: dict[str, RoomClient],
+    write_counts: WriteCounts,
+    names: set[str],
     expected: dict[str, int],
 ) -> None:
-    """The others hear it, and who does not read is still sent what is not volatile."""
-    outbox.stalled.add(clients["a"])
+    """A stalled client still gets events that are not volatile."""
+    batcher.stalled.add(clients["a"])
 
-    manager.broadcast("/", frozenset(rooms), NOBODY, "e", (), volatile=True)
-    volatile = heard()
-    manager.broadcast("/", frozenset(rooms), NOBODY, "e", ())
+    rooms.broadcast(frozenset(names), NO_ROOMS, "e", (), volatile=True)
+    volatile = write_counts()
+    rooms.broadcast(frozenset(names), NO_ROOMS, "e", ())
 
     assert expected == volatile
-    assert 1 == heard()["a"]
+    assert 1 == write_counts()["a"]
 
 
-async def test_broadcast_reaches_nobody_when_the_namespace_is_unknown(
-    manager: RoomManager, heard: Heard
+async def test_socket_is_in_no_room_when_it_was_removed(
+    rooms: NamespaceRooms, write_counts: WriteCounts
 ) -> None:
-    """Namespaces do not share rooms."""
-    manager.broadcast("/admin", frozenset({"blue"}), NOBODY, "e", ())
+    """Removing it again is harmless."""
+    rooms.remove("a")
+    rooms.remove("a")
 
-    assert {"a": 0, "b": 0, "c": 0} == heard()
+    rooms.broadcast(NO_ROOMS, NO_ROOMS, "e", ())
 
-
-async def test_socket_is_in_no_room_when_it_was_disconnected(
-    manager: RoomManager, heard: Heard
-) -> None:
-    """Out of all at once; a second time is harmless."""
-    manager.basic_disconnect("a", "/")
-    manager.basic_disconnect("a", "/")
-
-    manager.broadcast("/", NOBODY, NOBODY, "e", ())
-
-    assert [] == manager.get_rooms("a", "/")
-    assert {"a": 0, "b": 1, "c": 1} == heard()
+    assert [] == rooms.rooms_of("a")
+    assert {"a": 0, "b": 1, "c": 1} == write_counts()
 
 
 async def test_socket_hears_nothing_of_a_room_when_it_left(
-    manager: RoomManager, heard: Heard
+    rooms: NamespaceRooms, write_counts: WriteCounts
 ) -> None:
-    """Of that room; leaving a strange one is harmless."""
-    manager.basic_leave_room("a", "/", "red")
-    manager.basic_leave_room("a", "/", "green")
+    """Leaving a room that the socket is not in is harmless."""
+    rooms.leave("a", "red")
+    rooms.leave("a", "green")
 
-    manager.broadcast("/", frozenset({"red"}), NOBODY, "e", ())
+    rooms.broadcast(frozenset({"red"}), NO_ROOMS, "e", ())
 
-    assert {"a", "blue"} == set(manager.get_rooms("a", "/"))
-    assert {"a": 0, "b": 0, "c": 0} == heard()
-
-
-@pytest.mark.parametrize(
-    ("room", "skip_sid", "expected"),
-    [
-        (None, None, {"a": 1, "b": 1, "c": 1}),
-        ("blue", "a", {"a": 0, "b": 1, "c": 0}),
-        (["red", "c"], None, {"a": 1, "b": 0, "c": 1}),
-    ],
-)
-async def test_emit_of_the_library_reaches_the_same_when_called(
-    manager: RoomManager,
-    clients: dict[str, Client],
-    heard: Heard,
-    room: str | list[str] | None,
-    skip_sid: str | None,
-    expected: dict[str, int],
-) -> None:
-    """python-socketio's own ways keep working."""
-    await manager.emit("e", ("x", 1), "/", room=room, skip_sid=skip_sid)
-
-    assert expected == heard()
-    written = {data for client in clients.values() for data in client.written}
-    assert {frames.text(b'42["e","x",1]')} == written
+    assert {"a", "blue"} == set(rooms.rooms_of("a"))
+    assert {"a": 0, "b": 0, "c": 0} == write_counts()

@@ -1,3 +1,5 @@
+"""Tests app/framework/platform_socketio/websocket/frames.py: the frames that clients send."""
+
 from itertools import pairwise
 
 import pytest
@@ -5,8 +7,7 @@ from aiohttp import WebSocketError, WSCloseCode, WSMsgType
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.framework.platform_socketio.websocket import frames
-from app.framework.platform_socketio.websocket.frame_reader import FrameReader
+from app.framework.platform_socketio.websocket.frames import FrameReader, close_frame, text_frame
 from tests.unit.framework.platform_socketio.client_frames import close, masked, text
 from tests.unit.framework.platform_socketio.parser_queue import Queue
 
@@ -14,11 +15,11 @@ MAX_MESSAGE_BYTES = 100_000
 MASK = b"\0\0\0\0"
 
 BROKEN = {
-    "unmasked": frames.text(b"4"),
-    "unmasked medium": frames.text(b"4" * 126),
-    "unmasked long": frames.text(b"4" * 65_536),
+    "unmasked": text_frame(b"4"),
+    "unmasked medium": text_frame(b"4" * 126),
+    "unmasked long": text_frame(b"4" * 65_536),
     "unmasked ping": b"\x89\x00",
-    "unmasked close": frames.close(1000),
+    "unmasked close": close_frame(1000),
     "unmasked continuation": masked(b"\x01\x01a") + b"\x80\x01b",
     "text within a fragmented text": masked(b"\x01\x01a") + text(b"b"),
     "text within a text of empty fragments": masked(b"\x01\x00") + text(b"b"),
@@ -42,7 +43,7 @@ BROKEN = {
 
 
 def read(data: bytes, *cuts: int) -> Queue:
-    """What the reader makes of it, in one read or cut into several."""
+    """Read the data in one piece, or split at the given bytes."""
     queue = Queue()
     reader = FrameReader(queue, MAX_MESSAGE_BYTES)
     edges = [0, *cuts, len(data)]
@@ -52,13 +53,13 @@ def read(data: bytes, *cuts: int) -> Queue:
 
 
 def codes(queue: Queue) -> list[int]:
-    """The close codes of what the reader has refused."""
+    """Return the close codes of the reader's errors."""
     return [each.code for each in queue.errors if isinstance(each, WebSocketError)]
 
 
 @pytest.mark.parametrize("data", BROKEN.values(), ids=BROKEN)
 def test_frame_is_refused_with_1002_when_no_client_may_send_it(data: bytes) -> None:
-    """What came before is handled, nothing behind it is; wherever the reads are cut."""
+    """Earlier frames are handled and later ones are not, wherever the data is split."""
     everything = text(b"before") + data + text(b"behind")
     cuts = {0, 7, 13, 14, 15, 16, len(everything) - 13}
 
@@ -70,20 +71,20 @@ def test_frame_is_refused_with_1002_when_no_client_may_send_it(data: bytes) -> N
 
 
 def test_frame_is_refused_when_its_length_has_the_highest_bit() -> None:
-    """Section 5.2: it must be zero. aiohttp finds such a frame too long."""
+    """RFC 6455, section 5.2, requires it to be zero. aiohttp rejects such a frame as too long."""
     queue = read(b"\x81\xff" + b"\xff" * 8 + MASK)
 
     assert [WSCloseCode.MESSAGE_TOO_BIG] == codes(queue)
 
 
 def test_frame_is_refused_at_its_second_byte_when_it_is_not_masked() -> None:
-    """Its payload is not waited for."""
+    """The reader does not wait for the payload."""
     assert [WSCloseCode.PROTOCOL_ERROR] == codes(read(b"\x81\x7f"))
 
 
 @pytest.mark.parametrize("length", [0, 1, 125, 126, 127, 65_535, 65_536, MAX_MESSAGE_BYTES])
 def test_message_is_read_when_it_keeps_the_rules(length: int) -> None:
-    """At either side of each form of length; cut at any byte of the header, and in the middle."""
+    """The lengths are at the limits of each form; the data is split in header and payload."""
     data = text(b"x" * length)
     expected = [(WSMsgType.TEXT, "x" * length, ""), (WSMsgType.TEXT, "next", "")]
 
@@ -95,7 +96,7 @@ def test_message_is_read_when_it_keeps_the_rules(length: int) -> None:
 
 
 def test_message_is_read_when_a_control_frame_comes_between_its_fragments() -> None:
-    """Section 5.4."""
+    """RFC 6455, section 5.4, allows that."""
     data = masked(b"\x01\x01a") + masked(b"\x89\x01p") + masked(b"\x00\x00") + masked(b"\x80\x01b")
 
     for cut in range(len(data)):

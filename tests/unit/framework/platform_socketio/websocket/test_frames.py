@@ -6,46 +6,46 @@ from aiohttp.base_protocol import BaseProtocol
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.framework.platform_socketio.websocket import frames
+from app.framework.platform_socketio.websocket.frames import close_frame, pong_frame, text_frame
 from tests.unit.framework.platform_socketio.parser_queue import Queue
 
 LENGTHS = [0, 1, 125, 126, 127, 65_535, 65_536, 70_000]
 
 
 class _Written:
-    """The end of aiohttp's writer."""
+    """A transport that records what aiohttp's writer sends."""
 
     def __init__(self) -> None:
         self.data = b""
 
     def write(self, data: bytes) -> None:
-        """Keep it."""
+        """Record the bytes."""
         self.data += data
 
     def writelines(self, parts: list[bytes]) -> None:
-        """Keep them."""
+        """Record the bytes."""
         self.data += b"".join(parts)
 
     def is_closing(self) -> bool:
-        """Never."""
+        """Return False: the transport stays open."""
         return False
 
 
 async def _by_aiohttp(payload: bytes, kind: WSMsgType) -> bytes:
     written = _Written()
-    writer = WebSocketWriter(_Protocol(), written)  # type: ignore[arg-type] # as far as it is used
+    writer = WebSocketWriter(_Protocol(), written)  # type: ignore[arg-type] # it has the methods used here
     await writer.send_frame(payload, kind)
     return written.data
 
 
 class _Protocol(BaseProtocol):
-    """Writes without waiting."""
+    """A protocol that never makes the writer wait."""
 
     def __init__(self) -> None:
-        """No loop is needed."""
+        """Skip the base's constructor, which needs a loop."""
 
     async def _drain_helper(self) -> None:
-        """Nothing is full."""
+        """Return at once."""
 
 
 def _read(data: bytes) -> list[object]:
@@ -66,35 +66,32 @@ def _read(data: bytes) -> list[object]:
     ],
 )
 def test_header_has_the_shortest_form_when_a_text_is_long(length: int, header: bytes) -> None:
-    """RFC 6455, 5.2."""
-    assert header + b"a" * length == frames.text(b"a" * length)
+    """RFC 6455, section 5.2, requires it."""
+    assert header + b"a" * length == text_frame(b"a" * length)
 
 
 @pytest.mark.parametrize("length", LENGTHS)
 async def test_text_has_aiohttps_bytes_when_written(length: int) -> None:
-    """Of every form."""
     payload = b"a" * length
 
-    assert await _by_aiohttp(payload, WSMsgType.TEXT) == frames.text(payload)
+    assert await _by_aiohttp(payload, WSMsgType.TEXT) == text_frame(payload)
 
 
 @pytest.mark.parametrize("length", [0, 1, 125])
 async def test_pong_has_aiohttps_bytes_when_written(length: int) -> None:
-    """With what the ping held."""
     payload = b"a" * length
 
-    assert await _by_aiohttp(payload, WSMsgType.PONG) == frames.pong(payload)
+    assert await _by_aiohttp(payload, WSMsgType.PONG) == pong_frame(payload)
 
 
 @given(st.lists(st.text(max_size=300), max_size=5))
 def test_texts_are_read_as_written_when_aiohttp_reads_them(texts: list[str]) -> None:
-    """Behind each other in one write, as the outbox sends them."""
-    data = b"".join([frames.text(text.encode()) for text in texts])
+    """Several frames are joined in one write, as the batcher sends them."""
+    data = b"".join([text_frame(text.encode()) for text in texts])
 
     assert [(WSMsgType.TEXT, text) for text in texts] == _read(data)
 
 
 @pytest.mark.parametrize("code", list(WSCloseCode))
 def test_close_is_read_as_written_when_aiohttp_reads_it(code: WSCloseCode) -> None:
-    """With its code."""
-    assert [(WSMsgType.CLOSE, code)] == _read(frames.close(code))
+    assert [(WSMsgType.CLOSE, code)] == _read(close_frame(code))

@@ -6,18 +6,18 @@ from typing import Any
 import pytest
 
 from app.framework.platform_socketio.disconnect_reason import DisconnectReason
-from app.framework.platform_socketio.websocket import frames
-from app.framework.platform_socketio.websocket.heartbeat import Heartbeat, Pinged
+from app.framework.platform_socketio.websocket.frames import text_frame
+from app.framework.platform_socketio.websocket.heartbeat import Heartbeat, PingedConnection
 from tests.deadlines import ANSWER_SECONDS
 
-PING = frames.text(b"2")
+PING = text_frame(b"2")
 
 
-class Client(Pinged):
-    """What a heartbeat pings and ends."""
+class Client(PingedConnection):
+    """A connection that records its pings and its end."""
 
     def __init__(self, heartbeat: Heartbeat) -> None:
-        self.heard_at = heartbeat.tick
+        self.last_received_tick = heartbeat.tick
         self.heartbeat_slot = 0
         self.reading = True
         self.pinged_at: list[int] = []
@@ -28,63 +28,63 @@ class Client(Pinged):
 
     @property
     def is_reading(self) -> bool:
-        """As the test has it."""
+        """The value that the test has set."""
         return self.reading
 
     def write_failed(self, error: Exception) -> None:
-        """As a connection, which ends."""
+        """End the connection."""
         self.end(f"failed: {error}")
 
     def note(self, frame: bytes) -> None:
-        """Note when."""
+        """Record the tick of a ping."""
         assert frame == PING
         self.pinged_at.append(self._heartbeat.tick)
 
     def abort(self, reason: DisconnectReason) -> None:
-        """As a connection, which is forgotten then."""
+        """End the connection."""
         self.end(f"aborted: {reason}")
 
     def close(self, reason: DisconnectReason) -> None:
-        """Likewise."""
+        """End the connection."""
         self.end(f"closed: {reason}")
 
     def end(self, how: str) -> None:
-        """Note how, and when."""
+        """Record the end and its tick, and remove the connection from the heartbeat."""
         self.ended.append(how)
         self.ended_at = self._heartbeat.tick
-        self._heartbeat.forget(self)
+        self._heartbeat.remove(self)
 
     def answer(self) -> None:
-        """Be heard in this tick."""
-        self.heard_at = self._heartbeat.tick
+        """Answer a ping in this tick."""
+        self.last_received_tick = self._heartbeat.tick
 
 
 @asynccontextmanager
 async def beating(
     interval: float = 5.0, patience: float = 3.0, connect_timeout: float = 10.0
 ) -> AsyncIterator[Heartbeat]:
-    """Turned by hand: its own timer has no time to come. A tick is a tenth of the shortest wait."""
+    """Create a heartbeat that the test advances. A tick is a tenth of the shortest time."""
     heartbeat = Heartbeat(interval, patience, connect_timeout)
     yield heartbeat
     heartbeat.stop()
 
 
 def turn(heartbeat: Heartbeat, ticks: int, each: Callable[[], object] = lambda: None) -> None:
-    """So many ticks, with something done in each."""
+    """Advance the heartbeat by some ticks, and call a function after each."""
     for _ in range(ticks):
-        heartbeat.turn()
+        heartbeat.advance()
         each()
 
 
 def watched(heartbeat: Heartbeat) -> Client:
-    """A client that has just come."""
+    """Add a new client to the heartbeat."""
     client = Client(heartbeat)
-    heartbeat.watch(client)
+    heartbeat.add(client)
     return client
 
 
 async def test_client_is_pinged_every_interval_when_it_answers() -> None:
-    """From when it came, not all at once."""
+    """The intervals count from the tick in which the client was added."""
     async with beating(interval=3.0, patience=3.0) as heartbeat:
         first = watched(heartbeat)
         turn(heartbeat, 4, first.answer)
@@ -113,7 +113,7 @@ async def test_client_is_pinged_every_interval_when_it_answers() -> None:
 async def test_client_is_ended_when_a_ping_is_a_timeout_old(
     interval: float, patience: float, pinged: list[int], ended_at: int
 ) -> None:
-    """The first one that it did not answer; the timeout may be longer than the interval."""
+    """The first unanswered ping counts. The timeout may be longer than the interval."""
     async with beating(interval, patience) as heartbeat:
         client = watched(heartbeat)
 
@@ -126,7 +126,7 @@ async def test_client_is_ended_when_a_ping_is_a_timeout_old(
 
 @pytest.mark.parametrize("answered_at", [10, 15, 19])
 async def test_client_is_kept_when_it_answers_in_time(answered_at: int) -> None:
-    """In the ping's own tick or in the last one."""
+    """The answer may come in the tick of the ping, and in the last tick of the timeout."""
     async with beating(interval=3.0, patience=3.0) as heartbeat:
         client = watched(heartbeat)
         turn(heartbeat, answered_at)
@@ -138,7 +138,7 @@ async def test_client_is_kept_when_it_answers_in_time(answered_at: int) -> None:
 
 
 async def test_client_is_not_blamed_when_nobody_listens_to_it() -> None:
-    """Its inbox is full; once it is not, it has to answer again."""
+    """While its inbox is full nothing is read from it; afterwards it has to answer again."""
     async with beating(interval=3.0, patience=3.0) as heartbeat:
         client = watched(heartbeat)
         client.reading = False
@@ -153,15 +153,15 @@ async def test_client_is_not_blamed_when_nobody_listens_to_it() -> None:
 
 
 async def test_client_is_closed_when_it_asks_for_no_namespace() -> None:
-    """After the connect timeout and never before it; the others are not."""
+    """It is closed after the connect timeout and not before. Other clients stay."""
     async with beating(connect_timeout=3.0) as heartbeat:
         slow, quick, later = watched(heartbeat), watched(heartbeat), watched(heartbeat)
-        heartbeat.expect_connect(slow)
-        heartbeat.expect_connect(quick)
+        heartbeat.start_connect_timeout(slow)
+        heartbeat.start_connect_timeout(quick)
         turn(heartbeat, 5)
-        heartbeat.expect_connect(later)
-        heartbeat.connect_arrived(quick)
-        heartbeat.connect_arrived(quick)
+        heartbeat.start_connect_timeout(later)
+        heartbeat.stop_connect_timeout(quick)
+        heartbeat.stop_connect_timeout(quick)
 
         turn(heartbeat, 6)
 
@@ -171,39 +171,39 @@ async def test_client_is_closed_when_it_asks_for_no_namespace() -> None:
 
 
 async def test_nothing_is_held_when_a_client_is_forgotten() -> None:
-    """However often; no ping comes."""
+    """It gets no more pings. Removing it again is harmless."""
     async with beating() as heartbeat:
         client = watched(heartbeat)
-        heartbeat.expect_connect(client)
+        heartbeat.start_connect_timeout(client)
 
-        heartbeat.forget(client)
-        heartbeat.forget(client)
+        heartbeat.remove(client)
+        heartbeat.remove(client)
         turn(heartbeat, 50)
 
     assert ([], []) == (client.pinged_at, client.ended)
     assert not any(heartbeat._slots)
-    assert not heartbeat._expected
+    assert not heartbeat._connect_deadlines
 
 
 async def test_pings_come_by_themselves_when_a_client_is_watched() -> None:
-    """From the heartbeat's own timer."""
+    """The heartbeat's own task sends them."""
     pinged = asyncio.Event()
 
     class _Client(Client):
         def note(self, frame: bytes) -> None:
-            """Say so."""
+            """Record the ping, and end the test's wait."""
             super().note(frame)
             pinged.set()
 
     async with beating(0.01, 0.01, 0.01) as heartbeat:
-        heartbeat.watch(_Client(heartbeat))
+        heartbeat.add(_Client(heartbeat))
 
         async with asyncio.timeout(ANSWER_SECONDS):
             await pinged.wait()
 
 
 async def test_others_are_pinged_when_one_cannot_be_written_to() -> None:
-    """It ends; in one slot, they have the same fate in nothing else."""
+    """Only the broken connection ends, though both are in the same slot."""
 
     class _Broken(Client):
         def note(self, frame: bytes) -> None:
@@ -212,11 +212,11 @@ async def test_others_are_pinged_when_one_cannot_be_written_to() -> None:
     heartbeat = Heartbeat(1, 1, 1)
     broken, client = _Broken(heartbeat), Client(heartbeat)
     try:
-        heartbeat.watch(broken)
-        heartbeat.watch(client)
+        heartbeat.add(broken)
+        heartbeat.add(client)
 
         while not client.pinged_at:
-            heartbeat.turn()
+            heartbeat.advance()
     finally:
         heartbeat.stop()
 
@@ -225,7 +225,7 @@ async def test_others_are_pinged_when_one_cannot_be_written_to() -> None:
 
 
 async def test_no_task_is_left_when_stopped() -> None:
-    """Nor is there one before anybody came."""
+    """There is no task before the first client either."""
     before = asyncio.all_tasks()
     heartbeat = Heartbeat(5.0, 5.0, 5.0)
     idle = asyncio.all_tasks()
@@ -240,9 +240,9 @@ async def test_no_task_is_left_when_stopped() -> None:
 
 
 async def test_late_clients_are_found_once_when_many_fail_to_connect_together() -> None:
-    """Looking for the next one must not pass over all that went before it."""
+    """Finding each of them must not search all entries that were deleted before."""
 
-    class _Expected(dict[Pinged, int]):
+    class _Expected(dict[PingedConnection, int]):
         begun = 0
 
         def items(self) -> Any:
@@ -250,10 +250,10 @@ async def test_late_clients_are_found_once_when_many_fail_to_connect_together() 
             return super().items()
 
     async with beating(connect_timeout=3.0) as heartbeat:
-        heartbeat._expected = expected = _Expected()
+        heartbeat._connect_deadlines = expected = _Expected()
         clients = [watched(heartbeat) for _ in range(100)]
         for client in clients:
-            heartbeat.expect_connect(client)
+            heartbeat.start_connect_timeout(client)
 
         turn(heartbeat, 11)
 
@@ -262,19 +262,19 @@ async def test_late_clients_are_found_once_when_many_fail_to_connect_together() 
 
 
 async def test_client_has_answered_when_it_was_heard_since_its_last_ping() -> None:
-    """A client that has just come was not pinged, and an answer needs a moment to arrive."""
+    """A new client was not pinged yet, and an answer may take some ticks to arrive."""
     async with beating() as heartbeat:
         client = watched(heartbeat)
         answered = [heartbeat.has_answered(client)]
 
         while not client.pinged_at or heartbeat.tick < client.pinged_at[0] + 2:
             answered.append(heartbeat.has_answered(client))
-            heartbeat.turn()
+            heartbeat.advance()
         silent = heartbeat.has_answered(client)
         client.reading = False
         unheard = heartbeat.has_answered(client)
         client.reading = True
-        heartbeat.turn()
+        heartbeat.advance()
         client.answer()
 
         assert {True} == set(answered)

@@ -13,13 +13,13 @@ TLS = {"X-Forwarded-Proto": "https"}
 
 
 def request(headers: dict[str, str], peer: str = STRANGER) -> web.Request:
-    """An upgrade request for the host ``api.example.com``, unless the headers name another."""
+    """Create an upgrade request for ``api.example.com``, unless the headers name another host."""
     headers = {"Host": "api.example.com", **headers}
     return make_mocked_request("GET", "/", headers=headers).clone(remote=peer)
 
 
 def rule(*origins: str) -> OriginRule:
-    """With one trusted network."""
+    """Create a rule with one trusted network."""
     return OriginRule(origins or (LISTED,), (ip_network("10.0.0.0/8"),), "CORS_ORIGINS")
 
 
@@ -52,7 +52,7 @@ def test_origin_is_accepted_when_it_is_the_server_itself(headers: dict[str, str]
 def test_origin_is_accepted_when_a_trusted_proxy_forwards_it_as_the_servers(
     headers: dict[str, str],
 ) -> None:
-    """TLS ends at the proxy, and the server hears of the public name through it."""
+    """TLS ends at the proxy, which forwards the public name."""
     assert rule().accepts(request(headers, PROXY))
     assert rule().accepts(request(headers, f"::ffff:{PROXY}"))
 
@@ -72,7 +72,7 @@ def test_origin_is_accepted_when_a_trusted_proxy_forwards_it_as_the_servers(
 async def test_origin_is_refused_when_only_a_stranger_says_that_it_is_the_servers(
     headers: dict[str, str],
 ) -> None:
-    """Forwarding headers count from trusted proxies alone."""
+    """Forwarding headers are ignored unless a trusted proxy sends them."""
     assert not rule().accepts(request(headers))
 
 
@@ -89,12 +89,12 @@ async def test_origin_is_refused_when_only_a_stranger_says_that_it_is_the_server
     ],
 )
 def test_origin_is_accepted_when_it_is_configured(configured: str, sent: str) -> None:
-    """However it is written in a gateway's ``Cors``."""
+    """The configured spelling may differ."""
     assert rule(configured).accepts(request({"Origin": sent}))
 
 
 async def test_refused_origin_is_logged_once_when_it_comes_again() -> None:
-    """With what to change, short and printable."""
+    """The log names the setting, and shows the origin short and printable."""
     origins = ["https://a.example", "https://a.example", "x" * 5_000, "https://b.example\x1b[31m"]
     rule_ = rule()
 
@@ -102,7 +102,7 @@ async def test_refused_origin_is_logged_once_when_it_comes_again() -> None:
         for origin in origins:
             rule_.accepts(request({"Origin": origin}))
 
-    event = "origin refused; if it is yours, add it"
+    event = "origin rejected; if it is yours, add it"
     shown = ["https://a.example", "x" * 100 + "...", r"https://b.example\x1b[31m"]
     assert [
         {
@@ -117,7 +117,7 @@ async def test_refused_origin_is_logged_once_when_it_comes_again() -> None:
 
 
 def test_nothing_is_logged_when_the_origin_is_accepted() -> None:
-    """Or absent, as from clients that are no browsers."""
+    """A missing origin is accepted, too, as non-browser clients send none."""
     with capture_logs() as logs:
         accepted = [rule().accepts(request(each)) for each in ({}, {"Origin": LISTED})]
 

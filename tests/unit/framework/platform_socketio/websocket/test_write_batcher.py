@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from app.framework.platform_socketio.websocket.write_batcher import (
     RecipientGroup,
     WriteBatcher,
-    enter,
-    leave,
+    add_group,
+    remove_group,
 )
 from tests.unit.framework.platform_socketio.recipient import Recorder
 
@@ -22,50 +22,52 @@ RECIPIENTS, ROOMS = range(3), range(3)
 
 
 class Rooms:
-    """Recipients and rooms by number, as `RoomManager` treats them."""
+    """Recipients and rooms by number, used as `NamespaceRooms` uses them."""
 
     def __init__(self) -> None:
-        self.outbox = WriteBatcher()
+        self.batcher = WriteBatcher()
         self.recipients = [Recorder() for _ in RECIPIENTS]
-        self.recipients[0].audiences = {}  # as of a recipient that is in many
+        self.recipients[0].groups = {}  # as if it were in many groups
         self.rooms = [RecipientGroup[Recorder](str(room)) for room in ROOMS]
 
     def join(self, recipient: int, room: int) -> None:
-        """Enter, once."""
-        audience = self.rooms[room]
-        if str(recipient) not in audience.members:
-            self.outbox.settle(audience)
-            audience.members[str(recipient)] = self.recipients[recipient]
-            enter(self.recipients[recipient], audience)
+        """Add a recipient to a room, once."""
+        group = self.rooms[room]
+        if str(recipient) not in group.members:
+            self.batcher.flush_group(group)
+            group.members[str(recipient)] = self.recipients[recipient]
+            add_group(self.recipients[recipient], group)
 
     def leave(self, recipient: int, room: int) -> None:
-        """Leave, if it is in."""
-        audience = self.rooms[room]
-        if str(recipient) in audience.members:
-            self.outbox.settle(audience)
-            leave(audience.members.pop(str(recipient)), audience)
+        """Remove a recipient from a room if it is a member."""
+        group = self.rooms[room]
+        if str(recipient) in group.members:
+            self.batcher.flush_group(group)
+            remove_group(group.members.pop(str(recipient)), group)
 
     def send(self, recipient: int, frame: bytes) -> None:
-        """For one."""
-        self.outbox.send(self.recipients[recipient], frame)
+        """Queue a frame for one recipient."""
+        self.batcher.queue_frame(self.recipients[recipient], frame)
 
     def broadcast(self, room: int, frame: bytes, excluded: Sequence[int] = ()) -> None:
-        """For a room."""
-        self.outbox.broadcast(self.rooms[room], frame, {self.recipients[each] for each in excluded})
+        """Queue a frame for a room."""
+        self.batcher.queue_group_frame(
+            self.rooms[room], frame, {self.recipients[each] for each in excluded}
+        )
 
     def writes(self) -> list[int]:
-        """How many each recipient has had."""
+        """Count the writes to each recipient."""
         return [len(each.written) for each in self.recipients]
 
 
 @pytest_asyncio.fixture
 async def rooms() -> Rooms:
-    """Nobody is in any."""
+    """Create rooms without members."""
     return Rooms()
 
 
 async def tick() -> None:
-    """Until what is due now has been written."""
+    """Let the queued frames be written."""
     await asyncio.sleep(0)
 
 
@@ -73,7 +75,7 @@ async def tick() -> None:
 async def test_others_are_written_to_when_writing_to_one_fails(
     rooms: Rooms, *, has_own: bool
 ) -> None:
-    """Now and later; who failed is told so, each time until it is taken out."""
+    """The failing recipient is notified of each failure. The others get every frame."""
 
     def fail(_: bytes) -> None:
         raise OSError
@@ -89,12 +91,12 @@ async def test_others_are_written_to_when_writing_to_one_fails(
     rooms.broadcast(0, b"b")
     await tick()
 
-    assert [b"", b"ab", b"ab"] == [each.heard for each in rooms.recipients[:3]]
+    assert [b"", b"ab", b"ab"] == [each.received for each in rooms.recipients[:3]]
     assert 2 == len(rooms.recipients[0].failures)
 
 
 async def test_frames_are_one_write_when_sent_in_one_tick(rooms: Rooms) -> None:
-    """Own ones and a room's, in the order of sending."""
+    """A recipient's own frames and its room's frames are joined in the order of sending."""
     rooms.join(0, 0)
     rooms.join(1, 0)
 
@@ -109,7 +111,7 @@ async def test_frames_are_one_write_when_sent_in_one_tick(rooms: Rooms) -> None:
 
 
 async def test_nothing_is_written_again_when_the_next_tick_ends(rooms: Rooms) -> None:
-    """What is sent then, is."""
+    """Each tick writes only its own frames."""
     rooms.join(0, 0)
     rooms.broadcast(0, b"a")
     await tick()
@@ -122,7 +124,7 @@ async def test_nothing_is_written_again_when_the_next_tick_ends(rooms: Rooms) ->
 
 
 async def test_members_get_the_same_bytes_when_a_room_has_one_frame(rooms: Rooms) -> None:
-    """No copy is made for each."""
+    """No member gets a copy."""
     frame = bytes(100)
     for recipient in RECIPIENTS:
         rooms.join(recipient, 0)
@@ -134,7 +136,7 @@ async def test_members_get_the_same_bytes_when_a_room_has_one_frame(rooms: Rooms
 
 
 async def test_frames_keep_their_order_when_somebody_is_in_several_rooms(rooms: Rooms) -> None:
-    """For everyone in one write."""
+    """Each recipient gets its frames in one write."""
     for room in ROOMS:
         rooms.join(0, room)
     rooms.join(1, 1)
@@ -147,7 +149,7 @@ async def test_frames_keep_their_order_when_somebody_is_in_several_rooms(rooms: 
 
 
 async def test_frame_passes_by_when_a_member_is_excluded(rooms: Rooms) -> None:
-    """Of that frame only."""
+    """The excluded member still gets the room's other frames."""
     rooms.join(0, 0)
     rooms.join(1, 0)
 
@@ -159,7 +161,7 @@ async def test_frame_passes_by_when_a_member_is_excluded(rooms: Rooms) -> None:
 
 
 async def test_earlier_frame_is_not_heard_when_somebody_joins_later(rooms: Rooms) -> None:
-    """In the same tick."""
+    """Frame and join happen in the same tick."""
     rooms.join(0, 0)
 
     rooms.broadcast(0, b"a")
@@ -167,11 +169,11 @@ async def test_earlier_frame_is_not_heard_when_somebody_joins_later(rooms: Rooms
     rooms.broadcast(0, b"b")
     await tick()
 
-    assert [b"ab", b"b", b""] == [each.heard for each in rooms.recipients]
+    assert [b"ab", b"b", b""] == [each.received for each in rooms.recipients]
 
 
 async def test_earlier_frame_is_heard_when_somebody_leaves_later(rooms: Rooms) -> None:
-    """And nothing after it."""
+    """The former member gets no frame sent after it left."""
     rooms.join(0, 0)
 
     rooms.broadcast(0, b"a")
@@ -179,16 +181,16 @@ async def test_earlier_frame_is_heard_when_somebody_leaves_later(rooms: Rooms) -
     rooms.broadcast(0, b"b")
     await tick()
 
-    assert b"a" == rooms.recipients[0].heard
+    assert b"a" == rooms.recipients[0].received
 
 
 async def test_write_runs_in_the_servers_context_when_a_handler_sends() -> None:
-    """Whoever sends may set what it likes."""
-    outbox, recipient, seen = WriteBatcher(), Recorder(), list[str]()
+    """Context variables that the sender sets are not visible to the write."""
+    batcher, recipient, seen = WriteBatcher(), Recorder(), list[str]()
     recipient.write = lambda _: seen.append(WHO.get())
     WHO.set("handler")
 
-    outbox.send(recipient, b"a")
+    batcher.queue_frame(recipient, b"a")
     await tick()
 
     assert ["nobody"] == seen
@@ -196,14 +198,14 @@ async def test_write_runs_in_the_servers_context_when_a_handler_sends() -> None:
 
 @dataclass(frozen=True)
 class Send:
-    """For one."""
+    """Sends a frame to one recipient."""
 
     recipient: int
 
 
 @dataclass(frozen=True)
 class Broadcast:
-    """For a room, without some."""
+    """Sends a frame to a room, except to some recipients."""
 
     room: int
     excluded: tuple[int, ...]
@@ -211,7 +213,7 @@ class Broadcast:
 
 @dataclass(frozen=True)
 class Move:
-    """In or out."""
+    """Adds a recipient to a room, or removes it."""
 
     recipient: int
     room: int
@@ -220,7 +222,7 @@ class Move:
 
 @dataclass(frozen=True)
 class Flush:
-    """In the middle of a tick, or at its end."""
+    """Flushes in the middle of a tick, or ends the tick."""
 
     tick_ends: bool
 
@@ -238,20 +240,20 @@ STEPS = st.lists(
 
 
 class Model:
-    """What an outbox without any waiting would do."""
+    """A simple batcher that delivers each frame at once."""
 
     def __init__(self) -> None:
         self.members: list[set[int]] = [set() for _ in ROOMS]
-        self.heard: list[bytes] = [b"" for _ in RECIPIENTS]
+        self.received: list[bytes] = [b"" for _ in RECIPIENTS]
 
     def apply(self, step: Step, frame: bytes) -> None:
         """Take one step."""
         match step:
             case Send(recipient):
-                self.heard[recipient] += frame
+                self.received[recipient] += frame
             case Broadcast(room, excluded):
                 for recipient in self.members[room].difference(excluded):
-                    self.heard[recipient] += frame
+                    self.received[recipient] += frame
             case Move(recipient, room, joins):
                 (self.members[room].add if joins else self.members[room].discard)(recipient)
             case Flush():
@@ -270,12 +272,12 @@ async def _apply(rooms: Rooms, step: Step, frame: bytes) -> None:
             if tick_ends:
                 await tick()
             else:
-                rooms.outbox.flush()
+                rooms.batcher.flush()
 
 
 @given(STEPS)
 def test_everybody_hears_what_the_model_says_when_anything_is_sent(steps: list[Step]) -> None:
-    """The same frames in the same order, and in the end nothing is left."""
+    """Each recipient gets the model's frames in order, and no frame stays queued."""
 
     async def run() -> tuple[list[bytes], list[bytes]]:
         rooms, model = Rooms(), Model()
@@ -284,9 +286,9 @@ def test_everybody_hears_what_the_model_says_when_anything_is_sent(steps: list[S
             await _apply(rooms, step, frame)
             model.apply(step, frame)
         await tick()
-        assert not rooms.outbox._own
-        assert not any(room.due for room in rooms.rooms)
-        return model.heard, [each.heard for each in rooms.recipients]
+        assert not rooms.batcher._single_frames
+        assert not any(room.queued for room in rooms.rooms)
+        return model.received, [each.received for each in rooms.recipients]
 
     expected, actual = asyncio.run(run())
 
@@ -297,7 +299,7 @@ def test_everybody_hears_what_the_model_says_when_anything_is_sent(steps: list[S
 def test_nobody_is_written_to_twice_when_no_membership_changes_in_a_tick(
     steps: list[Step],
 ) -> None:
-    """One write a tick, whatever is sent."""
+    """Each recipient gets at most one write per tick."""
 
     async def run() -> None:
         rooms = Rooms()

@@ -7,7 +7,7 @@ it starts from this revision.
 import sqlalchemy as sa
 from alembic import op
 
-from app.adapters.sql.schema.column_types import UtcTimestamp, enum_type
+from app.adapters.sql.schema.dialects import UtcTimestamp, enum_type
 
 revision = "0001"
 down_revision = None

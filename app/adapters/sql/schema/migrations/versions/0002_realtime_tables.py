@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from app.adapters.sql.schema.column_types import POSITION, UtcTimestamp
+from app.adapters.sql.schema.dialects import POSITION, UtcTimestamp
 
 revision = "0002"
 down_revision = "0001"

@@ -6,7 +6,7 @@ Messages that were in the database before are history: they get their numbers, a
 import sqlalchemy as sa
 from alembic import op
 
-from app.adapters.sql.schema.column_types import POSITION, UtcTimestamp
+from app.adapters.sql.schema.dialects import POSITION, UtcTimestamp
 
 revision = "0004"
 down_revision = "0003"

@@ -1,0 +1,21 @@
+"""The adoption of messages, for the storage in memory."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from app.domain.ids import ChannelId, MessageId
+from app.ports import AdoptionRepository
+
+
+class MemoryAdoptionRepository(AdoptionRepository):
+    """Finds nothing: the original backend cannot store messages in the memory of this process."""
+
+    async def find_unsequenced(
+        self, limit: int, now: datetime
+    ) -> Mapping[ChannelId, Sequence[MessageId]]:
+        """Return no messages."""
+        del limit, now
+        return {}
+
+    async def adopt(self, message_ids: Sequence[MessageId], now: datetime) -> None:
+        """Do nothing: every message has its ``seq``."""

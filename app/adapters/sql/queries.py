@@ -1,0 +1,138 @@
+"""Queries and row conversions that several repositories share."""
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    RowMapping,
+    Select,
+    exists,
+    func,
+    literal,
+    select,
+)
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.adapters.sql.schema.dialects import as_text
+from app.adapters.sql.schema.tables import channel_members, message_sequences, messages, users
+from app.domain.delivery import DeliveryState, DeliveryStatus
+from app.domain.errors import MessageNotFound
+from app.domain.ids import ChannelId, MessageId, UserId
+from app.domain.message import Message
+from app.domain.user import User
+
+_STATES: dict[str | None, DeliveryState] = {state.value: state for state in DeliveryState}
+
+USER_COLUMNS = (
+    users.c.id.label("user_id"),
+    # The original backend stores no name for a user who signed up with an e-mail address only.
+    func.coalesce(users.c.name, users.c.id).label("user_name"),
+    users.c.imageUrl.label("user_image_url"),
+)
+"""The columns that `to_user` reads."""
+
+
+def belongs(channel_id: ChannelId | ColumnElement[str], user_id: UserId) -> ColumnElement[bool]:
+    """Whether a user is a member of a channel; ``channel_id`` may be a column of another table."""
+    return exists().where(
+        channel_members.c.channelId == channel_id, channel_members.c.userId == user_id
+    )
+
+
+def select_messages() -> Select[*tuple[Any, ...]]:
+    """Select the columns that `to_message` reads, of all messages.
+
+    Columns that are never NULL in the original tables may be NULL in a database that was altered:
+    such a content is read as empty, and such a time of the last change as the time of creation.
+    """
+    return (
+        select(
+            messages.c.id,
+            func.coalesce(messages.c.content, "").label("content"),
+            messages.c.channelId.label("channel_id"),
+            messages.c.createdAt.label("created_at"),
+            func.coalesce(messages.c.updatedAt, messages.c.createdAt).label("updated_at"),
+            as_text(messages.c.deliveryStatus).label("delivery_status"),
+            message_sequences.c.seq,
+            *USER_COLUMNS,
+        )
+        .join(message_sequences, message_sequences.c.message_id == messages.c.id)
+        .join(users, users.c.id == messages.c.userId)
+    )
+
+
+def to_message(row: RowMapping) -> Message:
+    """Convert a row of `select_messages`."""
+    return Message(
+        id=row["id"],
+        content=row["content"],
+        channel_id=row["channel_id"],
+        user_id=row["user_id"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+        delivery_status=to_state(row["delivery_status"]),
+        user=to_user(row),
+        seq=row["seq"],
+    )
+
+
+def to_user(row: RowMapping) -> User:
+    """Convert the `USER_COLUMNS` of a row."""
+    return User(id=row["user_id"], name=row["user_name"], image_url=row["user_image_url"])
+
+
+def to_status(row: RowMapping) -> DeliveryStatus:
+    """Convert a row of ``message_deliveries``."""
+    return DeliveryStatus(
+        message_id=row["message_id"],
+        recipient_id=row["recipient_id"],
+        status=DeliveryState(row["status"]),
+        timestamp=row["updated_at"],
+    )
+
+
+def to_state(text: str | None) -> DeliveryState:
+    """Convert ``messages.deliveryStatus``, which the original backend writes as well.
+
+    NULL and unknown values count as SENT: the message is stored, and nothing more is known.
+    """
+    return _STATES.get(text, DeliveryState.SENT)
+
+
+async def read_page(
+    connection: AsyncConnection, channel_id: ChannelId, after_seq: int, limit: int
+) -> tuple[Message, ...]:
+    """Read the first ``limit`` messages of a channel with ``seq > after_seq``, by ``seq``."""
+    query = (
+        select_messages()
+        .where(message_sequences.c.channel_id == channel_id)
+        # A client chooses ``after_seq``, which may exceed the column's type.
+        .where(message_sequences.c.seq > literal(after_seq, BigInteger))
+        .order_by(message_sequences.c.seq)
+        .limit(limit)
+    )
+    rows = (await connection.execute(query)).mappings()
+    return tuple(map(to_message, rows))
+
+
+async def lock_message(
+    connection: AsyncConnection, message_id: MessageId, user_id: UserId
+) -> Message:
+    """Read a message that a user may see, and lock it against changes until the transaction ends.
+
+    Rows that refer to it, such as the original backend's receipts, may still be inserted. SQLite
+    ignores FOR NO KEY UPDATE: its transaction has locked the whole database.
+
+    Raises:
+        MessageNotFound: There is no such message, or the user is not a member of its channel.
+    """
+    query = (
+        select_messages()
+        .where(messages.c.id == message_id, belongs(messages.c.channelId, user_id))
+        .with_for_update(key_share=True, of=messages)
+    )
+    row = (await connection.execute(query)).mappings().one_or_none()
+    if row is None:
+        raise MessageNotFound
+    return to_message(row)

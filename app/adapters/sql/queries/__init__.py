@@ -1,1 +1,0 @@
-"""Queries and row conversions that several repositories share."""

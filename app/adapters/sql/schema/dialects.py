@@ -1,0 +1,211 @@
+"""Column types and expressions whose SQL differs between PostgreSQL and SQLite.
+
+On PostgreSQL the column types are those of the original backend's tables, on SQLite the closest
+ones. Reading accepts any value that may be in a column: one unusual row, which the original backend
+or an operator wrote, must not make a whole channel unreadable.
+"""
+
+import json
+from collections.abc import Callable, Collection, Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final, Self, TypeAlias
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    ColumnElement,
+    DateTime,
+    Dialect,
+    Integer,
+    Subquery,
+    Table,
+    Text,
+    TypeDecorator,
+    bindparam,
+    column,
+    literal_column,
+    select,
+    tuple_,
+    type_coerce,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement, GenericFunction
+from sqlalchemy.sql.operators import OperatorType
+from sqlalchemy.types import TypeEngine
+
+EARLIEST = datetime(1, 1, 1, tzinfo=UTC)
+LATEST = datetime(9999, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC)
+"""The last time that Python and ISO 8601 can express, in the milliseconds of the tables."""
+
+POSITION = BigInteger().with_variant(Integer(), "sqlite")
+"""The type of a counter that the database increments; SQLite increments only INTEGER."""
+
+Upsert: TypeAlias = sqlite.Insert | postgresql.Insert
+"""An INSERT with ``on_conflict_do_nothing`` and ``on_conflict_do_update``."""
+
+UPSERTS: Final[Mapping[str, Callable[[Table], Upsert]]] = {
+    "sqlite": sqlite.insert,
+    "postgresql": postgresql.insert,
+}
+"""The INSERT of each dialect, to build a statement once: building may cost more than running."""
+
+
+def upsert(connection: AsyncConnection, table: Table) -> Upsert:
+    """Begin an INSERT with ON CONFLICT in the dialect of a connection."""
+    return UPSERTS[connection.dialect.name](table)
+
+
+class _SqliteTimestamp(sqlite.DATETIME):
+    def result_processor(
+        self, dialect: Dialect, coltype: object
+    ) -> Callable[[object], datetime] | None:
+        del dialect, coltype
+        return _read_text
+
+
+def _read_text(value: object) -> datetime:
+    try:
+        return datetime.fromisoformat(value)  # type: ignore[arg-type] # raises TypeError otherwise
+    except (TypeError, ValueError):
+        return EARLIEST
+
+
+class UtcTimestamp(TypeDecorator[datetime]):
+    """Prisma's ``TIMESTAMP(3)``: without a time zone in the table, aware UTC in Python.
+
+    A time before `EARLIEST` or after `LATEST` is read as that bound. NULL, and a text in SQLite
+    that is not a time, are read as `EARLIEST`.
+    """
+
+    impl = (
+        DateTime()
+        .with_variant(postgresql.TIMESTAMP(precision=3), "postgresql")
+        .with_variant(_SqliteTimestamp(), "sqlite")  # type: ignore[no-untyped-call] # SQLAlchemy's
+    )
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Convert an aware time to naive UTC."""
+        del dialect
+        return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Convert naive UTC to an aware time."""
+        del dialect
+        return None if value is None else value.replace(tzinfo=UTC)
+
+    def column_expression(self, column: ColumnElement[datetime]) -> ColumnElement[datetime]:
+        """Return what a query selects instead of the column."""
+        return type_coerce(_Bounded(column), self)
+
+
+class _Bounded(FunctionElement[datetime]):
+    inherit_cache = True
+
+
+@compiles(_Bounded, "postgresql")
+def _bounded_on_postgresql(bounded: _Bounded, compiler: SQLCompiler, **options: Any) -> str:
+    # asyncpg fails with the whole result if Python cannot express a time. Of NULL and a time, LEAST
+    # and GREATEST return the time.
+    column = compiler.process(bounded.clauses, **options)
+    earliest, latest = (each.replace(tzinfo=None).isoformat(" ") for each in (EARLIEST, LATEST))
+    return f"LEAST(GREATEST({column}, TIMESTAMP '{earliest}'), TIMESTAMP '{latest}')"
+
+
+@compiles(_Bounded, "sqlite")
+def _bounded_on_sqlite(bounded: _Bounded, compiler: SQLCompiler, **options: Any) -> str:
+    return compiler.process(bounded.clauses, **options)
+
+
+def enum_type(name: str, *values: str) -> TypeEngine[str]:
+    """Return one of Prisma's enums, with its values in their stored order; text on SQLite."""
+    return Text().with_variant(postgresql.ENUM(*values, name=name), "postgresql")
+
+
+def as_text(column: ColumnElement[str]) -> ColumnElement[str]:
+    """Select an enum's column as text, so that values added by the original backend are read."""
+    return type_coerce(column, Text)
+
+
+# A list is one parameter, however long it is. ``IN (?, ?, ...)`` would be a different statement to
+# prepare for each length, and drivers limit the number of parameters. For
+# ``(a, b) IN ((?, ?), ...)`` SQLite before 3.46 reads the whole table.
+
+
+def is_one_of(tested: ColumnElement[str], parameter: str) -> ColumnElement[bool]:
+    """Whether a column equals one of the texts in the collection passed as ``parameter``."""
+    return _IsOneOf(tested, bindparam(parameter, type_=_Texts))
+
+
+def is_among(
+    first: ColumnElement[str], second: ColumnElement[str], parameter: str
+) -> ColumnElement[bool]:
+    """Whether two columns equal one of the pairs in the `pair_list` passed as ``parameter``."""
+    pairs = listed_pairs(parameter)
+    return tuple_(first, second).in_(select(pairs.c.first, pairs.c.second))
+
+
+def listed_pairs(parameter: str) -> Subquery:
+    """Select the pairs of a `pair_list`, with the columns ``first`` and ``second``."""
+    elements = _JsonElements(bindparam(parameter, type_=Text)).table_valued(column("value", Text))
+    get = elements.c.value.op("->>", return_type=Text())
+    first, second = (get(literal_column(index)) for index in ("0", "1"))
+    return select(first.label("first"), second.label("second")).subquery()
+
+
+def pair_list(pairs: Iterable[tuple[str, str]]) -> str:
+    """Encode pairs as a parameter of `is_among` and `listed_pairs`."""
+    return json.dumps(list(pairs), ensure_ascii=False)
+
+
+class _Texts(TypeDecorator[Collection[str]]):
+    """JSON on SQLite, and an array on PostgreSQL, because its planner knows an array's length."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return postgresql.ARRAY(Text) if dialect.name == "postgresql" else Text()
+
+    def process_bind_param(
+        self, value: Collection[str] | None, dialect: Dialect
+    ) -> list[str] | str | None:
+        texts = list(value or ())
+        return texts if dialect.name == "postgresql" else json.dumps(texts, ensure_ascii=False)
+
+
+class _IsOneOf(FunctionElement[bool]):
+    type = Boolean()
+    inherit_cache = True
+
+    def self_group(self, against: OperatorType | None = None) -> Self:
+        # SQLAlchemy would write ``... = 1`` for SQLite, which then uses no index.
+        del against
+        return self
+
+
+@compiles(_IsOneOf, "postgresql")
+def _is_one_of_on_postgresql(condition: _IsOneOf, compiler: SQLCompiler, **options: Any) -> str:
+    tested, texts = (compiler.process(each, **options) for each in condition.clauses)
+    return f"{tested} = ANY ({texts})"
+
+
+@compiles(_IsOneOf, "sqlite")
+def _is_one_of_on_sqlite(condition: _IsOneOf, compiler: SQLCompiler, **options: Any) -> str:
+    tested, texts = (compiler.process(each, **options) for each in condition.clauses)
+    return f"{tested} IN (SELECT value FROM json_each({texts}))"  # noqa: S608 - SQLAlchemy's text
+
+
+class _JsonElements(GenericFunction[str]):
+    name = "json_each"
+    inherit_cache = True
+
+
+@compiles(_JsonElements, "postgresql")
+def _json_elements_on_postgresql(
+    function: _JsonElements, compiler: SQLCompiler, **_options: object
+) -> str:
+    return f"json_array_elements(CAST({compiler.process(function.clauses)} AS json))"

@@ -1,0 +1,26 @@
+"""`BoundedDict`: a dict that deletes its oldest item when it holds too many."""
+
+from collections import OrderedDict
+from typing import TypeVar
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class BoundedDict(OrderedDict[K, V]):
+    """A dict of at most ``max_items`` items, in the order in which they were last set.
+
+    Setting one item more deletes the oldest. Setting a key again makes it the newest; reading it
+    does not. Every operation takes constant time: a plain dict would be searched for its first item
+    among the deleted ones.
+    """
+
+    def __init__(self, max_items: int) -> None:
+        super().__init__()
+        self._max_items = max_items
+
+    def __setitem__(self, key: K, value: V) -> None:
+        super().__setitem__(key, value)
+        self.move_to_end(key)
+        if len(self) > self._max_items:
+            self.popitem(last=False)

@@ -1,0 +1,125 @@
+"""The lifecycle hooks that every provider may have, as Protocols.
+
+A provider has a hook when it has the method. ``core/lifecycle.py`` describes when they run. A hook
+may take fewer arguments than its Protocol lists: as in JavaScript, the surplus is dropped.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, runtime_checkable
+
+from app.framework.common.exceptions import BootError
+
+HookArguments = Mapping[str, tuple[str, ...]]
+"""The names of hooks, each with the names of the arguments that it receives."""
+
+MODULE_HOOKS: HookArguments = {
+    "on_module_init": (),
+    "on_application_bootstrap": (),
+    "on_drain": (),
+    "on_module_destroy": (),
+    "before_application_shutdown": ("signal",),
+    "on_application_shutdown": ("signal",),
+}
+"""The hooks of every provider."""
+
+_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
+
+@runtime_checkable
+class OnModuleInit(Protocol):
+    """Opens connections and files, which a constructor must not do."""
+
+    async def on_module_init(self) -> None:
+        """Open; an error stops the start."""
+
+
+@runtime_checkable
+class OnApplicationBootstrap(Protocol):
+    """Runs when every module is initialized, before the application listens."""
+
+    async def on_application_bootstrap(self) -> None:
+        """Begin; an error stops the start."""
+
+
+@runtime_checkable
+class OnDrain(Protocol):
+    """Runs after the process received its stop signal, while clients are still served.
+
+    Nest has no such hook.
+    """
+
+    async def on_drain(self) -> None:
+        """Announce the shutdown; an error is logged."""
+
+
+@runtime_checkable
+class OnModuleDestroy(Protocol):
+    """Stops the provider's own tasks; sockets are still connected."""
+
+    async def on_module_destroy(self) -> None:
+        """Stop; an error is logged."""
+
+
+@runtime_checkable
+class BeforeApplicationShutdown(Protocol):
+    """Runs after all ``on_module_destroy`` hooks, before the servers close."""
+
+    async def before_application_shutdown(self, signal: str | None) -> None:
+        """Prepare for the shutdown; an error is logged. ``signal`` is the name of the signal."""
+
+
+@runtime_checkable
+class OnApplicationShutdown(Protocol):
+    """Closes resources that handlers used; no socket is connected any more."""
+
+    async def on_application_shutdown(self, signal: str | None) -> None:
+        """Close; an error is logged. ``signal`` is the name of the signal."""
+
+
+def find_hook(provider: object, name: str, arguments: tuple[str, ...]) -> Callable[..., Any] | None:
+    """Return a provider's hook, callable with all ``arguments``; None when it has no such method.
+
+    Raises:
+        BootError: The hook cannot run, or has a parameter that receives no argument.
+    """
+    method = getattr(provider, name, None)
+    if method is None:
+        return None
+    subject = f"{type(provider).__name__}.{name}"
+    if not callable(method):
+        raise BootError(f"{subject} is not a method, so it cannot run; make it one or rename it")
+    if inspect.isgeneratorfunction(method) or inspect.isasyncgenfunction(method):
+        raise BootError(f"{subject} is a generator, so it would not run; remove the yield")
+    count = _count_accepted(method, arguments, subject)
+    return method if count == len(arguments) else lambda *given: method(*given[:count])
+
+
+def check_hooks(provider: object, hooks: HookArguments) -> None:
+    """Check that every hook of a provider can be called.
+
+    Raises:
+        BootError: A hook cannot be called; the error names it.
+    """
+    for name, arguments in hooks.items():
+        find_hook(provider, name, arguments)
+
+
+def _count_accepted(method: Callable[..., Any], arguments: tuple[str, ...], subject: str) -> int:
+    """Count how many of the arguments a hook accepts."""
+    count = 0
+    for parameter in inspect.signature(method).parameters.values():
+        if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
+            count = len(arguments)
+        elif parameter.kind in _POSITIONAL and count < len(arguments):
+            count += 1
+        elif (
+            parameter.default is inspect.Parameter.empty
+            and parameter.kind is not inspect.Parameter.VAR_KEYWORD
+        ):
+            raise BootError(
+                f"{subject}: parameter '{parameter.name}' receives no argument; the hook is called "
+                f"with ({', '.join(('self', *arguments))}), so remove the parameter or give it a "
+                "default"
+            )
+    return count

@@ -1,0 +1,193 @@
+"""Refuses decorators and hooks that have no effect in the place where they are written.
+
+A guard that never runs protects nothing, and nobody would notice the mistake. Therefore the start
+of the application fails.
+"""
+
+import inspect
+from collections.abc import Iterable
+from types import CellType, FunctionType
+from typing import NoReturn
+
+from app.framework.common.decorators import FILTERS, GUARDS, INTERCEPTORS, PIPES
+from app.framework.common.exceptions import BootError
+from app.framework.common.hooks import MODULE_HOOKS
+from app.framework.common.metadata import get_metadata, has_metadata, member_names, metadata_keys
+from app.framework.core.http.controllers import CONTROLLER_PREFIX, ROUTE
+from app.framework.websockets.decorators import GATEWAY_OPTIONS, MESSAGE_PATTERN
+from app.framework.websockets.explorer import server_attributes
+from app.framework.websockets.hooks import GATEWAY_HOOKS
+
+_ENHANCERS = {
+    GUARDS: "use_guards",
+    INTERCEPTORS: "use_interceptors",
+    PIPES: "use_pipes",
+    FILTERS: "use_filters",
+}
+_DECORATORS = {
+    **_ENHANCERS,
+    CONTROLLER_PREFIX: "controller",
+    GATEWAY_OPTIONS: "web_socket_gateway",
+    MESSAGE_PATTERN: "subscribe_message",
+    ROUTE: "get, @post or the like",
+}
+
+_FOR_GATEWAYS_ONLY = (
+    "guards, interceptors, pipes and filters run for gateways only; "
+    "check the request in the controller's method"
+)
+
+
+def refuse_misplaced_decorators(cls: type) -> None:
+    """Check the decorators of a provider's class and of its methods, and the names of its hooks.
+
+    Raises:
+        BootError: One has no effect; the error names the first.
+    """
+    keys = metadata_keys(cls)
+    subject = cls.__name__
+    if CONTROLLER_PREFIX in keys:
+        for key in keys:
+            if key not in (CONTROLLER_PREFIX, GATEWAY_OPTIONS):
+                _refuse(subject, key, f"on a controller: {_FOR_GATEWAYS_ONLY}")
+    elif GATEWAY_OPTIONS not in keys:
+        for key in _enhancers(keys):
+            _refuse(
+                subject, key, "on a class that is not a gateway; add @web_socket_gateway() to it"
+            )
+        for name in server_attributes(cls):
+            raise BootError(
+                f"{subject}.{name}: WebSocketServer() has no effect in a class that is not a "
+                "gateway; pass on the server of a gateway"
+            )
+    for name in member_names(cls):
+        _check_method(cls, name)
+    _refuse_misspelt_hooks(
+        cls, (*MODULE_HOOKS, *(GATEWAY_HOOKS if GATEWAY_OPTIONS in keys else ()))
+    )
+
+
+def refuse_undiscovered(cls: type, how: str) -> None:
+    """Refuse a gateway or controller that the application cannot find among its providers.
+
+    Args:
+        cls: The class of a provider that is not searched for gateways and controllers.
+        how: How the class is provided; continues the error's sentence.
+
+    Raises:
+        BootError: The class is a gateway or a controller.
+    """
+    for key in (GATEWAY_OPTIONS, CONTROLLER_PREFIX):
+        if get_metadata(cls, key) is not None:
+            raise BootError(
+                f"{cls.__name__} {how}, so @{_DECORATORS[key]} has no effect; "
+                f"provide it as providers.Singleton({cls.__name__}, ...)"
+            )
+
+
+def refuse_hooks_that_never_run(cls: type, how: str) -> None:
+    """Refuse a class with lifecycle hooks whose provider is not a singleton.
+
+    Args:
+        cls: The class.
+        how: How the class is provided; continues the error's sentence.
+
+    Raises:
+        BootError: The class has a hook.
+    """
+    for hook in MODULE_HOOKS:
+        if hasattr(cls, hook):
+            raise BootError(
+                f"{cls.__name__} {how}, so its {hook} never runs; "
+                f"provide it as providers.Singleton({cls.__name__}, ...)"
+            )
+
+
+def _check_method(cls: type, name: str) -> None:
+    member = inspect.getattr_static(cls, name)
+    subject = f"{cls.__name__}.{name}"
+    if not inspect.isfunction(member):
+        _refuse_on_other_members(member, subject)
+        return
+    keys = metadata_keys(member)
+    _refuse_hidden_metadata(member, keys, subject)
+    if ROUTE in keys:
+        _check_route(cls, subject, keys)
+    if MESSAGE_PATTERN in keys:
+        if get_metadata(cls, GATEWAY_OPTIONS) is None:
+            why = "because its class is not a gateway; add @web_socket_gateway() to the class"
+            _refuse(subject, MESSAGE_PATTERN, why)
+        _refuse_lost_metadata(cls, name, keys)
+        return
+    for key in _enhancers(keys):
+        if name in GATEWAY_HOOKS:
+            _refuse(
+                subject, key, "on a hook; put guards on the class, they run when a client connects"
+            )
+        _refuse(subject, key, "on a method that handles no event; add @subscribe_message(...)")
+
+
+def _check_route(cls: type, subject: str, keys: Iterable[str]) -> None:
+    if get_metadata(cls, CONTROLLER_PREFIX) is None:
+        _refuse(subject, ROUTE, "because its class is not a controller; add @controller() to it")
+    for key in keys:
+        if key not in (ROUTE, MESSAGE_PATTERN):
+            _refuse(subject, key, f"on a controller's method: {_FOR_GATEWAYS_ONLY}")
+
+
+def _refuse_on_other_members(member: object, subject: str) -> None:
+    """Refuse decorators on a static method, a cached function or the like: nothing reads them."""
+    if isinstance(member, type):
+        return
+    if has_metadata(member) or has_metadata(getattr(member, "__func__", None)):
+        raise BootError(
+            f"{subject}: the framework's decorators have no effect on a {type(member).__name__}; "
+            "make it a plain method"
+        )
+
+
+def _refuse_hidden_metadata(member: FunctionType, keys: Iterable[str], subject: str) -> None:
+    """Refuse another decorator that hides the framework's, because it lacks ``functools.wraps``.
+
+    The function that it wraps is found in its closure.
+    """
+    filled = [cell for cell in member.__closure__ or () if cell != CellType()]
+    for wrapped in filter(inspect.isfunction, (cell.cell_contents for cell in filled)):
+        for key in metadata_keys(wrapped):
+            if key not in keys:
+                raise BootError(
+                    f"{subject}: another decorator hides {_decorator_text(key)}; "
+                    "use functools.wraps in it, or write it below"
+                )
+
+
+def _refuse_lost_metadata(cls: type, name: str, keys: Iterable[str]) -> None:
+    """Refuse an override without the decorators of the original handler: it inherits none."""
+    for owner in cls.__mro__:
+        replaced = vars(owner).get(name)
+        for key in metadata_keys(replaced) if inspect.isfunction(replaced) else ():
+            if key not in keys:
+                raise BootError(
+                    f"{cls.__name__}.{name} overrides {owner.__name__}.{name}, but does not "
+                    f"inherit its {_decorator_text(key)}; repeat the decorator"
+                )
+
+
+def _refuse_misspelt_hooks(cls: type, hooks: Iterable[str]) -> None:
+    for hook in hooks:
+        first, *others = hook.split("_")
+        in_nest = first + "".join(map(str.capitalize, others))
+        if hasattr(cls, in_nest):
+            raise BootError(f"{cls.__name__}.{in_nest} never runs; name it {hook}")
+
+
+def _enhancers(keys: Iterable[str]) -> list[str]:
+    return [key for key in keys if key in _ENHANCERS]
+
+
+def _refuse(subject: str, key: str, why: str) -> NoReturn:
+    raise BootError(f"{subject}: {_decorator_text(key)} has no effect {why}")
+
+
+def _decorator_text(key: str) -> str:
+    return f"@{_DECORATORS[key]}" if key in _DECORATORS else f"@set_metadata({key!r}, ...)"

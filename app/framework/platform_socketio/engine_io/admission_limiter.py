@@ -1,0 +1,39 @@
+"""`AdmissionLimiter`: limits how many connections of one network wait for their admission."""
+
+from collections import Counter
+from collections.abc import Callable, Hashable
+
+
+class AdmissionLimiter:
+    """Counts the connections without an admitted socket by the client's network.
+
+    Anybody can open such a connection without a token, and keep it open for the connect timeout.
+    HTTP connections have a limiter of their own: a WebSocket was an HTTP connection before.
+
+    Args:
+        max_per_network: How many such connections one network may have at once.
+        client_network: Returns the network of an address.
+    """
+
+    def __init__(self, max_per_network: int, client_network: Callable[[str], str]) -> None:
+        self._max_per_network = max_per_network
+        self._client_network = client_network
+        self._networks: dict[Hashable, str] = {}
+        self._counts: Counter[str] = Counter()
+
+    def try_add(self, connection_id: Hashable, address: str) -> bool:
+        """Count a connection. Returns False, and counts nothing, at the network's maximum."""
+        network = self._client_network(address)
+        if self._counts[network] >= self._max_per_network:
+            return False
+        self._networks[connection_id] = network
+        self._counts[network] += 1
+        return True
+
+    def discard(self, connection_id: Hashable) -> None:
+        """Stop to count a connection that is admitted or closed. Repeating it is harmless."""
+        network = self._networks.pop(connection_id, None)
+        if network is not None:
+            self._counts[network] -= 1
+            if not self._counts[network]:
+                del self._counts[network]

@@ -1,0 +1,110 @@
+"""python-socketio's room manager, on top of `NamespaceRooms`.
+
+In python-socketio 5.18 a room is a ``bidict`` of ids, and an emit starts a task per recipient; here
+a room is a `RecipientGroup` of connections. The overridden methods of `BaseManager` and
+`AsyncManager` are those that access rooms; all other methods of the library call these. The
+attributes ``rooms`` and ``callbacks`` belong to the library. A test checks all this after an
+upgrade, see `upgrade`.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import socketio
+
+from app.framework.platform_socketio.socket_io.rooms import NamespaceRooms
+from app.framework.platform_socketio.websocket.write_batcher import WriteBatcher
+
+
+class RoomManager(socketio.AsyncManager):
+    """The rooms of all namespaces, with python-socketio's methods.
+
+    Attributes:
+        rooms: The rooms by namespace. The name is the library's.
+        callbacks: The callbacks that wait for a client's acknowledgement, by socket id. The library
+            adds and calls them.
+    """
+
+    rooms: dict[str, NamespaceRooms]
+
+    def __init__(self, batcher: WriteBatcher) -> None:
+        super().__init__()
+        self._batcher = batcher
+
+    def rooms_in(self, namespace: str) -> NamespaceRooms:
+        """Return the rooms of a namespace; they are made when first asked for."""
+        rooms = self.rooms.get(namespace)
+        if rooms is None:
+            rooms = NamespaceRooms(namespace, self._batcher, self._forget_callbacks)
+            self.rooms[namespace] = rooms
+        return rooms
+
+    async def emit(
+        self,
+        event: str,
+        data: Any,
+        namespace: str,
+        room: str | list[str] | None = None,
+        skip_sid: str | list[str] | None = None,
+        callback: Any = None,
+        to: str | list[str] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Broadcast an event. With a callback the library sends it, and waits for the acks."""
+        target = to or room
+        if callback is not None:
+            await super().emit(event, data, namespace, target, skip_sid, callback, **kwargs)
+            return
+        args = data if isinstance(data, tuple) else () if data is None else (data,)
+        self.rooms_in(namespace).broadcast(_as_set(target), _as_set(skip_sid), event, args)
+
+    def basic_enter_room(
+        self,
+        sid: str,
+        namespace: str,
+        room: str | None,
+        eio_sid: str | None = None,  # noqa: ARG002 - the library's signature
+    ) -> None:
+        """See `NamespaceRooms.join`."""
+        self.rooms_in(namespace).join(sid, room)
+
+    def basic_leave_room(self, sid: str, namespace: str, room: str | None) -> None:
+        """See `NamespaceRooms.leave`."""
+        self.rooms_in(namespace).leave(sid, room)
+
+    def basic_disconnect(self, sid: str, namespace: str, **_: Any) -> None:
+        """See `NamespaceRooms.remove`."""
+        self.rooms_in(namespace).remove(sid)
+
+    def get_rooms(self, sid: str, namespace: str) -> list[str]:
+        """See `NamespaceRooms.rooms_of`."""
+        return self.rooms_in(namespace).rooms_of(sid)
+
+    def get_participants(
+        self, namespace: str, room: str | list[str] | None
+    ) -> Iterator[tuple[str, str]]:
+        """Yield the socket id and connection id of each member of these rooms (None: of all)."""
+        members = self.rooms_in(namespace).members_of_any(_as_set(room) or (None,))
+        yield from [(member.links[namespace].sid, member.sid) for member in members]
+
+    def is_connected(self, sid: str, namespace: str) -> bool:
+        """Return whether the socket is admitted and has not disconnected."""
+        return sid in self.rooms_in(namespace).all_members
+
+    def is_sid_room(self, namespace: str, room: str | None) -> bool:
+        """Return whether this is the own room of a socket."""
+        return room in self.rooms_in(namespace).all_members
+
+    def eio_sid_from_sid(self, sid: str, namespace: str) -> str | None:
+        """Return the id of a socket's connection."""
+        connection = self.rooms_in(namespace).all_members.get(sid)
+        return None if connection is None else connection.sid
+
+    def _forget_callbacks(self, sid: str) -> None:
+        self.callbacks.pop(sid, None)
+
+
+def _as_set(rooms: str | list[str] | None) -> frozenset[str]:
+    if rooms is None:
+        return frozenset()
+    return frozenset([rooms] if isinstance(rooms, str) else rooms)

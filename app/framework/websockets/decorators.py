@@ -1,0 +1,139 @@
+"""Nest's decorators for gateways and their events, and the options of a gateway.
+
+They only write metadata, which ``explorer.py`` reads once, at boot.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import Enum
+from typing import TypeVar, overload
+
+from app.framework.common.exceptions import BootError
+from app.framework.common.metadata import Decorated, define_metadata
+from app.framework.websockets.socket import Server
+
+GATEWAY_OPTIONS = "websockets:gateway_options"
+MESSAGE_PATTERN = "websockets:message_mapping"
+
+GatewayClass = TypeVar("GatewayClass", bound=type)
+
+
+@dataclass(frozen=True, slots=True)
+class Cors:
+    """The exact origins that may connect from a browser, such as ``https://chat.example``."""
+
+    origins: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayOptions:
+    """The options of one gateway; None means that the adapter's option applies.
+
+    Gateways on one path share a server, so an option that one of them sets applies to all of them.
+    Two gateways that set it differently are refused at boot. (In Nest, the options of the first
+    gateway win.)
+    """
+
+    port: int = 0
+    namespace: str = "/"
+    path: str | None = None
+    cors: Cors | None = None
+    transports: tuple[str, ...] = ("websocket",)
+    ping_interval_seconds: float | None = None
+    ping_timeout_seconds: float | None = None
+    max_frame_bytes: int | None = None
+
+
+class WebSocketServer:
+    """Nest's ``@WebSocketServer``: marks the attribute that receives the `Server`.
+
+    Write ``server = WebSocketServer()`` in the gateway's class. The attribute is set before
+    ``after_init`` and ``on_module_init``; reading it earlier raises AttributeError.
+    """
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> "WebSocketServer": ...
+
+    @overload
+    def __get__(self, instance: object, owner: type) -> Server: ...
+
+    def __get__(self, instance: object | None, owner: type) -> "WebSocketServer | Server":
+        """Raise on an instance: this runs only while the attribute is not set yet."""
+        if instance is None:
+            return self
+        message = (
+            f"{owner.__name__}.{self.name} is not set yet: "
+            "the server exists from after_init on, not in the constructor"
+        )
+        raise AttributeError(message)
+
+
+def web_socket_gateway(  # noqa: D417 - the names of the options explain them
+    port: int = 0,
+    *,
+    namespace: str = "/",
+    path: str | None = None,
+    cors: Cors | None = None,
+    transports: Iterable[str] = ("websocket",),
+    ping_interval_seconds: float | None = None,
+    ping_timeout_seconds: float | None = None,
+    max_frame_bytes: int | None = None,
+) -> Callable[[GatewayClass], GatewayClass]:
+    """Nest's ``@WebSocketGateway``: the class handles events. It must be a provider of a module.
+
+    Args:
+        port: Only 0, the application's own port, is supported; any other fails at boot.
+
+    Raises:
+        BootError: The parentheses are missing, or the namespace is not a string.
+    """
+    if not isinstance(port, int):
+        raise BootError(f"@web_socket_gateway: {port!r} is not a port; write @web_socket_gateway()")
+    if not isinstance(namespace, str):
+        raise BootError(
+            f"@web_socket_gateway: namespace={namespace!r} is not supported; give one string"
+        )
+    options = GatewayOptions(
+        port=port,
+        namespace="/" + namespace.strip("/"),
+        path=path,
+        cors=cors,
+        transports=tuple(transports),
+        ping_interval_seconds=ping_interval_seconds,
+        ping_timeout_seconds=ping_timeout_seconds,
+        max_frame_bytes=max_frame_bytes,
+    )
+
+    def decorate(cls: GatewayClass) -> GatewayClass:
+        define_metadata(cls, GATEWAY_OPTIONS, options)
+        return cls
+
+    return decorate
+
+
+def subscribe_message(pattern: str | Enum) -> Callable[[Decorated], Decorated]:
+    """Nest's ``@SubscribeMessage``: the method handles this event.
+
+    If a method has several of these decorators, the top one counts.
+
+    Args:
+        pattern: The event's name; for a member of an enum, its value.
+
+    Raises:
+        BootError: The name is not a string.
+    """
+    name = pattern.value if isinstance(pattern, Enum) else pattern
+    if not isinstance(name, str):
+        raise BootError(
+            f"@subscribe_message: {name!r} is not the name of an event; "
+            "give it as a string, @subscribe_message('event')"
+        )
+
+    def decorate(method: Decorated) -> Decorated:
+        define_metadata(method, MESSAGE_PATTERN, name)
+        return method
+
+    return decorate

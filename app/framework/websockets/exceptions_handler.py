@@ -1,0 +1,46 @@
+"""Finds the filter for an error and lets it answer the client; Nest's ``WsExceptionsHandler``."""
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import structlog
+
+from app.framework.common.awaiting import maybe_await
+from app.framework.common.context import ExecutionContext
+from app.framework.common.decorators import CATCH
+from app.framework.common.exceptions import WsTooManyRequests
+from app.framework.common.filters import BaseWsExceptionFilter, ExceptionFilter
+from app.framework.common.metadata import get_metadata
+from app.framework.websockets.socket import Socket
+
+ErrorHandler = Callable[[Exception, ExecutionContext], Coroutine[Any, Any, None]]
+"""Answers the client with an error; raises nothing but cancellation."""
+
+_log = structlog.stdlib.get_logger("WsExceptionsHandler")
+
+
+def compile_filters(filters: tuple[ExceptionFilter, ...]) -> ErrorHandler:
+    """Return a handler that calls the first matching filter, `BaseWsExceptionFilter` by default."""
+    candidates = [(get_metadata(type(each), CATCH) or (Exception,), each.catch) for each in filters]
+    candidates.append(((Exception,), BaseWsExceptionFilter().catch))
+
+    async def on_error(error: Exception, context: ExecutionContext) -> None:
+        catch = next(catch for types, catch in candidates if isinstance(error, types))
+        try:
+            pending = catch(error, context)
+            if pending is not None:
+                await maybe_await(pending)
+        except Exception:  # noqa: BLE001 - no further filter could answer the client
+            _log.exception(
+                "exception filter failed",
+                request_id=context.request_id,
+                pattern=context.log_name,
+            )
+
+    return on_error
+
+
+async def pause_if_rate_limited(client: Socket, error: Exception) -> None:
+    """Stop handling the client's events for the time that `WsTooManyRequests` names."""
+    if isinstance(error, WsTooManyRequests):
+        await client.pause_events(error.retry_after_ms / 1000)

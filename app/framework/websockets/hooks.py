@@ -1,0 +1,43 @@
+"""The lifecycle hooks of gateways, as Protocols; a gateway has a hook when it has the method."""
+
+from typing import Any, Protocol, runtime_checkable
+
+from app.framework.common.hooks import HookArguments
+from app.framework.websockets.socket import Server
+
+GATEWAY_HOOKS: HookArguments = {
+    "after_init": ("server",),
+    "handle_connection": ("client",),
+    "handle_disconnect": ("client", "reason"),
+}
+"""The hooks that a gateway may have besides those of every provider."""
+
+
+@runtime_checkable
+class OnGatewayInit(Protocol):
+    """Runs once, when the gateway's server exists."""
+
+    def after_init(self, server: Server) -> Any:
+        """Use the server; may be async."""
+
+
+@runtime_checkable
+class OnGatewayConnection(Protocol):
+    """Runs for each socket that passed the guards; its events wait until the hook has returned.
+
+    An exception refuses the socket.
+    """
+
+    async def handle_connection(self, client: Any) -> None:
+        """Join rooms; raise to refuse the socket."""
+
+
+@runtime_checkable
+class OnGatewayDisconnect(Protocol):
+    """Runs once for each socket that tried to connect, after its last event.
+
+    ``client.rooms`` is empty by then. ``reason`` is a `DisconnectReason`.
+    """
+
+    async def handle_disconnect(self, client: Any, reason: str) -> None:
+        """Clean up; an error is logged."""

@@ -1,0 +1,114 @@
+"""Parameter decorators, written as annotations: ``body: Annotated[SendMessageDto, MessageBody()]``.
+
+``parameters.py`` reads them once, at boot.
+"""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from operator import attrgetter
+from typing import Any
+
+from app.framework.common.context import ExecutionContext
+from app.framework.common.metadata import define_metadata, get_metadata
+from app.framework.common.pipes import ParamKind
+
+_PARAM_DECORATOR = "param_decorator"
+
+# Faster than the context's methods, and nearly every event reads both.
+_read_client = attrgetter("_client")
+_read_data = attrgetter("_data")
+
+
+@dataclass(frozen=True, slots=True)
+class ParamMarker:
+    """Says how to get one argument of a handler.
+
+    Attributes:
+        kind: Nest's ``metadata.type`` for pipes: ``body``, or ``custom`` for everything else.
+        data: The argument of the decorator, such as the name of a field.
+        read: Returns the argument for an event.
+        pipes: The parameter's own pipes, which run after those of method, class and application.
+        may_be_awaitable: Whether the result of ``read`` may be awaitable.
+    """
+
+    kind: ParamKind
+    data: Any
+    read: Callable[[ExecutionContext], Any]
+    pipes: tuple[Any, ...] = ()
+    may_be_awaitable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class AckMarker:
+    """Marks the parameter that receives the ack function.
+
+    Attributes:
+        replaces_result: Whether the handler calls the ack; its result is then not sent as ack.
+    """
+
+    replaces_result: bool = True
+
+
+def MessageBody(field: object = None, *pipes: Any) -> ParamMarker:  # noqa: N802 - Nest's name
+    """Pass the payload, or one field of it; a missing field is None.
+
+    Dots in ``field`` have no special meaning, as in Nest. The first argument may also be a pipe.
+    """
+    if not isinstance(field, str | None):
+        field, pipes = None, (field, *pipes)
+    read = _read_data if field is None else partial(_body_field, field)
+    return ParamMarker("body", field, read, pipes, may_be_awaitable=False)
+
+
+def ConnectedSocket(*pipes: Any) -> ParamMarker:  # noqa: N802 - Nest's name
+    """Pass the client's `Socket`."""
+    return ParamMarker("custom", None, _read_client, pipes, may_be_awaitable=False)
+
+
+def Ack() -> AckMarker:  # noqa: N802 - Nest's name
+    """Pass the ack function, None if the client requested no ack.
+
+    The handler's result is then not sent as ack.
+    """
+    return AckMarker()
+
+
+PLAIN_PARAMETERS: tuple[ParamMarker | AckMarker, ...] = (
+    ConnectedSocket(),
+    MessageBody(),
+    AckMarker(replaces_result=False),
+)
+"""The arguments of a handler without parameter decorators (Nest: ``DEFAULT_CALLBACK_METADATA``)."""
+
+
+def create_param_decorator(
+    factory: Callable[[Any, ExecutionContext], Any],
+) -> Callable[..., ParamMarker]:
+    """Create a custom parameter decorator; Nest's ``createParamDecorator``.
+
+    After ``CurrentUser = create_param_decorator(lambda data, context: ...)`` a handler's parameter
+    is ``user: Annotated[User, CurrentUser()]``. The decorator's first argument is passed as
+    ``data``, unless it is a pipe; all others are pipes. The factory may be async.
+    """
+
+    def decorator(data: Any = None, *pipes: Any) -> ParamMarker:
+        if callable(getattr(data, "transform", None)):  # Nest recognizes a pipe by this, too
+            data, pipes = None, (data, *pipes)
+        return ParamMarker("custom", data, partial(factory, data), pipes)
+
+    define_metadata(decorator, _PARAM_DECORATOR, value=True)
+    return decorator
+
+
+def is_param_decorator(value: object) -> bool:
+    """Return whether a value is a parameter decorator without its parentheses."""
+    return value in (MessageBody, ConnectedSocket, Ack) or (
+        inspect.isfunction(value) and get_metadata(value, _PARAM_DECORATOR) is not None
+    )
+
+
+def _body_field(field: str, context: ExecutionContext) -> Any:
+    data = context.get_data()
+    return data.get(field) if isinstance(data, dict) else None

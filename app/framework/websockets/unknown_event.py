@@ -1,0 +1,57 @@
+"""Answers events that no gateway handles."""
+
+from collections.abc import Callable, Coroutine, Iterable
+from difflib import get_close_matches
+from typing import Any
+
+from app.framework.common.context import (
+    AckFunction,
+    ExecutionContext,
+    UnknownEvent,
+    current_context,
+)
+from app.framework.common.exceptions import WsUnknownEvent
+from app.framework.common.guards import try_activate
+from app.framework.websockets.exceptions_handler import compile_filters, pause_if_rate_limited
+from app.framework.websockets.explorer import GatewayDefinition
+from app.framework.websockets.socket import Socket
+
+UnknownEventHandler = Callable[[Socket, str, Any, AckFunction | None], Coroutine[Any, Any, None]]
+"""``(client, pattern, data, ack)``; answers the client, raises nothing but cancellation."""
+
+_MAX_NAME_CHARS = 100
+"""The length of an unknown name that is compared with the known ones."""
+
+
+def compile_unknown_event(definitions: Iterable[GatewayDefinition]) -> UnknownEventHandler:
+    """Return what answers unknown events of a namespace with `WsUnknownEvent`.
+
+    The guards of all its gateways run first, so that strangers do not learn the names of events.
+    """
+    definitions = tuple(definitions)
+    guards = {id(guard): guard for each in definitions for guard in each.enhancers.guards}
+    # Reversed, so that of filters listed twice the last position counts: the application's filters
+    # come after those of all classes.
+    filters = {
+        id(each): each for one in reversed(definitions) for each in one.enhancers.filters[::-1]
+    }
+    checks = tuple(guard.can_activate for guard in guards.values())
+    on_error = compile_filters(tuple(filters.values())[::-1])
+    known = [route.pattern for each in definitions for route in each.routes]
+
+    async def handle(client: Socket, pattern: str, data: Any, ack: AckFunction | None) -> None:
+        context = ExecutionContext(client, data, ack, pattern, UnknownEvent, handle)
+        current_context.set(context)
+        try:
+            await try_activate(checks, context)
+            raise _unknown(pattern, known)  # noqa: TRY301 - for the filters, like any other error
+        except Exception as error:  # noqa: BLE001 - the filters answer every error
+            await on_error(error, context)
+            await pause_if_rate_limited(client, error)
+
+    return handle
+
+
+def _unknown(pattern: str, known: list[str]) -> WsUnknownEvent:
+    nearest = get_close_matches(pattern[:_MAX_NAME_CHARS], known, n=1, cutoff=0.5)
+    return WsUnknownEvent(nearest[0] if nearest else None)

@@ -1,0 +1,281 @@
+"""Boot errors of decorators and hooks that would have no effect where they are written."""
+
+from collections.abc import Callable
+from functools import lru_cache, wraps
+from typing import Any
+
+import pytest
+from aiohttp import web
+from dependency_injector import providers
+
+from app.framework import (
+    BaseWsExceptionFilter,
+    Socket,
+    ValidationPipe,
+    WebSocketServer,
+    controller,
+    get,
+    set_metadata,
+    subscribe_message,
+    use_filters,
+    use_guards,
+    use_interceptors,
+    use_pipes,
+    web_socket_gateway,
+)
+from app.framework.testing import fake_socket
+from app.framework.websockets.pipeline import compile_event
+from tests.unit.framework.assembling import application, start_error
+from tests.unit.framework.tracing import Trace, TracingGuard, TracingInterceptor
+
+Decorate = Callable[[Any], Any]
+
+DECORATORS: list[tuple[Decorate, str]] = [
+    (use_guards(TracingGuard([], "ignored", verdict=False)), "use_guards"),
+    (use_interceptors(TracingInterceptor([], "ignored")), "use_interceptors"),
+    (use_pipes(ValidationPipe()), "use_pipes"),
+    (use_filters(BaseWsExceptionFilter()), "use_filters"),
+]
+
+WITH_METADATA: list[tuple[Decorate, str]] = [
+    *DECORATORS,
+    (set_metadata("roles", ["admin"]), "set_metadata('roles', ...)"),
+]
+
+
+@pytest.mark.parametrize(("decorate", "name"), WITH_METADATA)
+async def test_boot_fails_when_a_controller_is_to_be_guarded(decorate: Decorate, name: str) -> None:
+    """The guard would not run, and the route would be open to everybody."""
+
+    @controller("things")
+    @decorate
+    class _OnClass:
+        @get()
+        async def index(self, _: web.Request) -> web.Response:
+            return web.Response()
+
+    @controller("things")
+    class _OnMethod:
+        @get()
+        @decorate
+        async def index(self, _: web.Request) -> web.Response:
+            return web.Response()
+
+    why = (
+        "guards, interceptors, pipes and filters run for gateways only; "
+        "check the request in the controller's method"
+    )
+    assert f"_OnClass: @{name} has no effect on a controller: {why}" == await start_error(
+        providers.Singleton(_OnClass)
+    )
+    assert (
+        f"_OnMethod.index: @{name} has no effect on a controller's method: {why}"
+    ) == await start_error(providers.Singleton(_OnMethod))
+
+
+async def test_boot_fails_when_a_controller_inherits_a_guard() -> None:
+    """A decorator of a base class is refused like one of the controller itself."""
+
+    @use_guards(TracingGuard([], "ignored"))
+    class _Base:
+        pass
+
+    @controller("things")
+    class _Controller(_Base):
+        pass
+
+    assert "_Controller: @use_guards has no effect on a controller" in await start_error(
+        providers.Singleton(_Controller)
+    )
+
+
+@pytest.mark.parametrize(("decorate", "name"), DECORATORS)
+async def test_boot_fails_when_a_class_with_enhancers_is_no_gateway(
+    decorate: Decorate, name: str
+) -> None:
+    """Most likely ``@web_socket_gateway()`` was forgotten."""
+
+    @decorate
+    class _Service:
+        pass
+
+    assert (
+        f"_Service: @{name} has no effect on a class that is not a gateway; "
+        "add @web_socket_gateway() to it"
+    ) == await start_error(providers.Singleton(_Service))
+
+
+@pytest.mark.parametrize(("decorate", "name"), DECORATORS)
+async def test_boot_fails_when_a_method_with_enhancers_handles_nothing(
+    decorate: Decorate, name: str
+) -> None:
+    """Enhancers run neither for a helper method nor for a hook."""
+
+    @web_socket_gateway()
+    class _Helper:
+        @decorate
+        def helper(self) -> None: ...
+
+    @web_socket_gateway()
+    class _Hook:
+        @decorate
+        def handle_connection(self, client: Socket) -> None: ...
+
+    assert (
+        f"_Helper.helper: @{name} has no effect on a method that handles no event; "
+        "add @subscribe_message(...)"
+    ) == await start_error(providers.Singleton(_Helper))
+    assert (
+        f"_Hook.handle_connection: @{name} has no effect on a hook; "
+        "put guards on the class, they run when a client connects"
+    ) == await start_error(providers.Singleton(_Hook))
+
+
+async def test_boot_fails_when_a_handlers_class_is_no_gateway() -> None:
+    """Its event would be unknown. The same applies to routes without ``@controller()``."""
+
+    class _Handler:
+        @subscribe_message("event")
+        def on_event(self) -> None: ...
+
+    class _Route:
+        @get()
+        async def index(self, _: web.Request) -> web.Response:
+            return web.Response()
+
+    assert (
+        "_Handler.on_event: @subscribe_message has no effect because its class is not a gateway; "
+        "add @web_socket_gateway() to the class"
+    ) == await start_error(providers.Singleton(_Handler))
+    assert (
+        "_Route.index: @get, @post or the like has no effect because its class is not a "
+        "controller; add @controller() to it"
+    ) == await start_error(providers.Singleton(_Route))
+
+
+async def test_boot_fails_when_a_class_wants_a_server_and_is_no_gateway() -> None:
+    """The attribute of such a class would never be set."""
+
+    class _Service:
+        server = WebSocketServer()
+
+    assert (
+        "_Service.server: WebSocketServer() has no effect in a class that is not a gateway; "
+        "pass on the server of a gateway"
+    ) == await start_error(providers.Singleton(_Service))
+
+
+async def test_boot_fails_when_a_handler_is_no_plain_method() -> None:
+    """A static or cached method would not be found as a handler."""
+
+    @web_socket_gateway()
+    class _Static:
+        @subscribe_message("event")
+        @staticmethod
+        def on_event() -> None: ...
+
+    @web_socket_gateway()
+    class _Cached:
+        @subscribe_message("event")
+        @lru_cache  # noqa: B019 - the mistake
+        def on_event(self) -> None: ...
+
+    for cls, kind in ((_Static, "staticmethod"), (_Cached, "_lru_cache_wrapper")):
+        assert (
+            f"{cls.__name__}.on_event: the framework's decorators have no effect on a {kind}; "
+            "make it a plain method"
+        ) == await start_error(providers.Singleton(cls))
+
+
+@pytest.mark.parametrize(("decorate", "name"), WITH_METADATA)
+async def test_boot_fails_when_another_decorator_hides_what_guards_the_handler(
+    decorate: Decorate, name: str
+) -> None:
+    """Without ``functools.wraps`` the new function has no metadata, so no guard would run."""
+
+    def logged(function: Callable[..., Any]) -> Callable[..., Any]:
+        def log(*arguments: Any) -> Any:
+            return function(*arguments)
+
+        return log
+
+    @web_socket_gateway()
+    class _Gateway:
+        @subscribe_message("event")
+        @logged
+        @decorate
+        def on_event(self) -> None: ...
+
+    assert (
+        f"_Gateway.on_event: another decorator hides @{name}; "
+        "use functools.wraps in it, or write it below"
+    ) == await start_error(providers.Singleton(_Gateway))
+
+
+async def test_guard_stays_when_another_decorator_keeps_the_marks() -> None:
+    """``functools.wraps`` keeps the metadata; an empty cell in the closure is ignored."""
+    trace: Trace = []
+
+    def logged(function: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(function)
+        def log(*arguments: Any) -> Any:
+            return function(*arguments) if arguments else never_set
+
+        if not callable(function):
+            never_set: None = None
+        return log
+
+    @web_socket_gateway()
+    class _Gateway:
+        @subscribe_message("event")
+        @logged
+        @use_guards(TracingGuard(trace, "wrapped"))
+        def on_event(self) -> None: ...
+
+    app = application(providers.Singleton(_Gateway))
+    await compile_event(app.events()[0])(fake_socket(Socket), None, None)
+
+    assert ["guard wrapped"] == trace
+
+
+@pytest.mark.parametrize(("decorate", "name"), WITH_METADATA)
+async def test_boot_fails_when_an_override_drops_what_guarded_the_handler(
+    decorate: Decorate, name: str
+) -> None:
+    """Decorators of a method are not inherited, so the event would have no guard."""
+
+    class _Base:
+        @subscribe_message("event")
+        @decorate
+        def on_event(self) -> None: ...
+
+    @web_socket_gateway()
+    class _Gateway(_Base):
+        @subscribe_message("event")
+        def on_event(self) -> None: ...
+
+    assert (
+        f"_Gateway.on_event overrides _Base.on_event, but does not inherit its @{name}; "
+        "repeat the decorator"
+    ) == await start_error(providers.Singleton(_Gateway))
+
+
+async def test_override_has_its_own_guards_when_it_repeats_the_decorator() -> None:
+    """Only the decorator of the override counts, not that of the base class."""
+    trace: Trace = []
+
+    class _Base:
+        @subscribe_message("event")
+        @use_guards(TracingGuard(trace, "base"))
+        def on_event(self) -> None: ...
+
+    @web_socket_gateway()
+    class _Gateway(_Base):
+        @subscribe_message("event")
+        @use_guards(TracingGuard(trace, "own"))
+        def on_event(self) -> None: ...
+
+    app = application(providers.Singleton(_Gateway))
+    await compile_event(app.events()[0])(fake_socket(Socket), None, None)
+
+    assert ["guard own"] == trace

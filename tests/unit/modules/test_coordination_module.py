@@ -1,0 +1,73 @@
+from collections.abc import AsyncIterator
+
+import pytest
+from dependency_injector import providers
+
+from app.adapters.memory.attempt_limiter import MemoryAttemptLimiter
+from app.adapters.memory.token_buckets import TokenBuckets
+from app.config.settings import Settings
+from app.domain.credential import Revocation
+from app.domain.errors import AuthenticationCode
+from app.domain.ids import UserId
+from app.modules.coordination_module import RedisCoordinationModule
+from tests.doubles.manual_clock import ManualClock
+from tests.redis_server import RedisServer
+
+ADDRESS = "203.0.113.7"
+ALICE = UserId("user_alice")
+
+
+@pytest.fixture
+async def module(redis_server: RedisServer) -> AsyncIterator[RedisCoordinationModule]:
+    """A module on a real server, with an open connection and a different value for each limit."""
+    clock = ManualClock()
+    module = RedisCoordinationModule(
+        settings=Settings.model_construct(
+            redis_url=redis_server.url,
+            redis_timeout_seconds=5.0,
+            rate_limit_connects_per_minute=3,
+            rate_limit_failed_auth_per_minute=2,
+            max_sockets_per_user=1,
+        ),
+        clock=providers.Object(clock),
+        fallback_limiter=providers.Object(
+            MemoryAttemptLimiter(TokenBuckets(1, 1, clock), TokenBuckets(1, 1, clock), clock)
+        ),
+    )
+    await module.connection().on_module_init()
+    yield module
+    await module.connection().on_application_shutdown(None)
+
+
+async def test_every_provider_uses_the_one_redis_of_the_settings(
+    module: RedisCoordinationModule, redis_server: RedisServer
+) -> None:
+    """Each provider writes its keys to the same server."""
+    await module.revocation_store().add(Revocation.of_token("token"), ttl_seconds=60)
+    await module.revocation_bus().publish(Revocation.of_session("sess_alice"))
+    await module.attempt_limiter().attempt(ADDRESS)
+    await module.socket_quota().take(ALICE)
+    await module.webhook_log().add("msg_1", ttl_seconds=60)
+
+    assert {
+        "blacklist:token:token",
+        f"chatgenius:attempts:{ADDRESS}",
+        f"chatgenius:sockets:user:{ALICE}",
+        "chatgenius:webhook:msg_1",
+    } == set(redis_server.client.scan_iter())
+
+
+async def test_the_limits_are_those_of_the_settings(module: RedisCoordinationModule) -> None:
+    """The limits of attempts, failures and sockets are not mixed up."""
+    limiter, quota = module.attempt_limiter(), module.socket_quota()
+
+    waits = [await limiter.attempt(ADDRESS) for _ in range(4)]
+    failing = "203.0.113.8"
+    before = []
+    for _ in range(3):
+        before.append(await limiter.attempt(failing))
+        await limiter.failed(failing, AuthenticationCode.TOKEN_EXPIRED)
+
+    assert [True, True, True, False] == [wait == 0.0 for wait in waits]
+    assert [True, True, False] == [wait == 0.0 for wait in before]
+    assert [True, False] == [await quota.take(ALICE) for _ in range(2)]
