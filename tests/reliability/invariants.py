@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
 
 from tests.reliability.evidence import MessageKey, Notes, Receipt, Send, Stored
-from tests.reliability.world import GUEST, GUEST_CHANNEL, MEMBERSHIPS, members
+from tests.reliability.participants import GUEST, GUEST_CHANNEL, MEMBERSHIPS, members
 
 ANSWER_SECONDS = 3.0
 

@@ -7,9 +7,9 @@ from uuid import uuid4
 from sqlalchemy.exc import SQLAlchemyError
 
 from tests.reliability.evidence import Notes, Send
+from tests.reliability.participants import channels_to_send_in
 from tests.reliability.progress import Progress
 from tests.reliability.storage import Storage
-from tests.reliability.world import channels_to_send_in
 
 _AUTHOR = "carol"
 _FIRST, _LAST = 0.05, 0.95

@@ -13,17 +13,13 @@ from tests.e2e.server_process import ServerProcess, running
 from tests.postgres_server import PostgresServer
 from tests.reliability.device import Device
 from tests.reliability.evidence import DeviceLog, Notes, Stored
-from tests.reliability.guest import come_and_go
+from tests.reliability.faults import Stage, Trouble
+from tests.reliability.guest_absences import come_and_go
 from tests.reliability.invariants import violations
 from tests.reliability.js_link import JsLink, JsLinks
-from tests.reliability.light_link import LightLink
 from tests.reliability.original_backend import store_as_prisma
 from tests.reliability.outcome import Outcome
-from tests.reliability.person import Person
-from tests.reliability.progress import Progress
-from tests.reliability.storage import Storage
-from tests.reliability.troubles import Stage, Trouble
-from tests.reliability.world import (
+from tests.reliability.participants import (
     CHANNELS,
     DEVICES,
     MEMBERSHIPS,
@@ -31,6 +27,10 @@ from tests.reliability.world import (
     channels_to_send_in,
     write_seed,
 )
+from tests.reliability.person import Person
+from tests.reliability.progress import Progress
+from tests.reliability.python_link import LightLink
+from tests.reliability.storage import Storage
 
 _DATABASE = "reliability"
 _TOKEN_SECONDS = 3_600

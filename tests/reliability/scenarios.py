@@ -1,7 +1,6 @@
 """Everything that is tried, and for how long."""
 
-from tests.reliability.scenario import Scenario, Size
-from tests.reliability.troubles import (
+from tests.reliability.faults import (
     crash_postgres,
     fill_disk,
     freeze_postgres,
@@ -9,6 +8,7 @@ from tests.reliability.troubles import (
     lock_file,
     restart_postgres,
 )
+from tests.reliability.scenario import Scenario, Size
 
 SHORT = Size(messages=300, troubles=3, absences=2, beside=10, seconds=300, slack_seconds=25)
 LONG = Size(messages=2_000, troubles=24, absences=10, beside=100, seconds=600, slack_seconds=2)

@@ -7,7 +7,7 @@ import pytest
 
 from tests.reliability import invariants
 from tests.reliability.evidence import Ack, Answer, MessageKey, Receipt, Send, StoredMessage
-from tests.reliability.made_up import FIRST, SECOND, STUDIO, MadeUp, reception
+from tests.reliability.sound_evidence import FIRST, SECOND, STUDIO, MadeUp, reception
 
 Spoil = Callable[[MadeUp], object]
 

@@ -10,9 +10,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from tests.e2e.server_process import ServerProcess
 from tests.reliability.evidence import Absence, Notes
+from tests.reliability.participants import GUEST, GUEST_CHANNEL, SERVICE_KEY
 from tests.reliability.progress import Progress
 from tests.reliability.storage import Storage
-from tests.reliability.world import GUEST, GUEST_CHANNEL, SERVICE_KEY
 
 _RETRY_SECONDS = 0.1
 _REQUEST = ClientTimeout(total=10)
