@@ -11,7 +11,7 @@ class MemorySocketQuota(SocketQuota):
         self._max_sockets = max_sockets
         self._counts: dict[UserId, int] = {}
 
-    async def take(self, user_id: UserId) -> bool:
+    async def acquire(self, user_id: UserId) -> bool:
         """Count one more socket, unless the user has the maximum."""
         count = self._counts.get(user_id, 0)
         if count >= self._max_sockets:
