@@ -3,8 +3,7 @@ from collections.abc import AsyncIterator
 import pytest
 from dependency_injector import providers
 
-from app.adapters.memory.attempt_limiter import MemoryAttemptLimiter
-from app.adapters.memory.token_buckets import TokenBuckets
+from app.adapters.memory.limits import MemoryAttemptLimiter, TokenBuckets
 from app.config.settings import Settings
 from app.domain.credential import Revocation
 from app.domain.errors import AuthenticationCode
