@@ -99,7 +99,7 @@ void client_emit(Client *client, bool acked, const char *event, const char *form
   frame_text(client, packet, (size_t)length);
 }
 
-// ---- what the server says
+// ---- packets of the server
 
 static void authenticate(Client *client) {
   char packet[MAX_PACKET];
@@ -174,7 +174,7 @@ static void on_readable(Client *client) {
   Frame frame;
   while (client->state >= OPENED && frame_read(input + used, have - used, &frame)) {
     used += frame.size;
-    // A number or a string that is searched for ends with the frame.
+    // The NUL bounds searches in the frame for numbers and strings.
     char next = frame.bytes[frame.length];
     frame.bytes[frame.length] = 0;
     on_frame(client, &frame);
@@ -186,7 +186,7 @@ static void on_readable(Client *client) {
   if (client->out.length && !client->waits_to_write) client_flush(client);
 }
 
-// ---- coming and going
+// ---- connecting and closing
 
 void client_dial(Client *client) {
   struct sockaddr_in address = {
@@ -262,7 +262,7 @@ void clients_connect(void) {
       settled = ready_count + failed_count + dropped_count;
     }
     clients_poll(20);
-    if (now_ns() > end) die("after %d s %d connections stand", CONNECT_SECONDS, ready_count);
-    if (failed_count > 50 && !ready_count) die("every connection fails");
+    if (now_ns() > end) die("after %d s only %d connections are open", CONNECT_SECONDS, ready_count);
+    if (failed_count > 50 && !ready_count) die("every connection failed");
   }
 }

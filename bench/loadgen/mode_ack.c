@@ -1,4 +1,4 @@
-// A guarded, validated event with an ack: `window` of them in flight on each connection.
+// Guarded, validated events with acks; each connection has `window` of them in flight.
 #include "clock.h"
 #include "modes.h"
 

@@ -1,6 +1,6 @@
-// People: each types, sends two seconds later, and reports what others' messages reached it. The
-// unit is an event that was acked; the latency is that of a message to a member. With a life they
-// also leave, half of them without a word, and come again.
+// Users who type, send two seconds later, and report the messages that they receive. The unit is an
+// acked event; the latency is that of a message to a member. With `--life` users also disconnect, half
+// of them without a close frame, and connect again.
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +12,7 @@
 #define AWAY_SECONDS 3
 #define LONGEST_ID 64
 
-// Between half and one and a half of it.
+// Returns a random duration between half and one and a half of `seconds`.
 static uint64_t about(double seconds) {
   return seconds_ns(seconds * (0.5 + (double)rand() / RAND_MAX));
 }
