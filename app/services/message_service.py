@@ -15,6 +15,7 @@ from app.domain.message import (
     MessageDraft,
 )
 from app.domain.rooms import user_room
+from app.domain.time_limits import DRAIN_TIMEOUT_SECONDS, UNCONFIRMED_SECONDS
 from app.ports import (
     AddOutcome,
     Broadcaster,
@@ -28,7 +29,6 @@ from app.services.messages.content import checked_content
 from app.services.room_sync import RoomSync
 from app.services.writes.group_commit import MAX_ITEMS, GroupCommit
 from app.services.writes.keyed_queue import KeyedQueue
-from app.services.writes.limits import DRAIN_TIMEOUT_SECONDS, UNCONFIRMED_SECONDS
 from app.services.writes.unconfirmed_changes import UnconfirmedChanges
 
 MAX_UNCONFIRMED = 10_000

@@ -10,11 +10,11 @@ from app.domain.errors import NotAMember, Unavailable
 from app.domain.events import ServerEvent
 from app.domain.ids import ChannelId, SocketId, UserId
 from app.domain.rooms import channel_room
+from app.domain.time_limits import WAIT_SECONDS
 from app.domain.typing_indicator import TypingIndicator
 from app.ports import Broadcaster, ChannelRepository, Clock, Timer
 from app.services.event_service import EventService
 from app.services.room_sync import RoomSync
-from app.services.writes.limits import WAIT_SECONDS
 
 MAX_LISTED = 100
 """How many typing members `TypingService.list` gives: an answer is not to grow with a channel."""

@@ -40,7 +40,7 @@ def compile_filters(filters: tuple[ExceptionFilter, ...]) -> ErrorHandler:
     return on_error
 
 
-async def hold_if_rate_limited(client: Socket, error: Exception) -> None:
+async def pause_if_rate_limited(client: Socket, error: Exception) -> None:
     """Stop handling the client's events for the time that `WsTooManyRequests` names."""
     if isinstance(error, WsTooManyRequests):
-        await client.hold(error.retry_after_ms / 1000)
+        await client.pause_events(error.retry_after_ms / 1000)

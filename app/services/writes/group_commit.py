@@ -9,9 +9,9 @@ from functools import partial
 from typing import Generic, TypeAlias, TypeVar
 
 from app.domain.errors import StorageRejected, Unavailable, Unconfirmed
+from app.domain.time_limits import WAIT_SECONDS
 from app.ports import Clock, WriteAdmission
-from app.services.writes.keyed_queue import KeyedQueue
-from app.services.writes.limits import MAX_PENDING, WAIT_SECONDS
+from app.services.writes.keyed_queue import MAX_PENDING, KeyedQueue
 
 MAX_ITEMS = 256
 """How many items a batch has at most."""
