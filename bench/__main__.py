@@ -62,9 +62,7 @@ def _parse(arguments: list[str]) -> Namespace:
     parser.add_argument("--only", type=_names, default=list(WORKLOADS), help="workloads")
     parser.add_argument("--peers", type=_names, default=list(PEERS), help="servers")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument(
-        "--seconds", type=float, default=3.0, help="duration of a workload"
-    )
+    parser.add_argument("--seconds", type=float, default=3.0, help="duration of a workload")
     parser.add_argument("--draw", action="store_true", help="show the saved run without measuring")
     asked = parser.parse_args(arguments)
     for names, known in ((asked.only, WORKLOADS), (asked.peers, PEERS)):

@@ -25,11 +25,11 @@ int ready_count, failed_count, dropped_count, refusal_count;
 uint64_t read_at;
 
 static int epoll;
-static const Ears *heard_by;
+static const Handlers *handlers;
 static char input[1 << 18];
 
-void clients_create(const Ears *ears) {
-  heard_by = ears;
+void clients_create(const Handlers *handlers) {
+  handlers = handlers;
   epoll = epoll_create1(0);
   clients = calloc((size_t)options.connections, sizeof *clients);
   srand(1);
@@ -57,7 +57,7 @@ static void lost(Client *client) {
   } else {
     failed_count++;
   }
-  client->dials_at = now_ns() + SECOND;
+  client->connects_at = now_ns() + SECOND;
   forget(client);
 }
 
@@ -109,9 +109,9 @@ static void authenticate(Client *client) {
 }
 
 static void refused(Client *client, const char *packet, size_t length) {
-  static bool told;
-  if (!told) fprintf(stderr, "loadgen: refused: %.*s\n", (int)length, packet);
-  told = true;
+  static bool is_reported;
+  if (!is_reported) fprintf(stderr, "loadgen: refused: %.*s\n", (int)length, packet);
+  is_reported = true;
   lost(client);
 }
 
@@ -119,7 +119,7 @@ static void on_ack(Client *client, const char *packet) {
   char *answer;
   uint64_t id = strtoull(packet, &answer, 10);
   if (!strncmp(answer, "[{\"error\"", 10)) refusal_count++;
-  heard_by->on_ack(client, id);
+  handlers->on_ack(client, id);
 }
 
 static void on_socket_io_packet(Client *client, const char *packet, size_t length) {
@@ -128,7 +128,7 @@ static void on_socket_io_packet(Client *client, const char *packet, size_t lengt
       client->state = READY;
       ready_count++;
       return;
-    case '2': return heard_by->on_event(client, packet + 2, length - 2);
+    case '2': return handlers->on_event(client, packet + 2, length - 2);
     case '3': return on_ack(client, packet + 2);
     default: return refused(client, packet, length);
   }

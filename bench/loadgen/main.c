@@ -65,7 +65,7 @@ int main(int count, char **arguments) {
   signal(SIGPIPE, SIG_IGN);
   raise_open_files();
   options_parse(count, arguments);
-  clients_create(&options.mode->ears);
+  clients_create(&options.mode->handlers);
   Usage before = usage_of(options.pid);
   clients_connect();
   int connected = ready_count;

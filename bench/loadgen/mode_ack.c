@@ -25,4 +25,4 @@ static void run(void) {
   measure(NULL);
 }
 
-const Mode ack_mode = {.name = "ack", .ears = {on_ack, on_event}, .run = run};
+const Mode ack_mode = {.name = "ack", .handlers = {on_ack, on_event}, .run = run};

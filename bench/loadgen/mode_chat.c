@@ -42,8 +42,8 @@ static void step(uint64_t now) {
     if (now >= client->leaves_at) {
       client_leave(client, rand() % 2);
       client->acts_at = client->leaves_at = UINT64_MAX;
-      client->dials_at = now + about(AWAY_SECONDS);
-    } else if (client->state == AWAY && now >= client->dials_at && options.life) {
+      client->connects_at = now + about(AWAY_SECONDS);
+    } else if (client->state == AWAY && now >= client->connects_at && options.life) {
       client_dial(client);
       come(client, now);
     } else if (client->state == READY && now >= client->acts_at) {
@@ -79,4 +79,4 @@ static void run(void) {
   measure(step);
 }
 
-const Mode chat_mode = {.name = "chat", .ears = {on_ack, on_event}, .run = run};
+const Mode chat_mode = {.name = "chat", .handlers = {on_ack, on_event}, .run = run};

@@ -81,4 +81,4 @@ static void run(void) {
   measure(send_the_lost_again);
 }
 
-const Mode fanout_mode = {.name = "fanout", .ears = {on_ack, on_event}, .run = run};
+const Mode fanout_mode = {.name = "fanout", .handlers = {on_ack, on_event}, .run = run};

@@ -34,5 +34,5 @@ static void idle(void) {
   disconnect_all();
 }
 
-const Mode connect_mode = {.name = "connect", .ears = {on_ack, on_event}, .run = only_connect};
-const Mode idle_mode = {.name = "idle", .ears = {on_ack, on_event}, .run = idle};
+const Mode connect_mode = {.name = "connect", .handlers = {on_ack, on_event}, .run = only_connect};
+const Mode idle_mode = {.name = "idle", .handlers = {on_ack, on_event}, .run = idle};

@@ -11,7 +11,7 @@
 
 struct Mode {
   const char *name;
-  Ears ears;
+  Handlers handlers;
   void (*run)(void);   // called when all are connected; calls `measure` at most once
 };
 
