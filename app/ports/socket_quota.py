@@ -12,7 +12,7 @@ class SocketQuota(Protocol):
     It always answers: while nodes cannot tell each other, a node counts its own.
     """
 
-    async def take(self, user_id: UserId) -> bool:
+    async def acquire(self, user_id: UserId) -> bool:
         """Count one more socket, unless the user has the maximum.
 
         Whoever gets True must `release` it once. A caller that is cancelled has taken nothing.

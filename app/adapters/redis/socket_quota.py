@@ -26,7 +26,7 @@ class RedisSocketQuota(SocketQuota):
         self._counts: dict[UserId, int] = {}
         self._writer = SocketCountWriter(connection, self._counts, clock)
 
-    async def take(self, user_id: UserId) -> bool:
+    async def acquire(self, user_id: UserId) -> bool:
         """Count one more socket, unless the user has the maximum."""
         count = self._counts.get(user_id, 0) + 1
         if count > self._max_sockets:

@@ -26,8 +26,7 @@ EventHandler = Callable[[Socket, Any, AckFunction | None], Coroutine[Any, Any, N
 """``(client, data, ack)``; answers the client, raises nothing but cancellation."""
 
 Invocation = Callable[[ExecutionContext], Awaitable[Any]]
-"""Runs interceptors, pipes and the handler; returns the handler's result as the former changed it.
-"""
+"""Runs interceptors, pipes and the handler; returns the result of the outermost interceptor."""
 
 
 def compile_event(route: EventRoute) -> EventHandler:
@@ -103,7 +102,7 @@ async def _send_all(values: AsyncIterator[Any], client: Socket, ack: AckFunction
             if not client.connected:
                 break
     finally:
-        if isinstance(values, AsyncGenerator):  # otherwise it would end at its garbage collection
+        if isinstance(values, AsyncGenerator):  # else only garbage collection would close it
             await values.aclose()
 
 
@@ -116,7 +115,7 @@ def _intercept(interceptor: NestInterceptor, inner: Invocation) -> Invocation:
 
 
 def _compile_call(route: EventRoute) -> Invocation:
-    """Return the call of the handler, with its arguments."""
+    """Return a function that calls the handler with its arguments."""
     handler = route.handler
     arguments = [_compile_argument(each, route) for each in route.parameters]
     if not inspect.iscoroutinefunction(handler) or any(each.steps for each in arguments):
@@ -137,7 +136,7 @@ def _compile_call(route: EventRoute) -> Invocation:
 def _compile_call_with_awaits(
     handler: Callable[..., Any], arguments: list["_Argument"]
 ) -> Invocation:
-    """Return a call that also awaits the results of factories, pipes and plain handlers."""
+    """Return a function that also awaits the results of factories, pipes and plain handlers."""
     is_async = inspect.iscoroutinefunction(handler)
 
     async def call(context: ExecutionContext) -> Any:

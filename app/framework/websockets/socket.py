@@ -17,7 +17,7 @@ RESERVED_EVENTS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Handshake:
-    """The client's requests to connect. It never changes; the transport limits its size.
+    """The data with which the client connected. It never changes; the transport limits its size.
 
     Attributes:
         auth: The object in the CONNECT packet, empty if the client sent none.

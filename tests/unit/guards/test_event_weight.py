@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from app.adapters.memory.token_buckets import TokenBuckets
+from app.adapters.memory.limits import TokenBuckets
 from app.framework import (
     BootError,
     EventRoute,

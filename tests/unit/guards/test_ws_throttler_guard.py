@@ -1,6 +1,6 @@
 import pytest
 
-from app.adapters.memory.token_buckets import TokenBuckets
+from app.adapters.memory.limits import TokenBuckets
 from app.framework import WsTooManyRequests
 from app.framework.testing import fake_connection, fake_context, fake_socket
 from app.guards.event_weight import event_weight
