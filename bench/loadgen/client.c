@@ -28,8 +28,8 @@ static int epoll;
 static const Handlers *handlers;
 static char input[1 << 18];
 
-void clients_create(const Handlers *handlers) {
-  handlers = handlers;
+void clients_create(const Handlers *of_mode) {
+  handlers = of_mode;
   epoll = epoll_create1(0);
   clients = calloc((size_t)options.connections, sizeof *clients);
   srand(1);

@@ -19,7 +19,7 @@ typedef struct {
   uint8_t mask[4];
   Buffer in, out;          // `in`: the bytes of an incomplete frame
   bool waits_to_write;
-  uint64_t connects_at;       // chat: when to connect again
+  uint64_t connects_at;    // chat: when to connect again
   uint64_t next_ack;       // the id of the next event
   uint64_t *sent_at;       // send times of the last `window` events, by ack id
   uint64_t acts_at, leaves_at;  // chat: when to act next, when to disconnect
@@ -39,7 +39,7 @@ extern int dropped_count;      // open connections that the server closed
 extern int refusal_count;      // acks with an error
 extern uint64_t read_at;       // when the current bytes were read
 
-void clients_create(const Handlers *handlers);
+void clients_create(const Handlers *of_mode);
 void clients_connect(void);    // connects all clients; returns when each is open or has failed
 void clients_poll(int milliseconds);
 void clients_run(double seconds);
