@@ -1,4 +1,4 @@
-"""Word of each change of memberships between the nodes, at once but not for certain."""
+"""Publishes changes of memberships to all nodes, at once but without a guarantee."""
 
 from collections.abc import Callable
 from typing import Protocol, runtime_checkable
@@ -8,19 +8,19 @@ from app.domain.channel import MembershipNews
 
 @runtime_checkable
 class MembershipBus(Protocol):
-    """Tells every node; whoever is cut off misses it, and reads the channel's members later."""
+    """Publishes to every node. A node that misses a change reads the channel's members later."""
 
     def listen(self, on_changed: Callable[[MembershipNews], None]) -> None:
-        """Have every change told; there is one listener.
+        """Call ``on_changed`` for every change. There is only one listener.
 
-        It is called on the event loop and must neither raise nor take long.
+        It is called on the event loop and must neither raise nor block.
         """
         ...
 
     async def publish(self, news: MembershipNews) -> None:
-        """Tell of a change that is stored: first, and whatever happens, this node.
+        """Publish a stored change. This node receives it first, even if publishing fails.
 
         Raises:
-            Unavailable: Other nodes, or not all of them, were told.
+            Unavailable: Some or all of the other nodes were not reached.
         """
         ...
