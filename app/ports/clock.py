@@ -17,7 +17,7 @@ class Clock(Protocol):
     """Provides the wall clock for stored times, and the monotonic clock for waiting."""
 
     def now(self) -> datetime:
-        """Return the wall clock time: aware, in UTC, cut to the millisecond as the wire requires."""
+        """Return the wall clock time: aware, in UTC, cut to the millisecond."""
         ...
 
     def monotonic(self) -> float:

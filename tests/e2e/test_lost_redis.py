@@ -26,7 +26,7 @@ IN_TIME_SECONDS = 10.0
 
 It takes less than a second. If newcomers waited one after the other, a crowd would take 40.
 """
-NOTICED = ("Redis is not available", "revocations by other nodes are not heard")
+NOTICED = ("Redis is not available", "cannot receive revocations of other nodes")
 
 NOT_READY = (503, {"status": "unavailable", "reason": "revocations unavailable"})
 DEGRADED = (

@@ -1,4 +1,4 @@
-"""Attempts and failures per address, counted by this node alone."""
+"""Limits attempts and failures per address on this node."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -9,13 +9,13 @@ from app.domain.errors import AuthenticationCode
 from app.ports import COUNTED_SECONDS, AttemptLimiter, Clock
 
 MAX_ADDRESSES = 10_000
-"""Of failures counted by reason; the buckets have a bound of their own."""
+"""Most addresses whose failures are counted by reason. `TokenBuckets` has its own limit."""
 
 
 class MemoryAttemptLimiter(AttemptLimiter):
-    """Two sets of buckets, and the failures by reason in the hour since an address failed first.
+    """Keeps two buckets per address, and counts its failures for an hour after the first one.
 
-    Of more than `MAX_ADDRESSES` those are forgotten whose hour began first.
+    With more than `MAX_ADDRESSES` addresses, the counts that began first are forgotten.
     """
 
     def __init__(self, attempts: TokenBuckets, failures: TokenBuckets, clock: Clock) -> None:
@@ -25,7 +25,7 @@ class MemoryAttemptLimiter(AttemptLimiter):
         self._hours: BoundedDict[str, _Hour] = BoundedDict(MAX_ADDRESSES)
 
     async def attempt(self, address: str) -> float:
-        """Take one attempt, if failures are left, too."""
+        """Take one attempt if both buckets have a token."""
         wait_seconds = self._failures.peek(address)
         if wait_seconds > 0:
             return max(wait_seconds, self._attempts.peek(address))

@@ -1,4 +1,4 @@
-"""A membership channel where there is nobody else to tell."""
+"""A membership bus for a single node."""
 
 from collections.abc import Callable
 
@@ -7,19 +7,19 @@ from app.ports import MembershipBus
 
 
 class LocalMembershipBus(MembershipBus):
-    """For one node, or for nodes that share a database alone: they read the members."""
+    """Notifies only this node. Other nodes that share the database read the members there."""
 
     def __init__(self) -> None:
         self._on_changed: Callable[[MembershipNews], None] = _ignore
 
     def listen(self, on_changed: Callable[[MembershipNews], None]) -> None:
-        """Have every change told that this node publishes."""
+        """Call ``on_changed`` for every change that this node publishes."""
         self._on_changed = on_changed
 
     async def publish(self, news: MembershipNews) -> None:
-        """Tell the listener, at once."""
+        """Call the listener at once."""
         self._on_changed(news)
 
 
 def _ignore(_: MembershipNews) -> None:
-    """Nobody listens yet."""
+    """Do nothing, until there is a listener."""

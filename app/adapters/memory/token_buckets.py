@@ -1,18 +1,19 @@
-"""Token buckets in this process's memory."""
+"""Token buckets in memory."""
 
 from app.ports import Clock, Throttle
 
 MAX_KEYS = 100_000
+"""Most keys for which a bucket is kept."""
 ROUNDING_SECONDS = 1e-9
-"""Who waits as long as he was told must not be refused for a float's last digit."""
+"""A tolerance, so that rounding does not reject a caller who waited exactly as long as told."""
 
 
 class TokenBuckets(Throttle):
     """One bucket of ``burst`` tokens per key, refilled at ``rate_per_second``.
 
-    A bucket is one number: the monotonic time at which it will be full again (GCRA). Full buckets
-    are forgotten. Of more than `MAX_KEYS` those are forgotten too that were taken from least
-    recently, and start again with a full bucket: memory is bounded before justice is.
+    A bucket is one number: the monotonic time at which it is full again (the GCRA algorithm). Full
+    buckets are forgotten. With more than `MAX_KEYS` keys, the least recently used ones are
+    forgotten and start again with a full bucket: bounded memory takes precedence over fairness.
     """
 
     def __init__(self, rate_per_second: float, burst: int, clock: Clock) -> None:
@@ -27,7 +28,7 @@ class TokenBuckets(Throttle):
         self._recent_until = clock.monotonic() + self._seconds_to_fill
 
     def take(self, key: str, cost: int = 1) -> float:
-        """Take ``cost`` tokens, or return the seconds until they will be there."""
+        """Take ``cost`` tokens, or return the seconds until they are available."""
         now = self._clock.monotonic()
         if now >= self._recent_until or len(self._recent) >= MAX_KEYS // 2:
             self._begin_generation(now)
@@ -39,13 +40,13 @@ class TokenBuckets(Throttle):
         return 0.0
 
     def peek(self, key: str) -> float:
-        """The seconds until there will be a token, 0.0 when there is one."""
+        """Return the seconds until a token is available; 0.0 if one is."""
         now = self._clock.monotonic()
         wait_seconds = self._full_at_without(key, 1, now) - now - self._seconds_to_fill
         return wait_seconds if wait_seconds > ROUNDING_SECONDS else 0.0
 
     def give_back(self, key: str) -> None:
-        """Put one token back; a full bucket stays full."""
+        """Give one token back. A full bucket stays full."""
         for generation in (self._recent, self._older):
             if key in generation:
                 generation[key] -= self._seconds_per_token
@@ -57,7 +58,7 @@ class TokenBuckets(Throttle):
             full_at = self._older.get(key, now)
         if tokens == 1:
             return max(now, full_at) + self._seconds_per_token
-        # No more than a full bucket, or a heavy event would be refused for ever.
+        # A cost above a full bucket counts as a full one, else it would always be rejected.
         return max(now, full_at) + min(tokens * self._seconds_per_token, self._seconds_to_fill)
 
     def _begin_generation(self, now: float) -> None:

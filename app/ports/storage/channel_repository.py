@@ -85,7 +85,7 @@ class ChannelRepository(Protocol):
 
         Raises:
             ChannelNotFound: The channel does not exist.
-            ChannelInUse: Rows of the original backend refer to the channel; nothing has changed.
+            ChannelInUse: Rows outside the chat refer to the channel; nothing has changed.
         """
         ...
 
