@@ -1,1 +1,1 @@
-"""Concurrency on the standard library alone; the framework and the services use it."""
+"""Concurrency and bounded memory on the standard library alone, for every other package."""

@@ -1,1 +1,1 @@
-"""What the chat means: values, names on the wire, errors. Standard library and pydantic."""
+"""The values, wire names and errors of the chat, on the standard library alone."""

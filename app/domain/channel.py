@@ -1,4 +1,4 @@
-"""A channel, who belongs to it as what, and how that changes."""
+"""Channels, their members, and the changes of both."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +9,7 @@ from app.domain.wire import WireValue, to_iso
 
 
 class ChannelType(StrEnum):
-    """The original backend's kinds of channels; here they behave alike."""
+    """The original backend's types of channels. They all behave alike here."""
 
     PUBLIC = "PUBLIC"
     PRIVATE = "PRIVATE"
@@ -17,7 +17,7 @@ class ChannelType(StrEnum):
 
 
 class MemberRole(StrEnum):
-    """The original backend's roles; here members may all do the same."""
+    """The original backend's roles. All members have the same permissions here."""
 
     OWNER = "OWNER"
     ADMIN = "ADMIN"
@@ -26,7 +26,7 @@ class MemberRole(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Channel(WireValue):
-    """A channel, as its members may see it."""
+    """A channel, with the fields that its members may see."""
 
     id: ChannelId
     name: str
@@ -49,7 +49,7 @@ class Channel(WireValue):
 
 @dataclass(frozen=True, slots=True)
 class ChannelDraft:
-    """What a backend asks to create; the creator is a member whether named or not."""
+    """The channel that a backend wants to create. The creator always becomes a member."""
 
     id: ChannelId
     name: str
@@ -59,31 +59,31 @@ class ChannelDraft:
     member_ids: tuple[UserId, ...]
 
     def describes(self, channel: Channel) -> bool:
-        """Whether the channel may be what was asked for; its description may have been changed."""
-        asked = (self.id, self.name, self.type, self.created_by_id)
-        return asked == (channel.id, channel.name, channel.type, channel.created_by_id)
+        """Whether the channel may come from this draft. Its description may have changed since."""
+        drafted = (self.id, self.name, self.type, self.created_by_id)
+        return drafted == (channel.id, channel.name, channel.type, channel.created_by_id)
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelCreation:
-    """What asking for a channel has come to; one that is not new stood already, as asked for."""
+    """The result of creating a channel; ``is_new`` is false if it existed as requested."""
 
     channel: Channel
     is_new: bool
 
 
 class MembershipOutcome(Enum):
-    """What adding a member has come to."""
+    """The result of adding a member."""
 
     JOINED = auto()
     ROLE_CHANGED = auto()
-    """They belonged to the channel before, with another role."""
+    """The user was a member with another role."""
     NOTHING = auto()
 
 
 @dataclass(frozen=True, slots=True)
 class DeletedChannel(WireValue):
-    """What members hear of a channel's end."""
+    """The payload of ``channel.deleted``."""
 
     channel_id: ChannelId
 
@@ -94,7 +94,7 @@ class DeletedChannel(WireValue):
 
 @dataclass(frozen=True, slots=True)
 class MembershipChange(WireValue):
-    """What a channel hears of a user who has come or gone."""
+    """The payload of ``room:member:joined`` and ``room:member:left``."""
 
     channel_id: ChannelId
     user_id: UserId
@@ -110,17 +110,17 @@ class MembershipChange(WireValue):
 
 
 class MembershipEvent(StrEnum):
-    """What may happen to memberships of a channel."""
+    """The kinds of membership updates."""
 
     JOINED = "joined"
     LEFT = "left"
-    ENDED = "ended"
-    """The channel is deleted: whoever was a member is none."""
+    DELETED = "deleted"
+    """The channel is deleted, so it has no members."""
 
 
 @dataclass(frozen=True, slots=True)
-class MembershipNews:
-    """What nodes tell each other of a stored change: to which users of a channel it happened."""
+class MembershipUpdate:
+    """A stored change of a channel's members, as published on the `MembershipBus`."""
 
     event: MembershipEvent
     channel_id: ChannelId

@@ -1,9 +1,9 @@
-"""What can go wrong, with a stable code each.
+"""The errors of the chat, each with a stable code.
 
 ::
 
     ChatError
-    ├── AuthenticationError      code by rule broken, see AuthenticationCode
+    ├── AuthenticationError      a code per rule, see AuthenticationCode
     ├── InvalidPayload           invalid_payload
     ├── NotAMember               not_a_member
     ├── NotTheAuthor             not_the_author
@@ -15,10 +15,11 @@
     ├── ChannelExists            channel_exists
     ├── ChannelInUse             channel_in_use
     ├── UserNotFound             user_not_found
-    └── Unavailable              unavailable
-        └── Unconfirmed          likewise: it may have been done
+    └── Unavailable              unavailable; nothing was stored
+        ├── StorageRejected      unavailable; the storage answers but rejects this write
+        └── Unconfirmed          unavailable; the write may be stored
 
-``str(error)`` is a sentence for people; it never holds a token, a secret or a message's content.
+``str(error)`` is a sentence for people. It never contains a token, a secret or a message's content.
 """
 
 from collections.abc import Mapping
@@ -30,10 +31,10 @@ from app.domain.ids import UserId
 
 
 class ChatError(Exception):
-    """An operation was refused or failed, and the client may know why.
+    """An operation was rejected or failed, for a reason that the client may know.
 
     Attributes:
-        code: Stable; clients branch on it. PROTOCOL's table lists every one.
+        code: Stable, so that clients can branch on it. docs/protocol.md lists every code.
         temporary: Whether the same request may succeed later.
     """
 
@@ -42,12 +43,12 @@ class ChatError(Exception):
 
     @property
     def details(self) -> Mapping[str, object]:
-        """Further fields of the answer to the client, by their names on the wire."""
+        """Return further fields of the answer to the client, by their names on the wire."""
         return {}
 
 
 class AuthenticationCode(StrEnum):
-    """Which rule a refused authentication broke."""
+    """The reasons for which authentication is rejected."""
 
     TOKEN_MISSING = "token_missing"  # noqa: S105 - codes, not secrets
     TOKEN_MALFORMED = "token_malformed"  # noqa: S105
@@ -94,7 +95,7 @@ MISSING_PARTY_DETAIL = (
     "The token has no azp: it was requested without an Origin header. "
     "The server accepts such tokens with CLERK_ALLOW_MISSING_AZP."
 )
-"""The detail of ``token_party`` when there is no party to compare."""
+"""The detail of ``token_party`` if the token has no ``azp``."""
 
 _TEMPORARY = frozenset(
     {
@@ -107,17 +108,19 @@ _TEMPORARY = frozenset(
 
 
 class AuthenticationError(ChatError):
-    """The socket is not, or no longer, who it must be.
+    """The socket could not be authenticated, or its session has ended.
 
     Attributes:
-        message: One of ``authentication required``, ``failed`` and ``revoked``: documented
-            frontends look for the word.
-        detail: A sentence for people that says how to mend it.
-        failures: How often the address has failed so within an hour, where that was counted: for
-            the log.
-        claims: The claims for which an authentic token was refused, by name: for the log. Never
+        code: The reason.
+        message: ``authentication required``, ``authentication failed`` or ``authentication
+            revoked``. The documented frontends look for these words.
+        detail: A sentence for people that says how to fix it.
+        failures: For the log: the number of failures with this code from this address within an
+            hour; None if it was not counted.
+        claims: For the log: the claims for which an authentic token was rejected, by name. Never
             the token itself.
-        retry_after_seconds: Until the same request may succeed, where a limit knows it.
+        retry_after_seconds: The time after which the same request may succeed, if a limit was
+            exceeded.
     """
 
     code: AuthenticationCode
@@ -146,7 +149,7 @@ class AuthenticationError(ChatError):
 
     @property
     def details(self) -> Mapping[str, object]:
-        """``detail``, and ``retryAfterMs`` where it is known."""
+        """Return ``detail``, and ``retryAfterMs`` if it is known."""
         if self.retry_after_seconds is None:
             return {"detail": self.detail}
         return {"detail": self.detail, "retryAfterMs": ceil(self.retry_after_seconds * 1000)}
@@ -169,7 +172,7 @@ class InvalidPayload(ChatError):
 
 
 class NotAMember(ChatError):
-    """Only a member of a channel may do anything in it."""
+    """The user is not a member of the channel, so may do nothing in it."""
 
     code = "not_a_member"
 
@@ -178,7 +181,7 @@ class NotAMember(ChatError):
 
 
 class NotTheAuthor(ChatError):
-    """Only the author updates or deletes a message."""
+    """The user is not the author of the message, so may not update or delete it."""
 
     code = "not_the_author"
 
@@ -187,7 +190,7 @@ class NotTheAuthor(ChatError):
 
 
 class NotARecipient(ChatError):
-    """Only a recipient marks a message delivered or seen; the author is none."""
+    """The user is not a recipient of the message; the author never is."""
 
     code = "not_a_recipient"
 
@@ -196,7 +199,10 @@ class NotARecipient(ChatError):
 
 
 class MessageNotFound(ChatError):
-    """Missing, or of a channel that is not the asker's: one answer, so that ids leak nothing."""
+    """The message does not exist, or the user is not a member of its channel.
+
+    Both cases have the same answer, so that a client cannot find out which ids exist.
+    """
 
     code = "message_not_found"
 
@@ -205,7 +211,7 @@ class MessageNotFound(ChatError):
 
 
 class MessageDeleted(ChatError):
-    """The send was stored once and has since been deleted; it is not stored again."""
+    """The message of this client message id was stored and then deleted; it is not stored again."""
 
     code = "message_deleted"
 
@@ -214,7 +220,7 @@ class MessageDeleted(ChatError):
 
 
 class ClientMessageIdReused(ChatError):
-    """The client message id belongs to a send with other content, or to another channel."""
+    """The client message id was used with other content or in another channel."""
 
     code = "client_message_id_reused"
 
@@ -225,7 +231,7 @@ class ClientMessageIdReused(ChatError):
 
 
 class ChannelNotFound(ChatError):
-    """Backends hear of it, clients do not: to them it is `NotAMember`."""
+    """The channel does not exist. Only backends receive this; clients receive `NotAMember`."""
 
     code = "channel_not_found"
 
@@ -234,7 +240,7 @@ class ChannelNotFound(ChatError):
 
 
 class ChannelExists(ChatError):
-    """A channel is created once; the standing one is left as it is."""
+    """Another channel has this id; it was not changed."""
 
     code = "channel_exists"
 
@@ -243,7 +249,7 @@ class ChannelExists(ChatError):
 
 
 class ChannelInUse(ChatError):
-    """Something that is none of the chat's refers to the channel; it must be removed first."""
+    """A row that does not belong to the chat refers to the channel; it must be deleted first."""
 
     code = "channel_in_use"
 
@@ -252,7 +258,7 @@ class ChannelInUse(ChatError):
 
 
 class UserNotFound(ChatError):
-    """Whoever is to be a member must be known to the storage, not only to Clerk."""
+    """The user is not in the storage. A user who exists only at Clerk cannot become a member."""
 
     code = "user_not_found"
 
@@ -261,9 +267,9 @@ class UserNotFound(ChatError):
 
 
 class Unavailable(ChatError):
-    """Storage or backplane did not answer: nothing was done, and nothing was half done.
+    """The storage or Redis did not answer. Nothing was stored.
 
-    Only where revocations are stored, and when it is `Unconfirmed`, is that not certain.
+    There are two exceptions: a revocation may be stored, and so may an `Unconfirmed` write.
     """
 
     code = "unavailable"
@@ -274,16 +280,16 @@ class Unavailable(ChatError):
 
 
 class StorageRejected(Unavailable):
-    """The storage answers, and will not take this; of several things it may take the others.
+    """The storage answers but rejects this write. It may accept other writes of the same batch.
 
-    Somebody's trigger or constraint, say, or a value that it has no room for.
+    The cause may be a trigger or a constraint, or a value that does not fit its column.
     """
 
 
 class Unconfirmed(Unavailable):
-    """The storage went away while it was storing: all of it may stand there, or nothing.
+    """The connection to the storage was lost during a write: all of it is stored, or nothing.
 
-    To ask again is harmless where asking twice is: with the same client message id.
+    Retrying is safe if the request is idempotent, as a send with a client message id is.
     """
 
     def __init__(self) -> None:

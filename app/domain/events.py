@@ -1,10 +1,10 @@
-"""Event names on the wire, written once. Dots and colons are as the document has them."""
+"""The names of events on the wire, with the dots and colons of the documented protocol."""
 
 from enum import StrEnum
 
 
 class ClientEvent(StrEnum):
-    """What clients send."""
+    """The events that clients send."""
 
     SEND_MESSAGE = "sendMessage"
     UPDATE_MESSAGE = "updateMessage"
@@ -21,7 +21,7 @@ class ClientEvent(StrEnum):
 
 
 class ServerEvent(StrEnum):
-    """What the server sends."""
+    """The events that the server sends."""
 
     MESSAGE_CREATED = "message.created"
     MESSAGE_UPDATED = "message.updated"
@@ -40,4 +40,4 @@ class ServerEvent(StrEnum):
 
 
 SECRET_EVENTS = frozenset({ClientEvent.AUTH_REFRESH})
-"""Events whose payload is a secret: it is never sent back, nor the event's cause with it."""
+"""Events with a secret payload, which is never sent back in the ``cause`` of an error."""

@@ -1,24 +1,24 @@
-"""Who a verified token says a socket is."""
+"""The identity in a verified token."""
 
 from dataclasses import dataclass
 
 from app.domain.ids import UserId
 
 CLOCK_SKEW_SECONDS = 5
-"""How far the issuer's clock and ours may differ, either way: Clerk's own default."""
+"""How far the clocks of the issuer and this server may differ: Clerk's own default."""
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """The claims of a verified session token that outlive its verification.
+    """The claims of a verified session token that are used after its verification.
 
     Attributes:
         user_id: ``sub``.
-        session_id: ``sid``, the sign-in the token belongs to; None where the issuer sends none.
-        token_id: ``jti``, likewise.
-        expires_at: ``exp``, seconds since the epoch by the wall clock.
-        issued_at: ``iat``, likewise, and no later than the verification; 0 where there is none, so
-            that a revocation of the user covers it.
+        session_id: ``sid``, the sign-in that the token belongs to; None if the issuer sends none.
+        token_id: ``jti``; None if the issuer sends none.
+        expires_at: ``exp``, in seconds since the epoch.
+        issued_at: ``iat``, in seconds since the epoch, and no later than the verification; 0 if the
+            token has none, so that every revocation of the user covers it.
     """
 
     user_id: UserId
@@ -28,7 +28,7 @@ class Principal:
     issued_at: float = 0.0
 
     def may_follow(self, other: "Principal") -> bool:
-        """Whether a session of ``other`` may go on as this one: the same user, the same sign-in."""
+        """Whether this is the same user and sign-in as ``other``, whose session may continue."""
         is_same_sign_in = (
             self.session_id is None
             or other.session_id is None

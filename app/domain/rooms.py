@@ -1,13 +1,13 @@
-"""Room names. Every room has a prefix, so that an id chosen by a client can name no other kind."""
+"""Names of rooms. Each kind has a prefix, so a client's id cannot name a room of another kind."""
 
 from app.domain.ids import ChannelId, UserId
 
 
 def user_room(user_id: UserId) -> str:
-    """Every socket of one user."""
+    """Return the room of all sockets of a user."""
     return f"user:{user_id}"
 
 
 def channel_room(channel_id: ChannelId) -> str:
-    """Every socket of every connected member of a channel."""
+    """Return the room of all sockets of a channel's members."""
     return f"channel:{channel_id}"

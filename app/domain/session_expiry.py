@@ -1,4 +1,4 @@
-"""When a session ends, unless its client sends another token."""
+"""The payload that tells a client when its token expires."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +8,7 @@ from app.domain.wire import WireValue, to_iso
 
 @dataclass(frozen=True, slots=True)
 class SessionExpiry(WireValue):
-    """``{expiresAt}``: when the socket's token expires."""
+    """``{expiresAt}``: the time at which the socket's token expires."""
 
     expires_at: datetime
 

@@ -1,4 +1,4 @@
-"""The documented ``SocketResponse<T>``: what an ack carries."""
+"""The documented ``SocketResponse<T>``: the content of an ack."""
 
 from collections.abc import Mapping
 from typing import Generic, NotRequired, TypedDict, TypeVar
@@ -9,20 +9,20 @@ T = TypeVar("T")
 
 
 class SocketResponse(TypedDict, Generic[T]):
-    """A handler's answer, as it goes over the wire: ``{"data": T}``.
+    """The answer of a handler that succeeds: ``{"data": T}``.
 
-    Its other half, ``{"error": ..., "code": ..., "temporary": ...}``, is written by the exception
-    filter from what services and guards raise.
+    The exception filter writes the answer of one that fails, ``{"error": ..., "code": ...,
+    "temporary": ...}``, from the error that a service or a guard raised.
     """
 
     data: T
 
 
 class PagedResponse(SocketResponse[T]):
-    """``{"data": T}``; where ``data`` is not everything, ``nextCursor`` and ``counts`` beside it.
+    """``{"data": T}``, with ``nextCursor`` and ``counts`` if there is more than one page.
 
-    ``nextCursor`` asks for the next page and is None on the last. ``counts`` says how many there
-    are in all pages together.
+    ``nextCursor`` requests the next page; it is None on the last page. ``counts`` has the totals
+    of all pages.
     """
 
     nextCursor: NotRequired[str | None]
@@ -30,6 +30,6 @@ class PagedResponse(SocketResponse[T]):
 
 
 class ReceiptsResponse(SocketResponse[tuple[DeliveryStatus, ...]]):
-    """The answer to a list of receipts: what was marked, and what was refused if anything was."""
+    """The answer to a list of receipts: the new statuses, and the refused receipts if any."""
 
     refused: NotRequired[tuple[RefusedReceipt, ...]]

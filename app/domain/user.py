@@ -1,4 +1,4 @@
-"""A user, as others may see one."""
+"""The public profile of a user."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from app.domain.wire import WireValue
 
 @dataclass(frozen=True, slots=True)
 class User(WireValue):
-    """The public face of a user: never an e-mail address."""
+    """The fields that other users may see; never an e-mail address."""
 
     id: UserId
     name: str

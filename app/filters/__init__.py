@@ -1,1 +1,1 @@
-"""How errors become answers."""
+"""The exception filter of the chat."""

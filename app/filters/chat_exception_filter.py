@@ -1,4 +1,4 @@
-"""The one place where an error becomes an answer, and a line in the log."""
+"""Converts every error to an answer for the client and a log line."""
 
 from logging import DEBUG, INFO, WARNING
 from random import randrange
@@ -27,8 +27,10 @@ _log = structlog.stdlib.get_logger("ChatExceptionFilter")
 _REFUSED = "authentication failed"
 
 _RETRY_AFTER_MS = (1_000, 5_000)
-"""When a client that is refused for a temporary reason should come back, where no limit knows:
-a random time, so that clients that were refused together do not come back together."""
+"""The range of the retry time after a temporary rejection, if no limit defines one.
+
+The time is random, so that clients that were rejected together do not return together.
+"""
 
 _LIMIT_HINT = (
     "RATE_LIMIT_CONNECTS_PER_MINUTE and RATE_LIMIT_FAILED_AUTH_PER_MINUTE are the limits of an "
@@ -36,15 +38,15 @@ _LIMIT_HINT = (
 )
 
 _ENDING = frozenset({AuthenticationCode.REVOKED, AuthenticationCode.SUBJECT_CHANGED})
-"""What a socket does not survive; until it has expired it may try another token."""
+"""The codes that end a connected socket. After any other it may refresh with another token."""
 
 
 @catch()
 class ChatExceptionFilter(BaseWsExceptionFilter):
-    """Gives domain errors the framework's shape, refuses connections the configured way, logs both.
+    """Converts domain errors to `WsException`, rejects connections as configured, and logs both.
 
-    A connection is refused whatever was raised, so authentication fails closed. A client that is
-    refused for a temporary reason comes back by itself, so its refusals are logged once a minute.
+    Any error rejects the connection, so authentication fails closed. A client that is rejected for
+    a temporary reason retries by itself, so these rejections are logged once a minute.
     """
 
     def __init__(self, clock: Clock, *, refuse_with_connect_error: bool) -> None:
@@ -53,7 +55,7 @@ class ChatExceptionFilter(BaseWsExceptionFilter):
         self._temporary_refusals = MinuteLog(_log_temporary_refusals, clock.call_later)
 
     def catch(self, exception: Exception, host: ExecutionContext) -> None:
-        """Answer the ack, else emit ``exception``; a connection gets ``error`` and an end."""
+        """Answer the ack or emit ``exception``; reject a connection with ``error``."""
         super().catch(_ws_exception(exception), host)
         if isinstance(exception, AuthenticationError) and exception.code in _ENDING:
             client: AuthenticatedSocket = host.get_client()
@@ -61,7 +63,7 @@ class ChatExceptionFilter(BaseWsExceptionFilter):
                 client.end_session(exception)
 
     def answer(self, error: WsException, host: ExecutionContext) -> None:
-        """Log it, without what the client sent, and tell the client."""
+        """Log the error without the payload, and send it to the client."""
         client: AuthenticatedSocket = host.get_client()
         context: dict[str, str | int | None] = {
             "code": error.code,
@@ -88,7 +90,7 @@ class ChatExceptionFilter(BaseWsExceptionFilter):
             super().answer(error, host)
 
     def cause_of(self, host: ExecutionContext) -> dict[str, object]:
-        """The event's name, and its payload unless that is a secret."""
+        """Return the event's name, and its payload unless the payload is a secret."""
         if host.get_pattern() in SECRET_EVENTS:
             return {"pattern": host.get_pattern()}
         return super().cause_of(host)
@@ -116,7 +118,7 @@ def _log_temporary_refusals(code: str, address: str, times: int) -> None:
 
 
 def _ws_exception(exception: Exception) -> Exception:
-    """A domain error in the framework's shape, its cause behind it; any other as it is."""
+    """Convert a domain error to a `WsException` with it as the cause; return other errors as is."""
     if not isinstance(exception, ChatError):
         return exception
     if isinstance(exception, InvalidPayload):

@@ -1,4 +1,4 @@
-"""The documented ``BaseGateway``: what every gateway of the chat does with a client."""
+"""The documented ``BaseGateway``: the base class of the chat's gateways."""
 
 from app.domain.errors import AuthenticationCode, AuthenticationError
 from app.domain.ids import UserId
@@ -8,10 +8,10 @@ from app.sockets.authenticated_socket import AuthenticatedSocket
 
 
 class BaseGateway:
-    """Base of gateways that speak to authenticated users.
+    """Base class of gateways for authenticated users.
 
-    The document's first layer, `WsGuard`, stands on the subclass and has run before
-    ``handle_connection``; `validate_client` is the second.
+    The documented first layer of authentication is `WsGuard`, which decorates the subclass and runs
+    before ``handle_connection``. `validate_client` is the second layer.
     """
 
     server = WebSocketServer()
@@ -20,9 +20,9 @@ class BaseGateway:
         self._sessions = session_service
 
     def validate_client(self, client: AuthenticatedSocket) -> bool:
-        """Whether the client is authenticated and was not revoked since; else it is refused.
+        """Return whether the client is authenticated and not revoked; end it if it has no session.
 
-        A gateway that forgot its `WsGuard` lets nobody in.
+        So a subclass without `WsGuard` admits nobody.
         """
         if client.session is None:
             client.end_session(AuthenticationError(AuthenticationCode.TOKEN_MISSING))
@@ -30,10 +30,10 @@ class BaseGateway:
         return not client.session.revoked
 
     def get_client_user_id(self, client: AuthenticatedSocket) -> UserId | None:
-        """The user of an authenticated client, None for a refused one."""
+        """Return the user of an authenticated client; None for a rejected one."""
         return None if client.session is None else client.user_id
 
     async def handle_disconnect(self, client: AuthenticatedSocket, _reason: str) -> None:
-        """End the session, if there was one. Subclasses clean up first, then call this."""
+        """Close the session, if there is one. Subclasses clean up first, then call this."""
         if client.session is not None:
             self._sessions.close(client.session)

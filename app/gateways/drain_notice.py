@@ -1,4 +1,4 @@
-"""Tells clients that this node is about to close: a gateway without events."""
+"""A gateway without events that notifies clients before this node closes."""
 
 from random import randint
 
@@ -6,17 +6,17 @@ from app.domain.events import ServerEvent
 from app.framework import WebSocketServer, web_socket_gateway
 
 _SOONEST_MS, _LATEST_MS = 500, 5_000
-"""Clients that follow the notice come back evenly between these, not all at once."""
+"""The range of the reconnect delay, which spreads the clients that reconnect."""
 
 
 @web_socket_gateway()
 class DrainNotice:
-    """Sends ``server:draining`` before the server closes, unless Ctrl-C closes it."""
+    """Sends ``server:draining`` before the server closes, except after Ctrl-C."""
 
     server = WebSocketServer()
 
     async def before_application_shutdown(self, signal: str | None) -> None:
-        """Tell every socket, each another time."""
+        """Send every socket a random reconnect delay."""
         if signal in {None, "SIGINT"}:
             return
         for socket in self.server.fetch_sockets():

@@ -1,4 +1,4 @@
-"""How services reach rooms: a gateway without events, as Nest has it for a service that emits."""
+"""The `Broadcaster` of the services: a gateway without events, as Nest recommends for emitting."""
 
 from app.domain.events import ServerEvent
 from app.domain.ids import SocketId
@@ -6,12 +6,12 @@ from app.framework import WebSocketServer, web_socket_gateway
 from app.ports import Broadcaster
 
 _VOLATILE = frozenset({ServerEvent.TYPING})
-"""What is soon out of date: it does not wait for clients that do not read."""
+"""Events that are soon obsolete, so they are dropped for clients that do not read."""
 
 
 @web_socket_gateway()
 class RoomBroadcaster(Broadcaster):
-    """The `Broadcaster` of this process: the sockets of the gateway's namespace."""
+    """Publishes to the sockets of this process, in the gateway's namespace."""
 
     server = WebSocketServer()
 
@@ -23,7 +23,7 @@ class RoomBroadcaster(Broadcaster):
         *,
         except_socket: SocketId | None = None,
     ) -> None:
-        """Queue for every admitted member; the transport encodes once."""
+        """Queue the event for every socket in the room; the transport encodes it once."""
         recipients = self.server.to(room)
         if except_socket is not None:
             recipients = recipients.except_(except_socket)

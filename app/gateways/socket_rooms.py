@@ -1,4 +1,4 @@
-"""How services move users between rooms: a gateway without events, as `RoomBroadcaster` is."""
+"""The `SocketRooms` of the services: a gateway without events, like `RoomBroadcaster`."""
 
 from collections.abc import Collection, Iterable
 
@@ -11,17 +11,17 @@ from app.sockets.authenticated_socket import AuthenticatedSocket
 
 @web_socket_gateway()
 class GatewaySocketRooms(SocketRooms):
-    """The `SocketRooms` of this process: the sockets of the gateway's namespace."""
+    """Moves the sockets of this process, in the gateway's namespace."""
 
     server = WebSocketServer()
 
     def users_in(self, room: str) -> frozenset[UserId]:
-        """Who has a socket in the room."""
+        """Return the users who have a socket in the room."""
         return frozenset(_owners(self.server.in_(room).fetch_sockets()).values())
 
     def join(self, user_ids: Collection[UserId], room: str) -> dict[SocketId, UserId]:
-        """Have the sockets that are not in the room join it."""
-        if not user_ids:  # no room would mean everybody
+        """Add the users' sockets to the room; return the added ones with their users."""
+        if not user_ids:  # without rooms, `in_` would select every socket
             return {}
         outside = self.server.in_(*map(user_room, user_ids)).except_(room).fetch_sockets()
         for socket in outside:
@@ -29,11 +29,11 @@ class GatewaySocketRooms(SocketRooms):
         return _owners(outside)
 
     def leave(self, user_ids: Collection[UserId], room: str) -> dict[SocketId, UserId]:
-        """Have the sockets that are in the room leave it."""
+        """Remove the users' sockets from the room; return the removed ones with their users."""
         if not user_ids:
             return {}
         sockets = self.server.in_(*map(user_room, user_ids))
-        # Not by each socket's own rooms, which may be thousands.
+        # Computed as a difference, since searching each socket's rooms may take thousands of steps.
         outside = set(sockets.except_(room).fetch_sockets())
         inside = [each for each in sockets.fetch_sockets() if each not in outside]
         for socket in inside:
@@ -42,5 +42,5 @@ class GatewaySocketRooms(SocketRooms):
 
 
 def _owners(sockets: Iterable[Socket]) -> dict[SocketId, UserId]:
-    # In rooms there are none but authenticated sockets; the namespace's class says so.
+    # All of them are authenticated sockets, since the namespace creates no others.
     return {each.id: each.user_id for each in sockets if isinstance(each, AuthenticatedSocket)}

@@ -1,4 +1,4 @@
-"""The documented ``WsGateway``: rooms on connect and disconnect, one short handler per event."""
+"""The documented ``WsGateway``: joins rooms on connect, and has one short handler per event."""
 
 from typing import Annotated, TypeVar
 
@@ -47,7 +47,7 @@ Client = Annotated[AuthenticatedSocket, ConnectedSocket()]
 @web_socket_gateway(transports=("websocket",))
 @use_guards(WsThrottlerGuard, WsGuard)
 class WsGateway(BaseGateway):
-    """The chat's only gateway. Handlers call a service and return; errors are the filter's."""
+    """The chat's gateway. Each handler calls a service and returns; the filter handles errors."""
 
     def __init__(
         self,
@@ -76,7 +76,7 @@ class WsGateway(BaseGateway):
             self._events.subscribe(channel_id, client.id, user_id)
 
     async def handle_disconnect(self, client: AuthenticatedSocket, reason: str) -> None:
-        """End what the socket had: subscriptions, typing, session. Its rooms it has left."""
+        """End the socket's subscriptions, typing and session. It has left its rooms already."""
         user_id = self.get_client_user_id(client)
         if user_id is None:
             return
@@ -89,7 +89,7 @@ class WsGateway(BaseGateway):
     async def send_message(
         self, client: Client, body: Body[SendMessageDto]
     ) -> SocketResponse[Message]:
-        """Store a message; the channel hears of it before the ack."""
+        """Store a message; it is published to the channel before the ack."""
         return SocketResponse(
             data=await self._messages.send(
                 client.user_id, body.channel_id, body.content, body.client_message_id, client.id
@@ -100,7 +100,7 @@ class WsGateway(BaseGateway):
     async def update_message(
         self, client: Client, body: Body[UpdateMessageDto]
     ) -> SocketResponse[Message]:
-        """Change one's own message."""
+        """Change the content of the user's own message."""
         return SocketResponse(
             data=await self._messages.update(client.user_id, body.message_id, body.content)
         )
@@ -109,7 +109,7 @@ class WsGateway(BaseGateway):
     async def delete_message(
         self, client: Client, body: Body[MessageDto]
     ) -> SocketResponse[DeletionReceipt]:
-        """Delete one's own message."""
+        """Delete the user's own message."""
         return SocketResponse(data=await self._messages.delete(client.user_id, body.message_id))
 
     @subscribe_message(ClientEvent.MESSAGE_DELIVERED)
@@ -117,7 +117,7 @@ class WsGateway(BaseGateway):
     async def message_delivered(
         self, client: Client, body: Body[ReceiptDto]
     ) -> SocketResponse[DeliveryStatus] | SocketResponse[tuple[DeliveryStatus, ...]]:
-        """Report that one message has arrived, or several."""
+        """Mark one or several messages as delivered to the user."""
         if body.message_id is None:
             return await self._deliveries.all_delivered(client.user_id, body.listed)
         return SocketResponse(
@@ -129,7 +129,7 @@ class WsGateway(BaseGateway):
     async def message_seen(
         self, client: Client, body: Body[ReceiptDto]
     ) -> SocketResponse[DeliveryStatus] | SocketResponse[tuple[DeliveryStatus, ...]]:
-        """Report that one message was read, or several."""
+        """Mark one or several messages as seen by the user."""
         if body.message_id is None:
             return await self._deliveries.all_seen(client.user_id, body.listed)
         return SocketResponse(data=await self._deliveries.seen(client.user_id, body.message_id))
@@ -139,7 +139,7 @@ class WsGateway(BaseGateway):
     async def get_status(
         self, client: Client, body: Body[GetStatusDto]
     ) -> PagedResponse[tuple[DeliveryStatus, ...]]:
-        """How far a message has come, per recipient; a page of them where they are many."""
+        """Return the delivery status of a message per recipient, in pages."""
         page = await self._deliveries.statuses(
             client.user_id, body.message_id, body.limit, body.cursor
         )
@@ -151,7 +151,7 @@ class WsGateway(BaseGateway):
     async def start_typing(
         self, client: Client, body: Body[ChannelDto]
     ) -> SocketResponse[TypingIndicator]:
-        """Tell the channel that one is typing; it expires by itself."""
+        """Publish that the user is typing, until that is stopped or expires."""
         return SocketResponse(
             data=await self._typing.start(client.user_id, body.channel_id, client.id)
         )
@@ -160,7 +160,7 @@ class WsGateway(BaseGateway):
     async def stop_typing(
         self, client: Client, body: Body[ChannelDto]
     ) -> SocketResponse[TypingIndicator]:
-        """Tell the channel that one has stopped, unless one types on another device."""
+        """Publish that the user stopped typing, unless the user types on another device."""
         return SocketResponse(
             data=await self._typing.stop(client.user_id, body.channel_id, client.id)
         )
@@ -169,13 +169,13 @@ class WsGateway(BaseGateway):
     async def get_typing(
         self, client: Client, body: Body[ChannelDto]
     ) -> SocketResponse[tuple[TypingIndicator, ...]]:
-        """Who is typing in a channel."""
+        """Return the users who are typing in a channel."""
         return SocketResponse(data=await self._typing.list(client.user_id, body.channel_id))
 
     @subscribe_message(ClientEvent.MESSAGE_GET_OFFLINE_COUNT)
     @event_weight(3)
     async def get_offline_count(self, client: Client) -> SocketResponse[OfflineCount]:
-        """How many messages one has missed."""
+        """Return the number of messages that the user has missed."""
         return SocketResponse(data=await self._offline.count(client.user_id))
 
     @subscribe_message(ClientEvent.MESSAGE_GET_OFFLINE)
@@ -183,7 +183,7 @@ class WsGateway(BaseGateway):
     async def get_offline(
         self, client: Client, body: Body[GetOfflineDto]
     ) -> SocketResponse[MessagePage]:
-        """What one has missed, oldest first; or a channel's messages from a known place."""
+        """Return the user's missed messages, or a channel's messages after a sequence."""
         return SocketResponse(
             data=await self._offline.page(client.user_id, body.limit, body.cursor, body.since)
         )
@@ -193,7 +193,7 @@ class WsGateway(BaseGateway):
     async def refresh(
         self, client: Client, body: Body[RefreshDto]
     ) -> SocketResponse[SessionExpiry]:
-        """Go on with the next token of the same user."""
+        """Replace the session's token with another one of the same user."""
         expires_at = await self._sessions.refresh(
             client.require_session(), body.token, client.handshake.address
         )

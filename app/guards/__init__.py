@@ -1,1 +1,1 @@
-"""What stands before a handler: who is asking, and how often."""
+"""The guards that run before each handler: authentication and rate limits."""

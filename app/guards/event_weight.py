@@ -1,4 +1,4 @@
-"""How much of the rate limit an event takes: a mark for `WsThrottlerGuard` to read."""
+"""The `event_weight` decorator: how much of the rate limit an event takes."""
 
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
@@ -11,13 +11,13 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 
 def event_weight(weight: int) -> Callable[[Decorated], Decorated]:
-    """Count the handler's event as ``weight`` events in its user's rate limit.
+    """Make `WsThrottlerGuard` count the handler's event as ``weight`` events.
 
-    For events that cost much more than a message. One that weighs more than ``RATE_LIMIT_BURST``
-    takes all of it.
+    Use it for events that cost much more than a message. A weight above ``RATE_LIMIT_BURST`` takes
+    the whole burst.
 
     Raises:
-        BootError: The weight is not a whole number of at least 1, or it stands on a class.
+        BootError: The weight is not a whole number of at least 1, or it decorates a class.
     """
     if type(weight) is not int or weight < 1:
         raise BootError(f"@event_weight({weight!r}): a weight is a whole number of at least 1")
@@ -33,11 +33,11 @@ def event_weight(weight: int) -> Callable[[Decorated], Decorated]:
 
 
 def check_event_weights(routes: Iterable[EventRoute]) -> None:
-    """Require that every weight is read by a guard.
+    """Require that every `event_weight` has an effect.
 
     Raises:
-        BootError: A handler has a weight, and no `WsThrottlerGuard` runs before it, or it takes
-            receipts, which are counted otherwise.
+        BootError: A handler has a weight, but no `WsThrottlerGuard` runs before it, or it also has
+            `limited_as_receipts`, which replaces the weight.
     """
     reflector = Reflector()
     for route in routes:

@@ -1,4 +1,4 @@
-"""Which handlers an expired session may still call: a mark for `WsGuard` to read."""
+"""The `allow_expired_session` decorator, which `WsGuard` reads."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -11,5 +11,5 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 
 def allow_expired_session() -> Callable[[Decorated], Decorated]:
-    """Let the handler run within the grace after the token's end; never after a revocation."""
+    """Let an expired session call the handler within the grace period, unless it is revoked."""
     return set_metadata(ALLOWS_EXPIRED_SESSION, value=True)

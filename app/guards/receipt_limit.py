@@ -1,4 +1,4 @@
-"""Which handlers take receipts, which have a rate limit of their own: a mark for the throttler."""
+"""The `limited_as_receipts` decorator, which `WsThrottlerGuard` reads."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -12,14 +12,14 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 
 def limited_as_receipts() -> Callable[[Decorated], Decorated]:
-    """Count the handler's events in the receipts' bucket, each for as many messages as it names."""
+    """Count the handler's events in the bucket of receipts: one token per message listed."""
     return set_metadata(LIMITED_AS_RECEIPTS, value=True)
 
 
 def receipts_in(data: object) -> int:
-    """How many messages a payload names, before it is validated: 1 to `MAX_RECEIPTS`.
+    """Count the messages in a payload that is not validated yet: 1 to `MAX_RECEIPTS`.
 
-    A longer list is refused by the validation; it costs the most that a list can.
+    The validation rejects a longer list later; it costs as much as the longest valid list.
     """
     listed = data.get("messageIds") if isinstance(data, dict) else None
     return min(max(1, len(listed)), MAX_RECEIPTS) if isinstance(listed, list) else 1

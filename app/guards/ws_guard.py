@@ -1,4 +1,4 @@
-"""The documented ``WsGuard``: no event, and no connection, without a verified session."""
+"""The documented ``WsGuard``: every connection and every event needs a valid session."""
 
 from collections.abc import Awaitable
 
@@ -10,10 +10,10 @@ from app.sockets.authenticated_socket import AuthenticatedSocket
 
 
 class WsGuard(CanActivate):
-    """Authenticates a socket that has no session; checks the session of one that has, in memory.
+    """Authenticates a connecting socket, and checks the session of a connected one in memory.
 
-    Nest runs it before each event only. Here it also runs when a socket connects, so every event
-    after that costs two comparisons instead of a verification.
+    Nest runs guards before each event only. Here they also run when a socket connects, so each
+    later event costs two comparisons instead of a verification.
     """
 
     def __init__(self, sessions: SessionService) -> None:
@@ -21,12 +21,12 @@ class WsGuard(CanActivate):
         self._reflector = Reflector()
 
     def can_activate(self, context: ExecutionContext) -> bool | Awaitable[bool]:
-        """True, always: a refusal is raised, so that the client learns its code.
+        """Return True, or raise, so that the client receives the error's code.
 
-        At once where there is a session: an event does not pay for a coroutine.
+        Returns without a coroutine if there is a session, since this is faster.
 
         Raises:
-            AuthenticationError: By the rule broken.
+            AuthenticationError: The socket is not authenticated; the code gives the reason.
         """
         client: AuthenticatedSocket = context.switch_to_ws().get_client()
         if client.session is None:
@@ -41,7 +41,7 @@ class WsGuard(CanActivate):
         return True
 
     async def _authenticate(self, client: AuthenticatedSocket) -> bool:
-        # 1. Extract token: a header or the query string is never read
+        # 1. Extract token; headers and the query string are never read
         token = client.handshake.auth.get("token")
 
         # 2. Verify with Clerk, 3. Enhance socket with user data

@@ -1,4 +1,4 @@
-"""How many events a user may send, over all of that user's sockets on this node."""
+"""Rate-limits events per user, over all of the user's sockets on this node."""
 
 from collections.abc import Callable
 from functools import lru_cache
@@ -13,20 +13,20 @@ from app.sockets.authenticated_socket import AuthenticatedSocket
 EVENT_WEIGHT = "event_weight"
 
 _RECEIPTS = 0
-"""Stands for the weight of an event that is counted by its messages."""
+"""The weight of a receipt, which is counted by its messages instead."""
 
 _reflector = Reflector()
 
 
 class WsThrottlerGuard(CanActivate):
-    """Takes one token of the user's bucket per event, or as many as its `event_weight` says.
+    """Takes one token per event from the user's bucket, or as many as the event's `event_weight`.
 
-    Put it before `WsGuard`, so that the events of an expired session count, too: their refusals
-    would be unlimited. An admitted socket has its user already.
+    Put it before `WsGuard`, so that it also limits the events of expired sessions, which `WsGuard`
+    rejects.
 
-    Receipts have a bucket of their own, with a token per message: who comes back to many messages
-    can report them and still write. Connecting is free here; `AuthenticationService` limits it, per
-    address.
+    Receipts have a second bucket, with one token per message, so that a user who returns to many
+    messages can report them and still write. Connecting takes no token here:
+    `AuthenticationService` limits it per address.
     """
 
     def __init__(self, events: Throttle, receipts: Throttle) -> None:
@@ -34,10 +34,10 @@ class WsThrottlerGuard(CanActivate):
         self._receipts = receipts
 
     def can_activate(self, context: ExecutionContext) -> bool:
-        """True while the event's bucket lasts.
+        """Return True if the bucket has enough tokens.
 
         Raises:
-            WsTooManyRequests: With the milliseconds until there are enough tokens.
+            WsTooManyRequests: There are too few; carries the milliseconds until there are enough.
         """
         if context.is_connection:
             return True
@@ -52,7 +52,7 @@ class WsThrottlerGuard(CanActivate):
         return True
 
 
-# The marks of a handler never change, and reading both takes half as long as the whole guard.
+# Cached, because reading a handler's metadata takes half as long as the whole guard.
 @lru_cache(maxsize=1_024)
 def _weight_of(handler: Callable[..., Any]) -> int:
     if _reflector.get(LIMITED_AS_RECEIPTS, handler):

@@ -76,7 +76,7 @@ class ChatModule(containers.DeclarativeContainer):
         TypingService,
         channels=channels,
         events=event_service,
-        audience=room_sync,
+        room_sync=room_sync,
         broadcaster=broadcaster,
         clock=clock,
         expiry_seconds=settings.provided.typing_expiry_seconds,

@@ -1,26 +1,29 @@
-"""Publishes changes of memberships to all nodes, at once but without a guarantee."""
+"""Publishes changes of memberships to the nodes: immediately, but not reliably."""
 
 from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
-from app.domain.channel import MembershipNews
+from app.domain.channel import MembershipUpdate
 
 
 @runtime_checkable
 class MembershipBus(Protocol):
-    """Publishes to every node. A node that misses a change reads the channel's members later."""
+    """Publishes to this node, and to other nodes where the implementation reaches them.
 
-    def listen(self, on_changed: Callable[[MembershipNews], None]) -> None:
-        """Call ``on_changed`` for every change. There is only one listener.
+    A node that misses an update notices the change when it reloads the channel's members.
+    """
 
-        It is called on the event loop and must neither raise nor block.
+    def listen(self, on_changed: Callable[[MembershipUpdate], None]) -> None:
+        """Set the listener, which receives every update. There is one listener.
+
+        It is called on the event loop and must neither raise nor take long.
         """
         ...
 
-    async def publish(self, news: MembershipNews) -> None:
-        """Publish a stored change. This node receives it first, even if publishing fails.
+    async def publish(self, update: MembershipUpdate) -> None:
+        """Publish a stored change. This node receives it first, even if this raises.
 
         Raises:
-            Unavailable: Some or all of the other nodes were not reached.
+            Unavailable: Some or all of the other nodes did not receive the update.
         """
         ...

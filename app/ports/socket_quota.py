@@ -13,7 +13,7 @@ class SocketQuota(Protocol):
     `Unavailable`.
     """
 
-    async def take(self, user_id: UserId) -> bool:
+    async def acquire(self, user_id: UserId) -> bool:
         """Count one more socket and return True, or return False if the user has the maximum.
 
         After True, the caller must call `release` once. A call that is cancelled counts nothing.

@@ -1,4 +1,4 @@
-"""Changing channels and their members: store, then move sockets, then tell."""
+"""Creates and deletes channels, and adds and removes members, for backends."""
 
 import logging
 from collections.abc import Collection
@@ -14,13 +14,14 @@ from app.domain.channel import (
     MemberRole,
     MembershipChange,
     MembershipEvent,
-    MembershipNews,
     MembershipOutcome,
+    MembershipUpdate,
 )
 from app.domain.errors import ChannelExists, ChannelNotFound, Unavailable
 from app.domain.events import ServerEvent
 from app.domain.ids import ChannelId, UserId
 from app.domain.rooms import channel_room, user_room
+from app.domain.time_limits import DRAIN_TIMEOUT_SECONDS
 from app.ports import (
     Broadcaster,
     ChannelRepository,
@@ -30,44 +31,44 @@ from app.ports import (
 )
 from app.services.room_sync import RoomSync
 from app.services.writes.keyed_queue import KeyedQueue
-from app.services.writes.limits import DRAIN_TIMEOUT_SECONDS
 from app.services.writes.unconfirmed_changes import UnconfirmedChanges
 
 MAX_UNCONFIRMED = 1_000
-"""Of how many changes it is remembered that they may stand without anybody having been told."""
+"""How many unconfirmed changes are remembered at most."""
 
 MAX_DELETIONS = 1_000
-"""Of how many channels it is remembered that they were deleted here."""
+"""How many deleted channels are remembered at most."""
 
 DELETION_WAIT_SECONDS = 300.0
-"""How long a caller waits for that: a million messages take a minute."""
+"""How long a caller waits for a deletion: deleting a million messages takes a minute."""
 
 Change: TypeAlias = tuple[ServerEvent, ChannelId, UserId]
-"""What a channel hears of a change, and of whom: of its creation, the creator."""
+"""The event of a change, its channel, and its user: for a creation, the creator."""
 
 _logger = logging.getLogger(__name__)
 
 
 class ChannelService:
-    """What backends do with channels.
+    """Stores changes of channels, moves the sockets of their members, then publishes events.
 
-    Per channel one change is made at a time, and its members hear of them in the order of storing.
-    When a change is answered, the sockets of those whom it concerns are in the channel's room, or
-    out of it. Repeating one that stands is harmless and tells nobody, unless it was `Unconfirmed`
-    on this node: then it is told now. What has begun is ended even if its caller goes.
+    The changes of a channel run one after another, and members receive their events in that order.
+    When a call returns, the sockets of this node have joined or left the channel's room. Repeating
+    a stored change is harmless and publishes nothing, unless the change was `Unconfirmed` on this
+    node: then its event is published now. A change that has begun ends even if its caller is
+    cancelled.
     """
 
     def __init__(
         self,
         channels: ChannelRepository,
         membership: MembershipBus,
-        audience: RoomSync,
+        room_sync: RoomSync,
         broadcaster: Broadcaster,
         clock: Clock,
     ) -> None:
         self._channels = channels
         self._membership = membership
-        self._audience = audience
+        self._room_sync = room_sync
         self._broadcaster = broadcaster
         self._clock = clock
         self._changes = KeyedQueue()
@@ -75,30 +76,31 @@ class ChannelService:
         self._deletions: BoundedDict[ChannelId, None] = BoundedDict(MAX_DELETIONS)
 
     async def create(self, draft: ChannelDraft) -> ChannelCreation:
-        """Store a channel, its creator being the owner; each member hears of it.
+        """Create a channel with the creator as its owner, and notify each member.
 
-        One that stands with this id is left as it is, with its members, and is the answer if it has
-        the name, the type and the creator that are asked for, who must be a member still.
+        If the channel exists with the same name, type and creator, and the creator is still a
+        member, it is returned unchanged.
 
         Raises:
-            ChannelExists: There is another one with this id.
-            UserNotFound: The creator or a member is not known; nothing was stored.
-            Unavailable: Nothing was stored; when it is `Unconfirmed`, perhaps it was.
+            ChannelExists: Another channel has this id.
+            UserNotFound: The creator or a member does not exist; nothing was stored.
+            Unavailable: Nothing was stored. If it is `Unconfirmed`, the channel may be stored.
         """
         return await self._changes.run(draft.id, partial(self._create, draft))
 
     async def delete(self, channel_id: ChannelId) -> None:
-        """Delete a channel with its messages; each member hears of it, and nobody of it any more.
+        """Delete a channel with its messages, and notify each member.
 
-        It waits until all is gone, for `DELETION_WAIT_SECONDS` at most. Asked again meanwhile or
-        afterwards, it is done when that is. Asked again after it was `Unconfirmed`, those hear of
-        it who are in the channel's room.
+        Returns when everything is deleted. Deleting a channel again is harmless. If the previous
+        call was `Unconfirmed`, the users in the channel's room are notified.
 
         Raises:
-            ChannelNotFound: There is no such channel, and none was deleted by this node.
-            ChannelInUse: Something that is none of the chat's keeps it; nothing was changed.
-            Unavailable: It may have no members any more, and not be gone: to be asked again. It is
-                `Unconfirmed`, too, when it takes longer than that; then it goes on.
+            ChannelNotFound: The channel does not exist, and this node did not delete it.
+            ChannelInUse: A table that does not belong to the chat refers to the channel; nothing
+                was deleted.
+            Unavailable: The channel may have lost its members without being deleted; the caller
+                must try again. If it is `Unconfirmed`, the deletion takes longer than
+                `DELETION_WAIT_SECONDS` and goes on, or its result is unknown.
         """
         delete = partial(self._delete, channel_id)
         await self._changes.run(channel_id, delete, DELETION_WAIT_SECONDS)
@@ -106,36 +108,38 @@ class ChannelService:
     async def add_member(
         self, channel_id: ChannelId, user_id: UserId, role: MemberRole | None = None
     ) -> bool:
-        """Have the user belong to the channel; False if nothing had to be changed for that.
+        """Make the user a member of the channel; return whether anything changed.
 
-        The channel hears of a newcomer, who is a `MemberRole.MEMBER` without a role. Who belongs
-        to it already is given the role, if there is one; nobody hears of that.
+        A new member gets the role, or `MemberRole.MEMBER` without one, and the channel is notified.
+        An existing member gets the role, if there is one, and nobody is notified.
 
         Raises:
-            ChannelNotFound: There is no such channel.
-            UserNotFound: There is no such user.
-            Unavailable: Nothing was stored; when it is `Unconfirmed`, perhaps it was.
+            ChannelNotFound: The channel does not exist.
+            UserNotFound: The user does not exist.
+            Unavailable: Nothing was stored. If it is `Unconfirmed`, the change may be stored.
         """
         add = partial(self._add_member, channel_id, user_id, role)
         return await self._changes.run(channel_id, add)
 
     async def remove_member(self, channel_id: ChannelId, user_id: UserId) -> bool:
-        """Have the user belong to the channel no more; False if they do not.
+        """Remove the user from the channel; return False if the user was not a member.
 
-        Their typing ends. The channel hears of it, and they do themselves, but nothing more of it.
+        The user's typing ends. The channel and the user are notified. The user receives no further
+        events of the channel.
 
         Raises:
-            ChannelNotFound: There is no such channel.
-            Unavailable: Nothing was stored; when it is `Unconfirmed`, perhaps it was.
+            ChannelNotFound: The channel does not exist.
+            Unavailable: Nothing was stored. If it is `Unconfirmed`, the change may be stored.
         """
         return await self._changes.run(
             channel_id, partial(self._remove_member, channel_id, user_id)
         )
 
     async def seed(self, membership: Membership) -> None:
-        """Create what is missing, in one transaction; what exists is left as it is.
+        """Create missing users, channels and memberships in one transaction.
 
-        Nobody is told, and sockets follow within seconds, as with whatever others have stored.
+        Existing ones are left unchanged. Nobody is notified. Sockets follow within seconds, as they
+        do when other programs write to the database.
 
         Raises:
             Unavailable: Nothing was created.
@@ -143,7 +147,7 @@ class ChannelService:
         await self._channels.seed(membership)
 
     async def on_module_destroy(self) -> None:
-        """Let the changes that are being made come to their end."""
+        """Wait until the changes that are in progress have ended."""
         await self._changes.drain(DRAIN_TIMEOUT_SECONDS)
 
     async def _create(self, draft: ChannelDraft) -> ChannelCreation:
@@ -162,26 +166,26 @@ class ChannelService:
             with self._unconfirmed.watch(change, None):
                 await self._channels.create(channel, roles)
         except ChannelExists:
-            standing, member_ids = await self._standing(draft)
-            # Their sockets may not have followed yet, whoever stored it.
-            await self._announce(MembershipEvent.JOINED, standing.id, frozenset(member_ids))
+            existing, member_ids = await self._find_created(draft)
+            # Another program may have stored it, so their sockets may not be in the room yet.
+            await self._move_sockets(MembershipEvent.JOINED, existing.id, frozenset(member_ids))
             if self._unconfirmed.forget(change):
-                self._tell_created(standing, member_ids)
-            return ChannelCreation(standing, is_new=False)
+                self._publish_created(existing, member_ids)
+            return ChannelCreation(existing, is_new=False)
         self._unconfirmed.forget(change)
-        await self._announce(MembershipEvent.JOINED, channel.id, frozenset(roles))
-        self._tell_created(channel, roles)
+        await self._move_sockets(MembershipEvent.JOINED, channel.id, frozenset(roles))
+        self._publish_created(channel, roles)
         return ChannelCreation(channel, is_new=True)
 
-    async def _standing(self, draft: ChannelDraft) -> tuple[Channel, Collection[UserId]]:
-        """The channel that was asked for before, and who its members are now."""
+    async def _find_created(self, draft: ChannelDraft) -> tuple[Channel, Collection[UserId]]:
+        """Return the channel that an earlier call has created, and its current members."""
         channel = await self._channels.find(draft.id)
         member_ids = (await self._channels.members_of_all([draft.id]))[draft.id]
         if channel is None or not draft.describes(channel) or draft.created_by_id not in member_ids:
             raise ChannelExists
         return channel, sorted(member_ids)
 
-    def _tell_created(self, channel: Channel, member_ids: Collection[UserId]) -> None:
+    def _publish_created(self, channel: Channel, member_ids: Collection[UserId]) -> None:
         for member_id in member_ids:
             self._broadcaster.publish(user_room(member_id), ServerEvent.CHANNEL_CREATED, channel)
 
@@ -193,15 +197,15 @@ class ChannelService:
                 raise
             return
         self._deletions[channel_id] = None
-        # There are none if an earlier call has removed them and never knew.
-        concerned = member_ids or self._audience.present(channel_id)
-        await self._announce(MembershipEvent.ENDED, channel_id, member_ids)
+        # There are none if an earlier call was `Unconfirmed` but has removed them.
+        recipients = member_ids or self._room_sync.users_in_room(channel_id)
+        await self._move_sockets(MembershipEvent.DELETED, channel_id, member_ids)
         deleted = DeletedChannel(channel_id)
-        for user_id in concerned:
+        for user_id in recipients:
             self._broadcaster.publish(user_room(user_id), ServerEvent.CHANNEL_DELETED, deleted)
         await self._channels.delete(channel_id)
-        # That may have taken long, and others may have written meanwhile.
-        await self._announce(MembershipEvent.ENDED, channel_id, frozenset())
+        # The deletion may have taken long, and other programs may have added members meanwhile.
+        await self._move_sockets(MembershipEvent.DELETED, channel_id, frozenset())
 
     async def _add_member(
         self, channel_id: ChannelId, user_id: UserId, role: MemberRole | None
@@ -209,35 +213,39 @@ class ChannelService:
         now = self._clock.now()
         joining = (ServerEvent.ROOM_MEMBER_JOINED, channel_id, user_id)
         with self._unconfirmed.watch(joining, None):
-            addition = await self._channels.add_member(channel_id, user_id, role, now)
-        is_news = self._unconfirmed.forget(joining) or addition is MembershipOutcome.JOINED
-        # Also when it stood already: what was stored without an answer was not applied.
-        await self._announce(MembershipEvent.JOINED, channel_id, frozenset({user_id}))
-        if is_news:
+            outcome = await self._channels.add_member(channel_id, user_id, role, now)
+        must_publish = self._unconfirmed.forget(joining) or outcome is MembershipOutcome.JOINED
+        # Also if nothing changed: an earlier change that was not confirmed has moved no sockets.
+        await self._move_sockets(MembershipEvent.JOINED, channel_id, frozenset({user_id}))
+        if must_publish:
             change = MembershipChange(channel_id, user_id, now)
-            await self._audience.refresh(channel_id)
+            await self._room_sync.refresh(channel_id)
             room = channel_room(channel_id)
             self._broadcaster.publish(room, ServerEvent.ROOM_MEMBER_JOINED, change)
-        return is_news or addition is MembershipOutcome.ROLE_CHANGED
+        return must_publish or outcome is MembershipOutcome.ROLE_CHANGED
 
     async def _remove_member(self, channel_id: ChannelId, user_id: UserId) -> bool:
         leaving = (ServerEvent.ROOM_MEMBER_LEFT, channel_id, user_id)
         with self._unconfirmed.watch(leaving, None):
             was_member = await self._channels.remove_member(channel_id, user_id)
-        is_news = self._unconfirmed.forget(leaving) or was_member
-        await self._announce(MembershipEvent.LEFT, channel_id, frozenset({user_id}))
-        if is_news:
+        must_publish = self._unconfirmed.forget(leaving) or was_member
+        await self._move_sockets(MembershipEvent.LEFT, channel_id, frozenset({user_id}))
+        if must_publish:
             change = MembershipChange(channel_id, user_id, self._clock.now())
-            await self._audience.refresh(channel_id)
+            await self._room_sync.refresh(channel_id)
             for room in (channel_room(channel_id), user_room(user_id)):
                 self._broadcaster.publish(room, ServerEvent.ROOM_MEMBER_LEFT, change)
-        return is_news
+        return must_publish
 
-    async def _announce(
+    async def _move_sockets(
         self, event: MembershipEvent, channel_id: ChannelId, user_ids: frozenset[UserId]
     ) -> None:
-        """Have every node move its sockets, this one before it returns."""
+        """Have this node move its sockets now, and other nodes too if the bus reaches them.
+
+        `LocalMembershipBus` reaches this node only. Other nodes then notice the change when they
+        reload the members.
+        """
         try:
-            await self._membership.publish(MembershipNews(event, channel_id, user_ids))
+            await self._membership.publish(MembershipUpdate(event, channel_id, user_ids))
         except Unavailable:
-            _logger.warning("other nodes were not told of a change of members; they will find it")
+            _logger.warning("a membership change was not published; other nodes will reload it")

@@ -10,6 +10,7 @@ from app.domain.events import ServerEvent
 from app.domain.ids import MessageId, UserId
 from app.domain.rooms import user_room
 from app.domain.socket_response import ReceiptsResponse
+from app.domain.time_limits import DRAIN_TIMEOUT_SECONDS
 from app.ports import (
     Advance,
     AdvanceOutcome,
@@ -23,7 +24,6 @@ from app.ports import (
 from app.services.messages.page_cursor import RecipientCursor, decode_recipient_cursor
 from app.services.writes.group_commit import GroupCommit
 from app.services.writes.keyed_queue import KeyedQueue
-from app.services.writes.limits import DRAIN_TIMEOUT_SECONDS
 from app.services.writes.unconfirmed_changes import UnconfirmedChanges
 
 MAX_UNCONFIRMED = 10_000

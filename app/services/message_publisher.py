@@ -55,7 +55,7 @@ class MessagePublisher:
         self._published: BoundedDict[ChannelId, int] = BoundedDict(MAX_CHANNELS)
         # Channels that may have unpublished messages, and until when more of them may be stored.
         self._behind: dict[ChannelId, float] = {}
-        room_sync.when_ended(self.forget)
+        room_sync.when_deleted(self.forget)
 
     def is_prepared(self, channel_id: ChannelId) -> bool:
         """Return whether `prepare` has nothing to do for the channel."""

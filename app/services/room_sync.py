@@ -1,9 +1,9 @@
-"""Who hears what a channel is told: its members, whoever has changed them."""
+"""Keeps the rooms of channels equal to their members, so that events reach members only."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 
-from app.domain.channel import MembershipEvent, MembershipNews
+from app.domain.channel import MembershipEvent, MembershipUpdate
 from app.domain.errors import NotAMember, Unavailable
 from app.domain.ids import ChannelId, UserId
 from app.domain.rooms import channel_room, user_room
@@ -13,10 +13,10 @@ from app.services.event_service import EventService
 
 
 class RoomSync:
-    """Keeps this node's sockets in the rooms of the channels that their users belong to.
+    """Moves this node's sockets into and out of the rooms of their users' channels.
 
-    `EventService` is told of every socket that is moved. A change that this node makes, or hears
-    of, is applied at once; what others write to the database is noticed by `refresh`.
+    Updates `EventService` for every socket that it moves. Updates from the `MembershipBus` are
+    applied immediately. Changes that other programs write to the database are noticed by `refresh`.
     """
 
     def __init__(
@@ -30,103 +30,99 @@ class RoomSync:
         self._channels = channels
         self._events = events
         self._rooms = rooms
-        self._readings = MemberCache(channels, clock, self._follow)
+        self._members = MemberCache(channels, clock, self._set_members)
         self._on_left: Callable[[UserId, ChannelId], None] = _ignore
-        self._on_ended: list[Callable[[ChannelId], None]] = []
+        self._on_deleted: list[Callable[[ChannelId], None]] = []
         membership.listen(self.apply)
 
     def when_left(self, on_left: Callable[[UserId, ChannelId], None]) -> None:
-        """Have it called with each user who has left a channel, when their sockets have.
+        """Set the listener for users who left a channel; it is called after their sockets left.
 
-        There is one listener; it must neither raise nor take long.
+        There is one listener. It must neither raise nor take long.
         """
         self._on_left = on_left
 
-    def when_ended(self, on_ended: Callable[[ChannelId], None]) -> None:
-        """Have it called, too, with each channel that is deleted; it must not raise either."""
-        self._on_ended.append(on_ended)
+    def when_deleted(self, on_deleted: Callable[[ChannelId], None]) -> None:
+        """Add a listener for deleted channels. It must neither raise nor take long."""
+        self._on_deleted.append(on_deleted)
 
     async def refresh(self, channel_id: ChannelId) -> None:
-        """To be awaited before a channel is told anything: who is no member must not hear it.
+        """Make the channel's room equal to its members; call this before publishing to the room.
 
-        Reads the members unless they were just read, and then moves sockets in and out of the
-        channel's room. Calls for one channel share a reading. While storage does not answer, rooms
-        stay as they are. Does not suspend unless something is read.
+        Does nothing if the members are fresh in the cache. Concurrent calls share one load. While
+        the storage does not answer, the rooms stay as they are. This suspends only if it loads.
         """
-        if not self._readings.is_fresh(channel_id):
+        if not self._members.is_fresh(channel_id):
             with suppress(Unavailable):
-                await self._readings.read((channel_id,))
+                await self._members.load((channel_id,))
 
     async def refresh_all(self, channel_ids: Collection[ChannelId]) -> None:
-        """As `refresh`, for several channels by one question, before anything is begun.
+        """Refresh several channels with one query, before a write.
 
         Raises:
-            Unavailable: Storage does not answer: it would not take a message, either.
+            Unavailable: The storage does not answer, so it would not accept the write either.
         """
-        await self._readings.read(channel_ids)
+        await self._members.load(channel_ids)
 
-    async def refresh_anew(self, channel_id: ChannelId) -> None:
-        """As `refresh`, when somebody turned out to be a member who was none when it was read."""
-        self._readings.forget(channel_id)
+    async def reload(self, channel_id: ChannelId) -> None:
+        """Reload the members now, ignoring the cache: the cached list turned out to be stale."""
+        self._members.invalidate(channel_id)
         await self.refresh(channel_id)
 
     async def require_member(self, channel_id: ChannelId, user_id: UserId) -> None:
-        """Refuse a user who is not a member, before anything about the channel is read or kept.
+        """Require that the user is a member, before anything is read or stored for the channel.
 
-        Channel ids come from clients, who may make up as many as they like. Users with a socket in
-        the channel's room pass at once, even if they have just been removed; the storage is asked
-        about others.
+        A user with a socket in the channel's room passes without a query, even if the user was
+        removed a moment ago. The query for other users also rejects ids that a client made up.
 
         Raises:
-            NotAMember: The user does not belong to the channel.
-            Unavailable: It cannot be known now.
+            NotAMember: The user is not a member of the channel.
+            Unavailable: The storage does not answer.
         """
         if self._events.is_listening(channel_id, user_id):
             return
         if not await self._channels.is_member(channel_id, user_id):
             raise NotAMember
 
-    def is_missing(self, channel_id: ChannelId, user_ids: Iterable[UserId]) -> bool:
-        """Whether any of these has sockets here, and none of them in the channel's room."""
-        return any(
-            not self._events.is_listening(channel_id, user_id)
-            and self._rooms.users_in(user_room(user_id))
-            for user_id in user_ids
+    def is_missing(self, channel_id: ChannelId, user_id: UserId) -> bool:
+        """Whether the user has sockets on this node, but none in the channel's room."""
+        return not self._events.is_listening(channel_id, user_id) and bool(
+            self._rooms.users_in(user_room(user_id))
         )
 
     def is_fresh(self, channel_id: ChannelId) -> bool:
-        """Whether `refresh` would find nothing to do: who has a socket in the room is a member."""
-        return self._readings.is_fresh(channel_id)
+        """Whether `refresh` would do nothing, since the room was compared with the members."""
+        return self._members.is_fresh(channel_id)
 
     def size(self, channel_id: ChannelId) -> int:
-        """How many members the last reading found; 1 if that was none, or is not known."""
-        return self._readings.size(channel_id)
+        """Return the number of members at the last load; 1 if there were none, or no load."""
+        return self._members.size(channel_id)
 
-    def present(self, channel_id: ChannelId) -> frozenset[UserId]:
-        """Who has a socket in the channel's room."""
+    def users_in_room(self, channel_id: ChannelId) -> frozenset[UserId]:
+        """Return the users who have a socket in the channel's room on this node."""
         return self._rooms.users_in(channel_room(channel_id))
 
-    def apply(self, news: MembershipNews) -> None:
-        """Move the sockets of those to whom it happened. Repeating it changes nothing."""
-        channel_id, user_ids = news.channel_id, news.user_ids
-        joined = news.event is MembershipEvent.JOINED
+    def apply(self, update: MembershipUpdate) -> None:
+        """Move the sockets of the users whose membership changed. Repeating it changes nothing."""
+        channel_id, user_ids = update.channel_id, update.user_ids
+        joined = update.event is MembershipEvent.JOINED
         self._events.changed(channel_id, user_ids, belong=joined)
-        self._readings.hear(news)
+        self._members.apply(update)
         if joined:
             self._join(channel_id, user_ids)
-        elif news.event is MembershipEvent.LEFT:
+        elif update.event is MembershipEvent.LEFT:
             self._leave(channel_id, user_ids)
         else:
-            self._leave(channel_id, user_ids | self.present(channel_id))
-            for on_ended in self._on_ended:
-                on_ended(channel_id)
+            self._leave(channel_id, user_ids | self.users_in_room(channel_id))
+            for on_deleted in self._on_deleted:
+                on_deleted(channel_id)
 
     async def on_application_shutdown(self, _signal: str | None) -> None:
-        """Cancel what is being read; whoever tells channels anything has drained by now."""
-        await self._readings.close()
+        """Cancel the loads that are in progress; all publishers have drained by now."""
+        await self._members.close()
 
-    def _follow(self, channel_id: ChannelId, members: frozenset[UserId]) -> None:
-        self._leave(channel_id, self.present(channel_id) - members)
+    def _set_members(self, channel_id: ChannelId, members: frozenset[UserId]) -> None:
+        self._leave(channel_id, self.users_in_room(channel_id) - members)
         self._join(channel_id, members)
 
     def _join(self, channel_id: ChannelId, user_ids: Collection[UserId]) -> None:
@@ -143,4 +139,4 @@ class RoomSync:
 
 
 def _ignore(*_: object) -> None:
-    """Nobody listens yet."""
+    pass

@@ -10,11 +10,11 @@ from app.domain.errors import NotAMember, Unavailable
 from app.domain.events import ServerEvent
 from app.domain.ids import ChannelId, SocketId, UserId
 from app.domain.rooms import channel_room
+from app.domain.time_limits import WAIT_SECONDS
 from app.domain.typing_indicator import TypingIndicator
 from app.ports import Broadcaster, ChannelRepository, Clock, Timer
 from app.services.event_service import EventService
 from app.services.room_sync import RoomSync
-from app.services.writes.limits import WAIT_SECONDS
 
 MAX_LISTED = 100
 """How many typing members `TypingService.list` gives: an answer is not to grow with a channel."""
@@ -49,7 +49,7 @@ class TypingService:
         self,
         channels: ChannelRepository,
         events: EventService,
-        audience: RoomSync,
+        room_sync: RoomSync,
         broadcaster: Broadcaster,
         clock: Clock,
         expiry_seconds: float,
@@ -57,7 +57,7 @@ class TypingService:
     ) -> None:
         self._channels = channels
         self._events = events
-        self._audience = audience
+        self._room_sync = room_sync
         self._broadcaster = broadcaster
         self._clock = clock
         self._tasks = EagerTasks()
@@ -66,7 +66,7 @@ class TypingService:
         self._typists: dict[ChannelId, dict[UserId, _Typist]] = {}
         # What waits for members to be read, of those who typed when that began.
         self._endings: set[asyncio.Future[None]] = set()
-        audience.when_left(self._end_for_members)
+        room_sync.when_left(self._end_for_members)
 
     async def start(
         self, user_id: UserId, channel_id: ChannelId, socket_id: SocketId
@@ -175,19 +175,19 @@ class TypingService:
 
     async def _end_after_reading(self, typist: _Typist) -> None:
         user_id, channel_id = typist.indicator.user_id, typist.indicator.channel_id
-        await self._audience.refresh(channel_id)
+        await self._room_sync.refresh(channel_id)
         if self._typist(user_id, channel_id) is typist:  # else it ended, or they type again
             self.end(user_id, channel_id)
 
     async def _require_member(self, user_id: UserId, channel_id: ChannelId) -> None:
         """Also has the channel's room hold members alone, so that it may be told."""
-        if self._audience.is_fresh(channel_id) and self._events.is_listening(channel_id, user_id):
+        if self._room_sync.is_fresh(channel_id) and self._events.is_listening(channel_id, user_id):
             return
         try:
             async with asyncio.timeout(self._wait_seconds):
                 is_member = await self._channels.is_member(channel_id, user_id)
                 if is_member:
-                    await self._audience.refresh(channel_id)
+                    await self._room_sync.refresh(channel_id)
         except TimeoutError:
             raise Unavailable from None
         if not is_member:

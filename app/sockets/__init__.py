@@ -1,1 +1,1 @@
-"""What a client is to the application: the class of every handler's `Socket`."""
+"""The class of the sockets that handlers receive."""

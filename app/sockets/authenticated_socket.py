@@ -1,4 +1,4 @@
-"""The documented ``AuthenticatedSocket``: a socket that knows whose it is."""
+"""The documented ``AuthenticatedSocket``: a socket with the session of its user."""
 
 from datetime import datetime
 
@@ -14,7 +14,7 @@ _NO_SESSION = "the socket is not authenticated"
 
 
 class AuthenticatedSocket(Socket):
-    """Every client of the gateway; `WsGuard` gives it its ``session`` before all else happens."""
+    """A client of the gateway. `WsGuard` sets its ``session`` before any handler runs."""
 
     __slots__ = ("session",)
 
@@ -26,12 +26,12 @@ class AuthenticatedSocket(Socket):
 
     @property
     def user_id(self) -> UserId:
-        """Whose socket this is: the token's ``sub``.
+        """The id of the socket's user: the token's ``sub``.
 
         Raises:
-            AttributeError: It was not authenticated; no handler ever meets such a socket.
+            AttributeError: The socket is not authenticated. Handlers never receive such a socket.
         """
-        if self.session is None:  # `require_session` without its call: every event asks twice
+        if self.session is None:  # like `require_session`, without a call on the path of an event
             raise AttributeError(_NO_SESSION)
         return self.session.user_id
 
@@ -41,25 +41,25 @@ class AuthenticatedSocket(Socket):
         return {"id": self.user_id}
 
     def require_session(self) -> Session:
-        """The session.
+        """Return the session.
 
         Raises:
-            AttributeError: It was not authenticated; no handler ever meets such a socket.
+            AttributeError: The socket is not authenticated. Handlers never receive such a socket.
         """
         if self.session is None:
             raise AttributeError(_NO_SESSION)
         return self.session
 
     def warn_of_expiry(self, expires_at: datetime) -> None:
-        """Tell the client that its token expires soon."""
+        """Warn the client that its token expires soon."""
         self.emit(ServerEvent.AUTH_EXPIRING, SessionExpiry(expires_at=expires_at))
 
     def end_session(self, error: AuthenticationError) -> None:
-        """Tell the client why it may not stay, and close its connection."""
+        """Send the reason to the client, and close its connection."""
         self.emit(ServerEvent.ERROR, error_notice(error.message, error.code, error.detail))
         self.disconnect(close=True)
 
 
 def error_notice(message: str, code: str, detail: str) -> dict[str, str]:
-    """The payload of the ``error`` event, which is for authentication alone."""
+    """Create the payload of the ``error`` event, which only authentication uses."""
     return {"message": message, "code": code, "detail": detail}

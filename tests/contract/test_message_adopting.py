@@ -229,7 +229,7 @@ async def test_adopt_examines_every_message_in_turn_when_there_are_many(
     database: Database, storage: Storage
 ) -> None:
     """Each call examines one range of dates; after the last range comes the first again."""
-    repository = SqlAdoptionRepository(database, stretch_messages=3)
+    repository = SqlAdoptionRepository(database, range_messages=3)
     days = [NOW - timedelta(days=day) for day in range(9, 1, -1)]
     for number, day in enumerate([*days, *days]):
         await store_as_prisma(database, f"msg_{number}", created_at=day)

@@ -1,25 +1,28 @@
-"""A membership bus for a single node."""
+"""The `MembershipBus` of a single node."""
 
 from collections.abc import Callable
 
-from app.domain.channel import MembershipNews
+from app.domain.channel import MembershipUpdate
 from app.ports import MembershipBus
 
 
 class LocalMembershipBus(MembershipBus):
-    """Notifies only this node. Other nodes that share the database read the members there."""
+    """Publishes to this node only.
+
+    Other nodes on the same database notice a change when they reload the channel's members.
+    """
 
     def __init__(self) -> None:
-        self._on_changed: Callable[[MembershipNews], None] = _ignore
+        self._on_changed: Callable[[MembershipUpdate], None] = _ignore
 
-    def listen(self, on_changed: Callable[[MembershipNews], None]) -> None:
-        """Call ``on_changed`` for every change that this node publishes."""
+    def listen(self, on_changed: Callable[[MembershipUpdate], None]) -> None:
+        """Set the listener, which receives the updates that this node publishes."""
         self._on_changed = on_changed
 
-    async def publish(self, news: MembershipNews) -> None:
-        """Call the listener at once."""
-        self._on_changed(news)
+    async def publish(self, update: MembershipUpdate) -> None:
+        """Call the listener immediately."""
+        self._on_changed(update)
 
 
-def _ignore(_: MembershipNews) -> None:
-    """Do nothing, until there is a listener."""
+def _ignore(_: MembershipUpdate) -> None:
+    pass

@@ -26,7 +26,7 @@ class RedisSocketQuota(SocketQuota):
         self._counts: dict[UserId, int] = {}
         self._writer = SocketCountWriter(connection, self._counts, clock)
 
-    async def take(self, user_id: UserId) -> bool:
+    async def acquire(self, user_id: UserId) -> bool:
         """Count one more socket unless the user has the maximum."""
         count = self._counts.get(user_id, 0) + 1
         if count > self._max_sockets:
@@ -34,7 +34,7 @@ class RedisSocketQuota(SocketQuota):
         # Count before the await, because other calls may take and release during it.
         self._counts[user_id] = count
         try:
-            is_taken = await self._take_in_redis(user_id, count)
+            is_acquired = await self._acquire_in_redis(user_id, count)
         except Unavailable:
             # Redis may have stored the count or not, so write it again.
             self._writer.change(user_id)
@@ -42,12 +42,12 @@ class RedisSocketQuota(SocketQuota):
         except BaseException:
             self.release(user_id)
             raise
-        if not is_taken:
+        if not is_acquired:
             self.release(user_id)
         elif self._counts.get(user_id) != count:
             # Concurrent writes may have arrived in any order, so write the latest count.
             self._writer.change(user_id)
-        return is_taken
+        return is_acquired
 
     def release(self, user_id: UserId) -> None:
         """Count one socket less, and write the count to Redis in the background."""
@@ -64,7 +64,7 @@ class RedisSocketQuota(SocketQuota):
         """Remove this node from Redis."""
         await self._writer.close()
 
-    async def _take_in_redis(self, user_id: UserId, count: int) -> bool:
+    async def _acquire_in_redis(self, user_id: UserId, count: int) -> bool:
         """Write the count unless the total of all nodes would exceed the maximum."""
         answer = await self._connection.run_script(
             "take_socket",

@@ -1,1 +1,1 @@
-"""What clients send. Unknown fields are ignored; who is asking is never read from a payload."""
+"""The payloads of clients. Unknown fields are ignored; the user is never read from a payload."""

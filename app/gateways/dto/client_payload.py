@@ -20,10 +20,10 @@ AnyMessageId = Annotated[MessageId, _CHECKED]
 AnyClientMessageId = Annotated[ClientMessageId, _CHECKED]
 
 Integer = Annotated[int, BeforeValidator(_to_integer)]
-"""A whole number, however it is written: 50 or 50.0, but not 50.5, "50" or true."""
+"""A whole number, written as 50 or 50.0. Rejects 50.5, "50" and true."""
 
 
 class ClientPayload(BaseModel):
-    """A frozen payload with camelCase keys and exact types: "1" is no number."""
+    """A frozen payload with camelCase keys and exact types: "1" is not accepted as a number."""
 
     model_config = ConfigDict(frozen=True, strict=True, alias_generator=to_camel)

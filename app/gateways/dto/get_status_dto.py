@@ -9,7 +9,7 @@ from app.ports import MAX_STATUSES
 
 
 class GetStatusDto(ClientPayload):
-    """``{messageId, limit?, cursor?}``: a message's recipients, from the first or after a page."""
+    """``{messageId, limit?, cursor?}``: a message, and a page of its recipients."""
 
     message_id: AnyMessageId
     limit: Annotated[Integer, Field(ge=1, le=MAX_STATUSES)] = MAX_STATUSES

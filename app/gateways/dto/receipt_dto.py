@@ -12,7 +12,7 @@ from app.gateways.dto.client_payload import AnyMessageId, ClientPayload
 class ReceiptDto(ClientPayload):
     """``{messageId}`` or ``{messageIds}``."""
 
-    # Before the other, whose validator looks at it.
+    # Declared first, because the validator of `message_id` reads it.
     message_ids: (
         Annotated[list[AnyMessageId], Field(min_length=1, max_length=MAX_RECEIPTS)] | None
     ) = None
@@ -20,13 +20,13 @@ class ReceiptDto(ClientPayload):
 
     @property
     def listed(self) -> tuple[MessageId, ...]:
-        """The ids of the list, each once, in their order; none when there is no list."""
+        """The ids of ``messageIds`` without duplicates, in order; empty if it was not sent."""
         return tuple(dict.fromkeys(self.message_ids or ()))
 
     @model_validator(mode="before")
     @classmethod
     def _expect_one_without_a_list(cls, data: object) -> object:
-        # Of a default, pydantic would report the name that the field has in Python.
+        # For a default value, pydantic would report the Python name of the field.
         if isinstance(data, dict) and data.get("messageIds") is None:
             return {"messageId": None, **data}
         return data
@@ -34,7 +34,7 @@ class ReceiptDto(ClientPayload):
     @field_validator("message_id", mode="after")
     @classmethod
     def _one_or_a_list(cls, value: MessageId | None, info: ValidationInfo) -> MessageId | None:
-        if "message_ids" not in info.data:  # it is refused already
+        if "message_ids" not in info.data:  # it has an error already
             return value
         if (value is None) == (info.data["message_ids"] is None):
             raise ValueError("send either messageId or messageIds")

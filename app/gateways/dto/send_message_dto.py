@@ -6,7 +6,7 @@ from app.gateways.dto.client_payload import AnyChannelId, AnyClientMessageId, Cl
 
 
 class SendMessageDto(ClientPayload):
-    """``{content, channelId, clientMessageId?}``; ``tempId`` is the last one's alias."""
+    """``{content, channelId, clientMessageId?}``; ``tempId`` is an alias of ``clientMessageId``."""
 
     content: str
     channel_id: AnyChannelId

@@ -1,4 +1,4 @@
-"""Reading who belongs to channels: again and again, since others may write to the database."""
+"""Caches the members of channels for seconds, since other processes write to the database too."""
 
 import asyncio
 import logging
@@ -7,109 +7,108 @@ from dataclasses import dataclass
 
 from app.concurrency.bounded_dict import BoundedDict
 from app.concurrency.eager import EagerTasks
-from app.domain.channel import MembershipEvent, MembershipNews
+from app.domain.channel import MembershipEvent, MembershipUpdate
 from app.domain.errors import Unavailable
 from app.domain.ids import ChannelId, UserId
 from app.ports import ChannelRepository, Clock
 
 REFRESH_SECONDS = 2.0
-"""For how long a channel's members are taken for what they were."""
+"""How long the members of a channel stay fresh after they were loaded."""
 
 MAX_CHANNELS = 100_000
-"""Of how many channels the last reading is remembered; a forgotten one is read again."""
+"""How many channels are cached at most."""
 
 _logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class _Entry:
     size: int
     fresh_until: float
 
 
 class MemberCache:
-    """Reads a channel's members when that was last done more than `REFRESH_SECONDS` ago.
+    """Loads the members of a channel if they were loaded more than `REFRESH_SECONDS` ago.
 
-    Whoever asks while they are being read shares the reading. It goes on when they are cancelled:
-    the others would otherwise take an old answer for a new one.
+    Concurrent callers share one load. The load goes on when a caller is cancelled, since other
+    callers wait for it.
 
     Args:
         channels: The storage.
-        clock: What the age of a reading is measured by.
-        on_read: Is called with a channel and its members; must neither raise nor take long.
+        clock: Measures the age of an entry.
+        on_loaded: Receives a channel and its members. It must neither raise nor take long.
     """
 
     def __init__(
         self,
         channels: ChannelRepository,
         clock: Clock,
-        on_read: Callable[[ChannelId, frozenset[UserId]], None],
+        on_loaded: Callable[[ChannelId, frozenset[UserId]], None],
     ) -> None:
         self._channels = channels
         self._clock = clock
         self._tasks = EagerTasks()
-        self._on_read = on_read
-        self._known: BoundedDict[ChannelId, _Known] = BoundedDict(MAX_CHANNELS)
-        self._under_way: dict[ChannelId, asyncio.Future[bool]] = {}
-        # What was heard of a channel since it was asked for.
-        self._news: dict[ChannelId, list[MembershipNews]] = {}
+        self._on_loaded = on_loaded
+        self._entries: BoundedDict[ChannelId, _Entry] = BoundedDict(MAX_CHANNELS)
+        self._loads: dict[ChannelId, asyncio.Future[bool]] = {}
+        # The updates that arrived while a channel was being loaded.
+        self._updates: dict[ChannelId, list[MembershipUpdate]] = {}
 
     def is_fresh(self, channel_id: ChannelId) -> bool:
-        """Whether the channel need not be read."""
-        known = self._known.get(channel_id)
-        return known is not None and known.fresh_until > self._clock.monotonic()
+        """Whether the channel need not be loaded."""
+        entry = self._entries.get(channel_id)
+        return entry is not None and entry.fresh_until > self._clock.monotonic()
 
     def size(self, channel_id: ChannelId) -> int:
-        """How many members the last reading found; 1 if that was none, or is not known."""
-        known = self._known.get(channel_id)
-        return 1 if known is None else max(1, known.size)
+        """Return the number of members at the last load; 1 if there were none, or no load."""
+        entry = self._entries.get(channel_id)
+        return 1 if entry is None else max(1, entry.size)
 
-    async def read(self, channel_ids: Collection[ChannelId]) -> None:
-        """Return when these channels are fresh.
+    async def load(self, channel_ids: Collection[ChannelId]) -> None:
+        """Load the channels that are not fresh, and return when all are.
 
-        One question is asked for all of them that nobody is asking for already. Does not suspend
-        unless the storage does.
+        One query loads all channels that are not being loaded already. This suspends only if the
+        storage does.
 
         Raises:
-            Unavailable: The storage has not answered.
+            Unavailable: The storage does not answer.
         """
         stale = {each for each in channel_ids if not self.is_fresh(each)}
-        readings = {self._under_way[each] for each in stale if each in self._under_way}
-        if unasked := sorted(stale - self._under_way.keys()):
-            readings.add(self._begin(unasked))
-        for reading in readings:
-            if not reading.done():
-                await asyncio.wait([reading])  # so that being cancelled does not reach it
-            if not reading.result():
+        loads = {self._loads[each] for each in stale if each in self._loads}
+        if missing := sorted(stale - self._loads.keys()):
+            loads.add(self._start_load(missing))
+        for load in loads:
+            if not load.done():
+                await asyncio.wait([load])  # unlike `await load`, does not pass on a cancellation
+            if not load.result():
                 raise Unavailable
 
-    def forget(self, channel_id: ChannelId) -> None:
-        """Read the channel again when next asked."""
-        self._known.pop(channel_id, None)
+    def invalidate(self, channel_id: ChannelId) -> None:
+        """Delete the channel's entry, so that the next caller loads it again."""
+        self._entries.pop(channel_id, None)
 
-    def hear(self, news: MembershipNews) -> None:
-        """Take a change for newer than what is being read, which may have been asked for before."""
-        if news.channel_id in self._news:
-            self._news[news.channel_id].append(news)
+    def apply(self, update: MembershipUpdate) -> None:
+        """Apply an update to the load that is in progress, whose query may be older."""
+        if update.channel_id in self._updates:
+            self._updates[update.channel_id].append(update)
 
     async def close(self) -> None:
-        """Cancel what is being read."""
-        readings = set(self._under_way.values())
-        for reading in readings:
-            reading.cancel()
-        if readings:
-            await asyncio.wait(readings)
-        self._tasks.close()
+        """Cancel the loads that are in progress."""
+        loads = set(self._loads.values())
+        for load in loads:
+            load.cancel()
+        if loads:
+            await asyncio.wait(loads)
 
-    def _begin(self, channel_ids: Sequence[ChannelId]) -> "asyncio.Future[bool]":
-        reading = self._tasks.start(self._read(channel_ids))
-        if not reading.done():
-            self._under_way.update(dict.fromkeys(channel_ids, reading))
-        return reading
+    def _start_load(self, channel_ids: Sequence[ChannelId]) -> "asyncio.Future[bool]":
+        load = self._tasks.start(self._load(channel_ids))
+        if not load.done():
+            self._loads.update(dict.fromkeys(channel_ids, load))
+        return load
 
-    async def _read(self, channel_ids: Sequence[ChannelId]) -> bool:
+    async def _load(self, channel_ids: Sequence[ChannelId]) -> bool:
         fresh_until = self._clock.monotonic() + REFRESH_SECONDS
-        self._news.update((each, []) for each in channel_ids)
+        self._updates.update((each, []) for each in channel_ids)
         try:
             stored = await self._channels.members_of_all(channel_ids)
         except Unavailable:
@@ -118,20 +117,20 @@ class MemberCache:
         else:
             for channel_id in channel_ids:
                 members = stored[channel_id]
-                for news in self._news[channel_id]:
-                    members = _after(news, members)
-                self._known[channel_id] = _Known(len(members), fresh_until)
-                self._on_read(channel_id, members)
+                for update in self._updates[channel_id]:
+                    members = _updated(members, update)
+                self._entries[channel_id] = _Entry(len(members), fresh_until)
+                self._on_loaded(channel_id, members)
             return True
         finally:
             for channel_id in channel_ids:
-                self._under_way.pop(channel_id, None)  # it is not there if nothing was waited for
-                del self._news[channel_id]
+                self._loads.pop(channel_id, None)  # absent if the load never suspended
+                del self._updates[channel_id]
 
 
-def _after(news: MembershipNews, members: frozenset[UserId]) -> frozenset[UserId]:
-    if news.event is MembershipEvent.JOINED:
-        return members | news.user_ids
-    if news.event is MembershipEvent.LEFT:
-        return members - news.user_ids
+def _updated(members: frozenset[UserId], update: MembershipUpdate) -> frozenset[UserId]:
+    if update.event is MembershipEvent.JOINED:
+        return members | update.user_ids
+    if update.event is MembershipEvent.LEFT:
+        return members - update.user_ids
     return frozenset()

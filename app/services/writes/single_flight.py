@@ -6,7 +6,7 @@ from contextvars import Context
 from typing import Any, Generic, TypeVar
 
 from app.domain.errors import Unavailable
-from app.services.writes.limits import WAIT_SECONDS
+from app.domain.time_limits import WAIT_SECONDS
 
 Key = TypeVar("Key", bound=Hashable)
 Answer = TypeVar("Answer")

@@ -237,4 +237,4 @@ async def test_data_is_not_logged_when_a_message_is_dealt_with(
     with caplog.at_level(logging.DEBUG, logger="app"):
         await send(client, event("user.deleted", id="user_alice", email="alice@example.com"))
 
-    assert ["webhook msg_1 dealt with: user.deleted"] == caplog.messages
+    assert ["webhook msg_1 handled: user.deleted"] == caplog.messages

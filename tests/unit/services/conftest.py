@@ -93,47 +93,47 @@ def membership() -> LocalMembershipBus:
 
 
 @pytest.fixture
-def audience(
+def room_sync(
     channels: MemoryChannelRepository,
     events: EventService,
     rooms: MemorySocketRooms,
     membership: LocalMembershipBus,
     clock: ManualClock,
 ) -> RoomSync:
-    """Who hears what channels are told."""
+    """The rooms of channels on this node."""
     return RoomSync(channels, events, rooms, membership, clock)
 
 
 @pytest.fixture
-def connected(rooms: MemorySocketRooms, audience: RoomSync) -> RoomSync:
+def connected(rooms: MemorySocketRooms, room_sync: RoomSync) -> RoomSync:
     """Alice and Bob have a phone each, in general's room."""
     rooms.connect(ALICES_PHONE, ALICE, "channel:general")
     rooms.connect(BOBS_PHONE, BOB, "channel:general")
-    return audience
+    return room_sync
 
 
 @pytest.fixture
 def channel_service(
     channels: MemoryChannelRepository,
     membership: LocalMembershipBus,
-    audience: RoomSync,
+    room_sync: RoomSync,
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
 ) -> ChannelService:
     """Over general and random."""
-    return ChannelService(channels, membership, audience, broadcaster, clock)
+    return ChannelService(channels, membership, room_sync, broadcaster, clock)
 
 
 @pytest.fixture
 def typing_service(
     channels: MemoryChannelRepository,
     events: EventService,
-    audience: RoomSync,
+    room_sync: RoomSync,
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
 ) -> TypingService:
     """Who is typing where: nobody yet."""
-    return TypingService(channels, events, audience, broadcaster, clock, TYPING_EXPIRY_SECONDS)
+    return TypingService(channels, events, room_sync, broadcaster, clock, TYPING_EXPIRY_SECONDS)
 
 
 @pytest.fixture
@@ -145,7 +145,7 @@ async def setting(clock: ManualClock) -> Setting:
 @pytest.fixture
 def make_services(
     typing_service: TypingService,
-    audience: RoomSync,
+    room_sync: RoomSync,
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
     store: MemoryStore,
@@ -154,9 +154,9 @@ def make_services(
     store.writers = 2
 
     def make(messages: MessageRepository, adoption: AdoptionRepository) -> MessageServices:
-        publisher = MessagePublisher(messages, audience, typing_service, broadcaster, clock)
+        publisher = MessagePublisher(messages, room_sync, typing_service, broadcaster, clock)
         service = MessageService(
-            messages, publisher, audience, broadcaster, clock, store, MAX_CHARS
+            messages, publisher, room_sync, broadcaster, clock, store, MAX_CHARS
         )
         return MessageServices(service, AdoptionPoller(adoption, publisher, service, clock))
 

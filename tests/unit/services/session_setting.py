@@ -4,11 +4,9 @@ from datetime import datetime
 
 import pytest
 
-from app.adapters.memory.attempt_limiter import MemoryAttemptLimiter
+from app.adapters.memory.limits import MemoryAttemptLimiter, MemorySocketQuota, TokenBuckets
 from app.adapters.memory.revocation_store import MemoryRevocationStore
 from app.adapters.memory.silent_revocation_bus import SilentRevocationBus
-from app.adapters.memory.socket_quota import MemorySocketQuota
-from app.adapters.memory.token_buckets import TokenBuckets
 from app.domain.credential import Credential
 from app.domain.errors import AuthenticationCode, AuthenticationError, Unavailable
 from app.domain.principal import Principal

@@ -1,4 +1,4 @@
-"""Tests app/services/channel_service.py: storage that fails or does not confirm."""
+"""Tests of app/services/channel_service.py when storage, bus or caller fails."""
 
 import asyncio
 import logging
@@ -15,8 +15,8 @@ from app.domain.channel import (
     ChannelDraft,
     ChannelType,
     MemberRole,
-    MembershipNews,
     MembershipOutcome,
+    MembershipUpdate,
 )
 from app.domain.errors import Unavailable, Unconfirmed
 from app.domain.events import ServerEvent
@@ -34,17 +34,17 @@ ROOM = "channel:general"
 NEWS = ChannelDraft(ChannelId("news"), "News", None, ChannelType.PUBLIC, ALICE, (BOB,))
 
 
-class DeafNodes(LocalMembershipBus):
-    """Tells this node alone."""
+class DisconnectedBus(LocalMembershipBus):
+    """Publishes to this node only, and reports that the other nodes received nothing."""
 
-    async def publish(self, news: MembershipNews) -> None:
-        """And says that the others did not hear it."""
-        await super().publish(news)
+    async def publish(self, update: MembershipUpdate) -> None:
+        """Publish to this node, then raise."""
+        await super().publish(update)
         raise Unavailable
 
 
-class ReluctantChannels(MemoryChannelRepository):
-    """Removes members when a test lets it; its first deletion fails."""
+class SlowChannels(MemoryChannelRepository):
+    """Removes a member when a test allows it; its first deletion of a channel fails."""
 
     def __init__(self, store: MemoryStore) -> None:
         super().__init__(store)
@@ -53,117 +53,141 @@ class ReluctantChannels(MemoryChannelRepository):
         self._has_failed = False
 
     async def remove_member(self, channel_id: ChannelId, user_id: UserId) -> bool:
-        """Wait, then do it."""
+        """Remove the member when ``may_end`` is set."""
         self.began.set()
         await self.may_end.wait()
         return await super().remove_member(channel_id, user_id)
 
     async def delete(self, channel_id: ChannelId) -> None:
-        """Do it the second time."""
+        """Raise at the first call."""
         if not self._has_failed:
             self._has_failed = True
             raise Unavailable
         await super().delete(channel_id)
 
 
-class LosingChannels(MemoryChannelRepository):
-    """Stores its first change, and then loses the connection."""
+class UnconfirmedChannels(MemoryChannelRepository):
+    """Stores its first change but reports that it was not confirmed."""
 
     def __init__(self, store: MemoryStore) -> None:
         super().__init__(store)
-        self._has_lost = False
+        self._has_failed = False
 
     async def create(self, channel: Channel, roles: Mapping[UserId, MemberRole]) -> None:
-        """As the class says."""
+        """Create the channel."""
         await super().create(channel, roles)
-        self._lose()
+        self._fail_once()
 
     async def add_member(
         self, channel_id: ChannelId, user_id: UserId, role: MemberRole | None, now: datetime
     ) -> MembershipOutcome:
-        """As the class says."""
-        addition = await super().add_member(channel_id, user_id, role, now)
-        self._lose()
-        return addition
+        """Add the member."""
+        outcome = await super().add_member(channel_id, user_id, role, now)
+        self._fail_once()
+        return outcome
 
     async def remove_member(self, channel_id: ChannelId, user_id: UserId) -> bool:
-        """As the class says."""
+        """Remove the member."""
         was_member = await super().remove_member(channel_id, user_id)
-        self._lose()
+        self._fail_once()
         return was_member
 
     async def remove_members(self, channel_id: ChannelId) -> frozenset[UserId]:
-        """As the class says."""
+        """Remove all members."""
         members = await super().remove_members(channel_id)
-        self._lose()
+        self._fail_once()
         return members
 
-    def _lose(self) -> None:
-        if not self._has_lost:
-            self._has_lost = True
+    def _fail_once(self) -> None:
+        if not self._has_failed:
+            self._has_failed = True
             raise Unconfirmed
 
 
-async def test_deletion_goes_on_when_it_was_interrupted(
-    store: MemoryStore,
+@pytest.fixture
+def slow_channels(store: MemoryStore) -> SlowChannels:
+    """The channels of `slow_service`."""
+    return SlowChannels(store)
+
+
+@pytest.fixture
+def slow_service(
+    slow_channels: SlowChannels,
     membership: LocalMembershipBus,
-    audience: RoomSync,
+    room_sync: RoomSync,
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
-) -> None:
-    """The second call finishes it, and members are told once."""
-    channels = ReluctantChannels(store)
-    service = ChannelService(channels, membership, audience, broadcaster, clock)
+) -> ChannelService:
+    """A service over `SlowChannels`."""
+    return ChannelService(slow_channels, membership, room_sync, broadcaster, clock)
 
+
+@pytest.fixture
+def unconfirmed_service(
+    store: MemoryStore,
+    membership: LocalMembershipBus,
+    room_sync: RoomSync,
+    broadcaster: RecordingBroadcaster,
+    clock: ManualClock,
+) -> ChannelService:
+    """A service over `UnconfirmedChannels`."""
+    channels = UnconfirmedChannels(store)
+    return ChannelService(channels, membership, room_sync, broadcaster, clock)
+
+
+@pytest.fixture
+def disconnected_service(
+    channels: MemoryChannelRepository,
+    room_sync: RoomSync,
+    broadcaster: RecordingBroadcaster,
+    clock: ManualClock,
+) -> ChannelService:
+    """A service over a `DisconnectedBus`."""
+    bus = DisconnectedBus()
+    bus.listen(room_sync.apply)
+    return ChannelService(channels, bus, room_sync, broadcaster, clock)
+
+
+async def test_deletion_goes_on_when_it_was_interrupted(
+    slow_service: ChannelService, store: MemoryStore, broadcaster: RecordingBroadcaster
+) -> None:
+    """The second call finishes it, and each member is notified once."""
     with pytest.raises(Unavailable):
-        await service.delete(GENERAL)
-    await service.delete(GENERAL)
+        await slow_service.delete(GENERAL)
+    await slow_service.delete(GENERAL)
 
     assert GENERAL not in store.channels
     assert 3 == len(broadcaster.published)
 
 
-async def test_those_in_the_room_hear_of_the_end_when_the_removal_was_not_confirmed(
-    store: MemoryStore,
-    membership: LocalMembershipBus,
-    audience: RoomSync,
-    broadcaster: RecordingBroadcaster,
-    clock: ManualClock,
+async def test_users_in_the_room_are_notified_when_a_deletion_was_not_confirmed(
+    unconfirmed_service: ChannelService, broadcaster: RecordingBroadcaster
 ) -> None:
-    """Asked again, there are no members any more; nobody hears it twice."""
-    channels = LosingChannels(store)
-    service = ChannelService(channels, membership, audience, broadcaster, clock)
-
+    """The second call finds no members; each user in the room is notified once."""
     with pytest.raises(Unconfirmed):
-        await service.delete(GENERAL)
-    told_unconfirmed = list(broadcaster.published)
-    await service.delete(GENERAL)
+        await unconfirmed_service.delete(GENERAL)
+    published_unconfirmed = list(broadcaster.published)
+    await unconfirmed_service.delete(GENERAL)
 
-    assert [] == told_unconfirmed
+    assert [] == published_unconfirmed
     assert ["user:user_alice", "user:user_bob"] == sorted(
         each.room for each in broadcaster.published
     )
     assert {ServerEvent.CHANNEL_DELETED} == {each.event for each in broadcaster.published}
 
 
-async def test_members_hear_of_a_channel_when_its_creation_is_asked_for_again_unconfirmed(
-    store: MemoryStore,
-    membership: LocalMembershipBus,
-    audience: RoomSync,
+async def test_members_are_notified_once_when_an_unconfirmed_creation_is_repeated(
+    unconfirmed_service: ChannelService,
     broadcaster: RecordingBroadcaster,
     rooms: MemorySocketRooms,
-    clock: ManualClock,
 ) -> None:
-    """It stands, so it is no new one; they hear of it once."""
-    channels = LosingChannels(store)
-    service = ChannelService(channels, membership, audience, broadcaster, clock)
-
+    """The channel is stored already, so the repeated call does not report a new one."""
     with pytest.raises(Unconfirmed):
-        await service.create(NEWS)
-    told_unconfirmed = list(broadcaster.published)
-    creations = [await service.create(NEWS) for _ in range(2)]
+        await unconfirmed_service.create(NEWS)
+    published_unconfirmed = list(broadcaster.published)
+    creations = [await unconfirmed_service.create(NEWS) for _ in range(2)]
 
-    assert [] == told_unconfirmed
+    assert [] == published_unconfirmed
     assert [False, False] == [each.is_new for each in creations]
     assert {ALICES_PHONE, BOBS_PHONE} == rooms.sockets_in("channel:news")
     assert [
@@ -172,116 +196,83 @@ async def test_members_hear_of_a_channel_when_its_creation_is_asked_for_again_un
     ] == [(each.room, each.event) for each in broadcaster.published]
 
 
-async def test_channel_hears_of_a_newcomer_when_they_are_added_again_unconfirmed(
-    store: MemoryStore,
-    membership: LocalMembershipBus,
-    audience: RoomSync,
-    broadcaster: RecordingBroadcaster,
-    clock: ManualClock,
+async def test_channel_is_notified_once_when_an_unconfirmed_addition_is_repeated(
+    unconfirmed_service: ChannelService, store: MemoryStore, broadcaster: RecordingBroadcaster
 ) -> None:
-    """As if they had just come; once."""
     store.leave(GENERAL, BOB)
-    channels = LosingChannels(store)
-    service = ChannelService(channels, membership, audience, broadcaster, clock)
 
     with pytest.raises(Unconfirmed):
-        await service.add_member(GENERAL, BOB)
-    told_unconfirmed = list(broadcaster.published)
-    changed = [await service.add_member(GENERAL, BOB) for _ in range(2)]
+        await unconfirmed_service.add_member(GENERAL, BOB)
+    published_unconfirmed = list(broadcaster.published)
+    changed = [await unconfirmed_service.add_member(GENERAL, BOB) for _ in range(2)]
 
-    assert ([], [True, False]) == (told_unconfirmed, changed)
+    assert ([], [True, False]) == (published_unconfirmed, changed)
     assert [(ROOM, ServerEvent.ROOM_MEMBER_JOINED)] == [
         (each.room, each.event) for each in broadcaster.published
     ]
 
 
-async def test_channel_hears_of_a_removal_when_it_is_asked_for_again_unconfirmed(
-    store: MemoryStore,
-    membership: LocalMembershipBus,
-    audience: RoomSync,
-    broadcaster: RecordingBroadcaster,
-    clock: ManualClock,
+async def test_channel_and_user_are_notified_once_when_an_unconfirmed_removal_is_repeated(
+    unconfirmed_service: ChannelService, broadcaster: RecordingBroadcaster
 ) -> None:
-    """As if they had just gone; once, and they hear it too."""
-    channels = LosingChannels(store)
-    service = ChannelService(channels, membership, audience, broadcaster, clock)
-
     with pytest.raises(Unconfirmed):
-        await service.remove_member(GENERAL, BOB)
-    told_unconfirmed = list(broadcaster.published)
-    changed = [await service.remove_member(GENERAL, BOB) for _ in range(2)]
+        await unconfirmed_service.remove_member(GENERAL, BOB)
+    published_unconfirmed = list(broadcaster.published)
+    changed = [await unconfirmed_service.remove_member(GENERAL, BOB) for _ in range(2)]
 
-    assert ([], [True, False]) == (told_unconfirmed, changed)
+    assert ([], [True, False]) == (published_unconfirmed, changed)
     assert [
         (ROOM, ServerEvent.ROOM_MEMBER_LEFT),
         ("user:user_bob", ServerEvent.ROOM_MEMBER_LEFT),
     ] == [(each.room, each.event) for each in broadcaster.published]
 
 
-async def test_members_are_told_when_other_nodes_are_not(
-    channels: MemoryChannelRepository,
-    audience: RoomSync,
+async def test_members_are_notified_when_other_nodes_are_not(
+    disconnected_service: ChannelService,
     rooms: MemorySocketRooms,
     broadcaster: RecordingBroadcaster,
-    clock: ManualClock,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The change is stored; they will find it."""
-    deaf = DeafNodes()
-    deaf.listen(audience.apply)
-    service = ChannelService(channels, deaf, audience, broadcaster, clock)
-
+    """The change is stored, so the other nodes find it later."""
     with caplog.at_level(logging.WARNING):
-        removed = await service.remove_member(GENERAL, BOB)
+        removed = await disconnected_service.remove_member(GENERAL, BOB)
 
     assert (True, {ALICES_PHONE}) == (removed, rooms.sockets_in(ROOM))
     assert 2 == len(broadcaster.published)
-    assert ["other nodes were not told of a change of members; they will find it"] == (
-        caplog.messages
-    )
+    assert ["a membership change was not published; other nodes will reload it"] == caplog.messages
 
 
-async def test_changes_of_a_channel_are_told_in_the_order_of_storing(
-    store: MemoryStore,
-    membership: LocalMembershipBus,
-    audience: RoomSync,
+async def test_changes_of_a_channel_are_published_in_the_order_of_storing(
+    slow_service: ChannelService,
+    slow_channels: SlowChannels,
     broadcaster: RecordingBroadcaster,
-    clock: ManualClock,
 ) -> None:
-    """The second waits for the first, however slow its storage is."""
-    channels = ReluctantChannels(store)
-    service = ChannelService(channels, membership, audience, broadcaster, clock)
-
-    removing = asyncio.create_task(service.remove_member(GENERAL, BOB))
-    await channels.began.wait()
-    adding = asyncio.create_task(service.add_member(GENERAL, BOB))
+    """The second change waits for the first, however slow the storage is."""
+    removing = asyncio.create_task(slow_service.remove_member(GENERAL, BOB))
+    await slow_channels.began.wait()
+    adding = asyncio.create_task(slow_service.add_member(GENERAL, BOB))
     await asyncio.sleep(0)
-    channels.may_end.set()
+    slow_channels.may_end.set()
     await asyncio.gather(removing, adding)
 
     assert ["room:member:left", "room:member:left", "room:member:joined"] == [
         each.event for each in broadcaster.published
     ]
-    assert BOB in (await channels.members_of_all([GENERAL]))[GENERAL]
+    assert BOB in (await slow_channels.members_of_all([GENERAL]))[GENERAL]
 
 
-async def test_change_is_ended_when_its_caller_goes(
-    store: MemoryStore,
-    membership: LocalMembershipBus,
-    audience: RoomSync,
+async def test_change_ends_when_its_caller_is_cancelled(
+    slow_service: ChannelService,
+    slow_channels: SlowChannels,
     broadcaster: RecordingBroadcaster,
-    clock: ManualClock,
 ) -> None:
-    """What is stored must be told; the module's end waits for it."""
-    channels = ReluctantChannels(store)
-    service = ChannelService(channels, membership, audience, broadcaster, clock)
-
-    removing = asyncio.create_task(service.remove_member(GENERAL, BOB))
-    await channels.began.wait()
+    """A stored change must be published, so the module waits for it before it is destroyed."""
+    removing = asyncio.create_task(slow_service.remove_member(GENERAL, BOB))
+    await slow_channels.began.wait()
     removing.cancel()
-    ending = asyncio.create_task(service.on_module_destroy())
+    ending = asyncio.create_task(slow_service.on_module_destroy())
     await asyncio.sleep(0)
-    channels.may_end.set()
+    slow_channels.may_end.set()
     await ending
 
     assert 2 == len(broadcaster.published)

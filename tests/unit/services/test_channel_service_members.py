@@ -107,7 +107,7 @@ async def test_channel_hears_of_a_removal_when_the_sockets_have_left(
 
 async def test_nobody_who_was_removed_is_told_anything_in_the_room(
     channels: MemoryChannelRepository,
-    audience: RoomSync,
+    room_sync: RoomSync,
     rooms: MemorySocketRooms,
     membership: LocalMembershipBus,
     events: EventService,
@@ -115,8 +115,8 @@ async def test_nobody_who_was_removed_is_told_anything_in_the_room(
 ) -> None:
     """Not even that they stopped typing."""
     broadcaster = HeardIn(rooms)
-    typing = TypingService(channels, events, audience, broadcaster, clock, 5.0)
-    service = ChannelService(channels, membership, audience, broadcaster, clock)
+    typing = TypingService(channels, events, room_sync, broadcaster, clock, 5.0)
+    service = ChannelService(channels, membership, room_sync, broadcaster, clock)
     await typing.start(BOB, GENERAL, BOBS_PHONE)
     broadcaster.heard.clear()
 
@@ -148,7 +148,7 @@ async def test_sockets_move_when_a_change_stands_that_was_never_applied(
 async def test_who_was_removed_by_others_hears_of_no_change_of_members(
     channels: MemoryChannelRepository,
     membership: LocalMembershipBus,
-    audience: RoomSync,
+    room_sync: RoomSync,
     store: MemoryStore,
     rooms: MemorySocketRooms,
     clock: ManualClock,
@@ -157,7 +157,7 @@ async def test_who_was_removed_by_others_hears_of_no_change_of_members(
 ) -> None:
     """Before a channel is told of one, its members are looked at."""
     broadcaster = HeardIn(rooms)
-    service = ChannelService(channels, membership, audience, broadcaster, clock)
+    service = ChannelService(channels, membership, room_sync, broadcaster, clock)
     await channels.seed({DAVE: (RANDOM,)})
     store.leave(GENERAL, BOB)
 

@@ -48,13 +48,13 @@ def channels(store: MemoryStore) -> SlowChannels:
 @pytest.fixture
 def publisher(
     messages: AwayMessages,
-    audience: RoomSync,
+    room_sync: RoomSync,
     typing_service: TypingService,
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
 ) -> MessagePublisher:
     """The publisher under test; no channel is prepared."""
-    return MessagePublisher(messages, audience, typing_service, broadcaster, clock)
+    return MessagePublisher(messages, room_sync, typing_service, broadcaster, clock)
 
 
 async def stored(

@@ -136,7 +136,7 @@ async def test_send_is_refused_when_the_sender_is_no_member(
 async def test_nothing_is_kept_of_a_channel_when_the_sender_is_no_member(
     make_service: MakeService,
     store: MemoryStore,
-    audience: RoomSync,
+    room_sync: RoomSync,
     channel_id: ChannelId,
 ) -> None:
     """Ids come from clients, who could fill memory with them and push real channels out."""
@@ -146,7 +146,7 @@ async def test_nothing_is_kept_of_a_channel_when_the_sender_is_no_member(
     with pytest.raises(NotAMember):
         await service.send(DAVE, channel_id, "hello", None)
 
-    assert not audience.is_fresh(channel_id)
+    assert not room_sync.is_fresh(channel_id)
     assert [] == messages.asked
 
 

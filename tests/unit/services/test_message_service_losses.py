@@ -13,8 +13,8 @@ from app.domain.events import ServerEvent
 from app.domain.message import (
     FailedMessage,
 )
+from app.domain.time_limits import UNCONFIRMED_SECONDS
 from app.services.message_service import MessageService
-from app.services.writes.limits import UNCONFIRMED_SECONDS
 from tests.doubles.manual_clock import ManualClock
 from tests.doubles.recording_broadcaster import Publication, RecordingBroadcaster
 from tests.unit.services.message_stores import (

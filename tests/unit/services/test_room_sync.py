@@ -4,7 +4,7 @@ import pytest
 
 from app.adapters.memory.local_membership_bus import LocalMembershipBus
 from app.adapters.memory.store import MemoryStore
-from app.domain.channel import MembershipEvent, MembershipNews
+from app.domain.channel import MembershipEvent, MembershipUpdate
 from app.domain.errors import Unavailable
 from app.domain.ids import ChannelId, SocketId, UserId
 from app.services.event_service import EventService
@@ -34,10 +34,10 @@ def channels(store: MemoryStore) -> SlowChannels:
 
 
 @pytest.fixture
-def left(audience: RoomSync) -> list[tuple[UserId, ChannelId]]:
+def left(room_sync: RoomSync) -> list[tuple[UserId, ChannelId]]:
     """Who has left, as the listener is told."""
     left: list[tuple[UserId, ChannelId]] = []
-    audience.when_left(lambda user_id, channel_id: left.append((user_id, channel_id)))
+    room_sync.when_left(lambda user_id, channel_id: left.append((user_id, channel_id)))
     return left
 
 
@@ -53,14 +53,14 @@ def everybody(rooms: MemorySocketRooms, events: EventService) -> None:
         events.subscribe(GENERAL, socket_id, user_id)
 
 
-def news(event: MembershipEvent, *user_ids: UserId) -> MembershipNews:
+def news(event: MembershipEvent, *user_ids: UserId) -> MembershipUpdate:
     """Of general."""
-    return MembershipNews(event, GENERAL, frozenset(user_ids))
+    return MembershipUpdate(event, GENERAL, frozenset(user_ids))
 
 
 @pytest.mark.usefixtures("everybody")
 async def test_sockets_leave_when_others_have_removed_their_user(
-    audience: RoomSync,
+    room_sync: RoomSync,
     store: MemoryStore,
     rooms: MemorySocketRooms,
     events: EventService,
@@ -69,7 +69,7 @@ async def test_sockets_leave_when_others_have_removed_their_user(
     """All of them, and the listener hears of it; who belongs stays."""
     store.leave(GENERAL, ALICE)
 
-    await audience.refresh(GENERAL)
+    await room_sync.refresh(GENERAL)
 
     assert {BOBS_PHONE} == rooms.sockets_in(ROOM)
     assert (False, True) == (
@@ -80,14 +80,14 @@ async def test_sockets_leave_when_others_have_removed_their_user(
 
 
 async def test_sockets_join_when_others_have_added_their_user(
-    audience: RoomSync, rooms: MemorySocketRooms, events: EventService
+    room_sync: RoomSync, rooms: MemorySocketRooms, events: EventService
 ) -> None:
     """Each that is not in the room yet, and nobody's who does not belong."""
     rooms.connect(ALICES_PHONE, ALICE)
     rooms.connect(ALICES_LAPTOP, ALICE, ROOM)
     rooms.connect(BOBS_PHONE, DAVE)
 
-    await audience.refresh(GENERAL)
+    await room_sync.refresh(GENERAL)
 
     assert {ALICES_PHONE, ALICES_LAPTOP} == rooms.sockets_in(ROOM)
     assert (GENERAL,) == events.channels_of_socket(ALICES_PHONE, ALICE)
@@ -96,34 +96,34 @@ async def test_sockets_join_when_others_have_added_their_user(
 
 @pytest.mark.usefixtures("everybody")
 async def test_sockets_move_in_every_room_when_several_channels_are_refreshed(
-    audience: RoomSync, channels: SlowChannels, store: MemoryStore, rooms: MemorySocketRooms
+    room_sync: RoomSync, channels: SlowChannels, store: MemoryStore, rooms: MemorySocketRooms
 ) -> None:
     """By one question; then each is fresh, and its size is known."""
     store.leave(GENERAL, ALICE)
 
-    await audience.refresh_all([GENERAL, RANDOM])
-    await audience.refresh(GENERAL)
+    await room_sync.refresh_all([GENERAL, RANDOM])
+    await room_sync.refresh(GENERAL)
 
     assert {BOBS_PHONE} == rooms.sockets_in(ROOM)
     assert {ALICES_PHONE, ALICES_LAPTOP, BOBS_PHONE} == rooms.sockets_in("channel:random")
-    assert (frozenset({BOB}), 2) == (audience.present(GENERAL), audience.size(GENERAL))
-    assert (1, True) == (channels.questions, audience.is_fresh(RANDOM))
+    assert (frozenset({BOB}), 2) == (room_sync.users_in_room(GENERAL), room_sync.size(GENERAL))
+    assert (1, True) == (channels.questions, room_sync.is_fresh(RANDOM))
 
 
 @pytest.mark.usefixtures("everybody")
 async def test_rooms_stay_as_they_are_when_storage_does_not_answer(
-    audience: RoomSync, channels: SlowChannels, store: MemoryStore, rooms: MemorySocketRooms
+    room_sync: RoomSync, channels: SlowChannels, store: MemoryStore, rooms: MemorySocketRooms
 ) -> None:
     """Whoever has stored something goes on, and nobody begins; the next one tries again."""
     store.leave(GENERAL, BOB)
     channels.is_down = True
 
-    await audience.refresh(GENERAL)
+    await room_sync.refresh(GENERAL)
     with pytest.raises(Unavailable):
-        await audience.refresh_all([GENERAL])
+        await room_sync.refresh_all([GENERAL])
     while_down = rooms.sockets_in(ROOM)
     channels.is_down = False
-    await audience.refresh(GENERAL)
+    await room_sync.refresh(GENERAL)
 
     assert {ALICES_PHONE, ALICES_LAPTOP, BOBS_PHONE} == while_down
     assert {ALICES_PHONE, ALICES_LAPTOP} == rooms.sockets_in(ROOM)
@@ -131,7 +131,7 @@ async def test_rooms_stay_as_they_are_when_storage_does_not_answer(
 
 @pytest.mark.usefixtures("everybody")
 async def test_removal_stands_when_older_members_are_read_after_it(
-    audience: RoomSync,
+    room_sync: RoomSync,
     channels: SlowChannels,
     membership: LocalMembershipBus,
     rooms: MemorySocketRooms,
@@ -140,7 +140,7 @@ async def test_removal_stands_when_older_members_are_read_after_it(
     channels.hold()
     rooms.leave([ALICE], ROOM)
 
-    refreshing = asyncio.create_task(audience.refresh(GENERAL))
+    refreshing = asyncio.create_task(room_sync.refresh(GENERAL))
     await channels.asked.wait()
     await membership.publish(news(MembershipEvent.LEFT, BOB))
     channels.may_answer.set()
@@ -151,7 +151,7 @@ async def test_removal_stands_when_older_members_are_read_after_it(
 
 @pytest.mark.usefixtures("everybody")
 async def test_newcomer_stays_when_older_members_are_read_after_it(
-    audience: RoomSync,
+    room_sync: RoomSync,
     channels: SlowChannels,
     membership: LocalMembershipBus,
     rooms: MemorySocketRooms,
@@ -160,7 +160,7 @@ async def test_newcomer_stays_when_older_members_are_read_after_it(
     channels.hold()
     rooms.connect(DAVES_PHONE, DAVE)
 
-    refreshing = asyncio.create_task(audience.refresh(GENERAL))
+    refreshing = asyncio.create_task(room_sync.refresh(GENERAL))
     await channels.asked.wait()
     await membership.publish(news(MembershipEvent.JOINED, DAVE))
     channels.may_answer.set()
@@ -171,7 +171,7 @@ async def test_newcomer_stays_when_older_members_are_read_after_it(
 
 @pytest.mark.usefixtures("everybody")
 async def test_room_stays_empty_when_the_channel_ends_while_its_members_are_read(
-    audience: RoomSync,
+    room_sync: RoomSync,
     channels: SlowChannels,
     membership: LocalMembershipBus,
     rooms: MemorySocketRooms,
@@ -180,9 +180,9 @@ async def test_room_stays_empty_when_the_channel_ends_while_its_members_are_read
     channels.hold()
     rooms.connect(DAVES_PHONE, DAVE, ROOM)
 
-    refreshing = asyncio.create_task(audience.refresh(GENERAL))
+    refreshing = asyncio.create_task(room_sync.refresh(GENERAL))
     await channels.asked.wait()
-    await membership.publish(news(MembershipEvent.ENDED, ALICE, BOB, CAROL))
+    await membership.publish(news(MembershipEvent.DELETED, ALICE, BOB, CAROL))
     channels.may_answer.set()
     await refreshing
 
@@ -191,16 +191,16 @@ async def test_room_stays_empty_when_the_channel_ends_while_its_members_are_read
 
 @pytest.mark.usefixtures("everybody")
 async def test_listeners_hear_of_the_end_when_a_channel_is_deleted(
-    audience: RoomSync,
+    room_sync: RoomSync,
     events: EventService,
     left: list[tuple[UserId, ChannelId]],
 ) -> None:
     """Of each who left, and of the channel: all who listen for that."""
     ended: list[tuple[str, ChannelId]] = []
-    audience.when_ended(lambda channel_id: ended.append(("first", channel_id)))
-    audience.when_ended(lambda channel_id: ended.append(("second", channel_id)))
+    room_sync.when_deleted(lambda channel_id: ended.append(("first", channel_id)))
+    room_sync.when_deleted(lambda channel_id: ended.append(("second", channel_id)))
 
-    audience.apply(news(MembershipEvent.ENDED, ALICE))
+    room_sync.apply(news(MembershipEvent.DELETED, ALICE))
 
     assert [(ALICE, GENERAL), (BOB, GENERAL)] == sorted(left)
     assert [("first", GENERAL), ("second", GENERAL)] == ended
@@ -209,14 +209,14 @@ async def test_listeners_hear_of_the_end_when_a_channel_is_deleted(
 
 @pytest.mark.usefixtures("everybody")
 async def test_news_change_nothing_when_they_come_twice(
-    audience: RoomSync, rooms: MemorySocketRooms, events: EventService
+    room_sync: RoomSync, rooms: MemorySocketRooms, events: EventService
 ) -> None:
     """Nodes may hear of their own changes."""
     for _ in range(2):
-        audience.apply(news(MembershipEvent.LEFT, ALICE))
+        room_sync.apply(news(MembershipEvent.LEFT, ALICE))
     without_alice = rooms.sockets_in(ROOM)
     for _ in range(2):
-        audience.apply(news(MembershipEvent.JOINED, ALICE))
+        room_sync.apply(news(MembershipEvent.JOINED, ALICE))
 
     assert {BOBS_PHONE} == without_alice
     assert {ALICES_PHONE, ALICES_LAPTOP, BOBS_PHONE} == rooms.sockets_in(ROOM)
@@ -224,14 +224,14 @@ async def test_news_change_nothing_when_they_come_twice(
 
 
 async def test_reading_ends_when_the_application_does(
-    audience: RoomSync, channels: SlowChannels
+    room_sync: RoomSync, channels: SlowChannels
 ) -> None:
     """No task outlives it."""
     channels.hold()
-    refreshing = asyncio.create_task(audience.refresh(GENERAL))
+    refreshing = asyncio.create_task(room_sync.refresh(GENERAL))
     await channels.asked.wait()
 
-    await audience.on_application_shutdown(None)
+    await room_sync.on_application_shutdown(None)
 
     with pytest.raises(asyncio.CancelledError):
         await refreshing

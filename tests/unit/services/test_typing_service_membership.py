@@ -103,14 +103,14 @@ async def test_who_is_no_member_hears_nothing_when_others_have_removed_them(
 
 async def test_storage_is_not_asked_when_the_typist_is_in_a_room_that_was_just_read(
     typing_service: TypingService,
-    audience: RoomSync,
+    room_sync: RoomSync,
     channels: SlowChannels,
     rooms: MemorySocketRooms,
     clock: ManualClock,
 ) -> None:
     """Once for who belongs to the channel, and not again for each event."""
     rooms.connect(ALICES_PHONE, ALICE)
-    await audience.refresh(GENERAL)
+    await room_sync.refresh(GENERAL)
 
     await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
     await typing_service.list(ALICE, GENERAL)
@@ -125,7 +125,7 @@ async def test_storage_is_not_asked_when_the_typist_is_in_a_room_that_was_just_r
 async def test_typist_is_answered_in_time_when_storage_is_slow(
     channels: SlowChannels,
     events: EventService,
-    audience: RoomSync,
+    room_sync: RoomSync,
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
 ) -> None:
@@ -133,7 +133,7 @@ async def test_typist_is_answered_in_time_when_storage_is_slow(
     typing = TypingService(
         channels,
         events,
-        audience,
+        room_sync,
         broadcaster,
         clock,
         TYPING_EXPIRY_SECONDS,
@@ -149,7 +149,7 @@ async def test_typist_is_answered_in_time_when_storage_is_slow(
 
 async def test_typing_ends_when_others_have_removed_the_typist(
     typing_service: TypingService,
-    audience: RoomSync,
+    room_sync: RoomSync,
     store: MemoryStore,
     broadcaster: RecordingBroadcaster,
     rooms: MemorySocketRooms,
@@ -162,7 +162,7 @@ async def test_typing_ends_when_others_have_removed_the_typist(
     store.leave(GENERAL, ALICE)
 
     clock.advance(REFRESH_SECONDS)
-    await audience.refresh(GENERAL)
+    await room_sync.refresh(GENERAL)
 
     (ended,) = broadcaster.published
     expected = TypingIndicator(ALICE, GENERAL, is_typing=False, timestamp=clock.now())
@@ -255,14 +255,14 @@ async def test_nothing_is_told_when_the_module_is_destroyed_while_an_end_waits_f
 async def test_end_is_told_before_the_departure_when_members_have_to_be_read(
     typing_service: TypingService,
     channels: SlowChannels,
-    audience: RoomSync,
+    room_sync: RoomSync,
     membership: LocalMembershipBus,
     rooms: MemorySocketRooms,
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
 ) -> None:
     """Both wait for one reading, and are told in their order."""
-    service = ChannelService(channels, membership, audience, broadcaster, clock)
+    service = ChannelService(channels, membership, room_sync, broadcaster, clock)
     rooms.connect(BOBS_PHONE, BOB, "channel:general")
     await typing_service.start(BOB, GENERAL, BOBS_PHONE)
     broadcaster.published.clear()

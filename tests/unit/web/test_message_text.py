@@ -1,4 +1,4 @@
-"""Tests that app/web/message_text.js and app/domain/blank_text.py agree."""
+"""Tests that app/web/message_text.js and app/domain/text.py agree."""
 
 import subprocess
 from pathlib import Path

@@ -1,18 +1,98 @@
 """The adoption of messages that the original backend stores in the same database."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.adapters.sql.connection.database import Database
-from app.adapters.sql.messages.adopt import (
-    STRETCH_MESSAGES,
-    adopt_all,
-    find_unplaced,
-    newest_stretch,
-    stretch_from,
+from app.adapters.sql.messages.store import (
+    RECIPIENTS,
+    deliveries_to,
+    insert_sequences,
+    take_sequences,
 )
+from app.adapters.sql.schema.dialects import EARLIEST, LATEST
+from app.adapters.sql.schema.tables import (
+    OTHERS,
+    channel_members,
+    channels,
+    message_deliveries,
+    message_sequences,
+    messages,
+    read_receipts,
+    users,
+)
+from app.domain.delivery import DeliveryState
 from app.domain.ids import ChannelId, MessageId
 from app.ports import AdoptionRepository
+
+OVERLAP = timedelta(seconds=60)
+"""How much later than its date a message may become visible, and still be found at once."""
+
+RANGE_MESSAGES = 5_000
+"""How many older messages `find_unsequenced` examines per call, for new ones with an old date."""
+
+_TICK = timedelta(milliseconds=1)
+
+_DELIVERIES = deliveries_to(
+    RECIPIENTS.add_columns(
+        case(
+            (read_receipts.c.messageId.is_not(None), DeliveryState.READ), else_=DeliveryState.SENT
+        ),
+        func.coalesce(
+            read_receipts.c.readAt,
+            bindparam("now", type_=message_deliveries.c.updated_at.type),
+        ),
+    )
+    .outerjoin(
+        read_receipts,
+        and_(
+            read_receipts.c.messageId == messages.c.id,
+            read_receipts.c.userId == channel_members.c.userId,
+        ),
+    )
+    .where(
+        or_(
+            channel_members.c.joined_at.is_(None),
+            messages.c.createdAt.is_(None),
+            channel_members.c.joined_at <= messages.c.createdAt,
+        )
+    )
+)
+
+# Subqueries find a single row each. For NOT EXISTS, PostgreSQL may read the whole table.
+_SEQUENCE = (
+    select(message_sequences.c.position)
+    .where(message_sequences.c.message_id == messages.c.id)
+    .scalar_subquery()
+)
+# A database without foreign keys may contain messages whose author or channel was deleted. Nobody
+# can read them, and they must not block the adoption of the others.
+_AUTHOR = select(users.c.id).where(users.c.id == messages.c.userId).scalar_subquery()
+_CHANNEL = select(channels.c.id).where(channels.c.id == messages.c.channelId).scalar_subquery()
+_UNSEQUENCED = (
+    select(messages.c.id, messages.c.channelId)
+    .where(_SEQUENCE.is_(None), _AUTHOR.is_not(None), _CHANNEL.is_not(None))
+    .order_by(messages.c.createdAt, messages.c.id)
+)
+_AMONG_IDS = messages.c.id.in_(bindparam("message_ids", expanding=True))
+_UNSEQUENCED_AMONG = _UNSEQUENCED.where(_AMONG_IDS).with_for_update(
+    read=True, key_share=True, of=messages
+)
+# Keeps channels and authors until the transaction ends. It comes first, so that this waits for a
+# concurrent deletion before it holds any lock that the deletion needs.
+_LOCK_CHANNELS_AND_AUTHORS = (
+    select(channels.c.id)
+    .join(messages, messages.c.channelId == channels.c.id)
+    .join(users, users.c.id == messages.c.userId)
+    .where(_AMONG_IDS)
+    .order_by(users.c.id, channels.c.id)
+    .with_for_update(read=True, key_share=True, of=(users, channels))
+)
 
 
 class SqlAdoptionRepository(AdoptionRepository):
@@ -20,12 +100,12 @@ class SqlAdoptionRepository(AdoptionRepository):
 
     Args:
         database: The database that both backends use.
-        stretch_messages: How many older messages one call of `find_unsequenced` examines.
+        range_messages: How many older messages one call of `find_unsequenced` examines.
     """
 
-    def __init__(self, database: Database, stretch_messages: int = STRETCH_MESSAGES) -> None:
+    def __init__(self, database: Database, range_messages: int = RANGE_MESSAGES) -> None:
         self._database = database
-        self._stretch_messages = stretch_messages
+        self._range_messages = range_messages
         self._examined_until: datetime | None = None
 
     async def find_unsequenced(
@@ -33,18 +113,103 @@ class SqlAdoptionRepository(AdoptionRepository):
     ) -> Mapping[ChannelId, Sequence[MessageId]]:
         """Examine the newest messages, and if all have a ``seq``, some of the older ones."""
         async with self._database.reading() as connection:
-            stretch = await newest_stretch(connection, now)
-            found = await find_unplaced(connection, stretch, limit)
+            dates = await _newest_range(connection, now)
+            found = await _find_unsequenced(connection, dates, limit)
             if not found:
-                stretch = await stretch_from(
-                    connection, self._examined_until, self._stretch_messages
-                )
-                found = await find_unplaced(connection, stretch, limit)
+                dates = await _range_from(connection, self._examined_until, self._range_messages)
+                found = await _find_unsequenced(connection, dates, limit)
         if not found:
-            self._examined_until = stretch.end
+            self._examined_until = dates.end
         return found
 
     async def adopt(self, message_ids: Sequence[MessageId], now: datetime) -> None:
         """Insert the sequence numbers and deliveries of those that have none."""
         async with self._database.transaction() as connection:
-            await connection.run_sync(adopt_all, message_ids, now)
+            await connection.run_sync(_adopt_all, message_ids, now)
+
+
+@dataclass(frozen=True, slots=True)
+class DateRange:
+    """A range of the original backend's messages by their dates.
+
+    Without a ``start`` it includes all earlier messages and those without a date. Without an
+    ``end`` it includes all later ones.
+    """
+
+    start: datetime | None = None
+    end: datetime | None = None
+
+    def contains_date(self) -> ColumnElement[bool]:
+        """Whether a message has a date, and the date is in the range."""
+        date = messages.c.createdAt
+        # Not ``>= EARLIEST``: SQLite may contain an invalid date, and sorts it before.
+        is_late_enough = date.is_not(None) if self.start is None else date >= self.start
+        return is_late_enough if self.end is None else and_(is_late_enough, date < self.end)
+
+
+async def _newest_range(connection: AsyncConnection, now: datetime) -> DateRange:
+    """Return the range of messages that may have come since the last adoption."""
+    # A message with a date in the future must not hide those before it.
+    newest = await connection.scalar(
+        select(messages.c.createdAt)
+        .join(message_sequences, message_sequences.c.message_id == messages.c.id)
+        .where(OTHERS, messages.c.createdAt <= now)
+        .order_by(messages.c.createdAt.desc())
+        .limit(1)
+    )
+    if newest is None or newest - EARLIEST < OVERLAP:
+        return DateRange()
+    return DateRange(newest - OVERLAP)
+
+
+async def _range_from(connection: AsyncConnection, start: datetime | None, count: int) -> DateRange:
+    """Return the range of about ``count`` messages from ``start`` on, adopted or not."""
+    end = await connection.scalar(
+        select(messages.c.createdAt)
+        .where(OTHERS, DateRange(start).contains_date())
+        .order_by(messages.c.createdAt)
+        .offset(count)
+        .limit(1)
+    )
+    # Continue after ``start`` even if more than ``count`` messages have the same date.
+    if start is not None and end is not None and end <= start:
+        end = None if start >= LATEST else start + _TICK
+    return DateRange(start, end)
+
+
+async def _find_unsequenced(
+    connection: AsyncConnection, dates: DateRange, limit: int
+) -> dict[ChannelId, list[MessageId]]:
+    """Return the ``limit`` oldest messages without a sequence; those without a date come last."""
+    conditions = [dates.contains_date()]
+    if dates.start is None:
+        # In a query of its own: for an OR, a planner may read all messages with a date.
+        conditions.append(messages.c.createdAt.is_(None))
+    found: dict[ChannelId, list[MessageId]] = {}
+    for condition in conditions:
+        query = _UNSEQUENCED.where(OTHERS, condition).limit(limit)
+        for message_id, channel_id in await connection.execute(query):
+            found.setdefault(channel_id, []).append(message_id)
+        limit -= sum(map(len, found.values()))
+    return found
+
+
+def _adopt_all(connection: Connection, message_ids: Sequence[MessageId], now: datetime) -> None:
+    """Insert the sequences and deliveries of those of these messages that have none.
+
+    Another node may adopt the same messages, so this reads which ones are left after it has locked
+    their channels.
+    """
+    locked = connection.execute(_LOCK_CHANNELS_AND_AUTHORS, {"message_ids": message_ids})
+    channel_ids = {channel_id for (channel_id,) in locked}
+    if not channel_ids:
+        return
+    take_sequences(connection, dict.fromkeys(channel_ids, 0))  # only locks the channels
+    rows = connection.execute(_UNSEQUENCED_AMONG, {"message_ids": message_ids})
+    found = [(message_id, channel_id) for message_id, channel_id in rows]
+    if not found:
+        return
+    numbers = take_sequences(connection, Counter(channel_id for _, channel_id in found))
+    insert_sequences(connection, [(each, cid, next(numbers[cid])) for each, cid in found])
+    ids = [message_id for message_id, _ in found]
+    connection.execute(_DELIVERIES, {"message_ids": ids, "now": now})

@@ -1,4 +1,4 @@
-"""Messages in the database."""
+"""Stores, changes and reads messages."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
@@ -28,17 +28,16 @@ _LAST_SEQS = select(channel_sequences.c.channel_id, channel_sequences.c.last_seq
 
 
 class SqlMessageRepository(MessageRepository):
-    """Content stands in the original backend's table; order, deliveries and client ids in ours.
+    """Keeps contents in the original backend's table, and the rest in tables of this project.
 
-    Args:
-        database: Where.
+    The rest is sequences, deliveries and client message ids.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def add_all(self, drafts: Sequence[MessageDraft], now: datetime) -> Sequence[AddOutcome]:
-        """Store messages and their deliveries, but none whose client message id is known."""
+        """Store messages with their deliveries, unless their client message ids are taken."""
         async with self._database.transaction() as connection:
             return await connection.run_sync(store_all, drafts, now)
 
@@ -55,7 +54,7 @@ class SqlMessageRepository(MessageRepository):
             return replace(message, content=content, updated_at=now)
 
     async def delete(self, message_id: MessageId, editor_id: UserId) -> DeletedMessage:
-        """Delete the message; its number, deliveries and receipts go with it by cascade."""
+        """Delete the message; foreign keys delete its sequence, deliveries and receipts."""
         async with self._database.transaction() as connection:
             message = await lock_message(connection, message_id, editor_id)
             if message.user_id != editor_id:
@@ -66,7 +65,7 @@ class SqlMessageRepository(MessageRepository):
     async def list_after(
         self, channel_id: ChannelId, reader_id: UserId, after_seq: int, limit: int
     ) -> tuple[Message, ...]:
-        """A stretch of the channel, by ``seq``."""
+        """Read a page of the channel, if the reader is a member."""
         async with self._database.reading() as connection:
             if not await connection.scalar(select(belongs(channel_id, reader_id))):
                 raise NotAMember
@@ -75,19 +74,19 @@ class SqlMessageRepository(MessageRepository):
     async def stored_after(
         self, channel_id: ChannelId, after_seq: int, limit: int
     ) -> tuple[Message, ...]:
-        """The same stretch."""
+        """Read a page of the channel."""
         async with self._database.asking() as connection:
             return await read_page(connection, channel_id, after_seq, limit)
 
     async def last_seqs(self, channel_ids: Collection[ChannelId]) -> Mapping[ChannelId, int]:
-        """The last numbers given."""
+        """Read the last ``seq`` of each channel."""
         async with self._database.asking() as connection:
             rows = await connection.execute(_LAST_SEQS, {"channel_ids": channel_ids})
-            given = rows.all()
-        return dict.fromkeys(channel_ids, 0) | {ChannelId(each): last for each, last in given}
+            found = rows.all()
+        return dict.fromkeys(channel_ids, 0) | {ChannelId(each): last for each, last in found}
 
     async def find(self, message_id: MessageId) -> Message | None:
-        """One message; of the original backend's, one that has been taken in."""
+        """Read a message; one of the original backend's is found after its adoption."""
         query = select_messages().where(messages.c.id == message_id)
         async with self._database.asking() as connection:
             row = (await connection.execute(query)).mappings().one_or_none()

@@ -1,32 +1,30 @@
-"""Storing messages together: the steps of `SqlMessageRepository.add_all`'s transaction.
+"""Stores messages together: the steps of `SqlMessageRepository.add_all`'s transaction.
 
-There are as many statements for a hundred messages as for one. Rows that another node may want too
-are locked in one order everywhere: client message ids, then channels, each sorted.
+A batch takes as many statements as a single message. All nodes lock rows in the same order: client
+message ids first, then channels, each sorted.
 
-All of it is for ``run_sync``, which makes one greenlet for a batch. `AsyncConnection` would make
-one for each statement, and a message that comes alone has to pay for all of them.
+The functions are for ``run_sync``, which makes one greenlet for the batch. `AsyncConnection` would
+make one for each statement, which is slow for a batch of one message.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import TypeAlias
+from itertools import count
+from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, bindparam, insert, literal, select
+from sqlalchemy import Connection, Insert, Select, and_, bindparam, insert, literal, select
+from sqlalchemy.sql.dml import ReturningInsert
 
-from app.adapters.sql.messages.sequences import (
-    RECIPIENTS,
-    deliveries_to,
-    insert_places,
-    take_numbers,
-)
 from app.adapters.sql.queries import USER_COLUMNS, select_messages, to_message, to_user
-from app.adapters.sql.schema.dialects import UPSERTS, is_among, is_one_of, pair_list
+from app.adapters.sql.schema.dialects import UPSERTS, Upsert, is_among, is_one_of, pair_list
 from app.adapters.sql.schema.tables import (
     channel_members,
+    channel_sequences,
     channels,
     client_messages,
     message_deliveries,
+    message_sequences,
     messages,
     users,
 )
@@ -37,18 +35,18 @@ from app.domain.message import FirstSend, Message, MessageDraft
 from app.domain.user import User
 from app.ports import AddOutcome, StoredMessage
 
-_Seat: TypeAlias = tuple[ChannelId, UserId]
+_Membership: TypeAlias = tuple[ChannelId, UserId]
 _Claim: TypeAlias = tuple[UserId, ClientMessageId]
 
-# Who is found stays a member until the transaction ends, and what the foreign keys refer to stays
-# too: a user or channel deleted meanwhile would take the whole batch along. They are locked in the
-# order in which a deletion comes by. SQLite has locked the whole database already and ignores it.
+# The locks keep members, users and channels until the transaction ends: if one were deleted
+# meanwhile, a foreign key would fail the whole batch. Deletions take their locks in the same order.
+# SQLite ignores this: its transaction has locked the whole database.
 _SENDERS = (
     select(channel_members.c.channelId, *USER_COLUMNS)
     .select_from(users)
     .join(channel_members, channel_members.c.userId == users.c.id)
     .join(channels, channels.c.id == channel_members.c.channelId)
-    .where(is_among(channel_members.c.channelId, channel_members.c.userId, "seats"))
+    .where(is_among(channel_members.c.channelId, channel_members.c.userId, "memberships"))
     .with_for_update(read=True, key_share=True, of=(users, channels, channel_members))
 )
 _CLAIM = {
@@ -57,11 +55,47 @@ _CLAIM = {
     .returning(client_messages.c.message_id)
     for dialect, upsert in UPSERTS.items()
 }
-_STORE = insert(messages)
 _FIRST_SENDS = select(client_messages).where(
     is_among(client_messages.c.user_id, client_messages.c.client_message_id, "claims")
 )
 _EARLIER = select_messages().where(is_one_of(messages.c.id, "message_ids"))
+
+RECIPIENTS = (
+    select(
+        message_sequences.c.message_id,
+        users.c.id,
+        message_sequences.c.channel_id,
+        message_sequences.c.position,
+    )
+    .join(messages, messages.c.id == message_sequences.c.message_id)
+    .join(
+        channel_members,
+        and_(
+            channel_members.c.channelId == message_sequences.c.channel_id,
+            channel_members.c.userId != messages.c.userId,
+        ),
+    )
+    .join(users, users.c.id == channel_members.c.userId)
+    .where(message_sequences.c.message_id.in_(bindparam("message_ids", expanding=True)))
+    .with_for_update(read=True, key_share=True, of=users)
+)
+"""Every member of the channels of ``message_ids`` except the author.
+
+Locks the users' rows, as the foreign keys will do: a user who is being deleted is left out instead
+of failing the statement.
+"""
+
+
+def deliveries_to(recipients: Select[*tuple[Any, ...]]) -> Insert:
+    """Build the statement that inserts a delivery for each of the `RECIPIENTS`.
+
+    Args:
+        recipients: `RECIPIENTS` with two more columns: the delivery's status and its time.
+    """
+    columns = ["message_id", "recipient_id", "channel_id", "position", "status", "updated_at"]
+    return insert(message_deliveries).from_select(columns, recipients)
+
+
 _DELIVERIES = deliveries_to(
     RECIPIENTS.add_columns(
         literal(DeliveryState.SENT, message_deliveries.c.status.type),
@@ -70,33 +104,72 @@ _DELIVERIES = deliveries_to(
 )
 
 
+def _taking(given: Upsert) -> ReturningInsert[*tuple[Any, ...]]:
+    return given.on_conflict_do_update(
+        index_elements=[channel_sequences.c.channel_id],
+        set_={"last_seq": channel_sequences.c.last_seq + given.excluded.last_seq},
+    ).returning(channel_sequences.c.channel_id, channel_sequences.c.last_seq)
+
+
+_TAKE = {dialect: _taking(upsert(channel_sequences)) for dialect, upsert in UPSERTS.items()}
+_STORE = insert(messages)
+_SEQUENCE = insert(message_sequences)
+
+
+def take_sequences(
+    connection: Connection, counts: Mapping[ChannelId, int]
+) -> dict[ChannelId, Iterator[int]]:
+    """Take the next sequence numbers of each channel, as many as ``counts`` says.
+
+    The channels' rows stay locked until the transaction ends, so that numbers follow the order of
+    commits, and a number that was rolled back is taken again. A count of 0 only locks the row. The
+    rows are locked in sorted order, so that two transactions cannot deadlock.
+    """
+    rows = [
+        {"channel_id": channel_id, "last_seq": counts[channel_id]} for channel_id in sorted(counts)
+    ]
+    last_seqs = connection.execute(_TAKE[connection.dialect.name], rows).all()
+    return {
+        channel_id: count(last_seq - counts[channel_id] + 1) for channel_id, last_seq in last_seqs
+    }
+
+
+def insert_sequences(
+    connection: Connection, sequences: Iterable[tuple[MessageId, ChannelId, int]]
+) -> None:
+    """Insert the numbers from `take_sequences`; positions are assigned in the same order."""
+    rows = [
+        {"message_id": message_id, "channel_id": channel_id, "seq": seq}
+        for message_id, channel_id, seq in sequences
+    ]
+    connection.execute(_SEQUENCE, rows)
+
+
 def store_all(
     connection: Connection, drafts: Sequence[MessageDraft], now: datetime
 ) -> list[AddOutcome]:
-    """Store what may be stored and is new; one outcome per draft."""
+    """Store the drafts that are allowed and new; return one outcome per draft."""
     senders = _find_senders(connection, drafts)
-    admitted = [draft for draft in drafts if _seat_of(draft) in senders]
+    allowed = [draft for draft in drafts if (draft.channel_id, draft.user_id) in senders]
     claims = {
         draft.id: (draft.user_id, draft.client_message_id)
-        for draft in admitted
+        for draft in allowed
         if draft.client_message_id is not None
     }
-    claimed = _claim(connection, admitted, claims)
-    new = [draft for draft in admitted if draft.id not in claims or draft.id in claimed]
-    stored = _insert(connection, new, senders, now)
-    repeated = {claim for message_id, claim in claims.items() if message_id not in stored}
-    first_sends = _find_first_sends(connection, repeated)
-    earlier = _find_messages(connection, {each.message_id for each in first_sends.values()})
+    claimed = _claim(connection, allowed, claims) if claims else set()
+    new = [draft for draft in allowed if draft.id not in claims or draft.id in claimed]
+    stored = _insert(connection, new, senders, now) if new else {}
+    repeated = claims.keys() - stored.keys()
+    earlier = _find_earlier(connection, {claims[each] for each in repeated}) if repeated else {}
 
     def outcome_of(draft: MessageDraft) -> AddOutcome:
-        if _seat_of(draft) not in senders:
+        if (draft.channel_id, draft.user_id) not in senders:
             return NotAMember()
         if draft.id in stored:
             return StoredMessage(stored[draft.id], is_new=True)
-        first = first_sends.get(claims[draft.id])
-        if first is None:  # the row was deleted by hand since: a new id can be stored
+        if claims[draft.id] not in earlier:  # the row was deleted by hand since: use a new id
             return ClientMessageIdReused()
-        message = earlier.get(first.message_id)
+        first, message = earlier[claims[draft.id]]
         if not first.is_repeated_by(draft, message):
             return ClientMessageIdReused()
         return MessageDeleted() if message is None else StoredMessage(message, is_new=False)
@@ -104,27 +177,27 @@ def store_all(
     return [outcome_of(draft) for draft in drafts]
 
 
-def _find_senders(connection: Connection, drafts: Iterable[MessageDraft]) -> dict[_Seat, User]:
-    seats = pair_list({_seat_of(draft) for draft in drafts})
-    rows = connection.execute(_SENDERS, {"seats": seats}).mappings()
+def _find_senders(
+    connection: Connection, drafts: Iterable[MessageDraft]
+) -> dict[_Membership, User]:
+    memberships = pair_list({(draft.channel_id, draft.user_id) for draft in drafts})
+    rows = connection.execute(_SENDERS, {"memberships": memberships}).mappings()
     return {(row["channelId"], row["user_id"]): to_user(row) for row in rows}
 
 
 def _claim(
     connection: Connection, drafts: Iterable[MessageDraft], claims: Mapping[MessageId, _Claim]
 ) -> set[MessageId]:
-    """Take client message ids, each for the first that has it; return who got theirs.
+    """Claim each client message id for its first draft; return the drafts that got theirs.
 
-    They are taken before anything is stored: of two sends at once, on any node, the second waits
-    here for the end of the first.
+    This comes before anything is stored: of two concurrent sends with the same id, on any node, the
+    second waits here until the first has committed.
     """
     firsts: dict[_Claim, FirstSend] = {}
     for draft in drafts:
         claim = claims.get(draft.id)
         if claim is not None and claim not in firsts:
             firsts[claim] = FirstSend.of(draft)
-    if not firsts:
-        return set()
     rows = [
         {
             "user_id": user_id,
@@ -140,15 +213,13 @@ def _claim(
 def _insert(
     connection: Connection,
     drafts: Sequence[MessageDraft],
-    senders: Mapping[_Seat, User],
+    senders: Mapping[_Membership, User],
     now: datetime,
 ) -> dict[MessageId, Message]:
-    """Store messages, their places in their channels, and what is to be delivered."""
-    if not drafts:
-        return {}
-    numbers = take_numbers(connection, Counter(draft.channel_id for draft in drafts))
-    stored = [
-        Message(
+    """Insert messages with their sequences and deliveries."""
+    sequences = take_sequences(connection, Counter(draft.channel_id for draft in drafts))
+    stored = {
+        draft.id: Message(
             id=draft.id,
             content=draft.content,
             channel_id=draft.channel_id,
@@ -156,51 +227,41 @@ def _insert(
             created_at=now,
             updated_at=now,
             delivery_status=DeliveryState.SENT,
-            user=senders[_seat_of(draft)],
-            seq=next(numbers[draft.channel_id]),
+            user=senders[draft.channel_id, draft.user_id],
+            seq=next(sequences[draft.channel_id]),
         )
         for draft in drafts
+    }
+    rows = [
+        {
+            "id": draft.id,
+            "content": draft.content,
+            "channelId": draft.channel_id,
+            "userId": draft.user_id,
+            "createdAt": now,
+            "updatedAt": now,
+            "deliveryStatus": DeliveryState.SENT,
+        }
+        for draft in drafts
     ]
-    connection.execute(_STORE, [_to_row(message) for message in stored])
-    insert_places(connection, ((each.id, each.channel_id, each.seq) for each in stored))
-    ids = [message.id for message in stored]
-    connection.execute(_DELIVERIES, {"message_ids": ids, "now": now})
-    return {message.id: message for message in stored}
+    connection.execute(_STORE, rows)
+    insert_sequences(connection, [(each.id, each.channel_id, each.seq) for each in stored.values()])
+    connection.execute(_DELIVERIES, {"message_ids": list(stored), "now": now})
+    return stored
 
 
-def _find_first_sends(
+def _find_earlier(
     connection: Connection, claims: Collection[_Claim]
-) -> dict[_Claim, FirstSend]:
-    """Read what was first sent under client message ids that are taken."""
-    if not claims:
-        return {}
-    rows = connection.execute(_FIRST_SENDS, {"claims": pair_list(claims)})
+) -> dict[_Claim, tuple[FirstSend, Message | None]]:
+    """Read what was first sent with client message ids, and the messages unless deleted."""
+    rows = connection.execute(_FIRST_SENDS, {"claims": pair_list(claims)}).all()
+    ids = {row.message_id for row in rows}
+    found = connection.execute(_EARLIER, {"message_ids": ids}).mappings() if ids else ()
+    earlier = {row["id"]: to_message(row) for row in found}
     return {
-        (row.user_id, row.client_message_id): FirstSend(row.message_id, row.digest) for row in rows
+        (row.user_id, row.client_message_id): (
+            FirstSend(row.message_id, row.digest),
+            earlier.get(row.message_id),
+        )
+        for row in rows
     }
-
-
-def _find_messages(
-    connection: Connection, message_ids: Collection[MessageId]
-) -> dict[MessageId, Message]:
-    """Read these messages as they are now; deleted ones are left out."""
-    if not message_ids:
-        return {}
-    rows = connection.execute(_EARLIER, {"message_ids": message_ids}).mappings()
-    return {row["id"]: to_message(row) for row in rows}
-
-
-def _to_row(message: Message) -> dict[str, object]:
-    return {
-        "id": message.id,
-        "content": message.content,
-        "channelId": message.channel_id,
-        "userId": message.user_id,
-        "createdAt": message.created_at,
-        "updatedAt": message.updated_at,
-        "deliveryStatus": message.delivery_status,
-    }
-
-
-def _seat_of(draft: MessageDraft) -> _Seat:
-    return draft.channel_id, draft.user_id

@@ -1,7 +1,6 @@
 import pytest
 
-from app.adapters.memory.attempt_limiter import MemoryAttemptLimiter
-from app.adapters.memory.token_buckets import TokenBuckets
+from app.adapters.memory.limits import MemoryAttemptLimiter, TokenBuckets
 from app.adapters.redis.attempt_limiter import MAX_ADDRESSES, RedisAttemptLimiter
 from app.adapters.redis.connection import RedisConnection
 from app.domain.errors import AuthenticationCode

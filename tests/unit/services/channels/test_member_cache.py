@@ -4,7 +4,7 @@ import logging
 import pytest
 
 from app.adapters.memory.store import MemoryStore
-from app.domain.channel import MembershipEvent, MembershipNews
+from app.domain.channel import MembershipEvent, MembershipUpdate
 from app.domain.errors import Unavailable
 from app.domain.ids import ChannelId, UserId
 from app.services.channels.member_cache import MAX_CHANNELS, REFRESH_SECONDS, MemberCache
@@ -31,7 +31,7 @@ def read() -> Read:
 
 
 @pytest.fixture
-def readings(channels: SlowChannels, clock: ManualClock, read: Read) -> MemberCache:
+def cache(channels: SlowChannels, clock: ManualClock, read: Read) -> MemberCache:
     """Under test."""
     return MemberCache(
         channels,
@@ -40,51 +40,51 @@ def readings(channels: SlowChannels, clock: ManualClock, read: Read) -> MemberCa
     )
 
 
-async def asking(readings: MemberCache, *channel_ids: ChannelId) -> asyncio.Task[None]:
+async def asking(cache: MemberCache, *channel_ids: ChannelId) -> asyncio.Task[None]:
     """Somebody who has asked by now."""
-    task = asyncio.create_task(readings.read(channel_ids))
+    task = asyncio.create_task(cache.load(channel_ids))
     await asyncio.sleep(0)
     return task
 
 
 async def test_members_are_read_again_when_they_are_old(
-    readings: MemberCache, channels: SlowChannels, clock: ManualClock, store: MemoryStore
+    cache: MemberCache, channels: SlowChannels, clock: ManualClock, store: MemoryStore
 ) -> None:
     """Not as long as they were just read."""
-    await readings.read([GENERAL])
+    await cache.load([GENERAL])
     store.leave(GENERAL, BOB)
 
     clock.advance(REFRESH_SECONDS - 0.1)
-    await readings.read([GENERAL])
+    await cache.load([GENERAL])
     questions_when_fresh = channels.questions
     clock.advance(0.1)
-    await readings.read([GENERAL])
+    await cache.load([GENERAL])
 
     assert (1, 2) == (questions_when_fresh, channels.questions)
-    assert 2 == readings.size(GENERAL)
+    assert 2 == cache.size(GENERAL)
 
 
 async def test_age_counts_from_the_question_when_the_answer_takes_long(
-    readings: MemberCache, channels: SlowChannels, clock: ManualClock
+    cache: MemberCache, channels: SlowChannels, clock: ManualClock
 ) -> None:
     """What is read may be as old as that."""
     channels.hold()
-    reading = await asking(readings, GENERAL)
+    reading = await asking(cache, GENERAL)
 
     clock.advance(REFRESH_SECONDS)
     channels.may_answer.set()
     await reading
 
-    assert not readings.is_fresh(GENERAL)
+    assert not cache.is_fresh(GENERAL)
 
 
 async def test_one_question_is_asked_when_several_channels_are_old(
-    readings: MemberCache, channels: SlowChannels, read: Read
+    cache: MemberCache, channels: SlowChannels, read: Read
 ) -> None:
     """What is fresh is not asked for; who belongs nowhere is read, too."""
-    await readings.read([RANDOM])
+    await cache.load([RANDOM])
 
-    await readings.read([NOWHERE, RANDOM, GENERAL, GENERAL])
+    await cache.load([NOWHERE, RANDOM, GENERAL, GENERAL])
 
     expected = [
         (RANDOM, {ALICE, BOB}),
@@ -94,14 +94,14 @@ async def test_one_question_is_asked_when_several_channels_are_old(
     assert (2, expected) == (channels.questions, read)
 
 
-async def test_readings_are_shared_when_some_of_the_channels_are_being_read(
-    readings: MemberCache, channels: SlowChannels, read: Read
+async def test_cache_are_shared_when_some_of_the_channels_are_being_read(
+    cache: MemberCache, channels: SlowChannels, read: Read
 ) -> None:
     """Only what nobody has asked for is asked for, and all of it is waited for."""
     channels.hold()
-    first = await asking(readings, GENERAL)
+    first = await asking(cache, GENERAL)
 
-    others = [await asking(readings, GENERAL, RANDOM) for _ in range(2)]
+    others = [await asking(cache, GENERAL, RANDOM) for _ in range(2)]
     answered_early = [each.done() for each in (first, *others)]
     channels.may_answer.set()
     async with asyncio.timeout(ANSWER_SECONDS):
@@ -112,12 +112,12 @@ async def test_readings_are_shared_when_some_of_the_channels_are_being_read(
 
 
 async def test_reading_goes_on_when_whoever_began_it_is_cancelled(
-    readings: MemberCache, channels: SlowChannels, read: Read
+    cache: MemberCache, channels: SlowChannels, read: Read
 ) -> None:
     """The others wait for it all the same."""
     channels.hold()
-    beginner = await asking(readings, GENERAL)
-    other = await asking(readings, GENERAL)
+    beginner = await asking(cache, GENERAL)
+    other = await asking(cache, GENERAL)
 
     beginner.cancel()
     await asyncio.wait([beginner])
@@ -131,7 +131,7 @@ async def test_reading_goes_on_when_whoever_began_it_is_cancelled(
 
 
 async def test_reading_is_unavailable_when_storage_does_not_answer(
-    readings: MemberCache,
+    cache: MemberCache,
     channels: SlowChannels,
     read: Read,
     caplog: pytest.LogCaptureFixture,
@@ -140,12 +140,12 @@ async def test_reading_is_unavailable_when_storage_does_not_answer(
     channels.is_down = True
 
     with caplog.at_level(logging.WARNING), pytest.raises(Unavailable):
-        await readings.read([GENERAL, RANDOM])
-    fresh_while_down = readings.is_fresh(GENERAL)
+        await cache.load([GENERAL, RANDOM])
+    fresh_while_down = cache.is_fresh(GENERAL)
     channels.is_down = False
-    await readings.read([GENERAL])
+    await cache.load([GENERAL])
 
-    assert (False, True) == (fresh_while_down, readings.is_fresh(GENERAL))
+    assert (False, True) == (fresh_while_down, cache.is_fresh(GENERAL))
     assert [(GENERAL, {ALICE, BOB, CAROL})] == read
     assert ["members of channels cannot be read; their rooms stay as they are"] == caplog.messages
 
@@ -156,12 +156,12 @@ async def test_reading_is_unavailable_when_storage_does_not_answer(
         ([(MembershipEvent.LEFT, BOB)], {ALICE, CAROL}),
         ([(MembershipEvent.JOINED, DAVE)], {ALICE, BOB, CAROL, DAVE}),
         ([(MembershipEvent.LEFT, BOB), (MembershipEvent.JOINED, BOB)], {ALICE, BOB, CAROL}),
-        ([(MembershipEvent.ENDED, ALICE), (MembershipEvent.JOINED, DAVE)], {DAVE}),
+        ([(MembershipEvent.DELETED, ALICE), (MembershipEvent.JOINED, DAVE)], {DAVE}),
     ],
     ids=["removed", "added", "back again", "created anew"],
 )
 async def test_news_count_when_they_come_during_a_reading(
-    readings: MemberCache,
+    cache: MemberCache,
     channels: SlowChannels,
     read: Read,
     news: list[tuple[MembershipEvent, UserId]],
@@ -169,11 +169,11 @@ async def test_news_count_when_they_come_during_a_reading(
 ) -> None:
     """What is read may be older; another channel's news do not matter."""
     channels.hold()
-    reading = await asking(readings, GENERAL)
+    reading = await asking(cache, GENERAL)
 
-    readings.hear(MembershipNews(MembershipEvent.ENDED, RANDOM, frozenset()))
+    cache.apply(MembershipUpdate(MembershipEvent.DELETED, RANDOM, frozenset()))
     for event, user_id in news:
-        readings.hear(MembershipNews(event, GENERAL, frozenset({user_id})))
+        cache.apply(MembershipUpdate(event, GENERAL, frozenset({user_id})))
     channels.may_answer.set()
     await reading
 
@@ -181,46 +181,46 @@ async def test_news_count_when_they_come_during_a_reading(
 
 
 async def test_size_is_that_of_the_last_reading_when_it_is_old(
-    readings: MemberCache, clock: ManualClock
+    cache: MemberCache, clock: ManualClock
 ) -> None:
     """At least 1, so that it can be divided by."""
-    unknown = readings.size(GENERAL)
-    await readings.read([GENERAL, NOWHERE])
+    unknown = cache.size(GENERAL)
+    await cache.load([GENERAL, NOWHERE])
     clock.advance(10 * REFRESH_SECONDS)
 
-    assert (1, 3, 1) == (unknown, readings.size(GENERAL), readings.size(NOWHERE))
+    assert (1, 3, 1) == (unknown, cache.size(GENERAL), cache.size(NOWHERE))
 
 
 async def test_oldest_is_forgotten_when_too_many_channels_were_read(
-    readings: MemberCache,
+    cache: MemberCache,
 ) -> None:
     """Memory stays flat, however many channels there are."""
-    await readings.read([GENERAL])
-    await readings.read([RANDOM])
+    await cache.load([GENERAL])
+    await cache.load([RANDOM])
 
-    await readings.read([ChannelId(f"channel-{number}") for number in range(MAX_CHANNELS - 1)])
+    await cache.load([ChannelId(f"channel-{number}") for number in range(MAX_CHANNELS - 1)])
 
-    assert (False, True) == (readings.is_fresh(GENERAL), readings.is_fresh(RANDOM))
+    assert (False, True) == (cache.is_fresh(GENERAL), cache.is_fresh(RANDOM))
 
 
 async def test_reading_is_cancelled_when_it_is_closed(
-    readings: MemberCache, channels: SlowChannels, read: Read
+    cache: MemberCache, channels: SlowChannels, read: Read
 ) -> None:
     """Whoever waits for it must not tell anybody anything."""
     channels.hold()
-    waiting = await asking(readings, GENERAL)
+    waiting = await asking(cache, GENERAL)
 
-    await readings.close()
+    await cache.close()
 
     with pytest.raises(asyncio.CancelledError):
         await waiting
     assert [] == read
 
 
-async def test_closing_is_harmless_when_nothing_is_being_read(readings: MemberCache) -> None:
+async def test_closing_is_harmless_when_nothing_is_being_read(cache: MemberCache) -> None:
     """There is nothing to wait for, and nothing is kept of a reading that has ended."""
-    await readings.read([GENERAL])
+    await cache.load([GENERAL])
 
-    await readings.close()
+    await cache.close()
 
-    assert ({}, {}) == (readings._under_way, readings._news)
+    assert ({}, {}) == (cache._loads, cache._updates)

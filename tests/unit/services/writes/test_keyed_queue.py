@@ -5,8 +5,7 @@ import logging
 import pytest
 
 from app.domain.errors import NotAMember, Unavailable, Unconfirmed
-from app.services.writes.keyed_queue import KeyedQueue
-from app.services.writes.limits import MAX_PENDING
+from app.services.writes.keyed_queue import MAX_PENDING, KeyedQueue
 from tests.deadlines import ANSWER_SECONDS
 
 LOGGER = "app.services.writes.keyed_queue"
