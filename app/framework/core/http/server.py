@@ -102,7 +102,7 @@ class _HttpServer(web.Server):
         """Count a new connection; return False if its address has too many."""
         if is_proxy(address, self._trusted_proxies) or self.limiter.try_add(connection, address):
             return True
-        self.refusals.count("too many HTTP connections of this address", address)
+        self.refusals.count("too many HTTP connections from this address", address)
         return False
 
     def __call__(self) -> "HttpConnection":
