@@ -14,7 +14,7 @@ from app.framework.common.metadata import get_metadata
 from app.framework.websockets.socket import Socket
 
 ErrorHandler = Callable[[Exception, ExecutionContext], Coroutine[Any, Any, None]]
-"""Answers the client with an error; raises nothing but cancellation."""
+"""Made by `compile_filters`; answers the client with an error, raises nothing but cancellation."""
 
 _log = structlog.stdlib.get_logger("WsExceptionsHandler")
 

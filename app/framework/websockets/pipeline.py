@@ -23,7 +23,10 @@ from app.framework.websockets.socket import Socket
 from app.framework.websockets.ws_response import WsResponse
 
 EventHandler = Callable[[Socket, Any, AckFunction | None], Coroutine[Any, Any, None]]
-"""``(client, data, ack)``; answers the client, raises nothing but cancellation."""
+"""Made by `compile_event`; takes ``(client, data, ack)`` and answers the client.
+
+It raises nothing but cancellation.
+"""
 
 Invocation = Callable[[ExecutionContext], Awaitable[Any]]
 """Runs interceptors, pipes and the handler; returns the result of the outermost interceptor."""

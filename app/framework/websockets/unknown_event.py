@@ -17,7 +17,10 @@ from app.framework.websockets.explorer import GatewayDefinition
 from app.framework.websockets.socket import Socket
 
 UnknownEventHandler = Callable[[Socket, str, Any, AckFunction | None], Coroutine[Any, Any, None]]
-"""``(client, pattern, data, ack)``; answers the client, raises nothing but cancellation."""
+"""Made by `compile_unknown_event`; takes ``(client, pattern, data, ack)`` and answers the client.
+
+It raises nothing but cancellation.
+"""
 
 _MAX_NAME_CHARS = 100
 """The length of an unknown name that is compared with the known ones."""

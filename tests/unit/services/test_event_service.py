@@ -63,7 +63,7 @@ async def test_user_channels_are_the_stored_ones_when_a_change_came_before(
     second = await events.get_user_channels(ALICE)
 
     assert (GENERAL, RANDOM) == first == second
-    assert {} == events._inquiries
+    assert {} == events._queries
 
 
 def test_user_listens_until_the_last_socket_leaves_when_there_are_two(

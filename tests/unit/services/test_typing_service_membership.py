@@ -115,11 +115,11 @@ async def test_storage_is_not_asked_when_the_typist_is_in_a_room_that_was_just_r
     await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
     await typing_service.list(ALICE, GENERAL)
     await typing_service.stop(ALICE, GENERAL, ALICES_PHONE)
-    questions_when_fresh = channels.questions
+    questions_when_fresh = channels.queries
     clock.advance(REFRESH_SECONDS)
     await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
 
-    assert (1, 3) == (questions_when_fresh, channels.questions)
+    assert (1, 3) == (questions_when_fresh, channels.queries)
 
 
 async def test_typist_is_answered_in_time_when_storage_is_slow(

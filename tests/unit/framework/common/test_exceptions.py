@@ -33,7 +33,7 @@ def test_code_and_temporary_are_the_classs_when_nobody_says_otherwise() -> None:
 
 
 def test_event_has_no_cause_when_none_is_given() -> None:
-    """The key is left out."""
+    """Without a cause the payload has no such key."""
     assert {"status": "error", "message": "x", "code": "error"} == WsException("x").to_event(None)
 
 

@@ -60,7 +60,7 @@ async def test_guard_reads_the_handlers_mark_before_the_classs_when_both_have_on
 
 
 def test_get_gives_none_when_the_mark_is_absent() -> None:
-    """In Nest the value is undefined."""
+    """For an absent key Nest returns undefined."""
     reflector = Reflector()
 
     assert reflector.get("absent", _Gateway) is None
@@ -71,7 +71,7 @@ def test_get_gives_none_when_the_mark_is_absent() -> None:
 
 @pytest.mark.parametrize("falsy", [False, 0, "", ()])
 def test_override_takes_a_falsy_mark_when_it_comes_first(falsy: Any) -> None:
-    """Only an absent value is skipped."""
+    """The reflector skips only absent values, not falsy ones."""
 
     def handler() -> None: ...
 

@@ -70,7 +70,7 @@ def test_log_counts_subjects_together_when_there_are_too_many(
 def test_log_counts_few_subjects_apart_when_clients_can_make_them_up(
     lines: Lines, clock: ManualClock
 ) -> None:
-    """The caller chooses the maximum."""
+    """The caller chooses the maximum number of subjects."""
     log = MinuteLog(lambda *line: lines.append(line), clock.call_later, max_subjects=2)
 
     for subject in ("a", "b", "c", "d", "a"):

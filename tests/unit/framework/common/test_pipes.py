@@ -67,7 +67,7 @@ def test_validation_pipe_validates_when_it_is_called_as_any_pipe() -> None:
 
 
 def test_validation_pipe_ignores_unknown_fields_when_there_are_some() -> None:
-    """This is also the default in Nest."""
+    """Unknown fields are ignored, which is also the default in Nest."""
     assert _AllOptional(limit=1) == validate({"limit": 1, "userId": "mallory"}, _AllOptional)
 
 
@@ -95,7 +95,7 @@ def test_validation_pipe_names_the_field_when_one_is_validated_alone() -> None:
 
 
 def test_validation_pipe_has_no_path_when_the_whole_payload_is_wrong() -> None:
-    """The message then has no prefix."""
+    """An error of the whole payload has an empty path, and its message has no prefix."""
     with pytest.raises(WsBadRequest) as caught:
         validate("x", int)
 
@@ -149,7 +149,7 @@ def test_default_value_pipe_stands_in_when_the_value_is_missing(value: Any, resu
 
 
 def test_pipe_is_refused_at_boot_when_it_overrides_nothing() -> None:
-    """Such a pipe would check nothing."""
+    """A pipe that overrides neither method would check nothing."""
 
     class _Forgotten(PipeTransform):
         pass

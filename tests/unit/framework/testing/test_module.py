@@ -161,7 +161,7 @@ def test_factory_cannot_stand_in_when_it_wants_what_nobody_provides() -> None:
 
 
 def test_last_override_wins_when_there_are_several() -> None:
-    """Nest behaves in the same way."""
+    """As in Nest, the last override of a class counts."""
     loud = _Loud()
     module = (
         Test.create_testing_module(_GreetingModule)

@@ -25,7 +25,7 @@ def patterns(gateway: object) -> list[str]:
 
 
 async def test_topmost_pattern_counts_when_subscriptions_are_stacked() -> None:
-    """Nest behaves in the same way."""
+    """As in Nest, the topmost of several decorators counts."""
 
     @web_socket_gateway()
     class _Gateway:
@@ -50,7 +50,7 @@ async def test_pattern_is_literal_when_it_looks_special(pattern: str) -> None:
 
 
 async def test_pattern_is_the_value_when_it_is_an_enums_member() -> None:
-    """This holds for every kind of enum; ``str(member)`` would be the member's name."""
+    """Every kind of enum works; ``str(member)`` would be the member's name."""
 
     class _Mixed(str, Enum):  # noqa: UP042 - the common form before Python 3.11
         EVENT = "mixed"

@@ -215,7 +215,7 @@ async def test_filter_answers_by_itself_when_it_emits_an_event_of_its_own() -> N
 
 
 async def test_base_filter_leaves_the_cause_out_when_it_is_told_to() -> None:
-    """This is for events whose payload must not be repeated."""
+    """Leave out the cause for events whose payload must not be repeated."""
 
     @web_socket_gateway()
     @use_filters(BaseWsExceptionFilter(include_cause=False))

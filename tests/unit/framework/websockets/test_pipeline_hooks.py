@@ -154,7 +154,7 @@ async def test_disconnect_error_is_logged_when_the_hook_raises() -> None:
 
 
 def test_disconnect_compiles_to_nothing_when_the_gateway_has_no_hook() -> None:
-    """The transport then calls nothing."""
+    """A gateway without the hook compiles to None, so the transport calls nothing."""
 
     @web_socket_gateway()
     class _Gateway:
@@ -240,7 +240,7 @@ async def test_unknown_event_is_forbidden_when_a_guard_refuses() -> None:
 
 
 async def test_unknown_event_asks_filters_of_every_class_before_the_applications() -> None:
-    """This holds for any number of gateways; guards and filters need not be hashable."""
+    """Any number of gateways is possible; guards and filters need not be hashable."""
     trace: Trace = []
 
     class _Unhashable(TracingFilter):

@@ -194,7 +194,7 @@ async def test_pipe_is_awaited_when_it_is_async() -> None:
 
 
 async def test_custom_decorator_gets_its_data_and_the_context_when_it_is_used() -> None:
-    """It works like Nest's ``createParamDecorator``."""
+    """The decorator works like one that Nest's ``createParamDecorator`` makes."""
     query = create_param_decorator(
         lambda data, context: (data, context.switch_to_ws().get_client().id)
     )

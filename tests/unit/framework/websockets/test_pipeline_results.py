@@ -142,7 +142,7 @@ async def test_event_is_emitted_all_the_same_when_the_handler_takes_the_ack() ->
 
 
 async def test_ack_parameter_is_none_when_the_client_asks_for_no_ack() -> None:
-    """The handler can see this."""
+    """The handler can see that the client requested no ack."""
     seen: list[AckFunction | None] = []
 
     @web_socket_gateway()

@@ -45,7 +45,7 @@ async def test_first_plain_value_is_acked_when_the_handler_streams() -> None:
 
 
 async def test_only_events_are_delivered_when_a_stream_has_no_ack() -> None:
-    """Plain values are dropped."""
+    """A stream without an ack drops plain values."""
     assert [("one", (1,))] == await streaming("plain", WsResponse("one", 1)).send("event")
 
 
@@ -66,7 +66,7 @@ async def test_stream_is_followed_when_a_coroutine_gives_it() -> None:
 
 
 async def test_error_reaches_the_ack_when_a_stream_fails_before_its_first_value() -> None:
-    """The ack was not called yet."""
+    """Before its first value a stream has not called the ack, so the error is sent there."""
     driver = streaming(WsResponse("one", 1), WsException("broken"), "never")
 
     acked = await driver.call("event")

@@ -42,12 +42,12 @@ def flights(questions: Questions) -> SingleFlight[str, int]:
 
 async def many(flights: SingleFlight[str, int], key: str, count: int) -> list[asyncio.Task[int]]:
     """Callers that are all waiting by now."""
-    callers = [asyncio.create_task(flights.answer(key)) for _ in range(count)]
+    callers = [asyncio.create_task(flights.run(key)) for _ in range(count)]
     await asyncio.sleep(0)
     return callers
 
 
-async def test_callers_share_the_next_question_when_one_is_under_way(
+async def test_callers_share_the_next_question_when_one_is_running(
     flights: SingleFlight[str, int], questions: Questions
 ) -> None:
     """An answer may be older than what its caller knows; the next one is not."""
@@ -80,9 +80,9 @@ async def test_nothing_is_kept_when_all_is_answered(
     """Keys are users: a map of them must not grow."""
     questions.may_answer.set()
     await asyncio.gather(*await many(flights, ALICE, 3))
-    await flights.answer(ALICE)
+    await flights.run(ALICE)
 
-    assert not flights._under_way
+    assert not flights._running
     assert not flights._waiting
 
 
@@ -111,7 +111,7 @@ async def test_each_caller_gets_an_error_of_its_own_when_the_question_fails(
 
     assert [Unavailable, Unavailable] == [type(outcome) for outcome in outcomes]
     assert outcomes[0] is not outcomes[1]
-    assert 2 <= await flights.answer(ALICE)
+    assert 2 <= await flights.run(ALICE)
 
 
 async def test_callers_are_refused_when_it_is_closed(

@@ -129,7 +129,7 @@ async def test_cors_says_nothing_when_the_origin_is_not_listed(
 
 
 async def test_cors_answers_a_preflight_when_the_origin_is_listed(client: Client) -> None:
-    """The handler does not run."""
+    """A preflight request is answered without running the handler."""
     response = await client.options(
         "/things/one", headers={"Origin": FRIEND, "Access-Control-Request-Method": "POST"}
     )

@@ -145,7 +145,7 @@ async def test_connection_is_closed_when_its_address_has_too_many(port: int) -> 
                 writer.close()
 
     assert [True, True] == refused
-    assert "too many HTTP connections of this address" in logs[0]["event"]
+    assert "too many HTTP connections from this address" in logs[0]["event"]
     assert 1 == len(logs)
 
 
