@@ -29,6 +29,7 @@ from app.adapters.sql.schema.upgrade import SchemaError
 from app.adapters.system import file_descriptors
 from app.config.settings import IN_MEMORY, Settings
 from app.domain.errors import Unavailable
+from app.domain.time_limits import CLOSING_SECONDS
 from app.framework import EngineOptions, IoAdapter, IoOptions, NestApplication, NestFactory
 from app.guards.event_weight import check_event_weights
 from app.modules import create_app_module
@@ -56,9 +57,6 @@ _NOT_OURS = (
     WebhookSecretError,
 )
 """What a file, a key or a database outside can have wrong; each says how to mend it."""
-
-_CLOSING_SECONDS = 5.0
-"""What of ``DRAIN_SECONDS`` is kept for closing clients and storage, at most half of it."""
 
 _log = structlog.stdlib.get_logger("Bootstrap")
 
@@ -140,7 +138,7 @@ async def _serve(settings: Settings, on_listening: OnListening) -> None:
 
 async def _drain(app: NestApplication, received: signal.Signals, drain_seconds: float) -> float:
     """Serve on until load balancers have noticed; returns the seconds left to close."""
-    closing_seconds = min(drain_seconds / 2, _CLOSING_SECONDS)
+    closing_seconds = min(drain_seconds / 2, CLOSING_SECONDS)
     serving_seconds = drain_seconds - closing_seconds
     await app.drain()
     _log.info("draining", signal=received.name, serving_seconds=serving_seconds)

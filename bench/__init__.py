@@ -1,1 +1,1 @@
-"""How fast the server is, beside its peers: ``make bench``, ``make soak``, ``make profile``."""
+"""Measures the server and its peers: ``make bench``, ``make soak``, ``make profile``."""

@@ -1,4 +1,4 @@
-"""``make bench``: our server and its peers under the same load, and what each event costs them."""
+"""``make bench``: measures our server and its peers under the same load."""
 
 import sys
 from argparse import ArgumentParser, Namespace
@@ -6,25 +6,25 @@ from datetime import UTC, datetime
 
 from bench.credentials import credentials
 from bench.failure import BenchError
+from bench.folders import IMAGES, PAGE, RESULTS, WORK
 from bench.generator import built_generator
-from bench.lineup import PEERS
 from bench.machine import machine, versions
+from bench.measured_servers import PEERS
 from bench.measuring import Bench
 from bench.picture import draw
-from bench.places import IMAGES, PAGE, RESULTS, WORK
 from bench.report import report, write_report
 from bench.results import Results, load_results, save_results
 from bench.servers import Cores
 from bench.workloads import WORKLOADS
 
-ONE_CORE = "This machine has one core for server and load: compare CPU figures, nothing else."
+ONE_CORE = "Server and load share the only core of this machine: compare only the CPU figures."
 
 
 def main(arguments: list[str]) -> None:
-    """Measure and print. A whole run is kept, and shown in ``docs/performance.md``.
+    """Measure and print. A complete run is saved, and shown in ``docs/performance.md``.
 
     Raises:
-        BenchError: Something is missing, or does not run.
+        BenchError: Something is missing or does not run.
     """
     asked = _parse(arguments)
     if asked.draw:
@@ -54,7 +54,7 @@ def _measure(asked: Namespace) -> Results:
 def _show(results: Results) -> None:
     write_report(report(results), PAGE)
     (IMAGES / "performance.svg").write_text(draw(results))
-    print(f"{PAGE.name} and its picture show this run now.")
+    print(f"{PAGE.name} and its picture now show this run.")
 
 
 def _parse(arguments: list[str]) -> Namespace:
@@ -62,12 +62,12 @@ def _parse(arguments: list[str]) -> Namespace:
     parser.add_argument("--only", type=_names, default=list(WORKLOADS), help="workloads")
     parser.add_argument("--peers", type=_names, default=list(PEERS), help="servers")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=3.0, help="that a workload is measured")
-    parser.add_argument("--draw", action="store_true", help="show the kept run; measure nothing")
+    parser.add_argument("--seconds", type=float, default=3.0, help="duration of a workload")
+    parser.add_argument("--draw", action="store_true", help="show the saved run without measuring")
     asked = parser.parse_args(arguments)
     for names, known in ((asked.only, WORKLOADS), (asked.peers, PEERS)):
         for name in set(names) - set(known):
-            parser.error(f"{name} is none of {', '.join(known)}")
+            parser.error(f"{name} is not one of {', '.join(known)}")
     return asked
 
 

@@ -1,7 +1,8 @@
-"""The bench's own Clerk: a key pair, a session token for each user, and who is in which channel.
+"""Creates a key pair, a session token for each user, and the membership of the channels.
 
-Users 0 to 9 are in ``a1``, 0 to 99 in ``b1``, 0 to 999 in ``c1`` and, ten to a channel, in ``r1``
-to ``r100``. The others are ten to a channel too; 2,000 to 3,999 in ``k1x1`` to ``k1x200``.
+Users 0 to 9 are in ``a1``, 0 to 99 in ``b1`` and 0 to 999 in ``c1``. The channels ``r1`` to
+``r100`` have ten of these users each. All other channels have ten members too; users 2,000 to
+3,999 are in ``k1x1`` to ``k1x200``.
 """
 
 import json
@@ -16,10 +17,10 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from bench.places import WORK
+from bench.folders import WORK
 
 USERS = 20_000
-"""One for each connection that the usual limit on open files allows."""
+"""One user for each connection that the usual limit on open files allows."""
 
 ISSUER = "https://clerk.example.test"
 PARTY = "http://localhost:3000"
@@ -31,7 +32,13 @@ _NEEDED_SECONDS = 24 * 3600
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """The public key as PEM, a file with a token a line, and ``{user: [channel]}`` as JSON."""
+    """The keys and users of a run.
+
+    Attributes:
+        public_key: In PEM format.
+        tokens: A file with one token per line.
+        membership: A JSON file, ``{user: [channel]}``.
+    """
 
     public_key: str
     tokens: Path
@@ -39,11 +46,11 @@ class Credentials:
 
 
 def credentials() -> Credentials:
-    """Those of the last run while they last, else new ones, which takes some 15 seconds."""
+    """Return the credentials of the last run if still valid, or create new ones in 15 seconds."""
     folder = WORK / "credentials"
     made = folder / "made"
     if not made.exists() or time.time() - made.stat().st_mtime > _LIFE_SECONDS - _NEEDED_SECONDS:
-        print(f"Making a key pair and {USERS:,} session tokens ...", flush=True)
+        print(f"Creating a key pair and {USERS:,} session tokens ...", flush=True)
         _make(folder)
         made.touch()
     return Credentials(
@@ -54,7 +61,7 @@ def credentials() -> Credentials:
 
 
 def channels_of(user: int) -> list[str]:
-    """The channels of a user by number."""
+    """Return the channels of the user with this number."""
     if user >= _IN_LARGE_ROOMS:
         return [f"k{user // 2000}x{user % 200 + 1}"]
     sizes = (("a1", 10), ("b1", 100), ("c1", _IN_LARGE_ROOMS))

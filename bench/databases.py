@@ -1,4 +1,4 @@
-"""The databases under measure: fresh ones, as durable as in production, and their CPU time."""
+"""Creates databases for a measurement, as durable as in production, and reads their CPU time."""
 
 import os
 import tempfile
@@ -19,14 +19,19 @@ _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True, slots=True)
 class MeasuredDatabase:
-    """An empty database; ``server_pid`` is of a server's first process, which makes the others."""
+    """An empty database.
+
+    Attributes:
+        server_pid: The first process of the database server, the parent of the others; None for
+            SQLite.
+    """
 
     name: str
     url: str
     server_pid: int | None
 
     def cpu_seconds(self) -> float:
-        """What the database's own processes have used; SQLite works in ours."""
+        """Return the CPU time of the database server; SQLite runs in our own process."""
         if self.server_pid is None:
             return 0.0
         processes = [self.server_pid, *_children(self.server_pid)]
@@ -35,10 +40,12 @@ class MeasuredDatabase:
 
 @contextmanager
 def fresh_database(name: str) -> Iterator[MeasuredDatabase]:
-    """A new one, removed in the end: SQLite on this disk, or a PostgreSQL that syncs its commits.
+    """Create a database, and remove it in the end.
+
+    It is an SQLite file on this disk, or a PostgreSQL server that syncs its commits.
 
     Raises:
-        BenchError: There is no database of that name.
+        BenchError: There is no database with that name.
     """
     if name == SQLITE:
         with tempfile.TemporaryDirectory(prefix="bench-") as folder:
@@ -60,10 +67,10 @@ def _children(parent: int) -> list[int]:
 
 
 def _cpu_seconds(pid: int, *, of_children: bool = False) -> float:
-    """By the kernel's account; of_children: of those that have ended."""
+    """Read the CPU time that the kernel has counted; ``of_children``: for ended child processes."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except FileNotFoundError:  # it has ended, and is its parent's account now
+    except FileNotFoundError:  # it has ended, so the kernel counts it for its parent
         return 0.0
     first = 13 if of_children else 11
     return sum(map(int, fields[first : first + 2])) / _TICKS_PER_SECOND

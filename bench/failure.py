@@ -1,5 +1,5 @@
-"""What a person at the terminal can mend."""
+"""The error of a run that the user can fix."""
 
 
 class BenchError(Exception):
-    """The run cannot go on; the text is a sentence."""
+    """The run cannot continue; the text is a sentence for the user."""

@@ -1,4 +1,4 @@
-"""The load generator: built from ``loadgen/``, run against a server, its line of JSON read."""
+"""Compiles the load generator in ``loadgen/``, runs it and parses its line of JSON."""
 
 import os
 import shutil
@@ -7,24 +7,24 @@ from pathlib import Path
 
 from bench.credentials import Credentials
 from bench.failure import BenchError
-from bench.places import BENCH, WORK
+from bench.folders import BENCH, WORK
 from bench.readings import Reading, parse_reading
 from bench.servers import Cores, RunningServer
 
 NO_COMPILER = (
-    "The load generator is C, for Linux, and there is no cc: on Debian, apt-get install gcc "
-    "libc6-dev."
+    "The load generator needs a C compiler on Linux, and there is no cc: on Debian, run apt-get "
+    "install gcc libc6-dev."
 )
 
 _SOURCES = BENCH / "loadgen"
 _FLAGS = ("-O2", "-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra")
 _BUILD_SECONDS = 120.0
 _PATIENCE_SECONDS = 600.0
-"""For connecting and for cleaning up, beside the time that is asked for."""
+"""Time for connecting and cleaning up, in addition to the measured time."""
 
 
 class Generator:
-    """Makes load on a core of its own. Made by `built_generator`."""
+    """Runs the load generator on a core of its own. Create it with `built_generator`."""
 
     def __init__(self, program: Path, made: Credentials, cores: Cores) -> None:
         self._program = program
@@ -34,16 +34,16 @@ class Generator:
     def run(
         self, server: RunningServer, arguments: tuple[str, ...], seconds: float | None = None
     ) -> Reading:
-        """Let it do what the arguments say, from connecting to the last figure.
+        """Run the generator with these arguments and return its figures.
 
         Raises:
-            BenchError: No connection came about, or the server ended.
+            BenchError: No client could connect, or the server ended.
         """
         process = self.start(server, arguments, seconds)
         try:
             out, err = process.communicate(timeout=_PATIENCE_SECONDS + (seconds or 0))
         except subprocess.TimeoutExpired:
-            raise BenchError("the load generator does not come to an end.") from None
+            raise BenchError("the load generator did not finish in time.") from None
         finally:
             process.kill()
         if process.returncode:
@@ -54,7 +54,7 @@ class Generator:
     def start(
         self, server: RunningServer, arguments: tuple[str, ...], seconds: float | None
     ) -> "subprocess.Popen[str]":
-        """The same, without waiting for its end: that, and its output, are the caller's."""
+        """Start the generator; the caller reads its output and waits for its end."""
         process = subprocess.Popen(
             (
                 str(self._program),
@@ -73,10 +73,10 @@ class Generator:
 
 
 def built_generator(made: Credentials, cores: Cores) -> Generator:
-    """The generator, compiled.
+    """Compile the generator.
 
     Raises:
-        BenchError: There is no compiler, or it fails.
+        BenchError: There is no compiler, or it failed.
     """
     compiler = shutil.which("cc")
     if compiler is None:
@@ -92,5 +92,5 @@ def built_generator(made: Credentials, cores: Cores) -> Generator:
         check=False,
     )
     if done.returncode:
-        raise BenchError(f"The load generator cannot be built:\n{done.stderr.strip()}")
+        raise BenchError(f"The load generator could not be compiled:\n{done.stderr.strip()}")
     return Generator(program, made, cores)

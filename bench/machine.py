@@ -1,4 +1,4 @@
-"""Where a run was made, and with what."""
+"""Describes the machine of a run and the versions of the software."""
 
 import json
 import os
@@ -9,7 +9,7 @@ import subprocess
 from importlib.metadata import version
 from pathlib import Path
 
-from bench.places import BENCH
+from bench.folders import BENCH
 
 _PACKAGES = ("aiohttp", "orjson", "pydantic", "python-engineio", "python-socketio", "uvloop")
 _NODE_PACKAGES = {
@@ -21,7 +21,7 @@ _NODE_SECONDS = 10.0
 
 
 def machine() -> str:
-    """The processor, how many of its cores there are, and the kernel."""
+    """Return the processor, its number of cores and the kernel."""
     model = re.search(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
     name = model[1].strip() if model else platform.machine()
     kernel = re.match(r"[\d.]+", platform.release())
@@ -29,14 +29,14 @@ def machine() -> str:
 
 
 def versions() -> dict[str, str]:
-    """Of all that runs in a server."""
+    """Return the versions of Python, Node.js and the packages of the servers."""
     found = {"Python": platform.python_version(), **{name: version(name) for name in _PACKAGES}}
     node = shutil.which("node")
     if node is not None:
-        told = subprocess.run(
+        printed = subprocess.run(
             (node, "--version"), capture_output=True, text=True, timeout=_NODE_SECONDS, check=True
         )
-        found["Node"] = told.stdout.strip().removeprefix("v")
+        found["Node"] = printed.stdout.strip().removeprefix("v")
     for name, folder in _NODE_PACKAGES.items():
         lock = json.loads((folder / "package-lock.json").read_text())
         found[name] = lock["packages"][f"node_modules/{name}"]["version"]

@@ -1,4 +1,4 @@
-"""A run: every server in turn, round after round, the order turned each time."""
+"""Measures every server in each round; the order is reversed from round to round."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from bench.credentials import Credentials
 from bench.failure import BenchError
 from bench.generator import Generator
-from bench.lineup import Peer
+from bench.measured_servers import Peer
 from bench.readings import Figure, Reading, troubles
 from bench.results import Sample
 from bench.servers import Cores, RunningServer, running
@@ -17,7 +17,7 @@ _WARM_UP_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What every measurement of a run has in common."""
+    """The generator, credentials, cores and duration of all measurements of a run."""
 
     generator: Generator
     made: Credentials
@@ -27,10 +27,10 @@ class Bench:
     def samples(
         self, peers: Sequence[Peer], workloads: Sequence[Workload], rounds: int
     ) -> Iterator[Sample]:
-        """Measure, and tell each reading as it comes.
+        """Measure, print each reading, and yield it as a sample.
 
         Raises:
-            BenchError: A server or the generator does not run.
+            BenchError: A server did not start.
         """
         for number in range(rounds):
             for peer in peers if number % 2 == 0 else peers[::-1]:
@@ -55,26 +55,26 @@ class Bench:
                     yield each, self._measure(peer, server, each)
 
     def _measure(self, peer: Peer, server: RunningServer, workload: Workload) -> Reading:
-        """A reading without figures when it fails: the others are worth having."""
+        """Return the reading; empty if it failed, so that the other measurements continue."""
         seconds = workload.seconds or self.seconds
         try:
             reading = self.generator.run(server, workload.arguments, seconds)
         except BenchError as error:
-            _tell(peer, workload, str(error))
+            _print(peer, workload, str(error))
             return {}
         shown = (form.format(reading[figure]) for figure, form in _shown(workload))
-        _tell(peer, workload, ", ".join(shown), *troubles(reading))
+        _print(peer, workload, ", ".join(shown), *troubles(reading))
         return reading
 
 
-def _tell(peer: Peer, workload: Workload, *lines: str) -> None:
+def _print(peer: Peer, workload: Workload, *lines: str) -> None:
     for number, line in enumerate(lines):
-        place = "" if number else f"{peer.name:<16} {workload.name:<10}"
-        print(f"  {place:<27} {line}", flush=True)
+        label = "" if number else f"{peer.name:<16} {workload.name:<10}"
+        print(f"  {label:<27} {line}", flush=True)
 
 
 def _shown(workload: Workload) -> tuple[tuple[Figure, str], ...]:
-    """The figures that a workload is for."""
+    """Return the figures that matter for a workload, with their formats."""
     if workload.alone:
         return (
             (Figure.MEMORY_KB, "{:.1f} kB"),

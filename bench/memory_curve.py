@@ -1,4 +1,4 @@
-"""A process's memory over time: whether it grows, and a picture of it."""
+"""Samples the memory of a process, detects growth and draws a curve."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,14 +8,14 @@ from statistics import fmean, linear_regression
 from bench.svg import document, element, text
 
 FLAT_SHARE_PER_HOUR = 0.05
-"""Less growth than this, in an hour, is the line's noise in twenty minutes."""
+"""Growth per hour below this share is noise in a run of twenty minutes."""
 
 _WIDTH, _HEIGHT, _LEFT, _TOP, _BOTTOM = 860.0, 260.0, 70.0, 40.0, 56.0
 
 
 @dataclass(frozen=True, slots=True)
 class MemorySample:
-    """What a process held at a moment, by the kernel's account."""
+    """The memory, files and threads of a process at one time, as the kernel counts them."""
 
     seconds: float
     resident_kb: int
@@ -25,19 +25,19 @@ class MemorySample:
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """The slope of memory, by least squares, and the mean it is a slope of."""
+    """The slope of memory over time, by least squares, and the mean memory."""
 
     kb_per_hour: float
     mean_kb: float
 
     @property
     def flat(self) -> bool:
-        """Whether it does not grow."""
+        """Return whether the growth is within the noise."""
         return self.kb_per_hour <= self.mean_kb * FLAT_SHARE_PER_HOUR
 
     @property
     def sentence(self) -> str:
-        """For people."""
+        """Describe the growth in a sentence."""
         verdict = "flat" if self.flat else "not flat"
         return (
             f"Memory is {verdict} after warm-up: {self.kb_per_hour / 1024:+.1f} MiB an hour "
@@ -46,7 +46,7 @@ class Growth:
 
 
 def memory_now(pid: int, seconds: float) -> MemorySample:
-    """Look at a process."""
+    """Sample a process."""
     status = dict(
         line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines()
     )
@@ -59,7 +59,7 @@ def memory_now(pid: int, seconds: float) -> MemorySample:
 
 
 def growth(samples: Sequence[MemorySample], warm_up_seconds: float) -> Growth:
-    """Of what came after the warm-up: two samples at least."""
+    """Fit a line to the samples after the warm-up; at least two are needed."""
     counted = [each for each in samples if each.seconds >= warm_up_seconds]
     memory = [each.resident_kb for each in counted]
     slope = linear_regression([each.seconds for each in counted], memory).slope
@@ -67,7 +67,7 @@ def growth(samples: Sequence[MemorySample], warm_up_seconds: float) -> Growth:
 
 
 def draw_memory(samples: Sequence[MemorySample], caption: str) -> str:
-    """Resident memory over time, as SVG, from zero."""
+    """Draw the resident memory over time as SVG; the axis starts at zero."""
     most = max(each.resident_kb for each in samples) * 1.2
     last = samples[-1].seconds or 1
     floor = _HEIGHT - _BOTTOM
@@ -83,7 +83,7 @@ def draw_memory(samples: Sequence[MemorySample], caption: str) -> str:
         return line + text(f"{kb / 1024:.0f} MiB", 12, y(kb) + 4, class_="small")
 
     points = " ".join(f"{x(each.seconds):.1f},{y(each.resident_kb):.1f}" for each in samples)
-    title = "Memory of the server while people come, chat and go"
+    title = "Memory of the server while people connect, chat and disconnect"
     return document(
         _WIDTH,
         _HEIGHT,

@@ -1,4 +1,4 @@
-"""Where the time of a profile went: the functions at the top of its stacks."""
+"""Finds the functions with the most own time in a profile: those at the top of its stacks."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -9,14 +9,16 @@ from bench.failure import BenchError
 
 @dataclass(frozen=True, slots=True)
 class OwnTime:
-    """A function's share of all samples in which it was itself at work, 0 to 1."""
+    """The share of samples, 0 to 1, with this function at the top of the stack."""
 
     function: str
     share: float
 
 
 def largest_own_times(folded: Iterable[str], count: int) -> tuple[OwnTime, ...]:
-    """The first ``count`` of a profile's functions; a line is ``a;b;c 12``, the callee last.
+    """Return the ``count`` functions with the most own time.
+
+    A line of the profile is ``a;b;c 12``, with the callee last.
 
     Raises:
         BenchError: The profile is empty.
@@ -27,13 +29,13 @@ def largest_own_times(folded: Iterable[str], count: int) -> tuple[OwnTime, ...]:
         samples[stack.rpartition(";")[2]] += int(number)
     total = samples.total()
     if not total:
-        raise BenchError("the profile is empty: py-spy saw nothing of the server.")
+        raise BenchError("the profile is empty: py-spy recorded no sample of the server.")
     return tuple(
         OwnTime(function, number / total) for function, number in samples.most_common(count)
     )
 
 
 def own_time_table(times: Iterable[OwnTime]) -> str:
-    """As Markdown."""
+    """Format the own times as a Markdown table."""
     lines = (f"| {each.share:.1%} | `{each.function}` |" for each in times)
     return "\n".join(("| own time | function |", "| --- | --- |", *lines))

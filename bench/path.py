@@ -19,7 +19,7 @@ from app.framework import NestApplication
 from app.main import create_application, seed, seed_of
 from app.observability.logging import configure_logging
 from app.ports import TokenIssuer
-from bench.places import CHECKOUT
+from bench.folders import CHECKOUT
 from bench.servers import free_port
 
 _APP = f"{CHECKOUT / 'app'}{os.sep}"

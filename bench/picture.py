@@ -1,9 +1,9 @@
-"""The run's picture: what each event costs each server, on a logarithmic scale."""
+"""Draws the cost of each event on each server, on a logarithmic scale."""
 
 import math
 from dataclasses import dataclass
 
-from bench.lineup import NEST, OURS, PEERS, PYTHON_SOCKETIO, SOCKETIO
+from bench.measured_servers import NEST, OURS, PEERS, PYTHON_SOCKETIO, SOCKETIO
 from bench.readings import Figure
 from bench.results import Results
 from bench.rows import ROWS
@@ -13,30 +13,30 @@ _WIDTH, _LEFT, _RIGHT = 860.0, 250.0, 30.0
 _TOP, _LINE = 80.0, 32.0
 _RADIUS = 6.5
 _COLOURS = {PYTHON_SOCKETIO: "#3572a5", NEST: "#e0234e", SOCKETIO: "#8a8f98", OURS: "#1a9b50"}
-"""In the order in which they are drawn: ours lies on top."""
+"""In drawing order: ours is on top."""
 
 _TITLE = "Server CPU per event, delivery or connection, in µs, on a logarithmic scale"
 
 
 @dataclass(frozen=True, slots=True)
 class _Scale:
-    """Powers of ten, from the left edge to the right."""
+    """A logarithmic axis from ``10**first`` to ``10**last``."""
 
     first: int
     last: int
 
     def x(self, value: float) -> float:
-        """Where a value lies."""
+        """Return the x coordinate of a value."""
         share = (math.log10(value) - self.first) / (self.last - self.first)
         return _LEFT + share * (_WIDTH - _LEFT - _RIGHT)
 
     def powers(self) -> range:
-        """The exponents of its grid."""
+        """Return the exponents of the grid lines."""
         return range(self.first, self.last + 1)
 
 
 def draw(results: Results) -> str:
-    """The run as SVG: a line for each workload that costs CPU, a dot for each server."""
+    """Draw the run as SVG: a line for each CPU figure, a dot for each server."""
     rows = [row for row in ROWS if row.figure in (Figure.CPU_US, Figure.CONNECT_US)]
     values = {
         (row.workload, peer): value

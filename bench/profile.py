@@ -1,4 +1,4 @@
-"""``make profile ARGS=WORKLOAD``: where our server's time goes under a workload."""
+"""``make profile ARGS=WORKLOAD``: profiles our server under a workload."""
 
 import subprocess
 import sys
@@ -6,10 +6,10 @@ from pathlib import Path
 
 from bench.credentials import credentials
 from bench.failure import BenchError
+from bench.folders import WORK
 from bench.generator import Generator, built_generator
-from bench.lineup import OURS, PEERS
+from bench.measured_servers import OURS, PEERS
 from bench.own_time import largest_own_times, own_time_table
-from bench.places import WORK
 from bench.servers import Cores, RunningServer, running
 from bench.workloads import WARM_UP, WORKLOADS, Workload
 
@@ -20,7 +20,7 @@ _SAMPLES_PER_SECOND = 250
 _SECONDS = 8
 _WARM_UP_SECONDS = 2.0
 _STARTS_WITHIN_SECONDS = 6.0
-"""What two recordings take beside their time: the load has to outlast them."""
+"""The time to start and stop each recording; the load must last longer."""
 
 _NAMES = [each.name for each in WORKLOADS.values() if not each.alone and each.name != "connect"]
 
@@ -29,11 +29,11 @@ def main(arguments: list[str]) -> None:
     """Print the ten functions with the most own time; draw the flame graph.
 
     Raises:
-        BenchError: Something is missing, or the workload is unknown.
+        BenchError: Something is missing or the workload is unknown.
     """
     name = arguments[0] if len(arguments) == 1 else ""
     if name not in _NAMES:
-        raise BenchError(f"make profile ARGS=WORKLOAD, which is one of {', '.join(_NAMES)}.")
+        raise BenchError(f"Use make profile ARGS=WORKLOAD with one of {', '.join(_NAMES)}.")
     cores, made = Cores.of_this_machine(), credentials()
     generator = built_generator(made, cores)
     with running(PEERS[OURS], made, cores) as server:

@@ -1,4 +1,4 @@
-"""What the load generator found out in one run."""
+"""Parses the figures that the load generator prints after a run."""
 
 import json
 from enum import StrEnum
@@ -9,7 +9,7 @@ GENERATOR_IS_BUSY = 0.9
 
 
 class Figure(StrEnum):
-    """The numbers of a reading, as the generator names them."""
+    """The generator's names of the figures."""
 
     CPU_US = "cpu_us_per_unit"
     PER_SECOND = "per_second"
@@ -31,32 +31,32 @@ Reading = dict[Figure, float]
 
 
 def parse_reading(text: str) -> Reading:
-    """The generator's line of JSON; what it did not measure is not there.
+    """Parse the generator's line of JSON; figures that it did not measure are left out.
 
     Raises:
-        BenchError: It is none.
+        BenchError: The text is not such a line.
     """
     try:
         found = json.loads(text)
         return {figure: float(found[figure]) for figure in Figure if figure in found}
     except (TypeError, ValueError):
-        raise BenchError(f"the load generator said no JSON: {text[:200]!r}") from None
+        raise BenchError(f"the load generator printed no JSON: {text[:200]!r}") from None
 
 
 def is_limited_by_generator(reading: Reading) -> bool:
-    """Whether the generator had no more time: its latencies and throughput are its own then."""
+    """Return whether the generator was the bottleneck, not the server."""
     return reading.get(Figure.GENERATOR_SHARE, 0) > GENERATOR_IS_BUSY
 
 
 def troubles(reading: Reading) -> list[str]:
-    """What makes a reading doubtful."""
-    told = {
+    """Return warnings about a reading."""
+    warnings = {
         Figure.FAILED: "connections failed",
         Figure.DROPPED: "connections were closed by the server",
         Figure.REFUSED: "events were answered with an error",
         Figure.UNANSWERED: "messages did not reach every member in time",
     }
-    found = [f"{reading[each]:.0f} {text}" for each, text in told.items() if reading.get(each)]
+    found = [f"{reading[each]:.0f} {text}" for each, text in warnings.items() if reading.get(each)]
     if is_limited_by_generator(reading):
         share = reading[Figure.GENERATOR_SHARE]
         found.append(

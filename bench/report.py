@@ -1,10 +1,18 @@
-"""What a run found, as text: Markdown that a terminal shows as well."""
+"""Formats the results of a run as Markdown tables, which are readable in a terminal too."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from bench.failure import BenchError
-from bench.lineup import BARE, NEST, OURS, OURS_ON_SQLITE, PEERS, PYTHON_SOCKETIO, SOCKETIO
+from bench.measured_servers import (
+    BARE,
+    NEST,
+    OURS,
+    OURS_ON_SQLITE,
+    PEERS,
+    PYTHON_SOCKETIO,
+    SOCKETIO,
+)
 from bench.readings import Figure, is_limited_by_generator
 from bench.results import Results, ratio
 from bench.rows import ROWS, Row
@@ -18,7 +26,7 @@ _FEWER_DIGITS_FROM = (10, 100)
 
 
 def report(results: Results) -> str:
-    """All tables of a run, as far as it went."""
+    """Format all tables; a partial run has fewer rows."""
     parts = (
         _origin(results),
         _table(_figure_lines(results)),
@@ -29,20 +37,20 @@ def report(results: Results) -> str:
 
 
 def write_report(text: str, page: Path) -> None:
-    """Put it between the page's markers.
+    """Write the text between the page's markers.
 
     Raises:
-        BenchError: The page has none.
+        BenchError: The page has no markers.
     """
     before, begin, rest = page.read_text().partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):
-        raise BenchError(f"{page.name} has no {BEGIN} with an {END} behind it.")
+        raise BenchError(f"{page.name} has no {BEGIN} followed by {END}.")
     page.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
 
 
 def figure_text(row: Row, value: float | None) -> str:
-    """With its unit, in as many digits as mean something."""
+    """Format a figure with three digits and its unit."""
     if value is None:
         return MISSING
     shown = value * 100 if row.unit == "%" else value

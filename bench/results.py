@@ -1,4 +1,4 @@
-"""All readings of a run, with where and when they were taken; kept as JSON."""
+"""The readings of a run with its date and machine, saved as JSON."""
 
 import json
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from bench.readings import Figure, Reading
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One run of the generator."""
+    """The reading of one run of the generator."""
 
     peer: str
     workload: str
@@ -22,12 +22,14 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """A run.
+    """All samples of a run.
 
     Attributes:
-        date: Of its end, as ``2026-11-23``.
-        machine: In a line, for people.
-        versions: By name, for people.
+        date: The day of the run, such as ``2026-11-23``.
+        machine: A line that describes the machine.
+        versions: The versions of the software, by name.
+        rounds: The number of rounds.
+        samples: One sample for each server, workload and round.
     """
 
     date: str
@@ -37,7 +39,7 @@ class Results:
     samples: tuple[Sample, ...]
 
     def median(self, peer: str, workload: str, figure: Figure) -> float | None:
-        """The middle of all rounds; None for what was not measured."""
+        """Return the median of all rounds; None if the figure was not measured."""
         values = [
             sample.reading[figure]
             for sample in self.samples
@@ -46,7 +48,7 @@ class Results:
         return median(values) if values else None
 
     def readings(self, peer: str, workload: str) -> tuple[Reading, ...]:
-        """Of all rounds."""
+        """Return the readings of all rounds."""
         return tuple(
             sample.reading
             for sample in self.samples
@@ -54,17 +56,17 @@ class Results:
         )
 
     def peers(self) -> frozenset[str]:
-        """Those that were measured."""
+        """Return the names of the measured servers."""
         return frozenset(sample.peer for sample in self.samples)
 
 
 def ratio(theirs: float | None, ours: float | None) -> float | None:
-    """How many times cheaper ours is; None when that cannot be said."""
+    """Return their figure divided by ours; None if one of them is missing or zero."""
     return theirs / ours if theirs and ours else None
 
 
 def save_results(results: Results, file: Path) -> None:
-    """Write them; a sample a line, so that a difference between runs can be read."""
+    """Write the results with one sample per line, so that runs can be compared with diff."""
     head = asdict(results) | {"samples": []}
     text = json.dumps(head, indent=1).removesuffix('"samples": []\n}')
     lines = ",\n  ".join(json.dumps(asdict(sample)) for sample in results.samples)
@@ -72,7 +74,7 @@ def save_results(results: Results, file: Path) -> None:
 
 
 def load_results(file: Path) -> Results:
-    """What `save_results` has written."""
+    """Read a file that `save_results` has written."""
     found = json.loads(file.read_text())
     samples = (_sample(**each) for each in found.pop("samples"))
     return Results(samples=tuple(samples), **found)

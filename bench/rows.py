@@ -1,4 +1,4 @@
-"""The rows of the table."""
+"""The rows of the tables: one figure of one workload each."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ class Row:
     """One figure of one workload, for every server.
 
     Attributes:
-        unit: Printed behind the figure.
+        unit: Printed after the figure.
     """
 
     title: str

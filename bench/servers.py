@@ -1,4 +1,4 @@
-"""A peer's process: on its core, from its first answer to its end."""
+"""Runs the process of a measured server on its own core."""
 
 import os
 import shutil
@@ -12,27 +12,27 @@ from pathlib import Path
 
 from bench.credentials import Credentials
 from bench.failure import BenchError
-from bench.lineup import Peer
-from bench.places import CHECKOUT, WORK
+from bench.folders import CHECKOUT, WORK
+from bench.measured_servers import Peer
 
 _START_SECONDS = 30.0
 _STOP_SECONDS = 10.0
 _BEFORE_SECONDS = 60.0
-_LOOK_EVERY_SECONDS = 0.05
+_RETRY_SECONDS = 0.05
 _SETTLE_SECONDS = 0.4
 _SQLITE_FILES = ("", "-wal", "-shm", "-journal")
 
 
 @dataclass(frozen=True, slots=True)
 class Cores:
-    """Where the server runs and where the load; both None when there is one core for both."""
+    """The cores of the server and of the load; both None if there is only one core."""
 
     server: int | None
     load: int | None
 
     @classmethod
     def of_this_machine(cls) -> "Cores":
-        """The first two that this process may use."""
+        """Return the first two cores that this process may use."""
         usable = sorted(os.sched_getaffinity(0))
         return cls(*usable[:2]) if len(usable) > 1 else cls(None, None)
 
@@ -47,10 +47,10 @@ class RunningServer:
 
 @contextmanager
 def running(peer: Peer, made: Credentials, cores: Cores) -> Iterator[RunningServer]:
-    """Start the peer, and end it afterwards.
+    """Start the server, and end it afterwards.
 
     Raises:
-        BenchError: It does not start; its log is named.
+        BenchError: The server did not start; the text names its log.
     """
     port = free_port()
     environment = {"PATH": os.environ["PATH"], "PORT": str(port), **peer.environment(made)}
@@ -76,7 +76,7 @@ def _check_installed(peer: Peer) -> None:
     if shutil.which(peer.command[0]) is None:
         raise BenchError(f"{peer.title} needs Node.js 20 or newer; see nodejs.org.")
     if peer.packages is not None and not (peer.packages / "node_modules").exists():
-        raise BenchError(f"{peer.title} is not installed yet: make bench does that.")
+        raise BenchError(f"{peer.title} is not installed; make bench installs it.")
 
 
 def _prepare(peer: Peer, environment: dict[str, str]) -> None:
@@ -94,7 +94,7 @@ def _prepare(peer: Peer, environment: dict[str, str]) -> None:
             check=False,
         )
         if done.returncode:
-            raise BenchError(f"{peer.title} cannot be prepared: {done.stderr.strip()}")
+            raise BenchError(f"{peer.title} could not be prepared: {done.stderr.strip()}")
 
 
 def _wait_until_listening(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
@@ -103,10 +103,10 @@ def _wait_until_listening(process: "subprocess.Popen[bytes]", port: int, log: Pa
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
         except OSError:
-            time.sleep(_LOOK_EVERY_SECONDS)
+            time.sleep(_RETRY_SECONDS)
         else:
             return
-    raise BenchError(f"the server does not start; {log} says why.")
+    raise BenchError(f"the server did not start; see {log}.")
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
@@ -119,7 +119,7 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
 
 
 def free_port() -> int:
-    """Return a port of 127.0.0.1 that nobody listens on now."""
+    """Return an unused port of 127.0.0.1."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

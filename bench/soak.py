@@ -1,4 +1,4 @@
-"""``make soak``: people who come, chat and go for a while, and what the server keeps of them."""
+"""``make soak``: people connect, chat and disconnect while the server's memory is watched."""
 
 import sys
 import time
@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 
 from bench.credentials import credentials
 from bench.failure import BenchError
+from bench.folders import IMAGES, WORK
 from bench.generator import built_generator
-from bench.lineup import OURS_ON_SQLITE, PEERS
 from bench.machine import machine
+from bench.measured_servers import OURS_ON_SQLITE, PEERS
 from bench.memory_curve import MemorySample, draw_memory, growth, memory_now
-from bench.places import IMAGES, WORK
 from bench.readings import Figure, parse_reading, troubles
 from bench.servers import Cores, RunningServer, running
 
@@ -20,18 +20,18 @@ MINUTES, SOCKETS = 20.0, 2000
 SAMPLE_SECONDS = 10.0
 
 _WARM_UP_SHARE = 0.25
-"""Of the time, in which the server may still grow: caches fill, the heap finds its size."""
+"""The share of the time in which memory may still grow, while caches and the heap fill."""
 
 _END_SECONDS = 60.0
 
 
 def main(arguments: list[str]) -> None:
-    """Print a line each 10 s and, at the end, whether memory is flat; draw it.
+    """Print a line every 10 s and, in the end, whether memory is flat; draw the curve.
 
-    The picture of a whole soak is that of ``docs/performance.md``.
+    The curve of a complete soak is shown in ``docs/performance.md``.
 
     Raises:
-        BenchError: Something is missing, or does not run.
+        BenchError: Something is missing or does not run.
     """
     asked = _parse(arguments)
     cores, made = Cores.of_this_machine(), credentials()
@@ -81,7 +81,7 @@ def _parse(arguments: list[str]) -> Namespace:
     parser.add_argument("--sockets", type=int, default=SOCKETS)
     asked = parser.parse_args(arguments)
     if not (10 <= asked.sockets <= SOCKETS and asked.minutes * 60 >= 4 * SAMPLE_SECONDS):
-        parser.error("10 to 2,000 sockets, and 40 s at least")
+        parser.error("use 10 to 2,000 sockets and at least 40 s")
     return asked
 
 

@@ -1,4 +1,4 @@
-"""SVG, element by element; what it shows is readable in a light and in a dark page."""
+"""Writes SVG elements; the colours are readable on light and dark pages."""
 
 from html import escape
 
@@ -16,7 +16,7 @@ text { font: 13px system-ui, sans-serif; fill: #24292f; }
 
 
 def element(name: str, *children: str, **attributes: object) -> str:
-    """One element. ``children`` are elements or `text`; ``_`` in an attribute stands for ``-``."""
+    """Return an element. ``children`` are elements; ``_`` in an attribute's name becomes ``-``."""
     pairs = "".join(
         f' {key.rstrip("_").replace("_", "-")}="{escape(_value(value))}"'
         for key, value in attributes.items()
@@ -25,12 +25,12 @@ def element(name: str, *children: str, **attributes: object) -> str:
 
 
 def text(words: str, x: float, y: float, **attributes: object) -> str:
-    """Words at a place, which is where their base line begins."""
+    """Return a text whose baseline begins at these coordinates."""
     return element("text", escape(words), x=x, y=y, **attributes)
 
 
 def document(width: float, height: float, label: str, *children: str) -> str:
-    """The whole picture; ``label`` is what those hear who do not see it."""
+    """Return a complete SVG document; screen readers read ``label``."""
     return (
         element(
             "svg",

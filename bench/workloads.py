@@ -1,9 +1,9 @@
-"""What the load generator does to a server, by name."""
+"""The workloads of the load generator, by name."""
 
 from dataclasses import dataclass
 
 PING_INTERVAL_SECONDS = 25
-"""Of every server here: idle connections are watched for as long, so that each is pinged once."""
+"""The ping interval of every server: idle runs take that long, so each client is pinged once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,10 +11,10 @@ class Workload:
     """One run of the load generator.
 
     Attributes:
-        arguments: Of the generator, beside those that every run has.
-        alone: It has a server of its own that did nothing before, and one round is enough: memory
-            is that of the connections, and does not vary.
-        seconds: How long it measures; None for the run's usual time.
+        arguments: Arguments of the generator, in addition to those of every run.
+        alone: Whether the workload needs a newly started server. One round is then enough, because
+            the memory per connection does not vary.
+        seconds: The duration of the measurement; None for the default of the run.
     """
 
     name: str
@@ -52,4 +52,4 @@ WORKLOADS = {
 }
 
 WARM_UP = (WORKLOADS["ack"], WORKLOADS["fan100"])
-"""What every server does before it is measured: a JIT compiler's first figures are too high."""
+"""The workloads before a measurement: without them a JIT compiler's figures are too high."""

@@ -1,4 +1,4 @@
-"""What suites of more than one kind need."""
+"""Fixtures that several kinds of suites use, and the order of the tests."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -27,19 +27,19 @@ _SLOWEST = (
     "browser/test_chatting.py",
     "e2e/test_expiry.py",
 )
-"""Files of which each keeps a worker busy for long; begun last, they would keep it alone."""
-_KEPT = "kept"
-_KEEPER = "keeper"
-_LET_KEEPER_IN = f"""
-CREATE ROLE {_KEEPER} LOGIN;
-GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {_KEEPER};
-GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {_KEEPER};
+"""Files that take longest. If one of them started last, the other workers would wait for it."""
+_SHARED = "shared"
+_ROW_WRITER = "row_writer"
+_CREATE_ROW_WRITER = f"""
+CREATE ROLE {_ROW_WRITER} LOGIN;
+GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {_ROW_WRITER};
+GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {_ROW_WRITER};
 """
-# Deleting: TRUNCATE makes files anew, five times as slow where there are so few rows.
-_AS_MIGRATED = """
+# For so few rows, DELETE is five times as fast as TRUNCATE, which creates new files.
+_DELETE_ALL_ROWS = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid();
-SET session_replication_role = replica;  -- in any order, whatever refers to what
+SET session_replication_role = replica;  -- no foreign keys, so the order does not matter
 DO $$ DECLARE name regclass; BEGIN
     FOR name IN SELECT oid FROM pg_class
         WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
@@ -50,31 +50,31 @@ SELECT setval(seqrelid, seqstart, false) FROM pg_sequence;
 """
 
 
-# How long an example takes is the machine's business.
+# No deadline for an example: a busy machine may be slow.
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("suite")
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The slowest files come first, and whoever chooses the kind of its loop last.
+    """Run the slowest files first, and the folders that choose the type of their loop last.
 
-    For pytest-asyncio the session's loop ends there, and with it all that lives in it: in between,
-    the server of most tests, the Node process and the browser would have to start anew. Otherwise
-    the order is random.
+    When pytest-asyncio reaches such a folder, it closes the session's loop. If that happened
+    earlier, the shared server, the Node process and the browser would have to start again.
+    Otherwise the order is random.
     """
-    places = {_TESTS / name: place for place, name in enumerate(_SLOWEST)}
+    ranks = {_TESTS / name: rank for rank, name in enumerate(_SLOWEST)}
 
-    def place(item: pytest.Item) -> int:
+    def rank(item: pytest.Item) -> int:
         is_last = not _OWN_LOOPS.isdisjoint(item.path.parents)
-        return places.get(item.path, len(places) + is_last)
+        return ranks.get(item.path, len(ranks) + is_last)
 
-    items.sort(key=place)
+    items.sort(key=rank)
 
 
 @pytest.fixture(scope="session")
 def shared_redis_server() -> Iterator[RedisServer]:
-    """One server for all who do it no harm."""
+    """One server for all tests that neither stop nor reconfigure it."""
     server = RedisServer()
     yield server
     server.stop()
@@ -82,14 +82,14 @@ def shared_redis_server() -> Iterator[RedisServer]:
 
 @pytest.fixture
 def redis_server(shared_redis_server: RedisServer) -> RedisServer:
-    """That server, empty."""
+    """The shared server, emptied."""
     shared_redis_server.client.flushall()
     return shared_redis_server
 
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
-    """One server for all; who does it harm makes that good."""
+    """One server for all tests; a test that stops it starts it again."""
     server = PostgresServer()
     yield server
     server.remove()
@@ -97,7 +97,7 @@ def postgres_server() -> Iterator[PostgresServer]:
 
 @pytest.fixture
 def empty_postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
-    """A database of one's own, without tables."""
+    """A new database without tables."""
     postgres_server.create_database("empty")
     yield postgres_server.url("empty")
     postgres_server.drop_database("empty")
@@ -105,9 +105,9 @@ def empty_postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def postgres_template(postgres_server: PostgresServer) -> str:
-    """The name of a migrated database, which is only copied."""
+    """The name of a migrated database to copy."""
     postgres_server.create_database("migrated")
-    # In a loop of its own: pytest's for the session ends as soon as a module chooses another kind.
+    # In its own loop: pytest closes the session's loop when a module chooses another type of loop.
     with ThreadPoolExecutor(max_workers=1) as thread:
         thread.submit(asyncio.run, _migrate(postgres_server.url("migrated"))).result()
     return "migrated"
@@ -115,51 +115,51 @@ def postgres_template(postgres_server: PostgresServer) -> str:
 
 @pytest.fixture
 def postgres_url(postgres_server: PostgresServer, postgres_template: str) -> Iterator[str]:
-    """A database of one's own, migrated and without rows, whose tables may be changed."""
+    """A new migrated database without rows, whose tables a test may change."""
     postgres_server.create_database("chat", postgres_template)
     yield postgres_server.url("chat")
     postgres_server.drop_database("chat")
 
 
 @pytest.fixture(scope="session")
-def _kept_postgres_url(postgres_server: PostgresServer, postgres_template: str) -> str:
-    postgres_server.create_database(_KEPT, postgres_template)
-    postgres_server.execute(_LET_KEEPER_IN, _KEPT)
-    return postgres_server.url(_KEPT, _KEEPER)
+def _shared_postgres_url(postgres_server: PostgresServer, postgres_template: str) -> str:
+    postgres_server.create_database(_SHARED, postgres_template)
+    postgres_server.execute(_CREATE_ROW_WRITER, _SHARED)
+    return postgres_server.url(_SHARED, _ROW_WRITER)
 
 
 @pytest.fixture
-def kept_postgres_url(postgres_server: PostgresServer, _kept_postgres_url: str) -> str:
-    """One that others had before, migrated and without rows; its user may change rows only."""
-    postgres_server.execute(_AS_MIGRATED, _KEPT)
-    return _kept_postgres_url
+def shared_postgres_url(postgres_server: PostgresServer, _shared_postgres_url: str) -> str:
+    """The migrated database that tests share, emptied; its user may change rows only."""
+    postgres_server.execute(_DELETE_ALL_ROWS, _SHARED)
+    return _shared_postgres_url
 
 
 @pytest.fixture
 async def sqlite_database(tmp_path: Path) -> AsyncIterator[Database]:
-    """A real SQLite file, migrated and open."""
+    """An open, migrated database in a SQLite file."""
     url = f"sqlite:///{tmp_path / 'chat.db'}"
     async with opened(Database(url, migrate=True, limits=UNHURRIED)) as database:
         yield database
 
 
 @pytest.fixture
-async def postgres_database(kept_postgres_url: str) -> AsyncIterator[Database]:
-    """A database of a real PostgreSQL, migrated and open."""
-    async with opened(Database(kept_postgres_url, migrate=False, limits=UNHURRIED)) as database:
+async def postgres_database(shared_postgres_url: str) -> AsyncIterator[Database]:
+    """The open, migrated PostgreSQL database that tests share, emptied."""
+    async with opened(Database(shared_postgres_url, migrate=False, limits=UNHURRIED)) as database:
         yield database
 
 
 @pytest.fixture
 async def own_postgres_database(postgres_url: str) -> AsyncIterator[Database]:
-    """One whose tables a test changes, or whose statistics are to be those of the first rows."""
+    """A new PostgreSQL database, for tests that change tables or depend on statistics."""
     async with opened(Database(postgres_url, migrate=False, limits=UNHURRIED)) as database:
         yield database
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def database(request: pytest.FixtureRequest) -> Database:
-    """One of the two, migrated and open."""
+    """An open, migrated database of either kind."""
     database: Database = request.getfixturevalue(f"{request.param}_database")
     return database
 

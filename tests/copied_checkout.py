@@ -1,4 +1,4 @@
-"""A copy of the checkout, for what writes into it."""
+"""Copies the checkout, for tests that write into it."""
 
 import shutil
 from pathlib import Path
@@ -7,11 +7,11 @@ CHECKOUT = Path(__file__).parents[1]
 
 _LEFT_OUT = shutil.ignore_patterns(".*", "node_modules")
 _FOUND_BY_MYPY = ".mypy_cache"
-"""It knows a file by its content, and looks in a copy at what is new there and what that meets."""
+"""mypy's cache identifies files by content, so in a copy mypy checks only what has changed."""
 
 
 def copy_checkout(folder: Path) -> Path:
-    """The sources with their bytecode, the tests and what checks them; no environment, no data."""
+    """Copy the sources, the tests and the configuration, without environments and data."""
     for name in ("app", "bench", "tests", "typings", "docs"):
         shutil.copytree(CHECKOUT / name, folder / name, ignore=_LEFT_OUT)
     for file in CHECKOUT.iterdir():

@@ -1,4 +1,4 @@
-"""A Node process that tests speak to: orders, and what it tells, are a line of JSON each."""
+"""A Node process that tests control: commands and reports are lines of JSON."""
 
 import asyncio
 import json
@@ -13,10 +13,10 @@ _LINE_LIMIT_BYTES = 4 * 1024 * 1024
 
 
 class NodeDriver(ABC):
-    """``driver.mjs`` in a folder. It ends when its input does.
+    """The process of a folder's ``driver.mjs``. It exits when its input ends.
 
     Attributes:
-        reader: Takes in what it tells, until it has ended.
+        reader: Handles the process's reports until the process exits.
     """
 
     def __init__(self, folder: Path, *arguments: str) -> None:
@@ -26,7 +26,7 @@ class NodeDriver(ABC):
         self.reader: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Run it."""
+        """Start the process."""
         self._process = await asyncio.create_subprocess_exec(
             *("node", "driver.mjs", *self._arguments),
             cwd=self._folder,
@@ -37,7 +37,7 @@ class NodeDriver(ABC):
         self.reader = asyncio.create_task(self._read())
 
     async def stop(self) -> None:
-        """Close its input, at which it ends what it drives, and itself."""
+        """Close the process's input, and wait until it has exited."""
         assert self._process is not None
         assert self._process.stdin is not None
         assert self.reader is not None
@@ -46,18 +46,18 @@ class NodeDriver(ABC):
             await self._process.wait()
             await self.reader
 
-    def tell(self, order: dict[str, object]) -> None:
-        """Send it an order."""
+    def send(self, command: dict[str, object]) -> None:
+        """Send a command to the process."""
         assert self._process is not None
         assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(order).encode() + b"\n")
+        self._process.stdin.write(json.dumps(command).encode() + b"\n")
 
     @abstractmethod
-    async def hear(self, told: dict[str, Any]) -> None:
-        """Take in one line of what it tells."""
+    async def handle(self, report: dict[str, Any]) -> None:
+        """Handle one report of the process."""
 
     async def _read(self) -> None:
         assert self._process is not None
         assert self._process.stdout is not None
         async for line in self._process.stdout:
-            await self.hear(json.loads(line))
+            await self.handle(json.loads(line))

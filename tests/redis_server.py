@@ -1,4 +1,4 @@
-"""A real server for the tests: started on a free port of 127.0.0.1, kept nowhere."""
+"""A real Redis server for the tests, on a free port of 127.0.0.1, without persistence."""
 
 import os
 import signal
@@ -12,15 +12,15 @@ from tests.free_port import free_port
 
 
 class RedisServer:
-    """A server process, and what a test does to it. Every method blocks for a moment.
+    """A server process that tests can stop, freeze and reconfigure. Every method blocks.
 
     Attributes:
-        client: For the test itself, which looks at what the adapters have written.
-        port: Where it listens, on 127.0.0.1.
+        client: A connection with which a test reads what the adapters have written.
+        port: The port of 127.0.0.1 on which the server listens.
     """
 
     def __init__(self) -> None:
-        # Its own search goes up from one fixed number, and would meet that of other test runs.
+        # ValkeyServer searches from one fixed port, and would collide with other test runs.
         self.port = free_port()
         self._server = ValkeyServer(self.port)
         self._server.start()
@@ -30,11 +30,11 @@ class RedisServer:
 
     @property
     def url(self) -> str:
-        """Where it listens; without a password."""
+        """The server's address, without a password."""
         return f"redis://127.0.0.1:{self.port}"
 
     def stop(self) -> None:
-        """End the process at once."""
+        """Terminate the process."""
         self.client.close()
         self._server.terminate()
 
@@ -45,12 +45,12 @@ class RedisServer:
         self._remember_process()
 
     def demand_password(self, password: str) -> None:
-        """From whoever connects from now on."""
+        """Require this password on new connections."""
         self.client.config_set("requirepass", password)
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
-        """Inside, the process lives and accepts, but does nothing."""
+        """Stop the process inside the block: connections are accepted, but nothing answers."""
         os.kill(self._process_id, signal.SIGSTOP)
         try:
             yield
@@ -58,11 +58,11 @@ class RedisServer:
             os.kill(self._process_id, signal.SIGCONT)
 
     def let_pass(self, seconds: float) -> None:
-        """Bring the end of everything that has one nearer by that much."""
+        """Shorten the remaining time of every key that expires."""
         for key in self.client.scan_iter():
             left_ms = self.client.pttl(key)
             if left_ms >= 0:
-                # Zero or less ends it.
+                # Zero or less deletes the key.
                 self.client.pexpire(key, left_ms - round(seconds * 1000))
 
     def _remember_process(self) -> None:

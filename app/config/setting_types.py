@@ -142,7 +142,7 @@ Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 LinkSeconds = Annotated[float, Field(ge=0.05, le=86_400, allow_inf_nan=False)]
 """A shorter time than a packet takes on the network would disconnect every client."""
 DatabaseSeconds = Annotated[float, Field(ge=0.01, le=2.5)]
-"""Each database timeout is below 2.8 seconds, the limit of a whole operation."""
+"""Below the limit of a whole operation: see app/domain/time_limits.py."""
 Rate = Annotated[float, Field(gt=0, le=1_000_000_000, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
 ReceiptBurst = Annotated[int, Field(ge=100, le=1_000_000_000)]

@@ -1,4 +1,4 @@
-"""Making and ending channels, adding and removing members: for the backend that owns them."""
+"""The endpoints with which a backend changes channels and their members."""
 
 from http import HTTPStatus
 from typing import Annotated
@@ -85,7 +85,7 @@ class CreateChannelRequest(BackendRequest):
     member_ids: tuple[Id, ...] = ()
 
     def to_draft(self) -> ChannelDraft:
-        """What is to be created, with an id of its own if none was given."""
+        """Return the draft of the channel, with a new id if none was sent."""
         return ChannelDraft(
             id=ChannelId(new_id() if self.id is None else self.id),
             name=self.name,
@@ -104,10 +104,10 @@ class AddMemberRequest(BackendRequest):
 
 @controller("channels")
 class ChannelsController:
-    """Exists only where ``SERVICE_KEY`` is set.
+    """Exists only if ``SERVICE_KEY`` is set.
 
-    Every handler answers 401 without the key, 404 for what is not known, and 503 when it is not
-    certain that a change was stored: then it has to be sent again, which is harmless.
+    Every handler answers 401 without the key, 404 if the channel or a user does not exist, and 503
+    if the result could not be confirmed. After 503 the caller must retry, which is harmless.
     """
 
     def __init__(self, channel_service: ChannelService, service_key: BackendKey) -> None:
@@ -116,9 +116,9 @@ class ChannelsController:
 
     @post()
     async def create_channel(self, request: web.Request) -> web.Response:
-        """201 and the channel, 200 when it stands already, as asked for; 409 when another does.
+        """Answer 201 with the new channel, or 200 if it exists as requested.
 
-        400, 413 and 415 for what is none.
+        Answers 409 if another channel has the id, and 400, 413 or 415 if the body is invalid.
         """
         self._service_key.require(request, _WHAT)
         body = await read_body(request, MAX_BODY_BYTES)
@@ -134,9 +134,10 @@ class ChannelsController:
 
     @delete("{channel_id}")
     async def delete_channel(self, request: web.Request) -> web.Response:
-        """200 and ``{channelId}`` when all of it is gone; 409 when something else keeps it.
+        """Answer 200 with ``{channelId}`` when everything is deleted.
 
-        Likewise when it is being deleted, or was, by this node: a request may be sent again.
+        Repeating the request on the same node is harmless. Answers 409 if a table that does not
+        belong to the chat refers to the channel.
         """
         self._service_key.require(request, _WHAT)
         channel_id = ChannelId(path_id(request, "channel_id"))
@@ -148,7 +149,7 @@ class ChannelsController:
 
     @put(_MEMBER_PATH)
     async def add_member(self, request: web.Request) -> web.Response:
-        """200 and ``{channelId, userId, changed}``: false for who is a member, in this role."""
+        """Answer 200 with ``{channelId, userId, changed}``; false if nothing had to be changed."""
         self._service_key.require(request, _WHAT)
         channel_id, user_id = _membership(request)
         body = await read_body(request, MAX_BODY_BYTES)
@@ -163,7 +164,7 @@ class ChannelsController:
 
     @delete(_MEMBER_PATH)
     async def remove_member(self, request: web.Request) -> web.Response:
-        """200 and ``{channelId, userId, changed}``: false for who is no member."""
+        """Answer 200 with ``{channelId, userId, changed}``; false if the user was not a member."""
         self._service_key.require(request, _WHAT)
         channel_id, user_id = _membership(request)
         try:

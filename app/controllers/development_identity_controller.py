@@ -1,4 +1,4 @@
-"""The development issuer over HTTP: its public key, and users and tokens for this machine."""
+"""The endpoints of the development issuer: its public key, and users and tokens for localhost."""
 
 import asyncio
 from http import HTTPStatus
@@ -29,7 +29,7 @@ class TokenRequest(BaseModel):
 
 @controller()
 class DevelopmentIdentityController:
-    """Exists only where the development issuer does, which is never in production."""
+    """Exists only with the development issuer, which never runs in production."""
 
     def __init__(
         self,
@@ -46,12 +46,12 @@ class DevelopmentIdentityController:
 
     @get(JWKS_PATH)
     async def jwks(self, _: web.Request) -> web.Response:
-        """The keys, as Clerk publishes its own."""
+        """Answer with the public keys, as Clerk does."""
         return web.json_response(self._issuer.jwks())
 
     @post("/dev/token")
     async def token(self, request: web.Request) -> web.Response:
-        """``{"token": ...}`` for a `TokenRequest` as JSON; else 400 with a sentence."""
+        """Answer a `TokenRequest` with ``{"token": ...}``; answer 400 if the body is invalid."""
         self._require_local(request)
         try:
             wanted = TokenRequest.model_validate_json(await request.read())
@@ -66,12 +66,12 @@ class DevelopmentIdentityController:
 
     @get("/dev/users")
     async def users(self, request: web.Request) -> web.Response:
-        """What the page needs at its start: at most 50 users, by id, and the length limit.
+        """Answer with what the demo page needs: at most 50 users by id, and the length limit.
 
         ``{"users": [{id, name, channels}], "messageMaxChars": 4000}``
         """
         self._require_local(request)
-        async with self._asking:  # no token is asked for here, so all requests share one connection
+        async with self._asking:  # needs no token, so all requests together use one connection
             users = [
                 {
                     "id": user.id,
@@ -83,7 +83,10 @@ class DevelopmentIdentityController:
         return web.json_response({"users": users, "messageMaxChars": self._message_max_chars})
 
     def _require_local(self, request: web.Request) -> None:
-        """No page elsewhere gets tokens through a developer's browser, by name tricks either."""
+        """Prevent a foreign page from getting tokens through a developer's browser.
+
+        Checking the host also prevents DNS rebinding.
+        """
         origin = request.headers.get(hdrs.ORIGIN)
         is_local = (
             request.remote in _LOOPBACK

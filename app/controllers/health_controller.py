@@ -1,4 +1,4 @@
-"""Whether the process lives, and whether it should get clients."""
+"""Liveness and readiness endpoints."""
 
 import asyncio
 from dataclasses import dataclass
@@ -13,21 +13,21 @@ from app.ports import Clock, StorageProbe
 from app.services.token_blacklist_service import TokenBlacklistService
 
 REUSE_SECONDS = 1.0
-"""How long the result of a probe answers further requests."""
+"""How long the result of a probe is reused."""
 
 
 @controller("health")
 class HealthController:
-    """``/health/live`` and ``/health/ready``; ``/health`` is the original's name for the latter.
+    """``/health/live`` and ``/health/ready``; ``/health`` is the original backend's name for ready.
 
-    Anybody may ask, as often as they like, so requests share a probe: one runs at a time, and its
-    result is reused for `REUSE_SECONDS`.
+    The endpoints are public, so requests share one probe at a time, and its result is reused for
+    `REUSE_SECONDS`.
 
     Args:
-        storage: Whether anything could be stored.
-        revocations: What every connecting client is checked against.
+        storage: Probes the storage.
+        revocations: Is probed for whether revocations can be read.
         clock: Measures the age of a result.
-        admits_unchecked: Whether clients connect while that is not possible.
+        admits_unchecked: Whether clients are admitted while revocations cannot be read.
     """
 
     def __init__(
@@ -48,30 +48,30 @@ class HealthController:
         self._draining = False
 
     async def on_drain(self) -> None:
-        """Answer 503 from now on, so that load balancers send no new client here."""
+        """Answer 503 from now on, so that load balancers send no new clients to this node."""
         self._draining = True
 
     async def on_module_destroy(self) -> None:
-        """As `on_drain`, for a server that closes without draining first."""
+        """Answer 503 from now on, if the server closes without draining."""
         self._draining = True
 
     @get("live")
     async def live(self, _: web.Request) -> web.Response:
-        """200 while the event loop turns."""
+        """Answer 200 while the event loop runs."""
         return web.json_response({"status": "ok"})
 
     @get("ready")
     async def ready(self, _: web.Request) -> web.Response:
-        """200 while clients can be admitted and messages be stored; else 503 and why.
+        """Answer 200 while clients can be admitted and messages stored, or 503 with a reason.
 
-        Where clients are admitted unchecked, the answer without revocations is 200, ``degraded``.
+        If revocations cannot be read but clients are admitted anyway, answers 200 ``degraded``.
         """
         readiness = _not_ready("draining") if self._draining else await self._readiness()
         return web.json_response(readiness.body, status=readiness.status)
 
     @get()
     async def health(self, request: web.Request) -> web.Response:
-        """As `ready`."""
+        """Answer like `ready`."""
         return await self.ready(request)
 
     async def _readiness(self) -> "_Readiness":

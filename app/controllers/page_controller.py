@@ -1,4 +1,4 @@
-"""The page of `app/web`, and the JavaScript client it uses, where Node's server has that."""
+"""Serves the demo page of `app/web` and the JavaScript client at the path of Node's server."""
 
 import shlex
 from pathlib import Path
@@ -22,7 +22,7 @@ _CONTENT_SECURITY_POLICY = (
 )
 
 _HEADERS = {
-    hdrs.CACHE_CONTROL: "no-cache",  # kept, but asked for each time: an edit is seen at once
+    hdrs.CACHE_CONTROL: "no-cache",  # the browser revalidates it each time
     "Content-Security-Policy": _CONTENT_SECURITY_POLICY,
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
@@ -31,24 +31,24 @@ _HEADERS = {
 
 @controller()
 class PageController:
-    """Exists only where the development issuer does; a file that is missing is a 404."""
+    """Exists only with the development issuer. Answers 404 if a file is missing."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     @get("/")
     async def page(self, _: web.Request) -> web.StreamResponse:
-        """The page."""
+        """Answer with the page."""
         return _file(self._folder / "index.html")
 
     @get(r"/web/{name:[a-z_]+\.(?:css|js|svg)}")
     async def asset(self, request: web.Request) -> web.StreamResponse:
-        """What the page consists of."""
+        """Answer with a style sheet, script or image of the page."""
         return _file(self._folder / request.match_info["name"])
 
     @get(r"/socket.io/{name:socket\.io(?:\.esm)?(?:\.min)?\.js(?:\.map)?}")
     async def client(self, request: web.Request) -> web.StreamResponse:
-        """``socket.io-client``, as Node's server serves it; 404 with the command to install it."""
+        """Answer with ``socket.io-client``, or 404 with the command that installs it."""
         dist = self._folder / "node_modules" / "socket.io-client" / "dist"
         if not dist.exists():
             raise web.HTTPNotFound(text=f"npm ci --prefix {_from_here(self._folder)}")
@@ -62,7 +62,7 @@ def _from_here(folder: Path) -> str:
 
 
 def _file(path: Path) -> web.FileResponse:
-    # Named here, not guessed: what a machine guesses depends on what is installed there.
+    # Set explicitly: the type that aiohttp guesses depends on the machine.
     return web.FileResponse(
         path, headers={**_HEADERS, hdrs.CONTENT_TYPE: _CONTENT_TYPES[path.suffix]}
     )

@@ -1,4 +1,4 @@
-"""Signing users out: for the backends that know who must go."""
+"""The endpoint with which a backend revokes users, sign-ins and tokens."""
 
 from http import HTTPStatus
 from typing import Annotated, Self
@@ -28,7 +28,7 @@ class RevokeRequest(BackendRequest):
 
     @property
     def named(self) -> list[tuple[RevocationKind, str]]:
-        """What is to be revoked."""
+        """The fields that were sent, as kind and value."""
         given = (
             (RevocationKind.USER, self.user_id),
             (RevocationKind.SESSION, self.session_id),
@@ -45,7 +45,7 @@ class RevokeRequest(BackendRequest):
 
 @controller("sessions")
 class SessionsController:
-    """Exists only where ``SERVICE_KEY`` is set."""
+    """Exists only if ``SERVICE_KEY`` is set."""
 
     def __init__(self, session_service: SessionService, service_key: BackendKey) -> None:
         self._session_service = session_service
@@ -53,10 +53,10 @@ class SessionsController:
 
     @post("revoke")
     async def revoke(self, request: web.Request) -> web.Response:
-        """Revoke a user, a sign-in or a token: ``{"revoked": kind, "until": ISO 8601}``.
+        """Revoke a user, a sign-in or a token; answer ``{"revoked": kind, "until": ISO 8601}``.
 
-        400, 413, 415 for what is no `RevokeRequest`; 401 without the key; 503 when it is not
-        certain that it was stored: then it has to be sent again.
+        Answers 400, 413 or 415 if the body is not a `RevokeRequest`, 401 without the key, and 503
+        if the result could not be confirmed. After 503 the caller must retry.
         """
         self._service_key.require(request, "revocation")
         body = await read_body(request, MAX_BODY_BYTES)

@@ -1,4 +1,4 @@
-"""What Clerk tells about sign-ins that ended and users who went."""
+"""The endpoint for Clerk's webhooks about ended sign-ins and deleted users."""
 
 import logging
 from http import HTTPStatus
@@ -18,8 +18,11 @@ from app.services.session_service import SessionService
 MAX_BODY_BYTES = 262_144
 
 REMEMBERED_SECONDS = 2 * 86_400
-"""An id is remembered for longer than Svix goes on sending (28 hours), let alone a copy of it
-stays valid (ten minutes): if our answer is lost, it comes again long after."""
+"""How long the id of a handled message is stored.
+
+It exceeds the 28 hours for which Svix retries if our answers are lost, and the ten minutes for
+which a copied message stays valid.
+"""
 
 _REVOKES = {
     "session.ended": RevocationKind.SESSION,
@@ -28,14 +31,14 @@ _REVOKES = {
     "user.banned": RevocationKind.USER,
     "user.deleted": RevocationKind.USER,
 }
-"""The kind of thing that each type of message revokes. ``data.id`` names it."""
+"""The kind of revocation for each type of message; ``data.id`` has its subject."""
 
 _logger = logging.getLogger(__name__)
 
 
 @controller("webhooks")
 class WebhooksController:
-    """Exists only where ``CLERK_WEBHOOK_SIGNING_SECRET`` is set."""
+    """Exists only if ``CLERK_WEBHOOK_SIGNING_SECRET`` is set."""
 
     def __init__(
         self,
@@ -51,15 +54,15 @@ class WebhooksController:
 
     @post("clerk")
     async def clerk(self, request: web.Request) -> web.Response:
-        """Revoke what the message names; 200 when that is done, was before, or is not ours.
+        """Revoke the message's subject, unless the message was handled before or has another type.
 
-        400, 413, 415 for what Clerk did not send, or not now; 503 when it is not certain that it
-        was stored: Svix sends it again.
+        Answers 200 in each case. Answers 400, 413 or 415 if the message is not Clerk's or is too
+        old, and 503 if the result could not be confirmed; then Svix retries.
         """
         body = await read_body(request, MAX_BODY_BYTES)
         try:
             message = self._webhook_verifier.verify(request.headers, body)
-            await self._deal_with(message)
+            await self._handle(message)
         except WebhookRefused as refused:
             self._refusal_log.refused(request, "webhook", f"{refused.code} {refused}")
             return refusal(HTTPStatus.BAD_REQUEST, refused.code, str(refused))
@@ -67,19 +70,19 @@ class WebhooksController:
             return unavailable()
         return web.json_response({"status": "ok"})
 
-    async def _deal_with(self, message: WebhookMessage) -> None:
+    async def _handle(self, message: WebhookMessage) -> None:
         kind = _revoked_kind(message)
         if kind is None or await self._webhook_log.contains(message.id):
             _logger.debug("webhook %s ignored: %s", message.id, message.type)
             return
         await self._session_service.revoke(kind, _subject(message))
-        # Last: whoever dies before is sent the message again, and revoking twice is harmless.
+        # Stored last: if the server stops before, Svix retries, and revoking twice is harmless.
         await self._webhook_log.add(message.id, REMEMBERED_SECONDS)
-        _logger.info("webhook %s dealt with: %s", message.id, message.type)
+        _logger.info("webhook %s handled: %s", message.id, message.type)
 
 
 def _revoked_kind(message: WebhookMessage) -> RevocationKind | None:
-    """The kind of thing that the message revokes; None for messages that are not ours.
+    """Return the kind of revocation; None if the message revokes nothing.
 
     Clerk reports a ban as ``user.updated``. ``locked`` revokes nothing: Clerk locks an account
     after failed sign-ins and keeps its sessions, so guessing passwords would end a user's sockets.
@@ -92,6 +95,6 @@ def _revoked_kind(message: WebhookMessage) -> RevocationKind | None:
 def _subject(message: WebhookMessage) -> str:
     try:
         return checked_id(message.data.get("id"))
-    except ValueError as error:  # refused, not ignored: the user would stay signed in
+    except ValueError as error:  # rejected, not ignored: otherwise the user would stay signed in
         sentence = f"data.id of {message.type} {error}."
         raise WebhookRefused(WebhookFault.MALFORMED, sentence) from None

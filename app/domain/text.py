@@ -2,6 +2,8 @@
 
 import re
 
+from app.domain.errors import InvalidPayload
+
 _INVISIBLE = (
     "\0-\x20\x7f-\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"  # controls, white space
     # Default_Ignorable_Code_Point: joiners, direction and variation marks, Hangul fillers, tags
@@ -14,7 +16,31 @@ _INVISIBLE = (
 )
 _VISIBLE = re.compile(f"[^{_INVISIBLE}]")
 
+_WHITESPACE = "\t\n\v\f\r \u00a0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff" + "".join(
+    map(chr, range(0x2000, 0x200B))
+)
+"""What JavaScript's ``trim`` removes: server and frontend must agree on which text is empty."""
+
 UNSTORABLE_TEXT = "must not contain NUL characters or lone surrogates"
+
+
+def checked_content(content: str, max_chars: int) -> str:
+    """Return the content of a message as it is stored: without white space around it.
+
+    Invisible characters between visible ones are kept, because emoji use them.
+
+    Raises:
+        InvalidPayload: The content has no visible character, is longer than ``max_chars``, or
+            cannot be stored. The error does not repeat the content.
+    """
+    trimmed = content.strip(_WHITESPACE)
+    if is_blank(trimmed):
+        raise InvalidPayload("content", "must not be empty")
+    if len(trimmed) > max_chars:
+        raise InvalidPayload("content", f"must be at most {max_chars} characters")
+    if not is_storable(trimmed):
+        raise InvalidPayload("content", UNSTORABLE_TEXT)
+    return trimmed
 
 
 def is_blank(text: str) -> bool:

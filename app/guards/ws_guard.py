@@ -45,5 +45,5 @@ class WsGuard(CanActivate):
         token = client.handshake.auth.get("token")
 
         # 2. Verify with Clerk, 3. Enhance socket with user data
-        client.session = await self._sessions.open(token, client.handshake.address, client)
+        client.authenticate(await self._sessions.open(token, client.handshake.address, client))
         return True

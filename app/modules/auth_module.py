@@ -6,9 +6,8 @@ from app.adapters.clerk.jwks_client import JwksClient
 from app.adapters.clerk.pem_signing_key import PemSigningKey
 from app.adapters.clerk.signing_keys import SigningKeys
 from app.adapters.clerk.token_verifier import ClerkTokenVerifier
+from app.adapters.memory.limits import MemorySocketQuota, TokenBuckets
 from app.adapters.memory.silent_revocation_bus import SilentRevocationBus
-from app.adapters.memory.socket_quota import MemorySocketQuota
-from app.adapters.memory.token_buckets import TokenBuckets
 from app.adapters.system.clock import SystemClock
 from app.config.settings import Settings
 from app.framework import imported

@@ -5,11 +5,9 @@ Both modules provide the same names. `AppModule` uses the Redis module if ``REDI
 
 from dependency_injector import containers, providers
 
-from app.adapters.memory.attempt_limiter import MemoryAttemptLimiter
+from app.adapters.memory.limits import MemoryAttemptLimiter, MemorySocketQuota, TokenBuckets
 from app.adapters.memory.local_membership_bus import LocalMembershipBus
 from app.adapters.memory.silent_revocation_bus import SilentRevocationBus
-from app.adapters.memory.socket_quota import MemorySocketQuota
-from app.adapters.memory.token_buckets import TokenBuckets
 from app.adapters.redis.attempt_limiter import RedisAttemptLimiter
 from app.adapters.redis.connection import RedisConnection
 from app.adapters.redis.revocation_bus import RedisRevocationBus

@@ -4,10 +4,10 @@ import asyncio
 import logging
 
 from app.domain.errors import Unavailable, Unconfirmed
+from app.domain.time_limits import UNCONFIRMED_SECONDS
 from app.ports import AdoptionRepository, Clock
 from app.services.message_publisher import MessagePublisher
 from app.services.message_service import MessageService
-from app.services.writes.limits import UNCONFIRMED_SECONDS
 
 INTERVAL_SECONDS = 2.0
 

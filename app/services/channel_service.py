@@ -21,6 +21,7 @@ from app.domain.errors import ChannelExists, ChannelNotFound, Unavailable
 from app.domain.events import ServerEvent
 from app.domain.ids import ChannelId, UserId
 from app.domain.rooms import channel_room, user_room
+from app.domain.time_limits import DRAIN_TIMEOUT_SECONDS
 from app.ports import (
     Broadcaster,
     ChannelRepository,
@@ -30,7 +31,6 @@ from app.ports import (
 )
 from app.services.room_sync import RoomSync
 from app.services.writes.keyed_queue import KeyedQueue
-from app.services.writes.limits import DRAIN_TIMEOUT_SECONDS
 from app.services.writes.unconfirmed_changes import UnconfirmedChanges
 
 MAX_UNCONFIRMED = 1_000

@@ -15,6 +15,8 @@ from app.domain.message import (
     MessageDraft,
 )
 from app.domain.rooms import user_room
+from app.domain.text import checked_content
+from app.domain.time_limits import DRAIN_TIMEOUT_SECONDS, UNCONFIRMED_SECONDS
 from app.ports import (
     AddOutcome,
     Broadcaster,
@@ -24,11 +26,9 @@ from app.ports import (
     WriteAdmission,
 )
 from app.services.message_publisher import MessagePublisher, log_unpublished
-from app.services.messages.content import checked_content
 from app.services.room_sync import RoomSync
 from app.services.writes.group_commit import MAX_ITEMS, GroupCommit
 from app.services.writes.keyed_queue import KeyedQueue
-from app.services.writes.limits import DRAIN_TIMEOUT_SECONDS, UNCONFIRMED_SECONDS
 from app.services.writes.unconfirmed_changes import UnconfirmedChanges
 
 MAX_UNCONFIRMED = 10_000
@@ -188,12 +188,14 @@ class MessageService:
         await self._drafts.drain(DRAIN_TIMEOUT_SECONDS)
 
     async def _store(self, drafts: Sequence[MessageDraft]) -> Sequence[AddOutcome]:
-        channel_ids = {draft.channel_id for draft in drafts}
-        if not all(map(self._publisher.is_prepared, channel_ids)):
-            await self._publisher.prepare(channel_ids)
+        for draft in drafts:
+            if not self._publisher.is_prepared(draft.channel_id):
+                await self._publisher.prepare({draft.channel_id for draft in drafts})
+                break
         try:
             outcomes = await self._messages.add_all(drafts, self._clock.now())
         except Unconfirmed:
+            channel_ids = {draft.channel_id for draft in drafts}
             self._publisher.fall_behind(channel_ids, UNCONFIRMED_SECONDS)
             raise
         stored: dict[ChannelId, list[StoredMessage]] = {}
@@ -205,9 +207,10 @@ class MessageService:
         return outcomes
 
     async def _publish(self, channel_id: ChannelId, messages: Sequence[StoredMessage]) -> None:
-        authors = (each.message.user_id for each in messages)
-        if self._room_sync.is_missing(channel_id, authors):
-            await self._room_sync.reload(channel_id)
+        for each in messages:
+            if self._room_sync.is_missing(channel_id, each.message.user_id):
+                await self._room_sync.reload(channel_id)
+                break
         try:
             await self._publisher.publish(channel_id, messages)
         except Exception as error:  # noqa: BLE001 - they are committed, so the acks must succeed

@@ -1,6 +1,6 @@
 """Keeps the rooms of channels equal to their members, so that events reach members only."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 
 from app.domain.channel import MembershipEvent, MembershipUpdate
@@ -84,12 +84,10 @@ class RoomSync:
         if not await self._channels.is_member(channel_id, user_id):
             raise NotAMember
 
-    def is_missing(self, channel_id: ChannelId, user_ids: Iterable[UserId]) -> bool:
-        """Whether any of these users has sockets here, but none in the channel's room."""
-        return any(
-            not self._events.is_listening(channel_id, user_id)
-            and self._rooms.users_in(user_room(user_id))
-            for user_id in user_ids
+    def is_missing(self, channel_id: ChannelId, user_id: UserId) -> bool:
+        """Whether the user has sockets on this node, but none in the channel's room."""
+        return not self._events.is_listening(channel_id, user_id) and bool(
+            self._rooms.users_in(user_room(user_id))
         )
 
     def is_fresh(self, channel_id: ChannelId) -> bool:

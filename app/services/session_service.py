@@ -189,14 +189,14 @@ class SessionService:
         Without this, the dead connections of a phone that changed networks would keep it out. Only
         sockets of this node are closed; those of other nodes end with their ping timeout.
         """
-        if await self._quota.take(user_id):
+        if await self._quota.acquire(user_id):
             return True
         for session in self._open.of_user(user_id):
             holder = session.holder
             if holder is not None and not holder.answers_pings:
                 self.close(session)
                 holder.close_transport()
-                return await self._quota.take(user_id)
+                return await self._quota.acquire(user_id)
         return False
 
     def _set_expiry(self, session: Session) -> None:

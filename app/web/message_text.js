@@ -1,5 +1,5 @@
 // What the server makes of the text of a message. Page and server must agree on what is empty and
-// on how long a text is: see app/domain/text.py and app/services/messages/content.py.
+// on how long a text is: see app/domain/text.py.
 
 const INVISIBLE = new RegExp(
   "^[\\p{Cc}\\p{White_Space}\\p{Default_Ignorable_Code_Point}" +

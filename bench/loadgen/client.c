@@ -25,11 +25,11 @@ int ready_count, failed_count, dropped_count, refusal_count;
 uint64_t read_at;
 
 static int epoll;
-static const Ears *heard_by;
+static const Handlers *handlers;
 static char input[1 << 18];
 
-void clients_create(const Ears *ears) {
-  heard_by = ears;
+void clients_create(const Handlers *of_mode) {
+  handlers = of_mode;
   epoll = epoll_create1(0);
   clients = calloc((size_t)options.connections, sizeof *clients);
   srand(1);
@@ -57,7 +57,7 @@ static void lost(Client *client) {
   } else {
     failed_count++;
   }
-  client->dials_at = now_ns() + SECOND;
+  client->connects_at = now_ns() + SECOND;
   forget(client);
 }
 
@@ -99,7 +99,7 @@ void client_emit(Client *client, bool acked, const char *event, const char *form
   frame_text(client, packet, (size_t)length);
 }
 
-// ---- what the server says
+// ---- packets of the server
 
 static void authenticate(Client *client) {
   char packet[MAX_PACKET];
@@ -109,9 +109,9 @@ static void authenticate(Client *client) {
 }
 
 static void refused(Client *client, const char *packet, size_t length) {
-  static bool told;
-  if (!told) fprintf(stderr, "loadgen: refused: %.*s\n", (int)length, packet);
-  told = true;
+  static bool is_reported;
+  if (!is_reported) fprintf(stderr, "loadgen: refused: %.*s\n", (int)length, packet);
+  is_reported = true;
   lost(client);
 }
 
@@ -119,7 +119,7 @@ static void on_ack(Client *client, const char *packet) {
   char *answer;
   uint64_t id = strtoull(packet, &answer, 10);
   if (!strncmp(answer, "[{\"error\"", 10)) refusal_count++;
-  heard_by->on_ack(client, id);
+  handlers->on_ack(client, id);
 }
 
 static void on_socket_io_packet(Client *client, const char *packet, size_t length) {
@@ -128,7 +128,7 @@ static void on_socket_io_packet(Client *client, const char *packet, size_t lengt
       client->state = READY;
       ready_count++;
       return;
-    case '2': return heard_by->on_event(client, packet + 2, length - 2);
+    case '2': return handlers->on_event(client, packet + 2, length - 2);
     case '3': return on_ack(client, packet + 2);
     default: return refused(client, packet, length);
   }
@@ -174,7 +174,7 @@ static void on_readable(Client *client) {
   Frame frame;
   while (client->state >= OPENED && frame_read(input + used, have - used, &frame)) {
     used += frame.size;
-    // A number or a string that is searched for ends with the frame.
+    // The NUL bounds searches in the frame for numbers and strings.
     char next = frame.bytes[frame.length];
     frame.bytes[frame.length] = 0;
     on_frame(client, &frame);
@@ -186,7 +186,7 @@ static void on_readable(Client *client) {
   if (client->out.length && !client->waits_to_write) client_flush(client);
 }
 
-// ---- coming and going
+// ---- connecting and closing
 
 void client_dial(Client *client) {
   struct sockaddr_in address = {
@@ -262,7 +262,7 @@ void clients_connect(void) {
       settled = ready_count + failed_count + dropped_count;
     }
     clients_poll(20);
-    if (now_ns() > end) die("after %d s %d connections stand", CONNECT_SECONDS, ready_count);
-    if (failed_count > 50 && !ready_count) die("every connection fails");
+    if (now_ns() > end) die("after %d s only %d connections are open", CONNECT_SECONDS, ready_count);
+    if (failed_count > 50 && !ready_count) die("every connection failed");
   }
 }

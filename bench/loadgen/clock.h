@@ -1,4 +1,4 @@
-// Time: monotonic nanoseconds, and what is made of them.
+// Monotonic time in nanoseconds, and conversions.
 #ifndef CLOCK_H
 #define CLOCK_H
 

@@ -1,4 +1,4 @@
-// WebSocket frames: a client's are masked, a server's are not.
+// WebSocket frames: those of a client are masked, those of a server are not.
 #ifndef FRAMES_H
 #define FRAMES_H
 
@@ -12,17 +12,17 @@ enum { TEXT_FRAME = 1, CLOSE_FRAME = 8 };
 typedef struct {
   int opcode;
   char *bytes;
-  size_t length;  // of the payload
-  size_t size;    // of the whole
+  size_t length;  // length of the payload
+  size_t size;    // size of the frame with its header
 } Frame;
 
 void buffer_add(Buffer *buffer, const char *bytes, size_t length);
 
-// Both append to the client's `out`.
+// Both functions append to the client's `out`.
 void frame_text(Client *client, const char *bytes, size_t length);
 void frame_close(Client *client);
 
-// Whether there is a whole frame at `bytes`.
+// Returns whether `bytes` begins with a complete frame.
 bool frame_read(char *bytes, size_t available, Frame *frame);
 
 #endif

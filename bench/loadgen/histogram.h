@@ -1,4 +1,4 @@
-// Durations in logarithmic buckets, 64 to an octave: a quantile is right to about 1 %.
+// Durations in logarithmic buckets, 64 per octave: quantiles are accurate to about 1 %.
 #ifndef HISTOGRAM_H
 #define HISTOGRAM_H
 
@@ -14,7 +14,7 @@ typedef struct {
 
 void histogram_add(Histogram *histogram, uint64_t nanoseconds);
 
-// In microseconds; 0 when nothing was added.
+// Returns microseconds, or 0 if the histogram is empty.
 double histogram_quantile(const Histogram *histogram, double quantile);
 
 #endif

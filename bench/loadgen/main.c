@@ -1,5 +1,5 @@
-// A Socket.IO load generator: one thread, epoll, 127.0.0.1 only. It makes connections to a server,
-// lets them do what the mode says, and prints one line of JSON with what that cost the server.
+// A Socket.IO load generator: one thread, epoll, 127.0.0.1 only. It connects to a server, runs a mode,
+// and prints one line of JSON with the cost for the server.
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
@@ -7,7 +7,7 @@
 #include "clock.h"
 #include "modes.h"
 
-// Some servers authenticate after the CONNECT is answered: that belongs to connecting too.
+// Some servers authenticate after they answer CONNECT; that is part of connecting too.
 #define SETTLE_SECONDS 0.7
 #define LONGEST_POLL_MS 2
 
@@ -65,11 +65,11 @@ int main(int count, char **arguments) {
   signal(SIGPIPE, SIG_IGN);
   raise_open_files();
   options_parse(count, arguments);
-  clients_create(&options.mode->ears);
+  clients_create(&options.mode->handlers);
   Usage before = usage_of(options.pid);
   clients_connect();
   int connected = ready_count;
-  if (!connected) die("no connection stands");
+  if (!connected) die("no connection is open");
   double connect_seconds = (double)(now_ns() - before.at) / SECOND;
   clients_run(SETTLE_SECONDS);
   double connect_cpu = usage_of(options.pid).server_cpu - before.server_cpu;

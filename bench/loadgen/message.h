@@ -1,4 +1,4 @@
-// A message whose content says when it left, and which one it is.
+// A message whose content has its send time and its number.
 #ifndef MESSAGE_H
 #define MESSAGE_H
 
@@ -13,7 +13,7 @@ typedef struct {
 
 Stamp message_send(Client *client, bool acked, int number);
 
-// Whether the packet is the event of a new message.
+// Returns whether the packet is the event of a new message.
 bool message_read(const char *packet, size_t length, Stamp *stamp);
 
 #endif

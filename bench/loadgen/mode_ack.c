@@ -1,4 +1,4 @@
-// A guarded, validated event with an ack: `window` of them in flight on each connection.
+// Guarded, validated events with acks; each connection has `window` of them in flight.
 #include "clock.h"
 #include "modes.h"
 
@@ -25,4 +25,4 @@ static void run(void) {
   measure(NULL);
 }
 
-const Mode ack_mode = {.name = "ack", .ears = {on_ack, on_event}, .run = run};
+const Mode ack_mode = {.name = "ack", .handlers = {on_ack, on_event}, .run = run};

@@ -1,6 +1,6 @@
-// People: each types, sends two seconds later, and reports what others' messages reached it. The
-// unit is an event that was acked; the latency is that of a message to a member. With a life they
-// also leave, half of them without a word, and come again.
+// Users who type, send two seconds later, and report the messages that they receive. The unit is an
+// acked event; the latency is that of a message to a member. With `--life` users also disconnect, half
+// of them without a close frame, and connect again.
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +12,7 @@
 #define AWAY_SECONDS 3
 #define LONGEST_ID 64
 
-// Between half and one and a half of it.
+// Returns a random duration between half and one and a half of `seconds`.
 static uint64_t about(double seconds) {
   return seconds_ns(seconds * (0.5 + (double)rand() / RAND_MAX));
 }
@@ -42,8 +42,8 @@ static void step(uint64_t now) {
     if (now >= client->leaves_at) {
       client_leave(client, rand() % 2);
       client->acts_at = client->leaves_at = UINT64_MAX;
-      client->dials_at = now + about(AWAY_SECONDS);
-    } else if (client->state == AWAY && now >= client->dials_at && options.life) {
+      client->connects_at = now + about(AWAY_SECONDS);
+    } else if (client->state == AWAY && now >= client->connects_at && options.life) {
       client_dial(client);
       come(client, now);
     } else if (client->state == READY && now >= client->acts_at) {
@@ -79,4 +79,4 @@ static void run(void) {
   measure(step);
 }
 
-const Mode chat_mode = {.name = "chat", .ears = {on_ack, on_event}, .run = run};
+const Mode chat_mode = {.name = "chat", .handlers = {on_ack, on_event}, .run = run};

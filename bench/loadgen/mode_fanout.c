@@ -1,4 +1,5 @@
-// Messages to rooms: each sender's next one when the last has reached every member, or at a rate.
+// Messages to rooms. Each sender sends the next message when the last has reached every member, or at a
+// fixed rate.
 #include <stdlib.h>
 
 #include "clock.h"
@@ -9,7 +10,7 @@
 #define SLOTS_AT_A_RATE 65536
 
 typedef struct {
-  uint64_t sent_at;   // 0: nothing is under way
+  uint64_t sent_at;   // 0: no message is in flight
   int sender, reached;
 } Slot;
 
@@ -37,7 +38,7 @@ static void on_event(Client *client, const char *packet, size_t length) {
   (void)client;
   if (!message_read(packet, length, &stamp) || stamp.number >= slot_count) return;
   Slot *slot = &slots[stamp.number];
-  // A slow server may still be sending what an earlier run left behind.
+  // A slow server may still be sending messages of an earlier run.
   if (slot->sent_at != stamp.sent_at) return;
   count_unit(read_at - stamp.sent_at);
   if (++slot->reached < options.connections / options.rooms) return;
@@ -80,4 +81,4 @@ static void run(void) {
   measure(send_the_lost_again);
 }
 
-const Mode fanout_mode = {.name = "fanout", .ears = {on_ack, on_event}, .run = run};
+const Mode fanout_mode = {.name = "fanout", .handlers = {on_ack, on_event}, .run = run};

@@ -1,5 +1,5 @@
-// Connections that do nothing. `connect` ends when they stand; `idle` watches them through whole
-// ping intervals, then closes all at once and waits until the server has cleaned up.
+// Idle connections. `connect` ends when all are open; `idle` measures them for whole ping intervals, then
+// closes all at once and waits until the server has cleaned up.
 #include "clock.h"
 #include "modes.h"
 
@@ -24,7 +24,7 @@ static void disconnect_all(void) {
     Usage now = usage_of(options.pid);
     quiet = now.server_cpu - last.server_cpu < QUIET_CPU_SECONDS ? quiet + 1 : 0;
     last = now;
-    if (now.at - before.at > CLEANUP_SECONDS * SECOND) die("the server does not come to rest");
+    if (now.at - before.at > CLEANUP_SECONDS * SECOND) die("the server does not become idle");
   }
   measured.disconnect_cpu = last.server_cpu - before.server_cpu;
 }
@@ -34,5 +34,5 @@ static void idle(void) {
   disconnect_all();
 }
 
-const Mode connect_mode = {.name = "connect", .ears = {on_ack, on_event}, .run = only_connect};
-const Mode idle_mode = {.name = "idle", .ears = {on_ack, on_event}, .run = idle};
+const Mode connect_mode = {.name = "connect", .handlers = {on_ack, on_event}, .run = only_connect};
+const Mode idle_mode = {.name = "idle", .handlers = {on_ack, on_event}, .run = idle};

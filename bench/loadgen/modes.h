@@ -1,4 +1,4 @@
-// What the connections do, a file each, and what is counted.
+// The modes, one file each, and the figures that they count.
 #ifndef MODES_H
 #define MODES_H
 
@@ -11,26 +11,26 @@
 
 struct Mode {
   const char *name;
-  Ears ears;
-  void (*run)(void);   // after all are connected; calls `measure` once, or has nothing to measure
+  Handlers handlers;
+  void (*run)(void);   // called when all are connected; calls `measure` at most once
 };
 
 extern const Mode ack_mode, fanout_mode, chat_mode, connect_mode, idle_mode;
 
 typedef struct {
-  bool counts;             // whether the warm-up is over and the end has not come
-  uint64_t units;          // acks, or deliveries
-  uint64_t unanswered;     // messages that did not reach all in time
+  bool counts;             // whether the measurement is running
+  uint64_t units;          // acks or deliveries
+  uint64_t unanswered;     // messages that did not reach every member in time
   Histogram latency;
-  Usage began, ended;      // `began.at` is 0 when nothing was measured
-  double disconnect_cpu;   // server's seconds for all connections
+  Usage began, ended;      // `began.at` is 0 if nothing was measured
+  double disconnect_cpu;   // CPU seconds of the server for all disconnects
 } Measured;
 
 extern Measured measured;
 
-// Polls through warm-up and measurement; `step` is called before each poll.
+// Runs the warm-up and the measurement; calls `step` before each poll.
 void measure(void (*step)(uint64_t now));
-// One unit that took this long, if it counts.
+// Counts one unit of this duration if the measurement is running.
 void count_unit(uint64_t nanoseconds);
 
 #endif

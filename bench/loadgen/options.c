@@ -80,7 +80,7 @@ void options_parse(int count, char **arguments) {
     case 'd': options.seconds = atof(optarg); break;
     case 'f': options.first = atoi(optarg); break;
     case 'x': options.channels = optarg; break;
-    default: die("bench/workloads.py shows how it is called");
+    default: die("unknown option; bench/workloads.py has examples");
   }
   if (!options.mode || !options.port || !options.pid || !options.token_count)
     die("--mode, --port, --pid and --tokens are needed");

@@ -1,4 +1,4 @@
-// What the command line asks for.
+// The options of the command line.
 #ifndef OPTIONS_H
 #define OPTIONS_H
 
@@ -9,16 +9,16 @@ typedef struct Mode Mode;
 typedef struct {
   const Mode *mode;
   int port;
-  pid_t pid;                 // the server's
+  pid_t pid;                 // process id of the server
   int connections;
-  int concurrency;           // connections that are being made at once
-  int window;                // ack: events in flight on a connection; fanout: messages of a sender
+  int concurrency;           // connections that are opened at the same time
+  int window;                // ack: events in flight per connection; fanout: messages per sender
   int rooms;                 // connection i is in room i modulo this
-  int senders;               // fanout: in each room
-  double rate;               // fanout: messages per second in all; 0: each when all have the last
-  double every;              // chat: seconds between two messages of a user
-  double life;               // chat: seconds until a user leaves and comes again; 0: never
-  double warmup, seconds;    // before and while it counts
+  int senders;               // fanout: senders per room
+  double rate;               // fanout: messages per second in total; 0: next one when all have the last
+  double every;              // chat: seconds between messages of a user
+  double life;               // chat: seconds until a user reconnects; 0: never
+  double warmup, seconds;    // durations of the warm-up and of the measurement
   const char *channels;      // prefix of the channels' names: room 0 is PREFIX1
   int first;                 // connection i has token `first` + i, modulo their number
   char **tokens;
@@ -29,7 +29,7 @@ extern Options options;
 
 void options_parse(int count, char **arguments);
 
-// Ends the program with a sentence on stderr.
+// Prints a sentence on stderr and ends the program.
 __attribute__((noreturn, format(printf, 1, 2))) void die(const char *format, ...);
 
 #endif

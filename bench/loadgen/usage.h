@@ -1,4 +1,4 @@
-// What the server and this program have used so far.
+// The resources that the server and this program have used so far.
 #ifndef USAGE_H
 #define USAGE_H
 
@@ -6,10 +6,10 @@
 #include <sys/types.h>
 
 typedef struct {
-  uint64_t at;         // when, in monotonic nanoseconds
-  double server_cpu;   // seconds, user and system, all threads, from the kernel's own account
-  double own_cpu;      // seconds
-  long resident_kb;    // the server's
+  uint64_t at;         // monotonic time in nanoseconds
+  double server_cpu;   // CPU seconds, user and system, of all threads, counted by the kernel
+  double own_cpu;      // CPU seconds of this program
+  long resident_kb;    // of the server
 } Usage;
 
 Usage usage_of(pid_t server);

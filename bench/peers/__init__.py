@@ -1,1 +1,1 @@
-"""The servers that ours is measured against; those in Node have a folder each."""
+"""The servers that the bench compares ours with; each server in Node.js has its own folder."""

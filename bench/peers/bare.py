@@ -1,6 +1,6 @@
-"""A gateway on `app.framework` with nothing around its handler: no guard, pipe or interceptor.
+"""A gateway on `app.framework` whose handler has no guard, pipe or interceptor.
 
-What our own gateway spends more on the same event is what its pipeline costs. Run by
+The difference between our own gateway and this one is the cost of the pipeline. Start it with
 ``python -m bench.peers.bare``.
 """
 
@@ -23,22 +23,22 @@ from app.framework import (
 
 @web_socket_gateway(transports=("websocket",))
 class BareGateway:
-    """Answers as our own does when nobody types."""
+    """Answers like our own gateway when nobody types."""
 
     @subscribe_message("typing:get")
     async def get_typing(self, _body: Annotated[Any, MessageBody()]) -> dict[str, tuple[str, ...]]:
-        """Who is typing in a channel: nobody."""
+        """Return an empty list of typing users."""
         return {"data": ()}
 
 
 class BareModule(containers.DeclarativeContainer):
-    """The whole application."""
+    """The module of the application."""
 
     gateway = providers.Singleton(BareGateway)
 
 
 async def serve() -> None:
-    """Until the process is ended."""
+    """Serve until the process ends."""
     app = NestFactory.create(BareModule(), IoAdapter(IoOptions()))
     await app.listen(int(os.environ["PORT"]))
     await asyncio.Event().wait()

@@ -1,6 +1,6 @@
-"""Stock python-socketio on aiohttp, as its documentation shows it; the token verified per event.
+"""Stock python-socketio on aiohttp, as in its documentation; it verifies the token per event.
 
-Run by ``python -m bench.peers.python_socketio``.
+Start it with ``python -m bench.peers.python_socketio``.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ Answer = dict[str, Any]
 
 
 class Chat:
-    """The documented events, as far as the load generator knows them."""
+    """The documented events that the load generator uses."""
 
     def __init__(self, server: Any, public_key: str, channels: Mapping[str, list[str]]) -> None:
         self._server = server
@@ -32,7 +32,7 @@ class Chat:
         self._numbers = itertools.count(1)
 
     async def connect(self, sid: str, _environ: object, auth: Payload) -> bool:
-        """Whether to let somebody in: whoever has a token, and into the user's rooms."""
+        """Admit a client with a valid token, and join the user's rooms."""
         self._tokens[sid] = auth["token"]
         try:
             user_id = self._user(sid)
@@ -49,12 +49,12 @@ class Chat:
         self._tokens.pop(sid, None)
 
     async def get_typing(self, sid: str, _payload: Payload) -> Answer:
-        """Nobody types."""
+        """Return an empty list of typing users."""
         self._user(sid)
         return {"data": []}
 
     async def start_typing(self, sid: str, payload: Payload) -> Answer:
-        """Tell the channel."""
+        """Broadcast that the user is typing."""
         indicator = {
             "userId": self._user(sid),
             "channelId": payload["channelId"],
@@ -66,7 +66,7 @@ class Chat:
         return {"data": indicator}
 
     async def send_message(self, sid: str, payload: Payload) -> Answer:
-        """Tell the channel."""
+        """Broadcast the message to its channel."""
         user_id, now = self._user(sid), _now()
         message_id = f"msg_{next(self._numbers)}"
         message = {
@@ -84,7 +84,7 @@ class Chat:
         return {"data": message}
 
     async def message_delivered(self, sid: str, payload: Payload) -> Answer:
-        """Tell the author."""
+        """Send the receipt to the author."""
         delivery = {
             "messageId": payload["messageId"],
             "recipientId": self._user(sid),
@@ -111,7 +111,7 @@ def _now() -> str:
 
 
 async def serve() -> None:
-    """Until the process is ended."""
+    """Serve until the process ends."""
     server: Any = socketio.AsyncServer(async_mode="aiohttp", transports=["websocket"])
     channels = json.loads(await asyncio.to_thread(Path(os.environ["SEED_FILE"]).read_text))
     chat = Chat(server, os.environ["CLERK_JWT_KEY"], channels)

@@ -1,4 +1,4 @@
-"""Chromium, driven by ``js/driver.mjs``: windows, their tabs, and what a person does in one."""
+"""Chromium, controlled through ``js/driver.mjs``: windows, tabs, and a user's actions."""
 
 import asyncio
 from itertools import count
@@ -12,45 +12,45 @@ JS_FOLDER = Path(__file__).parent / "js"
 
 
 class Tab:
-    """One tab, and one user in it."""
+    """One browser tab, which one user uses."""
 
     def __init__(self, browser: "Browser", number: int) -> None:
         self._browser = browser
         self._number = number
 
     async def page(self, method: str, *args: object) -> Any:
-        """A method of Playwright's ``Page``."""
+        """Call a method of Playwright's ``Page``."""
         return await self._ask("page", method=method, args=args)
 
     async def sign_in(self, url: str, name: str) -> None:
-        """Open the page, pick the demo user, and wait until the connection is up."""
+        """Open the page, choose the demo user, and wait for the connection."""
         await self.page("goto", url)
         await self.click(f"#users a:has-text('{name}')")
         await self.is_online()
 
     async def is_online(self) -> None:
-        """Wait until the page says that it is connected."""
+        """Wait until the page shows that it is connected."""
         await self.sees("body[data-phase=online]")
 
     async def sees(self, selector: str) -> None:
-        """Wait until it is visible."""
+        """Wait until the first matching element is visible."""
         await self.element(f"{selector} >> nth=0", "waitFor")
 
     async def loses(self, selector: str) -> None:
-        """Wait until it is not visible."""
+        """Wait until the first matching element is hidden or removed."""
         await self.element(f"{selector} >> nth=0", "waitFor", {"state": "hidden"})
 
     async def click(self, selector: str) -> None:
-        """Click it, as soon as that is possible."""
+        """Wait until the element can be clicked, and click it."""
         await self.element(selector, "click")
 
     async def text(self, selector: str) -> str:
-        """What it says."""
+        """Return the text of the element."""
         text: str = await self.element(selector, "innerText")
         return text
 
     async def texts(self, selector: str) -> list[str]:
-        """What each of them says."""
+        """Return the text of each matching element."""
         texts: list[str] = await self.element(selector, "allInnerTexts")
         return texts
 
@@ -60,45 +60,45 @@ class Tab:
         await self.press("Enter")
 
     async def press(self, *keys: str) -> None:
-        """On the keyboard, wherever the focus is."""
+        """Press keys on the keyboard, one after another."""
         for key in keys:
             await self._ask("keyboard", method="press", args=(key,))
 
     async def type(self, text: str) -> None:
-        """Key by key."""
+        """Type a text key by key."""
         await self._ask("keyboard", method="type", args=(text,))
 
     async def element(self, selector: str, method: str, *args: object) -> Any:
-        """A method of Playwright's ``Locator``."""
+        """Call a method of Playwright's ``Locator``."""
         return await self._ask("element", selector=selector, method=method, args=args)
 
     async def evaluate(self, source: str) -> Any:
-        """What a JavaScript function without parameters returns in the page."""
+        """Call a JavaScript function without parameters in the page, and return its result."""
         return await self._ask("evaluate", source=source)
 
     async def get_tokens_that_live(self, ttl_seconds: int) -> None:
-        """From now on; a negative one has expired already."""
+        """Have the page get tokens of this lifetime from now on; a negative one is expired."""
         await self._ask("tokenLife", ttlSeconds=ttl_seconds)
 
     async def get_the_token(self, token: str) -> None:
-        """Whenever it asks for one."""
+        """Have the page get this token whenever it requests one."""
         await self._ask("fixedToken", token=token)
 
     async def block(self, pattern: str, text: str | None = None) -> None:
-        """Let no request for such an address come through; answer 404 if there is a text."""
+        """Abort requests for these addresses, or answer them with 404 and the text."""
         await self._ask("block", pattern=pattern, text=text)
 
     async def unblock(self) -> None:
-        """Let requests through as they are: neither blocked nor with other tokens."""
+        """Stop blocking requests and replacing tokens."""
         await self._ask("unblock")
 
     async def problems(self) -> list[str]:
-        """What the browser's console has of errors."""
+        """Return the errors in the browser's console."""
         problems: list[str] = await self._ask("problems")
         return problems
 
     async def objections(self) -> list[str]:
-        """Return what axe-core objects to in the page as it is now."""
+        """Return the violations that axe-core finds in the page now."""
         objections: list[str] = await self._ask("objections")
         return objections
 
@@ -107,7 +107,7 @@ class Tab:
 
 
 class Window:
-    """A window without history."""
+    """A browser window without history; its tabs share storage."""
 
     def __init__(self, browser: "Browser", number: int) -> None:
         self._browser = browser
@@ -115,7 +115,7 @@ class Window:
         self.tabs: list[Tab] = []
 
     async def tab(self) -> Tab:
-        """A new tab."""
+        """Open a tab."""
         number = next(self._browser.numbers)
         await self._browser.ask("openTab", window=self._number, tab=number)
         tab = Tab(self._browser, number)
@@ -123,12 +123,12 @@ class Window:
         return tab
 
     async def close(self) -> None:
-        """With all its tabs."""
+        """Close the window with all its tabs."""
         await self._browser.ask("closeWindow", window=self._number)
 
 
 class Browser(NodeDriver):
-    """The Node process that drives Chromium, and Chromium."""
+    """Chromium, and the Node process that controls it."""
 
     def __init__(self, executable: str) -> None:
         super().__init__(JS_FOLDER, executable)
@@ -136,26 +136,30 @@ class Browser(NodeDriver):
         self._answers: dict[int, asyncio.Future[Any]] = {}
 
     async def window(self, **options: object) -> Window:
-        """A new window; ``options`` are those of Playwright's ``newContext``."""
+        """Open a window; ``options`` are those of Playwright's ``newContext``."""
         number = next(self.numbers)
         await self.ask("openWindow", window=number, options=options)
         return Window(self, number)
 
     async def ask(self, command: str, **parameters: object) -> Any:
-        """What the driver answers; an AssertionError if that is an error."""
+        """Send a command and return its result.
+
+        Raises:
+            AssertionError: The command failed, or the process has exited.
+        """
         number = next(self.numbers)
         answer = self._answers[number] = asyncio.get_running_loop().create_future()
-        self.tell({"id": number, "command": command, **parameters})
+        self.send({"id": number, "command": command, **parameters})
         assert self.reader is not None
         async with asyncio.timeout(PROCESS_SECONDS):
             await asyncio.wait({answer, self.reader}, return_when="FIRST_COMPLETED")
-        assert answer.done(), "the browser has ended"
+        assert answer.done(), "the browser's process has exited"
         return answer.result()
 
-    async def hear(self, told: dict[str, Any]) -> None:
-        """An answer, or an error instead of it."""
-        answer = self._answers.pop(told["id"])
-        if "error" in told:
-            answer.set_exception(AssertionError(told["error"]))
+    async def handle(self, report: dict[str, Any]) -> None:
+        """Pass the result or the error of a command to its caller."""
+        answer = self._answers.pop(report["id"])
+        if "error" in report:
+            answer.set_exception(AssertionError(report["error"]))
         else:
-            answer.set_result(told.get("result"))
+            answer.set_result(report.get("result"))

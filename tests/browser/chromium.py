@@ -21,10 +21,10 @@ NAMES = (
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
     "/Applications/Microsoft Edge.app/Contents/MacOS/Microsoft Edge",
 )
-"""Programs on PATH, then the places where macOS keeps applications."""
+"""Programs on PATH, then the applications of macOS."""
 
 MISSING = (
-    "The tests of the page need Chromium, Chrome or Edge, and it could not be installed. "
+    "The tests of the page need Chromium, Chrome or Edge, and Chromium could not be installed. "
     "Install one, or name one: CHROMIUM=/path/to/chromium make test"
 )
 
@@ -34,7 +34,7 @@ _ANSWER_SECONDS = 60
 
 
 def find_chromium() -> str | None:
-    """The first browser that starts: ``CHROMIUM`` from the environment, else an installed one."""
+    """Return the browser in the environment variable CHROMIUM, or else the first that starts."""
     named = os.environ.get("CHROMIUM")
     candidates = (named,) if named else (*NAMES, *_downloaded_by_playwright())
     return next(
@@ -45,8 +45,8 @@ def find_chromium() -> str | None:
 def install_chromium(*, is_root: bool) -> None:
     """Install Debian's package as root where apt-get exists, else download Playwright's build.
 
-    Says on standard output what is installed. A failed installation raises nothing: the caller
-    looks for the browser again.
+    Prints what it installs. A failed installation raises nothing: the caller searches for the
+    browser again.
     """
     if is_root and shutil.which("apt-get"):
         _say("Installing Chromium, Debian's package, for the tests of the page ...")
@@ -58,7 +58,8 @@ def install_chromium(*, is_root: bool) -> None:
 
 
 def _starts(program: str) -> bool:
-    """Ubuntu's ``chromium-browser``, for one, may only print that the snap is missing."""
+    # An installed program may still not start: Ubuntu's chromium-browser may only print that the
+    # snap is missing.
     try:
         answer = subprocess.run(  # noqa: S603 - a browser from the list above, or the developer's
             [program, "--version"], capture_output=True, timeout=_ANSWER_SECONDS, check=False
@@ -69,7 +70,6 @@ def _starts(program: str) -> bool:
 
 
 def _downloaded_by_playwright() -> Iterator[str]:
-    """Asked last, as it starts Node."""
     node = shutil.which("node")
     if node is not None and _PLAYWRIGHT.exists():
         answer = subprocess.run(  # noqa: S603 - Playwright's own answer

@@ -10,7 +10,7 @@ from tests.e2e.server_process import ServerProcess, running
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """This folder's tests share one event loop, as they share a browser."""
+    """Run this folder's tests in one event loop, because they share a browser."""
     session_loop = pytest.mark.asyncio(loop_scope="session")
     for item in items:
         if item.path.parent == Path(__file__).parent and pytest_asyncio.is_async_test(item):
@@ -31,14 +31,14 @@ async def browser() -> AsyncIterator[Browser]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def server(tmp_path: Path) -> AsyncIterator[ServerProcess]:
-    """A newcomer's server, except that expired sessions end soon."""
+    """A server with default settings, except that it closes expired sessions after 0.5 s."""
     async with running(tmp_path, {"AUTH_EXPIRY_GRACE_SECONDS": "0.5"}) as server:
         yield server
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def window(browser: Browser) -> AsyncIterator[Window]:
-    """A window of one's own."""
+    """A new window."""
     window = await browser.window(viewport={"width": 1280, "height": 800})
     yield window
     await window.close()
@@ -46,7 +46,7 @@ async def window(browser: Browser) -> AsyncIterator[Window]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def alice(window: Window, server: ServerProcess) -> Tab:
-    """Alice, in a tab."""
+    """A tab in which Alice is connected."""
     tab = await window.tab()
     await tab.sign_in(server.url, "Alice")
     return tab
@@ -54,7 +54,7 @@ async def alice(window: Window, server: ServerProcess) -> Tab:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def bob(window: Window, server: ServerProcess) -> Tab:
-    """Bob, in a tab of the same window."""
+    """A tab of the same window in which Bob is connected."""
     tab = await window.tab()
     await tab.sign_in(server.url, "Bob")
     return tab

@@ -1,4 +1,4 @@
-"""``make screenshots``: pictures of the page, in both themes and on a phone, for the docs."""
+"""Takes the docs' screenshots of the page: both themes, and a phone (``make screenshots``)."""
 
 import asyncio
 import sys
@@ -16,7 +16,7 @@ NARROW = {"width": 390, "height": 760}
 
 
 async def take_screenshots(executable: str) -> None:
-    """Write the pictures; in the font Inter, where that is installed."""
+    """Write the screenshots; they use the font Inter if it is installed."""
     browser = Browser(executable)
     await browser.start()
     with TemporaryDirectory() as folder:

@@ -10,7 +10,7 @@ IS_WITHIN = "() => document.documentElement.scrollWidth <= document.documentElem
 async def test_everything_is_reached_when_there_is_only_a_keyboard(
     window: Window, server: ServerProcess, bob: Tab
 ) -> None:
-    """Sign in, write, edit, delete, go to another channel."""
+    """A user can sign in, write, edit, delete and switch channels."""
     alice = await window.tab()
     await alice.page("goto", server.url)
     await alice.sees("#users a:focus")
@@ -43,7 +43,6 @@ async def test_everything_is_reached_when_there_is_only_a_keyboard(
 async def test_focus_moves_between_messages_when_arrow_keys_are_pressed(
     alice: Tab, bob: Tab
 ) -> None:
-    """The list is one tab stop."""
     for content in ("one", "two", "three"):
         await alice.say(content)
     await bob.sees(message("three"))
@@ -60,7 +59,7 @@ async def test_focus_moves_between_messages_when_arrow_keys_are_pressed(
 async def test_focus_stays_where_it_is_when_the_ticks_of_a_message_change(
     alice: Tab, bob: Tab
 ) -> None:
-    """A message is drawn anew then, under the user's fingers."""
+    """The message is drawn again while one of its buttons has the focus."""
     await bob.click("#toggle-connection")
     await alice.click("#channels button:has-text('random')")
     await alice.say("hello")
@@ -75,7 +74,7 @@ async def test_focus_stays_where_it_is_when_the_ticks_of_a_message_change(
 
 
 async def test_edit_is_left_when_escape_is_pressed(alice: Tab) -> None:
-    """The message stays as it was; the focus returns to the composer."""
+    """The message does not change, and the focus returns to the composer."""
     await alice.say("as it was")
     await alice.sees(f"{message('as it was')}[data-status=SENT]")
 
@@ -87,8 +86,10 @@ async def test_edit_is_left_when_escape_is_pressed(alice: Tab) -> None:
     assert ["as it was"] == await alice.texts("#messages .content")
 
 
-async def test_news_are_announced_when_somebody_cannot_see_them(alice: Tab, bob: Tab) -> None:
-    """Messages, also of other channels, and the connection's state."""
+async def test_events_are_announced_when_somebody_uses_a_screen_reader(
+    alice: Tab, bob: Tab
+) -> None:
+    """Messages of all channels and the connection's state are announced."""
     assert "Connected." in await bob.text("#announcer")
 
     await alice.say("hello")
@@ -100,7 +101,7 @@ async def test_news_are_announced_when_somebody_cannot_see_them(alice: Tab, bob:
 
 
 async def test_failure_is_announced_when_a_message_cannot_be_sent(alice: Tab) -> None:
-    """With the reason; what was announced before is still there to be said."""
+    """The announcement is added to the earlier ones, so that a screen reader misses none."""
     await alice.say(f"xxx {REFUSED_BY_THE_SERVER}")
 
     await alice.sees("#announcer p:has-text('Not sent: xxx')")
@@ -108,7 +109,6 @@ async def test_failure_is_announced_when_a_message_cannot_be_sent(alice: Tab) ->
 
 
 async def test_page_is_named_throughout_when_it_is_read_aloud(alice: Tab) -> None:
-    """Landmarks and controls have names."""
     await alice.say("hello")
     for role in (
         "main[name='# general']",
@@ -128,7 +128,7 @@ async def test_page_is_named_throughout_when_it_is_read_aloud(alice: Tab) -> Non
 async def test_channels_are_in_a_drawer_when_the_screen_is_narrow(
     browser: Browser, server: ServerProcess
 ) -> None:
-    """It opens at a button, closes at Escape and at a choice; nothing is cut off at the side."""
+    """A button opens it, Escape and a choice close it; no long word is wider than the screen."""
     phone = await browser.window(**PHONE)
     alice = await phone.tab()
     await alice.sign_in(server.url, "Alice")
@@ -153,7 +153,7 @@ async def test_channels_are_in_a_drawer_when_the_screen_is_narrow(
 async def test_drawer_slides_when_it_is_opened_and_not_when_the_window_becomes_narrow(
     alice: Tab,
 ) -> None:
-    """It would flash over the messages."""
+    """Otherwise it would flash over the messages."""
     await alice.evaluate(RECORD_SLIDES)
 
     await alice.page("setViewportSize", PHONE["viewport"])
@@ -173,7 +173,7 @@ RECORD_SLIDES = """() => {
   globalThis.slides = 0;
   const sidebar = document.getElementById("sidebar");
   sidebar.addEventListener("transitionrun", ({ target }) => {
-    if (target === sidebar) globalThis.slides += 1; // not the bar of the token in it
+    if (target === sidebar) globalThis.slides += 1; // not the token's progress bar in it
   });
 }"""
 
@@ -181,7 +181,7 @@ RECORD_SLIDES = """() => {
 async def test_message_is_edited_by_touch_when_there_is_no_mouse(
     browser: Browser, server: ServerProcess
 ) -> None:
-    """A tap on a message shows what can be done with it."""
+    """A tap on a message shows its buttons."""
     phone = await browser.window(**PHONE)
     alice = await phone.tab()
     await alice.sign_in(server.url, "Alice")

@@ -8,7 +8,7 @@ EXPIRED_BEYOND_SKEW = -60
 
 
 async def objections(tab: Tab, state: str) -> list[str]:
-    """What axe-core objects to in this state, in both colour schemes."""
+    """Return the violations that axe-core finds in this state, in both colour schemes."""
     found = []
     for scheme in ("light", "dark"):
         await tab.page("emulateMedia", {"colorScheme": scheme, "reducedMotion": "reduce"})
@@ -19,7 +19,6 @@ async def objections(tab: Tab, state: str) -> list[str]:
 async def test_page_meets_wcag_aa_when_it_is_checked_in_every_state(
     window: Window, server: ServerProcess, bob: Tab
 ) -> None:
-    """Contrast, names and roles, in light and dark."""
     alice = await window.tab()
     found = []
 
@@ -45,7 +44,7 @@ States = AsyncIterator[tuple[Tab, str]]
 
 
 async def beginning(alice: Tab, server: ServerProcess) -> States:
-    """Sign in; nobody has written anything."""
+    """Show the choice of users, and an empty channel."""
     await alice.page("goto", server.url)
     await alice.sees("#users a:focus")
     yield alice, "welcome"
@@ -55,7 +54,7 @@ async def beginning(alice: Tab, server: ServerProcess) -> States:
 
 
 async def conversation(alice: Tab, bob: Tab) -> States:
-    """Messages of both, one edited and one deleted; Bob types, and wrote elsewhere."""
+    """Show edited, deleted and unread messages, and a typing indicator."""
     await alice.say("helo")
     await bob.sees(message("helo"))
     await alice.sees(message("helo"))
@@ -83,7 +82,7 @@ async def conversation(alice: Tab, bob: Tab) -> States:
 
 
 async def failures(alice: Tab) -> States:
-    """What the server refused, and what cannot leave without a connection."""
+    """Show messages that were refused, and messages that wait for the connection."""
     await alice.say(REFUSED_BY_THE_SERVER)
     await alice.sees("li[data-status=FAILED] .failure")
     yield alice, "failed"
@@ -104,7 +103,7 @@ async def failures(alice: Tab) -> States:
 
 
 async def narrow_screen(alice: Tab) -> States:
-    """All that, on a small phone."""
+    """Show the same on a small phone."""
     await alice.page("setViewportSize", {"width": 320, "height": 640})
     assert [] == await alice.evaluate(CUT_OFF)
     yield alice, "narrow"
@@ -114,7 +113,7 @@ async def narrow_screen(alice: Tab) -> States:
 
 
 async def lost_connections(alice: Tab, bob: Tab, server: ServerProcess) -> States:
-    """No valid token, no server, no answer to the page itself."""
+    """Show an invalid token, a lost connection, and a page that could not load."""
     await alice.get_tokens_that_live(EXPIRED_BEYOND_SKEW)
     await alice.page("reload")
     await alice.sees("body[data-phase=refused]")
@@ -130,7 +129,7 @@ async def lost_connections(alice: Tab, bob: Tab, server: ServerProcess) -> State
 
 
 async def test_avatar_can_be_read_when_it_has_any_colour(alice: Tab) -> None:
-    """A user's colour depends on the id: look at one for each hue."""
+    """A user's colour depends on the id, so this checks an avatar of every second hue."""
     await alice.evaluate(SHOW_AVATARS)
 
     found = await objections(alice, "avatars")
@@ -144,7 +143,7 @@ SHOW_AVATARS = """async () => {
   const all = Array.from({ length: 180 }, (_, index) => {
     const disc = avatar("user", "");
     disc.removeAttribute("aria-hidden");
-    disc.textContent = "AB"; // axe-core does not look at single letters
+    disc.textContent = "AB"; // axe-core ignores single letters
     disc.style.setProperty("--hue", String(index * 2));
     return disc;
   });

@@ -4,16 +4,16 @@ from tests.browser.browser import Tab, Window
 from tests.e2e.server_process import running
 
 REFUSED_BY_THE_SERVER = "refused \0"
-"""Neither empty nor too long, so the page sends it; but databases cannot store NUL."""
+"""The page sends this text, but the server refuses it: databases cannot store NUL."""
 
 
 def message(text: str) -> str:
-    """The message that says so."""
+    """Return the selector of the message with this text."""
     return f"li.message:has-text('{text}')"
 
 
 async def test_messages_appear_on_both_sides_when_two_users_chat(alice: Tab, bob: Tab) -> None:
-    """In one order, each once."""
+    """Both users see each message once, in the same order."""
     await alice.say("hello Bob")
     await bob.sees(message("hello Bob"))
     await bob.say("hello Alice")
@@ -25,7 +25,7 @@ async def test_messages_appear_on_both_sides_when_two_users_chat(alice: Tab, bob
 
 
 async def test_ticks_change_when_a_message_is_delivered_and_read(alice: Tab, bob: Tab) -> None:
-    """Sent while Bob is away, delivered while he looks elsewhere, read when he looks."""
+    """SENT while Bob is offline, DELIVERED while he views another channel, then READ."""
     await bob.click("#toggle-connection")
     await bob.click("#channels button:has-text('general')")
     await alice.click("#channels button:has-text('random')")
@@ -44,7 +44,7 @@ async def test_ticks_change_when_a_message_is_delivered_and_read(alice: Tab, bob
 async def test_typing_appears_and_expires_when_the_typist_falls_silent(
     alice: Tab, bob: Tab
 ) -> None:
-    """At the first key it appears; the server ends it after five seconds."""
+    """It appears at the first key; the server ends it after five seconds."""
     await alice.element("#draft", "focus")
 
     await alice.type("let me th")
@@ -56,7 +56,7 @@ async def test_typing_appears_and_expires_when_the_typist_falls_silent(
 async def test_typing_ends_when_the_typist_sends_or_goes_elsewhere(
     window: Window, tmp_path: Path
 ) -> None:
-    """At once; here it would not expire while the test waits."""
+    """It ends at once: on this server it does not expire during the test."""
     async with running(tmp_path, {"TYPING_EXPIRY_SECONDS": "3600"}) as server:
         alice, bob = await window.tab(), await window.tab()
         await alice.sign_in(server.url, "Alice")
@@ -72,7 +72,7 @@ async def test_typing_ends_when_the_typist_sends_or_goes_elsewhere(
 
 
 async def test_edit_is_seen_by_both_when_the_author_edits(alice: Tab, bob: Tab) -> None:
-    """And marked as such."""
+    """Both users see that the message was edited."""
     await alice.say("helo")
     await bob.sees(message("helo"))
 
@@ -86,7 +86,7 @@ async def test_edit_is_seen_by_both_when_the_author_edits(alice: Tab, bob: Tab) 
 
 
 async def test_message_is_gone_for_both_when_the_author_deletes_it(alice: Tab, bob: Tab) -> None:
-    """A line says that there was one; the author was asked first."""
+    """The author has to confirm it; a line in the place of the message says that it was deleted."""
     await alice.say("oh no")
     await bob.sees(message("oh no"))
 
@@ -102,7 +102,7 @@ async def test_message_is_gone_for_both_when_the_author_deletes_it(alice: Tab, b
 
 
 async def test_message_is_shown_as_failed_when_the_server_refuses_it(alice: Tab, bob: Tab) -> None:
-    """With the reason; it can be discarded. Later messages do not wait for it."""
+    """It can be retried and discarded, and later messages do not wait for it."""
     await alice.say(REFUSED_BY_THE_SERVER)
     await alice.sees("li[data-status=FAILED] >> text=Not sent.")
 
@@ -117,7 +117,7 @@ async def test_message_is_shown_as_failed_when_the_server_refuses_it(alice: Tab,
 
 
 async def test_message_is_sent_when_a_failed_one_is_edited(alice: Tab, bob: Tab) -> None:
-    """In the list, with the keyboard alone; the focus returns to the composer."""
+    """The keyboard is enough to edit it, and the focus returns to the composer."""
     await alice.say(REFUSED_BY_THE_SERVER)
     await alice.sees("li[data-status=FAILED]")
 
@@ -131,10 +131,10 @@ async def test_message_is_sent_when_a_failed_one_is_edited(alice: Tab, bob: Tab)
     assert ["refused no more"] == await alice.texts("#messages .content")
 
 
-async def test_wait_is_announced_when_the_server_limits_the_rate(
+async def test_notice_appears_when_the_server_limits_the_rate(
     window: Window, tmp_path: Path
 ) -> None:
-    """Everything arrives all the same, in order."""
+    """Every message arrives, in order."""
     sent = [f"message {number:02}" for number in range(16)]
     limits = {"RATE_LIMIT_BURST": "12", "RATE_LIMIT_EVENTS_PER_SECOND": "4"}
     async with running(tmp_path, limits) as server:
@@ -153,7 +153,7 @@ async def test_wait_is_announced_when_the_server_limits_the_rate(
 
 
 async def test_markup_is_text_when_somebody_writes_it(alice: Tab, bob: Tab) -> None:
-    """Nothing that people write becomes an element."""
+    """A message's text never becomes an element of the page."""
     await alice.say("<img src=x onerror=alert(1)> & <b>bold</b>")
 
     await bob.sees(message("onerror"))
@@ -161,10 +161,10 @@ async def test_markup_is_text_when_somebody_writes_it(alice: Tab, bob: Tab) -> N
     assert 0 == await bob.element("#messages img, #messages b", "count")
 
 
-async def test_message_below_is_told_and_not_seen_when_the_reader_is_scrolled_up(
+async def test_message_is_announced_and_unread_when_the_reader_has_scrolled_up(
     alice: Tab, bob: Tab
 ) -> None:
-    """A button says that it came and leads to it; then it is read."""
+    """A button announces it; a click on the button scrolls to it, and it is READ."""
     for tab in (alice, bob):
         await tab.click("#channels button:has-text('random')")
     await alice.say("\n".join("a long story" for _ in range(80)))

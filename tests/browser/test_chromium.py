@@ -1,4 +1,4 @@
-"""Covers ``chromium.py`` on a machine that has only the programs which a test puts there."""
+"""Tests tests/browser/chromium.py on a machine that has only the programs of the test."""
 
 import subprocess
 import sys
@@ -12,20 +12,20 @@ from tests.e2e.server_process import CHECKOUT
 
 
 class Machine:
-    """A folder of programs, each a shell script."""
+    """A folder of shell scripts that replaces PATH."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def has(self, name: str, script: str = "") -> Path:
-        """Add a program."""
+        """Add a program, and return its path."""
         program = self.folder / name
         program.write_text(f"#!/bin/sh\n{script}\n")
         program.chmod(0o755)
         return program
 
     def sets_up(self, **environment: str) -> "subprocess.CompletedProcess[str]":
-        """Run what ``make test`` runs first."""
+        """Run chromium.py, as ``make test`` does first."""
         return subprocess.run(
             [sys.executable, "-m", "tests.browser.chromium"],
             cwd=CHECKOUT,
@@ -61,7 +61,7 @@ def test_the_named_browser_is_taken_when_the_environment_names_one(
 
 
 def test_a_sentence_says_what_to_do_when_nothing_can_be_installed(machine: Machine) -> None:
-    """Tests of the page are not skipped."""
+    """The tests of the page fail; they are not skipped."""
     machine.has("chromium", "echo 'install the snap first'; exit 1")
 
     done = machine.sets_up()

@@ -11,7 +11,7 @@ MISSING_ICONS = """() => {
 
 
 async def test_message_stays_in_the_composer_when_it_is_too_long(alice: Tab, bob: Tab) -> None:
-    """A counter says by how much, as the server counts; shortened it is sent."""
+    """A counter shows the excess, counted as the server counts; the shortened message is sent."""
     await alice.element("#draft", "fill", "  " + "\N{GRINNING FACE}" * (LIMIT + 2) + "\n")
     await alice.sees("#draft-count:has-text('4,002 of 4,000 characters: 2 too many')")
     await alice.element("#draft", "press", "Enter")
@@ -29,7 +29,7 @@ async def test_message_stays_in_the_composer_when_it_is_too_long(alice: Tab, bob
 
 
 async def test_edit_is_not_saved_when_it_is_too_long_or_empty(alice: Tab) -> None:
-    """The same limit, and the same counter."""
+    """The limit and the counter are those of the composer."""
     await alice.say("short")
     await alice.sees("li[data-status=SENT], li[data-status=DELIVERED]")
     await alice.press("ArrowUp")
@@ -45,7 +45,7 @@ async def test_edit_is_not_saved_when_it_is_too_long_or_empty(alice: Tab) -> Non
 
 
 async def test_nothing_is_sent_when_a_message_is_invisible(alice: Tab, bob: Tab) -> None:
-    """Zero width spaces, fillers: the server would refuse them as empty."""
+    """The server would refuse zero width spaces and fillers as empty."""
     for content in (" \n", "\N{ZERO WIDTH SPACE}", "\N{HANGUL FILLER}\N{VARIATION SELECTOR-16}"):
         await alice.say(content)
     await alice.say("visible")
@@ -58,7 +58,7 @@ async def test_nothing_is_sent_when_a_message_is_invisible(alice: Tab, bob: Tab)
 async def test_page_is_as_it_was_when_it_is_loaded_again(
     window: Window, server: ServerProcess, bob: Tab
 ) -> None:
-    """Channel, drafts, messages that wait and those that failed; each is sent once."""
+    """Channel, drafts, waiting and failed messages are restored, and each is sent once."""
     alice = await window.tab()
     await alice.sign_in(server.url, "Alice")
     await alice.element("#draft", "fill", "half a thou")
@@ -88,7 +88,7 @@ async def test_page_is_as_it_was_when_it_is_loaded_again(
 async def test_two_tabs_of_a_user_send_each_message_once_when_one_was_copied(
     window: Window, server: ServerProcess, bob: Tab
 ) -> None:
-    """Browsers copy the memory of a tab together with the tab."""
+    """A browser that duplicates a tab copies its session storage."""
     tabs = [await window.tab() for _ in range(2)]
     await tabs[0].sign_in(server.url, "Alice")
     await tabs[0].click("#toggle-connection")
@@ -107,7 +107,6 @@ async def test_two_tabs_of_a_user_send_each_message_once_when_one_was_copied(
 
 
 async def test_icons_need_no_network_when_the_page_is_offline(alice: Tab) -> None:
-    """They are part of the page."""
     await alice.click("#toggle-connection")
     await alice.say("from a tunnel")
     await alice.sees("li[data-status=SENDING] .ticks svg")

@@ -24,7 +24,7 @@ RECORD_PHASES = """() => {
 
 
 async def test_missed_messages_come_in_order_when_a_user_returns(alice: Tab, bob: Tab) -> None:
-    """With how many there were; then they are marked as delivered."""
+    """The page shows how many there were, and reports them as received."""
     missed = [f"while you were away {number}" for number in range(3)]
     await bob.click("#channels button:has-text('random')")
     await alice.click("#channels button:has-text('random')")
@@ -44,7 +44,7 @@ async def test_missed_messages_come_in_order_when_a_user_returns(alice: Tab, bob
 
 
 async def test_edits_and_deletions_are_seen_when_they_were_missed(alice: Tab, bob: Tab) -> None:
-    """They are not among the missed messages; the channel is read again."""
+    """The page reads the channel again, because missed messages contain neither."""
     for content in ("first", "second"):
         await alice.say(content)
         await bob.sees(message(content))
@@ -55,7 +55,9 @@ async def test_edits_and_deletions_are_seen_when_they_were_missed(alice: Tab, bo
     await alice.press("ArrowUp")
     await alice.element(".edit textarea", "fill", "second, edited")
     await alice.press("Enter")
-    await alice.sees(f"{message('second, edited')} >> .edited")  # nothing moves after that
+    await alice.sees(
+        f"{message('second, edited')} >> .edited"
+    )  # the page is not drawn again after that
     await alice.element(message("first"), "hover")
     await alice.click(f"{message('first')} >> role=button[name=Delete]")
     await alice.click("dialog >> role=button[name=Delete]")
@@ -69,7 +71,7 @@ async def test_edits_and_deletions_are_seen_when_they_were_missed(alice: Tab, bo
 async def test_message_waits_for_the_connection_when_it_is_written_offline(
     alice: Tab, bob: Tab
 ) -> None:
-    """It is shown at once, as on its way."""
+    """It is shown at once as SENDING."""
     await alice.click("#toggle-connection")
 
     await alice.say("from a tunnel")
@@ -84,7 +86,7 @@ async def test_message_waits_for_the_connection_when_it_is_written_offline(
 async def test_tabs_come_back_when_the_server_restarts(
     alice: Tab, bob: Tab, server: ServerProcess
 ) -> None:
-    """What was written meanwhile is sent; the history is there."""
+    """Messages written during the outage are sent, and the history is shown."""
     await alice.say("before")
     await bob.sees(message("before"))
 
@@ -104,7 +106,7 @@ async def test_tabs_come_back_when_the_server_restarts(
 async def test_token_is_replaced_unnoticed_when_it_is_about_to_expire(
     window: Window, server: ServerProcess, bob: Tab
 ) -> None:
-    """Every two seconds here, on one connection, on which the page hears everything once."""
+    """The token is replaced every two seconds, on one connection, which misses no message."""
     alice = await window.tab()
     await alice.page("addInitScript", {"content": COUNT_WEBSOCKETS})
     await alice.get_tokens_that_live(SHORT_LIVED)
@@ -127,7 +129,7 @@ async def test_token_is_replaced_unnoticed_when_it_is_about_to_expire(
 async def test_user_is_signed_in_again_when_the_server_ends_an_expired_session(
     window: Window, server: ServerProcess
 ) -> None:
-    """By itself, with a fresh token, after ``io server disconnect``."""
+    """The page gets a new token and reconnects after ``io server disconnect``."""
     alice = await window.tab()
     await alice.get_tokens_that_live(EXPIRED_WITHIN_SKEW)
     await alice.sign_in(server.url, "Alice")
@@ -141,10 +143,10 @@ async def test_user_is_signed_in_again_when_the_server_ends_an_expired_session(
     assert "unauthorized" == (await alice.evaluate("() => globalThis.phases"))[0]
 
 
-async def test_refusal_is_told_when_tokens_stay_expired(
+async def test_refusal_is_shown_when_tokens_stay_expired(
     window: Window, server: ServerProcess
 ) -> None:
-    """After some tries it stops, says why, and leaves it to the user."""
+    """After some attempts the page stops and shows the reason; the user can connect again."""
     alice = await window.tab()
     await alice.get_tokens_that_live(EXPIRED_BEYOND_SKEW)
     await alice.page("goto", f"{server.url}/#user_alice")
@@ -160,7 +162,7 @@ async def test_refusal_is_told_when_tokens_stay_expired(
 async def test_refusal_is_final_when_the_session_was_revoked(
     window: Window, server: ServerProcess, alice: Tab
 ) -> None:
-    """A lost connection would come back."""
+    """The page does not reconnect, as it does after a lost connection."""
     token = await alice.evaluate(FETCH_TOKEN)
     mallory = await window.tab()
     await mallory.get_the_token(token)

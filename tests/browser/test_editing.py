@@ -8,7 +8,7 @@ FIELD = ".edit textarea"
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def author(alice: Tab) -> Tab:
-    """Alice, who wrote two messages."""
+    """Alice, who has sent two messages."""
     for content in ("first", "second"):
         await alice.say(content)
         await alice.sees(f"{message(content)}[data-status=SENT]")
@@ -16,13 +16,13 @@ async def author(alice: Tab) -> Tab:
 
 
 async def edit(tab: Tab, content: str) -> None:
-    """Open the form of the message that says so."""
+    """Open the edit form of the message with this text."""
     await tab.element(message(content), "hover")
     await tab.click(f"{message(content)} >> role=button[name=Edit]")
 
 
 async def test_edit_keeps_what_was_typed_when_it_fails(author: Tab, bob: Tab) -> None:
-    """With the reason, until saving it succeeds."""
+    """The form shows the reason, and can be saved again."""
     await edit(author, "second")
     await author.element(FIELD, "fill", "second, and long thought about")
     await author.click("#toggle-connection")
@@ -40,7 +40,7 @@ async def test_edit_keeps_what_was_typed_when_it_fails(author: Tab, bob: Tab) ->
 
 
 async def test_edit_is_left_when_another_begins(author: Tab) -> None:
-    """No form is left behind, and the first message says again what it said."""
+    """The first form closes, and its message shows the unedited text."""
     await edit(author, "first")
     await author.element(FIELD, "fill", "never saved")
     await edit(author, "second")
@@ -53,7 +53,7 @@ async def test_edit_is_left_when_another_begins(author: Tab) -> None:
 async def test_edit_waits_with_its_text_when_the_author_looks_elsewhere(
     author: Tab, bob: Tab
 ) -> None:
-    """At another channel, and while the list is drawn anew."""
+    """The text survives a visit to another channel and a new message."""
     await edit(author, "first")
     await author.element(FIELD, "fill", "half a thou")
     await author.click("#channels button:has-text('random')")

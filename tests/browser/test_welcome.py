@@ -5,7 +5,7 @@ from tests.e2e.server_process import ServerProcess
 async def test_page_says_how_to_install_the_client_when_it_is_missing(
     window: Window, server: ServerProcess
 ) -> None:
-    """The command, and a button for afterwards."""
+    """The page shows the command and a button to try again."""
     tab = await window.tab()
     await tab.block("**/socket.io/socket.io.js", "npm ci --prefix /somewhere/app/web")
 
@@ -17,10 +17,10 @@ async def test_page_says_how_to_install_the_client_when_it_is_missing(
     await tab.sees("#users a:has-text('Alice')")
 
 
-async def test_page_says_what_the_server_said_when_it_is_asked_from_elsewhere(
+async def test_page_shows_the_servers_refusal_when_it_is_opened_from_elsewhere(
     window: Window, server: ServerProcess
 ) -> None:
-    """By a name that is not this machine's own, as from a phone, the server gives no tokens."""
+    """The server issues no tokens for a host name that is not this machine's own."""
     tab = await window.tab()
 
     await tab.page("goto", server.url.replace("127.0.0.1", "elsewhere.localhost"))
@@ -31,7 +31,7 @@ async def test_page_says_what_the_server_said_when_it_is_asked_from_elsewhere(
 async def test_user_stays_the_same_when_the_page_is_loaded_again(
     window: Window, server: ServerProcess
 ) -> None:
-    """By the address; leaving leads back to the choice. No token is stored in the browser."""
+    """The address names the user, and the browser stores no token."""
     tab = await window.tab()
     await tab.sign_in(server.url, "Erin")
 

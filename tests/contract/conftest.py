@@ -4,11 +4,9 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from app.adapters.memory.attempt_limiter import MemoryAttemptLimiter
+from app.adapters.memory.limits import MemoryAttemptLimiter, MemorySocketQuota, TokenBuckets
 from app.adapters.memory.revocation_store import MemoryRevocationStore
 from app.adapters.memory.silent_revocation_bus import SilentRevocationBus
-from app.adapters.memory.socket_quota import MemorySocketQuota
-from app.adapters.memory.token_buckets import TokenBuckets
 from app.adapters.memory.webhook_log import MemoryWebhookLog
 from app.adapters.redis.attempt_limiter import RedisAttemptLimiter
 from app.adapters.redis.connection import RedisConnection

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.adapters.memory.token_buckets import TokenBuckets
+from app.adapters.memory.limits import TokenBuckets
 from app.ports import Throttle
 from tests.doubles.manual_clock import ManualClock
 

@@ -1,4 +1,4 @@
-"""A clock that stands still until it is told to move: time in tests."""
+"""A clock that only a test advances."""
 
 import heapq
 from collections.abc import Callable
@@ -11,7 +11,7 @@ DEFAULT_START = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
 
 
 class ManualClock(Clock):
-    """Both clocks move by `advance` alone, and timers run inside it; `jump` is a fault of one."""
+    """Wall clock and monotonic clock. `advance` moves both and runs the timers that fall due."""
 
     def __init__(self, start: datetime = DEFAULT_START) -> None:
         self._start = start
@@ -20,25 +20,25 @@ class ManualClock(Clock):
         self._timers: list[tuple[float, int, _ManualTimer]] = []
 
     def now(self) -> datetime:
-        """The start plus what `advance` added, cut to the millisecond."""
+        """Return the start plus all advances, cut to the millisecond."""
         moment = self._start + timedelta(seconds=self._elapsed_seconds)
         return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
     def monotonic(self) -> float:
-        """The seconds that `advance` added."""
+        """Return the seconds of all advances."""
         return self._elapsed_seconds
 
     def call_later(self, delay_seconds: float, callback: Callable[[], None]) -> Timer:
-        """Call back inside the `advance` that reaches the moment."""
+        """Call back inside the `advance` that reaches the timer's time."""
         timer = _ManualTimer(callback)
         due = self._elapsed_seconds + delay_seconds
         heapq.heappush(self._timers, (due, next(self._order), timer))
         return timer
 
     def advance(self, seconds: float) -> None:
-        """Move both clocks and run what falls due, in order, each at its own moment.
+        """Move both clocks, and run each timer that falls due at its own time, in order.
 
-        Timers set by a callback run too when they fall within ``seconds``.
+        Timers that a callback sets run too, if they fall due within ``seconds``.
         """
         end = self._elapsed_seconds + seconds
         while self._timers and self._timers[0][0] <= end:
@@ -48,7 +48,7 @@ class ManualClock(Clock):
         self._elapsed_seconds = end
 
     def jump(self, seconds: float) -> None:
-        """Set the wall clock forward, or back, as somebody does who corrects it."""
+        """Move only the wall clock, as a correction of the system clock does."""
         self._start += timedelta(seconds=seconds)
 
 

@@ -1,4 +1,4 @@
-"""Rooms without clients: the fake for unit tests."""
+"""A fake of `SocketRooms` without clients."""
 
 from collections.abc import Collection
 
@@ -8,31 +8,31 @@ from app.ports import SocketRooms
 
 
 class MemorySocketRooms(SocketRooms):
-    """Sockets are names here, and who is in a room is a dictionary."""
+    """Keeps the sockets of each room, with their users, in dictionaries."""
 
     def __init__(self) -> None:
         self._rooms: dict[str, dict[SocketId, UserId]] = {}
 
     def connect(self, socket_id: SocketId, user_id: UserId, *rooms: str) -> None:
-        """A socket of the user comes, into the user's own room and these."""
+        """Add a socket of the user to the user's room and to these rooms."""
         for room in (user_room(user_id), *rooms):
             self._rooms.setdefault(room, {})[socket_id] = user_id
 
     def disconnect(self, socket_id: SocketId) -> None:
-        """A socket goes."""
+        """Remove a socket from all rooms."""
         for sockets in self._rooms.values():
             sockets.pop(socket_id, None)
 
     def sockets_in(self, room: str) -> set[SocketId]:
-        """Which sockets are in the room."""
+        """Return the sockets in the room."""
         return set(self._rooms.get(room, ()))
 
     def users_in(self, room: str) -> frozenset[UserId]:
-        """Who has a socket in the room."""
+        """Return the users who have a socket in the room."""
         return frozenset(self._rooms.get(room, {}).values())
 
     def join(self, user_ids: Collection[UserId], room: str) -> dict[SocketId, UserId]:
-        """Put into the room what is not in it."""
+        """Add the users' sockets to the room; return those that were not in it."""
         present = self._rooms.setdefault(room, {})
         joined = {
             socket_id: user_id
@@ -44,7 +44,7 @@ class MemorySocketRooms(SocketRooms):
         return joined
 
     def leave(self, user_ids: Collection[UserId], room: str) -> dict[SocketId, UserId]:
-        """Take out of the room what is in it."""
+        """Remove the users' sockets from the room; return those that were in it."""
         present = self._rooms.get(room, {})
         left = {socket_id: user_id for socket_id, user_id in present.items() if user_id in user_ids}
         self._rooms[room] = {each: present[each] for each in present if each not in left}

@@ -1,4 +1,4 @@
-"""A broadcaster without clients: the fake for unit tests."""
+"""A fake of `Broadcaster` without clients."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ class Publication:
 
 
 class RecordingBroadcaster(Broadcaster):
-    """Keeps what was published.
+    """Records what was published.
 
     Attributes:
         published: Every publication, in the order of the calls. A test may clear it.

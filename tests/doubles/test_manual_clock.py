@@ -7,7 +7,6 @@ START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 def test_time_stands_still_when_nobody_advances() -> None:
-    """Both clocks move by hand alone."""
     clock = ManualClock(START)
 
     assert (START, START) == (clock.now(), clock.now())
@@ -25,7 +24,7 @@ def test_advance_moves_both_clocks_when_it_is_called() -> None:
 
 
 def test_jump_moves_the_wall_clock_alone_when_it_is_called() -> None:
-    """Nobody has waited, so no timer runs."""
+    """No timer runs."""
     clock = ManualClock(START)
     ran: list[str] = []
     clock.call_later(1, lambda: ran.append("timer"))
@@ -36,7 +35,7 @@ def test_jump_moves_the_wall_clock_alone_when_it_is_called() -> None:
 
 
 def test_timers_run_in_order_of_their_time_when_several_fall_due() -> None:
-    """Each runs at its own moment; those of one moment in the order they were set."""
+    """Each runs at its own time; timers of the same time run in the order they were set."""
     clock = ManualClock(START)
     calls: list[tuple[str, float]] = []
 
@@ -53,7 +52,6 @@ def test_timers_run_in_order_of_their_time_when_several_fall_due() -> None:
 
 
 def test_a_timer_runs_in_the_same_advance_when_a_timer_sets_it() -> None:
-    """A chain of timers is followed to the end of the advance."""
     clock = ManualClock(START)
     ticks: list[float] = []
 
@@ -68,7 +66,7 @@ def test_a_timer_runs_in_the_same_advance_when_a_timer_sets_it() -> None:
 
 
 def test_a_timer_does_not_run_when_it_is_cancelled() -> None:
-    """Cancelling is harmless afterwards too."""
+    """Cancelling a timer that has run changes nothing."""
     clock = ManualClock(START)
     calls: list[str] = []
     cancelled = clock.call_later(1, lambda: calls.append("cancelled"))

@@ -4,7 +4,6 @@ from tests.doubles.recording_broadcaster import Publication, RecordingBroadcaste
 
 
 def test_published_holds_every_call_in_order_when_several_were_made() -> None:
-    """Nothing is merged, sorted or lost."""
     broadcaster = RecordingBroadcaster()
 
     broadcaster.publish("channel:b", ServerEvent.TYPING, "two", except_socket=SocketId("s"))

@@ -1,4 +1,4 @@
-"""Clerk, as a production server sees it: an issuer with a key of its own."""
+"""The settings of a production server, and session tokens of the issuer that they name."""
 
 import time
 
@@ -24,7 +24,7 @@ def clerk_token(
     header: dict[str, object] | None = None,
     key_id: str = signed_tokens.KEY_ID,
 ) -> str:
-    """A session token as of now, with these changes; None removes one."""
+    """Return a valid session token with these changes; None removes a claim."""
     now = int(time.time())
     times: dict[str, object] = {"iat": now, "nbf": now - 10, "exp": now + 60}
     return signed_tokens.token({**times, **(claims or {})}, header, key_id)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from tests.e2e.chat import Chat, Chats, write_seed
+from tests.e2e.chat_groups import Chat, Chats, write_seed
 from tests.e2e.js_client import JsDriver
 from tests.e2e.light_client import Crowd
 from tests.e2e.server_process import Serve, ServerProcess, running
@@ -19,11 +19,11 @@ GENEROUS = {
     "RATE_LIMIT_RECEIPTS_PER_SECOND": "100000",
     "RATE_LIMIT_RECEIPTS_BURST": "100000",
 }
-"""All tests come from one address, and a busy machine may be slow to connect."""
+"""Limits that no test reaches: all tests share an address, and a busy machine is slow."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """This folder's tests share one event loop, as they share a server and a Node process."""
+    """Run this folder's tests in one event loop, because they share a server and a Node process."""
     session_loop = pytest.mark.asyncio(loop_scope="session")
     for item in items:
         if item.path.parent == Path(__file__).parent and pytest_asyncio.is_async_test(item):
@@ -32,7 +32,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def driver() -> AsyncIterator[JsDriver]:
-    """The Node process with the JavaScript clients."""
+    """The Node process that runs the JavaScript clients."""
     driver = JsDriver()
     await driver.start()
     yield driver
@@ -41,19 +41,19 @@ async def driver() -> AsyncIterator[JsDriver]:
 
 @pytest.fixture(scope="session")
 def seed_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The people and channels of all tests."""
+    """The users and channels of all tests."""
     return write_seed(tmp_path_factory.mktemp("seed") / "seed.json")
 
 
 @pytest.fixture(scope="session")
 def chats(driver: JsDriver) -> Chats:
-    """Groups of people for whoever needs one."""
+    """Creates groups of users for tests."""
     return Chats(driver)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def serve(tmp_path_factory: pytest.TempPathFactory, seed_file: Path) -> AsyncIterator[Serve]:
-    """Starts servers for one module; they are stopped after its last test."""
+    """Starts servers for one module, and stops them after its last test."""
     async with AsyncExitStack() as servers:
 
         async def serve(**settings: str) -> ServerProcess:
@@ -76,7 +76,7 @@ async def server(
 
 @pytest.fixture
 def chat(chats: Chats, server: ServerProcess) -> Iterator[Chat]:
-    """A group of one's own on the server of most tests."""
+    """A new group of users on the server of most tests."""
     chat = chats.on(server)
     yield chat
     chat.leave()
@@ -84,6 +84,6 @@ def chat(chats: Chats, server: ServerProcess) -> Iterator[Chat]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def crowd() -> AsyncIterator[Crowd]:
-    """Opens clients to any server; they go when the test is over."""
+    """Opens clients to any server, and closes them after the test."""
     async with AsyncExitStack() as clients:
         yield Crowd(clients)

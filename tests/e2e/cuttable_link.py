@@ -1,4 +1,4 @@
-"""The way from one node to a service that others reach meanwhile."""
+"""A TCP relay between one node and a service, which a test can interrupt."""
 
 import asyncio
 from asyncio import StreamReader, StreamWriter
@@ -10,7 +10,7 @@ CHUNK_BYTES = 65_536
 
 
 class CuttableLink:
-    """An address of its own that leads to another, while the link is whole."""
+    """Relays connections to another port until it is cut."""
 
     def __init__(self, target_port: int) -> None:
         self.port = 0
@@ -19,17 +19,17 @@ class CuttableLink:
         self._ends: set[StreamWriter] = set()
 
     def cut(self) -> None:
-        """End every connection, and let none be made."""
+        """Abort every connection, and refuse new ones."""
         self._is_cut = True
         for end in self._ends:
             end.transport.abort()
 
-    def mend(self) -> None:
-        """Connections may be made again."""
+    def restore(self) -> None:
+        """Accept connections again."""
         self._is_cut = False
 
     async def accept(self, reader: StreamReader, writer: StreamWriter) -> None:
-        """Relay what one client and the target say, until either closes."""
+        """Relay data between one client and the target until either closes."""
         if self._is_cut:
             writer.transport.abort()
             return
@@ -49,7 +49,7 @@ async def _relay(reader: StreamReader, writer: StreamWriter) -> None:
 
 @asynccontextmanager
 async def cuttable_link(url: str) -> AsyncIterator[CuttableLink]:
-    """To the port of ``url`` on 127.0.0.1."""
+    """Open a relay to the port of ``url`` on 127.0.0.1."""
     target_port = urlsplit(url).port
     assert target_port is not None
     link = CuttableLink(target_port)

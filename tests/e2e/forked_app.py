@@ -1,6 +1,6 @@
-"""``python -m app`` without its second of imports: each process is forked from one that has them.
+"""Runs ``python -m app`` without a second of imports, by forking a process that has done them.
 
-It has its own folder, environment, standard streams and exit code, as if it was started alone.
+The fork has its own folder, environment, standard streams and exit code.
 """
 
 import asyncio
@@ -18,14 +18,14 @@ _CONTEXT.set_forkserver_preload(["app.cli.command_line"])
 
 
 class ForkedApp:
-    """One process, with the part of asyncio's ``Process`` that the tests use.
+    """A process with the part of the interface of asyncio's ``Process`` that the tests use.
 
     Attributes:
-        pid: Of the process.
-        returncode: None while it runs.
-        stdin: What the process reads.
-        stdout: What it prints.
-        stderr: What it complains.
+        pid: The id of the process.
+        returncode: The exit code; None while the process runs.
+        stdin: The standard input of the process.
+        stdout: The standard output of the process.
+        stderr: The standard error of the process.
     """
 
     def __init__(
@@ -46,25 +46,25 @@ class ForkedApp:
         asyncio.get_running_loop().add_reader(process.sentinel, self._end)
 
     async def wait(self) -> int:
-        """Its exit code, once it has ended."""
+        """Wait until the process has exited, and return its exit code."""
         await self._ended.wait()
         assert self.returncode is not None
         return self.returncode
 
     async def communicate(self, data: bytes) -> tuple[bytes, bytes]:
-        """Let it read that, and nothing more; what it printed and complained until its end."""
+        """Send the data and close the input; return all output and errors."""
         self.stdin.write(data)
         self.stdin.close()
         out, err, _ = await asyncio.gather(self.stdout.read(), self.stderr.read(), self.wait())
         return out, err
 
     def send_signal(self, number: signal.Signals) -> None:
-        """Send it, if there is still somebody to get it."""
+        """Send a signal, if the process is running."""
         if self.returncode is None:
             os.kill(self.pid, number)
 
     def kill(self) -> None:
-        """End it at once."""
+        """Kill the process."""
         self.send_signal(signal.SIGKILL)
 
     def _end(self) -> None:
@@ -77,17 +77,17 @@ class ForkedApp:
 
 
 async def fork_app(folder: Path, environment: Mapping[str, str], *arguments: str) -> ForkedApp:
-    """``python -m app ARGUMENTS`` in the folder, with this environment alone."""
-    # By the blocking calls of multiprocessing, which take some milliseconds.
-    to_read, stdin = _CONTEXT.Pipe(duplex=False)
-    stdout, to_print = _CONTEXT.Pipe(duplex=False)
-    stderr, to_complain = _CONTEXT.Pipe(duplex=False)
-    theirs = (to_read, to_print, to_complain)
+    """Run ``python -m app ARGUMENTS`` in the folder, with exactly this environment."""
+    # The calls of multiprocessing block for some milliseconds.
+    child_stdin, stdin = _CONTEXT.Pipe(duplex=False)
+    stdout, child_stdout = _CONTEXT.Pipe(duplex=False)
+    stderr, child_stderr = _CONTEXT.Pipe(duplex=False)
+    streams = (child_stdin, child_stdout, child_stderr)
     process = _CONTEXT.Process(
-        target=_run_app, args=(folder, dict(environment), arguments, *theirs), daemon=True
+        target=_run_app, args=(folder, dict(environment), arguments, *streams), daemon=True
     )
     process.start()
-    for each in theirs:
+    for each in streams:
         each.close()
     return ForkedApp(process, await _writer(stdin), await _reader(stdout), await _reader(stderr))
 
@@ -95,13 +95,12 @@ async def fork_app(folder: Path, environment: Mapping[str, str], *arguments: str
 def _run_app(
     folder: Path, environment: dict[str, str], arguments: tuple[str, ...], *streams: Connection
 ) -> None:
-    """In the new process: become what was asked for."""
     for number, stream in enumerate(streams):
         os.dup2(stream.fileno(), number)
         stream.close()
-    sys.stdin = open(0, encoding="utf-8")  # noqa: SIM115 - no path, and for good
-    sys.stdout = open(1, "w", encoding="utf-8")  # noqa: SIM115 - likewise
-    sys.stderr = open(2, "w", encoding="utf-8", buffering=1)  # noqa: SIM115 - likewise
+    sys.stdin = open(0, encoding="utf-8")  # noqa: SIM115 - open until exit
+    sys.stdout = open(1, "w", encoding="utf-8")  # noqa: SIM115 - open until exit
+    sys.stderr = open(2, "w", encoding="utf-8", buffering=1)  # noqa: SIM115 - open until exit
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)

@@ -1,4 +1,4 @@
-"""Clients that are light enough for hundreds in this process, and know when they heard what."""
+"""Clients in Python: hundreds fit into the test's process, and they record times."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ from tests.e2e.server_process import ServerProcess
 
 ADMITTED = "admitted"
 REFUSED_FOR_NOW = "refused for now"
-"""Closed without an answer to CONNECT: the refusal is temporary."""
+"""The connection was closed without an answer to CONNECT: the refusal is temporary."""
 
 _TRY_AGAIN_LATER = (1013).to_bytes(2)
 RETRY_SECONDS = 0.05
@@ -30,7 +30,7 @@ RETRY_SECONDS = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An ack's data, and how long one waited for it."""
+    """The data of an ack, and how long it took."""
 
     data: dict[str, Any]
     seconds: float
@@ -38,9 +38,11 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`ADMITTED` or why not, or no longer; and when it was heard by the monotonic clock.
+    """The result of CONNECT, or the reason for a disconnection.
 
-    Why not is a code, or `REFUSED_FOR_NOW`.
+    Attributes:
+        code: `ADMITTED`, `REFUSED_FOR_NOW` or an error's code.
+        at: When it was received, by the monotonic clock.
     """
 
     code: str
@@ -48,17 +50,17 @@ class Verdict:
 
 
 class LightClient:
-    """Reads in the background and answers pings; ignores what others say.
+    """Reads in the background, answers pings, and ignores the events of other users.
 
-    Its server must refuse by ``AUTH_FAILURE_MODE=connect_error``: else nobody is told at once that
-    they were admitted.
+    The server must have ``AUTH_FAILURE_MODE=connect_error``: otherwise an admitted client is not
+    notified at once.
 
     Attributes:
-        farewell: The ``error`` event, once it came.
+        end_reason: The ``error`` event before a disconnection, once it was received.
     """
 
     def __init__(self, raw: RawClient) -> None:
-        self.farewell: Verdict | None = None
+        self.end_reason: Verdict | None = None
         self._raw = raw
         self._verdict = asyncio.get_running_loop().create_future()
         self._answers: dict[str, asyncio.Future[dict[str, Any]]] = {}
@@ -66,11 +68,11 @@ class LightClient:
         self._closed = asyncio.Event()
 
     def connect(self, token: str) -> None:
-        """Say who it is."""
+        """Send CONNECT with the token."""
         self._raw.connect({"token": token})
 
     async def verdict(self) -> Verdict:
-        """What became of that."""
+        """Wait for the result of CONNECT."""
         async with asyncio.timeout(ANSWER_SECONDS):
             verdict: Verdict = await self._verdict
             return verdict
@@ -90,20 +92,20 @@ class LightClient:
             return Answer(await answer, time.monotonic() - asked_at)
 
     async def ended(self) -> Verdict:
-        """Wait until it was told to go, and the connection is closed."""
+        """Wait until the connection is closed, and return the reason."""
         async with asyncio.timeout(ANSWER_SECONDS):
             await self._closed.wait()
-        assert self.farewell is not None, "closed without a word"
-        return self.farewell
+        assert self.end_reason is not None, "the connection was closed without an error event"
+        return self.end_reason
 
     async def leave(self) -> None:
-        """Go as a client does that is asked to."""
+        """Disconnect, and wait until the connection is closed."""
         self._raw.send("41", "1")
         async with asyncio.timeout(ANSWER_SECONDS):
             await self._closed.wait()
 
     async def read(self) -> None:
-        """Whoever has opened it runs this until it is closed."""
+        """Read frames until the connection is closed; the code that opened it runs this."""
         try:
             while True:
                 opcode, payload = await self._raw.next_frame()
@@ -127,26 +129,26 @@ class LightClient:
             case "44", {"data": {"code": code}}:
                 self._verdict.set_result(Verdict(code, time.monotonic()))
             case "42", ["error", {"code": code}]:
-                self.farewell = Verdict(code, time.monotonic())
+                self.end_reason = Verdict(code, time.monotonic())
             case _, [answer] if head.startswith("43"):
                 self._answers.pop(head[2:]).set_result(answer)
 
 
 class Crowd:
-    """Opens clients, which all go when the crowd does."""
+    """Opens clients, which are closed together."""
 
     def __init__(self, clients: AsyncExitStack) -> None:
         self._clients = clients
 
-    async def stranger(
+    async def unauthenticated(
         self, server: ServerProcess, headers: Mapping[str, str] | None = None
     ) -> LightClient:
-        """A client that has not said yet who it is."""
+        """Open a client that has not sent CONNECT."""
         return await self._clients.enter_async_context(_light_client(server, headers))
 
     async def admitted(self, server: ServerProcess, token: str) -> LightClient:
-        """A client that may stay."""
-        client = await self.stranger(server)
+        """Open a client, and wait until it is admitted."""
+        client = await self.unauthenticated(server)
         client.connect(token)
         assert ADMITTED == (await client.verdict()).code
         return client
@@ -154,18 +156,18 @@ class Crowd:
     async def try_to_connect(
         self, server: ServerProcess, token: str, headers: Mapping[str, str] | None = None
     ) -> tuple[str, float]:
-        """The verdict's code, and after how many seconds it came: TCP and upgrade included."""
+        """Return the result's code and its delay in seconds, TCP and upgrade included."""
         began_at = time.monotonic()
-        client = await self.stranger(server, headers)
+        client = await self.unauthenticated(server, headers)
         client.connect(token)
         verdict = await client.verdict()
         return verdict.code, verdict.at - began_at
 
-    async def admitted_at_last(self, server: ServerProcess, token: str) -> float:
-        """Try until somebody is admitted; returns when, by the monotonic clock.
+    async def retry_until_admitted(self, server: ServerProcess, token: str) -> float:
+        """Connect again and again until a client is admitted; return the monotonic time.
 
         Raises:
-            TimeoutError: Nobody was.
+            TimeoutError: No client was admitted.
         """
         async with asyncio.timeout(ANSWER_SECONDS):
             while True:
@@ -187,6 +189,6 @@ async def _light_client(
         finally:
             reading.cancel()
             await asyncio.wait([reading])
-            # What it could not read, the test has to know of.
+            # Raise errors of the reading task in the test.
             if not reading.cancelled():
                 reading.result()

@@ -1,4 +1,4 @@
-"""Production servers that share a Redis, and what a backend and Clerk tell them."""
+"""Production servers that share a Redis, and requests of a backend and of Clerk to them."""
 
 import asyncio
 import json
@@ -21,10 +21,10 @@ NODE = {
     **GENEROUS,
     "SERVICE_KEY": SERVICE_KEY,
     "CLERK_WEBHOOK_SIGNING_SECRET": SECRET,
-    # So that a client knows at once whether it was admitted.
+    # With this a client learns at once whether it was admitted.
     "AUTH_FAILURE_MODE": "connect_error",
 }
-"""All that nodes need but ``REDIS_URL``."""
+"""The settings of a node, except ``REDIS_URL``."""
 
 HEALTH_SECONDS = 30.0
 HEALTH_RETRY_SECONDS = 0.1
@@ -36,22 +36,22 @@ Readiness = tuple[int, dict[str, str]]
 
 @asynccontextmanager
 async def two_nodes(folder: Path, redis_url: str, **settings: str) -> AsyncIterator[Nodes]:
-    """Two processes that know each other by Redis only."""
+    """Start two server processes that share only Redis."""
     everything = {**NODE, "REDIS_URL": redis_url, **settings}
     async with running(folder, everything) as first, running(folder, everything) as second:
         yield first, second
 
 
 async def revoke(node: ServerProcess, named: Mapping[str, str]) -> None:
-    """``POST /sessions/revoke``."""
+    """Send ``POST /sessions/revoke``."""
     key = {"Authorization": f"Bearer {SERVICE_KEY}"}
     url = f"{node.url}/sessions/revoke"
     async with ClientSession() as http, http.post(url, json=named, headers=key) as answer:
         assert answer.status == 200
 
 
-async def tell(node: ServerProcess, event_type: str, subject: str, message_id: str) -> None:
-    """``POST /webhooks/clerk``, rightly signed."""
+async def send_webhook(node: ServerProcess, event_type: str, subject: str, message_id: str) -> None:
+    """Send ``POST /webhooks/clerk`` with a valid signature."""
     body = json.dumps({"data": {"id": subject}, "object": "event", "type": event_type}).encode()
     url = f"{node.url}/webhooks/clerk"
     signed = headers(body, message_id)
@@ -60,9 +60,9 @@ async def tell(node: ServerProcess, event_type: str, subject: str, message_id: s
 
 
 async def readiness(node: ServerProcess, expected: Readiness) -> Readiness:
-    """``GET /health/ready``: status and answer, once it is as expected.
+    """Poll ``GET /health/ready`` until it answers as expected.
 
-    The server reuses a result for a second. The last answer, if that does not come.
+    Returns the status and body of the last answer, also if the time was not enough.
     """
     give_up_at = time.monotonic() + HEALTH_SECONDS
     async with ClientSession() as http:

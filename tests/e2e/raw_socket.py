@@ -1,4 +1,4 @@
-"""A WebSocket without a Socket.IO client, for what no well-behaved client does."""
+"""A WebSocket without a Socket.IO client, for frames that a client library does not send."""
 
 import asyncio
 import json
@@ -15,33 +15,33 @@ QUERY = {"EIO": "4", "transport": "websocket"}
 
 
 class RawSocket:
-    """Frames as they are."""
+    """Sends and receives single frames."""
 
     def __init__(self, websocket: ClientWebSocketResponse) -> None:
         self._websocket = websocket
 
     async def send(self, frame: str) -> None:
-        """One text frame."""
+        """Send a text frame."""
         await self._websocket.send_str(frame)
 
     async def send_bytes(self, frame: bytes) -> None:
-        """One binary frame."""
+        """Send a binary frame."""
         await self._websocket.send_bytes(frame)
 
     async def connect(self, token: str) -> str:
-        """CONNECT, and what the server answers."""
+        """Send CONNECT, and return the answer."""
         await self.send(f"40{json.dumps({'token': token})}")
         return await self.receive()
 
     async def receive(self) -> str:
-        """The next text frame."""
+        """Return the next text frame."""
         async with asyncio.timeout(ANSWER_SECONDS):
             message = await self._websocket.receive()
         assert message.type is WSMsgType.TEXT, message
         return str(message.data)
 
     async def closed(self) -> tuple[list[str], int | None]:
-        """What the server still says before it closes, and its close code."""
+        """Return the text frames before the connection is closed, and the close code."""
         async with asyncio.timeout(ANSWER_SECONDS):
             frames = [str(message.data) async for message in self._websocket]
         return frames, self._websocket.close_code
@@ -51,7 +51,7 @@ class RawSocket:
 async def raw_socket(
     server: ServerProcess, headers: Mapping[str, str] | None = None
 ) -> AsyncIterator[RawSocket]:
-    """Open, after the Engine.IO handshake and before CONNECT."""
+    """Open a connection: the Engine.IO handshake is done, CONNECT is not sent."""
     async with (
         ClientSession() as http,
         http.ws_connect(f"{server.url}{PATH}", params=QUERY, headers=headers) as websocket,

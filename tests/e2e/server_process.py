@@ -1,4 +1,4 @@
-"""The server as an operator runs it, and the other commands: processes in their own folder."""
+"""Runs the server and the other commands as an operator does: as processes in a folder."""
 
 import asyncio
 import os
@@ -25,7 +25,7 @@ _LOOK_SECONDS = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A command that has ended."""
+    """The exit code and the output of a command."""
 
     code: int
     out: str
@@ -33,13 +33,13 @@ class Finished:
 
 
 class ServerProcess:
-    """``python -m app run`` on a port of its own; it may be started again after `stop`.
+    """``python -m app run`` on a free port; it can be started again after `stop`.
 
     Args:
-        folder: Where it runs.
-        settings: Its environment.
-        is_forked: As `fork_app` does; else by an interpreter of its own, which runs the code that
-            stands in the folder, if there is some.
+        folder: The working directory.
+        settings: The environment.
+        is_forked: Whether `fork_app` starts it. Otherwise a new interpreter runs it, with the
+            code in the folder if there is some.
     """
 
     def __init__(
@@ -57,17 +57,17 @@ class ServerProcess:
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """The server's address."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
     def pid(self) -> int:
-        """Of the process that runs."""
+        """The id of the running process."""
         assert self._process is not None
         return self._process.pid
 
     async def start(self, *options: str) -> None:
-        """Run it until it says that it listens, and is ready."""
+        """Start the process, and wait until the server is ready."""
         self._listening.clear()
         spawn = _fork if self._is_forked else _spawn
         self._process = await spawn(self.folder, self.settings, "run", *options)
@@ -80,13 +80,13 @@ class ServerProcess:
             {listening, self._readers[0]}, timeout=PROCESS_SECONDS, return_when="FIRST_COMPLETED"
         )
         listening.cancel()
-        assert self._listening.is_set(), f"it did not start: {self.err}"
+        assert self._listening.is_set(), f"the server did not start: {self.err}"
         async with asyncio.timeout(ANSWER_SECONDS), ClientSession() as http:
-            while not await self._is_ready(http):  # noqa: ASYNC110 - it tells no event
+            while not await self._is_ready(http):  # noqa: ASYNC110 - there is no event to wait for
                 await asyncio.sleep(_LOOK_SECONDS)
 
     async def stop(self) -> None:
-        """Ctrl-C: it has to end, and well."""
+        """Stop the server as Ctrl-C does; it must exit with code 0."""
         assert self._process is not None
         self._process.send_signal(signal.SIGINT)
         try:
@@ -99,12 +99,12 @@ class ServerProcess:
         assert code == 0, f"exit code {code}: {self.err}"
 
     def signal(self, number: signal.Signals) -> None:
-        """Send it a signal."""
+        """Send a signal to the process."""
         assert self._process is not None
         self._process.send_signal(number)
 
     async def ended(self) -> int:
-        """Wait for its exit code after a signal."""
+        """Wait for the exit code after a signal."""
         assert self._process is not None
         async with asyncio.timeout(PROCESS_SECONDS):
             code = await self._process.wait()
@@ -112,7 +112,7 @@ class ServerProcess:
         return code
 
     async def kill(self) -> None:
-        """Have it end without a word; start it again before it is stopped."""
+        """Kill the process. Start the server again before `stop`."""
         assert self._process is not None
         self._process.kill()
         await self._process.wait()
@@ -121,7 +121,7 @@ class ServerProcess:
     async def token(
         self, user_id: str, ttl_seconds: int = 60, session_id: str | None = None
     ) -> str:
-        """A session token of the development issuer."""
+        """Fetch a session token from the development issuer."""
         wanted = {"userId": user_id, "ttlSeconds": ttl_seconds, "sessionId": session_id}
         async with (
             ClientSession() as http,
@@ -132,7 +132,7 @@ class ServerProcess:
             return token
 
     async def command(self, *arguments: str, stdin: str = "") -> Finished:
-        """Another ``python -m app`` with the same settings."""
+        """Run another ``python -m app`` command with the same settings."""
         return await run_command(self.folder, self.settings, *arguments, stdin=stdin)
 
     async def _is_ready(self, http: ClientSession) -> bool:
@@ -155,17 +155,17 @@ class ServerProcess:
 
 
 class Serve(Protocol):
-    """Starts a server with these settings; whoever hands this out stops it."""
+    """Starts a server with these settings; the fixture stops it."""
 
     async def __call__(self, **settings: str) -> ServerProcess:
-        """The server, ready."""
+        """Return the server when it is ready."""
 
 
 @asynccontextmanager
 async def running(
     folder: Path, settings: Mapping[str, str], *, is_forked: bool = True
 ) -> AsyncIterator[ServerProcess]:
-    """A server from its start to its clean end."""
+    """Start a server, and stop it at the end."""
     server = ServerProcess(folder, settings, is_forked=is_forked)
     await server.start()
     try:
@@ -177,7 +177,7 @@ async def running(
 async def run_command(
     folder: Path, settings: Mapping[str, str], *arguments: str, stdin: str = ""
 ) -> Finished:
-    """``python -m app ARGUMENTS`` from start to end."""
+    """Run ``python -m app ARGUMENTS`` to its end."""
     process = await _fork(folder, settings, *arguments)
     async with asyncio.timeout(PROCESS_SECONDS):
         out, err = await process.communicate(stdin.encode())
@@ -202,5 +202,5 @@ async def _spawn(folder: Path, settings: Mapping[str, str], *arguments: str) -> 
 
 
 def _environment(settings: Mapping[str, str]) -> dict[str, str]:
-    # Nothing of the developer's own: neither the environment nor an .env in the working directory.
+    # The developer's own environment must not change the result of a test.
     return {"PATH": os.environ["PATH"], "PYTHONPATH": str(CHECKOUT), **settings}

@@ -1,4 +1,4 @@
-"""Channels change while people are connected: by a backend's requests, and behind our back."""
+"""Channels that a backend or another process changes while users are connected."""
 
 import asyncio
 import sqlite3
@@ -12,7 +12,7 @@ from aiohttp import ClientSession
 from yarl import URL
 
 from tests.deadlines import ANSWER_SECONDS
-from tests.e2e.chat import Chat
+from tests.e2e.chat_groups import Chat
 from tests.e2e.js_client import JsClient
 from tests.e2e.server_process import Serve, ServerProcess
 
@@ -25,14 +25,14 @@ _numbers = count()
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def server(serve: Serve) -> ServerProcess:
-    """A server that a backend may call."""
+    """A server that accepts requests of a backend."""
     return await serve(SERVICE_KEY=KEY)
 
 
 async def request(
     chat: Chat, method: str, *path: str, body: dict[str, object] | None = None
 ) -> tuple[int, Any]:
-    """What a backend is answered at ``/channels/...``."""
+    """Send a backend's request to ``/channels/...``, and return status and body."""
     parts = (quote(each, safe="") for each in path)
     url = URL("/".join((f"{chat.server.url}/channels", *parts)), encoded=True)
     headers = {"Authorization": f"Bearer {KEY}"}
@@ -44,7 +44,7 @@ async def request(
 
 
 async def member(chat: Chat, method: str, channel_id: str, name: str) -> bool:
-    """Have somebody added (PUT) or removed (DELETE); whether that changed anything."""
+    """Add (PUT) or remove (DELETE) a member; return whether that changed anything."""
     user_id = chat.user_id(name)
     status, answer = await request(chat, method, channel_id, "members", user_id)
     changed: bool = answer["changed"]
@@ -54,7 +54,7 @@ async def member(chat: Chat, method: str, channel_id: str, name: str) -> bool:
 
 
 async def send(client: JsClient, channel_id: str) -> str:
-    """A message that is stored; its id."""
+    """Send a message, and return its id."""
     payload = {"channelId": channel_id, "content": f"message {next(_numbers)}"}
     answer = await client.ask("sendMessage", payload)
     message_id: str = answer["data"]["id"]
@@ -62,24 +62,27 @@ async def send(client: JsClient, channel_id: str) -> str:
 
 
 async def received(client: JsClient) -> list[str]:
-    """The ids of all messages that were told to it until now."""
+    """Return the ids of all messages that the client has received."""
     await client.has_seen("message.created")
     return [each.first["id"] for each in client.log if each.event == "message.created"]
 
 
 def write(chat: Chat, statement: str, *values: str) -> None:
-    """What another process does to the database."""
+    """Execute a statement on the database, as another process."""
     file = chat.server.folder / ".data" / "chat.db"
     with closing(sqlite3.connect(file, timeout=ANSWER_SECONDS)) as database, database:
         database.execute(statement, values)
 
 
-async def hears(listener: JsClient, speaker: JsClient, channel_id: str, *, until: bool) -> bool:
-    """Whether the listener gets what the speaker sends, at the latest after `ANSWER_SECONDS`."""
+async def receives(listener: JsClient, sender: JsClient, channel_id: str, *, until: bool) -> bool:
+    """Send messages until the listener does (or does not) receive one, or time is up.
+
+    Returns whether the listener received the last message.
+    """
     loop = asyncio.get_running_loop()
     ends_at = loop.time() + ANSWER_SECONDS
     while True:
-        message_id = await send(speaker, channel_id)
+        message_id = await send(sender, channel_id)
         gets_it = message_id in await received(listener)
         if gets_it is until or loop.time() > ends_at:
             return gets_it
@@ -87,7 +90,7 @@ async def hears(listener: JsClient, speaker: JsClient, channel_id: str, *, until
 
 
 async def test_next_message_reaches_a_user_when_they_are_added_while_connected(chat: Chat) -> None:
-    """Without connecting again, on each of their sockets; the channel hears who has come."""
+    """All of the user's sockets receive it, and the channel is notified of the new member once."""
     alice, dave = await chat.client("alice"), await chat.client("dave")
     daves_other = await chat.client("dave")
 
@@ -104,7 +107,7 @@ async def test_next_message_reaches_a_user_when_they_are_added_while_connected(c
 
 
 async def test_no_message_reaches_a_user_when_they_were_removed_in_a_burst(chat: Chat) -> None:
-    """What they got was sent before; nothing follows the word that they have left."""
+    """They receive no message after the notification that they have left."""
     alice, bob = await chat.client("alice"), await chat.client("bob")
     phone = await chat.client("bob")
 
@@ -121,7 +124,7 @@ async def test_no_message_reaches_a_user_when_they_were_removed_in_a_burst(chat:
 
 
 async def test_member_is_gone_when_they_were_removed_while_they_typed(chat: Chat) -> None:
-    """Their typing ends first; they may do nothing, and have missed nothing."""
+    """Their typing ends before they leave, and their events are refused."""
     alice, bob = await chat.client("alice"), await chat.client("bob")
     await send(alice, chat.general)
     await bob.ask("typing", {"channelId": chat.general})
@@ -144,7 +147,7 @@ async def test_member_is_gone_when_they_were_removed_while_they_typed(chat: Chat
 async def test_members_are_in_a_channel_when_it_is_created_while_they_are_connected(
     chat: Chat,
 ) -> None:
-    """They hear of it once, and of what is said in it; whoever is none hears nothing."""
+    """Members are notified once, and receive its messages; other users are not notified."""
     alice, bob, carol = [await chat.client(name) for name in ("alice", "bob", "carol")]
     channel_id = f"neu/grün {chat.general}"
     body: dict[str, object] = {
@@ -155,11 +158,11 @@ async def test_members_are_in_a_channel_when_it_is_created_while_they_are_connec
     }
 
     status, channel = await request(chat, "POST", body=body)
-    again, standing = await request(chat, "POST", body=body)
+    again, existing = await request(chat, "POST", body=body)
     other, refusal = await request(chat, "POST", body={**body, "name": "Olds"})
     message_id = await send(alice, channel_id)
 
-    assert (201, 200, channel) == (status, again, standing)
+    assert (201, 200, channel) == (status, again, existing)
     assert (409, "channel_exists") == (other, refusal["code"])
     assert channel == await bob.sees("channel.created") == await alice.sees("channel.created")
     assert [message_id] == await received(bob)
@@ -169,7 +172,7 @@ async def test_members_are_in_a_channel_when_it_is_created_while_they_are_connec
 
 
 async def test_nothing_is_left_when_a_channel_is_deleted(chat: Chat) -> None:
-    """Its members hear of it, once, and then they are strangers there."""
+    """Its members are notified once, and are no members afterwards."""
     alice, bob, dave = [await chat.client(name) for name in ("alice", "bob", "dave")]
     await send(alice, chat.general)
 
@@ -180,16 +183,17 @@ async def test_nothing_is_left_when_a_channel_is_deleted(chat: Chat) -> None:
     assert ((200, deleted), (200, deleted)) == ((status, answer), repeated)
     for client in (alice, bob):
         assert deleted == await client.sees("channel.deleted")
-        said = await client.ask("sendMessage", {"channelId": chat.general, "content": "hi"})
-        assert "not_a_member" == said["code"]
+        answer = await client.ask("sendMessage", {"channelId": chat.general, "content": "hi"})
+        assert "not_a_member" == answer["code"]
+        assert 1 == client.events.count("channel.deleted")
     assert {"count": 0, "channels": {}} == (await bob.ask("message:getOfflineCount"))["data"]
     assert not await dave.has_seen("channel.deleted")
 
 
-async def test_messages_are_told_when_a_channel_is_created_anew_after_its_deletion(
+async def test_messages_are_published_when_a_deleted_channel_is_created_again(
     chat: Chat,
 ) -> None:
-    """It counts from 1 again."""
+    """Their sequences start at 1 again."""
     alice, bob = await chat.client("alice"), await chat.client("bob")
     for _ in range(3):
         await send(alice, chat.general)
@@ -203,8 +207,8 @@ async def test_messages_are_told_when_a_channel_is_created_anew_after_its_deleti
     assert 4 == len(await received(alice))
 
 
-async def test_user_hears_the_channel_when_another_backend_has_added_them(chat: Chat) -> None:
-    """By a row in the database, as the original backend writes it."""
+async def test_user_receives_messages_when_another_backend_has_added_them(chat: Chat) -> None:
+    """The original backend adds a member by inserting a row."""
     alice, dave = await chat.client("alice"), await chat.client("dave")
     await send(alice, chat.general)
 
@@ -215,13 +219,15 @@ async def test_user_hears_the_channel_when_another_backend_has_added_them(chat: 
         dave.user_id,
     )
 
-    assert await hears(dave, alice, chat.general, until=True)
+    assert await receives(dave, alice, chat.general, until=True)
 
 
-async def test_user_hears_nothing_more_when_another_backend_has_removed_them(chat: Chat) -> None:
-    """Within seconds; neither messages nor typing."""
+async def test_user_receives_nothing_more_when_another_backend_has_removed_them(
+    chat: Chat,
+) -> None:
+    """After some seconds they receive neither messages nor typing."""
     alice, bob = await chat.client("alice"), await chat.client("bob")
-    assert await hears(bob, alice, chat.general, until=True)
+    assert await receives(bob, alice, chat.general, until=True)
 
     write(
         chat,
@@ -230,13 +236,14 @@ async def test_user_hears_nothing_more_when_another_backend_has_removed_them(cha
         bob.user_id,
     )
 
-    assert not await hears(bob, alice, chat.general, until=False)
+    assert not await receives(bob, alice, chat.general, until=False)
     await alice.ask("typing", {"channelId": chat.general})
     assert not await bob.has_seen("typing")
 
 
-async def test_user_hears_of_no_newcomer_when_another_backend_has_removed_them(chat: Chat) -> None:
-    """Whoever has come since is none of their business."""
+async def test_user_is_not_notified_of_a_newcomer_when_another_backend_has_removed_them(
+    chat: Chat,
+) -> None:
     alice, bob = await chat.client("alice"), await chat.client("bob")
     write(
         chat,
@@ -251,10 +258,9 @@ async def test_user_hears_of_no_newcomer_when_another_backend_has_removed_them(c
     assert not await bob.has_seen("room:member:joined")
 
 
-async def test_connected_users_hear_each_other_when_the_command_has_seeded_a_channel(
+async def test_connected_users_can_chat_when_the_command_has_seeded_a_channel(
     chat: Chat,
 ) -> None:
-    """A running server takes it in."""
     alice, dave = await chat.client("alice"), await chat.client("dave")
     channel_id = f"seeded_{chat.general}"
     file = chat.server.folder / f"{channel_id}.json"
@@ -265,4 +271,4 @@ async def test_connected_users_hear_each_other_when_the_command_has_seeded_a_cha
 
     assert 0 == finished.code
     assert finished.out.endswith("A running server takes them in within seconds.\n")
-    assert await hears(dave, alice, channel_id, until=True)
+    assert await receives(dave, alice, channel_id, until=True)

@@ -5,13 +5,13 @@ import jwt
 import pytest
 
 from app.domain.events import ClientEvent
-from tests.e2e.chat import Chat
+from tests.e2e.chat_groups import Chat
 from tests.e2e.server_process import run_command
 from tests.unit.adapters.clerk.signed_tokens import SESSION_CLAIMS
 
 
 async def test_token_prints_clerks_shape_when_asked_for_a_user(tmp_path: Path) -> None:
-    """Every claim of a Clerk session token, for 60 seconds, without a server."""
+    """The token has every claim of a Clerk session token; no server is needed."""
     finished = await run_command(tmp_path, {}, "token", "user_alice")
 
     claims = jwt.decode(finished.out.strip(), options={"verify_signature": False})
@@ -22,7 +22,6 @@ async def test_token_prints_clerks_shape_when_asked_for_a_user(tmp_path: Path) -
 
 
 async def test_token_lives_as_long_as_asked_when_a_ttl_is_given(tmp_path: Path) -> None:
-    """In seconds."""
     finished = await run_command(tmp_path, {}, "token", "user_alice", "--ttl", "3600")
 
     claims = jwt.decode(finished.out.strip(), options={"verify_signature": False})
@@ -32,7 +31,7 @@ async def test_token_lives_as_long_as_asked_when_a_ttl_is_given(tmp_path: Path) 
 async def test_seed_lets_users_chat_when_the_server_runs_already(
     chat: Chat, tmp_path: Path
 ) -> None:
-    """New memberships count at the next connect; seeding again changes nothing."""
+    """New memberships apply at the next connection; seeding again changes nothing."""
     file = tmp_path / "seed.json"
     file.write_text(json.dumps({chat.user_id("dave"): [chat.general]}))
 
@@ -45,7 +44,6 @@ async def test_seed_lets_users_chat_when_the_server_runs_already(
 
 
 async def test_seed_says_what_it_did_when_the_file_is_right(tmp_path: Path) -> None:
-    """And what a running server does not do by itself."""
     file = tmp_path / "seed.json"
     file.write_text('{"user_a": ["one", "two"], "user_b": ["two"], "user_c": []}')
 
@@ -59,7 +57,7 @@ async def test_seed_says_what_it_did_when_the_file_is_right(tmp_path: Path) -> N
 
 
 async def test_seed_says_what_is_wrong_when_the_file_is(tmp_path: Path) -> None:
-    """In one sentence."""
+    """The error is one line."""
     file = tmp_path / "seed.json"
     file.write_text("[]")
 
@@ -71,7 +69,7 @@ async def test_seed_says_what_is_wrong_when_the_file_is(tmp_path: Path) -> None:
 
 
 async def test_migrate_makes_the_database_when_there_is_none(tmp_path: Path) -> None:
-    """In the data folder; doing it again is harmless."""
+    """It is created in the data folder; migrating again is no error."""
     finished = [await run_command(tmp_path, {}, "migrate") for _ in range(2)]
 
     assert [0, 0] == [each.code for each in finished]
@@ -79,7 +77,7 @@ async def test_migrate_makes_the_database_when_there_is_none(tmp_path: Path) -> 
 
 
 async def test_migrate_says_so_when_there_is_nothing_to_migrate(tmp_path: Path) -> None:
-    """In one sentence."""
+    """The error is one line."""
     finished = await run_command(tmp_path, {"DATABASE_URL": "memory:"}, "migrate")
 
     assert 1 == finished.code
@@ -88,7 +86,7 @@ async def test_migrate_says_so_when_there_is_nothing_to_migrate(tmp_path: Path) 
 
 
 async def test_events_prints_the_table_when_asked(tmp_path: Path) -> None:
-    """A line per event."""
+    """The table has a row for each event."""
     finished = await run_command(tmp_path, {}, "events")
 
     heading, *rows = finished.out.splitlines()
@@ -101,7 +99,7 @@ async def test_events_prints_the_table_when_asked(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", ["run", "migrate", "events"])
 async def test_command_names_the_setting_when_one_is_wrong(tmp_path: Path, command: str) -> None:
-    """A line each, no traceback, no value."""
+    """There is one line for each setting, without a traceback and without the value."""
     settings = {"PORT": "70001", "AUTH_EXPIRY": "sometimes-secret"}
 
     finished = await run_command(tmp_path, settings, command)
@@ -112,7 +110,7 @@ async def test_command_names_the_setting_when_one_is_wrong(tmp_path: Path, comma
 
 
 async def test_run_reads_the_env_file_when_there_is_one(tmp_path: Path) -> None:
-    """Of the folder it is started in."""
+    """It reads the file in the working directory."""
     (tmp_path / ".env").write_text("PORT=nonsense\n")
 
     finished = await run_command(tmp_path, {}, "run")

@@ -2,13 +2,13 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.chat import Chat
+from tests.e2e.chat_groups import Chat
+from tests.e2e.expected_payloads import A_TEXT, a_status, an_error
 from tests.e2e.js_client import JsClient
-from tests.e2e.shapes import A_TEXT, a_status, an_error
 
 
 async def sent_by(author: JsClient, channel_id: str) -> dict[str, Any]:
-    """A message of the author's."""
+    """Send a message of the author, and return it."""
     answer = await author.ask("sendMessage", {"content": "hello", "channelId": channel_id})
     message: dict[str, Any] = answer["data"]
     return message
@@ -20,7 +20,7 @@ async def sent_by(author: JsClient, channel_id: str) -> dict[str, Any]:
 async def test_status_reaches_the_author_when_a_recipient_reports(
     chat: Chat, event: str, status: str
 ) -> None:
-    """On all of the author's sockets, and on nobody else's."""
+    """All sockets of the author receive it, and no other."""
     phone, laptop = await chat.client("alice"), await chat.client("alice")
     bob, carol = await chat.client("bob"), await chat.client("carol")
     message = await sent_by(phone, chat.general)
@@ -35,8 +35,10 @@ async def test_status_reaches_the_author_when_a_recipient_reports(
 
 
 @pytest.mark.parametrize("event", ["message:delivered", "message:seen"])
-async def test_status_is_told_once_when_a_recipient_repeats_itself(chat: Chat, event: str) -> None:
-    """The author hears only of what changed."""
+async def test_status_is_published_once_when_a_recipient_repeats_itself(
+    chat: Chat, event: str
+) -> None:
+    """The author receives changes only."""
     alice, bob = await chat.client("alice"), await chat.client("bob")
     message = await sent_by(alice, chat.general)
 
@@ -49,7 +51,7 @@ async def test_status_is_told_once_when_a_recipient_repeats_itself(chat: Chat, e
 
 
 async def test_statuses_reach_the_author_when_a_recipient_reports_a_list(chat: Chat) -> None:
-    """One event for many missed messages; one that is gone does not keep out the others."""
+    """A deleted message in the list does not prevent the reports of the others."""
     alice, bob = await chat.client("alice"), await chat.client("bob")
     first, second, gone = [await sent_by(alice, chat.general) for _ in range(3)]
     await alice.ask("deleteMessage", {"messageId": gone["id"]})
@@ -68,7 +70,7 @@ async def test_statuses_reach_the_author_when_a_recipient_reports_a_list(chat: C
 
 
 async def test_status_never_goes_back_when_delivered_comes_after_seen(chat: Chat) -> None:
-    """READ stays READ, and the author hears nothing."""
+    """The status stays READ, and the author receives nothing."""
     alice, bob = await chat.client("alice"), await chat.client("bob")
     message = await sent_by(alice, chat.general)
     await bob.ask("message:seen", {"messageId": message["id"]})
@@ -81,7 +83,6 @@ async def test_status_never_goes_back_when_delivered_comes_after_seen(chat: Chat
 
 @pytest.mark.parametrize("event", ["message:delivered", "message:seen"])
 async def test_status_is_refused_when_the_author_reports(chat: Chat, event: str) -> None:
-    """The author is no recipient."""
     alice = await chat.client("alice")
     message = await sent_by(alice, chat.general)
 
@@ -91,7 +92,7 @@ async def test_status_is_refused_when_the_author_reports(chat: Chat, event: str)
 
 
 async def test_get_status_lists_every_recipient_when_a_member_asks(chat: Chat) -> None:
-    """Those who have acknowledged, and those who are still pending."""
+    """The list includes recipients who have not reported."""
     alice, bob, carol = [await chat.client(name) for name in ("alice", "bob", "carol")]
     message = await sent_by(alice, chat.general)
     await carol.ask("message:seen", {"messageId": message["id"]})
@@ -108,7 +109,7 @@ async def test_get_status_lists_every_recipient_when_a_member_asks(chat: Chat) -
 async def test_delivery_status_of_a_message_follows_when_every_recipient_reported(
     chat: Chat, event: str, status: str
 ) -> None:
-    """It is that of the recipient furthest behind."""
+    """It is the status of the recipient that is furthest behind."""
     alice, bob, carol = [await chat.client(name) for name in ("alice", "bob", "carol")]
     message = await sent_by(alice, chat.general)
     change = {"messageId": message["id"], "content": "hello!"}
@@ -123,7 +124,6 @@ async def test_delivery_status_of_a_message_follows_when_every_recipient_reporte
 
 
 async def test_message_stays_sent_when_the_channel_has_no_other_member(chat: Chat) -> None:
-    """There is nobody to deliver it to."""
     erin = await chat.client("erin")
 
     message = await sent_by(erin, chat.quiet)
@@ -140,7 +140,7 @@ async def test_message_stays_sent_when_the_channel_has_no_other_member(chat: Cha
 async def test_message_is_not_found_when_it_is_of_a_foreign_channel(
     chat: Chat, event: str, *, exists: bool
 ) -> None:
-    """The same answer as for one that does not exist, so that ids leak nothing."""
+    """The answer does not reveal whether the message exists."""
     alice, dave = await chat.client("alice"), await chat.client("dave")
     message = await sent_by(alice, chat.general)
     message_id = message["id"] if exists else "no-such-message"

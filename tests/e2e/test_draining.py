@@ -1,4 +1,4 @@
-"""How a server ends that was told to by a process manager: readiness first, clients last."""
+"""How a server shuts down after a signal: it is not ready first, and closes connections last."""
 
 import asyncio
 import signal
@@ -7,7 +7,7 @@ from pathlib import Path
 from aiohttp import ClientSession
 
 from tests.deadlines import ANSWER_SECONDS
-from tests.e2e.chat import Chat, Chats
+from tests.e2e.chat_groups import Chat, Chats
 from tests.e2e.conftest import GENEROUS
 from tests.e2e.server_process import ServerProcess
 
@@ -15,7 +15,7 @@ LOOK_EVERY_SECONDS = 0.05
 
 
 async def until_not_ready(server: ServerProcess) -> dict[str, str]:
-    """Ask as a load balancer does, until it is told to send clients elsewhere."""
+    """Poll the readiness endpoint until it answers 503; return the body."""
     async with asyncio.timeout(ANSWER_SECONDS), ClientSession() as http:
         while True:
             async with http.get(f"{server.url}/health/ready") as response:
@@ -26,25 +26,25 @@ async def until_not_ready(server: ServerProcess) -> dict[str, str]:
 
 
 def draining(folder: Path, seed_file: Path, drain_seconds: str) -> ServerProcess:
-    """A server that is not started yet."""
+    """Return a server that is not started yet."""
     settings = {"SEED_FILE": str(seed_file), "DRAIN_SECONDS": drain_seconds, **GENEROUS}
     return ServerProcess(folder, settings)
 
 
-async def greeted(chat: Chat, text: str) -> str:
-    """The content of a message that Alice has sent to a newcomer, who has just connected."""
+async def delivered(chat: Chat, text: str) -> str:
+    """Connect two new clients, send a message, and return the content that was received."""
     alice, bob = await chat.client("alice"), await chat.client("bob")
     await alice.ask("sendMessage", {"content": text, "channelId": chat.general})
     content: str = (await bob.sees("message.created"))["content"]
     return content
 
 
-async def test_server_is_not_ready_but_serves_when_it_was_told_to_end(
+async def test_server_is_not_ready_but_serves_when_it_shuts_down(
     tmp_path: Path, seed_file: Path, chats: Chats
 ) -> None:
-    """Load balancers have time to notice. Then SIGTERM ends the process at once.
+    """The server accepts clients while load balancers notice. SIGTERM then ends it at once.
 
-    Another SIGHUP does not: a terminal that closes may send two.
+    A second SIGHUP does not end it, because a terminal that closes may send two.
     """
     server = draining(tmp_path, seed_file, "600")
     await server.start()
@@ -53,20 +53,20 @@ async def test_server_is_not_ready_but_serves_when_it_was_told_to_end(
     answer = await until_not_ready(server)
     server.signal(signal.SIGHUP)
     chat = chats.on(server)
-    heard = await greeted(chat, "still here")
+    content = await delivered(chat, "still here")
     server.signal(signal.SIGTERM)
     code = await server.ended()
     chat.leave()
 
     assert {"status": "unavailable", "reason": "draining"} == answer
-    assert "still here" == heard
+    assert "still here" == content
     assert -signal.SIGTERM == code
 
 
-async def test_clients_are_told_and_come_back_when_the_server_was_told_to_end(
+async def test_clients_are_notified_and_come_back_when_the_server_shuts_down(
     tmp_path: Path, seed_file: Path, chats: Chats
 ) -> None:
-    """The JavaScript client, without a line of its user's."""
+    """The JavaScript client reconnects without any code of the frontend."""
     server = draining(tmp_path, seed_file, "4")
     await server.start()
     chat = chats.on(server)
@@ -78,19 +78,17 @@ async def test_clients_are_told_and_come_back_when_the_server_was_told_to_end(
     code = await server.ended()
     await server.start()
     await alice.sees("connect")
-    heard = await greeted(chat, "back again")
+    content = await delivered(chat, "back again")
     chat.leave()
     await server.stop()
 
     assert 500 <= notice["reconnectAfterMs"] <= 5_000
     assert ("transport close", 0) == (reason, code)
-    assert "back again" == heard
+    assert "back again" == content
 
 
-async def test_reloader_ends_cleanly_when_it_was_told_to_end(
-    tmp_path: Path, seed_file: Path
-) -> None:
-    """Within its five seconds, though ``DRAIN_SECONDS`` is ten: there it is nothing by default."""
+async def test_reloader_ends_cleanly_when_it_gets_a_signal(tmp_path: Path, seed_file: Path) -> None:
+    """The server does not drain: with ``--reload`` the default of ``DRAIN_SECONDS`` is 0."""
     settings = {"SEED_FILE": str(seed_file), **GENEROUS}
     server = ServerProcess(tmp_path, settings, is_forked=False)
     await server.start("--reload")

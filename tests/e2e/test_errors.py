@@ -1,7 +1,7 @@
 import pytest
 
-from tests.e2e.chat import Chat
-from tests.e2e.shapes import A_TEXT, an_error
+from tests.e2e.chat_groups import Chat
+from tests.e2e.expected_payloads import A_TEXT, an_error
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ from tests.e2e.shapes import A_TEXT, an_error
 async def test_send_message_names_the_fields_when_the_payload_is_wrong(
     chat: Chat, payload: object, paths: set[str]
 ) -> None:
-    """Path and message each."""
+    """Each field has a path and a message."""
     alice = await chat.client("alice")
 
     answer = await alice.ask("sendMessage", payload)
@@ -50,7 +50,6 @@ async def test_send_message_names_the_fields_when_the_payload_is_wrong(
 async def test_event_names_the_field_when_the_payload_is_wrong(
     chat: Chat, event: str, payload: object, path: str
 ) -> None:
-    """The same for every event."""
     alice = await chat.client("alice")
 
     answer = await alice.ask(event, payload)
@@ -60,7 +59,7 @@ async def test_event_names_the_field_when_the_payload_is_wrong(
 
 
 async def test_error_comes_as_exception_when_no_ack_was_asked_for(chat: Chat) -> None:
-    """Nest's event, with its cause; the ``error`` event is for authentication alone."""
+    """The event ``exception`` has the cause; ``error`` is for authentication only."""
     dave = await chat.client("dave")
     payload = {"content": "hello", "channelId": chat.general}
 
@@ -76,7 +75,6 @@ async def test_error_comes_as_exception_when_no_ack_was_asked_for(chat: Chat) ->
 
 
 async def test_error_comes_in_the_ack_only_when_one_was_asked_for(chat: Chat) -> None:
-    """Not twice."""
     dave = await chat.client("dave")
 
     await dave.ask("sendMessage", {"content": "hello", "channelId": chat.general})
@@ -85,7 +83,6 @@ async def test_error_comes_in_the_ack_only_when_one_was_asked_for(chat: Chat) ->
 
 
 async def test_invalid_payload_lists_its_fields_when_no_ack_was_asked_for(chat: Chat) -> None:
-    """As the ack does."""
     alice = await chat.client("alice")
 
     alice.emit("typing", {})
@@ -97,7 +94,7 @@ async def test_invalid_payload_lists_its_fields_when_no_ack_was_asked_for(chat: 
 
 
 async def test_unknown_event_is_answered_when_an_ack_was_asked_for(chat: Chat) -> None:
-    """With the nearest name there is."""
+    """The error suggests the most similar event."""
     alice = await chat.client("alice")
 
     answer = await alice.ask("sendMesage", {"content": "hello"})
@@ -107,7 +104,7 @@ async def test_unknown_event_is_answered_when_an_ack_was_asked_for(chat: Chat) -
 
 
 async def test_unknown_event_is_answered_when_no_ack_was_asked_for(chat: Chat) -> None:
-    """Never silence."""
+    """The event ``exception`` suggests the most similar event."""
     alice = await chat.client("alice")
 
     alice.emit("typing:start", {"channelId": chat.general})
@@ -119,7 +116,7 @@ async def test_unknown_event_is_answered_when_no_ack_was_asked_for(chat: Chat) -
 
 
 async def test_unknown_fields_are_ignored_when_a_payload_has_them(chat: Chat) -> None:
-    """As Nest's ValidationPipe does by default."""
+    """Nest's ValidationPipe does the same by default."""
     alice = await chat.client("alice")
     payload = {"content": "hello", "channelId": chat.general, "attachments": [], "__proto__": 1}
 
@@ -129,7 +126,6 @@ async def test_unknown_fields_are_ignored_when_a_payload_has_them(chat: Chat) ->
 
 
 async def test_socket_lives_on_when_its_events_were_refused(chat: Chat) -> None:
-    """Errors end nothing."""
     dave = await chat.client("dave")
 
     await dave.ask("sendMessage", {"content": "hello", "channelId": chat.general})

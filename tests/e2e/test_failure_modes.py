@@ -1,14 +1,14 @@
 import pytest
 import pytest_asyncio
 
-from tests.e2e.chat import Chat
+from tests.e2e.chat_groups import Chat
 from tests.e2e.raw_socket import raw_socket
 from tests.e2e.server_process import Serve, ServerProcess
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def server(serve: Serve) -> ServerProcess:
-    """The settings for frontends that are not the document's."""
+    """A server with the settings for frontends that differ from the design document."""
     return await serve(AUTH_FAILURE_MODE="connect_error", AUTH_ACCEPT_BEARER="true")
 
 
@@ -22,7 +22,7 @@ async def server(serve: Serve) -> ServerProcess:
 async def test_client_gets_connect_error_when_refused_that_way(
     chat: Chat, auth: object, message: str, code: str
 ) -> None:
-    """And nothing else: it never was connected."""
+    """It receives nothing else, because it was never connected."""
     alice = chat.connecting("alice", auth)
 
     error = await alice.sees("connect_error")
@@ -32,7 +32,7 @@ async def test_client_gets_connect_error_when_refused_that_way(
 
 
 async def test_transport_is_closed_when_refused_by_connect_error(server: ServerProcess) -> None:
-    """Within a second, by the server."""
+    """The server closes it."""
     async with raw_socket(server) as socket:
         await socket.send("40{}")
         frames, _ = await socket.closed()
@@ -44,7 +44,6 @@ async def test_transport_is_closed_when_refused_by_connect_error(server: ServerP
 async def test_client_is_connected_when_the_bearer_prefix_is_tolerated(
     chat: Chat, prefix: str
 ) -> None:
-    """With and without it."""
     alice = chat.connecting("alice", {"token": prefix + await chat.token("alice")})
 
     await alice.sees("connect")

@@ -19,14 +19,14 @@ MEMBERS = 20
 NEWCOMERS = 5
 CROWD = 100
 PAUSE_SECONDS = 0.05
-"""Between two messages of a member: a conversation, no flood."""
+"""The pause of each member between two messages."""
 
 IN_TIME_SECONDS = 10.0
-"""Of everything, whatever Redis does: acks, refusals, admissions.
+"""The limit for acks, refusals and admissions, whatever Redis does.
 
-It takes less than a second. If newcomers waited one after the other, a crowd would take 40.
+They take less than a second. If newcomers waited one after another, all would take 40 s.
 """
-NOTICED = ("Redis is not available", "revocations by other nodes are not heard")
+NOTICED = ("Redis is not available", "cannot receive revocations of other nodes")
 
 NOT_READY = (503, {"status": "unavailable", "reason": "revocations unavailable"})
 DEGRADED = (
@@ -40,12 +40,12 @@ READY = (200, {"status": "ok"})
 
 Breakdown = Callable[[RedisServer], AbstractAsyncContextManager[None]]
 Record = Callable[[str, object], None]
-"""For the figures in the docs: ``pytest -o junit_family=xunit1 --junitxml=FILE`` shows them."""
+"""Records the docs' figures: ``pytest -o junit_family=xunit1 --junitxml=FILE`` shows them."""
 
 
 @pytest.fixture
 def redis() -> Iterator[RedisServer]:
-    """For this test alone, which does it harm."""
+    """A server that only this test uses, and breaks."""
     server = RedisServer()
     yield server
     server.stop()
@@ -53,7 +53,7 @@ def redis() -> Iterator[RedisServer]:
 
 @asynccontextmanager
 async def stopped(redis: RedisServer) -> AsyncIterator[None]:
-    """Inside, nobody listens; after it, an empty one does."""
+    """Stop Redis inside the block, and start an empty one after it."""
     await asyncio.to_thread(redis.stop)
     try:
         yield
@@ -63,7 +63,7 @@ async def stopped(redis: RedisServer) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def frozen(redis: RedisServer) -> AsyncIterator[None]:
-    """Inside, it lets connect and answers nothing; after it, it answers everything."""
+    """Freeze Redis inside the block: it accepts connections and does not answer."""
     with redis.frozen():
         yield
 
@@ -73,7 +73,7 @@ breakdowns = pytest.mark.parametrize("broken", [stopped, frozen])
 
 @asynccontextmanager
 async def node_on(redis_url: str, folder: Path, **settings: str) -> AsyncIterator[ServerProcess]:
-    """A node whose users talk to each other in pairs."""
+    """Start a node on which each pair of users has a channel."""
     seed = folder / "seed.json"
     seed.write_text(json.dumps({f"user_{each}": [_channel(each)] for each in range(MEMBERS)}))
     everything = {**NODE, "REDIS_URL": redis_url, "SEED_FILE": str(seed), **settings}
@@ -86,12 +86,12 @@ def _channel(member: int) -> str:
 
 
 @asynccontextmanager
-async def talking(clients: list[LightClient]) -> AsyncIterator[list[Answer]]:
-    """Inside, everybody sends messages; what comes back is added to the list."""
+async def sending(clients: list[LightClient]) -> AsyncIterator[list[Answer]]:
+    """Let every client send messages inside the block, and collect the acks."""
     answers: list[Answer] = []
     is_over = asyncio.Event()
 
-    async def talk(member: int, client: LightClient) -> None:
+    async def send(member: int, client: LightClient) -> None:
         message = {"content": "still there?", "channelId": _channel(member)}
         while not is_over.is_set():
             answers.append(await client.ask("sendMessage", message))
@@ -99,7 +99,7 @@ async def talking(clients: list[LightClient]) -> AsyncIterator[list[Answer]]:
 
     async with asyncio.TaskGroup() as group:
         for member, client in enumerate(clients):
-            group.create_task(talk(member, client))
+            group.create_task(send(member, client))
         try:
             yield answers
         finally:
@@ -107,7 +107,7 @@ async def talking(clients: list[LightClient]) -> AsyncIterator[list[Answer]]:
 
 
 async def until_noticed(node: ServerProcess) -> None:
-    """Wait until the node knows that it can neither ask Redis nor hear of anything."""
+    """Wait until the node has logged that Redis is unavailable."""
     await eventually(
         lambda: all(sentence in node.err for sentence in NOTICED),
         lambda: node.err,
@@ -115,7 +115,7 @@ async def until_noticed(node: ServerProcess) -> None:
 
 
 async def go_on(acks: list[Answer]) -> None:
-    """Wait while they talk for about half a second."""
+    """Wait until the members have sent for about half a second."""
     enough = len(acks) + 10 * MEMBERS
     await eventually(lambda: len(acks) >= enough, lambda: len(acks))
 
@@ -128,7 +128,7 @@ async def go_on(acks: list[Answer]) -> None:
         ("admit", ADMITTED, DEGRADED),
     ],
 )
-async def test_members_go_on_and_newcomers_are_told_at_once_when_redis_is_lost(
+async def test_members_go_on_and_newcomers_are_answered_at_once_when_redis_is_lost(
     tmp_path: Path,
     redis: RedisServer,
     crowd: Crowd,
@@ -138,16 +138,16 @@ async def test_members_go_on_and_newcomers_are_told_at_once_when_redis_is_lost(
     code: str,
     ready: tuple[int, dict[str, str]],
 ) -> None:
-    """Nobody who is connected notices, not even who refreshes; the policy says who may come."""
+    """Connected clients can send and refresh; the policy decides whether newcomers are admitted."""
     async with node_on(redis.url, tmp_path, REVOCATION_UNAVAILABLE=policy) as node:
         tokens = [clerk_token({"sub": f"user_{member}"}) for member in range(MEMBERS)]
-        strange = [clerk_token({"sub": f"stranger_{each}"}) for each in range(2 * NEWCOMERS)]
+        new = [clerk_token({"sub": f"newcomer_{each}"}) for each in range(2 * NEWCOMERS)]
         members = [await crowd.admitted(node, token) for token in tokens]
-        async with talking(members) as acks:
+        async with sending(members) as acks:
             await go_on(acks)
             async with broken(redis):
                 at_once = await asyncio.gather(
-                    *(crowd.try_to_connect(node, token) for token in strange[:NEWCOMERS])
+                    *(crowd.try_to_connect(node, token) for token in new[:NEWCOMERS])
                 )
                 refreshes = await asyncio.gather(
                     *(
@@ -156,7 +156,7 @@ async def test_members_go_on_and_newcomers_are_told_at_once_when_redis_is_lost(
                     )
                 )
                 await go_on(acks)
-                later = [await crowd.try_to_connect(node, token) for token in strange[NEWCOMERS:]]
+                later = [await crowd.try_to_connect(node, token) for token in new[NEWCOMERS:]]
                 during = await readiness(node, ready)
 
     record_property("slowest_ack_ms", max(ack.seconds for ack in acks) * 1e3)
@@ -167,7 +167,7 @@ async def test_members_go_on_and_newcomers_are_told_at_once_when_redis_is_lost(
     assert [code] * 2 * NEWCOMERS == [each for each, _ in (*at_once, *later)]
     assert max(seconds for _, seconds in (*at_once, *later)) < IN_TIME_SECONDS
     assert ready == during
-    assert not any(member.farewell for member in members)
+    assert not any(member.end_reason for member in members)
 
 
 @breakdowns
@@ -178,19 +178,19 @@ async def test_everybody_is_answered_in_time_when_a_crowd_connects_as_redis_is_l
     record_property: Record,
     broken: Breakdown,
 ) -> None:
-    """Who was in the middle of it is admitted or refused, and who came later is refused."""
-    tokens = [clerk_token({"sub": f"stranger_{each}"}) for each in range(CROWD)]
+    """Clients that began before are admitted or refused; those that began later are refused."""
+    tokens = [clerk_token({"sub": f"newcomer_{each}"}) for each in range(CROWD)]
     async with node_on(redis.url, tmp_path) as node:
-        strangers = [await crowd.stranger(node) for _ in tokens]
-        coming = list(zip(strangers, tokens, strict=True))
+        clients = [await crowd.unauthenticated(node) for _ in tokens]
+        coming = list(zip(clients, tokens, strict=True))
 
         began_at = time.monotonic()
-        for stranger, token in coming[: CROWD // 2]:
-            stranger.connect(token)
+        for client, token in coming[: CROWD // 2]:
+            client.connect(token)
         async with broken(redis):
-            for stranger, token in coming[CROWD // 2 :]:
-                stranger.connect(token)
-            verdicts = await asyncio.gather(*(stranger.verdict() for stranger in strangers))
+            for client, token in coming[CROWD // 2 :]:
+                client.connect(token)
+            verdicts = await asyncio.gather(*(client.verdict() for client in clients))
 
     seconds = [verdict.at - began_at for verdict in verdicts]
     record_property("slowest_of_crowd_ms", max(seconds) * 1e3)
@@ -208,7 +208,7 @@ async def test_socket_ends_in_time_when_its_token_is_blacklisted_as_redis_comes_
     record_property: Record,
     broken: Breakdown,
 ) -> None:
-    """By somebody who tells nobody. Newcomers may come again."""
+    """The blacklisting process publishes nothing. New clients are admitted again."""
     token = clerk_token({"sub": "user_0"})
     async with node_on(redis.url, tmp_path) as node:
         client = await crowd.admitted(node, token)
@@ -219,16 +219,16 @@ async def test_socket_ends_in_time_when_its_token_is_blacklisted_as_redis_comes_
 
         back_at = time.monotonic()
         redis.client.set(f"blacklist:token:{token}", "1", ex=60)
-        admitted_at, farewell = await asyncio.gather(
-            crowd.admitted_at_last(node, clerk_token({"sub": "user_2"})),
+        admitted_at, reason = await asyncio.gather(
+            crowd.retry_until_admitted(node, clerk_token({"sub": "user_2"})),
             client.ended(),
         )
         goes_on = await other.ask("message:getOfflineCount")
         after = await readiness(node, READY)
 
     record_property("admitted_again_after_seconds", admitted_at - back_at)
-    record_property("caught_up_after_seconds", farewell.at - back_at)
-    assert "revoked" == farewell.code
+    record_property("caught_up_after_seconds", reason.at - back_at)
+    assert "revoked" == reason.code
     assert "data" in goes_on.data
     assert (NOT_READY, READY) == (during, after)
 
@@ -236,7 +236,7 @@ async def test_socket_ends_in_time_when_its_token_is_blacklisted_as_redis_comes_
 async def test_socket_ends_in_time_when_its_node_was_cut_off_while_the_user_was_revoked(
     tmp_path: Path, redis: RedisServer, crowd: Crowd, record_property: Record
 ) -> None:
-    """It missed the word of the other node, and finds it when Redis can be reached again."""
+    """The node missed the publication, and finds the revocation when it reaches Redis again."""
     async with (
         cuttable_link(redis.url) as link,
         running(tmp_path, {**NODE, "REDIS_URL": redis.url}) as whole,
@@ -248,10 +248,10 @@ async def test_socket_ends_in_time_when_its_node_was_cut_off_while_the_user_was_
         await revoke(whole, {"userId": "user_0"})
         meanwhile = await client.ask("message:getOfflineCount")
 
-        mended_at = time.monotonic()
-        link.mend()
-        farewell = await client.ended()
+        restored_at = time.monotonic()
+        link.restore()
+        reason = await client.ended()
 
-    record_property("caught_up_after_seconds", farewell.at - mended_at)
+    record_property("caught_up_after_seconds", reason.at - restored_at)
     assert "data" in meanwhile.data
-    assert "revoked" == farewell.code
+    assert "revoked" == reason.code

@@ -19,7 +19,7 @@ _CTRL_C = b"\x03"
 
 
 class Terminal:
-    """``make run`` as a person types it, on a port and a data folder of its own."""
+    """``make run`` in a terminal, on a free port and with its own data folder."""
 
     def __init__(self, port: int, process: Process, keyboard: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
@@ -30,7 +30,7 @@ class Terminal:
         asyncio.get_running_loop().add_reader(keyboard, self._read)
 
     async def shows(self, text: str, times: int = 1) -> None:
-        """Wait until the text stands on the screen, so many times."""
+        """Wait until the screen has shown the text this many times."""
         async with asyncio.timeout(PROCESS_SECONDS):
             while self._screen.count(text.encode()) < times:
                 self._grown.clear()
@@ -41,7 +41,7 @@ class Terminal:
         os.write(self._keyboard, keys)
 
     def close(self) -> None:
-        """Switch it off."""
+        """Close the terminal."""
         asyncio.get_running_loop().remove_reader(self._keyboard)
         os.close(self._keyboard)
 
@@ -55,7 +55,7 @@ class Terminal:
 
 @asynccontextmanager
 async def make_run(data_dir: Path) -> AsyncIterator[Terminal]:
-    """Started in a terminal; killed if it has not ended by itself."""
+    """Start ``make run`` in a terminal, and kill it at the end if it still runs."""
     port, (keyboard, screen) = free_port(), pty.openpty()
     process = await asyncio.create_subprocess_exec(
         *("make", "--no-print-directory", "run"),
@@ -84,12 +84,12 @@ async def make_run(data_dir: Path) -> AsyncIterator[Terminal]:
 
 
 def _take_terminal() -> None:
-    """In the new process: its standard input is the terminal that Ctrl-C comes from."""
+    # Runs in the new process: Ctrl-C comes from the terminal that is its standard input.
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
 async def connected(terminal: Terminal, driver: JsDriver, user_id: str) -> JsClient:
-    """A demo user, with a token from the development endpoint."""
+    """Connect a demo user with a token of the development issuer."""
     async with (
         ClientSession() as http,
         http.post(f"{terminal.url}/dev/token", json={"userId": user_id}) as answer,
@@ -103,7 +103,7 @@ async def connected(terminal: Terminal, driver: JsDriver, user_id: str) -> JsCli
 async def test_make_run_serves_reloads_and_ends_when_a_newcomer_uses_it(
     driver: JsDriver, tmp_path: Path
 ) -> None:
-    """Two clients chat, come back by themselves after a change, and Ctrl-C ends it well."""
+    """Two clients chat, reconnect after the server reloads, and Ctrl-C stops it with code 0."""
     async with make_run(tmp_path) as terminal:
         await terminal.shows("Ctrl-C stops the server.")
         alice = await connected(terminal, driver, "user_alice")

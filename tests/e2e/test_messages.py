@@ -1,9 +1,9 @@
-from tests.e2e.chat import Chat
-from tests.e2e.shapes import A_DATE, a_message, an_error
+from tests.e2e.chat_groups import Chat
+from tests.e2e.expected_payloads import A_DATE, a_message, an_error
 
 
 async def test_send_message_reaches_the_channel_when_a_member_sends(chat: Chat) -> None:
-    """The ack and everybody's ``message.created`` hold the documented Message."""
+    """The ack and each ``message.created`` contain the documented Message."""
     alice, bob, carol = [await chat.client(name) for name in ("alice", "bob", "carol")]
 
     answer = await alice.ask("sendMessage", {"content": "hello", "channelId": chat.general})
@@ -14,7 +14,7 @@ async def test_send_message_reaches_the_channel_when_a_member_sends(chat: Chat) 
 
 
 async def test_send_message_stays_in_the_channel_when_others_are_connected(chat: Chat) -> None:
-    """Who is no member hears nothing."""
+    """A user who is no member does not receive it."""
     alice, dave = await chat.client("alice"), await chat.client("dave")
 
     await alice.ask("sendMessage", {"content": "hello", "channelId": chat.general})
@@ -23,7 +23,7 @@ async def test_send_message_stays_in_the_channel_when_others_are_connected(chat:
 
 
 async def test_send_message_needs_no_ack_when_the_client_asks_for_none(chat: Chat) -> None:
-    """The document's own snippet: emit, and listen."""
+    """The snippet of the design document works: emit, and listen."""
     alice, bob = await chat.client("alice"), await chat.client("bob")
 
     alice.emit("sendMessage", {"content": "hello", "channelId": chat.general})
@@ -31,8 +31,10 @@ async def test_send_message_needs_no_ack_when_the_client_asks_for_none(chat: Cha
     assert a_message(alice, chat.general, "hello") == await bob.sees("message.created")
 
 
-async def test_send_message_is_heard_before_its_ack_when_the_sender_listens(chat: Chat) -> None:
-    """As with Node, on the sending socket."""
+async def test_send_message_is_received_before_its_ack_when_the_sender_listens(
+    chat: Chat,
+) -> None:
+    """The sending socket receives ``message.created`` first, as with Node."""
     alice = await chat.client("alice")
 
     await alice.ask("sendMessage", {"content": "hello", "channelId": chat.general})
@@ -41,7 +43,6 @@ async def test_send_message_is_heard_before_its_ack_when_the_sender_listens(chat
 
 
 async def test_send_message_reaches_the_senders_other_socket_when_there_are_two(chat: Chat) -> None:
-    """All of the author's devices show the message."""
     phone, laptop = await chat.client("alice"), await chat.client("alice")
 
     answer = await phone.ask("sendMessage", {"content": "hello", "channelId": chat.general})
@@ -50,7 +51,7 @@ async def test_send_message_reaches_the_senders_other_socket_when_there_are_two(
 
 
 async def test_send_message_is_refused_when_the_sender_is_no_member(chat: Chat) -> None:
-    """And the members hear nothing."""
+    """The members receive nothing."""
     alice, dave = await chat.client("alice"), await chat.client("dave")
 
     answer = await dave.ask("sendMessage", {"content": "hello", "channelId": chat.general})
@@ -62,7 +63,7 @@ async def test_send_message_is_refused_when_the_sender_is_no_member(chat: Chat) 
 async def test_send_message_takes_the_identity_from_the_token_when_the_payload_has_one(
     chat: Chat,
 ) -> None:
-    """A user id, an author or a message id in a payload is ignored."""
+    """The server ignores a user id, an author and a message id in the payload."""
     alice = await chat.client("alice")
     pretended = {
         "userId": chat.user_id("bob"),
@@ -79,7 +80,7 @@ async def test_send_message_takes_the_identity_from_the_token_when_the_payload_h
 
 
 async def test_send_message_trims_the_content_when_it_has_white_space_around(chat: Chat) -> None:
-    """What is between is kept, in every script."""
+    """White space inside is kept, and so is text of every script."""
     alice = await chat.client("alice")
     content = "  grüße \n 👩‍👩‍👧 \u2028 <b>  "
 
@@ -89,7 +90,7 @@ async def test_send_message_trims_the_content_when_it_has_white_space_around(cha
 
 
 async def test_send_message_stores_once_when_it_is_sent_again(chat: Chat) -> None:
-    """The same ``clientMessageId`` gets the same Message; nobody hears of it twice."""
+    """The same ``clientMessageId`` returns the same Message, which is published once."""
     alice, bob = await chat.client("alice"), await chat.client("bob")
     wanted = {"content": "hello", "channelId": chat.general, "clientMessageId": "c-1"}
 
@@ -102,7 +103,7 @@ async def test_send_message_stores_once_when_it_is_sent_again(chat: Chat) -> Non
 
 
 async def test_send_message_understands_temp_id_when_the_frontend_says_so(chat: Chat) -> None:
-    """``tempId`` is the running frontend's ``clientMessageId``."""
+    """``tempId`` is the existing frontend's name for ``clientMessageId``."""
     alice = await chat.client("alice")
     wanted = {"content": "hello", "channelId": chat.general}
 
@@ -115,7 +116,6 @@ async def test_send_message_understands_temp_id_when_the_frontend_says_so(chat: 
 async def test_send_message_is_another_when_another_user_has_the_same_client_id(
     chat: Chat,
 ) -> None:
-    """Client ids are the user's own."""
     alice, bob = await chat.client("alice"), await chat.client("bob")
     wanted = {"content": "hello", "channelId": chat.general, "clientMessageId": "c-1"}
 
@@ -126,7 +126,7 @@ async def test_send_message_is_another_when_another_user_has_the_same_client_id(
 
 
 async def test_send_message_is_refused_when_it_was_deleted_meanwhile(chat: Chat) -> None:
-    """A resend does not bring back what its author deleted."""
+    """A repeated send does not restore a deleted message."""
     alice = await chat.client("alice")
     wanted = {"content": "hello", "channelId": chat.general, "clientMessageId": "c-1"}
     sent = await alice.ask("sendMessage", wanted)
@@ -138,7 +138,7 @@ async def test_send_message_is_refused_when_it_was_deleted_meanwhile(chat: Chat)
 
 
 async def test_messages_come_in_one_order_when_many_send_at_once(chat: Chat) -> None:
-    """Every member sees the channel's messages as they are stored."""
+    """Every member receives the channel's messages in the order of storing."""
     alice, bob, carol = [await chat.client(name) for name in ("alice", "bob", "carol")]
 
     for index in range(20):
@@ -153,7 +153,7 @@ async def test_messages_come_in_one_order_when_many_send_at_once(chat: Chat) -> 
 
 
 async def test_update_message_reaches_the_channel_when_the_author_updates(chat: Chat) -> None:
-    """With the new content, under the same id and place."""
+    """The message has the new content, and the same id and sequence."""
     alice, bob = await chat.client("alice"), await chat.client("bob")
     sent = await alice.ask("sendMessage", {"content": "helo", "channelId": chat.general})
     change = {"messageId": sent["data"]["id"], "content": " hello "}
@@ -166,7 +166,6 @@ async def test_update_message_reaches_the_channel_when_the_author_updates(chat: 
 
 
 async def test_update_message_is_refused_when_another_member_asks(chat: Chat) -> None:
-    """Only the author updates."""
     alice, bob = await chat.client("alice"), await chat.client("bob")
     sent = await alice.ask("sendMessage", {"content": "hello", "channelId": chat.general})
 
@@ -177,7 +176,7 @@ async def test_update_message_is_refused_when_another_member_asks(chat: Chat) ->
 
 
 async def test_delete_message_reaches_the_channel_when_the_author_deletes(chat: Chat) -> None:
-    """The ack has the id, the channel hears id and channel."""
+    """The ack has the message's id; the event has the ids of message and channel."""
     alice, bob = await chat.client("alice"), await chat.client("bob")
     sent = await alice.ask("sendMessage", {"content": "hello", "channelId": chat.general})
     message_id = sent["data"]["id"]
@@ -190,7 +189,6 @@ async def test_delete_message_reaches_the_channel_when_the_author_deletes(chat: 
 
 
 async def test_delete_message_is_refused_when_another_member_asks(chat: Chat) -> None:
-    """Only the author deletes."""
     alice, bob = await chat.client("alice"), await chat.client("bob")
     sent = await alice.ask("sendMessage", {"content": "hello", "channelId": chat.general})
 
@@ -201,7 +199,6 @@ async def test_delete_message_is_refused_when_another_member_asks(chat: Chat) ->
 
 
 async def test_message_is_not_found_when_it_was_deleted(chat: Chat) -> None:
-    """Once deleted, it can be neither changed nor deleted again."""
     alice = await chat.client("alice")
     sent = await alice.ask("sendMessage", {"content": "hello", "channelId": chat.general})
     message_id = sent["data"]["id"]

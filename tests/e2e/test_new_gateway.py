@@ -1,4 +1,4 @@
-"""What `python -m app new gateway` writes holds to the house's rules, and works, as it is."""
+"""The files that `python -m app new gateway` writes pass all checks, and work unchanged."""
 
 import subprocess
 import sys
@@ -13,19 +13,19 @@ from tests.e2e.server_process import running
 
 BIN = Path(sys.executable).parent
 NAMES = ("poll-votes", "alarm")
-"""Two, as their imports are sorted differently."""
+"""Two names whose imports are sorted differently."""
 
 
 def run(folder: Path, *command: str | Path) -> "subprocess.CompletedProcess[str]":
-    """A program of the virtual environment, in the copy."""
-    return subprocess.run(  # noqa: S603 - ours
+    """Run a program of the virtual environment in the copy of the checkout."""
+    return subprocess.run(  # noqa: S603 - our own programs
         command, cwd=folder, capture_output=True, text=True, timeout=PROCESS_SECONDS, check=False
     )
 
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of this one, with new gateways."""
+    """A copy of the checkout with new gateways."""
     folder = copy_checkout(tmp_path_factory.mktemp("checkout"))
     for name in NAMES:
         written = run(folder, sys.executable, "-m", "app", "new", "gateway", name)
@@ -41,15 +41,15 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_make_check_passes_when_gateways_were_written(
     checkout: Path, command: tuple[str, ...]
 ) -> None:
-    """Each of its steps, over the whole tree."""
+    """Each step of `make check` passes on the whole tree."""
     checked = run(checkout, BIN / command[0], *command[1:])
 
     assert 0 == checked.returncode, checked.stdout + checked.stderr
 
 
 def test_unit_tests_pass_when_gateways_were_written(checkout: Path) -> None:
-    """Those of the gateways, and those that look at every event or every file."""
-    folders = [f"tests/unit/{name}" for name in ("docs", "gateways", "modules", "starter")]
+    """These are the tests of the gateways, and those that examine every event or file."""
+    folders = [f"tests/unit/{name}" for name in ("cli/starter", "docs", "gateways", "modules")]
 
     tested = run(checkout, sys.executable, "-m", "pytest", "-q", *folders)
 
@@ -59,7 +59,7 @@ def test_unit_tests_pass_when_gateways_were_written(checkout: Path) -> None:
 async def test_new_gateway_answers_a_client_when_the_server_runs(
     checkout: Path, driver: JsDriver
 ) -> None:
-    """On the connection the client has for the chat."""
+    """The client uses its connection for the chat."""
     async with running(checkout, {}, is_forked=False) as server:
         token = await server.token("user_alice")
         alice = driver.connect(server.url, "user_alice", {"token": token})
@@ -74,7 +74,7 @@ async def test_new_gateway_answers_a_client_when_the_server_runs(
 
 
 def test_new_gateway_is_refused_when_the_name_is_not_free(checkout: Path) -> None:
-    """In a sentence, with nothing written."""
+    """Nothing is written."""
     before = sorted(checkout.rglob("*.py"))
 
     refused = run(checkout, sys.executable, "-m", "app", "new", "gateway", "typing")
@@ -87,7 +87,7 @@ def test_new_gateway_is_refused_when_the_name_is_not_free(checkout: Path) -> Non
 
 
 def test_new_gateway_says_what_to_add_when_the_module_was_rewritten(tmp_path: Path) -> None:
-    """The exit code tells that something is left to do."""
+    """The exit code is 1, because a manual step is left."""
     folder = copy_checkout(tmp_path)
     module = folder / "app" / "modules" / "chat_module.py"
     module.write_text(module.read_text().replace("ChatModule", "TalkModule"))

@@ -1,12 +1,12 @@
 import pytest
 
-from tests.e2e.chat import Chat
+from tests.e2e.chat_groups import Chat
+from tests.e2e.expected_payloads import an_error
 from tests.e2e.js_client import JsClient
-from tests.e2e.shapes import an_error
 
 
 async def send(author: JsClient, channel_id: str, *contents: str) -> list[str]:
-    """The ids of messages just sent."""
+    """Send messages, and return their ids."""
     answers = [
         await author.ask("sendMessage", {"content": content, "channelId": channel_id})
         for content in contents
@@ -15,7 +15,7 @@ async def send(author: JsClient, channel_id: str, *contents: str) -> list[str]:
 
 
 async def test_offline_count_is_by_channel_when_messages_were_missed(chat: Chat) -> None:
-    """And there is none when nothing was missed."""
+    """A user who has missed nothing has a count of 0."""
     alice = await chat.client("alice")
     await send(alice, chat.general, "one", "two")
     await send(alice, chat.random, "three")
@@ -28,7 +28,7 @@ async def test_offline_count_is_by_channel_when_messages_were_missed(chat: Chat)
 
 
 async def test_offline_count_falls_when_a_message_is_acknowledged(chat: Chat) -> None:
-    """Delivered or seen, it is missed no more."""
+    """Both reports, delivered and seen, reduce the count."""
     alice, bob = await chat.client("alice"), await chat.client("bob")
     first, second = await send(alice, chat.general, "one", "two")
 
@@ -44,7 +44,7 @@ async def test_offline_count_falls_when_a_message_is_acknowledged(chat: Chat) ->
 async def test_offline_messages_come_in_pages_when_there_are_more_than_the_limit(
     chat: Chat,
 ) -> None:
-    """Oldest first, resumed by the cursor, whatever is acknowledged in between."""
+    """The oldest come first, and the cursor stays valid when messages are acknowledged."""
     alice = await chat.client("alice")
     ids = await send(alice, chat.general, "one", "two", "three")
     bob = await chat.client("bob")
@@ -69,10 +69,10 @@ async def test_offline_messages_come_when_the_client_sends_no_payload(chat: Chat
     assert ids == [message["id"] for message in page["messages"]]
 
 
-async def test_channel_messages_come_from_a_known_place_when_the_client_names_it(
+async def test_channel_messages_follow_a_sequence_when_the_client_names_it(
     chat: Chat,
 ) -> None:
-    """Delivered or not, one's own included."""
+    """The page includes delivered messages and the client's own."""
     alice = await chat.client("alice")
     ids = await send(alice, chat.general, "one", "two", "three")
 
@@ -86,7 +86,7 @@ async def test_channel_messages_come_from_a_known_place_when_the_client_names_it
 
 
 async def test_offline_page_ends_at_its_size_when_the_messages_are_long(chat: Chat) -> None:
-    """256 KiB, whatever the limit; the rest comes by the cursor."""
+    """A page has at most 256 KiB, whatever its limit; the cursor leads to the rest."""
     alice = await chat.client("alice")
     ids = await send(alice, chat.general, *("ä" * 4000 for _ in range(40)))
     bob = await chat.client("bob")
@@ -100,7 +100,6 @@ async def test_offline_page_ends_at_its_size_when_the_messages_are_long(chat: Ch
 
 
 async def test_channel_messages_are_refused_when_one_is_no_member(chat: Chat) -> None:
-    """Not even their number."""
     dave = await chat.client("dave")
 
     answer = await dave.ask("message:getOffline", {"channelId": chat.general, "afterSeq": 0})
@@ -122,7 +121,7 @@ async def test_channel_messages_are_refused_when_one_is_no_member(chat: Chat) ->
 async def test_offline_messages_are_refused_when_the_payload_is_wrong(
     chat: Chat, payload: object, path: str
 ) -> None:
-    """With the field that is to blame."""
+    """The error names the wrong field."""
     bob = await chat.client("bob")
 
     answer = await bob.ask("message:getOffline", payload)

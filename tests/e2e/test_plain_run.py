@@ -11,13 +11,13 @@ from tests.e2e.server_process import ServerProcess, running
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ServerProcess]:
-    """What a newcomer starts: nothing is configured."""
+    """A server without any configuration."""
     async with running(tmp_path_factory.mktemp("newcomer"), {}) as server:
         yield server
 
 
 async def demo_user(server: ServerProcess, driver: JsDriver, user_id: str) -> JsClient:
-    """Connected with the token that the command prints."""
+    """Connect a demo user with the token that the command prints."""
     token = (await server.command("token", user_id)).out.strip()
     client = driver.connect(server.url, user_id, {"token": token})
     await client.sees("connect")
@@ -27,21 +27,21 @@ async def demo_user(server: ServerProcess, driver: JsDriver, user_id: str) -> Js
 async def test_demo_users_chat_when_nothing_is_configured(
     server: ServerProcess, driver: JsDriver
 ) -> None:
-    """No key, service or seed is needed first."""
+    """They need no key, service or seed file."""
     alice = await demo_user(server, driver, "user_alice")
     bob = await demo_user(server, driver, "user_bob")
 
     await alice.ask("sendMessage", {"content": "hi Bob", "channelId": "general"})
     await bob.ask("sendMessage", {"content": "hi Alice", "channelId": "general"})
 
-    heard = [(await alice.sees("message.created"))["content"] for _ in range(2)]
-    assert ["hi Bob", "hi Alice"] == heard
+    contents = [(await alice.sees("message.created"))["content"] for _ in range(2)]
+    assert ["hi Bob", "hi Alice"] == contents
     alice.disconnect()
     bob.disconnect()
 
 
 async def test_run_says_what_to_do_next_when_it_listens(server: ServerProcess) -> None:
-    """The address, the page, the demo users, a token for one of them; the log has an event."""
+    """It prints the address, the page, the demo users and the command for a token."""
     assert f"listening on {server.url}" in server.out
     assert f"The page to try it: {server.url}/" in server.out
     assert "user_alice" in server.out
@@ -51,7 +51,6 @@ async def test_run_says_what_to_do_next_when_it_listens(server: ServerProcess) -
 
 @pytest.mark.parametrize("path", ["/health/live", "/health/ready", "/health"])
 async def test_health_is_ok_when_the_server_runs(server: ServerProcess, path: str) -> None:
-    """For balancers and orchestrators."""
     async with ClientSession() as http, http.get(f"{server.url}{path}") as answer:
         assert {"status": "ok"} == await answer.json()
 
@@ -62,7 +61,6 @@ async def test_health_is_ok_when_the_server_runs(server: ServerProcess, path: st
 async def test_page_and_client_are_served_when_nothing_is_configured(
     server: ServerProcess, path: str, content_type: str
 ) -> None:
-    """Beside the Socket.IO endpoint, which demo users chat on above."""
     async with ClientSession() as http, http.get(f"{server.url}{path}") as answer:
         assert (200, content_type) == (answer.status, answer.content_type)
 
@@ -70,7 +68,7 @@ async def test_page_and_client_are_served_when_nothing_is_configured(
 async def test_second_server_says_so_when_the_port_is_taken(
     server: ServerProcess, tmp_path: Path
 ) -> None:
-    """In one sentence, with the mend."""
+    """The error says what to do."""
     second = ServerProcess(tmp_path, {"PORT": str(server.port)})
 
     finished = await second.command("run")

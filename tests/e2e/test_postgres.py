@@ -8,10 +8,10 @@ import pytest
 import pytest_asyncio
 
 from tests.deadlines import ANSWER_SECONDS
-from tests.e2e.chat import Chat, Chats
+from tests.e2e.chat_groups import Chat, Chats
+from tests.e2e.expected_payloads import a_message, an_error
 from tests.e2e.nodes import readiness
 from tests.e2e.server_process import Finished, Serve, ServerProcess, run_command
-from tests.e2e.shapes import a_message, an_error
 from tests.postgres_server import FSYNC_WARNING, PostgresServer
 from tests.prisma import ROWS, TABLES
 
@@ -32,14 +32,14 @@ def database(postgres_server: PostgresServer) -> str:
 async def server(
     serve: Serve, postgres_server: PostgresServer, database: str
 ) -> AsyncIterator[ServerProcess]:
-    """As an operator of the original backend sets it up, in Prisma's words."""
+    """A server whose DATABASE_URL has Prisma's parameters."""
     url = f"{postgres_server.url(database)}?schema=public&connection_limit=5"
     yield await serve(DATABASE_URL=url)
 
 
 @pytest.fixture
 def original(postgres_server: PostgresServer) -> Iterator[str]:
-    """The address of a database that only Prisma has touched."""
+    """The address of a database that Prisma has created and filled."""
     name = f"original_{next(_numbers)}"
     postgres_server.create_database(name)
     postgres_server.execute(TABLES + ROWS, name)
@@ -48,14 +48,14 @@ def original(postgres_server: PostgresServer) -> Iterator[str]:
 
 
 async def command(folder: Path, url: str, *arguments: str) -> Finished:
-    """``python -m app ARGUMENTS`` on that database."""
+    """Run ``python -m app ARGUMENTS`` on the database."""
     return await run_command(folder, {"DATABASE_URL": url}, *arguments)
 
 
-async def test_a_message_stands_in_the_originals_table_when_it_was_sent(
+async def test_a_message_is_in_the_originals_table_when_it_was_sent(
     chat: Chat, postgres_server: PostgresServer, database: str
 ) -> None:
-    """The document's first snippet, and what a NestJS node reads of it."""
+    """A NestJS node can read the message and its delivery status."""
     alice, bob, carol = [await chat.client(name) for name in ("alice", "bob", "carol")]
 
     answer = await alice.ask("sendMessage", {"content": "hello", "channelId": chat.general})
@@ -74,7 +74,7 @@ async def test_a_message_stands_in_the_originals_table_when_it_was_sent(
 async def test_sends_are_answered_in_time_and_heal_when_postgres_is_restarted(
     chats: Chats, server: ServerProcess, postgres_server: PostgresServer
 ) -> None:
-    """Down: never an ack; back: an ack, without a restart of the server."""
+    """No send is acked while PostgreSQL is down; afterwards the server needs no restart."""
     chat = chats.on(server)
     alice = await chat.client("alice")
     message = {"content": "hello", "channelId": chat.general}
@@ -100,7 +100,7 @@ async def test_sends_are_answered_in_time_and_heal_when_postgres_is_restarted(
 async def test_no_demo_users_come_when_the_database_has_users(
     original: str, serve: Serve, postgres_server: PostgresServer
 ) -> None:
-    """A development start on a copy of the real one; its banner says how to be one of those."""
+    """The output says how to get a token of an existing user."""
     name = original.rpartition("/")[2]
     postgres_server.execute("UPDATE users SET id = 'their_' || id", name)
     counts = "SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM channel_members)"
@@ -113,10 +113,10 @@ async def test_no_demo_users_come_when_the_database_has_users(
     assert "python -m app token USER" in server.out
 
 
-async def test_the_doctor_is_content_when_the_originals_database_was_migrated(
+async def test_the_doctor_finds_nothing_missing_when_the_originals_database_was_migrated(
     original: str, tmp_path: Path
 ) -> None:
-    """Before: what is missing, and the code 1; after: nothing. The server is warned of."""
+    """Before the migration its exit code is 1. It warns of the server's settings each time."""
     before = await command(tmp_path, original, "doctor")
     migrated = await command(tmp_path, original, "migrate")
     after = await command(tmp_path, original, "doctor")
@@ -128,10 +128,10 @@ async def test_the_doctor_is_content_when_the_originals_database_was_migrated(
     assert (0, [FSYNC_WARNING, nothing]) == (after.code, after.out.splitlines())
 
 
-async def test_migrate_tells_what_may_be_in_the_way_when_the_original_is_another(
+async def test_migrate_warns_of_obstacles_when_the_original_has_another_schema(
     original: str, postgres_server: PostgresServer, tmp_path: Path
 ) -> None:
-    """A line, and the code 0; the doctor says the same, and who seeds anyway is sent to it."""
+    """Migration succeeds with a warning; `doctor` repeats it, and `seed` refers to `doctor`."""
     seed = tmp_path / "seed.json"
     seed.write_text('{"user_new": ["general"]}')
     name = original.rpartition("/")[2]
@@ -156,7 +156,7 @@ async def test_migrate_tells_what_may_be_in_the_way_when_the_original_is_another
 async def test_the_doctor_repeats_no_password_when_the_server_refuses_it(
     postgres_server: PostgresServer, tmp_path: Path
 ) -> None:
-    """A sentence on standard error, and nothing of the address."""
+    """The error contains no part of the address."""
     finished = await command(tmp_path, postgres_server.url("e2e", "stranger"), "doctor")
 
     assert (1, "") == (finished.code, finished.out)

@@ -4,7 +4,7 @@ import pytest
 import pytest_asyncio
 from aiohttp import ClientSession
 
-from tests.e2e.chat import Chat, Chats
+from tests.e2e.chat_groups import Chat, Chats
 from tests.e2e.clerk import PRODUCTION, clerk_token
 from tests.e2e.server_process import Serve, ServerProcess, run_command
 from tests.free_port import free_port
@@ -13,12 +13,12 @@ from tests.unit.adapters.clerk import signed_tokens
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def server(serve: Serve) -> ServerProcess:
-    """A production server, Clerk's public key in its settings."""
+    """A production server with Clerk's public key in its settings."""
     return await serve(**PRODUCTION)
 
 
 async def test_clients_chat_when_clerk_signed_their_tokens(chat: Chat) -> None:
-    """Nothing but the settings is needed, not even a network."""
+    """The settings are enough: the server needs no network."""
     alice, bob = [
         chat.connecting(name, {"token": clerk_token({"sub": chat.user_id(name)})})
         for name in ("alice", "bob")
@@ -53,7 +53,7 @@ async def test_clients_chat_when_clerk_signed_their_tokens(chat: Chat) -> None:
 async def test_client_is_refused_when_a_claim_is_wrong(
     chat: Chat, claims: dict[str, object], code: str
 ) -> None:
-    """Each rule has its code; the message is always the same."""
+    """Each rule has its code; the message is the same for all."""
     error = await chat.refusal({"token": clerk_token(claims)})
 
     assert ("authentication failed", code) == (error["message"], error["code"])
@@ -73,7 +73,7 @@ async def test_client_is_refused_when_a_claim_is_wrong(
 async def test_client_is_refused_when_the_header_is_wrong(
     chat: Chat, header: dict[str, object], code: str
 ) -> None:
-    """Whatever its signature says."""
+    """A valid signature does not matter then."""
     error = await chat.refusal({"token": clerk_token(header=header)})
 
     assert ("authentication failed", code) == (error["message"], error["code"])
@@ -83,14 +83,13 @@ async def test_client_is_refused_when_the_header_is_wrong(
     "token", ["nonsense", "a.b.c", "..", 5, True, {"token": "x"}, ["x"], "x" * 9000]
 )
 async def test_client_is_refused_when_the_token_is_none(chat: Chat, token: object) -> None:
-    """Not even by its shape."""
     error = await chat.refusal({"token": token})
 
     assert ("authentication failed", "token_malformed") == (error["message"], error["code"])
 
 
 async def test_client_is_refused_when_somebody_else_signed(chat: Chat) -> None:
-    """With the same claims and the same key id."""
+    """The claims and the key id are valid."""
     header, claims, _ = clerk_token().split(".")
     signature = signed_tokens.sign(b"{}", b"{}").rpartition(".")[2]
 
@@ -100,7 +99,7 @@ async def test_client_is_refused_when_somebody_else_signed(chat: Chat) -> None:
 
 
 async def test_client_is_refused_when_the_signature_is_spelled_differently(chat: Chat) -> None:
-    """One token has one spelling, or a revocation could be walked around."""
+    """A token has one spelling; otherwise a revoked token could be used in another one."""
     error = await chat.refusal({"token": f"{clerk_token()}=="})
 
     assert "token_malformed" == error["code"]
@@ -109,7 +108,6 @@ async def test_client_is_refused_when_the_signature_is_spelled_differently(chat:
 async def test_client_is_refused_when_the_keys_cannot_be_fetched(
     chats: Chats, serve: Serve
 ) -> None:
-    """Nobody is let in unverified."""
     nobody_listens = {
         "CLERK_JWT_KEY": "",
         "CLERK_JWKS_URL": f"http://127.0.0.1:{free_port()}/.well-known/jwks.json",
@@ -122,10 +120,10 @@ async def test_client_is_refused_when_the_keys_cannot_be_fetched(
     chat.leave()
 
 
-async def test_development_tokens_are_not_handed_out_when_in_production(
+async def test_development_tokens_are_not_issued_when_in_production(
     chat: Chat, server: ServerProcess
 ) -> None:
-    """Neither by the command nor over HTTP."""
+    """Neither the command nor the HTTP endpoint issues one."""
     finished = await server.command("token", "user_alice")
 
     assert 1 == finished.code
@@ -136,7 +134,6 @@ async def test_development_tokens_are_not_handed_out_when_in_production(
 
 @pytest.mark.parametrize("path", ["/", "/web/page.js", "/socket.io/socket.io.js", "/dev/users"])
 async def test_page_is_not_found_when_in_production(server: ServerProcess, path: str) -> None:
-    """Nor anything that belongs to it."""
     async with ClientSession() as http, http.get(f"{server.url}{path}") as answer:
         assert 404 == answer.status
 
@@ -144,7 +141,7 @@ async def test_page_is_not_found_when_in_production(server: ServerProcess, path:
 async def test_server_names_what_is_missing_when_production_lacks_settings(
     server: ServerProcess,
 ) -> None:
-    """Each one, in one sentence."""
+    """One line names all of them."""
     finished = await run_command(server.folder, {"APP_ENV": "production"}, "run")
 
     assert 1 == finished.code
@@ -160,10 +157,10 @@ async def test_server_names_what_is_missing_when_production_lacks_settings(
         assert name in finished.err
 
 
-async def test_operator_is_warned_when_settings_do_not_do_what_they_seem_to(
+async def test_operator_is_warned_when_settings_have_no_effect(
     serve: Serve,
 ) -> None:
-    """Once each at the start, and without a value."""
+    """Each warning is logged once per start, without secret values."""
     server = await serve(**PRODUCTION, WEB_CONCURRENCY="4", SERVICE_KEY="hunter2" * 3)
     await server.stop()
     await server.start()

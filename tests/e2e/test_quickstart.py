@@ -1,4 +1,4 @@
-"""Follows docs/quickstart.md as a reader does, beside a running server."""
+"""Follows docs/quickstart.md as a reader does, next to a running server."""
 
 import asyncio
 import os
@@ -21,12 +21,12 @@ PAGE = CHECKOUT / "docs" / "quickstart.md"
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def server(serve: Serve) -> ServerProcess:
-    """What `make run` starts, with its demo users."""
+    """A server with demo users, as `make run` starts it."""
     return await serve(SEED_FILE="")
 
 
 def adapted(block: Block, server: ServerProcess) -> str:
-    """As the page has it, but for where this test's server and programs are."""
+    """Replace the page's addresses and paths by those of the test."""
     return (
         block.code.replace("http://127.0.0.1:3002", server.url)
         .replace(".venv/bin/python", sys.executable)
@@ -35,7 +35,7 @@ def adapted(block: Block, server: ServerProcess) -> str:
 
 
 async def terminal(block: Block, server: ServerProcess) -> Process:
-    """A terminal of the reader's, in which the block runs."""
+    """Start a shell that runs the block."""
     return await asyncio.create_subprocess_exec(
         *("/bin/sh", "-ec", "exec 2>&1\n" + adapted(block, server)),
         cwd=server.folder,
@@ -46,7 +46,7 @@ async def terminal(block: Block, server: ServerProcess) -> Process:
 
 
 async def output(block: Block, server: ServerProcess) -> str:
-    """Everything that a block prints."""
+    """Run a block to its end, and return what it prints."""
     process = await terminal(block, server)
     async with asyncio.timeout(PROCESS_SECONDS):
         out, _ = await process.communicate()
@@ -55,7 +55,7 @@ async def output(block: Block, server: ServerProcess) -> str:
 
 
 async def until(process: Process, text: str) -> None:
-    """Wait until a terminal shows this."""
+    """Wait until the process has printed the text."""
     assert process.stdout is not None
     shown = ""
     async with asyncio.timeout(PROCESS_SECONDS):
@@ -67,7 +67,7 @@ async def until(process: Process, text: str) -> None:
 
 
 async def test_page_is_right_when_it_is_followed(server: ServerProcess) -> None:
-    """A token, a listener in one terminal, a sender in another, then Python."""
+    """The page gets a token, listens in one terminal, sends in another, and sends in Python."""
     run, token, listen, send = blocks(PAGE, "sh")
     (python,) = blocks(PAGE, "python")
     bob = await terminal(listen, server)

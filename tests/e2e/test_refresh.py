@@ -1,4 +1,4 @@
-"""Tokens of three seconds on sockets that live for longer: the timeline, by the clock."""
+"""Sockets that outlive tokens of three seconds, measured with the wall clock."""
 
 import time
 from collections.abc import AsyncIterator
@@ -10,48 +10,48 @@ import jwt
 import pytest
 import pytest_asyncio
 
-from tests.e2e.chat import Chat
+from tests.e2e.chat_groups import Chat
+from tests.e2e.expected_payloads import an_error
 from tests.e2e.js_client import JsClient
 from tests.e2e.server_process import Serve, ServerProcess
-from tests.e2e.shapes import an_error
 
 LIFE = 3
 SKEW = 5
 GRACE = 3
 ROUNDING = 0.05
 LATE = 10.0
-"""What a busy machine may take to do what is due."""
+"""How many seconds late a busy machine may be."""
 LONG = 2 * (LIFE + SKEW + GRACE)
-"""Twice as long as a socket that does not refresh can last."""
+"""Twice the longest life of a socket that does not refresh."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def server(serve: Serve) -> ServerProcess:
-    """With a shorter grace."""
+    """A server with a shorter grace period."""
     return await serve(AUTH_EXPIRY_GRACE_SECONDS=str(GRACE))
 
 
 async def connected(chat: Chat, name: str) -> JsClient:
-    """Somebody with a token of three seconds."""
+    """Connect a user with a token of three seconds."""
     client = chat.connecting(name, {"token": await chat.token(name, LIFE)})
     await client.sees("connect")
     return client
 
 
 async def refreshed(chat: Chat, client: JsClient, name: str, ttl_seconds: int = LIFE) -> Any:
-    """What the ack of ``auth:refresh`` with the user's next token says."""
+    """Send ``auth:refresh`` with a new token of the user, and return the ack."""
     token = await chat.token(name, ttl_seconds)
     return await client.ask("auth:refresh", {"token": token})
 
 
 def seconds_of(date: str) -> float:
-    """A date on the wire, in seconds since the epoch."""
+    """Convert a date on the wire to seconds since the epoch."""
     return datetime.fromisoformat(date).timestamp()
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One event and its answer, by the wall clock."""
+    """An event and its answer, with the times by the wall clock."""
 
     at: float
     answered_at: float
@@ -59,7 +59,7 @@ class Asked:
 
 
 async def asking(client: JsClient, channel: str) -> AsyncIterator[Asked]:
-    """One event after the other."""
+    """Send one event after another, and yield the answers."""
     while True:
         at = time.time()
         answer = await client.ask("typing:get", {"channelId": channel})
@@ -67,7 +67,7 @@ async def asking(client: JsClient, channel: str) -> AsyncIterator[Asked]:
 
 
 async def until_refused(client: JsClient, channel: str) -> tuple[Asked, Asked]:
-    """The last event that is answered with data, and the one after it, which is not."""
+    """Send events until one is refused; return the last accepted one and the refused one."""
     events = asking(client, channel)
     accepted = await anext(events)
     async for event in events:
@@ -80,7 +80,7 @@ async def until_refused(client: JsClient, channel: str) -> tuple[Asked, Asked]:
 async def test_socket_stays_when_it_refreshes_tokens_of_three_seconds_whenever_it_is_warned(
     chat: Chat,
 ) -> None:
-    """For long after its first token's end; not one of its events is refused."""
+    """It stays long after its first token has expired, and none of its events is refused."""
     alice = await connected(chat, "alice")
     ends_at = time.time() + LONG
     refreshes, refused = 0, []
@@ -102,28 +102,28 @@ async def test_socket_stays_when_it_refreshes_tokens_of_three_seconds_whenever_i
     assert not {"error", "disconnect", "exception"} & set(alice.events)
 
 
-async def test_socket_is_refused_and_then_gone_on_time_when_it_does_not_refresh(
+async def test_socket_is_refused_and_then_closed_on_time_when_it_does_not_refresh(
     chat: Chat,
 ) -> None:
-    """Its events from exp + 5 s on, the socket a grace later: not before, and then it is due."""
+    """Events are refused from 5 s after the expiry; the grace period later the socket closes."""
     alice = await connected(chat, "alice")
     expires_at = seconds_of((await alice.sees("auth:expiring"))["expiresAt"])
     end = expires_at + SKEW
 
     accepted, refused = await until_refused(alice, chat.general)
     error = await alice.sees("error")
-    gone_at = time.time()
+    closed_at = time.time()
     reason = await alice.sees("disconnect")
 
     assert an_error("token_expired", detail=refused.answer["detail"]) == refused.answer
-    # Asked before the end, and answered after it: in between the server has decided.
+    # The server decides between the sending of an event and its answer.
     assert accepted.at - ROUNDING < end < refused.answered_at + ROUNDING
-    assert end + GRACE - ROUNDING <= gone_at < end + GRACE + LATE
+    assert end + GRACE - ROUNDING <= closed_at < end + GRACE + LATE
     assert ("token_expired", "io server disconnect") == (error["code"], reason)
 
 
 async def test_socket_goes_on_when_it_refreshes_after_its_end(chat: Chat) -> None:
-    """Within the grace: a laptop that was asleep."""
+    """It refreshes within the grace period, as a laptop does that was asleep."""
     alice = await connected(chat, "alice")
     await until_refused(alice, chat.general)
 
@@ -134,7 +134,7 @@ async def test_socket_goes_on_when_it_refreshes_after_its_end(chat: Chat) -> Non
 
 
 async def test_socket_is_warned_when_it_connects_within_the_skew(chat: Chat) -> None:
-    """Its token has expired, and there is still time for the next one."""
+    """Its token has expired, and it can still refresh."""
     alice = chat.connecting("alice", {"token": await chat.token("alice", ttl_seconds=-1)})
     await alice.sees("connect")
     await alice.sees("auth:expiring")
@@ -145,10 +145,10 @@ async def test_socket_is_warned_when_it_connects_within_the_skew(chat: Chat) -> 
     assert ["connect", "auth:expiring"] == alice.events[:2]
 
 
-async def test_socket_is_told_and_closed_when_it_refreshes_with_another_users_token(
+async def test_socket_is_notified_and_closed_when_it_refreshes_with_another_users_token(
     chat: Chat,
 ) -> None:
-    """The ack first, then ``error``, then the end; nobody is somebody else on a live socket."""
+    """It receives the ack first, then ``error``, then the disconnection."""
     alice = await chat.client("alice")
 
     answer = await refreshed(chat, alice, "bob")
@@ -161,10 +161,10 @@ async def test_socket_is_told_and_closed_when_it_refreshes_with_another_users_to
     assert ["ack", "error", "disconnect"] == alice.events[-3:]
 
 
-async def test_socket_is_told_and_closed_when_it_refreshes_with_another_sign_in(
+async def test_socket_is_notified_and_closed_when_it_refreshes_with_another_session(
     chat: Chat,
 ) -> None:
-    """A new sign-in is a new connection."""
+    """A new session needs a new connection."""
     alice = await chat.client("alice")
     token = await chat.server.token(alice.user_id, session_id="sess_other")
 
@@ -176,7 +176,7 @@ async def test_socket_is_told_and_closed_when_it_refreshes_with_another_sign_in(
 
 @pytest.mark.parametrize("token", ["forged", "Bearer x", "a.b.c", ""])
 async def test_socket_stays_when_its_refresh_is_refused(chat: Chat, token: str) -> None:
-    """It has time left to try again."""
+    """It can try again."""
     alice = await chat.client("alice")
 
     answer = await alice.ask("auth:refresh", {"token": token})
@@ -186,7 +186,7 @@ async def test_socket_stays_when_its_refresh_is_refused(chat: Chat, token: str) 
 
 
 async def test_exception_keeps_the_token_to_itself_when_no_ack_is_asked_for(chat: Chat) -> None:
-    """The cause names the event, without what was sent."""
+    """The cause names the event, and leaves out the payload."""
     alice = await chat.client("alice")
 
     alice.emit("auth:refresh", {"token": "forged"})

@@ -1,4 +1,4 @@
-"""Compiles the client of docs/refreshing-tokens.md as a reader does, and lets it live."""
+"""Compiles the client of docs/refreshing-tokens.md as a reader does, and tests it."""
 
 import subprocess
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ import pytest_asyncio
 from app.domain.principal import CLOCK_SKEW_SECONDS
 from tests.copied_checkout import CHECKOUT
 from tests.deadlines import PROCESS_SECONDS
-from tests.e2e.chat import Chat, Chats
+from tests.e2e.chat_groups import Chat, Chats
 from tests.e2e.js_client import JS_FOLDER, JsClient, JsDriver
 from tests.e2e.server_process import Serve, ServerProcess
 from tests.unit.docs.markdown import blocks
@@ -26,25 +26,25 @@ STRICT = (
 
 GRACE_SECONDS = 1
 LIFE = timedelta(seconds=10)
-"""Longer than a token of three seconds, the skew and the grace together."""
+"""Longer than a token of three seconds, the skew and the grace period together."""
 
 SHORT_LIVED = 3
-"""A token's ttl in seconds."""
+"""A token's lifetime in seconds."""
 TOO_OLD = -60
 
-NOT_TO_BE_HAD: dict[str, object] = {"userId": ""}
-"""What the issuer refuses: as if it could not be reached."""
+REFUSED: dict[str, object] = {"userId": ""}
+"""A request that the issuer refuses, as if it were unreachable."""
 
 
 def tokens(chat: Chat, ttl_seconds: int = SHORT_LIVED, name: str = "alice") -> dict[str, object]:
-    """What the development issuer is asked for; one's tokens are all of one sign-in."""
+    """Return a request to the development issuer; all tokens of a user have one session."""
     user_id = chat.user_id(name)
     return {"userId": user_id, "sessionId": f"sess_{user_id}", "ttlSeconds": ttl_seconds}
 
 
 @pytest.fixture(scope="session")
 def module(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The page's client, checked against socket.io-client's own types, as JavaScript."""
+    """The page's client, compiled to JavaScript and checked against socket.io-client's types."""
     folder = tmp_path_factory.mktemp("client")
     (folder / "node_modules").symlink_to(JS_FOLDER / "node_modules")
     (folder / "package.json").write_text('{"type": "module"}')
@@ -66,7 +66,7 @@ def module(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def server(serve: Serve) -> ServerProcess:
-    """Who does not refresh is gone soon; each user has one socket."""
+    """A server with a short grace period, and one socket for each user."""
     return await serve(AUTH_EXPIRY_GRACE_SECONDS=str(GRACE_SECONDS), MAX_SOCKETS_PER_USER="1")
 
 
@@ -81,7 +81,7 @@ def alice(chat: Chat, driver: JsDriver, module: Path) -> Iterator[JsClient]:
 async def test_client_stays_connected_when_its_tokens_live_three_seconds(
     chat: Chat, alice: JsClient
 ) -> None:
-    """For ten seconds, on one connection, and nothing is refused."""
+    """It stays on one connection for ten seconds, and none of its events is refused."""
     assert timedelta(seconds=SHORT_LIVED + CLOCK_SKEW_SECONDS + GRACE_SECONDS) < LIFE
     answers = []
 
@@ -96,17 +96,17 @@ async def test_client_stays_connected_when_its_tokens_live_three_seconds(
 
 
 async def expiry(client: JsClient) -> datetime:
-    """When the token expires of which the client is warned next."""
+    """Wait for the next warning, and return the time of expiry in it."""
     return datetime.fromisoformat((await client.sees("auth:expiring"))["expiresAt"])
 
 
 async def test_client_comes_back_when_the_server_has_ended_its_session(
     chat: Chat, alice: JsClient
 ) -> None:
-    """After ``io server disconnect``, with a fresh token."""
+    """After ``io server disconnect`` it connects with a new token."""
     await alice.sees("connect")
 
-    alice.wants(NOT_TO_BE_HAD)
+    alice.wants(REFUSED)
     error = await alice.sees("error")
     reason = await alice.sees("disconnect")
     alice.wants(tokens(chat))
@@ -119,7 +119,7 @@ async def test_client_comes_back_when_the_server_has_ended_its_session(
 async def test_client_comes_back_when_it_was_refused_by_connect_error(
     chats: Chats, serve: Serve, driver: JsDriver, module: Path
 ) -> None:
-    """The other failure mode, in which there is no ``disconnect``."""
+    """In this failure mode the client receives no ``disconnect``."""
     chat = chats.on(await serve(AUTH_FAILURE_MODE="connect_error"))
     alice = driver.connect_refreshing(chat.server.url, module, tokens(chat, TOO_OLD))
 
@@ -135,7 +135,7 @@ async def test_client_comes_back_when_it_was_refused_by_connect_error(
 async def test_client_comes_back_when_its_refusal_was_temporary(
     chat: Chat, driver: JsDriver, module: Path
 ) -> None:
-    """After the time that the server names."""
+    """It waits for the time that the server names."""
     other = await chat.client("alice")
     alice = driver.connect_refreshing(chat.server.url, module, tokens(chat))
 
@@ -149,12 +149,12 @@ async def test_client_comes_back_when_its_refusal_was_temporary(
     alice.disconnect()
 
 
-async def test_client_stays_connected_when_a_token_is_not_to_be_had_at_first(
+async def test_client_stays_connected_when_no_token_is_available_at_first(
     chat: Chat, alice: JsClient
 ) -> None:
-    """It tries again while there is time."""
+    """It requests a token again before the old one expires."""
     await alice.sees("connect")
-    alice.wants(NOT_TO_BE_HAD)
+    alice.wants(REFUSED)
 
     await alice.sees("no_token")
     alice.wants(tokens(chat))
@@ -165,11 +165,11 @@ async def test_client_stays_connected_when_a_token_is_not_to_be_had_at_first(
     assert "disconnect" not in alice.events
 
 
-async def test_client_connects_when_a_token_is_not_to_be_had_at_first(
+async def test_client_connects_when_no_token_is_available_at_first(
     chat: Chat, driver: JsDriver, module: Path
 ) -> None:
-    """It drops the connection that it has no token for, and makes another."""
-    alice = driver.connect_refreshing(chat.server.url, module, NOT_TO_BE_HAD)
+    """It drops the connection that it has no token for, and opens another."""
+    alice = driver.connect_refreshing(chat.server.url, module, REFUSED)
 
     await alice.sees("no_token")
     alice.wants(tokens(chat))
@@ -180,7 +180,7 @@ async def test_client_connects_when_a_token_is_not_to_be_had_at_first(
 
 
 async def test_client_ends_when_its_user_is_revoked(chat: Chat, alice: JsClient) -> None:
-    """Coming back would be no use."""
+    """It does not reconnect."""
     await alice.sees("connect")
 
     finished = await chat.server.command("revoke", "--user", chat.user_id("alice"))
@@ -192,7 +192,7 @@ async def test_client_ends_when_its_user_is_revoked(chat: Chat, alice: JsClient)
 
 
 async def test_client_ends_when_somebody_else_has_signed_in(chat: Chat, alice: JsClient) -> None:
-    """It is alice's; bob needs his own."""
+    """The connection belongs to Alice; Bob needs his own."""
     await alice.sees("connect")
 
     alice.wants(tokens(chat, name="bob"))
@@ -203,7 +203,7 @@ async def test_client_ends_when_somebody_else_has_signed_in(chat: Chat, alice: J
 
 
 async def test_client_ends_when_its_user_has_signed_out(alice: JsClient) -> None:
-    """The session goes on for its grace; then there is no token to come back with."""
+    """It has no token to reconnect with after the grace period."""
     await alice.sees("connect")
 
     alice.wants(None)

@@ -5,19 +5,19 @@ from time import monotonic
 
 import pytest_asyncio
 
-from tests.e2e.chat import Chat
+from tests.e2e.chat_groups import Chat
 from tests.e2e.raw_socket import raw_socket
 from tests.e2e.server_process import Serve, ServerProcess
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def server(serve: Serve) -> ServerProcess:
-    """A server to stop and start, on SQLite."""
+    """A server on SQLite that this module restarts."""
     return await serve()
 
 
 async def test_clients_come_back_when_the_server_restarts(chat: Chat) -> None:
-    """By themselves, as after any lost connection; and they can go on."""
+    """They reconnect by themselves, and can chat."""
     alice, bob = await chat.client("alice"), await chat.client("bob")
 
     await chat.server.stop()
@@ -32,7 +32,7 @@ async def test_clients_come_back_when_the_server_restarts(chat: Chat) -> None:
 
 
 async def test_messages_and_receipts_survive_when_the_server_restarts(chat: Chat) -> None:
-    """And so does what makes a resend harmless."""
+    """Client message ids survive too, so that a repeated send stores nothing."""
     alice, bob = await chat.client("alice"), await chat.client("bob")
     wanted = {"content": "hello", "channelId": chat.general, "clientMessageId": "c-1"}
     sent = await alice.ask("sendMessage", wanted)
@@ -53,7 +53,6 @@ async def test_messages_and_receipts_survive_when_the_server_restarts(chat: Chat
 
 
 async def test_revocations_survive_when_the_server_restarts(chat: Chat) -> None:
-    """A revoked token stays so."""
     token = await chat.token("alice")
     await chat.server.command("revoke", "--token", token)
 
@@ -65,7 +64,7 @@ async def test_revocations_survive_when_the_server_restarts(chat: Chat) -> None:
 
 
 async def test_memberships_survive_when_the_server_restarts(chat: Chat, tmp_path: Path) -> None:
-    """Those that stand in the database alone, too."""
+    """A membership that only the database has survives too."""
     file = tmp_path / "seed.json"
     file.write_text(json.dumps({chat.user_id("dave"): [chat.general]}))
     await chat.server.command("seed", str(file))
@@ -79,7 +78,7 @@ async def test_memberships_survive_when_the_server_restarts(chat: Chat, tmp_path
 
 
 async def test_connections_close_with_going_away_when_the_server_stops(chat: Chat) -> None:
-    """1001, and no DISCONNECT packet: after one the JavaScript client would stay away."""
+    """The code is 1001. After a DISCONNECT packet the JavaScript client would not reconnect."""
     async with raw_socket(chat.server) as connected, raw_socket(chat.server) as pending:
         await connected.connect(await chat.token("alice"))
         _, *closed = await asyncio.gather(chat.server.stop(), connected.closed(), pending.closed())
@@ -89,7 +88,7 @@ async def test_connections_close_with_going_away_when_the_server_stops(chat: Cha
 
 
 async def test_server_stops_within_two_seconds_when_clients_are_connected(chat: Chat) -> None:
-    """The quickest of three times: what else the machine does can only make it slower."""
+    """The fastest of three attempts counts, because a busy machine is slower."""
     took = []
     for _ in range(3):
         async with raw_socket(chat.server) as connected, raw_socket(chat.server):
@@ -103,7 +102,7 @@ async def test_server_stops_within_two_seconds_when_clients_are_connected(chat: 
 
 
 async def test_running_events_are_answered_when_the_server_stops(chat: Chat) -> None:
-    """What was sent before the end is acked, and then stored; or refused, or neither."""
+    """An event is acked only if its message is stored; otherwise it is refused, or not answered."""
     alice = await chat.client("alice")
     send = json.dumps(["sendMessage", {"content": "last", "channelId": chat.general}])
 

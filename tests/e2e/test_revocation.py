@@ -2,13 +2,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from app.domain.credential import token_digest
-from tests.e2e.chat import Chat
+from tests.e2e.chat_groups import Chat
 from tests.e2e.server_process import run_command
 from tests.unit.adapters.clerk import signed_tokens
 
 
 async def test_sockets_are_closed_when_their_token_is_revoked(chat: Chat) -> None:
-    """By the command, in another process: all with that token, and no others, told why."""
+    """The command of another process closes exactly the sockets with this token."""
     token = {"token": await chat.token("alice")}
     phone, laptop = chat.connecting("alice", token), chat.connecting("alice", token)
     other, bob = await chat.client("alice"), await chat.client("bob")
@@ -29,7 +29,6 @@ async def test_sockets_are_closed_when_their_token_is_revoked(chat: Chat) -> Non
 
 
 async def test_client_is_refused_when_its_token_was_revoked(chat: Chat) -> None:
-    """At once, by what the database says."""
     token = await chat.token("alice")
     await chat.server.command("revoke", "--token", "-", stdin=f"{token}\n")
 
@@ -38,8 +37,8 @@ async def test_client_is_refused_when_its_token_was_revoked(chat: Chat) -> None:
     assert ("authentication revoked", "revoked") == (error["message"], error["code"])
 
 
-async def test_revoke_tells_what_was_revoked_when_it_was(tmp_path: Path) -> None:
-    """The token's digest, and until when; a header's line will do as well."""
+async def test_revoke_says_what_was_revoked_when_it_was(tmp_path: Path) -> None:
+    """It prints the token's digest and the end of the revocation, and accepts a Bearer prefix."""
     token = signed_tokens.token({"exp": int(datetime(2099, 12, 31, tzinfo=UTC).timestamp())})
     await run_command(tmp_path, {}, "migrate")
 
@@ -53,7 +52,6 @@ async def test_revoke_tells_what_was_revoked_when_it_was(tmp_path: Path) -> None
 
 
 async def test_revoke_refuses_when_that_is_no_session_token(tmp_path: Path) -> None:
-    """Success would be a lie."""
     await run_command(tmp_path, {}, "migrate")
 
     finished = await run_command(tmp_path, {}, "revoke", "--token", "foo")
@@ -66,7 +64,7 @@ async def test_revoke_refuses_when_that_is_no_session_token(tmp_path: Path) -> N
 
 
 async def test_revoke_refuses_when_there_is_no_database_of_a_server(tmp_path: Path) -> None:
-    """In one sentence, as whoever stands in the wrong folder needs it."""
+    """The error is one line, and names the file that it did not find."""
     finished = await run_command(tmp_path, {}, "revoke", "--user", "user_alice")
 
     assert (1, "") == (finished.code, finished.out)

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from tests.e2e.chat import Chats
+from tests.e2e.chat_groups import Chats
 from tests.e2e.raw_socket import raw_socket
 from tests.e2e.server_process import Serve
 
@@ -13,7 +13,7 @@ CANARY = "canary-7f3a"
 async def test_logs_hold_no_token_and_no_content_when_everything_is_logged(
     chats: Chats, serve: Serve, log_format: str
 ) -> None:
-    """Whatever was sent, accepted or refused, by a client that behaves or does not."""
+    """This holds for accepted, refused and malformed events and tokens."""
     server = await serve(LOG_LEVEL="debug", LOG_FORMAT=log_format)
     chat = chats.on(server)
     good, expired, revoked = [

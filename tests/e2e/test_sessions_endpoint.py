@@ -6,7 +6,7 @@ import pytest_asyncio
 from aiohttp import ClientSession
 
 from tests.deadlines import ANSWER_SECONDS
-from tests.e2e.chat import Chat
+from tests.e2e.chat_groups import Chat
 from tests.e2e.hostile.raw_client import tcp_client
 from tests.e2e.js_client import JsClient
 from tests.e2e.server_process import Serve, ServerProcess
@@ -16,14 +16,14 @@ KEY = "the-key-of-a-backend"
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def server(serve: Serve) -> ServerProcess:
-    """A server that a backend may call."""
+    """A server that accepts requests of a backend."""
     return await serve(SERVICE_KEY=KEY)
 
 
 async def revoke(
     server: ServerProcess, body: dict[str, str], key: str = KEY
 ) -> tuple[int, dict[str, str]]:
-    """``POST /sessions/revoke``; status and answer."""
+    """Send ``POST /sessions/revoke``, and return status and body."""
     headers = {"Authorization": f"Bearer {key}"}
     url = f"{server.url}/sessions/revoke"
     async with ClientSession() as http, http.post(url, json=body, headers=headers) as answer:
@@ -31,7 +31,7 @@ async def revoke(
 
 
 async def token_of_session(chat: Chat, name: str, session_id: str) -> str:
-    """A token of a certain sign-in."""
+    """Fetch a token of a given session."""
     wanted = {"userId": chat.user_id(name), "sessionId": session_id}
     url = f"{chat.server.url}/dev/token"
     async with ClientSession() as http, http.post(url, json=wanted) as answer:
@@ -39,14 +39,16 @@ async def token_of_session(chat: Chat, name: str, session_id: str) -> str:
         return token
 
 
-async def told_to_go(client: JsClient) -> tuple[str, str, str]:
-    """What a client hears when it must go: message, code, reason."""
+async def end_of(client: JsClient) -> tuple[str, str, str]:
+    """Wait for the disconnection; return the message and code of the error, and the reason."""
     error = await client.sees("error")
     return error["message"], error["code"], await client.sees("disconnect")
 
 
-async def test_everybody_of_a_user_goes_when_a_backend_revokes_the_user(chat: Chat) -> None:
-    """Every device, and no other user; the tokens they have are refused from then on."""
+async def test_all_sockets_of_a_user_are_closed_when_a_backend_revokes_the_user(
+    chat: Chat,
+) -> None:
+    """The user's tokens are refused from then on; other users stay connected."""
     token = {"token": await chat.token("alice")}
     phone, laptop = chat.connecting("alice", token), await chat.client("alice")
     bob = await chat.client("bob")
@@ -56,13 +58,13 @@ async def test_everybody_of_a_user_goes_when_a_backend_revokes_the_user(chat: Ch
 
     gone = ("authentication revoked", "revoked", "io server disconnect")
     assert (200, "user") == (status, answer["revoked"])
-    assert [gone, gone] == [await told_to_go(client) for client in (phone, laptop)]
+    assert [gone, gone] == [await end_of(client) for client in (phone, laptop)]
     assert "revoked" == (await chat.refusal(token))["code"]
     assert not await bob.has_seen("error")
 
 
-async def test_one_sign_in_goes_when_a_backend_revokes_the_session(chat: Chat) -> None:
-    """With the tokens still to come of it; the user's other one stays."""
+async def test_one_session_is_closed_when_a_backend_revokes_the_session(chat: Chat) -> None:
+    """Later tokens of the session are refused; the user's other session stays connected."""
     phone, laptop = [
         chat.connecting("alice", {"token": await token_of_session(chat, "alice", session_id)})
         for session_id in ("sess_phone", "sess_laptop")
@@ -73,14 +75,14 @@ async def test_one_sign_in_goes_when_a_backend_revokes_the_session(chat: Chat) -
     status, answer = await revoke(chat.server, {"sessionId": "sess_phone"})
 
     assert (200, "session") == (status, answer["revoked"])
-    assert "revoked" == (await told_to_go(phone))[1]
+    assert "revoked" == (await end_of(phone))[1]
     later = {"token": await token_of_session(chat, "alice", "sess_phone")}
     assert "revoked" == (await chat.refusal(later))["code"]
     assert not await laptop.has_seen("error")
 
 
-async def test_one_token_goes_when_a_backend_revokes_the_token(chat: Chat) -> None:
-    """And no other of the same user."""
+async def test_one_socket_is_closed_when_a_backend_revokes_the_token(chat: Chat) -> None:
+    """Other tokens of the same user stay valid."""
     token = await chat.token("alice")
     phone, laptop = chat.connecting("alice", {"token": token}), await chat.client("alice")
     await phone.sees("connect")
@@ -89,22 +91,23 @@ async def test_one_token_goes_when_a_backend_revokes_the_token(chat: Chat) -> No
 
     assert (200, "token") == (status, answer["revoked"])
     assert answer["until"].endswith("Z")
-    assert "revoked" == (await told_to_go(phone))[1]
+    assert "revoked" == (await end_of(phone))[1]
     assert not await laptop.has_seen("error")
 
 
-async def test_nobody_goes_when_the_key_is_wrong(chat: Chat) -> None:
-    """Whoever can guess it can sign everybody out."""
+async def test_no_socket_is_closed_when_the_key_is_wrong(chat: Chat) -> None:
     alice = await chat.client("alice")
 
-    status, _ = await revoke(chat.server, {"userId": chat.user_id("alice")}, key="tried-in-vain")
+    status, _ = await revoke(
+        chat.server, {"userId": chat.user_id("alice")}, key="a-wrong-key-of-a-backend"
+    )
 
     assert 401 == status
     assert not await alice.has_seen("error")
 
 
-async def test_caller_is_told_what_is_wrong_when_that_is_no_session_token(chat: Chat) -> None:
-    """What was meant is still accepted."""
+async def test_caller_gets_an_error_when_that_is_no_session_token(chat: Chat) -> None:
+    """A success would be wrong, because the intended token is still valid."""
     status, answer = await revoke(chat.server, {"token": "foo"})
 
     assert (400, "token_malformed") == (status, answer["code"])
@@ -112,9 +115,9 @@ async def test_caller_is_told_what_is_wrong_when_that_is_no_session_token(chat: 
 
 @pytest.mark.parametrize("path", ["/sessions/revoke", "/nowhere"])
 async def test_body_is_not_unpacked_when_it_is_drained(server: ServerProcess, path: str) -> None:
-    """Or 500 KB would hold up everybody: aiohttp reads to its end what nobody asked for.
+    """Unpacking would block the server: aiohttp reads the rest of a body that a handler ignored.
 
-    The bomb is a dud: who unpacks it finds out, and closes the connection.
+    The body's checksum is wrong, so unpacking it would close the connection.
     """
     bomb = gzip.compress(b"x" * 1_000_000)[:-8] + b"no check"
     head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\n"
@@ -130,7 +133,7 @@ async def test_body_is_not_unpacked_when_it_is_drained(server: ServerProcess, pa
 
 @pytest.mark.parametrize("path", ["/sessions/revoke", "/webhooks/clerk"])
 async def test_endpoint_does_not_exist_when_its_secret_is_not_set(serve: Serve, path: str) -> None:
-    """There is nothing to try a key on."""
+    """Without the endpoint an attacker cannot try keys."""
     server = await serve()
 
     async with ClientSession() as http, http.post(f"{server.url}{path}") as answer:
@@ -140,10 +143,9 @@ async def test_endpoint_does_not_exist_when_its_secret_is_not_set(serve: Serve, 
 @pytest.mark.parametrize(
     "arguments", [(), ("--user", "a", "--session", "b"), ("--token", "a", "--user", "b")]
 )
-async def test_command_refuses_when_not_one_thing_is_named(
+async def test_command_refuses_when_not_exactly_one_thing_is_named(
     server: ServerProcess, arguments: tuple[str, ...]
 ) -> None:
-    """In one sentence."""
     finished = await server.command("revoke", *arguments)
 
     expected = "Give one of --token, --session and --user; nothing was revoked.\n"
@@ -154,10 +156,10 @@ async def test_command_refuses_when_not_one_thing_is_named(
     ("option", "words"),
     [("--session", "every token of the session {}"), ("--user", "everything issued to {} so far")],
 )
-async def test_command_tells_what_was_revoked_when_it_was(
+async def test_command_says_what_was_revoked_when_it_was(
     server: ServerProcess, option: str, words: str
 ) -> None:
-    """By its id, and until when."""
+    """It prints the id and the end of the revocation."""
     finished = await server.command("revoke", option, "some_id")
 
     assert (0, "") == (finished.code, finished.err)
@@ -167,7 +169,7 @@ async def test_command_tells_what_was_revoked_when_it_was(
 
 @pytest.mark.parametrize("option", ["--session", "--user"])
 async def test_sockets_are_closed_when_the_command_revokes_them(chat: Chat, option: str) -> None:
-    """By another process, on a server that has no Redis."""
+    """The command is another process, and the server has no Redis."""
     session_id = f"sess_{chat.user_id('alice')}"
     token = await token_of_session(chat, "alice", session_id)
     alice, bob = chat.connecting("alice", {"token": token}), await chat.client("bob")
@@ -177,5 +179,5 @@ async def test_sockets_are_closed_when_the_command_revokes_them(chat: Chat, opti
     finished = await chat.server.command("revoke", option, subject)
 
     assert 0 == finished.code
-    assert "revoked" == (await told_to_go(alice))[1]
+    assert "revoked" == (await end_of(alice))[1]
     assert not await bob.has_seen("error")

@@ -33,7 +33,7 @@ SECOND_KEY_ID = "ins_second"
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def issuer() -> AsyncIterator[KeyServer]:
-    """Where Clerk would publish its keys."""
+    """A key set endpoint that replaces Clerk's."""
     issuer = KeyServer()
     await issuer.start()
     yield issuer
@@ -42,19 +42,19 @@ async def issuer() -> AsyncIterator[KeyServer]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def server(tmp_path: Path, issuer: KeyServer) -> AsyncIterator[ServerProcess]:
-    """A production server that has fetched nothing yet."""
+    """A production server that has not fetched any keys."""
     keys = {"CLERK_JWT_KEY": "", "CLERK_JWKS_URL": issuer.url()}
-    told_at_once = {"AUTH_FAILURE_MODE": "connect_error"}
-    async with running(tmp_path, {**PRODUCTION, **GENEROUS, **keys, **told_at_once}) as server:
+    mode = {"AUTH_FAILURE_MODE": "connect_error"}
+    async with running(tmp_path, {**PRODUCTION, **GENEROUS, **keys, **mode}) as server:
         yield server
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def warm_server(server: ServerProcess, issuer: KeyServer) -> ServerProcess:
-    """The same, some time after its first client."""
+    """A server that has fetched the keys for its first client a while ago."""
     async with crowd(server, 1) as clients:
         assert Counter(admitted=1) == await answers(clients, KEY_ID)
-    # The first fetch has used up what unknown keys may cause in this time.
+    # Unknown keys cause no other fetch within this time after the first.
     over_at = time.monotonic() + COLD_SECONDS
     await eventually(lambda: time.monotonic() >= over_at, time.monotonic)
     assert 1 == issuer.requests
@@ -63,15 +63,15 @@ async def warm_server(server: ServerProcess, issuer: KeyServer) -> ServerProcess
 
 @asynccontextmanager
 async def crowd(server: ServerProcess, size: int = CROWD) -> AsyncIterator[list[RawClient]]:
-    """Clients that are connected, and have not said yet who they are."""
+    """Open clients that have not sent CONNECT."""
     async with AsyncExitStack() as stack:
         yield [await stack.enter_async_context(websocket_client(server.url)) for _ in range(size)]
 
 
 async def answers(clients: list[RawClient], *key_ids: str) -> Counter[str]:
-    """What becomes of them when all authenticate at once, each as another user.
+    """Authenticate all clients at once, each as another user, and count the results.
 
-    The keys that sign their tokens take turns.
+    The tokens are signed with the keys in turn.
     """
     tokens = [
         clerk_token({"sub": f"user_{number}"}, key_id=key_ids[number % len(key_ids)])
@@ -111,7 +111,7 @@ breakdowns = pytest.mark.parametrize("break_down", [_go_down, _hang, _talk_nonse
 async def test_crowd_is_admitted_by_one_fetch_when_the_server_has_just_started(
     server: ServerProcess, issuer: KeyServer
 ) -> None:
-    """Everybody waits for the same one."""
+    """All clients wait for the same fetch."""
     async with crowd(server) as clients:
         answered = await answers(clients, KEY_ID)
 
@@ -122,7 +122,6 @@ async def test_crowd_is_admitted_by_one_fetch_when_the_server_has_just_started(
 async def test_crowd_is_admitted_without_a_fetch_when_the_key_is_known(
     warm_server: ServerProcess, issuer: KeyServer
 ) -> None:
-    """Whatever anybody else's key is."""
     async with crowd(warm_server) as clients:
         answered = await answers(clients, KEY_ID)
 
@@ -133,7 +132,7 @@ async def test_crowd_is_admitted_without_a_fetch_when_the_key_is_known(
 async def test_crowd_is_admitted_by_one_fetch_when_the_keys_were_rotated(
     warm_server: ServerProcess, issuer: KeyServer
 ) -> None:
-    """At once, with the old key and with the new one."""
+    """Tokens of the old key and of the new key are valid."""
     issuer.body = key_set(jwk(KEY_ID), jwk(SECOND_KEY_ID))
 
     async with crowd(warm_server) as clients:
@@ -144,10 +143,10 @@ async def test_crowd_is_admitted_by_one_fetch_when_the_keys_were_rotated(
 
 
 @breakdowns
-async def test_crowd_is_refused_for_now_when_there_is_no_key_yet(
+async def test_crowd_is_refused_temporarily_when_there_is_no_key_yet(
     server: ServerProcess, issuer: KeyServer, break_down: Breakdown
 ) -> None:
-    """In time, for a reason that is told to pass, and at the cost of one fetch."""
+    """The refusals are temporary, and cost at most one fetch."""
     await break_down(issuer)
 
     async with crowd(server) as clients:
@@ -161,7 +160,7 @@ async def test_crowd_is_refused_for_now_when_there_is_no_key_yet(
 async def test_crowd_is_admitted_when_its_key_is_known_and_the_endpoint_broken(
     warm_server: ServerProcess, issuer: KeyServer, break_down: Breakdown
 ) -> None:
-    """Those among them whose key is new are refused for now."""
+    """Clients whose key is unknown are refused temporarily."""
     await break_down(issuer)
 
     async with crowd(warm_server) as clients:
@@ -172,7 +171,7 @@ async def test_crowd_is_admitted_when_its_key_is_known_and_the_endpoint_broken(
 
 
 class _CountingVerifier(TokenVerifier):
-    """The real one, and how often it was asked."""
+    """Counts the verifications of a real verifier."""
 
     def __init__(self, keys: JwksClient, clock: SystemClock) -> None:
         self.verifications = 0
@@ -198,7 +197,7 @@ class _CountingVerifier(TokenVerifier):
 async def test_session_costs_one_fetch_and_one_verification_when_it_sends_5000_events(
     issuer: KeyServer,
 ) -> None:
-    """The guard of each event looks into memory; in this process, where that can be counted."""
+    """The guard of each event reads only memory. The server runs in the test's process."""
     clock = SystemClock()
     keys = JwksClient(issuer.url(), clock)
     verifier = _CountingVerifier(keys, clock)

@@ -1,4 +1,4 @@
-"""What stands in a newcomer's way is told in one sentence that says how to mend it."""
+"""Errors at the start are one line that says what is wrong and how to fix it."""
 
 import os
 import sqlite3
@@ -20,40 +20,40 @@ OLDER_PYTHON = (
 
 
 def folder_is_a_file(folder: Path) -> None:
-    """Nothing can be kept there."""
+    """Put a file where the data folder should be."""
     (folder / ".data").write_text("")
 
 
 def database_is_a_text(folder: Path) -> None:
-    """Somebody's file has the database's name."""
+    """Put a text file where the database should be."""
     (folder / DATABASE).parent.mkdir()
     (folder / DATABASE).write_text("not a database, " * 100)
 
 
 def key_is_a_text(folder: Path) -> None:
-    """The development issuer's key was edited."""
+    """Put a text where the development issuer's key should be."""
     (folder / ".data").mkdir()
     (folder / ".data" / "development-issuer.pem").write_text("no key")
 
 
 def env_file_is_no_text(folder: Path) -> None:
-    """Written in some other encoding."""
+    """Write an .env that is not UTF-8."""
     (folder / ".env").write_bytes(b"\xff\xfe")
 
 
 def nothing(folder: Path) -> None:
-    """The settings are enough."""
+    """Prepare nothing: the settings are wrong."""
     del folder
 
 
 @pytest.mark.parametrize(
-    ("prepare", "settings", "problem", "mend"),
+    ("prepare", "settings", "problem", "fix"),
     [
         (folder_is_a_file, {}, "folder .data cannot be used", "set DATA_DIR to another"),
         (database_is_a_text, {}, "chat.db is no SQLite database", "move the file away"),
         (key_is_a_text, {}, "development-issuer.pem is not the RSA key", "delete the file"),
         (env_file_is_no_text, {}, ".env cannot be read", "fix the file or remove it"),
-        (nothing, {"SEED_FILE": "no.json"}, "no.json cannot be used", "mend it, or name another"),
+        (nothing, {"SEED_FILE": "no.json"}, "no.json cannot be used", "or name another"),
         (nothing, {"PORT": "http"}, "PORT must be", "TCP port to listen on"),
         (
             nothing,
@@ -71,27 +71,26 @@ def nothing(folder: Path) -> None:
         ),
     ],
 )
-async def test_run_says_how_to_mend_it_when_something_is_in_the_way(
+async def test_run_says_how_to_fix_it_when_it_cannot_start(
     tmp_path: Path,
     prepare: Callable[[Path], None],
     settings: dict[str, str],
     problem: str,
-    mend: str,
+    fix: str,
 ) -> None:
-    """Exit code 1 and a line on standard error."""
     prepare(tmp_path)
 
     finished = await ServerProcess(tmp_path, settings).command("run")
 
     assert (1, 1) == (finished.code, len(finished.err.splitlines()))
     assert problem in finished.err
-    assert mend in finished.err
+    assert fix in finished.err
     assert "secret" not in finished.err
 
 
 @contextmanager
 def opened(file: Path, *statements: str) -> Iterator[None]:
-    """Another program has the database open, and has done this to it."""
+    """Open the database as another program does, and execute the statements."""
     with closing(sqlite3.connect(file, isolation_level=None)) as connection:
         for statement in statements:
             connection.execute(statement)
@@ -99,7 +98,7 @@ def opened(file: Path, *statements: str) -> Iterator[None]:
 
 
 @pytest.mark.parametrize(
-    ("statement", "problem", "mend"),
+    ("statement", "problem", "fix"),
     [
         ("BEGIN IMMEDIATE", "chat.db is locked by another program", "close that one"),
         (
@@ -109,10 +108,10 @@ def opened(file: Path, *statements: str) -> Iterator[None]:
         ),
     ],
 )
-async def test_run_says_how_to_mend_it_when_another_program_had_the_database(
-    tmp_path: Path, statement: str, problem: str, mend: str
+async def test_run_says_how_to_fix_it_when_another_program_uses_the_database(
+    tmp_path: Path, statement: str, problem: str, fix: str
 ) -> None:
-    """A database browser with a change that is not saved; a newer version of this one."""
+    """A database browser has an unsaved change, or a newer version has migrated it."""
     await run_command(tmp_path, {}, "migrate")
 
     with opened(tmp_path / DATABASE, statement):
@@ -120,11 +119,11 @@ async def test_run_says_how_to_mend_it_when_another_program_had_the_database(
 
     assert (1, 1) == (finished.code, len(finished.err.splitlines()))
     assert problem in finished.err
-    assert mend in finished.err
+    assert fix in finished.err
 
 
 async def test_second_server_says_so_when_both_have_one_database(tmp_path: Path) -> None:
-    """They would not hear each other's messages; commands beside a server are welcome."""
+    """Commands can use the database of a running server."""
     async with running(tmp_path, {}) as first:
         second = await ServerProcess(tmp_path, {}).command("run")
         command = await first.command("migrate")
@@ -137,7 +136,7 @@ async def test_second_server_says_so_when_both_have_one_database(tmp_path: Path)
 
 @pytest.mark.parametrize("blocks", [0, 64])
 def test_run_says_so_when_the_disk_takes_no_more(tmp_path: Path, blocks: int) -> None:
-    """A limit on the size of files stands for a full disk: for the first file, or the database."""
+    """A limit on file sizes simulates a full disk, for the first file or for the database."""
     limited = f'ulimit -f {blocks} && exec "$0" -m app run'
 
     finished = subprocess.run(  # noqa: S603 - made above
@@ -167,10 +166,10 @@ def test_run_says_so_when_the_disk_takes_no_more(tmp_path: Path, blocks: int) ->
         ),
     ],
 )
-def test_command_names_the_mend_when_python_is_the_wrong_one(
+def test_command_names_the_fix_when_python_is_the_wrong_one(
     tmp_path: Path, arguments: list[str], sentence: str
 ) -> None:
-    """The system's Python has no dependencies, or is too old."""
+    """The interpreter lacks the dependencies, or is too old."""
     finished = subprocess.run(  # noqa: S603 - made above
         [sys.executable, *arguments],
         cwd=tmp_path,
@@ -185,8 +184,8 @@ def test_command_names_the_mend_when_python_is_the_wrong_one(
     assert finished.stderr.startswith(sentence)
 
 
-async def test_token_asks_back_when_nobody_has_that_name(tmp_path: Path) -> None:
-    """The token is printed all the same: the database may know more users than the seed."""
+async def test_token_suggests_a_user_when_nobody_has_that_name(tmp_path: Path) -> None:
+    """The token is printed anyway, because the database may have more users than the seed."""
     finished = await run_command(tmp_path, {}, "token", "alice")
 
     assert (0, 3) == (finished.code, len(finished.out.split(".")))
@@ -194,7 +193,7 @@ async def test_token_asks_back_when_nobody_has_that_name(tmp_path: Path) -> None
 
 
 async def test_token_says_so_when_the_user_has_no_name(tmp_path: Path) -> None:
-    """Such a token would be refused by the server, later and elsewhere."""
+    """The server would refuse such a token."""
     finished = await run_command(tmp_path, {}, "token", "")
 
     assert (1, "") == (finished.code, finished.out)
@@ -205,12 +204,12 @@ async def test_token_says_so_when_the_user_has_no_name(tmp_path: Path) -> None:
 async def test_command_says_so_when_the_database_may_only_be_read(
     tmp_path: Path, command: str
 ) -> None:
-    """SQLite opens such a file, and lets a transaction begin."""
+    """SQLite opens such a file, and begins a transaction."""
     await run_command(tmp_path, {}, "migrate")
     (tmp_path / DATABASE).chmod(0o444)
     program = [sys.executable, "-m", "app", command]
     if os.geteuid() == 0:
-        # Who may write every file there is gives that up.
+        # Root gives up the right to write every file.
         program = ["setpriv", "--bounding-set=-dac_override", *program]
 
     finished = subprocess.run(  # noqa: ASYNC221, S603 - nothing else runs; made above

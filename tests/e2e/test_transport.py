@@ -3,13 +3,13 @@ import json
 import pytest
 from aiohttp import ClientSession, WSServerHandshakeError
 
-from tests.e2e.chat import Chat
+from tests.e2e.chat_groups import Chat
 from tests.e2e.raw_socket import PATH, raw_socket
 from tests.e2e.server_process import ServerProcess
 
 
 async def test_polling_is_refused_when_a_client_tries_it(server: ServerProcess) -> None:
-    """With Node's status and Node's words, and what to set in the client."""
+    """Status and message are those of Node; a hint says what to set in the client."""
     polling = {"EIO": "4", "transport": "polling"}
 
     async with ClientSession() as http, http.get(f"{server.url}{PATH}", params=polling) as answer:
@@ -20,8 +20,8 @@ async def test_polling_is_refused_when_a_client_tries_it(server: ServerProcess) 
     assert {"code": 0, "message": "Transport unknown", "hint": hint} == body
 
 
-async def test_polling_client_gets_connect_error_when_it_does_not_know_better(chat: Chat) -> None:
-    """The JavaScript client with its own default, polling first, never connects."""
+async def test_client_gets_connect_error_when_it_starts_with_polling(chat: Chat) -> None:
+    """The JavaScript client polls first by default."""
     token = await chat.token("alice")
 
     alice = chat.connecting("alice", {"token": token}, transports=["polling"])
@@ -35,7 +35,7 @@ async def test_polling_client_gets_connect_error_when_it_does_not_know_better(ch
 async def test_upgrade_is_refused_when_the_origin_is_foreign(
     server: ServerProcess, origin: str
 ) -> None:
-    """403, before there is a WebSocket; a forwarded host changes nothing."""
+    """The upgrade is answered with 403, whatever ``X-Forwarded-Host`` says."""
     headers = {"Origin": origin, "X-Forwarded-Host": "evil.example.com"}
 
     with pytest.raises(WSServerHandshakeError) as refused:
@@ -46,14 +46,14 @@ async def test_upgrade_is_refused_when_the_origin_is_foreign(
 
 
 async def test_client_is_connected_when_the_origin_is_ours(chat: Chat) -> None:
-    """The development default: the local frontend."""
+    """In development the local frontend's origin is allowed."""
     origin = {"Origin": "http://localhost:3000"}
 
     await chat.client("alice", extraHeaders=origin)
 
 
 async def test_transport_is_closed_when_the_client_was_refused(server: ServerProcess) -> None:
-    """Within a second, after CONNECT, error and DISCONNECT."""
+    """The server sends CONNECT, ``error`` and DISCONNECT first."""
     async with raw_socket(server) as socket:
         await socket.send("40{}")
         (connect, error, disconnect), code = await socket.closed()
@@ -68,7 +68,7 @@ async def test_transport_is_closed_when_the_client_was_refused(server: ServerPro
 
 
 async def test_events_are_not_handled_when_they_come_before_the_refusal(chat: Chat) -> None:
-    """A client that does not wait for its answer wins nothing."""
+    """A client that sends events before it is admitted has no advantage."""
     alice = await chat.client("alice")
     send = json.dumps(["sendMessage", {"content": "hello", "channelId": chat.general}])
 
@@ -111,7 +111,7 @@ async def test_events_are_not_handled_when_they_come_before_the_refusal(chat: Ch
     ],
 )
 async def test_connection_is_closed_when_a_frame_is_malformed(chat: Chat, frame: str) -> None:
-    """Within a second; the user's other sockets and the server live on."""
+    """The user's other sockets stay connected."""
     alice = await chat.client("alice")
 
     async with raw_socket(chat.server) as socket:
@@ -125,7 +125,7 @@ async def test_connection_is_closed_when_a_frame_is_malformed(chat: Chat, frame:
 
 
 async def test_connection_is_closed_when_a_frame_is_binary(chat: Chat) -> None:
-    """This contract has none."""
+    """The protocol has no binary frames."""
     async with raw_socket(chat.server) as socket:
         await socket.connect(await chat.token("alice"))
         await socket.send_bytes(b'2["typing"]')
@@ -135,7 +135,7 @@ async def test_connection_is_closed_when_a_frame_is_binary(chat: Chat) -> None:
 
 
 async def test_connection_is_closed_when_a_frame_is_too_big(chat: Chat) -> None:
-    """64 KiB pass, one byte more does not."""
+    """64 KiB are accepted, one byte more is not."""
     start, end = '420["typing:get",{"channelId":"', '"}]'
     filling = "x" * (65_536 - len(start) - len(end))
 
@@ -151,7 +151,6 @@ async def test_connection_is_closed_when_a_frame_is_too_big(chat: Chat) -> None:
 
 
 async def test_typing_ends_when_the_typists_connection_is_malformed(chat: Chat) -> None:
-    """A connection that is cut off leaves no ghost."""
     bob = await chat.client("bob")
     typing = json.dumps(["typing", {"channelId": chat.general}])
 

@@ -12,7 +12,7 @@ import pytest_asyncio
 from app.domain.principal import CLOCK_SKEW_SECONDS
 from tests.e2e.clerk import clerk_token
 from tests.e2e.light_client import ADMITTED, REFUSED_FOR_NOW, Crowd, LightClient
-from tests.e2e.nodes import Nodes, revoke, tell, two_nodes
+from tests.e2e.nodes import Nodes, revoke, send_webhook, two_nodes
 from tests.e2e.server_process import ServerProcess
 from tests.redis_server import RedisServer
 
@@ -20,17 +20,17 @@ USERS = 20
 SOCKETS_OF_USER = 10
 MAX_SOCKETS = 20
 AT_ONCE_SECONDS = 2.0
-"""From a revocation to the end of every socket, on every node.
+"""The limit from a revocation to the end of every socket on every node.
 
-It takes some 10 ms; a node that was told nothing finds out when it looks, every 3 s.
+It takes about 10 ms. A node that misses the publication polls every 3 s.
 """
 FREED_SECONDS = 5.0
-"""Until a socket's place is free on other nodes: it is much less, and nodes write every 10 s."""
+"""The limit until other nodes know of a closed socket. Nodes also write their counts every 10 s."""
 
 
 @pytest.fixture(scope="module")
 def redis() -> Iterator[RedisServer]:
-    """What the nodes share."""
+    """The Redis server that the nodes share."""
     server = RedisServer()
     yield server
     server.stop()
@@ -40,21 +40,23 @@ def redis() -> Iterator[RedisServer]:
 async def nodes(
     tmp_path_factory: pytest.TempPathFactory, redis: RedisServer
 ) -> AsyncIterator[Nodes]:
-    """Two for all tests: each has users of its own."""
+    """Two nodes for all tests; each test has its own users."""
     folder = tmp_path_factory.mktemp("nodes")
     async with two_nodes(folder, redis.url, MAX_SOCKETS_PER_USER=str(MAX_SOCKETS)) as nodes:
         yield nodes
 
 
 async def is_connected(client: LightClient) -> bool:
-    """Whether nobody has told it to go, and its events are answered."""
-    return client.farewell is None and "data" in (await client.ask("message:getOfflineCount")).data
+    """Return whether the client got no ``error`` event, and its events are answered."""
+    return (
+        client.end_reason is None and "data" in (await client.ask("message:getOfflineCount")).data
+    )
 
 
 async def test_exactly_the_users_sockets_end_when_users_are_revoked_one_by_one(
     nodes: Nodes, crowd: Crowd, record_property: Callable[[str, object], None]
 ) -> None:
-    """200 sockets on two nodes; a backend tells one of the nodes."""
+    """There are 200 sockets on two nodes, and one of the nodes gets the request."""
     sockets = {
         f"user_{number}": [
             await crowd.admitted(
@@ -71,10 +73,10 @@ async def test_exactly_the_users_sockets_end_when_users_are_revoked_one_by_one(
         user_id, concerned = sockets.popitem()
         asked_at = time.monotonic()
         await revoke(nodes[0], {"userId": user_id})
-        farewells = await asyncio.gather(*(client.ended() for client in concerned))
-        latencies += [farewell.at - asked_at for farewell in farewells]
+        reasons = await asyncio.gather(*(client.ended() for client in concerned))
+        latencies += [reason.at - asked_at for reason in reasons]
 
-        assert ["revoked"] * SOCKETS_OF_USER == [farewell.code for farewell in farewells]
+        assert ["revoked"] * SOCKETS_OF_USER == [reason.code for reason in reasons]
         others = chain.from_iterable(sockets.values())
         assert all(await asyncio.gather(*map(is_connected, others)))
 
@@ -86,21 +88,21 @@ async def test_exactly_the_users_sockets_end_when_users_are_revoked_one_by_one(
 
 
 async def by_backend(node: ServerProcess, kind: str, subject: str) -> None:
-    """A request of another service."""
+    """Revoke by a backend's request."""
     name = {"user": "userId", "session": "sessionId", "token": "token"}[kind]
     await revoke(node, {name: subject})
 
 
 async def by_command(node: ServerProcess, kind: str, subject: str) -> None:
-    """Another process, which ends when it has told."""
+    """Revoke by the command."""
     finished = await node.command("revoke", f"--{kind}", subject)
     assert (0, "") == (finished.code, finished.err)
 
 
 async def by_clerk(node: ServerProcess, kind: str, subject: str) -> None:
-    """A webhook."""
+    """Revoke by a webhook."""
     event_type = {"user": "user.deleted", "session": "session.revoked"}[kind]
-    await tell(node, event_type, subject, f"msg_{subject}")
+    await send_webhook(node, event_type, subject, f"msg_{subject}")
 
 
 Means = Callable[[ServerProcess, str, str], Awaitable[None]]
@@ -122,7 +124,7 @@ Means = Callable[[ServerProcess, str, str], Awaitable[None]]
 async def test_exactly_what_is_named_ends_when_it_is_revoked(
     nodes: Nodes, crowd: Crowd, means: Means, kind: str
 ) -> None:
-    """On both nodes: a token, all tokens of a sign-in, or all sign-ins of a user."""
+    """A revocation ends a token, a session or all sessions of a user, on both nodes."""
     ids = f"{means.__name__}_{kind}"
     user_id, phone, laptop = f"user_{ids}", f"sess_phone_{ids}", f"sess_laptop_{ids}"
     token = clerk_token({"sub": user_id, "sid": phone, "jti": "first"})
@@ -132,7 +134,7 @@ async def test_exactly_what_is_named_ends_when_it_is_revoked(
         "user": clerk_token({"sub": user_id, "sid": laptop}),
         "nothing": clerk_token({"sub": f"other_{ids}", "sid": f"sess_other_{ids}"}),
     }
-    # What ends by the first of these ends by those after it, too.
+    # Each kind of revocation also ends the sockets of the kinds before it.
     sockets = {
         reach: [await crowd.admitted(node, tokens[reach]) for node in nodes] for reach in tokens
     }
@@ -142,12 +144,12 @@ async def test_exactly_what_is_named_ends_when_it_is_revoked(
 
     began_at = time.monotonic()
     await means(nodes[0], kind, subject)
-    told_at = time.monotonic() if means is by_command else began_at
-    farewells = await asyncio.gather(*(client.ended() for client in ending))
+    revoked_at = time.monotonic() if means is by_command else began_at
+    reasons = await asyncio.gather(*(client.ended() for client in ending))
     refusals = [await crowd.try_to_connect(node, token) for node in nodes]
 
-    assert {"revoked"} == {farewell.code for farewell in farewells}
-    assert max(farewell.at for farewell in farewells) - told_at < AT_ONCE_SECONDS
+    assert {"revoked"} == {reason.code for reason in reasons}
+    assert max(reason.at for reason in reasons) - revoked_at < AT_ONCE_SECONDS
     assert ["revoked"] * 2 == [code for code, _ in refusals]
     staying = chain.from_iterable(sockets.values())
     assert all(await asyncio.gather(*map(is_connected, staying)))
@@ -161,7 +163,7 @@ async def test_socket_ends_when_a_nestjs_node_blacklists_its_token(
     record_property: Callable[[str, object], None],
     refreshes: int,
 ) -> None:
-    """Which writes the documented key and tells nobody; of a token after a refresh, too."""
+    """The NestJS node writes the documented key, and publishes nothing."""
     claims: dict[str, object] = {"sub": f"user_of_nest_{refreshes}"}
     other = clerk_token({**claims, "jti": "other"})
     first, *later = (clerk_token({**claims, "jti": f"{n}"}) for n in range(refreshes + 1))
@@ -174,19 +176,19 @@ async def test_socket_ends_when_a_nestjs_node_blacklists_its_token(
     redis.client.set(f"blacklist:token:{blacklisted}", "1", ex=60)
     refusals = [await crowd.try_to_connect(node, blacklisted) for node in nodes]
     admitted = [await crowd.try_to_connect(node, other) for node in nodes]
-    farewells = await asyncio.gather(*(client.ended() for client in sockets))
+    reasons = await asyncio.gather(*(client.ended() for client in sockets))
 
-    slowest = max(farewell.at for farewell in farewells) - written_at
-    record_property("untold_ms", slowest * 1e3)
+    slowest = max(reason.at for reason in reasons) - written_at
+    record_property("polled_ms", slowest * 1e3)
     assert ["revoked"] * 2 == [code for code, _ in refusals]
     assert [ADMITTED] * 2 == [code for code, _ in admitted]
-    assert ["revoked"] * 2 == [farewell.code for farewell in farewells]
+    assert ["revoked"] * 2 == [reason.code for reason in reasons]
 
 
 async def test_command_writes_what_nestjs_nodes_read_when_it_revokes_a_token(
     nodes: Nodes, redis: RedisServer
 ) -> None:
-    """The documented key and value, for longer than the token is good."""
+    """It writes the documented key and value, which outlive the token."""
     expires_at = ceil(time.time()) + 3 * 86_400
     token = clerk_token({"sub": "user_documented", "exp": expires_at})
     before = set(redis.client.scan_iter())
@@ -200,19 +202,19 @@ async def test_command_writes_what_nestjs_nodes_read_when_it_revokes_a_token(
     assert redis.client.pttl(key) / 1_000 >= expires_at + CLOCK_SKEW_SECONDS - time.time()
 
 
-async def test_replay_ends_nobody_when_another_node_had_the_message(
+async def test_replay_ends_no_socket_when_another_node_had_the_message(
     nodes: Nodes, crowd: Crowd
 ) -> None:
-    """Who was banned, and was let in again, stays."""
+    """A user who signed in again after a ban stays connected."""
     ban = ("user.banned", "user_banned", "msg_ban")
     sockets = [await crowd.admitted(node, clerk_token({"sub": "user_banned"})) for node in nodes]
 
-    await tell(nodes[0], *ban)
+    await send_webhook(nodes[0], *ban)
     await asyncio.gather(*(client.ended() for client in sockets))
-    # Issued after the ban for certain: a token's seconds are whole.
+    # Certainly issued after the ban, because a token's times are whole seconds.
     later = clerk_token({"sub": "user_banned", "iat": int(time.time()) + 1})
     again = [await crowd.admitted(node, later) for node in nodes]
-    await tell(nodes[1], *ban)
+    await send_webhook(nodes[1], *ban)
 
     assert all(await asyncio.gather(*map(is_connected, again)))
     assert [ADMITTED] * 2 == [(await crowd.try_to_connect(node, later))[0] for node in nodes]
@@ -221,24 +223,24 @@ async def test_replay_ends_nobody_when_another_node_had_the_message(
 async def test_user_is_refused_everywhere_when_sockets_on_both_nodes_are_the_maximum(
     nodes: Nodes, crowd: Crowd
 ) -> None:
-    """Until one goes: its place is free on the other node, too."""
+    """After one socket has closed, the other node admits another."""
     token = clerk_token({"sub": "user_of_many"})
     sockets = [await crowd.admitted(nodes[index % 2], token) for index in range(MAX_SOCKETS)]
 
     refusals = [await crowd.try_to_connect(node, token) for node in nodes]
     await sockets[0].leave()
     left_at = time.monotonic()
-    freed_at = await crowd.admitted_at_last(nodes[1], token)
+    freed_at = await crowd.retry_until_admitted(nodes[1], token)
 
     assert [REFUSED_FOR_NOW] * 2 == [code for code, _ in refusals]
     assert freed_at - left_at < FREED_SECONDS
     assert REFUSED_FOR_NOW == (await crowd.try_to_connect(nodes[0], token))[0]
 
 
-async def test_places_are_free_when_a_node_was_killed(
+async def test_sockets_of_a_node_do_not_count_when_it_was_killed(
     tmp_path: Path, redis: RedisServer, crowd: Crowd
 ) -> None:
-    """It counts for as long as its heart is known to beat."""
+    """They count until the node's heartbeat in Redis has expired."""
     token = clerk_token({"sub": "user_of_the_dead"})
     async with two_nodes(tmp_path, redis.url, MAX_SOCKETS_PER_USER="3") as (dying, living):
         for node in (dying, dying, living):
@@ -246,7 +248,7 @@ async def test_places_are_free_when_a_node_was_killed(
 
         await dying.kill()
         refusal, _ = await crowd.try_to_connect(living, token)
-        # Its heartbeat ends half a minute after the last beat.
+        # The heartbeat expires half a minute after the last beat; deleting it saves the time.
         counts = redis.client.hgetall("chatgenius:sockets:user:user_of_the_dead")
         (dead_id,) = (str(node_id) for node_id, sockets in counts.items() if sockets == "2")
         redis.client.delete(f"chatgenius:sockets:node:{dead_id}")
@@ -260,10 +262,10 @@ async def test_places_are_free_when_a_node_was_killed(
 @pytest.mark.parametrize(
     "limit", ["RATE_LIMIT_CONNECTS_PER_MINUTE", "RATE_LIMIT_FAILED_AUTH_PER_MINUTE"]
 )
-async def test_address_is_refused_by_one_node_when_it_has_used_up_its_tries_on_another(
+async def test_address_is_refused_by_one_node_when_it_has_used_up_its_attempts_on_another(
     tmp_path: Path, crowd: Crowd, redis: RedisServer, limit: str
 ) -> None:
-    """Tries to connect without a good token, and failures."""
+    """The nodes share both limits, of attempts and of failures."""
     settings = {limit: "3", "TRUSTED_PROXIES": "127.0.0.1"}
     address = {"X-Forwarded-For": f"192.0.2.{len(limit)}"}
     other = {"X-Forwarded-For": "198.51.100.1"}

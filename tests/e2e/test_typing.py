@@ -1,11 +1,11 @@
 import pytest
 
-from tests.e2e.chat import Chat
-from tests.e2e.shapes import an_error, an_indicator
+from tests.e2e.chat_groups import Chat
+from tests.e2e.expected_payloads import an_error, an_indicator
 
 
 async def test_typing_reaches_all_but_the_sending_socket_when_a_member_types(chat: Chat) -> None:
-    """The user's other socket hears of it; a stranger does not."""
+    """The user's other socket receives it; a user who is no member does not."""
     phone, laptop = await chat.client("alice"), await chat.client("alice")
     bob, dave = await chat.client("bob"), await chat.client("dave")
 
@@ -22,7 +22,7 @@ async def test_typing_reaches_all_but_the_sending_socket_when_a_member_types(cha
 async def test_typing_stop_reaches_all_but_the_sending_socket_when_one_was_typing(
     chat: Chat,
 ) -> None:
-    """With ``isTyping: false``."""
+    """The event has ``isTyping: false``."""
     alice, bob = await chat.client("alice"), await chat.client("bob")
     await alice.ask("typing", {"channelId": chat.general})
     await bob.sees("typing")
@@ -35,8 +35,8 @@ async def test_typing_stop_reaches_all_but_the_sending_socket_when_one_was_typin
     assert not await alice.has_seen("typing")
 
 
-async def test_typing_stop_is_not_told_when_nobody_was_typing(chat: Chat) -> None:
-    """Only a change is broadcast; the ack is the same."""
+async def test_typing_stop_is_not_published_when_nobody_was_typing(chat: Chat) -> None:
+    """The ack is the same as after a change."""
     alice, bob = await chat.client("alice"), await chat.client("bob")
 
     answer = await alice.ask("typing:stop", {"channelId": chat.general})
@@ -46,7 +46,7 @@ async def test_typing_stop_is_not_told_when_nobody_was_typing(chat: Chat) -> Non
 
 
 async def test_typing_get_lists_who_types_when_a_member_asks(chat: Chat) -> None:
-    """Of that channel only."""
+    """Users who type in other channels are left out."""
     alice, bob, carol = [await chat.client(name) for name in ("alice", "bob", "carol")]
     await alice.ask("typing", {"channelId": chat.general})
     await bob.ask("typing", {"channelId": chat.random})
@@ -58,7 +58,7 @@ async def test_typing_get_lists_who_types_when_a_member_asks(chat: Chat) -> None
 
 @pytest.mark.parametrize("event", ["typing", "typing:stop", "typing:get"])
 async def test_typing_is_refused_when_one_is_no_member(chat: Chat, event: str) -> None:
-    """And the members hear nothing."""
+    """The members receive nothing."""
     alice, dave = await chat.client("alice"), await chat.client("dave")
 
     answer = await dave.ask(event, {"channelId": chat.general})
@@ -68,7 +68,7 @@ async def test_typing_is_refused_when_one_is_no_member(chat: Chat, event: str) -
 
 
 async def test_typing_ends_before_the_message_when_the_typist_sends(chat: Chat) -> None:
-    """Once, for the whole channel, the sender included."""
+    """The whole channel is notified once, the sender included."""
     alice, bob = await chat.client("alice"), await chat.client("bob")
     await alice.ask("typing", {"channelId": chat.general})
 
@@ -81,7 +81,7 @@ async def test_typing_ends_before_the_message_when_the_typist_sends(chat: Chat) 
 
 
 async def test_typing_ends_when_the_last_socket_disconnects(chat: Chat) -> None:
-    """Not before: the typist may still be there with another one."""
+    """It does not end while the typist has another socket."""
     phone, laptop = await chat.client("alice"), await chat.client("alice")
     bob = await chat.client("bob")
     await phone.ask("typing", {"channelId": chat.general})

@@ -7,7 +7,7 @@ import pytest_asyncio
 from aiohttp import ClientSession
 
 from tests.deadlines import ANSWER_SECONDS
-from tests.e2e.chat import Chat
+from tests.e2e.chat_groups import Chat
 from tests.e2e.hostile.raw_client import tcp_client
 from tests.e2e.js_client import JsClient
 from tests.e2e.server_process import Serve, ServerProcess
@@ -18,31 +18,31 @@ OTHER_SECRET = "whsec_b3RoZXItc2VjcmV0LW9mLXNvbWVib2R5"
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def server(serve: Serve) -> ServerProcess:
-    """A server that Clerk tells what happens."""
+    """A server that accepts Clerk's webhooks."""
     return await serve(CLERK_WEBHOOK_SIGNING_SECRET=SECRET)
 
 
 def event(event_type: str, subject: str) -> bytes:
-    """A body as Clerk has it."""
+    """Return the body of a webhook."""
     data = {"id": subject, "object": event_type.partition(".")[0]}
     return json.dumps({"data": data, "object": "event", "type": event_type}).encode()
 
 
 async def send(server: ServerProcess, body: bytes, signed: dict[str, str]) -> int:
-    """``POST /webhooks/clerk``; the status."""
+    """Send ``POST /webhooks/clerk``, and return the status."""
     url = f"{server.url}/webhooks/clerk"
     async with ClientSession() as http, http.post(url, data=body, headers=signed) as answer:
         return answer.status
 
 
-async def code_heard_by(client: JsClient) -> str:
-    """Why it must go."""
+async def error_code(client: JsClient) -> str:
+    """Wait for the ``error`` event, and return its code."""
     code: str = (await client.sees("error"))["code"]
     return code
 
 
-async def test_one_sign_in_goes_when_clerk_says_that_it_ended(chat: Chat) -> None:
-    """And no other of the same user."""
+async def test_one_session_is_closed_when_clerk_says_that_it_ended(chat: Chat) -> None:
+    """The user's other session stays connected."""
     session_id = "sess_phone"
     token = await chat.server.token(chat.user_id("alice"), session_id=session_id)
     phone, laptop = chat.connecting("alice", {"token": token}), await chat.client("alice")
@@ -52,17 +52,17 @@ async def test_one_sign_in_goes_when_clerk_says_that_it_ended(chat: Chat) -> Non
     status = await send(chat.server, body, headers(body, f"msg_{session_id}"))
 
     assert 200 == status
-    assert "revoked" == await code_heard_by(phone)
+    assert "revoked" == await error_code(phone)
     assert not await laptop.has_seen("error")
 
 
-async def test_replay_ends_nobody_when_the_user_has_signed_in_again(chat: Chat) -> None:
-    """A message is dealt with once: who comes back after a ban that was lifted stays."""
+async def test_replay_ends_no_socket_when_the_user_has_signed_in_again(chat: Chat) -> None:
+    """Each webhook message is handled once, so a user who returned after a ban stays connected."""
     alice, bob = await chat.client("alice"), await chat.client("bob")
     body = event("user.banned", chat.user_id("alice"))
     signed = headers(body, f"msg_{chat.user_id('alice')}")
     first = await send(chat.server, body, signed)
-    code = await code_heard_by(alice)
+    code = await error_code(alice)
     again = await signed_in_again(chat)
 
     replayed = await send(chat.server, body, signed)
@@ -74,7 +74,7 @@ async def test_replay_ends_nobody_when_the_user_has_signed_in_again(chat: Chat) 
 
 
 async def signed_in_again(chat: Chat) -> JsClient:
-    """With a token of a later second than any so far: ``iat`` has no finer ones."""
+    """Connect Alice with a token of a later second, because ``iat`` has whole seconds."""
     last_second = int(time.time())
     async with asyncio.timeout(ANSWER_SECONDS):
         while True:
@@ -87,8 +87,8 @@ async def signed_in_again(chat: Chat) -> JsClient:
     return client
 
 
-async def test_nobody_goes_when_the_message_is_forged_or_stale(chat: Chat) -> None:
-    """Refused, so that an operator sees it in Clerk's dashboard."""
+async def test_no_socket_is_closed_when_the_message_is_forged_or_stale(chat: Chat) -> None:
+    """The refusal is visible in Clerk's dashboard."""
     alice = await chat.client("alice")
     body = event("user.deleted", chat.user_id("alice"))
     signatures = [
@@ -104,15 +104,15 @@ async def test_nobody_goes_when_the_message_is_forged_or_stale(chat: Chat) -> No
     assert not await alice.has_seen("error")
 
 
-async def test_message_is_acknowledged_when_it_is_none_of_ours(chat: Chat) -> None:
-    """Svix would send it again for days."""
+async def test_message_is_acknowledged_when_its_type_is_not_handled(chat: Chat) -> None:
+    """Otherwise Svix would send it again for days."""
     body = event("user.created", chat.user_id("alice"))
 
     assert 200 == await send(chat.server, body, headers(body, "msg_created"))
 
 
-async def test_log_has_no_traceback_when_a_stranger_sends_nonsense(serve: Serve) -> None:
-    """Whoever can reach the port could fill the log with them."""
+async def test_log_has_no_traceback_when_a_request_is_malformed(serve: Serve) -> None:
+    """Otherwise anybody who can reach the port could fill the log."""
     server = await serve(CLERK_WEBHOOK_SIGNING_SECRET=SECRET)
     packed = {"Content-Encoding": "gzip"}
 

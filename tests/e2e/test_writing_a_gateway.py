@@ -22,11 +22,11 @@ OWN_GATEWAY = re.compile(
     r"|    (?!ws_gateway)\w+_gateway = providers\.Singleton\(\w+\)$"
 )
 SHOWN = frozenset({"text", "js"})
-"""What the reader only looks at."""
+"""Languages of blocks that the reader does not execute."""
 
 
 def run(folder: Path, *command: str, stdin: str = "") -> None:
-    """A command in the copy; it has to succeed."""
+    """Run a command in the copy, which must succeed."""
     finished = subprocess.run(  # noqa: S603 - our own page
         command,
         cwd=folder,
@@ -40,7 +40,7 @@ def run(folder: Path, *command: str, stdin: str = "") -> None:
 
 
 def run_line(folder: Path, line: str) -> None:
-    """A line of a shell block; what `make` would install is there already."""
+    """Run a line of a shell block, without the installation steps of `make`."""
     match shlex.split(line, comments=True):
         case []:
             pass
@@ -56,19 +56,19 @@ def run_line(folder: Path, line: str) -> None:
         case [".venv/bin/python", *arguments]:
             run(folder, sys.executable, *arguments)
         case _:
-            pytest.fail(f"no reader could run this: {line}")
+            pytest.fail(f"the test cannot run this line: {line}")
 
 
 def at_once(code: str) -> str:
-    """The lines of a shell block, those that only test one after the other being one line."""
+    """Join consecutive `make test` lines of a shell block to one line."""
     return code.replace("\nmake test", "")
 
 
 def follow(folder: Path, block: Block) -> None:
-    """Do what the page says there."""
+    """Do what a block of the page says."""
     match block.language:
         case "python":
-            assert block.file, f"the block in line {block.line} belongs to no file"
+            assert block.file, f"the block in line {block.line} names no file"
             (folder / block.file).write_text(block.code)
         case "diff":
             run(folder, "git", "apply", "-", stdin=block.code)
@@ -79,8 +79,8 @@ def follow(folder: Path, block: Block) -> None:
             assert language in SHOWN
 
 
-def take_out_own_gateways(folder: Path) -> None:
-    """The page begins with the project as it came: without what the starter wrote since."""
+def remove_own_gateways(folder: Path) -> None:
+    """Remove gateways that the starter wrote: the page begins with the original project."""
     module, kept = folder / MODULE_FILE, []
     for line in module.read_text().splitlines(keepends=True):
         own = OWN_GATEWAY.match(line)
@@ -99,11 +99,11 @@ def take_out_own_gateways(folder: Path) -> None:
 def test_guide_ends_in_a_gateway_that_passes_everything_when_it_is_followed(
     tmp_path: Path,
 ) -> None:
-    """From the starter's command to `make check`, a real client included."""
+    """The guide leads from the starter's command to `make check`, with a real client."""
     folder = copy_checkout(tmp_path)
-    take_out_own_gateways(folder)
+    remove_own_gateways(folder)
     run(folder, sys.executable, "-m", "app", "new", "gateway", "announce")
-    take_out_own_gateways(folder)  # now there was one for certain
+    remove_own_gateways(folder)  # so that at least one was removed
     (folder / JS_FOLDER.relative_to(CHECKOUT) / "node_modules").symlink_to(
         JS_FOLDER / "node_modules"
     )

@@ -1,4 +1,4 @@
-"""The real JavaScript client as a device: it comes back by its own reconnection."""
+"""The real JavaScript client as a device's link, with its own reconnection."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,14 +9,14 @@ from tests.reliability.link import Link
 
 
 class JsLink(Link):
-    """One socket of the Node process."""
+    """One client of the Node process."""
 
     def __init__(self, order: Callable[..., None]) -> None:
         super().__init__()
         self._order = order
 
-    def hear(self, event: str, arguments: list[Any], question: int | None) -> None:
-        """The driver tells what happened to the socket."""
+    def receive(self, event: str, arguments: list[Any], question: int | None) -> None:
+        """Handle an event that the driver reports."""
         first = arguments[0] if arguments else None
         match event:
             case "connect":
@@ -24,7 +24,7 @@ class JsLink(Link):
             case "disconnect":
                 self._lost()
             case "connect_error":
-                pass  # it tries again
+                pass  # the client connects again
             case "ack":
                 assert question is not None
                 self._answered(question, first)
@@ -32,30 +32,31 @@ class JsLink(Link):
                 self.on_event(event, first)
 
     def _emit(self, number: int, event: str, payload: object) -> None:
-        # The client itself keeps what is emitted between two connections, and sends it later: so
-        # that one send may arrive twice, the second time by us.
+        # The client buffers events between two connections and sends them later, so that one
+        # message may be sent twice: by the client's buffer and by `Person`.
         arguments = [] if payload is None else [payload]
         self._order(command="ask", event=event, args=arguments, question=number)
 
 
 class JsLinks(NodeDriver):
-    """The Node process."""
+    """The Node process that runs the clients."""
 
     def __init__(self) -> None:
         super().__init__(JS_FOLDER)
         self._links: dict[int, JsLink] = {}
 
     def connect(self, url: str, token: str) -> JsLink:
-        """A new client, connecting."""
+        """Begin to connect a new client."""
         number = len(self._links)
 
         def order(**command: object) -> None:
-            self.tell({"client": number, **command})
+            self.send({"client": number, **command})
 
         link = self._links[number] = JsLink(order)
         order(command="connect", url=url, auth={"token": token}, options={})
         return link
 
-    async def hear(self, told: dict[str, Any]) -> None:
-        """What happened to a client."""
-        self._links[told["client"]].hear(told["event"], told["args"], told.get("question"))
+    async def handle(self, report: dict[str, Any]) -> None:
+        """Pass an event to the client that received it."""
+        link = self._links[report["client"]]
+        link.receive(report["event"], report["args"], report.get("question"))

@@ -1,1 +1,1 @@
-"""What the controllers share: reading a request body, refusing a request."""
+"""Shared by the controllers: reading and validating requests, and rejecting them."""

@@ -1,4 +1,4 @@
-"""The key by which backends show that they are ours."""
+"""The key with which backends authenticate."""
 
 import hmac
 from http import HTTPStatus
@@ -10,11 +10,11 @@ from app.controllers.requests.refusals import refusal_text
 
 
 class BackendKey:
-    """Lets pass who sends ``SERVICE_KEY`` as a bearer token; writes down who does not.
+    """Requires ``SERVICE_KEY`` as a bearer token, and logs requests without it.
 
     Args:
-        service_key: As the setting has it.
-        refusal_log: Where who is refused is written down.
+        service_key: The value of the setting.
+        refusal_log: Logs rejected requests.
     """
 
     def __init__(self, service_key: str, refusal_log: RefusalLog) -> None:
@@ -22,14 +22,14 @@ class BackendKey:
         self._refusal_log = refusal_log
 
     def require(self, request: web.Request, what: str) -> None:
-        """Return if the request has the key; to be called before anything else of it is read.
+        """Return if the request has the key. Call this before reading the rest of the request.
 
         Args:
-            request: Which asks for something.
-            what: What it asks for, in the log's words.
+            request: The request.
+            what: The name of the operation for the log.
 
         Raises:
-            HTTPUnauthorized: It has not.
+            HTTPUnauthorized: The request does not have the key.
         """
         scheme, _, key = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
         if scheme.lower() == "bearer" and hmac.compare_digest(_bytes(key), self._service_key):
@@ -44,5 +44,5 @@ class BackendKey:
 
 
 def _bytes(text: str) -> bytes:
-    # Header and environment alike decode so: bytes that are no UTF-8 come back as they were.
+    # Headers and the environment are decoded with surrogateescape, so this restores their bytes.
     return text.encode(errors="surrogateescape")

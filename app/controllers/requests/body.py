@@ -1,4 +1,4 @@
-"""Reading what a stranger sends, within bounds."""
+"""Reads the body of an unauthenticated request, with limits on size and time."""
 
 import asyncio
 from http import HTTPStatus
@@ -13,12 +13,12 @@ _JSON = "application/json"
 
 
 async def read_body(request: web.Request, max_bytes: int) -> bytes:
-    """The whole body. Compressed ones are refused: unpacking a small one can take seconds.
+    """Read the whole body. A compressed body is rejected: unpacking a small one can take seconds.
 
     Raises:
-        HTTPUnsupportedMediaType: It has a ``Content-Encoding`` other than ``identity``.
-        HTTPRequestEntityTooLarge: It is larger than ``max_bytes``; no more of it was kept.
-        HTTPRequestTimeout: It did not come within `READ_TIMEOUT_SECONDS`.
+        HTTPUnsupportedMediaType: The ``Content-Encoding`` is not ``identity``.
+        HTTPRequestEntityTooLarge: The body is larger than ``max_bytes``; the rest was not read.
+        HTTPRequestTimeout: The body did not arrive within `READ_TIMEOUT_SECONDS`.
     """
     if request.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
         text = refusal_text(

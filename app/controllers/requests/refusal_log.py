@@ -1,4 +1,4 @@
-"""Writing down who was refused, without letting strangers fill the log."""
+"""Logs rejected requests, without letting strangers fill the log."""
 
 import logging
 from collections.abc import Sequence
@@ -14,11 +14,11 @@ _logger = logging.getLogger(__name__)
 
 
 class RefusalLog:
-    """Logs each reason for a refusal once a minute for each owner of addresses.
+    """Logs each reason once a minute per `client_network`.
 
     Args:
-        clock: Tells when a minute is over.
-        trusted_proxies: Whose ``X-Forwarded-For`` tells the address.
+        clock: Measures the minutes.
+        trusted_proxies: The proxies whose ``X-Forwarded-For`` is trusted.
     """
 
     def __init__(self, clock: Clock, trusted_proxies: Sequence[Network]) -> None:
@@ -26,12 +26,12 @@ class RefusalLog:
         self._trusted_proxies = trusted_proxies
 
     def refused(self, request: web.Request, what: str, reason: str) -> None:
-        """Write it down.
+        """Count one rejected request, and log it if its line is due.
 
         Args:
-            request: It came with this one.
-            what: Such as ``webhook``.
-            reason: In our words: nothing that was sent.
+            request: The rejected request.
+            what: The name of the operation, such as ``webhook``.
+            reason: A fixed text that repeats nothing from the request.
         """
         address = client_address(request, self._trusted_proxies)
         self._refusals.count(f"{what} refused: {reason}", client_network(address))

@@ -32,20 +32,11 @@ async def try_activate(checks: Iterable[Check], context: ExecutionContext) -> No
 
     Raises:
         WsForbidden: A guard returned False.
-    """
-    for check in checks:
-        await require_verdict(check, check(context))
-
-
-async def require_verdict(check: Check, result: Any) -> None:
-    """Require that the result of a guard means yes.
-
-    Raises:
-        WsForbidden: It means no.
         TypeError: See `verdict_of`.
     """
-    if not await verdict_of(check, result):
-        raise WsForbidden
+    for check in checks:
+        if not await verdict_of(check, check(context)):
+            raise WsForbidden
 
 
 async def verdict_of(check: Check, result: Any) -> bool:

@@ -71,7 +71,7 @@ class BeforeApplicationShutdown(Protocol):
 
 @runtime_checkable
 class OnApplicationShutdown(Protocol):
-    """Closes what handlers used; no socket is connected any more."""
+    """Closes resources that handlers used; no socket is connected any more."""
 
     async def on_application_shutdown(self, signal: str | None) -> None:
         """Close; an error is logged. ``signal`` is the name of the signal."""
@@ -99,7 +99,7 @@ def check_hooks(provider: object, hooks: HookArguments) -> None:
     """Check that every hook of a provider can be called.
 
     Raises:
-        BootError: One cannot; the error names it.
+        BootError: A hook cannot be called; the error names it.
     """
     for name, arguments in hooks.items():
         find_hook(provider, name, arguments)

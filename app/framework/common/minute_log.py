@@ -50,7 +50,7 @@ class MinuteLog:
 
         Args:
             what: One of a few constant texts.
-            subject: Whom or what it is about, such as a client's address; short.
+            subject: A short text that says who caused it, such as a client's address.
         """
         key = (what, subject)
         if key not in self._counts and len(self._counts) >= self._max_subjects:

@@ -98,7 +98,7 @@ class DefaultValuePipe(PipeTransform):
     def __init__(self, default: Any) -> None:
         self._default = default
 
-    def transform(self, value: Any, metadata: ArgumentMetadata) -> Any:  # noqa: ARG002 - the pipe's form
+    def transform(self, value: Any, metadata: ArgumentMetadata) -> Any:  # noqa: ARG002 - required by the signature
         """Return the value, or the default instead of None."""
         return self._default if value is None else value
 

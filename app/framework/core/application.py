@@ -48,8 +48,8 @@ _HTTP_IDLE_SECONDS = 60.0
 class NestApplication:
     """A module with its gateways and controllers on one HTTP server.
 
-    Call `NestFactory.create`, `listen`, `close`. `init` raises a `BootError` for every mistake in
-    the wiring, before a port is opened.
+    Create it with `NestFactory.create`, start it with `listen` and stop it with `close`. `init`
+    raises a `BootError` for every mistake in the wiring, before a port is opened.
     """
 
     def __init__(self, container: containers.Container, adapter: IoAdapter) -> None:

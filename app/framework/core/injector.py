@@ -68,7 +68,7 @@ class Injector:
         """Return the instance of a class, or the implementation of a port.
 
         Raises:
-            BootError: There is no provider, several, or it fails.
+            BootError: There is no provider, there are several, or the only one fails.
         """
         instance: T = build(self.provider_of(token))
         return instance
@@ -89,7 +89,10 @@ class Injector:
         return found[0]
 
     def find(self, token: type) -> list[AnyProvider]:
-        """Return a class's providers; if none, its subclasses'; if none, its dependencies."""
+        """Return the providers of a class, or else of its subclasses.
+
+        If there are none, return the dependencies that `imported` declares with this class.
+        """
         exact = [each for each in self._providers if provided_class(each) is token]
         derived = [each for each in self._providers if token in provided_class(each).__mro__]
         declared = [each for each in self._providers if _declared_class(each) is token]
@@ -154,7 +157,7 @@ def _without_duplicates(instances: Iterable[Any]) -> tuple[Any, ...]:
 
 
 class _NoClass:
-    """The class of a provider that calls a function, or that returns what another one provides."""
+    """The result of `provided_class` for a provider whose class is unknown."""
 
 
 def provided_class(provider: AnyProvider) -> type:

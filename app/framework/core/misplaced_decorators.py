@@ -147,7 +147,7 @@ def _refuse_on_other_members(member: object, subject: str) -> None:
 
 
 def _refuse_hidden_metadata(member: FunctionType, keys: Iterable[str], subject: str) -> None:
-    """Refuse a foreign decorator that hides our decorators because it lacks ``functools.wraps``.
+    """Refuse another decorator that hides the framework's, because it lacks ``functools.wraps``.
 
     The function that it wraps is found in its closure.
     """
@@ -156,8 +156,8 @@ def _refuse_hidden_metadata(member: FunctionType, keys: Iterable[str], subject: 
         for key in metadata_keys(wrapped):
             if key not in keys:
                 raise BootError(
-                    f"{subject}: another decorator hides {_written(key)}; use functools.wraps in "
-                    "it, or write it below"
+                    f"{subject}: another decorator hides {_decorator_text(key)}; "
+                    "use functools.wraps in it, or write it below"
                 )
 
 
@@ -169,7 +169,7 @@ def _refuse_lost_metadata(cls: type, name: str, keys: Iterable[str]) -> None:
             if key not in keys:
                 raise BootError(
                     f"{cls.__name__}.{name} overrides {owner.__name__}.{name}, but does not "
-                    f"inherit its {_written(key)}; repeat the decorator"
+                    f"inherit its {_decorator_text(key)}; repeat the decorator"
                 )
 
 
@@ -186,8 +186,8 @@ def _enhancers(keys: Iterable[str]) -> list[str]:
 
 
 def _refuse(subject: str, key: str, why: str) -> NoReturn:
-    raise BootError(f"{subject}: {_written(key)} has no effect {why}")
+    raise BootError(f"{subject}: {_decorator_text(key)} has no effect {why}")
 
 
-def _written(key: str) -> str:
+def _decorator_text(key: str) -> str:
     return f"@{_DECORATORS[key]}" if key in _DECORATORS else f"@set_metadata({key!r}, ...)"

@@ -20,7 +20,7 @@ class RecordingLink:
         emitted: The emitted events, ``(event, args)``, in order.
         broadcasts: The broadcasts, ``(rooms, except_rooms, event, args)``, in order.
         volatile: The names of events that were broadcast as volatile.
-        holds: The seconds of each `Socket.hold`.
+        pauses: The seconds of each `Socket.pause_events`.
         present: The sockets among which `sockets` selects by their rooms.
         refusal: The arguments ``(message, data)`` of `Socket.refuse`.
         transport_closed: ``answered`` or ``unanswered`` after `Socket.close_transport`.
@@ -33,7 +33,7 @@ class RecordingLink:
         self.emitted: list[tuple[str, tuple[Any, ...]]] = []
         self.broadcasts: list[tuple[frozenset[str], frozenset[str], str, tuple[Any, ...]]] = []
         self.volatile: list[str] = []
-        self.holds: list[float] = []
+        self.pauses: list[float] = []
         self.present: list[Socket] = []
         self.refusal: tuple[str, Any] | None = None
         self.transport_closed: Literal["answered", "unanswered"] | None = None
@@ -57,9 +57,9 @@ class RecordingLink:
         del coroutine
         return False
 
-    async def hold(self, seconds: float) -> None:
+    async def pause_events(self, seconds: float) -> None:
         """Record the seconds; return immediately."""
-        self.holds.append(seconds)
+        self.pauses.append(seconds)
 
     def join(self, rooms: Iterable[str]) -> None:
         """Add the rooms."""

@@ -1,1 +1,1 @@
-"""Nest's ``@nestjs/websockets``: from a gateway class to one compiled callable per event."""
+"""Nest's ``@nestjs/websockets``: compiles each event of a gateway into one function."""

@@ -18,10 +18,13 @@ from app.framework.websockets.hooks import GATEWAY_HOOKS
 from app.framework.websockets.socket import Socket
 
 ConnectHandler = Callable[[Socket], Awaitable[bool]]
-"""Returns whether the socket is admitted; raises nothing but cancellation."""
+"""Made by `compile_connect`; returns whether the socket is admitted.
+
+It raises nothing but cancellation.
+"""
 
 DisconnectHandler = Callable[[Socket, str], Awaitable[None]]
-"""``(client, reason)``; raises nothing but cancellation."""
+"""Made by `compile_disconnect`; takes ``(client, reason)`` and raises nothing but cancellation."""
 
 _too_slow = partial(WsUnavailable, "The connection took too long to be admitted.")
 

@@ -14,7 +14,7 @@ from app.framework.common.metadata import get_metadata
 from app.framework.websockets.socket import Socket
 
 ErrorHandler = Callable[[Exception, ExecutionContext], Coroutine[Any, Any, None]]
-"""Answers the client with an error; raises nothing but cancellation."""
+"""Made by `compile_filters`; answers the client with an error, raises nothing but cancellation."""
 
 _log = structlog.stdlib.get_logger("WsExceptionsHandler")
 
@@ -40,7 +40,7 @@ def compile_filters(filters: tuple[ExceptionFilter, ...]) -> ErrorHandler:
     return on_error
 
 
-async def hold_if_rate_limited(client: Socket, error: Exception) -> None:
+async def pause_if_rate_limited(client: Socket, error: Exception) -> None:
     """Stop handling the client's events for the time that `WsTooManyRequests` names."""
     if isinstance(error, WsTooManyRequests):
-        await client.hold(error.retry_after_ms / 1000)
+        await client.pause_events(error.retry_after_ms / 1000)

@@ -5,29 +5,31 @@ boot, so that an event costs none of that.
 """
 
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine
 from functools import partial
 from typing import Any, NamedTuple
 
 from app.framework.common.awaiting import maybe_await
 from app.framework.common.context import AckFunction, ExecutionContext, current_context
-from app.framework.common.exceptions import BootError
-from app.framework.common.guards import require_verdict
+from app.framework.common.exceptions import BootError, WsForbidden
+from app.framework.common.guards import verdict_of
 from app.framework.common.interceptors import CallHandler, NestInterceptor
 from app.framework.common.pipes import ArgumentMetadata, ValidationPipe
-from app.framework.websockets.exceptions_handler import compile_filters, hold_if_rate_limited
+from app.framework.websockets.exceptions_handler import compile_filters, pause_if_rate_limited
 from app.framework.websockets.explorer import EventRoute
 from app.framework.websockets.param_decorators import AckMarker
 from app.framework.websockets.parameters import Parameter
 from app.framework.websockets.socket import Socket
-from app.framework.websockets.ws_response import deliver, deliver_all
+from app.framework.websockets.ws_response import WsResponse
 
 EventHandler = Callable[[Socket, Any, AckFunction | None], Coroutine[Any, Any, None]]
-"""``(client, data, ack)``; answers the client, raises nothing but cancellation."""
+"""Made by `compile_event`; takes ``(client, data, ack)`` and answers the client.
+
+It raises nothing but cancellation.
+"""
 
 Invocation = Callable[[ExecutionContext], Awaitable[Any]]
-"""Runs interceptors, pipes and the handler; returns the handler's result as the former changed it.
-"""
+"""Runs interceptors, pipes and the handler; returns the result of the outermost interceptor."""
 
 
 def compile_event(route: EventRoute) -> EventHandler:
@@ -46,30 +48,65 @@ def compile_event(route: EventRoute) -> EventHandler:
         try:
             for check in checks:
                 verdict = check(context)
-                if verdict is not True:  # not the usual case: a refusal, or an awaitable
-                    await require_verdict(check, verdict)
+                if verdict is not True and not await verdict_of(check, verdict):
+                    raise WsForbidden  # noqa: TRY301 - for the filters, like any other error
             result = await invoke(context)
             answer = None if acks_itself else ack
             if not hasattr(result, "__anext__"):
-                deliver(result, client, answer)
+                _send_result(result, client, answer)
                 return
-            stream = deliver_stream(context, result, answer)
+            stream = send_stream(context, result, answer)
             if not client.run_in_background(stream):  # too many streams are running already
                 await stream
         except Exception as error:  # noqa: BLE001 - the filters answer every error
             await on_error(error, context)
-            await hold_if_rate_limited(client, error)
+            await pause_if_rate_limited(client, error)
 
-    async def deliver_stream(
+    async def send_stream(
         context: ExecutionContext, values: AsyncIterator[Any], ack: AckFunction | None
     ) -> None:
         current_context.set(context)  # a background task has a context of its own
         try:
-            await deliver_all(values, context.get_client(), ack)
+            await _send_all(values, context.get_client(), ack)
         except Exception as error:  # noqa: BLE001 - the filters answer every error
             await on_error(error, context)
 
     return handle
+
+
+def _send_result(result: Any, client: Socket, ack: AckFunction | None) -> bool:
+    """Send one result by Nest's rules; return whether the ack was called.
+
+    None sends nothing, a `WsResponse` is emitted, any other value is the argument of the ack.
+    """
+    if result is None:
+        return False
+    if isinstance(result, dict) and result.get("event"):
+        result = WsResponse(str(result["event"]), result.get("data"))
+    if isinstance(result, WsResponse):
+        client.emit(result.event, result.data)
+        return False
+    if ack is None:
+        return False
+    ack(result)
+    return True
+
+
+async def _send_all(values: AsyncIterator[Any], client: Socket, ack: AckFunction | None) -> None:
+    """Send each value of an async iterator; Nest does this for an Observable.
+
+    The first value that is neither None nor a `WsResponse` is acked, later ones are dropped. Stops
+    when the client has disconnected.
+    """
+    try:
+        async for value in values:
+            if _send_result(value, client, ack):
+                ack = None
+            if not client.connected:
+                break
+    finally:
+        if isinstance(values, AsyncGenerator):  # else only garbage collection would close it
+            await values.aclose()
 
 
 def _intercept(interceptor: NestInterceptor, inner: Invocation) -> Invocation:
@@ -81,7 +118,7 @@ def _intercept(interceptor: NestInterceptor, inner: Invocation) -> Invocation:
 
 
 def _compile_call(route: EventRoute) -> Invocation:
-    """Return the call of the handler, with its arguments."""
+    """Return a function that calls the handler with its arguments."""
     handler = route.handler
     arguments = [_compile_argument(each, route) for each in route.parameters]
     if not inspect.iscoroutinefunction(handler) or any(each.steps for each in arguments):
@@ -102,7 +139,7 @@ def _compile_call(route: EventRoute) -> Invocation:
 def _compile_call_with_awaits(
     handler: Callable[..., Any], arguments: list["_Argument"]
 ) -> Invocation:
-    """Return a call that also awaits the results of factories, pipes and plain handlers."""
+    """Return a function that also awaits the results of factories, pipes and plain handlers."""
     is_async = inspect.iscoroutinefunction(handler)
 
     async def call(context: ExecutionContext) -> Any:

@@ -17,7 +17,7 @@ RESERVED_EVENTS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Handshake:
-    """The client's requests to connect. It never changes; the transport limits its size.
+    """The data with which the client connected. It never changes; the transport limits its size.
 
     Attributes:
         auth: The object in the CONNECT packet, empty if the client sent none.
@@ -77,8 +77,8 @@ class SocketLink(Protocol):
     def run_in_background(self, coroutine: Coroutine[Any, Any, None]) -> bool:
         """See `Socket.run_in_background`."""
 
-    async def hold(self, seconds: float) -> None:
-        """See `Socket.hold`."""
+    async def pause_events(self, seconds: float) -> None:
+        """See `Socket.pause_events`."""
 
     def join(self, rooms: Iterable[str]) -> None:
         """See `Socket.join`."""
@@ -230,13 +230,13 @@ class Socket:
         """
         return self._link.run_in_background(coroutine)
 
-    async def hold(self, seconds: float) -> None:
+    async def pause_events(self, seconds: float) -> None:
         """Sleep, so that this client's next event is handled later. Only its handlers may call it.
 
         The pipeline does this after `WsTooManyRequests`. Events that arrive meanwhile are queued
         up to a limit, then left unread; they are dropped when the client disconnects.
         """
-        await self._link.hold(seconds)
+        await self._link.pause_events(seconds)
 
     def disconnect(self, *, close: bool = False) -> None:
         """Disconnect the socket; the client sees the reason ``io server disconnect``.

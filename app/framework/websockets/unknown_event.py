@@ -12,12 +12,15 @@ from app.framework.common.context import (
 )
 from app.framework.common.exceptions import WsUnknownEvent
 from app.framework.common.guards import try_activate
-from app.framework.websockets.exceptions_handler import compile_filters, hold_if_rate_limited
+from app.framework.websockets.exceptions_handler import compile_filters, pause_if_rate_limited
 from app.framework.websockets.explorer import GatewayDefinition
 from app.framework.websockets.socket import Socket
 
 UnknownEventHandler = Callable[[Socket, str, Any, AckFunction | None], Coroutine[Any, Any, None]]
-"""``(client, pattern, data, ack)``; answers the client, raises nothing but cancellation."""
+"""Made by `compile_unknown_event`; takes ``(client, pattern, data, ack)`` and answers the client.
+
+It raises nothing but cancellation.
+"""
 
 _MAX_NAME_CHARS = 100
 """The length of an unknown name that is compared with the known ones."""
@@ -47,7 +50,7 @@ def compile_unknown_event(definitions: Iterable[GatewayDefinition]) -> UnknownEv
             raise _unknown(pattern, known)  # noqa: TRY301 - for the filters, like any other error
         except Exception as error:  # noqa: BLE001 - the filters answer every error
             await on_error(error, context)
-            await hold_if_rate_limited(client, error)
+            await pause_if_rate_limited(client, error)
 
     return handle
 

@@ -9,9 +9,9 @@ from functools import partial
 from typing import Generic, TypeAlias, TypeVar
 
 from app.domain.errors import StorageRejected, Unavailable, Unconfirmed
+from app.domain.time_limits import WAIT_SECONDS
 from app.ports import Clock, WriteAdmission
-from app.services.writes.keyed_queue import KeyedQueue
-from app.services.writes.limits import MAX_PENDING, WAIT_SECONDS
+from app.services.writes.keyed_queue import MAX_PENDING, KeyedQueue
 
 MAX_ITEMS = 256
 """How many items a batch has at most."""
@@ -96,7 +96,7 @@ class GroupCommit(Generic[Item, Result]):
         entry: _Entry[Item, Result] = _Entry(key, item)
         if self._running < self._max_running and not self._ready and self._turns.try_take_turn(key):
             entry.is_begun = True
-            self._turns.start(self._run((entry,)))  # the usual case
+            self._turns.start(self._run((entry,), (key,)))  # the usual case
         else:
             if self._waiting >= MAX_PENDING:
                 raise Unavailable(what="The server")
@@ -105,9 +105,14 @@ class GroupCommit(Generic[Item, Result]):
             self._start_batches()
         if entry.result.done():
             return entry.result.result()
-        if waiting_since is None:
-            waiting_since = self._clock.monotonic()
-        return await self._wait(entry, waiting_since + WAIT_SECONDS)
+        seconds = WAIT_SECONDS
+        if waiting_since is not None:
+            seconds -= self._clock.monotonic() - waiting_since
+        timer = self._clock.call_later(seconds, entry.give_up)
+        try:
+            return await entry.result
+        finally:
+            timer.cancel()
 
     async def drain(self, timeout_seconds: float) -> None:
         """Wait for every batch and every waiting item; cancel or give up what is late."""
@@ -138,42 +143,49 @@ class GroupCommit(Generic[Item, Result]):
     def _start_batches(self) -> None:
         while self._ready and self._running < self._max_running and not self._is_drained:
             # In an empty context: this may run in the context of the batch that has just ended.
-            Context().run(self._turns.start, self._run(self._next_batch()))
+            Context().run(self._turns.start, self._run(*self._next_batch()))
 
-    def _next_batch(self) -> "list[_Entry[Item, Result]]":
-        batch: list[_Entry[Item, Result]] = []
+    def _next_batch(self) -> "tuple[list[_Entry[Item, Result]], list[Hashable]]":
+        """Take the entries of a batch, and the keys whose turns the batch has."""
+        entries: list[_Entry[Item, Result]] = []
+        keys: list[Hashable] = []
         weight = 0
-        while self._ready and len(batch) < self._max_items and weight < self._max_weight:
+        while self._ready and len(entries) < self._max_items and weight < self._max_weight:
             key = next(iter(self._ready))
-            del self._ready[key]
             queue = self._queues[key]
-            while queue and len(batch) < self._max_items:
-                weight += 1 if self._weigh is None else self._weigh(queue[0].item)
-                if batch and weight > self._max_weight:
-                    break
-                entry = queue.popleft()
-                entry.is_begun = not entry.is_given_up
-                batch.append(entry)
-            if batch[-1].key != key:
-                self._ready[key] = None  # for the next batch
-            elif queue:
+            while queue and len(entries) < self._max_items:
+                entry = queue[0]
+                if not entry.is_given_up:
+                    weight += 1 if self._weigh is None else self._weigh(entry.item)
+                    if entries and weight > self._max_weight:
+                        break
+                    entry.is_begun = True
+                    entries.append(entry)
+                queue.popleft()
+                self._waiting -= 1
+            if queue and not (entries and entries[-1].key == key):
+                break  # its first item is for the next batch
+            del self._ready[key]
+            keys.append(key)
+            if queue:
                 self._turns.line_up(key, partial(self._take_turn, key))
             else:
                 del self._queues[key]
-        self._waiting -= len(batch)
-        return batch
+        return entries, keys
 
-    async def _run(self, batch: "Sequence[_Entry[Item, Result]]") -> None:
+    async def _run(
+        self, entries: "Sequence[_Entry[Item, Result]]", keys: Sequence[Hashable]
+    ) -> None:
         self._running += 1
         try:
-            await self._commit([entry for entry in batch if entry.is_begun])
+            await self._commit(entries)
         except BaseException:  # cancelled by `drain`
             self._is_drained = True
-            for entry in batch:
+            for entry in entries:
                 entry.fail(Unconfirmed())
             raise
         finally:
-            self._release(batch)
+            self._release(keys)
 
     async def _commit(self, entries: "Sequence[_Entry[Item, Result]]") -> None:
         if not entries:
@@ -199,19 +211,12 @@ class GroupCommit(Generic[Item, Result]):
             for entry, result in zip(entries, results, strict=True):
                 entry.succeed(result)
 
-    def _release(self, batch: "Sequence[_Entry[Item, Result]]") -> None:
-        for key in {entry.key for entry in batch}:
+    def _release(self, keys: Sequence[Hashable]) -> None:
+        for key in keys:
             self._turns.pass_turn(key)
         self._running -= 1
         if self._ready:
             self._start_batches()
-
-    async def _wait(self, entry: "_Entry[Item, Result]", deadline: float) -> Result:
-        timer = self._clock.call_later(deadline - self._clock.monotonic(), entry.give_up)
-        try:
-            return await entry.result
-        finally:
-            timer.cancel()
 
 
 class _Entry(Generic[Item, Result]):

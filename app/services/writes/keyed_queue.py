@@ -9,7 +9,10 @@ from typing import Any, TypeVar
 
 from app.concurrency.eager import EagerTasks
 from app.domain.errors import Unavailable, Unconfirmed
-from app.services.writes.limits import MAX_PENDING, WAIT_SECONDS
+from app.domain.time_limits import WAIT_SECONDS
+
+MAX_PENDING = 10_000
+"""How many jobs or items may wait in a queue; more are rejected."""
 
 T = TypeVar("T")
 

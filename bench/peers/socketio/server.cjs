@@ -1,5 +1,5 @@
-// Raw socket.io as one would write it by hand: the token is verified once, when a client connects;
-// no guard, no validation and no store behind the events.
+// A plain socket.io server. It verifies the token once, when a client connects, and has no guard, no
+// validation and no store.
 const { createPublicKey } = require("node:crypto");
 const { readFileSync } = require("node:fs");
 const { createServer } = require("node:http");
@@ -8,7 +8,7 @@ const { Server } = require("socket.io");
 
 const key = createPublicKey(process.env.CLERK_JWT_KEY);
 const channels = JSON.parse(readFileSync(process.env.CHANNELS_FILE));
-const AUTHORS_KEPT = 100_000; // whose message it was: asked for when it has been delivered
+const AUTHORS_KEPT = 100_000; // the authors of the last messages, who receive the receipts
 
 const http = createServer();
 const io = new Server(http, { transports: ["websocket"], serveClient: false });

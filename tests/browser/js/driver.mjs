@@ -1,5 +1,5 @@
-// A real Chromium for the tests in Python. Commands come in on stdin, each is answered on stdout:
-// one JSON text per line.
+// Controls a real Chromium for the tests in Python. Commands arrive on stdin, results leave on
+// stdout: one JSON text per line.
 import { createInterface } from "node:readline";
 import axe from "axe-core";
 import { chromium } from "playwright-core";
@@ -19,18 +19,18 @@ const AXE_OPTIONS = {
   runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
 };
 
-// Playwright gives it a profile folder of its own, and removes that.
+// Playwright creates a profile folder for it, and removes the folder.
 const browser = await chromium.launch({ executablePath: process.argv[2], args: FLAGS });
-// How long a tab may take: less than what tests/browser/browser.py waits for the answer.
-const PATIENCE_MS = 60_000;
+// Shorter than the time for which tests/browser/browser.py waits for a result.
+const TIMEOUT_MS = 60_000;
 const windows = new Map();
 const tabs = new Map();
 
 const commands = {
-  /** A browser window without history; the tabs opened in it share what a browser shares. */
+  /** Opens a browser window without history; its tabs share storage. */
   async openWindow({ window, options }) {
     const context = await browser.newContext(options);
-    context.setDefaultTimeout(PATIENCE_MS);
+    context.setDefaultTimeout(TIMEOUT_MS);
     windows.set(window, context);
   },
 
@@ -57,7 +57,7 @@ const commands = {
 
   problems: ({ tab }) => tabs.get(tab).problems,
 
-  /** What axe-core objects to in the page as it is now: one line for each element. */
+  /** Returns the violations that axe-core finds in the page now: one line for each element. */
   async objections({ tab }) {
     const { page } = tabs.get(tab);
     if (!(await page.evaluate("'axe' in globalThis"))) await page.evaluate(axe.source);
@@ -67,7 +67,7 @@ const commands = {
     );
   },
 
-  /** Have the next tokens of a tab live as long as said. */
+  /** Replaces the lifetime that a tab's token requests ask for. */
   async tokenLife({ tab, ttlSeconds }) {
     const { page } = tabs.get(tab);
     await page.unrouteAll();
@@ -77,7 +77,7 @@ const commands = {
     });
   },
 
-  /** Have a tab get this token, whenever it asks for one. */
+  /** Answers a tab's token requests with this token. */
   async fixedToken({ tab, token }) {
     await tabs.get(tab).page.route("**/dev/token", (route) => route.fulfill({ json: { token } }));
   },
@@ -105,6 +105,6 @@ async function answer(line) {
 }
 
 for await (const line of createInterface({ input: process.stdin })) {
-  answer(line).then((told) => process.stdout.write(`${JSON.stringify(told)}\n`));
+  answer(line).then((report) => process.stdout.write(`${JSON.stringify(report)}\n`));
 }
 await browser.close();

@@ -1,9 +1,9 @@
-// Tokens of a user who is signed in by the development issuer, instead of Clerk.
+// Tokens of the development issuer, which replaces Clerk.
 
 /**
- * `getToken` as Clerk's. `wanted` may change: it is what the issuer is sent, `{userId, ttlSeconds}`,
- * or null when the user has signed out. What the issuer refuses stands for one out of reach;
- * `onFailure` is told of it.
+ * Returns an object with a `getToken` like Clerk's. Its `wanted` is the request to the issuer,
+ * `{userId, ttlSeconds}`, or null when the user has signed out; it may change. A refused request
+ * simulates an unreachable issuer, and calls `onFailure`.
  */
 export function issuedBy(url, wanted, onFailure) {
   const issuer = {

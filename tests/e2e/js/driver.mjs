@@ -1,5 +1,5 @@
-// Real socket.io-clients for the tests in Python, as many as they like in one process.
-// Commands come in on stdin, what the clients see goes out on stdout: one JSON text per line.
+// Runs any number of real socket.io-clients for the tests in Python. Commands arrive on stdin,
+// the clients' events leave on stdout: one JSON text per line.
 import { createInterface } from "node:readline";
 import { io } from "socket.io-client";
 import { issuedBy } from "./development_tokens.mjs";
@@ -8,7 +8,7 @@ const sockets = new Map();
 const tokens = new Map();
 
 const commands = {
-  // `authCallback` and `namespace` are ours, all other options are those of `io(url, options)`.
+  // `authCallback` and `namespace` are handled here; the other options are those of `io()`.
   connect({ client, url, auth, options: { authCallback, namespace = "", ...options } }) {
     const socket = io(url + namespace, {
       auth: authCallback ? (callback) => callback(auth) : auth,
@@ -24,9 +24,9 @@ const commands = {
 
   // The client of docs/refreshing-tokens.md, which is compiled to `module`.
   async connectRefreshing({ client, url, module, wanted }) {
-    const issuer = issuedBy(url, wanted, () => tell(client, "no_token", []));
-    const onEnd = (code, detail) => tell(client, "end", [{ code, detail }]);
-    tokens.set(client, issuer); // before anything is waited for: the next order may be for it
+    const issuer = issuedBy(url, wanted, () => report(client, "no_token", []));
+    const onEnd = (code, detail) => report(client, "end", [{ code, detail }]);
+    tokens.set(client, issuer); // before the first await, because the next command may use it
     const { connectChat } = await import(module);
     watch(client, connectChat(url, issuer.getToken, onEnd).socket);
   },
@@ -40,7 +40,7 @@ const commands = {
   },
 
   ask({ client, event, args, question }) {
-    sockets.get(client).emit(event, ...args, (...answer) => tell(client, "ack", answer, question));
+    sockets.get(client).emit(event, ...args, (...answer) => report(client, "ack", answer, question));
   },
 
   disconnect({ client }) {
@@ -50,15 +50,15 @@ const commands = {
 
 function watch(client, socket) {
   sockets.set(client, socket);
-  socket.on("connect", () => tell(client, "connect", [socket.id]));
-  socket.on("disconnect", (reason) => tell(client, "disconnect", [reason]));
+  socket.on("connect", () => report(client, "connect", [socket.id]));
+  socket.on("disconnect", (reason) => report(client, "disconnect", [reason]));
   socket.on("connect_error", ({ message, data }) =>
-    tell(client, "connect_error", [{ message, data }]),
+    report(client, "connect_error", [{ message, data }]),
   );
-  socket.onAny((event, ...args) => tell(client, event, args));
+  socket.onAny((event, ...args) => report(client, event, args));
 }
 
-function tell(client, event, args, question) {
+function report(client, event, args, question) {
   process.stdout.write(`${JSON.stringify({ client, event, args, question })}\n`);
 }
 

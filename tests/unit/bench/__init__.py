@@ -1,1 +1,1 @@
-"""The bench, as far as it needs no compiler, no Node and no server."""
+"""Tests of the parts of the bench that need no compiler, no Node.js and no server."""

@@ -1,25 +1,25 @@
-"""Made-up runs."""
+"""Creates results of runs for the tests."""
 
-from bench.lineup import BARE, NEST, OURS, OURS_ON_SQLITE, SOCKETIO
+from bench.measured_servers import BARE, NEST, OURS, OURS_ON_SQLITE, SOCKETIO
 from bench.readings import Figure, Reading
 from bench.results import Results, Sample
 
 
 def run(*samples: Sample) -> Results:
-    """A run of three rounds with these samples."""
+    """Return a run of three rounds with these samples."""
     return Results("2026-11-23", "a machine", {"Python": "3.11"}, 3, samples)
 
 
 def cpu(peer: str, workload: str, *per_round: float) -> list[Sample]:
-    """Readings of nothing but the CPU per unit."""
+    """Return readings with only the CPU time per unit."""
     return [
         Sample(peer, workload, number, {Figure.CPU_US: value})
         for number, value in enumerate(per_round)
     ]
 
 
-def spoken() -> Results:
-    """A run in which ours acks in 10 µs, NestJS in 280 and raw socket.io in 12."""
+def example_run() -> Results:
+    """Return a run in which an ack costs ours 10 µs, NestJS 280 µs and raw socket.io 12 µs."""
     return run(
         *(
             Sample(peer, "ack", 0, _timed(value))

@@ -10,7 +10,7 @@ def _samples(*resident_kb: int) -> list[MemorySample]:
 
 
 def test_growth_is_the_slope_after_the_warm_up() -> None:
-    """What came before does not count: 100 kB in ten minutes are 600 in an hour."""
+    """Earlier samples do not count: 100 kB in ten minutes are 600 kB in an hour."""
     found = growth(_samples(1_000, 50_000, 50_100, 50_200), warm_up_seconds=600)
 
     assert pytest.approx(600) == found.kb_per_hour
@@ -34,7 +34,7 @@ def test_memory_is_not_flat_when_it_grows() -> None:
 
 
 def test_sample_is_of_the_process() -> None:
-    """Of this one, here."""
+    """A sample of the test's own process has plausible values."""
     sample = memory_now(os.getpid(), 12.0)
 
     assert 12.0 == sample.seconds

@@ -5,7 +5,7 @@ from bench.own_time import OwnTime, largest_own_times, own_time_table
 
 
 def test_own_time_is_the_callees() -> None:
-    """Whoever called is not at work itself, and a function's lines count together."""
+    """Only the callee counts, and all stacks that end in one function are added."""
     folded = [
         "main (a.py);run (a.py);write (libc.so.6) 6",
         "main (a.py);run (a.py) 3",
@@ -18,13 +18,13 @@ def test_own_time_is_the_callees() -> None:
 
 
 def test_profile_is_refused_when_it_is_empty() -> None:
-    """Ten functions of nothing are no answer."""
+    """An empty profile is an error."""
     with pytest.raises(BenchError):
         largest_own_times([], 10)
 
 
 def test_own_time_table_is_markdown() -> None:
-    """As it stands in the documentation."""
+    """The table has the share and the name of each function."""
     assert "| own time | function |\n| --- | --- |\n| 60.0% | `write` |" == own_time_table(
         [OwnTime("write", 0.6)]
     )

@@ -2,18 +2,18 @@
 
 from xml.etree import ElementTree as ET
 
-from bench.lineup import PEERS
+from bench.measured_servers import PEERS
 from bench.memory_curve import MemorySample, draw_memory
 from bench.picture import draw
 from bench.svg import element, text
-from tests.unit.bench.runs import run, spoken
+from tests.unit.bench.runs import example_run, run
 
 SVG = "{http://www.w3.org/2000/svg}"
 
 
 def test_picture_has_a_dot_for_each_figure_and_server() -> None:
-    """Three acks and a delivery; the legend has the four servers."""
-    picture = ET.fromstring(draw(spoken()))  # noqa: S314 - our own
+    """There are dots for three acks and a delivery, and the legend names the servers."""
+    picture = ET.fromstring(draw(example_run()))  # noqa: S314 - our own
 
     dots = [dot[0].text for dot in picture.iter(f"{SVG}circle") if len(dot)]
     words = {each.text for each in picture.iter(f"{SVG}text")}
@@ -23,12 +23,12 @@ def test_picture_has_a_dot_for_each_figure_and_server() -> None:
 
 
 def test_picture_is_well_formed_when_nothing_was_measured() -> None:
-    """Rows without dots."""
+    """Without figures, the picture has rows without dots."""
     assert f"{SVG}svg" == ET.fromstring(draw(run())).tag  # noqa: S314 - our own
 
 
 def test_memory_curve_is_well_formed() -> None:
-    """A point for each sample."""
+    """The curve has a point for each sample."""
     samples = [MemorySample(float(second), 60_000, 2_010, 1) for second in range(0, 60, 10)]
 
     picture = ET.fromstring(draw_memory(samples, "a machine & a date"))  # noqa: S314 - our own

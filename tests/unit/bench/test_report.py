@@ -3,13 +3,13 @@ from pathlib import Path
 import pytest
 
 from bench.failure import BenchError
-from bench.lineup import OURS
-from bench.places import PAGE
+from bench.folders import PAGE
+from bench.measured_servers import OURS
 from bench.readings import Figure
 from bench.report import BEGIN, END, figure_text, report, write_report
 from bench.results import Sample
 from bench.rows import Row
-from tests.unit.bench.runs import run, spoken
+from tests.unit.bench.runs import example_run, run
 
 
 def _cells(text: str, title: str) -> list[list[str]]:
@@ -18,21 +18,21 @@ def _cells(text: str, title: str) -> list[list[str]]:
 
 
 def test_report_has_each_server_and_the_ratios() -> None:
-    """What was not measured is a dash."""
-    figures, _ = _cells(report(spoken()), "guarded event with ack, CPU")
+    """A figure that was not measured is a dash."""
+    figures, _ = _cells(report(example_run()), "guarded event with ack, CPU")
 
     assert ["10.0 µs", "280 µs", "12.0 µs", "-", "28.0", "1.2"] == figures[1:]
 
 
 def test_report_shows_extra_rows_beside_ours() -> None:
-    """On SQLite, and without the pipeline."""
-    *_, extra = _cells(report(spoken()), "room of 100")
+    """The extra table has ours on SQLite and the bare gateway."""
+    *_, extra = _cells(report(example_run()), "room of 100")
 
     assert ["room of 100", "3.00 µs", "6.00 µs", "-"] == extra
 
 
 def test_report_says_when_the_generator_was_the_limit() -> None:
-    """Beside the throughput, which is the generator's then."""
+    """The throughput is marked with "(generator)"."""
     reading = {
         Figure.CPU_US: 4.0,
         Figure.PER_SECOND: 200_000.0,
@@ -59,12 +59,12 @@ def test_report_says_when_the_generator_was_the_limit() -> None:
 def test_figure_has_three_digits_and_its_unit(
     unit: str, value: float | None, expected: str
 ) -> None:
-    """More digits would mean nothing."""
+    """Figures have three significant digits and their unit."""
     assert expected == figure_text(Row("a row", "ack", Figure.CPU_US, unit), value)
 
 
 def test_page_keeps_what_stands_around_the_tables(tmp_path: Path) -> None:
-    """Only what is between the markers is the command's."""
+    """Only the text between the markers is replaced."""
     page = tmp_path / "page.md"
     page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
 
@@ -74,7 +74,7 @@ def test_page_keeps_what_stands_around_the_tables(tmp_path: Path) -> None:
 
 
 def test_page_is_left_alone_when_it_has_no_markers(tmp_path: Path) -> None:
-    """Nothing is written over."""
+    """A page without markers is not changed."""
     page = tmp_path / "page.md"
     page.write_text("somebody's own\n")
 
@@ -85,7 +85,7 @@ def test_page_is_left_alone_when_it_has_no_markers(tmp_path: Path) -> None:
 
 
 def test_documentation_has_the_markers() -> None:
-    """Else a run of twenty minutes ends with an error."""
+    """``docs/performance.md`` has both markers."""
     text = PAGE.read_text(encoding="utf-8")
 
     assert text.index(BEGIN) < text.index(END)

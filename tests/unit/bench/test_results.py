@@ -2,21 +2,21 @@ from pathlib import Path
 
 import pytest
 
-from bench.lineup import NEST, OURS
+from bench.measured_servers import NEST, OURS
 from bench.readings import Figure
 from bench.results import load_results, ratio, save_results
-from tests.unit.bench.runs import cpu, run, spoken
+from tests.unit.bench.runs import cpu, example_run, run
 
 
 def test_median_is_the_middle_round_when_one_was_disturbed() -> None:
-    """One bad round does not count."""
+    """One disturbed round does not change the median."""
     results = run(*cpu(OURS, "ack", 11.0, 90.0, 10.0))
 
     assert 11.0 == results.median(OURS, "ack", Figure.CPU_US)
 
 
 def test_median_is_none_when_nothing_was_measured() -> None:
-    """A part of a run has no figures for the rest."""
+    """Servers and figures that were not measured have no median."""
     results = run(*cpu(OURS, "ack", 11.0))
 
     assert results.median(NEST, "ack", Figure.CPU_US) is None
@@ -30,13 +30,13 @@ def test_median_is_none_when_nothing_was_measured() -> None:
 def test_ratio_is_none_when_it_cannot_be_said(
     theirs: float | None, ours: float | None, expected: float | None
 ) -> None:
-    """Theirs divided by ours, without a division by nothing."""
+    """Without both figures, or with a zero, there is no ratio."""
     assert expected == ratio(theirs, ours)
 
 
 def test_results_are_the_same_when_read_again(tmp_path: Path) -> None:
-    """A kept run can be drawn anew."""
-    results, file = spoken(), tmp_path / "results.json"
+    """Saved results are equal to the results that are loaded."""
+    results, file = example_run(), tmp_path / "results.json"
 
     save_results(results, file)
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app.concurrency.eager import EagerTasks
-from tests.unit.framework.starting import current_task, kept_task, nothing
+from tests.unit.concurrency.starting import current_task, kept_task, nothing
 
 WHO: ContextVar[str] = ContextVar("WHO", default="nobody")
 

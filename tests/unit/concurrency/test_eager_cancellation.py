@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from app.concurrency.eager import EagerTasks
-from tests.unit.framework.starting import SECONDS, current_task, kept_task, spare_is_waiting
+from tests.unit.concurrency.starting import SECONDS, current_task, kept_task, spare_is_waiting
 
 
 @pytest.mark.parametrize("is_spare_new", [True, False])

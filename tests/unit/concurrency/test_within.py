@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from app.concurrency.eager import EagerTasks, within
-from tests.unit.framework.starting import SECONDS, current_task, kept_task
+from tests.unit.concurrency.starting import SECONDS, current_task, kept_task
 
 
 class LateError(Exception):

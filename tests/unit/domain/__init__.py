@@ -1,1 +1,1 @@
-"""The values of the chat and how they look on the wire."""
+"""Tests of app/domain/."""

@@ -18,7 +18,7 @@ FORWARD = [
 def test_status_never_goes_back_when_only_legal_transitions_are_made(
     reports: list[DeliveryState],
 ) -> None:
-    """Whatever is reported in whatever order, a sent message only gets further."""
+    """No order of reports moves a message back to an earlier state."""
     states = [DeliveryState.SENT]
     for report in reports:
         if states[-1].may_become(report):
@@ -29,12 +29,11 @@ def test_status_never_goes_back_when_only_legal_transitions_are_made(
 
 @pytest.mark.parametrize("state", DeliveryState)
 def test_no_state_becomes_itself_when_reported_again(state: DeliveryState) -> None:
-    """A repeated report changes nothing."""
     assert not state.may_become(state)
 
 
 def test_failed_message_may_get_as_far_as_any_when_it_failed() -> None:
-    """It is sent again; or was stored all the same, and goes with its recipients."""
+    """The sender may retry it, or it was stored although the send failed."""
     possible = [state for state in DeliveryState if DeliveryState.FAILED.may_become(state)]
 
     assert FORWARD == possible

@@ -13,7 +13,7 @@ from app.domain.errors import (
 def test_authentication_error_explains_itself_when_raised_with_any_code(
     code: AuthenticationCode,
 ) -> None:
-    """Every code has a message a frontend recognises and a detail that says how to mend it."""
+    """Every code has a message that frontends know, and a detail that says how to fix it."""
     error = AuthenticationError(code)
 
     assert error.message in {
@@ -26,7 +26,7 @@ def test_authentication_error_explains_itself_when_raised_with_any_code(
 
 
 def test_authentication_message_names_the_case_when_frontends_must_tell_it() -> None:
-    """A missing token and a revoked one are not mere failures."""
+    """Frontends can tell a missing token and a revoked token from other failures."""
     codes = (
         AuthenticationCode.TOKEN_MISSING,
         AuthenticationCode.REVOKED,
@@ -40,7 +40,7 @@ def test_authentication_message_names_the_case_when_frontends_must_tell_it() -> 
 
 
 def test_authentication_error_is_temporary_only_when_the_token_is_not_at_fault() -> None:
-    """Trying again with the same token helps in these cases alone."""
+    """Only then can retrying with the same token succeed."""
     temporary = {code for code in AuthenticationCode if AuthenticationError(code).temporary}
 
     assert {
@@ -60,21 +60,21 @@ def test_invalid_payload_names_its_field_when_it_is_raised() -> None:
 
 
 def test_authentication_details_say_how_to_mend_it_when_refused() -> None:
-    """``error`` stays one of three sentences; what to do stands beside it."""
+    """``detail`` says how to fix the error."""
     error = AuthenticationError(AuthenticationCode.REVOKED)
 
     assert {"detail": "The token was revoked; sign in again."} == error.details
 
 
 def test_plain_refusal_has_no_details_when_its_sentence_says_all() -> None:
-    """Nothing but ``error``, ``code`` and ``temporary`` reaches the client."""
+    """The client receives only ``error``, ``code`` and ``temporary``."""
     error = NotAMember()
 
     assert ("not_a_member", False, {}) == (error.code, error.temporary, error.details)
 
 
 def test_unavailable_names_what_is_missing_when_raised() -> None:
-    """The client may try again: nothing was done."""
+    """The error is temporary, since nothing was stored."""
     error = Unavailable(what="The server")
 
     assert "The server is not available now; nothing was done." == str(error)

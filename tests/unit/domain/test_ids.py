@@ -7,7 +7,7 @@ from app.domain.ids import checked_id, new_id, new_message_id
 
 
 def test_id_is_a_random_uuid_when_new() -> None:
-    """In the usual form, with version and variant, and never the same one."""
+    """It has the version and variant of a random UUID, and is unique."""
     ids = [new_id() for _ in range(100)]
 
     uuids = [UUID(each) for each in ids]
@@ -17,7 +17,7 @@ def test_id_is_a_random_uuid_when_new() -> None:
 
 
 def test_message_id_is_a_uuid_of_our_own_kind_when_new() -> None:
-    """In the usual form, of the version that tells it from those of others, and never the same."""
+    """It is a unique UUID of version 8, which the original backend does not use."""
     ids = [new_message_id() for _ in range(300)]
 
     uuids = [UUID(each) for each in ids]
@@ -27,7 +27,7 @@ def test_message_id_is_a_uuid_of_our_own_kind_when_new() -> None:
 
 
 def test_message_id_begins_with_the_time_when_new() -> None:
-    """With the milliseconds since the epoch: later ones stand behind earlier ones."""
+    """It begins with the milliseconds since the epoch, so later ids sort after earlier ones."""
     before = time.time_ns() // 1_000_000
 
     made = UUID(new_message_id())
@@ -44,6 +44,6 @@ def test_id_is_returned_when_it_is_printable(text: str) -> None:
 
 @pytest.mark.parametrize("value", ["", "x" * 192, "a\0", "a\n", "\ud800", "a\u202e", None, 5])
 def test_id_is_rejected_when_a_database_or_a_log_could_not_take_it(value: object) -> None:
-    """The sentence names the rule."""
+    """The error's text states the rule."""
     with pytest.raises(ValueError, match="must be 1 to 191 printable characters"):
         checked_id(value)

@@ -3,6 +3,6 @@ from app.domain.rooms import channel_room, user_room
 
 
 def test_rooms_are_prefixed_when_an_id_looks_like_another_kind() -> None:
-    """A channel called like a user's room is still a channel."""
+    """A channel with the name of a user's room gets a channel's room."""
     assert "channel:user:user_alice" == channel_room(ChannelId("user:user_alice"))
     assert "user:user_alice" == user_room(UserId("user_alice"))

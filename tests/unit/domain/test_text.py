@@ -15,7 +15,7 @@ _WITHOUT_A_GLYPH = {0x2800, 0xFFF9, 0xFFFA, 0xFFFB, 0x16FE4, 0x1D159, *range(0x1
 
 
 def test_blank_characters_are_those_of_unicode_and_some_without_a_glyph() -> None:
-    """By the properties that JavaScript has, so that a frontend can tell the same by a regex."""
+    """The Unicode properties are available in JavaScript, so a frontend can use the same rule."""
     listed = subprocess.run(  # noqa: S603 - our own script
         ["node", "--eval", _LIST_BLANKS],  # noqa: S607 - as on the path
         check=True,
@@ -44,7 +44,6 @@ def test_blank_characters_are_those_of_unicode_and_some_without_a_glyph() -> Non
     ids=ascii,
 )
 def test_text_is_blank_when_every_character_is_invisible(text: str) -> None:
-    """Whatever it is made of."""
     assert is_blank(text)
 
 
@@ -63,5 +62,5 @@ def test_text_is_blank_when_every_character_is_invisible(text: str) -> None:
     ids=ascii,
 )
 def test_text_is_not_blank_when_one_character_is_visible(text: str) -> None:
-    """Joiners and selectors belong to what they join and select."""
+    """Joiners and variation selectors do not make a visible character invisible."""
     assert not is_blank(text)

@@ -1,1 +1,1 @@
-"""Tests of app.filters."""
+"""Tests of app/filters/."""

@@ -33,11 +33,11 @@ TEMPORARY = [
     WsUnavailable("Too slow."),
     WsException("This server is about to stop.", code="draining", temporary=True),
 ]
-"""Every kind of refusal that does not last, those of other parts included."""
+"""Every kind of temporary error, including those of the framework."""
 
 
 def acked(error: Exception) -> list[Any]:
-    """What the filter acks for an event's error."""
+    """Return what the filter acks for an event's error."""
     answers: list[Any] = []
     client = fake_socket(AuthenticatedSocket)
     context = fake_context(client, {"content": SECRET}, ack=answers.append)
@@ -46,7 +46,7 @@ def acked(error: Exception) -> list[Any]:
 
 
 def refused(error: Exception, exception_filter: ChatExceptionFilter) -> RecordingLink:
-    """What a socket sees that is refused for this error."""
+    """Return the link of a socket whose connection is rejected with this error."""
     link = RecordingLink()
     client = fake_socket(AuthenticatedSocket, link=link)
     exception_filter.catch(error, fake_connection(client))
@@ -97,12 +97,12 @@ def refused(error: Exception, exception_filter: ChatExceptionFilter) -> Recordin
     ],
 )
 def test_filter_answers_the_ack_when_an_event_fails(error: Exception, answer: Any) -> None:
-    """Domain errors, framework errors and bugs, each in PROTOCOL.md's form."""
+    """Domain errors, framework errors and bugs have the form that docs/protocol.md describes."""
     assert [answer] == acked(error)
 
 
 def test_filter_tells_message_and_detail_when_an_event_meets_an_expired_session() -> None:
-    """The sentence that frontends look for, and the one for people."""
+    """The ack has the message that frontends look for, and the detail for people."""
     error = AuthenticationError(AuthenticationCode.TOKEN_EXPIRED)
 
     assert [
@@ -116,7 +116,7 @@ def test_filter_tells_message_and_detail_when_an_event_meets_an_expired_session(
 
 
 def test_filter_emits_nests_exception_when_no_ack_was_asked_for() -> None:
-    """With the code, and with what the client sent."""
+    """It contains the code and the payload that the client sent."""
     link = RecordingLink()
     context = fake_context(
         fake_socket(AuthenticatedSocket, link=link), {"channelId": "x"}, pattern="typing"
@@ -150,7 +150,10 @@ def test_filter_emits_nests_exception_when_no_ack_was_asked_for() -> None:
 def test_filter_refuses_as_configured_when_authentication_fails(
     code: AuthenticationCode, message: str
 ) -> None:
-    """``disconnect``: an ``error`` and the end; ``connect_error``: only that, capitalised."""
+    """``disconnect`` emits ``error`` and disconnects.
+
+    ``connect_error`` answers the CONNECT packet only.
+    """
     error = AuthenticationError(code)
 
     disconnected, connect_error = refused(error, DISCONNECTING), refused(error, REFUSING)
@@ -172,7 +175,7 @@ def test_filter_refuses_as_configured_when_authentication_fails(
 def test_filter_fails_closed_when_something_else_breaks_a_connection(
     error: Exception, code: str, detail: str
 ) -> None:
-    """Whatever was raised, nobody comes in; a bug's own text stays here."""
+    """Any error rejects the connection, and the text of a bug is not sent."""
     disconnected, connect_error = refused(error, DISCONNECTING), refused(error, REFUSING)
 
     notice = {"message": "authentication failed", "code": code, "detail": detail}
@@ -183,7 +186,7 @@ def test_filter_fails_closed_when_something_else_breaks_a_connection(
 
 @pytest.mark.parametrize("error", TEMPORARY, ids=lambda error: str(error.code))
 def test_filter_closes_the_transport_when_a_refusal_is_temporary(error: Any) -> None:
-    """``io server disconnect`` and ``connect_error`` would keep the JavaScript client away."""
+    """After ``io server disconnect`` the JavaScript client would not reconnect."""
     disconnected, connect_error = refused(error, DISCONNECTING), refused(error, REFUSING)
 
     ((event, (notice,)),) = disconnected.emitted
@@ -208,7 +211,7 @@ def test_filter_closes_the_transport_when_a_refusal_is_temporary(error: Any) -> 
 
 
 def test_filter_sends_the_limits_own_time_when_it_knows_when_to_come_back() -> None:
-    """In whole milliseconds, rounded up."""
+    """The retry time is in whole milliseconds, rounded up."""
     error = AuthenticationError(AuthenticationCode.TOO_MANY_ATTEMPTS, retry_after_seconds=0.0301)
 
     ((_, (notice,)),) = refused(error, DISCONNECTING).emitted
@@ -217,7 +220,7 @@ def test_filter_sends_the_limits_own_time_when_it_knows_when_to_come_back() -> N
 
 
 def test_filter_logs_temporary_refusals_once_a_minute_when_an_address_causes_many() -> None:
-    """The clients come back by themselves, so there may be thousands of refusals."""
+    """Clients retry by themselves, so there may be thousands of these rejections."""
     clock = ManualClock()
     exception_filter = ChatExceptionFilter(clock, refuse_with_connect_error=False)
     error = AuthenticationError(AuthenticationCode.TOO_MANY_ATTEMPTS)
@@ -237,9 +240,9 @@ def test_filter_logs_temporary_refusals_once_a_minute_when_an_address_causes_man
 
 @pytest.mark.parametrize("error", [NotAMember(), WsException("no"), RuntimeError("bug")])
 def test_filter_logs_ids_and_no_payload_when_an_event_is_refused(error: ChatError) -> None:
-    """Code, event, socket, user and request; never what the client sent."""
+    """The log line has the code, event, socket, user and request, but no payload."""
     client = fake_socket(AuthenticatedSocket)
-    client.session = session_of("user_alice", client)
+    client.authenticate(session_of("user_alice", client))
 
     with capture_logs() as logs:
         DISCONNECTING.catch(error, fake_context(client, {"content": SECRET}, pattern="typing"))
@@ -257,7 +260,7 @@ def test_filter_logs_ids_and_no_payload_when_an_event_is_refused(error: ChatErro
 
 
 def test_filter_logs_the_address_and_no_token_when_a_connection_is_refused() -> None:
-    """A warning: somebody may be trying."""
+    """The line is a warning, since this may be an attack."""
     client = fake_socket(AuthenticatedSocket, auth={"token": SECRET}, address="192.0.2.9")
 
     with capture_logs() as logs:
@@ -271,7 +274,7 @@ def test_filter_logs_the_address_and_no_token_when_a_connection_is_refused() -> 
 
 
 def test_exception_holds_no_payload_when_the_event_carries_a_secret() -> None:
-    """The token of ``auth:refresh`` is not sent back; the event's name is."""
+    """``cause`` has the event's name, but not the token of ``auth:refresh``."""
     link = RecordingLink()
     client = fake_socket(AuthenticatedSocket, link=link)
 
@@ -284,7 +287,7 @@ def test_exception_holds_no_payload_when_the_event_carries_a_secret() -> None:
 
 
 def test_log_names_the_claim_when_a_token_is_refused_for_it() -> None:
-    """Short and printable; the client is not told."""
+    """The logged value is short and printable; the client does not receive it."""
     claims = {"azp": "https://evil.example/\n" + "x" * 200}
     error = AuthenticationError(AuthenticationCode.TOKEN_PARTY, claims=claims)
 

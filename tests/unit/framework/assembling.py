@@ -7,7 +7,7 @@ from app.framework import BootError, IoAdapter, IoOptions, NestApplication, Nest
 
 
 def application(*provided: providers.Provider[Any]) -> NestApplication:
-    """An application whose one module has these providers."""
+    """Create an application whose only module has these providers."""
     container = containers.DynamicContainer()
     for index, provider in enumerate(provided):
         setattr(container, f"provider_{index}", provider)
@@ -15,7 +15,7 @@ def application(*provided: providers.Provider[Any]) -> NestApplication:
 
 
 async def start_error(*provided: providers.Provider[Any]) -> str:
-    """The sentence with which the start of such an application is refused."""
+    """Return the error with which the start of such an application fails."""
     app = application(*provided)
     with pytest.raises(BootError) as caught:
         await app.init()

@@ -14,10 +14,10 @@ Emitted = list[tuple[str, tuple[Any, ...]]]
 
 
 class Driver:
-    """One client before a gateway's compiled pipeline, without container and server.
+    """Runs a gateway's compiled pipeline for one client, without container and server.
 
     Attributes:
-        emitted: What the client was sent, ``(event, args)`` in order.
+        emitted: The events that the client received, ``(event, args)``, in order.
     """
 
     def __init__(self, gateway: object, application: Enhancers | None = None) -> None:
@@ -30,45 +30,45 @@ class Driver:
 
     @property
     def emitted(self) -> Emitted:
-        """See the class."""
+        """The recorded events, see the class."""
         return self.link.emitted
 
     async def call(self, event: str, data: Any = None) -> list[Any]:
-        """Send an event that asks for an ack; gives what was acked, call by call."""
+        """Send an event with an ack; return the arguments of each ack."""
         acked: list[Any] = []
         await self.handlers[event](self.socket, data, acked.append)
         return acked
 
     async def send(self, event: str, data: Any = None) -> Emitted:
-        """Send an event that asks for no ack; gives what was emitted."""
+        """Send an event without an ack; return what was emitted."""
         await self.handlers[event](self.socket, data, None)
         return self.emitted
 
     async def call_unknown(self, event: str) -> list[Any]:
-        """Send an event that nobody handles, asking for an ack."""
+        """Send an event that no gateway handles, with an ack; return the arguments of each ack."""
         acked: list[Any] = []
         await compile_unknown_event([self.definition])(self.socket, event, None, acked.append)
         return acked
 
     async def connect(self, timeout_seconds: float = 10.0) -> bool:
-        """Whether the gateway lets the client in."""
+        """Connect; return whether the gateway admits the client."""
         return await compile_connect(self.definition, timeout_seconds)(self.socket)
 
     async def disconnect(self, reason: str) -> None:
-        """Tell the gateway that the client has gone."""
+        """Run the gateway's disconnect hook."""
         hook = compile_disconnect(self.definition)
         assert hook is not None
         await hook(self.socket, reason)
 
 
 def boot_error(gateway: object) -> str:
-    """The sentence with which a gateway is refused."""
+    """Return the error with which a gateway is refused."""
     with pytest.raises(BootError) as caught:
         Driver(gateway)
     return str(caught.value)
 
 
-def _instance(reference: object, place: str) -> Any:
-    """Stands for the container: decorators in tests name instances, or classes without needs."""
-    del place
+def _instance(reference: object, subject: str) -> Any:
+    """Replace the container: return instances unchanged, and create classes without arguments."""
+    del subject
     return reference() if isinstance(reference, type) else reference

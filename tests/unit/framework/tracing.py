@@ -15,7 +15,7 @@ Trace = list[str]
 
 
 class TracingGuard(CanActivate):
-    """Writes its name; gives the verdict it was made with, or raises it."""
+    """Records its name; returns or raises the verdict given to the constructor."""
 
     def __init__(self, trace: Trace, name: str, *, verdict: Any = True) -> None:
         self._trace = trace
@@ -23,7 +23,7 @@ class TracingGuard(CanActivate):
         self._verdict = verdict
 
     def can_activate(self, context: ExecutionContext) -> bool:
-        """Give the verdict."""
+        """Return or raise the verdict."""
         del context
         self._trace.append(f"guard {self._name}")
         if isinstance(self._verdict, Exception):
@@ -33,14 +33,14 @@ class TracingGuard(CanActivate):
 
 
 class TracingInterceptor(NestInterceptor):
-    """Writes its name before and after."""
+    """Records its name before and after the handler."""
 
     def __init__(self, trace: Trace, name: str) -> None:
         self._trace = trace
         self._name = name
 
     async def intercept(self, context: ExecutionContext, call_handler: CallHandler) -> Any:
-        """Go on, and change nothing."""
+        """Return the result unchanged."""
         del context
         self._trace.append(f"before {self._name}")
         result = await call_handler.handle()
@@ -49,34 +49,34 @@ class TracingInterceptor(NestInterceptor):
 
 
 class TracingPipe(PipeTransform):
-    """Writes its name and what kind of parameter it meets."""
+    """Records its name and the kind of parameter."""
 
     def __init__(self, trace: Trace, name: str) -> None:
         self._trace = trace
         self._name = name
 
     def transform(self, value: Any, metadata: ArgumentMetadata) -> Any:
-        """Give the value back."""
+        """Return the value unchanged."""
         self._trace.append(f"pipe {self._name} {metadata.type}")
         return value
 
 
 @catch()
 class TracingFilter:
-    """Writes its name and the error's class; answers nothing."""
+    """Records its name and the error's class; sends no answer."""
 
     def __init__(self, trace: Trace, name: str) -> None:
         self._trace = trace
         self._name = name
 
     def catch(self, exception: Exception, host: ExecutionContext) -> None:
-        """Write it down."""
+        """Record the error."""
         del host
         self._trace.append(f"filter {self._name} {type(exception).__name__}")
 
 
 def catching(*exceptions: type[Exception]) -> Callable[[Trace, str], TracingFilter]:
-    """A `TracingFilter` for these exceptions alone."""
+    """Return a `TracingFilter` that catches only these exceptions."""
 
     @catch(*exceptions)
     class _Catching(TracingFilter):

@@ -1,1 +1,1 @@
-"""Tests of app.gateways."""
+"""Tests of app/gateways/."""

@@ -30,37 +30,36 @@ MEMBERSHIP = {
 
 
 class TokenIsUser(TokenVerifier):
-    """Takes any user's id for that user's token; ``~`` and what follows makes it another token."""
+    """A verifier that accepts a user's id as the token of that user.
+
+    A suffix after ``~`` makes it another token of the same user.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
 
     async def verify(self, token: str) -> Principal:
-        """The user of that name."""
+        """Return the principal of the user in the token."""
         if not token.startswith("user_"):
             raise AuthenticationError(AuthenticationCode.TOKEN_SIGNATURE)
         user_id = UserId(token.partition("~")[0])
         return Principal(user_id, None, None, expires_at=self.claimed_expiry(token))
 
     def claimed_expiry(self, token: str) -> float:
-        """A minute from now."""
+        """Return a time one minute from now."""
         del token
         return self._clock.now().timestamp() + TOKEN_LIFE_SECONDS
 
 
 class Chat:
-    """The application in memory, without a server: gateways are met through the whole pipeline.
-
-    Attributes:
-        heard: What rooms were told, ``(room, event)`` in order.
-    """
+    """The application in memory without a server. Events pass the whole pipeline."""
 
     def __init__(
-        self, module: TestingModule, clock: ManualClock, said: RecordingBroadcaster
+        self, module: TestingModule, clock: ManualClock, broadcaster: RecordingBroadcaster
     ) -> None:
         self.module = module
         self.clock = clock
-        self.said = said
+        self.broadcaster = broadcaster
         definitions = module.create_nest_application().definitions()
         self._definition = next(
             each for each in definitions if isinstance(each.instance, WsGateway)
@@ -73,16 +72,16 @@ class Chat:
 
     @property
     def events(self) -> list[str]:
-        """Those of `WsGateway`."""
+        """The compiled events of `WsGateway`."""
         return [route.pattern for route in self._definition.routes]
 
     @property
-    def heard(self) -> list[tuple[str, str]]:
-        """See the class."""
-        return [(each.room, str(each.event)) for each in self.said.published]
+    def published(self) -> list[tuple[str, str]]:
+        """The broadcasts as ``(room, event)`` pairs, in order."""
+        return [(each.room, str(each.event)) for each in self.broadcaster.published]
 
     async def connect(self, token: str, socket_id: str = "socket-1") -> "Client":
-        """A client that presents this token; admitted or not."""
+        """Connect a client with this token, whether it is admitted or not."""
         link = RecordingLink()
         socket = fake_socket(
             AuthenticatedSocket, auth={"token": token}, link=link, socket_id=socket_id
@@ -91,18 +90,18 @@ class Chat:
         return Client(self, socket, link, admitted=admitted)
 
     async def handle(self, socket: AuthenticatedSocket, event: str, data: Any) -> list[Any]:
-        """What is acked, as JSON has it."""
+        """Handle an event, and return its acks as JSON."""
         acked: list[Any] = []
         await self._handlers[event](socket, data, acked.append)
         answers: list[Any] = json.loads(json_codec.dumps(acked))
         return answers
 
     async def tell(self, socket: AuthenticatedSocket, event: str, data: Any) -> None:
-        """Handle an event that asks for no ack."""
+        """Handle an event without an ack."""
         await self._handlers[event](socket, data, None)
 
     async def disconnect(self, socket: AuthenticatedSocket) -> None:
-        """Run the gateway's hook, as the transport does for everybody who has gone."""
+        """Call the gateway's disconnect hook, as the transport does for every client."""
         hook = compile_disconnect(self._definition)
         assert hook is not None
         await hook(socket, "transport close")
@@ -120,13 +119,13 @@ class Client:
         self.admitted = admitted
 
     async def call(self, event: str, data: Any = None) -> Any:
-        """The answer to an event."""
+        """Send an event, and return its ack."""
         answers = await self._chat.handle(self.socket, event, data)
         assert len(answers) == 1
         return answers[0]
 
     async def leave(self) -> None:
-        """Disconnect."""
+        """Disconnect the socket."""
         self.link.disconnect(close=False)
         await self._chat.disconnect(self.socket)
 
@@ -134,13 +133,13 @@ class Client:
 async def open_chat(
     settings: Settings = IN_MEMORY, instead: Mapping[type, type] = MappingProxyType({})
 ) -> Chat:
-    """A chat with Alice, Bob and Dave, at the manual clock's start.
+    """Open a chat with Alice, Bob and Dave, at the start of the manual clock.
 
     Args:
-        settings: Of the application.
-        instead: Classes of a test's own, by the ports they stand in for.
+        settings: The settings of the application.
+        instead: Implementations that replace the application's, by port.
     """
-    clock, said = ManualClock(), RecordingBroadcaster()
+    clock, broadcaster = ManualClock(), RecordingBroadcaster()
     builder = (
         Test.create_testing_module(create_app_module(settings))
         .override_provider(Clock)
@@ -148,7 +147,7 @@ async def open_chat(
         .override_provider(TokenVerifier)
         .use_class(TokenIsUser)
         .override_provider(Broadcaster)
-        .use_value(said)
+        .use_value(broadcaster)
         .override_provider(SocketRooms)
         .use_class(MemorySocketRooms)
     )
@@ -156,4 +155,4 @@ async def open_chat(
         builder = builder.override_provider(port).use_class(replacement)
     module = builder.compile()
     await module.get(ChannelService).seed(MEMBERSHIP)
-    return Chat(module, clock, said)
+    return Chat(module, clock, broadcaster)

@@ -5,7 +5,7 @@ from tests.unit.gateways.chat import open_chat
 
 
 async def test_validate_client_refuses_when_no_guard_has_run() -> None:
-    """A gateway that forgot its `WsGuard` lets nobody in."""
+    """A gateway without `WsGuard` admits nobody."""
     chat = await open_chat()
     gateway = chat.module.get(WsGateway)
     link = RecordingLink()
@@ -18,7 +18,7 @@ async def test_validate_client_refuses_when_no_guard_has_run() -> None:
 
 
 async def test_validate_client_refuses_when_the_session_was_revoked_meanwhile() -> None:
-    """Between guard and hook a token may be revoked: nothing is joined."""
+    """A token can be revoked between the guard and the hook; the client joins no room then."""
     chat = await open_chat()
     gateway = chat.module.get(WsGateway)
     alice = await chat.connect("user_alice")
@@ -29,7 +29,6 @@ async def test_validate_client_refuses_when_the_session_was_revoked_meanwhile() 
 
 
 async def test_get_client_user_id_gives_the_user_when_there_is_a_session() -> None:
-    """As documented."""
     chat = await open_chat()
     alice = await chat.connect("user_alice")
 

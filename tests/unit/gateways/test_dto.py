@@ -83,7 +83,7 @@ def test_dto_takes_the_payload_when_it_is_at_its_limits(
 def test_dto_refuses_the_payload_when_a_field_does_not_fit(
     dto: type[BaseModel], payload: dict[str, Any], path: str
 ) -> None:
-    """Exact types, and the name by which the client sent the field that is wrong."""
+    """Types are exact, and the error names the field as the client sent it."""
     with pytest.raises(ValidationError) as caught:
         dto.model_validate(payload)
 
@@ -92,7 +92,7 @@ def test_dto_refuses_the_payload_when_a_field_does_not_fit(
 
 
 def test_send_message_dto_takes_the_documented_name_when_both_are_sent() -> None:
-    """``tempId`` is only its alias."""
+    """``clientMessageId`` takes precedence over its alias ``tempId``."""
     dto = SendMessageDto.model_validate(
         {"content": " x ", "channelId": "c", "clientMessageId": "one", "tempId": "two"}
     )
@@ -101,21 +101,21 @@ def test_send_message_dto_takes_the_documented_name_when_both_are_sent() -> None
 
 
 def test_receipt_dto_lists_each_message_once_when_some_are_repeated() -> None:
-    """In the order in which they come first."""
+    """The ids keep the order in which they first occur."""
     dto = ReceiptDto.model_validate({"messageIds": ["b", "a", "b"]})
 
     assert ("b", "a") == dto.listed
 
 
 def test_get_offline_dto_tells_the_known_place_when_there_is_one() -> None:
-    """Channel and number, or nothing."""
+    """``since`` is the channel and the sequence, or None."""
     known = GetOfflineDto.model_validate({"channelId": "c", "afterSeq": 7})
 
     assert (("c", 7), None) == (known.since, GetOfflineDto.model_validate({}).since)
 
 
 def test_every_integer_is_taken_when_it_is_written_with_a_fraction_of_zero() -> None:
-    """50.0 is 50 in JSON, and in the languages of many clients."""
+    """50.0 equals 50 in JSON, and some client languages write it so."""
     dto = GetOfflineDto.model_validate({"limit": 50.0, "channelId": "c", "afterSeq": 7.0})
 
     assert (50, 7) == (dto.limit, dto.after_seq)

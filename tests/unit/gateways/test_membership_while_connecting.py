@@ -23,7 +23,7 @@ Change = Callable[[ChannelService], Awaitable[object]]
 
 @pytest.fixture
 async def chat() -> Chat:
-    """The chat, over storage that a test may hold back."""
+    """Return a chat over storage whose answers a test can delay."""
     return await open_chat(instead={ChannelRepository: SlowChannels})
 
 
@@ -44,9 +44,11 @@ async def chat() -> Chat:
 async def test_client_is_where_its_user_belongs_now_when_that_changes_while_it_connects(
     chat: Chat, user_id: UserId, change: Change, expected: set[str]
 ) -> None:
-    """Storage has been asked before the change, and answers after it."""
+    """The storage receives the query before the change, and answers after it."""
     channels = chat.module.get(SlowChannels)
-    await chat.module.get(RoomSync).refresh_all([GENERAL, RANDOM])  # or the change asks, too
+    await chat.module.get(RoomSync).refresh_all(
+        [GENERAL, RANDOM]
+    )  # so that the change does not load them
     channels.hold()
 
     connecting = asyncio.create_task(chat.connect(user_id))

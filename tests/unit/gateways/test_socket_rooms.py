@@ -16,17 +16,17 @@ ROOM = "channel:general"
 
 
 def connected(socket_id: str, user_id: UserId, *rooms: str) -> AuthenticatedSocket:
-    """A socket of the user, in the user's room and these."""
+    """Add a socket of the user to the user's room and to these rooms."""
     socket = fake_socket(AuthenticatedSocket, socket_id=socket_id)
     principal = Principal(user_id, None, None, expires_at=NOW.timestamp())
-    socket.session = Session(user_id, socket, Credential.of(socket_id, principal))
+    socket.authenticate(Session(user_id, socket, Credential.of(socket_id, principal)))
     socket.join(user_room(user_id), *rooms)
     return socket
 
 
 @pytest.fixture
 def sockets() -> list[AuthenticatedSocket]:
-    """Alice has two, one of them in the room; Bob one in it, Carol one outside."""
+    """Alice has one socket in the room and one outside, Bob has one in it, Carol one outside."""
     return [
         connected("phone", ALICE, ROOM),
         connected("laptop", ALICE),
@@ -37,7 +37,7 @@ def sockets() -> list[AuthenticatedSocket]:
 
 @pytest.fixture
 def rooms(sockets: list[AuthenticatedSocket]) -> GatewaySocketRooms:
-    """Of these sockets."""
+    """Return the rooms of these sockets."""
     link, rooms = RecordingLink(), GatewaySocketRooms()
     link.present.extend(sockets)
     rooms.server = Server(link)
@@ -45,14 +45,14 @@ def rooms(sockets: list[AuthenticatedSocket]) -> GatewaySocketRooms:
 
 
 def in_room(sockets: list[AuthenticatedSocket]) -> set[str]:
-    """Which of them are in the room."""
+    """Return the sockets that are in the room."""
     return {each.id for each in sockets if ROOM in each.rooms}
 
 
 def test_users_are_named_once_when_they_have_sockets_in_the_room(
     rooms: GatewaySocketRooms,
 ) -> None:
-    """Nobody is in a room that there is not."""
+    """A room that does not exist has no users."""
     assert {ALICE, BOB} == rooms.users_in(ROOM)
     assert frozenset() == rooms.users_in("channel:other")
 
@@ -60,7 +60,7 @@ def test_users_are_named_once_when_they_have_sockets_in_the_room(
 def test_sockets_join_once_when_they_are_not_in_the_room(
     rooms: GatewaySocketRooms, sockets: list[AuthenticatedSocket]
 ) -> None:
-    """Those that joined are told, and whose they are."""
+    """`join` returns the sockets that joined, with their users."""
     first = rooms.join([ALICE, CAROL, UserId("user_away")], ROOM)
     second = rooms.join([ALICE, CAROL], ROOM)
 
@@ -71,7 +71,7 @@ def test_sockets_join_once_when_they_are_not_in_the_room(
 def test_sockets_leave_once_when_they_are_in_the_room(
     rooms: GatewaySocketRooms, sockets: list[AuthenticatedSocket]
 ) -> None:
-    """Their user's own room they keep."""
+    """They stay in the room of their user."""
     first = rooms.leave([ALICE, CAROL], ROOM)
     second = rooms.leave([ALICE, CAROL], ROOM)
 
@@ -83,6 +83,6 @@ def test_sockets_leave_once_when_they_are_in_the_room(
 def test_nobody_moves_when_nobody_is_named(
     rooms: GatewaySocketRooms, sockets: list[AuthenticatedSocket]
 ) -> None:
-    """Nobody is not everybody."""
+    """An empty selection must not select every socket."""
     assert ({}, {}) == (rooms.join([], "channel:other"), rooms.leave([], ROOM))
     assert {"phone", "bobs"} == in_room(sockets)

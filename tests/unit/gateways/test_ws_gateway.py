@@ -16,22 +16,22 @@ NOW = "2026-01-31T09:30:00.000Z"
 
 @pytest.fixture
 async def chat() -> Chat:
-    """The chat, with nobody connected."""
+    """A chat without connected clients."""
     return await open_chat()
 
 
 async def sent(chat: Chat) -> Any:
-    """A message of Alice's in general, as acked to her."""
+    """Return the ack of a message that Alice sent in general."""
     alice = await chat.connect("user_alice")
     message = (await alice.call("sendMessage", {"content": "hello", "channelId": "general"}))[
         "data"
     ]
-    chat.said.published.clear()
+    chat.broadcaster.published.clear()
     return message
 
 
 async def test_connect_joins_the_users_rooms_when_the_token_is_good(chat: Chat) -> None:
-    """The personal room and each channel's; the event service knows of it."""
+    """The client joins the user's room and each channel's room, and `EventService` is updated."""
     alice = await chat.connect("user_alice")
 
     assert alice.admitted
@@ -43,7 +43,7 @@ async def test_connect_joins_the_users_rooms_when_the_token_is_good(chat: Chat) 
 async def test_connect_refuses_and_joins_nothing_when_the_token_is_bad(
     chat: Chat, token: str
 ) -> None:
-    """The ``error`` event, the end, and no handler of the gateway."""
+    """The client receives ``error`` and is disconnected; no hook of the gateway runs."""
     client = await chat.connect(token)
 
     assert not client.admitted
@@ -52,7 +52,7 @@ async def test_connect_refuses_and_joins_nothing_when_the_token_is_bad(
 
 
 async def test_connect_refuses_when_the_user_has_too_many_sockets() -> None:
-    """And lets one in again when another has gone."""
+    """A further socket is admitted after another one has disconnected."""
     chat = await open_chat(Settings.model_construct(database_url="memory:", max_sockets_per_user=1))
     first = await chat.connect("user_alice", "first")
 
@@ -65,33 +65,33 @@ async def test_connect_refuses_when_the_user_has_too_many_sockets() -> None:
 
 
 async def test_disconnect_ends_what_the_socket_had_when_it_was_the_users_last(chat: Chat) -> None:
-    """Subscriptions, and typing, which the channel hears."""
+    """The subscriptions end, and so does typing, which is published to the channel."""
     alice = await chat.connect("user_alice")
     await alice.call("typing", {"channelId": "general"})
-    chat.said.published.clear()
+    chat.broadcaster.published.clear()
 
     await alice.leave()
 
     assert not chat.module.get(EventService).is_listening(GENERAL, ALICE)
-    assert [("channel:general", "typing")] == chat.heard
+    assert [("channel:general", "typing")] == chat.published
     assert () == await chat.module.get(TypingService).list(ALICE, GENERAL)
 
 
 async def test_disconnect_leaves_typing_alone_when_the_user_has_another_socket(chat: Chat) -> None:
-    """Typing is the user's, not the socket's."""
+    """Typing belongs to the user, not to the socket."""
     phone = await chat.connect("user_alice", "phone")
     await chat.connect("user_alice", "laptop")
     await phone.call("typing", {"channelId": "general"})
-    chat.said.published.clear()
+    chat.broadcaster.published.clear()
 
     await phone.leave()
 
-    assert [] == chat.heard
+    assert [] == chat.published
     assert chat.module.get(EventService).is_listening(GENERAL, ALICE)
 
 
 async def test_disconnect_forgets_the_session_when_the_socket_joined_nothing() -> None:
-    """Dave is in no channel: his place is free again all the same."""
+    """Dave is in no channel, but his place in the quota is freed."""
     chat = await open_chat(Settings.model_construct(database_url="memory:", max_sockets_per_user=1))
     dave = await chat.connect("user_dave")
 
@@ -101,16 +101,15 @@ async def test_disconnect_forgets_the_session_when_the_socket_joined_nothing() -
 
 
 async def test_disconnect_does_nothing_when_the_socket_was_refused(chat: Chat) -> None:
-    """It had nothing."""
     refused = await chat.connect("forged")
 
     await refused.leave()
 
-    assert [] == chat.heard
+    assert [] == chat.published
 
 
 async def test_send_message_acks_the_message_when_it_is_stored(chat: Chat) -> None:
-    """The seed's fields, and the channel hears of it."""
+    """The ack has the documented fields, and the message is published to the channel."""
     alice = await chat.connect("user_alice")
 
     answer = await alice.call(
@@ -129,28 +128,28 @@ async def test_send_message_acks_the_message_when_it_is_stored(chat: Chat) -> No
         "user": {"id": "user_alice", "name": "Alice", "imageUrl": None},
         "seq": 1,
     } == message
-    assert [("channel:general", "message.created")] == chat.heard
+    assert [("channel:general", "message.created")] == chat.published
 
 
 @pytest.mark.parametrize("alias", ["clientMessageId", "tempId"])
 async def test_send_message_stores_once_when_the_clients_id_is_the_same(
     chat: Chat, alias: str
 ) -> None:
-    """By either name of it."""
+    """The client message id has the same effect under both of its names."""
     alice = await chat.connect("user_alice")
     payload = {"content": "hello", "channelId": "general", alias: "mine"}
 
     first, second = [await alice.call("sendMessage", payload) for _ in range(2)]
 
     assert first == second
-    assert [("channel:general", "message.created")] == chat.heard
+    assert [("channel:general", "message.created")] == chat.published
 
 
 @pytest.mark.parametrize("alias", ["clientMessageId", "tempId"])
 async def test_send_message_is_refused_when_the_clients_id_was_used_before_the_reload(
     chat: Chat, alias: str
 ) -> None:
-    """As by a frontend that counts 1, 2, 3 from each load of its page."""
+    """A frontend that counts 1, 2, 3 from each page load must not lose a message."""
     alice = await chat.connect("user_alice")
     payload = {"content": "hello", "channelId": "general", alias: "1"}
     await alice.call("sendMessage", payload)
@@ -158,29 +157,29 @@ async def test_send_message_is_refused_when_the_clients_id_was_used_before_the_r
     answer = await alice.call("sendMessage", {**payload, "content": "other"})
 
     assert ("client_message_id_reused", False) == (answer["code"], answer["temporary"])
-    assert [("channel:general", "message.created")] == chat.heard
+    assert [("channel:general", "message.created")] == chat.published
 
 
 async def test_update_message_acks_the_new_content_when_it_is_the_authors(chat: Chat) -> None:
-    """And the channel hears of it."""
+    """The update is published to the channel."""
     message = await sent(chat)
     alice = await chat.connect("user_alice")
 
     answer = await alice.call("updateMessage", {"messageId": message["id"], "content": "new"})
 
     assert {**message, "content": "new"} == answer["data"]
-    assert [("channel:general", "message.updated")] == chat.heard
+    assert [("channel:general", "message.updated")] == chat.published
 
 
 async def test_delete_message_acks_its_id_when_it_is_the_authors(chat: Chat) -> None:
-    """The ack has the id alone; the channel hears of it."""
+    """The ack has only the id; the deletion is published to the channel."""
     message = await sent(chat)
     alice = await chat.connect("user_alice")
 
     answer = await alice.call("deleteMessage", {"messageId": message["id"]})
 
     assert {"data": {"messageId": message["id"]}} == answer
-    assert [("channel:general", "message.deleted")] == chat.heard
+    assert [("channel:general", "message.deleted")] == chat.published
 
 
 @pytest.mark.parametrize(
@@ -189,7 +188,7 @@ async def test_delete_message_acks_its_id_when_it_is_the_authors(chat: Chat) -> 
 async def test_delivery_events_tell_the_author_when_they_change_something(
     chat: Chat, event: str, status: str
 ) -> None:
-    """Once: the same again is acked alone."""
+    """Repeating an event is acked but not published again."""
     message = await sent(chat)
     bob = await chat.connect("user_bob")
 
@@ -202,7 +201,7 @@ async def test_delivery_events_tell_the_author_when_they_change_something(
         "timestamp": NOW,
     }
     assert [{"data": delivery}] * 2 == answers
-    assert [("user:user_alice", event)] == chat.heard
+    assert [("user:user_alice", event)] == chat.published
 
 
 @pytest.mark.parametrize(
@@ -211,7 +210,7 @@ async def test_delivery_events_tell_the_author_when_they_change_something(
 async def test_delivery_events_ack_a_list_when_several_messages_are_reported(
     chat: Chat, event: str, status: str
 ) -> None:
-    """The author hears of each; what was refused stands beside the data."""
+    """The author is notified of each; the rejected ones are listed in ``refused``."""
     first, second = [(await sent(chat))["id"] for _ in range(2)]
     bob = await chat.connect("user_bob")
 
@@ -229,11 +228,11 @@ async def test_delivery_events_ack_a_list_when_several_messages_are_reported(
     }
     assert {"data": statuses} == whole
     assert {"data": statuses[1:], "refused": [refused]} == partly
-    assert [("user:user_alice", event)] * 2 == chat.heard
+    assert [("user:user_alice", event)] * 2 == chat.published
 
 
 async def test_events_go_on_when_a_page_of_missed_messages_was_reported(chat: Chat) -> None:
-    """150 receipts, one after the other, leave the limit of the other events alone."""
+    """150 receipts in a row do not use up the limit of other events."""
     alice, bob = await chat.connect("user_alice", "a"), await chat.connect("user_bob", "b")
     payload = {"content": "hello", "channelId": "general"}
     ids = [(await alice.call("sendMessage", payload))["data"]["id"] for _ in range(50)]
@@ -255,7 +254,7 @@ async def test_events_go_on_when_a_page_of_missed_messages_was_reported(chat: Ch
 
 
 async def test_get_status_acks_each_recipient_when_somebody_asks(chat: Chat) -> None:
-    """Bob is general's other member."""
+    """Bob is the only other member of general."""
     message = await sent(chat)
     alice = await chat.connect("user_alice")
 
@@ -269,7 +268,7 @@ async def test_get_status_acks_each_recipient_when_somebody_asks(chat: Chat) -> 
 async def test_get_status_acks_a_page_with_counts_when_there_are_more_recipients(
     chat: Chat,
 ) -> None:
-    """What says where to go on, and how many there are, stands beside the documented ``data``."""
+    """The cursor and the counts are in fields besides the documented ``data``."""
     carol = {UserId("user_carol"): (ChannelId("general"),)}
     await chat.module.get(ChannelService).seed(carol)
     message = await sent(chat)
@@ -288,7 +287,7 @@ async def test_get_status_acks_a_page_with_counts_when_there_are_more_recipients
 
 
 async def test_typing_events_ack_the_indicator_when_a_member_types(chat: Chat) -> None:
-    """Start, list, stop; the channel but this socket hears start and stop."""
+    """Starting and stopping are published to every other socket in the channel."""
     alice = await chat.connect("user_alice")
     channel = {"channelId": "general"}
     indicator = {"userId": "user_alice", "channelId": "general", "timestamp": NOW}
@@ -300,11 +299,11 @@ async def test_typing_events_ack_the_indicator_when_a_member_types(chat: Chat) -
     assert {"data": {**indicator, "isTyping": True}} == started
     assert {"data": [{**indicator, "isTyping": True}]} == listed
     assert {"data": {**indicator, "isTyping": False}} == stopped
-    assert ["socket-1", "socket-1"] == [each.except_socket for each in chat.said.published]
+    assert ["socket-1", "socket-1"] == [each.except_socket for each in chat.broadcaster.published]
 
 
 async def test_offline_events_ack_what_was_missed_when_a_member_returns(chat: Chat) -> None:
-    """The count, and the messages, oldest first."""
+    """The acks have the count, and the messages, oldest first."""
     message = await sent(chat)
     bob = await chat.connect("user_bob")
 

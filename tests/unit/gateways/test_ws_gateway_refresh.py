@@ -12,7 +12,7 @@ NEXT_TOKEN = "user_alice~2"
 
 @pytest.fixture
 async def chat() -> Chat:
-    """The chat, with nobody connected."""
+    """A chat without connected clients."""
     return await open_chat()
 
 
@@ -20,7 +20,7 @@ async def chat() -> Chat:
 async def test_refresh_acks_the_new_expiry_when_the_token_is_good(
     chat: Chat, elapsed_seconds: float
 ) -> None:
-    """Also after the end, within the grace; events are handled again."""
+    """After a refresh within the grace period, events are handled again."""
     alice = await chat.connect("user_alice")
     chat.clock.advance(elapsed_seconds)
 
@@ -32,7 +32,7 @@ async def test_refresh_acks_the_new_expiry_when_the_token_is_good(
 
 
 async def test_refresh_is_acked_before_the_end_when_the_user_is_another(chat: Chat) -> None:
-    """The ack says why, then ``error`` does, then the socket is closed."""
+    """The client receives the ack, then ``error``, then the socket is closed."""
     await chat.module.get(SessionService).on_module_init()
     alice = await chat.connect("user_alice")
 
@@ -46,7 +46,7 @@ async def test_refresh_is_acked_before_the_end_when_the_user_is_another(chat: Ch
 
 
 async def test_socket_stays_when_its_refresh_fails(chat: Chat) -> None:
-    """Until its time is over it may try again."""
+    """The client may retry until the session ends."""
     alice = await chat.connect("user_alice")
 
     answer = await alice.call("auth:refresh", {"token": "forged"})
@@ -59,7 +59,6 @@ async def test_socket_stays_when_its_refresh_fails(chat: Chat) -> None:
 async def test_refresh_is_refused_when_the_payload_has_no_token(
     chat: Chat, payload: object
 ) -> None:
-    """As any other event's payload."""
     alice = await chat.connect("user_alice")
 
     answer = await alice.call("auth:refresh", payload)
@@ -69,7 +68,7 @@ async def test_refresh_is_refused_when_the_payload_has_no_token(
 
 @pytest.mark.parametrize("token", ["forged secret", {"secret": 1}])
 async def test_refresh_keeps_the_token_to_itself_when_it_fails(chat: Chat, token: object) -> None:
-    """Neither the answer nor the log nor ``exception`` repeats it."""
+    """The token is neither in the answer, nor in ``exception``, nor in the log."""
     alice = await chat.connect("user_alice")
 
     with capture_logs() as logs:

@@ -12,17 +12,17 @@ from tests.unit.gateways.chat import TOKEN_LIFE_SECONDS, Chat, open_chat
 
 @pytest.fixture
 async def chat() -> Chat:
-    """The chat, with nobody connected."""
+    """A chat without connected clients."""
     return await open_chat()
 
 
 async def sent(chat: Chat) -> Any:
-    """A message of Alice's in general, as acked to her."""
+    """Return the ack of a message that Alice sent in general."""
     alice = await chat.connect("user_alice")
     message = (await alice.call("sendMessage", {"content": "hello", "channelId": "general"}))[
         "data"
     ]
-    chat.said.published.clear()
+    chat.broadcaster.published.clear()
     return message
 
 
@@ -39,12 +39,12 @@ async def sent(chat: Chat) -> Any:
 async def test_events_are_refused_when_the_user_is_no_member(
     chat: Chat, event: str, payload: Any
 ) -> None:
-    """Whatever it is, and nobody hears of it."""
+    """Nothing is published for any of these events."""
     dave = await chat.connect("user_dave")
 
     answer = await dave.call(event, payload)
 
-    assert ("not_a_member", []) == (answer["code"], chat.heard)
+    assert ("not_a_member", []) == (answer["code"], chat.published)
 
 
 @pytest.mark.parametrize(
@@ -64,13 +64,13 @@ async def test_events_are_refused_when_the_user_is_no_member(
 async def test_events_are_refused_when_the_message_is_not_the_users_to_touch(
     chat: Chat, event: str, user: str, code: str
 ) -> None:
-    """By who asks; strangers do not learn that it exists."""
+    """Users who are not members do not learn that the message exists."""
     message = await sent(chat)
     client = await chat.connect(user)
 
     answer = await client.call(event, {"messageId": message["id"], "content": "x"})
 
-    assert (code, []) == (answer["code"], chat.heard)
+    assert (code, []) == (answer["code"], chat.published)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ async def test_events_are_refused_when_the_message_is_not_the_users_to_touch(
 async def test_events_refuse_the_payload_with_fields_when_it_does_not_fit(
     chat: Chat, event: ClientEvent, payload: Any
 ) -> None:
-    """All but those that need none, for any shape of payload."""
+    """Every event with a payload rejects any payload of the wrong shape."""
     alice = await chat.connect("user_alice")
 
     answer = await alice.call(event, payload)
@@ -94,7 +94,7 @@ async def test_events_refuse_the_payload_with_fields_when_it_does_not_fit(
 
 @pytest.mark.parametrize("bad", ["\\ud800", "a\\u0000b"])
 async def test_events_refuse_text_when_no_database_takes_it(chat: Chat, bad: str) -> None:
-    """Lone surrogates and NUL, in every field that holds text."""
+    """Lone surrogates and NUL are rejected in every text field."""
     alice = await chat.connect("user_alice")
     value = json_codec.loads(f'"{bad}"')
     payload = {
@@ -115,7 +115,7 @@ async def test_events_refuse_text_when_no_database_takes_it(chat: Chat, bad: str
 
 
 async def test_events_are_throttled_when_a_user_sends_too_many() -> None:
-    """``WsThrottlerGuard`` stands before every handler."""
+    """``WsThrottlerGuard`` runs before every handler."""
     chat = await open_chat(
         Settings.model_construct(
             database_url="memory:", rate_limit_burst=2, rate_limit_events_per_second=1
@@ -133,7 +133,7 @@ async def test_events_are_throttled_when_a_user_sends_too_many() -> None:
 
 
 async def test_events_are_refused_when_the_session_has_expired(chat: Chat) -> None:
-    """`WsGuard` stands before every handler, too; only the way back is open."""
+    """`WsGuard` runs before every handler, and admits only ``auth:refresh``."""
     alice = await chat.connect("user_alice")
 
     chat.clock.advance(TOKEN_LIFE_SECONDS + 5)
@@ -144,7 +144,7 @@ async def test_events_are_refused_when_the_session_has_expired(chat: Chat) -> No
 
 
 async def test_refused_events_count_when_the_session_has_expired() -> None:
-    """Or each of a flood would be answered, for as long as an expired session may stay."""
+    """Otherwise a flood of events would be answered during the whole grace period."""
     chat = await open_chat(
         Settings.model_construct(
             database_url="memory:", rate_limit_burst=2, rate_limit_events_per_second=1

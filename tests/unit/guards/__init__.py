@@ -1,1 +1,1 @@
-"""Tests of app.guards."""
+"""Tests of app/guards/."""

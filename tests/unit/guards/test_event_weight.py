@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from app.adapters.memory.token_buckets import TokenBuckets
+from app.adapters.memory.limits import TokenBuckets
 from app.framework import (
     BootError,
     EventRoute,
@@ -23,13 +23,13 @@ THROTTLER = WsThrottlerGuard(*(TokenBuckets(1, 1, ManualClock()) for _ in range(
 
 
 def routes_of(gateway: object) -> Sequence[EventRoute]:
-    """As the application compiles them."""
+    """Return the routes as the application compiles them."""
     return explore(gateway, Enhancers(), lambda named, _: named).routes
 
 
 @pytest.mark.parametrize("weight", [0, -1, 1.5, True, "5", None])
 def test_weight_is_refused_when_it_is_not_a_whole_number_of_at_least_one(weight: Any) -> None:
-    """At the decorator: before anything starts."""
+    """The decorator raises, before the application starts."""
     with pytest.raises(BootError) as caught:
         event_weight(weight)
 
@@ -51,7 +51,7 @@ def test_weight_is_refused_when_it_stands_on_a_class() -> None:
 
 
 def test_weight_is_refused_when_no_throttler_guards_the_handler() -> None:
-    """It would have no effect, and nobody would notice."""
+    """The weight would have no effect, and nobody would notice."""
 
     @web_socket_gateway()
     class _Gateway:
@@ -71,7 +71,7 @@ def test_weight_is_refused_when_no_throttler_guards_the_handler() -> None:
 
 
 def test_weight_is_refused_when_the_handler_takes_receipts() -> None:
-    """Those have a limit of their own, which counts messages."""
+    """Receipts are counted by their messages, so the weight would have no effect."""
 
     @web_socket_gateway()
     @use_guards(THROTTLER)
@@ -93,7 +93,7 @@ def test_weight_is_refused_when_the_handler_takes_receipts() -> None:
 
 
 def test_weight_is_accepted_when_a_throttler_guards_the_handler() -> None:
-    """On the class or on the method, and handlers without a weight need none."""
+    """The throttler may decorate the class or the method."""
 
     @web_socket_gateway()
     class _Gateway:

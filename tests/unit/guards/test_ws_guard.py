@@ -1,4 +1,4 @@
-"""The showcase: a guard alone, without a server, in milliseconds."""
+"""Tests app/guards/ws_guard.py with a testing module and no server."""
 
 from collections.abc import Callable
 from typing import Any
@@ -36,7 +36,7 @@ SKEW_SECONDS = 5
 
 
 class _KnowsAlice(TokenVerifier):
-    """Takes one token, and counts what it is asked."""
+    """A verifier that accepts one token and counts its calls."""
 
     def __init__(self, clock: Clock) -> None:
         self._expires_at = clock.now().timestamp() + TOKEN_LIFE_SECONDS
@@ -54,17 +54,17 @@ class _KnowsAlice(TokenVerifier):
 
 
 class _RevokesAll(TokenBlacklistService):
-    """For everybody; what it stands on is not needed."""
+    """A blacklist on which every token is revoked."""
 
     def __init__(self) -> None:
-        """Without a store."""
+        """Create the service without a store."""
 
     async def is_revoked(self, credential: Credential) -> bool:
         return bool(credential.token)
 
 
 def auth_module(**imports: object) -> TestingModuleBuilder:
-    """`AuthModule` without Clerk, storage and time."""
+    """Build `AuthModule` with a store, verifier and clock of this test."""
     return (
         Test.create_testing_module(AuthModule, **imports)
         .override_provider(Clock)
@@ -77,7 +77,7 @@ def auth_module(**imports: object) -> TestingModuleBuilder:
 
 
 async def refusal_of(module: TestingModule, auth: dict[str, Any]) -> AuthenticationCode:
-    """The code a socket with this handshake is refused with."""
+    """Return the code with which a socket with this handshake is rejected."""
     client = fake_socket(AuthenticatedSocket, auth=auth)
     with pytest.raises(AuthenticationError) as caught:
         await activate(module.get(WsGuard), fake_connection(client))
@@ -86,7 +86,7 @@ async def refusal_of(module: TestingModule, auth: dict[str, Any]) -> Authenticat
 
 
 async def test_ws_guard_gives_the_socket_its_user_when_the_token_is_good() -> None:
-    """The documented three steps: token, verify, enhance."""
+    """The guard extracts and verifies the token, then sets the socket's user, as documented."""
     guard = auth_module().compile().get(WsGuard)
     client = fake_socket(AuthenticatedSocket, auth={"token": "good"})
 
@@ -95,7 +95,7 @@ async def test_ws_guard_gives_the_socket_its_user_when_the_token_is_good() -> No
 
 
 async def test_ws_guard_refuses_when_the_blacklist_service_says_so() -> None:
-    """The service is replaced; what it stands on is not needed."""
+    """Only the service is replaced."""
     module = auth_module().override_provider(TokenBlacklistService).use_class(_RevokesAll).compile()
 
     assert AuthenticationCode.REVOKED == await refusal_of(module, {"token": "good"})
@@ -120,12 +120,12 @@ async def test_ws_guard_refuses_when_the_blacklist_service_says_so() -> None:
 async def test_ws_guard_names_the_rule_when_a_token_is_refused(
     auth: dict[str, Any], code: AuthenticationCode
 ) -> None:
-    """Whatever stands in ``auth``; the socket gets no user."""
+    """A rejected socket gets no user."""
     assert code == await refusal_of(auth_module().compile(), auth)
 
 
 async def test_ws_guard_takes_a_bearer_prefix_when_it_is_told_to_tolerate_one() -> None:
-    """``AUTH_ACCEPT_BEARER``, for frontends that send it already."""
+    """``AUTH_ACCEPT_BEARER`` is for frontends that send the prefix already."""
     settings = Settings.model_construct(auth_accept_bearer=True)
     guard = auth_module(settings=settings).compile().get(WsGuard)
     client = fake_socket(AuthenticatedSocket, auth={"token": "Bearer good"})
@@ -135,7 +135,7 @@ async def test_ws_guard_takes_a_bearer_prefix_when_it_is_told_to_tolerate_one() 
 
 
 async def test_ws_guard_verifies_once_when_events_follow() -> None:
-    """A socket with a session is checked in memory, with nothing to wait for."""
+    """A socket with a session is checked in memory, without awaiting anything."""
     module = auth_module().compile()
     client = fake_socket(AuthenticatedSocket, auth={"token": "good"})
     await activate(module.get(WsGuard), fake_connection(client))
@@ -147,7 +147,7 @@ async def test_ws_guard_verifies_once_when_events_follow() -> None:
 
 
 async def expire(module: TestingModule, clock: ManualClock) -> None:
-    """Let the token's time run out, skew included."""
+    """Let the token expire, including the clock skew."""
     del module
     clock.advance(TOKEN_LIFE_SECONDS + SKEW_SECONDS)
 
@@ -165,7 +165,7 @@ async def revoke(module: TestingModule, clock: ManualClock) -> None:
 async def test_ws_guard_refuses_events_when_the_session_is_over(
     end: Callable[[TestingModule, ManualClock], Any], code: AuthenticationCode
 ) -> None:
-    """Expired or revoked since it connected."""
+    """The session expired or was revoked after the socket connected."""
     clock = ManualClock()
     module = auth_module().override_provider(Clock).use_value(clock).compile()
     await module.get(SessionService).on_module_init()
@@ -182,14 +182,14 @@ async def test_ws_guard_refuses_events_when_the_session_is_over(
 class _Gateway:
     @allow_expired_session()
     def refresh(self) -> None:
-        """What an expired session may call."""
+        """An event that expired sessions may send."""
 
     def speak(self) -> None:
-        """What it may not."""
+        """An event that expired sessions may not send."""
 
 
 async def test_ws_guard_lets_an_expired_session_refresh_when_the_handler_is_marked() -> None:
-    """Marked handlers only, and never a revoked session."""
+    """Only the decorated handler runs, and never for a revoked session."""
     clock = ManualClock()
     module = auth_module().override_provider(Clock).use_value(clock).compile()
     await module.get(SessionService).on_module_init()
@@ -208,7 +208,7 @@ async def test_ws_guard_lets_an_expired_session_refresh_when_the_handler_is_mark
 
 
 async def test_ws_guard_tells_and_ends_the_socket_when_its_token_is_revoked() -> None:
-    """At once, without waiting for an event."""
+    """The socket is ended immediately, without waiting for an event."""
     module = auth_module().compile()
     await module.get(SessionService).on_module_init()
     link = RecordingLink()
@@ -235,7 +235,7 @@ async def test_ws_guard_reads_no_address_twice_when_it_refuses_too_often() -> No
 
 
 async def test_ws_guard_refuses_for_a_while_when_an_address_keeps_coming_without_a_token() -> None:
-    """Every attempt counts, also one with nothing to verify."""
+    """Every attempt counts, even without a token to verify."""
     module = auth_module().compile()
 
     codes = [await refusal_of(module, {}) for _ in range(61)]

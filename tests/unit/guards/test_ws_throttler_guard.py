@@ -1,6 +1,6 @@
 import pytest
 
-from app.adapters.memory.token_buckets import TokenBuckets
+from app.adapters.memory.limits import TokenBuckets
 from app.framework import WsTooManyRequests
 from app.framework.testing import fake_connection, fake_context, fake_socket
 from app.guards.event_weight import event_weight
@@ -17,14 +17,14 @@ RECEIPTS_BURST = 150
 
 
 def socket_of(user_id: str) -> AuthenticatedSocket:
-    """A socket that has been authenticated."""
+    """Return an authenticated socket of the user."""
     client = fake_socket(AuthenticatedSocket)
-    client.session = session_of(user_id, client)
+    client.authenticate(session_of(user_id, client))
     return client
 
 
 def make_guard(clock: ManualClock) -> WsThrottlerGuard:
-    """Two events a second, three at once; ten and 150 receipts."""
+    """Return a guard with small buckets for events and receipts."""
     return WsThrottlerGuard(
         TokenBuckets(RATE, BURST, clock), TokenBuckets(RECEIPTS, RECEIPTS_BURST, clock)
     )
@@ -32,11 +32,11 @@ def make_guard(clock: ManualClock) -> WsThrottlerGuard:
 
 @limited_as_receipts()
 def take_receipts() -> None:
-    """A handler of receipts."""
+    """Handle receipts."""
 
 
 def test_throttler_lets_a_burst_pass_and_then_tells_the_wait_when_it_is_spent() -> None:
-    """``retryAfterMs`` is what the client has to wait; then there is a token again."""
+    """After ``retryAfterMs`` there is a token again."""
     clock = ManualClock()
     guard = make_guard(clock)
     context = fake_context(socket_of("user_alice"))
@@ -52,7 +52,7 @@ def test_throttler_lets_a_burst_pass_and_then_tells_the_wait_when_it_is_spent() 
 
 
 def test_throttler_counts_a_user_once_when_several_sockets_send() -> None:
-    """The bucket is the user's, and nobody else's."""
+    """All sockets of a user share one bucket, and other users have their own."""
     guard = make_guard(ManualClock())
     for _ in range(BURST):
         guard.can_activate(fake_context(socket_of("user_alice")))
@@ -63,7 +63,7 @@ def test_throttler_counts_a_user_once_when_several_sockets_send() -> None:
 
 
 def test_throttler_takes_more_when_the_event_has_a_weight() -> None:
-    """Two of three tokens are gone; with one left, the event waits, and another one passes."""
+    """With one token left, an event of weight 2 is rejected, and one of weight 1 is accepted."""
 
     @event_weight(2)
     def handler() -> None:
@@ -81,7 +81,7 @@ def test_throttler_takes_more_when_the_event_has_a_weight() -> None:
 
 
 def test_throttler_is_free_when_a_socket_connects() -> None:
-    """Connecting is limited per address, elsewhere; it needs no user yet."""
+    """`AuthenticationService` limits connecting per address."""
     guard = make_guard(ManualClock())
 
     for _ in range(BURST + 1):
@@ -89,7 +89,7 @@ def test_throttler_is_free_when_a_socket_connects() -> None:
 
 
 def test_throttler_is_not_fooled_when_an_event_has_the_connections_name() -> None:
-    """A client may send ``handleConnection`` as an event; it is counted like any other."""
+    """An event named ``handleConnection`` is counted like any other."""
     guard = make_guard(ManualClock())
     context = fake_context(socket_of("user_alice"), pattern="handleConnection")
     for _ in range(BURST):
@@ -100,7 +100,7 @@ def test_throttler_is_not_fooled_when_an_event_has_the_connections_name() -> Non
 
 
 def test_throttler_takes_nothing_of_the_events_when_receipts_come() -> None:
-    """Who has reported what they missed may still write, and the other way round."""
+    """Receipts and other events use different buckets."""
     guard = make_guard(ManualClock())
     alice = socket_of("user_alice")
 
@@ -129,7 +129,7 @@ def test_throttler_takes_nothing_of_the_events_when_receipts_come() -> None:
 def test_throttler_counts_a_list_by_its_messages_when_receipts_come(
     data: object, cost: int
 ) -> None:
-    """Nobody gets more receipts by a list; what is no list, and no payload at all, costs one."""
+    """Each listed message costs one token; a payload without a list costs one."""
     clock = ManualClock()
     guard = make_guard(clock)
     alice = socket_of("user_alice")

@@ -2,9 +2,9 @@ from typing import Any
 
 import pytest
 
+from app.adapters.memory.limits import MemorySocketQuota
 from app.adapters.memory.message_repository import MemoryMessageRepository
 from app.adapters.memory.revocation_store import MemoryRevocationStore
-from app.adapters.memory.socket_quota import MemorySocketQuota
 from app.adapters.redis.revocation_store import RedisRevocationStore
 from app.adapters.redis.socket_quota import RedisSocketQuota
 from app.adapters.sql.messages.repository import SqlMessageRepository

@@ -3,8 +3,7 @@ from collections.abc import AsyncIterator
 import pytest
 from dependency_injector import providers
 
-from app.adapters.memory.attempt_limiter import MemoryAttemptLimiter
-from app.adapters.memory.token_buckets import TokenBuckets
+from app.adapters.memory.limits import MemoryAttemptLimiter, TokenBuckets
 from app.config.settings import Settings
 from app.domain.credential import Revocation
 from app.domain.errors import AuthenticationCode
@@ -46,7 +45,7 @@ async def test_every_provider_uses_the_one_redis_of_the_settings(
     await module.revocation_store().add(Revocation.of_token("token"), ttl_seconds=60)
     await module.revocation_bus().publish(Revocation.of_session("sess_alice"))
     await module.attempt_limiter().attempt(ADDRESS)
-    await module.socket_quota().take(ALICE)
+    await module.socket_quota().acquire(ALICE)
     await module.webhook_log().add("msg_1", ttl_seconds=60)
 
     assert {
@@ -70,4 +69,4 @@ async def test_the_limits_are_those_of_the_settings(module: RedisCoordinationMod
 
     assert [True, True, True, False] == [wait == 0.0 for wait in waits]
     assert [True, True, False] == [wait == 0.0 for wait in before]
-    assert [True, False] == [await quota.take(ALICE) for _ in range(2)]
+    assert [True, False] == [await quota.acquire(ALICE) for _ in range(2)]

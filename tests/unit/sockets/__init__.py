@@ -1,1 +1,1 @@
-"""Tests of app.sockets."""
+"""Tests of app/sockets/."""

@@ -7,21 +7,21 @@ from tests.unit.sessions import session_of
 
 
 def test_socket_has_a_user_when_it_has_a_session() -> None:
-    """``user_id`` and the documented ``user``."""
+    """The socket has ``user_id`` and the documented ``user``."""
     client = fake_socket(AuthenticatedSocket)
-    client.session = session_of("user_alice", client)
+    client.authenticate(session_of("user_alice", client))
 
     assert ("user_alice", {"id": "user_alice"}) == (client.user_id, client.user)
 
 
 def test_socket_raises_when_it_has_no_session() -> None:
-    """No handler ever meets such a socket; a hook that forgets to look is told."""
-    with pytest.raises(AttributeError, match="not authenticated"):
+    """Handlers never receive such a socket, but a hook may."""
+    with pytest.raises(AttributeError, match="user_id"):
         _ = fake_socket(AuthenticatedSocket).user_id
 
 
 def test_end_session_tells_the_client_and_closes_when_it_must_go() -> None:
-    """The ``error`` event, then the end."""
+    """The client receives ``error``, then it is disconnected."""
     link = RecordingLink()
     client = fake_socket(AuthenticatedSocket, link=link)
     error = AuthenticationError(AuthenticationCode.TOKEN_EXPIRED)

@@ -17,7 +17,6 @@ from app.adapters.sql.connection.failures import (
     open_if_slow,
 )
 from app.adapters.sql.connection.limits import (
-    COMMIT_SECONDS,
     DEFAULT_LIMITS,
     OPENING_SECONDS,
     PROBE_SECONDS,
@@ -31,6 +30,7 @@ from app.adapters.sql.connection.url import parse_database_url, sqlite_file
 from app.adapters.sql.schema.upgrade import MIGRATION_SECONDS, check_schema, upgrade_schema
 from app.concurrency.circuit_breaker import CircuitBreaker
 from app.domain.errors import Unavailable
+from app.domain.time_limits import COMMIT_SECONDS
 from app.ports import WriteAdmission
 
 _logger = logging.getLogger(__name__)

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from app.domain.time_limits import OPERATION_SECONDS
+
 OPENING_SECONDS = 20.0
 """How long opening the database takes at most, if it runs no migrations."""
 
@@ -10,9 +12,6 @@ SLOW_SECONDS = 0.25
 
 PROBE_SECONDS = 0.5
 """The pause between two probes of a database that does not answer."""
-
-COMMIT_SECONDS = 10.0
-"""When a commit that hangs is cancelled, and its connection closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +30,7 @@ class DatabaseLimits:
     pool_timeout_seconds: float = 1.0
     statement_timeout_seconds: float = 2.0
     lock_timeout_seconds: float = 1.5
-    answer_seconds: float = 2.8
+    answer_seconds: float = OPERATION_SECONDS
 
 
 DEFAULT_LIMITS = DatabaseLimits()

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from app.adapters.sql.connection.engines import POOL_OPTIONS, Engines
-from app.adapters.sql.connection.limits import COMMIT_SECONDS, DatabaseLimits
+from app.adapters.sql.connection.limits import DatabaseLimits
 from app.adapters.sql.connection.postgres_url import connect_arguments, is_pooled, session_settings
 from app.adapters.sql.schema.tables import (
     channel_members,
@@ -22,6 +22,7 @@ from app.adapters.sql.schema.tables import (
     messages,
     users,
 )
+from app.domain.time_limits import COMMIT_SECONDS
 
 _SHORT_QUERIES = {"jit": "off", "max_parallel_workers_per_gather": "0"}
 """All queries read a few rows by an index. When the planner estimates many rows, compiling and

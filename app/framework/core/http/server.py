@@ -71,14 +71,14 @@ class HttpRunner(web.AppRunner):
         super().__init__(
             app, max_line_size=_MAX_LINE_BYTES, max_field_size=_MAX_LINE_BYTES, **options
         )
-        self._open = AdmissionLimiter(max_per_network, client_network)
+        self._limiter = AdmissionLimiter(max_per_network, client_network)
         self._trusted_proxies = trusted_proxies
 
     async def _make_server(self) -> web.Server:
         server = await super()._make_server()
         return _HttpServer(
             server.request_handler,
-            self._open,
+            self._limiter,
             self._trusted_proxies,
             request_factory=server.request_factory,
             **self._kwargs,
@@ -89,20 +89,20 @@ class _HttpServer(web.Server):
     def __init__(
         self,
         handler: Any,
-        opened: AdmissionLimiter,
+        limiter: AdmissionLimiter,
         trusted_proxies: Sequence[Network],
         **options: Any,
     ) -> None:
         super().__init__(handler, **options)
-        self.opened = opened
+        self.limiter = limiter
         self.refusals = MinuteLog(_log_refusal)
         self._trusted_proxies = trusted_proxies
 
     def accepts(self, connection: "HttpConnection", address: str) -> bool:
         """Count a new connection; return False if its address has too many."""
-        if is_proxy(address, self._trusted_proxies) or self.opened.try_add(connection, address):
+        if is_proxy(address, self._trusted_proxies) or self.limiter.try_add(connection, address):
             return True
-        self.refusals.count("too many HTTP connections of this address", address)
+        self.refusals.count("too many HTTP connections from this address", address)
         return False
 
     def __call__(self) -> "HttpConnection":
@@ -135,16 +135,16 @@ class HttpConnection(RequestHandler):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Called by the transport when it is closed, and by `upgrade.accept`."""
-        self._server.opened.discard(self)
+        self._server.limiter.discard(self)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Called by the transport. Passes aiohttp no more bytes at once than the head may have."""
-        room = MAX_HEAD_BYTES - self._head_bytes
-        while len(data) > room and not self._is_refused:
-            self._receive(data[:room])
-            data = data[room:]
-            room = MAX_HEAD_BYTES - self._head_bytes
+        left = MAX_HEAD_BYTES - self._head_bytes
+        while len(data) > left and not self._is_refused:
+            self._receive(data[:left])
+            data = data[left:]
+            left = MAX_HEAD_BYTES - self._head_bytes
         if not self._is_refused:
             self._receive(data)
 

@@ -201,7 +201,7 @@ class ServerSocketLink:
         """See `Connection.run_in_background`."""
         return self.connection.run_in_background(coroutine)
 
-    async def hold(self, seconds: float) -> None:
+    async def pause_events(self, seconds: float) -> None:
         """See `Connection.pause_events`."""
         await self.connection.pause_events(seconds)
 

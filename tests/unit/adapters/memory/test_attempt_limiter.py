@@ -1,7 +1,8 @@
+"""Tests of `MemoryAttemptLimiter` in app/adapters/memory/limits.py."""
+
 import pytest
 
-from app.adapters.memory.attempt_limiter import MAX_ADDRESSES, MemoryAttemptLimiter
-from app.adapters.memory.token_buckets import TokenBuckets
+from app.adapters.memory.limits import MAX_ADDRESSES, MemoryAttemptLimiter, TokenBuckets
 from app.domain.errors import AuthenticationCode
 from app.ports import COUNTED_SECONDS
 from tests.doubles.manual_clock import ManualClock

@@ -1,5 +1,7 @@
-from app.adapters.memory import token_buckets
-from app.adapters.memory.token_buckets import TokenBuckets
+"""Tests of `TokenBuckets` in app/adapters/memory/limits.py."""
+
+from app.adapters.memory import limits
+from app.adapters.memory.limits import TokenBuckets
 from tests.doubles.manual_clock import ManualClock
 
 BURST = 5
@@ -38,9 +40,9 @@ def test_the_quietest_keys_are_forgotten_when_there_are_too_many() -> None:
     """Memory is bounded, whoever makes up keys; who took lately is still counted."""
     buckets = TokenBuckets(rate_per_second=0.001, burst=1, clock=ManualClock())
     buckets.take("quiet")
-    for number in range(token_buckets.MAX_KEYS):
+    for number in range(limits.MAX_KEYS):
         buckets.take(f"key-{number}")
 
-    assert len(buckets._recent) + len(buckets._older) <= token_buckets.MAX_KEYS
+    assert len(buckets._recent) + len(buckets._older) <= limits.MAX_KEYS
     assert 0.0 == buckets.peek("quiet")
-    assert 0.0 < buckets.peek(f"key-{token_buckets.MAX_KEYS // 2}")
+    assert 0.0 < buckets.peek(f"key-{limits.MAX_KEYS // 2}")

@@ -21,13 +21,13 @@ Nodes = Callable[[RedisConnection], Awaitable[RedisSocketQuota]]
 
 @pytest.fixture
 def clock() -> ManualClock:
-    """The heart beats when a test says so."""
+    """A clock that triggers heartbeats when a test advances it."""
     return ManualClock()
 
 
 @pytest.fixture
 async def start_node(clock: ManualClock) -> AsyncIterator[Nodes]:
-    """Starts nodes, and stops them at the end."""
+    """A function that starts a node. All nodes are stopped after the test."""
     nodes: list[RedisSocketQuota] = []
 
     async def start(connection: RedisConnection) -> RedisSocketQuota:
@@ -42,17 +42,17 @@ async def start_node(clock: ManualClock) -> AsyncIterator[Nodes]:
 
 
 def written(server: RedisServer) -> list[int]:
-    """Alice's sockets by node, as they are in Redis."""
+    """Return the numbers of Alice's sockets that Redis has, sorted."""
     return sorted(int(count) for count in server.client.hgetall(ALICES_KEY).values())
 
 
 async def test_sockets_are_counted_over_all_nodes(
     connection: RedisConnection, start_node: Nodes
 ) -> None:
-    """Going to another node helps nobody."""
+    """A user cannot avoid the limit by connecting to another node."""
     one, other = await start_node(connection), await start_node(connection)
 
-    taken = [await node.take(ALICE) for node in (one, other, one, other, one)]
+    taken = [await node.acquire(ALICE) for node in (one, other, one, other, one)]
 
     assert [True, True, True, False, False] == taken
 
@@ -60,14 +60,14 @@ async def test_sockets_are_counted_over_all_nodes(
 async def test_a_socket_can_be_taken_elsewhere_when_it_was_released(
     connection: RedisConnection, start_node: Nodes, redis_server: RedisServer
 ) -> None:
-    """The other node learns of it a moment later; of who has none nothing is kept."""
+    """Other nodes see a release soon, and Redis keeps no key of a user without sockets."""
     one, other = await start_node(connection), await start_node(connection)
     for _ in range(MAX_SOCKETS):
-        await one.take(ALICE)
+        await one.acquire(ALICE)
 
     one.release(ALICE)
     await until(lambda: [2] == written(redis_server))
-    taken = [await other.take(ALICE) for _ in range(2)]
+    taken = [await other.acquire(ALICE) for _ in range(2)]
     for node in (one, one, other):
         node.release(ALICE)
     await until(lambda: [] == written(redis_server))
@@ -79,14 +79,14 @@ async def test_a_socket_can_be_taken_elsewhere_when_it_was_released(
 async def test_a_nodes_sockets_count_no_more_when_its_heart_has_stopped(
     connection: RedisConnection, start_node: Nodes, redis_server: RedisServer
 ) -> None:
-    """A node that was killed locks nobody out for long; what it left is cleared away."""
+    """The counts of a node that was killed become invalid and are removed."""
     killed, other = await start_node(connection), await start_node(connection)
     for _ in range(MAX_SOCKETS):
-        await killed.take(ALICE)
-    refused = await other.take(ALICE)
+        await killed.acquire(ALICE)
+    refused = await other.acquire(ALICE)
 
     redis_server.client.delete(f"chatgenius:sockets:node:{killed._writer.node_id}")
-    taken = await other.take(ALICE)
+    taken = await other.acquire(ALICE)
 
     assert (False, True) == (refused, taken)
     assert [1] == written(redis_server)
@@ -95,7 +95,7 @@ async def test_a_nodes_sockets_count_no_more_when_its_heart_has_stopped(
 async def test_a_node_stays_alive_when_its_heart_beats(
     connection: RedisConnection, start_node: Nodes, redis_server: RedisServer, clock: ManualClock
 ) -> None:
-    """Long after its key would have ended."""
+    """Heartbeats extend the node's key beyond its TTL."""
     node = await start_node(connection)
     key = f"chatgenius:sockets:node:{node._writer.node_id}"
 
@@ -110,10 +110,10 @@ async def test_a_node_stays_alive_when_its_heart_beats(
 async def test_counts_are_written_anew_when_redis_has_lost_everything(
     connection: RedisConnection, start_node: Nodes, redis_server: RedisServer, clock: ManualClock
 ) -> None:
-    """With the next heartbeat after a FLUSHALL."""
+    """After a FLUSHALL, the next heartbeat writes all counts."""
     node = await start_node(connection)
-    await node.take(ALICE)
-    await node.take(ALICE)
+    await node.acquire(ALICE)
+    await node.acquire(ALICE)
 
     redis_server.client.flushall()
     clock.advance(HEARTBEAT_SECONDS)
@@ -124,9 +124,9 @@ async def test_counts_are_written_anew_when_redis_has_lost_everything(
 async def test_counts_are_written_anew_when_they_would_be_forgotten(
     connection: RedisConnection, start_node: Nodes, redis_server: RedisServer, clock: ManualClock
 ) -> None:
-    """A socket may live longer than what is kept of it for a day."""
+    """The counts are written again before they expire."""
     node = await start_node(connection)
-    await node.take(ALICE)
+    await node.acquire(ALICE)
     redis_server.client.expire(ALICES_KEY, 1_000)
 
     clock.advance(REWRITE_SECONDS)
@@ -137,12 +137,12 @@ async def test_counts_are_written_anew_when_they_would_be_forgotten(
 async def test_many_users_are_written_when_all_leave_at_once(
     connection: RedisConnection, start_node: Nodes, redis_server: RedisServer
 ) -> None:
-    """More than are written in one go; the last is as right as the first."""
+    """More users than fit into one call are all written."""
     node = await start_node(connection)
     users = [UserId(f"user_{number}") for number in range(2 * USERS_AT_ONCE + 10)]
     for user_id in users:
-        await node.take(user_id)
-        await node.take(user_id)
+        await node.acquire(user_id)
+        await node.acquire(user_id)
 
     for user_id in users:
         node.release(user_id)
@@ -157,10 +157,10 @@ async def test_many_users_are_written_when_all_leave_at_once(
 async def test_nothing_is_left_of_a_node_when_it_was_shut_down(
     connection: RedisConnection, redis_server: RedisServer, clock: ManualClock
 ) -> None:
-    """Neither its counts nor itself, though sockets were not released."""
+    """The node removes its key and its counts, even of sockets that were not released."""
     node = RedisSocketQuota(connection, MAX_SOCKETS, clock)
     await node.on_module_init()
-    await node.take(ALICE)
+    await node.acquire(ALICE)
 
     await node.on_application_shutdown(None)
 
@@ -170,11 +170,11 @@ async def test_nothing_is_left_of_a_node_when_it_was_shut_down(
 async def test_a_cancelled_take_has_taken_nothing(
     connection: RedisConnection, start_node: Nodes, redis_server: RedisServer
 ) -> None:
-    """At whichever moment it is cancelled, what Redis holds comes to be right, too."""
+    """Redis gets the correct count, at whatever moment the call is cancelled."""
     node = await start_node(connection)
 
     for turns in range(12):
-        taking = asyncio.create_task(node.take(ALICE))
+        taking = asyncio.create_task(node.acquire(ALICE))
         for _ in range(turns):
             await asyncio.sleep(0)
         taking.cancel()
@@ -183,20 +183,20 @@ async def test_a_cancelled_take_has_taken_nothing(
             node.release(ALICE)
 
     await until(lambda: [] == written(redis_server))
-    assert [True] * MAX_SOCKETS == [await node.take(ALICE) for _ in range(MAX_SOCKETS)]
+    assert [True] * MAX_SOCKETS == [await node.acquire(ALICE) for _ in range(MAX_SOCKETS)]
 
 
 async def test_redis_holds_what_the_node_counts_when_many_come_and_go_at_once(
     connection: RedisConnection, start_node: Nodes, redis_server: RedisServer
 ) -> None:
-    """Whichever of two counts reached Redis last."""
+    """Concurrent writes that arrive in the wrong order are corrected."""
     node = await start_node(connection)
 
     for _ in range(20):
-        taken = await asyncio.gather(*(node.take(ALICE) for _ in range(MAX_SOCKETS + 2)))
+        taken = await asyncio.gather(*(node.acquire(ALICE) for _ in range(MAX_SOCKETS + 2)))
         for _ in range(sum(taken) - 1):
             node.release(ALICE)
-        assert [True, True] == await asyncio.gather(*(node.take(ALICE) for _ in range(2)))
+        assert [True, True] == await asyncio.gather(*(node.acquire(ALICE) for _ in range(2)))
         for _ in range(MAX_SOCKETS - 1):
             node.release(ALICE)
         await until(lambda: [1] == written(redis_server))
@@ -208,45 +208,45 @@ async def test_redis_holds_what_the_node_counts_when_many_come_and_go_at_once(
 async def test_the_node_counts_alone_when_redis_is_not_there_and_tells_when_it_is(
     own_server: RedisServer, own_connection: RedisConnection, start_node: Nodes
 ) -> None:
-    """Its own sockets up to the maximum; afterwards the others know of them."""
+    """During an outage the node limits its own sockets; afterwards Redis gets its counts."""
     node, other = await start_node(own_connection), await start_node(own_connection)
-    await other.take(ALICE)
+    await other.acquire(ALICE)
 
     await asyncio.to_thread(own_server.stop)
-    taken = [await node.take(ALICE) for _ in range(MAX_SOCKETS + 1)]
+    taken = [await node.acquire(ALICE) for _ in range(MAX_SOCKETS + 1)]
     other.release(ALICE)
     await asyncio.to_thread(own_server.start_again)
 
     assert [True] * MAX_SOCKETS + [False] == taken
     await until(lambda: [MAX_SOCKETS] == written(own_server))
-    assert not await other.take(ALICE)
+    assert not await other.acquire(ALICE)
 
 
 async def test_nobody_is_counted_twice_when_redis_was_frozen(
     own_server: RedisServer, own_connection: RedisConnection, start_node: Nodes
 ) -> None:
-    """The node comes back under a new name, and its old one counts no more."""
+    """The node registers with a new id, and the counts under its old id become invalid."""
     node = await start_node(own_connection)
-    await node.take(ALICE)
+    await node.acquire(ALICE)
     old_name = node._writer.node_id
 
     with own_server.frozen():
-        await node.take(ALICE)
+        await node.acquire(ALICE)
     await until(lambda: node._writer.node_id != old_name and own_connection.is_available)
     other = await start_node(own_connection)
     await until(lambda: 2 in written(own_server))
 
-    assert [True, False] == [await other.take(ALICE), await other.take(ALICE)]
+    assert [True, False] == [await other.acquire(ALICE), await other.acquire(ALICE)]
     assert [1, 2] == written(own_server)
 
 
 async def test_shutting_down_ends_when_redis_is_frozen(
     own_server: RedisServer, own_connection: RedisConnection, clock: ManualClock
 ) -> None:
-    """By the bound of a call; nothing has to be taken out for others to go on."""
+    """The shutdown ends within the timeout of a call."""
     node = RedisSocketQuota(own_connection, MAX_SOCKETS, clock)
     await node.on_module_init()
-    await node.take(ALICE)
+    await node.acquire(ALICE)
 
     with own_server.frozen():
         async with asyncio.timeout(ANSWER_SECONDS):

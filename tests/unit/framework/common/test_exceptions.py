@@ -1,30 +1,30 @@
-"""Nest's §3: `WsException` and what it tells."""
+"""`WsException`: the message, and what is sent to the client."""
 
 from app.framework import WsException, WsUnauthorized, WsUnknownEvent
 from app.framework.common.exceptions import FieldError, WsBadRequest
 
 
 def test_message_is_the_text_when_a_text_is_raised() -> None:
-    """`get_error` gives the constructor's argument."""
+    """`get_error` returns the constructor's argument."""
     error = WsException("text")
 
     assert ("text", "text", "text") == (error.message, error.get_error(), str(error))
 
 
 def test_message_is_the_objects_own_when_it_has_one() -> None:
-    """As Nest reads ``error.message``."""
+    """Nest reads ``error.message``, too."""
     assert "inner" == WsException({"message": "inner", "statusCode": 400}).message
 
 
 def test_message_is_the_class_name_in_words_when_an_object_has_none() -> None:
-    """As Nest's."""
+    """Nest derives the message in the same way."""
     assert "Ws Exception" == WsException({"statusCode": 400}).message
     assert "Ws Exception" == WsException({"message": 5}).message
     assert "Ws Unauthorized" == WsUnauthorized(["list"]).message
 
 
 def test_code_and_temporary_are_the_classs_when_nobody_says_otherwise() -> None:
-    """And the constructor's where somebody does."""
+    """The constructor's arguments override the attributes of the class."""
     plain = WsUnauthorized("who are you")
     said = WsUnauthorized("who are you", code="mine", temporary=True, details={"more": 1})
 
@@ -33,12 +33,12 @@ def test_code_and_temporary_are_the_classs_when_nobody_says_otherwise() -> None:
 
 
 def test_event_has_no_cause_when_none_is_given() -> None:
-    """The key is left out."""
+    """Without a cause the payload has no such key."""
     assert {"status": "error", "message": "x", "code": "error"} == WsException("x").to_event(None)
 
 
 def test_bad_request_joins_its_fields_when_there_are_several() -> None:
-    """One sentence for people, a list for programs."""
+    """The message is one sentence for people; the fields are a list for programs."""
     error = WsBadRequest(
         (FieldError(path="a", message="is wrong"), FieldError(path="", message="all is wrong"))
     )
@@ -47,5 +47,5 @@ def test_bad_request_joins_its_fields_when_there_are_several() -> None:
 
 
 def test_unknown_event_names_nothing_when_nothing_is_near() -> None:
-    """What was sent is not repeated."""
+    """The name that the client sent is not repeated."""
     assert "There is no such event." == WsUnknownEvent(None).message

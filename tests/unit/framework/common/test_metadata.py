@@ -1,4 +1,4 @@
-"""Nest's §9: marks and the `Reflector`."""
+"""Metadata of classes and functions, and the `Reflector`."""
 
 from functools import wraps
 from typing import Any
@@ -53,14 +53,14 @@ class _Gateway:
 async def test_guard_reads_the_handlers_mark_before_the_classs_when_both_have_one(
     event: str, role: str, *, allowed: bool
 ) -> None:
-    """`get_all_and_override` with handler and class."""
+    """A guard calls `get_all_and_override` with handler and class."""
     acked = await Driver(_Gateway()).call(event, role)
 
     assert allowed == (acked in (["read"], ["written"]))
 
 
 def test_get_gives_none_when_the_mark_is_absent() -> None:
-    """As Nest's undefined."""
+    """For an absent key Nest returns undefined."""
     reflector = Reflector()
 
     assert reflector.get("absent", _Gateway) is None
@@ -71,7 +71,7 @@ def test_get_gives_none_when_the_mark_is_absent() -> None:
 
 @pytest.mark.parametrize("falsy", [False, 0, "", ()])
 def test_override_takes_a_falsy_mark_when_it_comes_first(falsy: Any) -> None:
-    """Only an absent mark is passed over."""
+    """The reflector skips only absent values, not falsy ones."""
 
     def handler() -> None: ...
 
@@ -81,7 +81,7 @@ def test_override_takes_a_falsy_mark_when_it_comes_first(falsy: Any) -> None:
 
 
 def test_merge_puts_the_handlers_items_first_when_marks_are_lists() -> None:
-    """Lists and tuples contribute their items, other values themselves."""
+    """Lists and tuples contribute their items; other values are added themselves."""
 
     def handler() -> None: ...
 
@@ -93,7 +93,7 @@ def test_merge_puts_the_handlers_items_first_when_marks_are_lists() -> None:
 
 
 def test_class_inherits_marks_when_its_base_has_them() -> None:
-    """And may set its own without touching the base's."""
+    """A subclass may set its own value; the base class keeps its value."""
 
     class _Sub(_Gateway):
         pass
@@ -112,7 +112,7 @@ def test_class_inherits_marks_when_its_base_has_them() -> None:
 
 
 def test_wrapped_function_keeps_its_marks_when_its_wrapper_is_marked() -> None:
-    """`functools.wraps` lets both have one dict; a mark of one must not open the other."""
+    """`functools.wraps` makes both functions share a dict; setting a value must not affect both."""
 
     @set_metadata(ROLES, ["admin"])
     def wrapped() -> None: ...

@@ -8,13 +8,13 @@ Lines = list[tuple[str, str, int]]
 
 @pytest.fixture
 def lines() -> Lines:
-    """What was logged."""
+    """The logged lines."""
     return []
 
 
 @pytest.fixture
 def clock() -> ManualClock:
-    """Time that stands still."""
+    """A clock that only the test advances."""
     return ManualClock()
 
 
@@ -25,7 +25,7 @@ def log(lines: Lines, clock: ManualClock) -> MinuteLog:
 
 
 def test_log_writes_at_once_when_a_subject_is_new(log: MinuteLog, lines: Lines) -> None:
-    """Each cause and each subject has a line of its own."""
+    """Each text and each subject has its own line."""
     log.count("refused", "a")
     log.count("refused", "b")
     log.count("closed", "a")
@@ -36,7 +36,7 @@ def test_log_writes_at_once_when_a_subject_is_new(log: MinuteLog, lines: Lines) 
 def test_log_writes_one_line_a_minute_when_a_subject_goes_on(
     log: MinuteLog, lines: Lines, clock: ManualClock
 ) -> None:
-    """With the number since the line before."""
+    """The line contains the number of occurrences since the previous line."""
     for _ in range(3 * 60):
         log.count("refused", "a")
         clock.advance(1)
@@ -47,7 +47,7 @@ def test_log_writes_one_line_a_minute_when_a_subject_goes_on(
 def test_log_writes_at_once_when_a_subject_was_quiet_for_a_minute(
     log: MinuteLog, lines: Lines, clock: ManualClock
 ) -> None:
-    """Nothing is remembered of a quiet subject."""
+    """A subject without occurrences for a minute is forgotten."""
     log.count("refused", "a")
     clock.advance(MINUTE_SECONDS)
     log.count("refused", "a")
@@ -58,7 +58,7 @@ def test_log_writes_at_once_when_a_subject_was_quiet_for_a_minute(
 def test_log_counts_subjects_together_when_there_are_too_many(
     log: MinuteLog, lines: Lines, clock: ManualClock
 ) -> None:
-    """Memory and the number of lines are bounded, whatever number of subjects there is."""
+    """Memory and the number of lines are bounded, however many subjects occur."""
     for number in range(MAX_SUBJECTS + 500):
         log.count("refused", str(number))
     clock.advance(MINUTE_SECONDS)
@@ -70,7 +70,7 @@ def test_log_counts_subjects_together_when_there_are_too_many(
 def test_log_counts_few_subjects_apart_when_clients_can_make_them_up(
     lines: Lines, clock: ManualClock
 ) -> None:
-    """The maximum is the caller's."""
+    """The caller chooses the maximum number of subjects."""
     log = MinuteLog(lambda *line: lines.append(line), clock.call_later, max_subjects=2)
 
     for subject in ("a", "b", "c", "d", "a"):
@@ -80,7 +80,7 @@ def test_log_counts_few_subjects_apart_when_clients_can_make_them_up(
 
 
 async def test_log_uses_the_event_loop_when_it_is_given_no_timer(lines: Lines) -> None:
-    """Only tests need another one."""
+    """Only tests pass another timer."""
     log = MinuteLog(lambda *line: lines.append(line))
 
     log.count("refused", "a")

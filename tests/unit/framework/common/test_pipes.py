@@ -1,4 +1,4 @@
-"""Nest's §12 as this port has it: pydantic behind ``ValidationPipe``."""
+"""`ValidationPipe`, which validates with pydantic, and the other pipes."""
 
 from typing import Any
 
@@ -37,28 +37,28 @@ class _AllOptional(BaseModel):
 
 
 def validate(value: Any, metatype: Any, data: str | None = None, kind: ParamKind = "body") -> Any:
-    """What the pipe makes of a payload for a parameter of this type."""
+    """Return the pipe's result for a payload and a parameter of this type."""
     transform = ValidationPipe().bind(ArgumentMetadata(kind, metatype, data))
     assert transform is not None
     return transform(value)
 
 
 def faults(value: Any, metatype: Any, data: str | None = None) -> list[tuple[str, str]]:
-    """The fields that a payload is refused for."""
+    """Return the fields with which a payload is refused."""
     with pytest.raises(WsBadRequest) as caught:
         validate(value, metatype, data)
     return [(field["path"], field["message"]) for field in caught.value.fields]
 
 
 def test_validation_pipe_gives_the_model_when_the_payload_fits() -> None:
-    """The handler gets the annotated type, by the names on the wire."""
+    """The handler receives the annotated type; fields have their wire names."""
     order = validate({"displayName": "a", "addresses": [{"street": "b"}]}, _Order)
 
     assert _Order(displayName="a", addresses=[_Address(street="b")]) == order
 
 
 def test_validation_pipe_validates_when_it_is_called_as_any_pipe() -> None:
-    """``transform`` does what events go through, as tests of a pipe expect."""
+    """``transform``, which tests call, does the same as the compiled validator."""
     pipe = ValidationPipe()
 
     with pytest.raises(WsBadRequest):
@@ -67,19 +67,19 @@ def test_validation_pipe_validates_when_it_is_called_as_any_pipe() -> None:
 
 
 def test_validation_pipe_ignores_unknown_fields_when_there_are_some() -> None:
-    """As Nest's does by default."""
+    """Unknown fields are ignored, which is also the default in Nest."""
     assert _AllOptional(limit=1) == validate({"limit": 1, "userId": "mallory"}, _AllOptional)
 
 
 @pytest.mark.parametrize("payload", [None, "text", 5, True, [1, 2], []])
 def test_validation_pipe_takes_an_empty_object_when_the_payload_is_none(payload: Any) -> None:
-    """Missing, scalar or a list: validated as ``{}``."""
+    """A missing or scalar payload or a list is validated as ``{}``."""
     assert _AllOptional() == validate(payload, _AllOptional)
     assert [("displayName", "Field required")] == faults(payload, _Order)
 
 
 def test_validation_pipe_names_the_path_when_a_nested_value_is_wrong() -> None:
-    """In dots, with the index of a list, by the names on the wire."""
+    """The path has dots, list indexes and wire names."""
     payload = {"displayName": 5, "addresses": [{"street": "ok"}, {"street": None}]}
 
     assert [
@@ -89,13 +89,13 @@ def test_validation_pipe_names_the_path_when_a_nested_value_is_wrong() -> None:
 
 
 def test_validation_pipe_names_the_field_when_one_is_validated_alone() -> None:
-    """``MessageBody("n")`` complains of ``n``; within a model, of ``n.street``."""
+    """For ``MessageBody("n")`` the path is ``n``, or ``n.street`` within a model."""
     assert [("n", "Input should be a valid integer")] == faults(None, int, "n")
     assert [("n.street", "Field required")] == faults({}, _Address, "n")
 
 
 def test_validation_pipe_has_no_path_when_the_whole_payload_is_wrong() -> None:
-    """The sentence then stands alone."""
+    """An error of the whole payload has an empty path, and its message has no prefix."""
     with pytest.raises(WsBadRequest) as caught:
         validate("x", int)
 
@@ -114,7 +114,7 @@ def test_validation_pipe_has_no_path_when_the_whole_payload_is_wrong() -> None:
     ],
 )
 def test_validation_pipe_echoes_no_input_when_it_refuses(payload: Any, metatype: Any) -> None:
-    """The payload may hold a secret: neither answer nor exception text repeats it."""
+    """The payload may contain a secret: neither the answer nor the exception repeats it."""
     with pytest.raises(WsBadRequest) as caught:
         validate(payload, metatype)
 
@@ -124,7 +124,7 @@ def test_validation_pipe_echoes_no_input_when_it_refuses(payload: Any, metatype:
 
 
 def test_validation_pipe_refuses_a_lone_surrogate_when_the_text_is_constrained() -> None:
-    """JavaScript may send what no database takes; pydantic looks into a text that has a bound."""
+    """JavaScript can send lone surrogates, which no database stores."""
     payload = json_codec.loads('{"note": "\\ud800"}')
 
     assert ["note"] == [path for path, _ in faults(payload, _Bounded)]
@@ -136,20 +136,20 @@ def test_validation_pipe_refuses_a_lone_surrogate_when_the_text_is_constrained()
 def test_validation_pipe_has_nothing_to_do_when_nothing_says_what_fits(
     metatype: Any, kind: ParamKind
 ) -> None:
-    """Custom parameters and untyped payloads pass; it is left out of the compiled way."""
+    """For custom parameters and untyped payloads the pipe is not compiled into the event."""
     assert ValidationPipe().bind(ArgumentMetadata(kind, metatype, None)) is None
 
 
 @pytest.mark.parametrize(("value", "result"), [(None, 3), (0, 0), (False, False), ("", "")])
 def test_default_value_pipe_stands_in_when_the_value_is_missing(value: Any, result: Any) -> None:
-    """Only None is missing."""
+    """Only None counts as missing."""
     pipe = DefaultValuePipe(3)
 
     assert result == pipe.transform(value, ArgumentMetadata("body", int, None))
 
 
 def test_pipe_is_refused_at_boot_when_it_overrides_nothing() -> None:
-    """A pipe that was meant to check something must not let everything pass."""
+    """A pipe that overrides neither method would check nothing."""
 
     class _Forgotten(PipeTransform):
         pass

@@ -121,7 +121,7 @@ async def test_hooks_follow_dependencies_across_modules_when_one_imports_another
 
 
 async def test_init_runs_once_when_it_is_called_again() -> None:
-    """`listen` calls `init`, too."""
+    """`listen` calls `init`, too, so a second call must do nothing."""
     trace: Trace = []
     app = application(providers.Singleton(_First, trace))
 

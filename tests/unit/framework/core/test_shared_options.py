@@ -1,4 +1,4 @@
-"""Tests app/framework/core/application.py: options of gateways that share a server."""
+"""Tests app/framework/platform_socketio/io_adapter.py: options of gateways that share a server."""
 
 from typing import Any
 

@@ -95,7 +95,7 @@ async def test_boot_fails_when_a_hook_has_nests_spelling(name: str, snake_case: 
 
 
 async def test_global_guard_is_refused_when_it_comes_too_late_or_is_a_class() -> None:
-    """Such a guard would never run."""
+    """A guard that is added after `init`, or as a class, would never run."""
     app = application()
 
     with pytest.raises(BootError) as caught:

@@ -1,4 +1,4 @@
-"""Nest's §10: what stands for a client and its event."""
+"""Fakes of a client, its connection and its events."""
 
 from app.framework import (
     Socket,
@@ -7,7 +7,7 @@ from app.framework.testing import RecordingLink, fake_connection, fake_context, 
 
 
 def test_fake_connection_is_nests_when_it_is_made_in_one_line() -> None:
-    """Guards can tell that a socket is being admitted."""
+    """A guard sees that the socket is connecting."""
     client = fake_socket(Socket)
 
     context = fake_connection(client)
@@ -26,7 +26,7 @@ def test_fake_context_is_nests_when_it_is_made_in_one_line() -> None:
 
 
 def test_fake_context_reads_marks_when_it_is_given_gateway_and_handler() -> None:
-    """For guards that use the `Reflector`."""
+    """A `Reflector` reads their metadata."""
 
     def on_event() -> None: ...
 
@@ -43,7 +43,7 @@ def test_fake_context_reads_marks_when_it_is_given_gateway_and_handler() -> None
 
 
 def test_fake_socket_keeps_what_happens_to_it_when_it_is_given_a_link() -> None:
-    """Emits, rooms, broadcasts and the end."""
+    """The link records emits, rooms, broadcasts and the disconnect."""
     link = RecordingLink()
     client = fake_socket(Socket, link=link)
 
@@ -64,7 +64,7 @@ def test_fake_socket_keeps_what_happens_to_it_when_it_is_given_a_link() -> None:
 
 
 def test_fake_socket_has_left_when_it_disconnects() -> None:
-    """As a real one: no room, not connected."""
+    """Like a real socket, it is in no room and not connected."""
     client = fake_socket(Socket)
     client.join("a")
 

@@ -1,4 +1,4 @@
-"""Nest's §10: the testing module, and what stands in for a provider."""
+"""The testing module: overriding providers, and building only what a test needs."""
 
 from typing import Protocol, runtime_checkable
 
@@ -30,7 +30,7 @@ class _Loud(_Greeter):
 
 
 class _Echo(_Greeter):
-    """Has a need of its own, found by its type."""
+    """Has a dependency, which is found by its type."""
 
     def __init__(self, polite: _Polite, suffix: str = "!") -> None:
         self._polite = polite
@@ -60,7 +60,7 @@ class _GreetingModule(containers.DeclarativeContainer):
 
 
 def test_guard_is_built_with_its_providers_when_nothing_is_overridden() -> None:
-    """The module as it is, without a server."""
+    """Without overrides the module is used unchanged, without a server."""
     module = Test.create_testing_module(_GreetingModule).compile()
 
     guard = module.get(_Guard)
@@ -70,7 +70,7 @@ def test_guard_is_built_with_its_providers_when_nothing_is_overridden() -> None:
 
 
 def test_value_stands_in_when_a_provider_is_overridden_by_its_class() -> None:
-    """The very object."""
+    """The module uses this object."""
     loud = _Loud()
     module = (
         Test.create_testing_module(_GreetingModule)
@@ -83,7 +83,7 @@ def test_value_stands_in_when_a_provider_is_overridden_by_its_class() -> None:
 
 
 def test_value_stands_in_when_a_provider_is_overridden_by_its_port() -> None:
-    """Who tests need not know the adapter's name."""
+    """A test does not need the class of the adapter."""
     loud = _Loud()
     module = (
         Test.create_testing_module(_GreetingModule)
@@ -96,7 +96,7 @@ def test_value_stands_in_when_a_provider_is_overridden_by_its_port() -> None:
 
 
 def test_class_stands_in_with_what_it_needs_when_it_is_given() -> None:
-    """Its constructor's annotated parameters are resolved; defaults stay."""
+    """The constructor's annotated parameters are resolved; defaults are kept."""
 
     class _Module(_GreetingModule):
         guard = providers.Singleton(_Guard, providers.Singleton(_Loud))
@@ -107,7 +107,7 @@ def test_class_stands_in_with_what_it_needs_when_it_is_given() -> None:
 
 
 def test_class_cannot_stand_in_when_it_needs_what_nobody_provides() -> None:
-    """The sentence names class, need and parameter."""
+    """The error names the class, the dependency and the parameter."""
 
     class _Needy(_Loud):
         def __init__(self, other: _Open) -> None:
@@ -124,7 +124,7 @@ def test_class_cannot_stand_in_when_it_needs_what_nobody_provides() -> None:
 
 
 def test_factory_stands_in_and_runs_once_when_it_is_given() -> None:
-    """With what ``inject`` names."""
+    """The factory receives the instances that ``inject`` names."""
     made: list[str] = []
 
     def make(guard: _Open) -> _Loud:
@@ -147,7 +147,7 @@ def test_factory_stands_in_and_runs_once_when_it_is_given() -> None:
 
 
 def test_factory_cannot_stand_in_when_it_wants_what_nobody_provides() -> None:
-    """A sentence, not an IndexError."""
+    """The error names the class; it is not an IndexError."""
     builder = (
         Test.create_testing_module(_GreetingModule)
         .override_provider(_Polite)
@@ -161,7 +161,7 @@ def test_factory_cannot_stand_in_when_it_wants_what_nobody_provides() -> None:
 
 
 def test_last_override_wins_when_there_are_several() -> None:
-    """As in Nest."""
+    """As in Nest, the last override of a class counts."""
     loud = _Loud()
     module = (
         Test.create_testing_module(_GreetingModule)
@@ -176,7 +176,7 @@ def test_last_override_wins_when_there_are_several() -> None:
 
 
 def test_override_fails_when_its_class_is_no_provider() -> None:
-    """A mistyped override is told, not ignored."""
+    """A wrong override raises an error instead of being ignored."""
     builder = Test.create_testing_module(_GreetingModule).override_provider(_Open)
 
     with pytest.raises(BootError) as caught:
@@ -188,7 +188,7 @@ def test_override_fails_when_its_class_is_no_provider() -> None:
 
 
 def test_import_is_filled_when_it_is_overridden_by_its_port() -> None:
-    """A module is tested without the one that provides for it."""
+    """A module can be tested without the module that provides its import."""
 
     class _Module(containers.DeclarativeContainer):
         greeter = imported(_Greeter)
@@ -203,7 +203,7 @@ def test_import_is_filled_when_it_is_overridden_by_its_port() -> None:
 
 
 def test_import_is_filled_when_it_is_given_by_name() -> None:
-    """As its parent module would."""
+    """A parent module passes imports in the same way."""
 
     class _Module(containers.DeclarativeContainer):
         greeter = imported(_Greeter)
@@ -215,7 +215,7 @@ def test_import_is_filled_when_it_is_given_by_name() -> None:
 
 
 def test_import_is_not_needed_when_who_needs_it_is_overridden() -> None:
-    """Nest's F8: only what is asked for is built."""
+    """Only the requested instance and its dependencies are built."""
 
     class _Module(containers.DeclarativeContainer):
         greeter = imported(_Greeter)
@@ -229,8 +229,6 @@ def test_import_is_not_needed_when_who_needs_it_is_overridden() -> None:
 
 
 def test_get_names_the_missing_import_when_nobody_provides_it() -> None:
-    """With the mend."""
-
     class _Module(containers.DeclarativeContainer):
         greeter = imported(_Greeter)
         guard = providers.Singleton(_Guard, greeter)
@@ -245,7 +243,7 @@ def test_get_names_the_missing_import_when_nobody_provides_it() -> None:
 
 
 def test_modules_stay_apart_when_two_tests_override_the_same_class() -> None:
-    """An override ends with its testing module."""
+    """An override applies only to its testing module."""
     Test.create_testing_module(_GreetingModule).override_provider(_Polite).use_class(
         _Loud
     ).compile()
@@ -256,7 +254,7 @@ def test_modules_stay_apart_when_two_tests_override_the_same_class() -> None:
 
 
 def test_override_reaches_a_nested_module_when_it_was_built_already() -> None:
-    """Singletons that hold the original are built anew."""
+    """Singletons that hold the original are built again."""
 
     class _Root(containers.DeclarativeContainer):
         greeting = providers.Container(_GreetingModule)
@@ -272,7 +270,7 @@ def test_override_reaches_a_nested_module_when_it_was_built_already() -> None:
 
 
 def test_compile_builds_nothing_and_runs_no_hook_when_it_applies_overrides() -> None:
-    """No constructor, no hook, no server."""
+    """`compile` calls no constructor and no hook, and starts no server."""
     trace: list[str] = []
 
     class _Traced:

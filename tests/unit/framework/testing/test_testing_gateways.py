@@ -105,14 +105,14 @@ class _GatewayModule(containers.DeclarativeContainer):
 
 
 async def answer_of(app: NestApplication, data: Any = "good morning") -> Any:
-    """What the gateway's only event acks."""
+    """Return the ack of the gateway's only event."""
     acked: list[Any] = []
     await compile_event(app.events()[0])(fake_socket(Socket), data, acked.append)
     return acked[0]
 
 
 async def test_guard_is_replaced_in_decorators_when_it_is_overridden_as_a_provider() -> None:
-    """In Nest ``overrideProvider`` does not reach ``@UseGuards`` (F4)."""
+    """In Nest ``overrideProvider`` does not affect ``@UseGuards``."""
     module = (
         Test.create_testing_module(_GatewayModule)
         .override_provider(_Guard)
@@ -124,7 +124,7 @@ async def test_guard_is_replaced_in_decorators_when_it_is_overridden_as_a_provid
 
 
 async def test_guard_is_replaced_in_decorators_when_it_is_overridden_as_a_guard() -> None:
-    """And it is the provider that is replaced: `get` gives the same."""
+    """The provider itself is replaced: `get` returns the same object."""
     open_guard = _Open()
     module = (
         Test.create_testing_module(_GatewayModule)
@@ -139,7 +139,7 @@ async def test_guard_is_replaced_in_decorators_when_it_is_overridden_as_a_guard(
 
 
 async def test_app_guard_is_replaced_when_it_is_overridden() -> None:
-    """Nest's ``APP_GUARD`` cannot be (F8)."""
+    """Nest's ``APP_GUARD`` cannot be overridden by class."""
     module = (
         Test.create_testing_module(_GatewayModule)
         .override_guard(_Open)
@@ -151,7 +151,7 @@ async def test_app_guard_is_replaced_when_it_is_overridden() -> None:
 
 
 async def test_pipe_interceptor_and_filter_are_replaced_when_they_are_overridden() -> None:
-    """Each by its own method, chained."""
+    """Each kind has its method on the builder, and the methods can be chained."""
     module = (
         Test.create_testing_module(_GatewayModule)
         .override_pipe(_Prefix)
@@ -169,7 +169,7 @@ async def test_pipe_interceptor_and_filter_are_replaced_when_they_are_overridden
 
 
 async def test_gateway_is_replaced_when_it_is_overridden_by_another() -> None:
-    """The original's events are gone, and the override's are there once."""
+    """The original's events are gone; each event of the override exists once."""
 
     @web_socket_gateway()
     class _Fake:
@@ -188,7 +188,7 @@ async def test_gateway_is_replaced_when_it_is_overridden_by_another() -> None:
 
 
 async def test_gateway_is_gone_when_its_override_is_none() -> None:
-    """A stub without events is no gateway."""
+    """An override that is not a gateway has no events."""
     module = (
         Test.create_testing_module(_GatewayModule)
         .override_provider(_Gateway)

@@ -52,7 +52,7 @@ class _Gateway:
 
 @contextmanager
 def calls() -> Iterator[set[str]]:
-    """The names of all Python functions called meanwhile."""
+    """Collect the names of all Python functions that are called."""
     names: set[str] = set()
 
     def note(frame: FrameType, event: str, argument: Any) -> None:
@@ -69,7 +69,7 @@ def calls() -> Iterator[set[str]]:
 
 
 async def test_nothing_is_inspected_when_an_event_is_handled() -> None:
-    """The whole way: guard, interceptor, validation, handler, ack."""
+    """The event passes a guard, an interceptor, validation, the handler and the ack."""
     driver = Driver(_Gateway(), Enhancers(pipes=(ValidationPipe(),)))
 
     with calls() as called:
@@ -81,7 +81,7 @@ async def test_nothing_is_inspected_when_an_event_is_handled() -> None:
 
 
 def test_everything_is_inspected_when_the_gateway_is_compiled() -> None:
-    """What the other test finds absent would be seen if it were there."""
+    """Compiling calls all of these functions, so the other test would notice a call."""
     with calls() as called:
         Driver(_Gateway(), Enhancers(pipes=(ValidationPipe(),)))
 

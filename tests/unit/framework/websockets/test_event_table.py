@@ -1,4 +1,4 @@
-"""``python -m app events``: the table is read from what runs."""
+"""The rows that ``python -m app events`` prints."""
 
 from typing import Annotated
 
@@ -56,7 +56,7 @@ class _Gateway:
 
 
 def test_rows_tell_event_handler_guards_payload_and_ack_when_routes_are_given() -> None:
-    """In the names on the wire; ``?`` marks what may be left out."""
+    """Fields have their wire names; ``?`` marks optional ones."""
     rows = event_rows(Driver(_Gateway()).definition.routes)
 
     assert [

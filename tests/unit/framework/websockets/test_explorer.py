@@ -1,4 +1,4 @@
-"""Nest's §6: which events a gateway has."""
+"""The events, options and server attributes that the explorer finds in a gateway."""
 
 from enum import Enum, StrEnum
 from typing import Annotated
@@ -20,12 +20,12 @@ from tests.unit.framework.driving import Driver
 
 
 def patterns(gateway: object) -> list[str]:
-    """The events of a gateway, in order."""
+    """Return the events of a gateway, in order."""
     return [route.pattern for route in Driver(gateway).definition.routes]
 
 
 async def test_topmost_pattern_counts_when_subscriptions_are_stacked() -> None:
-    """As in Nest."""
+    """As in Nest, the topmost of several decorators counts."""
 
     @web_socket_gateway()
     class _Gateway:
@@ -38,7 +38,7 @@ async def test_topmost_pattern_counts_when_subscriptions_are_stacked() -> None:
 
 @pytest.mark.parametrize("pattern", ["*", "", "exception", "message:seen", "sp ace"])
 async def test_pattern_is_literal_when_it_looks_special(pattern: str) -> None:
-    """No wildcards; ``exception`` may come in too."""
+    """There are no wildcards, and clients may send ``exception``."""
 
     @web_socket_gateway()
     class _Gateway:
@@ -50,7 +50,7 @@ async def test_pattern_is_literal_when_it_looks_special(pattern: str) -> None:
 
 
 async def test_pattern_is_the_value_when_it_is_an_enums_member() -> None:
-    """Of every kind of enum: ``str(member)`` would be the member's name."""
+    """Every kind of enum works; ``str(member)`` would be the member's name."""
 
     class _Mixed(str, Enum):  # noqa: UP042 - the common form before Python 3.11
         EVENT = "mixed"
@@ -76,7 +76,7 @@ async def test_pattern_is_the_value_when_it_is_an_enums_member() -> None:
 
 
 async def test_handlers_are_inherited_when_a_base_class_has_them() -> None:
-    """Base first, in the order of declaration."""
+    """Handlers of the base class come first, in the order of declaration."""
 
     class _Base:
         @subscribe_message("base")
@@ -93,7 +93,7 @@ async def test_handlers_are_inherited_when_a_base_class_has_them() -> None:
 
 
 async def test_handler_is_unregistered_when_its_override_is_not_decorated() -> None:
-    """As in Nest: the override is an ordinary method."""
+    """As in Nest, such an override is an ordinary method."""
 
     class _Base:
         @subscribe_message("event")
@@ -107,7 +107,7 @@ async def test_handler_is_unregistered_when_its_override_is_not_decorated() -> N
 
 
 async def test_handler_is_replaced_when_its_override_is_decorated() -> None:
-    """One handler, with the override's event."""
+    """Only the event of the override exists."""
 
     class _Base:
         @subscribe_message("old")
@@ -125,7 +125,7 @@ async def test_handler_is_replaced_when_its_override_is_decorated() -> None:
 
 
 async def test_handler_is_found_when_its_attribute_has_another_name_than_its_function() -> None:
-    """One function may serve as the method of several classes, under any name."""
+    """One function may be a method of several classes, under any name."""
 
     def answer(gateway: object) -> str:
         return type(gateway).__name__
@@ -138,7 +138,7 @@ async def test_handler_is_found_when_its_attribute_has_another_name_than_its_fun
 
 
 async def test_options_are_inherited_when_only_the_base_class_is_decorated() -> None:
-    """Marks of a class are its subclasses' too."""
+    """A class inherits the metadata of its base class."""
 
     @web_socket_gateway(namespace="chat")
     class _Base:
@@ -152,7 +152,7 @@ async def test_options_are_inherited_when_only_the_base_class_is_decorated() -> 
 
 @pytest.mark.parametrize("namespace", ["chat", "/chat", "/chat/"])
 async def test_namespace_has_one_spelling_when_it_is_written_in_several(namespace: str) -> None:
-    """``'a'`` is ``'/a'``, as in Nest."""
+    """``'chat'`` means ``'/chat'``, as in Nest."""
 
     @web_socket_gateway(namespace=namespace)
     class _Gateway:
@@ -162,8 +162,6 @@ async def test_namespace_has_one_spelling_when_it_is_written_in_several(namespac
 
 
 def test_server_attributes_are_found_when_a_base_class_declares_them() -> None:
-    """Own ones and inherited ones."""
-
     class _Base:
         server = WebSocketServer()
 
@@ -174,7 +172,7 @@ def test_server_attributes_are_found_when_a_base_class_declares_them() -> None:
 
 
 def test_server_raises_a_sentence_when_it_is_used_in_the_constructor() -> None:
-    """It names the attribute and when it will be there."""
+    """The error names the attribute and when it is set."""
 
     class _Gateway:
         server = WebSocketServer()
@@ -190,7 +188,7 @@ def test_server_raises_a_sentence_when_it_is_used_in_the_constructor() -> None:
 
 
 async def test_annotation_keeps_its_constraints_when_it_has_more_than_the_marker() -> None:
-    """What else stands in `Annotated` is the validator's."""
+    """Other items of `Annotated` are passed to the validator."""
     from annotated_types import Ge  # noqa: PLC0415 - pydantic's own, for this test alone
 
     @web_socket_gateway()
@@ -209,7 +207,7 @@ async def test_annotation_keeps_its_constraints_when_it_has_more_than_the_marker
 
 
 def test_routes_carry_the_applications_enhancers_when_there_are_any() -> None:
-    """What `python -m app events` prints is what runs."""
+    """`python -m app events` prints the enhancers that really run."""
     pipe = ValidationPipe()
 
     @web_socket_gateway()

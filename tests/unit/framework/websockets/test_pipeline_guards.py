@@ -29,7 +29,7 @@ FORBIDDEN = {"error": "Forbidden resource", "code": "forbidden", "temporary": Fa
 
 
 def guarded_by(*guards: object) -> Driver:
-    """A gateway whose only handler acks ``handled`` behind these guards."""
+    """Create a gateway whose only handler acks ``handled`` behind these guards."""
 
     @web_socket_gateway()
     class _Gateway:
@@ -42,7 +42,7 @@ def guarded_by(*guards: object) -> Driver:
 
 
 async def test_guards_stop_at_the_first_refusal_when_several_stand() -> None:
-    """What stands behind a refusing guard is not asked, and the handler does not run."""
+    """Guards after the refusing one do not run, and neither does the handler."""
     trace: Trace = []
 
     acked = await guarded_by(
@@ -68,7 +68,7 @@ async def test_guards_stop_at_the_first_refusal_when_several_stand() -> None:
     ],
 )
 async def test_guard_is_tested_for_truth_when_it_gives_no_bool(verdict: Any, answer: Any) -> None:
-    """As in Nest any truthy verdict lets the event through."""
+    """As in Nest, any truthy result lets the event pass."""
     acked = await guarded_by(TracingGuard([], "guard", verdict=verdict)).call("event")
 
     assert [answer] == acked
@@ -88,7 +88,7 @@ async def test_guard_is_tested_for_truth_when_it_gives_no_bool(verdict: Any, ans
 async def test_guard_lets_nobody_pass_when_the_truth_of_its_verdict_says_nothing(
     verdict: Any,
 ) -> None:
-    """Neither an event nor a connection passes: the mistake is an internal error."""
+    """Neither an event nor a connection passes; the mistake is an internal error."""
     guard = Mock(spec=CanActivate)
     guard.can_activate.return_value = verdict
 
@@ -109,7 +109,7 @@ async def test_guard_lets_nobody_pass_when_the_truth_of_its_verdict_says_nothing
 
 @pytest.mark.parametrize(("verdict", "answer"), [(True, "handled"), (False, FORBIDDEN)])
 async def test_guard_is_awaited_when_it_is_async(verdict: bool, answer: Any) -> None:  # noqa: FBT001
-    """A coroutine is no truth by itself: its result decides."""
+    """The result of the coroutine decides, because a coroutine is always truthy."""
 
     class _AsyncGuard(CanActivate):
         async def can_activate(self, context: ExecutionContext) -> bool:
@@ -123,7 +123,7 @@ async def test_guard_is_awaited_when_it_is_async(verdict: bool, answer: Any) -> 
 
 
 async def test_guard_is_awaited_when_a_plain_method_gives_an_awaitable() -> None:
-    """A guard may hand on somebody else's coroutine, as Nest's may hand on a promise."""
+    """A guard may return another function's coroutine, as it may return a promise in Nest."""
 
     async def refuse() -> bool:
         await asyncio.sleep(0)
@@ -140,7 +140,7 @@ async def test_guard_is_awaited_when_a_plain_method_gives_an_awaitable() -> None
 
 
 async def test_guards_run_one_after_the_other_when_the_first_one_waits() -> None:
-    """The second guard is not asked before the first has decided."""
+    """The second guard does not start before the first has decided."""
     trace: Trace = []
 
     class _Slow(CanActivate):
@@ -156,7 +156,6 @@ async def test_guards_run_one_after_the_other_when_the_first_one_waits() -> None
 
 
 async def test_guard_keeps_its_own_message_when_it_raises_a_ws_exception() -> None:
-    """A raised `WsException` answers itself."""
     refusal = WsException("come back tomorrow", code="closed", temporary=True)
 
     acked = await guarded_by(TracingGuard([], "guard", verdict=refusal)).call("event")
@@ -165,14 +164,14 @@ async def test_guard_keeps_its_own_message_when_it_raises_a_ws_exception() -> No
 
 
 async def test_guard_fails_closed_when_it_breaks() -> None:
-    """An unexpected error in a guard refuses the event and tells the client nothing."""
+    """An unexpected error in a guard refuses the event; the client gets no details."""
     acked = await guarded_by(TracingGuard([], "guard", verdict=KeyError("secret"))).call("event")
 
     assert [{"error": "internal error", "code": "internal", "temporary": False}] == acked
 
 
 async def test_interceptors_see_nothing_when_a_guard_refuses() -> None:
-    """Guards stand before interceptors; they do not see guard failures."""
+    """Guards run before interceptors."""
     trace: Trace = []
 
     @web_socket_gateway()
@@ -188,7 +187,7 @@ async def test_interceptors_see_nothing_when_a_guard_refuses() -> None:
 
 
 async def test_interceptor_sees_the_failure_when_the_handler_raises() -> None:
-    """An interceptor may turn a handler's failure into a result."""
+    """An interceptor may turn a handler's error into a result."""
 
     class _Mending(NestInterceptor):
         async def intercept(self, context: ExecutionContext, call_handler: CallHandler) -> Any:
@@ -211,7 +210,7 @@ async def test_interceptor_sees_the_failure_when_the_handler_raises() -> None:
 
 
 async def test_interceptor_leaves_the_handler_out_when_it_does_not_call_it() -> None:
-    """A short-circuit value is the result."""
+    """The value that the interceptor returns is the result."""
 
     class _Cached(NestInterceptor):
         async def intercept(self, context: ExecutionContext, call_handler: CallHandler) -> Any:
@@ -231,7 +230,7 @@ async def test_interceptor_leaves_the_handler_out_when_it_does_not_call_it() -> 
 
 
 async def test_context_tells_who_is_about_to_handle_what_when_a_guard_asks() -> None:
-    """Class, handler, arguments and pattern are Nest's; the ack is the third argument."""
+    """Class, handler, arguments and pattern are as in Nest; the ack is the third argument."""
     seen: list[ExecutionContext] = []
 
     class _Looking(CanActivate):
@@ -266,7 +265,7 @@ async def test_context_tells_who_is_about_to_handle_what_when_a_guard_asks() -> 
 
 
 async def test_guards_run_on_connect_when_they_stand_on_class_or_application() -> None:
-    """Nest runs none there (nestjs/nest#882); the method's own guards have no method yet."""
+    """Nest runs no guards on connect (nestjs/nest#882). Guards of a method do not run here."""
     trace: Trace = []
 
     @web_socket_gateway()
@@ -283,7 +282,7 @@ async def test_guards_run_on_connect_when_they_stand_on_class_or_application() -
 
 
 async def test_context_has_nests_pattern_when_a_guard_runs_on_connect() -> None:
-    """A guard can tell a connect from an event."""
+    """A guard can distinguish a connection from an event."""
     patterns: list[str] = []
 
     class _Looking(CanActivate):
@@ -302,7 +301,7 @@ async def test_context_has_nests_pattern_when_a_guard_runs_on_connect() -> None:
 
 
 async def test_client_is_held_when_a_guard_tells_it_to_wait() -> None:
-    """Known and unknown events alike, after the answer; other refusals hold nobody."""
+    """Known and unknown events pause the client after the answer; other refusals do not."""
 
     class _Limit(CanActivate):
         def can_activate(self, context: ExecutionContext) -> bool:
@@ -324,4 +323,4 @@ async def test_client_is_held_when_a_guard_tells_it_to_wait() -> None:
     await driver.call_unknown("no such event")
 
     assert ("rate_limited", 250) == (refusal["code"], refusal["retryAfterMs"])
-    assert [0.25, 0.25] == driver.link.holds
+    assert [0.25, 0.25] == driver.link.pauses

@@ -1,4 +1,4 @@
-"""Tests app/framework/websockets/pipeline.py: connecting, disconnecting and unknown events."""
+"""Tests app/framework/websockets/connections.py and app/framework/websockets/unknown_event.py."""
 
 import asyncio
 
@@ -23,8 +23,6 @@ from tests.unit.framework.tracing import Trace, TracingFilter, TracingGuard
 
 
 async def test_connect_admits_when_the_gateway_has_neither_guards_nor_hook() -> None:
-    """Nothing stands in the way."""
-
     @web_socket_gateway()
     class _Gateway:
         pass
@@ -33,7 +31,7 @@ async def test_connect_admits_when_the_gateway_has_neither_guards_nor_hook() -> 
 
 
 async def test_connect_waits_for_the_hook_when_it_is_async() -> None:
-    """`handle_connection` has ended before the socket is admitted; Nest does not wait for it."""
+    """The socket is admitted after `handle_connection` has returned; Nest does not await it."""
     trace: Trace = []
 
     @web_socket_gateway()
@@ -48,7 +46,7 @@ async def test_connect_waits_for_the_hook_when_it_is_async() -> None:
 
 
 async def test_connect_runs_the_hook_when_it_is_a_plain_method() -> None:
-    """Nest's hooks may be either."""
+    """Hooks may be plain or async, as in Nest."""
     trace: Trace = []
 
     @web_socket_gateway()
@@ -62,7 +60,7 @@ async def test_connect_runs_the_hook_when_it_is_a_plain_method() -> None:
 
 
 async def test_connect_refuses_without_the_hook_when_a_guard_refuses() -> None:
-    """The filters tell the client why."""
+    """The filters send the error to the client."""
     trace: Trace = []
 
     @web_socket_gateway()
@@ -82,7 +80,7 @@ async def test_connect_refuses_without_the_hook_when_a_guard_refuses() -> None:
 
 @pytest.mark.parametrize("error", [WsException("no"), RuntimeError("bug")])
 async def test_connect_refuses_when_the_hook_raises(error: Exception) -> None:
-    """An error in the hook ends no process and lets nobody in."""
+    """An error in the hook refuses the socket and does not end the process."""
 
     @web_socket_gateway()
     class _Gateway:
@@ -94,7 +92,7 @@ async def test_connect_refuses_when_the_hook_raises(error: Exception) -> None:
 
 
 async def test_connect_is_refused_as_unavailable_when_the_hook_takes_too_long() -> None:
-    """The hook is cancelled, and the client comes back by itself."""
+    """The hook is cancelled, and the client reconnects by itself."""
     trace: Trace = []
 
     @web_socket_gateway()
@@ -114,7 +112,7 @@ async def test_connect_is_refused_as_unavailable_when_the_hook_takes_too_long() 
 
 
 async def test_disconnect_tells_the_reason_when_the_gateway_has_the_hook() -> None:
-    """Client and reason, as in Nest 12."""
+    """The hook receives client and reason, as in Nest 12."""
     trace: list[tuple[str, str]] = []
 
     @web_socket_gateway()
@@ -128,7 +126,7 @@ async def test_disconnect_tells_the_reason_when_the_gateway_has_the_hook() -> No
 
 
 async def test_disconnect_runs_the_hook_when_it_is_a_plain_method() -> None:
-    """As with connecting."""
+    """Hooks may be plain or async, as in Nest."""
     trace: Trace = []
 
     @web_socket_gateway()
@@ -142,7 +140,7 @@ async def test_disconnect_runs_the_hook_when_it_is_a_plain_method() -> None:
 
 
 async def test_disconnect_error_is_logged_when_the_hook_raises() -> None:
-    """In Nest it would end the process."""
+    """In Nest the error would end the process."""
 
     @web_socket_gateway()
     class _Gateway:
@@ -156,7 +154,7 @@ async def test_disconnect_error_is_logged_when_the_hook_raises() -> None:
 
 
 def test_disconnect_compiles_to_nothing_when_the_gateway_has_no_hook() -> None:
-    """The transport has nothing to call."""
+    """A gateway without the hook compiles to None, so the transport calls nothing."""
 
     @web_socket_gateway()
     class _Gateway:
@@ -188,14 +186,14 @@ def _chat(trace: Trace) -> Driver:
     ],
 )
 async def test_unknown_event_names_the_nearest_when_there_is_one(event: str, sentence: str) -> None:
-    """Nest is silent; a client with a typing error is helped. What it sent is not echoed."""
+    """Nest sends no answer. Here the answer names a similar event, but not the sent name."""
     acked = await _chat([]).call_unknown(event)
 
     assert [{"error": sentence, "code": "unknown_event", "temporary": False}] == acked
 
 
 async def test_unknown_event_is_no_connection_when_it_bears_its_name() -> None:
-    """A client may send ``handleConnection``: guards and filters are not deceived."""
+    """A client that sends ``handleConnection`` does not deceive guards and filters."""
     seen: list[tuple[bool, str, str]] = []
 
     class _Looking(CanActivate):
@@ -219,7 +217,7 @@ async def test_unknown_event_is_no_connection_when_it_bears_its_name() -> None:
 
 
 async def test_unknown_event_meets_the_guards_first_when_it_arrives() -> None:
-    """Strangers learn nothing, and the throttle counts it."""
+    """Strangers do not learn the names of events, and the throttler counts the event."""
     trace: Trace = []
 
     await _chat(trace).call_unknown("what")
@@ -228,7 +226,7 @@ async def test_unknown_event_meets_the_guards_first_when_it_arrives() -> None:
 
 
 async def test_unknown_event_is_forbidden_when_a_guard_refuses() -> None:
-    """The guard's answer, not the list of events."""
+    """The client receives the guard's answer instead of a similar event's name."""
 
     @web_socket_gateway()
     @use_guards(TracingGuard([], "class", verdict=False))
@@ -242,7 +240,7 @@ async def test_unknown_event_is_forbidden_when_a_guard_refuses() -> None:
 
 
 async def test_unknown_event_asks_filters_of_every_class_before_the_applications() -> None:
-    """Whatever the number of gateways; guards and filters need not be hashable."""
+    """Any number of gateways is possible; guards and filters need not be hashable."""
     trace: Trace = []
 
     class _Unhashable(TracingFilter):
@@ -267,7 +265,7 @@ async def test_unknown_event_asks_filters_of_every_class_before_the_applications
 
 
 async def test_unknown_event_asks_a_shared_guard_once_when_gateways_share_it() -> None:
-    """Two gateways of a namespace, one throttle: one count."""
+    """Two gateways of a namespace that share a throttler count an event once."""
     trace: Trace = []
     application = Enhancers(
         guards=(TracingGuard(trace, "global"),), filters=(TracingFilter(trace, "global"),)

@@ -27,7 +27,7 @@ from tests.unit.framework.tracing import (
 
 
 def application(trace: Trace) -> Enhancers:
-    """One global enhancer of each kind."""
+    """Create one global enhancer of each kind."""
     return Enhancers(
         guards=(TracingGuard(trace, "global"),),
         interceptors=(TracingInterceptor(trace, "global"),),
@@ -37,7 +37,7 @@ def application(trace: Trace) -> Enhancers:
 
 
 async def test_pipeline_runs_global_then_class_then_method_when_all_have_enhancers() -> None:
-    """Guards, interceptors, pipes, handler, interceptors backwards; each kind from outside in."""
+    """Guards, interceptors, pipes, handler, interceptors in reverse; outer ones of a kind first."""
     trace: Trace = []
 
     @web_socket_gateway()
@@ -76,7 +76,6 @@ async def test_pipeline_runs_global_then_class_then_method_when_all_have_enhance
 
 
 async def test_pipeline_runs_left_to_right_when_a_decorator_names_several() -> None:
-    """Within one decorator the listed order counts."""
     trace: Trace = []
 
     @web_socket_gateway()
@@ -101,7 +100,7 @@ async def test_pipeline_runs_left_to_right_when_a_decorator_names_several() -> N
 
 
 async def test_pipeline_runs_lower_decorator_first_when_one_kind_is_stacked() -> None:
-    """As Nest's: decorators apply from below, and each appends."""
+    """Python applies decorators from below, and each one appends, as in Nest."""
     trace: Trace = []
 
     @web_socket_gateway()
@@ -117,7 +116,7 @@ async def test_pipeline_runs_lower_decorator_first_when_one_kind_is_stacked() ->
 
 
 async def test_pipeline_runs_base_class_first_when_both_classes_have_guards() -> None:
-    """What a base class demands is demanded of its subclass, before the subclass's own."""
+    """A subclass inherits the guards of its base class, which run before its own."""
     trace: Trace = []
 
     @use_guards(TracingGuard(trace, "base"))
@@ -137,7 +136,7 @@ async def test_pipeline_runs_base_class_first_when_both_classes_have_guards() ->
 
 
 async def test_pipeline_leaves_the_base_class_alone_when_a_subclass_adds_guards() -> None:
-    """A subclass's guards do not reach its siblings."""
+    """A subclass's guards do not run for its siblings."""
     trace: Trace = []
 
     @use_guards(TracingGuard(trace, "base"))
@@ -160,7 +159,7 @@ async def test_pipeline_leaves_the_base_class_alone_when_a_subclass_adds_guards(
 
 
 async def test_pipeline_gives_pipes_every_parameter_but_the_ack_when_they_are_global() -> None:
-    """Sockets and custom parameters go through the pipes as ``custom``."""
+    """Pipes receive sockets and custom parameters with the type ``custom``."""
     trace: Trace = []
 
     @web_socket_gateway()
@@ -180,7 +179,7 @@ async def test_pipeline_gives_pipes_every_parameter_but_the_ack_when_they_are_gl
 
 
 async def test_filter_of_the_method_is_asked_first_when_several_catch() -> None:
-    """Only one filter runs: the method's, before the class's, before the application's."""
+    """Only one filter runs: of the method, else of the class, else of the application."""
     trace: Trace = []
 
     @web_socket_gateway()
@@ -204,7 +203,7 @@ async def test_filter_of_the_method_is_asked_first_when_several_catch() -> None:
 
 
 async def test_filter_listed_last_is_asked_first_when_a_decorator_names_several() -> None:
-    """Nest's surprise: ``@UseFilters(T, A)`` with an error both take goes to A."""
+    """As in Nest: with ``@UseFilters(T, A)``, an error that both catch goes to A."""
     trace: Trace = []
 
     @web_socket_gateway()
@@ -220,7 +219,7 @@ async def test_filter_listed_last_is_asked_first_when_a_decorator_names_several(
 
 
 async def test_filter_is_passed_over_when_it_does_not_catch_the_error() -> None:
-    """The next filter outwards gets what the inner one does not take."""
+    """The next outer filter receives the error."""
     trace: Trace = []
 
     @web_socket_gateway()
@@ -237,7 +236,7 @@ async def test_filter_is_passed_over_when_it_does_not_catch_the_error() -> None:
 
 
 async def test_default_answer_is_given_when_no_filter_catches() -> None:
-    """Without a taker a `WsException` is answered as usual."""
+    """Without a matching filter a `WsException` is answered as usual."""
 
     @web_socket_gateway()
     class _Gateway:

@@ -1,4 +1,4 @@
-"""Tests app/framework/websockets/pipeline.py: what becomes of a handler's result."""
+"""Tests app/framework/websockets/pipeline.py: how the result of a handler is sent."""
 
 import asyncio
 from typing import Annotated, Any
@@ -21,7 +21,7 @@ from tests.unit.framework.driving import Driver
 
 
 def giving(result: Any) -> Driver:
-    """A gateway whose handler gives this."""
+    """Create a gateway whose handler returns this result."""
 
     @web_socket_gateway()
     class _Gateway:
@@ -33,7 +33,7 @@ def giving(result: Any) -> Driver:
 
 
 async def test_ack_is_never_called_when_the_result_is_none() -> None:
-    """No result, no ack: as in Nest."""
+    """Without a result there is no ack, as in Nest."""
     driver = giving(None)
 
     acked = await driver.call("event")
@@ -43,7 +43,7 @@ async def test_ack_is_never_called_when_the_result_is_none() -> None:
 
 @pytest.mark.parametrize("value", [0, False, "", [], {}, "text", {"data": 1}, [1, 2]])
 async def test_result_is_acked_once_when_it_is_a_plain_value(value: Any) -> None:
-    """Falsy values are values too."""
+    """Falsy values are acked, too."""
     driver = giving(value)
 
     acked = await driver.call("event")
@@ -52,13 +52,10 @@ async def test_result_is_acked_once_when_it_is_a_plain_value(value: Any) -> None
 
 
 async def test_result_is_dropped_when_no_ack_was_asked_for() -> None:
-    """Nowhere to send it."""
     assert [] == await giving("value").send("event")
 
 
 async def test_result_is_awaited_when_the_handler_is_async() -> None:
-    """Then the same rules apply."""
-
     @web_socket_gateway()
     class _Gateway:
         @subscribe_message("event")
@@ -73,7 +70,7 @@ async def test_result_is_awaited_when_the_handler_is_async() -> None:
     "result", [WsResponse("news", {"a": 1}), {"event": "news", "data": {"a": 1}}]
 )
 async def test_event_is_emitted_instead_of_acked_when_the_result_names_one(result: Any) -> None:
-    """A `WsResponse`, or a dict of its form, goes to the sending socket alone."""
+    """A `WsResponse`, or a dict of its form, is emitted to the sending socket only."""
     driver = giving(result)
 
     acked = await driver.call("event")
@@ -84,19 +81,19 @@ async def test_event_is_emitted_instead_of_acked_when_the_result_names_one(resul
 
 @pytest.mark.parametrize("result", [WsResponse("news"), {"event": "news"}])
 async def test_event_is_emitted_with_null_when_the_result_has_no_data(result: Any) -> None:
-    """One argument it is, as in Nest: null."""
+    """The event has one argument, null, as in Nest."""
     assert [("news", (None,))] == await giving(result).send("event")
 
 
 def test_ws_response_is_refused_when_its_event_has_no_name() -> None:
-    """Where it is made, not where it would have been sent."""
+    """The constructor raises the error, not the pipeline."""
     with pytest.raises(ValueError, match="name of an event"):
         WsResponse("")
 
 
 @pytest.mark.parametrize("result", [{"event": ""}, {"event": None}])
 async def test_result_is_acked_when_its_event_is_empty(result: Any) -> None:
-    """Without a name it is a plain value."""
+    """A dict without a name for an event is a plain value."""
     driver = giving(result)
 
     acked = await driver.call("event")
@@ -105,14 +102,14 @@ async def test_result_is_acked_when_its_event_is_empty(result: Any) -> None:
 
 
 async def test_generator_is_a_plain_value_when_it_is_not_async() -> None:
-    """Nest does not iterate those either."""
+    """Nest does not iterate over such generators, either."""
     plain = iter([1, 2])
 
     assert [plain] == await giving(plain).call("event")
 
 
 async def test_result_is_not_acked_when_the_handler_takes_the_ack() -> None:
-    """With `Ack` the handler answers itself, with as many arguments as it likes."""
+    """With `Ack` the handler calls the ack, with any number of arguments."""
     answers: list[tuple[Any, ...]] = []
 
     @web_socket_gateway()
@@ -129,7 +126,7 @@ async def test_result_is_not_acked_when_the_handler_takes_the_ack() -> None:
 
 
 async def test_event_is_emitted_all_the_same_when_the_handler_takes_the_ack() -> None:
-    """A `WsResponse` has nothing to do with the ack."""
+    """A `WsResponse` is independent of the ack."""
 
     @web_socket_gateway()
     class _Gateway:
@@ -145,7 +142,7 @@ async def test_event_is_emitted_all_the_same_when_the_handler_takes_the_ack() ->
 
 
 async def test_ack_parameter_is_none_when_the_client_asks_for_no_ack() -> None:
-    """The handler can tell."""
+    """The handler can see that the client requested no ack."""
     seen: list[AckFunction | None] = []
 
     @web_socket_gateway()
@@ -160,7 +157,7 @@ async def test_ack_parameter_is_none_when_the_client_asks_for_no_ack() -> None:
 
 
 async def test_error_reaches_the_ack_when_a_handler_that_takes_it_raises() -> None:
-    """Filters answer through it as ever."""
+    """Filters send the error in the ack, as always."""
 
     @web_socket_gateway()
     class _Gateway:
@@ -175,7 +172,7 @@ async def test_error_reaches_the_ack_when_a_handler_that_takes_it_raises() -> No
 
 
 async def test_event_is_not_emitted_when_an_interceptor_wraps_the_result() -> None:
-    """What leaves the outermost interceptor is the result."""
+    """The return value of the outermost interceptor is the result."""
 
     class _Wrapping(NestInterceptor):
         async def intercept(self, context: ExecutionContext, call_handler: CallHandler) -> Any:
@@ -196,7 +193,7 @@ async def test_event_is_not_emitted_when_an_interceptor_wraps_the_result() -> No
 
 
 async def test_client_is_told_internal_when_the_result_names_a_reserved_event() -> None:
-    """``disconnect`` cannot be emitted; that is the handler's bug."""
+    """``disconnect`` cannot be emitted; this is an error of the handler."""
     acked = await giving(WsResponse("disconnect")).call("event")
 
     assert [{"error": "internal error", "code": "internal", "temporary": False}] == acked

@@ -20,7 +20,7 @@ from tests.unit.framework.driving import Driver
 
 
 def streaming(*values: Any) -> Driver:
-    """A gateway whose handler is an async generator; an exception among the values is raised."""
+    """Create a gateway whose handler yields these values; an exception among them is raised."""
 
     @web_socket_gateway()
     class _Gateway:
@@ -35,7 +35,7 @@ def streaming(*values: Any) -> Driver:
 
 
 async def test_first_plain_value_is_acked_when_the_handler_streams() -> None:
-    """An async generator is Python's Observable: further plain values go nowhere."""
+    """Nest treats an Observable in this way; further plain values are dropped."""
     driver = streaming(WsResponse("one", 1), "first", None, "second", {"event": "two", "data": 2})
 
     acked = await driver.call("event")
@@ -45,12 +45,12 @@ async def test_first_plain_value_is_acked_when_the_handler_streams() -> None:
 
 
 async def test_only_events_are_delivered_when_a_stream_has_no_ack() -> None:
-    """Plain values are dropped."""
+    """A stream without an ack drops plain values."""
     assert [("one", (1,))] == await streaming("plain", WsResponse("one", 1)).send("event")
 
 
 async def test_stream_is_followed_when_a_coroutine_gives_it() -> None:
-    """A promise of an Observable is an Observable."""
+    """In Nest a promise of an Observable counts as an Observable."""
 
     async def values() -> AsyncIterator[str]:
         yield "first"
@@ -66,7 +66,7 @@ async def test_stream_is_followed_when_a_coroutine_gives_it() -> None:
 
 
 async def test_error_reaches_the_ack_when_a_stream_fails_before_its_first_value() -> None:
-    """Nobody has answered the ack yet."""
+    """Before its first value a stream has not called the ack, so the error is sent there."""
     driver = streaming(WsResponse("one", 1), WsException("broken"), "never")
 
     acked = await driver.call("event")
@@ -76,14 +76,14 @@ async def test_error_reaches_the_ack_when_a_stream_fails_before_its_first_value(
 
 
 async def test_error_is_raised_after_the_values_when_a_stream_fails_midway() -> None:
-    """What came before is delivered; without an ack the error is an ``exception``."""
+    """Earlier values are sent; without an ack the error is an ``exception`` event."""
     emitted = await streaming(WsResponse("one", 1), WsException("broken")).send("event")
 
     assert ["one", "exception"] == [event for event, _ in emitted]
 
 
 async def test_stream_is_closed_when_the_client_has_gone() -> None:
-    """A generator whose client left is not kept waiting: its clean-up runs at once."""
+    """The clean-up of the generator runs immediately."""
     trace: list[str] = []
 
     @web_socket_gateway()
@@ -105,7 +105,7 @@ async def test_stream_is_closed_when_the_client_has_gone() -> None:
 
 
 async def test_stream_is_closed_when_delivering_a_value_fails() -> None:
-    """A value that cannot be sent ends the generator at once, and the client hears of the error."""
+    """A value that cannot be sent closes the generator, and the client receives the error."""
     trace: list[str] = []
 
     @web_socket_gateway()
@@ -124,7 +124,7 @@ async def test_stream_is_closed_when_delivering_a_value_fails() -> None:
 
 
 async def test_stream_is_followed_when_it_is_no_generator() -> None:
-    """Any async iterator will do."""
+    """Any async iterator is a stream."""
 
     class _Countdown:
         def __init__(self) -> None:
@@ -149,7 +149,7 @@ async def test_stream_is_followed_when_it_is_no_generator() -> None:
 
 
 async def test_stream_is_named_in_the_logs_when_it_runs_in_a_context_of_its_own() -> None:
-    """As the transport runs it, beside its event."""
+    """The transport runs a stream in the background, outside the context of its event."""
     seen: list[ExecutionContext | None] = []
 
     @web_socket_gateway()

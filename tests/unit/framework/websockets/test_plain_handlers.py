@@ -55,7 +55,7 @@ VALIDATING = Enhancers(pipes=(ValidationPipe(),))
 async def test_plain_handler_gets_a_validated_payload_when_there_is_a_validation_pipe(
     event: str,
 ) -> None:
-    """A payload that does not fit does not reach it."""
+    """An invalid payload does not reach the handler."""
     driver = Driver(_Gateway(), VALIDATING)
 
     (answer,) = await driver.call(event, {"text": "hello"})
@@ -69,12 +69,12 @@ async def test_plain_handler_gets_a_validated_payload_when_there_is_a_validation
 
 
 async def test_plain_handler_gets_any_payload_when_it_names_no_type() -> None:
-    """There is nothing to validate by, as with Nest."""
+    """Without a type nothing is validated, as in Nest."""
     assert [["socket-1", 5]] == await Driver(_Gateway(), VALIDATING).call("untyped", 5)
 
 
 async def test_pipes_run_in_nests_order_when_the_handler_is_plain() -> None:
-    """Application, class, method; on client and payload, never on the ack."""
+    """Pipes of application, class and method run for client and payload, never for the ack."""
     trace: Trace = []
 
     @web_socket_gateway()
@@ -96,7 +96,7 @@ async def test_pipes_run_in_nests_order_when_the_handler_is_plain() -> None:
 
 
 async def test_pipe_knows_the_annotations_when_the_handler_is_plain() -> None:
-    """Nest's ``metatype``."""
+    """The annotation is Nest's ``metatype``."""
     seen: list[ArgumentMetadata] = []
 
     class _Looking(PipeTransform):
@@ -122,7 +122,7 @@ async def test_pipe_knows_the_annotations_when_the_handler_is_plain() -> None:
 
 
 async def test_pipe_changes_what_the_plain_handler_gets_when_it_gives_another_value() -> None:
-    """What it gives is the argument."""
+    """The handler receives the pipe's result."""
 
     class _Doubling(PipeTransform):
         def transform(self, value: Any, metadata: ArgumentMetadata) -> Any:

@@ -1,4 +1,4 @@
-"""`Socket`, `Server` and `BroadcastOperator`: what they ask of the transport."""
+"""`Socket`, `Server` and `BroadcastOperator`: the calls that reach the transport."""
 
 from typing import Any
 
@@ -12,14 +12,14 @@ NOBODY: frozenset[str] = frozenset()
 
 
 def in_rooms(*rooms: str) -> Socket:
-    """A socket that has joined these."""
+    """Create a socket that has joined these rooms."""
     socket = fake_socket(Socket)
     socket.join(*rooms)
     return socket
 
 
 def test_server_reaches_everybody_when_no_room_is_named() -> None:
-    """With any number of arguments."""
+    """An event may have any number of arguments."""
     link = RecordingLink()
 
     Server(link).emit("event", 1, "two")
@@ -28,7 +28,7 @@ def test_server_reaches_everybody_when_no_room_is_named() -> None:
 
 
 def test_server_reaches_rooms_but_for_others_when_both_are_named() -> None:
-    """Steps add up."""
+    """Calls of `to` and `except_` add up."""
     link = RecordingLink()
 
     Server(link).to("a", "b").to("c").except_("d").except_("e").emit("event")
@@ -37,7 +37,7 @@ def test_server_reaches_rooms_but_for_others_when_both_are_named() -> None:
 
 
 def test_server_reaches_all_but_some_when_only_exceptions_are_named() -> None:
-    """A socket's id is a room."""
+    """A socket's id is a room, so it can be excluded."""
     link = RecordingLink()
 
     Server(link).except_("socket-1").emit("event")
@@ -46,7 +46,7 @@ def test_server_reaches_all_but_some_when_only_exceptions_are_named() -> None:
 
 
 def test_sockets_are_found_when_they_are_in_the_rooms_that_are_meant() -> None:
-    """``in_`` is ``to``, and nobody is found twice."""
+    """``in_`` is the same as ``to``, and no socket is found twice."""
     link = RecordingLink()
     link.present = [in_rooms("a", "b"), in_rooms("a", "c"), in_rooms("c"), in_rooms()]
 
@@ -57,7 +57,7 @@ def test_sockets_are_found_when_they_are_in_the_rooms_that_are_meant() -> None:
 
 
 def test_sockets_enter_and_leave_rooms_when_they_are_told_together() -> None:
-    """All who are meant, and nobody else."""
+    """Only the selected sockets join and leave."""
     link = RecordingLink()
     link.present = [in_rooms("a"), in_rooms("a", "b"), in_rooms("b")]
 
@@ -68,7 +68,7 @@ def test_sockets_enter_and_leave_rooms_when_they_are_told_together() -> None:
 
 
 def test_everybody_moves_when_no_room_is_named() -> None:
-    """As an emit without a room reaches everybody."""
+    """Without a room, all sockets are selected."""
     link = RecordingLink()
     link.present = [in_rooms("a"), in_rooms()]
 
@@ -79,7 +79,7 @@ def test_everybody_moves_when_no_room_is_named() -> None:
 
 
 def test_operator_is_unchanged_when_a_step_is_taken_from_it() -> None:
-    """It may be kept and used again."""
+    """An operator may be kept and used repeatedly."""
     link = RecordingLink()
     room = BroadcastOperator(link).to("a")
 

@@ -8,10 +8,10 @@ from typing import Protocol
 import pytest
 
 from app.domain.errors import StorageRejected, Unavailable, Unconfirmed
+from app.domain.time_limits import WAIT_SECONDS
 from app.ports import WriteAdmission
 from app.services.writes.group_commit import MAX_ITEMS, MAX_WEIGHT, GroupCommit
-from app.services.writes.keyed_queue import KeyedQueue
-from app.services.writes.limits import MAX_PENDING, WAIT_SECONDS
+from app.services.writes.keyed_queue import MAX_PENDING, KeyedQueue
 from tests.doubles.manual_clock import ManualClock
 
 LOGGER = "app.services.writes.group_commit"

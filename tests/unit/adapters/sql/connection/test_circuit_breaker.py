@@ -33,9 +33,9 @@ async def sqlite_database(tmp_path: Path) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-async def postgres_database(kept_postgres_url: str) -> AsyncIterator[Database]:
+async def postgres_database(shared_postgres_url: str) -> AsyncIterator[Database]:
     """A PostgreSQL database, with the limits of a running server."""
-    async with opened(Database(kept_postgres_url, migrate=False)) as database:
+    async with opened(Database(shared_postgres_url, migrate=False)) as database:
         yield database
 
 

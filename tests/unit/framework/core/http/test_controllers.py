@@ -1,4 +1,4 @@
-"""Controllers and CORS."""
+"""Controllers, their routes, and CORS."""
 
 from collections.abc import AsyncIterator
 
@@ -61,7 +61,7 @@ class _Root:
 
 @pytest.fixture
 async def client() -> AsyncIterator[Client]:
-    """A server with both controllers, for one friendly origin."""
+    """A client of a server with both controllers and one allowed origin."""
     app = web.Application(middlewares=[cors_middleware((FRIEND,))])
     app.router.add_routes([*routes_of(_Things()), *routes_of(_Owners()), *routes_of(_Root())])
     async with TestClient(TestServer(app)) as client:
@@ -75,7 +75,7 @@ async def client() -> AsyncIterator[Client]:
 async def test_controller_answers_when_prefix_and_path_are_joined(
     client: Client, method: str, path: str, text: str
 ) -> None:
-    """However slashes are written."""
+    """Slashes at the ends of prefix and path do not matter."""
     response = await client.request(method, path, data="sent" if method == "POST" else None)
 
     assert (200, text) == (response.status, await response.text())
@@ -93,21 +93,21 @@ async def test_controller_answers_when_prefix_and_path_are_joined(
 async def test_controller_gets_parameters_when_the_path_has_them(
     client: Client, method: str, path: str, parameters: dict[str, str]
 ) -> None:
-    """Decoded once, after the path was divided."""
+    """A parameter is decoded once, after the path was split."""
     response = await client.request(method, URL(path, encoded=True))
 
     assert (200, parameters) == (response.status, await response.json())
 
 
 def test_controller_has_no_route_when_a_method_is_not_decorated() -> None:
-    """Two of three methods are routes."""
+    """Two of the three methods are routes."""
     assert [("GET", "/things"), ("POST", "/things/one")] == [
         (route.method, route.path) for route in routes_of(_Things())
     ]
 
 
 async def test_cors_lets_an_origin_read_when_it_is_listed(client: Client) -> None:
-    """With credentials, and told to caches."""
+    """Credentials are allowed, and the response varies by origin for caches."""
     response = await client.get("/things", headers={"Origin": FRIEND})
 
     assert (FRIEND, "true", "Origin") == (
@@ -121,7 +121,7 @@ async def test_cors_lets_an_origin_read_when_it_is_listed(client: Client) -> Non
 async def test_cors_says_nothing_when_the_origin_is_not_listed(
     client: Client, headers: dict[str, str]
 ) -> None:
-    """The browser then refuses the page; the answer is the same."""
+    """The response is the same without CORS headers; the browser hides it from the page."""
     response = await client.get("/things", headers=headers)
 
     assert 200 == response.status
@@ -129,7 +129,7 @@ async def test_cors_says_nothing_when_the_origin_is_not_listed(
 
 
 async def test_cors_answers_a_preflight_when_the_origin_is_listed(client: Client) -> None:
-    """Without asking the handler."""
+    """A preflight request is answered without running the handler."""
     response = await client.options(
         "/things/one", headers={"Origin": FRIEND, "Access-Control-Request-Method": "POST"}
     )
@@ -140,14 +140,14 @@ async def test_cors_answers_a_preflight_when_the_origin_is_listed(client: Client
 
 
 async def test_cors_answers_no_preflight_when_options_asks_for_no_method(client: Client) -> None:
-    """A plain OPTIONS request is the application's own business."""
+    """The handler answers a plain OPTIONS request."""
     response = await client.options("/things", headers={"Origin": FRIEND})
 
     assert 405 == response.status
 
 
 async def test_cors_leaves_a_websocket_alone_when_its_headers_have_left(client: Client) -> None:
-    """CORS says nothing of websockets; the Origin check is the transport's."""
+    """CORS does not apply to WebSockets; the transport checks their origin."""
     websocket = await client.ws_connect("/socket", headers={"Origin": FRIEND})
 
     await websocket.receive()
@@ -155,7 +155,7 @@ async def test_cors_leaves_a_websocket_alone_when_its_headers_have_left(client: 
 
 
 async def test_routes_are_inherited_when_a_base_class_has_them() -> None:
-    """As a gateway's events are."""
+    """Events of a gateway are inherited in the same way."""
 
     class _Base:
         @get("one")
@@ -174,7 +174,7 @@ async def test_routes_are_inherited_when_a_base_class_has_them() -> None:
 
 
 async def test_boot_fails_when_two_controllers_have_one_route() -> None:
-    """The second would never be reached."""
+    """The second handler would never be reached."""
 
     @controller("things")
     class _One:

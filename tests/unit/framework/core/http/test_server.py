@@ -19,7 +19,7 @@ async def _answer(request: web.Request) -> web.Response:
 
 @pytest.fixture
 async def port() -> AsyncIterator[int]:
-    """Of a server that says what it was sent."""
+    """The port of a server that answers with the request it received."""
     app = web.Application(client_max_size=1_000_000)
     app.router.add_route("*", "/{any:.*}", _answer)
     runner = HttpRunner(app, MAX_CONNECTIONS, access_log=None, auto_decompress=False)
@@ -30,7 +30,7 @@ async def port() -> AsyncIterator[int]:
 
 
 async def answers(port: int, sent: Iterable[bytes], end: bytes = b"") -> str:
-    """All that the server answers until this end; without one, until it closes the connection."""
+    """Return everything that the server sends until this end, or until it closes the connection."""
     async with asyncio.timeout(IN_TIME):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         for part in sent:
@@ -43,13 +43,13 @@ async def answers(port: int, sent: Iterable[bytes], end: bytes = b"") -> str:
 
 
 def head(length: int, last: str = "Connection: close") -> bytes:
-    """Of a request, so long in all."""
+    """Return a request's head of this length."""
     start, end = "GET / HTTP/1.1\r\nHost: localhost\r\nCookie: ", f"\r\n{last}\r\n\r\n"
     return f"{start}{'c' * (length - len(start) - len(end))}{end}".encode()
 
 
 def pieces(data: bytes, size: int) -> list[bytes]:
-    """The data in parts of this size."""
+    """Split the data into parts of this size."""
     return [data[at : at + size] for at in range(0, len(data), size)]
 
 
@@ -68,7 +68,7 @@ TOO_LONG = {
 async def test_request_is_refused_when_its_head_is_too_long(
     port: int, data: bytes, size: int
 ) -> None:
-    """431, whatever makes it long, in one segment or in many; then the connection is closed."""
+    """The server answers 431 and closes the connection, however the head is split into segments."""
     with capture_logs() as logs:
         answer = await answers(port, pieces(data[: 10 * MAX_HEAD_BYTES], size), SENTENCE)
 
@@ -81,7 +81,7 @@ async def test_request_is_refused_when_its_head_is_too_long(
 async def test_request_is_answered_when_its_head_is_as_long_as_allowed(
     port: int, size: int
 ) -> None:
-    """One header may be nearly all of it."""
+    """A single header may take nearly the whole head."""
     answer = await answers(port, pieces(head(MAX_HEAD_BYTES), size))
 
     assert answer.startswith("HTTP/1.1 200 OK")
@@ -92,7 +92,7 @@ async def test_request_is_answered_when_its_head_is_as_long_as_allowed(
 async def test_body_does_not_count_when_it_is_longer(
     port: int, size: int, *, is_chunked: bool
 ) -> None:
-    """Neither for this request's head nor for the next one's, wherever the segments are cut."""
+    """A body counts neither for its own head nor for the next one, however it is split."""
     body = b"b" * 100_000
     if is_chunked:
         body_head, sent = "Transfer-Encoding: chunked", b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
@@ -107,7 +107,7 @@ async def test_body_does_not_count_when_it_is_longer(
 
 
 async def test_requests_are_answered_when_many_come_at_once(port: int) -> None:
-    """Each head counts by itself, also when more wait than aiohttp parses ahead."""
+    """Each head is counted separately, even when more requests wait than aiohttp parses ahead."""
     request = head(1_000, "Accept: */*")
 
     answer = await answers(port, [request * 199 + head(1_000)])
@@ -116,7 +116,7 @@ async def test_requests_are_answered_when_many_come_at_once(port: int) -> None:
 
 
 async def test_nothing_is_kept_when_a_refused_client_goes_on_sending(port: int) -> None:
-    """It is cut off when it has had the time to read the answer."""
+    """The connection is aborted after the time to read the answer."""
     async with asyncio.timeout(IN_TIME):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(TOO_LONG["many headers"])
@@ -128,7 +128,7 @@ async def test_nothing_is_kept_when_a_refused_client_goes_on_sending(port: int) 
 
 
 async def test_connection_is_closed_when_its_address_has_too_many(port: int) -> None:
-    """No request is needed to hold one open. Closing one makes room."""
+    """An open connection counts even without a request; closing one allows another."""
     with capture_logs() as logs:
         async with asyncio.timeout(IN_TIME):
             held = [
@@ -145,7 +145,7 @@ async def test_connection_is_closed_when_its_address_has_too_many(port: int) -> 
                 writer.close()
 
     assert [True, True] == refused
-    assert "too many HTTP connections of this address" in logs[0]["event"]
+    assert "too many HTTP connections from this address" in logs[0]["event"]
     assert 1 == len(logs)
 
 

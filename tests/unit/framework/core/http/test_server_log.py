@@ -22,14 +22,14 @@ def test_failure_is_logged_when_it_is_ours(
     failure: Exception,
     logged: bool,  # noqa: FBT001 - a parameter
 ) -> None:
-    """Of theirs strangers could make as many as they like."""
+    """Errors that clients cause are not logged, because clients could fill the log."""
     http_log.error("Error handling request", exc_info=failure)
 
     assert logged == bool(caplog.records)
 
 
 def test_message_is_logged_when_there_is_no_failure(caplog: pytest.LogCaptureFixture) -> None:
-    """The server's own words."""
+    """A log record without an exception is always logged."""
     with caplog.at_level(logging.INFO):
         http_log.info("hello")
 

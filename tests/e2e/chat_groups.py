@@ -1,4 +1,4 @@
-"""A test's own people and channels on a server, and clients for them."""
+"""Each test gets its own users and channels on a shared server, and clients for the users."""
 
 import json
 from itertools import count
@@ -17,11 +17,11 @@ MEMBERSHIP = {
     "dave": ("private",),
     "erin": ("quiet",),
 }
-"""Who is where, in every group."""
+"""The channels of each user, in every group."""
 
 
 class Chat:
-    """One group: alice, bob, carol, dave and erin, whom no other test knows."""
+    """A group of five users and four channels that only one test uses."""
 
     def __init__(self, server: ServerProcess, driver: JsDriver, group: int) -> None:
         self.server = server
@@ -34,50 +34,50 @@ class Chat:
         self._clients: list[JsClient] = []
 
     def user_id(self, name: str) -> str:
-        """``name`` as the server knows it."""
+        """Return the id of a user of the group."""
         return f"user_{name}_{self._group}"
 
     async def token(self, name: str, ttl_seconds: int = 60) -> str:
-        """A token for one of the group."""
+        """Fetch a token for a user of the group."""
         return await self.server.token(self.user_id(name), ttl_seconds)
 
     async def client(self, name: str, **options: object) -> JsClient:
-        """Somebody of the group, connected with a good token."""
+        """Connect a user of the group with a valid token."""
         client = self.connecting(name, {"token": await self.token(name)}, **options)
         await client.sees("connect")
         return client
 
     def connecting(self, name: str, auth: object, **options: object) -> JsClient:
-        """A client with this ``auth``, whatever becomes of it."""
+        """Begin to connect a client with this ``auth``, which the server may refuse."""
         client = self._driver.connect(self.server.url, self.user_id(name), auth, **options)
         self._clients.append(client)
         return client
 
     async def refusal(self, auth: object, **options: object) -> dict[str, Any]:
-        """The ``error`` event that a client with this ``auth`` gets."""
+        """Connect with this ``auth``, and return the ``error`` event that refuses it."""
         error: dict[str, Any] = await self.connecting("alice", auth, **options).sees("error")
         return error
 
     def leave(self) -> None:
-        """Everybody goes."""
+        """Disconnect all clients of the group."""
         for client in self._clients:
             client.disconnect()
 
 
 class Chats:
-    """Hands out groups, each once."""
+    """Creates groups; no two are the same."""
 
     def __init__(self, driver: JsDriver) -> None:
         self._driver = driver
         self._groups = count()
 
     def on(self, server: ServerProcess) -> Chat:
-        """The next group, on this server."""
+        """Return a new group on this server."""
         return Chat(server, self._driver, next(self._groups))
 
 
 def write_seed(file: Path) -> Path:
-    """A seed file with all groups."""
+    """Write a seed file with all groups."""
     membership = {
         f"user_{name}_{group}": [f"{channel}_{group}" for channel in channels]
         for group in range(GROUPS)

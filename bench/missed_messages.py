@@ -1,4 +1,4 @@
-"""What it takes to find what a user has missed, among a thousand messages and among a million."""
+"""Measures reading a user's missed messages, with a thousand and a million messages stored."""
 
 import asyncio
 import statistics
@@ -36,7 +36,7 @@ _CHANNEL = ChannelId("general")
 
 @dataclass(frozen=True, slots=True)
 class Missed:
-    """Medians of the calls, in microseconds, by the number of messages stored before."""
+    """The medians of one call, in microseconds, by the number of messages stored before."""
 
     database: str
     what: str
@@ -44,12 +44,12 @@ class Missed:
 
     @property
     def times(self) -> float:
-        """How many times as long it takes with the longer history."""
+        """Return the ratio of the longer history's median to the shorter one's."""
         short, long = HISTORIES
         return self.took_us[long] / self.took_us[short]
 
     def row(self) -> str:
-        """A line of the table."""
+        """Return a line of the table."""
         cells = [self.database, self.what]
         cells += [f"{self.took_us[history]:,.0f}" for history in HISTORIES]
         return "| " + " | ".join([*cells, f"{self.times:.2f}"]) + " |"
@@ -62,7 +62,7 @@ HEADING = (
 
 
 def find() -> Iterator[Missed]:
-    """Measure every database."""
+    """Measure the calls on every database."""
     for name in DATABASES:
         found: dict[str, dict[int, float]] = {}
         for history in HISTORIES:
@@ -108,7 +108,7 @@ async def _timed(call: Callable[[], Awaitable[object]]) -> float:
 
 
 async def _fill(database: Database, first: int, end: int) -> None:
-    """Messages that were delivered long ago, by their numbers."""
+    """Insert delivered messages with these sequence numbers."""
     now = datetime.now(UTC)
     ids = {number: new_message_id() for number in range(first, end)}
     place = {"channel_id": _CHANNEL}
@@ -124,7 +124,7 @@ async def _fill(database: Database, first: int, end: int) -> None:
             insert(message_sequences),
             [{"message_id": id_, "seq": number, **place} for number, id_ in ids.items()],
         )
-        # The first place in an empty database is 1, as the first number in a channel.
+        # In an empty database the first position is 1, like the first sequence number.
         delivered = {"recipient_id": _READER, "status": "DELIVERED", "updated_at": now, **place}
         await connection.execute(
             insert(message_deliveries),

@@ -4,26 +4,26 @@ from typing import Any
 from app.concurrency.eager import EagerTasks
 
 SECONDS = 30.0
-"""Longer than any of this takes."""
+"""More than any of these tests needs."""
 
 
 def current_task() -> asyncio.Task[Any]:
-    """The one that must be there."""
+    """Return the current task, which must exist."""
     task = asyncio.current_task()
     assert task is not None
     return task
 
 
 async def nothing() -> None:
-    """Ends at once."""
+    """End immediately."""
 
 
 async def kept_task() -> asyncio.Task[Any]:
-    """Gives the task it ran in."""
+    """Return the task in which it runs."""
     return current_task()
 
 
 async def spare_is_waiting(tasks: EagerTasks) -> None:
-    """Have a task ready, and past its first step."""
+    """Make a spare task, and let it pass its first step."""
     tasks.start(nothing())
     await asyncio.sleep(0)

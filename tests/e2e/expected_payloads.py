@@ -1,4 +1,4 @@
-"""What the values on the wire look like, for comparing whole payloads."""
+"""Expected payloads, with placeholders that equal any date or text."""
 
 import re
 from typing import Any
@@ -9,7 +9,7 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
 
 class IsoDate:
-    """Equals every date as ``JSON.stringify(new Date())`` writes it."""
+    """Equals every date in the format of ``JSON.stringify(new Date())``."""
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, str) and _DATE.fullmatch(other) is not None
@@ -22,7 +22,7 @@ class IsoDate:
 
 
 class Text:
-    """Equals every text that is not empty."""
+    """Equals every non-empty text."""
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, str) and other != ""
@@ -39,7 +39,7 @@ A_TEXT = Text()
 
 
 def a_message(author: JsClient, channel_id: str, content: str, seq: int = 1) -> dict[str, object]:
-    """The documented ``Message``, just sent to others."""
+    """Return the documented ``Message`` as it was just sent."""
     return {
         "id": A_TEXT,
         "content": content,
@@ -54,7 +54,7 @@ def a_message(author: JsClient, channel_id: str, content: str, seq: int = 1) -> 
 
 
 def a_status(message: dict[str, Any], recipient: JsClient, status: str) -> dict[str, object]:
-    """The documented ``DeliveryStatus``."""
+    """Return the documented ``DeliveryStatus``."""
     return {
         "messageId": message["id"],
         "recipientId": recipient.user_id,
@@ -64,7 +64,7 @@ def a_status(message: dict[str, Any], recipient: JsClient, status: str) -> dict[
 
 
 def an_indicator(typist: JsClient, channel_id: str, *, is_typing: bool) -> dict[str, object]:
-    """The documented ``TypingIndicator``."""
+    """Return the documented ``TypingIndicator``."""
     return {
         "userId": typist.user_id,
         "channelId": channel_id,
@@ -74,5 +74,5 @@ def an_indicator(typist: JsClient, channel_id: str, *, is_typing: bool) -> dict[
 
 
 def an_error(code: str, **details: object) -> dict[str, object]:
-    """The error half of ``SocketResponse``, of a kind that will not go away by itself."""
+    """Return the error fields of ``SocketResponse``, for an error that is not temporary."""
     return {"error": A_TEXT, "code": code, "temporary": False, **details}

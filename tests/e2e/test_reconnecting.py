@@ -1,10 +1,10 @@
-"""Refusals that are temporary, met by the JavaScript client's own reconnection."""
+"""Temporary refusals, after which the JavaScript client reconnects by itself."""
 
 import asyncio
 
 import pytest
 
-from tests.e2e.chat import Chats
+from tests.e2e.chat_groups import Chats
 from tests.e2e.js_client import JsDriver
 from tests.e2e.raw_socket import raw_socket
 from tests.e2e.server_process import Serve
@@ -15,7 +15,7 @@ USERS = 60
 async def test_all_users_of_an_address_come_back_when_the_server_restarts(
     serve: Serve, driver: JsDriver
 ) -> None:
-    """Whatever the limit: it is exceeded by far, and no client has code of its own for that."""
+    """They exceed the limit by far, and reconnect without any code of the frontend."""
     server = await serve(RATE_LIMIT_CONNECTS_PER_MINUTE="1")
     users = [f"user_alice_{number}" for number in range(USERS)]
     tokens = [await server.token(user, ttl_seconds=3_600) for user in users]
@@ -43,7 +43,7 @@ async def test_all_users_of_an_address_come_back_when_the_server_restarts(
 async def test_transport_closes_with_1013_when_the_storage_fails_while_connecting(
     chats: Chats, serve: Serve, mode: str, heads: list[str]
 ) -> None:
-    """Without a ``41`` and without a ``44``: after either the client would stay away."""
+    """The server sends neither ``41`` nor ``44``: after either the client would not reconnect."""
     server = await serve(AUTH_FAILURE_MODE=mode)
     token = await chats.on(server).token("alice")
     (server.folder / ".data" / "chat.db").unlink()
@@ -59,7 +59,7 @@ async def test_transport_closes_with_1013_when_the_storage_fails_while_connectin
 async def test_new_socket_is_admitted_when_the_users_oldest_is_dead(
     chats: Chats, serve: Serve
 ) -> None:
-    """A phone that changed networks left it behind; the server still waits for its pong."""
+    """The server closes the user's socket that has not answered a ping, and no other."""
     server = await serve(
         MAX_SOCKETS_PER_USER="2", PING_INTERVAL_SECONDS="0.5", PING_TIMEOUT_SECONDS="600"
     )
@@ -67,7 +67,7 @@ async def test_new_socket_is_admitted_when_the_users_oldest_is_dead(
     laptop = await chat.client("alice")
     async with raw_socket(server) as dead:
         await dead.connect(await chat.token("alice"))
-        # The answer to the second ping could still be on its way.
+        # Only the first ping is overdue: the answer to the second could still arrive.
         assert ["2", "2"] == [await dead.receive() for _ in range(2)]
 
         phone = await chat.client("alice")

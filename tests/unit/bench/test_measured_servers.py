@@ -1,15 +1,15 @@
 from bench.credentials import channels_of
-from bench.lineup import OURS, PEERS
+from bench.measured_servers import OURS, PEERS
 from bench.workloads import WORKLOADS
 
 
 def test_every_workload_is_ours() -> None:
-    """The others leave out what they cannot do in reasonable time."""
+    """Ours runs every workload; the others leave out those that take too long."""
     assert PEERS[OURS].workloads == frozenset(WORKLOADS)
 
 
 def test_rooms_have_the_sizes_that_the_workloads_count_on() -> None:
-    """Ten, a hundred, a thousand, and a hundred of ten; ten to each that the soak uses."""
+    """The rooms have 10, 100, 1,000 and 100 times 10 members; those of the soak have 10."""
     members = [channel for user in range(4_000) for channel in channels_of(user)]
 
     assert [10, 100, 1000] == [members.count(name) for name in ("a1", "b1", "c1")]

@@ -1,4 +1,4 @@
-"""The servers that are measured, and how each is started."""
+"""The servers that the bench measures, and the command that starts each."""
 
 import sys
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.credentials import ISSUER, PARTY, Credentials
-from bench.places import BENCH, WORK
+from bench.folders import BENCH, WORK
 from bench.workloads import WORKLOADS
 
 OURS, NEST, SOCKETIO, PYTHON_SOCKETIO = "ours", "nest", "socketio", "python-socketio"
@@ -21,13 +21,17 @@ _SENDING = frozenset({"fan10", "fan10x100", "fan100", "fan1000", "fan100r", "cha
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """One server.
+    """A server that the bench measures.
 
     Attributes:
-        command: Starts it; it listens on ``PORT``.
-        before: What is run before each start, with the same settings.
-        database: An SQLite file that it must not find from an earlier start.
-        packages: Where ``npm ci`` has been, for those in Node.
+        name: The name on the command line.
+        title: The name in tables and pictures.
+        command: Starts the server, which listens on ``PORT``.
+        workloads: The names of the workloads that the server can run.
+        settings: Environment variables of this server only.
+        before: A command to run before each start, with the same environment.
+        database: An SQLite file to delete before each start.
+        packages: For a server in Node.js, the folder in which ``npm ci`` was run.
     """
 
     name: str
@@ -40,7 +44,7 @@ class Peer:
     packages: Path | None = None
 
     def environment(self, made: Credentials) -> dict[str, str]:
-        """Everything but ``PORT`` that the server is told."""
+        """Return the environment variables of the server, except ``PORT``."""
         return {
             "CLERK_JWT_KEY": made.public_key,
             "CLERK_ISSUER": ISSUER,
@@ -53,7 +57,7 @@ class Peer:
 
 
 def our_settings(database_url: str) -> dict[str, str]:
-    """Production, with every guard at work and no limit in the way."""
+    """Return production settings with all guards active and limits that are never reached."""
     return {
         "APP_ENV": "production",
         "CORS_ORIGINS": PARTY,
@@ -97,7 +101,7 @@ PEERS = {
             PYTHON_SOCKETIO,
             "stock python-socketio",
             command=(sys.executable, "-m", "bench.peers.python_socketio"),
-            # A disconnect scans every room there: 19,000 take two minutes.
+            # Its disconnect scans every room, so 19,000 disconnects take two minutes.
             workloads=frozenset(WORKLOADS) - {"idle19k"},
         ),
         Peer(

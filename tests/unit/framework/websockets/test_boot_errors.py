@@ -1,4 +1,7 @@
-"""Tests app/framework/core/application.py: errors at boot name class, method and fix."""
+"""Tests app/framework/websockets/explorer.py and app/framework/websockets/parameters.py.
+
+Each boot error names the class, the method and the fix.
+"""
 
 from typing import Annotated, Any
 

@@ -1,4 +1,4 @@
-"""How many messages a second are stored, in groups and one by one, and what one costs."""
+"""Measures the rate and cost of storing messages, in groups and one by one."""
 
 import asyncio
 import statistics
@@ -19,7 +19,7 @@ from bench.databases import DATABASES, MeasuredDatabase, fresh_database
 
 SENDERS = (1, 16, 256)
 MEMBERS = 10
-"""Of each channel: a message has nine recipients."""
+"""The members of each channel: a message has nine recipients."""
 
 ROUNDS = 3
 SECONDS = 4.0
@@ -29,13 +29,13 @@ _CONTENT = "What people write to each other is about as long as this sentence."
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What one measurement gave.
+    """The result of one measurement.
 
     Attributes:
-        per_second: Messages acknowledged.
-        our_us: CPU time of this process for each, in microseconds.
-        database_us: CPU time of the database's own processes for each.
-        latency_ms: The median wait for an acknowledgement.
+        per_second: Acknowledged messages per second.
+        our_us: CPU time of this process per message, in microseconds.
+        database_us: CPU time of the database server per message, in microseconds.
+        latency_ms: The median time until an acknowledgement.
     """
 
     per_second: float
@@ -46,7 +46,7 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Medians of the rounds, for one database and one number of senders."""
+    """The medians of the rounds, for one database and one number of senders."""
 
     database: str
     senders: int
@@ -55,11 +55,11 @@ class Comparison:
 
     @property
     def times(self) -> float:
-        """How many times as many messages groups store."""
+        """Return the rate in groups divided by the rate one by one."""
         return self.grouped.per_second / self.single.per_second
 
     def row(self) -> str:
-        """A line of the table."""
+        """Return a line of the table."""
         cells = [self.database, str(self.senders)]
         for each in (self.single, self.grouped):
             cells += [
@@ -78,7 +78,7 @@ HEADING = (
 
 
 def compare(rounds: int = ROUNDS, seconds: float = SECONDS) -> Iterator[Comparison]:
-    """Measure every database with every number of senders, the two ways in turn."""
+    """Measure every database with every number of senders, alternately in groups and one by one."""
     for name in DATABASES:
         for senders in SENDERS:
             found: dict[int, list[Stored]] = {1: [], MAX_ITEMS: []}
@@ -90,7 +90,7 @@ def compare(rounds: int = ROUNDS, seconds: float = SECONDS) -> Iterator[Comparis
 
 
 async def _measure(database: MeasuredDatabase, senders: int, batch: int, seconds: float) -> Stored:
-    """``senders`` people who each send the next message when the last was acknowledged."""
+    """Let ``senders`` people send; each sends the next message when the last is acknowledged."""
     with TemporaryDirectory() as folder:
         module = create_app_module(Settings(database_url=database.url, data_dir=Path(folder)))
         chat = module.chat()
