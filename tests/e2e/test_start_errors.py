@@ -103,7 +103,7 @@ def opened(file: Path, *statements: str) -> Iterator[None]:
         ("BEGIN IMMEDIATE", "chat.db is locked by another program", "close that one"),
         (
             "UPDATE alembic_version SET version_num = '9999'",
-            "stands at revision 9999",
+            "has revision 9999",
             "start the newer version",
         ),
     ],
