@@ -28,7 +28,7 @@ class WsGuard(CanActivate):
         Raises:
             AuthenticationError: The socket is not authenticated; the code gives the reason.
         """
-        client: AuthenticatedSocket = context.switch_to_ws().get_client()
+        client: AuthenticatedSocket = context.get_client()
         if client.session is None:
             return self._authenticate(client)
         try:
