@@ -44,7 +44,7 @@ def checked_content(content: str, max_chars: int) -> str:
 
 
 def is_blank(text: str) -> bool:
-    """Whether a text has no visible character. Usually decided by its first one."""
+    """Whether a text has no visible character. Usually stops at the first character."""
     return _VISIBLE.search(text) is None
 
 
