@@ -64,7 +64,7 @@ class KeyedQueue:
         if not self.try_take_turn(key):
             turn = asyncio.get_running_loop().create_future()
             self.line_up(key, partial(_grant, turn))
-        running = self.start(self._run_in_turn(key, turn, job))
+        running = self.start_job(self._run_in_turn(key, turn, job))
         if running.done():
             return running.result()
         try:
@@ -116,7 +116,7 @@ class KeyedQueue:
                 return
         del self._lines[key]
 
-    def start(self, job: Coroutine[Any, Any, T]) -> "asyncio.Future[T]":
+    def start_job(self, job: Coroutine[Any, Any, T]) -> "asyncio.Future[T]":
         """Start a coroutine in place; `drain` waits for it."""
         running = self._tasks.start(job)
         if not running.done():
