@@ -32,7 +32,7 @@ from app.services.writes.keyed_queue import KeyedQueue
 from app.services.writes.unconfirmed_changes import UnconfirmedChanges
 
 MAX_UNCONFIRMED = 10_000
-"""How many messages have their unconfirmed change remembered."""
+"""How many unconfirmed changes are remembered."""
 
 
 @dataclass(frozen=True, slots=True)

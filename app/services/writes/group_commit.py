@@ -136,7 +136,7 @@ class GroupCommit(Generic[Item, Result]):
 
     def _take_turn(self, key: Hashable) -> bool:
         self._ready[key] = None
-        # Later, so that one batch takes all keys whose turns come at this moment.
+        # Start the batch later, so that it takes all keys whose turns come at this moment.
         asyncio.get_running_loop().call_soon(self._start_batches)
         return True
 
@@ -226,7 +226,7 @@ class GroupCommit(Generic[Item, Result]):
 
 
 class _Entry(Generic[Item, Result]):
-    """An item on its way, and the result that its caller waits for."""
+    """An item that is waiting or being stored, and its future result."""
 
     __slots__ = ("is_begun", "is_given_up", "item", "key", "result")
 
