@@ -23,7 +23,7 @@ class RecordingChannelService(ChannelService):
     def __init__(self) -> None:
         """Create the service without storage."""
         self.created: list[ChannelDraft] = []
-        self.asked: list[tuple[object, ...]] = []
+        self.calls: list[tuple[object, ...]] = []
 
     async def create(self, draft: ChannelDraft) -> ChannelCreation:
         """Record the call."""
@@ -37,20 +37,20 @@ class RecordingChannelService(ChannelService):
     async def delete(self, channel_id: ChannelId) -> None:
         """Record the call."""
         self._fail()
-        self.asked.append(("delete", channel_id))
+        self.calls.append(("delete", channel_id))
 
     async def add_member(
         self, channel_id: ChannelId, user_id: UserId, role: MemberRole | None = None
     ) -> bool:
         """Record the call."""
         self._fail()
-        self.asked.append(("add", channel_id, user_id, role))
+        self.calls.append(("add", channel_id, user_id, role))
         return self.changes
 
     async def remove_member(self, channel_id: ChannelId, user_id: UserId) -> bool:
         """Record the call."""
         self._fail()
-        self.asked.append(("remove", channel_id, user_id))
+        self.calls.append(("remove", channel_id, user_id))
         return self.changes
 
     def _fail(self) -> None:

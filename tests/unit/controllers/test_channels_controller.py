@@ -98,12 +98,12 @@ async def test_channel_is_deleted_when_it_is_named(
     response = await client.delete(url, headers=AUTHORIZED)
 
     assert (200, {"channelId": "news/ü%20%"}) == (response.status, await response.json())
-    assert [("delete", "news/ü%20%")] == channels.asked
+    assert [("delete", "news/ü%20%")] == channels.calls
 
 
 @pytest.mark.parametrize("changes", [True, False])
 @pytest.mark.parametrize(
-    ("method", "body", "asked"),
+    ("method", "body", "call"),
     [
         ("PUT", "", ("add", "a/b", "user_ü", None)),
         ("PUT", "{}", ("add", "a/b", "user_ü", None)),
@@ -116,7 +116,7 @@ async def test_membership_is_changed_when_both_are_named(
     channels: RecordingChannelService,
     method: str,
     body: str,
-    asked: tuple[object, ...],
+    call: tuple[object, ...],
     *,
     changes: bool,
 ) -> None:
@@ -128,4 +128,4 @@ async def test_membership_is_changed_when_both_are_named(
 
     answer = {"channelId": "a/b", "userId": "user_ü", "changed": changes}
     assert (200, answer) == (response.status, await response.json())
-    assert [asked] == channels.asked
+    assert [call] == channels.calls

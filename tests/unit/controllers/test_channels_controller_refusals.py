@@ -104,7 +104,7 @@ async def test_nobody_is_added_when_the_role_is_none(
     answer = await response.json()
     assert (400, "invalid_payload") == (response.status, answer["code"])
     assert "Send role as JSON, or no body." == answer["message"]
-    assert [] == channels.asked
+    assert [] == channels.calls
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ async def test_path_is_refused_when_it_names_what_cannot_be(
         "code": "invalid_payload",
         "fields": [{"path": field, "message": "must be 1 to 191 printable characters"}],
     } == await response.json()
-    assert [] == channels.asked
+    assert [] == channels.calls
 
 
 @pytest.mark.parametrize(("method", "path"), EVERYTHING)
@@ -146,7 +146,7 @@ async def test_nothing_is_changed_when_the_key_is_not_right(
 
     assert (401, "Bearer") == (response.status, response.headers["WWW-Authenticate"])
     assert "unauthorized" == (await response.json())["code"]
-    assert ([], []) == (channels.created, channels.asked)
+    assert ([], []) == (channels.created, channels.calls)
     assert ["change of a channel refused: without the service key (from 127.0.0.1, times: 1)"] == (
         caplog.messages
     )

@@ -51,10 +51,10 @@ async def test_members_hear_of_a_channel_when_it_is_created(
     assert ChannelCreation(channel, is_new=True) == creation
     assert {ALICE, BOB} == (await channels.members_of_all([NEWS]))[NEWS]
     assert {ALICES_PHONE, BOBS_PHONE} == rooms.sockets_in("channel:news")
-    told = [
+    notified = [
         Publication(f"user:{each}", ServerEvent.CHANNEL_CREATED, channel) for each in (BOB, ALICE)
     ]
-    assert told == broadcaster.published
+    assert notified == broadcaster.published
 
 
 async def test_nobody_hears_anything_when_a_channel_cannot_be_created(

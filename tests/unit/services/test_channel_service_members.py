@@ -37,12 +37,12 @@ class RoomRecorder(RecordingBroadcaster):
     def __init__(self, rooms: MemorySocketRooms) -> None:
         super().__init__()
         self._rooms = rooms
-        self.heard: list[tuple[str, frozenset[UserId]]] = []
+        self.recorded: list[tuple[str, frozenset[UserId]]] = []
 
     def publish(self, room: str, event: ServerEvent, payload: object, **_: object) -> None:
         """Record the users in the room."""
         del payload
-        self.heard.append((event, self._rooms.users_in(room)))
+        self.recorded.append((event, self._rooms.users_in(room)))
 
 
 def change(clock: ManualClock, user_id: UserId) -> MembershipChange:
@@ -65,8 +65,8 @@ async def test_channel_hears_of_a_newcomer_when_their_sockets_have_joined(
 
     assert [True, False] == added
     assert {ALICES_PHONE, BOBS_PHONE} == rooms.sockets_in(ROOM)
-    told = Publication(ROOM, ServerEvent.ROOM_MEMBER_JOINED, change(clock, BOB))
-    assert [told] == broadcaster.published
+    notified = Publication(ROOM, ServerEvent.ROOM_MEMBER_JOINED, change(clock, BOB))
+    assert [notified] == broadcaster.published
 
 
 async def test_nobody_hears_of_it_when_a_member_gets_another_role(
@@ -118,7 +118,7 @@ async def test_nobody_who_was_removed_is_told_anything_in_the_room(
     typing = TypingService(channels, events, room_sync, broadcaster, clock, 5.0)
     service = ChannelService(channels, membership, room_sync, broadcaster, clock)
     await typing.start(BOB, GENERAL, BOBS_PHONE)
-    broadcaster.heard.clear()
+    broadcaster.recorded.clear()
 
     await service.remove_member(GENERAL, BOB)
 
@@ -126,7 +126,7 @@ async def test_nobody_who_was_removed_is_told_anything_in_the_room(
         ("typing", frozenset({ALICE})),
         ("room:member:left", frozenset({ALICE})),
         ("room:member:left", frozenset({BOB})),
-    ] == broadcaster.heard
+    ] == broadcaster.recorded
 
 
 async def test_sockets_move_when_a_change_stands_that_was_never_applied(
@@ -166,4 +166,4 @@ async def test_who_was_removed_by_others_hears_of_no_change_of_members(
     else:
         await service.remove_member(GENERAL, CAROL)
 
-    assert frozenset({ALICE}) == broadcaster.heard[0][1]
+    assert frozenset({ALICE}) == broadcaster.recorded[0][1]

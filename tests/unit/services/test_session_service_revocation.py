@@ -134,16 +134,16 @@ async def test_sessions_may_close_themselves_when_they_end(setting: Setting) -> 
 
     class ClosesAll(Holder):
         def end_session(self, error: AuthenticationError) -> None:
-            told.append(error.code)
+            notified.append(error.code)
             for session in sessions:
                 setting.sessions.close(session)
 
-    told: list[AuthenticationCode] = []
+    notified: list[AuthenticationCode] = []
     sessions = [await setting.open(holder=ClosesAll()) for _ in range(2)]
 
     await setting.sessions.revoke(*BY_TOKEN)
 
-    assert [AuthenticationCode.REVOKED] == told
+    assert [AuthenticationCode.REVOKED] == notified
 
 
 async def test_open_refuses_when_token_was_revoked_since_it_was_looked_up(

@@ -144,12 +144,12 @@ async def test_revocation_is_stored_then_told_then_published_when_made(
     """A listener finds the revocation in the store."""
     order: list[str] = []
     store.on_added = lambda: order.append("stored")
-    service.watch(lambda _: order.append("told"), tuple)
+    service.watch(lambda _: order.append("notified"), tuple)
     bus.on_published = lambda: order.append("published")
 
     await service.revoke(TOKEN, 60)
 
-    assert ["stored", "told", "published"] == order
+    assert ["stored", "notified", "published"] == order
     assert (True, [TOKEN]) == (await store.contains_token("token"), bus.published)
 
 
@@ -183,7 +183,7 @@ async def test_revocation_stands_when_it_cannot_be_published(
     assert [logging.WARNING] == [record.levelno for record in caplog.records]
 
 
-async def test_watcher_hears_when_another_node_tells(
+async def test_listener_is_notified_when_another_node_publishes(
     service: TokenBlacklistService, bus: FakeBus, received: list[Revocation]
 ) -> None:
     """The listener receives it from the bus immediately."""
@@ -210,30 +210,30 @@ async def test_watch_catches_up_when_the_channel_is_connected_again(
     store: FailingStore, bus: FakeBus
 ) -> None:
     """A revocation that was missed is found long before the next regular poll."""
-    told = asyncio.Event()
+    notified = asyncio.Event()
     service = TokenBlacklistService(store, bus, poll_interval_seconds=3_600)
     await service.on_module_init()
-    service.watch(lambda _: told.set(), lambda: LIVE)
+    service.watch(lambda _: notified.set(), lambda: LIVE)
 
     await store.add(TOKEN, 60)
     bus.on_connected()
-    await asyncio.wait_for(told.wait(), timeout=ANSWER_SECONDS)
+    await asyncio.wait_for(notified.wait(), timeout=ANSWER_SECONDS)
     await service.on_module_destroy()
 
-    assert told.is_set()
+    assert notified.is_set()
 
 
 async def test_watch_catches_up_by_itself_when_initialised(
     store: FailingStore, bus: FakeBus
 ) -> None:
     """The task polls repeatedly, and ends with the module."""
-    told = asyncio.Event()
+    notified = asyncio.Event()
     service = TokenBlacklistService(store, bus, poll_interval_seconds=0.001)
-    service.watch(lambda _: told.set(), lambda: LIVE)
+    service.watch(lambda _: notified.set(), lambda: LIVE)
 
     await service.on_module_init()
     await store.add(TOKEN, 60)
-    await asyncio.wait_for(told.wait(), timeout=ANSWER_SECONDS)
+    await asyncio.wait_for(notified.wait(), timeout=ANSWER_SECONDS)
     await service.on_module_destroy()
 
     assert {asyncio.current_task()} == asyncio.all_tasks()
@@ -243,9 +243,9 @@ async def test_watch_catches_up_soon_when_the_store_answers_again(
     store: FailingStore, bus: FakeBus
 ) -> None:
     """The store is polled long before the next interval, although the bus reconnected too early."""
-    told = asyncio.Event()
+    notified = asyncio.Event()
     service = TokenBlacklistService(store, bus, poll_interval_seconds=3_600)
-    service.watch(lambda _: told.set(), lambda: LIVE)
+    service.watch(lambda _: notified.set(), lambda: LIVE)
     await service.on_module_init()
     await store.add(TOKEN, 60)
 
@@ -253,10 +253,10 @@ async def test_watch_catches_up_soon_when_the_store_answers_again(
     bus.on_connected()
     await asyncio.wait_for(store.failed.wait(), timeout=ANSWER_SECONDS)
     store.error = None
-    await asyncio.wait_for(told.wait(), timeout=ANSWER_SECONDS)
+    await asyncio.wait_for(notified.wait(), timeout=ANSWER_SECONDS)
     await service.on_module_destroy()
 
-    assert told.is_set()
+    assert notified.is_set()
 
 
 async def test_init_succeeds_when_the_store_is_unavailable(
