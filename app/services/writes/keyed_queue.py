@@ -32,7 +32,7 @@ class KeyedQueue:
 
     def __init__(self) -> None:
         self._tasks = EagerTasks()
-        # A key is in this map while its turn is taken. Its line has a callback for each job or batch
+        # A key is in this map while its turn is taken. Its line has a callback of each job or batch
         # that waits for the turn; the callback returns whether the turn is still wanted.
         self._lines: dict[Hashable, deque[Callable[[], bool]]] = {}
         self._running: set[asyncio.Future[Any]] = set()
