@@ -130,7 +130,7 @@ class _Carrier(Coroutine[Any, Any, Any]):
         """Carry on with a coroutine that waits for ``awaited``, in its context."""
         self._work, self._context = work, context
         self._awaited, self._has_awaited = awaited, True
-        _mark_awaited(awaited, by_task=False)  # until the task awaits it, others could not
+        _mark_awaited(awaited, by_task=False)  # or nobody else could await it until the task does
         if not self.given.done():  # it is done if the coroutine has just cancelled its own task
             self.given.set_result(None)
 

@@ -12,7 +12,7 @@ from aiohttp import ClientSession
 from yarl import URL
 
 from tests.deadlines import ANSWER_SECONDS
-from tests.e2e.chat import Chat
+from tests.e2e.chat_groups import Chat
 from tests.e2e.js_client import JsClient
 from tests.e2e.server_process import Serve, ServerProcess
 

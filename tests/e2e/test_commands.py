@@ -5,7 +5,7 @@ import jwt
 import pytest
 
 from app.domain.events import ClientEvent
-from tests.e2e.chat import Chat
+from tests.e2e.chat_groups import Chat
 from tests.e2e.server_process import run_command
 from tests.unit.adapters.clerk.signed_tokens import SESSION_CLAIMS
 

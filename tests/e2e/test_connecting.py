@@ -1,6 +1,6 @@
 import pytest
 
-from tests.e2e.chat import Chat
+from tests.e2e.chat_groups import Chat
 from tests.e2e.clerk import clerk_token
 
 

@@ -2,9 +2,9 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.chat import Chat
+from tests.e2e.chat_groups import Chat
+from tests.e2e.expected_payloads import A_TEXT, a_status, an_error
 from tests.e2e.js_client import JsClient
-from tests.e2e.shapes import A_TEXT, a_status, an_error
 
 
 async def sent_by(author: JsClient, channel_id: str) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 import pytest
 
-from tests.e2e.chat import Chat
-from tests.e2e.shapes import A_TEXT, an_error
+from tests.e2e.chat_groups import Chat
+from tests.e2e.expected_payloads import A_TEXT, an_error
 
 
 @pytest.mark.parametrize(

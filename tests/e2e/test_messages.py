@@ -1,5 +1,5 @@
-from tests.e2e.chat import Chat
-from tests.e2e.shapes import A_DATE, a_message, an_error
+from tests.e2e.chat_groups import Chat
+from tests.e2e.expected_payloads import A_DATE, a_message, an_error
 
 
 async def test_send_message_reaches_the_channel_when_a_member_sends(chat: Chat) -> None:

@@ -1,8 +1,8 @@
 import pytest
 
-from tests.e2e.chat import Chat
+from tests.e2e.chat_groups import Chat
+from tests.e2e.expected_payloads import an_error
 from tests.e2e.js_client import JsClient
-from tests.e2e.shapes import an_error
 
 
 async def send(author: JsClient, channel_id: str, *contents: str) -> list[str]:

@@ -4,7 +4,7 @@ import pytest
 import pytest_asyncio
 from aiohttp import ClientSession
 
-from tests.e2e.chat import Chat, Chats
+from tests.e2e.chat_groups import Chat, Chats
 from tests.e2e.clerk import PRODUCTION, clerk_token
 from tests.e2e.server_process import Serve, ServerProcess, run_command
 from tests.free_port import free_port

@@ -11,7 +11,7 @@ import pytest_asyncio
 from app.domain.principal import CLOCK_SKEW_SECONDS
 from tests.copied_checkout import CHECKOUT
 from tests.deadlines import PROCESS_SECONDS
-from tests.e2e.chat import Chat, Chats
+from tests.e2e.chat_groups import Chat, Chats
 from tests.e2e.js_client import JS_FOLDER, JsClient, JsDriver
 from tests.e2e.server_process import Serve, ServerProcess
 from tests.unit.docs.markdown import blocks

@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from app.domain.credential import token_digest
-from tests.e2e.chat import Chat
+from tests.e2e.chat_groups import Chat
 from tests.e2e.server_process import run_command
 from tests.unit.adapters.clerk import signed_tokens
 

@@ -51,7 +51,7 @@ def nothing(folder: Path) -> None:
     [
         (folder_is_a_file, {}, "folder .data cannot be used", "set DATA_DIR to another"),
         (database_is_a_text, {}, "chat.db is no SQLite database", "move the file away"),
-        (key_is_a_text, {}, "development-issuer.pem is not the RSA key", "delete the file"),
+        (key_is_a_text, {}, "development-issuer.pem does not contain an RSA", "delete the file"),
         (env_file_is_no_text, {}, ".env cannot be read", "fix the file or remove it"),
         (nothing, {"SEED_FILE": "no.json"}, "no.json cannot be used", "or name another"),
         (nothing, {"PORT": "http"}, "PORT must be", "TCP port to listen on"),
@@ -103,7 +103,7 @@ def opened(file: Path, *statements: str) -> Iterator[None]:
         ("BEGIN IMMEDIATE", "chat.db is locked by another program", "close that one"),
         (
             "UPDATE alembic_version SET version_num = '9999'",
-            "stands at revision 9999",
+            "has revision 9999",
             "start the newer version",
         ),
     ],

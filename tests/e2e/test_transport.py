@@ -3,7 +3,7 @@ import json
 import pytest
 from aiohttp import ClientSession, WSServerHandshakeError
 
-from tests.e2e.chat import Chat
+from tests.e2e.chat_groups import Chat
 from tests.e2e.raw_socket import PATH, raw_socket
 from tests.e2e.server_process import ServerProcess
 

@@ -1,7 +1,7 @@
 import pytest
 
-from tests.e2e.chat import Chat
-from tests.e2e.shapes import an_error, an_indicator
+from tests.e2e.chat_groups import Chat
+from tests.e2e.expected_payloads import an_error, an_indicator
 
 
 async def test_typing_reaches_all_but_the_sending_socket_when_a_member_types(chat: Chat) -> None:

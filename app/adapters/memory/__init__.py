@@ -1,1 +1,1 @@
-"""Ports kept in this process's memory: for tests, benchmarks and ``DATABASE_URL=memory:``."""
+"""Storage in this process's memory, for tests, benchmarks and ``DATABASE_URL=memory:``."""

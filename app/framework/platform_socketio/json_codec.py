@@ -94,6 +94,6 @@ def _reject_constant(name: str) -> None:
 
 def _parse_finite(number: str) -> float:
     value = float(number)
-    if isinf(value):  # it could be decoded, but not encoded again
+    if isinf(value):  # it could not be encoded again
         raise ValueError(f"{number[:20]} is out of range")
     return value

@@ -193,12 +193,7 @@ class GroupCommit(Generic[Item, Result]):
         try:
             results = await self._store([entry.item for entry in entries])
         except StorageRejected as error:
-            if len(entries) == 1:
-                entries[0].fail(error)
-                return
-            middle = len(entries) // 2
-            await self._commit(entries[:middle])
-            await self._commit(entries[middle:])
+            await self._commit_halves(entries, error)
         except Unavailable as error:
             # Each caller gets its own exception: raising one instance in several tasks would chain
             # their tracebacks.
@@ -209,7 +204,18 @@ class GroupCommit(Generic[Item, Result]):
                 entry.fail(error)
         else:
             for entry, result in zip(entries, results, strict=True):
-                entry.succeed(result)
+                if not entry.result.done():  # its caller still waits
+                    entry.result.set_result(result)
+
+    async def _commit_halves(
+        self, entries: "Sequence[_Entry[Item, Result]]", error: StorageRejected
+    ) -> None:
+        if len(entries) == 1:
+            entries[0].fail(error)
+            return
+        middle = len(entries) // 2
+        await self._commit(entries[:middle])
+        await self._commit(entries[middle:])
 
     def _release(self, keys: Sequence[Hashable]) -> None:
         for key in keys:
@@ -232,10 +238,6 @@ class _Entry(Generic[Item, Result]):
         """Whether a batch with the item has started."""
         self.is_given_up = False
         """Whether the caller has stopped waiting for the item's turn."""
-
-    def succeed(self, result: Result) -> None:
-        if not self.result.done():
-            self.result.set_result(result)
 
     def fail(self, error: Exception) -> None:
         if not self.result.done():

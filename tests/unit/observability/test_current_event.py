@@ -45,7 +45,7 @@ def _no_current_event() -> Iterator[None]:
 def a_client(user_id: str) -> AuthenticatedSocket:
     """A socket that is this user's."""
     client = fake_socket(AuthenticatedSocket)
-    client.session = session_of(UserId(user_id), client)
+    client.authenticate(session_of(UserId(user_id), client))
     return client
 
 

@@ -118,7 +118,7 @@ class Connection(WebSocket, Generic[Link]):
         "heartbeat_slot",
         "last_received_tick",
         "links",
-        "refused_connects",
+        "rejected_connects",
         "request",
         "sid",
     )
@@ -145,7 +145,7 @@ class Connection(WebSocket, Generic[Link]):
         """The kept parts of the upgrade request."""
         self.links: dict[str, Link] = {}
         """The namespaces that the client is in, or is being admitted to, by name."""
-        self.refused_connects = 0
+        self.rejected_connects = 0
         """How many CONNECT packets named a namespace that does not exist."""
         self.last_received_tick = owner.heartbeat.tick
         """The heartbeat's tick in which the client last sent anything."""
@@ -176,7 +176,7 @@ class Connection(WebSocket, Generic[Link]):
 
     @property
     def is_reading(self) -> bool:
-        """Whether the server reads from the client: its inbox has room and the server is open."""
+        """Whether the server reads from the client: the inbox has room, and nothing is closing."""
         return (
             len(self._inbox) < INBOX_MAX_JOBS
             and self._inbox_chars < INBOX_MAX_CHARS
@@ -199,7 +199,7 @@ class Connection(WebSocket, Generic[Link]):
             self._batcher.queue_frame(self, text_frame(payload))
 
     def enqueue_job(self, job: Job) -> None:
-        """Run a job after everything that the client has sent so far; now, if that is done."""
+        """Run a job after the packets received so far, or now if all of them are handled."""
         self._append_to_inbox(job)
         if not self._is_handling:
             self._handle_inbox()
@@ -216,7 +216,7 @@ class Connection(WebSocket, Generic[Link]):
         if not task.done():
             self._background_tasks |= {task}
             task.add_done_callback(self._background_task_done, context=self._batcher.context)
-            if self.closed:  # the coroutine itself has just closed it
+            if self.closed:  # the coroutine has closed the connection itself
                 task.cancel()
         return True
 
@@ -245,16 +245,17 @@ class Connection(WebSocket, Generic[Link]):
             _resolve(self._pause)
 
     def close(self, reason: DisconnectReason, code: int | None = None) -> None:
-        """Close the connection: write what is queued, then a close frame.
+        """Write the queued frames and a close frame, and close the connection.
 
-        Packets received before are still handled. Closing again does nothing.
+        Packets received before still reach the guards, which reject them after a revocation.
+        Closing again does nothing.
         """
         if not self.closed:
             self.start_closing(code or _CLOSE_CODES.get(reason, WSCloseCode.OK))
             self._report_closed(reason)
 
     def abort(self, reason: DisconnectReason) -> None:
-        """Close the TCP connection now, without writing what is queued."""
+        """Close the TCP connection now, and drop the queued frames."""
         if not self.closed:
             self.abort_transport()
             self._report_closed(reason)
@@ -275,7 +276,7 @@ class Connection(WebSocket, Generic[Link]):
                 return
 
     def cancel_handling(self) -> None:
-        """Close the TCP connection and cancel the running handler; waiting packets follow it."""
+        """Close the TCP connection and cancel the running handler; the inbox is handled next."""
         self.abort_transport()
         if self._task is not None:
             self._task.cancel()
@@ -308,7 +309,7 @@ class Connection(WebSocket, Generic[Link]):
                     self._is_handling = self._task is not None
         elif packet_type == _CLOSE:
             self.close(DisconnectReason.TRANSPORT_CLOSE)
-        elif packet_type != _PONG:  # a pong needs nothing but `last_received_tick`
+        elif packet_type != _PONG:  # a pong only updates `last_received_tick`
             self.close(DisconnectReason.PARSE_ERROR)
 
     def on_protocol_error(self, code: int) -> None:
@@ -360,7 +361,7 @@ class Connection(WebSocket, Generic[Link]):
         self._is_handling = False
 
     def _start_handling(self, entry: str | Job) -> None:
-        """Handle a packet or job up to its first wait. It is done, unless ``_task`` is set."""
+        """Handle a packet or job. If it has to wait for something, ``_task`` is set."""
         if isinstance(entry, str):
             try:
                 handling = self._owner.handle_message(self, entry)
@@ -393,7 +394,7 @@ class Connection(WebSocket, Generic[Link]):
         error = None if future.cancelled() else future.exception()
         if isinstance(error, MalformedPacketError):
             self.close(DisconnectReason.PARSE_ERROR)
-        elif error is not None:  # a bug; it ends this connection only
+        elif error is not None:  # a bug in a handler: it ends this connection only
             _log.error("packet handler failed", connection=self.sid, exc_info=error)
             self.close(DisconnectReason.TRANSPORT_ERROR)
 

@@ -136,7 +136,7 @@ class EngineServer(engineio.AsyncServer, Generic[Link]):
 
     async def handle_request(self, request: web.Request) -> web.StreamResponse:
         """Answer a client's upgrade request: accept the WebSocket, or reject it with an error."""
-        # First: behind an untrusted proxy the server's own origin is rejected, too.
+        # Before the check, which rejects the server's own origin behind an untrusted proxy.
         self._warn_of_forwarded(request)
         rejection = self._check_request(request)
         if rejection is not None:

@@ -49,7 +49,9 @@ class ClosedConnections:
 
     async def _end_links(self, connection: ClientConnection, reason: DisconnectReason) -> None:
         _end_links(connection, reason)
-        connection.enqueue_job(partial(self._finish, connection))  # after the enqueued hooks
+        connection.enqueue_job(
+            partial(self._finish, connection)
+        )  # after the hooks, which are enqueued now
 
     async def _finish(self, connection: ClientConnection) -> None:
         timer = self._timers.get(connection)

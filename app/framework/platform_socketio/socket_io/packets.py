@@ -57,7 +57,7 @@ class StrictPacket(packet.Packet):
         Raises:
             MalformedPacketError: The shape, the event's name or the JSON is wrong.
         """
-        if not text:  # the library's constructor decodes nothing then
+        if not text:  # the library's constructor would not call `decode`
             raise MalformedPacketError
         return cls(encoded_packet=text)
 

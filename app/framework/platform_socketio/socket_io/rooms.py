@@ -97,7 +97,7 @@ class NamespaceRooms:
             (name,) = names
             group = groups.get(name)
             if group is not None:
-                if stalled:  # only this room's members: each exclusion makes the flush slower
+                if stalled:  # only those in this room: each one makes the flush slower
                     excluded.update(stalled.intersection(group.members.values()))
                 frame = text_frame(packets.encode_event(self.namespace, event, args))
                 self._batcher.queue_group_frame(group, frame, excluded)

@@ -58,7 +58,7 @@ _COSTLY_PACKET = 19
 """How many additional packets a CONNECT, a DISCONNECT or an ack counts as, towards the limit per
 second: clients need few of these, and each costs more than a ping or a rejected event."""
 
-_MAX_REFUSED_CONNECTS = 10
+_MAX_REJECTED_CONNECTS = 10
 """How often a connection may ask for namespaces that do not exist; then it is closed."""
 
 
@@ -107,7 +107,7 @@ class SocketServer(socketio.AsyncServer):
         self._flood_log = MinuteLog(self._log_flood)
         """Logs clients that send too many packets."""
         self._closed_connections = ClosedConnections(options.backlog_seconds, self.batcher.context)
-        """Closed connections that are not done yet."""
+        """Closed connections whose packets or hooks are not finished."""
 
     def open_namespace(self, name: str, compiled: CompiledNamespace) -> None:
         """Serve a namespace with these handlers."""
@@ -127,8 +127,8 @@ class SocketServer(socketio.AsyncServer):
             packet_id, data = event
         link = connection.links.get(namespace)
         if link is None:
-            # As in Node, an event for a namespace that the client is not in ends the connection.
-            # After a disconnect by the server it may have been on its way.
+            # As in Node, an event for a namespace that the client is not in closes the connection,
+            # even if the client sent it before it learned that the server has disconnected it.
             raise MalformedPacketError
         ack = None if packet_id is None else Acknowledgement(link, packet_id)
         name = data[0] if data else None
@@ -144,9 +144,10 @@ class SocketServer(socketio.AsyncServer):
         return link.compiled.unknown(link.socket, str(name), arguments, ack)
 
     def connection_closed(self, connection: ClientConnection, reason: DisconnectReason) -> None:
-        """Leave all rooms at once; packets received before are still handled, then the hooks run.
+        """Leave all rooms at once, handle the packets received before, then run the hooks.
 
-        `ClosedConnections` limits the time for these packets.
+        Guards may reject these packets, as `WsGuard` does after a revocation. `ClosedConnections`
+        limits the time for them.
         """
         self.heartbeat.remove(connection)
         self.eio.sockets.pop(connection.sid, None)
@@ -231,8 +232,8 @@ class SocketServer(socketio.AsyncServer):
             return None
         served = self._namespaces.get(namespace)
         if served is None:
-            connection.refused_connects += 1
-            if connection.refused_connects > _MAX_REFUSED_CONNECTS:
+            connection.rejected_connects += 1
+            if connection.rejected_connects > _MAX_REJECTED_CONNECTS:
                 raise MalformedPacketError
             connection.send_text(packets.encode_connect_error(namespace, _INVALID_NAMESPACE, None))
             return None

@@ -20,7 +20,7 @@ def client_address(request: web.Request, trusted: Sequence[Network]) -> str:
     address (``::ffff:10.1.2.3``) is returned as the IPv4 address.
     """
     remote = request.remote or ""
-    if not trusted and ":" not in remote:  # the usual case: nothing to unwrap or to search
+    if not trusted and ":" not in remote:  # the usual case: no IPv6 address to unwrap
         return remote
     peer = _parse_address(remote)
     if peer is None:

@@ -78,14 +78,14 @@ class Heartbeat:
         """Runs the ticks; None before the first connection and after `stop`."""
 
     def add(self, connection: PingedConnection) -> None:
-        """Start to ping a connection, until `remove` is called."""
+        """Start pinging a connection. `remove` must be called when it is closed."""
         connection.heartbeat_slot = self.tick % len(self._slots)
         self._slots[connection.heartbeat_slot].add(connection)
         if self._task is None:
             self._task = asyncio.create_task(self._run_ticks(), context=self._context)
 
     def remove(self, connection: PingedConnection) -> None:
-        """Stop to ping a connection, and hold no reference to it."""
+        """Stop pinging a connection, and its connect timeout."""
         self._slots[connection.heartbeat_slot].discard(connection)
         self.stop_connect_timeout(connection)
 

@@ -79,7 +79,7 @@ class WebSocket(FrameQueue, asyncio.Protocol):
         self._max_queue_bytes = max_queue_bytes
         """How many bytes may wait for a client that does not read."""
         self._reader: FrameReader | None = FrameReader(self, max_message_bytes)
-        """Parses frames; None once nothing more is to be parsed."""
+        """Parses received frames; None when nothing more will be parsed."""
         self._unparsed = b""
         """Received bytes that later ticks parse."""
         self._is_slice_scheduled = False
@@ -131,12 +131,12 @@ class WebSocket(FrameQueue, asyncio.Protocol):
             self._batcher.queue_frame(self, frame)
 
     def start_closing(self, code: int) -> None:
-        """Write what is queued and a close frame; abort after `CLOSE_TIMEOUT_SECONDS`."""
+        """Write the queued frames and a close frame; abort after `CLOSE_TIMEOUT_SECONDS`."""
         self._batcher.flush()
         self.write(close_frame(code))
         self._mark_closed()
         loop = asyncio.get_running_loop()
-        # Not in the sender's context: the timer would keep it, and so the event being handled.
+        # Not in the sender's context: the timer would keep the sender's event in memory.
         self._close_timer = loop.call_later(
             CLOSE_TIMEOUT_SECONDS, self._transport.abort, context=self._batcher.context
         )
@@ -148,13 +148,13 @@ class WebSocket(FrameQueue, asyncio.Protocol):
         self.pause_reading()
 
     def abort_transport(self) -> None:
-        """Close the TCP connection now, without writing what is queued."""
+        """Close the TCP connection now, and drop the queued frames."""
         self._mark_closed()
         self._discard_writes()
         self._transport.abort()
 
     def drop_unparsed_data(self) -> None:
-        """Stop reading, and drop what was received but not parsed."""
+        """Stop reading, and drop the received bytes that are not parsed yet."""
         self._unparsed = b""
         self.pause_reading()
 
@@ -178,7 +178,7 @@ class WebSocket(FrameQueue, asyncio.Protocol):
         elif len(data) > _SLICE_BYTES:
             self._unparsed = data
             self._parse_slice()
-        elif self._reader is not None:  # as `_parse_slice`, but one call less per read
+        elif self._reader is not None:  # like `_parse_slice`, without the cost of a call
             self._reader.feed_data(data)
             if self.packets_left < 0 and not self.closed:
                 self.check_packet_rate()

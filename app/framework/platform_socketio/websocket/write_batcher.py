@@ -122,7 +122,7 @@ class WriteBatcher:
         group.queued.append((self._frame_count, frame, excluded))
 
     def flush_group(self, group: RecipientGroup[Any]) -> None:
-        """Write the group's frames. Call this before its members change: they are for the old."""
+        """Write the group's frames now. Must be called before the group's members change."""
         if group.queued:
             self.flush()
 
@@ -134,7 +134,7 @@ class WriteBatcher:
         if not groups:
             for recipient, queued in single_frames.items():
                 data = queued[0][1] if len(queued) == 1 else _join(queued)
-                try:  # as `write_now`, but one call less per client
+                try:  # like `write_now`, without the cost of a call
                     recipient.write(data)
                 except Exception as error:  # noqa: BLE001 - a failing client must not stop the others
                     recipient.write_failed(error)
