@@ -83,7 +83,7 @@ async def test_revoking_is_refused_when_that_is_no_session_token(
     migrated: Settings, text: str
 ) -> None:
     """No such token is ever accepted; whoever gave it meant another one."""
-    with pytest.raises(StartError, match=r"no session token, so nothing was revoked"):
+    with pytest.raises(StartError, match=r"not a session token, so nothing was revoked"):
         await revoke_sessions(migrated, RevocationKind.TOKEN, text)
 
 
@@ -93,7 +93,7 @@ async def test_revoking_is_refused_when_nobody_can_be_called_so(
     migrated: Settings, kind: RevocationKind, text: str
 ) -> None:
     """Most likely a variable of a script that is not set."""
-    with pytest.raises(StartError, match=f"no {kind}'s id, so nothing was revoked"):
+    with pytest.raises(StartError, match=f"not a {kind}'s id, so nothing was revoked"):
         await revoke_sessions(migrated, kind, text)
 
 
@@ -103,7 +103,7 @@ async def test_revoking_is_refused_when_no_server_has_been_here(
     """A database made for the occasion would be nobody's; it is not made."""
     expected = (
         "There is no database .data/chat.db, so nothing was revoked; "
-        "run this where the server runs, or set DATA_DIR or DATABASE_URL as it has them."
+        "run this where the server runs, or with the server's DATA_DIR or DATABASE_URL."
     )
 
     with pytest.raises(StartError) as refused:
@@ -126,7 +126,9 @@ async def test_revoking_is_not_certain_when_the_database_does_not_answer(
     with pytest.raises(StartError) as refused:
         await revoke_sessions(migrated, RevocationKind.USER, "user_alice")
 
-    expected = "It is not certain that it was revoked (the database did not answer); run it again."
+    expected = (
+        "The revocation could not be confirmed (the database did not answer); run this again."
+    )
     assert expected == str(refused.value)
 
 
@@ -137,7 +139,7 @@ async def test_revoking_is_not_certain_when_redis_does_not_answer(settings: Sett
     with pytest.raises(StartError) as refused:
         await revoke_sessions(away, RevocationKind.USER, "user_alice")
 
-    expected = "It is not certain that it was revoked (Redis did not answer); run it again."
+    expected = "The revocation could not be confirmed (Redis did not answer); run this again."
     assert expected == str(refused.value)
 
 
