@@ -1,1 +1,1 @@
-"""What the chat does: one class per documented concern, over ports and domain only."""
+"""The services of the chat. Each module directly in this package is one use case."""

@@ -181,7 +181,7 @@ async def test_token_says_so_when_the_user_has_no_name(tmp_path: Path) -> None:
     finished = await run_command(tmp_path, {}, "token", "")
 
     assert (1, "") == (finished.code, finished.out)
-    assert finished.err.startswith("The user has no name; give an id")
+    assert finished.err.startswith("The user id is empty; give one")
 
 
 @pytest.mark.parametrize("command", ["doctor", "migrate", "run"])
