@@ -86,7 +86,7 @@ async def test_edit_is_seen_by_both_when_the_author_edits(alice: Tab, bob: Tab) 
 
 
 async def test_message_is_gone_for_both_when_the_author_deletes_it(alice: Tab, bob: Tab) -> None:
-    """The author has to confirm it; a line in the place of the message says that it was deleted."""
+    """The author has to confirm the deletion; a line then says that the message was deleted."""
     await alice.say("oh no")
     await bob.sees(message("oh no"))
 
@@ -164,7 +164,7 @@ async def test_markup_is_text_when_somebody_writes_it(alice: Tab, bob: Tab) -> N
 async def test_message_is_announced_and_unread_when_the_reader_has_scrolled_up(
     alice: Tab, bob: Tab
 ) -> None:
-    """A button announces it; a click on the button scrolls to it, and it is READ."""
+    """A button announces the message; a click on the button scrolls to it and marks it as read."""
     for tab in (alice, bob):
         await tab.click("#channels button:has-text('random')")
     await alice.say("\n".join("a long story" for _ in range(80)))

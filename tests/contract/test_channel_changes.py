@@ -173,7 +173,7 @@ async def test_member_has_no_former_role_when_they_come_back_without_one(storage
 
 
 async def test_newcomer_has_missed_nothing_when_messages_are_older(storage: Storage) -> None:
-    """Only messages sent after the addition are undelivered to them."""
+    """Only messages sent after the addition are undelivered to the new member."""
     await storage.messages.add_all([draft(ALICE, RANDOM, 1)], now=NOW)
 
     later = NOW + timedelta(seconds=1)

@@ -225,7 +225,7 @@ async def test_user_receives_messages_when_another_backend_has_added_them(chat: 
 async def test_user_receives_nothing_more_when_another_backend_has_removed_them(
     chat: Chat,
 ) -> None:
-    """After some seconds they receive neither messages nor typing."""
+    """After some seconds the user receives neither messages nor typing."""
     alice, bob = await chat.client("alice"), await chat.client("bob")
     assert await receives(bob, alice, chat.general, until=True)
 
