@@ -28,7 +28,7 @@ from app.framework.platform_socketio.engine_io.connection import Handling
 from app.framework.platform_socketio.engine_io.server import EngineOptions, EngineServer
 from app.framework.platform_socketio.errors import MalformedPacketError
 from app.framework.platform_socketio.socket_io import packets
-from app.framework.platform_socketio.socket_io.closing import ClosedConnections, wait_until_idle
+from app.framework.platform_socketio.socket_io.closing import ClosedConnections, wait_until_all_idle
 from app.framework.platform_socketio.socket_io.namespace import CompiledNamespace
 from app.framework.platform_socketio.socket_io.packets import StrictPacket
 from app.framework.platform_socketio.socket_io.room_manager import RoomManager
@@ -148,16 +148,16 @@ class SocketServer(socketio.AsyncServer):
 
         `ClosedConnections` limits the time for these packets.
         """
-        self.heartbeat.remove(connection)
+        self.heartbeat.stop_pinging(connection)
         self.eio.sockets.pop(connection.sid, None)
         self.eio.admission_limiter.discard(connection.sid)
         for link in tuple(connection.links.values()):
             link.detach(reason)
-        self._closed_connections.add(connection, reason)
+        self._closed_connections.add_connection(connection, reason)
 
     def connection_tcp_closed(self, connection: ClientConnection) -> None:
         """See `ConnectionOwner.connection_tcp_closed`."""
-        self._closed_connections.discard_if_idle(connection)
+        self._closed_connections.discard_if_finished(connection)
 
     def connection_flooded(self, connection: ClientConnection) -> None:
         """Log the flood, at most once a minute for each address."""
@@ -194,11 +194,11 @@ class SocketServer(socketio.AsyncServer):
         run.
         """
         self.stop_serving()
-        await wait_until_idle(self.eio.sockets.values(), grace_seconds)
+        await wait_until_all_idle(self.eio.sockets.values(), grace_seconds)
         self.eio.close_all()
-        await self._closed_connections.wait_until_idle(grace_seconds)
+        await self._closed_connections.wait_until_finished(grace_seconds)
         self._closed_connections.drop_backlogs(DisconnectReason.SERVER_SHUTTING_DOWN)
-        await self._closed_connections.wait_until_idle(grace_seconds)
+        await self._closed_connections.wait_until_finished(grace_seconds)
         self.tasks.close()
 
     def _handle_other_packet(

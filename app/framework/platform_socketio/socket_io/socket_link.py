@@ -147,7 +147,7 @@ class ServerSocketLink:
             return
         self._pending = None
         self.connection.send_text(packets.encode_connect(self.namespace, self.sid))
-        self.hub.add(self.sid, self.connection, pending.rooms)
+        self.hub.add_socket(self.sid, self.connection, pending.rooms)
         self.state = LinkState.ADMITTED
         for payload in pending.packets:
             self.connection.send_text(payload)
@@ -162,14 +162,14 @@ class ServerSocketLink:
             self.end_link(reason)
         elif self.state is LinkState.ADMITTED:
             self.state = LinkState.DETACHED
-            self.hub.remove(self.sid)
+            self.hub.remove_socket(self.sid)
 
     def end_link(self, reason: DisconnectReason) -> None:
         """Leave every room and the namespace; the disconnect hooks follow the running handler."""
         if self.state is LinkState.ENDED:
             return
         if self.state is LinkState.ADMITTED:
-            self.hub.remove(self.sid)
+            self.hub.remove_socket(self.sid)
         self.state = LinkState.ENDED
         self._pending = None
         self.connection.links.pop(self.namespace, None)
@@ -186,7 +186,7 @@ class ServerSocketLink:
         """Join rooms, now or when the socket is admitted; nothing after a disconnect."""
         for room in rooms:
             if self.state is LinkState.ADMITTED:
-                self.hub.join(self.sid, room)
+                self.hub.add_to_room(self.sid, room)
             elif self._pending is not None:
                 self._pending.rooms[room] = None
 
@@ -195,7 +195,7 @@ class ServerSocketLink:
         if self._pending is not None:
             self._pending.rooms.pop(room, None)
         elif self.state is LinkState.ADMITTED:
-            self.hub.leave(self.sid, room)
+            self.hub.remove_from_room(self.sid, room)
 
     def run_in_background(self, coroutine: Coroutine[Any, Any, None]) -> bool:
         """See `Connection.run_in_background`."""
