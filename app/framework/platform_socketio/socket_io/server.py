@@ -34,7 +34,7 @@ from app.framework.platform_socketio.socket_io.packets import StrictPacket
 from app.framework.platform_socketio.socket_io.room_manager import RoomManager
 from app.framework.platform_socketio.socket_io.rooms import NamespaceRooms
 from app.framework.platform_socketio.socket_io.socket_link import (
-    Acknowledgement,
+    ADMITTED,
     ClientConnection,
     ServerSocketLink,
 )
@@ -60,6 +60,30 @@ second: clients need few of these, and each costs more than a ping or a rejected
 
 _MAX_REJECTED_CONNECTS = 10
 """How often a connection may ask for namespaces that do not exist; then it is closed."""
+
+
+class Acknowledgement:
+    """The ack function that a handler gets: the first call answers, later calls do nothing."""
+
+    __slots__ = ("_link", "_packet_id")
+
+    def __init__(self, link: ServerSocketLink, packet_id: int) -> None:
+        self._link: ServerSocketLink | None = link
+        """The socket to answer; None once it is answered."""
+        self._packet_id = packet_id
+        """The id of the client's event."""
+
+    def __call__(self, *args: Any) -> None:
+        """Answer the client's event; nothing after a disconnect.
+
+        Raises:
+            TypeError: An argument has no JSON form. Nothing is sent, and another call may answer.
+        """
+        link = self._link
+        if link is not None:
+            if link.state is ADMITTED:
+                link.connection.send_text(packets.encode_ack(link.namespace, self._packet_id, args))
+            self._link = None
 
 
 class SocketServer(socketio.AsyncServer):

@@ -32,7 +32,8 @@ class LinkState(Enum):
     """The socket has left the namespace; its disconnect hooks are enqueued."""
 
 
-_ADMITTED = LinkState.ADMITTED  # a constant: reading an enumeration member takes longer than a call
+ADMITTED = LinkState.ADMITTED
+"""A constant, because reading an enumeration member takes longer than a call."""
 
 
 class _Rejection(NamedTuple):
@@ -108,7 +109,7 @@ class ServerSocketLink:
     @property
     def connected(self) -> bool:
         """Whether the client is admitted and has not disconnected."""
-        return self.state is LinkState.ADMITTED
+        return self.state is ADMITTED
 
     @property
     def answers_pings(self) -> bool:
@@ -148,7 +149,7 @@ class ServerSocketLink:
         self._pending = None
         self.connection.send_text(packets.encode_connect(self.namespace, self.sid))
         self.hub.add_socket(self.sid, self.connection, pending.rooms)
-        self.state = LinkState.ADMITTED
+        self.state = ADMITTED
         for payload in pending.packets:
             self.connection.send_text(payload)
 
@@ -160,7 +161,7 @@ class ServerSocketLink:
         """
         if self.state is LinkState.PENDING or reason is DisconnectReason.PARSE_ERROR:
             self.end_link(reason)
-        elif self.state is LinkState.ADMITTED:
+        elif self.state is ADMITTED:
             self.state = LinkState.DETACHED
             self.hub.remove_socket(self.sid)
 
@@ -168,7 +169,7 @@ class ServerSocketLink:
         """Leave every room and the namespace; the disconnect hooks follow the running handler."""
         if self.state is LinkState.ENDED:
             return
-        if self.state is LinkState.ADMITTED:
+        if self.state is ADMITTED:
             self.hub.remove_socket(self.sid)
         self.state = LinkState.ENDED
         self._pending = None
@@ -177,7 +178,7 @@ class ServerSocketLink:
 
     def emit(self, event: str, args: tuple[Any, ...]) -> None:
         """Send an event, or collect it for `finish_admission`; nothing after a disconnect."""
-        if self.state is _ADMITTED:
+        if self.state is ADMITTED:
             self.connection.send_text(packets.encode_event(self.namespace, event, args))
         elif self._pending is not None:
             self._pending.packets.append(packets.encode_event(self.namespace, event, args))
@@ -185,7 +186,7 @@ class ServerSocketLink:
     def join(self, rooms: Iterable[str]) -> None:
         """Join rooms, now or when the socket is admitted; nothing after a disconnect."""
         for room in rooms:
-            if self.state is LinkState.ADMITTED:
+            if self.state is ADMITTED:
                 self.hub.add_to_room(self.sid, room)
             elif self._pending is not None:
                 self._pending.rooms[room] = None
@@ -194,7 +195,7 @@ class ServerSocketLink:
         """Leave a room; harmless when the socket is not in it."""
         if self._pending is not None:
             self._pending.rooms.pop(room, None)
-        elif self.state is LinkState.ADMITTED:
+        elif self.state is ADMITTED:
             self.hub.remove_from_room(self.sid, room)
 
     def run_in_background(self, coroutine: Coroutine[Any, Any, None]) -> bool:
@@ -210,7 +211,7 @@ class ServerSocketLink:
         if self._pending is not None:
             answers = [*self._answers(self._pending), packets.encode_disconnect(self.namespace)]
             self._pending.rejection = _Rejection(answers, WSCloseCode.OK)
-        elif self.state is LinkState.ADMITTED:
+        elif self.state is ADMITTED:
             self.connection.send_text(packets.encode_disconnect(self.namespace))
             self.end_link(DisconnectReason.SERVER_NAMESPACE_DISCONNECT)
             if close:
@@ -227,7 +228,7 @@ class ServerSocketLink:
         if self._pending is not None:
             answers = self._answers(self._pending) if answer_connect else []
             self._pending.rejection = _Rejection(answers, WSCloseCode.TRY_AGAIN_LATER)
-        elif self.state is LinkState.ADMITTED:
+        elif self.state is ADMITTED:
             self.end_link(DisconnectReason.SERVER_NAMESPACE_DISCONNECT)
             self.connection.close(
                 DisconnectReason.SERVER_NAMESPACE_DISCONNECT, WSCloseCode.TRY_AGAIN_LATER
@@ -235,27 +236,3 @@ class ServerSocketLink:
 
     def _answers(self, pending: _PendingChanges) -> list[bytes]:
         return [packets.encode_connect(self.namespace, self.sid), *pending.packets]
-
-
-class Acknowledgement:
-    """The ack function that a handler gets: the first call answers, later calls do nothing."""
-
-    __slots__ = ("_link", "_packet_id")
-
-    def __init__(self, link: ServerSocketLink, packet_id: int) -> None:
-        self._link: ServerSocketLink | None = link
-        """The socket to answer; None once it is answered."""
-        self._packet_id = packet_id
-        """The id of the client's event."""
-
-    def __call__(self, *args: Any) -> None:
-        """Answer the client's event; nothing after a disconnect.
-
-        Raises:
-            TypeError: An argument has no JSON form. Nothing is sent, and another call may answer.
-        """
-        link = self._link
-        if link is not None:
-            if link.state is _ADMITTED:
-                link.connection.send_text(packets.encode_ack(link.namespace, self._packet_id, args))
-            self._link = None
