@@ -12,7 +12,6 @@ arguments that it does not know, and gives itself to ``manager``; it sends packe
 
 import logging
 from contextvars import copy_context
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -40,7 +39,6 @@ from app.framework.platform_socketio.socket_io.socket_link import (
 )
 from app.framework.platform_socketio.websocket.heartbeat import Heartbeat
 from app.framework.platform_socketio.websocket.write_batcher import WriteBatcher
-from app.framework.websockets.socket import Handshake
 
 _log = structlog.stdlib.get_logger("SocketServer")
 
@@ -273,31 +271,12 @@ class SocketServer(socketio.AsyncServer):
         hub: NamespaceRooms,
         auth: dict[str, Any],
     ) -> None:
-        """Run guards and ``handle_connection``, then admit or reject the socket."""
         self.heartbeat.stop_connect_timeout(connection)
-        request, sid = connection.request, self.eio.next_id()
-        link = ServerSocketLink(connection, hub, sid, compiled, self._link_ended)
-        handshake = Handshake(
-            auth=auth,
-            headers=request.headers,
-            query=request.query,
-            address=request.address,
-            issued=datetime.now(UTC),
-        )
-        link.socket = compiled.socket_class(sid, handshake, link)
+        sid = self.eio.next_id()
+        link = ServerSocketLink(connection, hub, sid, auth, compiled, self._link_ended)
         connection.links[hub.namespace] = link
-        hub.pending.add(link)
-        admitted = False
-        try:
-            for connect in compiled.connect:
-                if not await connect(link.socket):
-                    break
-            else:
-                admitted = True
-        finally:  # also after a cancellation: no socket may stay pending
-            hub.pending.remove(link)
-            link.finish_admission(admitted=admitted)
-        if link.connected:
+        await link.admit_or_reject()
+        if link.state is ADMITTED:
             self.eio.admission_limiter.discard(connection.sid)
 
     def _log_flood(self, _: str, address: str, times: int) -> None:

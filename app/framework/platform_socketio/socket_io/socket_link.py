@@ -1,7 +1,8 @@
 """`ServerSocketLink`: connects a socket to the transport, from its CONNECT packet to its end."""
 
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from collections.abc import Set as AbstractSet
+from datetime import UTC, datetime
 from enum import Enum, auto
 from typing import Any, NamedTuple
 
@@ -12,7 +13,7 @@ from app.framework.platform_socketio.engine_io.connection import Connection
 from app.framework.platform_socketio.socket_io import packets
 from app.framework.platform_socketio.socket_io.namespace import CompiledNamespace
 from app.framework.platform_socketio.socket_io.rooms import NamespaceRooms
-from app.framework.websockets.socket import Socket
+from app.framework.websockets.socket import Handshake, Socket
 
 ClientConnection = Connection["ServerSocketLink"]
 """The connection of a Socket.IO client."""
@@ -37,7 +38,7 @@ ADMITTED = LinkState.ADMITTED
 
 
 class _Rejection(NamedTuple):
-    """How `ServerSocketLink.finish_admission` rejects a socket."""
+    """How `ServerSocketLink.admit_or_reject` rejects a socket."""
 
     packets: list[bytes]
     """The packets to send first."""
@@ -63,7 +64,7 @@ class ServerSocketLink:
     """Implements `socket.SocketLink`.
 
     While the state is PENDING it collects the rooms that the socket joins and the events that it is
-    sent. `finish_admission` then applies them at once, without an await: no broadcast and no event
+    sent. `admit_or_reject` then applies them at once, without an await: no broadcast and no event
     handler ever finds a socket that is half admitted.
     """
 
@@ -84,6 +85,7 @@ class ServerSocketLink:
         connection: ClientConnection,
         hub: NamespaceRooms,
         sid: str,
+        auth: Mapping[str, Any],
         compiled: CompiledNamespace,
         on_end: Callable[["ServerSocketLink", DisconnectReason], None],
     ) -> None:
@@ -97,14 +99,22 @@ class ServerSocketLink:
         """The socket's id."""
         self.compiled = compiled
         """The handlers of the namespace."""
-        self.socket: Socket
-        """The socket as handlers see it; the server sets it."""
         self.state = LinkState.PENDING
         """See `LinkState`."""
         self._on_end = on_end
         """Called when the socket has left the namespace."""
         self._pending: _PendingChanges | None = _PendingChanges()
         """The collected changes; None unless the state is PENDING."""
+        request = connection.request
+        handshake = Handshake(
+            auth=auth,
+            headers=request.headers,
+            query=request.query,
+            address=request.address,
+            issued=datetime.now(UTC),
+        )
+        self.socket: Socket = compiled.socket_class(sid, handshake, self)
+        """The socket as handlers see it."""
 
     @property
     def connected(self) -> bool:
@@ -128,12 +138,25 @@ class ServerSocketLink:
         """The rooms that the socket will join when it is admitted: a view, not a copy."""
         return frozenset() if self._pending is None else self._pending.rooms.keys()
 
-    def finish_admission(self, *, admitted: bool) -> None:
-        """End the PENDING state: admit the socket, or reject it and close the connection.
+    async def admit_or_reject(self) -> None:
+        """Run guards and ``handle_connection``, then admit the socket or close the connection.
 
         An admitted socket gets the answer to CONNECT, joins its rooms, and gets the collected
         events.
         """
+        self.hub.pending.add(self)
+        admitted = False
+        try:
+            for connect in self.compiled.connect:
+                if not await connect(self.socket):
+                    break
+            else:
+                admitted = True
+        finally:  # also after a cancellation: no socket may stay pending
+            self.hub.pending.remove(self)
+            self._finish_admission(admitted=admitted)
+
+    def _finish_admission(self, *, admitted: bool) -> None:
         pending = self._pending
         if pending is None:
             return
@@ -177,7 +200,7 @@ class ServerSocketLink:
         self._on_end(self, reason)
 
     def emit(self, event: str, args: tuple[Any, ...]) -> None:
-        """Send an event, or collect it for `finish_admission`; nothing after a disconnect."""
+        """Send an event, or collect it for `admit_or_reject`; nothing after a disconnect."""
         if self.state is ADMITTED:
             self.connection.send_text(packets.encode_event(self.namespace, event, args))
         elif self._pending is not None:
