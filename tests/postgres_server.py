@@ -1,4 +1,4 @@
-"""A real PostgreSQL for the tests, from a wheel: on a free port of 127.0.0.1, kept nowhere."""
+"""Runs a real PostgreSQL for tests: from a wheel, on a free port, in a temporary folder."""
 
 import os
 import shutil
@@ -16,36 +16,36 @@ from tests.deadlines import PROCESS_SECONDS
 from tests.free_port import free_port
 
 _USER = "nobody"
-"""Whose process it is when the tests are root's: PostgreSQL refuses to run as root."""
+"""The user of the process if root runs the tests: PostgreSQL refuses to run as root."""
 FSYNC_WARNING = (
-    "The server runs with fsync off: when its machine fails, what was acknowledged may be lost, "
-    "or the database be damaged."
+    "The server runs with fsync off: if its machine fails, acknowledged messages may be lost, or "
+    "the database damaged; turn it on."
 )
-"""What the doctor says of such a server as this."""
+"""The doctor's warning about this server."""
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
-    # Far from UTC, so that a time that depends on the server's zone is a wrong one.
+    # Far from UTC, so that a time that depends on the server's zone is visibly wrong.
     "timezone": "Asia/Kolkata",
-    # The machine does not lose its power; the bench turns it on.
+    # Faster; the benchmarks turn it on.
     "fsync": "off",
 }
 
 
 class PostgresServer:
-    """A server process, and what a test does to it. Every method blocks for a moment.
+    """A running server. Every method blocks.
 
-    Anybody may connect from this machine, with any password but as `STRANGER`.
+    Clients on this machine may connect as any user but `STRANGER`, with any password.
 
     Args:
-        settings: For its configuration, over those of the tests.
+        settings: Settings of the server, which override those of the tests.
 
     Attributes:
-        port: Where it listens, on 127.0.0.1.
+        port: The port on 127.0.0.1.
     """
 
     STRANGER = "stranger"
-    """A role that exists and whose password nobody knows."""
+    """A role with an unknown password."""
 
     def __init__(self, **settings: str) -> None:
         self.port = free_port()
@@ -70,18 +70,18 @@ class PostgresServer:
 
     @property
     def pid(self) -> int:
-        """The first process, which makes the others."""
+        """The main process, which starts the others."""
         lines = (self._data / "postmaster.pid").read_text(encoding="utf-8").splitlines()
         return int(lines[0])
 
     def url(self, database: str, user: str = "postgres") -> str:
-        """Where a database is, as ``DATABASE_URL`` has it."""
+        """Return the ``DATABASE_URL`` of a database."""
         return f"postgresql://{user}:secret@127.0.0.1:{self.port}/{database}"
 
     def execute(self, statements: str, database: str = "postgres") -> list[list[str]]:
-        """Run SQL as the superuser; what the last statement gave, as text, NULL as an empty one.
+        """Run SQL as the superuser, and return the rows of the last statement as text.
 
-        Nothing may contain a tabulator or a line break.
+        NULL is returned as an empty text. Values must not contain tabs or line breaks.
         """
         output = self._run(
             *("psql", "--no-psqlrc", "--quiet", "--no-align", "--tuples-only", "--field-separator"),
@@ -92,35 +92,35 @@ class PostgresServer:
         return [line.split("\t") for line in output.splitlines()]
 
     def create_database(self, name: str, template: str = "template1") -> None:
-        """A new one; nobody may be connected to its template."""
+        """Create a database; no client may be connected to its template."""
         self.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
 
     def drop_database(self, name: str) -> None:
-        """Throw it away with whoever is connected."""
+        """Drop a database, and disconnect its clients."""
         self.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
     def stop(self, mode: Literal["fast", "immediate"] = "immediate") -> None:
-        """End the processes at once, as a crash would, or fast, as an operator does.
+        """Stop the server at once, as a crash does, or ``fast``, as an operator does.
 
-        What was committed stays.
+        Committed transactions are not lost.
         """
         self._run("pg_ctl", "stop", "--wait", f"--mode={mode}", f"--pgdata={self._data}")
 
     def start_again(self) -> None:
-        """Start it on its data at the same address."""
+        """Start the server with the same data and port."""
         log = self._folder / "log"
         self._run("pg_ctl", "start", "--wait", f"--pgdata={self._data}", f"--log={log}")
 
     def remove(self) -> None:
-        """End it, and throw away its data."""
+        """Stop the server, and delete its data."""
         self.stop()
         shutil.rmtree(self._folder)
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
-        """Inside, the processes live and the system accepts for them, but they do nothing."""
+        """Freeze the server inside the block: it accepts connections, but never answers."""
         first = self.pid
-        os.kill(first, signal.SIGSTOP)  # before it makes another one
+        os.kill(first, signal.SIGSTOP)  # first, so that it starts no other process
         others = _children(first)
         for process in others:
             os.kill(process, signal.SIGSTOP)
@@ -131,7 +131,7 @@ class PostgresServer:
                 os.kill(process, signal.SIGCONT)
 
     def _give_to_nobody(self) -> None:
-        # The wheel may stand where root alone may look.
+        # Only root may be allowed to read the folder of the wheel.
         package = self._programs.parent
         for part in (package.name + "/" + self._programs.name, f"{package.name}.libs"):
             shutil.copytree(
@@ -160,11 +160,11 @@ class PostgresServer:
 
 
 def _children(parent: int) -> list[int]:
-    """The processes that it has made, a connection's that is only being opened included."""
+    """Return the child processes, including those of connections that are being opened."""
     found = []
     for status in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):  # it has ended meanwhile
-            # After the program's name, which may hold anything: the state, and the parent.
+        with suppress(OSError):  # the process has ended meanwhile
+            # State and parent come after the program's name, which may contain any characters.
             _, _, fields = status.read_text(encoding="utf-8").rpartition(")")
             if int(fields.split()[1]) == parent:
                 found.append(int(status.parent.name))

@@ -1,4 +1,4 @@
-"""How far a message has come: per recipient, and in all."""
+"""The delivery state of a message, for each recipient and for all of them."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from app.domain.ids import MessageId, UserId
 from app.domain.wire import WireValue, to_iso
 
 MAX_RECEIPTS = 100
-"""How many messages one event may report; `app.config.setting_types.ReceiptBurst` repeats it."""
+"""How many messages an event may report; `app.config.setting_types.ReceiptBurst` repeats it."""
 
 
 class DeliveryState(StrEnum):
@@ -22,7 +22,7 @@ class DeliveryState(StrEnum):
     FAILED = "FAILED"
 
     def may_become(self, state: "DeliveryState") -> bool:
-        """Whether this is a legal transition. Nothing goes back, and nothing becomes itself."""
+        """Return whether the transition is legal: forward, and to another state."""
         return state in _TRANSITIONS[self]
 
 
@@ -38,7 +38,7 @@ _TRANSITIONS: dict[DeliveryState, frozenset[DeliveryState]] = {
     DeliveryState.SENT: frozenset({DeliveryState.DELIVERED, DeliveryState.READ}),
     DeliveryState.DELIVERED: frozenset({DeliveryState.READ}),
     DeliveryState.READ: frozenset(),
-    # A message that failed and that somebody has received was stored all the same.
+    # A send that failed for its client may have been stored nevertheless, and received.
     DeliveryState.FAILED: frozenset(
         {
             DeliveryState.SENDING,
@@ -52,7 +52,7 @@ _TRANSITIONS: dict[DeliveryState, frozenset[DeliveryState]] = {
 
 @dataclass(frozen=True, slots=True)
 class DeliveryStatus(WireValue):
-    """One recipient's progress with one message, as of ``timestamp``."""
+    """The state of a message for one recipient, who reached it at ``timestamp``."""
 
     message_id: MessageId
     recipient_id: UserId
@@ -71,13 +71,13 @@ class DeliveryStatus(WireValue):
 
 @dataclass(frozen=True, slots=True)
 class StatusPage:
-    """The progress of some recipients of a message, or of all.
+    """A page of the recipients of a message.
 
     Attributes:
-        statuses: One per recipient of this page, sorted by recipient.
-        next_cursor: Asks for the page after this one; None on the last.
-        counts: How many of all recipients are SENT, DELIVERED and READ; None when all recipients
-            are on this page.
+        statuses: The status of each recipient on this page, sorted by recipient.
+        next_cursor: The cursor of the next page; None on the last page.
+        counts: How many of all recipients are SENT, DELIVERED and READ; None if all recipients are
+            on this page.
     """
 
     statuses: tuple[DeliveryStatus, ...]
@@ -87,7 +87,7 @@ class StatusPage:
 
 @dataclass(frozen=True, slots=True)
 class RefusedReceipt(WireValue):
-    """Why one message of a list was not marked; the others were."""
+    """A receipt of a list that was refused, although others were accepted."""
 
     message_id: MessageId
     error: str
@@ -99,7 +99,7 @@ class RefusedReceipt(WireValue):
 
 
 def overall_state(recipients: Collection[DeliveryState]) -> DeliveryState:
-    """A message's own state: that of the recipient furthest behind; SENT when there is none."""
+    """Return the state of a message: that of the recipient furthest behind; SENT without any."""
     if not recipients:
         return DeliveryState.SENT
     if all(state is DeliveryState.READ for state in recipients):

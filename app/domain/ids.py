@@ -55,7 +55,8 @@ def _random() -> Iterator[str]:
     """Yield 32 random hexadecimal digits for each id; read the digits of 256 ids at once."""
     while True:
         block = urandom(_IDS_AT_ONCE * _BYTES).hex()
-        yield from (block[at : at + 2 * _BYTES] for at in range(0, len(block), 2 * _BYTES))
+        for at in range(0, len(block), 2 * _BYTES):
+            yield block[at : at + 2 * _BYTES]
 
 
 _random_digits = _random()

@@ -1,4 +1,4 @@
-"""A chat message, and a page of them."""
+"""Chat messages, and what clients receive about them."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +14,7 @@ _DIGEST_CHARS = 32
 
 @dataclass(frozen=True, slots=True)
 class Message(WireValue):
-    """The documented ``Message``, plus ``seq``: its place in its channel's one order."""
+    """The documented ``Message``, plus ``seq``: its sequence number in the channel."""
 
     id: MessageId
     content: str
@@ -43,7 +43,7 @@ class Message(WireValue):
 
 @dataclass(frozen=True, slots=True)
 class MessageDraft:
-    """What a sender asks to store. ``content`` is trimmed and within limits already."""
+    """A message to be stored. Its content is already trimmed, and within the limits."""
 
     id: MessageId
     channel_id: ChannelId
@@ -54,15 +54,17 @@ class MessageDraft:
 
 @dataclass(frozen=True, slots=True)
 class FirstSend:
-    """What was first sent under a client message id; it outlives edits and the deletion.
+    """Identifies the message that was first sent under a client message id.
 
-    The digest is kept in place of the content, so that deleting a message deletes its text. It is
-    salted with the message's id: equal texts have different digests, and no table of digests can be
-    prepared. 128 bits, so that two contents never collide by accident.
+    It is kept when the message is edited or deleted. It contains a digest instead of the content,
+    so that deleting a message deletes its text. The digest is salted with the message's id: equal
+    texts have different digests, and nobody can look a text up in a prepared table. It has 128
+    bits, so that two contents do not collide by accident.
 
     Attributes:
-        message_id: The message that was stored.
-        digest: Of its channel and its first content; None if a version without digests stored it.
+        message_id: The id of the stored message.
+        digest: The digest of the channel and the first content; None if the message was stored by
+            a version that did not store digests.
     """
 
     message_id: MessageId
@@ -70,16 +72,16 @@ class FirstSend:
 
     @classmethod
     def of(cls, draft: MessageDraft) -> "FirstSend":
-        """A draft that is about to be stored."""
+        """Describe a draft that is about to be stored."""
         return cls(draft.id, _digest(draft.id, draft))
 
     def is_repeated_by(self, draft: MessageDraft, stored: Message | None) -> bool:
-        """Whether a draft has the channel and the content that were first sent.
+        """Return whether a draft has the same channel and content as the first send.
 
         Args:
             draft: A later draft with the same client message id.
-            stored: The message as it is now; None if it was deleted. Without a digest it is what
-                the draft is compared with.
+            stored: The current message; None if it was deleted. If there is no digest, the draft is
+                compared with it.
         """
         if self.digest is not None:
             return self.digest == _digest(self.message_id, draft)
@@ -90,14 +92,14 @@ class FirstSend:
 
 
 def _digest(message_id: MessageId, draft: MessageDraft) -> str:
-    # NUL separates them: none of the three contains it.
+    # NUL is the separator, because none of the three parts contains it.
     text = f"{message_id}\0{draft.channel_id}\0{draft.content}"
     return sha256(text.encode()).hexdigest()[:_DIGEST_CHARS]
 
 
 @dataclass(frozen=True, slots=True)
 class MessagePage(WireValue):
-    """Messages, oldest first, and where to go on; ``next_cursor`` is None on the last page."""
+    """A page of messages, oldest first; ``next_cursor`` is None on the last page."""
 
     messages: tuple[Message, ...]
     next_cursor: str | None
@@ -112,12 +114,12 @@ class MessagePage(WireValue):
 
 @dataclass(frozen=True, slots=True)
 class OfflineCount(WireValue):
-    """How many messages a user has not received yet, in all and by channel.
+    """The number of messages that a user has not received yet.
 
     Attributes:
         count: The sum of ``channels``.
-        channels: By channel; none has zero.
-        more: Whether counting stopped before the end, so that there may be more than ``count``.
+        channels: The number by channel; channels without such messages are left out.
+        more: Whether counting stopped early, so that the real number may be larger.
     """
 
     count: int
@@ -125,14 +127,14 @@ class OfflineCount(WireValue):
     more: bool = False
 
     def to_wire(self) -> dict[str, object]:
-        """``{count, channels}``, and ``more`` where that is true."""
+        """``{count, channels}``, and ``more`` if it is true."""
         wire: dict[str, object] = {"count": self.count, "channels": self.channels}
         return {**wire, "more": True} if self.more else wire
 
 
 @dataclass(frozen=True, slots=True)
 class DeletedMessage(WireValue):
-    """What members hear of a deletion."""
+    """The payload of ``message.deleted``, which the channel receives."""
 
     message_id: MessageId
     channel_id: ChannelId
@@ -144,7 +146,7 @@ class DeletedMessage(WireValue):
 
 @dataclass(frozen=True, slots=True)
 class DeletionReceipt(WireValue):
-    """What the author hears of a deletion: ``{messageId}``, as documented."""
+    """The documented ack of a deletion."""
 
     message_id: MessageId
 
@@ -155,7 +157,7 @@ class DeletionReceipt(WireValue):
 
 @dataclass(frozen=True, slots=True)
 class FailedMessage(WireValue):
-    """What the sender's other devices hear of a send that could not be stored."""
+    """The payload of ``message.failed``, which the sender's other sockets receive."""
 
     channel_id: ChannelId
     client_message_id: ClientMessageId | None

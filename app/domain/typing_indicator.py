@@ -1,4 +1,4 @@
-"""Who is typing where."""
+"""The typing indicator that members of a channel receive."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,1 +1,1 @@
-"""What comes in over websockets."""
+"""The WebSocket gateways."""

@@ -28,7 +28,7 @@ class WsGuard(CanActivate):
         Raises:
             AuthenticationError: The socket is not authenticated; the code gives the reason.
         """
-        client: AuthenticatedSocket = context.switch_to_ws().get_client()
+        client: AuthenticatedSocket = context.get_client()
         if client.session is None:
             return self._authenticate(client)
         try:
@@ -45,5 +45,5 @@ class WsGuard(CanActivate):
         token = client.handshake.auth.get("token")
 
         # 2. Verify with Clerk, 3. Enhance socket with user data
-        client.session = await self._sessions.open(token, client.handshake.address, client)
+        client.authenticate(await self._sessions.open(token, client.handshake.address, client))
         return True

@@ -1,4 +1,4 @@
-"""What the services need from outside, as Protocols with the guarantees each adapter owes."""
+"""Interfaces of what the services need from outside, with the guarantees of every adapter."""
 
 from app.ports.attempt_limiter import COUNTED_SECONDS, AttemptLimiter
 from app.ports.broadcaster import Broadcaster

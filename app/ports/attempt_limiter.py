@@ -1,39 +1,39 @@
-"""How often an address may try to connect, and may fail."""
+"""Limits the connection attempts and the failures per address."""
 
 from typing import Protocol, runtime_checkable
 
 from app.domain.errors import AuthenticationCode
 
 COUNTED_SECONDS = 3_600
-"""For how long failures are counted by reason."""
+"""The period over which failures are counted by reason."""
 
 
 @runtime_checkable
 class AttemptLimiter(Protocol):
-    """Two token buckets per address, attempts and failures, which nodes may share.
+    """Keeps two token buckets per address, one for attempts and one for failures.
 
-    It always answers: what cannot be shared now is counted on this node. Addresses that are quiet
-    are forgotten; memory is bounded.
+    Nodes may share the buckets. While they cannot, each node counts on its own, so no method
+    raises `Unavailable`. Memory is bounded: inactive addresses are forgotten.
     """
 
     async def attempt(self, address: str) -> float:
         """Take one attempt.
 
-        Returns 0.0 when there was one and failures are left, too; else the seconds until both are
-        so, and nothing is taken.
+        Returns 0.0 if both buckets had a token. Otherwise takes nothing, and returns the seconds
+        until both buckets have one.
         """
         ...
 
     def succeeded(self, address: str) -> None:
-        """Give one attempt back, as its token was good. A full bucket stays full.
+        """Give one attempt back, because its token was valid. A full bucket stays full.
 
-        Other nodes learn of it with this node's next attempt of the address.
+        Other nodes see this only after this node's next attempt for the address.
         """
 
     async def failed(self, address: str, reason: AuthenticationCode) -> int:
-        """Take one failure; none left is no error, `attempt` tells.
+        """Take one failure. An empty bucket is no error here; the next `attempt` is rejected.
 
-        Returns how often the address has failed for this reason, this time included, in the hour
-        that began with its first failure.
+        Returns how often the address has failed for this reason, including this time, within
+        `COUNTED_SECONDS` of its first failure.
         """
         ...

@@ -1,4 +1,4 @@
-"""How services reach connected clients."""
+"""Sends events from services to connected clients."""
 
 from typing import Protocol, runtime_checkable
 
@@ -18,10 +18,10 @@ class Broadcaster(Protocol):
         *,
         except_socket: SocketId | None = None,
     ) -> None:
-        """Send to every admitted socket in ``room`` but ``except_socket``.
+        """Send an event to every admitted socket in ``room`` except ``except_socket``.
 
-        Returns when the event is queued for every local member, in the order of the calls: what is
-        published before a handler answers reaches the sender before its ack. At most once; a
-        client that is away gets nothing (the store has it).
+        Returns once the event is queued for every local member. The order of the calls is kept, so
+        an event that a handler publishes reaches the sender before the handler's ack. Delivery is
+        at most once: a disconnected client never receives the event, and reads the store instead.
         """
         ...

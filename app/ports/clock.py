@@ -1,4 +1,4 @@
-"""Time, so that tests need no sleeping and no patching."""
+"""Time and timers. Tests replace the clock, so they need no sleeping and no patching."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -6,24 +6,24 @@ from typing import Protocol, runtime_checkable
 
 
 class Timer(Protocol):
-    """A call that is still to come."""
+    """A scheduled call."""
 
     def cancel(self) -> None:
-        """The call will not happen. Harmless when it already has."""
+        """Cancel the call. Does nothing if it has happened already."""
 
 
 @runtime_checkable
 class Clock(Protocol):
-    """The wall clock for what is written down, the monotonic one for what is waited for."""
+    """Provides the wall clock for stored times, and the monotonic clock for waiting."""
 
     def now(self) -> datetime:
-        """The wall clock: aware, UTC, cut to the millisecond as wire and tables hold it."""
+        """Return the wall clock time: aware, in UTC, cut to the millisecond."""
         ...
 
     def monotonic(self) -> float:
-        """Seconds that never jump."""
+        """Return seconds that never jump."""
         ...
 
     def call_later(self, delay_seconds: float, callback: Callable[[], None]) -> Timer:
-        """Call back once, on the event loop, after a delay by the monotonic clock."""
+        """Call ``callback`` once on the event loop, after a delay by the monotonic clock."""
         ...

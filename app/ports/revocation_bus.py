@@ -1,4 +1,4 @@
-"""Word of each revocation between the nodes, at once but not for certain."""
+"""Publishes revocations to all nodes, at once but without a guarantee."""
 
 from collections.abc import Callable
 from typing import Protocol, runtime_checkable
@@ -8,22 +8,23 @@ from app.domain.credential import Revocation
 
 @runtime_checkable
 class RevocationBus(Protocol):
-    """Tells every node; whoever is cut off misses it, and asks `RevocationStore.missed` later."""
+    """Publishes to every node. A disconnected node reads `RevocationStore.missed` later."""
 
     def listen(
         self, on_revoked: Callable[[Revocation], None], on_connected: Callable[[], None]
     ) -> None:
-        """Have every revocation told, from the module's start until its end.
+        """Call ``on_revoked`` for every revocation while the module runs.
 
-        ``on_connected`` is called whenever the node hears again what it may have missed. Both are
-        called on the event loop and must neither raise nor take long. A node may hear its own.
+        ``on_connected`` is called whenever a subscription begins: revocations published before it
+        may have been missed. Both are called on the event loop and must neither raise nor block. A
+        node may receive the revocations that it publishes.
         """
         ...
 
     async def publish(self, revocation: Revocation) -> None:
-        """Tell the nodes that listen now.
+        """Publish to the nodes that are subscribed now.
 
         Raises:
-            Unavailable: Nobody, or not everybody, was told.
+            Unavailable: Some or all nodes were not reached.
         """
         ...

@@ -1,4 +1,4 @@
-"""How many sockets a user has at once, over all nodes that can tell each other."""
+"""Limits the simultaneous sockets of a user over all nodes."""
 
 from typing import Protocol, runtime_checkable
 
@@ -9,16 +9,17 @@ from app.domain.ids import UserId
 class SocketQuota(Protocol):
     """Counts sockets per user up to a maximum.
 
-    It always answers: while nodes cannot tell each other, a node counts its own.
+    While nodes cannot share their counts, each node counts its own sockets, so no method raises
+    `Unavailable`.
     """
 
     async def acquire(self, user_id: UserId) -> bool:
-        """Count one more socket, unless the user has the maximum.
+        """Count one more socket and return True, or return False if the user has the maximum.
 
-        Whoever gets True must `release` it once. A caller that is cancelled has taken nothing.
+        After True, the caller must call `release` once. A call that is cancelled counts nothing.
         """
         ...
 
     def release(self, user_id: UserId) -> None:
-        """Give one back; other nodes may learn of it a moment later."""
+        """Count one socket less. Other nodes may see this a moment later."""
         ...

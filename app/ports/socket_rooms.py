@@ -1,4 +1,4 @@
-"""Who is in which room, on this node: for services that move users between rooms."""
+"""Moves the sockets of users between rooms, on this node."""
 
 from collections.abc import Collection, Mapping
 from typing import Protocol, runtime_checkable
@@ -8,20 +8,20 @@ from app.domain.ids import SocketId, UserId
 
 @runtime_checkable
 class SocketRooms(Protocol):
-    """The sockets of this node, those being admitted included, by the rooms they are in.
+    """The sockets of this node by room, including sockets that are still connecting.
 
-    Nothing waits, and nothing is told to the clients. What was sent to a room before is for those
-    who were in it then.
+    No method waits, and none sends anything to clients. An event that was published before a move
+    still goes to the sockets that were in the room at that time.
     """
 
     def users_in(self, room: str) -> frozenset[UserId]:
-        """Who has a socket in the room."""
+        """Return the users who have a socket in the room."""
         ...
 
     def join(self, user_ids: Collection[UserId], room: str) -> Mapping[SocketId, UserId]:
-        """Have every socket of these users join the room; those that were not in it, and whose."""
+        """Add every socket of these users to the room; return the sockets added, by user."""
         ...
 
     def leave(self, user_ids: Collection[UserId], room: str) -> Mapping[SocketId, UserId]:
-        """Have every socket of these users leave the room; those that were in it, and whose."""
+        """Remove every socket of these users from the room; return the sockets removed, by user."""
         ...

@@ -1,19 +1,19 @@
-"""Counting what happens by the thousand: each user's events on this node."""
+"""Limits the rate of frequent operations on this node, such as a user's events."""
 
 from typing import Protocol, runtime_checkable
 
 
 @runtime_checkable
 class Throttle(Protocol):
-    """A token bucket per key, in this process: asked per event, so there is nothing to wait for.
+    """Keeps a token bucket per key in this process, so a call never waits.
 
-    What has to be counted across nodes goes through `AttemptLimiter`. Keys that are quiet are
-    forgotten; memory is bounded.
+    `AttemptLimiter` counts across nodes. Memory is bounded: inactive keys are forgotten.
     """
 
     def take(self, key: str, cost: int = 1) -> float:
-        """Take ``cost`` tokens from the key's bucket, or a full bucket if that holds fewer.
+        """Take ``cost`` tokens from the key's bucket, but at most as many as a full bucket holds.
 
-        Returns 0.0 when they were there, else the seconds until they will be (nothing is taken).
+        Returns 0.0 if the tokens were there. Otherwise takes nothing, and returns the seconds until
+        they are there.
         """
         ...

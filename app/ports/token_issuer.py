@@ -1,4 +1,4 @@
-"""Issuing session tokens, where no Clerk does it."""
+"""Issues session tokens for development without Clerk."""
 
 from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
@@ -6,28 +6,28 @@ from typing import Protocol, runtime_checkable
 from app.domain.ids import UserId
 
 JWKS_PATH = "/.well-known/jwks.json"
-"""Where the server publishes `TokenIssuer.jwks`, as Clerk's frontend API does."""
+"""The path at which the server publishes `TokenIssuer.jwks`. Clerk uses the same path."""
 
 TOKEN_TTL_SECONDS = 60
-"""Clerk's default."""
+"""The default life of a token, as Clerk has it."""
 
 
 @runtime_checkable
 class TokenIssuer(Protocol):
-    """Issues tokens for whoever asks: for a developer's machine alone."""
+    """Issues a token to anyone who asks, so only a developer's machine may use it."""
 
     def jwks(self) -> Mapping[str, object]:
-        """The public keys as a JSON Web Key Set, for verifiers."""
+        """Return the public keys as a JSON Web Key Set."""
         ...
 
     def token(
         self, user_id: UserId, ttl_seconds: int = TOKEN_TTL_SECONDS, session_id: str | None = None
     ) -> str:
-        """A session token of Clerk's shape for the user, valid from now; no two are equal.
+        """Return a new session token for the user with the claims that Clerk's tokens have.
 
         Args:
-            user_id: Anybody; nobody is asked whether there is such a user.
-            ttl_seconds: Until ``exp``. A negative one makes an expired token.
-            session_id: ``sid``; None is the user's one standing sign-in.
+            user_id: Any id; the user need not exist.
+            ttl_seconds: Seconds until ``exp``. A negative number makes an expired token.
+            session_id: The ``sid`` claim. By default, all tokens of a user have the same.
         """
         ...

@@ -1,4 +1,4 @@
-"""Turning a session token into a principal."""
+"""Verifies session tokens."""
 
 from typing import Protocol, runtime_checkable
 
@@ -10,20 +10,21 @@ class TokenVerifier(Protocol):
     """Verifies session tokens by Clerk's rules."""
 
     async def verify(self, token: str) -> Principal:
-        """Who the token speaks for.
+        """Return the principal that the token authenticates.
 
         Raises:
-            AuthenticationError: The token breaks a rule, by its code; ``keys_unavailable`` when
-                it cannot be judged now. Nothing else is raised, whatever the token.
+            AuthenticationError: The code names the rule that the token breaks. It is
+                ``keys_unavailable`` if the key cannot be fetched now. No token leads to another
+                error.
         """
         ...
 
     def claimed_expiry(self, token: str) -> float:
-        """When a token says that it ends, in seconds since the epoch.
+        """Return the expiry that a token claims, in seconds since the epoch.
 
-        Believed of anybody, the signature is not looked at: good for revoking it only.
+        The signature is not checked, so use this only to revoke the token.
 
         Raises:
-            AuthenticationError: It does not look like a session token, so nobody accepts it.
+            AuthenticationError: It is not a session token, so no server accepts it.
         """
         ...

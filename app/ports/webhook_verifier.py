@@ -1,4 +1,4 @@
-"""Who sent a webhook, and what it says."""
+"""Verifies and reads webhooks."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,17 +7,17 @@ from typing import Protocol, runtime_checkable
 
 
 class WebhookFault(StrEnum):
-    """What is wrong with a refused webhook."""
+    """The reason for rejecting a webhook."""
 
     SIGNATURE = "webhook_signature"
     MALFORMED = "webhook_malformed"
 
 
 class WebhookRefused(Exception):
-    """The webhook is not authentic, too old, or none; ``str(error)`` says which, for its sender.
+    """The webhook is not authentic, too old or malformed. The text explains it to the sender.
 
     Attributes:
-        code: Stable.
+        code: A stable code of the reason.
     """
 
     def __init__(self, code: WebhookFault, sentence: str) -> None:
@@ -30,9 +30,9 @@ class WebhookMessage:
     """An authentic message.
 
     Attributes:
-        id: The same one whenever it is sent again.
-        type: What happened, as ``user.deleted``.
-        data: Whom or what it happened to.
+        id: The id of the message, the same for every repetition.
+        type: The type of the event, such as ``user.deleted``.
+        data: The user, session or other object of the event.
     """
 
     id: str
@@ -42,14 +42,14 @@ class WebhookMessage:
 
 @runtime_checkable
 class WebhookVerifier(Protocol):
-    """Verifies webhooks by a secret shared with their sender."""
+    """Verifies webhooks with a secret shared with the sender."""
 
     def verify(self, headers: Mapping[str, str], body: bytes) -> WebhookMessage:
-        """The message, when it was signed within the last five minutes.
+        """Return the message if it was signed within the last five minutes.
 
-        Within these it may be somebody else's copy: `WebhookLog` knows the ids dealt with.
+        An attacker may replay a message within that time; `WebhookLog` detects the repetition.
 
         Raises:
-            WebhookRefused: Nothing else is raised, whatever was sent.
+            WebhookRefused: The message is rejected. No input leads to another error.
         """
         ...

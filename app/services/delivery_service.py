@@ -1,4 +1,4 @@
-"""Delivery receipts: recipients report, authors hear of it."""
+"""Delivery receipts: recipients report them, and authors receive them."""
 
 from collections.abc import Collection, Sequence
 from itertools import islice
@@ -42,24 +42,25 @@ _EVENTS = {
     DeliveryState.READ: ServerEvent.MESSAGE_SEEN,
 }
 
-_OF_RECIPIENTS = (DeliveryState.SENT, DeliveryState.DELIVERED, DeliveryState.READ)
+_RECIPIENT_STATES = (DeliveryState.SENT, DeliveryState.DELIVERED, DeliveryState.READ)
 
 
 class DeliveryService:
-    """How far messages have come.
+    """Stores delivery reports, and publishes the changes to the authors of the messages.
 
-    Reports that come together are stored together. The author is told after the commit and before
-    the recipient is answered, only of changes, and of one recipient's changes in their order: never
-    of READ before DELIVERED. A user who has left the channel gets no event. A list of reports is
-    stored in one transaction; reports of it that are refused do not keep out the others.
+    Reports that arrive at the same time share a transaction. A change is published after the commit
+    and before the recipient receives the ack. The author receives the changes of a recipient in
+    their order: never DELIVERED after READ. An author who has left the channel receives nothing. A
+    list of reports is stored in one transaction; if some of its reports are refused, the others are
+    stored.
 
-    What was stored without a confirmation is told when it is reported again, to this node: the
-    oldest of more than `MAX_UNTOLD` such reports is forgotten.
+    If the commit of a report was not confirmed, the change is published when the recipient reports
+    it again to this node. At most `MAX_UNCONFIRMED` such reports are remembered.
 
     Args:
-        deliveries: The storage.
-        broadcaster: Reaches connected clients.
-        clock: The time that statuses bear.
+        deliveries: Stores the deliveries.
+        broadcaster: Sends events to connected clients.
+        clock: Gives the time of statuses.
         admission: Limits the concurrent transactions.
     """
 
@@ -75,48 +76,50 @@ class DeliveryService:
         self._clock = clock
         self._unconfirmed = UnconfirmedChanges[Report, None](MAX_UNCONFIRMED)
         self._reports = GroupCommit(
-            self._store, KeyedQueue(), clock, admission, weigh=len, max_weight=MAX_REPORTS
+            self._store_reports, KeyedQueue(), clock, admission, weigh=len, max_weight=MAX_REPORTS
         )
         # For each batch that is being stored: what other batches published as read meanwhile.
         self._read_meanwhile: list[set[_Pair]] = []
 
     async def delivered(self, user_id: UserId, message_id: MessageId) -> DeliveryStatus:
-        """The user has received the message. Returns where it stands, READ if it was read before.
+        """Record that the user has received the message.
+
+        Returns the status afterwards, which is READ if the user had read the message before.
 
         Raises:
-            MessageNotFound: Missing, or in a channel that is not the user's.
-            NotARecipient: It was not sent to the user.
-            Unavailable: Nothing was recorded, or that is `Unconfirmed`.
+            MessageNotFound: There is no such message in a channel of the user.
+            NotARecipient: The message was not sent to the user.
+            Unavailable: Nothing was stored. If it is `Unconfirmed`, the report may be stored.
         """
         return await self._report(Report(message_id, user_id, DeliveryState.DELIVERED))
 
     async def seen(self, user_id: UserId, message_id: MessageId) -> DeliveryStatus:
-        """The user has read the message, which says that it was delivered, too.
+        """Record that the user has read the message, and thereby received it.
 
         Raises:
-            MessageNotFound: Missing, or in a channel that is not the user's.
-            NotARecipient: It was not sent to the user.
-            Unavailable: Nothing was recorded, or that is `Unconfirmed`.
+            MessageNotFound: There is no such message in a channel of the user.
+            NotARecipient: The message was not sent to the user.
+            Unavailable: Nothing was stored. If it is `Unconfirmed`, the report may be stored.
         """
         return await self._report(Report(message_id, user_id, DeliveryState.READ))
 
     async def all_delivered(
         self, user_id: UserId, message_ids: Sequence[MessageId]
     ) -> ReceiptsResponse:
-        """The user has received these messages, each named once; see `delivered`.
+        """Record that the user has received these messages; no id is repeated.
 
         Raises:
-            Unavailable: Nothing was recorded, or that is `Unconfirmed`.
+            Unavailable: Nothing was stored. If it is `Unconfirmed`, the reports may be stored.
         """
         return await self._report_all(
             [Report(each, user_id, DeliveryState.DELIVERED) for each in message_ids]
         )
 
     async def all_seen(self, user_id: UserId, message_ids: Sequence[MessageId]) -> ReceiptsResponse:
-        """The user has read these messages, each named once; see `seen`.
+        """Record that the user has read these messages; no id is repeated.
 
         Raises:
-            Unavailable: Nothing was recorded, or that is `Unconfirmed`.
+            Unavailable: Nothing was stored. If it is `Unconfirmed`, the reports may be stored.
         """
         return await self._report_all(
             [Report(each, user_id, DeliveryState.READ) for each in message_ids]
@@ -125,18 +128,18 @@ class DeliveryService:
     async def statuses(
         self, user_id: UserId, message_id: MessageId, limit: int, cursor: str | None
     ) -> StatusPage:
-        """The progress of the message's first ``limit`` recipients, or of those after a page.
+        """Return the statuses of the message's recipients, one page at a time.
 
         Args:
-            user_id: Who asks.
-            message_id: Of which message.
+            user_id: The user who asks.
+            message_id: The message.
             limit: How many recipients a page has at most.
             cursor: The ``next_cursor`` of the page before; None for the first page.
 
         Raises:
-            InvalidPayload: The cursor was not made here.
-            MessageNotFound: Missing, or in a channel that is not the user's.
-            Unavailable: It cannot be known now.
+            InvalidPayload: No server has made this cursor.
+            MessageNotFound: There is no such message in a channel of the user.
+            Unavailable: The storage does not answer.
         """
         after = None if cursor is None else decode_recipient_cursor(cursor).recipient_id
         page = await self._deliveries.statuses(message_id, user_id, limit, after)
@@ -145,11 +148,11 @@ class DeliveryService:
         return StatusPage(
             page.statuses,
             RecipientCursor(page.statuses[-1].recipient_id).encode() if page.has_more else None,
-            {state: page.counts.get(state, 0) for state in _OF_RECIPIENTS},
+            {state: page.counts.get(state, 0) for state in _RECIPIENT_STATES},
         )
 
     async def on_application_shutdown(self, _signal: str | None) -> None:
-        """Let what was begun reach the store; the servers are closed by now, so nothing begins."""
+        """Wait for the writes that have started; the servers are closed, so no new ones start."""
         await self._reports.drain(DRAIN_TIMEOUT_SECONDS)
 
     async def _report(self, report: Report) -> DeliveryStatus:
@@ -172,7 +175,9 @@ class DeliveryService:
             response["refused"] = tuple(refused)
         return response
 
-    async def _store(self, batch: Sequence[Sequence[Report]]) -> Sequence[Sequence[AdvanceOutcome]]:
+    async def _store_reports(
+        self, batch: Sequence[Sequence[Report]]
+    ) -> Sequence[Sequence[AdvanceOutcome]]:
         reports = [report for item in batch for report in item]
         read: set[_Pair] = set()
         self._read_meanwhile.append(read)
@@ -187,11 +192,11 @@ class DeliveryService:
             self._read_meanwhile = [each for each in self._read_meanwhile if each is not read]
         for outcome in outcomes:
             if isinstance(outcome, Advance):
-                self._publish(outcome, read)
+                self._publish_advance(outcome, read)
         remaining = iter(outcomes)
         return [tuple(islice(remaining, len(item))) for item in batch]
 
-    def _publish(self, advance: Advance, read: Collection[_Pair]) -> None:
+    def _publish_advance(self, advance: Advance, read: Collection[_Pair]) -> None:
         """Publish an advance to the author, unless a READ of the same recipient was published.
 
         Two batches may store a list and a single report of one of its messages. The batch that was

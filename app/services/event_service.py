@@ -1,4 +1,4 @@
-"""Who listens where: which sockets of which user follow which channel on this node."""
+"""Subscriptions: which sockets of a user follow which channel on this node."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -8,62 +8,62 @@ from app.ports import ChannelRepository
 
 
 @dataclass(eq=False, slots=True)
-class _Inquiry:
-    """A question that is on its way, and where the user has come or gone since it was asked."""
+class _Query:
+    """A query that is running, and the user's membership changes since it started."""
 
     belongs: dict[ChannelId, bool] = field(default_factory=dict)
 
 
 class EventService:
-    """Keeps the subscriptions of this node's sockets, in memory.
+    """Keeps the subscriptions of this node's sockets in memory.
 
-    One map, by user: all sockets of a user follow much the same channels. What becomes empty is
-    removed, so that it is no larger than the connected sockets make it.
+    The subscriptions are grouped by user, because all sockets of a user follow much the same
+    channels. Empty entries are removed, so the memory depends on the connected sockets only.
     """
 
     def __init__(self, channels: ChannelRepository) -> None:
         self._channels = channels
         self._sockets: dict[UserId, dict[ChannelId, tuple[SocketId, ...]]] = {}
-        self._inquiries: dict[UserId, set[_Inquiry]] = {}
+        self._queries: dict[UserId, set[_Query]] = {}
 
     async def get_user_channels(self, user_id: UserId) -> tuple[ChannelId, ...]:
-        """The channels the user belongs to, sorted by id.
+        """Return the channels of which the user is a member, sorted by id.
 
-        A change that came by `changed` while storage was asked counts, whatever storage says: a
-        caller that subscribes without waiting in between misses none.
+        Changes that `changed` reports while the query is running are applied to its result. A
+        caller that subscribes to the result without waiting in between therefore misses no change.
 
         Raises:
-            Unavailable: It cannot be known now.
+            Unavailable: The storage does not answer.
         """
-        inquiry = _Inquiry()
-        inquiries = self._inquiries.setdefault(user_id, set())
-        inquiries.add(inquiry)
+        query = _Query()
+        queries = self._queries.setdefault(user_id, set())
+        queries.add(query)
         try:
             stored = await self._channels.channels_of(user_id)
         finally:
-            inquiries.remove(inquiry)
-            if not inquiries:
-                del self._inquiries[user_id]
-        if not inquiry.belongs:
+            queries.remove(query)
+            if not queries:
+                del self._queries[user_id]
+        if not query.belongs:
             return stored
-        belongs = dict.fromkeys(stored, True) | inquiry.belongs
+        belongs = dict.fromkeys(stored, True) | query.belongs
         return tuple(sorted(channel_id for channel_id in belongs if belongs[channel_id]))
 
     def changed(self, channel_id: ChannelId, user_ids: Iterable[UserId], *, belong: bool) -> None:
-        """These users belong to the channel from now on, or do so no more."""
+        """Apply a membership change of these users to the queries that are running."""
         for user_id in user_ids:
-            for inquiry in self._inquiries.get(user_id, ()):
-                inquiry.belongs[channel_id] = belong
+            for query in self._queries.get(user_id, ()):
+                query.belongs[channel_id] = belong
 
     def subscribe(self, channel_id: ChannelId, socket_id: SocketId, user_id: UserId) -> None:
-        """The user's socket follows the channel; repeating it changes nothing."""
+        """Subscribe a socket of the user to the channel; repeating it changes nothing."""
         channels = self._sockets.setdefault(user_id, {})
         sockets = channels.get(channel_id, ())
         if socket_id not in sockets:
             channels[channel_id] = (*sockets, socket_id)
 
     def unsubscribe(self, channel_id: ChannelId, socket_id: SocketId, user_id: UserId) -> None:
-        """The user's socket no longer follows the channel; harmless when it never did."""
+        """Unsubscribe a socket of the user; it need not be subscribed."""
         channels = self._sockets.get(user_id, {})
         sockets = channels.get(channel_id, ())
         if socket_id not in sockets:
@@ -76,10 +76,10 @@ class EventService:
             del self._sockets[user_id]
 
     def channels_of_socket(self, socket_id: SocketId, user_id: UserId) -> tuple[ChannelId, ...]:
-        """The channels the user's socket follows, sorted by id; none for an unknown socket."""
+        """Return the channels that a socket follows, sorted by id; none for an unknown socket."""
         channels = self._sockets.get(user_id, {})
         return tuple(sorted(each for each, sockets in channels.items() if socket_id in sockets))
 
     def is_listening(self, channel_id: ChannelId, user_id: UserId) -> bool:
-        """Whether any socket of the user follows the channel."""
+        """Return whether any socket of the user follows the channel."""
         return channel_id in self._sockets.get(user_id, ())

@@ -16,7 +16,7 @@ from app.services.typing_service import TypingService
 from app.services.writes.keyed_queue import KeyedQueue
 
 MAX_CHANNELS = 100_000
-"""How many channels have their last published ``seq`` remembered."""
+"""How many channels the publisher remembers; the one published longest ago is forgotten first."""
 
 MAX_GAP = 1_000
 """How many earlier messages are published before a new one. Clients see a larger gap in ``seq``."""
@@ -83,6 +83,9 @@ class MessagePublisher:
             Unavailable: The earlier messages cannot be read now; nothing after them was published.
         """
         published = self._published.get(channel_id, 0)
+        if len(stored) == 1 and stored[0].message.seq == published + 1:  # the usual case
+            self._publish_all(channel_id, published, (stored[0].message,))
+            return
         new = [each.message for each in stored if each.message.seq > published]
         if len(new) < len(stored):
             # A new message with an old number: the channel was deleted and created again.

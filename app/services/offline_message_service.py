@@ -1,4 +1,4 @@
-"""What a client missed while it was away: how much, and page by page."""
+"""The messages that a client missed while it was offline: their number, and pages of them."""
 
 from collections.abc import Sequence
 
@@ -15,17 +15,17 @@ MAX_PAGE_BYTES = 256 * 1024
 """How large a page may be as JSON."""
 
 _ENVELOPE_BYTES = 2048
-"""What stands around the messages of a page, the next cursor included."""
+"""The size of a page without its messages, including the next cursor."""
 
 
 class OfflineMessageService:
     """Serves missed messages, oldest first.
 
-    There are two ways through them: what is undelivered to the user, and a channel from a known
-    place. A page's cursor holds the way and the place, so that it is all a client has to hand
-    back; whatever comes with it but the limit is not needed.
+    A client can request the messages that were not delivered to the user, or the messages of a
+    channel after a ``seq``. The cursor of a page says which of the two it continues, so a client
+    sends back nothing but the cursor and a limit.
 
-    A page takes no more than ``max_page_bytes`` as JSON, unless its one message does.
+    A page has at most ``max_page_bytes`` as JSON, unless it has a single message that is larger.
     """
 
     def __init__(
@@ -40,18 +40,18 @@ class OfflineMessageService:
         self._counts = SingleFlight(deliveries.undelivered_counts)
 
     async def count(self, user_id: UserId) -> OfflineCount:
-        """How many messages have not been delivered to the user yet, in all and by channel.
+        """Count the messages that have not been delivered to the user yet.
 
-        The storage counts once at a time for a user, however many of their sockets ask.
+        For each user the storage runs one count at a time, however many sockets ask.
 
         Raises:
-            Unavailable: It cannot be known now.
+            Unavailable: The storage does not answer.
         """
-        counts = await self._counts.answer(user_id)
+        counts = await self._counts.get(user_id)
         return OfflineCount(sum(counts.channels.values()), counts.channels, more=counts.more)
 
     async def on_application_shutdown(self, _signal: str | None) -> None:
-        """Cancel the counts under way; the servers are closed by now."""
+        """Cancel the counts that are running; the servers are closed by now."""
         await self._counts.close()
 
     async def page(
@@ -61,15 +61,19 @@ class OfflineMessageService:
         cursor: str | None,
         since: tuple[ChannelId, int] | None,
     ) -> MessagePage:
-        """The page a client asks for.
+        """Return the page that a client requests.
 
-        That after ``cursor``; without one, `after` ``since``, a channel and a ``seq``; without
-        both, the first of what is `undelivered`.
+        Args:
+            user_id: The user who asks.
+            limit: How many messages the page has at most.
+            cursor: The ``next_cursor`` of the page before; None for the first page.
+            since: A channel and a ``seq``: the first page is that of `after`. None for the first
+                page of `undelivered`.
 
         Raises:
-            InvalidPayload: The cursor was not made here, or for another channel.
-            NotAMember: The channel is not, or no longer, the user's.
-            Unavailable: It cannot be known now.
+            InvalidPayload: No server has made this cursor, or it belongs to another channel.
+            NotAMember: The user is not a member of the channel.
+            Unavailable: The storage does not answer.
         """
         if cursor is None and since is not None:
             channel_id, after_seq = since
@@ -79,15 +83,15 @@ class OfflineMessageService:
         return await self.undelivered(user_id, limit, cursor)
 
     async def undelivered(self, user_id: UserId, limit: int, cursor: str | None) -> MessagePage:
-        """A page of what is undelivered, from the start; or the page after ``cursor``.
+        """Return the first page of undelivered messages, or the page after ``cursor``.
 
-        One that is not full, or empty, may have a next page: see `UndeliveredPage.looked_until`.
-        Any page's cursor will do: one from `after` goes on in its channel.
+        A page that is not full may have a next page: see `UndeliveredPage.looked_until`. The cursor
+        of a page of `after` is accepted, too, and continues in its channel.
 
         Raises:
-            InvalidPayload: The cursor was not made here.
-            NotAMember: The cursor's channel is not, or no longer, the user's.
-            Unavailable: It cannot be known now.
+            InvalidPayload: No server has made this cursor.
+            NotAMember: The user is not a member of the cursor's channel.
+            Unavailable: The storage does not answer.
         """
         match decode_cursor(cursor) if cursor is not None else UndeliveredCursor(0):
             case ChannelCursor(channel_id, seq):
@@ -98,13 +102,13 @@ class OfflineMessageService:
     async def after(
         self, user_id: UserId, channel_id: ChannelId, after_seq: int, limit: int
     ) -> MessagePage:
-        """A page of the channel's messages from ``after_seq`` on, which is not included.
+        """Return a page of the messages of a channel whose ``seq`` is larger than ``after_seq``.
 
-        To go on, hand the page's cursor to `page` or `undelivered`.
+        `page` and `undelivered` accept the cursor of this page.
 
         Raises:
-            NotAMember: The user does not belong to the channel.
-            Unavailable: It cannot be known now.
+            NotAMember: The user is not a member of the channel.
+            Unavailable: The storage does not answer.
         """
         found = await self._messages.list_after(channel_id, user_id, after_seq, limit + 1)
         messages = self._first_page(found, limit)
@@ -124,7 +128,7 @@ class OfflineMessageService:
         return MessagePage(messages=messages, next_cursor=cursor)
 
     def _first_page(self, found: Sequence[Message], limit: int) -> tuple[Message, ...]:
-        """As many as fit, and one in any case; callers ask for one more, to see the end."""
+        """Return as many messages as fit, at least one; callers read one more than ``limit``."""
         size = _ENVELOPE_BYTES
         for index, message in enumerate(found[:limit]):
             size += len(to_json(message.to_wire())) + len(",")
@@ -134,6 +138,6 @@ class OfflineMessageService:
 
 
 def _require_channel(cursor: str, channel_id: ChannelId) -> None:
-    place = decode_cursor(cursor)
-    if not (isinstance(place, ChannelCursor) and place.channel_id == channel_id):
+    decoded = decode_cursor(cursor)
+    if not (isinstance(decoded, ChannelCursor) and decoded.channel_id == channel_id):
         raise InvalidPayload("cursor", "must be of a page of this channel")

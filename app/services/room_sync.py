@@ -17,6 +17,10 @@ class RoomSync:
 
     Updates `EventService` for every socket that it moves. Updates from the `MembershipBus` are
     applied immediately. Changes that other programs write to the database are noticed by `refresh`.
+
+    Attributes:
+        is_fresh: Whether `refresh` would do nothing for a channel: see `MemberCache.is_fresh`.
+        size: The number of members of a channel: see `MemberCache.size`.
     """
 
     def __init__(
@@ -31,6 +35,8 @@ class RoomSync:
         self._events = events
         self._rooms = rooms
         self._members = MemberCache(channels, clock, self._set_members)
+        self.is_fresh = self._members.is_fresh
+        self.size = self._members.size
         self._on_left: Callable[[UserId, ChannelId], None] = _ignore
         self._on_deleted: list[Callable[[ChannelId], None]] = []
         membership.listen(self.apply)
@@ -52,7 +58,7 @@ class RoomSync:
         Does nothing if the members are fresh in the cache. Concurrent calls share one load. While
         the storage does not answer, the rooms stay as they are. This suspends only if it loads.
         """
-        if not self._members.is_fresh(channel_id):
+        if not self.is_fresh(channel_id):
             with suppress(Unavailable):
                 await self._members.load((channel_id,))
 
@@ -89,14 +95,6 @@ class RoomSync:
         return not self._events.is_listening(channel_id, user_id) and bool(
             self._rooms.users_in(user_room(user_id))
         )
-
-    def is_fresh(self, channel_id: ChannelId) -> bool:
-        """Whether `refresh` would do nothing, since the room was compared with the members."""
-        return self._members.is_fresh(channel_id)
-
-    def size(self, channel_id: ChannelId) -> int:
-        """Return the number of members at the last load; 1 if there were none, or no load."""
-        return self._members.size(channel_id)
 
     def users_in_room(self, channel_id: ChannelId) -> frozenset[UserId]:
         """Return the users who have a socket in the channel's room on this node."""

@@ -1,4 +1,4 @@
-"""Typing indicators: who is typing where, until they stop, send, leave or fall silent."""
+"""Typing indicators: which members of a channel are typing."""
 
 import asyncio
 from dataclasses import dataclass
@@ -17,17 +17,17 @@ from app.services.event_service import EventService
 from app.services.room_sync import RoomSync
 
 MAX_LISTED = 100
-"""How many typing members `TypingService.list` gives: an answer is not to grow with a channel."""
+"""How many typing members `TypingService.list` returns, however large the channel is."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Typist:
-    """A user who types in a channel.
+    """A user who is typing in a channel.
 
     Attributes:
-        indicator: What the channel was told last.
-        expiry: Ends the entry.
-        until: When each connected socket's typing expires, by the monotonic clock.
+        indicator: The indicator that the channel received last.
+        expiry: The timer that ends the typing.
+        until: When the typing on each connected socket expires, by the monotonic clock.
     """
 
     indicator: TypingIndicator
@@ -36,13 +36,14 @@ class _Typist:
 
 
 class TypingService:
-    """Holds one entry per member typing in a channel, in memory, and tells the channel of changes.
+    """Keeps the typing members of each channel in memory, and publishes changes to the channel.
 
-    A user types until the last of their sockets has stopped or expired; a send ends all of it.
-    Every entry ends ``expiry_seconds`` after the last `start` at the latest, or when the members
-    have been read then. Whoever is in the
-    channel's room is a member, if its members were just read; only otherwise storage is asked, for
-    ``wait_seconds`` at most.
+    A user is typing until the last of the user's sockets has stopped, left or expired. A send ends
+    the typing on all of them. Typing on a socket expires ``expiry_seconds`` after the last `start`;
+    the channel receives the end when its members have been read.
+
+    A user with a socket in the channel's room counts as a member while the room is fresh. Otherwise
+    the service asks the storage, and waits for ``wait_seconds`` at most.
     """
 
     def __init__(
@@ -64,43 +65,44 @@ class TypingService:
         self._expiry_seconds = expiry_seconds
         self._wait_seconds = wait_seconds
         self._typists: dict[ChannelId, dict[UserId, _Typist]] = {}
-        # What waits for members to be read, of those who typed when that began.
+        # The ends of typing that wait until the members of the channel have been read.
         self._endings: set[asyncio.Future[None]] = set()
         room_sync.when_left(self._end_for_members)
 
     async def start(
         self, user_id: UserId, channel_id: ChannelId, socket_id: SocketId
     ) -> TypingIndicator:
-        """The user types; the channel but this socket is told, each time. Restarts the expiry.
+        """Restart the user's expiry, and publish to the channel, except to this socket.
 
         Raises:
-            NotAMember: Nothing was told.
-            Unavailable: Likewise.
+            NotAMember: The user is not a member of the channel; nothing was published.
+            Unavailable: The storage does not answer; nothing was published.
         """
         was_listening = self._events.is_listening(channel_id, user_id)
         await self._require_member(user_id, channel_id)
         indicator = self._indicator(user_id, channel_id, is_typing=True)
         if was_listening and not self._events.is_listening(channel_id, user_id):
-            # The user's last socket went while storage was asked, or was taken out of the room, and
-            # `leave` has run already: an entry made now would be a ghost until it expires.
+            # The user's last socket has left the room during the query, and `leave` was called. If
+            # an entry were made now, the user would seem to type until it expires.
             return indicator
         until = self._typing_elsewhere(user_id, channel_id, socket_id)
         until[socket_id] = self._clock.monotonic() + self._expiry_seconds
         self._remove(user_id, channel_id)
         self._keep(indicator, until)
-        self._tell(indicator, except_socket=socket_id)
+        self._publish_indicator(indicator, except_socket=socket_id)
         return indicator
 
     async def stop(
         self, user_id: UserId, channel_id: ChannelId, socket_id: SocketId
     ) -> TypingIndicator:
-        """The user no longer types on this socket.
+        """End the user's typing on this socket.
 
-        Publishes to the channel except this socket, unless another socket of the user still types.
+        Publishes the end to the channel, except to this socket, unless the user is still typing on
+        another socket.
 
         Raises:
-            NotAMember: Nothing was changed.
-            Unavailable: Likewise.
+            NotAMember: The user is not a member of the channel; nothing was changed.
+            Unavailable: The storage does not answer; nothing was changed.
         """
         await self._require_member(user_id, channel_id)
         indicator = self._indicator(user_id, channel_id, is_typing=False)
@@ -111,17 +113,17 @@ class TypingService:
             if elsewhere:
                 self._keep(typist.indicator, elsewhere)
             else:
-                self._tell(indicator, except_socket=socket_id)
+                self._publish_indicator(indicator, except_socket=socket_id)
         return indicator
 
     async def list(self, user_id: UserId, channel_id: ChannelId) -> tuple[TypingIndicator, ...]:
-        """Who is typing in the channel, the asker included, sorted by user.
+        """Return the typing members of the channel, including the user, sorted by user.
 
-        Of more than `MAX_LISTED`, those who typed last.
+        If there are more than `MAX_LISTED`, it returns those who typed last.
 
         Raises:
-            NotAMember: The asker does not belong to the channel.
-            Unavailable: It cannot be known now.
+            NotAMember: The user is not a member of the channel.
+            Unavailable: The storage does not answer.
         """
         await self._require_member(user_id, channel_id)
         typists = self._typists.get(channel_id)
@@ -132,18 +134,19 @@ class TypingService:
         return tuple(typists[typist_id].indicator for typist_id in sorted(latest))
 
     def end(self, user_id: UserId, channel_id: ChannelId) -> None:
-        """The user no longer types, on any socket; the whole channel is told, if they did.
+        """End the user's typing on all sockets; if the user was typing, publish to the channel.
 
-        Only for whoever has just had the channel's members read, as before a message is told.
+        The caller has just refreshed the members of the channel, as before every publication.
         """
-        if self._remove(user_id, channel_id):
-            self._tell(self._indicator(user_id, channel_id, is_typing=False))
+        if channel_id in self._typists and self._remove(user_id, channel_id):
+            self._publish_indicator(self._indicator(user_id, channel_id, is_typing=False))
 
     def leave(self, user_id: UserId, channel_id: ChannelId, socket_id: SocketId) -> None:
-        """A socket of the user left the channel: they no longer type if that was their last there.
+        """End the user's typing if a socket that left the channel was the user's last one there.
 
-        The channel is told when its members are read. Otherwise what they typed on it expires, or
-        ends with a `stop` on another socket: the same device may have come back as that.
+        The channel receives the end when its members have been read. If the user has other sockets
+        there, the typing on this socket no longer counts: it ends with a `stop` on another socket,
+        since the device may have reconnected as that, or it expires.
         """
         if not self._events.is_listening(channel_id, user_id):
             self._end_for_members(user_id, channel_id)
@@ -151,7 +154,7 @@ class TypingService:
             typist.until.pop(socket_id, None)
 
     async def on_module_destroy(self) -> None:
-        """Forget everybody and cancel every expiry; nobody is told."""
+        """Forget all typing and cancel every timer, without publishing anything."""
         for typists in self._typists.values():
             for typist in typists.values():
                 typist.expiry.cancel()
@@ -164,23 +167,23 @@ class TypingService:
         self._tasks.close()
 
     def _end_for_members(self, user_id: UserId, channel_id: ChannelId) -> None:
-        """`end`, once the channel's room holds members alone: at once if they were just read."""
+        """Call `end` when the members of the channel have been read: at once if they are fresh."""
         typist = self._typist(user_id, channel_id)
         if typist is None:
             return
-        ending = self._tasks.start(self._end_after_reading(typist))
+        ending = self._tasks.start(self._end_after_refresh(typist))
         if not ending.done():
             self._endings.add(ending)
             ending.add_done_callback(self._endings.discard)
 
-    async def _end_after_reading(self, typist: _Typist) -> None:
+    async def _end_after_refresh(self, typist: _Typist) -> None:
         user_id, channel_id = typist.indicator.user_id, typist.indicator.channel_id
         await self._room_sync.refresh(channel_id)
-        if self._typist(user_id, channel_id) is typist:  # else it ended, or they type again
+        if self._typist(user_id, channel_id) is typist:  # otherwise it has ended or restarted
             self.end(user_id, channel_id)
 
     async def _require_member(self, user_id: UserId, channel_id: ChannelId) -> None:
-        """Also has the channel's room hold members alone, so that it may be told."""
+        """Require that the user is a member, and that the room is equal to the members."""
         if self._room_sync.is_fresh(channel_id) and self._events.is_listening(channel_id, user_id):
             return
         try:
@@ -209,7 +212,7 @@ class TypingService:
     def _typing_elsewhere(
         self, user_id: UserId, channel_id: ChannelId, socket_id: SocketId
     ) -> dict[SocketId, float]:
-        """The user's other sockets on which they type now, each with its expiry."""
+        """Return the other sockets on which the user is typing, each with its expiry."""
         typist = self._typist(user_id, channel_id)
         if typist is None:
             return {}
@@ -219,7 +222,7 @@ class TypingService:
         }
 
     def _keep(self, indicator: TypingIndicator, until: dict[SocketId, float]) -> None:
-        """Make an entry that ends with the last of these expiries."""
+        """Keep an entry until the last of these expiries."""
         user_id, channel_id = indicator.user_id, indicator.channel_id
         expiry = self._clock.call_later(
             max(until.values()) - self._clock.monotonic(),
@@ -237,6 +240,8 @@ class TypingService:
             del self._typists[channel_id]
         return True
 
-    def _tell(self, indicator: TypingIndicator, except_socket: SocketId | None = None) -> None:
+    def _publish_indicator(
+        self, indicator: TypingIndicator, except_socket: SocketId | None = None
+    ) -> None:
         room = channel_room(indicator.channel_id)
         self._broadcaster.publish(room, ServerEvent.TYPING, indicator, except_socket=except_socket)

@@ -10,30 +10,29 @@ from app.framework import Handshake, Socket
 from app.framework.websockets.socket import SocketLink
 from app.services.sessions.session import Session
 
-_NO_SESSION = "the socket is not authenticated"
-
 
 class AuthenticatedSocket(Socket):
-    """A client of the gateway. `WsGuard` sets its ``session`` before any handler runs."""
+    """A client of the gateway. `WsGuard` authenticates it before any handler runs.
 
-    __slots__ = ("session",)
+    Attributes:
+        session: None until the socket is authenticated.
+        user_id: The id of the socket's user: the token's ``sub``. Reading it before the socket is
+            authenticated raises `AttributeError`.
+    """
+
+    __slots__ = ("session", "user_id")
 
     id: SocketId
+    user_id: UserId
 
     def __init__(self, socket_id: str, handshake: Handshake, link: SocketLink) -> None:
         super().__init__(socket_id, handshake, link)
         self.session: Session | None = None
 
-    @property
-    def user_id(self) -> UserId:
-        """The id of the socket's user: the token's ``sub``.
-
-        Raises:
-            AttributeError: The socket is not authenticated. Handlers never receive such a socket.
-        """
-        if self.session is None:  # like `require_session`, without a call on the path of an event
-            raise AttributeError(_NO_SESSION)
-        return self.session.user_id
+    def authenticate(self, session: Session) -> None:
+        """Set the session and its user."""
+        self.session = session
+        self.user_id = session.user_id
 
     @property
     def user(self) -> dict[str, UserId]:
@@ -47,7 +46,7 @@ class AuthenticatedSocket(Socket):
             AttributeError: The socket is not authenticated. Handlers never receive such a socket.
         """
         if self.session is None:
-            raise AttributeError(_NO_SESSION)
+            raise AttributeError("the socket is not authenticated")
         return self.session
 
     def warn_of_expiry(self, expires_at: datetime) -> None:

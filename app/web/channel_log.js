@@ -1,17 +1,17 @@
-// The messages of one channel as far as they are known here: in order, each once.
+// The known messages of one channel: each once, in order.
 
 export const MOST_MESSAGES = 500;
 
 const RANKS = ["SENT", "DELIVERED", "READ"];
 
 /**
- * Whatever comes may come late, twice or in another order: a message counts once, an edit is never
- * undone by an older one, a deleted message does not return, ticks do not go back.
+ * Events may arrive late, twice or in another order. A message is kept once, an older edit never
+ * replaces a newer one, a deleted message stays deleted, and a delivery status never goes back.
  */
 export class ChannelLog {
-  /** Oldest first: the server's `Message`s, at most `MOST_MESSAGES`; `deleted` marks a gap. */
+  /** The server's `Message`s, oldest first, at most `MOST_MESSAGES`; `deleted` marks deleted ones. */
   messages = [];
-  /** Whether the server has older messages than those here. */
+  /** Whether the server has older messages than these. */
   isCut = false;
 
   #receipts = new Map();
@@ -21,7 +21,7 @@ export class ChannelLog {
     return this.messages.find(({ id }) => id === messageId);
   }
 
-  /** True if the message was not known. */
+  /** Adds a message; returns whether it is new. */
   add(message) {
     const known = this.find(message.id);
     if (known !== undefined) {
@@ -51,13 +51,13 @@ export class ChannelLog {
     if (known !== undefined) Object.assign(known, { deleted: true, content: "" });
   }
 
-  /** Forget messages up to this one: those between it and the first that is wanted are missing. */
+  /** Removes messages up to this `seq`, because the messages after it are not known. */
   cut(throughSeq) {
     this.messages = this.messages.filter(({ seq }) => seq > throughSeq);
     this.isCut = true;
   }
 
-  /** Take over what the server has. Of those here, it was asked for all up to `throughSeq`. */
+  /** Adds messages of the server; known messages up to `throughSeq` that are missing were deleted. */
   reconcile(messages, throughSeq) {
     const present = new Set(messages.map(({ id }) => id));
     for (const known of this.messages) {
@@ -67,9 +67,8 @@ export class ChannelLog {
   }
 
   /**
-   * Note how far recipients have come. Of a message's recipients all must be given once, first:
-   * until then its ticks stay as they are. With `counts`, which the server gives of many
-   * recipients, only those count.
+   * Records the delivery statuses of a message's recipients. The first call must have the statuses
+   * of all recipients, or the `counts` that the server gives when there are many.
    */
   receive({ messageId, statuses, counts }) {
     const message = this.find(messageId);
@@ -89,12 +88,12 @@ export class ChannelLog {
     message.deliveryStatus = furthest(message.deliveryStatus, RANKS[Math.min(...ranks)]);
   }
 
-  /** Whether the server counts the message's recipients, as they are too many for one answer. */
+  /** Whether the message has so many recipients that the server only counts them. */
   isCounted(messageId) {
     return this.#counts.has(messageId);
   }
 
-  /** `{recipients, delivered, read}`, or null while nobody's receipts are known. */
+  /** Returns `{recipients, delivered, read}`, or null while no receipts are known. */
   receipts(messageId) {
     if (this.isCounted(messageId)) {
       const { SENT, DELIVERED, READ } = this.#counts.get(messageId);

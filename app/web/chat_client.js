@@ -1,16 +1,15 @@
-// The chat as a page uses it, and the example of a frontend for this server. What to look for:
+// The chat of one user, without a view: an example of a frontend for this server. It combines
 //
-// - fresh tokens in time, coming back, authentication errors: connection.js
-// - optimistic sends, retries, FAILED: outbox.js
-// - ticks, edits and deletions in order: channel_log.js
-// - reading what is stored, page by page: history.js
-// - delivered and seen, tried again at the next reconnection: marks.js
-// - typing, sent at the first key and then sparingly: typing.js
-// - what was missed, and all of them put together: here
+// - connection.js: token refresh, reconnection, authentication errors
+// - outbox.js: optimistic sends, retries, FAILED messages
+// - channel_log.js: messages, edits, deletions and delivery statuses
+// - history.js: reading stored messages page by page
+// - receipt_sender.js: delivered and seen reports
+// - typing.js: typing indicators
 import { ChannelLog, MOST_MESSAGES } from "./channel_log.js";
 import { Connection } from "./connection.js";
 import { pagesOf, startOfLast } from "./history.js";
-import { Marks } from "./marks.js";
+import { ReceiptSender } from "./receipt_sender.js";
 import { Outbox } from "./outbox.js";
 import { backoff, pause } from "./timing.js";
 import { OthersTyping, OwnTyping } from "./typing.js";
@@ -19,32 +18,36 @@ const MOST_SEEN_AT_ONCE = 50;
 const RECOUNT_MS = 2_000;
 
 /**
- * One signed-in user. Emits `phase`, `token` and `throttled` as `Connection` does, and
- * `messages` and `typing` (their detail: `{channelId}`), `arrived` (`{message}`, somebody else's,
- * once), `missed` (an `OfflineCount`, at every return), `unsent` (all entries of the outbox, when
- * they have changed), `failed` (one of them) and `trouble` (`{error}`, of something done in the
- * background).
+ * One signed-in user. It dispatches these events, with their details:
+ *
+ * - `phase`, `token`, `throttled`: those of `Connection`
+ * - `messages`, `typing`: `{channelId}`, when these have changed
+ * - `arrived`: `{message}`, once for each new message of another user
+ * - `missed`: an `OfflineCount`, after each connection
+ * - `unsent`: all entries of the outbox, when they have changed
+ * - `failed`: an entry of the outbox that has failed
+ * - `trouble`: `{error}`, of a request in the background
  */
 export class ChatClient extends EventTarget {
   #userId;
   #channels;
-  #attended = null;
-  #reading = null; // the channel attended, while its end is in sight
+  #shown = null; // the id of the channel that the user looks at
+  #reading = null; // the same, while the end of the channel is visible
   #connection;
   #ask = (...event) => this.#connection.ask(...event);
-  #marks = new Marks(this.#ask);
+  #receipts = new ReceiptSender(this.#ask);
   #ownTyping = new OwnTyping(this.#ask);
-  #recounted = new Set(); // message ids
-  #othersTyping = new OthersTyping((channelId) => this.#tell("typing", { channelId }));
+  #recounting = new Set(); // message ids
+  #othersTyping = new OthersTyping((channelId) => this.#dispatch("typing", { channelId }));
   #outbox;
 
   /**
-   * @param io          of socket.io-client
-   * @param url         the server's
-   * @param getToken    async: a session token made now
-   * @param userId      whose token that is
+   * @param io          the function of socket.io-client
+   * @param url         the server's address
+   * @param getToken    async: returns a new session token
+   * @param userId      the user of the token
    * @param channelIds  the user's channels
-   * @param unsent      what `unsent` had last, before a reload
+   * @param unsent      the detail of the last `unsent` event before a reload
    */
   constructor({ io, url, getToken, userId, channelIds, unsent = [] }) {
     super();
@@ -54,20 +57,20 @@ export class ChatClient extends EventTarget {
     );
     this.#connection = new Connection({ io, url, getToken });
     for (const type of ["phase", "token", "throttled"]) {
-      this.#connection.addEventListener(type, ({ detail }) => this.#tell(type, detail));
+      this.#connection.addEventListener(type, ({ detail }) => this.#dispatch(type, detail));
     }
     this.#connection.addEventListener("online", ({ detail }) => this.#online(detail));
-    this.#connection.addEventListener("message", ({ detail }) => this.#heard(detail));
+    this.#connection.addEventListener("message", ({ detail }) => this.#received(detail));
     this.#outbox = new Outbox({
       userId,
       entries: unsent.filter(({ channelId }) => this.#channels.has(channelId)),
       send: (message) => this.#send(message),
       nextTry: (tries) => this.#nextTry(tries),
       onChange: (channelId) => {
-        this.#tell("unsent", this.#outbox.entries);
-        this.#tell("messages", { channelId });
+        this.#dispatch("unsent", this.#outbox.entries);
+        this.#dispatch("messages", { channelId });
       },
-      onFailure: (entry) => this.#tell("failed", entry),
+      onFailure: (entry) => this.#dispatch("failed", entry),
     });
   }
 
@@ -75,12 +78,12 @@ export class ChatClient extends EventTarget {
     return this.#connection.phase;
   }
 
-  /** Why it is not online. */
+  /** The reason why it is not online. */
   get detail() {
     return this.#connection.detail;
   }
 
-  /** `{expiresAt, lifeMs}`, or null. */
+  /** The lifetime of the token, `{expiresAt, lifeMs}`, or null. */
   get token() {
     return this.#connection.token;
   }
@@ -89,14 +92,14 @@ export class ChatClient extends EventTarget {
     this.#connection.open();
   }
 
-  /** As if there were no network. Messages still on their way wait for the next `open`. */
+  /** Goes offline. Unsent messages wait for the next `open`. */
   close() {
     this.#ownTyping.stop();
     this.#connection.close();
     this.#othersTyping.clear();
   }
 
-  /** Oldest first: `Message`s, with `deleted` and `receipts`; then what is on its way. */
+  /** Returns the `Message`s, oldest first, with `deleted` and `receipts`; then unsent ones. */
   messages(channelId) {
     const { log } = this.#channels.get(channelId);
     const stored = log.messages.map((message) => ({
@@ -115,18 +118,18 @@ export class ChatClient extends EventTarget {
     return this.#channels.get(channelId).unread;
   }
 
-  /** User ids. */
+  /** Returns the ids of the other users who are typing. */
   typing(channelId) {
     return this.#othersTyping.in(channelId);
   }
 
-  /** The channel that the user looks at, or null: what arrives at its end in sight is seen. */
-  attend(channelId, isEndInSight = true) {
-    if (channelId !== this.#attended) this.#ownTyping.stop();
-    this.#attended = channelId;
-    this.#reading = isEndInSight ? channelId : null;
+  /** Sets the channel that the user looks at, or null. New messages at a visible end are seen. */
+  attend(channelId, isEndVisible = true) {
+    if (channelId !== this.#shown) this.#ownTyping.stop();
+    this.#shown = channelId;
+    this.#reading = isEndVisible ? channelId : null;
     if (channelId === null) return;
-    if (isEndInSight) this.#see(channelId);
+    if (isEndVisible) this.#see(channelId);
     if (!this.#channels.get(channelId).isLoaded) this.#inBackground(this.#load(channelId));
   }
 
@@ -138,7 +141,7 @@ export class ChatClient extends EventTarget {
     this.#ownTyping.stop();
   }
 
-  /** Show it at once; `messages` says what becomes of it. Returns false if too many are unsent. */
+  /** Shows a message at once, and sends it. Returns false if too many are unsent. */
   send(channelId, content) {
     if (this.#outbox.isFull) return false;
     this.#ownTyping.sent();
@@ -146,7 +149,7 @@ export class ChatClient extends EventTarget {
     return true;
   }
 
-  /** Send a FAILED message again, perhaps with other content. */
+  /** Sends a FAILED message again, perhaps with other content. */
   retry(id, content) {
     this.#outbox.retry(id, content);
   }
@@ -155,7 +158,7 @@ export class ChatClient extends EventTarget {
     this.#outbox.discard(id);
   }
 
-  /** Throws `Refused` or `ConnectionLost`, as `delete` does. */
+  /** Edits a message. Throws `Refused` or `ConnectionLost`, as `delete` does. */
   async edit(messageId, content) {
     this.#updated(await this.#ask("updateMessage", { messageId, content }));
   }
@@ -165,27 +168,24 @@ export class ChatClient extends EventTarget {
   }
 
   #online({ offlineCount }) {
-    this.#inBackground(this.#marks.retry());
-    this.#ownTyping.sent(); // the server forgot it with the connection
+    this.#inBackground(this.#receipts.retry());
+    this.#ownTyping.sent(); // the server ends typing when a connection ends
     this.#othersTyping.clear();
-    this.#tell("missed", offlineCount);
+    this.#dispatch("missed", offlineCount);
     this.#inBackground(this.#catchUp());
   }
 
-  /** What was missed, in order; then what happened to the messages that are here already. */
+  /** Reads the undelivered messages in order, and then the loaded channels again. */
   async #catchUp() {
     for await (const messages of pagesOf(this.#ask, {})) {
-      for (const message of messages) this.#received(message);
+      for (const message of messages) this.#add(message);
     }
     for (const [channelId, { isLoaded }] of this.#channels) {
-      if (isLoaded || channelId === this.#attended) await this.#load(channelId);
+      if (isLoaded || channelId === this.#shown) await this.#load(channelId);
     }
   }
 
-  /**
-   * The last messages of a channel, those that are here included: edits and deletions may have been
-   * missed.
-   */
+  /** Reads the last messages of a channel, also the known ones: they may have been edited. */
   async #load(channelId) {
     if (this.phase !== "online") return; // `#catchUp` will
     const channel = this.#channels.get(channelId);
@@ -198,13 +198,13 @@ export class ChatClient extends EventTarget {
     if (!channel.isLoaded && afterSeq > 0) channel.log.cut(afterSeq);
     channel.log.reconcile(messages, lastSeq);
     channel.isLoaded = true;
-    this.#tell("messages", { channelId });
+    this.#dispatch("messages", { channelId });
     if (channelId === this.#reading) this.#see(channelId);
     const typing = await this.#ask("typing:get", { channelId });
-    typing.forEach((indicator) => this.#heardTyping(indicator));
+    typing.forEach((indicator) => this.#typingChanged(indicator));
   }
 
-  #heard({ name, payload }) {
+  #received({ name, payload }) {
     switch (name) {
       case "message.created":
         this.#created(payload);
@@ -214,43 +214,43 @@ export class ChatClient extends EventTarget {
         break;
       case "message.deleted":
         this.#channels.get(payload.channelId)?.log.delete(payload.messageId);
-        this.#tell("messages", payload);
+        this.#dispatch("messages", payload);
         break;
       case "message:delivered":
       case "message:seen":
         this.#inBackground(this.#receipt(payload));
         break;
       case "typing":
-        this.#heardTyping(payload);
+        this.#typingChanged(payload);
         break;
     }
   }
 
-  /** One's own comes before its ack: only that says which of the messages on their way it is. */
+  /** A message of this user arrives before its ack, and only the ack identifies the outbox entry. */
   async #created(message) {
     if (message.userId === this.#userId) await this.#outbox.sending;
-    this.#received(message);
+    this.#add(message);
   }
 
-  #received(message) {
+  #add(message) {
     const channel = this.#channels.get(message.channelId);
-    if (channel === undefined) return; // joined since
+    if (channel === undefined) return; // the user joined it after the page was loaded
     const isNew = channel.log.add(message);
     const isSeen = message.channelId === this.#reading;
     if (message.userId !== this.#userId) {
-      this.#marks.want(message.id, isSeen ? "message:seen" : "message:delivered");
+      this.#receipts.report(message.id, isSeen ? "message:seen" : "message:delivered");
       if (isNew && !isSeen) channel.unread += 1;
-      if (isNew) this.#tell("arrived", { message });
+      if (isNew) this.#dispatch("arrived", { message });
     }
-    this.#tell("messages", message);
+    this.#dispatch("messages", message);
   }
 
   #updated(message) {
     this.#channels.get(message.channelId)?.log.update(message);
-    this.#tell("messages", message);
+    this.#dispatch("messages", message);
   }
 
-  /** The first receipt of a message asks for those of all its recipients. */
+  /** At the first receipt of a message, requests the statuses of all its recipients. */
   async #receipt(status) {
     const { messageId } = status;
     for (const [channelId, { log }] of this.#channels) {
@@ -258,7 +258,7 @@ export class ChatClient extends EventTarget {
       if (log.isCounted(messageId)) await this.#recount(log, messageId);
       else if (log.receipts(messageId) === null) await this.#askReceipts(log, messageId);
       else log.receive({ messageId, statuses: [status] });
-      this.#tell("messages", { channelId });
+      this.#dispatch("messages", { channelId });
     }
   }
 
@@ -267,27 +267,27 @@ export class ChatClient extends EventTarget {
     log.receive({ messageId, statuses: answer.data, counts: answer.counts });
   }
 
-  /** Thousands of receipts may come at once: ask for their number now and then. */
+  /** Requests the counts of a message at most every two seconds, because receipts may be many. */
   async #recount(log, messageId) {
-    if (this.#recounted.has(messageId)) return;
-    this.#recounted.add(messageId);
+    if (this.#recounting.has(messageId)) return;
+    this.#recounting.add(messageId);
     await pause(RECOUNT_MS);
-    this.#recounted.delete(messageId);
+    this.#recounting.delete(messageId);
     await this.#askReceipts(log, messageId);
   }
 
-  #heardTyping(indicator) {
-    if (indicator.userId !== this.#userId) this.#othersTyping.heard(indicator);
+  #typingChanged(indicator) {
+    if (indicator.userId !== this.#userId) this.#othersTyping.update(indicator);
   }
 
   #see(channelId) {
     const channel = this.#channels.get(channelId);
     channel.unread = 0;
-    this.#tell("messages", { channelId });
+    this.#dispatch("messages", { channelId });
     const last = channel.log.messages.slice(-MOST_SEEN_AT_ONCE);
     for (const { id, userId, deliveryStatus, deleted } of last) {
       const isRead = userId === this.#userId || deliveryStatus === "READ" || deleted;
-      if (!isRead) this.#marks.want(id, "message:seen");
+      if (!isRead) this.#receipts.report(id, "message:seen");
     }
   }
 
@@ -296,7 +296,7 @@ export class ChatClient extends EventTarget {
     this.#channels.get(channelId).log.add(message);
   }
 
-  /** Without a connection: when there is one, however long that takes. */
+  /** Waits before the next attempt to send: for a while, or for a connection. */
   #nextTry(tries) {
     if (this.phase === "online") return pause(backoff(tries));
     return new Promise((resolve) => {
@@ -304,12 +304,12 @@ export class ChatClient extends EventTarget {
     });
   }
 
-  /** A lost connection is told by `phase`, and made good at the next `online`. */
-  #inBackground(work) {
-    work.catch((error) => this.phase === "online" && this.#tell("trouble", { error }));
+  /** Errors while offline are ignored: `phase` shows them, and `#online` repeats the requests. */
+  #inBackground(promise) {
+    promise.catch((error) => this.phase === "online" && this.#dispatch("trouble", { error }));
   }
 
-  #tell(type, detail) {
+  #dispatch(type, detail) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
 }

@@ -1,14 +1,14 @@
-// One user's chat: channels, messages, and what is said about them.
+// The view of one user's chat: channels, messages and notices.
 import { announce, avatar, byId, element, hidden, listOf, oncePerFrame } from "./dom.js";
 import { ComposerView } from "./composer_view.js";
 import { ConnectionView } from "./connection_view.js";
 import { MessageListView } from "./message_list_view.js";
 import { isUnsent } from "./message_view.js";
 import { SidebarView } from "./sidebar_view.js";
-import { Waits } from "./waits.js";
+import { ThrottleNotice } from "./throttle_notice.js";
 
 const NOTICE_MS = 6_000;
-const MOST_READ_OUT = 3; // messages that arrive together; of more, only the number is announced
+const MOST_READ_OUT = 3; // of more messages at once, only the number is announced
 
 export class ChatView {
   #client;
@@ -16,21 +16,21 @@ export class ChatView {
   #users;
   #memory;
   #channelId = null;
-  #arrivals = []; // what is not announced yet; beyond `MOST_READ_OUT`, only its number counts
+  #arrivals = []; // announcements of new messages, at most `MOST_READ_OUT`
   #arrivalCount = 0;
   #noticeTimer = null;
   #sidebar = new SidebarView();
-  #waits = new Waits();
+  #throttleNotice = new ThrottleNotice();
   #messages;
   #composer;
-  /** Many messages may arrive before the browser can show one. */
+  /** Draws once per frame, however many messages arrive. */
   #drawSoon = oncePerFrame(() => this.#draw());
 
   /**
    * @param client    a `ChatClient`
    * @param me        the user: `{id, name, channels}`
-   * @param users     everybody
-   * @param maxChars  how long a message may be
+   * @param users     all users
+   * @param maxChars  the maximum length of a message
    * @param memory    a `TabMemory`
    */
   constructor({ client, me, users, maxChars, memory }) {
@@ -66,7 +66,7 @@ export class ChatView {
     document.addEventListener("visibilitychange", () => this.#attend());
     byId("to-end").onclick = () => {
       this.#messages.goToEnd();
-      this.#composer.focus(); // the button that had the focus is hidden by now
+      this.#composer.focus(); // the focused button is hidden now
     };
     byId("chat").hidden = false;
     const { channelId } = memory;
@@ -110,7 +110,7 @@ export class ChatView {
   #send(content) {
     const isTaken = this.#client.send(this.#channelId, content);
     if (isTaken) this.#messages.goToEnd();
-    else this.#notice("Too many messages wait to be sent; try again when some have left.");
+    else this.#notice("Too many messages wait to be sent; try again when some have been sent.");
     return isTaken;
   }
 
@@ -184,8 +184,8 @@ export class ChatView {
   }
 
   #throttled(retryAfterMs) {
-    if (!this.#waits.add(retryAfterMs)) return;
-    this.#notice("That was fast. The rest follows at the server's pace; nothing is lost.");
+    if (!this.#throttleNotice.add(retryAfterMs)) return;
+    this.#notice("That was fast. The server limits the rate; the rest will be sent, nothing is lost.");
   }
 
   #confirmDelete(message) {
@@ -193,7 +193,7 @@ export class ChatView {
     byId("confirm-content").textContent = message.content;
     dialog.returnValue = "keep";
     dialog.onclose = () => {
-      this.#messages.focus(message.id); // the button that the focus came from is hidden by now
+      this.#messages.focus(message.id); // the focused button is hidden now
       if (dialog.returnValue !== "delete") return;
       this.#delete(message);
     };

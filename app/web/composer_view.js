@@ -1,4 +1,4 @@
-// Where one writes. Each channel keeps its own draft, also across a reload.
+// The field for new messages. Each channel keeps its draft, also across a reload.
 import { announce, byId } from "./dom.js";
 import { MessageFieldView } from "./message_field_view.js";
 
@@ -10,7 +10,7 @@ export class ComposerView {
   #channelId = null;
 
   /**
-   * @param maxChars  how long a message may be
+   * @param maxChars  the maximum length of a message
    * @param memory    a `TabMemory`, for the drafts
    * @param actions   `{send(content), keystroke(), stopTyping(), editLast()}`; `send` returns
    *                  whether the message was taken
@@ -39,7 +39,7 @@ export class ComposerView {
     });
   }
 
-  /** Another channel. */
+  /** Shows the draft of a channel. */
   open(channelId) {
     this.#channelId = channelId;
     this.#field.text = this.#memory.draft(channelId);
@@ -50,7 +50,7 @@ export class ComposerView {
     this.#field.focus();
   }
 
-  /** The text stays where it is until it can be sent. */
+  /** Keeps the text until it can be sent. */
   #submit(send) {
     this.#field.focus();
     if (this.#field.isBlank) return;

@@ -1,16 +1,16 @@
-// One user's connection to the server, kept up: it hands in a fresh token before the old one
-// expires, and comes back after every loss, each time with a fresh token.
-import { backoff, pause, within } from "./timing.js";
+// One user's connection to the server. It refreshes the token before it expires, and reconnects
+// after every loss with a new token.
+import { backoff, pause, withTimeout } from "./timing.js";
 
 export const TIMEOUT_MS = 10_000;
-/** Less than the server's, which says when it is time: this is for where it was not heard. */
+/** Shorter than the server's lead, so that it matters only if `auth:expiring` was lost. */
 export const REFRESH_LEAD_MS = 10_000;
 
 const SHORTEST_TOKEN_MS = 1_000;
 const MOST_TRIES = 10;
 const MOST_REFUSALS = 3;
 
-/** What the server said no to: its sentence, and its `code`, `temporary`, `detail`, `fields`. */
+/** The server refused a request: its message, `code`, `temporary`, `detail` and `fields`. */
 export class Refused extends Error {
   constructor({ error, ...answer }) {
     super(error);
@@ -18,41 +18,45 @@ export class Refused extends Error {
   }
 }
 
-/** There was no answer: nobody knows whether the server did what was asked. */
+/** There was no answer, so the result is unknown. */
 export class ConnectionLost extends Error {
   temporary = true;
 }
 
-/** There was no connection: the server was not even asked. */
+/** There was no connection, so the request was not sent. */
 export class NotConnected extends ConnectionLost {
   unsent = true;
 }
 
 /**
- * Emits `phase` whenever `phase` or `detail` changes, `online` when requests can be made (its
- * detail: `{offlineCount}`), `token`, `throttled` (its detail: `{retryAfterMs}`), and `message` for
- * every event of the chat (its detail: `{name, payload}`).
+ * Dispatches these events, with their details:
+ *
+ * - `phase`: when `phase` or `detail` has changed
+ * - `online`: `{offlineCount}`, when requests can be made
+ * - `token`: when the token has changed
+ * - `throttled`: `{retryAfterMs}`, when the server limits the rate
+ * - `message`: `{name, payload}`, for every event of the chat
  */
 export class Connection extends EventTarget {
-  /** `offline`, `connecting`, `online`, `lost`, `unauthorized` or `refused` (for good). */
+  /** `offline`, `connecting`, `online`, `lost`, `unauthorized` or, permanently, `refused`. */
   phase = "offline";
-  /** A sentence about why it is not online. */
+  /** The reason why it is not online, for people. */
   detail = "";
-  /** `{expiresAt, lifeMs}` of the token in use, by this machine's clock. The token is not kept. */
+  /** The lifetime of the token, `{expiresAt, lifeMs}`, by this machine's clock; not the token. */
   token = null;
 
   #getToken;
   #socket;
-  #offered = null; // what `token` is to be, once the server has let it in
+  #offered = null; // the lifetime of a token that the server has not accepted yet
   #refusal = null;
-  #refreshing = null; // the transport that a refresh is under way for
-  #failures = 0; // in a row, of whatever kind: for the time between two tries
-  #refusals = 0; // in a row
-  #timer = null; // to the next refresh while online, else to the next try to come back
+  #refreshing = null; // the transport for which a refresh is running
+  #failures = 0; // consecutive failures of any kind, which lengthen the backoff
+  #refusals = 0; // consecutive refusals of the token
+  #timer = null; // for the next refresh while online, otherwise for the next reconnection
 
   /**
-   * @param io        of socket.io-client
-   * @param getToken  async: a session token made now (of Clerk: `getToken({skipCache: true})`)
+   * @param io        the function of socket.io-client
+   * @param getToken  async: returns a new session token (with Clerk: `getToken({skipCache: true})`)
    */
   constructor({ io, url, getToken }) {
     super();
@@ -69,11 +73,11 @@ export class Connection extends EventTarget {
     this.#socket.on("connect", () => this.#admitted());
     this.#socket.on("connect_error", (error) => this.#failed(error));
     this.#socket.on("error", (error) => (this.#refusal = error)); // `disconnect` follows
-    this.#socket.on("server:draining", (notice) => this.#draining(notice)); // and here, later
+    this.#socket.on("server:draining", (notice) => this.#draining(notice)); // `disconnect` follows later
     this.#socket.on("disconnect", (reason) => this.#ended(reason));
     this.#socket.on("auth:expiring", () => this.#refresh());
     this.#socket.onAny((name, payload) => {
-      if (!CONNECTION_EVENTS.has(name)) this.#tell("message", { name, payload });
+      if (!CONNECTION_EVENTS.has(name)) this.#dispatch("message", { name, payload });
     });
   }
 
@@ -91,21 +95,21 @@ export class Connection extends EventTarget {
   }
 
   /**
-   * The `data` that the server answers an event with. A rate limit is waited out.
+   * Sends an event and returns the `data` of the answer. Waits and retries at a rate limit.
    *
-   * Throws `Refused` or `ConnectionLost`; where `temporary`, it may help to ask again.
+   * Throws `Refused` or `ConnectionLost`; if the error is `temporary`, a retry may succeed.
    */
   async ask(event, ...payload) {
     return (await this.askFully(event, ...payload)).data;
   }
 
-  /** As `ask`, but the whole answer: `data` and what stands beside it. */
+  /** Sends an event and returns the whole answer, not only its `data`. */
   async askFully(event, ...payload) {
     if (this.phase !== "online") throw new NotConnected("Not connected.");
     try {
       return await this.#request(event, ...payload);
     } catch (error) {
-      // A sleeping laptop, or a throttled tab: the time for a refresh has passed unused.
+      // A sleeping laptop or a throttled tab has missed the time for a refresh.
       if (error.code === "token_expired") {
         this.#refresh();
         error.temporary = true;
@@ -114,36 +118,36 @@ export class Connection extends EventTarget {
     }
   }
 
-  /** Called by socket.io-client for every single connection: no token is used twice. */
+  /** socket.io-client calls this for every connection, so each gets a new token. */
   async #authorize(give) {
     const { engine } = this.#socket.io;
     try {
-      const { token, life } = await this.#freshToken();
-      if (!this.#isCurrent(engine)) return; // too late: the next connection asks for its own
+      const { token, life } = await this.#newToken();
+      if (!this.#isCurrent(engine)) return; // too late: the next connection has its own token
       this.#offered = life;
       give({ token });
     } catch (error) {
       if (!this.#isCurrent(engine)) return;
       this.#enter("lost", `No token: ${error.message}`);
       await pause(backoff(this.#failures++));
-      engine.close(); // and socket.io-client tries again
-    }
-  }
+      engine.close(); // socket.io-client reconnects
+          }
+        }
 
-  async #freshToken() {
-    const token = await within(TIMEOUT_MS, this.#getToken());
+        async #newToken() {
+    const token = await withTimeout(TIMEOUT_MS, this.#getToken());
     const lifeMs = Math.max(lifeOf(token), SHORTEST_TOKEN_MS);
     return { token, life: { lifeMs, expiresAt: Date.now() + lifeMs } };
   }
 
-  /** Whether that is still the transport. Each time socket.io-client comes back it makes another. */
+  /** Whether this is the current transport: socket.io-client creates one for each connection. */
   #isCurrent(engine) {
     return this.phase !== "offline" && engine === this.#socket.io.engine;
   }
 
   /**
-   * A refused client sees `connect` too, and is told by `error` then. So only an answer shows that
-   * one is in, and how much was missed is what one wants to know first.
+   * A refused client also receives `connect`, and then `error`. Only the answer to a request shows
+   * that it was admitted, and the count of missed messages is needed first.
    */
   async #admitted() {
     const { engine } = this.#socket.io;
@@ -152,29 +156,29 @@ export class Connection extends EventTarget {
     try {
       offlineCount = (await this.#request("message:getOfflineCount")).data;
     } catch {
-      if (!this.#socket.connected) return; // refused, or lost: `#ended` knows
+      if (!this.#socket.connected) return; // refused or lost: `#ended` handles it
       await pause(backoff(this.#failures++));
-      engine.close(); // and socket.io-client tries again
+      engine.close(); // socket.io-client reconnects
       return;
     }
     if (!this.#isCurrent(engine)) return;
     this.#failures = this.#refusals = 0;
     this.#use(this.#offered);
     this.#enter("online");
-    this.#tell("online", { offlineCount });
+    this.#dispatch("online", { offlineCount });
   }
 
   #use(life) {
     this.token = life;
-    this.#tell("token");
+    this.#dispatch("token");
     clearTimeout(this.#timer);
     const ms = life.expiresAt - Date.now() - leadOf(life.lifeMs);
     this.#timer = setTimeout(() => this.#refresh(), ms);
   }
 
   /**
-   * Hands in a new token on the same connection: when the server says so, when it is high time, and
-   * when it was too late. Where that fails, the server ends the connection: see `#comeBack`.
+   * Sends a new token on the same connection: when the server warns, when the timer fires, or after
+   * an event was refused. If it fails, the server closes the connection: see `#reconnect`.
    */
   async #refresh() {
     const { engine } = this.#socket.io;
@@ -183,7 +187,7 @@ export class Connection extends EventTarget {
     this.#refreshing = engine;
     for (let tries = 0; tries < MOST_TRIES && isWanted(); tries += 1) {
       try {
-        const { token, life } = await this.#freshToken();
+        const { token, life } = await this.#newToken();
         await this.#request("auth:refresh", { token });
         this.#use(life);
         break;
@@ -197,8 +201,8 @@ export class Connection extends EventTarget {
 
   #failed(error) {
     const isAuthentication = /authentication/i.test(error.message);
-    if (isAuthentication) this.#comeBack({ message: error.message, ...error.data });
-    else if (!this.#socket.active) this.#comeBack(null);
+    if (isAuthentication) this.#reconnect({ message: error.message, ...error.data });
+    else if (!this.#socket.active) this.#reconnect(null);
     else this.#enter("lost", "The server cannot be reached.");
   }
 
@@ -207,19 +211,19 @@ export class Connection extends EventTarget {
     clearTimeout(this.#timer);
     const refusal = this.#refusal;
     this.#refusal = null;
-    if (refusal?.temporary) this.#socket.disconnect(); // socket.io-client would come back too soon
-    if (refusal?.temporary || reason === "io server disconnect") this.#comeBack(refusal);
-    else this.#enter("lost", "The connection was lost."); // socket.io-client comes back by itself
+    if (refusal?.temporary) this.#socket.disconnect(); // socket.io-client would reconnect too soon
+    if (refusal?.temporary || reason === "io server disconnect") this.#reconnect(refusal);
+    else this.#enter("lost", "The connection was lost."); // socket.io-client reconnects by itself
   }
 
-  /** The server will end the connection before it restarts. */
+  /** The server has announced that it will close the connection. */
   #draining({ reconnectAfterMs }) {
     this.#refusal = { code: "draining", temporary: true, retryAfterMs: reconnectAfterMs };
     if (this.phase === "online") this.#enter("online", "The server is about to restart.");
   }
 
-  /** What socket.io-client does not do, or not in time: the server said goodbye, or no. */
-  #comeBack(refusal) {
+  /** Reconnects after a refusal or a disconnection by the server, or gives up. */
+  #reconnect(refusal) {
     if (refusal === null) {
       this.#enter("lost", "The server ended the connection.");
     } else if (refusal.temporary) {
@@ -240,13 +244,13 @@ export class Connection extends EventTarget {
       const answer = await this.#answer(event, ...payload);
       if (answer.error === undefined) return answer;
       if (answer.code !== "rate_limited" || tries > MOST_TRIES) throw new Refused(answer);
-      this.#tell("throttled", { retryAfterMs: answer.retryAfterMs });
+      this.#dispatch("throttled", { retryAfterMs: answer.retryAfterMs });
       await pause(answer.retryAfterMs);
     }
   }
 
   async #answer(event, ...payload) {
-    // Not left to socket.io-client's buffer, which would send it on some later day.
+    // Otherwise socket.io-client would buffer the event, and send it much later.
     if (!this.#socket.connected) throw new NotConnected("Not connected.");
     try {
       return await this.#socket.timeout(TIMEOUT_MS).emitWithAck(event, ...payload);
@@ -259,23 +263,23 @@ export class Connection extends EventTarget {
     if (this.phase === phase && this.detail === detail) return;
     this.phase = phase;
     this.detail = detail;
-    this.#tell("phase");
+    this.#dispatch("phase");
   }
 
-  #tell(type, detail) {
+  #dispatch(type, detail) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
 }
 
 const CONNECTION_EVENTS = new Set(["error", "auth:expiring", "server:draining"]);
 
-/** Why a refusal is no failed sign-in. */
+/** Returns the detail for a temporary refusal. */
 function sentenceOf({ code, detail }) {
   if (code === "draining") return "The server is restarting; trying again.";
   return ["The server is busy; trying again.", detail].filter(Boolean).join(" ");
 }
 
-/** Nothing comes after a revocation, or when somebody else signed in. Else it is worth some tries. */
+/** Whether to give up: after a revocation, another user's sign-in, or several refusals. */
 function isFinal(code, refusals) {
   return FINAL_REFUSALS.has(code) || refusals > MOST_REFUSALS;
 }

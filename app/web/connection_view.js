@@ -1,7 +1,7 @@
-// How the connection is, and how long its token is good for.
+// The state of the connection, and the remaining lifetime of its token.
 import { announce, byId } from "./dom.js";
 
-const TICK_MS = 250; // as long as the bar's transition in style.css, so that it moves evenly
+const TICK_MS = 250; // the duration of the bar's transition in style.css, so that it moves evenly
 
 const PHASES = {
   offline: "Offline",
@@ -16,7 +16,7 @@ export class ConnectionView {
   #client;
   #token = null;
 
-  /** @param client the `ChatClient`; it is opened and closed at a button */
+  /** @param client the `ChatClient`, which a button opens and closes */
   constructor(client) {
     this.#client = client;
     byId("toggle-connection").onclick = () => {

@@ -1,12 +1,12 @@
-// Making elements. Text is only ever set as text: what people write is never taken for HTML.
+// Creates elements. Text is always set as text, so users' messages never become HTML.
 
-const GOLDEN_ANGLE = 137.5; // neighbours get colours far apart
+const GOLDEN_ANGLE = 137.5; // consecutive hashes get very different hues
 const MOST_ANNOUNCED = 50;
 const SVG = "http://www.w3.org/2000/svg";
 
 export const byId = (id) => document.getElementById(id);
 
-/** `element("li", {class: "user", onclick: f}, "Alice")` */
+/** Creates an element: `element("li", {class: "user", onclick: f}, "Alice")` */
 export function element(tag, attributes, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes ?? {})) {
@@ -21,23 +21,23 @@ export function icon(name) {
   const svg = document.createElementNS(SVG, "svg");
   const use = document.createElementNS(SVG, "use");
   svg.setAttribute("aria-hidden", "true");
-  use.setAttribute("href", `#icon-${name}`); // in index.html: offline, nothing can be fetched
+  use.setAttribute("href", `#icon-${name}`); // a symbol in index.html, so that icons work offline
   svg.append(use);
   return svg;
 }
 
-/** A button that shows an icon and is read as `label`. */
+/** Creates a button with an icon; screen readers read the label. */
 export function iconButton(name, label, onclick) {
   const attributes = { type: "button", class: "quiet", title: label, onclick };
   return element("button", attributes, icon(name), hidden(label));
 }
 
-/** For screen readers alone. */
+/** Creates a text that only screen readers read. */
 export function hidden(text) {
   return element("span", { class: "visually-hidden" }, text);
 }
 
-/** A disc with the user's initial; a user's colour is the same everywhere. */
+/** Creates a disc with the user's initial, in a colour that depends on the user's id. */
 export function avatar(userId, name) {
   const disc = element("span", { class: "avatar", "aria-hidden": "true" }, name.slice(0, 1));
   let hash = 0;
@@ -46,14 +46,14 @@ export function avatar(userId, name) {
   return disc;
 }
 
-/** Has a screen reader say it, after what it has still to say: nothing is overwritten. */
+/** Adds a sentence to those that a screen reader reads. */
 export function announce(sentence) {
   const announcer = byId("announcer");
   announcer.append(element("p", null, sentence));
   if (announcer.childElementCount > MOST_ANNOUNCED) announcer.firstElementChild.remove();
 }
 
-/** A function that has `draw` called before the next frame, once, however often it is called. */
+/** Returns a function that calls `draw` once before the next frame, however often it is called. */
 export function oncePerFrame(draw) {
   let isDue = false;
   return () => {
@@ -66,7 +66,7 @@ export function oncePerFrame(draw) {
   };
 }
 
-/** "Alice", "Alice and Bob", "Alice, Bob, and Carol" */
+/** Joins names: "Alice", "Alice and Bob", "Alice, Bob, and Carol". */
 export function listOf(names) {
   return new Intl.ListFormat("en").format(names);
 }

@@ -1,4 +1,4 @@
-// The form in which a message is edited. It stays, with what was typed, until the server has it.
+// The form that edits a message. It keeps its text until the edit is saved.
 import { element } from "./dom.js";
 import { MessageFieldView } from "./message_field_view.js";
 import { isUnsent } from "./message_view.js";
@@ -16,9 +16,9 @@ export class EditView {
   #done;
 
   /**
-   * @param message   the message as it is; the server need not have it yet
-   * @param maxChars  how long a message may be
-   * @param actions   `{save(content), done()}`; `save` is async and throws why the edit failed
+   * @param message   the message, which may be unsent
+   * @param maxChars  the maximum length of a message
+   * @param actions   `{save(content), done()}`; `save` is async and throws if the edit failed
    */
   constructor(message, maxChars, { save, done }) {
     const counter = element("p", { class: "count" });
@@ -50,14 +50,14 @@ export class EditView {
   }
 
   #pressed(event) {
-    event.stopPropagation(); // the arrow keys are the field's here
+    event.stopPropagation(); // the list must not handle the arrow keys
     if (event.key === "Escape") this.#cancel();
     if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
     event.preventDefault();
     this.form.requestSubmit();
   }
 
-  /** Not while it is being saved: a failure would have nowhere to be told. */
+  /** Does nothing while the edit is being saved, because a failure is shown in the form. */
   #cancel() {
     if (!this.isSaving) this.#done();
   }
@@ -79,7 +79,7 @@ export class EditView {
     }
   }
 
-  /** The buttons are not disabled: they would lose the focus. */
+  /** Does not disable the buttons, because they would lose the focus. */
   #saving(isSaving) {
     this.isSaving = this.#textarea.readOnly = isSaving;
     this.form.setAttribute("aria-busy", String(isSaving));

@@ -1,26 +1,26 @@
-// Reading messages from the server, page by page. It reads forward only: there is no "last page".
+// Reads messages from the server page by page, forward only.
 
 const PAGE_SIZE = 100;
 
 /**
- * Yield lists of messages, oldest first, until there are no more.
+ * Yields lists of messages, oldest first.
  *
- * @param ask     async: as `Connection.ask`
- * @param wanted  `{}` for what is undelivered, else `{channelId, afterSeq}`
+ * @param ask     async: like `Connection.ask`
+ * @param wanted  `{}` for undelivered messages, or `{channelId, afterSeq}`
  */
 export async function* pagesOf(ask, wanted) {
   let page = { nextCursor: null };
   do {
-    const place = page.nextCursor === null ? wanted : { cursor: page.nextCursor };
-    page = await ask("message:getOffline", { ...place, limit: PAGE_SIZE });
+    const start = page.nextCursor === null ? wanted : { cursor: page.nextCursor };
+    page = await ask("message:getOffline", { ...start, limit: PAGE_SIZE });
     yield page.messages;
   } while (page.nextCursor !== null);
 }
 
 /**
- * The `afterSeq` with which to read the last messages of a channel: at least `count` of them, or
- * all, and at most about twice as many. It finds the end by doubling, then by halving: for a
- * channel of 100,000 messages, that takes 17 requests of one message each.
+ * Returns the `afterSeq` to read the last messages of a channel: at least `count` or all, and at
+ * most about twice as many. It finds the end by doubling and then by bisection. For a channel of
+ * 100,000 messages, that takes 17 requests of one message each.
  */
 export async function startOfLast(ask, channelId, count) {
   const isBeforeEnd = async (afterSeq) => {

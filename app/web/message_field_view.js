@@ -1,8 +1,8 @@
-// A field for the text of a message, and a counter that says how much of the limit is used.
+// A field for the text of a message, and a counter of its characters.
 import { announce } from "./dom.js";
 import { isBlank, lengthOf } from "./message_text.js";
 
-const NEAR = 0.8; // of the limit; on a narrow screen the counter is not shown before
+const NEAR = 0.8; // the share of the limit from which a narrow screen shows the counter
 
 const numbers = new Intl.NumberFormat("en");
 
@@ -12,7 +12,7 @@ export class MessageFieldView {
   #maxChars;
 
   /**
-   * @param field     a textarea; too long a text is not cut off, so that a paste can be shortened
+   * @param field     a textarea; it accepts long texts, so that a paste can be shortened
    * @param counter   the element with the number of characters
    * @param maxChars  the server's limit
    */
@@ -24,7 +24,7 @@ export class MessageFieldView {
     this.#count();
   }
 
-  /** As it is written. */
+  /** The text in the field. */
   get text() {
     return this.#field.value;
   }
@@ -34,12 +34,12 @@ export class MessageFieldView {
     this.#count();
   }
 
-  /** As it is sent. */
+  /** The text without surrounding white space, as it is sent. */
   get content() {
     return this.text.trim();
   }
 
-  /** Why the server would refuse it; an empty string if it would not. */
+  /** The reason why the server would refuse the text, or an empty string. */
   get fault() {
     if (isBlank(this.text)) return "A message cannot be empty.";
     const excess = lengthOf(this.text) - this.#maxChars;

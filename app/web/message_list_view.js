@@ -1,40 +1,40 @@
-// The messages of the channel one looks at.
+// The list of the messages of the selected channel.
 import { byId } from "./dom.js";
 import { EditView } from "./edit_view.js";
 import { MessageView } from "./message_view.js";
 
 const NEAR_THE_END_PX = 120;
 
-/** One tab stop: the arrow keys move between messages, Tab goes on to what can be done with one. */
+/** The list is one tab stop: arrow keys move between messages, Tab moves to a message's buttons. */
 export class MessageListView {
   #list = byId("messages");
   #scroller = byId("scroller");
   #me;
   #maxChars;
   #actions;
-  #views = new Map(); // by the message's id, oldest first
+  #views = new Map(); // by message id, oldest first
   #current = null;
-  #edits = new Map(); // by channel: at most one is open in each, and waits there
+  #edits = new Map(); // by channel: each has at most one open edit
   #follows = true;
 
   /**
    * @param me        the user's id
-   * @param maxChars  how long a message may be
+   * @param maxChars  the maximum length of a message
    * @param actions   `{edit(message, content), delete(message), retry(message), discard(message)}`,
-   *                  where `edit` is async and throws; `moved()`: `isAtEnd` has changed; and
-   *                  `left()`: what had the focus is gone
+   *                  where `edit` is async and throws; `moved()`, called when `isAtEnd` changes;
+   *                  and `left()`, called when the focused element was removed
    */
   constructor(me, maxChars, actions) {
     this.#me = me;
     this.#maxChars = maxChars;
     this.#actions = actions;
     this.#scroller.addEventListener("scroll", () => this.#setFollows(this.#isNearTheEnd()));
-    new ResizeObserver(() => this.#follow()).observe(this.#scroller); // a phone's keyboard, too
+    new ResizeObserver(() => this.#follow()).observe(this.#scroller); // also when a phone's keyboard opens
     this.#list.addEventListener("keydown", (event) => this.#moved(event));
     this.#list.addEventListener("focusin", ({ target }) => this.#select(target.closest("li")));
   }
 
-  /** Another channel. */
+  /** Removes all messages, to show another channel. */
   clear() {
     this.#list.replaceChildren();
     this.#views.clear();
@@ -74,7 +74,7 @@ export class MessageListView {
     this.#views.get(messageId)?.li.focus();
   }
 
-  /** The user's last message that can be edited. */
+  /** Edits the user's last message that can be edited. */
   editLast() {
     const own = [...this.#views.values()].filter(({ canEdit }) => canEdit);
     const open = own.find(({ message }) => this.#editOf(message) !== undefined);
@@ -92,7 +92,7 @@ export class MessageListView {
     this.#actions.moved();
   }
 
-  /** Stay at the end, unless the user went up to read. */
+  /** Scrolls to the end, unless the user has scrolled up. */
   #follow() {
     if (this.#follows) this.#scroller.scrollTop = this.#scroller.scrollHeight;
   }
@@ -126,7 +126,7 @@ export class MessageListView {
     edit.focus();
   }
 
-  /** The focus goes on to the composer, unless the user has moved it elsewhere meanwhile. */
+  /** Closes an edit; the focus moves to the composer if it was in the form. */
   #finish(edit) {
     const hadFocus = edit.form.contains(document.activeElement);
     this.#close(edit);
@@ -136,7 +136,7 @@ export class MessageListView {
   #close(edit) {
     const { id, channelId } = edit.message;
     this.#edits.delete(channelId);
-    this.#views.get(id)?.draw(); // there is none when another channel is shown
+    this.#views.get(id)?.draw(); // undefined while another channel is shown
   }
 
   #editOf({ id, channelId }) {

@@ -1,10 +1,10 @@
-// One message of the list: its text, its time and ticks, and what can be done with it.
+// One message of the list, with its time, ticks and buttons.
 import { avatar, element, hidden, icon, iconButton } from "./dom.js";
 
 const TOGETHER_MS = 5 * 60_000;
 
 const STATUS_TEXTS = {
-  SENDING: "On its way",
+  SENDING: "Sending",
   SENT: "Sent",
   DELIVERED: "Delivered",
   READ: "Read",
@@ -14,7 +14,7 @@ const STATUS_TEXTS = {
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 const calendar = new Intl.DateTimeFormat("en", { weekday: "long", day: "numeric", month: "long" });
 
-/** Whether it is still in the outbox; messages of the server have a `seq`. */
+/** Whether the message is in the outbox; messages of the server have a `seq`. */
 export const isUnsent = (message) => message.seq === undefined;
 
 export class MessageView {
@@ -38,7 +38,7 @@ export class MessageView {
   }
 
   /**
-   * Show the message as it is now, if that is news.
+   * Draws the message if it has changed.
    *
    * @param previous  the message above it, or null
    * @param edit      the open `EditView` of this message, if there is one
@@ -52,7 +52,7 @@ export class MessageView {
     this.#version = version;
     this.message = message;
     this.#previous = previous;
-    // Moving an open form would disturb who writes in it: what changed is drawn when it closes.
+    // An open form must not be drawn again while the user writes in it.
     if (edit === undefined || !this.li.contains(edit.form)) this.draw(edit);
   }
 
@@ -87,7 +87,7 @@ export class MessageView {
       ...(isOwn && isStored ? [(this.#buttons ??= this.#newButtons())] : []),
     );
     if (focused === null) return;
-    li.focus(); // which shows its buttons
+    li.focus(); // this shows its buttons
     if (li.contains(focused)) focused.focus();
   }
 

@@ -1,20 +1,20 @@
-// Messages on their way: shown at once, sent one after the other, tried again when it may help.
+// Unsent messages: shown at once, sent one after another, and retried after temporary errors.
 
 export const MOST_ENTRIES = 200;
 
 const MOST_TRIES = 4;
 
 /**
- * A message is `SENDING` until the server has stored it; then it leaves the outbox. If the server
- * refuses it, or does not answer several tries, it is `FAILED` and stays until the user retries,
- * edits or discards it. Messages that are `SENDING` are sent in their order, and do not wait for
- * those that have failed. However often a message is sent, it is stored once: its
- * `clientMessageId` stays the same for as long as its content does.
+ * A message is `SENDING` until the server has stored it; then it is removed. If the server refuses
+ * it, or does not answer several attempts, it is `FAILED` and stays until the user retries, edits
+ * or discards it. Messages that are `SENDING` are sent in order, and do not wait for failed ones.
+ * A message that is sent several times is stored once, because its `clientMessageId` changes only
+ * with its content.
  */
 export class Outbox {
-  /** Like the server's `Message`s, oldest first; `id` is the `clientMessageId`, `error` says why. */
+  /** Entries like `Message`s, oldest first; `id` is the `clientMessageId`, `error` the failure. */
   entries;
-  /** Resolves when what is being sent has been answered; null while nothing is. */
+  /** Resolves when the running request is answered; null if there is none. */
   sending = null;
 
   #userId;
@@ -25,13 +25,13 @@ export class Outbox {
   #running = false;
 
   /**
-   * @param userId      the author's
-   * @param entries     the `entries` of an earlier outbox of this user, before a reload
-   * @param send        async: has an entry stored, or throws an error with `temporary`; with `unsent`
-   *                    where nothing was tried
-   * @param nextTry     async: after so many tries, returns when another one is worth it
+   * @param userId      the id of the author
+   * @param entries     the `entries` of this user's outbox before a reload
+   * @param send        async: sends an entry; throws an error with `temporary`, and with `unsent` if
+   *                    the request was not sent
+   * @param nextTry     async: waits before the next attempt, given the number of attempts so far
    * @param onChange    called with a channel's id when its entries have changed
-   * @param onFailure   called with an entry that is FAILED now
+   * @param onFailure   called with an entry that has become FAILED
    */
   constructor({ userId, entries = [], send, nextTry, onChange, onFailure }) {
     this.#userId = userId;
@@ -56,7 +56,7 @@ export class Outbox {
     this.#run();
   }
 
-  /** Send a FAILED message again. With other content it is another message, so its id changes. */
+  /** Sends a FAILED message again; another content changes its id. */
   retry(id, content) {
     const entry = this.#find(id);
     if (entry === undefined || isSending(entry)) return;
@@ -94,7 +94,7 @@ export class Outbox {
     } catch (error) {
       if (!error.unsent) entry.tries += 1;
       if (error.code === "message_deleted") {
-        this.#remove(entry); // an earlier try was stored, and deleted since
+        this.#remove(entry); // an earlier attempt was stored, and the message was deleted
       } else if (!error.temporary || entry.tries === MOST_TRIES) {
         Object.assign(entry, { deliveryStatus: "FAILED", error: error.message });
         this.#onChange(entry.channelId);

@@ -1,11 +1,11 @@
-// The page: pick a demo user, then chat. Tokens come from the development issuer.
+// The demo page: choose a demo user, then chat. Tokens come from the development issuer.
 import { ChatClient } from "./chat_client.js";
 import { TIMEOUT_MS } from "./connection.js";
 import { ChatView } from "./chat_view.js";
 import { avatar, byId, element } from "./dom.js";
 import { TabMemory } from "./tab_memory.js";
 
-/** JSON of this server, or an error with the server's own sentence. */
+/** Fetches JSON from this server; throws an error with the server's message. */
 async function fetchJson(path, options) {
   const response = await fetch(path, { ...options, signal: AbortSignal.timeout(TIMEOUT_MS) });
   if (!response.ok) throw new Error(await response.text());
@@ -18,7 +18,7 @@ async function fetchToken(userId, sessionId) {
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify({ userId, sessionId }),
   });
-  return token; // held by nobody but the connection it is for; never in a storage
+  return token; // only the connection keeps it; it is never stored
 }
 
 function showTrouble(sentence, command = "") {
@@ -29,7 +29,7 @@ function showTrouble(sentence, command = "") {
   byId("welcome").hidden = false;
 }
 
-/** The server answers 404 with the command to run. */
+/** Shows how to install the client; the server's 404 answer contains the command. */
 async function showMissingClient() {
   const response = await fetch("/socket.io/socket.io.js").catch(() => null);
   if (response?.status !== 404) return showTrouble("The JavaScript client could not be loaded.");
@@ -62,7 +62,7 @@ function showUsers(users) {
 
 function start(me, users, maxChars) {
   const memory = new TabMemory(() => sessionStorage, me.id);
-  const sessionId = `sess_${crypto.randomUUID()}`; // a connection's tokens are all of one sign-in
+  const sessionId = `sess_${crypto.randomUUID()}`; // all tokens of a connection must have one session
   const client = new ChatClient({
     io: globalThis.io,
     url: location.origin,
@@ -77,7 +77,7 @@ function start(me, users, maxChars) {
 
 async function main() {
   byId("trouble-retry").addEventListener("click", () => location.reload());
-  // The address says who one is, so that a reload keeps it; another user is another page.
+  // The address names the user, so that a reload keeps the user; another user needs a reload.
   addEventListener("hashchange", () => location.reload());
   byId("sign-out").addEventListener("click", () => (location.hash = ""));
   if (globalThis.io === undefined) {
@@ -91,7 +91,7 @@ async function main() {
     if (me === undefined) showUsers(welcome);
     else start(me, users, messageMaxChars);
   } catch (error) {
-    showTrouble(`The server did not answer as it should: ${error.message}`);
+    showTrouble(`The server did not answer as expected: ${error.message}`);
   }
 }
 

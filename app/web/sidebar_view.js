@@ -1,4 +1,4 @@
-// The sidebar: beside the messages on a wide screen, a drawer over them on a narrow one.
+// The sidebar: next to the messages on a wide screen, a drawer over them on a narrow one.
 import { byId } from "./dom.js";
 
 const NARROW = "(max-width: 46rem)";
@@ -17,7 +17,7 @@ export class SidebarView {
     this.#show(false);
   }
 
-  /** Where it is a drawer. */
+  /** Closes the drawer on a narrow screen. */
   close() {
     this.#slide(false);
   }
@@ -28,7 +28,7 @@ export class SidebarView {
     this.#opener.focus();
   }
 
-  /** Another width: what was beside the messages must not be seen sliding away from over them. */
+  /** The width has changed: the sidebar becomes a drawer, or the reverse, without sliding. */
   #crossed() {
     document.body.classList.remove("drawer-slides");
     this.#show(false);

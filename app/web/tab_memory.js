@@ -1,18 +1,18 @@
-// What a reload of the page must not lose: the selected channel, drafts and unsent messages.
+// Keeps the selected channel, drafts and unsent messages across a reload.
 
-/** Far below what browsers allow for one site: 5 million characters. */
+/** Far below the limit of browsers for one site, which is 5 million characters. */
 export const MOST_CHARS = 1_000_000;
 
 /**
- * One user's memory in one tab. It uses `sessionStorage`, which other tabs do not share: each tab
- * has its own drafts, and sends its own messages. It never sees a token.
+ * The memory of one user in one tab. It uses `sessionStorage`, which tabs do not share: each tab
+ * has its own drafts, and sends its own messages. It never contains a token.
  */
 export class TabMemory {
   #storage;
   #userId;
   #drafts;
 
-  /** @param storage  returns the `sessionStorage`; it may throw, as browsers do that block it */
+  /** @param storage  returns the `sessionStorage`, or throws if the browser blocks it */
   constructor(storage, userId) {
     this.#storage = storage;
     this.#userId = userId;
@@ -39,13 +39,13 @@ export class TabMemory {
     this.#write("drafts", [...this.#drafts]);
   }
 
-  /** The entries of the outbox, as they were given to `keepUnsent`. */
+  /** The entries of the outbox that `keepUnsent` has stored. */
   get unsent() {
     const entries = this.#read("unsent");
     return isList(entries) ? entries.filter(isEntry) : [];
   }
 
-  /** Returns false if they could not be kept: a reload would lose them. */
+  /** Stores the entries of the outbox; returns false if that failed. */
   keepUnsent(entries) {
     return this.#write("unsent", entries);
   }
@@ -62,7 +62,7 @@ export class TabMemory {
     }
   }
 
-  /** On failure nothing is left: an outdated value would bring back messages already sent. */
+  /** Removes the value if writing fails: an outdated one would send messages again. */
   #write(name, value) {
     const json = JSON.stringify(value);
     try {

@@ -1,15 +1,15 @@
-// Who is typing: the user, and others.
+// Typing indicators of this user and of others.
 
-export const REPEAT_MS = 2_500; // well within the server's 5 s, after which it says that typing ended
-export const EXPIRY_MS = 5_500; // the server says so after 5 s, unless that gets lost
+export const REPEAT_MS = 2_500; // well below the server's 5 s, after which typing ends
+export const EXPIRY_MS = 5_500; // in case the server's event at 5 s was lost
 
-/** Sends `typing` at the first key, so that others see it at once; then at most every 2.5 s. */
+/** Sends `typing` at the first key, and then at most every 2.5 s. */
 export class OwnTyping {
   #ask;
   #channelId = null; // the channel that `typing` was sent to
   #repeatAt = 0;
 
-  /** @param ask async: as `Connection.ask` */
+  /** @param ask async: like `Connection.ask` */
   constructor(ask) {
     this.#ask = ask;
   }
@@ -22,24 +22,24 @@ export class OwnTyping {
     this.#send("typing");
   }
 
-  /** The text was emptied, or the channel left. */
+  /** Ends typing: the text is empty, or the user has left the channel. */
   stop() {
     if (this.#channelId !== null) this.#send("typing:stop");
     this.sent();
   }
 
-  /** A message was sent, which ends typing by itself. */
+  /** Ends typing without an event, because sending a message ends it. */
   sent() {
     this.#channelId = null;
   }
 
   #send(event) {
-    // A typing indicator that gets lost is not worth another try.
+    // A lost typing indicator is not sent again.
     this.#ask(event, { channelId: this.#channelId }).catch(() => {});
   }
 }
 
-/** The others, by channel. */
+/** The other users who are typing, by channel. */
 export class OthersTyping {
   #onChange;
   #timers = new Map();
@@ -50,14 +50,14 @@ export class OthersTyping {
   }
 
   /** @param indicator the server's `TypingIndicator` */
-  heard({ userId, channelId, isTyping }) {
+  update({ userId, channelId, isTyping }) {
     const timers = this.#timers.get(channelId) ?? new Map();
     this.#timers.set(channelId, timers);
     clearTimeout(timers.get(userId));
     timers.delete(userId);
     if (isTyping) {
       const ended = { userId, channelId, isTyping: false };
-      timers.set(userId, setTimeout(() => this.heard(ended), EXPIRY_MS));
+      timers.set(userId, setTimeout(() => this.update(ended), EXPIRY_MS));
     }
     this.#onChange(channelId);
   }

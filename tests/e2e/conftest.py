@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from tests.e2e.chat import Chat, Chats, write_seed
+from tests.e2e.chat_groups import Chat, Chats, write_seed
 from tests.e2e.js_client import JsDriver
 from tests.e2e.light_client import Crowd
 from tests.e2e.server_process import Serve, ServerProcess, running

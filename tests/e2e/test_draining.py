@@ -7,7 +7,7 @@ from pathlib import Path
 from aiohttp import ClientSession
 
 from tests.deadlines import ANSWER_SECONDS
-from tests.e2e.chat import Chat, Chats
+from tests.e2e.chat_groups import Chat, Chats
 from tests.e2e.conftest import GENEROUS
 from tests.e2e.server_process import ServerProcess
 

@@ -3,10 +3,10 @@ from datetime import UTC, datetime
 import jwt
 import pytest_asyncio
 
-from tests.e2e.chat import Chat, Chats
+from tests.e2e.chat_groups import Chat, Chats
+from tests.e2e.expected_payloads import an_error, an_indicator
 from tests.e2e.js_client import JsClient
 from tests.e2e.server_process import Serve, ServerProcess
-from tests.e2e.shapes import an_error, an_indicator
 
 SOON = 4
 """A token's lifetime in seconds: short enough that the client is warned at once."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest_asyncio
 
-from tests.e2e.chat import Chat
+from tests.e2e.chat_groups import Chat
 from tests.e2e.hostile.probe_server import eventually
 from tests.e2e.server_process import Serve, ServerProcess
 

@@ -5,10 +5,10 @@ import pytest
 import pytest_asyncio
 from aiohttp import WSServerHandshakeError
 
-from tests.e2e.chat import Chat
+from tests.e2e.chat_groups import Chat
+from tests.e2e.expected_payloads import A_TEXT
 from tests.e2e.raw_socket import raw_socket
 from tests.e2e.server_process import Serve, ServerProcess
-from tests.e2e.shapes import A_TEXT
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")

@@ -1,7 +1,7 @@
-from tests.e2e.chat import Chats
+from tests.e2e.chat_groups import Chats
+from tests.e2e.expected_payloads import A_TEXT
 from tests.e2e.nodes import readiness
 from tests.e2e.server_process import Serve
-from tests.e2e.shapes import A_TEXT
 
 
 async def test_nothing_is_acked_when_the_database_was_deleted(chats: Chats, serve: Serve) -> None:

@@ -26,7 +26,7 @@ IN_TIME_SECONDS = 10.0
 
 They take less than a second. If newcomers waited one after another, all would take 40 s.
 """
-NOTICED = ("Redis is not available", "revocations by other nodes are not heard")
+NOTICED = ("Redis is not available", "cannot receive revocations of other nodes")
 
 NOT_READY = (503, {"status": "unavailable", "reason": "revocations unavailable"})
 DEGRADED = (

@@ -10,10 +10,10 @@ import jwt
 import pytest
 import pytest_asyncio
 
-from tests.e2e.chat import Chat
+from tests.e2e.chat_groups import Chat
+from tests.e2e.expected_payloads import an_error
 from tests.e2e.js_client import JsClient
 from tests.e2e.server_process import Serve, ServerProcess
-from tests.e2e.shapes import an_error
 
 LIFE = 3
 SKEW = 5

@@ -5,7 +5,7 @@ from time import monotonic
 
 import pytest_asyncio
 
-from tests.e2e.chat import Chat
+from tests.e2e.chat_groups import Chat
 from tests.e2e.raw_socket import raw_socket
 from tests.e2e.server_process import Serve, ServerProcess
 

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from tests.e2e.chat import Chats
+from tests.e2e.chat_groups import Chats
 from tests.e2e.raw_socket import raw_socket
 from tests.e2e.server_process import Serve
 

@@ -7,7 +7,7 @@ import pytest_asyncio
 from aiohttp import ClientSession
 
 from tests.deadlines import ANSWER_SECONDS
-from tests.e2e.chat import Chat
+from tests.e2e.chat_groups import Chat
 from tests.e2e.hostile.raw_client import tcp_client
 from tests.e2e.js_client import JsClient
 from tests.e2e.server_process import Serve, ServerProcess

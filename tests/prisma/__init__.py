@@ -1,4 +1,4 @@
-"""A database of the original backend: tables as Prisma leaves them, rows as it writes them."""
+"""SQL of a database of the original backend: tables that Prisma created, and rows."""
 
 from pathlib import Path
 

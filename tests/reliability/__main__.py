@@ -1,4 +1,4 @@
-"""``make reliability``: every scenario at full length, and whether all promises held."""
+"""Plays every scenario at full length and prints the violations (``make reliability``)."""
 
 import asyncio
 import random
@@ -15,9 +15,9 @@ from tests.reliability.scenarios import LONG, SCENARIOS
 
 
 def main(arguments: list[str]) -> int:
-    """Print a line for each scenario, and a sentence for each violation; 1 if there was any."""
+    """Print a line for each scenario and each violation; return 1 if there was any."""
     asked = _parse(arguments)
-    size = replace(LONG, messages=asked.messages, troubles=asked.troubles)
+    size = replace(LONG, messages=asked.messages, faults=asked.faults)
     scenarios = [each for each in SCENARIOS if asked.only in each.name]
     with ExitStack() as stack:
         postgres = None
@@ -36,9 +36,11 @@ def _play(scenario: Scenario, size: Size, seed: int, postgres: PostgresServer | 
 
 def _parse(arguments: list[str]) -> Namespace:
     parser = ArgumentParser(prog="make reliability ARGS=...", description=__doc__)
-    parser.add_argument("--messages", type=int, default=LONG.messages, help="of each scenario")
-    parser.add_argument("--troubles", type=int, default=LONG.troubles, help="in each scenario")
-    parser.add_argument("--only", default="", help="scenarios whose names hold this")
+    messages = "number of messages in each scenario"
+    parser.add_argument("--messages", type=int, default=LONG.messages, help=messages)
+    faults = "number of faults in each scenario"
+    parser.add_argument("--faults", type=int, default=LONG.faults, help=faults)
+    parser.add_argument("--only", default="", help="play scenarios whose names contain this")
     parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))
     return parser.parse_args(arguments)
 

@@ -1,4 +1,4 @@
-"""A device as the documentation wants it: it hears, fetches what it missed, and reports."""
+"""A device that follows the documentation: it receives, fetches missed messages, and reports."""
 
 import asyncio
 import random
@@ -14,16 +14,16 @@ from tests.reliability.link import ConnectionLost, Link, Unanswered
 PAGE_SIZE = 20
 _RETRY_SECONDS = (0.05, 0.2)
 _REPORTS = ("message:delivered", "message:seen", None)
-"""What a device does about a message of somebody else's: None, nothing."""
+"""The reports of a device on a message of another user; None is no report."""
 _REPORTERS = 4
 _STATUSES = {"message:delivered": "DELIVERED", "message:seen": "READ"}
 
 
 class Refused(Exception):
-    """The server says that it will not, now or ever.
+    """The server refused a request.
 
     Attributes:
-        is_temporary: Whether it may, later.
+        is_temporary: Whether the request may succeed later.
     """
 
     def __init__(self, code: str, *, is_temporary: bool) -> None:
@@ -33,10 +33,10 @@ class Refused(Exception):
 
 
 class Device:
-    """One client of a user, who writes down what it is told.
+    """One client of a user, which records what it receives.
 
-    It follows the documented way: after a connection, and when a ``seq`` is left out, it asks for
-    the channel's messages after the last one up to which it has all.
+    After a connection, and when a ``seq`` is missing, it fetches the channel's messages after the
+    last one up to which it has all, as the documentation says.
     """
 
     def __init__(
@@ -46,53 +46,53 @@ class Device:
         self.link = link
         self._notes = notes
         self._dice = dice
-        # By channel: up to which seq everything is known that can be known.
+        # By channel: the highest seq up to which the device has every message.
         self._complete = dict.fromkeys(channels, 0)
         self._highest = dict.fromkeys(channels, 0)
-        self._wanting: dict[str, asyncio.Event] = {name: asyncio.Event() for name in channels}
+        self._incomplete: dict[str, asyncio.Event] = {name: asyncio.Event() for name in channels}
         self._reports: deque[tuple[str, str]] = deque()
         self._report_waits = asyncio.Semaphore(0)
         self._reports_open = 0
         self._known: set[str] = set()
         self._streams = count()
         self._live_stream = next(self._streams)
-        link.on_event = self._hear
+        link.on_event = self._on_event
         link.on_connect = self._connected
 
     @property
     def name(self) -> str:
-        """Whose it is, and what."""
+        """The user and the kind of device."""
         return str(self.log)
 
     @property
     def is_busy(self) -> bool:
-        """Whether it still has something to report or to fetch."""
-        return self._reports_open > 0 or any(each.is_set() for each in self._wanting.values())
+        """Whether it has reports to send or messages to fetch."""
+        return self._reports_open > 0 or any(each.is_set() for each in self._incomplete.values())
 
     def has_all(self, channel_id: str, last_seq: int) -> bool:
-        """Whether it knows everything in the channel up to there."""
+        """Whether it has every message of the channel up to this number."""
         return self._complete[channel_id] >= last_seq
 
-    def look_again(self) -> None:
-        """Fetch what it may have missed."""
-        for wanting in self._wanting.values():
-            wanting.set()
+    def fetch_all(self) -> None:
+        """Fetch missed messages of every channel."""
+        for incomplete in self._incomplete.values():
+            incomplete.set()
 
     async def run(self) -> None:
-        """Fetch and report until cancelled."""
+        """Fetch messages and send reports until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            for channel in self._wanting:
+            for channel in self._incomplete:
                 tasks.create_task(self._fetch_always(channel))
             for _ in range(_REPORTERS):
                 tasks.create_task(self._report_always())
 
     async def ask(self, event: str, payload: object = None) -> Any:
-        """The data of the answer.
+        """Send a request, and return the data of the answer.
 
         Raises:
-            Refused: It answered with an error.
-            ConnectionLost: Before it answered.
-            Unanswered: It does not answer; that is noted.
+            Refused: The server answered with an error.
+            ConnectionLost: The connection ended before the answer.
+            Unanswered: The server did not answer, which is recorded.
         """
         await self.link.online.wait()
         asked_at = time.monotonic()
@@ -108,10 +108,10 @@ class Device:
         return answer["data"]
 
     async def insist(self, event: str, payload: object = None) -> Any:
-        """As `ask`, again and again until it is done.
+        """Repeat a request until it succeeds.
 
         Raises:
-            Refused: For good.
+            Refused: The server refused it permanently.
         """
         while True:
             try:
@@ -124,14 +124,14 @@ class Device:
             await self.pause()
 
     async def pause(self) -> None:
-        """Before something is tried again: not all at once."""
+        """Wait for a random time before a request is repeated."""
         await asyncio.sleep(self._dice.uniform(*_RETRY_SECONDS))
 
     def _connected(self) -> None:
         self._live_stream = next(self._streams)
-        self.look_again()
+        self.fetch_all()
 
-    def _hear(self, event: str, payload: Any) -> None:
+    def _on_event(self, event: str, payload: Any) -> None:
         match event:
             case "message.created":
                 self._created(payload)
@@ -142,11 +142,11 @@ class Device:
     def _created(self, message: dict[str, Any]) -> None:
         channel, seq = message["channelId"], message["seq"]
         self._receive(message, self._live_stream, is_live=True)
-        if seq == self._complete[channel] + 1 and not self._wanting[channel].is_set():
+        if seq == self._complete[channel] + 1 and not self._incomplete[channel].is_set():
             self._complete[channel] = seq
         elif seq > self._complete[channel]:
             self._highest[channel] = max(self._highest[channel], seq)
-            self._wanting[channel].set()
+            self._incomplete[channel].set()
 
     def _receive(self, message: dict[str, Any], stream: int, *, is_live: bool) -> None:
         key = message_key(message)
@@ -161,24 +161,24 @@ class Device:
             self._report_waits.release()
 
     async def _fetch_always(self, channel: str) -> None:
-        wanting = self._wanting[channel]
+        incomplete = self._incomplete[channel]
         while True:
-            await wanting.wait()
+            await incomplete.wait()
             try:
                 await self._fetch(channel)
             except (ConnectionLost, Unanswered):
-                pass  # the next connection asks again
+                pass  # the next connection fetches again
             except Refused as refusal:
-                if not refusal.is_temporary:  # no member now; whoever is one again hears of it
-                    wanting.clear()
+                if not refusal.is_temporary:  # no member now; a new membership fetches again
+                    incomplete.clear()
             else:
                 if self._complete[channel] >= self._highest[channel]:
-                    wanting.clear()
+                    incomplete.clear()
                 continue
             await self.pause()
 
     async def _fetch(self, channel: str) -> None:
-        # What is told after this moment is not certain to be in the pages.
+        # The pages may not contain messages that arrive after this moment.
         highest = self._highest[channel]
         connections = self.link.connections
         stream = next(self._streams)
@@ -191,10 +191,10 @@ class Device:
             if page["nextCursor"] is None:
                 break
             wanted = {"cursor": page["nextCursor"]}
-        # A number below that is still missing was of a message that is deleted.
+        # Any lower number that is still missing belongs to a deleted message.
         self._complete[channel] = max(self._complete[channel], highest)
         if connections != self.link.connections:
-            raise ConnectionLost  # what was told between two connections is in neither
+            raise ConnectionLost  # events between the two connections may be missing
 
     async def _report_always(self) -> None:
         while True:
@@ -203,7 +203,7 @@ class Device:
             try:
                 await self.insist(event, {"messageId": message_id})
             except Refused:
-                pass  # deleted meanwhile, or it is not its user's
+                pass  # deleted meanwhile, or not delivered to this user
             else:
                 receipt = Receipt(message_id, self.log.user_id, _STATUSES[event])
                 self._notes.reported.append(receipt)
@@ -212,5 +212,5 @@ class Device:
 
 
 def message_key(message: dict[str, Any]) -> MessageKey:
-    """Of a ``Message`` as it is on the wire."""
+    """Return the key of a ``Message`` on the wire."""
     return MessageKey(message["id"], message["channelId"], message["seq"], message["userId"])

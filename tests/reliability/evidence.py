@@ -1,4 +1,4 @@
-"""What a scenario leaves behind: what people wrote down, and what the database holds."""
+"""The evidence of a scenario: what devices recorded, and what the database contains."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class MessageKey:
-    """A message as somebody was told of it: these four belong together for good."""
+    """The fields of a message that never change."""
 
     message_id: str
     channel_id: str
@@ -16,7 +16,7 @@ class MessageKey:
 
 @dataclass(frozen=True, slots=True)
 class Ack:
-    """The server said that it has stored the message."""
+    """An ack of a stored message."""
 
     message: MessageKey
     by_device: str
@@ -24,18 +24,18 @@ class Ack:
 
 @dataclass(slots=True)
 class Send:
-    """One message somebody wanted to send, under one ``clientMessageId``, however often it took.
+    """One message that a user sends, with one ``clientMessageId``, in any number of attempts.
 
-    Its content begins with ``client_message_id``, which tells it in the database.
+    Its content begins with ``client_message_id``, which identifies it in the database.
 
     Attributes:
-        edit: The content it was to get later; None: it was not edited.
-        is_edit_acked: Whether the server said it got it.
-        is_deletion_wanted: Whether its author has ever asked to delete it.
-        is_deletion_acked: Whether the server said it did.
-        refusals: Codes of answers that mean: never.
-        is_beside: Whether the original backend stored it: without any ack, or client message id.
-        after_deletion: Codes of the answers to sending it again, once it was deleted; None: acked.
+        edit: The content of its edit; None if it was not edited.
+        is_edit_acked: Whether the edit was acked.
+        is_deletion_wanted: Whether its author has requested its deletion.
+        is_deletion_acked: Whether the deletion was acked.
+        refusals: The codes of permanent refusals.
+        is_by_original: Whether the original backend stored it, without acks and a client id.
+        after_deletion: The codes of repeated sends after its deletion; None for an ack.
     """
 
     author_id: str
@@ -48,24 +48,24 @@ class Send:
     is_deletion_wanted: bool = False
     is_deletion_acked: bool = False
     refusals: list[str] = field(default_factory=list)
-    is_beside: bool = False
+    is_by_original: bool = False
     after_deletion: list[str | None] = field(default_factory=list)
 
     @property
     def content(self) -> str:
-        """As it was sent first."""
+        """The content before an edit."""
         return f"{self.client_message_id} as sent"
 
 
 @dataclass(frozen=True, slots=True)
 class Reception:
-    """One time that one device was told of one message.
+    """One reception of one message by one device.
 
     Attributes:
-        at: By the monotonic clock, in seconds.
-        stream: Numbers the device's connections and requests: what came by one of them came in
-            one order, and each message once.
-        is_live: By ``message.created``; else in the pages of ``message:getOffline``.
+        at: The time by the monotonic clock, in seconds.
+        stream: The number of the connection or request. Each delivers its messages once and in
+            order.
+        is_live: Whether it came by ``message.created``, and not from ``message:getOffline``.
     """
 
     message: MessageKey
@@ -76,7 +76,7 @@ class Reception:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """How far a recipient has come with a message: told to its author, acked, or stored."""
+    """The status of a message for a recipient."""
 
     message_id: str
     recipient_id: str
@@ -85,13 +85,13 @@ class Receipt:
 
 @dataclass(slots=True)
 class DeviceLog:
-    """What one device was told, in the order it was told."""
+    """What one device received, in order."""
 
     user_id: str
     name: str
     receptions: list[Reception] = field(default_factory=list)
     receipts: list[Receipt] = field(default_factory=list)
-    """Of the user's own messages."""
+    """Receipts of the user's own messages."""
 
     def __str__(self) -> str:
         return f"{self.user_id}'s {self.name}"
@@ -99,11 +99,13 @@ class DeviceLog:
 
 @dataclass(frozen=True, slots=True)
 class Absence:
-    """A time in which a user certainly did not belong to a channel.
+    """A time in which a user was certainly no member of a channel.
 
-    From ``since`` to ``until`` by the monotonic clock, the answer to the removal and the request to
-    add again; messages after ``last_seq`` were stored after the removal, and those after
-    ``return_seq`` after the return.
+    Attributes:
+        since: When the removal was answered, by the monotonic clock.
+        until: When the addition was requested, by the monotonic clock.
+        last_seq: Messages with higher numbers were stored after the removal.
+        return_seq: Messages with higher numbers were stored after the return.
     """
 
     user_id: str
@@ -116,11 +118,11 @@ class Absence:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """How the server answered one request.
+    """The answer to one request.
 
     Attributes:
-        code: None: it was done.
-        seconds: From the request on, those before it on its socket included.
+        code: The code of the error; None for a success.
+        seconds: The time since the request, including that of earlier requests of the socket.
     """
 
     event: str
@@ -130,14 +132,14 @@ class Answer:
 
 @dataclass(slots=True)
 class Notes:
-    """Everything that was written down by those who took part.
+    """Everything that the participants recorded.
 
     Attributes:
-        slack_seconds: What the machine may take for an answer besides, when it is busy.
-        unanswered: Events that got no answer, though the connection lasted.
+        slack_seconds: The additional time for an answer that a busy machine may take.
+        unanswered: Events that got no answer, although the connection was open.
         reported: Receipts that the server has acked to their recipients.
-        counts: By user, the answer to ``message:getOfflineCount`` after all was quiet.
-        server_log: What all servers wrote.
+        counts: The last answer to ``message:getOfflineCount``, by user.
+        server_log: The output of all servers.
     """
 
     slack_seconds: float
@@ -153,10 +155,10 @@ class Notes:
 
 @dataclass(frozen=True, slots=True)
 class StoredMessage:
-    """A row of ``messages`` with its number; 0 if it has none.
+    """A row of ``messages`` with its number, or 0.
 
     Attributes:
-        position: Its place in the order of storing, among all messages.
+        position: The position in the order of storing, among all messages.
     """
 
     key: MessageKey
@@ -167,12 +169,12 @@ class StoredMessage:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What the database holds.
+    """The contents of the database at the end.
 
     Attributes:
-        last_seqs: By channel: the last number given.
-        client_messages: (user, client message id, message id).
-        members: (channel, user), as it ended.
+        last_seqs: The last number of each channel.
+        client_messages: User, client message id and message id.
+        members: Channel and user.
     """
 
     messages: Sequence[StoredMessage]

@@ -1,6 +1,6 @@
-"""What must hold after every scenario, whatever went wrong in it.
+"""The invariants that must hold after every scenario, whatever its faults.
 
-Each check takes the evidence, and gives a sentence for each violation. `violations` makes them all.
+Each check takes the evidence, and yields a sentence for each violation. `violations` runs them all.
 """
 
 from collections import Counter, defaultdict
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
 
 from tests.reliability.evidence import MessageKey, Notes, Receipt, Send, Stored
-from tests.reliability.world import GUEST, GUEST_CHANNEL, MEMBERSHIPS, members
+from tests.reliability.participants import GUEST, GUEST_CHANNEL, MEMBERSHIPS, members
 
 ANSWER_SECONDS = 3.0
 
@@ -18,40 +18,40 @@ Violations = Iterator[str]
 
 
 def violations(notes: Notes, stored: Stored) -> list[str]:
-    """A sentence for each; none when all is well."""
+    """Return a sentence for each violation of an invariant."""
     return [sentence for check in CHECKS for sentence in check(notes, stored)]
 
 
 def every_send_is_acked(notes: Notes, stored: Stored) -> Violations:
-    """In the end; none is refused for good, and one that was deleted is not stored anew."""
+    """Every send is acked in the end, and a deleted message is not stored again."""
     del stored
     for send in notes.sends:
-        if not send.acks and not send.is_beside:
+        if not send.acks and not send.is_by_original:
             yield f"{send.client_message_id} was never acked"
         for code in send.refusals:
             yield f"{send.client_message_id} was refused: {code}"
         if set(send.after_deletion) - {"message_deleted"}:
-            yield f"{send.client_message_id} was deleted, and not so answered when sent again"
+            yield f"{send.client_message_id} was deleted, but its repeated send was not refused"
 
 
 def what_was_acked_is_stored(notes: Notes, stored: Stored) -> Violations:
-    """As it was acked, with every ack of a send naming the same message."""
+    """Every acked message is stored as it was acked, and all acks of a send name one message."""
     keys = {message.key for message in stored.messages}
     contents = {message.content for message in stored.messages}
     for send in notes.sends:
-        if send.is_beside and send.content not in contents:
-            yield f"{send.client_message_id} was stored beside us and is gone"
+        if send.is_by_original and send.content not in contents:
+            yield f"{send.client_message_id} of the original backend is not stored any more"
         acked = {ack.message for ack in send.acks}
         if len(acked) > 1:
             yield f"{send.client_message_id} was acked as {len(acked)} messages"
         if acked - keys and not send.is_deletion_wanted:
-            yield f"{send.client_message_id} was acked and is not stored"
+            yield f"{send.client_message_id} was acked, but is not stored"
         if acked & keys and send.is_deletion_acked:
-            yield f"{send.client_message_id} is stored though its deletion was acked"
+            yield f"{send.client_message_id} is stored, although its deletion was acked"
 
 
 def each_send_is_stored_once(notes: Notes, stored: Stored) -> Violations:
-    """At most, and under its client message id; and nothing else is stored."""
+    """Each send is stored at most once, with its client message id, and nothing else is stored."""
     wanted = {(send.author_id, send.client_message_id): send for send in notes.sends}
     copies = Counter(
         (message.key.author_id, message.content.split()[0]) for message in stored.messages
@@ -69,13 +69,13 @@ def each_send_is_stored_once(notes: Notes, stored: Stored) -> Violations:
     for message in stored.messages:
         key, name = message.key, message.content.split()[0]
         send = wanted.get((key.author_id, name))
-        is_beside = send is not None and send.is_beside
-        if not is_beside and (key.author_id, name, key.message_id) not in claimed:
-            yield f"{name} is stored, and its client message id is not"
+        is_by_original = send is not None and send.is_by_original
+        if not is_by_original and (key.author_id, name, key.message_id) not in claimed:
+            yield f"{name} is stored, but its client message id is not"
 
 
 def numbers_have_no_gaps(notes: Notes, stored: Stored) -> Violations:
-    """From 1 to the channel's last one, each once; only what was deleted may be missing."""
+    """Each number from 1 to the channel's last is used once; only deleted ones may be missing."""
     deleted = {
         (ack.message.channel_id, ack.message.seq)
         for send in notes.sends
@@ -95,19 +95,19 @@ def numbers_have_no_gaps(notes: Notes, stored: Stored) -> Violations:
 
 
 def numbers_follow_the_order_of_storing(notes: Notes, stored: Stored) -> Violations:
-    """Within a channel."""
+    """Within a channel, later messages have higher numbers."""
     del notes
     by_channel = defaultdict(list)
     for message in stored.messages:
         by_channel[message.key.channel_id].append((message.position, message.key.seq))
-    for channel, places in by_channel.items():
-        for (_, earlier), (_, later) in pairwise(sorted(places)):
+    for channel, stored_at in by_channel.items():
+        for (_, earlier), (_, later) in pairwise(sorted(stored_at)):
             if earlier > later:
                 yield f"{channel} stored {later} after {earlier}"
 
 
 def everybody_sees_one_order(notes: Notes, stored: Stored) -> Violations:
-    """What came by one connection, or in the pages of one request, came by ``seq``, none twice."""
+    """Each connection, and each paged request, delivers messages once and by ``seq``."""
     del stored
     for device in notes.devices:
         last: dict[tuple[int, str], int] = {}
@@ -115,58 +115,58 @@ def everybody_sees_one_order(notes: Notes, stored: Stored) -> Violations:
             key = reception.message
             stream = (reception.stream, key.channel_id)
             if key.seq == last.get(stream):
-                yield f"{device} was told twice of {key.seq} in {key.channel_id}"
+                yield f"{device} received {key.seq} in {key.channel_id} twice"
             elif key.seq < last.get(stream, 0):
-                yield f"{device} was told of {key.seq} after {last[stream]} in {key.channel_id}"
+                yield f"{device} received {key.seq} after {last[stream]} in {key.channel_id}"
             last[stream] = key.seq
 
 
-def nothing_is_told_that_is_not_stored(notes: Notes, stored: Stored) -> Violations:
-    """With the number and the author it has; what was deleted later, as it was acked."""
+def nothing_is_received_that_is_not_stored(notes: Notes, stored: Stored) -> Violations:
+    """Every received message is stored with its number and author, or was deleted."""
     known = {message.key for message in stored.messages} | _deleted(notes)
     for device in notes.devices:
         for key in {reception.message for reception in device.receptions} - known:
-            yield f"{device} was told of {key.seq} in {key.channel_id}, which is not stored so"
+            yield f"{device} received {key.seq} in {key.channel_id}, which is not stored so"
 
 
 def nothing_is_left_out(notes: Notes, stored: Stored) -> Violations:
-    """Every device of a member was told of every message, except of what was deleted.
+    """Every device of a member received every message that was not deleted.
 
-    The guest of what was stored since the last return.
+    The guest's devices received every message since the guest's last return.
     """
     maybe_deleted = _deleted(notes)
     returned_at = max((absence.return_seq for absence in notes.absences), default=0)
     for device in notes.devices:
-        told = {reception.message for reception in device.receptions}
+        received = {reception.message for reception in device.receptions}
         for message in stored.messages:
             key = message.key
             if key.channel_id not in MEMBERSHIPS[device.user_id] or key in maybe_deleted:
                 continue
             if _is_guests(device.user_id, key.channel_id) and key.seq <= returned_at:
                 continue
-            if key not in told:
-                yield f"{device} was never told of {key.seq} in {key.channel_id}"
+            if key not in received:
+                yield f"{device} never received {key.seq} in {key.channel_id}"
 
 
-def nobody_is_told_of_other_channels(notes: Notes, stored: Stored) -> Violations:
-    """Not outside the own memberships, and not while one was removed."""
+def nobody_receives_other_channels(notes: Notes, stored: Stored) -> Violations:
+    """Users receive messages only of channels that they are members of at that time."""
     del stored
     for device in notes.devices:
         for reception in device.receptions:
             channel = reception.message.channel_id
             if channel not in MEMBERSHIPS[device.user_id]:
-                yield f"{device} was told of {channel}"
+                yield f"{device} received a message of {channel}"
             for absence in notes.absences:
                 if (
                     (device.user_id, channel) == (absence.user_id, absence.channel_id)
                     and absence.since <= reception.at <= absence.until
                     and reception.message.seq > absence.last_seq
                 ):
-                    yield f"{device} was told of {reception.message.seq} in {channel} while removed"
+                    yield f"{device} received {reception.message.seq} in {channel} while removed"
 
 
 def deliveries_are_those_of_the_members(notes: Notes, stored: Stored) -> Violations:
-    """A row for each member but the author; of the guest, who comes and goes, there may be none."""
+    """A message has a delivery for each member but the author, and perhaps for the guest."""
     del notes
     recipients = defaultdict(set)
     for receipt in stored.deliveries:
@@ -183,7 +183,7 @@ def deliveries_are_those_of_the_members(notes: Notes, stored: Stored) -> Violati
 
 
 def unread_counts_equal_a_recount(notes: Notes, stored: Stored) -> Violations:
-    """Of the deliveries that are SENT, in the channels to which a user belongs now."""
+    """The count of each channel equals the number of its deliveries that are SENT."""
     channels = {message.key.message_id: message.key.channel_id for message in stored.messages}
     recount: dict[str, Counter[str]] = defaultdict(Counter)
     for receipt in stored.deliveries:
@@ -192,36 +192,36 @@ def unread_counts_equal_a_recount(notes: Notes, stored: Stored) -> Violations:
             recount[receipt.recipient_id][channel] += 1
     for user, counts in notes.counts.items():
         if counts != recount[user]:
-            yield f"{user} is told {dict(counts)} unread, and there are {dict(recount[user])}"
+            yield f"{user} has the counts {dict(counts)}, but the rows {dict(recount[user])}"
 
 
 def receipts_never_go_back(notes: Notes, stored: Stored) -> Violations:
-    """Authors hear of each step of a recipient once, and in order."""
+    """Authors receive each step of a recipient once, and in order."""
     del stored
     for device in notes.devices:
         last: dict[tuple[str, str], Receipt] = {}
         for receipt in device.receipts:
             before = last.get((receipt.message_id, receipt.recipient_id))
             if before is not None and _RANKS[receipt.status] <= _RANKS[before.status]:
-                yield f"{device} was told {receipt.status} after {before.status} of {receipt}"
+                yield f"{device} received {receipt.status} after {before.status} of {receipt}"
             last[receipt.message_id, receipt.recipient_id] = receipt
 
 
 def receipts_are_stored(notes: Notes, stored: Stored) -> Violations:
-    """Those that were acked to their recipients, and those that authors were told of."""
+    """Receipts that recipients got acks for, or that authors received, are stored."""
     acked = [(receipt, "acked") for receipt in notes.reported]
-    told = [(receipt, "told") for device in notes.devices for receipt in device.receipts]
+    received = [(receipt, "received") for device in notes.devices for receipt in device.receipts]
     reached = {(each.message_id, each.recipient_id): each.status for each in stored.deliveries}
     present = {message.key.message_id for message in stored.messages}
-    for receipt, how in acked + told:
+    for receipt, how in acked + received:
         if receipt.message_id in present:
             status = reached.get((receipt.message_id, receipt.recipient_id))
             if status is None or _RANKS[status] < _RANKS[receipt.status]:
-                yield f"{receipt} was {how}, and {status} is stored"
+                yield f"{receipt} was {how}, but {status} is stored"
 
 
 def a_message_is_as_far_as_its_last_recipient(notes: Notes, stored: Stored) -> Violations:
-    """Its own status is the lowest of its deliveries'."""
+    """A message's status is the lowest status of its deliveries."""
     del notes
     ranks = defaultdict(list)
     for receipt in stored.deliveries:
@@ -233,18 +233,18 @@ def a_message_is_as_far_as_its_last_recipient(notes: Notes, stored: Stored) -> V
 
 
 def edits_are_kept(notes: Notes, stored: Stored) -> Violations:
-    """An acked one stands; one that was not acked may."""
+    """An acked edit is stored; an edit without an ack may be."""
     contents = {message.key.message_id: message.content for message in stored.messages}
     for send in notes.sends:
         if not send.acks:
             continue
         content = contents.get(send.acks[0].message.message_id)
         if content is not None and content not in _possible_contents(send):
-            yield f"{send.client_message_id} has not the content that was acked"
+            yield f"{send.client_message_id} does not have the content that was acked"
 
 
 def answers_come_in_time(notes: Notes, stored: Stored) -> Violations:
-    """Whatever the answer, and whatever the database does."""
+    """Every request is answered in time, whatever the database does."""
     del stored
     yield from (f"{event} was not answered" for event in notes.unanswered)
     for answer in notes.answers:
@@ -254,11 +254,11 @@ def answers_come_in_time(notes: Notes, stored: Stored) -> Violations:
 
 
 def nothing_failed_unexpectedly(notes: Notes, stored: Stored) -> Violations:
-    """No bug was met, neither by clients nor in the log; and the log repeats no message."""
+    """No request met an internal error, and the log has neither tracebacks nor messages."""
     del stored
-    met = sum(answer.code == "internal" for answer in notes.answers)
-    if met:
-        yield f"{met} requests were answered: internal"
+    failed = sum(answer.code == "internal" for answer in notes.answers)
+    if failed:
+        yield f"{failed} requests met an internal error"
     for line in notes.server_log.splitlines():
         if "Traceback" in line:
             yield "the server logged a traceback"
@@ -273,9 +273,9 @@ CHECKS: tuple[Callable[[Notes, Stored], Iterable[str]], ...] = (
     numbers_have_no_gaps,
     numbers_follow_the_order_of_storing,
     everybody_sees_one_order,
-    nothing_is_told_that_is_not_stored,
+    nothing_is_received_that_is_not_stored,
     nothing_is_left_out,
-    nobody_is_told_of_other_channels,
+    nobody_receives_other_channels,
     deliveries_are_those_of_the_members,
     unread_counts_equal_a_recount,
     receipts_never_go_back,
@@ -288,7 +288,7 @@ CHECKS: tuple[Callable[[Notes, Stored], Iterable[str]], ...] = (
 
 
 def _deleted(notes: Notes) -> set[MessageKey]:
-    """What may be there no more."""
+    """Return the messages that may have been deleted."""
     return {ack.message for send in notes.sends if send.is_deletion_wanted for ack in send.acks}
 
 

@@ -1,4 +1,4 @@
-"""How a device reaches the server: one connection after the other, each to be lost at any time."""
+"""A device's link to the server, which may be lost at any time."""
 
 import asyncio
 from abc import ABC, abstractmethod
@@ -8,42 +8,42 @@ from typing import Any
 
 from tests.deadlines import ANSWER_SECONDS
 
-Hear = Callable[[str, Any], None]
-"""Gets an event's name and its first argument."""
+OnEvent = Callable[[str, Any], None]
+"""Takes an event's name and its first argument."""
 
 
 class ConnectionLost(Exception):
-    """The connection ended before the answer came; nobody knows what was done."""
+    """The connection ended before the answer arrived, so the result is unknown."""
 
 
 class Unanswered(Exception):
-    """No answer came, though the connection lasts."""
+    """No answer arrived, although the connection is open."""
 
 
 class Link(ABC):
-    """A client that comes back by itself, as often as its connection is lost.
+    """A client that reconnects by itself whenever its connection is lost.
 
     Attributes:
         online: Set while there is a connection.
-        connections: How many there were.
-        on_event: Hears of events, in their order.
-        on_connect: Hears of each new connection.
+        connections: The number of connections so far.
+        on_event: Called for each event, in order.
+        on_connect: Called after each connection.
     """
 
     def __init__(self) -> None:
         self.online = asyncio.Event()
         self.connections = 0
-        self.on_event: Hear = lambda _event, _payload: None
+        self.on_event: OnEvent = lambda _event, _payload: None
         self.on_connect: Callable[[], None] = lambda: None
         self._questions: dict[int, asyncio.Future[Any]] = {}
         self._numbers = count()
 
     async def ask(self, event: str, payload: object = None) -> Any:
-        """What the ack says; waits for a connection first.
+        """Wait for a connection, send an event, and return its ack.
 
         Raises:
-            ConnectionLost: Before the ack came.
-            Unanswered: It did not come for `ANSWER_SECONDS`, though the connection lasted.
+            ConnectionLost: The connection ended before the ack arrived.
+            Unanswered: No ack arrived for `ANSWER_SECONDS`, although the connection was open.
         """
         await self.online.wait()
         number = next(self._numbers)
@@ -59,7 +59,7 @@ class Link(ABC):
 
     @abstractmethod
     def _emit(self, number: int, event: str, payload: object) -> None:
-        """Send the event, asking for an ack with this number."""
+        """Send an event that asks for an ack with this number."""
 
     def _connected(self) -> None:
         self.connections += 1

@@ -1,4 +1,4 @@
-"""The original backend beside us: it stores messages in the same tables, and tells us nothing."""
+"""Simulates the original backend, which stores messages in the same tables without publishing."""
 
 import asyncio
 import random
@@ -7,16 +7,16 @@ from uuid import uuid4
 from sqlalchemy.exc import SQLAlchemyError
 
 from tests.reliability.evidence import Notes, Send
+from tests.reliability.participants import channels_to_send_in
 from tests.reliability.progress import Progress
 from tests.reliability.storage import Storage
-from tests.reliability.world import channels_to_send_in
 
 _AUTHOR = "carol"
 _FIRST, _LAST = 0.05, 0.95
-"""The shares of all messages between which it stores its own."""
+"""The share of the scenario's messages at the first and the last of its own messages."""
 _RETRY_SECONDS = 0.1
 
-# As Prisma writes it: ids made by the client, times in UTC without a zone.
+# Like Prisma's statement: the client creates ids, times are in UTC without a zone.
 _INSERT = """
     INSERT INTO messages (id, content, "channelId", "userId", "createdAt", "updatedAt")
     VALUES (:id, :content, :channel, :author, timezone('utc', now()), timezone('utc', now()))
@@ -27,11 +27,13 @@ _INSERT = """
 async def store_as_prisma(
     times: int, storage: Storage, notes: Notes, progress: Progress, dice: random.Random
 ) -> None:
-    """Store that many messages, spread over the scenario. PostgreSQL's only."""
+    """Store that many messages, spread over the scenario. PostgreSQL only."""
     channels = channels_to_send_in(_AUTHOR)
     for number in range(times):
         await progress.reaches(_FIRST + number * (_LAST - _FIRST) / times)
-        send = Send(_AUTHOR, dice.choice(channels), f"{_AUTHOR}-beside-{number}", is_beside=True)
+        send = Send(
+            _AUTHOR, dice.choice(channels), f"{_AUTHOR}-original-{number}", is_by_original=True
+        )
         row = {
             "id": str(uuid4()),
             "content": send.content,
@@ -41,7 +43,7 @@ async def store_as_prisma(
         while True:
             try:
                 await storage.write(_INSERT, row)
-            except (OSError, SQLAlchemyError):  # the database is away
+            except (OSError, SQLAlchemyError):  # the database is unavailable
                 await asyncio.sleep(_RETRY_SECONDS)
             else:
                 break

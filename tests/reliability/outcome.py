@@ -1,4 +1,4 @@
-"""What became of a scenario, in figures and in sentences."""
+"""The outcome of a scenario, in figures and sentences."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,19 +10,19 @@ _SHOWN = 20
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A scenario that has come to its end.
+    """The outcome of a scenario.
 
     Attributes:
-        unavailable: How many sends were answered so.
-        seconds: How long it took.
-        violations: A sentence for each; none when all held.
+        unavailable: The number of sends that were refused as ``unavailable``.
+        seconds: The duration.
+        violations: A sentence for each violation of an invariant.
     """
 
     scenario: str
     seed: int
     notes: Notes
     unavailable: int
-    troubles: int
+    faults: int
     seconds: float
     violations: Sequence[str]
 
@@ -31,9 +31,9 @@ class Outcome:
         acks = sum(bool(send.acks) for send in sends)
         retries = sum(send.attempts - 1 for send in sends)
         slowest = max(answer.seconds for answer in self.notes.answers)
-        verdict = "all held" if not self.violations else f"{len(self.violations)} VIOLATIONS"
+        verdict = "no violations" if not self.violations else f"{len(self.violations)} VIOLATIONS"
         figures = (
-            f"{len(sends)} messages, {acks} acked, {self.troubles} troubles, {retries} sent again, "
+            f"{len(sends)} messages, {acks} acked, {self.faults} faults, {retries} sent again, "
             f"{self.unavailable} unavailable, slowest answer {slowest:.2f} s, {self.seconds:.0f} s"
         )
         shown = [f"  {sentence}" for sentence in self.violations[:_SHOWN]]

@@ -1,4 +1,4 @@
-"""Somebody who sends messages, again and again until each is acked; and edits and deletes some."""
+"""A user who sends messages until each is acked, and edits and deletes some."""
 
 import asyncio
 import random
@@ -10,17 +10,17 @@ from tests.reliability.link import ConnectionLost, Unanswered
 from tests.reliability.progress import Progress
 
 LANES = 4
-"""How many messages a person has on their way at once."""
+"""The number of messages that a person sends concurrently."""
 
 _EDITED, _DELETED = 0.1, 0.05
-"""Of all messages."""
+"""The shares of all messages that are edited and deleted."""
 
 
 class Person:
-    """One user with all devices; any of them may send, and another may send it again.
+    """One user with all devices; any device may send a message, and another may repeat it.
 
     Args:
-        doubled: Of how many messages each is sent by all devices at once.
+        doubled: The share of messages that all devices send at once.
     """
 
     def __init__(
@@ -42,14 +42,14 @@ class Person:
         self._doubled = doubled
 
     async def send_all(self, messages: int) -> None:
-        """Send that many, several at a time."""
+        """Send that many messages, several at a time."""
         numbers = iter(range(messages))
         async with asyncio.TaskGroup() as lanes:
             for _ in range(LANES):
                 lanes.create_task(self._send_some(numbers))
 
     async def offline_counts(self) -> dict[str, int]:
-        """What the server says of the user's unread messages, by channel."""
+        """Return the server's count of undelivered messages, by channel."""
         answer = await self._devices[0].insist("message:getOfflineCount")
         counts: dict[str, int] = answer["channels"]
         assert answer["count"] == sum(counts.values())
@@ -111,7 +111,7 @@ class Person:
         try:
             await device.insist("deleteMessage", {"messageId": message_id})
         except Refused as refusal:
-            if refusal.code != "message_not_found":  # an earlier request did it, unheard
+            if refusal.code != "message_not_found":  # deleted already
                 raise
         send.is_deletion_acked = True
         try:

@@ -1,38 +1,38 @@
-"""How much of a scenario is done, for those who wait for a part of it."""
+"""The progress of a scenario, on which tasks can wait."""
 
 import asyncio
 
 
 class Progress:
-    """Counts messages that are through, and sends answered with ``unavailable``."""
+    """Counts finished messages, and sends that were refused as ``unavailable``."""
 
     def __init__(self, messages: int) -> None:
         self.messages = messages
         self.done = 0
         self.unavailable = 0
-        self._news = asyncio.Condition()
+        self._changed = asyncio.Condition()
 
     async def note_done(self) -> None:
-        """One more message is stored, or refused for good."""
-        async with self._news:
+        """Count a message that was stored or permanently refused."""
+        async with self._changed:
             self.done += 1
-            self._news.notify_all()
+            self._changed.notify_all()
 
     async def note_unavailable(self) -> None:
-        """Somebody was told to come again."""
-        async with self._news:
+        """Count a send that was refused as ``unavailable``."""
+        async with self._changed:
             self.unavailable += 1
-            self._news.notify_all()
+            self._changed.notify_all()
 
     async def reaches(self, share: float) -> None:
-        """Wait until this share of all messages is through."""
-        async with self._news:
-            await self._news.wait_for(lambda: self.done >= share * self.messages)
+        """Wait until this share of all messages is finished."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: self.done >= share * self.messages)
 
     async def is_unavailable_again(self, times: int) -> None:
-        """Wait until ``times`` more sends were answered so, or none are left."""
+        """Wait until this many more sends were refused as ``unavailable``, or none are left."""
         wanted = self.unavailable + times
-        async with self._news:
-            await self._news.wait_for(
+        async with self._changed:
+            await self._changed.wait_for(
                 lambda: self.unavailable >= wanted or self.done == self.messages
             )

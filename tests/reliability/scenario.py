@@ -1,4 +1,4 @@
-"""One scenario from beginning to end: people chat, things go wrong, and then it is looked at."""
+"""Plays a scenario: users chat while faults occur, and then the invariants are checked."""
 
 import asyncio
 import random
@@ -13,17 +13,13 @@ from tests.e2e.server_process import ServerProcess, running
 from tests.postgres_server import PostgresServer
 from tests.reliability.device import Device
 from tests.reliability.evidence import DeviceLog, Notes, Stored
-from tests.reliability.guest import come_and_go
+from tests.reliability.faults import Fault, Stage
+from tests.reliability.guest_absences import come_and_go
 from tests.reliability.invariants import violations
 from tests.reliability.js_link import JsLink, JsLinks
-from tests.reliability.light_link import LightLink
 from tests.reliability.original_backend import store_as_prisma
 from tests.reliability.outcome import Outcome
-from tests.reliability.person import Person
-from tests.reliability.progress import Progress
-from tests.reliability.storage import Storage
-from tests.reliability.troubles import Stage, Trouble
-from tests.reliability.world import (
+from tests.reliability.participants import (
     CHANNELS,
     DEVICES,
     MEMBERSHIPS,
@@ -31,13 +27,17 @@ from tests.reliability.world import (
     channels_to_send_in,
     write_seed,
 )
+from tests.reliability.person import Person
+from tests.reliability.progress import Progress
+from tests.reliability.python_link import PythonLink
+from tests.reliability.storage import Storage
 
 _DATABASE = "reliability"
 _TOKEN_SECONDS = 3_600
-_FIRST_TROUBLE, _LAST_TROUBLE = 0.02, 0.9
-"""The shares of all messages between which things go wrong."""
-_SETTLE_SECONDS = 60.0
-_SETTLE_STEP_SECONDS = 0.05
+_FIRST_FAULT, _LAST_FAULT = 0.02, 0.9
+"""The share of the scenario's messages at the earliest and the latest fault."""
+_QUIET_SECONDS = 60.0
+_QUIET_STEP_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,34 +45,34 @@ class Size:
     """How long a scenario is.
 
     Attributes:
-        messages: Of all people together.
-        troubles: How often something goes wrong.
+        messages: The number of messages of all users.
+        faults: The number of faults.
         absences: How often the guest is removed from a channel.
-        beside: How many messages the original backend stores on the same PostgreSQL.
-        seconds: Until it is given up.
-        slack_seconds: What the machine may take for an answer besides, when it is busy.
+        by_original: The number of messages that the original backend stores, on PostgreSQL.
+        seconds: The timeout.
+        slack_seconds: The additional time for an answer that a busy machine may take.
     """
 
     messages: int
-    troubles: int
+    faults: int
     absences: int
-    beside: int
+    by_original: int
     seconds: float
     slack_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """What is done to whom.
+    """Which faults occur, and on which servers.
 
     Attributes:
-        troubles: Taken in turn.
-        nodes: How many servers share the database.
-        doubled: Of how many messages each is sent by all devices of its user at once.
+        faults: Injected in turn.
+        nodes: The number of servers that share the database.
+        doubled: The share of messages that all devices of a user send at once.
     """
 
     name: str
-    troubles: tuple[Trouble, ...]
+    faults: tuple[Fault, ...]
     uses_postgres: bool = False
     nodes: int = 1
     doubled: float = 0.2
@@ -81,17 +81,17 @@ class Scenario:
 async def play(
     scenario: Scenario, size: Size, seed: int, folder: Path, postgres: PostgresServer | None
 ) -> Outcome:
-    """Play it, and check what is left.
+    """Play a scenario, and check the invariants.
 
     Args:
-        scenario: Which.
-        size: How long.
-        seed: All choices follow from it; what they meet depends on the machine, too.
-        folder: An empty one.
-        postgres: A running one, where the scenario uses it.
+        scenario: The scenario.
+        size: How long it is.
+        seed: Determines all choices; the timing depends on the machine.
+        folder: An empty folder.
+        postgres: A running server, if the scenario uses one.
 
     Raises:
-        TimeoutError: It did not come to its end.
+        TimeoutError: The scenario did not end in time.
     """
     began_at = time.monotonic()
     notes, progress = Notes(size.slack_seconds), Progress(size.messages)
@@ -105,13 +105,13 @@ async def play(
             await _started(stack, folder, url, is_first=number == 0)
             for number in range(scenario.nodes)
         ]
-        stage = Stage(servers, progress, random.Random(f"{seed} troubles"), file, postgres)
+        stage = Stage(servers, progress, random.Random(f"{seed} faults"), file, postgres)
         storage = Storage(url)
         async with _connected(servers, notes, seed) as devices:
             people = _people(devices, notes, progress, seed, scenario.doubled)
             await _chat(scenario, size, seed, stage, storage, notes, people)
-            # A node does not hear of what another one stores.
-            stored = await _settled(devices, storage, by_asking=scenario.nodes > 1)
+            # A node does not publish to its clients what another node stores.
+            stored = await _quiet(devices, storage, by_fetching=scenario.nodes > 1)
             for user, person in people.items():
                 notes.counts[user] = await person.offline_counts()
         notes.server_log = "".join(server.out + server.err for server in servers)
@@ -120,7 +120,7 @@ async def play(
         seed,
         notes,
         unavailable=progress.unavailable,
-        troubles=size.troubles,
+        faults=size.faults,
         seconds=time.monotonic() - began_at,
         violations=violations(notes, stored),
     )
@@ -135,21 +135,22 @@ async def _chat(
     notes: Notes,
     people: Mapping[str, Person],
 ) -> None:
-    """Until everything is sent, and everything has gone wrong."""
+    """Run until all messages are sent, and all faults have occurred."""
     async with asyncio.TaskGroup() as tasks:
         for number, person in enumerate(people.values()):
             share = len(range(number, size.messages, len(people)))
             tasks.create_task(person.send_all(share))
-        tasks.create_task(_trouble(stage, scenario.troubles, size.troubles))
+        tasks.create_task(_inject(stage, scenario.faults, size.faults))
         tasks.create_task(come_and_go(size.absences, stage.servers, storage, notes, stage.progress))
         if scenario.uses_postgres:
-            dice = random.Random(f"{seed} beside")
-            tasks.create_task(store_as_prisma(size.beside, storage, notes, stage.progress, dice))
+            dice = random.Random(f"{seed} original")
+            stored = store_as_prisma(size.by_original, storage, notes, stage.progress, dice)
+            tasks.create_task(stored)
 
 
 @asynccontextmanager
 async def _database(postgres: PostgresServer) -> AsyncIterator[str]:
-    """The address of an empty one."""
+    """Create an empty database, and yield its address."""
     await asyncio.to_thread(postgres.create_database, _DATABASE)
     try:
         yield postgres.url(_DATABASE)
@@ -164,7 +165,7 @@ async def _started(
     if is_first:
         settings["SEED_FILE"] = str(write_seed(folder / "seed.json"))
     server = await stack.enter_async_context(running(folder, settings))
-    # Once: a later start would bring the guest back.
+    # Seed only once: the seed of a later start would add the guest again.
     server.settings.pop("SEED_FILE", None)
     return server
 
@@ -173,7 +174,7 @@ async def _started(
 async def _connected(
     servers: Sequence[ServerProcess], notes: Notes, seed: int
 ) -> AsyncIterator[list[Device]]:
-    """All devices, spread over the servers, each at work in the background."""
+    """Connect all devices, spread over the servers, and run them in the background."""
     links = JsLinks()
     await links.start()
     try:
@@ -181,11 +182,11 @@ async def _connected(
             background, devices = [], []
             for kind, server in zip(DEVICES, cycle(servers), strict=False):
                 token = await server.token(kind.user_id, _TOKEN_SECONDS)
-                link: JsLink | LightLink
+                link: JsLink | PythonLink
                 if kind.is_javascript:
                     link = links.connect(server.url, token)
                 else:
-                    link = LightLink(server.url, token)
+                    link = PythonLink(server.url, token)
                     background.append(tasks.create_task(link.run()))
                 log = DeviceLog(kind.user_id, kind.name)
                 notes.devices.append(log)
@@ -219,31 +220,31 @@ def _people(
     }
 
 
-async def _trouble(stage: Stage, troubles: tuple[Trouble, ...], times: int) -> None:
-    moments = sorted(stage.dice.uniform(_FIRST_TROUBLE, _LAST_TROUBLE) for _ in range(times))
-    for moment, trouble in zip(moments, cycle(troubles), strict=False):
+async def _inject(stage: Stage, faults: tuple[Fault, ...], times: int) -> None:
+    moments = sorted(stage.dice.uniform(_FIRST_FAULT, _LAST_FAULT) for _ in range(times))
+    for moment, fault in zip(moments, cycle(faults), strict=False):
         await stage.progress.reaches(moment)
-        await trouble(stage)
+        await fault(stage)
 
 
-async def _settled(devices: Sequence[Device], storage: Storage, *, by_asking: bool) -> Stored:
-    """What is stored once everybody knows of it and has reported; or as it is after a while."""
+async def _quiet(devices: Sequence[Device], storage: Storage, *, by_fetching: bool) -> Stored:
+    """Wait until all devices have received and reported everything; return what is stored."""
     with suppress(TimeoutError):
-        async with asyncio.timeout(_SETTLE_SECONDS):
-            while not _is_settled(devices, await storage.everything()):
+        async with asyncio.timeout(_QUIET_SECONDS):
+            while not _is_quiet(devices, await storage.everything()):
                 for device in devices:
-                    if by_asking and not device.is_busy:
-                        device.look_again()
-                await asyncio.sleep(_SETTLE_STEP_SECONDS)
-    # Again: reports may have ended since it was read.
+                    if by_fetching and not device.is_busy:
+                        device.fetch_all()
+                await asyncio.sleep(_QUIET_STEP_SECONDS)
+    # Read again, because reports may have ended since the last read.
     return await storage.everything()
 
 
-def _is_settled(devices: Sequence[Device], stored: Stored) -> bool:
+def _is_quiet(devices: Sequence[Device], stored: Stored) -> bool:
     last = dict.fromkeys(CHANNELS, 0)
     for message in stored.messages:
         key = message.key
-        if key.seq == 0:  # the original backend's, and not taken in yet
+        if key.seq == 0:  # of the original backend, and not adopted yet
             return False
         last[key.channel_id] = max(last[key.channel_id], key.seq)
     return all(

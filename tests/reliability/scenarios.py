@@ -1,7 +1,6 @@
-"""Everything that is tried, and for how long."""
+"""All scenarios, and their sizes."""
 
-from tests.reliability.scenario import Scenario, Size
-from tests.reliability.troubles import (
+from tests.reliability.faults import (
     crash_postgres,
     fill_disk,
     freeze_postgres,
@@ -9,9 +8,10 @@ from tests.reliability.troubles import (
     lock_file,
     restart_postgres,
 )
+from tests.reliability.scenario import Scenario, Size
 
-SHORT = Size(messages=300, troubles=3, absences=2, beside=10, seconds=300, slack_seconds=25)
-LONG = Size(messages=2_000, troubles=24, absences=10, beside=100, seconds=600, slack_seconds=2)
+SHORT = Size(messages=300, faults=3, absences=2, by_original=10, seconds=300, slack_seconds=25)
+LONG = Size(messages=2_000, faults=24, absences=10, by_original=100, seconds=600, slack_seconds=2)
 
 SCENARIOS = (
     Scenario("sqlite-server-killed", (kill_server,)),

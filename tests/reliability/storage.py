@@ -1,4 +1,4 @@
-"""The database without our server between: what stands there is what counts."""
+"""Reads and writes the database directly, without a server."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -23,17 +23,17 @@ _MEMBERS = 'SELECT "channelId", "userId" FROM channel_members'
 
 
 class Storage:
-    """A database that a server uses meanwhile. Everything has a connection of its own.
+    """A database that a server uses at the same time. Each call opens a connection.
 
     Args:
-        url: As ``DATABASE_URL`` has it.
+        url: The server's ``DATABASE_URL``.
     """
 
     def __init__(self, url: str) -> None:
         self._engine = create_async_engine(parse_database_url(url), poolclass=NullPool)
 
     async def everything(self) -> Stored:
-        """All rows that a scenario's checks look at, as of one moment if all is quiet."""
+        """Return all rows that the invariants need; they are consistent if nothing is written."""
         return Stored(
             messages=[
                 StoredMessage(MessageKey(*key), content, status, position)
@@ -46,12 +46,12 @@ class Storage:
         )
 
     async def last_seq(self, channel_id: str) -> int:
-        """The last number that was given in the channel."""
+        """Return the last number of the channel."""
         last_seqs: dict[str, int] = dict(await self._rows(_LAST_SEQS))
         return last_seqs.get(channel_id, 0)
 
     async def write(self, statement: str, row: Mapping[str, str]) -> None:
-        """Do it in a transaction of its own."""
+        """Execute a statement in a transaction."""
         async with asyncio.timeout(ANSWER_SECONDS), self._engine.begin() as connection:
             await connection.execute(text(statement), row)
 

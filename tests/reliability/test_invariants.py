@@ -1,4 +1,4 @@
-"""Each check lets pass what is well, and finds what it is for."""
+"""Tests tests/reliability/invariants.py: each check finds its violations, and no others."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -7,54 +7,54 @@ import pytest
 
 from tests.reliability import invariants
 from tests.reliability.evidence import Ack, Answer, MessageKey, Receipt, Send, StoredMessage
-from tests.reliability.made_up import FIRST, SECOND, STUDIO, MadeUp, reception
+from tests.reliability.sound_evidence import FIRST, SECOND, STUDIO, SoundEvidence, reception
 
-Spoil = Callable[[MadeUp], object]
+Change = Callable[[SoundEvidence], object]
 
 OTHER = MessageKey("m9", "kitchen", 9, "alice")
 
 
-def _forget_the_claim(made_up: MadeUp) -> None:
-    made_up.stored = replace(made_up.stored, client_messages=made_up.stored.client_messages[1:])
+def _forget_the_claim(evidence: SoundEvidence) -> None:
+    evidence.stored = replace(evidence.stored, client_messages=evidence.stored.client_messages[1:])
 
 
-def _claim_twice(made_up: MadeUp) -> None:
-    claims = [*made_up.stored.client_messages, ("alice", "alice-0", "m9")]
-    made_up.stored = replace(made_up.stored, client_messages=claims)
+def _claim_twice(evidence: SoundEvidence) -> None:
+    claims = [*evidence.stored.client_messages, ("alice", "alice-0", "m9")]
+    evidence.stored = replace(evidence.stored, client_messages=claims)
 
 
-def _store_also(key: MessageKey, content: str) -> Spoil:
-    def spoil(made_up: MadeUp) -> None:
+def _store_also(key: MessageKey, content: str) -> Change:
+    def change(evidence: SoundEvidence) -> None:
         row = StoredMessage(key, content, "SENT", 9)
-        made_up.stored = replace(made_up.stored, messages=[*made_up.stored.messages, row])
+        evidence.stored = replace(evidence.stored, messages=[*evidence.stored.messages, row])
 
-    return spoil
-
-
-def _count_further(made_up: MadeUp) -> None:
-    made_up.stored = replace(made_up.stored, last_seqs={"kitchen": 3, "studio": 1})
+    return change
 
 
-def _keep_a_deleted_message(made_up: MadeUp) -> None:
-    made_up.first.is_deletion_wanted = made_up.first.is_deletion_acked = True
+def _count_further(evidence: SoundEvidence) -> None:
+    evidence.stored = replace(evidence.stored, last_seqs={"kitchen": 3, "studio": 1})
 
 
-def _lose_an_edit(made_up: MadeUp) -> None:
-    made_up.first.edit, made_up.first.is_edit_acked = "alice-0 as edited", True
+def _keep_a_deleted_message(evidence: SoundEvidence) -> None:
+    evidence.first.is_deletion_wanted = evidence.first.is_deletion_acked = True
 
 
-def _lose_a_delivery(made_up: MadeUp) -> None:
-    made_up.stored = replace(made_up.stored, deliveries=made_up.stored.deliveries[1:])
+def _lose_an_edit(evidence: SoundEvidence) -> None:
+    evidence.first.edit, evidence.first.is_edit_acked = "alice-0 as edited", True
 
 
-def _log(line: str) -> Spoil:
-    def spoil(made_up: MadeUp) -> None:
-        made_up.notes.server_log += f"\n{line}"
-
-    return spoil
+def _lose_a_delivery(evidence: SoundEvidence) -> None:
+    evidence.stored = replace(evidence.stored, deliveries=evidence.stored.deliveries[1:])
 
 
-SPOILED: dict[str, tuple[str, Spoil]] = {
+def _log(line: str) -> Change:
+    def change(evidence: SoundEvidence) -> None:
+        evidence.notes.server_log += f"\n{line}"
+
+    return change
+
+
+VIOLATIONS: dict[str, tuple[str, Change]] = {
     "no ack": ("every_send_is_acked", lambda it: it.first.acks.clear()),
     "a refusal": ("every_send_is_acked", lambda it: it.first.refusals.append("not_a_member")),
     "revived": ("every_send_is_acked", lambda it: it.first.after_deletion.append(None)),
@@ -68,9 +68,9 @@ SPOILED: dict[str, tuple[str, Spoil]] = {
         lambda it: it.first.acks.append(Ack(OTHER, "another phone")),
     ),
     "deleted, still stored": ("what_was_acked_is_stored", _keep_a_deleted_message),
-    "stored beside us, gone": (
+    "stored by the original backend, gone": (
         "what_was_acked_is_stored",
-        lambda it: it.sends.append(Send("carol", "lobby", "carol-beside-0", is_beside=True)),
+        lambda it: it.sends.append(Send("carol", "lobby", "carol-original-0", is_by_original=True)),
     ),
     "stored twice": ("each_send_is_stored_once", _store_also(OTHER, "alice-0 as sent")),
     "stored, never sent": ("each_send_is_stored_once", _store_also(OTHER, "alice-7 as sent")),
@@ -89,24 +89,24 @@ SPOILED: dict[str, tuple[str, Spoil]] = {
         "numbers_follow_the_order_of_storing",
         lambda it: it.store(FIRST, position=9),
     ),
-    "told in another order": (
+    "received in another order": (
         "everybody_sees_one_order",
         lambda it: it.dave.receptions.reverse(),
     ),
-    "told twice": (
+    "received twice": (
         "everybody_sees_one_order",
         lambda it: it.dave.receptions.append(reception(SECOND)),
     ),
-    "told twice, one between": (
+    "received twice, one between": (
         "everybody_sees_one_order",
         lambda it: it.dave.receptions.append(reception(FIRST)),
     ),
-    "told, not stored": (
-        "nothing_is_told_that_is_not_stored",
+    "received, not stored": (
+        "nothing_is_received_that_is_not_stored",
         lambda it: it.dave.receptions.append(reception(OTHER)),
     ),
-    "told with another number": (
-        "nothing_is_told_that_is_not_stored",
+    "received with another number": (
+        "nothing_is_received_that_is_not_stored",
         lambda it: it.dave.receptions.append(reception(replace(SECOND, seq=7))),
     ),
     "left out": ("nothing_is_left_out", lambda it: it.dave.receptions.pop(0)),
@@ -114,14 +114,14 @@ SPOILED: dict[str, tuple[str, Spoil]] = {
         "nothing_is_left_out",
         lambda it: it.notes.absences.clear(),
     ),
-    "told a stranger": (
-        "nobody_is_told_of_other_channels",
+    "received by a stranger": (
+        "nobody_receives_other_channels",
         lambda it: it.dave.receptions.append(
             reception(MessageKey("m4", "lobby", 1, "bob"), stream=1)
         ),
     ),
-    "told one who was removed": (
-        "nobody_is_told_of_other_channels",
+    "received one who was removed": (
+        "nobody_receives_other_channels",
         lambda it: it.erin.receptions.append(reception(STUDIO)),
     ),
     "no delivery": ("deliveries_are_those_of_the_members", _lose_a_delivery),
@@ -141,8 +141,8 @@ SPOILED: dict[str, tuple[str, Spoil]] = {
         "unread_counts_equal_a_recount",
         lambda it: it.notes.counts.update(bob={"studio": 1}),
     ),
-    "told back": ("receipts_never_go_back", lambda it: it.alice.receipts.reverse()),
-    "told the same": (
+    "a status goes back": ("receipts_never_go_back", lambda it: it.alice.receipts.reverse()),
+    "received the same": (
         "receipts_never_go_back",
         lambda it: it.alice.receipts.append(Receipt("m1", "dave", "READ")),
     ),
@@ -150,7 +150,7 @@ SPOILED: dict[str, tuple[str, Spoil]] = {
         "receipts_are_stored",
         lambda it: it.notes.reported.append(Receipt("m1", "bob", "READ")),
     ),
-    "told report lost": (
+    "received report lost": (
         "receipts_are_stored",
         lambda it: it.alice.receipts.append(Receipt("m1", "erin", "DELIVERED")),
     ),
@@ -179,53 +179,51 @@ SPOILED: dict[str, tuple[str, Spoil]] = {
     ),
     "a message in the log": ("nothing_failed_unexpectedly", _log("'alice-0 as sent'")),
 }
-"""What is done to a scenario, and the check that has to find it."""
+"""The check that must find a violation, and the change that causes the violation."""
 
 
-def test_nothing_is_found_when_all_is_well() -> None:
-    """So that what is found below comes from what was spoiled."""
-    made_up = MadeUp()
+def test_nothing_is_found_when_the_evidence_is_sound() -> None:
+    evidence = SoundEvidence()
 
-    found = invariants.violations(made_up.notes, made_up.stored)
+    found = invariants.violations(evidence.notes, evidence.stored)
 
     assert [] == found
 
 
-@pytest.mark.parametrize(("name", "spoil"), SPOILED.values(), ids=SPOILED.keys())
-def test_violation_is_found_when_the_scenario_is_spoiled(name: str, spoil: Spoil) -> None:
-    """By the check that is for it, whatever others say."""
-    made_up = MadeUp()
+@pytest.mark.parametrize(("name", "change"), VIOLATIONS.values(), ids=VIOLATIONS.keys())
+def test_violation_is_found_when_the_evidence_is_changed(name: str, change: Change) -> None:
+    """The named check finds it; other checks may find it too."""
+    evidence = SoundEvidence()
 
-    spoil(made_up)
+    change(evidence)
 
     (check,) = (each for each in invariants.CHECKS if each.__name__ == name)
-    assert [] != list(check(made_up.notes, made_up.stored))
+    assert [] != list(check(evidence.notes, evidence.stored))
 
 
-def test_every_check_finds_something_when_spoiled_so() -> None:
-    """None is there for show."""
-    shown = {name for name, _ in SPOILED.values()}
+def test_every_check_is_tested() -> None:
+    tested = {name for name, _ in VIOLATIONS.values()}
 
-    assert {check.__name__ for check in invariants.CHECKS} == shown
+    assert {check.__name__ for check in invariants.CHECKS} == tested
 
 
-def test_doubles_are_allowed_when_the_connection_was_another() -> None:
-    """What is fetched again after a reconnection is no fault."""
-    made_up = MadeUp()
+def test_repeated_receptions_are_allowed_when_the_connection_was_another() -> None:
+    """A device may fetch a message again after a reconnection."""
+    evidence = SoundEvidence()
 
-    made_up.dave.receptions.extend(reception(key, stream=1) for key in (FIRST, SECOND))
+    evidence.dave.receptions.extend(reception(key, stream=1) for key in (FIRST, SECOND))
 
-    assert [] == invariants.violations(made_up.notes, made_up.stored)
+    assert [] == invariants.violations(evidence.notes, evidence.stored)
 
 
 def test_deleted_messages_may_be_missing_when_their_deletion_was_asked_for() -> None:
-    """And whoever was told of them before was told rightly."""
-    made_up = MadeUp()
-    made_up.first.is_deletion_wanted = True
-    made_up.lose(FIRST)
-    rest = [each for each in made_up.stored.deliveries if each.message_id != FIRST.message_id]
-    made_up.stored = replace(made_up.stored, deliveries=rest)
+    """Devices may have received them before."""
+    evidence = SoundEvidence()
+    evidence.first.is_deletion_wanted = True
+    evidence.lose(FIRST)
+    rest = [each for each in evidence.stored.deliveries if each.message_id != FIRST.message_id]
+    evidence.stored = replace(evidence.stored, deliveries=rest)
 
-    found = invariants.violations(made_up.notes, made_up.stored)
+    found = invariants.violations(evidence.notes, evidence.stored)
 
     assert [] == found

@@ -1,4 +1,4 @@
-"""The short form of `make reliability`."""
+"""Plays every scenario in a short form."""
 
 import random
 from pathlib import Path
@@ -10,12 +10,12 @@ from tests.reliability.scenarios import SCENARIOS, SHORT
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=[each.name for each in SCENARIOS])
-async def test_every_promise_holds_when_things_go_wrong(
+async def test_every_invariant_holds_when_faults_occur(
     scenario: Scenario, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    """Nothing that was acked is lost, nothing is doubled, nobody sees another order."""
+    """No acked message is lost or stored twice, and all devices see one order."""
     postgres = request.getfixturevalue("postgres_server") if scenario.uses_postgres else None
-    seed = random.randrange(1_000_000)  # follows from -p randomly's own
+    seed = random.randrange(1_000_000)  # follows from the seed of -p randomly
 
     outcome = await play(scenario, SHORT, seed, tmp_path, postgres)
 

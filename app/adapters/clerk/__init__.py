@@ -1,1 +1,1 @@
-"""Clerk as the identity provider: its session tokens verified without asking it."""
+"""Verifies the session tokens and webhooks of Clerk, the identity provider."""

@@ -1,4 +1,4 @@
-"""Reading a JSON Web Key Set (RFC 7517)."""
+"""Parses a JSON Web Key Set (RFC 7517)."""
 
 import jwt
 import orjson
@@ -8,12 +8,12 @@ from app.adapters.clerk.signing_keys import MINIMUM_KEY_BITS
 
 
 def parse_jwks(body: bytes) -> dict[str, RSAPublicKey]:
-    """The usable keys by ``kid``: RSA, for signatures, for RS256. Others are passed over.
+    """Return the RSA keys for RS256 signatures by ``kid``. Other keys are ignored.
 
     Raises:
-        ValueError: Not a key set, or none of its keys is usable. The text quotes none of it.
+        ValueError: The body is not a key set, or has no usable key. The text does not quote it.
     """
-    # orjson answers nesting with a ValueError, where json raises RecursionError.
+    # orjson raises ValueError for deep nesting, where json raises RecursionError.
     document = orjson.loads(body)
     entries = document.get("keys") if isinstance(document, dict) else None
     if not isinstance(entries, list):
@@ -37,7 +37,7 @@ def _rsa_key(entry: object) -> RSAPublicKey | None:
         "RS256",
     ):
         return None
-    # Only the public numbers: given a private key, PyJWT would build that.
+    # Pass only the public numbers: PyJWT would build a private key from a private JWK.
     numbers = {name: entry.get(name) for name in ("kty", "n", "e")}
     try:
         key = jwt.PyJWK(numbers, "RS256").key

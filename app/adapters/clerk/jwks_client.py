@@ -1,4 +1,4 @@
-"""The public keys an issuer publishes at a URL: fetched for the first token, then kept fresh."""
+"""Fetches the issuer's public keys from a URL at the first token, and refreshes them."""
 
 import asyncio
 import logging
@@ -14,13 +14,13 @@ from app.domain.errors import AuthenticationCode, AuthenticationError
 from app.ports import Clock, Timer
 
 REFRESH_SECONDS = 240.0
-"""From a fetch to the next one, and so how long a withdrawn key is honoured."""
+"""Time between fetches. A withdrawn key stays valid for at most this time."""
 RETRY_SECONDS = 30.0
-"""The same when the fetch has failed."""
+"""Time from a failed fetch to the next."""
 UNKNOWN_KEY_SECONDS = 30.0
-"""At most one fetch in this time because of unknown key ids, which any stranger can make up."""
+"""Unknown key ids cause at most one fetch in this time, as an attacker can invent key ids."""
 COLD_SECONDS = 1.0
-"""The same while there is no key at all, and so nobody can come in."""
+"""The same limit while no key is known, so that no token can be verified."""
 FETCH_TIMEOUT_SECONDS = 2.0
 MAX_BODY_BYTES = 65_536
 
@@ -28,12 +28,12 @@ _logger = logging.getLogger(__name__)
 
 
 class JwksClient(SigningKeys):
-    """Keeps one key set, from the first token that needs it on.
+    """Caches the key set of one URL.
 
-    A known key is at hand without waiting, however old it is: the set is renewed in the background,
-    and while the endpoint fails the keys at hand stay in use. Only an unknown key is waited for,
-    ``timeout_seconds`` at most. One fetch at a time serves everybody; none is ever made because a
-    signature was bad.
+    A known key is returned without waiting. The cache is refreshed in the background, and while the
+    URL fails the cached keys stay valid. Only an unknown key is waited for, for at most
+    ``timeout_seconds``. Concurrent callers share one fetch. An invalid signature never causes a
+    fetch.
     """
 
     def __init__(
@@ -44,76 +44,76 @@ class JwksClient(SigningKeys):
         self._timeout = aiohttp.ClientTimeout(total=timeout_seconds)
         self._keys: dict[str, RSAPublicKey] = {}
         self._is_current = False
-        self._not_asked_before = -math.inf
+        self._no_fetch_before = -math.inf
         self._fetch: asyncio.Task[None] | None = None
         self._next_fetch: Timer | None = None
 
     async def find(self, key_id: str | None) -> RSAPublicKey:
-        """The key named ``key_id``; a token must name one."""
+        """Return the key named ``key_id``. A token without a key id is rejected."""
         if key_id is None:
             raise AuthenticationError(AuthenticationCode.TOKEN_KEY_UNKNOWN)
         if key_id not in self._keys:
-            await self._ask()
+            await self._fetch_unless_recent()
         key = self._keys.get(key_id)
         if key is not None:
             return key
         if not self._is_current:
-            # The last fetch failed: it may be a new key, so this is not the client's fault.
+            # The last fetch failed, so the token may be valid and signed with a new key.
             raise AuthenticationError(AuthenticationCode.KEYS_UNAVAILABLE)
         raise AuthenticationError(AuthenticationCode.TOKEN_KEY_UNKNOWN)
 
     async def on_application_shutdown(self, _signal: str | None) -> None:
-        """Give up a fetch that is under way, and begin no other."""
+        """Cancel a running fetch and the next one."""
         if self._fetch is not None:
             self._fetch.cancel()
             await asyncio.wait([self._fetch])
         if self._next_fetch is not None:
             self._next_fetch.cancel()
 
-    async def _ask(self) -> None:
-        """Join the fetch under way; else start one, unless strangers have just made us do so."""
+    async def _fetch_unless_recent(self) -> None:
+        """Wait for the running fetch, or for a new one unless the last one was too recent."""
         fetch = self._fetch
         if fetch is None:
             now = self._clock.monotonic()
-            if now < self._not_asked_before:
+            if now < self._no_fetch_before:
                 return
-            self._not_asked_before = now + (UNKNOWN_KEY_SECONDS if self._keys else COLD_SECONDS)
+            self._no_fetch_before = now + (UNKNOWN_KEY_SECONDS if self._keys else COLD_SECONDS)
             fetch = self._start_fetch()
-        # Not awaited itself: one client that gives up must not end the fetch for the others.
+        # `wait` does not cancel the fetch if this caller is cancelled; others need it.
         await asyncio.wait([fetch])
 
-    def _renew(self) -> None:
+    def _refresh(self) -> None:
         if self._fetch is None:
             self._start_fetch()
 
     def _start_fetch(self) -> asyncio.Task[None]:
-        # Set before it succeeds: nothing that goes wrong may end the renewing.
-        self._renew_in(RETRY_SECONDS)
-        # A context of its own: it is done for all, and its log lines are no single client's.
+        # Schedule the next fetch first, so that no error ends the refreshing.
+        self._refresh_in(RETRY_SECONDS)
+        # An empty context: the fetch serves all clients, so its log lines name none.
         self._fetch = asyncio.create_task(self._fetch_keys(), name="jwks fetch", context=Context())
         return self._fetch
 
-    def _renew_in(self, seconds: float) -> None:
+    def _refresh_in(self, seconds: float) -> None:
         if self._next_fetch is not None:
             self._next_fetch.cancel()
-        self._next_fetch = self._clock.call_later(seconds, self._renew)
+        self._next_fetch = self._clock.call_later(seconds, self._refresh)
 
     async def _fetch_keys(self) -> None:
         self._is_current = False
         try:
             self._keys = parse_jwks(await self._download())
             self._is_current = True
-            self._renew_in(REFRESH_SECONDS)
+            self._refresh_in(REFRESH_SECONDS)
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-            _logger.warning("The signing keys cannot be fetched: %s", repr(error))
+            _logger.warning("the signing keys cannot be fetched: %s", repr(error))
         finally:
             self._fetch = None
 
     async def _download(self) -> bytes:
-        # A session for each fetch: minutes lie between two, no connection is worth keeping.
+        # A new session per fetch: no connection needs to be kept for minutes.
         async with (
             aiohttp.ClientSession(timeout=self._timeout) as session,
-            # A redirect could lead inside our own network; the issuer has no need of one.
+            # A redirect could lead into the server's own network, and issuers need none.
             session.get(self._url, allow_redirects=False) as response,
         ):
             if response.status != 200:  # noqa: PLR2004 - HTTP's OK

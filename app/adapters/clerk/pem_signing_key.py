@@ -1,4 +1,4 @@
-"""One public key given in the settings (``CLERK_JWT_KEY``): nothing is fetched, ever."""
+"""The public key of the setting ``CLERK_JWT_KEY``, which needs no network."""
 
 import binascii
 import re
@@ -11,31 +11,31 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from app.adapters.clerk.signing_keys import MINIMUM_KEY_BITS, SigningKeys
 
 _AROUND_THE_KEY = re.compile(r"-----(?:BEGIN|END) [A-Z ]+-----|\\[rn]|[\s\"'\ufeff]")
-"""Armour; line breaks, real or written out; and what editors and shells leave around a text."""
+"""Text around the base64: armour, line breaks or escapes of them, quotes, byte order marks."""
 
 
 class SigningKeyError(ValueError):
-    """The text given as a public key is none; the message says how to mend it, without the text."""
+    """``CLERK_JWT_KEY`` is not a valid public key. The message does not quote the value."""
 
 
 class PemSigningKey(SigningKeys):
-    """The one key. As with Clerk's own ``jwtKey``, the token's ``kid`` is not looked at."""
+    """One key for all tokens. The ``kid`` of a token is ignored, as with Clerk's ``jwtKey``."""
 
     def __init__(self, pem: str) -> None:
         r"""Read the key.
 
         Args:
-            pem: As copied from Clerk's dashboard, or what is left of it after a trip through an
-                environment variable: without line breaks, with ``\n`` or ``\r\n`` for each, without
-                armour, in quotes, after a byte order mark.
+            pem: The key as copied from Clerk's dashboard. Common damage by environment variables
+                is accepted: missing or escaped line breaks, missing armour, quotes, a byte order
+                mark.
 
         Raises:
-            SigningKeyError: Not an RSA public key of 2048 bits or more.
+            SigningKeyError: It is not an RSA public key of at least 2048 bits.
         """
         self._key = _read(pem)
 
     async def find(self, key_id: str | None) -> RSAPublicKey:  # noqa: ARG002 - see the class
-        """The key, whatever the token says."""
+        """Return the key, regardless of ``key_id``."""
         return self._key
 
 
@@ -43,7 +43,7 @@ def _read(pem: str) -> RSAPublicKey:
     try:
         key = load_der_public_key(b64decode(_AROUND_THE_KEY.sub("", pem), validate=True))
     except (binascii.Error, ValueError, UnsupportedAlgorithm):
-        # `from None`: a text that is no public key may be a private one.
+        # `from None` hides the value, which may be a private key.
         message = (
             "CLERK_JWT_KEY is not a public key; copy the PEM public key from Clerk's dashboard, "
             "API keys."

@@ -1,7 +1,7 @@
-"""A token's outer shape: what can be judged before its key is known, and its signature.
+"""Checks the form, the header and the signature of a token.
 
-PyJWT checks the signature and nothing else: its ``decode`` checks the shape again, character by
-character, which costs more than the signature does. What it would say is tested to be said here.
+PyJWT checks only the signature. Its ``decode`` would check the form as well, but more slowly than
+the signature itself. Tests compare the results with those of ``decode``.
 """
 
 import json
@@ -17,18 +17,20 @@ from jwt.algorithms import RSAAlgorithm
 from app.domain.errors import AuthenticationCode, AuthenticationError
 
 JsonObject = Mapping[str, object]
-"""Claims, or header fields, by name: any JSON value each."""
+"""Claims or header fields by name, with any JSON value."""
 
 MAX_TOKEN_CHARS = 8_192
+"""Longer tokens are rejected as malformed."""
 MAX_KNOWN_HEADERS = 64
-_LAST_TIMESTAMP = 253_402_300_799  # the end of 9999: later ones fit neither datetime nor the timers
+"""How many different headers are cached."""
+_LAST_TIMESTAMP = 253_402_300_799  # the end of the year 9999, the last that datetime can represent
 _ALGORITHM = "RS256"
-# Clerk's marks on tokens made from a JWT template, and on machine-to-machine tokens.
+# Values of `cat` in Clerk's tokens from a JWT template and in machine-to-machine tokens.
 _TEMPLATE_CATEGORY = "cl_B7d4PD222AAA"
 _MACHINE_CATEGORY = "cl_B7d4PD333AAA"
 
-# Canonical base64url, the spare bits of the last character zero: with '=' or other spare bits one
-# token had several spellings, and a blacklist of token strings would know only one of them.
+# Canonical base64url: no '=', and the spare bits of the last character are zero. Otherwise one
+# token could be written in several ways, and a blacklist of token strings contains only one.
 _CANONICAL = r"(?:[A-Za-z0-9_-]{4})*(?:[A-Za-z0-9_-][AQgw]|[A-Za-z0-9_-]{2}[AEIMQUYcgkosw048])?"
 _COMPACT_FORM = re.compile(rf"{_CANONICAL}\.{_CANONICAL}\.{_CANONICAL}")
 
@@ -36,11 +38,11 @@ _rs256 = RSAAlgorithm(RSAAlgorithm.SHA256)
 
 
 class TokenHeader(NamedTuple):
-    """What matters of a header that keeps the rules.
+    """The relevant fields of a valid header.
 
     Attributes:
-        key_id: ``kid``; None where there is none.
-        is_from_template: Whether Clerk says that a JWT template made the token.
+        key_id: The ``kid``, or None.
+        is_from_template: Whether a JWT template made the token.
     """
 
     key_id: str | None
@@ -48,25 +50,26 @@ class TokenHeader(NamedTuple):
 
 
 def read_header(token: str) -> TokenHeader:
-    """The header of a token whose form and header keep the rules; it is not authentic yet.
+    """Check the form and the header of a token, and return the header. It is not authentic yet.
 
     Raises:
-        AuthenticationError: By the rule broken.
+        AuthenticationError: The code names the rule that the token breaks.
     """
     if len(token) > MAX_TOKEN_CHARS or _COMPACT_FORM.fullmatch(token) is None:
         raise AuthenticationError(AuthenticationCode.TOKEN_MALFORMED)
-    return _judge_header(token[: token.index(".")])
+    return _check_header(token[: token.index(".")])
 
 
 def read_claims(token: str, key: RSAPublicKey) -> JsonObject:
-    """The claims of a token that ``read_header`` has let pass, authentic but not judged.
+    """Check the signature of a token that ``read_header`` accepted, and return its claims.
 
-    The signature is checked on the event loop: 17 µs, of 30 for all there is to verify. 1,000
-    tokens in a row hold the loop up for 30 ms, and connects come a few in a turn of it (ten: under
-    1 ms). In threads the same thousand took twice the processor, and twice as long.
+    The signature is checked on the event loop. It takes 17 µs of the 30 µs that verifying a token
+    takes, and few clients connect in one turn of the loop. Verifying 1,000 tokens blocks the loop
+    for 30 ms. Threads took twice as long, and twice the CPU time.
 
     Raises:
-        AuthenticationError: ``token_signature``; ``token_malformed`` when they are no object.
+        AuthenticationError: ``token_signature``, or ``token_malformed`` if the claims are not an
+            object.
     """
     signed, _, signature = token.rpartition(".")
     if not _rs256.verify(signed.encode(), key, _decode(signature)):
@@ -75,19 +78,20 @@ def read_claims(token: str, key: RSAPublicKey) -> JsonObject:
 
 
 def read_unverified_claims(token: str) -> JsonObject:
-    """The claims of a token that ``read_header`` has let pass, whoever made it.
+    """Return the claims of a token that ``read_header`` accepted, without checking the signature.
 
     Raises:
-        AuthenticationError: ``token_malformed`` when they are no object.
+        AuthenticationError: ``token_malformed`` if the claims are not an object.
     """
     return _json_object(token.split(".")[1])
 
 
 def read_timestamp(claims: JsonObject, name: str) -> int | None:
-    """Seconds since the epoch; the claim must be an integer, which True and 1.5 are not.
+    """Return a claim in seconds since the epoch, or None if it is missing.
 
     Raises:
-        AuthenticationError: ``token_malformed``.
+        AuthenticationError: ``token_malformed`` if the claim is not an integer. True and 1.5 are
+            not integers.
     """
     if name not in claims:
         return None
@@ -97,12 +101,12 @@ def read_timestamp(claims: JsonObject, name: str) -> int | None:
     return value
 
 
-# All tokens of one key have the same header. Refusals are not kept. Strangers can push
-# good ones out by inventing key ids, which costs one reading each.
+# All tokens of one key have the same header. Invalid headers raise, so they are not cached. An
+# attacker who invents key ids can evict valid headers, each of which is then parsed again.
 @lru_cache(maxsize=MAX_KNOWN_HEADERS)
-def _judge_header(segment: str) -> TokenHeader:
+def _check_header(segment: str) -> TokenHeader:
     header = _json_object(segment)
-    if "crit" in header or "b64" in header:  # extensions of RFC 7515 and 7797; Clerk has none
+    if "crit" in header or "b64" in header:  # Clerk does not use RFC 7515's or 7797's
         raise AuthenticationError(AuthenticationCode.TOKEN_MALFORMED)
     key_id = _key_id(header)
     if header.get("alg") != _ALGORITHM:
@@ -123,8 +127,8 @@ def _key_id(header: JsonObject) -> str | None:
 
 
 def _json_object(segment: str) -> JsonObject:
-    # Not orjson: it takes neither lone surrogates nor NaN and makes floats of big integers, so it
-    # would judge some tokens otherwise than Clerk's own libraries, for one microsecond.
+    # orjson would save 1 µs, but rejects lone surrogates and NaN, and turns large integers into
+    # floats. Then some tokens would get another result than from Clerk's own libraries.
     try:
         value = json.loads(_decode(segment))
     except (ValueError, RecursionError):
@@ -135,5 +139,5 @@ def _json_object(segment: str) -> JsonObject:
 
 
 def _decode(segment: str) -> bytes:
-    # In canonical form, whatever is too much of '==' is ignored.
+    # The decoder ignores superfluous padding.
     return urlsafe_b64decode(segment + "==")

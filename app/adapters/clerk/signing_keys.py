@@ -1,23 +1,23 @@
-"""Where the public keys come from that session tokens are checked with."""
+"""The source of the public keys that verify session tokens."""
 
 from typing import Protocol
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 MINIMUM_KEY_BITS = 2048
-"""NIST SP 800-131A; Clerk's own keys have 2048. Shorter ones are not used, wherever found."""
+"""The minimum of NIST SP 800-131A, which Clerk's keys have. Shorter keys are never used."""
 
 
 class SigningKeys(Protocol):
-    """The keys a token may be signed with."""
+    """Finds the key of a token."""
 
     async def find(self, key_id: str | None) -> RSAPublicKey:
-        """The key of a token whose header says ``key_id`` (None: it says nothing).
+        """Return the key with this id. ``key_id`` is None if the token's header has none.
 
-        Nothing about the token is trusted yet.
+        The token is not verified yet, so ``key_id`` may be anything.
 
         Raises:
-            AuthenticationError: ``token_key_unknown``, or ``keys_unavailable`` when it cannot be
-                known now. Nothing else is raised.
+            AuthenticationError: ``token_key_unknown``, or ``keys_unavailable`` if the keys cannot
+                be fetched now. No other error is raised.
         """
         ...

@@ -1,4 +1,4 @@
-"""Clerk's session tokens: who they speak for, by Clerk's rules or the stricter ones of RFC 8725."""
+"""Verifies Clerk's session tokens by Clerk's rules, or by RFC 8725 where that is stricter."""
 
 from collections.abc import Collection
 
@@ -17,9 +17,10 @@ from app.ports import Clock, TokenVerifier
 
 
 class ClerkTokenVerifier(TokenVerifier):
-    """Verifies without asking Clerk, so a sign-out is not seen here but among the revocations.
+    """Verifies tokens without a request to Clerk, so it does not see sign-outs.
 
-    The signature comes before every claim: a forger learns nothing from the codes.
+    The revocation store contains sign-outs. The signature is checked before the claims, so the
+    error codes tell an attacker nothing about the claims.
     """
 
     def __init__(
@@ -34,21 +35,21 @@ class ClerkTokenVerifier(TokenVerifier):
         accept_template_tokens: bool,
         max_token_seconds: int,
     ) -> None:
-        """Set the rules that are not Clerk's alone.
+        """Set the rules that depend on the deployment.
 
         Args:
-            keys: What tokens may be signed with.
-            clock: Its wall clock judges ``exp``, ``nbf`` and ``iat``.
-            issuer: The ``iss``, exactly.
-            authorized_parties: The values ``azp`` may have.
-            allow_missing_party: Whether a token without ``azp`` is accepted. Clerk omits it when
-                the request for the token had no Origin: from backends and some native apps.
-            audience: Of these, ``aud`` must have one. Empty: it is not looked at, as Clerk's
-                session tokens carry none.
-            accept_template_tokens: Whether what a JWT template made passes as a session token.
-            max_token_seconds: How long after its ``iat`` a token ends at the latest, whatever its
-                ``exp``: a revocation is remembered for so long, and no token may outlive its own.
-                (One without ``iat``, as Clerk makes none, is trusted to its ``exp``.)
+            keys: The keys that tokens may be signed with.
+            clock: The wall clock for checking ``exp``, ``nbf`` and ``iat``.
+            issuer: The exact ``iss``.
+            authorized_parties: The allowed values of ``azp``.
+            allow_missing_party: Whether a token without ``azp`` is accepted. Clerk omits it if the
+                request for the token had no Origin, as from backends and some native apps.
+            audience: Values of which ``aud`` must contain one. If this is empty, ``aud`` is not
+                checked, because Clerk's session tokens have none.
+            accept_template_tokens: Whether tokens made from a JWT template are accepted.
+            max_token_seconds: The longest life of a token after its ``iat``, whatever its ``exp``.
+                Revocations are kept as long, so no revoked token becomes valid again. A token
+                without ``iat``, which Clerk never makes, is valid until its ``exp``.
         """
         self._keys = keys
         self._clock = clock
@@ -60,7 +61,7 @@ class ClerkTokenVerifier(TokenVerifier):
         self._max_token_seconds = max_token_seconds
 
     async def verify(self, token: str) -> Principal:
-        """Who the token speaks for; waits for the network only where the key must be fetched."""
+        """Return the token's principal. Waits for the network only if the key must be fetched."""
         header = read_header(token)
         if header.is_from_template and not self._accept_template_tokens:
             raise AuthenticationError(AuthenticationCode.TOKEN_KIND)
@@ -79,9 +80,9 @@ class ClerkTokenVerifier(TokenVerifier):
         )
 
     def claimed_expiry(self, token: str) -> float:
-        """The ``exp`` of what has a session token's form, from a template or not.
+        """Return the ``exp`` of a token with the form of a session token.
 
-        A token can be revoked whether or not these settings would accept it: another node's may.
+        The settings are not checked, as another node may accept a token that this one rejects.
         """
         read_header(token)
         return float(_expiry(read_unverified_claims(token)))
@@ -102,7 +103,7 @@ class ClerkTokenVerifier(TokenVerifier):
             raise AuthenticationError(AuthenticationCode.TOKEN_PARTY, claims={"aud": audience})
 
     def _check_times(self, claims: JsonObject) -> tuple[float, float]:
-        """When the token was issued, 0 if it does not say so, and when it ends."""
+        """Return when the token was issued, or 0 if it has no ``iat``, and when it expires."""
         now = self._clock.now().timestamp()
         ends_at, issued_at = float(_expiry(claims)), read_timestamp(claims, "iat")
         if issued_at is not None:
@@ -111,8 +112,8 @@ class ClerkTokenVerifier(TokenVerifier):
             raise AuthenticationError(AuthenticationCode.TOKEN_EXPIRED)
         if max(issued_at or 0, read_timestamp(claims, "nbf") or 0) > now + CLOCK_SKEW_SECONDS:
             raise AuthenticationError(AuthenticationCode.TOKEN_NOT_YET_VALID)
-        # An issuer whose clock is ahead of ours has issued it already, not in a moment: a
-        # revocation of the user must not miss the session that stands on it.
+        # If the issuer's clock is ahead, ``iat`` is in the future. Use the present instead, so that
+        # a revocation of the user that happens now covers this session.
         return min(float(issued_at or 0), now), ends_at
 
 
@@ -124,7 +125,7 @@ def _expiry(claims: JsonObject) -> int:
 
 
 def _audience(claims: JsonObject) -> frozenset[str]:
-    """RFC 7519: one string, or a list of them. Of anything else, nobody."""
+    """Return the ``aud`` values, a string or a list of strings. Other types count as none."""
     value = claims.get("aud")
     entries = value if isinstance(value, list) else [value]
     if all(isinstance(entry, str) for entry in entries):

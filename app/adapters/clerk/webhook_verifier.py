@@ -1,4 +1,4 @@
-"""Clerk's webhooks, which Svix sends: signed as the Standard Webhooks specification says."""
+"""Verifies Clerk's webhooks, which Svix signs as Standard Webhooks specifies."""
 
 import binascii
 from base64 import b64decode
@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import BaseModel, StringConstraints, ValidationError
 from standardwebhooks import Webhook, WebhookVerificationError
 
+from app.domain.ids import MAX_ID_CHARS
 from app.ports import (
     WebhookFault,
     WebhookMessage,
@@ -17,28 +18,27 @@ from app.ports import (
 
 _SECRET_PREFIX = "whsec_"  # noqa: S105 - what every secret begins with
 _SIGNED = ("id", "timestamp", "signature")
-_MAX_NAME_CHARS = 191
 
 
 class WebhookSecretError(ValueError):
-    """The text given as a signing secret is none; the message does not repeat it."""
+    """``CLERK_WEBHOOK_SIGNING_SECRET`` is invalid. The message does not quote the value."""
 
 
 class _Event(BaseModel):
-    """The part of a body that matters."""
+    """The relevant fields of a body."""
 
-    type: Annotated[str, StringConstraints(min_length=1, max_length=_MAX_NAME_CHARS)]
+    type: Annotated[str, StringConstraints(min_length=1, max_length=MAX_ID_CHARS)]
     data: dict[str, object]
 
 
 class ClerkWebhookVerifier(WebhookVerifier):
-    """Headers may bear Svix' names (``svix-id``) or the standard's (``webhook-id``)."""
+    """Accepts headers with Svix' names, such as ``svix-id``, or standard ones (``webhook-id``)."""
 
     def __init__(self, secret: str) -> None:
         """Read the secret.
 
         Args:
-            secret: As Clerk's dashboard shows it, ``whsec_`` and base64.
+            secret: ``whsec_`` and base64, as Clerk's dashboard shows it.
 
         Raises:
             WebhookSecretError: It is not base64.
@@ -46,14 +46,14 @@ class ClerkWebhookVerifier(WebhookVerifier):
         self._webhook = Webhook(_key(secret))
 
     def verify(self, headers: Mapping[str, str], body: bytes) -> WebhookMessage:
-        """The message; its age is judged by the machine's clock."""
+        """Return the message. Its age is measured with the machine's clock."""
         standard = _standard_headers(headers)
         try:
             self._webhook.verify(body, standard, json_parse=False)
         except WebhookVerificationError as error:
             raise WebhookRefused(WebhookFault.SIGNATURE, f"{error}.") from None
         except ValueError:
-            # The library's way with odd base64, odd Unicode and a signature without its version.
+            # The library raises this for malformed base64 or Unicode, and for a missing version.
             sentence = "The signature headers cannot be read."
             raise WebhookRefused(WebhookFault.SIGNATURE, sentence) from None
         message_id = standard["webhook-id"]
@@ -61,14 +61,14 @@ class ClerkWebhookVerifier(WebhookVerifier):
             event = _Event.model_validate_json(body)
         except ValidationError:
             event = None
-        if event is None or len(message_id) > _MAX_NAME_CHARS:
+        if event is None or len(message_id) > MAX_ID_CHARS:
             sentence = "The body must be a JSON object with type and data."
             raise WebhookRefused(WebhookFault.MALFORMED, sentence)
         return WebhookMessage(message_id, event.type, event.data)
 
 
 def _key(secret: str) -> bytes:
-    # Not by the library: it drops what is no base64, and would wait for signatures of another key.
+    # The library would ignore invalid base64 and use a wrong key without an error.
     text = secret.removeprefix(_SECRET_PREFIX).rstrip("=")
     try:
         return b64decode(text + "=" * (-len(text) % 4), validate=True)

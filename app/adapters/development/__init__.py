@@ -1,1 +1,1 @@
-"""A stand-in for Clerk on a developer's machine. Never used in production."""
+"""Replaces Clerk on a developer's machine. Never used in production."""

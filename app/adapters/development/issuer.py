@@ -1,4 +1,4 @@
-"""Session tokens of exactly Clerk's shape, made on this machine: no account is needed."""
+"""Issues session tokens with the same claims as Clerk's, without a Clerk account."""
 
 import asyncio
 import secrets
@@ -17,11 +17,11 @@ from app.ports import TOKEN_TTL_SECONDS, Clock, TokenIssuer
 
 KEY_FILE_NAME = "development-issuer.pem"
 
-_SESSION_TOKEN_CATEGORY = "cl_B7d4PD111AAA"  # noqa: S105 - Clerk's mark on session tokens
+_SESSION_TOKEN_CATEGORY = "cl_B7d4PD111AAA"  # noqa: S105 - Clerk's `cat` of session tokens
 
 
 class JsonWebKey(TypedDict):
-    """A public key as Clerk publishes it."""
+    """A public key in the form that Clerk publishes."""
 
     use: str
     kty: str
@@ -32,16 +32,17 @@ class JsonWebKey(TypedDict):
 
 
 class JsonWebKeySet(TypedDict):
-    """What `JWKS_PATH` answers."""
+    """The response of `JWKS_PATH`."""
 
     keys: list[JsonWebKey]
 
 
 class DevelopmentIssuer(TokenIssuer):
-    """Issues tokens for whoever asks: for a developer's machine alone.
+    """Issues a token to anyone who asks, so only a developer's machine may use it.
 
-    Several processes may share one data folder: the server verifies what the command line signs.
-    Raises `DevelopmentKeyError` wherever the key is first needed and cannot be had.
+    Processes that share a data folder share the key, so the server accepts the tokens of the
+    command line. The first method that needs the key raises `DevelopmentKeyError` if it cannot be
+    read or created.
     """
 
     def __init__(self, data_dir: Path, issuer: str, authorized_party: str, clock: Clock) -> None:
@@ -52,11 +53,11 @@ class DevelopmentIssuer(TokenIssuer):
         self._key: RSAPrivateKey | None = None
 
     async def on_module_init(self) -> None:
-        """Have the key ready. In a thread: making one takes about 100 ms."""
+        """Load or create the key in a thread, as creating one takes about 100 ms."""
         await asyncio.to_thread(self._load)
 
     def jwks(self) -> JsonWebKeySet:
-        """The public key, for verifiers. Reads the file on first use, when nothing has yet."""
+        """Return the public key. Loads it from its file at first use."""
         key = self._load()
         numbers = RSAAlgorithm.to_jwk(key.public_key(), as_dict=True)
         return {
@@ -75,12 +76,12 @@ class DevelopmentIssuer(TokenIssuer):
     def token(
         self, user_id: UserId, ttl_seconds: int = TOKEN_TTL_SECONDS, session_id: str | None = None
     ) -> str:
-        """A session token (version 2) for the user, valid from now; no two are equal.
+        """Return a new session token (version 2) for the user.
 
         Args:
-            user_id: Anybody; nobody is asked whether there is such a user.
-            ttl_seconds: Until ``exp``. A negative one makes an expired token.
-            session_id: ``sid``; None is the user's one standing sign-in.
+            user_id: Any id; the user need not exist.
+            ttl_seconds: Seconds until ``exp``. A negative number makes an expired token.
+            session_id: The ``sid`` claim. By default, all tokens of a user have the same.
         """
         key = self._load()
         now = int(self._clock.now().timestamp())
@@ -92,7 +93,7 @@ class DevelopmentIssuer(TokenIssuer):
             "iss": self._issuer,
             "jti": secrets.token_hex(10),
             "nbf": now - 10,
-            "sid": session_id or _standing_session(user_id),
+            "sid": session_id or _default_session(user_id),
             "sts": "active",
             "sub": user_id,
             "v": 2,
@@ -107,11 +108,11 @@ class DevelopmentIssuer(TokenIssuer):
 
 
 def _key_id(key: RSAPrivateKey) -> str:
-    """Follows from the key, so that a new key is never taken for the old one by a cache."""
+    """Return an id derived from the key, so that caches distinguish a new key from the old one."""
     public = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     return f"ins_{sha256(public).hexdigest()[:24]}"
 
 
-def _standing_session(user_id: UserId) -> str:
-    """The same for all of a user's tokens, so that each may follow the other on one socket."""
+def _default_session(user_id: UserId) -> str:
+    """Return the user's default session id, so that a socket accepts each new token of the user."""
     return f"sess_{sha256(user_id.encode()).hexdigest()[:24]}"

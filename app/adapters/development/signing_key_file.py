@@ -1,4 +1,4 @@
-"""The development issuer's private key, kept so that tokens outlive a restart of the server."""
+"""Stores the development issuer's private key, so that tokens survive a restart."""
 
 import os
 from pathlib import Path
@@ -15,17 +15,17 @@ from cryptography.hazmat.primitives.serialization import (
 
 
 class DevelopmentKeyError(Exception):
-    """The key file cannot be used; the message names it and says how to mend it."""
+    """The key file cannot be used. The message names the file and the remedy."""
 
 
 def load_or_create_key(path: Path) -> rsa.RSAPrivateKey:
-    """The RSA key in ``path``; when there is none yet, a new one that only its owner may read.
+    """Return the RSA key in ``path``, or create the file with a new key that only its owner reads.
 
-    Safe to call from several processes at once: all get the same key. Making one blocks for
-    about 100 ms.
+    Concurrent calls in several processes return the same key. Creating a key blocks for about
+    100 ms.
 
     Raises:
-        DevelopmentKeyError: The file cannot be read or written, or holds something else.
+        DevelopmentKeyError: The file cannot be read or written, or does not contain an RSA key.
     """
     try:
         try:
@@ -41,7 +41,7 @@ def load_or_create_key(path: Path) -> rsa.RSAPrivateKey:
 
 
 def _create(path: Path) -> bytes:
-    """Write a new key beside the path, then give it the name unless another process was first."""
+    """Write a new key to a temporary file, and link it to the path unless that exists by now."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = mkstemp(prefix=f"{path.name}.", dir=path.parent)  # mode 0600
@@ -49,7 +49,7 @@ def _create(path: Path) -> bytes:
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-        # A link, not a rename: it never replaces a key that is in use already.
+        # Unlike a rename, a link never replaces a key that another process uses already.
         path.hardlink_to(draft)
     except FileExistsError:
         pass
@@ -64,9 +64,6 @@ def _parse(text: bytes, path: Path) -> rsa.RSAPrivateKey:
     except (ValueError, TypeError, UnsupportedAlgorithm):
         key = None
     if not isinstance(key, rsa.RSAPrivateKey):
-        message = (
-            f"{path} is not the RSA key the development issuer left there; "
-            "delete the file and a new one is made."
-        )
+        message = f"{path} does not contain an RSA key; delete the file to get a new key."
         raise DevelopmentKeyError(message)
     return key

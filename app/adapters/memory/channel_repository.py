@@ -1,4 +1,4 @@
-"""Users, channels and memberships in memory."""
+"""Stores users, channels and memberships in memory."""
 
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
@@ -13,27 +13,27 @@ from app.ports import ChannelRepository, Membership, seeded_name
 
 
 class MemoryChannelRepository(ChannelRepository):
-    """Memberships by user and by channel."""
+    """Reads and changes the users, channels and memberships of a `MemoryStore`."""
 
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
 
     async def channels_of(self, user_id: UserId) -> tuple[ChannelId, ...]:
-        """The user's channels, sorted by id."""
+        """Return the user's channels, sorted by id."""
         return tuple(sorted(self._store.channels_of_user.get(user_id, ())))
 
     async def users(self, limit: int) -> tuple[User, ...]:
-        """The first users, sorted by id."""
+        """Return the first users, sorted by id."""
         return tuple(self._store.users[user_id] for user_id in sorted(self._store.users)[:limit])
 
     async def is_member(self, channel_id: ChannelId, user_id: UserId) -> bool:
-        """Whether the user belongs to the channel."""
+        """Return whether the user is a member of the channel."""
         return channel_id in self._store.channels_of_user.get(user_id, ())
 
     async def members_of_all(
         self, channel_ids: Collection[ChannelId]
     ) -> Mapping[ChannelId, frozenset[UserId]]:
-        """Who belongs to each of these channels."""
+        """Return the members of each channel."""
         channels = self._store.channels
         return {
             each: channels[each].members() if each in channels else frozenset()
@@ -41,11 +41,11 @@ class MemoryChannelRepository(ChannelRepository):
         }
 
     async def find(self, channel_id: ChannelId) -> Channel | None:
-        """One channel."""
+        """Return the channel, if it exists."""
         return self._store.descriptions.get(channel_id)
 
     async def create(self, channel: Channel, roles: Mapping[UserId, MemberRole]) -> None:
-        """Make a channel with its members."""
+        """Store a channel with its members."""
         store = self._store
         for user_id in (channel.created_by_id, *roles):
             self._require_user(user_id)
@@ -59,7 +59,7 @@ class MemoryChannelRepository(ChannelRepository):
     async def add_member(
         self, channel_id: ChannelId, user_id: UserId, role: MemberRole | None, now: datetime
     ) -> MembershipOutcome:
-        """Make the user a member, or one with another role."""
+        """Add the user to the channel, or change the role."""
         del now
         channel = self._channel(channel_id)
         self._require_user(user_id)
@@ -73,7 +73,7 @@ class MemoryChannelRepository(ChannelRepository):
         return MembershipOutcome.ROLE_CHANGED
 
     async def remove_member(self, channel_id: ChannelId, user_id: UserId) -> bool:
-        """Make the user no member."""
+        """Remove the user from the channel."""
         self._channel(channel_id)
         if self._store.channel_for(channel_id, user_id) is None:
             return False
@@ -81,14 +81,14 @@ class MemoryChannelRepository(ChannelRepository):
         return True
 
     async def remove_members(self, channel_id: ChannelId) -> frozenset[UserId]:
-        """Make nobody a member."""
+        """Remove all members from the channel."""
         members = self._channel(channel_id).members()
         for user_id in members:
             self._store.leave(channel_id, user_id)
         return members
 
     async def delete(self, channel_id: ChannelId) -> None:
-        """Forget the channel and its messages."""
+        """Delete the channel and its messages."""
         if channel_id not in self._store.channels:
             return
         await self.remove_members(channel_id)
@@ -98,7 +98,7 @@ class MemoryChannelRepository(ChannelRepository):
             del self._store.messages[row.message.id]
 
     async def seed(self, membership: Membership) -> None:
-        """Create what is missing."""
+        """Create missing users, channels and memberships."""
         store = self._store
         for user_id, channel_ids in membership.items():
             store.users.setdefault(user_id, User(id=user_id, name=seeded_name(user_id)))
@@ -122,5 +122,5 @@ class MemoryChannelRepository(ChannelRepository):
 
 
 def _seeded(channel_id: ChannelId, creator_id: UserId) -> Channel:
-    now = datetime.now(UTC)  # a database, too, takes its own clock for that
+    now = datetime.now(UTC)  # databases use their own clock here, too
     return Channel(channel_id, channel_id, None, ChannelType.PUBLIC, creator_id, created_at=now)

@@ -1,4 +1,4 @@
-"""Deliveries in memory."""
+"""Stores deliveries in memory."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -27,7 +27,7 @@ from app.ports import (
 
 
 class MemoryDeliveryRepository(DeliveryRepository):
-    """Reports by message; what waits for a user follows from their seats in the channels."""
+    """Stores reports by message. A user's undelivered messages follow from the `Seat` objects."""
 
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
@@ -35,7 +35,7 @@ class MemoryDeliveryRepository(DeliveryRepository):
     async def advance_all(
         self, reports: Sequence[Report], now: datetime
     ) -> Sequence[AdvanceOutcome]:
-        """Move recipients forward, one after the other."""
+        """Advance the deliveries one after the other."""
         return [self._advance(report, now) for report in reports]
 
     async def statuses(
@@ -45,7 +45,7 @@ class MemoryDeliveryRepository(DeliveryRepository):
         limit: int = MAX_STATUSES,
         after: UserId | None = None,
     ) -> RecipientsPage:
-        """The smallest ids after a recipient's, and the counts unless the page has them all."""
+        """Return a page of recipients by id, with counts unless the page has all of them."""
         row, channel = self._store.message_for(message_id, reader_id)
         following = (
             user_id
@@ -65,23 +65,24 @@ class MemoryDeliveryRepository(DeliveryRepository):
         of_channel: int = MAX_COUNTED_OF_CHANNEL,
         in_all: int = MAX_COUNTED,
     ) -> UndeliveredCounts:
-        """How many messages wait for the user, by channel; each is at hand, so all are counted."""
+        """Return the number of undelivered messages by channel. Memory counts all of them."""
         del in_all
         channels = self._store.channels_of_user.get(user_id, {})
         counts = {
-            channel_id: channel.waiting_count(user_id) for channel_id, channel in channels.items()
+            channel_id: channel.undelivered_count(user_id)
+            for channel_id, channel in channels.items()
         }
-        waiting = {channel_id: count for channel_id, count in counts.items() if count}
-        return UndeliveredCounts.limited(waiting, of_channel)
+        undelivered = {channel_id: count for channel_id, count in counts.items() if count}
+        return UndeliveredCounts.limited(undelivered, of_channel)
 
     async def undelivered(
         self, user_id: UserId, after: int, limit: int, most_passed: int = MAX_PASSED
     ) -> UndeliveredPage:
-        """The first ``limit`` of them after a position; those of other channels are not passed."""
+        """Return the first undelivered messages after a position. No message is passed over."""
         del most_passed
         channels = self._store.channels_of_user.get(user_id, {}).values()
-        waiting = (channel.waiting(user_id, after) for channel in channels)
-        page = list(islice(merge(*waiting, key=position_of), limit))
+        by_channel = (channel.undelivered(user_id, after) for channel in channels)
+        page = list(islice(merge(*by_channel, key=position_of), limit))
         return UndeliveredPage(
             messages=tuple(row.message for row in page),
             positions=tuple(row.position for row in page),

@@ -1,4 +1,4 @@
-"""What is kept until its end: revocations and webhook messages in memory."""
+"""A dict whose entries expire, for revocations and webhook messages in memory."""
 
 from typing import Generic, TypeVar
 
@@ -8,13 +8,15 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 FIRST_SWEEP = 1_024
+"""The size at which expired entries are removed for the first time."""
 
 
 class ExpiringMap(Generic[K, V]):
-    """Values with an end each, by the monotonic clock.
+    """A dict whose entries expire by the monotonic clock.
 
-    What has ended is swept out whenever the map has doubled, so that an addition stays cheap and
-    memory holds at most about twice what is in force. Nothing in force is ever dropped.
+    Expired entries are removed whenever the size has doubled since the last sweep. So an addition
+    is cheap on average, and at most about half of the entries are expired ones. An entry is never
+    removed before it expires.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -26,19 +28,19 @@ class ExpiringMap(Generic[K, V]):
         return len(self._entries)
 
     def get(self, key: K) -> V | None:
-        """The value, None where there is none or its end has come."""
+        """Return the value, or None if the key is missing or expired."""
         entry = self._entries.get(key)
         if entry is None:
             return None
-        value, ends_at = entry
-        return value if ends_at > self._clock.monotonic() else None
+        value, expires_at = entry
+        return value if expires_at > self._clock.monotonic() else None
 
     def put(self, key: K, value: V, ttl_seconds: float) -> None:
-        """Set the value and keep it for at least ``ttl_seconds``: a later end stays."""
+        """Set the value, and keep it for at least ``ttl_seconds``. A later expiry is kept."""
         now = self._clock.monotonic()
         entry = self._entries.get(key)
-        standing_end = now if entry is None else entry[1]
-        self._entries[key] = (value, max(now + ttl_seconds, standing_end))
+        current_expiry = now if entry is None else entry[1]
+        self._entries[key] = (value, max(now + ttl_seconds, current_expiry))
         if len(self._entries) >= self._sweep_at:
             self._sweep(now)
 

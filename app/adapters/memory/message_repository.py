@@ -1,4 +1,4 @@
-"""Messages in memory."""
+"""Stores messages in memory."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -19,19 +19,19 @@ from app.ports import AddOutcome, MessageRepository, StoredMessage
 
 
 class MemoryMessageRepository(MessageRepository):
-    """Messages by id, and by channel in the order of ``seq``."""
+    """Reads and changes the messages of a `MemoryStore`."""
 
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
 
     async def add_all(self, drafts: Sequence[MessageDraft], now: datetime) -> Sequence[AddOutcome]:
-        """Store messages, but none whose client message id is known."""
+        """Store each message unless its client message id is in use."""
         return [self._add(draft, now) for draft in drafts]
 
     async def update(
         self, message_id: MessageId, editor_id: UserId, content: str, now: datetime
     ) -> Message:
-        """Replace the content."""
+        """Replace the content of the message."""
         row, _ = self._own(message_id, editor_id)
         row.message = replace(row.message, content=content, updated_at=now)
         return row.message
@@ -46,7 +46,7 @@ class MemoryMessageRepository(MessageRepository):
     async def list_after(
         self, channel_id: ChannelId, reader_id: UserId, after_seq: int, limit: int
     ) -> tuple[Message, ...]:
-        """A stretch of the channel, by ``seq``."""
+        """Return the next messages of the channel by ``seq``, for a member."""
         channel = self._store.channel_for(channel_id, reader_id)
         if channel is None:
             raise NotAMember
@@ -55,17 +55,17 @@ class MemoryMessageRepository(MessageRepository):
     async def stored_after(
         self, channel_id: ChannelId, after_seq: int, limit: int
     ) -> tuple[Message, ...]:
-        """The same stretch."""
+        """Return the next messages of the channel by ``seq``."""
         channel = self._store.channels.get(channel_id)
         return () if channel is None else _messages_of(channel.after(after_seq, limit))
 
     async def last_seqs(self, channel_ids: Collection[ChannelId]) -> Mapping[ChannelId, int]:
-        """The last numbers given."""
+        """Return the last ``seq`` of each channel."""
         channels = self._store.channels
         return {each: channels[each].last_seq if each in channels else 0 for each in channel_ids}
 
     async def find(self, message_id: MessageId) -> Message | None:
-        """One message."""
+        """Return the message, if it exists."""
         row = self._store.messages.get(message_id)
         return None if row is None else row.message
 

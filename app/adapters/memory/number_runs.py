@@ -1,19 +1,20 @@
-"""Sets of numbers that mostly follow one another: what a member has received of a channel."""
+"""Compact sets of mostly consecutive numbers, such as the messages a member has received."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 
 
 class NumberRuns:
-    """A set of whole numbers, kept as the runs they form: its gaps cost memory, its members none.
+    """A set of integers, stored as runs of consecutive numbers.
 
-    To add one takes as long as to find its run, and then what a list takes to insert.
+    Memory grows with the number of gaps, not of members. Adding a number takes a binary search, and
+    an insertion into a list.
     """
 
     __slots__ = ("_bounds", "_size")
 
     def __init__(self) -> None:
-        # The first number of a run, the first after it, and so on: sorted, and without repetition.
+        # The start and the end of each run, in ascending order. An end is not part of its run.
         self._bounds: list[int] = []
         self._size = 0
 
@@ -25,7 +26,7 @@ class NumberRuns:
 
     def add(self, first: int, end: int) -> None:
         """Add every number from ``first`` up to, but not including, ``end``."""
-        if self._bounds and self._bounds[-1] <= first < end:  # as nearly always: what is newest
+        if self._bounds and self._bounds[-1] <= first < end:  # the most frequent case
             self._append(first, end)
             return
         missing = sum(stop - start for start, stop in self.gaps(first, end))
@@ -33,14 +34,14 @@ class NumberRuns:
             return
         bounds = self._bounds
         low, high = bisect_left(bounds, first), bisect_right(bounds, end)
-        # A bound of the new run that lies within an old one, or touches it, is none.
+        # Omit a bound of the new run if it lies within an old run or touches it.
         bounds[low:high] = [first] * (low % 2 == 0) + [end] * (high % 2 == 0)
         self._size += missing
 
     def gaps(self, first: int, end: int) -> Iterator[tuple[int, int]]:
-        """The runs of numbers that are missing from ``first`` up to ``end``, each without its end.
+        """Yield the runs missing between ``first`` and ``end``, as pairs of start and excluded end.
 
-        Not to be gone on with after a change.
+        Do not continue the iteration after a change of the set.
         """
         bounds = self._bounds
         index = bisect_right(bounds, first)

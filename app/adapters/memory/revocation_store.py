@@ -1,4 +1,4 @@
-"""Revocations in memory."""
+"""Stores revocations in memory."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
@@ -13,36 +13,36 @@ CREDENTIALS_AT_ONCE = 1_000
 
 
 class MemoryRevocationStore(RevocationStore):
-    """What each revocation concerns (``issued_until``), by kind and subject."""
+    """Stores ``issued_until`` of each revocation by kind and subject."""
 
     def __init__(self, clock: Clock) -> None:
         self._issued_until: ExpiringMap[tuple[RevocationKind, str], float] = ExpiringMap(clock)
 
     async def add(self, revocation: Revocation, ttl_seconds: int) -> None:
-        """Remember it, or extend it."""
+        """Store or extend a revocation."""
         key = (revocation.kind, revocation.subject)
-        standing = self._issued_until.get(key)
-        later = max(revocation.issued_until, -inf if standing is None else standing)
+        current = self._issued_until.get(key)
+        later = max(revocation.issued_until, -inf if current is None else current)
         self._issued_until.put(key, later, ttl_seconds)
 
     async def contains(self, credential: Credential) -> bool:
-        """Whether any revocation in force covers the credential."""
+        """Return whether any revocation covers the credential."""
         return any(True for _ in self._covering(credential))
 
     async def contains_token(self, token: str) -> bool:
-        """Whether this token itself is revoked now."""
+        """Return whether this token itself is revoked."""
         return self._issued_until.get((RevocationKind.TOKEN, token_digest(token))) is not None
 
     async def missed(
         self, live: Callable[[], Iterable[Credential]]
     ) -> AsyncIterator[Sequence[Revocation]]:
-        """Every revocation in force of a ``live`` credential, whoever added it and when."""
+        """Yield every revocation of a ``live`` credential, including those seen before."""
         if not self._issued_until:
             return
         credentials = tuple(live())
         for start in range(0, len(credentials), CREDENTIALS_AT_ONCE):
-            portion = credentials[start : start + CREDENTIALS_AT_ONCE]
-            found = [each for credential in portion for each in self._covering(credential)]
+            batch = credentials[start : start + CREDENTIALS_AT_ONCE]
+            found = [each for credential in batch for each in self._covering(credential)]
             if found:
                 yield found
             await asyncio.sleep(0)

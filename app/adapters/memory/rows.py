@@ -1,4 +1,4 @@
-"""What the in-memory database holds of a channel: its messages, its members, and between them."""
+"""Rows of the database in memory: messages, memberships and channels."""
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from app.domain.message import Message
 
 @dataclass(slots=True, eq=False)
 class MessageRow:
-    """A message, its place among all messages, and which of its recipients have reported what."""
+    """A message, its position among all messages, and the reports of its recipients."""
 
     message: Message
     position: int
@@ -23,7 +23,7 @@ class MessageRow:
     read: dict[UserId, datetime] = field(default_factory=dict)
 
     def progress_of(self, recipient_id: UserId) -> tuple[DeliveryState, datetime]:
-        """How far the message has come with one of its recipients, and since when."""
+        """Return the delivery state of one recipient, and when it was reached."""
         if recipient_id in self.read:
             return DeliveryState.READ, self.read[recipient_id]
         if recipient_id in self.delivered:
@@ -31,7 +31,7 @@ class MessageRow:
         return DeliveryState.SENT, self.message.created_at
 
     def counts(self) -> dict[DeliveryState, int]:
-        """How many recipients are in each state; none has zero."""
+        """Return the number of recipients by state, without states that nobody is in."""
         counts = (
             (DeliveryState.SENT, self.recipients - len(self.delivered) - len(self.read)),
             (DeliveryState.DELIVERED, len(self.delivered)),
@@ -42,16 +42,16 @@ class MessageRow:
 
 @dataclass(slots=True, eq=False)
 class Seat:
-    """What a channel's messages are to one who is or was its member.
+    """A present or former membership, and which of the channel's messages are undelivered.
 
-    A delivery is no row: sending a message would cost one for each recipient. A message is SENT to
-    a member unless it is ``settled``, by its number.
+    Deliveries have no rows, because a message would need one per recipient. A message is SENT to a
+    member unless its ``seq`` is in ``settled``.
 
     Attributes:
-        settled: What does not wait for the member: their own, what they have reported, what was
-            deleted, what was sent while they were away.
-        left_after: The channel's last number when they left; None while they are a member.
-        role: As what they belong to the channel, or did last.
+        settled: The ``seq`` of each message that is not undelivered: the member wrote it or
+            reported it, or it was deleted, or it was sent while the user was not a member.
+        left_after: The channel's last ``seq`` when the user left; None while they are a member.
+        role: The present or last role of the member.
     """
 
     settled: NumberRuns = field(default_factory=NumberRuns)
@@ -61,7 +61,7 @@ class Seat:
 
 @dataclass(slots=True, eq=False)
 class ChannelRow:
-    """A channel's members, its messages by ``seq``, and the last number given."""
+    """A channel's memberships, its messages in the order of ``seq``, and the last ``seq``."""
 
     seats: dict[UserId, Seat] = field(default_factory=dict)
     member_count: int = 0
@@ -70,7 +70,7 @@ class ChannelRow:
     last_seq: int = 0
 
     def join(self, user_id: UserId) -> None:
-        """The user is a member from now on; a newcomer has been away from the start."""
+        """Make the user a member. Messages sent while they were not a member count as settled."""
         seat = self.seats.setdefault(user_id, Seat())
         if seat.left_after is None:
             return
@@ -79,59 +79,59 @@ class ChannelRow:
         self.member_count += 1
 
     def leave(self, user_id: UserId) -> None:
-        """The member is one no more, and a recipient still of what was sent until now."""
+        """End the membership. The user stays a recipient of the messages sent until now."""
         self.seats[user_id].left_after = self.last_seq
         self.member_count -= 1
 
     def members(self) -> frozenset[UserId]:
-        """Who is a member now."""
+        """Return the present members."""
         return frozenset(each for each, seat in self.seats.items() if seat.left_after is None)
 
     def settle(self, user_id: UserId, seq: int) -> None:
-        """The message does not wait for the user."""
+        """Note that the message is not undelivered for the user."""
         self.seats[user_id].settled.add(seq, seq + 1)
 
     def delete(self, seq: int) -> None:
-        """Remove the message; it waits for nobody."""
+        """Delete the message, and settle it for every user."""
         del self.messages[self._index_of(seq)]
         insort(self.deleted, seq)
         for user_id in self.seats:
             self.settle(user_id, seq)
 
     def after(self, seq: int, limit: int) -> list[MessageRow]:
-        """The first ``limit`` messages with a higher number."""
+        """Return the first ``limit`` messages with a higher ``seq``."""
         start = self._index_of(seq + 1)
         return self.messages[start : start + limit]
 
     def is_recipient(self, row: MessageRow, user_id: UserId) -> bool:
-        """Whether the message was sent to the user, who has or had a seat."""
+        """Return whether the user, a present or former member, is a recipient of the message."""
         if user_id in row.delivered or user_id in row.read:
             return True
         seat, seq = self.seats[user_id], row.message.seq
         was_there = seat.left_after is None or seq <= seat.left_after
         return was_there and seq not in seat.settled
 
-    def waiting_count(self, member_id: UserId) -> int:
-        """How many messages are SENT to the member and no further."""
+    def undelivered_count(self, member_id: UserId) -> int:
+        """Return the number of messages that are undelivered for the member."""
         return self.last_seq - len(self.seats[member_id].settled)
 
-    def waiting(self, member_id: UserId, after_position: int) -> Iterator[MessageRow]:
-        """Those whose position is above ``after_position``, in their order."""
+    def undelivered(self, member_id: UserId, after_position: int) -> Iterator[MessageRow]:
+        """Yield the member's undelivered messages after a position, in order."""
         index = bisect_right(self.messages, after_position, key=position_of)
         if index == len(self.messages):
             return
         first_seq = self.messages[index].message.seq
         for start, stop in self.seats[member_id].settled.gaps(first_seq, self.last_seq + 1):
-            # No number in a gap is of a deleted message.
+            # Deleted messages are settled, so every ``seq`` in a gap has a message.
             index = self._index_of(start)
             for row_index in range(index, index + stop - start):
                 yield self.messages[row_index]
 
     def _index_of(self, seq: int) -> int:
-        """Where the first message with this number or a higher one is, or would be."""
+        """Return the index of the first message with this ``seq`` or a higher one."""
         return seq - 1 - bisect_left(self.deleted, seq)
 
 
 def position_of(row: MessageRow) -> int:
-    """The key by which messages are in the order of storing."""
+    """Return the sort key for the order in which messages were stored."""
     return row.position

@@ -1,4 +1,4 @@
-"""A channel where there is nobody else to tell."""
+"""A revocation bus without other nodes."""
 
 from collections.abc import Callable
 
@@ -7,12 +7,12 @@ from app.ports import RevocationBus
 
 
 class SilentRevocationBus(RevocationBus):
-    """For one node, or for nodes that share a database and no Redis: they ask the store."""
+    """Publishes nothing. Nodes that share a database without Redis poll the revocation store."""
 
     def listen(
         self, on_revoked: Callable[[Revocation], None], on_connected: Callable[[], None]
     ) -> None:
-        """There will be nothing to hear."""
+        """Do nothing: no revocation is ever published."""
 
     async def publish(self, revocation: Revocation) -> None:
-        """There is nobody to tell."""
+        """Do nothing: no other node is subscribed."""

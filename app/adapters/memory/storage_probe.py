@@ -1,10 +1,10 @@
-"""The memory takes everything."""
+"""A storage check that always succeeds."""
 
 from app.ports import StorageProbe
 
 
 class MemoryStorageProbe(StorageProbe):
-    """Never refuses."""
+    """Reports that memory accepts writes."""
 
     async def check(self) -> None:
         """Return at once."""

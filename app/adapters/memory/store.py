@@ -1,4 +1,4 @@
-"""One in-memory database: the tables that the memory repositories share."""
+"""The database that the repositories in memory share."""
 
 from app.adapters.memory.rows import ChannelRow, MessageRow
 from app.domain.channel import Channel
@@ -10,10 +10,10 @@ from app.ports import WriteAdmission
 
 
 class MemoryStore(WriteAdmission):
-    """Rows and the indexes over them. Ends with the process; nothing but a deletion shrinks it.
+    """Holds the rows and their indexes until the process ends.
 
-    A repository's method is a transaction because it awaits nothing between its first read and its
-    last write.
+    A repository method is atomic because it awaits nothing between its first read and its last
+    write.
     """
 
     def __init__(self) -> None:
@@ -30,24 +30,24 @@ class MemoryStore(WriteAdmission):
         """Return at once: memory always answers."""
 
     def join(self, channel_id: ChannelId, user_id: UserId) -> None:
-        """The user belongs to the channel from now on; both are created if they are missing."""
+        """Add the user to the channel, and create the channel if it is missing."""
         channel = self.channels.setdefault(channel_id, ChannelRow())
         channel.join(user_id)
         self.channels_of_user.setdefault(user_id, {})[channel_id] = channel
 
     def leave(self, channel_id: ChannelId, user_id: UserId) -> None:
-        """The member belongs to the channel no more."""
+        """Remove the member from the channel."""
         self.channels_of_user[user_id].pop(channel_id).leave(user_id)
 
     def channel_for(self, channel_id: ChannelId, user_id: UserId) -> ChannelRow | None:
-        """A channel as its member may see it; None when the user belongs to no such channel."""
+        """Return the channel, or None if the user is not a member of it."""
         return self.channels_of_user.get(user_id, {}).get(channel_id)
 
     def message_for(self, message_id: MessageId, user_id: UserId) -> tuple[MessageRow, ChannelRow]:
-        """A message as a member of its channel may see it, and the channel.
+        """Return a message and its channel, for a member of the channel.
 
         Raises:
-            MessageNotFound: Missing, or the user is not a member of its channel.
+            MessageNotFound: The message is missing, or the user is not a member of its channel.
         """
         row = self.messages.get(message_id)
         channel = None if row is None else self.channel_for(row.message.channel_id, user_id)

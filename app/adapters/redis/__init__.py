@@ -1,5 +1,5 @@
-"""What nodes share through Redis: revocations, word of them, limits, and the webhooks dealt with.
+"""Shares revocations, limits and processed webhooks between nodes through Redis.
 
-One Redis, or a primary with replicas behind one address; not Redis Cluster, as a script here
-touches keys of several slots.
+Needs a single Redis server, or a primary with replicas behind one address. Redis Cluster does not
+work, because a script uses keys in several slots.
 """

@@ -1,4 +1,4 @@
-"""Attempts and failures per address, over all nodes."""
+"""Limits attempts and failures per address over all nodes."""
 
 from math import ceil
 
@@ -9,25 +9,26 @@ from app.domain.errors import AuthenticationCode, Unavailable
 from app.ports import COUNTED_SECONDS, AttemptLimiter
 
 MAX_ADDRESSES = 10_000
-"""Addresses for which attempts that were given back are remembered."""
+"""Most addresses with attempts that were given back but not sent to Redis yet."""
 
 _MS_PER_MINUTE = 60_000
 _MS_PER_SECOND = 1_000
 
 
 class RedisAttemptLimiter(AttemptLimiter):
-    """Two buckets per address; each is one key, and its TTL the milliseconds until it is full.
+    """Keeps two token buckets per address, each as one key in Redis.
 
-    So Redis' clock is the only one, and a full bucket takes no room. A bucket holds a minute's
-    worth. Tokens take whole milliseconds, rounded up: one fills a little slower than was asked
-    for, by less than 1 % up to 600 a minute, and never faster than 60,000 a minute.
+    The TTL of a key is the time until its bucket is full. So only the clock of Redis matters, and a
+    full bucket needs no memory. A bucket holds the tokens of one minute. The time per token is
+    rounded up to whole milliseconds: buckets refill up to 1 % slower than the settings say at 600
+    tokens a minute, and at most 60,000 tokens a minute are possible.
 
-    Failures are counted by reason in the hour since an address failed first.
+    A hash per address counts failures by reason for an hour after the first failure.
 
     Args:
-        connection: To the Redis that the nodes share.
-        attempts_per_minute: Of each address.
-        failures_per_minute: Likewise.
+        connection: The connection to the Redis that the nodes share.
+        attempts_per_minute: The limit of attempts per address.
+        failures_per_minute: The limit of failures per address.
         fallback: Counts on this node while Redis does not answer.
     """
 
@@ -47,7 +48,7 @@ class RedisAttemptLimiter(AttemptLimiter):
         the address only waits longer: its bucket fills up by itself."""
 
     async def attempt(self, address: str) -> float:
-        """Take one attempt, if failures are left, too."""
+        """Take one attempt if both buckets have a token."""
         buckets = [keys.attempts(address), keys.failures(address)]
         token_ms, _ = self._attempts
         given_back_ms = self._given_back.pop(address, 0) * token_ms
@@ -60,7 +61,7 @@ class RedisAttemptLimiter(AttemptLimiter):
         return wait_ms / _MS_PER_SECOND
 
     def succeeded(self, address: str) -> None:
-        """Give one attempt back: to Redis with the next `attempt`, which saves a request."""
+        """Give one attempt back. The next `attempt` sends it to Redis, which saves a request."""
         self._given_back[address] = self._given_back.get(address, 0) + 1
         self._fallback.succeeded(address)
 
@@ -76,6 +77,6 @@ class RedisAttemptLimiter(AttemptLimiter):
 
 
 def _bucket(per_minute: float) -> tuple[int, int]:
-    """Milliseconds per token, and to fill all of the bucket."""
+    """Return the milliseconds to refill one token and the whole bucket."""
     token_ms = ceil(_MS_PER_MINUTE / per_minute)
     return token_ms, token_ms * max(1, int(per_minute))

@@ -1,4 +1,4 @@
-"""From the address of PROTOCOL.md's ``REDIS_URL`` to a pool of connections."""
+"""Creates a pool of connections from ``REDIS_URL``."""
 
 from typing import Any
 
@@ -10,35 +10,36 @@ MAX_CONNECTIONS = 16
 
 
 class RedisUrlError(ValueError):
-    """The address cannot be used. The text does not repeat it: it may hold a password."""
+    """``REDIS_URL`` is invalid. The text does not quote it, because it may contain a password."""
 
 
 def redis_pool(url: str, timeout_seconds: float) -> ConnectionPool:
-    """A pool that tries everything once and opens nothing before it is asked.
+    """Create a pool that does not retry, and that opens no connection before it needs one.
 
-    Who asks for more than its ``max_connections`` is refused; who is cancelled while a reply is
-    under way has its connection closed, so that nobody else reads that reply.
+    The pool raises an error when more than ``max_connections`` are needed. If a caller is cancelled
+    before a reply arrives, the pool closes the connection, so that no other caller reads the reply.
 
     Args:
-        url: ``redis://``, ``rediss://`` or ``unix://``. Its query may have redis-py's options, such
-            as ``ssl_ca_certs``; those that decide how we talk to Redis are ours all the same.
-        timeout_seconds: For connecting and closing; commands need a deadline of the caller's.
+        url: A ``redis://``, ``rediss://`` or ``unix://`` URL. Its query may contain options of
+            redis-py, such as ``ssl_ca_certs``. Options that the adapters rely on are ignored.
+        timeout_seconds: The timeout for connecting and closing. The callers set their own deadline
+            for commands.
 
     Raises:
-        RedisUrlError: It is none of these, or a part of it is wrong.
+        RedisUrlError: The URL is invalid.
     """
-    ours: dict[str, object] = {
+    fixed: dict[str, object] = {
         "max_connections": MAX_CONNECTIONS,
         "retry": Retry(NoBackoff(), 0),
         "retry_on_timeout": False,
         "retry_on_error": [],
         "socket_connect_timeout": timeout_seconds,
-        # The caller's deadline is the only one: a second timer per call would cost as much as
-        # the call's parsing.
+        # The caller's deadline suffices: a second timer would cost as much as parsing the reply.
         "socket_timeout": None,
-        # Its pings would wait inside a call, and be answered amid what is subscribed to.
+        # The health check would ping within a call, and its reply would mix with subscriptions.
         "health_check_interval": 0,
-        # Replies as every Redis since 2.0 has them, and no more greetings than needed.
+        # Use the protocol of every Redis since 2.0, and send no more commands than needed at
+        # connect.
         "protocol": 2,
         "legacy_responses": True,
         "decode_responses": False,
@@ -47,8 +48,8 @@ def redis_pool(url: str, timeout_seconds: float) -> ConnectionPool:
         "driver_info": None,
     }
     try:
-        # Not `from_url`, where the query wins.
-        options: dict[str, Any] = {**parse_url(url), **ours}
+        # `from_url` would let the query override the options above.
+        options: dict[str, Any] = {**parse_url(url), **fixed}
         pool = ConnectionPool(**options)
         pool.connection_class(**pool.connection_kwargs)
     except (ValueError, TypeError):

@@ -1,4 +1,4 @@
-"""Word of revocations by Redis' publish and subscribe."""
+"""Publishes and receives revocations with Redis' publish and subscribe."""
 
 import asyncio
 import logging
@@ -25,21 +25,21 @@ _logger = logging.getLogger(__name__)
 
 
 class RedisRevocationBus(RevocationBus):
-    """Publishes by the shared connection and listens on one of its own.
+    """Publishes on the shared connection, and subscribes on a connection of its own.
 
-    A subscription on which nothing is heard for ``ping_seconds`` is pinged; after as long again
-    without an answer it is given up for a new one, as is one that fails. A node is so deaf for
-    twice ``ping_seconds`` at most before it knows, and says when it hears again.
+    The subscriber sends a ping after ``ping_seconds`` without a message. It reconnects if there is
+    no reply for as long again, or if the connection fails. So a broken subscription is detected
+    within twice ``ping_seconds``. After the reconnect, every ``on_connected`` is called.
 
     Args:
-        connection: To publish by.
-        url: As ``REDIS_URL`` has it.
-        timeout_seconds: For connecting and subscribing.
-        clock: Says how long a subscription has lasted.
-        ping_seconds: See above.
+        connection: The connection for publishing.
+        url: The value of ``REDIS_URL``.
+        timeout_seconds: The timeout for connecting and for subscribing.
+        clock: Measures how long a subscription has lasted.
+        ping_seconds: The time without a message before a ping.
 
     Raises:
-        RedisUrlError: The address cannot be used.
+        RedisUrlError: The URL is invalid.
     """
 
     def __init__(
@@ -57,18 +57,18 @@ class RedisRevocationBus(RevocationBus):
         self._on_revoked: list[Callable[[Revocation], None]] = []
         self._on_connected: list[Callable[[], None]] = []
         self._backoff = Backoff(clock)
-        self._is_deaf = False
+        self._is_lost = False
         self._subscriber: asyncio.Task[None] | None = None
 
     def listen(
         self, on_revoked: Callable[[Revocation], None], on_connected: Callable[[], None]
     ) -> None:
-        """Have every revocation told that is published while the subscription stands."""
+        """Call ``on_revoked`` for every revocation published while the subscription works."""
         self._on_revoked.append(on_revoked)
         self._on_connected.append(on_connected)
 
     async def publish(self, revocation: Revocation) -> None:
-        """Tell the nodes that are subscribed now; it may reach this one, too."""
+        """Publish to the nodes that are subscribed now, which may include this one."""
         message = encode_revocation(revocation)
 
         async def command(redis: Redis) -> None:
@@ -77,13 +77,13 @@ class RedisRevocationBus(RevocationBus):
         await self._connection.run(command)
 
     async def on_module_init(self) -> None:
-        """Begin to subscribe; Redis need not be there."""
+        """Start to subscribe in the background. Redis may be down."""
         self._subscriber = asyncio.create_task(
             self._keep_subscribed(), name="revocation-subscriber", context=Context()
         )
 
     async def on_module_destroy(self) -> None:
-        """Stop listening; nobody is told any more."""
+        """Unsubscribe; no listener is called any more."""
         if self._subscriber is not None:
             self._subscriber.cancel()
             await asyncio.wait([self._subscriber])
@@ -93,16 +93,17 @@ class RedisRevocationBus(RevocationBus):
             await asyncio.sleep(self._backoff.next_seconds())
             try:
                 async with self._subscription() as subscription:
-                    self._report_hearing()
+                    self._report_subscribed()
                     await self._deliver(subscription)
             except (OSError, RedisError) as error:
-                self._report_deafness(error)
+                self._report_lost(error)
             except Exception:
-                _logger.exception("the subscription to revocations ended")
+                _logger.exception("the subscription to revocations failed")
 
     @asynccontextmanager
     async def _subscription(self) -> AsyncIterator[AbstractConnection]:
-        # Not redis-py's PubSub, which subscribes anew by itself and says so to nobody.
+        # redis-py's PubSub would resubscribe by itself without notifying us, and we would not know
+        # that we missed revocations.
         subscription = self._pool.connection_class(**self._pool.connection_kwargs)
         try:
             async with asyncio.timeout(self._timeout_seconds):
@@ -120,7 +121,7 @@ class RedisRevocationBus(RevocationBus):
                 is_pinged = False
                 self._receive(reply)
             elif is_pinged:
-                raise RedisConnectionError("nothing was heard")
+                raise RedisConnectionError("no reply to a ping")
             else:
                 is_pinged = True
                 async with asyncio.timeout(self._timeout_seconds):
@@ -132,20 +133,20 @@ class RedisRevocationBus(RevocationBus):
                 try:
                     revocation = decode_revocation(message)
                 except ValueError:
-                    _logger.warning("a message about a revocation was ignored: not understood")
+                    _logger.warning("ignored a malformed message about a revocation")
                     return
                 for on_revoked in self._on_revoked:
                     on_revoked(revocation)
 
-    def _report_hearing(self) -> None:
-        if self._is_deaf:
-            _logger.info("revocations by other nodes are heard again")
-        self._is_deaf = False
+    def _report_subscribed(self) -> None:
+        if self._is_lost:
+            _logger.info("receiving revocations of other nodes again")
+        self._is_lost = False
         self._backoff.succeeded()
         for on_connected in self._on_connected:
             on_connected()
 
-    def _report_deafness(self, error: Exception) -> None:
-        if not self._is_deaf:
-            _logger.warning("revocations by other nodes are not heard: %s", type(error).__name__)
-        self._is_deaf = True
+    def _report_lost(self, error: Exception) -> None:
+        if not self._is_lost:
+            _logger.warning("cannot receive revocations of other nodes: %s", type(error).__name__)
+        self._is_lost = True

@@ -1,4 +1,4 @@
-"""A revocation as nodes tell it each other: ``{"kind", "subject", "issuedUntil"}`` in JSON."""
+"""The JSON form in which nodes publish revocations: ``{"kind", "subject", "issuedUntil"}``."""
 
 import json
 from math import inf, isfinite
@@ -9,7 +9,7 @@ MAX_BYTES = 4_096
 
 
 def encode_revocation(revocation: Revocation) -> bytes:
-    """The message; of a token it has the digest only."""
+    """Return the message for a revocation. For a token it contains only the digest."""
     message: dict[str, object] = {"kind": revocation.kind, "subject": revocation.subject}
     if isfinite(revocation.issued_until):
         message["issuedUntil"] = revocation.issued_until
@@ -17,21 +17,23 @@ def encode_revocation(revocation: Revocation) -> bytes:
 
 
 def decode_revocation(message: bytes) -> Revocation:
-    """What the message says; further members are ignored.
+    """Return the revocation in a message. Unknown JSON members are ignored.
 
     Raises:
-        ValueError: Nothing, or more than `MAX_BYTES`. The text does not quote the message.
+        ValueError: The message is malformed or longer than `MAX_BYTES`. The text does not quote it.
     """
     if len(message) > MAX_BYTES:
-        raise ValueError("a revocation is shorter")
+        raise ValueError(f"a revocation must not exceed {MAX_BYTES} bytes")
     try:
         members = json.loads(message)
         kind = RevocationKind(members["kind"])
         subject = members["subject"]
         issued_until = float(members["issuedUntil"]) if kind is RevocationKind.USER else inf
-    # All that a foreign message can lead to: its depth, its types, its numbers.
+    # The errors that a malformed message can cause by its nesting, types and numbers.
     except (ValueError, TypeError, LookupError, OverflowError, RecursionError):
-        raise ValueError("a revocation has kind, subject and issuedUntil") from None
+        raise ValueError(
+            "the message of a revocation needs kind, subject and issuedUntil"
+        ) from None
     if not isinstance(subject, str) or (kind is RevocationKind.USER and not isfinite(issued_until)):
-        raise ValueError("a revocation is of somebody, until some moment")
+        raise ValueError("a revocation needs a string as subject and a finite issuedUntil")
     return Revocation(kind, subject, issued_until)

@@ -1,4 +1,4 @@
-"""Revocations in Redis, the tokens' where NestJS nodes look for them."""
+"""Stores revocations in Redis. NestJS nodes share the keys of revoked tokens."""
 
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from math import inf, isnan
@@ -11,52 +11,57 @@ from app.domain.credential import Credential, Revocation, RevocationKind, subjec
 from app.ports import RevocationStore
 
 CREDENTIALS_AT_ONCE = 128
-"""Three keys each, one of them as long as a token: about 100 KB, and half a millisecond of ours."""
+"""How many credentials one query of `RedisRevocationStore.missed` covers.
+
+A query has three keys for each, one as long as a token: about 100 KB and 0.5 ms of our CPU time.
+"""
 
 
 class RedisRevocationStore(RevocationStore):
-    """A key per revocation. Of a token's or sign-in's it counts that it exists, not what it holds.
+    """Stores a key per revocation.
 
-    A user's key holds ``issued_until``; what is no number there concerns everything issued.
+    The key of a revoked token or session counts if it exists, whatever its value. The key of a
+    revoked user contains ``issued_until``. If its value is not a number, all tokens of the user are
+    revoked.
     """
 
     def __init__(self, connection: RedisConnection) -> None:
         self._connection = connection
 
     async def add(self, revocation: Revocation, ttl_seconds: int) -> None:
-        """Remember it, or extend it, in one step.
+        """Store or extend a revocation atomically.
 
         Raises:
-            ValueError: It is of a token that is not at hand: the documented key needs it.
+            ValueError: The revocation of a token has only its digest, but the key needs the token.
         """
         key, value = _entry(revocation)
         await self._connection.run_script("remember", [key], max(1, ttl_seconds), value)
 
     async def contains(self, credential: Credential) -> bool:
-        """Whether any revocation in force covers the credential."""
+        """Return whether any revocation covers the credential."""
         values = await self._values([key for key, *_ in _questions(credential)])
         return any(_covering(credential, values))
 
     async def contains_token(self, token: str) -> bool:
-        """Whether this token itself is revoked now."""
+        """Return whether this token itself is revoked."""
         return bool(await self._values([keys.blacklisted_token(token)]))
 
     async def missed(
         self, live: Callable[[], Iterable[Credential]]
     ) -> AsyncIterator[Sequence[Revocation]]:
-        """Every revocation in force of a ``live`` credential, whoever added it and when."""
+        """Yield every revocation of a ``live`` credential, including those seen before."""
         credentials = tuple(live())
         for start in range(0, len(credentials), CREDENTIALS_AT_ONCE):
-            portion = credentials[start : start + CREDENTIALS_AT_ONCE]
-            # Sockets of one user ask for the same keys: a mapping names each once.
-            asked = dict.fromkeys(key for each in portion for key, *_ in _questions(each))
+            batch = credentials[start : start + CREDENTIALS_AT_ONCE]
+            # Sockets of one user need the same keys; a dict removes the repetitions.
+            asked = dict.fromkeys(key for each in batch for key, *_ in _questions(each))
             values = await self._values(list(asked))
-            found = [each for credential in portion for each in _covering(credential, values)]
+            found = [each for credential in batch for each in _covering(credential, values)]
             if found:
                 yield found
 
     async def _values(self, asked: Sequence[bytes]) -> Mapping[bytes, bytes | str]:
-        """What those of the keys hold that exist."""
+        """Return the values of the keys that exist."""
 
         async def command(redis: Redis) -> list[bytes | str | None]:
             return await redis.mget(asked)
@@ -67,14 +72,14 @@ class RedisRevocationStore(RevocationStore):
 
 def _entry(revocation: Revocation) -> tuple[bytes, str]:
     if revocation.kind is RevocationKind.TOKEN and revocation.token is None:
-        raise ValueError("a token is revoked in Redis by the token itself")
+        raise ValueError("the key of a revoked token in Redis needs the token itself")
     is_of_user = revocation.kind is RevocationKind.USER
     key = _key(revocation.kind, revocation.subject, revocation.token or "")
     return key, repr(revocation.issued_until) if is_of_user else "1"
 
 
 def _questions(credential: Credential) -> Iterator[tuple[bytes, RevocationKind, str]]:
-    """The keys to look at, and what each would revoke."""
+    """Yield each key to read, and the kind and subject that it revokes."""
     for kind, subject in subjects_of(credential):
         yield _key(kind, subject, credential.token), kind, subject
 
@@ -104,5 +109,5 @@ def _issued_until(value: bytes | str) -> float:
         moment = float(value)
     except ValueError:
         return inf
-    # No token was issued before "not a number": it would be a revocation of nothing.
+    # Comparisons with NaN are false, so NaN would revoke nothing.
     return inf if isnan(moment) else moment

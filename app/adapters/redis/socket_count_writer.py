@@ -1,4 +1,4 @@
-"""This node's numbers of sockets, written to Redis in the background."""
+"""Writes this node's numbers of sockets to Redis in the background."""
 
 import asyncio
 import logging
@@ -16,33 +16,40 @@ from app.domain.ids import UserId, new_id
 from app.ports import Clock, Timer
 
 HEARTBEAT_SECONDS = 10.0
+"""How often a node extends its key."""
 ALIVE_SECONDS = 30
+"""How long a node counts as alive after its last heartbeat."""
 KEPT_SECONDS = 24 * 3_600
+"""How long Redis keeps the counts of a user."""
 REWRITE_SECONDS = KEPT_SECONDS / 4
-"""A socket may outlive what is kept of it for a day."""
+"""How often all counts are written again, as a socket may live longer than `KEPT_SECONDS`."""
 USERS_AT_ONCE = 256
+"""How many users' counts one call writes."""
 CLOSING_SECONDS = 2.0
+"""The longest time to remove the node's counts at shutdown."""
 
 _logger = logging.getLogger(__name__)
 
 
 class SocketCountWriter:
-    """Keeps a hash per user told how many sockets this node has of the user.
+    """Writes into a hash per user how many sockets this node has.
 
-    Counts are written as a whole, never as a difference: what was lost or came late is mended by
-    the next time. A node counts while its own key is there, which a heartbeat keeps.
+    Each write contains the absolute count, not a difference, so the next write corrects one that
+    was lost or late. The counts of a node are valid while the key of the node exists, which a
+    heartbeat extends.
 
-    After a failure it cannot be known what Redis holds of this node, so the node comes back under
-    a new name, and all its counts with it; the old name is dead. Nothing has to be remembered of
-    users who left meanwhile.
+    After a failure it is unknown what Redis contains of this node. So the node takes a new id and
+    writes all counts again, and the counts under the old id become invalid. Therefore the writer
+    need not remember the users who disconnected meanwhile.
 
     Args:
-        connection: To the Redis that the nodes share.
-        counts: The sockets of every user who has one here; it changes, and `change` says so.
-        clock: Times the heartbeat.
+        connection: The connection to the Redis that the nodes share.
+        counts: The number of sockets per user on this node. The owner calls `change` after each
+            change.
+        clock: Schedules the heartbeat.
 
     Attributes:
-        node_id: The name under which the node's counts are written now.
+        node_id: The id under which the node's counts are written now.
     """
 
     def __init__(
@@ -52,25 +59,24 @@ class SocketCountWriter:
         self._counts = counts
         self._clock = clock
         self.node_id = new_id()
-        self._is_known = False
-        # A set that keeps its order.
-        self._changed: dict[UserId, None] = {}
+        self._is_registered = False
+        self._changed: dict[UserId, None] = {}  # an ordered set
         self._heartbeat_is_due = False
         self._rewrite_at = 0.0
-        self._work = asyncio.Event()
+        self._wake_up = asyncio.Event()
         self._timer: Timer | None = None
         self._task: asyncio.Task[None] | None = None
-        connection.on_reconnected(self._begin_anew)
+        connection.on_reconnected(self._start_again)
 
     def change(self, user_id: UserId) -> None:
-        """The user's count may be another than the one in Redis: have it written."""
-        # Else every count is written when the node gets its new name.
-        if self._is_known:
+        """Write the user's count soon, because Redis may have another one."""
+        # Otherwise `_introduce` writes every count.
+        if self._is_registered:
             self._changed[user_id] = None
-            self._work.set()
+            self._wake_up.set()
 
     async def open(self) -> None:
-        """Tell Redis the node's name, now or as soon as it answers, and go on writing."""
+        """Register the node in Redis, now or as soon as Redis answers, and start writing."""
         with suppress(Unavailable):
             await self._introduce()
         self._timer = self._clock.call_later(HEARTBEAT_SECONDS, self._tick)
@@ -79,9 +85,9 @@ class SocketCountWriter:
         )
 
     async def close(self) -> None:
-        """Stop; take the node and its counts out of Redis as far as that takes no time.
+        """Stop writing, and remove the node and its counts within `CLOSING_SECONDS`.
 
-        Counts that are left there are dead, as is the node.
+        Counts that remain are invalid, because the key of the node is removed first.
         """
         if self._task is None or self._timer is None:
             return
@@ -90,48 +96,48 @@ class SocketCountWriter:
         await asyncio.wait([self._task])
         with suppress(Unavailable, TimeoutError):
             async with asyncio.timeout(CLOSING_SECONDS):
-                await self._connection.run(self._write_end)
+                await self._connection.run(self._unregister)
                 self._changed |= dict.fromkeys(self._counts)
                 self._counts = {}
                 while self._changed:
-                    await self._write_portion()
+                    await self._write_batch()
 
     def _tick(self) -> None:
         self._timer = self._clock.call_later(HEARTBEAT_SECONDS, self._tick)
         self._heartbeat_is_due = True
-        self._work.set()
+        self._wake_up.set()
 
-    def _begin_anew(self) -> None:
+    def _start_again(self) -> None:
         self._lose()
-        self._work.set()
+        self._wake_up.set()
 
     async def _keep_written(self) -> None:
         while True:
-            await self._work.wait()
-            self._work.clear()
+            await self._wake_up.wait()
+            self._wake_up.clear()
             try:
-                if not self._is_known:
+                if not self._is_registered:
                     await self._introduce()
                 elif self._heartbeat_is_due:
                     await self._beat()
-                await self._write_portion()
+                await self._write_batch()
             except Unavailable:
                 self._lose()
             except Exception:
-                _logger.exception("numbers of sockets could not be written")
+                _logger.exception("the numbers of sockets could not be written to Redis")
                 self._lose()
             else:
-                # One portion at a time, so that no crowd keeps the heart from beating.
+                # One batch at a time, so that many changes do not delay the heartbeat.
                 if self._changed:
-                    self._work.set()
+                    self._wake_up.set()
 
     def _lose(self) -> None:
-        """The next heartbeat tries again under a new name, or Redis' return does."""
-        self._is_known = False
+        """Register again with a new id at the next heartbeat or when Redis answers again."""
+        self._is_registered = False
         self._changed.clear()
 
     async def _introduce(self) -> None:
-        """Take a new name and drop the old one; every count is to be written."""
+        """Register the node with a new id, remove the old one, and schedule every count."""
         old, new = keys.node_alive(self.node_id), new_id()
 
         async def command(redis: Redis) -> None:
@@ -140,7 +146,7 @@ class SocketCountWriter:
 
         await self._connection.run(command)
         self.node_id = new
-        self._is_known = True
+        self._is_registered = True
         self._change_all()
 
     async def _beat(self) -> None:
@@ -154,7 +160,7 @@ class SocketCountWriter:
 
         was_alive = await self._connection.run(command)
         self._heartbeat_is_due = False
-        # Without the key, others have removed this node's counts, or everything is gone.
+        # Without the key, other nodes may have removed this node's counts, or Redis lost its data.
         if not was_alive or self._clock.monotonic() >= self._rewrite_at:
             self._change_all()
 
@@ -162,26 +168,26 @@ class SocketCountWriter:
         self._rewrite_at = self._clock.monotonic() + REWRITE_SECONDS
         self._changed |= dict.fromkeys(self._counts)
 
-    async def _write_portion(self) -> None:
-        portion = {
+    async def _write_batch(self) -> None:
+        batch = {
             user_id: self._counts.get(user_id, 0)
             for user_id in islice(self._changed, USERS_AT_ONCE)
         }
-        if not portion:
+        if not batch:
             return
-        for user_id in portion:
+        for user_id in batch:
             del self._changed[user_id]
         await self._connection.run_script(
             "write_sockets",
-            [keys.sockets_of_user(user_id) for user_id in portion],
+            [keys.sockets_of_user(user_id) for user_id in batch],
             self.node_id,
             KEPT_SECONDS,
-            *portion.values(),
+            *batch.values(),
         )
-        for user_id, count in portion.items():
-            # It changed on the way, so which of two counts came last is not known.
+        for user_id, count in batch.items():
+            # The count changed during the call, so a concurrent write may have been the last one.
             if self._counts.get(user_id, 0) != count:
                 self.change(user_id)
 
-    async def _write_end(self, redis: Redis) -> None:
+    async def _unregister(self, redis: Redis) -> None:
         await redis.delete(keys.node_alive(self.node_id))

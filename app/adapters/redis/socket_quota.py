@@ -1,4 +1,4 @@
-"""Sockets per user, over all nodes."""
+"""Limits sockets per user over all nodes."""
 
 from app.adapters.redis import keys
 from app.adapters.redis.connection import RedisConnection
@@ -9,15 +9,15 @@ from app.ports import Clock, SocketQuota
 
 
 class RedisSocketQuota(SocketQuota):
-    """Counts this node's sockets itself, and asks Redis for those of the others.
+    """Counts the sockets of this node in memory, and reads the counts of other nodes from Redis.
 
-    What this node counts is right; what Redis holds of it follows (`SocketCountWriter`). While
-    Redis does not answer, a node admits by its own count.
+    The count in memory is exact, and `SocketCountWriter` copies it to Redis. While Redis does not
+    answer, only this node's count is limited.
 
     Args:
-        connection: To the Redis that the nodes share.
-        max_sockets: Of one user.
-        clock: Times the heartbeat.
+        connection: The connection to the Redis that the nodes share.
+        max_sockets: The most sockets of one user.
+        clock: Schedules the heartbeat of the node.
     """
 
     def __init__(self, connection: RedisConnection, max_sockets: int, clock: Clock) -> None:
@@ -27,45 +27,45 @@ class RedisSocketQuota(SocketQuota):
         self._writer = SocketCountWriter(connection, self._counts, clock)
 
     async def acquire(self, user_id: UserId) -> bool:
-        """Count one more socket, unless the user has the maximum."""
+        """Count one more socket unless the user has the maximum."""
         count = self._counts.get(user_id, 0) + 1
         if count > self._max_sockets:
             return False
-        # Before anything is waited for, as others take and release meanwhile.
+        # Count before the await, because other calls may take and release during it.
         self._counts[user_id] = count
         try:
-            is_taken = await self._ask(user_id, count)
+            is_acquired = await self._acquire_in_redis(user_id, count)
         except Unavailable:
-            # It may have been written, or not: the writer makes it so.
+            # Redis may have stored the count or not, so write it again.
             self._writer.change(user_id)
             return True
         except BaseException:
             self.release(user_id)
             raise
-        if not is_taken:
+        if not is_acquired:
             self.release(user_id)
         elif self._counts.get(user_id) != count:
-            # Of two counts that were on their way Redis may hold the older.
+            # Concurrent writes may have arrived in any order, so write the latest count.
             self._writer.change(user_id)
-        return is_taken
+        return is_acquired
 
     def release(self, user_id: UserId) -> None:
-        """Give one back; Redis is told in the background."""
+        """Count one socket less, and write the count to Redis in the background."""
         count = self._counts.pop(user_id) - 1
         if count:
             self._counts[user_id] = count
         self._writer.change(user_id)
 
     async def on_module_init(self) -> None:
-        """Make this node known to the others."""
+        """Register this node in Redis."""
         await self._writer.open()
 
     async def on_application_shutdown(self, _signal: str | None) -> None:
-        """No socket is left: take this node out of Redis."""
+        """Remove this node from Redis."""
         await self._writer.close()
 
-    async def _ask(self, user_id: UserId, count: int) -> bool:
-        """Write the count, if with those of the other nodes it is within the maximum."""
+    async def _acquire_in_redis(self, user_id: UserId, count: int) -> bool:
+        """Write the count unless the total of all nodes would exceed the maximum."""
         answer = await self._connection.run_script(
             "take_socket",
             [keys.sockets_of_user(user_id)],

@@ -1,4 +1,4 @@
-"""Webhook messages that were dealt with, in Redis."""
+"""Remembers processed webhook messages in Redis."""
 
 from redis.asyncio import Redis
 
@@ -8,13 +8,13 @@ from app.ports import WebhookLog
 
 
 class RedisWebhookLog(WebhookLog):
-    """A key per message."""
+    """Stores a key per processed message."""
 
     def __init__(self, connection: RedisConnection) -> None:
         self._connection = connection
 
     async def contains(self, message_id: str) -> bool:
-        """Whether the message was dealt with."""
+        """Return whether the message was processed."""
 
         async def command(redis: Redis) -> bool:
             return bool(await redis.exists(keys.webhook(message_id)))
@@ -22,6 +22,6 @@ class RedisWebhookLog(WebhookLog):
         return await self._connection.run(command)
 
     async def add(self, message_id: str, ttl_seconds: int) -> None:
-        """Remember that it was."""
+        """Store the id of a processed message."""
         key = keys.webhook(message_id)
         await self._connection.run_script("remember", [key], max(1, ttl_seconds), "1")

@@ -1,1 +1,1 @@
-"""Ports kept in a database through SQLAlchemy Core: SQLite now, PostgreSQL by the same code."""
+"""Implements the storage ports in SQLite and PostgreSQL, with SQLAlchemy Core."""

@@ -1,4 +1,4 @@
-"""Revocations in the database: a log that every process reads."""
+"""Stores revocations in a log, which every node reads."""
 
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from datetime import timedelta
@@ -13,19 +13,19 @@ from app.domain.credential import Credential, Revocation, RevocationKind, token_
 from app.ports import Clock, RevocationStore
 
 PAGE_ROWS = 1_000
-"""How many revocations `SqlRevocationStore.missed` gives at a time."""
+"""How many revocations `SqlRevocationStore.missed` returns at a time."""
 _ADDING = 0x7265766F  # "revo"
-"""The advisory lock of whoever adds to the log."""
+"""The advisory lock that a transaction holds while it adds to the log."""
 
 
 class SqlRevocationStore(RevocationStore):
-    """A log of revocations, each with its end by the wall clock: it has to survive a restart.
+    """A log of revocations, each with an expiry time by the wall clock.
 
-    A revocation added again moves to the end of the log, so that whoever reads by position hears
-    of it. Each addition drops what has ended. Of a token its SHA-256 alone is stored.
+    A revocation that is added again moves to the end of the log, so that nodes that read by
+    position receive it. `add` deletes expired revocations. Of a token, only the SHA-256 is stored.
 
-    Reading by position misses nothing: additions come one after another, on all nodes, so that none
-    becomes visible behind one with a later position.
+    Nodes that read by position miss nothing: a lock makes all nodes add one after the other, so no
+    revocation becomes visible after one with a higher position.
     """
 
     def __init__(self, database: Database, clock: Clock) -> None:
@@ -34,22 +34,22 @@ class SqlRevocationStore(RevocationStore):
         self._position = 0
 
     async def on_module_init(self) -> None:
-        """Pass over what was revoked before there was anybody here whom it could concern."""
+        """Skip earlier revocations: this node has no sessions yet that they could concern."""
         query = select(func.max(revocations.c.position))
         async with self._database.asking() as connection:
             self._position = await connection.scalar(query) or 0
 
     async def add(self, revocation: Revocation, ttl_seconds: int) -> None:
-        """Remember it, or extend it."""
+        """Add a revocation, or extend the existing one."""
         now = self._clock.now()
         same = _names(revocation.kind, revocation.subject)
-        standing = select(revocations.c.issued_until, revocations.c.expires_at).where(same)
+        existing = select(revocations.c.issued_until, revocations.c.expires_at).where(same)
         issued_until = revocation.issued_until
         expires_at = now + timedelta(seconds=ttl_seconds)
         async with self._database.transaction() as connection:
-            await _one_at_a_time(connection)
+            await _lock_log(connection)
             await connection.execute(delete(revocations).where(revocations.c.expires_at < now))
-            for row in await connection.execute(standing):
+            for row in await connection.execute(existing):
                 issued_until = max(issued_until, _moment(row.issued_until))
                 expires_at = max(expires_at, row.expires_at)
             await connection.execute(delete(revocations).where(same))
@@ -63,7 +63,7 @@ class SqlRevocationStore(RevocationStore):
             )
 
     async def contains(self, credential: Credential) -> bool:
-        """Whether any revocation in force covers the credential."""
+        """Whether a revocation that has not expired covers the credential."""
         principal = credential.principal
         covering = [
             _names(RevocationKind.TOKEN, credential.digest),
@@ -80,14 +80,14 @@ class SqlRevocationStore(RevocationStore):
         return await self._is_in_force(or_(*covering))
 
     async def contains_token(self, token: str) -> bool:
-        """Whether this token itself is revoked now."""
+        """Whether this token itself is revoked."""
         return await self._is_in_force(_names(RevocationKind.TOKEN, token_digest(token)))
 
     async def missed(
         self,
-        live: Callable[[], Iterable[Credential]],  # noqa: ARG002 - the log tells of everybody
+        live: Callable[[], Iterable[Credential]],  # noqa: ARG002 - the log has all users
     ) -> AsyncIterator[Sequence[Revocation]]:
-        """What was added since the last call that came to its end, or since the module's start."""
+        """Return what was added since the last complete call, or since the start."""
         position = self._position
         while page := await self._page_after(position):
             yield [revocation for _, revocation in page]
@@ -121,8 +121,8 @@ class SqlRevocationStore(RevocationStore):
             ]
 
 
-async def _one_at_a_time(connection: AsyncConnection) -> None:
-    # SQLite has one writer as it is.
+async def _lock_log(connection: AsyncConnection) -> None:
+    # SQLite has only one writer.
     if connection.dialect.name == "postgresql":
         await connection.execute(select(func.pg_advisory_xact_lock(_ADDING)))
 

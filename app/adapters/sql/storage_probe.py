@@ -1,4 +1,4 @@
-"""Whether the database takes writes, asked without one."""
+"""Checks for health endpoints whether the database accepts writes."""
 
 from sqlalchemy import false, update
 
@@ -6,8 +6,8 @@ from app.adapters.sql.connection.database import Database
 from app.adapters.sql.schema.tables import channel_sequences
 from app.ports import StorageProbe
 
-# A server that is read only refuses the statement; another one finds nothing to change, so there is
-# nothing to bring to the disk.
+# A read-only server rejects the statement. Any other finds no row to change, and writes nothing to
+# disk.
 _CHANGE_NOTHING = (
     update(channel_sequences).values(last_seq=channel_sequences.c.last_seq).where(false())
 )
@@ -20,6 +20,6 @@ class SqlStorageProbe(StorageProbe):
         self._database = database
 
     async def check(self) -> None:
-        """Begin to write, and end."""
+        """Run the statement."""
         async with self._database.probing() as connection:
             await connection.execute(_CHANGE_NOTHING)

@@ -1,4 +1,4 @@
-"""The webhook messages that were dealt with, in the database."""
+"""Remembers in the database which webhook messages were handled."""
 
 from datetime import timedelta
 
@@ -11,14 +11,14 @@ from app.ports import Clock, WebhookLog
 
 
 class SqlWebhookLog(WebhookLog):
-    """An id and its end by the wall clock each. Each addition drops what has ended."""
+    """Stores each id until it expires, by the wall clock. `add` deletes expired ids."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
 
     async def contains(self, message_id: str) -> bool:
-        """Whether the message was dealt with by any process."""
+        """Whether any process has handled the message."""
         found = exists().where(
             webhook_messages.c.id == message_id,
             webhook_messages.c.expires_at >= self._clock.now(),
@@ -27,12 +27,12 @@ class SqlWebhookLog(WebhookLog):
             return bool(await connection.scalar(select(found)))
 
     async def add(self, message_id: str, ttl_seconds: int) -> None:
-        """Remember that it was; the later end counts."""
+        """Remember the message; of two expiry times, the later one counts."""
         now = self._clock.now()
-        ended = webhook_messages.c.expires_at < now
+        is_expired = webhook_messages.c.expires_at < now
         expires_at = now + timedelta(seconds=ttl_seconds)
         async with self._database.transaction() as connection:
-            await connection.execute(delete(webhook_messages).where(ended))
+            await connection.execute(delete(webhook_messages).where(is_expired))
             await connection.execute(
                 upsert(connection, webhook_messages)
                 .values(id=message_id, expires_at=expires_at)

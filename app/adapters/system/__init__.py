@@ -1,1 +1,1 @@
-"""Ports provided by the operating system and the event loop."""
+"""The operating system: clock and file descriptors."""

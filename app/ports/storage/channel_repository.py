@@ -1,4 +1,4 @@
-"""Users, channels and who belongs to which."""
+"""Stores users, channels and memberships."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
@@ -9,97 +9,99 @@ from app.domain.ids import ChannelId, UserId
 from app.domain.user import User
 
 Membership = Mapping[UserId, Sequence[ChannelId]]
-"""Which channels each user belongs to: the shape of a seed file."""
+"""The channels of each user, as a seed file lists them."""
 
 
 def seeded_name(user_id: UserId) -> str:
-    """What `ChannelRepository.seed` calls a user: ``Alice`` for ``user_alice``."""
+    """Return the name that `ChannelRepository.seed` gives a user: ``Alice`` for ``user_alice``."""
     name = user_id.removeprefix("user_")
     return name[:1].upper() + name[1:]
 
 
 @runtime_checkable
 class ChannelRepository(Protocol):
-    """Every method raises `Unavailable` when the storage fails; then nothing has happened.
+    """Reads and changes users, channels and memberships.
 
-    Only when it is `Unconfirmed` is that not known: a commit was under way. Each method is one
-    transaction, `delete` excepted.
+    Each method except `delete` is one transaction. Every method raises `Unavailable` if the storage
+    fails. Then nothing has changed, unless the error is `Unconfirmed`: a commit was interrupted,
+    and its result is not known.
     """
 
     async def channels_of(self, user_id: UserId) -> tuple[ChannelId, ...]:
-        """The user's channels, sorted by id. Empty for an unknown user."""
+        """Return the user's channels, sorted by id. An unknown user has none."""
         ...
 
     async def users(self, limit: int) -> tuple[User, ...]:
-        """The first ``limit`` users, sorted by id as the storage sorts text."""
+        """Return the first ``limit`` users, in the storage's sort order of ids."""
         ...
 
     async def is_member(self, channel_id: ChannelId, user_id: UserId) -> bool:
-        """Whether the user belongs to the channel; False when either does not exist."""
+        """Return whether the user is a member of the channel. False if either does not exist."""
         ...
 
     async def members_of_all(
         self, channel_ids: Collection[ChannelId]
     ) -> Mapping[ChannelId, frozenset[UserId]]:
-        """Who belongs to each of these channels; nobody to one that does not exist."""
+        """Return the members of each channel. A channel that does not exist has no members."""
         ...
 
     async def find(self, channel_id: ChannelId) -> Channel | None:
-        """The channel, if there is one with this id."""
+        """Return the channel, or None if no channel has this id."""
         ...
 
     async def create(self, channel: Channel, roles: Mapping[UserId, MemberRole]) -> None:
-        """Store a channel with its members, who have joined at ``channel.created_at``.
+        """Store a channel with its members, who join at ``channel.created_at``.
 
         Raises:
-            ChannelExists: There is one with this id.
-            UserNotFound: The creator or a member is not known.
+            ChannelExists: Another channel has this id.
+            UserNotFound: The creator or a member does not exist.
         """
         ...
 
     async def add_member(
         self, channel_id: ChannelId, user_id: UserId, role: MemberRole | None, now: datetime
     ) -> MembershipOutcome:
-        """Have the user belong to the channel in this role, from ``now`` on unless they do already.
+        """Make the user a member with this role. A new member joins at ``now``.
 
-        Without a role a newcomer is a `MemberRole.MEMBER`, and who is a member keeps theirs.
+        Without a role, a new member becomes a `MemberRole.MEMBER` and a present member keeps the
+        role.
 
         Raises:
-            ChannelNotFound: There is no such channel.
-            UserNotFound: There is no such user.
+            ChannelNotFound: The channel does not exist.
+            UserNotFound: The user does not exist.
         """
         ...
 
     async def remove_member(self, channel_id: ChannelId, user_id: UserId) -> bool:
-        """Have the user belong to the channel no more; False if they do not.
+        """Remove the user from the channel; return False if they were not a member.
 
         Raises:
-            ChannelNotFound: There is no such channel.
+            ChannelNotFound: The channel does not exist.
         """
         ...
 
     async def remove_members(self, channel_id: ChannelId) -> frozenset[UserId]:
-        """Have nobody belong to the channel any more, so that it may be deleted; who did.
+        """Remove all members so that the channel can be deleted; return the removed members.
 
         Raises:
-            ChannelNotFound: There is no such channel.
-            ChannelInUse: Something that is none of ours keeps it; nothing was changed.
+            ChannelNotFound: The channel does not exist.
+            ChannelInUse: Rows outside the chat refer to the channel; nothing has changed.
         """
         ...
 
     async def delete(self, channel_id: ChannelId) -> None:
-        """Remove a channel, which should have no members, and its messages.
+        """Delete a channel and its messages. Call `remove_members` first.
 
-        That may take long, so it is many transactions: raising `Unavailable` it may have removed
-        some of the messages, and the next call goes on. Client message ids stay taken. Harmless
-        when there is no such channel.
+        This can take long, so it uses many transactions. If it raises `Unavailable`, some messages
+        may be deleted already, and the next call deletes the rest. Client message ids stay in use.
+        Does nothing if the channel does not exist.
         """
         ...
 
     async def seed(self, membership: Membership) -> None:
-        """Create what is missing of these users, channels and memberships, in one transaction.
+        """Create the users, channels and memberships that do not exist yet, in one transaction.
 
-        Repeatable: what exists is left as it is. A created user's name is the id without a
-        ``user_`` prefix, capitalised; a created channel's name is its id.
+        Existing rows are not changed, so the call can be repeated. The name of a new user is
+        `seeded_name`; the name of a new channel is its id.
         """
         ...

@@ -1,4 +1,4 @@
-"""Who has received and read which message: each method is one transaction, checks included."""
+"""The storage of deliveries: which recipient has received and read which message."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,19 +11,21 @@ from app.domain.ids import ChannelId, MessageId, UserId
 from app.domain.message import Message
 
 MAX_STATUSES = 200
-"""How many recipients of a message are on one page."""
+"""How many recipients a page has at most."""
 
 MAX_COUNTED_OF_CHANNEL = 1_000
+"""Where counting the undelivered messages of a channel stops."""
+
 MAX_COUNTED = 10_000
-"""Where counting undelivered messages stops: for each channel, and for all of them together."""
+"""Where counting the undelivered messages of all channels together stops."""
 
 MAX_PASSED = 2_000
-"""How many undelivered messages are looked at for one page of them."""
+"""How many undelivered messages are examined for one page."""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A recipient says that a message has come as far as ``state``: DELIVERED or READ."""
+    """A report of a recipient: the message is DELIVERED or READ."""
 
     message_id: MessageId
     recipient_id: UserId
@@ -32,14 +34,14 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Advance:
-    """A recipient's progress after a report, whose message it is, and whether this changed it.
+    """The outcome of a report that was accepted.
 
     Attributes:
-        status: Where the recipient stands now.
-        author_id: Whose message it is.
-        author_is_member: Whether the author belongs to its channel still; who does not has nothing
-            more to hear of it.
-        changed: Whether this report moved the recipient forward.
+        status: The recipient's status after the report.
+        author_id: The author of the message.
+        author_is_member: Whether the author is still a member of the channel. Others receive
+            nothing about its messages.
+        changed: Whether the report changed the status.
     """
 
     status: DeliveryStatus
@@ -49,11 +51,11 @@ class Advance:
 
 
 AdvanceOutcome: TypeAlias = Advance | MessageNotFound | NotARecipient
-"""What became of a report; a refusal is a value here, since its neighbours count."""
+"""The outcome of a report. A refusal is returned, not raised: the other reports are stored."""
 
 
 class UnconfirmedAdvances(Unconfirmed):
-    """The commit of a batch was under way: its outcomes are these, if it is stored."""
+    """The commit of a batch was interrupted. If it is stored, its outcomes are ``outcomes``."""
 
     def __init__(self, outcomes: Sequence[AdvanceOutcome]) -> None:
         super().__init__()
@@ -62,13 +64,13 @@ class UnconfirmedAdvances(Unconfirmed):
 
 @dataclass(frozen=True, slots=True)
 class RecipientsPage:
-    """The progress of some recipients of a message, or of all.
+    """A page of the recipients of a message.
 
     Attributes:
-        statuses: One per recipient of this page.
-        has_more: Whether further recipients follow.
-        counts: How many of all recipients are in each state that one is in; None when all are on
-            this page.
+        statuses: The status of each recipient on this page.
+        has_more: Whether more recipients follow.
+        counts: How many of all recipients are in each state; a state without recipients is left
+            out. None if all recipients are on this page.
     """
 
     statuses: tuple[DeliveryStatus, ...]
@@ -78,11 +80,11 @@ class RecipientsPage:
 
 @dataclass(frozen=True, slots=True)
 class UndeliveredCounts:
-    """How many messages wait for a user.
+    """The number of messages that were not delivered to a user.
 
     Attributes:
-        channels: By channel; none has zero.
-        more: Whether counting stopped before the end, so that there may be more.
+        channels: The number by channel; channels without such messages are left out.
+        more: Whether counting stopped early, so that the real number may be larger.
     """
 
     channels: dict[ChannelId, int]
@@ -92,12 +94,12 @@ class UndeliveredCounts:
     def limited(
         cls, channels: Mapping[ChannelId, int], of_channel: int, *, stopped: bool = False
     ) -> Self:
-        """Counts of which none is above ``of_channel``.
+        """Limit the count of each channel.
 
         Args:
-            channels: By channel, as counted.
-            of_channel: What is above this is cut.
-            stopped: Whether not all messages were counted.
+            channels: The number of messages that were counted in each channel.
+            of_channel: The largest count that is returned for a channel.
+            stopped: Whether counting stopped before the last message.
         """
         return cls(
             channels={each: min(count, of_channel) for each, count in channels.items()},
@@ -107,13 +109,14 @@ class UndeliveredCounts:
 
 @dataclass(frozen=True, slots=True)
 class UndeliveredPage:
-    """Undelivered messages in the order they were stored.
+    """A page of undelivered messages, in the order of storing.
 
     Attributes:
-        messages: As many as were asked for, or fewer.
-        positions: One per message, increasing: ask after the last one used to go on.
-        looked_until: Where to go on after all of these messages, when the search ended before the
-            page was full; None when it was full or nothing follows.
+        messages: At most as many messages as requested.
+        positions: The position of each message. To continue after a message, request the page after
+            its position.
+        looked_until: The position after which to continue, if the search stopped before the page
+            was full; None if the page is full or nothing follows.
     """
 
     messages: tuple[Message, ...]
@@ -123,24 +126,28 @@ class UndeliveredPage:
 
 @runtime_checkable
 class DeliveryRepository(Protocol):
-    """Every method raises `Unavailable` when the storage fails; then nothing has happened.
+    """Stores deliveries. Each method is one transaction, which includes its checks.
 
-    Only when it is `Unconfirmed` is that not known: a commit was under way.
+    Every method raises `Unavailable` when the storage fails; then nothing was changed. If the error
+    is `Unconfirmed`, a commit was interrupted, so the change may be stored.
     """
 
     async def advance_all(
         self, reports: Sequence[Report], now: datetime
     ) -> Sequence[AdvanceOutcome]:
-        """Move recipients forward together, each to DELIVERED or READ; never back.
+        """Advance each recipient to DELIVERED or READ, and never back.
 
-        One outcome per report, as if they came one after the other in their order. A report of what
-        is already reached changes nothing and gives the standing status. A message's own
-        ``delivery_status`` follows in the same transaction, and only forward.
+        Returns one outcome per report, as if the reports were stored one after the other. A report
+        of a state that the recipient has already reached changes nothing, and returns the current
+        status. The ``delivery_status`` of the message itself advances in the same transaction.
 
-        Unconfirmed, it raises `UnconfirmedAdvances`.
+        A report is refused with one of these errors:
 
-        A refusal is `MessageNotFound`, when it is missing or the reporter is not a member of its
-        channel, or `NotARecipient`: a member, but the author, or one who joined after it was sent.
+        - `MessageNotFound`: there is no such message, or the reporter is no member of its channel.
+        - `NotARecipient`: the reporter is a member, but the author, or joined after it was sent.
+
+        Raises:
+            UnconfirmedAdvances: The commit was interrupted; the reports may be stored.
         """
         ...
 
@@ -151,13 +158,12 @@ class DeliveryRepository(Protocol):
         limit: int = MAX_STATUSES,
         after: UserId | None = None,
     ) -> RecipientsPage:
-        """The progress of the first ``limit`` recipients, or of the first after ``after``.
+        """Return the status of the first ``limit`` recipients, after ``after`` if it is given.
 
-        Sorted by recipient, as the storage sorts text. ``counts`` is None when all recipients are
-        on this page.
+        The recipients are sorted as the storage sorts text.
 
         Raises:
-            MessageNotFound: Missing, or the reader is not a member of its channel.
+            MessageNotFound: There is no such message, or the reader is no member of its channel.
         """
         ...
 
@@ -167,19 +173,20 @@ class DeliveryRepository(Protocol):
         of_channel: int = MAX_COUNTED_OF_CHANNEL,
         in_all: int = MAX_COUNTED,
     ) -> UndeliveredCounts:
-        """How many messages are SENT and no further to the user, by channel.
+        """Count the messages that are SENT to the user and not yet DELIVERED, by channel.
 
-        Only channels the user belongs to now. No count is above ``of_channel``. When more than
-        ``in_all`` messages wait, those stored last are counted, and the older ones need not be.
+        Only the current channels of the user count, and no count is above ``of_channel``. If there
+        are more than ``in_all`` messages, only the newest ones have to be counted.
         """
         ...
 
     async def undelivered(
         self, user_id: UserId, after: int, limit: int, most_passed: int = MAX_PASSED
     ) -> UndeliveredPage:
-        """The first ``limit`` of them whose position is above ``after`` (0: from the start).
+        """Return the first ``limit`` undelivered messages with a position above ``after``.
 
-        Only of channels the user belongs to now. Messages of other channels, which the user has
-        left, may be in between: the search ends after ``most_passed`` messages in all.
+        Positions begin at 1. Only messages in the current channels of the user are returned. The
+        search also passes messages of channels that the user has left, and stops after
+        ``most_passed`` messages in all.
         """
         ...

@@ -1,4 +1,4 @@
-"""Messages: each method is one transaction, checks included."""
+"""The storage of messages."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,64 +12,70 @@ from app.domain.message import DeletedMessage, Message, MessageDraft
 
 @dataclass(frozen=True, slots=True)
 class StoredMessage:
-    """A message, and whether this call stored it or an earlier one with the same client id."""
+    """A stored message.
+
+    Attributes:
+        message: The message.
+        is_new: False if an earlier call has stored it, under the same client message id.
+    """
 
     message: Message
     is_new: bool
 
 
 AddOutcome: TypeAlias = StoredMessage | NotAMember | MessageDeleted | ClientMessageIdReused
-"""What became of a draft; a refusal is a value here, since its neighbours are stored."""
+"""The outcome of a draft. A refusal is returned, not raised: the other drafts are stored."""
 
 
 @runtime_checkable
 class MessageRepository(Protocol):
-    """Every method raises `Unavailable` when the storage fails; then nothing has happened.
+    """Stores messages. Each method is one transaction, which includes its checks.
 
-    Only when it is `Unconfirmed` is that not known: a commit was under way.
+    Every method raises `Unavailable` when the storage fails; then nothing was changed. If the error
+    is `Unconfirmed`, a commit was interrupted, so the change may be stored.
     """
 
     async def add_all(self, drafts: Sequence[MessageDraft], now: datetime) -> Sequence[AddOutcome]:
-        """Store messages together, with a SENT delivery for every other member of their channels.
+        """Store messages durably, with a SENT delivery for every other member of their channels.
 
-        Durable when it returns; one outcome per draft, in their order. ``seq`` counts from 1 in
-        each channel, without gaps, in the order of storing, and here in that of the drafts; a
-        deletion frees no number. ``(user_id, client_message_id)`` is unique for good: what was
-        stored under it, in this call or by any node ever, is given back and not stored again.
+        Returns one outcome per draft, in their order. In each channel ``seq`` counts from 1 without
+        gaps, in the order of storing; in one call, in the order of the drafts. The number of a
+        deleted message is not used again. ``(user_id, client_message_id)`` stays unique for ever:
+        if any node has stored a message under it, that message is returned, and nothing is stored.
 
-        A refusal is one of these, checked in this order:
+        A draft is refused with one of these errors, checked in this order:
 
         - `NotAMember`: the sender does not belong to the channel.
-        - `ClientMessageIdReused`: the client message id was stored with another channel or content,
-          compared by `FirstSend` with what was first sent.
-        - `MessageDeleted`: it was stored with these, and the message has since been deleted.
+        - `ClientMessageIdReused`: another channel or content was first sent under the client
+          message id, as `FirstSend` decides.
+        - `MessageDeleted`: the message that was first sent under it has been deleted since.
         """
         ...
 
     async def update(
         self, message_id: MessageId, editor_id: UserId, content: str, now: datetime
     ) -> Message:
-        """Replace the content; ``updated_at`` becomes ``now``.
+        """Replace the content, and set ``updated_at`` to ``now``.
 
         Raises:
-            MessageNotFound: Missing, or the editor is not a member of its channel.
-            NotTheAuthor: A member, but not the author.
+            MessageNotFound: There is no such message, or the editor is no member of its channel.
+            NotTheAuthor: The editor is a member, but not the author.
         """
         ...
 
     async def delete(self, message_id: MessageId, editor_id: UserId) -> DeletedMessage:
-        """Delete the message and its deliveries. Its client message id stays taken.
+        """Delete the message and its deliveries, but keep its client message id.
 
         Raises:
-            MessageNotFound: Missing, or the editor is not a member of its channel.
-            NotTheAuthor: A member, but not the author.
+            MessageNotFound: There is no such message, or the editor is no member of its channel.
+            NotTheAuthor: The editor is a member, but not the author.
         """
         ...
 
     async def list_after(
         self, channel_id: ChannelId, reader_id: UserId, after_seq: int, limit: int
     ) -> tuple[Message, ...]:
-        """The first ``limit`` messages of the channel with ``seq > after_seq``, by ``seq``.
+        """Return the first ``limit`` messages of the channel with ``seq > after_seq``, by ``seq``.
 
         Raises:
             NotAMember: The reader does not belong to the channel.
@@ -79,13 +85,13 @@ class MessageRepository(Protocol):
     async def stored_after(
         self, channel_id: ChannelId, after_seq: int, limit: int
     ) -> tuple[Message, ...]:
-        """As `list_after`, for the server itself: nobody's membership is asked."""
+        """Return the same messages as `list_after`, without a reader to be checked."""
         ...
 
     async def last_seqs(self, channel_ids: Collection[ChannelId]) -> Mapping[ChannelId, int]:
-        """The number that each channel's newest message has or had; 0 before the first."""
+        """Return the last ``seq`` of each channel; 0 if it never had a message."""
         ...
 
     async def find(self, message_id: MessageId) -> Message | None:
-        """A message, for the server itself; None when there is no such message."""
+        """Return a message, without a reader to be checked; None if there is no such message."""
         ...

@@ -1,4 +1,4 @@
-"""Where revocations are remembered until what they name would have expired anyway."""
+"""Stores revocations until the revoked tokens have expired."""
 
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from typing import Protocol, runtime_checkable
@@ -8,34 +8,35 @@ from app.domain.credential import Credential, Revocation
 
 @runtime_checkable
 class RevocationStore(Protocol):
-    """A set of revocations with an end to each. Survives a restart where the storage does.
+    """A set of revocations, each with an expiry.
 
-    Every method raises `Unavailable` when the storage does not answer.
+    The set survives a restart if the storage does. Every method raises `Unavailable` if the storage
+    does not answer.
     """
 
     async def add(self, revocation: Revocation, ttl_seconds: int) -> None:
-        """Remember a revocation for at least ``ttl_seconds`` (>= 1).
+        """Store a revocation for at least ``ttl_seconds`` (>= 1).
 
-        Adding it again extends it: the later end counts, and the later ``issued_until``. Raising
-        `Unavailable`, it may have stored it all the same.
+        Adding it again never shortens it: the later expiry and the later ``issued_until`` apply. If
+        this raises `Unavailable`, the revocation may be stored nevertheless.
         """
         ...
 
     async def contains(self, credential: Credential) -> bool:
-        """Whether any revocation in force covers the credential, in one question."""
+        """Return whether any revocation covers the credential, with one query."""
         ...
 
     async def contains_token(self, token: str) -> bool:
-        """Whether this token itself is revoked now, whoever it is of."""
+        """Return whether this token itself is revoked, regardless of its session and user."""
         ...
 
     def missed(
         self, live: Callable[[], Iterable[Credential]]
     ) -> AsyncIterator[Sequence[Revocation]]:
-        """What others have revoked since the last call that came to its end, in portions.
+        """Yield the revocations that other processes added since the last completed call.
 
-        At least what concerns the ``live`` credentials; a call may repeat what an earlier one
-        gave. The first call may leave out what was revoked before it, as those who authenticate
-        ask `contains`. ``live`` is called between waits, so that it may answer from what changes.
+        The batches include every such revocation of a ``live`` credential, and may repeat earlier
+        ones. The first call may omit revocations added before it, because authentication calls
+        `contains`. ``live`` is called between awaits, so it may iterate over a changing collection.
         """
         ...

@@ -1,18 +1,19 @@
-"""Whether anything could be stored now."""
+"""Checks whether the storage accepts writes."""
 
 from typing import Protocol, runtime_checkable
 
 
 @runtime_checkable
 class StorageProbe(Protocol):
-    """Asked by whoever decides where clients are sent."""
+    """Answers the readiness check of load balancers."""
 
     async def check(self) -> None:
-        """Return if the storage would take a write, without one.
+        """Return if the storage would accept a write. Nothing is written.
 
-        It waits for its turn like a write, and no longer. A full disk may go unnoticed.
+        The check waits for its turn as a write does, with the same timeout. It does not detect a
+        full disk.
 
         Raises:
-            Unavailable: The storage does not answer, is read only, or is busy for too long.
+            Unavailable: The storage does not answer, is read-only, or was busy until the timeout.
         """
         ...

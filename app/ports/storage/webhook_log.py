@@ -1,16 +1,19 @@
-"""Which webhook messages were dealt with."""
+"""Remembers the webhook messages that were processed."""
 
 from typing import Protocol, runtime_checkable
 
 
 @runtime_checkable
 class WebhookLog(Protocol):
-    """Ids of messages, over all nodes. Every method raises `Unavailable`."""
+    """The ids of processed messages, shared by all nodes.
+
+    Every method raises `Unavailable` if the storage does not answer.
+    """
 
     async def contains(self, message_id: str) -> bool:
-        """Whether the message was dealt with, here or elsewhere."""
+        """Return whether any node has processed the message."""
         ...
 
     async def add(self, message_id: str, ttl_seconds: int) -> None:
-        """Remember that it was, for at least ``ttl_seconds`` (>= 1). Repeating it is harmless."""
+        """Store the id for at least ``ttl_seconds`` (>= 1). The call can be repeated."""
         ...

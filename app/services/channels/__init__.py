@@ -1,1 +1,1 @@
-"""What `ChannelService` and `RoomSync` are built from."""
+"""The parts of `ChannelService` and `RoomSync`."""

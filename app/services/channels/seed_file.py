@@ -1,4 +1,4 @@
-"""Reading the file that names users and their channels."""
+"""Parses the seed file, which lists users and their channels."""
 
 import json
 
@@ -7,16 +7,16 @@ from app.ports import Membership
 
 
 class MalformedMembershipError(ValueError):
-    """A seed file is not what it must be; the text says where, for the one who wrote it."""
+    """The seed file is invalid; the text names the faulty place."""
 
 
 def parse_membership(text: str) -> Membership:
-    """The membership a seed file holds: ``{"userId": ["channelId", ...], ...}`` as JSON.
+    """Parse the JSON of a seed file: ``{"userId": ["channelId", ...], ...}``.
 
-    A channel named twice for one user counts once.
+    A channel that is listed twice for one user counts once.
 
     Raises:
-        MalformedMembershipError: The text is something else.
+        MalformedMembershipError: The text has another format.
     """
     try:
         content: object = json.loads(text)

@@ -1,4 +1,4 @@
-"""The open sessions of this node, found by what a revocation names, and recent revocations."""
+"""Finds the open sessions that a revocation covers, and remembers recent revocations."""
 
 from collections.abc import Iterator
 from dataclasses import replace

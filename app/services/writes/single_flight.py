@@ -1,4 +1,4 @@
-"""Single flight: the callers that ask the same question at the same time share one answer."""
+"""Single flight: concurrent callers of the same query share one result."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Hashable
@@ -9,80 +9,81 @@ from app.domain.errors import Unavailable
 from app.domain.time_limits import WAIT_SECONDS
 
 Key = TypeVar("Key", bound=Hashable)
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
-class SingleFlight(Generic[Key, Answer]):
-    """Asks a question about each key at most once at a time.
+class SingleFlight(Generic[Key, Result]):
+    """Runs at most one query per key at a time.
 
-    Callers that come while a key's question is under way share the next one, which begins when the
-    first has ended: every answer is to a question that was asked after its caller came. However
-    many callers there are, a key has one question under way and one waiting at most. A question is
-    not given up when its callers are cancelled.
+    Callers that arrive while a query of their key is running share the next one, which starts when
+    the first has ended. So a result is never older than the call. However many callers there are, a
+    key has at most one running and one waiting query. A query goes on when its callers are
+    cancelled.
 
     Args:
-        ask: Answers the question about a key.
+        query: Returns the result for a key.
     """
 
-    def __init__(self, ask: Callable[[Key], Coroutine[Any, Any, Answer]]) -> None:
-        self._ask = ask
-        self._under_way: dict[Key, asyncio.Task[Answer]] = {}
-        self._waiting: dict[Key, asyncio.Task[Answer]] = {}
+    def __init__(self, query: Callable[[Key], Coroutine[Any, Any, Result]]) -> None:
+        self._query = query
+        self._running: dict[Key, asyncio.Task[Result]] = {}
+        self._waiting: dict[Key, asyncio.Task[Result]] = {}
 
-    async def answer(self, key: Key) -> Answer:
-        """Wait for the answer of this caller's question.
+    async def get(self, key: Key) -> Result:
+        """Return the result of a query that starts after this call.
 
         Raises:
-            Unavailable: It did not come within `WAIT_SECONDS`, or the storage failed.
-            Exception: What else the question raised.
+            Unavailable: The query took longer than `WAIT_SECONDS`, or the storage failed.
+            Exception: The query raised it.
         """
-        question = self._join(key)
-        # Not awaited itself, which would cancel it with its first caller.
-        await asyncio.wait([question], timeout=WAIT_SECONDS)
-        if not question.done() or question.cancelled():
+        task = self._join(key)
+        # Awaiting the task itself would cancel it together with its first caller.
+        await asyncio.wait([task], timeout=WAIT_SECONDS)
+        if not task.done() or task.cancelled():
             raise Unavailable
-        error = question.exception()
+        error = task.exception()
         if isinstance(error, Unavailable):
-            # Each caller gets its own: raising one instance in several tasks chains tracebacks.
+            # Each caller gets its own exception: raising one instance in several tasks would chain
+            # their tracebacks.
             raise type(error)
-        return question.result()
+        return task.result()
 
     async def close(self) -> None:
-        """Cancel the questions under way; their callers get `Unavailable`."""
-        questions = {*self._under_way.values(), *self._waiting.values()}
-        for question in questions:
-            question.cancel()
-        if questions:
-            await asyncio.wait(questions)
+        """Cancel all queries; their callers get `Unavailable`."""
+        tasks = {*self._running.values(), *self._waiting.values()}
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
 
-    def _join(self, key: Key) -> asyncio.Task[Answer]:
+    def _join(self, key: Key) -> asyncio.Task[Result]:
         waiting = self._waiting.get(key)
         if waiting is not None:
             return waiting
-        earlier = self._under_way.get(key)
-        # In a context of its own: what it logs is not about one caller's event.
-        question = asyncio.create_task(
-            self._asked_after(earlier, key), name="single-flight", context=Context()
+        earlier = self._running.get(key)
+        # An empty context: the logs of the query do not belong to one caller's event.
+        task = asyncio.create_task(
+            self._run_after(earlier, key), name="single-flight", context=Context()
         )
-        question.add_done_callback(_retrieve_error)
+        task.add_done_callback(_retrieve_error)
         if earlier is None:
-            self._under_way[key] = question
+            self._running[key] = task
         else:
-            self._waiting[key] = question
-        return question
+            self._waiting[key] = task
+        return task
 
-    async def _asked_after(self, earlier: asyncio.Task[Answer] | None, key: Key) -> Answer:
+    async def _run_after(self, earlier: asyncio.Task[Result] | None, key: Key) -> Result:
         if earlier is not None:
             await asyncio.wait([earlier])
-            self._under_way[key] = self._waiting.pop(key)
+            self._running[key] = self._waiting.pop(key)
         try:
-            return await self._ask(key)
+            return await self._query(key)
         finally:
             if key not in self._waiting:
-                del self._under_way[key]
+                del self._running[key]
 
 
-def _retrieve_error(question: asyncio.Task[Any]) -> None:
-    """Keep asyncio from reporting an error that no caller is left to receive."""
-    if not question.cancelled():
-        question.exception()
+def _retrieve_error(task: asyncio.Task[Any]) -> None:
+    """Read the error, or asyncio logs it if all callers were cancelled."""
+    if not task.cancelled():
+        task.exception()

@@ -11,19 +11,19 @@ from app.observability.logging import configure_logging
 from tests.e2e.hostile.probe_server import ProbeServer, probe_server
 
 UNHURRIED = EngineOptions(connect_timeout_seconds=3_600, ping_interval_seconds=3_600)
-"""No timer ends a connection, so a test that sees an end sees what the server decided."""
+"""Options without timers, so that a connection ends only by the server's decision."""
 
 
 @pytest.fixture
 async def probe(request: pytest.FixtureRequest) -> AsyncIterator[ProbeServer]:
-    """A probe server; a test that needs other options than `UNHURRIED` names them indirectly."""
+    """A probe server with the options `UNHURRIED`, or those of an indirect parameter."""
     async with probe_server(getattr(request, "param", UNHURRIED)) as server:
         yield server
 
 
 @pytest.fixture
 def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
-    """All that the process logs during the test, as production writes it."""
+    """Everything that is logged during the test, in the format of production."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     written = io.StringIO()
@@ -37,7 +37,7 @@ def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
 
 
 def _forget_cached_loggers() -> None:
-    # A logger keeps for good what was configured at its first use: no other test could capture it.
+    # A logger keeps the configuration of its first use, so other tests could not capture it.
     proxy = type(structlog.get_logger())
     for name, module in tuple(sys.modules.items()):
         if name.startswith("app."):

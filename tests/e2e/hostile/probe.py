@@ -1,4 +1,4 @@
-"""A small gateway that does what its clients ask for and writes down what happens to it."""
+"""A small gateway that does what its clients ask for, and records its calls."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -25,50 +25,43 @@ Client = Annotated[Socket, ConnectedSocket()]
 
 
 class Journal:
-    """What happened, in order; tests wait for entries."""
+    """Records calls in order; tests wait for entries."""
 
     def __init__(self) -> None:
         self.entries: list[tuple[str, ...]] = []
         self._grown = asyncio.Event()
 
     def note(self, *entry: str) -> None:
-        """One more thing happened."""
+        """Add an entry."""
         self.entries.append(entry)
         self._grown.set()
 
     def of(self, kind: str) -> list[tuple[str, ...]]:
-        """The entries of one kind."""
+        """Return the entries of one kind."""
         return [entry for entry in self.entries if entry[0] == kind]
 
     async def until(self, happened: Callable[["Journal"], bool]) -> None:
-        """Wait for it."""
+        """Wait until the condition holds."""
         async with asyncio.timeout(ANSWER_SECONDS):
             while not happened(self):
                 self._grown.clear()
                 await self._grown.wait()
 
     async def until_count(self, kind: str, count: int = 1) -> list[tuple[str, ...]]:
-        """Wait for so many entries of a kind, and give them."""
+        """Wait for this many entries of a kind, and return them."""
         await self.until(lambda journal: len(journal.of(kind)) >= count)
         return self.of(kind)
 
 
-class Gate:
-    """Holds who passes by until the test opens it."""
-
-    def __init__(self) -> None:
-        self.opened = asyncio.Event()
-
-
 class ProbeGuard(CanActivate):
-    """Fails on connect in the way that the client's ``auth.guard`` names."""
+    """Fails at CONNECT in the way that the client's ``auth.guard`` names."""
 
-    def __init__(self, gate: Gate, journal: Journal) -> None:
-        self._gate = gate
+    def __init__(self, release: asyncio.Event, journal: Journal) -> None:
+        self._release = release
         self._journal = journal
 
     async def can_activate(self, context: ExecutionContext) -> bool:
-        """Whether ``auth.guard`` says nothing to the contrary."""
+        """Refuse, raise or wait as ``auth.guard`` says; otherwise admit."""
         client = context.switch_to_ws().get_client()
         match client.handshake.auth.get("guard"):
             case "refuse":
@@ -81,23 +74,23 @@ class ProbeGuard(CanActivate):
                 raise asyncio.CancelledError
             case "wait":
                 self._journal.note("waiting", client.id)
-                await self._gate.opened.wait()
+                await self._release.wait()
         return True
 
 
 @web_socket_gateway()
 @use_guards(ProbeGuard)
 class ProbeGateway:
-    """Every socket is in the room ``all``, and in ``auth.room``."""
+    """Puts every socket into the room ``all``."""
 
     server = WebSocketServer()
 
-    def __init__(self, gate: Gate, journal: Journal) -> None:
-        self._gate = gate
+    def __init__(self, release: asyncio.Event, journal: Journal) -> None:
+        self._release = release
         self._journal = journal
 
     async def handle_connection(self, client: Socket) -> None:
-        """Join, and fail in the way that ``auth.hook`` names."""
+        """Join the room, and fail in the way that ``auth.hook`` names."""
         self._journal.note("connection", client.id, client.handshake.address)
         client.join("all")
         match client.handshake.auth.get("hook"):
@@ -111,67 +104,67 @@ class ProbeGateway:
                 await asyncio.Event().wait()
 
     async def handle_disconnect(self, client: Socket, reason: str) -> None:
-        """Write it down."""
+        """Record the disconnection."""
         self._journal.note("disconnect", client.id, reason)
 
     @subscribe_message("echo")
     async def echo(self, client: Client, body: Body) -> Any:
-        """The payload as the ack."""
+        """Return the payload."""
         self._journal.note("event", client.id, str(body)[:40])
         return body
 
     @subscribe_message("slow")
     async def slow(self, client: Client, body: Body) -> Any:
-        """The payload as the ack, once the gate is open."""
+        """Return the payload after the release."""
         self._journal.note("begun", client.id, str(body))
-        await self._gate.opened.wait()
+        await self._release.wait()
         self._journal.note("event", client.id, str(body))
         return body
 
-    @subscribe_message("tell")
-    async def tell(self, body: Body) -> Any:
-        """The payload to everybody."""
-        self.server.to("all").emit("told", body)
-        return "told"
+    @subscribe_message("publish")
+    async def publish(self, body: Body) -> Any:
+        """Send the payload to the room."""
+        self.server.to("all").emit("published", body)
+        return "published"
 
-    @subscribe_message("murmur")
-    async def murmur(self, body: Body) -> Any:
-        """The payload to everybody who listens."""
-        self.server.to("all").volatile.emit("murmured", body)
-        return "murmured"
+    @subscribe_message("volatile")
+    async def publish_volatile(self, body: Body) -> Any:
+        """Send the payload to the room as a volatile event."""
+        self.server.to("all").volatile.emit("volatile", body)
+        return "published"
 
     @subscribe_message("kick")
     async def kick(self, client: Client, body: Body) -> None:
-        """End the asker; its whole connection with a true payload."""
+        """Disconnect the client; a true payload closes its connection too."""
         client.disconnect(close=bool(body))
 
     @subscribe_message("limited")
     async def limited(self, client: Client) -> None:
-        """Refused: too many of them, for a minute."""
+        """Refuse the event as too frequent, for a minute."""
         self._journal.note("limited", client.id)
         raise WsTooManyRequests(60_000)
 
     @subscribe_message("stream")
     async def stream(self, client: Client, body: Body) -> AsyncIterator[Any]:
-        """The payload as the ack, then nothing until the gate is open, then an event."""
+        """Ack the payload, and send an event after the release."""
         try:
             yield body
             self._journal.note("streaming", client.id, str(body))
-            await self._gate.opened.wait()
+            await self._release.wait()
             yield {"event": "streamed", "data": body}
         finally:
             self._journal.note("stream ended", client.id, str(body))
 
     @subscribe_message("unserialisable")
     async def unserialisable(self) -> Any:
-        """What JSON has no form for."""
+        """Return an object that cannot be serialised as JSON."""
         return object()
 
 
 class ProbeModule(containers.DeclarativeContainer):
-    """The probe and what tests reach of it."""
+    """The probe, and the objects that tests use."""
 
     journal = providers.Singleton(Journal)
-    gate = providers.Singleton(Gate)
-    guard = providers.Singleton(ProbeGuard, gate, journal)
-    gateway = providers.Singleton(ProbeGateway, gate, journal)
+    release = providers.Singleton(asyncio.Event)
+    guard = providers.Singleton(ProbeGuard, release, journal)
+    gateway = providers.Singleton(ProbeGateway, release, journal)

@@ -1,4 +1,4 @@
-"""The probe behind the real transport, in this process: what leaks can be counted."""
+"""The probe behind the real transport, in the test's process, so that leaks can be counted."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -9,17 +9,17 @@ from typing import Any
 from app.framework import EngineOptions, IoAdapter, IoOptions, NestApplication
 from app.framework.platform_socketio.socket_io.server import SocketServer
 from tests.deadlines import ANSWER_SECONDS
-from tests.e2e.hostile.probe import Gate, Journal, ProbeModule
+from tests.e2e.hostile.probe import Journal, ProbeModule
 from tests.e2e.hostile.raw_client import RawClient, websocket_client
 
 
 @dataclass(frozen=True)
 class ProbeServer:
-    """A listening probe, and what it keeps."""
+    """A listening probe, and the objects in which it could leak."""
 
     url: str
     journal: Journal
-    gate: Gate
+    release: asyncio.Event
     application: NestApplication
     sockets: SocketServer
     _outer_tasks: set[asyncio.Task[Any]]
@@ -27,12 +27,12 @@ class ProbeServer:
     def client(
         self, headers: dict[str, str] | None = None, receive_buffer: int | None = None
     ) -> AbstractAsyncContextManager[RawClient]:
-        """A connection that has not sent CONNECT."""
+        """Open a connection that has not sent CONNECT."""
         return websocket_client(self.url, headers, receive_buffer=receive_buffer)
 
     @asynccontextmanager
     async def admitted(self, auth: object = None) -> AsyncIterator[tuple[RawClient, str]]:
-        """A client in the default namespace, and its socket id."""
+        """Connect a client to the default namespace; yield it with its socket id."""
         async with self.client() as client:
             client.connect(auth)
             head, data = await client.receive_packet()
@@ -40,7 +40,7 @@ class ProbeServer:
             yield client, data["sid"]
 
     def residue(self) -> dict[str, int]:
-        """How much of every client the transport still holds: nothing, when none is left."""
+        """Count what the transport holds for clients: all counts are 0 when no client is left."""
         manager, batcher = self.sockets.manager, self.sockets.batcher
         return {
             "connections": len(self.sockets.eio.sockets),
@@ -56,7 +56,7 @@ class ProbeServer:
         }
 
     async def idle_tasks(self) -> set[asyncio.Task[Any]]:
-        """The tasks there are when every client has gone: the heartbeat's, and those kept ready."""
+        """Return the tasks that remain without clients: the heartbeat, and those kept ready."""
         async with self.admitted():
             pass
         await self.until_empty()
@@ -68,13 +68,13 @@ class ProbeServer:
         return {heartbeat, test, spare.task, *self._outer_tasks}
 
     async def until_empty(self) -> None:
-        """Wait until nothing is held for any client."""
+        """Wait until the transport holds nothing for any client."""
         await eventually(lambda: not any(self.residue().values()), self.residue)
 
 
 @asynccontextmanager
 async def probe_server(options: EngineOptions) -> AsyncIterator[ProbeServer]:
-    """A server of its own for each test."""
+    """Run a probe server."""
     adapter = IoAdapter(IoOptions(engine=options))
     application = NestApplication(ProbeModule(), adapter)
     outer_tasks = asyncio.all_tasks()
@@ -83,7 +83,7 @@ async def probe_server(options: EngineOptions) -> AsyncIterator[ProbeServer]:
         yield ProbeServer(
             url,
             application.get(Journal),
-            application.get(Gate),
+            application.get(asyncio.Event),
             application,
             adapter._servers["/socket.io"],
             outer_tasks,
@@ -96,7 +96,7 @@ async def eventually(
     holds: Callable[[], bool],
     state: Callable[[], object],
 ) -> None:
-    """Wait for what no event announces, as that nothing is left; ``state`` explains a failure."""
+    """Poll until the condition holds; a failure shows ``state``."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + ANSWER_SECONDS
     while not holds():

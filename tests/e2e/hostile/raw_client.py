@@ -1,4 +1,4 @@
-"""A WebSocket client written by hand, so that it can do what no library would."""
+"""A WebSocket client that can send what a library would not."""
 
 import asyncio
 import json
@@ -17,7 +17,7 @@ _KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 
 
 class RawClient:
-    """One connection. Answers nothing by itself: no ping, no close."""
+    """One connection. It answers neither pings nor close frames by itself."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader = reader
@@ -26,11 +26,11 @@ class RawClient:
 
     @property
     def status(self) -> int:
-        """Of the answer to the upgrade."""
+        """The status of the answer to the upgrade."""
         return int(self.response_head.split(" ", 2)[1])
 
     async def upgrade(self, headers: Mapping[str, str], query: str) -> None:
-        """Ask for the WebSocket and read the answer's head."""
+        """Request the WebSocket, and read the head of the answer."""
         lines = [
             f"GET /socket.io/?{query} HTTP/1.1",
             "Host: 127.0.0.1",
@@ -45,19 +45,19 @@ class RawClient:
             self.response_head = (await self.reader.readuntil(b"\r\n\r\n")).decode()
 
     def send(self, *texts: str) -> None:
-        """All these text frames in one segment."""
+        """Send text frames in one segment."""
         self.send_bytes(b"".join(frame(text.encode()) for text in texts))
 
     def send_bytes(self, data: bytes) -> None:
-        """As it is, whatever it is."""
+        """Send raw bytes."""
         self.writer.write(data)
 
     def connect(self, auth: object = None, *behind: str) -> None:
-        """CONNECT to the default namespace, and further frames in the same segment."""
+        """Send CONNECT to the default namespace, and further frames in the same segment."""
         self.send("40" if auth is None else f"40{json.dumps(auth)}", *behind)
 
     async def receive_frame(self) -> tuple[int, bytes]:
-        """Opcode and payload of the next frame.
+        """Return opcode and payload of the next frame.
 
         Raises:
             EOFError: The server has closed the connection.
@@ -66,7 +66,7 @@ class RawClient:
             return await self.next_frame()
 
     async def next_frame(self) -> tuple[int, bytes]:
-        """As `receive_frame`, whenever it comes."""
+        """Return the next frame like `receive_frame`, without a timeout."""
         try:
             first, second = await self.reader.readexactly(2)
             length = second & 127
@@ -79,17 +79,17 @@ class RawClient:
             raise EOFError from error
 
     async def receive(self) -> str:
-        """The next text frame."""
+        """Return the next text frame."""
         opcode, payload = await self.receive_frame()
         assert TEXT == opcode, payload
         return payload.decode()
 
     async def receive_packet(self) -> tuple[str, Any]:
-        """The next Socket.IO packet: type with id, and data."""
+        """Return the next Socket.IO packet: type with id, and data."""
         return packet(await self.receive())
 
     async def everything(self) -> list[str]:
-        """All text frames until the server closes the connection."""
+        """Return all text frames until the server closes the connection."""
         texts = []
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
@@ -103,7 +103,7 @@ class RawClient:
             return texts
 
     async def close_code(self) -> int:
-        """The code of the close frame, after whatever else came."""
+        """Wait for the close frame, and return its code."""
         async with asyncio.timeout(ANSWER_SECONDS):
             while True:
                 opcode, payload = await self.receive_frame()
@@ -112,21 +112,21 @@ class RawClient:
                     return int(code)
 
     def abort(self) -> None:
-        """Go with a reset, as a process that is killed."""
+        """Reset the connection, as a killed process does."""
         sock = self.writer.get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.writer.transport.abort()
 
 
 def packet(text: str) -> tuple[str, Any]:
-    """A text frame as Socket.IO reads it: type with id, and data."""
+    """Split a text frame into type with id, and data."""
     head = text[: min((text.index(each) for each in "[{" if each in text), default=None)]
     rest = text[len(head) :]
     return head, json.loads(rest) if rest else None
 
 
 def frame(payload: bytes, *, opcode: int = TEXT, final: bool = True) -> bytes:
-    """One WebSocket frame; the mask is zero."""
+    """Return a WebSocket frame with a mask of zeros."""
     length = len(payload)
     head = bytes([final << 7 | opcode])
     if length < 126:
@@ -139,7 +139,7 @@ def frame(payload: bytes, *, opcode: int = TEXT, final: bool = True) -> bytes:
 
 
 def fragments(payload: bytes, size: int) -> bytes:
-    """One text message in frames of ``size``."""
+    """Split a text message into frames of ``size`` bytes."""
     parts = [payload[start : start + size] for start in range(0, len(payload), size)]
     return b"".join(
         frame(
@@ -153,7 +153,7 @@ def fragments(payload: bytes, size: int) -> bytes:
 
 @asynccontextmanager
 async def tcp_client(url: str, receive_buffer: int | None = None) -> AsyncIterator[RawClient]:
-    """A connection that has not said anything yet; ``receive_buffer`` makes a small window."""
+    """Open a TCP connection; ``receive_buffer`` limits its window."""
     address = urlsplit(url)
     sock = socket.socket()
     if receive_buffer is not None:
@@ -180,7 +180,7 @@ async def websocket_client(
     query: str = "EIO=4&transport=websocket",
     receive_buffer: int | None = None,
 ) -> AsyncIterator[RawClient]:
-    """An upgraded connection that has read Engine.IO's open packet; or a refused one."""
+    """Open a WebSocket and read Engine.IO's open packet, unless the upgrade is refused."""
     async with tcp_client(url, receive_buffer) as client:
         await client.upgrade(headers or {}, query)
         if client.status == 101:

@@ -11,12 +11,12 @@ from tests.e2e.hostile.raw_client import RawClient
 ECHO = '42["echo","from behind"]'
 
 
-async def _told(probe: ProbeServer, text: str) -> None:
-    """Have an admitted client tell everybody."""
-    async with probe.admitted() as (teller, _):
-        teller.send(f'421["tell",{json.dumps(text)}]')
-        assert f'42["told",{json.dumps(text)}]' == await teller.receive()
-        assert '431["told"]' == await teller.receive()
+async def _publish(probe: ProbeServer, text: str) -> None:
+    """Publish a text from a new client to the room."""
+    async with probe.admitted() as (client, _):
+        client.send(f'421["publish",{json.dumps(text)}]')
+        assert f'42["published",{json.dumps(text)}]' == await client.receive()
+        assert '431["published"]' == await client.receive()
 
 
 @pytest.mark.parametrize(
@@ -35,15 +35,15 @@ async def _told(probe: ProbeServer, text: str) -> None:
 async def test_socket_is_refused_whatever_goes_wrong_when_connecting(
     probe: ProbeServer, auth: dict[str, str]
 ) -> None:
-    """A2.1 to 3: refused, told, closed within a second, and no event of its own is handled."""
+    """It is notified and closed, and none of its events is handled."""
     async with probe.client() as client:
-        client.connect(auth, ECHO, '421["tell","from a stranger"]', "41")
+        client.connect(auth, ECHO, '421["publish","from a refused client"]', "41")
 
         texts = await client.everything()
 
         assert "40" == texts[0][:2]
         assert "41" == texts[-1]
-        assert not [text for text in texts if text.startswith(('42["told', "43"))]
+        assert not [text for text in texts if text.startswith(('42["published', "43"))]
     await probe.until_empty()
     assert [] == probe.journal.of("event")
     assert 1 == len(probe.journal.of("disconnect"))
@@ -54,7 +54,7 @@ async def test_socket_is_refused_whatever_goes_wrong_when_connecting(
 async def test_socket_is_refused_when_its_admission_takes_too_long(
     probe: ProbeServer, auth: dict[str, str]
 ) -> None:
-    """A2.8: a guard that hangs holds nobody for ever, and admits nobody; the client may return."""
+    """A guard or hook that hangs does not admit the socket; the client may reconnect."""
     async with probe.client() as client:
         client.connect(auth, ECHO)
 
@@ -68,22 +68,22 @@ async def test_socket_is_refused_when_its_admission_takes_too_long(
 async def test_broadcast_does_not_reach_a_socket_when_it_is_not_admitted(
     probe: ProbeServer,
 ) -> None:
-    """Neither before CONNECT nor while the guard is at work."""
+    """It gets no broadcast before CONNECT, and none while the guard runs."""
     async with probe.client() as silent, probe.client() as pending:
         pending.connect({"guard": "wait"})
         await probe.journal.until_count("waiting")
-        await _told(probe, "secret")
-        probe.gate.opened.set()
+        await _publish(probe, "secret")
+        probe.release.set()
 
         assert "40" == (await pending.receive_packet())[0]
-        await _told(probe, "open")
-        assert '42["told","open"]' == await pending.receive()
+        await _publish(probe, "open")
+        assert '42["published","open"]' == await pending.receive()
         silent.connect()
         assert "40" == (await silent.receive_packet())[0]
 
 
 async def test_connection_is_closed_when_an_event_comes_before_connect(probe: ProbeServer) -> None:
-    """The order on the wire counts, even within one segment."""
+    """The order within one segment counts."""
     async with probe.client() as client:
         client.send(ECHO, "40")
 
@@ -95,19 +95,21 @@ async def test_connection_is_closed_when_an_event_comes_before_connect(probe: Pr
 async def test_event_waits_for_admission_when_it_comes_in_the_same_segment(
     probe: ProbeServer,
 ) -> None:
-    """An admitted client's early events are handled, after the answer to its CONNECT."""
+    """An admitted client's early events are handled after the answer to its CONNECT."""
     async with probe.client() as client:
         client.connect({"guard": "wait"}, '421["echo","early"]')
         await probe.journal.until_count("waiting")
         assert [] == probe.journal.of("event")
-        probe.gate.opened.set()
+        probe.release.set()
 
         assert "40" == (await client.receive_packet())[0]
         assert '431["early"]' == await client.receive()
 
 
-async def test_inbox_is_bounded_in_bytes_when_a_stranger_floods_it(probe: ProbeServer) -> None:
-    """A2.9's lesson: nobody holds megabytes of parsed JSON who is not even admitted."""
+async def test_inbox_is_bounded_in_bytes_when_a_client_floods_it_before_admission(
+    probe: ProbeServer,
+) -> None:
+    """A client that is not admitted cannot make the server keep megabytes of parsed JSON."""
     text = f'42["echo",[{",".join(["[]"] * 20_000)}]]'
     async with probe.client() as client:
         client.connect({"guard": "wait"}, *[text] * 50)
@@ -116,12 +118,12 @@ async def test_inbox_is_bounded_in_bytes_when_a_stranger_floods_it(probe: ProbeS
         await eventually(lambda: not connection.is_reading, lambda: connection._inbox_chars)
 
         assert len(connection._inbox) <= 3
-        probe.gate.opened.set()
+        probe.release.set()
         await probe.journal.until_count("event", 50)
 
 
 async def test_connection_is_closed_when_it_connects_twice(probe: ProbeServer) -> None:
-    """A2.5: as Node does."""
+    """Node does the same."""
     async with probe.admitted() as (client, sid):
         client.connect({"room": "other"})
 
@@ -132,7 +134,7 @@ async def test_connection_is_closed_when_it_connects_twice(probe: ProbeServer) -
 async def test_refused_client_gets_no_second_attempt_when_it_keeps_the_connection(
     probe: ProbeServer,
 ) -> None:
-    """A2.5: one websocket is good for one refusal."""
+    """Each connection allows one attempt, so tokens cannot be tried one after another."""
     async with probe.client() as client:
         client.connect({"guard": "refuse"}, *["40"] * 50)
 
@@ -146,7 +148,7 @@ async def test_refused_client_gets_no_second_attempt_when_it_keeps_the_connectio
 async def test_connection_is_closed_when_it_asks_for_foreign_namespaces_again_and_again(
     probe: ProbeServer,
 ) -> None:
-    """The first ten get Node's answer; who goes on does not look for a namespace."""
+    """Ten requests get Node's answer; the eleventh closes the connection."""
     async with probe.client() as client:
         client.send(*(f"40/nowhere{number}," for number in range(500)))
 
@@ -162,7 +164,7 @@ async def test_connection_is_closed_when_it_asks_for_foreign_namespaces_again_an
 async def test_connection_is_closed_when_it_never_connects(
     probe: ProbeServer, says: list[str]
 ) -> None:
-    """A2.5: pongs and foreign namespaces are no CONNECT."""
+    """Pongs and requests for foreign namespaces do not replace CONNECT."""
     async with probe.client() as client:
         client.send(*says)
 
@@ -176,7 +178,7 @@ async def test_connection_is_closed_when_it_never_connects(
 async def test_connection_is_closed_when_it_leaves_its_namespace_and_stays(
     probe: ProbeServer,
 ) -> None:
-    """After 41 it is where it was before CONNECT."""
+    """After DISCONNECT the connect timeout applies again."""
     async with probe.admitted() as (client, sid):
         client.send("41")
 
@@ -184,8 +186,8 @@ async def test_connection_is_closed_when_it_leaves_its_namespace_and_stays(
     assert [("disconnect", sid, "client namespace disconnect")] == probe.journal.of("disconnect")
 
 
-async def test_socket_connects_anew_when_it_left_its_namespace(probe: ProbeServer) -> None:
-    """41 and 40 on one connection are two sockets, one after the other."""
+async def test_socket_connects_again_when_it_left_its_namespace(probe: ProbeServer) -> None:
+    """A CONNECT after a DISCONNECT creates another socket."""
     async with probe.admitted() as (client, first):
         client.send("41", "40")
 
@@ -203,7 +205,7 @@ async def test_socket_connects_anew_when_it_left_its_namespace(probe: ProbeServe
 async def test_event_is_not_handled_when_it_follows_the_clients_disconnect(
     probe: ProbeServer,
 ) -> None:
-    """An event of a socket that has left ends the connection, as with Node."""
+    """The event closes the connection, as with Node."""
     async with probe.admitted() as (client, _):
         client.send("41", ECHO)
 
@@ -216,16 +218,16 @@ async def test_event_is_not_handled_when_it_follows_the_clients_disconnect(
 async def test_no_ghost_remains_when_a_client_goes_while_it_is_admitted(
     probe: ProbeServer, behind: str
 ) -> None:
-    """Gone before the guard has decided: in no room, and its hook has run."""
+    """A client that leaves before the guard has decided is in no room, and its hook has run."""
     async with probe.client() as client:
         client.connect({"guard": "wait"})
         await probe.journal.until_count("waiting")
         _leave(client, behind)
         await eventually(lambda: not probe.sockets.eio.sockets, probe.residue)
-        probe.gate.opened.set()
+        probe.release.set()
         await probe.journal.until_count("disconnect")
 
-        await _told(probe, "anybody?")
+        await _publish(probe, "anybody?")
     await probe.until_empty()
 
 
@@ -233,19 +235,19 @@ async def test_no_ghost_remains_when_a_client_goes_while_it_is_admitted(
 async def test_no_ghost_remains_when_a_client_goes_in_the_segment_of_its_connect(
     probe: ProbeServer, behind: str
 ) -> None:
-    """CONNECT is parsed, the end as well, and only then its handling begins."""
+    """CONNECT and the end are both parsed before CONNECT is handled."""
     async with probe.client() as client:
         client.connect()
         _leave(client, behind)
 
-        await _told(probe, "anybody?")
+        await _publish(probe, "anybody?")
     await probe.until_empty()
 
 
 async def test_refusals_log_no_secret_when_tokens_are_wrong(
     probe: ProbeServer, log: io.StringIO
 ) -> None:
-    """Whatever stands in auth stays out of the log, broken guard or not."""
+    """Nothing in ``auth`` is logged, even if the guard fails."""
     async with probe.client() as client:
         client.connect({"guard": "raise", "token": "opensesame"})
 
@@ -266,7 +268,7 @@ def _leave(client: RawClient, how: str) -> None:
 
 
 async def test_idle_connection_costs_no_task(probe: ProbeServer) -> None:
-    """A2.8, 16: no reader, writer, worker or pinger that waits, and no HTTP handler."""
+    """No reader, writer, worker, pinger or HTTP handler waits for an idle connection."""
     async with probe.admitted():
         before = asyncio.all_tasks()
         async with probe.admitted(), probe.admitted(), probe.admitted():
@@ -286,7 +288,7 @@ async def test_idle_connection_costs_no_task(probe: ProbeServer) -> None:
 async def test_socket_is_refused_when_its_auth_is_too_large(
     probe: ProbeServer, auth: dict[str, object]
 ) -> None:
-    """It would be kept as long as the socket. The client is told, and no guard meets it."""
+    """The client gets an error, and no guard runs: ``auth`` would be kept as long as the socket."""
     async with probe.client() as client:
         client.connect(auth, ECHO)
 
@@ -303,7 +305,7 @@ async def test_socket_is_refused_when_its_auth_is_too_large(
 async def test_handlers_find_auth_headers_and_query_when_these_are_as_large_as_allowed(
     probe: ProbeServer,
 ) -> None:
-    """Guards read them before each event, as in Nest, so they stay as they came."""
+    """They are unchanged, because guards read them before each event, as in Nest."""
     auth = {"token": "t" * 8_192, "user": {"roles": ["a", "b"]}, "x": "x" * 8_000}
     cookie = "c" * 15_000
 

@@ -1,4 +1,4 @@
-"""How connections end: once, in order, with Node's reason."""
+"""Connections end once, after their events, and with Node's reason."""
 
 import asyncio
 import io
@@ -40,7 +40,6 @@ ENDINGS: dict[str, tuple[Callable[[RawClient], None], str]] = {
 async def test_disconnect_hook_runs_once_with_nodes_reason_when_a_socket_ends(
     probe: ProbeServer, ending: str
 ) -> None:
-    """Whatever way it goes, and whatever follows."""
     end, reason = ENDINGS[ending]
     async with probe.admitted() as (client, sid):
         end(client)
@@ -51,7 +50,7 @@ async def test_disconnect_hook_runs_once_with_nodes_reason_when_a_socket_ends(
 
 
 async def test_disconnect_hook_runs_once_when_the_server_shuts_down(probe: ProbeServer) -> None:
-    """1001 and no 41, or the JavaScript client would not come back."""
+    """The close code is 1001. After a DISCONNECT the JavaScript client would not reconnect."""
     async with probe.admitted() as (client, sid):
         closing = asyncio.create_task(probe.application.close())
 
@@ -65,7 +64,7 @@ async def test_disconnect_hook_runs_once_when_the_server_shuts_down(probe: Probe
 async def test_events_are_handled_before_the_hook_when_the_end_is_right_behind_them(
     probe: ProbeServer, ending: str
 ) -> None:
-    """``emit(); disconnect()`` must not lose what was emitted: with Node it does not."""
+    """``emit(); disconnect()`` loses no event, as with Node."""
     end, reason = ENDINGS[ending]
     async with probe.admitted() as (client, sid):
         client.send(*(f'42["echo",{number}]' for number in range(20)))
@@ -79,7 +78,7 @@ async def test_events_are_handled_before_the_hook_when_the_end_is_right_behind_t
 async def test_hook_waits_for_a_running_handler_while_rooms_are_left_at_once(
     probe: ProbeServer,
 ) -> None:
-    """Nothing is sent to who has gone, but the hook comes after its last event."""
+    """A client that has left gets no broadcast, but the hook runs after its last event."""
     async with probe.admitted() as (client, _):
         client.send('42["slow",1]', '42["echo",2]')
         await probe.journal.until_count("begun")
@@ -87,7 +86,7 @@ async def test_hook_waits_for_a_running_handler_while_rooms_are_left_at_once(
         await eventually(lambda: not probe.sockets.manager.rooms_in("/").groups, probe.residue)
 
         assert [] == probe.journal.of("disconnect")
-        probe.gate.opened.set()
+        probe.release.set()
         await probe.journal.until_count("disconnect")
 
     assert ["begun", "event", "event", "disconnect"] == [
@@ -95,17 +94,17 @@ async def test_hook_waits_for_a_running_handler_while_rooms_are_left_at_once(
     ]
 
 
-async def test_only_what_was_begun_is_handled_when_the_server_shuts_down(
+async def test_only_running_events_are_handled_when_the_server_shuts_down(
     probe: ProbeServer,
 ) -> None:
-    """It is acked; what was read behind it is refused, what was sent later is not read."""
+    """The running event is acked, waiting events are refused, and later ones are not read."""
     async with probe.admitted() as (client, _):
         client.send('421["slow",1]', '422["echo",2]', '42["echo",3]')
         await probe.journal.until_count("begun")
         closing = asyncio.create_task(probe.application.close())
 
         client.send('424["echo",4]')
-        probe.gate.opened.set()
+        probe.release.set()
         texts = [await client.receive() for _ in range(3)]
         code = await client.close_code()
         client.send_bytes(CLOSE_FRAME)
@@ -122,7 +121,7 @@ async def test_only_what_was_begun_is_handled_when_the_server_shuts_down(
 async def test_no_task_is_left_when_the_server_shuts_down_during_a_hanging_handler(
     probe: ProbeServer, log: io.StringIO
 ) -> None:
-    """The handler is cut off, what was waiting behind it is dropped, the hook still runs."""
+    """The handler is cancelled, waiting events are dropped, and the hook runs."""
     before = await probe.idle_tasks()
     async with probe.admitted() as (client, sid):
         client.send('42["slow",1]', '42["slow",2]', '42["echo",3]')
@@ -141,7 +140,7 @@ async def test_no_task_is_left_when_the_server_shuts_down_during_a_hanging_handl
 async def test_hook_runs_when_a_handler_hangs_behind_a_client_that_is_gone(
     probe: ProbeServer,
 ) -> None:
-    """Its session and typing must not be held for long by what it left to be done."""
+    """The client's session and typing end soon, although its events are not done."""
     async with probe.admitted() as (client, sid):
         client.send('42["slow",1]', '42["slow",2]')
         await probe.journal.until_count("begun")
@@ -163,17 +162,17 @@ async def test_hook_runs_when_a_handler_hangs_behind_a_client_that_is_gone(
     ids=["one ping at a time", "pings faster than they expire"],
 )
 async def test_silent_client_is_gone_in_time_when_it_answers_no_ping(probe: ProbeServer) -> None:
-    """A2.16: within five pings, which are more than an interval and a timeout; others stay."""
-    async with probe.admitted() as (silent, sid), probe.admitted() as (lively, _):
+    """It is disconnected within five pings, which exceed interval and timeout; others stay."""
+    async with probe.admitted() as (silent, sid), probe.admitted() as (other, _):
         assert "2" == await silent.receive()
 
         for _ in range(5):
-            assert "2" == await lively.receive()
-            lively.send("3")
+            assert "2" == await other.receive()
+            other.send("3")
 
         assert ("disconnect", sid, "ping timeout") in probe.journal.of("disconnect")
-        lively.send('421["tell","alive"]')
-        assert '42["told","alive"]' in [await lively.receive() for _ in range(2)]
+        other.send('421["publish","alive"]')
+        assert '42["published","alive"]' in [await other.receive() for _ in range(2)]
         assert 1 == len(probe.journal.of("disconnect"))
 
 
@@ -183,14 +182,14 @@ async def test_silent_client_is_gone_in_time_when_it_answers_no_ping(probe: Prob
     indirect=True,
 )
 async def test_pongs_count_when_a_handler_is_slow(probe: ProbeServer) -> None:
-    """A2.8: a client waiting for its handler is alive."""
+    """A client that waits for a slow handler is not disconnected."""
     async with probe.admitted() as (client, _):
         client.send('421["slow",1]', '422["echo",2]')
 
         for _ in range(6):
             assert "2" == await client.receive()
             client.send("3")
-        probe.gate.opened.set()
+        probe.release.set()
 
         texts = [text for text in [await client.receive() for _ in range(3)] if text != "2"]
         assert ["431[1]", "432[2]"] == texts[:2]
@@ -202,14 +201,14 @@ async def test_pongs_count_when_a_handler_is_slow(probe: ProbeServer) -> None:
     indirect=True,
 )
 async def test_client_is_not_blamed_for_silence_when_its_inbox_is_full(probe: ProbeServer) -> None:
-    """Back-pressure: it is not read, so its pongs cannot be heard; nothing is lost or reordered."""
+    """A full inbox is not read, nor are its pongs; no event is lost or reordered."""
     async with probe.admitted() as (client, _):
         client.send('42["slow",0]', *(f'42{number}["echo",{number}]' for number in range(200)))
         await probe.journal.until_count("begun")
         for _ in range(5):
             assert "2" == await client.receive()
         assert [] == probe.journal.of("event")
-        probe.gate.opened.set()
+        probe.release.set()
 
         acks: list[str] = []
         while len(acks) < 200:
@@ -230,7 +229,7 @@ async def test_client_is_not_blamed_for_silence_when_its_inbox_is_full(probe: Pr
 async def test_stalled_reader_is_cut_off_while_others_are_served(
     probe: ProbeServer, log: io.StringIO
 ) -> None:
-    """A2.7: bounded memory, no task left, nobody else waits."""
+    """Its memory is bounded, no task is left, and other clients do not wait."""
     before = await probe.idle_tasks()
     text = json.dumps("x" * 10_000)
     async with (
@@ -240,8 +239,8 @@ async def test_stalled_reader_is_cut_off_while_others_are_served(
         stalled.connect()
         sid = (await probe.journal.until_count("connection", 3))[-1][1]
         for _ in range(2000):
-            other.send(f'42["tell",{text}]')
-            assert f'42["told",{text}]' == await other.receive()
+            other.send(f'42["publish",{text}]')
+            assert f'42["published",{text}]' == await other.receive()
             if len(probe.journal.of("disconnect")) > 1:
                 break
 
@@ -260,7 +259,7 @@ async def test_stalled_reader_is_cut_off_while_others_are_served(
 async def test_stalled_reader_stays_when_it_misses_nothing_but_volatile_events(
     probe: ProbeServer,
 ) -> None:
-    """What is soon out of date is dropped first; others get it, and it gets what comes later."""
+    """Volatile events are dropped for it, and later events arrive."""
     text = json.dumps("x" * 10_000)
     async with (
         probe.client(receive_buffer=4096) as stalled,
@@ -269,12 +268,12 @@ async def test_stalled_reader_stays_when_it_misses_nothing_but_volatile_events(
         stalled.connect()
         await probe.journal.until_count("connection", 2)
         for _ in range(1_000):
-            other.send(f'42["murmur",{text}]')
-            assert f'42["murmured",{text}]' == await other.receive()
-        other.send('42["tell","at last"]')
+            other.send(f'42["volatile",{text}]')
+            assert f'42["volatile",{text}]' == await other.receive()
+        other.send('42["publish","at last"]')
 
         received = [await stalled.receive()]
-        while received[-1] != '42["told","at last"]':
+        while received[-1] != '42["published","at last"]':
             received.append(await stalled.receive())
 
         assert len(received) < 1_000
@@ -282,13 +281,13 @@ async def test_stalled_reader_stays_when_it_misses_nothing_but_volatile_events(
 
 
 async def test_stalled_reader_is_gone_in_time_when_it_is_disconnected(probe: ProbeServer) -> None:
-    """A close handshake that cannot be written is not waited for."""
+    """The server does not wait for a close handshake that it cannot write."""
     async with probe.client(receive_buffer=4096) as stalled:
         stalled.connect()
         await probe.journal.until_count("connection")
         async with probe.admitted() as (other, _):
             for _ in range(60):
-                other.send(f'42["tell",{json.dumps("x" * 10_000)}]')
+                other.send(f'42["publish",{json.dumps("x" * 10_000)}]')
                 await other.receive()
         stalled.send('42["kick",1]')
 
@@ -299,7 +298,7 @@ async def test_stalled_reader_is_gone_in_time_when_it_is_disconnected(probe: Pro
 async def test_half_open_upgrade_leaves_nothing_when_the_client_resets(
     probe: ProbeServer, log: io.StringIO
 ) -> None:
-    """Gone between the request and its answer."""
+    """The client resets between the request and the answer."""
     before = await probe.idle_tasks()
     for _ in range(20):
         async with probe.client() as client:
@@ -318,7 +317,7 @@ async def test_half_open_upgrade_leaves_nothing_when_the_client_resets(
 async def test_flood_of_websocket_pings_ends_in_time_when_no_answer_is_read(
     probe: ProbeServer, log: io.StringIO
 ) -> None:
-    """The answers fill the way back; the flooder goes by its own silence, without a trace."""
+    """The answers fill the client's buffer; the client times out, and no task is left."""
     idle = await probe.idle_tasks()
     async with probe.client(receive_buffer=4096) as flooder, probe.admitted() as (other, _):
         flooder.connect()

@@ -1,4 +1,4 @@
-"""Floods: whoever exceeds a limit is answered once, is not read meanwhile, and holds nobody up."""
+"""A client that floods the server is answered once and not read, and delays no other client."""
 
 import asyncio
 import io
@@ -25,7 +25,7 @@ WITHOUT_CONNECT = ("pongs", "WebSocket pings", "WebSocket pongs", "connects to n
 
 
 async def code_of_the_end(client: RawClient, flood: bytes) -> int | None:
-    """Send without end until the server closes, whose code it is; None for a bare end."""
+    """Send until the server closes; return the close code, or None without a close frame."""
 
     async def send() -> None:
         while True:
@@ -50,7 +50,7 @@ async def code_of_the_end(client: RawClient, flood: bytes) -> int | None:
 async def test_flood_of_an_admitted_client_ends_its_connection(
     probe: ProbeServer, log: io.StringIO, kind: str
 ) -> None:
-    """And nobody else's; one line in the log says so."""
+    """Other connections stay, and one line is logged."""
     async with probe.admitted() as (other, _), probe.admitted() as (client, _):
         if kind == "empty fragments":
             client.send_bytes(frame(b"", final=False))
@@ -62,14 +62,14 @@ async def test_flood_of_an_admitted_client_ends_its_connection(
     await probe.until_empty()
 
     assert '431["still here"]' == answer
-    if kind != "connects to no namespace":  # a malformed client, by its eleventh
+    if kind != "connects to no namespace":  # the eleventh of these is malformed
         assert code in (1008, None)
         assert 1 == log.getvalue().count("flooding client cut off")
 
 
 @pytest.mark.parametrize("kind", WITHOUT_CONNECT)
-async def test_flood_of_a_stranger_ends_its_connection(probe: ProbeServer, kind: str) -> None:
-    """Before CONNECT, long before the connect timeout."""
+async def test_flood_before_connect_ends_the_connection(probe: ProbeServer, kind: str) -> None:
+    """It ends long before the connect timeout."""
     async with probe.client() as client:
         await code_of_the_end(client, FLOODS[kind])
     await probe.until_empty()
@@ -78,7 +78,7 @@ async def test_flood_of_a_stranger_ends_its_connection(probe: ProbeServer, kind:
 async def test_floods_are_logged_once_a_minute_when_there_are_many(
     probe: ProbeServer, log: io.StringIO
 ) -> None:
-    """Strangers must not fill the log."""
+    """Clients without a token cannot fill the log."""
     for _ in range(5):
         async with probe.client() as client:
             await code_of_the_end(client, FLOODS["pongs"])
@@ -92,9 +92,9 @@ async def test_floods_are_logged_once_a_minute_when_there_are_many(
 
 @pytest.mark.parametrize("probe", [EngineOptions(ping_interval_seconds=0.1)], indirect=True)
 async def test_one_answer_is_sent_when_a_client_ignores_its_limit(probe: ProbeServer) -> None:
-    """It is not read from then on, until it may go on; what it sent is not refused one by one.
+    """The client is not read until it may send again, so its other events are not refused singly.
 
-    A ping finds out that it has gone.
+    A ping notices that the client has left.
     """
     async with probe.admitted() as (client, _):
         client.send(*(f'42{number}["limited"]' for number in range(500)))
@@ -120,7 +120,7 @@ async def test_one_answer_is_sent_when_a_client_ignores_its_limit(probe: ProbeSe
 async def test_client_is_not_blamed_for_silence_when_it_has_to_wait(
     probe: ProbeServer, events: int
 ) -> None:
-    """Its pongs are read, or cannot be: it answers and stays."""
+    """It stays connected, whether its pongs are read or not."""
     async with probe.admitted() as (client, _):
         client.send(*['42["limited"]'] * events)
         await probe.journal.until_count("limited")

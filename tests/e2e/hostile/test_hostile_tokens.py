@@ -1,4 +1,4 @@
-"""What strangers put into auth, and what authenticated users put into events, against the chat."""
+"""Hostile values in ``auth`` and in events, sent to the whole chat."""
 
 import io
 import json
@@ -60,7 +60,7 @@ def _good_token(user: str) -> str:
 
 @pytest.fixture
 async def url() -> AsyncIterator[str]:
-    """The whole chat, in memory."""
+    """The address of a chat whose storage is in memory."""
     application = create_application(_settings())
     url = await application.listen(0)
     await application.get(ChannelService).seed({UserId("ada"): [ChannelId("general")]})
@@ -86,7 +86,7 @@ async def _connect(client: RawClient, user: str = "ada") -> None:
 async def test_client_is_refused_by_code_when_its_token_is_odd(
     url: str, log: io.StringIO, name: str
 ) -> None:
-    """Each is the client's mistake, told as such: never an internal error, never a traceback."""
+    """The error is the client's: it is never an internal error, and never a traceback."""
     value, code = ODD_TOKENS[name]
     async with websocket_client(url) as client:
         client.connect({"token": value}, '421["message:getOfflineCount"]')
@@ -112,7 +112,7 @@ async def test_client_is_refused_by_code_when_its_token_is_odd(
 async def test_token_is_not_read_when_it_is_not_in_auth(
     url: str, log: io.StringIO, headers: dict[str, str], query: str
 ) -> None:
-    """The reference read it from everywhere; and none of it is logged."""
+    """The token is not logged either."""
     good = _good_token("ada")
     headers = {name: value.format(token=good) for name, value in headers.items()}
     full_query = "EIO=4&transport=websocket" + query.format(token=good)
@@ -148,7 +148,7 @@ async def test_token_is_not_read_when_it_is_not_in_auth(
 async def test_payload_is_refused_with_fields_when_it_is_odd(
     url: str, log: io.StringIO, payload: object
 ) -> None:
-    """A2.20: refused at input, so that no storage and no recipient's writer meets it."""
+    """The payload is refused before it reaches the storage or a recipient."""
     async with websocket_client(url) as client:
         await _connect(client)
         client.send(f'421["sendMessage",{json.dumps(payload)}]')
@@ -162,7 +162,7 @@ async def test_payload_is_refused_with_fields_when_it_is_odd(
 
 @pytest.mark.parametrize("room", ["general", "user:bob", "channel:general", "\ud800", "/", "*"])
 async def test_room_of_others_is_not_reached_when_its_name_is_guessed(url: str, room: str) -> None:
-    """A2.19: rooms are named by the server; a channel one is no member of does not exist."""
+    """The server names the rooms, so clients cannot address those of other channels."""
     async with websocket_client(url) as ada, websocket_client(url) as eve:
         await _connect(ada)
         await _connect(eve, "eve")
@@ -177,7 +177,7 @@ async def test_room_of_others_is_not_reached_when_its_name_is_guessed(url: str, 
 
 
 async def test_socket_id_is_no_channel_when_used_as_one(url: str) -> None:
-    """A2.19: the room of a socket cannot be addressed by a client."""
+    """A client cannot address the room of a socket."""
     async with websocket_client(url) as ada, websocket_client(url) as eve:
         ada.connect({"token": _good_token("ada")})
         _, data = await ada.receive_packet()
@@ -193,7 +193,7 @@ async def test_socket_id_is_no_channel_when_used_as_one(url: str) -> None:
 async def test_log_line_is_one_short_line_when_the_event_name_is_hostile(
     url: str, log: io.StringIO, log_format: Any
 ) -> None:
-    """Neither line breaks nor escape sequences nor 60 KB of a name reach the log."""
+    """The log contains no line breaks, no escape sequences, and not the 60 KB of the name."""
     configure_logging("debug", log_format)
     name = "\x1b[2J\x07\x9b31m\u202e\n2026 [error] forged" + "x" * 60_000
     async with websocket_client(url) as client:

@@ -1,1 +1,1 @@
-"""Tests of app.controllers."""
+"""Tests of app/controllers/."""

@@ -1,4 +1,4 @@
-"""A channel service that writes down what is asked of it, and the controller that asks."""
+"""A channel service that records its calls, and a controller that uses it."""
 
 from app.controllers.channels_controller import ChannelsController
 from app.controllers.requests.backend_key import BackendKey
@@ -15,18 +15,18 @@ SMALLEST = {"name": "News", "createdById": "user_alice"}
 
 
 class RecordingChannelService(ChannelService):
-    """Writes down what is asked of it; does what ``changes`` says, or raises ``failure``."""
+    """Records its calls. Returns ``changes``, or raises ``failure`` if it is set."""
 
     changes = True
     failure: ChatError | None = None
 
     def __init__(self) -> None:
-        """Without storage."""
+        """Create the service without storage."""
         self.created: list[ChannelDraft] = []
-        self.asked: list[tuple[object, ...]] = []
+        self.calls: list[tuple[object, ...]] = []
 
     async def create(self, draft: ChannelDraft) -> ChannelCreation:
-        """Write it down."""
+        """Record the call."""
         self._fail()
         self.created.append(draft)
         channel = Channel(
@@ -35,22 +35,22 @@ class RecordingChannelService(ChannelService):
         return ChannelCreation(channel, is_new=self.changes)
 
     async def delete(self, channel_id: ChannelId) -> None:
-        """Write it down."""
+        """Record the call."""
         self._fail()
-        self.asked.append(("delete", channel_id))
+        self.calls.append(("delete", channel_id))
 
     async def add_member(
         self, channel_id: ChannelId, user_id: UserId, role: MemberRole | None = None
     ) -> bool:
-        """Write it down."""
+        """Record the call."""
         self._fail()
-        self.asked.append(("add", channel_id, user_id, role))
+        self.calls.append(("add", channel_id, user_id, role))
         return self.changes
 
     async def remove_member(self, channel_id: ChannelId, user_id: UserId) -> bool:
-        """Write it down."""
+        """Record the call."""
         self._fail()
-        self.asked.append(("remove", channel_id, user_id))
+        self.calls.append(("remove", channel_id, user_id))
         return self.changes
 
     def _fail(self) -> None:
@@ -59,5 +59,5 @@ class RecordingChannelService(ChannelService):
 
 
 def channels_controller(channels: ChannelService) -> ChannelsController:
-    """What is served."""
+    """Create the controller under test."""
     return ChannelsController(channels, BackendKey(KEY, refusal_log()))

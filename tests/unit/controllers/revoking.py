@@ -1,4 +1,4 @@
-"""A session service that writes down what is revoked, and a server with one controller."""
+"""A session service that records revocations, and a server with one controller."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -23,16 +23,16 @@ Client = TestClient[web.Request, web.Application]
 
 
 class RecordingSessionService(SessionService):
-    """Revokes everything until `UNTIL`, unless ``failure`` is set: then it raises that."""
+    """Records every revocation, with `UNTIL` as its end; raises ``failure`` if it is set."""
 
     failure: Exception | None = None
 
     def __init__(self) -> None:
-        """Without sessions."""
+        """Create the service without sessions."""
         self.revoked: list[tuple[RevocationKind, str]] = []
 
     async def revoke(self, kind: RevocationKind, value: str) -> Revoked:
-        """Write it down."""
+        """Record the revocation."""
         if self.failure is not None:
             raise self.failure
         self.revoked.append((kind, value))
@@ -40,13 +40,13 @@ class RecordingSessionService(SessionService):
 
 
 def refusal_log(clock: Clock | None = None) -> RefusalLog:
-    """Make one that takes this machine for a proxy."""
+    """Create a log that trusts this machine as a proxy."""
     return RefusalLog(clock or ManualClock(), PROXIES)
 
 
 @asynccontextmanager
 async def serving(controller: object) -> AsyncIterator[Client]:
-    """A client of a server with the controller alone."""
+    """Serve the controller, and yield a client."""
     app = web.Application()
     app.router.add_routes(routes_of(controller))
     async with TestClient(TestServer(app)) as client:

@@ -20,13 +20,13 @@ DRAFT = ChannelDraft(ChannelId("news"), "News", None, ChannelType.PUBLIC, ALICE,
 
 @pytest.fixture
 def channels() -> RecordingChannelService:
-    """What the controller calls."""
+    """The service behind the controller."""
     return RecordingChannelService()
 
 
 @pytest.fixture
 async def client(channels: RecordingChannelService) -> AsyncIterator[Client]:
-    """A server with the controller alone."""
+    """A client of a server with the controller alone."""
     async with serving(channels_controller(channels)) as client:
         yield client
 
@@ -34,7 +34,7 @@ async def client(channels: RecordingChannelService) -> AsyncIterator[Client]:
 async def test_channel_is_created_when_all_of_it_is_named(
     client: Client, channels: RecordingChannelService
 ) -> None:
-    """The answer is the channel, as its members hear of it."""
+    """The answer has the same fields as the channel that members receive."""
     body = {
         "id": "news/ü",
         "name": " News\n",
@@ -69,7 +69,7 @@ async def test_channel_is_created_when_all_of_it_is_named(
 async def test_channel_gets_an_id_when_none_is_named(
     client: Client, channels: RecordingChannelService
 ) -> None:
-    """A different one each time; it is public and has its creator alone."""
+    """Each id is different; the channel is public, and its creator is its only member."""
     for _ in range(2):
         await client.post("/channels", json=SMALLEST, headers=AUTHORIZED)
 
@@ -81,7 +81,7 @@ async def test_channel_gets_an_id_when_none_is_named(
 async def test_channel_is_answered_when_it_stands_already(
     client: Client, channels: RecordingChannelService
 ) -> None:
-    """A request that is sent again is no failure; the status tells."""
+    """Repeating a request is harmless; the status is 200 instead of 201."""
     channels.changes = False
 
     response = await client.post("/channels", json={**SMALLEST, "id": "news"}, headers=AUTHORIZED)
@@ -92,18 +92,18 @@ async def test_channel_is_answered_when_it_stands_already(
 async def test_channel_is_deleted_when_it_is_named(
     client: Client, channels: RecordingChannelService
 ) -> None:
-    """By its id, decoded once."""
+    """The id in the path is decoded once."""
     url = URL("/channels/news%2F%C3%BC%2520%25", encoded=True)
 
     response = await client.delete(url, headers=AUTHORIZED)
 
     assert (200, {"channelId": "news/ü%20%"}) == (response.status, await response.json())
-    assert [("delete", "news/ü%20%")] == channels.asked
+    assert [("delete", "news/ü%20%")] == channels.calls
 
 
 @pytest.mark.parametrize("changes", [True, False])
 @pytest.mark.parametrize(
-    ("method", "body", "asked"),
+    ("method", "body", "call"),
     [
         ("PUT", "", ("add", "a/b", "user_ü", None)),
         ("PUT", "{}", ("add", "a/b", "user_ü", None)),
@@ -116,11 +116,11 @@ async def test_membership_is_changed_when_both_are_named(
     channels: RecordingChannelService,
     method: str,
     body: str,
-    asked: tuple[object, ...],
+    call: tuple[object, ...],
     *,
     changes: bool,
 ) -> None:
-    """The answer says whether anything was."""
+    """The answer says whether anything changed."""
     channels.changes = changes
     url = URL("/channels/a%2Fb/members/user_%C3%BC", encoded=True)
 
@@ -128,4 +128,4 @@ async def test_membership_is_changed_when_both_are_named(
 
     answer = {"channelId": "a/b", "userId": "user_ü", "changed": changes}
     assert (200, answer) == (response.status, await response.json())
-    assert [asked] == channels.asked
+    assert [call] == channels.calls

@@ -1,4 +1,4 @@
-"""Tests app/controllers/channels_controller.py: requests that are refused."""
+"""Tests app/controllers/channels_controller.py: requests that are rejected."""
 
 import logging
 from collections.abc import AsyncIterator
@@ -37,13 +37,13 @@ UNCONFIRMED = "The result could not be confirmed; retry the request."
 
 @pytest.fixture
 def channels() -> RecordingChannelService:
-    """What the controller calls."""
+    """The service behind the controller."""
     return RecordingChannelService()
 
 
 @pytest.fixture
 async def client(channels: RecordingChannelService) -> AsyncIterator[Client]:
-    """A server with the controller alone."""
+    """A client of a server with the controller alone."""
     async with serving(channels_controller(channels)) as client:
         yield client
 
@@ -78,7 +78,7 @@ async def test_nothing_is_created_when_the_body_is_malformed(
     path: str,
     message: str,
 ) -> None:
-    """What to send, and which field is wrong."""
+    """The answer says what to send, and which field is wrong."""
     sent: dict[str, Any] = {"data": body} if isinstance(body, str) else {"json": body}
 
     response = await client.post("/channels", headers=AUTHORIZED, **sent)
@@ -98,13 +98,13 @@ async def test_nothing_is_created_when_the_body_is_malformed(
 async def test_nobody_is_added_when_the_role_is_none(
     client: Client, channels: RecordingChannelService, body: str
 ) -> None:
-    """A misspelt role would be another one."""
+    """A misspelt role is rejected instead of ignored."""
     response = await client.put("/channels/c/members/u", data=body, headers=AUTHORIZED)
 
     answer = await response.json()
     assert (400, "invalid_payload") == (response.status, answer["code"])
     assert "Send role as JSON, or no body." == answer["message"]
-    assert [] == channels.asked
+    assert [] == channels.calls
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,6 @@ async def test_nobody_is_added_when_the_role_is_none(
 async def test_path_is_refused_when_it_names_what_cannot_be(
     client: Client, channels: RecordingChannelService, method: str, path: str, field: str
 ) -> None:
-    """No such id was ever given."""
     response = await client.request(method, URL(path, encoded=True), headers=AUTHORIZED)
 
     assert 400 == response.status
@@ -128,7 +127,7 @@ async def test_path_is_refused_when_it_names_what_cannot_be(
         "code": "invalid_payload",
         "fields": [{"path": field, "message": "must be 1 to 191 printable characters"}],
     } == await response.json()
-    assert [] == channels.asked
+    assert [] == channels.calls
 
 
 @pytest.mark.parametrize(("method", "path"), EVERYTHING)
@@ -139,7 +138,7 @@ async def test_nothing_is_changed_when_the_key_is_not_right(
     path: str,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Whatever else is wrong with the request."""
+    """The key is checked before the rest of the request."""
     headers = {"Authorization": "Bearer guessed"}
 
     with caplog.at_level(logging.DEBUG, logger="app"):
@@ -147,7 +146,7 @@ async def test_nothing_is_changed_when_the_key_is_not_right(
 
     assert (401, "Bearer") == (response.status, response.headers["WWW-Authenticate"])
     assert "unauthorized" == (await response.json())["code"]
-    assert ([], []) == (channels.created, channels.asked)
+    assert ([], []) == (channels.created, channels.calls)
     assert ["change of a channel refused: without the service key (from 127.0.0.1, times: 1)"] == (
         caplog.messages
     )
@@ -191,7 +190,7 @@ async def test_caller_is_told_why_when_the_change_cannot_be_made(
     code: str,
     message: str,
 ) -> None:
-    """With a stable code."""
+    """The answer has a stable code."""
     channels.failure = failure
     body = SMALLEST if method == "POST" else None
 
@@ -207,7 +206,7 @@ async def test_caller_is_told_why_when_the_change_cannot_be_made(
 
 
 async def test_body_is_bounded_when_the_key_is_right(client: Client) -> None:
-    """64 KiB are read, and not one byte more."""
+    """The server reads 64 KiB at most."""
     body = " " * (MAX_BODY_BYTES + 1)
 
     response = await client.post("/channels", data=body, headers=AUTHORIZED)

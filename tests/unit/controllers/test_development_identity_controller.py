@@ -26,13 +26,13 @@ Client = TestClient[web.Request, web.Application]
 
 @pytest.fixture
 def issuer(tmp_path: Path) -> DevelopmentIssuer:
-    """An issuer with a key of its own."""
+    """An issuer with its own key."""
     return DevelopmentIssuer(tmp_path, "http://127.0.0.1:3002", ORIGIN, ManualClock())
 
 
 @pytest.fixture
 async def client(issuer: DevelopmentIssuer) -> AsyncIterator[Client]:
-    """A server with the controller alone."""
+    """A client of a server with the controller alone."""
     channels = MemoryChannelRepository(MemoryStore())
     await channels.seed({UserId("user_bob"): [RANDOM, GENERAL], UserId("user_alice"): []})
     app = web.Application()
@@ -43,7 +43,7 @@ async def client(issuer: DevelopmentIssuer) -> AsyncIterator[Client]:
 
 
 async def claims_for(client: Client, wanted: dict[str, Any]) -> dict[str, Any]:
-    """The claims of a token asked for."""
+    """Request a token, and return its claims."""
     response = await client.post("/dev/token", json=wanted)
     assert 200 == response.status
     token: str = (await response.json())["token"]
@@ -54,21 +54,21 @@ async def claims_for(client: Client, wanted: dict[str, Any]) -> dict[str, Any]:
 async def test_jwks_is_the_issuers_when_a_verifier_asks(
     client: Client, issuer: DevelopmentIssuer
 ) -> None:
-    """Where Clerk publishes its own."""
+    """The path is the one that Clerk uses."""
     response = await client.get("/.well-known/jwks.json")
 
     assert (200, issuer.jwks()) == (response.status, await response.json())
 
 
 async def test_token_is_the_users_when_somebody_here_asks(client: Client) -> None:
-    """A minute by default."""
+    """By default it expires after a minute."""
     claims = await claims_for(client, {"userId": "user_alice"})
 
     assert ("user_alice", NOW + 60) == (claims["sub"], claims["exp"])
 
 
 async def test_token_has_session_and_life_as_wished_when_they_are_given(client: Client) -> None:
-    """A negative life makes an expired one, to try what happens."""
+    """A negative lifetime gives an expired token, for trying out what happens."""
     claims = await claims_for(
         client, {"userId": "user_alice", "sessionId": "sess_1", "ttlSeconds": -5}
     )
@@ -92,7 +92,7 @@ async def test_token_has_session_and_life_as_wished_when_they_are_given(client: 
 async def test_token_is_refused_with_a_sentence_when_the_wish_is_malformed(
     client: Client, body: str, path: str
 ) -> None:
-    """What to send, and which field is wrong."""
+    """The answer says what to send, and which field is wrong."""
     response = await client.post("/dev/token", data=body)
 
     refusal = await response.json()
@@ -116,7 +116,7 @@ async def test_token_is_refused_with_a_sentence_when_the_wish_is_malformed(
 async def test_token_is_forbidden_when_the_request_comes_from_elsewhere(
     client: Client, headers: dict[str, str]
 ) -> None:
-    """A foreign page, a name bound to this machine, a proxy."""
+    """This covers a foreign page, DNS rebinding and a proxy."""
     response = await client.post("/dev/token", json={"userId": "a"}, headers=headers)
 
     assert 403 == response.status
@@ -135,14 +135,17 @@ async def test_token_is_forbidden_when_the_request_comes_from_elsewhere(
 async def test_token_is_given_when_the_request_comes_from_here(
     client: Client, headers: dict[str, str]
 ) -> None:
-    """The page of the application, or a command line."""
+    """The request comes from the application's page or a command line."""
     response = await client.post("/dev/token", json={"userId": "a"}, headers=headers)
 
     assert 200 == response.status
 
 
 async def test_users_are_listed_with_their_channels_when_the_page_asks(client: Client) -> None:
-    """Sorted by id, users without channels included; with the length limit of messages."""
+    """They are sorted by id, and include users without channels.
+
+    The answer has the length limit.
+    """
     response = await client.get("/dev/users")
 
     alice = {"id": "user_alice", "name": "Alice", "channels": []}
@@ -151,7 +154,6 @@ async def test_users_are_listed_with_their_channels_when_the_page_asks(client: C
 
 
 async def test_users_are_forbidden_when_the_request_comes_from_elsewhere(client: Client) -> None:
-    """As tokens are."""
     response = await client.get("/dev/users", headers={"Host": "evil.example"})
 
     assert 403 == response.status

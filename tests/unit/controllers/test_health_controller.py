@@ -19,7 +19,7 @@ Client = TestClient[web.Request, web.Application]
 
 
 class _Storage(StorageProbe):
-    """Can be written until it cannot."""
+    """A storage probe that fails on demand."""
 
     available = True
 
@@ -38,12 +38,12 @@ class _Storage(StorageProbe):
 
 
 class _Revocations(TokenBlacklistService):
-    """Can be read until they cannot."""
+    """A blacklist that fails on demand."""
 
     available = True
 
     def __init__(self) -> None:
-        """Nothing behind them."""
+        """Create the service without a store."""
         self.checks = 0
 
     async def is_available(self) -> bool:
@@ -71,7 +71,7 @@ def admits_unchecked() -> bool:
 
 @pytest.fixture
 def clock() -> ManualClock:
-    """Measures the age of results."""
+    """The clock that measures the age of results."""
     return ManualClock()
 
 
@@ -82,13 +82,13 @@ def health(
     clock: ManualClock,
     admits_unchecked: bool,  # noqa: FBT001 - a fixture
 ) -> HealthController:
-    """The controller."""
+    """The controller under test."""
     return HealthController(storage, revocations, clock, admits_unchecked=admits_unchecked)
 
 
 @pytest.fixture
 async def client(health: HealthController) -> AsyncIterator[Client]:
-    """A server with the controller alone."""
+    """A client of a server with the controller alone."""
     app = web.Application()
     app.router.add_routes(routes_of(health))
     async with TestClient(TestServer(app)) as client:
@@ -96,14 +96,13 @@ async def client(health: HealthController) -> AsyncIterator[Client]:
 
 
 async def answer(client: Client, path: str) -> tuple[int, Any]:
-    """Status and body."""
+    """Return the status and the body."""
     response = await client.get(path)
     return response.status, await response.json()
 
 
 @pytest.mark.parametrize("path", ["/health/live", *READY])
 async def test_health_is_ok_when_everything_answers(client: Client, path: str) -> None:
-    """200 with a word."""
     assert (200, {"status": "ok"}) == await answer(client, path)
 
 
@@ -111,7 +110,7 @@ async def test_health_is_ok_when_everything_answers(client: Client, path: str) -
 async def test_health_is_not_ready_when_the_storage_is_gone(
     client: Client, storage: _Storage, clock: ManualClock, path: str
 ) -> None:
-    """And ready again when it is back; alive all the while."""
+    """It is ready again when the storage is back, and alive all the time."""
     storage.available = False
 
     assert (503, {"status": "unavailable", "reason": "storage unavailable"}) == await answer(
@@ -127,7 +126,7 @@ async def test_health_is_not_ready_when_the_storage_is_gone(
 async def test_health_is_not_ready_when_revocations_cannot_be_read(
     client: Client, revocations: _Revocations, clock: ManualClock, path: str
 ) -> None:
-    """Whoever connected now would be refused; ready again when they can be."""
+    """A client that connected now would be rejected. It is ready again when they can be read."""
     revocations.available = False
 
     assert (503, {"status": "unavailable", "reason": "revocations unavailable"}) == await answer(
@@ -143,7 +142,7 @@ async def test_health_is_not_ready_when_revocations_cannot_be_read(
 async def test_health_is_degraded_when_clients_are_admitted_unchecked(
     client: Client, revocations: _Revocations, path: str
 ) -> None:
-    """Clients can come; operators can see at what price."""
+    """Clients can connect, and operators see that revocations are not checked."""
     revocations.available = False
 
     reason = "revocations unavailable: clients are admitted unchecked"
@@ -154,7 +153,7 @@ async def test_health_is_degraded_when_clients_are_admitted_unchecked(
 async def test_health_is_not_ready_when_the_storage_is_gone_too(
     client: Client, storage: _Storage, revocations: _Revocations
 ) -> None:
-    """Without it nobody is admitted, checked or not."""
+    """Without the storage nobody is admitted, even unchecked."""
     storage.available = revocations.available = False
 
     assert 503 == (await answer(client, "/health/ready"))[0]
@@ -164,7 +163,7 @@ async def test_health_is_not_ready_when_the_storage_is_gone_too(
 async def test_health_is_not_ready_when_it_is_draining(
     client: Client, health: HealthController, path: str
 ) -> None:
-    """From the first closing hook on, so that a balancer sends nobody here any more."""
+    """From the first shutdown hook on, load balancers send no new clients."""
     await health.on_module_destroy()
 
     assert (503, {"status": "unavailable", "reason": "draining"}) == await answer(client, path)
@@ -174,7 +173,7 @@ async def test_health_is_not_ready_when_it_is_draining(
 async def test_health_probes_once_when_many_ask_together(
     client: Client, storage: _Storage, revocations: _Revocations
 ) -> None:
-    """Strangers must not occupy a database connection each."""
+    """Many requests must not use one database connection each."""
     storage.may_answer.clear()
     asking = [asyncio.create_task(answer(client, READY[each % 2])) for each in range(20)]
     await storage.asked.wait()
@@ -190,7 +189,7 @@ async def test_health_probes_once_when_many_ask_together(
 async def test_health_reuses_a_result_when_it_is_less_than_a_second_old(
     client: Client, storage: _Storage, clock: ManualClock, *, available: bool
 ) -> None:
-    """A failure too: a database that does not answer is not asked by every request."""
+    """A failure is reused too, so that a database that hangs is not queried by every request."""
     storage.available = available
     first = await answer(client, "/health/ready")
     clock.advance(REUSE_SECONDS / 2)
@@ -206,7 +205,7 @@ async def test_health_reuses_a_result_when_it_is_less_than_a_second_old(
 async def test_health_is_not_ready_at_once_when_draining_begins_after_a_good_result(
     client: Client, health: HealthController
 ) -> None:
-    """A result that is kept must not send clients here."""
+    """Draining takes precedence over a reused result."""
     await answer(client, "/health/ready")
     await health.on_module_destroy()
 

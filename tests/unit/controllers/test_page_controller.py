@@ -15,7 +15,7 @@ JAVASCRIPT = "text/javascript; charset=utf-8"
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A page with everything, and files that are none of anybody's business."""
+    """A folder with a complete page, and files that must not be served."""
     dist = tmp_path / "node_modules" / "socket.io-client" / "dist"
     dist.mkdir(parents=True)
     for name in ("index.html", "page.js", "style.css", "logo.svg", "package.json"):
@@ -27,7 +27,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def client(folder: Path) -> AsyncIterator[Client]:
-    """A server with the controller alone."""
+    """A client of a server with the controller alone."""
     app = web.Application()
     app.router.add_routes(routes_of(PageController(folder)))
     async with TestClient(TestServer(app)) as client:
@@ -49,7 +49,7 @@ async def client(folder: Path) -> AsyncIterator[Client]:
 async def test_file_comes_with_its_type_when_it_is_asked_for(
     client: Client, path: str, content_type: str, text: str
 ) -> None:
-    """The same everywhere, whatever the machine thinks of such names."""
+    """The type does not depend on the machine's own table of types."""
     response = await client.get(path)
 
     assert (200, text) == (response.status, await response.text())
@@ -70,7 +70,7 @@ async def test_file_comes_with_its_type_when_it_is_asked_for(
     ],
 )
 async def test_nothing_is_found_when_it_is_not_the_pages(client: Client, path: str) -> None:
-    """Neither what is missing nor what merely lies near."""
+    """Missing files and other files in the folder are not served."""
     response = await client.get(path)
 
     assert 404 == response.status
@@ -78,7 +78,7 @@ async def test_nothing_is_found_when_it_is_not_the_pages(client: Client, path: s
 
 @pytest.mark.parametrize("path", ["/", "/web/page.js"])
 async def test_page_runs_nothing_but_its_own_files(client: Client, path: str) -> None:
-    """No inline script, no other host, no HTML made of texts, no frame around it."""
+    """Inline scripts, other hosts, HTML from strings and frames are forbidden."""
     response = await client.get(path)
 
     policy = dict(
@@ -93,7 +93,7 @@ async def test_page_runs_nothing_but_its_own_files(client: Client, path: str) ->
 async def test_file_is_asked_for_again_when_the_browser_has_it(
     client: Client, folder: Path
 ) -> None:
-    """An edit is seen at the next reload; what did not change is not sent again."""
+    """A changed file is sent at the next reload, and an unchanged one is not sent again."""
     first = await client.get("/web/page.js")
     again = await client.get("/web/page.js", headers={"If-None-Match": first.headers["ETag"]})
     (folder / "page.js").write_text("edited")
@@ -110,7 +110,7 @@ async def test_file_is_asked_for_again_when_the_browser_has_it(
 async def test_missing_client_is_answered_with_the_command_that_installs_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder_in_command: str, *, in_checkout: bool
 ) -> None:
-    """The page's folder is elsewhere where the package is installed."""
+    """The command has the folder of the installed package."""
     root, elsewhere = tmp_path / "a folder", tmp_path / "elsewhere"
     root.mkdir()
     elsewhere.mkdir()

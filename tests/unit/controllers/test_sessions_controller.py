@@ -18,13 +18,13 @@ SECRET = "eyJhbGciOi.eyJzdWIi.c2lnbmF0dXJl"
 
 @pytest.fixture
 def sessions() -> RecordingSessionService:
-    """What the controller calls."""
+    """The service behind the controller."""
     return RecordingSessionService()
 
 
 @pytest.fixture
 async def client(sessions: RecordingSessionService) -> AsyncIterator[Client]:
-    """A server with the controller alone."""
+    """A client of a server with the controller alone."""
     async with serving(SessionsController(sessions, BackendKey(KEY, refusal_log()))) as client:
         yield client
 
@@ -46,7 +46,7 @@ async def test_what_is_named_is_revoked_when_the_key_is_right(
     kind: RevocationKind,
     value: str,
 ) -> None:
-    """The answer says what and until when."""
+    """The answer has the kind and the time until which it is kept."""
     response = await client.post("/sessions/revoke", json=body, headers=AUTHORIZED)
 
     assert 200 == response.status
@@ -55,7 +55,7 @@ async def test_what_is_named_is_revoked_when_the_key_is_right(
 
 
 async def test_scheme_is_understood_when_it_is_spelt_otherwise(client: Client) -> None:
-    """It has no case (RFC 9110, 11.1)."""
+    """The scheme is case-insensitive (RFC 9110, 11.1)."""
     headers = {"Authorization": f"bearer {KEY}"}
 
     response = await client.post("/sessions/revoke", json={"userId": "u"}, headers=headers)
@@ -85,7 +85,7 @@ async def test_nothing_is_revoked_when_the_key_is_not_right(
     headers: dict[str, str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The log says where it came from, and nothing of what was tried."""
+    """The log has the client's address, but nothing from the request."""
     with caplog.at_level(logging.DEBUG, logger="app"):
         response = await client.post("/sessions/revoke", data="no json", headers=headers)
 
@@ -123,7 +123,7 @@ async def test_nothing_is_revoked_when_the_key_is_not_right(
 async def test_nothing_is_revoked_when_the_body_is_malformed(
     client: Client, sessions: RecordingSessionService, body: str, path: str, message: str
 ) -> None:
-    """What to send, and which field is wrong."""
+    """The answer says what to send, and which field is wrong."""
     response = await client.post("/sessions/revoke", data=body, headers=AUTHORIZED)
 
     refusal = await response.json()
@@ -142,7 +142,7 @@ async def test_nothing_is_revoked_when_the_body_is_malformed(
 async def test_refusal_names_the_token_when_it_is_none(
     client: Client, sessions: RecordingSessionService
 ) -> None:
-    """Success would be a lie: what was meant is still accepted."""
+    """Success would be wrong: the real token would still be accepted."""
     sessions.failure = AuthenticationError(AuthenticationCode.TOKEN_MALFORMED)
 
     response = await client.post("/sessions/revoke", json={"token": "foo"}, headers=AUTHORIZED)
@@ -159,7 +159,7 @@ async def test_refusal_names_the_token_when_it_is_none(
 async def test_caller_is_told_to_come_again_when_the_store_is_down(
     client: Client, sessions: RecordingSessionService
 ) -> None:
-    """It may have been stored all the same, and asking twice is harmless."""
+    """The revocation may be stored, and repeating it is harmless."""
     sessions.failure = Unavailable()
 
     response = await client.post("/sessions/revoke", json={"userId": "u"}, headers=AUTHORIZED)
@@ -177,7 +177,7 @@ async def test_caller_is_told_to_come_again_when_the_store_is_down(
 async def test_body_is_bounded_when_the_key_is_right(
     client: Client, sessions: RecordingSessionService, missing: int
 ) -> None:
-    """64 KiB are read, and not one byte more."""
+    """The server reads 64 KiB at most."""
     body = json.dumps({"userId": "u"}).ljust(MAX_BODY_BYTES + 1 - missing)
 
     response = await client.post("/sessions/revoke", data=body, headers=AUTHORIZED)
@@ -200,7 +200,7 @@ async def test_body_is_bounded_when_the_key_is_right(
 async def test_token_is_not_repeated_when_the_body_is_refused(
     client: Client, body: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Neither in the answer, whoever keeps that, nor in a log."""
+    """The token is neither in the answer nor in the log."""
     with caplog.at_level(logging.DEBUG):
         response = await client.post("/sessions/revoke", data=body, headers=AUTHORIZED)
 

@@ -16,7 +16,7 @@ TEN_MINUTES = 600
 
 
 class _Log(WebhookLog):
-    """The ids of any number of nodes."""
+    """The ids of handled messages, shared by nodes."""
 
     failure: Exception | None = None
 
@@ -34,31 +34,31 @@ class _Log(WebhookLog):
 
 @pytest.fixture
 def sessions() -> RecordingSessionService:
-    """What the controller calls."""
+    """The service behind the controller."""
     return RecordingSessionService()
 
 
 @pytest.fixture
 def log() -> _Log:
-    """What was dealt with."""
+    """The log of handled messages."""
     return _Log()
 
 
 @pytest.fixture
 async def client(sessions: RecordingSessionService, log: _Log) -> AsyncIterator[Client]:
-    """A server with the controller alone."""
+    """A client of a server with the controller alone."""
     controller = WebhooksController(sessions, ClerkWebhookVerifier(SECRET), log, refusal_log())
     async with serving(controller) as client:
         yield client
 
 
 def event(event_type: str, **data: object) -> bytes:
-    """A body as Clerk has it."""
+    """Create a body of Clerk's format."""
     return json.dumps({"type": event_type, "data": data, "object": "event"}).encode()
 
 
 async def send(client: Client, body: bytes, message_id: str = "msg_1") -> tuple[int, object]:
-    """Send it signed; status and answer."""
+    """Send a signed body, and return the status and the answer."""
     response = await client.post("/webhooks/clerk", data=body, headers=headers(body, message_id))
     return response.status, await response.json()
 
@@ -76,7 +76,7 @@ async def send(client: Client, body: bytes, message_id: str = "msg_1") -> tuple[
 async def test_subject_is_revoked_when_clerk_says_that_it_went(
     client: Client, sessions: RecordingSessionService, log: _Log, event_type: str, kind: str
 ) -> None:
-    """And the message is remembered for longer than any copy of it is valid."""
+    """The message's id is stored for longer than a copy of the message is valid."""
     answer = await send(client, event(event_type, id="id_1", user_id="user_alice"))
 
     assert (200, {"status": "ok"}) == answer
@@ -88,7 +88,7 @@ async def test_subject_is_revoked_when_clerk_says_that_it_went(
 async def test_user_is_revoked_when_an_update_says_banned(
     client: Client, sessions: RecordingSessionService, log: _Log
 ) -> None:
-    """Clerk sends no ``user.banned``: a ban is an update of the user."""
+    """Clerk sends no ``user.banned``, but an update of the user."""
     answer = await send(client, event("user.updated", id="user_alice", banned=True, locked=False))
 
     assert (200, {"status": "ok"}) == answer
@@ -109,7 +109,7 @@ async def test_user_is_revoked_when_an_update_says_banned(
 async def test_nothing_is_revoked_when_an_update_says_no_ban(
     client: Client, sessions: RecordingSessionService, data: dict[str, object]
 ) -> None:
-    """A locked account keeps its sessions at Clerk, and its sockets here."""
+    """A locked account keeps its sessions at Clerk, so it keeps its sockets here."""
     answer = await send(client, event("user.updated", id="user_alice", **data))
 
     assert (200, {"status": "ok"}) == answer
@@ -120,7 +120,7 @@ async def test_nothing_is_revoked_when_an_update_says_no_ban(
 async def test_nothing_is_revoked_when_the_type_is_none_of_ours(
     client: Client, sessions: RecordingSessionService, event_type: str
 ) -> None:
-    """Acknowledged, so that Svix does not come again with it."""
+    """The answer is 200, so that Svix does not retry."""
     answer = await send(client, event(event_type, id=5))
 
     assert (200, {"status": "ok"}) == answer
@@ -130,7 +130,7 @@ async def test_nothing_is_revoked_when_the_type_is_none_of_ours(
 async def test_message_has_no_effect_when_it_was_dealt_with(
     client: Client, sessions: RecordingSessionService
 ) -> None:
-    """By this node or another; the next message is another one."""
+    """It was handled by this node or by another one."""
     body = event("session.ended", id="sess_1")
 
     answers = [await send(client, body, message_id) for message_id in ("msg_1", "msg_1", "msg_2")]
@@ -142,7 +142,7 @@ async def test_message_has_no_effect_when_it_was_dealt_with(
 async def test_message_is_dealt_with_when_the_store_is_back(
     client: Client, sessions: RecordingSessionService, log: _Log
 ) -> None:
-    """Until then it is not remembered, and Svix is told to come again."""
+    """Its id is not stored before, and Svix retries after 503."""
     body = event("user.deleted", id="user_alice")
     sessions.failure = Unavailable()
     status, answer = await send(client, body)
@@ -164,7 +164,7 @@ async def test_message_is_dealt_with_when_the_store_is_back(
 async def test_nothing_is_revoked_when_the_log_is_down(
     client: Client, sessions: RecordingSessionService, log: _Log
 ) -> None:
-    """A message of long ago could be among what it would tell."""
+    """Without the log, an old message could be handled again."""
     log.failure = Unavailable()
 
     status, _ = await send(client, event("user.deleted", id="user_alice"))
@@ -189,7 +189,7 @@ async def test_message_is_refused_when_it_is_not_authentic(
     code: str,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Whoever sent it learns the kind; the log has the address, and nothing that was sent."""
+    """The sender receives the reason; the log has the address, but nothing from the request."""
     body = event("user.deleted", id="user_alice")
 
     with caplog.at_level(logging.DEBUG, logger="app"):
@@ -209,7 +209,7 @@ async def test_message_is_refused_when_it_is_not_authentic(
 async def test_message_is_refused_when_its_subject_is_none(
     client: Client, sessions: RecordingSessionService, log: _Log, data: dict[str, object]
 ) -> None:
-    """Acknowledged, a revocation would be lost without anybody's noticing."""
+    """With the answer 200, a revocation would be lost unnoticed."""
     status, refusal = await send(client, event("user.deleted", **data))
 
     assert 400 == status
@@ -226,14 +226,14 @@ async def test_message_is_refused_when_its_subject_is_none(
 async def test_body_is_bounded_when_anybody_sends_one(
     client: Client, length: int, status: int
 ) -> None:
-    """Before its signature is looked at."""
+    """The size is limited before the signature is verified."""
     assert status == (await send(client, event("user.created").ljust(length)))[0]
 
 
 async def test_data_is_not_logged_when_a_message_is_dealt_with(
     client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Its id and its type are; people's addresses stay where they are."""
+    """The log has the id and the type, but no personal data."""
     with caplog.at_level(logging.DEBUG, logger="app"):
         await send(client, event("user.deleted", id="user_alice", email="alice@example.com"))
 

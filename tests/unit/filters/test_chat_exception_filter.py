@@ -242,7 +242,7 @@ def test_filter_logs_temporary_refusals_once_a_minute_when_an_address_causes_man
 def test_filter_logs_ids_and_no_payload_when_an_event_is_refused(error: ChatError) -> None:
     """The log line has the code, event, socket, user and request, but no payload."""
     client = fake_socket(AuthenticatedSocket)
-    client.session = session_of("user_alice", client)
+    client.authenticate(session_of("user_alice", client))
 
     with capture_logs() as logs:
         DISCONNECTING.catch(error, fake_context(client, {"content": SECRET}, pattern="typing"))

@@ -6,10 +6,10 @@ from app.gateways.drain_notice import DrainNotice
 
 
 @pytest.mark.parametrize(
-    ("signal", "told"), [("SIGTERM", True), ("SIGHUP", True), ("SIGINT", False), (None, False)]
+    ("signal", "notified"), [("SIGTERM", True), ("SIGHUP", True), ("SIGINT", False), (None, False)]
 )
 async def test_sockets_are_told_when_the_server_was_told_to_end(
-    signal: str | None, *, told: bool
+    signal: str | None, *, notified: bool
 ) -> None:
     """Each socket gets its own reconnect delay. After Ctrl-C there is no notice."""
     namespace, notice = RecordingLink(), DrainNotice()
@@ -21,6 +21,6 @@ async def test_sockets_are_told_when_the_server_was_told_to_end(
 
     events = [event for link in links for event, _ in link.emitted]
     delays = {args[0]["reconnectAfterMs"] for link in links for _, args in link.emitted}
-    assert ["server:draining"] * (20 * told) == events
-    assert (len(delays) > 1) == told
+    assert ["server:draining"] * (20 * notified) == events
+    assert (len(delays) > 1) == notified
     assert all(500 <= each <= 5_000 for each in delays)

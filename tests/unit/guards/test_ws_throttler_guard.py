@@ -19,7 +19,7 @@ RECEIPTS_BURST = 150
 def socket_of(user_id: str) -> AuthenticatedSocket:
     """Return an authenticated socket of the user."""
     client = fake_socket(AuthenticatedSocket)
-    client.session = session_of(user_id, client)
+    client.authenticate(session_of(user_id, client))
     return client
 
 

@@ -36,19 +36,19 @@ TYPING_EXPIRY_SECONDS = 5.0
 
 @pytest.fixture
 def clock() -> ManualClock:
-    """A clock that a test moves."""
+    """A clock that tests set."""
     return ManualClock(datetime(2026, 1, 31, 9, 30, tzinfo=UTC))
 
 
 @pytest.fixture
 def broadcaster() -> RecordingBroadcaster:
-    """What was published, in order."""
+    """Records what was published, in order."""
     return RecordingBroadcaster()
 
 
 @pytest.fixture
 async def store() -> MemoryStore:
-    """Alice, Bob and Carol in general; Alice and Bob in random; Dave nowhere."""
+    """Alice, Bob and Carol are in general, Alice and Bob in random, Dave in no channel."""
     store = MemoryStore()
     await MemoryChannelRepository(store).seed(
         {ALICE: (GENERAL, RANDOM), BOB: (GENERAL, RANDOM), CAROL: (GENERAL,)}
@@ -58,37 +58,37 @@ async def store() -> MemoryStore:
 
 @pytest.fixture
 def channels(store: MemoryStore) -> MemoryChannelRepository:
-    """Who belongs where."""
+    """The channels and their members."""
     return MemoryChannelRepository(store)
 
 
 @pytest.fixture
 def messages(store: MemoryStore) -> MemoryMessageRepository:
-    """What was sent."""
+    """The stored messages."""
     return MemoryMessageRepository(store)
 
 
 @pytest.fixture
 def deliveries(store: MemoryStore) -> MemoryDeliveryRepository:
-    """What has arrived."""
+    """The delivery statuses."""
     return MemoryDeliveryRepository(store)
 
 
 @pytest.fixture
 def events(channels: MemoryChannelRepository) -> EventService:
-    """Who listens where: nobody yet."""
+    """The subscriptions of sockets; empty at first."""
     return EventService(channels)
 
 
 @pytest.fixture
 def rooms() -> MemorySocketRooms:
-    """Who is in which room: nobody yet."""
+    """The rooms of sockets; empty at first."""
     return MemorySocketRooms()
 
 
 @pytest.fixture
 def membership() -> LocalMembershipBus:
-    """Where changes of memberships are told."""
+    """The bus for membership updates."""
     return LocalMembershipBus()
 
 
@@ -106,7 +106,7 @@ def room_sync(
 
 @pytest.fixture
 def connected(rooms: MemorySocketRooms, room_sync: RoomSync) -> RoomSync:
-    """Alice and Bob have a phone each, in general's room."""
+    """Put a phone of Alice and one of Bob into general's room."""
     rooms.connect(ALICES_PHONE, ALICE, "channel:general")
     rooms.connect(BOBS_PHONE, BOB, "channel:general")
     return room_sync
@@ -120,7 +120,7 @@ def channel_service(
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
 ) -> ChannelService:
-    """Over general and random."""
+    """A service with general and random."""
     return ChannelService(channels, membership, room_sync, broadcaster, clock)
 
 
@@ -132,13 +132,13 @@ def typing_service(
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
 ) -> TypingService:
-    """Who is typing where: nobody yet."""
+    """A service in which nobody types yet."""
     return TypingService(channels, events, room_sync, broadcaster, clock, TYPING_EXPIRY_SECONDS)
 
 
 @pytest.fixture
 async def setting(clock: ManualClock) -> Setting:
-    """A session service under the usual policy, with nothing revoked."""
+    """A session service with the usual policy and no revocations."""
     return await ready(clock)
 
 
@@ -175,5 +175,5 @@ def make_service(make_services: MakeServices) -> MakeService:
 
 @pytest.fixture
 def message_service(make_service: MakeService, messages: MemoryMessageRepository) -> MessageService:
-    """Over a store that answers at once."""
+    """A message service over storage in memory."""
     return make_service(messages)

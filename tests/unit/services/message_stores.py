@@ -1,4 +1,4 @@
-"""Stores that are slow or go away, and what is done with them."""
+"""Message stores that are slow or fail, and helpers to use them."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -42,7 +42,14 @@ MakeServices = Callable[[MessageRepository, AdoptionRepository], MessageServices
 
 
 class SlowMessages(MemoryMessageRepository):
-    """Stores at once, but returns from `add_all` in general when the test lets it."""
+    """Stores messages at once, but returns late for general.
+
+    Attributes:
+        batches: The contents of each batch.
+        stored: Set when a batch with a message in general is stored.
+        may_return: Lets `add_all` return for general.
+        is_away: Whether `add_all` raises `Unavailable`.
+    """
 
     def __init__(self, store: MemoryStore) -> None:
         super().__init__(store)
@@ -52,13 +59,13 @@ class SlowMessages(MemoryMessageRepository):
         self.is_away = False
 
     async def add_quickly(self, channel_id: ChannelId) -> list[Message]:
-        """A message of Alice that is there already."""
+        """Store a message of Alice without waiting for `may_return`."""
         draft = MessageDraft(new_message_id(), channel_id, ALICE, "old", None)
         added = await super().add_all([draft], datetime.now(UTC))
         return [each.message for each in added if isinstance(each, StoredMessage)]
 
     async def add_all(self, drafts: Sequence[MessageDraft], now: datetime) -> Sequence[AddOutcome]:
-        """Store, then return late: between commit and publish."""
+        """Store the messages, and return late if one is in general."""
         if self.is_away:
             raise Unavailable
         self.batches.append([draft.content for draft in drafts])
@@ -70,28 +77,29 @@ class SlowMessages(MemoryMessageRepository):
 
 
 class LosingMessages(MemoryMessageRepository, AdoptionRepository):
-    """Goes away in the middle of commits, as often as the test says; what was asked is stored.
+    """Interrupts commits: they raise `Unconfirmed`, although the change is stored.
 
     Attributes:
-        losses: How many commits are still to be lost.
-        holds_back: Whether what is lost is stored only when the test calls `land`.
-        beside: What another backend has stored, to be adopted.
+        losses: How many of the next commits are interrupted.
+        holds_back: Whether an interrupted message is stored only when the test calls `land`.
+        unadopted: The messages of the original backend that were not adopted yet.
+        adopted_at_once: The number of messages of each call of `adopt`.
     """
 
     def __init__(self, store: MemoryStore) -> None:
         super().__init__(store)
         self.losses = 0
         self.holds_back = False
-        self.beside: list[MessageDraft] = []
+        self.unadopted: list[MessageDraft] = []
         self.adopted_at_once: list[int] = []
         self._late: list[MessageDraft] = []
 
     async def land(self) -> None:
-        """What was held back is stored after all."""
+        """Store the messages that were held back."""
         await super().add_all(self._late, datetime.now(UTC))
 
     async def add_all(self, drafts: Sequence[MessageDraft], now: datetime) -> Sequence[AddOutcome]:
-        """Store, and say nothing of it while there are losses."""
+        """Store the messages; raise `Unconfirmed` while there are losses."""
         if self.losses and self.holds_back:
             self._late += drafts
             self._lose()
@@ -102,13 +110,13 @@ class LosingMessages(MemoryMessageRepository, AdoptionRepository):
     async def update(
         self, message_id: MessageId, editor_id: UserId, content: str, now: datetime
     ) -> Message:
-        """Likewise."""
+        """Change the message; raise `Unconfirmed` while there are losses."""
         message = await super().update(message_id, editor_id, content, now)
         self._lose()
         return message
 
     async def delete(self, message_id: MessageId, editor_id: UserId) -> DeletedMessage:
-        """Likewise."""
+        """Delete the message; raise `Unconfirmed` while there are losses."""
         deleted = await super().delete(message_id, editor_id)
         self._lose()
         return deleted
@@ -116,18 +124,18 @@ class LosingMessages(MemoryMessageRepository, AdoptionRepository):
     async def find_unsequenced(
         self, limit: int, now: datetime
     ) -> Mapping[ChannelId, Sequence[MessageId]]:
-        """What stands beside us."""
+        """Return the messages of the original backend."""
         del now
         found: dict[ChannelId, list[MessageId]] = {}
-        for draft in self.beside[:limit]:
+        for draft in self.unadopted[:limit]:
             found.setdefault(draft.channel_id, []).append(draft.id)
         return found
 
     async def adopt(self, message_ids: Sequence[MessageId], now: datetime) -> None:
-        """Take it in, and say nothing of it while there are losses."""
+        """Adopt the messages; raise `Unconfirmed` while there are losses."""
         self.adopted_at_once.append(len(message_ids))
-        taken = [draft for draft in self.beside if draft.id in message_ids]
-        self.beside = [draft for draft in self.beside if draft.id not in message_ids]
+        taken = [draft for draft in self.unadopted if draft.id in message_ids]
+        self.unadopted = [draft for draft in self.unadopted if draft.id not in message_ids]
         await super().add_all(taken, now)
         self._lose()
 
@@ -138,10 +146,10 @@ class LosingMessages(MemoryMessageRepository, AdoptionRepository):
 
 
 class UnreadableMessages(LosingMessages):
-    """Holds, in general, a row that nobody can make a message of.
+    """Has a row in general that cannot be read as a message.
 
     Attributes:
-        is_unreadable: Until it is mended.
+        is_unreadable: Whether the row is still there.
     """
 
     is_unreadable = True
@@ -149,25 +157,25 @@ class UnreadableMessages(LosingMessages):
     async def stored_after(
         self, channel_id: ChannelId, after_seq: int, limit: int
     ) -> tuple[Message, ...]:
-        """What is stored, where that can be said."""
+        """Raise an error for general while its row is unreadable."""
         if self.is_unreadable and channel_id == GENERAL:
             raise ValueError("what somebody wrote")
         return await super().stored_after(channel_id, after_seq, limit)
 
 
 def by_bob(content: str) -> MessageDraft:
-    """What the original backend stores in general."""
+    """Return a message of Bob in general, as the original backend stores it."""
     return MessageDraft(new_message_id(), GENERAL, BOB, content, None)
 
 
-async def store_as_prisma(messages: MessageRepository, user_id: UserId, content: str) -> None:
-    """What another node stores in general."""
+async def store_on_another_node(messages: MessageRepository, user_id: UserId, content: str) -> None:
+    """Store a message in general as another node does."""
     draft = MessageDraft(new_message_id(), GENERAL, user_id, content, None)
     await messages.add_all([draft], datetime.now(UTC))
 
 
 def contents(broadcaster: RecordingBroadcaster) -> list[str]:
-    """What channels heard of new messages, in order."""
+    """Return the contents of the messages that were published, in their order."""
     return [
         publication.payload.content
         for publication in broadcaster.published
@@ -177,5 +185,5 @@ def contents(broadcaster: RecordingBroadcaster) -> list[str]:
 
 
 def created(message: Message) -> Publication:
-    """What the channel hears of a new message."""
+    """Return the publication of a new message."""
     return Publication(f"channel:{message.channel_id}", ServerEvent.MESSAGE_CREATED, message)

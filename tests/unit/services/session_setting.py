@@ -38,12 +38,10 @@ POLICY = SessionPolicy(
 
 
 class ScriptedVerifier(TokenVerifier):
-    """Knows some tokens, issued when they are first shown; refuses all others with one code.
+    """Knows some tokens, which are issued when first verified.
 
-    Attributes:
-        principals: What each token says, its times aside.
-        meanwhile: Runs while a token is verified.
-        asked: How many were.
+    Rejects all others with one code. ``principals`` has the claims of each token without its times,
+    ``meanwhile`` runs during a verification, ``asked`` counts verifications.
     """
 
     def __init__(self, clock: ManualClock) -> None:
@@ -59,7 +57,7 @@ class ScriptedVerifier(TokenVerifier):
         self.asked = 0
 
     async def verify(self, token: str) -> Principal:
-        """Somebody, or a refusal."""
+        """Return the principal of a known token."""
         self.asked += 1
         self.meanwhile()
         if token not in self.principals:
@@ -72,13 +70,13 @@ class ScriptedVerifier(TokenVerifier):
         return principal
 
     def claimed_expiry(self, token: str) -> float:
-        """In 30 days."""
+        """Return a time 30 days from now."""
         del token
         return self._clock.now().timestamp() + 30 * 86_400
 
 
 class UnavailableStore(MemoryRevocationStore):
-    """Takes revocations, but cannot be asked."""
+    """Stores revocations, but cannot be read."""
 
     async def contains(self, credential: Credential) -> bool:
         """Fail."""
@@ -87,12 +85,9 @@ class UnavailableStore(MemoryRevocationStore):
 
 
 class Holder(SessionHolder):
-    """Keeps what it is told.
+    """Records the calls of a session.
 
-    Attributes:
-        warnings: When its token expires, for each warning.
-        farewells: Why it had to go.
-        transport_closed: Whether its connection was closed, for it to come back.
+    The time of each warning, the code of each end, and whether the transport was closed.
     """
 
     answers_pings = True
@@ -103,20 +98,20 @@ class Holder(SessionHolder):
         self.farewells: list[AuthenticationCode] = []
 
     def warn_of_expiry(self, expires_at: datetime) -> None:
-        """Keep the time."""
+        """Record the time."""
         self.warnings.append(expires_at)
 
     def end_session(self, error: AuthenticationError) -> None:
-        """Keep the code."""
+        """Record the code."""
         self.farewells.append(error.code)
 
     def close_transport(self) -> None:
-        """Keep it."""
+        """Record the call."""
         self.transport_closed = True
 
 
 class Setting:
-    """A session service and what it stands on."""
+    """A session service and its parts."""
 
     def __init__(
         self,
@@ -151,17 +146,17 @@ class Setting:
         )
 
     async def open(self, token: str = TOKEN, holder: SessionHolder | None = None) -> Session:
-        """A session with the token."""
+        """Open a session with the token."""
         return await self.sessions.open(token, ADDRESS, holder or Holder())
 
     async def refusal_of(self, token: object) -> AuthenticationCode:
-        """The code an attempt to connect with the token is refused with."""
+        """Return the code with which connecting with the token is rejected."""
         with pytest.raises(AuthenticationError) as caught:
             await self.sessions.open(token, ADDRESS, Holder())
         return caught.value.code
 
     def refusal_of_events(self, session: Session) -> AuthenticationCode:
-        """The code the session's events are refused with."""
+        """Return the code with which the session's events are rejected."""
         with pytest.raises(AuthenticationError) as caught:
             self.sessions.check(session)
         return caught.value.code
@@ -174,7 +169,7 @@ async def ready(
     *,
     admit_unchecked: bool = False,
 ) -> Setting:
-    """A setting whose service has been initialised."""
+    """Create a setting whose service is initialised."""
     setting = Setting(
         clock, policy, store or MemoryRevocationStore(clock), admit_unchecked=admit_unchecked
     )

@@ -12,72 +12,72 @@ from tests.unit.services.message_stores import (
     UnreadableMessages,
     by_bob,
     contents,
-    store_as_prisma,
+    store_on_another_node,
 )
 from tests.unit.services.people import ALICE, BOB, GENERAL, RANDOM
 
 
-async def test_channel_hears_of_it_when_the_original_backend_stores_beside_us(
+async def test_channel_receives_it_when_the_original_backend_stores_too(
     make_services: MakeServices,
     store: MemoryStore,
     broadcaster: RecordingBroadcaster,
 ) -> None:
-    """Also where nobody has sent anything here since the start."""
+    """This node has not published anything in the channel before."""
     losing_messages = LosingMessages(store)
     services = make_services(losing_messages, losing_messages)
-    await store_as_prisma(losing_messages, BOB, "old")
-    losing_messages.beside = [by_bob("1"), by_bob("2")]
+    await store_on_another_node(losing_messages, BOB, "old")
+    losing_messages.unadopted = [by_bob("1"), by_bob("2")]
 
     await services.poller.adopt()
 
     assert ["1", "2"] == contents(broadcaster)
 
 
-async def test_channel_hears_of_it_when_the_adoption_was_unconfirmed(
+async def test_channel_receives_it_when_the_adoption_was_unconfirmed(
     make_services: MakeServices,
     store: MemoryStore,
     broadcaster: RecordingBroadcaster,
 ) -> None:
-    """It is looked for again, and the next ones are taken in by fewer at once."""
+    """It is published later, and the next transaction adopts half as many."""
     losing_messages = LosingMessages(store)
     services = make_services(losing_messages, losing_messages)
-    losing_messages.beside = [by_bob(str(number)) for number in range(MAX_ADOPTED + 1)]
+    losing_messages.unadopted = [by_bob(str(number)) for number in range(MAX_ADOPTED + 1)]
     losing_messages.losses = 1
     with pytest.raises(Unconfirmed):
         await services.poller.adopt()
 
-    losing_messages.beside *= 2
+    losing_messages.unadopted *= 2
     await services.messages.catch_up()
-    heard = contents(broadcaster)
-    losing_messages.beside = [by_bob(str(number)) for number in range(MAX_ADOPTED)]
+    published = contents(broadcaster)
+    losing_messages.unadopted = [by_bob(str(number)) for number in range(MAX_ADOPTED)]
     await services.poller.adopt()
 
-    assert [str(number) for number in range(MAX_ADOPTED)] == heard
+    assert [str(number) for number in range(MAX_ADOPTED)] == published
     assert [MAX_ADOPTED, MAX_ADOPTED // 2] == losing_messages.adopted_at_once[:2]
 
 
-async def test_sends_are_acked_and_other_channels_told_when_a_row_cannot_be_read(
+async def test_sends_are_acked_and_other_channels_published_when_a_row_cannot_be_read(
     make_services: MakeServices,
     store: MemoryStore,
     broadcaster: RecordingBroadcaster,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """They are stored; the channel hears of everything when the row is mended."""
+    """Messages behind the row are published when it is readable again."""
     messages = UnreadableMessages(store)
     services = make_services(messages, messages)
     service = services.messages
     for channel_id in (GENERAL, RANDOM):
         await service.send(ALICE, channel_id, "1", None)
-    await store_as_prisma(messages, BOB, "2")
+    await store_on_another_node(messages, BOB, "2")
 
     sent = await service.send(ALICE, GENERAL, "3", None)
-    messages.beside = [replace(by_bob("2"), channel_id=RANDOM)]
+    messages.unadopted = [replace(by_bob("2"), channel_id=RANDOM)]
     await services.poller.adopt()
-    told_meanwhile = contents(broadcaster)
+    published_meanwhile = contents(broadcaster)
     messages.is_unreadable = False
     await service.catch_up()
 
     assert 3 == sent.seq
-    assert ["1", "1", "2"] == told_meanwhile
+    assert ["1", "1", "2"] == published_meanwhile
     assert ["1", "1", "2", "2", "3"] == contents(broadcaster)
     assert {"stored messages could not be published: ValueError"} == set(caplog.messages)

@@ -15,7 +15,6 @@ from tests.unit.services.session_setting import (
 
 
 async def test_authenticate_gives_the_credential_when_token_is_good(setting: Setting) -> None:
-    """The verifier's word counts."""
     credential = await setting.authentication.authenticate(TOKEN, ADDRESS)
 
     assert Credential.of(TOKEN, setting.verifier.principals[TOKEN]) == credential
@@ -36,19 +35,19 @@ async def test_authenticate_gives_the_credential_when_token_is_good(setting: Set
 async def test_authenticate_names_the_rule_when_it_is_no_token(
     setting: Setting, sent: object, code: AuthenticationCode
 ) -> None:
-    """Whatever a client sends, it is told what is wrong with it."""
+    """Every invalid value has a code that says what is wrong."""
     assert code == await setting.refusal_of(sent)
 
 
 async def test_authenticate_refuses_when_revocation_cannot_be_known(clock: ManualClock) -> None:
-    """It fails closed, with a code that says that it may be tried again."""
+    """It fails closed, with a temporary code."""
     setting = await ready(clock, store=UnavailableStore(clock))
 
     assert AuthenticationCode.REVOCATION_UNAVAILABLE == await setting.refusal_of(TOKEN)
 
 
 async def test_authenticate_admits_when_policy_prefers_it_to_knowing(clock: ManualClock) -> None:
-    """REVOCATION_UNAVAILABLE=admit is the operator's decision."""
+    """The operator has set REVOCATION_UNAVAILABLE=admit."""
     setting = await ready(clock, store=UnavailableStore(clock), admit_unchecked=True)
 
     credential = await setting.authentication.authenticate(TOKEN, ADDRESS)
@@ -59,7 +58,7 @@ async def test_authenticate_admits_when_policy_prefers_it_to_knowing(clock: Manu
 async def test_authenticate_refuses_unverified_when_address_tries_too_often(
     setting: Setting,
 ) -> None:
-    """No cryptography is done for attempts beyond the limit, and the time to wait is known."""
+    """Attempts beyond the limit cost no cryptography, and the error has the retry time."""
     setting.verifier.refusal = AuthenticationCode.KEYS_UNAVAILABLE
     for _ in range(ATTEMPTS):
         await setting.refusal_of("of an unknown key")
@@ -77,7 +76,7 @@ async def test_authenticate_refuses_unverified_when_address_tries_too_often(
 async def test_authenticate_admits_all_users_of_an_address_when_their_tokens_are_good(
     setting: Setting,
 ) -> None:
-    """A whole office may come back at once."""
+    """All users of an office may reconnect at the same time."""
     for _ in range(5 * ATTEMPTS):
         await setting.authentication.authenticate(TOKEN, ADDRESS)
 
@@ -88,7 +87,7 @@ async def test_authenticate_admits_all_users_of_an_address_when_their_tokens_are
 async def test_authenticate_refuses_unverified_when_address_failed_too_often(
     setting: Setting, sent: str | None
 ) -> None:
-    """Guessing gets fewer tries than connecting, and so does what is no token at all."""
+    """Failures have a lower limit than attempts; values that are not tokens count, too."""
     for _ in range(FAILURES):
         await setting.refusal_of(sent)
     asked = setting.verifier.asked
@@ -102,7 +101,7 @@ async def test_authenticate_refuses_unverified_when_address_failed_too_often(
 async def test_authenticate_refuses_when_another_address_of_the_network_failed(
     setting: Setting,
 ) -> None:
-    """Who has an IPv6 network has all of its addresses."""
+    """The owner of an IPv6 network can use all of its addresses."""
     for host in range(FAILURES):
         with pytest.raises(AuthenticationError):
             await setting.authentication.authenticate("forged", f"2001:db8::{host}")
@@ -112,7 +111,6 @@ async def test_authenticate_refuses_when_another_address_of_the_network_failed(
 
 
 async def test_authenticate_admits_when_another_address_failed(setting: Setting) -> None:
-    """One attacker does not lock out the rest."""
     for _ in range(FAILURES):
         await setting.refusal_of("forged")
 
@@ -122,7 +120,7 @@ async def test_authenticate_admits_when_another_address_failed(setting: Setting)
 
 
 async def test_authenticate_counts_no_failure_when_keys_are_unavailable(setting: Setting) -> None:
-    """An outage of ours must not lock the clients out after it."""
+    """An outage of the server must not lock out clients."""
     setting.verifier.refusal = AuthenticationCode.KEYS_UNAVAILABLE
     for _ in range(FAILURES + 1):
         await setting.refusal_of("of an unknown key")
@@ -135,7 +133,7 @@ async def test_authenticate_counts_no_failure_when_keys_are_unavailable(setting:
 async def test_refusal_tells_how_often_the_address_failed_so_when_it_is_counted(
     setting: Setting,
 ) -> None:
-    """By reason, for whoever reads the log."""
+    """Failures are counted by code, for the log."""
     counted = []
     for sent in ("forged", None):
         with pytest.raises(AuthenticationError) as caught:

@@ -32,7 +32,6 @@ DRAFT = ChannelDraft(NEWS, "News", "What is new", ChannelType.PUBLIC, ALICE, (BO
 async def test_seed_makes_members_when_given_a_membership(
     channel_service: ChannelService, channels: MemoryChannelRepository
 ) -> None:
-    """What a seed file names exists afterwards."""
     await channel_service.seed({UserId("user_erin"): (RANDOM, GENERAL)})
 
     assert (GENERAL, RANDOM) == await channels.channels_of(UserId("user_erin"))
@@ -45,23 +44,23 @@ async def test_members_hear_of_a_channel_when_it_is_created(
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
 ) -> None:
-    """Each once, in their own room; their sockets are in the channel's by then."""
+    """Each member is notified once in the user's room, after the sockets joined the channel."""
     creation = await channel_service.create(DRAFT)
 
     channel = Channel(NEWS, "News", "What is new", ChannelType.PUBLIC, ALICE, clock.now())
     assert ChannelCreation(channel, is_new=True) == creation
     assert {ALICE, BOB} == (await channels.members_of_all([NEWS]))[NEWS]
     assert {ALICES_PHONE, BOBS_PHONE} == rooms.sockets_in("channel:news")
-    told = [
+    notified = [
         Publication(f"user:{each}", ServerEvent.CHANNEL_CREATED, channel) for each in (BOB, ALICE)
     ]
-    assert told == broadcaster.published
+    assert notified == broadcaster.published
 
 
 async def test_nobody_hears_anything_when_a_channel_cannot_be_created(
     channel_service: ChannelService, rooms: MemorySocketRooms, broadcaster: RecordingBroadcaster
 ) -> None:
-    """Its id is taken, or somebody is not known."""
+    """The id is taken, or a user does not exist."""
     await channel_service.create(DRAFT)
     broadcaster.published.clear()
 
@@ -83,7 +82,7 @@ async def test_standing_channel_is_the_answer_when_it_is_asked_for_again(
     rooms: MemorySocketRooms,
     broadcaster: RecordingBroadcaster,
 ) -> None:
-    """Its members are who they have become, and nobody hears it twice."""
+    """The members may have changed since, and nobody is notified again."""
     created = await channel_service.create(DRAFT)
     await channel_service.remove_member(NEWS, BOB)
     broadcaster.published.clear()
@@ -103,7 +102,7 @@ async def test_sockets_are_in_the_room_when_the_standing_channel_was_stored_by_o
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
 ) -> None:
-    """Whoever is answered may count on it; it is no news, though."""
+    """The caller may rely on the rooms, although nobody is notified."""
     stored = Channel(NEWS, "News", None, ChannelType.PUBLIC, ALICE, clock.now())
     await channels.create(stored, {ALICE: MemberRole.OWNER, BOB: MemberRole.MEMBER})
 
@@ -125,7 +124,6 @@ async def test_sockets_are_in_the_room_when_the_standing_channel_was_stored_by_o
 async def test_creation_is_refused_when_another_channel_has_the_id(
     channel_service: ChannelService, other: ChannelDraft
 ) -> None:
-    """That is no repetition."""
     await channel_service.create(DRAFT)
 
     with pytest.raises(ChannelExists):
@@ -135,7 +133,7 @@ async def test_creation_is_refused_when_another_channel_has_the_id(
 async def test_creation_is_refused_when_the_standing_channel_is_being_deleted(
     channel_service: ChannelService, channels: MemoryChannelRepository
 ) -> None:
-    """An interrupted deletion has taken its members: it is not what was asked for."""
+    """An interrupted deletion has removed its members, so it differs from the draft."""
     await channel_service.create(DRAFT)
     await channels.remove_members(NEWS)
 
@@ -149,7 +147,7 @@ async def test_members_hear_of_the_end_when_a_channel_is_deleted(
     rooms: MemorySocketRooms,
     broadcaster: RecordingBroadcaster,
 ) -> None:
-    """In their own rooms, once, and the channel's room is empty by then."""
+    """Each member is notified once in the user's room, after the channel's room was emptied."""
     await channel_service.delete(GENERAL)
 
     assert set() == rooms.sockets_in(ROOM)
@@ -164,7 +162,7 @@ async def test_members_hear_of_the_end_when_a_channel_is_deleted(
 async def test_deletion_is_harmless_when_it_is_asked_for_again(
     channel_service: ChannelService, broadcaster: RecordingBroadcaster
 ) -> None:
-    """While it goes on, or afterwards: the answer may have been lost. Nobody hears it twice."""
+    """A caller whose answer was lost may repeat the request; nobody is notified twice."""
     await asyncio.gather(channel_service.delete(GENERAL), channel_service.delete(GENERAL))
     await channel_service.delete(GENERAL)
 
@@ -174,7 +172,7 @@ async def test_deletion_is_harmless_when_it_is_asked_for_again(
 async def test_deletion_is_refused_when_there_never_was_such_a_channel(
     channel_service: ChannelService,
 ) -> None:
-    """Perhaps its id is misspelt."""
+    """The id may be misspelt."""
     with pytest.raises(ChannelNotFound):
         await channel_service.delete(NEWS)
 
@@ -182,7 +180,7 @@ async def test_deletion_is_refused_when_there_never_was_such_a_channel(
 async def test_few_deletions_are_remembered_when_there_were_many(
     channel_service: ChannelService, store: MemoryStore, channels: MemoryChannelRepository
 ) -> None:
-    """Memory is bounded; of the oldest it is not known any more."""
+    """Memory is bounded, so the oldest deletions are forgotten."""
     names = [ChannelId(f"channel-{number}") for number in range(MAX_DELETIONS + 1)]
     await channels.seed({ALICE: names})
     for name in names:

@@ -31,22 +31,22 @@ pytestmark = pytest.mark.usefixtures("connected")
 ROOM = "channel:general"
 
 
-class HeardIn(RecordingBroadcaster):
-    """Writes down who was in the room when something was told."""
+class RoomRecorder(RecordingBroadcaster):
+    """Records who is in a room whenever something is published."""
 
     def __init__(self, rooms: MemorySocketRooms) -> None:
         super().__init__()
         self._rooms = rooms
-        self.heard: list[tuple[str, frozenset[UserId]]] = []
+        self.recorded: list[tuple[str, frozenset[UserId]]] = []
 
     def publish(self, room: str, event: ServerEvent, payload: object, **_: object) -> None:
-        """Look into the room."""
+        """Record the users in the room."""
         del payload
-        self.heard.append((event, self._rooms.users_in(room)))
+        self.recorded.append((event, self._rooms.users_in(room)))
 
 
 def change(clock: ManualClock, user_id: UserId) -> MembershipChange:
-    """Of general, now."""
+    """Return a change in general at the current time."""
     return MembershipChange(GENERAL, user_id, clock.now())
 
 
@@ -57,7 +57,7 @@ async def test_channel_hears_of_a_newcomer_when_their_sockets_have_joined(
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
 ) -> None:
-    """Once, however often they are added."""
+    """The channel is notified once, even if the user is added again."""
     store.leave(GENERAL, BOB)
     rooms.leave([BOB], ROOM)
 
@@ -65,14 +65,14 @@ async def test_channel_hears_of_a_newcomer_when_their_sockets_have_joined(
 
     assert [True, False] == added
     assert {ALICES_PHONE, BOBS_PHONE} == rooms.sockets_in(ROOM)
-    told = Publication(ROOM, ServerEvent.ROOM_MEMBER_JOINED, change(clock, BOB))
-    assert [told] == broadcaster.published
+    notified = Publication(ROOM, ServerEvent.ROOM_MEMBER_JOINED, change(clock, BOB))
+    assert [notified] == broadcaster.published
 
 
 async def test_nobody_hears_of_it_when_a_member_gets_another_role(
     channel_service: ChannelService, broadcaster: RecordingBroadcaster
 ) -> None:
-    """It is a change, once; what a member may do does not depend on it."""
+    """The role is changed once, and all roles have the same permissions here."""
     roles = (MemberRole.ADMIN, MemberRole.ADMIN, None)
 
     changed = [await channel_service.add_member(GENERAL, BOB, role) for role in roles]
@@ -88,7 +88,7 @@ async def test_channel_hears_of_a_removal_when_the_sockets_have_left(
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
 ) -> None:
-    """First their typing ends; they hear of it in their own room; once."""
+    """The user's typing ends first; the user is notified once, in the user's room."""
     await typing_service.start(BOB, GENERAL, BOBS_PHONE)
     broadcaster.published.clear()
 
@@ -113,12 +113,12 @@ async def test_nobody_who_was_removed_is_told_anything_in_the_room(
     events: EventService,
     clock: ManualClock,
 ) -> None:
-    """Not even that they stopped typing."""
-    broadcaster = HeardIn(rooms)
+    """Removed users do not even receive that they stopped typing."""
+    broadcaster = RoomRecorder(rooms)
     typing = TypingService(channels, events, room_sync, broadcaster, clock, 5.0)
     service = ChannelService(channels, membership, room_sync, broadcaster, clock)
     await typing.start(BOB, GENERAL, BOBS_PHONE)
-    broadcaster.heard.clear()
+    broadcaster.recorded.clear()
 
     await service.remove_member(GENERAL, BOB)
 
@@ -126,7 +126,7 @@ async def test_nobody_who_was_removed_is_told_anything_in_the_room(
         ("typing", frozenset({ALICE})),
         ("room:member:left", frozenset({ALICE})),
         ("room:member:left", frozenset({BOB})),
-    ] == broadcaster.heard
+    ] == broadcaster.recorded
 
 
 async def test_sockets_move_when_a_change_stands_that_was_never_applied(
@@ -135,7 +135,7 @@ async def test_sockets_move_when_a_change_stands_that_was_never_applied(
     rooms: MemorySocketRooms,
     broadcaster: RecordingBroadcaster,
 ) -> None:
-    """As after a commit that nobody confirmed: asked again, it is made true here."""
+    """Repeating a call whose commit was not confirmed moves the sockets."""
     store.leave(GENERAL, BOB)
 
     removed = await channel_service.remove_member(GENERAL, BOB)
@@ -155,8 +155,8 @@ async def test_who_was_removed_by_others_hears_of_no_change_of_members(
     *,
     is_added: bool,
 ) -> None:
-    """Before a channel is told of one, its members are looked at."""
-    broadcaster = HeardIn(rooms)
+    """The members are refreshed before a change is published to the room."""
+    broadcaster = RoomRecorder(rooms)
     service = ChannelService(channels, membership, room_sync, broadcaster, clock)
     await channels.seed({DAVE: (RANDOM,)})
     store.leave(GENERAL, BOB)
@@ -166,4 +166,4 @@ async def test_who_was_removed_by_others_hears_of_no_change_of_members(
     else:
         await service.remove_member(GENERAL, CAROL)
 
-    assert frozenset({ALICE}) == broadcaster.heard[0][1]
+    assert frozenset({ALICE}) == broadcaster.recorded[0][1]

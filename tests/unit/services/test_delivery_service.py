@@ -20,7 +20,7 @@ from tests.unit.services.people import ALICE, BOB, CAROL, DAVE, GENERAL
 
 
 class LosingDeliveries(MemoryDeliveryRepository):
-    """While it is ``losing``, nobody gets to know whether it ``stores``."""
+    """Raises `UnconfirmedAdvances` while it is ``losing``; it ``stores`` the reports or not."""
 
     losing = False
     stores = True
@@ -32,7 +32,7 @@ class LosingDeliveries(MemoryDeliveryRepository):
     async def advance_all(
         self, reports: Sequence[Report], now: datetime
     ) -> Sequence[AdvanceOutcome]:
-        """As the class says."""
+        """Store the reports, or not; raise `UnconfirmedAdvances` while ``losing``."""
         self.batches.append(len(reports))
         if not self.losing:
             return await super().advance_all(reports, now)
@@ -42,14 +42,14 @@ class LosingDeliveries(MemoryDeliveryRepository):
 
 
 def _moved(report: Report, now: datetime) -> Advance:
-    """What would have become of a report."""
+    """Return the outcome that a report would have."""
     status = DeliveryStatus(report.message_id, report.recipient_id, report.state, now)
     return Advance(status, ALICE, author_is_member=True, changed=True)
 
 
 @pytest.fixture
 def deliveries(store: MemoryStore) -> LosingDeliveries:
-    """What has arrived."""
+    """The deliveries of the store."""
     return LosingDeliveries(store)
 
 
@@ -74,19 +74,19 @@ async def message(messages: MemoryMessageRepository, clock: ManualClock) -> Mess
 
 
 def bobs(message: Message, state: DeliveryState, clock: ManualClock) -> DeliveryStatus:
-    """Bob's status as of now."""
+    """Return Bob's status at the current time."""
     return DeliveryStatus(
         message_id=message.id, recipient_id=BOB, status=state, timestamp=clock.now()
     )
 
 
-async def test_author_hears_once_when_a_recipient_reports_delivery_twice(
+async def test_author_is_notified_once_when_a_recipient_reports_delivery_twice(
     service: DeliveryService,
     broadcaster: RecordingBroadcaster,
     message: Message,
     clock: ManualClock,
 ) -> None:
-    """A repeated report is answered with what stands, and told to nobody."""
+    """A repeated report returns the same status, and is not published."""
     expected = bobs(message, DeliveryState.DELIVERED, clock)
 
     first = await service.delivered(BOB, message.id)
@@ -94,31 +94,31 @@ async def test_author_hears_once_when_a_recipient_reports_delivery_twice(
     second = await service.delivered(BOB, message.id)
 
     assert expected == first == second
-    told = Publication("user:user_alice", ServerEvent.MESSAGE_DELIVERED, expected)
-    assert [told] == broadcaster.published
+    published = Publication("user:user_alice", ServerEvent.MESSAGE_DELIVERED, expected)
+    assert [published] == broadcaster.published
 
 
-async def test_author_hears_of_reading_when_delivery_was_never_reported(
+async def test_author_is_notified_of_reading_when_delivery_was_never_reported(
     service: DeliveryService,
     broadcaster: RecordingBroadcaster,
     message: Message,
     clock: ManualClock,
 ) -> None:
-    """Seen says delivered, too; a late report of delivery takes nothing back."""
+    """A late report of delivery does not change READ."""
     read = await service.seen(BOB, message.id)
 
     late = await service.delivered(BOB, message.id)
 
     expected = bobs(message, DeliveryState.READ, clock)
     assert expected == read == late
-    told = Publication("user:user_alice", ServerEvent.MESSAGE_SEEN, expected)
-    assert [told] == broadcaster.published
+    published = Publication("user:user_alice", ServerEvent.MESSAGE_SEEN, expected)
+    assert [published] == broadcaster.published
 
 
 async def test_report_is_refused_when_the_reporter_is_no_recipient(
     service: DeliveryService, broadcaster: RecordingBroadcaster, message: Message
 ) -> None:
-    """The author is none; to a stranger the message does not exist."""
+    """The author is no recipient, and a stranger does not learn that the message exists."""
     for report in (service.delivered, service.seen):
         with pytest.raises(NotARecipient):
             await report(ALICE, message.id)
@@ -128,14 +128,14 @@ async def test_report_is_refused_when_the_reporter_is_no_recipient(
     assert [] == broadcaster.published
 
 
-async def test_author_hears_nothing_when_they_have_left_the_channel(
+async def test_author_is_not_notified_when_they_have_left_the_channel(
     service: DeliveryService,
     store: MemoryStore,
     broadcaster: RecordingBroadcaster,
     message: Message,
     clock: ManualClock,
 ) -> None:
-    """The report counts all the same."""
+    """The report is stored nevertheless."""
     store.leave(GENERAL, ALICE)
 
     status = await service.delivered(BOB, message.id)
@@ -144,14 +144,14 @@ async def test_author_hears_nothing_when_they_have_left_the_channel(
     assert [] == broadcaster.published
 
 
-async def test_author_hears_once_when_a_report_is_repeated_that_was_not_confirmed(
+async def test_author_is_notified_once_when_a_report_is_repeated_that_was_not_confirmed(
     service: DeliveryService,
     deliveries: LosingDeliveries,
     broadcaster: RecordingBroadcaster,
     message: Message,
     clock: ManualClock,
 ) -> None:
-    """It changes nothing any more, but nobody knew."""
+    """The repeated report changes nothing, but the change was not published before."""
     expected = bobs(message, DeliveryState.DELIVERED, clock)
     deliveries.losing = True
     with pytest.raises(Unconfirmed):
@@ -161,17 +161,17 @@ async def test_author_hears_once_when_a_report_is_repeated_that_was_not_confirme
     repeated = [await service.delivered(BOB, message.id) for _ in range(2)]
 
     assert [expected, expected] == repeated
-    told = Publication("user:user_alice", ServerEvent.MESSAGE_DELIVERED, expected)
-    assert [told] == broadcaster.published
+    published = Publication("user:user_alice", ServerEvent.MESSAGE_DELIVERED, expected)
+    assert [published] == broadcaster.published
 
 
-async def test_author_hears_of_reading_alone_when_neither_report_was_confirmed(
+async def test_author_is_notified_of_reading_alone_when_neither_report_was_confirmed(
     service: DeliveryService,
     deliveries: LosingDeliveries,
     broadcaster: RecordingBroadcaster,
     message: Message,
 ) -> None:
-    """Whichever of the two is repeated; never of delivery after it."""
+    """Repeating both reports publishes READ, and never DELIVERED after it."""
     deliveries.losing = True
     for report in (service.delivered, service.seen):
         with pytest.raises(Unconfirmed):
@@ -184,13 +184,13 @@ async def test_author_hears_of_reading_alone_when_neither_report_was_confirmed(
     assert [ServerEvent.MESSAGE_SEEN] == [each.event for each in broadcaster.published]
 
 
-async def test_author_hears_once_when_what_was_told_is_reported_without_a_confirmation(
+async def test_author_is_notified_once_when_what_was_published_is_reported_without_a_confirmation(
     service: DeliveryService,
     deliveries: LosingDeliveries,
     broadcaster: RecordingBroadcaster,
     message: Message,
 ) -> None:
-    """Another device's report changes nothing, confirmed or not."""
+    """A second device repeats the report, and its commit is interrupted."""
     await service.delivered(BOB, message.id)
     deliveries.losing = True
     with pytest.raises(Unconfirmed):
@@ -202,13 +202,13 @@ async def test_author_hears_once_when_what_was_told_is_reported_without_a_confir
     assert [ServerEvent.MESSAGE_DELIVERED] == [each.event for each in broadcaster.published]
 
 
-async def test_author_hears_once_when_the_unconfirmed_report_was_not_stored(
+async def test_author_is_notified_once_when_the_unconfirmed_report_was_not_stored(
     service: DeliveryService,
     deliveries: LosingDeliveries,
     broadcaster: RecordingBroadcaster,
     message: Message,
 ) -> None:
-    """The second call stores it, and a third is told to nobody."""
+    """The second report stores and publishes the change; the third does neither."""
     deliveries.losing, deliveries.stores = True, False
     with pytest.raises(Unconfirmed):
         await service.delivered(BOB, message.id)
@@ -226,7 +226,7 @@ async def test_oldest_report_is_forgotten_when_too_many_were_not_confirmed(
     broadcaster: RecordingBroadcaster,
     message: Message,
 ) -> None:
-    """Memory stays flat; its author finds it when they ask."""
+    """The memory is bounded; the author can still request the status."""
     deliveries.losing = True
     bobs_and_others = (message.id, *(MessageId(f"other-{each}") for each in range(MAX_UNCONFIRMED)))
     for message_id in bobs_and_others:
@@ -241,7 +241,7 @@ async def test_oldest_report_is_forgotten_when_too_many_were_not_confirmed(
 
 
 async def sent(messages: MemoryMessageRepository, clock: ManualClock, *ids: str) -> list[MessageId]:
-    """Messages of Alice's in general."""
+    """Store messages of Alice in general, and return their ids."""
     drafts = [MessageDraft(MessageId(each), GENERAL, ALICE, "hello", None) for each in ids]
     await messages.add_all(drafts, clock.now())
     return [draft.id for draft in drafts]
@@ -254,7 +254,7 @@ async def sent(messages: MemoryMessageRepository, clock: ManualClock, *ids: str)
         (DeliveryState.READ, ServerEvent.MESSAGE_SEEN),
     ],
 )
-async def test_author_hears_of_each_that_changed_when_a_recipient_reports_a_list(
+async def test_author_is_notified_of_each_that_changed_when_a_recipient_reports_a_list(
     service: DeliveryService,
     deliveries: LosingDeliveries,
     messages: MemoryMessageRepository,
@@ -263,7 +263,7 @@ async def test_author_hears_of_each_that_changed_when_a_recipient_reports_a_list
     state: DeliveryState,
     event: ServerEvent,
 ) -> None:
-    """One transaction; the answer is in the order asked, and once more says nothing new."""
+    """The list is one transaction, and its ack has the order of the request."""
     ids = (await sent(messages, clock, "m1", "m2", "m3"))[::-1]
     report = service.all_delivered if state is DeliveryState.DELIVERED else service.all_seen
     await report(BOB, ids[1:2])
@@ -284,7 +284,7 @@ async def test_author_hears_of_each_that_changed_when_a_recipient_reports_a_list
 async def test_list_is_marked_but_for_what_is_refused_when_some_are_not_the_recipients(
     service: DeliveryService, messages: MemoryMessageRepository, clock: ManualClock
 ) -> None:
-    """A message that was deleted meanwhile keeps nobody from reporting the others."""
+    """The other messages of the list are marked."""
     first, deleted, last = await sent(messages, clock, "m1", "m2", "m3")
     await messages.delete(deleted, ALICE)
     own = MessageDraft(MessageId("own"), GENERAL, BOB, "hello", None)
@@ -301,14 +301,14 @@ async def test_list_is_marked_but_for_what_is_refused_when_some_are_not_the_reci
     assert (BOB, DeliveryState.READ) == (states[0].recipient_id, states[0].status)
 
 
-async def test_author_hears_once_when_an_unconfirmed_list_is_reported_again(
+async def test_author_is_notified_once_when_an_unconfirmed_list_is_reported_again(
     service: DeliveryService,
     deliveries: LosingDeliveries,
     messages: MemoryMessageRepository,
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
 ) -> None:
-    """It was stored, and nobody knew."""
+    """The change was stored, but not published."""
     ids = await sent(messages, clock, "m1", "m2")
     deliveries.losing = True
     with pytest.raises(Unconfirmed):
@@ -322,7 +322,7 @@ async def test_author_hears_once_when_an_unconfirmed_list_is_reported_again(
 
 
 class HeldBackDeliveries(MemoryDeliveryRepository):
-    """Stores at once; what reports a delivery is answered when the test lets it."""
+    """Stores at once, but returns reports of delivery late: when `may_return` is set."""
 
     def __init__(self, store: MemoryStore) -> None:
         super().__init__(store)
@@ -332,7 +332,7 @@ class HeldBackDeliveries(MemoryDeliveryRepository):
     async def advance_all(
         self, reports: Sequence[Report], now: datetime
     ) -> Sequence[AdvanceOutcome]:
-        """As the class says."""
+        """Store the reports, and return late if one reports a delivery."""
         outcomes = await super().advance_all(reports, now)
         if any(report.state is DeliveryState.DELIVERED for report in reports):
             self.stored.set()
@@ -340,13 +340,13 @@ class HeldBackDeliveries(MemoryDeliveryRepository):
         return outcomes
 
 
-async def test_author_hears_no_delivery_after_reading_when_a_list_is_overtaken(
+async def test_author_is_not_notified_of_delivery_after_reading_when_a_list_is_overtaken(
     store: MemoryStore,
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
     message: Message,
 ) -> None:
-    """The phone's list was stored first, and the laptop's report of one of it was told first."""
+    """The list of the phone was stored first, but the laptop's READ was published first."""
     store.writers = 2
     deliveries = HeldBackDeliveries(store)
     service = DeliveryService(deliveries, broadcaster, clock, store)
@@ -363,7 +363,7 @@ async def test_author_hears_no_delivery_after_reading_when_a_list_is_overtaken(
 async def test_statuses_name_every_recipient_when_a_member_asks(
     service: DeliveryService, message: Message
 ) -> None:
-    """Who has acknowledged, and who is pending."""
+    """Recipients who have not reported are SENT."""
     await service.seen(CAROL, message.id)
 
     page = await service.statuses(ALICE, message.id, 2, None)
@@ -376,7 +376,7 @@ async def test_statuses_name_every_recipient_when_a_member_asks(
 async def test_statuses_are_paged_with_counts_when_there_are_more_than_asked_for(
     service: DeliveryService, message: Message
 ) -> None:
-    """The cursor goes on behind the page; every state is counted, even if nobody is in it."""
+    """Both pages count every state, including states without a recipient."""
     await service.seen(CAROL, message.id)
 
     first = await service.statuses(ALICE, message.id, 1, None)
@@ -391,13 +391,31 @@ async def test_statuses_are_paged_with_counts_when_there_are_more_than_asked_for
 async def test_statuses_are_refused_when_the_cursor_was_not_made_here(
     service: DeliveryService, message: Message
 ) -> None:
-    """It is the client's mistake, and the answer names the field."""
+    """The error names the field."""
     with pytest.raises(InvalidPayload) as caught:
         await service.statuses(ALICE, message.id, 1, "nonsense")
 
     assert "cursor" == caught.value.path
 
 
-async def test_shutdown_is_harmless_when_nothing_is_going_on(service: DeliveryService) -> None:
-    """There is nothing to wait for."""
-    await service.on_application_shutdown(None)
+async def test_report_is_stored_when_the_service_shuts_down_meanwhile(
+    store: MemoryStore,
+    broadcaster: RecordingBroadcaster,
+    clock: ManualClock,
+    message: Message,
+) -> None:
+    """The shutdown waits until the report is published."""
+    deliveries = HeldBackDeliveries(store)
+    service = DeliveryService(deliveries, broadcaster, clock, store)
+    report = asyncio.create_task(service.delivered(BOB, message.id))
+    await deliveries.stored.wait()
+
+    shutdown = asyncio.create_task(service.on_application_shutdown(None))
+    await asyncio.sleep(0)
+    was_waiting = not shutdown.done()
+    deliveries.may_return.set()
+    await shutdown
+
+    assert was_waiting
+    assert [ServerEvent.MESSAGE_DELIVERED] == [each.event for each in broadcaster.published]
+    assert bobs(message, DeliveryState.DELIVERED, clock) == await report

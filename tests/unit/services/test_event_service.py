@@ -28,7 +28,7 @@ ALL_SEATS = [
 
 
 async def test_user_channels_are_the_stored_ones_when_asked(events: EventService) -> None:
-    """Membership, not subscription, says where a user belongs."""
+    """The channels are those of the user's membership, not of the subscriptions."""
     assert (GENERAL, RANDOM) == await events.get_user_channels(ALICE)
     assert () == await events.get_user_channels(DAVE)
 
@@ -36,7 +36,7 @@ async def test_user_channels_are_the_stored_ones_when_asked(events: EventService
 async def test_user_channels_are_those_of_now_when_they_change_while_storage_is_asked(
     store: MemoryStore,
 ) -> None:
-    """The last change of each channel counts, whatever storage answers; others' do not."""
+    """The last change of the user in each channel overrides the result of the query."""
     channels = SlowChannels(store)
     events = EventService(channels)
     channels.hold()
@@ -55,7 +55,7 @@ async def test_user_channels_are_those_of_now_when_they_change_while_storage_is_
 async def test_user_channels_are_the_stored_ones_when_a_change_came_before(
     events: EventService,
 ) -> None:
-    """Storage has it by then; nothing is kept of questions that were answered."""
+    """The query includes the change, and no finished query is remembered."""
     events.changed(GENERAL, [ALICE], belong=False)
     first = await events.get_user_channels(ALICE)
 
@@ -63,13 +63,13 @@ async def test_user_channels_are_the_stored_ones_when_a_change_came_before(
     second = await events.get_user_channels(ALICE)
 
     assert (GENERAL, RANDOM) == first == second
-    assert {} == events._inquiries
+    assert {} == events._queries
 
 
 def test_user_listens_until_the_last_socket_leaves_when_there_are_two(
     events: EventService,
 ) -> None:
-    """Closing the laptop does not silence the phone."""
+    """A second socket of the user keeps following the channel."""
     events.subscribe(GENERAL, ALICES_PHONE, ALICE)
     events.subscribe(GENERAL, ALICES_LAPTOP, ALICE)
 
@@ -82,7 +82,7 @@ def test_user_listens_until_the_last_socket_leaves_when_there_are_two(
 
 
 def test_channels_of_socket_are_sorted_when_it_follows_several(events: EventService) -> None:
-    """What a disconnect has to undo is known without asking the storage."""
+    """A disconnect knows what to undo without a query."""
     events.subscribe(RANDOM, ALICES_PHONE, ALICE)
     events.subscribe(GENERAL, ALICES_PHONE, ALICE)
 
@@ -91,7 +91,7 @@ def test_channels_of_socket_are_sorted_when_it_follows_several(events: EventServ
 
 
 def test_unsubscribe_changes_nothing_when_the_seat_is_not_taken(events: EventService) -> None:
-    """Cleaning up twice, or for the wrong user, is harmless."""
+    """Unsubscribing twice, or for another user, changes nothing."""
     events.subscribe(GENERAL, ALICES_PHONE, ALICE)
 
     events.unsubscribe(RANDOM, ALICES_PHONE, ALICE)
@@ -105,7 +105,7 @@ def test_unsubscribe_changes_nothing_when_the_seat_is_not_taken(events: EventSer
 def test_subscriptions_agree_with_a_plain_set_when_seats_come_and_go(
     steps: list[tuple[bool, tuple[ChannelId, SocketId, UserId]]],
 ) -> None:
-    """Whatever the order, every answer follows from what is taken; nothing empty is kept."""
+    """Every result agrees with a set of subscriptions, and empty entries are removed."""
     events = EventService(MemoryChannelRepository(MemoryStore()))
     taken: set[tuple[ChannelId, SocketId, UserId]] = set()
 

@@ -20,14 +20,14 @@ from tests.unit.services.slow_channels import SlowChannels
 
 
 class AwayMessages(MemoryMessageRepository):
-    """Does not answer what is read while it is away."""
+    """Raises `Unavailable` for reads while it is away."""
 
     is_away = False
 
     async def stored_after(
         self, channel_id: ChannelId, after_seq: int, limit: int
     ) -> tuple[Message, ...]:
-        """What is stored, unless it is away."""
+        """Return the stored messages, or raise `Unavailable`."""
         if self.is_away:
             raise Unavailable
         return await super().stored_after(channel_id, after_seq, limit)
@@ -35,13 +35,13 @@ class AwayMessages(MemoryMessageRepository):
 
 @pytest.fixture
 def messages(store: MemoryStore) -> AwayMessages:
-    """A store that may go away."""
+    """Messages that the test can make unavailable."""
     return AwayMessages(store)
 
 
 @pytest.fixture
 def channels(store: MemoryStore) -> SlowChannels:
-    """Who belongs where, unless they are away, too."""
+    """Channels that the test can make unavailable."""
     return SlowChannels(store)
 
 
@@ -63,7 +63,7 @@ async def stored(
     user_id: UserId = ALICE,
     channel_id: ChannelId = GENERAL,
 ) -> list[StoredMessage]:
-    """So many new messages."""
+    """Store new messages."""
     drafts = [
         MessageDraft(new_message_id(), channel_id, user_id, "hello", None) for _ in range(count)
     ]
@@ -77,8 +77,8 @@ async def catch_up(publisher: MessagePublisher) -> None:
     await publisher.catch_up()
 
 
-def told(broadcaster: RecordingBroadcaster) -> list[int]:
-    """The numbers that channels heard of, in order."""
+def published(broadcaster: RecordingBroadcaster) -> list[int]:
+    """Return the ``seq`` of each message that was published, in their order."""
     return [
         publication.payload.seq
         for publication in broadcaster.published
@@ -86,75 +86,75 @@ def told(broadcaster: RecordingBroadcaster) -> list[int]:
     ]
 
 
-async def test_messages_are_told_in_their_order_when_given_in_another(
+async def test_messages_are_published_in_their_order_when_given_in_another(
     publisher: MessagePublisher, messages: AwayMessages, broadcaster: RecordingBroadcaster
 ) -> None:
-    """A retry's first message stands before the new ones of a commit, wherever it was in it."""
+    """A batch may contain a retry behind new messages, although its message is older."""
     one, two, three = await stored(messages, 3)
 
     await publisher.publish(GENERAL, [three, one, two])
 
-    assert [1, 2, 3] == told(broadcaster)
+    assert [1, 2, 3] == published(broadcaster)
 
 
-async def test_messages_are_passed_over_when_they_were_told(
+async def test_messages_are_passed_over_when_they_were_published(
     publisher: MessagePublisher, messages: AwayMessages, broadcaster: RecordingBroadcaster
 ) -> None:
-    """A retry hands in what an earlier send has stored."""
+    """A retry passes a message that was published before."""
     one, two = await stored(messages, 2)
     await publisher.publish(GENERAL, [one, two])
 
     await publisher.publish(GENERAL, [StoredMessage(one.message, is_new=False)])
     await catch_up(publisher)
 
-    assert [1, 2] == told(broadcaster)
+    assert [1, 2] == published(broadcaster)
 
 
 @pytest.mark.parametrize("between", [1, 99, 100, 101, 250])
-async def test_what_lies_between_is_told_first_when_others_stored_it(
+async def test_what_lies_between_is_published_first_when_others_stored_it(
     publisher: MessagePublisher,
     messages: AwayMessages,
     broadcaster: RecordingBroadcaster,
     between: int,
 ) -> None:
-    """All of it, a page after the other."""
+    """All of them are published, whatever the number of pages."""
     await publisher.publish(GENERAL, await stored(messages, 1))
     await stored(messages, between, BOB)
 
     await publisher.publish(GENERAL, await stored(messages, 1))
 
-    assert list(range(1, between + 3)) == told(broadcaster)
+    assert list(range(1, between + 3)) == published(broadcaster)
 
 
-async def test_only_the_last_are_told_when_very_much_lies_between(
+async def test_only_the_last_are_published_when_very_much_lies_between(
     publisher: MessagePublisher, messages: AwayMessages, broadcaster: RecordingBroadcaster
 ) -> None:
-    """Clients see the gap, and ask for as much of it as they want."""
+    """Clients see a gap in ``seq``, and may request the rest."""
     await publisher.publish(GENERAL, await stored(messages, 1))
     await stored(messages, MAX_GAP + 5, BOB)
 
     await publisher.publish(GENERAL, await stored(messages, 1))
 
-    assert [1, *range(7, MAX_GAP + 8)] == told(broadcaster)
+    assert [1, *range(7, MAX_GAP + 8)] == published(broadcaster)
 
 
 async def test_numbers_without_messages_are_passed_over_when_those_were_deleted(
     publisher: MessagePublisher, messages: AwayMessages, broadcaster: RecordingBroadcaster
 ) -> None:
-    """There is nothing to wait for."""
+    """A gap of deleted messages does not stop the publisher."""
     await publisher.publish(GENERAL, await stored(messages, 1))
     for each in await stored(messages, 2):
         await messages.delete(each.message.id, ALICE)
 
     await publisher.publish(GENERAL, await stored(messages, 1))
 
-    assert [1, 4] == told(broadcaster)
+    assert [1, 4] == published(broadcaster)
 
 
-async def test_nothing_is_told_out_of_order_when_the_storage_goes_away(
+async def test_nothing_is_published_out_of_order_when_the_storage_goes_away(
     publisher: MessagePublisher, messages: AwayMessages, broadcaster: RecordingBroadcaster
 ) -> None:
-    """What could not be told is told in its order by `catch_up`."""
+    """`catch_up` publishes the messages later, in their order."""
     await publisher.publish(GENERAL, await stored(messages, 1))
     await stored(messages, 1, BOB)
     last = await stored(messages, 1)
@@ -162,18 +162,18 @@ async def test_nothing_is_told_out_of_order_when_the_storage_goes_away(
 
     with pytest.raises(Unavailable):
         await publisher.publish(GENERAL, last)
-    told_while_away = told(broadcaster)
+    published_while_away = published(broadcaster)
     messages.is_away = False
     await catch_up(publisher)
 
-    assert [1] == told_while_away
-    assert [1, 2, 3] == told(broadcaster)
+    assert [1] == published_while_away
+    assert [1, 2, 3] == published(broadcaster)
 
 
-async def test_history_is_not_told_when_a_channel_is_looked_at_first(
+async def test_history_is_not_published_when_a_channel_is_prepared_first(
     publisher: MessagePublisher, messages: AwayMessages, broadcaster: RecordingBroadcaster
 ) -> None:
-    """From then on everything is."""
+    """Messages that are stored after the preparation are published."""
     await stored(messages, 3)
 
     await publisher.prepare([GENERAL])
@@ -181,40 +181,40 @@ async def test_history_is_not_told_when_a_channel_is_looked_at_first(
     await stored(messages, 1)
     await catch_up(publisher)
 
-    assert [4] == told(broadcaster)
+    assert [4] == published(broadcaster)
 
 
-async def test_nothing_is_told_when_a_channel_was_never_looked_at(
+async def test_nothing_is_published_when_a_channel_was_never_prepared(
     publisher: MessagePublisher, messages: AwayMessages, broadcaster: RecordingBroadcaster
 ) -> None:
-    """There is nothing to go on from."""
+    """The publisher does not know which messages are new."""
     await stored(messages, 3)
 
     await catch_up(publisher)
 
-    assert [] == told(broadcaster)
+    assert [] == published(broadcaster)
 
 
-async def test_messages_are_told_when_their_channel_was_made_again(
+async def test_messages_are_published_when_their_channel_was_made_again(
     publisher: MessagePublisher, messages: AwayMessages, broadcaster: RecordingBroadcaster
 ) -> None:
-    """By whomever: its numbers begin anew, and new messages with old numbers say so."""
+    """The new channel starts again from 1, and its messages are published."""
     before = await stored(messages, 3)
     await publisher.publish(GENERAL, before)
 
     await publisher.publish(GENERAL, before[:1])
     await publisher.publish(GENERAL, before[1:])
 
-    assert [1, 2, 3, 1, 2, 3] == told(broadcaster)
+    assert [1, 2, 3, 1, 2, 3] == published(broadcaster)
 
 
-async def test_typing_ends_first_when_a_message_is_told(
+async def test_typing_ends_first_when_a_message_is_published(
     publisher: MessagePublisher,
     messages: AwayMessages,
     typing_service: TypingService,
     broadcaster: RecordingBroadcaster,
 ) -> None:
-    """Of its author, whichever way the message came."""
+    """It ends even if another node has stored the message."""
     await publisher.prepare([GENERAL])
     await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
     broadcaster.published.clear()
@@ -229,17 +229,17 @@ async def test_typing_ends_first_when_a_message_is_told(
 async def test_the_oldest_is_forgotten_when_too_many_channels_are_remembered(
     publisher: MessagePublisher,
 ) -> None:
-    """Forgetting is harmless: the channel is looked at anew."""
+    """A forgotten channel is prepared again before its next message."""
     await publisher.prepare([ChannelId(str(number)) for number in range(MAX_CHANNELS + 1)])
 
     assert MAX_CHANNELS == len(publisher._published)
     assert "0" not in publisher._published
 
 
-async def test_looking_at_a_channel_is_unavailable_when_its_members_cannot_be_read(
+async def test_preparing_a_channel_is_unavailable_when_its_members_cannot_be_read(
     publisher: MessagePublisher, channels: SlowChannels
 ) -> None:
-    """Who was removed meanwhile would hear of what is about to be stored."""
+    """Otherwise a removed member could receive the next message."""
     channels.is_down = True
 
     with pytest.raises(Unavailable):

@@ -30,24 +30,24 @@ from tests.unit.services.people import ALICE, ALICES_PHONE, BOB, DAVE, GENERAL, 
 
 
 class AskedMessages(MemoryMessageRepository):
-    """Notes which channels it is asked about before a message is stored."""
+    """Records the channels whose last ``seq`` is read."""
 
     def __init__(self, store: MemoryStore) -> None:
         super().__init__(store)
         self.asked: list[ChannelId] = []
 
     async def last_seqs(self, channel_ids: Collection[ChannelId]) -> Mapping[ChannelId, int]:
-        """As the class says."""
+        """Record the channels, and return their last ``seq``."""
         self.asked += channel_ids
         return await super().last_seqs(channel_ids)
 
 
-async def test_send_stores_and_tells_the_channel_when_a_member_sends(
+async def test_send_stores_and_publishes_to_the_channel_when_a_member_sends(
     message_service: MessageService,
     messages: MemoryMessageRepository,
     broadcaster: RecordingBroadcaster,
 ) -> None:
-    """What is answered, told and stored is one and the same message, trimmed."""
+    """The ack, the event and the stored message are equal, and trimmed."""
     message = await message_service.send(ALICE, GENERAL, "  hello \n", None)
 
     assert ("hello", ALICE, 1) == (message.content, message.user_id, message.seq)
@@ -55,25 +55,25 @@ async def test_send_stores_and_tells_the_channel_when_a_member_sends(
     assert (message,) == await messages.list_after(GENERAL, BOB, 0, 10)
 
 
-async def test_send_ends_typing_before_it_tells_when_the_sender_typed(
+async def test_send_ends_typing_before_it_publishes_when_the_sender_typed(
     message_service: MessageService,
     typing_service: TypingService,
     broadcaster: RecordingBroadcaster,
 ) -> None:
-    """Nobody sees a message of somebody who still seems to be writing it."""
+    """No member sees a new message while its sender seems to be typing."""
     await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
     broadcaster.published.clear()
 
     await message_service.send(ALICE, GENERAL, "hello", None)
 
-    told = [publication.event for publication in broadcaster.published]
-    assert [ServerEvent.TYPING, ServerEvent.MESSAGE_CREATED] == told
+    published = [publication.event for publication in broadcaster.published]
+    assert [ServerEvent.TYPING, ServerEvent.MESSAGE_CREATED] == published
 
 
 async def test_send_answers_with_the_first_when_sent_again(
     message_service: MessageService, broadcaster: RecordingBroadcaster
 ) -> None:
-    """A retry stores nothing and tells nothing."""
+    """A retry is neither stored nor published."""
     first = await message_service.send(ALICE, GENERAL, "hello", CLIENT_ID)
 
     again = await message_service.send(ALICE, GENERAL, "hello", CLIENT_ID)
@@ -85,7 +85,7 @@ async def test_send_answers_with_the_first_when_sent_again(
 async def test_send_is_refused_when_the_message_was_deleted_since(
     message_service: MessageService, broadcaster: RecordingBroadcaster
 ) -> None:
-    """A late retry does not bring it back."""
+    """A late retry does not store the message again."""
     message = await message_service.send(ALICE, GENERAL, "hello", CLIENT_ID)
     await message_service.delete(ALICE, message.id)
     broadcaster.published.clear()
@@ -99,7 +99,7 @@ async def test_send_is_refused_when_the_message_was_deleted_since(
 async def test_send_answers_with_the_first_when_only_white_space_around_it_differs(
     message_service: MessageService,
 ) -> None:
-    """Contents are compared as they are stored."""
+    """Contents are compared after trimming."""
     first = await message_service.send(ALICE, GENERAL, "hello", CLIENT_ID)
 
     assert first == await message_service.send(ALICE, GENERAL, " hello\n", CLIENT_ID)
@@ -112,7 +112,7 @@ async def test_send_is_refused_when_the_client_id_is_of_another_message(
     channel_id: ChannelId,
     content: str,
 ) -> None:
-    """An ack with the first message would lose the second."""
+    """If the ack had the first message, the second one would be lost."""
     first = await message_service.send(ALICE, GENERAL, "hello", CLIENT_ID)
 
     with pytest.raises(ClientMessageIdReused) as caught:
@@ -125,7 +125,7 @@ async def test_send_is_refused_when_the_client_id_is_of_another_message(
 async def test_send_is_refused_when_the_sender_is_no_member(
     message_service: MessageService, broadcaster: RecordingBroadcaster
 ) -> None:
-    """Nothing is told of what was not stored."""
+    """Nothing is published, because nothing was stored."""
     with pytest.raises(NotAMember):
         await message_service.send(DAVE, GENERAL, "hello", None)
 
@@ -139,7 +139,7 @@ async def test_nothing_is_kept_of_a_channel_when_the_sender_is_no_member(
     room_sync: RoomSync,
     channel_id: ChannelId,
 ) -> None:
-    """Ids come from clients, who could fill memory with them and push real channels out."""
+    """Clients choose channel ids, and must not fill the memory with them."""
     messages = AskedMessages(store)
     service = make_service(messages)
 
@@ -166,7 +166,7 @@ async def test_nothing_is_kept_of_a_channel_when_the_sender_is_no_member(
 async def test_content_is_refused_when_it_cannot_be_a_message(
     message_service: MessageService, content: str, reason: str
 ) -> None:
-    """The field is named, on sending and on changing alike; its content is not repeated."""
+    """Sending and changing name the field, and do not repeat its content."""
     message = await message_service.send(ALICE, GENERAL, "hello", None)
 
     for write in (
@@ -181,7 +181,7 @@ async def test_content_is_refused_when_it_cannot_be_a_message(
 async def test_send_keeps_invisible_characters_when_others_are_visible(
     message_service: MessageService,
 ) -> None:
-    """A family is three people and two joiners; a heart is red by its variation selector."""
+    """Emoji contain joiners and variation selectors."""
     content = "👩\u200d👩\u200d👧 ❤\ufe0f"
 
     message = await message_service.send(ALICE, GENERAL, content, None)
@@ -190,16 +190,16 @@ async def test_send_keeps_invisible_characters_when_others_are_visible(
 
 
 async def test_send_counts_characters_when_they_are_astral(message_service: MessageService) -> None:
-    """An emoji is one character, however many bytes or UTF-16 units it takes."""
+    """An emoji counts as one character, although it has two UTF-16 units."""
     message = await message_service.send(ALICE, GENERAL, "😀" * MAX_CHARS, None)
 
     assert "😀" * MAX_CHARS == message.content
 
 
-async def test_update_tells_the_channel_when_the_author_changes(
+async def test_update_publishes_to_the_channel_when_the_author_changes(
     message_service: MessageService, broadcaster: RecordingBroadcaster, clock: ManualClock
 ) -> None:
-    """The content is trimmed here as well."""
+    """The content is trimmed, too."""
     sent = await message_service.send(ALICE, GENERAL, "hello", None)
     broadcaster.published.clear()
     clock.advance(1)
@@ -211,10 +211,10 @@ async def test_update_tells_the_channel_when_the_author_changes(
     assert [expected] == broadcaster.published
 
 
-async def test_delete_tells_the_channel_when_the_author_deletes(
+async def test_delete_publishes_to_the_channel_when_the_author_deletes(
     message_service: MessageService, broadcaster: RecordingBroadcaster
 ) -> None:
-    """The author hears the id, the channel also where it was."""
+    """The ack has the message's id; the event also has the channel's."""
     sent = await message_service.send(ALICE, GENERAL, "hello", None)
     broadcaster.published.clear()
 
@@ -229,7 +229,7 @@ async def test_delete_tells_the_channel_when_the_author_deletes(
 async def test_write_is_refused_when_the_message_is_another_members(
     message_service: MessageService, broadcaster: RecordingBroadcaster
 ) -> None:
-    """Belonging to the channel is not enough to change or delete."""
+    """A member who is not the author cannot change or delete the message."""
     sent = await message_service.send(ALICE, GENERAL, "hello", None)
     broadcaster.published.clear()
 
@@ -243,7 +243,7 @@ async def test_write_is_refused_when_the_message_is_another_members(
 async def test_write_finds_nothing_when_the_message_is_missing_or_out_of_reach(
     message_service: MessageService,
 ) -> None:
-    """The answers are the same, so that ids leak nothing."""
+    """Both errors are equal, so a stranger does not learn which ids exist."""
     sent = await message_service.send(ALICE, GENERAL, "hello", None)
 
     for user_id, message_id in ((ALICE, MessageId("missing")), (DAVE, sent.id)):
@@ -255,10 +255,10 @@ async def test_write_finds_nothing_when_the_message_is_missing_or_out_of_reach(
                 await write
 
 
-async def test_senders_sockets_hear_of_it_when_the_membership_is_newer_than_the_last_reading(
+async def test_senders_sockets_receive_it_when_the_membership_is_newer_than_the_last_reading(
     message_service: MessageService, channels: MemoryChannelRepository, rooms: MemorySocketRooms
 ) -> None:
-    """Somebody else has written it to the database since; storing has found it there."""
+    """The original backend added the sender to the channel after the members were cached."""
     phone = SocketId("daves-phone")
     rooms.connect(phone, DAVE)
     await message_service.send(ALICE, GENERAL, "hello", None)

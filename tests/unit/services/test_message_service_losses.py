@@ -23,29 +23,29 @@ from tests.unit.services.message_stores import (
     MakeService,
     contents,
     created,
-    store_as_prisma,
+    store_on_another_node,
 )
 from tests.unit.services.people import ALICE, ALICES_PHONE, BOB, GENERAL
 
 
 @pytest.fixture
 def losing_messages(store: MemoryStore) -> LosingMessages:
-    """A store that goes away while it is storing."""
+    """A store that interrupts commits."""
     return LosingMessages(store)
 
 
 @pytest.fixture
 def losing_service(make_service: MakeService, losing_messages: LosingMessages) -> MessageService:
-    """Over a store that goes away while it is storing."""
+    """The message service over a store that interrupts commits."""
     return make_service(losing_messages)
 
 
-async def test_other_devices_hear_of_it_when_a_send_cannot_be_stored(
+async def test_other_devices_are_notified_when_a_send_cannot_be_stored(
     losing_service: MessageService,
     losing_messages: LosingMessages,
     broadcaster: RecordingBroadcaster,
 ) -> None:
-    """The sending socket gets the answer; the channel hears nothing."""
+    """The sending socket gets the error as its ack, and the channel receives nothing."""
     losing_messages.losses = 1
 
     with pytest.raises(Unavailable) as caught:
@@ -56,12 +56,12 @@ async def test_other_devices_hear_of_it_when_a_send_cannot_be_stored(
     assert [expected] == broadcaster.published
 
 
-async def test_channel_hears_of_it_when_what_was_unconfirmed_is_found_stored(
+async def test_channel_receives_it_when_what_was_unconfirmed_is_found_stored(
     losing_service: MessageService,
     losing_messages: LosingMessages,
     broadcaster: RecordingBroadcaster,
 ) -> None:
-    """Once, whoever sends next or nobody."""
+    """It is published once."""
     losing_messages.losses = 1
     with pytest.raises(Unconfirmed):
         await losing_service.send(ALICE, GENERAL, "hello", None)
@@ -72,12 +72,12 @@ async def test_channel_hears_of_it_when_what_was_unconfirmed_is_found_stored(
     assert ["hello"] == contents(broadcaster)
 
 
-async def test_channel_hears_of_it_first_when_another_message_follows_what_was_unconfirmed(
+async def test_channel_receives_it_first_when_another_message_follows_what_was_unconfirmed(
     losing_service: MessageService,
     losing_messages: LosingMessages,
     broadcaster: RecordingBroadcaster,
 ) -> None:
-    """In the order of storing, and each once."""
+    """Both are published once, in the order of storing."""
     losing_messages.losses = 1
     with pytest.raises(Unconfirmed):
         await losing_service.send(ALICE, GENERAL, "one", None)
@@ -88,12 +88,12 @@ async def test_channel_hears_of_it_first_when_another_message_follows_what_was_u
     assert ["one", "two"] == contents(broadcaster)
 
 
-async def test_channel_hears_of_it_when_what_was_unconfirmed_is_sent_again(
+async def test_channel_receives_it_when_what_was_unconfirmed_is_sent_again(
     losing_service: MessageService,
     losing_messages: LosingMessages,
     broadcaster: RecordingBroadcaster,
 ) -> None:
-    """The retry is answered with what is stored, which nobody has heard of yet."""
+    """The retry returns the stored message, and publishes it."""
     losing_messages.losses = 1
     with pytest.raises(Unconfirmed):
         await losing_service.send(ALICE, GENERAL, "hello", CLIENT_ID)
@@ -108,7 +108,7 @@ async def test_other_content_is_refused_when_the_first_send_was_unconfirmed(
     losing_messages: LosingMessages,
     broadcaster: RecordingBroadcaster,
 ) -> None:
-    """The first is stored all the same, so its client message id is taken."""
+    """The first message is stored, so its client message id is taken."""
     losing_messages.losses = 1
     with pytest.raises(Unconfirmed):
         await losing_service.send(ALICE, GENERAL, "hello", CLIENT_ID)
@@ -120,28 +120,28 @@ async def test_other_content_is_refused_when_the_first_send_was_unconfirmed(
     assert ["hello"] == contents(broadcaster)
 
 
-async def test_channel_hears_in_the_order_of_storing_when_another_node_stores_too(
+async def test_channel_receives_messages_in_the_order_of_storing_when_another_node_stores_too(
     message_service: MessageService,
     messages: MemoryMessageRepository,
     broadcaster: RecordingBroadcaster,
 ) -> None:
-    """What lies between two messages is told with the second."""
+    """The messages of the other node are published before the next message of this one."""
     await message_service.send(ALICE, GENERAL, "1", None)
-    await store_as_prisma(messages, BOB, "2")
-    await store_as_prisma(messages, BOB, "3")
+    await store_on_another_node(messages, BOB, "2")
+    await store_on_another_node(messages, BOB, "3")
 
     await message_service.send(ALICE, GENERAL, "4", None)
 
     assert ["1", "2", "3", "4"] == contents(broadcaster)
 
 
-async def test_channel_hears_of_it_when_what_was_unconfirmed_is_stored_late(
+async def test_channel_receives_it_when_what_was_unconfirmed_is_stored_late(
     losing_service: MessageService,
     losing_messages: LosingMessages,
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
 ) -> None:
-    """A commit may go on for seconds after its callers were answered."""
+    """A commit may take longer than its callers wait."""
     losing_messages.losses, losing_messages.holds_back = 1, True
     with pytest.raises(Unconfirmed):
         await losing_service.send(ALICE, GENERAL, "late", None)
@@ -157,7 +157,7 @@ async def test_channel_hears_of_it_when_what_was_unconfirmed_is_stored_late(
 async def test_nothing_is_looked_for_when_what_was_unconfirmed_can_happen_no_more(
     losing_service: MessageService, losing_messages: LosingMessages, clock: ManualClock
 ) -> None:
-    """What is kept for it goes."""
+    """Nothing is remembered any more."""
     sent = await losing_service.send(ALICE, GENERAL, "hello", None)
     losing_messages.losses = 2
     for write in (
@@ -173,12 +173,12 @@ async def test_nothing_is_looked_for_when_what_was_unconfirmed_can_happen_no_mor
     assert ({}, []) == (losing_service._publisher._behind, losing_service._unconfirmed.items())
 
 
-async def test_channel_hears_of_a_change_when_it_was_unconfirmed(
+async def test_channel_receives_a_change_when_it_was_unconfirmed(
     losing_service: MessageService,
     losing_messages: LosingMessages,
     broadcaster: RecordingBroadcaster,
 ) -> None:
-    """Once, even if its author does not try again, or cannot: a deletion finds nothing then."""
+    """It is published once, although its author does not retry."""
     changed = await losing_service.send(ALICE, GENERAL, "hello", None)
     deleted = await losing_service.send(ALICE, GENERAL, "hello", None)
     broadcaster.published.clear()
@@ -193,5 +193,5 @@ async def test_channel_hears_of_a_change_when_it_was_unconfirmed(
     await losing_service.catch_up()
     await losing_service.catch_up()
 
-    told = [publication.event for publication in broadcaster.published]
-    assert [ServerEvent.MESSAGE_UPDATED, ServerEvent.MESSAGE_DELETED] == told
+    published = [publication.event for publication in broadcaster.published]
+    assert [ServerEvent.MESSAGE_UPDATED, ServerEvent.MESSAGE_DELETED] == published

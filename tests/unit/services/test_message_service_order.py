@@ -27,20 +27,20 @@ from tests.unit.services.people import ALICE, BOB, GENERAL, RANDOM
 
 @pytest.fixture
 def slow_messages(store: MemoryStore) -> SlowMessages:
-    """A store that holds back its answers."""
+    """A store that returns late for general."""
     return SlowMessages(store)
 
 
 @pytest.fixture
 def slow_service(make_service: MakeService, slow_messages: SlowMessages) -> MessageService:
-    """Over a store that holds back its answers."""
+    """The message service over a store that returns late for general."""
     return make_service(slow_messages)
 
 
-async def test_channel_hears_in_the_order_of_storing_when_writes_compete(
+async def test_channel_receives_messages_in_the_order_of_storing_when_writes_compete(
     slow_service: MessageService, slow_messages: SlowMessages, broadcaster: RecordingBroadcaster
 ) -> None:
-    """Nothing is stored before what was stored earlier has been told."""
+    """An event about a message comes after the message itself."""
     first = asyncio.create_task(slow_service.send(ALICE, GENERAL, "one", CLIENT_ID))
     await slow_messages.stored.wait()
     (stored,) = await slow_messages.list_after(GENERAL, ALICE, 0, 10)
@@ -52,13 +52,13 @@ async def test_channel_hears_in_the_order_of_storing_when_writes_compete(
     slow_messages.may_return.set()
     await asyncio.gather(first, others)
 
-    told = [publication.event for publication in broadcaster.published]
+    published = [publication.event for publication in broadcaster.published]
     assert [
         ServerEvent.MESSAGE_CREATED,
         ServerEvent.MESSAGE_CREATED,
         ServerEvent.MESSAGE_UPDATED,
         ServerEvent.MESSAGE_DELETED,
-    ] == told
+    ] == published
     assert [1, 2] == [
         publication.payload.seq
         for publication in broadcaster.published[:2]
@@ -69,22 +69,22 @@ async def test_channel_hears_in_the_order_of_storing_when_writes_compete(
 async def test_send_does_not_wait_when_another_channel_is_slow(
     slow_service: MessageService, slow_messages: SlowMessages, broadcaster: RecordingBroadcaster
 ) -> None:
-    """One channel's storage holds up that channel alone."""
+    """A slow write delays only its own channel."""
     slow = asyncio.create_task(slow_service.send(ALICE, GENERAL, "slow", None))
     await slow_messages.stored.wait()
 
     quick = await slow_service.send(BOB, RANDOM, "quick", None)
-    told = list(broadcaster.published)
+    published = list(broadcaster.published)
     slow_messages.may_return.set()
     await slow
 
-    assert [created(quick)] == told
+    assert [created(quick)] == published
 
 
 async def test_retry_is_compared_with_the_first_send_when_that_is_still_under_way(
     slow_service: MessageService, slow_messages: SlowMessages, broadcaster: RecordingBroadcaster
 ) -> None:
-    """Both wait for it, are committed together, and the channel hears of one message."""
+    """Both retries wait for the first send and share a transaction; one message is published."""
     first = asyncio.create_task(slow_service.send(ALICE, GENERAL, "hello", CLIENT_ID))
     await slow_messages.stored.wait()
     others = asyncio.gather(
@@ -102,10 +102,10 @@ async def test_retry_is_compared_with_the_first_send_when_that_is_still_under_wa
     assert [created(await first)] == broadcaster.published
 
 
-async def test_channel_hears_of_it_when_the_send_is_cancelled_after_the_commit(
+async def test_channel_receives_it_when_the_send_is_cancelled_after_the_commit(
     slow_service: MessageService, slow_messages: SlowMessages, broadcaster: RecordingBroadcaster
 ) -> None:
-    """A sender who disconnects at the wrong moment leaves no message that nobody hears of."""
+    """A sender who disconnects between commit and publication does not prevent the publication."""
     send = asyncio.create_task(slow_service.send(ALICE, GENERAL, "hello", None))
     await slow_messages.stored.wait()
 
@@ -115,14 +115,14 @@ async def test_channel_hears_of_it_when_the_send_is_cancelled_after_the_commit(
     slow_messages.may_return.set()
     await slow_service.on_application_shutdown(None)
 
-    told = [publication.event for publication in broadcaster.published]
-    assert [ServerEvent.MESSAGE_CREATED] == told
+    published = [publication.event for publication in broadcaster.published]
+    assert [ServerEvent.MESSAGE_CREATED] == published
 
 
 async def test_sends_are_stored_together_when_they_come_together(
     slow_service: MessageService, slow_messages: SlowMessages, broadcaster: RecordingBroadcaster
 ) -> None:
-    """Those that come while a commit is under way share the next one, and are told in order."""
+    """Messages that arrive during a commit share the next one, and are published in their order."""
     sends = [
         asyncio.create_task(slow_service.send(user_id, GENERAL, content, None))
         for user_id, content in ((ALICE, "1"), (BOB, "2"), (ALICE, "3"))
@@ -135,20 +135,20 @@ async def test_sends_are_stored_together_when_they_come_together(
     assert ["1", "2", "3"] == contents(broadcaster)
 
 
-async def test_channel_hears_of_a_change_when_the_sends_beside_it_fail(
+async def test_channel_receives_a_change_when_the_other_sends_fail(
     slow_service: MessageService, slow_messages: SlowMessages, broadcaster: RecordingBroadcaster
 ) -> None:
-    """It was stored by itself before, and waits only for its place in the line."""
+    """The change has its own transaction, and only its publication waits for the sends."""
     (sent,) = await slow_messages.add_quickly(GENERAL)
     first = asyncio.create_task(slow_service.send(ALICE, GENERAL, "1", None))
     await slow_messages.stored.wait()
-    beside = asyncio.create_task(slow_service.send(BOB, GENERAL, "2", None))
+    second = asyncio.create_task(slow_service.send(BOB, GENERAL, "2", None))
     change = asyncio.create_task(slow_service.update(ALICE, sent.id, "new"))
     await asyncio.sleep(0)
 
     slow_messages.is_away = True
     slow_messages.may_return.set()
-    outcomes = await asyncio.gather(first, beside, change, return_exceptions=True)
+    outcomes = await asyncio.gather(first, second, change, return_exceptions=True)
 
     assert [Message, Unavailable, Message] == [type(outcome) for outcome in outcomes]
     assert ServerEvent.MESSAGE_UPDATED in [each.event for each in broadcaster.published]

@@ -26,7 +26,7 @@ class Sender:
         self._sent = 0
 
     async def send(self, channel_id: ChannelId, content: str = "hello") -> Message:
-        """The next message."""
+        """Store a message."""
         self._sent += 1
         message_id = MessageId(f"m{self._sent}")
         draft = MessageDraft(message_id, channel_id, ALICE, content, None)
@@ -36,11 +36,11 @@ class Sender:
 
 
 class SlowCounts(MemoryDeliveryRepository):
-    """Counts when the test lets it.
+    """Counts when the test allows it.
 
     Attributes:
-        counted: For whom, in order.
-        most_at_once: How many counts of a user were under way together.
+        counted: The user of each count, in their order.
+        most_at_once: For each user, how many counts were running at the same time.
     """
 
     def __init__(self, store: MemoryStore) -> None:
@@ -66,7 +66,7 @@ class SlowCounts(MemoryDeliveryRepository):
 
 @pytest.fixture
 def alice(messages: MemoryMessageRepository, clock: ManualClock) -> Sender:
-    """Who sends while the others are away."""
+    """Sends messages while the others are offline."""
     return Sender(messages, clock)
 
 
@@ -81,7 +81,7 @@ def service(
 async def walk(
     service: OfflineMessageService, user_id: UserId, first: MessagePage, limit: int
 ) -> list[MessagePage]:
-    """The first page and all that follow by cursor."""
+    """Return the first page and all pages after it."""
     pages = [first]
     while (cursor := pages[-1].next_cursor) is not None:
         pages.append(await service.undelivered(user_id, limit, cursor))
@@ -91,7 +91,7 @@ async def walk(
 async def test_count_adds_up_the_channels_when_messages_wait(
     service: OfflineMessageService, alice: Sender
 ) -> None:
-    """In all and by channel, of what the user may read."""
+    """It counts the messages of the user's own channels, by channel and in all."""
     await alice.send(GENERAL)
     await alice.send(RANDOM)
     await alice.send(GENERAL)
@@ -104,7 +104,7 @@ async def test_count_adds_up_the_channels_when_messages_wait(
 async def test_count_says_that_there_is_more_when_it_stopped(
     service: OfflineMessageService, alice: Sender
 ) -> None:
-    """On the wire there is no ``more`` where all is counted."""
+    """The JSON has ``more`` only if the count stopped early."""
     for _ in range(MAX_COUNTED_OF_CHANNEL):
         await alice.send(GENERAL)
     all_counted = await service.count(BOB)
@@ -125,7 +125,7 @@ async def test_count_says_that_there_is_more_when_it_stopped(
 async def test_count_asks_the_storage_once_at_a_time_when_a_user_has_many_sockets(
     messages: MemoryMessageRepository, store: MemoryStore
 ) -> None:
-    """Twenty sockets of one user must not take every connection to the database."""
+    """Many sockets of a user do not use up the connections to the database."""
     deliveries = SlowCounts(store)
     service = OfflineMessageService(deliveries, messages)
     asking = [asyncio.create_task(service.count(BOB)) for _ in range(20)]
@@ -143,7 +143,7 @@ async def test_count_asks_the_storage_once_at_a_time_when_a_user_has_many_socket
 async def test_undelivered_gives_all_in_order_when_followed_by_cursor(
     service: OfflineMessageService, alice: Sender, limit: int
 ) -> None:
-    """No page is longer than asked for, nothing comes twice, nothing is left out."""
+    """Every message is on one page, and no page is longer than requested."""
     sent = [await alice.send(channel) for channel in (GENERAL, RANDOM, GENERAL, RANDOM, RANDOM)]
 
     first = await service.undelivered(BOB, limit, None)
@@ -159,7 +159,7 @@ async def test_undelivered_goes_on_when_what_was_given_is_acknowledged_meanwhile
     alice: Sender,
     clock: ManualClock,
 ) -> None:
-    """A client reports each page as delivered before it asks for the next."""
+    """A client reports each page as delivered before it requests the next."""
     sent = [await alice.send(GENERAL) for _ in range(3)]
     page = await service.undelivered(BOB, 1, None)
     report = Report(sent[0].id, BOB, DeliveryState.DELIVERED)
@@ -173,7 +173,7 @@ async def test_undelivered_goes_on_when_what_was_given_is_acknowledged_meanwhile
 async def test_undelivered_is_one_empty_page_when_nothing_waits(
     service: OfflineMessageService,
 ) -> None:
-    """The end is a page without a cursor."""
+    """The last page has no cursor."""
     assert MessagePage(messages=(), next_cursor=None) == await service.undelivered(BOB, 10, None)
 
 
@@ -181,7 +181,7 @@ async def test_undelivered_is_one_empty_page_when_nothing_waits(
 async def test_after_gives_the_rest_of_the_channel_when_followed_by_cursor(
     service: OfflineMessageService, alice: Sender, limit: int
 ) -> None:
-    """The cursor alone goes on in its channel, delivered or not."""
+    """The cursor continues in its channel, and includes delivered messages."""
     sent = [await alice.send(GENERAL) for _ in range(4)]
     await alice.send(RANDOM)
 
@@ -194,7 +194,7 @@ async def test_after_gives_the_rest_of_the_channel_when_followed_by_cursor(
 async def test_page_is_what_was_asked_for_when_a_client_gives_more_or_less(
     service: OfflineMessageService, alice: Sender
 ) -> None:
-    """A cursor counts for more than the place that came with it, so that a walk goes on."""
+    """A cursor takes precedence over a ``since`` of the same channel."""
     first, second, third = [await alice.send(GENERAL) for _ in range(3)]
     since = (GENERAL, first.seq)
 
@@ -210,7 +210,7 @@ async def test_page_is_what_was_asked_for_when_a_client_gives_more_or_less(
 async def test_page_is_refused_when_the_cursor_is_of_another_place(
     service: OfflineMessageService, alice: Sender, asked: ChannelId
 ) -> None:
-    """Another channel's, or that of what is undelivered: the page would be of neither."""
+    """A cursor of another channel, or of undelivered messages, contradicts ``since``."""
     for _ in range(2):
         await alice.send(GENERAL)
     pages = {
@@ -227,7 +227,7 @@ async def test_page_is_refused_when_the_cursor_is_of_another_place(
 async def test_after_is_refused_when_the_user_is_no_member(
     service: OfflineMessageService, alice: Sender
 ) -> None:
-    """Nor does somebody else's cursor open the channel."""
+    """The cursor of a member does not help a stranger."""
     await alice.send(GENERAL)
     await alice.send(GENERAL)
     page = await service.after(BOB, GENERAL, 0, 1)
@@ -241,7 +241,7 @@ async def test_after_is_refused_when_the_user_is_no_member(
 async def test_undelivered_is_refused_when_the_cursor_is_forged(
     service: OfflineMessageService,
 ) -> None:
-    """The field is named."""
+    """The error names the field."""
     with pytest.raises(InvalidPayload) as caught:
         await service.undelivered(BOB, 10, "forged")
 
@@ -252,7 +252,7 @@ async def test_undelivered_is_refused_when_the_cursor_is_forged(
 async def test_page_ends_at_its_size_when_messages_are_large(
     service: OfflineMessageService, alice: Sender, char: str
 ) -> None:
-    """Bytes of JSON count, escapes included, and the walk still gives everything."""
+    """The size is that of the JSON with its escapes, and no message is left out."""
     sent = [await alice.send(GENERAL, char * 4_000) for _ in range(100)]
 
     first = await service.undelivered(BOB, 100, None)
@@ -267,7 +267,7 @@ async def test_page_ends_at_its_size_when_messages_are_large(
 async def test_page_ends_sooner_when_less_may_wait_for_a_client(
     deliveries: MemoryDeliveryRepository, messages: MemoryMessageRepository, alice: Sender
 ) -> None:
-    """The bound is the server's to choose."""
+    """The server can choose a smaller limit."""
     service = OfflineMessageService(deliveries, messages, max_page_bytes=10_000)
     sent = [await alice.send(GENERAL, "x" * 4_000) for _ in range(3)]
 
@@ -280,7 +280,7 @@ async def test_page_ends_sooner_when_less_may_wait_for_a_client(
 async def test_page_holds_one_message_when_even_that_is_too_large(
     service: OfflineMessageService, alice: Sender
 ) -> None:
-    """Otherwise nobody would ever get past it."""
+    """Otherwise the client could not read the messages after it."""
     sent = [await alice.send(GENERAL, "x" * (MAX_PAGE_BYTES + 1)) for _ in range(2)]
 
     first = await service.after(BOB, GENERAL, 0, 100)

@@ -29,13 +29,13 @@ DAVES_PHONE = SocketId("daves-phone")
 
 @pytest.fixture
 def channels(store: MemoryStore) -> SlowChannels:
-    """Who belongs where; a test may hold the answers back."""
+    """The storage, whose answers a test can delay."""
     return SlowChannels(store)
 
 
 @pytest.fixture
 def left(room_sync: RoomSync) -> list[tuple[UserId, ChannelId]]:
-    """Who has left, as the listener is told."""
+    """The users who left, as the listener received them."""
     left: list[tuple[UserId, ChannelId]] = []
     room_sync.when_left(lambda user_id, channel_id: left.append((user_id, channel_id)))
     return left
@@ -43,7 +43,7 @@ def left(room_sync: RoomSync) -> list[tuple[UserId, ChannelId]]:
 
 @pytest.fixture
 def everybody(rooms: MemorySocketRooms, events: EventService) -> None:
-    """Alice with phone and laptop, and Bob, follow general."""
+    """Put Alice's phone and laptop, and Bob's phone, into general's room."""
     for socket_id, user_id in (
         (ALICES_PHONE, ALICE),
         (ALICES_LAPTOP, ALICE),
@@ -53,8 +53,8 @@ def everybody(rooms: MemorySocketRooms, events: EventService) -> None:
         events.subscribe(GENERAL, socket_id, user_id)
 
 
-def news(event: MembershipEvent, *user_ids: UserId) -> MembershipUpdate:
-    """Of general."""
+def update_of(event: MembershipEvent, *user_ids: UserId) -> MembershipUpdate:
+    """Create an update of general."""
     return MembershipUpdate(event, GENERAL, frozenset(user_ids))
 
 
@@ -66,7 +66,7 @@ async def test_sockets_leave_when_others_have_removed_their_user(
     events: EventService,
     left: list[tuple[UserId, ChannelId]],
 ) -> None:
-    """All of them, and the listener hears of it; who belongs stays."""
+    """All of the user's sockets leave, and the listener is called."""
     store.leave(GENERAL, ALICE)
 
     await room_sync.refresh(GENERAL)
@@ -82,7 +82,7 @@ async def test_sockets_leave_when_others_have_removed_their_user(
 async def test_sockets_join_when_others_have_added_their_user(
     room_sync: RoomSync, rooms: MemorySocketRooms, events: EventService
 ) -> None:
-    """Each that is not in the room yet, and nobody's who does not belong."""
+    """Only the sockets of members join."""
     rooms.connect(ALICES_PHONE, ALICE)
     rooms.connect(ALICES_LAPTOP, ALICE, ROOM)
     rooms.connect(BOBS_PHONE, DAVE)
@@ -98,7 +98,7 @@ async def test_sockets_join_when_others_have_added_their_user(
 async def test_sockets_move_in_every_room_when_several_channels_are_refreshed(
     room_sync: RoomSync, channels: SlowChannels, store: MemoryStore, rooms: MemorySocketRooms
 ) -> None:
-    """By one question; then each is fresh, and its size is known."""
+    """One query loads all channels; then each is fresh, and its size is known."""
     store.leave(GENERAL, ALICE)
 
     await room_sync.refresh_all([GENERAL, RANDOM])
@@ -107,14 +107,14 @@ async def test_sockets_move_in_every_room_when_several_channels_are_refreshed(
     assert {BOBS_PHONE} == rooms.sockets_in(ROOM)
     assert {ALICES_PHONE, ALICES_LAPTOP, BOBS_PHONE} == rooms.sockets_in("channel:random")
     assert (frozenset({BOB}), 2) == (room_sync.users_in_room(GENERAL), room_sync.size(GENERAL))
-    assert (1, True) == (channels.questions, room_sync.is_fresh(RANDOM))
+    assert (1, True) == (channels.queries, room_sync.is_fresh(RANDOM))
 
 
 @pytest.mark.usefixtures("everybody")
 async def test_rooms_stay_as_they_are_when_storage_does_not_answer(
     room_sync: RoomSync, channels: SlowChannels, store: MemoryStore, rooms: MemorySocketRooms
 ) -> None:
-    """Whoever has stored something goes on, and nobody begins; the next one tries again."""
+    """`refresh` ignores the failure, `refresh_all` raises, and the next call tries again."""
     store.leave(GENERAL, BOB)
     channels.is_down = True
 
@@ -136,13 +136,13 @@ async def test_removal_stands_when_older_members_are_read_after_it(
     membership: LocalMembershipBus,
     rooms: MemorySocketRooms,
 ) -> None:
-    """Bob was a member when they were asked for; the rest of the answer holds."""
+    """Bob was a member when the query began; the rest of the answer is used."""
     channels.hold()
     rooms.leave([ALICE], ROOM)
 
     refreshing = asyncio.create_task(room_sync.refresh(GENERAL))
     await channels.asked.wait()
-    await membership.publish(news(MembershipEvent.LEFT, BOB))
+    await membership.publish(update_of(MembershipEvent.LEFT, BOB))
     channels.may_answer.set()
     await refreshing
 
@@ -156,13 +156,13 @@ async def test_newcomer_stays_when_older_members_are_read_after_it(
     membership: LocalMembershipBus,
     rooms: MemorySocketRooms,
 ) -> None:
-    """Dave was no member when they were asked for."""
+    """Dave was not a member when the query began."""
     channels.hold()
     rooms.connect(DAVES_PHONE, DAVE)
 
     refreshing = asyncio.create_task(room_sync.refresh(GENERAL))
     await channels.asked.wait()
-    await membership.publish(news(MembershipEvent.JOINED, DAVE))
+    await membership.publish(update_of(MembershipEvent.JOINED, DAVE))
     channels.may_answer.set()
     await refreshing
 
@@ -176,13 +176,13 @@ async def test_room_stays_empty_when_the_channel_ends_while_its_members_are_read
     membership: LocalMembershipBus,
     rooms: MemorySocketRooms,
 ) -> None:
-    """Whoever was a member when they were asked for; whoever was in the room without being one."""
+    """Users who were members when the query began leave, and so do others in the room."""
     channels.hold()
     rooms.connect(DAVES_PHONE, DAVE, ROOM)
 
     refreshing = asyncio.create_task(room_sync.refresh(GENERAL))
     await channels.asked.wait()
-    await membership.publish(news(MembershipEvent.DELETED, ALICE, BOB, CAROL))
+    await membership.publish(update_of(MembershipEvent.DELETED, ALICE, BOB, CAROL))
     channels.may_answer.set()
     await refreshing
 
@@ -195,12 +195,12 @@ async def test_listeners_hear_of_the_end_when_a_channel_is_deleted(
     events: EventService,
     left: list[tuple[UserId, ChannelId]],
 ) -> None:
-    """Of each who left, and of the channel: all who listen for that."""
+    """Every listener is called, for each user who left and for the channel."""
     ended: list[tuple[str, ChannelId]] = []
     room_sync.when_deleted(lambda channel_id: ended.append(("first", channel_id)))
     room_sync.when_deleted(lambda channel_id: ended.append(("second", channel_id)))
 
-    room_sync.apply(news(MembershipEvent.DELETED, ALICE))
+    room_sync.apply(update_of(MembershipEvent.DELETED, ALICE))
 
     assert [(ALICE, GENERAL), (BOB, GENERAL)] == sorted(left)
     assert [("first", GENERAL), ("second", GENERAL)] == ended
@@ -208,25 +208,25 @@ async def test_listeners_hear_of_the_end_when_a_channel_is_deleted(
 
 
 @pytest.mark.usefixtures("everybody")
-async def test_news_change_nothing_when_they_come_twice(
+async def test_update_changes_nothing_when_it_is_repeated(
     room_sync: RoomSync, rooms: MemorySocketRooms, events: EventService
 ) -> None:
-    """Nodes may hear of their own changes."""
+    """A node may receive its own updates."""
     for _ in range(2):
-        room_sync.apply(news(MembershipEvent.LEFT, ALICE))
+        room_sync.apply(update_of(MembershipEvent.LEFT, ALICE))
     without_alice = rooms.sockets_in(ROOM)
     for _ in range(2):
-        room_sync.apply(news(MembershipEvent.JOINED, ALICE))
+        room_sync.apply(update_of(MembershipEvent.JOINED, ALICE))
 
     assert {BOBS_PHONE} == without_alice
     assert {ALICES_PHONE, ALICES_LAPTOP, BOBS_PHONE} == rooms.sockets_in(ROOM)
     assert (GENERAL,) == events.channels_of_socket(ALICES_PHONE, ALICE)
 
 
-async def test_reading_ends_when_the_application_does(
+async def test_load_ends_when_the_application_does(
     room_sync: RoomSync, channels: SlowChannels
 ) -> None:
-    """No task outlives it."""
+    """No task outlives the application."""
     channels.hold()
     refreshing = asyncio.create_task(room_sync.refresh(GENERAL))
     await channels.asked.wait()

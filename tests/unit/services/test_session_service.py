@@ -23,7 +23,7 @@ from tests.unit.services.session_setting import (
 
 
 async def test_check_passes_when_session_is_fresh(setting: Setting) -> None:
-    """Just opened, just before the end of token and skew."""
+    """The session is valid from its start until the token's expiry plus the clock skew."""
     session = await setting.open()
 
     setting.sessions.check(session)
@@ -32,7 +32,7 @@ async def test_check_passes_when_session_is_fresh(setting: Setting) -> None:
 
 
 async def test_check_refuses_when_token_has_expired(setting: Setting) -> None:
-    """Events are refused at once; the socket itself stays for the grace."""
+    """Events are rejected immediately, but the socket stays for the grace period."""
     holder = Holder()
     session = await setting.open(holder=holder)
     setting.clock.advance(LIFETIME + SKEW)
@@ -42,7 +42,7 @@ async def test_check_refuses_when_token_has_expired(setting: Setting) -> None:
 
 
 async def test_session_ends_once_when_the_grace_is_over(setting: Setting) -> None:
-    """The socket is told at exp + skew + grace, not before, and only once."""
+    """The socket is ended once, at expiry plus skew plus grace."""
     holder = Holder()
     await setting.open(holder=holder)
 
@@ -56,7 +56,7 @@ async def test_session_ends_once_when_the_grace_is_over(setting: Setting) -> Non
 
 
 async def test_session_is_warned_once_when_its_token_expires_soon(setting: Setting) -> None:
-    """A lead before the end, with the time of it."""
+    """The warning contains the time of the expiry."""
     holder = Holder()
     expires_at = setting.clock.now() + timedelta(seconds=LIFETIME)
     await setting.open(holder=holder)
@@ -71,7 +71,7 @@ async def test_session_is_warned_once_when_its_token_expires_soon(setting: Setti
 async def test_session_is_warned_halfway_when_its_token_lives_shorter_than_two_leads(
     clock: ManualClock,
 ) -> None:
-    """Who refreshes when warned is not warned of the new token at once."""
+    """A client that refreshes on a warning must not be warned about the new token immediately."""
     setting = await ready(clock, replace(POLICY, expiring_lead_seconds=10 * LIFETIME))
     holder = Holder()
     await setting.open(holder=holder)
@@ -87,7 +87,7 @@ async def test_session_is_warned_halfway_when_its_token_lives_shorter_than_two_l
 async def test_session_is_warned_soon_when_its_token_has_expired_already(
     setting: Setting, late_seconds: float
 ) -> None:
-    """Within the skew it is let in, and there is time to refresh; once, and not in an instant."""
+    """A token within the clock skew is accepted; its client is warned once, and can refresh."""
     holder = Holder()
     await setting.verifier.verify(TOKEN)
     setting.clock.advance(LIFETIME + late_seconds)
@@ -104,7 +104,7 @@ async def test_session_is_warned_soon_when_its_token_has_expired_already(
 
 
 async def test_session_may_close_when_it_is_warned(setting: Setting) -> None:
-    """Then nothing more is heard of it."""
+    """Nothing happens to the session afterwards."""
 
     class Closes(Holder):
         def warn_of_expiry(self, expires_at: datetime) -> None:
@@ -120,7 +120,6 @@ async def test_session_may_close_when_it_is_warned(setting: Setting) -> None:
 
 
 async def test_session_is_not_warned_when_it_was_closed(setting: Setting) -> None:
-    """Nobody is there any more."""
     holder = Holder()
     session = await setting.open(holder=holder)
 
@@ -131,7 +130,7 @@ async def test_session_is_not_warned_when_it_was_closed(setting: Setting) -> Non
 
 
 async def test_session_outlives_its_token_when_expiry_is_not_enforced(clock: ManualClock) -> None:
-    """AUTH_EXPIRY=handshake: only the connect asks."""
+    """With AUTH_EXPIRY=handshake, only connecting checks the expiry."""
     setting = await ready(clock, replace(POLICY, enforce_expiry=False))
     holder = Holder()
     session = await setting.open(holder=holder)
@@ -146,7 +145,7 @@ async def test_session_outlives_its_token_when_expiry_is_not_enforced(clock: Man
 async def test_session_ends_on_time_when_the_wall_clock_jumps(
     setting: Setting, jump_seconds: int
 ) -> None:
-    """Time is monotonic once a token is verified: neither earlier, nor later."""
+    """After its verification, a token's expiry is measured by the monotonic clock."""
     holder = Holder()
     session = await setting.open(holder=holder)
 
@@ -161,7 +160,7 @@ async def test_session_ends_on_time_when_the_wall_clock_jumps(
 
 
 async def test_open_refuses_when_user_has_too_many_sockets(setting: Setting) -> None:
-    """The cap is per user, whatever the token: another one still gets in."""
+    """The limit applies per user, over all of the user's tokens."""
     for _ in range(MAX_SOCKETS):
         await setting.open()
 
@@ -174,7 +173,7 @@ async def test_open_refuses_when_user_has_too_many_sockets(setting: Setting) -> 
 async def test_open_closes_the_oldest_silent_socket_when_the_user_has_too_many(
     setting: Setting,
 ) -> None:
-    """One that does not answer pings gives up its place; those that do keep theirs."""
+    """Sockets that answer pings stay open."""
     alive, silent, newer = Holder(), Holder(), Holder()
     silent.answers_pings = False
     for holder in (alive, silent):
@@ -188,7 +187,6 @@ async def test_open_closes_the_oldest_silent_socket_when_the_user_has_too_many(
 
 
 async def test_open_closes_no_socket_of_another_user_when_it_is_silent(setting: Setting) -> None:
-    """Places are counted by user."""
     bobs = Holder()
     bobs.answers_pings = False
     await setting.open(BOBS_TOKEN, bobs)
@@ -203,7 +201,7 @@ async def test_open_closes_no_socket_of_another_user_when_it_is_silent(setting: 
 async def test_silent_sockets_place_is_freed_once_when_it_disconnects_afterwards(
     setting: Setting,
 ) -> None:
-    """The gateway closes its session again; the newcomer's place is not given away."""
+    """The gateway closes the session again, which must not free another place."""
     silent = Holder()
     silent.answers_pings = False
     sessions = [await setting.open(holder=silent), await setting.open()]
@@ -215,7 +213,7 @@ async def test_silent_sockets_place_is_freed_once_when_it_disconnects_afterwards
 
 
 async def test_close_frees_one_slot_when_called_twice(setting: Setting) -> None:
-    """Closing is idempotent: it must not free the slot of a socket that is still there."""
+    """Closing again must not free the place of another socket."""
     first, _second = await setting.open(), await setting.open()
     setting.sessions.close(first)
     setting.sessions.close(first)
@@ -226,7 +224,7 @@ async def test_close_frees_one_slot_when_called_twice(setting: Setting) -> None:
 
 
 async def test_session_hears_nothing_when_closed(setting: Setting) -> None:
-    """Neither the end of its token nor its revocation concerns a socket that is gone."""
+    """Neither expiry nor revocation affects a closed session."""
     holder = Holder()
     session = await setting.open(holder=holder)
 
@@ -238,7 +236,7 @@ async def test_session_hears_nothing_when_closed(setting: Setting) -> None:
 
 
 async def test_nothing_is_kept_when_every_session_is_closed(setting: Setting) -> None:
-    """Memory stays flat under churn."""
+    """Memory does not grow when clients connect and disconnect."""
     sessions = [await setting.open(), await setting.open(NEXT_TOKEN)]
 
     for session in sessions:

@@ -31,14 +31,14 @@ from tests.unit.services.session_setting import (
 
 
 async def refusal_of_refresh(setting: Setting, session: Session, token: str) -> AuthenticationCode:
-    """The code a refresh is refused with."""
+    """Return the code with which a refresh is rejected."""
     with pytest.raises(AuthenticationError) as caught:
         await setting.sessions.refresh(session, token, ADDRESS)
     return caught.value.code
 
 
 async def test_session_goes_on_when_refreshed(setting: Setting) -> None:
-    """It lives as long as the next token, is warned of that one's end, and ends with it."""
+    """The session takes its expiry and its warning from the new token."""
     holder = Holder()
     session = await setting.open(holder=holder)
     setting.clock.advance(LIFETIME - LEAD)
@@ -56,7 +56,7 @@ async def test_session_goes_on_when_refreshed(setting: Setting) -> None:
 
 
 async def test_expiry_stays_when_the_token_is_older(setting: Setting) -> None:
-    """A valid token that expires earlier is answered with the expiry that holds."""
+    """A valid token that expires earlier is answered with the current expiry."""
     holder = Holder()
     session = await setting.open(holder=holder)
     setting.clock.advance(10)
@@ -72,7 +72,7 @@ async def test_expiry_stays_when_the_token_is_older(setting: Setting) -> None:
 
 
 async def test_refresh_is_refused_when_the_older_token_is_revoked(setting: Setting) -> None:
-    """It changes nothing, but is judged as every token is."""
+    """Every token is verified, even one that would change nothing."""
     session = await setting.open()
     setting.clock.advance(10)
     await setting.sessions.refresh(session, NEXT_TOKEN, ADDRESS)
@@ -85,7 +85,7 @@ async def test_refresh_is_refused_when_the_older_token_is_revoked(setting: Setti
 
 
 async def test_session_comes_back_when_refreshed_within_the_grace(setting: Setting) -> None:
-    """Its events were refused, and are not any more."""
+    """Its events are accepted again."""
     holder = Holder()
     session = await setting.open(holder=holder)
     setting.clock.advance(LIFETIME + SKEW + GRACE - 1)
@@ -98,7 +98,7 @@ async def test_session_comes_back_when_refreshed_within_the_grace(setting: Setti
 
 
 async def test_refresh_is_refused_when_the_session_has_ended(setting: Setting) -> None:
-    """The socket was told to go; there is no way back."""
+    """A session whose socket was told to end cannot continue."""
     session = await setting.open()
     setting.clock.advance(LIFETIME + SKEW + GRACE)
 
@@ -112,7 +112,7 @@ async def test_refresh_is_refused_when_the_session_has_ended(setting: Setting) -
 async def test_refresh_is_refused_when_the_token_is_of_somebody_else(
     setting: Setting, user_id: UserId, session_id: str | None
 ) -> None:
-    """Another user's, or of another sign-in; the session is as it was."""
+    """The token belongs to another user or sign-in; the session is unchanged."""
     session = await setting.open()
     alice = setting.verifier.principals[TOKEN]
     setting.verifier.principals["other"] = replace(alice, user_id=user_id, session_id=session_id)
@@ -127,7 +127,7 @@ async def test_refresh_is_refused_when_the_token_is_of_somebody_else(
 async def test_refresh_is_taken_when_one_of_the_tokens_names_no_sign_in(
     setting: Setting, token: str
 ) -> None:
-    """``sid`` is compared when both have one."""
+    """``sid`` is compared only if both tokens have one."""
     principals = setting.verifier.principals
     principals[token] = replace(principals[token], session_id=None)
     session = await setting.open()
@@ -138,7 +138,7 @@ async def test_refresh_is_taken_when_one_of_the_tokens_names_no_sign_in(
 
 
 async def test_nothing_begins_anew_when_the_token_is_the_same_again(setting: Setting) -> None:
-    """Or a cached token would be warned of again and again; what it replaced is not forgotten."""
+    """Otherwise a cached token would cause repeated warnings; the previous token is kept, too."""
     holder = Holder()
     session = await setting.open(holder=holder)
     setting.clock.advance(1)
@@ -155,7 +155,7 @@ async def test_nothing_begins_anew_when_the_token_is_the_same_again(setting: Set
 
 
 async def test_session_is_as_it_was_when_the_new_token_is_bad(setting: Setting) -> None:
-    """It may try again until its time is over."""
+    """The client may retry until the session ends."""
     holder = Holder()
     session = await setting.open(holder=holder)
 
@@ -178,7 +178,7 @@ async def test_session_is_as_it_was_when_the_new_token_is_bad(setting: Setting) 
 async def test_refreshed_session_ends_when_anything_it_stands_on_is_revoked(
     setting: Setting, revocation: Revocation
 ) -> None:
-    """By its new token and by the one before, which may still be the one somebody has at hand."""
+    """Revoking the new or the previous token ends the session."""
     holder = Holder()
     session = await setting.open(holder=holder)
     await setting.sessions.refresh(session, NEXT_TOKEN, ADDRESS)
@@ -189,7 +189,6 @@ async def test_refreshed_session_ends_when_anything_it_stands_on_is_revoked(
 
 
 async def test_refresh_is_refused_when_the_new_token_is_revoked(setting: Setting) -> None:
-    """As at connect."""
     session = await setting.open()
     await setting.blacklist.blacklist_token(NEXT_TOKEN, 60)
 
@@ -197,7 +196,7 @@ async def test_refresh_is_refused_when_the_new_token_is_revoked(setting: Setting
 
 
 async def test_refresh_is_refused_when_the_session_is_revoked_meanwhile(setting: Setting) -> None:
-    """No refresh brings back what has been revoked while its token was verified."""
+    """The session is revoked while the new token is being verified."""
     session = await setting.open()
     setting.verifier.meanwhile = lambda: setting.sessions._end_revoked(Revocation.of_token(TOKEN))
 
@@ -207,7 +206,7 @@ async def test_refresh_is_refused_when_the_session_is_revoked_meanwhile(setting:
 
 
 async def test_refresh_is_taken_when_revocations_cannot_be_read(clock: ManualClock) -> None:
-    """Who is admitted goes on, whatever the policy for newcomers; the watch looks again."""
+    """Connected clients may continue, even if connecting clients are rejected."""
     store = UnavailableStore(clock)
     setting = await ready(clock, store=store, admit_unchecked=True)
     session = await setting.open()
@@ -223,7 +222,7 @@ async def test_refresh_is_taken_when_revocations_cannot_be_read(clock: ManualClo
 async def test_refresh_takes_no_attempt_when_a_thousand_users_have_one_address(
     setting: Setting,
 ) -> None:
-    """Refreshing once a minute is no storm of connects."""
+    """Refreshing does not use up the limit for connecting."""
     session = await setting.open()
 
     for _ in range(2 * ATTEMPTS):
@@ -233,7 +232,7 @@ async def test_refresh_takes_no_attempt_when_a_thousand_users_have_one_address(
 
 
 async def test_refresh_counts_against_the_address_when_it_fails(setting: Setting) -> None:
-    """Guessing is guessing."""
+    """A failed refresh counts like a failed connect."""
     session = await setting.open()
 
     for _ in range(FAILURES):
@@ -243,7 +242,7 @@ async def test_refresh_counts_against_the_address_when_it_fails(setting: Setting
 
 
 async def test_refresh_moves_no_deadline_when_expiry_is_not_enforced(clock: ManualClock) -> None:
-    """AUTH_EXPIRY=handshake: a client may refresh all the same, and then stands on the new one."""
+    """With AUTH_EXPIRY=handshake a client may refresh, and the session then uses the new token."""
     setting = await ready(clock, replace(POLICY, enforce_expiry=False))
     holder = Holder()
     session = await setting.open(holder=holder)

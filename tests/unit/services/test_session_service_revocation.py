@@ -29,7 +29,7 @@ BY_USER = (RevocationKind.USER, ALICE)
 async def test_sessions_end_when_what_they_stand_on_is_revoked(
     setting: Setting, kind: RevocationKind, value: str
 ) -> None:
-    """Every socket of it is told once and refused from then on, and so is who connects."""
+    """Every affected socket is ended once, and connecting with the token is rejected."""
     holders = [Holder() for _ in range(MAX_SOCKETS)]
     sessions = [await setting.open(holder=holder) for holder in holders]
 
@@ -56,7 +56,7 @@ async def test_sessions_end_when_what_they_stand_on_is_revoked(
 async def test_session_goes_on_when_something_else_is_revoked(
     setting: Setting, kind: RevocationKind, value: str
 ) -> None:
-    """A revocation concerns what it names, in the sense in which it names it."""
+    """A revocation covers only its own kind and subject."""
     holder = Holder()
     session = await setting.open(holder=holder)
 
@@ -67,7 +67,7 @@ async def test_session_goes_on_when_something_else_is_revoked(
 
 
 async def test_sign_in_is_refused_by_its_next_token_when_it_is_revoked(setting: Setting) -> None:
-    """A token of the next minute is a new string, and the same sign-in."""
+    """A later token is another string, but belongs to the same sign-in."""
     await setting.sessions.revoke(*BY_SESSION)
     setting.clock.advance(LIFETIME)
 
@@ -75,7 +75,7 @@ async def test_sign_in_is_refused_by_its_next_token_when_it_is_revoked(setting: 
 
 
 async def test_user_may_come_back_when_signed_in_after_the_revocation(setting: Setting) -> None:
-    """What was issued before is over, what is issued from the next second on is not."""
+    """Tokens issued before the revocation are rejected, tokens of the next second are accepted."""
     await setting.verifier.verify(TOKEN)
     await setting.sessions.revoke(*BY_USER)
     setting.clock.advance(1)
@@ -87,7 +87,6 @@ async def test_user_may_come_back_when_signed_in_after_the_revocation(setting: S
 
 
 async def test_others_go_on_when_a_user_is_revoked(setting: Setting) -> None:
-    """Nobody else's socket is touched."""
     bob = Holder()
     await setting.open(BOBS_TOKEN, bob)
 
@@ -107,7 +106,7 @@ async def test_others_go_on_when_a_user_is_revoked(setting: Setting) -> None:
 async def test_revocation_outlives_every_token_it_concerns_when_made(
     setting: Setting, kind: RevocationKind, value: str, kept_seconds: int
 ) -> None:
-    """As long as the token may be accepted, or the longest that any may be."""
+    """It is stored for as long as the token, or any token, may be accepted."""
     revoked = await setting.sessions.revoke(kind, value)
 
     assert setting.clock.now() + timedelta(seconds=kept_seconds) == revoked.until
@@ -116,7 +115,7 @@ async def test_revocation_outlives_every_token_it_concerns_when_made(
 async def test_no_session_is_left_usable_when_one_of_them_is_told_of_the_revocation(
     setting: Setting,
 ) -> None:
-    """All are marked before any is told: a farewell may run for long."""
+    """All sessions are marked before any socket is ended, since ending one may take long."""
     refused: list[AuthenticationCode] = []
 
     class TriesAll(Holder):
@@ -131,26 +130,26 @@ async def test_no_session_is_left_usable_when_one_of_them_is_told_of_the_revocat
 
 
 async def test_sessions_may_close_themselves_when_they_end(setting: Setting) -> None:
-    """Disconnecting from within ``end_session`` runs the gateway's clean-up, which closes."""
+    """Disconnecting in ``end_session`` runs the gateway's clean-up, which closes the session."""
 
     class ClosesAll(Holder):
         def end_session(self, error: AuthenticationError) -> None:
-            told.append(error.code)
+            notified.append(error.code)
             for session in sessions:
                 setting.sessions.close(session)
 
-    told: list[AuthenticationCode] = []
+    notified: list[AuthenticationCode] = []
     sessions = [await setting.open(holder=ClosesAll()) for _ in range(2)]
 
     await setting.sessions.revoke(*BY_TOKEN)
 
-    assert [AuthenticationCode.REVOKED] == told
+    assert [AuthenticationCode.REVOKED] == notified
 
 
 async def test_open_refuses_when_token_was_revoked_since_it_was_looked_up(
     setting: Setting,
 ) -> None:
-    """A revocation by another node finds a connect that is under way, too; its slot is freed."""
+    """A revocation from another node rejects a connect in progress, and its place is freed."""
     setting.verifier.meanwhile = lambda: setting.sessions._end_revoked(Revocation.of_token(TOKEN))
 
     code = await setting.refusal_of(TOKEN)

@@ -20,7 +20,7 @@ LIVE = (Credential.of("token", Principal(UserId("user_alice"), "sess", None, exp
 
 
 class FailingStore(MemoryRevocationStore):
-    """Fails with an error while there is one, and says so."""
+    """A store that raises ``error`` while it is set."""
 
     def __init__(self, clock: ManualClock) -> None:
         super().__init__(clock)
@@ -29,20 +29,20 @@ class FailingStore(MemoryRevocationStore):
         self.on_added: Callable[[], None] = lambda: None
 
     async def add(self, revocation: Revocation, ttl_seconds: int) -> None:
-        """Fail or add."""
+        """Add the revocation, or fail."""
         self._fail()
         await super().add(revocation, ttl_seconds)
         self.on_added()
 
     async def contains_token(self, token: str) -> bool:
-        """Fail or answer."""
+        """Answer, or fail."""
         self._fail()
         return await super().contains_token(token)
 
     async def missed(
         self, live: Callable[[], Iterable[Credential]]
     ) -> AsyncIterator[Sequence[Revocation]]:
-        """Fail or answer."""
+        """Answer, or fail."""
         self._fail()
         async for revocations in super().missed(live):
             yield revocations
@@ -53,11 +53,10 @@ class FailingStore(MemoryRevocationStore):
             raise self.error
 
 
-class Channel(RevocationBus):
-    """Keeps what is published, and says what a test says.
+class FakeBus(RevocationBus):
+    """A bus that records what is published, and on which a test publishes.
 
-    Attributes:
-        error: Why nothing can be published, while there is a reason.
+    ``error`` is raised by `publish` while it is set.
     """
 
     def __init__(self) -> None:
@@ -70,11 +69,11 @@ class Channel(RevocationBus):
     def listen(
         self, on_revoked: Callable[[Revocation], None], on_connected: Callable[[], None]
     ) -> None:
-        """Keep both."""
+        """Keep both callbacks."""
         self.on_revoked, self.on_connected = on_revoked, on_connected
 
     async def publish(self, revocation: Revocation) -> None:
-        """Keep it."""
+        """Record the revocation, or fail."""
         if self.error is not None:
             raise self.error
         self.published.append(revocation)
@@ -83,28 +82,28 @@ class Channel(RevocationBus):
 
 @pytest.fixture
 def store(clock: ManualClock) -> FailingStore:
-    """What several nodes share."""
+    """The store that several nodes share."""
     return FailingStore(clock)
 
 
 @pytest.fixture
-def channel() -> Channel:
-    """By which they tell each other."""
-    return Channel()
+def bus() -> FakeBus:
+    """The bus between the nodes."""
+    return FakeBus()
 
 
 @pytest.fixture
-def service(store: FailingStore, channel: Channel) -> TokenBlacklistService:
-    """This node's service."""
-    return TokenBlacklistService(store, channel, poll_interval_seconds=3_600)
+def service(store: FailingStore, bus: FakeBus) -> TokenBlacklistService:
+    """The service of this node."""
+    return TokenBlacklistService(store, bus, poll_interval_seconds=3_600)
 
 
 @pytest.fixture
-def heard(service: TokenBlacklistService) -> list[Revocation]:
-    """What this node's watcher was told of."""
-    heard: list[Revocation] = []
-    service.watch(heard.append, lambda: LIVE)
-    return heard
+def received(service: TokenBlacklistService) -> list[Revocation]:
+    """The revocations that the listener of this node received."""
+    received: list[Revocation] = []
+    service.watch(received.append, lambda: LIVE)
+    return received
 
 
 async def test_token_is_blacklisted_until_its_time_when_revoked(
@@ -124,7 +123,6 @@ async def test_token_is_blacklisted_until_its_time_when_revoked(
 async def test_token_is_not_blacklisted_when_another_was_revoked(
     service: TokenBlacklistService,
 ) -> None:
-    """A revocation concerns one token."""
     await service.blacklist_token("token", 60)
 
     assert not await service.is_blacklisted("another")
@@ -134,140 +132,140 @@ async def test_token_is_not_blacklisted_when_another_was_revoked(
 async def test_token_is_blacklisted_when_expiration_time_is_below_one(
     service: TokenBlacklistService, expiration_time: int
 ) -> None:
-    """Revoking an expired token is no error, though Redis refuses such a time."""
+    """An expired token can be revoked, although Redis rejects such a time."""
     await service.blacklist_token("token", expiration_time)
 
     assert await service.is_blacklisted("token")
 
 
 async def test_revocation_is_stored_then_told_then_published_when_made(
-    service: TokenBlacklistService, store: FailingStore, channel: Channel
+    service: TokenBlacklistService, store: FailingStore, bus: FakeBus
 ) -> None:
-    """Whoever hears of it finds it in the store."""
+    """A listener finds the revocation in the store."""
     order: list[str] = []
     store.on_added = lambda: order.append("stored")
-    service.watch(lambda _: order.append("told"), tuple)
-    channel.on_published = lambda: order.append("published")
+    service.watch(lambda _: order.append("notified"), tuple)
+    bus.on_published = lambda: order.append("published")
 
     await service.revoke(TOKEN, 60)
 
-    assert ["stored", "told", "published"] == order
-    assert (True, [TOKEN]) == (await store.contains_token("token"), channel.published)
+    assert ["stored", "notified", "published"] == order
+    assert (True, [TOKEN]) == (await store.contains_token("token"), bus.published)
 
 
 async def test_nobody_hears_when_the_revocation_was_not_stored(
     service: TokenBlacklistService,
     store: FailingStore,
-    channel: Channel,
-    heard: list[Revocation],
+    bus: FakeBus,
+    received: list[Revocation],
 ) -> None:
-    """Whoever asked for it is told, and asks again."""
+    """The caller receives the error, and can retry."""
     store.error = Unavailable()
 
     with pytest.raises(Unavailable):
         await service.blacklist_token("token", 60)
 
-    assert ([], []) == (heard, channel.published)
+    assert ([], []) == (received, bus.published)
 
 
 async def test_revocation_stands_when_it_cannot_be_published(
     service: TokenBlacklistService,
-    channel: Channel,
-    heard: list[Revocation],
+    bus: FakeBus,
+    received: list[Revocation],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """It is stored, so the other nodes find it; that is no failure of the caller's."""
-    channel.error = Unavailable()
+    """It is stored, so other nodes find it by polling, and the call succeeds."""
+    bus.error = Unavailable()
 
     await service.revoke(TOKEN, 60)
 
-    assert [TOKEN] == heard
+    assert [TOKEN] == received
     assert [logging.WARNING] == [record.levelno for record in caplog.records]
 
 
-async def test_watcher_hears_when_another_node_tells(
-    service: TokenBlacklistService, channel: Channel, heard: list[Revocation]
+async def test_listener_is_notified_when_another_node_publishes(
+    service: TokenBlacklistService, bus: FakeBus, received: list[Revocation]
 ) -> None:
-    """By the channel, at once."""
+    """The listener receives it from the bus immediately."""
     await service.on_module_init()
 
-    channel.on_revoked(TOKEN)
+    bus.on_revoked(TOKEN)
     await service.on_module_destroy()
 
-    assert [TOKEN] == heard
+    assert [TOKEN] == received
 
 
 async def test_catch_up_tells_what_concerns_the_live_when_another_node_revoked(
-    service: TokenBlacklistService, store: FailingStore, heard: list[Revocation]
+    service: TokenBlacklistService, store: FailingStore, received: list[Revocation]
 ) -> None:
-    """Though nobody told."""
+    """The revocation was not published."""
     await store.add(Revocation.of_session("sess"), 60)
 
     await service.catch_up()
 
-    assert [Revocation.of_session("sess")] == heard
+    assert [Revocation.of_session("sess")] == received
 
 
 async def test_watch_catches_up_when_the_channel_is_connected_again(
-    store: FailingStore, channel: Channel
+    store: FailingStore, bus: FakeBus
 ) -> None:
-    """What was published meanwhile is heard long before the next regular look."""
-    told = asyncio.Event()
-    service = TokenBlacklistService(store, channel, poll_interval_seconds=3_600)
+    """A revocation that was missed is found long before the next regular poll."""
+    notified = asyncio.Event()
+    service = TokenBlacklistService(store, bus, poll_interval_seconds=3_600)
     await service.on_module_init()
-    service.watch(lambda _: told.set(), lambda: LIVE)
+    service.watch(lambda _: notified.set(), lambda: LIVE)
 
     await store.add(TOKEN, 60)
-    channel.on_connected()
-    await asyncio.wait_for(told.wait(), timeout=ANSWER_SECONDS)
+    bus.on_connected()
+    await asyncio.wait_for(notified.wait(), timeout=ANSWER_SECONDS)
     await service.on_module_destroy()
 
-    assert told.is_set()
+    assert notified.is_set()
 
 
 async def test_watch_catches_up_by_itself_when_initialised(
-    store: FailingStore, channel: Channel
+    store: FailingStore, bus: FakeBus
 ) -> None:
-    """The task looks again and again, and ends with the module."""
-    told = asyncio.Event()
-    service = TokenBlacklistService(store, channel, poll_interval_seconds=0.001)
-    service.watch(lambda _: told.set(), lambda: LIVE)
+    """The task polls repeatedly, and ends with the module."""
+    notified = asyncio.Event()
+    service = TokenBlacklistService(store, bus, poll_interval_seconds=0.001)
+    service.watch(lambda _: notified.set(), lambda: LIVE)
 
     await service.on_module_init()
     await store.add(TOKEN, 60)
-    await asyncio.wait_for(told.wait(), timeout=ANSWER_SECONDS)
+    await asyncio.wait_for(notified.wait(), timeout=ANSWER_SECONDS)
     await service.on_module_destroy()
 
     assert {asyncio.current_task()} == asyncio.all_tasks()
 
 
 async def test_watch_catches_up_soon_when_the_store_answers_again(
-    store: FailingStore, channel: Channel
+    store: FailingStore, bus: FakeBus
 ) -> None:
-    """Long before the next regular look, though the channel was back too early."""
-    told = asyncio.Event()
-    service = TokenBlacklistService(store, channel, poll_interval_seconds=3_600)
-    service.watch(lambda _: told.set(), lambda: LIVE)
+    """The store is polled long before the next interval, although the bus reconnected too early."""
+    notified = asyncio.Event()
+    service = TokenBlacklistService(store, bus, poll_interval_seconds=3_600)
+    service.watch(lambda _: notified.set(), lambda: LIVE)
     await service.on_module_init()
     await store.add(TOKEN, 60)
 
     store.error = Unavailable()
-    channel.on_connected()
+    bus.on_connected()
     await asyncio.wait_for(store.failed.wait(), timeout=ANSWER_SECONDS)
     store.error = None
-    await asyncio.wait_for(told.wait(), timeout=ANSWER_SECONDS)
+    await asyncio.wait_for(notified.wait(), timeout=ANSWER_SECONDS)
     await service.on_module_destroy()
 
-    assert told.is_set()
+    assert notified.is_set()
 
 
 async def test_init_succeeds_when_the_store_is_unavailable(
     service: TokenBlacklistService,
     store: FailingStore,
-    heard: list[Revocation],
+    received: list[Revocation],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """It is logged by its class, tried again, and nothing of the gap is missed."""
+    """The failure is logged, the poll is repeated, and no revocation is missed."""
     store.error = Unavailable()
 
     await service.on_module_init()
@@ -280,13 +278,13 @@ async def test_init_succeeds_when_the_store_is_unavailable(
     expected = (LOGGER, logging.WARNING, "revocations cannot be read now")
     assert [expected] == caplog.record_tuples
     assert (False, True) == (available, await service.is_available())
-    assert [TOKEN] == heard
+    assert [TOKEN] == received
 
 
 async def test_init_logs_the_traceback_when_the_store_has_a_bug(
     service: TokenBlacklistService, store: FailingStore, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The unexpected does not end the watch either, but it is told apart."""
+    """An unexpected error does not end the polling, and is logged with its traceback."""
     store.error = RuntimeError("bug")
 
     await service.on_module_init()
@@ -296,7 +294,7 @@ async def test_init_logs_the_traceback_when_the_store_has_a_bug(
 
 
 async def test_destroy_is_harmless_when_never_initialised(service: TokenBlacklistService) -> None:
-    """Closing a testing module runs the hook without the other."""
+    """Closing a testing module runs this hook only."""
     await service.on_module_destroy()
 
     assert not await service.is_blacklisted("token")

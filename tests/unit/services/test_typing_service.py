@@ -22,39 +22,39 @@ from tests.unit.services.people import (
 
 
 def alice_now(clock: ManualClock, *, is_typing: bool) -> TypingIndicator:
-    """Alice's indicator as of now."""
+    """Return Alice's indicator at the current time."""
     return TypingIndicator(
         user_id=ALICE, channel_id=GENERAL, is_typing=is_typing, timestamp=clock.now()
     )
 
 
-def told(
+def published(
     clock: ManualClock, *, is_typing: bool, except_socket: SocketId | None = None
 ) -> Publication:
-    """What the channel hears of Alice now."""
+    """Return the publication of Alice's indicator."""
     indicator = alice_now(clock, is_typing=is_typing)
     return Publication("channel:general", ServerEvent.TYPING, indicator, except_socket)
 
 
-async def test_start_tells_the_channel_but_its_socket_when_a_member_types(
+async def test_start_publishes_to_the_channel_but_its_socket_when_a_member_types(
     typing_service: TypingService, broadcaster: RecordingBroadcaster, clock: ManualClock
 ) -> None:
-    """The typist's own other sockets hear of it, too."""
+    """The other sockets of the typing user receive it, too."""
     indicator = await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
 
     assert alice_now(clock, is_typing=True) == indicator
-    assert [told(clock, is_typing=True, except_socket=ALICES_PHONE)] == broadcaster.published
+    assert [published(clock, is_typing=True, except_socket=ALICES_PHONE)] == broadcaster.published
 
 
 async def test_typing_expires_once_when_nothing_follows(
     typing_service: TypingService, broadcaster: RecordingBroadcaster, clock: ManualClock
 ) -> None:
-    """The end by expiry goes to the whole channel, the typist's socket included."""
+    """The whole channel receives the end, including the typing socket."""
     await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
     broadcaster.published.clear()
 
     clock.advance(TYPING_EXPIRY_SECONDS)
-    expected = [told(clock, is_typing=False)]
+    expected = [published(clock, is_typing=False)]
     clock.advance(TYPING_EXPIRY_SECONDS)
 
     assert expected == broadcaster.published
@@ -64,7 +64,7 @@ async def test_typing_expires_once_when_nothing_follows(
 async def test_typing_goes_on_when_started_again_before_it_expires(
     typing_service: TypingService, broadcaster: RecordingBroadcaster, clock: ManualClock
 ) -> None:
-    """Each start counts anew, and is told anew."""
+    """Each start restarts the expiry, and is published."""
     await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
     clock.advance(TYPING_EXPIRY_SECONDS - 1)
     indicator = await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
@@ -75,10 +75,10 @@ async def test_typing_goes_on_when_started_again_before_it_expires(
     assert 2 == len(broadcaster.published)
 
 
-async def test_stop_tells_the_channel_once_when_called_twice(
+async def test_stop_publishes_to_the_channel_once_when_called_twice(
     typing_service: TypingService, broadcaster: RecordingBroadcaster, clock: ManualClock
 ) -> None:
-    """A stop that changes nothing is answered, and told to nobody."""
+    """The second stop succeeds, and is not published."""
     await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
     broadcaster.published.clear()
 
@@ -86,18 +86,18 @@ async def test_stop_tells_the_channel_once_when_called_twice(
     second = await typing_service.stop(ALICE, GENERAL, ALICES_PHONE)
 
     assert alice_now(clock, is_typing=False) == first == second
-    assert [told(clock, is_typing=False, except_socket=ALICES_PHONE)] == broadcaster.published
+    assert [published(clock, is_typing=False, except_socket=ALICES_PHONE)] == broadcaster.published
 
 
 @pytest.mark.parametrize("laptop_typed", [True, False])
-async def test_stop_tells_nobody_when_another_socket_goes_on_typing(
+async def test_stop_publishes_nothing_when_another_socket_goes_on_typing(
     typing_service: TypingService,
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
     *,
     laptop_typed: bool,
 ) -> None:
-    """The channel sees users, not devices: the end comes with the last of them."""
+    """Typing ends with the last socket of the user."""
     phones = await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
     if laptop_typed:
         phones = await typing_service.start(ALICE, GENERAL, ALICES_LAPTOP)
@@ -110,13 +110,13 @@ async def test_stop_tells_nobody_when_another_socket_goes_on_typing(
 
     assert alice_now(clock, is_typing=False) == stopped
     assert ((phones,), []) == (still, told_by_then)
-    assert [told(clock, is_typing=False, except_socket=ALICES_PHONE)] == broadcaster.published
+    assert [published(clock, is_typing=False, except_socket=ALICES_PHONE)] == broadcaster.published
 
 
 async def test_typing_ends_with_the_expiry_of_the_socket_that_is_left_when_the_later_one_stops(
     typing_service: TypingService, broadcaster: RecordingBroadcaster, clock: ManualClock
 ) -> None:
-    """Each socket's typing has its own expiry."""
+    """The typing on each socket has its own expiry."""
     await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
     clock.advance(TYPING_EXPIRY_SECONDS - 1)
     await typing_service.start(ALICE, GENERAL, ALICES_LAPTOP)
@@ -125,13 +125,13 @@ async def test_typing_ends_with_the_expiry_of_the_socket_that_is_left_when_the_l
 
     clock.advance(1)
 
-    assert [told(clock, is_typing=False)] == broadcaster.published
+    assert [published(clock, is_typing=False)] == broadcaster.published
 
 
 async def test_stop_ends_typing_when_it_has_expired_on_the_other_socket(
     typing_service: TypingService, broadcaster: RecordingBroadcaster, clock: ManualClock
 ) -> None:
-    """A device that fell silent keeps nothing up."""
+    """Typing that has expired on another socket does not count."""
     await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
     clock.advance(TYPING_EXPIRY_SECONDS - 1)
     await typing_service.start(ALICE, GENERAL, ALICES_LAPTOP)
@@ -140,7 +140,7 @@ async def test_stop_ends_typing_when_it_has_expired_on_the_other_socket(
 
     await typing_service.stop(ALICE, GENERAL, ALICES_LAPTOP)
 
-    assert [told(clock, is_typing=False, except_socket=ALICES_LAPTOP)] == broadcaster.published
+    assert [published(clock, is_typing=False, except_socket=ALICES_LAPTOP)] == broadcaster.published
 
 
 async def test_stop_ends_typing_when_the_other_socket_has_left(
@@ -149,7 +149,7 @@ async def test_stop_ends_typing_when_the_other_socket_has_left(
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
 ) -> None:
-    """As of a phone that lost its connection and came back with another one."""
+    """A phone that reconnects has a new socket."""
     for socket_id in (ALICES_PHONE, ALICES_LAPTOP):
         events.subscribe(GENERAL, socket_id, ALICE)
     await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
@@ -159,13 +159,13 @@ async def test_stop_ends_typing_when_the_other_socket_has_left(
 
     await typing_service.stop(ALICE, GENERAL, ALICES_LAPTOP)
 
-    assert [told(clock, is_typing=False, except_socket=ALICES_LAPTOP)] == broadcaster.published
+    assert [published(clock, is_typing=False, except_socket=ALICES_LAPTOP)] == broadcaster.published
 
 
 async def test_only_sockets_that_type_are_remembered_when_many_have_come_and_gone(
     typing_service: TypingService, clock: ManualClock
 ) -> None:
-    """What has expired is dropped with the next start."""
+    """A start removes the sockets whose typing has expired."""
     for number in range(100):
         await typing_service.start(ALICE, GENERAL, SocketId(f"socket-{number}"))
         clock.advance(TYPING_EXPIRY_SECONDS / 2)
@@ -176,7 +176,7 @@ async def test_only_sockets_that_type_are_remembered_when_many_have_come_and_gon
 async def test_nothing_expires_when_typing_was_stopped(
     typing_service: TypingService, broadcaster: RecordingBroadcaster, clock: ManualClock
 ) -> None:
-    """The expiry goes with the entry."""
+    """The stop cancels the timer."""
     await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
     await typing_service.stop(ALICE, GENERAL, ALICES_PHONE)
     broadcaster.published.clear()
@@ -187,7 +187,7 @@ async def test_nothing_expires_when_typing_was_stopped(
 
 
 async def test_list_names_who_is_typing_when_a_member_asks(typing_service: TypingService) -> None:
-    """Sorted by user, of this channel only."""
+    """The list has the users of this channel only, sorted."""
     bob = await typing_service.start(BOB, GENERAL, BOBS_PHONE)
     alice = await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
     await typing_service.start(ALICE, RANDOM, ALICES_PHONE)
@@ -198,7 +198,7 @@ async def test_list_names_who_is_typing_when_a_member_asks(typing_service: Typin
 async def test_list_names_those_who_typed_last_when_there_are_too_many(
     typing_service: TypingService, channels: MemoryChannelRepository
 ) -> None:
-    """An answer does not grow with the channel."""
+    """The size of an answer does not depend on the channel."""
     crowd = [UserId(f"user_{number:03}") for number in range(MAX_LISTED)]
     await channels.seed({user_id: [GENERAL] for user_id in crowd})
     for user_id in (ALICE, BOB, *crowd, ALICE):
@@ -209,10 +209,10 @@ async def test_list_names_those_who_typed_last_when_there_are_too_many(
     assert [*crowd[1:], ALICE] == [indicator.user_id for indicator in listed]
 
 
-async def test_end_tells_the_whole_channel_once_when_called_twice(
+async def test_end_publishes_to_the_whole_channel_once_when_called_twice(
     typing_service: TypingService, broadcaster: RecordingBroadcaster, clock: ManualClock
 ) -> None:
-    """A send ends typing on every socket; the next send has nothing to end."""
+    """The first call ends the typing on every socket; the second publishes nothing."""
     await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
     await typing_service.start(ALICE, GENERAL, ALICES_LAPTOP)
     broadcaster.published.clear()
@@ -220,7 +220,7 @@ async def test_end_tells_the_whole_channel_once_when_called_twice(
     typing_service.end(ALICE, GENERAL)
     typing_service.end(ALICE, GENERAL)
 
-    assert [told(clock, is_typing=False)] == broadcaster.published
+    assert [published(clock, is_typing=False)] == broadcaster.published
 
 
 async def test_leave_ends_typing_only_when_the_last_socket_has_left(
@@ -229,7 +229,7 @@ async def test_leave_ends_typing_only_when_the_last_socket_has_left(
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
 ) -> None:
-    """The phone may go while the laptop types."""
+    """Another socket of the user is still typing."""
     events.subscribe(GENERAL, ALICES_PHONE, ALICE)
     events.subscribe(GENERAL, ALICES_LAPTOP, ALICE)
     await typing_service.start(ALICE, GENERAL, ALICES_LAPTOP)
@@ -242,13 +242,13 @@ async def test_leave_ends_typing_only_when_the_last_socket_has_left(
     typing_service.leave(ALICE, GENERAL, ALICES_LAPTOP)
 
     assert [] == after_the_phone
-    assert [told(clock, is_typing=False)] == broadcaster.published
+    assert [published(clock, is_typing=False)] == broadcaster.published
 
 
 async def test_nothing_expires_when_the_module_is_destroyed(
     typing_service: TypingService, broadcaster: RecordingBroadcaster, clock: ManualClock
 ) -> None:
-    """No timer outlives the service."""
+    """The service cancels all timers."""
     await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
     broadcaster.published.clear()
 
@@ -261,7 +261,7 @@ async def test_nothing_expires_when_the_module_is_destroyed(
 async def test_nothing_is_kept_when_everybody_has_stopped(
     typing_service: TypingService, clock: ManualClock
 ) -> None:
-    """Memory stays flat under churn."""
+    """Empty entries are removed."""
     await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
     await typing_service.start(BOB, GENERAL, BOBS_PHONE)
     await typing_service.start(ALICE, RANDOM, ALICES_PHONE)

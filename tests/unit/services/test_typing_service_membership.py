@@ -32,7 +32,7 @@ from tests.unit.services.slow_channels import SlowChannels
 
 @pytest.fixture
 def channels(store: MemoryStore) -> SlowChannels:
-    """Who belongs where; a test may hold the answers back."""
+    """Channels whose answers the test can hold back."""
     return SlowChannels(store)
 
 
@@ -50,7 +50,7 @@ async def test_stranger_is_refused_when_he_is_no_member(
     broadcaster: RecordingBroadcaster,
     act: Callable[[TypingService], Awaitable[object]],
 ) -> None:
-    """Who does not belong neither types nor learns who does."""
+    """A stranger can neither type nor list the typing members."""
     with pytest.raises(NotAMember):
         await act(typing_service)
 
@@ -63,7 +63,7 @@ async def test_no_ghost_types_when_the_last_socket_leaves_during_start(
     events: EventService,
     broadcaster: RecordingBroadcaster,
 ) -> None:
-    """The disconnect has cleaned up already; nothing may come after it."""
+    """The disconnect was handled before, so the entry would stay until it expires."""
     events.subscribe(GENERAL, ALICES_PHONE, ALICE)
     channels.hold()
 
@@ -81,17 +81,17 @@ async def test_no_ghost_types_when_the_last_socket_leaves_during_start(
 async def test_member_types_when_seeded_after_connecting(
     typing_service: TypingService, broadcaster: RecordingBroadcaster
 ) -> None:
-    """Who listens nowhere yet may type all the same: membership decides."""
+    """The user need not follow the channel on any socket."""
     await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
 
     assert 1 == len(broadcaster.published)
 
 
 @pytest.mark.parametrize("is_typing", [True, False], ids=["start", "stop"])
-async def test_who_is_no_member_hears_nothing_when_others_have_removed_them(
+async def test_who_is_no_member_receives_nothing_when_others_have_removed_them(
     typing_service: TypingService, store: MemoryStore, rooms: MemorySocketRooms, *, is_typing: bool
 ) -> None:
-    """Before a channel is told of typing, its members are looked at."""
+    """The service reads the members before it publishes."""
     rooms.connect(BOBS_PHONE, BOB, "channel:general")
     store.leave(GENERAL, BOB)
 
@@ -108,18 +108,18 @@ async def test_storage_is_not_asked_when_the_typist_is_in_a_room_that_was_just_r
     rooms: MemorySocketRooms,
     clock: ManualClock,
 ) -> None:
-    """Once for who belongs to the channel, and not again for each event."""
+    """The members are read once, not for each event."""
     rooms.connect(ALICES_PHONE, ALICE)
     await room_sync.refresh(GENERAL)
 
     await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
     await typing_service.list(ALICE, GENERAL)
     await typing_service.stop(ALICE, GENERAL, ALICES_PHONE)
-    questions_when_fresh = channels.questions
+    questions_when_fresh = channels.queries
     clock.advance(REFRESH_SECONDS)
     await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
 
-    assert (1, 3) == (questions_when_fresh, channels.questions)
+    assert (1, 3) == (questions_when_fresh, channels.queries)
 
 
 async def test_typist_is_answered_in_time_when_storage_is_slow(
@@ -129,7 +129,7 @@ async def test_typist_is_answered_in_time_when_storage_is_slow(
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
 ) -> None:
-    """They may try again; nobody is told anything."""
+    """The user gets `Unavailable`, and nothing is published."""
     typing = TypingService(
         channels,
         events,
@@ -155,7 +155,7 @@ async def test_typing_ends_when_others_have_removed_the_typist(
     rooms: MemorySocketRooms,
     clock: ManualClock,
 ) -> None:
-    """As soon as that is noticed."""
+    """It ends when the members are read."""
     rooms.connect(ALICES_PHONE, ALICE, "channel:general")
     await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
     broadcaster.published.clear()
@@ -170,14 +170,14 @@ async def test_typing_ends_when_others_have_removed_the_typist(
 
 
 @pytest.mark.parametrize("ends", ["silence", "departure"])
-async def test_who_is_no_member_does_not_hear_that_typing_ends_when_others_have_removed_them(
+async def test_who_is_no_member_does_not_receive_that_typing_ends_when_others_have_removed_them(
     typing_service: TypingService,
     store: MemoryStore,
     rooms: MemorySocketRooms,
     clock: ManualClock,
     ends: str,
 ) -> None:
-    """Nobody asked for anything then, and the members were read when it began."""
+    """The members are read again before the end is published."""
     rooms.connect(BOBS_PHONE, BOB, "channel:general")
     await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
     store.leave(GENERAL, BOB)
@@ -198,7 +198,7 @@ async def test_typing_goes_on_when_it_expires_while_its_next_start_waits_for_sto
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
 ) -> None:
-    """Nobody hears of the end after the new beginning."""
+    """The end of the old typing is not published after the new start."""
     await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
     clock.advance(REFRESH_SECONDS)
     channels.hold()
@@ -217,13 +217,13 @@ async def test_typing_goes_on_when_it_expires_while_its_next_start_waits_for_sto
     assert (indicator,) == await typing_service.list(ALICE, GENERAL)
 
 
-async def test_end_is_told_when_storage_does_not_answer(
+async def test_end_is_published_when_storage_does_not_answer(
     typing_service: TypingService,
     channels: SlowChannels,
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
 ) -> None:
-    """Rooms stay as they are, and nobody types for ever."""
+    """The rooms are not changed, but the end is published."""
     await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
     channels.is_down = True
 
@@ -233,13 +233,13 @@ async def test_end_is_told_when_storage_does_not_answer(
     assert ended == broadcaster.published[-1].payload
 
 
-async def test_nothing_is_told_when_the_module_is_destroyed_while_an_end_waits_for_storage(
+async def test_nothing_is_published_when_the_module_is_destroyed_while_an_end_waits_for_storage(
     typing_service: TypingService,
     channels: SlowChannels,
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
 ) -> None:
-    """The task goes with the service."""
+    """The service cancels the task."""
     await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
     broadcaster.published.clear()
     channels.hold()
@@ -252,7 +252,7 @@ async def test_nothing_is_told_when_the_module_is_destroyed_while_an_end_waits_f
     assert [] == broadcaster.published
 
 
-async def test_end_is_told_before_the_departure_when_members_have_to_be_read(
+async def test_end_is_published_before_the_departure_when_members_have_to_be_read(
     typing_service: TypingService,
     channels: SlowChannels,
     room_sync: RoomSync,
@@ -261,7 +261,7 @@ async def test_end_is_told_before_the_departure_when_members_have_to_be_read(
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
 ) -> None:
-    """Both wait for one reading, and are told in their order."""
+    """Both events wait for the same read, and keep their order."""
     service = ChannelService(channels, membership, room_sync, broadcaster, clock)
     rooms.connect(BOBS_PHONE, BOB, "channel:general")
     await typing_service.start(BOB, GENERAL, BOBS_PHONE)

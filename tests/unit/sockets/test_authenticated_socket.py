@@ -9,14 +9,14 @@ from tests.unit.sessions import session_of
 def test_socket_has_a_user_when_it_has_a_session() -> None:
     """The socket has ``user_id`` and the documented ``user``."""
     client = fake_socket(AuthenticatedSocket)
-    client.session = session_of("user_alice", client)
+    client.authenticate(session_of("user_alice", client))
 
     assert ("user_alice", {"id": "user_alice"}) == (client.user_id, client.user)
 
 
 def test_socket_raises_when_it_has_no_session() -> None:
     """Handlers never receive such a socket, but a hook may."""
-    with pytest.raises(AttributeError, match="not authenticated"):
+    with pytest.raises(AttributeError, match="user_id"):
         _ = fake_socket(AuthenticatedSocket).user_id
 
 

@@ -14,16 +14,16 @@ const received = (...statuses) => ({
   statuses: statuses.map(([recipientId, status]) => ({ recipientId, status })),
 });
 
-test("messages are in their order, each once, when they come in another", () => {
+test("each message is kept once and in order when they come in another order", () => {
   const log = new ChannelLog();
 
-  const news = [2, 3, 1, 3].map((seq) => log.add(message(seq)));
+  const areNew = [2, 3, 1, 3].map((seq) => log.add(message(seq)));
 
-  assert.deepEqual(news, [true, true, true, false]);
+  assert.deepEqual(areNew, [true, true, true, false]);
   assert.deepEqual(contents(log), ["m-1", "m-2", "m-3"]);
 });
 
-test("an older text does not return when it comes after the edit", () => {
+test("an older text does not replace an edit when it comes later", () => {
   const log = new ChannelLog();
   log.add(message(1));
 
@@ -33,7 +33,7 @@ test("an older text does not return when it comes after the edit", () => {
   assert.deepEqual(contents(log), ["edited"]);
 });
 
-test("a deleted message stays so when it comes again", () => {
+test("a deleted message stays deleted when an update follows", () => {
   const log = new ChannelLog();
   log.add(message(1));
 
@@ -44,10 +44,10 @@ test("a deleted message stays so when it comes again", () => {
   assert.equal(log.messages[0].deleted, true);
 });
 
-test("what the server lacks is deleted when it was asked for it", () => {
+test("a message is deleted when the server's answer lacks it", () => {
   const log = new ChannelLog();
   for (const seq of [1, 2, 3]) log.add(message(seq));
-  log.add(message(4)); // after it was asked
+  log.add(message(4)); // arrived after the request
 
   log.reconcile([message(1), message(3)], 3);
 
@@ -57,7 +57,7 @@ test("what the server lacks is deleted when it was asked for it", () => {
   );
 });
 
-test("the oldest go when there are too many", () => {
+test("the oldest message is removed when there are too many", () => {
   const log = new ChannelLog();
 
   for (let seq = 1; seq <= MOST_MESSAGES + 1; seq += 1) log.add(message(seq));
@@ -67,7 +67,7 @@ test("the oldest go when there are too many", () => {
   assert.equal(log.isCut, true);
 });
 
-test("ticks are those of the recipient furthest behind", () => {
+test("a message has the status of the recipient that is furthest behind", () => {
   const log = new ChannelLog();
   log.add(message(1));
   const ticks = [];
@@ -85,7 +85,7 @@ test("ticks are those of the recipient furthest behind", () => {
   assert.deepEqual(log.receipts("m-1"), { recipients: 2, delivered: 2, read: 2 });
 });
 
-test("ticks do not go back when a receipt comes late", () => {
+test("a status does not go back when a receipt comes late", () => {
   const log = new ChannelLog();
   log.add(message(1));
 

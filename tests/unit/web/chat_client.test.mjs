@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";
 import { ChatClient } from "../../../app/web/chat_client.js";
-import { pass, settled } from "./eventually.mjs";
+import { pass, flushPromises } from "./eventually.mjs";
 import { scriptedIo, tokenOf } from "./scripted_io.mjs";
 
 beforeEach(() => {
@@ -24,7 +24,7 @@ function message(seq, changes = {}) {
   };
 }
 
-/** Alice, online. */
+/** Returns an online client of Alice. */
 async function alice(answers, unsent) {
   const { io, sockets } = scriptedIo(answers);
   const client = new ChatClient({
@@ -37,7 +37,7 @@ async function alice(answers, unsent) {
   });
   client.open();
   await sockets[0].up();
-  await settled();
+  await flushPromises();
   return { client, socket: sockets[0] };
 }
 
@@ -45,7 +45,7 @@ const contents = (client) => client.messages("general").map(({ content }) => con
 const asked = (socket, event) =>
   socket.asked.filter(([name]) => name === event).map(([, payload]) => payload);
 
-test("missed messages come page by page, in order, and are marked as delivered", async () => {
+test("missed messages are read page by page, in order, and reported as delivered", async () => {
   const pages = {
     undefined: { messages: [message(1), message(2)], nextCursor: "two" },
     two: { messages: [message(3)], nextCursor: null },
@@ -63,7 +63,7 @@ test("missed messages come page by page, in order, and are marked as delivered",
   assert.equal(client.unread("general"), 3);
 });
 
-test("one's own message is shown once when it is heard before its ack", async () => {
+test("an own message is shown once when its event comes before its ack", async () => {
   const own = message(1, { userId: "alice", content: "hello" });
   let answer;
   const { client, socket } = await alice({
@@ -73,23 +73,23 @@ test("one's own message is shown once when it is heard before its ack", async ()
   client.addEventListener("messages", () => shown.push(contents(client).length));
 
   client.send("general", "hello");
-  await settled();
-  socket.hear("message.created", own);
-  await settled();
+  await flushPromises();
+  socket.receive("message.created", own);
+  await flushPromises();
   answer({ data: own });
-  await settled();
+  await flushPromises();
 
   assert.deepEqual(contents(client), ["hello"]);
   assert.ok(shown.every((count) => count <= 1), `shown: ${shown}`);
 });
 
-test("a message is seen when it arrives where the user looks", async () => {
+test("a message is reported as seen when it arrives in the shown channel", async () => {
   const { client, socket } = await alice();
 
   client.attend("general");
-  socket.hear("message.created", message(1));
+  socket.receive("message.created", message(1));
   client.attend(null);
-  socket.hear("message.created", message(2));
+  socket.receive("message.created", message(2));
   await pass(mock.timers, 500);
 
   assert.deepEqual(asked(socket, "message:seen"), [{ messageIds: ["m-1"] }]);
@@ -109,7 +109,7 @@ test("the history is read to its end when a channel is opened", async () => {
   });
 
   client.attend("general");
-  await settled();
+  await flushPromises();
 
   assert.deepEqual(contents(client), ["message 1", "message 2"]);
   assert.deepEqual(
@@ -134,18 +134,18 @@ test("only the last messages are read when a long channel is opened", async () =
 
   assert.deepEqual([contents(client).length, contents(client).at(-1)], [500, "message 5000"]);
   assert.equal(client.isCut("general"), true);
-  assert.ok(!contents(client).includes(""), "a message that was not asked for is not deleted");
+  assert.ok(!contents(client).includes(""), "a message outside the range is not deleted");
   assert.ok(asked(socket, "message:getOffline").length < 25);
 });
 
-test("unsent messages are told when they change, and are sent after a reload", async () => {
+test("unsent messages are dispatched when they change, and are sent after a reload", async () => {
   const stored = message(1, { userId: "alice", content: "hello" });
   const before = await alice();
   let unsent;
   before.client.addEventListener("unsent", ({ detail }) => (unsent = structuredClone(detail)));
   before.socket.down("transport close");
   before.client.send("general", "hello");
-  await settled();
+  await flushPromises();
   const gone = { ...unsent[0], id: "id-of-a-left-channel", channelId: "left" };
 
   const { client, socket } = await alice({ sendMessage: () => ({ data: stored }) }, [...unsent, gone]);
@@ -156,50 +156,50 @@ test("unsent messages are told when they change, and are sent after a reload", a
   assert.deepEqual(contents(client), ["hello"]);
 });
 
-test("no further message is taken when too many are unsent", async () => {
+test("no further message is accepted when too many are unsent", async () => {
   const { client, socket } = await alice();
   socket.down("transport close");
 
-  const taken = Array.from({ length: 201 }, (_, number) => client.send("general", `${number}`));
+  const accepted = Array.from({ length: 201 }, (_, number) => client.send("general", `${number}`));
 
-  assert.equal(taken.lastIndexOf(true), 199);
+  assert.equal(accepted.lastIndexOf(true), 199);
   assert.equal(client.messages("general").length, 200);
 });
 
-test("the first receipt of a message asks for those of all recipients, later ones do not", async () => {
+test("only the first receipt of a message requests the statuses of all recipients", async () => {
   const statuses = [
     { messageId: "m-1", recipientId: "bob", status: "READ" },
     { messageId: "m-1", recipientId: "carol", status: "SENT" },
   ];
   const { client, socket } = await alice({ "message:getStatus": () => ({ data: statuses }) });
-  socket.hear("message.created", message(1, { userId: "alice" }));
-  await settled();
+  socket.receive("message.created", message(1, { userId: "alice" }));
+  await flushPromises();
 
-  socket.hear("message:seen", statuses[0]);
-  await settled();
+  socket.receive("message:seen", statuses[0]);
+  await flushPromises();
   const early = client.messages("general")[0].deliveryStatus;
-  socket.hear("message:delivered", { ...statuses[1], status: "DELIVERED" });
-  await settled();
+  socket.receive("message:delivered", { ...statuses[1], status: "DELIVERED" });
+  await flushPromises();
 
   assert.equal(early, "SENT");
   assert.equal(client.messages("general")[0].deliveryStatus, "DELIVERED");
   assert.equal(asked(socket, "message:getStatus").length, 1);
 });
 
-test("of a message with very many recipients the server's counts are shown, asked for now and then", async () => {
+test("a message with many recipients has the server's counts, requested at intervals", async () => {
   const answers = [
     { data: [], nextCursor: "more", counts: { SENT: 250, DELIVERED: 49, READ: 1 } },
     { data: [], nextCursor: "more", counts: { SENT: 0, DELIVERED: 100, READ: 200 } },
   ];
   const { client, socket } = await alice({ "message:getStatus": () => answers.shift() });
   const seen = { messageId: "m-1", recipientId: "bob", status: "READ" };
-  socket.hear("message.created", message(1, { userId: "alice" }));
-  await settled();
+  socket.receive("message.created", message(1, { userId: "alice" }));
+  await flushPromises();
 
-  socket.hear("message:seen", seen);
-  await settled();
+  socket.receive("message:seen", seen);
+  await flushPromises();
   const [{ receipts, deliveryStatus }] = client.messages("general");
-  for (let times = 0; times < 300; times += 1) socket.hear("message:seen", seen);
+  for (let times = 0; times < 300; times += 1) socket.receive("message:seen", seen);
   await pass(mock.timers, 2_000);
 
   assert.deepEqual(receipts, { recipients: 300, delivered: 50, read: 1 });
@@ -208,17 +208,17 @@ test("of a message with very many recipients the server's counts are shown, aske
   assert.equal(asked(socket, "message:getStatus").length, 2);
 });
 
-test("one's own typing in another tab is no news", async () => {
+test("the user's own typing in another tab is ignored", async () => {
   const { client, socket } = await alice();
 
   for (const userId of ["alice", "bob"]) {
-    socket.hear("typing", { userId, channelId: "general", isTyping: true });
+    socket.receive("typing", { userId, channelId: "general", isTyping: true });
   }
 
   assert.deepEqual(client.typing("general"), ["bob"]);
 });
 
-test("what happened to a channel's messages meanwhile is seen after a reconnection", async () => {
+test("edits and deletions during an outage are shown after a reconnection", async () => {
   let history = [message(1), message(2)];
   const { client, socket } = await alice({
     "message:getOffline": ({ channelId }) => ({
@@ -226,18 +226,18 @@ test("what happened to a channel's messages meanwhile is seen after a reconnecti
     }),
   });
   client.attend("general");
-  await settled();
+  await flushPromises();
 
   socket.down("transport close");
   history = [message(2, { content: "edited", updatedAt: "2026-01-02T00:00:00.000Z" })];
   await socket.up();
-  await settled();
+  await flushPromises();
 
   assert.deepEqual(contents(client), ["", "edited"]);
   assert.equal(client.messages("general")[0].deleted, true);
 });
 
-test("a message that waits for the connection is sent as soon as there is one", async () => {
+test("a message that waits for the connection is sent after a reconnection", async () => {
   const stored = message(1, { userId: "alice", content: "hello" });
   const { client, socket } = await alice({ sendMessage: () => ({ data: stored }) });
   socket.down("transport close");
@@ -246,14 +246,14 @@ test("a message that waits for the connection is sent as soon as there is one", 
   await pass(mock.timers, 5_000);
   const before = client.messages("general").map(({ deliveryStatus }) => deliveryStatus);
   await socket.up();
-  await settled();
+  await flushPromises();
 
   assert.deepEqual(before, ["SENDING"]);
   assert.deepEqual(asked(socket, "sendMessage").length, 1);
   assert.deepEqual(contents(client), ["hello"]);
 });
 
-test("messages written without a connection wait for it for hours, and leave in order", async () => {
+test("messages wait for a connection for hours, and are sent in order", async () => {
   const { client, socket } = await alice({
     sendMessage: ({ content }) => ({
       data: message(content === "one" ? 1 : 2, { userId: "alice", content }),
@@ -261,39 +261,39 @@ test("messages written without a connection wait for it for hours, and leave in 
   });
   socket.down("transport close");
   for (const content of ["one", "two"]) client.send("general", content);
-  await settled();
+  await flushPromises();
   mock.timers.tick(3 * 3_600_000);
-  await settled();
+  await flushPromises();
   const before = client.messages("general").map(({ deliveryStatus }) => deliveryStatus);
 
   await socket.up();
-  await settled();
+  await flushPromises();
 
   assert.deepEqual(before, ["SENDING", "SENDING"]);
   assert.deepEqual(asked(socket, "sendMessage").map(({ content }) => content), ["one", "two"]);
 });
 
-test("how much was missed is told at every return, also when it was nothing", async () => {
+test("the missed count is dispatched after every reconnection, even if it is 0", async () => {
   let count = 3;
   const { client, socket } = await alice({
     "message:getOfflineCount": () => ({ data: { count, channels: { general: count } } }),
   });
-  const told = [];
-  client.addEventListener("missed", ({ detail }) => told.push(detail.count));
+  const counts = [];
+  client.addEventListener("missed", ({ detail }) => counts.push(detail.count));
 
   for (count of [2, 0]) {
     socket.down("transport close");
     await socket.up();
-    await settled();
+    await flushPromises();
   }
 
-  assert.deepEqual(told, [2, 0]);
+  assert.deepEqual(counts, [2, 0]);
 });
 
-test("a message is not seen before the end of the channel is in sight", async () => {
+test("a message is not reported as seen before the end of the channel is visible", async () => {
   const { client, socket } = await alice();
   client.attend("general", false);
-  socket.hear("message.created", message(1));
+  socket.receive("message.created", message(1));
   await pass(mock.timers, 500);
   const before = [client.unread("general"), asked(socket, "message:seen").length];
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";
 import { Connection, ConnectionLost, TIMEOUT_MS } from "../../../app/web/connection.js";
-import { pass, settled } from "./eventually.mjs";
+import { pass, flushPromises } from "./eventually.mjs";
 import { scriptedIo, tokenOf } from "./scripted_io.mjs";
 
 beforeEach(() => {
@@ -9,7 +9,7 @@ beforeEach(() => {
   mock.timers.enable({ apis: ["setTimeout", "Date"] });
 });
 
-/** An open connection, not yet up. */
+/** Returns an opened connection that is not admitted yet. */
 function opened({ answers, getToken = async () => tokenOf(60) } = {}) {
   const { io, sockets } = scriptedIo(answers);
   const connection = new Connection({ io, url: "http://127.0.0.1", getToken });
@@ -22,11 +22,11 @@ function opened({ answers, getToken = async () => tokenOf(60) } = {}) {
 async function online(options) {
   const made = opened(options);
   await made.socket.up();
-  await settled();
+  await flushPromises();
   return made;
 }
 
-test("a fresh token is given for every single connection", async () => {
+test("every connection gets a new token", async () => {
   const { socket } = await online();
 
   socket.down("transport close");
@@ -36,27 +36,27 @@ test("a fresh token is given for every single connection", async () => {
   assert.notEqual(second.token, third.token);
 });
 
-test("a client that is let in and then refused was never online", async () => {
+test("a client that is refused after its connection was never online", async () => {
   const { socket, phases } = opened({
     answers: { "message:getOfflineCount": () => new Promise(() => {}) },
   });
 
   await socket.up();
-  socket.hear("error", { message: "authentication failed", code: "token_expired", detail: "" });
+  socket.receive("error", { message: "authentication failed", code: "token_expired", detail: "" });
   socket.down("io server disconnect");
-  await settled();
+  await flushPromises();
 
   assert.deepEqual(phases, ["connecting", "unauthorized"]);
 });
 
-test("a client that is refused again and again gives up within four seconds", async () => {
+test("a client that is refused repeatedly gives up within four seconds", async () => {
   const { connection, socket } = opened({
     answers: { "message:getOfflineCount": () => new Promise(() => {}) },
   });
 
   for (let refusal = 0; refusal < 4; refusal += 1) {
     await socket.up();
-    socket.hear("error", { message: "authentication failed", code: "token_party" });
+    socket.receive("error", { message: "authentication failed", code: "token_party" });
     socket.down("io server disconnect");
     while (connection.phase !== "refused" && socket.connects === refusal + 1) {
       await pass(mock.timers, 50);
@@ -68,7 +68,7 @@ test("a client that is refused again and again gives up within four seconds", as
   assert.ok(Date.now() < 4_000, `it took ${Date.now()} ms`);
 });
 
-test("it is online once when the connection is lost while it waits to be let in", async () => {
+test("it is online once when the connection is lost before its admission", async () => {
   const limited = { error: "Slow down.", code: "rate_limited", temporary: true, retryAfterMs: 300 };
   const answers = [limited];
   const { connection, socket } = opened({
@@ -78,7 +78,7 @@ test("it is online once when the connection is lost while it waits to be let in"
   connection.addEventListener("online", () => (times += 1));
 
   await socket.up();
-  await settled();
+  await flushPromises();
   socket.down("transport close");
   await socket.up();
   await pass(mock.timers, 500);
@@ -86,7 +86,7 @@ test("it is online once when the connection is lost while it waits to be let in"
   assert.equal(times, 1);
 });
 
-test("it comes back by itself, ever more slowly, when the server ended it", async () => {
+test("it reconnects by itself when the server disconnected it", async () => {
   const { connection, socket } = await online();
 
   socket.down("io server disconnect");
@@ -97,7 +97,7 @@ test("it comes back by itself, ever more slowly, when the server ended it", asyn
   assert.equal(socket.connects, 1 + 1);
 });
 
-test("it leaves coming back to socket.io-client when the connection was lost", async () => {
+test("it leaves the reconnection to socket.io-client when the connection was lost", async () => {
   const { connection, socket } = await online();
 
   socket.down("ping timeout");
@@ -113,7 +113,7 @@ for (const [code, temporary, tries, phase] of [
   ["token_signature", false, 3, "refused"],
   ["too_many_sockets", true, 20, "lost"],
 ]) {
-  test(`it comes back ${tries} times when it is refused for ${code}`, async () => {
+  test(`it reconnects ${tries} times when it is refused for ${code}`, async () => {
     const { connection, socket } = opened();
 
     for (let refusal = 0; refusal < 20; refusal += 1) {
@@ -127,13 +127,13 @@ for (const [code, temporary, tries, phase] of [
   });
 }
 
-test("a temporary refusal is no failed sign-in, and the server says when to come back", async () => {
+test("a temporary refusal is no failed sign-in, and has the time to reconnect", async () => {
   const { connection, socket, phases } = opened({
     answers: { "message:getOfflineCount": () => new Promise(() => {}) },
   });
 
   await socket.up();
-  socket.hear("error", {
+  socket.receive("error", {
     message: "authentication failed",
     code: "too_many_attempts",
     detail: "Too many attempts from this address.",
@@ -155,7 +155,7 @@ test("a temporary refusal is no failed sign-in, and the server says when to come
   assert.deepEqual([early, socket.connects], [1, 2]);
 });
 
-test("it comes back again and again, and not too soon, when a refusal is temporary", async () => {
+test("it reconnects without end, and not too soon, when a refusal is temporary", async () => {
   const { connection, socket } = opened({
     answers: { "message:getOfflineCount": () => new Promise(() => {}) },
   });
@@ -163,11 +163,11 @@ test("it comes back again and again, and not too soon, when a refusal is tempora
 
   for (let refused = 1; refused <= 20; refused += 1) {
     await socket.up();
-    socket.hear("error", { message: "authentication failed", ...refusal });
+    socket.receive("error", { message: "authentication failed", ...refusal });
     socket.down("transport close");
     await pass(mock.timers, 20_000);
     assert.equal(socket.connects, refused);
-    await pass(mock.timers, 15_000); // the longest backoff: not all clients come at once
+    await pass(mock.timers, 15_000); // the longest backoff
     assert.equal(socket.connects, refused + 1);
   }
 
@@ -179,7 +179,7 @@ test("a loss is left to socket.io-client when the connection before it was refus
     answers: { "message:getOfflineCount": () => new Promise(() => {}) },
   });
   await socket.up();
-  socket.hear("error", { code: "unavailable", temporary: true, retryAfterMs: 1_000 });
+  socket.receive("error", { code: "unavailable", temporary: true, retryAfterMs: 1_000 });
   socket.down("transport close");
   await pass(mock.timers, 1_500);
 
@@ -190,41 +190,41 @@ test("a loss is left to socket.io-client when the connection before it was refus
   assert.equal(socket.connects, 1 + 1);
 });
 
-test("a restart is announced, and it comes back when the server says", async () => {
+test("it announces a restart, and reconnects at the time that the server names", async () => {
   const { connection, socket, phases } = await online();
-  const heard = [];
-  connection.addEventListener("message", ({ detail }) => heard.push(detail.name));
+  const received = [];
+  connection.addEventListener("message", ({ detail }) => received.push(detail.name));
 
-  socket.hear("server:draining", { reconnectAfterMs: 3_000 });
+  socket.receive("server:draining", { reconnectAfterMs: 3_000 });
   const announced = [connection.phase, connection.detail];
   socket.down("transport close");
-  const told = connection.detail;
+  const detail = connection.detail;
   await pass(mock.timers, 3_500);
   await socket.up();
-  await settled();
+  await flushPromises();
 
   assert.deepEqual(announced, ["online", "The server is about to restart."]);
   assert.deepEqual(phases, ["connecting", "online", "online", "lost", "online"]);
-  assert.equal(told, "The server is restarting; trying again.");
+  assert.equal(detail, "The server is restarting; trying again.");
   assert.equal(connection.detail, "");
   assert.equal(socket.connects, 2);
-  assert.deepEqual(heard, []);
+  assert.deepEqual(received, []);
 });
 
-test("an authentication error is told from an unreachable server", async () => {
+test("an authentication error differs from an unreachable server", async () => {
   const { connection, socket } = opened();
 
   socket.active = true;
   socket.io.engine.close = () => {};
   socket.refuse("websocket error");
-  const refusedByNobody = connection.phase;
+  const unreachable = connection.phase;
   socket.refuse("Authentication required", { code: "token_missing", detail: "Send one." });
 
-  assert.equal(refusedByNobody, "lost");
+  assert.equal(unreachable, "lost");
   assert.equal(connection.phase, "unauthorized");
 });
 
-test("it tries again when there is no token to be had", async () => {
+test("it tries again when no token is available", async () => {
   const { connection, socket } = opened({
     getToken: async () => {
       throw new Error("no network");
@@ -249,42 +249,42 @@ test("a token that comes too late for its connection is not used for the next", 
   socket.options.auth(({ token }) => given.push(token));
   await socket.up();
   late(tokenOf(60));
-  await settled();
+  await flushPromises();
 
   assert.deepEqual(given, []);
 });
 
-test("it does not wait for a token for ever", async () => {
+test("it has a timeout for a token", async () => {
   const { connection, socket } = opened({ getToken: () => new Promise(() => {}) });
 
   socket.options.auth(() => assert.fail("there is no token to give"));
   await pass(mock.timers, TIMEOUT_MS);
 
-  assert.equal(connection.detail, "No token: nothing within 10 s");
+  assert.equal(connection.detail, "No token: no answer within 10 s");
 });
 
 const refreshes = (socket) =>
   socket.asked.filter(([event]) => event === "auth:refresh").map(([, { token }]) => token);
 
-test("a new token is handed in when the server says that the old one expires soon", async () => {
+test("a new token is sent when the server says that the old one expires soon", async () => {
   const given = [tokenOf(60), tokenOf(90)];
   const tokens = [...given];
   const { connection, socket, phases } = await online({ getToken: async () => tokens.shift() });
   const lives = [];
   connection.addEventListener("token", () => lives.push(connection.token.lifeMs));
-  const heard = [];
-  connection.addEventListener("message", ({ detail }) => heard.push(detail.name));
+  const received = [];
+  connection.addEventListener("message", ({ detail }) => received.push(detail.name));
 
-  socket.hear("auth:expiring", { expiresAt: "2026-01-01T00:00:15.000Z" });
-  await settled();
+  socket.receive("auth:expiring", { expiresAt: "2026-01-01T00:00:15.000Z" });
+  await flushPromises();
 
   assert.deepEqual(refreshes(socket), [given[1]]);
   assert.deepEqual(lives, [90_000]);
   assert.deepEqual(phases, ["connecting", "online"]);
-  assert.deepEqual(heard, []);
+  assert.deepEqual(received, []);
 });
 
-test("a new token is handed in before the old one expires when the server says nothing", async () => {
+test("a new token is sent before the old one expires when the server does not warn", async () => {
   const { socket } = await online();
   await pass(mock.timers, 49_000);
   const before = refreshes(socket).length;
@@ -306,43 +306,43 @@ test("a short-lived token is replaced when three quarters of its life have passe
   assert.deepEqual([before, refreshes(socket).length], [0, 1]);
 });
 
-test("one new token is handed in at a time", async () => {
+test("one new token is sent at a time", async () => {
   let answer;
   const { socket } = await online({
     answers: { "auth:refresh": () => new Promise((resolve) => (answer = resolve)) },
   });
 
   for (let warnings = 0; warnings < 3; warnings += 1) {
-    socket.hear("auth:expiring", {});
-    await settled();
+    socket.receive("auth:expiring", {});
+    await flushPromises();
   }
   const meanwhile = refreshes(socket).length;
   answer({ data: {} });
-  await settled();
-  socket.hear("auth:expiring", {});
-  await settled();
+  await flushPromises();
+  socket.receive("auth:expiring", {});
+  await flushPromises();
 
   assert.deepEqual([meanwhile, refreshes(socket).length], [1, 2]);
 });
 
-test("an event that is refused for an expired token has a new one handed in", async () => {
+test("a new token is sent when an event is refused for an expired token", async () => {
   const expired = { error: "The token has expired.", code: "token_expired", temporary: false };
   const { connection, socket } = await online({ answers: { typing: () => expired } });
 
   await assert.rejects(connection.ask("typing", {}), { code: "token_expired", temporary: true });
-  await settled();
+  await flushPromises();
 
   assert.equal(refreshes(socket).length, 1);
 });
 
-test("it tries again, ever more slowly, when a new token cannot be checked", async () => {
+test("it tries again when the server cannot verify a new token", async () => {
   const unavailable = { error: "Try again.", code: "keys_unavailable", temporary: true };
   const answers = [unavailable, unavailable, { data: {} }];
   const { connection, socket } = await online({
     answers: { "auth:refresh": () => answers.shift() },
   });
 
-  socket.hear("auth:expiring", {});
+  socket.receive("auth:expiring", {});
   await pass(mock.timers, 2_000);
 
   assert.equal(refreshes(socket).length, 3);
@@ -350,7 +350,7 @@ test("it tries again, ever more slowly, when a new token cannot be checked", asy
   assert.equal(connection.phase, "online");
 });
 
-test("it tries again when a new token is not to be had", async () => {
+test("it tries again when no new token is available", async () => {
   let isDown = false;
   const getToken = async () => {
     if (isDown) throw new Error("no network");
@@ -359,7 +359,7 @@ test("it tries again when a new token is not to be had", async () => {
   const { connection, socket } = await online({ getToken });
 
   isDown = true;
-  socket.hear("auth:expiring", {});
+  socket.receive("auth:expiring", {});
   await pass(mock.timers, 2_000);
   const meanwhile = [refreshes(socket).length, connection.phase];
   isDown = false;
@@ -369,18 +369,18 @@ test("it tries again when a new token is not to be had", async () => {
   assert.equal(refreshes(socket).length, 1);
 });
 
-test("a new token that is refused for good is not followed by the next", async () => {
+test("it sends no other token when a new one is refused permanently", async () => {
   const refused = { error: "Not for here.", code: "token_party", temporary: false };
   const { connection, socket } = await online({ answers: { "auth:refresh": () => refused } });
 
-  socket.hear("auth:expiring", {});
+  socket.receive("auth:expiring", {});
   await pass(mock.timers, 30_000);
 
   assert.equal(refreshes(socket).length, 1);
   assert.equal(connection.phase, "online");
 });
 
-test("it asks for no further token when the server ends the session meanwhile", async () => {
+test("it requests no further token when the server has ended the session", async () => {
   let tokens = 0;
   const unavailable = { error: "Try again.", code: "keys_unavailable", temporary: true };
   const { connection, socket } = await online({
@@ -388,9 +388,9 @@ test("it asks for no further token when the server ends the session meanwhile", 
     getToken: async () => tokenOf((tokens += 60)),
   });
 
-  socket.hear("auth:expiring", {});
-  await settled();
-  socket.hear("error", { message: "authentication revoked", code: "revoked", detail: "No." });
+  socket.receive("auth:expiring", {});
+  await flushPromises();
+  socket.receive("error", { message: "authentication revoked", code: "revoked", detail: "No." });
   socket.down("io server disconnect");
   await pass(mock.timers, 60_000);
 
@@ -398,25 +398,25 @@ test("it asks for no further token when the server ends the session meanwhile", 
   assert.deepEqual([connection.phase, connection.detail], ["refused", "No."]);
 });
 
-test("a refresh of a lost connection does not hold up that of the next", async () => {
+test("a refresh of a lost connection does not delay that of the next", async () => {
   let isStuck = true;
   const { socket } = await online({
     answers: { "auth:refresh": () => (isStuck ? new Promise(() => {}) : { data: {} }) },
   });
-  socket.hear("auth:expiring", {});
-  await settled();
+  socket.receive("auth:expiring", {});
+  await flushPromises();
   isStuck = false;
 
   socket.down("transport close");
   await socket.up();
-  await settled();
-  socket.hear("auth:expiring", {});
-  await settled();
+  await flushPromises();
+  socket.receive("auth:expiring", {});
+  await flushPromises();
 
   assert.equal(refreshes(socket).length, 2);
 });
 
-test("a rate limit is waited out and said", async () => {
+test("it waits at a rate limit, and dispatches the wait", async () => {
   const limited = { error: "Slow down.", code: "rate_limited", temporary: true, retryAfterMs: 300 };
   const answers = [limited, limited, { data: "done" }];
   const { connection } = await online({ answers: { sendMessage: () => answers.shift() } });
@@ -430,7 +430,7 @@ test("a rate limit is waited out and said", async () => {
   assert.deepEqual(waits, [300, 300]);
 });
 
-test("an error has the server's sentence, code and whether it may help to try again", async () => {
+test("an error has the server's message and code, and whether it is temporary", async () => {
   const refused = { error: "Not yours.", code: "not_the_author", temporary: false };
   const { connection } = await online({ answers: { updateMessage: () => refused } });
 
@@ -450,7 +450,7 @@ test("nothing is sent when there is no connection", async () => {
   assert.deepEqual(socket.asked, [["message:getOfflineCount", undefined]]);
 });
 
-test("nothing happens any more when it was closed", async () => {
+test("it does nothing more after it was closed", async () => {
   const { connection, socket } = await online();
 
   connection.close();
@@ -461,7 +461,7 @@ test("nothing happens any more when it was closed", async () => {
   assert.deepEqual([socket.connects, socket.asked.length], [1, asked]);
 });
 
-test("it does not come back when it is closed while it waits to", async () => {
+test("it does not reconnect when it is closed before the delay is over", async () => {
   const { connection, socket } = await online();
   socket.down("io server disconnect");
 
@@ -477,7 +477,7 @@ test("it is online again when it is opened again", async () => {
 
   connection.open();
   await socket.up();
-  await settled();
+  await flushPromises();
 
   assert.deepEqual([connection.phase, socket.connects], ["online", 2]);
 });

@@ -1,14 +1,14 @@
-// Node's mocked timers move the clock; what waits for a promise needs the event loop to turn, too.
+// Node's mocked timers advance the clock, but promises also need turns of the event loop.
 
-/** Let everything run that waits for nothing but promises. */
-export async function settled() {
+/** Runs everything that waits only for promises. */
+export async function flushPromises() {
   for (let turn = 0; turn < 20; turn += 1) await new Promise(setImmediate);
 }
 
-/** Move the clock, stopping every 50 ms for what happens then. */
+/** Advances the clock in steps of 50 ms, and flushes promises after each step. */
 export async function pass(timers, ms) {
   for (let passed = 0; passed < ms; passed += 50) {
     timers.tick(Math.min(50, ms - passed));
-    await settled();
+    await flushPromises();
   }
 }

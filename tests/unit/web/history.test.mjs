@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { pagesOf, startOfLast } from "../../../app/web/history.js";
 
-/** A server with one channel, whose messages are numbered from 1; `asked` has the requests. */
+/** Returns a server with one channel, whose messages have the numbers from 1, and its requests. */
 function channelOf(count, { isMissing = () => false } = {}) {
   const asked = [];
   async function ask(_, { channelId, afterSeq, cursor, limit }) {
@@ -24,7 +24,7 @@ async function read(ask, wanted) {
   return sequences;
 }
 
-test("pages are read to the last, from a known place", async () => {
+test("all pages after a sequence are read", async () => {
   const { ask, asked } = channelOf(250);
 
   const sequences = await read(ask, { channelId: "general", afterSeq: 10 });

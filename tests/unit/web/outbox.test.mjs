@@ -2,19 +2,19 @@ import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";
 import { MOST_ENTRIES, Outbox } from "../../../app/web/outbox.js";
 import { pause } from "../../../app/web/timing.js";
-import { pass, settled } from "./eventually.mjs";
+import { pass, flushPromises } from "./eventually.mjs";
 
 const LOST = Object.assign(new Error("No answer."), { temporary: true });
 const UNSENT = Object.assign(new Error("Not connected."), { temporary: true, unsent: true });
 const REFUSED = Object.assign(new Error("Too long."), { code: "invalid_payload" });
 const DELETED = Object.assign(new Error("Deleted."), { code: "message_deleted" });
 
-/** An outbox whose sends end as scripted, then well; `sent` has what was tried, `failed` what was told. */
+/** Returns an outbox whose first sends have these outcomes, the attempts, and the failed entries. */
 function outbox(...outcomes) {
   return restored([], ...outcomes);
 }
 
-/** The same, with entries of an earlier outbox. */
+/** Returns the same, with the entries of an earlier outbox. */
 function restored(entries, ...outcomes) {
   const sent = [];
   const failed = [];
@@ -38,7 +38,7 @@ beforeEach(() => {
   mock.timers.enable({ apis: ["setTimeout"] });
 });
 
-test("messages are sent in their order, also when the first needs another try", async () => {
+test("messages are sent in order when the first needs another attempt", async () => {
   const { outbox: box, sent } = outbox(LOST);
 
   for (const content of ["one", "two"]) box.add("general", content);
@@ -49,10 +49,10 @@ test("messages are sent in their order, also when the first needs another try", 
   assert.deepEqual(box.entries, []);
 });
 
-test("a message is SENDING when it waits for another try, and FAILED after four", async () => {
+test("a message is SENDING between attempts, and FAILED after four", async () => {
   const { outbox: box, sent, failed } = outbox(LOST, LOST, LOST, LOST);
   box.add("general", "one");
-  await settled();
+  await flushPromises();
   const before = box.entries[0].deliveryStatus;
 
   await pass(mock.timers, 10_000);
@@ -63,13 +63,13 @@ test("a message is SENDING when it waits for another try, and FAILED after four"
   assert.deepEqual(failed, ["one"]);
 });
 
-test("a message is FAILED at once when the server refuses it, and all others go on", async () => {
+test("a message is FAILED at once when the server refuses it, and others are sent", async () => {
   const { outbox: box, sent } = outbox(REFUSED);
 
   box.add("general", "bad");
   box.add("general", "good");
   box.add("random", "elsewhere");
-  await settled();
+  await flushPromises();
 
   assert.deepEqual(sent.map(({ content }) => content), ["bad", "good", "elsewhere"]);
   assert.deepEqual(
@@ -78,7 +78,7 @@ test("a message is FAILED at once when the server refuses it, and all others go 
   );
 });
 
-test("what was never sent is no try", async () => {
+test("a message that was not sent has used no attempt", async () => {
   const { outbox: box, sent } = outbox(...Array(9).fill(UNSENT));
 
   box.add("general", "one");
@@ -91,10 +91,10 @@ test("what was never sent is no try", async () => {
 test("a retry is the same message", async () => {
   const { outbox: box, sent } = outbox(REFUSED);
   box.add("general", "one");
-  await settled();
+  await flushPromises();
 
   box.retry(box.entries[0].id);
-  await settled();
+  await flushPromises();
 
   assert.equal(sent[0].id, sent[1].id);
   assert.deepEqual(box.entries, []);
@@ -103,10 +103,10 @@ test("a retry is the same message", async () => {
 test("a FAILED message that is edited is sent as another message", async () => {
   const { outbox: box, sent } = outbox(REFUSED);
   box.add("general", "too long");
-  await settled();
+  await flushPromises();
 
   box.retry(box.entries[0].id, "short");
-  await settled();
+  await flushPromises();
 
   assert.deepEqual(sent.map(({ content }) => content), ["too long", "short"]);
   assert.notEqual(sent[0].id, sent[1].id);
@@ -116,10 +116,10 @@ test("a FAILED message that is edited is sent as another message", async () => {
 test("a FAILED message that is saved unchanged stays the same message", async () => {
   const { outbox: box, sent } = outbox(REFUSED);
   box.add("general", "one");
-  await settled();
+  await flushPromises();
 
   box.retry(box.entries[0].id, "one");
-  await settled();
+  await flushPromises();
 
   assert.equal(sent[0].id, sent[1].id);
 });
@@ -136,7 +136,7 @@ test("messages of an earlier outbox are sent under their old ids, unless they ha
   assert.deepEqual(box.entries.map(({ id, error }) => [id, error]), [["id-1", "No."]]);
 });
 
-test("it is full when so many messages wait that a reload could lose them", () => {
+test("it is full when it has the maximum of entries", () => {
   const { outbox: box } = outbox(...Array(9).fill(UNSENT));
 
   for (let number = 1; number < MOST_ENTRIES; number += 1) box.add("general", `${number}`);
@@ -149,7 +149,7 @@ test("it is full when so many messages wait that a reload could lose them", () =
 test("a discarded message is not sent again", async () => {
   const { outbox: box, sent } = outbox(LOST);
   box.add("general", "one");
-  await settled();
+  await flushPromises();
 
   box.discard(box.entries[0].id);
   await pass(mock.timers, 5_000);
@@ -158,11 +158,11 @@ test("a discarded message is not sent again", async () => {
   assert.deepEqual(box.entries, []);
 });
 
-test("a message has left when it was stored and deleted since", async () => {
+test("an entry is removed when its message was stored and then deleted", async () => {
   const { outbox: box } = outbox(DELETED);
 
   box.add("general", "one");
-  await settled();
+  await flushPromises();
 
   assert.deepEqual(box.entries, []);
 });

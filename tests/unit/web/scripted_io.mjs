@@ -1,12 +1,12 @@
-// Stands in for socket.io-client's `io`, and for the server behind it, as a test scripts them.
+// Replaces socket.io-client's `io` and the server; a test scripts both.
 
-/** What socket.io-client's Socket is to its user; the test calls `up`, `hear`, `down`. */
+/** A Socket like that of socket.io-client; the test calls `up`, `receive` and `down`. */
 export class ScriptedSocket {
   connected = false;
   active = true;
   asked = [];
   connects = 0;
-  isLeftToReconnect = true; // by itself, as socket.io-client does after a loss
+  isLeftToReconnect = true; // whether socket.io-client would reconnect by itself
   #listeners = new Map();
   #anyListeners = [];
   #pending = [];
@@ -49,7 +49,7 @@ export class ScriptedSocket {
     if (this.connected) this.down("io client disconnect");
   }
 
-  /** A transport is open and the server lets it in, or seems to; resolves to the `auth`. */
+  /** Opens a transport and sends `connect`; resolves to the `auth`. */
   async up() {
     this.io.engine = this.#newEngine();
     const auth = await new Promise((resolve) => this.options.auth(resolve));
@@ -58,7 +58,7 @@ export class ScriptedSocket {
     return auth;
   }
 
-  hear(event, payload) {
+  receive(event, payload) {
     for (const listener of this.#anyListeners) listener(event, payload);
     this.#listeners.get(event)?.(payload);
   }
@@ -76,13 +76,13 @@ export class ScriptedSocket {
     this.#listeners.get("connect_error")(Object.assign(new Error(message), { data }));
   }
 
-  /** socket.io-client makes one for every transport. */
+  /** socket.io-client creates an engine for every transport. */
   #newEngine() {
     return { close: () => this.down("forced close") };
   }
 }
 
-/** `io`, and the sockets it made; `answers` are functions by event, of the payload. */
+/** Returns `io` and the sockets it created; `answers` are functions of the payload, by event. */
 export function scriptedIo(answers = {}) {
   const sockets = [];
   const everything = {
@@ -100,7 +100,7 @@ export function scriptedIo(answers = {}) {
   return { io, sockets };
 }
 
-/** A token whose life is so long; no two are equal. */
+/** Returns a new token with this lifetime. */
 export function tokenOf(seconds) {
   const payload = btoa(JSON.stringify({ iat: 1_000, exp: 1_000 + seconds, jti: Math.random() }));
   return `e30.${payload}.c2ln`;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { MOST_CHARS, TabMemory } from "../../../app/web/tab_memory.js";
 
-/** What `sessionStorage` is to the page. */
+/** Replaces `sessionStorage`. */
 class Storage {
   items = new Map();
 
@@ -48,7 +48,7 @@ test("channel, drafts and unsent messages are the same after a reload", () => {
   assert.deepEqual(after.unsent, [ENTRY]);
 });
 
-test("another user of the tab sees nothing of it", () => {
+test("another user of the tab does not see it", () => {
   const storage = new Storage();
   const alice = memory(storage);
   alice.channelId = "random";
@@ -60,7 +60,7 @@ test("another user of the tab sees nothing of it", () => {
   assert.deepEqual([bob.channelId, bob.draft("general"), bob.unsent], [null, "", []]);
 });
 
-test("drafts are kept while the page is open when the browser blocks storage", () => {
+test("drafts last as long as the page when the browser blocks storage", () => {
   const blocked = new TabMemory(() => {
     throw new Error("denied");
   }, "alice");
@@ -73,7 +73,7 @@ test("drafts are kept while the page is open when the browser blocks storage", (
   assert.deepEqual([blocked.channelId, blocked.unsent], [null, []]);
 });
 
-test("what is too much is not kept, and nothing older comes back in its place", () => {
+test("too large a value is not kept, and no older value remains", () => {
   const storage = new Storage();
   memory(storage).keepUnsent([ENTRY]);
 
@@ -84,7 +84,7 @@ test("what is too much is not kept, and nothing older comes back in its place", 
 });
 
 for (const foreign of ["no JSON", "{}", "7", '[["general", 5]]', '[null, {"id": 5}]']) {
-  test(`what this page did not write is ignored: ${foreign}`, () => {
+  test(`a value of another page is ignored: ${foreign}`, () => {
     const storage = new Storage();
     memory(storage).keepDraft("general", "x");
     memory(storage).keepUnsent([ENTRY]);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";
 import { EXPIRY_MS, OthersTyping, OwnTyping, REPEAT_MS } from "../../../app/web/typing.js";
 
-/** One's own typing, and the events it sent. */
+/** Returns an `OwnTyping`, and the events that it sends. */
 function ownTyping() {
   const sent = [];
   const typing = new OwnTyping(async (event, { channelId }) => {
@@ -30,7 +30,7 @@ test("typing is sent at the first key, and not again at the next ones", () => {
   assert.deepEqual(sent, first);
 });
 
-test("typing is sent again every 2.5 s for as long as keys are pressed", () => {
+test("typing is sent every 2.5 s while keys are pressed", () => {
   const { typing, sent } = ownTyping();
 
   for (let ms = 0; ms < 2 * REPEAT_MS; ms += 100) {
@@ -80,11 +80,11 @@ test("the end is sent to the old channel when the next key is for another", () =
   ]);
 });
 
-test("others stop typing by themselves when their end gets lost", () => {
+test("the typing of others expires when its end was lost", () => {
   const changed = [];
   const typing = new OthersTyping((channelId) => changed.push(channelId));
 
-  typing.heard({ userId: "bob", channelId: "general", isTyping: true });
+  typing.update({ userId: "bob", channelId: "general", isTyping: true });
   const before = typing.in("general");
   mock.timers.tick(EXPIRY_MS);
 

@@ -1,9 +1,10 @@
--- Take one from the bucket KEYS[1] if KEYS[2] has one, too.
--- ARGV: ms per token and ms to fill of the first, then of the second; ms to put back into the
--- first before anything is taken.
--- Returns 0, or in how many ms both will have one.
+-- Take a token from the bucket KEYS[1] if both KEYS[1] and KEYS[2] have one.
+-- ARGV[1], ARGV[2]: milliseconds to refill one token, and the whole bucket, of KEYS[1].
+-- ARGV[3], ARGV[4]: the same of KEYS[2].
+-- ARGV[5]: milliseconds' worth of tokens to give back to KEYS[1] first.
+-- Returns 0, or the milliseconds until both buckets have a token.
 --
--- A bucket is its key's TTL: the ms until it is full. A full one does not exist.
+-- The TTL of a key is the time until its bucket is full. A full bucket has no key.
 local function left_ms(key)
   return math.max(0, redis.call('PTTL', key))
 end

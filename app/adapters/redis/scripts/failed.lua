@@ -1,6 +1,7 @@
--- Take one from the bucket KEYS[1], if it has one, and count ARGV[3] in the hash KEYS[2].
--- ARGV: ms per token, ms to fill, what to count, for how many seconds the hash counts.
--- Returns the count.
+-- Take a token from the bucket KEYS[1] if it has one, and increment ARGV[3] in the hash KEYS[2].
+-- ARGV[1], ARGV[2]: milliseconds to refill one token, and the whole bucket.
+-- ARGV[3]: the field to increment. ARGV[4]: the TTL of the hash in seconds.
+-- Returns the new value of the field.
 local until_full_ms = math.max(0, redis.call('PTTL', KEYS[1])) + tonumber(ARGV[1])
 if until_full_ms <= tonumber(ARGV[2]) then
   redis.call('SET', KEYS[1], 1, 'PX', until_full_ms)

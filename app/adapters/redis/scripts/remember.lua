@@ -1,14 +1,15 @@
--- Set KEYS[1] to ARGV[2] for ARGV[1] seconds, and take nothing back: a later end stays, no end
--- stays no end, a greater number stays, and so does what is no number.
+-- Set KEYS[1] to the number ARGV[2] with a TTL of ARGV[1] seconds, but never weaken the key: keep a
+-- longer or infinite TTL, a greater number, and a value that is not a number.
+-- Returns 1 if the key is new, else 0.
 local ttl_seconds, value = tonumber(ARGV[1]), ARGV[2]
-local standing = redis.call('GET', KEYS[1])
-if not standing then
+local current = redis.call('GET', KEYS[1])
+if not current then
   redis.call('SET', KEYS[1], value, 'EX', ttl_seconds)
   return 1
 end
-local number = tonumber(standing)
+local number = tonumber(current)
 if not number or not (tonumber(value) >= number) then
-  value = standing
+  value = current
 end
 local left_ms = redis.call('PTTL', KEYS[1])
 if left_ms == -1 then

@@ -1,7 +1,7 @@
--- Write that node ARGV[1] has ARGV[2] sockets of the user whose hash is KEYS[1], if that and what
--- the other nodes have is at most ARGV[3].
--- ARGV[4]: for how many seconds the hash is kept; ARGV[5]: the prefix of the nodes' keys.
--- Returns 1 if it is written, else 0. A node without its key is dead: what it had is removed.
+-- Set the number of a user's sockets on node ARGV[1] to ARGV[2], unless the total of all nodes
+-- would exceed ARGV[3]. KEYS[1] is the user's hash of numbers by node.
+-- ARGV[4]: the TTL of the hash in seconds. ARGV[5]: the prefix of the nodes' keys.
+-- Returns 1 if the number was written, else 0. Removes the numbers of nodes whose key is gone.
 local node, count = ARGV[1], tonumber(ARGV[2])
 local total = count
 local fields = redis.call('HGETALL', KEYS[1])

@@ -1,5 +1,6 @@
--- Write how many sockets of the users whose hashes are KEYS the node ARGV[1] has: ARGV[3] and on.
--- ARGV[2]: for how many seconds a hash is kept. Returns how many were written.
+-- Write the numbers of sockets on node ARGV[1]: ARGV[3] into KEYS[1], ARGV[4] into KEYS[2], and so
+-- on. Each key is a user's hash of numbers by node. ARGV[2]: the TTL of a hash in seconds.
+-- Returns the number of keys.
 for index, key in ipairs(KEYS) do
   local count = ARGV[index + 2]
   if count == '0' then

@@ -1,4 +1,4 @@
-"""Deleting a channel, however many messages it has: many short transactions."""
+"""Deletes a channel with any number of messages, in many short transactions."""
 
 from collections.abc import Sequence
 
@@ -11,35 +11,35 @@ from app.domain.ids import ChannelId
 
 MESSAGES_AT_ONCE = 1_000
 DELIVERIES_AT_ONCE = 10_000
-"""A thousand messages to a thousand members have a million."""
+"""Without this limit, a thousand messages to a thousand members would be a million deliveries."""
 
-# A session keeps the plans of its foreign keys. Made while the tables were small, they read them
-# whole: once for each message, and a portion would never be deleted in time.
+# A session keeps the plans of its foreign keys. A plan from a time when the tables were small scans
+# them once per message, so that deleting a batch would exceed the time limit.
 _FORGET_PLANS = text("DISCARD PLANS")
 
 
 async def delete_channel(database: Database, channel_id: ChannelId) -> None:
-    """Delete the messages in portions, then the channel with whatever else there is of it.
+    """Delete the messages in batches, then the channel with everything that refers to it.
 
     Raises:
-        Unavailable: Some is deleted; the next call goes on.
+        Unavailable: Some messages may be deleted; call it again to continue.
     """
     while True:
         async with database.transaction() as connection:
             if connection.dialect.name == "postgresql":
                 await connection.execute(_FORGET_PLANS)
-            portion = await _portion(connection, channel_id)
-            if not portion:
+            batch = await _lock_batch(connection, channel_id)
+            if not batch:
                 await connection.execute(delete(channels).where(channels.c.id == channel_id))
                 return
-            # What refers to them goes with them.
-            await connection.execute(delete(messages).where(messages.c.id.in_(portion)))
+            # Foreign keys delete the rows that refer to the messages.
+            await connection.execute(delete(messages).where(messages.c.id.in_(batch)))
 
 
-async def _portion(connection: AsyncConnection, channel_id: ChannelId) -> Sequence[str]:
-    """Some of the messages, locked; one by itself if it has more deliveries than go at once."""
+async def _lock_batch(connection: AsyncConnection, channel_id: ChannelId) -> Sequence[str]:
+    """Lock the messages of the next batch: at least one, however many deliveries it has."""
     some = select(messages.c.id).where(messages.c.channelId == channel_id).limit(MESSAGES_AT_ONCE)
-    # Before their deliveries and sorted, as everybody else locks them.
+    # In the order that all transactions use: messages before deliveries, sorted by id.
     locked = select(messages.c.id).where(messages.c.id.in_(some)).order_by(messages.c.id)
     ids = (await connection.scalars(locked.with_for_update())).all()
     too_many = (

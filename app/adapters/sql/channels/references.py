@@ -1,4 +1,4 @@
-"""What keeps a channel from being deleted: rows of tables that are none of ours."""
+"""Finds rows of unknown tables that prevent the deletion of a channel."""
 
 from sqlalchemy import column, select, table, text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -7,7 +7,8 @@ from app.adapters.sql.schema.tables import metadata
 from app.domain.errors import ChannelInUse
 from app.domain.ids import ChannelId
 
-# Not SQLAlchemy's inspector: of a key that SQLite has with its column, it does not tell the rule.
+# SQLAlchemy's inspector does not return the ON DELETE rule of a key that SQLite declares with its
+# column.
 _PREVENTING_KEYS = {
     "sqlite": text("""
 SELECT NULL, child.name, key."from"
@@ -26,13 +27,14 @@ JOIN pg_attribute AS referring ON referring.attrelid = key.conrelid
 WHERE key.contype = 'f' AND key.confrelid = 'channels'::regclass AND key.confdeltype IN ('a', 'r')
 """),
 }
-"""By dialect: schema, table and column of each foreign key with which a channel cannot go."""
+"""By dialect, a query for the foreign keys that prevent a deletion: schema, table and column."""
 
 
 async def require_unreferenced(connection: AsyncConnection, channel_id: ChannelId) -> None:
-    """Look for rows that refer to the channel and would keep it.
+    """Check that no row of an unknown table prevents the deletion of the channel.
 
-    The catalog is asked each time: tables come and go while a server runs, channels go seldom.
+    Reads the catalog each time, because tables may be created while the server runs, and channels
+    are deleted rarely.
 
     Raises:
         ChannelInUse: A table has such a row.

@@ -1,4 +1,4 @@
-"""Users, channels and memberships in the database."""
+"""Stores and reads users, channels and memberships."""
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
@@ -20,14 +20,14 @@ from app.ports import ChannelRepository, Membership, seeded_name
 
 _CHANNEL = select(
     channels.c.id,
-    # The original's own tables allow neither to be NULL; a database may.
+    # Never NULL in the original tables, but possibly in an altered database.
     func.coalesce(channels.c.name, channels.c.id).label("name"),
     channels.c.description,
     as_text(channels.c.type).label("type"),
     channels.c.createdById,
     channels.c.createdAt,
 ).where(channels.c.id == bindparam("channel_id"))
-# What the other side has added counts as PRIVATE: nobody takes it for open.
+# Types that the original backend has added count as PRIVATE, the most restrictive one.
 _TYPES = {kind.value: kind for kind in ChannelType}
 _MEMBERS = select(channel_members.c.channelId, channel_members.c.userId).where(
     is_one_of(channel_members.c.channelId, "channel_ids")
@@ -35,39 +35,39 @@ _MEMBERS = select(channel_members.c.channelId, channel_members.c.userId).where(
 
 
 class SqlChannelRepository(ChannelRepository):
-    """Reads and writes the original backend's own tables.
+    """Reads and writes the original backend's tables.
 
-    Whoever is to be referred to is locked against its deletion first: the channel, then users by
-    their ids, then members.
+    Locks the rows that a new row will refer to against deletion first: the channel, then the users
+    by id, then members.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def channels_of(self, user_id: UserId) -> tuple[ChannelId, ...]:
-        """The user's channels, sorted by id."""
+        """Read the channels of a user, sorted by id."""
         query = select(channel_members.c.channelId).where(channel_members.c.userId == user_id)
         async with self._database.asking() as connection:
             found = (await connection.scalars(query)).all()
-        # Sorted here: databases differ in what they hold for the order of text.
+        # Sorted in Python: databases sort text differently.
         return tuple(sorted(found))
 
     async def users(self, limit: int) -> tuple[User, ...]:
-        """The first users, sorted by id."""
+        """Read the first users, sorted by id."""
         query = select(*USER_COLUMNS).order_by(users.c.id).limit(limit)
         async with self._database.asking() as connection:
             rows = (await connection.execute(query)).mappings()
             return tuple(to_user(row) for row in rows)
 
     async def is_member(self, channel_id: ChannelId, user_id: UserId) -> bool:
-        """Whether the user belongs to the channel."""
+        """Whether the user is a member of the channel."""
         async with self._database.asking() as connection:
             return bool(await connection.scalar(select(belongs(channel_id, user_id))))
 
     async def members_of_all(
         self, channel_ids: Collection[ChannelId]
     ) -> Mapping[ChannelId, frozenset[UserId]]:
-        """Who belongs to each of these channels."""
+        """Read the members of each of these channels."""
         members: dict[ChannelId, set[UserId]] = {channel_id: set() for channel_id in channel_ids}
         async with self._database.asking() as connection:
             rows = await connection.execute(_MEMBERS, {"channel_ids": channel_ids})
@@ -77,7 +77,7 @@ class SqlChannelRepository(ChannelRepository):
         return {channel_id: frozenset(user_ids) for channel_id, user_ids in members.items()}
 
     async def find(self, channel_id: ChannelId) -> Channel | None:
-        """One channel."""
+        """Read a channel; None if it does not exist."""
         async with self._database.asking() as connection:
             row = (await connection.execute(_CHANNEL, {"channel_id": channel_id})).one_or_none()
         if row is None:
@@ -96,7 +96,7 @@ class SqlChannelRepository(ChannelRepository):
         now = channel.created_at
         members = [_member(channel.id, user_id, role, now) for user_id, role in roles.items()]
         async with self._database.transaction() as connection:
-            await _hold_users(connection, {channel.created_by_id, *roles})
+            await _lock_users(connection, {channel.created_by_id, *roles})
             statement = upsert(connection, channels).on_conflict_do_nothing()
             created = statement.values(
                 id=channel.id,
@@ -115,11 +115,11 @@ class SqlChannelRepository(ChannelRepository):
     async def add_member(
         self, channel_id: ChannelId, user_id: UserId, role: MemberRole | None, now: datetime
     ) -> MembershipOutcome:
-        """Store a membership, or another role in the one that there is."""
+        """Insert a membership, or change the role of an existing one."""
         row = _member(channel_id, user_id, role or MemberRole.MEMBER, now)
         async with self._database.transaction() as connection:
-            await _hold_channel(connection, channel_id)
-            await _hold_users(connection, {user_id})
+            await _lock_channel(connection, channel_id)
+            await _lock_users(connection, {user_id})
             joining = upsert(connection, channel_members).on_conflict_do_nothing().values(row)
             if (await connection.execute(joining)).rowcount:
                 return MembershipOutcome.JOINED
@@ -137,27 +137,27 @@ class SqlChannelRepository(ChannelRepository):
         """Delete a membership."""
         membership = delete(channel_members).where(_is_membership(channel_id, user_id))
         async with self._database.transaction() as connection:
-            await _hold_channel(connection, channel_id)
+            await _lock_channel(connection, channel_id)
             return bool((await connection.execute(membership)).rowcount)
 
     async def remove_members(self, channel_id: ChannelId) -> frozenset[UserId]:
-        """Delete every membership, unless the channel could not be deleted."""
+        """Delete every membership, unless something prevents the deletion of the channel."""
         memberships = (
             delete(channel_members)
             .where(channel_members.c.channelId == channel_id)
             .returning(channel_members.c.userId)
         )
         async with self._database.transaction() as connection:
-            await _hold_channel(connection, channel_id)
+            await _lock_channel(connection, channel_id)
             await require_unreferenced(connection, channel_id)
             return frozenset((await connection.scalars(memberships)).all())
 
     async def delete(self, channel_id: ChannelId) -> None:
-        """Delete a channel's messages in portions, then the channel."""
+        """Delete the channel's messages in batches, then the channel."""
         await delete_channel(self._database, channel_id)
 
     async def seed(self, membership: Membership) -> None:
-        """Create what is missing. A created channel's creator is the first user who names it."""
+        """Create missing rows; the creator of a new channel is the first user listed with it."""
         creators: dict[ChannelId, UserId] = {}
         for user_id, channel_ids in membership.items():
             for channel_id in channel_ids:
@@ -201,18 +201,18 @@ def _is_membership(channel_id: ChannelId, user_id: UserId) -> ColumnElement[bool
     return and_(channel_members.c.channelId == channel_id, channel_members.c.userId == user_id)
 
 
-async def _hold_channel(connection: AsyncConnection, channel_id: ChannelId) -> None:
-    """Have the channel stay until the transaction ends; SQLite has locked everything already."""
+async def _lock_channel(connection: AsyncConnection, channel_id: ChannelId) -> None:
+    """Keep the channel from being deleted until the transaction ends."""
     query = select(channels.c.id).where(channels.c.id == channel_id)
-    held = await connection.scalar(query.with_for_update(read=True, key_share=True))
-    if held is None:
+    found = await connection.scalar(query.with_for_update(read=True, key_share=True))
+    if found is None:
         raise ChannelNotFound
 
 
-async def _hold_users(connection: AsyncConnection, user_ids: Collection[UserId]) -> None:
-    """Likewise users, all of them."""
+async def _lock_users(connection: AsyncConnection, user_ids: Collection[UserId]) -> None:
+    """Keep the users from being deleted until the transaction ends."""
     query = select(users.c.id).where(users.c.id.in_(user_ids)).order_by(users.c.id)
-    held = await connection.scalars(query.with_for_update(read=True, key_share=True))
-    unknown = set(user_ids).difference(held)
+    found = await connection.scalars(query.with_for_update(read=True, key_share=True))
+    unknown = set(user_ids).difference(found)
     if unknown:
         raise UserNotFound(min(unknown))

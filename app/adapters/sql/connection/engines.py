@@ -1,4 +1,4 @@
-"""What the engines of both databases have in common, and how `Database` sees them."""
+"""What the engines of SQLite and PostgreSQL have in common."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,28 +8,28 @@ from sqlalchemy import Executable
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 POOL_OPTIONS: Final[dict[str, Any]] = {
-    # A parameter may be a message: it belongs in no exception text and no log.
+    # Keeps messages, which are parameters, out of exception texts and logs.
     "hide_parameters": True,
     "max_overflow": 0,
-    # Who leaves a transaction ends it.
+    # Every block ends its own transaction.
     "pool_reset_on_return": None,
 }
-"""For ``create_async_engine``."""
+"""Options of ``create_async_engine``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Engines:
-    """Three faces of one pool, which has a connection for everybody who is let in.
+    """Three engines that share a pool with a connection for every reader and writer.
 
     Attributes:
-        writing: Its transactions may write.
-        reading: Its transactions see one state of the database.
-        asking: Every statement stands for itself, and needs neither beginning nor end.
-        writers: How many may write at once.
-        readers: How many may read or ask at once, besides.
-        writing_checks: Statements that show, in a transaction of ``writing`` and without waiting
-            for a lock, that messages could be stored. They change nothing.
-        reading_checks: Likewise, in one of ``reading``, that they could be read.
+        writing: For transactions that may write.
+        reading: For transactions that see the same state of the database until their end.
+        asking: For single queries without a transaction.
+        writers: How many transactions of ``writing`` may run at once.
+        readers: How many transactions and queries of the other two may run at once.
+        writing_checks: Statements for ``writing`` that fail if messages could not be stored now.
+            They change nothing, and do not wait for locks.
+        reading_checks: Such statements for ``reading`` that fail if messages could not be read.
     """
 
     writing: AsyncEngine

@@ -1,4 +1,4 @@
-"""How PostgreSQL is set up: sessions that give up in time, and connections known to be gone."""
+"""Engines for PostgreSQL: time limits of sessions, durable commits, lost connections."""
 
 from collections.abc import Sequence
 from typing import Protocol, cast
@@ -25,23 +25,23 @@ from app.adapters.sql.schema.tables import (
 from app.domain.time_limits import COMMIT_SECONDS
 
 _SHORT_QUERIES = {"jit": "off", "max_parallel_workers_per_gather": "0"}
-"""Every query here reads a few rows by an index. When the planner takes them for many, compiling
-and parallel workers cost ten times what the query does."""
+"""All queries read a few rows by an index. When the planner estimates many rows, compiling and
+parallel workers take ten times longer than the query."""
 
 _DURABLY = """
 CASE current_setting('synchronous_commit')
 WHEN 'off' THEN set_config('synchronous_commit', 'on', {in_transaction}) END
 """
-"""An ack means stored. Only ``off`` acknowledges what a crash may take back; what an operator wants
-of replicas stays."""
+"""Replaces ``off``, with which a crash could lose acknowledged commits. Other values, which concern
+replicas, remain as the operator chose them."""
 
 _WRITTEN = (messages, message_sequences, channel_sequences, client_messages, message_deliveries)
 _READ = (users, channels, channel_members)
-"""By what stores messages and receipts, besides."""
+"""The tables that storing a message or receipt also reads."""
 
 
 class _Driver(Protocol):
-    """What is used of asyncpg's connection."""
+    """The part of asyncpg's connection that is used here."""
 
     def is_closed(self) -> bool: ...
 
@@ -49,41 +49,42 @@ class _Driver(Protocol):
 
 
 def postgres_engines(url: URL, limits: DatabaseLimits) -> Engines:
-    """For one server, or the pooler before it.
+    """Make engines for a server, or for a pooler in front of it.
 
     Raises:
-        DatabaseUrlError: The address has parameters that mean nothing.
+        DatabaseUrlError: A parameter of the URL is invalid.
     """
-    # CURRENT_TIMESTAMP fills columns that have no zone, and means UTC.
+    # Columns without a time zone are filled in by CURRENT_TIMESTAMP, which must be UTC.
     settings = {"timezone": "UTC", **session_settings(url)}
-    bounds = _bounds(limits)
+    time_limits = _time_limits(limits)
     pooled = is_pooled(url)
     if not pooled:
-        settings |= bounds
+        settings |= time_limits
     engine = create_async_engine(
         url.set(query={}),
         pool_size=limits.pool_size,
-        # The one used last: after a quiet night few are stale.
+        # Prefer the connection used last: so few are stale after a quiet time.
         pool_use_lifo=True,
         isolation_level="READ COMMITTED",
         connect_args={**connect_arguments(url), "server_settings": settings},
         **POOL_OPTIONS,
     )
     if pooled:
-        # A pooler takes no other settings at the start, and a session's would be another's next.
-        calls = (f"set_config('{name}', '{value}', true)" for name, value in bounds.items())
+        # A pooler accepts no other settings for a session, and shares sessions between clients. So
+        # each transaction makes its own settings.
+        calls = (f"set_config('{name}', '{value}', true)" for name, value in time_limits.items())
         statement = f"SELECT {', '.join(calls)}, {_DURABLY.format(in_transaction='true')}"
         event.listen(engine.sync_engine, "begin", lambda each: each.exec_driver_sql(statement))
     else:
         event.listen(engine.sync_engine, "connect", _commit_durably)
-    event.listen(engine.sync_engine, "checkout", _refuse_lost)
-    event.listen(engine.sync_engine, "invalidate", _cut_off)
+    event.listen(engine.sync_engine, "checkout", _reject_lost)
+    event.listen(engine.sync_engine, "invalidate", _terminate)
     writers = limits.pool_size // 2
     reading = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
     return Engines(
         writing=engine,
         reading=reading,
-        # Behind a pooler the bounds are those of a transaction.
+        # Behind a pooler, a query without a transaction would have no time limits.
         asking=reading if pooled else engine.execution_options(isolation_level="AUTOCOMMIT"),
         writers=writers,
         readers=limits.pool_size - writers,
@@ -93,12 +94,12 @@ def postgres_engines(url: URL, limits: DatabaseLimits) -> Engines:
 
 
 def _lock(tables: Sequence[Table], mode: str) -> Executable:
-    """As statements on the tables' rows do by themselves, but at once or not at all."""
+    """Lock tables as statements on their rows do, but fail instead of waiting."""
     return text(f"LOCK TABLE {', '.join(table.name for table in tables)} IN {mode} MODE NOWAIT")
 
 
-def _bounds(limits: DatabaseLimits) -> dict[str, str]:
-    """For sessions: the server gives up by itself, after milliseconds, what nobody waits for."""
+def _time_limits(limits: DatabaseLimits) -> dict[str, str]:
+    """Return settings for short queries, and those by which the server enforces the limits."""
     return {
         **_SHORT_QUERIES,
         "statement_timeout": str(round(limits.statement_timeout_seconds * 1000)),
@@ -115,19 +116,19 @@ def _commit_durably(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> 
     connection.commit()
 
 
-def _refuse_lost(
+def _reject_lost(
     connection: DBAPIConnection, entry: ConnectionPoolEntry, proxy: PoolProxiedConnection
 ) -> None:
-    # The driver hears of it at once when the server ends or is killed: no question is needed.
+    # asyncpg notices at once that the server has closed a connection, so no query is needed.
     del entry, proxy
     if _driver(connection).is_closed():
         raise DisconnectionError
 
 
-def _cut_off(
+def _terminate(
     connection: DBAPIConnection, entry: ConnectionPoolEntry, error: BaseException | None
 ) -> None:
-    # Before SQLAlchemy takes leave of a server that may not answer, for two seconds.
+    # Otherwise SQLAlchemy waits two seconds for a server that may not answer.
     del entry, error
     _driver(connection).terminate()
 

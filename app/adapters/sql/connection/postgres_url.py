@@ -1,4 +1,4 @@
-"""What a PostgreSQL address says behind its question mark: Prisma's words, and libpq's."""
+"""Parses the query parameters of a PostgreSQL URL: those of Prisma and of libpq."""
 
 import re
 import ssl
@@ -11,37 +11,37 @@ from sqlalchemy import URL
 from app.adapters.sql.connection.url import DatabaseUrlError, port_number
 
 ConnectArguments: TypeAlias = dict[str, object]
-"""What asyncpg's ``connect`` is given besides the address."""
+"""Further arguments of asyncpg's ``connect``."""
 
 _ENCRYPTIONS = ("disable", "allow", "prefer", "require")
 _VERIFICATIONS = ("verify-ca", "verify-full")
 _SWITCHES = {"true": "require", "false": "disable"}
-"""What ``ssl`` may also be: asyncpg takes modes, others know on and off."""
-_PLACES = {"host": "host", "user": "user", "password": "password", "dbname": "database"}
-"""What libpq also takes behind the question mark, over what stands before it; asyncpg's names."""
+"""Other values of ``ssl``, and the mode that each of them means."""
+_OVERRIDES = {"host": "host", "user": "user", "password": "password", "dbname": "database"}
+"""The parameters that override the first part of the URL, as in libpq, with asyncpg's names."""
 _SCHEMA = re.compile(r"\w+")
 
 
 def connect_arguments(url: URL) -> ConnectArguments:
-    """How to connect to where ``url`` leads, by its parameters.
+    """Return the arguments for connecting that follow from the parameters of ``url``.
 
-    Understood are ``schema``, ``sslmode``, ``sslaccept``, ``sslcert`` and ``sslrootcert`` (the
-    authority that signed the server's certificate), ``host`` (the folder of a socket), ``port``,
-    ``user``, ``password``, ``dbname``, ``application_name``, ``options`` and ``pgbouncer``, and
-    ``ssl`` in place of ``sslmode``. Others have no effect here: numbers of connections and times
-    are settings of our own.
+    Supports ``schema``, ``sslmode`` (or ``ssl``), ``sslaccept``, ``sslcert`` and ``sslrootcert``
+    (the authority that signed the server's certificate), ``host`` (or the folder of a socket),
+    ``port``, ``user``, ``password``, ``dbname``, ``application_name``, ``options`` and
+    ``pgbouncer``. Ignores others: numbers of connections and time limits are settings of this
+    server.
 
     Raises:
-        DatabaseUrlError: A parameter's value means nothing, or its file cannot be used.
+        DatabaseUrlError: A parameter is invalid, or its file cannot be read.
     """
     given = {name: _single(name, value) for name, value in url.query.items()}
     arguments: ConnectArguments = {"ssl": _encryption(given)}
-    arguments |= {_PLACES[name]: value for name, value in given.items() if name in _PLACES}
+    arguments |= {_OVERRIDES[name]: value for name, value in given.items() if name in _OVERRIDES}
     if "port" in given:
         arguments["port"] = port_number(given["port"])
     if is_pooled(url):
-        # Every transaction may be another connection of the pooler's: nothing is left prepared
-        # there, and no name is given twice.
+        # Each transaction may use another connection of the pooler. So no statement stays prepared,
+        # and no name is used twice.
         arguments["statement_cache_size"] = 0
         arguments["prepared_statement_cache_size"] = 0
         arguments["prepared_statement_name_func"] = lambda: f"chatgenius_{uuid4().hex}"
@@ -49,7 +49,7 @@ def connect_arguments(url: URL) -> ConnectArguments:
 
 
 def session_settings(url: URL) -> dict[str, str]:
-    """The server's own settings that the address asks for."""
+    """Return the settings of the server's session that follow from the parameters."""
     given = {name: _single(name, value) for name, value in url.query.items()}
     settings = {"application_name": given.get("application_name", "chatgenius-realtime")}
     if "options" in given:
@@ -62,7 +62,7 @@ def session_settings(url: URL) -> dict[str, str]:
 
 
 def is_pooled(url: URL) -> bool:
-    """Whether the address leads to a pooler that hands out connections by the transaction."""
+    """Whether the URL is that of a pooler that assigns connections for each transaction."""
     value = _single("pgbouncer", url.query.get("pgbouncer", "false"))
     if value not in {"true", "false"}:
         raise DatabaseUrlError("DATABASE_URL's pgbouncer must be true or false.")
@@ -76,7 +76,7 @@ def _single(name: str, value: str | tuple[str, ...]) -> str:
 
 
 def _encryption(given: Mapping[str, str]) -> str | ssl.SSLContext:
-    """Prisma encrypts where it can, and checks nothing but with ``sslaccept=strict``."""
+    # As Prisma does: encrypt if the server can, and verify only with sslaccept=strict.
     encryption = given.get("ssl", "prefer")
     mode = given.get("sslmode", _SWITCHES.get(encryption, encryption))
     if mode not in _ENCRYPTIONS + _VERIFICATIONS:

@@ -1,4 +1,4 @@
-"""What a database server, or an SQLite file, has otherwise than we need, its tables aside."""
+"""Checks of a database server or SQLite file, except for its tables."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -10,18 +10,18 @@ from app.adapters.sql.schema.tables import metadata
 _EVERY = ("SELECT", "INSERT", "UPDATE", "DELETE")
 
 REVISION_PRIVILEGES: Mapping[str, Sequence[str]] = {"alembic_version": ("SELECT",)}
-"""By table: without it, nobody knows what to look for."""
+"""The privilege that reading the revision needs; without it, nothing else can be checked."""
 
 PRIVILEGES: Mapping[str, Sequence[str]] = {
     **REVISION_PRIVILEGES,
     **dict.fromkeys(sorted(metadata.tables), _EVERY),
-    # Nobody is changed: PostgreSQL asks for UPDATE of whoever locks a row.
+    # This server changes no user, but PostgreSQL requires UPDATE to lock a row.
     "users": ("SELECT", "UPDATE"),
 }
-"""By table, what a server does with it."""
+"""The privileges that a server needs, by table."""
 
 _ENCODINGS = {"UTF8", "SQL_ASCII"}
-"""Those that every character can be stored in; SQL_ASCII keeps the bytes as they come."""
+"""The encodings that can store every character; SQL_ASCII stores the bytes unchanged."""
 
 _SESSION = text(
     """
@@ -39,7 +39,7 @@ _MISSING_PRIVILEGE = text(
     WHERE id IS NOT NULL AND NOT has_table_privilege(id, :privilege)
     """
 )
-_MISSING_COUNTERS = text(
+_MISSING_SEQUENCES = text(
     """
     SELECT relname FROM pg_class
     WHERE relkind = 'S' AND relnamespace = quote_ident(current_schema())::regnamespace
@@ -51,12 +51,12 @@ _MISSING_COUNTERS = text(
 
 
 def check_usable(connection: Connection) -> None:
-    """Make sure that a server can write, and may, before it lets anybody in.
+    """Check that this server can and may write, before it admits clients.
 
-    Blocks on the database. Tables that are not there are no concern of this.
+    Blocks on the database. Missing tables are not an error here.
 
     Raises:
-        DatabaseOpenError: It cannot. SQLite raises its own error for a file that is read only.
+        DatabaseOpenError: It cannot write. For a read-only file, SQLite raises its own error.
     """
     if connection.dialect.name == "sqlite":
         write_to_file(connection)
@@ -64,43 +64,41 @@ def check_usable(connection: Connection) -> None:
     found = [
         *_write_obstacles(connection),
         *missing_privileges(connection, PRIVILEGES),
-        *missing_counters(connection),
+        *missing_sequences(connection),
     ]
     if found:
-        raise DatabaseOpenError(
-            " ".join([*found, "`python -m app doctor` says what else there is."])
-        )
+        raise DatabaseOpenError(" ".join([*found, "`python -m app doctor` lists all problems."]))
 
 
 def write_to_file(connection: Connection) -> None:
-    """Write to SQLite's file what stands there already.
+    """Write a value to an SQLite file that it already has.
 
-    For one that may only be read, BEGIN IMMEDIATE begins a transaction that reads.
+    BEGIN IMMEDIATE does not fail for a read-only file: it begins a transaction that only reads.
     """
     version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
     connection.exec_driver_sql(f"PRAGMA user_version = {version}")
 
 
 def server_differences(connection: Connection) -> Iterator[str]:
-    """Whether it can be written to, keeps what it has acknowledged, and dates by UTC."""
+    """Describe what is wrong with writing, the journal mode of SQLite, or the time zone."""
     if connection.dialect.name == "sqlite":
         mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar_one()
         if mode != "wal":
-            yield f"The file is in journal mode {mode}, not wal; a server that starts sets it."
+            yield f"The file has journal mode {mode}, not wal; start the server, which sets it."
         return
     yield from _write_obstacles(connection)
     session = connection.execute(_SESSION).one()
     if not session.is_utc:
         yield (
-            f"Dates that the database fills in are those of {session.zone}, not of UTC; "
-            "let whatever stands before the server hand on the timezone of a session."
+            f"The database fills in dates in the time zone {session.zone}, not UTC; let the pooler "
+            "in front of the server pass on the timezone of a session."
         )
 
 
 def missing_privileges(
     connection: Connection, needed: Mapping[str, Sequence[str]]
 ) -> Iterator[str]:
-    """What this user may not do with the tables that are there; SQLite knows no users."""
+    """Describe the privileges that this user lacks on existing tables; none on SQLite."""
     if connection.dialect.name == "sqlite":
         return
     for table, privileges in needed.items():
@@ -112,30 +110,30 @@ def missing_privileges(
             ).first()
         ]
         if missing:
-            yield f"This user may not {', '.join(missing)} on {table}; grant it."
+            yield f"This user lacks {', '.join(missing)} on {table}; grant it."
 
 
-def missing_counters(connection: Connection) -> Iterator[str]:
-    """Counters of ours that this user may not advance."""
+def missing_sequences(connection: Connection) -> Iterator[str]:
+    """Describe the sequences of this project that this user may not use; none on SQLite."""
     if connection.dialect.name == "sqlite":
         return
-    for counter in connection.execute(_MISSING_COUNTERS).scalars():
-        yield f"This user may not use the counter {counter}; grant USAGE on it."
+    for sequence in connection.execute(_MISSING_SEQUENCES).scalars():
+        yield f"This user lacks USAGE on the sequence {sequence}; grant it."
 
 
 def _write_obstacles(connection: Connection) -> Iterator[str]:
     session = connection.execute(_SESSION).one()
     if session.has_no_schema:
         yield (
-            "There is no schema of the name in DATABASE_URL, or this user may not use it; "
+            "The schema in DATABASE_URL does not exist, or this user may not use it; "
             "create it, or correct the name."
         )
     if session.is_replica:
-        yield "The server is a replica, which nobody can write to; set DATABASE_URL to the primary."
+        yield "The server is a read-only replica; set DATABASE_URL to the primary."
     elif session.is_read_only:
-        yield "Transactions are read only here; turn default_transaction_read_only off."
+        yield "Transactions are read-only; turn default_transaction_read_only off."
     if session.encoding not in _ENCODINGS:
         yield (
-            f"The database's encoding is {session.encoding}, which has no emoji; "
-            "move its tables to a database made WITH ENCODING 'UTF8'."
+            f"The database has the encoding {session.encoding}, which cannot store emoji; "
+            "move its tables to a database created WITH ENCODING 'UTF8'."
         )

@@ -1,4 +1,4 @@
-"""From the address of PROTOCOL.md's ``DATABASE_URL`` to SQLAlchemy's."""
+"""Parses the setting ``DATABASE_URL``."""
 
 from pathlib import Path
 
@@ -20,22 +20,22 @@ _NO_PORT = (
 
 
 class DatabaseUrlError(ValueError):
-    """The address cannot be used. The text does not repeat it: it may hold a password."""
+    """The value is invalid. The text does not repeat it, because it may contain a password."""
 
 
 def parse_database_url(text: str) -> URL:
-    """``sqlite:///relative.db``, ``sqlite:////absolute.db``, ``postgresql://`` or ``postgres://``.
+    """Parse ``sqlite:///relative.db``, ``sqlite:////absolute.db`` or ``postgresql://...``.
 
-    SQLAlchemy's names of the two drivers may stand in it.
+    Also accepts ``postgres://``, and the schemes with SQLAlchemy's names of the two drivers.
 
     Raises:
-        DatabaseUrlError: Anything else, SQLite without a file included.
+        DatabaseUrlError: The scheme or port is invalid, or an SQLite URL names no file.
     """
     try:
         url = make_url(text)
     except ArgumentError:
         url = None
-    except ValueError:  # from where it reads the port
+    except ValueError:  # raised for the port
         raise DatabaseUrlError(_NO_PORT) from None
     if url is None or url.drivername not in _DRIVERS:
         raise DatabaseUrlError(
@@ -49,10 +49,10 @@ def parse_database_url(text: str) -> URL:
 
 
 def port_number(text: str) -> int:
-    """The port that an address names.
+    """Parse a port.
 
     Raises:
-        DatabaseUrlError: It is none.
+        DatabaseUrlError: The port is invalid.
     """
     if not text.isdecimal() or int(text) not in _PORTS:
         raise DatabaseUrlError(_NO_PORT)
@@ -60,7 +60,7 @@ def port_number(text: str) -> int:
 
 
 def sqlite_file(url: URL) -> Path | None:
-    """The file of an SQLite address; None for a server's."""
+    """Return the file of an SQLite URL; None for a server."""
     if url.get_backend_name() != "sqlite" or url.database is None:
         return None
     return Path(url.database)

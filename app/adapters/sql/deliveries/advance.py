@@ -1,7 +1,7 @@
-"""Advancing recipients together: the steps of `SqlDeliveryRepository.advance_all`'s transaction.
+"""Advances deliveries together: the steps of `SqlDeliveryRepository.advance_all`'s transaction.
 
-Each is one statement or two, whatever the number of reports, and all are for ``run_sync``: one
-greenlet for a batch.
+Each step takes one or two statements, whatever the number of reports. The functions are for
+``run_sync``, which makes one greenlet for the batch.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -31,10 +31,9 @@ _Pair: TypeAlias = tuple[MessageId, UserId]
 _AMONG_IDS = messages.c.id.in_(bindparam("message_ids", expanding=True))
 _AMONG_PAIRS = is_among(message_deliveries.c.message_id, message_deliveries.c.recipient_id, "pairs")
 _REPORTS = listed_pairs("reports")
-# Whoever reports, the authors and the channels. The original backend deletes one of them with all
-# that is theirs, in whatever order: it is waited for, or waits, here, where neither of the two has
-# anything yet that the other wants.
-_HELD = (
+# Lock the reporting users, the authors and the channels first, so that a concurrent delete by the
+# original backend blocks here instead of deadlocking with us later.
+_LOCK_USERS_AND_CHANNELS = (
     select(users.c.id)
     .select_from(_REPORTS)
     .join(messages, messages.c.id == _REPORTS.c.first)
@@ -43,8 +42,8 @@ _HELD = (
     .order_by(users.c.id)
     .with_for_update(read=True, key_share=True, of=(users, channels))
 )
-# In one order on every node, lest two of them wait for each other. The weaker lock leaves those
-# alone who store a reply: a foreign key asks only that the id stays.
+# In the same order on every node, to prevent deadlocks. The weaker lock does not block inserts of
+# replies, whose foreign key only needs the id.
 _LOCKED_MESSAGES = (
     select(
         messages.c.id,
@@ -74,9 +73,9 @@ _RECEIPTS = {
 
 
 def _first_not_in(*states: DeliveryState) -> ScalarSelect[str]:
-    # Every planner must stay on the primary key here, where it stops at the first row found, also
-    # when it knows nothing of the table. EXISTS has no order, so PostgreSQL may read all of it;
-    # with ``status = 'SENT'``, it may read everything that waits, in the index of that.
+    # With this ORDER BY and LIMIT, planners use the primary key even without statistics, and stop
+    # at the first row. For EXISTS, PostgreSQL may read the whole table; for ``status = 'SENT'`` it
+    # may read the whole index of undelivered messages.
     return (
         select(message_deliveries.c.recipient_id)
         .where(message_deliveries.c.message_id == messages.c.id)
@@ -87,7 +86,7 @@ def _first_not_in(*states: DeliveryState) -> ScalarSelect[str]:
     )
 
 
-# As `app.domain.delivery.overall_state` has it, without reading every recipient.
+# Computes `app.domain.delivery.overall_state` without reading every recipient.
 _OVERALL = select(
     messages.c.id,
     case(
@@ -99,17 +98,17 @@ _OVERALL = select(
         else_=literal_column("'READ'"),
     ),
 ).where(_AMONG_IDS)
-_FOLLOW = update(messages).where(_AMONG_IDS).values(deliveryStatus=bindparam("overall"))
+_ADVANCE_MESSAGES = update(messages).where(_AMONG_IDS).values(deliveryStatus=bindparam("overall"))
 
 
 def advance_all(
     connection: Connection, reports: Sequence[Report], now: datetime
 ) -> list[AdvanceOutcome]:
-    """Move recipients forward, and their messages after them; one outcome per report."""
-    standing = _read_standing(connection, reports)
-    outcomes = [standing.advance(report, now) for report in reports]
-    _write_standing(connection, standing, now)
-    _follow(connection, standing)
+    """Advance deliveries, and the states of their messages; return one outcome per report."""
+    batch = _read_batch(connection, reports)
+    outcomes = [batch.advance(report, now) for report in reports]
+    _write_deliveries(connection, batch, now)
+    _write_messages(connection, batch)
     return outcomes
 
 
@@ -121,8 +120,8 @@ class _Message:
 
 
 @dataclass(slots=True)
-class _Standing:
-    """What reports are judged by; as it was found, and then as `advance` left it."""
+class _Batch:
+    """The rows that a batch of reports concerns, as read and then as changed by `advance`."""
 
     messages: Mapping[MessageId, _Message]
     members: Collection[tuple[ChannelId, UserId]]
@@ -130,7 +129,7 @@ class _Standing:
     changed: set[_Pair] = field(default_factory=set)
 
     def advance(self, report: Report, now: datetime) -> AdvanceOutcome:
-        """What becomes of a report, given those before it."""
+        """Apply a report after those before it, and return its outcome."""
         message = self.messages.get(report.message_id)
         if message is None or (message.channel_id, report.recipient_id) not in self.members:
             return MessageNotFound()
@@ -151,17 +150,17 @@ class _Standing:
         )
 
 
-def _read_standing(connection: Connection, reports: Sequence[Report]) -> _Standing:
-    """Lock the messages concerned, and read what is known of them and of who reports.
+def _read_batch(connection: Connection, reports: Sequence[Report]) -> _Batch:
+    """Lock the messages, and read their deliveries and members.
 
-    What may change while a lock is waited for is read after it, and apart: PostgreSQL would answer
-    a join from before the wait, and a recipient could go back. A user who is gone by then belongs
-    nowhere.
+    Reads anything that can change while this waits for a lock in a separate statement after the
+    lock: under READ COMMITTED a join would use the snapshot taken before the wait, and a delivery
+    could go back to an earlier state.
     """
     ids = {report.message_id for report in reports}
-    if connection.dialect.name == "postgresql":  # SQLite has locked everything already
+    if connection.dialect.name == "postgresql":  # SQLite has locked the whole database
         both = ((report.message_id, report.recipient_id) for report in reports)
-        connection.execute(_HELD, {"reports": pair_list(both)})
+        connection.execute(_LOCK_USERS_AND_CHANNELS, {"reports": pair_list(both)})
     locked = {
         message_id: _Message(channel_id, author_id, to_state(state))
         for message_id, channel_id, author_id, state in connection.execute(
@@ -174,23 +173,23 @@ def _read_standing(connection: Connection, reports: Sequence[Report]) -> _Standi
         if report.message_id in locked
     }
     if not pairs:
-        return _Standing({}, (), {})
+        return _Batch({}, (), {})
     seats = {(locked[message_id].channel_id, recipient_id) for message_id, recipient_id in pairs}
     seats.update((message.channel_id, message.author_id) for message in locked.values())
     members = connection.execute(_MEMBERS, {"seats": pair_list(seats)})
     rows = connection.execute(_DELIVERIES, {"pairs": pair_list(pairs)}).mappings()
-    return _Standing(
+    return _Batch(
         messages=locked,
         members={(channel_id, user_id) for channel_id, user_id in members},
         statuses={(row["message_id"], row["recipient_id"]): to_status(row) for row in rows},
     )
 
 
-def _write_standing(connection: Connection, standing: _Standing, now: datetime) -> None:
-    """Store what changed; READ writes the original backend's receipt too."""
+def _write_deliveries(connection: Connection, batch: _Batch, now: datetime) -> None:
+    """Update the changed deliveries; READ also inserts a receipt for the original backend."""
     by_state: dict[DeliveryState, list[_Pair]] = {}
-    for pair in standing.changed:
-        by_state.setdefault(standing.statuses[pair].status, []).append(pair)
+    for pair in batch.changed:
+        by_state.setdefault(batch.statuses[pair].status, []).append(pair)
     for state, pairs in by_state.items():
         connection.execute(_ADVANCE, {"reached": state, "now": now, "pairs": pair_list(pairs)})
     read = by_state.get(DeliveryState.READ)
@@ -201,15 +200,15 @@ def _write_standing(connection: Connection, standing: _Standing, now: datetime) 
         )
 
 
-def _follow(connection: Connection, standing: _Standing) -> None:
-    """Bring the states of the messages themselves up to those of their recipients."""
-    ids = {message_id for message_id, _ in standing.changed}
+def _write_messages(connection: Connection, batch: _Batch) -> None:
+    """Advance the states of the messages to those of their recipients."""
+    ids = {message_id for message_id, _ in batch.changed}
     if not ids:
         return
     by_state: dict[DeliveryState, list[MessageId]] = {}
     for message_id, overall in connection.execute(_OVERALL, {"message_ids": ids}):
         state = DeliveryState(overall)
-        if standing.messages[message_id].state.may_become(state):
+        if batch.messages[message_id].state.may_become(state):
             by_state.setdefault(state, []).append(message_id)
     for state, those in by_state.items():
-        connection.execute(_FOLLOW, {"overall": state, "message_ids": those})
+        connection.execute(_ADVANCE_MESSAGES, {"overall": state, "message_ids": those})

@@ -1,4 +1,4 @@
-"""Deliveries in the database."""
+"""Stores and reads deliveries."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -36,7 +36,7 @@ _MAX_POSITION = 2**63 - 1
 
 
 class SqlDeliveryRepository(DeliveryRepository):
-    """One row per recipient in our table; what the original backend reads follows it."""
+    """Keeps one row per recipient, and updates the columns that the original backend reads."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -44,7 +44,7 @@ class SqlDeliveryRepository(DeliveryRepository):
     async def advance_all(
         self, reports: Sequence[Report], now: datetime
     ) -> Sequence[AdvanceOutcome]:
-        """Move recipients forward together; ``messages.updatedAt`` is not touched."""
+        """Advance deliveries together; ``messages.updatedAt`` stays unchanged."""
         outcomes: list[AdvanceOutcome] = []
         try:
             async with self._database.transaction() as connection:
@@ -60,7 +60,7 @@ class SqlDeliveryRepository(DeliveryRepository):
         limit: int = MAX_STATUSES,
         after: UserId | None = None,
     ) -> RecipientsPage:
-        """A page of recipients by the primary key, and the counts unless the page has them all."""
+        """Read a page of recipients by their ids; count all of them if there are more."""
         visible = select(messages.c.id).where(
             messages.c.id == message_id, belongs(messages.c.channelId, reader_id)
         )
@@ -95,8 +95,8 @@ class SqlDeliveryRepository(DeliveryRepository):
         of_channel: int = MAX_COUNTED_OF_CHANNEL,
         in_all: int = MAX_COUNTED,
     ) -> UndeliveredCounts:
-        """How many of the messages stored last wait for the user, by channel."""
-        # Limited before anything is looked up: a backlog of any length costs as much as this.
+        """Count the undelivered messages of the user by channel, the newest ``in_all`` at most."""
+        # The limit comes before the join, so that the length of the backlog does not matter.
         newest = (
             select(message_deliveries.c.channel_id)
             .where(message_deliveries.c.recipient_id == user_id, WAITING)
@@ -118,7 +118,7 @@ class SqlDeliveryRepository(DeliveryRepository):
     async def undelivered(
         self, user_id: UserId, after: int, limit: int, most_passed: int = MAX_PASSED
     ) -> UndeliveredPage:
-        """The first ``limit`` of them after a position, from the next ``most_passed``."""
+        """Read ``limit`` undelivered messages, from the next ``most_passed`` after a position."""
         following = and_(
             message_deliveries.c.recipient_id == user_id,
             WAITING,
@@ -131,15 +131,15 @@ class SqlDeliveryRepository(DeliveryRepository):
             .limit(1)
             .offset(most_passed - 1)
         )
-        # The page is settled by the index alone, and only then joined with what it shows.
+        # Only the index is read to determine the page, which is then joined with the messages.
         page = (
             select(message_deliveries.c.position)
             .where(
                 following,
                 message_deliveries.c.position
                 <= func.coalesce(end.scalar_subquery(), _MAX_POSITION),
-                # As a value, which PostgreSQL looks up for each row of the index. As a condition it
-                # would become a join, and may then run through what waits once for every channel.
+                # IS TRUE makes PostgreSQL check each row of the index. Otherwise it would plan a
+                # join, which may read all undelivered messages once per channel.
                 message_deliveries.c.channel_id.in_(_channels_of(user_id)).is_(true()),
             )
             .order_by(message_deliveries.c.position)

@@ -1,4 +1,4 @@
-"""What a PostgreSQL server may lose of what it has acknowledged, by how it is set up."""
+"""Warnings about settings with which PostgreSQL may lose acknowledged messages."""
 
 from collections.abc import Iterator
 
@@ -24,21 +24,20 @@ _UNLOGGED = text(
 
 
 def durability_warnings(connection: Connection) -> Iterator[str]:
-    """A sentence for each thing; none for SQLite, which does as it is told. Blocks on the database.
+    """Return one sentence per dangerous setting; none for SQLite. Blocks on the database.
 
-    They are no differences: some keep their disks safe by other means, and some have nothing to
-    lose.
+    These are warnings, because some operators protect their disks by other means.
     """
     if connection.dialect.name == "sqlite":
         return
     for setting in connection.execute(_SETTINGS).scalars():
         yield (
-            f"The server runs with {setting} off: when its machine fails, what was acknowledged "
-            "may be lost, or the database be damaged."
+            f"The server runs with {setting} off: if its machine fails, acknowledged messages may "
+            "be lost, or the database damaged; turn it on."
         )
     for table in connection.execute(_UNLOGGED).scalars():
         if table in metadata.tables:
             yield (
-                f"The table {table} is UNLOGGED: all of it is lost when the server fails; "
-                "run ALTER TABLE ... SET LOGGED."
+                f"The table {table} is UNLOGGED: all its rows are lost if the server fails; "
+                f"run ALTER TABLE {table} SET LOGGED."
             )

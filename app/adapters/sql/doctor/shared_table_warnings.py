@@ -1,35 +1,34 @@
-"""What in the original backend's tables may be in somebody's way, though not in the server's."""
+"""Warnings about the shared tables: what may keep operators or users from working."""
 
 from collections.abc import Iterator
 
 from sqlalchemy import Connection, Inspector, inspect
 
-from app.adapters.sql.schema.shared_tables import NEEDED, original_enums, unfilled
+from app.adapters.sql.schema.shared_tables import SHARED_TABLES, shared_enums, unfilled
 from app.adapters.sql.schema.tables import messages, metadata
 
 _DELETED_FROM = frozenset({"messages", "channels", "channel_members"})
-"""Users are nobody's to delete here."""
+"""The tables that this server deletes rows from."""
 
 _SEEDED = {
     "users": ("id", "name", "updatedAt"),
     "channels": ("id", "name", "createdById", "updatedAt"),
     "channel_members": ("channelId", "userId"),
 }
-"""What `seed` gives of a row; the rest is the database's to fill in."""
+"""The columns that ``python -m app seed`` writes, by table."""
 
 
-def original_warnings(connection: Connection) -> list[str]:
-    """A sentence for each thing, sorted. Blocks on the database."""
+def shared_table_warnings(connection: Connection) -> list[str]:
+    """Return one sentence for each problem, sorted. Blocks on the database."""
     inspector = inspect(connection)
     return sorted(
-        {*_kept_rows(inspector), *_unknown_states(inspector), *_unseeded(inspector)},
+        {*_blocked_deletions(inspector), *_unknown_states(inspector), *_unseeded(inspector)},
     )
 
 
-def _kept_rows(inspector: Inspector) -> Iterator[str]:
-    """Foreign keys that refuse a deletion; ours are not among them."""
+def _blocked_deletions(inspector: Inspector) -> Iterator[str]:
     for (_, table), keys in inspector.get_multi_foreign_keys().items():
-        if table in metadata.tables and table not in NEEDED:
+        if table in metadata.tables and table not in SHARED_TABLES:
             continue
         for key in keys:
             action = key.get("options", {}).get("ondelete", "NO ACTION")
@@ -37,14 +36,14 @@ def _kept_rows(inspector: Inspector) -> Iterator[str]:
             if refused in _DELETED_FROM and action in {"NO ACTION", "RESTRICT"}:
                 columns = ", ".join(key["constrained_columns"])
                 yield (
-                    f"Nothing of {refused} can be deleted while {table} ({columns}) refers to it: "
-                    f"its foreign key is ON DELETE {action}."
+                    f"No row of {refused} can be deleted while {table} ({columns}) refers to it: "
+                    f"the foreign key is ON DELETE {action}."
                 )
 
 
 def _unknown_states(inspector: Inspector) -> Iterator[str]:
     read = messages.c.deliveryStatus.type.dialect_impl(inspector.dialect)
-    for needed, labels in original_enums(inspector):
+    for needed, labels in shared_enums(inspector):
         if needed.name == getattr(read, "name", None):
             for value in set(labels).difference(needed.enums):
                 yield f"A message whose deliveryStatus is {value} is shown as SENT."

@@ -1,6 +1,6 @@
-"""What our own tables in a live database have otherwise than the code's, in sentences.
+"""Compares this project's own tables in a live database with those of the code.
 
-What a table has besides is no difference: a later version's columns, an administrator's indexes.
+Additional columns and indexes, of a later version or an administrator, are not differences.
 """
 
 import re
@@ -21,14 +21,14 @@ _INVALID = text(
     """
 )
 _REWRITTEN = re.compile(r"::\w+|[()\s]")
-"""What PostgreSQL adds to a condition: types, and parentheses of its own."""
+"""What PostgreSQL adds to the text of a condition: types, parentheses and spaces."""
 
 _Operation: TypeAlias = tuple[Any, ...]
-"""What Alembic would do: its name, and what it would do it to."""
+"""A change that Alembic proposes: its name, then the objects that it concerns."""
 
 
 def table_differences(connection: Connection, names: Collection[str]) -> list[str]:
-    """Of these tables: what is missing or otherwise, but for indexes. Blocks on the database."""
+    """Describe the differences of these tables, except indexes. Blocks on the database."""
     sentences = [_sentence(each, connection.dialect) for each in _operations(connection, names)]
     inspector = inspect(connection)
     present = sorted(set(inspector.get_table_names()).intersection(names))
@@ -39,7 +39,7 @@ def table_differences(connection: Connection, names: Collection[str]) -> list[st
 
 
 def missing_indexes(connection: Connection, names: Collection[str]) -> list[str]:
-    """Of these tables: the indexes that are not there as they have to be. Blocks likewise."""
+    """Describe missing, different and invalid indexes of these tables. Blocks on the database."""
     missing = {each[1].name for each in _operations(connection, names) if each[0] == "add_index"}
     invalid = _invalid_indexes(connection)
     inspector = inspect(connection)
@@ -47,21 +47,21 @@ def missing_indexes(connection: Connection, names: Collection[str]) -> list[str]
     for name in names:
         for index in metadata.tables[name].indexes:
             if index.name in missing or not _has_condition(inspector, name, index):
-                sentences.append(f"The index {index.name} of {name} is missing, or is another one.")
+                sentences.append(f"The index {index.name} of {name} is missing or different.")
             elif index.name in invalid:
-                sentences.append(f"The index {index.name} of {name} is not valid; REINDEX it.")
+                sentences.append(f"The index {index.name} of {name} is invalid; REINDEX it.")
     return sorted(sentences)
 
 
 def _invalid_indexes(connection: Connection) -> Collection[str | None]:
-    """Those that nobody finished making, and no query uses; SQLite knows none."""
+    """Return the indexes whose creation was interrupted, which no query uses; none on SQLite."""
     if connection.dialect.name == "sqlite":
         return ()
     return set(connection.execute(_INVALID).scalars())
 
 
 def _has_condition(inspector: Inspector, table: str, index: Index) -> bool:
-    """Whether an index is as partial as it has to be: Alembic does not compare that."""
+    # Alembic does not compare the conditions of partial indexes.
     (found,) = (each for each in inspector.get_indexes(table) if each["name"] == index.name)
     dialect = inspector.dialect.name
     needed = _condition(index.dialect_kwargs, dialect)
@@ -91,12 +91,12 @@ def _operations(connection: Connection, names: Collection[str]) -> Iterator[_Ope
         },
     )
     for operation in compare_metadata(context, metadata):
-        # What is to be changed in one column comes as a list.
+        # The changes of one column are in a list.
         yield from operation if isinstance(operation, list) else [operation]
 
 
 def _sentence(operation: _Operation, dialect: Dialect) -> str | None:
-    """What Alembic would change, told as what is wrong; None when nothing is."""
+    """Describe a difference by the change that Alembic proposes; None if it does not matter."""
     sentence = None
     match operation:
         case ("add_table", Table() as table):
@@ -104,28 +104,31 @@ def _sentence(operation: _Operation, dialect: Dialect) -> str | None:
         case ("add_column", _, table, Column() as column):
             sentence = f"The column {table}.{column.name} is missing."
         case ("remove_column", _, table, Column() as column) if _must_be_filled(column):
-            sentence = f"The column {table}.{column.name} is none of ours and has no default value."
+            sentence = (
+                f"The column {table}.{column.name} is unknown, must not be NULL, and has no "
+                "default value."
+            )
         case ("modify_type", _, table, column, _, found, needed):
             types = [each.compile(dialect) for each in (found, needed)]
-            sentence = f"The column {table}.{column} is {types[0]}, and has to be {types[1]}."
+            sentence = f"The column {table}.{column} is {types[0]}, but must be {types[1]}."
         case ("modify_nullable", _, table, column, _, found, _):
-            may = "may be NULL, and must not" if found else "must not be NULL, and has to allow it"
-            sentence = f"The column {table}.{column} {may}."
-        # An identity counts as well as the sequence that our migrations make.
+            state = "allows NULL, but must not" if found else "is NOT NULL, but must allow NULL"
+            sentence = f"The column {table}.{column} {state}."
+        # An identity increments as well as the sequence that the migrations create.
         case ("modify_default", _, table, column, _, found, needed) if not isinstance(
             found, Identity
         ):
             has, needs = (_default(each) for each in (found, needed))
-            sentence = f"The column {table}.{column} has {has}, and has to have {needs}."
+            sentence = f"The column {table}.{column} has {has}, but must have {needs}."
         case ("add_fk", ForeignKeyConstraint() as key):
             sentence = (
                 f"The foreign key of {key.table.name} ({', '.join(key.column_keys)}) to "
-                f"{key.elements[0].target_fullname} is missing, or does something else ON DELETE "
-                f"or ON UPDATE than {key.ondelete} and {key.onupdate}."
+                f"{key.elements[0].target_fullname} is missing, or is not ON DELETE "
+                f"{key.ondelete} ON UPDATE {key.onupdate}."
             )
         case ("add_constraint", constraint):
             columns = ", ".join(column.name for column in constraint.columns)
-            sentence = f"The values of {constraint.table.name} ({columns}) are not kept unique."
+            sentence = f"The table {constraint.table.name} has no unique key ({columns})."
     return sentence
 
 
@@ -138,16 +141,19 @@ def _default(clause: object) -> str:
 
 
 def _key_sentence(inspector: Inspector, table: Table) -> str | None:
-    """Primary keys, which Alembic does not compare."""
+    # Alembic does not compare primary keys.
     found = inspector.get_pk_constraint(table.name)["constrained_columns"]
     needed = [column.name for column in table.primary_key.columns]
     if found == needed:
         return None
-    return f"The primary key of {table.name} is ({', '.join(found)}), not ({', '.join(needed)})."
+    return (
+        f"The primary key of {table.name} is ({', '.join(found)}), "
+        f"but must be ({', '.join(needed)})."
+    )
 
 
 def _counter_sentence(inspector: Inspector, table: Table) -> str | None:
-    """Likewise what a key is counted by; SQLite does that by itself."""
+    # Alembic does not compare the sequences of primary keys; SQLite needs none.
     counted = table.autoincrement_column
     if counted is None or inspector.dialect.name == "sqlite":
         return None
@@ -156,6 +162,6 @@ def _counter_sentence(inspector: Inspector, table: Table) -> str | None:
     if found is None or found.get("identity") or "nextval(" in (found["default"] or ""):
         return None
     return (
-        f"The column {table.name}.{counted.name} has no counter: its default has to be the "
-        "nextval of a sequence."
+        f"The column {table.name}.{counted.name} has no sequence: its default must be the "
+        "nextval of one."
     )

@@ -1,8 +1,19 @@
-"""What the chat needs of the original backend's tables, and whether a live database has it.
+"""The tables that this server shares with the original backend, and checks of a live database.
 
-Which columns may be NULL there, what they default to and what a deletion takes along is for the
-original's own migrations to say. So nothing is a difference but what keeps this server from reading
-or writing.
+The original backend's migrations decide which columns may be NULL, their defaults, and what a
+deletion deletes with it. So the checks report only what keeps this server from reading or writing.
+
+To take over another table of the original backend:
+
+1. Declare it in `app.adapters.sql.schema.tables`, column by column as Prisma's migrations made it.
+2. Add its name to `SHARED_TABLES` and its columns to `USED_COLUMNS`, but not to
+   `REQUIRED_TABLES`: revision 0001 does not create it.
+3. Write a migration that creates the table with ``if_not_exists=True``. A database of the original
+   backend has it already, a database of this project does not.
+4. Leave its ``downgrade`` empty. A downgrade may drop only what this project added: tables that are
+   not in `SHARED_TABLES`, and its indexes on shared tables. It cannot know who created a shared
+   table, and the original backend may keep rows in it. Never downgrade below revision 0001 in a
+   database of the original backend: that drops the tables of `REQUIRED_TABLES`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,7 +26,13 @@ from sqlalchemy.types import NullType, TypeEngine
 from app.adapters.sql.schema.dialects import UtcTimestamp
 from app.adapters.sql.schema.tables import metadata
 
-NEEDED: Mapping[str, tuple[str, ...]] = {
+SHARED_TABLES = frozenset({"users", "channels", "channel_members", "messages", "read_receipts"})
+"""The tables that belong to the original backend. All other tables belong to this project."""
+
+REQUIRED_TABLES = frozenset({"users", "channels", "channel_members", "messages", "read_receipts"})
+"""The tables that revision 0001 creates. A database that has any of them must have all of them."""
+
+USED_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "users": ("id", "name", "imageUrl", "updatedAt"),
     "channels": ("id", "name", "description", "type", "createdById", "createdAt", "updatedAt"),
     "channel_members": ("channelId", "userId", "role", "createdAt", "last_read_at", "joined_at"),
@@ -25,35 +42,40 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
     ),
     "read_receipts": ("messageId", "userId", "readAt"),
 }
-"""By table, the columns that are read or written."""
+"""The columns that this server reads or writes, by shared table."""
 
-_LEFT_NULL = frozenset({("messages", "replyToId")})
-"""Of these columns, what a row that is inserted does not have."""
+_NOT_INSERTED = frozenset({("messages", "replyToId")})
+"""The used columns that this server leaves out when it inserts a row."""
 
 _CHARS = {
     ("messages", "id"): 36,
-    ("messages", "content"): 4_000,  # by default, and a character may be more than a byte
+    ("messages", "content"): 4_000,  # the default of MAX_CONTENT_CHARS
     ("read_receipts", "messageId"): 36,
 }
-"""How long texts get that this server makes up, or lets people write."""
+"""The longest texts that this server writes, in characters."""
 
 _MILLISECONDS = 3
 
 
-def original_differences(connection: Connection) -> list[str]:
-    """What keeps the server from working on these tables, sorted. Blocks on the database."""
+def shared_table_differences(connection: Connection, required: Iterable[str]) -> list[str]:
+    """Describe what keeps this server from using the shared tables. Blocks on the database.
+
+    Args:
+        connection: To the database.
+        required: The tables that must exist.
+    """
     inspector = inspect(connection)
-    present = NEEDED.keys() & set(inspector.get_table_names())
-    found = [f"The table {table} is missing." for table in NEEDED.keys() - present]
+    present = SHARED_TABLES & set(inspector.get_table_names())
+    found = [f"The table {table} is missing." for table in set(required) - present]
     for table in present:
         columns = {column["name"]: column for column in inspector.get_columns(table)}
         found += _column_differences(inspector, table, columns)
         found += _key_differences(inspector, table)
-        if table != "users":  # whom `seed` alone creates
-            given = [name for name in NEEDED[table] if (table, name) not in _LEFT_NULL]
+        if table != "users":  # only `seed` creates users
+            given = [each for each in USED_COLUMNS[table] if (table, each) not in _NOT_INSERTED]
             found += (
                 f"The column {table}.{name} must not be NULL and has no default value, "
-                "and nothing here writes it."
+                "and this server does not write it."
                 for name in unfilled(columns, given)
             )
     found += _missing_values(inspector)
@@ -61,7 +83,7 @@ def original_differences(connection: Connection) -> list[str]:
 
 
 def unfilled(columns: Mapping[str, ReflectedColumn], given: Iterable[str]) -> Iterator[str]:
-    """The columns that refuse a row in which nothing but ``given`` is given."""
+    """Return the columns without which a row cannot be inserted, except ``given``."""
     for name in columns.keys() - set(given):
         column = columns[name]
         fills = (column["default"], column.get("identity"), column.get("computed"))
@@ -69,12 +91,12 @@ def unfilled(columns: Mapping[str, ReflectedColumn], given: Iterable[str]) -> It
             yield name
 
 
-def original_enums(inspector: Inspector) -> Iterator[tuple[postgresql.ENUM, list[str]]]:
-    """The enums that are needed, each with the values that it has; SQLite has none."""
+def shared_enums(inspector: Inspector) -> Iterator[tuple[postgresql.ENUM, list[str]]]:
+    """Return each enum of the used columns with its values in the database; none on SQLite."""
     if not isinstance(inspector, postgresql.base.PGInspector):
         return
     found = {enum["name"]: enum["labels"] for enum in inspector.get_enums()}
-    for table, names in NEEDED.items():
+    for table, names in USED_COLUMNS.items():
         for name in names:
             needed = metadata.tables[table].c[name].type.dialect_impl(inspector.dialect)
             if isinstance(needed, postgresql.ENUM) and needed.name in found:
@@ -82,7 +104,7 @@ def original_enums(inspector: Inspector) -> Iterator[tuple[postgresql.ENUM, list
 
 
 def _missing_values(inspector: Inspector) -> Iterator[str]:
-    for needed, labels in original_enums(inspector):
+    for needed, labels in shared_enums(inspector):
         for value in set(needed.enums).difference(labels):
             yield f"The type {needed.name} has no value {value}."
 
@@ -90,19 +112,18 @@ def _missing_values(inspector: Inspector) -> Iterator[str]:
 def _column_differences(
     inspector: Inspector, table: str, columns: Mapping[str, ReflectedColumn]
 ) -> Iterator[str]:
-    for name in NEEDED[table]:
+    for name in USED_COLUMNS[table]:
         needed = metadata.tables[table].c[name]
         if name not in columns:
             yield f"The column {table}.{name} is missing."
-        elif not _serves(columns[name]["type"], needed, inspector):
+        elif not _fits(columns[name]["type"], needed, inspector):
             found, wanted = (
                 _type_name(each, inspector) for each in (columns[name]["type"], needed.type)
             )
-            yield f"The column {table}.{name} is {found}, and has to be {wanted}."
+            yield f"The column {table}.{name} is {found}, but must be {wanted}."
 
 
-def _serves(found: TypeEngine[object], needed: Column[object], inspector: Inspector) -> bool:
-    """Whether a column of this type can be read and written as the one that is needed."""
+def _fits(found: TypeEngine[object], needed: Column[object], inspector: Inspector) -> bool:
     wanted = needed.type.dialect_impl(inspector.dialect)
     if isinstance(needed.type, UtcTimestamp):
         precision = getattr(found, "precision", None)
@@ -110,7 +131,7 @@ def _serves(found: TypeEngine[object], needed: Column[object], inspector: Inspec
         return isinstance(found, DateTime) and not found.timezone and is_precise
     if isinstance(wanted, postgresql.ENUM):
         return isinstance(found, postgresql.ENUM) and found.name == wanted.name
-    # An enum is a String to SQLAlchemy; a CHAR is filled up with spaces.
+    # In SQLAlchemy an enum is a String, too. A CHAR is padded with spaces.
     if not isinstance(found, String) or isinstance(found, Enum | CHAR):
         return False
     return found.length is None or found.length >= _CHARS.get((needed.table.name, needed.name), 0)
@@ -123,7 +144,7 @@ def _type_name(of: TypeEngine[object], inspector: Inspector) -> str:
 
 
 def _key_differences(inspector: Inspector, table: str) -> Iterator[str]:
-    """Foreign keys of ours refer to these, and ON CONFLICT goes by them."""
+    # Foreign keys of this project's tables refer to these keys, and ON CONFLICT uses them.
     needed = [column.name for column in metadata.tables[table].primary_key.columns]
     keys = [inspector.get_pk_constraint(table)["constrained_columns"]]
     keys += [each["column_names"] for each in inspector.get_unique_constraints(table)]

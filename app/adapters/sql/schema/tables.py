@@ -1,8 +1,8 @@
-"""The tables. What Prisma's migrations made is repeated to the letter; what we add stands below it.
+"""The tables: first those of the original backend, then those that this project adds.
 
-The reference's tables are never altered (an existing database is shared with the original
-backend): additions are new tables in snake_case, and indexes. A database gets all this from
-``migrations``; a test compares the two.
+The original backend's tables repeat Prisma's migrations exactly, and are never altered, because a
+database may be shared with the original backend. This project adds only tables, in snake_case, and
+indexes. The modules in ``migrations`` create all of them; a test compares the result with this.
 """
 
 from sqlalchemy import (
@@ -24,11 +24,11 @@ from app.adapters.sql.schema.dialects import POSITION, UtcTimestamp, enum_type
 
 NOW = text("CURRENT_TIMESTAMP")
 
-# Conditions of partial indexes. A query uses such an index only where it repeats the condition as
-# it stands here: with a bound parameter in place of a literal, no database takes it for the same.
+# Conditions of partial indexes. A database uses such an index only if the query repeats the
+# condition exactly: it does not recognize a bound parameter in place of a literal.
 WAITING = text("status = 'SENT'")
 OTHERS = text("(length(id) <> 36 OR substr(id, 15, 1) <> '8')")
-"""Messages whose id is none of ours: no UUID of version 8, see `app.domain.ids.new_message_id`."""
+"""Messages that the original backend stored: ours have UUIDs of version 8 as ids."""
 
 metadata = MetaData(
     naming_convention={
@@ -91,7 +91,7 @@ channel_members = Table(
     Column("last_read_at", UtcTimestamp, nullable=False, server_default=NOW),
     Column("joined_at", UtcTimestamp, nullable=False, server_default=NOW),
     Column("unread_count", Integer, nullable=False, server_default=text("0")),
-    # Ours: a user's channels, asked for on every connect.
+    # Added: the channels of a user, which are read for every new connection.
     Index(None, "userId"),
 )
 
@@ -111,12 +111,12 @@ messages = Table(
         server_default="SENT",
     ),
     Column("replyToId", Text, _references("messages.id", "SET NULL")),
-    # Ours: without it every deletion scans all messages for replies to set to NULL.
+    # Added: without it, every deletion scans all messages for replies to set to NULL.
     Index(None, "replyToId"),
-    # Ours: likewise for those of a channel that is deleted. The original's last migration dropped
-    # an index of the same use.
+    # Added: without it, deleting a channel scans all messages. The original backend's last
+    # migration dropped such an index.
     Index("messages_channel_idx", "channelId"),
-    # Ours: what the original backend stores beside us, to be taken in.
+    # Added: finds messages of the original backend, for adoption.
     Index("messages_others_idx", "createdAt", sqlite_where=OTHERS, postgresql_where=OTHERS),
 )
 
@@ -138,8 +138,8 @@ channel_sequences = Table(
 message_sequences = Table(
     "message_sequences",
     metadata,
-    # The place among all messages. It is given while the channel's row in channel_sequences is
-    # locked: within a channel it grows with seq.
+    # The order among all messages. It is assigned while the channel's row in channel_sequences is
+    # locked, so that within a channel it grows with seq.
     Column("position", POSITION, primary_key=True),
     Column("message_id", Text, _references("messages.id"), nullable=False),
     Column("channel_id", Text, nullable=False),
@@ -154,12 +154,12 @@ message_deliveries = Table(
     metadata,
     Column("message_id", Text, _references("messages.id"), primary_key=True),
     Column("recipient_id", Text, _references("users.id"), primary_key=True),
-    # The message's, repeated for the index.
+    # Copies of the message's columns, for the index.
     Column("channel_id", Text, nullable=False),
     Column("position", BigInteger, nullable=False),
     Column("status", Text, nullable=False),
     Column("updated_at", UtcTimestamp, nullable=False),
-    # What waits for a user, and nothing else: no larger than that, however much was delivered.
+    # Contains only undelivered messages, so that it stays small.
     Index(
         "message_deliveries_waiting_idx",
         "recipient_id",
@@ -176,20 +176,20 @@ client_messages = Table(
     metadata,
     Column("user_id", Text, _references("users.id"), primary_key=True),
     Column("client_message_id", Text, primary_key=True),
-    # No foreign key: what was sent once stays sent when the message is deleted.
+    # No foreign key: the client message id stays taken when the message is deleted.
     Column("message_id", Text, nullable=False),
-    # Of what was first sent, see `app.domain.message.FirstSend`; NULL in rows of older versions.
+    # The digest of the first send (`app.domain.message.FirstSend`); NULL in rows of old versions.
     Column("digest", Text),
 )
 
 revocations = Table(
     "revocations",
     metadata,
-    # A log: what is revoked again moves to its end, so that whoever reads by position sees it.
+    # A log: a repeated revocation moves to its end, so that nodes that read by position see it.
     Column("position", POSITION, primary_key=True),
     Column("kind", Text, nullable=False),
     Column("subject", Text, nullable=False),
-    # Seconds since the epoch, as tokens have them; NULL is for ever.
+    # In seconds since the epoch, as in tokens; NULL means forever.
     Column("issued_until", Double),
     Column("expires_at", UtcTimestamp, nullable=False),
     Index(None, "kind", "subject", "expires_at"),

@@ -1,4 +1,4 @@
-"""The revision a database stands at, and how it is brought to the code's."""
+"""Checks the revision of a database, and upgrades it to the newest one."""
 
 from pathlib import Path
 
@@ -8,42 +8,44 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect
 
-from app.adapters.sql.schema.shared_tables import NEEDED, original_differences
+from app.adapters.sql.schema.shared_tables import (
+    REQUIRED_TABLES,
+    SHARED_TABLES,
+    shared_table_differences,
+)
 from app.adapters.sql.schema.tables import metadata
 
 MIGRATION_SECONDS = 600.0
-"""For all migrations together: numbering a long history takes minutes."""
+"""The limit for all migrations together: numbering a long history takes minutes."""
 _LOCK_SECONDS = 20
-"""Until a migration gives up waiting for somebody's lock; who comes after it waits as well."""
+"""How long a migration waits for a lock; meanwhile it blocks all later users of the table."""
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _REFERENCE_REVISION = "0001"
 _MIGRATING = 0x63686174  # "chat"
-"""The advisory lock of whoever migrates."""
+"""The advisory lock that a migrating process holds."""
 
 
 class SchemaError(Exception):
-    """The database's tables are not those of this code; the text says how to mend it."""
+    """The tables differ from those that this version needs; the text says how to fix that."""
 
 
 def upgrade_schema(connection: Connection) -> tuple[str, ...]:
-    """Run the migrations that are missing, inside the caller's transaction.
+    """Run the missing migrations inside the caller's transaction; return number and title of each.
 
-    Returns the migrations that ran, in order, each with its number and title.
-
-    The tables of the original backend are taken over as they are. Of several processes that
-    migrate at once one does it, and the others find it done.
+    Takes over the tables of the original backend unchanged. If several processes migrate at the
+    same time, one of them runs the migrations, and the others wait for it.
 
     Raises:
-        SchemaError: The database was migrated by a newer version of the code, or has tables of
-            these names that are not the original backend's.
+        SchemaError: A newer version of this server has migrated the database, or it has tables with
+            the names of the original backend's that differ from them.
     """
     if connection.dialect.name == "postgresql":
         _prepare_server(connection)
-    config = _config()
+    config = alembic_config()
     if _is_current(connection, config):
         return ()
-    config.attributes["connection"] = connection  # env.py takes it from there
+    config.attributes["connection"] = connection  # read by env.py
     if _is_of_original_backend(connection):
         command.stamp(config, _REFERENCE_REVISION)
     before = next(iter(_revisions(connection)), "base")
@@ -53,17 +55,17 @@ def upgrade_schema(connection: Connection) -> tuple[str, ...]:
 
 
 def check_schema(connection: Connection) -> None:
-    """Make sure that the tables are those of this code.
+    """Check that all migrations have run.
 
     Raises:
-        SchemaError: The database was migrated by a newer version of the code, or not far enough.
+        SchemaError: Some are missing, or a newer version of this server has migrated the database.
     """
-    if not _is_current(connection, _config()):
+    if not _is_current(connection, alembic_config()):
         raise SchemaError("The database is not up to date; run `python -m app migrate` first.")
 
 
 def _prepare_server(connection: Connection) -> None:
-    # The bounds of a session are those of sending a message.
+    # The session's own limits are those of sending a message.
     connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
     connection.exec_driver_sql(f"SET LOCAL statement_timeout = '{MIGRATION_SECONDS:.0f}s'")
     connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATING})")
@@ -71,47 +73,48 @@ def _prepare_server(connection: Connection) -> None:
 
 
 def takeover_differences(connection: Connection) -> list[str]:
-    """What keeps `upgrade_schema` from a database, sorted; nothing once it was migrated.
+    """Describe what keeps `upgrade_schema` from taking over a database. Blocks on the database.
 
-    Blocks on the database.
+    Returns nothing for a database that was migrated before.
     """
     if _revisions(connection):
         return []
     present = set(inspect(connection).get_table_names())
-    strangers = metadata.tables.keys() & present - NEEDED.keys()
+    unknown = metadata.tables.keys() & present - SHARED_TABLES
     found = [
-        f"The table {name} is in the way: `migrate` makes one of this name." for name in strangers
+        f"The table {name} already exists, but `migrate` must create it: rename or drop it."
+        for name in unknown
     ]
-    if present & NEEDED.keys():
-        found += original_differences(connection)
+    if present & SHARED_TABLES:
+        found += shared_table_differences(connection, REQUIRED_TABLES)
     return sorted(found)
 
 
 def _is_of_original_backend(connection: Connection) -> bool:
-    """Whether its tables are there, and nothing of ours."""
+    """Whether the database has the shared tables, but was never migrated."""
     if differences := takeover_differences(connection):
         lines = "\n".join(differences)
         raise SchemaError(
-            "The database has tables that this server cannot work with; mend them, or set "
+            "The database has tables that this server cannot use; change them, or set "
             f"DATABASE_URL to another database.\n{lines}"
         )
     present = set(inspect(connection).get_table_names())
-    return not _revisions(connection) and not present.isdisjoint(NEEDED)
+    return not _revisions(connection) and not present.isdisjoint(SHARED_TABLES)
 
 
 def _is_current(connection: Connection, config: Config) -> bool:
     revisions = _revisions(connection)
     if len(revisions) > 1:
         raise SchemaError(
-            f"The table alembic_version has several revisions ({', '.join(revisions)}), and has to "
-            "have one; delete the rows that are not of this database."
+            f"The table alembic_version has several revisions ({', '.join(revisions)}), but must "
+            "have one; delete the rows that do not belong to this database."
         )
     revision = next(iter(revisions), None)
     scripts = ScriptDirectory.from_config(config)
     known = {script.revision for script in scripts.walk_revisions()}
     if revision is not None and revision not in known:
         message = (
-            f"The database stands at revision {revision}, which this version does not know; "
+            f"The database has revision {revision}, which this version does not know; "
             "start the newer version that migrated it."
         )
         raise SchemaError(message)
@@ -119,11 +122,12 @@ def _is_current(connection: Connection, config: Config) -> bool:
 
 
 def _revisions(connection: Connection) -> list[str]:
-    # Any other question makes Alembic raise an error of its own when there are several.
+    # Alembic's other methods raise an error if there are several revisions.
     return sorted(map(str, MigrationContext.configure(connection).get_current_heads()))
 
 
-def _config() -> Config:
+def alembic_config() -> Config:
+    """Return Alembic's configuration for the migrations of this project."""
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     return config

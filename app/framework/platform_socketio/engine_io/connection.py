@@ -247,7 +247,8 @@ class Connection(WebSocket, Generic[Link]):
     def close(self, reason: DisconnectReason, code: int | None = None) -> None:
         """Write the queued frames and a close frame, and close the connection.
 
-        Packets received before are still handled. Closing again does nothing.
+        Packets received before still reach the guards, which reject them after a revocation.
+        Closing again does nothing.
         """
         if not self.closed:
             self.start_closing(code or _CLOSE_CODES.get(reason, WSCloseCode.OK))

@@ -166,9 +166,10 @@ class SocketServer(socketio.AsyncServer):
         return link.compiled.unknown(link.socket, str(name), arguments, ack)
 
     def connection_closed(self, connection: ClientConnection, reason: DisconnectReason) -> None:
-        """Leave all rooms at once; packets received before are still handled, then the hooks run.
+        """Leave all rooms at once, handle the packets received before, then run the hooks.
 
-        `ClosedConnections` limits the time for these packets.
+        Guards may reject these packets, as `WsGuard` does after a revocation. `ClosedConnections`
+        limits the time for them.
         """
         self.heartbeat.stop_pinging(connection)
         self.eio.sockets.pop(connection.sid, None)

@@ -28,7 +28,7 @@ class LinkState(Enum):
     """The client is in the namespace."""
     DETACHED = auto()
     """The connection is closed: the socket has left its rooms and is sent nothing. Packets received
-    before are still handled."""
+    before still reach the guards, which reject them after a revocation."""
     ENDED = auto()
     """The socket has left the namespace; its disconnect hooks are enqueued."""
 

@@ -1,1 +1,1 @@
-"""Clerk's tokens and keys."""
+"""Tests of Clerk's tokens, keys and webhooks."""

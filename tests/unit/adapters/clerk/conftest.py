@@ -9,7 +9,7 @@ from tests.unit.adapters.clerk.key_server import KeyServer
 
 @pytest.fixture
 async def server() -> AsyncIterator[KeyServer]:
-    """An endpoint that publishes the first key."""
+    """A server that publishes the first key."""
     server = KeyServer()
     await server.start()
     yield server
@@ -18,13 +18,13 @@ async def server() -> AsyncIterator[KeyServer]:
 
 @pytest.fixture
 def clock() -> ManualClock:
-    """Time that the test moves."""
+    """A clock that moves only when a test advances it."""
     return ManualClock()
 
 
 @pytest.fixture
 async def keys(server: KeyServer, clock: ManualClock) -> AsyncIterator[JwksClient]:
-    """A client that has fetched nothing yet."""
+    """A client that has not fetched any key."""
     keys = JwksClient(server.url(), clock)
     yield keys
     await keys.on_application_shutdown(None)

@@ -1,4 +1,4 @@
-"""What the tests of fetched keys ask of a `JwksClient`."""
+"""Helpers for the tests of `JwksClient`."""
 
 import asyncio
 
@@ -11,18 +11,18 @@ SECOND_KEY_ID = "ins_second"
 
 
 async def not_found(keys: JwksClient, key_id: str | None) -> str:
-    """The code with which a key is not found."""
+    """Check that a key is not found, and return the error code."""
     with pytest.raises(AuthenticationError) as caught:
         await keys.find(key_id)
     return caught.value.code
 
 
 def fetches() -> set[asyncio.Task[object]]:
-    """What is under way."""
+    """Return the running fetches."""
     return {task for task in asyncio.all_tasks() if task.get_name() == "jwks fetch"}
 
 
 async def renewal() -> None:
-    """Wait for the fetch that a moved clock has started."""
+    """Wait for the fetch that advancing the clock has started."""
     (fetch,) = fetches()
     await fetch

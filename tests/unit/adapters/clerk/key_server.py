@@ -1,4 +1,4 @@
-"""An issuer's key endpoint on this machine, which can be slow, wrong or down."""
+"""A local server for keys, which can be slow, wrong or down."""
 
 import asyncio
 
@@ -10,7 +10,7 @@ from tests.unit.adapters.clerk.signed_tokens import jwk
 
 
 class KeyServer:
-    """Answers `/jwks` with what the test put here, and counts."""
+    """Answers `/jwks` with the test's response, and counts requests."""
 
     def __init__(self) -> None:
         self.body = key_set(jwk())
@@ -25,7 +25,7 @@ class KeyServer:
         self._server = TestServer(application, host="127.0.0.1")
 
     def url(self, path: str = "/jwks") -> str:
-        """Where it listens."""
+        """The URL of the key set."""
         return str(self._server.make_url(path))
 
     async def start(self) -> None:
@@ -33,7 +33,7 @@ class KeyServer:
         await self._server.start_server()
 
     async def stop(self) -> None:
-        """Let go of whoever still waits, and stop listening."""
+        """Release waiting requests, and stop listening."""
         self.may_answer.set()
         await self._server.close()
 
@@ -49,5 +49,5 @@ class KeyServer:
 
 
 def key_set(*keys: object) -> bytes:
-    """A JSON Web Key Set of these."""
+    """Return a JSON Web Key Set of these keys."""
     return orjson.dumps({"keys": keys})

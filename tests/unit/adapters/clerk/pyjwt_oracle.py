@@ -1,4 +1,4 @@
-"""What PyJWT says of a token: slower than our own reading of it, and trusted by many."""
+"""Verifies tokens with PyJWT, to compare its results with ours."""
 
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -21,8 +21,8 @@ _SIGNATURE_ONLY: Options = {
 
 
 def pyjwt_verdict(token: str, key: RSAPublicKey) -> str:
-    """The claims as ``repr`` has them, or the code of the rule that is broken."""
-    # PyJWT knows neither our bound nor one spelling only.
+    """Return the ``repr`` of the claims, or the code of the rule that the token breaks."""
+    # PyJWT has no limit of length, and accepts non-canonical base64.
     if len(token) > MAX_TOKEN_CHARS or not all(map(_is_canonical, token.split("."))):
         return "token_malformed"
     try:
@@ -35,7 +35,7 @@ def pyjwt_verdict(token: str, key: RSAPublicKey) -> str:
 
 
 def _broken_rule(header: dict[str, object]) -> str | None:
-    """Clerk's rules, and no extension: PyJWT knows one."""
+    """Check Clerk's rules, and reject every extension; PyJWT supports one."""
     if "crit" in header or "b64" in header:
         return "token_malformed"
     if header.get("alg") != "RS256":

@@ -1,4 +1,4 @@
-"""Tokens as Clerk would sign them, and as it never would."""
+"""Signs valid and invalid tokens with test keys."""
 
 import json
 from base64 import urlsafe_b64encode
@@ -37,17 +37,17 @@ SESSION_CLAIMS: dict[str, object] = {
 
 
 def private_key(key_id: str = KEY_ID) -> rsa.RSAPrivateKey:
-    """The key of that name, made once."""
+    """Return the key with this name, which is created once."""
     return _generate(key_id)
 
 
 def base64url(data: bytes) -> str:
-    """Without padding, as in a token."""
+    """Encode without padding, as in a token."""
     return urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 def sign(header: bytes, payload: bytes, key: rsa.RSAPrivateKey | None = None) -> str:
-    """A token of exactly these bytes with a right signature, sense or nonsense."""
+    """Sign exactly these bytes, valid or not."""
     body = f"{base64url(header)}.{base64url(payload)}"
     signature = (key or private_key()).sign(body.encode(), padding.PKCS1v15(), SHA256())
     return f"{body}.{base64url(signature)}"
@@ -58,7 +58,7 @@ def token(
     header: dict[str, object] | None = None,
     key_id: str = KEY_ID,
 ) -> str:
-    """A session token with these changes; None removes a claim or header field."""
+    """Return a session token with these changes. None removes a claim or a header field."""
     fields = {"kid": key_id, **(header or {})}
     return sign(
         _merge(SESSION_HEADER, fields), _merge(SESSION_CLAIMS, claims or {}), private_key(key_id)
@@ -66,7 +66,7 @@ def token(
 
 
 def jwk(key_id: str = KEY_ID, **changes: object) -> dict[str, object]:
-    """The public half of the key of that name, as a key set lists it."""
+    """Return the public key with this name, as a key set lists it."""
     public = private_key(key_id).public_key()
     numbers = RSAAlgorithm.to_jwk(public, as_dict=True)
     return {
@@ -81,12 +81,12 @@ def jwk(key_id: str = KEY_ID, **changes: object) -> dict[str, object]:
 
 
 @cache
-def _generate(key_id: str) -> rsa.RSAPrivateKey:  # noqa: ARG001 - what the cache goes by
+def _generate(key_id: str) -> rsa.RSAPrivateKey:  # noqa: ARG001 - the cache needs it as a key
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 def _merge(base: dict[str, object], changes: dict[str, object]) -> bytes:
     merged = {**base, **changes}
     present = {name: value for name, value in merged.items() if value is not None}
-    # Not orjson: it refuses the numbers and texts a hostile issuer would not shrink from.
+    # orjson rejects some numbers and texts that a hostile issuer may send.
     return json.dumps(present, separators=(",", ":")).encode()

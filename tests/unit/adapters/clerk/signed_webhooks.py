@@ -1,4 +1,4 @@
-"""Webhooks as Svix sends them for Clerk: "Verifying webhooks manually" of its documentation."""
+"""Signs webhooks as Svix does ("Verifying webhooks manually" in its documentation)."""
 
 import hmac
 import time
@@ -15,7 +15,7 @@ def headers(
     secret: str = SECRET,
     prefix: str = "svix",
 ) -> dict[str, str]:
-    """The headers of a message that was sent so long ago."""
+    """Return the headers of a message sent this many seconds ago."""
     timestamp = str(int(time.time()) - age_seconds)
     signed = f"{message_id}.{timestamp}.".encode() + body
     key = b64decode(secret.removeprefix("whsec_"))

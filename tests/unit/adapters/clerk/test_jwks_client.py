@@ -19,7 +19,6 @@ from tests.unit.adapters.clerk.verifiers import make_verifier
 
 
 async def test_find_gives_the_key_when_it_is_published(keys: JwksClient) -> None:
-    """The key found is the public half of the one that signs."""
     key = await keys.find(KEY_ID)
 
     assert private_key().public_key().public_numbers() == key.public_numbers()
@@ -28,7 +27,7 @@ async def test_find_gives_the_key_when_it_is_published(keys: JwksClient) -> None
 async def test_find_fetches_once_when_many_ask_at_the_same_time(
     keys: JwksClient, server: KeyServer
 ) -> None:
-    """Everybody waits for the one fetch under way."""
+    """Concurrent callers share one fetch."""
     server.may_answer.clear()
     finds = [asyncio.create_task(keys.find(KEY_ID)) for _ in range(50)]
     await server.asked.wait()
@@ -43,7 +42,7 @@ async def test_find_fetches_once_when_many_ask_at_the_same_time(
 async def test_find_fetches_at_most_twice_a_minute_when_key_ids_are_made_up(
     keys: JwksClient, server: KeyServer, clock: ManualClock
 ) -> None:
-    """A stranger's key ids cause one fetch in 30 s, and nothing is remembered of them."""
+    """Unknown key ids cause one fetch in 30 s, and are not stored."""
     await keys.find(KEY_ID)
     clock.advance(1)
 
@@ -59,7 +58,7 @@ async def test_find_fetches_at_most_twice_a_minute_when_key_ids_are_made_up(
 async def test_find_picks_up_a_rotation_at_once_when_its_first_token_comes(
     keys: JwksClient, server: KeyServer, clock: ManualClock
 ) -> None:
-    """Also when the set has just been renewed: only strangers use up what an unknown key may."""
+    """A scheduled refresh does not count towards the limit of fetches for unknown key ids."""
     await keys.find(KEY_ID)
     clock.advance(240)
     await renewal()
@@ -74,7 +73,7 @@ async def test_find_picks_up_a_rotation_at_once_when_its_first_token_comes(
 async def test_find_leaves_a_failing_endpoint_in_peace_when_many_ask_for_a_new_key(
     keys: JwksClient, server: KeyServer, clock: ManualClock
 ) -> None:
-    """One fetch for all of them; each is told that it may try again."""
+    """All callers share one failed fetch, and get a temporary error."""
     known = await keys.find(KEY_ID)
     clock.advance(1)
     server.status = 503
@@ -89,7 +88,7 @@ async def test_find_leaves_a_failing_endpoint_in_peace_when_many_ask_for_a_new_k
 async def test_find_recovers_when_the_endpoint_comes_back(
     keys: JwksClient, server: KeyServer, clock: ManualClock
 ) -> None:
-    """A server that starts before its issuer does refuses for a second, not for thirty."""
+    """Without any key, the next fetch is possible after one second instead of thirty."""
     server.status = 503
     codes = [await not_found(keys, KEY_ID), await not_found(keys, KEY_ID)]
     server.status = 200
@@ -130,7 +129,7 @@ async def test_find_recovers_when_the_endpoint_comes_back(
 async def test_find_refuses_for_now_when_the_answer_is_no_usable_key_set(
     keys: JwksClient, server: KeyServer, body: bytes
 ) -> None:
-    """Garbage, another kind of key, a short key, too much: as if the endpoint were down."""
+    """A response without a usable key has the same effect as an outage."""
     server.body = body
 
     code = await not_found(keys, KEY_ID)
@@ -141,7 +140,7 @@ async def test_find_refuses_for_now_when_the_answer_is_no_usable_key_set(
 async def test_find_passes_over_a_key_when_it_is_unusable(
     keys: JwksClient, server: KeyServer
 ) -> None:
-    """One odd entry does not spoil the set; of a private key only the public half is taken."""
+    """Unusable entries are ignored, and only the public part of a private key is used."""
     server.body = key_set({"kty": "OKP", "kid": "other"}, jwk(d="AQAB"))
 
     key = await keys.find(KEY_ID)
@@ -152,7 +151,7 @@ async def test_find_passes_over_a_key_when_it_is_unusable(
 async def test_find_refuses_for_now_when_the_endpoint_redirects(
     server: KeyServer, clock: ManualClock
 ) -> None:
-    """A redirect is not followed, even to a good key set."""
+    """A redirect is not followed, even to a valid key set."""
     keys = JwksClient(server.url("/moved"), clock)
 
     code = await not_found(keys, KEY_ID)
@@ -164,7 +163,7 @@ async def test_find_refuses_for_now_when_the_endpoint_redirects(
 async def test_find_refuses_for_now_when_nobody_listens(
     keys: JwksClient, server: KeyServer
 ) -> None:
-    """A refused connection is not the client's fault."""
+    """A refused connection leads to a temporary error."""
     await server.stop()
 
     code = await not_found(keys, KEY_ID)
@@ -175,7 +174,7 @@ async def test_find_refuses_for_now_when_nobody_listens(
 async def test_find_refuses_for_now_when_the_endpoint_hangs(
     server: KeyServer, clock: ManualClock
 ) -> None:
-    """Nobody waits longer than the time-out."""
+    """No caller waits longer than the timeout."""
     server.may_answer.clear()
     keys = JwksClient(server.url(), clock, timeout_seconds=0.05)
 
@@ -187,7 +186,7 @@ async def test_find_refuses_for_now_when_the_endpoint_hangs(
 async def test_find_goes_on_when_the_first_to_ask_gives_up(
     keys: JwksClient, server: KeyServer
 ) -> None:
-    """A client that disconnects while it waits takes nobody else's answer away."""
+    """Cancelling one caller does not cancel the fetch for the others."""
     server.may_answer.clear()
     first, second = (asyncio.create_task(keys.find(KEY_ID)) for _ in range(2))
     await server.asked.wait()
@@ -204,7 +203,7 @@ async def test_find_goes_on_when_the_first_to_ask_gives_up(
 async def test_shutdown_ends_a_fetch_when_one_is_under_way(
     keys: JwksClient, server: KeyServer
 ) -> None:
-    """Nothing is left running, and who waited is refused for now."""
+    """The shutdown cancels the fetch, and its callers get a temporary error."""
     server.may_answer.clear()
     waiting = asyncio.create_task(not_found(keys, KEY_ID))
     await server.asked.wait()
@@ -219,7 +218,6 @@ async def test_shutdown_ends_a_fetch_when_one_is_under_way(
 async def test_shutdown_does_nothing_when_nothing_was_fetched(
     keys: JwksClient, server: KeyServer
 ) -> None:
-    """An application that never met a token shuts down too."""
     await keys.on_application_shutdown(None)
 
     assert 0 == server.requests
@@ -228,7 +226,7 @@ async def test_shutdown_does_nothing_when_nothing_was_fetched(
 async def test_find_refuses_at_once_when_the_token_names_no_key(
     keys: JwksClient, server: KeyServer
 ) -> None:
-    """Without `kid` there is nothing to look for."""
+    """A token without `kid` causes no fetch."""
     code = await not_found(keys, None)
 
     assert "token_key_unknown" == code
@@ -238,7 +236,7 @@ async def test_find_refuses_at_once_when_the_token_names_no_key(
 async def test_verify_fetches_nothing_when_signatures_are_bad(
     keys: JwksClient, server: KeyServer, clock: ManualClock
 ) -> None:
-    """Forged tokens with a known key id cause no traffic; until the renewal there is none."""
+    """Forged tokens with a known key id cause no fetch."""
     verifier = make_verifier(clock, keys)
     await verifier.verify(token())
     forged = sign(b'{"alg":"RS256","kid":"ins_first"}', b"{}", private_key("forger"))

@@ -1,4 +1,4 @@
-"""Tests app/adapters/clerk/jwks_client.py: how keys are renewed, and kept during an outage."""
+"""Tests app/adapters/clerk/jwks_client.py: refreshing keys, and keeping them during an outage."""
 
 import asyncio
 
@@ -14,7 +14,7 @@ from tests.unit.adapters.clerk.signed_tokens import KEY_ID, jwk
 async def test_known_key_is_forgotten_when_it_is_withdrawn(
     keys: JwksClient, server: KeyServer, clock: ManualClock
 ) -> None:
-    """At the next renewal, four minutes after the last; nobody needs to ask for it."""
+    """The refresh after four minutes removes the key without a request for it."""
     await keys.find(KEY_ID)
     server.body = key_set(jwk(SECOND_KEY_ID))
 
@@ -32,7 +32,7 @@ async def test_known_key_is_forgotten_when_it_is_withdrawn(
 async def test_keys_are_renewed_for_ever_when_nobody_connects(
     keys: JwksClient, server: KeyServer, clock: ManualClock
 ) -> None:
-    """Whoever comes after an hour finds them fresh."""
+    """The keys are refreshed for an hour without any token."""
     await keys.find(KEY_ID)
 
     for _ in range(15):
@@ -45,7 +45,7 @@ async def test_keys_are_renewed_for_ever_when_nobody_connects(
 async def test_known_key_is_at_hand_when_the_renewal_hangs(
     keys: JwksClient, server: KeyServer, clock: ManualClock
 ) -> None:
-    """Not one turn of the event loop is waited for it."""
+    """A known key is returned without waiting for the event loop."""
     known = await keys.find(KEY_ID)
     server.may_answer.clear()
     clock.advance(240)
@@ -60,7 +60,7 @@ async def test_known_key_is_at_hand_when_the_renewal_hangs(
 async def test_known_key_is_at_hand_when_the_endpoint_is_down_for_an_hour(
     keys: JwksClient, server: KeyServer, clock: ManualClock
 ) -> None:
-    """It is asked every half minute, and believed again as soon as it answers."""
+    """The client retries every 30 s, and uses the new keys as soon as the endpoint answers."""
     known = await keys.find(KEY_ID)
     server.status = 503
     clock.advance(240)
@@ -82,7 +82,7 @@ async def test_known_key_is_at_hand_when_the_endpoint_is_down_for_an_hour(
 async def test_renewal_goes_on_when_a_fetch_breaks_unforeseen(
     keys: JwksClient, server: KeyServer, clock: ManualClock
 ) -> None:
-    """A fetch that ended without a word, here by being cancelled, is not the last one."""
+    """A cancelled fetch does not end the refreshing."""
     await keys.find(KEY_ID)
     server.may_answer.clear()
     clock.advance(240)
@@ -102,7 +102,7 @@ async def test_renewal_goes_on_when_a_fetch_breaks_unforeseen(
 async def test_shutdown_ends_the_renewing_when_keys_were_fetched(
     keys: JwksClient, server: KeyServer, clock: ManualClock
 ) -> None:
-    """No timer is left to start a fetch."""
+    """No timer remains that could start a fetch."""
     await keys.find(KEY_ID)
 
     await keys.on_application_shutdown(None)

@@ -16,7 +16,7 @@ from tests.unit.adapters.clerk.signed_tokens import private_key
 
 
 def pem(public_format: PublicFormat = PublicFormat.SubjectPublicKeyInfo) -> str:
-    """The forge's public key as a PEM text."""
+    """Return the public test key as PEM."""
     return private_key().public_key().public_bytes(Encoding.PEM, public_format).decode()
 
 
@@ -40,14 +40,14 @@ def pem(public_format: PublicFormat = PublicFormat.SubjectPublicKeyInfo) -> str:
 async def test_key_is_read_when_its_text_was_mangled_on_the_way(
     mangle: Callable[[str], str], form: PublicFormat
 ) -> None:
-    """What survives an environment variable is enough."""
+    """A key damaged by an environment variable is accepted."""
     key = await PemSigningKey(mangle(pem(form))).find(None)
 
     assert private_key().public_key().public_numbers() == key.public_numbers()
 
 
 async def test_find_gives_the_key_when_the_token_names_another() -> None:
-    """There is one key, so `kid` says nothing."""
+    """The `kid` of a token is ignored."""
     keys = PemSigningKey(pem())
 
     assert await keys.find("ins_other") is await keys.find(None)
@@ -57,13 +57,13 @@ async def test_find_gives_the_key_when_the_token_names_another() -> None:
     "text", ["", "sk_live_abc", "-----BEGIN PUBLIC KEY-----", "é", "AAAA", "MIIBIjANBgkqhkiG9w0BAQ"]
 )
 def test_key_is_refused_when_it_is_none(text: str) -> None:
-    """The refusal names the setting."""
+    """The error names the setting."""
     with pytest.raises(SigningKeyError, match="CLERK_JWT_KEY is not a public key"):
         PemSigningKey(text)
 
 
 def test_key_is_refused_without_being_shown_when_it_is_a_private_one() -> None:
-    """A private key pasted by mistake appears in no message."""
+    """The error does not contain a private key that was configured by mistake."""
     secret = private_key().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
     with pytest.raises(SigningKeyError) as caught:
@@ -74,8 +74,8 @@ def test_key_is_refused_without_being_shown_when_it_is_a_private_one() -> None:
 
 
 def test_key_is_refused_when_it_is_short_or_of_another_kind() -> None:
-    """RSA of 2048 bits or more, as RS256 and common sense want it."""
-    short = rsa.generate_private_key(65537, 1024).public_key()  # noqa: S505 - to be refused
+    """Only RSA keys of at least 2048 bits are accepted."""
+    short = rsa.generate_private_key(65537, 1024).public_key()  # noqa: S505 - the code must reject it
     elliptic = ec.generate_private_key(ec.SECP256R1()).public_key()
 
     for key in (short, elliptic):

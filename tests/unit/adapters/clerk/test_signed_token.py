@@ -34,7 +34,7 @@ JSON = st.recursive(
 
 
 def verdict(text: str) -> str:
-    """The claims as ``repr`` has them, or the code the token is refused with."""
+    """Return the ``repr`` of the claims, or the error code."""
     try:
         read_header(text)
         return repr(read_claims(text, KEY))
@@ -43,13 +43,13 @@ def verdict(text: str) -> str:
 
 
 def changed(base: dict[str, object], changes: dict[str, Any]) -> bytes:
-    """The object with these fields, as JSON of Python's, which knows NaN and lone surrogates."""
+    """Return the object with these fields, as JSON that may contain NaN and lone surrogates."""
     return json.dumps({**base, **changes}).encode()
 
 
 @given(data=st.data())
 def test_token_is_judged_as_by_pyjwt_when_its_text_is_changed(data: st.DataObject) -> None:
-    """Characters replaced, put in and left out, in as many places as it takes."""
+    """Replacing, inserting and removing characters has the same result as with PyJWT."""
     characters = list(token())
     for _ in range(data.draw(st.integers(0, 3))):
         at = data.draw(st.integers(0, len(characters) - 1))
@@ -73,7 +73,7 @@ def test_token_is_judged_as_by_pyjwt_when_its_text_is_changed(data: st.DataObjec
 def test_token_is_judged_as_by_pyjwt_when_header_and_claims_are_anything(
     header: dict[str, Any], claims: dict[str, Any]
 ) -> None:
-    """The signature is right: nothing but what is signed decides."""
+    """Signed tokens with any header and claims have the same result as with PyJWT."""
     text = sign(changed(SESSION_HEADER, header), changed(SESSION_CLAIMS, claims))
 
     assert pyjwt_verdict(text, KEY) == verdict(text)
@@ -81,7 +81,7 @@ def test_token_is_judged_as_by_pyjwt_when_header_and_claims_are_anything(
 
 @given(payload=st.binary(max_size=40) | JSON.map(lambda value: json.dumps(value).encode()))
 def test_token_is_judged_as_by_pyjwt_when_its_parts_are_any_bytes(payload: bytes) -> None:
-    """As header and as claims: what is no JSON, and what is JSON but no object."""
+    """Headers and claims that are not JSON objects have the same result as with PyJWT."""
     for text in (sign(payload, b"{}"), sign(HEADER, payload)):
         assert pyjwt_verdict(text, KEY) == verdict(text)
 
@@ -108,14 +108,14 @@ def test_token_is_judged_as_by_pyjwt_when_its_parts_are_any_bytes(payload: bytes
     ],
 )
 def test_claims_are_read_as_by_pyjwt_when_the_json_is_odd(payload: bytes, expected: str) -> None:
-    """Duplicate keys, numbers without end, nesting, encodings: a faster parser differs here."""
+    """Duplicate keys, long numbers, nesting and encodings have the same result as with PyJWT."""
     text = sign(HEADER, payload)
 
     assert (expected, expected) == (pyjwt_verdict(text, KEY), verdict(text))
 
 
 def test_claims_are_read_as_by_pyjwt_when_they_are_nested_deeply() -> None:
-    """Python 3.11 refuses this depth and 3.13 reads it; in both, no RecursionError escapes."""
+    """Python 3.11 rejects this depth and 3.13 accepts it; neither raises RecursionError."""
     depth = 2_500
     text = sign(HEADER, b'{"a":' + b"[" * depth + b"]" * depth + b"}")
 
@@ -126,22 +126,22 @@ def test_claims_are_read_as_by_pyjwt_when_they_are_nested_deeply() -> None:
 
 
 def test_header_is_parsed_once_when_tokens_share_it() -> None:
-    """All tokens of one key have the same; the key id is the same, too."""
-    signed_token._judge_header.cache_clear()
+    """Tokens of one key have the same header, which is parsed once."""
+    signed_token._check_header.cache_clear()
 
     headers = {read_header(token({"jti": str(number)})) for number in range(3)}
 
     assert {TokenHeader(KEY_ID, is_from_template=False)} == headers
-    assert 1 == signed_token._judge_header.cache_info().misses
+    assert 1 == signed_token._check_header.cache_info().misses
 
 
 def test_headers_kept_are_bounded_when_strangers_invent_them() -> None:
-    """A refused one is not kept at all, of the others the latest."""
-    signed_token._judge_header.cache_clear()
+    """Invalid headers are not cached, and the number of valid ones is limited."""
+    signed_token._check_header.cache_clear()
 
     for number in range(MAX_KNOWN_HEADERS + 1):
         read_header(token(header={"kid": str(number)}))
         with pytest.raises(AuthenticationError):
             read_header(token(header={"alg": "none", "kid": str(number)}))
 
-    assert MAX_KNOWN_HEADERS == signed_token._judge_header.cache_info().currsize
+    assert MAX_KNOWN_HEADERS == signed_token._check_header.cache_info().currsize

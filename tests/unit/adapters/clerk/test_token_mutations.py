@@ -1,4 +1,4 @@
-"""Tests app/adapters/clerk/token_verifier.py: tokens that differ a little from a valid one."""
+"""Tests app/adapters/clerk/token_verifier.py: tokens that differ slightly from a valid one."""
 
 import json
 from base64 import urlsafe_b64decode
@@ -41,7 +41,7 @@ GENUINE = (
         private_key("forger"),
     ),
 )
-"""Signed rightly but for the last; what the others lack is for their claims to say."""
+"""Tokens with a valid signature, except the last one."""
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -56,7 +56,7 @@ _verifier = make_verifier()
 
 
 async def verdict(text: str) -> str:
-    """`accepted`, or the code of the refusal; whatever else is raised fails the test."""
+    """Return `accepted` or the error code. Any other error fails the test."""
     try:
         await _verifier.verify(text)
     except AuthenticationError as error:
@@ -65,12 +65,12 @@ async def verdict(text: str) -> str:
 
 
 async def test_token_itself_is_accepted() -> None:
-    """Without this the other tests here would say nothing."""
+    """The unchanged token is valid, so the other tests here reject the changes."""
     assert "accepted" == await verdict(TOKEN)
 
 
 async def test_token_is_refused_when_any_character_is_replaced() -> None:
-    """Every one, by every other of the alphabet."""
+    """Every character is replaced by every other of the alphabet."""
     for at, character in enumerate(TOKEN):
         for other in ALPHABET + FOREIGN:
             text = f"{TOKEN[:at]}{other}{TOKEN[at + 1 :]}"
@@ -78,14 +78,14 @@ async def test_token_is_refused_when_any_character_is_replaced() -> None:
 
 
 async def test_token_is_refused_when_any_character_is_put_in() -> None:
-    """Everywhere, every one of the alphabet."""
+    """Every character of the alphabet is inserted at every position."""
     for at in range(len(TOKEN) + 1):
         for other in ALPHABET:
             assert "accepted" != await verdict(f"{TOKEN[:at]}{other}{TOKEN[at:]}"), at
 
 
 async def test_token_is_refused_when_any_character_is_left_out_or_swapped() -> None:
-    """One at a time, everywhere."""
+    """Every single character is removed, or swapped with the next."""
     for at in range(len(TOKEN)):
         head, here, tail = TOKEN[:at], TOKEN[at], TOKEN[at + 1 :]
         swapped = f"{head}{tail[:1]}{here}{tail[1:]}"
@@ -96,13 +96,13 @@ async def test_token_is_refused_when_any_character_is_left_out_or_swapped() -> N
 
 @pytest.mark.parametrize("character", FOREIGN)
 async def test_token_is_refused_when_a_foreign_character_stands_in_it(character: str) -> None:
-    """Anywhere, the ends included: decoders that skip such would give a token two spellings."""
+    """Some decoders skip foreign characters, so one token could be written in several ways."""
     for at in range(len(TOKEN) + 1):
         assert "token_malformed" == await verdict(f"{TOKEN[:at]}{character}{TOKEN[at:]}"), at
 
 
 async def test_token_is_refused_when_any_bit_is_flipped() -> None:
-    """Each of its text's bits."""
+    """Every single bit of the text is flipped."""
     for at, character in enumerate(TOKEN):
         for bit in range(8):
             flipped = chr(ord(character) ^ 1 << bit)
@@ -112,7 +112,7 @@ async def test_token_is_refused_when_any_bit_is_flipped() -> None:
 @settings(max_examples=400)
 @given(data=st.data())
 async def test_token_is_refused_when_its_text_is_edited(data: st.DataObject) -> None:
-    """Stretches replaced, put in, left out and moved, several at once."""
+    """Parts of the text are replaced, inserted, removed and moved."""
     text = TOKEN
     for _ in range(data.draw(st.integers(1, 4))):
         at = data.draw(st.integers(0, len(text)))
@@ -126,9 +126,9 @@ async def test_token_is_refused_when_its_text_is_edited(data: st.DataObject) -> 
 
 @pytest.mark.parametrize("segment", range(3))
 async def test_token_is_refused_when_a_segment_is_spelt_otherwise(segment: int) -> None:
-    """Padding, base64's own alphabet, spare bits, white space: the same bytes, another text."""
-    # What is signed is the text, so only other spellings of the signature could pass: their
-    # refusal is what the lists of revoked tokens rely on.
+    """Padding, other alphabets, spare bits and white space decode to the same bytes."""
+    # The text of header and claims is signed, so only another form of the signature could be
+    # accepted. Lists of revoked tokens rely on its rejection.
     parts = TOKEN.split(".")
     bytes_of_it = urlsafe_b64decode(f"{parts[segment]}==")
     spellings = {
@@ -155,7 +155,7 @@ async def test_token_is_refused_when_a_segment_is_spelt_otherwise(segment: int) 
 @example(name="alg", value="none")
 @example(name="kid", value="")
 async def test_token_is_refused_when_its_header_is_edited(name: str, value: object) -> None:
-    """Encoded anew, with the signature there was, and with none."""
+    """An edited header is rejected, with the old signature and without one."""
     _, claims, signature = TOKEN.split(".")
     header = _encoded({**SESSION_HEADER, name: value})
 
@@ -169,7 +169,7 @@ async def test_token_is_refused_when_its_header_is_edited(name: str, value: obje
 @example(name="sub", value="user_bob")
 @example(name="exp", value=NOW + 61)
 async def test_token_is_refused_when_its_claims_are_edited(name: str, value: object) -> None:
-    """Likewise."""
+    """Edited claims are rejected, with the old signature and without one."""
     header, _, signature = TOKEN.split(".")
     text = f"{header}.{_encoded({**SESSION_CLAIMS, name: value})}.{signature}"
 
@@ -177,7 +177,7 @@ async def test_token_is_refused_when_its_claims_are_edited(name: str, value: obj
 
 
 async def test_token_is_refused_when_its_segments_are_of_several_tokens() -> None:
-    """Every combination of what the issuer has signed, and a forger."""
+    """Every mixture of segments of valid and forged tokens is rejected."""
     parts = [text.split(".") for text in GENUINE]
     mixed = {
         f"{header}.{claims}.{signature}"
@@ -188,7 +188,7 @@ async def test_token_is_refused_when_its_segments_are_of_several_tokens() -> Non
 
     accepted = {text for text in mixed if "accepted" == await verdict(text)}
 
-    # A PEM does not ask for `kid`, so the token that names another key is as good.
+    # A PEM key ignores `kid`, so the token with another key id is valid, too.
     assert {GENUINE[0], GENUINE[1], GENUINE[6], GENUINE[7]} == accepted
 
 
@@ -199,14 +199,14 @@ async def test_token_is_refused_when_its_segments_are_of_several_tokens() -> Non
     | st.from_regex(r"[\w=.-]*\.[\w=-]*\.[\w=-]*")
 )
 async def test_text_is_refused_when_it_is_anything(text: str) -> None:
-    """Whatever a client sends."""
+    """Any text is rejected with an authentication error."""
     assert "token_" == (await verdict(text))[:6]
 
 
 @settings(max_examples=400)
 @given(value=JSON)
 async def test_claims_are_refused_when_they_are_anything(value: object) -> None:
-    """Rightly signed, every claim of any JSON shape: refused by a rule, and nothing worse."""
+    """Signed claims of any JSON type are rejected with an authentication error."""
     names = ["exp", "nbf", "iat", "iss", "azp", "sub", "sid", "jti", "sts", "aud"]
 
     assert "token_" == (await verdict(token(dict.fromkeys(names, value))))[:6]

@@ -17,7 +17,7 @@ OTHER_SECRET = "whsec_b3RoZXItc2VjcmV0LW9mLXNvbWVib2R5"
 
 
 def refusal_of(signed: dict[str, str], body: bytes = BODY) -> WebhookRefused:
-    """Why it is refused."""
+    """Return the reason for rejecting a message."""
     with pytest.raises(WebhookRefused) as caught:
         ClerkWebhookVerifier(SECRET).verify(signed, body)
     return caught.value
@@ -25,14 +25,14 @@ def refusal_of(signed: dict[str, str], body: bytes = BODY) -> WebhookRefused:
 
 @pytest.mark.parametrize("prefix", ["svix", "webhook", "Svix", "WEBHOOK"])
 def test_message_is_read_when_its_signature_is_right(prefix: str) -> None:
-    """By the names of Svix, or those of the standard that it became."""
+    """Headers with Svix' names and with the standard names are accepted."""
     message = ClerkWebhookVerifier(SECRET).verify(headers(BODY, prefix=prefix), BODY)
 
     assert MESSAGE == message
 
 
 def test_message_is_read_when_one_of_several_signatures_is_right() -> None:
-    """As while a secret is being changed."""
+    """While a secret is being changed, a message has several signatures."""
     signed = headers(BODY)
     signed["svix-signature"] = f"v1,AAAA v2,AAAA {signed['svix-signature']}"
 
@@ -41,7 +41,7 @@ def test_message_is_read_when_one_of_several_signatures_is_right() -> None:
 
 @pytest.mark.parametrize("secret", [SECRET.removeprefix("whsec_"), f"{OTHER_SECRET}=="])
 def test_secret_is_understood_when_it_is_spelt_otherwise(secret: str) -> None:
-    """Without its prefix, or with padding it does not need."""
+    """The prefix and the padding are optional."""
     signed = headers(BODY, secret=secret.rstrip("="))
 
     assert MESSAGE == ClerkWebhookVerifier(secret).verify(signed, BODY)
@@ -49,7 +49,7 @@ def test_secret_is_understood_when_it_is_spelt_otherwise(secret: str) -> None:
 
 @pytest.mark.parametrize("secret", ["whsec_abcde", "whsec_url-safe_base64", "whsec_ähem"])
 def test_secret_is_refused_when_it_is_no_base64(secret: str) -> None:
-    """Else every message would be refused for ever, without a reason that leads here."""
+    """A malformed secret is an error at start, as it would reject every message."""
     with pytest.raises(WebhookSecretError, match="copy it from Clerk's dashboard") as caught:
         ClerkWebhookVerifier(secret)
 
@@ -60,7 +60,7 @@ def test_secret_is_refused_when_it_is_no_base64(secret: str) -> None:
 def test_message_is_refused_when_it_is_not_of_these_five_minutes(
     age_seconds: int, word: str
 ) -> None:
-    """A copy of it is of no use later; a clock that is wrong is named."""
+    """An old message cannot be replayed, and the error mentions the clock."""
     refused = refusal_of(headers(BODY, age_seconds=age_seconds))
 
     assert WebhookFault.SIGNATURE == refused.code
@@ -69,20 +69,18 @@ def test_message_is_refused_when_it_is_not_of_these_five_minutes(
 
 @pytest.mark.parametrize("age_seconds", [290, -290])
 def test_message_is_read_when_it_is_of_these_five_minutes(age_seconds: int) -> None:
-    """Clocks differ, and networks take their time."""
+    """Differences of clocks and network delays are tolerated."""
     signed = headers(BODY, age_seconds=age_seconds)
 
     assert MESSAGE == ClerkWebhookVerifier(SECRET).verify(signed, BODY)
 
 
 def test_message_is_refused_when_another_secret_signed_it() -> None:
-    """Whoever does not have ours is not Clerk."""
     assert WebhookFault.SIGNATURE == refusal_of(headers(BODY, secret=OTHER_SECRET)).code
 
 
 @pytest.mark.parametrize("missing", ["svix-id", "svix-timestamp", "svix-signature"])
 def test_message_is_refused_when_a_header_is_missing(missing: str) -> None:
-    """All three are signed, or are the signature."""
     signed = headers(BODY)
     del signed[missing]
 
@@ -91,7 +89,7 @@ def test_message_is_refused_when_a_header_is_missing(missing: str) -> None:
 
 @pytest.mark.parametrize("changed", ["svix-id", "svix-timestamp"])
 def test_message_is_refused_when_a_signed_header_was_changed(changed: str) -> None:
-    """A replay cannot call itself a new message, or a young one."""
+    """A replayed message cannot get another id or time."""
     signed = headers(BODY)
     signed[changed] = {"svix-id": "msg_2", "svix-timestamp": str(int(time.time()) - 7)}[changed]
 
@@ -102,7 +100,6 @@ def test_message_is_refused_when_a_signed_header_was_changed(changed: str) -> No
 def test_message_is_refused_when_a_byte_of_the_body_was_changed(
     position: int, flipped: int
 ) -> None:
-    """Any byte, to any other."""
     changed = bytearray(BODY)
     changed[position] ^= flipped
 
@@ -136,7 +133,7 @@ _header_text = st.text(st.characters(), max_size=40) | st.sampled_from(
 def test_nothing_but_a_refusal_is_raised_when_anything_is_sent(
     signed: dict[str, str], body: bytes
 ) -> None:
-    """The library has other ideas about some of it."""
+    """No input raises another error, although the library would raise some."""
     sent_now = {"svix-timestamp": str(int(time.time())), **signed}
 
     assert WebhookFault.SIGNATURE == refusal_of(sent_now, body).code
@@ -160,17 +157,16 @@ def test_nothing_but_a_refusal_is_raised_when_anything_is_sent(
     ],
 )
 def test_message_is_malformed_when_its_signed_body_is_no_event(body: bytes) -> None:
-    """Signed nonsense is nonsense."""
     assert WebhookFault.MALFORMED == refusal_of(headers(body), body).code
 
 
 def test_message_is_malformed_when_its_id_is_endless() -> None:
-    """Ids are kept, so they are bounded."""
+    """Ids are stored, so their length is limited."""
     signed = headers(BODY, message_id="m" * 192)
 
     assert WebhookFault.MALFORMED == refusal_of(signed).code
 
 
 def test_message_does_not_show_its_data_when_it_is_printed() -> None:
-    """Clerk sends e-mail addresses in it."""
+    """The data contains e-mail addresses."""
     assert "user_alice" not in repr(MESSAGE)

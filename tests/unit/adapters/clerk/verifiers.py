@@ -1,4 +1,4 @@
-"""Verifiers as a server has them, with time that the test moves."""
+"""Verifiers with a manual clock."""
 
 from collections.abc import Collection
 
@@ -23,7 +23,7 @@ def make_verifier(
     allow_missing_party: bool = False,
     accept_template_tokens: bool = False,
 ) -> ClerkTokenVerifier:
-    """A verifier that knows the forge's key, and with everything else as it is by default."""
+    """Return a verifier with the test key and default settings."""
     return ClerkTokenVerifier(
         keys or PemSigningKey(public_pem()),
         clock or ManualClock(),
@@ -37,13 +37,13 @@ def make_verifier(
 
 
 def public_pem() -> str:
-    """The public half of the forge's key."""
+    """Return the public test key as PEM."""
     public = private_key().public_key()
     return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 
 
 async def refusal(verifier: ClerkTokenVerifier, token: str) -> str:
-    """The code that a token is refused with; a token that is accepted fails the test."""
+    """Return the error code of a token. Fails if the token is accepted."""
     with pytest.raises(AuthenticationError) as caught:
         await verifier.verify(token)
     return caught.value.code

@@ -1,1 +1,1 @@
-"""The development issuer."""
+"""Tests of the development issuer."""

@@ -22,18 +22,18 @@ NOW = int(DEFAULT_START.timestamp())
 
 
 def make_issuer(data_dir: Path) -> DevelopmentIssuer:
-    """An issuer as one process has it."""
+    """Return the issuer of one process."""
     return DevelopmentIssuer(data_dir, ISSUER, PARTY, ManualClock())
 
 
 def decode(token: str) -> tuple[dict[str, object], dict[str, object]]:
-    """Header and claims, unverified."""
+    """Return the header and the claims without verifying them."""
     header, claims = (json.loads(urlsafe_b64decode(part + "==")) for part in token.split(".")[:2])
     return header, claims
 
 
 def test_token_has_exactly_clerks_shape_when_issued(tmp_path: Path) -> None:
-    """Header and claims are those of a version 2 session token, and no others."""
+    """Header and claims are exactly those of a version 2 session token."""
     issuer = make_issuer(tmp_path)
 
     header, claims = decode(issuer.token(ALICE, session_id="sess_1"))
@@ -60,7 +60,7 @@ def test_token_has_exactly_clerks_shape_when_issued(tmp_path: Path) -> None:
 
 
 def test_tokens_differ_when_issued_in_the_same_second(tmp_path: Path) -> None:
-    """Each has an id of its own, so that revoking one does not revoke the other."""
+    """Each token has its own id, so revoking one does not revoke another."""
     issuer = make_issuer(tmp_path)
 
     _, first = decode(issuer.token(ALICE))
@@ -70,7 +70,7 @@ def test_tokens_differ_when_issued_in_the_same_second(tmp_path: Path) -> None:
 
 
 def test_tokens_are_of_one_sign_in_when_none_is_named(tmp_path: Path) -> None:
-    """Or one could not follow the other on a socket; each user has another."""
+    """All tokens of a user have the same session id, so one can follow another on a socket."""
     issuer = make_issuer(tmp_path)
 
     users = [ALICE, ALICE, UserId("user_bob")]
@@ -80,14 +80,13 @@ def test_tokens_are_of_one_sign_in_when_none_is_named(tmp_path: Path) -> None:
 
 
 def test_token_ends_when_asked_to(tmp_path: Path) -> None:
-    """The lifetime is the caller's."""
     _, claims = decode(make_issuer(tmp_path).token(ALICE, ttl_seconds=3))
 
     assert NOW + 3 == claims["exp"]
 
 
 async def test_token_is_verified_when_another_process_signed_it(tmp_path: Path) -> None:
-    """The command line's tokens are signed with the key the server publishes."""
+    """The server accepts the tokens of the command line."""
     server = make_issuer(tmp_path)
     await server.on_module_init()
     token = make_issuer(tmp_path).token(ALICE)
@@ -99,21 +98,21 @@ async def test_token_is_verified_when_another_process_signed_it(tmp_path: Path) 
 
 
 def test_key_set_is_public_when_published(tmp_path: Path) -> None:
-    """Of the private key nothing is published."""
+    """The key set contains no part of the private key."""
     (key,) = make_issuer(tmp_path).jwks()["keys"]
 
     assert ["alg", "e", "kid", "kty", "n", "use"] == sorted(key)
 
 
 def test_key_id_changes_when_the_key_does(tmp_path: Path) -> None:
-    """A verifier that holds an old key notices that it needs the new one."""
+    """A verifier with the old key in its cache fetches the new one."""
     first, second = (make_issuer(tmp_path / name).jwks()["keys"][0] for name in ("a", "b"))
 
     assert second["kid"] != first["kid"]
 
 
 def test_key_file_is_for_its_owner_alone_when_created(tmp_path: Path) -> None:
-    """The folder is made, nobody else may read the file, and no draft is left behind."""
+    """Only the owner can read the file, and no temporary file remains."""
     folder = tmp_path / "new" / "data"
 
     make_issuer(folder).token(ALICE)
@@ -123,7 +122,7 @@ def test_key_file_is_for_its_owner_alone_when_created(tmp_path: Path) -> None:
 
 
 def test_key_is_one_when_many_make_it_at_the_same_time(tmp_path: Path) -> None:
-    """Whoever is first wins, and the others use that key."""
+    """Concurrent processes all use the first key."""
     path = tmp_path / KEY_FILE_NAME
     with ThreadPoolExecutor(8) as pool:
         keys = list(pool.map(load_or_create_key, [path] * 8))
@@ -139,7 +138,7 @@ def _elliptic_key() -> bytes:
 
 @pytest.mark.parametrize("content", [b"", b"garbage", b"\xff", _elliptic_key()])
 def test_key_file_is_refused_when_it_holds_something_else(tmp_path: Path, content: bytes) -> None:
-    """The message names the file and the way out; the file is left as it is."""
+    """The error names the file and the remedy, and the file is not changed."""
     path = tmp_path / KEY_FILE_NAME
     path.write_bytes(content)
 
@@ -151,7 +150,7 @@ def test_key_file_is_refused_when_it_holds_something_else(tmp_path: Path, conten
 
 
 async def test_key_file_is_refused_when_the_folder_is_none(tmp_path: Path) -> None:
-    """A data folder that cannot be one is a sentence at start, not a traceback."""
+    """A data folder that cannot be created leads to an error message without a traceback."""
     (tmp_path / "data").write_text("a file")
 
     with pytest.raises(DevelopmentKeyError, match="cannot be used"):

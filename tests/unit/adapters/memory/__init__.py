@@ -1,1 +1,1 @@
-"""The in-memory adapters."""
+"""Tests of the adapters in memory."""

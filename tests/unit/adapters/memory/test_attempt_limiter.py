@@ -12,20 +12,20 @@ REASON = AuthenticationCode.TOKEN_MALFORMED
 
 @pytest.fixture
 def clock() -> ManualClock:
-    """Time that stands still."""
+    """A clock that moves only when a test advances it."""
     return ManualClock()
 
 
 @pytest.fixture
 def limiter(clock: ManualClock) -> MemoryAttemptLimiter:
-    """One failure a second."""
+    """A limiter with one failure a second."""
     return MemoryAttemptLimiter(TokenBuckets(1, 1, clock), TokenBuckets(1, 1, clock), clock)
 
 
 async def test_failed_forgets_the_oldest_hour_when_there_are_too_many_addresses(
     limiter: MemoryAttemptLimiter, clock: ManualClock
 ) -> None:
-    """An address that began anew is not the oldest any more."""
+    """An address whose hour began again is not the oldest."""
     await limiter.failed("returning", REASON)
     await limiter.failed("oldest", REASON)
     clock.advance(COUNTED_SECONDS)

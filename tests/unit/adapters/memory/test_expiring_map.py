@@ -3,7 +3,7 @@ from tests.doubles.manual_clock import ManualClock
 
 
 def test_get_gives_none_when_the_end_has_come() -> None:
-    """A value is there until its end, and not at it."""
+    """A value is available before its expiry, and not at it."""
     clock = ManualClock()
     values: ExpiringMap[str, int] = ExpiringMap(clock)
     values.put("a", 1, ttl_seconds=10)
@@ -16,7 +16,7 @@ def test_get_gives_none_when_the_end_has_come() -> None:
 
 
 def test_put_keeps_the_later_end_when_the_new_one_is_sooner() -> None:
-    """The value is the new one all the same."""
+    """The new value is stored with the later expiry."""
     clock = ManualClock()
     values: ExpiringMap[str, int] = ExpiringMap(clock)
     values.put("a", 1, ttl_seconds=10)
@@ -28,7 +28,7 @@ def test_put_keeps_the_later_end_when_the_new_one_is_sooner() -> None:
 
 
 def test_put_forgets_what_has_ended_when_there_is_much_of_it() -> None:
-    """Memory holds what is in force, and as much again at most."""
+    """At most half of the entries are expired ones."""
     clock = ManualClock()
     values: ExpiringMap[int, int] = ExpiringMap(clock)
 
@@ -40,7 +40,7 @@ def test_put_forgets_what_has_ended_when_there_is_much_of_it() -> None:
 
 
 def test_put_forgets_nothing_in_force_when_there_is_much_of_it() -> None:
-    """Nothing has to give way."""
+    """An entry is never removed before its expiry."""
     values: ExpiringMap[int, int] = ExpiringMap(ManualClock())
 
     for number in range(5 * FIRST_SWEEP):

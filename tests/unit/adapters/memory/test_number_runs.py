@@ -13,7 +13,7 @@ ADDITIONS = st.lists(st.tuples(NUMBERS, NUMBERS), max_size=12)
 def test_runs_are_as_a_set_when_runs_of_numbers_are_added(
     additions: list[tuple[int, int]], first: int, end: int
 ) -> None:
-    """Its size, its members, and what is missing of any stretch; an empty run adds nothing."""
+    """Size, members and gaps are equal to those of a set of numbers."""
     runs, expected = NumberRuns(), set[int]()
 
     for start, stop in additions:
@@ -27,7 +27,7 @@ def test_runs_are_as_a_set_when_runs_of_numbers_are_added(
 
 
 def test_runs_are_one_when_every_number_was_added() -> None:
-    """What has no gaps takes no memory, in whatever order it came."""
+    """A set without gaps is one run, whatever the order of additions."""
     runs = NumberRuns()
 
     for number in (5, 1, 3, 2, 4):

@@ -30,14 +30,14 @@ STEPS = st.lists(
 
 @dataclass
 class Rows:
-    """The same chat with a row for each delivery, written when a message is sent."""
+    """A model of the same chat with a row per delivery, for comparison."""
 
     members: set[UserId] = field(default_factory=lambda: {ALICE, BOB, CAROL})
     rows: dict[MessageId, dict[UserId, DeliveryState]] = field(default_factory=dict)
     authors: dict[MessageId, UserId] = field(default_factory=dict)
 
     def step(self, name: str, user_id: UserId, message_id: MessageId) -> None:
-        """What is refused changes nothing."""
+        """Apply a step to the model. An invalid step changes nothing."""
         if name == "join":
             self.members.add(user_id)
         elif user_id not in self.members:
@@ -54,7 +54,7 @@ class Rows:
             self.rows[message_id][user_id] = DeliveryState.READ
 
     def waiting_for(self, user_id: UserId) -> list[MessageId]:
-        """What is undelivered to the user, in the order of storing."""
+        """Return the user's undelivered messages in the order of storing."""
         if user_id not in self.members:
             return []
         sent = DeliveryState.SENT
@@ -62,7 +62,7 @@ class Rows:
 
 
 class Chat:
-    """The repositories over one store."""
+    """The repositories of one store."""
 
     def __init__(self) -> None:
         self.store = MemoryStore()
@@ -71,7 +71,7 @@ class Chat:
         self.deliveries = MemoryDeliveryRepository(self.store)
 
     async def step(self, name: str, user_id: UserId, message_id: MessageId) -> None:
-        """Do it, as far as it may be done."""
+        """Apply a step to the repositories, ignoring domain errors."""
         if name == "join":
             await self.channels.seed({user_id: [GENERAL]})
         elif name == "leave":
@@ -96,7 +96,7 @@ class Chat:
 async def test_deliveries_are_as_if_each_had_a_row_when_anything_happens(
     steps: list[tuple[str, UserId, int]],
 ) -> None:
-    """Whatever is sent, reported and deleted, whoever leaves and comes back."""
+    """Any sequence of messages, reports, deletions, joins and leaves has the same result."""
     chat, rows = Chat(), Rows()
     await chat.channels.seed({user_id: [GENERAL] for user_id in (ALICE, BOB, CAROL)})
 
@@ -120,7 +120,7 @@ async def test_deliveries_are_as_if_each_had_a_row_when_anything_happens(
 
 
 async def test_nothing_is_kept_when_everything_is_delivered_or_deleted() -> None:
-    """What no longer waits takes no memory."""
+    """Delivered and deleted messages take no memory per recipient."""
     chat = Chat()
     await chat.channels.seed({ALICE: [GENERAL], BOB: [GENERAL], CAROL: [GENERAL]})
     ids = [MessageId("1"), MessageId("2"), MessageId("3")]

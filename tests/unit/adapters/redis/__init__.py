@@ -1,1 +1,1 @@
-"""The adapters on a real server, which is stopped, frozen and started again."""
+"""Tests of the adapters on a real server that is stopped, frozen and restarted."""

@@ -1,4 +1,4 @@
-"""Servers that a test may harm, and connections to them."""
+"""Redis servers that a test may stop or freeze, and connections to them."""
 
 from collections.abc import AsyncIterator, Iterator
 
@@ -9,12 +9,12 @@ from app.adapters.system.clock import SystemClock
 from tests.redis_server import RedisServer
 
 TIMEOUT_SECONDS = 1.0
-"""Not reached by a Redis that lives, however busy the machine is; most tests wait for its end."""
+"""A timeout that a working Redis never reaches. Most tests wait until it has passed."""
 
 
 @pytest.fixture
 def own_server() -> Iterator[RedisServer]:
-    """A server of the test's own."""
+    """A server that only this test uses."""
     server = RedisServer()
     yield server
     server.stop()
@@ -22,7 +22,7 @@ def own_server() -> Iterator[RedisServer]:
 
 @pytest.fixture
 async def connection(redis_server: RedisServer) -> AsyncIterator[RedisConnection]:
-    """Open, to the shared server, which is empty. It takes as long as a busy machine may need."""
+    """An open connection with a long timeout to the shared server, which is empty."""
     connection = RedisConnection(redis_server.url, 10.0, SystemClock())
     await connection.on_module_init()
     yield connection
@@ -31,7 +31,7 @@ async def connection(redis_server: RedisServer) -> AsyncIterator[RedisConnection
 
 @pytest.fixture
 async def own_connection(own_server: RedisServer) -> AsyncIterator[RedisConnection]:
-    """Open, to the test's own server, whose silence ends calls soon."""
+    """An open connection with a short timeout to the test's own server."""
     connection = RedisConnection(own_server.url, TIMEOUT_SECONDS, SystemClock())
     await connection.on_module_init()
     yield connection

@@ -1,4 +1,4 @@
-"""Whether the event loop goes on turning, and how long it does one thing."""
+"""Measures whether the event loop is blocked."""
 
 import asyncio
 import time
@@ -8,16 +8,16 @@ from contextlib import contextmanager
 _TICK_SECONDS = 0.005
 
 LEAST_TURNS = 5
-"""How often it turns within a second at least, on the busiest machine; a blocked one turns once."""
+"""The fewest turns of an event loop per second on a busy machine. A blocked loop turns once."""
 
 
 class LoopLag:
-    """What was measured so far.
+    """Counts turns of the event loop, and measures the longest one.
 
     Attributes:
-        turns: How often the loop has turned for a timer.
-        worst_seconds: What the loop's thread has worked between two of them at most. What other
-            threads and programs do meanwhile does not count.
+        turns: The number of turns so far.
+        worst_seconds: The longest turn in CPU seconds of the loop's thread. Other threads and
+            programs do not count.
     """
 
     def __init__(self) -> None:
@@ -38,14 +38,14 @@ class LoopLag:
         self._worked_seconds = worked_seconds
 
     def stop(self) -> None:
-        """Count no more; what is done right now is measured."""
+        """Stop counting, and measure the present turn."""
         self._timer.cancel()
         self._measure()
 
 
 @contextmanager
 def measured_lag() -> Iterator[LoopLag]:
-    """The lag of what runs inside."""
+    """Measure the event loop while the body runs."""
     lag = LoopLag()
     yield lag
     lag.stop()

@@ -1,4 +1,4 @@
-"""A server that is farther away than 127.0.0.1."""
+"""Simulates the network latency of a distant server."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,14 +7,14 @@ from contextlib import asynccontextmanager
 
 @asynccontextmanager
 async def slow_link(port: int, one_way_seconds: float) -> AsyncIterator[str]:
-    """The URL at which the Redis on ``port`` seems to be that far away, there and back."""
+    """Relay the Redis on ``port`` with a delay in both directions, and yield the relay's URL."""
     loop = asyncio.get_running_loop()
     relays: list[asyncio.Task[None]] = []
 
     async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while received := await reader.read(65_536):
-                # Only later, not one after the other: a link has room for many.
+                # Delay without waiting, as a network link carries many packets at once.
                 loop.call_later(one_way_seconds, writer.write, received)
         finally:
             writer.close()

@@ -12,7 +12,7 @@ REASON = AuthenticationCode.TOKEN_MALFORMED
 
 
 def in_memory() -> MemoryAttemptLimiter:
-    """One attempt and one failure an hour."""
+    """Return a limiter with one attempt and one failure an hour."""
     clock = ManualClock()
     return MemoryAttemptLimiter(
         TokenBuckets(1 / 3_600, 1, clock), TokenBuckets(1 / 3_600, 1, clock), clock
@@ -22,14 +22,14 @@ def in_memory() -> MemoryAttemptLimiter:
 def limiter_of(
     connection: RedisConnection, attempts_per_minute: float = 2, failures_per_minute: float = 2
 ) -> RedisAttemptLimiter:
-    """A node's limiter."""
+    """Return the limiter of one node."""
     return RedisAttemptLimiter(connection, attempts_per_minute, failures_per_minute, in_memory())
 
 
 async def test_attempts_and_failures_are_counted_over_all_nodes(
     connection: RedisConnection,
 ) -> None:
-    """Going to another node helps nobody."""
+    """A client cannot avoid the limits by connecting to another node."""
     one, other = limiter_of(connection), limiter_of(connection)
 
     attempts = [await each.attempt(ADDRESS) for each in (one, other, one, other)]
@@ -52,7 +52,7 @@ async def test_a_bucket_fills_in_whole_milliseconds_when_the_rate_is_odd(
     size: int,
     token_seconds: float,
 ) -> None:
-    """Rounded up: never faster than was asked for."""
+    """The time per token is rounded up, so a bucket never fills faster than the settings say."""
     limiter = limiter_of(connection, attempts_per_minute=per_minute)
     nearly_empty_ms = round((size - 1) * token_seconds * 1_000) + 1_000
     redis_server.client.set(f"chatgenius:attempts:{ADDRESS}", 1, px=nearly_empty_ms)
@@ -65,7 +65,7 @@ async def test_a_bucket_fills_in_whole_milliseconds_when_the_rate_is_odd(
 async def test_nothing_is_left_in_redis_when_every_bucket_is_full(
     connection: RedisConnection, redis_server: RedisServer
 ) -> None:
-    """Addresses that are quiet take no room, nor do counts of more than an hour ago."""
+    """Full buckets and counts older than an hour take no memory."""
     limiter = limiter_of(connection)
     await limiter.attempt(ADDRESS)
     await limiter.failed(ADDRESS, REASON)
@@ -78,7 +78,7 @@ async def test_nothing_is_left_in_redis_when_every_bucket_is_full(
 async def test_a_key_without_an_end_is_a_full_bucket_when_somebody_wrote_it(
     connection: RedisConnection, redis_server: RedisServer
 ) -> None:
-    """Nobody is locked out for good."""
+    """A key without a TTL does not lock an address out forever."""
     redis_server.client.set(f"chatgenius:attempts:{ADDRESS}", 1)
     redis_server.client.hset(f"chatgenius:failure-counts:{ADDRESS}", REASON.value, "4")
     limiter = limiter_of(connection)
@@ -93,7 +93,7 @@ async def test_a_key_without_an_end_is_a_full_bucket_when_somebody_wrote_it(
 async def test_the_node_counts_alone_when_redis_is_not_there(
     own_server: RedisServer, own_connection: RedisConnection
 ) -> None:
-    """It always answers, by a limit of its own."""
+    """The fallback limits attempts and failures on this node."""
     own_server.stop()
     limiter = limiter_of(own_connection)
 
@@ -108,7 +108,7 @@ async def test_the_node_counts_alone_when_redis_is_not_there(
 async def test_other_nodes_learn_of_attempts_given_back_with_the_next_attempt(
     connection: RedisConnection,
 ) -> None:
-    """Until then they count; no request is made to give an attempt back."""
+    """An attempt given back counts on other nodes until this node sends its next attempt."""
     one, other = limiter_of(connection), limiter_of(connection)
     for _ in range(2):
         assert 0.0 == await one.attempt(ADDRESS)
@@ -126,7 +126,7 @@ async def test_other_nodes_learn_of_attempts_given_back_with_the_next_attempt(
 async def test_attempts_are_given_back_when_redis_is_not_there(
     own_server: RedisServer, own_connection: RedisConnection
 ) -> None:
-    """The users of one address may all connect meanwhile."""
+    """All users of one address may connect during an outage of Redis."""
     own_server.stop()
     limiter = limiter_of(own_connection)
 
@@ -138,7 +138,7 @@ async def test_attempts_are_given_back_when_redis_is_not_there(
 async def test_memory_is_bounded_when_attempts_of_many_addresses_were_given_back(
     connection: RedisConnection,
 ) -> None:
-    """Their buckets fill up by themselves."""
+    """The oldest addresses are forgotten; their buckets refill over time anyway."""
     limiter = limiter_of(connection)
 
     for number in range(MAX_ADDRESSES + 10):

@@ -2,14 +2,14 @@ from app.adapters.redis import keys
 
 
 def test_blacklisted_token_is_the_documented_key_byte_for_byte() -> None:
-    """NestJS nodes write and read it, too."""
+    """NestJS nodes use the same key."""
     assert b"blacklist:token:eyJhbGciOi.eyJzdWIi.c2ln" == keys.blacklisted_token(
         "eyJhbGciOi.eyJzdWIi.c2ln"
     )
 
 
 def test_all_other_keys_are_told_apart_when_their_subject_is_the_same() -> None:
-    """Each begins with our own prefix, and none is another's."""
+    """All keys have the prefix, and no two are equal."""
     names = [
         key("subject")
         for key in (
@@ -29,6 +29,6 @@ def test_all_other_keys_are_told_apart_when_their_subject_is_the_same() -> None:
 
 
 def test_an_addresss_keys_are_short_when_the_address_is_not() -> None:
-    """A header may have named it."""
+    """An address from a header can be very long."""
     assert 100 > len(keys.attempts("1" * 10_000))
     assert keys.attempts("1" * 10_000) == keys.attempts("1" * 64)

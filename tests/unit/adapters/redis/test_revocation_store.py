@@ -16,14 +16,14 @@ USER_KEY = "chatgenius:revoked:user:user_alice"
 
 @pytest.fixture
 def store(connection: RedisConnection) -> RedisRevocationStore:
-    """Without revocations."""
+    """A store without revocations."""
     return RedisRevocationStore(connection)
 
 
 async def test_add_writes_the_documented_key_when_a_token_is_revoked(
     store: RedisRevocationStore, redis_server: RedisServer
 ) -> None:
-    """Key, value and end as a NestJS node writes and reads them; and no other key."""
+    """The key, value and TTL are those of a NestJS node, and there is no other key."""
     await store.add(Revocation.of_token(ALICES_TOKEN), ttl_seconds=60)
 
     assert [TOKEN_KEY] == redis_server.client.keys()
@@ -35,7 +35,7 @@ async def test_add_writes_the_documented_key_when_a_token_is_revoked(
 async def test_add_keeps_a_second_when_the_time_is_over_already(
     store: RedisRevocationStore, redis_server: RedisServer, ttl_seconds: int
 ) -> None:
-    """Redis refuses an end of 0, and a revocation is not refused."""
+    """A TTL below 1 becomes 1 second, as Redis rejects a TTL of 0."""
     await store.add(Revocation.of_token(ALICES_TOKEN), ttl_seconds)
 
     assert 0 < redis_server.client.pttl(TOKEN_KEY) <= 1_000
@@ -56,7 +56,7 @@ async def test_add_leaves_a_key_without_an_end_when_another_wrote_it_so(
     key: str,
     value: str,
 ) -> None:
-    """For ever is later than any end."""
+    """A key without a TTL keeps having none."""
     redis_server.client.set(key, "0")
 
     await store.add(revocation, ttl_seconds=60)
@@ -68,8 +68,8 @@ async def test_add_leaves_a_key_without_an_end_when_another_wrote_it_so(
 async def test_add_refuses_a_tokens_revocation_when_the_token_is_not_at_hand(
     store: RedisRevocationStore,
 ) -> None:
-    """Its digest alone would revoke nothing for a NestJS node."""
-    with pytest.raises(ValueError, match="by the token itself"):
+    """A NestJS node needs the token, as its key contains the token."""
+    with pytest.raises(ValueError, match="needs the token itself"):
         await store.add(Revocation(RevocationKind.TOKEN, "digest"), ttl_seconds=60)
 
 
@@ -77,7 +77,7 @@ async def test_add_refuses_a_tokens_revocation_when_the_token_is_not_at_hand(
 async def test_contains_holds_when_a_nestjs_node_wrote_the_key(
     store: RedisRevocationStore, redis_server: RedisServer, value: str
 ) -> None:
-    """That the key exists counts, not what it holds."""
+    """The existence of the key counts, not its value."""
     redis_server.client.set(TOKEN_KEY, value, ex=60)
 
     assert await store.contains(credential())
@@ -88,7 +88,7 @@ async def test_contains_holds_when_a_nestjs_node_wrote_the_key(
 async def test_contains_holds_when_a_users_key_holds_no_number(
     store: RedisRevocationStore, redis_server: RedisServer, value: bytes
 ) -> None:
-    """What cannot be understood lets nobody in, and a later revocation does not mend it."""
+    """A malformed value revokes all tokens of the user, even after another revocation."""
     redis_server.client.set(USER_KEY, value, ex=60)
     before = await store.contains(credential())
 
@@ -100,7 +100,7 @@ async def test_contains_holds_when_a_users_key_holds_no_number(
 async def test_missed_gives_what_only_a_nestjs_node_wrote(
     store: RedisRevocationStore, redis_server: RedisServer
 ) -> None:
-    """No message tells of those."""
+    """Revocations that NestJS nodes write are found, although nobody publishes them."""
     live = [credential(f"token-{n}", f"user_{n}", f"sess_{n}") for n in range(300)]
     redis_server.client.set("blacklist:token:token-299", "1", ex=60)
 
@@ -112,7 +112,7 @@ async def test_missed_gives_what_only_a_nestjs_node_wrote(
 async def test_missed_asks_for_the_live_credentials_once_when_they_change_meanwhile(
     store: RedisRevocationStore, redis_server: RedisServer
 ) -> None:
-    """Sessions come and go while it waits; who comes is asked for when it connects."""
+    """Changes of the live credentials during the iteration do not disturb it."""
     live = {number: credential(f"token-{number}", f"user_{number}") for number in range(300)}
     redis_server.client.set("blacklist:token:token-0", "1", ex=60)
     redis_server.client.set("blacklist:token:token-299", "1", ex=60)

@@ -21,13 +21,13 @@ Nodes = Callable[[RedisConnection], Awaitable[RedisSocketQuota]]
 
 @pytest.fixture
 def clock() -> ManualClock:
-    """The heart beats when a test says so."""
+    """A clock that triggers heartbeats when a test advances it."""
     return ManualClock()
 
 
 @pytest.fixture
 async def start_node(clock: ManualClock) -> AsyncIterator[Nodes]:
-    """Starts nodes, and stops them at the end."""
+    """A function that starts a node. All nodes are stopped after the test."""
     nodes: list[RedisSocketQuota] = []
 
     async def start(connection: RedisConnection) -> RedisSocketQuota:
@@ -42,14 +42,14 @@ async def start_node(clock: ManualClock) -> AsyncIterator[Nodes]:
 
 
 def written(server: RedisServer) -> list[int]:
-    """Alice's sockets by node, as they are in Redis."""
+    """Return the numbers of Alice's sockets that Redis has, sorted."""
     return sorted(int(count) for count in server.client.hgetall(ALICES_KEY).values())
 
 
 async def test_sockets_are_counted_over_all_nodes(
     connection: RedisConnection, start_node: Nodes
 ) -> None:
-    """Going to another node helps nobody."""
+    """A user cannot avoid the limit by connecting to another node."""
     one, other = await start_node(connection), await start_node(connection)
 
     taken = [await node.acquire(ALICE) for node in (one, other, one, other, one)]
@@ -60,7 +60,7 @@ async def test_sockets_are_counted_over_all_nodes(
 async def test_a_socket_can_be_taken_elsewhere_when_it_was_released(
     connection: RedisConnection, start_node: Nodes, redis_server: RedisServer
 ) -> None:
-    """The other node learns of it a moment later; of who has none nothing is kept."""
+    """Other nodes see a release soon, and Redis keeps no key of a user without sockets."""
     one, other = await start_node(connection), await start_node(connection)
     for _ in range(MAX_SOCKETS):
         await one.acquire(ALICE)
@@ -79,7 +79,7 @@ async def test_a_socket_can_be_taken_elsewhere_when_it_was_released(
 async def test_a_nodes_sockets_count_no_more_when_its_heart_has_stopped(
     connection: RedisConnection, start_node: Nodes, redis_server: RedisServer
 ) -> None:
-    """A node that was killed locks nobody out for long; what it left is cleared away."""
+    """The counts of a node that was killed become invalid and are removed."""
     killed, other = await start_node(connection), await start_node(connection)
     for _ in range(MAX_SOCKETS):
         await killed.acquire(ALICE)
@@ -95,7 +95,7 @@ async def test_a_nodes_sockets_count_no_more_when_its_heart_has_stopped(
 async def test_a_node_stays_alive_when_its_heart_beats(
     connection: RedisConnection, start_node: Nodes, redis_server: RedisServer, clock: ManualClock
 ) -> None:
-    """Long after its key would have ended."""
+    """Heartbeats extend the node's key beyond its TTL."""
     node = await start_node(connection)
     key = f"chatgenius:sockets:node:{node._writer.node_id}"
 
@@ -110,7 +110,7 @@ async def test_a_node_stays_alive_when_its_heart_beats(
 async def test_counts_are_written_anew_when_redis_has_lost_everything(
     connection: RedisConnection, start_node: Nodes, redis_server: RedisServer, clock: ManualClock
 ) -> None:
-    """With the next heartbeat after a FLUSHALL."""
+    """After a FLUSHALL, the next heartbeat writes all counts."""
     node = await start_node(connection)
     await node.acquire(ALICE)
     await node.acquire(ALICE)
@@ -124,7 +124,7 @@ async def test_counts_are_written_anew_when_redis_has_lost_everything(
 async def test_counts_are_written_anew_when_they_would_be_forgotten(
     connection: RedisConnection, start_node: Nodes, redis_server: RedisServer, clock: ManualClock
 ) -> None:
-    """A socket may live longer than what is kept of it for a day."""
+    """The counts are written again before they expire."""
     node = await start_node(connection)
     await node.acquire(ALICE)
     redis_server.client.expire(ALICES_KEY, 1_000)
@@ -137,7 +137,7 @@ async def test_counts_are_written_anew_when_they_would_be_forgotten(
 async def test_many_users_are_written_when_all_leave_at_once(
     connection: RedisConnection, start_node: Nodes, redis_server: RedisServer
 ) -> None:
-    """More than are written in one go; the last is as right as the first."""
+    """More users than fit into one call are all written."""
     node = await start_node(connection)
     users = [UserId(f"user_{number}") for number in range(2 * USERS_AT_ONCE + 10)]
     for user_id in users:
@@ -157,7 +157,7 @@ async def test_many_users_are_written_when_all_leave_at_once(
 async def test_nothing_is_left_of_a_node_when_it_was_shut_down(
     connection: RedisConnection, redis_server: RedisServer, clock: ManualClock
 ) -> None:
-    """Neither its counts nor itself, though sockets were not released."""
+    """The node removes its key and its counts, even of sockets that were not released."""
     node = RedisSocketQuota(connection, MAX_SOCKETS, clock)
     await node.on_module_init()
     await node.acquire(ALICE)
@@ -170,7 +170,7 @@ async def test_nothing_is_left_of_a_node_when_it_was_shut_down(
 async def test_a_cancelled_take_has_taken_nothing(
     connection: RedisConnection, start_node: Nodes, redis_server: RedisServer
 ) -> None:
-    """At whichever moment it is cancelled, what Redis holds comes to be right, too."""
+    """Redis gets the correct count, at whatever moment the call is cancelled."""
     node = await start_node(connection)
 
     for turns in range(12):
@@ -189,7 +189,7 @@ async def test_a_cancelled_take_has_taken_nothing(
 async def test_redis_holds_what_the_node_counts_when_many_come_and_go_at_once(
     connection: RedisConnection, start_node: Nodes, redis_server: RedisServer
 ) -> None:
-    """Whichever of two counts reached Redis last."""
+    """Concurrent writes that arrive in the wrong order are corrected."""
     node = await start_node(connection)
 
     for _ in range(20):
@@ -208,7 +208,7 @@ async def test_redis_holds_what_the_node_counts_when_many_come_and_go_at_once(
 async def test_the_node_counts_alone_when_redis_is_not_there_and_tells_when_it_is(
     own_server: RedisServer, own_connection: RedisConnection, start_node: Nodes
 ) -> None:
-    """Its own sockets up to the maximum; afterwards the others know of them."""
+    """During an outage the node limits its own sockets; afterwards Redis gets its counts."""
     node, other = await start_node(own_connection), await start_node(own_connection)
     await other.acquire(ALICE)
 
@@ -225,7 +225,7 @@ async def test_the_node_counts_alone_when_redis_is_not_there_and_tells_when_it_i
 async def test_nobody_is_counted_twice_when_redis_was_frozen(
     own_server: RedisServer, own_connection: RedisConnection, start_node: Nodes
 ) -> None:
-    """The node comes back under a new name, and its old one counts no more."""
+    """The node registers with a new id, and the counts under its old id become invalid."""
     node = await start_node(own_connection)
     await node.acquire(ALICE)
     old_name = node._writer.node_id
@@ -243,7 +243,7 @@ async def test_nobody_is_counted_twice_when_redis_was_frozen(
 async def test_shutting_down_ends_when_redis_is_frozen(
     own_server: RedisServer, own_connection: RedisConnection, clock: ManualClock
 ) -> None:
-    """By the bound of a call; nothing has to be taken out for others to go on."""
+    """The shutdown ends within the timeout of a call."""
     node = RedisSocketQuota(own_connection, MAX_SOCKETS, clock)
     await node.on_module_init()
     await node.acquire(ALICE)

@@ -1,4 +1,4 @@
-"""Waiting for what happens elsewhere."""
+"""Waits for conditions on a server."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,11 +9,11 @@ _LOOK_SECONDS = 0.01
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Return as soon as the condition holds.
+    """Return as soon as the condition is true.
 
     Raises:
-        TimeoutError: It did not within `ANSWER_SECONDS`.
+        TimeoutError: It was not true within `ANSWER_SECONDS`.
     """
     async with asyncio.timeout(ANSWER_SECONDS):
-        while not condition():  # noqa: ASYNC110 - what happens in a server tells no event
+        while not condition():  # noqa: ASYNC110 - a server sets no event of ours
             await asyncio.sleep(_LOOK_SECONDS)

@@ -23,7 +23,7 @@ WAITING_BACKENDS = (
 async def test_readers_miss_nothing_when_an_earlier_addition_commits_late(
     own_postgres_database: Database, postgres_server: PostgresServer, postgres_url: str
 ) -> None:
-    """An addition never becomes visible after one with a later position has been read."""
+    """No revocation becomes visible after one with a higher position was read."""
     clock = ManualClock()
     adding, reading = (SqlRevocationStore(own_postgres_database, clock) for _ in range(2))
     early, late = Revocation.of_session("sess_1"), Revocation.of_token("a.b.c")

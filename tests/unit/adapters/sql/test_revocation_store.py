@@ -1,25 +1,22 @@
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import Connection, event, insert, text
+from sqlalchemy import event, insert, text
 
 from app.adapters.sql.connection.database import Database
 from app.adapters.sql.revocation_store import PAGE_ROWS, SqlRevocationStore
-from app.adapters.sql.schema import upgrade as schema
 from app.adapters.sql.schema.tables import revocations
+from app.adapters.sql.schema.upgrade import upgrade_schema
 from app.domain.credential import Credential, Revocation
 from app.domain.errors import Unavailable
 from app.domain.ids import UserId
 from app.domain.principal import Principal
 from tests.doubles.manual_clock import DEFAULT_START, ManualClock
-
-Direction = Callable[[Config, str], None]
+from tests.unit.adapters.sql.migrations import downgrade
 
 TOKEN = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ1c2VyIn0.c2lnbmF0dXJl"
 ALICE = UserId("user_alice")
@@ -28,30 +25,30 @@ CREDENTIAL = Credential.of(TOKEN, Principal(ALICE, "sess_1", None, expires_at=0,
 
 @pytest.fixture
 def clock() -> ManualClock:
-    """Time that stands still."""
+    """Clock that only a test advances."""
     return ManualClock()
 
 
 @pytest.fixture
 def store(database: Database, clock: ManualClock) -> SqlRevocationStore:
-    """The revocations of one process."""
+    """Store of one node."""
     return SqlRevocationStore(database, clock)
 
 
-async def portions(store: SqlRevocationStore) -> list[Sequence[Revocation]]:
-    """What the process has missed."""
-    return [portion async for portion in store.missed(list)]
+async def pages(store: SqlRevocationStore) -> list[Sequence[Revocation]]:
+    """Read all revocations that a node has missed."""
+    return [page async for page in store.missed(list)]
 
 
 async def count(database: Database) -> int:
-    """The rows of the log."""
+    """Count the rows of the log."""
     async with database.reading() as connection:
         rows = await connection.execute(text("SELECT count(*) FROM revocations"))
         return int(rows.scalar_one())
 
 
 async def fill(database: Database, number: int) -> list[Revocation]:
-    """Put so many sign-ins into the log, at once."""
+    """Insert revocations of sessions into the log."""
     filled = [Revocation.of_session(f"sess_{each}") for each in range(number)]
     ends_at = DEFAULT_START + timedelta(seconds=60)
     rows = [{"kind": each.kind, "subject": each.subject, "expires_at": ends_at} for each in filled]
@@ -61,27 +58,15 @@ async def fill(database: Database, number: int) -> list[Revocation]:
 
 
 async def rename(database: Database, table: str, name: str) -> None:
-    """Call a table so."""
+    """Rename a table."""
     async with database.transaction() as connection:
         await connection.execute(text(f"ALTER TABLE {table} RENAME TO {name}"))
-
-
-async def migrate(database: Database, direction: Direction, revision: str) -> None:
-    """Bring the tables to a revision."""
-
-    def run(connection: Connection) -> None:
-        config = schema._config()
-        config.attributes["connection"] = connection
-        direction(config, revision)
-
-    async with database.transaction() as connection:
-        await connection.run_sync(run)
 
 
 async def test_no_token_is_in_the_file_when_one_is_revoked(
     store: SqlRevocationStore, file: Path
 ) -> None:
-    """What is stored is the digest: a copy of the database is no bunch of keys."""
+    """Only the digest is stored, so that a copy of the database contains no tokens."""
     revocation = Revocation.of_token(TOKEN)
 
     await store.add(revocation, ttl_seconds=60)
@@ -91,37 +76,37 @@ async def test_no_token_is_in_the_file_when_one_is_revoked(
     assert TOKEN.encode() not in stored
 
 
-async def test_nothing_of_before_is_told_when_a_process_starts(
+async def test_earlier_revocations_are_skipped_when_a_node_starts(
     store: SqlRevocationStore, database: Database, clock: ManualClock
 ) -> None:
-    """Nobody was connected to it; what follows is told, whoever added it."""
+    """It reads later ones of all nodes, but had no sessions before."""
     await store.add(Revocation.of_session("before"), ttl_seconds=60)
     other = SqlRevocationStore(database, clock)
     await other.on_module_init()
     await store.add(Revocation.of_session("after"), ttl_seconds=60)
 
-    told = await portions(other)
+    missed = await pages(other)
 
-    assert [[Revocation.of_session("after")]] == told
-    assert [] == await portions(other)
+    assert [[Revocation.of_session("after")]] == missed
+    assert [] == await pages(other)
 
 
 async def test_log_comes_in_pages_when_it_is_long(
     store: SqlRevocationStore, database: Database
 ) -> None:
-    """Each bounded, in the order of the additions, and none left out between two."""
+    """Pages have a limit, follow the order of additions, and leave none out."""
     filled = await fill(database, PAGE_ROWS + 1)
 
-    first, second = await portions(store)
+    first, second = await pages(store)
 
     assert filled == [*first, *second]
     assert PAGE_ROWS == len(first)
 
 
-async def test_log_is_told_again_when_the_last_call_did_not_come_to_its_end(
+async def test_log_is_read_again_when_the_last_call_failed(
     store: SqlRevocationStore, database: Database
 ) -> None:
-    """A failure after the first page loses nothing of it."""
+    """A failure after the first page does not lose that page."""
     await fill(database, PAGE_ROWS + 1)
 
     missed = store.missed(list)
@@ -131,42 +116,42 @@ async def test_log_is_told_again_when_the_last_call_did_not_come_to_its_end(
         await anext(missed)
     await rename(database, "away", "revocations")
 
-    assert [PAGE_ROWS, 1] == [len(portion) for portion in await portions(store)]
+    assert [PAGE_ROWS, 1] == [len(page) for page in await pages(store)]
 
 
-async def test_log_keeps_its_positions_when_everything_has_ended(
+async def test_log_keeps_its_positions_when_everything_has_expired(
     store: SqlRevocationStore, clock: ManualClock
 ) -> None:
-    """A position never means an earlier entry, though ended ones are dropped."""
+    """Positions of deleted entries are not used again."""
     await store.add(Revocation.of_session("sess_1"), ttl_seconds=1)
-    await portions(store)
+    await pages(store)
     clock.advance(2)
     await store.add(Revocation.of_session("sess_2"), ttl_seconds=1)
     clock.advance(2)
     await store.add(Revocation.of_session("sess_1"), ttl_seconds=1)
 
-    told = await portions(store)
+    missed = await pages(store)
 
-    assert [[Revocation.of_session("sess_1")]] == told
+    assert [[Revocation.of_session("sess_1")]] == missed
 
 
 async def test_log_has_a_row_for_each_subject_when_one_is_revoked_again(
     store: SqlRevocationStore, database: Database
 ) -> None:
-    """It moves to the end, so that it is heard of, and leaves nothing behind."""
+    """The revocation moves to the end of the log, where other nodes read it."""
     await store.add(Revocation.of_user(ALICE, now=20.5), ttl_seconds=60)
-    await portions(store)
+    await pages(store)
 
     await store.add(Revocation.of_user(ALICE, now=30.5), ttl_seconds=60)
 
-    assert [[Revocation.of_user(ALICE, now=30.5)]] == await portions(store)
+    assert [[Revocation.of_user(ALICE, now=30.5)]] == await pages(store)
     assert 1 == await count(database)
 
 
-async def test_ended_revocations_are_dropped_when_another_is_added(
+async def test_expired_revocations_are_deleted_when_another_is_added(
     store: SqlRevocationStore, database: Database, clock: ManualClock
 ) -> None:
-    """The table follows what is in force, not what ever was."""
+    """The table does not grow forever."""
     await store.add(Revocation.of_session("sess_1"), ttl_seconds=1)
     clock.advance(2)
 
@@ -191,7 +176,7 @@ async def test_revocation_is_in_force_when_the_database_is_opened_again(
     clock: ManualClock,
     revocation: Revocation,
 ) -> None:
-    """It survives the process."""
+    """It survives a restart."""
     await store.add(revocation, ttl_seconds=60)
     await database.on_application_shutdown(None)
 
@@ -203,10 +188,10 @@ async def test_revocation_is_in_force_when_the_database_is_opened_again(
     assert contained
 
 
-async def test_question_is_answered_by_an_index_when_somebody_connects(
+async def test_contains_uses_an_index_when_a_client_connects(
     store: SqlRevocationStore, database: Database
 ) -> None:
-    """One query, and no scan, however long the log is."""
+    """It is a single query, which scans nothing."""
     queries: list[str] = []
     event.listen(
         database._engines.reading.sync_engine,
@@ -228,21 +213,24 @@ async def test_question_is_answered_by_an_index_when_somebody_connects(
 
 
 async def test_tokens_stay_revoked_when_the_database_is_migrated(url: str, file: Path) -> None:
-    """By the older version of the code, whose table it was; and when it is taken back."""
+    """They stay revoked after an upgrade from revision 0002, and after the downgrade."""
     digest, ends_at = Revocation.of_token(TOKEN).subject, DEFAULT_START + timedelta(seconds=60)
     database = Database(url, migrate=True)
     await database.on_module_init()
-    await migrate(database, command.downgrade, "0002")
-    with closing(sqlite3.connect(file)) as connection, connection:
+    async with database.transaction() as connection:
+        await connection.run_sync(downgrade, "0002")
+    with closing(sqlite3.connect(file)) as other, other:
         row = (digest, f"{ends_at:%Y-%m-%d %H:%M:%S.%f}")
-        connection.execute("INSERT INTO revoked_tokens (digest, expires_at) VALUES (?, ?)", row)
+        other.execute("INSERT INTO revoked_tokens (digest, expires_at) VALUES (?, ?)", row)
 
-    await migrate(database, command.upgrade, "head")
+    async with database.transaction() as connection:
+        await connection.run_sync(upgrade_schema)
     contained = await SqlRevocationStore(database, ManualClock()).contains(CREDENTIAL)
-    await migrate(database, command.downgrade, "0002")
+    async with database.transaction() as connection:
+        await connection.run_sync(downgrade, "0002")
 
     await database.on_application_shutdown(None)
-    with closing(sqlite3.connect(file)) as connection:
-        kept = connection.execute("SELECT digest, expires_at FROM revoked_tokens").fetchall()
+    with closing(sqlite3.connect(file)) as other:
+        kept = other.execute("SELECT digest, expires_at FROM revoked_tokens").fetchall()
     assert contained
     assert [row] == kept

@@ -21,7 +21,7 @@ WHERE datname = 'chat' AND pid <> pg_backend_pid()
 async def test_checking_is_refused_when_the_server_has_become_read_only(
     postgres_url: str, postgres_server: PostgresServer
 ) -> None:
-    """As after a failover to the other side; it answers every question meanwhile."""
+    """After a failover, the server may answer queries, but reject writes."""
     async with opened(Database(postgres_url, migrate=False)) as database:
         probe = SqlStorageProbe(database)
         await probe.check()
@@ -32,7 +32,7 @@ async def test_checking_is_refused_when_the_server_has_become_read_only(
             await probe.check()
         async with database.reading() as connection:
             await connection.exec_driver_sql("SELECT 1 FROM channel_sequences")
-        # Now it is not for a connection that was cut off.
+        # The second failure is the server's own answer, and not caused by a lost connection.
         with pytest.raises(Unavailable):
             await probe.check()
 
@@ -40,7 +40,7 @@ async def test_checking_is_refused_when_the_server_has_become_read_only(
 async def test_checking_is_refused_when_another_program_holds_sqlites_file(
     database: Database, file: Path
 ) -> None:
-    """Nothing could be stored; and soon, so that nobody gives up asking."""
+    """The check fails soon, before a load balancer gives up waiting."""
     with closing(sqlite3.connect(file, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
 
@@ -51,7 +51,7 @@ async def test_checking_is_refused_when_another_program_holds_sqlites_file(
 async def test_checking_writes_nothing_when_the_database_is_fine(
     database: Database, file: Path
 ) -> None:
-    """A balancer asks all day."""
+    """Load balancers check often."""
     log = file.with_name(f"{file.name}-wal")
     before = await asyncio.to_thread(log.stat)
 

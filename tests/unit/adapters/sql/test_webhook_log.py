@@ -8,20 +8,20 @@ from tests.doubles.manual_clock import ManualClock
 
 @pytest.fixture
 def clock() -> ManualClock:
-    """Time that stands still."""
+    """Clock that only a test advances."""
     return ManualClock()
 
 
 @pytest.fixture
 def log(database: Database, clock: ManualClock) -> SqlWebhookLog:
-    """The log of one process."""
+    """Log of one node."""
     return SqlWebhookLog(database, clock)
 
 
 async def test_message_is_contained_when_another_process_dealt_with_it(
     log: SqlWebhookLog, database: Database, clock: ManualClock
 ) -> None:
-    """Only what was added, whoever added it."""
+    """All nodes share the log."""
     await SqlWebhookLog(database, clock).add("msg_1", ttl_seconds=60)
 
     assert await log.contains("msg_1")
@@ -31,7 +31,7 @@ async def test_message_is_contained_when_another_process_dealt_with_it(
 async def test_message_is_forgotten_when_its_time_is_over(
     log: SqlWebhookLog, clock: ManualClock
 ) -> None:
-    """It is remembered for at least its time, and not for ever."""
+    """It is remembered for exactly its lifetime."""
     await log.add("msg_1", ttl_seconds=60)
 
     clock.advance(59.999)
@@ -45,7 +45,7 @@ async def test_message_is_forgotten_when_its_time_is_over(
 async def test_message_is_remembered_until_the_later_end_when_it_is_added_twice(
     log: SqlWebhookLog, clock: ManualClock, lives: tuple[int, int]
 ) -> None:
-    """Repeating an addition is harmless, whichever comes last."""
+    """The order of the two additions does not matter."""
     for ttl_seconds in lives:
         await log.add("msg_1", ttl_seconds)
 
@@ -54,10 +54,10 @@ async def test_message_is_remembered_until_the_later_end_when_it_is_added_twice(
     assert await log.contains("msg_1")
 
 
-async def test_ended_messages_are_dropped_when_another_is_added(
+async def test_expired_messages_are_deleted_when_another_is_added(
     log: SqlWebhookLog, database: Database, clock: ManualClock
 ) -> None:
-    """The table does not grow with the years."""
+    """The table does not grow forever."""
     await log.add("msg_1", ttl_seconds=1)
     clock.advance(2)
 

@@ -1,1 +1,1 @@
-"""What the operating system provides."""
+"""Tests of the clock and of file descriptors."""

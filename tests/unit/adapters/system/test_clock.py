@@ -7,7 +7,6 @@ from tests.deadlines import ANSWER_SECONDS
 
 
 def test_now_is_utc_cut_to_the_millisecond_whenever_it_is_asked() -> None:
-    """What the wire and the tables hold is what is handed out."""
     before = datetime.now(UTC)
 
     moments = [SystemClock().now() for _ in range(100)]
@@ -19,7 +18,6 @@ def test_now_is_utc_cut_to_the_millisecond_whenever_it_is_asked() -> None:
 
 
 def test_monotonic_never_goes_back_whenever_it_is_asked() -> None:
-    """Each answer is at least the one before."""
     clock = SystemClock()
 
     moments = [clock.monotonic() for _ in range(100)]
@@ -28,7 +26,7 @@ def test_monotonic_never_goes_back_whenever_it_is_asked() -> None:
 
 
 async def test_call_later_calls_once_when_the_delay_is_over() -> None:
-    """The callback runs on the event loop, not before its time."""
+    """The callback runs on the event loop, not too early."""
     clock = SystemClock()
     called = asyncio.Event()
     start = clock.monotonic()
@@ -36,12 +34,12 @@ async def test_call_later_calls_once_when_the_delay_is_over() -> None:
     clock.call_later(0.01, called.set)
     await asyncio.wait_for(called.wait(), timeout=ANSWER_SECONDS)
 
-    # Loops round to their own resolution.
+    # Event loops round to the resolution of their clock.
     assert clock.monotonic() - start >= 0.009
 
 
 async def test_callback_knows_nothing_of_who_set_the_timer_when_it_is_called() -> None:
-    """Log lines would bear the names of an event that has long been handled."""
+    """The callback does not inherit the log context of the event that set the timer."""
     name = ContextVar("name", default="nobody")
     name.set("somebody")
     seen: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -52,7 +50,7 @@ async def test_callback_knows_nothing_of_who_set_the_timer_when_it_is_called() -
 
 
 async def test_call_later_does_not_call_when_it_is_cancelled() -> None:
-    """A later timer of the same loop runs, the cancelled one does not."""
+    """Only the timer that is not cancelled runs."""
     clock = SystemClock()
     calls: list[str] = []
     done = asyncio.Event()

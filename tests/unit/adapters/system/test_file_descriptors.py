@@ -17,27 +17,27 @@ from tests.doubles.manual_clock import ManualClock
 
 @pytest.fixture(autouse=True)
 def _limits_as_they_were() -> Iterator[None]:
-    """The soft limit is put back; the hard one is never touched."""
+    """Restore the soft limit after the test. The hard limit is never changed."""
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     yield
     resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
 def set_soft_limit(limit: int) -> None:
-    """How many files this process may have open."""
+    """Set how many files this process may open."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
 
 
 def leave_none() -> None:
-    """Have no descriptor left, whichever are open."""
+    """Use up all file descriptors."""
     lowest = os.open(os.devnull, os.O_RDONLY)
     os.close(lowest)
     set_soft_limit(lowest)
 
 
 def test_limit_is_raised_to_the_hard_one_when_the_server_starts() -> None:
-    """A login shell's soft limit is often 1,024, or 256."""
+    """The soft limit of a login shell is often 1,024 or 256."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     set_soft_limit(256)
 
@@ -48,19 +48,19 @@ def test_limit_is_raised_to_the_hard_one_when_the_server_starts() -> None:
 
 
 def test_limit_is_warned_of_when_it_is_low(caplog: pytest.LogCaptureFixture) -> None:
-    """With the number and where to raise it."""
+    """The warning contains the limit, and how to raise it."""
     warn_if_low(FEW)
     warn_if_low(1_024)
 
     (line,) = caplog.messages
-    assert line.startswith("only 1024 files may be open")
+    assert line.startswith("the limit of open files is 1024")
     assert "LimitNOFILE" in line
 
 
 async def test_exhaustion_is_logged_once_a_minute_when_it_lasts(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Uvloop closes the connections of new clients without a word."""
+    """Uvloop closes the connections of new clients without logging."""
     clock = ManualClock()
     watch = DescriptorWatch(clock)
     await watch.on_application_bootstrap()
@@ -82,7 +82,7 @@ async def test_exhaustion_is_logged_once_a_minute_when_it_lasts(
 
 
 async def test_nothing_is_looked_at_when_the_watch_has_ended() -> None:
-    """Nor when it never began."""
+    """No check is scheduled after the shutdown, or if the watch never started."""
     clock = ManualClock()
     watch = DescriptorWatch(clock)
     await DescriptorWatch(clock).on_application_shutdown(None)

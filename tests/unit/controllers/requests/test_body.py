@@ -17,7 +17,7 @@ async def _echo(request: web.Request) -> web.Response:
 
 @pytest.fixture
 async def client() -> AsyncIterator[Client]:
-    """A server that reads bodies and sends them back."""
+    """A client of a server that answers with the body of the request."""
     app = web.Application()
     app.router.add_post("/", _echo)
     server = TestServer(app)
@@ -28,21 +28,20 @@ async def client() -> AsyncIterator[Client]:
 
 @pytest.mark.parametrize("body", [b"", b"hello", b"x" * MAX_BYTES])
 async def test_body_is_read_when_it_is_within_bounds(client: Client, body: bytes) -> None:
-    """Every byte of it."""
     response = await client.post("/", data=body)
 
     assert (200, body) == (response.status, await response.read())
 
 
 async def test_body_is_read_when_its_encoding_is_none(client: Client) -> None:
-    """`identity` says nothing (RFC 9110, 12.5.3)."""
+    """`identity` means no encoding (RFC 9110, 12.5.3)."""
     response = await client.post("/", data=b"hello", headers={"Content-Encoding": "Identity"})
 
     assert b"hello" == await response.read()
 
 
 async def test_body_is_refused_when_it_is_too_large(client: Client) -> None:
-    """With what it may have."""
+    """The message states the limit."""
     response = await client.post("/", data=b"x" * 1_000_000)
 
     assert 413 == response.status
@@ -55,7 +54,6 @@ async def test_body_is_refused_when_it_is_too_large(client: Client) -> None:
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "zstd", "identity, gzip", "", "x"])
 async def test_body_is_refused_when_it_is_compressed(client: Client, encoding: str) -> None:
-    """Whatever it unpacks to."""
     headers = {"Content-Encoding": encoding}
 
     response = await client.post("/", data=b"hello", headers=headers)

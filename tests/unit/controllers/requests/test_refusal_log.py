@@ -8,7 +8,7 @@ from tests.unit.controllers.revoking import refusal_log
 
 
 def request(address: str) -> web.Request:
-    """What a proxy here passes on."""
+    """Create a request that came through a local proxy."""
     forwarded = make_mocked_request("POST", "/", headers={"X-Forwarded-For": address})
     return forwarded.clone(remote="127.0.0.1")
 
@@ -16,7 +16,7 @@ def request(address: str) -> web.Request:
 def test_refusal_names_the_client_when_it_came_by_a_proxy(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The proxy's own address would tell nothing."""
+    """The log has the client's address instead of the proxy's."""
     refusal_log().refused(request("203.0.113.5"), "webhook", "it is stale")
 
     assert ["webhook refused: it is stale (from 203.0.113.5, times: 1)"] == caplog.messages
@@ -25,7 +25,7 @@ def test_refusal_names_the_client_when_it_came_by_a_proxy(
 def test_refusals_are_counted_when_an_address_repeats_them(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """One line a minute, with the number; other addresses have their own."""
+    """There is one line per minute and address, with the number of rejections."""
     clock = ManualClock()
     log = refusal_log(clock)
 

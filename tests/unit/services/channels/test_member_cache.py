@@ -20,19 +20,19 @@ Read = list[tuple[ChannelId, set[UserId]]]
 
 @pytest.fixture
 def channels(store: MemoryStore) -> SlowChannels:
-    """Who belongs where; a test may hold the answers back."""
+    """The storage, whose answers a test can delay."""
     return SlowChannels(store)
 
 
 @pytest.fixture
 def read() -> Read:
-    """What was read, in order."""
+    """The loaded channels with their members, in order."""
     return []
 
 
 @pytest.fixture
 def cache(channels: SlowChannels, clock: ManualClock, read: Read) -> MemberCache:
-    """Under test."""
+    """The cache under test."""
     return MemberCache(
         channels,
         clock,
@@ -40,48 +40,48 @@ def cache(channels: SlowChannels, clock: ManualClock, read: Read) -> MemberCache
     )
 
 
-async def asking(cache: MemberCache, *channel_ids: ChannelId) -> asyncio.Task[None]:
-    """Somebody who has asked by now."""
+async def load_of(cache: MemberCache, *channel_ids: ChannelId) -> asyncio.Task[None]:
+    """Start a load, and return when it has begun."""
     task = asyncio.create_task(cache.load(channel_ids))
     await asyncio.sleep(0)
     return task
 
 
-async def test_members_are_read_again_when_they_are_old(
+async def test_members_are_loaded_again_when_they_are_old(
     cache: MemberCache, channels: SlowChannels, clock: ManualClock, store: MemoryStore
 ) -> None:
-    """Not as long as they were just read."""
+    """Fresh members are not loaded."""
     await cache.load([GENERAL])
     store.leave(GENERAL, BOB)
 
     clock.advance(REFRESH_SECONDS - 0.1)
     await cache.load([GENERAL])
-    questions_when_fresh = channels.questions
+    queries_when_fresh = channels.queries
     clock.advance(0.1)
     await cache.load([GENERAL])
 
-    assert (1, 2) == (questions_when_fresh, channels.questions)
+    assert (1, 2) == (queries_when_fresh, channels.queries)
     assert 2 == cache.size(GENERAL)
 
 
-async def test_age_counts_from_the_question_when_the_answer_takes_long(
+async def test_age_counts_from_the_query_when_the_answer_takes_long(
     cache: MemberCache, channels: SlowChannels, clock: ManualClock
 ) -> None:
-    """What is read may be as old as that."""
+    """The answer may be as old as the query."""
     channels.hold()
-    reading = await asking(cache, GENERAL)
+    loading = await load_of(cache, GENERAL)
 
     clock.advance(REFRESH_SECONDS)
     channels.may_answer.set()
-    await reading
+    await loading
 
     assert not cache.is_fresh(GENERAL)
 
 
-async def test_one_question_is_asked_when_several_channels_are_old(
+async def test_one_query_is_sent_when_several_channels_are_old(
     cache: MemberCache, channels: SlowChannels, read: Read
 ) -> None:
-    """What is fresh is not asked for; who belongs nowhere is read, too."""
+    """Fresh channels are not queried, and channels without members are loaded, too."""
     await cache.load([RANDOM])
 
     await cache.load([NOWHERE, RANDOM, GENERAL, GENERAL])
@@ -91,52 +91,52 @@ async def test_one_question_is_asked_when_several_channels_are_old(
         (GENERAL, {ALICE, BOB, CAROL}),
         (NOWHERE, set()),
     ]
-    assert (2, expected) == (channels.questions, read)
+    assert (2, expected) == (channels.queries, read)
 
 
-async def test_cache_are_shared_when_some_of_the_channels_are_being_read(
+async def test_loads_are_shared_when_some_of_the_channels_are_being_loaded(
     cache: MemberCache, channels: SlowChannels, read: Read
 ) -> None:
-    """Only what nobody has asked for is asked for, and all of it is waited for."""
+    """The second query has only the channels that are not being loaded yet."""
     channels.hold()
-    first = await asking(cache, GENERAL)
+    first = await load_of(cache, GENERAL)
 
-    others = [await asking(cache, GENERAL, RANDOM) for _ in range(2)]
+    others = [await load_of(cache, GENERAL, RANDOM) for _ in range(2)]
     answered_early = [each.done() for each in (first, *others)]
     channels.may_answer.set()
     async with asyncio.timeout(ANSWER_SECONDS):
         await asyncio.gather(first, *others)
 
-    assert ([False] * 3, 2) == (answered_early, channels.questions)
+    assert ([False] * 3, 2) == (answered_early, channels.queries)
     assert [GENERAL, RANDOM] == sorted(channel_id for channel_id, _ in read)
 
 
-async def test_reading_goes_on_when_whoever_began_it_is_cancelled(
+async def test_load_goes_on_when_its_first_caller_is_cancelled(
     cache: MemberCache, channels: SlowChannels, read: Read
 ) -> None:
-    """The others wait for it all the same."""
+    """Another caller waits for the same load."""
     channels.hold()
-    beginner = await asking(cache, GENERAL)
-    other = await asking(cache, GENERAL)
+    first = await load_of(cache, GENERAL)
+    other = await load_of(cache, GENERAL)
 
-    beginner.cancel()
-    await asyncio.wait([beginner])
+    first.cancel()
+    await asyncio.wait([first])
     answered_early = other.done()
     channels.may_answer.set()
     async with asyncio.timeout(ANSWER_SECONDS):
         await other
 
-    assert (True, False) == (beginner.cancelled(), answered_early)
-    assert (1, [(GENERAL, {ALICE, BOB, CAROL})]) == (channels.questions, read)
+    assert (True, False) == (first.cancelled(), answered_early)
+    assert (1, [(GENERAL, {ALICE, BOB, CAROL})]) == (channels.queries, read)
 
 
-async def test_reading_is_unavailable_when_storage_does_not_answer(
+async def test_load_is_unavailable_when_storage_does_not_answer(
     cache: MemberCache,
     channels: SlowChannels,
     read: Read,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Nothing is read, and the next to ask asks anew."""
+    """Nothing is cached, and the next caller tries again."""
     channels.is_down = True
 
     with caplog.at_level(logging.WARNING), pytest.raises(Unavailable):
@@ -151,39 +151,39 @@ async def test_reading_is_unavailable_when_storage_does_not_answer(
 
 
 @pytest.mark.parametrize(
-    ("news", "expected"),
+    ("updates", "expected"),
     [
         ([(MembershipEvent.LEFT, BOB)], {ALICE, CAROL}),
         ([(MembershipEvent.JOINED, DAVE)], {ALICE, BOB, CAROL, DAVE}),
         ([(MembershipEvent.LEFT, BOB), (MembershipEvent.JOINED, BOB)], {ALICE, BOB, CAROL}),
         ([(MembershipEvent.DELETED, ALICE), (MembershipEvent.JOINED, DAVE)], {DAVE}),
     ],
-    ids=["removed", "added", "back again", "created anew"],
+    ids=["removed", "added", "back again", "created again"],
 )
-async def test_news_count_when_they_come_during_a_reading(
+async def test_updates_are_applied_when_they_arrive_during_a_load(
     cache: MemberCache,
     channels: SlowChannels,
     read: Read,
-    news: list[tuple[MembershipEvent, UserId]],
+    updates: list[tuple[MembershipEvent, UserId]],
     expected: set[UserId],
 ) -> None:
-    """What is read may be older; another channel's news do not matter."""
+    """The query may be older than the updates; those of another channel are ignored."""
     channels.hold()
-    reading = await asking(cache, GENERAL)
+    loading = await load_of(cache, GENERAL)
 
     cache.apply(MembershipUpdate(MembershipEvent.DELETED, RANDOM, frozenset()))
-    for event, user_id in news:
+    for event, user_id in updates:
         cache.apply(MembershipUpdate(event, GENERAL, frozenset({user_id})))
     channels.may_answer.set()
-    await reading
+    await loading
 
     assert [(GENERAL, expected)] == read
 
 
-async def test_size_is_that_of_the_last_reading_when_it_is_old(
+async def test_size_is_that_of_the_last_load_when_it_is_old(
     cache: MemberCache, clock: ManualClock
 ) -> None:
-    """At least 1, so that it can be divided by."""
+    """The size is 1 at least, so that callers can divide by it."""
     unknown = cache.size(GENERAL)
     await cache.load([GENERAL, NOWHERE])
     clock.advance(10 * REFRESH_SECONDS)
@@ -191,10 +191,10 @@ async def test_size_is_that_of_the_last_reading_when_it_is_old(
     assert (1, 3, 1) == (unknown, cache.size(GENERAL), cache.size(NOWHERE))
 
 
-async def test_oldest_is_forgotten_when_too_many_channels_were_read(
+async def test_oldest_entry_is_deleted_when_too_many_channels_were_loaded(
     cache: MemberCache,
 ) -> None:
-    """Memory stays flat, however many channels there are."""
+    """Memory is bounded."""
     await cache.load([GENERAL])
     await cache.load([RANDOM])
 
@@ -203,12 +203,12 @@ async def test_oldest_is_forgotten_when_too_many_channels_were_read(
     assert (False, True) == (cache.is_fresh(GENERAL), cache.is_fresh(RANDOM))
 
 
-async def test_reading_is_cancelled_when_it_is_closed(
+async def test_load_is_cancelled_when_the_cache_is_closed(
     cache: MemberCache, channels: SlowChannels, read: Read
 ) -> None:
-    """Whoever waits for it must not tell anybody anything."""
+    """A caller that waits for it must not publish."""
     channels.hold()
-    waiting = await asking(cache, GENERAL)
+    waiting = await load_of(cache, GENERAL)
 
     await cache.close()
 
@@ -217,8 +217,8 @@ async def test_reading_is_cancelled_when_it_is_closed(
     assert [] == read
 
 
-async def test_closing_is_harmless_when_nothing_is_being_read(cache: MemberCache) -> None:
-    """There is nothing to wait for, and nothing is kept of a reading that has ended."""
+async def test_closing_is_harmless_when_nothing_is_being_loaded(cache: MemberCache) -> None:
+    """There is no load to wait for, and ended loads leave nothing behind."""
     await cache.load([GENERAL])
 
     await cache.close()

@@ -20,7 +20,7 @@ CHANNEL_IDS = IDS.map(ChannelId)
 
 
 def encoded(text: str) -> str:
-    """Any text as a cursor would be."""
+    """Return a text encoded as a cursor."""
     return urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
@@ -28,20 +28,20 @@ def encoded(text: str) -> str:
 def test_cursor_means_the_same_place_when_handed_back(
     cursor: UndeliveredCursor | ChannelCursor,
 ) -> None:
-    """Whatever a channel is called."""
+    """The id of the channel may be any text."""
     assert cursor == decode_cursor(cursor.encode())
 
 
 @given(IDS.map(UserId))
 def test_recipient_cursor_means_the_same_recipient_when_handed_back(recipient_id: UserId) -> None:
-    """Whatever a user is called."""
+    """The id of the user may be any text."""
     cursor = RecipientCursor(recipient_id)
 
     assert cursor == decode_recipient_cursor(cursor.encode())
 
 
 def test_cursors_are_refused_when_they_are_of_the_other_kind() -> None:
-    """Neither opens a page that it was not made for."""
+    """A cursor of recipients is no cursor of messages, and the other way round."""
     with pytest.raises(InvalidPayload):
         decode_cursor(RecipientCursor(UserId("user_bob")).encode())
     with pytest.raises(InvalidPayload):
@@ -68,7 +68,7 @@ def test_cursors_are_refused_when_they_are_of_the_other_kind() -> None:
     ],
 )
 def test_cursor_is_refused_when_it_was_not_made_here(cursor: str) -> None:
-    """A forged one is the client's fault, and never reaches the storage."""
+    """A forged cursor is rejected before the storage is queried."""
     with pytest.raises(InvalidPayload) as caught:
         decode_cursor(cursor)
 

@@ -15,14 +15,14 @@ NAMES = ("a", "b", "c", "d")
 
 @dataclass(eq=False)
 class Item:
-    """Something that waits."""
+    """An item with a deadline."""
 
     name: str
     deadline_id: int = 0
 
 
 class Waiting:
-    """A queue, and what it has called back for: name, deadline, and when that was."""
+    """A queue, and the calls that it made: name, deadline and time."""
 
     def __init__(self) -> None:
         self.clock = ManualClock()
@@ -35,7 +35,7 @@ class Waiting:
 
 
 def test_items_are_called_in_order_when_they_were_set_in_another() -> None:
-    """Each at its own time; those of one time in the order in which they were set."""
+    """Items with the same deadline are called in the order in which they were set."""
     waiting = Waiting()
 
     for item, due_at in zip(waiting.items, (3.0, 1.0, 2.0, 1.0), strict=True):
@@ -46,7 +46,7 @@ def test_items_are_called_in_order_when_they_were_set_in_another() -> None:
 
 
 def test_item_is_called_once_when_it_is_moved_away_and_back() -> None:
-    """Later, earlier, later again, to a time it has had: only the last counts."""
+    """Only the last deadline of an item counts."""
     waiting = Waiting()
 
     for due_at in (1.0, 5.0, 0.5, 5.0, 1.0, 5.0):
@@ -57,7 +57,7 @@ def test_item_is_called_once_when_it_is_moved_away_and_back() -> None:
 
 
 def test_item_is_called_at_once_when_its_time_is_over() -> None:
-    """By the loop, not by whoever set it."""
+    """The event loop calls it, not the caller of `set`."""
     waiting = Waiting()
     waiting.clock.advance(7)
 
@@ -69,7 +69,7 @@ def test_item_is_called_at_once_when_its_time_is_over() -> None:
 
 
 def test_one_timer_is_enough_when_many_wait() -> None:
-    """A later one needs none; the clock is left alone when nobody waits any more."""
+    """A later deadline starts no timer, and an empty queue has none."""
     waiting = Waiting()
 
     for number, item in enumerate(waiting.items):
@@ -83,7 +83,7 @@ def test_one_timer_is_enough_when_many_wait() -> None:
 
 
 def test_entries_stay_bounded_when_items_come_and_go() -> None:
-    """What is stale goes when it is half of all, whether moved or cleared."""
+    """Stale entries are removed when they exceed half of all entries."""
     waiting = Waiting()
 
     for number in range(1_000):
@@ -93,7 +93,7 @@ def test_entries_stay_bounded_when_items_come_and_go() -> None:
 
 
 def test_the_others_are_called_when_one_callback_fails() -> None:
-    """A bug in one socket's end must not keep everybody else connected for ever."""
+    """A bug in ending one socket must not keep all others connected."""
     called: list[str] = []
 
     def fail_for_a(item: Item, _due_at: float) -> None:
@@ -114,7 +114,7 @@ def test_the_others_are_called_when_one_callback_fails() -> None:
 
 
 async def test_item_is_called_on_the_event_loop_when_the_clock_is_real() -> None:
-    """Not before its time, but for what a loop rounds."""
+    """It is called at its deadline, give or take the rounding of the loop."""
     clock = SystemClock()
     called: asyncio.Future[float] = asyncio.get_running_loop().create_future()
     queue: DeadlineQueue[Item] = DeadlineQueue(
@@ -141,7 +141,7 @@ async def test_item_is_called_on_the_event_loop_when_the_clock_is_real() -> None
 def test_queue_agrees_with_a_plain_map_when_items_are_set_and_cleared(
     steps: list[tuple[str, int, float]],
 ) -> None:
-    """Whatever happens meanwhile, an item is called back for at its latest deadline, once."""
+    """For any sequence of calls, an item is called back once, at its last deadline."""
     waiting = Waiting()
     due: dict[str, float] = {}
     expected: list[tuple[str, float]] = []

@@ -19,7 +19,7 @@ TOKEN = Revocation.of_token("token")
 
 @pytest.fixture
 def recent(clock: ManualClock) -> RecentRevocations:
-    """Nothing revoked yet."""
+    """An empty list of revocations."""
     return RecentRevocations(clock)
 
 
@@ -40,7 +40,7 @@ def test_credential_is_covered_when_a_revocation_names_it(
     revocation: Revocation,
     expected: bool,  # noqa: FBT001 - a parameter
 ) -> None:
-    """By its token, its sign-in, or its user if it was issued until then."""
+    """It names the token, the sign-in, or the user of a token issued until then."""
     recent.remember(revocation)
 
     assert expected == recent.cover(ALICES)
@@ -49,7 +49,7 @@ def test_credential_is_covered_when_a_revocation_names_it(
 def test_revocation_is_remembered_until_its_time_when_made(
     recent: RecentRevocations, clock: ManualClock
 ) -> None:
-    """Longer would refuse a token whose revocation has ended."""
+    """Keeping it for longer could reject a token whose revocation has ended."""
     recent.remember(TOKEN)
 
     clock.advance(REMEMBERED_SECONDS - 1)
@@ -63,7 +63,7 @@ def test_revocation_is_remembered_until_its_time_when_made(
 def test_revocation_is_remembered_anew_when_made_again(
     recent: RecentRevocations, clock: ManualClock
 ) -> None:
-    """The second revocation counts from its own moment."""
+    """The time is counted from the second revocation."""
     recent.remember(TOKEN)
     clock.advance(REMEMBERED_SECONDS - 1)
 
@@ -76,7 +76,7 @@ def test_revocation_is_remembered_anew_when_made_again(
 def test_later_moment_stays_when_an_earlier_one_is_told_afterwards(
     recent: RecentRevocations,
 ) -> None:
-    """Two nodes may revoke a user, and be heard in the other order."""
+    """Two nodes may revoke a user, and their revocations may arrive in the other order."""
     recent.remember(Revocation.of_user(ALICE, NOW))
     recent.remember(Revocation.of_user(ALICE, NOW - 1))
 
@@ -86,7 +86,7 @@ def test_later_moment_stays_when_an_earlier_one_is_told_afterwards(
 def test_nothing_is_kept_of_what_was_revoked_when_its_time_is_over(
     recent: RecentRevocations, clock: ManualClock
 ) -> None:
-    """Nor is a token ever kept."""
+    """No token is ever kept."""
     recent.remember(TOKEN)
     first = [revocation.token for revocation, _ in recent._recent.values()]
     clock.advance(REMEMBERED_SECONDS)
@@ -97,7 +97,7 @@ def test_nothing_is_kept_of_what_was_revoked_when_its_time_is_over(
 
 
 def test_oldest_gives_way_when_full(recent: RecentRevocations) -> None:
-    """Memory is bounded, whoever revokes how much."""
+    """Memory is bounded."""
     recent.remember(TOKEN)
 
     for number in range(MAX_REMEMBERED):
@@ -108,7 +108,7 @@ def test_oldest_gives_way_when_full(recent: RecentRevocations) -> None:
 
 
 def test_revocation_stays_when_full_and_made_again(recent: RecentRevocations) -> None:
-    """Its place among the oldest is given up, and no other is pushed out for it."""
+    """A repeated revocation deletes no other one."""
     recent.remember(TOKEN)
     for number in range(MAX_REMEMBERED - 1):
         recent.remember(Revocation.of_session(f"sess {number}"))

@@ -23,14 +23,13 @@ CENTURY = 36_500 * DAY
 def test_revocation_outlives_the_token_when_that_is_accepted_longest(
     life_seconds: int, expected: int
 ) -> None:
-    """Until its end and the skew of five seconds; a day at least, a century at most."""
+    """It lasts until the expiry plus the clock skew, but for a day at least, a century at most."""
     expires_at = NOW + life_seconds
 
     assert expected == revocation_seconds(expires_at, NOW)
 
 
 def test_revocation_is_rounded_up_when_a_second_has_begun() -> None:
-    """Rather a moment too long."""
     expires_at = NOW + 2 * DAY
 
     assert 2 * DAY + 5 == revocation_seconds(expires_at, NOW + 1e-6)

@@ -10,12 +10,12 @@ PRINCIPAL = Principal(ALICE, "sess", None, expires_at=60, issued_at=0)
 
 
 def a_session(token: str, principal: Principal = PRINCIPAL) -> Session:
-    """One of Alice's."""
+    """Create a session of Alice."""
     return Session(ALICE, None, Credential.of(token, principal))
 
 
 def test_sessions_are_found_when_a_revocation_names_them() -> None:
-    """All of a user, those of a sign-in, that of a token."""
+    """A user, a sign-in and a token are found."""
     live = SessionIndex()
     phone, laptop = a_session("one"), a_session("two", replace(PRINCIPAL, session_id="other"))
     live.add(phone)
@@ -27,7 +27,7 @@ def test_sessions_are_found_when_a_revocation_names_them() -> None:
 
 
 def test_session_is_not_found_when_it_stands_on_something_issued_later() -> None:
-    """A user may come back."""
+    """A user may sign in again."""
     live = SessionIndex()
     live.add(a_session("one", replace(PRINCIPAL, issued_at=10)))
 
@@ -35,7 +35,7 @@ def test_session_is_not_found_when_it_stands_on_something_issued_later() -> None
 
 
 def test_session_is_found_by_the_newest_two_tokens_when_it_was_refreshed_twice() -> None:
-    """What it stands on now, and what it stood on a moment ago; nothing older is kept."""
+    """The current and the previous token are found, but no older one."""
     live = SessionIndex()
     session = a_session("one")
     live.add(session)
@@ -54,7 +54,7 @@ def test_session_is_found_by_the_newest_two_tokens_when_it_was_refreshed_twice()
 
 
 def test_nothing_is_kept_when_the_sessions_are_removed() -> None:
-    """Memory stays flat."""
+    """Memory does not grow."""
     live = SessionIndex()
     session = a_session("one")
     live.add(session)

@@ -108,7 +108,7 @@ async def test_failure_is_logged_by_its_name_when_its_caller_is_cancelled(
     assert caller.cancelled()
 
 
-async def test_nothing_is_logged_when_the_caller_hears_of_the_failure(
+async def test_nothing_is_logged_when_the_caller_receives_the_failure(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with pytest.raises(NotAMember):

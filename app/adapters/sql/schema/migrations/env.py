@@ -1,6 +1,6 @@
-"""Run by Alembic for each command: migrates over the connection it is given.
+"""Alembic's environment: migrates over the connection that `upgrade_schema` passes.
 
-Nothing is read from an alembic.ini and logging is left alone.
+Reads no alembic.ini, and does not configure logging.
 """
 
 from alembic import context

@@ -14,6 +14,7 @@ from tests.contract.storage import UNHURRIED, opened
 from tests.deadlines import ANSWER_SECONDS
 from tests.postgres_server import FSYNC_WARNING, PostgresServer
 from tests.prisma import ROWS, TABLES
+from tests.unit.adapters.sql.migrations import HEAD
 
 WELL = Examination()
 WELL_BUT_FOR_FSYNC = Examination(warnings=(FSYNC_WARNING,))
@@ -35,34 +36,32 @@ ANOTHER_WAITING_INDEX = (
         " ON message_deliveries (recipient_id, position, channel_id)"
         " WHERE status = 'READ'"
     ),
-    "The index message_deliveries_waiting_idx of message_deliveries is missing, or is another one.",
+    "The index message_deliveries_waiting_idx of message_deliveries is missing or different.",
 )
-"""What makes one, on either database, and what is said of it."""
+"""SQL that replaces an index by a different one, and the sentence about it."""
 
 
 async def examined(url: str) -> Examination:
-    """What the doctor finds."""
+    """Examine a database with the limits of a server."""
     return await examine_database(url, DEFAULT_LIMITS)
 
 
 async def start(url: str, *, migrate: bool = False) -> None:
-    """As a server does, and stop."""
+    """Open a database as a server does, and close it."""
     async with opened(Database(url, migrate=migrate, limits=UNHURRIED)):
         pass
 
 
 async def migrate(url: str) -> None:
-    """As ``python -m app migrate``."""
+    """Migrate a database as ``python -m app migrate`` does."""
     await start(url, migrate=True)
 
 
 async def test_postgres_is_well_when_it_is_migrated(postgres_url: str) -> None:
-    """Nothing is found where nothing is wrong."""
     assert WELL_BUT_FOR_FSYNC == await examined(postgres_url)
 
 
 async def test_sqlite_is_well_when_it_is_migrated(url: str) -> None:
-    """Nor here."""
     await migrate(url)
 
     assert WELL == await examined(url)
@@ -71,7 +70,7 @@ async def test_sqlite_is_well_when_it_is_migrated(url: str) -> None:
 async def test_the_originals_own_things_are_no_differences_when_it_was_migrated(
     empty_postgres_url: str, postgres_server: PostgresServer
 ) -> None:
-    """Its other tables, a column it adds later, an administrator's index and constraint."""
+    """Other tables, new columns, and an administrator's index and constraint are ignored."""
     postgres_server.execute(TABLES + ROWS, "empty")
     await migrate(empty_postgres_url)
     postgres_server.execute(
@@ -87,7 +86,7 @@ async def test_the_originals_own_things_are_no_differences_when_it_was_migrated(
 async def test_messages_are_counted_when_they_wait_to_be_taken_in(
     empty_postgres_url: str, postgres_server: PostgresServer
 ) -> None:
-    """What the other side wrote since is no difference: a running server deals with it."""
+    """They are not a difference, because a running server adopts them."""
     postgres_server.execute(TABLES + ROWS, "empty")
     await migrate(empty_postgres_url)
     postgres_server.execute(PRISMAS_MESSAGE, "empty")
@@ -101,7 +100,7 @@ async def test_messages_are_counted_when_they_wait_to_be_taken_in(
         (
             "UPDATE alembic_version SET version_num = '9999'",
             (
-                "The database stands at revision 9999, which this version does not know; "
+                "The database has revision 9999, which this version does not know; "
                 "start the newer version that migrated it."
             ),
         ),
@@ -117,36 +116,36 @@ async def test_messages_are_counted_when_they_wait_to_be_taken_in(
             "ALTER TABLE messages ADD must text NOT NULL",
             (
                 "The column messages.must must not be NULL and has no default value, "
-                "and nothing here writes it."
+                "and this server does not write it."
             ),
         ),
         (
             "ALTER TABLE messages ALTER content TYPE varchar(10)",
-            "The column messages.content is VARCHAR(10), and has to be TEXT.",
+            "The column messages.content is VARCHAR(10), but must be TEXT.",
         ),
         (
             'ALTER TABLE messages ALTER "updatedAt" TYPE timestamptz',
             (
                 "The column messages.updatedAt is TIMESTAMP WITH TIME ZONE, "
-                "and has to be TIMESTAMP(3) WITHOUT TIME ZONE."
+                "but must be TIMESTAMP(3) WITHOUT TIME ZONE."
             ),
         ),
         (
             'ALTER TABLE channels ALTER "createdAt" TYPE timestamp(0)',
             (
                 "The column channels.createdAt is TIMESTAMP(0) WITHOUT TIME ZONE, "
-                "and has to be TIMESTAMP(3) WITHOUT TIME ZONE."
+                "but must be TIMESTAMP(3) WITHOUT TIME ZONE."
             ),
         ),
         (
             "ALTER TABLE channel_members ALTER role DROP DEFAULT, ALTER role TYPE text",
-            'The column channel_members.role is TEXT, and has to be "MemberRole".',
+            'The column channel_members.role is TEXT, but must be "MemberRole".',
         ),
         (
             "ALTER TABLE channel_members ALTER unread_count DROP DEFAULT",
             (
                 "The column channel_members.unread_count must not be NULL and has no default "
-                "value, and nothing here writes it."
+                "value, and this server does not write it."
             ),
         ),
         (
@@ -155,18 +154,18 @@ async def test_messages_are_counted_when_they_wait_to_be_taken_in(
         ),
         (
             "ALTER TABLE client_messages DROP CONSTRAINT client_messages_pkey",
-            "The primary key of client_messages is (), not (user_id, client_message_id).",
+            "The primary key of client_messages is (), but must be (user_id, client_message_id).",
         ),
         (
             "ALTER TABLE client_messages DROP CONSTRAINT client_messages_user_id_fkey",
             (
-                "The foreign key of client_messages (user_id) to users.id is missing, or does "
-                "something else ON DELETE or ON UPDATE than CASCADE and CASCADE."
+                "The foreign key of client_messages (user_id) to users.id is missing, or is not "
+                "ON DELETE CASCADE ON UPDATE CASCADE."
             ),
         ),
         (
             "ALTER TABLE message_sequences DROP CONSTRAINT message_sequences_message_id_key",
-            "The values of message_sequences (message_id) are not kept unique.",
+            "The table message_sequences has no unique key (message_id).",
         ),
         (
             """ALTER TYPE "MemberRole" RENAME VALUE 'OWNER' TO 'X'""",
@@ -175,8 +174,8 @@ async def test_messages_are_counted_when_they_wait_to_be_taken_in(
         (
             "DROP INDEX message_deliveries_waiting_idx",
             (
-                "The index message_deliveries_waiting_idx of message_deliveries is missing, "
-                "or is another one."
+                "The index message_deliveries_waiting_idx of message_deliveries is missing or "
+                "different."
             ),
         ),
         (
@@ -186,8 +185,8 @@ async def test_messages_are_counted_when_they_wait_to_be_taken_in(
                 " ON message_deliveries (recipient_id, position, channel_id)"
             ),
             (
-                "The index message_deliveries_waiting_idx of message_deliveries is missing, "
-                "or is another one."
+                "The index message_deliveries_waiting_idx of message_deliveries is missing or "
+                "different."
             ),
         ),
         ANOTHER_WAITING_INDEX,
@@ -196,39 +195,39 @@ async def test_messages_are_counted_when_they_wait_to_be_taken_in(
                 "DROP INDEX messages_channel_idx;"
                 """CREATE INDEX messages_channel_idx ON messages ("channelId") WHERE id > 'm'"""
             ),
-            "The index messages_channel_idx of messages is missing, or is another one.",
+            "The index messages_channel_idx of messages is missing or different.",
         ),
         (
             (
                 "UPDATE pg_index SET indisvalid = false"
                 " WHERE indexrelid = 'messages_others_idx'::regclass"
             ),
-            "The index messages_others_idx of messages is not valid; REINDEX it.",
+            "The index messages_others_idx of messages is invalid; REINDEX it.",
         ),
         (
             "ALTER TABLE message_sequences ALTER position DROP DEFAULT",
             (
-                "The column message_sequences.position has no counter: its default has to be the "
-                "nextval of a sequence."
+                "The column message_sequences.position has no sequence: its default must be the "
+                "nextval of one."
             ),
         ),
         (
             "DROP SEQUENCE revocations_position_seq CASCADE",
             (
-                "The column revocations.position has no counter: its default has to be the "
-                "nextval of a sequence."
+                "The column revocations.position has no sequence: its default must be the "
+                "nextval of one."
             ),
         ),
         (
             "ALTER DATABASE chat SET default_transaction_read_only = on",
-            "Transactions are read only here; turn default_transaction_read_only off.",
+            "Transactions are read-only; turn default_transaction_read_only off.",
         ),
     ],
 )
 async def test_a_difference_is_named_when_postgres_has_it(
     postgres_url: str, postgres_server: PostgresServer, change: str, sentence: str
 ) -> None:
-    """One sentence, that one, and no other."""
+    """There is exactly one sentence."""
     postgres_server.execute(change, "chat")
 
     found = await examined(postgres_url)
@@ -239,21 +238,21 @@ async def test_a_difference_is_named_when_postgres_has_it(
 async def test_a_position_is_named_when_it_is_missing_with_its_key_and_counter(
     postgres_url: str, postgres_server: PostgresServer
 ) -> None:
-    """Of a counter nothing is said, where there is nothing to count."""
+    """The missing sequence is not reported for a column that does not exist."""
     postgres_server.execute("ALTER TABLE message_sequences DROP position", "chat")
 
     found = await examined(postgres_url)
 
     assert (
         "The column message_sequences.position is missing.",
-        "The primary key of message_sequences is (), not (position).",
+        "The primary key of message_sequences is (), but must be (position).",
     ) == found.differences
 
 
 async def test_a_position_is_no_difference_when_it_is_an_identity(
     postgres_url: str, postgres_server: PostgresServer
 ) -> None:
-    """The other way in which PostgreSQL counts."""
+    """An identity column increments as well as a sequence."""
     postgres_server.execute(
         "ALTER TABLE message_sequences ALTER position DROP DEFAULT,"
         " ALTER position ADD GENERATED BY DEFAULT AS IDENTITY",
@@ -266,14 +265,14 @@ async def test_a_position_is_no_difference_when_it_is_an_identity(
 async def test_a_warning_is_given_when_a_table_is_not_logged(
     postgres_url: str, postgres_server: PostgresServer
 ) -> None:
-    """It is no difference: nothing is lost while the server lives."""
+    """It is not a difference, because nothing is lost while the server runs."""
     postgres_server.execute("ALTER TABLE client_messages SET UNLOGGED", "chat")
 
     found = await examined(postgres_url)
 
     sentence = (
-        "The table client_messages is UNLOGGED: all of it is lost when the server fails; "
-        "run ALTER TABLE ... SET LOGGED."
+        "The table client_messages is UNLOGGED: all its rows are lost if the server fails; "
+        "run ALTER TABLE client_messages SET LOGGED."
     )
     assert Examination(warnings=(FSYNC_WARNING, sentence)) == found
 
@@ -281,7 +280,7 @@ async def test_a_warning_is_given_when_a_table_is_not_logged(
 async def test_a_warning_is_given_when_pages_may_be_torn(
     postgres_url: str, postgres_server: PostgresServer
 ) -> None:
-    """For who has no file system that keeps them whole."""
+    """Turning full_page_writes off is safe only with certain file systems."""
     change = "ALTER SYSTEM SET full_page_writes = {};"
     reload = "SELECT pg_reload_conf()"
     postgres_server.execute(change.format("off"))
@@ -300,12 +299,12 @@ async def test_a_warning_is_given_when_pages_may_be_torn(
 async def test_starting_says_so_when_the_databases_encoding_lacks_characters(
     postgres_server: PostgresServer,
 ) -> None:
-    """An emoji would be unavailable for ever, whoever tries again."""
+    """A message with an emoji could never be stored."""
     postgres_server.execute("CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
     url = postgres_server.url("latin")
     sentence = (
-        "The database's encoding is LATIN1, which has no emoji; "
-        "move its tables to a database made WITH ENCODING 'UTF8'."
+        "The database has the encoding LATIN1, which cannot store emoji; "
+        "move its tables to a database created WITH ENCODING 'UTF8'."
     )
 
     try:
@@ -322,7 +321,7 @@ async def test_starting_says_so_when_the_databases_encoding_lacks_characters(
 async def test_nothing_but_the_revision_is_named_when_the_database_is_empty(
     empty_postgres_url: str,
 ) -> None:
-    """Whoever has migrated nothing need not read about every table."""
+    """The missing tables are not listed."""
     found = await examined(empty_postgres_url)
 
     assert ("The database is not up to date; run `python -m app migrate` first.",) == (
@@ -335,22 +334,22 @@ async def test_nothing_but_the_revision_is_named_when_the_database_is_empty(
     [
         (
             "REVOKE SELECT ON alembic_version FROM chatter",
-            "This user may not SELECT on alembic_version; grant it.",
+            "This user lacks SELECT on alembic_version; grant it.",
         ),
         (
             "REVOKE INSERT, DELETE ON messages FROM chatter",
-            "This user may not INSERT, DELETE on messages; grant it.",
+            "This user lacks INSERT, DELETE on messages; grant it.",
         ),
         (
             "REVOKE USAGE ON SEQUENCE revocations_position_seq FROM chatter",
-            "This user may not use the counter revocations_position_seq; grant USAGE on it.",
+            "This user lacks USAGE on the sequence revocations_position_seq; grant it.",
         ),
     ],
 )
 async def test_privileges_are_named_when_the_user_lacks_them(
     postgres_url: str, postgres_server: PostgresServer, change: str, sentence: str
 ) -> None:
-    """Reading, writing, and the counters that a table is numbered by."""
+    """Privileges to read, to write and to use sequences are checked."""
     postgres_server.execute(USER.format("chatter") + change, "chat")
 
     chatters_url = postgres_url.replace("postgres:", "chatter:")
@@ -362,13 +361,13 @@ async def test_privileges_are_named_when_the_user_lacks_them(
         postgres_server.execute("DROP OWNED BY chatter; DROP ROLE chatter", "chat")
 
     assert (sentence,) == found.differences
-    assert f"{sentence} `python -m app doctor` says what else there is." == str(refused.value)
+    assert f"{sentence} `python -m app doctor` lists all problems." == str(refused.value)
 
 
 async def test_a_server_starts_when_its_user_may_do_what_a_server_does(
     postgres_url: str, postgres_server: PostgresServer
 ) -> None:
-    """Users are for others to add."""
+    """The server needs no privilege to insert or delete users."""
     change = "REVOKE INSERT, DELETE ON users FROM chatter"
     postgres_server.execute(USER.format("chatter") + change, "chat")
     chatters_url = postgres_url.replace("postgres:", "chatter:")
@@ -385,10 +384,10 @@ async def test_a_server_starts_when_its_user_may_do_what_a_server_does(
 async def test_starting_says_so_when_the_database_is_read_only(
     postgres_url: str, postgres_server: PostgresServer
 ) -> None:
-    """Before anybody is let in."""
+    """The server does not start, so that it admits no clients."""
     postgres_server.execute("ALTER DATABASE chat SET default_transaction_read_only = on")
 
-    with pytest.raises(DatabaseOpenError, match="Transactions are read only here"):
+    with pytest.raises(DatabaseOpenError, match="Transactions are read-only"):
         await start(postgres_url)
 
 
@@ -396,20 +395,20 @@ async def test_starting_says_so_when_the_database_is_read_only(
 async def test_the_schema_is_named_when_there_is_none_of_that_name(
     postgres_url: str, *, migrate: bool
 ) -> None:
-    """A slip in the address; nothing is made in another one."""
+    """No tables are created in another schema."""
     url = f"{postgres_url}?schema=chatt"
 
     found = await examined(url)
-    with pytest.raises(DatabaseOpenError, match=r"no schema of the name in DATABASE_URL"):
+    with pytest.raises(DatabaseOpenError, match="The schema in DATABASE_URL does not exist"):
         await start(url, migrate=migrate)
 
-    assert "There is no schema of the name in DATABASE_URL" in found.differences[0]
+    assert "The schema in DATABASE_URL does not exist" in found.differences[0]
 
 
 async def test_examining_says_so_when_the_server_cannot_be_reached(
     postgres_url: str, postgres_server: PostgresServer
 ) -> None:
-    """Without the address, which holds a password."""
+    """The error does not contain the URL, which contains a password."""
     postgres_server.stop()
     try:
         with pytest.raises(DatabaseOpenError, match="cannot be reached") as caught:
@@ -421,7 +420,7 @@ async def test_examining_says_so_when_the_server_cannot_be_reached(
 
 
 async def test_no_file_is_made_when_there_is_none(url: str, file: Path) -> None:
-    """Looking leaves nothing behind."""
+    """Examining a missing file does not create it."""
     found = await examined(url)
 
     assert (f"There is no file {file}; run `python -m app migrate`.",) == found.differences
@@ -433,27 +432,26 @@ async def test_no_file_is_made_when_there_is_none(url: str, file: Path) -> None:
     [
         (
             "PRAGMA journal_mode = DELETE",
-            "The file is in journal mode delete, not wal; a server that starts sets it.",
+            "The file has journal mode delete, not wal; start the server, which sets it.",
         ),
         ("DROP TABLE revocations", "The table revocations is missing."),
         (
             "INSERT INTO alembic_version VALUES ('0001')",
             (
-                "The table alembic_version has several revisions (0001, 0005), and has to have "
-                "one; delete the rows that are not of this database."
+                f"The table alembic_version has several revisions (0001, {HEAD}), but must have "
+                "one; delete the rows that do not belong to this database."
             ),
         ),
         ANOTHER_WAITING_INDEX,
         (
             "DROP INDEX messages_others_idx",
-            "The index messages_others_idx of messages is missing, or is another one.",
+            "The index messages_others_idx of messages is missing or different.",
         ),
     ],
 )
 async def test_a_difference_is_named_when_sqlite_has_it(
     url: str, file: Path, change: str, sentence: str
 ) -> None:
-    """The same sentences, and one of its own."""
     await migrate(url)
     with closing(sqlite3.connect(file)) as connection, connection:
         connection.executescript(change)
@@ -464,7 +462,7 @@ async def test_a_difference_is_named_when_sqlite_has_it(
 
 
 async def test_examining_says_so_when_sqlites_file_cannot_be_written(url: str, file: Path) -> None:
-    """Somebody holds it; whoever may not write it is told in the same way."""
+    """Another program has locked the file."""
     await migrate(url)
     with closing(sqlite3.connect(file, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")

@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 
 import pytest
-from alembic import command
 from sqlalchemy import Connection, text
 
 from app.adapters.sql.connection.database import Database
-from app.adapters.sql.schema.upgrade import _config, upgrade_schema
+from app.adapters.sql.schema.upgrade import upgrade_schema
 from app.domain.errors import ClientMessageIdReused
 from app.domain.message import Message
 from app.ports import AddOutcome, StoredMessage
@@ -22,39 +21,38 @@ from tests.contract.storage import (
     sql_storage,
 )
 from tests.doubles.manual_clock import DEFAULT_START as NOW
+from tests.unit.adapters.sql.migrations import downgrade
 
 
 @pytest.fixture(params=["sqlite", "own_postgres"])
 def database(request: pytest.FixtureRequest) -> Database:
-    """Each of the two, migrated and open, whose tables may be changed."""
+    """SQLite, then PostgreSQL, migrated and open; a test may change the tables."""
     database: Database = request.getfixturevalue(f"{request.param}_database")
     return database
 
 
 @pytest.fixture
 async def storage(database: Database) -> Storage:
-    """The repositories over it, with the contract suites' users and channels."""
+    """Repositories that use `database`, with the users and channels of the contract tests."""
     storage = sql_storage(database)
     await storage.channels.seed(MEMBERSHIP)
     return storage
 
 
 async def digests(database: Database) -> Sequence[str | None]:
-    """What is stored besides ids."""
+    """Return the stored digests."""
     async with database.reading() as connection:
         return (await connection.scalars(text("SELECT digest FROM client_messages"))).all()
 
 
-def migrate_anew(connection: Connection) -> None:
-    """Back to the revision before, and forward again."""
-    config = _config()
-    config.attributes["connection"] = connection
-    command.downgrade(config, "0004")
+def drop_digests(connection: Connection) -> None:
+    """Downgrade to the revision before digests, and upgrade again."""
+    downgrade(connection, "0004")
     upgrade_schema(connection)
 
 
 async def resend(storage: Storage, *contents: str) -> list[AddOutcome]:
-    """Send contents under the client message id ``c-1``, one after the other."""
+    """Send contents with the client message id ``c-1``, one after the other."""
     return [
         await add_one(storage, draft(content=each, client_message_id="c-1")) for each in contents
     ]
@@ -62,10 +60,10 @@ async def resend(storage: Storage, *contents: str) -> list[AddOutcome]:
 
 @pytest.fixture
 async def old_message(database: Database, storage: Storage) -> Message:
-    """Alice's "hello", stored under ``c-1`` by a version that kept no digests."""
+    """Alice's "hello", stored with client message id ``c-1`` by a version without digests."""
     message = await add(storage, draft(client_message_id="c-1"))
     async with database.transaction() as connection:
-        await connection.run_sync(migrate_anew)
+        await connection.run_sync(drop_digests)
     assert [None] == await digests(database)
     return message
 
@@ -73,7 +71,7 @@ async def old_message(database: Database, storage: Storage) -> Message:
 async def test_digests_differ_when_the_same_text_is_sent_twice(
     database: Database, storage: Storage
 ) -> None:
-    """Nobody sees in the database that two messages, perhaps deleted since, said the same."""
+    """Digests do not reveal that two messages, which may be deleted, had the same text."""
     for client_message_id in ("c-1", "c-2"):
         message = await add(storage, draft(content="yes", client_message_id=client_message_id))
         await storage.messages.delete(message.id, ALICE)
@@ -87,7 +85,7 @@ async def test_digests_differ_when_the_same_text_is_sent_twice(
 async def test_send_is_compared_with_the_message_when_the_row_has_no_digest(
     storage: Storage, old_message: Message
 ) -> None:
-    """A repetition is answered; other content and another channel are refused, not lost."""
+    """A repeated send is acknowledged; other content or another channel is rejected."""
     repeated, reused = await resend(storage, "hello", "other")
     elsewhere = await add_one(storage, draft(channel_id=RANDOM, client_message_id="c-1"))
 
@@ -99,7 +97,7 @@ async def test_send_is_compared_with_the_message_when_the_row_has_no_digest(
 async def test_send_is_compared_with_the_edited_message_when_the_row_has_no_digest(
     storage: Storage, old_message: Message
 ) -> None:
-    """What was first sent is not known; nothing is acked that might be something else."""
+    """Without a digest, only the edited content is known to be stored."""
     edited = await storage.messages.update(old_message.id, ALICE, "edited", NOW)
 
     first, same_as_now = await resend(storage, "hello", "edited")
@@ -111,7 +109,7 @@ async def test_send_is_compared_with_the_edited_message_when_the_row_has_no_dige
 async def test_send_is_refused_when_the_row_has_no_digest_and_the_message_was_deleted(
     storage: Storage, old_message: Message
 ) -> None:
-    """``message_deleted`` would make a client drop what may be another message."""
+    """`MessageDeleted` could make a client drop a message that was never stored."""
     await storage.messages.delete(old_message.id, ALICE)
 
     (again,) = await resend(storage, "hello")

@@ -22,27 +22,27 @@ NO_SEED = "`seed` cannot add to users: the column email must not be NULL and has
 
 @pytest.fixture
 def loose_url(empty_postgres_url: str, postgres_server: PostgresServer) -> str:
-    """One that keeps nothing that it need not keep, and has nothing that is not needed."""
+    """An original database without NOT NULL, defaults, foreign keys and unused columns."""
     postgres_server.execute(LOOSE_TABLES, "empty")
     return empty_postgres_url
 
 
 async def migrate(url: str) -> Examination:
-    """As ``python -m app migrate``, and what the doctor finds then."""
+    """Migrate a database, and return what the doctor finds afterwards."""
     async with opened(Database(url, migrate=True, limits=UNHURRIED)):
         pass
     return await examine_database(url, DEFAULT_LIMITS)
 
 
 async def test_a_loose_original_is_taken_over_when_it_is_migrated(loose_url: str) -> None:
-    """All that is to be said is that nobody can be seeded."""
+    """The doctor only warns that `seed` cannot add users."""
     found = await migrate(loose_url)
 
     assert Examination(warnings=(NO_SEED, FSYNC_WARNING)) == found
 
 
 async def test_messages_and_receipts_are_stored_when_the_original_is_loose(loose_url: str) -> None:
-    """The hot path; what was there is readable too."""
+    """Messages from before the migration can be read as well."""
     async with opened(Database(loose_url, migrate=True, limits=UNHURRIED)) as database:
         storage = sql_storage(database)
         message = await add(storage, draft(content="x" * 4_000))
@@ -63,7 +63,7 @@ async def test_messages_and_receipts_are_stored_when_the_original_is_loose(loose
 async def test_messages_are_taken_in_when_one_before_them_has_lost_what_it_refers_to(
     loose_url: str, postgres_server: PostgresServer, column: str, gone: str
 ) -> None:
-    """That one is nobody's to read, and is not found again and again."""
+    """A message without an author or channel is skipped, and not found again."""
     lose = f"""UPDATE messages SET "{column}" = {gone} WHERE id = 'lost'"""  # noqa: S608 - the test's own
     async with opened(Database(loose_url, migrate=True, limits=UNHURRIED)) as database:
         storage = sql_storage(database)
@@ -80,7 +80,7 @@ async def test_messages_are_taken_in_when_one_before_them_has_lost_what_it_refer
 
 
 async def test_a_channel_is_found_when_the_original_is_loose(loose_url: str) -> None:
-    """Though nothing is known of it but its id."""
+    """The channel has only an id: its name is the id, and it counts as PRIVATE."""
     async with opened(Database(loose_url, migrate=True, limits=UNHURRIED)) as database:
         channel = await sql_storage(database).channels.find(GENERAL)
 
@@ -89,7 +89,7 @@ async def test_a_channel_is_found_when_the_original_is_loose(loose_url: str) -> 
 
 
 async def test_channels_change_when_the_original_is_loose(loose_url: str) -> None:
-    """Made, joined, left and deleted, with what was said in them."""
+    """Channels with messages can be created, joined, left and deleted."""
     async with opened(Database(loose_url, migrate=True, limits=UNHURRIED)) as database:
         storage = sql_storage(database)
         await storage.channels.create(NEWS, {ALICE: MemberRole.OWNER})
@@ -112,15 +112,15 @@ async def test_channels_change_when_the_original_is_loose(loose_url: str) -> Non
         (
             """CREATE TABLE pins ("messageId" text REFERENCES messages)""",
             (
-                "Nothing of messages can be deleted while pins (messageId) refers to it: "
-                "its foreign key is ON DELETE NO ACTION."
+                "No row of messages can be deleted while pins (messageId) refers to it: "
+                "the foreign key is ON DELETE NO ACTION."
             ),
         ),
         (
             """CREATE TABLE rooms ("channelId" text REFERENCES channels ON DELETE RESTRICT)""",
             (
-                "Nothing of channels can be deleted while rooms (channelId) refers to it: "
-                "its foreign key is ON DELETE RESTRICT."
+                "No row of channels can be deleted while rooms (channelId) refers to it: "
+                "the foreign key is ON DELETE RESTRICT."
             ),
         ),
         (
@@ -133,10 +133,10 @@ async def test_channels_change_when_the_original_is_loose(loose_url: str) -> Non
         ),
     ],
 )
-async def test_a_warning_is_given_when_that_is_in_somebodys_way(
+async def test_a_warning_is_given_when_a_shared_table_restricts_operators_or_users(
     empty_postgres_url: str, postgres_server: PostgresServer, change: str, sentence: str
 ) -> None:
-    """It keeps nobody from migrating."""
+    """Migrating succeeds nevertheless."""
     postgres_server.execute(TABLES + ROWS, "empty")
     postgres_server.execute(change, "empty")
 
@@ -148,7 +148,7 @@ async def test_a_warning_is_given_when_that_is_in_somebodys_way(
 async def test_differences_are_lines_in_one_order_when_there_are_several(
     empty_postgres_url: str, postgres_server: PostgresServer
 ) -> None:
-    """Every run says the same."""
+    """They are sorted, so that every run prints the same."""
     postgres_server.execute(
         TABLES + 'ALTER TABLE messages DROP content, DROP "userId", ADD must text NOT NULL;'
         "ALTER TABLE users DROP name; DROP TABLE read_receipts",
@@ -162,7 +162,7 @@ async def test_differences_are_lines_in_one_order_when_there_are_several(
         "The column messages.content is missing.",
         (
             "The column messages.must must not be NULL and has no default value, "
-            "and nothing here writes it."
+            "and this server does not write it."
         ),
         "The column messages.userId is missing.",
         "The column users.name is missing.",
@@ -170,12 +170,14 @@ async def test_differences_are_lines_in_one_order_when_there_are_several(
     ] == str(refused.value).splitlines()[1:]
 
 
-async def test_migrating_names_the_table_when_one_of_our_name_is_there(
+async def test_migrating_names_the_table_when_it_has_the_name_of_a_new_one(
     empty_postgres_url: str, postgres_server: PostgresServer
 ) -> None:
-    """Somebody else's, or ours without their ``alembic_version``."""
+    """It belongs to another program, or ``alembic_version`` was lost."""
     postgres_server.execute(TABLES + "CREATE TABLE revocations (id int)", "empty")
-    sentence = "The table revocations is in the way: `migrate` makes one of this name."
+    sentence = (
+        "The table revocations already exists, but `migrate` must create it: rename or drop it."
+    )
 
     with pytest.raises(SchemaError) as refused:
         await migrate(empty_postgres_url)

@@ -5,6 +5,8 @@ import asyncio
 import pytest
 
 from app.adapters.sql.connection.database import Database
+from app.adapters.sql.schema.shared_tables import SHARED_TABLES
+from app.adapters.sql.schema.tables import metadata
 from app.adapters.sql.schema.upgrade import SchemaError
 from tests.contract.storage import (
     ALICE,
@@ -20,6 +22,7 @@ from tests.contract.storage import (
 from tests.doubles.manual_clock import DEFAULT_START as NOW
 from tests.postgres_server import PostgresServer
 from tests.prisma import ROWS, TABLES
+from tests.unit.adapters.sql.migrations import REVISIONS
 
 COLUMNS = """
 SELECT table_name, ordinal_position, column_name, udt_name, datetime_precision, is_nullable,
@@ -46,15 +49,7 @@ WHERE "userId" = 'user_bob';
 DELETE FROM "public"."messages" WHERE "content" = 'first';
 DELETE FROM "public"."channels" WHERE "id" = 'random';
 """
-OUR_TABLES = {
-    "alembic_version",
-    "channel_sequences",
-    "client_messages",
-    "message_deliveries",
-    "message_sequences",
-    "revocations",
-    "webhook_messages",
-}
+OUR_TABLES = {"alembic_version", *(metadata.tables.keys() - SHARED_TABLES)}
 OUR_INDEXES = {
     "channel_members_userId_idx",
     "messages_channel_idx",
@@ -65,21 +60,21 @@ OUR_INDEXES = {
 
 @pytest.fixture
 def original_url(empty_postgres_url: str, postgres_server: PostgresServer) -> str:
-    """A database that only Prisma has touched."""
+    """A database that Prisma created and filled."""
     postgres_server.execute(TABLES + ROWS, "empty")
     return empty_postgres_url
 
 
-async def migrate(url: str) -> None:
-    """As ``python -m app migrate``."""
-    async with opened(Database(url, migrate=True, limits=UNHURRIED)):
-        pass
+async def migrate(url: str) -> tuple[str, ...]:
+    """Migrate a database as ``python -m app migrate`` does; return the migrations that ran."""
+    async with opened(Database(url, migrate=True, limits=UNHURRIED)) as database:
+        return database.applied_migrations
 
 
 async def test_the_originals_tables_stay_as_they_are_when_the_database_is_migrated(
     original_url: str, postgres_server: PostgresServer
 ) -> None:
-    """Columns, types, defaults, keys, enums: all that Prisma compares; ours stand beside it."""
+    """Columns, types, defaults, keys and enums stay, and only indexes are added."""
     queries = (COLUMNS, CONSTRAINTS, ENUMS, INDEXES, TRIGGERS)
     before = [postgres_server.execute(query, "empty") for query in queries]
 
@@ -100,7 +95,7 @@ async def test_the_originals_tables_stay_as_they_are_when_the_database_is_migrat
 
 
 async def test_history_gets_its_numbers_when_the_database_is_migrated(original_url: str) -> None:
-    """By channel, oldest first; it waits for nobody, and what is sent next goes on counting."""
+    """Old messages are numbered by date, count as delivered, and new ones follow them."""
     await migrate(original_url)
 
     async with opened(Database(original_url, migrate=False, limits=UNHURRIED)) as database:
@@ -116,7 +111,6 @@ async def test_history_gets_its_numbers_when_the_database_is_migrated(original_u
 
 
 async def test_members_stay_when_the_database_is_migrated(original_url: str) -> None:
-    """Who was in a channel is in it."""
     await migrate(original_url)
 
     async with opened(Database(original_url, migrate=False, limits=UNHURRIED)) as database:
@@ -130,7 +124,7 @@ async def test_members_stay_when_the_database_is_migrated(original_url: str) -> 
 async def test_prisma_goes_on_writing_when_the_database_is_migrated(
     original_url: str, postgres_server: PostgresServer
 ) -> None:
-    """Its statements name none of our tables, and nothing of ours refuses them."""
+    """Statements of Prisma succeed on the migrated tables."""
     await migrate(original_url)
 
     postgres_server.execute(PRISMA_WRITES, "empty")
@@ -142,14 +136,16 @@ async def test_prisma_goes_on_writing_when_the_database_is_migrated(
 async def test_migrating_does_it_once_when_two_processes_do_it_at_the_same_time(
     original_url: str,
 ) -> None:
-    """The second waits for the first and finds nothing to do."""
-    await asyncio.gather(*(migrate(original_url) for _ in range(3)))
+    """One of three runs all migrations but the first, which an original database has already."""
+    first, second, third = await asyncio.gather(*(migrate(original_url) for _ in range(3)))
+
+    assert [0, 0, len(REVISIONS) - 1] == sorted(map(len, (first, second, third)))
 
 
 async def test_migrating_goes_on_when_an_index_of_ours_is_there_already(
     original_url: str, postgres_server: PostgresServer
 ) -> None:
-    """A careful operator has made the two that the original's history lacks."""
+    """An operator may have created the two indexes that the original backend lacks."""
     postgres_server.execute(
         'CREATE INDEX "messages_replyToId_idx" ON messages ("replyToId");'
         'CREATE INDEX "channel_members_userId_idx" ON channel_members ("userId")',
@@ -164,13 +160,13 @@ async def test_migrating_goes_on_when_an_index_of_ours_is_there_already(
     [
         ("ALTER TABLE messages DROP content", r"The column messages\.content is missing\."),
         ("DROP TABLE read_receipts", r"The table read_receipts is missing\."),
-        ("ALTER TABLE messages ALTER content TYPE varchar(255)", r"content is VARCHAR\(255\), and"),
+        ("ALTER TABLE messages ALTER content TYPE varchar(255)", r"content is VARCHAR\(255\), but"),
     ],
 )
 async def test_migrating_refuses_when_the_tables_are_not_the_originals(
     original_url: str, postgres_server: PostgresServer, change: str, sentence: str
 ) -> None:
-    """The sentence names what differs, and nothing is changed."""
+    """The error names the difference, and the database stays unchanged."""
     postgres_server.execute(change, "empty")
     before = postgres_server.execute(COLUMNS, "empty")
 

@@ -5,19 +5,18 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, inspect
 
 from app.adapters.sql.connection.database import Database
 from app.adapters.sql.connection.limits import DatabaseLimits
-from app.adapters.sql.schema import upgrade as schema
 from app.adapters.sql.schema.tables import metadata
 from app.adapters.sql.schema.upgrade import SchemaError, upgrade_schema
 from tests.contract.storage import UNHURRIED, opened
 from tests.postgres_server import PostgresServer
 from tests.prisma import ROWS, TABLES
+from tests.unit.adapters.sql.migrations import HEAD, REVISIONS, downgrade
 
 SLOW_INDEXES = """
 CREATE FUNCTION be_slow() RETURNS event_trigger LANGUAGE plpgsql
@@ -25,12 +24,12 @@ AS $$ BEGIN PERFORM pg_sleep(0.2); END $$;
 CREATE EVENT TRIGGER be_slow ON ddl_command_start WHEN TAG IN ('CREATE INDEX')
 EXECUTE FUNCTION be_slow();
 """
-"""Each index takes longer than a statement may."""
+"""Makes creating an index take longer than the statement timeout."""
 
 
 @pytest.fixture(params=["sqlite", "own_postgres"])
 def database(request: pytest.FixtureRequest) -> Database:
-    """Each of the two, migrated and open, whose tables may be changed."""
+    """SQLite, then PostgreSQL, migrated and open; a test may change the tables."""
     database: Database = request.getfixturevalue(f"{request.param}_database")
     return database
 
@@ -38,7 +37,7 @@ def database(request: pytest.FixtureRequest) -> Database:
 async def test_migrations_give_the_tables_of_the_code_when_they_have_run(
     database: Database,
 ) -> None:
-    """What Alembic would change is nothing: types, defaults, keys and indexes included."""
+    """Alembic finds no difference in types, defaults, keys or indexes."""
 
     def differences(connection: Connection) -> list[object]:
         context = MigrationContext.configure(
@@ -53,12 +52,10 @@ async def test_migrations_give_the_tables_of_the_code_when_they_have_run(
 
 
 async def test_migrations_leave_nothing_when_they_are_taken_back(database: Database) -> None:
-    """Every revision can go back to the one before."""
+    """Every revision can be downgraded."""
 
     def down_and_up(connection: Connection) -> list[str]:
-        config = schema._config()
-        config.attributes["connection"] = connection
-        command.downgrade(config, "base")
+        downgrade(connection, "base")
         left = inspect(connection).get_table_names()
         upgrade_schema(connection)
         return left
@@ -72,7 +69,7 @@ async def test_migrations_leave_nothing_when_they_are_taken_back(database: Datab
 async def test_migrating_takes_its_time_when_statements_of_the_chat_may_not(
     empty_postgres_url: str, postgres_server: PostgresServer
 ) -> None:
-    """A long history is numbered and indexed for longer than sending a message takes."""
+    """The statement timeout does not apply to migrations of large tables."""
     postgres_server.execute(TABLES + ROWS + SLOW_INDEXES, "empty")
     limits = DatabaseLimits(statement_timeout_seconds=0.1)
 
@@ -81,7 +78,7 @@ async def test_migrating_takes_its_time_when_statements_of_the_chat_may_not(
 
 
 async def test_opening_refuses_when_the_database_is_newer(url: str, file: Path) -> None:
-    """A revision this code does not know stops the start with a sentence that names it."""
+    """The error names the unknown revision."""
     await _open_and_close(url, migrate=True)
     with closing(sqlite3.connect(file)) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
@@ -92,31 +89,31 @@ async def test_opening_refuses_when_the_database_is_newer(url: str, file: Path) 
 
 
 async def test_opening_refuses_when_there_are_several_revisions(url: str, file: Path) -> None:
-    """As when two programs keep theirs in one table; Alembic would raise an error of its own."""
+    """Two programs may share the table ``alembic_version`` by mistake."""
     await _open_and_close(url, migrate=True)
     with closing(sqlite3.connect(file)) as connection, connection:
         connection.execute("INSERT INTO alembic_version VALUES ('9999')")
 
     for migrate in (True, False):
-        with pytest.raises(SchemaError, match=r"several revisions \(0005, 9999\)"):
+        with pytest.raises(SchemaError, match=rf"several revisions \({HEAD}, 9999\)"):
             await _open_and_close(url, migrate=migrate)
 
 
 async def test_opening_refuses_when_migrations_are_missing_and_not_asked_for(url: str) -> None:
-    """Without leave to migrate, an empty database is an error that says how to mend it."""
+    """The error names the command that migrates."""
     with pytest.raises(SchemaError, match=r"python -m app migrate"):
         await _open_and_close(url, migrate=False)
 
 
 async def test_opening_migrates_once_when_two_do_it_at_the_same_time(url: str) -> None:
-    """The second waits for the first and finds nothing to do."""
-    await asyncio.gather(*(_open_and_close(url, migrate=True) for _ in range(3)))
+    """One of three runs all migrations, the others wait for it and run none."""
+    applied = await asyncio.gather(*(_open_and_close(url, migrate=True) for _ in range(3)))
 
-    await _open_and_close(url, migrate=False)
+    assert [0, 0, len(REVISIONS)] == sorted(map(len, applied))
 
 
 async def test_migrating_leaves_logging_alone_when_it_runs(url: str) -> None:
-    """Alembic's usual fileConfig would silence every logger of the application."""
+    """Alembic's default environment would disable the application's loggers."""
     logger = logging.getLogger("app.somewhere")
     before = (logging.root.level, list(logging.root.handlers), logger.disabled)
 
@@ -125,6 +122,6 @@ async def test_migrating_leaves_logging_alone_when_it_runs(url: str) -> None:
     assert before == (logging.root.level, list(logging.root.handlers), logger.disabled)
 
 
-async def _open_and_close(url: str, *, migrate: bool) -> None:
-    async with opened(Database(url, migrate=migrate, limits=UNHURRIED)):
-        pass
+async def _open_and_close(url: str, *, migrate: bool) -> tuple[str, ...]:
+    async with opened(Database(url, migrate=migrate, limits=UNHURRIED)) as database:
+        return database.applied_migrations

@@ -1,7 +1,7 @@
-"""The original backend's tables that the chat uses, as Prisma's migrations left them.
+"""The original backend's tables that the chat uses, as Prisma's migrations created them.
 
-Up to its ``20250113183827_add_file_model``. A database of the original backend has them already:
-it starts from this revision.
+They include its migration ``20250113183827_add_file_model``. A database of the original backend has
+them already: it starts with this revision.
 """
 
 import sqlalchemy as sa
@@ -27,7 +27,7 @@ def _references(column: str, on_delete: str = "CASCADE") -> sa.ForeignKey:
 
 
 def upgrade() -> None:
-    """Create them."""
+    """Create the tables."""
     op.create_table(
         "users",
         sa.Column("id", sa.Text, primary_key=True),
@@ -81,7 +81,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop them, with all that people wrote."""
+    """Drop the tables, with all messages: never do this in the original backend's database."""
     for table in ("read_receipts", "messages", "channel_members", "channels", "users"):
         op.drop_table(table)
     if op.get_context().dialect.name == "postgresql":

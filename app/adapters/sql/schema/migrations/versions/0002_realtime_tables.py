@@ -1,4 +1,4 @@
-"""What this project adds: order, deliveries, client message ids, revocations, and two indexes."""
+"""Tables for sequences, deliveries, client message ids and revocations, and two indexes."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -16,8 +16,8 @@ def _references(column: str) -> sa.ForeignKey:
 
 
 def upgrade() -> None:
-    """Create them."""
-    # A database of the original backend may have them by now.
+    """Create the tables and indexes."""
+    # The original backend may have created these indexes meanwhile.
     op.create_index("channel_members_userId_idx", "channel_members", ["userId"], if_not_exists=True)
     op.create_index("messages_replyToId_idx", "messages", ["replyToId"], if_not_exists=True)
     op.create_table(
@@ -67,7 +67,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop them; the original backend's tables stay as they are."""
+    """Drop the tables and indexes; the original backend's tables stay unchanged."""
     for table in (
         "revoked_tokens",
         "client_messages",

@@ -1,4 +1,4 @@
-"""Revocations of tokens, sign-ins and users in one log, and the webhooks dealt with."""
+"""One log for revocations of tokens, sessions and users, and the handled webhook messages."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -12,7 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Create them; the tokens revoked so far move into the log."""
+    """Create the tables, and move the revoked tokens into the log."""
     op.create_table(
         "revocations",
         sa.Column("position", POSITION, primary_key=True),
@@ -40,7 +40,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop them; the revoked tokens stay revoked, of users and sign-ins nothing is known before."""
+    """Drop the tables, and keep the revoked tokens; revoked users and sessions are lost."""
     op.drop_table("webhook_messages")
     op.create_table(
         "revoked_tokens",

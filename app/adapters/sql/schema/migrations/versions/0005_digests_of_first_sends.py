@@ -1,7 +1,7 @@
-"""What was first sent under a client message id, as a digest.
+"""Digests of the first message sent with each client message id.
 
-It stays NULL in the rows that are here already, and in those that nodes of the version before write
-while they still run: a repeated send is then compared with the message as it is.
+The digest is NULL in existing rows, and in rows of nodes that still run the previous version: a
+repeated send is then compared with the message itself.
 """
 
 import sqlalchemy as sa
@@ -19,5 +19,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop it; sends that are repeated later are compared with the messages."""
+    """Drop the column; repeated sends are then compared with the messages."""
     op.drop_column("client_messages", "digest")

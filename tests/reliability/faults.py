@@ -1,4 +1,4 @@
-"""What goes wrong in a scenario. Each comes once when it is called, and is over when it returns."""
+"""The faults of scenarios. Each call injects one fault, and returns when it is over."""
 
 import asyncio
 import random
@@ -16,19 +16,19 @@ from tests.reliability.progress import Progress
 
 _KILL_DELAY_SECONDS = 0.03
 _REFUSALS = 3
-"""How many sends must have met a trouble of the storage before it ends."""
+"""The number of sends that a storage fault must refuse before it ends."""
 _LINGER_SECONDS = 3.0
-"""How much longer a database is silent at most: nobody may wait a second time."""
+"""How much longer the database is unavailable at most. Later requests must not wait for it."""
 _ROOM_BYTES = 4 * 4096
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What there is to do harm to.
+    """The servers and databases on which faults act.
 
     Attributes:
-        file: SQLite's.
-        postgres: Where PostgreSQL is used.
+        file: The database of SQLite.
+        postgres: The server, if the scenario uses PostgreSQL.
     """
 
     servers: Sequence[ServerProcess]
@@ -38,11 +38,11 @@ class Stage:
     postgres: PostgresServer | None
 
 
-Trouble = Callable[[Stage], Awaitable[None]]
+Fault = Callable[[Stage], Awaitable[None]]
 
 
 async def kill_server(stage: Stage) -> None:
-    """SIGKILL at some moment, and a new start on the same data and port; of one of the nodes."""
+    """Kill one of the servers at a random moment, and start it again."""
     server = stage.dice.choice(stage.servers)
     await asyncio.sleep(stage.dice.uniform(0, _KILL_DELAY_SECONDS))
     await server.kill()
@@ -50,11 +50,10 @@ async def kill_server(stage: Stage) -> None:
 
 
 async def fill_disk(stage: Stage) -> None:
-    """No file of the server may be written but for its first pages."""
+    """Limit the size of the server's files to their first pages."""
     (server,) = stage.servers
     before = resource.prlimit(server.pid, resource.RLIMIT_FSIZE)
-    # The write-ahead log is written from its start again and again: then a transaction fails in its
-    # middle.
+    # SQLite rewrites the write-ahead log from its start, so a transaction fails in the middle.
     limit = stage.dice.randrange(_ROOM_BYTES)
     resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (limit, before[1]))
     await stage.progress.is_unavailable_again(_REFUSALS)
@@ -62,7 +61,7 @@ async def fill_disk(stage: Stage) -> None:
 
 
 async def lock_file(stage: Stage) -> None:
-    """Another process, this one, has a transaction open for longer than anybody waits."""
+    """Lock the SQLite file from this process for longer than any request waits."""
     with closing(sqlite3.connect(stage.file, isolation_level=None)) as connection:
         connection.execute("BEGIN EXCLUSIVE")
         await _last(stage)
@@ -70,24 +69,24 @@ async def lock_file(stage: Stage) -> None:
 
 
 async def crash_postgres(stage: Stage) -> None:
-    """Its processes end at once, and are started again when that was noticed."""
+    """Kill PostgreSQL, and start it again after some sends were refused."""
     await _restart(stage, "immediate")
 
 
 async def restart_postgres(stage: Stage) -> None:
-    """As an operator does; it stays away until that was noticed."""
+    """Stop PostgreSQL, and start it again after some sends were refused."""
     await _restart(stage, "fast")
 
 
 async def freeze_postgres(stage: Stage) -> None:
-    """Its processes stand still, and go on when that was noticed, or later."""
+    """Freeze PostgreSQL until some sends were refused, or a little longer."""
     assert stage.postgres is not None
     with stage.postgres.frozen():
         await _last(stage)
 
 
 async def _last(stage: Stage) -> None:
-    """Until it was noticed, and for a while."""
+    """Wait until some sends were refused, and a random time more."""
     await stage.progress.is_unavailable_again(_REFUSALS)
     await asyncio.sleep(stage.dice.uniform(0, _LINGER_SECONDS))
 
@@ -97,5 +96,5 @@ async def _restart(stage: Stage, mode: Literal["fast", "immediate"]) -> None:
     await asyncio.to_thread(stage.postgres.stop, mode)
     try:
         await stage.progress.is_unavailable_again(_REFUSALS)
-    finally:  # others use it, too
+    finally:  # other tests use it too
         await asyncio.to_thread(stage.postgres.start_again)

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tests.e2e.chat import Chats
+from tests.e2e.chat_groups import Chats
 from tests.e2e.js_client import JsDriver
 from tests.e2e.raw_socket import raw_socket
 from tests.e2e.server_process import Serve

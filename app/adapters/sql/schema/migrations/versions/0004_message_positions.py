@@ -1,6 +1,6 @@
-"""A place among all messages, what waits for a user in an index of its own, and adopted history.
+"""Positions among all messages, an index of undelivered messages, and sequences for old ones.
 
-Messages that were in the database before are history: they get their numbers, and wait for nobody.
+Messages that are already in the database get sequence numbers, and count as delivered.
 """
 
 import sqlalchemy as sa
@@ -15,11 +15,11 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Number what has no number, and rebuild two tables around the place."""
+    """Number old messages, and rebuild two tables with positions."""
     _number_history()
     _rebuild_sequences()
     _rebuild_deliveries()
-    # A careful operator may have made it before.
+    # An operator may have created this index before.
     op.create_index("messages_channel_idx", "messages", ["channelId"], if_not_exists=True)
     others = sa.text("(length(id) <> 36 OR substr(id, 15, 1) <> '8')")
     op.create_index(
@@ -65,8 +65,7 @@ def _rebuild_sequences() -> None:
         sa.UniqueConstraint("channel_id", "seq"),
         sqlite_autoincrement=True,
     )
-    # By date as far as numbers allow: a clock may have been set back, and within a channel places
-    # grow with numbers.
+    # Order by date, but within a channel by seq: a clock may have been set back.
     op.execute(
         """
         INSERT INTO message_sequences (message_id, channel_id, seq)
@@ -115,7 +114,7 @@ def _rebuild_deliveries() -> None:
 
 
 def _set_aside(table: str) -> None:
-    # Not renamed: PostgreSQL would leave the names of keys and indexes with the old table.
+    # Copied, not renamed: in PostgreSQL the old table would keep the names of keys and indexes.
     op.execute(f"CREATE TABLE old_{table} AS SELECT * FROM {table}")  # noqa: S608 - our own names
     op.drop_table(table)
 
@@ -125,7 +124,7 @@ def _references(column: str) -> sa.ForeignKey:
 
 
 def downgrade() -> None:
-    """Back to the tables of 0002; the numbers stay."""
+    """Restore the tables of revision 0002; sequence numbers stay."""
     op.drop_index("messages_others_idx", "messages")
     op.drop_index("messages_channel_idx", "messages")
     op.drop_index("message_deliveries_waiting_idx", "message_deliveries")

@@ -1,20 +1,20 @@
 import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";
-import { Marks } from "../../../app/web/marks.js";
+import { ReceiptSender } from "../../../app/web/receipt_sender.js";
 import { pass } from "./eventually.mjs";
 
 const LOST = Object.assign(new Error("Not connected."), { temporary: true });
 const NOT_A_RECIPIENT = Object.assign(new Error("No."), { code: "not_a_recipient" });
 
-/** Marks whose requests end as scripted, then well; `asked` has the requests. */
-function marks(...outcomes) {
+/** Returns a sender whose first requests have these outcomes, and the requests. */
+function scripted(...outcomes) {
   const asked = [];
-  const made = new Marks(async (event, { messageIds }) => {
+  const receipts = new ReceiptSender(async (event, { messageIds }) => {
     asked.push([event, ...messageIds]);
     const outcome = outcomes.shift();
     if (outcome !== undefined) throw outcome;
   });
-  return { marks: made, asked };
+  return { receipts, asked };
 }
 
 beforeEach(() => {
@@ -22,12 +22,12 @@ beforeEach(() => {
   mock.timers.enable({ apis: ["setTimeout"] });
 });
 
-test("marks that are wanted together are made with one request for each event", async () => {
-  const { marks: made, asked } = marks();
+test("reports of one moment are sent with one request for each event", async () => {
+  const { receipts, asked } = scripted();
 
-  made.want("m-1", "message:delivered");
-  made.want("m-2", "message:seen");
-  made.want("m-3", "message:delivered");
+  receipts.report("m-1", "message:delivered");
+  receipts.report("m-2", "message:seen");
+  receipts.report("m-3", "message:delivered");
   await pass(mock.timers, 500);
 
   assert.deepEqual(asked, [
@@ -36,11 +36,11 @@ test("marks that are wanted together are made with one request for each event", 
   ]);
 });
 
-test("a list has a hundred messages at most, the oldest first", async () => {
-  const { marks: made, asked } = marks();
+test("a list has at most a hundred messages, the oldest first", async () => {
+  const { receipts, asked } = scripted();
   const ids = Array.from({ length: 250 }, (_, index) => `m-${index}`);
 
-  for (const id of ids) made.want(id, "message:seen");
+  for (const id of ids) receipts.report(id, "message:seen");
   await pass(mock.timers, 900);
   const within900Ms = asked.length;
   await pass(mock.timers, 1_200);
@@ -56,12 +56,12 @@ test("a list has a hundred messages at most, the oldest first", async () => {
   );
 });
 
-test("a message that is seen while its arrival is reported is reported as seen next", async () => {
-  const { marks: made, asked } = marks();
+test("a message is reported as seen when it was read during its report as delivered", async () => {
+  const { receipts, asked } = scripted();
 
-  made.want("m-1", "message:delivered");
+  receipts.report("m-1", "message:delivered");
   await Promise.resolve();
-  made.want("m-1", "message:seen");
+  receipts.report("m-1", "message:seen");
   await pass(mock.timers, 500);
 
   assert.deepEqual(asked, [
@@ -70,27 +70,27 @@ test("a message that is seen while its arrival is reported is reported as seen n
   ]);
 });
 
-test("a mark that failed is made at the next reconnection", async () => {
-  const { marks: made, asked } = marks(LOST);
-  made.want("m-1", "message:delivered");
+test("a failed report is repeated once at the next reconnection", async () => {
+  const { receipts, asked } = scripted(LOST);
+  receipts.report("m-1", "message:delivered");
   await pass(mock.timers, 5_000);
   const before = asked.length;
 
-  made.retry();
+  receipts.retry();
   await pass(mock.timers, 500);
-  made.retry();
+  receipts.retry();
   await pass(mock.timers, 500);
 
   assert.equal(before, 1);
   assert.equal(asked.length, 2);
 });
 
-test("a mark is given up when the server refuses it for good", async () => {
-  const { marks: made, asked } = marks(NOT_A_RECIPIENT);
+test("a report is dropped when the server refuses it permanently", async () => {
+  const { receipts, asked } = scripted(NOT_A_RECIPIENT);
 
-  made.want("m-1", "message:seen");
+  receipts.report("m-1", "message:seen");
   await pass(mock.timers, 500);
-  made.want("m-2", "message:seen");
+  receipts.report("m-2", "message:seen");
   await pass(mock.timers, 500);
 
   assert.deepEqual(
@@ -99,11 +99,11 @@ test("a mark is given up when the server refuses it for good", async () => {
   );
 });
 
-test("a message is marked as seen once", async () => {
-  const { marks: made, asked } = marks();
+test("a message is reported as seen once", async () => {
+  const { receipts, asked } = scripted();
 
   for (const event of ["message:seen", "message:delivered", "message:seen"]) {
-    made.want("m-1", event);
+    receipts.report("m-1", event);
     await pass(mock.timers, 200);
   }
 

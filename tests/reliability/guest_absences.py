@@ -1,4 +1,4 @@
-"""Moving the guest out of a channel and in again, by the endpoint that a backend uses."""
+"""Removes the guest from a channel and adds it again, as a backend does."""
 
 import asyncio
 import time
@@ -10,17 +10,17 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from tests.e2e.server_process import ServerProcess
 from tests.reliability.evidence import Absence, Notes
+from tests.reliability.participants import GUEST, GUEST_CHANNEL, SERVICE_KEY
 from tests.reliability.progress import Progress
 from tests.reliability.storage import Storage
-from tests.reliability.world import GUEST, GUEST_CHANNEL, SERVICE_KEY
 
 _RETRY_SECONDS = 0.1
 _REQUEST = ClientTimeout(total=10)
 _FIRST, _LAST = 0.1, 0.85
-"""The shares of all messages between which it comes and goes."""
+"""The share of the scenario's messages at the first removal, and after the last return."""
 
 _OTHER_NODE_SECONDS = 10.0
-"""After which another node has noticed, however busy the machine is."""
+"""The time until another node has noticed the change, on a busy machine."""
 
 
 async def come_and_go(
@@ -30,7 +30,7 @@ async def come_and_go(
     notes: Notes,
     progress: Progress,
 ) -> None:
-    """Leave and return that many times, spread over the scenario."""
+    """Remove and add the guest that many times, spread over the scenario."""
     notice_seconds = 0.0 if len(servers) == 1 else _OTHER_NODE_SECONDS
     for number in range(times):
         step = (_LAST - _FIRST) / (2 * times)
@@ -59,7 +59,7 @@ async def _insist(server: ServerProcess, method: str) -> None:
                     return
                 assert answer.status == HTTPStatus.SERVICE_UNAVAILABLE, answer.status
         except (ClientError, TimeoutError):
-            pass  # it was killed meanwhile
+            pass  # the server was killed meanwhile
         await asyncio.sleep(_RETRY_SECONDS)
 
 

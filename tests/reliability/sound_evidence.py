@@ -1,4 +1,4 @@
-"""A made-up scenario in which all is well, to be spoiled."""
+"""Evidence without violations, which tests change to cause one."""
 
 from dataclasses import replace
 
@@ -21,8 +21,8 @@ SECOND = MessageKey("m2", "kitchen", 2, "bob")
 STUDIO = MessageKey("m3", "studio", 1, "carol")
 
 
-class MadeUp:
-    """Two messages in the kitchen, and one in the studio, from which erin was away then."""
+class SoundEvidence:
+    """Two messages in the kitchen, and one in the studio while erin was no member there."""
 
     def __init__(self) -> None:
         self.sends = [
@@ -79,7 +79,7 @@ class MadeUp:
         status: str | None = None,
         position: int | None = None,
     ) -> None:
-        """Change the row of a message."""
+        """Change a message's row."""
         (row,) = (each for each in self.stored.messages if each.key == key)
         changed = StoredMessage(
             new_key or row.key,
@@ -91,12 +91,12 @@ class MadeUp:
         self.stored = replace(self.stored, messages=[*rest, changed])
 
     def lose(self, key: MessageKey) -> None:
-        """Take the row of a message away."""
+        """Remove a message's row."""
         rest = [each for each in self.stored.messages if each.key != key]
         self.stored = replace(self.stored, messages=rest)
 
     def deliver(self, *receipts: Receipt) -> None:
-        """Have these stored instead of those of the same message and recipient."""
+        """Replace the deliveries of the same messages and recipients."""
         changed = {(each.message_id, each.recipient_id) for each in receipts}
         rest = [
             each
@@ -107,5 +107,5 @@ class MadeUp:
 
 
 def reception(key: MessageKey, *, at: float = 1.0, stream: int = 0) -> Reception:
-    """Somebody is told of a message, by ``message.created``."""
+    """Return a reception of a message by ``message.created``."""
     return Reception(key, at, stream, is_live=True)

@@ -1,4 +1,4 @@
-"""Who takes part in every scenario: five people, three channels, and some with two devices."""
+"""The participants of every scenario: five users with their devices, and three channels."""
 
 import json
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from pathlib import Path
 
 Memberships = dict[str, tuple[str, ...]]
 
-# Not the channels of the demo, which a development server seeds.
+# These are not the demo's channels, which a development server seeds.
 MEMBERSHIPS: Memberships = {
     "alice": ("lobby", "kitchen", "studio"),
     "bob": ("lobby", "kitchen"),
@@ -14,18 +14,18 @@ MEMBERSHIPS: Memberships = {
     "dave": ("kitchen", "studio"),
     "erin": ("lobby", "kitchen", "studio"),
 }
-"""By user: the channels, overlapping."""
+"""The channels of each user."""
 
 CHANNELS = frozenset(channel for channels in MEMBERSHIPS.values() for channel in channels)
 
 GUEST, GUEST_CHANNEL = "erin", "studio"
-"""Who is removed from a channel and added again, and never sends in it."""
+"""A user who is removed from a channel and added again, and never sends in it."""
 
 SERVICE_KEY = "the-key-of-a-backend"
 
 SETTINGS = {
     "SERVICE_KEY": SERVICE_KEY,
-    # All come from one address, and often.
+    # All devices connect from one address, and often.
     "RATE_LIMIT_CONNECTS_PER_MINUTE": "100000",
     "RATE_LIMIT_FAILED_AUTH_PER_MINUTE": "100000",
     "RATE_LIMIT_EVENTS_PER_SECOND": "100000",
@@ -33,12 +33,12 @@ SETTINGS = {
     "RATE_LIMIT_RECEIPTS_PER_SECOND": "100000",
     "RATE_LIMIT_RECEIPTS_BURST": "100000",
 }
-"""Of the servers."""
+"""The settings of the servers."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceKind:
-    """One device of a user, and whether it is the JavaScript client."""
+    """One device of a user, with the JavaScript client or the Python one."""
 
     user_id: str
     name: str
@@ -58,7 +58,7 @@ DEVICES = (
 
 
 def channels_to_send_in(user_id: str) -> tuple[str, ...]:
-    """Where the user is a member from beginning to end."""
+    """Return the channels that the user is always a member of."""
     channels = MEMBERSHIPS[user_id]
     if user_id != GUEST:
         return channels
@@ -66,11 +66,11 @@ def channels_to_send_in(user_id: str) -> tuple[str, ...]:
 
 
 def members(channel_id: str) -> frozenset[str]:
-    """Who belongs to the channel, the guest included."""
+    """Return the members of the channel, the guest included."""
     return frozenset(user for user, channels in MEMBERSHIPS.items() if channel_id in channels)
 
 
 def write_seed(file: Path) -> Path:
-    """The memberships as ``SEED_FILE`` has them."""
+    """Write the memberships in the format of ``SEED_FILE``."""
     file.write_text(json.dumps(MEMBERSHIPS))
     return file

@@ -1,4 +1,4 @@
-"""A light client in this process that comes back as the JavaScript client does."""
+"""A client in Python that reconnects like the JavaScript client."""
 
 import asyncio
 import json
@@ -12,8 +12,8 @@ from tests.reliability.link import Link
 _RETRY_SECONDS = (0.05, 0.15)
 
 
-class LightLink(Link):
-    """Connects again and again until it is cancelled in `run`."""
+class PythonLink(Link):
+    """Keeps a connection while `run` runs."""
 
     def __init__(self, url: str, token: str) -> None:
         super().__init__()
@@ -22,9 +22,9 @@ class LightLink(Link):
         self._raw: RawClient | None = None
 
     async def run(self) -> None:
-        """Stay connected, as far as the server lets it."""
+        """Connect again whenever the connection is lost, until cancelled."""
         while True:
-            with suppress(OSError, EOFError):  # refused, lost, or cut off within the upgrade
+            with suppress(OSError, EOFError):  # refused, lost, or closed during the upgrade
                 await self._connect()
             self._lost()
             await asyncio.sleep(random.uniform(*_RETRY_SECONDS))

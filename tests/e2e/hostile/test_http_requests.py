@@ -1,4 +1,4 @@
-"""Before the WebSocket: who is let in, and what a broken HTTP client costs."""
+"""Requests before the WebSocket: upgrades that are refused, and malformed HTTP."""
 
 import io
 from dataclasses import replace
@@ -38,7 +38,7 @@ BEHIND_PROXY = EngineOptions(trusted_proxies=(ip_network("127.0.0.0/8"),))
 async def test_upgrade_is_refused_when_the_origin_is_not_listed(
     probe: ProbeServer, headers: dict[str, str]
 ) -> None:
-    """A2.13: an exact list, and no header of the client's changes it."""
+    """Origins are compared exactly, and no header of the client changes the list."""
     async with probe.client(headers) as client:
         assert 403 == client.status
     assert not any(probe.residue().values())
@@ -49,7 +49,7 @@ async def test_upgrade_is_refused_when_the_origin_is_not_listed(
 async def test_upgrade_is_granted_when_the_origin_is_listed_our_own_or_absent(
     probe: ProbeServer, headers: dict[str, str]
 ) -> None:
-    """Browsers send one, and React Native sends the server's."""
+    """Browsers send an origin, and React Native sends the server's."""
     async with probe.client(headers) as client:
         assert 101 == client.status
 
@@ -69,7 +69,7 @@ async def test_upgrade_is_granted_when_the_origin_is_listed_our_own_or_absent(
 async def test_upgrade_is_answered_as_by_node_when_its_query_is_odd(
     probe: ProbeServer, query: str, status: int
 ) -> None:
-    """Refused before anything is made of it."""
+    """The query is checked before a connection is created."""
     async with websocket_client(probe.url, query=query) as client:
         assert status == client.status
 
@@ -90,7 +90,7 @@ async def test_upgrade_is_answered_as_by_node_when_its_query_is_odd(
 async def test_address_is_the_nearest_untrusted_one_when_a_header_names_others(
     probe: ProbeServer, forwarded: str, expected: str
 ) -> None:
-    """A2.12: limits per address are worth nothing when clients choose theirs."""
+    """A client cannot choose the address to which limits apply."""
     if not forwarded.isprintable():
         async with tcp_client(probe.url) as client:
             client.send_bytes(f"{UPGRADE}X-Forwarded-For: {forwarded}\r\n\r\n".encode())
@@ -107,7 +107,7 @@ async def test_address_is_the_nearest_untrusted_one_when_a_header_names_others(
 async def test_upgrade_is_refused_when_too_many_of_its_address_are_not_admitted(
     probe: ProbeServer, log: io.StringIO
 ) -> None:
-    """They cost no token. An admitted socket makes room, and so does a closed connection."""
+    """An admitted socket and a closed connection no longer count."""
     statuses = []
     async with probe.client() as first, probe.client() as second:
         for _ in range(3):
@@ -139,7 +139,7 @@ async def test_upgrade_is_refused_when_too_many_of_its_address_are_not_admitted(
 async def test_forwarded_header_is_warned_of_once_when_no_proxy_is_trusted(
     probe: ProbeServer, log: io.StringIO, warnings: int
 ) -> None:
-    """All users of a proxy would share one address, and without its word no origin is our own."""
+    """All users of the proxy would share one address, and the server's own origin is unknown."""
     headers = {"X-Forwarded-For": "203.0.113.9", "Origin": "https://foreign.example"}
     for _ in range(3):
         async with probe.client(headers) as refused:
@@ -166,7 +166,7 @@ async def test_forwarded_header_is_warned_of_once_when_no_proxy_is_trusted(
 async def test_broken_http_is_refused_without_a_traceback_when_it_comes(
     probe: ProbeServer, log: io.StringIO, request_bytes: bytes
 ) -> None:
-    """Strangers must neither fill the log nor write into it."""
+    """Clients can neither fill the log nor write into it."""
     async with tcp_client(probe.url) as client:
         client.send_bytes(request_bytes)
 
@@ -177,7 +177,7 @@ async def test_broken_http_is_refused_without_a_traceback_when_it_comes(
 
 
 async def test_pipelined_requests_do_not_reach_the_upgraded_connection(probe: ProbeServer) -> None:
-    """What follows the upgrade is WebSocket, or the end."""
+    """After the upgrade the server reads WebSocket frames, or closes the connection."""
     async with tcp_client(probe.url) as client:
         client.send_bytes(
             f"{UPGRADE}\r\n".encode() + b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n" * 3
@@ -191,7 +191,7 @@ async def test_pipelined_requests_do_not_reach_the_upgraded_connection(probe: Pr
 
 
 async def test_upgrade_is_refused_when_its_head_is_too_long(probe: ProbeServer) -> None:
-    """120 headers of 8 kB would be kept as long as the socket, before any token is checked."""
+    """Otherwise 120 headers of 8 kB would be kept before any token is checked."""
     headers = {f"X-{number}": "x" * 8_000 for number in range(120)}
 
     async with probe.client(headers) as client:
@@ -200,8 +200,10 @@ async def test_upgrade_is_refused_when_its_head_is_too_long(probe: ProbeServer) 
     assert not any(probe.residue().values())
 
 
-async def test_connection_is_closed_when_it_never_asks_for_anything(probe: ProbeServer) -> None:
-    """Slowloris: aiohttp would wait an hour for a request's end."""
+async def test_http_connection_has_a_timeout_when_its_request_is_incomplete(
+    probe: ProbeServer,
+) -> None:
+    """Against a Slowloris attack: aiohttp's own timeout is an hour."""
     assert probe.application._runner is not None
     server = probe.application._runner.server
     assert server is not None
@@ -219,7 +221,7 @@ async def test_connection_is_closed_when_it_never_asks_for_anything(probe: Probe
 async def test_unserialisable_answer_becomes_an_error_when_an_ack_was_asked(
     probe: ProbeServer,
 ) -> None:
-    """Never silence: the caller hears that something broke."""
+    """The caller gets an internal error."""
     async with probe.admitted() as (client, _):
         client.send('421["unserialisable"]')
 

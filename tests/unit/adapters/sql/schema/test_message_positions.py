@@ -1,23 +1,22 @@
-"""Tests app/adapters/sql/schema/upgrade.py: revision 0004 on a database that holds messages."""
+"""Tests revision 0004 with messages, by app/adapters/sql/schema/upgrade.py."""
 
 from datetime import timedelta
 
 import pytest
-from alembic import command
 from sqlalchemy import Connection, text
 
 from app.adapters.sql.connection.database import Database
-from app.adapters.sql.schema import upgrade as schema
 from app.adapters.sql.schema.tables import messages
 from app.adapters.sql.schema.upgrade import upgrade_schema
 from app.domain.ids import ChannelId
 from tests.contract.storage import ALICE, BOB, CAROL, GENERAL, RANDOM, Storage, add, draft
 from tests.doubles.manual_clock import DEFAULT_START as NOW
+from tests.unit.adapters.sql.migrations import downgrade
 
 QUIET = ChannelId("nobody-else")
 
-# Id, channel, seconds after NOW, number. The clock was set back before the second one; those
-# without a number are the original backend's.
+# Id, channel, seconds after NOW, seq. The clock was set back before the second message. Messages
+# without a seq are the original backend's.
 STORED = (
     ("general-1", GENERAL, 5, 1),
     ("general-2", GENERAL, 1, 2),
@@ -35,14 +34,12 @@ DELIVERIES = (
 
 
 def go_back(connection: Connection) -> None:
-    """To the revision before."""
-    config = schema._config()
-    config.attributes["connection"] = connection
-    command.downgrade(config, "0003")
+    """Downgrade to the revision before 0004."""
+    downgrade(connection, "0003")
 
 
 def fill(connection: Connection) -> None:
-    """Store messages as that revision did."""
+    """Store messages in the tables of revision 0003."""
     for message_id, channel_id, seconds, seq in STORED:
         moment = NOW + timedelta(seconds=seconds)
         connection.execute(
@@ -73,14 +70,14 @@ def fill(connection: Connection) -> None:
 
 @pytest.fixture(params=["sqlite", "own_postgres"])
 def database(request: pytest.FixtureRequest) -> Database:
-    """Each of the two, migrated and open, whose tables may be changed."""
+    """SQLite, then PostgreSQL, migrated and open; a test may change the tables."""
     database: Database = request.getfixturevalue(f"{request.param}_database")
     return database
 
 
 @pytest.fixture
 async def storage(database: Database, storage: Storage) -> Storage:
-    """A database of the revision before, filled and then brought up."""
+    """Repositories on a database that was filled at revision 0003, and then upgraded."""
 
     def prepare(connection: Connection) -> None:
         go_back(connection)
@@ -93,13 +90,15 @@ async def storage(database: Database, storage: Storage) -> Storage:
 
 
 async def rows(database: Database, query: str) -> list[tuple[object, ...]]:
-    """What a query finds."""
+    """Return the rows of a query."""
     async with database.reading() as connection:
         return [tuple(row) for row in await connection.execute(text(query))]
 
 
-async def test_numbers_stay_when_messages_get_places(database: Database, storage: Storage) -> None:
-    """History is numbered behind them; places go by date, but never against numbers."""
+async def test_sequences_stay_when_messages_get_positions(
+    database: Database, storage: Storage
+) -> None:
+    """Old messages get the next numbers; positions follow dates, but within a channel ``seq``."""
     found = await rows(
         database, "SELECT message_id, channel_id, seq FROM message_sequences ORDER BY position"
     )
@@ -116,10 +115,10 @@ async def test_numbers_stay_when_messages_get_places(database: Database, storage
     assert {GENERAL: 4, RANDOM: 1, QUIET: 1} == last
 
 
-async def test_deliveries_stay_when_messages_get_places(
+async def test_deliveries_stay_when_messages_get_positions(
     database: Database, storage: Storage
 ) -> None:
-    """Each stands at its message's place; what was there before waits for nobody."""
+    """Each delivery gets its message's position; old messages count as delivered."""
     found = await rows(
         database,
         "SELECT d.message_id, d.recipient_id, d.status, d.channel_id = s.channel_id, "
@@ -132,8 +131,8 @@ async def test_deliveries_stay_when_messages_get_places(
     assert ["general-1", "general-2"] == [message.id for message in page.messages]
 
 
-async def test_sends_go_on_when_messages_have_got_places(storage: Storage) -> None:
-    """With the next number and a place behind all others; nothing is left to adopt."""
+async def test_sends_go_on_when_messages_have_got_positions(storage: Storage) -> None:
+    """A new message gets the next number and the last position, and none is left to adopt."""
     message = await add(storage, draft())
 
     page = await storage.deliveries.undelivered(BOB, after=0, limit=10)
@@ -142,10 +141,10 @@ async def test_sends_go_on_when_messages_have_got_places(storage: Storage) -> No
     assert {} == await storage.adoption.find_unsequenced(10, NOW + timedelta(hours=1))
 
 
-async def test_what_was_stored_stays_when_the_places_are_taken_back(
+async def test_what_was_stored_stays_when_positions_are_downgraded(
     database: Database, storage: Storage
 ) -> None:
-    """The revision before finds its numbers and deliveries, in the order of storing."""
+    """Numbers and deliveries remain, in the order of storing."""
     await add(storage, draft(BOB))
     async with database.transaction() as connection:
         await connection.run_sync(go_back)

@@ -1,12 +1,17 @@
-"""Tests app/adapters/sql/schema/shared_tables.py: what the server writes to those tables."""
-
 from datetime import datetime
 
 import pytest
 from sqlalchemy import func, insert, select, text
 
 from app.adapters.sql.connection.database import Database
-from app.adapters.sql.schema.tables import channel_members, messages, read_receipts, users
+from app.adapters.sql.schema.shared_tables import REQUIRED_TABLES, SHARED_TABLES, USED_COLUMNS
+from app.adapters.sql.schema.tables import (
+    channel_members,
+    messages,
+    metadata,
+    read_receipts,
+    users,
+)
 from app.domain.delivery import DeliveryState
 from app.domain.ids import UserId
 from app.domain.user import User
@@ -17,15 +22,21 @@ from tests.doubles.manual_clock import DEFAULT_START as NOW
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def database(request: pytest.FixtureRequest) -> Database:
-    """Each of the two, migrated and open."""
+    """SQLite, then PostgreSQL; migrated and open."""
     database: Database = request.getfixturevalue(f"{request.param}_database")
     return database
+
+
+def test_every_shared_table_has_its_columns_listed() -> None:
+    """A table that a database must have is a shared one."""
+    assert SHARED_TABLES == USED_COLUMNS.keys()
+    assert REQUIRED_TABLES <= SHARED_TABLES <= metadata.tables.keys()
 
 
 async def test_a_receipt_is_written_once_when_a_recipient_reads(
     database: Database, storage: Storage
 ) -> None:
-    """The original backend's ``read_receipts`` follows READ, and READ alone."""
+    """Only READ inserts a row into the original backend's ``read_receipts``."""
     message = await add(storage, draft())
     await advanced(storage, message.id, CAROL, DeliveryState.DELIVERED)
     for _ in range(2):
@@ -40,7 +51,7 @@ async def test_a_receipt_is_written_once_when_a_recipient_reads(
 async def test_replies_stay_when_what_they_answer_is_deleted(
     database: Database, storage: Storage
 ) -> None:
-    """Prisma's ``onDelete: SetNull``."""
+    """Their ``replyToId`` becomes NULL, as with Prisma's ``onDelete: SetNull``."""
     first = await add(storage, draft())
     reply = await add(storage, draft(BOB))
     async with database.transaction() as connection:
@@ -58,7 +69,7 @@ async def test_replies_stay_when_what_they_answer_is_deleted(
 async def test_a_user_is_shown_by_id_when_the_original_backend_knows_no_name(
     database: Database, storage: Storage
 ) -> None:
-    """An e-mail address is never shown for want of a name."""
+    """The e-mail address is not shown instead of a name."""
     async with database.transaction() as connection:
         await connection.execute(
             insert(users).values(
@@ -79,7 +90,7 @@ async def test_a_user_is_shown_by_id_when_the_original_backend_knows_no_name(
 async def test_seed_leaves_users_as_they_are_when_they_exist(
     database: Database, storage: Storage
 ) -> None:
-    """A name that somebody gave himself is kept, and no e-mail address is made up."""
+    """The name is kept, and no e-mail address is invented."""
     async with database.transaction() as connection:
         await connection.execute(users.update().where(users.c.id == BOB).values(name="Robert"))
 
@@ -94,7 +105,7 @@ async def test_seed_leaves_users_as_they_are_when_they_exist(
 async def test_dates_are_naive_utc_in_the_table_when_they_are_written(
     database: Database, storage: Storage
 ) -> None:
-    """As Prisma writes them: no zone, milliseconds, and what the database fills in is read too."""
+    """They have milliseconds as Prisma's do; dates that the database fills in are read as UTC."""
     moment = datetime.fromisoformat("2026-01-31T10:30:00.123+01:00")
     message = await add(storage, draft(), moment)
 
