@@ -66,7 +66,14 @@ class StartError(Exception):
 
 
 def create_application(settings: Settings) -> NestApplication:
-    """The application, put together; nothing is opened yet."""
+    """The application, put together; nothing is opened yet.
+
+    Raises:
+        StartError: DATABASE_URL is invalid.
+    """
+    if settings.database_url != IN_MEMORY:
+        with start_errors():
+            parse_database_url(settings.database_url)
     engine = EngineOptions(
         origins=settings.cors_origins,
         origins_setting="CORS_ORIGINS",
