@@ -1,14 +1,15 @@
-"""``python -m app``: as `app.cli.command_line`, where this Python can run it."""
+"""``python -m app``: checks that this Python can run the server, then runs the command line."""
 
 import sys
 
 
 def main() -> None:
-    """Run the command line, or say in a sentence what this Python lacks."""
-    if sys.version_info < (3, 11):  # noqa: UP036 - whoever runs an older one is told so
+    """Run the command line, or exit with a sentence that says what is missing."""
+    if sys.version_info < (3, 11):  # noqa: UP036 - for users of an older Python
         sys.exit("Python 3.11 or newer is needed.")
     try:
-        from app.cli.command_line import cli, is_script  # noqa: PLC0415 - its imports are what may be missing
+        from app.cli.command_line import cli  # noqa: PLC0415 - a dependency may be missing
+        from app.cli.program import is_script  # noqa: PLC0415 - after the version check
     except ModuleNotFoundError as error:
         if error.name is None or error.name.split(".")[0] == "app":
             raise

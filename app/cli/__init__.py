@@ -1,1 +1,1 @@
-"""The command line: ``python -m app``."""
+"""The command line, ``python -m app``."""

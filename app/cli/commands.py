@@ -1,4 +1,4 @@
-"""What ``python -m app`` does besides running the server."""
+"""The commands of ``python -m app`` other than ``run``."""
 
 import re
 from collections.abc import AsyncIterator, Sequence
@@ -23,11 +23,11 @@ from app.services.session_service import Revoked, SessionService
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """What `migrate_database` did.
+    """The result of `migrate_database`.
 
     Attributes:
-        applied: The migrations that ran, in order, each with its number and title.
-        warnings: A sentence for each thing in the database that may cause trouble.
+        applied: The number and title of each migration that ran, in order.
+        warnings: A sentence for each possible problem in the database.
     """
 
     applied: Sequence[str]
@@ -35,13 +35,15 @@ class Migration:
 
 
 async def migrate_database(settings: Settings) -> Migration:
-    """``python -m app migrate``.
+    """Run ``python -m app migrate``.
 
     Raises:
-        StartError: There is nothing to migrate, or the database is not usable.
+        StartError: The storage has no tables, or the database cannot be used.
     """
     if settings.database_url == IN_MEMORY:
-        raise StartError("DATABASE_URL is memory:, which has no tables to migrate.")
+        raise StartError(
+            "DATABASE_URL is memory:, which has no tables to migrate; set it to a database."
+        )
     with start_errors():
         database = Database(settings.database_url, migrate=True, limits=database_limits(settings))
         try:
@@ -52,27 +54,29 @@ async def migrate_database(settings: Settings) -> Migration:
 
 
 async def examine(settings: Settings) -> Examination:
-    """``python -m app doctor``.
+    """Run ``python -m app doctor``.
 
     Raises:
-        StartError: There is no database to examine, or it cannot be reached.
+        StartError: The storage is not a database, or the database cannot be reached.
     """
     if settings.database_url == IN_MEMORY:
-        raise StartError("DATABASE_URL is memory:, so there is nothing to examine.")
+        raise StartError(
+            "DATABASE_URL is memory:, so there is nothing to examine; set it to a database."
+        )
     with start_errors():
         return await examine_database(settings.database_url, database_limits(settings))
 
 
 async def seed_database(settings: Settings, file: Path) -> Membership:
-    """``python -m app seed FILE``. Returns what the file names.
+    """Run ``python -m app seed FILE``, and return the content of the file.
 
-    A running server notices within seconds, and moves who is connected.
+    A running server notices within seconds, and adds connected users to the rooms.
 
     Raises:
-        StartError: The file or the database is not usable.
+        StartError: The file or the database cannot be used.
     """
     if settings.database_url == IN_MEMORY:
-        raise StartError("DATABASE_URL is memory:, which no server would see; set SEED_FILE there.")
+        raise StartError("DATABASE_URL is memory:, which no server shares; set SEED_FILE instead.")
     membership = read_seed(file)
     async with _opened(settings) as app:
         await seed(app, membership)
@@ -80,14 +84,13 @@ async def seed_database(settings: Settings, file: Path) -> Membership:
 
 
 async def revoke_sessions(settings: Settings, kind: RevocationKind, text: str) -> Revoked:
-    """``python -m app revoke``: running servers hear of it at once, or within seconds.
+    """Run ``python -m app revoke``. Running servers apply it at once or within seconds.
 
-    White space around the text is dropped, and a ``Bearer`` before a token: no server takes them
-    for a part of it.
+    Removes white space around the text, and ``Bearer`` before a token.
 
     Raises:
-        StartError: The text can be nothing of that kind, there is nowhere to store it, or it is not
-            certain that it was stored.
+        StartError: The text is not valid for this kind, no server could see the revocation, or the
+            result could not be confirmed.
     """
     with start_errors():
         needed = _settings_to_revoke(settings)
@@ -99,60 +102,65 @@ async def revoke_sessions(settings: Settings, kind: RevocationKind, text: str) -
             checked_id(value)
         except ValueError:
             raise StartError(
-                f"That is no {kind}'s id, so nothing was revoked; give it as tokens do."
+                f"This is not a {kind}'s id, so nothing was revoked; use the id in a token."
             ) from None
     try:
         async with _opened(needed) as app:
             return await app.get(SessionService).revoke(kind, value)
     except AuthenticationError:
         raise StartError(
-            "That is no session token, so nothing was revoked; "
-            "give it as clients send it: three parts with dots between."
+            "This is not a session token, so nothing was revoked; "
+            "give it as clients send it: three parts separated by dots."
         ) from None
     except Unavailable:
         store = "the database" if settings.redis_url is None else "Redis"
         raise StartError(
-            f"It is not certain that it was revoked ({store} did not answer); run it again."
+            f"The revocation could not be confirmed ({store} did not answer); run this again."
         ) from None
 
 
 def issue_token(settings: Settings, user_id: UserId, ttl_seconds: int) -> str:
-    """``python -m app token``: a token of the development issuer, server running or not.
+    """Run ``python -m app token``: return a token of the development issuer for any user id.
 
-    For anybody: whether there is such a user is not asked.
+    The server need not run, and the user need not exist.
     """
     if not settings.uses_development_issuer:
-        raise StartError("Tokens come from Clerk here; there is no development issuer to ask.")
+        raise StartError(
+            "There is no development issuer with these settings; get a token from Clerk."
+        )
     if ttl_seconds > settings.auth_max_token_seconds:
         raise StartError(
-            f"No token lasts longer than AUTH_MAX_TOKEN_SECONDS, {settings.auth_max_token_seconds} "
-            "here; take a smaller --ttl."
+            f"--ttl {ttl_seconds} is longer than AUTH_MAX_TOKEN_SECONDS, "
+            f"{settings.auth_max_token_seconds} here; use a smaller one."
         )
     if not user_id:
-        raise StartError("The user has no name; give an id, such as user_alice.")
+        raise StartError("The user id is empty; give one such as user_alice.")
     with start_errors():
         return create_application(settings).get(DevelopmentIssuer).token(user_id, ttl_seconds)
 
 
 def _settings_to_revoke(settings: Settings) -> Settings:
-    """What opens the store of the revocations, which has to be a server's, and nothing else."""
+    """Return settings that open only the server's store of revocations."""
     if settings.redis_url is not None:
-        # Whatever state the database is in, it keeps nobody from being signed out.
+        # Revocations are in Redis, so a database that fails must not prevent them.
         return settings.model_copy(update={"database_url": IN_MEMORY})
     if settings.database_url == IN_MEMORY:
-        raise StartError("DATABASE_URL is memory:, which no server would see; nothing was revoked.")
+        raise StartError(
+            "DATABASE_URL is memory:, which no server can see, so nothing was revoked; "
+            "run this with the server's settings."
+        )
     file = sqlite_file(parse_database_url(settings.database_url))
     if file is not None and not file.exists():
         raise StartError(
             f"There is no database {file}, so nothing was revoked; "
-            "run this where the server runs, or set DATA_DIR or DATABASE_URL as it has them."
+            "run this where the server runs, or with the server's DATA_DIR or DATABASE_URL."
         )
     return settings
 
 
 @asynccontextmanager
 async def _opened(settings: Settings) -> AsyncIterator[NestApplication]:
-    """The application without its server, for commands."""
+    """Open the application without listening, and close it afterwards."""
     app = create_application(settings)
     try:
         with start_errors():

@@ -10,8 +10,9 @@ _INVISIBLE = (
     "\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f"
     "\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8"
     "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
-    # What has no glyph all the same: Braille blank, annotation and hieroglyph controls, the Khitan
-    # filler, the null notehead. Other format characters, such as the Arabic number sign, have one.
+    # Other characters without a glyph: Braille blank, annotation and hieroglyph controls, Khitan
+    # filler, the null notehead. Format characters with a glyph, such as the Arabic number sign, are
+    # not listed.
     "\u2800\ufff9-\ufffb\U00013430-\U0001343f\U00016fe4\U0001d159"
 )
 _VISIBLE = re.compile(f"[^{_INVISIBLE}]")
@@ -44,12 +45,12 @@ def checked_content(content: str, max_chars: int) -> str:
 
 
 def is_blank(text: str) -> bool:
-    """Whether a text has no visible character. Usually decided by its first one."""
+    """Return whether a text has no visible character."""
     return _VISIBLE.search(text) is None
 
 
 def is_storable(text: str) -> bool:
-    """Whether a text has neither NUL, which databases reject, nor a lone surrogate.
+    """Return whether a text has neither NUL, which databases reject, nor a lone surrogate.
 
     A lone surrogate cannot be encoded as UTF-8, so sending it to a recipient would fail later.
     """

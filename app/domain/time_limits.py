@@ -38,7 +38,7 @@ COMMIT_SECONDS = 10.0
 """How long a commit takes at most, even if its caller was answered before."""
 
 UNCONFIRMED_SECONDS = 15.0
-"""How long an `Unconfirmed` write may still be stored, counted from its start."""
+"""How long an `Unconfirmed` write may still be stored."""
 
 DRAIN_TIMEOUT_SECONDS = 5.0
 """How long a service waits at shutdown for the writes that it has started."""

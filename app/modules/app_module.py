@@ -33,7 +33,7 @@ class AppModule(containers.DeclarativeContainer):
         clock=clock,
         revocation_store=coordination.revocation_store,
         revocation_bus=coordination.revocation_bus,
-        watch_interval_seconds=coordination.watch_interval_seconds,
+        poll_interval_seconds=coordination.poll_interval_seconds,
         attempt_limiter=coordination.attempt_limiter,
         socket_quota=coordination.socket_quota,
     )

@@ -13,7 +13,7 @@ from app.config.settings import Settings
 from app.framework import imported
 from app.guards.ws_guard import WsGuard
 from app.guards.ws_throttler_guard import WsThrottlerGuard
-from app.modules.coordination_module import WATCH_SECONDS, memory_attempt_limiter
+from app.modules.coordination_module import POLL_SECONDS, memory_attempt_limiter
 from app.ports import JWKS_PATH, AttemptLimiter, Clock, RevocationBus, RevocationStore, SocketQuota
 from app.services.authentication_service import AuthenticationService
 from app.services.session_service import SessionPolicy, SessionService
@@ -56,8 +56,8 @@ class AuthModule(containers.DeclarativeContainer):
     revocation_bus: providers.Dependency[RevocationBus] = imported(
         RevocationBus, default=providers.Singleton(SilentRevocationBus)
     )
-    watch_interval_seconds: providers.Dependency[float] = imported(
-        float, default=providers.Object(WATCH_SECONDS)
+    poll_interval_seconds: providers.Dependency[float] = imported(
+        float, default=providers.Object(POLL_SECONDS)
     )
     attempt_limiter: providers.Dependency[AttemptLimiter] = imported(
         AttemptLimiter, default=providers.Singleton(memory_attempt_limiter, settings, clock)
@@ -79,7 +79,7 @@ class AuthModule(containers.DeclarativeContainer):
         max_token_seconds=settings.provided.auth_max_token_seconds,
     )
     token_blacklist_service = providers.Singleton(
-        TokenBlacklistService, revocation_store, revocation_bus, watch_interval_seconds
+        TokenBlacklistService, revocation_store, revocation_bus, poll_interval_seconds
     )
     authentication_service = providers.Singleton(
         AuthenticationService,

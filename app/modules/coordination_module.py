@@ -18,10 +18,10 @@ from app.config.settings import Settings
 from app.framework import imported
 from app.ports import AttemptLimiter, Clock, RevocationStore, WebhookLog
 
-WATCH_SECONDS = 2.0
+POLL_SECONDS = 2.0
 """How often a single node polls the storage for revocations by other processes, such as a command.
 """
-REDIS_WATCH_SECONDS = 3.0
+REDIS_POLL_SECONDS = 3.0
 """How often a node polls Redis for revocations that nobody published.
 
 A NestJS node does not publish those of its blacklist. A poll takes 40 ms of CPU for 10,000 sockets.
@@ -51,7 +51,7 @@ class LocalCoordinationModule(containers.DeclarativeContainer):
     revocation_store: providers.Dependency[RevocationStore] = imported(RevocationStore)
     webhook_log: providers.Dependency[WebhookLog] = imported(WebhookLog)
 
-    watch_interval_seconds = providers.Object(WATCH_SECONDS)
+    poll_interval_seconds = providers.Object(POLL_SECONDS)
     revocation_bus = providers.Singleton(SilentRevocationBus)
     membership_bus = providers.Singleton(LocalMembershipBus)
     attempt_limiter = providers.Singleton(memory_attempt_limiter, settings, clock)
@@ -68,7 +68,7 @@ class RedisCoordinationModule(containers.DeclarativeContainer):
     clock: providers.Dependency[Clock] = imported(Clock)
     fallback_limiter: providers.Dependency[AttemptLimiter] = imported(AttemptLimiter)
 
-    watch_interval_seconds = providers.Object(REDIS_WATCH_SECONDS)
+    poll_interval_seconds = providers.Object(REDIS_POLL_SECONDS)
     connection = providers.Singleton(
         RedisConnection,
         settings.provided.redis_url,

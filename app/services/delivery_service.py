@@ -76,7 +76,7 @@ class DeliveryService:
         self._clock = clock
         self._unconfirmed = UnconfirmedChanges[Report, None](MAX_UNCONFIRMED)
         self._reports = GroupCommit(
-            self._store, KeyedQueue(), clock, admission, weigh=len, max_weight=MAX_REPORTS
+            self._store_reports, KeyedQueue(), clock, admission, weigh=len, max_weight=MAX_REPORTS
         )
         # For each batch that is being stored: what other batches published as read meanwhile.
         self._read_meanwhile: list[set[_Pair]] = []
@@ -175,7 +175,9 @@ class DeliveryService:
             response["refused"] = tuple(refused)
         return response
 
-    async def _store(self, batch: Sequence[Sequence[Report]]) -> Sequence[Sequence[AdvanceOutcome]]:
+    async def _store_reports(
+        self, batch: Sequence[Sequence[Report]]
+    ) -> Sequence[Sequence[AdvanceOutcome]]:
         reports = [report for item in batch for report in item]
         read: set[_Pair] = set()
         self._read_meanwhile.append(read)
@@ -190,11 +192,11 @@ class DeliveryService:
             self._read_meanwhile = [each for each in self._read_meanwhile if each is not read]
         for outcome in outcomes:
             if isinstance(outcome, Advance):
-                self._publish(outcome, read)
+                self._publish_advance(outcome, read)
         remaining = iter(outcomes)
         return [tuple(islice(remaining, len(item))) for item in batch]
 
-    def _publish(self, advance: Advance, read: Collection[_Pair]) -> None:
+    def _publish_advance(self, advance: Advance, read: Collection[_Pair]) -> None:
         """Publish an advance to the author, unless a READ of the same recipient was published.
 
         Two batches may store a list and a single report of one of its messages. The batch that was

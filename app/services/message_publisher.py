@@ -16,7 +16,7 @@ from app.services.typing_service import TypingService
 from app.services.writes.keyed_queue import KeyedQueue
 
 MAX_CHANNELS = 100_000
-"""How many channels have their last published ``seq`` remembered."""
+"""How many channels the publisher remembers; the one published longest ago is forgotten first."""
 
 MAX_GAP = 1_000
 """How many earlier messages are published before a new one. Clients see a larger gap in ``seq``."""

@@ -32,7 +32,7 @@ from app.services.writes.keyed_queue import KeyedQueue
 from app.services.writes.unconfirmed_changes import UnconfirmedChanges
 
 MAX_UNCONFIRMED = 10_000
-"""How many messages have their unconfirmed change remembered."""
+"""How many unconfirmed changes are remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class MessageService:
         self._clock = clock
         self._max_content_chars = max_content_chars
         self._drafts = GroupCommit(
-            self._store,
+            self._store_and_publish,
             publisher.turns,
             clock,
             admission,
@@ -187,7 +187,7 @@ class MessageService:
         await self._changes.drain(DRAIN_TIMEOUT_SECONDS)
         await self._drafts.drain(DRAIN_TIMEOUT_SECONDS)
 
-    async def _store(self, drafts: Sequence[MessageDraft]) -> Sequence[AddOutcome]:
+    async def _store_and_publish(self, drafts: Sequence[MessageDraft]) -> Sequence[AddOutcome]:
         for draft in drafts:
             if not self._publisher.is_prepared(draft.channel_id):
                 await self._publisher.prepare({draft.channel_id for draft in drafts})
@@ -203,10 +203,12 @@ class MessageService:
             if isinstance(outcome, StoredMessage):
                 stored.setdefault(outcome.message.channel_id, []).append(outcome)
         for channel_id, messages in stored.items():
-            await self._publish(channel_id, messages)
+            await self._publish_stored(channel_id, messages)
         return outcomes
 
-    async def _publish(self, channel_id: ChannelId, messages: Sequence[StoredMessage]) -> None:
+    async def _publish_stored(
+        self, channel_id: ChannelId, messages: Sequence[StoredMessage]
+    ) -> None:
         for each in messages:
             if self._room_sync.is_missing(channel_id, each.message.user_id):
                 await self._room_sync.reload(channel_id)

@@ -47,7 +47,7 @@ class OfflineMessageService:
         Raises:
             Unavailable: The storage does not answer.
         """
-        counts = await self._counts.run(user_id)
+        counts = await self._counts.get(user_id)
         return OfflineCount(sum(counts.channels.values()), counts.channels, more=counts.more)
 
     async def on_application_shutdown(self, _signal: str | None) -> None:

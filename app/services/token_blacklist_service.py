@@ -115,7 +115,7 @@ class TokenBlacklistService:
 
         The listener registers after this, because it depends on this service, so it receives no
         earlier revocations. If the store does not answer yet, the listener receives them later.
-        That is harmless: they cover no open session that is still allowed.
+        That is harmless: they only end sessions whose tokens are revoked anyway.
         """
         self._bus.listen(self._receive, self._poll_now.set)
         await self._try_to_catch_up()

@@ -89,7 +89,7 @@ class TypingService:
         until[socket_id] = self._clock.monotonic() + self._expiry_seconds
         self._remove(user_id, channel_id)
         self._keep(indicator, until)
-        self._publish(indicator, except_socket=socket_id)
+        self._publish_indicator(indicator, except_socket=socket_id)
         return indicator
 
     async def stop(
@@ -113,7 +113,7 @@ class TypingService:
             if elsewhere:
                 self._keep(typist.indicator, elsewhere)
             else:
-                self._publish(indicator, except_socket=socket_id)
+                self._publish_indicator(indicator, except_socket=socket_id)
         return indicator
 
     async def list(self, user_id: UserId, channel_id: ChannelId) -> tuple[TypingIndicator, ...]:
@@ -139,7 +139,7 @@ class TypingService:
         The caller has just refreshed the members of the channel, as before every publication.
         """
         if channel_id in self._typists and self._remove(user_id, channel_id):
-            self._publish(self._indicator(user_id, channel_id, is_typing=False))
+            self._publish_indicator(self._indicator(user_id, channel_id, is_typing=False))
 
     def leave(self, user_id: UserId, channel_id: ChannelId, socket_id: SocketId) -> None:
         """End the user's typing if a socket that left the channel was the user's last one there.
@@ -240,6 +240,8 @@ class TypingService:
             del self._typists[channel_id]
         return True
 
-    def _publish(self, indicator: TypingIndicator, except_socket: SocketId | None = None) -> None:
+    def _publish_indicator(
+        self, indicator: TypingIndicator, except_socket: SocketId | None = None
+    ) -> None:
         room = channel_room(indicator.channel_id)
         self._broadcaster.publish(room, ServerEvent.TYPING, indicator, except_socket=except_socket)

@@ -50,8 +50,8 @@ async def test_seed_says_what_it_did_when_the_file_is_right(tmp_path: Path) -> N
     finished = await run_command(tmp_path, {}, "seed", str(file))
 
     expected = (
-        f"The database has what {file} names: users 3, channels 2. "
-        "A running server takes them in within seconds.\n"
+        f"The database contains all of {file}: users 3, channels 2. "
+        "A running server notices within seconds.\n"
     )
     assert (0, expected) == (finished.code, finished.out)
 

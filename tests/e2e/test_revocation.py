@@ -57,8 +57,8 @@ async def test_revoke_refuses_when_that_is_no_session_token(tmp_path: Path) -> N
     finished = await run_command(tmp_path, {}, "revoke", "--token", "foo")
 
     expected = (
-        "That is no session token, so nothing was revoked; "
-        "give it as clients send it: three parts with dots between.\n"
+        "This is not a session token, so nothing was revoked; "
+        "give it as clients send it: three parts separated by dots.\n"
     )
     assert (1, "", expected) == (finished.code, finished.out, finished.err)
 

@@ -47,7 +47,7 @@ class MessageRepository(Protocol):
 
         - `NotAMember`: the sender does not belong to the channel.
         - `ClientMessageIdReused`: another channel or content was first sent under the client
-          message id, as `FirstSend` tells.
+          message id, as `FirstSend` decides.
         - `MessageDeleted`: the message that was first sent under it has been deleted since.
         """
         ...

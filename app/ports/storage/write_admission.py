@@ -1,4 +1,4 @@
-"""What a service asks the storage before its writes wait for each other."""
+"""The limit of concurrent writes, and their rejection while the storage does not answer."""
 
 from typing import Protocol, runtime_checkable
 

@@ -1,1 +1,1 @@
-"""What the message services share: content rules and page cursors."""
+"""Page cursors, which the services for messages share."""

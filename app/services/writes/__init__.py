@@ -1,1 +1,1 @@
-"""How services write to storage: batched, in order, with a time limit."""
+"""How services write to the storage: in batches, in the order of a key, within a time limit."""

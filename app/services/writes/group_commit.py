@@ -96,7 +96,7 @@ class GroupCommit(Generic[Item, Result]):
         entry: _Entry[Item, Result] = _Entry(key, item)
         if self._running < self._max_running and not self._ready and self._turns.try_take_turn(key):
             entry.is_begun = True
-            self._turns.start(self._run((entry,), (key,)))  # the usual case
+            self._turns.start_job(self._run_batch((entry,), (key,)))  # the usual case
         else:
             if self._waiting >= MAX_PENDING:
                 raise Unavailable(what="The server")
@@ -136,14 +136,14 @@ class GroupCommit(Generic[Item, Result]):
 
     def _take_turn(self, key: Hashable) -> bool:
         self._ready[key] = None
-        # Later, so that one batch takes all keys whose turns come at this moment.
+        # Start the batch later, so that it takes all keys whose turns come at this moment.
         asyncio.get_running_loop().call_soon(self._start_batches)
         return True
 
     def _start_batches(self) -> None:
         while self._ready and self._running < self._max_running and not self._is_drained:
             # In an empty context: this may run in the context of the batch that has just ended.
-            Context().run(self._turns.start, self._run(*self._next_batch()))
+            Context().run(self._turns.start_job, self._run_batch(*self._next_batch()))
 
     def _next_batch(self) -> "tuple[list[_Entry[Item, Result]], list[Hashable]]":
         """Take the entries of a batch, and the keys whose turns the batch has."""
@@ -173,12 +173,12 @@ class GroupCommit(Generic[Item, Result]):
                 del self._queues[key]
         return entries, keys
 
-    async def _run(
+    async def _run_batch(
         self, entries: "Sequence[_Entry[Item, Result]]", keys: Sequence[Hashable]
     ) -> None:
         self._running += 1
         try:
-            await self._commit(entries)
+            await self._store_entries(entries)
         except BaseException:  # cancelled by `drain`
             self._is_drained = True
             for entry in entries:
@@ -187,13 +187,13 @@ class GroupCommit(Generic[Item, Result]):
         finally:
             self._release(keys)
 
-    async def _commit(self, entries: "Sequence[_Entry[Item, Result]]") -> None:
+    async def _store_entries(self, entries: "Sequence[_Entry[Item, Result]]") -> None:
         if not entries:
             return
         try:
             results = await self._store([entry.item for entry in entries])
         except StorageRejected as error:
-            await self._commit_halves(entries, error)
+            await self._store_halves(entries, error)
         except Unavailable as error:
             # Each caller gets its own exception: raising one instance in several tasks would chain
             # their tracebacks.
@@ -207,15 +207,15 @@ class GroupCommit(Generic[Item, Result]):
                 if not entry.result.done():  # its caller still waits
                     entry.result.set_result(result)
 
-    async def _commit_halves(
+    async def _store_halves(
         self, entries: "Sequence[_Entry[Item, Result]]", error: StorageRejected
     ) -> None:
         if len(entries) == 1:
             entries[0].fail(error)
             return
         middle = len(entries) // 2
-        await self._commit(entries[:middle])
-        await self._commit(entries[middle:])
+        await self._store_entries(entries[:middle])
+        await self._store_entries(entries[middle:])
 
     def _release(self, keys: Sequence[Hashable]) -> None:
         for key in keys:
@@ -226,7 +226,7 @@ class GroupCommit(Generic[Item, Result]):
 
 
 class _Entry(Generic[Item, Result]):
-    """An item on its way, and the result that its caller waits for."""
+    """An item that is waiting or being stored, and its future result."""
 
     __slots__ = ("is_begun", "is_given_up", "item", "key", "result")
 

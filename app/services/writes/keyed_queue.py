@@ -32,8 +32,8 @@ class KeyedQueue:
 
     def __init__(self) -> None:
         self._tasks = EagerTasks()
-        # A key is present while somebody has its turn; the line holds those who wait for it. Each
-        # is called when its turn comes, and returns whether it still wants the turn.
+        # A key is in this map while its turn is taken. Its line has a callback of each job or batch
+        # that waits for the turn; the callback returns whether the turn is still wanted.
         self._lines: dict[Hashable, deque[Callable[[], bool]]] = {}
         self._running: set[asyncio.Future[Any]] = set()
 
@@ -64,7 +64,7 @@ class KeyedQueue:
         if not self.try_take_turn(key):
             turn = asyncio.get_running_loop().create_future()
             self.line_up(key, partial(_grant, turn))
-        running = self.start(self._run_in_turn(key, turn, job))
+        running = self.start_job(self._run_in_turn(key, turn, job))
         if running.done():
             return running.result()
         try:
@@ -93,30 +93,30 @@ class KeyedQueue:
         self._tasks.close()
 
     def try_take_turn(self, key: Hashable) -> bool:
-        """Take the key's turn if nobody has it; return whether it was taken."""
+        """Take the key's turn if the key is free; return whether it was free."""
         if key in self._lines:
             return False
         self._lines[key] = deque()
         return True
 
     def line_up(self, key: Hashable, on_turn: Callable[[], bool]) -> None:
-        """Wait for the turn of a key that somebody else has.
+        """Wait for the turn of a key, which another job or batch has.
 
         Args:
-            key: Its turn is taken.
+            key: A key whose turn is taken.
             on_turn: Called when the turn has come. It returns False to decline the turn.
         """
         self._lines[key].append(on_turn)
 
     def pass_turn(self, key: Hashable) -> None:
-        """Give the key's turn to the next in line; the key is free if nobody wants it."""
+        """Give the key's turn to the next in line; without one, the key becomes free."""
         line = self._lines[key]
         while line:
             if line.popleft()():
                 return
         del self._lines[key]
 
-    def start(self, job: Coroutine[Any, Any, T]) -> "asyncio.Future[T]":
+    def start_job(self, job: Coroutine[Any, Any, T]) -> "asyncio.Future[T]":
         """Start a coroutine in place; `drain` waits for it."""
         running = self._tasks.start(job)
         if not running.done():

@@ -29,7 +29,7 @@ class SingleFlight(Generic[Key, Result]):
         self._running: dict[Key, asyncio.Task[Result]] = {}
         self._waiting: dict[Key, asyncio.Task[Result]] = {}
 
-    async def run(self, key: Key) -> Result:
+    async def get(self, key: Key) -> Result:
         """Return the result of a query that starts after this call.
 
         Raises:

@@ -42,7 +42,7 @@ def flights(queries: Queries) -> SingleFlight[str, int]:
 
 async def many(flights: SingleFlight[str, int], key: str, count: int) -> list[asyncio.Task[int]]:
     """Start callers, and let each of them run until it waits."""
-    callers = [asyncio.create_task(flights.run(key)) for _ in range(count)]
+    callers = [asyncio.create_task(flights.get(key)) for _ in range(count)]
     await asyncio.sleep(0)
     return callers
 
@@ -80,7 +80,7 @@ async def test_nothing_is_kept_when_all_is_answered(
     """A key is forgotten when its last query has ended."""
     queries.may_answer.set()
     await asyncio.gather(*await many(flights, ALICE, 3))
-    await flights.run(ALICE)
+    await flights.get(ALICE)
 
     assert not flights._running
     assert not flights._waiting
@@ -111,7 +111,7 @@ async def test_each_caller_gets_an_error_of_its_own_when_the_query_fails(
 
     assert [Unavailable, Unavailable] == [type(outcome) for outcome in outcomes]
     assert outcomes[0] is not outcomes[1]
-    assert 2 <= await flights.run(ALICE)
+    assert 2 <= await flights.get(ALICE)
 
 
 async def test_callers_are_refused_when_it_is_closed(

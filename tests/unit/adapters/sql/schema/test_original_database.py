@@ -5,6 +5,8 @@ import asyncio
 import pytest
 
 from app.adapters.sql.connection.database import Database
+from app.adapters.sql.schema.shared_tables import SHARED_TABLES
+from app.adapters.sql.schema.tables import metadata
 from app.adapters.sql.schema.upgrade import SchemaError
 from tests.contract.storage import (
     ALICE,
@@ -47,15 +49,7 @@ WHERE "userId" = 'user_bob';
 DELETE FROM "public"."messages" WHERE "content" = 'first';
 DELETE FROM "public"."channels" WHERE "id" = 'random';
 """
-OUR_TABLES = {
-    "alembic_version",
-    "channel_sequences",
-    "client_messages",
-    "message_deliveries",
-    "message_sequences",
-    "revocations",
-    "webhook_messages",
-}
+OUR_TABLES = {"alembic_version", *(metadata.tables.keys() - SHARED_TABLES)}
 OUR_INDEXES = {
     "channel_members_userId_idx",
     "messages_channel_idx",
