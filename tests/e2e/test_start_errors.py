@@ -65,6 +65,12 @@ def nothing(folder: Path) -> None:
         (nothing, {"HOST": "2001:db8::1"}, "Cannot listen on 2001:db8::1, port ", "set HOST to"),
         (
             nothing,
+            {"DATABASE_URL": "mysql://nobody:secret@127.0.0.1/none"},
+            "DATABASE_URL must start with sqlite:/// or postgresql://",
+            "or be memory:",
+        ),
+        (
+            nothing,
             {"DATABASE_URL": "postgresql://nobody:secret@127.0.0.1:1/none"},
             "The database cannot be reached",
             "start it, or correct DATABASE_URL",
