@@ -104,13 +104,15 @@ def _check_http_url(value: str) -> str:
     return value
 
 
-def _normalize_database_url(value: str) -> str:
+def _normalized_url(value: str) -> str:
     """Return the URL with its scheme in lower case and without quotes.
 
-    Docker keeps the quotes of env files as a part of the value. The SQL adapter checks the URL.
+    Docker keeps the quotes of env files as a part of the value. The SQL adapter validates the URL
+    before the server starts.
     """
     quoted = _QUOTED.fullmatch(value)
-    scheme, colon, rest = (quoted[2] if quoted else value).partition(":")
+    url = quoted[2] if quoted else value
+    scheme, colon, rest = url.partition(":")
     return f"{scheme.lower()}{colon}{rest}"
 
 
@@ -162,7 +164,7 @@ Networks = Annotated[
 ]
 Issuer = Annotated[str, AfterValidator(_check_issuer)]
 HttpUrl = Annotated[str, AfterValidator(_check_http_url)]
-DatabaseUrl = Annotated[str, AfterValidator(_normalize_database_url)]
+DatabaseUrl = Annotated[str, AfterValidator(_normalized_url)]
 RedisUrl = Annotated[str, AfterValidator(_check_redis_url)]
 WebhookSecret = Annotated[str, AfterValidator(_check_webhook_secret)]
 AnyCase = BeforeValidator(_lower)

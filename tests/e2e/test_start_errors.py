@@ -55,6 +55,7 @@ def nothing(folder: Path) -> None:
         (env_file_is_no_text, {}, ".env cannot be read", "fix the file or remove it"),
         (nothing, {"SEED_FILE": "no.json"}, "no.json cannot be used", "or name another"),
         (nothing, {"PORT": "http"}, "PORT must be", "TCP port to listen on"),
+        (nothing, {"DATABASE_URL": "mysql://db/chat"}, "DATABASE_URL must start with", "memory:"),
         (
             nothing,
             {"HOST": "nowhere.invalid"},
@@ -117,7 +118,7 @@ def opened(file: Path, *statements: str) -> Iterator[None]:
 async def test_run_says_how_to_fix_it_when_another_program_uses_the_database(
     tmp_path: Path, statement: str, problem: str, fix: str
 ) -> None:
-    """A database browser has an unsaved change, or a newer version has migrated it."""
+    """Another program holds a transaction, or a newer version has migrated the database."""
     await run_command(tmp_path, {}, "migrate")
 
     with opened(tmp_path / DATABASE, statement):
@@ -156,7 +157,7 @@ def test_run_says_so_when_the_disk_takes_no_more(tmp_path: Path, blocks: int) ->
     [
         (
             ["-S", "-m", "app"],
-            "structlog is not installed for this Python; in a checkout run `make install`",
+            "typer is not installed for this Python; in a checkout run `make install`",
         ),
         (
             ["-c", OLDER_PYTHON],

@@ -38,7 +38,7 @@ class Owner:
         self.gone = 0
 
     def handle_message(self, connection: ClientConnection, message: str) -> Handling | None:
-        """Record the text, after the waiting that it asks for."""
+        """Record the text of the message; wait first if the text demands it."""
         text = message[1:]
         if text == "malformed":
             raise MalformedPacketError
