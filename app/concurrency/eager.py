@@ -130,7 +130,9 @@ class _Carrier(Coroutine[Any, Any, Any]):
         """Carry on with a coroutine that waits for ``awaited``, in its context."""
         self._work, self._context = work, context
         self._awaited, self._has_awaited = awaited, True
-        _mark_awaited(awaited, by_task=False)  # or nobody else could await it until the task does
+        if asyncio.isfuture(awaited):
+            # ``await`` has set the flag that the task checks. Until it does, others may await, too.
+            awaited._asyncio_future_blocking = False  # noqa: SLF001 - asyncio's own protocol
         if not self.given.done():  # it is done if the coroutine has just cancelled its own task
             self.given.set_result(None)
 
@@ -155,7 +157,8 @@ class _Carrier(Coroutine[Any, Any, Any]):
 
     def _take_awaited(self) -> Any:
         awaited, self._awaited, self._has_awaited = self._awaited, None, False
-        _mark_awaited(awaited, by_task=True)
+        if asyncio.isfuture(awaited):
+            awaited._asyncio_future_blocking = True  # noqa: SLF001 - asyncio's own protocol
         return awaited
 
     def close(self) -> None:
@@ -165,12 +168,6 @@ class _Carrier(Coroutine[Any, Any, Any]):
 
     def __await__(self) -> Generator[Any, Any, NoReturn]:
         raise TypeError("a carrier is for its task only")
-
-
-def _mark_awaited(awaited: Any, *, by_task: bool) -> None:
-    """Set the flag with which a future tells its task that it was awaited correctly."""
-    if asyncio.isfuture(awaited):
-        awaited._asyncio_future_blocking = by_task  # noqa: SLF001 - asyncio's own protocol for this
 
 
 async def within(seconds: float, work: Coroutine[Any, Any, T], late: Callable[[], Exception]) -> T:

@@ -48,21 +48,6 @@ async def test_client_is_refused_when_the_token_has_a_bearer_prefix(chat: Chat) 
     assert "'Bearer '" in error["detail"]
 
 
-@pytest.mark.parametrize("place", ["authorization", "token", "query"])
-async def test_client_is_refused_when_the_token_is_elsewhere(chat: Chat, place: str) -> None:
-    """The server reads neither headers nor the query string."""
-    token = await chat.token("alice")
-    elsewhere = {
-        "authorization": {"extraHeaders": {"Authorization": f"Bearer {token}"}},
-        "token": {"extraHeaders": {"token": token}},
-        "query": {"query": {"token": token}},
-    }
-
-    error = await chat.refusal({}, **elsewhere[place])
-
-    assert "token_missing" == error["code"]
-
-
 async def test_client_is_refused_when_its_key_is_not_published(chat: Chat) -> None:
     """The development issuer's key set does not contain the key."""
     token = clerk_token({"iss": chat.server.url, "azp": "http://localhost:3000"})

@@ -74,5 +74,5 @@ async def test_second_server_says_so_when_the_port_is_taken(
     finished = await second.command("run")
 
     assert 1 == finished.code
-    assert finished.err.rstrip().endswith("stop what uses it, or set PORT to another one.")
+    assert finished.err.rstrip().endswith("stop the program that uses it, or set another PORT.")
     assert "Traceback" not in finished.err

@@ -1,6 +1,5 @@
 """Compiles the client of docs/refreshing-tokens.md as a reader does, and tests it."""
 
-import subprocess
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -10,10 +9,10 @@ import pytest_asyncio
 
 from app.domain.principal import CLOCK_SKEW_SECONDS
 from tests.copied_checkout import CHECKOUT
-from tests.deadlines import PROCESS_SECONDS
 from tests.e2e.chat_groups import Chat, Chats
 from tests.e2e.js_client import JS_FOLDER, JsClient, JsDriver
 from tests.e2e.server_process import Serve, ServerProcess
+from tests.run_program import run_program
 from tests.unit.docs.markdown import blocks
 
 PAGE = CHECKOUT / "docs" / "refreshing-tokens.md"
@@ -51,14 +50,8 @@ def module(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (block,) = blocks(PAGE, "ts")
     (folder / "client.ts").write_text(block.code)
 
-    compiled = subprocess.run(  # noqa: S603 - our own page
-        [JS_FOLDER / "node_modules" / ".bin" / "tsc", *STRICT, "client.ts"],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=PROCESS_SECONDS,
-        check=False,
-    )
+    compiler = JS_FOLDER / "node_modules" / ".bin" / "tsc"
+    compiled = run_program([compiler, *STRICT, "client.ts"], folder)
 
     assert 0 == compiled.returncode, compiled.stdout
     return folder / "client.js"

@@ -154,7 +154,7 @@ async def test_command_refuses_when_not_exactly_one_thing_is_named(
 
 @pytest.mark.parametrize(
     ("option", "words"),
-    [("--session", "every token of the session {}"), ("--user", "everything issued to {} so far")],
+    [("--session", "every token of the session {}"), ("--user", "every token issued to {} so far")],
 )
 async def test_command_says_what_was_revoked_when_it_was(
     server: ServerProcess, option: str, words: str

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import BaseModel, StringConstraints, ValidationError
 from standardwebhooks import Webhook, WebhookVerificationError
 
+from app.domain.ids import MAX_ID_CHARS
 from app.ports import (
     WebhookFault,
     WebhookMessage,
@@ -17,7 +18,6 @@ from app.ports import (
 
 _SECRET_PREFIX = "whsec_"  # noqa: S105 - what every secret begins with
 _SIGNED = ("id", "timestamp", "signature")
-_MAX_NAME_CHARS = 191
 
 
 class WebhookSecretError(ValueError):
@@ -27,7 +27,7 @@ class WebhookSecretError(ValueError):
 class _Event(BaseModel):
     """The relevant fields of a body."""
 
-    type: Annotated[str, StringConstraints(min_length=1, max_length=_MAX_NAME_CHARS)]
+    type: Annotated[str, StringConstraints(min_length=1, max_length=MAX_ID_CHARS)]
     data: dict[str, object]
 
 
@@ -61,7 +61,7 @@ class ClerkWebhookVerifier(WebhookVerifier):
             event = _Event.model_validate_json(body)
         except ValidationError:
             event = None
-        if event is None or len(message_id) > _MAX_NAME_CHARS:
+        if event is None or len(message_id) > MAX_ID_CHARS:
             sentence = "The body must be a JSON object with type and data."
             raise WebhookRefused(WebhookFault.MALFORMED, sentence)
         return WebhookMessage(message_id, event.type, event.data)

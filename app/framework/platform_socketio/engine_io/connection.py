@@ -380,9 +380,14 @@ class Connection(WebSocket, Generic[Link]):
             self._close_after_error(future)
 
     def _task_done(self, task: "asyncio.Future[None]") -> None:
-        was_reading = self.is_reading
         self._task = None
-        self._close_after_error(task)
+        if task.cancelled() or task.exception() is not None:
+            self._close_after_error(task)
+        if not self._inbox:
+            self._inbox = _EMPTY_INBOX
+            self._is_handling = False
+            return
+        was_reading = self.is_reading
         self._handle_inbox()
         if not was_reading and self.is_reading and not self.closed:
             # The answers to pings are still unread: they must not count as missing.

@@ -162,7 +162,7 @@ class EngineServer(engineio.AsyncServer, Generic[Link]):
             self.options.socket_queue_max_bytes,
         )
         self.sockets[connection.sid] = connection
-        self._owner.heartbeat.add(connection)
+        self._owner.heartbeat.start_pinging(connection)
         self._owner.heartbeat.start_connect_timeout(connection)
         greeting = self._open_packet % connection.sid.encode()
         return upgrade.accept(request, transport, connection, text_frame(greeting))
