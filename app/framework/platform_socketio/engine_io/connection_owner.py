@@ -28,7 +28,7 @@ Connection_contra = TypeVar("Connection_contra", contravariant=True)
 
 
 class ConnectionOwner(Protocol[Connection_contra]):
-    """The part of the Socket.IO server that a connection needs.
+    """The part of the Socket.IO server that a connection needs. `SocketServer` implements it.
 
     Attributes:
         tasks: Runs the handlers.
