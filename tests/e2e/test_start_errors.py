@@ -112,7 +112,7 @@ def opened(file: Path, *statements: str) -> Iterator[None]:
 async def test_run_says_how_to_fix_it_when_another_program_uses_the_database(
     tmp_path: Path, statement: str, problem: str, fix: str
 ) -> None:
-    """A database browser has an unsaved change, or a newer version has migrated it."""
+    """Another program holds a transaction, or a newer version has migrated the database."""
     await run_command(tmp_path, {}, "migrate")
 
     with opened(tmp_path / DATABASE, statement):
