@@ -1,4 +1,4 @@
-# `make run` and `make test` install what they need, into .venv and node_modules, on first use.
+# `make run` and `make test` install what they need into .venv and node_modules at first use.
 
 PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3.14 python3; do \
 	$$name -c '$(RECENT)' 2>&- && command -v $$name && break; done)
@@ -8,12 +8,12 @@ JS := tests/e2e/js
 BROWSER := tests/browser/js
 PEERS := bench/peers/nest bench/peers/socketio
 NPM := node_modules/.installed
-# More workers than cores: many tests wait. A single part of the suite is quicker without them.
+# Many tests wait, so use more workers than cores. A part of the suite runs faster without workers.
 WORKERS := --numprocesses=4 --dist=loadfile --no-loadscope-reorder
-# What all but the unit tests need.
+# All tests except the unit tests need these.
 CLIENTS := $(WEB)/$(NPM) $(JS)/$(NPM) $(BROWSER)/$(NPM) chromium
 BIN := .venv/bin
-# --no-deps: the lock is complete, so a package that is not in it is never installed.
+# --no-deps: the lock is complete, so pip need not and must not install other packages.
 PIP_INSTALL = scripts/run-installer pip $(@D)/bin/python -m pip --disable-pip-version-check install \
 	--quiet --no-deps --require-hashes
 PIP_COMPILE := CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/pip-compile --quiet --no-strip-extras \
@@ -30,49 +30,49 @@ help: ## list the targets
 
 install: .venv/.runtime ## prepare .venv with the pinned dependencies
 
-run: install page ## start the server on http://127.0.0.1:3002 and again at every change
+run: install page ## start the server on http://127.0.0.1:3002, and restart it at every change
 	@$(BIN)/python -m app run --reload
 
 test: .venv/.dev $(if $(filter tests/unit/%,$(ARGS)),,$(CLIENTS)) ## run every test (one: make test ARGS=path)
 	@$(BIN)/python -m pytest $(if $(findstring tests,$(ARGS)),,$(WORKERS)) $(ARGS)
 
-versions: unit-on-3.11 unit-on-3.12 unit-on-3.13 ## run the unit tests on the other supported Pythons that are installed
+versions: unit-on-3.11 unit-on-3.12 unit-on-3.13 ## run the unit tests on the other supported versions of Python that are installed
 
-lint: .venv/.dev ## ruff's rules and format, the import contracts
+lint: .venv/.dev ## check ruff's rules and format, and the import contracts
 	@$(BIN)/ruff check && $(BIN)/ruff format --check && $(BIN)/lint-imports
 
-types: .venv/.dev ## mypy --strict
+types: .venv/.dev ## check the types with mypy --strict
 	@$(BIN)/mypy
 
-check: lint types ## lint and types
+check: lint types ## run lint and types
 
-lock: .venv/.dev ## pin anew what pyproject.toml asks for
+lock: .venv/.dev ## update the pinned versions of the dependencies in pyproject.toml
 	@$(PIP_COMPILE) --output-file=requirements.txt pyproject.toml
 	@$(BIN)/python -c '$(DEV_GROUP)' | \
 		$(PIP_COMPILE) --constraint=requirements.txt --output-file=requirements-dev.txt -
 
-screenshots: .venv/.dev $(WEB)/$(NPM) $(BROWSER)/$(NPM) chromium ## take the docs' pictures of the page anew
+screenshots: .venv/.dev $(WEB)/$(NPM) $(BROWSER)/$(NPM) chromium ## update the pictures of the page in docs/
 	@$(BIN)/python -m tests.browser.screenshots
 
-bench: .venv/.dev $(PEERS:=/$(NPM)) ## measure the server beside its peers (a part: make bench ARGS='--only ack,fan100')
+bench: .venv/.dev $(PEERS:=/$(NPM)) ## compare the server with its peers (a part: make bench ARGS='--only ack,fan100')
 	@$(BIN)/python -m bench $(ARGS)
 
-storage: .venv/.dev ## measure the databases: messages in groups and one by one, and what was missed
+storage: .venv/.dev ## measure the databases: group commit, single commits, and reading missed messages
 	@$(BIN)/python -m bench.storage $(ARGS)
 
-soak: .venv/.dev ## let 2,000 people come, chat and go for 20 minutes, and watch the memory
+soak: .venv/.dev ## measure the memory while 2,000 users connect, chat and disconnect for 20 minutes
 	@$(BIN)/python -m bench.soak $(ARGS)
 
-reliability: .venv/.dev $(JS)/$(NPM) ## kill and starve the server while people chat, minutes long, and look for what is lost
+reliability: .venv/.dev $(JS)/$(NPM) ## kill and starve the server for minutes while users chat, and look for lost messages
 	@$(BIN)/python -m tests.reliability $(ARGS)
 
-profile: .venv/.dev ## where the server's time goes: make profile ARGS=ack
+profile: .venv/.dev ## show where the server spends its time: make profile ARGS=ack
 	@$(BIN)/python -m bench.profile $(ARGS)
 
 path: .venv/.dev ## list the files and functions that a sendMessage and a CONNECT pass
 	@$(BIN)/python -m bench.path
 
-# A stamp is written last, so an install that was cut short is done again, from nothing.
+# The stamp file is written last, so an interrupted installation is repeated from the start.
 
 .venv/.runtime: requirements.txt
 	@"$(PYTHON)" -c '$(RECENT)' 2>&- || \
@@ -82,10 +82,10 @@ path: .venv/.dev ## list the files and functions that a sendMessage and a CONNEC
 	@$(PIP_INSTALL) --requirement=requirements.txt
 	@touch $@
 
-# venv does not say why pip could not be put into the environment, such as a full disk; ensurepip does.
+# venv does not say why it could not install pip, such as a full disk. ensurepip does.
 SHOW_VENV_ERROR = scripts/run-installer pip $(@D)/bin/python -m ensurepip --upgrade --default-pip
 
-# The oldest pip is for the test of the lock.
+# A test installs the lock with the oldest supported pip.
 OLDEST_PIP = $(PIP_INSTALL) --upgrade --target=$(@D)/oldest-pip --requirement=tests/oldest-pip.txt
 
 .venv/.dev: .venv/.runtime requirements-dev.txt tests/oldest-pip.txt
@@ -114,7 +114,7 @@ unit-on-%: .venv/.dev
 	@scripts/run-installer npm npm ci --prefix=$* --no-audit --no-fund --loglevel=error
 	@touch $@
 
-# The server runs without it, and its page says what is missing.
+# The server runs without Node.js, and its page says what is missing.
 
 .PHONY: page chromium
 page:

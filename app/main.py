@@ -1,4 +1,4 @@
-"""Nest's ``main.ts``: settings in, a running application out."""
+"""Nest's ``main.ts``: builds the application from the settings, and runs it."""
 
 import asyncio
 import errno
@@ -40,14 +40,14 @@ from app.services.channels.seed_file import MalformedMembershipError, parse_memb
 from app.sockets.authenticated_socket import AuthenticatedSocket
 
 _LISTEN_FIXES = {
-    errno.EACCES: "set PORT to 1024 or above, or start the server with the right to use this one",
-    errno.EADDRINUSE: "stop what uses it, or set PORT to another one",
+    errno.EACCES: "set PORT to 1024 or above, or give this user the right to use this port",
+    errno.EADDRINUSE: "stop the program that uses it, or set another PORT",
     errno.EADDRNOTAVAIL: "set HOST to an address of this machine",
 }
 
 DEMO_SEED_FILE = Path(__file__).parent / "web" / "demo_seed.json"
 
-_NOT_OURS = (
+_EXTERNAL_ERRORS = (
     DatabaseOpenError,
     DatabaseUrlError,
     DevelopmentKeyError,
@@ -56,17 +56,24 @@ _NOT_OURS = (
     SigningKeyError,
     WebhookSecretError,
 )
-"""What a file, a key or a database outside can have wrong; each says how to mend it."""
+"""Errors caused by a file, a key or a database. Each text says how to fix the problem."""
 
 _log = structlog.stdlib.get_logger("Bootstrap")
 
 
 class StartError(Exception):
-    """Something outside the code is in the way; the text is a sentence with the mend."""
+    """The server or a command cannot start. The text says what is wrong and how to fix it."""
 
 
 def create_application(settings: Settings) -> NestApplication:
-    """The application, put together; nothing is opened yet."""
+    """Build the application without opening any file or connection.
+
+    Raises:
+        StartError: DATABASE_URL is invalid.
+    """
+    if settings.database_url != IN_MEMORY:
+        with start_errors():
+            parse_database_url(settings.database_url)
     engine = EngineOptions(
         origins=settings.cors_origins,
         origins_setting="CORS_ORIGINS",
@@ -80,7 +87,7 @@ def create_application(settings: Settings) -> NestApplication:
         max_frame_bytes=settings.max_frame_bytes,
         socket_queue_max_bytes=settings.socket_queue_max_bytes,
         max_packets_per_second=settings.max_packets_per_second,
-        # All that is kept of a handshake. What a gateway reads besides has to be named here.
+        # Only these parts of a handshake are kept. Add what a gateway needs to read.
         auth_fields=frozenset({"token"}),
         header_names=frozenset(),
         query_names=frozenset(),
@@ -90,21 +97,21 @@ def create_application(settings: Settings) -> NestApplication:
 
 
 OnListening: TypeAlias = Callable[[str, Membership], None]
-"""Told the URL, and which seeded users there are."""
+"""Receives the URL and the seeded users once the server listens."""
 
 
 async def bootstrap(settings: Settings, on_listening: OnListening) -> None:
-    """Start, call back, serve until SIGINT, SIGTERM or SIGHUP, and end cleanly.
+    """Start the server, call ``on_listening``, and serve until SIGINT, SIGTERM or SIGHUP.
 
-    SIGINT, Ctrl-C, closes at once. After the others the server first goes on serving while
-    ``/health/ready`` answers 503; it has exited when ``DRAIN_SECONDS`` are over. A second SIGINT or
-    SIGTERM ends the process at once.
+    SIGINT (Ctrl-C) closes at once. After SIGTERM or SIGHUP the server continues to serve while
+    ``/health/ready`` answers 503, and exits within ``DRAIN_SECONDS``. A second SIGINT or SIGTERM
+    kills the process.
 
     Raises:
-        StartError: The port is taken, a file or the database is not usable.
-        BootError: The application is put together wrongly.
+        StartError: The port is in use, or a file or the database cannot be used.
+        BootError: The code of the application is inconsistent.
     """
-    with start_errors(), _only_server(settings):
+    with start_errors(), _lock_sqlite_file(settings):
         await _serve(settings, on_listening)
 
 
@@ -120,7 +127,7 @@ async def _serve(settings: Settings, on_listening: OnListening) -> None:
         await app.init()
         seeded = await _seed(app, settings)
         url = await _listen(app, settings)
-        # What the start has made stays: the collector need not go through it ever again.
+        # Objects of the start live as long as the process, so the collector need not visit them.
         gc.collect()
         gc.freeze()
         _log.info("started", url=url, version=__version__)
@@ -133,11 +140,11 @@ async def _serve(settings: Settings, on_listening: OnListening) -> None:
             async with asyncio.timeout(closing_seconds):
                 await app.close(received)
         except TimeoutError:
-            _log.error("closing took too long and was cut off", seconds=closing_seconds)
+            _log.error("closing was cut off by its timeout", seconds=closing_seconds)
 
 
 async def _drain(app: NestApplication, received: signal.Signals, drain_seconds: float) -> float:
-    """Serve on until load balancers have noticed; returns the seconds left to close."""
+    """Serve until load balancers have noticed, and return the seconds left for closing."""
     closing_seconds = min(drain_seconds / 2, CLOSING_SECONDS)
     serving_seconds = drain_seconds - closing_seconds
     await app.drain()
@@ -147,19 +154,19 @@ async def _drain(app: NestApplication, received: signal.Signals, drain_seconds: 
 
 
 def seed_of(settings: Settings) -> Membership:
-    """``SEED_FILE``; without one, and with the development issuer, the demo users."""
+    """Return the content of ``SEED_FILE``, or else the demo users with the development issuer."""
     if settings.seed_file is not None:
         return read_seed(settings.seed_file)
     return read_seed(DEMO_SEED_FILE) if settings.uses_development_issuer else {}
 
 
 async def _seed(app: NestApplication, settings: Settings) -> Membership:
-    """Store what is to be there from the start; which of it is there then.
+    """Seed the storage, and return the seeded users who exist now.
 
-    Demo users come into an empty database alone: one that has users may be the original backend's.
+    Demo users are added only to an empty database: one with users may be the original backend's.
     """
     membership = seed_of(settings)
-    # The container looks for what provides it; mypy takes no protocol for a type (its issue 4717).
+    # mypy does not accept a protocol as a type (its issue 4717).
     channels = app.get(ChannelRepository)  # type: ignore[type-abstract]
     if settings.seed_file is None and await channels.users(limit=1):
         present = {user_id: await channels.channels_of(user_id) for user_id in membership}
@@ -169,45 +176,45 @@ async def _seed(app: NestApplication, settings: Settings) -> Membership:
 
 
 async def seed(app: NestApplication, membership: Membership) -> None:
-    """Store what is missing of it.
+    """Store the users, channels and memberships that do not exist yet.
 
     Raises:
-        StartError: The storage did not take it.
+        StartError: The storage failed.
     """
     try:
         await app.get(ChannelService).seed(membership)
     except Unavailable:
         raise StartError(
-            "The database did not take what is to be seeded; `python -m app doctor` may say why."
+            "The database rejected the seed; `python -m app doctor` may say why."
         ) from None
 
 
 def read_seed(file: Path) -> Membership:
-    """A seed file's content.
+    """Return the content of a seed file.
 
     Raises:
-        StartError: It cannot be read, or is none.
+        StartError: The file cannot be read, or is malformed.
     """
     try:
         return parse_membership(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, MalformedMembershipError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error).rstrip(".")
         raise StartError(
-            f"The seed file {file} cannot be used ({reason}); mend it, or name another."
+            f"The seed file {file} cannot be used ({reason}); fix it, or name another."
         ) from error
 
 
 def _warn_of(settings: Settings) -> None:
     if settings.auth_expiry == "handshake":
         _log.warning(
-            "expired sessions stay connected: AUTH_EXPIRY=handshake checks at connect only"
+            "expired sessions stay connected, as AUTH_EXPIRY=handshake checks at connect only"
         )
     if settings.app_env == "production" and settings.database_url == IN_MEMORY:
         lost = "nothing" if settings.redis_url is None else "nothing but revocations"
         _log.warning(f"{lost} survives a restart: DATABASE_URL is memory:")
     if "null" in settings.cors_origins:
         _log.warning(
-            "CORS_ORIGINS has null: any page may connect that runs in a sandbox or from a file"
+            "CORS_ORIGINS contains null: every sandboxed page and every local file may connect"
         )
     if settings.web_concurrency != 1:
         _log.warning(
@@ -218,15 +225,15 @@ def _warn_of(settings: Settings) -> None:
 
 @contextmanager
 def start_errors() -> Iterator[None]:
-    """Turn what something outside has wrong into a `StartError`."""
+    """Raise a `StartError` for errors caused by a file, a key or a database."""
     try:
         yield
-    except _NOT_OURS as error:
+    except _EXTERNAL_ERRORS as error:
         raise StartError(str(error)) from error
 
 
-def _only_server(settings: Settings) -> AbstractContextManager[None]:
-    """Two servers on one SQLite file would not hear each other's events."""
+def _lock_sqlite_file(settings: Settings) -> AbstractContextManager[None]:
+    """Lock the SQLite file: events of one server would not reach clients of a second one."""
     if settings.database_url == IN_MEMORY:
         return nullcontext()
     file = sqlite_file(parse_database_url(settings.database_url))
@@ -242,9 +249,9 @@ async def _listen(app: NestApplication, settings: Settings) -> str:
             "set HOST to a name or an address of this machine, such as localhost or ::1."
         ) from error
     except OSError as error:
-        # asyncio's own text repeats the address.
+        # asyncio's own text would repeat the address.
         reason = os.strerror(error.errno) if error.errno else str(error)
-        fix = _LISTEN_FIXES.get(error.errno or 0, "set HOST or PORT to another one")
+        fix = _LISTEN_FIXES.get(error.errno or 0, "set another HOST or PORT")
         raise StartError(
             f"Cannot listen on {settings.host}, port {settings.port} ({reason}); {fix}."
         ) from error
@@ -258,13 +265,13 @@ def _stop_signal() -> "asyncio.Future[signal.Signals]":
     def stop(number: signal.Signals) -> None:
         for each in numbers:
             loop.remove_signal_handler(each)
-            # A terminal that closes may send SIGHUP twice: by its shell and by the kernel.
+            # A closing terminal may cause two SIGHUP: one from its shell, one from the kernel.
             hangs_up = each is signal.SIGHUP
             signal.signal(each, signal.SIG_IGN if hangs_up else signal.SIG_DFL)
         stopped.set_result(number)
 
     numbers = [signal.SIGINT, signal.SIGTERM]
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as under nohup
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup ignores it
         numbers.append(signal.SIGHUP)
     for number in numbers:
         loop.add_signal_handler(number, stop, number)

@@ -1,1 +1,1 @@
-"""What provides the ports, one folder per technology; they do not know each other."""
+"""The implementations of the ports, one package per technology. None imports another."""

@@ -19,9 +19,6 @@ _FILE_ORIGIN = "file://"
 ORIGINS_WITHOUT_PARTY = frozenset({_NULL_ORIGIN, _FILE_ORIGIN})
 """Origins of pages for which Clerk issues tokens without an ``azp``."""
 _MAPPED_PREFIX_BITS = 96
-_DATABASE_URL = re.compile(
-    r"sqlite(?:\+aiosqlite)?:///.+|postgres(?:ql(?:\+asyncpg)?)?://.+|memory:", re.IGNORECASE
-)
 _QUOTED = re.compile(r"""(["'])(.*)\1""")
 _REDIS_URL = re.compile(r"rediss?://\S+|unix://\S+")
 _WEBHOOK_SECRET = re.compile(r"whsec_[A-Za-z0-9+/]+={0,2}")
@@ -107,15 +104,14 @@ def _check_http_url(value: str) -> str:
     return value
 
 
-def _check_database_url(value: str) -> str:
+def _normalized_url(value: str) -> str:
     """Return the URL with its scheme in lower case and without quotes.
 
-    Docker keeps the quotes of env files as a part of the value.
+    Docker keeps the quotes of env files as a part of the value. The SQL adapter validates the URL
+    before the server starts.
     """
     quoted = _QUOTED.fullmatch(value)
     url = quoted[2] if quoted else value
-    if _DATABASE_URL.fullmatch(url) is None:
-        raise ValueError("must begin with sqlite:/// or postgresql://, or be memory:")
     scheme, colon, rest = url.partition(":")
     return f"{scheme.lower()}{colon}{rest}"
 
@@ -168,7 +164,7 @@ Networks = Annotated[
 ]
 Issuer = Annotated[str, AfterValidator(_check_issuer)]
 HttpUrl = Annotated[str, AfterValidator(_check_http_url)]
-DatabaseUrl = Annotated[str, AfterValidator(_check_database_url)]
+DatabaseUrl = Annotated[str, AfterValidator(_normalized_url)]
 RedisUrl = Annotated[str, AfterValidator(_check_redis_url)]
 WebhookSecret = Annotated[str, AfterValidator(_check_webhook_secret)]
 AnyCase = BeforeValidator(_lower)

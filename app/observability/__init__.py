@@ -1,1 +1,1 @@
-"""What operators see of the running server: logs without secrets."""
+"""Logging without secrets."""

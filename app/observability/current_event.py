@@ -1,4 +1,4 @@
-"""Names the event that is being handled in every line logged meanwhile."""
+"""Adds the ids of the current event to log lines."""
 
 from structlog.typing import EventDict, WrappedLogger
 
@@ -6,9 +6,9 @@ from app.framework.common.context import current_context
 
 
 def add_current_event(_logger: WrappedLogger, _method: str, event_dict: EventDict) -> EventDict:
-    """Put request id, event, socket and user into the line, where it does not say them itself.
+    """Add request id, event, socket and user, unless the line contains them already.
 
-    They are put together here, so an event that logs nothing does not pay for them.
+    The ids are collected only when something is logged, so other events have no cost.
     """
     context = current_context.get()
     if context is None:
@@ -18,7 +18,7 @@ def add_current_event(_logger: WrappedLogger, _method: str, event_dict: EventDic
         "request_id": context.request_id,
         "pattern": context.log_name,
         "socket_id": client.id,
-        # Nobody's while it is being admitted, or where a gateway does without `WsGuard`.
+        # There is no user during admission, and in gateways without `WsGuard`.
         "user_id": getattr(client, "user_id", None),
         **event_dict,
     }

@@ -1,7 +1,4 @@
-"""Configures structlog, and the standard library's logging behind it, for the whole process.
-
-Called once by the composition root; safe to call again, as tests do.
-"""
+"""Configures structlog, and the standard library's logging behind it, for the whole process."""
 
 import json
 import logging
@@ -28,13 +25,14 @@ _SELF_HANDLING_LOGGERS = (
 
 
 def configure_logging(level: LogLevel, log_format: LogFormat) -> None:
-    """Send every log line of this process, redacted, to the present standard error.
+    """Write every log line of this process, redacted, to the present standard error.
 
-    ``console`` writes lines for people, ``json`` one object a line with a UTC timestamp. Values
-    bound by ``structlog.contextvars`` are part of each line, and so are the names of the event
-    that is being handled. Tracebacks never show locals.
-    Libraries are heard from WARNING on, whatever the level: below that some of them log packets
-    and SQL parameters. Calling this again replaces what an earlier call set up, nothing else.
+    ``console`` writes lines for people, ``json`` one object per line with a UTC timestamp. Each
+    line contains the values bound by ``structlog.contextvars`` and the ids of the current event.
+    Tracebacks never show local variables.
+
+    Libraries log only from WARNING on, as some log packets and SQL parameters below it. Calling
+    this again replaces the configuration of the earlier call.
     """
     handler = _StderrHandler(sys.stderr)
     handler.set_name(_HANDLER_NAME)
@@ -47,7 +45,7 @@ def configure_logging(level: LogLevel, log_format: LogFormat) -> None:
     root.addHandler(handler)
     root.setLevel(level.upper())
     for name in _SELF_HANDLING_LOGGERS:
-        # Found without a level, these get a handler of their own, which redacts nothing.
+        # Without a level, these loggers would get a handler of their own that does not redact.
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
 
     structlog.configure(
@@ -57,19 +55,19 @@ def configure_logging(level: LogLevel, log_format: LogFormat) -> None:
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
-        # Nothing above depends on the arguments, so a logger cached by an earlier call is right.
+        # The configuration above does not depend on the arguments, so cached loggers stay valid.
         cache_logger_on_first_use=True,
     )
 
 
 class _StderrHandler(logging.StreamHandler[TextIO]):
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
-        """Report a line that could not be written; logging itself would print it unredacted."""
+        """Report a line that could not be written, without its text, which is not redacted."""
         sys.stderr.write(f"A log line of {record.name} could not be written.\n")
 
 
 def _is_ours_or_serious(record: logging.LogRecord) -> bool:
-    # structlog leaves its logger in the record. Services do not know it and use logging.
+    # Records of structlog have this attribute. Services and adapters use logging instead.
     is_ours = hasattr(record, "_logger") or record.name.split(".")[0] == "app"
     return is_ours or record.levelno >= logging.WARNING
 
@@ -107,5 +105,5 @@ def _render_json(_logger: WrappedLogger, _method: str, event_dict: EventDict) ->
     try:
         return orjson.dumps(event_dict).decode()
     except orjson.JSONEncodeError:
-        # A lone surrogate or a huge number, which a client may well send and an event may name.
+        # orjson rejects lone surrogates and huge numbers, which clients may send.
         return json.dumps(event_dict)

@@ -1,6 +1,6 @@
-"""Takes secrets and message contents out of log lines: the last processor before rendering.
+"""Removes secrets and message contents from log lines, as the last step before rendering.
 
-A net below the rule that nobody logs such things, for library errors and for slips.
+Our code should not log such data. This is a safeguard against mistakes and errors of libraries.
 """
 
 import re
@@ -27,31 +27,31 @@ _SECRET_WORDS = frozenset(
 )
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
-    # A JSON Web Token: base64url of '{"', and two more parts. Bounded, or a text of many such
-    # beginnings, which a client may send, would take quadratic time.
+    # A JSON Web Token: base64url of '{"', and two more parts. The length is limited, because a text
+    # of many such beginnings, which a client may send, would take quadratic time.
     (re.compile(r"eyJ[\w-]{1,500}\.[\w-]+\.[\w-]*"), REDACTED),
     (re.compile(r"(?i)\b(bearer)\s+[\w.~+/=-]+"), rf"\1 {REDACTED}"),
     # The password of a database or Redis URL.
     (re.compile(r"(://[^\s:/@]*:)[^\s/@]+(?=@)"), rf"\1{REDACTED}"),
-    # What SQLAlchemy and pydantic quote in their errors.
+    # Values that SQLAlchemy and pydantic quote in their errors.
     (re.compile(r"(\[parameters: ).*"), rf"\1{REDACTED}]"),
     (re.compile(r"(\binput_value=).*"), rf"\1{REDACTED}]"),
 )
 
 
 def redact(_logger: WrappedLogger, _method: str, event_dict: EventDict) -> EventDict:
-    """Replace what must not be logged, at any depth and inside any text, exceptions included.
+    """Redact all fields of a log line, including nested values and texts of exceptions.
 
-    Redacted is every value under a key one of whose words is a secret's name (``token``,
-    ``accessToken``, ``clerk_jwt_key``), and inside texts every JWT, bearer token, URL password
-    and quoted SQL parameter. Values of other types than JSON's become their ``str`` first, and
-    what is nested deeper than six levels is left out.
+    Redacts the value of every key with a word such as ``token`` (``accessToken``,
+    ``clerk_jwt_key``). In texts, redacts JWTs, bearer tokens, URL passwords and quoted SQL
+    parameters. Values that are not JSON types are converted with ``str`` first. Values nested
+    deeper than six levels are omitted.
     """
     return {key: _redact_field(key, value, _MAX_DEPTH) for key, value in event_dict.items()}
 
 
 def redact_text(text: str) -> str:
-    """The text with everything that looks like a secret replaced."""
+    """Return the text with everything that looks like a secret replaced."""
     for pattern, replacement in _PATTERNS:
         text = pattern.sub(replacement, text)
     return text

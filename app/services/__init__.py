@@ -1,1 +1,4 @@
-"""The services of the chat. Each module directly in this package is one use case."""
+"""The services of the chat. They import only domain, ports and concurrency.
+
+The modules directly in this package are the services; the packages contain parts of them.
+"""

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.browser.chromium import MISSING, install_chromium
-from tests.deadlines import PROCESS_SECONDS
 from tests.e2e.server_process import CHECKOUT
+from tests.run_program import run_program
 
 
 class Machine:
@@ -26,15 +26,8 @@ class Machine:
 
     def sets_up(self, **environment: str) -> "subprocess.CompletedProcess[str]":
         """Run chromium.py, as ``make test`` does first."""
-        return subprocess.run(
-            [sys.executable, "-m", "tests.browser.chromium"],
-            cwd=CHECKOUT,
-            env={"PATH": str(self.folder), **environment},
-            capture_output=True,
-            text=True,
-            timeout=PROCESS_SECONDS,
-            check=False,
-        )
+        command = [sys.executable, "-m", "tests.browser.chromium"]
+        return run_program(command, CHECKOUT, {"PATH": str(self.folder), **environment})
 
 
 @pytest.fixture

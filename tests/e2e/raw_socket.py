@@ -24,10 +24,6 @@ class RawSocket:
         """Send a text frame."""
         await self._websocket.send_str(frame)
 
-    async def send_bytes(self, frame: bytes) -> None:
-        """Send a binary frame."""
-        await self._websocket.send_bytes(frame)
-
     async def connect(self, token: str) -> str:
         """Send CONNECT, and return the answer."""
         await self.send(f"40{json.dumps({'token': token})}")

@@ -25,7 +25,7 @@ async def test_client_is_connected_when_auth_is_a_function(chat: Chat) -> None:
 
 @pytest.mark.parametrize("auth", [None, {}, {"token": ""}, {"token": None}])
 async def test_client_is_refused_when_there_is_no_token(chat: Chat, auth: object) -> None:
-    """It receives connect, error and disconnect, and does not reconnect."""
+    """The client receives connect, error and disconnect, and does not reconnect."""
     alice = chat.connecting("alice", auth)
 
     reason = await alice.sees("disconnect")
@@ -46,21 +46,6 @@ async def test_client_is_refused_when_the_token_has_a_bearer_prefix(chat: Chat) 
     assert "authentication failed" == error["message"]
     assert "bearer_prefix" == error["code"]
     assert "'Bearer '" in error["detail"]
-
-
-@pytest.mark.parametrize("place", ["authorization", "token", "query"])
-async def test_client_is_refused_when_the_token_is_elsewhere(chat: Chat, place: str) -> None:
-    """The server reads neither headers nor the query string."""
-    token = await chat.token("alice")
-    elsewhere = {
-        "authorization": {"extraHeaders": {"Authorization": f"Bearer {token}"}},
-        "token": {"extraHeaders": {"token": token}},
-        "query": {"query": {"token": token}},
-    }
-
-    error = await chat.refusal({}, **elsewhere[place])
-
-    assert "token_missing" == error["code"]
 
 
 async def test_client_is_refused_when_its_key_is_not_published(chat: Chat) -> None:

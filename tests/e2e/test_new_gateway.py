@@ -7,20 +7,18 @@ from pathlib import Path
 import pytest
 
 from tests.copied_checkout import copy_checkout
-from tests.deadlines import PROCESS_SECONDS
 from tests.e2e.js_client import JsDriver
 from tests.e2e.server_process import running
+from tests.run_program import run_program
 
 BIN = Path(sys.executable).parent
 NAMES = ("poll-votes", "alarm")
 """Two names whose imports are sorted differently."""
 
 
-def run(folder: Path, *command: str | Path) -> "subprocess.CompletedProcess[str]":
-    """Run a program of the virtual environment in the copy of the checkout."""
-    return subprocess.run(  # noqa: S603 - our own programs
-        command, cwd=folder, capture_output=True, text=True, timeout=PROCESS_SECONDS, check=False
-    )
+def new_gateway(folder: Path, name: str) -> "subprocess.CompletedProcess[str]":
+    """Run the starter in a copy of the checkout."""
+    return run_program([sys.executable, "-m", "app", "new", "gateway", name], folder)
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +26,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the checkout with new gateways."""
     folder = copy_checkout(tmp_path_factory.mktemp("checkout"))
     for name in NAMES:
-        written = run(folder, sys.executable, "-m", "app", "new", "gateway", name)
+        written = new_gateway(folder, name)
         assert (0, "") == (written.returncode, written.stderr)
     return folder
 
@@ -42,7 +40,7 @@ def test_make_check_passes_when_gateways_were_written(
     checkout: Path, command: tuple[str, ...]
 ) -> None:
     """Each step of `make check` passes on the whole tree."""
-    checked = run(checkout, BIN / command[0], *command[1:])
+    checked = run_program([BIN / command[0], *command[1:]], checkout)
 
     assert 0 == checked.returncode, checked.stdout + checked.stderr
 
@@ -51,7 +49,7 @@ def test_unit_tests_pass_when_gateways_were_written(checkout: Path) -> None:
     """These are the tests of the gateways, and those that examine every event or file."""
     folders = [f"tests/unit/{name}" for name in ("cli/starter", "docs", "gateways", "modules")]
 
-    tested = run(checkout, sys.executable, "-m", "pytest", "-q", *folders)
+    tested = run_program([sys.executable, "-m", "pytest", "-q", *folders], checkout)
 
     assert 0 == tested.returncode, tested.stdout
 
@@ -77,7 +75,7 @@ def test_new_gateway_is_refused_when_the_name_is_not_free(checkout: Path) -> Non
     """Nothing is written."""
     before = sorted(checkout.rglob("*.py"))
 
-    refused = run(checkout, sys.executable, "-m", "app", "new", "gateway", "typing")
+    refused = new_gateway(checkout, "typing")
 
     assert (1, "WsGateway.start_typing handles 'typing' already; choose another name.\n") == (
         refused.returncode,
@@ -95,7 +93,7 @@ def test_new_gateway_says_what_to_add_when_the_module_was_rewritten(tmp_path: Pa
         other = module.with_name(f"{name}.py")
         other.write_text(other.read_text().replace("ChatModule", "TalkModule"))
 
-    written = run(folder, sys.executable, "-m", "app", "new", "gateway", "poll")
+    written = new_gateway(folder, "poll")
 
     assert 1 == written.returncode
     assert "add these to the module of your choice:" in written.stderr

@@ -27,7 +27,7 @@ async def demo_user(server: ServerProcess, driver: JsDriver, user_id: str) -> Js
 async def test_demo_users_chat_when_nothing_is_configured(
     server: ServerProcess, driver: JsDriver
 ) -> None:
-    """They need no key, service or seed file."""
+    """Demo users need no key, service or seed file."""
     alice = await demo_user(server, driver, "user_alice")
     bob = await demo_user(server, driver, "user_bob")
 
@@ -41,7 +41,7 @@ async def test_demo_users_chat_when_nothing_is_configured(
 
 
 async def test_run_says_what_to_do_next_when_it_listens(server: ServerProcess) -> None:
-    """It prints the address, the page, the demo users and the command for a token."""
+    """The server prints its address, the page, the demo users and the command for a token."""
     assert f"listening on {server.url}" in server.out
     assert f"The page to try it: {server.url}/" in server.out
     assert "user_alice" in server.out
@@ -74,5 +74,5 @@ async def test_second_server_says_so_when_the_port_is_taken(
     finished = await second.command("run")
 
     assert 1 == finished.code
-    assert finished.err.rstrip().endswith("stop what uses it, or set PORT to another one.")
+    assert finished.err.rstrip().endswith("stop the program that uses it, or set another PORT.")
     assert "Traceback" not in finished.err

@@ -1,6 +1,5 @@
 """Compiles the client of docs/refreshing-tokens.md as a reader does, and tests it."""
 
-import subprocess
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -10,10 +9,10 @@ import pytest_asyncio
 
 from app.domain.principal import CLOCK_SKEW_SECONDS
 from tests.copied_checkout import CHECKOUT
-from tests.deadlines import PROCESS_SECONDS
 from tests.e2e.chat_groups import Chat, Chats
 from tests.e2e.js_client import JS_FOLDER, JsClient, JsDriver
 from tests.e2e.server_process import Serve, ServerProcess
+from tests.run_program import run_program
 from tests.unit.docs.markdown import blocks
 
 PAGE = CHECKOUT / "docs" / "refreshing-tokens.md"
@@ -51,14 +50,8 @@ def module(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (block,) = blocks(PAGE, "ts")
     (folder / "client.ts").write_text(block.code)
 
-    compiled = subprocess.run(  # noqa: S603 - our own page
-        [JS_FOLDER / "node_modules" / ".bin" / "tsc", *STRICT, "client.ts"],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=PROCESS_SECONDS,
-        check=False,
-    )
+    compiler = JS_FOLDER / "node_modules" / ".bin" / "tsc"
+    compiled = run_program([compiler, *STRICT, "client.ts"], folder)
 
     assert 0 == compiled.returncode, compiled.stdout
     return folder / "client.js"
@@ -81,7 +74,7 @@ def alice(chat: Chat, driver: JsDriver, module: Path) -> Iterator[JsClient]:
 async def test_client_stays_connected_when_its_tokens_live_three_seconds(
     chat: Chat, alice: JsClient
 ) -> None:
-    """It stays on one connection for ten seconds, and none of its events is refused."""
+    """The client stays on one connection for ten seconds, and no event is refused."""
     assert timedelta(seconds=SHORT_LIVED + CLOCK_SKEW_SECONDS + GRACE_SECONDS) < LIFE
     answers = []
 
@@ -135,7 +128,7 @@ async def test_client_comes_back_when_it_was_refused_by_connect_error(
 async def test_client_comes_back_when_its_refusal_was_temporary(
     chat: Chat, driver: JsDriver, module: Path
 ) -> None:
-    """It waits for the time that the server names."""
+    """The client waits for the time that the server names."""
     other = await chat.client("alice")
     alice = driver.connect_refreshing(chat.server.url, module, tokens(chat))
 
@@ -152,7 +145,7 @@ async def test_client_comes_back_when_its_refusal_was_temporary(
 async def test_client_stays_connected_when_no_token_is_available_at_first(
     chat: Chat, alice: JsClient
 ) -> None:
-    """It requests a token again before the old one expires."""
+    """The client requests a token again before the old one expires."""
     await alice.sees("connect")
     alice.wants(REFUSED)
 
@@ -168,7 +161,7 @@ async def test_client_stays_connected_when_no_token_is_available_at_first(
 async def test_client_connects_when_no_token_is_available_at_first(
     chat: Chat, driver: JsDriver, module: Path
 ) -> None:
-    """It drops the connection that it has no token for, and opens another."""
+    """The client drops the connection that it has no token for, and opens another."""
     alice = driver.connect_refreshing(chat.server.url, module, REFUSED)
 
     await alice.sees("no_token")
@@ -180,7 +173,7 @@ async def test_client_connects_when_no_token_is_available_at_first(
 
 
 async def test_client_ends_when_its_user_is_revoked(chat: Chat, alice: JsClient) -> None:
-    """It does not reconnect."""
+    """A revoked client does not reconnect."""
     await alice.sees("connect")
 
     finished = await chat.server.command("revoke", "--user", chat.user_id("alice"))
@@ -203,7 +196,7 @@ async def test_client_ends_when_somebody_else_has_signed_in(chat: Chat, alice: J
 
 
 async def test_client_ends_when_its_user_has_signed_out(alice: JsClient) -> None:
-    """It has no token to reconnect with after the grace period."""
+    """The client has no token to reconnect with after the grace period."""
     await alice.sees("connect")
 
     alice.wants(None)

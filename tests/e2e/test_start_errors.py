@@ -2,7 +2,6 @@
 
 import os
 import sqlite3
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -10,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.deadlines import PROCESS_SECONDS
 from tests.e2e.server_process import CHECKOUT, ServerProcess, run_command, running
+from tests.run_program import run_program
 
 DATABASE = Path(".data", "chat.db")
+ENVIRONMENT = {"PYTHONPATH": str(CHECKOUT), "PYTHONDONTWRITEBYTECODE": "1"}
 OLDER_PYTHON = (
     "import runpy, sys; sys.version_info = (3, 10); runpy.run_module('app', run_name='__main__')"
 )
@@ -55,6 +55,7 @@ def nothing(folder: Path) -> None:
         (env_file_is_no_text, {}, ".env cannot be read", "fix the file or remove it"),
         (nothing, {"SEED_FILE": "no.json"}, "no.json cannot be used", "or name another"),
         (nothing, {"PORT": "http"}, "PORT must be", "TCP port to listen on"),
+        (nothing, {"DATABASE_URL": "mysql://db/chat"}, "DATABASE_URL must start with", "memory:"),
         (
             nothing,
             {"HOST": "nowhere.invalid"},
@@ -111,7 +112,7 @@ def opened(file: Path, *statements: str) -> Iterator[None]:
 async def test_run_says_how_to_fix_it_when_another_program_uses_the_database(
     tmp_path: Path, statement: str, problem: str, fix: str
 ) -> None:
-    """A database browser has an unsaved change, or a newer version has migrated it."""
+    """Another program holds a transaction, or a newer version has migrated the database."""
     await run_command(tmp_path, {}, "migrate")
 
     with opened(tmp_path / DATABASE, statement):
@@ -139,15 +140,7 @@ def test_run_says_so_when_the_disk_takes_no_more(tmp_path: Path, blocks: int) ->
     """A limit on file sizes simulates a full disk, for the first file or for the database."""
     limited = f'ulimit -f {blocks} && exec "$0" -m app run'
 
-    finished = subprocess.run(  # noqa: S603 - made above
-        ["/bin/sh", "-c", limited, sys.executable],
-        cwd=tmp_path,
-        env={"PYTHONPATH": str(CHECKOUT), "PYTHONDONTWRITEBYTECODE": "1"},
-        capture_output=True,
-        text=True,
-        timeout=PROCESS_SECONDS,
-        check=False,
-    )
+    finished = run_program(["/bin/sh", "-c", limited, sys.executable], tmp_path, ENVIRONMENT)
 
     assert (1, 1) == (finished.returncode, len(finished.stderr.splitlines()))
     assert ("cannot be used (File too large)" if blocks == 0 else "make room") in finished.stderr
@@ -170,15 +163,7 @@ def test_command_names_the_fix_when_python_is_the_wrong_one(
     tmp_path: Path, arguments: list[str], sentence: str
 ) -> None:
     """The interpreter lacks the dependencies, or is too old."""
-    finished = subprocess.run(  # noqa: S603 - made above
-        [sys.executable, *arguments],
-        cwd=tmp_path,
-        env={"PYTHONPATH": str(CHECKOUT)},
-        capture_output=True,
-        text=True,
-        timeout=PROCESS_SECONDS,
-        check=False,
-    )
+    finished = run_program([sys.executable, *arguments], tmp_path, ENVIRONMENT)
 
     assert (1, 1) == (finished.returncode, len(finished.stderr.splitlines()))
     assert finished.stderr.startswith(sentence)
@@ -212,19 +197,7 @@ async def test_command_says_so_when_the_database_may_only_be_read(
         # Root gives up the right to write every file.
         program = ["setpriv", "--bounding-set=-dac_override", *program]
 
-    finished = subprocess.run(  # noqa: ASYNC221, S603 - nothing else runs; made above
-        program,
-        cwd=tmp_path,
-        env={
-            "PATH": os.environ["PATH"],
-            "PYTHONPATH": str(CHECKOUT),
-            "PYTHONDONTWRITEBYTECODE": "1",
-        },
-        capture_output=True,
-        text=True,
-        timeout=PROCESS_SECONDS,
-        check=False,
-    )
+    finished = run_program(program, tmp_path, {**ENVIRONMENT, "PATH": os.environ["PATH"]})
 
     expected = (
         "The database .data/chat.db may not be written; let this user write the file and its "

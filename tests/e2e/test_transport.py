@@ -1,23 +1,11 @@
 import json
 
 import pytest
-from aiohttp import ClientSession, WSServerHandshakeError
+from aiohttp import WSServerHandshakeError
 
 from tests.e2e.chat_groups import Chat
-from tests.e2e.raw_socket import PATH, raw_socket
+from tests.e2e.raw_socket import raw_socket
 from tests.e2e.server_process import ServerProcess
-
-
-async def test_polling_is_refused_when_a_client_tries_it(server: ServerProcess) -> None:
-    """Status and message are those of Node; a hint says what to set in the client."""
-    polling = {"EIO": "4", "transport": "polling"}
-
-    async with ClientSession() as http, http.get(f"{server.url}{PATH}", params=polling) as answer:
-        body = await answer.json()
-
-    hint = 'Only websocket is supported. Set transports: ["websocket"] in the client.'
-    assert 400 == answer.status
-    assert {"code": 0, "message": "Transport unknown", "hint": hint} == body
 
 
 async def test_client_gets_connect_error_when_it_starts_with_polling(chat: Chat) -> None:
@@ -81,35 +69,7 @@ async def test_events_are_not_handled_when_they_come_before_the_refusal(chat: Ch
     assert not await alice.has_seen("message.created")
 
 
-@pytest.mark.parametrize(
-    "frame",
-    [
-        "",
-        "x",
-        "4",
-        "4x",
-        "5",
-        "6",
-        "4[[[[",
-        "42",
-        "42[]",
-        '42{"a":1}',
-        "42[5]",
-        '42[["a"]]',
-        "42[1",
-        '42["connect"]',
-        '42["disconnect"]',
-        '42["connect_error"]',
-        '42["newListener"]',
-        '4299999999999999999999["a"]',
-        '42["a",' + "[" * 200 + "]" * 200 + "]",
-        '451-["a",{"_placeholder":true,"num":0}]',
-        '42/admin,["a"]',
-        "44{}",
-        "40[]",
-        "40",
-    ],
-)
+@pytest.mark.parametrize("frame", ["x", '42["a"', "40"])
 async def test_connection_is_closed_when_a_frame_is_malformed(chat: Chat, frame: str) -> None:
     """The user's other sockets stay connected."""
     alice = await chat.client("alice")
@@ -122,16 +82,6 @@ async def test_connection_is_closed_when_a_frame_is_malformed(chat: Chat, frame:
     assert ([], 1002) == (frames, code)
     assert "data" in await alice.ask("typing:get", {"channelId": chat.general})
     assert "Traceback" not in chat.server.err
-
-
-async def test_connection_is_closed_when_a_frame_is_binary(chat: Chat) -> None:
-    """The protocol has no binary frames."""
-    async with raw_socket(chat.server) as socket:
-        await socket.connect(await chat.token("alice"))
-        await socket.send_bytes(b'2["typing"]')
-        frames, code = await socket.closed()
-
-    assert ([], 1002) == (frames, code)
 
 
 async def test_connection_is_closed_when_a_frame_is_too_big(chat: Chat) -> None:

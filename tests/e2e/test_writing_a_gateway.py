@@ -2,7 +2,6 @@
 
 import re
 import shlex
-import subprocess
 import sys
 from pathlib import Path
 
@@ -10,8 +9,8 @@ import pytest
 
 from app.cli.starter.gateway_starter import MODULE_FILE
 from tests.copied_checkout import CHECKOUT, copy_checkout
-from tests.deadlines import PROCESS_SECONDS
 from tests.e2e.js_client import JS_FOLDER
+from tests.run_program import run_program
 from tests.unit.docs.markdown import Block, all_blocks
 
 PAGE = CHECKOUT / "docs" / "writing-a-gateway.md"
@@ -27,15 +26,7 @@ SHOWN = frozenset({"text", "js"})
 
 def run(folder: Path, *command: str, stdin: str = "") -> None:
     """Run a command in the copy, which must succeed."""
-    finished = subprocess.run(  # noqa: S603 - our own page
-        command,
-        cwd=folder,
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=PROCESS_SECONDS,
-        check=False,
-    )
+    finished = run_program(command, folder, stdin=stdin)
     assert 0 == finished.returncode, finished.stdout + finished.stderr
 
 

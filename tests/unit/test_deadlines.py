@@ -10,11 +10,11 @@ from tests.deadlines import ANSWER_SECONDS
 
 TESTS = Path(__file__).parents[1]
 PLACES = {"timeout": 0, "wait_for": 1}
-"""Where a call has its deadline if it has no such keyword."""
+"""The position of each call's deadline, if it is not a keyword."""
 
 
 def numbers(source: str) -> Iterator[float]:
-    """Each deadline that is a number, or a constant of the same module."""
+    """Return each deadline that is a number or a constant of the same module."""
     module = ast.parse(source)
     constants = {
         ast.unparse(each.targets[0]): each.value
@@ -34,7 +34,7 @@ def numbers(source: str) -> Iterator[float]:
 
 
 def test_deadlines_are_generous_when_a_test_waits() -> None:
-    """None is shorter than `ANSWER_SECONDS`, but for zero, which is no wait."""
+    """No deadline is shorter than `ANSWER_SECONDS`, except zero, which does not wait."""
     short = {
         str(file.relative_to(TESTS)): deadlines
         for file in TESTS.rglob("*.py")
@@ -58,5 +58,5 @@ def test_deadlines_are_generous_when_a_test_waits() -> None:
     ],
 )
 def test_deadline_is_found_when_it_is_a_number(source: str, found: list[float]) -> None:
-    """As an argument with a name or without one, there or above."""
+    """Numbers, constants, keywords and positional arguments are found."""
     assert found == list(numbers(source))

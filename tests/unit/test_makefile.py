@@ -33,7 +33,7 @@ esac
 
 
 class Machine:
-    """A machine with nothing on it but make, a shell, and what a test puts there."""
+    """A machine with only make, a shell, and the programs that a test adds."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -55,7 +55,7 @@ class Machine:
             shutil.copy(ROOT / file, folder / file)
 
     def has(self, name: str, script: str = "") -> None:
-        """Put a program there."""
+        """Add a program."""
         program = self._programs / name
         program.write_text(f"#!/bin/sh\n{script}\n")
         program.chmod(0o755)
@@ -64,7 +64,7 @@ class Machine:
         """Run make."""
         make = shutil.which("make")
         assert make
-        return subprocess.run(  # noqa: S603 - ours
+        return subprocess.run(  # noqa: S603 - a constant command
             [make, target],
             cwd=self.folder,
             env={"PATH": str(self._programs)},
@@ -77,12 +77,12 @@ class Machine:
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Machine:
-    """With the Makefile, and what its targets depend on."""
+    """A machine with the Makefile and the files that its targets need."""
     return Machine(tmp_path)
 
 
 def complaint(finished: "subprocess.CompletedProcess[str]") -> str:
-    """The last sentence on standard error before make's own line about the failed target."""
+    """Return the last sentence on standard error before make's own line about the failed target."""
     assert 2 == finished.returncode
     *_, sentence, makes_own = finished.stderr.splitlines()
     assert makes_own.startswith("make: ***")
@@ -93,7 +93,7 @@ def complaint(finished: "subprocess.CompletedProcess[str]") -> str:
 def test_install_asks_for_python_when_there_is_none_that_is_new_enough(
     machine: Machine, names: tuple[str, ...]
 ) -> None:
-    """And nothing is left behind."""
+    """The error asks for Python, and no environment remains."""
     for name in names:
         machine.has(name, OLD_PYTHON)
 
@@ -104,7 +104,7 @@ def test_install_asks_for_python_when_there_is_none_that_is_new_enough(
 
 
 def test_install_starts_again_when_the_first_one_was_cut_short(machine: Machine) -> None:
-    """Make removes the unfinished environment first."""
+    """An incomplete environment is removed first."""
     machine.has("python3.11", GOOD_PYTHON)
     (machine.folder / "fails").touch()
 
@@ -143,7 +143,7 @@ NO_NETWORK = "the package registry cannot be reached; check the network and the 
     ],
 )
 def test_install_names_the_cause_when_pip_fails(machine: Machine, said: str, cause: str) -> None:
-    """All that pip said stands above it."""
+    """The messages of pip precede the cause."""
     machine.has("python3.11", GOOD_PYTHON)
     (machine.folder / "fails").write_text(said)
 
@@ -155,7 +155,7 @@ def test_install_names_the_cause_when_pip_fails(machine: Machine, said: str, cau
 
 
 def test_install_names_the_cause_when_the_environment_cannot_be_made(machine: Machine) -> None:
-    """Venv itself names only the command that failed in it."""
+    """Venv itself prints only the failed command."""
     machine.has(
         "python3.11",
         """
@@ -173,7 +173,6 @@ esac
 
 
 def test_install_does_nothing_when_it_was_finished(machine: Machine) -> None:
-    """A second start is quick."""
     machine.has("python3.11", GOOD_PYTHON)
 
     first, second = (machine.make(RUNTIME) for _ in range(2))
@@ -186,7 +185,7 @@ def test_install_does_nothing_when_it_was_finished(machine: Machine) -> None:
 def test_test_asks_for_node_when_node_or_npm_is_missing_or_old(
     machine: Machine, programs: dict[str, str]
 ) -> None:
-    """Only the end-to-end tests need it; the server does not."""
+    """The end-to-end tests need Node.js; the server does not."""
     for name, script in programs.items():
         machine.has(name, script)
 
@@ -213,7 +212,7 @@ def test_test_asks_for_node_when_node_or_npm_is_missing_or_old(
 def test_test_installs_the_client_again_when_npm_failed_half_way(
     machine: Machine, said: str, cause: str
 ) -> None:
-    """A folder without its stamp does not count as installed."""
+    """A folder without its stamp counts as not installed."""
     machine.has("node")
     machine.has("npm", GOOD_NPM)
     (machine.folder / "fails").write_text(said)
@@ -234,10 +233,10 @@ def test_test_installs_the_client_again_when_npm_failed_half_way(
 def test_test_runs_in_workers_unless_a_part_of_the_suite_is_named(
     arguments: str, *, in_workers: bool
 ) -> None:
-    """Starting them takes longer than one file."""
+    """Starting workers takes longer than running one file."""
     make = shutil.which("make")
     assert make
-    shown = subprocess.run(  # noqa: S603 - ours
+    shown = subprocess.run(  # noqa: S603 - a constant command
         [make, "--dry-run", "--always-make", "test", f"ARGS={arguments}"],
         cwd=ROOT,
         capture_output=True,

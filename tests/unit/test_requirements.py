@@ -18,7 +18,7 @@ CHECKOUT = Path(__file__).parents[2]
 RUNTIME, DEVELOPMENT = "requirements.txt", "requirements-dev.txt"
 OLDEST_PIP = Path(sys.prefix) / "oldest-pip"
 LATER = "9999"
-"""A release of each package that is newer than the locked one."""
+"""A version that is newer than the pinned one of every package."""
 
 PROJECT = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
 CLASSIFIER = "Programming Language :: Python :: 3."
@@ -30,7 +30,7 @@ SUPPORTED_PYTHONS = tuple(
 
 
 def locked(*files: str) -> Iterator[Requirement]:
-    """What the files pin, without the hashes."""
+    """Return the pinned requirements without hashes."""
     for file in files:
         for line in (CHECKOUT / file).read_text().splitlines():
             if line and line[0] not in " #":
@@ -38,7 +38,7 @@ def locked(*files: str) -> Iterator[Requirement]:
 
 
 def installed(requirement: Requirement) -> Distribution | None:
-    """The distribution in this environment; None for one of another platform."""
+    """Return the installed distribution, or None if it is for another platform."""
     try:
         return distribution(requirement.name)
     except PackageNotFoundError:
@@ -46,13 +46,13 @@ def installed(requirement: Requirement) -> Distribution | None:
 
 
 def version_of(requirement: Requirement) -> str:
-    """The version that the lock names."""
+    """Return the pinned version."""
     (pin,) = requirement.specifier
     return pin.version
 
 
 def write_wheel(folder: Path, name: str, version: str, metadata_of: Distribution) -> str:
-    """Write a wheel that is empty but for the real package's dependencies; return its SHA-256."""
+    """Write an empty wheel with the real package's dependencies, and return its SHA-256."""
     stem = f"{canonicalize_name(name).replace('-', '_')}-{version}"
     wheel = folder / f"{stem}-py3-none-any.whl"
     metadata = metadata_of.metadata
@@ -66,17 +66,17 @@ def write_wheel(folder: Path, name: str, version: str, metadata_of: Distribution
     }
     with zipfile.ZipFile(wheel, "w") as archive:
         for file, text in files.items():
-            # Without a date of its own: a package that both locks name is written twice, alike.
+            # A fixed date: a package in both locks is written twice, and must have one hash.
             archive.writestr(zipfile.ZipInfo(f"{stem}.dist-info/{file}"), text)
     return hashlib.sha256(wheel.read_bytes()).hexdigest()
 
 
 @pytest.fixture(scope="module")
 def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An index with every locked release, a later one of each package, and locks with its hashes.
+    """An index with every pinned release, a later release of each, and locks with their hashes.
 
-    The packages are empty, so that installing them all takes seconds. Their names, extras, versions
-    and dependencies are the real ones.
+    The packages are empty, so installing them takes seconds. Their names, extras, versions and
+    dependencies are the real ones.
     """
     folder = tmp_path_factory.mktemp("index")
     for file in (RUNTIME, DEVELOPMENT):
@@ -98,21 +98,21 @@ def test_exactly_the_locked_versions_are_installed_when_later_releases_exist(
     index: Path, tmp_path: Path, pip: Mapping[str, str]
 ) -> None:
     fresh = tmp_path / "venv"
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", fresh], check=True)  # noqa: S603 - ours
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", fresh], check=True)  # noqa: S603 - a constant command
     python = fresh / "bin" / "python"
 
     for file in (RUNTIME, DEVELOPMENT):
-        subprocess.run(  # noqa: S603 - ours
+        subprocess.run(  # noqa: S603 - a constant command
             [
                 *(sys.executable, "-m", "pip", "--python", python, "install", "--quiet"),
-                *("--no-deps", "--require-hashes"),  # as the Makefile says
+                *("--no-deps", "--require-hashes"),  # as in the Makefile
                 *("--no-index", "--find-links", index, "--requirement", index / file),
             ],
             env={**os.environ, **pip, "PIP_FIND_LINKS": "", "PIP_CONFIG_FILE": os.devnull},
             check=True,
         )
 
-    listed = subprocess.run(  # noqa: S603 - ours
+    listed = subprocess.run(  # noqa: S603 - a constant command
         [sys.executable, "-m", "pip", "--python", python, "list", "--format=freeze"],
         capture_output=True,
         text=True,
@@ -130,7 +130,7 @@ def test_exactly_the_locked_versions_are_installed_when_later_releases_exist(
 @pytest.mark.parametrize("python", SUPPORTED_PYTHONS)
 @pytest.mark.parametrize("files", [(RUNTIME,), (RUNTIME, DEVELOPMENT)], ids=["run", "test"])
 def test_lock_holds_every_dependency_of_what_it_holds(python: str, files: tuple[str, ...]) -> None:
-    """With --no-deps pip does not look for dependencies, so none may be missing."""
+    """Pip installs with --no-deps, so the lock must contain every dependency."""
     pins = {canonicalize_name(each.name): each for each in locked(*files)}
     environment = {"python_version": python, "python_full_version": f"{python}.0"}
 

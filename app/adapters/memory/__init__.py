@@ -1,1 +1,1 @@
-"""Storage in this process's memory, for tests, benchmarks and ``DATABASE_URL=memory:``."""
+"""Storage for ``DATABASE_URL=memory:``, and the limits and buses of a single node."""

@@ -1,1 +1,1 @@
-"""Writes new parts of the application in the house style: ``python -m app new``."""
+"""Writes new parts of the application: ``python -m app new``."""

@@ -17,12 +17,12 @@ _TEMPLATES = Path(__file__).parent / "templates"
 
 @dataclass(frozen=True, slots=True)
 class NewGateway:
-    """What was written.
+    """The result of `new_gateway`.
 
     Attributes:
-        event: What clients send to it.
-        created: The gateway, its DTO and its test, seen from the root.
-        missing: The lines to add to a module by hand, when `MODULE_FILE` is not as it was.
+        event: The event that the gateway handles.
+        created: The paths of the gateway, its DTO and its test, relative to the root.
+        missing: The lines to add to a module by hand, if `MODULE_FILE` could not be changed.
     """
 
     event: str
@@ -31,28 +31,28 @@ class NewGateway:
 
 
 def new_gateway(text: str, root: Path, handled: Mapping[str, str]) -> NewGateway:
-    """Write a gateway, its DTO and its test, and register it: all of that, or nothing.
+    """Write a gateway, its DTO and its test, and register it. An error leaves no file behind.
 
     Args:
-        text: The name as it was typed.
-        root: The checkout.
-        handled: The application's events, and who handles each.
+        text: The name as typed.
+        root: The root folder of the checkout.
+        handled: The handler of each event of the application.
 
     Raises:
-        StarterError: The name is not free, or a file cannot be written.
+        StarterError: The name is in use or invalid, or a file cannot be written.
     """
     name = GatewayName.parse(text)
     _refuse_taken(name.camel, handled)
     files = _files(name)
     module = root / MODULE_FILE
-    with _undone_when_it_fails(root) as written:
+    with _deleted_after_an_error(root) as written:
         changed = with_gateway(module.read_text(encoding="utf-8"), name)
         for path, template in files.items():
             with (root / path).open("x", encoding="utf-8") as file:
                 written.append(root / path)
                 file.write(_filled(template, name))
         if changed is not None:
-            # Last, and in one step: a running `make run` starts again at this.
+            # Replace the module last and atomically, because `make run` then restarts the server.
             draft = module.with_suffix(".new")
             with draft.open("w", encoding="utf-8") as file:
                 written.append(draft)
@@ -63,7 +63,7 @@ def new_gateway(text: str, root: Path, handled: Mapping[str, str]) -> NewGateway
 
 def _refuse_taken(event: str, handled: Mapping[str, str]) -> None:
     if event in RESERVED_EVENTS:
-        raise StarterError(f"'{event}' is a name that Socket.IO keeps to itself; choose another.")
+        raise StarterError(f"Socket.IO reserves the name '{event}'; choose another.")
     if event in handled:
         raise StarterError(f"{handled[event]} handles '{event}' already; choose another name.")
 
@@ -83,8 +83,8 @@ def _filled(template: str, name: GatewayName) -> str:
 
 
 @contextmanager
-def _undone_when_it_fails(root: Path) -> Iterator[list[Path]]:
-    """Gives a list for what is written; all of it is removed if the rest cannot be."""
+def _deleted_after_an_error(root: Path) -> Iterator[list[Path]]:
+    """Yield a list for the files written, and delete them all if an error occurs."""
     written: list[Path] = []
     try:
         yield written
@@ -94,8 +94,8 @@ def _undone_when_it_fails(root: Path) -> Iterator[list[Path]]:
         which = Path(error.filename or root)
         where = which.relative_to(root) if which.is_relative_to(root) else which
         if isinstance(error, FileExistsError):
-            raise StarterError(f"{where} is there already; choose another name.") from None
+            raise StarterError(f"{where} exists already; choose another name.") from None
         raise StarterError(
             f"{where} cannot be written or read ({error.strerror}); nothing was changed. "
-            "Gateways are written into a checkout of the project."
+            "This command needs a checkout of the project."
         ) from None

@@ -1,4 +1,4 @@
-"""Adds a gateway to the source of the module that provides it, and touches nothing else there."""
+"""Adds a gateway to the source of a module, without changing anything else."""
 
 import ast
 import re
@@ -9,7 +9,7 @@ MODULE_CLASS = "ChatModule"
 
 
 def registration(name: GatewayName) -> tuple[str, str]:
-    """The import and the provider, a line each."""
+    """Return the line of the import and the line of the provider."""
     return (
         f"from {_module_of(name)} import {name.pascal}Gateway",
         f"{name.snake}_gateway = providers.Singleton({name.pascal}Gateway)",
@@ -17,15 +17,15 @@ def registration(name: GatewayName) -> tuple[str, str]:
 
 
 def with_gateway(source: str, name: GatewayName) -> str | None:
-    """The source with both lines in their places; None when their places are not to be found.
+    """Return the source with both lines, or None if it has no place for them.
 
-    The import stands where ruff sorts it, the provider at the end of the class.
+    The import is inserted where ruff sorts it, and the provider at the end of the class.
     """
     try:
         body = ast.parse(source).body
     except SyntaxError:
         return None
-    imports = [each for each in body if isinstance(each, ast.ImportFrom) and _is_ours(each)]
+    imports = [each for each in body if isinstance(each, ast.ImportFrom) and _is_of_app(each)]
     classes = [each for each in body if isinstance(each, ast.ClassDef)]
     module = next((each for each in classes if each.name == MODULE_CLASS), None)
     if module is None or module.end_lineno is None or not imports:
@@ -34,7 +34,7 @@ def with_gateway(source: str, name: GatewayName) -> str | None:
     before = sum(_natural(each.module or "") < wanted for each in imports)
     import_line, provider_line = registration(name)
     lines = source.splitlines()
-    # From the bottom up, so that the line numbers above hold.
+    # Insert from the bottom up, so that the line numbers above stay valid.
     lines.insert(module.end_lineno, f"    {provider_line}")
     lines.insert(_line_after(imports, before), import_line)
     return "\n".join(lines) + "\n"
@@ -44,7 +44,7 @@ def _module_of(name: GatewayName) -> str:
     return f"app.gateways.{name.snake}_gateway"
 
 
-def _is_ours(statement: ast.ImportFrom) -> bool:
+def _is_of_app(statement: ast.ImportFrom) -> bool:
     return (statement.module or "").split(".")[0] == "app"
 
 
@@ -56,7 +56,7 @@ def _line_after(imports: list[ast.ImportFrom], count: int) -> int:
 
 
 def _natural(module: str) -> list[tuple[int, str]]:
-    """As ruff sorts: 2 before 10."""
+    """Return the key by which ruff sorts: 2 before 10."""
     return [
         (int(part), "") if part.isdigit() else (-1, part) for part in re.findall(r"\d+|\D+", module)
     ]

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.usefixtures("logging_as_before")
 
 @pytest.fixture(autouse=True)
 def _own_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No settings but the defaults, and a folder for what is kept."""
+    """Use the default settings, and a temporary folder as the working directory."""
     monkeypatch.chdir(tmp_path)
     for name in Settings.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
@@ -67,7 +67,7 @@ def test_help_names_no_other_program_than_the_one_that_was_started() -> None:
 
 @pytest.mark.parametrize("command", ["migrate", "doctor", "events", "token user_alice"])
 def test_command_warns_when_a_setting_is_misspelt(command: str) -> None:
-    """Else it would use the default, such as another database."""
+    """Otherwise the command would silently use the default, such as another database."""
     Path(".env").write_text("DATABSE_URL=memory:\n")
 
     assert (

@@ -23,8 +23,8 @@ CREDENTIAL = Credential.of(TOKEN, Principal(UserId("user_alice"), "sess_alice", 
 
 @pytest.fixture
 def settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Settings:
-    """The defaults, in a folder of the test's own."""
-    monkeypatch.chdir(tmp_path)  # no .env is read
+    """The default settings, with a temporary folder as the working directory."""
+    monkeypatch.chdir(tmp_path)  # where no .env exists
     for name in Settings.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
     return Settings()
@@ -32,19 +32,19 @@ def settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Settings:
 
 @pytest.fixture
 async def migrated(settings: Settings) -> Settings:
-    """The same, where a server has been."""
+    """Settings with a migrated database."""
     await migrate_database(settings)
     return settings
 
 
 @pytest.fixture
 def in_memory(settings: Settings) -> Settings:
-    """The same, with nothing that is kept."""
+    """Settings with storage in memory."""
     return settings.model_copy(update={"database_url": "memory:"})
 
 
 async def is_revoked(settings: Settings) -> bool:
-    """Whether a server on the same database would refuse the token."""
+    """Return whether a server on the same database would reject the token."""
     database = Database(settings.database_url, migrate=False)
     await database.on_module_init()
     try:
@@ -57,7 +57,7 @@ async def is_revoked(settings: Settings) -> bool:
 async def test_token_is_revoked_when_it_is_spelt_as_it_was_copied(
     migrated: Settings, spelling: str
 ) -> None:
-    """What stands around it is not a part of it."""
+    """White space and a Bearer prefix are removed."""
     revoked = await revoke_sessions(migrated, RevocationKind.TOKEN, spelling.format(TOKEN))
 
     assert Revocation.of_token(TOKEN) == revoked.revocation
@@ -71,7 +71,7 @@ async def test_token_is_revoked_when_it_is_spelt_as_it_was_copied(
 async def test_token_is_revoked_when_its_sign_in_or_its_user_is(
     migrated: Settings, kind: RevocationKind, text: str
 ) -> None:
-    """Without having the token at hand."""
+    """A session or a user can be revoked without the token."""
     revoked = await revoke_sessions(migrated, kind, text)
 
     assert (kind, text.strip()) == (revoked.revocation.kind, revoked.revocation.subject)
@@ -82,7 +82,7 @@ async def test_token_is_revoked_when_its_sign_in_or_its_user_is(
 async def test_revoking_is_refused_when_that_is_no_session_token(
     migrated: Settings, text: str
 ) -> None:
-    """No such token is ever accepted; whoever gave it meant another one."""
+    """Revoking a text that no server accepts is a mistake."""
     with pytest.raises(StartError, match=r"not a session token, so nothing was revoked"):
         await revoke_sessions(migrated, RevocationKind.TOKEN, text)
 
@@ -92,7 +92,7 @@ async def test_revoking_is_refused_when_that_is_no_session_token(
 async def test_revoking_is_refused_when_nobody_can_be_called_so(
     migrated: Settings, kind: RevocationKind, text: str
 ) -> None:
-    """Most likely a variable of a script that is not set."""
+    """An invalid id is most likely an unset variable of a script."""
     with pytest.raises(StartError, match=f"not a {kind}'s id, so nothing was revoked"):
         await revoke_sessions(migrated, kind, text)
 
@@ -100,7 +100,7 @@ async def test_revoking_is_refused_when_nobody_can_be_called_so(
 async def test_revoking_is_refused_when_no_server_has_been_here(
     settings: Settings, tmp_path: Path
 ) -> None:
-    """A database made for the occasion would be nobody's; it is not made."""
+    """No server would use a new database, so none is created."""
     expected = (
         "There is no database .data/chat.db, so nothing was revoked; "
         "run this where the server runs, or with the server's DATA_DIR or DATABASE_URL."
@@ -116,7 +116,7 @@ async def test_revoking_is_refused_when_no_server_has_been_here(
 async def test_revoking_is_not_certain_when_the_database_does_not_answer(
     migrated: Settings, tmp_path: Path
 ) -> None:
-    """The sentence says what to do. Here the database can be read, but not written."""
+    """The database can be read but not written, and the error says what to do."""
     with closing(sqlite3.connect(tmp_path / ".data" / "chat.db")) as database:
         database.execute(
             "CREATE TRIGGER full BEFORE INSERT ON revocations "
@@ -133,7 +133,7 @@ async def test_revoking_is_not_certain_when_the_database_does_not_answer(
 
 
 async def test_revoking_is_not_certain_when_redis_does_not_answer(settings: Settings) -> None:
-    """Port 9 of this machine is nobody's."""
+    """No program listens on port 9."""
     away = settings.model_copy(update={"redis_url": "redis://127.0.0.1:9"})
 
     with pytest.raises(StartError) as refused:
@@ -146,7 +146,7 @@ async def test_revoking_is_not_certain_when_redis_does_not_answer(settings: Sett
 async def test_user_is_revoked_in_redis_when_the_database_is_of_no_use(
     settings: Settings, tmp_path: Path, redis_server: RedisServer
 ) -> None:
-    """Revocations are not in it then."""
+    """With Redis, the database is not needed for a revocation."""
     broken = tmp_path / "broken.db"
     broken.write_text("no database")
     shared = settings.model_copy(
@@ -162,7 +162,7 @@ async def test_user_is_revoked_in_redis_when_the_database_is_of_no_use(
 async def test_revoking_is_refused_when_nothing_would_be_kept(
     in_memory: Settings, kind: RevocationKind
 ) -> None:
-    """The memory would be the command's own."""
+    """The command's own memory would be lost."""
     with pytest.raises(StartError, match=r"DATABASE_URL is memory:.* nothing was revoked"):
         await revoke_sessions(in_memory, kind, TOKEN)
 
@@ -170,17 +170,16 @@ async def test_revoking_is_refused_when_nothing_would_be_kept(
 async def test_seeding_is_refused_when_nothing_would_be_kept(
     in_memory: Settings, tmp_path: Path
 ) -> None:
-    """Likewise; a server in memory has a setting for it."""
+    """A server with storage in memory needs SEED_FILE instead."""
     with pytest.raises(StartError, match=r"DATABASE_URL is memory:.* set SEED_FILE"):
         await seed_database(in_memory, tmp_path / "seed.json")
 
 
 async def test_examining_is_refused_when_there_is_no_database(in_memory: Settings) -> None:
-    """Nothing is missing from it, and nothing is there."""
-    with pytest.raises(StartError, match=r"DATABASE_URL is memory:.* nothing to examine"):
+    with pytest.raises(StartError, match=r"DATABASE_URL is memory:.* set it to a database"):
         await examine(in_memory)
 
 
 async def test_examining_finds_nothing_when_the_database_is_migrated(migrated: Settings) -> None:
-    """The doctor goes where the settings say."""
+    """The command examines the database of the settings."""
     assert Examination() == await examine(migrated)

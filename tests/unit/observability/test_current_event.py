@@ -23,12 +23,12 @@ class TalkativeGateway:
     """Logs a line for each client and each event, through a library or a service."""
 
     def handle_connection(self, _client: object) -> None:
-        """Log."""
+        """Log a line."""
         logging.getLogger("some.library").warning("connecting")
 
     @subscribe_message("talk")
     def talk(self) -> None:
-        """Log."""
+        """Log a line."""
         structlog.stdlib.get_logger("app.somewhere").warning("talking")
 
 
@@ -43,14 +43,14 @@ def _no_current_event() -> Iterator[None]:
 
 
 def a_client(user_id: str) -> AuthenticatedSocket:
-    """A socket that is this user's."""
+    """Return a socket of this user."""
     client = fake_socket(AuthenticatedSocket)
     client.authenticate(session_of(UserId(user_id), client))
     return client
 
 
 def logged(capsys: pytest.CaptureFixture[str]) -> list[tuple[object, ...]]:
-    """Each line: what it says, and the names it bears but for the request id."""
+    """Return the text and the ids of each line, without the request id."""
     lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     return [(line["event"], *(line.get(name) for name in NAMES[1:])) for line in lines]
 
@@ -58,7 +58,7 @@ def logged(capsys: pytest.CaptureFixture[str]) -> list[tuple[object, ...]]:
 async def test_line_bears_the_names_of_the_event_when_one_is_handled(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Whoever logs it, and while a client is being admitted, too."""
+    """Lines of any logger have the ids, also while a client is being admitted."""
     configure_logging("info", "json")
     driver = Driver(TalkativeGateway())
     driver.socket = a_client("user_alice")
@@ -73,7 +73,7 @@ async def test_line_bears_the_names_of_the_event_when_one_is_handled(
 
 
 def test_lines_of_one_event_bear_one_request_id_when_there_are_several() -> None:
-    """The same that the client is told."""
+    """All lines of an event have the request id that the client receives."""
     context = fake_context(a_client("user_alice"))
     current_context.set(context)
 
@@ -83,7 +83,7 @@ def test_lines_of_one_event_bear_one_request_id_when_there_are_several() -> None
 
 
 def test_line_keeps_what_it_says_itself_when_an_event_is_handled() -> None:
-    """Somebody else's socket, for example."""
+    """A line may contain the id of another socket."""
     current_context.set(fake_context(a_client("user_alice")))
 
     line = add_current_event(None, "info", {"socket_id": "another"})
@@ -92,12 +92,11 @@ def test_line_keeps_what_it_says_itself_when_an_event_is_handled() -> None:
 
 
 def test_line_names_no_user_when_the_socket_has_none() -> None:
-    """It is written all the same."""
     current_context.set(fake_context(fake_socket(AuthenticatedSocket)))
 
     assert add_current_event(None, "info", {})["user_id"] is None
 
 
 def test_line_is_as_it_was_when_no_event_is_handled() -> None:
-    """Start, stop, background work."""
+    """Lines of the start, the stop and background tasks get no ids."""
     assert {"event": "said"} == add_current_event(None, "info", {"event": "said"})

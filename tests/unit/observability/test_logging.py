@@ -20,7 +20,7 @@ def _lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
 def test_logging_writes_json_with_context_when_in_production(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """One object a line: level, logger, UTC time, fields, and what the context holds."""
+    """Each line is an object with level, logger, UTC time, fields and context."""
     configure_logging("info", "json")
     structlog.contextvars.bind_contextvars(request_id="r1")
 
@@ -41,7 +41,7 @@ def test_logging_writes_json_with_context_when_in_production(
 def test_logging_writes_a_readable_line_when_in_development(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """People read time, level, event, fields."""
+    """A line has time, level, event and fields."""
     configure_logging("info", "console")
 
     structlog.stdlib.get_logger("app.somewhere").info("sent", channel_id="c1")
@@ -54,12 +54,12 @@ def test_logging_writes_a_readable_line_when_in_development(
 def test_logging_shows_a_traceback_without_locals_when_an_exception_is_logged(
     log_format: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The stack and the redacted message; never the values of variables."""
+    """The line has the stack and the redacted message, but no values of variables."""
     configure_logging("info", "json" if log_format == "json" else "console")
     variable = "value of a local"
 
     try:
-        raise ValueError(f"cannot decode {TOKEN}")  # noqa: TRY301 - the subject
+        raise ValueError(f"cannot decode {TOKEN}")  # noqa: TRY301 - the test needs a traceback
     except ValueError:
         structlog.stdlib.get_logger("app.somewhere").exception("failed")
 
@@ -72,7 +72,7 @@ def test_logging_shows_a_traceback_without_locals_when_an_exception_is_logged(
 def test_logging_redacts_the_message_when_the_standard_library_is_used(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Libraries and services go through the same processors."""
+    """Lines of libraries and services are redacted, too."""
     configure_logging("info", "json")
 
     logging.getLogger("app.services.some").info("refused %s", TOKEN)
@@ -84,7 +84,7 @@ def test_logging_redacts_the_message_when_the_standard_library_is_used(
 def test_logging_drops_what_libraries_say_below_warning_when_the_level_is_debug(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Our own debug lines appear; a library's packets and parameters do not."""
+    """Only the application's debug lines appear, as libraries may log packets."""
     configure_logging("debug", "json")
 
     for name in ("aiosqlite", "engineio.server", "sqlalchemy.engine", "aiohttp.access", "new"):
@@ -120,7 +120,7 @@ def test_logging_starts_at_the_configured_level(
 def test_logging_writes_each_line_once_when_configured_repeatedly(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """A logger used before follows the new settings, and nothing is doubled."""
+    """Loggers from before follow the new settings, and write each line once."""
     configure_logging("error", "console")
     logger = structlog.stdlib.get_logger("app.somewhere")
     logger.info("too early")
@@ -134,7 +134,7 @@ def test_logging_writes_each_line_once_when_configured_repeatedly(
 def test_logging_keeps_socketio_from_writing_unredacted_lines(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """The library adds a handler of its own to a logger without a level."""
+    """The library would add its own handler to a logger without a level."""
     configure_logging("info", "json")
     server = import_module("socketio").AsyncServer(async_mode="aiohttp")
 
@@ -148,7 +148,7 @@ def test_logging_keeps_socketio_from_writing_unredacted_lines(
 def test_logging_writes_the_line_when_orjson_cannot(
     value: object, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A lone surrogate or a huge number from a client loses no line."""
+    """Lone surrogates and huge numbers from a client do not prevent the line."""
     configure_logging("info", "json")
 
     structlog.stdlib.get_logger("app.somewhere").info("unknown", name=value)
@@ -160,8 +160,8 @@ def test_logging_writes_the_line_when_orjson_cannot(
 def test_logging_prints_no_arguments_when_a_line_cannot_be_formatted(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """The standard library's own report would hold them."""
-    logging.getLogger().handlers.clear()  # pytest's fail a test over such a line
+    """The standard library would print the arguments unredacted."""
+    logging.getLogger().handlers.clear()  # pytest's handlers would fail the test
     configure_logging("info", "json")
 
     logging.getLogger("app.somewhere").info("%d", TOKEN)

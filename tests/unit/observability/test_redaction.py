@@ -30,7 +30,7 @@ def _redact(**fields: object) -> EventDict:
     ],
 )
 def test_redact_hides_the_value_when_a_word_of_its_key_names_a_secret(key: str) -> None:
-    """However the key is spelled, the value is not logged."""
+    """Every way of writing the key is recognised."""
     logged = _redact(**{key: "hunter2"})
 
     assert {"event": "happened", key: REDACTED} == logged
@@ -38,21 +38,21 @@ def test_redact_hides_the_value_when_a_word_of_its_key_names_a_secret(key: str) 
 
 @pytest.mark.parametrize("key", ["author", "user_id", "monkey", "code"])
 def test_redact_keeps_the_value_when_the_key_only_resembles_a_secret(key: str) -> None:
-    """Ids and codes stay readable."""
+    """Ids and codes are not redacted."""
     logged = _redact(**{key: "user_ada"})
 
     assert {"event": "happened", key: "user_ada"} == logged
 
 
 def test_redact_reaches_secrets_when_they_are_nested() -> None:
-    """Mappings and sequences are searched to the bottom."""
+    """Mappings and sequences are searched at every level."""
     logged = _redact(handshake={"auth": {"token": TOKEN}, "seen": [{"jwt": 1}, (TOKEN,)]})
 
     assert {"auth": REDACTED, "seen": [{"jwt": REDACTED}, [REDACTED]]} == logged["handshake"]
 
 
 def test_redact_leaves_out_what_is_nested_too_deep() -> None:
-    """A structure without a bottom costs no more than six levels."""
+    """Values below six levels are omitted."""
     bottomless: dict[str, object] = {}
     bottomless["down"] = bottomless
 
@@ -62,7 +62,7 @@ def test_redact_leaves_out_what_is_nested_too_deep() -> None:
 
 
 def test_redact_searches_the_text_of_objects() -> None:
-    """An exception passed as a value is as dangerous as its text."""
+    """The text of an exception is redacted."""
     logged = _redact(error=ValueError(f"cannot decode {TOKEN}"))
 
     assert f"cannot decode {REDACTED}" == logged["error"]
@@ -70,7 +70,7 @@ def test_redact_searches_the_text_of_objects() -> None:
 
 @pytest.mark.parametrize("value", [None, True, 7, 1.5])
 def test_redact_keeps_plain_values_as_they_are(value: object) -> None:
-    """Numbers stay numbers in JSON."""
+    """Numbers stay numbers."""
     assert value is _redact(value=value)["value"]
 
 
@@ -96,13 +96,13 @@ def test_redact_keeps_plain_values_as_they_are(value: object) -> None:
     ],
 )
 def test_redact_text_takes_out_what_looks_like_a_secret(text: str, expected: str) -> None:
-    """Secrets go and the sentence around them stays."""
+    """Only the secret is replaced, not the sentence."""
     assert expected == redact_text(text)
 
 
 @pytest.mark.parametrize("beginning", ["eyJ", "eyJa.", "bearer ", "://a:", "input_value="])
 def test_redact_text_stays_fast_when_a_text_is_made_to_slow_it(beginning: str) -> None:
-    """A frame's worth of half secrets does not hold the event loop."""
+    """A long text of incomplete secrets does not block the event loop."""
     text = beginning * (65_536 // len(beginning))
     began = thread_time()
 

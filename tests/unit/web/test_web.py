@@ -1,24 +1,18 @@
 """Runs the JavaScript suites of the modules in app/web/."""
 
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.deadlines import PROCESS_SECONDS
+from tests.run_program import run_program
 
 SUITES = sorted(Path(__file__).parent.glob("*.test.mjs"))
 
 
 @pytest.mark.parametrize("suite", SUITES, ids=lambda suite: suite.name.removesuffix(".test.mjs"))
 def test_suite_passes_in_nodes_test_runner(suite: Path) -> None:
-    finished = subprocess.run(  # noqa: S603 - our own files
-        ["node", "--test", "--test-reporter=spec", suite],  # noqa: S607 - on the path, as for make
-        capture_output=True,
-        text=True,
-        timeout=PROCESS_SECONDS,
-        check=False,
-    )
+    command = ["node", "--test", "--test-reporter=spec", str(suite)]
+    finished = run_program(command, suite.parent)
 
     assert 0 == finished.returncode, finished.stdout
 

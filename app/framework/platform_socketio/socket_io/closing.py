@@ -24,16 +24,16 @@ class ClosedConnections:
         self._timers: dict[ClientConnection, asyncio.TimerHandle | None] = {}
         """The connections, with the timer that drops the backlog; None if there was none."""
 
-    def add(self, connection: ClientConnection, reason: DisconnectReason) -> None:
+    def add_connection(self, connection: ClientConnection, reason: DisconnectReason) -> None:
         """Enqueue the end of the connection's sockets after its backlog, and limit its time."""
         self._timers[connection] = None
-        connection.enqueue_job(partial(self._end_links, connection, reason))
+        connection.enqueue_job(partial(self._end_links_in_turn, connection, reason))
         if connection.is_handling:
             self._timers[connection] = asyncio.get_running_loop().call_later(
                 self._backlog_seconds, _drop_backlog, connection, reason, context=self._context
             )
 
-    def discard_if_idle(self, connection: ClientConnection) -> None:
+    def discard_if_finished(self, connection: ClientConnection) -> None:
         """Forget a connection whose TCP connection is closed, unless its backlog is running."""
         if not connection.is_handling:
             self._timers.pop(connection, None)
@@ -43,11 +43,13 @@ class ClosedConnections:
         for connection in tuple(self._timers):
             _drop_backlog(connection, reason)
 
-    async def wait_until_idle(self, timeout_seconds: float) -> None:
+    async def wait_until_finished(self, timeout_seconds: float) -> None:
         """Wait until all backlogs are handled and all TCP connections closed, or time is up."""
-        await wait_until_idle(self._timers, timeout_seconds)
+        await wait_until_all_idle(self._timers, timeout_seconds)
 
-    async def _end_links(self, connection: ClientConnection, reason: DisconnectReason) -> None:
+    async def _end_links_in_turn(
+        self, connection: ClientConnection, reason: DisconnectReason
+    ) -> None:
         _end_links(connection, reason)
         connection.enqueue_job(
             partial(self._finish, connection)
@@ -61,7 +63,9 @@ class ClosedConnections:
             self._timers.pop(connection, None)
 
 
-async def wait_until_idle(connections: Iterable[ClientConnection], timeout_seconds: float) -> None:
+async def wait_until_all_idle(
+    connections: Iterable[ClientConnection], timeout_seconds: float
+) -> None:
     """Wait for `Connection.wait_until_idle` of all connections, at most for the timeout."""
     waits = [asyncio.ensure_future(connection.wait_until_idle()) for connection in connections]
     if waits:

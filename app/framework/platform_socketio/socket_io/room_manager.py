@@ -65,16 +65,16 @@ class RoomManager(socketio.AsyncManager):
         room: str | None,
         eio_sid: str | None = None,  # noqa: ARG002 - the library's signature
     ) -> None:
-        """See `NamespaceRooms.join`."""
-        self.rooms_in(namespace).join(sid, room)
+        """See `NamespaceRooms.add_to_room`."""
+        self.rooms_in(namespace).add_to_room(sid, room)
 
     def basic_leave_room(self, sid: str, namespace: str, room: str | None) -> None:
-        """See `NamespaceRooms.leave`."""
-        self.rooms_in(namespace).leave(sid, room)
+        """See `NamespaceRooms.remove_from_room`."""
+        self.rooms_in(namespace).remove_from_room(sid, room)
 
     def basic_disconnect(self, sid: str, namespace: str, **_: Any) -> None:
-        """See `NamespaceRooms.remove`."""
-        self.rooms_in(namespace).remove(sid)
+        """See `NamespaceRooms.remove_socket`."""
+        self.rooms_in(namespace).remove_socket(sid)
 
     def get_rooms(self, sid: str, namespace: str) -> list[str]:
         """See `NamespaceRooms.rooms_of`."""

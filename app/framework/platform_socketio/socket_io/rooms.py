@@ -72,7 +72,7 @@ class NamespaceRooms:
         self._batcher = batcher
         """Writes to the members."""
         self._forget_socket = forget_socket
-        """Called with the id of each socket that `remove` takes out."""
+        """Called with the id of each socket that `remove_socket` takes out."""
 
     def broadcast(
         self,
@@ -130,13 +130,13 @@ class NamespaceRooms:
         ]
         return (*admitted, *pending)
 
-    def add(self, sid: str, connection: RoomMember, rooms: Iterable[str]) -> None:
+    def add_socket(self, sid: str, connection: RoomMember, rooms: Iterable[str]) -> None:
         """Add an admitted socket to the namespace and to ``rooms``."""
         self._add_to_group(sid, None, connection)
         for room in rooms:
-            self.join(sid, room)
+            self.add_to_room(sid, room)
 
-    def join(self, sid: str, room: str | None) -> None:
+    def add_to_room(self, sid: str, room: str | None) -> None:
         """Add a socket to one room.
 
         Raises:
@@ -152,13 +152,13 @@ class NamespaceRooms:
             raise ValueError("cannot enter a sid room")
         self._add_to_group(sid, room, connection)
 
-    def leave(self, sid: str, room: str | None) -> None:
+    def remove_from_room(self, sid: str, room: str | None) -> None:
         """Remove a socket from one room; harmless when the socket is not in it."""
         group = self.groups.get(room)
         if group is not None and sid in group.members:
             self._remove_from_group(sid, group)
 
-    def remove(self, sid: str) -> None:
+    def remove_socket(self, sid: str) -> None:
         """Remove a socket from every room, in time linear in the number of its rooms."""
         self._forget_socket(sid)
         connection = self.all_members.get(sid)

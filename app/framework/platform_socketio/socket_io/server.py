@@ -12,7 +12,6 @@ arguments that it does not know, and gives itself to ``manager``; it sends packe
 
 import logging
 from contextvars import copy_context
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -24,23 +23,22 @@ from app.concurrency.eager import EagerTasks
 from app.framework.common.exceptions import WsBadRequest, WsDraining
 from app.framework.common.minute_log import MinuteLog
 from app.framework.platform_socketio.disconnect_reason import DisconnectReason
-from app.framework.platform_socketio.engine_io.connection import Handling
+from app.framework.platform_socketio.engine_io.connection_owner import Handling
 from app.framework.platform_socketio.engine_io.server import EngineOptions, EngineServer
 from app.framework.platform_socketio.errors import MalformedPacketError
 from app.framework.platform_socketio.socket_io import packets
-from app.framework.platform_socketio.socket_io.closing import ClosedConnections, wait_until_idle
+from app.framework.platform_socketio.socket_io.closing import ClosedConnections, wait_until_all_idle
 from app.framework.platform_socketio.socket_io.namespace import CompiledNamespace
 from app.framework.platform_socketio.socket_io.packets import StrictPacket
 from app.framework.platform_socketio.socket_io.room_manager import RoomManager
 from app.framework.platform_socketio.socket_io.rooms import NamespaceRooms
 from app.framework.platform_socketio.socket_io.socket_link import (
-    Acknowledgement,
+    ADMITTED,
     ClientConnection,
     ServerSocketLink,
 )
 from app.framework.platform_socketio.websocket.heartbeat import Heartbeat
 from app.framework.platform_socketio.websocket.write_batcher import WriteBatcher
-from app.framework.websockets.socket import Handshake
 
 _log = structlog.stdlib.get_logger("SocketServer")
 
@@ -60,6 +58,30 @@ second: clients need few of these, and each costs more than a ping or a rejected
 
 _MAX_REJECTED_CONNECTS = 10
 """How often a connection may ask for namespaces that do not exist; then it is closed."""
+
+
+class Acknowledgement:
+    """The ack function that a handler gets: the first call answers, later calls do nothing."""
+
+    __slots__ = ("_link", "_packet_id")
+
+    def __init__(self, link: ServerSocketLink, packet_id: int) -> None:
+        self._link: ServerSocketLink | None = link
+        """The socket to answer; None once it is answered."""
+        self._packet_id = packet_id
+        """The id of the client's event."""
+
+    def __call__(self, *args: Any) -> None:
+        """Answer the client's event; nothing after a disconnect.
+
+        Raises:
+            TypeError: An argument has no JSON form. Nothing is sent, and another call may answer.
+        """
+        link = self._link
+        if link is not None:
+            if link.state is ADMITTED:
+                link.connection.send_text(packets.encode_ack(link.namespace, self._packet_id, args))
+            self._link = None
 
 
 class SocketServer(socketio.AsyncServer):
@@ -149,16 +171,16 @@ class SocketServer(socketio.AsyncServer):
         Guards may reject these packets, as `WsGuard` does after a revocation. `ClosedConnections`
         limits the time for them.
         """
-        self.heartbeat.remove(connection)
+        self.heartbeat.stop_pinging(connection)
         self.eio.sockets.pop(connection.sid, None)
         self.eio.admission_limiter.discard(connection.sid)
         for link in tuple(connection.links.values()):
             link.detach(reason)
-        self._closed_connections.add(connection, reason)
+        self._closed_connections.add_connection(connection, reason)
 
     def connection_tcp_closed(self, connection: ClientConnection) -> None:
         """See `ConnectionOwner.connection_tcp_closed`."""
-        self._closed_connections.discard_if_idle(connection)
+        self._closed_connections.discard_if_finished(connection)
 
     def connection_flooded(self, connection: ClientConnection) -> None:
         """Log the flood, at most once a minute for each address."""
@@ -195,11 +217,11 @@ class SocketServer(socketio.AsyncServer):
         run.
         """
         self.stop_serving()
-        await wait_until_idle(self.eio.sockets.values(), grace_seconds)
+        await wait_until_all_idle(self.eio.sockets.values(), grace_seconds)
         self.eio.close_all()
-        await self._closed_connections.wait_until_idle(grace_seconds)
+        await self._closed_connections.wait_until_finished(grace_seconds)
         self._closed_connections.drop_backlogs(DisconnectReason.SERVER_SHUTTING_DOWN)
-        await self._closed_connections.wait_until_idle(grace_seconds)
+        await self._closed_connections.wait_until_finished(grace_seconds)
         self.tasks.close()
 
     def _handle_other_packet(
@@ -250,31 +272,12 @@ class SocketServer(socketio.AsyncServer):
         hub: NamespaceRooms,
         auth: dict[str, Any],
     ) -> None:
-        """Run guards and ``handle_connection``, then admit or reject the socket."""
         self.heartbeat.stop_connect_timeout(connection)
-        request, sid = connection.request, self.eio.next_id()
-        link = ServerSocketLink(connection, hub, sid, compiled, self._link_ended)
-        handshake = Handshake(
-            auth=auth,
-            headers=request.headers,
-            query=request.query,
-            address=request.address,
-            issued=datetime.now(UTC),
-        )
-        link.socket = compiled.socket_class(sid, handshake, link)
+        sid = self.eio.next_id()
+        link = ServerSocketLink(connection, hub, sid, auth, compiled, self._link_ended)
         connection.links[hub.namespace] = link
-        hub.pending.add(link)
-        admitted = False
-        try:
-            for connect in compiled.connect:
-                if not await connect(link.socket):
-                    break
-            else:
-                admitted = True
-        finally:  # also after a cancellation: no socket may stay pending
-            hub.pending.remove(link)
-            link.finish_admission(admitted=admitted)
-        if link.connected:
+        await link.admit_or_reject()
+        if link.state is ADMITTED:
             self.eio.admission_limiter.discard(connection.sid)
 
     def _log_flood(self, _: str, address: str, times: int) -> None:

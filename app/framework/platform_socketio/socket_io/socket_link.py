@@ -1,7 +1,8 @@
 """`ServerSocketLink`: connects a socket to the transport, from its CONNECT packet to its end."""
 
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from collections.abc import Set as AbstractSet
+from datetime import UTC, datetime
 from enum import Enum, auto
 from typing import Any, NamedTuple
 
@@ -12,7 +13,7 @@ from app.framework.platform_socketio.engine_io.connection import Connection
 from app.framework.platform_socketio.socket_io import packets
 from app.framework.platform_socketio.socket_io.namespace import CompiledNamespace
 from app.framework.platform_socketio.socket_io.rooms import NamespaceRooms
-from app.framework.websockets.socket import Socket
+from app.framework.websockets.socket import Handshake, Socket
 
 ClientConnection = Connection["ServerSocketLink"]
 """The connection of a Socket.IO client."""
@@ -32,11 +33,12 @@ class LinkState(Enum):
     """The socket has left the namespace; its disconnect hooks are enqueued."""
 
 
-_ADMITTED = LinkState.ADMITTED  # a constant: reading an enumeration member takes longer than a call
+ADMITTED = LinkState.ADMITTED
+"""A constant, because reading an enumeration member takes longer than a call."""
 
 
 class _Rejection(NamedTuple):
-    """How `ServerSocketLink.finish_admission` rejects a socket."""
+    """How `ServerSocketLink.admit_or_reject` rejects a socket."""
 
     packets: list[bytes]
     """The packets to send first."""
@@ -62,7 +64,7 @@ class ServerSocketLink:
     """Implements `socket.SocketLink`.
 
     While the state is PENDING it collects the rooms that the socket joins and the events that it is
-    sent. `finish_admission` then applies them at once, without an await: no broadcast and no event
+    sent. `admit_or_reject` then applies them at once, without an await: no broadcast and no event
     handler ever finds a socket that is half admitted.
     """
 
@@ -83,6 +85,7 @@ class ServerSocketLink:
         connection: ClientConnection,
         hub: NamespaceRooms,
         sid: str,
+        auth: Mapping[str, Any],
         compiled: CompiledNamespace,
         on_end: Callable[["ServerSocketLink", DisconnectReason], None],
     ) -> None:
@@ -96,19 +99,27 @@ class ServerSocketLink:
         """The socket's id."""
         self.compiled = compiled
         """The handlers of the namespace."""
-        self.socket: Socket
-        """The socket as handlers see it; the server sets it."""
         self.state = LinkState.PENDING
         """See `LinkState`."""
         self._on_end = on_end
         """Called when the socket has left the namespace."""
         self._pending: _PendingChanges | None = _PendingChanges()
         """The collected changes; None unless the state is PENDING."""
+        request = connection.request
+        handshake = Handshake(
+            auth=auth,
+            headers=request.headers,
+            query=request.query,
+            address=request.address,
+            issued=datetime.now(UTC),
+        )
+        self.socket: Socket = compiled.socket_class(sid, handshake, self)
+        """The socket as handlers see it."""
 
     @property
     def connected(self) -> bool:
         """Whether the client is admitted and has not disconnected."""
-        return self.state is LinkState.ADMITTED
+        return self.state is ADMITTED
 
     @property
     def answers_pings(self) -> bool:
@@ -127,12 +138,25 @@ class ServerSocketLink:
         """The rooms that the socket will join when it is admitted: a view, not a copy."""
         return frozenset() if self._pending is None else self._pending.rooms.keys()
 
-    def finish_admission(self, *, admitted: bool) -> None:
-        """End the PENDING state: admit the socket, or reject it and close the connection.
+    async def admit_or_reject(self) -> None:
+        """Run guards and ``handle_connection``, then admit the socket or close the connection.
 
         An admitted socket gets the answer to CONNECT, joins its rooms, and gets the collected
         events.
         """
+        self.hub.pending.add(self)
+        admitted = False
+        try:
+            for connect in self.compiled.connect:
+                if not await connect(self.socket):
+                    break
+            else:
+                admitted = True
+        finally:  # also after a cancellation: no socket may stay pending
+            self.hub.pending.remove(self)
+            self._finish_admission(admitted=admitted)
+
+    def _finish_admission(self, *, admitted: bool) -> None:
         pending = self._pending
         if pending is None:
             return
@@ -147,8 +171,8 @@ class ServerSocketLink:
             return
         self._pending = None
         self.connection.send_text(packets.encode_connect(self.namespace, self.sid))
-        self.hub.add(self.sid, self.connection, pending.rooms)
-        self.state = LinkState.ADMITTED
+        self.hub.add_socket(self.sid, self.connection, pending.rooms)
+        self.state = ADMITTED
         for payload in pending.packets:
             self.connection.send_text(payload)
 
@@ -160,24 +184,24 @@ class ServerSocketLink:
         """
         if self.state is LinkState.PENDING or reason is DisconnectReason.PARSE_ERROR:
             self.end_link(reason)
-        elif self.state is LinkState.ADMITTED:
+        elif self.state is ADMITTED:
             self.state = LinkState.DETACHED
-            self.hub.remove(self.sid)
+            self.hub.remove_socket(self.sid)
 
     def end_link(self, reason: DisconnectReason) -> None:
         """Leave every room and the namespace; the disconnect hooks follow the running handler."""
         if self.state is LinkState.ENDED:
             return
-        if self.state is LinkState.ADMITTED:
-            self.hub.remove(self.sid)
+        if self.state is ADMITTED:
+            self.hub.remove_socket(self.sid)
         self.state = LinkState.ENDED
         self._pending = None
         self.connection.links.pop(self.namespace, None)
         self._on_end(self, reason)
 
     def emit(self, event: str, args: tuple[Any, ...]) -> None:
-        """Send an event, or collect it for `finish_admission`; nothing after a disconnect."""
-        if self.state is _ADMITTED:
+        """Send an event, or collect it for `admit_or_reject`; nothing after a disconnect."""
+        if self.state is ADMITTED:
             self.connection.send_text(packets.encode_event(self.namespace, event, args))
         elif self._pending is not None:
             self._pending.packets.append(packets.encode_event(self.namespace, event, args))
@@ -185,8 +209,8 @@ class ServerSocketLink:
     def join(self, rooms: Iterable[str]) -> None:
         """Join rooms, now or when the socket is admitted; nothing after a disconnect."""
         for room in rooms:
-            if self.state is LinkState.ADMITTED:
-                self.hub.join(self.sid, room)
+            if self.state is ADMITTED:
+                self.hub.add_to_room(self.sid, room)
             elif self._pending is not None:
                 self._pending.rooms[room] = None
 
@@ -194,8 +218,8 @@ class ServerSocketLink:
         """Leave a room; harmless when the socket is not in it."""
         if self._pending is not None:
             self._pending.rooms.pop(room, None)
-        elif self.state is LinkState.ADMITTED:
-            self.hub.leave(self.sid, room)
+        elif self.state is ADMITTED:
+            self.hub.remove_from_room(self.sid, room)
 
     def run_in_background(self, coroutine: Coroutine[Any, Any, None]) -> bool:
         """See `Connection.run_in_background`."""
@@ -210,7 +234,7 @@ class ServerSocketLink:
         if self._pending is not None:
             answers = [*self._answers(self._pending), packets.encode_disconnect(self.namespace)]
             self._pending.rejection = _Rejection(answers, WSCloseCode.OK)
-        elif self.state is LinkState.ADMITTED:
+        elif self.state is ADMITTED:
             self.connection.send_text(packets.encode_disconnect(self.namespace))
             self.end_link(DisconnectReason.SERVER_NAMESPACE_DISCONNECT)
             if close:
@@ -227,7 +251,7 @@ class ServerSocketLink:
         if self._pending is not None:
             answers = self._answers(self._pending) if answer_connect else []
             self._pending.rejection = _Rejection(answers, WSCloseCode.TRY_AGAIN_LATER)
-        elif self.state is LinkState.ADMITTED:
+        elif self.state is ADMITTED:
             self.end_link(DisconnectReason.SERVER_NAMESPACE_DISCONNECT)
             self.connection.close(
                 DisconnectReason.SERVER_NAMESPACE_DISCONNECT, WSCloseCode.TRY_AGAIN_LATER
@@ -235,27 +259,3 @@ class ServerSocketLink:
 
     def _answers(self, pending: _PendingChanges) -> list[bytes]:
         return [packets.encode_connect(self.namespace, self.sid), *pending.packets]
-
-
-class Acknowledgement:
-    """The ack function that a handler gets: the first call answers, later calls do nothing."""
-
-    __slots__ = ("_link", "_packet_id")
-
-    def __init__(self, link: ServerSocketLink, packet_id: int) -> None:
-        self._link: ServerSocketLink | None = link
-        """The socket to answer; None once it is answered."""
-        self._packet_id = packet_id
-        """The id of the client's event."""
-
-    def __call__(self, *args: Any) -> None:
-        """Answer the client's event; nothing after a disconnect.
-
-        Raises:
-            TypeError: An argument has no JSON form. Nothing is sent, and another call may answer.
-        """
-        link = self._link
-        if link is not None:
-            if link.state is _ADMITTED:
-                link.connection.send_text(packets.encode_ack(link.namespace, self._packet_id, args))
-            self._link = None

@@ -77,14 +77,14 @@ class Heartbeat:
         self._task: asyncio.Task[None] | None = None
         """Runs the ticks; None before the first connection and after `stop`."""
 
-    def add(self, connection: PingedConnection) -> None:
-        """Start pinging a connection. `remove` must be called when it is closed."""
+    def start_pinging(self, connection: PingedConnection) -> None:
+        """Start pinging a connection. `stop_pinging` must be called when it is closed."""
         connection.heartbeat_slot = self.tick % len(self._slots)
         self._slots[connection.heartbeat_slot].add(connection)
         if self._task is None:
             self._task = asyncio.create_task(self._run_ticks(), context=self._context)
 
-    def remove(self, connection: PingedConnection) -> None:
+    def stop_pinging(self, connection: PingedConnection) -> None:
         """Stop pinging a connection, and its connect timeout."""
         self._slots[connection.heartbeat_slot].discard(connection)
         self.stop_connect_timeout(connection)

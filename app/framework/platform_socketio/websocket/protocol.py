@@ -21,7 +21,8 @@ from app.framework.platform_socketio.websocket.write_batcher import RecipientGro
 CLOSE_TIMEOUT_SECONDS = 0.8
 """Time limit of a close handshake and of the writes before it; then the connection is aborted."""
 
-_TEXT = WSMsgType.TEXT  # a module constant: reading an enumeration member takes longer than a call
+_TEXT = WSMsgType.TEXT
+"""A constant, because reading an enumeration member takes longer than a call."""
 
 _SLICE_BYTES = 16_384
 """The parser gets at most this much of one client per tick. One read may hold thousands of packets,

@@ -131,29 +131,15 @@ class WriteBatcher:
         single_frames, self._single_frames = self._single_frames, {}
         groups, self._queued_groups = self._queued_groups, []
         self._frame_count = 0
-        if not groups:
-            for recipient, queued in single_frames.items():
-                data = queued[0][1] if len(queued) == 1 else _join(queued)
-                try:  # like `write_now`, without the cost of a call
-                    recipient.write(data)
-                except Exception as error:  # noqa: BLE001 - a failing client must not stop the others
-                    recipient.write_failed(error)
+        if groups:
+            _write_with_groups(single_frames, groups)
             return
-        separate = _separate_recipients(single_frames, groups)
-        merged = [
-            (recipient, _merge_frames(recipient, single_frames.get(recipient, []), groups))
-            for recipient in separate
-        ]
-        shared = [(group, _join(group.queued)) for group in groups]
-        for group in groups:
-            group.queued = []
-        for recipient, queued in merged:
-            if queued:
-                write_now(recipient, _join(queued))
-        for group, data in shared:
-            for recipient in group.members.values():
-                if recipient not in separate:
-                    write_now(recipient, data)
+        for recipient, queued in single_frames.items():
+            data = queued[0][1] if len(queued) == 1 else _join(queued)
+            try:  # like `write_now`, without the cost of a call for each client
+                recipient.write(data)
+            except Exception as error:  # noqa: BLE001 - a failing client must not stop the others
+                recipient.write_failed(error)
 
 
 def write_now(recipient: Writable, data: bytes) -> None:
@@ -162,6 +148,31 @@ def write_now(recipient: Writable, data: bytes) -> None:
         recipient.write(data)
     except Exception as error:  # noqa: BLE001 - a failing client must not stop the others
         recipient.write_failed(error)
+
+
+def _write_with_groups(
+    single_frames: dict[Recipient, list[_QueuedFrame]], groups: list[RecipientGroup[Any]]
+) -> None:
+    """Write the frames of groups and of single recipients, once to each recipient."""
+    separate = _separate_recipients(single_frames, groups)
+    merged = [
+        (recipient, _merge_frames(recipient, single_frames.get(recipient, []), groups))
+        for recipient in separate
+    ]
+    shared = [(group, _join(group.queued)) for group in groups]
+    for group in groups:
+        group.queued = []
+    for recipient, queued in merged:
+        if queued:
+            write_now(recipient, _join(queued))
+    for group, data in shared:
+        for recipient in group.members.values():
+            if recipient in separate:
+                continue
+            try:  # like `write_now`, without the cost of a call for each member
+                recipient.write(data)
+            except Exception as error:  # noqa: BLE001 - a failing client must not stop the others
+                recipient.write_failed(error)
 
 
 def _separate_recipients(

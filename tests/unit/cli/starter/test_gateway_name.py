@@ -17,7 +17,7 @@ from app.cli.starter.gateway_name import GatewayName, StarterError
 def test_name_has_every_spelling_when_it_is_typed_in_one(
     text: str, spellings: tuple[str, str, str]
 ) -> None:
-    """Of files, classes and the event."""
+    """Every form of a name leads to the same names of files, classes and the event."""
     name = GatewayName.parse(text)
 
     assert spellings == (name.snake, name.pascal, name.camel)
@@ -28,6 +28,6 @@ def test_name_has_every_spelling_when_it_is_typed_in_one(
     ["", "2polls", "poll votes", "poll/votes", "../poll", "poll.py", "-poll", "pöll", "p" * 25],
 )
 def test_name_is_refused_when_no_class_or_file_could_have_it(text: str) -> None:
-    """In a sentence that repeats it."""
-    with pytest.raises(StarterError, match="for a gateway; take"):
+    """The error contains the name."""
+    with pytest.raises(StarterError, match="gateway; use"):
         GatewayName.parse(text)

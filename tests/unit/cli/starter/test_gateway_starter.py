@@ -14,7 +14,7 @@ TEST = Path("tests", "unit", "gateways", "test_poll_gateway.py")
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """The folders of a checkout, and the module."""
+    """A checkout with its folders and the module."""
     for path in (MODULE_FILE, DTO, TEST):
         (tmp_path / path).parent.mkdir(parents=True)
     (tmp_path / MODULE_FILE).write_text(MODULE)
@@ -22,12 +22,12 @@ def root(tmp_path: Path) -> Path:
 
 
 def files(root: Path) -> dict[Path, str]:
-    """Everything there is, and what stands in it."""
+    """Return the content of every file by its path."""
     return {path.relative_to(root): path.read_text() for path in root.rglob("*") if path.is_file()}
 
 
 def test_gateway_dto_and_test_are_written_when_the_name_is_free(root: Path) -> None:
-    """And the module has both of its lines; nothing else is there."""
+    """The module gets both lines, and no other file is written."""
     written = new_gateway("poll", root, {})
 
     assert ("poll", {DTO, GATEWAY, TEST}, ()) == (
@@ -42,11 +42,11 @@ def test_gateway_dto_and_test_are_written_when_the_name_is_free(root: Path) -> N
 
 @pytest.mark.parametrize("occupied", [DTO, GATEWAY, TEST])
 def test_nothing_is_written_when_a_file_is_there_already(root: Path, occupied: Path) -> None:
-    """Neither over it nor beside it."""
+    """No file is overwritten or added."""
     (root / occupied).write_text("mine")
     before = files(root)
 
-    with pytest.raises(StarterError, match=rf"{occupied} is there already; choose another name"):
+    with pytest.raises(StarterError, match=rf"{occupied} exists already; choose another name"):
         new_gateway("poll", root, {})
 
     assert before == files(root)
@@ -54,7 +54,7 @@ def test_nothing_is_written_when_a_file_is_there_already(root: Path, occupied: P
 
 @pytest.mark.parametrize("missing", [DTO.parent, TEST.parent])
 def test_nothing_is_written_when_a_folder_is_missing(root: Path, missing: Path) -> None:
-    """As in an installed package, which has no tests."""
+    """An installed package has no folder for tests."""
     (root / missing).rmdir()
     before = files(root)
 
@@ -65,17 +65,17 @@ def test_nothing_is_written_when_a_folder_is_missing(root: Path, missing: Path) 
 
 
 def test_nothing_is_written_when_there_is_no_module(root: Path) -> None:
-    """This is no checkout."""
+    """Without the module, the folder is not a checkout."""
     (root / MODULE_FILE).unlink()
 
-    with pytest.raises(StarterError, match="written into a checkout"):
+    with pytest.raises(StarterError, match="needs a checkout"):
         new_gateway("poll", root, {})
 
     assert {} == files(root)
 
 
 def test_nothing_is_written_when_the_module_cannot_be_replaced(root: Path) -> None:
-    """It comes last, so three files have to go again."""
+    """The module is replaced last, so the three new files are deleted again."""
     (root / MODULE_FILE).with_suffix(".new").mkdir()
     before = files(root)
 
@@ -89,11 +89,11 @@ def test_nothing_is_written_when_the_module_cannot_be_replaced(root: Path) -> No
     ("name", "sentence"),
     [
         ("typing", "WsGateway.start_typing handles 'typing' already; choose another name."),
-        ("disconnect", "'disconnect' is a name that Socket.IO keeps to itself; choose another."),
+        ("disconnect", "Socket.IO reserves the name 'disconnect'; choose another."),
     ],
 )
 def test_nothing_is_written_when_the_event_is_taken(root: Path, name: str, sentence: str) -> None:
-    """One event has one handler, and the server would not start with two."""
+    """The server would not start with two handlers for one event."""
     with pytest.raises(StarterError) as caught:
         new_gateway(name, root, {"typing": "WsGateway.start_typing"})
 
@@ -102,7 +102,7 @@ def test_nothing_is_written_when_the_event_is_taken(root: Path, name: str, sente
 
 
 def test_lines_to_add_are_given_when_the_module_is_not_as_it_was(root: Path) -> None:
-    """The module is left alone; the gateway waits for whoever knows better."""
+    """A module that was rewritten is not changed, and the gateway must be registered by hand."""
     (root / MODULE_FILE).write_text("class MyModule: ...\n")
 
     written = new_gateway("poll", root, {})

@@ -15,7 +15,7 @@ from app.adapters.sql.connection.url import DatabaseUrlError, parse_database_url
     ],
 )
 def test_parse_gives_the_file_when_the_address_is_sqlites(text: str, file: Path) -> None:
-    """Three slashes are relative, four absolute; the driver is the asynchronous one."""
+    """Three slashes mean a relative path, four an absolute one."""
     url = parse_database_url(text)
 
     assert ("sqlite+aiosqlite", file) == (url.drivername, sqlite_file(url))
@@ -23,7 +23,7 @@ def test_parse_gives_the_file_when_the_address_is_sqlites(text: str, file: Path)
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+asyncpg"])
 def test_parse_gives_asyncpg_when_the_address_is_postgresqls(scheme: str) -> None:
-    """A server's address keeps its parts and has no file."""
+    """The URL of a server has no file."""
     url = parse_database_url(f"{scheme}://chat:secret@127.0.0.1:5432/chatgenius")
 
     assert "postgresql+asyncpg" == url.drivername
@@ -38,13 +38,15 @@ def test_parse_gives_asyncpg_when_the_address_is_postgresqls(scheme: str) -> Non
         "chat.db",
         "mysql://chat:secret@127.0.0.1/db",
         "postgresql+psycopg://chat:secret@127.0.0.1/db",
+        '"sqlite:///chat.db',
         "sqlite://",
+        "sqlite:///",
         "sqlite:///:memory:",
         "sqlite+aiosqlite:///:memory:",
     ],
 )
 def test_parse_refuses_when_the_address_cannot_be_used(text: str) -> None:
-    """The text says what is right, and repeats nothing: a password may be in there."""
+    """The error does not repeat the URL, which may contain a password."""
     with pytest.raises(DatabaseUrlError) as caught:
         parse_database_url(text)
 
@@ -54,7 +56,7 @@ def test_parse_refuses_when_the_address_cannot_be_used(text: str) -> None:
 
 @pytest.mark.parametrize("port", ["", "0", "99999", "chat", "5432x", "secret@127.0.0.1"])
 def test_parse_speaks_of_the_port_when_it_is_none(port: str) -> None:
-    """Also where a password with special characters made it so."""
+    """The cause may be a special character in the password."""
     with pytest.raises(DatabaseUrlError, match=r"port must be a number from 1 to 65535") as caught:
         parse_database_url(f"postgresql://chat:secret@127.0.0.1:{port}/chatgenius")
 

@@ -85,7 +85,7 @@ def rooms(manager: RoomManager) -> NamespaceRooms:
 def admit(rooms: NamespaceRooms, batcher: WriteBatcher, sid: str, *names: str) -> RoomClient:
     """Add a new socket to these rooms."""
     client = RoomClient(sid, batcher)
-    rooms.add(sid, client, names)
+    rooms.add_socket(sid, client, names)
     return client
 
 
@@ -96,7 +96,7 @@ async def test_rooms_are_not_compared_with_each_other_when_a_socket_of_many_goes
     client = admit(rooms, batcher, "a", *ALL_ROOMS)
     CountingGroup.comparisons = 0
 
-    rooms.remove("a")
+    rooms.remove_socket("a")
 
     assert CountingGroup.comparisons < MANY
     assert not client.groups
@@ -111,7 +111,7 @@ async def test_rooms_are_not_compared_with_each_other_when_a_socket_leaves_many(
     CountingGroup.comparisons = 0
 
     for room in reversed(ALL_ROOMS):
-        rooms.leave("a", room)
+        rooms.remove_from_room("a", room)
 
     assert CountingGroup.comparisons < MANY
     assert ["a"] == rooms.rooms_of("a")
@@ -125,9 +125,9 @@ async def test_other_namespace_keeps_its_rooms_when_a_socket_of_many_goes(
     client = admit(rooms, batcher, "a", *ALL_ROOMS)
     others = manager.rooms_in("/other")
     client.links["/other"] = AdmittedLink("b", client.socket)
-    others.add("b", client, ["red", "room 1"])
+    others.add_socket("b", client, ["red", "room 1"])
 
-    rooms.remove("a")
+    rooms.remove_socket("a")
 
     assert {"b", "red", "room 1"} == set(others.rooms_of("b"))
     assert {None, "red", "room 1"} == {each.name for each in client.groups}

@@ -24,7 +24,7 @@ def manager(batcher: WriteBatcher, clients: dict[str, RoomClient]) -> RoomManage
     """Add three sockets: a to red and blue, b to blue, c to no room."""
     manager = RoomManager(batcher)
     for sid, rooms in (("a", ("red", "blue")), ("b", ("blue",)), ("c", ())):
-        manager.rooms_in("/").add(sid, clients[sid], rooms)
+        manager.rooms_in("/").add_socket(sid, clients[sid], rooms)
     return manager
 
 

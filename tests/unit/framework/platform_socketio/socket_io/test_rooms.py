@@ -42,7 +42,7 @@ def rooms(batcher: WriteBatcher, clients: dict[str, RoomClient]) -> NamespaceRoo
     """Add three sockets: a to red and blue, b to blue, c to no room."""
     rooms = RoomManager(batcher).rooms_in("/")
     for sid, names in (("a", ("red", "blue")), ("b", ("blue",)), ("c", ())):
-        rooms.add(sid, clients[sid], names)
+        rooms.add_socket(sid, clients[sid], names)
     return rooms
 
 
@@ -148,8 +148,8 @@ async def test_socket_is_in_no_room_when_it_was_removed(
     rooms: NamespaceRooms, write_counts: WriteCounts
 ) -> None:
     """Removing it again is harmless."""
-    rooms.remove("a")
-    rooms.remove("a")
+    rooms.remove_socket("a")
+    rooms.remove_socket("a")
 
     rooms.broadcast(NO_ROOMS, NO_ROOMS, "e", ())
 
@@ -161,8 +161,8 @@ async def test_socket_hears_nothing_of_a_room_when_it_left(
     rooms: NamespaceRooms, write_counts: WriteCounts
 ) -> None:
     """Leaving a room that the socket is not in is harmless."""
-    rooms.leave("a", "red")
-    rooms.leave("a", "green")
+    rooms.remove_from_room("a", "red")
+    rooms.remove_from_room("a", "green")
 
     rooms.broadcast(frozenset({"red"}), NO_ROOMS, "e", ())
 

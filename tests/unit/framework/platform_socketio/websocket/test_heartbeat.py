@@ -52,7 +52,7 @@ class Client(PingedConnection):
         """Record the end and its tick, and remove the connection from the heartbeat."""
         self.ended.append(how)
         self.ended_at = self._heartbeat.tick
-        self._heartbeat.remove(self)
+        self._heartbeat.stop_pinging(self)
 
     def answer(self) -> None:
         """Answer a ping in this tick."""
@@ -79,7 +79,7 @@ def turn(heartbeat: Heartbeat, ticks: int, each: Callable[[], object] = lambda: 
 def watched(heartbeat: Heartbeat) -> Client:
     """Add a new client to the heartbeat."""
     client = Client(heartbeat)
-    heartbeat.add(client)
+    heartbeat.start_pinging(client)
     return client
 
 
@@ -176,8 +176,8 @@ async def test_nothing_is_held_when_a_client_is_forgotten() -> None:
         client = watched(heartbeat)
         heartbeat.start_connect_timeout(client)
 
-        heartbeat.remove(client)
-        heartbeat.remove(client)
+        heartbeat.stop_pinging(client)
+        heartbeat.stop_pinging(client)
         turn(heartbeat, 50)
 
     assert ([], []) == (client.pinged_at, client.ended)
@@ -196,7 +196,7 @@ async def test_pings_come_by_themselves_when_a_client_is_watched() -> None:
             pinged.set()
 
     async with beating(0.01, 0.01, 0.01) as heartbeat:
-        heartbeat.add(_Client(heartbeat))
+        heartbeat.start_pinging(_Client(heartbeat))
 
         async with asyncio.timeout(ANSWER_SECONDS):
             await pinged.wait()
@@ -212,8 +212,8 @@ async def test_others_are_pinged_when_one_cannot_be_written_to() -> None:
     heartbeat = Heartbeat(1, 1, 1)
     broken, client = _Broken(heartbeat), Client(heartbeat)
     try:
-        heartbeat.add(broken)
-        heartbeat.add(client)
+        heartbeat.start_pinging(broken)
+        heartbeat.start_pinging(client)
 
         while not client.pinged_at:
             heartbeat.advance()
