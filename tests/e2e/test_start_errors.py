@@ -66,6 +66,12 @@ def nothing(folder: Path) -> None:
         (nothing, {"HOST": "2001:db8::1"}, "Cannot listen on 2001:db8::1, port ", "set HOST to"),
         (
             nothing,
+            {"DATABASE_URL": "mysql://nobody:secret@127.0.0.1/none"},
+            "DATABASE_URL must start with sqlite:/// or postgresql://",
+            "or be memory:",
+        ),
+        (
+            nothing,
             {"DATABASE_URL": "postgresql://nobody:secret@127.0.0.1:1/none"},
             "The database cannot be reached",
             "start it, or correct DATABASE_URL",
@@ -151,7 +157,7 @@ def test_run_says_so_when_the_disk_takes_no_more(tmp_path: Path, blocks: int) ->
     [
         (
             ["-S", "-m", "app"],
-            "structlog is not installed for this Python; in a checkout run `make install`",
+            "typer is not installed for this Python; in a checkout run `make install`",
         ),
         (
             ["-c", OLDER_PYTHON],

@@ -31,7 +31,7 @@ class MessageRow:
         return DeliveryState.SENT, self.message.created_at
 
     def counts(self) -> dict[DeliveryState, int]:
-        """Return the number of recipients by state, without states that nobody is in."""
+        """Return the number of recipients by state. States without recipients are omitted."""
         counts = (
             (DeliveryState.SENT, self.recipients - len(self.delivered) - len(self.read)),
             (DeliveryState.DELIVERED, len(self.delivered)),
