@@ -6,9 +6,9 @@ task implementations: ``asyncio._enter_task`` and ``asyncio._leave_task``.
 """
 
 import asyncio
+import types
 from collections.abc import Callable, Coroutine, Generator
 from contextvars import Context, copy_context
-from types import coroutine
 from typing import Any, NoReturn, TypeVar
 
 T = TypeVar("T")
@@ -46,7 +46,7 @@ class EagerTasks:
         self._spares: list[_Carrier] = []
         """Unused tasks: one at most. If several were needed at once, the others are cancelled."""
 
-    def start(self, work: Coroutine[Any, Any, T]) -> "asyncio.Future[T]":
+    def start(self, coroutine: Coroutine[Any, Any, T]) -> "asyncio.Future[T]":
         """Run a coroutine up to its first wait. If it ended without one, the future is done.
 
         Otherwise the future is a task, which the caller keeps and may cancel. The future also gets
@@ -62,7 +62,7 @@ class EagerTasks:
             _leave_task(loop, outer)
         _enter_task(loop, carrier.task)
         try:
-            awaited = context.run(work.send, None)
+            awaited = context.run(coroutine.send, None)
         except StopIteration as end:
             future = self.completed if end.value is None else _with_result(loop, end.value)
         except (KeyboardInterrupt, SystemExit):
@@ -70,7 +70,7 @@ class EagerTasks:
         except BaseException as error:  # noqa: BLE001 - the future passes it to the caller
             future = _with_error(loop, error)
         else:
-            carrier.carry(work, context, awaited)
+            carrier.carry(coroutine, context, awaited)
             return carrier.task
         finally:
             _leave_task(loop, carrier.task)
@@ -78,7 +78,7 @@ class EagerTasks:
                 _enter_task(loop, outer)
         if not spares:
             spares.append(carrier)
-        else:  # a coroutine that was started within this one has left a spare
+        else:  # a coroutine started by this one has left a spare
             carrier.task.cancel()
         return future
 
@@ -115,20 +115,20 @@ class _Carrier(Coroutine[Any, Any, Any]):
     def __init__(self, loop: asyncio.AbstractEventLoop, context: Context) -> None:
         self.given: asyncio.Future[None] = loop.create_future()
         """Done when the task has got its coroutine, or was cancelled before."""
-        self._work: Coroutine[Any, Any, Any] | None = None
+        self._coroutine: Coroutine[Any, Any, Any] | None = None
         """The coroutine that the task carries on."""
         self._context = context
         """The context in which it runs."""
         self._awaited: Any = None
-        """What the coroutine waited for when it was given."""
+        """The future that the coroutine waited for when the task got it."""
         self._has_awaited = False
         """Whether the task has yet to wait for ``_awaited``."""
         self.task: asyncio.Task[Any] = loop.create_task(self, context=context)
         """The task that runs this."""
 
-    def carry(self, work: Coroutine[Any, Any, Any], context: Context, awaited: Any) -> None:
+    def carry(self, coroutine: Coroutine[Any, Any, Any], context: Context, awaited: Any) -> None:
         """Carry on with a coroutine that waits for ``awaited``, in its context."""
-        self._work, self._context = work, context
+        self._coroutine, self._context = coroutine, context
         self._awaited, self._has_awaited = awaited, True
         if asyncio.isfuture(awaited):
             # ``await`` has set the flag that the task checks. Until it does, others may await, too.
@@ -140,20 +140,20 @@ class _Carrier(Coroutine[Any, Any, Any]):
         """Take one step. Called by the task; the first result is the future to wait for."""
         if self._has_awaited:
             return self._take_awaited()
-        if self._work is None:
+        if self._coroutine is None:
             return next(self.given.__await__())
-        return self._context.run(self._work.send, value)
+        return self._context.run(self._coroutine.send, value)
 
     def throw(self, error: Any, *_: Any) -> Any:
         """Pass on a cancellation, or the exception of the awaited future. Called by the task."""
-        if self._work is None:
+        if self._coroutine is None:
             self.given.cancel()
             raise error
         if self._has_awaited:  # cancelled before it could wait: like a task, cancel the future
             awaited = self._take_awaited()
             if asyncio.isfuture(awaited) and awaited.cancel(*error.args):
                 return awaited
-        return self._context.run(self._work.throw, error)
+        return self._context.run(self._coroutine.throw, error)
 
     def _take_awaited(self) -> Any:
         awaited, self._awaited, self._has_awaited = self._awaited, None, False
@@ -163,53 +163,57 @@ class _Carrier(Coroutine[Any, Any, Any]):
 
     def close(self) -> None:
         """Close the coroutine. Called when the task is dropped."""
-        if self._work is not None:
-            self._work.close()
+        if self._coroutine is not None:
+            self._coroutine.close()
 
     def __await__(self) -> Generator[Any, Any, NoReturn]:
         raise TypeError("a carrier is for its task only")
 
 
-async def within(seconds: float, work: Coroutine[Any, Any, T], late: Callable[[], Exception]) -> T:
+async def within(
+    seconds: float, coroutine: Coroutine[Any, Any, T], late: Callable[[], Exception]
+) -> T:
     """Return the coroutine's result, or cancel it after this time.
 
     The time starts at its first wait; most coroutines never wait, and need no timer.
 
     Args:
         seconds: The time limit.
-        work: The coroutine.
-        late: Makes the timeout's exception. Raising the same instance again would keep the
-            tracebacks of all earlier times.
+        coroutine: The coroutine.
+        late: Makes the timeout's exception: a new one each time, because an exception keeps the
+            traceback of each time it is raised.
 
     Raises:
-        Exception: What ``late`` made, if the time was over, whatever the coroutine raised then.
+        Exception: The exception made by ``late``, if the time was over. The coroutine's own
+        exception
+            is dropped then.
     """
     try:
-        awaited = work.send(None)
+        awaited = coroutine.send(None)
     except StopIteration as end:
         result: T = end.value
         return result
     deadline = asyncio.timeout(seconds)
     try:
         async with deadline:
-            return await _continue(work, awaited)
+            return await _continue(coroutine, awaited)
     except Exception:  # the coroutine may turn the cancellation into any exception
         if deadline.expired():
             raise late() from None
         raise
 
 
-@coroutine
-def _continue(work: Coroutine[Any, Any, T], awaited: Any) -> Generator[Any, Any, T]:
+@types.coroutine
+def _continue(coroutine: Coroutine[Any, Any, T], awaited: Any) -> Generator[Any, Any, T]:
     """Run a coroutine that has started, and waits for ``awaited``, to its end."""
     try:
         while True:
             try:
                 value = yield awaited
             except BaseException as error:  # noqa: BLE001 - the coroutine handles it
-                awaited = work.throw(error)
+                awaited = coroutine.throw(error)
             else:
-                awaited = work.send(value)
+                awaited = coroutine.send(value)
     except StopIteration as end:
         result: T = end.value
         return result

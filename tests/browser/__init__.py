@@ -1,1 +1,1 @@
-"""The page, as people use it: in a real Chromium."""
+"""Tests of the demo page in a real Chromium."""

@@ -44,7 +44,7 @@ async def test_ticks_change_when_a_message_is_delivered_and_read(alice: Tab, bob
 async def test_typing_appears_and_expires_when_the_typist_falls_silent(
     alice: Tab, bob: Tab
 ) -> None:
-    """It appears at the first key; the server ends it after five seconds."""
+    """The indicator appears at the first key, and the server ends it after five seconds."""
     await alice.element("#draft", "focus")
 
     await alice.type("let me th")
@@ -56,7 +56,7 @@ async def test_typing_appears_and_expires_when_the_typist_falls_silent(
 async def test_typing_ends_when_the_typist_sends_or_goes_elsewhere(
     window: Window, tmp_path: Path
 ) -> None:
-    """It ends at once: on this server it does not expire during the test."""
+    """Typing ends at once: on this server it does not expire during the test."""
     async with running(tmp_path, {"TYPING_EXPIRY_SECONDS": "3600"}) as server:
         alice, bob = await window.tab(), await window.tab()
         await alice.sign_in(server.url, "Alice")
@@ -86,7 +86,7 @@ async def test_edit_is_seen_by_both_when_the_author_edits(alice: Tab, bob: Tab) 
 
 
 async def test_message_is_gone_for_both_when_the_author_deletes_it(alice: Tab, bob: Tab) -> None:
-    """The author has to confirm it; a line in the place of the message says that it was deleted."""
+    """The author has to confirm the deletion; a line then says that the message was deleted."""
     await alice.say("oh no")
     await bob.sees(message("oh no"))
 
@@ -102,7 +102,7 @@ async def test_message_is_gone_for_both_when_the_author_deletes_it(alice: Tab, b
 
 
 async def test_message_is_shown_as_failed_when_the_server_refuses_it(alice: Tab, bob: Tab) -> None:
-    """It can be retried and discarded, and later messages do not wait for it."""
+    """A failed message can be retried and discarded, and later messages do not wait for it."""
     await alice.say(REFUSED_BY_THE_SERVER)
     await alice.sees("li[data-status=FAILED] >> text=Not sent.")
 
@@ -164,7 +164,7 @@ async def test_markup_is_text_when_somebody_writes_it(alice: Tab, bob: Tab) -> N
 async def test_message_is_announced_and_unread_when_the_reader_has_scrolled_up(
     alice: Tab, bob: Tab
 ) -> None:
-    """A button announces it; a click on the button scrolls to it, and it is READ."""
+    """A button announces the message; a click on the button scrolls to it and marks it as read."""
     for tab in (alice, bob):
         await tab.click("#channels button:has-text('random')")
     await alice.say("\n".join("a long story" for _ in range(80)))

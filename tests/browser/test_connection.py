@@ -5,7 +5,7 @@ from tests.e2e.server_process import ServerProcess
 EXPIRED_BEYOND_SKEW = -60
 EXPIRED_WITHIN_SKEW = -1
 SHORT_LIVED = 4
-"""Seconds."""
+"""Lifetimes of tokens in seconds."""
 
 COUNT_WEBSOCKETS = """globalThis.webSockets = 0;
 globalThis.WebSocket = class extends WebSocket {
@@ -50,7 +50,7 @@ async def test_edits_and_deletions_are_seen_when_they_were_missed(alice: Tab, bo
         await bob.sees(message(content))
     await bob.click("#toggle-connection")
     await alice.sees(message("second"))
-    await alice.loses("li[data-status=SENDING]")  # such a message cannot be edited yet
+    await alice.loses("li[data-status=SENDING]")  # a SENDING message cannot be edited
 
     await alice.press("ArrowUp")
     await alice.element(".edit textarea", "fill", "second, edited")
@@ -71,7 +71,7 @@ async def test_edits_and_deletions_are_seen_when_they_were_missed(alice: Tab, bo
 async def test_message_waits_for_the_connection_when_it_is_written_offline(
     alice: Tab, bob: Tab
 ) -> None:
-    """It is shown at once as SENDING."""
+    """The page shows the message at once as SENDING."""
     await alice.click("#toggle-connection")
 
     await alice.say("from a tunnel")
@@ -135,7 +135,7 @@ async def test_user_is_signed_in_again_when_the_server_ends_an_expired_session(
     await alice.sign_in(server.url, "Alice")
     await alice.evaluate(RECORD_PHASES)
 
-    await alice.block("**/dev/token")  # so that it cannot be replaced in time
+    await alice.block("**/dev/token")  # so that the token is not replaced in time
     await alice.sees("body:not([data-phase=online])")
     await alice.unblock()
     await alice.is_online()

@@ -1,1 +1,1 @@
-"""One suite per port, over every adapter of it."""
+"""One suite for each port, which runs on every adapter of the port."""

@@ -14,7 +14,7 @@ def credential(
     session_id: str | None = "sess_alice",
     issued_at: float = ISSUED_AT,
 ) -> Credential:
-    """A verified token."""
+    """Return a verified credential."""
     principal = Principal(
         UserId(user_id), session_id, token_id=None, expires_at=issued_at + 60, issued_at=issued_at
     )

@@ -74,7 +74,7 @@ class Storage:
 
 
 def memory_storage() -> Storage:
-    """An empty database in memory."""
+    """Return repositories over an empty database in memory."""
     store = MemoryStore()
 
     async def leave(channel_id: ChannelId, user_id: UserId) -> None:
@@ -90,7 +90,7 @@ def memory_storage() -> Storage:
 
 
 def sql_storage(database: Database) -> Storage:
-    """The repositories over an open database."""
+    """Return repositories over an open SQL database."""
 
     async def leave(channel_id: ChannelId, user_id: UserId) -> None:
         row = (channel_members.c.channelId == channel_id, channel_members.c.userId == user_id)

@@ -68,7 +68,7 @@ async def test_members_are_found_when_very_many_channels_are_asked_for(storage: 
 
 
 async def test_channel_has_its_members_when_it_is_created(storage: Storage) -> None:
-    """Its members can send and receive; other users are no members."""
+    """The channel's members can send and receive; other users are no members."""
     roles = {ALICE: MemberRole.OWNER, BOB: MemberRole.ADMIN, MALLORY: MemberRole.MEMBER}
 
     await storage.channels.create(channel(), roles)
@@ -90,7 +90,7 @@ async def test_channel_has_no_members_when_it_is_created_without(storage: Storag
 
 
 async def test_channel_is_found_when_it_was_created(storage: Storage) -> None:
-    """It is as it was created, and is not found before its creation or after its deletion."""
+    """A channel is not found before its creation or after its deletion."""
     described = replace(channel(), description="What is new")
     before = await storage.channels.find(NEWS)
     await storage.channels.create(described, ALICES_OWN)
@@ -103,7 +103,7 @@ async def test_channel_is_found_when_it_was_created(storage: Storage) -> None:
 
 
 async def test_seeded_channel_is_found_when_it_is_asked_for(storage: Storage) -> None:
-    """Its name is its id; its creator is its first member."""
+    """The channel's name is its id; its creator is its first member."""
     found = await storage.channels.find(RANDOM)
 
     assert found is not None
@@ -161,7 +161,7 @@ async def test_role_is_changed_when_a_member_is_added_in_another_one(storage: St
 
 
 async def test_member_has_no_former_role_when_they_come_back_without_one(storage: Storage) -> None:
-    """They rejoin with the default role."""
+    """A returning member has the default role."""
     await storage.channels.add_member(RANDOM, CAROL, MemberRole.ADMIN, NOW)
     await storage.channels.remove_member(RANDOM, CAROL)
 
@@ -173,7 +173,7 @@ async def test_member_has_no_former_role_when_they_come_back_without_one(storage
 
 
 async def test_newcomer_has_missed_nothing_when_messages_are_older(storage: Storage) -> None:
-    """Only messages sent after the addition are undelivered to them."""
+    """Only messages sent after the addition are undelivered to the new member."""
     await storage.messages.add_all([draft(ALICE, RANDOM, 1)], now=NOW)
 
     later = NOW + timedelta(seconds=1)
@@ -200,7 +200,7 @@ async def test_what_a_member_missed_waits_again_when_they_come_back(storage: Sto
 
 
 async def test_member_is_removed_once_when_removed_twice(storage: Storage) -> None:
-    """Their undelivered messages no longer count, and the other members stay."""
+    """Undelivered messages of the removed member no longer count."""
     await storage.messages.add_all([draft(ALICE, RANDOM)], now=NOW)
 
     first = await storage.channels.remove_member(RANDOM, BOB)

@@ -164,7 +164,7 @@ async def test_advance_all_reports_each_change_once_when_batches_run_in_opposite
 async def test_the_message_is_read_when_a_thousand_recipients_report_in_four_batches(
     storage: Storage,
 ) -> None:
-    """Its state is SENT until the last recipient has read it."""
+    """The message is SENT until the last recipient has read it."""
     recipients = [UserId(f"user_{number:04}") for number in range(1_000)]
     await storage.channels.seed({user_id: [GENERAL] for user_id in recipients})
     message = await sent(storage)

@@ -146,7 +146,7 @@ async def test_adopt_numbers_by_date_and_id_when_there_are_many(
 async def test_adopt_delivers_to_the_other_members_when_it_takes_in(
     database: Database, storage: Storage
 ) -> None:
-    """It is undelivered to every member but the author."""
+    """An adopted message is undelivered to every member but the author."""
     await store_as_prisma(database, "msg_001", user_id=BOB)
 
     await adopt(storage)
@@ -161,7 +161,7 @@ async def test_adopt_delivers_to_the_other_members_when_it_takes_in(
 async def test_adopt_takes_over_receipts_when_the_other_backend_has_written_them(
     database: Database, storage: Storage
 ) -> None:
-    """It is READ by those who have a receipt, and undelivered to the others."""
+    """Users with a receipt have READ the message; to others it is undelivered."""
     await store_as_prisma(database, "msg_001")
     read_at = NOW + SECOND
     async with database.transaction() as connection:

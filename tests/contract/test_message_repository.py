@@ -134,7 +134,7 @@ async def test_list_after_is_empty_when_the_number_is_larger_than_any(storage: S
 
 
 async def test_stored_after_is_what_a_member_reads_when_the_server_asks(storage: Storage) -> None:
-    """It returns the same messages as `list_after`, and none of an unknown channel."""
+    """`stored_after` returns the same messages as `list_after`, and none of an unknown channel."""
     stored = [await add(storage, draft()) for _ in range(4)]
     await add(storage, draft(channel_id=RANDOM))
     await storage.messages.delete(stored[1].id, ALICE)

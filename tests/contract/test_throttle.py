@@ -99,7 +99,7 @@ def test_take_never_gives_more_than_burst_and_rate_allow_however_it_is_asked(
 def test_take_gives_all_that_burst_and_rate_allow_however_it_is_asked(
     steps: list[tuple[float, str]],
 ) -> None:
-    """It grants the same as a bucket that is filled continuously."""
+    """The throttle grants as much as a bucket that is filled continuously."""
     clock = ManualClock()
     throttle = TokenBuckets(RATE_PER_SECOND, BURST, clock)
     tokens = {"alice": float(BURST), "bob": float(BURST)}

@@ -140,7 +140,7 @@ async def write(database: Database, message_id: str, column: str, value: str) ->
 async def test_an_odd_row_is_adopted_and_read_when_there_is_one(
     odd_storage: Storage, oddity: Oddity
 ) -> None:
-    """It is read with the nearest allowed value, and can be sent to clients."""
+    """An odd value is read as the nearest allowed one, and the message can be sent to clients."""
     (read,) = await odd_storage.messages.list_after(GENERAL, BOB, 0, 10)
 
     assert (ODD, oddity.expected) == (read.id, oddity.read_of(read))
@@ -194,7 +194,7 @@ async def test_receipts_count_when_one_of_their_messages_is_odd(odd_storage: Sto
 async def test_a_message_goes_with_its_recipients_when_another_status_was_written(
     database: Database, status: str
 ) -> None:
-    """Its state follows the reports of its recipients, and not the status that was written."""
+    """The message's state follows its recipients' reports, not the status that was written."""
     storage = await seeded(database)
     await store_as_prisma(database, ODD)
     await write(database, ODD, "deliveryStatus", f"'{status}'")

@@ -35,5 +35,5 @@ class RecordingBroadcaster(Broadcaster):
         *,
         except_socket: SocketId | None = None,
     ) -> None:
-        """Add to `published`."""
+        """Record the publication."""
         self.published.append(Publication(room, event, payload, except_socket))

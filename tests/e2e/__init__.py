@@ -1,1 +1,1 @@
-"""The document, snippet by snippet, against the real server on a real port."""
+"""Tests of the server as a process on a real port, with real clients."""

@@ -70,7 +70,7 @@ class JsClient:
         return [sight.event for sight in self.log]
 
     def wants(self, wanted: Mapping[str, object] | None) -> None:
-        """Change what a refreshing client's tokens are asked for with; None: it has signed out."""
+        """Change the request for a refreshing client's tokens; None signs the user out."""
         self._order(command="want", wanted=wanted)
 
     def disconnect(self) -> None:

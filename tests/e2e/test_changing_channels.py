@@ -107,7 +107,7 @@ async def test_next_message_reaches_a_user_when_they_are_added_while_connected(c
 
 
 async def test_no_message_reaches_a_user_when_they_were_removed_in_a_burst(chat: Chat) -> None:
-    """They receive no message after the notification that they have left."""
+    """A user receives no message after the notification of the removal."""
     alice, bob = await chat.client("alice"), await chat.client("bob")
     phone = await chat.client("bob")
 
@@ -124,7 +124,7 @@ async def test_no_message_reaches_a_user_when_they_were_removed_in_a_burst(chat:
 
 
 async def test_member_is_gone_when_they_were_removed_while_they_typed(chat: Chat) -> None:
-    """Their typing ends before they leave, and their events are refused."""
+    """Typing ends before the removal is published, and the user's events are refused."""
     alice, bob = await chat.client("alice"), await chat.client("bob")
     await send(alice, chat.general)
     await bob.ask("typing", {"channelId": chat.general})
@@ -172,7 +172,7 @@ async def test_members_are_in_a_channel_when_it_is_created_while_they_are_connec
 
 
 async def test_nothing_is_left_when_a_channel_is_deleted(chat: Chat) -> None:
-    """Its members are notified once, and are no members afterwards."""
+    """The channel's members are notified once, and are no members afterwards."""
     alice, bob, dave = [await chat.client(name) for name in ("alice", "bob", "dave")]
     await send(alice, chat.general)
 
@@ -193,7 +193,7 @@ async def test_nothing_is_left_when_a_channel_is_deleted(chat: Chat) -> None:
 async def test_messages_are_published_when_a_deleted_channel_is_created_again(
     chat: Chat,
 ) -> None:
-    """Their sequences start at 1 again."""
+    """Sequences start at 1 again."""
     alice, bob = await chat.client("alice"), await chat.client("bob")
     for _ in range(3):
         await send(alice, chat.general)
@@ -225,7 +225,7 @@ async def test_user_receives_messages_when_another_backend_has_added_them(chat: 
 async def test_user_receives_nothing_more_when_another_backend_has_removed_them(
     chat: Chat,
 ) -> None:
-    """After some seconds they receive neither messages nor typing."""
+    """After some seconds the user receives neither messages nor typing."""
     alice, bob = await chat.client("alice"), await chat.client("bob")
     assert await receives(bob, alice, chat.general, until=True)
 

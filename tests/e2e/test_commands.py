@@ -69,7 +69,7 @@ async def test_seed_says_what_is_wrong_when_the_file_is(tmp_path: Path) -> None:
 
 
 async def test_migrate_makes_the_database_when_there_is_none(tmp_path: Path) -> None:
-    """It is created in the data folder; migrating again is no error."""
+    """The database is created in the data folder; migrating again is no error."""
     finished = [await run_command(tmp_path, {}, "migrate") for _ in range(2)]
 
     assert [0, 0] == [each.code for each in finished]
@@ -110,7 +110,7 @@ async def test_command_names_the_setting_when_one_is_wrong(tmp_path: Path, comma
 
 
 async def test_run_reads_the_env_file_when_there_is_one(tmp_path: Path) -> None:
-    """It reads the file in the working directory."""
+    """The server reads the file in the working directory."""
     (tmp_path / ".env").write_text("PORT=nonsense\n")
 
     finished = await run_command(tmp_path, {}, "run")

@@ -25,7 +25,7 @@ async def test_client_is_connected_when_auth_is_a_function(chat: Chat) -> None:
 
 @pytest.mark.parametrize("auth", [None, {}, {"token": ""}, {"token": None}])
 async def test_client_is_refused_when_there_is_no_token(chat: Chat, auth: object) -> None:
-    """It receives connect, error and disconnect, and does not reconnect."""
+    """The client receives connect, error and disconnect, and does not reconnect."""
     alice = chat.connecting("alice", auth)
 
     reason = await alice.sees("disconnect")

@@ -99,7 +99,7 @@ async def test_get_status_lists_every_recipient_when_a_member_asks(chat: Chat) -
 async def test_delivery_status_of_a_message_follows_when_every_recipient_reported(
     chat: Chat, event: str, status: str
 ) -> None:
-    """It is the status of the recipient that is furthest behind."""
+    """A message has the status of the recipient that is furthest behind."""
     alice, bob, carol = [await chat.client(name) for name in ("alice", "bob", "carol")]
     message = await sent_by(alice, chat.general)
     change = {"messageId": message["id"], "content": "hello!"}

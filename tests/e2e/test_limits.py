@@ -67,7 +67,7 @@ async def test_unknown_events_count_when_a_user_sends_too_many(chat: Chat) -> No
 
 
 async def test_client_is_refused_when_the_user_has_too_many_sockets(chat: Chat) -> None:
-    """It reconnects by itself, and is admitted after the others have disconnected."""
+    """The client reconnects by itself, and is admitted after the others have disconnected."""
     bob = await chat.client("bob", extraHeaders=behind("192.0.2.3"))
     phone = await chat.client("alice", extraHeaders=behind("192.0.2.4"))
     laptop = await chat.client("alice", extraHeaders=behind("192.0.2.4"))
@@ -87,7 +87,7 @@ async def test_client_is_refused_when_the_user_has_too_many_sockets(chat: Chat) 
 
 
 async def test_clients_are_admitted_when_many_users_of_one_address_connect(chat: Chat) -> None:
-    """They exceed the address's attempts, but a valid token returns its attempt."""
+    """The users exceed the address's attempts, but a valid token returns its attempt."""
     for name in ("alice", "bob", "carol", "dave", "erin"):
         client = await chat.client(name, extraHeaders=behind("192.0.2.6"))
         assert not await client.has_seen("error")

@@ -57,7 +57,7 @@ async def test_offline_messages_come_in_pages_when_there_are_more_than_the_limit
 
 
 async def test_offline_messages_come_when_the_client_sends_no_payload(chat: Chat) -> None:
-    """Every field is optional."""
+    """Every field of the payload is optional."""
     alice, bob = await chat.client("alice"), await chat.client("bob")
     ids = await send(alice, chat.general, "one")
 

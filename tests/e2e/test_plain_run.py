@@ -27,7 +27,7 @@ async def demo_user(server: ServerProcess, driver: JsDriver, user_id: str) -> Js
 async def test_demo_users_chat_when_nothing_is_configured(
     server: ServerProcess, driver: JsDriver
 ) -> None:
-    """They need no key, service or seed file."""
+    """Demo users need no key, service or seed file."""
     alice = await demo_user(server, driver, "user_alice")
     bob = await demo_user(server, driver, "user_bob")
 
@@ -41,7 +41,7 @@ async def test_demo_users_chat_when_nothing_is_configured(
 
 
 async def test_run_says_what_to_do_next_when_it_listens(server: ServerProcess) -> None:
-    """It prints the address, the page, the demo users and the command for a token."""
+    """The server prints its address, the page, the demo users and the command for a token."""
     assert f"listening on {server.url}" in server.out
     assert f"The page to try it: {server.url}/" in server.out
     assert "user_alice" in server.out

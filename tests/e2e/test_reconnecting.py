@@ -15,7 +15,7 @@ USERS = 60
 async def test_all_users_of_an_address_come_back_when_the_server_restarts(
     serve: Serve, driver: JsDriver
 ) -> None:
-    """They exceed the limit by far, and reconnect without any code of the frontend."""
+    """The users exceed the limit by far, and reconnect without any code of the frontend."""
     server = await serve(RATE_LIMIT_CONNECTS_PER_MINUTE="1")
     users = [f"user_alice_{number}" for number in range(USERS)]
     tokens = [await server.token(user, ttl_seconds=3_600) for user in users]

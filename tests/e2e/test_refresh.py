@@ -80,7 +80,7 @@ async def until_refused(client: JsClient, channel: str) -> tuple[Asked, Asked]:
 async def test_socket_stays_when_it_refreshes_tokens_of_three_seconds_whenever_it_is_warned(
     chat: Chat,
 ) -> None:
-    """It stays long after its first token has expired, and none of its events is refused."""
+    """The socket outlives its first token, and none of its events is refused."""
     alice = await connected(chat, "alice")
     ends_at = time.time() + LONG
     refreshes, refused = 0, []
@@ -123,7 +123,7 @@ async def test_socket_is_refused_and_then_closed_on_time_when_it_does_not_refres
 
 
 async def test_socket_goes_on_when_it_refreshes_after_its_end(chat: Chat) -> None:
-    """It refreshes within the grace period, as a laptop does that was asleep."""
+    """A socket can refresh within the grace period, as a laptop does that was asleep."""
     alice = await connected(chat, "alice")
     await until_refused(alice, chat.general)
 
@@ -134,7 +134,7 @@ async def test_socket_goes_on_when_it_refreshes_after_its_end(chat: Chat) -> Non
 
 
 async def test_socket_is_warned_when_it_connects_within_the_skew(chat: Chat) -> None:
-    """Its token has expired, and it can still refresh."""
+    """A socket whose token has just expired is warned, and can refresh."""
     alice = chat.connecting("alice", {"token": await chat.token("alice", ttl_seconds=-1)})
     await alice.sees("connect")
     await alice.sees("auth:expiring")
@@ -148,7 +148,7 @@ async def test_socket_is_warned_when_it_connects_within_the_skew(chat: Chat) -> 
 async def test_socket_is_notified_and_closed_when_it_refreshes_with_another_users_token(
     chat: Chat,
 ) -> None:
-    """It receives the ack first, then ``error``, then the disconnection."""
+    """The socket receives the ack first, then ``error``, then the disconnection."""
     alice = await chat.client("alice")
 
     answer = await refreshed(chat, alice, "bob")
@@ -176,7 +176,7 @@ async def test_socket_is_notified_and_closed_when_it_refreshes_with_another_sess
 
 @pytest.mark.parametrize("token", ["forged", "Bearer x", "a.b.c", ""])
 async def test_socket_stays_when_its_refresh_is_refused(chat: Chat, token: str) -> None:
-    """It can try again."""
+    """The socket can try again."""
     alice = await chat.client("alice")
 
     answer = await alice.ask("auth:refresh", {"token": token})

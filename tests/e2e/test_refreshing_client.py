@@ -74,7 +74,7 @@ def alice(chat: Chat, driver: JsDriver, module: Path) -> Iterator[JsClient]:
 async def test_client_stays_connected_when_its_tokens_live_three_seconds(
     chat: Chat, alice: JsClient
 ) -> None:
-    """It stays on one connection for ten seconds, and none of its events is refused."""
+    """The client stays on one connection for ten seconds, and no event is refused."""
     assert timedelta(seconds=SHORT_LIVED + CLOCK_SKEW_SECONDS + GRACE_SECONDS) < LIFE
     answers = []
 
@@ -128,7 +128,7 @@ async def test_client_comes_back_when_it_was_refused_by_connect_error(
 async def test_client_comes_back_when_its_refusal_was_temporary(
     chat: Chat, driver: JsDriver, module: Path
 ) -> None:
-    """It waits for the time that the server names."""
+    """The client waits for the time that the server names."""
     other = await chat.client("alice")
     alice = driver.connect_refreshing(chat.server.url, module, tokens(chat))
 
@@ -145,7 +145,7 @@ async def test_client_comes_back_when_its_refusal_was_temporary(
 async def test_client_stays_connected_when_no_token_is_available_at_first(
     chat: Chat, alice: JsClient
 ) -> None:
-    """It requests a token again before the old one expires."""
+    """The client requests a token again before the old one expires."""
     await alice.sees("connect")
     alice.wants(REFUSED)
 
@@ -161,7 +161,7 @@ async def test_client_stays_connected_when_no_token_is_available_at_first(
 async def test_client_connects_when_no_token_is_available_at_first(
     chat: Chat, driver: JsDriver, module: Path
 ) -> None:
-    """It drops the connection that it has no token for, and opens another."""
+    """The client drops the connection that it has no token for, and opens another."""
     alice = driver.connect_refreshing(chat.server.url, module, REFUSED)
 
     await alice.sees("no_token")
@@ -173,7 +173,7 @@ async def test_client_connects_when_no_token_is_available_at_first(
 
 
 async def test_client_ends_when_its_user_is_revoked(chat: Chat, alice: JsClient) -> None:
-    """It does not reconnect."""
+    """A revoked client does not reconnect."""
     await alice.sees("connect")
 
     finished = await chat.server.command("revoke", "--user", chat.user_id("alice"))
@@ -196,7 +196,7 @@ async def test_client_ends_when_somebody_else_has_signed_in(chat: Chat, alice: J
 
 
 async def test_client_ends_when_its_user_has_signed_out(alice: JsClient) -> None:
-    """It has no token to reconnect with after the grace period."""
+    """The client has no token to reconnect with after the grace period."""
     await alice.sees("connect")
 
     alice.wants(None)

@@ -17,7 +17,7 @@ async def server(serve: Serve) -> ServerProcess:
 
 
 async def test_clients_come_back_when_the_server_restarts(chat: Chat) -> None:
-    """They reconnect by themselves, and can chat."""
+    """Clients reconnect by themselves, and can chat."""
     alice, bob = await chat.client("alice"), await chat.client("bob")
 
     await chat.server.stop()

@@ -38,7 +38,7 @@ async def test_client_is_refused_when_its_token_was_revoked(chat: Chat) -> None:
 
 
 async def test_revoke_says_what_was_revoked_when_it_was(tmp_path: Path) -> None:
-    """It prints the token's digest and the end of the revocation, and accepts a Bearer prefix."""
+    """The command prints the token's digest and the end of the revocation."""
     token = signed_tokens.token({"exp": int(datetime(2099, 12, 31, tzinfo=UTC).timestamp())})
     await run_command(tmp_path, {}, "migrate")
 

@@ -159,7 +159,7 @@ async def test_command_refuses_when_not_exactly_one_thing_is_named(
 async def test_command_says_what_was_revoked_when_it_was(
     server: ServerProcess, option: str, words: str
 ) -> None:
-    """It prints the id and the end of the revocation."""
+    """The command prints the id and the end of the revocation."""
     finished = await server.command("revoke", option, "some_id")
 
     assert (0, "") == (finished.code, finished.err)

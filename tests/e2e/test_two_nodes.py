@@ -188,7 +188,7 @@ async def test_socket_ends_when_a_nestjs_node_blacklists_its_token(
 async def test_command_writes_what_nestjs_nodes_read_when_it_revokes_a_token(
     nodes: Nodes, redis: RedisServer
 ) -> None:
-    """It writes the documented key and value, which outlive the token."""
+    """The command writes the documented key and value, which outlive the token."""
     expires_at = ceil(time.time()) + 3 * 86_400
     token = clerk_token({"sub": "user_documented", "exp": expires_at})
     before = set(redis.client.scan_iter())
@@ -240,7 +240,7 @@ async def test_user_is_refused_everywhere_when_sockets_on_both_nodes_are_the_max
 async def test_sockets_of_a_node_do_not_count_when_it_was_killed(
     tmp_path: Path, redis: RedisServer, crowd: Crowd
 ) -> None:
-    """They count until the node's heartbeat in Redis has expired."""
+    """A node's sockets count until its heartbeat in Redis has expired."""
     token = clerk_token({"sub": "user_of_the_dead"})
     async with two_nodes(tmp_path, redis.url, MAX_SOCKETS_PER_USER="3") as (dying, living):
         for node in (dying, dying, living):

@@ -68,7 +68,7 @@ async def test_typing_ends_before_the_message_when_the_typist_sends(chat: Chat) 
 
 
 async def test_typing_ends_when_the_last_socket_disconnects(chat: Chat) -> None:
-    """It does not end while the typist has another socket."""
+    """Typing does not end while the typist has another socket."""
     phone, laptop = await chat.client("alice"), await chat.client("alice")
     bob = await chat.client("bob")
     await phone.ask("typing", {"channelId": chat.general})

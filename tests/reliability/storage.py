@@ -46,7 +46,7 @@ class Storage:
         )
 
     async def last_seq(self, channel_id: str) -> int:
-        """Return the last number of the channel."""
+        """Return the last sequence of the channel."""
         last_seqs: dict[str, int] = dict(await self._rows(_LAST_SEQS))
         return last_seqs.get(channel_id, 0)
 

@@ -1,4 +1,4 @@
-# What app/framework/platform_socketio touches of python-engineio 4.15, which ships no types.
+# The parts of python-engineio 4.15 that app/framework/platform_socketio uses. It has no types.
 from typing import Any
 
 from aiohttp import web

@@ -1,4 +1,4 @@
-# What app/framework/platform_socketio touches of python-socketio 5.18, which ships no types.
+# The parts of python-socketio 5.18 that app/framework/platform_socketio uses. It has no types.
 from collections.abc import Iterator
 from logging import Logger
 from typing import Any

@@ -1,1 +1,1 @@
-"""Clients that mean harm, or are broken: raw WebSockets against the real transport."""
+"""Tests of malicious and broken clients: raw WebSockets against the real transport."""

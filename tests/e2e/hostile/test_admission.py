@@ -35,7 +35,7 @@ async def _publish(probe: ProbeServer, text: str) -> None:
 async def test_socket_is_refused_whatever_goes_wrong_when_connecting(
     probe: ProbeServer, auth: dict[str, str]
 ) -> None:
-    """It is notified and closed, and none of its events is handled."""
+    """The socket is notified and closed, and none of its events is handled."""
     async with probe.client() as client:
         client.connect(auth, ECHO, '421["publish","from a refused client"]', "41")
 
@@ -68,7 +68,7 @@ async def test_socket_is_refused_when_its_admission_takes_too_long(
 async def test_broadcast_does_not_reach_a_socket_when_it_is_not_admitted(
     probe: ProbeServer,
 ) -> None:
-    """It gets no broadcast before CONNECT, and none while the guard runs."""
+    """A client gets no broadcast before CONNECT, and none while the guard runs."""
     async with probe.client() as silent, probe.client() as pending:
         pending.connect({"guard": "wait"})
         await probe.journal.until_count("waiting")
@@ -305,7 +305,7 @@ async def test_socket_is_refused_when_its_auth_is_too_large(
 async def test_handlers_find_auth_headers_and_query_when_these_are_as_large_as_allowed(
     probe: ProbeServer,
 ) -> None:
-    """They are unchanged, because guards read them before each event, as in Nest."""
+    """The values are unchanged, because guards read them before each event, as in Nest."""
     auth = {"token": "t" * 8_192, "user": {"roles": ["a", "b"]}, "x": "x" * 8_000}
     cookie = "c" * 15_000
 

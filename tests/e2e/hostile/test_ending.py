@@ -162,7 +162,7 @@ async def test_hook_runs_when_a_handler_hangs_behind_a_client_that_is_gone(
     ids=["one ping at a time", "pings faster than they expire"],
 )
 async def test_silent_client_is_gone_in_time_when_it_answers_no_ping(probe: ProbeServer) -> None:
-    """It is disconnected within five pings, which exceed interval and timeout; others stay."""
+    """A silent client is disconnected within five pings; other clients stay."""
     async with probe.admitted() as (silent, sid), probe.admitted() as (other, _):
         assert "2" == await silent.receive()
 
@@ -229,7 +229,7 @@ async def test_client_is_not_blamed_for_silence_when_its_inbox_is_full(probe: Pr
 async def test_stalled_reader_is_cut_off_while_others_are_served(
     probe: ProbeServer, log: io.StringIO
 ) -> None:
-    """Its memory is bounded, no task is left, and other clients do not wait."""
+    """The client's buffer is bounded, no task is left, and other clients do not wait."""
     before = await probe.idle_tasks()
     text = json.dumps("x" * 10_000)
     async with (

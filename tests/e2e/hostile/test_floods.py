@@ -69,7 +69,7 @@ async def test_flood_of_an_admitted_client_ends_its_connection(
 
 @pytest.mark.parametrize("kind", WITHOUT_CONNECT)
 async def test_flood_before_connect_ends_the_connection(probe: ProbeServer, kind: str) -> None:
-    """It ends long before the connect timeout."""
+    """The connection ends long before the connect timeout."""
     async with probe.client() as client:
         await code_of_the_end(client, FLOODS[kind])
     await probe.until_empty()
@@ -120,7 +120,7 @@ async def test_one_answer_is_sent_when_a_client_ignores_its_limit(probe: ProbeSe
 async def test_client_is_not_blamed_for_silence_when_it_has_to_wait(
     probe: ProbeServer, events: int
 ) -> None:
-    """It stays connected, whether its pongs are read or not."""
+    """A throttled client stays connected, whether its pongs are read or not."""
     async with probe.admitted() as (client, _):
         client.send(*['42["limited"]'] * events)
         await probe.journal.until_count("limited")

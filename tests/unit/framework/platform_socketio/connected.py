@@ -2,7 +2,8 @@ import asyncio
 
 from app.concurrency.eager import EagerTasks
 from app.framework.platform_socketio.disconnect_reason import DisconnectReason
-from app.framework.platform_socketio.engine_io.connection import Connection, Handling, NamespaceLink
+from app.framework.platform_socketio.engine_io.connection import Connection
+from app.framework.platform_socketio.engine_io.connection_owner import Handling, NamespaceLink
 from app.framework.platform_socketio.errors import MalformedPacketError
 from app.framework.platform_socketio.websocket.heartbeat import Heartbeat
 from app.framework.platform_socketio.websocket.upgrade import UpgradeRequest
@@ -38,7 +39,7 @@ class Owner:
         self.gone = 0
 
     def handle_message(self, connection: ClientConnection, message: str) -> Handling | None:
-        """Record the text, after the waiting that it asks for."""
+        """Record the text of the message; wait first if the text demands it."""
         text = message[1:]
         if text == "malformed":
             raise MalformedPacketError
