@@ -156,6 +156,7 @@ class DeliveryService:
         await self._reports.drain(DRAIN_TIMEOUT_SECONDS)
 
     async def _report(self, report: Report) -> DeliveryStatus:
+        # This calls `_store_reports` with the report, and with others that arrive now.
         (outcome,) = await self._reports.commit(report.message_id, (report,))
         if isinstance(outcome, Advance):
             return outcome.status

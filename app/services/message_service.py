@@ -135,6 +135,7 @@ class MessageService:
         began = self._clock.monotonic()
         try:
             await self._room_sync.require_member(channel_id, user_id)
+            # This calls `_store_and_publish` with the draft, and with others that arrive now.
             outcome = await self._drafts.commit(channel_id, draft, waiting_since=began)
         except Unavailable as error:
             failed = FailedMessage(

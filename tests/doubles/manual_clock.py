@@ -1,4 +1,4 @@
-"""A clock that only a test advances."""
+"""A clock for tests, which replaces `SystemClock` so that no test has to sleep."""
 
 import heapq
 from collections.abc import Callable

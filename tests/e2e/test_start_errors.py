@@ -55,7 +55,6 @@ def nothing(folder: Path) -> None:
         (env_file_is_no_text, {}, ".env cannot be read", "fix the file or remove it"),
         (nothing, {"SEED_FILE": "no.json"}, "no.json cannot be used", "or name another"),
         (nothing, {"PORT": "http"}, "PORT must be", "TCP port to listen on"),
-        (nothing, {"DATABASE_URL": "mysql://db/chat"}, "DATABASE_URL must start with", "memory:"),
         (
             nothing,
             {"HOST": "nowhere.invalid"},
@@ -64,6 +63,12 @@ def nothing(folder: Path) -> None:
         ),
         (nothing, {"HOST": "192.0.2.1"}, "Cannot listen on 192.0.2.1,", "set HOST to an address"),
         (nothing, {"HOST": "2001:db8::1"}, "Cannot listen on 2001:db8::1, port ", "set HOST to"),
+        (
+            nothing,
+            {"DATABASE_URL": "mysql://nobody:secret@127.0.0.1/none"},
+            "DATABASE_URL must start with sqlite:/// or postgresql://",
+            "or be memory:",
+        ),
         (
             nothing,
             {"DATABASE_URL": "postgresql://nobody:secret@127.0.0.1:1/none"},
@@ -151,7 +156,7 @@ def test_run_says_so_when_the_disk_takes_no_more(tmp_path: Path, blocks: int) ->
     [
         (
             ["-S", "-m", "app"],
-            "structlog is not installed for this Python; in a checkout run `make install`",
+            "typer is not installed for this Python; in a checkout run `make install`",
         ),
         (
             ["-c", OLDER_PYTHON],

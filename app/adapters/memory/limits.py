@@ -15,7 +15,7 @@ MAX_ADDRESSES = 10_000
 """For how many addresses `MemoryAttemptLimiter` counts failures by code."""
 
 ROUNDING_SECONDS = 1e-9
-"""Shorter waits count as none, so that a client that waits as told is not rejected by rounding."""
+"""Shorter waits count as none, so that rounding rejects no client that waited as told."""
 
 
 class TokenBuckets(Throttle):
@@ -77,7 +77,7 @@ class TokenBuckets(Throttle):
 
 
 class MemoryAttemptLimiter(AttemptLimiter):
-    """Two sets of buckets, and the failures of each address by code within an hour.
+    """Keeps two sets of buckets, and counts failures per address and code for an hour.
 
     The hour begins with the address's first failure. If there are more than `MAX_ADDRESSES`, the
     counts whose hour began first are deleted.

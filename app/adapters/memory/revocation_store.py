@@ -9,7 +9,7 @@ from app.domain.credential import Credential, Revocation, RevocationKind, subjec
 from app.ports import Clock, RevocationStore
 
 CREDENTIALS_AT_ONCE = 1_000
-"""How many `MemoryRevocationStore.missed` looks up between two turns of the event loop."""
+"""How many credentials `MemoryRevocationStore.missed` looks up in one turn of the event loop."""
 
 
 class MemoryRevocationStore(RevocationStore):

@@ -29,7 +29,7 @@ def test_settings_keep_secrets_when_shown_or_refused(monkeypatch: pytest.MonkeyP
     malformed = refusal(
         monkeypatch,
         {
-            "DATABASE_URL": "mysql://chat:hunter2@db/chat",
+            "REDIS_URL": "redis2://chat:hunter2@redis",
             "CLERK_JWKS_URL": "https://chat:hunter2@clerk.example.com/jwks",
         },
     )

@@ -210,6 +210,10 @@ def _adopt_all(connection: Connection, message_ids: Sequence[MessageId], now: da
     if not found:
         return
     numbers = take_sequences(connection, Counter(channel_id for _, channel_id in found))
-    insert_sequences(connection, [(each, cid, next(numbers[cid])) for each, cid in found])
+    taken = [
+        {"message_id": message_id, "channel_id": channel_id, "seq": next(numbers[channel_id])}
+        for message_id, channel_id in found
+    ]
+    insert_sequences(connection, taken)
     ids = [message_id for message_id, _ in found]
     connection.execute(_DELIVERIES, {"message_ids": ids, "now": now})

@@ -134,14 +134,13 @@ def take_sequences(
     }
 
 
-def insert_sequences(
-    connection: Connection, sequences: Iterable[tuple[MessageId, ChannelId, int]]
-) -> None:
-    """Insert the numbers from `take_sequences`; positions are assigned in the same order."""
-    rows = [
-        {"message_id": message_id, "channel_id": channel_id, "seq": seq}
-        for message_id, channel_id, seq in sequences
-    ]
+def insert_sequences(connection: Connection, rows: Sequence[Mapping[str, object]]) -> None:
+    """Insert the numbers from `take_sequences`; positions are assigned in the same order.
+
+    Args:
+        connection: In the transaction that took the numbers.
+        rows: The ``message_id``, ``channel_id`` and ``seq`` of each message.
+    """
     connection.execute(_SEQUENCE, rows)
 
 
@@ -150,12 +149,13 @@ def store_all(
 ) -> list[AddOutcome]:
     """Store the drafts that are allowed and new; return one outcome per draft."""
     senders = _find_senders(connection, drafts)
-    allowed = [draft for draft in drafts if (draft.channel_id, draft.user_id) in senders]
-    claims = {
-        draft.id: (draft.user_id, draft.client_message_id)
-        for draft in allowed
-        if draft.client_message_id is not None
-    }
+    allowed: list[MessageDraft] = []
+    claims: dict[MessageId, _Claim] = {}
+    for draft in drafts:
+        if (draft.channel_id, draft.user_id) in senders:
+            allowed.append(draft)
+            if draft.client_message_id is not None:
+                claims[draft.id] = (draft.user_id, draft.client_message_id)
     claimed = _claim(connection, allowed, claims) if claims else set()
     new = [draft for draft in allowed if draft.id not in claims or draft.id in claimed]
     stored = _insert(connection, new, senders, now) if new else {}
@@ -167,7 +167,7 @@ def store_all(
             return NotAMember()
         if draft.id in stored:
             return StoredMessage(stored[draft.id], is_new=True)
-        if claims[draft.id] not in earlier:  # the row was deleted by hand since: use a new id
+        if claims[draft.id] not in earlier:  # an operator has deleted the row: use a new id
             return ClientMessageIdReused()
         first, message = earlier[claims[draft.id]]
         if not first.is_repeated_by(draft, message):
@@ -218,8 +218,12 @@ def _insert(
 ) -> dict[MessageId, Message]:
     """Insert messages with their sequences and deliveries."""
     sequences = take_sequences(connection, Counter(draft.channel_id for draft in drafts))
-    stored = {
-        draft.id: Message(
+    stored: dict[MessageId, Message] = {}
+    rows: list[dict[str, object]] = []
+    sequence_rows: list[dict[str, object]] = []
+    for draft in drafts:
+        seq = next(sequences[draft.channel_id])
+        stored[draft.id] = Message(
             id=draft.id,
             content=draft.content,
             channel_id=draft.channel_id,
@@ -228,24 +232,22 @@ def _insert(
             updated_at=now,
             delivery_status=DeliveryState.SENT,
             user=senders[draft.channel_id, draft.user_id],
-            seq=next(sequences[draft.channel_id]),
+            seq=seq,
         )
-        for draft in drafts
-    }
-    rows = [
-        {
-            "id": draft.id,
-            "content": draft.content,
-            "channelId": draft.channel_id,
-            "userId": draft.user_id,
-            "createdAt": now,
-            "updatedAt": now,
-            "deliveryStatus": DeliveryState.SENT,
-        }
-        for draft in drafts
-    ]
+        rows.append(
+            {
+                "id": draft.id,
+                "content": draft.content,
+                "channelId": draft.channel_id,
+                "userId": draft.user_id,
+                "createdAt": now,
+                "updatedAt": now,
+                "deliveryStatus": DeliveryState.SENT,
+            }
+        )
+        sequence_rows.append({"message_id": draft.id, "channel_id": draft.channel_id, "seq": seq})
     connection.execute(_STORE, rows)
-    insert_sequences(connection, [(each.id, each.channel_id, each.seq) for each in stored.values()])
+    insert_sequences(connection, sequence_rows)
     connection.execute(_DELIVERIES, {"message_ids": list(stored), "now": now})
     return stored
 

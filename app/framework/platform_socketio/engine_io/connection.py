@@ -2,26 +2,25 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine
-from typing import Any, Generic, Protocol, TypeVar
+from collections.abc import Callable
+from typing import Generic
 
 import structlog
 from aiohttp import WSCloseCode
 
-from app.concurrency.eager import EagerTasks
 from app.framework.platform_socketio.disconnect_reason import DisconnectReason
+from app.framework.platform_socketio.engine_io.connection_owner import (
+    ConnectionOwner,
+    Handling,
+    Link,
+)
 from app.framework.platform_socketio.errors import MalformedPacketError
 from app.framework.platform_socketio.websocket.frames import text_frame
-from app.framework.platform_socketio.websocket.heartbeat import Heartbeat
 from app.framework.platform_socketio.websocket.protocol import WebSocket
 from app.framework.platform_socketio.websocket.upgrade import UpgradeRequest
-from app.framework.platform_socketio.websocket.write_batcher import WriteBatcher
 
 _CLOSE, _PONG, _MESSAGE = "1", "3", "4"
 """The Engine.IO packet types that a client may send over a WebSocket."""
-
-Handling = Coroutine[Any, Any, None]
-"""Handles one packet or job."""
 
 Job = Callable[[], Handling]
 """Work of the server for one client, done in order with the client's packets."""
@@ -45,54 +44,6 @@ _CLOSE_CODES = {
     DisconnectReason.SERVER_SHUTTING_DOWN: WSCloseCode.GOING_AWAY,
     DisconnectReason.PARSE_ERROR: WSCloseCode.PROTOCOL_ERROR,
 }
-
-
-class NamespaceLink(Protocol):
-    """One namespace that the client of a connection is in."""
-
-    sid: str
-    """The id of the client's socket in the namespace."""
-
-
-Link = TypeVar("Link", bound=NamespaceLink)
-
-
-class ConnectionOwner(Protocol[Link]):
-    """The part of the Socket.IO server that a connection needs.
-
-    Attributes:
-        tasks: Runs the handlers.
-        batcher: Writes to all clients.
-        heartbeat: Pings all clients.
-        max_packets_per_second: How many packets a client may send.
-        is_closing: Whether the server handles no further packets.
-    """
-
-    tasks: EagerTasks
-    batcher: WriteBatcher
-    heartbeat: Heartbeat
-    max_packets_per_second: int
-    is_closing: bool
-
-    def handle_message(self, connection: "Connection[Link]", message: str) -> Handling | None:
-        """Return the coroutine that handles a message, or None if nothing is left to do.
-
-        Args:
-            connection: The sender.
-            message: The text, which begins with Engine.IO's packet type ``4``.
-
-        Raises:
-            MalformedPacketError: The client does not follow the protocol.
-        """
-
-    def connection_closed(self, connection: "Connection[Link]", reason: DisconnectReason) -> None:
-        """Stop serving a closed connection, and enqueue its disconnect hooks."""
-
-    def connection_tcp_closed(self, connection: "Connection[Link]") -> None:
-        """Forget a connection whose TCP connection is closed, unless it has jobs left."""
-
-    def connection_flooded(self, connection: "Connection[Link]") -> None:
-        """Log that the connection is closed because the client sent too many packets."""
 
 
 class Connection(WebSocket, Generic[Link]):
@@ -128,7 +79,7 @@ class Connection(WebSocket, Generic[Link]):
         sid: str,
         transport: asyncio.Transport,
         request: UpgradeRequest,
-        owner: ConnectionOwner[Link],
+        owner: "ConnectionOwner[Connection[Link]]",
         max_message_bytes: int,
         max_queue_bytes: int,
     ) -> None:

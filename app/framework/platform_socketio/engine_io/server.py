@@ -23,7 +23,8 @@ from app.framework.common.minute_log import MinuteLog
 from app.framework.platform_socketio import json_codec
 from app.framework.platform_socketio.disconnect_reason import DisconnectReason
 from app.framework.platform_socketio.engine_io.admission_limiter import AdmissionLimiter
-from app.framework.platform_socketio.engine_io.connection import Connection, ConnectionOwner, Link
+from app.framework.platform_socketio.engine_io.connection import Connection
+from app.framework.platform_socketio.engine_io.connection_owner import ConnectionOwner, Link
 from app.framework.platform_socketio.websocket import upgrade
 from app.framework.platform_socketio.websocket.client_address import Network
 from app.framework.platform_socketio.websocket.frames import text_frame
@@ -109,7 +110,7 @@ class EngineServer(engineio.AsyncServer, Generic[Link]):
     next_id: Callable[[], str]
 
     def __init__(
-        self, *, options: EngineOptions, owner: ConnectionOwner[Link], **kwargs: object
+        self, *, options: EngineOptions, owner: ConnectionOwner[Connection[Link]], **kwargs: object
     ) -> None:
         super().__init__(**kwargs)
         self.options = options

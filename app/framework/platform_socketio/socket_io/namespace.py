@@ -15,10 +15,11 @@ class CompiledNamespace:
 
     Attributes:
         socket_class: The class of the sockets that handlers receive.
-        connect: Admit or reject a socket, in this order.
-        disconnect: Run when a socket has disconnected, in this order.
-        events: Handle an event, by its name.
-        unknown: Answers an event without a handler.
+        connect: The results of `compile_connect`, which admit or reject a socket, in this order.
+        disconnect: The results of `compile_disconnect`, which run after a disconnect, in this
+            order.
+        events: The results of `compile_event` by the event's name.
+        unknown: The result of `compile_unknown_event`, which answers events without a handler.
     """
 
     socket_class: type[Socket]

@@ -23,7 +23,7 @@ from app.concurrency.eager import EagerTasks
 from app.framework.common.exceptions import WsBadRequest, WsDraining
 from app.framework.common.minute_log import MinuteLog
 from app.framework.platform_socketio.disconnect_reason import DisconnectReason
-from app.framework.platform_socketio.engine_io.connection import Handling
+from app.framework.platform_socketio.engine_io.connection_owner import Handling
 from app.framework.platform_socketio.engine_io.server import EngineOptions, EngineServer
 from app.framework.platform_socketio.errors import MalformedPacketError
 from app.framework.platform_socketio.socket_io import packets

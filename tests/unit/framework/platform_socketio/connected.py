@@ -2,7 +2,8 @@ import asyncio
 
 from app.concurrency.eager import EagerTasks
 from app.framework.platform_socketio.disconnect_reason import DisconnectReason
-from app.framework.platform_socketio.engine_io.connection import Connection, Handling, NamespaceLink
+from app.framework.platform_socketio.engine_io.connection import Connection
+from app.framework.platform_socketio.engine_io.connection_owner import Handling, NamespaceLink
 from app.framework.platform_socketio.errors import MalformedPacketError
 from app.framework.platform_socketio.websocket.heartbeat import Heartbeat
 from app.framework.platform_socketio.websocket.upgrade import UpgradeRequest

@@ -233,6 +233,23 @@ async def test_job_is_refused_when_too_many_are_pending() -> None:
     await asyncio.gather(*callers)
 
 
+async def test_job_without_timeout_is_accepted_when_the_queue_is_full() -> None:
+    """It publishes a change that is stored already."""
+    queue = KeyedQueue()
+    step, quick = Step("step", []), Step("quick", [])
+    callers = [
+        asyncio.create_task(queue.run("key", step, ANSWER_SECONDS)) for _ in range(MAX_PENDING)
+    ]
+    await step.began.wait()
+    quick.may_end.set()
+
+    result = await queue.run("another", quick, None)
+
+    assert "quick" == result
+    step.may_end.set()
+    await asyncio.gather(*callers)
+
+
 async def test_drain_cancels_what_is_late_when_its_time_is_over() -> None:
     """A shutdown ends even if the storage does not answer."""
     queue, finished = KeyedQueue(), list[str]()

@@ -1,0 +1,65 @@
+"""`ConnectionOwner`: the Socket.IO server as its Engine.IO connections see it."""
+
+from collections.abc import Coroutine
+from typing import Any, Protocol, TypeVar
+
+from app.concurrency.eager import EagerTasks
+from app.framework.platform_socketio.disconnect_reason import DisconnectReason
+from app.framework.platform_socketio.websocket.heartbeat import Heartbeat
+from app.framework.platform_socketio.websocket.write_batcher import WriteBatcher
+
+Handling = Coroutine[Any, Any, None]
+"""A coroutine that handles one packet or job."""
+
+
+class NamespaceLink(Protocol):
+    """One namespace that the client of a connection is in."""
+
+    sid: str
+    """The id of the client's socket in the namespace."""
+
+
+Link = TypeVar("Link", bound=NamespaceLink)
+"""The type of a connection's links; Socket.IO's is `ServerSocketLink`."""
+
+
+Connection_contra = TypeVar("Connection_contra", contravariant=True)
+"""The type of the connections: `Connection`, which imports this module."""
+
+
+class ConnectionOwner(Protocol[Connection_contra]):
+    """The part of the Socket.IO server that a connection needs. `SocketServer` implements it.
+
+    Attributes:
+        tasks: Runs the handlers.
+        batcher: Writes to all clients.
+        heartbeat: Pings all clients.
+        max_packets_per_second: How many packets a client may send.
+        is_closing: Whether the server handles no further packets.
+    """
+
+    tasks: EagerTasks
+    batcher: WriteBatcher
+    heartbeat: Heartbeat
+    max_packets_per_second: int
+    is_closing: bool
+
+    def handle_message(self, connection: Connection_contra, message: str) -> Handling | None:
+        """Return the coroutine that handles a message, or None if nothing is left to do.
+
+        Args:
+            connection: The sender.
+            message: The text, which begins with Engine.IO's packet type ``4``.
+
+        Raises:
+            MalformedPacketError: The client does not follow the protocol.
+        """
+
+    def connection_closed(self, connection: Connection_contra, reason: DisconnectReason) -> None:
+        """Stop serving a closed connection, and enqueue its disconnect hooks."""
+
+    def connection_tcp_closed(self, connection: Connection_contra) -> None:
+        """Forget a connection whose TCP connection is closed, unless it has jobs left."""
+
+    def connection_flooded(self, connection: Connection_contra) -> None:
+        """Log that the connection is closed because the client sent too many packets."""
