@@ -43,10 +43,8 @@ class SocketCountWriter:
     need not remember the users who disconnected meanwhile.
 
     Args:
-        connection: The connection to the Redis that the nodes share.
         counts: The number of sockets per user on this node. The owner calls `change` after each
             change.
-        clock: Schedules the heartbeat.
 
     Attributes:
         node_id: The id under which the node's counts are written now.
