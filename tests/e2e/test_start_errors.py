@@ -55,7 +55,6 @@ def nothing(folder: Path) -> None:
         (env_file_is_no_text, {}, ".env cannot be read", "fix the file or remove it"),
         (nothing, {"SEED_FILE": "no.json"}, "no.json cannot be used", "or name another"),
         (nothing, {"PORT": "http"}, "PORT must be", "TCP port to listen on"),
-        (nothing, {"DATABASE_URL": "mysql://db/chat"}, "DATABASE_URL must start with", "memory:"),
         (
             nothing,
             {"HOST": "nowhere.invalid"},

@@ -66,10 +66,10 @@ class MemoryChannelRepository(ChannelRepository):
         if self._store.channel_for(channel_id, user_id) is None:
             self._join(channel_id, user_id, role or MemberRole.MEMBER)
             return MembershipOutcome.JOINED
-        seat = channel.seats[user_id]
-        if role is None or role is seat.role:
+        membership = channel.memberships[user_id]
+        if role is None or role is membership.role:
             return MembershipOutcome.NOTHING
-        seat.role = role
+        membership.role = role
         return MembershipOutcome.ROLE_CHANGED
 
     async def remove_member(self, channel_id: ChannelId, user_id: UserId) -> bool:
@@ -108,7 +108,7 @@ class MemoryChannelRepository(ChannelRepository):
 
     def _join(self, channel_id: ChannelId, user_id: UserId, role: MemberRole) -> None:
         self._store.join(channel_id, user_id)
-        self._store.channels[channel_id].seats[user_id].role = role
+        self._store.channels[channel_id].memberships[user_id].role = role
 
     def _channel(self, channel_id: ChannelId) -> ChannelRow:
         channel = self._store.channels.get(channel_id)

@@ -27,7 +27,7 @@ from app.ports import (
 
 
 class MemoryDeliveryRepository(DeliveryRepository):
-    """Stores reports by message. A user's undelivered messages follow from the `Seat` objects."""
+    """Stores reports by message. The `MembershipRow` objects contain what is undelivered."""
 
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
@@ -49,7 +49,7 @@ class MemoryDeliveryRepository(DeliveryRepository):
         row, channel = self._store.message_for(message_id, reader_id)
         following = (
             user_id
-            for user_id in channel.seats
+            for user_id in channel.memberships
             if (after is None or user_id > after) and channel.is_recipient(row, user_id)
         )
         found = nsmallest(limit + 1, following)
@@ -100,7 +100,7 @@ class MemoryDeliveryRepository(DeliveryRepository):
         changed = before.may_become(report.state)
         if changed:
             _move(row, report, now)
-            channel.settle(recipient_id, row.message.seq)
+            channel.mark_done(recipient_id, row.message.seq)
         author_id = row.message.user_id
         author_is_member = self._store.channel_for(row.message.channel_id, author_id) is not None
         return Advance(_status(row, recipient_id), author_id, author_is_member, changed)

@@ -92,7 +92,7 @@ class MemoryMessageRepository(MessageRepository):
         store.last_position += 1
         row = MessageRow(message, store.last_position, channel.member_count - 1)
         channel.messages.append(row)
-        channel.settle(draft.user_id, message.seq)
+        channel.mark_done(draft.user_id, message.seq)
         store.messages[message.id] = row
         if draft.client_message_id is not None:
             store.client_messages[draft.user_id, draft.client_message_id] = FirstSend.of(draft)

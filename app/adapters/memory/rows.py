@@ -41,20 +41,20 @@ class MessageRow:
 
 
 @dataclass(slots=True, eq=False)
-class Seat:
+class MembershipRow:
     """A present or former membership, and which of the channel's messages are undelivered.
 
     Deliveries have no rows, because a message would need one per recipient. A message is SENT to a
-    member unless its ``seq`` is in ``settled``.
+    member unless its ``seq`` is in ``done``.
 
     Attributes:
-        settled: The ``seq`` of each message that is not undelivered: the member wrote it or
+        done: The ``seq`` of each message that needs no delivery any more: the member wrote it or
             reported it, or it was deleted, or it was sent while the user was not a member.
         left_after: The channel's last ``seq`` when the user left; None while they are a member.
         role: The present or last role of the member.
     """
 
-    settled: NumberRuns = field(default_factory=NumberRuns)
+    done: NumberRuns = field(default_factory=NumberRuns)
     left_after: int | None = 0
     role: MemberRole = MemberRole.MEMBER
 
@@ -63,40 +63,42 @@ class Seat:
 class ChannelRow:
     """A channel's memberships, its messages in the order of ``seq``, and the last ``seq``."""
 
-    seats: dict[UserId, Seat] = field(default_factory=dict)
+    memberships: dict[UserId, MembershipRow] = field(default_factory=dict)
     member_count: int = 0
     messages: list[MessageRow] = field(default_factory=list)
     deleted: list[int] = field(default_factory=list)
     last_seq: int = 0
 
     def join(self, user_id: UserId) -> None:
-        """Make the user a member. Messages sent while they were not a member count as settled."""
-        seat = self.seats.setdefault(user_id, Seat())
-        if seat.left_after is None:
+        """Make the user a member. Messages sent while they were not a member count as done."""
+        membership = self.memberships.setdefault(user_id, MembershipRow())
+        if membership.left_after is None:
             return
-        seat.settled.add(seat.left_after + 1, self.last_seq + 1)
-        seat.left_after = None
+        membership.done.add(membership.left_after + 1, self.last_seq + 1)
+        membership.left_after = None
         self.member_count += 1
 
     def leave(self, user_id: UserId) -> None:
         """End the membership. The user stays a recipient of the messages sent until now."""
-        self.seats[user_id].left_after = self.last_seq
+        self.memberships[user_id].left_after = self.last_seq
         self.member_count -= 1
 
     def members(self) -> frozenset[UserId]:
         """Return the present members."""
-        return frozenset(each for each, seat in self.seats.items() if seat.left_after is None)
+        return frozenset(
+            user_id for user_id, row in self.memberships.items() if row.left_after is None
+        )
 
-    def settle(self, user_id: UserId, seq: int) -> None:
-        """Note that the message is not undelivered for the user."""
-        self.seats[user_id].settled.add(seq, seq + 1)
+    def mark_done(self, user_id: UserId, seq: int) -> None:
+        """Record that the message needs no delivery to the user any more."""
+        self.memberships[user_id].done.add(seq, seq + 1)
 
     def delete(self, seq: int) -> None:
-        """Delete the message, and settle it for every user."""
+        """Delete the message, and mark it as done for every user."""
         del self.messages[self._index_of(seq)]
         insort(self.deleted, seq)
-        for user_id in self.seats:
-            self.settle(user_id, seq)
+        for user_id in self.memberships:
+            self.mark_done(user_id, seq)
 
     def after(self, seq: int, limit: int) -> list[MessageRow]:
         """Return the first ``limit`` messages with a higher ``seq``."""
@@ -107,13 +109,13 @@ class ChannelRow:
         """Return whether the user, a present or former member, is a recipient of the message."""
         if user_id in row.delivered or user_id in row.read:
             return True
-        seat, seq = self.seats[user_id], row.message.seq
-        was_there = seat.left_after is None or seq <= seat.left_after
-        return was_there and seq not in seat.settled
+        membership, seq = self.memberships[user_id], row.message.seq
+        was_there = membership.left_after is None or seq <= membership.left_after
+        return was_there and seq not in membership.done
 
     def undelivered_count(self, member_id: UserId) -> int:
         """Return the number of messages that are undelivered for the member."""
-        return self.last_seq - len(self.seats[member_id].settled)
+        return self.last_seq - len(self.memberships[member_id].done)
 
     def undelivered(self, member_id: UserId, after_position: int) -> Iterator[MessageRow]:
         """Yield the member's undelivered messages after a position, in order."""
@@ -121,8 +123,8 @@ class ChannelRow:
         if index == len(self.messages):
             return
         first_seq = self.messages[index].message.seq
-        for start, stop in self.seats[member_id].settled.gaps(first_seq, self.last_seq + 1):
-            # Deleted messages are settled, so every ``seq`` in a gap has a message.
+        for start, stop in self.memberships[member_id].done.gaps(first_seq, self.last_seq + 1):
+            # Deleted messages are done, so every ``seq`` in a gap has a message.
             index = self._index_of(start)
             for row_index in range(index, index + stop - start):
                 yield self.messages[row_index]

@@ -137,7 +137,10 @@ async def test_nothing_is_kept_when_everything_is_delivered_or_deleted() -> None
     await chat.messages.delete(MessageId("3"), ALICE)
 
     channel = chat.store.channels[GENERAL]
-    gaps = {user_id: list(seat.settled.gaps(1, 4)) for user_id, seat in channel.seats.items()}
+    gaps = {
+        user_id: list(membership.done.gaps(1, 4))
+        for user_id, membership in channel.memberships.items()
+    }
     assert {ALICE: [], BOB: [], CAROL: []} == gaps
     assert [MessageId("2")] == list(chat.store.messages)
     assert [MessageId("2")] == [row.message.id for row in channel.messages]
