@@ -24,6 +24,8 @@ from bench.servers import free_port
 
 _APP = f"{CHECKOUT / 'app'}{os.sep}"
 _WARM_UP_EVENTS = 20
+_REPETITIONS = 5
+"""The shortest path is printed: a timer of the server may have run during the others."""
 _ANSWER_SECONDS = 10.0
 _HOST = "127.0.0.1"
 
@@ -81,13 +83,20 @@ async def main() -> None:
             bob = await _connect(http, app, url, "user_bob")
             for number in range(_WARM_UP_EVENTS):
                 await _send(alice, bob, number)
-            with recorder.recording():
-                await _send(alice, bob, _WARM_UP_EVENTS)
-            print(report("sendMessage", recorder.calls))
-            carol, token = await _open(http, url), _token(app, "user_carol")
-            with recorder.recording():
-                await _admit(carol, token)
-            print(report("CONNECT", recorder.calls))
+            paths = []
+            for number in range(_REPETITIONS):
+                with recorder.recording():
+                    await _send(alice, bob, number)
+                paths.append(recorder.calls)
+            print(report("sendMessage", min(paths, key=len)))
+            paths = []
+            for _ in range(_REPETITIONS):
+                carol, token = await _open(http, url), _token(app, "user_carol")
+                with recorder.recording():
+                    await _admit(carol, token)
+                paths.append(recorder.calls)
+                await carol.close()
+            print(report("CONNECT", min(paths, key=len)))
 
 
 @asynccontextmanager

@@ -1,5 +1,5 @@
--- The original backend's tables as they may be as well, for all that is known of them: only what the
--- chat needs, nothing kept NOT NULL that need not be, no defaults, other types, no foreign keys.
+-- The original backend's tables with the fewest restrictions that the chat accepts: only the needed
+-- columns, no NOT NULL, no defaults, other types, no foreign keys.
 
 CREATE TYPE "ChannelType" AS ENUM ('DM', 'PRIVATE', 'PUBLIC', 'BROADCAST');
 CREATE TYPE "MemberRole" AS ENUM ('GUEST', 'MEMBER', 'ADMIN', 'OWNER');

@@ -1,4 +1,4 @@
--- Rows as Prisma's client writes them: every id and date is its own, in UTC, enums cast from text.
+-- Rows as Prisma's client writes them: it sets all ids and dates, in UTC, and casts enums from text.
 
 INSERT INTO "public"."users" ("id","email","name","imageUrl","createdAt","updatedAt","isOnline","lastSeen") VALUES
 ('user_alice','alice@127.0.0.1','Alice',NULL,'2025-01-13 09:00:00.000','2025-01-13 09:00:00.000',false,'2025-01-13 09:00:00.000'),

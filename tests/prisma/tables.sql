@@ -1,4 +1,4 @@
--- The original backend's tables, as Prisma's migrations leave them up to 20250113183827_add_file_model.
+-- The original backend's tables after Prisma's migrations up to 20250113183827_add_file_model.
 
 CREATE TYPE "UserRole" AS ENUM ('USER', 'ADMIN');
 CREATE TYPE "ChannelType" AS ENUM ('PUBLIC', 'PRIVATE', 'DM');
@@ -156,7 +156,7 @@ ALTER TABLE "channel_navigation" ADD CONSTRAINT "channel_navigation_userId_fkey"
 ALTER TABLE "channel_navigation" ADD CONSTRAINT "channel_navigation_channelId_fkey" FOREIGN KEY ("channelId") REFERENCES "channels"("id") ON DELETE CASCADE ON UPDATE CASCADE;
 ALTER TABLE "files" ADD CONSTRAINT "files_userId_fkey" FOREIGN KEY ("userId") REFERENCES "users"("id") ON DELETE CASCADE ON UPDATE CASCADE;
 
--- Prisma's own table, in which it keeps which migrations have run.
+-- Prisma's own table of the migrations that have run.
 CREATE TABLE "_prisma_migrations" (
     "id" VARCHAR(36) NOT NULL,
     "checksum" VARCHAR(64) NOT NULL,

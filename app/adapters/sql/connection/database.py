@@ -126,7 +126,7 @@ class Database(WriteAdmission):
         await asyncio.to_thread(self._file_watch.close)
 
     async def admit_writer(self) -> None:
-        """Return if a transaction would be tried now.
+        """Return if the circuit breaker lets writers pass.
 
         Raises:
             Unavailable: The circuit breaker for writers is open.
@@ -192,7 +192,7 @@ class Database(WriteAdmission):
             async with asyncio.timeout(self._limits.answer_seconds), AsyncExitStack() as resources:
                 await self._take_turn(side.turns, resources)
                 began = time.monotonic()
-                # Before connecting, which would create a missing file.
+                # Check this before connecting, which would create a missing file.
                 if self._file is not None and not self._file_watch.is_in_place():
                     raise Unavailable
                 connection = await resources.enter_async_context(engine.connect())
@@ -226,7 +226,7 @@ class Database(WriteAdmission):
             raise Unavailable from None
 
     async def _commit(self, resources: AsyncExitStack) -> None:
-        """Commit, and give back connection and turn, in a task that survives its caller."""
+        """Commit and give back connection and turn, in a task that continues without its caller."""
         task = asyncio.create_task(_close(resources))
         self._commits.add(task)
         task.add_done_callback(self._commits.discard)
@@ -268,8 +268,8 @@ class _Operation:
     """A running operation.
 
     Attributes:
-        connection: In a transaction, unless its engine has none.
-        resources: Ends the transaction, and gives back connection and turn, when it is closed.
+        connection: Its connection, inside a transaction unless the engine is `Engines.asking`.
+        resources: Closing them ends the transaction, and gives back connection and turn.
         commits: Whether the commit has begun.
     """
 

@@ -1,4 +1,4 @@
-"""What the engines of SQLite and PostgreSQL have in common."""
+"""The common parts of the engines for SQLite and PostgreSQL."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -70,8 +70,8 @@ def _is_rejection(failure: BaseException) -> bool:
 
 
 def _is_rolled_back(failure: BaseException) -> bool:
-    # An error of SQLite, such as a full disk, means that the commit failed. The exception is a
-    # failure to write or sync the log: the commit may be in it, and count after a recovery.
+    # An error of SQLite, such as a full disk, means that the commit failed. Except for a failure to
+    # write or sync the log: the log may contain the commit, which a recovery would then restore.
     if isinstance(driver_failure(failure), sqlite3.Error):
         return not failure_name(failure).startswith("SQLITE_IOERR")
     return sqlstate(failure)[:2] in _ROLLED_BACK_SQLSTATES

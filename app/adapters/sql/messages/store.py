@@ -167,7 +167,7 @@ def store_all(
             return NotAMember()
         if draft.id in stored:
             return StoredMessage(stored[draft.id], is_new=True)
-        if claims[draft.id] not in earlier:  # the row was deleted by hand since: use a new id
+        if claims[draft.id] not in earlier:  # an operator has deleted the row: use a new id
             return ClientMessageIdReused()
         first, message = earlier[claims[draft.id]]
         if not first.is_repeated_by(draft, message):

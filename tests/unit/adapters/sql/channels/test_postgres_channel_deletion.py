@@ -10,14 +10,14 @@ from tests.contract.storage import ALICE, MEMBERSHIP, RANDOM, opened, sql_storag
 from tests.postgres_server import PostgresServer
 
 ONE_WRITER = replace(DEFAULT_LIMITS, pool_size=2)
-"""So that all is done in one session, which keeps its plans."""
+"""Limits that make one session run everything, and keep its plans."""
 GROWN = 2_000
 
 STILL = "; ".join(
     f"ALTER TABLE {name} SET (autovacuum_enabled = off); ANALYZE {name}"
     for name in ("messages", "message_sequences", "message_deliveries", "read_receipts")
 )
-"""Nobody learns anything of the tables from now on."""
+"""Analyzes the tables, and turns off later updates of their statistics."""
 STORE = """
 INSERT INTO messages (id, content, "channelId", "userId", "updatedAt")
 SELECT 'm' || number, '', '{channel}', '{author}', now()
@@ -31,7 +31,7 @@ READ_WHOLE = "SELECT seq_tup_read FROM pg_stat_user_tables WHERE relname = 'mess
 
 
 async def rows_read(database: Database, server: PostgresServer) -> int:
-    """How many rows of message_sequences have been read with the rest of the table."""
+    """Count the rows of message_sequences that sequential scans have read."""
     async with database.transaction() as connection:
         await connection.execute(COUNT_NOW)
     ((rows,),) = server.execute(READ_WHOLE, "chat")
@@ -41,7 +41,7 @@ async def rows_read(database: Database, server: PostgresServer) -> int:
 async def test_tables_are_not_read_whole_when_plans_are_of_the_time_they_were_small(
     postgres_url: str, postgres_server: PostgresServer
 ) -> None:
-    """A foreign key would read its table once for each message."""
+    """Otherwise foreign keys would scan their tables once per message."""
     async with opened(Database(postgres_url, migrate=False, limits=ONE_WRITER)) as database:
         storage = sql_storage(database)
         await storage.channels.seed(MEMBERSHIP)

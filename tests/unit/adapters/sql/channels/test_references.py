@@ -19,21 +19,21 @@ OF_GENERAL = "INSERT INTO \"channel Drafts\" VALUES ('draft', 'general')"
 
 @pytest.fixture(params=["sqlite", "own_postgres"])
 def database(request: pytest.FixtureRequest) -> Database:
-    """One of the two, migrated and open, whose tables may be changed."""
+    """SQLite, then PostgreSQL, migrated and open; a test may change the tables."""
     database: Database = request.getfixturevalue(f"{request.param}_database")
     return database
 
 
 @pytest.fixture
 async def channels(database: Database) -> SqlChannelRepository:
-    """The contract suites' users and channels."""
+    """Repository with the users and channels of the contract tests."""
     channels = SqlChannelRepository(database)
     await channels.seed(MEMBERSHIP)
     return channels
 
 
 async def execute(database: Database, *statements: str) -> None:
-    """What another application does."""
+    """Run statements as another application does."""
     async with database.transaction() as connection:
         for statement in statements:
             await connection.execute(text(statement))
@@ -43,7 +43,7 @@ async def execute(database: Database, *statements: str) -> None:
 async def test_channel_stays_as_it_is_when_a_row_would_keep_it(
     database: Database, channels: SqlChannelRepository, rule: str
 ) -> None:
-    """The table is named; nobody stops being a member. Others may be deleted."""
+    """The error names the table, and memberships stay. Other channels can be deleted."""
     await execute(database, DRAFTS.format(rule=rule), OF_GENERAL)
 
     with pytest.raises(ChannelInUse, match="table channel Drafts refers"):
@@ -56,7 +56,7 @@ async def test_channel_stays_as_it_is_when_a_row_would_keep_it(
 async def test_channel_stays_when_a_row_keeps_it_by_a_key_of_several_columns(
     database: Database, channels: SqlChannelRepository
 ) -> None:
-    """Which of them has the channel's id is read from the key."""
+    """The foreign key tells which of its columns contains the channel's id."""
     await execute(
         database,
         "CREATE UNIQUE INDEX channel_names ON channels (name, id)",
@@ -73,7 +73,7 @@ async def test_channel_stays_when_a_row_keeps_it_by_a_key_of_several_columns(
 async def test_channel_is_deleted_when_its_last_reference_is_gone(
     database: Database, channels: SqlChannelRepository
 ) -> None:
-    """The refusal lasts no longer than its reason."""
+    """The deletion succeeds as soon as nothing refers to the channel."""
     await execute(database, DRAFTS.format(rule=""), OF_GENERAL)
     with pytest.raises(ChannelInUse):
         await channels.remove_members(GENERAL)
@@ -89,7 +89,7 @@ async def test_channel_is_deleted_when_its_last_reference_is_gone(
 async def test_channel_is_deleted_when_what_refers_to_it_lets_it_go(
     database: Database, channels: SqlChannelRepository, rule: str
 ) -> None:
-    """As the original backend's own tables do."""
+    """The original backend's tables have such keys."""
     await execute(database, DRAFTS.format(rule=rule), OF_GENERAL)
 
     await channels.remove_members(GENERAL)

@@ -13,12 +13,12 @@ from app.adapters.sql.connection.sqlite import connect_buffered
 
 
 class Hops:
-    """Counts what goes to the connection's thread."""
+    """Counts how often a connection switches to its thread."""
 
     count = 0
 
     def connect(self, *args: Any, **kwargs: Any) -> Any:
-        """A connection whose hops are counted from now on."""
+        """Connect, and count the switches of the connection."""
         connection = connect_buffered(*args, **kwargs)
         execute = connection._execute
 
@@ -32,13 +32,13 @@ class Hops:
 
 @pytest.fixture
 def hops() -> Hops:
-    """None yet."""
+    """Counter that starts at 0."""
     return Hops()
 
 
 @pytest.fixture
 async def connection(tmp_path: Path, hops: Hops) -> AsyncIterator[AsyncConnection]:
-    """To a database with an empty table, in a transaction."""
+    """Connection in a transaction, with an empty table."""
     engine = create_async_engine(
         f"sqlite+aiosqlite:///{tmp_path / 'test.db'}",
         connect_args={"async_creator_fn": hops.connect},
@@ -52,7 +52,7 @@ async def connection(tmp_path: Path, hops: Hops) -> AsyncIterator[AsyncConnectio
 async def test_statement_takes_one_hop_when_it_gives_rows(
     connection: AsyncConnection, hops: Hops
 ) -> None:
-    """With its rows and their names."""
+    """The result has the rows and the names of the columns."""
     hops.count = 0
 
     rows = (await connection.execute(text("SELECT 1 AS one, 'x' AS two"))).mappings().all()
@@ -64,7 +64,7 @@ async def test_statement_takes_one_hop_when_it_gives_rows(
 async def test_statement_takes_one_hop_when_it_changes_many_rows(
     connection: AsyncConnection, hops: Hops
 ) -> None:
-    """And says how many, one by one or together."""
+    """The result has the number of changed rows."""
     hops.count = 0
 
     many = await connection.execute(
@@ -78,7 +78,7 @@ async def test_statement_takes_one_hop_when_it_changes_many_rows(
 
 
 async def test_next_statement_runs_when_one_has_failed(connection: AsyncConnection) -> None:
-    """Nothing of the failed one is left."""
+    """The failed statement changes nothing."""
     with pytest.raises(IntegrityError):
         await connection.execute(text("INSERT INTO t (s) VALUES (NULL)"))
 
@@ -86,7 +86,6 @@ async def test_next_statement_runs_when_one_has_failed(connection: AsyncConnecti
 
 
 async def test_result_is_empty_when_nothing_matches(connection: AsyncConnection) -> None:
-    """It has columns, and no rows."""
     result = await connection.execute(text("SELECT i, s FROM t"))
 
     assert (["i", "s"], []) == (list(result.keys()), list(result.all()))

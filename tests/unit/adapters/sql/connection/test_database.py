@@ -63,7 +63,7 @@ async def test_everything_is_there_when_the_database_is_opened_again(
 async def test_every_connection_is_durable_and_checks_keys_when_it_is_opened(
     database: Database,
 ) -> None:
-    """WAL, synchronous FULL (2), foreign keys and the busy timeout hold for both ways in."""
+    """Writers and readers have WAL, synchronous FULL (2), foreign keys and the busy timeout."""
     pragmas = ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
 
     async with database.transaction() as writing, database.reading() as reading:
@@ -78,7 +78,7 @@ async def test_every_connection_is_durable_and_checks_keys_when_it_is_opened(
 async def test_a_transaction_leaves_nothing_when_the_domain_refuses_inside(
     database: Database,
 ) -> None:
-    """A domain error passes through as it is, and takes what was written with it."""
+    """A domain error passes through unchanged, and rolls the transaction back."""
     new_user = users.insert().values(id="user_eve", updatedAt=func.current_timestamp())
 
     async def write_and_refuse() -> None:
@@ -96,7 +96,7 @@ async def test_a_transaction_leaves_nothing_when_the_domain_refuses_inside(
 async def test_a_write_is_unavailable_and_a_read_is_not_when_another_process_holds_the_lock(
     storage: Storage, file: Path
 ) -> None:
-    """Writers give up within their bound, nothing is stored, and the next one succeeds."""
+    """The writer fails in time, nothing is stored, and the next writer succeeds."""
     with closing(sqlite3.connect(file, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(Unavailable):
@@ -117,10 +117,10 @@ async def test_a_write_is_unavailable_and_a_read_is_not_when_another_process_hol
         (b"no database" * 100, "taken", "is no SQLite database"),
     ],
 )
-async def test_opening_names_the_mend_when_the_file_cannot_be_a_database(
+async def test_opening_names_the_fix_when_the_file_cannot_be_a_database(
     tmp_path: Path, occupant: bytes, path: str, sentence: str
 ) -> None:
-    """A folder that is a file, or a file that is something else."""
+    """The path of the folder is a file, or the file is not a database."""
     (tmp_path / "taken").write_bytes(occupant)
     database = Database(f"sqlite:///{tmp_path}/{path}", migrate=True)
 
@@ -133,7 +133,7 @@ async def test_opening_names_the_mend_when_the_file_cannot_be_a_database(
 async def test_both_ways_are_unavailable_when_the_file_is_not_in_its_place(
     database: Database, storage: Storage, file: Path
 ) -> None:
-    """What was stored there would be lost with the process; no new file is made instead."""
+    """Readers and writers are rejected, and no new file is created."""
     await asyncio.to_thread(file.unlink)
 
     with pytest.raises(Unavailable):
@@ -148,7 +148,7 @@ async def test_both_ways_are_unavailable_when_the_file_is_not_in_its_place(
 async def test_another_file_is_left_alone_when_it_takes_the_place_of_the_open_one(
     database: Database, storage: Storage, file: Path
 ) -> None:
-    """Neither an operation nor the end writes to it."""
+    """Neither an operation nor the shutdown writes to the other file."""
     other = file.with_name("other.db")
     other.write_bytes(b"somebody else's")
     other.replace(file)
@@ -163,7 +163,7 @@ async def test_another_file_is_left_alone_when_it_takes_the_place_of_the_open_on
 async def test_both_ways_are_unavailable_when_the_database_is_closed(
     database: Database, storage: Storage
 ) -> None:
-    """After the end nothing is opened again behind anybody's back."""
+    """After the shutdown, no operation opens the database again."""
     await database.on_application_shutdown(None)
 
     with pytest.raises(Unavailable):
@@ -175,7 +175,7 @@ async def test_both_ways_are_unavailable_when_the_database_is_closed(
 async def test_closing_lets_what_is_running_end_when_sends_are_under_way(
     database: Database, storage: Storage
 ) -> None:
-    """Whoever was let in before the end is answered, and no thread is left."""
+    """Operations that were admitted before the shutdown succeed, and no thread is left."""
     sends = [asyncio.create_task(add(storage, draft())) for _ in range(5)]
     await asyncio.sleep(0)
 
@@ -183,14 +183,14 @@ async def test_closing_lets_what_is_running_end_when_sends_are_under_way(
 
     workers = [each for each in threading.enumerate() if "_connection_worker" in each.name]
     for worker in workers:
-        # A closed connection's thread ends just after it has said so.
+        # The thread of a connection ends shortly after the connection was closed.
         worker.join(timeout=ANSWER_SECONDS)
     assert [1, 2, 3, 4, 5] == [(await send).seq for send in sends]
     assert [] == [worker for worker in workers if worker.is_alive()]
 
 
 async def test_reads_go_on_when_a_write_takes_long(database: Database, storage: Storage) -> None:
-    """Readers do not wait for the writer, and see nothing of what is not committed."""
+    """Readers do not wait for the writer, and do not see uncommitted rows."""
     async with database.transaction() as connection:
         await connection.execute(text("DELETE FROM channel_members"))
         async with asyncio.timeout(ANSWER_SECONDS):
@@ -203,7 +203,7 @@ async def test_reads_go_on_when_a_write_takes_long(database: Database, storage: 
 async def test_a_read_sees_one_state_when_something_is_written_meanwhile(
     database: Database, storage: Storage
 ) -> None:
-    """From its first statement to its last a block reads the same database."""
+    """All statements of a block read the same state of the database."""
     count = select(func.count()).select_from(message_sequences)
 
     async with database.reading() as connection:

@@ -12,21 +12,21 @@ FILE = Path("data", "chat.db")
 
 
 def failure_of_sqlite(name: str) -> sqlite3.OperationalError:
-    """As the driver raises it."""
+    """Return an error of SQLite with its name."""
     failure = sqlite3.OperationalError("no such luck")
     failure.sqlite_errorname = name
     return failure
 
 
 def sentence_of(failure: Exception, file: Path | None) -> str:
-    """What is said of a failure."""
+    """Return the text of the error that a failure is turned into."""
     with pytest.raises(DatabaseOpenError) as caught, explained_opening(file):
         raise failure
     return str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("name", "mend"),
+    ("name", "fix"),
     [
         ("SQLITE_BUSY", "close that one"),
         ("SQLITE_BUSY_RECOVERY", "close that one"),
@@ -39,16 +39,16 @@ def sentence_of(failure: Exception, file: Path | None) -> str:
         ("SQLITE_TOOBIG", "cannot be used (SQLITE_TOOBIG)"),
     ],
 )
-def test_opening_names_file_and_mend_when_sqlite_fails(name: str, mend: str) -> None:
-    """Extended codes count as the one they belong to."""
+def test_opening_names_file_and_fix_when_sqlite_fails(name: str, fix: str) -> None:
+    """Extended error codes are treated as their primary code."""
     sentence = sentence_of(failure_of_sqlite(name), FILE)
 
     assert sentence.startswith(f"The database {FILE} ")
-    assert mend in sentence
+    assert fix in sentence
 
 
 def test_opening_names_the_folder_when_it_may_not_be_written() -> None:
-    """With what the system says of it."""
+    """The error contains the reason that the system gives."""
     denied = PermissionError(13, os.strerror(13))
 
     sentence = sentence_of(denied, FILE)
@@ -64,7 +64,7 @@ def test_opening_names_the_folder_when_it_may_not_be_written() -> None:
     ],
 )
 def test_opening_asks_for_the_database_when_its_server_is_not_there(failure: Exception) -> None:
-    """Without the address, which may hold a password."""
+    """The error does not contain the URL, which may contain a password."""
     assert (
         "The database cannot be reached (ConnectionRefusedError); "
         "start it, or correct DATABASE_URL."
@@ -72,7 +72,7 @@ def test_opening_asks_for_the_database_when_its_server_is_not_there(failure: Exc
 
 
 def test_opening_speaks_of_tls_when_the_certificate_is_refused() -> None:
-    """The server is there; to start it would not help."""
+    """The error does not suggest starting the server, which runs."""
     refused = ssl.SSLCertVerificationError("certificate verify failed")
 
     assert (
@@ -83,5 +83,5 @@ def test_opening_speaks_of_tls_when_the_certificate_is_refused() -> None:
 
 @pytest.mark.parametrize("file", [FILE, None])
 def test_opening_says_so_when_the_database_does_not_answer(file: Path | None) -> None:
-    """A hanging disk, or a hanging server."""
+    """The cause is a disk or server that hangs."""
     assert sentence_of(TimeoutError(), file).startswith("The database did not answer in time")

@@ -28,7 +28,7 @@ SHORT = DatabaseLimits(
     lock_timeout_seconds=0.5,
     answer_seconds=2.0,
 )
-"""What waits in vain is answered soon; what does not comes to its end on a busy machine, too."""
+"""Limits that are short, but long enough for an operation on a busy machine."""
 SECRET = "what-alice-wrote-to-bob"
 AT_COMMIT = """
 CREATE FUNCTION at_commit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {} RETURN NULL; END $$;
@@ -46,7 +46,7 @@ KILL = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '
 
 @pytest.fixture
 async def database(postgres_url: str) -> AsyncIterator[Database]:
-    """Migrated, open, and soon out of patience."""
+    """PostgreSQL database with `SHORT` limits, migrated and open."""
     async with opened(Database(postgres_url, migrate=False, limits=SHORT)) as database:
         yield database
 
@@ -58,7 +58,7 @@ async def write(database: Database, user_id: str) -> None:
 
 
 async def count(database: Database) -> int:
-    """How many users there are."""
+    """Count the users."""
     async with database.reading() as connection:
         return await connection.scalar(select(func.count()).select_from(users)) or 0
 
@@ -66,7 +66,7 @@ async def count(database: Database) -> int:
 async def test_both_ways_heal_when_the_server_is_started_again(
     database: Database, postgres_server: PostgresServer
 ) -> None:
-    """Down is answered at once, and nobody has to restart us."""
+    """Operations fail at once, and succeed after the restart without a restart of this server."""
     await write(database, "before")
     await asyncio.to_thread(postgres_server.stop)
     began = monotonic()
@@ -86,7 +86,7 @@ async def test_both_ways_heal_when_the_server_is_started_again(
 async def test_nobody_notices_when_the_server_is_restarted_between_two_operations(
     database: Database, postgres_server: PostgresServer
 ) -> None:
-    """A connection that was lost in the pool is not handed out."""
+    """Lost connections in the pool are not used."""
     await write(database, "before")
     await asyncio.to_thread(postgres_server.stop)
     await asyncio.to_thread(postgres_server.start_again)
@@ -99,7 +99,7 @@ async def test_nobody_notices_when_the_server_is_restarted_between_two_operation
 async def test_both_ways_are_unavailable_in_time_when_the_server_is_frozen(
     database: Database, postgres_server: PostgresServer
 ) -> None:
-    """It accepts and says nothing; afterwards all is as before, and nothing is left running."""
+    """Afterwards everything works as before, and no task is left."""
     await write(database, "before")
     began = monotonic()
     with postgres_server.frozen():
@@ -119,7 +119,7 @@ async def test_both_ways_are_unavailable_in_time_when_the_server_is_frozen(
 async def test_a_commit_is_unconfirmed_when_the_server_freezes_under_it(
     database: Database, postgres_server: PostgresServer
 ) -> None:
-    """Nobody knows yet; it is whole when the server goes on, and the turn is given back."""
+    """The commit completes once the server continues, and its turn is given back."""
     with ExitStack() as frozen:
         event.listen(
             database._engines.writing.sync_engine,
@@ -143,7 +143,7 @@ async def test_a_commit_is_unconfirmed_when_the_server_freezes_under_it(
 async def test_a_commit_is_unconfirmed_when_its_backend_is_killed(
     own_postgres_database: Database, postgres_server: PostgresServer, postgres_url: str
 ) -> None:
-    """The connection ends between the question and the answer."""
+    """The connection is lost between COMMIT and its answer."""
     postgres_server.execute(AT_COMMIT.format(f"PERFORM {LOCK};"), "chat")
     async with held_lock(postgres_url):
         writing = asyncio.create_task(write(own_postgres_database, "uncertain"))
@@ -159,7 +159,7 @@ async def test_a_commit_is_unconfirmed_when_its_backend_is_killed(
 async def test_a_commit_goes_on_when_its_caller_has_gone(
     own_postgres_database: Database, postgres_server: PostgresServer, postgres_url: str
 ) -> None:
-    """Cancelling does not tear it down; the end of the application waits for it."""
+    """Cancelling the caller does not cancel the commit, and the shutdown waits for it."""
     postgres_server.execute(AT_COMMIT.format(f"PERFORM {LOCK};"), "chat")
     async with held_lock(postgres_url):
         writing = asyncio.create_task(write(own_postgres_database, "stored"))
@@ -178,7 +178,7 @@ async def test_a_commit_goes_on_when_its_caller_has_gone(
 async def test_a_commit_is_known_to_have_failed_when_the_server_refuses_it(
     database: Database, postgres_server: PostgresServer
 ) -> None:
-    """A constraint that is checked at the end: nothing is stored, and that is certain."""
+    """A deferred constraint fails: it is certain that nothing is stored."""
     refusal = "RAISE EXCEPTION 'no' USING ERRCODE = 'check_violation';"
     postgres_server.execute(AT_COMMIT.format(refusal), "chat")
 
@@ -191,7 +191,7 @@ async def test_a_commit_is_known_to_have_failed_when_the_server_refuses_it(
 async def test_an_operation_is_unavailable_when_its_backend_is_killed(
     database: Database, postgres_server: PostgresServer
 ) -> None:
-    """Before the commit it is certain that nothing is stored; the next one has a new backend."""
+    """It is certain that nothing is stored; the next operation gets a new backend."""
 
     async def write_and_be_killed() -> None:
         async with database.transaction() as connection:
@@ -217,7 +217,7 @@ async def test_an_operation_is_unavailable_when_its_backend_is_killed(
 async def test_a_statement_is_given_up_when_it_takes_longer_than_its_setting(
     database: Database, postgres_url: str, statement: str, at_most: float
 ) -> None:
-    """Slow, or waiting for a row that somebody has; the connection stays good."""
+    """The connection of a slow or waiting statement stays usable."""
 
     async def run() -> None:
         async with database.transaction() as connection:
@@ -226,9 +226,9 @@ async def test_a_statement_is_given_up_when_it_takes_longer_than_its_setting(
     await write(database, "locked")
     async with (
         opened(Database(postgres_url, migrate=False, limits=UNHURRIED)) as other,
-        other.transaction() as held,
+        other.transaction() as other_connection,
     ):
-        await held.execute(text("UPDATE users SET name = 'y' WHERE id = 'locked'"))
+        await other_connection.execute(text("UPDATE users SET name = 'y' WHERE id = 'locked'"))
         began = monotonic()
         with pytest.raises(Unavailable):
             await run()
@@ -241,7 +241,7 @@ async def test_a_statement_is_given_up_when_it_takes_longer_than_its_setting(
 async def test_who_comes_late_is_unavailable_when_every_connection_is_taken(
     database: Database,
 ) -> None:
-    """Half of the connections write; the one after them waits no longer than the setting says."""
+    """Half of the connections write; a further writer waits for its turn, but not too long."""
     release = asyncio.Event()
 
     async def hold() -> None:
@@ -265,7 +265,7 @@ async def test_who_comes_late_is_unavailable_when_every_connection_is_taken(
 async def test_nothing_is_left_at_the_server_when_an_operation_is_cancelled(
     own_postgres_database: Database, postgres_server: PostgresServer, postgres_url: str
 ) -> None:
-    """Its transaction ends with its connection, as soon as the statement does."""
+    """The server ends the transaction of the closed connection."""
 
     async def hang() -> None:
         async with own_postgres_database.transaction() as connection:
@@ -288,7 +288,7 @@ async def test_nothing_is_left_at_the_server_when_an_operation_is_cancelled(
 async def test_no_log_tells_what_was_written_when_it_is_stored_read_and_refused(
     database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Neither parameters nor rows, at any level; nor the error, nor its traceback."""
+    """Logs at all levels, the error and its traceback contain no parameters and no rows."""
     caplog.set_level(logging.DEBUG)
     await write(database, SECRET)
     async with database.reading() as connection:

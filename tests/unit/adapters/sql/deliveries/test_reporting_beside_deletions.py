@@ -28,18 +28,18 @@ LATER = NOW + timedelta(seconds=1)
 
 @pytest.fixture
 def database(postgres_database: Database) -> Database:
-    """PostgreSQL alone: SQLite has one writer."""
+    """PostgreSQL only, because SQLite has a single writer."""
     return postgres_database
 
 
 async def delete_row(database: Database, table: Table, row_id: str) -> None:
-    """The original backend deletes a row, with all that belongs to it."""
+    """Delete a row and everything that refers to it, as the original backend does."""
     async with database.transaction() as connection:
         await connection.execute(delete(table).where(table.c.id == row_id))
 
 
 async def until_waiting(connection: AsyncConnection, count: int) -> None:
-    """Until so many wait for locks; the test's own time is the bound."""
+    """Poll until so many backends wait for locks; pytest's timeout is the only limit."""
     while await connection.scalar(WAITING) != count:
         pass
 
@@ -47,7 +47,7 @@ async def until_waiting(connection: AsyncConnection, count: int) -> None:
 async def test_both_succeed_when_a_reporter_is_being_deleted(
     database: Database, storage: Storage
 ) -> None:
-    """Who is no user any more finds no message, and the neighbour's report counts."""
+    """The deleted user's report fails, and the other report of the batch succeeds."""
     message = await sent(storage)
     reports = [Report(message.id, user_id, DeliveryState.READ) for user_id in (BOB, CAROL)]
     bobs_seat = select(channel_members).where(channel_members.c.userId == BOB)
@@ -68,7 +68,7 @@ async def test_both_succeed_when_a_reporter_is_being_deleted(
 async def test_both_succeed_when_messages_are_being_deleted_in_another_order(
     database: Database, storage: Storage, table: Table, row_id: str
 ) -> None:
-    """They go with their author or channel as they lie in the table, and not by their ids."""
+    """A deletion by author or channel locks messages in the order of the table, not by id."""
     first, second, third = ids = sorted(new_message_id() for _ in range(3))
     drafts = [MessageDraft(each, GENERAL, BOB, "hello", None) for each in (third, second, first)]
     await storage.messages.add_all(drafts, NOW)

@@ -1,4 +1,4 @@
-"""How many statements reports cost, what SQLite does for them, and what stands beside them."""
+"""Number and plans of the statements, limits of pages, and the original backend's columns."""
 
 from datetime import timedelta
 
@@ -24,7 +24,7 @@ LATER = NOW + timedelta(seconds=1)
 async def test_advance_all_takes_a_few_statements_when_many_report_one_message(
     storage: Storage, size: int
 ) -> None:
-    """As many for a crowd as for one."""
+    """The number of statements does not depend on the number of recipients."""
     recipients = [UserId(f"user_{number:04}") for number in range(size)]
     await storage.channels.seed({user_id: [GENERAL] for user_id in recipients})
     message = await sent(storage)
@@ -39,7 +39,7 @@ async def test_advance_all_takes_a_few_statements_when_many_report_one_message(
 async def test_advance_all_takes_a_few_statements_when_reports_are_mixed(
     database: Database, storage: Storage
 ) -> None:
-    """Both states, many messages, two channels; and every row is found by its key."""
+    """Reports of both states in two channels take ten statements, which find all rows by keys."""
     stored = [await sent(storage, channel_id=RANDOM) for _ in range(4)]
     stored += [await sent(storage) for _ in range(4)]
     await storage.deliveries.advance_all(
@@ -54,14 +54,14 @@ async def test_advance_all_takes_a_few_statements_when_reports_are_mixed(
         await storage.deliveries.advance_all(reports, NOW)
 
     plans = await plans_of(database, statements)
-    # BEGIN, lock, members, deliveries; two states, receipts; who is behind, and two states again.
+    # BEGIN, lock, members, deliveries; two states, receipts; states of messages, two of them.
     assert 10 == len(statements)
     assert any("message_deliveries USING PRIMARY KEY" in line for line in plans)
     assert [] == [line for line in plans if is_whole_table(line)]
 
 
 async def test_advance_all_writes_nothing_when_nothing_is_new(storage: Storage) -> None:
-    """A report doubled costs three reads."""
+    """A repeated report takes three queries."""
     message = await sent(storage)
     await advanced(storage, message.id, BOB, READ)
 
@@ -76,7 +76,7 @@ async def test_advance_all_writes_nothing_when_nothing_is_new(storage: Storage) 
 async def test_what_waits_is_read_by_its_index_when_it_is_asked_for(
     database: Database, storage: Storage
 ) -> None:
-    """Counts and pages begin in the index of what waits, and find the rest by keys."""
+    """Counts and pages read the index of undelivered messages, and find other rows by keys."""
     with recorded() as statements:
         await storage.deliveries.undelivered_counts(BOB)
         await storage.deliveries.undelivered(BOB, after=0, limit=10)
@@ -85,14 +85,14 @@ async def test_what_waits_is_read_by_its_index_when_it_is_asked_for(
     waiting = [line for line in plans if "message_deliveries_waiting_idx" in line]
     whole = [line for line in plans if is_whole_table(line)]
     assert 4 == len(waiting) == sum(" message_deliveries " in line for line in plans)
-    # A page and the newest that are counted: limited before anything else is done with them.
+    # The subqueries of the page and of the counted messages are limited before they are scanned.
     assert {"SCAN page", "SCAN newest"} >= set(whole)
 
 
 async def test_statuses_are_read_by_their_key_when_they_are_paged_and_counted(
     database: Database, storage: Storage
 ) -> None:
-    """Neither sorted nor looked for: both begin at the message's first row."""
+    """The primary key has the order of the page, so that nothing is sorted."""
     message = await sent(storage)
 
     with recorded() as statements:
@@ -107,7 +107,7 @@ async def test_statuses_are_read_by_their_key_when_they_are_paged_and_counted(
 async def test_undelivered_goes_on_where_it_ended_when_left_channels_are_in_between(
     either_storage: Storage,
 ) -> None:
-    """A page costs the same however much waits in channels that the user has left."""
+    """The cost of a page does not depend on the messages in channels that the user has left."""
     first = await sent(either_storage)
     for _ in range(5):
         await sent(either_storage, channel_id=RANDOM)
@@ -132,7 +132,7 @@ async def test_undelivered_goes_on_where_it_ended_when_left_channels_are_in_betw
 async def test_undelivered_counts_are_of_what_was_stored_last_when_too_much_waits(
     either_storage: Storage,
 ) -> None:
-    """Counting costs the same however long the backlog is, and of however many channels."""
+    """The cost of counting does not depend on the number of undelivered messages."""
     for channel_id in (GENERAL, GENERAL, RANDOM):
         await sent(either_storage, channel_id=channel_id)
     await either_storage.leave(RANDOM, BOB)
@@ -147,7 +147,7 @@ async def test_undelivered_counts_are_of_what_was_stored_last_when_too_much_wait
 async def test_advance_all_writes_the_original_receipt_when_a_message_is_read(
     database: Database, storage: Storage
 ) -> None:
-    """Once, for READ alone, and the message counts as changed by nobody."""
+    """Only the first READ writes a receipt, and ``updatedAt`` stays unchanged."""
     message = await sent(storage)
 
     await advanced(storage, message.id, BOB, READ, LATER)
@@ -164,7 +164,7 @@ async def test_advance_all_writes_the_original_receipt_when_a_message_is_read(
 async def test_the_message_stays_delivered_when_the_original_backend_said_so(
     database: Database, storage: Storage
 ) -> None:
-    """It says so at once; the message does not go back to SENT, and goes on to READ."""
+    """The message does not return to SENT, and can still become READ."""
     message = await sent(storage)
     async with database.transaction() as connection:
         await connection.execute(update(messages).values(deliveryStatus=DELIVERED))

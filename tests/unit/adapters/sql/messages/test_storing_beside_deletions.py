@@ -20,23 +20,23 @@ SOMEBODY_WAITS = text("SELECT 1 FROM pg_locks WHERE NOT granted")
 
 @pytest.fixture
 def database(postgres_database: Database) -> Database:
-    """PostgreSQL alone: SQLite has one writer."""
+    """PostgreSQL only, because SQLite has a single writer."""
     return postgres_database
 
 
 @asynccontextmanager
 async def deleting(database: Database, table: Table, row_id: str) -> AsyncIterator[None]:
-    """The original backend deletes a row, and is done as soon as somebody waits for it."""
+    """Delete a row as the original backend does, and commit once another backend waits for it."""
     async with database.transaction() as connection:
         await connection.execute(delete(table).where(table.c.id == row_id))
         yield
-        # The test's own time is the bound.
+        # pytest's timeout is the only limit.
         while not await connection.scalar(SOMEBODY_WAITS):
             pass
 
 
 def numbers(outcomes: Sequence[AddOutcome]) -> list[int | type[AddOutcome]]:
-    """The number of each stored message, and of each refusal its kind."""
+    """Return the ``seq`` of each stored message, and the class of each rejection."""
     return [
         each.message.seq if isinstance(each, StoredMessage) else type(each) for each in outcomes
     ]
@@ -45,7 +45,7 @@ def numbers(outcomes: Sequence[AddOutcome]) -> list[int | type[AddOutcome]]:
 async def test_neighbours_are_stored_when_a_sender_is_being_deleted(
     database: Database, storage: Storage
 ) -> None:
-    """Who is no user any more is no member."""
+    """The deleted user's message is rejected, and the others are stored."""
     async with deleting(database, users, BOB):
         storing = asyncio.create_task(
             storage.messages.add_all([draft(ALICE), draft(BOB), draft(CAROL)], NOW)
@@ -57,7 +57,7 @@ async def test_neighbours_are_stored_when_a_sender_is_being_deleted(
 async def test_neighbours_are_stored_when_a_channel_is_being_deleted(
     database: Database, storage: Storage
 ) -> None:
-    """A channel that is no more has no members."""
+    """The message to the deleted channel is rejected, and the others are stored."""
     async with deleting(database, channels, RANDOM):
         storing = asyncio.create_task(
             storage.messages.add_all([draft(), draft(ALICE, RANDOM), draft(BOB)], NOW)
@@ -69,7 +69,7 @@ async def test_neighbours_are_stored_when_a_channel_is_being_deleted(
 async def test_messages_are_stored_when_a_recipient_is_being_deleted(
     database: Database, storage: Storage
 ) -> None:
-    """They go to those who stay."""
+    """Deliveries are stored for the other recipients."""
     async with deleting(database, users, CAROL):
         storing = asyncio.create_task(storage.messages.add_all([draft(), draft(BOB)], NOW))
 
@@ -86,7 +86,7 @@ async def test_messages_are_stored_when_a_recipient_is_being_deleted(
 async def test_adopting_passes_over_a_message_when_it_is_being_deleted(
     database: Database, storage: Storage
 ) -> None:
-    """It gets no number, and leaves no gap."""
+    """The deleted message gets no ``seq``, and the numbers have no gap."""
     for message_id in ("msg_001", "msg_002"):
         await store_as_prisma(database, message_id)
 
@@ -103,7 +103,7 @@ async def test_adopting_passes_over_a_message_when_it_is_being_deleted(
 async def test_adopting_passes_over_a_channel_when_it_is_being_deleted(
     database: Database, storage: Storage
 ) -> None:
-    """What is in others gets its numbers."""
+    """Messages of other channels get their ``seq``."""
     await store_as_prisma(database, "msg_001", channel_id=RANDOM)
     await store_as_prisma(database, "msg_002")
 
