@@ -44,7 +44,7 @@ async def error_code(client: JsClient) -> str:
 async def test_one_session_is_closed_when_clerk_says_that_it_ended(chat: Chat) -> None:
     """The user's other session stays connected."""
     session_id = "sess_phone"
-    token = await chat.server.token(chat.user_id("alice"), session_id=session_id)
+    token = await chat.token("alice", session_id=session_id)
     phone, laptop = chat.connecting("alice", {"token": token}), await chat.client("alice")
     await phone.sees("connect")
     body = event("session.revoked", session_id)
