@@ -57,7 +57,6 @@ def run_reloading(command: Sequence[str], watch: Path) -> int:
     process is killed.
 
     Args:
-        command: The program and its arguments.
         watch: The folder to watch, including its subfolders.
 
     Returns:

@@ -178,8 +178,6 @@ async def within(
     The time starts at its first wait; most coroutines never wait, and need no timer.
 
     Args:
-        seconds: The time limit.
-        coroutine: The coroutine.
         late: Makes the timeout's exception: a new one each time, because an exception keeps the
             traceback of each time it is raised.
 

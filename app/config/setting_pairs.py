@@ -69,7 +69,6 @@ def check_packets(max_packets_per_second: int, least: int) -> None:
     """Check that a client can use up its limits for events and receipts.
 
     Args:
-        max_packets_per_second: The setting.
         least: The sum of the limits for events and receipts.
     """
     if max_packets_per_second < least:

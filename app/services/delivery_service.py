@@ -56,12 +56,6 @@ class DeliveryService:
 
     If the commit of a report was not confirmed, the change is published when the recipient reports
     it again to this node. At most `MAX_UNCONFIRMED` such reports are remembered.
-
-    Args:
-        deliveries: Stores the deliveries.
-        broadcaster: Sends events to connected clients.
-        clock: Gives the time of statuses.
-        admission: Limits the concurrent transactions.
     """
 
     def __init__(
@@ -131,9 +125,6 @@ class DeliveryService:
         """Return the statuses of the message's recipients, one page at a time.
 
         Args:
-            user_id: The user who asks.
-            message_id: The message.
-            limit: How many recipients a page has at most.
             cursor: The ``next_cursor`` of the page before; None for the first page.
 
         Raises:

@@ -40,7 +40,6 @@ class _Change:
     """An unconfirmed change of a message.
 
     Attributes:
-        channel_id: The message's channel.
         content: The new content; None for a deletion.
         until: After this time, by the monotonic clock, it is stored or never will be.
     """
@@ -57,16 +56,6 @@ class MessageService:
     arrive at the same time share a transaction. Every member receives the messages of a channel in
     the order of storing. A write that has started is also published, even if its caller is
     cancelled meanwhile.
-
-    Args:
-        messages: Stores the messages.
-        publisher: Publishes the messages of each channel in their order.
-        room_sync: Keeps the rooms of channels equal to their members.
-        broadcaster: Sends events to connected clients.
-        clock: Gives the time of messages.
-        admission: Limits the concurrent transactions.
-        max_content_chars: Limits the length of a message.
-        max_batch: Limits how many messages a transaction stores.
     """
 
     def __init__(
@@ -112,11 +101,8 @@ class MessageService:
         sender's other sockets receive ``message.failed``.
 
         Args:
-            user_id: The sender.
-            channel_id: The channel of the message.
             content: The text; white space around it is removed.
             client_message_id: Chosen by the client, so that it may send again.
-            socket_id: The socket that sent the message.
 
         Raises:
             InvalidPayload: The content is empty, too long or not text.

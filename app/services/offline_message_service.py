@@ -64,8 +64,6 @@ class OfflineMessageService:
         """Return the page that a client requests.
 
         Args:
-            user_id: The user who asks.
-            limit: How many messages the page has at most.
             cursor: The ``next_cursor`` of the page before; None for the first page.
             since: A channel and a ``seq``: the first page is that of `after`. None for the first
                 page of `undelivered`.

@@ -94,7 +94,6 @@ class TokenBlacklistService:
         It is called on the event loop and must neither raise nor take long.
 
         Args:
-            on_revoked: The listener.
             live: Returns the credentials of the sessions that are open on this node.
         """
         self._on_revoked = on_revoked

@@ -25,8 +25,6 @@ class _Typist:
     """A user who is typing in a channel.
 
     Attributes:
-        indicator: The indicator that the channel received last.
-        expiry: The timer that ends the typing.
         until: When the typing on each connected socket expires, by the monotonic clock.
     """
 

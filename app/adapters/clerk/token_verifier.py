@@ -38,8 +38,6 @@ class ClerkTokenVerifier(TokenVerifier):
         """Set the rules that depend on the deployment.
 
         Args:
-            keys: The keys that tokens may be signed with.
-            clock: The wall clock for checking ``exp``, ``nbf`` and ``iat``.
             issuer: The exact ``iss``.
             authorized_parties: The allowed values of ``azp``.
             allow_missing_party: Whether a token without ``azp`` is accepted. Clerk omits it if the

@@ -26,9 +26,6 @@ class RedisAttemptLimiter(AttemptLimiter):
     A hash per address counts failures by reason for an hour after the first failure.
 
     Args:
-        connection: The connection to the Redis that the nodes share.
-        attempts_per_minute: The limit of attempts per address.
-        failures_per_minute: The limit of failures per address.
         fallback: Counts on this node while Redis does not answer.
     """
 

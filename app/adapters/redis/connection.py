@@ -58,10 +58,7 @@ class RedisConnection:
     deadline; its connection is closed, so that no other call receives its reply.
 
     Args:
-        url: The value of ``REDIS_URL``.
         timeout_seconds: The deadline of each call, including the time to connect.
-        clock: Measures outages.
-        wait_seconds: The longest wait for a turn.
 
     Raises:
         RedisUrlError: The URL is invalid.

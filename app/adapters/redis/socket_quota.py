@@ -13,11 +13,6 @@ class RedisSocketQuota(SocketQuota):
 
     The count in memory is exact, and `SocketCountWriter` copies it to Redis. While Redis does not
     answer, only this node's count is limited.
-
-    Args:
-        connection: The connection to the Redis that the nodes share.
-        max_sockets: The most sockets of one user.
-        clock: Schedules the heartbeat of the node.
     """
 
     def __init__(self, connection: RedisConnection, max_sockets: int, clock: Clock) -> None:

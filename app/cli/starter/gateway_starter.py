@@ -20,7 +20,6 @@ class NewGateway:
     """The result of `new_gateway`.
 
     Attributes:
-        event: The event that the gateway handles.
         created: The paths of the gateway, its DTO and its test, relative to the root.
         missing: The lines to add to a module by hand, if `MODULE_FILE` could not be changed.
     """
@@ -35,7 +34,6 @@ def new_gateway(text: str, root: Path, handled: Mapping[str, str]) -> NewGateway
 
     Args:
         text: The name as typed.
-        root: The root folder of the checkout.
         handled: The handler of each event of the application.
 
     Raises:

@@ -17,7 +17,6 @@ class RefusalLog:
     """Logs each reason once a minute per `client_network`.
 
     Args:
-        clock: Measures the minutes.
         trusted_proxies: The proxies whose ``X-Forwarded-For`` is trusted.
     """
 
@@ -29,7 +28,6 @@ class RefusalLog:
         """Count one rejected request, and log it if its line is due.
 
         Args:
-            request: The rejected request.
             what: The name of the operation, such as ``webhook``.
             reason: A fixed text that repeats nothing from the request.
         """

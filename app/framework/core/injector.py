@@ -102,7 +102,6 @@ class Injector:
         """Return an instance unchanged, or the instance of a class; decorators may name either.
 
         Args:
-            reference: The instance or class.
             subject: The decorator and its owner, for errors.
 
         Raises:

@@ -71,7 +71,6 @@ def refuse_undiscovered(cls: type, how: str) -> None:
     """Refuse a gateway or controller that the application cannot find among its providers.
 
     Args:
-        cls: The class of a provider that is not searched for gateways and controllers.
         how: How the class is provided; continues the error's sentence.
 
     Raises:
@@ -89,7 +88,6 @@ def refuse_hooks_that_never_run(cls: type, how: str) -> None:
     """Refuse a class with lifecycle hooks whose provider is not a singleton.
 
     Args:
-        cls: The class.
         how: How the class is provided; continues the error's sentence.
 
     Raises:

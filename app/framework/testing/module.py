@@ -38,7 +38,6 @@ class Test:
 
         Args:
             module: The class of the module, or an instance.
-            imports: The dependencies of the class.
         """
         if isinstance(module, type):
             return TestingModuleBuilder(module(**imports))
@@ -124,7 +123,6 @@ class Override:
         """Provide the result of ``factory``, which is called once.
 
         Args:
-            factory: Takes the instances of ``inject``.
             inject: Classes of providers.
         """
         return self._builder.add(

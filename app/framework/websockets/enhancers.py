@@ -49,8 +49,6 @@ def collect_enhancers(
     Args:
         outer: The enhancers of the application, or of the gateway.
         target: A gateway's class, or a handler.
-        subject: The name of the target, for errors.
-        resolve: Returns the instance of a class.
 
     Raises:
         BootError: No module provides a class, or an enhancer cannot work.
@@ -79,7 +77,6 @@ def check_enhancers(instances: Iterable[Any], kind: type[Any], subject: str) -> 
     """Return the instances after checking that all of them can work as this kind of enhancer.
 
     Args:
-        instances: The enhancers.
         kind: `CanActivate`, `NestInterceptor`, `PipeTransform` or `ExceptionFilter`.
         subject: The beginning of an error message; the enhancer's name follows.
 

@@ -17,9 +17,6 @@ class EventRow(NamedTuple):
     """One event, as text.
 
     Attributes:
-        event: The name on the wire.
-        handler: The class and the method.
-        guards: The names of the guards' classes.
         payload: The fields of the payload, or its type.
         ack: The type of the handler's result.
     """

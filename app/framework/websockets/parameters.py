@@ -35,11 +35,6 @@ def read_parameters(
 ) -> tuple[Parameter, ...]:
     """Read the parameters of a handler; without markers it receives `PLAIN_PARAMETERS`.
 
-    Args:
-        method: The handler, unbound.
-        subject: The name of the handler, for errors.
-        resolve: Returns the instance of a pipe's class.
-
     Raises:
         BootError: The argument of a parameter is unknown.
     """

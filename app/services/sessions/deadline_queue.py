@@ -34,7 +34,6 @@ class DeadlineQueue(Generic[T]):
         """Create an empty queue.
 
         Args:
-            clock: Measures the deadlines.
             on_due: Receives an item and its deadline. It may set and clear deadlines.
         """
         self._clock = clock

@@ -40,14 +40,9 @@ class GroupCommit(Generic[Item, Result]):
     on, so only the rejected item fails.
 
     Args:
-        store: Stores a batch.
         turns: Orders the batches of a key. Jobs in the same queue do not run while a batch of
             their key does.
-        clock: Measures how long callers wait.
-        admission: Limits how many batches run at the same time.
         weigh: Returns the cost of an item; 1 if it is None.
-        max_items: Limits the number of items in a batch.
-        max_weight: Limits the total cost of a batch.
     """
 
     def __init__(
@@ -83,7 +78,6 @@ class GroupCommit(Generic[Item, Result]):
 
         Args:
             key: The items of one key are committed in the order of the calls.
-            item: The item.
             waiting_since: When the caller began to wait, by the monotonic clock, if that was before
                 this call. The caller waits for `WAIT_SECONDS` in all.
 

@@ -52,12 +52,8 @@ class HttpRunner(web.AppRunner):
     """Runs an application whose connections are `HttpConnection`s.
 
     Args:
-        app: The application.
         max_per_network: How many connections a client network may have at the same time. A
             connection that becomes a WebSocket no longer counts. Trusted proxies have no limit.
-        client_network: Returns the network of an address.
-        trusted_proxies: The addresses of trusted proxies.
-        options: Options of `web.AppRunner`.
     """
 
     def __init__(

@@ -100,8 +100,6 @@ class EngineServer(engineio.AsyncServer, Generic[Link]):
 
     Attributes:
         sockets: The open connections by Engine.IO id. The name is the library's.
-        options: Limits and rules.
-        admission_limiter: Counts the connections that have no admitted socket yet.
         next_id: Returns 15 random bytes as URL-safe text: as unguessable as the library's ids, but
             without a call to the system's generator for each of them.
     """

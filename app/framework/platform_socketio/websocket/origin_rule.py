@@ -35,7 +35,6 @@ class OriginRule:
     """Accepts requests without an ``Origin``, from configured origins, and from the server's own.
 
     Args:
-        origins: The configured origins.
         trusted_proxies: Proxies whose ``X-Forwarded-Proto`` and ``X-Forwarded-Host`` are used.
         setting: The name of the setting that adds an origin; for the log.
     """
