@@ -92,9 +92,6 @@ class TokenBlacklistService:
         """Set the listener, which receives every later revocation. There is one listener.
 
         It is called on the event loop and must neither raise nor take long.
-
-        Args:
-            live: Returns the credentials of the sessions that are open on this node.
         """
         self._on_revoked = on_revoked
         self._live = live

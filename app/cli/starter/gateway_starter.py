@@ -32,10 +32,6 @@ class NewGateway:
 def new_gateway(text: str, root: Path, handled: Mapping[str, str]) -> NewGateway:
     """Write a gateway, its DTO and its test, and register it. An error leaves no file behind.
 
-    Args:
-        text: The name as typed.
-        handled: The handler of each event of the application.
-
     Raises:
         StarterError: The name is in use or invalid, or a file cannot be written.
     """

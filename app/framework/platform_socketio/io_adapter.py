@@ -31,8 +31,6 @@ class IoOptions:
 
     Attributes:
         path: The URL path; leading and trailing slashes are ignored.
-        socket_class: The class of the handlers' clients: `Socket` or the application's subclass.
-        engine: Limits and rules of the server.
     """
 
     path: str = "/socket.io"

@@ -139,7 +139,6 @@ def insert_sequences(connection: Connection, rows: Sequence[Mapping[str, object]
 
     Args:
         connection: In the transaction that took the numbers.
-        rows: The ``message_id``, ``channel_id`` and ``seq`` of each message.
     """
     connection.execute(_SEQUENCE, rows)
 
