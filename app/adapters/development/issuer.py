@@ -102,7 +102,6 @@ class DevelopmentIssuer(TokenIssuer):
 
 
 def _key_id(key: RSAPrivateKey) -> str:
-    """Return an id derived from the key, so that caches distinguish a new key from the old one."""
     public = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     return f"ins_{sha256(public).hexdigest()[:24]}"
 

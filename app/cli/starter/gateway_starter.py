@@ -78,7 +78,6 @@ def _filled(template: str, name: GatewayName) -> str:
 
 @contextmanager
 def _deleted_after_an_error(root: Path) -> Iterator[list[Path]]:
-    """Yield a list for the files written, and delete them all if an error occurs."""
     written: list[Path] = []
     try:
         yield written

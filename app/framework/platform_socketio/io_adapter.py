@@ -141,7 +141,6 @@ class IoAdapter:
 
 
 def _own_options(options: GatewayOptions) -> dict[str, Any]:
-    """Return the options that a gateway sets itself, by the names of `EngineOptions`."""
     own = {
         "origins": None if options.cors is None else tuple(sorted(set(options.cors.origins))),
         "ping_interval_seconds": options.ping_interval_seconds,

@@ -225,7 +225,6 @@ class SqliteFileWatch:
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
-    """Return the device and number of a file; None if there is none."""
     try:
         status = path.stat()
     except OSError:

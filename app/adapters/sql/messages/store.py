@@ -215,7 +215,6 @@ def _insert(
     senders: Mapping[_Membership, User],
     now: datetime,
 ) -> dict[MessageId, Message]:
-    """Insert messages with their sequences and deliveries."""
     sequences = take_sequences(connection, Counter(draft.channel_id for draft in drafts))
     stored: dict[MessageId, Message] = {}
     rows: list[dict[str, object]] = []
@@ -254,7 +253,6 @@ def _insert(
 def _find_earlier(
     connection: Connection, claims: Collection[_Claim]
 ) -> dict[_Claim, tuple[FirstSend, Message | None]]:
-    """Read what was first sent with client message ids, and the messages unless deleted."""
     rows = connection.execute(_FIRST_SENDS, {"claims": pair_list(claims)}).all()
     ids = {row.message_id for row in rows}
     found = connection.execute(_EARLIER, {"message_ids": ids}).mappings() if ids else ()

@@ -221,7 +221,6 @@ def _random_ids() -> tuple[str, ...]:
 
 
 def _encode_open_packet(options: EngineOptions) -> bytes:
-    """Encode Engine.IO's open packet, with ``%b`` for the connection's id."""
     handshake = {
         "sid": "%b",
         "upgrades": [],
