@@ -192,7 +192,6 @@ def _list(sentences: Iterable[str]) -> None:
 
 
 def _one_of(token: str | None, session: str | None, user: str | None) -> tuple[RevocationKind, str]:
-    """Return the kind and the text of the only option given."""
     given = [
         (kind, text)
         for kind, text in (

@@ -139,7 +139,6 @@ class _Reloader:
         return child
 
     async def _end(self, child: Process) -> None:
-        """Signal the child to exit, wait, and kill what is left of its process group."""
         number = self._stop_signal if self._stopped.is_set() else signal.SIGINT
         with contextlib.suppress(ProcessLookupError):
             os.kill(child.pid, number)

@@ -162,7 +162,6 @@ class _Carrier(Coroutine[Any, Any, Any]):
         return awaited
 
     def close(self) -> None:
-        """Close the coroutine. Called when the task is dropped."""
         if self._coroutine is not None:
             self._coroutine.close()
 
@@ -203,7 +202,6 @@ async def within(
 
 @types.coroutine
 def _continue(coroutine: Coroutine[Any, Any, T], awaited: Any) -> Generator[Any, Any, T]:
-    """Run a coroutine that has started, and waits for ``awaited``, to its end."""
     try:
         while True:
             try:

@@ -178,7 +178,6 @@ class ChannelService:
         return ChannelCreation(channel, is_new=True)
 
     async def _find_created(self, draft: ChannelDraft) -> tuple[Channel, Collection[UserId]]:
-        """Return the channel that an earlier call has created, and its current members."""
         channel = await self._channels.find(draft.id)
         member_ids = (await self._channels.members_of_all([draft.id]))[draft.id]
         if channel is None or not draft.describes(channel) or draft.created_by_id not in member_ids:

@@ -56,6 +56,9 @@ class MessageService:
     arrive at the same time share a transaction. Every member receives the messages of a channel in
     the order of storing. A write that has started is also published, even if its caller is
     cancelled meanwhile.
+
+    Every method raises `Unavailable` when the storage fails. Then nothing was stored, unless the
+    error is `Unconfirmed`: then the write may be stored, and `catch_up` publishes it.
     """
 
     def __init__(
@@ -109,7 +112,6 @@ class MessageService:
             NotAMember: The sender does not belong to the channel.
             ClientMessageIdReused: Another content or channel was first sent under this id.
             MessageDeleted: The message was stored before and has been deleted since.
-            Unavailable: The message was not stored. If it is `Unconfirmed`, it may be stored.
         """
         draft = MessageDraft(
             id=new_message_id(),
@@ -142,7 +144,6 @@ class MessageService:
             InvalidPayload: The content is empty, too long or not text.
             MessageNotFound: There is no such message in a channel of the user.
             NotTheAuthor: Another member wrote the message.
-            Unavailable: Nothing was changed. If it is `Unconfirmed`, it may be changed.
         """
         checked = checked_content(content, self._max_content_chars)
         return await self._changes.run(
@@ -155,16 +156,11 @@ class MessageService:
         Raises:
             MessageNotFound: There is no such message in a channel of the user.
             NotTheAuthor: Another member wrote the message.
-            Unavailable: Nothing was deleted. If it is `Unconfirmed`, it may be deleted.
         """
         return await self._changes.run(message_id, partial(self._delete, message_id, user_id))
 
     async def catch_up(self) -> None:
-        """Publish every message and change that was stored but not published.
-
-        Raises:
-            Unavailable: The storage does not answer; the next call tries again.
-        """
+        """Publish every message and change that was stored but not published."""
         await self._publisher.catch_up()
         for message_id, change in self._unconfirmed.items():
             await self._publish_if_stored(message_id, change)
@@ -251,5 +247,4 @@ class MessageService:
         self._unconfirmed.forget(message_id)
 
     def _count_rows(self, draft: MessageDraft) -> int:
-        """Return how many rows a message needs: one for each recipient."""
         return self._room_sync.size(draft.channel_id)

@@ -197,7 +197,6 @@ class SessionService:
         return False
 
     def _set_expiry(self, session: Session) -> None:
-        """Set the session's expiry from its token, and schedule its warning."""
         if not self._policy.enforce_expiry:
             return
         expires_at = session.credential.principal.expires_at

@@ -123,7 +123,6 @@ def _expiry(claims: JsonObject) -> int:
 
 
 def _audience(claims: JsonObject) -> frozenset[str]:
-    """Return the ``aud`` values, a string or a list of strings. Other types count as none."""
     value = claims.get("aud")
     entries = value if isinstance(value, list) else [value]
     if all(isinstance(entry, str) for entry in entries):

@@ -25,8 +25,6 @@ class WebhookSecretError(ValueError):
 
 
 class _Event(BaseModel):
-    """The relevant fields of a body."""
-
     type: Annotated[str, StringConstraints(min_length=1, max_length=MAX_ID_CHARS)]
     data: dict[str, object]
 

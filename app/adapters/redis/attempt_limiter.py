@@ -74,6 +74,5 @@ class RedisAttemptLimiter(AttemptLimiter):
 
 
 def _bucket(per_minute: float) -> tuple[int, int]:
-    """Return the milliseconds to refill one token and the whole bucket."""
     token_ms = ceil(_MS_PER_MINUTE / per_minute)
     return token_ms, token_ms * max(1, int(per_minute))

@@ -60,7 +60,6 @@ class RedisSocketQuota(SocketQuota):
         await self._writer.close()
 
     async def _acquire_in_redis(self, user_id: UserId, count: int) -> bool:
-        """Write the count unless the total of all nodes would exceed the maximum."""
         answer = await self._connection.run_script(
             "take_socket",
             [keys.sockets_of_user(user_id)],

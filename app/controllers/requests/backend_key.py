@@ -19,9 +19,6 @@ class BackendKey:
     def require(self, request: web.Request, what: str) -> None:
         """Return if the request has the key. Call this before reading the rest of the request.
 
-        Args:
-            what: The name of the operation for the log.
-
         Raises:
             HTTPUnauthorized: The request does not have the key.
         """

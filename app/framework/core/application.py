@@ -195,7 +195,6 @@ class NestApplication:
         check_enhancers(instances, kind, f"{method} names")
 
     def _check_instances(self) -> None:
-        """Check the classes of instances: a function may have returned an instance of any class."""
         gateways = self._injector.with_metadata(GATEWAY_OPTIONS)
         controllers = self._injector.with_metadata(CONTROLLER_PREFIX)
         refuse_duplicate_routes(
@@ -251,5 +250,4 @@ def http_url(host: str, port: int) -> str:
 
 
 async def _hide_software(_: web.Request, response: web.StreamResponse) -> None:
-    """Remove the header that reveals the server software and its version."""
     response.headers.pop(hdrs.SERVER, None)

@@ -26,12 +26,7 @@ from app.framework.websockets.socket import RESERVED_EVENTS
 
 @dataclass(frozen=True, slots=True)
 class EventRoute:
-    """One event of a gateway.
-
-    Attributes:
-        parameters: The parameters of the method, without self.
-        enhancers: Those of the method, the class and the application.
-    """
+    """One event of a gateway."""
 
     pattern: str
     gateway: type
@@ -67,9 +62,6 @@ class GatewayDefinition:
 
 def explore(gateway: object, application: Enhancers, resolve: Resolve) -> GatewayDefinition:
     """Read the definition of a gateway.
-
-    Args:
-        application: The global enhancers.
 
     Raises:
         BootError: A mistake in the gateway, or an option that is not supported.

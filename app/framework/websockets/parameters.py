@@ -90,7 +90,6 @@ def _plain_parameters(
 
 
 def _may_be_client(hint: Any) -> bool:
-    """Return whether an annotation is `Socket`, a subclass or base class of it, or a protocol."""
     origin = get_origin(hint)
     if origin is Annotated:
         return _may_be_client(get_args(hint)[0])

@@ -45,7 +45,6 @@ class DeadlineQueue(Generic[T]):
         self._timer_at = inf
 
     def __len__(self) -> int:
-        """Return the number of items that have a deadline."""
         return len(self._entries) - self._stale
 
     def set(self, item: T, due_at: float) -> None:

@@ -140,7 +140,6 @@ class GroupCommit(Generic[Item, Result]):
             Context().run(self._turns.start_job, self._run_batch(*self._next_batch()))
 
     def _next_batch(self) -> "tuple[list[_Entry[Item, Result]], list[Hashable]]":
-        """Take the entries of a batch, and the keys whose turns the batch has."""
         entries: list[_Entry[Item, Result]] = []
         keys: list[Hashable] = []
         weight = 0
@@ -244,6 +243,5 @@ class _Entry(Generic[Item, Result]):
             _logger.warning("a write failed after its caller was cancelled: %s", name)
 
     def give_up(self) -> None:
-        """Fail because the caller has waited for too long."""
         self.is_given_up = True
         self.fail(Unconfirmed() if self.is_begun else Unavailable())

@@ -251,8 +251,6 @@ class Database(WriteAdmission):
 
 @dataclass(frozen=True, slots=True)
 class _Side:
-    """The turns and the circuit breaker of either writers or readers."""
-
     turns: asyncio.Semaphore
     breaker: CircuitBreaker
 

@@ -170,5 +170,4 @@ def _log_refusal(what: str, address: str, times: int) -> None:
 
 
 def _address(peername: Any) -> str:
-    """Return the address without the port; empty if the client has disconnected already."""
     return str((peername or ("",))[0])
