@@ -20,15 +20,7 @@ from tests.doubles.manual_clock import ManualClock
 from tests.doubles.memory_socket_rooms import MemorySocketRooms
 from tests.doubles.recording_broadcaster import RecordingBroadcaster
 from tests.unit.services.message_stores import MAX_CHARS, MakeService, MakeServices, MessageServices
-from tests.unit.services.people import (
-    ALICE,
-    ALICES_PHONE,
-    BOB,
-    BOBS_PHONE,
-    CAROL,
-    GENERAL,
-    RANDOM,
-)
+from tests.unit.services.people import ALICE, ALICES_PHONE, BOB, BOBS_PHONE, CAROL, GENERAL, RANDOM
 from tests.unit.services.session_setting import Setting, ready
 
 TYPING_EXPIRY_SECONDS = 5.0

@@ -7,17 +7,10 @@ from datetime import UTC, datetime
 
 from app.adapters.memory.message_repository import MemoryMessageRepository
 from app.adapters.memory.store import MemoryStore
-from app.domain.errors import (
-    Unavailable,
-    Unconfirmed,
-)
+from app.domain.errors import Unavailable, Unconfirmed
 from app.domain.events import ServerEvent
 from app.domain.ids import ChannelId, ClientMessageId, MessageId, UserId, new_message_id
-from app.domain.message import (
-    DeletedMessage,
-    Message,
-    MessageDraft,
-)
+from app.domain.message import DeletedMessage, Message, MessageDraft
 from app.ports import AddOutcome, AdoptionRepository, MessageRepository, StoredMessage
 from app.services.adoption_poller import AdoptionPoller
 from app.services.message_service import MessageService

@@ -5,14 +5,9 @@ import asyncio
 import pytest
 
 from app.adapters.memory.store import MemoryStore
-from app.domain.errors import (
-    ClientMessageIdReused,
-    Unavailable,
-)
+from app.domain.errors import ClientMessageIdReused, Unavailable
 from app.domain.events import ServerEvent
-from app.domain.message import (
-    Message,
-)
+from app.domain.message import Message
 from app.services.message_service import MessageService
 from tests.doubles.recording_broadcaster import RecordingBroadcaster
 from tests.unit.services.message_stores import (

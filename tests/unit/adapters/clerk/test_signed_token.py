@@ -6,12 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.adapters.clerk import signed_token
-from app.adapters.clerk.signed_token import (
-    MAX_KNOWN_HEADERS,
-    TokenHeader,
-    read_claims,
-    read_header,
-)
+from app.adapters.clerk.signed_token import MAX_KNOWN_HEADERS, TokenHeader, read_claims, read_header
 from app.domain.errors import AuthenticationError
 from tests.unit.adapters.clerk.pyjwt_oracle import pyjwt_verdict
 from tests.unit.adapters.clerk.signed_tokens import (
