@@ -162,7 +162,6 @@ def by_bob(content: str) -> MessageDraft:
 
 
 async def store_on_another_node(messages: MessageRepository, user_id: UserId, content: str) -> None:
-    """Store a message in general as another node does."""
     draft = MessageDraft(new_message_id(), GENERAL, user_id, content, None)
     await messages.add_all([draft], datetime.now(UTC))
 
@@ -178,5 +177,4 @@ def contents(broadcaster: RecordingBroadcaster) -> list[str]:
 
 
 def created(message: Message) -> Publication:
-    """Return the publication of a new message."""
     return Publication(f"channel:{message.channel_id}", ServerEvent.MESSAGE_CREATED, message)

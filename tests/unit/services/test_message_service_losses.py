@@ -24,7 +24,6 @@ from tests.unit.services.people import ALICE, ALICES_PHONE, BOB, GENERAL
 
 @pytest.fixture
 def losing_messages(store: MemoryStore) -> LosingMessages:
-    """A store that interrupts commits."""
     return LosingMessages(store)
 
 

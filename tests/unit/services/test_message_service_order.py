@@ -22,7 +22,6 @@ from tests.unit.services.people import ALICE, BOB, GENERAL, RANDOM
 
 @pytest.fixture
 def slow_messages(store: MemoryStore) -> SlowMessages:
-    """A store that returns late for general."""
     return SlowMessages(store)
 
 
