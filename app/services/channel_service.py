@@ -22,13 +22,7 @@ from app.domain.events import ServerEvent
 from app.domain.ids import ChannelId, UserId
 from app.domain.rooms import channel_room, user_room
 from app.domain.time_limits import DRAIN_TIMEOUT_SECONDS
-from app.ports import (
-    Broadcaster,
-    ChannelRepository,
-    Clock,
-    Membership,
-    MembershipBus,
-)
+from app.ports import Broadcaster, ChannelRepository, Clock, Membership, MembershipBus
 from app.services.room_sync import RoomSync
 from app.services.writes.keyed_queue import KeyedQueue
 from app.services.writes.unconfirmed_changes import UnconfirmedChanges

@@ -7,13 +7,7 @@ from functools import partial
 from app.domain.errors import MessageNotFound, Unavailable, Unconfirmed
 from app.domain.events import ServerEvent
 from app.domain.ids import ChannelId, ClientMessageId, MessageId, SocketId, UserId, new_message_id
-from app.domain.message import (
-    DeletedMessage,
-    DeletionReceipt,
-    FailedMessage,
-    Message,
-    MessageDraft,
-)
+from app.domain.message import DeletedMessage, DeletionReceipt, FailedMessage, Message, MessageDraft
 from app.domain.rooms import user_room
 from app.domain.text import checked_content
 from app.domain.time_limits import DRAIN_TIMEOUT_SECONDS, UNCONFIRMED_SECONDS

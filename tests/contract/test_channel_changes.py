@@ -20,12 +20,10 @@ ALICES_OWN = {ALICE: MemberRole.OWNER}
 
 
 def channel(channel_id: ChannelId = NEWS, creator_id: UserId = ALICE) -> Channel:
-    """Return a channel that does not exist yet."""
     return Channel(channel_id, "News", None, ChannelType.PRIVATE, creator_id, created_at=NOW)
 
 
 async def members_of(storage: Storage, channel_id: ChannelId) -> frozenset[UserId]:
-    """Return the members of one channel."""
     members = await storage.channels.members_of_all([channel_id])
     return members[channel_id]
 

@@ -34,7 +34,6 @@ class Chat:
         self._clients: list[JsClient] = []
 
     def user_id(self, name: str) -> str:
-        """Return the id of a user of the group."""
         return f"user_{name}_{self._group}"
 
     async def token(self, name: str, ttl_seconds: int = 60, session_id: str | None = None) -> str:

@@ -12,7 +12,6 @@ DRAINING = (503, {"status": "unavailable", "reason": "draining"})
 
 
 def draining(folder: Path, seed_file: Path, drain_seconds: str) -> ServerProcess:
-    """Return a server that is not started yet."""
     settings = {"SEED_FILE": str(seed_file), "DRAIN_SECONDS": drain_seconds, **GENEROUS}
     return ServerProcess(folder, settings)
 

@@ -37,7 +37,6 @@ def key_is_a_text(folder: Path) -> None:
 
 
 def env_file_is_no_text(folder: Path) -> None:
-    """Write an .env that is not UTF-8."""
     (folder / ".env").write_bytes(b"\xff\xfe")
 
 

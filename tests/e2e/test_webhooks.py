@@ -23,7 +23,6 @@ async def server(serve: Serve) -> ServerProcess:
 
 
 def event(event_type: str, subject: str) -> bytes:
-    """Return the body of a webhook."""
     data = {"id": subject, "object": event_type.partition(".")[0]}
     return json.dumps({"data": data, "object": "event", "type": event_type}).encode()
 

@@ -25,10 +25,7 @@ from app.framework.core.http.server import HttpRunner
 from app.framework.core.http.server_log import http_log
 from app.framework.core.injector import Injector
 from app.framework.core.lifecycle import run_closing_hooks, run_hooks
-from app.framework.core.misplaced_decorators import (
-    refuse_misplaced_decorators,
-    refuse_undiscovered,
-)
+from app.framework.core.misplaced_decorators import refuse_misplaced_decorators, refuse_undiscovered
 from app.framework.platform_socketio.io_adapter import IoAdapter
 from app.framework.websockets.decorators import GATEWAY_OPTIONS
 from app.framework.websockets.enhancers import Enhancers, check_enhancers
