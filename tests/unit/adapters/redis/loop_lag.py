@@ -16,8 +16,7 @@ class LoopLag:
 
     Attributes:
         turns: The number of turns so far.
-        worst_seconds: The longest turn in CPU seconds of the loop's thread. Other threads and
-            programs do not count.
+        worst_seconds: The longest turn, in CPU seconds of the loop's thread only.
     """
 
     def __init__(self) -> None:
