@@ -26,7 +26,6 @@ class NodeDriver(ABC):
         self.reader: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Start the process."""
         self._process = await asyncio.create_subprocess_exec(
             *("node", "driver.mjs", *self._arguments),
             cwd=self._folder,
@@ -47,7 +46,6 @@ class NodeDriver(ABC):
             await self.reader
 
     def send(self, command: dict[str, object]) -> None:
-        """Send a command to the process."""
         assert self._process is not None
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(command).encode() + b"\n")

@@ -34,7 +34,6 @@ class RedisServer:
         return f"redis://127.0.0.1:{self.port}"
 
     def stop(self) -> None:
-        """Terminate the process."""
         self.client.close()
         self._server.terminate()
 

@@ -13,13 +13,7 @@ from typing import Annotated
 import typer
 
 from app import __version__
-from app.cli.commands import (
-    examine,
-    issue_token,
-    migrate_database,
-    revoke_sessions,
-    seed_database,
-)
+from app.cli.commands import examine, issue_token, migrate_database, revoke_sessions, seed_database
 from app.cli.execution import errors_as_sentences, run_async, settings_and_logging
 from app.cli.program import arguments_of_this_program, is_script
 from app.cli.reloader import run_reloading
@@ -192,7 +186,6 @@ def _list(sentences: Iterable[str]) -> None:
 
 
 def _one_of(token: str | None, session: str | None, user: str | None) -> tuple[RevocationKind, str]:
-    """Return the kind and the text of the only option given."""
     given = [
         (kind, text)
         for kind, text in (

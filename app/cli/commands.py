@@ -160,7 +160,6 @@ def _settings_to_revoke(settings: Settings) -> Settings:
 
 @asynccontextmanager
 async def _opened(settings: Settings) -> AsyncIterator[NestApplication]:
-    """Open the application without listening, and close it afterwards."""
     app = create_application(settings)
     try:
         with start_errors():

@@ -57,7 +57,6 @@ def run_reloading(command: Sequence[str], watch: Path) -> int:
     process is killed.
 
     Args:
-        command: The program and its arguments.
         watch: The folder to watch, including its subfolders.
 
     Returns:
@@ -140,7 +139,6 @@ class _Reloader:
         return child
 
     async def _end(self, child: Process) -> None:
-        """Signal the child to exit, wait, and kill what is left of its process group."""
         number = self._stop_signal if self._stopped.is_set() else signal.SIGINT
         with contextlib.suppress(ProcessLookupError):
             os.kill(child.pid, number)

@@ -25,7 +25,6 @@ class CircuitBreaker:
     when the service freezes wait for their timeout. Their failure opens the circuit breaker.
 
     Args:
-        name: Names the service in logs.
         probe: Asks the service, and calls `close` if it answers. Anything it raises is logged as an
             error, and the probe is repeated.
         retry_seconds: The pause after a failed probe.

@@ -162,7 +162,6 @@ class _Carrier(Coroutine[Any, Any, Any]):
         return awaited
 
     def close(self) -> None:
-        """Close the coroutine. Called when the task is dropped."""
         if self._coroutine is not None:
             self._coroutine.close()
 
@@ -178,8 +177,6 @@ async def within(
     The time starts at its first wait; most coroutines never wait, and need no timer.
 
     Args:
-        seconds: The time limit.
-        coroutine: The coroutine.
         late: Makes the timeout's exception: a new one each time, because an exception keeps the
             traceback of each time it is raised.
 
@@ -205,7 +202,6 @@ async def within(
 
 @types.coroutine
 def _continue(coroutine: Coroutine[Any, Any, T], awaited: Any) -> Generator[Any, Any, T]:
-    """Run a coroutine that has started, and waits for ``awaited``, to its end."""
     try:
         while True:
             try:

@@ -66,12 +66,7 @@ def check_lock_timeout(lock_timeout_seconds: float, statement_timeout_seconds: f
 
 
 def check_packets(max_packets_per_second: int, least: int) -> None:
-    """Check that a client can use up its limits for events and receipts.
-
-    Args:
-        max_packets_per_second: The setting.
-        least: The sum of the limits for events and receipts.
-    """
+    """Check that a client can use up its limits for events and receipts."""
     if max_packets_per_second < least:
         raise ValueError(
             f"MAX_PACKETS_PER_SECOND must be at least {least}, the sum of the limits for "

@@ -24,9 +24,6 @@ class HealthController:
     `REUSE_SECONDS`.
 
     Args:
-        storage: Probes the storage.
-        revocations: Is probed for whether revocations can be read.
-        clock: Measures the age of a result.
         admits_unchecked: Whether clients are admitted while revocations cannot be read.
     """
 

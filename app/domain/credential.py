@@ -16,8 +16,6 @@ class Credential:
 
     Attributes:
         token: The token as the client sent it. It is a secret.
-        digest: The `token_digest` of the token.
-        principal: The claims.
     """
 
     token: str = field(repr=False)
@@ -52,7 +50,6 @@ class Revocation:
     """The decision to reject the credentials of a token, a sign-in or a user from now on.
 
     Attributes:
-        kind: The kind of thing that is revoked.
         subject: By kind: the token's `token_digest`, the ``sid``, or the user's id.
         issued_until: Seconds since the epoch. Only tokens issued (``iat``) until then are revoked.
             Infinite except for users, who may sign in again.

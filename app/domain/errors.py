@@ -111,7 +111,6 @@ class AuthenticationError(ChatError):
     """The socket could not be authenticated, or its session has ended.
 
     Attributes:
-        code: The reason.
         message: ``authentication required``, ``authentication failed`` or ``authentication
             revoked``. The documented frontends look for these words.
         detail: A sentence for people that says how to fix it.
@@ -160,7 +159,6 @@ class InvalidPayload(ChatError):
 
     Attributes:
         path: The field's name on the wire, such as ``content``.
-        message: What is wrong with the field, for people.
     """
 
     code = "invalid_payload"

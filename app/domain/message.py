@@ -62,7 +62,6 @@ class FirstSend:
     bits, so that two contents do not collide by accident.
 
     Attributes:
-        message_id: The id of the stored message.
         digest: The digest of the channel and the first content; None if the message was stored by
             a version that did not store digests.
     """
@@ -79,7 +78,6 @@ class FirstSend:
         """Return whether a draft has the same channel and content as the first send.
 
         Args:
-            draft: A later draft with the same client message id.
             stored: The current message; None if it was deleted. If there is no digest, the draft is
                 compared with it.
         """

@@ -65,11 +65,7 @@ from app.framework.websockets.decorators import (
     web_socket_gateway,
 )
 from app.framework.websockets.explorer import EventRoute
-from app.framework.websockets.hooks import (
-    OnGatewayConnection,
-    OnGatewayDisconnect,
-    OnGatewayInit,
-)
+from app.framework.websockets.hooks import OnGatewayConnection, OnGatewayDisconnect, OnGatewayInit
 from app.framework.websockets.param_decorators import (
     Ack,
     ConnectedSocket,

@@ -14,11 +14,7 @@ class WebhookFault(StrEnum):
 
 
 class WebhookRefused(Exception):
-    """The webhook is not authentic, too old or malformed. The text explains it to the sender.
-
-    Attributes:
-        code: A stable code of the reason.
-    """
+    """The webhook is not authentic, too old or malformed. The text explains it to the sender."""
 
     def __init__(self, code: WebhookFault, sentence: str) -> None:
         self.code = code

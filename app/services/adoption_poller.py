@@ -22,13 +22,6 @@ class AdoptionPoller:
 
     A stored message or change was not published if its commit was not confirmed, or if the storage
     failed before the publication. While the storage fails, the poller goes on trying.
-
-    Args:
-        adoption: Finds and adopts the messages of the original backend.
-        publisher: Publishes the adopted messages.
-        messages: Publishes unconfirmed messages and changes.
-        clock: Gives the time of the adoption.
-        interval_seconds: The pause between two polls.
     """
 
     def __init__(

@@ -15,9 +15,6 @@ class AuthenticationService:
     """Verifies the tokens that clients send, and counts attempts and failures per address.
 
     Args:
-        verifier: Verifies a token by the rules of the identity provider.
-        blacklist: Is read once per token.
-        limiter: Counts per `client_network`.
         accept_bearer: Whether ``Bearer `` before the token is accepted.
         admit_unchecked: Whether to admit clients while revocations cannot be read.
     """

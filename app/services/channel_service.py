@@ -22,13 +22,7 @@ from app.domain.events import ServerEvent
 from app.domain.ids import ChannelId, UserId
 from app.domain.rooms import channel_room, user_room
 from app.domain.time_limits import DRAIN_TIMEOUT_SECONDS
-from app.ports import (
-    Broadcaster,
-    ChannelRepository,
-    Clock,
-    Membership,
-    MembershipBus,
-)
+from app.ports import Broadcaster, ChannelRepository, Clock, Membership, MembershipBus
 from app.services.room_sync import RoomSync
 from app.services.writes.keyed_queue import KeyedQueue
 from app.services.writes.unconfirmed_changes import UnconfirmedChanges
@@ -178,7 +172,6 @@ class ChannelService:
         return ChannelCreation(channel, is_new=True)
 
     async def _find_created(self, draft: ChannelDraft) -> tuple[Channel, Collection[UserId]]:
-        """Return the channel that an earlier call has created, and its current members."""
         channel = await self._channels.find(draft.id)
         member_ids = (await self._channels.members_of_all([draft.id]))[draft.id]
         if channel is None or not draft.describes(channel) or draft.created_by_id not in member_ids:

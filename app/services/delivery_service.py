@@ -57,11 +57,8 @@ class DeliveryService:
     If the commit of a report was not confirmed, the change is published when the recipient reports
     it again to this node. At most `MAX_UNCONFIRMED` such reports are remembered.
 
-    Args:
-        deliveries: Stores the deliveries.
-        broadcaster: Sends events to connected clients.
-        clock: Gives the time of statuses.
-        admission: Limits the concurrent transactions.
+    Every method raises `Unavailable` when the storage fails. Then nothing was stored, unless the
+    error is `Unconfirmed`: then the reports may be stored.
     """
 
     def __init__(
@@ -89,7 +86,6 @@ class DeliveryService:
         Raises:
             MessageNotFound: There is no such message in a channel of the user.
             NotARecipient: The message was not sent to the user.
-            Unavailable: Nothing was stored. If it is `Unconfirmed`, the report may be stored.
         """
         return await self._report(Report(message_id, user_id, DeliveryState.DELIVERED))
 
@@ -99,28 +95,19 @@ class DeliveryService:
         Raises:
             MessageNotFound: There is no such message in a channel of the user.
             NotARecipient: The message was not sent to the user.
-            Unavailable: Nothing was stored. If it is `Unconfirmed`, the report may be stored.
         """
         return await self._report(Report(message_id, user_id, DeliveryState.READ))
 
     async def all_delivered(
         self, user_id: UserId, message_ids: Sequence[MessageId]
     ) -> ReceiptsResponse:
-        """Record that the user has received these messages; no id is repeated.
-
-        Raises:
-            Unavailable: Nothing was stored. If it is `Unconfirmed`, the reports may be stored.
-        """
+        """Record that the user has received these messages; no id is repeated."""
         return await self._report_all(
             [Report(each, user_id, DeliveryState.DELIVERED) for each in message_ids]
         )
 
     async def all_seen(self, user_id: UserId, message_ids: Sequence[MessageId]) -> ReceiptsResponse:
-        """Record that the user has read these messages; no id is repeated.
-
-        Raises:
-            Unavailable: Nothing was stored. If it is `Unconfirmed`, the reports may be stored.
-        """
+        """Record that the user has read these messages; no id is repeated."""
         return await self._report_all(
             [Report(each, user_id, DeliveryState.READ) for each in message_ids]
         )
@@ -131,15 +118,11 @@ class DeliveryService:
         """Return the statuses of the message's recipients, one page at a time.
 
         Args:
-            user_id: The user who asks.
-            message_id: The message.
-            limit: How many recipients a page has at most.
             cursor: The ``next_cursor`` of the page before; None for the first page.
 
         Raises:
             InvalidPayload: No server has made this cursor.
             MessageNotFound: There is no such message in a channel of the user.
-            Unavailable: The storage does not answer.
         """
         after = None if cursor is None else decode_recipient_cursor(cursor).recipient_id
         page = await self._deliveries.statuses(message_id, user_id, limit, after)

@@ -116,7 +116,6 @@ class MessagePublisher:
         """Have `catch_up` look for unpublished messages of these channels.
 
         Args:
-            channel_ids: The channels.
             seconds: For how long more messages may turn up, because their commit goes on.
         """
         until = self._clock.monotonic() + seconds

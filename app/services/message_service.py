@@ -7,13 +7,7 @@ from functools import partial
 from app.domain.errors import MessageNotFound, Unavailable, Unconfirmed
 from app.domain.events import ServerEvent
 from app.domain.ids import ChannelId, ClientMessageId, MessageId, SocketId, UserId, new_message_id
-from app.domain.message import (
-    DeletedMessage,
-    DeletionReceipt,
-    FailedMessage,
-    Message,
-    MessageDraft,
-)
+from app.domain.message import DeletedMessage, DeletionReceipt, FailedMessage, Message, MessageDraft
 from app.domain.rooms import user_room
 from app.domain.text import checked_content
 from app.domain.time_limits import DRAIN_TIMEOUT_SECONDS, UNCONFIRMED_SECONDS
@@ -40,7 +34,6 @@ class _Change:
     """An unconfirmed change of a message.
 
     Attributes:
-        channel_id: The message's channel.
         content: The new content; None for a deletion.
         until: After this time, by the monotonic clock, it is stored or never will be.
     """
@@ -58,15 +51,8 @@ class MessageService:
     the order of storing. A write that has started is also published, even if its caller is
     cancelled meanwhile.
 
-    Args:
-        messages: Stores the messages.
-        publisher: Publishes the messages of each channel in their order.
-        room_sync: Keeps the rooms of channels equal to their members.
-        broadcaster: Sends events to connected clients.
-        clock: Gives the time of messages.
-        admission: Limits the concurrent transactions.
-        max_content_chars: Limits the length of a message.
-        max_batch: Limits how many messages a transaction stores.
+    Every method raises `Unavailable` when the storage fails. Then nothing was stored, unless the
+    error is `Unconfirmed`: then the write may be stored, and `catch_up` publishes it.
     """
 
     def __init__(
@@ -112,18 +98,14 @@ class MessageService:
         sender's other sockets receive ``message.failed``.
 
         Args:
-            user_id: The sender.
-            channel_id: The channel of the message.
             content: The text; white space around it is removed.
             client_message_id: Chosen by the client, so that it may send again.
-            socket_id: The socket that sent the message.
 
         Raises:
             InvalidPayload: The content is empty, too long or not text.
             NotAMember: The sender does not belong to the channel.
             ClientMessageIdReused: Another content or channel was first sent under this id.
             MessageDeleted: The message was stored before and has been deleted since.
-            Unavailable: The message was not stored. If it is `Unconfirmed`, it may be stored.
         """
         draft = MessageDraft(
             id=new_message_id(),
@@ -156,7 +138,6 @@ class MessageService:
             InvalidPayload: The content is empty, too long or not text.
             MessageNotFound: There is no such message in a channel of the user.
             NotTheAuthor: Another member wrote the message.
-            Unavailable: Nothing was changed. If it is `Unconfirmed`, it may be changed.
         """
         checked = checked_content(content, self._max_content_chars)
         return await self._changes.run(
@@ -169,16 +150,11 @@ class MessageService:
         Raises:
             MessageNotFound: There is no such message in a channel of the user.
             NotTheAuthor: Another member wrote the message.
-            Unavailable: Nothing was deleted. If it is `Unconfirmed`, it may be deleted.
         """
         return await self._changes.run(message_id, partial(self._delete, message_id, user_id))
 
     async def catch_up(self) -> None:
-        """Publish every message and change that was stored but not published.
-
-        Raises:
-            Unavailable: The storage does not answer; the next call tries again.
-        """
+        """Publish every message and change that was stored but not published."""
         await self._publisher.catch_up()
         for message_id, change in self._unconfirmed.items():
             await self._publish_if_stored(message_id, change)
@@ -265,5 +241,4 @@ class MessageService:
         self._unconfirmed.forget(message_id)
 
     def _count_rows(self, draft: MessageDraft) -> int:
-        """Return how many rows a message needs: one for each recipient."""
         return self._room_sync.size(draft.channel_id)

@@ -26,6 +26,8 @@ class OfflineMessageService:
     sends back nothing but the cursor and a limit.
 
     A page has at most ``max_page_bytes`` as JSON, unless it has a single message that is larger.
+
+    Every method raises `Unavailable` when the storage does not answer.
     """
 
     def __init__(
@@ -43,9 +45,6 @@ class OfflineMessageService:
         """Count the messages that have not been delivered to the user yet.
 
         For each user the storage runs one count at a time, however many sockets ask.
-
-        Raises:
-            Unavailable: The storage does not answer.
         """
         counts = await self._counts.get(user_id)
         return OfflineCount(sum(counts.channels.values()), counts.channels, more=counts.more)
@@ -64,8 +63,6 @@ class OfflineMessageService:
         """Return the page that a client requests.
 
         Args:
-            user_id: The user who asks.
-            limit: How many messages the page has at most.
             cursor: The ``next_cursor`` of the page before; None for the first page.
             since: A channel and a ``seq``: the first page is that of `after`. None for the first
                 page of `undelivered`.
@@ -73,7 +70,6 @@ class OfflineMessageService:
         Raises:
             InvalidPayload: No server has made this cursor, or it belongs to another channel.
             NotAMember: The user is not a member of the channel.
-            Unavailable: The storage does not answer.
         """
         if cursor is None and since is not None:
             channel_id, after_seq = since
@@ -91,7 +87,6 @@ class OfflineMessageService:
         Raises:
             InvalidPayload: No server has made this cursor.
             NotAMember: The user is not a member of the cursor's channel.
-            Unavailable: The storage does not answer.
         """
         match decode_cursor(cursor) if cursor is not None else UndeliveredCursor(0):
             case ChannelCursor(channel_id, seq):
@@ -108,7 +103,6 @@ class OfflineMessageService:
 
         Raises:
             NotAMember: The user is not a member of the channel.
-            Unavailable: The storage does not answer.
         """
         found = await self._messages.list_after(channel_id, user_id, after_seq, limit + 1)
         messages = self._first_page(found, limit)

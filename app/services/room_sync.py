@@ -17,10 +17,6 @@ class RoomSync:
 
     Updates `EventService` for every socket that it moves. Updates from the `MembershipBus` are
     applied immediately. Changes that other programs write to the database are noticed by `refresh`.
-
-    Attributes:
-        is_fresh: Whether `refresh` would do nothing for a channel: see `MemberCache.is_fresh`.
-        size: The number of members of a channel: see `MemberCache.size`.
     """
 
     def __init__(

@@ -86,8 +86,6 @@ class SessionService:
 
         Args:
             sent: What the client sent as its token.
-            address: The client's address.
-            holder: The socket.
 
         Raises:
             AuthenticationError: The socket is not admitted; the code gives the reason.
@@ -158,7 +156,6 @@ class SessionService:
         """Store a revocation for all nodes, and end the sessions that it covers.
 
         Args:
-            kind: The kind of thing to revoke.
             value: The token itself, the ``sid`` or the user's id.
 
         Raises:
@@ -200,7 +197,6 @@ class SessionService:
         return False
 
     def _set_expiry(self, session: Session) -> None:
-        """Set the session's expiry from its token, and schedule its warning."""
         if not self._policy.enforce_expiry:
             return
         expires_at = session.credential.principal.expires_at

@@ -25,6 +25,9 @@ class TokenBlacklistService:
     bus. A revocation that the bus loses is found by polling the store: every
     ``poll_interval_seconds``, and when the bus reconnects. While the store does not answer, it is
     polled every `RETRY_SECONDS`. The listener may receive a revocation more than once.
+
+    Every method except `is_available` raises `Unavailable` when the store does not answer. Then a
+    revocation may or may not be stored, and the caller must try again.
     """
 
     def __init__(
@@ -40,28 +43,17 @@ class TokenBlacklistService:
         self._poller: asyncio.Task[None] | None = None
 
     async def blacklist_token(self, token: str, expiration_time: int) -> None:
-        """Revoke a token for ``expiration_time`` seconds, but for one second at least.
-
-        Raises:
-            Unavailable: The revocation may or may not be stored; the caller must try again.
-        """
+        """Revoke a token for ``expiration_time`` seconds, but for one second at least."""
         await self.revoke(Revocation.of_token(token), max(1, expiration_time))
 
     async def is_blacklisted(self, token: str) -> bool:
-        """Whether the token itself is revoked; `is_revoked` checks its sign-in and its user, too.
-
-        Raises:
-            Unavailable: The store does not answer.
-        """
+        """Whether the token itself is revoked; `is_revoked` also checks its sign-in and user."""
         return await self._store.contains_token(token)
 
     async def revoke(self, revocation: Revocation, ttl_seconds: int) -> None:
         """Store a revocation, then notify the listener of this node and the other nodes.
 
         Storing comes first: a client that reconnects after the notification is rejected.
-
-        Raises:
-            Unavailable: The revocation may or may not be stored; the caller must try again.
         """
         await self._store.add(revocation, ttl_seconds)
         self._on_revoked(revocation)
@@ -71,11 +63,7 @@ class TokenBlacklistService:
             _logger.warning("a revocation was not published; other nodes will find it by polling")
 
     async def is_revoked(self, credential: Credential) -> bool:
-        """Whether the token, its sign-in or its user is revoked.
-
-        Raises:
-            Unavailable: The store does not answer.
-        """
+        """Whether the token, its sign-in or its user is revoked."""
         return await self._store.contains(credential)
 
     async def is_available(self) -> bool:
@@ -92,10 +80,6 @@ class TokenBlacklistService:
         """Set the listener, which receives every later revocation. There is one listener.
 
         It is called on the event loop and must neither raise nor take long.
-
-        Args:
-            on_revoked: The listener.
-            live: Returns the credentials of the sessions that are open on this node.
         """
         self._on_revoked = on_revoked
         self._live = live

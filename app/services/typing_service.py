@@ -25,8 +25,6 @@ class _Typist:
     """A user who is typing in a channel.
 
     Attributes:
-        indicator: The indicator that the channel received last.
-        expiry: The timer that ends the typing.
         until: When the typing on each connected socket expires, by the monotonic clock.
     """
 
@@ -43,7 +41,8 @@ class TypingService:
     the channel receives the end when its members have been read.
 
     A user with a socket in the channel's room counts as a member while the room is fresh. Otherwise
-    the service asks the storage, and waits for ``wait_seconds`` at most.
+    the service asks the storage, and waits for ``wait_seconds`` at most. If the storage does not
+    answer, `start`, `stop` and `list` raise `Unavailable`, and change and publish nothing.
     """
 
     def __init__(
@@ -76,7 +75,6 @@ class TypingService:
 
         Raises:
             NotAMember: The user is not a member of the channel; nothing was published.
-            Unavailable: The storage does not answer; nothing was published.
         """
         was_listening = self._events.is_listening(channel_id, user_id)
         await self._require_member(user_id, channel_id)
@@ -102,7 +100,6 @@ class TypingService:
 
         Raises:
             NotAMember: The user is not a member of the channel; nothing was changed.
-            Unavailable: The storage does not answer; nothing was changed.
         """
         await self._require_member(user_id, channel_id)
         indicator = self._indicator(user_id, channel_id, is_typing=False)
@@ -123,7 +120,6 @@ class TypingService:
 
         Raises:
             NotAMember: The user is not a member of the channel.
-            Unavailable: The storage does not answer.
         """
         await self._require_member(user_id, channel_id)
         typists = self._typists.get(channel_id)
@@ -183,7 +179,6 @@ class TypingService:
             self.end(user_id, channel_id)
 
     async def _require_member(self, user_id: UserId, channel_id: ChannelId) -> None:
-        """Require that the user is a member, and that the room is equal to the members."""
         if self._room_sync.is_fresh(channel_id) and self._events.is_listening(channel_id, user_id):
             return
         try:
@@ -212,7 +207,6 @@ class TypingService:
     def _typing_elsewhere(
         self, user_id: UserId, channel_id: ChannelId, socket_id: SocketId
     ) -> dict[SocketId, float]:
-        """Return the other sockets on which the user is typing, each with its expiry."""
         typist = self._typist(user_id, channel_id)
         if typist is None:
             return {}
@@ -222,7 +216,6 @@ class TypingService:
         }
 
     def _keep(self, indicator: TypingIndicator, until: dict[SocketId, float]) -> None:
-        """Keep an entry until the last of these expiries."""
         user_id, channel_id = indicator.user_id, indicator.channel_id
         expiry = self._clock.call_later(
             max(until.values()) - self._clock.monotonic(),

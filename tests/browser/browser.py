@@ -45,17 +45,14 @@ class Tab:
         await self.element(selector, "click")
 
     async def text(self, selector: str) -> str:
-        """Return the text of the element."""
         text: str = await self.element(selector, "innerText")
         return text
 
     async def texts(self, selector: str) -> list[str]:
-        """Return the text of each matching element."""
         texts: list[str] = await self.element(selector, "allInnerTexts")
         return texts
 
     async def say(self, content: str) -> None:
-        """Send a message."""
         await self.element("#draft", "fill", content)
         await self.press("Enter")
 
@@ -65,7 +62,6 @@ class Tab:
             await self._ask("keyboard", method="press", args=(key,))
 
     async def type(self, text: str) -> None:
-        """Type a text key by key."""
         await self._ask("keyboard", method="type", args=(text,))
 
     async def element(self, selector: str, method: str, *args: object) -> Any:
@@ -115,7 +111,6 @@ class Window:
         self.tabs: list[Tab] = []
 
     async def tab(self) -> Tab:
-        """Open a tab."""
         number = next(self._browser.numbers)
         await self._browser.ask("openTab", window=self._number, tab=number)
         tab = Tab(self._browser, number)
@@ -123,7 +118,6 @@ class Window:
         return tab
 
     async def close(self) -> None:
-        """Close the window with all its tabs."""
         await self._browser.ask("closeWindow", window=self._number)
 
 

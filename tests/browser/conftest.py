@@ -19,7 +19,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
-    """Chromium."""
     executable = find_chromium()
     if executable is None:
         pytest.fail(MISSING, pytrace=False)
@@ -38,7 +37,6 @@ async def server(tmp_path: Path) -> AsyncIterator[ServerProcess]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def window(browser: Browser) -> AsyncIterator[Window]:
-    """A new window."""
     window = await browser.window(viewport={"width": 1280, "height": 800})
     yield window
     await window.close()

@@ -29,7 +29,6 @@ TIMEOUT_SECONDS = 5.0
 
 @pytest.fixture
 def clock() -> ManualClock:
-    """A clock that only a test advances."""
     return ManualClock()
 
 
@@ -72,7 +71,6 @@ def let_pass(clock: ManualClock, redis_server: RedisServer) -> Callable[[float],
 
 @pytest.fixture(params=["memory", "sqlite", "postgres", "redis"])
 def revocation_store(request: pytest.FixtureRequest, clock: ManualClock) -> RevocationStore:
-    """A store without revocations."""
     if request.param == "memory":
         return MemoryRevocationStore(clock)
     if request.param == "redis":
@@ -82,7 +80,6 @@ def revocation_store(request: pytest.FixtureRequest, clock: ManualClock) -> Revo
 
 @pytest.fixture(params=["memory", "sqlite", "postgres", "redis"])
 def webhook_log(request: pytest.FixtureRequest, clock: ManualClock) -> WebhookLog:
-    """A log without messages."""
     if request.param == "memory":
         return MemoryWebhookLog(clock)
     if request.param == "redis":
@@ -92,7 +89,6 @@ def webhook_log(request: pytest.FixtureRequest, clock: ManualClock) -> WebhookLo
 
 @pytest.fixture(params=["memory", "redis"])
 def attempt_limiter(request: pytest.FixtureRequest, clock: ManualClock) -> AttemptLimiter:
-    """A limiter without attempts."""
     in_memory = MemoryAttemptLimiter(
         TokenBuckets(ATTEMPTS_PER_MINUTE / 60, ATTEMPTS_PER_MINUTE, clock),
         TokenBuckets(FAILURES_PER_MINUTE / 60, FAILURES_PER_MINUTE, clock),
@@ -106,7 +102,6 @@ def attempt_limiter(request: pytest.FixtureRequest, clock: ManualClock) -> Attem
 
 @pytest.fixture(params=["memory", "redis"])
 def socket_quota(request: pytest.FixtureRequest, clock: ManualClock) -> SocketQuota:
-    """A quota from which no socket was taken."""
     if request.param == "memory":
         return MemorySocketQuota(MAX_SOCKETS)
     return RedisSocketQuota(request.getfixturevalue("redis_connection"), MAX_SOCKETS, clock)

@@ -14,7 +14,6 @@ def credential(
     session_id: str | None = "sess_alice",
     issued_at: float = ISSUED_AT,
 ) -> Credential:
-    """Return a verified credential."""
     principal = Principal(
         UserId(user_id), session_id, token_id=None, expires_at=issued_at + 60, issued_at=issued_at
     )

@@ -13,7 +13,6 @@ from tests.doubles.manual_clock import DEFAULT_START as NOW
 async def sent(
     storage: Storage, user_id: UserId = ALICE, channel_id: ChannelId = GENERAL
 ) -> Message:
-    """Store a message."""
     return await add(storage, draft(user_id, channel_id))
 
 
@@ -24,7 +23,6 @@ async def reported(
     state: DeliveryState,
     now: datetime = NOW,
 ) -> AdvanceOutcome:
-    """Return the outcome of one report."""
     (outcome,) = await storage.deliveries.advance_all(
         [Report(message_id, recipient_id, state)], now
     )

@@ -8,9 +8,8 @@ import pytest
 from app.adapters.sql.channels.deletion import DELIVERIES_AT_ONCE, MESSAGES_AT_ONCE
 from app.domain.channel import Channel, ChannelType, MemberRole, MembershipOutcome
 from app.domain.errors import ChannelExists, ChannelNotFound, NotAMember, UserNotFound
-from app.domain.ids import ChannelId, ClientMessageId, UserId, new_message_id
-from app.domain.message import MessageDraft
-from tests.contract.storage import ALICE, BOB, CAROL, GENERAL, MALLORY, RANDOM, Storage
+from app.domain.ids import ChannelId, UserId
+from tests.contract.storage import ALICE, BOB, CAROL, GENERAL, MALLORY, RANDOM, Storage, draft
 from tests.doubles.manual_clock import DEFAULT_START as NOW
 
 NEWS = ChannelId("news/ü")
@@ -21,18 +20,10 @@ ALICES_OWN = {ALICE: MemberRole.OWNER}
 
 
 def channel(channel_id: ChannelId = NEWS, creator_id: UserId = ALICE) -> Channel:
-    """Return a channel that does not exist yet."""
     return Channel(channel_id, "News", None, ChannelType.PRIVATE, creator_id, created_at=NOW)
 
 
-def draft(user_id: UserId, channel_id: ChannelId, number: int = 0) -> MessageDraft:
-    """Return a message to store, with its own client message id."""
-    client_message_id = ClientMessageId(f"{channel_id}-{number}")
-    return MessageDraft(new_message_id(), channel_id, user_id, "hello", client_message_id)
-
-
 async def members_of(storage: Storage, channel_id: ChannelId) -> frozenset[UserId]:
-    """Return the members of one channel."""
     members = await storage.channels.members_of_all([channel_id])
     return members[channel_id]
 
@@ -174,21 +165,21 @@ async def test_member_has_no_former_role_when_they_come_back_without_one(storage
 
 async def test_newcomer_has_missed_nothing_when_messages_are_older(storage: Storage) -> None:
     """Only messages sent after the addition are undelivered to the new member."""
-    await storage.messages.add_all([draft(ALICE, RANDOM, 1)], now=NOW)
+    await storage.messages.add_all([draft(ALICE, RANDOM)], now=NOW)
 
     later = NOW + timedelta(seconds=1)
     await storage.channels.add_member(RANDOM, CAROL, MemberRole.MEMBER, later)
-    await storage.messages.add_all([draft(ALICE, RANDOM, 2)], now=later)
+    await storage.messages.add_all([draft(ALICE, RANDOM)], now=later)
 
     assert {RANDOM: 1} == (await storage.deliveries.undelivered_counts(CAROL)).channels
 
 
 async def test_what_a_member_missed_waits_again_when_they_come_back(storage: Storage) -> None:
     """Messages sent before the removal count, messages sent during the absence do not."""
-    before = draft(ALICE, RANDOM, 1)
+    before = draft(ALICE, RANDOM)
     await storage.messages.add_all([before], now=NOW)
     await storage.channels.remove_member(RANDOM, BOB)
-    await storage.messages.add_all([draft(ALICE, RANDOM, 2)], now=NOW)
+    await storage.messages.add_all([draft(ALICE, RANDOM)], now=NOW)
     gone = (await storage.deliveries.undelivered_counts(BOB)).channels
 
     await storage.channels.add_member(RANDOM, BOB, MemberRole.MEMBER, NOW + timedelta(seconds=1))
@@ -252,7 +243,10 @@ async def test_nobody_is_left_when_all_members_are_removed(storage: Storage) -> 
 async def test_channel_is_gone_with_its_messages_when_it_is_deleted(storage: Storage) -> None:
     """The deletion takes several portions, and other channels keep their messages."""
     await storage.channels.seed({UserId(f"user_{number}"): [RANDOM] for number in range(10)})
-    drafts = [draft(ALICE, RANDOM, number) for number in range(MESSAGES_AT_ONCE + 1)]
+    drafts = [
+        draft(ALICE, RANDOM, client_message_id=f"{number}")
+        for number in range(MESSAGES_AT_ONCE + 1)
+    ]
     for start in range(0, len(drafts), BATCH):
         await storage.messages.add_all(drafts[start : start + BATCH], now=NOW)
     await storage.messages.add_all([draft(ALICE, GENERAL)], now=NOW)
@@ -272,11 +266,11 @@ async def test_channel_starts_empty_when_it_is_created_after_its_deletion(
     storage: Storage,
 ) -> None:
     """No message of the deleted channel returns, and sequences start at 1."""
-    await storage.messages.add_all([draft(ALICE, RANDOM, 1)], now=NOW)
+    await storage.messages.add_all([draft(ALICE, RANDOM)], now=NOW)
     await storage.channels.delete(RANDOM)
 
     await storage.channels.create(channel(RANDOM), {**ALICES_OWN, BOB: MemberRole.MEMBER})
-    await storage.messages.add_all([draft(ALICE, RANDOM, 2)], now=NOW)
+    await storage.messages.add_all([draft(ALICE, RANDOM)], now=NOW)
 
     (message,) = await storage.messages.list_after(RANDOM, BOB, after_seq=0, limit=10)
     assert 1 == message.seq

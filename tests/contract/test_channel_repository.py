@@ -67,6 +67,7 @@ async def test_seed_creates_nothing_when_there_is_nothing_to_create(
 ) -> None:
     await empty_storage.channels.seed({})
 
+    assert () == await empty_storage.channels.users(limit=1)
     assert () == await empty_storage.channels.channels_of(ALICE)
 
 

@@ -7,16 +7,7 @@ from app.domain.errors import MessageNotFound, NotARecipient
 from app.domain.ids import MessageId, UserId
 from app.ports import Advance
 from tests.contract.receipts import advanced, own_state, reported, sent
-from tests.contract.storage import (
-    ALICE,
-    BOB,
-    CAROL,
-    GENERAL,
-    MALLORY,
-    NOBODY_ELSE,
-    RANDOM,
-    Storage,
-)
+from tests.contract.storage import ALICE, BOB, CAROL, GENERAL, MALLORY, NOBODY_ELSE, RANDOM, Storage
 from tests.doubles.manual_clock import DEFAULT_START as NOW
 
 SENT, DELIVERED, READ = DeliveryState.SENT, DeliveryState.DELIVERED, DeliveryState.READ

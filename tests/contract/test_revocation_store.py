@@ -168,5 +168,8 @@ async def test_missed_gives_all_when_there_are_many_live_credentials(
     assert {each.subject for each in revoked} == {each.subject for each in missed}
 
 
-async def test_missed_gives_nothing_when_nobody_is_there(revocation_store: RevocationStore) -> None:
+async def test_missed_gives_nothing_when_nothing_was_revoked(
+    revocation_store: RevocationStore,
+) -> None:
     assert [] == await all_missed(revocation_store, [])
+    assert [] == await all_missed(revocation_store, [credential()])

@@ -124,7 +124,6 @@ async def seeded(database: Database) -> Storage:
 
 
 async def run(database: Database, statement: str) -> None:
-    """Execute and commit one statement."""
     async with database.transaction() as connection:
         await connection.exec_driver_sql(statement)
 

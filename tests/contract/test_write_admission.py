@@ -6,7 +6,6 @@ from app.ports import WriteAdmission
 
 @pytest.fixture(params=["memory", "sqlite", "postgres"])
 def storage(request: pytest.FixtureRequest) -> WriteAdmission:
-    """The storage under test."""
     if request.param == "memory":
         return MemoryStore()
     database: WriteAdmission = request.getfixturevalue(f"{request.param}_database")

@@ -34,12 +34,11 @@ class Chat:
         self._clients: list[JsClient] = []
 
     def user_id(self, name: str) -> str:
-        """Return the id of a user of the group."""
         return f"user_{name}_{self._group}"
 
-    async def token(self, name: str, ttl_seconds: int = 60) -> str:
+    async def token(self, name: str, ttl_seconds: int = 60, session_id: str | None = None) -> str:
         """Fetch a token for a user of the group."""
-        return await self.server.token(self.user_id(name), ttl_seconds)
+        return await self.server.token(self.user_id(name), ttl_seconds, session_id)
 
     async def client(self, name: str, **options: object) -> JsClient:
         """Connect a user of the group with a valid token."""

@@ -64,7 +64,6 @@ class ForkedApp:
             os.kill(self.pid, number)
 
     def kill(self) -> None:
-        """Kill the process."""
         self.send_signal(signal.SIGKILL)
 
     def _end(self) -> None:

@@ -10,14 +10,7 @@ from itertools import count
 from typing import Any
 
 from tests.deadlines import ANSWER_SECONDS
-from tests.e2e.hostile.raw_client import (
-    CLOSE,
-    TEXT,
-    RawClient,
-    frame,
-    packet,
-    websocket_client,
-)
+from tests.e2e.hostile.raw_client import CLOSE, TEXT, RawClient, frame, packet, websocket_client
 from tests.e2e.server_process import ServerProcess
 
 ADMITTED = "admitted"

@@ -21,7 +21,6 @@ class RawSocket:
         self._websocket = websocket
 
     async def send(self, frame: str) -> None:
-        """Send a text frame."""
         await self._websocket.send_str(frame)
 
     async def connect(self, token: str) -> str:

@@ -99,7 +99,6 @@ class ServerProcess:
         assert code == 0, f"exit code {code}: {self.err}"
 
     def signal(self, number: signal.Signals) -> None:
-        """Send a signal to the process."""
         assert self._process is not None
         self._process.send_signal(number)
 

@@ -1,32 +1,17 @@
 """How a server shuts down after a signal: it is not ready first, and closes connections last."""
 
-import asyncio
 import signal
 from pathlib import Path
 
-from aiohttp import ClientSession
-
-from tests.deadlines import ANSWER_SECONDS
 from tests.e2e.chat_groups import Chat, Chats
 from tests.e2e.conftest import GENEROUS
+from tests.e2e.nodes import readiness
 from tests.e2e.server_process import ServerProcess
 
-LOOK_EVERY_SECONDS = 0.05
-
-
-async def until_not_ready(server: ServerProcess) -> dict[str, str]:
-    """Poll the readiness endpoint until it answers 503; return the body."""
-    async with asyncio.timeout(ANSWER_SECONDS), ClientSession() as http:
-        while True:
-            async with http.get(f"{server.url}/health/ready") as response:
-                if response.status == 503:
-                    answer: dict[str, str] = await response.json()
-                    return answer
-            await asyncio.sleep(LOOK_EVERY_SECONDS)
+DRAINING = (503, {"status": "unavailable", "reason": "draining"})
 
 
 def draining(folder: Path, seed_file: Path, drain_seconds: str) -> ServerProcess:
-    """Return a server that is not started yet."""
     settings = {"SEED_FILE": str(seed_file), "DRAIN_SECONDS": drain_seconds, **GENEROUS}
     return ServerProcess(folder, settings)
 
@@ -50,7 +35,7 @@ async def test_server_is_not_ready_but_serves_when_it_shuts_down(
     await server.start()
     server.signal(signal.SIGHUP)
 
-    answer = await until_not_ready(server)
+    answer = await readiness(server, DRAINING)
     server.signal(signal.SIGHUP)
     chat = chats.on(server)
     content = await delivered(chat, "still here")
@@ -58,7 +43,7 @@ async def test_server_is_not_ready_but_serves_when_it_shuts_down(
     code = await server.ended()
     chat.leave()
 
-    assert {"status": "unavailable", "reason": "draining"} == answer
+    assert DRAINING == answer
     assert "still here" == content
     assert -signal.SIGTERM == code
 

@@ -37,11 +37,9 @@ class Terminal:
                 await self._grown.wait()
 
     def type(self, keys: bytes) -> None:
-        """Press keys."""
         os.write(self._keyboard, keys)
 
     def close(self) -> None:
-        """Close the terminal."""
         asyncio.get_running_loop().remove_reader(self._keyboard)
         os.close(self._keyboard)
 

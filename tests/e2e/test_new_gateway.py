@@ -96,6 +96,6 @@ def test_new_gateway_says_what_to_add_when_the_module_was_rewritten(tmp_path: Pa
     written = new_gateway(folder, "poll")
 
     assert 1 == written.returncode
-    assert "add these to the module of your choice:" in written.stderr
+    assert "add these lines to a module yourself:" in written.stderr
     assert "  poll_gateway = providers.Singleton(PollGateway)\n" in written.stderr
     assert (folder / "app" / "gateways" / "poll_gateway.py").exists()

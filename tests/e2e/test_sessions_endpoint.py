@@ -30,15 +30,6 @@ async def revoke(
         return answer.status, await answer.json()
 
 
-async def token_of_session(chat: Chat, name: str, session_id: str) -> str:
-    """Fetch a token of a given session."""
-    wanted = {"userId": chat.user_id(name), "sessionId": session_id}
-    url = f"{chat.server.url}/dev/token"
-    async with ClientSession() as http, http.post(url, json=wanted) as answer:
-        token: str = (await answer.json())["token"]
-        return token
-
-
 async def end_of(client: JsClient) -> tuple[str, str, str]:
     """Wait for the disconnection; return the message and code of the error, and the reason."""
     error = await client.sees("error")
@@ -66,7 +57,10 @@ async def test_all_sockets_of_a_user_are_closed_when_a_backend_revokes_the_user(
 async def test_one_session_is_closed_when_a_backend_revokes_the_session(chat: Chat) -> None:
     """Later tokens of the session are refused; the user's other session stays connected."""
     phone, laptop = [
-        chat.connecting("alice", {"token": await token_of_session(chat, "alice", session_id)})
+        chat.connecting(
+            "alice",
+            {"token": await chat.token("alice", session_id=session_id)},
+        )
         for session_id in ("sess_phone", "sess_laptop")
     ]
     await phone.sees("connect")
@@ -76,7 +70,7 @@ async def test_one_session_is_closed_when_a_backend_revokes_the_session(chat: Ch
 
     assert (200, "session") == (status, answer["revoked"])
     assert "revoked" == (await end_of(phone))[1]
-    later = {"token": await token_of_session(chat, "alice", "sess_phone")}
+    later = {"token": await chat.token("alice", session_id="sess_phone")}
     assert "revoked" == (await chat.refusal(later))["code"]
     assert not await laptop.has_seen("error")
 
@@ -171,7 +165,7 @@ async def test_command_says_what_was_revoked_when_it_was(
 async def test_sockets_are_closed_when_the_command_revokes_them(chat: Chat, option: str) -> None:
     """The command is another process, and the server has no Redis."""
     session_id = f"sess_{chat.user_id('alice')}"
-    token = await token_of_session(chat, "alice", session_id)
+    token = await chat.token("alice", session_id=session_id)
     alice, bob = chat.connecting("alice", {"token": token}), await chat.client("bob")
     await alice.sees("connect")
     subject = {"--session": session_id, "--user": chat.user_id("alice")}[option]

@@ -94,13 +94,11 @@ async def by_backend(node: ServerProcess, kind: str, subject: str) -> None:
 
 
 async def by_command(node: ServerProcess, kind: str, subject: str) -> None:
-    """Revoke by the command."""
     finished = await node.command("revoke", f"--{kind}", subject)
     assert (0, "") == (finished.code, finished.err)
 
 
 async def by_clerk(node: ServerProcess, kind: str, subject: str) -> None:
-    """Revoke by a webhook."""
     event_type = {"user": "user.deleted", "session": "session.revoked"}[kind]
     await send_webhook(node, event_type, subject, f"msg_{subject}")
 

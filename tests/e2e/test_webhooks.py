@@ -23,7 +23,6 @@ async def server(serve: Serve) -> ServerProcess:
 
 
 def event(event_type: str, subject: str) -> bytes:
-    """Return the body of a webhook."""
     data = {"id": subject, "object": event_type.partition(".")[0]}
     return json.dumps({"data": data, "object": "event", "type": event_type}).encode()
 
@@ -44,7 +43,7 @@ async def error_code(client: JsClient) -> str:
 async def test_one_session_is_closed_when_clerk_says_that_it_ended(chat: Chat) -> None:
     """The user's other session stays connected."""
     session_id = "sess_phone"
-    token = await chat.server.token(chat.user_id("alice"), session_id=session_id)
+    token = await chat.token("alice", session_id=session_id)
     phone, laptop = chat.connecting("alice", {"token": token}), await chat.client("alice")
     await phone.sees("connect")
     body = event("session.revoked", session_id)

@@ -288,7 +288,6 @@ CHECKS: tuple[Callable[[Notes, Stored], Iterable[str]], ...] = (
 
 
 def _deleted(notes: Notes) -> set[MessageKey]:
-    """Return the messages that may have been deleted."""
     return {ack.message for send in notes.sends if send.is_deletion_wanted for ack in send.acks}
 
 

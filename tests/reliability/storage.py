@@ -46,12 +46,10 @@ class Storage:
         )
 
     async def last_seq(self, channel_id: str) -> int:
-        """Return the last sequence of the channel."""
         last_seqs: dict[str, int] = dict(await self._rows(_LAST_SEQS))
         return last_seqs.get(channel_id, 0)
 
     async def write(self, statement: str, row: Mapping[str, str]) -> None:
-        """Execute a statement in a transaction."""
         async with asyncio.timeout(ANSWER_SECONDS), self._engine.begin() as connection:
             await connection.execute(text(statement), row)
 

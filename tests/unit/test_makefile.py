@@ -55,13 +55,11 @@ class Machine:
             shutil.copy(ROOT / file, folder / file)
 
     def has(self, name: str, script: str = "") -> None:
-        """Add a program."""
         program = self._programs / name
         program.write_text(f"#!/bin/sh\n{script}\n")
         program.chmod(0o755)
 
     def make(self, target: str) -> "subprocess.CompletedProcess[str]":
-        """Run make."""
         make = shutil.which("make")
         assert make
         return subprocess.run(  # noqa: S603 - a constant command

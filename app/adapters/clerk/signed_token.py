@@ -38,12 +38,7 @@ _rs256 = RSAAlgorithm(RSAAlgorithm.SHA256)
 
 
 class TokenHeader(NamedTuple):
-    """The relevant fields of a valid header.
-
-    Attributes:
-        key_id: The ``kid``, or None.
-        is_from_template: Whether a JWT template made the token.
-    """
+    """The relevant fields of a valid header."""
 
     key_id: str | None
     is_from_template: bool

@@ -38,8 +38,6 @@ class ClerkTokenVerifier(TokenVerifier):
         """Set the rules that depend on the deployment.
 
         Args:
-            keys: The keys that tokens may be signed with.
-            clock: The wall clock for checking ``exp``, ``nbf`` and ``iat``.
             issuer: The exact ``iss``.
             authorized_parties: The allowed values of ``azp``.
             allow_missing_party: Whether a token without ``azp`` is accepted. Clerk omits it if the
@@ -125,7 +123,6 @@ def _expiry(claims: JsonObject) -> int:
 
 
 def _audience(claims: JsonObject) -> frozenset[str]:
-    """Return the ``aud`` values, a string or a list of strings. Other types count as none."""
     value = claims.get("aud")
     entries = value if isinstance(value, list) else [value]
     if all(isinstance(entry, str) for entry in entries):

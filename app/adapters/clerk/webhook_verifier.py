@@ -9,12 +9,7 @@ from pydantic import BaseModel, StringConstraints, ValidationError
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from app.domain.ids import MAX_ID_CHARS
-from app.ports import (
-    WebhookFault,
-    WebhookMessage,
-    WebhookRefused,
-    WebhookVerifier,
-)
+from app.ports import WebhookFault, WebhookMessage, WebhookRefused, WebhookVerifier
 
 _SECRET_PREFIX = "whsec_"  # noqa: S105 - what every secret begins with
 _SIGNED = ("id", "timestamp", "signature")
@@ -25,8 +20,6 @@ class WebhookSecretError(ValueError):
 
 
 class _Event(BaseModel):
-    """The relevant fields of a body."""
-
     type: Annotated[str, StringConstraints(min_length=1, max_length=MAX_ID_CHARS)]
     data: dict[str, object]
 

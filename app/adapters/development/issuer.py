@@ -76,13 +76,7 @@ class DevelopmentIssuer(TokenIssuer):
     def token(
         self, user_id: UserId, ttl_seconds: int = TOKEN_TTL_SECONDS, session_id: str | None = None
     ) -> str:
-        """Return a new session token (version 2) for the user.
-
-        Args:
-            user_id: Any id; the user need not exist.
-            ttl_seconds: Seconds until ``exp``. A negative number makes an expired token.
-            session_id: The ``sid`` claim. By default, all tokens of a user have the same.
-        """
+        """Return a new session token (version 2) for the user."""
         key = self._load()
         now = int(self._clock.now().timestamp())
         claims = {
@@ -108,7 +102,6 @@ class DevelopmentIssuer(TokenIssuer):
 
 
 def _key_id(key: RSAPrivateKey) -> str:
-    """Return an id derived from the key, so that caches distinguish a new key from the old one."""
     public = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     return f"ins_{sha256(public).hexdigest()[:24]}"
 

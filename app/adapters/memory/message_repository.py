@@ -7,12 +7,7 @@ from datetime import datetime
 from app.adapters.memory.rows import ChannelRow, MessageRow
 from app.adapters.memory.store import MemoryStore
 from app.domain.delivery import DeliveryState
-from app.domain.errors import (
-    ClientMessageIdReused,
-    MessageDeleted,
-    NotAMember,
-    NotTheAuthor,
-)
+from app.domain.errors import ClientMessageIdReused, MessageDeleted, NotAMember, NotTheAuthor
 from app.domain.ids import ChannelId, MessageId, UserId
 from app.domain.message import DeletedMessage, FirstSend, Message, MessageDraft
 from app.ports import AddOutcome, MessageRepository, StoredMessage

@@ -130,7 +130,6 @@ class ChannelRow:
                 yield self.messages[row_index]
 
     def _index_of(self, seq: int) -> int:
-        """Return the index of the first message with this ``seq`` or a higher one."""
         return seq - 1 - bisect_left(self.deleted, seq)
 
 

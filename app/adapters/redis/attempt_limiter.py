@@ -26,9 +26,6 @@ class RedisAttemptLimiter(AttemptLimiter):
     A hash per address counts failures by reason for an hour after the first failure.
 
     Args:
-        connection: The connection to the Redis that the nodes share.
-        attempts_per_minute: The limit of attempts per address.
-        failures_per_minute: The limit of failures per address.
         fallback: Counts on this node while Redis does not answer.
     """
 
@@ -77,6 +74,5 @@ class RedisAttemptLimiter(AttemptLimiter):
 
 
 def _bucket(per_minute: float) -> tuple[int, int]:
-    """Return the milliseconds to refill one token and the whole bucket."""
     token_ms = ceil(_MS_PER_MINUTE / per_minute)
     return token_ms, token_ms * max(1, int(per_minute))

@@ -9,17 +9,9 @@ from typing import TypeVar
 
 from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
-from redis.exceptions import (
-    ConnectionError as RedisConnectionError,
-)
-from redis.exceptions import (
-    InvalidResponse,
-    ReadOnlyError,
-    RedisError,
-)
-from redis.exceptions import (
-    TimeoutError as RedisTimeoutError,
-)
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import InvalidResponse, ReadOnlyError, RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from app.adapters.redis.backoff import Backoff
 from app.adapters.redis.lua_script import ScriptName, script_text
@@ -58,10 +50,7 @@ class RedisConnection:
     deadline; its connection is closed, so that no other call receives its reply.
 
     Args:
-        url: The value of ``REDIS_URL``.
         timeout_seconds: The deadline of each call, including the time to connect.
-        clock: Measures outages.
-        wait_seconds: The longest wait for a turn.
 
     Raises:
         RedisUrlError: The URL is invalid.

@@ -32,11 +32,7 @@ class RedisRevocationBus(RevocationBus):
     within twice ``ping_seconds``. After the reconnect, every ``on_connected`` is called.
 
     Args:
-        connection: The connection for publishing.
-        url: The value of ``REDIS_URL``.
         timeout_seconds: The timeout for connecting and for subscribing.
-        clock: Measures how long a subscription has lasted.
-        ping_seconds: The time without a message before a ping.
 
     Raises:
         RedisUrlError: The URL is invalid.

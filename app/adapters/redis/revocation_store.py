@@ -61,8 +61,6 @@ class RedisRevocationStore(RevocationStore):
                 yield found
 
     async def _values(self, asked: Sequence[bytes]) -> Mapping[bytes, bytes | str]:
-        """Return the values of the keys that exist."""
-
         async def command(redis: Redis) -> list[bytes | str | None]:
             return await redis.mget(asked)
 
@@ -79,7 +77,6 @@ def _entry(revocation: Revocation) -> tuple[bytes, str]:
 
 
 def _questions(credential: Credential) -> Iterator[tuple[bytes, RevocationKind, str]]:
-    """Yield each key to read, and the kind and subject that it revokes."""
     for kind, subject in subjects_of(credential):
         yield _key(kind, subject, credential.token), kind, subject
 

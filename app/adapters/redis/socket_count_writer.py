@@ -43,10 +43,8 @@ class SocketCountWriter:
     need not remember the users who disconnected meanwhile.
 
     Args:
-        connection: The connection to the Redis that the nodes share.
         counts: The number of sockets per user on this node. The owner calls `change` after each
             change.
-        clock: Schedules the heartbeat.
 
     Attributes:
         node_id: The id under which the node's counts are written now.
@@ -70,7 +68,7 @@ class SocketCountWriter:
 
     def change(self, user_id: UserId) -> None:
         """Write the user's count soon, because Redis may have another one."""
-        # Otherwise `_introduce` writes every count.
+        # Otherwise `_register` writes every count.
         if self._is_registered:
             self._changed[user_id] = None
             self._wake_up.set()
@@ -78,7 +76,7 @@ class SocketCountWriter:
     async def open(self) -> None:
         """Register the node in Redis, now or as soon as Redis answers, and start writing."""
         with suppress(Unavailable):
-            await self._introduce()
+            await self._register()
         self._timer = self._clock.call_later(HEARTBEAT_SECONDS, self._tick)
         self._task = asyncio.create_task(
             self._keep_written(), name="socket-count-writer", context=Context()
@@ -117,9 +115,9 @@ class SocketCountWriter:
             self._wake_up.clear()
             try:
                 if not self._is_registered:
-                    await self._introduce()
+                    await self._register()
                 elif self._heartbeat_is_due:
-                    await self._beat()
+                    await self._send_heartbeat()
                 await self._write_batch()
             except Unavailable:
                 self._lose()
@@ -136,7 +134,7 @@ class SocketCountWriter:
         self._is_registered = False
         self._changed.clear()
 
-    async def _introduce(self) -> None:
+    async def _register(self) -> None:
         """Register the node with a new id, remove the old one, and schedule every count."""
         old, new = keys.node_alive(self.node_id), new_id()
 
@@ -149,7 +147,7 @@ class SocketCountWriter:
         self._is_registered = True
         self._change_all()
 
-    async def _beat(self) -> None:
+    async def _send_heartbeat(self) -> None:
         key = keys.node_alive(self.node_id)
 
         async def command(redis: Redis) -> bool:

@@ -13,11 +13,6 @@ class RedisSocketQuota(SocketQuota):
 
     The count in memory is exact, and `SocketCountWriter` copies it to Redis. While Redis does not
     answer, only this node's count is limited.
-
-    Args:
-        connection: The connection to the Redis that the nodes share.
-        max_sockets: The most sockets of one user.
-        clock: Schedules the heartbeat of the node.
     """
 
     def __init__(self, connection: RedisConnection, max_sockets: int, clock: Clock) -> None:
@@ -65,7 +60,6 @@ class RedisSocketQuota(SocketQuota):
         await self._writer.close()
 
     async def _acquire_in_redis(self, user_id: UserId, count: int) -> bool:
-        """Write the count unless the total of all nodes would exceed the maximum."""
         answer = await self._connection.run_script(
             "take_socket",
             [keys.sockets_of_user(user_id)],

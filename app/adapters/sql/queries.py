@@ -2,16 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    ColumnElement,
-    RowMapping,
-    Select,
-    exists,
-    func,
-    literal,
-    select,
-)
+from sqlalchemy import BigInteger, ColumnElement, RowMapping, Select, exists, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.adapters.sql.schema.dialects import as_text

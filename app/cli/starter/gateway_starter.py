@@ -20,7 +20,6 @@ class NewGateway:
     """The result of `new_gateway`.
 
     Attributes:
-        event: The event that the gateway handles.
         created: The paths of the gateway, its DTO and its test, relative to the root.
         missing: The lines to add to a module by hand, if `MODULE_FILE` could not be changed.
     """
@@ -32,11 +31,6 @@ class NewGateway:
 
 def new_gateway(text: str, root: Path, handled: Mapping[str, str]) -> NewGateway:
     """Write a gateway, its DTO and its test, and register it. An error leaves no file behind.
-
-    Args:
-        text: The name as typed.
-        root: The root folder of the checkout.
-        handled: The handler of each event of the application.
 
     Raises:
         StarterError: The name is in use or invalid, or a file cannot be written.
@@ -84,7 +78,6 @@ def _filled(template: str, name: GatewayName) -> str:
 
 @contextmanager
 def _deleted_after_an_error(root: Path) -> Iterator[list[Path]]:
-    """Yield a list for the files written, and delete them all if an error occurs."""
     written: list[Path] = []
     try:
         yield written

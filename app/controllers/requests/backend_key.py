@@ -10,12 +10,7 @@ from app.controllers.requests.refusals import refusal_text
 
 
 class BackendKey:
-    """Requires ``SERVICE_KEY`` as a bearer token, and logs requests without it.
-
-    Args:
-        service_key: The value of the setting.
-        refusal_log: Logs rejected requests.
-    """
+    """Requires ``SERVICE_KEY`` as a bearer token, and logs requests without it."""
 
     def __init__(self, service_key: str, refusal_log: RefusalLog) -> None:
         self._service_key = _bytes(service_key)
@@ -23,10 +18,6 @@ class BackendKey:
 
     def require(self, request: web.Request, what: str) -> None:
         """Return if the request has the key. Call this before reading the rest of the request.
-
-        Args:
-            request: The request.
-            what: The name of the operation for the log.
 
         Raises:
             HTTPUnauthorized: The request does not have the key.

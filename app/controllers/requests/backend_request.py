@@ -36,7 +36,6 @@ def invalid(error: ValidationError, expected: str) -> web.Response:
     """Answer 400 for an invalid body, without repeating any of it.
 
     Args:
-        error: What pydantic found when it validated a `BackendRequest`.
         expected: A sentence that says what to send.
     """
     faults = zip(error.errors(include_input=False), field_errors(error), strict=True)

@@ -14,12 +14,7 @@ _logger = logging.getLogger(__name__)
 
 
 class RefusalLog:
-    """Logs each reason once a minute per `client_network`.
-
-    Args:
-        clock: Measures the minutes.
-        trusted_proxies: The proxies whose ``X-Forwarded-For`` is trusted.
-    """
+    """Logs each reason once a minute per `client_network`."""
 
     def __init__(self, clock: Clock, trusted_proxies: Sequence[Network]) -> None:
         self._refusals = MinuteLog(_log_refusals, clock.call_later)
@@ -29,7 +24,6 @@ class RefusalLog:
         """Count one rejected request, and log it if its line is due.
 
         Args:
-            request: The rejected request.
             what: The name of the operation, such as ``webhook``.
             reason: A fixed text that repeats nothing from the request.
         """

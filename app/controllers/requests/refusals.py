@@ -10,8 +10,6 @@ def refusal(status: HTTPStatus, code: str, message: str, **details: object) -> w
     """Create an answer with ``{statusCode, message, code}`` and further fields.
 
     Args:
-        status: 400 or more.
-        code: Stable, so that clients can branch on it.
         message: A sentence for people, without secrets from the request.
         details: Further fields by their names on the wire.
     """

@@ -26,8 +26,6 @@ class WsException(Exception):
     Attributes:
         error: A text, or an object that is sent unchanged, as in Nest.
         message: The text; for an object, its ``message`` or the name of the class in words.
-        code: A stable identifier for programs.
-        temporary: Whether the same request may succeed later.
         details: Further fields of the answer, such as ``retryAfterMs``.
     """
 
@@ -112,7 +110,6 @@ class FieldError(TypedDict):
 
     Attributes:
         path: The path of the field, with dots.
-        message: The error, for people.
     """
 
     path: str

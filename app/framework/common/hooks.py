@@ -106,7 +106,6 @@ def check_hooks(provider: object, hooks: HookArguments) -> None:
 
 
 def _count_accepted(method: Callable[..., Any], arguments: tuple[str, ...], subject: str) -> int:
-    """Count how many of the arguments a hook accepts."""
     count = 0
     for parameter in inspect.signature(method).parameters.values():
         if parameter.kind is inspect.Parameter.VAR_POSITIONAL:

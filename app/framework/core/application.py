@@ -25,10 +25,7 @@ from app.framework.core.http.server import HttpRunner
 from app.framework.core.http.server_log import http_log
 from app.framework.core.injector import Injector
 from app.framework.core.lifecycle import run_closing_hooks, run_hooks
-from app.framework.core.misplaced_decorators import (
-    refuse_misplaced_decorators,
-    refuse_undiscovered,
-)
+from app.framework.core.misplaced_decorators import refuse_misplaced_decorators, refuse_undiscovered
 from app.framework.platform_socketio.io_adapter import IoAdapter
 from app.framework.websockets.decorators import GATEWAY_OPTIONS
 from app.framework.websockets.enhancers import Enhancers, check_enhancers
@@ -195,7 +192,6 @@ class NestApplication:
         check_enhancers(instances, kind, f"{method} names")
 
     def _check_instances(self) -> None:
-        """Check the classes of instances: a function may have returned an instance of any class."""
         gateways = self._injector.with_metadata(GATEWAY_OPTIONS)
         controllers = self._injector.with_metadata(CONTROLLER_PREFIX)
         refuse_duplicate_routes(
@@ -251,5 +247,4 @@ def http_url(host: str, port: int) -> str:
 
 
 async def _hide_software(_: web.Request, response: web.StreamResponse) -> None:
-    """Remove the header that reveals the server software and its version."""
     response.headers.pop(hdrs.SERVER, None)

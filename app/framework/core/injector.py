@@ -101,10 +101,6 @@ class Injector:
     def resolve(self, reference: object, subject: str) -> Any:
         """Return an instance unchanged, or the instance of a class; decorators may name either.
 
-        Args:
-            reference: The instance or class.
-            subject: The decorator and its owner, for errors.
-
         Raises:
             BootError: No module provides the class.
         """

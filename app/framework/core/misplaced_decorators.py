@@ -70,10 +70,6 @@ def refuse_misplaced_decorators(cls: type) -> None:
 def refuse_undiscovered(cls: type, how: str) -> None:
     """Refuse a gateway or controller that the application cannot find among its providers.
 
-    Args:
-        cls: The class of a provider that is not searched for gateways and controllers.
-        how: How the class is provided; continues the error's sentence.
-
     Raises:
         BootError: The class is a gateway or a controller.
     """
@@ -87,10 +83,6 @@ def refuse_undiscovered(cls: type, how: str) -> None:
 
 def refuse_hooks_that_never_run(cls: type, how: str) -> None:
     """Refuse a class with lifecycle hooks whose provider is not a singleton.
-
-    Args:
-        cls: The class.
-        how: How the class is provided; continues the error's sentence.
 
     Raises:
         BootError: The class has a hook.

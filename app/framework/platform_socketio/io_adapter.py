@@ -31,8 +31,6 @@ class IoOptions:
 
     Attributes:
         path: The URL path; leading and trailing slashes are ignored.
-        socket_class: The class of the handlers' clients: `Socket` or the application's subclass.
-        engine: Limits and rules of the server.
     """
 
     path: str = "/socket.io"
@@ -143,7 +141,6 @@ class IoAdapter:
 
 
 def _own_options(options: GatewayOptions) -> dict[str, Any]:
-    """Return the options that a gateway sets itself, by the names of `EngineOptions`."""
     own = {
         "origins": None if options.cors is None else tuple(sorted(set(options.cors.origins))),
         "ping_interval_seconds": options.ping_interval_seconds,

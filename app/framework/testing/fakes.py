@@ -115,15 +115,7 @@ def fake_socket(
     socket_id: str = "socket-1",
     address: str = "127.0.0.1",
 ) -> SocketType:
-    """Create a socket without a connection.
-
-    Args:
-        socket_class: `Socket` or the application's subclass.
-        auth: The object of the CONNECT packet.
-        link: Records the calls, for assertions.
-        socket_id: The id of the socket.
-        address: The client's IP address.
-    """
+    """Create a socket without a connection."""
     handshake = Handshake(auth=auth or {}, headers={}, query={}, address=address, issued=_EPOCH)
     return socket_class(socket_id, handshake, link or RecordingLink())
 
@@ -140,9 +132,6 @@ def fake_context(
     """Create an `ExecutionContext`: ``fake_context(fake_socket(Socket, auth={...}))``.
 
     Args:
-        client: The socket.
-        data: The payload.
-        pattern: The name of the event.
         ack: Called with the answer, such as a list's ``append``; None if none was requested.
         handler: A function whose metadata a `Reflector` reads.
         gateway: A class whose metadata a `Reflector` reads.

@@ -34,12 +34,7 @@ class Test:
     def create_testing_module(
         module: type[containers.DeclarativeContainer] | containers.Container, **imports: Any
     ) -> "TestingModuleBuilder":
-        """Return a builder for a module.
-
-        Args:
-            module: The class of the module, or an instance.
-            imports: The dependencies of the class.
-        """
+        """Return a builder for a module."""
         if isinstance(module, type):
             return TestingModuleBuilder(module(**imports))
         return TestingModuleBuilder(module)
@@ -121,12 +116,7 @@ class Override:
     def use_factory(
         self, factory: Callable[..., object], inject: Iterable[type] = ()
     ) -> TestingModuleBuilder:
-        """Provide the result of ``factory``, which is called once.
-
-        Args:
-            factory: Takes the instances of ``inject``.
-            inject: Classes of providers.
-        """
+        """Provide the result of ``factory``, which is called once."""
         return self._builder.add(
             self._token,
             lambda injector: providers.Singleton(

@@ -71,7 +71,7 @@ class WebSocketServer:
         raise AttributeError(message)
 
 
-def web_socket_gateway(  # noqa: D417 - the names of the options explain them
+def web_socket_gateway(
     port: int = 0,
     *,
     namespace: str = "/",

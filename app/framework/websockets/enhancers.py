@@ -46,12 +46,6 @@ def collect_enhancers(
 ) -> Enhancers:
     """Return the enhancers of ``outer`` plus those that the decorators of ``target`` name.
 
-    Args:
-        outer: The enhancers of the application, or of the gateway.
-        target: A gateway's class, or a handler.
-        subject: The name of the target, for errors.
-        resolve: Returns the instance of a class.
-
     Raises:
         BootError: No module provides a class, or an enhancer cannot work.
     """
@@ -77,11 +71,6 @@ def collect_enhancers(
 
 def check_enhancers(instances: Iterable[Any], kind: type[Any], subject: str) -> tuple[Any, ...]:
     """Return the instances after checking that all of them can work as this kind of enhancer.
-
-    Args:
-        instances: The enhancers.
-        kind: `CanActivate`, `NestInterceptor`, `PipeTransform` or `ExceptionFilter`.
-        subject: The beginning of an error message; the enhancer's name follows.
 
     Raises:
         BootError: One cannot work.

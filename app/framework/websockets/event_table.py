@@ -14,15 +14,7 @@ from app.framework.websockets.param_decorators import ParamMarker
 
 
 class EventRow(NamedTuple):
-    """One event, as text.
-
-    Attributes:
-        event: The name on the wire.
-        handler: The class and the method.
-        guards: The names of the guards' classes.
-        payload: The fields of the payload, or its type.
-        ack: The type of the handler's result.
-    """
+    """One event, as text."""
 
     event: str
     handler: str

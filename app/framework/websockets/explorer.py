@@ -26,15 +26,7 @@ from app.framework.websockets.socket import RESERVED_EVENTS
 
 @dataclass(frozen=True, slots=True)
 class EventRoute:
-    """One event of a gateway.
-
-    Attributes:
-        pattern: The name of the event on the wire.
-        gateway: The class of the gateway.
-        handler: The bound method.
-        parameters: The parameters of the method, without self.
-        enhancers: Those of the method, the class and the application.
-    """
+    """One event of a gateway."""
 
     pattern: str
     gateway: type
@@ -59,9 +51,6 @@ class GatewayDefinition:
     """A gateway with its events, which an adapter binds to a server.
 
     Attributes:
-        instance: The gateway.
-        options: The arguments of its `web_socket_gateway`.
-        routes: Its events.
         enhancers: Those of the class and the application, for connections and unknown events.
     """
 
@@ -73,11 +62,6 @@ class GatewayDefinition:
 
 def explore(gateway: object, application: Enhancers, resolve: Resolve) -> GatewayDefinition:
     """Read the definition of a gateway.
-
-    Args:
-        gateway: An instance of the gateway.
-        application: The global enhancers.
-        resolve: Returns the instance of a class that a decorator names.
 
     Raises:
         BootError: A mistake in the gateway, or an option that is not supported.

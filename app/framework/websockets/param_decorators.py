@@ -27,10 +27,7 @@ class ParamMarker:
 
     Attributes:
         kind: Nest's ``metadata.type`` for pipes: ``body``, or ``custom`` for everything else.
-        data: The argument of the decorator, such as the name of a field.
-        read: Returns the argument for an event.
         pipes: The parameter's own pipes, which run after those of method, class and application.
-        may_be_awaitable: Whether the result of ``read`` may be awaitable.
     """
 
     kind: ParamKind

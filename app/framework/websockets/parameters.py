@@ -35,11 +35,6 @@ def read_parameters(
 ) -> tuple[Parameter, ...]:
     """Read the parameters of a handler; without markers it receives `PLAIN_PARAMETERS`.
 
-    Args:
-        method: The handler, unbound.
-        subject: The name of the handler, for errors.
-        resolve: Returns the instance of a pipe's class.
-
     Raises:
         BootError: The argument of a parameter is unknown.
     """
@@ -95,7 +90,6 @@ def _plain_parameters(
 
 
 def _may_be_client(hint: Any) -> bool:
-    """Return whether an annotation is `Socket`, a subclass or base class of it, or a protocol."""
     origin = get_origin(hint)
     if origin is Annotated:
         return _may_be_client(get_args(hint)[0])

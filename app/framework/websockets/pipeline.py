@@ -118,7 +118,6 @@ def _intercept(interceptor: NestInterceptor, inner: Invocation) -> Invocation:
 
 
 def _compile_call(route: EventRoute) -> Invocation:
-    """Return a function that calls the handler with its arguments."""
     handler = route.handler
     arguments = [_compile_argument(each, route) for each in route.parameters]
     if not inspect.iscoroutinefunction(handler) or any(each.steps for each in arguments):
@@ -139,7 +138,6 @@ def _compile_call(route: EventRoute) -> Invocation:
 def _compile_call_with_awaits(
     handler: Callable[..., Any], arguments: list["_Argument"]
 ) -> Invocation:
-    """Return a function that also awaits the results of factories, pipes and plain handlers."""
     is_async = inspect.iscoroutinefunction(handler)
 
     async def call(context: ExecutionContext) -> Any:

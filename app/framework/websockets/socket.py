@@ -22,8 +22,6 @@ class Handshake:
     Attributes:
         auth: The object in the CONNECT packet, empty if the client sent none.
         headers: The headers of the upgrade request, with names in lower case.
-        query: The query parameters of the upgrade request.
-        address: The client's IP address, as trusted proxies report it.
         issued: The time of the connection, in UTC.
     """
 

@@ -37,11 +37,8 @@ class Advance:
     """The outcome of a report that was accepted.
 
     Attributes:
-        status: The recipient's status after the report.
-        author_id: The author of the message.
         author_is_member: Whether the author is still a member of the channel. Others receive
             nothing about its messages.
-        changed: Whether the report changed the status.
     """
 
     status: DeliveryStatus
@@ -67,8 +64,6 @@ class RecipientsPage:
     """A page of the recipients of a message.
 
     Attributes:
-        statuses: The status of each recipient on this page.
-        has_more: Whether more recipients follow.
         counts: How many of all recipients are in each state; a state without recipients is left
             out. None if all recipients are on this page.
     """

@@ -15,7 +15,6 @@ class StoredMessage:
     """A stored message.
 
     Attributes:
-        message: The message.
         is_new: False if an earlier call has stored it, under the same client message id.
     """
 

@@ -34,8 +34,6 @@ class MemberCache:
     callers wait for it.
 
     Args:
-        channels: The storage.
-        clock: Measures the age of an entry.
         on_loaded: Receives a channel and its members. It must neither raise nor take long.
     """
 

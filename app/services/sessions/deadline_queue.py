@@ -34,7 +34,6 @@ class DeadlineQueue(Generic[T]):
         """Create an empty queue.
 
         Args:
-            clock: Measures the deadlines.
             on_due: Receives an item and its deadline. It may set and clear deadlines.
         """
         self._clock = clock
@@ -46,7 +45,6 @@ class DeadlineQueue(Generic[T]):
         self._timer_at = inf
 
     def __len__(self) -> int:
-        """Return the number of items that have a deadline."""
         return len(self._entries) - self._stale
 
     def set(self, item: T, due_at: float) -> None:

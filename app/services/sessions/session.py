@@ -34,11 +34,9 @@ class Session:
     Attributes:
         user_id: The user, who stays the same for the whole session.
         holder: The socket; None once it was told to end, or was closed.
-        credential: The current token.
         replaced: The previous token, if there was one. It may not have expired yet, and revoking
             it must end this session too.
         expires_at: The monotonic time from which events are rejected.
-        revoked: Whether the session was revoked.
         deadline_id: Belongs to `DeadlineQueue`.
     """
 

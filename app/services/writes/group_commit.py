@@ -40,14 +40,9 @@ class GroupCommit(Generic[Item, Result]):
     on, so only the rejected item fails.
 
     Args:
-        store: Stores a batch.
         turns: Orders the batches of a key. Jobs in the same queue do not run while a batch of
             their key does.
-        clock: Measures how long callers wait.
-        admission: Limits how many batches run at the same time.
         weigh: Returns the cost of an item; 1 if it is None.
-        max_items: Limits the number of items in a batch.
-        max_weight: Limits the total cost of a batch.
     """
 
     def __init__(
@@ -83,7 +78,6 @@ class GroupCommit(Generic[Item, Result]):
 
         Args:
             key: The items of one key are committed in the order of the calls.
-            item: The item.
             waiting_since: When the caller began to wait, by the monotonic clock, if that was before
                 this call. The caller waits for `WAIT_SECONDS` in all.
 
@@ -146,7 +140,6 @@ class GroupCommit(Generic[Item, Result]):
             Context().run(self._turns.start_job, self._run_batch(*self._next_batch()))
 
     def _next_batch(self) -> "tuple[list[_Entry[Item, Result]], list[Hashable]]":
-        """Take the entries of a batch, and the keys whose turns the batch has."""
         entries: list[_Entry[Item, Result]] = []
         keys: list[Hashable] = []
         weight = 0
@@ -250,6 +243,5 @@ class _Entry(Generic[Item, Result]):
             _logger.warning("a write failed after its caller was cancelled: %s", name)
 
     def give_up(self) -> None:
-        """Fail because the caller has waited for too long."""
         self.is_given_up = True
         self.fail(Unconfirmed() if self.is_begun else Unavailable())

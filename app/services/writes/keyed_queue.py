@@ -46,8 +46,6 @@ class KeyedQueue:
         """Run a job after the earlier jobs of its key, and return its result.
 
         Args:
-            key: The jobs of one key run one after another.
-            job: Called when the key's turn has come.
             timeout_seconds: How long the caller waits for the turn and the job together. None for a
                 job that has to run: the caller waits for as long as it takes, and the job is
                 accepted even when the queue is full.

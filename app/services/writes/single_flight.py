@@ -19,9 +19,6 @@ class SingleFlight(Generic[Key, Result]):
     the first has ended. So a result is never older than the call. However many callers there are, a
     key has at most one running and one waiting query. A query goes on when its callers are
     cancelled.
-
-    Args:
-        query: Returns the result for a key.
     """
 
     def __init__(self, query: Callable[[Key], Coroutine[Any, Any, Result]]) -> None:

@@ -32,12 +32,10 @@ class Journal:
         self._grown = asyncio.Event()
 
     def note(self, *entry: str) -> None:
-        """Add an entry."""
         self.entries.append(entry)
         self._grown.set()
 
     def of(self, kind: str) -> list[tuple[str, ...]]:
-        """Return the entries of one kind."""
         return [entry for entry in self.entries if entry[0] == kind]
 
     async def until(self, happened: Callable[["Journal"], bool]) -> None:
@@ -104,12 +102,10 @@ class ProbeGateway:
                 await asyncio.Event().wait()
 
     async def handle_disconnect(self, client: Socket, reason: str) -> None:
-        """Record the disconnection."""
         self._journal.note("disconnect", client.id, reason)
 
     @subscribe_message("echo")
     async def echo(self, client: Client, body: Body) -> Any:
-        """Return the payload."""
         self._journal.note("event", client.id, str(body)[:40])
         return body
 

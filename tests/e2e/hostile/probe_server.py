@@ -74,7 +74,6 @@ class ProbeServer:
 
 @asynccontextmanager
 async def probe_server(options: EngineOptions) -> AsyncIterator[ProbeServer]:
-    """Run a probe server."""
     adapter = IoAdapter(IoOptions(engine=options))
     application = NestApplication(ProbeModule(), adapter)
     outer_tasks = asyncio.all_tasks()

@@ -49,7 +49,6 @@ class RawClient:
         self.send_bytes(b"".join(frame(text.encode()) for text in texts))
 
     def send_bytes(self, data: bytes) -> None:
-        """Send raw bytes."""
         self.writer.write(data)
 
     def connect(self, auth: object = None, *behind: str) -> None:

@@ -32,14 +32,12 @@ def settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Settings:
 
 @pytest.fixture
 async def migrated(settings: Settings) -> Settings:
-    """Settings with a migrated database."""
     await migrate_database(settings)
     return settings
 
 
 @pytest.fixture
 def in_memory(settings: Settings) -> Settings:
-    """Settings with storage in memory."""
     return settings.model_copy(update={"database_url": "memory:"})
 
 

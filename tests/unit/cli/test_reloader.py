@@ -72,7 +72,6 @@ class Supervised:
         (self.watched / name).write_text("")
 
     def start(self, program: str = SUPERVISOR) -> None:
-        """Start the supervisor."""
         self._start(self._command(program))
 
     def start_in_make(self, *terminal: str) -> None:

@@ -18,7 +18,6 @@ PRODUCTION = {
 
 
 def load(monkeypatch: pytest.MonkeyPatch, environment: Mapping[str, str]) -> Settings:
-    """Return the settings of a process with this environment."""
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     return load_settings()

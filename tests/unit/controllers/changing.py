@@ -26,7 +26,6 @@ class RecordingChannelService(ChannelService):
         self.calls: list[tuple[object, ...]] = []
 
     async def create(self, draft: ChannelDraft) -> ChannelCreation:
-        """Record the call."""
         self._fail()
         self.created.append(draft)
         channel = Channel(
@@ -35,20 +34,17 @@ class RecordingChannelService(ChannelService):
         return ChannelCreation(channel, is_new=self.changes)
 
     async def delete(self, channel_id: ChannelId) -> None:
-        """Record the call."""
         self._fail()
         self.calls.append(("delete", channel_id))
 
     async def add_member(
         self, channel_id: ChannelId, user_id: UserId, role: MemberRole | None = None
     ) -> bool:
-        """Record the call."""
         self._fail()
         self.calls.append(("add", channel_id, user_id, role))
         return self.changes
 
     async def remove_member(self, channel_id: ChannelId, user_id: UserId) -> bool:
-        """Record the call."""
         self._fail()
         self.calls.append(("remove", channel_id, user_id))
         return self.changes

@@ -32,7 +32,6 @@ class RecordingSessionService(SessionService):
         self.revoked: list[tuple[RevocationKind, str]] = []
 
     async def revoke(self, kind: RevocationKind, value: str) -> Revoked:
-        """Record the revocation."""
         if self.failure is not None:
             raise self.failure
         self.revoked.append((kind, value))

@@ -20,7 +20,6 @@ DRAFT = ChannelDraft(ChannelId("news"), "News", None, ChannelType.PUBLIC, ALICE,
 
 @pytest.fixture
 def channels() -> RecordingChannelService:
-    """The service behind the controller."""
     return RecordingChannelService()
 
 

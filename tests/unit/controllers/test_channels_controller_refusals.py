@@ -37,7 +37,6 @@ UNCONFIRMED = "The result could not be confirmed; retry the request."
 
 @pytest.fixture
 def channels() -> RecordingChannelService:
-    """The service behind the controller."""
     return RecordingChannelService()
 
 

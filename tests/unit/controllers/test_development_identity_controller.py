@@ -26,7 +26,6 @@ Client = TestClient[web.Request, web.Application]
 
 @pytest.fixture
 def issuer(tmp_path: Path) -> DevelopmentIssuer:
-    """An issuer with its own key."""
     return DevelopmentIssuer(tmp_path, "http://127.0.0.1:3002", ORIGIN, ManualClock())
 
 

@@ -53,13 +53,11 @@ class _Revocations(TokenBlacklistService):
 
 @pytest.fixture
 def revocations() -> _Revocations:
-    """The revocations behind the controller."""
     return _Revocations()
 
 
 @pytest.fixture
 def storage() -> _Storage:
-    """The storage behind the controller."""
     return _Storage()
 
 
@@ -82,7 +80,6 @@ def health(
     clock: ManualClock,
     admits_unchecked: bool,  # noqa: FBT001 - a fixture
 ) -> HealthController:
-    """The controller under test."""
     return HealthController(storage, revocations, clock, admits_unchecked=admits_unchecked)
 
 
@@ -96,7 +93,6 @@ async def client(health: HealthController) -> AsyncIterator[Client]:
 
 
 async def answer(client: Client, path: str) -> tuple[int, Any]:
-    """Return the status and the body."""
     response = await client.get(path)
     return response.status, await response.json()
 

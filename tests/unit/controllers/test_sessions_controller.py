@@ -18,7 +18,6 @@ SECRET = "eyJhbGciOi.eyJzdWIi.c2lnbmF0dXJl"
 
 @pytest.fixture
 def sessions() -> RecordingSessionService:
-    """The service behind the controller."""
     return RecordingSessionService()
 
 

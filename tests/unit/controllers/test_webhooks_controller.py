@@ -34,13 +34,11 @@ class _Log(WebhookLog):
 
 @pytest.fixture
 def sessions() -> RecordingSessionService:
-    """The service behind the controller."""
     return RecordingSessionService()
 
 
 @pytest.fixture
 def log() -> _Log:
-    """The log of handled messages."""
     return _Log()
 
 

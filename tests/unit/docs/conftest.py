@@ -19,6 +19,5 @@ def defaults(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def routes(defaults: Settings) -> Sequence[EventRoute]:
-    """Every event of the application."""
     in_memory = defaults.model_copy(update={"database_url": "memory:"})
     return create_application(in_memory).events()

@@ -62,7 +62,6 @@ class Driver:
 
 
 def boot_error(gateway: object) -> str:
-    """Return the error with which a gateway is refused."""
     with pytest.raises(BootError) as caught:
         Driver(gateway)
     return str(caught.value)

@@ -40,7 +40,6 @@ class TracingInterceptor(NestInterceptor):
         self._name = name
 
     async def intercept(self, context: ExecutionContext, call_handler: CallHandler) -> Any:
-        """Return the result unchanged."""
         del context
         self._trace.append(f"before {self._name}")
         result = await call_handler.handle()
@@ -56,7 +55,6 @@ class TracingPipe(PipeTransform):
         self._name = name
 
     def transform(self, value: Any, metadata: ArgumentMetadata) -> Any:
-        """Return the value unchanged."""
         self._trace.append(f"pipe {self._name} {metadata.type}")
         return value
 
@@ -70,7 +68,6 @@ class TracingFilter:
         self._name = name
 
     def catch(self, exception: Exception, host: ExecutionContext) -> None:
-        """Record the error."""
         del host
         self._trace.append(f"filter {self._name} {type(exception).__name__}")
 

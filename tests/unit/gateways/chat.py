@@ -39,7 +39,6 @@ class TokenIsUser(TokenVerifier):
         self._clock = clock
 
     async def verify(self, token: str) -> Principal:
-        """Return the principal of the user in the token."""
         if not token.startswith("user_"):
             raise AuthenticationError(AuthenticationCode.TOKEN_SIGNATURE)
         user_id = UserId(token.partition("~")[0])
@@ -125,7 +124,6 @@ class Client:
         return answers[0]
 
     async def leave(self) -> None:
-        """Disconnect the socket."""
         self.link.disconnect(close=False)
         await self._chat.disconnect(self.socket)
 

@@ -45,7 +45,6 @@ def rooms(sockets: list[AuthenticatedSocket]) -> GatewaySocketRooms:
 
 
 def in_room(sockets: list[AuthenticatedSocket]) -> set[str]:
-    """Return the sockets that are in the room."""
     return {each.id for each in sockets if ROOM in each.rooms}
 
 

@@ -153,7 +153,6 @@ async def expire(module: TestingModule, clock: ManualClock) -> None:
 
 
 async def revoke(module: TestingModule, clock: ManualClock) -> None:
-    """Revoke the token."""
     del clock
     await module.get(TokenBlacklistService).blacklist_token("good", 60)
 

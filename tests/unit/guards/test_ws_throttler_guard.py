@@ -17,7 +17,6 @@ RECEIPTS_BURST = 150
 
 
 def socket_of(user_id: str) -> AuthenticatedSocket:
-    """Return an authenticated socket of the user."""
     client = fake_socket(AuthenticatedSocket)
     client.authenticate(session_of(user_id, client))
     return client

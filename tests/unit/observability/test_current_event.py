@@ -23,12 +23,10 @@ class TalkativeGateway:
     """Logs a line for each client and each event, through a library or a service."""
 
     def handle_connection(self, _client: object) -> None:
-        """Log a line."""
         logging.getLogger("some.library").warning("connecting")
 
     @subscribe_message("talk")
     def talk(self) -> None:
-        """Log a line."""
         structlog.stdlib.get_logger("app.somewhere").warning("talking")
 
 
@@ -43,7 +41,6 @@ def _no_current_event() -> Iterator[None]:
 
 
 def a_client(user_id: str) -> AuthenticatedSocket:
-    """Return a socket of this user."""
     client = fake_socket(AuthenticatedSocket)
     client.authenticate(session_of(UserId(user_id), client))
     return client

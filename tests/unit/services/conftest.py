@@ -20,15 +20,7 @@ from tests.doubles.manual_clock import ManualClock
 from tests.doubles.memory_socket_rooms import MemorySocketRooms
 from tests.doubles.recording_broadcaster import RecordingBroadcaster
 from tests.unit.services.message_stores import MAX_CHARS, MakeService, MakeServices, MessageServices
-from tests.unit.services.people import (
-    ALICE,
-    ALICES_PHONE,
-    BOB,
-    BOBS_PHONE,
-    CAROL,
-    GENERAL,
-    RANDOM,
-)
+from tests.unit.services.people import ALICE, ALICES_PHONE, BOB, BOBS_PHONE, CAROL, GENERAL, RANDOM
 from tests.unit.services.session_setting import Setting, ready
 
 TYPING_EXPIRY_SECONDS = 5.0
@@ -36,13 +28,11 @@ TYPING_EXPIRY_SECONDS = 5.0
 
 @pytest.fixture
 def clock() -> ManualClock:
-    """A clock that tests set."""
     return ManualClock(datetime(2026, 1, 31, 9, 30, tzinfo=UTC))
 
 
 @pytest.fixture
 def broadcaster() -> RecordingBroadcaster:
-    """Records what was published, in order."""
     return RecordingBroadcaster()
 
 
@@ -58,7 +48,6 @@ async def store() -> MemoryStore:
 
 @pytest.fixture
 def channels(store: MemoryStore) -> MemoryChannelRepository:
-    """The channels and their members."""
     return MemoryChannelRepository(store)
 
 
@@ -70,7 +59,6 @@ def messages(store: MemoryStore) -> MemoryMessageRepository:
 
 @pytest.fixture
 def deliveries(store: MemoryStore) -> MemoryDeliveryRepository:
-    """The delivery statuses."""
     return MemoryDeliveryRepository(store)
 
 
@@ -88,7 +76,6 @@ def rooms() -> MemorySocketRooms:
 
 @pytest.fixture
 def membership() -> LocalMembershipBus:
-    """The bus for membership updates."""
     return LocalMembershipBus()
 
 
@@ -100,7 +87,6 @@ def room_sync(
     membership: LocalMembershipBus,
     clock: ManualClock,
 ) -> RoomSync:
-    """The rooms of channels on this node."""
     return RoomSync(channels, events, rooms, membership, clock)
 
 
@@ -120,7 +106,6 @@ def channel_service(
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
 ) -> ChannelService:
-    """A service with general and random."""
     return ChannelService(channels, membership, room_sync, broadcaster, clock)
 
 
@@ -132,7 +117,6 @@ def typing_service(
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
 ) -> TypingService:
-    """A service in which nobody types yet."""
     return TypingService(channels, events, room_sync, broadcaster, clock, TYPING_EXPIRY_SECONDS)
 
 

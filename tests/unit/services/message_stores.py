@@ -7,17 +7,10 @@ from datetime import UTC, datetime
 
 from app.adapters.memory.message_repository import MemoryMessageRepository
 from app.adapters.memory.store import MemoryStore
-from app.domain.errors import (
-    Unavailable,
-    Unconfirmed,
-)
+from app.domain.errors import Unavailable, Unconfirmed
 from app.domain.events import ServerEvent
 from app.domain.ids import ChannelId, ClientMessageId, MessageId, UserId, new_message_id
-from app.domain.message import (
-    DeletedMessage,
-    Message,
-    MessageDraft,
-)
+from app.domain.message import DeletedMessage, Message, MessageDraft
 from app.ports import AddOutcome, AdoptionRepository, MessageRepository, StoredMessage
 from app.services.adoption_poller import AdoptionPoller
 from app.services.message_service import MessageService
@@ -169,7 +162,6 @@ def by_bob(content: str) -> MessageDraft:
 
 
 async def store_on_another_node(messages: MessageRepository, user_id: UserId, content: str) -> None:
-    """Store a message in general as another node does."""
     draft = MessageDraft(new_message_id(), GENERAL, user_id, content, None)
     await messages.add_all([draft], datetime.now(UTC))
 
@@ -185,5 +177,4 @@ def contents(broadcaster: RecordingBroadcaster) -> list[str]:
 
 
 def created(message: Message) -> Publication:
-    """Return the publication of a new message."""
     return Publication(f"channel:{message.channel_id}", ServerEvent.MESSAGE_CREATED, message)

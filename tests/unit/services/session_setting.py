@@ -57,7 +57,6 @@ class ScriptedVerifier(TokenVerifier):
         self.asked = 0
 
     async def verify(self, token: str) -> Principal:
-        """Return the principal of a known token."""
         self.asked += 1
         self.meanwhile()
         if token not in self.principals:
@@ -79,7 +78,6 @@ class UnavailableStore(MemoryRevocationStore):
     """Stores revocations, but cannot be read."""
 
     async def contains(self, credential: Credential) -> bool:
-        """Fail."""
         del credential
         raise Unavailable
 
@@ -98,15 +96,12 @@ class Holder(SessionHolder):
         self.farewells: list[AuthenticationCode] = []
 
     def warn_of_expiry(self, expires_at: datetime) -> None:
-        """Record the time."""
         self.warnings.append(expires_at)
 
     def end_session(self, error: AuthenticationError) -> None:
-        """Record the code."""
         self.farewells.append(error.code)
 
     def close_transport(self) -> None:
-        """Record the call."""
         self.transport_closed = True
 
 
@@ -146,7 +141,6 @@ class Setting:
         )
 
     async def open(self, token: str = TOKEN, holder: SessionHolder | None = None) -> Session:
-        """Open a session with the token."""
         return await self.sessions.open(token, ADDRESS, holder or Holder())
 
     async def refusal_of(self, token: object) -> AuthenticationCode:

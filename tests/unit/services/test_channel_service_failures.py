@@ -74,26 +74,22 @@ class UnconfirmedChannels(MemoryChannelRepository):
         self._has_failed = False
 
     async def create(self, channel: Channel, roles: Mapping[UserId, MemberRole]) -> None:
-        """Create the channel."""
         await super().create(channel, roles)
         self._fail_once()
 
     async def add_member(
         self, channel_id: ChannelId, user_id: UserId, role: MemberRole | None, now: datetime
     ) -> MembershipOutcome:
-        """Add the member."""
         outcome = await super().add_member(channel_id, user_id, role, now)
         self._fail_once()
         return outcome
 
     async def remove_member(self, channel_id: ChannelId, user_id: UserId) -> bool:
-        """Remove the member."""
         was_member = await super().remove_member(channel_id, user_id)
         self._fail_once()
         return was_member
 
     async def remove_members(self, channel_id: ChannelId) -> frozenset[UserId]:
-        """Remove all members."""
         members = await super().remove_members(channel_id)
         self._fail_once()
         return members

@@ -40,7 +40,6 @@ class RoomRecorder(RecordingBroadcaster):
         self.recorded: list[tuple[str, frozenset[UserId]]] = []
 
     def publish(self, room: str, event: ServerEvent, payload: object, **_: object) -> None:
-        """Record the users in the room."""
         del payload
         self.recorded.append((event, self._rooms.users_in(room)))
 

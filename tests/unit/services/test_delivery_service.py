@@ -49,7 +49,6 @@ def _moved(report: Report, now: datetime) -> Advance:
 
 @pytest.fixture
 def deliveries(store: MemoryStore) -> LosingDeliveries:
-    """The deliveries of the store."""
     return LosingDeliveries(store)
 
 
@@ -60,7 +59,6 @@ def service(
     clock: ManualClock,
     store: MemoryStore,
 ) -> DeliveryService:
-    """The service under test."""
     return DeliveryService(deliveries, broadcaster, clock, store)
 
 

@@ -63,7 +63,6 @@ async def stored(
     user_id: UserId = ALICE,
     channel_id: ChannelId = GENERAL,
 ) -> list[StoredMessage]:
-    """Store new messages."""
     drafts = [
         MessageDraft(new_message_id(), channel_id, user_id, "hello", None) for _ in range(count)
     ]

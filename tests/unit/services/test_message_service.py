@@ -15,10 +15,7 @@ from app.domain.errors import (
 )
 from app.domain.events import ServerEvent
 from app.domain.ids import ChannelId, MessageId, SocketId
-from app.domain.message import (
-    DeletedMessage,
-    DeletionReceipt,
-)
+from app.domain.message import DeletedMessage, DeletionReceipt
 from app.services.message_service import MessageService
 from app.services.room_sync import RoomSync
 from app.services.typing_service import TypingService

@@ -4,15 +4,9 @@ import pytest
 
 from app.adapters.memory.message_repository import MemoryMessageRepository
 from app.adapters.memory.store import MemoryStore
-from app.domain.errors import (
-    ClientMessageIdReused,
-    Unavailable,
-    Unconfirmed,
-)
+from app.domain.errors import ClientMessageIdReused, Unavailable, Unconfirmed
 from app.domain.events import ServerEvent
-from app.domain.message import (
-    FailedMessage,
-)
+from app.domain.message import FailedMessage
 from app.domain.time_limits import UNCONFIRMED_SECONDS
 from app.services.message_service import MessageService
 from tests.doubles.manual_clock import ManualClock
@@ -30,7 +24,6 @@ from tests.unit.services.people import ALICE, ALICES_PHONE, BOB, GENERAL
 
 @pytest.fixture
 def losing_messages(store: MemoryStore) -> LosingMessages:
-    """A store that interrupts commits."""
     return LosingMessages(store)
 
 

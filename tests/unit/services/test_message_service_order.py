@@ -5,14 +5,9 @@ import asyncio
 import pytest
 
 from app.adapters.memory.store import MemoryStore
-from app.domain.errors import (
-    ClientMessageIdReused,
-    Unavailable,
-)
+from app.domain.errors import ClientMessageIdReused, Unavailable
 from app.domain.events import ServerEvent
-from app.domain.message import (
-    Message,
-)
+from app.domain.message import Message
 from app.services.message_service import MessageService
 from tests.doubles.recording_broadcaster import RecordingBroadcaster
 from tests.unit.services.message_stores import (
@@ -27,7 +22,6 @@ from tests.unit.services.people import ALICE, BOB, GENERAL, RANDOM
 
 @pytest.fixture
 def slow_messages(store: MemoryStore) -> SlowMessages:
-    """A store that returns late for general."""
     return SlowMessages(store)
 
 

@@ -26,7 +26,6 @@ class Sender:
         self._sent = 0
 
     async def send(self, channel_id: ChannelId, content: str = "hello") -> Message:
-        """Store a message."""
         self._sent += 1
         message_id = MessageId(f"m{self._sent}")
         draft = MessageDraft(message_id, channel_id, ALICE, content, None)
@@ -54,7 +53,6 @@ class SlowCounts(MemoryDeliveryRepository):
     async def undelivered_counts(
         self, user_id: UserId, of_channel: int = 10, in_all: int = 10
     ) -> UndeliveredCounts:
-        """As the class says."""
         self.counted.append(user_id)
         self._under_way[user_id] += 1
         self.most_at_once |= self._under_way
@@ -74,7 +72,6 @@ def alice(messages: MemoryMessageRepository, clock: ManualClock) -> Sender:
 def service(
     deliveries: MemoryDeliveryRepository, messages: MemoryMessageRepository
 ) -> OfflineMessageService:
-    """The service under test."""
     return OfflineMessageService(deliveries, messages)
 
 

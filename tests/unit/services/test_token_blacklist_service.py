@@ -35,14 +35,12 @@ class FailingStore(MemoryRevocationStore):
         self.on_added()
 
     async def contains_token(self, token: str) -> bool:
-        """Answer, or fail."""
         self._fail()
         return await super().contains_token(token)
 
     async def missed(
         self, live: Callable[[], Iterable[Credential]]
     ) -> AsyncIterator[Sequence[Revocation]]:
-        """Answer, or fail."""
         self._fail()
         async for revocations in super().missed(live):
             yield revocations
@@ -73,7 +71,6 @@ class FakeBus(RevocationBus):
         self.on_revoked, self.on_connected = on_revoked, on_connected
 
     async def publish(self, revocation: Revocation) -> None:
-        """Record the revocation, or fail."""
         if self.error is not None:
             raise self.error
         self.published.append(revocation)
@@ -88,13 +85,11 @@ def store(clock: ManualClock) -> FailingStore:
 
 @pytest.fixture
 def bus() -> FakeBus:
-    """The bus between the nodes."""
     return FakeBus()
 
 
 @pytest.fixture
 def service(store: FailingStore, bus: FakeBus) -> TokenBlacklistService:
-    """The service of this node."""
     return TokenBlacklistService(store, bus, poll_interval_seconds=3_600)
 
 

@@ -19,14 +19,7 @@ from tests.doubles.manual_clock import ManualClock
 from tests.doubles.memory_socket_rooms import MemorySocketRooms
 from tests.doubles.recording_broadcaster import Publication, RecordingBroadcaster
 from tests.unit.services.conftest import TYPING_EXPIRY_SECONDS
-from tests.unit.services.people import (
-    ALICE,
-    ALICES_PHONE,
-    BOB,
-    BOBS_PHONE,
-    DAVE,
-    GENERAL,
-)
+from tests.unit.services.people import ALICE, ALICES_PHONE, BOB, BOBS_PHONE, DAVE, GENERAL
 from tests.unit.services.slow_channels import SlowChannels
 
 

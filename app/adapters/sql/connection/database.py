@@ -50,9 +50,7 @@ class Database(WriteAdmission):
     members of the channel before it writes; this read is then the one that fails late.
 
     Args:
-        url: The value of ``DATABASE_URL``.
         migrate: Whether opening runs missing migrations, or fails if some are missing.
-        limits: Time limits, and the number of connections.
 
     Attributes:
         writers: How many transactions run at once; others wait for their turn.
@@ -253,8 +251,6 @@ class Database(WriteAdmission):
 
 @dataclass(frozen=True, slots=True)
 class _Side:
-    """The turns and the circuit breaker of either writers or readers."""
-
     turns: asyncio.Semaphore
     breaker: CircuitBreaker
 

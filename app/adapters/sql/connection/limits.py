@@ -20,9 +20,6 @@ class DatabaseLimits:
 
     Attributes:
         pool_size: Connections to a server, at least two; half of them write. Ignored by SQLite.
-        pool_timeout_seconds: How long an operation waits for its turn.
-        statement_timeout_seconds: How long a server executes a statement.
-        lock_timeout_seconds: How long a statement waits for a lock.
         answer_seconds: How long an operation takes in all: turn, connection, statements, commit.
     """
 

@@ -41,8 +41,6 @@ _READ = (users, channels, channel_members)
 
 
 class _Driver(Protocol):
-    """The part of asyncpg's connection that is used here."""
-
     def is_closed(self) -> bool: ...
 
     def terminate(self) -> None: ...

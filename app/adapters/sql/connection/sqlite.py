@@ -143,10 +143,7 @@ class BufferedCursor:
     """The part of aiosqlite's cursor that SQLAlchemy uses.
 
     Attributes:
-        description: The columns of the result; None if the statement returns no rows.
         rows: The rows that were not fetched yet.
-        rowcount: The number of changed rows; -1 if the statement changes none.
-        lastrowid: The number of the last inserted row.
     """
 
     __slots__ = ("_connection", "description", "lastrowid", "rowcount", "rows")
@@ -228,7 +225,6 @@ class SqliteFileWatch:
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
-    """Return the device and number of a file; None if there is none."""
     try:
         status = path.stat()
     except OSError:

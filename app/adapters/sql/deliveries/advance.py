@@ -129,7 +129,6 @@ class _Batch:
     changed: set[_Pair] = field(default_factory=set)
 
     def advance(self, report: Report, now: datetime) -> AdvanceOutcome:
-        """Apply a report after those before it, and return its outcome."""
         message = self.messages.get(report.message_id)
         if message is None or (message.channel_id, report.recipient_id) not in self.members:
             return MessageNotFound()
@@ -201,7 +200,6 @@ def _write_deliveries(connection: Connection, batch: _Batch, now: datetime) -> N
 
 
 def _write_messages(connection: Connection, batch: _Batch) -> None:
-    """Advance the states of the messages to those of their recipients."""
     ids = {message_id for message_id, _ in batch.changed}
     if not ids:
         return

@@ -99,7 +99,6 @@ class SqlAdoptionRepository(AdoptionRepository):
     """Looks for messages without a row in the table of sequence numbers.
 
     Args:
-        database: The database that both backends use.
         range_messages: How many older messages one call of `find_unsequenced` examines.
     """
 

@@ -8,13 +8,7 @@ from sqlalchemy import delete, select, update
 
 from app.adapters.sql.connection.database import Database
 from app.adapters.sql.messages.store import store_all
-from app.adapters.sql.queries import (
-    belongs,
-    lock_message,
-    read_page,
-    select_messages,
-    to_message,
-)
+from app.adapters.sql.queries import belongs, lock_message, read_page, select_messages, to_message
 from app.adapters.sql.schema.dialects import is_one_of
 from app.adapters.sql.schema.tables import channel_sequences, messages
 from app.domain.errors import NotAMember, NotTheAuthor

@@ -139,7 +139,6 @@ def insert_sequences(connection: Connection, rows: Sequence[Mapping[str, object]
 
     Args:
         connection: In the transaction that took the numbers.
-        rows: The ``message_id``, ``channel_id`` and ``seq`` of each message.
     """
     connection.execute(_SEQUENCE, rows)
 
@@ -219,7 +218,6 @@ def _insert(
     senders: Mapping[_Membership, User],
     now: datetime,
 ) -> dict[MessageId, Message]:
-    """Insert messages with their sequences and deliveries."""
     sequences = take_sequences(connection, Counter(draft.channel_id for draft in drafts))
     stored: dict[MessageId, Message] = {}
     rows: list[dict[str, object]] = []
@@ -258,7 +256,6 @@ def _insert(
 def _find_earlier(
     connection: Connection, claims: Collection[_Claim]
 ) -> dict[_Claim, tuple[FirstSend, Message | None]]:
-    """Read what was first sent with client message ids, and the messages unless deleted."""
     rows = connection.execute(_FIRST_SENDS, {"claims": list(claims)}).all()
     ids = {row.message_id for row in rows}
     found = connection.execute(_EARLIER, {"message_ids": ids}).mappings() if ids else ()

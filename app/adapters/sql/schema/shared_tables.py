@@ -58,12 +58,7 @@ _MILLISECONDS = 3
 
 
 def shared_table_differences(connection: Connection, required: Iterable[str]) -> list[str]:
-    """Describe what keeps this server from using the shared tables. Blocks on the database.
-
-    Args:
-        connection: To the database.
-        required: The tables that must exist.
-    """
+    """Describe what keeps this server from using the shared tables. Blocks on the database."""
     inspector = inspect(connection)
     present = SHARED_TABLES & set(inspector.get_table_names())
     found = [f"The table {table} is missing." for table in set(required) - present]

@@ -91,7 +91,6 @@ def takeover_differences(connection: Connection) -> list[str]:
 
 
 def _is_of_original_backend(connection: Connection) -> bool:
-    """Whether the database has the shared tables, but was never migrated."""
     if differences := takeover_differences(connection):
         lines = "\n".join(differences)
         raise SchemaError(

@@ -52,12 +52,8 @@ class HttpRunner(web.AppRunner):
     """Runs an application whose connections are `HttpConnection`s.
 
     Args:
-        app: The application.
         max_per_network: How many connections a client network may have at the same time. A
             connection that becomes a WebSocket no longer counts. Trusted proxies have no limit.
-        client_network: Returns the network of an address.
-        trusted_proxies: The addresses of trusted proxies.
-        options: Options of `web.AppRunner`.
     """
 
     def __init__(
@@ -174,5 +170,4 @@ def _log_refusal(what: str, address: str, times: int) -> None:
 
 
 def _address(peername: Any) -> str:
-    """Return the address without the port; empty if the client has disconnected already."""
     return str((peername or ("",))[0])

@@ -9,10 +9,6 @@ class AdmissionLimiter:
 
     Anybody can open such a connection without a token, and keep it open for the connect timeout.
     HTTP connections have a limiter of their own: a WebSocket was an HTTP connection before.
-
-    Args:
-        max_per_network: How many such connections one network may have at once.
-        client_network: Returns the network of an address.
     """
 
     def __init__(self, max_per_network: int, client_network: Callable[[str], str]) -> None:

@@ -312,7 +312,6 @@ class Connection(WebSocket, Generic[Link]):
         self._is_handling = False
 
     def _start_handling(self, entry: str | Job) -> None:
-        """Handle a packet or job. If it has to wait for something, ``_task`` is set."""
         if isinstance(entry, str):
             try:
                 handling = self._owner.handle_message(self, entry)
@@ -346,7 +345,6 @@ class Connection(WebSocket, Generic[Link]):
             self.continue_reading()
 
     def _close_after_error(self, future: "asyncio.Future[None]") -> None:
-        """Close the connection if its handler has failed."""
         error = None if future.cancelled() else future.exception()
         if isinstance(error, MalformedPacketError):
             self.close(DisconnectReason.PARSE_ERROR)
@@ -355,7 +353,6 @@ class Connection(WebSocket, Generic[Link]):
             self.close(DisconnectReason.TRANSPORT_ERROR)
 
     def _drop_waiting_packets(self) -> None:
-        """Keep only the server's own jobs in the inbox."""
         self._inbox_chars = 0
         if self._inbox:
             self._inbox = deque(entry for entry in self._inbox if not isinstance(entry, str))

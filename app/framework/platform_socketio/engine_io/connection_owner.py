@@ -48,7 +48,6 @@ class ConnectionOwner(Protocol[Connection_contra]):
         """Return the coroutine that handles a message, or None if nothing is left to do.
 
         Args:
-            connection: The sender.
             message: The text, which begins with Engine.IO's packet type ``4``.
 
         Raises:

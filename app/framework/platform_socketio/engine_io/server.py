@@ -55,18 +55,11 @@ class EngineOptions:
     Attributes:
         origins: The origins whose pages may connect, besides the server's own origin.
         origins_setting: The name of the setting behind ``origins``; for the log.
-        trusted_proxies: Proxies whose ``X-Forwarded-For``, ``-Proto`` and ``-Host`` are used.
         warn_of_forwarded: Whether to log once when ``X-Forwarded-For`` arrives but no proxy is
             trusted.
         client_network: Returns the network of a client's address: the address itself or, for IPv6,
             its prefix.
-        max_connecting_per_address: How many connections without an admitted socket one network may
-            have at once.
-        connect_timeout_seconds: Time limit for a client to enter a namespace.
-        ping_interval_seconds: Time between two pings.
-        ping_timeout_seconds: Time limit for the answer to a ping.
         backlog_seconds: How long packets of a closed connection may still be handled.
-        max_frame_bytes: The largest frame that a client may send.
         socket_queue_max_bytes: How many bytes may wait for a client that does not read; with more
             its connection is aborted.
         max_packets_per_second: How many packets of any kind one client may send; with more its
@@ -100,8 +93,6 @@ class EngineServer(engineio.AsyncServer, Generic[Link]):
 
     Attributes:
         sockets: The open connections by Engine.IO id. The name is the library's.
-        options: Limits and rules.
-        admission_limiter: Counts the connections that have no admitted socket yet.
         next_id: Returns 15 random bytes as URL-safe text: as unguessable as the library's ids, but
             without a call to the system's generator for each of them.
     """
@@ -230,7 +221,6 @@ def _random_ids() -> tuple[str, ...]:
 
 
 def _encode_open_packet(options: EngineOptions) -> bytes:
-    """Encode Engine.IO's open packet, with ``%b`` for the connection's id."""
     handshake = {
         "sid": "%b",
         "upgrades": [],

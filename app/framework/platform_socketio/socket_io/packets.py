@@ -178,6 +178,5 @@ def encode_ack(namespace: str, packet_id: int, args: tuple[Any, ...]) -> bytes:
 def _encode_packet(
     packet_type: int, data: Any, namespace: str, packet_id: int | None = None
 ) -> bytes:
-    """Encode any packet to the payload of one WebSocket text frame."""
     encoded = StrictPacket(packet_type, data=data, namespace=namespace, id=packet_id).encode()
     return (_MESSAGE + encoded).encode()

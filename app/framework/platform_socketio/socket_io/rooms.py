@@ -57,7 +57,6 @@ class NamespaceRooms:
     stored: its id is looked up among all sockets of the namespace.
 
     Attributes:
-        namespace: The namespace's name.
         groups: The members by room; None has all sockets. Empty rooms are removed.
         pending: The links of sockets that are being admitted. `sockets` must find them: a socket
             removed from a room during its admission would otherwise join it afterwards.

@@ -90,10 +90,6 @@ class SocketServer(socketio.AsyncServer):
     Attributes:
         eio: The Engine.IO server, which keeps the open connections. The name is the library's.
         manager: The rooms of all namespaces. The name is the library's.
-        tasks: Runs the handlers.
-        batcher: Writes to all clients at the end of a tick.
-        heartbeat: Pings all clients.
-        max_packets_per_second: How many packets a client may send.
         is_closing: Whether events are answered with ``draining`` instead of being handled.
     """
 

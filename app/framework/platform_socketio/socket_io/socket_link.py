@@ -38,8 +38,6 @@ ADMITTED = LinkState.ADMITTED
 
 
 class _Rejection(NamedTuple):
-    """How `ServerSocketLink.admit_or_reject` rejects a socket."""
-
     packets: list[bytes]
     """The packets to send first."""
     close_code: WSCloseCode

@@ -51,7 +51,6 @@ class Heartbeat:
     nothing was received, does not count against the clients.
 
     Attributes:
-        tick: The number of the present tick.
         ticks_per_second: How many ticks certainly take at least a second.
     """
 

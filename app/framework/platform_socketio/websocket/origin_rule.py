@@ -32,13 +32,7 @@ _log = structlog.stdlib.get_logger("OriginRule")
 
 
 class OriginRule:
-    """Accepts requests without an ``Origin``, from configured origins, and from the server's own.
-
-    Args:
-        origins: The configured origins.
-        trusted_proxies: Proxies whose ``X-Forwarded-Proto`` and ``X-Forwarded-Host`` are used.
-        setting: The name of the setting that adds an origin; for the log.
-    """
+    """Accepts requests without an ``Origin``, of configured origins, and of the server itself."""
 
     def __init__(
         self, origins: Iterable[str], trusted_proxies: Sequence[Network], setting: str

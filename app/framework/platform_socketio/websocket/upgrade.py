@@ -57,13 +57,7 @@ interned strings forever, so clients could fill the memory with invented names."
 
 @dataclass(frozen=True, slots=True)
 class UpgradeRequest:
-    """The parts of the upgrade request that are kept; see `socket.Handshake`.
-
-    Attributes:
-        headers: The headers, names in lower case.
-        query: The parameters of the URL.
-        address: The client's IP address, see `client_address`.
-    """
+    """The parts of the upgrade request that are kept; see `socket.Handshake`."""
 
     headers: Mapping[str, str]
     query: Mapping[str, str]

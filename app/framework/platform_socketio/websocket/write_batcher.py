@@ -40,7 +40,6 @@ class RecipientGroup(Generic[Member]):
 
     Attributes:
         name: The room's name; None for the group of all sockets in a namespace.
-        members: The connections by socket id.
         queued: The frames of this tick for the whole group.
     """
 
@@ -203,8 +202,6 @@ def _merge_frames(
     """Collect a recipient's own frames and those of its groups, in the order of sending.
 
     Args:
-        recipient: A member of any number of groups.
-        single_frames: The frames for this recipient alone.
         queued_groups: All groups with frames. Searched when the recipient is in more groups.
     """
     groups: Collection[RecipientGroup[Any]] = recipient.groups

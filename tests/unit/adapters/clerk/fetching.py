@@ -18,7 +18,6 @@ async def not_found(keys: JwksClient, key_id: str | None) -> str:
 
 
 def fetches() -> set[asyncio.Task[object]]:
-    """Return the running fetches."""
     return {task for task in asyncio.all_tasks() if task.get_name() == "jwks fetch"}
 
 

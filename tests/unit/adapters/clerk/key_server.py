@@ -25,7 +25,6 @@ class KeyServer:
         self._server = TestServer(application, host="127.0.0.1")
 
     def url(self, path: str = "/jwks") -> str:
-        """The URL of the key set."""
         return str(self._server.make_url(path))
 
     async def start(self) -> None:

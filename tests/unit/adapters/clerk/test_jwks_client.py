@@ -7,14 +7,7 @@ from app.domain.errors import AuthenticationError
 from tests.doubles.manual_clock import ManualClock
 from tests.unit.adapters.clerk.fetching import SECOND_KEY_ID, fetches, not_found, renewal
 from tests.unit.adapters.clerk.key_server import KeyServer, key_set
-from tests.unit.adapters.clerk.signed_tokens import (
-    KEY_ID,
-    base64url,
-    jwk,
-    private_key,
-    sign,
-    token,
-)
+from tests.unit.adapters.clerk.signed_tokens import KEY_ID, base64url, jwk, private_key, sign, token
 from tests.unit.adapters.clerk.verifiers import make_verifier
 
 

@@ -16,7 +16,6 @@ from tests.unit.adapters.clerk.signed_tokens import private_key
 
 
 def pem(public_format: PublicFormat = PublicFormat.SubjectPublicKeyInfo) -> str:
-    """Return the public test key as PEM."""
     return private_key().public_key().public_bytes(Encoding.PEM, public_format).decode()
 
 

@@ -6,12 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.adapters.clerk import signed_token
-from app.adapters.clerk.signed_token import (
-    MAX_KNOWN_HEADERS,
-    TokenHeader,
-    read_claims,
-    read_header,
-)
+from app.adapters.clerk.signed_token import MAX_KNOWN_HEADERS, TokenHeader, read_claims, read_header
 from app.domain.errors import AuthenticationError
 from tests.unit.adapters.clerk.pyjwt_oracle import pyjwt_verdict
 from tests.unit.adapters.clerk.signed_tokens import (
@@ -126,7 +121,6 @@ def test_claims_are_read_as_by_pyjwt_when_they_are_nested_deeply() -> None:
 
 
 def test_header_is_parsed_once_when_tokens_share_it() -> None:
-    """Tokens of one key have the same header, which is parsed once."""
     signed_token._check_header.cache_clear()
 
     headers = {read_header(token({"jti": str(number)})) for number in range(3)}

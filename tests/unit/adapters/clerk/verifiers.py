@@ -37,7 +37,6 @@ def make_verifier(
 
 
 def public_pem() -> str:
-    """Return the public test key as PEM."""
     public = private_key().public_key()
     return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 

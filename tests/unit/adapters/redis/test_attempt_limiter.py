@@ -12,7 +12,6 @@ REASON = AuthenticationCode.TOKEN_MALFORMED
 
 
 def in_memory() -> MemoryAttemptLimiter:
-    """Return a limiter with one attempt and one failure an hour."""
     clock = ManualClock()
     return MemoryAttemptLimiter(
         TokenBuckets(1 / 3_600, 1, clock), TokenBuckets(1 / 3_600, 1, clock), clock

@@ -35,7 +35,6 @@ class Listener:
         bus.listen(self.received.put_nowait, self._count)
 
     async def next(self) -> Revocation:
-        """Wait for the next revocation."""
         return await asyncio.wait_for(self.received.get(), ANSWER_SECONDS)
 
     def _count(self) -> None:
@@ -53,7 +52,6 @@ def bus_to(server: RedisServer, connection: RedisConnection, query: str = "") ->
 async def bus(
     own_server: RedisServer, own_connection: RedisConnection
 ) -> AsyncIterator[RedisRevocationBus]:
-    """A bus that the test starts."""
     bus = bus_to(own_server, own_connection)
     yield bus
     await bus.on_module_destroy()

@@ -4,11 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.adapters.redis.revocation_message import (
-    MAX_BYTES,
-    decode_revocation,
-    encode_revocation,
-)
+from app.adapters.redis.revocation_message import MAX_BYTES, decode_revocation, encode_revocation
 from app.domain.credential import Revocation
 from app.domain.ids import UserId
 

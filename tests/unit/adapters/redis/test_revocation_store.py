@@ -16,7 +16,6 @@ USER_KEY = "chatgenius:revoked:user:user_alice"
 
 @pytest.fixture
 def store(connection: RedisConnection) -> RedisRevocationStore:
-    """A store without revocations."""
     return RedisRevocationStore(connection)
 
 

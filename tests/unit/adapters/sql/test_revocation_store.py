@@ -25,13 +25,11 @@ CREDENTIAL = Credential.of(TOKEN, Principal(ALICE, "sess_1", None, expires_at=0,
 
 @pytest.fixture
 def clock() -> ManualClock:
-    """Clock that only a test advances."""
     return ManualClock()
 
 
 @pytest.fixture
 def store(database: Database, clock: ManualClock) -> SqlRevocationStore:
-    """Store of one node."""
     return SqlRevocationStore(database, clock)
 
 
@@ -41,7 +39,6 @@ async def pages(store: SqlRevocationStore) -> list[Sequence[Revocation]]:
 
 
 async def count(database: Database) -> int:
-    """Count the rows of the log."""
     async with database.reading() as connection:
         rows = await connection.execute(text("SELECT count(*) FROM revocations"))
         return int(rows.scalar_one())
@@ -58,7 +55,6 @@ async def fill(database: Database, number: int) -> list[Revocation]:
 
 
 async def rename(database: Database, table: str, name: str) -> None:
-    """Rename a table."""
     async with database.transaction() as connection:
         await connection.execute(text(f"ALTER TABLE {table} RENAME TO {name}"))
 

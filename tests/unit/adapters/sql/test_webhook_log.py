@@ -8,13 +8,11 @@ from tests.doubles.manual_clock import ManualClock
 
 @pytest.fixture
 def clock() -> ManualClock:
-    """Clock that only a test advances."""
     return ManualClock()
 
 
 @pytest.fixture
 def log(database: Database, clock: ManualClock) -> SqlWebhookLog:
-    """Log of one node."""
     return SqlWebhookLog(database, clock)
 
 

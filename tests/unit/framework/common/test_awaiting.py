@@ -35,7 +35,6 @@ from tests.unit.framework.driving import Driver
 
 
 async def later(value: Any) -> Any:
-    """Return the value after a wait."""
     await asyncio.sleep(0)
     return value
 

@@ -14,7 +14,6 @@ def lines() -> Lines:
 
 @pytest.fixture
 def clock() -> ManualClock:
-    """A clock that only the test advances."""
     return ManualClock()
 
 

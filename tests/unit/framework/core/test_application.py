@@ -42,7 +42,6 @@ class _Needed:
 
 
 def boot_error(*provided: providers.Provider[Any]) -> str:
-    """Return the error with which the application is refused."""
     with pytest.raises(BootError) as caught:
         application(*provided).definitions()
     return str(caught.value)

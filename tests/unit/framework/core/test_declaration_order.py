@@ -36,7 +36,6 @@ PROVIDERS = 8
 
 
 def app_of(container: containers.Container) -> NestApplication:
-    """Create an application of one module."""
     return NestFactory.create(container, IoAdapter(IoOptions()))
 
 

@@ -16,9 +16,7 @@ from app.framework import (
     web_socket_gateway,
 )
 from tests.unit.framework.assembling import application
-from tests.unit.framework.tracing import (
-    Trace,
-)
+from tests.unit.framework.tracing import Trace
 
 
 class _Hooked:

@@ -16,5 +16,4 @@ async def owner() -> AsyncIterator[Owner]:
 
 @pytest.fixture
 def client(owner: Owner) -> Client:
-    """Create a client named a."""
     return Client(owner, "a")

@@ -50,17 +50,14 @@ class Owner:
         return self._work(f"{connection.sid}:{text}", waits=text == "wait", fails=text == "fail")
 
     def connection_closed(self, connection: ClientConnection, reason: DisconnectReason) -> None:
-        """Record the reason."""
         del connection
         self.closed.append(reason)
 
     def connection_tcp_closed(self, connection: ClientConnection) -> None:
-        """Count the call."""
         del connection
         self.gone += 1
 
     def connection_flooded(self, connection: ClientConnection) -> None:
-        """Count the call."""
         del connection
         self.floods += 1
 

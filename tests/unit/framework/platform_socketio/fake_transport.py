@@ -38,11 +38,9 @@ class FakeTransport(asyncio.Transport):
         return self.unread
 
     def pause_reading(self) -> None:
-        """Record that reading is paused."""
         self.paused = True
 
     def resume_reading(self) -> None:
-        """Record that reading goes on."""
         self.paused = False
 
     def is_closing(self) -> bool:
@@ -50,11 +48,9 @@ class FakeTransport(asyncio.Transport):
         return bool(self.ended)
 
     def close(self) -> None:
-        """Close the connection."""
         self._end("closed")
 
     def abort(self) -> None:
-        """Abort the connection."""
         self._end("aborted")
 
     def _end(self, how: str) -> None:

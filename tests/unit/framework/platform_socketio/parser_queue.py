@@ -15,9 +15,7 @@ class Queue(FrameQueue):
         self.errors: list[BaseException] = []
 
     def feed_data(self, message: Any, size: int) -> None:  # noqa: ARG002 - the base's signature
-        """Record the message."""
         self.fed.append(message)
 
     def set_exception(self, exc: BaseException, exc_cause: BaseException | None = None) -> None:  # noqa: ARG002 - the base's signature
-        """Record the exception."""
         self.errors.append(exc)

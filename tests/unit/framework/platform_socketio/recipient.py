@@ -19,7 +19,6 @@ class Recorder(Recipient):
         self.write: Callable[[bytes], Any] = self.written.append
 
     def write_failed(self, error: Exception) -> None:
-        """Record the exception."""
         self.failures.append(error)
 
     @property

@@ -39,7 +39,6 @@ class _Wire(BaseModel):
 
 class _Answer:
     def to_wire(self) -> Any:
-        """Return the value to be encoded."""
         return {"data": _Wire(channel_id="c", at=datetime(2026, 1, 1, tzinfo=UTC))}
 
 

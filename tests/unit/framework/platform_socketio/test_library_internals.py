@@ -84,7 +84,6 @@ REPLACED += [
 
 
 def changed(library: str, place: str, what: str) -> str:
-    """Return the message of a failure."""
     module = f"app/framework/platform_socketio/{place}"
     return f"{library} {version(library)}: {what}; {module} relies on it"
 
@@ -241,7 +240,6 @@ class Receiver(asyncio.Protocol):
         self.transport = transport
 
     def data_received(self, data: bytes) -> None:
-        """Send the data back."""
         self.transport.write(data)
 
 

@@ -47,7 +47,6 @@ class Client:
         self.transport.sent.clear()
 
     def ack(self, packet_id: str, *args: Any) -> None:
-        """Acknowledge an event."""
         packet = f"43{self._prefix}{packet_id}{json.dumps(args)}"
         self.connection.data_received(client_frames.text(packet.encode()))
 

@@ -1,8 +1,6 @@
 """Fakes of a client, its connection and its events."""
 
-from app.framework import (
-    Socket,
-)
+from app.framework import Socket
 from app.framework.testing import RecordingLink, fake_connection, fake_context, fake_socket
 
 

@@ -5,12 +5,7 @@ from typing import Protocol, runtime_checkable
 import pytest
 from dependency_injector import containers, providers
 
-from app.framework import (
-    BootError,
-    CanActivate,
-    ExecutionContext,
-    imported,
-)
+from app.framework import BootError, CanActivate, ExecutionContext, imported
 from app.framework.testing import Test
 
 

@@ -32,7 +32,6 @@ def read() -> Read:
 
 @pytest.fixture
 def cache(channels: SlowChannels, clock: ManualClock, read: Read) -> MemberCache:
-    """The cache under test."""
     return MemberCache(
         channels,
         clock,

@@ -20,7 +20,6 @@ CHANNEL_IDS = IDS.map(ChannelId)
 
 
 def encoded(text: str) -> str:
-    """Return a text encoded as a cursor."""
     return urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 

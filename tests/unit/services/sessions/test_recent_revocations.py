@@ -19,7 +19,6 @@ TOKEN = Revocation.of_token("token")
 
 @pytest.fixture
 def recent(clock: ManualClock) -> RecentRevocations:
-    """An empty list of revocations."""
     return RecentRevocations(clock)
 
 

@@ -10,7 +10,6 @@ PRINCIPAL = Principal(ALICE, "sess", None, expires_at=60, issued_at=0)
 
 
 def a_session(token: str, principal: Principal = PRINCIPAL) -> Session:
-    """Create a session of Alice."""
     return Session(ALICE, None, Credential.of(token, principal))
 
 

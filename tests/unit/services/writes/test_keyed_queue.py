@@ -24,7 +24,6 @@ class Step:
         self._finished = finished
 
     async def __call__(self) -> str:
-        """Run the job."""
         self.began.set()
         await self.may_end.wait()
         self._finished.append(self.name)

@@ -18,7 +18,6 @@ class Queries:
         self.error: Exception | None = None
 
     async def query(self, key: str) -> int:
-        """Return the number of the query."""
         self.queryed.append(key)
         number = len(self.queryed)
         self.has_asked.set()
@@ -36,7 +35,6 @@ def queries() -> Queries:
 
 @pytest.fixture
 def flights(queries: Queries) -> SingleFlight[str, int]:
-    """The single flight under test."""
     return SingleFlight(queries.query)
 
 

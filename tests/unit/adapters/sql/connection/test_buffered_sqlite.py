@@ -32,7 +32,6 @@ class Hops:
 
 @pytest.fixture
 def hops() -> Hops:
-    """Counter that starts at 0."""
     return Hops()
 
 

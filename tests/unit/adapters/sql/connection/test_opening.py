@@ -12,7 +12,6 @@ FILE = Path("data", "chat.db")
 
 
 def failure_of_sqlite(name: str) -> sqlite3.OperationalError:
-    """Return an error of SQLite with its name."""
     failure = sqlite3.OperationalError("no such luck")
     failure.sqlite_errorname = name
     return failure

@@ -52,13 +52,11 @@ async def database(postgres_url: str) -> AsyncIterator[Database]:
 
 
 async def write(database: Database, user_id: str) -> None:
-    """Store a user."""
     async with database.transaction() as connection:
         await connection.execute(insert(users).values(id=user_id, updatedAt=NOW))
 
 
 async def count(database: Database) -> int:
-    """Count the users."""
     async with database.reading() as connection:
         return await connection.scalar(select(func.count()).select_from(users)) or 0
 

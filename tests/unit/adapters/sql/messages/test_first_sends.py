@@ -40,7 +40,6 @@ async def storage(database: Database) -> Storage:
 
 
 async def digests(database: Database) -> Sequence[str | None]:
-    """Return the stored digests."""
     async with database.reading() as connection:
         return (await connection.scalars(text("SELECT digest FROM client_messages"))).all()
 

@@ -90,7 +90,6 @@ async def storage(database: Database, storage: Storage) -> Storage:
 
 
 async def rows(database: Database, query: str) -> list[tuple[object, ...]]:
-    """Return the rows of a query."""
     async with database.reading() as connection:
         return [tuple(row) for row in await connection.execute(text(query))]
 

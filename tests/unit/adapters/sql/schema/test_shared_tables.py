@@ -5,13 +5,7 @@ from sqlalchemy import func, insert, select, text
 
 from app.adapters.sql.connection.database import Database
 from app.adapters.sql.schema.shared_tables import REQUIRED_TABLES, SHARED_TABLES, USED_COLUMNS
-from app.adapters.sql.schema.tables import (
-    channel_members,
-    messages,
-    metadata,
-    read_receipts,
-    users,
-)
+from app.adapters.sql.schema.tables import channel_members, messages, metadata, read_receipts, users
 from app.domain.delivery import DeliveryState
 from app.domain.ids import UserId
 from app.domain.user import User

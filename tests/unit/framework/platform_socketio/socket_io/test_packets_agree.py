@@ -34,7 +34,6 @@ class Value:
     text: str
 
     def to_wire(self) -> dict[str, object]:
-        """Return the value to be encoded."""
         return {"text": self.text}
 
 

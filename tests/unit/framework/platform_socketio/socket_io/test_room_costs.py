@@ -70,7 +70,6 @@ async def batcher() -> WriteBatcher:
 
 @pytest.fixture
 def manager(batcher: WriteBatcher) -> RoomManager:
-    """Create a manager without rooms."""
     return RoomManager(batcher)
 
 

@@ -19,11 +19,9 @@ class _Written:
         self.data = b""
 
     def write(self, data: bytes) -> None:
-        """Record the bytes."""
         self.data += data
 
     def writelines(self, parts: list[bytes]) -> None:
-        """Record the bytes."""
         self.data += b"".join(parts)
 
     def is_closing(self) -> bool:

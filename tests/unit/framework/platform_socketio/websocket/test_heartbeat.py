@@ -32,7 +32,6 @@ class Client(PingedConnection):
         return self.reading
 
     def write_failed(self, error: Exception) -> None:
-        """End the connection."""
         self.end(f"failed: {error}")
 
     def note(self, frame: bytes) -> None:
@@ -41,11 +40,9 @@ class Client(PingedConnection):
         self.pinged_at.append(self._heartbeat.tick)
 
     def abort(self, reason: DisconnectReason) -> None:
-        """End the connection."""
         self.end(f"aborted: {reason}")
 
     def close(self, reason: DisconnectReason) -> None:
-        """End the connection."""
         self.end(f"closed: {reason}")
 
     def end(self, how: str) -> None:
@@ -55,7 +52,6 @@ class Client(PingedConnection):
         self._heartbeat.stop_pinging(self)
 
     def answer(self) -> None:
-        """Answer a ping in this tick."""
         self.last_received_tick = self._heartbeat.tick
 
 

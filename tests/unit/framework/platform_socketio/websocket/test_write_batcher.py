@@ -39,24 +39,20 @@ class Rooms:
             add_group(self.recipients[recipient], group)
 
     def leave(self, recipient: int, room: int) -> None:
-        """Remove a recipient from a room if it is a member."""
         group = self.rooms[room]
         if str(recipient) in group.members:
             self.batcher.flush_group(group)
             remove_group(group.members.pop(str(recipient)), group)
 
     def send(self, recipient: int, frame: bytes) -> None:
-        """Queue a frame for one recipient."""
         self.batcher.queue_frame(self.recipients[recipient], frame)
 
     def broadcast(self, room: int, frame: bytes, excluded: Sequence[int] = ()) -> None:
-        """Queue a frame for a room."""
         self.batcher.queue_group_frame(
             self.rooms[room], frame, {self.recipients[each] for each in excluded}
         )
 
     def writes(self) -> list[int]:
-        """Count the writes to each recipient."""
         return [len(each.written) for each in self.recipients]
 
 
@@ -247,7 +243,6 @@ class Model:
         self.received: list[bytes] = [b"" for _ in RECIPIENTS]
 
     def apply(self, step: Step, frame: bytes) -> None:
-        """Take one step."""
         match step:
             case Send(recipient):
                 self.received[recipient] += frame
