@@ -18,7 +18,6 @@ def test_own_time_is_the_callees() -> None:
 
 
 def test_profile_is_refused_when_it_is_empty() -> None:
-    """An empty profile is an error."""
     with pytest.raises(BenchError):
         largest_own_times([], 10)
 

@@ -59,7 +59,6 @@ def test_report_says_when_the_generator_was_the_limit() -> None:
 def test_figure_has_three_digits_and_its_unit(
     unit: str, value: float | None, expected: str
 ) -> None:
-    """Figures have three significant digits and their unit."""
     assert expected == figure_text(Row("a row", "ack", Figure.CPU_US, unit), value)
 
 
@@ -74,7 +73,6 @@ def test_page_keeps_what_stands_around_the_tables(tmp_path: Path) -> None:
 
 
 def test_page_is_left_alone_when_it_has_no_markers(tmp_path: Path) -> None:
-    """A page without markers is not changed."""
     page = tmp_path / "page.md"
     page.write_text("somebody's own\n")
 

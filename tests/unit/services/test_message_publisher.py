@@ -99,7 +99,6 @@ async def test_messages_are_published_in_their_order_when_given_in_another(
 async def test_messages_are_passed_over_when_they_were_published(
     publisher: MessagePublisher, messages: AwayMessages, broadcaster: RecordingBroadcaster
 ) -> None:
-    """A retry passes a message that was published before."""
     one, two = await stored(messages, 2)
     await publisher.publish(GENERAL, [one, two])
 
@@ -140,7 +139,6 @@ async def test_only_the_last_are_published_when_very_much_lies_between(
 async def test_numbers_without_messages_are_passed_over_when_those_were_deleted(
     publisher: MessagePublisher, messages: AwayMessages, broadcaster: RecordingBroadcaster
 ) -> None:
-    """A gap of deleted messages does not stop the publisher."""
     await publisher.publish(GENERAL, await stored(messages, 1))
     for each in await stored(messages, 2):
         await messages.delete(each.message.id, ALICE)

@@ -124,11 +124,7 @@ class Database(WriteAdmission):
         await asyncio.to_thread(self._file_watch.close)
 
     async def admit_writer(self) -> None:
-        """Return if the circuit breaker lets writers pass.
-
-        Raises:
-            Unavailable: The circuit breaker for writers is open.
-        """
+        """Raise `Unavailable` while the circuit breaker for writers is open."""
         await self._writing.admit()
 
     @asynccontextmanager

@@ -70,7 +70,6 @@ async def test_token_itself_is_accepted() -> None:
 
 
 async def test_token_is_refused_when_any_character_is_replaced() -> None:
-    """Every character is replaced by every other of the alphabet."""
     for at, character in enumerate(TOKEN):
         for other in ALPHABET + FOREIGN:
             text = f"{TOKEN[:at]}{other}{TOKEN[at + 1 :]}"
@@ -102,7 +101,6 @@ async def test_token_is_refused_when_a_foreign_character_stands_in_it(character:
 
 
 async def test_token_is_refused_when_any_bit_is_flipped() -> None:
-    """Every single bit of the text is flipped."""
     for at, character in enumerate(TOKEN):
         for bit in range(8):
             flipped = chr(ord(character) ^ 1 << bit)

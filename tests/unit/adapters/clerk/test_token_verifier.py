@@ -67,7 +67,6 @@ async def test_verify_refuses_a_template_token_unless_the_setting_accepts_it() -
 
 
 async def test_verify_refuses_a_machine_token_when_template_tokens_are_accepted() -> None:
-    """Machine-to-machine tokens are never accepted."""
     verifier = make_verifier(accept_template_tokens=True)
 
     refused_with = await refusal(verifier, token(header={"cat": "cl_B7d4PD333AAA"}))
@@ -118,7 +117,6 @@ async def test_verify_refuses_a_machine_token_when_template_tokens_are_accepted(
 async def test_verify_refuses_by_rule_when_a_claim_breaks_it(
     claims: dict[str, object], code: str
 ) -> None:
-    """Each rule about claims has its error code."""
     refused_with = await refusal(make_verifier(), token(claims))
 
     assert code == refused_with

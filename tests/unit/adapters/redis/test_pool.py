@@ -68,7 +68,6 @@ def test_the_pool_is_the_same_when_the_address_asks_for_another(option: str) -> 
 
 
 def test_the_options_of_tls_are_taken_when_the_address_has_them() -> None:
-    """The URL sets the options of TLS."""
     url = "rediss://127.0.0.1?ssl_cert_reqs=none&ssl_check_hostname=false&ssl_ca_certs=/ca.pem"
 
     options = redis_pool(url, timeout_seconds=1).connection_kwargs

@@ -55,7 +55,6 @@ async def test_add_leaves_a_key_without_an_end_when_another_wrote_it_so(
     key: str,
     value: str,
 ) -> None:
-    """A key without a TTL keeps having none."""
     redis_server.client.set(key, "0")
 
     await store.add(revocation, ttl_seconds=60)

@@ -172,7 +172,6 @@ async def test_revocation_is_in_force_when_the_database_is_opened_again(
     clock: ManualClock,
     revocation: Revocation,
 ) -> None:
-    """It survives a restart."""
     await store.add(revocation, ttl_seconds=60)
     await database.on_application_shutdown(None)
 

@@ -238,7 +238,6 @@ def test_get_names_the_missing_import_when_nobody_provides_it() -> None:
 
 
 def test_modules_stay_apart_when_two_tests_override_the_same_class() -> None:
-    """An override applies only to its testing module."""
     Test.create_testing_module(_GreetingModule).override_provider(_Polite).use_class(
         _Loud
     ).compile()

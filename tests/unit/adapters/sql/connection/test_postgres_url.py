@@ -147,7 +147,6 @@ def test_a_schema_is_refused_when_it_is_no_name(schema: str) -> None:
 
 
 def test_a_certificate_is_refused_when_it_is_none(tmp_path: Path) -> None:
-    """The file contains no certificate."""
     file = tmp_path / "authority.pem"
     file.write_text("no certificate", encoding="ascii")
     url = parse_database_url(f"{ADDRESS}?sslmode=verify-full&sslrootcert={file}")
