@@ -229,8 +229,8 @@ async def test_the_oldest_is_forgotten_when_too_many_channels_are_remembered(
     """A forgotten channel is prepared again before its next message."""
     await publisher.prepare([ChannelId(str(number)) for number in range(MAX_CHANNELS + 1)])
 
-    assert MAX_CHANNELS == len(publisher._published)
-    assert "0" not in publisher._published
+    assert MAX_CHANNELS == len(publisher._channels)
+    assert "0" not in publisher._channels
 
 
 async def test_preparing_a_channel_is_unavailable_when_its_members_cannot_be_read(
