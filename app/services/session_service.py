@@ -131,19 +131,6 @@ class SessionService:
             self._set_expiry(session)
         return _expiry(session)
 
-    def check(self, session: Session) -> None:
-        """Require that a session is neither revoked nor expired.
-
-        Every event calls this, so it reads memory only.
-
-        Raises:
-            AuthenticationError: ``revoked`` or ``token_expired``.
-        """
-        if session.revoked:
-            raise AuthenticationError(AuthenticationCode.REVOKED)
-        if self._clock.monotonic() >= session.expires_at:
-            raise AuthenticationError(AuthenticationCode.TOKEN_EXPIRED)
-
     def close(self, session: Session) -> None:
         """Close a session and free its place in the quota. Repeating it is harmless."""
         if session not in self._open:

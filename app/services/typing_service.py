@@ -43,6 +43,10 @@ class TypingService:
     A user with a socket in the channel's room counts as a member while the room is fresh. Otherwise
     the service asks the storage, and waits for ``wait_seconds`` at most. If the storage does not
     answer, `start`, `stop` and `list` raise `Unavailable`, and change and publish nothing.
+
+    Attributes:
+        typists: The typing members of each channel, without the channels that have none. Other
+            classes only read it.
     """
 
     def __init__(
@@ -63,7 +67,7 @@ class TypingService:
         self._tasks = EagerTasks()
         self._expiry_seconds = expiry_seconds
         self._wait_seconds = wait_seconds
-        self._typists: dict[ChannelId, dict[UserId, _Typist]] = {}
+        self.typists: dict[ChannelId, dict[UserId, _Typist]] = {}
         # The ends of typing that wait until the members of the channel have been read.
         self._endings: set[asyncio.Future[None]] = set()
         room_sync.when_left(self._end_for_members)
@@ -122,7 +126,7 @@ class TypingService:
             NotAMember: The user is not a member of the channel.
         """
         await self._require_member(user_id, channel_id)
-        typists = self._typists.get(channel_id)
+        typists = self.typists.get(channel_id)
         if typists is None:
             return ()
         # A member's entry moves to the end of the map each time it changes.
@@ -134,7 +138,7 @@ class TypingService:
 
         The caller has just refreshed the members of the channel, as before every publication.
         """
-        if channel_id in self._typists and self._remove(user_id, channel_id):
+        if self._remove(user_id, channel_id):
             self._publish_indicator(self._indicator(user_id, channel_id, is_typing=False))
 
     def leave(self, user_id: UserId, channel_id: ChannelId, socket_id: SocketId) -> None:
@@ -151,10 +155,10 @@ class TypingService:
 
     async def on_module_destroy(self) -> None:
         """Forget all typing and cancel every timer, without publishing anything."""
-        for typists in self._typists.values():
+        for typists in self.typists.values():
             for typist in typists.values():
                 typist.expiry.cancel()
-        self._typists.clear()
+        self.typists.clear()
         endings = tuple(self._endings)
         for ending in endings:
             ending.cancel()
@@ -202,7 +206,7 @@ class TypingService:
         )
 
     def _typist(self, user_id: UserId, channel_id: ChannelId) -> _Typist | None:
-        return self._typists.get(channel_id, {}).get(user_id)
+        return self.typists.get(channel_id, {}).get(user_id)
 
     def _typing_elsewhere(
         self, user_id: UserId, channel_id: ChannelId, socket_id: SocketId
@@ -221,16 +225,16 @@ class TypingService:
             max(until.values()) - self._clock.monotonic(),
             partial(self._end_for_members, user_id, channel_id),
         )
-        self._typists.setdefault(channel_id, {})[user_id] = _Typist(indicator, expiry, until)
+        self.typists.setdefault(channel_id, {})[user_id] = _Typist(indicator, expiry, until)
 
     def _remove(self, user_id: UserId, channel_id: ChannelId) -> bool:
-        typists = self._typists.get(channel_id, {})
+        typists = self.typists.get(channel_id, {})
         typist = typists.pop(user_id, None)
         if typist is None:
             return False
         typist.expiry.cancel()
         if not typists:
-            del self._typists[channel_id]
+            del self.typists[channel_id]
         return True
 
     def _publish_indicator(

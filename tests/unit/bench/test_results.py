@@ -9,14 +9,12 @@ from tests.unit.bench.runs import cpu, example_run, run
 
 
 def test_median_is_the_middle_round_when_one_was_disturbed() -> None:
-    """One disturbed round does not change the median."""
     results = run(*cpu(OURS, "ack", 11.0, 90.0, 10.0))
 
     assert 11.0 == results.median(OURS, "ack", Figure.CPU_US)
 
 
 def test_median_is_none_when_nothing_was_measured() -> None:
-    """Servers and figures that were not measured have no median."""
     results = run(*cpu(OURS, "ack", 11.0))
 
     assert results.median(NEST, "ack", Figure.CPU_US) is None

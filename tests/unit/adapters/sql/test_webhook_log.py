@@ -19,7 +19,6 @@ def log(database: Database, clock: ManualClock) -> SqlWebhookLog:
 async def test_message_is_contained_when_another_process_dealt_with_it(
     log: SqlWebhookLog, database: Database, clock: ManualClock
 ) -> None:
-    """All nodes share the log of handled webhooks."""
     await SqlWebhookLog(database, clock).add("msg_1", ttl_seconds=60)
 
     assert await log.contains("msg_1")

@@ -202,7 +202,6 @@ async def test_reads_go_on_when_a_write_takes_long(database: Database, storage: 
 async def test_a_read_sees_one_state_when_something_is_written_meanwhile(
     database: Database, storage: Storage
 ) -> None:
-    """All statements of a reading block see the same state of the database."""
     count = select(func.count()).select_from(message_sequences)
 
     async with database.reading() as connection:

@@ -10,16 +10,7 @@ from app.adapters.sql.schema.upgrade import upgrade_schema
 from app.domain.errors import ClientMessageIdReused
 from app.domain.message import Message
 from app.ports import AddOutcome, StoredMessage
-from tests.contract.storage import (
-    ALICE,
-    MEMBERSHIP,
-    RANDOM,
-    Storage,
-    add,
-    add_one,
-    draft,
-    sql_storage,
-)
+from tests.contract.storage import ALICE, RANDOM, Storage, add, add_one, draft
 from tests.doubles.manual_clock import DEFAULT_START as NOW
 from tests.unit.adapters.sql.migrations import downgrade
 
@@ -29,14 +20,6 @@ def database(request: pytest.FixtureRequest) -> Database:
     """SQLite, then PostgreSQL, migrated and open; a test may change the tables."""
     database: Database = request.getfixturevalue(f"{request.param}_database")
     return database
-
-
-@pytest.fixture
-async def storage(database: Database) -> Storage:
-    """Repositories that use `database`, with the users and channels of the contract tests."""
-    storage = sql_storage(database)
-    await storage.channels.seed(MEMBERSHIP)
-    return storage
 
 
 async def digests(database: Database) -> Sequence[str | None]:
