@@ -99,7 +99,7 @@ async def test_seed_leaves_users_as_they_are_when_they_exist(
 async def test_dates_are_naive_utc_in_the_table_when_they_are_written(
     database: Database, storage: Storage
 ) -> None:
-    """They have milliseconds as Prisma's do; dates that the database fills in are read as UTC."""
+    """Dates have milliseconds, as Prisma's have; the database's own dates are read as UTC."""
     moment = datetime.fromisoformat("2026-01-31T09:30:00.123+00:00")
     message = await add(storage, draft(), moment)
 
