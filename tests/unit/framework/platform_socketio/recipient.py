@@ -23,5 +23,5 @@ class Recorder(Recipient):
 
     @property
     def received(self) -> bytes:
-        """All written bytes."""
+        """Return all written bytes."""
         return b"".join(self.written)
