@@ -64,7 +64,6 @@ class RedisRevocationBus(RevocationBus):
         self._on_connected.append(on_connected)
 
     async def publish(self, revocation: Revocation) -> None:
-        """Publish to the nodes that are subscribed now, which may include this one."""
         message = encode_revocation(revocation)
 
         async def command(redis: Redis) -> None:
