@@ -45,15 +45,13 @@ class Database(WriteAdmission):
     shutdown. Domain errors raised inside pass through. If the block raises or is cancelled, nothing
     of it is stored, and an interrupted connection is closed instead of reused.
 
-    An operation that meets a frozen server fails only after ``answer_seconds``: the circuit breaker
-    protects the operations after it. For example, the first send after two quiet seconds reads the
-    members of the channel before it writes; this read is then the one that fails late.
+    An operation that meets a frozen server fails only after ``answer_seconds``; the circuit breaker
+    protects the operations after it. `app.domain.time_limits` gives an example.
 
     Args:
         migrate: Whether opening runs missing migrations, or fails if some are missing.
 
     Attributes:
-        writers: How many transactions run at once; others wait for their turn.
         applied_migrations: The migrations that opening has run, in order, as number and title.
 
     Raises:
