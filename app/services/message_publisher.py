@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from app.concurrency.bounded_dict import BoundedDict
@@ -24,6 +25,21 @@ MAX_GAP = 1_000
 _PAGE = 100
 
 _logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Channel:
+    """A prepared channel.
+
+    Attributes:
+        id: Its id.
+        room: The room of its members.
+        published: The ``seq`` of the last message that this node published.
+    """
+
+    id: ChannelId
+    room: str
+    published: int
 
 
 class MessagePublisher:
@@ -53,7 +69,7 @@ class MessagePublisher:
         self._typing = typing
         self._broadcaster = broadcaster
         self._clock = clock
-        self._published: BoundedDict[ChannelId, int] = BoundedDict(MAX_CHANNELS)
+        self._channels: BoundedDict[ChannelId, _Channel] = BoundedDict(MAX_CHANNELS)
         # For each channel that may have unpublished messages: the monotonic time until which an
         # unconfirmed commit may still add one.
         self._behind: dict[ChannelId, float] = {}
@@ -61,7 +77,7 @@ class MessagePublisher:
 
     def is_prepared(self, channel_id: ChannelId) -> bool:
         """Return whether the channel is prepared and its cached members are fresh."""
-        return channel_id in self._published and self._room_sync.is_fresh(channel_id)
+        return channel_id in self._channels and self._room_sync.is_fresh(channel_id)
 
     async def prepare(self, channel_ids: Collection[ChannelId]) -> None:
         """Prepare to publish the messages that are stored in these channels from now on.
@@ -69,11 +85,11 @@ class MessagePublisher:
         Raises:
             Unavailable: The storage did not return the last sequence numbers or the members.
         """
-        unknown = [channel_id for channel_id in channel_ids if channel_id not in self._published]
+        unknown = [channel_id for channel_id in channel_ids if channel_id not in self._channels]
         if unknown:
             last_seqs = await self._messages.last_seqs(unknown)
             for channel_id in unknown:
-                self._published[channel_id] = last_seqs[channel_id]
+                self._add(channel_id, published=last_seqs[channel_id])
         await self._room_sync.refresh_all(channel_ids)
 
     async def publish(self, channel_id: ChannelId, stored: Sequence[StoredMessage]) -> None:
@@ -84,9 +100,14 @@ class MessagePublisher:
         Raises:
             Unavailable: Earlier messages cannot be read now, so no later message was published.
         """
-        published = self._published.get(channel_id, 0)
+        channel = self._channels.get(channel_id)
+        if channel is None:  # the channel was forgotten after `prepare`
+            channel = self._add(channel_id, published=0)
+        else:
+            self._channels.move_to_end(channel_id)
+        published = channel.published
         if len(stored) == 1 and stored[0].message.seq == published + 1:  # the usual case
-            self._publish_all(channel_id, published, (stored[0].message,))
+            self._publish_all(channel, published, (stored[0].message,))
             return
         new = [each.message for each in stored if each.message.seq > published]
         if len(new) < len(stored):
@@ -104,8 +125,8 @@ class MessagePublisher:
         first = new[0].seq
         published = max(published, first - 1 - MAX_GAP)
         while published + 1 < first:
-            published = await self._publish_page(channel_id, published, before=first)
-        self._publish_all(channel_id, published, new)
+            published = await self._publish_page(channel, published, before=first)
+        self._publish_all(channel, published, new)
 
     async def publish_change(
         self, channel_id: ChannelId, event: ServerEvent, payload: object
@@ -145,7 +166,12 @@ class MessagePublisher:
 
     def forget(self, channel_id: ChannelId) -> None:
         """Forget a deleted channel; a new channel with the same id starts again at ``seq`` 1."""
-        self._published.pop(channel_id, None)
+        self._channels.pop(channel_id, None)
+
+    def _add(self, channel_id: ChannelId, *, published: int) -> _Channel:
+        channel = _Channel(channel_id, channel_room(channel_id), published)
+        self._channels[channel_id] = channel
+        return channel
 
     async def _publish_change(
         self, channel_id: ChannelId, event: ServerEvent, payload: object
@@ -154,35 +180,34 @@ class MessagePublisher:
         self._broadcaster.publish(channel_room(channel_id), event, payload)
 
     async def _catch_up(self, channel_id: ChannelId) -> None:
-        published = self._published.get(channel_id)
-        if published is None:
+        channel = self._channels.get(channel_id)
+        if channel is None:
             return
+        published = channel.published
         await self._room_sync.refresh_all((channel_id,))
-        while (reached := await self._publish_page(channel_id, published)) > published:
+        while (reached := await self._publish_page(channel, published)) > published:
             published = reached
 
     async def _publish_page(
-        self, channel_id: ChannelId, published: int, before: int | None = None
+        self, channel: _Channel, published: int, before: int | None = None
     ) -> int:
-        page = await self._messages.stored_after(channel_id, published, _PAGE)
+        page = await self._messages.stored_after(channel.id, published, _PAGE)
         self._publish_all(
-            channel_id, published, [each for each in page if before is None or each.seq < before]
+            channel, published, [each for each in page if before is None or each.seq < before]
         )
         if before is not None and (len(page) < _PAGE or page[-1].seq >= before):
             return before - 1
         return page[-1].seq if page else published
 
-    def _publish_all(
-        self, channel_id: ChannelId, published: int, messages: Sequence[Message]
-    ) -> None:
-        room = channel_room(channel_id)
+    def _publish_all(self, channel: _Channel, published: int, messages: Sequence[Message]) -> None:
         for message in messages:
             if message.seq <= published:
                 continue
-            self._typing.end(message.user_id, channel_id)
-            self._broadcaster.publish(room, ServerEvent.MESSAGE_CREATED, message)
+            if channel.id in self._typing.typists:
+                self._typing.end(message.user_id, channel.id)
+            self._broadcaster.publish(channel.room, ServerEvent.MESSAGE_CREATED, message)
             published = message.seq
-        self._published[channel_id] = published
+        channel.published = published
 
 
 def log_unpublished(error: Exception) -> None:

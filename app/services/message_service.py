@@ -19,6 +19,7 @@ from app.ports import (
     StoredMessage,
     WriteAdmission,
 )
+from app.services.event_service import EventService
 from app.services.message_publisher import MessagePublisher, log_unpublished
 from app.services.room_sync import RoomSync
 from app.services.writes.group_commit import MAX_ITEMS, GroupCommit
@@ -59,6 +60,7 @@ class MessageService:
         self,
         messages: MessageRepository,
         publisher: MessagePublisher,
+        events: EventService,
         room_sync: RoomSync,
         broadcaster: Broadcaster,
         clock: Clock,
@@ -68,6 +70,7 @@ class MessageService:
     ) -> None:
         self._messages = messages
         self._publisher = publisher
+        self._events = events
         self._room_sync = room_sync
         self._broadcaster = broadcaster
         self._clock = clock
@@ -118,7 +121,8 @@ class MessageService:
         )
         began = self._clock.monotonic()
         try:
-            await self._room_sync.require_member(channel_id, user_id)
+            if not self._events.is_listening(channel_id, user_id):
+                await self._room_sync.require_member(channel_id, user_id)
             # `commit` calls `_store_and_publish` with this draft and others that arrive at the same
             # time.
             outcome = await self._drafts.commit(channel_id, draft, waiting_since=began)
@@ -190,7 +194,9 @@ class MessageService:
         self, channel_id: ChannelId, messages: Sequence[StoredMessage]
     ) -> None:
         for each in messages:
-            if self._room_sync.is_missing(channel_id, each.message.user_id):
+            sender_id = each.message.user_id
+            is_listening = self._events.is_listening(channel_id, sender_id)
+            if not is_listening and self._room_sync.is_connected(sender_id):
                 await self._room_sync.reload(channel_id)
                 break
         try:

@@ -75,24 +75,20 @@ class RoomSync:
     async def require_member(self, channel_id: ChannelId, user_id: UserId) -> None:
         """Raise unless the user is a member. Call this before reading or storing for the channel.
 
-        A user with a socket in the channel's room passes without a query, even if the user was
-        removed a moment ago. For other users the storage is queried, which also rejects channel ids
-        that a client made up.
+        A user with a socket in the channel's room needs no query, even if the user was removed a
+        moment ago. For other users the storage is queried, which also rejects channel ids that a
+        client made up.
 
         Raises:
             NotAMember: The user is not a member of the channel.
             Unavailable: The storage does not answer.
         """
-        if self._events.is_listening(channel_id, user_id):
-            return
         if not await self._channels.is_member(channel_id, user_id):
             raise NotAMember
 
-    def is_missing(self, channel_id: ChannelId, user_id: UserId) -> bool:
-        """Return whether the user has sockets on this node, but none in the channel's room."""
-        return not self._events.is_listening(channel_id, user_id) and bool(
-            self._rooms.users_in(user_room(user_id))
-        )
+    def is_connected(self, user_id: UserId) -> bool:
+        """Return whether the user has a socket on this node."""
+        return bool(self._rooms.users_in(user_room(user_id)))
 
     def users_in_room(self, channel_id: ChannelId) -> frozenset[UserId]:
         """Return the users who have a socket in the channel's room on this node."""

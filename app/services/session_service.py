@@ -131,19 +131,6 @@ class SessionService:
             self._set_expiry(session)
         return _expiry(session)
 
-    def check(self, session: Session) -> None:
-        """Raise if the session is revoked or expired.
-
-        This is called for every event, so it only reads memory.
-
-        Raises:
-            AuthenticationError: The code is ``revoked`` or ``token_expired``.
-        """
-        if session.revoked:
-            raise AuthenticationError(AuthenticationCode.REVOKED)
-        if self._clock.monotonic() >= session.expires_at:
-            raise AuthenticationError(AuthenticationCode.TOKEN_EXPIRED)
-
     def close(self, session: Session) -> None:
         """Close a session and release its slot in the socket quota. Repeating this is harmless."""
         if session not in self._open:

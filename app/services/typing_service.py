@@ -43,6 +43,10 @@ class TypingService:
     A user with a socket in the channel's room counts as a member while the room is fresh. For other
     users the service queries the storage, and waits at most ``wait_seconds``. If the storage does
     not answer, `start`, `stop` and `list` raise `Unavailable`, and change and publish nothing.
+
+    Attributes:
+        typists: The typing members of each channel; a channel without typing members is absent.
+            Other classes must not change it.
     """
 
     def __init__(
@@ -63,7 +67,7 @@ class TypingService:
         self._tasks = EagerTasks()
         self._expiry_seconds = expiry_seconds
         self._wait_seconds = wait_seconds
-        self._typists: dict[ChannelId, dict[UserId, _Typist]] = {}
+        self.typists: dict[ChannelId, dict[UserId, _Typist]] = {}
         # Tasks that publish the end of a user's typing after the channel's members have been
         # loaded.
         self._endings: set[asyncio.Future[None]] = set()
@@ -123,7 +127,7 @@ class TypingService:
             NotAMember: The user is not a member of the channel.
         """
         await self._require_member(user_id, channel_id)
-        typists = self._typists.get(channel_id)
+        typists = self.typists.get(channel_id)
         if typists is None:
             return ()
         # A member's entry moves to the end of the map each time it changes.
@@ -135,7 +139,7 @@ class TypingService:
 
         The caller must have refreshed the channel's members, as before every publication.
         """
-        if channel_id in self._typists and self._remove(user_id, channel_id):
+        if self._remove(user_id, channel_id):
             self._publish_indicator(self._indicator(user_id, channel_id, is_typing=False))
 
     def leave(self, user_id: UserId, channel_id: ChannelId, socket_id: SocketId) -> None:
@@ -152,10 +156,10 @@ class TypingService:
 
     async def on_module_destroy(self) -> None:
         """Forget all typing and cancel every timer, without publishing anything."""
-        for typists in self._typists.values():
+        for typists in self.typists.values():
             for typist in typists.values():
                 typist.expiry.cancel()
-        self._typists.clear()
+        self.typists.clear()
         endings = tuple(self._endings)
         for ending in endings:
             ending.cancel()
@@ -203,7 +207,7 @@ class TypingService:
         )
 
     def _typist(self, user_id: UserId, channel_id: ChannelId) -> _Typist | None:
-        return self._typists.get(channel_id, {}).get(user_id)
+        return self.typists.get(channel_id, {}).get(user_id)
 
     def _typing_elsewhere(
         self, user_id: UserId, channel_id: ChannelId, socket_id: SocketId
@@ -222,16 +226,16 @@ class TypingService:
             max(until.values()) - self._clock.monotonic(),
             partial(self._end_for_members, user_id, channel_id),
         )
-        self._typists.setdefault(channel_id, {})[user_id] = _Typist(indicator, expiry, until)
+        self.typists.setdefault(channel_id, {})[user_id] = _Typist(indicator, expiry, until)
 
     def _remove(self, user_id: UserId, channel_id: ChannelId) -> bool:
-        typists = self._typists.get(channel_id, {})
+        typists = self.typists.get(channel_id, {})
         typist = typists.pop(user_id, None)
         if typist is None:
             return False
         typist.expiry.cancel()
         if not typists:
-            del self._typists[channel_id]
+            del self.typists[channel_id]
         return True
 
     def _publish_indicator(

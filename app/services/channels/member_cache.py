@@ -58,8 +58,7 @@ class MemberCache:
         return entry is not None and entry.fresh_until > self._clock.monotonic()
 
     def size(self, channel_id: ChannelId) -> int:
-        """Return the number of members at the last load, but at least 1; 1 before the first load.
-        """
+        """Return the number of members at the last load, at least 1; 1 before the first load."""
         entry = self._entries.get(channel_id)
         return 1 if entry is None else max(1, entry.size)
 

@@ -109,8 +109,7 @@ class GroupCommit(Generic[Item, Result]):
             timer.cancel()
 
     async def drain(self, timeout_seconds: float) -> None:
-        """Store all waiting items; after the timeout, cancel running batches and reject the rest.
-        """
+        """Store all waiting items; after the timeout, cancel running batches, reject the rest."""
         await self._turns.drain(timeout_seconds)
         self._is_drained = True
         for queue in self._queues.values():

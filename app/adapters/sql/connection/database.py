@@ -45,15 +45,13 @@ class Database(WriteAdmission):
     shutdown. Domain errors raised inside pass through. If the block raises or is cancelled, nothing
     of it is stored, and an interrupted connection is closed instead of reused.
 
-    An operation that meets a frozen server fails only after ``answer_seconds``: the circuit breaker
-    protects the operations after it. For example, the first send after two quiet seconds reads the
-    members of the channel before it writes; this read is then the one that fails late.
+    An operation that meets a frozen server fails only after ``answer_seconds``; the circuit breaker
+    protects the operations after it. `app.domain.time_limits` gives an example.
 
     Args:
         migrate: Whether opening runs missing migrations, or fails if some are missing.
 
     Attributes:
-        writers: How many transactions run at once; others wait for their turn.
         applied_migrations: The migrations that opening has run, in order, as number and title.
 
     Raises:
@@ -124,11 +122,7 @@ class Database(WriteAdmission):
         await asyncio.to_thread(self._file_watch.close)
 
     async def admit_writer(self) -> None:
-        """Return if the circuit breaker lets writers pass.
-
-        Raises:
-            Unavailable: The circuit breaker for writers is open.
-        """
+        """Raise `Unavailable` while the circuit breaker for writers is open."""
         await self._writing.admit()
 
     @asynccontextmanager

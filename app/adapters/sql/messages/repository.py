@@ -22,10 +22,7 @@ _LAST_SEQS = select(channel_sequences.c.channel_id, channel_sequences.c.last_seq
 
 
 class SqlMessageRepository(MessageRepository):
-    """Keeps contents in the original backend's table, and the rest in tables of this project.
-
-    The rest is sequences, deliveries and client message ids.
-    """
+    """Keeps contents in the original backend's table, and all else in tables of this project."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
