@@ -18,14 +18,14 @@ def _cells(text: str, title: str) -> list[list[str]]:
 
 
 def test_report_has_each_server_and_the_ratios() -> None:
-    """A figure that was not measured is a dash."""
+    """The report shows a dash for a figure that was not measured."""
     figures, _ = _cells(report(example_run()), "guarded event with ack, CPU")
 
     assert ["10.0 µs", "280 µs", "12.0 µs", "-", "28.0", "1.2"] == figures[1:]
 
 
 def test_report_shows_extra_rows_beside_ours() -> None:
-    """The extra table has ours on SQLite and the bare gateway."""
+    """The second table compares this server with its variants: on SQLite, and the bare gateway."""
     *_, extra = _cells(report(example_run()), "room of 100")
 
     assert ["room of 100", "3.00 µs", "6.00 µs", "-"] == extra

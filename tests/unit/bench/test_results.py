@@ -28,12 +28,11 @@ def test_median_is_none_when_nothing_was_measured() -> None:
 def test_ratio_is_none_when_it_cannot_be_said(
     theirs: float | None, ours: float | None, expected: float | None
 ) -> None:
-    """Without both figures, or with a zero, there is no ratio."""
+    """A ratio needs both figures, and neither may be zero."""
     assert expected == ratio(theirs, ours)
 
 
 def test_results_are_the_same_when_read_again(tmp_path: Path) -> None:
-    """Saved results are equal to the results that are loaded."""
     results, file = example_run(), tmp_path / "results.json"
 
     save_results(results, file)
