@@ -16,7 +16,7 @@ class LocalMembershipBus(MembershipBus):
         self._on_changed: Callable[[MembershipUpdate], None] = _ignore
 
     def listen(self, on_changed: Callable[[MembershipUpdate], None]) -> None:
-        """Set the listener, which receives the updates that this node publishes."""
+        """Set the listener that receives the updates published by this node."""
         self._on_changed = on_changed
 
     async def publish(self, update: MembershipUpdate) -> None:

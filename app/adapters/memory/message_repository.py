@@ -20,7 +20,7 @@ class MemoryMessageRepository(MessageRepository):
         self._store = store
 
     async def add_all(self, drafts: Sequence[MessageDraft], now: datetime) -> Sequence[AddOutcome]:
-        """Store each message unless its client message id is in use."""
+        """Store each message, unless one was already stored with its client message id."""
         return [self._add(draft, now) for draft in drafts]
 
     async def update(
