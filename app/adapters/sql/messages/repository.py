@@ -22,23 +22,23 @@ _LAST_SEQS = select(channel_sequences.c.channel_id, channel_sequences.c.last_seq
 
 
 class SqlMessageRepository(MessageRepository):
-    """Keeps contents in the original backend's table, and the rest in tables of this project.
+    """Stores contents in the original backend's table.
 
-    The rest is sequences, deliveries and client message ids.
+    Sequences, deliveries and client message ids are in tables of this project.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def add_all(self, drafts: Sequence[MessageDraft], now: datetime) -> Sequence[AddOutcome]:
-        """Store messages with their deliveries, unless their client message ids are taken."""
+        """Store messages with their deliveries, unless their client message ids are in use."""
         async with self._database.transaction() as connection:
             return await connection.run_sync(store_all, drafts, now)
 
     async def update(
         self, message_id: MessageId, editor_id: UserId, content: str, now: datetime
     ) -> Message:
-        """Replace the content."""
+        """Replace the content of a message."""
         statement = update(messages).where(messages.c.id == message_id)
         async with self._database.transaction() as connection:
             message = await lock_message(connection, message_id, editor_id)
@@ -48,7 +48,7 @@ class SqlMessageRepository(MessageRepository):
             return replace(message, content=content, updated_at=now)
 
     async def delete(self, message_id: MessageId, editor_id: UserId) -> DeletedMessage:
-        """Delete the message; foreign keys delete its sequence, deliveries and receipts."""
+        """Delete the message. Foreign keys delete its sequence, deliveries and receipts."""
         async with self._database.transaction() as connection:
             message = await lock_message(connection, message_id, editor_id)
             if message.user_id != editor_id:
@@ -59,7 +59,7 @@ class SqlMessageRepository(MessageRepository):
     async def list_after(
         self, channel_id: ChannelId, reader_id: UserId, after_seq: int, limit: int
     ) -> tuple[Message, ...]:
-        """Read a page of the channel, if the reader is a member."""
+        """Read a page of the channel's messages for a member."""
         async with self._database.reading() as connection:
             if not await connection.scalar(select(belongs(channel_id, reader_id))):
                 raise NotAMember
@@ -68,7 +68,7 @@ class SqlMessageRepository(MessageRepository):
     async def stored_after(
         self, channel_id: ChannelId, after_seq: int, limit: int
     ) -> tuple[Message, ...]:
-        """Read a page of the channel."""
+        """Read a page of the channel's messages without a check of membership."""
         async with self._database.asking() as connection:
             return await read_page(connection, channel_id, after_seq, limit)
 
@@ -80,7 +80,7 @@ class SqlMessageRepository(MessageRepository):
         return dict.fromkeys(channel_ids, 0) | {ChannelId(each): last for each, last in found}
 
     async def find(self, message_id: MessageId) -> Message | None:
-        """Read a message; one of the original backend's is found after its adoption."""
+        """Read a message. The original backend's messages are found once they are adopted."""
         query = select_messages().where(messages.c.id == message_id)
         async with self._database.asking() as connection:
             row = (await connection.execute(query)).mappings().one_or_none()
