@@ -172,11 +172,7 @@ async def _seed(app: NestApplication, settings: Settings) -> Membership:
 
 
 async def seed(app: NestApplication, membership: Membership) -> None:
-    """Store the users, channels and memberships that do not exist yet.
-
-    Raises:
-        StartError: The storage failed.
-    """
+    """Store what does not exist yet of the membership; raise `StartError` if the storage fails."""
     try:
         await app.get(ChannelService).seed(membership)
     except Unavailable:
@@ -186,11 +182,7 @@ async def seed(app: NestApplication, membership: Membership) -> None:
 
 
 def read_seed(file: Path) -> Membership:
-    """Return the content of a seed file.
-
-    Raises:
-        StartError: The file cannot be read, or is malformed.
-    """
+    """Return the content of a seed file; raise `StartError` if it is missing or malformed."""
     try:
         return parse_membership(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, MalformedMembershipError) as error:

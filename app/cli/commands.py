@@ -23,12 +23,7 @@ from app.services.session_service import Revoked, SessionService
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """The result of `migrate_database`.
-
-    Attributes:
-        applied: The number and title of each migration that ran, in order.
-        warnings: A sentence for each possible problem in the database.
-    """
+    """The migrations that ran, and a sentence for each possible problem in the database."""
 
     applied: Sequence[str]
     warnings: Sequence[str]

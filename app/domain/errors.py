@@ -36,10 +36,15 @@ class ChatError(Exception):
     Attributes:
         code: Stable, so that clients can branch on it. docs/protocol.md lists every code.
         temporary: Whether the same request may succeed later.
+        text: The sentence for people, unless the constructor receives another one.
     """
 
     code: str
     temporary: bool = False
+    text: str = ""
+
+    def __init__(self, text: str | None = None) -> None:
+        super().__init__(self.text if text is None else text)
 
     @property
     def details(self) -> Mapping[str, object]:
@@ -173,27 +178,21 @@ class NotAMember(ChatError):
     """The user is not a member of the channel, so may do nothing in it."""
 
     code = "not_a_member"
-
-    def __init__(self) -> None:
-        super().__init__("You are not a member of this channel.")
+    text = "You are not a member of this channel."
 
 
 class NotTheAuthor(ChatError):
     """The user is not the author of the message, so may not update or delete it."""
 
     code = "not_the_author"
-
-    def __init__(self) -> None:
-        super().__init__("Only its author may change or delete a message.")
+    text = "Only its author may change or delete a message."
 
 
 class NotARecipient(ChatError):
     """The user is not a recipient of the message; the author never is."""
 
     code = "not_a_recipient"
-
-    def __init__(self) -> None:
-        super().__init__("You are not a recipient of this message.")
+    text = "You are not a recipient of this message."
 
 
 class MessageNotFound(ChatError):
@@ -203,47 +202,35 @@ class MessageNotFound(ChatError):
     """
 
     code = "message_not_found"
-
-    def __init__(self) -> None:
-        super().__init__("There is no such message.")
+    text = "There is no such message."
 
 
 class MessageDeleted(ChatError):
     """The message of this client message id was stored and then deleted; it is not stored again."""
 
     code = "message_deleted"
-
-    def __init__(self) -> None:
-        super().__init__("This message was sent and has since been deleted.")
+    text = "This message was sent and has since been deleted."
 
 
 class ClientMessageIdReused(ChatError):
     """The client message id was used with other content or in another channel."""
 
     code = "client_message_id_reused"
-
-    def __init__(self) -> None:
-        super().__init__(
-            "This client message id was used for another message; send it again with a new id."
-        )
+    text = "This client message id was used for another message; send it again with a new id."
 
 
 class ChannelNotFound(ChatError):
     """The channel does not exist. Only backends receive this; clients receive `NotAMember`."""
 
     code = "channel_not_found"
-
-    def __init__(self) -> None:
-        super().__init__("There is no such channel.")
+    text = "There is no such channel."
 
 
 class ChannelExists(ChatError):
     """Another channel has this id; it was not changed."""
 
     code = "channel_exists"
-
-    def __init__(self) -> None:
-        super().__init__("There is a channel with this id already.")
+    text = "There is a channel with this id already."
 
 
 class ChannelInUse(ChatError):

@@ -33,11 +33,9 @@ def event_weight(weight: int) -> Callable[[Decorated], Decorated]:
 
 
 def check_event_weights(routes: Iterable[EventRoute]) -> None:
-    """Require that every `event_weight` has an effect.
+    """Raise `BootError` if an `event_weight` has no effect.
 
-    Raises:
-        BootError: A handler has a weight, but no `WsThrottlerGuard` runs before it, or it also has
-            `limited_as_receipts`, which replaces the weight.
+    It needs a `WsThrottlerGuard` before the handler, and `limited_as_receipts` replaces it.
     """
     reflector = Reflector()
     for route in routes:

@@ -5,6 +5,7 @@ from collections.abc import Awaitable
 from app.domain.errors import AuthenticationCode, AuthenticationError
 from app.framework import CanActivate, ExecutionContext, Reflector
 from app.guards.expired_sessions import ALLOWS_EXPIRED_SESSION
+from app.ports import Clock
 from app.services.session_service import SessionService
 from app.sockets.authenticated_socket import AuthenticatedSocket
 
@@ -16,8 +17,9 @@ class WsGuard(CanActivate):
     later event costs two comparisons instead of a verification.
     """
 
-    def __init__(self, sessions: SessionService) -> None:
+    def __init__(self, sessions: SessionService, clock: Clock) -> None:
         self._sessions = sessions
+        self._clock = clock
         self._reflector = Reflector()
 
     def can_activate(self, context: ExecutionContext) -> bool | Awaitable[bool]:
@@ -29,15 +31,14 @@ class WsGuard(CanActivate):
             AuthenticationError: The socket is not authenticated; the code gives the reason.
         """
         client: AuthenticatedSocket = context.get_client()
-        if client.session is None:
+        session = client.session
+        if session is None:
             return self._authenticate(client)
-        try:
-            self._sessions.check(client.session)
-        except AuthenticationError as error:
-            if error.code is not AuthenticationCode.TOKEN_EXPIRED or not self._reflector.get(
-                ALLOWS_EXPIRED_SESSION, context.get_handler()
-            ):
-                raise
+        if session.revoked:
+            raise AuthenticationError(AuthenticationCode.REVOKED)
+        is_expired = self._clock.monotonic() >= session.expires_at
+        if is_expired and not self._reflector.get(ALLOWS_EXPIRED_SESSION, context.get_handler()):
+            raise AuthenticationError(AuthenticationCode.TOKEN_EXPIRED)
         return True
 
     async def _authenticate(self, client: AuthenticatedSocket) -> bool:

@@ -98,7 +98,7 @@ class AuthModule(containers.DeclarativeContainer):
         clock=clock,
         policy=providers.Singleton(_session_policy, settings),
     )
-    ws_guard = providers.Singleton(WsGuard, session_service)
+    ws_guard = providers.Singleton(WsGuard, session_service, clock)
     event_throttle = providers.Singleton(
         TokenBuckets,
         settings.provided.rate_limit_events_per_second,

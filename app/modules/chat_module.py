@@ -88,6 +88,7 @@ class ChatModule(containers.DeclarativeContainer):
         MessageService,
         messages=messages,
         publisher=message_publisher,
+        events=event_service,
         room_sync=room_sync,
         broadcaster=broadcaster,
         clock=clock,

@@ -1,7 +1,8 @@
-"""Publishes the messages of each channel once, in the order of storing, on this node."""
+"""Publishes each message of a channel once on this node, in the order of ``seq``."""
 
 import logging
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from app.concurrency.bounded_dict import BoundedDict
@@ -16,26 +17,42 @@ from app.services.typing_service import TypingService
 from app.services.writes.keyed_queue import KeyedQueue
 
 MAX_CHANNELS = 100_000
-"""How many channels the publisher remembers; the one published longest ago is forgotten first."""
+"""The maximum number of remembered channels; the least recently published is forgotten first."""
 
 MAX_GAP = 1_000
-"""How many earlier messages are published before a new one. Clients see a larger gap in ``seq``."""
+"""At most this many missed messages are published before a new one; older ones are skipped."""
 
 _PAGE = 100
 
 _logger = logging.getLogger(__name__)
 
 
+@dataclass(slots=True)
+class _Channel:
+    """A prepared channel.
+
+    Attributes:
+        id: Its id.
+        room: The room of its members.
+        published: The ``seq`` of the last message that this node published.
+    """
+
+    id: ChannelId
+    room: str
+    published: int
+
+
 class MessagePublisher:
     """Remembers, for each channel, the ``seq`` of the last message that this node published.
 
-    Before it publishes a message, it publishes the stored messages that precede it: their commit
-    was not confirmed, or another node or the original backend has stored them. Messages that were
-    stored before the channel was prepared count as published.
+    Before it publishes a message, it publishes the earlier messages that this node has missed:
+    their commit was not confirmed, or another node or the original backend has stored them.
+    Messages that were stored before the channel was prepared count as published.
 
     Attributes:
-        turns: The queue of each channel. `publish` and the commit before it must have the channel's
-            turn; the other methods wait for the turn themselves.
+        turns: A queue of jobs per channel. The caller of `publish` must hold the channel's turn
+            from before the commit until `publish` returns; `publish_change` and `catch_up` take the
+            turn themselves.
     """
 
     def __init__(
@@ -52,14 +69,15 @@ class MessagePublisher:
         self._typing = typing
         self._broadcaster = broadcaster
         self._clock = clock
-        self._published: BoundedDict[ChannelId, int] = BoundedDict(MAX_CHANNELS)
-        # Channels that may have unpublished messages, and until when more of them may be stored.
+        self._channels: BoundedDict[ChannelId, _Channel] = BoundedDict(MAX_CHANNELS)
+        # For each channel that may have unpublished messages: the monotonic time until which an
+        # unconfirmed commit may still add one.
         self._behind: dict[ChannelId, float] = {}
         room_sync.when_deleted(self.forget)
 
     def is_prepared(self, channel_id: ChannelId) -> bool:
-        """Return whether `prepare` has nothing to do for the channel."""
-        return channel_id in self._published and self._room_sync.is_fresh(channel_id)
+        """Return whether the channel is prepared and its cached members are fresh."""
+        return channel_id in self._channels and self._room_sync.is_fresh(channel_id)
 
     async def prepare(self, channel_ids: Collection[ChannelId]) -> None:
         """Prepare to publish the messages that are stored in these channels from now on.
@@ -67,28 +85,34 @@ class MessagePublisher:
         Raises:
             Unavailable: The storage did not return the last sequence numbers or the members.
         """
-        unknown = [channel_id for channel_id in channel_ids if channel_id not in self._published]
+        unknown = [channel_id for channel_id in channel_ids if channel_id not in self._channels]
         if unknown:
             last_seqs = await self._messages.last_seqs(unknown)
             for channel_id in unknown:
-                self._published[channel_id] = last_seqs[channel_id]
+                self._add(channel_id, published=last_seqs[channel_id])
         await self._room_sync.refresh_all(channel_ids)
 
     async def publish(self, channel_id: ChannelId, stored: Sequence[StoredMessage]) -> None:
         """Publish stored messages of a prepared channel, except those already published.
 
-        The typing of each sender ends first.
+        Typing of each sender is ended first.
 
         Raises:
-            Unavailable: The earlier messages cannot be read now; nothing after them was published.
+            Unavailable: Earlier messages cannot be read now, so no later message was published.
         """
-        published = self._published.get(channel_id, 0)
+        channel = self._channels.get(channel_id)
+        if channel is None:  # the channel was forgotten after `prepare`
+            channel = self._add(channel_id, published=0)
+        else:
+            self._channels.move_to_end(channel_id)
+        published = channel.published
         if len(stored) == 1 and stored[0].message.seq == published + 1:  # the usual case
-            self._publish_all(channel_id, published, (stored[0].message,))
+            self._publish_all(channel, published, (stored[0].message,))
             return
         new = [each.message for each in stored if each.message.seq > published]
         if len(new) < len(stored):
-            # A new message with an old number: the channel was deleted and created again.
+            # A new message with an already published ``seq``: the channel was deleted and created
+            # again.
             again = [
                 each.message for each in stored if each.is_new and each.message.seq <= published
             ]
@@ -101,8 +125,8 @@ class MessagePublisher:
         first = new[0].seq
         published = max(published, first - 1 - MAX_GAP)
         while published + 1 < first:
-            published = await self._publish_page(channel_id, published, before=first)
-        self._publish_all(channel_id, published, new)
+            published = await self._publish_page(channel, published, before=first)
+        self._publish_all(channel, published, new)
 
     async def publish_change(
         self, channel_id: ChannelId, event: ServerEvent, payload: object
@@ -113,17 +137,17 @@ class MessagePublisher:
         )
 
     def fall_behind(self, channel_ids: Iterable[ChannelId], seconds: float) -> None:
-        """Have `catch_up` look for unpublished messages of these channels.
+        """Mark channels in which `catch_up` must look for unpublished messages.
 
         Args:
-            seconds: For how long more messages may turn up, because their commit goes on.
+            seconds: How long an unconfirmed commit may still add messages to these channels.
         """
         until = self._clock.monotonic() + seconds
         for channel_id in channel_ids:
             self._behind[channel_id] = max(until, self._behind.get(channel_id, until))
 
     async def catch_up(self) -> None:
-        """Publish the unpublished messages of every channel that fell behind.
+        """Publish the unpublished messages of every channel marked by `fall_behind`.
 
         Raises:
             Unavailable: The messages cannot be read now; the next call tries again.
@@ -134,15 +158,20 @@ class MessagePublisher:
                 await self.turns.run(channel_id, partial(self._catch_up, channel_id), None)
             except Unavailable:
                 raise
-            except Exception as error:  # noqa: BLE001 - the other channels must not wait for it
+            except Exception as error:  # noqa: BLE001 - other channels must still be published
                 log_unpublished(error)
                 continue
             if began >= until and self._behind.get(channel_id) == until:
                 del self._behind[channel_id]
 
     def forget(self, channel_id: ChannelId) -> None:
-        """Forget a deleted channel; another one with its id starts again from 1."""
-        self._published.pop(channel_id, None)
+        """Forget a deleted channel; a new channel with the same id starts again at ``seq`` 1."""
+        self._channels.pop(channel_id, None)
+
+    def _add(self, channel_id: ChannelId, *, published: int) -> _Channel:
+        channel = _Channel(channel_id, channel_room(channel_id), published)
+        self._channels[channel_id] = channel
+        return channel
 
     async def _publish_change(
         self, channel_id: ChannelId, event: ServerEvent, payload: object
@@ -151,39 +180,38 @@ class MessagePublisher:
         self._broadcaster.publish(channel_room(channel_id), event, payload)
 
     async def _catch_up(self, channel_id: ChannelId) -> None:
-        published = self._published.get(channel_id)
-        if published is None:
+        channel = self._channels.get(channel_id)
+        if channel is None:
             return
+        published = channel.published
         await self._room_sync.refresh_all((channel_id,))
-        while (reached := await self._publish_page(channel_id, published)) > published:
+        while (reached := await self._publish_page(channel, published)) > published:
             published = reached
 
     async def _publish_page(
-        self, channel_id: ChannelId, published: int, before: int | None = None
+        self, channel: _Channel, published: int, before: int | None = None
     ) -> int:
-        page = await self._messages.stored_after(channel_id, published, _PAGE)
+        page = await self._messages.stored_after(channel.id, published, _PAGE)
         self._publish_all(
-            channel_id, published, [each for each in page if before is None or each.seq < before]
+            channel, published, [each for each in page if before is None or each.seq < before]
         )
         if before is not None and (len(page) < _PAGE or page[-1].seq >= before):
             return before - 1
         return page[-1].seq if page else published
 
-    def _publish_all(
-        self, channel_id: ChannelId, published: int, messages: Sequence[Message]
-    ) -> None:
-        room = channel_room(channel_id)
+    def _publish_all(self, channel: _Channel, published: int, messages: Sequence[Message]) -> None:
         for message in messages:
             if message.seq <= published:
                 continue
-            self._typing.end(message.user_id, channel_id)
-            self._broadcaster.publish(room, ServerEvent.MESSAGE_CREATED, message)
+            if channel.id in self._typing.typists:
+                self._typing.end(message.user_id, channel.id)
+            self._broadcaster.publish(channel.room, ServerEvent.MESSAGE_CREATED, message)
             published = message.seq
-        self._published[channel_id] = published
+        channel.published = published
 
 
 def log_unpublished(error: Exception) -> None:
-    """Log that stored messages were not published, by the error's type: its text may hold one."""
+    """Log only the type of the error that prevented a publication: its text may quote a message."""
     _logger.error("stored messages could not be published: %s", type(error).__name__)
 
 

@@ -1,1 +1,1 @@
-"""Mirrors app, path for path: each unit alone."""
+"""Unit tests: one module of tests for each module of app/, at the same relative path."""

@@ -1,4 +1,4 @@
-"""What unit tests of more than one folder need."""
+"""Fixtures for the unit tests of several folders."""
 
 import logging
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ import structlog
 
 @pytest.fixture
 def logging_as_before() -> Iterator[None]:
-    """Undo `configure_logging`, which is for the whole process, so for all later tests as well."""
+    """Undo `configure_logging` after the test, because it changes the whole process."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield

@@ -7,10 +7,7 @@ from app.ports import MembershipBus
 
 
 class LocalMembershipBus(MembershipBus):
-    """Publishes to this node only.
-
-    Other nodes on the same database notice a change when they reload the channel's members.
-    """
+    """Publishes to this node only. Other nodes must reload the members to notice a change."""
 
     def __init__(self) -> None:
         self._on_changed: Callable[[MembershipUpdate], None] = _ignore

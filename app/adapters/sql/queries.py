@@ -21,7 +21,7 @@ USER_COLUMNS = (
     func.coalesce(users.c.name, users.c.id).label("user_name"),
     users.c.imageUrl.label("user_image_url"),
 )
-"""The columns that `to_user` reads."""
+"""The columns that `to_user` reads, in the order of the fields of `User`."""
 
 
 def belongs(channel_id: ChannelId | ColumnElement[str], user_id: UserId) -> ColumnElement[bool]:

@@ -17,11 +17,7 @@ class BackendKey:
         self._refusal_log = refusal_log
 
     def require(self, request: web.Request, what: str) -> None:
-        """Return if the request has the key. Call this before reading the rest of the request.
-
-        Raises:
-            HTTPUnauthorized: The request does not have the key.
-        """
+        """Raise `HTTPUnauthorized` if the key is missing; call this before reading the body."""
         scheme, _, key = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
         if scheme.lower() == "bearer" and hmac.compare_digest(_bytes(key), self._service_key):
             return

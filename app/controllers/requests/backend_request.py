@@ -46,11 +46,7 @@ def invalid(error: ValidationError, expected: str) -> web.Response:
 
 
 def path_id(request: web.Request, name: str) -> str:
-    """Return the id in the path's parameter ``name``.
-
-    Raises:
-        HTTPBadRequest: The text there is not a valid id.
-    """
+    """Return the id in the path's parameter ``name``; raise `HTTPBadRequest` if it is invalid."""
     try:
         return checked_id(request.match_info[name])
     except ValueError as error:

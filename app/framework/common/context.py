@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from itertools import count
 from secrets import token_hex
-from typing import Any, Protocol
+from typing import Any
 
 AckFunction = Callable[..., None]
 """Sends the ack to the client; the first call counts, later calls do nothing."""
@@ -18,25 +18,6 @@ CONNECTION_PATTERN = "handleConnection"
 
 _process = token_hex(4)
 _requests = count(1)
-
-
-class WsArgumentsHost(Protocol):
-    """Nest's ``WsArgumentsHost``: the arguments of a WebSocket event, by name."""
-
-    def get_client(self) -> Any:
-        """Return the `Socket`, an instance of the adapter's ``socket_class``."""
-
-    def get_data(self) -> Any:
-        """Return the payload: None, the one argument, or a list of several arguments."""
-
-    def get_pattern(self) -> str:
-        """Return the name of the event."""
-
-    def get_ack(self) -> AckFunction | None:
-        """Return the ack function, None if the client requested no ack.
-
-        In Nest this is ``getArgByIndex(2)``.
-        """
 
 
 class ArgumentsHost:
@@ -62,25 +43,29 @@ class ArgumentsHost:
         """Return one item of `get_args`."""
         return self.get_args()[index]
 
-    def switch_to_ws(self) -> WsArgumentsHost:
-        """Return these arguments with the methods of `WsArgumentsHost`."""
+    def switch_to_ws(self) -> "WsArgumentsHost":
+        """Return these arguments, which have the methods of Nest's ``WsArgumentsHost``."""
         return self
 
     def get_client(self) -> Any:
-        """See `WsArgumentsHost.get_client`."""
+        """Return the `Socket`, an instance of the adapter's ``socket_class``."""
         return self._client
 
     def get_data(self) -> Any:
-        """See `WsArgumentsHost.get_data`."""
+        """Return the payload: None, the one argument, or a list of several arguments."""
         return self._data
 
     def get_pattern(self) -> str:
-        """See `WsArgumentsHost.get_pattern`."""
+        """Return the name of the event."""
         return self._pattern
 
     def get_ack(self) -> AckFunction | None:
-        """See `WsArgumentsHost.get_ack`."""
+        """Return Nest's ``getArgByIndex(2)``: the ack function, None if no ack was requested."""
         return self._ack
+
+
+WsArgumentsHost = ArgumentsHost
+"""Nest's name for the arguments of a WebSocket event, the only kind that exists here."""
 
 
 class UnknownEvent:

@@ -96,11 +96,7 @@ def find_hook(provider: object, name: str, arguments: tuple[str, ...]) -> Callab
 
 
 def check_hooks(provider: object, hooks: HookArguments) -> None:
-    """Check that every hook of a provider can be called.
-
-    Raises:
-        BootError: A hook cannot be called; the error names it.
-    """
+    """Raise a `BootError` that names the hook, if a hook of the provider cannot be called."""
     for name, arguments in hooks.items():
         find_hook(provider, name, arguments)
 

@@ -28,7 +28,6 @@ class MinuteLog:
     Args:
         write: Logs one line for ``(what, subject, times)``; ``times`` is the number of occurrences
             since the last line.
-        call_later: Schedules a callback after a number of seconds; by default on the running loop.
         max_subjects: The number of pairs that are counted separately. Choose a low number where
             clients can invent subjects.
     """

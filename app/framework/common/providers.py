@@ -38,6 +38,5 @@ def imported(
 
     Args:
         token: A class or a port (a runtime-checkable Protocol).
-        default: The provider to use if no module is given for it.
     """
     return providers.Dependency(instance_of=token, default=default)

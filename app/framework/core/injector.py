@@ -44,11 +44,7 @@ class Injector:
         self._providers = in_declaration_order(container)
 
     def check(self) -> None:
-        """Check that all dependencies are provided, and that every decorator has an effect.
-
-        Raises:
-            BootError: One is missing or has no effect; the error names it.
-        """
+        """Raise `BootError` if a dependency is not provided, or if a decorator has no effect."""
         for provider in self._providers:
             provides: object = provider.provides if isinstance(provider, _WITH_PROVIDES) else None
             if isinstance(provides, type):
@@ -74,11 +70,7 @@ class Injector:
         return instance
 
     def provider_of(self, token: type) -> AnyProvider:
-        """Return the only provider of a class or a port.
-
-        Raises:
-            BootError: There is none, or several.
-        """
+        """Return the only provider of a class or a port; raise `BootError` if there is not one."""
         found = self.find(token)
         if not found:
             raise BootError(f"No module provides {token.__name__}; add a provider for it")

@@ -39,11 +39,7 @@ _FOR_GATEWAYS_ONLY = (
 
 
 def refuse_misplaced_decorators(cls: type) -> None:
-    """Check the decorators of a provider's class and of its methods, and the names of its hooks.
-
-    Raises:
-        BootError: One has no effect; the error names the first.
-    """
+    """Raise `BootError` for the first decorator or hook of a provider that has no effect."""
     keys = metadata_keys(cls)
     subject = cls.__name__
     if CONTROLLER_PREFIX in keys:
@@ -68,11 +64,7 @@ def refuse_misplaced_decorators(cls: type) -> None:
 
 
 def refuse_undiscovered(cls: type, how: str) -> None:
-    """Refuse a gateway or controller that the application cannot find among its providers.
-
-    Raises:
-        BootError: The class is a gateway or a controller.
-    """
+    """Raise `BootError` if the class is a gateway or controller: nothing would find it."""
     for key in (GATEWAY_OPTIONS, CONTROLLER_PREFIX):
         if get_metadata(cls, key) is not None:
             raise BootError(
@@ -82,11 +74,7 @@ def refuse_undiscovered(cls: type, how: str) -> None:
 
 
 def refuse_hooks_that_never_run(cls: type, how: str) -> None:
-    """Refuse a class with lifecycle hooks whose provider is not a singleton.
-
-    Raises:
-        BootError: The class has a hook.
-    """
+    """Raise `BootError` if the class has lifecycle hooks: only those of singletons run."""
     for hook in MODULE_HOOKS:
         if hasattr(cls, hook):
             raise BootError(

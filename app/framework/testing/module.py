@@ -53,21 +53,11 @@ class TestingModuleBuilder:
         """Replace the provider of a class or a port everywhere, also where decorators name it."""
         return Override(self, token)
 
-    def override_guard(self, token: type) -> "Override":
-        """Replace the provider of a guard, also of a global one."""
-        return Override(self, token)
-
-    def override_pipe(self, token: type) -> "Override":
-        """Replace the provider of a pipe, also of a global one."""
-        return Override(self, token)
-
-    def override_interceptor(self, token: type) -> "Override":
-        """Replace the provider of an interceptor, also of a global one."""
-        return Override(self, token)
-
-    def override_filter(self, token: type) -> "Override":
-        """Replace the provider of a filter, also of a global one."""
-        return Override(self, token)
+    # Nest's names for the enhancers; each also replaces a global one.
+    override_guard = override_provider
+    override_pipe = override_provider
+    override_interceptor = override_provider
+    override_filter = override_provider
 
     def compile(self) -> "TestingModule":
         """Apply the overrides. Builds no instances, runs no hooks and starts no server.

@@ -70,11 +70,7 @@ def collect_enhancers(
 
 
 def check_enhancers(instances: Iterable[Any], kind: type[Any], subject: str) -> tuple[Any, ...]:
-    """Return the instances after checking that all of them can work as this kind of enhancer.
-
-    Raises:
-        BootError: One cannot work.
-    """
+    """Return the instances; raise `BootError` if one cannot work as this kind of enhancer."""
     found = tuple(instances)
     for instance in found:
         if isinstance(instance, type):

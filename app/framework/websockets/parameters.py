@@ -134,11 +134,7 @@ def _check_form(parameter: inspect.Parameter, subject: str) -> None:
 
 
 def _find_marker(hint: Any, subject: str) -> tuple[ParamMarker | AckMarker, Any] | None:
-    """Return the marker in an annotation, and the annotation's type; None without a marker.
-
-    Raises:
-        BootError: The annotation has a marker that would be ignored.
-    """
+    """Return the marker in an annotation, and the annotation's type; None without a marker."""
     is_annotated = get_origin(hint) is Annotated
     metatype, *extras = get_args(hint) if is_annotated else (hint,)
     for extra in extras:

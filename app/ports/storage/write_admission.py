@@ -14,12 +14,5 @@ class WriteAdmission(Protocol):
     writers: int
 
     async def admit_writer(self) -> None:
-        """Return if the storage accepts writes now.
-
-        A caller that would have to wait for other writes asks this first: while the storage does
-        not answer, it would wait in vain.
-
-        Raises:
-            Unavailable: The storage rejects writes because it does not answer.
-        """
+        """Raise `Unavailable` while the storage rejects writes because it does not answer."""
         ...

@@ -1,1 +1,1 @@
-"""What is particular to one adapter; what all owe is in tests/contract."""
+"""Tests of what only one adapter does; tests common to all adapters are in tests/contract."""

@@ -1,4 +1,4 @@
-"""Creates results of runs for the tests."""
+"""Creates measured runs for the tests of the bench."""
 
 from bench.measured_servers import BARE, NEST, OURS, OURS_ON_SQLITE, SOCKETIO
 from bench.readings import Figure, Reading
@@ -11,7 +11,7 @@ def run(*samples: Sample) -> Results:
 
 
 def cpu(peer: str, workload: str, *per_round: float) -> list[Sample]:
-    """Return readings with only the CPU time per unit."""
+    """Return readings that contain only the CPU time per unit."""
     return [
         Sample(peer, workload, number, {Figure.CPU_US: value})
         for number, value in enumerate(per_round)
@@ -19,7 +19,7 @@ def cpu(peer: str, workload: str, *per_round: float) -> list[Sample]:
 
 
 def example_run() -> Results:
-    """Return a run in which an ack costs ours 10 µs, NestJS 280 µs and raw socket.io 12 µs."""
+    """Return a run whose acks take 10 µs here, 280 µs in NestJS and 12 µs in raw socket.io."""
     return run(
         *(
             Sample(peer, "ack", 0, _timed(value))

@@ -5,7 +5,7 @@ from bench.own_time import OwnTime, largest_own_times, own_time_table
 
 
 def test_own_time_is_the_callees() -> None:
-    """Only the callee counts, and all stacks that end in one function are added."""
+    """A function's own time excludes its callees, and is summed over all stacks that end in it."""
     folded = [
         "main (a.py);run (a.py);write (libc.so.6) 6",
         "main (a.py);run (a.py) 3",
@@ -18,7 +18,6 @@ def test_own_time_is_the_callees() -> None:
 
 
 def test_profile_is_refused_when_it_is_empty() -> None:
-    """An empty profile is an error."""
     with pytest.raises(BenchError):
         largest_own_times([], 10)
 

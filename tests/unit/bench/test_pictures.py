@@ -12,7 +12,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 def test_picture_has_a_dot_for_each_figure_and_server() -> None:
-    """There are dots for three acks and a delivery, and the legend names the servers."""
+    """The picture has dots for three acks and a delivery, and its legend names the servers."""
     picture = ET.fromstring(draw(example_run()))  # noqa: S314 - our own
 
     dots = [dot[0].text for dot in picture.iter(f"{SVG}circle") if len(dot)]
@@ -23,7 +23,7 @@ def test_picture_has_a_dot_for_each_figure_and_server() -> None:
 
 
 def test_picture_is_well_formed_when_nothing_was_measured() -> None:
-    """Without figures, the picture has rows without dots."""
+    """Rows without a measurement have no dots."""
     assert f"{SVG}svg" == ET.fromstring(draw(run())).tag  # noqa: S314 - our own
 
 
@@ -38,7 +38,7 @@ def test_memory_curve_is_well_formed() -> None:
 
 
 def test_words_are_escaped() -> None:
-    """A processor's name may have an ampersand."""
+    """A processor's name may contain an ampersand."""
     assert '<text x="1" y="2">a &lt; b &amp; c</text>' == text("a < b & c", 1, 2)
     assert '<line stroke-width="1.5" class="&quot;"/>' == element(
         "line", stroke_width=1.5, class_='"'

@@ -18,14 +18,14 @@ def _cells(text: str, title: str) -> list[list[str]]:
 
 
 def test_report_has_each_server_and_the_ratios() -> None:
-    """A figure that was not measured is a dash."""
+    """The report shows a dash for a figure that was not measured."""
     figures, _ = _cells(report(example_run()), "guarded event with ack, CPU")
 
     assert ["10.0 µs", "280 µs", "12.0 µs", "-", "28.0", "1.2"] == figures[1:]
 
 
 def test_report_shows_extra_rows_beside_ours() -> None:
-    """The extra table has ours on SQLite and the bare gateway."""
+    """The second table compares this server with its variants: on SQLite, and the bare gateway."""
     *_, extra = _cells(report(example_run()), "room of 100")
 
     assert ["room of 100", "3.00 µs", "6.00 µs", "-"] == extra
@@ -59,7 +59,6 @@ def test_report_says_when_the_generator_was_the_limit() -> None:
 def test_figure_has_three_digits_and_its_unit(
     unit: str, value: float | None, expected: str
 ) -> None:
-    """Figures have three significant digits and their unit."""
     assert expected == figure_text(Row("a row", "ack", Figure.CPU_US, unit), value)
 
 
@@ -74,7 +73,6 @@ def test_page_keeps_what_stands_around_the_tables(tmp_path: Path) -> None:
 
 
 def test_page_is_left_alone_when_it_has_no_markers(tmp_path: Path) -> None:
-    """A page without markers is not changed."""
     page = tmp_path / "page.md"
     page.write_text("somebody's own\n")
 

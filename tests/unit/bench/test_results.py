@@ -9,14 +9,12 @@ from tests.unit.bench.runs import cpu, example_run, run
 
 
 def test_median_is_the_middle_round_when_one_was_disturbed() -> None:
-    """One disturbed round does not change the median."""
     results = run(*cpu(OURS, "ack", 11.0, 90.0, 10.0))
 
     assert 11.0 == results.median(OURS, "ack", Figure.CPU_US)
 
 
 def test_median_is_none_when_nothing_was_measured() -> None:
-    """Servers and figures that were not measured have no median."""
     results = run(*cpu(OURS, "ack", 11.0))
 
     assert results.median(NEST, "ack", Figure.CPU_US) is None
@@ -30,12 +28,11 @@ def test_median_is_none_when_nothing_was_measured() -> None:
 def test_ratio_is_none_when_it_cannot_be_said(
     theirs: float | None, ours: float | None, expected: float | None
 ) -> None:
-    """Without both figures, or with a zero, there is no ratio."""
+    """A ratio needs both figures, and neither may be zero."""
     assert expected == ratio(theirs, ours)
 
 
 def test_results_are_the_same_when_read_again(tmp_path: Path) -> None:
-    """Saved results are equal to the results that are loaded."""
     results, file = example_run(), tmp_path / "results.json"
 
     save_results(results, file)

@@ -67,7 +67,7 @@ def test_help_names_no_other_program_than_the_one_that_was_started() -> None:
 
 @pytest.mark.parametrize("command", ["migrate", "doctor", "events", "token user_alice"])
 def test_command_warns_when_a_setting_is_misspelt(command: str) -> None:
-    """Otherwise the command would silently use the default, such as another database."""
+    """Without the warning, the command would use a default, such as another database."""
     Path(".env").write_text("DATABSE_URL=memory:\n")
 
     assert (

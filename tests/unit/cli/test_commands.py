@@ -55,7 +55,7 @@ async def is_revoked(settings: Settings) -> bool:
 async def test_token_is_revoked_when_it_is_spelt_as_it_was_copied(
     migrated: Settings, spelling: str
 ) -> None:
-    """White space and a Bearer prefix are removed."""
+    """White space and a ``Bearer`` prefix around the token are removed."""
     revoked = await revoke_sessions(migrated, RevocationKind.TOKEN, spelling.format(TOKEN))
 
     assert Revocation.of_token(TOKEN) == revoked.revocation
@@ -80,7 +80,7 @@ async def test_token_is_revoked_when_its_sign_in_or_its_user_is(
 async def test_revoking_is_refused_when_that_is_no_session_token(
     migrated: Settings, text: str
 ) -> None:
-    """Revoking a text that no server accepts is a mistake."""
+    """A text that no server would accept as a token was most likely a mistake."""
     with pytest.raises(StartError, match=r"not a session token, so nothing was revoked"):
         await revoke_sessions(migrated, RevocationKind.TOKEN, text)
 
@@ -90,7 +90,7 @@ async def test_revoking_is_refused_when_that_is_no_session_token(
 async def test_revoking_is_refused_when_nobody_can_be_called_so(
     migrated: Settings, kind: RevocationKind, text: str
 ) -> None:
-    """An invalid id is most likely an unset variable of a script."""
+    """An invalid id most likely comes from an unset variable in a script."""
     with pytest.raises(StartError, match=f"not a {kind}'s id, so nothing was revoked"):
         await revoke_sessions(migrated, kind, text)
 
@@ -98,7 +98,7 @@ async def test_revoking_is_refused_when_nobody_can_be_called_so(
 async def test_revoking_is_refused_when_no_server_has_been_here(
     settings: Settings, tmp_path: Path
 ) -> None:
-    """No server would use a new database, so none is created."""
+    """The command creates no database, because no server would use it."""
     expected = (
         "There is no database .data/chat.db, so nothing was revoked; "
         "run this where the server runs, or with the server's DATA_DIR or DATABASE_URL."
@@ -114,7 +114,7 @@ async def test_revoking_is_refused_when_no_server_has_been_here(
 async def test_revoking_is_not_certain_when_the_database_does_not_answer(
     migrated: Settings, tmp_path: Path
 ) -> None:
-    """The database can be read but not written, and the error says what to do."""
+    """The error suggests running the command again if the database cannot be written."""
     with closing(sqlite3.connect(tmp_path / ".data" / "chat.db")) as database:
         database.execute(
             "CREATE TRIGGER full BEFORE INSERT ON revocations "
@@ -131,7 +131,6 @@ async def test_revoking_is_not_certain_when_the_database_does_not_answer(
 
 
 async def test_revoking_is_not_certain_when_redis_does_not_answer(settings: Settings) -> None:
-    """No program listens on port 9."""
     away = settings.model_copy(update={"redis_url": "redis://127.0.0.1:9"})
 
     with pytest.raises(StartError) as refused:
@@ -144,7 +143,7 @@ async def test_revoking_is_not_certain_when_redis_does_not_answer(settings: Sett
 async def test_user_is_revoked_in_redis_when_the_database_is_of_no_use(
     settings: Settings, tmp_path: Path, redis_server: RedisServer
 ) -> None:
-    """With Redis, the database is not needed for a revocation."""
+    """With Redis, a revocation does not need the database."""
     broken = tmp_path / "broken.db"
     broken.write_text("no database")
     shared = settings.model_copy(
@@ -160,7 +159,7 @@ async def test_user_is_revoked_in_redis_when_the_database_is_of_no_use(
 async def test_revoking_is_refused_when_nothing_would_be_kept(
     in_memory: Settings, kind: RevocationKind
 ) -> None:
-    """The command's own memory would be lost."""
+    """A revocation in the memory of the command would be lost when the command ends."""
     with pytest.raises(StartError, match=r"DATABASE_URL is memory:.* nothing was revoked"):
         await revoke_sessions(in_memory, kind, TOKEN)
 
@@ -179,5 +178,5 @@ async def test_examining_is_refused_when_there_is_no_database(in_memory: Setting
 
 
 async def test_examining_finds_nothing_when_the_database_is_migrated(migrated: Settings) -> None:
-    """The command examines the database of the settings."""
+    """The doctor examines the database of the settings."""
     assert Examination() == await examine(migrated)

@@ -23,7 +23,7 @@ KILLED_SUPERVISOR = (
     "command = [sys.executable, '-u', sys.argv[1]]; "
     "asyncio.run(_Reloader(command, Path(sys.argv[2]), die).run())"
 )
-# Servers also exit at the end of their standard input, so that a failing test leaves none running.
+# A server also exits at the end of its standard input, so a failing test leaves no server running.
 SERVER = """
 import os, signal, sys
 
@@ -59,7 +59,7 @@ class Supervised:
 
     @property
     def process(self) -> subprocess.Popen[str]:
-        """The process started last: the supervisor, make, or a terminal."""
+        """The process that the test started last: the supervisor, make, or a terminal."""
         assert self._process
         return self._process
 
@@ -95,7 +95,7 @@ class Supervised:
         return self.process.stdout.readline().replace("^C", "").replace("^Z", "").strip()
 
     def wait_until_up(self) -> int:
-        """Wait until the server has started; returns its process id."""
+        """Wait until the server has started, and return its process id."""
         word, pid = self.line().split()
         assert word == "up"
         return int(pid)
@@ -106,7 +106,7 @@ class Supervised:
         return self.process.stdout.read()
 
     def exit_code(self) -> int:
-        """Wait for the end of the process started last."""
+        """Wait for the end of the process that was started last."""
         return self.process.wait(timeout=PROCESS_SECONDS)
 
     def leave_nothing(self) -> None:
@@ -126,7 +126,7 @@ class Supervised:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            # The tests may run in make, whose variables change what this make prints.
+            # If the tests run in make, its variables would change the output of this make.
             env={key: value for key, value in os.environ.items() if not key.startswith("MAKE")},
             text=True,
         )
@@ -145,7 +145,7 @@ def supervised(tmp_path: Path) -> Iterator[Supervised]:
 def test_reloader_hands_the_signal_on_and_ends_with_the_server(
     number: signal.Signals, supervised: Supervised
 ) -> None:
-    """The server handles the signal itself, and the supervisor returns its exit code."""
+    """The server handles the signal itself, and the supervisor returns the server's exit code."""
     supervised.start()
     supervised.wait_until_up()
 
@@ -158,7 +158,7 @@ def test_reloader_hands_the_signal_on_and_ends_with_the_server(
 def test_reloader_ends_when_the_server_is_told_to_end_by_its_own_process_id(
     supervised: Supervised,
 ) -> None:
-    """A server that exits with 0 ends the supervisor, too."""
+    """If the server exits with 0, the supervisor also exits."""
     supervised.start()
 
     os.kill(supervised.wait_until_up(), signal.SIGINT)
@@ -170,7 +170,7 @@ def test_reloader_ends_when_the_server_is_told_to_end_by_its_own_process_id(
 def test_reloader_starts_the_server_again_when_a_source_file_changes(
     supervised: Supervised,
 ) -> None:
-    """The old server exits before the new one starts, and other files are ignored."""
+    """The old server exits before the new server starts; changes of other files are ignored."""
     supervised.start()
     first = supervised.wait_until_up()
 
@@ -185,7 +185,7 @@ def test_reloader_starts_the_server_again_when_a_source_file_changes(
 def test_reloader_waits_for_a_change_when_the_server_crashes_later(
     supervised: Supervised,
 ) -> None:
-    """A crash after the first start does not end the supervisor."""
+    """A crash after a successful start does not end the supervisor."""
     supervised.start()
     supervised.wait_until_up()
     supervised.write_server("raise SystemExit(3)")
@@ -203,7 +203,7 @@ def test_reloader_waits_for_a_change_when_the_server_crashes_later(
 def test_reloader_ends_with_the_servers_code_when_its_first_start_fails(
     supervised: Supervised,
 ) -> None:
-    """The supervisor exits, as a change of the source would not help."""
+    """If the first start fails, the supervisor exits instead of waiting for a change."""
     supervised.write_server("raise SystemExit(3)")
 
     supervised.start()
@@ -225,7 +225,7 @@ def test_reloader_kills_the_server_when_interrupted_again(supervised: Supervised
 
 
 def test_reloader_leaves_no_server_when_it_is_killed(supervised: Supervised) -> None:
-    """SIGKILL cannot be handled, and still the server is interrupted."""
+    """The guardian interrupts the server, although the supervisor cannot handle SIGKILL."""
     supervised.start()
     supervised.wait_until_up()
 
@@ -238,7 +238,7 @@ def test_reloader_leaves_no_server_when_it_is_killed(supervised: Supervised) -> 
 def test_reloader_leaves_no_server_when_it_is_killed_while_starting_one(
     supervised: Supervised,
 ) -> None:
-    """The server never runs if the supervisor is killed before the guardian knows of it."""
+    """A server does not run before the guardian has received its process id."""
     supervised.start(KILLED_SUPERVISOR)
 
     assert "" == supervised.rest()
@@ -257,7 +257,7 @@ def test_server_reads_the_supervisors_input_when_it_runs(supervised: Supervised)
 
 
 def test_make_succeeds_when_ctrl_c_is_typed_in_its_terminal(supervised: Supervised) -> None:
-    """Ctrl-C reaches the server once, and does not reach make, which would report a failure."""
+    """Ctrl-C reaches the server once, but not make, which would report a failure."""
     supervised.start_in_make_in_a_terminal()
     supervised.wait_until_up()
 

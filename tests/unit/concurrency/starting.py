@@ -4,7 +4,7 @@ from typing import Any
 from app.concurrency.eager import EagerTasks
 
 SECONDS = 30.0
-"""More than any of these tests needs."""
+"""A timeout that no test in this folder reaches."""
 
 
 def current_task() -> asyncio.Task[Any]:
@@ -19,11 +19,11 @@ async def nothing() -> None:
 
 
 async def kept_task() -> asyncio.Task[Any]:
-    """Return the task in which it runs."""
+    """Return the task in which this coroutine runs."""
     return current_task()
 
 
 async def spare_is_waiting(tasks: EagerTasks) -> None:
-    """Make a spare task, and let it pass its first step."""
+    """Create a spare task, and let it run until it waits for a coroutine."""
     tasks.start(nothing())
     await asyncio.sleep(0)

@@ -2,7 +2,7 @@ from app.concurrency.bounded_dict import BoundedDict
 
 
 def filled(max_items: int, *keys: str) -> BoundedDict[str, int]:
-    """A dict whose keys were set in this order, to 0, 1, 2 and so on."""
+    """Return a dict whose keys were set in this order, to 0, 1, 2 and so on."""
     made: BoundedDict[str, int] = BoundedDict(max_items)
     for number, key in enumerate(keys):
         made[key] = number
@@ -31,7 +31,7 @@ def test_order_stays_when_an_item_is_read() -> None:
 
 
 def test_dict_stays_bounded_when_it_is_updated() -> None:
-    """`dict.update` and `dict.setdefault` set items as an assignment does."""
+    """The limit also applies to `dict.update` and `dict.setdefault`."""
     bounded = filled(2, "a")
 
     bounded.update({"b": 1, "c": 2})

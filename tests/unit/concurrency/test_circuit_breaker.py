@@ -18,7 +18,7 @@ class Service:
         self.breaker = CircuitBreaker("service", self._probe, retry_seconds=0.01)
 
     def recover(self) -> None:
-        """Answer probes from now on."""
+        """Let this and all later probes succeed."""
         self._recovered.set()
 
     async def _probe(self) -> None:
@@ -39,7 +39,7 @@ async def service() -> AsyncIterator[Service]:
 
 
 async def test_circuit_breaker_rejects_calls_until_a_probe_succeeds(service: Service) -> None:
-    """A single probe is under way, however many calls fail."""
+    """Only one probe runs at a time, however many calls fail."""
     service.breaker.open()
     await asyncio.sleep(2 * HALF_OPEN_WAIT_SECONDS)
     for _ in range(3):
@@ -68,7 +68,7 @@ async def test_circuit_breaker_lets_a_waiting_call_pass_when_the_first_probe_suc
 async def test_circuit_breaker_probes_again_when_a_probe_raised_an_error(
     service: Service, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The error is logged, and does not leave the circuit breaker open forever."""
+    """A bug in a probe is logged, and does not leave the circuit breaker open forever."""
     service.error = ValueError()
     service.breaker.open()
     service.recover()

@@ -18,7 +18,7 @@ class Payload:
 
 
 async def test_result_is_there_at_once_when_nothing_is_waited_for(tasks: EagerTasks) -> None:
-    """The future is done when `start` returns."""
+    """The future is already done when `start` returns."""
 
     async def work() -> str:
         return "result"
@@ -30,7 +30,7 @@ async def test_result_is_there_at_once_when_nothing_is_waited_for(tasks: EagerTa
 
 
 async def test_one_future_serves_all_when_they_give_nothing(tasks: EagerTasks) -> None:
-    """Most coroutines end this way, without a future of their own."""
+    """Coroutines that return None without waiting share one future."""
     assert tasks.start(nothing()) is tasks.start(nothing()) is tasks.completed
 
 
@@ -49,7 +49,7 @@ async def test_result_is_the_coroutines_when_it_waits(tasks: EagerTasks, waits: 
 async def test_error_is_the_futures_when_the_coroutine_raises(
     tasks: EagerTasks, error: BaseException, *, waits: bool
 ) -> None:
-    """`start` itself does not raise it."""
+    """`start` itself never raises the coroutine's error."""
 
     async def work() -> None:
         if waits:
@@ -64,7 +64,7 @@ async def test_error_is_the_futures_when_the_coroutine_raises(
 
 
 async def test_value_is_given_as_it_is_when_it_is_a_stop_iteration(tasks: EagerTasks) -> None:
-    """It is not confused with the end of the coroutine."""
+    """A returned StopIteration is not mistaken for the end of the coroutine."""
     value = StopIteration("mine")
 
     async def work() -> StopIteration:
@@ -76,7 +76,7 @@ async def test_value_is_given_as_it_is_when_it_is_a_stop_iteration(tasks: EagerT
 async def test_coroutine_raises_runtime_error_when_it_lets_a_stop_iteration_out(
     tasks: EagerTasks,
 ) -> None:
-    """Any coroutine does so (PEP 479)."""
+    """Every coroutine turns a raised StopIteration into a RuntimeError (PEP 479)."""
 
     async def work() -> None:
         raise StopIteration
@@ -86,7 +86,7 @@ async def test_coroutine_raises_runtime_error_when_it_lets_a_stop_iteration_out(
 
 
 async def test_error_of_what_is_waited_for_arrives_when_it_fails(tasks: EagerTasks) -> None:
-    """The coroutine can catch it."""
+    """The coroutine can catch the error of an awaited future."""
     waited: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def work() -> str:
@@ -103,7 +103,7 @@ async def test_error_of_what_is_waited_for_arrives_when_it_fails(tasks: EagerTas
 
 
 async def test_current_task_is_the_same_when_before_and_after_a_wait(tasks: EagerTasks) -> None:
-    """It is also the future that `start` returns."""
+    """The current task is also the future that `start` returns."""
 
     async def work() -> bool:
         before = current_task()
@@ -120,7 +120,6 @@ async def test_current_task_is_the_same_when_before_and_after_a_wait(tasks: Eage
 async def test_current_task_is_the_callers_when_start_returns(
     tasks: EagerTasks, outcome: str
 ) -> None:
-    """The caller's task is current again, whatever the coroutine did."""
     caller = current_task()
 
     async def work() -> None:
@@ -138,7 +137,7 @@ async def test_current_task_is_the_callers_when_start_returns(
 
 
 async def test_there_is_no_current_task_when_a_callback_has_started_one(tasks: EagerTasks) -> None:
-    """The transport starts coroutines in callbacks of the event loop."""
+    """The transport starts coroutines in callbacks of the event loop, outside any task."""
     loop = asyncio.get_running_loop()
     seen: asyncio.Future[Any] = loop.create_future()
 
@@ -152,7 +151,7 @@ async def test_there_is_no_current_task_when_a_callback_has_started_one(tasks: E
 
 
 async def test_both_go_on_when_one_is_started_within_another(tasks: EagerTasks) -> None:
-    """Each has a task of its own."""
+    """A coroutine that starts another runs in a different task from it."""
 
     async def inner() -> asyncio.Task[Any]:
         await asyncio.sleep(0)
@@ -174,7 +173,7 @@ async def test_both_go_on_when_one_is_started_within_another(tasks: EagerTasks) 
 async def test_all_go_on_when_they_wait_for_the_same_future(
     tasks: EagerTasks, *, is_first_a_task: bool
 ) -> None:
-    """A future has a flag for one waiter at a time; several await it in one tick."""
+    """Several eager coroutines can await the same future in the same tick."""
     loop = asyncio.get_running_loop()
     shared: asyncio.Future[str] = loop.create_future()
 
@@ -192,7 +191,7 @@ async def test_all_go_on_when_they_wait_for_the_same_future(
 
 
 async def test_context_is_a_copy_when_a_coroutine_starts(tasks: EagerTasks) -> None:
-    """The coroutine's changes stay in its own context, also after a wait."""
+    """The caller never sees the coroutine's changes of context variables."""
     WHO.set("caller")
 
     async def work() -> list[str]:
@@ -209,7 +208,6 @@ async def test_context_is_a_copy_when_a_coroutine_starts(tasks: EagerTasks) -> N
 
 
 async def test_context_is_the_given_one_when_there_is_one() -> None:
-    """The caller's context is not used."""
     tasks = EagerTasks(copy_context())
     WHO.set("caller")
 
@@ -221,19 +219,18 @@ async def test_context_is_the_given_one_when_there_is_one() -> None:
 
 
 async def test_spare_is_used_again_when_a_coroutine_ended_in_place(tasks: EagerTasks) -> None:
-    """The next coroutine needs no new task."""
     assert await tasks.start(kept_task()) is await tasks.start(kept_task())
 
 
 async def test_spare_holds_nothing_when_a_coroutine_has_ended(tasks: EagerTasks) -> None:
-    """It holds neither the coroutine's context nor its caller's."""
+    """The spare task holds neither the coroutine's context nor its caller's."""
     holder: ContextVar[Payload] = ContextVar("holder")
 
     async def work() -> "weakref.ref[Payload]":
         holder.set(Payload())
 
         async def nested() -> None:
-            """Leave a spare that was made in this context."""
+            """Leave a spare task that was created in this context."""
 
         tasks.start(nested())
         return weakref.ref(holder.get())
@@ -245,8 +242,6 @@ async def test_spare_holds_nothing_when_a_coroutine_has_ended(tasks: EagerTasks)
 
 
 async def test_one_task_is_kept_when_many_were_needed_at_once(tasks: EagerTasks) -> None:
-    """The others are cancelled."""
-
     async def nested(depth: int) -> None:
         if depth:
             tasks.start(nested(depth - 1))
@@ -259,7 +254,7 @@ async def test_one_task_is_kept_when_many_were_needed_at_once(tasks: EagerTasks)
 
 
 async def test_no_task_is_left_when_closed(tasks: EagerTasks) -> None:
-    """Started coroutines go on."""
+    """Coroutines that were started before the close still run to their end."""
     going_on = tasks.start(asyncio.sleep(0, "result"))
     tasks.start(nothing())
     tasks.close()

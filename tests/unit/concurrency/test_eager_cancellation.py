@@ -12,7 +12,6 @@ from tests.unit.concurrency.starting import SECONDS, current_task, kept_task, sp
 async def test_timeout_hits_the_coroutine_alone_when_it_began_in_place(
     tasks: EagerTasks, *, is_spare_new: bool
 ) -> None:
-    """The caller's task is not cancelled."""
     if not is_spare_new:
         await spare_is_waiting(tasks)
 
@@ -31,7 +30,7 @@ async def test_timeout_hits_the_coroutine_alone_when_it_began_in_place(
 
 
 async def test_task_group_cancels_its_tasks_when_one_fails(tasks: EagerTasks) -> None:
-    """The group cancels its parent task, which is the coroutine's."""
+    """The task group cancels its parent task, which is the coroutine's own task."""
     ended: list[str] = []
 
     async def endless() -> None:
@@ -60,7 +59,6 @@ async def test_task_group_cancels_its_tasks_when_one_fails(tasks: EagerTasks) ->
 async def test_cancellation_arrives_inside_when_a_task_is_cancelled(
     tasks: EagerTasks, steps: int, *, is_spare_new: bool
 ) -> None:
-    """It arrives before and after the task's first step, and cancels the awaited future."""
     if not is_spare_new:
         await spare_is_waiting(tasks)
     waited: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -87,7 +85,6 @@ async def test_cancellation_arrives_inside_when_a_task_is_cancelled(
 async def test_cancellation_arrives_inside_when_what_is_waited_for_has_ended(
     tasks: EagerTasks,
 ) -> None:
-    """The future can no longer be cancelled, but the coroutine can."""
     waited: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def work() -> None:
@@ -119,7 +116,7 @@ async def test_coroutine_goes_on_when_it_catches_its_cancellation(tasks: EagerTa
 async def test_cancellation_arrives_at_the_next_wait_when_a_coroutine_cancels_itself(
     tasks: EagerTasks, *, is_spare_new: bool
 ) -> None:
-    """The coroutine still runs in place, outside its task."""
+    """A coroutine can cancel itself before its first await, while its task is not running yet."""
     if not is_spare_new:
         await spare_is_waiting(tasks)
     waited: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -140,7 +137,7 @@ async def test_cancellation_arrives_at_the_next_wait_when_a_coroutine_cancels_it
 async def test_next_coroutine_is_not_cancelled_when_the_one_before_cancelled_itself(
     tasks: EagerTasks, *, is_spare_new: bool, take_back: bool
 ) -> None:
-    """The task is not used again, even if the cancellation was taken back."""
+    """A task is not used again after a cancellation, even if `uncancel` was called."""
     if not is_spare_new:
         await spare_is_waiting(tasks)
 
@@ -162,7 +159,7 @@ async def test_next_coroutine_is_not_cancelled_when_the_one_before_cancelled_its
 async def test_next_coroutine_is_not_cancelled_when_somebody_cancels_the_task_kept_ready(
     tasks: EagerTasks,
 ) -> None:
-    """A reference to the spare task cannot cancel the next coroutine."""
+    """Cancelling the spare task does not cancel the next coroutine."""
 
     async def follower() -> str:
         await asyncio.sleep(0)
@@ -175,7 +172,7 @@ async def test_next_coroutine_is_not_cancelled_when_somebody_cancels_the_task_ke
 
 
 async def test_coroutine_is_closed_when_its_task_is_dropped(tasks: EagerTasks) -> None:
-    """Its ``finally`` block runs."""
+    """The ``finally`` block of the coroutine runs."""
     closed: list[str] = []
 
     async def work() -> None:

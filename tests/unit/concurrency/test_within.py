@@ -10,18 +10,15 @@ from tests.unit.concurrency.starting import SECONDS, current_task, kept_task
 
 
 class LateError(Exception):
-    """The timeout's exception."""
+    """The exception that `within` raises after the timeout."""
 
 
 async def test_result_is_given_when_it_comes_within_the_time() -> None:
-    """The coroutine may wait or not."""
     assert 1 == await within(SECONDS, asyncio.sleep(0, 1), LateError)
     assert await within(SECONDS, kept_task(), LateError) is current_task()
 
 
 async def test_error_is_the_coroutines_when_it_fails_within_the_time(tasks: EagerTasks) -> None:
-    """It may be raised before or after the first wait, and in an eager task or not."""
-
     async def work(waits: int) -> None:
         for _ in range(waits):
             await asyncio.sleep(0)
@@ -62,7 +59,6 @@ async def test_late_is_raised_when_it_takes_longer(
 
 
 async def test_cancellation_is_no_lateness_when_somebody_else_cancels(tasks: EagerTasks) -> None:
-    """The cancellation is passed on."""
     future = tasks.start(within(SECONDS, asyncio.Event().wait(), LateError))
 
     future.cancel()

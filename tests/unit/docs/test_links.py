@@ -12,7 +12,6 @@ PATH = re.compile(r"(?:app|bench|docs|scripts|tests|typings)/[\w./-]+")
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_links_lead_to_files_of_the_repository(page: Path) -> None:
-    """No relative link of a page is broken."""
     local = [link for link in links(page) if "://" not in link]
 
     missing = [link for link in local if not (page.parent / link).exists()]
@@ -32,7 +31,6 @@ def test_paths_named_on_a_page_exist(page: Path) -> None:
 
 @pytest.mark.parametrize("page", sorted((ROOT / "docs").rglob("*.md")), ids=name_of)
 def test_pages_are_linked_from_another_page(page: Path) -> None:
-    """Each page is the target of a link on another page."""
     elsewhere = [other for other in PAGES if other != page]
 
     targets = {(other.parent / link).resolve() for other in elsewhere for link in links(other)}

@@ -31,7 +31,6 @@ def test_python_name_is_where_the_table_says(name: str, path: str) -> None:
 
 @pytest.mark.parametrize("name", app.framework.__all__)
 def test_public_name_of_the_framework_is_on_the_page(name: str) -> None:
-    """The tables list every public name of the framework."""
     listed = {listed.split(".")[0] for row in ROWS for listed in codes(row[1])}
 
     assert name in listed

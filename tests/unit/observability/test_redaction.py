@@ -70,7 +70,6 @@ def test_redact_searches_the_text_of_objects() -> None:
 
 @pytest.mark.parametrize("value", [None, True, 7, 1.5])
 def test_redact_keeps_plain_values_as_they_are(value: object) -> None:
-    """Numbers stay numbers."""
     assert value is _redact(value=value)["value"]
 
 

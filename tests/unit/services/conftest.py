@@ -129,6 +129,7 @@ async def setting(clock: ManualClock) -> Setting:
 @pytest.fixture
 def make_services(
     typing_service: TypingService,
+    events: EventService,
     room_sync: RoomSync,
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
@@ -140,7 +141,7 @@ def make_services(
     def make(messages: MessageRepository, adoption: AdoptionRepository) -> MessageServices:
         publisher = MessagePublisher(messages, room_sync, typing_service, broadcaster, clock)
         service = MessageService(
-            messages, publisher, room_sync, broadcaster, clock, store, MAX_CHARS
+            messages, publisher, events, room_sync, broadcaster, clock, store, MAX_CHARS
         )
         return MessageServices(service, AdoptionPoller(adoption, publisher, service, clock))
 

@@ -10,11 +10,14 @@ from app.adapters.memory.silent_revocation_bus import SilentRevocationBus
 from app.domain.credential import Credential
 from app.domain.errors import AuthenticationCode, AuthenticationError, Unavailable
 from app.domain.principal import Principal
+from app.framework.testing import fake_context, fake_socket
+from app.guards.ws_guard import WsGuard
 from app.ports import TokenVerifier
 from app.services.authentication_service import AuthenticationService
 from app.services.session_service import SessionPolicy, SessionService
 from app.services.sessions.session import Session, SessionHolder
 from app.services.token_blacklist_service import TokenBlacklistService
+from app.sockets.authenticated_socket import AuthenticatedSocket
 from tests.doubles.manual_clock import ManualClock
 from tests.unit.services.people import ALICE, BOB
 
@@ -139,6 +142,7 @@ class Setting:
             clock=clock,
             policy=policy,
         )
+        self._guard = WsGuard(self.sessions, clock)
 
     async def open(self, token: str = TOKEN, holder: SessionHolder | None = None) -> Session:
         return await self.sessions.open(token, ADDRESS, holder or Holder())
@@ -152,8 +156,14 @@ class Setting:
     def refusal_of_events(self, session: Session) -> AuthenticationCode:
         """Return the code with which the session's events are rejected."""
         with pytest.raises(AuthenticationError) as caught:
-            self.sessions.check(session)
+            self.check(session)
         return caught.value.code
+
+    def check(self, session: Session) -> None:
+        """Run the guard for an event of the session."""
+        socket = fake_socket(AuthenticatedSocket)
+        socket.authenticate(session)
+        self._guard.can_activate(fake_context(socket))
 
 
 async def ready(

@@ -99,7 +99,6 @@ async def test_messages_are_published_in_their_order_when_given_in_another(
 async def test_messages_are_passed_over_when_they_were_published(
     publisher: MessagePublisher, messages: AwayMessages, broadcaster: RecordingBroadcaster
 ) -> None:
-    """A retry passes a message that was published before."""
     one, two = await stored(messages, 2)
     await publisher.publish(GENERAL, [one, two])
 
@@ -140,7 +139,6 @@ async def test_only_the_last_are_published_when_very_much_lies_between(
 async def test_numbers_without_messages_are_passed_over_when_those_were_deleted(
     publisher: MessagePublisher, messages: AwayMessages, broadcaster: RecordingBroadcaster
 ) -> None:
-    """A gap of deleted messages does not stop the publisher."""
     await publisher.publish(GENERAL, await stored(messages, 1))
     for each in await stored(messages, 2):
         await messages.delete(each.message.id, ALICE)
@@ -231,8 +229,8 @@ async def test_the_oldest_is_forgotten_when_too_many_channels_are_remembered(
     """A forgotten channel is prepared again before its next message."""
     await publisher.prepare([ChannelId(str(number)) for number in range(MAX_CHANNELS + 1)])
 
-    assert MAX_CHANNELS == len(publisher._published)
-    assert "0" not in publisher._published
+    assert MAX_CHANNELS == len(publisher._channels)
+    assert "0" not in publisher._channels
 
 
 async def test_preparing_a_channel_is_unavailable_when_its_members_cannot_be_read(

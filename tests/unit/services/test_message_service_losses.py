@@ -150,7 +150,6 @@ async def test_channel_receives_it_when_what_was_unconfirmed_is_stored_late(
 async def test_nothing_is_looked_for_when_what_was_unconfirmed_can_happen_no_more(
     losing_service: MessageService, losing_messages: LosingMessages, clock: ManualClock
 ) -> None:
-    """Nothing is remembered any more."""
     sent = await losing_service.send(ALICE, GENERAL, "hello", None)
     losing_messages.losses = 2
     for write in (

@@ -26,9 +26,9 @@ async def test_check_passes_when_session_is_fresh(setting: Setting) -> None:
     """The session is valid from its start until the token's expiry plus the clock skew."""
     session = await setting.open()
 
-    setting.sessions.check(session)
+    setting.check(session)
     setting.clock.advance(LIFETIME + SKEW - 0.001)
-    setting.sessions.check(session)
+    setting.check(session)
 
 
 async def test_check_refuses_when_token_has_expired(setting: Setting) -> None:
@@ -136,7 +136,7 @@ async def test_session_outlives_its_token_when_expiry_is_not_enforced(clock: Man
     session = await setting.open(holder=holder)
 
     clock.advance(10 * (LIFETIME + SKEW + GRACE))
-    setting.sessions.check(session)
+    setting.check(session)
 
     assert [] == holder.farewells
 
@@ -151,7 +151,7 @@ async def test_session_ends_on_time_when_the_wall_clock_jumps(
 
     setting.clock.jump(jump_seconds)
     setting.clock.advance(LIFETIME + SKEW - 0.001)
-    setting.sessions.check(session)
+    setting.check(session)
     setting.clock.advance(0.001)
 
     assert AuthenticationCode.TOKEN_EXPIRED == setting.refusal_of_events(session)

@@ -47,7 +47,7 @@ async def test_session_goes_on_when_refreshed(setting: Setting) -> None:
 
     assert setting.clock.now() + timedelta(seconds=LIFETIME) == expires_at
     setting.clock.advance(LIFETIME + SKEW - 0.001)
-    setting.sessions.check(session)
+    setting.check(session)
     assert [expires_at] == holder.warnings[1:]
     setting.clock.advance(0.001)
     assert AuthenticationCode.TOKEN_EXPIRED == setting.refusal_of_events(session)
@@ -67,7 +67,7 @@ async def test_expiry_stays_when_the_token_is_older(setting: Setting) -> None:
     assert expires_at == answered
     assert NEXT_TOKEN == session.credential.token
     setting.clock.advance(LIFETIME + SKEW - 0.001)
-    setting.sessions.check(session)
+    setting.check(session)
     assert [expires_at] == holder.warnings
 
 
@@ -92,7 +92,7 @@ async def test_session_comes_back_when_refreshed_within_the_grace(setting: Setti
 
     await setting.sessions.refresh(session, NEXT_TOKEN, ADDRESS)
 
-    setting.sessions.check(session)
+    setting.check(session)
     setting.clock.advance(LIFETIME)
     assert [] == holder.farewells
 
@@ -162,7 +162,7 @@ async def test_session_is_as_it_was_when_the_new_token_is_bad(setting: Setting) 
     code = await refusal_of_refresh(setting, session, "forged")
 
     assert setting.verifier.refusal is code
-    setting.sessions.check(session)
+    setting.check(session)
     setting.clock.advance(LIFETIME + SKEW)
     assert AuthenticationCode.TOKEN_EXPIRED == setting.refusal_of_events(session)
 
@@ -249,7 +249,7 @@ async def test_refresh_moves_no_deadline_when_expiry_is_not_enforced(clock: Manu
 
     await setting.sessions.refresh(session, NEXT_TOKEN, ADDRESS)
     clock.advance(10 * LIFETIME)
-    setting.sessions.check(session)
+    setting.check(session)
     await setting.sessions.revoke(RevocationKind.TOKEN, NEXT_TOKEN)
 
     assert ([], [AuthenticationCode.REVOKED]) == (holder.warnings, holder.farewells)

@@ -61,7 +61,7 @@ async def test_session_goes_on_when_something_else_is_revoked(
     session = await setting.open(holder=holder)
 
     await setting.sessions.revoke(kind, value)
-    setting.sessions.check(session)
+    setting.check(session)
 
     assert [] == holder.farewells
 

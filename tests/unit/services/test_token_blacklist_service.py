@@ -181,7 +181,6 @@ async def test_revocation_stands_when_it_cannot_be_published(
 async def test_listener_is_notified_when_another_node_publishes(
     service: TokenBlacklistService, bus: FakeBus, received: list[Revocation]
 ) -> None:
-    """The listener receives it from the bus immediately."""
     await service.on_module_init()
 
     bus.on_revoked(TOKEN)

@@ -131,7 +131,6 @@ async def test_typing_ends_with_the_expiry_of_the_socket_that_is_left_when_the_l
 async def test_stop_ends_typing_when_it_has_expired_on_the_other_socket(
     typing_service: TypingService, broadcaster: RecordingBroadcaster, clock: ManualClock
 ) -> None:
-    """Typing that has expired on another socket does not count."""
     await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
     clock.advance(TYPING_EXPIRY_SECONDS - 1)
     await typing_service.start(ALICE, GENERAL, ALICES_LAPTOP)
@@ -170,7 +169,7 @@ async def test_only_sockets_that_type_are_remembered_when_many_have_come_and_gon
         await typing_service.start(ALICE, GENERAL, SocketId(f"socket-{number}"))
         clock.advance(TYPING_EXPIRY_SECONDS / 2)
 
-    assert 2 == len(typing_service._typists[GENERAL][ALICE].until)
+    assert 2 == len(typing_service.typists[GENERAL][ALICE].until)
 
 
 async def test_nothing_expires_when_typing_was_stopped(
@@ -248,7 +247,6 @@ async def test_leave_ends_typing_only_when_the_last_socket_has_left(
 async def test_nothing_expires_when_the_module_is_destroyed(
     typing_service: TypingService, broadcaster: RecordingBroadcaster, clock: ManualClock
 ) -> None:
-    """The service cancels all timers."""
     await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
     broadcaster.published.clear()
 
@@ -268,4 +266,4 @@ async def test_nothing_is_kept_when_everybody_has_stopped(
 
     clock.advance(TYPING_EXPIRY_SECONDS)
 
-    assert {} == typing_service._typists
+    assert {} == typing_service.typists

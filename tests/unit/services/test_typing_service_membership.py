@@ -232,7 +232,6 @@ async def test_nothing_is_published_when_the_module_is_destroyed_while_an_end_wa
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
 ) -> None:
-    """The service cancels the task."""
     await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
     broadcaster.published.clear()
     channels.hold()

@@ -47,15 +47,13 @@ class Database(WriteAdmission):
     reused.
 
     The first operation after the server freezes fails only after ``answer_seconds``; the circuit
-    breaker rejects later ones at once. This first operation may be a read: the first send after two
-    quiet seconds reads the members of the channel before it writes.
+    breaker rejects later ones at once. `app.domain.time_limits` gives an example.
 
     Args:
         migrate: If True, opening runs missing migrations; if False, opening fails if some are
             missing.
 
     Attributes:
-        writers: The maximum number of concurrent transactions; others wait for their turn.
         applied_migrations: The number and title of each migration that opening has run, in order.
 
     Raises:
@@ -127,11 +125,7 @@ class Database(WriteAdmission):
         await asyncio.to_thread(self._file_watch.close)
 
     async def admit_writer(self) -> None:
-        """Return if the circuit breaker for writers is closed.
-
-        Raises:
-            Unavailable: The circuit breaker for writers is open.
-        """
+        """Raise `Unavailable` while the circuit breaker for writers is open."""
         await self._writing.admit()
 
     @asynccontextmanager

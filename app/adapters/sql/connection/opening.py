@@ -64,11 +64,7 @@ def make_engines(address: URL, limits: DatabaseLimits) -> Engines:
 
 @contextmanager
 def explained_opening(file: Path | None) -> Iterator[None]:
-    """Raise `DatabaseOpenError` for any failure of the database, or of its file's folder.
-
-    Args:
-        file: The file of an SQLite database; None for a server.
-    """
+    """Raise `DatabaseOpenError` for any failure of the database, or of an SQLite file's folder."""
     try:
         yield
     except TimeoutError:

@@ -52,11 +52,7 @@ def parse_database_url(text: str) -> URL:
 
 
 def port_number(text: str) -> int:
-    """Parse a port.
-
-    Raises:
-        DatabaseUrlError: The port is invalid.
-    """
+    """Parse a port; raise `DatabaseUrlError` if it is invalid."""
     if not text.isdecimal() or int(text) not in _PORTS:
         raise DatabaseUrlError(_NO_PORT)
     return int(text)

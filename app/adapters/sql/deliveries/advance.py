@@ -12,7 +12,7 @@ from typing import TypeAlias
 from sqlalchemy import Connection, ScalarSelect, bindparam, case, literal_column, select, update
 
 from app.adapters.sql.queries import to_state, to_status
-from app.adapters.sql.schema.dialects import UPSERTS, as_text, is_among, listed_pairs, pair_list
+from app.adapters.sql.schema.dialects import UPSERTS, as_text, is_among, listed_pairs
 from app.adapters.sql.schema.tables import (
     channel_members,
     channels,
@@ -157,9 +157,9 @@ def _read_batch(connection: Connection, reports: Sequence[Report]) -> _Batch:
     to an earlier state.
     """
     ids = {report.message_id for report in reports}
-    if connection.dialect.name == "postgresql":  # SQLite has locked the database
-        both = ((report.message_id, report.recipient_id) for report in reports)
-        connection.execute(_LOCK_USERS_AND_CHANNELS, {"reports": pair_list(both)})
+    if connection.dialect.name == "postgresql":  # SQLite has locked the whole database
+        both = [(report.message_id, report.recipient_id) for report in reports]
+        connection.execute(_LOCK_USERS_AND_CHANNELS, {"reports": both})
     locked = {
         message_id: _Message(channel_id, author_id, to_state(state))
         for message_id, channel_id, author_id, state in connection.execute(
@@ -175,8 +175,8 @@ def _read_batch(connection: Connection, reports: Sequence[Report]) -> _Batch:
         return _Batch({}, (), {})
     seats = {(locked[message_id].channel_id, recipient_id) for message_id, recipient_id in pairs}
     seats.update((message.channel_id, message.author_id) for message in locked.values())
-    members = connection.execute(_MEMBERS, {"seats": pair_list(seats)})
-    rows = connection.execute(_DELIVERIES, {"pairs": pair_list(pairs)}).mappings()
+    members = connection.execute(_MEMBERS, {"seats": list(seats)})
+    rows = connection.execute(_DELIVERIES, {"pairs": list(pairs)}).mappings()
     return _Batch(
         messages=locked,
         members={(channel_id, user_id) for channel_id, user_id in members},
@@ -190,7 +190,7 @@ def _write_deliveries(connection: Connection, batch: _Batch, now: datetime) -> N
     for pair in batch.changed:
         by_state.setdefault(batch.statuses[pair].status, []).append(pair)
     for state, pairs in by_state.items():
-        connection.execute(_ADVANCE, {"reached": state, "now": now, "pairs": pair_list(pairs)})
+        connection.execute(_ADVANCE, {"reached": state, "now": now, "pairs": pairs})
     read = by_state.get(DeliveryState.READ)
     if read:
         connection.execute(

@@ -22,10 +22,7 @@ _LAST_SEQS = select(channel_sequences.c.channel_id, channel_sequences.c.last_seq
 
 
 class SqlMessageRepository(MessageRepository):
-    """Stores contents in the original backend's table.
-
-    Sequences, deliveries and client message ids are in tables of this project.
-    """
+    """Stores contents in the original backend's table, and other data in this project's tables."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

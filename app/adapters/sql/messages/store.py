@@ -16,8 +16,8 @@ from typing import Any, TypeAlias
 from sqlalchemy import Connection, Insert, Select, and_, bindparam, insert, literal, select
 from sqlalchemy.sql.dml import ReturningInsert
 
-from app.adapters.sql.queries import USER_COLUMNS, select_messages, to_message, to_user
-from app.adapters.sql.schema.dialects import UPSERTS, Upsert, is_among, is_one_of, pair_list
+from app.adapters.sql.queries import USER_COLUMNS, select_messages, to_message
+from app.adapters.sql.schema.dialects import UPSERTS, Upsert, is_among, is_one_of
 from app.adapters.sql.schema.tables import (
     channel_members,
     channel_sequences,
@@ -179,9 +179,12 @@ def store_all(
 def _find_senders(
     connection: Connection, drafts: Iterable[MessageDraft]
 ) -> dict[_Membership, User]:
-    memberships = pair_list({(draft.channel_id, draft.user_id) for draft in drafts})
-    rows = connection.execute(_SENDERS, {"memberships": memberships}).mappings()
-    return {(row["channelId"], row["user_id"]): to_user(row) for row in rows}
+    memberships = dict.fromkeys((draft.channel_id, draft.user_id) for draft in drafts)
+    senders: dict[_Membership, User] = {}
+    for channel_id, *fields in connection.execute(_SENDERS, {"memberships": list(memberships)}):
+        user = User(*fields)
+        senders[channel_id, user.id] = user
+    return senders
 
 
 def _claim(
@@ -253,7 +256,7 @@ def _insert(
 def _find_earlier(
     connection: Connection, claims: Collection[_Claim]
 ) -> dict[_Claim, tuple[FirstSend, Message | None]]:
-    rows = connection.execute(_FIRST_SENDS, {"claims": pair_list(claims)}).all()
+    rows = connection.execute(_FIRST_SENDS, {"claims": list(claims)}).all()
     ids = {row.message_id for row in rows}
     found = connection.execute(_EARLIER, {"message_ids": ids}).mappings() if ids else ()
     earlier = {row["id"]: to_message(row) for row in found}

@@ -6,8 +6,10 @@ original backend or an operator, does not make a whole channel unreadable.
 """
 
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
+from functools import partial
+from operator import methodcaller
 from typing import Any, Final, Self, TypeAlias
 
 from sqlalchemy import (
@@ -88,10 +90,10 @@ class UtcTimestamp(TypeDecorator[datetime]):
     )
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Convert an aware time to naive UTC."""
-        del dialect
-        return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
+    def bind_processor(self, dialect: Dialect) -> Callable[[datetime | None], Any]:
+        """Write a time, which must be aware UTC: other zones are not converted."""
+        # SQLite's own conversion leaves the zone out. asyncpg has none, and wants naive times.
+        return self.impl_instance.bind_processor(dialect) or methodcaller("replace", tzinfo=None)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         """Convert naive UTC to an aware time."""
@@ -147,22 +149,28 @@ def is_one_of(tested: ColumnElement[str], parameter: str) -> ColumnElement[bool]
 def is_among(
     first: ColumnElement[str], second: ColumnElement[str], parameter: str
 ) -> ColumnElement[bool]:
-    """Build the condition that two columns equal one of the pairs of a `pair_list`."""
+    """Build the condition that two columns equal one of the pairs passed as ``parameter``."""
     pairs = listed_pairs(parameter)
     return tuple_(first, second).in_(select(pairs.c.first, pairs.c.second))
 
 
 def listed_pairs(parameter: str) -> Subquery:
-    """Select the pairs of a `pair_list`, with the columns ``first`` and ``second``."""
-    elements = _JsonElements(bindparam(parameter, type_=Text)).table_valued(column("value", Text))
+    """Select the pairs in the list passed as ``parameter``, as columns ``first`` and ``second``."""
+    elements = _JsonElements(bindparam(parameter, type_=_Pairs)).table_valued(column("value", Text))
     get = elements.c.value.op("->>", return_type=Text())
     first, second = (get(literal_column(index)) for index in ("0", "1"))
     return select(first.label("first"), second.label("second")).subquery()
 
 
-def pair_list(pairs: Iterable[tuple[str, str]]) -> str:
-    """Encode pairs as a parameter of `is_among` and `listed_pairs`."""
-    return json.dumps(list(pairs), ensure_ascii=False)
+class _Pairs(TypeDecorator[list[tuple[str, str]]]):
+    """A list of pairs, as JSON."""
+
+    impl = Text
+    cache_ok = True
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[list[tuple[str, str]] | None], Any]:
+        del dialect
+        return partial(json.dumps, ensure_ascii=False)
 
 
 class _Texts(TypeDecorator[Collection[str]]):

@@ -55,12 +55,7 @@ def upgrade_schema(connection: Connection) -> tuple[str, ...]:
 
 
 def check_schema(connection: Connection) -> None:
-    """Check that all migrations have run.
-
-    Raises:
-        SchemaError: Migrations are missing, or a newer version of this server has migrated the
-            database.
-    """
+    """Raise `SchemaError` if migrations are missing, or if a newer version has added some."""
     if not _is_current(connection, alembic_config()):
         raise SchemaError("The database is not up to date; run `python -m app migrate` first.")
 

@@ -104,11 +104,7 @@ def cors_middleware(origins: tuple[str, ...]) -> Middleware:
 
 
 def refuse_duplicate_routes(routes: Iterable[web.RouteDef]) -> None:
-    """Refuse a route that is never reached.
-
-    Raises:
-        BootError: Two routes have the same method and path.
-    """
+    """Raise `BootError` if two routes have the same method and path: one is never reached."""
     seen: set[tuple[str, str]] = set()
     for route in routes:
         key = (route.method, route.path)

@@ -15,7 +15,7 @@ def headers(
     secret: str = SECRET,
     prefix: str = "svix",
 ) -> dict[str, str]:
-    """Return the headers of a message sent this many seconds ago."""
+    """Return the headers of a webhook that was sent this many seconds ago."""
     timestamp = str(int(time.time()) - age_seconds)
     signed = f"{message_id}.{timestamp}.".encode() + body
     key = b64decode(secret.removeprefix("whsec_"))

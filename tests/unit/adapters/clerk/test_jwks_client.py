@@ -20,7 +20,6 @@ async def test_find_gives_the_key_when_it_is_published(keys: JwksClient) -> None
 async def test_find_fetches_once_when_many_ask_at_the_same_time(
     keys: JwksClient, server: KeyServer
 ) -> None:
-    """Concurrent callers share one fetch."""
     server.may_answer.clear()
     finds = [asyncio.create_task(keys.find(KEY_ID)) for _ in range(50)]
     await server.asked.wait()
@@ -35,7 +34,7 @@ async def test_find_fetches_once_when_many_ask_at_the_same_time(
 async def test_find_fetches_at_most_twice_a_minute_when_key_ids_are_made_up(
     keys: JwksClient, server: KeyServer, clock: ManualClock
 ) -> None:
-    """Unknown key ids cause one fetch in 30 s, and are not stored."""
+    """Unknown key ids cause at most one fetch in 30 s, and are not stored."""
     await keys.find(KEY_ID)
     clock.advance(1)
 
@@ -81,7 +80,7 @@ async def test_find_leaves_a_failing_endpoint_in_peace_when_many_ask_for_a_new_k
 async def test_find_recovers_when_the_endpoint_comes_back(
     keys: JwksClient, server: KeyServer, clock: ManualClock
 ) -> None:
-    """Without any key, the next fetch is possible after one second instead of thirty."""
+    """A client without any key may fetch again after one second instead of thirty."""
     server.status = 503
     codes = [await not_found(keys, KEY_ID), await not_found(keys, KEY_ID)]
     server.status = 200
@@ -122,7 +121,7 @@ async def test_find_recovers_when_the_endpoint_comes_back(
 async def test_find_refuses_for_now_when_the_answer_is_no_usable_key_set(
     keys: JwksClient, server: KeyServer, body: bytes
 ) -> None:
-    """A response without a usable key has the same effect as an outage."""
+    """A response without a usable key leads to the same temporary error as an outage."""
     server.body = body
 
     code = await not_found(keys, KEY_ID)
@@ -133,7 +132,7 @@ async def test_find_refuses_for_now_when_the_answer_is_no_usable_key_set(
 async def test_find_passes_over_a_key_when_it_is_unusable(
     keys: JwksClient, server: KeyServer
 ) -> None:
-    """Unusable entries are ignored, and only the public part of a private key is used."""
+    """The client ignores unusable keys, and uses only the public part of a private key."""
     server.body = key_set({"kty": "OKP", "kid": "other"}, jwk(d="AQAB"))
 
     key = await keys.find(KEY_ID)
@@ -144,7 +143,7 @@ async def test_find_passes_over_a_key_when_it_is_unusable(
 async def test_find_refuses_for_now_when_the_endpoint_redirects(
     server: KeyServer, clock: ManualClock
 ) -> None:
-    """A redirect is not followed, even to a valid key set."""
+    """The client does not follow a redirect, even to a valid key set."""
     keys = JwksClient(server.url("/moved"), clock)
 
     code = await not_found(keys, KEY_ID)
@@ -156,7 +155,6 @@ async def test_find_refuses_for_now_when_the_endpoint_redirects(
 async def test_find_refuses_for_now_when_nobody_listens(
     keys: JwksClient, server: KeyServer
 ) -> None:
-    """A refused connection leads to a temporary error."""
     await server.stop()
 
     code = await not_found(keys, KEY_ID)
@@ -167,7 +165,6 @@ async def test_find_refuses_for_now_when_nobody_listens(
 async def test_find_refuses_for_now_when_the_endpoint_hangs(
     server: KeyServer, clock: ManualClock
 ) -> None:
-    """No caller waits longer than the timeout."""
     server.may_answer.clear()
     keys = JwksClient(server.url(), clock, timeout_seconds=0.05)
 
@@ -196,7 +193,7 @@ async def test_find_goes_on_when_the_first_to_ask_gives_up(
 async def test_shutdown_ends_a_fetch_when_one_is_under_way(
     keys: JwksClient, server: KeyServer
 ) -> None:
-    """The shutdown cancels the fetch, and its callers get a temporary error."""
+    """The shutdown cancels the running fetch, and its callers get a temporary error."""
     server.may_answer.clear()
     waiting = asyncio.create_task(not_found(keys, KEY_ID))
     await server.asked.wait()
@@ -219,7 +216,6 @@ async def test_shutdown_does_nothing_when_nothing_was_fetched(
 async def test_find_refuses_at_once_when_the_token_names_no_key(
     keys: JwksClient, server: KeyServer
 ) -> None:
-    """A token without `kid` causes no fetch."""
     code = await not_found(keys, None)
 
     assert "token_key_unknown" == code
@@ -229,7 +225,6 @@ async def test_find_refuses_at_once_when_the_token_names_no_key(
 async def test_verify_fetches_nothing_when_signatures_are_bad(
     keys: JwksClient, server: KeyServer, clock: ManualClock
 ) -> None:
-    """Forged tokens with a known key id cause no fetch."""
     verifier = make_verifier(clock, keys)
     await verifier.verify(token())
     forged = sign(b'{"alg":"RS256","kid":"ins_first"}', b"{}", private_key("forger"))

@@ -14,7 +14,7 @@ from tests.unit.adapters.clerk.signed_tokens import KEY_ID, jwk
 async def test_known_key_is_forgotten_when_it_is_withdrawn(
     keys: JwksClient, server: KeyServer, clock: ManualClock
 ) -> None:
-    """The refresh after four minutes removes the key without a request for it."""
+    """The scheduled refresh removes a withdrawn key, although no token asks for it."""
     await keys.find(KEY_ID)
     server.body = key_set(jwk(SECOND_KEY_ID))
 
@@ -32,7 +32,6 @@ async def test_known_key_is_forgotten_when_it_is_withdrawn(
 async def test_keys_are_renewed_for_ever_when_nobody_connects(
     keys: JwksClient, server: KeyServer, clock: ManualClock
 ) -> None:
-    """The keys are refreshed for an hour without any token."""
     await keys.find(KEY_ID)
 
     for _ in range(15):
@@ -45,7 +44,7 @@ async def test_keys_are_renewed_for_ever_when_nobody_connects(
 async def test_known_key_is_at_hand_when_the_renewal_hangs(
     keys: JwksClient, server: KeyServer, clock: ManualClock
 ) -> None:
-    """A known key is returned without waiting for the event loop."""
+    """A cached key is returned without suspending the caller."""
     known = await keys.find(KEY_ID)
     server.may_answer.clear()
     clock.advance(240)
@@ -82,7 +81,6 @@ async def test_known_key_is_at_hand_when_the_endpoint_is_down_for_an_hour(
 async def test_renewal_goes_on_when_a_fetch_breaks_unforeseen(
     keys: JwksClient, server: KeyServer, clock: ManualClock
 ) -> None:
-    """A cancelled fetch does not end the refreshing."""
     await keys.find(KEY_ID)
     server.may_answer.clear()
     clock.advance(240)
@@ -102,7 +100,6 @@ async def test_renewal_goes_on_when_a_fetch_breaks_unforeseen(
 async def test_shutdown_ends_the_renewing_when_keys_were_fetched(
     keys: JwksClient, server: KeyServer, clock: ManualClock
 ) -> None:
-    """No timer remains that could start a fetch."""
     await keys.find(KEY_ID)
 
     await keys.on_application_shutdown(None)

@@ -39,14 +39,13 @@ def pem(public_format: PublicFormat = PublicFormat.SubjectPublicKeyInfo) -> str:
 async def test_key_is_read_when_its_text_was_mangled_on_the_way(
     mangle: Callable[[str], str], form: PublicFormat
 ) -> None:
-    """A key damaged by an environment variable is accepted."""
+    """A key is accepted although an environment variable changed its line breaks."""
     key = await PemSigningKey(mangle(pem(form))).find(None)
 
     assert private_key().public_key().public_numbers() == key.public_numbers()
 
 
 async def test_find_gives_the_key_when_the_token_names_another() -> None:
-    """The `kid` of a token is ignored."""
     keys = PemSigningKey(pem())
 
     assert await keys.find("ins_other") is await keys.find(None)
@@ -56,13 +55,12 @@ async def test_find_gives_the_key_when_the_token_names_another() -> None:
     "text", ["", "sk_live_abc", "-----BEGIN PUBLIC KEY-----", "é", "AAAA", "MIIBIjANBgkqhkiG9w0BAQ"]
 )
 def test_key_is_refused_when_it_is_none(text: str) -> None:
-    """The error names the setting."""
+    """The error for a value that is not a key names the setting."""
     with pytest.raises(SigningKeyError, match="CLERK_JWT_KEY is not a public key"):
         PemSigningKey(text)
 
 
 def test_key_is_refused_without_being_shown_when_it_is_a_private_one() -> None:
-    """The error does not contain a private key that was configured by mistake."""
     secret = private_key().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
     with pytest.raises(SigningKeyError) as caught:
@@ -73,7 +71,6 @@ def test_key_is_refused_without_being_shown_when_it_is_a_private_one() -> None:
 
 
 def test_key_is_refused_when_it_is_short_or_of_another_kind() -> None:
-    """Only RSA keys of at least 2048 bits are accepted."""
     short = rsa.generate_private_key(65537, 1024).public_key()  # noqa: S505 - the code must reject it
     elliptic = ec.generate_private_key(ec.SECP256R1()).public_key()
 

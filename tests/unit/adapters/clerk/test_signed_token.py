@@ -44,7 +44,6 @@ def changed(base: dict[str, object], changes: dict[str, Any]) -> bytes:
 
 @given(data=st.data())
 def test_token_is_judged_as_by_pyjwt_when_its_text_is_changed(data: st.DataObject) -> None:
-    """Replacing, inserting and removing characters has the same result as with PyJWT."""
     characters = list(token())
     for _ in range(data.draw(st.integers(0, 3))):
         at = data.draw(st.integers(0, len(characters) - 1))
@@ -68,7 +67,6 @@ def test_token_is_judged_as_by_pyjwt_when_its_text_is_changed(data: st.DataObjec
 def test_token_is_judged_as_by_pyjwt_when_header_and_claims_are_anything(
     header: dict[str, Any], claims: dict[str, Any]
 ) -> None:
-    """Signed tokens with any header and claims have the same result as with PyJWT."""
     text = sign(changed(SESSION_HEADER, header), changed(SESSION_CLAIMS, claims))
 
     assert pyjwt_verdict(text, KEY) == verdict(text)
@@ -76,7 +74,6 @@ def test_token_is_judged_as_by_pyjwt_when_header_and_claims_are_anything(
 
 @given(payload=st.binary(max_size=40) | JSON.map(lambda value: json.dumps(value).encode()))
 def test_token_is_judged_as_by_pyjwt_when_its_parts_are_any_bytes(payload: bytes) -> None:
-    """Headers and claims that are not JSON objects have the same result as with PyJWT."""
     for text in (sign(payload, b"{}"), sign(HEADER, payload)):
         assert pyjwt_verdict(text, KEY) == verdict(text)
 
@@ -103,7 +100,6 @@ def test_token_is_judged_as_by_pyjwt_when_its_parts_are_any_bytes(payload: bytes
     ],
 )
 def test_claims_are_read_as_by_pyjwt_when_the_json_is_odd(payload: bytes, expected: str) -> None:
-    """Duplicate keys, long numbers, nesting and encodings have the same result as with PyJWT."""
     text = sign(HEADER, payload)
 
     assert (expected, expected) == (pyjwt_verdict(text, KEY), verdict(text))
@@ -130,7 +126,7 @@ def test_header_is_parsed_once_when_tokens_share_it() -> None:
 
 
 def test_headers_kept_are_bounded_when_strangers_invent_them() -> None:
-    """Invalid headers are not cached, and the number of valid ones is limited."""
+    """The cache contains no invalid headers, and a limited number of valid ones."""
     signed_token._check_header.cache_clear()
 
     for number in range(MAX_KNOWN_HEADERS + 1):

@@ -8,7 +8,7 @@ from tests.unit.adapters.clerk.verifiers import make_verifier, refusal
 
 @pytest.mark.parametrize("audience", ["somebody", ["x", "y"], "", [], 7, {"a": 1}])
 async def test_verify_ignores_the_audience_when_none_is_configured(audience: object) -> None:
-    """Clerk's session tokens have no audience, so any audience is accepted."""
+    """By default any ``aud`` is accepted, because Clerk's session tokens have none."""
     principal = await make_verifier().verify(token({"aud": audience}))
 
     assert "user_alice" == principal.user_id
@@ -16,7 +16,6 @@ async def test_verify_ignores_the_audience_when_none_is_configured(audience: obj
 
 @pytest.mark.parametrize("audience", ["chat", ["chat"], ["other", "chat"], ["files", "chat"]])
 async def test_verify_accepts_when_the_audience_is_among_those_configured(audience: object) -> None:
-    """One common value suffices."""
     verifier = make_verifier(audience=["chat", "files"])
 
     principal = await verifier.verify(token({"aud": audience}))
@@ -43,7 +42,6 @@ async def test_verify_accepts_when_the_audience_is_among_those_configured(audien
 async def test_verify_refuses_when_the_audience_is_not_among_those_configured(
     audience: object,
 ) -> None:
-    """The audience must be a string or a list of strings with a configured value."""
     verifier = make_verifier(audience=["chat", "files"])
 
     refused_with = await refusal(verifier, token({"aud": audience}))

@@ -41,7 +41,7 @@ GENUINE = (
         private_key("forger"),
     ),
 )
-"""Tokens with a valid signature, except the last one."""
+"""Tokens with a valid signature; only the last one was signed with another key."""
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -65,12 +65,11 @@ async def verdict(text: str) -> str:
 
 
 async def test_token_itself_is_accepted() -> None:
-    """The unchanged token is valid, so the other tests here reject the changes."""
+    """In the other tests, only the change to the valid token can cause the rejection."""
     assert "accepted" == await verdict(TOKEN)
 
 
 async def test_token_is_refused_when_any_character_is_replaced() -> None:
-    """Every character is replaced by every other of the alphabet."""
     for at, character in enumerate(TOKEN):
         for other in ALPHABET + FOREIGN:
             text = f"{TOKEN[:at]}{other}{TOKEN[at + 1 :]}"
@@ -78,14 +77,12 @@ async def test_token_is_refused_when_any_character_is_replaced() -> None:
 
 
 async def test_token_is_refused_when_any_character_is_put_in() -> None:
-    """Every character of the alphabet is inserted at every position."""
     for at in range(len(TOKEN) + 1):
         for other in ALPHABET:
             assert "accepted" != await verdict(f"{TOKEN[:at]}{other}{TOKEN[at:]}"), at
 
 
 async def test_token_is_refused_when_any_character_is_left_out_or_swapped() -> None:
-    """Every single character is removed, or swapped with the next."""
     for at in range(len(TOKEN)):
         head, here, tail = TOKEN[:at], TOKEN[at], TOKEN[at + 1 :]
         swapped = f"{head}{tail[:1]}{here}{tail[1:]}"
@@ -102,7 +99,6 @@ async def test_token_is_refused_when_a_foreign_character_stands_in_it(character:
 
 
 async def test_token_is_refused_when_any_bit_is_flipped() -> None:
-    """Every single bit of the text is flipped."""
     for at, character in enumerate(TOKEN):
         for bit in range(8):
             flipped = chr(ord(character) ^ 1 << bit)
@@ -112,7 +108,6 @@ async def test_token_is_refused_when_any_bit_is_flipped() -> None:
 @settings(max_examples=400)
 @given(data=st.data())
 async def test_token_is_refused_when_its_text_is_edited(data: st.DataObject) -> None:
-    """Parts of the text are replaced, inserted, removed and moved."""
     text = TOKEN
     for _ in range(data.draw(st.integers(1, 4))):
         at = data.draw(st.integers(0, len(text)))
@@ -126,9 +121,9 @@ async def test_token_is_refused_when_its_text_is_edited(data: st.DataObject) -> 
 
 @pytest.mark.parametrize("segment", range(3))
 async def test_token_is_refused_when_a_segment_is_spelt_otherwise(segment: int) -> None:
-    """Padding, other alphabets, spare bits and white space decode to the same bytes."""
-    # The text of header and claims is signed, so only another form of the signature could be
-    # accepted. Lists of revoked tokens rely on its rejection.
+    """Each changed segment decodes to the same bytes as the original."""
+    # The signature covers the text of header and claims, so only the signature itself could have
+    # a second spelling. A token with a second spelling would not be in the list of revoked tokens.
     parts = TOKEN.split(".")
     bytes_of_it = urlsafe_b64decode(f"{parts[segment]}==")
     spellings = {
@@ -155,7 +150,7 @@ async def test_token_is_refused_when_a_segment_is_spelt_otherwise(segment: int) 
 @example(name="alg", value="none")
 @example(name="kid", value="")
 async def test_token_is_refused_when_its_header_is_edited(name: str, value: object) -> None:
-    """An edited header is rejected, with the old signature and without one."""
+    """A token with an edited header is rejected, with the old signature and without one."""
     _, claims, signature = TOKEN.split(".")
     header = _encoded({**SESSION_HEADER, name: value})
 
@@ -169,7 +164,7 @@ async def test_token_is_refused_when_its_header_is_edited(name: str, value: obje
 @example(name="sub", value="user_bob")
 @example(name="exp", value=NOW + 61)
 async def test_token_is_refused_when_its_claims_are_edited(name: str, value: object) -> None:
-    """Edited claims are rejected, with the old signature and without one."""
+    """A token with edited claims is rejected, with the old signature and without one."""
     header, _, signature = TOKEN.split(".")
     text = f"{header}.{_encoded({**SESSION_CLAIMS, name: value})}.{signature}"
 
@@ -177,7 +172,6 @@ async def test_token_is_refused_when_its_claims_are_edited(name: str, value: obj
 
 
 async def test_token_is_refused_when_its_segments_are_of_several_tokens() -> None:
-    """Every mixture of segments of valid and forged tokens is rejected."""
     parts = [text.split(".") for text in GENUINE]
     mixed = {
         f"{header}.{claims}.{signature}"
@@ -188,7 +182,7 @@ async def test_token_is_refused_when_its_segments_are_of_several_tokens() -> Non
 
     accepted = {text for text in mixed if "accepted" == await verdict(text)}
 
-    # A PEM key ignores `kid`, so the token with another key id is valid, too.
+    # A PEM key ignores `kid`, so a token with another key id is valid, too.
     assert {GENUINE[0], GENUINE[1], GENUINE[6], GENUINE[7]} == accepted
 
 
@@ -199,14 +193,12 @@ async def test_token_is_refused_when_its_segments_are_of_several_tokens() -> Non
     | st.from_regex(r"[\w=.-]*\.[\w=-]*\.[\w=-]*")
 )
 async def test_text_is_refused_when_it_is_anything(text: str) -> None:
-    """Any text is rejected with an authentication error."""
     assert "token_" == (await verdict(text))[:6]
 
 
 @settings(max_examples=400)
 @given(value=JSON)
 async def test_claims_are_refused_when_they_are_anything(value: object) -> None:
-    """Signed claims of any JSON type are rejected with an authentication error."""
     names = ["exp", "nbf", "iat", "iss", "azp", "sub", "sid", "jti", "sts", "aud"]
 
     assert "token_" == (await verdict(token(dict.fromkeys(names, value))))[:6]

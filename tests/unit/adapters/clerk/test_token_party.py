@@ -10,7 +10,7 @@ FOREIGN = "https://other.example.com"
 
 
 async def test_verify_accepts_a_token_without_a_party_when_the_setting_allows_it() -> None:
-    """Clerk omits ``azp`` if the request for the token had no Origin."""
+    """Clerk omits ``azp`` if the request for the token had no ``Origin`` header."""
     principal = await make_verifier(allow_missing_party=True).verify(token({"azp": None}))
 
     assert "user_alice" == principal.user_id
@@ -18,7 +18,6 @@ async def test_verify_accepts_a_token_without_a_party_when_the_setting_allows_it
 
 @pytest.mark.parametrize("party", [FOREIGN, "", f"{PARTY}/", [PARTY], 0, False, {}])
 async def test_verify_refuses_a_foreign_party_when_a_missing_one_is_allowed(party: object) -> None:
-    """The setting accepts only tokens without a party."""
     refused_with = await refusal(make_verifier(allow_missing_party=True), token({"azp": party}))
 
     assert "token_party" == refused_with
@@ -36,7 +35,7 @@ async def test_verify_refuses_a_foreign_party_when_a_missing_one_is_allowed(part
 async def test_refusal_names_the_claim_when_it_does_not_match(
     claims: dict[str, object], logged: dict[str, object], detail: str
 ) -> None:
-    """The log shows the claim, and the client learns whether the party is foreign or missing."""
+    """The log shows the claim; the client receives whether the party is foreign or missing."""
     with pytest.raises(AuthenticationError) as caught:
         await make_verifier(audience=["chat"]).verify(token({"aud": "chat", **claims}))
 

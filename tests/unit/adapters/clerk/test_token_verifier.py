@@ -20,7 +20,6 @@ TEMPLATE: dict[str, object] = {"cat": "cl_B7d4PD222AAA"}
 
 
 async def test_verify_gives_the_principal_when_the_token_keeps_every_rule() -> None:
-    """The principal has the claims of the token."""
     principal = await make_verifier().verify(token())
 
     assert principal == Principal(
@@ -34,7 +33,6 @@ async def test_verify_gives_the_principal_when_the_token_keeps_every_rule() -> N
 
 @pytest.mark.parametrize("absent", ["sid", "jti", "nbf", "iat", "sts", "fva", "v"])
 async def test_verify_accepts_when_an_optional_claim_is_absent(absent: str) -> None:
-    """Claims that older tokens and templates lack are optional."""
     principal = await make_verifier().verify(token({absent: None}))
 
     assert "user_alice" == principal.user_id
@@ -42,14 +40,13 @@ async def test_verify_accepts_when_an_optional_claim_is_absent(absent: str) -> N
 
 @pytest.mark.parametrize("header", [{"typ": None}, {"cat": None}, {"cat": 1}, {"kid": None}])
 async def test_verify_accepts_when_the_header_says_less(header: dict[str, object]) -> None:
-    """`typ` and `cat` are optional, and so is `kid` with a PEM key."""
     principal = await make_verifier().verify(token(header=header))
 
     assert "user_alice" == principal.user_id
 
 
 async def test_principal_was_issued_at_the_epoch_when_the_token_does_not_say() -> None:
-    """Every revocation of the user covers a token without ``iat``."""
+    """Every revocation of the user applies to a token without ``iat``."""
     principal = await make_verifier().verify(token({"iat": None}))
 
     assert 0.0 == principal.issued_at
@@ -67,7 +64,6 @@ async def test_verify_refuses_a_template_token_unless_the_setting_accepts_it() -
 
 
 async def test_verify_refuses_a_machine_token_when_template_tokens_are_accepted() -> None:
-    """Machine-to-machine tokens are never accepted."""
     verifier = make_verifier(accept_template_tokens=True)
 
     refused_with = await refusal(verifier, token(header={"cat": "cl_B7d4PD333AAA"}))
@@ -118,7 +114,6 @@ async def test_verify_refuses_a_machine_token_when_template_tokens_are_accepted(
 async def test_verify_refuses_by_rule_when_a_claim_breaks_it(
     claims: dict[str, object], code: str
 ) -> None:
-    """Each rule about claims has its error code."""
     refused_with = await refusal(make_verifier(), token(claims))
 
     assert code == refused_with
@@ -145,7 +140,7 @@ async def test_verify_refuses_by_rule_when_a_claim_breaks_it(
 async def test_verify_refuses_by_rule_when_the_header_breaks_it(
     header: dict[str, object], code: str
 ) -> None:
-    """Each rule about the header has its error code, even with a valid signature."""
+    """Each invalid header has its own error code, even with a valid signature."""
     refused_with = await refusal(make_verifier(), token(header=header))
 
     assert code == refused_with
@@ -157,7 +152,6 @@ async def test_verify_refuses_by_rule_when_the_header_breaks_it(
 async def test_verify_does_not_follow_when_a_header_points_at_a_key(
     header: dict[str, object],
 ) -> None:
-    """Keys and URLs in the header are ignored."""
     body = token(header=header).rsplit(".", 1)[0]
     forged = private_key("forger")
     stranger = sign(
@@ -196,7 +190,6 @@ async def test_verify_does_not_follow_when_a_header_points_at_a_key(
     ],
 )
 async def test_verify_refuses_when_the_text_is_no_token(text: str) -> None:
-    """Any text that is not a token is malformed."""
     refused_with = await refusal(make_verifier(), text)
 
     assert "token_malformed" == refused_with
@@ -204,7 +197,6 @@ async def test_verify_refuses_when_the_text_is_no_token(text: str) -> None:
 
 @pytest.mark.parametrize("payload", [b"", b"[]", b"{", b"null", b"[" * 4000, b"1" * 5000, b"\xff"])
 async def test_verify_refuses_when_signed_claims_are_no_object(payload: bytes) -> None:
-    """Claims that are not a JSON object are malformed, even with a valid signature."""
     refused_with = await refusal(make_verifier(), sign(b'{"alg":"RS256"}', payload))
 
     assert "token_malformed" == refused_with
@@ -218,7 +210,7 @@ async def test_verify_refuses_when_the_token_is_longer_than_any_real_one() -> No
 
 
 async def test_verify_judges_the_signature_first_when_claims_are_wrong_too() -> None:
-    """The error code does not tell an attacker which claims are correct."""
+    """The error code does not reveal to an attacker which claims are correct."""
     expired_forgery = sign(b'{"alg":"RS256"}', b'{"exp":1}', private_key("forger"))
 
     refused_with = await refusal(make_verifier(), expired_forgery)
@@ -227,7 +219,7 @@ async def test_verify_judges_the_signature_first_when_claims_are_wrong_too() -> 
 
 
 async def test_verify_refuses_a_second_spelling_when_the_token_is_the_same() -> None:
-    """Padding and spare bits would let a token bypass a blacklist of strings."""
+    """With padding or spare bits, a revoked token would not match its entry in the blacklist."""
     text = token()
     last = ALPHABET.index(text[-1])
     spare_bits_set = text[:-1] + ALPHABET[last + 1]
@@ -260,14 +252,14 @@ async def test_verify_allows_five_seconds_when_clocks_differ() -> None:
 async def test_verify_gives_an_earlier_end_when_the_token_would_outlive_the_memory_of_revocations(
     issued_at: int,
 ) -> None:
-    """The token expires a fixed time after its ``iat``, whatever its ``exp``."""
+    """The session ends a fixed time after ``iat``, even if ``exp`` is later."""
     principal = await make_verifier().verify(token({"iat": issued_at, "exp": NOW + 10**9}))
 
     assert issued_at + MAX_TOKEN_SECONDS == principal.expires_at
 
 
 async def test_verify_gives_no_later_issue_than_now_when_the_issuers_clock_is_ahead() -> None:
-    """A revocation that happens now covers a token with ``iat`` in the future."""
+    """A revocation that happens now applies to a token whose ``iat`` is in the future."""
     principal = await make_verifier().verify(token({"iat": NOW + 5}))
 
     assert NOW == principal.issued_at

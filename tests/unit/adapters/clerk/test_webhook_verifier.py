@@ -17,7 +17,7 @@ OTHER_SECRET = "whsec_b3RoZXItc2VjcmV0LW9mLXNvbWVib2R5"
 
 
 def refusal_of(signed: dict[str, str], body: bytes = BODY) -> WebhookRefused:
-    """Return the reason for rejecting a message."""
+    """Return the reason for which the verifier rejects the webhook."""
     with pytest.raises(WebhookRefused) as caught:
         ClerkWebhookVerifier(SECRET).verify(signed, body)
     return caught.value
@@ -25,14 +25,14 @@ def refusal_of(signed: dict[str, str], body: bytes = BODY) -> WebhookRefused:
 
 @pytest.mark.parametrize("prefix", ["svix", "webhook", "Svix", "WEBHOOK"])
 def test_message_is_read_when_its_signature_is_right(prefix: str) -> None:
-    """Headers with Svix' names and with the standard names are accepted."""
+    """The headers may have Svix's names or the standard names."""
     message = ClerkWebhookVerifier(SECRET).verify(headers(BODY, prefix=prefix), BODY)
 
     assert MESSAGE == message
 
 
 def test_message_is_read_when_one_of_several_signatures_is_right() -> None:
-    """While a secret is being changed, a message has several signatures."""
+    """While a secret is being changed, a webhook has several signatures."""
     signed = headers(BODY)
     signed["svix-signature"] = f"v1,AAAA v2,AAAA {signed['svix-signature']}"
 
@@ -41,7 +41,6 @@ def test_message_is_read_when_one_of_several_signatures_is_right() -> None:
 
 @pytest.mark.parametrize("secret", [SECRET.removeprefix("whsec_"), f"{OTHER_SECRET}=="])
 def test_secret_is_understood_when_it_is_spelt_otherwise(secret: str) -> None:
-    """The prefix and the padding are optional."""
     signed = headers(BODY, secret=secret.rstrip("="))
 
     assert MESSAGE == ClerkWebhookVerifier(secret).verify(signed, BODY)
@@ -49,7 +48,7 @@ def test_secret_is_understood_when_it_is_spelt_otherwise(secret: str) -> None:
 
 @pytest.mark.parametrize("secret", ["whsec_abcde", "whsec_url-safe_base64", "whsec_ähem"])
 def test_secret_is_refused_when_it_is_no_base64(secret: str) -> None:
-    """A malformed secret is an error at start, as it would reject every message."""
+    """A malformed secret is an error at start; otherwise every webhook would be rejected."""
     with pytest.raises(WebhookSecretError, match="copy it from Clerk's dashboard") as caught:
         ClerkWebhookVerifier(secret)
 
@@ -60,7 +59,7 @@ def test_secret_is_refused_when_it_is_no_base64(secret: str) -> None:
 def test_message_is_refused_when_it_is_not_of_these_five_minutes(
     age_seconds: int, word: str
 ) -> None:
-    """An old message cannot be replayed, and the error mentions the clock."""
+    """An old webhook cannot be replayed; the error suggests checking the clock."""
     refused = refusal_of(headers(BODY, age_seconds=age_seconds))
 
     assert WebhookFault.SIGNATURE == refused.code
@@ -69,7 +68,7 @@ def test_message_is_refused_when_it_is_not_of_these_five_minutes(
 
 @pytest.mark.parametrize("age_seconds", [290, -290])
 def test_message_is_read_when_it_is_of_these_five_minutes(age_seconds: int) -> None:
-    """Differences of clocks and network delays are tolerated."""
+    """The verifier tolerates clock differences and network delays of up to five minutes."""
     signed = headers(BODY, age_seconds=age_seconds)
 
     assert MESSAGE == ClerkWebhookVerifier(SECRET).verify(signed, BODY)
@@ -89,7 +88,7 @@ def test_message_is_refused_when_a_header_is_missing(missing: str) -> None:
 
 @pytest.mark.parametrize("changed", ["svix-id", "svix-timestamp"])
 def test_message_is_refused_when_a_signed_header_was_changed(changed: str) -> None:
-    """A replayed message cannot get another id or time."""
+    """A replayed webhook with another id or time is rejected."""
     signed = headers(BODY)
     signed[changed] = {"svix-id": "msg_2", "svix-timestamp": str(int(time.time()) - 7)}[changed]
 
@@ -133,7 +132,6 @@ _header_text = st.text(st.characters(), max_size=40) | st.sampled_from(
 def test_nothing_but_a_refusal_is_raised_when_anything_is_sent(
     signed: dict[str, str], body: bytes
 ) -> None:
-    """No input raises another error, although the library would raise some."""
     sent_now = {"svix-timestamp": str(int(time.time())), **signed}
 
     assert WebhookFault.SIGNATURE == refusal_of(sent_now, body).code
@@ -161,12 +159,11 @@ def test_message_is_malformed_when_its_signed_body_is_no_event(body: bytes) -> N
 
 
 def test_message_is_malformed_when_its_id_is_endless() -> None:
-    """Ids are stored, so their length is limited."""
     signed = headers(BODY, message_id="m" * 192)
 
     assert WebhookFault.MALFORMED == refusal_of(signed).code
 
 
 def test_message_does_not_show_its_data_when_it_is_printed() -> None:
-    """The data contains e-mail addresses."""
+    """The data of a webhook contains e-mail addresses, so its ``repr`` omits the data."""
     assert "user_alice" not in repr(MESSAGE)

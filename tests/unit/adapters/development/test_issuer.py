@@ -22,7 +22,6 @@ NOW = int(DEFAULT_START.timestamp())
 
 
 def make_issuer(data_dir: Path) -> DevelopmentIssuer:
-    """Return the issuer of one process."""
     return DevelopmentIssuer(data_dir, ISSUER, PARTY, ManualClock())
 
 
@@ -33,7 +32,6 @@ def decode(token: str) -> tuple[dict[str, object], dict[str, object]]:
 
 
 def test_token_has_exactly_clerks_shape_when_issued(tmp_path: Path) -> None:
-    """Header and claims are exactly those of a version 2 session token."""
     issuer = make_issuer(tmp_path)
 
     header, claims = decode(issuer.token(ALICE, session_id="sess_1"))
@@ -60,7 +58,7 @@ def test_token_has_exactly_clerks_shape_when_issued(tmp_path: Path) -> None:
 
 
 def test_tokens_differ_when_issued_in_the_same_second(tmp_path: Path) -> None:
-    """Each token has its own id, so revoking one does not revoke another."""
+    """Each token has a unique id, so revoking one token does not revoke another."""
     issuer = make_issuer(tmp_path)
 
     _, first = decode(issuer.token(ALICE))
@@ -70,7 +68,7 @@ def test_tokens_differ_when_issued_in_the_same_second(tmp_path: Path) -> None:
 
 
 def test_tokens_are_of_one_sign_in_when_none_is_named(tmp_path: Path) -> None:
-    """All tokens of a user have the same session id, so one can follow another on a socket."""
+    """All tokens of a user have the same session id, so a socket can refresh with any of them."""
     issuer = make_issuer(tmp_path)
 
     users = [ALICE, ALICE, UserId("user_bob")]
@@ -86,7 +84,7 @@ def test_token_ends_when_asked_to(tmp_path: Path) -> None:
 
 
 async def test_token_is_verified_when_another_process_signed_it(tmp_path: Path) -> None:
-    """The server accepts the tokens of the command line."""
+    """The server accepts tokens that the command line issued."""
     server = make_issuer(tmp_path)
     await server.on_module_init()
     token = make_issuer(tmp_path).token(ALICE)
@@ -98,14 +96,13 @@ async def test_token_is_verified_when_another_process_signed_it(tmp_path: Path) 
 
 
 def test_key_set_is_public_when_published(tmp_path: Path) -> None:
-    """The key set contains no part of the private key."""
     (key,) = make_issuer(tmp_path).jwks()["keys"]
 
     assert ["alg", "e", "kid", "kty", "n", "use"] == sorted(key)
 
 
 def test_key_id_changes_when_the_key_does(tmp_path: Path) -> None:
-    """A verifier with the old key in its cache fetches the new one."""
+    """A verifier with the old key in its cache then fetches the new key."""
     first, second = (make_issuer(tmp_path / name).jwks()["keys"][0] for name in ("a", "b"))
 
     assert second["kid"] != first["kid"]
@@ -122,7 +119,7 @@ def test_key_file_is_for_its_owner_alone_when_created(tmp_path: Path) -> None:
 
 
 def test_key_is_one_when_many_make_it_at_the_same_time(tmp_path: Path) -> None:
-    """Concurrent processes all use the first key."""
+    """Concurrent processes all use the key that was created first."""
     path = tmp_path / KEY_FILE_NAME
     with ThreadPoolExecutor(8) as pool:
         keys = list(pool.map(load_or_create_key, [path] * 8))
@@ -138,7 +135,7 @@ def _elliptic_key() -> bytes:
 
 @pytest.mark.parametrize("content", [b"", b"garbage", b"\xff", _elliptic_key()])
 def test_key_file_is_refused_when_it_holds_something_else(tmp_path: Path, content: bytes) -> None:
-    """The error names the file and the remedy, and the file is not changed."""
+    """The error names the file and the fix, and the file is not changed."""
     path = tmp_path / KEY_FILE_NAME
     path.write_bytes(content)
 
@@ -150,7 +147,6 @@ def test_key_file_is_refused_when_it_holds_something_else(tmp_path: Path, conten
 
 
 async def test_key_file_is_refused_when_the_folder_is_none(tmp_path: Path) -> None:
-    """A data folder that cannot be created leads to an error message without a traceback."""
     (tmp_path / "data").write_text("a file")
 
     with pytest.raises(DevelopmentKeyError, match="cannot be used"):

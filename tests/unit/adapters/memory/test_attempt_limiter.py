@@ -18,14 +18,14 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 def limiter(clock: ManualClock) -> MemoryAttemptLimiter:
-    """A limiter with one failure a second."""
+    """A limiter that allows one attempt and one failure per second."""
     return MemoryAttemptLimiter(TokenBuckets(1, 1, clock), TokenBuckets(1, 1, clock), clock)
 
 
 async def test_failed_forgets_the_oldest_hour_when_there_are_too_many_addresses(
     limiter: MemoryAttemptLimiter, clock: ManualClock
 ) -> None:
-    """An address whose hour began again is not the oldest."""
+    """The limiter forgets the address whose counted hour began first."""
     await limiter.failed("returning", REASON)
     await limiter.failed("oldest", REASON)
     clock.advance(COUNTED_SECONDS)

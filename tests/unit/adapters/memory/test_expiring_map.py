@@ -3,7 +3,6 @@ from tests.doubles.manual_clock import ManualClock
 
 
 def test_get_gives_none_when_the_end_has_come() -> None:
-    """A value is available before its expiry, and not at it."""
     clock = ManualClock()
     values: ExpiringMap[str, int] = ExpiringMap(clock)
     values.put("a", 1, ttl_seconds=10)
@@ -16,7 +15,7 @@ def test_get_gives_none_when_the_end_has_come() -> None:
 
 
 def test_put_keeps_the_later_end_when_the_new_one_is_sooner() -> None:
-    """The new value is stored with the later expiry."""
+    """`put` replaces the value, but never shortens the expiry."""
     clock = ManualClock()
     values: ExpiringMap[str, int] = ExpiringMap(clock)
     values.put("a", 1, ttl_seconds=10)
@@ -28,7 +27,7 @@ def test_put_keeps_the_later_end_when_the_new_one_is_sooner() -> None:
 
 
 def test_put_forgets_what_has_ended_when_there_is_much_of_it() -> None:
-    """At most half of the entries are expired ones."""
+    """At most half of the stored entries are expired."""
     clock = ManualClock()
     values: ExpiringMap[int, int] = ExpiringMap(clock)
 
@@ -40,7 +39,6 @@ def test_put_forgets_what_has_ended_when_there_is_much_of_it() -> None:
 
 
 def test_put_forgets_nothing_in_force_when_there_is_much_of_it() -> None:
-    """An entry is never removed before its expiry."""
     values: ExpiringMap[int, int] = ExpiringMap(ManualClock())
 
     for number in range(5 * FIRST_SWEEP):

@@ -13,7 +13,7 @@ ADDITIONS = st.lists(st.tuples(NUMBERS, NUMBERS), max_size=12)
 def test_runs_are_as_a_set_when_runs_of_numbers_are_added(
     additions: list[tuple[int, int]], first: int, end: int
 ) -> None:
-    """Size, members and gaps are equal to those of a set of numbers."""
+    """Size, members and gaps are equal to those of a plain set of numbers."""
     runs, expected = NumberRuns(), set[int]()
 
     for start, stop in additions:
@@ -27,7 +27,7 @@ def test_runs_are_as_a_set_when_runs_of_numbers_are_added(
 
 
 def test_runs_are_one_when_every_number_was_added() -> None:
-    """A set without gaps is one run, whatever the order of additions."""
+    """A set without gaps is stored as one run, in whatever order the numbers were added."""
     runs = NumberRuns()
 
     for number in (5, 1, 3, 2, 4):

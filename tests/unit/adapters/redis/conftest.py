@@ -9,12 +9,12 @@ from app.adapters.system.clock import SystemClock
 from tests.redis_server import RedisServer
 
 TIMEOUT_SECONDS = 1.0
-"""A timeout that a working Redis never reaches. Most tests wait until it has passed."""
+"""A timeout that a working Redis never reaches. Most tests wait for the whole timeout."""
 
 
 @pytest.fixture
 def own_server() -> Iterator[RedisServer]:
-    """A server that only this test uses."""
+    """A Redis server that only this test uses, so the test may stop or freeze it."""
     server = RedisServer()
     yield server
     server.stop()

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 _TICK_SECONDS = 0.005
 
 LEAST_TURNS = 5
-"""The fewest turns of an event loop per second on a busy machine. A blocked loop turns once."""
+"""The minimum of event loop turns per second, even on a busy machine. A blocked loop turns once."""
 
 
 class LoopLag:
@@ -16,8 +16,7 @@ class LoopLag:
 
     Attributes:
         turns: The number of turns so far.
-        worst_seconds: The longest turn in CPU seconds of the loop's thread. Other threads and
-            programs do not count.
+        worst_seconds: The longest turn, in CPU seconds of the loop's thread only.
     """
 
     def __init__(self) -> None:
@@ -38,7 +37,7 @@ class LoopLag:
         self._worked_seconds = worked_seconds
 
     def stop(self) -> None:
-        """Stop counting, and measure the present turn."""
+        """Stop counting, and include the turn that is still running."""
         self._timer.cancel()
         self._measure()
 

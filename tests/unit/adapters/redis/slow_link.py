@@ -14,7 +14,7 @@ async def slow_link(port: int, one_way_seconds: float) -> AsyncIterator[str]:
     async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while received := await reader.read(65_536):
-                # Delay without waiting, as a network link carries many packets at once.
+                # Schedule each write instead of sleeping: a link carries many packets at once.
                 loop.call_later(one_way_seconds, writer.write, received)
         finally:
             writer.close()

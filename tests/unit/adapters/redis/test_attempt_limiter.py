@@ -64,7 +64,7 @@ async def test_a_bucket_fills_in_whole_milliseconds_when_the_rate_is_odd(
 async def test_nothing_is_left_in_redis_when_every_bucket_is_full(
     connection: RedisConnection, redis_server: RedisServer
 ) -> None:
-    """Full buckets and counts older than an hour take no memory."""
+    """Full buckets and counts older than an hour are deleted from Redis."""
     limiter = limiter_of(connection)
     await limiter.attempt(ADDRESS)
     await limiter.failed(ADDRESS, REASON)
@@ -92,7 +92,7 @@ async def test_a_key_without_an_end_is_a_full_bucket_when_somebody_wrote_it(
 async def test_the_node_counts_alone_when_redis_is_not_there(
     own_server: RedisServer, own_connection: RedisConnection
 ) -> None:
-    """The fallback limits attempts and failures on this node."""
+    """During an outage of Redis, each node limits attempts and failures by itself."""
     own_server.stop()
     limiter = limiter_of(own_connection)
 
@@ -107,7 +107,7 @@ async def test_the_node_counts_alone_when_redis_is_not_there(
 async def test_other_nodes_learn_of_attempts_given_back_with_the_next_attempt(
     connection: RedisConnection,
 ) -> None:
-    """An attempt given back counts on other nodes until this node sends its next attempt."""
+    """Other nodes still count a returned attempt until this node sends its next attempt."""
     one, other = limiter_of(connection), limiter_of(connection)
     for _ in range(2):
         assert 0.0 == await one.attempt(ADDRESS)
@@ -125,7 +125,7 @@ async def test_other_nodes_learn_of_attempts_given_back_with_the_next_attempt(
 async def test_attempts_are_given_back_when_redis_is_not_there(
     own_server: RedisServer, own_connection: RedisConnection
 ) -> None:
-    """All users of one address may connect during an outage of Redis."""
+    """All users of one address can connect during an outage of Redis."""
     own_server.stop()
     limiter = limiter_of(own_connection)
 
@@ -137,7 +137,7 @@ async def test_attempts_are_given_back_when_redis_is_not_there(
 async def test_memory_is_bounded_when_attempts_of_many_addresses_were_given_back(
     connection: RedisConnection,
 ) -> None:
-    """The oldest addresses are forgotten; their buckets refill over time anyway."""
+    """The limiter forgets the oldest addresses, whose buckets refill over time anyway."""
     limiter = limiter_of(connection)
 
     for number in range(MAX_ADDRESSES + 10):

@@ -11,7 +11,10 @@ def clock() -> ManualClock:
 
 
 def test_waits_double_up_to_the_most_when_nothing_succeeds(clock: ManualClock) -> None:
-    """The first attempt has no pause; later pauses double, less up to half at random."""
+    """The first attempt has no pause.
+
+    Later pauses double, and are shortened by up to half at random.
+    """
     backoff = Backoff(clock)
 
     waits = [backoff.next_seconds() for _ in range(2_000)]
@@ -51,7 +54,7 @@ def test_waits_start_again_only_when_it_worked_for_long(
 
 
 def test_waits_go_on_when_what_worked_long_ago_has_failed_since(clock: ManualClock) -> None:
-    """The time after the failure does not count as working."""
+    """The time since the last failure does not count as time during which the service worked."""
     backoff = Backoff(clock)
     backoff.succeeded()
     clock.advance(STEADY_SECONDS)

@@ -17,7 +17,6 @@ from tests.unit.adapters.redis.conftest import TIMEOUT_SECONDS
 
 
 def ping(redis: Redis) -> Awaitable[object]:
-    """Send the cheapest command."""
     return redis.ping()
 
 
@@ -44,7 +43,7 @@ async def test_run_is_unavailable_but_the_circuit_breaker_stays_closed_when_the_
 async def test_run_is_unavailable_but_the_circuit_breaker_stays_closed_when_only_one_call_is_slow(
     redis_server: RedisServer,
 ) -> None:
-    """Redis works as long as it answers other calls."""
+    """A slow call is not an outage, as long as Redis answers other calls."""
     connection = RedisConnection(redis_server.url, TIMEOUT_SECONDS, SystemClock())
     await connection.on_module_init()
     slow = asyncio.create_task(connection.run(lambda redis: redis.blpop(["none"], timeout=60)))
@@ -59,7 +58,7 @@ async def test_run_is_unavailable_but_the_circuit_breaker_stays_closed_when_only
 
 
 async def test_run_waits_for_a_connection_when_all_are_taken(connection: RedisConnection) -> None:
-    """Each of 500 calls at once, on fewer connections, gets its own answer."""
+    """Each of 500 concurrent calls gets its own answer, although there are fewer connections."""
 
     def asking(number: int) -> Callable[[Redis], Awaitable[object]]:
         return lambda redis: redis.echo(str(number))
@@ -72,7 +71,7 @@ async def test_run_waits_for_a_connection_when_all_are_taken(connection: RedisCo
 async def test_run_is_unavailable_but_the_circuit_breaker_stays_closed_when_no_turn_comes(
     redis_server: RedisServer,
 ) -> None:
-    """Too many calls at once do not mean that Redis is down."""
+    """Too many concurrent calls do not mean that Redis is down."""
     connection = RedisConnection(redis_server.url, 10.0, SystemClock(), wait_seconds=0.05)
     await connection.on_module_init()
     slow = [
@@ -95,7 +94,7 @@ async def test_run_is_unavailable_but_the_circuit_breaker_stays_closed_when_no_t
 async def test_run_script_works_when_the_server_has_forgotten_the_script(
     connection: RedisConnection, redis_server: RedisServer
 ) -> None:
-    """The script's text is sent again after a restart of the server."""
+    """The connection sends the script's text again after a restart of the server."""
     await connection.run_script("remember", [b"key"], 60, "1")
     redis_server.client.script_flush()
 
@@ -105,7 +104,7 @@ async def test_run_script_works_when_the_server_has_forgotten_the_script(
 
 
 async def test_run_is_unavailable_when_the_connection_is_closed(redis_server: RedisServer) -> None:
-    """No call opens a connection after the shutdown; shutting down twice is harmless."""
+    """No call opens a connection after the shutdown; a second shutdown is harmless."""
     connection = RedisConnection(redis_server.url, 10.0, SystemClock())
     await connection.on_module_init()
     await asyncio.gather(*(connection.run(ping) for _ in range(50)))
@@ -123,7 +122,7 @@ async def test_run_is_unavailable_when_the_connection_is_closed(redis_server: Re
 async def test_nobody_gets_anothers_answer_when_calls_are_cancelled_at_any_moment(
     redis_server: RedisServer,
 ) -> None:
-    """Reading another call's answer could admit a revoked user."""
+    """A call that reads another call's answer could admit a revoked user."""
     chance = random.Random(5)  # noqa: S311 - repeatable moments of cancelling
     connection = RedisConnection(redis_server.url, 10.0, SystemClock())
     await connection.on_module_init()
@@ -132,7 +131,7 @@ async def test_nobody_gets_anothers_answer_when_calls_are_cancelled_at_any_momen
         text = f"question-{number}" * chance.randrange(1, 300)
 
         async def command(redis: Redis) -> bool:
-            # Two commands in one turn, so that a call may be cancelled between them, too.
+            # Each call sends two commands, so that it may be cancelled between them, too.
             answers = await redis.echo(text), await redis.echo(str(number))
             return answers == (text.encode(), str(number).encode())
 
@@ -156,7 +155,7 @@ async def test_nobody_gets_anothers_answer_when_calls_are_cancelled_at_any_momen
 async def test_the_start_succeeds_when_redis_is_not_there(
     own_server: RedisServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Calls are rejected at once until Redis is started."""
+    """Until Redis is started, calls are rejected immediately."""
     own_server.stop()
     reconnected = asyncio.Event()
     connection = RedisConnection(own_server.url, TIMEOUT_SECONDS, SystemClock())
@@ -176,7 +175,7 @@ async def test_the_start_succeeds_when_redis_is_not_there(
 
 
 async def test_closing_ends_when_redis_never_was_there(own_server: RedisServer) -> None:
-    """The task that pings Redis ends as well."""
+    """The shutdown also ends the task that pings Redis."""
     own_server.stop()
     connection = RedisConnection(own_server.url, TIMEOUT_SECONDS, SystemClock())
     await connection.on_module_init()

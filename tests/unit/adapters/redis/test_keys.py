@@ -2,14 +2,14 @@ from app.adapters.redis import keys
 
 
 def test_blacklisted_token_is_the_documented_key_byte_for_byte() -> None:
-    """NestJS nodes use the same key."""
+    """The key of a revoked token is the one that NestJS nodes use."""
     assert b"blacklist:token:eyJhbGciOi.eyJzdWIi.c2ln" == keys.blacklisted_token(
         "eyJhbGciOi.eyJzdWIi.c2ln"
     )
 
 
 def test_all_other_keys_are_told_apart_when_their_subject_is_the_same() -> None:
-    """All keys have the prefix, and no two are equal."""
+    """All keys have the application's prefix, and no two keys are equal."""
     names = [
         key("subject")
         for key in (
@@ -29,6 +29,6 @@ def test_all_other_keys_are_told_apart_when_their_subject_is_the_same() -> None:
 
 
 def test_an_addresss_keys_are_short_when_the_address_is_not() -> None:
-    """An address from a header can be very long."""
+    """An address from a header can be very long, so keys contain only its first characters."""
     assert 100 > len(keys.attempts("1" * 10_000))
     assert keys.attempts("1" * 10_000) == keys.attempts("1" * 64)

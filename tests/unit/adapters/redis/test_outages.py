@@ -21,16 +21,15 @@ from tests.unit.adapters.redis.slow_link import slow_link
 STORM = 2_000
 LINK_SECONDS = 0.005
 STALL_SECONDS = 1.0
-"""The longest time, in processor seconds, for which the event loop may be blocked."""
+"""The maximum time, in processor seconds, for which the event loop may be blocked."""
 
 
 def ping(redis: Redis) -> Awaitable[object]:
-    """Send the cheapest command."""
     return redis.ping()
 
 
 async def seconds_until_unavailable(connection: RedisConnection) -> float:
-    """Check that a call fails, and return how long that took."""
+    """Check that a call fails, and return how many seconds it took to fail."""
     loop = asyncio.get_running_loop()
     began = loop.time()
     with pytest.raises(Unavailable):
@@ -41,10 +40,10 @@ async def seconds_until_unavailable(connection: RedisConnection) -> float:
 async def test_a_call_ends_with_its_deadline_when_redis_is_frozen(
     own_server: RedisServer, own_connection: RedisConnection
 ) -> None:
-    """The next call is rejected at once, because the circuit breaker is open."""
+    """The first call waits for its deadline; the circuit breaker rejects the next one at once."""
     with own_server.frozen(), measured_lag() as lag:
         first = await seconds_until_unavailable(own_connection)
-        with pytest.raises(Unavailable):  # before its first await
+        with pytest.raises(Unavailable):
             own_connection.run(ping).send(None)
 
     assert first >= TIMEOUT_SECONDS
@@ -55,20 +54,20 @@ async def test_a_call_ends_with_its_deadline_when_redis_is_frozen(
 async def test_a_storm_ends_within_the_deadline_when_redis_is_frozen(
     own_server: RedisServer, own_connection: RedisConnection
 ) -> None:
-    """All calls fail together, and the event loop is not blocked."""
+    """Many concurrent calls fail together, and the event loop is not blocked."""
     with own_server.frozen(), measured_lag() as lag:
         waits = await asyncio.gather(
             *(seconds_until_unavailable(own_connection) for _ in range(STORM))
         )
 
-    # Ten times as long would mean that calls waited for the timeout one after the other.
+    # Calls that waited for their timeouts one after the other would take ten times as long.
     assert max(waits) < STORM / MAX_CONNECTIONS * TIMEOUT_SECONDS / 10
     assert lag.turns >= LEAST_TURNS
     assert lag.worst_seconds < STALL_SECONDS
 
 
 async def test_a_storm_is_answered_when_redis_is_far_away(redis_server: RedisServer) -> None:
-    """The deadline applies to each call from its turn on, not to all of them together."""
+    """Each call's deadline begins when the call gets a connection, not when it starts to wait."""
     calls = ceil(1.2 * MAX_CONNECTIONS * TIMEOUT_SECONDS / (2 * LINK_SECONDS))
     async with slow_link(redis_server.port, LINK_SECONDS) as url:
         connection = RedisConnection(url, TIMEOUT_SECONDS, SystemClock(), ANSWER_SECONDS)
@@ -108,7 +107,7 @@ async def test_calls_are_made_again_when_redis_thaws(
 async def test_calls_are_made_again_when_redis_was_restarted(
     own_server: RedisServer, own_connection: RedisConnection, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The connections from before the restart are replaced, and no call waits for its deadline."""
+    """Connections from before the restart are replaced, and no call waits for its deadline."""
     reconnected = asyncio.Event()
     own_connection.on_reconnected(reconnected.set)
     await asyncio.gather(*(own_connection.run(ping) for _ in range(50)))
@@ -123,7 +122,7 @@ async def test_calls_are_made_again_when_redis_was_restarted(
 
 
 async def test_a_call_is_cancelled_at_once_when_redis_is_frozen(own_server: RedisServer) -> None:
-    """A cancelled caller does not wait for the deadline, and does not open the circuit breaker."""
+    """A cancelled call ends before its deadline, and does not open the circuit breaker."""
     connection = RedisConnection(own_server.url, 2 * ANSWER_SECONDS, SystemClock())
     await connection.on_module_init()
     with own_server.frozen():

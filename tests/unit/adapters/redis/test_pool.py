@@ -4,7 +4,7 @@ from redis.asyncio.connection import ConnectionPool
 from app.adapters.redis.pool import RedisUrlError, redis_pool
 
 OBJECTS = {"retry", "himport_registry"}
-"""Options whose value is a different object in each pool."""
+"""Options that are different objects in each pool, so that they cannot be compared."""
 
 
 def options_of(pool: ConnectionPool) -> dict[str, object]:
@@ -37,7 +37,7 @@ def test_the_address_is_refused_without_being_quoted_when_it_cannot_be_used(url:
     ["redis://127.0.0.1", "rediss://user:pass@localhost:6380/2", "unix:///tmp/redis.sock?db=1"],
 )
 def test_the_address_is_taken_when_it_is_a_redis(url: str) -> None:
-    """URLs with TLS, without TLS and of Unix sockets are accepted."""
+    """The pool accepts URLs with TLS, without TLS and of Unix sockets."""
     assert 16 == redis_pool(url, timeout_seconds=1).max_connections
 
 
@@ -58,7 +58,7 @@ def test_the_address_is_taken_when_it_is_a_redis(url: str) -> None:
     ],
 )
 def test_the_pool_is_the_same_when_the_address_asks_for_another(option: str) -> None:
-    """The URL cannot change options that the adapters rely on."""
+    """Parameters of the URL cannot change options that the adapters rely on."""
     plain = redis_pool("redis://127.0.0.1", timeout_seconds=1)
 
     pool = redis_pool(f"redis://127.0.0.1?{option}", timeout_seconds=1)
@@ -68,7 +68,6 @@ def test_the_pool_is_the_same_when_the_address_asks_for_another(option: str) -> 
 
 
 def test_the_options_of_tls_are_taken_when_the_address_has_them() -> None:
-    """The URL sets the options of TLS."""
     url = "rediss://127.0.0.1?ssl_cert_reqs=none&ssl_check_hostname=false&ssl_ca_certs=/ca.pem"
 
     options = redis_pool(url, timeout_seconds=1).connection_kwargs

@@ -26,7 +26,7 @@ class Listener:
 
     Attributes:
         received: The revocations in the order of arrival.
-        connected: How often a subscription began.
+        connected: The number of subscriptions that began.
     """
 
     def __init__(self, bus: RedisRevocationBus) -> None:
@@ -60,7 +60,7 @@ async def bus(
 async def test_publish_reaches_every_node_when_they_listen(
     redis_server: RedisServer, connection: RedisConnection
 ) -> None:
-    """Every node receives the revocations in order, but no token."""
+    """Every node receives the revocations in order; none of them contains a token."""
     buses = [bus_to(redis_server, connection) for _ in range(2)]
     listeners = [Listener(bus) for bus in buses]
     for bus in buses:
@@ -83,7 +83,7 @@ async def test_publish_reaches_every_node_when_they_listen(
 async def test_a_node_hears_when_the_address_asks_for_other_replies(
     redis_server: RedisServer, connection: RedisConnection, query: str
 ) -> None:
-    """Options of the URL cannot change the types of the replies."""
+    """Parameters of the URL cannot change the types of the replies."""
     bus = bus_to(redis_server, connection, query)
     listener = Listener(bus)
     await bus.on_module_init()
@@ -98,7 +98,7 @@ async def test_a_node_hears_when_the_address_asks_for_other_replies(
 async def test_a_message_is_ignored_when_it_is_none_of_ours(
     own_server: RedisServer, bus: RedisRevocationBus, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A malformed message is logged without its content, and the next one is received."""
+    """A malformed message is logged without its content, and the next message is received."""
     listener = Listener(bus)
     await bus.on_module_init()
     await until(lambda: listener.connected == 1)
@@ -115,7 +115,7 @@ async def test_a_message_is_ignored_when_it_is_none_of_ours(
 async def test_a_quiet_subscription_stands_when_redis_answers_its_pings(
     bus: RedisRevocationBus,
 ) -> None:
-    """A subscription without messages is kept as long as Redis answers pings."""
+    """A subscription without messages stays open as long as Redis answers pings."""
     listener = Listener(bus)
     await bus.on_module_init()
     await until(lambda: listener.connected == 1)
@@ -133,7 +133,7 @@ async def test_a_node_hears_again_and_says_so_when_redis_was_restarted(
     own_connection: RedisConnection,
     bus: RedisRevocationBus,
 ) -> None:
-    """After a restart of Redis the node subscribes again, and the store has what it missed."""
+    """After a restart of Redis, the node subscribes again and calls `connected`."""
     listener = Listener(bus)
     await bus.on_module_init()
     await until(lambda: listener.connected == 1)
@@ -154,7 +154,7 @@ async def test_a_node_hears_again_and_says_so_when_redis_was_restarted(
 async def test_a_node_hears_again_and_says_so_when_redis_was_frozen(
     own_server: RedisServer, bus: RedisRevocationBus
 ) -> None:
-    """The node reconnects if pings are not answered, although the connection is open."""
+    """The node reconnects if pings are not answered, even if the connection is still open."""
     listener = Listener(bus)
     await bus.on_module_init()
     await until(lambda: listener.connected == 1)
@@ -170,7 +170,7 @@ async def test_a_node_hears_again_and_says_so_when_redis_was_frozen(
 async def test_a_node_begins_to_hear_when_redis_comes_after_it(
     own_server: RedisServer, bus: RedisRevocationBus, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A node starts without Redis, and logs one line however often it retries."""
+    """A node can start before Redis, and logs only one line for all of its retries."""
     own_server.stop()
     listener = Listener(bus)
     await bus.on_module_init()
@@ -185,7 +185,6 @@ async def test_a_node_begins_to_hear_when_redis_comes_after_it(
 async def test_nothing_is_heard_any_more_when_the_module_is_destroyed(
     own_server: RedisServer, bus: RedisRevocationBus
 ) -> None:
-    """The task and the subscription end."""
     listener = Listener(bus)
     await bus.on_module_init()
     await until(lambda: listener.connected == 1)

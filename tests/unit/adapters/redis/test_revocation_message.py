@@ -21,12 +21,11 @@ TOKEN = "eyJhbGciOi.eyJzdWIi.c2lnbmF0dXJl"
     ids=["token", "session", "user"],
 )
 def test_decode_gives_the_revocation_when_it_was_encoded(revocation: Revocation) -> None:
-    """Decoding restores the exact revocation, including times and unusual ids."""
     assert revocation == decode_revocation(encode_revocation(revocation))
 
 
 def test_encode_holds_no_token_when_one_is_revoked() -> None:
-    """The message contains only the digest of a token."""
+    """The message contains only the digest of the revoked token."""
     message = encode_revocation(Revocation.of_token(TOKEN))
 
     assert TOKEN.encode() not in message
@@ -54,7 +53,7 @@ def test_encode_holds_no_token_when_one_is_revoked() -> None:
     ],
 )
 def test_decode_refuses_a_message_when_it_is_none_of_ours(message: bytes) -> None:
-    """Every malformed message raises ValueError, whose text does not quote the message."""
+    """Decoding a malformed message raises ValueError, without quoting the message."""
     with pytest.raises(ValueError, match="a revocation") as refusal:
         decode_revocation(message)
 
@@ -63,7 +62,7 @@ def test_decode_refuses_a_message_when_it_is_none_of_ours(message: bytes) -> Non
 
 @given(st.binary(max_size=200) | st.recursive(st.none() | st.text(), st.lists).map(repr))
 def test_decode_raises_nothing_else_when_the_message_is_anything(message: bytes | str) -> None:
-    """No message causes another error, which would end the subscription."""
+    """Any other error would end the subscription."""
     data = message if isinstance(message, bytes) else message.encode(errors="replace")
 
     with pytest.raises(ValueError, match="a revocation"):

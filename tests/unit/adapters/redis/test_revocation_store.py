@@ -22,7 +22,7 @@ def store(connection: RedisConnection) -> RedisRevocationStore:
 async def test_add_writes_the_documented_key_when_a_token_is_revoked(
     store: RedisRevocationStore, redis_server: RedisServer
 ) -> None:
-    """The key, value and TTL are those of a NestJS node, and there is no other key."""
+    """Redis contains only the key that a NestJS node would write, with the same value and TTL."""
     await store.add(Revocation.of_token(ALICES_TOKEN), ttl_seconds=60)
 
     assert [TOKEN_KEY] == redis_server.client.keys()
@@ -34,7 +34,7 @@ async def test_add_writes_the_documented_key_when_a_token_is_revoked(
 async def test_add_keeps_a_second_when_the_time_is_over_already(
     store: RedisRevocationStore, redis_server: RedisServer, ttl_seconds: int
 ) -> None:
-    """A TTL below 1 becomes 1 second, as Redis rejects a TTL of 0."""
+    """Redis rejects a TTL of 0, so the TTL is at least 1 second."""
     await store.add(Revocation.of_token(ALICES_TOKEN), ttl_seconds)
 
     assert 0 < redis_server.client.pttl(TOKEN_KEY) <= 1_000
@@ -55,7 +55,6 @@ async def test_add_leaves_a_key_without_an_end_when_another_wrote_it_so(
     key: str,
     value: str,
 ) -> None:
-    """A key without a TTL keeps having none."""
     redis_server.client.set(key, "0")
 
     await store.add(revocation, ttl_seconds=60)
@@ -67,7 +66,7 @@ async def test_add_leaves_a_key_without_an_end_when_another_wrote_it_so(
 async def test_add_refuses_a_tokens_revocation_when_the_token_is_not_at_hand(
     store: RedisRevocationStore,
 ) -> None:
-    """A NestJS node needs the token, as its key contains the token."""
+    """A revocation needs the token itself, because NestJS nodes use the token in their key."""
     with pytest.raises(ValueError, match="needs the token itself"):
         await store.add(Revocation(RevocationKind.TOKEN, "digest"), ttl_seconds=60)
 
@@ -76,7 +75,7 @@ async def test_add_refuses_a_tokens_revocation_when_the_token_is_not_at_hand(
 async def test_contains_holds_when_a_nestjs_node_wrote_the_key(
     store: RedisRevocationStore, redis_server: RedisServer, value: str
 ) -> None:
-    """The existence of the key counts, not its value."""
+    """A token is revoked if its key exists, whatever the key's value."""
     redis_server.client.set(TOKEN_KEY, value, ex=60)
 
     assert await store.contains(credential())
@@ -99,7 +98,7 @@ async def test_contains_holds_when_a_users_key_holds_no_number(
 async def test_missed_gives_what_only_a_nestjs_node_wrote(
     store: RedisRevocationStore, redis_server: RedisServer
 ) -> None:
-    """Revocations that NestJS nodes write are found, although nobody publishes them."""
+    """The store finds revocations of NestJS nodes, which are not published."""
     live = [credential(f"token-{n}", f"user_{n}", f"sess_{n}") for n in range(300)]
     redis_server.client.set("blacklist:token:token-299", "1", ex=60)
 
@@ -111,7 +110,7 @@ async def test_missed_gives_what_only_a_nestjs_node_wrote(
 async def test_missed_asks_for_the_live_credentials_once_when_they_change_meanwhile(
     store: RedisRevocationStore, redis_server: RedisServer
 ) -> None:
-    """Changes of the live credentials during the iteration do not disturb it."""
+    """Clients may connect or disconnect while the store reads the missed revocations."""
     live = {number: credential(f"token-{number}", f"user_{number}") for number in range(300)}
     redis_server.client.set("blacklist:token:token-0", "1", ex=60)
     redis_server.client.set("blacklist:token:token-299", "1", ex=60)

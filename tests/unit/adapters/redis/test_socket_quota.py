@@ -42,7 +42,7 @@ async def start_node(clock: ManualClock) -> AsyncIterator[Nodes]:
 
 
 def written(server: RedisServer) -> list[int]:
-    """Return the numbers of Alice's sockets that Redis has, sorted."""
+    """Return the numbers of Alice's sockets that Redis contains, sorted."""
     return sorted(int(count) for count in server.client.hgetall(ALICES_KEY).values())
 
 
@@ -60,7 +60,7 @@ async def test_sockets_are_counted_over_all_nodes(
 async def test_a_socket_can_be_taken_elsewhere_when_it_was_released(
     connection: RedisConnection, start_node: Nodes, redis_server: RedisServer
 ) -> None:
-    """Other nodes see a release soon, and Redis keeps no key of a user without sockets."""
+    """Other nodes soon see a release, and Redis contains no key of a user without sockets."""
     one, other = await start_node(connection), await start_node(connection)
     for _ in range(MAX_SOCKETS):
         await one.acquire(ALICE)
@@ -79,7 +79,7 @@ async def test_a_socket_can_be_taken_elsewhere_when_it_was_released(
 async def test_a_nodes_sockets_count_no_more_when_its_heart_has_stopped(
     connection: RedisConnection, start_node: Nodes, redis_server: RedisServer
 ) -> None:
-    """The counts of a node that was killed become invalid and are removed."""
+    """The counts of a killed node become invalid, and are removed."""
     killed, other = await start_node(connection), await start_node(connection)
     for _ in range(MAX_SOCKETS):
         await killed.acquire(ALICE)
@@ -95,7 +95,7 @@ async def test_a_nodes_sockets_count_no_more_when_its_heart_has_stopped(
 async def test_a_node_stays_alive_when_its_heart_beats(
     connection: RedisConnection, start_node: Nodes, redis_server: RedisServer, clock: ManualClock
 ) -> None:
-    """Heartbeats extend the node's key beyond its TTL."""
+    """Heartbeats extend the TTL of the node's key."""
     node = await start_node(connection)
     key = f"chatgenius:sockets:node:{node._writer.node_id}"
 
@@ -110,7 +110,7 @@ async def test_a_node_stays_alive_when_its_heart_beats(
 async def test_counts_are_written_anew_when_redis_has_lost_everything(
     connection: RedisConnection, start_node: Nodes, redis_server: RedisServer, clock: ManualClock
 ) -> None:
-    """After a FLUSHALL, the next heartbeat writes all counts."""
+    """After a FLUSHALL, the next heartbeat writes all counts again."""
     node = await start_node(connection)
     await node.acquire(ALICE)
     await node.acquire(ALICE)
@@ -124,7 +124,7 @@ async def test_counts_are_written_anew_when_redis_has_lost_everything(
 async def test_counts_are_written_anew_when_they_would_be_forgotten(
     connection: RedisConnection, start_node: Nodes, redis_server: RedisServer, clock: ManualClock
 ) -> None:
-    """The counts are written again before they expire."""
+    """The node writes its counts again before they expire."""
     node = await start_node(connection)
     await node.acquire(ALICE)
     redis_server.client.expire(ALICES_KEY, 1_000)
@@ -137,7 +137,7 @@ async def test_counts_are_written_anew_when_they_would_be_forgotten(
 async def test_many_users_are_written_when_all_leave_at_once(
     connection: RedisConnection, start_node: Nodes, redis_server: RedisServer
 ) -> None:
-    """More users than fit into one call are all written."""
+    """All users are written, even if they need several calls."""
     node = await start_node(connection)
     users = [UserId(f"user_{number}") for number in range(2 * USERS_AT_ONCE + 10)]
     for user_id in users:
@@ -157,7 +157,7 @@ async def test_many_users_are_written_when_all_leave_at_once(
 async def test_nothing_is_left_of_a_node_when_it_was_shut_down(
     connection: RedisConnection, redis_server: RedisServer, clock: ManualClock
 ) -> None:
-    """The node removes its key and its counts, even of sockets that were not released."""
+    """A node that shuts down removes its key and its counts, even of sockets not yet released."""
     node = RedisSocketQuota(connection, MAX_SOCKETS, clock)
     await node.on_module_init()
     await node.acquire(ALICE)
@@ -170,7 +170,7 @@ async def test_nothing_is_left_of_a_node_when_it_was_shut_down(
 async def test_a_cancelled_take_has_taken_nothing(
     connection: RedisConnection, start_node: Nodes, redis_server: RedisServer
 ) -> None:
-    """Redis gets the correct count, at whatever moment the call is cancelled."""
+    """Redis contains the correct count, at whatever moment the call is cancelled."""
     node = await start_node(connection)
 
     for turns in range(12):
@@ -189,7 +189,7 @@ async def test_a_cancelled_take_has_taken_nothing(
 async def test_redis_holds_what_the_node_counts_when_many_come_and_go_at_once(
     connection: RedisConnection, start_node: Nodes, redis_server: RedisServer
 ) -> None:
-    """Concurrent writes that arrive in the wrong order are corrected."""
+    """Concurrent writes may arrive in the wrong order; the node corrects the counts afterwards."""
     node = await start_node(connection)
 
     for _ in range(20):
@@ -208,7 +208,7 @@ async def test_redis_holds_what_the_node_counts_when_many_come_and_go_at_once(
 async def test_the_node_counts_alone_when_redis_is_not_there_and_tells_when_it_is(
     own_server: RedisServer, own_connection: RedisConnection, start_node: Nodes
 ) -> None:
-    """During an outage the node limits its own sockets; afterwards Redis gets its counts."""
+    """During an outage the node limits its own sockets; after it, the node writes its counts."""
     node, other = await start_node(own_connection), await start_node(own_connection)
     await other.acquire(ALICE)
 
@@ -243,7 +243,7 @@ async def test_nobody_is_counted_twice_when_redis_was_frozen(
 async def test_shutting_down_ends_when_redis_is_frozen(
     own_server: RedisServer, own_connection: RedisConnection, clock: ManualClock
 ) -> None:
-    """The shutdown ends within the timeout of a call."""
+    """The shutdown takes at most the timeout of one call."""
     node = RedisSocketQuota(own_connection, MAX_SOCKETS, clock)
     await node.on_module_init()
     await node.acquire(ALICE)

@@ -12,7 +12,7 @@ async def until(condition: Callable[[], bool]) -> None:
     """Return as soon as the condition is true.
 
     Raises:
-        TimeoutError: It was not true within `ANSWER_SECONDS`.
+        TimeoutError: The condition stayed false for `ANSWER_SECONDS`.
     """
     async with asyncio.timeout(ANSWER_SECONDS):
         while not condition():  # noqa: ASYNC110 - a server sets no event of ours

@@ -1,1 +1,1 @@
-"""The database."""
+"""Tests of the SQL repositories, on SQLite and PostgreSQL."""

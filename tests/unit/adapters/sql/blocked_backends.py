@@ -1,4 +1,4 @@
-"""Hold up a PostgreSQL backend until the test releases it, however slow the machine is."""
+"""Blocks a PostgreSQL backend until the test releases it, however slow the machine is."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -11,12 +11,12 @@ from tests.contract.storage import UNHURRIED, opened
 from tests.postgres_server import PostgresServer
 
 LOCK = "pg_advisory_xact_lock(1)"
-"""SQL that waits while the test is inside `held_lock`."""
+"""SQL that blocks while the test is inside `held_lock`."""
 
 
 @asynccontextmanager
 async def held_lock(url: str) -> AsyncIterator[None]:
-    """Hold the lock that `LOCK` takes, in a transaction on another connection."""
+    """Hold the lock that `LOCK` requests, in a transaction on another connection."""
     async with (
         opened(Database(url, migrate=False, limits=UNHURRIED)) as other,
         other.transaction() as connection,

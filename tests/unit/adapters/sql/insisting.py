@@ -1,4 +1,4 @@
-"""Repeats calls that a circuit breaker rejects for a moment after a slow failure."""
+"""Repeats a call until the circuit breaker closes again after a slow failure."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -1,4 +1,4 @@
-"""Records SQL statements, and reads SQLite's plans for them."""
+"""Records SQL statements, and reads SQLite's query plans for them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -49,15 +49,15 @@ async def plans_of(database: Database, statements: list[Statement]) -> list[str]
 
 
 def is_whole_table(line: str) -> bool:
-    """Whether a line of a query plan says that SQLite reads every row of a table."""
+    """Return whether this line of a query plan means that SQLite reads every row of a table."""
     return line.startswith("SCAN") and "VIRTUAL TABLE" not in line and "CONSTANT ROW" not in line
 
 
 async def whole_tables_read_by(database: Database, statement: str) -> int:
     """Count the tables and indexes that SQLite reads from their start, also for foreign keys.
 
-    EXPLAIN QUERY PLAN leaves foreign keys out. EXPLAIN shows each of their actions as a program of
-    its own, which begins with ``Init``.
+    EXPLAIN QUERY PLAN omits the actions of foreign keys. EXPLAIN shows each action as a separate
+    program, which begins with ``Init``.
     """
     count = 0
     temporary: set[int] = set()

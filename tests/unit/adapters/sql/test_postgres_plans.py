@@ -31,7 +31,7 @@ async def filled(database: Database) -> Storage:
 async def test_reading_is_done_by_indexes_when_postgres_is_asked_to(
     own_postgres_database: Database,
 ) -> None:
-    """A query must repeat the condition of a partial index to use it."""
+    """A query can use a partial index only if it repeats the index's condition."""
     storage = await filled(own_postgres_database)
     (message,) = await storage.messages.list_after(GENERAL, BOB, 0, 1)
 
@@ -58,7 +58,7 @@ async def test_reading_is_done_by_indexes_when_postgres_is_asked_to(
 async def test_deleting_a_channel_reads_no_whole_table_when_it_has_messages(
     own_postgres_database: Database,
 ) -> None:
-    """This includes the reads for foreign keys, which PostgreSQL counts as well."""
+    """PostgreSQL's statistics also count the reads for foreign keys."""
     await filled(own_postgres_database)
 
     async with own_postgres_database.transaction() as connection:

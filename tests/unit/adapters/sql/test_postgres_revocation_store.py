@@ -23,7 +23,7 @@ WAITING_BACKENDS = (
 async def test_readers_miss_nothing_when_an_earlier_addition_commits_late(
     own_postgres_database: Database, postgres_server: PostgresServer, postgres_url: str
 ) -> None:
-    """No revocation becomes visible after one with a higher position was read."""
+    """A revocation never becomes visible after a revocation with a higher position was read."""
     clock = ManualClock()
     adding, reading = (SqlRevocationStore(own_postgres_database, clock) for _ in range(2))
     early, late = Revocation.of_session("sess_1"), Revocation.of_token("a.b.c")

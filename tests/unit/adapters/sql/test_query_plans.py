@@ -35,7 +35,7 @@ async def test_storing_reads_no_whole_table_when_a_batch_is_mixed(
 async def test_find_unsequenced_reads_only_messages_of_others_when_there_are_none(
     database: Database, storage: Storage
 ) -> None:
-    """It reads a partial index that contains only messages of the original backend."""
+    """The query reads a partial index, which contains only messages of the original backend."""
     await storage.messages.add_all([draft() for _ in range(3)], NOW)
 
     with recorded() as statements:
@@ -64,7 +64,7 @@ async def test_reading_a_page_reads_no_whole_table_when_it_begins_at_a_sequence(
 async def test_deleting_a_channel_reads_no_whole_table_when_it_has_messages(
     database: Database, storage: Storage
 ) -> None:
-    """This includes the batches of messages and the rows that foreign keys delete."""
+    """The plans include the batches of messages and the rows that foreign keys delete."""
     await storage.messages.add_all([draft() for _ in range(3)], NOW)
 
     with recorded() as statements:

@@ -62,7 +62,7 @@ async def rename(database: Database, table: str, name: str) -> None:
 async def test_no_token_is_in_the_file_when_one_is_revoked(
     store: SqlRevocationStore, file: Path
 ) -> None:
-    """Only the digest is stored, so that a copy of the database contains no tokens."""
+    """The store saves only a digest, so that a copy of the database contains no tokens."""
     revocation = Revocation.of_token(TOKEN)
 
     await store.add(revocation, ttl_seconds=60)
@@ -75,7 +75,7 @@ async def test_no_token_is_in_the_file_when_one_is_revoked(
 async def test_earlier_revocations_are_skipped_when_a_node_starts(
     store: SqlRevocationStore, database: Database, clock: ManualClock
 ) -> None:
-    """It reads later ones of all nodes, but had no sessions before."""
+    """A new node has no sessions that an earlier revocation could affect."""
     await store.add(Revocation.of_session("before"), ttl_seconds=60)
     other = SqlRevocationStore(database, clock)
     await other.on_module_init()
@@ -90,7 +90,7 @@ async def test_earlier_revocations_are_skipped_when_a_node_starts(
 async def test_log_comes_in_pages_when_it_is_long(
     store: SqlRevocationStore, database: Database
 ) -> None:
-    """Pages have a limit, follow the order of additions, and leave none out."""
+    """Pages have a maximum size, and contain every revocation in the order of addition."""
     filled = await fill(database, PAGE_ROWS + 1)
 
     first, second = await pages(store)
@@ -102,7 +102,7 @@ async def test_log_comes_in_pages_when_it_is_long(
 async def test_log_is_read_again_when_the_last_call_failed(
     store: SqlRevocationStore, database: Database
 ) -> None:
-    """A failure after the first page does not lose that page."""
+    """If reading fails after the first page, the next call returns that page again."""
     await fill(database, PAGE_ROWS + 1)
 
     missed = store.missed(list)
@@ -118,7 +118,7 @@ async def test_log_is_read_again_when_the_last_call_failed(
 async def test_log_keeps_its_positions_when_everything_has_expired(
     store: SqlRevocationStore, clock: ManualClock
 ) -> None:
-    """Positions of deleted entries are not used again."""
+    """Positions of deleted revocations are not used again."""
     await store.add(Revocation.of_session("sess_1"), ttl_seconds=1)
     await pages(store)
     clock.advance(2)
@@ -134,7 +134,7 @@ async def test_log_keeps_its_positions_when_everything_has_expired(
 async def test_log_has_a_row_for_each_subject_when_one_is_revoked_again(
     store: SqlRevocationStore, database: Database
 ) -> None:
-    """The revocation moves to the end of the log, where other nodes read it."""
+    """A repeated revocation moves to the end of the log, where other nodes find it."""
     await store.add(Revocation.of_user(ALICE, now=20.5), ttl_seconds=60)
     await pages(store)
 
@@ -147,7 +147,6 @@ async def test_log_has_a_row_for_each_subject_when_one_is_revoked_again(
 async def test_expired_revocations_are_deleted_when_another_is_added(
     store: SqlRevocationStore, database: Database, clock: ManualClock
 ) -> None:
-    """The table does not grow forever."""
     await store.add(Revocation.of_session("sess_1"), ttl_seconds=1)
     clock.advance(2)
 
@@ -172,7 +171,6 @@ async def test_revocation_is_in_force_when_the_database_is_opened_again(
     clock: ManualClock,
     revocation: Revocation,
 ) -> None:
-    """It survives a restart."""
     await store.add(revocation, ttl_seconds=60)
     await database.on_application_shutdown(None)
 
@@ -187,7 +185,7 @@ async def test_revocation_is_in_force_when_the_database_is_opened_again(
 async def test_contains_uses_an_index_when_a_client_connects(
     store: SqlRevocationStore, database: Database
 ) -> None:
-    """It is a single query, which scans nothing."""
+    """The check is a single query, which scans no table."""
     queries: list[str] = []
     event.listen(
         database._engines.reading.sync_engine,
@@ -209,7 +207,7 @@ async def test_contains_uses_an_index_when_a_client_connects(
 
 
 async def test_tokens_stay_revoked_when_the_database_is_migrated(url: str, file: Path) -> None:
-    """They stay revoked after an upgrade from revision 0002, and after the downgrade."""
+    """The upgrade from revision 0002 and the downgrade keep every revocation."""
     digest, ends_at = Revocation.of_token(TOKEN).subject, DEFAULT_START + timedelta(seconds=60)
     database = Database(url, migrate=True)
     await database.on_module_init()

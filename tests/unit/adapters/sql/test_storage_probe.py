@@ -32,7 +32,7 @@ async def test_checking_is_refused_when_the_server_has_become_read_only(
             await probe.check()
         async with database.reading() as connection:
             await connection.exec_driver_sql("SELECT 1 FROM channel_sequences")
-        # The second failure is the server's own answer, and not caused by a lost connection.
+        # The first failure was a lost connection; the second is an error that the server reports.
         with pytest.raises(Unavailable):
             await probe.check()
 
@@ -40,7 +40,7 @@ async def test_checking_is_refused_when_the_server_has_become_read_only(
 async def test_checking_is_refused_when_another_program_holds_sqlites_file(
     database: Database, file: Path
 ) -> None:
-    """The check fails soon, before a load balancer gives up waiting."""
+    """The check fails before a load balancer's timeout."""
     with closing(sqlite3.connect(file, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
 
@@ -51,7 +51,7 @@ async def test_checking_is_refused_when_another_program_holds_sqlites_file(
 async def test_checking_writes_nothing_when_the_database_is_fine(
     database: Database, file: Path
 ) -> None:
-    """Load balancers check often."""
+    """Load balancers check often, so a check must not write to the disk."""
     log = file.with_name(f"{file.name}-wal")
     before = await asyncio.to_thread(log.stat)
 

@@ -19,7 +19,6 @@ def log(database: Database, clock: ManualClock) -> SqlWebhookLog:
 async def test_message_is_contained_when_another_process_dealt_with_it(
     log: SqlWebhookLog, database: Database, clock: ManualClock
 ) -> None:
-    """All nodes share the log."""
     await SqlWebhookLog(database, clock).add("msg_1", ttl_seconds=60)
 
     assert await log.contains("msg_1")
@@ -29,7 +28,6 @@ async def test_message_is_contained_when_another_process_dealt_with_it(
 async def test_message_is_forgotten_when_its_time_is_over(
     log: SqlWebhookLog, clock: ManualClock
 ) -> None:
-    """It is remembered for exactly its lifetime."""
     await log.add("msg_1", ttl_seconds=60)
 
     clock.advance(59.999)
@@ -43,7 +41,7 @@ async def test_message_is_forgotten_when_its_time_is_over(
 async def test_message_is_remembered_until_the_later_end_when_it_is_added_twice(
     log: SqlWebhookLog, clock: ManualClock, lives: tuple[int, int]
 ) -> None:
-    """The order of the two additions does not matter."""
+    """The later expiry counts, in whatever order the two additions come."""
     for ttl_seconds in lives:
         await log.add("msg_1", ttl_seconds)
 
@@ -55,7 +53,6 @@ async def test_message_is_remembered_until_the_later_end_when_it_is_added_twice(
 async def test_expired_messages_are_deleted_when_another_is_added(
     log: SqlWebhookLog, database: Database, clock: ManualClock
 ) -> None:
-    """The table does not grow forever."""
     await log.add("msg_1", ttl_seconds=1)
     clock.advance(2)
 

@@ -26,7 +26,7 @@ def test_monotonic_never_goes_back_whenever_it_is_asked() -> None:
 
 
 async def test_call_later_calls_once_when_the_delay_is_over() -> None:
-    """The callback runs on the event loop, not too early."""
+    """The callback runs on the event loop, and not before the delay is over."""
     clock = SystemClock()
     called = asyncio.Event()
     start = clock.monotonic()
@@ -34,7 +34,7 @@ async def test_call_later_calls_once_when_the_delay_is_over() -> None:
     clock.call_later(0.01, called.set)
     await asyncio.wait_for(called.wait(), timeout=ANSWER_SECONDS)
 
-    # Event loops round to the resolution of their clock.
+    # Event loops round the delay to the resolution of their clock.
     assert clock.monotonic() - start >= 0.009
 
 
@@ -50,7 +50,6 @@ async def test_callback_knows_nothing_of_who_set_the_timer_when_it_is_called() -
 
 
 async def test_call_later_does_not_call_when_it_is_cancelled() -> None:
-    """Only the timer that is not cancelled runs."""
     clock = SystemClock()
     calls: list[str] = []
     done = asyncio.Event()

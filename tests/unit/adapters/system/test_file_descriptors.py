@@ -24,20 +24,20 @@ def _limits_as_they_were() -> Iterator[None]:
 
 
 def set_soft_limit(limit: int) -> None:
-    """Set how many files this process may open."""
+    """Set the soft limit of this process's open files."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
 
 
 def leave_none() -> None:
-    """Use up all file descriptors."""
+    """Open files until no file descriptor is left."""
     lowest = os.open(os.devnull, os.O_RDONLY)
     os.close(lowest)
     set_soft_limit(lowest)
 
 
 def test_limit_is_raised_to_the_hard_one_when_the_server_starts() -> None:
-    """The soft limit of a login shell is often 1,024 or 256."""
+    """The soft limit of a login shell is often only 1,024 or 256 open files."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     set_soft_limit(256)
 
@@ -48,7 +48,7 @@ def test_limit_is_raised_to_the_hard_one_when_the_server_starts() -> None:
 
 
 def test_limit_is_warned_of_when_it_is_low(caplog: pytest.LogCaptureFixture) -> None:
-    """The warning contains the limit, and how to raise it."""
+    """The warning contains the limit, and the command that raises it."""
     warn_if_low(FEW)
     warn_if_low(1_024)
 
@@ -60,7 +60,7 @@ def test_limit_is_warned_of_when_it_is_low(caplog: pytest.LogCaptureFixture) -> 
 async def test_exhaustion_is_logged_once_a_minute_when_it_lasts(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Uvloop closes the connections of new clients without logging."""
+    """Without file descriptors, uvloop closes the connections of new clients without logging."""
     clock = ManualClock()
     watch = DescriptorWatch(clock)
     await watch.on_application_bootstrap()

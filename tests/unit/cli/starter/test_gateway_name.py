@@ -28,6 +28,6 @@ def test_name_has_every_spelling_when_it_is_typed_in_one(
     ["", "2polls", "poll votes", "poll/votes", "../poll", "poll.py", "-poll", "pöll", "p" * 25],
 )
 def test_name_is_refused_when_no_class_or_file_could_have_it(text: str) -> None:
-    """The error contains the name."""
+    """The error contains the rejected name."""
     with pytest.raises(StarterError, match="gateway; use"):
         GatewayName.parse(text)

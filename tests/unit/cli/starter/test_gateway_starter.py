@@ -14,7 +14,7 @@ TEST = Path("tests", "unit", "gateways", "test_poll_gateway.py")
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A checkout with its folders and the module."""
+    """A checkout that has the project's folders and the chat's module."""
     for path in (MODULE_FILE, DTO, TEST):
         (tmp_path / path).parent.mkdir(parents=True)
     (tmp_path / MODULE_FILE).write_text(MODULE)
@@ -27,7 +27,7 @@ def files(root: Path) -> dict[Path, str]:
 
 
 def test_gateway_dto_and_test_are_written_when_the_name_is_free(root: Path) -> None:
-    """The module gets both lines, and no other file is written."""
+    """The chat's module gets two new lines, and no other existing file is written."""
     written = new_gateway("poll", root, {})
 
     assert ("poll", {DTO, GATEWAY, TEST}, ()) == (
@@ -65,7 +65,7 @@ def test_nothing_is_written_when_a_folder_is_missing(root: Path, missing: Path) 
 
 
 def test_nothing_is_written_when_there_is_no_module(root: Path) -> None:
-    """Without the module, the folder is not a checkout."""
+    """A folder without the chat's module is not a checkout."""
     (root / MODULE_FILE).unlink()
 
     with pytest.raises(StarterError, match="needs a checkout"):
@@ -75,7 +75,7 @@ def test_nothing_is_written_when_there_is_no_module(root: Path) -> None:
 
 
 def test_nothing_is_written_when_the_module_cannot_be_replaced(root: Path) -> None:
-    """The module is replaced last, so the three new files are deleted again."""
+    """The module is replaced last; if that fails, the three new files are deleted again."""
     (root / MODULE_FILE).with_suffix(".new").mkdir()
     before = files(root)
 
@@ -102,7 +102,7 @@ def test_nothing_is_written_when_the_event_is_taken(root: Path, name: str, sente
 
 
 def test_lines_to_add_are_given_when_the_module_is_not_as_it_was(root: Path) -> None:
-    """A module that was rewritten is not changed, and the gateway must be registered by hand."""
+    """A rewritten module stays unchanged, and the output lists the lines that the user must add."""
     (root / MODULE_FILE).write_text("class MyModule: ...\n")
 
     written = new_gateway("poll", root, {})

@@ -40,7 +40,7 @@ def after() -> None:
 def test_import_stands_where_ruff_sorts_it_when_a_gateway_is_added(
     name: str, line_before: str
 ) -> None:
-    """Imports of several lines and numbers in names are sorted correctly."""
+    """Ruff's order is also kept for imports of several lines and for names with numbers."""
     changed = with_gateway(SOURCE, GatewayName(name))
 
     assert changed is not None
@@ -50,7 +50,7 @@ def test_import_stands_where_ruff_sorts_it_when_a_gateway_is_added(
 
 
 def test_provider_ends_the_class_when_a_gateway_is_added() -> None:
-    """All other lines stay as they were."""
+    """All other lines of the class are unchanged."""
     changed = with_gateway(SOURCE, GatewayName("poll"))
 
     assert changed is not None
@@ -71,5 +71,5 @@ def test_provider_ends_the_class_when_a_gateway_is_added() -> None:
     ],
 )
 def test_nothing_is_changed_when_the_places_are_not_to_be_found(source: str) -> None:
-    """A module that was rewritten has no place for the lines."""
+    """The starter changes only a module in which it recognises where to add the lines."""
     assert with_gateway(source, GatewayName("poll")) is None

@@ -76,7 +76,6 @@ async def test_options_hold_for_all_gateways_of_a_path_when_any_sets_them() -> N
 
 
 async def test_options_are_each_its_own_when_gateways_have_paths_of_their_own() -> None:
-    """Each path has a server of its own."""
     app, adapter = app_of({"max_frame_bytes": 100}, {"max_frame_bytes": 200, "path": "/other"})
     await app.init()
 

@@ -1,33 +1,22 @@
 """The testing module: overriding providers, and building only what a test needs."""
 
-from typing import Protocol, runtime_checkable
-
 import pytest
 from dependency_injector import containers, providers
 
-from app.framework import BootError, CanActivate, ExecutionContext, imported
+from app.framework import BootError, CanActivate, imported
 from app.framework.testing import Test
+from tests.unit.framework.testing.greeting import Greeter, GreetingGuard, OpenGuard, Polite
 
 
-@runtime_checkable
-class _Greeter(Protocol):
-    def greet(self) -> str: ...
-
-
-class _Polite(_Greeter):
-    def greet(self) -> str:
-        return "good morning"
-
-
-class _Loud(_Greeter):
+class _Loud(Greeter):
     def greet(self) -> str:
         return "HEY"
 
 
-class _Echo(_Greeter):
+class _Echo(Greeter):
     """Has a dependency, which is found by its type."""
 
-    def __init__(self, polite: _Polite, suffix: str = "!") -> None:
+    def __init__(self, polite: Polite, suffix: str = "!") -> None:
         self._polite = polite
         self._suffix = suffix
 
@@ -35,33 +24,19 @@ class _Echo(_Greeter):
         return self._polite.greet() + self._suffix
 
 
-class _Guard(CanActivate):
-    def __init__(self, greeter: _Greeter) -> None:
-        self.greeter = greeter
-
-    def can_activate(self, context: ExecutionContext) -> bool:
-        return bool(context.get_data() == self.greeter.greet())
-
-
-class _Open(CanActivate):
-    def can_activate(self, context: ExecutionContext) -> bool:
-        del context
-        return True
-
-
 class _GreetingModule(containers.DeclarativeContainer):
-    greeter = providers.Singleton(_Polite)
-    guard = providers.Singleton(_Guard, greeter)
+    greeter = providers.Singleton(Polite)
+    guard = providers.Singleton(GreetingGuard, greeter)
 
 
 def test_guard_is_built_with_its_providers_when_nothing_is_overridden() -> None:
     """Without overrides the module is used unchanged, without a server."""
     module = Test.create_testing_module(_GreetingModule).compile()
 
-    guard = module.get(_Guard)
+    guard = module.get(GreetingGuard)
 
     assert "good morning" == guard.greeter.greet()
-    assert module.get(_Guard) is guard
+    assert module.get(GreetingGuard) is guard
 
 
 def test_value_stands_in_when_a_provider_is_overridden_by_its_class() -> None:
@@ -69,12 +44,12 @@ def test_value_stands_in_when_a_provider_is_overridden_by_its_class() -> None:
     loud = _Loud()
     module = (
         Test.create_testing_module(_GreetingModule)
-        .override_provider(_Polite)
+        .override_provider(Polite)
         .use_value(loud)
         .compile()
     )
 
-    assert loud is module.get(_Guard).greeter
+    assert loud is module.get(GreetingGuard).greeter
 
 
 def test_value_stands_in_when_a_provider_is_overridden_by_its_port() -> None:
@@ -82,77 +57,77 @@ def test_value_stands_in_when_a_provider_is_overridden_by_its_port() -> None:
     loud = _Loud()
     module = (
         Test.create_testing_module(_GreetingModule)
-        .override_provider(_Greeter)
+        .override_provider(Greeter)
         .use_value(loud)
         .compile()
     )
 
-    assert loud is module.get(_Guard).greeter
+    assert loud is module.get(GreetingGuard).greeter
 
 
 def test_class_stands_in_with_what_it_needs_when_it_is_given() -> None:
     """The constructor's annotated parameters are resolved; defaults are kept."""
 
     class _Module(_GreetingModule):
-        guard = providers.Singleton(_Guard, providers.Singleton(_Loud))
+        guard = providers.Singleton(GreetingGuard, providers.Singleton(_Loud))
 
     module = Test.create_testing_module(_Module).override_provider(_Loud).use_class(_Echo).compile()
 
-    assert "good morning!" == module.get(_Guard).greeter.greet()
+    assert "good morning!" == module.get(GreetingGuard).greeter.greet()
 
 
 def test_class_cannot_stand_in_when_it_needs_what_nobody_provides() -> None:
     """The error names the class, the dependency and the parameter."""
 
     class _Needy(_Loud):
-        def __init__(self, other: _Open) -> None:
+        def __init__(self, other: OpenGuard) -> None:
             self.other = other
 
     builder = (
-        Test.create_testing_module(_GreetingModule).override_provider(_Polite).use_class(_Needy)
+        Test.create_testing_module(_GreetingModule).override_provider(Polite).use_class(_Needy)
     )
 
     with pytest.raises(BootError) as caught:
         builder.compile()
 
-    assert "_Needy needs _Open for 'other', which no module provides" == str(caught.value)
+    assert "_Needy needs OpenGuard for 'other', which no module provides" == str(caught.value)
 
 
 def test_factory_stands_in_and_runs_once_when_it_is_given() -> None:
     """The factory receives the instances that ``inject`` names."""
     made: list[str] = []
 
-    def make(guard: _Open) -> _Loud:
+    def make(guard: OpenGuard) -> _Loud:
         made.append(type(guard).__name__)
         return _Loud()
 
     class _Module(_GreetingModule):
-        other = providers.Singleton(_Open)
+        other = providers.Singleton(OpenGuard)
 
     module = (
         Test.create_testing_module(_Module)
-        .override_provider(_Polite)
-        .use_factory(make, inject=[_Open])
+        .override_provider(Polite)
+        .use_factory(make, inject=[OpenGuard])
         .compile()
     )
 
-    assert "HEY" == module.get(_Guard).greeter.greet()
-    assert module.get(_Guard).greeter is module.get(_Polite)
-    assert ["_Open"] == made
+    assert "HEY" == module.get(GreetingGuard).greeter.greet()
+    assert module.get(GreetingGuard).greeter is module.get(Polite)
+    assert ["OpenGuard"] == made
 
 
 def test_factory_cannot_stand_in_when_it_wants_what_nobody_provides() -> None:
     """The error names the class; it is not an IndexError."""
     builder = (
         Test.create_testing_module(_GreetingModule)
-        .override_provider(_Polite)
-        .use_factory(lambda _: _Loud(), inject=[_Open])
+        .override_provider(Polite)
+        .use_factory(lambda _: _Loud(), inject=[OpenGuard])
     )
 
     with pytest.raises(BootError) as caught:
         builder.compile()
 
-    assert "No module provides _Open; add a provider for it" == str(caught.value)
+    assert "No module provides OpenGuard; add a provider for it" == str(caught.value)
 
 
 def test_last_override_wins_when_there_are_several() -> None:
@@ -160,24 +135,24 @@ def test_last_override_wins_when_there_are_several() -> None:
     loud = _Loud()
     module = (
         Test.create_testing_module(_GreetingModule)
-        .override_provider(_Polite)
+        .override_provider(Polite)
         .use_class(_Loud)
-        .override_provider(_Polite)
+        .override_provider(Polite)
         .use_value(loud)
         .compile()
     )
 
-    assert loud is module.get(_Guard).greeter
+    assert loud is module.get(GreetingGuard).greeter
 
 
 def test_override_fails_when_its_class_is_no_provider() -> None:
     """A wrong override raises an error instead of being ignored."""
-    builder = Test.create_testing_module(_GreetingModule).override_provider(_Open)
+    builder = Test.create_testing_module(_GreetingModule).override_provider(OpenGuard)
 
     with pytest.raises(BootError) as caught:
-        builder.use_value(_Open()).compile()
+        builder.use_value(OpenGuard()).compile()
 
-    assert ("_Open cannot be overridden: the tested module does not provide it") == str(
+    assert ("OpenGuard cannot be overridden: the tested module does not provide it") == str(
         caught.value
     )
 
@@ -186,66 +161,65 @@ def test_import_is_filled_when_it_is_overridden_by_its_port() -> None:
     """A module can be tested without the module that provides its import."""
 
     class _Module(containers.DeclarativeContainer):
-        greeter = imported(_Greeter)
-        guard = providers.Singleton(_Guard, greeter)
+        greeter = imported(Greeter)
+        guard = providers.Singleton(GreetingGuard, greeter)
 
     loud = _Loud()
     module = (
-        Test.create_testing_module(_Module).override_provider(_Greeter).use_value(loud).compile()
+        Test.create_testing_module(_Module).override_provider(Greeter).use_value(loud).compile()
     )
 
-    assert loud is module.get(_Guard).greeter
+    assert loud is module.get(GreetingGuard).greeter
 
 
 def test_import_is_filled_when_it_is_given_by_name() -> None:
     """A parent module passes imports in the same way."""
 
     class _Module(containers.DeclarativeContainer):
-        greeter = imported(_Greeter)
-        guard = providers.Singleton(_Guard, greeter)
+        greeter = imported(Greeter)
+        guard = providers.Singleton(GreetingGuard, greeter)
 
     module = Test.create_testing_module(_Module, greeter=providers.Singleton(_Loud)).compile()
 
-    assert "HEY" == module.get(_Guard).greeter.greet()
+    assert "HEY" == module.get(GreetingGuard).greeter.greet()
 
 
 def test_import_is_not_needed_when_who_needs_it_is_overridden() -> None:
     """Only the requested instance and its dependencies are built."""
 
     class _Module(containers.DeclarativeContainer):
-        greeter = imported(_Greeter)
-        guard = providers.Singleton(_Guard, greeter)
+        greeter = imported(Greeter)
+        guard = providers.Singleton(GreetingGuard, greeter)
 
-    guard = _Open()
-    module = Test.create_testing_module(_Module).override_guard(_Guard).use_value(guard).compile()
+    guard = OpenGuard()
+    module = (
+        Test.create_testing_module(_Module).override_guard(GreetingGuard).use_value(guard).compile()
+    )
 
-    found: CanActivate = module.get(_Guard)
+    found: CanActivate = module.get(GreetingGuard)
     assert guard is found
 
 
 def test_get_names_the_missing_import_when_nobody_provides_it() -> None:
     class _Module(containers.DeclarativeContainer):
-        greeter = imported(_Greeter)
-        guard = providers.Singleton(_Guard, greeter)
+        greeter = imported(Greeter)
+        guard = providers.Singleton(GreetingGuard, greeter)
 
     module = Test.create_testing_module(_Module).compile()
 
     with pytest.raises(BootError) as caught:
-        module.get(_Guard)
+        module.get(GreetingGuard)
 
     assert "greeter" in str(caught.value)
     assert "pass it to the module's constructor, or override its provider" in str(caught.value)
 
 
 def test_modules_stay_apart_when_two_tests_override_the_same_class() -> None:
-    """An override applies only to its testing module."""
-    Test.create_testing_module(_GreetingModule).override_provider(_Polite).use_class(
-        _Loud
-    ).compile()
+    Test.create_testing_module(_GreetingModule).override_provider(Polite).use_class(_Loud).compile()
 
     module = Test.create_testing_module(_GreetingModule).compile()
 
-    assert "good morning" == module.get(_Guard).greeter.greet()
+    assert "good morning" == module.get(GreetingGuard).greeter.greet()
 
 
 def test_override_reaches_a_nested_module_when_it_was_built_already() -> None:
@@ -255,13 +229,13 @@ def test_override_reaches_a_nested_module_when_it_was_built_already() -> None:
         greeting = providers.Container(_GreetingModule)
 
     container = _Root()
-    before = Test.create_testing_module(container).compile().get(_Guard)
+    before = Test.create_testing_module(container).compile().get(GreetingGuard)
     module = (
-        Test.create_testing_module(container).override_provider(_Polite).use_class(_Loud).compile()
+        Test.create_testing_module(container).override_provider(Polite).use_class(_Loud).compile()
     )
 
     assert "good morning" == before.greeter.greet()
-    assert "HEY" == module.get(_Guard).greeter.greet()
+    assert "HEY" == module.get(GreetingGuard).greeter.greet()
 
 
 def test_compile_builds_nothing_and_runs_no_hook_when_it_applies_overrides() -> None:
@@ -279,7 +253,7 @@ def test_compile_builds_nothing_and_runs_no_hook_when_it_applies_overrides() -> 
         traced = providers.Singleton(_Traced)
 
     module = (
-        Test.create_testing_module(_Module).override_provider(_Polite).use_class(_Loud).compile()
+        Test.create_testing_module(_Module).override_provider(Polite).use_class(_Loud).compile()
     )
     assert [] == trace
 

@@ -1,6 +1,6 @@
 """Tests app/framework/testing/module.py: overrides of guards, pipes, interceptors and filters."""
 
-from typing import Annotated, Any, Protocol, runtime_checkable
+from typing import Annotated, Any
 
 from dependency_injector import containers, providers
 
@@ -24,30 +24,7 @@ from app.framework import (
 )
 from app.framework.testing import Test, fake_socket
 from app.framework.websockets.pipeline import compile_event
-
-
-@runtime_checkable
-class _Greeter(Protocol):
-    def greet(self) -> str: ...
-
-
-class _Polite(_Greeter):
-    def greet(self) -> str:
-        return "good morning"
-
-
-class _Guard(CanActivate):
-    def __init__(self, greeter: _Greeter) -> None:
-        self.greeter = greeter
-
-    def can_activate(self, context: ExecutionContext) -> bool:
-        return bool(context.get_data() == self.greeter.greet())
-
-
-class _Open(CanActivate):
-    def can_activate(self, context: ExecutionContext) -> bool:
-        del context
-        return True
+from tests.unit.framework.testing.greeting import GreetingGuard, OpenGuard, Polite
 
 
 class _Closed(CanActivate):
@@ -87,7 +64,7 @@ class _Told:
 
 
 @web_socket_gateway()
-@use_guards(_Guard)
+@use_guards(GreetingGuard)
 class _Gateway:
     @subscribe_message("event")
     def on_event(self, body: Annotated[Any, MessageBody()]) -> Any:
@@ -95,9 +72,9 @@ class _Gateway:
 
 
 class _GatewayModule(containers.DeclarativeContainer):
-    greeter = providers.Singleton(_Polite)
-    guard = providers.Singleton(_Guard, greeter)
-    app_guard = AppGuard(_Open)
+    greeter = providers.Singleton(Polite)
+    guard = providers.Singleton(GreetingGuard, greeter)
+    app_guard = AppGuard(OpenGuard)
     app_interceptor = AppInterceptor(_Suffix, "<")
     app_pipe = AppPipe(_Prefix, ">")
     app_filter = AppFilter(_Told, "original")
@@ -115,7 +92,7 @@ async def test_guard_is_replaced_in_decorators_when_it_is_overridden_as_a_provid
     """In Nest ``overrideProvider`` does not affect ``@UseGuards``."""
     module = (
         Test.create_testing_module(_GatewayModule)
-        .override_provider(_Guard)
+        .override_provider(GreetingGuard)
         .use_class(_Closed)
         .compile()
     )
@@ -125,16 +102,16 @@ async def test_guard_is_replaced_in_decorators_when_it_is_overridden_as_a_provid
 
 async def test_guard_is_replaced_in_decorators_when_it_is_overridden_as_a_guard() -> None:
     """The provider itself is replaced: `get` returns the same object."""
-    open_guard = _Open()
+    open_guard = OpenGuard()
     module = (
         Test.create_testing_module(_GatewayModule)
-        .override_guard(_Guard)
+        .override_guard(GreetingGuard)
         .use_value(open_guard)
         .compile()
     )
 
     assert ">anything<" == await answer_of(module.create_nest_application(), "anything")
-    found: CanActivate = module.get(_Guard)
+    found: CanActivate = module.get(GreetingGuard)
     assert open_guard is found
 
 
@@ -142,7 +119,7 @@ async def test_app_guard_is_replaced_when_it_is_overridden() -> None:
     """Nest's ``APP_GUARD`` cannot be overridden by class."""
     module = (
         Test.create_testing_module(_GatewayModule)
-        .override_guard(_Open)
+        .override_guard(OpenGuard)
         .use_class(_Closed)
         .compile()
     )

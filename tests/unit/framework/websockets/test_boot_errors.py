@@ -105,8 +105,6 @@ def test_boot_fails_when_a_parameter_has_no_marker_beside_marked_ones() -> None:
 
 
 def test_boot_fails_when_a_parameter_is_annotated_without_a_marker() -> None:
-    """An `Annotated` without a marker counts as no marker."""
-
     @web_socket_gateway()
     class _Gateway:
         @subscribe_message("event")

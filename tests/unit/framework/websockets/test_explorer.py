@@ -138,8 +138,6 @@ async def test_handler_is_found_when_its_attribute_has_another_name_than_its_fun
 
 
 async def test_options_are_inherited_when_only_the_base_class_is_decorated() -> None:
-    """A class inherits the metadata of its base class."""
-
     @web_socket_gateway(namespace="chat")
     class _Base:
         pass

@@ -193,7 +193,6 @@ async def test_size_is_that_of_the_last_load_when_it_is_old(
 async def test_oldest_entry_is_deleted_when_too_many_channels_were_loaded(
     cache: MemberCache,
 ) -> None:
-    """Memory is bounded."""
     await cache.load([GENERAL])
     await cache.load([RANDOM])
 

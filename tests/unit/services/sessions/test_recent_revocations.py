@@ -96,7 +96,6 @@ def test_nothing_is_kept_of_what_was_revoked_when_its_time_is_over(
 
 
 def test_oldest_gives_way_when_full(recent: RecentRevocations) -> None:
-    """Memory is bounded."""
     recent.remember(TOKEN)
 
     for number in range(MAX_REMEMBERED):

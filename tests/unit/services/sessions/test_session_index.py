@@ -53,7 +53,6 @@ def test_session_is_found_by_the_newest_two_tokens_when_it_was_refreshed_twice()
 
 
 def test_nothing_is_kept_when_the_sessions_are_removed() -> None:
-    """Memory does not grow."""
     live = SessionIndex()
     session = a_session("one")
     live.add(session)

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from app.adapters.sql.schema.column_types import POSITION, UtcTimestamp, enum_type
+from app.adapters.sql.schema.dialects import POSITION, UtcTimestamp, enum_type
 
 revision = ${repr(up_revision)}
 down_revision = ${repr(down_revision)}

@@ -10,14 +10,14 @@ from tests.contract.storage import ALICE, MEMBERSHIP, RANDOM, opened, sql_storag
 from tests.postgres_server import PostgresServer
 
 ONE_WRITER = replace(DEFAULT_LIMITS, pool_size=2)
-"""Limits that make one session run everything, and keep its plans."""
+"""Limits with one writer, so that one session runs every statement and keeps its query plans."""
 GROWN = 2_000
 
 STILL = "; ".join(
     f"ALTER TABLE {name} SET (autovacuum_enabled = off); ANALYZE {name}"
     for name in ("messages", "message_sequences", "message_deliveries", "read_receipts")
 )
-"""Analyzes the tables, and turns off later updates of their statistics."""
+"""SQL that analyzes the tables, and turns off later updates of their statistics."""
 STORE = """
 INSERT INTO messages (id, content, "channelId", "userId", "updatedAt")
 SELECT 'm' || number, '', '{channel}', '{author}', now()
@@ -41,7 +41,7 @@ async def rows_read(database: Database, server: PostgresServer) -> int:
 async def test_tables_are_not_read_whole_when_plans_are_of_the_time_they_were_small(
     postgres_url: str, postgres_server: PostgresServer
 ) -> None:
-    """Otherwise foreign keys would scan their tables once per message."""
+    """PostgreSQL would scan the tables once per message if it used its outdated plans."""
     async with opened(Database(postgres_url, migrate=False, limits=ONE_WRITER)) as database:
         storage = sql_storage(database)
         await storage.channels.seed(MEMBERSHIP)

@@ -33,7 +33,7 @@ async def channels(database: Database) -> SqlChannelRepository:
 
 
 async def execute(database: Database, *statements: str) -> None:
-    """Run statements as another application does."""
+    """Run statements as another application would."""
     async with database.transaction() as connection:
         for statement in statements:
             await connection.execute(text(statement))
@@ -43,7 +43,7 @@ async def execute(database: Database, *statements: str) -> None:
 async def test_channel_stays_as_it_is_when_a_row_would_keep_it(
     database: Database, channels: SqlChannelRepository, rule: str
 ) -> None:
-    """The error names the table, and memberships stay. Other channels can be deleted."""
+    """The error names the referring table; memberships stay, and other channels can be deleted."""
     await execute(database, DRAFTS.format(rule=rule), OF_GENERAL)
 
     with pytest.raises(ChannelInUse, match="table channel Drafts refers"):
@@ -56,7 +56,7 @@ async def test_channel_stays_as_it_is_when_a_row_would_keep_it(
 async def test_channel_stays_when_a_row_keeps_it_by_a_key_of_several_columns(
     database: Database, channels: SqlChannelRepository
 ) -> None:
-    """The foreign key tells which of its columns contains the channel's id."""
+    """The column with the channel's id is found in a foreign key of several columns."""
     await execute(
         database,
         "CREATE UNIQUE INDEX channel_names ON channels (name, id)",
@@ -73,7 +73,6 @@ async def test_channel_stays_when_a_row_keeps_it_by_a_key_of_several_columns(
 async def test_channel_is_deleted_when_its_last_reference_is_gone(
     database: Database, channels: SqlChannelRepository
 ) -> None:
-    """The deletion succeeds as soon as nothing refers to the channel."""
     await execute(database, DRAFTS.format(rule=""), OF_GENERAL)
     with pytest.raises(ChannelInUse):
         await channels.remove_members(GENERAL)
@@ -89,7 +88,7 @@ async def test_channel_is_deleted_when_its_last_reference_is_gone(
 async def test_channel_is_deleted_when_what_refers_to_it_lets_it_go(
     database: Database, channels: SqlChannelRepository, rule: str
 ) -> None:
-    """The original backend's tables have such keys."""
+    """Foreign keys with CASCADE or SET NULL do not prevent the deletion."""
     await execute(database, DRAFTS.format(rule=rule), OF_GENERAL)
 
     await channels.remove_members(GENERAL)

@@ -63,7 +63,6 @@ async def test_statement_takes_one_hop_when_it_gives_rows(
 async def test_statement_takes_one_hop_when_it_changes_many_rows(
     connection: AsyncConnection, hops: Hops
 ) -> None:
-    """The result has the number of changed rows."""
     hops.count = 0
 
     many = await connection.execute(
@@ -77,7 +76,6 @@ async def test_statement_takes_one_hop_when_it_changes_many_rows(
 
 
 async def test_next_statement_runs_when_one_has_failed(connection: AsyncConnection) -> None:
-    """The failed statement changes nothing."""
     with pytest.raises(IntegrityError):
         await connection.execute(text("INSERT INTO t (s) VALUES (NULL)"))
 

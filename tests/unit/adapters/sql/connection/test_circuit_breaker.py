@@ -22,7 +22,7 @@ from tests.unit.adapters.sql.insisting import insist
 
 SLOW = 2 * SLOW_SECONDS
 AT_ONCE_SECONDS = 5.0
-"""The limit for nine rejected calls. It is exceeded if each of them waits for a lock or timeout."""
+"""The maximum time for nine rejected calls, less than nine lock or connection timeouts."""
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ async def fail(database: Database) -> None:
 
 @asynccontextmanager
 async def impatient(file: Path) -> AsyncIterator[Database]:
-    """A database that waits for a turn or a lock for just long enough to count as slow."""
+    """A database with so short timeouts that a call that reaches one counts as slow."""
     limits = DatabaseLimits(pool_timeout_seconds=SLOW, lock_timeout_seconds=SLOW)
     async with opened(Database(f"sqlite:///{file}", migrate=True, limits=limits)) as database:
         yield database
@@ -128,7 +128,7 @@ async def test_all_but_the_first_are_refused_at_once_when_the_server_is_frozen(
 async def test_writers_are_refused_at_once_and_readers_go_on_when_a_table_takes_no_changes(
     own_postgres_database: Database, postgres_url: str, table: str
 ) -> None:
-    """Only the first writer waits for the lock, which building an index takes as well."""
+    """Only the first writer waits for the lock, which creating an index also takes."""
     async with (
         opened(Database(postgres_url, migrate=False, limits=UNHURRIED)) as operator,
         operator.transaction() as connection,
@@ -185,7 +185,7 @@ async def test_readers_of_a_file_go_on_when_its_writer_is_kept_waiting(
 async def test_the_circuit_breaker_stays_closed_when_an_operation_gets_no_turn(
     tmp_path: Path,
 ) -> None:
-    """Too many operations at once do not mean that the database is down."""
+    """Too many concurrent operations do not mean that the database is down."""
     async with impatient(tmp_path / "chat.db") as database:
         async with database.transaction():
             with pytest.raises(Unavailable):
@@ -198,7 +198,7 @@ async def test_the_circuit_breaker_stays_closed_when_an_operation_gets_no_turn(
 async def test_the_circuit_breaker_stays_closed_when_an_operation_waited_long_and_failed_at_once(
     tmp_path: Path,
 ) -> None:
-    """The wait for a turn does not count as time that the database took."""
+    """The circuit breaker ignores the time that an operation waits for its turn."""
     async with impatient(tmp_path / "chat.db") as database:
         before = Holder(database)
         await before.has_turn.wait()
@@ -217,7 +217,7 @@ async def test_the_circuit_breaker_stays_closed_when_an_operation_waited_long_an
 
 
 async def test_the_circuit_breaker_stays_closed_when_a_health_check_is_slow(tmp_path: Path) -> None:
-    """Anybody may request a health check, so a slow one must not reject clients."""
+    """Anybody may request a health check, so a slow one must not cause rejections of clients."""
     async with impatient(tmp_path / "chat.db") as database:
         with closing(sqlite3.connect(tmp_path / "chat.db", isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")

@@ -36,7 +36,7 @@ from tests.unit.adapters.sql.insisting import insist
 async def test_everything_is_there_when_the_database_is_opened_again(
     database: Database, storage: Storage, url: str
 ) -> None:
-    """Messages, numbers, client ids, deliveries and revocations survive a restart."""
+    """Messages, sequences, client message ids, deliveries and revocations survive a restart."""
     clock = ManualClock()
     stored = await add(storage, draft(client_message_id="c-1"))
     advance = await advanced(storage, stored.id, BOB, DeliveryState.READ)
@@ -78,7 +78,7 @@ async def test_every_connection_is_durable_and_checks_keys_when_it_is_opened(
 async def test_a_transaction_leaves_nothing_when_the_domain_refuses_inside(
     database: Database,
 ) -> None:
-    """A domain error passes through unchanged, and rolls the transaction back."""
+    """A domain error rolls the transaction back, and reaches the caller unchanged."""
     new_user = users.insert().values(id="user_eve", updatedAt=func.current_timestamp())
 
     async def write_and_refuse() -> None:
@@ -96,7 +96,7 @@ async def test_a_transaction_leaves_nothing_when_the_domain_refuses_inside(
 async def test_a_write_is_unavailable_and_a_read_is_not_when_another_process_holds_the_lock(
     storage: Storage, file: Path
 ) -> None:
-    """The writer fails in time, nothing is stored, and the next writer succeeds."""
+    """The writer fails within its timeout, nothing is stored, and the next writer succeeds."""
     with closing(sqlite3.connect(file, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(Unavailable):
@@ -120,7 +120,6 @@ async def test_a_write_is_unavailable_and_a_read_is_not_when_another_process_hol
 async def test_opening_names_the_fix_when_the_file_cannot_be_a_database(
     tmp_path: Path, occupant: bytes, path: str, sentence: str
 ) -> None:
-    """The path of the folder is a file, or the file is not a database."""
     (tmp_path / "taken").write_bytes(occupant)
     database = Database(f"sqlite:///{tmp_path}/{path}", migrate=True)
 
@@ -133,7 +132,7 @@ async def test_opening_names_the_fix_when_the_file_cannot_be_a_database(
 async def test_both_ways_are_unavailable_when_the_file_is_not_in_its_place(
     database: Database, storage: Storage, file: Path
 ) -> None:
-    """Readers and writers are rejected, and no new file is created."""
+    """If the file was deleted, reads and writes are rejected, and no new file is created."""
     await asyncio.to_thread(file.unlink)
 
     with pytest.raises(Unavailable):
@@ -175,7 +174,7 @@ async def test_both_ways_are_unavailable_when_the_database_is_closed(
 async def test_closing_lets_what_is_running_end_when_sends_are_under_way(
     database: Database, storage: Storage
 ) -> None:
-    """Operations that were admitted before the shutdown succeed, and no thread is left."""
+    """Operations that began before the shutdown succeed, and no thread is left."""
     sends = [asyncio.create_task(add(storage, draft())) for _ in range(5)]
     await asyncio.sleep(0)
 
@@ -183,7 +182,7 @@ async def test_closing_lets_what_is_running_end_when_sends_are_under_way(
 
     workers = [each for each in threading.enumerate() if "_connection_worker" in each.name]
     for worker in workers:
-        # The thread of a connection ends shortly after the connection was closed.
+        # A connection's thread ends shortly after the connection is closed.
         worker.join(timeout=ANSWER_SECONDS)
     assert [1, 2, 3, 4, 5] == [(await send).seq for send in sends]
     assert [] == [worker for worker in workers if worker.is_alive()]
@@ -203,7 +202,6 @@ async def test_reads_go_on_when_a_write_takes_long(database: Database, storage: 
 async def test_a_read_sees_one_state_when_something_is_written_meanwhile(
     database: Database, storage: Storage
 ) -> None:
-    """All statements of a block read the same state of the database."""
     count = select(func.count()).select_from(message_sequences)
 
     async with database.reading() as connection:

@@ -28,7 +28,7 @@ FOR_EVER = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELE
 async def test_nothing_is_half_stored_when_a_statement_fails_in_the_middle(
     database: Database, storage: Storage
 ) -> None:
-    """No sequence and no client message id is taken: a repeated send stores the first message."""
+    """The failed send uses no sequence and no client message id, so a repeated send succeeds."""
     async with database.transaction() as connection:
         await connection.execute(text(FAIL_ON_DELIVERY))
     with pytest.raises(StorageRejected):
@@ -44,7 +44,7 @@ async def test_nothing_is_half_stored_when_a_statement_fails_in_the_middle(
 async def test_a_failure_tells_nothing_of_the_message_when_it_is_raised_and_logged(
     database: Database, storage: Storage, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The error, its traceback and the logs at all levels do not contain the message."""
+    """The error, its traceback and the logs at all levels do not contain the chat message."""
     caplog.set_level(logging.DEBUG)
     await add(storage, draft(content=SECRET))
     async with database.transaction() as connection:
@@ -63,7 +63,7 @@ async def test_a_failure_tells_nothing_of_the_message_when_it_is_raised_and_logg
 async def test_nothing_is_stored_when_a_send_is_cancelled_at_any_statement(
     database: Database, storage: Storage, statement: int
 ) -> None:
-    """The interrupted connection is closed, and its lock released: the next send is the first."""
+    """The interrupted connection is closed and its lock released, so the next send succeeds."""
     executed = count(1)
 
     def cancel(*_: object) -> None:
@@ -85,7 +85,7 @@ async def test_nothing_is_stored_when_a_send_is_cancelled_at_any_statement(
 async def test_a_send_is_whole_or_absent_when_it_is_cancelled_while_it_commits(
     database: Database, storage: Storage
 ) -> None:
-    """The caller can find out the outcome by sending the same client message id again."""
+    """Sending the same client message id again returns the stored message, or stores it."""
     engine = database._engines.reading.sync_engine
     event.listen(engine, "commit", lambda _: send.cancel(), once=True)
     send = asyncio.create_task(add(storage, draft(client_message_id="c-1")))
@@ -101,7 +101,7 @@ async def test_a_send_is_whole_or_absent_when_it_is_cancelled_while_it_commits(
 async def test_an_operation_is_unavailable_when_it_takes_longer_than_its_bound(
     database: Database, storage: Storage
 ) -> None:
-    """A writer that hangs and the one that waits for it both fail in time."""
+    """A writer that hangs and the writer that waits for it both fail within the timeout."""
 
     async def hang() -> None:
         async with database.transaction():
@@ -140,7 +140,7 @@ async def test_an_operation_is_unavailable_in_time_when_its_statement_does_not_e
 async def test_a_commit_is_unconfirmed_in_time_when_the_disk_hangs(
     database: Database, storage: Storage
 ) -> None:
-    """Other writers get no turn meanwhile; the commit completes once the disk works again."""
+    """While the commit hangs, other writers wait; it completes when the disk works again."""
     disk_is_back = asyncio.Event()
 
     def hang(_: Connection) -> None:

@@ -43,7 +43,7 @@ def a_circuit_breaker() -> CircuitBreaker:
     ],
 )
 def test_a_failure_is_unconfirmed_when_it_meets_the_commit(failure: Exception) -> None:
-    """Before the commit, the same failure means that nothing is stored."""
+    """A lost connection before the commit means that nothing is stored."""
     assert Unavailable is type(domain_error(failure, commits=False))
     assert Unconfirmed is type(domain_error(failure, commits=True))
 
@@ -60,7 +60,7 @@ def test_a_failure_is_unconfirmed_when_it_meets_the_commit(failure: Exception) -
 def test_a_failure_is_certain_when_the_database_itself_refuses_the_commit(
     failure: Exception, expected: type[Unavailable]
 ) -> None:
-    """That is any error of SQLite, and a constraint or a conflict of PostgreSQL."""
+    """A commit has failed for certain if SQLite or PostgreSQL itself reports the error."""
     assert expected is type(domain_error(DBAPIError("COMMIT", None, failure), commits=True))
 
 
@@ -79,12 +79,12 @@ def test_a_failure_is_certain_when_the_database_itself_refuses_the_commit(
 def test_a_failure_is_a_rejection_when_it_is_about_what_was_to_be_stored(
     failure: Exception, expected: type[Unavailable]
 ) -> None:
-    """`StorageRejected` means that other data could be stored."""
+    """`StorageRejected` means that the database rejected this data, but could store other data."""
     assert expected is type(domain_error(DBAPIError("INSERT", None, failure), commits=False))
 
 
 def test_a_failure_is_unconfirmed_when_sqlite_could_not_sync_the_commit() -> None:
-    """The commit may be in the write-ahead log, and be recovered from it after a crash."""
+    """After a crash, SQLite may recover the commit from the write-ahead log."""
     failure = sqlite_error("SQLITE_IOERR_FSYNC")
 
     assert Unconfirmed is type(domain_error(DBAPIError("COMMIT", None, failure), commits=True))

@@ -18,7 +18,7 @@ def failure_of_sqlite(name: str) -> sqlite3.OperationalError:
 
 
 def sentence_of(failure: Exception, file: Path | None) -> str:
-    """Return the text of the error that a failure is turned into."""
+    """Return the message of the `DatabaseOpenError` for a failure."""
     with pytest.raises(DatabaseOpenError) as caught, explained_opening(file):
         raise failure
     return str(caught.value)
@@ -39,7 +39,7 @@ def sentence_of(failure: Exception, file: Path | None) -> str:
     ],
 )
 def test_opening_names_file_and_fix_when_sqlite_fails(name: str, fix: str) -> None:
-    """Extended error codes are treated as their primary code."""
+    """Extended error codes have the message of their primary code."""
     sentence = sentence_of(failure_of_sqlite(name), FILE)
 
     assert sentence.startswith(f"The database {FILE} ")
@@ -47,7 +47,7 @@ def test_opening_names_file_and_fix_when_sqlite_fails(name: str, fix: str) -> No
 
 
 def test_opening_names_the_folder_when_it_may_not_be_written() -> None:
-    """The error contains the reason that the system gives."""
+    """The error contains the operating system's reason."""
     denied = PermissionError(13, os.strerror(13))
 
     sentence = sentence_of(denied, FILE)
@@ -63,7 +63,7 @@ def test_opening_names_the_folder_when_it_may_not_be_written() -> None:
     ],
 )
 def test_opening_asks_for_the_database_when_its_server_is_not_there(failure: Exception) -> None:
-    """The error does not contain the URL, which may contain a password."""
+    """The error omits the URL, because it may contain a password."""
     assert (
         "The database cannot be reached (ConnectionRefusedError); "
         "start it, or correct DATABASE_URL."
@@ -71,7 +71,7 @@ def test_opening_asks_for_the_database_when_its_server_is_not_there(failure: Exc
 
 
 def test_opening_speaks_of_tls_when_the_certificate_is_refused() -> None:
-    """The error does not suggest starting the server, which runs."""
+    """The error does not suggest starting the server, because the server is running."""
     refused = ssl.SSLCertVerificationError("certificate verify failed")
 
     assert (
@@ -82,5 +82,5 @@ def test_opening_speaks_of_tls_when_the_certificate_is_refused() -> None:
 
 @pytest.mark.parametrize("file", [FILE, None])
 def test_opening_says_so_when_the_database_does_not_answer(file: Path | None) -> None:
-    """The cause is a disk or server that hangs."""
+    """A hanging disk or server leads to its own error message."""
     assert sentence_of(TimeoutError(), file).startswith("The database did not answer in time")

@@ -27,7 +27,7 @@ READS = ("1250ms", "750ms", "repeatable read", "on", True)
 async def test_every_session_gives_up_in_time_and_means_utc_when_it_is_opened(
     postgres_url: str, query: str
 ) -> None:
-    """Writers and readers have these settings; behind a pooler they are those of a transaction."""
+    """Every session has the timeouts and UTC; behind a pooler, every transaction sets them."""
     database = Database(postgres_url + query, migrate=False, limits=LIMITS)
 
     async with (
@@ -48,7 +48,7 @@ async def test_every_session_gives_up_in_time_and_means_utc_when_it_is_opened(
 async def test_every_commit_is_durable_when_the_database_asks_for_less(
     postgres_url: str, postgres_server: PostgresServer, query: str, wanted: str, found: str
 ) -> None:
-    """Only ``off`` is replaced, in every transaction; stricter values remain."""
+    """Every transaction replaces ``synchronous_commit = off``; stricter values are kept."""
     postgres_server.execute(f"ALTER DATABASE chat SET synchronous_commit = {wanted}")
 
     settings = []
@@ -61,8 +61,6 @@ async def test_every_commit_is_durable_when_the_database_asks_for_less(
 
 
 async def test_a_reader_cannot_write_when_it_tries(postgres_database: Database) -> None:
-    """The server rejects the statement."""
-
     async def write() -> None:
         async with postgres_database.reading() as connection:
             await connection.execute(text("DELETE FROM users"))
@@ -74,7 +72,7 @@ async def test_a_reader_cannot_write_when_it_tries(postgres_database: Database) 
 async def test_tables_stand_in_the_schema_when_the_address_names_one(
     empty_postgres_url: str, postgres_server: PostgresServer
 ) -> None:
-    """The parameter is Prisma's ``?schema=``."""
+    """The URL may name a schema with Prisma's ``?schema=``."""
     postgres_server.execute('CREATE SCHEMA "Chat"', "empty")
 
     async with opened(Database(f"{empty_postgres_url}?schema=Chat", migrate=True)):
@@ -86,7 +84,7 @@ async def test_tables_stand_in_the_schema_when_the_address_names_one(
 
 
 async def test_opening_speaks_of_tls_when_the_server_has_none(postgres_url: str) -> None:
-    """The error names the setting that asks for TLS."""
+    """The error names the setting that requires TLS."""
     with pytest.raises(
         DatabaseOpenError, match="does not offer the TLS that DATABASE_URL asks for"
     ) as refused:
@@ -108,7 +106,7 @@ async def test_opening_speaks_of_tls_when_the_server_has_none(postgres_url: str)
 async def test_opening_names_the_fix_when_the_server_refuses(
     postgres_server: PostgresServer, user: str, database: str, sentence: str
 ) -> None:
-    """The error does not contain the URL, which contains a password."""
+    """The error omits the URL, because it contains a password."""
     url = postgres_server.url(database, user)
 
     with pytest.raises(DatabaseOpenError, match=sentence) as caught:

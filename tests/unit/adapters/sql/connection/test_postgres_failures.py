@@ -28,7 +28,7 @@ SHORT = DatabaseLimits(
     lock_timeout_seconds=0.5,
     answer_seconds=2.0,
 )
-"""Limits that are short, but long enough for an operation on a busy machine."""
+"""Short limits, which still suffice for an operation on a busy machine."""
 SECRET = "what-alice-wrote-to-bob"
 AT_COMMIT = """
 CREATE FUNCTION at_commit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {} RETURN NULL; END $$;
@@ -64,7 +64,7 @@ async def count(database: Database) -> int:
 async def test_both_ways_heal_when_the_server_is_started_again(
     database: Database, postgres_server: PostgresServer
 ) -> None:
-    """Operations fail at once, and succeed after the restart without a restart of this server."""
+    """Operations fail at once, and succeed again after PostgreSQL has restarted."""
     await write(database, "before")
     await asyncio.to_thread(postgres_server.stop)
     began = monotonic()
@@ -84,7 +84,7 @@ async def test_both_ways_heal_when_the_server_is_started_again(
 async def test_nobody_notices_when_the_server_is_restarted_between_two_operations(
     database: Database, postgres_server: PostgresServer
 ) -> None:
-    """Lost connections in the pool are not used."""
+    """The pool does not reuse lost connections."""
     await write(database, "before")
     await asyncio.to_thread(postgres_server.stop)
     await asyncio.to_thread(postgres_server.start_again)
@@ -97,7 +97,7 @@ async def test_nobody_notices_when_the_server_is_restarted_between_two_operation
 async def test_both_ways_are_unavailable_in_time_when_the_server_is_frozen(
     database: Database, postgres_server: PostgresServer
 ) -> None:
-    """Afterwards everything works as before, and no task is left."""
+    """After the freeze all operations succeed, and no task is left."""
     await write(database, "before")
     began = monotonic()
     with postgres_server.frozen():
@@ -117,7 +117,7 @@ async def test_both_ways_are_unavailable_in_time_when_the_server_is_frozen(
 async def test_a_commit_is_unconfirmed_when_the_server_freezes_under_it(
     database: Database, postgres_server: PostgresServer
 ) -> None:
-    """The commit completes once the server continues, and its turn is given back."""
+    """The commit completes once the server continues, and then other writers get their turn."""
     with ExitStack() as frozen:
         event.listen(
             database._engines.writing.sync_engine,
@@ -141,7 +141,7 @@ async def test_a_commit_is_unconfirmed_when_the_server_freezes_under_it(
 async def test_a_commit_is_unconfirmed_when_its_backend_is_killed(
     own_postgres_database: Database, postgres_server: PostgresServer, postgres_url: str
 ) -> None:
-    """The connection is lost between COMMIT and its answer."""
+    """The connection is lost after COMMIT was sent and before PostgreSQL answers."""
     postgres_server.execute(AT_COMMIT.format(f"PERFORM {LOCK};"), "chat")
     async with held_lock(postgres_url):
         writing = asyncio.create_task(write(own_postgres_database, "uncertain"))
@@ -157,7 +157,7 @@ async def test_a_commit_is_unconfirmed_when_its_backend_is_killed(
 async def test_a_commit_goes_on_when_its_caller_has_gone(
     own_postgres_database: Database, postgres_server: PostgresServer, postgres_url: str
 ) -> None:
-    """Cancelling the caller does not cancel the commit, and the shutdown waits for it."""
+    """Cancelling the caller does not cancel the commit, and the shutdown waits for the commit."""
     postgres_server.execute(AT_COMMIT.format(f"PERFORM {LOCK};"), "chat")
     async with held_lock(postgres_url):
         writing = asyncio.create_task(write(own_postgres_database, "stored"))
@@ -176,7 +176,7 @@ async def test_a_commit_goes_on_when_its_caller_has_gone(
 async def test_a_commit_is_known_to_have_failed_when_the_server_refuses_it(
     database: Database, postgres_server: PostgresServer
 ) -> None:
-    """A deferred constraint fails: it is certain that nothing is stored."""
+    """A deferred constraint fails at the commit, so certainly nothing is stored."""
     refusal = "RAISE EXCEPTION 'no' USING ERRCODE = 'check_violation';"
     postgres_server.execute(AT_COMMIT.format(refusal), "chat")
 
@@ -189,7 +189,7 @@ async def test_a_commit_is_known_to_have_failed_when_the_server_refuses_it(
 async def test_an_operation_is_unavailable_when_its_backend_is_killed(
     database: Database, postgres_server: PostgresServer
 ) -> None:
-    """It is certain that nothing is stored; the next operation gets a new backend."""
+    """A backend that is killed before the commit has stored nothing; the next call gets another."""
 
     async def write_and_be_killed() -> None:
         async with database.transaction() as connection:
@@ -215,7 +215,7 @@ async def test_an_operation_is_unavailable_when_its_backend_is_killed(
 async def test_a_statement_is_given_up_when_it_takes_longer_than_its_setting(
     database: Database, postgres_url: str, statement: str, at_most: float
 ) -> None:
-    """The connection of a slow or waiting statement stays usable."""
+    """After a statement timeout or lock timeout, the connection stays usable."""
 
     async def run() -> None:
         async with database.transaction() as connection:
@@ -239,7 +239,7 @@ async def test_a_statement_is_given_up_when_it_takes_longer_than_its_setting(
 async def test_who_comes_late_is_unavailable_when_every_connection_is_taken(
     database: Database,
 ) -> None:
-    """Half of the connections write; a further writer waits for its turn, but not too long."""
+    """At most half of the connections write; a further writer waits until its timeout."""
     release = asyncio.Event()
 
     async def hold() -> None:
@@ -263,7 +263,7 @@ async def test_who_comes_late_is_unavailable_when_every_connection_is_taken(
 async def test_nothing_is_left_at_the_server_when_an_operation_is_cancelled(
     own_postgres_database: Database, postgres_server: PostgresServer, postgres_url: str
 ) -> None:
-    """The server ends the transaction of the closed connection."""
+    """PostgreSQL ends the transaction of the closed connection."""
 
     async def hang() -> None:
         async with own_postgres_database.transaction() as connection:
@@ -286,7 +286,7 @@ async def test_nothing_is_left_at_the_server_when_an_operation_is_cancelled(
 async def test_no_log_tells_what_was_written_when_it_is_stored_read_and_refused(
     database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Logs at all levels, the error and its traceback contain no parameters and no rows."""
+    """The logs at all levels, the error and its traceback contain no parameters and no rows."""
     caplog.set_level(logging.DEBUG)
     await write(database, SECRET)
     async with database.reading() as connection:

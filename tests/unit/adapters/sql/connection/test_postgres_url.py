@@ -12,7 +12,7 @@ PRISMAS_NUMBERS = "connection_limit=5&pool_timeout=10&connect_timeout=10&socket_
 
 @pytest.mark.parametrize("query", ["", f"?{PRISMAS_NUMBERS}", "?statement_cache_size=0&other=1"])
 def test_connecting_has_defaults_when_the_parameters_say_nothing_here(query: str) -> None:
-    """Prisma's connection limits and unknown parameters are ignored."""
+    """Prisma's connection limits and unknown parameters in the URL are ignored."""
     url = parse_database_url(ADDRESS + query)
 
     assert {"ssl": "prefer"} == connect_arguments(url)
@@ -21,7 +21,7 @@ def test_connecting_has_defaults_when_the_parameters_say_nothing_here(query: str
 
 
 def test_the_session_is_as_told_when_the_address_names_its_settings() -> None:
-    """The schema becomes the search path; libpq's parameters are passed on."""
+    """The URL's schema becomes the search path; libpq's parameters are passed on."""
     url = parse_database_url(f"{ADDRESS}?schema=Chat&application_name=blue&options=-c%20jit%3Doff")
 
     assert {
@@ -38,7 +38,7 @@ def test_connecting_goes_to_a_socket_when_the_address_names_its_folder() -> None
 
 
 def test_connecting_goes_where_the_parameters_say_when_they_name_the_place() -> None:
-    """As in libpq, they override the first part of the URL."""
+    """As in libpq, parameters override the host, port and user in the URL."""
     query = "host=/run&port=5433&user=bob&password=other&dbname=chat"
 
     arguments = connect_arguments(parse_database_url(f"{ADDRESS}?{query}"))
@@ -68,7 +68,7 @@ def test_nothing_is_prepared_under_one_name_twice_when_a_pooler_stands_before_th
 
 @pytest.mark.parametrize("mode", ["disable", "allow", "prefer", "require"])
 def test_nothing_is_verified_when_the_address_does_not_ask_for_it(mode: str) -> None:
-    """Libpq and Prisma do the same."""
+    """As in libpq and Prisma, the certificate is not verified by default."""
     arguments = connect_arguments(parse_database_url(f"{ADDRESS}?sslmode={mode}"))
 
     assert mode == arguments["ssl"]
@@ -86,7 +86,7 @@ def test_nothing_is_verified_when_the_address_does_not_ask_for_it(mode: str) -> 
 def test_encryption_is_as_told_when_the_address_has_another_word_for_it(
     query: str, mode: str
 ) -> None:
-    """``ssl`` may be a mode, as in asyncpg, or true or false."""
+    """The parameter ``ssl`` may be a mode, as in asyncpg, or true or false."""
     arguments = connect_arguments(parse_database_url(f"{ADDRESS}?{query}"))
 
     assert mode == arguments["ssl"]
@@ -105,7 +105,7 @@ def test_encryption_is_as_told_when_the_address_has_another_word_for_it(
 def test_the_server_is_verified_when_the_address_asks_for_it(
     query: str, *, checks_host: bool
 ) -> None:
-    """Both libpq's and Prisma's parameters ask for it."""
+    """Both libpq's and Prisma's parameters can require a verified certificate."""
     context = connect_arguments(parse_database_url(f"{ADDRESS}?{query}"))["ssl"]
 
     assert isinstance(context, ssl.SSLContext)
@@ -127,7 +127,7 @@ def test_the_server_is_verified_when_the_address_asks_for_it(
     ],
 )
 def test_connecting_is_refused_when_a_parameter_means_nothing(query: str) -> None:
-    """The error names the parameter, and does not repeat the value."""
+    """The error names the parameter, and does not repeat its value."""
     url = parse_database_url(f"{ADDRESS}?{query}")
 
     with pytest.raises(DatabaseUrlError) as caught:
@@ -139,7 +139,7 @@ def test_connecting_is_refused_when_a_parameter_means_nothing(query: str) -> Non
 
 @pytest.mark.parametrize("schema", ["a%20b", "%22;drop"])
 def test_a_schema_is_refused_when_it_is_no_name(schema: str) -> None:
-    """The name becomes a part of a setting, so it must not contain quotes."""
+    """The schema's name becomes part of a setting, so it must not contain quotes."""
     url = parse_database_url(f"{ADDRESS}?schema={schema}")
 
     with pytest.raises(DatabaseUrlError, match="schema must be a name"):
@@ -147,7 +147,6 @@ def test_a_schema_is_refused_when_it_is_no_name(schema: str) -> None:
 
 
 def test_a_certificate_is_refused_when_it_is_none(tmp_path: Path) -> None:
-    """The file contains no certificate."""
     file = tmp_path / "authority.pem"
     file.write_text("no certificate", encoding="ascii")
     url = parse_database_url(f"{ADDRESS}?sslmode=verify-full&sslrootcert={file}")

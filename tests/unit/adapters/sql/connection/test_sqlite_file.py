@@ -8,7 +8,7 @@ from app.adapters.sql.connection.sqlite_file import sqlite_server_lock
 
 
 def test_lock_is_refused_when_a_server_has_it(file: Path) -> None:
-    """The error names the process of the other server."""
+    """The error names the process id of the other server."""
     with (
         sqlite_server_lock(file),
         pytest.raises(DatabaseOpenError, match=rf"already \(process {os.getpid()}\)"),
@@ -18,7 +18,7 @@ def test_lock_is_refused_when_a_server_has_it(file: Path) -> None:
 
 
 def test_lock_is_free_when_its_server_has_ended(file: Path) -> None:
-    """The content that an earlier server left in the file does not matter."""
+    """A lock file that an earlier server left behind does not lock the database."""
     for _ in range(2):
         with sqlite_server_lock(file):
             assert str(os.getpid()) == file.with_name("chat.db.server").read_text()

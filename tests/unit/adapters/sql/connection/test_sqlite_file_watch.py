@@ -38,7 +38,7 @@ def watch(file: Path) -> Iterator[SqliteFileWatch]:
 
 
 def test_files_are_in_place_when_others_come_and_go(watch: SqliteFileWatch, file: Path) -> None:
-    """Other connections that write and close remove neither the log nor its index."""
+    """Other connections do not remove the write-ahead log or its index when they close."""
     for _ in range(2):
         with closing(sqlite3.connect(file)) as connection, connection:
             connection.execute("INSERT INTO something VALUES (1)")
@@ -58,7 +58,7 @@ def test_files_are_not_in_place_when_one_is_deleted(
 def test_files_are_not_in_place_when_one_is_replaced(
     watch: SqliteFileWatch, file: Path, tmp_path: Path
 ) -> None:
-    """The server does not write to a database restored from a backup while it runs."""
+    """The server does not write to a database that was restored from a backup meanwhile."""
     make_database(tmp_path / "backup.db").replace(file)
 
     assert not watch.is_in_place()
@@ -67,7 +67,7 @@ def test_files_are_not_in_place_when_one_is_replaced(
 def test_files_are_not_in_place_when_their_folder_is_moved(
     watch: SqliteFileWatch, file: Path
 ) -> None:
-    """A new file at the path of the folder makes no difference."""
+    """A new file at the old path of the folder does not count as the database."""
     file.parent.rename(file.parent.with_name("moved"))
     file.parent.touch()
 
@@ -78,7 +78,7 @@ def test_files_are_not_in_place_when_their_folder_is_moved(
 def test_files_are_not_in_place_when_they_are_lost_behind_a_link(
     file: Path, tmp_path: Path, lost: str
 ) -> None:
-    """The link is watched, and so are the log and index next to its target."""
+    """The watch covers the symbolic link, and the log and index next to its target."""
     link = tmp_path / "link.db"
     link.symlink_to(file)
     watch = SqliteFileWatch()

@@ -15,7 +15,7 @@ from app.adapters.sql.connection.url import DatabaseUrlError, parse_database_url
     ],
 )
 def test_parse_gives_the_file_when_the_address_is_sqlites(text: str, file: Path) -> None:
-    """Three slashes mean a relative path, four an absolute one."""
+    """Three slashes begin a relative path, four slashes an absolute one."""
     url = parse_database_url(text)
 
     assert ("sqlite+aiosqlite", file) == (url.drivername, sqlite_file(url))
@@ -23,7 +23,7 @@ def test_parse_gives_the_file_when_the_address_is_sqlites(text: str, file: Path)
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+asyncpg"])
 def test_parse_gives_asyncpg_when_the_address_is_postgresqls(scheme: str) -> None:
-    """The URL of a server has no file."""
+    """The URL of a PostgreSQL server has no file."""
     url = parse_database_url(f"{scheme}://chat:secret@127.0.0.1:5432/chatgenius")
 
     assert "postgresql+asyncpg" == url.drivername
@@ -56,7 +56,7 @@ def test_parse_refuses_when_the_address_cannot_be_used(text: str) -> None:
 
 @pytest.mark.parametrize("port", ["", "0", "99999", "chat", "5432x", "secret@127.0.0.1"])
 def test_parse_speaks_of_the_port_when_it_is_none(port: str) -> None:
-    """The cause may be a special character in the password."""
+    """A special character in the password can make the port invalid."""
     with pytest.raises(DatabaseUrlError, match=r"port must be a number from 1 to 65535") as caught:
         parse_database_url(f"postgresql://chat:secret@127.0.0.1:{port}/chatgenius")
 

@@ -39,7 +39,7 @@ async def delete_row(database: Database, table: Table, row_id: str) -> None:
 
 
 async def until_waiting(connection: AsyncConnection, count: int) -> None:
-    """Poll until so many backends wait for locks; pytest's timeout is the only limit."""
+    """Poll until so many backends wait for locks; only pytest's timeout limits the polling."""
     while await connection.scalar(WAITING) != count:
         pass
 

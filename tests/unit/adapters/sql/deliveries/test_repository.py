@@ -1,4 +1,4 @@
-"""Number and plans of the statements, limits of pages, and the original backend's columns."""
+"""Tests of the statements, query plans and page limits, and of the original backend's columns."""
 
 from datetime import timedelta
 
@@ -39,7 +39,7 @@ async def test_advance_all_takes_a_few_statements_when_many_report_one_message(
 async def test_advance_all_takes_a_few_statements_when_reports_are_mixed(
     database: Database, storage: Storage
 ) -> None:
-    """Reports of both states in two channels take ten statements, which find all rows by keys."""
+    """Ten statements store reports of both states in two channels, and find all rows by keys."""
     stored = [await sent(storage, channel_id=RANDOM) for _ in range(4)]
     stored += [await sent(storage) for _ in range(4)]
     await storage.deliveries.advance_all(
@@ -54,7 +54,7 @@ async def test_advance_all_takes_a_few_statements_when_reports_are_mixed(
         await storage.deliveries.advance_all(reports, NOW)
 
     plans = await plans_of(database, statements)
-    # BEGIN, lock, members, deliveries; two states, receipts; states of messages, two of them.
+    # BEGIN, lock, members, deliveries; a statement per state; receipts; three for messages.
     assert 10 == len(statements)
     assert any("message_deliveries USING PRIMARY KEY" in line for line in plans)
     assert [] == [line for line in plans if is_whole_table(line)]
@@ -85,14 +85,14 @@ async def test_what_waits_is_read_by_its_index_when_it_is_asked_for(
     waiting = [line for line in plans if "message_deliveries_waiting_idx" in line]
     whole = [line for line in plans if is_whole_table(line)]
     assert 4 == len(waiting) == sum(" message_deliveries " in line for line in plans)
-    # The subqueries of the page and of the counted messages are limited before they are scanned.
+    # The plans scan only the subqueries of the page and of the counts, which have a limit.
     assert {"SCAN page", "SCAN newest"} >= set(whole)
 
 
 async def test_statuses_are_read_by_their_key_when_they_are_paged_and_counted(
     database: Database, storage: Storage
 ) -> None:
-    """The primary key has the order of the page, so that nothing is sorted."""
+    """Pages follow the order of the primary key, so the database sorts nothing."""
     message = await sent(storage)
 
     with recorded() as statements:
@@ -164,7 +164,7 @@ async def test_advance_all_writes_the_original_receipt_when_a_message_is_read(
 async def test_the_message_stays_delivered_when_the_original_backend_said_so(
     database: Database, storage: Storage
 ) -> None:
-    """The message does not return to SENT, and can still become READ."""
+    """A message that the original backend marked DELIVERED never returns to SENT."""
     message = await sent(storage)
     async with database.transaction() as connection:
         await connection.execute(update(messages).values(deliveryStatus=DELIVERED))

@@ -10,16 +10,7 @@ from app.adapters.sql.schema.upgrade import upgrade_schema
 from app.domain.errors import ClientMessageIdReused
 from app.domain.message import Message
 from app.ports import AddOutcome, StoredMessage
-from tests.contract.storage import (
-    ALICE,
-    MEMBERSHIP,
-    RANDOM,
-    Storage,
-    add,
-    add_one,
-    draft,
-    sql_storage,
-)
+from tests.contract.storage import ALICE, RANDOM, Storage, add, add_one, draft
 from tests.doubles.manual_clock import DEFAULT_START as NOW
 from tests.unit.adapters.sql.migrations import downgrade
 
@@ -29,14 +20,6 @@ def database(request: pytest.FixtureRequest) -> Database:
     """SQLite, then PostgreSQL, migrated and open; a test may change the tables."""
     database: Database = request.getfixturevalue(f"{request.param}_database")
     return database
-
-
-@pytest.fixture
-async def storage(database: Database) -> Storage:
-    """Repositories that use `database`, with the users and channels of the contract tests."""
-    storage = sql_storage(database)
-    await storage.channels.seed(MEMBERSHIP)
-    return storage
 
 
 async def digests(database: Database) -> Sequence[str | None]:
@@ -51,7 +34,7 @@ def drop_digests(connection: Connection) -> None:
 
 
 async def resend(storage: Storage, *contents: str) -> list[AddOutcome]:
-    """Send contents with the client message id ``c-1``, one after the other."""
+    """Send each of these contents with the client message id ``c-1``, in this order."""
     return [
         await add_one(storage, draft(content=each, client_message_id="c-1")) for each in contents
     ]
@@ -70,7 +53,7 @@ async def old_message(database: Database, storage: Storage) -> Message:
 async def test_digests_differ_when_the_same_text_is_sent_twice(
     database: Database, storage: Storage
 ) -> None:
-    """Digests do not reveal that two messages, which may be deleted, had the same text."""
+    """Equal digests would reveal that two messages, perhaps deleted ones, had the same text."""
     for client_message_id in ("c-1", "c-2"):
         message = await add(storage, draft(content="yes", client_message_id=client_message_id))
         await storage.messages.delete(message.id, ALICE)
@@ -84,7 +67,7 @@ async def test_digests_differ_when_the_same_text_is_sent_twice(
 async def test_send_is_compared_with_the_message_when_the_row_has_no_digest(
     storage: Storage, old_message: Message
 ) -> None:
-    """A repeated send is acknowledged; other content or another channel is rejected."""
+    """A repeated send is acknowledged; a send with other content or channel is rejected."""
     repeated, reused = await resend(storage, "hello", "other")
     elsewhere = await add_one(storage, draft(channel_id=RANDOM, client_message_id="c-1"))
 
@@ -96,7 +79,7 @@ async def test_send_is_compared_with_the_message_when_the_row_has_no_digest(
 async def test_send_is_compared_with_the_edited_message_when_the_row_has_no_digest(
     storage: Storage, old_message: Message
 ) -> None:
-    """Without a digest, only the edited content is known to be stored."""
+    """Without a digest of the first send, a repeated send is compared with the edited content."""
     edited = await storage.messages.update(old_message.id, ALICE, "edited", NOW)
 
     first, same_as_now = await resend(storage, "hello", "edited")
@@ -108,7 +91,7 @@ async def test_send_is_compared_with_the_edited_message_when_the_row_has_no_dige
 async def test_send_is_refused_when_the_row_has_no_digest_and_the_message_was_deleted(
     storage: Storage, old_message: Message
 ) -> None:
-    """`MessageDeleted` could make a client drop a message that was never stored."""
+    """After `MessageDeleted`, a client could drop a message that was never stored."""
     await storage.messages.delete(old_message.id, ALICE)
 
     (again,) = await resend(storage, "hello")

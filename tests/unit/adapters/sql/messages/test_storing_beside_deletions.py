@@ -30,7 +30,7 @@ async def deleting(database: Database, table: Table, row_id: str) -> AsyncIterat
     async with database.transaction() as connection:
         await connection.execute(delete(table).where(table.c.id == row_id))
         yield
-        # pytest's timeout is the only limit.
+        # Only pytest's timeout limits the polling.
         while not await connection.scalar(SOMEBODY_WAITS):
             pass
 
@@ -45,7 +45,7 @@ def numbers(outcomes: Sequence[AddOutcome]) -> list[int | type[AddOutcome]]:
 async def test_neighbours_are_stored_when_a_sender_is_being_deleted(
     database: Database, storage: Storage
 ) -> None:
-    """The deleted user's message is rejected, and the others are stored."""
+    """The deleted user's message is rejected, and the batch's other messages are stored."""
     async with deleting(database, users, BOB):
         storing = asyncio.create_task(
             storage.messages.add_all([draft(ALICE), draft(BOB), draft(CAROL)], NOW)
@@ -57,7 +57,7 @@ async def test_neighbours_are_stored_when_a_sender_is_being_deleted(
 async def test_neighbours_are_stored_when_a_channel_is_being_deleted(
     database: Database, storage: Storage
 ) -> None:
-    """The message to the deleted channel is rejected, and the others are stored."""
+    """The message to the deleted channel is rejected, and the batch's other messages are stored."""
     async with deleting(database, channels, RANDOM):
         storing = asyncio.create_task(
             storage.messages.add_all([draft(), draft(ALICE, RANDOM), draft(BOB)], NOW)
@@ -69,7 +69,7 @@ async def test_neighbours_are_stored_when_a_channel_is_being_deleted(
 async def test_messages_are_stored_when_a_recipient_is_being_deleted(
     database: Database, storage: Storage
 ) -> None:
-    """Deliveries are stored for the other recipients."""
+    """Deliveries are stored for the recipients that still exist."""
     async with deleting(database, users, CAROL):
         storing = asyncio.create_task(storage.messages.add_all([draft(), draft(BOB)], NOW))
 
@@ -86,7 +86,7 @@ async def test_messages_are_stored_when_a_recipient_is_being_deleted(
 async def test_adopting_passes_over_a_message_when_it_is_being_deleted(
     database: Database, storage: Storage
 ) -> None:
-    """The deleted message gets no ``seq``, and the numbers have no gap."""
+    """The deleted message gets no ``seq``, and the sequences have no gap."""
     for message_id in ("msg_001", "msg_002"):
         await store_as_prisma(database, message_id)
 
@@ -103,7 +103,7 @@ async def test_adopting_passes_over_a_message_when_it_is_being_deleted(
 async def test_adopting_passes_over_a_channel_when_it_is_being_deleted(
     database: Database, storage: Storage
 ) -> None:
-    """Messages of other channels get their ``seq``."""
+    """Messages of other channels still get their ``seq``."""
     await store_as_prisma(database, "msg_001", channel_id=RANDOM)
     await store_as_prisma(database, "msg_002")
 

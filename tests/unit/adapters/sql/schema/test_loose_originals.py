@@ -35,14 +35,14 @@ async def migrate(url: str) -> Examination:
 
 
 async def test_a_loose_original_is_taken_over_when_it_is_migrated(loose_url: str) -> None:
-    """The doctor only warns that `seed` cannot add users."""
+    """The doctor's only warning is that `seed` cannot add users."""
     found = await migrate(loose_url)
 
     assert Examination(warnings=(NO_SEED, FSYNC_WARNING)) == found
 
 
 async def test_messages_and_receipts_are_stored_when_the_original_is_loose(loose_url: str) -> None:
-    """Messages from before the migration can be read as well."""
+    """Messages from before the migration can also be read."""
     async with opened(Database(loose_url, migrate=True, limits=UNHURRIED)) as database:
         storage = sql_storage(database)
         message = await add(storage, draft(content="x" * 4_000))
@@ -63,7 +63,7 @@ async def test_messages_and_receipts_are_stored_when_the_original_is_loose(loose
 async def test_messages_are_taken_in_when_one_before_them_has_lost_what_it_refers_to(
     loose_url: str, postgres_server: PostgresServer, column: str, gone: str
 ) -> None:
-    """A message without an author or channel is skipped, and not found again."""
+    """The adoption skips a message without an author or channel, and does not find it again."""
     lose = f"""UPDATE messages SET "{column}" = {gone} WHERE id = 'lost'"""  # noqa: S608 - the test's own
     async with opened(Database(loose_url, migrate=True, limits=UNHURRIED)) as database:
         storage = sql_storage(database)
@@ -80,7 +80,7 @@ async def test_messages_are_taken_in_when_one_before_them_has_lost_what_it_refer
 
 
 async def test_a_channel_is_found_when_the_original_is_loose(loose_url: str) -> None:
-    """The channel has only an id: its name is the id, and it counts as PRIVATE."""
+    """A channel that only has an id uses its id as its name, and counts as PRIVATE."""
     async with opened(Database(loose_url, migrate=True, limits=UNHURRIED)) as database:
         channel = await sql_storage(database).channels.find(GENERAL)
 
@@ -136,7 +136,7 @@ async def test_channels_change_when_the_original_is_loose(loose_url: str) -> Non
 async def test_a_warning_is_given_when_a_shared_table_restricts_operators_or_users(
     empty_postgres_url: str, postgres_server: PostgresServer, change: str, sentence: str
 ) -> None:
-    """Migrating succeeds nevertheless."""
+    """The migration succeeds in spite of the restriction."""
     postgres_server.execute(TABLES + ROWS, "empty")
     postgres_server.execute(change, "empty")
 
@@ -148,7 +148,7 @@ async def test_a_warning_is_given_when_a_shared_table_restricts_operators_or_use
 async def test_differences_are_lines_in_one_order_when_there_are_several(
     empty_postgres_url: str, postgres_server: PostgresServer
 ) -> None:
-    """They are sorted, so that every run prints the same."""
+    """Every run prints the differences in the same order."""
     postgres_server.execute(
         TABLES + 'ALTER TABLE messages DROP content, DROP "userId", ADD must text NOT NULL;'
         "ALTER TABLE users DROP name; DROP TABLE read_receipts",
@@ -173,7 +173,7 @@ async def test_differences_are_lines_in_one_order_when_there_are_several(
 async def test_migrating_names_the_table_when_it_has_the_name_of_a_new_one(
     empty_postgres_url: str, postgres_server: PostgresServer
 ) -> None:
-    """It belongs to another program, or ``alembic_version`` was lost."""
+    """The table belongs to another program, or ``alembic_version`` was lost."""
     postgres_server.execute(TABLES + "CREATE TABLE revocations (id int)", "empty")
     sentence = (
         "The table revocations already exists, but `migrate` must create it: rename or drop it."

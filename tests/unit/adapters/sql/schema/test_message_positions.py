@@ -1,4 +1,4 @@
-"""Tests revision 0004 with messages, by app/adapters/sql/schema/upgrade.py."""
+"""Tests revision 0004 on tables with messages, by app/adapters/sql/schema/upgrade.py."""
 
 from datetime import timedelta
 
@@ -15,8 +15,8 @@ from tests.unit.adapters.sql.migrations import downgrade
 
 QUIET = ChannelId("nobody-else")
 
-# Id, channel, seconds after NOW, seq. The clock was set back before the second message. Messages
-# without a seq are the original backend's.
+# Id, channel, seconds after NOW, seq. The second message has an earlier time than the first.
+# The original backend stored the messages without a seq.
 STORED = (
     ("general-1", GENERAL, 5, 1),
     ("general-2", GENERAL, 1, 2),
@@ -117,7 +117,7 @@ async def test_sequences_stay_when_messages_get_positions(
 async def test_deliveries_stay_when_messages_get_positions(
     database: Database, storage: Storage
 ) -> None:
-    """Each delivery gets its message's position; old messages count as delivered."""
+    """Each delivery gets the position of its message, and old messages count as delivered."""
     found = await rows(
         database,
         "SELECT d.message_id, d.recipient_id, d.status, d.channel_id = s.channel_id, "
@@ -131,7 +131,7 @@ async def test_deliveries_stay_when_messages_get_positions(
 
 
 async def test_sends_go_on_when_messages_have_got_positions(storage: Storage) -> None:
-    """A new message gets the next number and the last position, and none is left to adopt."""
+    """A new message gets the next sequence and the last position, and no message needs adoption."""
     message = await add(storage, draft())
 
     page = await storage.deliveries.undelivered(BOB, after=0, limit=10)
@@ -143,7 +143,7 @@ async def test_sends_go_on_when_messages_have_got_positions(storage: Storage) ->
 async def test_what_was_stored_stays_when_positions_are_downgraded(
     database: Database, storage: Storage
 ) -> None:
-    """Numbers and deliveries remain, in the order of storing."""
+    """Sequences and deliveries remain, in the order of storing."""
     await add(storage, draft(BOB))
     async with database.transaction() as connection:
         await connection.run_sync(go_back)

@@ -66,7 +66,7 @@ def original_url(empty_postgres_url: str, postgres_server: PostgresServer) -> st
 
 
 async def migrate(url: str) -> tuple[str, ...]:
-    """Migrate a database as ``python -m app migrate`` does; return the migrations that ran."""
+    """Migrate a database as ``python -m app migrate`` does, and return the migrations that ran."""
     async with opened(Database(url, migrate=True, limits=UNHURRIED)) as database:
         return database.applied_migrations
 
@@ -74,7 +74,7 @@ async def migrate(url: str) -> tuple[str, ...]:
 async def test_the_originals_tables_stay_as_they_are_when_the_database_is_migrated(
     original_url: str, postgres_server: PostgresServer
 ) -> None:
-    """Columns, types, defaults, keys and enums stay, and only indexes are added."""
+    """Columns, types, defaults, keys and enums are unchanged; the migration only adds indexes."""
     queries = (COLUMNS, CONSTRAINTS, ENUMS, INDEXES, TRIGGERS)
     before = [postgres_server.execute(query, "empty") for query in queries]
 
@@ -95,7 +95,7 @@ async def test_the_originals_tables_stay_as_they_are_when_the_database_is_migrat
 
 
 async def test_history_gets_its_numbers_when_the_database_is_migrated(original_url: str) -> None:
-    """Old messages are numbered by date, count as delivered, and new ones follow them."""
+    """Old messages get a ``seq`` by date and count as delivered; new messages follow them."""
     await migrate(original_url)
 
     async with opened(Database(original_url, migrate=False, limits=UNHURRIED)) as database:
@@ -124,7 +124,7 @@ async def test_members_stay_when_the_database_is_migrated(original_url: str) -> 
 async def test_prisma_goes_on_writing_when_the_database_is_migrated(
     original_url: str, postgres_server: PostgresServer
 ) -> None:
-    """Statements of Prisma succeed on the migrated tables."""
+    """Prisma's statements succeed on the migrated tables."""
     await migrate(original_url)
 
     postgres_server.execute(PRISMA_WRITES, "empty")
@@ -136,7 +136,7 @@ async def test_prisma_goes_on_writing_when_the_database_is_migrated(
 async def test_migrating_does_it_once_when_two_processes_do_it_at_the_same_time(
     original_url: str,
 ) -> None:
-    """One of three runs all migrations but the first, which an original database has already."""
+    """One of three processes runs all migrations that the original database lacks."""
     first, second, third = await asyncio.gather(*(migrate(original_url) for _ in range(3)))
 
     assert [0, 0, len(REVISIONS) - 1] == sorted(map(len, (first, second, third)))

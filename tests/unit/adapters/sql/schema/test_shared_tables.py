@@ -22,7 +22,7 @@ def database(request: pytest.FixtureRequest) -> Database:
 
 
 def test_every_shared_table_has_its_columns_listed() -> None:
-    """A table that a database must have is a shared one."""
+    """Every table that a database must have is also a shared table."""
     assert SHARED_TABLES == USED_COLUMNS.keys()
     assert REQUIRED_TABLES <= SHARED_TABLES <= metadata.tables.keys()
 
@@ -45,7 +45,7 @@ async def test_a_receipt_is_written_once_when_a_recipient_reads(
 async def test_replies_stay_when_what_they_answer_is_deleted(
     database: Database, storage: Storage
 ) -> None:
-    """Their ``replyToId`` becomes NULL, as with Prisma's ``onDelete: SetNull``."""
+    """As with Prisma's ``onDelete: SetNull``, a reply's ``replyToId`` becomes NULL."""
     first = await add(storage, draft())
     reply = await add(storage, draft(BOB))
     async with database.transaction() as connection:
@@ -63,7 +63,7 @@ async def test_replies_stay_when_what_they_answer_is_deleted(
 async def test_a_user_is_shown_by_id_when_the_original_backend_knows_no_name(
     database: Database, storage: Storage
 ) -> None:
-    """The e-mail address is not shown instead of a name."""
+    """The e-mail address is never shown instead of a name."""
     async with database.transaction() as connection:
         await connection.execute(
             insert(users).values(
@@ -84,7 +84,7 @@ async def test_a_user_is_shown_by_id_when_the_original_backend_knows_no_name(
 async def test_seed_leaves_users_as_they_are_when_they_exist(
     database: Database, storage: Storage
 ) -> None:
-    """The name is kept, and no e-mail address is invented."""
+    """Seeding an existing user changes no name, and invents no e-mail address."""
     async with database.transaction() as connection:
         await connection.execute(users.update().where(users.c.id == BOB).values(name="Robert"))
 
@@ -99,8 +99,8 @@ async def test_seed_leaves_users_as_they_are_when_they_exist(
 async def test_dates_are_naive_utc_in_the_table_when_they_are_written(
     database: Database, storage: Storage
 ) -> None:
-    """They have milliseconds as Prisma's do; dates that the database fills in are read as UTC."""
-    moment = datetime.fromisoformat("2026-01-31T10:30:00.123+01:00")
+    """Dates have milliseconds, as Prisma's have; the database's own dates are read as UTC."""
+    moment = datetime.fromisoformat("2026-01-31T09:30:00.123+00:00")
     message = await add(storage, draft(), moment)
 
     async with database.reading() as connection:

@@ -24,7 +24,7 @@ AS $$ BEGIN PERFORM pg_sleep(0.2); END $$;
 CREATE EVENT TRIGGER be_slow ON ddl_command_start WHEN TAG IN ('CREATE INDEX')
 EXECUTE FUNCTION be_slow();
 """
-"""Makes creating an index take longer than the statement timeout."""
+"""SQL that makes creating an index take longer than the statement timeout."""
 
 
 @pytest.fixture(params=["sqlite", "own_postgres"])
@@ -52,8 +52,6 @@ async def test_migrations_give_the_tables_of_the_code_when_they_have_run(
 
 
 async def test_migrations_leave_nothing_when_they_are_taken_back(database: Database) -> None:
-    """Every revision can be downgraded."""
-
     def down_and_up(connection: Connection) -> list[str]:
         downgrade(connection, "base")
         left = inspect(connection).get_table_names()
@@ -69,7 +67,7 @@ async def test_migrations_leave_nothing_when_they_are_taken_back(database: Datab
 async def test_migrating_takes_its_time_when_statements_of_the_chat_may_not(
     empty_postgres_url: str, postgres_server: PostgresServer
 ) -> None:
-    """The statement timeout does not apply to migrations of large tables."""
+    """The statement timeout does not apply to migrations, which may change large tables."""
     postgres_server.execute(TABLES + ROWS + SLOW_INDEXES, "empty")
     limits = DatabaseLimits(statement_timeout_seconds=0.1)
 
@@ -106,7 +104,7 @@ async def test_opening_refuses_when_migrations_are_missing_and_not_asked_for(url
 
 
 async def test_opening_migrates_once_when_two_do_it_at_the_same_time(url: str) -> None:
-    """One of three runs all migrations, the others wait for it and run none."""
+    """The first of three processes runs all migrations, and the others wait for it."""
     applied = await asyncio.gather(*(_open_and_close(url, migrate=True) for _ in range(3)))
 
     assert [0, 0, len(REVISIONS)] == sorted(map(len, applied))

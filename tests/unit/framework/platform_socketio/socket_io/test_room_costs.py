@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
 from app.framework.platform_socketio.socket_io.room_manager import RoomManager
 from app.framework.platform_socketio.socket_io.rooms import NamespaceRooms
@@ -60,12 +59,6 @@ class CountingMembers(dict[str, Any]):
     def __iter__(self) -> Iterator[str]:
         self.visits += len(self)
         return super().__iter__()
-
-
-@pytest_asyncio.fixture
-async def batcher() -> WriteBatcher:
-    """Create a batcher on the test's event loop."""
-    return WriteBatcher()
 
 
 @pytest.fixture

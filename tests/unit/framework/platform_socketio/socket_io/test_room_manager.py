@@ -1,16 +1,8 @@
 import pytest
-import pytest_asyncio
 
 from app.framework.platform_socketio.socket_io.room_manager import RoomManager
-from app.framework.platform_socketio.websocket.frames import text_frame
-from app.framework.platform_socketio.websocket.write_batcher import WriteBatcher
+from app.framework.platform_socketio.websocket.write_batcher import WriteBatcher, text_frame
 from tests.unit.framework.platform_socketio.room_client import RoomClient
-
-
-@pytest_asyncio.fixture
-async def batcher() -> WriteBatcher:
-    """Create a batcher on the test's event loop."""
-    return WriteBatcher()
 
 
 @pytest.fixture

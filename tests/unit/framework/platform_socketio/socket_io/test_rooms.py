@@ -2,7 +2,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
-import pytest_asyncio
 
 from app.framework import Socket
 from app.framework.platform_socketio.socket_io.room_manager import RoomManager
@@ -23,12 +22,6 @@ class PendingLink:
     socket: Socket
     pending_rooms: frozenset[str]
     sid: str = ""
-
-
-@pytest_asyncio.fixture
-async def batcher() -> WriteBatcher:
-    """Create a batcher on the test's event loop."""
-    return WriteBatcher()
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from app.framework.platform_socketio.disconnect_reason import DisconnectReason
-from app.framework.platform_socketio.websocket.frames import text_frame
 from app.framework.platform_socketio.websocket.heartbeat import Heartbeat, PingedConnection
+from app.framework.platform_socketio.websocket.write_batcher import text_frame
 from tests.deadlines import ANSWER_SECONDS
 
 PING = text_frame(b"2")
