@@ -111,5 +111,5 @@ class MemoryChannelRepository(ChannelRepository):
 
 
 def _seeded(channel_id: ChannelId, creator_id: UserId) -> Channel:
-    now = datetime.now(UTC)  # databases use their own clock here, too
+    now = datetime.now(UTC)  # Databases also use their own clock here.
     return Channel(channel_id, channel_id, None, ChannelType.PUBLIC, creator_id, created_at=now)

@@ -1,4 +1,4 @@
-"""The limits that this node counts in its memory: events, connection attempts and sockets."""
+"""Limits events, connection attempts and sockets with counters in this node's memory."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -9,29 +9,29 @@ from app.domain.ids import UserId
 from app.ports import COUNTED_SECONDS, AttemptLimiter, Clock, SocketQuota, Throttle
 
 MAX_KEYS = 100_000
-"""How many buckets `TokenBuckets` holds at most."""
+"""The maximum number of buckets in `TokenBuckets`."""
 
 MAX_ADDRESSES = 10_000
-"""For how many addresses `MemoryAttemptLimiter` counts failures by code."""
+"""The maximum number of addresses for which `MemoryAttemptLimiter` counts failures."""
 
 ROUNDING_SECONDS = 1e-9
-"""Shorter waits count as none, so that rounding rejects no client that waited as told."""
+"""A remaining wait up to this is a rounding error: the client has waited long enough."""
 
 
 class TokenBuckets(Throttle):
     """One bucket of ``burst`` tokens per key, refilled at ``rate_per_second``.
 
     A bucket is one number: the monotonic time at which it is full again (GCRA). Full buckets are
-    deleted. If there are more than `MAX_KEYS`, the least recently used ones are deleted too and
-    start again full: bounded memory takes precedence over fairness.
+    deleted. If there are more than `MAX_KEYS` buckets, the least recently used ones are deleted
+    too, and are full when used again: bounded memory takes precedence over fairness.
     """
 
     def __init__(self, rate_per_second: float, burst: int, clock: Clock) -> None:
         self._seconds_per_token = 1 / rate_per_second
         self._seconds_to_fill = burst / rate_per_second
         self._clock = clock
-        # The buckets are divided by the time of their last take into two dicts. Each is used for as
-        # long as a bucket takes to fill, so the older one then holds only full buckets, and is
+        # Two dicts hold the buckets by the time of their last use. A new dict begins whenever an
+        # empty bucket would have filled up: the older dict then holds only full buckets, and is
         # dropped as a whole. This was measured to be faster than a `BoundedDict`.
         self._recent: dict[str, float] = {}
         self._older: dict[str, float] = {}
@@ -67,7 +67,8 @@ class TokenBuckets(Throttle):
             full_at = self._older.get(key, now)
         if tokens == 1:
             return max(now, full_at) + self._seconds_per_token
-        # At most a full bucket, or an event with a large weight would always be rejected.
+        # Take at most a full bucket: otherwise an event with a large weight would always be
+        # rejected.
         return max(now, full_at) + min(tokens * self._seconds_per_token, self._seconds_to_fill)
 
     def _begin_generation(self, now: float) -> None:
@@ -76,10 +77,10 @@ class TokenBuckets(Throttle):
 
 
 class MemoryAttemptLimiter(AttemptLimiter):
-    """Keeps two sets of buckets, and counts failures per address and code for an hour.
+    """Limits attempts and failures with token buckets, and counts failures per address and code.
 
-    The hour begins with the address's first failure. If there are more than `MAX_ADDRESSES`, the
-    counts whose hour began first are deleted.
+    The counts of an address are kept for an hour after its first failure. If there are more than
+    `MAX_ADDRESSES` addresses, the oldest counts are deleted.
     """
 
     def __init__(self, attempts: TokenBuckets, failures: TokenBuckets, clock: Clock) -> None:
@@ -89,7 +90,7 @@ class MemoryAttemptLimiter(AttemptLimiter):
         self._hours: BoundedDict[str, _Hour] = BoundedDict(MAX_ADDRESSES)
 
     async def attempt(self, address: str) -> float:
-        """Take one attempt if the address has failures left, too."""
+        """Take one attempt, unless the bucket of attempts or that of failures is empty."""
         wait_seconds = self._failures.peek(address)
         if wait_seconds > 0:
             return max(wait_seconds, self._attempts.peek(address))
@@ -100,7 +101,7 @@ class MemoryAttemptLimiter(AttemptLimiter):
         self._attempts.give_back(address)
 
     async def failed(self, address: str, reason: AuthenticationCode) -> int:
-        """Take one failure, and count it by its code."""
+        """Take one token from the bucket of failures, and count the failure by its code."""
         self._failures.take(address)
         counts = self._hour_of(address).counts
         counts[reason] += 1
@@ -121,7 +122,7 @@ class _Hour:
 
 
 class MemorySocketQuota(SocketQuota):
-    """Counts the sockets of each user; a user without sockets takes no memory."""
+    """Counts the sockets of each user. Users without sockets use no memory."""
 
     def __init__(self, max_sockets: int) -> None:
         self._max_sockets = max_sockets

@@ -9,11 +9,11 @@ from app.domain.credential import Credential, Revocation, RevocationKind, subjec
 from app.ports import Clock, RevocationStore
 
 CREDENTIALS_AT_ONCE = 1_000
-"""How many credentials `MemoryRevocationStore.missed` looks up in one turn of the event loop."""
+"""The number of credentials that `missed` looks up before it yields to the event loop."""
 
 
 class MemoryRevocationStore(RevocationStore):
-    """Stores ``issued_until`` of each revocation by kind and subject."""
+    """Stores the ``issued_until`` of each revocation by its kind and subject."""
 
     def __init__(self, clock: Clock) -> None:
         self._issued_until: ExpiringMap[tuple[RevocationKind, str], float] = ExpiringMap(clock)

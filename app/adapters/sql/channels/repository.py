@@ -20,14 +20,14 @@ from app.ports import ChannelRepository, Membership, seeded_name
 
 _CHANNEL = select(
     channels.c.id,
-    # Never NULL in the original tables, but possibly in an altered database.
+    # The name is never NULL in the original tables, but may be NULL in an altered database.
     func.coalesce(channels.c.name, channels.c.id).label("name"),
     channels.c.description,
     as_text(channels.c.type).label("type"),
     channels.c.createdById,
     channels.c.createdAt,
 ).where(channels.c.id == bindparam("channel_id"))
-# Types that the original backend has added count as PRIVATE, the most restrictive one.
+# Unknown types, which the original backend may add, count as PRIVATE, the most restrictive type.
 _TYPES = {kind.value: kind for kind in ChannelType}
 _MEMBERS = select(channel_members.c.channelId, channel_members.c.userId).where(
     is_one_of(channel_members.c.channelId, "channel_ids")
@@ -37,8 +37,8 @@ _MEMBERS = select(channel_members.c.channelId, channel_members.c.userId).where(
 class SqlChannelRepository(ChannelRepository):
     """Reads and writes the original backend's tables.
 
-    Locks the rows that a new row will refer to against deletion first: the channel, then the users
-    by id, then members.
+    Before inserting a row, each method locks the rows that it will refer to, so that they cannot be
+    deleted meanwhile: first the channel, then the users by id, then the members.
     """
 
     def __init__(self, database: Database) -> None:
@@ -48,7 +48,7 @@ class SqlChannelRepository(ChannelRepository):
         query = select(channel_members.c.channelId).where(channel_members.c.userId == user_id)
         async with self._database.asking() as connection:
             found = (await connection.scalars(query)).all()
-        # Sorted in Python: databases sort text differently.
+        # Sort in Python, because databases sort text differently.
         return tuple(sorted(found))
 
     async def users(self, limit: int) -> tuple[User, ...]:
@@ -147,8 +147,7 @@ class SqlChannelRepository(ChannelRepository):
         await delete_channel(self._database, channel_id)
 
     async def seed(self, membership: Membership) -> None:
-        """Create missing rows; the creator of a new channel is the first user listed with it."""
-        """Create missing rows; the creator of a new channel is the first user listed with it."""
+        """Create missing rows. The first user listed with a new channel becomes its creator."""
         creators: dict[ChannelId, UserId] = {}
         for user_id, channel_ids in membership.items():
             for channel_id in channel_ids:

@@ -22,7 +22,7 @@ _LAST_SEQS = select(channel_sequences.c.channel_id, channel_sequences.c.last_seq
 
 
 class SqlMessageRepository(MessageRepository):
-    """Keeps contents in the original backend's table, and all else in tables of this project."""
+    """Stores contents in the original backend's table, and other data in this project's tables."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -43,7 +43,7 @@ class SqlMessageRepository(MessageRepository):
             return replace(message, content=content, updated_at=now)
 
     async def delete(self, message_id: MessageId, editor_id: UserId) -> DeletedMessage:
-        """Delete the message; foreign keys delete its sequence, deliveries and receipts."""
+        """Delete the message. Foreign keys delete its sequence, deliveries and receipts."""
         async with self._database.transaction() as connection:
             message = await lock_message(connection, message_id, editor_id)
             if message.user_id != editor_id:
@@ -72,7 +72,7 @@ class SqlMessageRepository(MessageRepository):
         return dict.fromkeys(channel_ids, 0) | {ChannelId(each): last for each, last in found}
 
     async def find(self, message_id: MessageId) -> Message | None:
-        """Read a message; one of the original backend's is found after its adoption."""
+        """Read a message. The original backend's messages are found once they are adopted."""
         query = select_messages().where(messages.c.id == message_id)
         async with self._database.asking() as connection:
             row = (await connection.execute(query)).mappings().one_or_none()
