@@ -15,9 +15,9 @@ from app.framework.platform_socketio.engine_io.connection_owner import (
     Link,
 )
 from app.framework.platform_socketio.errors import MalformedPacketError
-from app.framework.platform_socketio.websocket.frames import text_frame
 from app.framework.platform_socketio.websocket.protocol import WebSocket
 from app.framework.platform_socketio.websocket.upgrade import UpgradeRequest
+from app.framework.platform_socketio.websocket.write_batcher import text_frame
 
 _CLOSE, _PONG, _MESSAGE = "1", "3", "4"
 """The Engine.IO packet types that a client may send over a WebSocket."""

@@ -27,9 +27,9 @@ from app.framework.platform_socketio.engine_io.connection import Connection
 from app.framework.platform_socketio.engine_io.connection_owner import ConnectionOwner, Link
 from app.framework.platform_socketio.websocket import upgrade
 from app.framework.platform_socketio.websocket.client_address import Network
-from app.framework.platform_socketio.websocket.frames import text_frame
 from app.framework.platform_socketio.websocket.origin_rule import OriginRule
 from app.framework.platform_socketio.websocket.upgrade import UpgradeRequest
+from app.framework.platform_socketio.websocket.write_batcher import text_frame
 
 _log = structlog.stdlib.get_logger("EngineServer")
 

@@ -5,13 +5,13 @@ from collections.abc import Set as AbstractSet
 from typing import Any, Protocol
 
 from app.framework.platform_socketio.socket_io import packets
-from app.framework.platform_socketio.websocket.frames import text_frame
 from app.framework.platform_socketio.websocket.write_batcher import (
     Recipient,
     RecipientGroup,
     WriteBatcher,
     add_group,
     remove_group,
+    text_frame,
 )
 from app.framework.websockets.socket import Socket
 

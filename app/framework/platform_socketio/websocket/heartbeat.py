@@ -9,8 +9,7 @@ from typing import Protocol
 import structlog
 
 from app.framework.platform_socketio.disconnect_reason import DisconnectReason
-from app.framework.platform_socketio.websocket.frames import text_frame
-from app.framework.platform_socketio.websocket.write_batcher import Writable, write_now
+from app.framework.platform_socketio.websocket.write_batcher import Writable, text_frame, write_now
 
 _log = structlog.stdlib.get_logger("Heartbeat")
 

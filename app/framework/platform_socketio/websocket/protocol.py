@@ -10,13 +10,21 @@ from typing import Any
 
 from aiohttp import WebSocketError, WSCloseCode, WSMsgType
 
-from app.framework.platform_socketio.websocket.frames import (
+from app.framework.platform_socketio.websocket.frame_reader import (
+    FINAL_TEXT,
+    LEAST_FRAME,
+    MASKED,
+    MEDIUM,
     FrameQueue,
     FrameReader,
+    parse,
+)
+from app.framework.platform_socketio.websocket.write_batcher import (
+    RecipientGroups,
+    WriteBatcher,
     close_frame,
     pong_frame,
 )
-from app.framework.platform_socketio.websocket.write_batcher import RecipientGroups, WriteBatcher
 
 CLOSE_TIMEOUT_SECONDS = 0.8
 """Time limit of a close handshake and of the writes before it; then the connection is aborted."""
@@ -179,8 +187,17 @@ class WebSocket(FrameQueue, asyncio.Protocol):
         elif len(data) > _SLICE_BYTES:
             self._unparsed = data
             self._parse_slice()
-        elif self._reader is not None:  # like `_parse_slice`, without the cost of a call
-            self._reader.feed_data(data)
+        elif self._reader is not None:
+            payload_bytes = len(data) - LEAST_FRAME
+            if (
+                self._reader.is_between_messages
+                and 0 <= payload_bytes < MEDIUM
+                and data[0] == FINAL_TEXT
+                and data[1] == MASKED + payload_bytes
+            ):
+                parse(self._reader, data)  # one short text, like most reads: nothing to check
+            else:
+                self._reader.feed_data(data)
             if self.packets_left < 0 and not self.closed:
                 self.check_packet_rate()
 

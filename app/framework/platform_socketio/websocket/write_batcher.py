@@ -1,4 +1,4 @@
-"""Collects the frames that are sent in one tick of the event loop, and writes them at its end.
+"""Builds WebSocket frames, collects those of one event loop tick, and writes them at its end.
 
 Each client gets one write per tick, however many frames it is sent: the system call costs more than
 the rest of a delivery. A frame for a room is stored once, not once per member.
@@ -9,6 +9,35 @@ from collections.abc import Callable, Collection, Iterable
 from contextvars import copy_context
 from operator import itemgetter
 from typing import Any, Generic, Protocol, TypeVar
+
+_MEDIUM, _LONG = 126, 65_536
+"""From these lengths on, the length of a payload follows its header in two or eight bytes."""
+
+_SHORT_TEXT_HEADERS = tuple(bytes([0x81, length]) for length in range(_MEDIUM))
+"""The header of a short text by its length. Most frames are short texts."""
+
+
+def text_frame(payload: bytes) -> bytes:
+    """Build a text message in one frame (RFC 6455, section 5.2); ``payload`` is UTF-8.
+
+    All frames of the server are final, unmasked and uncompressed.
+    """
+    length = len(payload)
+    if length < _MEDIUM:
+        return _SHORT_TEXT_HEADERS[length] + payload
+    if length < _LONG:
+        return b"\x81\x7e%b%b" % (length.to_bytes(2), payload)
+    return b"\x81\x7f%b%b" % (length.to_bytes(8), payload)
+
+
+def close_frame(code: int) -> bytes:
+    """Build the close frame with a status code (section 7.4)."""
+    return b"\x88\x02%b" % code.to_bytes(2)
+
+
+def pong_frame(payload: bytes) -> bytes:
+    """Build the answer to a ping with this payload, of 125 bytes at most."""
+    return b"\x8a%c%b" % (len(payload), payload)
 
 
 class Writable(Protocol):

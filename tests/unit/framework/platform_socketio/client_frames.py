@@ -1,6 +1,6 @@
 """WebSocket frames as a client sends them. The mask is zero, so the payloads are readable."""
 
-from app.framework.platform_socketio.websocket.frames import close_frame, text_frame
+from app.framework.platform_socketio.websocket.write_batcher import close_frame, text_frame
 
 _LENGTH_BYTES = {126: 2, 127: 8}
 

@@ -1,6 +1,6 @@
 from typing import Any
 
-from app.framework.platform_socketio.websocket.frames import FrameQueue
+from app.framework.platform_socketio.websocket.frame_reader import FrameQueue
 
 
 class Queue(FrameQueue):

@@ -22,7 +22,7 @@ from packaging.requirements import Requirement
 from socketio import packet
 
 from app.framework.platform_socketio.websocket import upgrade
-from app.framework.platform_socketio.websocket.frames import text_frame
+from app.framework.platform_socketio.websocket.write_batcher import text_frame
 from tests.deadlines import ANSWER_SECONDS
 from tests.unit.framework.platform_socketio.parser_queue import Queue
 

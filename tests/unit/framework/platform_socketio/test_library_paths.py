@@ -13,8 +13,8 @@ from app.framework.platform_socketio.engine_io.connection import Connection
 from app.framework.platform_socketio.engine_io.server import EngineOptions
 from app.framework.platform_socketio.socket_io.namespace import CompiledNamespace
 from app.framework.platform_socketio.socket_io.server import SocketServer
-from app.framework.platform_socketio.websocket.frames import text_frame
 from app.framework.platform_socketio.websocket.upgrade import UpgradeRequest
+from app.framework.platform_socketio.websocket.write_batcher import text_frame
 from tests.unit.framework.platform_socketio import client_frames
 from tests.unit.framework.platform_socketio.fake_transport import FakeTransport
 

@@ -3,7 +3,7 @@ from app.framework.platform_socketio.engine_io.connection import (
     INBOX_MAX_JOBS,
     MAX_BACKGROUND_TASKS,
 )
-from app.framework.platform_socketio.websocket.frames import pong_frame
+from app.framework.platform_socketio.websocket.write_batcher import pong_frame
 from tests.unit.framework.platform_socketio import client_frames
 from tests.unit.framework.platform_socketio.connected import Client, Owner, ticks
 

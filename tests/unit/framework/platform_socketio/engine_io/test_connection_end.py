@@ -7,11 +7,12 @@ from aiohttp import WSCloseCode
 
 from app.framework.platform_socketio.disconnect_reason import DisconnectReason
 from app.framework.platform_socketio.engine_io.connection import INBOX_MAX_JOBS
-from app.framework.platform_socketio.websocket.frames import close_frame, text_frame
 from app.framework.platform_socketio.websocket.write_batcher import (
     Recipient,
     RecipientGroup,
     add_group,
+    close_frame,
+    text_frame,
 )
 from tests.unit.framework.platform_socketio import client_frames
 from tests.unit.framework.platform_socketio.connected import MAX_MESSAGE_BYTES, Client, Owner, ticks
@@ -25,9 +26,10 @@ from tests.unit.framework.platform_socketio.connected import MAX_MESSAGE_BYTES, 
         (client_frames.text(b""), WSCloseCode.PROTOCOL_ERROR),
         (client_frames.text(b"\xff"), WSCloseCode.INVALID_TEXT),
         (client_frames.masked(b"\x82\x00"), WSCloseCode.PROTOCOL_ERROR),
+        (client_frames.masked(b"\x01\x014"), WSCloseCode.PROTOCOL_ERROR),
         (client_frames.text(b"4" * (MAX_MESSAGE_BYTES + 1)), WSCloseCode.MESSAGE_TOO_BIG),
     ],
-    ids=["packet", "type", "empty", "utf8", "binary", "long"],
+    ids=["packet", "type", "empty", "utf8", "binary", "unfinished", "long"],
 )
 async def test_client_is_closed_with_a_code_when_it_breaks_the_protocol(
     owner: Owner, client: Client, data: bytes, code: int

@@ -6,7 +6,7 @@ import pytest
 
 from app.framework.platform_socketio.disconnect_reason import DisconnectReason
 from app.framework.platform_socketio.engine_io.connection import INBOX_MAX_JOBS
-from app.framework.platform_socketio.websocket.frames import close_frame
+from app.framework.platform_socketio.websocket.write_batcher import close_frame
 from tests.unit.framework.platform_socketio.client_frames import masked, text
 from tests.unit.framework.platform_socketio.connected import Client, Owner, ticks
 

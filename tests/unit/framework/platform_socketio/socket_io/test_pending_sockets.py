@@ -11,8 +11,8 @@ from app.framework.platform_socketio.engine_io.connection import Connection
 from app.framework.platform_socketio.engine_io.server import EngineOptions
 from app.framework.platform_socketio.socket_io.namespace import CompiledNamespace
 from app.framework.platform_socketio.socket_io.server import SocketServer
-from app.framework.platform_socketio.websocket.frames import close_frame, text_frame
 from app.framework.platform_socketio.websocket.upgrade import UpgradeRequest
+from app.framework.platform_socketio.websocket.write_batcher import close_frame, text_frame
 from tests.unit.framework.platform_socketio import client_frames
 from tests.unit.framework.platform_socketio.connected import ticks
 from tests.unit.framework.platform_socketio.fake_transport import FakeTransport
@@ -27,7 +27,6 @@ class Door:
         self.admits = True
 
     async def __call__(self, socket: Socket) -> bool:
-        """Join the room, wait for the test, and return the verdict."""
         socket.join("red")
         self.reached.set()
         await self.may_pass.wait()

@@ -37,7 +37,6 @@ class CountingGroup(RecipientGroup[Any]):
 
     @property
     def queued(self) -> list[Any]:
-        """Return the queued frames, and count this access."""
         CountingGroup.reads += 1
         return self._queued
 

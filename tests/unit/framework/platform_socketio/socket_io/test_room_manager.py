@@ -1,8 +1,7 @@
 import pytest
 
 from app.framework.platform_socketio.socket_io.room_manager import RoomManager
-from app.framework.platform_socketio.websocket.frames import text_frame
-from app.framework.platform_socketio.websocket.write_batcher import WriteBatcher
+from app.framework.platform_socketio.websocket.write_batcher import WriteBatcher, text_frame
 from tests.unit.framework.platform_socketio.room_client import RoomClient
 
 

@@ -1,4 +1,4 @@
-"""Tests app/framework/platform_socketio/websocket/frames.py: the frames that clients send."""
+"""Tests app/framework/platform_socketio/websocket/frame_reader.py: the frames that clients send."""
 
 from itertools import pairwise
 
@@ -7,7 +7,8 @@ from aiohttp import WebSocketError, WSCloseCode, WSMsgType
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.framework.platform_socketio.websocket.frames import FrameReader, close_frame, text_frame
+from app.framework.platform_socketio.websocket.frame_reader import FrameReader
+from app.framework.platform_socketio.websocket.write_batcher import close_frame, text_frame
 from tests.unit.framework.platform_socketio.client_frames import close, masked, text
 from tests.unit.framework.platform_socketio.parser_queue import Queue
 

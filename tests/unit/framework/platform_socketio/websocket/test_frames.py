@@ -1,3 +1,5 @@
+"""Tests app/framework/platform_socketio/websocket/write_batcher.py: the server's frames."""
+
 import pytest
 from aiohttp import WSCloseCode, WSMsgType
 from aiohttp._websocket.reader import WebSocketReader
@@ -6,7 +8,11 @@ from aiohttp.base_protocol import BaseProtocol
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.framework.platform_socketio.websocket.frames import close_frame, pong_frame, text_frame
+from app.framework.platform_socketio.websocket.write_batcher import (
+    close_frame,
+    pong_frame,
+    text_frame,
+)
 from tests.unit.framework.platform_socketio.parser_queue import Queue
 
 LENGTHS = [0, 1, 125, 126, 127, 65_535, 65_536, 70_000]
@@ -25,7 +31,6 @@ class _Written:
         self.data += b"".join(parts)
 
     def is_closing(self) -> bool:
-        """Return False: the transport stays open."""
         return False
 
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from app.framework.platform_socketio.disconnect_reason import DisconnectReason
-from app.framework.platform_socketio.websocket.frames import text_frame
 from app.framework.platform_socketio.websocket.heartbeat import Heartbeat, PingedConnection
+from app.framework.platform_socketio.websocket.write_batcher import text_frame
 from tests.deadlines import ANSWER_SECONDS
 
 PING = text_frame(b"2")
@@ -28,14 +28,12 @@ class Client(PingedConnection):
 
     @property
     def is_reading(self) -> bool:
-        """Return the value that the test has set."""
         return self.reading
 
     def write_failed(self, error: Exception) -> None:
         self.end(f"failed: {error}")
 
     def note(self, frame: bytes) -> None:
-        """Record the tick of a ping."""
         assert frame == PING
         self.pinged_at.append(self._heartbeat.tick)
 
