@@ -65,7 +65,7 @@ def _addressable(text: str) -> str:
 
 
 class CreateChannelRequest(BackendRequest):
-    """The JSON body ``{name, createdById, id?, description?, type?, memberIds?}``."""
+    """The JSON body The JSON body ``{name, createdById, id?, description?, type?, memberIds?}``."""
 
     name: Annotated[
         str,
@@ -97,7 +97,7 @@ class CreateChannelRequest(BackendRequest):
 
 
 class AddMemberRequest(BackendRequest):
-    """The JSON body ``{role?}``."""
+    """The JSON body The JSON body ``{role?}``."""
 
     role: MemberRole | None = None
 

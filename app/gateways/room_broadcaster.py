@@ -23,7 +23,6 @@ class RoomBroadcaster(Broadcaster):
         *,
         except_socket: SocketId | None = None,
     ) -> None:
-        """Queue the event for every socket in the room; the transport encodes it once."""
         recipients = self.server.to(room)
         if except_socket is not None:
             recipients = recipients.except_(except_socket)

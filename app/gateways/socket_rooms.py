@@ -16,11 +16,9 @@ class GatewaySocketRooms(SocketRooms):
     server = WebSocketServer()
 
     def users_in(self, room: str) -> frozenset[UserId]:
-        """Return the users who have a socket in the room."""
         return frozenset(_owners(self.server.in_(room).fetch_sockets()).values())
 
     def join(self, user_ids: Collection[UserId], room: str) -> dict[SocketId, UserId]:
-        """Add the users' sockets to the room; return the added ones with their users."""
         if not user_ids:  # `in_()` without rooms selects every socket
             return {}
         outside = self.server.in_(*map(user_room, user_ids)).except_(room).fetch_sockets()
@@ -29,7 +27,6 @@ class GatewaySocketRooms(SocketRooms):
         return _owners(outside)
 
     def leave(self, user_ids: Collection[UserId], room: str) -> dict[SocketId, UserId]:
-        """Remove the users' sockets from the room; return the removed ones with their users."""
         if not user_ids:
             return {}
         sockets = self.server.in_(*map(user_room, user_ids))

@@ -15,7 +15,8 @@ class AuthenticatedSocket(Socket):
     """A client of the gateway. `WsGuard` authenticates it before any handler runs.
 
     Attributes:
-        session: The session of the socket; None until the socket is authenticated.
+        session: The session of the socket; The session of the socket; None until the socket is
+            authenticated.
         user_id: The id of the socket's user: the token's ``sub``. Reading it before the socket is
             authenticated raises `AttributeError`.
     """

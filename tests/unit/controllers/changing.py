@@ -21,7 +21,6 @@ class RecordingChannelService(ChannelService):
     failure: ChatError | None = None
 
     def __init__(self) -> None:
-        """Create the service without storage."""
         self.created: list[ChannelDraft] = []
         self.calls: list[tuple[object, ...]] = []
 

@@ -43,7 +43,6 @@ class _Revocations(TokenBlacklistService):
     available = True
 
     def __init__(self) -> None:
-        """Create the service without a store."""
         self.checks = 0
 
     async def is_available(self) -> bool:

@@ -30,7 +30,6 @@ class Driver:
 
     @property
     def emitted(self) -> Emitted:
-        """The recorded events, see the class."""
         return self.link.emitted
 
     async def call(self, event: str, data: Any = None) -> list[Any]:
@@ -55,7 +54,6 @@ class Driver:
         return await compile_connect(self.definition, timeout_seconds)(self.socket)
 
     async def disconnect(self, reason: str) -> None:
-        """Run the gateway's disconnect hook."""
         hook = compile_disconnect(self.definition)
         assert hook is not None
         await hook(self.socket, reason)

@@ -34,7 +34,6 @@ class FakeTransport(asyncio.Transport):
                 self._protocol.pause_writing()
 
     def get_write_buffer_size(self) -> int:
-        """See ``unread``."""
         return self.unread
 
     def pause_reading(self) -> None:
@@ -44,7 +43,6 @@ class FakeTransport(asyncio.Transport):
         self.paused = False
 
     def is_closing(self) -> bool:
-        """Return whether the server has ended the connection."""
         return bool(self.ended)
 
     def close(self) -> None:

@@ -27,7 +27,6 @@ class Door:
         self.admits = True
 
     async def __call__(self, socket: Socket) -> bool:
-        """Join, wait, and return the verdict."""
         socket.join("red")
         self.reached.set()
         await self.may_pass.wait()

@@ -37,7 +37,6 @@ class CountingGroup(RecipientGroup[Any]):
 
     @property
     def queued(self) -> list[Any]:
-        """The queued frames; counts the read."""
         CountingGroup.reads += 1
         return self._queued
 

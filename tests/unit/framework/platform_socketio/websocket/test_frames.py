@@ -31,7 +31,6 @@ class _Written:
         self.data += b"".join(parts)
 
     def is_closing(self) -> bool:
-        """Return False: the transport stays open."""
         return False
 
 

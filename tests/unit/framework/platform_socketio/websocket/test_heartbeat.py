@@ -28,14 +28,12 @@ class Client(PingedConnection):
 
     @property
     def is_reading(self) -> bool:
-        """The value that the test has set."""
         return self.reading
 
     def write_failed(self, error: Exception) -> None:
         self.end(f"failed: {error}")
 
     def note(self, frame: bytes) -> None:
-        """Record the tick of a ping."""
         assert frame == PING
         self.pinged_at.append(self._heartbeat.tick)
 

@@ -31,7 +31,6 @@ class Rooms:
         self.rooms = [RecipientGroup[Recorder](str(room)) for room in ROOMS]
 
     def join(self, recipient: int, room: int) -> None:
-        """Add a recipient to a room, once."""
         group = self.rooms[room]
         if str(recipient) not in group.members:
             self.batcher.flush_group(group)
