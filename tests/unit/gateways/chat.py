@@ -71,7 +71,6 @@ class Chat:
 
     @property
     def events(self) -> list[str]:
-        """The compiled events of `WsGateway`."""
         return [route.pattern for route in self._definition.routes]
 
     @property
@@ -96,7 +95,6 @@ class Chat:
         return answers
 
     async def tell(self, socket: AuthenticatedSocket, event: str, data: Any) -> None:
-        """Handle an event without an ack."""
         await self._handlers[event](socket, data, None)
 
     async def disconnect(self, socket: AuthenticatedSocket) -> None:
@@ -118,7 +116,6 @@ class Client:
         self.admitted = admitted
 
     async def call(self, event: str, data: Any = None) -> Any:
-        """Send an event, and return its ack."""
         answers = await self._chat.handle(self.socket, event, data)
         assert len(answers) == 1
         return answers[0]
