@@ -1,1 +1,1 @@
-"""The implementations of the ports, one package per technology. None imports another."""
+"""Implementations of the ports: one package per technology. No package imports another one."""

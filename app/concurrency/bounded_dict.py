@@ -10,9 +10,9 @@ V = TypeVar("V")
 class BoundedDict(OrderedDict[K, V]):
     """A dict of at most ``max_items`` items, in the order in which they were last set.
 
-    Setting one item more deletes the oldest. Setting a key again makes it the newest; reading it
-    does not. Every operation takes constant time: a plain dict would be searched for its first item
-    among the deleted ones.
+    Setting one more item deletes the oldest. Setting a key again makes it the newest; reading it
+    does not. Every operation takes constant time; a plain dict needs longer to find its oldest
+    item, the more items before it were deleted.
     """
 
     def __init__(self, max_items: int) -> None:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from contextvars import Context
 
 HALF_OPEN_WAIT_SECONDS = 0.05
-"""How long after a failure callers wait for the first probe instead of being rejected."""
+"""The maximum time after a failure for which callers wait for the first probe."""
 
 _logger = logging.getLogger(__name__)
 
@@ -20,18 +20,19 @@ class CircuitBreaker:
       because the failure may have concerned a single call.
     - Open: calls are rejected, and a task repeats the probe until it succeeds.
 
-    A client's events are handled one after the other. Without a circuit breaker each of them would
-    wait for its own timeout while the service is frozen. With it, only the calls that are under way
-    when the service freezes wait for their timeout. Their failure opens the circuit breaker.
+    A client's events are handled one after another. Without a circuit breaker, each of them would
+    wait for a timeout while the service does not answer. With a circuit breaker, only calls already
+    running when the service freezes time out; later calls are rejected at once.
 
     Args:
-        probe: Asks the service, and calls `close` if it answers. Anything it raises is logged as an
-            error, and the probe is repeated.
+        probe: Sends a request to the service, and calls `close` if the service answers. If the
+            probe raises, the error is logged and the probe is repeated.
         retry_seconds: The pause after a failed probe.
 
     Attributes:
         is_closed: Whether calls pass.
-        linked: A circuit breaker that its user opens together with this one in certain cases.
+        linked: The circuit breaker of another pool of the same service. The owner opens both when
+            the whole service has failed.
     """
 
     def __init__(
@@ -56,7 +57,7 @@ class CircuitBreaker:
         return self.is_closed
 
     def close(self) -> None:
-        """Let calls pass again: the service has answered a probe or a call."""
+        """Let calls pass again, because the service has answered a probe or a call."""
         if not self.is_closed and not self._is_stopped:
             self.is_closed = True
             self._closed.set()
@@ -69,7 +70,8 @@ class CircuitBreaker:
         self._closed.clear()
         self._half_open_until = asyncio.get_running_loop().time() + HALF_OPEN_WAIT_SECONDS
         if self._probing is None:
-            # An empty context: the logs of the probe do not belong to the event that failed.
+            # Use an empty context, so that the probe's log lines are not attributed to the failed
+            # event.
             self._probing = asyncio.create_task(
                 self._probe_until_closed(), name=f"{self._name}-probe", context=Context()
             )
@@ -90,7 +92,7 @@ class CircuitBreaker:
                     await self._probe()
                 except Exception:
                     _logger.exception("the probe of %s raised an error", self._name)
-                # A call that passed before the failure may close it, too.
+                # A call that started before the failure may also close the circuit breaker.
                 with suppress(TimeoutError):
                     async with asyncio.timeout(self._retry_seconds):
                         await self._closed.wait()

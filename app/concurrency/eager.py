@@ -1,4 +1,4 @@
-"""Coroutines that start at once and run in place up to their first wait; most never wait.
+"""Eager tasks: run a coroutine immediately up to its first wait; most coroutines never wait.
 
 A task costs about 10 us before its first line runs. Python 3.12 has eager tasks for this. This
 module does the same from Python 3.11 on, and faster, with two functions that asyncio documents for
@@ -19,21 +19,21 @@ _leave_task = asyncio.tasks._leave_task  # noqa: SLF001 - see the module docstri
 
 
 class EagerTasks:
-    """Starts coroutines on the running event loop, in place.
+    """Starts coroutines immediately, without waiting for the next iteration of the event loop.
 
-    Such a coroutine runs as in a task: `asyncio.current_task` returns one, which timeouts may
-    cancel, and it has a context of its own. The task is made beforehand. If the coroutine ends
-    without waiting, the task serves the next coroutine, so nobody may keep it beyond the
-    coroutine's end.
+    A coroutine runs as in a task: `asyncio.current_task` returns a task, timeouts can cancel it,
+    and the coroutine has a separate context. The task is created in advance. If the coroutine ends
+    without waiting, the next coroutine uses the same task, so a coroutine's task must not be kept
+    after the coroutine has ended.
 
-    It belongs to the event loop that runs when the first coroutine starts.
+    An instance belongs to the event loop that is running when its first coroutine starts.
 
     Args:
-        context: Each coroutine gets a copy of this context; by default of the caller's.
+        context: Each coroutine gets a copy of this context. The default is the caller's context.
 
     Attributes:
-        completed: The future that `start` returns for each coroutine that ended without waiting and
-            without a result. The first call of `start` sets it.
+        completed: A completed future with the result None. `start` returns it for every coroutine
+            that returns None without waiting. The first call of `start` creates it.
     """
 
     completed: asyncio.Future[Any]
@@ -42,15 +42,17 @@ class EagerTasks:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._context = context
         self._task_context = Context()
-        """The tasks' own context: empty, so that a spare task holds nothing of its creator."""
+        """The context of the tasks: empty, so that a spare task keeps nothing of its creator alive.
+        """
         self._spares: list[_Carrier] = []
-        """Unused tasks: one at most. If several were needed at once, the others are cancelled."""
+        """At most one unused task; further unused tasks are cancelled."""
 
     def start(self, coroutine: Coroutine[Any, Any, T]) -> "asyncio.Future[T]":
-        """Run a coroutine up to its first wait. If it ended without one, the future is done.
+        """Run a coroutine up to its first wait, and return a future of its result.
 
-        Otherwise the future is a task, which the caller keeps and may cancel. The future also gets
-        the coroutine's exception, except for `KeyboardInterrupt` and `SystemExit`.
+        If the coroutine ended without waiting, the future is done. If not, the future is a task,
+        which the caller keeps and may cancel. The future also receives an exception of the
+        coroutine; only `KeyboardInterrupt` and `SystemExit` are raised here.
         """
         loop, spares = self._loop or self._bind_loop(), self._spares
         carrier = spares.pop() if spares else None
@@ -78,12 +80,12 @@ class EagerTasks:
                 _enter_task(loop, outer)
         if not spares:
             spares.append(carrier)
-        else:  # a coroutine started by this one has left a spare
+        else:  # a nested coroutine has already left a spare task
             carrier.task.cancel()
         return future
 
     def close(self) -> None:
-        """Cancel the spare task; started coroutines go on."""
+        """Cancel the spare task; started coroutines continue."""
         while self._spares:
             self._spares.pop().task.cancel()
 
@@ -110,34 +112,35 @@ def _with_error(loop: asyncio.AbstractEventLoop, error: BaseException) -> "async
 
 
 class _Carrier(Coroutine[Any, Any, Any]):
-    """The coroutine of a task made beforehand: waits until it is given one that has started."""
+    """The body of a task created in advance: waits for a started coroutine, then continues it."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, context: Context) -> None:
         self.given: asyncio.Future[None] = loop.create_future()
-        """Done when the task has got its coroutine, or was cancelled before."""
+        """Done when the task has received its coroutine, or was cancelled before that."""
         self._coroutine: Coroutine[Any, Any, Any] | None = None
-        """The coroutine that the task carries on."""
+        """The started coroutine that the task continues."""
         self._context = context
-        """The context in which it runs."""
+        """The context in which the coroutine runs."""
         self._awaited: Any = None
-        """The future that the coroutine waited for when the task got it."""
+        """The future that the coroutine was waiting for when the task received the coroutine."""
         self._has_awaited = False
-        """Whether the task has yet to wait for ``_awaited``."""
+        """Whether the task has not yet waited for ``_awaited``."""
         self.task: asyncio.Task[Any] = loop.create_task(self, context=context)
-        """The task that runs this."""
+        """The task that runs this carrier."""
 
     def carry(self, coroutine: Coroutine[Any, Any, Any], context: Context, awaited: Any) -> None:
-        """Carry on with a coroutine that waits for ``awaited``, in its context."""
+        """Continue a started coroutine, which waits for ``awaited``, in its context."""
         self._coroutine, self._context = coroutine, context
         self._awaited, self._has_awaited = awaited, True
         if asyncio.isfuture(awaited):
-            # ``await`` has set the flag that the task checks. Until it does, others may await, too.
+            # ``await`` has set this flag for the task. Clear it until the task waits, so that other
+            # coroutines can await the same future.
             awaited._asyncio_future_blocking = False  # noqa: SLF001 - asyncio's own protocol
-        if not self.given.done():  # it is done if the coroutine has just cancelled its own task
+        if not self.given.done():  # done if the coroutine has just cancelled its own task
             self.given.set_result(None)
 
     def send(self, value: Any) -> Any:
-        """Take one step. Called by the task; the first result is the future to wait for."""
+        """Run the next step for the task; the first result is the future to wait for."""
         if self._has_awaited:
             return self._take_awaited()
         if self._coroutine is None:
@@ -145,11 +148,11 @@ class _Carrier(Coroutine[Any, Any, Any]):
         return self._context.run(self._coroutine.send, value)
 
     def throw(self, error: Any, *_: Any) -> Any:
-        """Pass on a cancellation, or the exception of the awaited future. Called by the task."""
+        """Throw a cancellation, or the awaited future's exception, into the coroutine."""
         if self._coroutine is None:
             self.given.cancel()
             raise error
-        if self._has_awaited:  # cancelled before it could wait: like a task, cancel the future
+        if self._has_awaited:  # cancelled before it waited: cancel the future, as a task does
             awaited = self._take_awaited()
             if asyncio.isfuture(awaited) and awaited.cancel(*error.args):
                 return awaited
@@ -172,18 +175,17 @@ class _Carrier(Coroutine[Any, Any, Any]):
 async def within(
     seconds: float, coroutine: Coroutine[Any, Any, T], late: Callable[[], Exception]
 ) -> T:
-    """Return the coroutine's result, or cancel it after this time.
+    """Return the coroutine's result, or cancel the coroutine after ``seconds``.
 
-    The time starts at its first wait; most coroutines never wait, and need no timer.
+    The time starts at the coroutine's first wait. A coroutine that never waits needs no timer.
 
     Args:
-        late: Makes the timeout's exception: a new one each time, because an exception keeps the
-            traceback of each time it is raised.
+        late: Creates the exception for a timeout. Every call must return a new instance, because an
+            exception collects the tracebacks of all places that raise it.
 
     Raises:
-        Exception: The exception made by ``late``, if the time was over. The coroutine's own
-        exception
-            is dropped then.
+        Exception: The timeout has passed; ``late`` created the exception. An exception of the
+            coroutine itself is dropped.
     """
     try:
         awaited = coroutine.send(None)

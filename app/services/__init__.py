@@ -1,4 +1,4 @@
-"""The services of the chat. They import only domain, ports and concurrency.
+"""The services of the chat, which import only `domain`, `ports` and `concurrency`.
 
-The modules directly in this package are the services; the packages contain parts of them.
+Each module directly in this package is a service; the subpackages contain parts of services.
 """

@@ -1,4 +1,4 @@
-"""Polls for stored messages that were not published, and for those of the original backend."""
+"""Polls the storage for unpublished messages and for new messages of the original backend."""
 
 import asyncio
 import logging
@@ -12,16 +12,16 @@ from app.services.message_service import MessageService
 INTERVAL_SECONDS = 2.0
 
 MAX_ADOPTED = 500
-"""How many messages one transaction adopts at most."""
+"""The maximum number of messages that one transaction adopts."""
 
 _logger = logging.getLogger(__name__)
 
 
 class AdoptionPoller:
-    """Every ``interval_seconds``, publishes what was not published, and adopts new messages.
+    """Every ``interval_seconds``, publishes unpublished changes and adopts new messages.
 
-    A stored message or change was not published if its commit was not confirmed, or if the storage
-    failed before the publication. While the storage fails, the poller goes on trying.
+    A stored change is unpublished if its commit was not confirmed, or if the storage failed before
+    the publication. While the storage fails, the poller keeps retrying.
     """
 
     def __init__(
@@ -55,8 +55,8 @@ class AdoptionPoller:
         """Adopt the messages that the original backend has stored, and publish them.
 
         Raises:
-            Unavailable: The storage failed. The messages adopted before are published by
-                `MessageService.catch_up`. The next call adopts fewer messages per transaction.
+            Unavailable: The storage failed. `MessageService.catch_up` publishes the messages that
+                are already adopted. The next call adopts fewer messages per transaction.
         """
         while found := await self._adoption.find_unsequenced(self._max_adopted, self._clock.now()):
             await self._publisher.prepare(found)
@@ -82,7 +82,7 @@ class AdoptionPoller:
             await self._messages.catch_up()
             await self.adopt()
         except Unavailable:
-            if not self._is_failing:  # log the beginning of a failure only
+            if not self._is_failing:  # log once per outage
                 _logger.warning("cannot read the messages of the original backend now")
             self._is_failing = True
         except Exception:

@@ -1,4 +1,4 @@
-"""Authenticates clients by their token, within the limits of their address."""
+"""Authenticates clients by their token, and limits attempts and failures per address."""
 
 from ipaddress import IPv6Address, IPv6Network
 
@@ -15,7 +15,7 @@ class AuthenticationService:
     """Verifies the tokens that clients send, and counts attempts and failures per address.
 
     Args:
-        accept_bearer: Whether ``Bearer `` before the token is accepted.
+        accept_bearer: Whether a token with the prefix ``Bearer `` is accepted.
         admit_unchecked: Whether to admit clients while revocations cannot be read.
     """
 
@@ -37,9 +37,9 @@ class AuthenticationService:
     async def authenticate(self, sent: object, address: str) -> Credential:
         """Verify the token of a connecting client.
 
-        The limits apply before any cryptography. A failure that is the client's fault counts
-        against its address. A valid token returns the attempt, so an address with a thousand users
-        can connect all of them.
+        The limits of the address are checked before any cryptography. A failure that is the
+        client's fault counts against its address. An attempt with a valid token does not count, so
+        a thousand users can connect from one address.
 
         Raises:
             AuthenticationError: The token or the address is rejected, with the reason's code.
@@ -60,9 +60,9 @@ class AuthenticationService:
     async def authenticate_again(self, sent: object, address: str) -> Credential:
         """Verify the new token of a connected client.
 
-        This takes no attempt, so a thousand users of one address can refresh. While revocations
-        cannot be read, the token is accepted, as the sessions of all connected clients go on: they
-        are checked again as soon as revocations can be read.
+        This does not count as an attempt, so a thousand users of one address can refresh their
+        tokens. While revocations cannot be read, the token is accepted: open sessions are checked
+        again as soon as revocations can be read.
 
         Raises:
             AuthenticationError: The token is rejected, with the reason's code.
@@ -107,11 +107,11 @@ class AuthenticationService:
 
 
 def client_network(address: str) -> str:
-    """Return the network that attempts, failures and log lines are counted by.
+    """Return the network whose attempts, failures and log lines are counted together.
 
-    For IPv6 this is the /64 network, which one household or server owns: counting addresses would
-    give it 2**64 attempts. IPv4-mapped IPv6 addresses are unwrapped. An IPv4 address, and anything
-    that is not an address, is returned unchanged.
+    For IPv6 this is the /64 network, which one household or server owns: counting each address
+    separately would give the owner 2**64 attempts. IPv4-mapped IPv6 addresses are unwrapped. An
+    IPv4 address, and anything that is not an address, is returned unchanged.
     """
     if ":" not in address:
         return address

@@ -28,16 +28,16 @@ from app.services.writes.keyed_queue import KeyedQueue
 from app.services.writes.unconfirmed_changes import UnconfirmedChanges
 
 MAX_UNCONFIRMED = 1_000
-"""How many unconfirmed changes are remembered at most."""
+"""The maximum number of remembered unconfirmed changes."""
 
 MAX_DELETIONS = 1_000
-"""How many deleted channels are remembered at most."""
+"""The maximum number of remembered deleted channels."""
 
 DELETION_WAIT_SECONDS = 300.0
-"""How long a caller waits for a deletion: deleting a million messages takes a minute."""
+"""The maximum time a caller waits for a deletion: deleting a million messages takes a minute."""
 
 Change: TypeAlias = tuple[ServerEvent, ChannelId, UserId]
-"""The event of a change, its channel, and its user: for a creation, the creator."""
+"""The event that reports a change, the channel, and the affected user or the channel's creator."""
 
 _logger = logging.getLogger(__name__)
 
@@ -48,8 +48,8 @@ class ChannelService:
     The changes of a channel run one after another, and members receive their events in that order.
     When a call returns, the sockets of this node have joined or left the channel's room. Repeating
     a stored change is harmless and publishes nothing, unless the change was `Unconfirmed` on this
-    node: then its event is published now. A change that has begun ends even if its caller is
-    cancelled.
+    node: then its event is published now. A change that has started is completed even if its caller
+    is cancelled.
     """
 
     def __init__(
@@ -78,7 +78,8 @@ class ChannelService:
         Raises:
             ChannelExists: Another channel has this id.
             UserNotFound: The creator or a member does not exist; nothing was stored.
-            Unavailable: Nothing was stored. If it is `Unconfirmed`, the channel may be stored.
+            Unavailable: Nothing was stored. If the error is `Unconfirmed`, the channel may be
+                stored.
         """
         return await self._changes.run(draft.id, partial(self._create, draft))
 
@@ -93,8 +94,8 @@ class ChannelService:
             ChannelInUse: A table that does not belong to the chat refers to the channel; nothing
                 was deleted.
             Unavailable: The channel may have lost its members without being deleted; the caller
-                must try again. If it is `Unconfirmed`, the deletion takes longer than
-                `DELETION_WAIT_SECONDS` and goes on, or its result is unknown.
+                must try again. If the error is `Unconfirmed`, the deletion is still running after
+                `DELETION_WAIT_SECONDS`, or its result is unknown.
         """
         delete = partial(self._delete, channel_id)
         await self._changes.run(channel_id, delete, DELETION_WAIT_SECONDS)
@@ -104,13 +105,14 @@ class ChannelService:
     ) -> bool:
         """Make the user a member of the channel; return whether anything changed.
 
-        A new member gets the role, or `MemberRole.MEMBER` without one, and the channel is notified.
-        An existing member gets the role, if there is one, and nobody is notified.
+        A new member gets ``role``, by default `MemberRole.MEMBER`, and the channel is notified. An
+        existing member gets ``role`` if one is given, and nobody is notified.
 
         Raises:
             ChannelNotFound: The channel does not exist.
             UserNotFound: The user does not exist.
-            Unavailable: Nothing was stored. If it is `Unconfirmed`, the change may be stored.
+            Unavailable: Nothing was stored. If the error is `Unconfirmed`, the change may be
+                stored.
         """
         add = partial(self._add_member, channel_id, user_id, role)
         return await self._changes.run(channel_id, add)
@@ -123,7 +125,8 @@ class ChannelService:
 
         Raises:
             ChannelNotFound: The channel does not exist.
-            Unavailable: Nothing was stored. If it is `Unconfirmed`, the change may be stored.
+            Unavailable: Nothing was stored. If the error is `Unconfirmed`, the change may be
+                stored.
         """
         return await self._changes.run(
             channel_id, partial(self._remove_member, channel_id, user_id)
@@ -132,8 +135,8 @@ class ChannelService:
     async def seed(self, membership: Membership) -> None:
         """Create missing users, channels and memberships in one transaction.
 
-        Existing ones are left unchanged. Nobody is notified. Sockets follow within seconds, as they
-        do when other programs write to the database.
+        Existing rows are left unchanged. Nobody is notified. Connected sockets join the channels'
+        rooms within seconds, as after a change by another program.
 
         Raises:
             Unavailable: Nothing was created.
@@ -141,7 +144,7 @@ class ChannelService:
         await self._channels.seed(membership)
 
     async def on_module_destroy(self) -> None:
-        """Wait until the changes that are in progress have ended."""
+        """Wait until the running changes have ended."""
         await self._changes.drain(DRAIN_TIMEOUT_SECONDS)
 
     async def _create(self, draft: ChannelDraft) -> ChannelCreation:
@@ -161,7 +164,8 @@ class ChannelService:
                 await self._channels.create(channel, roles)
         except ChannelExists:
             existing, member_ids = await self._find_created(draft)
-            # Another program may have stored it, so their sockets may not be in the room yet.
+            # Another program may have created the channel, so its members' sockets may not be in
+            # the room yet.
             await self._move_sockets(MembershipEvent.JOINED, existing.id, frozenset(member_ids))
             if self._unconfirmed.forget(change):
                 self._publish_created(existing, member_ids)
@@ -190,14 +194,14 @@ class ChannelService:
                 raise
             return
         self._deletions[channel_id] = None
-        # There are none if an earlier call was `Unconfirmed` but has removed them.
+        # No members are left if an earlier, unconfirmed call has removed them.
         recipients = member_ids or self._room_sync.users_in_room(channel_id)
         await self._move_sockets(MembershipEvent.DELETED, channel_id, member_ids)
         deleted = DeletedChannel(channel_id)
         for user_id in recipients:
             self._broadcaster.publish(user_room(user_id), ServerEvent.CHANNEL_DELETED, deleted)
         await self._channels.delete(channel_id)
-        # The deletion may have taken long, and other programs may have added members meanwhile.
+        # Other programs may have added members during the deletion, which may take long.
         await self._move_sockets(MembershipEvent.DELETED, channel_id, frozenset())
 
     async def _add_member(
@@ -208,7 +212,8 @@ class ChannelService:
         with self._unconfirmed.watch(joining, None):
             outcome = await self._channels.add_member(channel_id, user_id, role, now)
         must_publish = self._unconfirmed.forget(joining) or outcome is MembershipOutcome.JOINED
-        # Also if nothing changed: an earlier change that was not confirmed has moved no sockets.
+        # Move the sockets even if nothing changed: an earlier, unconfirmed change has not moved
+        # them.
         await self._move_sockets(MembershipEvent.JOINED, channel_id, frozenset({user_id}))
         if must_publish:
             change = MembershipChange(channel_id, user_id, now)
@@ -233,10 +238,10 @@ class ChannelService:
     async def _move_sockets(
         self, event: MembershipEvent, channel_id: ChannelId, user_ids: frozenset[UserId]
     ) -> None:
-        """Have this node move its sockets now, and other nodes too if the bus reaches them.
+        """Move the sockets of this node now, and those of other nodes if the bus reaches them.
 
-        `LocalMembershipBus` reaches this node only. Other nodes then notice the change when they
-        reload the members.
+        `LocalMembershipBus` reaches this node only: other nodes notice the change when they reload
+        the members.
         """
         try:
             await self._membership.publish(MembershipUpdate(event, channel_id, user_ids))

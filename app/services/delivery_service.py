@@ -1,4 +1,4 @@
-"""Delivery receipts: recipients report them, and authors receive them."""
+"""Stores the delivery receipts that recipients send, and publishes them to the authors."""
 
 from collections.abc import Collection, Sequence
 from itertools import islice
@@ -27,13 +27,13 @@ from app.services.writes.keyed_queue import KeyedQueue
 from app.services.writes.unconfirmed_changes import UnconfirmedChanges
 
 MAX_UNCONFIRMED = 10_000
-"""How many unconfirmed reports are remembered."""
+"""The maximum number of remembered unconfirmed reports."""
 
 MAX_REPORTS = 256
-"""How many reports one transaction stores, those of lists included."""
+"""The maximum number of reports in a transaction, counting each report of a list."""
 
 _LISTS = "lists"
-"""The key of all lists: two concurrent lists could wait for each other's rows in the database."""
+"""One key for all lists: concurrent lists could lock the same rows in different orders."""
 
 _Pair: TypeAlias = tuple[MessageId, UserId]
 
@@ -57,8 +57,8 @@ class DeliveryService:
     If the commit of a report was not confirmed, the change is published when the recipient reports
     it again to this node. At most `MAX_UNCONFIRMED` such reports are remembered.
 
-    Every method raises `Unavailable` when the storage fails. Then nothing was stored, unless the
-    error is `Unconfirmed`: then the reports may be stored.
+    Every method raises `Unavailable` when the storage fails. In that case nothing was stored; only
+    if the error is `Unconfirmed`, the reports may be stored.
     """
 
     def __init__(
@@ -75,16 +75,17 @@ class DeliveryService:
         self._reports = GroupCommit(
             self._store_reports, KeyedQueue(), clock, admission, weigh=len, max_weight=MAX_REPORTS
         )
-        # For each batch that is being stored: what other batches published as read meanwhile.
+        # For each running batch: the receipts that other batches published as READ since it
+        # started.
         self._read_meanwhile: list[set[_Pair]] = []
 
     async def delivered(self, user_id: UserId, message_id: MessageId) -> DeliveryStatus:
         """Record that the user has received the message.
 
-        Returns the status afterwards, which is READ if the user had read the message before.
+        Returns the stored status, which is READ if the user has already read the message.
 
         Raises:
-            MessageNotFound: There is no such message in a channel of the user.
+            MessageNotFound: The message does not exist, or the user is not a member of its channel.
             NotARecipient: The message was not sent to the user.
         """
         return await self._report(Report(message_id, user_id, DeliveryState.DELIVERED))
@@ -93,7 +94,7 @@ class DeliveryService:
         """Record that the user has read the message, and thereby received it.
 
         Raises:
-            MessageNotFound: There is no such message in a channel of the user.
+            MessageNotFound: The message does not exist, or the user is not a member of its channel.
             NotARecipient: The message was not sent to the user.
         """
         return await self._report(Report(message_id, user_id, DeliveryState.READ))
@@ -101,13 +102,13 @@ class DeliveryService:
     async def all_delivered(
         self, user_id: UserId, message_ids: Sequence[MessageId]
     ) -> ReceiptsResponse:
-        """Record that the user has received these messages; no id is repeated."""
+        """Record that the user has received these messages; the ids must be distinct."""
         return await self._report_all(
             [Report(each, user_id, DeliveryState.DELIVERED) for each in message_ids]
         )
 
     async def all_seen(self, user_id: UserId, message_ids: Sequence[MessageId]) -> ReceiptsResponse:
-        """Record that the user has read these messages; no id is repeated."""
+        """Record that the user has read these messages; the ids must be distinct."""
         return await self._report_all(
             [Report(each, user_id, DeliveryState.READ) for each in message_ids]
         )
@@ -118,11 +119,11 @@ class DeliveryService:
         """Return the statuses of the message's recipients, one page at a time.
 
         Args:
-            cursor: The ``next_cursor`` of the page before; None for the first page.
+            cursor: The ``next_cursor`` of the previous page; None for the first page.
 
         Raises:
-            InvalidPayload: No server has made this cursor.
-            MessageNotFound: There is no such message in a channel of the user.
+            InvalidPayload: The cursor is invalid.
+            MessageNotFound: The message does not exist, or the user is not a member of its channel.
         """
         after = None if cursor is None else decode_recipient_cursor(cursor).recipient_id
         page = await self._deliveries.statuses(message_id, user_id, limit, after)
@@ -135,11 +136,11 @@ class DeliveryService:
         )
 
     async def on_application_shutdown(self, _signal: str | None) -> None:
-        """Wait for the writes that have started; the servers are closed, so no new ones start."""
+        """Wait for the running writes; the servers are already closed, so no new ones start."""
         await self._reports.drain(DRAIN_TIMEOUT_SECONDS)
 
     async def _report(self, report: Report) -> DeliveryStatus:
-        # This calls `_store_reports` with the report, and with others that arrive now.
+        # `commit` calls `_store_reports` with this report and others that arrive at the same time.
         (outcome,) = await self._reports.commit(report.message_id, (report,))
         if isinstance(outcome, Advance):
             return outcome.status
@@ -183,8 +184,8 @@ class DeliveryService:
     def _publish_advance(self, advance: Advance, read: Collection[_Pair]) -> None:
         """Publish an advance to the author, unless a READ of the same recipient was published.
 
-        Two batches may store a list and a single report of one of its messages. The batch that was
-        committed first may get here last.
+        A list and a single report about the same message may be in two concurrent batches, and the
+        batch that commits first may call this method last.
         """
         status = advance.status
         pair = (status.message_id, status.recipient_id)

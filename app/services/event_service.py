@@ -1,4 +1,4 @@
-"""Subscriptions: which sockets of a user follow which channel on this node."""
+"""Tracks which sockets of this node are subscribed to which channel."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from app.ports import ChannelRepository
 
 @dataclass(eq=False, slots=True)
 class _Query:
-    """A query that is running, and the user's membership changes since it started."""
+    """A running query, and the user's membership changes since it started."""
 
     belongs: dict[ChannelId, bool] = field(default_factory=dict)
 
@@ -17,8 +17,8 @@ class _Query:
 class EventService:
     """Keeps the subscriptions of this node's sockets in memory.
 
-    The subscriptions are grouped by user, because all sockets of a user follow much the same
-    channels. Empty entries are removed, so the memory depends on the connected sockets only.
+    The subscriptions are grouped by user, because all sockets of a user usually follow the same
+    channels. Empty entries are removed, so memory use depends only on the connected sockets.
     """
 
     def __init__(self, channels: ChannelRepository) -> None:
@@ -29,8 +29,9 @@ class EventService:
     async def get_user_channels(self, user_id: UserId) -> tuple[ChannelId, ...]:
         """Return the channels of which the user is a member, sorted by id.
 
-        Changes that `changed` reports while the query is running are applied to its result. A
-        caller that subscribes to the result without waiting in between therefore misses no change.
+        Membership changes that `changed` receives while the query is running are applied to its
+        result. A caller that subscribes to the result without waiting in between therefore misses
+        no change.
 
         Raises:
             Unavailable: The storage does not answer.
@@ -50,7 +51,7 @@ class EventService:
         return tuple(sorted(channel_id for channel_id in belongs if belongs[channel_id]))
 
     def changed(self, channel_id: ChannelId, user_ids: Iterable[UserId], *, belong: bool) -> None:
-        """Apply a membership change of these users to the queries that are running."""
+        """Apply a membership change of these users to the running queries."""
         for user_id in user_ids:
             for query in self._queries.get(user_id, ()):
                 query.belongs[channel_id] = belong
@@ -63,7 +64,7 @@ class EventService:
             channels[channel_id] = (*sockets, socket_id)
 
     def unsubscribe(self, channel_id: ChannelId, socket_id: SocketId, user_id: UserId) -> None:
-        """Unsubscribe a socket of the user; it need not be subscribed."""
+        """Unsubscribe a socket of the user, if it is subscribed."""
         channels = self._sockets.get(user_id, {})
         sockets = channels.get(channel_id, ())
         if socket_id not in sockets:
@@ -76,7 +77,7 @@ class EventService:
             del self._sockets[user_id]
 
     def channels_of_socket(self, socket_id: SocketId, user_id: UserId) -> tuple[ChannelId, ...]:
-        """Return the channels that a socket follows, sorted by id; none for an unknown socket."""
+        """Return the channels that a socket follows, sorted by id; empty for an unknown socket."""
         channels = self._sockets.get(user_id, {})
         return tuple(sorted(each for each, sockets in channels.items() if socket_id in sockets))
 

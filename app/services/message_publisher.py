@@ -1,4 +1,4 @@
-"""Publishes the messages of each channel once, in the order of storing, on this node."""
+"""Publishes each message of a channel once on this node, in the order of ``seq``."""
 
 import logging
 from collections.abc import Collection, Iterable, Sequence
@@ -17,10 +17,10 @@ from app.services.typing_service import TypingService
 from app.services.writes.keyed_queue import KeyedQueue
 
 MAX_CHANNELS = 100_000
-"""How many channels the publisher remembers; it forgets the one it published to longest ago."""
+"""The maximum number of remembered channels; the least recently published is forgotten first."""
 
 MAX_GAP = 1_000
-"""How many earlier messages are published before a new one. Clients see a larger gap in ``seq``."""
+"""At most this many missed messages are published before a new one; older ones are skipped."""
 
 _PAGE = 100
 
@@ -45,13 +45,14 @@ class _Channel:
 class MessagePublisher:
     """Remembers, for each channel, the ``seq`` of the last message that this node published.
 
-    Before it publishes a message, it publishes the stored messages that precede it: their commit
-    was not confirmed, or another node or the original backend has stored them. Messages that were
-    stored before the channel was prepared count as published.
+    Before it publishes a message, it publishes the earlier messages that this node has missed:
+    their commit was not confirmed, or another node or the original backend has stored them.
+    Messages that were stored before the channel was prepared count as published.
 
     Attributes:
-        turns: The queue of each channel. `publish` and the commit before it must have the channel's
-            turn; the other methods wait for the turn themselves.
+        turns: A queue of jobs per channel. The caller of `publish` must hold the channel's turn
+            from before the commit until `publish` returns; `publish_change` and `catch_up` take the
+            turn themselves.
     """
 
     def __init__(
@@ -69,12 +70,13 @@ class MessagePublisher:
         self._broadcaster = broadcaster
         self._clock = clock
         self._channels: BoundedDict[ChannelId, _Channel] = BoundedDict(MAX_CHANNELS)
-        # Channels that may have unpublished messages, and until when more of them may be stored.
+        # For each channel that may have unpublished messages: the monotonic time until which an
+        # unconfirmed commit may still add one.
         self._behind: dict[ChannelId, float] = {}
         room_sync.when_deleted(self.forget)
 
     def is_prepared(self, channel_id: ChannelId) -> bool:
-        """Return whether `prepare` has nothing to do for the channel."""
+        """Return whether the channel is prepared and its cached members are fresh."""
         return channel_id in self._channels and self._room_sync.is_fresh(channel_id)
 
     async def prepare(self, channel_ids: Collection[ChannelId]) -> None:
@@ -93,13 +95,13 @@ class MessagePublisher:
     async def publish(self, channel_id: ChannelId, stored: Sequence[StoredMessage]) -> None:
         """Publish stored messages of a prepared channel, except those already published.
 
-        The typing of each sender ends first.
+        Typing of each sender is ended first.
 
         Raises:
-            Unavailable: The earlier messages cannot be read now; nothing after them was published.
+            Unavailable: Earlier messages cannot be read now, so no later message was published.
         """
         channel = self._channels.get(channel_id)
-        if channel is None:  # forgotten since it was prepared
+        if channel is None:  # the channel was forgotten after `prepare`
             channel = self._add(channel_id, published=0)
         else:
             self._channels.move_to_end(channel_id)
@@ -109,7 +111,8 @@ class MessagePublisher:
             return
         new = [each.message for each in stored if each.message.seq > published]
         if len(new) < len(stored):
-            # A new message with an old number: the channel was deleted and created again.
+            # A new message with an already published ``seq``: the channel was deleted and created
+            # again.
             again = [
                 each.message for each in stored if each.is_new and each.message.seq <= published
             ]
@@ -134,17 +137,17 @@ class MessagePublisher:
         )
 
     def fall_behind(self, channel_ids: Iterable[ChannelId], seconds: float) -> None:
-        """Have `catch_up` look for unpublished messages of these channels.
+        """Mark channels in which `catch_up` must look for unpublished messages.
 
         Args:
-            seconds: For how long more messages may turn up, because their commit goes on.
+            seconds: How long an unconfirmed commit may still add messages to these channels.
         """
         until = self._clock.monotonic() + seconds
         for channel_id in channel_ids:
             self._behind[channel_id] = max(until, self._behind.get(channel_id, until))
 
     async def catch_up(self) -> None:
-        """Publish the unpublished messages of every channel that fell behind.
+        """Publish the unpublished messages of every channel marked by `fall_behind`.
 
         Raises:
             Unavailable: The messages cannot be read now; the next call tries again.
@@ -155,14 +158,14 @@ class MessagePublisher:
                 await self.turns.run(channel_id, partial(self._catch_up, channel_id), None)
             except Unavailable:
                 raise
-            except Exception as error:  # noqa: BLE001 - the other channels must not wait for it
+            except Exception as error:  # noqa: BLE001 - other channels must still be published
                 log_unpublished(error)
                 continue
             if began >= until and self._behind.get(channel_id) == until:
                 del self._behind[channel_id]
 
     def forget(self, channel_id: ChannelId) -> None:
-        """Forget a deleted channel; another one with its id starts again from 1."""
+        """Forget a deleted channel; a new channel with the same id starts again at ``seq`` 1."""
         self._channels.pop(channel_id, None)
 
     def _add(self, channel_id: ChannelId, *, published: int) -> _Channel:
@@ -208,7 +211,7 @@ class MessagePublisher:
 
 
 def log_unpublished(error: Exception) -> None:
-    """Log that stored messages were not published, by the error's type: its text may hold one."""
+    """Log only the type of the error that prevented a publication: its text may quote a message."""
     _logger.error("stored messages could not be published: %s", type(error).__name__)
 
 

@@ -27,7 +27,7 @@ from app.services.writes.keyed_queue import KeyedQueue
 from app.services.writes.unconfirmed_changes import UnconfirmedChanges
 
 MAX_UNCONFIRMED = 10_000
-"""How many unconfirmed changes are remembered."""
+"""The maximum number of remembered unconfirmed changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class _Change:
 
     Attributes:
         content: The new content; None for a deletion.
-        until: After this time, by the monotonic clock, it is stored or never will be.
+        until: The monotonic time by which the commit has either succeeded or failed.
     """
 
     channel_id: ChannelId
@@ -49,11 +49,11 @@ class MessageService:
 
     A message is published after its commit and before its sender receives the ack. Messages that
     arrive at the same time share a transaction. Every member receives the messages of a channel in
-    the order of storing. A write that has started is also published, even if its caller is
-    cancelled meanwhile.
+    the order in which they were stored. A write that has started is completed and published even if
+    its caller is cancelled.
 
-    Every method raises `Unavailable` when the storage fails. Then nothing was stored, unless the
-    error is `Unconfirmed`: then the write may be stored, and `catch_up` publishes it.
+    Every method raises `Unavailable` when the storage fails. In that case nothing was stored; only
+    if the error is `Unconfirmed`, the write may be stored, and `catch_up` publishes it later.
     """
 
     def __init__(
@@ -101,13 +101,15 @@ class MessageService:
         sender's other sockets receive ``message.failed``.
 
         Args:
-            content: The text; white space around it is removed.
-            client_message_id: Chosen by the client, so that it may send again.
+            content: The text of the message; surrounding white space is removed.
+            client_message_id: An id chosen by the client, which makes it safe to send the message
+                again.
 
         Raises:
             InvalidPayload: The content is empty, too long or not text.
-            NotAMember: The sender does not belong to the channel.
-            ClientMessageIdReused: Another content or channel was first sent under this id.
+            NotAMember: The sender is not a member of the channel.
+            ClientMessageIdReused: This ``client_message_id`` was first used with a different
+                content or channel.
             MessageDeleted: The message was stored before and has been deleted since.
         """
         draft = MessageDraft(
@@ -121,7 +123,8 @@ class MessageService:
         try:
             if not self._events.is_listening(channel_id, user_id):
                 await self._room_sync.require_member(channel_id, user_id)
-            # This calls `_store_and_publish` with the draft, and with others that arrive now.
+            # `commit` calls `_store_and_publish` with this draft and others that arrive at the same
+            # time.
             outcome = await self._drafts.commit(channel_id, draft, waiting_since=began)
         except Unavailable as error:
             failed = FailedMessage(
@@ -140,8 +143,8 @@ class MessageService:
 
         Raises:
             InvalidPayload: The content is empty, too long or not text.
-            MessageNotFound: There is no such message in a channel of the user.
-            NotTheAuthor: Another member wrote the message.
+            MessageNotFound: The message does not exist, or the user is not a member of its channel.
+            NotTheAuthor: Another user wrote the message.
         """
         checked = checked_content(content, self._max_content_chars)
         return await self._changes.run(
@@ -152,8 +155,8 @@ class MessageService:
         """Delete the user's own message, and publish the deletion to the channel.
 
         Raises:
-            MessageNotFound: There is no such message in a channel of the user.
-            NotTheAuthor: Another member wrote the message.
+            MessageNotFound: The message does not exist, or the user is not a member of its channel.
+            NotTheAuthor: Another user wrote the message.
         """
         return await self._changes.run(message_id, partial(self._delete, message_id, user_id))
 
@@ -164,7 +167,7 @@ class MessageService:
             await self._publish_if_stored(message_id, change)
 
     async def on_application_shutdown(self, _signal: str | None) -> None:
-        """Wait for the writes that have started; the servers are closed, so no new ones start."""
+        """Wait for the running writes; the servers are already closed, so no new ones start."""
         await self._changes.drain(DRAIN_TIMEOUT_SECONDS)
         await self._drafts.drain(DRAIN_TIMEOUT_SECONDS)
 
@@ -198,7 +201,7 @@ class MessageService:
                 break
         try:
             await self._publisher.publish(channel_id, messages)
-        except Exception as error:  # noqa: BLE001 - they are committed, so the acks must succeed
+        except Exception as error:  # noqa: BLE001 - committed, so the acks must still succeed
             self._publisher.fall_behind((channel_id,), 0)
             if not isinstance(error, Unavailable):
                 log_unpublished(error)
@@ -243,7 +246,7 @@ class MessageService:
                 change.channel_id, ServerEvent.MESSAGE_UPDATED, message
             )
         elif began < change.until:
-            return  # it may still be stored
+            return  # the commit may still succeed
         self._unconfirmed.forget(message_id)
 
     def _count_rows(self, draft: MessageDraft) -> int:

@@ -1,4 +1,4 @@
-"""The messages that a client missed while it was offline: their number, and pages of them."""
+"""Counts the messages that a user missed while offline, and returns them in pages."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from app.services.messages.page_cursor import ChannelCursor, UndeliveredCursor, 
 from app.services.writes.single_flight import SingleFlight
 
 MAX_PAGE_BYTES = 256 * 1024
-"""How large a page may be as JSON."""
+"""The maximum size of a page as JSON."""
 
 _ENVELOPE_BYTES = 2048
 """The size of a page without its messages, including the next cursor."""
@@ -22,10 +22,10 @@ class OfflineMessageService:
     """Serves missed messages, oldest first.
 
     A client can request the messages that were not delivered to the user, or the messages of a
-    channel after a ``seq``. The cursor of a page says which of the two it continues, so a client
-    sends back nothing but the cursor and a limit.
+    channel after a ``seq``. A cursor encodes which of the two it continues, so a client sends only
+    the cursor and a limit.
 
-    A page has at most ``max_page_bytes`` as JSON, unless it has a single message that is larger.
+    A page has at most ``max_page_bytes`` as JSON, unless a single message is larger than that.
 
     Every method raises `Unavailable` when the storage does not answer.
     """
@@ -44,13 +44,13 @@ class OfflineMessageService:
     async def count(self, user_id: UserId) -> OfflineCount:
         """Count the messages that have not been delivered to the user yet.
 
-        For each user the storage runs one count at a time, however many sockets ask.
+        The storage runs at most one count per user at a time, for any number of concurrent calls.
         """
         counts = await self._counts.get(user_id)
         return OfflineCount(sum(counts.channels.values()), counts.channels, more=counts.more)
 
     async def on_application_shutdown(self, _signal: str | None) -> None:
-        """Cancel the counts that are running; the servers are closed by now."""
+        """Cancel the running counts; the servers are already closed."""
         await self._counts.close()
 
     async def page(
@@ -63,12 +63,12 @@ class OfflineMessageService:
         """Return the page that a client requests.
 
         Args:
-            cursor: The ``next_cursor`` of the page before; None for the first page.
-            since: A channel and a ``seq``: the first page is that of `after`. None for the first
-                page of `undelivered`.
+            cursor: The ``next_cursor`` of the previous page; None for the first page.
+            since: A channel and a ``seq``, to request the channel's messages after that ``seq``;
+                None to request undelivered messages.
 
         Raises:
-            InvalidPayload: No server has made this cursor, or it belongs to another channel.
+            InvalidPayload: The cursor is invalid, or it belongs to another channel.
             NotAMember: The user is not a member of the channel.
         """
         if cursor is None and since is not None:
@@ -81,11 +81,11 @@ class OfflineMessageService:
     async def undelivered(self, user_id: UserId, limit: int, cursor: str | None) -> MessagePage:
         """Return the first page of undelivered messages, or the page after ``cursor``.
 
-        A page that is not full may have a next page: see `UndeliveredPage.looked_until`. The cursor
-        of a page of `after` is accepted, too, and continues in its channel.
+        A page that is not full may still have a next page: see `UndeliveredPage.looked_until`. A
+        cursor from `after` is accepted too, and returns the next messages of its channel.
 
         Raises:
-            InvalidPayload: No server has made this cursor.
+            InvalidPayload: The cursor is invalid.
             NotAMember: The user is not a member of the cursor's channel.
         """
         match decode_cursor(cursor) if cursor is not None else UndeliveredCursor(0):
@@ -97,7 +97,7 @@ class OfflineMessageService:
     async def after(
         self, user_id: UserId, channel_id: ChannelId, after_seq: int, limit: int
     ) -> MessagePage:
-        """Return a page of the messages of a channel whose ``seq`` is larger than ``after_seq``.
+        """Return a page of the channel's messages with a ``seq`` larger than ``after_seq``.
 
         `page` and `undelivered` accept the cursor of this page.
 
@@ -122,7 +122,7 @@ class OfflineMessageService:
         return MessagePage(messages=messages, next_cursor=cursor)
 
     def _first_page(self, found: Sequence[Message], limit: int) -> tuple[Message, ...]:
-        """Return as many messages as fit, at least one; callers read one more than ``limit``."""
+        """Return the messages that fit into one page: at least one, at most ``limit``."""
         size = _ENVELOPE_BYTES
         for index, message in enumerate(found[:limit]):
             size += len(to_json(message.to_wire())) + len(",")

@@ -16,7 +16,7 @@ class RoomSync:
     """Moves this node's sockets into and out of the rooms of their users' channels.
 
     Updates `EventService` for every socket that it moves. Updates from the `MembershipBus` are
-    applied immediately. Changes that other programs write to the database are noticed by `refresh`.
+    applied immediately. `refresh` notices changes that other programs write to the database.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class RoomSync:
         membership.listen(self.apply)
 
     def when_left(self, on_left: Callable[[UserId, ChannelId], None]) -> None:
-        """Set the listener for users who left a channel; it is called after their sockets left.
+        """Set the listener for users who left a channel, called after their sockets have left.
 
         There is one listener. It must neither raise nor take long.
         """
@@ -52,7 +52,8 @@ class RoomSync:
         """Make the channel's room equal to its members; call this before publishing to the room.
 
         Does nothing if the members are fresh in the cache. Concurrent calls share one load. While
-        the storage does not answer, the rooms stay as they are. This suspends only if it loads.
+        the storage does not answer, the rooms stay as they are. The call suspends only if it loads
+        the members.
         """
         if not self.is_fresh(channel_id):
             with suppress(Unavailable):
@@ -72,10 +73,11 @@ class RoomSync:
         await self.refresh(channel_id)
 
     async def require_member(self, channel_id: ChannelId, user_id: UserId) -> None:
-        """Query whether the user is a member, before anything is read or stored for the channel.
+        """Raise unless the user is a member. Call this before reading or storing for the channel.
 
         A user with a socket in the channel's room needs no query, even if the user was removed a
-        moment ago. The query for other users also rejects ids that a client made up.
+        moment ago. For other users the storage is queried, which also rejects channel ids that a
+        client made up.
 
         Raises:
             NotAMember: The user is not a member of the channel.
@@ -85,7 +87,7 @@ class RoomSync:
             raise NotAMember
 
     def is_connected(self, user_id: UserId) -> bool:
-        """Whether the user has a socket on this node."""
+        """Return whether the user has a socket on this node."""
         return bool(self._rooms.users_in(user_room(user_id)))
 
     def users_in_room(self, channel_id: ChannelId) -> frozenset[UserId]:
@@ -108,7 +110,7 @@ class RoomSync:
                 on_deleted(channel_id)
 
     async def on_application_shutdown(self, _signal: str | None) -> None:
-        """Cancel the loads that are in progress; all publishers have drained by now."""
+        """Cancel the running loads; all writes have been published by now."""
         await self._members.close()
 
     def _set_members(self, channel_id: ChannelId, members: frozenset[UserId]) -> None:

@@ -16,7 +16,7 @@ from app.services.sessions.session_index import RecentRevocations, SessionIndex
 from app.services.token_blacklist_service import TokenBlacklistService
 
 LEAST_WARNING_SECONDS = 0.5
-"""The shortest time between accepting a token and warning of its expiry.
+"""The minimum time between accepting a token and warning of its expiry.
 
 Without it, a client whose tokens are always about to expire would be warned without a pause.
 """
@@ -29,7 +29,7 @@ class SessionPolicy:
     Attributes:
         expiring_lead_seconds: Warn a session this long before its token expires.
         expiry_grace_seconds: Keep an expired session connected for this long, rejecting its events.
-        enforce_expiry: If false, a token must be valid only at the handshake.
+        enforce_expiry: If false, the expiry of a token is checked only when the socket connects.
         max_token_seconds: The longest lifetime of a token. A revocation of a user or a sign-in is
             kept for this long.
     """
@@ -52,7 +52,7 @@ class SessionService:
     """Opens the sessions of sockets, and ends them when they expire or are revoked.
 
     Once a token is verified, its expiry is measured by the monotonic clock, so a jump of the wall
-    clock ends no session.
+    clock does not end sessions.
     """
 
     def __init__(
@@ -81,11 +81,11 @@ class SessionService:
     async def open(self, sent: object, address: str, holder: SessionHolder) -> Session:
         """Authenticate a socket and open its session; the caller must close every session.
 
-        The holder is warned before the token expires. It is told to end the socket when the grace
-        period after the expiry is over, or immediately when the session is revoked.
+        The holder is warned before the token expires. Its `end_session` is called when the grace
+        period after the expiry has passed, or immediately when the session is revoked.
 
         Args:
-            sent: What the client sent as its token.
+            sent: The token as the client sent it, which may have any type.
 
         Raises:
             AuthenticationError: The socket is not admitted; the code gives the reason.
@@ -132,7 +132,7 @@ class SessionService:
         return _expiry(session)
 
     def close(self, session: Session) -> None:
-        """Close a session and free its place in the quota. Repeating it is harmless."""
+        """Close a session and release its slot in the socket quota. Repeating this is harmless."""
         if session not in self._open:
             return
         self._open.remove(session)
@@ -168,10 +168,11 @@ class SessionService:
                 return Revocation.of_user(UserId(value), now), longest
 
     async def _reserve_socket(self, user_id: UserId) -> bool:
-        """Count one more socket of the user; close one that does not answer pings if needed.
+        """Count one more socket of the user; if the quota is full, close one that ignores pings.
 
-        Without this, the dead connections of a phone that changed networks would keep it out. Only
-        sockets of this node are closed; those of other nodes end with their ping timeout.
+        Otherwise a phone that changed networks could be rejected because of its own dead
+        connections. Only sockets of this node are closed; those of other nodes end with their ping
+        timeout.
         """
         if await self._quota.acquire(user_id):
             return True
@@ -190,8 +191,8 @@ class SessionService:
         life_seconds = expires_at - self._clock.now().timestamp()
         now = self._clock.monotonic()
         session.expires_at = now + life_seconds + CLOCK_SKEW_SECONDS
-        # If the token lives for less than two leads, warn after half of its lifetime: a client that
-        # refreshes on a warning must not be warned about the new token immediately.
+        # If the token lives for less than twice the lead, warn after half of its lifetime: a client
+        # that refreshes on a warning must not be warned about the new token immediately.
         lead_seconds = min(self._policy.expiring_lead_seconds, life_seconds / 2)
         warned_at = now + max(life_seconds - lead_seconds, LEAST_WARNING_SECONDS)
         self._deadlines.set(session, min(warned_at, self._ends_at(session)))
@@ -200,7 +201,7 @@ class SessionService:
         return session.expires_at + self._policy.expiry_grace_seconds
 
     def _reach_deadline(self, session: Session, due_at: float) -> None:
-        """Warn the session the first time, and end it the second time."""
+        """Warn the client at the first deadline, and end the session at the second."""
         if due_at >= self._ends_at(session):
             self._end(session, AuthenticationCode.TOKEN_EXPIRED)
         elif session.holder is not None:
@@ -227,7 +228,7 @@ class SessionService:
 
 
 def _may_replace(new: Credential, current: Credential) -> bool:
-    """Whether the new token is another one that does not expire earlier."""
+    """Return whether the new token differs from the current one and does not expire earlier."""
     expires_earlier = new.principal.expires_at < current.principal.expires_at
     return new.digest != current.digest and not expires_earlier
 

@@ -10,7 +10,7 @@ from app.domain.errors import Unavailable
 from app.ports import RevocationBus, RevocationStore
 
 RETRY_SECONDS = 1.0
-"""The poll interval while the store does not answer, so that it is read soon after it is back."""
+"""The poll interval while the store does not answer; short, to notice soon that it is back."""
 
 _logger = logging.getLogger(__name__)
 
@@ -18,16 +18,16 @@ _logger = logging.getLogger(__name__)
 class TokenBlacklistService:
     """Stores revocations and notifies the listener of this node.
 
-    A session token lives for a minute, so revoking single tokens keeps nobody out for longer.
-    Sign-ins and users are revoked in the same way.
+    A session token lives for a minute, so revoking one token excludes a user for at most that time.
+    Therefore sign-ins and users can be revoked too.
 
     The listener receives this node's own revocations immediately, and those of other nodes from the
     bus. A revocation that the bus loses is found by polling the store: every
     ``poll_interval_seconds``, and when the bus reconnects. While the store does not answer, it is
     polled every `RETRY_SECONDS`. The listener may receive a revocation more than once.
 
-    Every method except `is_available` raises `Unavailable` when the store does not answer. Then a
-    revocation may or may not be stored, and the caller must try again.
+    Every method except `is_available` raises `Unavailable` when the store does not answer. In that
+    case a revocation may or may not be stored, and the caller must try again.
     """
 
     def __init__(
@@ -97,9 +97,9 @@ class TokenBlacklistService:
     async def on_module_init(self) -> None:
         """Subscribe to the bus, skip earlier revocations, and start polling.
 
-        The listener registers after this, because it depends on this service, so it receives no
-        earlier revocations. If the store does not answer yet, the listener receives them later.
-        That is harmless: they only end sessions whose tokens are revoked anyway.
+        The listener registers later, because it depends on this service, so earlier revocations do
+        not reach it. If the store does not answer yet, the listener receives them later; this is
+        harmless, because they only end sessions whose tokens are revoked.
         """
         self._bus.listen(self._receive, self._poll_now.set)
         await self._try_to_catch_up()
@@ -112,7 +112,8 @@ class TokenBlacklistService:
             await asyncio.wait([self._poller])
 
     def _receive(self, revocation: Revocation) -> None:
-        # The bus is subscribed to before `watch` sets the listener, so look it up here.
+        # This method is subscribed to the bus before `watch` sets the listener, so read it on each
+        # call.
         self._on_revoked(revocation)
 
     async def _poll(self) -> None:
@@ -134,7 +135,7 @@ class TokenBlacklistService:
         try:
             await self.catch_up()
         except Unavailable:
-            if not self._store_failed:  # logged once per outage
+            if not self._store_failed:  # log once per outage
                 _logger.warning("revocations cannot be read now")
             self._store_failed = True
         except Exception:

@@ -17,7 +17,7 @@ from app.services.event_service import EventService
 from app.services.room_sync import RoomSync
 
 MAX_LISTED = 100
-"""How many typing members `TypingService.list` returns, however large the channel is."""
+"""The maximum number of members that `TypingService.list` returns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class _Typist:
     """A user who is typing in a channel.
 
     Attributes:
-        until: When the typing on each connected socket expires, by the monotonic clock.
+        until: For each connected socket, the monotonic time at which its typing expires.
     """
 
     indicator: TypingIndicator
@@ -36,17 +36,17 @@ class _Typist:
 class TypingService:
     """Keeps the typing members of each channel in memory, and publishes changes to the channel.
 
-    A user is typing until the last of the user's sockets has stopped, left or expired. A send ends
-    the typing on all of them. Typing on a socket expires ``expiry_seconds`` after the last `start`;
-    the channel receives the end when its members have been read.
+    A user is typing until typing has ended or expired on each of the user's sockets. Sending a
+    message ends typing on all of the user's sockets. Typing on a socket expires ``expiry_seconds``
+    after the last `start`; the end is published after the channel's members have been loaded.
 
-    A user with a socket in the channel's room counts as a member while the room is fresh. Otherwise
-    the service asks the storage, and waits for ``wait_seconds`` at most. If the storage does not
-    answer, `start`, `stop` and `list` raise `Unavailable`, and change and publish nothing.
+    A user with a socket in the channel's room counts as a member while the room is fresh. For other
+    users the service queries the storage, and waits at most ``wait_seconds``. If the storage does
+    not answer, `start`, `stop` and `list` raise `Unavailable`, and change and publish nothing.
 
     Attributes:
-        typists: The typing members of each channel, without the channels that have none. Other
-            classes only read it.
+        typists: The typing members of each channel; a channel without typing members is absent.
+            Other classes must not change it.
     """
 
     def __init__(
@@ -68,14 +68,15 @@ class TypingService:
         self._expiry_seconds = expiry_seconds
         self._wait_seconds = wait_seconds
         self.typists: dict[ChannelId, dict[UserId, _Typist]] = {}
-        # The ends of typing that wait until the members of the channel have been read.
+        # Tasks that publish the end of a user's typing after the channel's members have been
+        # loaded.
         self._endings: set[asyncio.Future[None]] = set()
         room_sync.when_left(self._end_for_members)
 
     async def start(
         self, user_id: UserId, channel_id: ChannelId, socket_id: SocketId
     ) -> TypingIndicator:
-        """Restart the user's expiry, and publish to the channel, except to this socket.
+        """Start or extend the user's typing; publish it to the channel, except to this socket.
 
         Raises:
             NotAMember: The user is not a member of the channel; nothing was published.
@@ -84,8 +85,8 @@ class TypingService:
         await self._require_member(user_id, channel_id)
         indicator = self._indicator(user_id, channel_id, is_typing=True)
         if was_listening and not self._events.is_listening(channel_id, user_id):
-            # The user's last socket has left the room during the query, and `leave` was called. If
-            # an entry were made now, the user would seem to type until it expires.
+            # The user's last socket left the room during the query, and `leave` has already been
+            # called. An entry added now would show the user as typing until it expires.
             return indicator
         until = self._typing_elsewhere(user_id, channel_id, socket_id)
         until[socket_id] = self._clock.monotonic() + self._expiry_seconds
@@ -120,7 +121,7 @@ class TypingService:
     async def list(self, user_id: UserId, channel_id: ChannelId) -> tuple[TypingIndicator, ...]:
         """Return the typing members of the channel, including the user, sorted by user.
 
-        If there are more than `MAX_LISTED`, it returns those who typed last.
+        If there are more than `MAX_LISTED`, the most recent ones are returned.
 
         Raises:
             NotAMember: The user is not a member of the channel.
@@ -136,7 +137,7 @@ class TypingService:
     def end(self, user_id: UserId, channel_id: ChannelId) -> None:
         """End the user's typing on all sockets; if the user was typing, publish to the channel.
 
-        The caller has just refreshed the members of the channel, as before every publication.
+        The caller must have refreshed the channel's members, as before every publication.
         """
         if self._remove(user_id, channel_id):
             self._publish_indicator(self._indicator(user_id, channel_id, is_typing=False))
@@ -144,9 +145,9 @@ class TypingService:
     def leave(self, user_id: UserId, channel_id: ChannelId, socket_id: SocketId) -> None:
         """End the user's typing if a socket that left the channel was the user's last one there.
 
-        The channel receives the end when its members have been read. If the user has other sockets
-        there, the typing on this socket no longer counts: it ends with a `stop` on another socket,
-        since the device may have reconnected as that, or it expires.
+        The end is published after the channel's members have been loaded. If the user has other
+        sockets there, only this socket's entry is removed: typing ends when another socket calls
+        `stop` (the same device may have reconnected), or when it expires.
         """
         if not self._events.is_listening(channel_id, user_id):
             self._end_for_members(user_id, channel_id)
@@ -167,7 +168,7 @@ class TypingService:
         self._tasks.close()
 
     def _end_for_members(self, user_id: UserId, channel_id: ChannelId) -> None:
-        """Call `end` when the members of the channel have been read: at once if they are fresh."""
+        """Call `end` after the channel's members are loaded; immediately if they are fresh."""
         typist = self._typist(user_id, channel_id)
         if typist is None:
             return
@@ -179,7 +180,7 @@ class TypingService:
     async def _end_after_refresh(self, typist: _Typist) -> None:
         user_id, channel_id = typist.indicator.user_id, typist.indicator.channel_id
         await self._room_sync.refresh(channel_id)
-        if self._typist(user_id, channel_id) is typist:  # otherwise it has ended or restarted
+        if self._typist(user_id, channel_id) is typist:  # it has neither ended nor restarted
             self.end(user_id, channel_id)
 
     async def _require_member(self, user_id: UserId, channel_id: ChannelId) -> None:

@@ -11,9 +11,10 @@ def parse_jwks(body: bytes) -> dict[str, RSAPublicKey]:
     """Return the RSA keys for RS256 signatures by ``kid``. Other keys are ignored.
 
     Raises:
-        ValueError: The body is not a key set, or has no usable key. The text does not quote it.
+        ValueError: The body is not a key set, or has no usable key. The error does not quote the
+            body.
     """
-    # orjson raises ValueError for deep nesting, where json raises RecursionError.
+    # For deep nesting, orjson raises ValueError, but json would raise RecursionError.
     document = orjson.loads(body)
     entries = document.get("keys") if isinstance(document, dict) else None
     if not isinstance(entries, list):

@@ -14,13 +14,13 @@ from app.domain.errors import AuthenticationCode, AuthenticationError
 from app.ports import Clock, Timer
 
 REFRESH_SECONDS = 240.0
-"""Time between fetches. A withdrawn key stays valid for at most this time."""
+"""The time between two fetches. A withdrawn key remains accepted for at most this time."""
 RETRY_SECONDS = 30.0
-"""Time from a failed fetch to the next."""
+"""The time between a failed fetch and the next one."""
 UNKNOWN_KEY_SECONDS = 30.0
-"""Unknown key ids cause at most one fetch in this time, as an attacker can invent key ids."""
+"""The minimum time between two fetches for unknown key ids, as an attacker can invent key ids."""
 COLD_SECONDS = 1.0
-"""The same limit while no key is known, so that no token can be verified."""
+"""The minimum time between two fetches while no key is known and every token is rejected."""
 FETCH_TIMEOUT_SECONDS = 2.0
 MAX_BODY_BYTES = 65_536
 
@@ -30,10 +30,10 @@ _logger = logging.getLogger(__name__)
 class JwksClient(SigningKeys):
     """Caches the key set of one URL.
 
-    A known key is returned without waiting. The cache is refreshed in the background, and while the
-    URL fails the cached keys stay valid. Only an unknown key is waited for, for at most
-    ``timeout_seconds``. Concurrent callers share one fetch. An invalid signature never causes a
-    fetch.
+    A known key is returned without waiting. The cache is refreshed in the background, and the
+    cached keys stay valid while the URL fails. For an unknown key, `find` waits for a fetch, for at
+    most ``timeout_seconds``. Concurrent callers share one fetch. An invalid signature never causes
+    a fetch.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class JwksClient(SigningKeys):
         raise AuthenticationError(AuthenticationCode.TOKEN_KEY_UNKNOWN)
 
     async def on_application_shutdown(self, _signal: str | None) -> None:
-        """Cancel a running fetch and the next one."""
+        """Cancel the running fetch and the scheduled one."""
         if self._fetch is not None:
             self._fetch.cancel()
             await asyncio.wait([self._fetch])
@@ -71,7 +71,7 @@ class JwksClient(SigningKeys):
             self._next_fetch.cancel()
 
     async def _fetch_unless_recent(self) -> None:
-        """Wait for the running fetch, or for a new one unless the last one was too recent."""
+        """Wait for the running fetch, or start a new one unless the last fetch was too recent."""
         fetch = self._fetch
         if fetch is None:
             now = self._clock.monotonic()
@@ -79,7 +79,7 @@ class JwksClient(SigningKeys):
                 return
             self._no_fetch_before = now + (UNKNOWN_KEY_SECONDS if self._keys else COLD_SECONDS)
             fetch = self._start_fetch()
-        # `wait` does not cancel the fetch if this caller is cancelled; others need it.
+        # If this caller is cancelled, `wait` does not cancel the fetch: other callers need it.
         await asyncio.wait([fetch])
 
     def _refresh(self) -> None:
@@ -87,9 +87,11 @@ class JwksClient(SigningKeys):
             self._start_fetch()
 
     def _start_fetch(self) -> asyncio.Task[None]:
-        # Schedule the next fetch first, so that no error ends the refreshing.
+        # Schedule the next fetch before this one starts, so that an error cannot stop the
+        # refreshing.
         self._refresh_in(RETRY_SECONDS)
-        # An empty context: the fetch serves all clients, so its log lines name none.
+        # Use an empty context: the fetch serves all clients, so its log lines must not name one of
+        # them.
         self._fetch = asyncio.create_task(self._fetch_keys(), name="jwks fetch", context=Context())
         return self._fetch
 
@@ -110,10 +112,10 @@ class JwksClient(SigningKeys):
             self._fetch = None
 
     async def _download(self) -> bytes:
-        # A new session per fetch: no connection needs to be kept for minutes.
+        # Open a new session for each fetch, because a connection is not worth keeping for minutes.
         async with (
             aiohttp.ClientSession(timeout=self._timeout) as session,
-            # A redirect could lead into the server's own network, and issuers need none.
+            # Follow no redirect: it could lead into the server's own network.
             session.get(self._url, allow_redirects=False) as response,
         ):
             if response.status != 200:  # noqa: PLR2004 - HTTP's OK

@@ -1,4 +1,4 @@
-"""The public key of the setting ``CLERK_JWT_KEY``, which needs no network."""
+"""Reads the public key from the setting ``CLERK_JWT_KEY``, without a network request."""
 
 import binascii
 import re
@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from app.adapters.clerk.signing_keys import MINIMUM_KEY_BITS, SigningKeys
 
 _AROUND_THE_KEY = re.compile(r"-----(?:BEGIN|END) [A-Z ]+-----|\\[rn]|[\s\"'\ufeff]")
-"""Text around the base64: armour, line breaks or escapes of them, quotes, byte order marks."""
+"""Matches text around the base64: PEM armour, (escaped) line breaks, quotes, byte order marks."""
 
 
 class SigningKeyError(ValueError):
@@ -30,7 +30,7 @@ class PemSigningKey(SigningKeys):
                 mark.
 
         Raises:
-            SigningKeyError: It is not an RSA public key of at least 2048 bits.
+            SigningKeyError: The text is not an RSA public key of at least 2048 bits.
         """
         self._key = _read(pem)
 

@@ -5,7 +5,7 @@ from typing import Protocol
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 MINIMUM_KEY_BITS = 2048
-"""The minimum of NIST SP 800-131A, which Clerk's keys have. Shorter keys are never used."""
+"""The minimum key length of NIST SP 800-131A. Shorter keys are never used."""
 
 
 class SigningKeys(Protocol):

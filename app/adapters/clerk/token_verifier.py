@@ -1,4 +1,4 @@
-"""Verifies Clerk's session tokens by Clerk's rules, or by RFC 8725 where that is stricter."""
+"""Verifies Clerk's session tokens by the rules of Clerk, or of RFC 8725 where they are stricter."""
 
 from collections.abc import Collection
 
@@ -17,10 +17,10 @@ from app.ports import Clock, TokenVerifier
 
 
 class ClerkTokenVerifier(TokenVerifier):
-    """Verifies tokens without a request to Clerk, so it does not see sign-outs.
+    """Verifies tokens without a request to Clerk.
 
-    The revocation store contains sign-outs. The signature is checked before the claims, so the
-    error codes tell an attacker nothing about the claims.
+    It does not detect sign-outs: those are in the revocation store. The signature is checked before
+    the claims, so the error codes tell an attacker nothing about the claims.
     """
 
     def __init__(
@@ -38,16 +38,17 @@ class ClerkTokenVerifier(TokenVerifier):
         """Set the rules that depend on the deployment.
 
         Args:
-            issuer: The exact ``iss``.
+            issuer: The required value of ``iss``.
             authorized_parties: The allowed values of ``azp``.
             allow_missing_party: Whether a token without ``azp`` is accepted. Clerk omits it if the
                 request for the token had no Origin, as from backends and some native apps.
-            audience: Values of which ``aud`` must contain one. If this is empty, ``aud`` is not
-                checked, because Clerk's session tokens have none.
+            audience: The accepted values of ``aud``: a token must contain one of them. If this is
+                empty, ``aud`` is not checked, because Clerk's session tokens do not contain it.
             accept_template_tokens: Whether tokens made from a JWT template are accepted.
-            max_token_seconds: The longest life of a token after its ``iat``, whatever its ``exp``.
-                Revocations are kept as long, so no revoked token becomes valid again. A token
-                without ``iat``, which Clerk never makes, is valid until its ``exp``.
+            max_token_seconds: The maximum lifetime of a token after its ``iat``, even if its
+                ``exp`` is later. Revocations are stored for the same time, so a revoked token never
+                becomes valid again. A token without ``iat``, which Clerk never makes, is valid
+                until its ``exp``.
         """
         self._keys = keys
         self._clock = clock
@@ -59,7 +60,10 @@ class ClerkTokenVerifier(TokenVerifier):
         self._max_token_seconds = max_token_seconds
 
     async def verify(self, token: str) -> Principal:
-        """Return the token's principal. Waits for the network only if the key must be fetched."""
+        """Return the token's principal.
+
+        Uses the network only if the signing key must be fetched.
+        """
         header = read_header(token)
         if header.is_from_template and not self._accept_template_tokens:
             raise AuthenticationError(AuthenticationCode.TOKEN_KIND)
@@ -80,7 +84,8 @@ class ClerkTokenVerifier(TokenVerifier):
     def claimed_expiry(self, token: str) -> float:
         """Return the ``exp`` of a token with the form of a session token.
 
-        The settings are not checked, as another node may accept a token that this one rejects.
+        This node's settings are not applied, because another node may accept a token that this one
+        rejects.
         """
         read_header(token)
         return float(_expiry(read_unverified_claims(token)))
@@ -101,7 +106,7 @@ class ClerkTokenVerifier(TokenVerifier):
             raise AuthenticationError(AuthenticationCode.TOKEN_PARTY, claims={"aud": audience})
 
     def _check_times(self, claims: JsonObject) -> tuple[float, float]:
-        """Return when the token was issued, or 0 if it has no ``iat``, and when it expires."""
+        """Return the times of issue (0 without ``iat``) and of expiry."""
         now = self._clock.now().timestamp()
         ends_at, issued_at = float(_expiry(claims)), read_timestamp(claims, "iat")
         if issued_at is not None:

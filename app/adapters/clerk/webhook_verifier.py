@@ -1,4 +1,4 @@
-"""Verifies Clerk's webhooks, which Svix signs as Standard Webhooks specifies."""
+"""Verifies Clerk's webhooks, which Svix signs by the specification "Standard Webhooks"."""
 
 import binascii
 from base64 import b64decode
@@ -39,14 +39,15 @@ class ClerkWebhookVerifier(WebhookVerifier):
         self._webhook = Webhook(_key(secret))
 
     def verify(self, headers: Mapping[str, str], body: bytes) -> WebhookMessage:
-        """Return the message. Its age is measured with the machine's clock."""
+        """Return the verified message. The system clock determines its age."""
         standard = _standard_headers(headers)
         try:
             self._webhook.verify(body, standard, json_parse=False)
         except WebhookVerificationError as error:
             raise WebhookRefused(WebhookFault.SIGNATURE, f"{error}.") from None
         except ValueError:
-            # The library raises this for malformed base64 or Unicode, and for a missing version.
+            # The library raises ValueError for malformed base64 or Unicode, and for a missing
+            # version.
             sentence = "The signature headers cannot be read."
             raise WebhookRefused(WebhookFault.SIGNATURE, sentence) from None
         message_id = standard["webhook-id"]

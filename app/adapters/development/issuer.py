@@ -32,7 +32,7 @@ class JsonWebKey(TypedDict):
 
 
 class JsonWebKeySet(TypedDict):
-    """The response of `JWKS_PATH`."""
+    """The response body of `JWKS_PATH`."""
 
     keys: list[JsonWebKey]
 
@@ -40,9 +40,9 @@ class JsonWebKeySet(TypedDict):
 class DevelopmentIssuer(TokenIssuer):
     """Issues a token to anyone who asks, so only a developer's machine may use it.
 
-    Processes that share a data folder share the key, so the server accepts the tokens of the
-    command line. The first method that needs the key raises `DevelopmentKeyError` if it cannot be
-    read or created.
+    All processes with the same data folder use the same key, so the server accepts tokens issued by
+    the command line. The first method that needs the key raises `DevelopmentKeyError` if it cannot
+    be read or created.
     """
 
     def __init__(self, data_dir: Path, issuer: str, authorized_party: str, clock: Clock) -> None:
@@ -57,7 +57,7 @@ class DevelopmentIssuer(TokenIssuer):
         await asyncio.to_thread(self._load)
 
     def jwks(self) -> JsonWebKeySet:
-        """Return the public key. Loads it from its file at first use."""
+        """Return the public key. The first call loads it from its file."""
         key = self._load()
         numbers = RSAAlgorithm.to_jwk(key.public_key(), as_dict=True)
         return {
@@ -107,5 +107,5 @@ def _key_id(key: RSAPrivateKey) -> str:
 
 
 def _default_session(user_id: UserId) -> str:
-    """Return the user's default session id, so that a socket accepts each new token of the user."""
+    """Return one session id per user, so that a socket accepts each new token of its user."""
     return f"sess_{sha256(user_id.encode()).hexdigest()[:24]}"

@@ -19,7 +19,7 @@ class DevelopmentKeyError(Exception):
 
 
 def load_or_create_key(path: Path) -> rsa.RSAPrivateKey:
-    """Return the RSA key in ``path``, or create the file with a new key that only its owner reads.
+    """Return the RSA key in ``path``; if it is missing, create it, readable only by its owner.
 
     Concurrent calls in several processes return the same key. Creating a key blocks for about
     100 ms.
@@ -41,7 +41,7 @@ def load_or_create_key(path: Path) -> rsa.RSAPrivateKey:
 
 
 def _create(path: Path) -> bytes:
-    """Write a new key to a temporary file, and link it to the path unless that exists by now."""
+    """Write a new key to a temporary file, and link it to ``path`` unless that exists by then."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = mkstemp(prefix=f"{path.name}.", dir=path.parent)  # mode 0600
@@ -49,7 +49,7 @@ def _create(path: Path) -> bytes:
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-        # Unlike a rename, a link never replaces a key that another process uses already.
+        # Unlike a rename, a link never replaces a key that another process has just created.
         path.hardlink_to(draft)
     except FileExistsError:
         pass

@@ -1,1 +1,1 @@
-"""Storage for ``DATABASE_URL=memory:``, and the limits and buses of a single node."""
+"""Storage in memory, for ``DATABASE_URL=memory:``, and the limits and buses of a single node."""

@@ -1,4 +1,4 @@
-"""The adoption of messages, for the storage in memory."""
+"""Implements the adoption of messages for the storage in memory."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -8,14 +8,14 @@ from app.ports import AdoptionRepository
 
 
 class MemoryAdoptionRepository(AdoptionRepository):
-    """Finds nothing: the original backend cannot store messages in the memory of this process."""
+    """Never finds a message: the original backend cannot write to the memory of this process."""
 
     async def find_unsequenced(
         self, limit: int, now: datetime
     ) -> Mapping[ChannelId, Sequence[MessageId]]:
-        """Return no messages."""
+        """Return an empty mapping."""
         del limit, now
         return {}
 
     async def adopt(self, message_ids: Sequence[MessageId], now: datetime) -> None:
-        """Do nothing: every message has its ``seq``."""
+        """Do nothing: every message in memory already has a ``seq``."""

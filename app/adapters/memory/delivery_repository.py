@@ -27,7 +27,7 @@ from app.ports import (
 
 
 class MemoryDeliveryRepository(DeliveryRepository):
-    """Stores reports by message. The `MembershipRow` objects contain what is undelivered."""
+    """Stores reports by message. Each `MembershipRow` holds its member's undelivered messages."""
 
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
@@ -35,7 +35,6 @@ class MemoryDeliveryRepository(DeliveryRepository):
     async def advance_all(
         self, reports: Sequence[Report], now: datetime
     ) -> Sequence[AdvanceOutcome]:
-        """Advance the deliveries one after the other."""
         return [self._advance(report, now) for report in reports]
 
     async def statuses(
@@ -45,7 +44,7 @@ class MemoryDeliveryRepository(DeliveryRepository):
         limit: int = MAX_STATUSES,
         after: UserId | None = None,
     ) -> RecipientsPage:
-        """Return a page of recipients by id, with counts unless the page has all of them."""
+        """Return a page of recipients by id, with counts unless all recipients are on the page."""
         row, channel = self._store.message_for(message_id, reader_id)
         following = (
             user_id
@@ -65,7 +64,7 @@ class MemoryDeliveryRepository(DeliveryRepository):
         of_channel: int = MAX_COUNTED_OF_CHANNEL,
         in_all: int = MAX_COUNTED,
     ) -> UndeliveredCounts:
-        """Return the number of undelivered messages by channel. Memory counts all of them."""
+        """Return the number of undelivered messages by channel. Counting never stops early."""
         del in_all
         channels = self._store.channels_of_user.get(user_id, {})
         counts = {
@@ -78,7 +77,7 @@ class MemoryDeliveryRepository(DeliveryRepository):
     async def undelivered(
         self, user_id: UserId, after: int, limit: int, most_passed: int = MAX_PASSED
     ) -> UndeliveredPage:
-        """Return the first undelivered messages after a position. No message is passed over."""
+        """Return the first undelivered messages after a position."""
         del most_passed
         channels = self._store.channels_of_user.get(user_id, {}).values()
         by_channel = (channel.undelivered(user_id, after) for channel in channels)

@@ -14,9 +14,9 @@ FIRST_SWEEP = 1_024
 class ExpiringMap(Generic[K, V]):
     """A dict whose entries expire by the monotonic clock.
 
-    Expired entries are removed whenever the size has doubled since the last sweep. So an addition
-    is cheap on average, and at most about half of the entries are expired ones. An entry is never
-    removed before it expires.
+    Expired entries are removed whenever the size has doubled since the last sweep. So adding is
+    cheap on average, and at most about half of the entries are expired. An entry is never removed
+    before it expires.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -36,7 +36,7 @@ class ExpiringMap(Generic[K, V]):
         return value if expires_at > self._clock.monotonic() else None
 
     def put(self, key: K, value: V, ttl_seconds: float) -> None:
-        """Set the value, and keep it for at least ``ttl_seconds``. A later expiry is kept."""
+        """Set the value, and keep it for at least ``ttl_seconds`` or until its present expiry."""
         now = self._clock.monotonic()
         entry = self._entries.get(key)
         current_expiry = now if entry is None else entry[1]

@@ -1,4 +1,4 @@
-"""The limits that this node counts in its memory: events, connection attempts and sockets."""
+"""Limits events, connection attempts and sockets with counters in this node's memory."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -9,36 +9,35 @@ from app.domain.ids import UserId
 from app.ports import COUNTED_SECONDS, AttemptLimiter, Clock, SocketQuota, Throttle
 
 MAX_KEYS = 100_000
-"""How many buckets `TokenBuckets` holds at most."""
+"""The maximum number of buckets in `TokenBuckets`."""
 
 MAX_ADDRESSES = 10_000
-"""For how many addresses `MemoryAttemptLimiter` counts failures by code."""
+"""The maximum number of addresses for which `MemoryAttemptLimiter` counts failures."""
 
 ROUNDING_SECONDS = 1e-9
-"""Shorter waits count as none, so that rounding rejects no client that waited as told."""
+"""A remaining wait up to this is a rounding error: the client has waited long enough."""
 
 
 class TokenBuckets(Throttle):
     """One bucket of ``burst`` tokens per key, refilled at ``rate_per_second``.
 
     A bucket is one number: the monotonic time at which it is full again (GCRA). Full buckets are
-    deleted. If there are more than `MAX_KEYS`, the least recently used ones are deleted too and
-    start again full: bounded memory takes precedence over fairness.
+    deleted. If there are more than `MAX_KEYS` buckets, the least recently used ones are deleted
+    too, and are full when used again: bounded memory takes precedence over fairness.
     """
 
     def __init__(self, rate_per_second: float, burst: int, clock: Clock) -> None:
         self._seconds_per_token = 1 / rate_per_second
         self._seconds_to_fill = burst / rate_per_second
         self._clock = clock
-        # The buckets are divided by the time of their last take into two dicts. Each is used for as
-        # long as a bucket takes to fill, so the older one then holds only full buckets, and is
+        # Two dicts hold the buckets by the time of their last use. A new dict begins whenever an
+        # empty bucket would have filled up: the older dict then holds only full buckets, and is
         # dropped as a whole. This was measured to be faster than a `BoundedDict`.
         self._recent: dict[str, float] = {}
         self._older: dict[str, float] = {}
         self._recent_until = clock.monotonic() + self._seconds_to_fill
 
     def take(self, key: str, cost: int = 1) -> float:
-        """Take ``cost`` tokens and return 0.0, or return the seconds until there are enough."""
         now = self._clock.monotonic()
         if now >= self._recent_until or len(self._recent) >= MAX_KEYS // 2:
             self._begin_generation(now)
@@ -68,7 +67,8 @@ class TokenBuckets(Throttle):
             full_at = self._older.get(key, now)
         if tokens == 1:
             return max(now, full_at) + self._seconds_per_token
-        # At most a full bucket, or an event with a large weight would always be rejected.
+        # Take at most a full bucket: otherwise an event with a large weight would always be
+        # rejected.
         return max(now, full_at) + min(tokens * self._seconds_per_token, self._seconds_to_fill)
 
     def _begin_generation(self, now: float) -> None:
@@ -77,10 +77,10 @@ class TokenBuckets(Throttle):
 
 
 class MemoryAttemptLimiter(AttemptLimiter):
-    """Keeps two sets of buckets, and counts failures per address and code for an hour.
+    """Limits attempts and failures with token buckets, and counts failures per address and code.
 
-    The hour begins with the address's first failure. If there are more than `MAX_ADDRESSES`, the
-    counts whose hour began first are deleted.
+    The counts of an address are kept for an hour after its first failure. If there are more than
+    `MAX_ADDRESSES` addresses, the oldest counts are deleted.
     """
 
     def __init__(self, attempts: TokenBuckets, failures: TokenBuckets, clock: Clock) -> None:
@@ -90,7 +90,7 @@ class MemoryAttemptLimiter(AttemptLimiter):
         self._hours: BoundedDict[str, _Hour] = BoundedDict(MAX_ADDRESSES)
 
     async def attempt(self, address: str) -> float:
-        """Take one attempt if the address has failures left, too."""
+        """Take one attempt, unless the bucket of attempts or that of failures is empty."""
         wait_seconds = self._failures.peek(address)
         if wait_seconds > 0:
             return max(wait_seconds, self._attempts.peek(address))
@@ -101,7 +101,7 @@ class MemoryAttemptLimiter(AttemptLimiter):
         self._attempts.give_back(address)
 
     async def failed(self, address: str, reason: AuthenticationCode) -> int:
-        """Take one failure, and count it by its code."""
+        """Take one token from the bucket of failures, and count the failure by its code."""
         self._failures.take(address)
         counts = self._hour_of(address).counts
         counts[reason] += 1
@@ -122,14 +122,13 @@ class _Hour:
 
 
 class MemorySocketQuota(SocketQuota):
-    """Counts the sockets of each user; a user without sockets takes no memory."""
+    """Counts the sockets of each user. Users without sockets use no memory."""
 
     def __init__(self, max_sockets: int) -> None:
         self._max_sockets = max_sockets
         self._counts: dict[UserId, int] = {}
 
     async def acquire(self, user_id: UserId) -> bool:
-        """Count one more socket, unless the user has the maximum."""
         count = self._counts.get(user_id, 0)
         if count >= self._max_sockets:
             return False
@@ -137,7 +136,6 @@ class MemorySocketQuota(SocketQuota):
         return True
 
     def release(self, user_id: UserId) -> None:
-        """Count one socket less."""
         count = self._counts.pop(user_id) - 1
         if count:
             self._counts[user_id] = count

@@ -1,4 +1,4 @@
-"""Compact sets of mostly consecutive numbers, such as the messages a member has received."""
+"""A compact set of mostly consecutive numbers, such as the messages that a member has received."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
@@ -7,14 +7,14 @@ from collections.abc import Iterator
 class NumberRuns:
     """A set of integers, stored as runs of consecutive numbers.
 
-    Memory grows with the number of gaps, not of members. Adding a number takes a binary search, and
-    an insertion into a list.
+    Memory grows with the number of gaps, not with the number of integers. Adding a number takes a
+    binary search and an insertion into a list.
     """
 
     __slots__ = ("_bounds", "_size")
 
     def __init__(self) -> None:
-        # The start and the end of each run, in ascending order. An end is not part of its run.
+        # The start and the (excluded) end of each run, in ascending order.
         self._bounds: list[int] = []
         self._size = 0
 
@@ -26,7 +26,7 @@ class NumberRuns:
 
     def add(self, first: int, end: int) -> None:
         """Add every number from ``first`` up to, but not including, ``end``."""
-        if self._bounds and self._bounds[-1] <= first < end:  # the most frequent case
+        if self._bounds and self._bounds[-1] <= first < end:  # This is the most frequent case.
             self._append(first, end)
             return
         missing = sum(stop - start for start, stop in self.gaps(first, end))
@@ -34,14 +34,14 @@ class NumberRuns:
             return
         bounds = self._bounds
         low, high = bisect_left(bounds, first), bisect_right(bounds, end)
-        # Omit a bound of the new run if it lies within an old run or touches it.
+        # Leave out a bound of the new run that lies within an old run or touches it.
         bounds[low:high] = [first] * (low % 2 == 0) + [end] * (high % 2 == 0)
         self._size += missing
 
     def gaps(self, first: int, end: int) -> Iterator[tuple[int, int]]:
         """Yield the runs missing between ``first`` and ``end``, as pairs of start and excluded end.
 
-        Do not continue the iteration after a change of the set.
+        Do not change the set during the iteration.
         """
         bounds = self._bounds
         index = bisect_right(bounds, first)

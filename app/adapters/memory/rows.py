@@ -23,7 +23,7 @@ class MessageRow:
     read: dict[UserId, datetime] = field(default_factory=dict)
 
     def progress_of(self, recipient_id: UserId) -> tuple[DeliveryState, datetime]:
-        """Return the delivery state of one recipient, and when it was reached."""
+        """Return the delivery state of one recipient, and the time when it was reached."""
         if recipient_id in self.read:
             return DeliveryState.READ, self.read[recipient_id]
         if recipient_id in self.delivered:
@@ -48,9 +48,9 @@ class MembershipRow:
     member unless its ``seq`` is in ``done``.
 
     Attributes:
-        done: The ``seq`` of each message that needs no delivery any more: the member wrote it or
-            reported it, or it was deleted, or it was sent while the user was not a member.
-        left_after: The channel's last ``seq`` when the user left; None while they are a member.
+        done: The ``seq`` of each message that needs no more delivery to the user: the user wrote or
+            received it, or was not a member when it was sent, or it was deleted.
+        left_after: The channel's last ``seq`` when the user left; None for a present member.
         role: The present or last role of the member.
     """
 
@@ -61,7 +61,7 @@ class MembershipRow:
 
 @dataclass(slots=True, eq=False)
 class ChannelRow:
-    """A channel's memberships, its messages in the order of ``seq``, and the last ``seq``."""
+    """A channel: its memberships, its messages in the order of ``seq``, and the last ``seq``."""
 
     memberships: dict[UserId, MembershipRow] = field(default_factory=dict)
     member_count: int = 0
@@ -70,7 +70,10 @@ class ChannelRow:
     last_seq: int = 0
 
     def join(self, user_id: UserId) -> None:
-        """Make the user a member. Messages sent while they were not a member count as done."""
+        """Make the user a member.
+
+        Messages sent while the user was not a member need no delivery.
+        """
         membership = self.memberships.setdefault(user_id, MembershipRow())
         if membership.left_after is None:
             return
@@ -79,7 +82,7 @@ class ChannelRow:
         self.member_count += 1
 
     def leave(self, user_id: UserId) -> None:
-        """End the membership. The user stays a recipient of the messages sent until now."""
+        """End the membership. The user remains a recipient of the messages sent before this."""
         self.memberships[user_id].left_after = self.last_seq
         self.member_count -= 1
 
@@ -90,11 +93,11 @@ class ChannelRow:
         )
 
     def mark_done(self, user_id: UserId, seq: int) -> None:
-        """Record that the message needs no delivery to the user any more."""
+        """Record that the message needs no more delivery to the user."""
         self.memberships[user_id].done.add(seq, seq + 1)
 
     def delete(self, seq: int) -> None:
-        """Delete the message, and mark it as done for every user."""
+        """Delete the message, and mark it as delivered for every user."""
         del self.messages[self._index_of(seq)]
         insort(self.deleted, seq)
         for user_id in self.memberships:
@@ -124,7 +127,7 @@ class ChannelRow:
             return
         first_seq = self.messages[index].message.seq
         for start, stop in self.memberships[member_id].done.gaps(first_seq, self.last_seq + 1):
-            # Deleted messages are done, so every ``seq`` in a gap has a message.
+            # A gap contains no deleted messages, because deleted messages are marked as done.
             index = self._index_of(start)
             for row_index in range(index, index + stop - start):
                 yield self.messages[row_index]

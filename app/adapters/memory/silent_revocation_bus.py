@@ -1,4 +1,4 @@
-"""A revocation bus without other nodes."""
+"""Implements the revocation bus for a single node."""
 
 from collections.abc import Callable
 
@@ -7,12 +7,12 @@ from app.ports import RevocationBus
 
 
 class SilentRevocationBus(RevocationBus):
-    """Publishes nothing. Nodes that share a database without Redis poll the revocation store."""
+    """Publishes nothing: without Redis, other processes poll the revocation store instead."""
 
     def listen(
         self, on_revoked: Callable[[Revocation], None], on_connected: Callable[[], None]
     ) -> None:
-        """Do nothing: no revocation is ever published."""
+        """Do nothing, because no revocation is ever published."""
 
     async def publish(self, revocation: Revocation) -> None:
-        """Do nothing: no other node is subscribed."""
+        """Do nothing, because no other node subscribes."""

@@ -1,4 +1,4 @@
-"""A storage check that always succeeds."""
+"""Checks the storage in memory, which is always available."""
 
 from app.ports import StorageProbe
 
@@ -7,4 +7,4 @@ class MemoryStorageProbe(StorageProbe):
     """Reports that memory accepts writes."""
 
     async def check(self) -> None:
-        """Return at once."""
+        """Return at once, as memory always accepts writes."""

@@ -12,7 +12,7 @@ from app.ports import WriteAdmission
 class MemoryStore(WriteAdmission):
     """Holds the rows and their indexes until the process ends.
 
-    A repository method is atomic because it awaits nothing between its first read and its last
+    Each repository method is atomic, because it does not await between its first read and its last
     write.
     """
 
@@ -27,7 +27,7 @@ class MemoryStore(WriteAdmission):
         self.last_position = 0
 
     async def admit_writer(self) -> None:
-        """Return at once: memory always answers."""
+        """Return at once, as memory always accepts writes."""
 
     def join(self, channel_id: ChannelId, user_id: UserId) -> None:
         """Add the user to the channel, and create the channel if it is missing."""

@@ -1,4 +1,4 @@
-"""Limits attempts and failures per address over all nodes."""
+"""Limits connection attempts and failures per address over all nodes."""
 
 from math import ceil
 
@@ -9,7 +9,7 @@ from app.domain.errors import AuthenticationCode, Unavailable
 from app.ports import COUNTED_SECONDS, AttemptLimiter
 
 MAX_ADDRESSES = 10_000
-"""Most addresses with attempts that were given back but not sent to Redis yet."""
+"""The maximum number of addresses whose returned attempts are not yet written to Redis."""
 
 _MS_PER_MINUTE = 60_000
 _MS_PER_SECOND = 1_000
@@ -18,15 +18,15 @@ _MS_PER_SECOND = 1_000
 class RedisAttemptLimiter(AttemptLimiter):
     """Keeps two token buckets per address, each as one key in Redis.
 
-    The TTL of a key is the time until its bucket is full. So only the clock of Redis matters, and a
-    full bucket needs no memory. A bucket holds the tokens of one minute. The time per token is
-    rounded up to whole milliseconds: buckets refill up to 1 % slower than the settings say at 600
-    tokens a minute, and at most 60,000 tokens a minute are possible.
+    The TTL of a key is the time until its bucket is full. So only the clock of Redis matters, and
+    full buckets use no memory. A bucket holds the tokens of one minute. The time per token is
+    rounded up to whole milliseconds. So a bucket with 600 tokens a minute refills up to 1 % too
+    slowly, and the maximum is 60,000 tokens a minute.
 
     A hash per address counts failures by reason for an hour after the first failure.
 
     Args:
-        fallback: Counts on this node while Redis does not answer.
+        fallback: The limiter that counts on this node while Redis does not answer.
     """
 
     def __init__(
@@ -41,8 +41,10 @@ class RedisAttemptLimiter(AttemptLimiter):
         self._failures = _bucket(failures_per_minute)
         self._fallback = fallback
         self._given_back: BoundedDict[str, int] = BoundedDict(MAX_ADDRESSES)
-        """By address: attempts given back that Redis does not know of yet. If an item is deleted,
-        the address only waits longer: its bucket fills up by itself."""
+        """Attempts returned but not yet written to Redis, by address.
+
+        If an item is dropped, the address only has to wait longer, as its bucket refills by itself.
+        """
 
     async def attempt(self, address: str) -> float:
         """Take one attempt if both buckets have a token."""
@@ -58,12 +60,12 @@ class RedisAttemptLimiter(AttemptLimiter):
         return wait_ms / _MS_PER_SECOND
 
     def succeeded(self, address: str) -> None:
-        """Give one attempt back. The next `attempt` sends it to Redis, which saves a request."""
+        """Return one attempt. The next `attempt` writes this to Redis, which saves a request."""
         self._given_back[address] = self._given_back.get(address, 0) + 1
         self._fallback.succeeded(address)
 
     async def failed(self, address: str, reason: AuthenticationCode) -> int:
-        """Take one failure and count its reason."""
+        """Take one token from the bucket of failures, and count the failure by its reason."""
         bucket_and_counts = [keys.failures(address), keys.failure_counts(address)]
         try:
             return await self._connection.run_script(

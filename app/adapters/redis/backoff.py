@@ -7,21 +7,22 @@ from redis.backoff import EqualJitterBackoff
 from app.ports import Clock
 
 FIRST_SECONDS = 0.1
-"""The longest pause before the second attempt."""
+"""The maximum pause before the second attempt."""
 MAX_SECONDS = 2.0
-"""The longest pause before any attempt."""
+"""The maximum pause before any attempt."""
 STEADY_SECONDS = 2 * MAX_SECONDS
-"""How long the service must work before the pauses start from the beginning."""
+"""The time that Redis must work without a failure before the next pause is short again."""
 _MAX_DOUBLINGS = 5
 
 
 class Backoff:
     """Computes exponential pauses with jitter.
 
-    The first attempt has no pause. Then the pause doubles with each attempt, up to `MAX_SECONDS`.
-    Each pause is shortened by up to half at random, so that nodes which lost Redis at the same time
-    do not reconnect at the same time. The pauses start from the beginning only if the service
-    worked for `STEADY_SECONDS`: else a service that fails again at once would get no pause.
+    There is no pause before the first attempt. The pause then doubles with each attempt, up to
+    `MAX_SECONDS`. Each pause is shortened by up to half at random, so that nodes which lost Redis
+    at the same time do not reconnect at the same time. The pauses start from the beginning only
+    after the service has worked for `STEADY_SECONDS`. Without this rule, a service that fails again
+    at once would be called without a pause.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -31,7 +32,10 @@ class Backoff:
         self._works_since = inf
 
     def succeeded(self) -> None:
-        """Note that the service works, until the next call of `next_seconds`."""
+        """Record that the service works now.
+
+        It counts as working until the next call of `next_seconds`.
+        """
         self._works_since = self._clock.monotonic()
 
     def next_seconds(self) -> float:
@@ -42,5 +46,6 @@ class Backoff:
         failures, self._attempts = self._attempts - 1, self._attempts + 1
         if failures < 0:
             return 0.0
-        # The bound is needed, as redis-py overflows after 1,024 failures: half an hour of outage.
+        # Limit the failures: redis-py's computation overflows at 1,024, after half an hour of
+        # outage.
         return self._jitter.compute(min(failures, _MAX_DOUBLINGS))

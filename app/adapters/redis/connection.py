@@ -23,31 +23,30 @@ from app.ports import Clock
 T = TypeVar("T")
 
 WAIT_SECONDS = 4.0
-"""The longest wait for a turn."""
+"""The maximum time that a call waits for its turn."""
 ERROR_LOG_SECONDS = 60.0
-"""At most one error reply is logged in this time."""
+"""The minimum time between two log lines about error replies."""
 
-# redis-py raises connection errors for rejected credentials and for a server that is still loading,
-# too. A read-only server was the primary when we connected; reconnecting by name may reach the new
-# primary.
+# redis-py also raises connection errors for rejected credentials and for a server that is still
+# loading. A read-only server was the primary when we connected: after a failover, connecting to its
+# name again may reach the new primary.
 _LOST = (OSError, RedisConnectionError, RedisTimeoutError, InvalidResponse, ReadOnlyError)
 
 _logger = logging.getLogger(__name__)
 
 
 class RedisConnection:
-    """Calls one Redis server, each call once and with a deadline.
+    """Sends calls to one Redis server, each with a deadline and without retries.
 
-    At most as many calls run at once as the pool has connections; the others wait for their turn,
-    for at most ``wait_seconds``. The deadline of a call begins with its turn, because only the time
-    spent with Redis shows whether Redis works.
+    The number of concurrent calls is the pool's number of connections; other calls wait for their
+    turn, for at most ``wait_seconds``. The deadline of a call begins with its turn, because only
+    the time after it shows whether Redis works.
 
     A circuit breaker opens when a call loses its connection, or reaches its deadline while no other
-    call is answered. While it is open, calls raise `Unavailable` at once, and one task pings Redis
-    with growing pauses until it answers.
-
-    Redis may be down at the start. Redis may have executed a call that was cancelled or reached its
-    deadline; its connection is closed, so that no other call receives its reply.
+    call is answered. While it is open, calls raise `Unavailable` at once, and a task pings Redis
+    with growing pauses until Redis answers. The server can start while Redis is down. A call that
+    is cancelled or reaches its deadline may have been executed. Its connection is closed, so that
+    no other call receives its reply.
 
     Args:
         timeout_seconds: The deadline of each call, including the time to connect.
@@ -69,12 +68,12 @@ class RedisConnection:
         self._pool = redis_pool(url, timeout_seconds)
         self._redis = Redis(connection_pool=self._pool)
         self._scripts: dict[ScriptName, AsyncScript] = {}
-        # The pool raises when all its connections are in use, and redis-py's blocking pool may lose
-        # the connection of a caller that is cancelled twice. So callers take turns here.
+        # Callers take turns here, because the pool raises an error when all connections are in use,
+        # and redis-py's blocking pool may lose the connection of a caller that is cancelled twice.
         self._turns = asyncio.Semaphore(self._pool.max_connections)
         self._backoff = Backoff(clock)
         self._listeners: list[Callable[[], None]] = []
-        # The probe itself pauses, as `Backoff` says.
+        # No retry pause here: `_probe` pauses by itself, using `Backoff`.
         self._breaker = CircuitBreaker("redis", self._probe, retry_seconds=0.0)
         self._answers = 0
         self._lost_at = 0.0
@@ -82,13 +81,13 @@ class RedisConnection:
 
     @property
     def is_available(self) -> bool:
-        """Whether the circuit breaker is closed: calls are made, not rejected at once."""
+        """Whether the circuit breaker is closed, so that calls are sent to Redis."""
         return self._breaker.is_closed
 
     def on_reconnected(self, listener: Callable[[], None]) -> None:
         """Call ``listener`` whenever Redis answers again after an outage.
 
-        It runs on the event loop, and must neither raise nor block.
+        The listener runs on the event loop, and must neither raise nor block.
         """
         self._listeners.append(listener)
 
@@ -102,20 +101,20 @@ class RedisConnection:
             self._backoff.succeeded()
 
     async def on_application_shutdown(self, _signal: str | None) -> None:
-        """Close every connection; calls raise `Unavailable` from now on."""
+        """Close all connections. Later calls raise `Unavailable`."""
         await self._breaker.stop()
         with suppress(OSError, RedisError):
             async with asyncio.timeout(self._timeout_seconds):
                 await self._pool.disconnect()
 
     async def run(self, command: Callable[[Redis], Awaitable[T]]) -> T:
-        """Return the result of ``command``, which may use one connection at a time.
+        """Run ``command``, which may use one connection at a time, and return its result.
 
         Raises:
-            Unavailable: The circuit breaker is open, no turn came in time, Redis did not answer in
-                time, or it answered with an error.
+            Unavailable: The circuit breaker is open, the wait for a turn or for Redis timed out, or
+                Redis answered with an error.
         """
-        # Before a timer is started, so that thousands of rejected calls stay cheap.
+        # Check this before starting a timer, so that rejecting thousands of calls is cheap.
         if not self._breaker.is_closed:
             raise Unavailable("Redis")
         await self._take_turn()
@@ -132,10 +131,10 @@ class RedisConnection:
     ) -> int:
         """Run a Lua script and return its result.
 
-        Sends the text only if the server does not know the script yet.
+        The script's text is sent only if Redis has not cached it yet.
 
         Raises:
-            Unavailable: See `run`.
+            Unavailable: For the same reasons as in `run`.
         """
         script = self._scripts.get(name)
         if script is None:
@@ -151,7 +150,7 @@ class RedisConnection:
             async with asyncio.timeout(self._wait_seconds):
                 await self._turns.acquire()
         except TimeoutError:
-            # Too many callers do not mean that Redis is down: the circuit breaker stays closed.
+            # There are too many callers, but Redis may work: leave the circuit breaker closed.
             raise Unavailable("Redis") from None
 
     async def _call(self, command: Callable[[Redis], Awaitable[T]]) -> T:
@@ -170,11 +169,11 @@ class RedisConnection:
         else:
             self._answers += 1
             return result
-        # Outside the handlers: redis-py's exception may quote the command, and so a token.
+        # Raise this outside the handlers: as a context, redis-py's error could reveal a token.
         raise Unavailable("Redis")
 
     def _lose(self, error: Exception) -> None:
-        if not self._breaker.is_closed:  # another call has found out already
+        if not self._breaker.is_closed:  # Another call has opened it already.
             return
         self._breaker.open()
         self._lost_at = self._clock.monotonic()
@@ -195,7 +194,7 @@ class RedisConnection:
 
     async def _ping(self) -> None:
         async with self._turns, asyncio.timeout(self._timeout_seconds):
-            # Idle connections may be dead since the outage without a sign of it.
+            # Close idle connections: the outage may have broken them undetected.
             await self._pool.disconnect(inuse_connections=False)
             await self._redis.ping()
 

@@ -25,12 +25,18 @@ def revoked_user(user_id: str) -> bytes:
 
 
 def attempts(address: str) -> bytes:
-    """Return the key of an address's bucket of attempts. Its TTL is the time until it is full."""
+    """Return the key of an address's bucket of attempts.
+
+    Its TTL is the time until the bucket is full.
+    """
     return _encoded(f"{_PREFIX}attempts:{address[:_ADDRESS_CHARS]}")
 
 
 def failures(address: str) -> bytes:
-    """Return the key of an address's bucket of failures. Its TTL is the time until it is full."""
+    """Return the key of an address's bucket of failures.
+
+    Its TTL is the time until the bucket is full.
+    """
     return _encoded(f"{_PREFIX}failures:{address[:_ADDRESS_CHARS]}")
 
 
@@ -45,7 +51,7 @@ def sockets_of_user(user_id: str) -> bytes:
 
 
 def node_prefix() -> bytes:
-    """Return the prefix of `node_alive`, with which a script builds that key from a node's id."""
+    """Return the prefix to which a script appends a node's id to get the key of `node_alive`."""
     return _encoded(f"{_PREFIX}sockets:node:")
 
 
@@ -55,7 +61,7 @@ def node_alive(node_id: str) -> bytes:
 
 
 def webhook(message_id: str) -> bytes:
-    """Return the key that exists after the message was processed."""
+    """Return the key that exists once the webhook message was processed."""
     return _encoded(f"{_PREFIX}webhook:{message_id}")
 
 

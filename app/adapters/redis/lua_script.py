@@ -1,4 +1,4 @@
-"""The Lua scripts in ``scripts``. Redis runs each as one atomic step."""
+"""The Lua scripts in ``scripts``. Redis runs each script atomically."""
 
 from functools import cache
 from importlib.resources import files
@@ -9,5 +9,5 @@ ScriptName = Literal["attempt", "failed", "remember", "take_socket", "write_sock
 
 @cache
 def script_text(name: ScriptName) -> str:
-    """Return the text of a script, which is read from its file once."""
+    """Return the text of a script. Each file is read only once."""
     return files(__package__).joinpath("scripts", f"{name}.lua").read_text(encoding="utf-8")

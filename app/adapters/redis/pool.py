@@ -10,18 +10,19 @@ MAX_CONNECTIONS = 16
 
 
 class RedisUrlError(ValueError):
-    """``REDIS_URL`` is invalid. The text does not quote it, because it may contain a password."""
+    """``REDIS_URL`` is invalid. The error does not quote the URL, which may contain a password."""
 
 
 def redis_pool(url: str, timeout_seconds: float) -> ConnectionPool:
-    """Create a pool that does not retry, and that opens no connection before it needs one.
+    """Create a pool that does not retry, and opens connections only when they are needed.
 
     The pool raises an error when more than ``max_connections`` are needed. If a caller is cancelled
     before a reply arrives, the pool closes the connection, so that no other caller reads the reply.
 
     Args:
         url: A ``redis://``, ``rediss://`` or ``unix://`` URL. Its query may contain options of
-            redis-py, such as ``ssl_ca_certs``. Options that the adapters rely on are ignored.
+            redis-py, such as ``ssl_ca_certs``. Options in the URL that would override settings of
+            the adapters are ignored.
         timeout_seconds: The timeout for connecting and closing. The callers set their own deadline
             for commands.
 
@@ -34,12 +35,14 @@ def redis_pool(url: str, timeout_seconds: float) -> ConnectionPool:
         "retry_on_timeout": False,
         "retry_on_error": [],
         "socket_connect_timeout": timeout_seconds,
-        # The caller's deadline suffices: a second timer would cost as much as parsing the reply.
+        # Callers set a deadline, so no timeout is needed here: it would cost as much as parsing a
+        # reply.
         "socket_timeout": None,
-        # The health check would ping within a call, and its reply would mix with subscriptions.
+        # Disabled: it would ping during a call, and its reply would be mixed with subscribed
+        # messages.
         "health_check_interval": 0,
-        # Use the protocol of every Redis since 2.0, and send no more commands than needed at
-        # connect.
+        # Use the protocol of every Redis since 2.0, which needs the fewest commands when
+        # connecting.
         "protocol": 2,
         "legacy_responses": True,
         "decode_responses": False,
@@ -48,7 +51,7 @@ def redis_pool(url: str, timeout_seconds: float) -> ConnectionPool:
         "driver_info": None,
     }
     try:
-        # `from_url` would let the query override the options above.
+        # Merge here, because `from_url` would let the URL's query override the options above.
         options: dict[str, Any] = {**parse_url(url), **fixed}
         pool = ConnectionPool(**options)
         pool.connection_class(**pool.connection_kwargs)

@@ -1,4 +1,4 @@
-"""Publishes and receives revocations with Redis' publish and subscribe."""
+"""Publishes and receives revocations through a Redis channel."""
 
 import asyncio
 import logging
@@ -25,11 +25,12 @@ _logger = logging.getLogger(__name__)
 
 
 class RedisRevocationBus(RevocationBus):
-    """Publishes on the shared connection, and subscribes on a connection of its own.
+    """Publishes on the shared connection, and subscribes on a separate connection.
 
-    The subscriber sends a ping after ``ping_seconds`` without a message. It reconnects if there is
-    no reply for as long again, or if the connection fails. So a broken subscription is detected
-    within twice ``ping_seconds``. After the reconnect, every ``on_connected`` is called.
+    The subscriber sends a ping after ``ping_seconds`` without a message. It reconnects if the reply
+    takes longer than another ``ping_seconds``, or if the connection fails. So a broken subscription
+    is detected within twice ``ping_seconds``. After each reconnect, every ``on_connected`` is
+    called.
 
     Args:
         timeout_seconds: The timeout for connecting and for subscribing.
@@ -59,12 +60,11 @@ class RedisRevocationBus(RevocationBus):
     def listen(
         self, on_revoked: Callable[[Revocation], None], on_connected: Callable[[], None]
     ) -> None:
-        """Call ``on_revoked`` for every revocation published while the subscription works."""
+        """Call ``on_revoked`` for every revocation that the subscription receives."""
         self._on_revoked.append(on_revoked)
         self._on_connected.append(on_connected)
 
     async def publish(self, revocation: Revocation) -> None:
-        """Publish to the nodes that are subscribed now, which may include this one."""
         message = encode_revocation(revocation)
 
         async def command(redis: Redis) -> None:
@@ -73,13 +73,13 @@ class RedisRevocationBus(RevocationBus):
         await self._connection.run(command)
 
     async def on_module_init(self) -> None:
-        """Start to subscribe in the background. Redis may be down."""
+        """Start to subscribe in the background, even if Redis is down."""
         self._subscriber = asyncio.create_task(
             self._keep_subscribed(), name="revocation-subscriber", context=Context()
         )
 
     async def on_module_destroy(self) -> None:
-        """Unsubscribe; no listener is called any more."""
+        """Unsubscribe. Listeners are not called after this."""
         if self._subscriber is not None:
             self._subscriber.cancel()
             await asyncio.wait([self._subscriber])
@@ -98,8 +98,8 @@ class RedisRevocationBus(RevocationBus):
 
     @asynccontextmanager
     async def _subscription(self) -> AsyncIterator[AbstractConnection]:
-        # redis-py's PubSub would resubscribe by itself without notifying us, and we would not know
-        # that we missed revocations.
+        # Do not use redis-py's PubSub: it resubscribes without a notification, so revocations
+        # missed in between would go undetected.
         subscription = self._pool.connection_class(**self._pool.connection_kwargs)
         try:
             async with asyncio.timeout(self._timeout_seconds):

@@ -9,7 +9,7 @@ MAX_BYTES = 4_096
 
 
 def encode_revocation(revocation: Revocation) -> bytes:
-    """Return the message for a revocation. For a token it contains only the digest."""
+    """Return the message for a revocation. The message contains only the digest of a token."""
     message: dict[str, object] = {"kind": revocation.kind, "subject": revocation.subject}
     if isfinite(revocation.issued_until):
         message["issuedUntil"] = revocation.issued_until
@@ -20,7 +20,8 @@ def decode_revocation(message: bytes) -> Revocation:
     """Return the revocation in a message. Unknown JSON members are ignored.
 
     Raises:
-        ValueError: The message is malformed or longer than `MAX_BYTES`. The text does not quote it.
+        ValueError: The message is malformed or longer than `MAX_BYTES`. The error does not quote
+            it.
     """
     if len(message) > MAX_BYTES:
         raise ValueError(f"a revocation must not exceed {MAX_BYTES} bytes")
@@ -29,7 +30,7 @@ def decode_revocation(message: bytes) -> Revocation:
         kind = RevocationKind(members["kind"])
         subject = members["subject"]
         issued_until = float(members["issuedUntil"]) if kind is RevocationKind.USER else inf
-    # The errors that a malformed message can cause by its nesting, types and numbers.
+    # Malformed messages cause these errors by their nesting, types and numbers.
     except (ValueError, TypeError, LookupError, OverflowError, RecursionError):
         raise ValueError(
             "the message of a revocation needs kind, subject and issuedUntil"

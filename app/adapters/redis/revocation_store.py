@@ -11,18 +11,19 @@ from app.domain.credential import Credential, Revocation, RevocationKind, subjec
 from app.ports import RevocationStore
 
 CREDENTIALS_AT_ONCE = 128
-"""How many credentials one query of `RedisRevocationStore.missed` covers.
+"""The number of credentials per query of `missed`.
 
-A query has three keys for each, one as long as a token: about 100 KB and 0.5 ms of our CPU time.
+Each needs three keys, one of them as long as a token: such a query has about 100 KB and takes 0.5
+ms of CPU time here.
 """
 
 
 class RedisRevocationStore(RevocationStore):
     """Stores a key per revocation.
 
-    The key of a revoked token or session counts if it exists, whatever its value. The key of a
-    revoked user contains ``issued_until``. If its value is not a number, all tokens of the user are
-    revoked.
+    The existence of a token's or session's key means that it is revoked; the value is ignored. The
+    key of a revoked user contains ``issued_until``. If its value is not a number, all tokens of the
+    user are revoked.
     """
 
     def __init__(self, connection: RedisConnection) -> None:
@@ -32,28 +33,26 @@ class RedisRevocationStore(RevocationStore):
         """Store or extend a revocation atomically.
 
         Raises:
-            ValueError: The revocation of a token has only its digest, but the key needs the token.
+            ValueError: The revocation of a token contains only the digest, but the key needs the
+                token.
         """
         key, value = _entry(revocation)
         await self._connection.run_script("remember", [key], max(1, ttl_seconds), value)
 
     async def contains(self, credential: Credential) -> bool:
-        """Return whether any revocation covers the credential."""
         values = await self._values([key for key, *_ in _questions(credential)])
         return any(_covering(credential, values))
 
     async def contains_token(self, token: str) -> bool:
-        """Return whether this token itself is revoked."""
         return bool(await self._values([keys.blacklisted_token(token)]))
 
     async def missed(
         self, live: Callable[[], Iterable[Credential]]
     ) -> AsyncIterator[Sequence[Revocation]]:
-        """Yield every revocation of a ``live`` credential, including those seen before."""
         credentials = tuple(live())
         for start in range(0, len(credentials), CREDENTIALS_AT_ONCE):
             batch = credentials[start : start + CREDENTIALS_AT_ONCE]
-            # Sockets of one user need the same keys; a dict removes the repetitions.
+            # The dict removes duplicates: all sockets of a user have the same key for the user.
             asked = dict.fromkeys(key for each in batch for key, *_ in _questions(each))
             values = await self._values(list(asked))
             found = [each for credential in batch for each in _covering(credential, values)]
@@ -106,5 +105,5 @@ def _issued_until(value: bytes | str) -> float:
         moment = float(value)
     except ValueError:
         return inf
-    # Comparisons with NaN are false, so NaN would revoke nothing.
+    # NaN must count as infinite: every comparison with NaN is false, so no token would be revoked.
     return inf if isnan(moment) else moment

@@ -1,4 +1,4 @@
-"""Writes this node's numbers of sockets to Redis in the background."""
+"""Writes this node's socket counts to Redis in the background."""
 
 import asyncio
 import logging
@@ -16,38 +16,38 @@ from app.domain.ids import UserId, new_id
 from app.ports import Clock, Timer
 
 HEARTBEAT_SECONDS = 10.0
-"""How often a node extends its key."""
+"""The interval at which a node extends the TTL of its key."""
 ALIVE_SECONDS = 30
-"""How long a node counts as alive after its last heartbeat."""
+"""A node counts as alive for this time after its last heartbeat."""
 KEPT_SECONDS = 24 * 3_600
-"""How long Redis keeps the counts of a user."""
+"""The TTL of a user's counts in Redis."""
 REWRITE_SECONDS = KEPT_SECONDS / 4
-"""How often all counts are written again, as a socket may live longer than `KEPT_SECONDS`."""
+"""The interval at which all counts are written again, as sockets may outlive `KEPT_SECONDS`."""
 USERS_AT_ONCE = 256
-"""How many users' counts one call writes."""
+"""The maximum number of users whose counts are written by one call."""
 CLOSING_SECONDS = 2.0
-"""The longest time to remove the node's counts at shutdown."""
+"""The maximum time for removing the node's counts at shutdown."""
 
 _logger = logging.getLogger(__name__)
 
 
 class SocketCountWriter:
-    """Writes into a hash per user how many sockets this node has.
+    """Writes the number of each user's sockets on this node to Redis, into one hash per user.
 
-    Each write contains the absolute count, not a difference, so the next write corrects one that
-    was lost or late. The counts of a node are valid while the key of the node exists, which a
-    heartbeat extends.
+    Each write contains the absolute count, not a difference, so it also corrects earlier writes
+    that were lost or late. A node's counts are valid while the node's key exists; heartbeats extend
+    the TTL of this key.
 
-    After a failure it is unknown what Redis contains of this node. So the node takes a new id and
-    writes all counts again, and the counts under the old id become invalid. Therefore the writer
-    need not remember the users who disconnected meanwhile.
+    After a failure, the node's counts in Redis may be wrong. So the node takes a new id and writes
+    all counts again, which makes the counts under the old id invalid. Therefore the writer need not
+    remember users who disconnected meanwhile.
 
     Args:
         counts: The number of sockets per user on this node. The owner calls `change` after each
             change.
 
     Attributes:
-        node_id: The id under which the node's counts are written now.
+        node_id: The id under which the node's counts are stored now.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class SocketCountWriter:
         self._clock = clock
         self.node_id = new_id()
         self._is_registered = False
-        self._changed: dict[UserId, None] = {}  # an ordered set
+        self._changed: dict[UserId, None] = {}  # A dict without values serves as an ordered set.
         self._heartbeat_is_due = False
         self._rewrite_at = 0.0
         self._wake_up = asyncio.Event()
@@ -67,8 +67,8 @@ class SocketCountWriter:
         connection.on_reconnected(self._start_again)
 
     def change(self, user_id: UserId) -> None:
-        """Write the user's count soon, because Redis may have another one."""
-        # Otherwise `_register` writes every count.
+        """Schedule a write of the user's count, which may differ from the count in Redis."""
+        # Before the node is registered, nothing needs scheduling: `_register` writes every count.
         if self._is_registered:
             self._changed[user_id] = None
             self._wake_up.set()
@@ -83,9 +83,9 @@ class SocketCountWriter:
         )
 
     async def close(self) -> None:
-        """Stop writing, and remove the node and its counts within `CLOSING_SECONDS`.
+        """Stop writing, and remove the node and its counts from Redis within `CLOSING_SECONDS`.
 
-        Counts that remain are invalid, because the key of the node is removed first.
+        The node's key is removed first, which makes any remaining counts invalid.
         """
         if self._task is None or self._timer is None:
             return
@@ -125,12 +125,12 @@ class SocketCountWriter:
                 _logger.exception("the numbers of sockets could not be written to Redis")
                 self._lose()
             else:
-                # One batch at a time, so that many changes do not delay the heartbeat.
+                # Write one batch per iteration, so that many changes do not delay the heartbeat.
                 if self._changed:
                     self._wake_up.set()
 
     def _lose(self) -> None:
-        """Register again with a new id at the next heartbeat or when Redis answers again."""
+        """Require a new registration, at the next heartbeat or as soon as Redis answers again."""
         self._is_registered = False
         self._changed.clear()
 
@@ -158,7 +158,8 @@ class SocketCountWriter:
 
         was_alive = await self._connection.run(command)
         self._heartbeat_is_due = False
-        # Without the key, other nodes may have removed this node's counts, or Redis lost its data.
+        # If the key was missing, Redis lost its data, or other nodes have removed this node's
+        # counts.
         if not was_alive or self._clock.monotonic() >= self._rewrite_at:
             self._change_all()
 
@@ -183,7 +184,7 @@ class SocketCountWriter:
             *batch.values(),
         )
         for user_id, count in batch.items():
-            # The count changed during the call, so a concurrent write may have been the last one.
+            # If the count changed during the call, a concurrent write may have overwritten it.
             if self._counts.get(user_id, 0) != count:
                 self.change(user_id)
 

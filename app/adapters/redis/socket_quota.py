@@ -11,8 +11,8 @@ from app.ports import Clock, SocketQuota
 class RedisSocketQuota(SocketQuota):
     """Counts the sockets of this node in memory, and reads the counts of other nodes from Redis.
 
-    The count in memory is exact, and `SocketCountWriter` copies it to Redis. While Redis does not
-    answer, only this node's count is limited.
+    This node's count in memory is exact, and `SocketCountWriter` copies it to Redis. While Redis
+    does not answer, the limit applies to this node's sockets alone.
     """
 
     def __init__(self, connection: RedisConnection, max_sockets: int, clock: Clock) -> None:
@@ -22,16 +22,15 @@ class RedisSocketQuota(SocketQuota):
         self._writer = SocketCountWriter(connection, self._counts, clock)
 
     async def acquire(self, user_id: UserId) -> bool:
-        """Count one more socket unless the user has the maximum."""
         count = self._counts.get(user_id, 0) + 1
         if count > self._max_sockets:
             return False
-        # Count before the await, because other calls may take and release during it.
+        # Count before the await, because concurrent calls may acquire and release during it.
         self._counts[user_id] = count
         try:
             is_acquired = await self._acquire_in_redis(user_id, count)
         except Unavailable:
-            # Redis may have stored the count or not, so write it again.
+            # The count may be missing in Redis, so write it again.
             self._writer.change(user_id)
             return True
         except BaseException:
@@ -40,12 +39,11 @@ class RedisSocketQuota(SocketQuota):
         if not is_acquired:
             self.release(user_id)
         elif self._counts.get(user_id) != count:
-            # Concurrent writes may have arrived in any order, so write the latest count.
+            # Concurrent writes may arrive at Redis in any order, so write the latest count again.
             self._writer.change(user_id)
         return is_acquired
 
     def release(self, user_id: UserId) -> None:
-        """Count one socket less, and write the count to Redis in the background."""
         count = self._counts.pop(user_id) - 1
         if count:
             self._counts[user_id] = count

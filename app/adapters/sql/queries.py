@@ -18,7 +18,7 @@ _STATES: dict[str | None, DeliveryState] = {state.value: state for state in Deli
 
 USER_COLUMNS = (
     users.c.id.label("user_id"),
-    # The original backend stores no name for a user who signed up with an e-mail address only.
+    # The name is NULL for a user who signed up with only an e-mail address.
     func.coalesce(users.c.name, users.c.id).label("user_name"),
     users.c.imageUrl.label("user_image_url"),
 )
@@ -26,17 +26,17 @@ USER_COLUMNS = (
 
 
 def belongs(channel_id: ChannelId | ColumnElement[str], user_id: UserId) -> ColumnElement[bool]:
-    """Whether a user is a member of a channel; ``channel_id`` may be a column of another table."""
+    """Build the condition that a user is a member of a channel, whose id may be a column."""
     return exists().where(
         channel_members.c.channelId == channel_id, channel_members.c.userId == user_id
     )
 
 
 def select_messages() -> Select[*tuple[Any, ...]]:
-    """Select the columns that `to_message` reads, of all messages.
+    """Select the columns of messages that `to_message` reads.
 
-    Columns that are never NULL in the original tables may be NULL in a database that was altered:
-    such a content is read as empty, and such a time of the last change as the time of creation.
+    In an altered database, more columns may be NULL than in the original tables. A missing content
+    is read as empty, and a missing time of the last change as the time of creation.
     """
     return (
         select(
@@ -85,9 +85,9 @@ def to_status(row: RowMapping) -> DeliveryStatus:
 
 
 def to_state(text: str | None) -> DeliveryState:
-    """Convert ``messages.deliveryStatus``, which the original backend writes as well.
+    """Convert ``messages.deliveryStatus``, which the original backend also writes.
 
-    NULL and unknown values count as SENT: the message is stored, and nothing more is known.
+    NULL and unknown values count as SENT, because the message is stored.
     """
     return _STATES.get(text, DeliveryState.SENT)
 
@@ -99,7 +99,7 @@ async def read_page(
     query = (
         select_messages()
         .where(message_sequences.c.channel_id == channel_id)
-        # A client chooses ``after_seq``, which may exceed the column's type.
+        # The client chooses ``after_seq``, which may exceed the range of the column's type.
         .where(message_sequences.c.seq > literal(after_seq, BigInteger))
         .order_by(message_sequences.c.seq)
         .limit(limit)
@@ -126,8 +126,8 @@ async def lock_message(
 ) -> Message:
     """Read a message that a user may see, and lock it against changes until the transaction ends.
 
-    Rows that refer to it, such as the original backend's receipts, may still be inserted. SQLite
-    ignores FOR NO KEY UPDATE: its transaction has locked the whole database.
+    Other transactions may still insert rows that refer to the message, such as receipts. SQLite
+    ignores FOR NO KEY UPDATE, because its transaction has locked the whole database.
 
     Raises:
         MessageNotFound: There is no such message, or the user is not a member of its channel.

@@ -1,4 +1,4 @@
-"""Stores revocations in a log, which every node reads."""
+"""Stores revocations in a log that every node reads."""
 
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from datetime import timedelta
@@ -13,7 +13,7 @@ from app.domain.credential import Credential, Revocation, RevocationKind, token_
 from app.ports import Clock, RevocationStore
 
 PAGE_ROWS = 1_000
-"""How many revocations `SqlRevocationStore.missed` returns at a time."""
+"""The maximum number of revocations that `SqlRevocationStore.missed` yields at a time."""
 _ADDING = 0x7265766F  # "revo"
 """The advisory lock that a transaction holds while it adds to the log."""
 
@@ -21,11 +21,8 @@ _ADDING = 0x7265766F  # "revo"
 class SqlRevocationStore(RevocationStore):
     """A log of revocations, each with an expiry time by the wall clock.
 
-    A revocation that is added again moves to the end of the log, so that nodes that read by
-    position receive it. `add` deletes expired revocations. Of a token, only the SHA-256 is stored.
-
-    Nodes that read by position miss nothing: a lock makes all nodes add one after the other, so no
-    revocation becomes visible after one with a higher position.
+    Nodes read the log by position, and receive every revocation: a lock serializes the additions of
+    all nodes, so no revocation becomes visible after one with a higher position.
     """
 
     def __init__(self, database: Database, clock: Clock) -> None:
@@ -34,13 +31,12 @@ class SqlRevocationStore(RevocationStore):
         self._position = 0
 
     async def on_module_init(self) -> None:
-        """Skip earlier revocations: this node has no sessions yet that they could concern."""
+        """Skip the revocations so far, because this node has no sessions yet."""
         query = select(func.max(revocations.c.position))
         async with self._database.asking() as connection:
             self._position = await connection.scalar(query) or 0
 
     async def add(self, revocation: Revocation, ttl_seconds: int) -> None:
-        """Add a revocation, or extend the existing one."""
         now = self._clock.now()
         same = _names(revocation.kind, revocation.subject)
         existing = select(revocations.c.issued_until, revocations.c.expires_at).where(same)
@@ -63,7 +59,6 @@ class SqlRevocationStore(RevocationStore):
             )
 
     async def contains(self, credential: Credential) -> bool:
-        """Whether a revocation that has not expired covers the credential."""
         principal = credential.principal
         covering = [
             _names(RevocationKind.TOKEN, credential.digest),
@@ -80,14 +75,12 @@ class SqlRevocationStore(RevocationStore):
         return await self._is_in_force(or_(*covering))
 
     async def contains_token(self, token: str) -> bool:
-        """Whether this token itself is revoked."""
         return await self._is_in_force(_names(RevocationKind.TOKEN, token_digest(token)))
 
     async def missed(
         self,
         live: Callable[[], Iterable[Credential]],  # noqa: ARG002 - the log has all users
     ) -> AsyncIterator[Sequence[Revocation]]:
-        """Return what was added since the last complete call, or since the start."""
         position = self._position
         while page := await self._page_after(position):
             yield [revocation for _, revocation in page]
@@ -122,7 +115,7 @@ class SqlRevocationStore(RevocationStore):
 
 
 async def _lock_log(connection: AsyncConnection) -> None:
-    # SQLite has only one writer.
+    # SQLite needs no lock, because it has only one writer.
     if connection.dialect.name == "postgresql":
         await connection.execute(select(func.pg_advisory_xact_lock(_ADDING)))
 

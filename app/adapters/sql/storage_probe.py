@@ -6,20 +6,18 @@ from app.adapters.sql.connection.database import Database
 from app.adapters.sql.schema.tables import channel_sequences
 from app.ports import StorageProbe
 
-# A read-only server rejects the statement. Any other finds no row to change, and writes nothing to
-# disk.
+# A read-only server rejects this statement. Other servers find no matching row, and write nothing.
 _CHANGE_NOTHING = (
     update(channel_sequences).values(last_seq=channel_sequences.c.last_seq).where(false())
 )
 
 
 class SqlStorageProbe(StorageProbe):
-    """Runs a statement that changes no row, as a writer would."""
+    """Runs an UPDATE that matches no row, in a write transaction."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def check(self) -> None:
-        """Run the statement."""
         async with self._database.probing() as connection:
             await connection.execute(_CHANGE_NOTHING)

@@ -18,7 +18,6 @@ class SqlWebhookLog(WebhookLog):
         self._clock = clock
 
     async def contains(self, message_id: str) -> bool:
-        """Whether any process has handled the message."""
         found = exists().where(
             webhook_messages.c.id == message_id,
             webhook_messages.c.expires_at >= self._clock.now(),
@@ -27,7 +26,7 @@ class SqlWebhookLog(WebhookLog):
             return bool(await connection.scalar(select(found)))
 
     async def add(self, message_id: str, ttl_seconds: int) -> None:
-        """Remember the message; of two expiry times, the later one counts."""
+        """Store the message's id. If it is already stored, the later expiry time applies."""
         now = self._clock.now()
         is_expired = webhook_messages.c.expires_at < now
         expires_at = now + timedelta(seconds=ttl_seconds)

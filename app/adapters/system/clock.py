@@ -13,15 +13,13 @@ class SystemClock(Clock):
     """Real time. Timers run on the current event loop."""
 
     def now(self) -> datetime:
-        """Return the wall clock time, cut to the millisecond."""
         milliseconds = time.time_ns() // 1_000_000
         return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
-    # The function itself, without a Python call in between, as every event reads the clock.
+    # Assign the function itself: every event reads the clock, so an extra call would be costly.
     monotonic = staticmethod(time.monotonic)
 
     def call_later(self, delay_seconds: float, callback: Callable[[], None]) -> Timer:
-        """Call ``callback`` once on the running event loop."""
-        # An empty context: the callback must not log the ids of the event that set the timer, nor
-        # keep that event's client in memory.
+        # Use an empty context: the callback must not log the ids of the event that set the timer,
+        # nor keep the event's client in memory.
         return asyncio.get_running_loop().call_later(delay_seconds, callback, context=Context())

@@ -1,4 +1,4 @@
-"""Raises the limit of file descriptors, of which each client needs one, and watches the supply."""
+"""Raises the limit of file descriptors, and reports when none is left. Each client needs one."""
 
 import errno
 import logging
@@ -9,7 +9,7 @@ from contextlib import suppress
 from app.ports import Clock, Timer
 
 ENOUGH = 1_048_576
-"""The limit to ask for. A higher one would slow down programs that close every descriptor."""
+"""The requested limit. A higher limit would slow down programs that close every descriptor."""
 
 FEW = 4_096
 """A limit below this causes a warning."""
@@ -25,7 +25,7 @@ def raise_limit() -> int:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = ENOUGH if hard == resource.RLIM_INFINITY else min(hard, ENOUGH)
     if soft != resource.RLIM_INFINITY and soft < wanted:
-        with suppress(OSError, ValueError):  # macOS has an upper limit even if it reports none
+        with suppress(OSError, ValueError):  # macOS has an upper limit even if it reports no limit.
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
     return current_limit()
 
@@ -49,8 +49,8 @@ def current_limit() -> int:
 class DescriptorWatch:
     """Logs an error, at most once a minute, when no file descriptor is left.
 
-    The event loop then closes new connections, and uvloop logs nothing. Therefore this checks every
-    second. Connected clients are not affected, and new clients can connect once others disconnect.
+    Checks every second, because the event loop then closes new connections without a log line.
+    Connected clients are not affected, and new clients can connect once others disconnect.
     """
 
     def __init__(self, clock: Clock) -> None:

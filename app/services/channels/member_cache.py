@@ -1,4 +1,4 @@
-"""Caches the members of channels for seconds, since other processes write to the database too."""
+"""Caches channel members for a few seconds only, because other programs change them too."""
 
 import asyncio
 import logging
@@ -13,10 +13,10 @@ from app.domain.ids import ChannelId, UserId
 from app.ports import ChannelRepository, Clock
 
 REFRESH_SECONDS = 2.0
-"""How long the members of a channel stay fresh after they were loaded."""
+"""The time for which loaded members count as fresh."""
 
 MAX_CHANNELS = 100_000
-"""How many channels are cached at most."""
+"""The maximum number of cached channels."""
 
 _logger = logging.getLogger(__name__)
 
@@ -30,8 +30,8 @@ class _Entry:
 class MemberCache:
     """Loads the members of a channel if they were loaded more than `REFRESH_SECONDS` ago.
 
-    Concurrent callers share one load. The load goes on when a caller is cancelled, since other
-    callers wait for it.
+    Concurrent callers share one load. A load continues when a caller is cancelled, because other
+    callers may be waiting for it.
 
     Args:
         on_loaded: Receives a channel and its members. It must neither raise nor take long.
@@ -49,24 +49,24 @@ class MemberCache:
         self._on_loaded = on_loaded
         self._entries: BoundedDict[ChannelId, _Entry] = BoundedDict(MAX_CHANNELS)
         self._loads: dict[ChannelId, asyncio.Future[bool]] = {}
-        # The updates that arrived while a channel was being loaded.
+        # For each channel that is being loaded: the updates that arrived since the load started.
         self._updates: dict[ChannelId, list[MembershipUpdate]] = {}
 
     def is_fresh(self, channel_id: ChannelId) -> bool:
-        """Whether the channel need not be loaded."""
+        """Return whether the channel's members were loaded less than `REFRESH_SECONDS` ago."""
         entry = self._entries.get(channel_id)
         return entry is not None and entry.fresh_until > self._clock.monotonic()
 
     def size(self, channel_id: ChannelId) -> int:
-        """Return the number of members at the last load; 1 if there were none, or no load."""
+        """Return the number of members at the last load, at least 1; 1 before the first load."""
         entry = self._entries.get(channel_id)
         return 1 if entry is None else max(1, entry.size)
 
     async def load(self, channel_ids: Collection[ChannelId]) -> None:
-        """Load the channels that are not fresh, and return when all are.
+        """Load the channels that are not fresh, and return when all are loaded.
 
-        One query loads all channels that are not being loaded already. This suspends only if the
-        storage does.
+        One query loads all channels that are not being loaded already. The call suspends only if
+        the storage suspends.
 
         Raises:
             Unavailable: The storage does not answer.
@@ -77,7 +77,7 @@ class MemberCache:
             loads.add(self._start_load(missing))
         for load in loads:
             if not load.done():
-                await asyncio.wait([load])  # unlike `await load`, does not pass on a cancellation
+                await asyncio.wait([load])  # unlike `await load`, this does not cancel the load
             if not load.result():
                 raise Unavailable
 
@@ -86,12 +86,12 @@ class MemberCache:
         self._entries.pop(channel_id, None)
 
     def apply(self, update: MembershipUpdate) -> None:
-        """Apply an update to the load that is in progress, whose query may be older."""
+        """Apply an update to a running load, whose query may not have seen the change."""
         if update.channel_id in self._updates:
             self._updates[update.channel_id].append(update)
 
     async def close(self) -> None:
-        """Cancel the loads that are in progress."""
+        """Cancel the running loads."""
         loads = set(self._loads.values())
         for load in loads:
             load.cancel()

@@ -7,7 +7,7 @@ from app.ports import Membership
 
 
 class MalformedMembershipError(ValueError):
-    """The seed file is invalid; the text names the faulty place."""
+    """The seed file is invalid; the error's text names the invalid part."""
 
 
 def parse_membership(text: str) -> Membership:
@@ -16,7 +16,7 @@ def parse_membership(text: str) -> Membership:
     A channel that is listed twice for one user counts once.
 
     Raises:
-        MalformedMembershipError: The text has another format.
+        MalformedMembershipError: The text does not have this format.
     """
     try:
         content: object = json.loads(text)

@@ -1,1 +1,1 @@
-"""Page cursors, which the services for messages share."""
+"""Page cursors, shared by the services for messages."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from app.domain.errors import InvalidPayload
 from app.domain.ids import ChannelId, UserId
 
-# The digit before the colon is the version of the format. A number has at most fifteen digits,
-# which fit the integers of every database.
+# The digit before the colon is the version of the format. Numbers have at most 15 digits, so that
+# they fit an integer column of every database.
 _UNDELIVERED = re.compile(r"u1:([0-9]{1,15})")
 _RECIPIENT = re.compile(r"r1:([^\0]+)")
 _CHANNEL = re.compile(r"c1:([0-9]{1,15}):([^\0]+)")
@@ -16,7 +16,7 @@ _CHANNEL = re.compile(r"c1:([0-9]{1,15}):([^\0]+)")
 
 @dataclass(frozen=True, slots=True)
 class UndeliveredCursor:
-    """Continues the undelivered messages after a position."""
+    """Requests the undelivered messages after ``position``."""
 
     position: int
 
@@ -27,7 +27,7 @@ class UndeliveredCursor:
 
 @dataclass(frozen=True, slots=True)
 class ChannelCursor:
-    """Continues a channel after a ``seq``."""
+    """Requests the messages of a channel after ``seq``."""
 
     channel_id: ChannelId
     seq: int
@@ -39,7 +39,7 @@ class ChannelCursor:
 
 @dataclass(frozen=True, slots=True)
 class RecipientCursor:
-    """Continues the recipients of a message after one of them."""
+    """Requests the recipients of a message after ``recipient_id``, sorted by id."""
 
     recipient_id: UserId
 
@@ -51,10 +51,10 @@ class RecipientCursor:
 def decode_cursor(cursor: str) -> UndeliveredCursor | ChannelCursor:
     """Decode the cursor of a page of messages.
 
-    A client may have invented the cursor, so the caller checks permissions as for any request.
+    A client may have made up the cursor, so the caller must check permissions as for any request.
 
     Raises:
-        InvalidPayload: No server has made this cursor.
+        InvalidPayload: The cursor is invalid.
     """
     text = _decode(cursor)
     if found := _UNDELIVERED.fullmatch(text):
@@ -68,7 +68,7 @@ def decode_recipient_cursor(cursor: str) -> RecipientCursor:
     """Decode the cursor of a page of recipients; it may name a recipient of another message.
 
     Raises:
-        InvalidPayload: No server has made this cursor.
+        InvalidPayload: The cursor is invalid.
     """
     if found := _RECIPIENT.fullmatch(_decode(cursor)):
         return RecipientCursor(UserId(found[1]))

@@ -1,4 +1,4 @@
-"""One timer for many deadlines, few of which are reached."""
+"""A queue of deadlines that share one timer; most deadlines are never reached."""
 
 from collections.abc import Callable
 from heapq import heapify, heappop, heappush
@@ -13,7 +13,7 @@ class HasDeadline(Protocol):
     """An item of a `DeadlineQueue`.
 
     Attributes:
-        deadline_id: Belongs to the queue: the id of the item's current entry, or 0 if it has none.
+        deadline_id: Set by the queue: the id of the item's current entry, or 0 if it has none.
     """
 
     deadline_id: int
@@ -23,7 +23,7 @@ T = TypeVar("T", bound=HasDeadline)
 
 
 class DeadlineQueue(Generic[T]):
-    """Calls back on the event loop when an item's deadline is reached, by the monotonic clock.
+    """Calls ``on_due`` on the event loop when the monotonic clock reaches an item's deadline.
 
     Changing or clearing a deadline leaves a stale entry. Stale entries are removed when they exceed
     half of all entries, so both operations are cheap, and there are never more than twice as many
@@ -34,7 +34,7 @@ class DeadlineQueue(Generic[T]):
         """Create an empty queue.
 
         Args:
-            on_due: Receives an item and its deadline. It may set and clear deadlines.
+            on_due: Called with an item and its deadline. It may set and clear deadlines.
         """
         self._clock = clock
         self._on_due = on_due
@@ -92,6 +92,6 @@ class DeadlineQueue(Generic[T]):
                     continue
                 item.deadline_id = 0
                 self._on_due(item, due_at)
-        finally:  # also when a callback raised: the timer for the others must be set
+        finally:  # the other items need a timer even if a callback raised
             self._tidy()
             self._start_timer()

@@ -1,19 +1,19 @@
-"""The time for which a revocation is stored."""
+"""Calculates how long a revocation is stored."""
 
 from math import ceil
 
 from app.domain.principal import CLOCK_SKEW_SECONDS
 
 LEAST_SECONDS = 86_400
-"""For a token that seems to expire sooner: the clock of this machine may be wrong."""
+"""The minimum: this machine's clock may be wrong, so a token may be valid longer than it seems."""
 MOST_SECONDS = 100 * 365 * 86_400
-"""No token of Clerk lives longer, and no table can hold a later time."""
+"""The maximum: no Clerk token lives longer, and a much later time overflows `datetime`."""
 
 
 def revocation_seconds(expires_at: float, now: float) -> int:
-    """Return how long a token may be accepted, also by servers whose clocks are slow.
+    """Return how many seconds a token may be accepted, even by servers whose clocks are slow.
 
-    The result is one day at least and a century at most.
+    The result is at least one day and at most a century.
 
     Args:
         expires_at: The token's ``exp``, in seconds since the epoch.

@@ -18,13 +18,13 @@ class SessionHolder(Protocol):
         """Whether the client has answered its last ping."""
 
     def warn_of_expiry(self, expires_at: datetime) -> None:
-        """Warn the client, once per token at most, that its token expires at ``expires_at``."""
+        """Warn the client that its token expires soon. Called at most once per token."""
 
     def end_session(self, error: AuthenticationError) -> None:
-        """End the socket. Called once at most, and never after `SessionService.close`."""
+        """End the socket. Called at most once, and never after `SessionService.close`."""
 
     def close_transport(self) -> None:
-        """Close the connection, so that a client that still runs reconnects."""
+        """Close the connection; a client that is still running reconnects."""
 
 
 @dataclass(eq=False, slots=True)
@@ -32,12 +32,13 @@ class Session:
     """The session of one socket. Only `SessionService` changes it.
 
     Attributes:
-        user_id: The user, who stays the same for the whole session.
-        holder: The socket; None once it was told to end, or was closed.
+        user_id: The user, who does not change during the session.
+        holder: The socket; None after `SessionHolder.end_session` or `SessionService.close` was
+            called.
         replaced: The previous token, if there was one. It may not have expired yet, and revoking
             it must end this session too.
         expires_at: The monotonic time from which events are rejected.
-        deadline_id: Belongs to `DeadlineQueue`.
+        deadline_id: Set by `DeadlineQueue`.
     """
 
     user_id: UserId

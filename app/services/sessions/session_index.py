@@ -10,7 +10,7 @@ from app.ports import Clock
 from app.services.sessions.session import Session
 
 REMEMBERED_SECONDS = 60.0
-"""Exceeds the time between looking up a token's revocations and opening its session."""
+"""How long a revocation is remembered; opening a session takes less time."""
 
 MAX_REMEMBERED = 10_000
 
@@ -18,7 +18,7 @@ _Subject = tuple[RevocationKind, str]
 
 
 class SessionIndex:
-    """Finds open sessions by token, sign-in and user, each in one step.
+    """Finds open sessions by token, sign-in or user, with one dict lookup.
 
     A session's credentials must not change while the session is in the index.
     """
@@ -68,8 +68,9 @@ class SessionIndex:
 class RecentRevocations:
     """The revocations of the last minute, at most `MAX_REMEMBERED`.
 
-    They close the gap between looking up a token's revocations and opening its session: a
-    revocation that arrives in between ends no session and is not in the answer. No tokens are kept.
+    A revocation may arrive after the store was asked about a token and before its session is open.
+    The store's answer does not contain it, and it finds no session to end, so `SessionService` also
+    checks the recent revocations. No tokens are kept.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -87,7 +88,7 @@ class RecentRevocations:
             self._recent.popitem(last=False)
 
     def cover(self, credential: Credential) -> bool:
-        """Whether a recent revocation covers the credential."""
+        """Return whether a recent revocation covers the credential."""
         now = self._clock.monotonic()
         found = filter(None, map(self._recent.get, subjects_of(credential)))
         return any(now < until and revocation.covers(credential) for revocation, until in found)

@@ -1,1 +1,1 @@
-"""How services write to the storage: in batches, in the order of a key, within a time limit."""
+"""Writes to the storage: in batches, in order for each key, and within a time limit."""

@@ -14,10 +14,10 @@ from app.ports import Clock, WriteAdmission
 from app.services.writes.keyed_queue import MAX_PENDING, KeyedQueue
 
 MAX_ITEMS = 256
-"""How many items a batch has at most."""
+"""The maximum number of items in a batch."""
 
 MAX_WEIGHT = 20_000
-"""The total weight of a batch; only an item that is heavier by itself exceeds it."""
+"""The maximum total weight of a batch; a single heavier item forms a batch of its own."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -31,18 +31,18 @@ _logger = logging.getLogger(__name__)
 class GroupCommit(Generic[Item, Result]):
     """Commits items in batches, without waiting for a batch to fill.
 
-    An item is committed at once, in place, if a writer and its key are free. The items that arrive
-    while all writers are busy form the next batch. The items of one key are committed in the order
-    of their arrival, by one batch at a time. An item is committed even if its caller is cancelled,
-    because a message that was stored must also be published.
+    If a writer and the item's key are free, the item is committed immediately. The items that
+    arrive while all writers are busy form the next batch. The items of one key are committed in the
+    order of their arrival, by one batch at a time. An item is committed even if its caller is
+    cancelled, because a message that was stored must also be published.
 
     If the storage rejects a batch with `StorageRejected`, each half is stored separately, and so
     on, so only the rejected item fails.
 
     Args:
-        turns: Orders the batches of a key. Jobs in the same queue do not run while a batch of
-            their key does.
-        weigh: Returns the cost of an item; 1 if it is None.
+        turns: Runs the batches of a key one after another. Jobs in the same queue do not run while
+            a batch of their key is running.
+        weigh: Returns the weight of an item. By default, every item weighs 1.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class GroupCommit(Generic[Item, Result]):
         self._weigh = weigh
         self._max_items = max_items
         self._max_weight = max_weight
-        # The waiting items of each key, and the keys whose turn has come, in that order.
+        # The waiting items of each key; then the keys whose turn has come, oldest first.
         self._queues: dict[Hashable, deque[_Entry[Item, Result]]] = {}
         self._ready: dict[Hashable, None] = {}
         self._waiting = 0
@@ -78,14 +78,14 @@ class GroupCommit(Generic[Item, Result]):
 
         Args:
             key: The items of one key are committed in the order of the calls.
-            waiting_since: When the caller began to wait, by the monotonic clock, if that was before
-                this call. The caller waits for `WAIT_SECONDS` in all.
+            waiting_since: The monotonic time at which the caller began to wait, by default now. The
+                caller waits at most `WAIT_SECONDS` from this time.
 
         Raises:
             Unavailable: The item was not stored: `MAX_PENDING` items are waiting, the storage does
                 not answer, or the item's turn did not come in time.
             Unconfirmed: The commit takes too long or was interrupted; the item may be stored.
-            Exception: ``store`` raised it.
+            Exception: ``store`` raised this exception.
         """
         entry: _Entry[Item, Result] = _Entry(key, item)
         if self._running < self._max_running and not self._ready and self._turns.try_take_turn(key):
@@ -109,7 +109,7 @@ class GroupCommit(Generic[Item, Result]):
             timer.cancel()
 
     async def drain(self, timeout_seconds: float) -> None:
-        """Wait for every batch and every waiting item; cancel or give up what is late."""
+        """Store all waiting items; after the timeout, cancel running batches, reject the rest."""
         await self._turns.drain(timeout_seconds)
         self._is_drained = True
         for queue in self._queues.values():
@@ -130,13 +130,14 @@ class GroupCommit(Generic[Item, Result]):
 
     def _take_turn(self, key: Hashable) -> bool:
         self._ready[key] = None
-        # Start the batch later, so that it takes all keys whose turns come at this moment.
+        # Start the batch in the next loop iteration, so that it includes all keys whose turns come
+        # now.
         asyncio.get_running_loop().call_soon(self._start_batches)
         return True
 
     def _start_batches(self) -> None:
         while self._ready and self._running < self._max_running and not self._is_drained:
-            # In an empty context: this may run in the context of the batch that has just ended.
+            # Use an empty context: the current one may belong to the batch that has just ended.
             Context().run(self._turns.start_job, self._run_batch(*self._next_batch()))
 
     def _next_batch(self) -> "tuple[list[_Entry[Item, Result]], list[Hashable]]":
@@ -157,7 +158,7 @@ class GroupCommit(Generic[Item, Result]):
                 queue.popleft()
                 self._waiting -= 1
             if queue and not (entries and entries[-1].key == key):
-                break  # its first item is for the next batch
+                break  # the key's first item is too heavy for this batch
             del self._ready[key]
             keys.append(key)
             if queue:
@@ -235,10 +236,11 @@ class _Entry(Generic[Item, Result]):
     def fail(self, error: Exception) -> None:
         if not self.result.done():
             self.result.set_exception(error)
-            # Read it, or asyncio logs its text if the caller is cancelled at this moment.
+            # Retrieve the exception; otherwise asyncio logs its text if the caller is cancelled
+            # now.
             self.result.exception()
         elif self.result.cancelled():
-            # Only the type: the text of an error may contain a message.
+            # Log only the error's type, because its text may contain the content of a chat message.
             name = type(error).__name__
             _logger.warning("a write failed after its caller was cancelled: %s", name)
 

@@ -12,7 +12,7 @@ from app.domain.errors import Unavailable, Unconfirmed
 from app.domain.time_limits import WAIT_SECONDS
 
 MAX_PENDING = 10_000
-"""How many jobs or items may wait in a queue; more are rejected."""
+"""The maximum number of waiting jobs or items in a queue; more are rejected."""
 
 T = TypeVar("T")
 
@@ -23,17 +23,18 @@ class KeyedQueue:
     """Runs the jobs of a key one after another, in the order of their calls.
 
     Jobs of different keys do not wait for each other. A job starts in place if its key is free. A
-    job runs to its end even if its caller is cancelled or stops waiting: a change that was stored
-    must also be published. Cancelling a caller does not remove its job from the queue either.
+    started job runs to its end even if its caller is cancelled or stops waiting: a change that was
+    stored must also be published. Cancelling a caller does not remove its job from the queue
+    either.
 
-    The job that a key runs has the key's turn. `GroupCommit` takes turns in the same way for its
+    The running job of a key holds the key's turn. `GroupCommit` takes turns in the same way for its
     batches, so jobs and batches of a key can share a queue.
     """
 
     def __init__(self) -> None:
         self._tasks = EagerTasks()
-        # A key is in this map while its turn is taken. Its line has a callback of each job or batch
-        # that waits for the turn; the callback returns whether the turn is still wanted.
+        # A key is in this map while its turn is taken. Its deque has one callback per job or batch
+        # that waits for the turn; a callback returns False to decline the turn.
         self._lines: dict[Hashable, deque[Callable[[], bool]]] = {}
         self._running: set[asyncio.Future[Any]] = set()
 
@@ -46,15 +47,15 @@ class KeyedQueue:
         """Run a job after the earlier jobs of its key, and return its result.
 
         Args:
-            timeout_seconds: How long the caller waits for the turn and the job together. None for a
-                job that has to run: the caller waits for as long as it takes, and the job is
-                accepted even when the queue is full.
+            timeout_seconds: The maximum time that the caller waits for the turn and the job
+                together. None for a job that has to run: the caller waits without a limit, and the
+                job is accepted even when the queue is full.
 
         Raises:
             Unavailable: The job was not started and will not be: `MAX_PENDING` jobs are waiting or
                 running, or the turn did not come in time.
-            Unconfirmed: The job was started and takes longer than the timeout. It goes on.
-            Exception: The job raised it.
+            Unconfirmed: The job was started and takes longer than the timeout. It continues.
+            Exception: The job raised this exception.
         """
         if timeout_seconds is not None and len(self._running) >= MAX_PENDING:
             raise Unavailable(what="The server")
@@ -78,7 +79,7 @@ class KeyedQueue:
         raise Unconfirmed
 
     async def drain(self, timeout_seconds: float) -> None:
-        """Wait until nothing runs or waits any more; cancel everything that is late."""
+        """Wait until no job is running or waiting; cancel the jobs left after the timeout."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout_seconds
         while self._running:
@@ -98,16 +99,16 @@ class KeyedQueue:
         return True
 
     def line_up(self, key: Hashable, on_turn: Callable[[], bool]) -> None:
-        """Wait for the turn of a key, which another job or batch has.
+        """Queue for the turn of a key, which another job or batch holds.
 
         Args:
             key: A key whose turn is taken.
-            on_turn: Called when the turn has come. It returns False to decline the turn.
+            on_turn: Called when the turn has come. Returns False to decline the turn.
         """
         self._lines[key].append(on_turn)
 
     def pass_turn(self, key: Hashable) -> None:
-        """Give the key's turn to the next in line; without one, the key becomes free."""
+        """Pass the key's turn to the next waiting job or batch; if none waits, free the key."""
         line = self._lines[key]
         while line:
             if line.popleft()():
@@ -115,7 +116,7 @@ class KeyedQueue:
         del self._lines[key]
 
     def start_job(self, job: Coroutine[Any, Any, T]) -> "asyncio.Future[T]":
-        """Start a coroutine in place; `drain` waits for it."""
+        """Start a coroutine immediately; `drain` waits for it."""
         running = self._tasks.start(job)
         if not running.done():
             self._running.add(running)
@@ -133,7 +134,7 @@ class KeyedQueue:
                 await turn
             return await job()
         finally:
-            if turn is None or not turn.cancelled():  # a cancelled turn never came
+            if turn is None or not turn.cancelled():  # a cancelled turn was never taken
                 self.pass_turn(key)
 
 
@@ -145,6 +146,6 @@ def _grant(turn: "asyncio.Future[None]") -> bool:
 
 
 def _log_failure(task: asyncio.Future[Any]) -> None:
-    # Only the type: the text of an error may contain a message.
+    # Log only the error's type, because its text may contain the content of a chat message.
     if not task.cancelled() and (error := task.exception()) is not None:
         _logger.warning("a job failed after its caller stopped waiting: %s", type(error).__name__)

@@ -16,8 +16,8 @@ class SingleFlight(Generic[Key, Result]):
     """Runs at most one query per key at a time.
 
     Callers that arrive while a query of their key is running share the next one, which starts when
-    the first has ended. So a result is never older than the call. However many callers there are, a
-    key has at most one running and one waiting query. A query goes on when its callers are
+    the first has ended. A result is therefore never older than the call. A key has at most one
+    running and one waiting query, for any number of callers. A query continues when its callers are
     cancelled.
     """
 
@@ -31,7 +31,7 @@ class SingleFlight(Generic[Key, Result]):
 
         Raises:
             Unavailable: The query took longer than `WAIT_SECONDS`, or the storage failed.
-            Exception: The query raised it.
+            Exception: The query raised this exception.
         """
         task = self._join(key)
         # Awaiting the task itself would cancel it together with its first caller.
@@ -58,7 +58,8 @@ class SingleFlight(Generic[Key, Result]):
         if waiting is not None:
             return waiting
         earlier = self._running.get(key)
-        # An empty context: the logs of the query do not belong to one caller's event.
+        # Use an empty context, so that the query's log lines are not attributed to one caller's
+        # event.
         task = asyncio.create_task(
             self._run_after(earlier, key), name="single-flight", context=Context()
         )
@@ -81,6 +82,6 @@ class SingleFlight(Generic[Key, Result]):
 
 
 def _retrieve_error(task: asyncio.Task[Any]) -> None:
-    """Read the error, or asyncio logs it if all callers were cancelled."""
+    """Retrieve the error; otherwise asyncio logs it if all callers were cancelled."""
     if not task.cancelled():
         task.exception()

@@ -14,11 +14,11 @@ Change = TypeVar("Change")
 class UnconfirmedChanges(Generic[Key, Change]):
     """Remembers, for each key, the last change that was `Unconfirmed`.
 
-    The service that owns it publishes such a change when it is requested again, or finds out
-    whether it was stored. Everything is kept in memory only.
+    The owning service publishes such a change when a client requests it again, or after it has
+    checked that the change was stored. Changes are kept in memory only.
 
     Args:
-        limit: How many changes are remembered at most; the oldest one is forgotten first.
+        limit: The maximum number of remembered changes; the oldest is forgotten first.
     """
 
     def __init__(self, limit: int) -> None:
@@ -34,7 +34,7 @@ class UnconfirmedChanges(Generic[Key, Change]):
             raise
 
     def remember(self, key: Key, change: Change) -> None:
-        """Remember an unconfirmed change, in place of an earlier one of the same key."""
+        """Remember an unconfirmed change, replacing an earlier one of the same key."""
         self._changes[key] = change
 
     def get(self, key: Key) -> Change | None:

@@ -72,7 +72,6 @@ class Chat:
 
     @property
     def events(self) -> list[str]:
-        """The compiled events of `WsGateway`."""
         return [route.pattern for route in self._definition.routes]
 
     @property
@@ -107,7 +106,6 @@ class Chat:
         return answers
 
     async def tell(self, socket: AuthenticatedSocket, event: str, data: Any) -> None:
-        """Handle an event without an ack."""
         await self._handlers[event](socket, data, None)
 
     async def disconnect(self, socket: AuthenticatedSocket) -> None:
@@ -129,7 +127,6 @@ class Client:
         self.admitted = admitted
 
     async def call(self, event: str, data: Any = None) -> Any:
-        """Send an event, and return its ack."""
         answers = await self._chat.handle(self.socket, event, data)
         assert len(answers) == 1
         return answers[0]

@@ -25,7 +25,6 @@ class AwayMessages(MemoryMessageRepository):
     async def stored_after(
         self, channel_id: ChannelId, after_seq: int, limit: int
     ) -> tuple[Message, ...]:
-        """Return the stored messages, or raise `Unavailable`."""
         if self.is_away:
             raise Unavailable
         return await super().stored_after(channel_id, after_seq, limit)

@@ -1,4 +1,4 @@
-"""Deletes a channel with any number of messages, in many short transactions."""
+"""Deletes a channel and all its messages, in many short transactions."""
 
 from collections.abc import Sequence
 
@@ -11,10 +11,10 @@ from app.domain.ids import ChannelId
 
 MESSAGES_AT_ONCE = 1_000
 DELIVERIES_AT_ONCE = 10_000
-"""Without this limit, a thousand messages to a thousand members would be a million deliveries."""
+"""The maximum number of deliveries per batch: a thousand messages may have a million deliveries."""
 
-# A session keeps the plans of its foreign keys. A plan from a time when the tables were small scans
-# them once per message, so that deleting a batch would exceed the time limit.
+# A session caches the query plans of its foreign keys. A plan made when the tables were small scans
+# a whole table for each message, so deleting a batch would exceed the time limit.
 _FORGET_PLANS = text("DISCARD PLANS")
 
 
@@ -22,7 +22,7 @@ async def delete_channel(database: Database, channel_id: ChannelId) -> None:
     """Delete the messages in batches, then the channel with everything that refers to it.
 
     Raises:
-        Unavailable: Some messages may be deleted; call it again to continue.
+        Unavailable: Some messages may be deleted already; another call deletes the rest.
     """
     while True:
         async with database.transaction() as connection:
@@ -37,9 +37,9 @@ async def delete_channel(database: Database, channel_id: ChannelId) -> None:
 
 
 async def _lock_batch(connection: AsyncConnection, channel_id: ChannelId) -> Sequence[str]:
-    """Lock the messages of the next batch: at least one, however many deliveries it has."""
+    """Lock the messages of the next batch, which has at least one message."""
     some = select(messages.c.id).where(messages.c.channelId == channel_id).limit(MESSAGES_AT_ONCE)
-    # In the order that all transactions use: messages before deliveries, sorted by id.
+    # Lock in the same order as all transactions: messages before deliveries, sorted by id.
     locked = select(messages.c.id).where(messages.c.id.in_(some)).order_by(messages.c.id)
     ids = (await connection.scalars(locked.with_for_update())).all()
     too_many = (

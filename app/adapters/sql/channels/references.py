@@ -7,8 +7,8 @@ from app.adapters.sql.schema.tables import metadata
 from app.domain.errors import ChannelInUse
 from app.domain.ids import ChannelId
 
-# SQLAlchemy's inspector does not return the ON DELETE rule of a key that SQLite declares with its
-# column.
+# On SQLite, SQLAlchemy's inspector does not return the ON DELETE rule of a foreign key that is
+# declared inline with its column.
 _PREVENTING_KEYS = {
     "sqlite": text("""
 SELECT NULL, child.name, key."from"
@@ -27,7 +27,7 @@ JOIN pg_attribute AS referring ON referring.attrelid = key.conrelid
 WHERE key.contype = 'f' AND key.confrelid = 'channels'::regclass AND key.confdeltype IN ('a', 'r')
 """),
 }
-"""By dialect, a query for the foreign keys that prevent a deletion: schema, table and column."""
+"""For each dialect, the query for foreign keys that prevent a deletion: schema, table, column."""
 
 
 async def require_unreferenced(connection: AsyncConnection, channel_id: ChannelId) -> None:
@@ -37,7 +37,7 @@ async def require_unreferenced(connection: AsyncConnection, channel_id: ChannelI
     are deleted rarely.
 
     Raises:
-        ChannelInUse: A table has such a row.
+        ChannelInUse: A row of an unknown table refers to the channel.
     """
     keys = (await connection.execute(_PREVENTING_KEYS[connection.dialect.name])).all()
     for schema, name, referring in keys:

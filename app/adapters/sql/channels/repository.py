@@ -20,14 +20,14 @@ from app.ports import ChannelRepository, Membership, seeded_name
 
 _CHANNEL = select(
     channels.c.id,
-    # Never NULL in the original tables, but possibly in an altered database.
+    # The name is never NULL in the original tables, but may be NULL in an altered database.
     func.coalesce(channels.c.name, channels.c.id).label("name"),
     channels.c.description,
     as_text(channels.c.type).label("type"),
     channels.c.createdById,
     channels.c.createdAt,
 ).where(channels.c.id == bindparam("channel_id"))
-# Types that the original backend has added count as PRIVATE, the most restrictive one.
+# Unknown types, which the original backend may add, count as PRIVATE, the most restrictive type.
 _TYPES = {kind.value: kind for kind in ChannelType}
 _MEMBERS = select(channel_members.c.channelId, channel_members.c.userId).where(
     is_one_of(channel_members.c.channelId, "channel_ids")
@@ -37,37 +37,33 @@ _MEMBERS = select(channel_members.c.channelId, channel_members.c.userId).where(
 class SqlChannelRepository(ChannelRepository):
     """Reads and writes the original backend's tables.
 
-    Locks the rows that a new row will refer to against deletion first: the channel, then the users
-    by id, then members.
+    Before inserting a row, each method locks the rows that it will refer to, so that they cannot be
+    deleted meanwhile: first the channel, then the users by id, then the members.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def channels_of(self, user_id: UserId) -> tuple[ChannelId, ...]:
-        """Read the channels of a user, sorted by id."""
         query = select(channel_members.c.channelId).where(channel_members.c.userId == user_id)
         async with self._database.asking() as connection:
             found = (await connection.scalars(query)).all()
-        # Sorted in Python: databases sort text differently.
+        # Sort in Python, because databases sort text differently.
         return tuple(sorted(found))
 
     async def users(self, limit: int) -> tuple[User, ...]:
-        """Read the first users, sorted by id."""
         query = select(*USER_COLUMNS).order_by(users.c.id).limit(limit)
         async with self._database.asking() as connection:
             rows = (await connection.execute(query)).mappings()
             return tuple(to_user(row) for row in rows)
 
     async def is_member(self, channel_id: ChannelId, user_id: UserId) -> bool:
-        """Whether the user is a member of the channel."""
         async with self._database.asking() as connection:
             return bool(await connection.scalar(select(belongs(channel_id, user_id))))
 
     async def members_of_all(
         self, channel_ids: Collection[ChannelId]
     ) -> Mapping[ChannelId, frozenset[UserId]]:
-        """Read the members of each of these channels."""
         members: dict[ChannelId, set[UserId]] = {channel_id: set() for channel_id in channel_ids}
         async with self._database.asking() as connection:
             rows = await connection.execute(_MEMBERS, {"channel_ids": channel_ids})
@@ -77,7 +73,6 @@ class SqlChannelRepository(ChannelRepository):
         return {channel_id: frozenset(user_ids) for channel_id, user_ids in members.items()}
 
     async def find(self, channel_id: ChannelId) -> Channel | None:
-        """Read a channel; None if it does not exist."""
         async with self._database.asking() as connection:
             row = (await connection.execute(_CHANNEL, {"channel_id": channel_id})).one_or_none()
         if row is None:
@@ -92,7 +87,6 @@ class SqlChannelRepository(ChannelRepository):
         )
 
     async def create(self, channel: Channel, roles: Mapping[UserId, MemberRole]) -> None:
-        """Store a channel with its members."""
         now = channel.created_at
         members = [_member(channel.id, user_id, role, now) for user_id, role in roles.items()]
         async with self._database.transaction() as connection:
@@ -115,7 +109,6 @@ class SqlChannelRepository(ChannelRepository):
     async def add_member(
         self, channel_id: ChannelId, user_id: UserId, role: MemberRole | None, now: datetime
     ) -> MembershipOutcome:
-        """Insert a membership, or change the role of an existing one."""
         row = _member(channel_id, user_id, role or MemberRole.MEMBER, now)
         async with self._database.transaction() as connection:
             await _lock_channel(connection, channel_id)
@@ -134,14 +127,12 @@ class SqlChannelRepository(ChannelRepository):
             return MembershipOutcome.ROLE_CHANGED if changed else MembershipOutcome.NOTHING
 
     async def remove_member(self, channel_id: ChannelId, user_id: UserId) -> bool:
-        """Delete a membership."""
         membership = delete(channel_members).where(_is_membership(channel_id, user_id))
         async with self._database.transaction() as connection:
             await _lock_channel(connection, channel_id)
             return bool((await connection.execute(membership)).rowcount)
 
     async def remove_members(self, channel_id: ChannelId) -> frozenset[UserId]:
-        """Delete every membership, unless something prevents the deletion of the channel."""
         memberships = (
             delete(channel_members)
             .where(channel_members.c.channelId == channel_id)
@@ -153,11 +144,10 @@ class SqlChannelRepository(ChannelRepository):
             return frozenset((await connection.scalars(memberships)).all())
 
     async def delete(self, channel_id: ChannelId) -> None:
-        """Delete the channel's messages in batches, then the channel."""
         await delete_channel(self._database, channel_id)
 
     async def seed(self, membership: Membership) -> None:
-        """Create missing rows; the creator of a new channel is the first user listed with it."""
+        """Create missing rows. The first user listed with a new channel becomes its creator."""
         creators: dict[ChannelId, UserId] = {}
         for user_id, channel_ids in membership.items():
             for channel_id in channel_ids:

@@ -41,18 +41,20 @@ class Database(WriteAdmission):
 
     `transaction`, `reading` and `asking` raise `Unavailable` for every failure of the database, for
     an operation that takes longer than ``answer_seconds`` (including the wait for its turn), while
-    the circuit breaker is open, while an SQLite file is not where it was opened, and after the
-    shutdown. Domain errors raised inside pass through. If the block raises or is cancelled, nothing
-    of it is stored, and an interrupted connection is closed instead of reused.
+    the circuit breaker is open, while an SQLite file is missing or replaced, and after the
+    shutdown. Domain errors raised inside the block pass through. If the block raises or is
+    cancelled, its changes are rolled back, and an interrupted connection is closed instead of
+    reused.
 
-    An operation that meets a frozen server fails only after ``answer_seconds``; the circuit breaker
-    protects the operations after it. `app.domain.time_limits` gives an example.
+    The first operation after the server freezes fails only after ``answer_seconds``; the circuit
+    breaker rejects later ones at once. `app.domain.time_limits` gives an example.
 
     Args:
-        migrate: Whether opening runs missing migrations, or fails if some are missing.
+        migrate: If True, opening runs missing migrations; if False, opening fails if some are
+            missing.
 
     Attributes:
-        applied_migrations: The migrations that opening has run, in order, as number and title.
+        applied_migrations: The number and title of each migration that opening has run, in order.
 
     Raises:
         DatabaseUrlError: The URL is invalid.
@@ -74,8 +76,9 @@ class Database(WriteAdmission):
             asyncio.Semaphore(self._engines.readers),
             CircuitBreaker("database-reader", self._probe_reading, PROBE_SECONDS),
         )
-        # A server that does not answer writers does not answer readers either. In SQLite readers
-        # continue while another program has the write lock.
+        # A server that does not answer writers does not answer readers either, so their circuit
+        # breakers are linked. In SQLite, readers continue while another program holds the write
+        # lock.
         if self._file is None:
             self._writing.breaker.linked = self._reading.breaker
             self._reading.breaker.linked = self._writing.breaker
@@ -84,7 +87,7 @@ class Database(WriteAdmission):
         self._closed = False
 
     async def on_module_init(self) -> None:
-        """Create the file's folder, connect, and migrate or check the tables.
+        """Create the SQLite file's folder, connect, and migrate or check the tables.
 
         Raises:
             DatabaseOpenError: The database cannot be reached or written.
@@ -122,18 +125,17 @@ class Database(WriteAdmission):
         await asyncio.to_thread(self._file_watch.close)
 
     async def admit_writer(self) -> None:
-        """Raise `Unavailable` while the circuit breaker for writers is open."""
         await self._writing.admit()
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
         """Open a transaction that may write, and commit it durably at the end of the block.
 
-        The commit is not cancelled with its caller, nor when the caller's time is over: it
-        continues in the background, and keeps its turn.
+        If the caller is cancelled or times out during the commit, the commit continues in the
+        background, and keeps its turn.
 
         Raises:
-            Unconfirmed: The commit had begun when something failed or the time was over.
+            Unconfirmed: The operation failed or timed out after the commit had begun.
         """
         side = self._writing
         await side.admit()
@@ -146,8 +148,8 @@ class Database(WriteAdmission):
     async def probing(self) -> AsyncIterator[AsyncConnection]:
         """Open a connection as `transaction` does, for a health check that changes nothing.
 
-        A check that fails, or takes long, does not open the circuit breaker: anybody may request
-        one, and other operations must not be rejected because of it.
+        A slow or failed check does not open the circuit breaker: anyone may request a check, and it
+        must not cause other operations to be rejected.
         """
         await self._writing.admit()
         async with self._operation(self._writing, self._engines.writing, None) as operation:
@@ -155,7 +157,7 @@ class Database(WriteAdmission):
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
-        """Open a connection that sees the same state of the database in the whole block."""
+        """Open a connection whose queries all see the same state of the database."""
         side = self._reading
         await side.admit()
         async with self._operation(side, self._engines.reading, side.breaker) as operation:
@@ -175,8 +177,8 @@ class Database(WriteAdmission):
     ) -> AsyncIterator["_Operation"]:
         """Take a turn and a connection; commit or roll back and give both back at the end.
 
-        The outcome closes ``breaker``, or opens it. The time before the turn does not count: the
-        operation waited for others, not for the database.
+        Success closes ``breaker``, and a slow failure opens it. The wait for the turn is not
+        measured, because it shows only that other operations are running.
         """
         began = None
         operation = None
@@ -184,7 +186,7 @@ class Database(WriteAdmission):
             async with asyncio.timeout(self._limits.answer_seconds), AsyncExitStack() as resources:
                 await self._take_turn(side.turns, resources)
                 began = time.monotonic()
-                # Check this before connecting, which would create a missing file.
+                # Check the file before connecting, because connecting would create a missing file.
                 if self._file is not None and not self._file_watch.is_in_place():
                     raise Unavailable
                 connection = await resources.enter_async_context(engine.connect())
@@ -193,7 +195,8 @@ class Database(WriteAdmission):
                 try:
                     yield operation
                 except asyncio.CancelledError:
-                    # A rollback could wait forever for a server that does not answer.
+                    # Do not roll back: a rollback could wait forever for a server that does not
+                    # answer.
                     if not operation.commits:
                         await connection.invalidate()
                     raise
@@ -211,14 +214,14 @@ class Database(WriteAdmission):
             async with asyncio.timeout(self._limits.pool_timeout_seconds):
                 await resources.enter_async_context(turns)
         except TimeoutError:
-            # Too many operations at once, which is not a failure of the database.
+            # Too many operations run at once, which is not a failure of the database.
             _logger.warning(
                 "the database is busy: no turn within %g s", self._limits.pool_timeout_seconds
             )
             raise Unavailable from None
 
     async def _commit(self, resources: AsyncExitStack) -> None:
-        """Commit and give back connection and turn, in a task that continues without its caller."""
+        """Commit and give back connection and turn, in a task that outlives a cancelled caller."""
         task = asyncio.create_task(_close(resources))
         self._commits.add(task)
         task.add_done_callback(self._commits.discard)
@@ -258,9 +261,11 @@ class _Operation:
     """A running operation.
 
     Attributes:
-        connection: Its connection, inside a transaction unless the engine is `Engines.asking`.
-        resources: Closing them ends the transaction, and gives back connection and turn.
-        commits: Whether the commit has begun.
+        connection: The operation's connection, in a transaction unless the engine is
+            `Engines.asking`.
+        resources: The transaction, connection and turn. Closing the stack commits or rolls back,
+            and gives back the others.
+        commits: Whether the commit of the operation has begun.
     """
 
     connection: AsyncConnection

@@ -1,4 +1,4 @@
-"""The common parts of the engines for SQLite and PostgreSQL."""
+"""The common parts of the SQLAlchemy engines for SQLite and PostgreSQL."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,10 +8,10 @@ from sqlalchemy import Executable
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 POOL_OPTIONS: Final[dict[str, Any]] = {
-    # Keeps messages, which are parameters, out of exception texts and logs.
+    # Keep statement parameters, such as chat messages, out of exception texts and logs.
     "hide_parameters": True,
     "max_overflow": 0,
-    # Every block ends its own transaction.
+    # The pool need not roll back: every block ends its own transaction.
     "pool_reset_on_return": None,
 }
 """Options of ``create_async_engine``."""
@@ -19,17 +19,20 @@ POOL_OPTIONS: Final[dict[str, Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class Engines:
-    """Three engines that share a pool with a connection for every reader and writer.
+    """Three engines that share a connection pool with one connection for each reader and writer.
 
     Attributes:
-        writing: For transactions that may write.
-        reading: For transactions that see the same state of the database until their end.
-        asking: For single queries without a transaction.
-        writers: How many transactions of ``writing`` may run at once.
-        readers: How many transactions and queries of the other two may run at once.
-        writing_checks: Statements for ``writing`` that fail if messages could not be stored now.
-            They change nothing, and do not wait for locks.
-        reading_checks: Such statements for ``reading`` that fail if messages could not be read.
+        writing: The engine for transactions that may write.
+        reading: The engine for transactions that see the same state of the database until their
+            end.
+        asking: The engine for single queries without a transaction.
+        writers: The maximum number of concurrent transactions of ``writing``.
+        readers: The maximum number of concurrent transactions and queries of ``reading`` and
+            ``asking``.
+        writing_checks: Statements for ``writing`` that fail if messages cannot be stored now. The
+            statements change nothing, and do not wait for locks.
+        reading_checks: Statements of the same kind for ``reading``, which fail if messages cannot
+            be read.
     """
 
     writing: AsyncEngine

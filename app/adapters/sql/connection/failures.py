@@ -10,13 +10,13 @@ from app.concurrency.circuit_breaker import CircuitBreaker
 from app.domain.errors import StorageRejected, Unavailable, Unconfirmed
 
 DATABASE_FAILURES: Final = (SQLAlchemyError, sqlite3.Error, OSError)
-"""What a failing database raises; `OSError` includes `TimeoutError`."""
+"""The exceptions that a failing database raises. `OSError` includes `TimeoutError`."""
 
 _ROLLED_BACK_SQLSTATES = frozenset({"23", "40"})
-"""Classes of SQLSTATE that mean a rollback: constraints, conflicts."""
+"""The classes of SQLSTATE that mean a rollback: constraints and conflicts."""
 
 _INVALID_DATA_SQLSTATES = frozenset({"22", "23", "54", "P0"})
-"""Classes of SQLSTATE that concern the data: values, constraints, sizes, errors of a trigger."""
+"""The classes of SQLSTATE for invalid data: values, constraints, sizes, errors of a trigger."""
 
 _SQLITE_REJECTIONS = ("SQLITE_CONSTRAINT", "SQLITE_TOOBIG", "SQLITE_MISMATCH")
 
@@ -24,10 +24,11 @@ _SQLITE_REJECTIONS = ("SQLITE_CONSTRAINT", "SQLITE_TOOBIG", "SQLITE_MISMATCH")
 def domain_error(failure: Exception, *, commits: bool) -> Unavailable:
     """Return the domain's error for one of the `DATABASE_FAILURES`.
 
-    It is `Unconfirmed` if the commit had begun, unless the database answered that it rolled back.
-    Otherwise it is `StorageRejected` if the database rejects the data, and else `Unavailable`.
+    Returns `Unconfirmed` if the commit had begun and the database did not report a rollback.
+    Returns `StorageRejected` if the database rejected the data, and `Unavailable` for any other
+    failure.
 
-    Raise it without its cause: the text of a driver may repeat parameters, which contain messages.
+    Raise the result ``from None``: the driver's text may contain the content of chat messages.
     """
     if commits and not _is_rolled_back(failure):
         return Unconfirmed()
@@ -35,7 +36,7 @@ def domain_error(failure: Exception, *, commits: bool) -> Unavailable:
 
 
 def open_if_slow(breaker: CircuitBreaker, seconds: float, failure: Exception) -> None:
-    """Open a circuit breaker after a slow failure, and the linked one if the server is silent."""
+    """Open a circuit breaker after a slow failure; without an answer, also open the linked one."""
     if seconds > SLOW_SECONDS:
         breaker.open()
         if breaker.linked is not None and not sqlstate(failure):
@@ -43,16 +44,16 @@ def open_if_slow(breaker: CircuitBreaker, seconds: float, failure: Exception) ->
 
 
 def failure_name(failure: BaseException) -> str:
-    """Return a name for logs: SQLite's code or the name of the class, never the driver's text."""
+    """Return a name for logs: SQLite's error code or the exception's class."""
     failure = driver_failure(failure)
     if isinstance(failure, sqlite3.Error):
-        # Only an error that SQLite itself reports has this attribute.
+        # Only errors reported by SQLite itself have this attribute.
         return getattr(failure, "sqlite_errorname", type(failure).__name__)
     return type(failure).__name__
 
 
 def sqlstate(failure: BaseException) -> str:
-    """Return PostgreSQL's error code; empty if the server did not report this failure."""
+    """Return PostgreSQL's error code, or an empty text if the server did not report the failure."""
     return getattr(driver_failure(failure), "sqlstate", None) or ""
 
 
@@ -70,8 +71,8 @@ def _is_rejection(failure: BaseException) -> bool:
 
 
 def _is_rolled_back(failure: BaseException) -> bool:
-    # An error of SQLite, such as a full disk, means that the commit failed. Except for a failure to
-    # write or sync the log: the log may contain the commit, which a recovery would then restore.
+    # Most errors of SQLite, such as a full disk, mean that the commit failed. But after a failure
+    # to write or sync the log, the log may contain the commit, and a recovery would restore it.
     if isinstance(driver_failure(failure), sqlite3.Error):
         return not failure_name(failure).startswith("SQLITE_IOERR")
     return sqlstate(failure)[:2] in _ROLLED_BACK_SQLSTATES

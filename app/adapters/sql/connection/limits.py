@@ -5,22 +5,26 @@ from dataclasses import dataclass
 from app.domain.time_limits import OPERATION_SECONDS
 
 OPENING_SECONDS = 20.0
-"""How long opening the database takes at most, if it runs no migrations."""
+"""The maximum time for opening the database without migrations."""
 
 SLOW_SECONDS = 0.25
-"""A failure that took longer opens the circuit breaker, so that later operations do not wait."""
+"""The circuit breaker opens after a failure that took longer than this."""
 
 PROBE_SECONDS = 0.5
-"""The pause between two probes of a database that does not answer."""
+"""The pause between two probes while the circuit breaker is open."""
 
 
 @dataclass(frozen=True, slots=True)
 class DatabaseLimits:
-    """Limits of every operation; all but the last are settings, which are smaller than the last.
+    """The limits of every operation.
+
+    The first four are settings, and each is below ``answer_seconds``.
 
     Attributes:
-        pool_size: Connections to a server, at least two; half of them write. Ignored by SQLite.
-        answer_seconds: How long an operation takes in all: turn, connection, statements, commit.
+        pool_size: The number of connections to a server, at least two; half of them are for writes.
+            SQLite ignores it.
+        answer_seconds: The maximum total time of an operation: waiting for its turn, connecting,
+            statements and commit.
     """
 
     pool_size: int = 10

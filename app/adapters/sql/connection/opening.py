@@ -1,4 +1,4 @@
-"""Makes the engines of a database, and explains to operators why it cannot be opened."""
+"""Makes the engines of a database, and explains why a database cannot be opened."""
 
 import ssl
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ _SQLITE_FIXES = {
     "SQLITE_NOTADB": "is no SQLite database; move the file away, or set DATABASE_URL to another",
     "SQLITE_READONLY": "may not be written; let this user write the file and its folder",
 }
-"""By primary error code; the extended codes (such as ``SQLITE_IOERR_WRITE``) begin with these."""
+"""Remedies by SQLite's primary error code, with which the extended codes begin."""
 
 _SERVER_FIXES = {
     "25006": "is read only; set DATABASE_URL to the primary server",
@@ -41,15 +41,18 @@ _SERVER_FIXES = {
     "55P03": "is locked by another transaction; let that end, then start again",
     "57P03": "is starting or ending; wait a moment, then start again",
 }
-"""By PostgreSQL's SQLSTATE."""
+"""Remedies by PostgreSQL's SQLSTATE."""
 
 
 class DatabaseOpenError(Exception):
-    """The database cannot be opened. The text says how to fix that, and omits the URL."""
+    """The database cannot be opened.
+
+    The text explains how to fix this, and does not contain the URL.
+    """
 
 
 def make_engines(address: URL, limits: DatabaseLimits) -> Engines:
-    """Make the engines of a database; nothing is opened yet.
+    """Make the engines of a database, without opening it.
 
     Raises:
         DatabaseUrlError: A parameter of the URL is invalid.
@@ -99,6 +102,6 @@ def _server_sentence(failure: Exception) -> str:
 
 
 def _is_tls_failure(failure: Exception) -> bool:
-    # For a server without TLS, asyncpg raises a general class with this text.
+    # For a server without TLS, asyncpg raises a general exception with this text.
     cause = driver_failure(failure)
     return isinstance(cause, ssl.SSLError) or "rejected SSL upgrade" in str(cause)

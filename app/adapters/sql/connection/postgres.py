@@ -1,4 +1,4 @@
-"""Engines for PostgreSQL: time limits of sessions, durable commits, lost connections."""
+"""Makes engines for PostgreSQL, with time limits, durable commits and connection checks."""
 
 from collections.abc import Sequence
 from typing import Protocol, cast
@@ -25,19 +25,24 @@ from app.adapters.sql.schema.tables import (
 from app.domain.time_limits import COMMIT_SECONDS
 
 _SHORT_QUERIES = {"jit": "off", "max_parallel_workers_per_gather": "0"}
-"""All queries read a few rows by an index. When the planner estimates many rows, compiling and
-parallel workers take ten times longer than the query."""
+"""Disables JIT compilation and parallel workers.
+
+All queries read a few rows by an index. If the planner overestimates the rows, these features take
+ten times longer than the query itself.
+"""
 
 _DURABLY = """
 CASE current_setting('synchronous_commit')
 WHEN 'off' THEN set_config('synchronous_commit', 'on', {in_transaction}) END
 """
-"""Replaces ``off``, with which a crash could lose acknowledged commits. Other values, which concern
-replicas, remain as the operator chose them."""
+"""Replaces a ``synchronous_commit`` of ``off``, with which a crash could lose acknowledged commits.
+
+Other values concern replicas, and are not changed.
+"""
 
 _WRITTEN = (messages, message_sequences, channel_sequences, client_messages, message_deliveries)
 _READ = (users, channels, channel_members)
-"""The tables that storing a message or receipt also reads."""
+"""The other tables that are read when a message or receipt is stored."""
 
 
 class _Driver(Protocol):
@@ -52,7 +57,7 @@ def postgres_engines(url: URL, limits: DatabaseLimits) -> Engines:
     Raises:
         DatabaseUrlError: A parameter of the URL is invalid.
     """
-    # Columns without a time zone are filled in by CURRENT_TIMESTAMP, which must be UTC.
+    # CURRENT_TIMESTAMP is the default of columns without a time zone, so it must be UTC.
     settings = {"timezone": "UTC", **session_settings(url)}
     time_limits = _time_limits(limits)
     pooled = is_pooled(url)
@@ -61,15 +66,15 @@ def postgres_engines(url: URL, limits: DatabaseLimits) -> Engines:
     engine = create_async_engine(
         url.set(query={}),
         pool_size=limits.pool_size,
-        # Prefer the connection used last: so few are stale after a quiet time.
+        # Prefer the connection used last, so that few connections are stale after a quiet time.
         pool_use_lifo=True,
         isolation_level="READ COMMITTED",
         connect_args={**connect_arguments(url), "server_settings": settings},
         **POOL_OPTIONS,
     )
     if pooled:
-        # A pooler accepts no other settings for a session, and shares sessions between clients. So
-        # each transaction makes its own settings.
+        # A pooler accepts few settings for a session, and shares sessions between clients. So the
+        # time limits are set in each transaction.
         calls = (f"set_config('{name}', '{value}', true)" for name, value in time_limits.items())
         statement = f"SELECT {', '.join(calls)}, {_DURABLY.format(in_transaction='true')}"
         event.listen(engine.sync_engine, "begin", lambda each: each.exec_driver_sql(statement))
@@ -92,12 +97,12 @@ def postgres_engines(url: URL, limits: DatabaseLimits) -> Engines:
 
 
 def _lock(tables: Sequence[Table], mode: str) -> Executable:
-    """Lock tables as statements on their rows do, but fail instead of waiting."""
+    """Take the table locks that reading or writing rows takes, but fail instead of waiting."""
     return text(f"LOCK TABLE {', '.join(table.name for table in tables)} IN {mode} MODE NOWAIT")
 
 
 def _time_limits(limits: DatabaseLimits) -> dict[str, str]:
-    """Return settings for short queries, and those by which the server enforces the limits."""
+    """Return the settings for short queries and for time limits that the server enforces."""
     return {
         **_SHORT_QUERIES,
         "statement_timeout": str(round(limits.statement_timeout_seconds * 1000)),
@@ -117,7 +122,7 @@ def _commit_durably(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> 
 def _reject_lost(
     connection: DBAPIConnection, entry: ConnectionPoolEntry, proxy: PoolProxiedConnection
 ) -> None:
-    # asyncpg notices at once that the server has closed a connection, so no query is needed.
+    # asyncpg notices at once when the server closes a connection, so no test query is needed.
     del entry, proxy
     if _driver(connection).is_closed():
         raise DisconnectionError
@@ -126,7 +131,7 @@ def _reject_lost(
 def _terminate(
     connection: DBAPIConnection, entry: ConnectionPoolEntry, error: BaseException | None
 ) -> None:
-    # Otherwise SQLAlchemy waits two seconds for a server that may not answer.
+    # Without this, SQLAlchemy would wait two seconds for a server that may not answer.
     del entry, error
     _driver(connection).terminate()
 

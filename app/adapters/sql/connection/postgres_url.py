@@ -1,4 +1,4 @@
-"""Parses the query parameters of a PostgreSQL URL: those of Prisma and of libpq."""
+"""Parses the query parameters of a PostgreSQL URL, as Prisma and libpq define them."""
 
 import re
 import ssl
@@ -11,28 +11,29 @@ from sqlalchemy import URL
 from app.adapters.sql.connection.url import DatabaseUrlError, port_number
 
 ConnectArguments: TypeAlias = dict[str, object]
-"""Further arguments of asyncpg's ``connect``."""
+"""Additional arguments of asyncpg's ``connect``."""
 
 _ENCRYPTIONS = ("disable", "allow", "prefer", "require")
 _VERIFICATIONS = ("verify-ca", "verify-full")
 _SWITCHES = {"true": "require", "false": "disable"}
-"""Other values of ``ssl``, and the mode that each of them means."""
+"""The ``sslmode`` for each value of ``ssl`` that is not itself a mode."""
 _OVERRIDES = {"host": "host", "user": "user", "password": "password", "dbname": "database"}
-"""The parameters that override the first part of the URL, as in libpq, with asyncpg's names."""
+"""Parameters that override the first part of the URL, as in libpq, with asyncpg's argument names.
+"""
 _SCHEMA = re.compile(r"\w+")
 
 
 def connect_arguments(url: URL) -> ConnectArguments:
-    """Return the arguments for connecting that follow from the parameters of ``url``.
+    """Return the connection arguments for the query parameters of ``url``.
 
     Supports ``schema``, ``sslmode`` (or ``ssl``), ``sslaccept``, ``sslcert`` and ``sslrootcert``
     (the authority that signed the server's certificate), ``host`` (or the folder of a socket),
     ``port``, ``user``, ``password``, ``dbname``, ``application_name``, ``options`` and
-    ``pgbouncer``. Ignores others: numbers of connections and time limits are settings of this
-    server.
+    ``pgbouncer``. Ignores all other parameters: connection counts and time limits are settings of
+    this server.
 
     Raises:
-        DatabaseUrlError: A parameter is invalid, or its file cannot be read.
+        DatabaseUrlError: A parameter is invalid, or the certificate's file cannot be read.
     """
     given = {name: _single(name, value) for name, value in url.query.items()}
     arguments: ConnectArguments = {"ssl": _encryption(given)}
@@ -40,8 +41,8 @@ def connect_arguments(url: URL) -> ConnectArguments:
     if "port" in given:
         arguments["port"] = port_number(given["port"])
     if is_pooled(url):
-        # Each transaction may use another connection of the pooler. So no statement stays prepared,
-        # and no name is used twice.
+        # Each transaction may use another connection of the pooler. So prepared statements are not
+        # cached, and each has a unique name.
         arguments["statement_cache_size"] = 0
         arguments["prepared_statement_cache_size"] = 0
         arguments["prepared_statement_name_func"] = lambda: f"chatgenius_{uuid4().hex}"
@@ -49,7 +50,7 @@ def connect_arguments(url: URL) -> ConnectArguments:
 
 
 def session_settings(url: URL) -> dict[str, str]:
-    """Return the settings of the server's session that follow from the parameters."""
+    """Return the session settings for the query parameters of ``url``."""
     given = {name: _single(name, value) for name, value in url.query.items()}
     settings = {"application_name": given.get("application_name", "chatgenius-realtime")}
     if "options" in given:
@@ -62,7 +63,7 @@ def session_settings(url: URL) -> dict[str, str]:
 
 
 def is_pooled(url: URL) -> bool:
-    """Whether the URL is that of a pooler that assigns connections for each transaction."""
+    """Whether the URL is that of a pooler, which may assign a connection per transaction."""
     value = _single("pgbouncer", url.query.get("pgbouncer", "false"))
     if value not in {"true", "false"}:
         raise DatabaseUrlError("DATABASE_URL's pgbouncer must be true or false.")
@@ -76,7 +77,7 @@ def _single(name: str, value: str | tuple[str, ...]) -> str:
 
 
 def _encryption(given: Mapping[str, str]) -> str | ssl.SSLContext:
-    # As Prisma does: encrypt if the server can, and verify only with sslaccept=strict.
+    # Follow Prisma: encrypt if the server supports TLS, and verify only with sslaccept=strict.
     encryption = given.get("ssl", "prefer")
     mode = given.get("sslmode", _SWITCHES.get(encryption, encryption))
     if mode not in _ENCRYPTIONS + _VERIFICATIONS:

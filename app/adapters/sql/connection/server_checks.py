@@ -1,4 +1,4 @@
-"""Checks of a database server or SQLite file, except for its tables."""
+"""Checks whether a database server or SQLite file can be used, apart from its tables."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -10,18 +10,18 @@ from app.adapters.sql.schema.tables import metadata
 _EVERY = ("SELECT", "INSERT", "UPDATE", "DELETE")
 
 REVISION_PRIVILEGES: Mapping[str, Sequence[str]] = {"alembic_version": ("SELECT",)}
-"""The privilege that reading the revision needs; without it, nothing else can be checked."""
+"""The privilege for reading the revision of the tables, on which all other checks depend."""
 
 PRIVILEGES: Mapping[str, Sequence[str]] = {
     **REVISION_PRIVILEGES,
     **dict.fromkeys(sorted(metadata.tables), _EVERY),
-    # This server changes no user, but PostgreSQL requires UPDATE to lock a row.
+    # This server does not change users, but PostgreSQL requires UPDATE to lock their rows.
     "users": ("SELECT", "UPDATE"),
 }
-"""The privileges that a server needs, by table."""
+"""The privileges that this server needs on each table."""
 
 _ENCODINGS = {"UTF8", "SQL_ASCII"}
-"""The encodings that can store every character; SQL_ASCII stores the bytes unchanged."""
+"""The database encodings that can store every character: SQL_ASCII stores bytes unchanged."""
 
 _SESSION = text(
     """
@@ -51,12 +51,13 @@ _MISSING_SEQUENCES = text(
 
 
 def check_usable(connection: Connection) -> None:
-    """Check that this server can and may write, before it admits clients.
+    """Check before clients are admitted that this server can write to the database.
 
-    Blocks on the database. Missing tables are not an error here.
+    Blocks on the database. Missing tables are not reported here.
 
     Raises:
-        DatabaseOpenError: It cannot write. For a read-only file, SQLite raises its own error.
+        DatabaseOpenError: The server cannot write. For a read-only file, SQLite raises its own
+            error.
     """
     if connection.dialect.name == "sqlite":
         write_to_file(connection)
@@ -71,16 +72,16 @@ def check_usable(connection: Connection) -> None:
 
 
 def write_to_file(connection: Connection) -> None:
-    """Write a value to an SQLite file that it already has.
+    """Write to an SQLite file without changing its content.
 
-    BEGIN IMMEDIATE does not fail for a read-only file: it begins a transaction that only reads.
+    BEGIN IMMEDIATE is not a sufficient check: on a read-only file it begins a read transaction.
     """
     version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
     connection.exec_driver_sql(f"PRAGMA user_version = {version}")
 
 
 def server_differences(connection: Connection) -> Iterator[str]:
-    """Describe what is wrong with writing, the journal mode of SQLite, or the time zone."""
+    """Describe problems with writing, the journal mode of SQLite, and the time zone."""
     if connection.dialect.name == "sqlite":
         mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar_one()
         if mode != "wal":
@@ -98,7 +99,7 @@ def server_differences(connection: Connection) -> Iterator[str]:
 def missing_privileges(
     connection: Connection, needed: Mapping[str, Sequence[str]]
 ) -> Iterator[str]:
-    """Describe the privileges that this user lacks on existing tables; none on SQLite."""
+    """Describe the privileges on existing tables that the database user lacks; none on SQLite."""
     if connection.dialect.name == "sqlite":
         return
     for table, privileges in needed.items():
@@ -114,7 +115,7 @@ def missing_privileges(
 
 
 def missing_sequences(connection: Connection) -> Iterator[str]:
-    """Describe the sequences of this project that this user may not use; none on SQLite."""
+    """Describe this project's sequences that the database user may not use; none on SQLite."""
     if connection.dialect.name == "sqlite":
         return
     for sequence in connection.execute(_MISSING_SEQUENCES).scalars():

@@ -1,4 +1,4 @@
-"""Engines for SQLite: pragmas, transactions, a faster driver, and a watch on the file."""
+"""Makes engines for SQLite, with a faster driver, and detects that the file was replaced."""
 
 import asyncio
 import logging
@@ -22,11 +22,11 @@ from app.adapters.sql.schema.tables import channel_sequences
 
 _READERS = 4
 _ROLLBACK_SECONDS = 0.05
-_CHUNK_ROWS = 64  # a required argument of aiosqlite's, for cursors that are not used here
+_CHUNK_ROWS = 64  # aiosqlite requires this for cursors that are not used here.
 _READ_THE_FILE = select(channel_sequences.c.last_seq).limit(1)
-"""A probe of the file; a writer has locked it by then."""
+"""Probes the file. For a writer, the transaction has locked the file before this runs."""
 _BEGIN = "begin"
-"""The execution option with the statement that begins a connection's transactions."""
+"""The name of the execution option that contains the statement to begin a transaction."""
 
 _Parameters: TypeAlias = Sequence[Any]
 
@@ -34,11 +34,11 @@ _logger = logging.getLogger(__name__)
 
 
 def sqlite_engines(url: URL, limits: DatabaseLimits) -> Engines:
-    """Make engines with one writer and a few readers for a file."""
-    # At DEBUG aiosqlite logs every statement with its parameters, which contain messages.
+    """Make engines for a file, with one writer and a few readers."""
+    # At level DEBUG, aiosqlite would log all parameters, including the content of chat messages.
     logging.getLogger("aiosqlite").setLevel(logging.WARNING)
-    # SQLite has one writer. The writers of this process take turns instead of polling the file's
-    # lock; the busy timeout is for other processes.
+    # SQLite allows one writer at a time. The writers of this process take turns instead of polling
+    # the file's lock; the busy timeout applies only to locks of other processes.
     engine = create_async_engine(
         url,
         connect_args={"async_creator_fn": connect_buffered},
@@ -46,16 +46,16 @@ def sqlite_engines(url: URL, limits: DatabaseLimits) -> Engines:
         **POOL_OPTIONS,
     )
     pragmas = (
-        # First, so that the other pragmas wait for a lock, too.
+        # Set the timeout first, so that the other pragmas also wait for a lock.
         f"PRAGMA busy_timeout = {round(limits.lock_timeout_seconds * 1000)}",
-        # NORMAL could lose the last commits in a power cut, after they were acknowledged.
+        # With NORMAL, a power cut could lose acknowledged commits.
         "PRAGMA synchronous = FULL",
         "PRAGMA foreign_keys = ON",
     )
 
     def prepare(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
         del entry
-        # Otherwise the driver begins transactions by itself, late and deferred (SQLAlchemy's
+        # Keep the driver from beginning deferred transactions by itself (SQLAlchemy's
         # documentation, "Serializable isolation / Savepoints / Transactional DDL").
         connection.isolation_level = None
         cursor = connection.cursor()
@@ -67,8 +67,8 @@ def sqlite_engines(url: URL, limits: DatabaseLimits) -> Engines:
     event.listen(engine.sync_engine, "begin", _begin)
     event.listen(engine.sync_engine, "invalidate", _roll_back_invalidated)
     return Engines(
-        # A deferred transaction that reads first cannot write once another process has written,
-        # whatever the busy timeout. So writers take the lock first.
+        # Writers take the lock at the beginning: a deferred transaction that reads first fails to
+        # write if another process has written meanwhile, regardless of the busy timeout.
         writing=engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"}),
         reading=engine,
         asking=engine.execution_options(**{_BEGIN: None}),
@@ -88,8 +88,8 @@ def _begin(connection: Connection) -> None:
 def _roll_back_invalidated(
     connection: DBAPIConnection, entry: ConnectionPoolEntry, error: BaseException | None
 ) -> None:
-    # Closing is not enough: while something, such as a traceback, refers to the cursor of an
-    # interrupted statement, SQLite keeps the closed connection and its lock on the file.
+    # Roll back before closing: while a traceback, for example, refers to the cursor of an
+    # interrupted statement, SQLite keeps a closed connection open, with its lock on the file.
     del entry, error
     await_only(_roll_back(cast("aiosqlite.Connection", connection.driver_connection)))
 
@@ -99,7 +99,8 @@ async def _roll_back(connection: aiosqlite.Connection) -> None:
         rolling_back = asyncio.ensure_future(connection.rollback())
         await asyncio.wait([rolling_back], timeout=_ROLLBACK_SECONDS)
         if not rolling_back.done():
-            # The rollback waits for a long statement, whose result nobody needs any more.
+            # Interrupt the long statement that the rollback waits for: its result is not needed any
+            # more.
             await connection.interrupt()
         await rolling_back
 
@@ -110,18 +111,18 @@ def connect_buffered(*args: Any, **kwargs: Any) -> "BufferedConnection":
 
 
 class BufferedConnection(aiosqlite.Connection):
-    """A connection that switches to its thread once per statement.
+    """A connection that switches to its thread only once per statement.
 
-    SQLAlchemy makes a cursor, executes, fetches and closes. aiosqlite switches to the connection's
-    thread and back for each of them, which takes longer than a short statement (``make storage``).
+    SQLAlchemy creates a cursor, executes, fetches and closes. aiosqlite switches threads for each
+    of these steps, which takes longer than a short statement itself (``make storage``).
     """
 
     def __init__(self, connector: partial[sqlite3.Connection], iter_chunk_size: int) -> None:
         super().__init__(connector, iter_chunk_size)
-        self._thread.daemon = True  # as SQLAlchemy sets it: a hanging thread must not block exit
+        self._thread.daemon = True  # As in SQLAlchemy, so that a hanging thread cannot block exit
 
     def cursor(self, *_: Any, **__: Any) -> Any:
-        """Return a cursor; nothing happens until it executes."""
+        """Return a cursor without accessing the database."""
         return BufferedCursor(self)
 
     async def load(self, cursor: "BufferedCursor", method: str, *args: object) -> None:
@@ -143,7 +144,7 @@ class BufferedCursor:
     """The part of aiosqlite's cursor that SQLAlchemy uses.
 
     Attributes:
-        rows: The rows that were not fetched yet.
+        rows: The rows of the result that were not fetched yet.
     """
 
     __slots__ = ("_connection", "description", "lastrowid", "rowcount", "rows")
@@ -164,25 +165,25 @@ class BufferedCursor:
         return self
 
     async def executemany(self, sql: str, parameters: Sequence[_Parameters]) -> Self:
-        """Run a statement once for each of the parameters."""
+        """Run a statement once for each set of parameters."""
         await self._connection.load(self, "executemany", sql, parameters)
         return self
 
     async def fetchall(self) -> Sequence[Any]:
-        """Return the rows, once."""
+        """Return the rows that were not fetched yet."""
         rows, self.rows = self.rows, []
         return rows
 
     async def close(self) -> None:
-        """Do nothing: the result is loaded, and SQLite's cursor closed."""
+        """Do nothing: `BufferedConnection` has already closed SQLite's cursor."""
 
 
 class SqliteFileWatch:
-    """Notices that the files of an SQLite database were deleted or replaced while it is open.
+    """Detects that the files of an open SQLite database were deleted or replaced.
 
-    SQLite continues on files that have no path any more: commits succeed, and are lost when the
-    process ends. An open connection keeps SQLite from removing the log and its index, and the file
-    system from giving their numbers to other files. Overwritten content is not noticed.
+    SQLite continues to use deleted files: commits succeed, and are lost when the process ends. This
+    object holds a connection open, so that SQLite does not remove the log and its index, and the
+    file system does not reuse their inode numbers. Overwritten content is not detected.
     """
 
     def __init__(self) -> None:
@@ -191,20 +192,20 @@ class SqliteFileWatch:
         self._was_in_place = True
 
     def open(self, file: Path) -> None:
-        """Remember the files of a database in WAL mode. Blocks; call it once.
+        """Remember the files of a database in WAL mode. Blocks. Call this only once.
 
         Raises:
             sqlite3.Error: The file cannot be used.
             OSError: The file cannot be found.
         """
         self._connection = sqlite3.connect(file, check_same_thread=False)
-        self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # opens the log
+        self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # Opens the log
         target = file.resolve()  # SQLite creates log and index next to the target of a link
         others = (target.with_name(f"{target.name}{suffix}") for suffix in ("-wal", "-shm"))
         self._identities = {path: _identity(path) for path in (file, *others)}
 
     def is_in_place(self) -> bool:
-        """Whether every path leads to the same file as at first; a change is logged once."""
+        """Return whether every path still refers to the opened file; log the first change."""
         for path, identity in self._identities.items():
             if _identity(path) != identity:
                 if self._was_in_place:
@@ -219,7 +220,7 @@ class SqliteFileWatch:
         return True
 
     def close(self) -> None:
-        """Close the connection; blocks while SQLite moves the log into the file."""
+        """Close the connection. Blocks while SQLite copies the log into the database file."""
         if self._connection is not None:
             self._connection.close()
 

@@ -16,11 +16,11 @@ _BUSY_RETRY_SECONDS = 0.02
 def prepare_file(file: Path, lock_timeout_seconds: float) -> None:
     """Create the file and its folder, and enable WAL so that readers do not block the writer.
 
-    Blocks for up to ``lock_timeout_seconds``: SQLite itself does not wait when several processes
-    change the mode at once, as two servers do that start on a new file.
+    Blocks for up to ``lock_timeout_seconds``: if several processes change the mode at once, such as
+    two servers that start with a new file, SQLite fails without waiting.
 
     Raises:
-        sqlite3.Error: The file cannot be used, or is locked for longer.
+        sqlite3.Error: The file cannot be used, or was still locked at the timeout.
         OSError: The folder cannot be created.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -40,11 +40,12 @@ def prepare_file(file: Path, lock_timeout_seconds: float) -> None:
 
 @contextmanager
 def sqlite_server_lock(file: Path) -> Iterator[None]:
-    """Allow one server per SQLite file; commands may use the file at the same time.
+    """Lock an SQLite file so that only one server uses it; commands may use it at the same time.
 
-    Two servers would share the stored messages, but not publish events to each other's clients.
-    This locks a second file next to the database. A lock on the database itself would be dropped as
-    soon as this process closes any other handle of it. The lock ends with this process.
+    Two servers would share the stored messages, but not send events to each other's clients. The
+    lock is on a second file next to the database: a lock on the database itself would be dropped as
+    soon as this process closes any other handle of it. The operating system releases the lock when
+    this process ends.
 
     Raises:
         DatabaseOpenError: Another server has the lock, or the folder cannot be used.

@@ -20,13 +20,16 @@ _NO_PORT = (
 
 
 class DatabaseUrlError(ValueError):
-    """The value is invalid. The text does not repeat it, because it may contain a password."""
+    """The database URL is invalid.
+
+    The error does not quote it, because it may contain a password.
+    """
 
 
 def parse_database_url(text: str) -> URL:
     """Parse ``sqlite:///relative.db``, ``sqlite:////absolute.db`` or ``postgresql://...``.
 
-    Also accepts ``postgres://``, and the schemes with SQLAlchemy's names of the two drivers.
+    Also accepts ``postgres://``, and schemes with the two drivers' names, as SQLAlchemy has them.
 
     Raises:
         DatabaseUrlError: The scheme or port is invalid, or an SQLite URL names no file.
@@ -35,7 +38,7 @@ def parse_database_url(text: str) -> URL:
         url = make_url(text)
     except ArgumentError:
         url = None
-    except ValueError:  # raised for the port
+    except ValueError:  # SQLAlchemy raises ValueError for an invalid port.
         raise DatabaseUrlError(_NO_PORT) from None
     if url is None or url.drivername not in _DRIVERS:
         raise DatabaseUrlError(

@@ -1,7 +1,7 @@
 """Advances deliveries together: the steps of `SqlDeliveryRepository.advance_all`'s transaction.
 
-Each step takes one or two statements, whatever the number of reports. The functions are for
-``run_sync``, which makes one greenlet for the batch.
+Each step takes one or two statements for any number of reports. The functions are synchronous, for
+``run_sync``: it creates only one greenlet per batch.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -42,8 +42,8 @@ _LOCK_USERS_AND_CHANNELS = (
     .order_by(users.c.id)
     .with_for_update(read=True, key_share=True, of=(users, channels))
 )
-# In the same order on every node, to prevent deadlocks. The weaker lock does not block inserts of
-# replies, whose foreign key only needs the id.
+# Lock in the same order on every node, to prevent deadlocks. FOR NO KEY UPDATE does not block
+# inserts of replies, whose foreign key only needs the id.
 _LOCKED_MESSAGES = (
     select(
         messages.c.id,
@@ -74,8 +74,8 @@ _RECEIPTS = {
 
 def _first_not_in(*states: DeliveryState) -> ScalarSelect[str]:
     # With this ORDER BY and LIMIT, planners use the primary key even without statistics, and stop
-    # at the first row. For EXISTS, PostgreSQL may read the whole table; for ``status = 'SENT'`` it
-    # may read the whole index of undelivered messages.
+    # at the first row. With EXISTS, PostgreSQL might read the whole table, and with ``status =
+    # 'SENT'`` the whole index of undelivered messages.
     return (
         select(message_deliveries.c.recipient_id)
         .where(message_deliveries.c.message_id == messages.c.id)
@@ -86,7 +86,7 @@ def _first_not_in(*states: DeliveryState) -> ScalarSelect[str]:
     )
 
 
-# Computes `app.domain.delivery.overall_state` without reading every recipient.
+# Computes the same as `app.domain.delivery.overall_state`, without reading every recipient.
 _OVERALL = select(
     messages.c.id,
     case(
@@ -104,7 +104,7 @@ _ADVANCE_MESSAGES = update(messages).where(_AMONG_IDS).values(deliveryStatus=bin
 def advance_all(
     connection: Connection, reports: Sequence[Report], now: datetime
 ) -> list[AdvanceOutcome]:
-    """Advance deliveries, and the states of their messages; return one outcome per report."""
+    """Advance deliveries and the states of their messages, and return one outcome per report."""
     batch = _read_batch(connection, reports)
     outcomes = [batch.advance(report, now) for report in reports]
     _write_deliveries(connection, batch, now)
@@ -121,7 +121,7 @@ class _Message:
 
 @dataclass(slots=True)
 class _Batch:
-    """The rows that a batch of reports concerns, as read and then as changed by `advance`."""
+    """The rows for a batch of reports, as they were read and then changed by `advance`."""
 
     messages: Mapping[MessageId, _Message]
     members: Collection[tuple[ChannelId, UserId]]
@@ -152,9 +152,9 @@ class _Batch:
 def _read_batch(connection: Connection, reports: Sequence[Report]) -> _Batch:
     """Lock the messages, and read their deliveries and members.
 
-    Reads anything that can change while this waits for a lock in a separate statement after the
-    lock: under READ COMMITTED a join would use the snapshot taken before the wait, and a delivery
-    could go back to an earlier state.
+    The deliveries and members are read in separate statements after the lock. Under READ COMMITTED,
+    a join would use the snapshot taken before the wait for the lock, and a delivery could go back
+    to an earlier state.
     """
     ids = {report.message_id for report in reports}
     if connection.dialect.name == "postgresql":  # SQLite has locked the whole database
@@ -185,7 +185,7 @@ def _read_batch(connection: Connection, reports: Sequence[Report]) -> _Batch:
 
 
 def _write_deliveries(connection: Connection, batch: _Batch, now: datetime) -> None:
-    """Update the changed deliveries; READ also inserts a receipt for the original backend."""
+    """Update the changed deliveries. READ also inserts a read receipt for the original backend."""
     by_state: dict[DeliveryState, list[_Pair]] = {}
     for pair in batch.changed:
         by_state.setdefault(batch.statuses[pair].status, []).append(pair)

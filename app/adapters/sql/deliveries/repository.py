@@ -36,7 +36,7 @@ _MAX_POSITION = 2**63 - 1
 
 
 class SqlDeliveryRepository(DeliveryRepository):
-    """Keeps one row per recipient, and updates the columns that the original backend reads."""
+    """Stores one row per recipient, and updates the columns that the original backend reads."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -44,7 +44,7 @@ class SqlDeliveryRepository(DeliveryRepository):
     async def advance_all(
         self, reports: Sequence[Report], now: datetime
     ) -> Sequence[AdvanceOutcome]:
-        """Advance deliveries together; ``messages.updatedAt`` stays unchanged."""
+        """Advance deliveries together, without changing ``messages.updatedAt``."""
         outcomes: list[AdvanceOutcome] = []
         try:
             async with self._database.transaction() as connection:
@@ -60,7 +60,7 @@ class SqlDeliveryRepository(DeliveryRepository):
         limit: int = MAX_STATUSES,
         after: UserId | None = None,
     ) -> RecipientsPage:
-        """Read a page of recipients by their ids; count all of them if there are more."""
+        """Read a page of recipients by id; count all recipients if there is more than one page."""
         visible = select(messages.c.id).where(
             messages.c.id == message_id, belongs(messages.c.channelId, reader_id)
         )
@@ -95,8 +95,8 @@ class SqlDeliveryRepository(DeliveryRepository):
         of_channel: int = MAX_COUNTED_OF_CHANNEL,
         in_all: int = MAX_COUNTED,
     ) -> UndeliveredCounts:
-        """Count the undelivered messages of the user by channel, the newest ``in_all`` at most."""
-        # The limit comes before the join, so that the length of the backlog does not matter.
+        """Count the user's undelivered messages by channel: at most the newest ``in_all``."""
+        # Limit before joining, so that the query is fast however many messages are undelivered.
         newest = (
             select(message_deliveries.c.channel_id)
             .where(message_deliveries.c.recipient_id == user_id, WAITING)
@@ -118,7 +118,7 @@ class SqlDeliveryRepository(DeliveryRepository):
     async def undelivered(
         self, user_id: UserId, after: int, limit: int, most_passed: int = MAX_PASSED
     ) -> UndeliveredPage:
-        """Read ``limit`` undelivered messages, from the next ``most_passed`` after a position."""
+        """Read ``limit`` undelivered messages, among the next ``most_passed`` after a position."""
         following = and_(
             message_deliveries.c.recipient_id == user_id,
             WAITING,
@@ -131,15 +131,15 @@ class SqlDeliveryRepository(DeliveryRepository):
             .limit(1)
             .offset(most_passed - 1)
         )
-        # Only the index is read to determine the page, which is then joined with the messages.
+        # The page is determined from the index alone, and then joined with the messages.
         page = (
             select(message_deliveries.c.position)
             .where(
                 following,
                 message_deliveries.c.position
                 <= func.coalesce(end.scalar_subquery(), _MAX_POSITION),
-                # IS TRUE makes PostgreSQL check each row of the index. Otherwise it would plan a
-                # join, which may read all undelivered messages once per channel.
+                # IS TRUE makes PostgreSQL check membership row by row. Without IS TRUE it would
+                # plan a join, which might read all undelivered messages once per channel.
                 message_deliveries.c.channel_id.in_(_channels_of(user_id)).is_(true()),
             )
             .order_by(message_deliveries.c.position)

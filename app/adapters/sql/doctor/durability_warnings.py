@@ -1,4 +1,4 @@
-"""Warnings about settings with which PostgreSQL may lose acknowledged messages."""
+"""Finds settings with which PostgreSQL may lose acknowledged messages."""
 
 from collections.abc import Iterator
 
@@ -26,7 +26,7 @@ _UNLOGGED = text(
 def durability_warnings(connection: Connection) -> Iterator[str]:
     """Return one sentence per dangerous setting; none for SQLite. Blocks on the database.
 
-    These are warnings, because some operators protect their disks by other means.
+    They are only warnings, because some operators protect their data by other means.
     """
     if connection.dialect.name == "sqlite":
         return

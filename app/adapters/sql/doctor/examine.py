@@ -30,10 +30,9 @@ class Examination:
     """The result of an examination.
 
     Attributes:
-        differences: One sentence for each thing that keeps the server from working.
-        warnings: One sentence for each thing that may keep operators or users from working, or lose
-            acknowledged messages.
-        waiting: How many messages of the original backend wait for adoption by a running server; 0
+        differences: One sentence for each problem that keeps the server from working.
+        warnings: One sentence for each other problem, such as a setting that may lose messages.
+        waiting: The number of the original backend's messages that a running server will adopt; 0
             if there are differences.
     """
 
@@ -54,7 +53,7 @@ async def examine_database(url: str, limits: DatabaseLimits) -> Examination:
     if file is not None and not await asyncio.to_thread(file.exists):
         return Examination((f"There is no file {file}; run `python -m app migrate`.",))
     engines = make_engines(address, replace(limits, statement_timeout_seconds=OPENING_SECONDS))
-    # Beginning to write shows at once whether an SQLite file can be written.
+    # Use a write transaction for an SQLite file, to check whether it can be written.
     engine = engines.reading if file is None else engines.writing
     try:
         with explained_opening(file):

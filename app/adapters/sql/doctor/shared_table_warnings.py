@@ -1,4 +1,4 @@
-"""Warnings about the shared tables: what may keep operators or users from working."""
+"""Finds problems in the shared tables that do not keep the server from working."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ from app.adapters.sql.schema.shared_tables import SHARED_TABLES, shared_enums, u
 from app.adapters.sql.schema.tables import messages, metadata
 
 _DELETED_FROM = frozenset({"messages", "channels", "channel_members"})
-"""The tables that this server deletes rows from."""
+"""The tables from which this server deletes rows."""
 
 _SEEDED = {
     "users": ("id", "name", "updatedAt"),

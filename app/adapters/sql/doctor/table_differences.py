@@ -21,10 +21,10 @@ _INVALID = text(
     """
 )
 _REWRITTEN = re.compile(r"::\w+|[()\s]")
-"""What PostgreSQL adds to the text of a condition: types, parentheses and spaces."""
+"""Matches the types, parentheses and spaces that PostgreSQL adds to the text of a condition."""
 
 _Operation: TypeAlias = tuple[Any, ...]
-"""A change that Alembic proposes: its name, then the objects that it concerns."""
+"""A change that Alembic proposes: its name, followed by the changed objects."""
 
 
 def table_differences(connection: Connection, names: Collection[str]) -> list[str]:
@@ -54,7 +54,7 @@ def missing_indexes(connection: Connection, names: Collection[str]) -> list[str]
 
 
 def _invalid_indexes(connection: Connection) -> Collection[str | None]:
-    """Return the indexes whose creation was interrupted, which no query uses; none on SQLite."""
+    """Return the indexes whose creation was interrupted: queries ignore them. None on SQLite."""
     if connection.dialect.name == "sqlite":
         return ()
     return set(connection.execute(_INVALID).scalars())
@@ -96,7 +96,7 @@ def _operations(connection: Connection, names: Collection[str]) -> Iterator[_Ope
 
 
 def _sentence(operation: _Operation, dialect: Dialect) -> str | None:
-    """Describe a difference by the change that Alembic proposes; None if it does not matter."""
+    """Describe the difference behind a proposed change; None if the difference is harmless."""
     sentence = None
     match operation:
         case ("add_table", Table() as table):
@@ -114,7 +114,7 @@ def _sentence(operation: _Operation, dialect: Dialect) -> str | None:
         case ("modify_nullable", _, table, column, _, found, _):
             state = "allows NULL, but must not" if found else "is NOT NULL, but must allow NULL"
             sentence = f"The column {table}.{column} {state}."
-        # An identity increments as well as the sequence that the migrations create.
+        # An identity column is as good as the sequence that the migrations create.
         case ("modify_default", _, table, column, _, found, needed) if not isinstance(
             found, Identity
         ):

@@ -1,4 +1,4 @@
-"""The adoption of messages that the original backend stores in the same database."""
+"""Adopts messages that the original backend stores in the same database."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -31,10 +31,10 @@ from app.domain.ids import ChannelId, MessageId
 from app.ports import AdoptionRepository
 
 OVERLAP = timedelta(seconds=60)
-"""How much later than its date a message may become visible, and still be found at once."""
+"""A message is found at once if it becomes visible within this time after its date."""
 
 RANGE_MESSAGES = 5_000
-"""How many older messages `find_unsequenced` examines per call, for new ones with an old date."""
+"""The number of older messages per call of `find_unsequenced`: new messages may have old dates."""
 
 _TICK = timedelta(milliseconds=1)
 
@@ -64,14 +64,14 @@ _DELIVERIES = deliveries_to(
     )
 )
 
-# Subqueries find a single row each. For NOT EXISTS, PostgreSQL may read the whole table.
+# Use scalar subqueries, which look up a single row: for NOT EXISTS, PostgreSQL may read the table.
 _SEQUENCE = (
     select(message_sequences.c.position)
     .where(message_sequences.c.message_id == messages.c.id)
     .scalar_subquery()
 )
 # A database without foreign keys may contain messages whose author or channel was deleted. Nobody
-# can read them, and they must not block the adoption of the others.
+# can read such messages, and they must not block the adoption of other messages.
 _AUTHOR = select(users.c.id).where(users.c.id == messages.c.userId).scalar_subquery()
 _CHANNEL = select(channels.c.id).where(channels.c.id == messages.c.channelId).scalar_subquery()
 _UNSEQUENCED = (
@@ -83,8 +83,8 @@ _AMONG_IDS = messages.c.id.in_(bindparam("message_ids", expanding=True))
 _UNSEQUENCED_AMONG = _UNSEQUENCED.where(_AMONG_IDS).with_for_update(
     read=True, key_share=True, of=messages
 )
-# Keeps channels and authors until the transaction ends. It comes first, so that this waits for a
-# concurrent deletion before it holds any lock that the deletion needs.
+# Locks channels and authors against deletion. This statement runs first, so that it waits for a
+# concurrent deletion before the transaction holds a lock that the deletion needs.
 _LOCK_CHANNELS_AND_AUTHORS = (
     select(channels.c.id)
     .join(messages, messages.c.channelId == channels.c.id)
@@ -96,10 +96,10 @@ _LOCK_CHANNELS_AND_AUTHORS = (
 
 
 class SqlAdoptionRepository(AdoptionRepository):
-    """Looks for messages without a row in the table of sequence numbers.
+    """Finds messages without a sequence number, and inserts one for each.
 
     Args:
-        range_messages: How many older messages one call of `find_unsequenced` examines.
+        range_messages: The number of older messages that `find_unsequenced` examines per call.
     """
 
     def __init__(self, database: Database, range_messages: int = RANGE_MESSAGES) -> None:
@@ -110,7 +110,7 @@ class SqlAdoptionRepository(AdoptionRepository):
     async def find_unsequenced(
         self, limit: int, now: datetime
     ) -> Mapping[ChannelId, Sequence[MessageId]]:
-        """Examine the newest messages, and if all have a ``seq``, some of the older ones."""
+        """Search the newest messages, and if all of them have a ``seq``, some older messages."""
         async with self._database.reading() as connection:
             dates = await _newest_range(connection, now)
             found = await _find_unsequenced(connection, dates, limit)
@@ -122,33 +122,33 @@ class SqlAdoptionRepository(AdoptionRepository):
         return found
 
     async def adopt(self, message_ids: Sequence[MessageId], now: datetime) -> None:
-        """Insert the sequence numbers and deliveries of those that have none."""
+        """Insert the missing sequence numbers and deliveries of these messages."""
         async with self._database.transaction() as connection:
             await connection.run_sync(_adopt_all, message_ids, now)
 
 
 @dataclass(frozen=True, slots=True)
 class DateRange:
-    """A range of the original backend's messages by their dates.
+    """A range of dates of the original backend's messages.
 
-    Without a ``start`` it includes all earlier messages and those without a date. Without an
-    ``end`` it includes all later ones.
+    A range without a ``start`` has no lower bound, and also includes messages without a date. A
+    range without an ``end`` has no upper bound.
     """
 
     start: datetime | None = None
     end: datetime | None = None
 
     def contains_date(self) -> ColumnElement[bool]:
-        """Whether a message has a date, and the date is in the range."""
+        """Build the condition that a message has a date, and that the date is in the range."""
         date = messages.c.createdAt
-        # Not ``>= EARLIEST``: SQLite may contain an invalid date, and sorts it before.
+        # Do not compare with ``EARLIEST``: SQLite may contain invalid dates, which sort before it.
         is_late_enough = date.is_not(None) if self.start is None else date >= self.start
         return is_late_enough if self.end is None else and_(is_late_enough, date < self.end)
 
 
 async def _newest_range(connection: AsyncConnection, now: datetime) -> DateRange:
-    """Return the range of messages that may have come since the last adoption."""
-    # A message with a date in the future must not hide those before it.
+    """Return the range of dates of messages that may be new since the last adoption."""
+    # Ignore dates in the future: they would exclude new messages with earlier dates.
     newest = await connection.scalar(
         select(messages.c.createdAt)
         .join(message_sequences, message_sequences.c.message_id == messages.c.id)
@@ -162,7 +162,7 @@ async def _newest_range(connection: AsyncConnection, now: datetime) -> DateRange
 
 
 async def _range_from(connection: AsyncConnection, start: datetime | None, count: int) -> DateRange:
-    """Return the range of about ``count`` messages from ``start`` on, adopted or not."""
+    """Return the range of dates that begins at ``start`` and contains about ``count`` messages."""
     end = await connection.scalar(
         select(messages.c.createdAt)
         .where(OTHERS, DateRange(start).contains_date())
@@ -179,10 +179,13 @@ async def _range_from(connection: AsyncConnection, start: datetime | None, count
 async def _find_unsequenced(
     connection: AsyncConnection, dates: DateRange, limit: int
 ) -> dict[ChannelId, list[MessageId]]:
-    """Return the ``limit`` oldest messages without a sequence; those without a date come last."""
+    """Return the ``limit`` oldest messages without a sequence.
+
+    Messages without a date come last.
+    """
     conditions = [dates.contains_date()]
     if dates.start is None:
-        # In a query of its own: for an OR, a planner may read all messages with a date.
+        # Use a separate query: for an OR, a planner may read all messages with a date.
         conditions.append(messages.c.createdAt.is_(None))
     found: dict[ChannelId, list[MessageId]] = {}
     for condition in conditions:
@@ -194,16 +197,16 @@ async def _find_unsequenced(
 
 
 def _adopt_all(connection: Connection, message_ids: Sequence[MessageId], now: datetime) -> None:
-    """Insert the sequences and deliveries of those of these messages that have none.
+    """Insert the missing sequences and deliveries of these messages.
 
-    Another node may adopt the same messages, so this reads which ones are left after it has locked
-    their channels.
+    Another node may adopt the same messages, so this first locks their channels, and then reads
+    which messages still have no sequence.
     """
     locked = connection.execute(_LOCK_CHANNELS_AND_AUTHORS, {"message_ids": message_ids})
     channel_ids = {channel_id for (channel_id,) in locked}
     if not channel_ids:
         return
-    take_sequences(connection, dict.fromkeys(channel_ids, 0))  # only locks the channels
+    take_sequences(connection, dict.fromkeys(channel_ids, 0))  # A count of 0 only locks.
     rows = connection.execute(_UNSEQUENCED_AMONG, {"message_ids": message_ids})
     found = [(message_id, channel_id) for message_id, channel_id in rows]
     if not found:

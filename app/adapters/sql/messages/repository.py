@@ -22,20 +22,18 @@ _LAST_SEQS = select(channel_sequences.c.channel_id, channel_sequences.c.last_seq
 
 
 class SqlMessageRepository(MessageRepository):
-    """Keeps contents in the original backend's table, and all else in tables of this project."""
+    """Stores contents in the original backend's table, and other data in this project's tables."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def add_all(self, drafts: Sequence[MessageDraft], now: datetime) -> Sequence[AddOutcome]:
-        """Store messages with their deliveries, unless their client message ids are taken."""
         async with self._database.transaction() as connection:
             return await connection.run_sync(store_all, drafts, now)
 
     async def update(
         self, message_id: MessageId, editor_id: UserId, content: str, now: datetime
     ) -> Message:
-        """Replace the content."""
         statement = update(messages).where(messages.c.id == message_id)
         async with self._database.transaction() as connection:
             message = await lock_message(connection, message_id, editor_id)
@@ -45,7 +43,7 @@ class SqlMessageRepository(MessageRepository):
             return replace(message, content=content, updated_at=now)
 
     async def delete(self, message_id: MessageId, editor_id: UserId) -> DeletedMessage:
-        """Delete the message; foreign keys delete its sequence, deliveries and receipts."""
+        """Delete the message. Foreign keys delete its sequence, deliveries and receipts."""
         async with self._database.transaction() as connection:
             message = await lock_message(connection, message_id, editor_id)
             if message.user_id != editor_id:
@@ -56,7 +54,6 @@ class SqlMessageRepository(MessageRepository):
     async def list_after(
         self, channel_id: ChannelId, reader_id: UserId, after_seq: int, limit: int
     ) -> tuple[Message, ...]:
-        """Read a page of the channel, if the reader is a member."""
         async with self._database.reading() as connection:
             if not await connection.scalar(select(belongs(channel_id, reader_id))):
                 raise NotAMember
@@ -65,19 +62,17 @@ class SqlMessageRepository(MessageRepository):
     async def stored_after(
         self, channel_id: ChannelId, after_seq: int, limit: int
     ) -> tuple[Message, ...]:
-        """Read a page of the channel."""
         async with self._database.asking() as connection:
             return await read_page(connection, channel_id, after_seq, limit)
 
     async def last_seqs(self, channel_ids: Collection[ChannelId]) -> Mapping[ChannelId, int]:
-        """Read the last ``seq`` of each channel."""
         async with self._database.asking() as connection:
             rows = await connection.execute(_LAST_SEQS, {"channel_ids": channel_ids})
             found = rows.all()
         return dict.fromkeys(channel_ids, 0) | {ChannelId(each): last for each, last in found}
 
     async def find(self, message_id: MessageId) -> Message | None:
-        """Read a message; one of the original backend's is found after its adoption."""
+        """Read a message. The original backend's messages are found once they are adopted."""
         query = select_messages().where(messages.c.id == message_id)
         async with self._database.asking() as connection:
             row = (await connection.execute(query)).mappings().one_or_none()

@@ -1,10 +1,10 @@
 """Stores messages together: the steps of `SqlMessageRepository.add_all`'s transaction.
 
-A batch takes as many statements as a single message. All nodes lock rows in the same order: client
-message ids first, then channels, each sorted.
+A batch takes as many statements as a single message. All nodes lock rows in the same order: first
+client message ids, then channels, both sorted.
 
-The functions are for ``run_sync``, which makes one greenlet for the batch. `AsyncConnection` would
-make one for each statement, which is slow for a batch of one message.
+The functions are synchronous, for ``run_sync``: it creates only one greenlet per batch.
+`AsyncConnection` would create one for each statement, which is slow for a batch of one message.
 """
 
 from collections import Counter
@@ -38,9 +38,9 @@ from app.ports import AddOutcome, StoredMessage
 _Membership: TypeAlias = tuple[ChannelId, UserId]
 _Claim: TypeAlias = tuple[UserId, ClientMessageId]
 
-# The locks keep members, users and channels until the transaction ends: if one were deleted
-# meanwhile, a foreign key would fail the whole batch. Deletions take their locks in the same order.
-# SQLite ignores this: its transaction has locked the whole database.
+# Locks members, users and channels against deletion until the transaction ends: without these
+# locks, one deletion could make a foreign key fail the whole batch. Deletions lock in the same
+# order. SQLite ignores FOR UPDATE, because its transaction has locked the whole database.
 _SENDERS = (
     select(channel_members.c.channelId, *USER_COLUMNS)
     .select_from(users)
@@ -79,10 +79,10 @@ RECIPIENTS = (
     .where(message_sequences.c.message_id.in_(bindparam("message_ids", expanding=True)))
     .with_for_update(read=True, key_share=True, of=users)
 )
-"""Every member of the channels of ``message_ids`` except the author.
+"""Selects the recipients of ``message_ids``: every member of the channel except the author.
 
-Locks the users' rows, as the foreign keys will do: a user who is being deleted is left out instead
-of failing the statement.
+Locks the users' rows before the foreign keys do, so that a user who is being deleted is left out
+instead of failing the statement.
 """
 
 
@@ -90,7 +90,7 @@ def deliveries_to(recipients: Select[*tuple[Any, ...]]) -> Insert:
     """Build the statement that inserts a delivery for each of the `RECIPIENTS`.
 
     Args:
-        recipients: `RECIPIENTS` with two more columns: the delivery's status and its time.
+        recipients: `RECIPIENTS` with two more columns: the status of the delivery, and its time.
     """
     columns = ["message_id", "recipient_id", "channel_id", "position", "status", "updated_at"]
     return insert(message_deliveries).from_select(columns, recipients)
@@ -119,11 +119,11 @@ _SEQUENCE = insert(message_sequences)
 def take_sequences(
     connection: Connection, counts: Mapping[ChannelId, int]
 ) -> dict[ChannelId, Iterator[int]]:
-    """Take the next sequence numbers of each channel, as many as ``counts`` says.
+    """Take the next ``counts[channel_id]`` sequence numbers of each channel.
 
-    The channels' rows stay locked until the transaction ends, so that numbers follow the order of
-    commits, and a number that was rolled back is taken again. A count of 0 only locks the row. The
-    rows are locked in sorted order, so that two transactions cannot deadlock.
+    The rows of the channels stay locked until the transaction ends. So the numbers follow the order
+    of commits, and numbers of a transaction that was rolled back are used again. A count of 0 only
+    locks the row. The rows are locked in sorted order, so that transactions cannot deadlock.
     """
     rows = [
         {"channel_id": channel_id, "last_seq": counts[channel_id]} for channel_id in sorted(counts)
@@ -135,10 +135,10 @@ def take_sequences(
 
 
 def insert_sequences(connection: Connection, rows: Sequence[Mapping[str, object]]) -> None:
-    """Insert the numbers from `take_sequences`; positions are assigned in the same order.
+    """Insert numbers from `take_sequences`. The database assigns positions in the same order.
 
     Args:
-        connection: In the transaction that took the numbers.
+        connection: The connection with the transaction that took the numbers.
     """
     connection.execute(_SEQUENCE, rows)
 
@@ -146,7 +146,7 @@ def insert_sequences(connection: Connection, rows: Sequence[Mapping[str, object]
 def store_all(
     connection: Connection, drafts: Sequence[MessageDraft], now: datetime
 ) -> list[AddOutcome]:
-    """Store the drafts that are allowed and new; return one outcome per draft."""
+    """Store the drafts that are allowed and new, and return one outcome per draft."""
     senders = _find_senders(connection, drafts)
     allowed: list[MessageDraft] = []
     claims: dict[MessageId, _Claim] = {}
@@ -166,7 +166,7 @@ def store_all(
             return NotAMember()
         if draft.id in stored:
             return StoredMessage(stored[draft.id], is_new=True)
-        if claims[draft.id] not in earlier:  # an operator has deleted the row: use a new id
+        if claims[draft.id] not in earlier:  # An operator has deleted the row, so use a new id.
             return ClientMessageIdReused()
         first, message = earlier[claims[draft.id]]
         if not first.is_repeated_by(draft, message):
@@ -190,10 +190,10 @@ def _find_senders(
 def _claim(
     connection: Connection, drafts: Iterable[MessageDraft], claims: Mapping[MessageId, _Claim]
 ) -> set[MessageId]:
-    """Claim each client message id for its first draft; return the drafts that got theirs.
+    """Claim each client message id for its first draft; return the drafts whose claim succeeded.
 
-    This comes before anything is stored: of two concurrent sends with the same id, on any node, the
-    second waits here until the first has committed.
+    Claims are inserted before messages: if two nodes store the same id concurrently, the second
+    waits here until the first has committed.
     """
     firsts: dict[_Claim, FirstSend] = {}
     for draft in drafts:

@@ -1,8 +1,8 @@
 """Column types and expressions whose SQL differs between PostgreSQL and SQLite.
 
-On PostgreSQL the column types are those of the original backend's tables, on SQLite the closest
-ones. Reading accepts any value that may be in a column: one unusual row, which the original backend
-or an operator wrote, must not make a whole channel unreadable.
+PostgreSQL uses the column types of the original backend's tables, and SQLite the closest types that
+it has. Reading accepts any value that a column may contain, so that one unusual row, written by the
+original backend or an operator, does not make a whole channel unreadable.
 """
 
 import json
@@ -40,10 +40,10 @@ from sqlalchemy.types import TypeEngine
 
 EARLIEST = datetime(1, 1, 1, tzinfo=UTC)
 LATEST = datetime(9999, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC)
-"""The last time that Python and ISO 8601 can express, in the milliseconds of the tables."""
+"""The last time that Python and ISO 8601 can express, in milliseconds as in the tables."""
 
 POSITION = BigInteger().with_variant(Integer(), "sqlite")
-"""The type of a counter that the database increments; SQLite increments only INTEGER."""
+"""The type of a counter that the database increments. SQLite increments only INTEGER."""
 
 Upsert: TypeAlias = sqlite.Insert | postgresql.Insert
 """An INSERT with ``on_conflict_do_nothing`` and ``on_conflict_do_update``."""
@@ -52,7 +52,8 @@ UPSERTS: Final[Mapping[str, Callable[[Table], Upsert]]] = {
     "sqlite": sqlite.insert,
     "postgresql": postgresql.insert,
 }
-"""The INSERT of each dialect, to build a statement once: building may cost more than running."""
+"""The INSERT of each dialect, for building a statement once: building may take longer than running.
+"""
 
 
 def upsert(connection: AsyncConnection, table: Table) -> Upsert:
@@ -78,8 +79,8 @@ def _read_text(value: object) -> datetime:
 class UtcTimestamp(TypeDecorator[datetime]):
     """Prisma's ``TIMESTAMP(3)``: without a time zone in the table, aware UTC in Python.
 
-    A time before `EARLIEST` or after `LATEST` is read as that bound. NULL, and a text in SQLite
-    that is not a time, are read as `EARLIEST`.
+    A time outside the range from `EARLIEST` to `LATEST` is read as the nearer bound. NULL, and in
+    SQLite any text that is not a time, are read as `EARLIEST`.
     """
 
     impl = (
@@ -100,7 +101,7 @@ class UtcTimestamp(TypeDecorator[datetime]):
         return None if value is None else value.replace(tzinfo=UTC)
 
     def column_expression(self, column: ColumnElement[datetime]) -> ColumnElement[datetime]:
-        """Return what a query selects instead of the column."""
+        """Return the expression that a query selects instead of the column."""
         return type_coerce(_Bounded(column), self)
 
 
@@ -110,8 +111,8 @@ class _Bounded(FunctionElement[datetime]):
 
 @compiles(_Bounded, "postgresql")
 def _bounded_on_postgresql(bounded: _Bounded, compiler: SQLCompiler, **options: Any) -> str:
-    # asyncpg fails with the whole result if Python cannot express a time. Of NULL and a time, LEAST
-    # and GREATEST return the time.
+    # Limit the time in the query: asyncpg fails for the whole result if Python cannot express a
+    # time. LEAST and GREATEST ignore NULL.
     column = compiler.process(bounded.clauses, **options)
     earliest, latest = (each.replace(tzinfo=None).isoformat(" ") for each in (EARLIEST, LATEST))
     return f"LEAST(GREATEST({column}, TIMESTAMP '{earliest}'), TIMESTAMP '{latest}')"
@@ -123,29 +124,32 @@ def _bounded_on_sqlite(bounded: _Bounded, compiler: SQLCompiler, **options: Any)
 
 
 def enum_type(name: str, *values: str) -> TypeEngine[str]:
-    """Return one of Prisma's enums, with its values in their stored order; text on SQLite."""
+    """Return one of Prisma's enums, with its values in their stored order.
+
+    SQLite uses text instead.
+    """
     return Text().with_variant(postgresql.ENUM(*values, name=name), "postgresql")
 
 
 def as_text(column: ColumnElement[str]) -> ColumnElement[str]:
-    """Select an enum's column as text, so that values added by the original backend are read."""
+    """Read an enum's column as text, so that values added by the original backend are accepted."""
     return type_coerce(column, Text)
 
 
-# A list is one parameter, however long it is. ``IN (?, ?, ...)`` would be a different statement to
-# prepare for each length, and drivers limit the number of parameters. For
-# ``(a, b) IN ((?, ?), ...)`` SQLite before 3.46 reads the whole table.
+# A list is passed as a single parameter. With ``IN (?, ?, ...)``, each length would be another
+# statement to prepare, and drivers limit the number of parameters. For ``(a, b) IN ((?, ?), ...)``,
+# SQLite before 3.46 reads the whole table.
 
 
 def is_one_of(tested: ColumnElement[str], parameter: str) -> ColumnElement[bool]:
-    """Whether a column equals one of the texts in the collection passed as ``parameter``."""
+    """Build the condition that a column equals one of the texts passed as ``parameter``."""
     return _IsOneOf(tested, bindparam(parameter, type_=_Texts))
 
 
 def is_among(
     first: ColumnElement[str], second: ColumnElement[str], parameter: str
 ) -> ColumnElement[bool]:
-    """Whether two columns equal one of the pairs in the list passed as ``parameter``."""
+    """Build the condition that two columns equal one of the pairs passed as ``parameter``."""
     pairs = listed_pairs(parameter)
     return tuple_(first, second).in_(select(pairs.c.first, pairs.c.second))
 
@@ -170,7 +174,7 @@ class _Pairs(TypeDecorator[list[tuple[str, str]]]):
 
 
 class _Texts(TypeDecorator[Collection[str]]):
-    """JSON on SQLite, and an array on PostgreSQL, because its planner knows an array's length."""
+    """A list of texts: JSON on SQLite, an array on PostgreSQL, whose planner uses its length."""
 
     impl = Text
     cache_ok = True
@@ -190,7 +194,8 @@ class _IsOneOf(FunctionElement[bool]):
     inherit_cache = True
 
     def self_group(self, against: OperatorType | None = None) -> Self:
-        # SQLAlchemy would write ``... = 1`` for SQLite, which then uses no index.
+        # Without this, SQLAlchemy would append ``= 1`` on SQLite, which would then not use an
+        # index.
         del against
         return self
 

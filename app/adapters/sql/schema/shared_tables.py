@@ -1,7 +1,7 @@
 """The tables that this server shares with the original backend, and checks of a live database.
 
-The original backend's migrations decide which columns may be NULL, their defaults, and what a
-deletion deletes with it. So the checks report only what keeps this server from reading or writing.
+The original backend's migrations define nullability, defaults and cascading deletes. So the checks
+report only problems that keep this server from reading or writing.
 
 To take over another table of the original backend:
 
@@ -11,9 +11,9 @@ To take over another table of the original backend:
 3. Write a migration that creates the table with ``if_not_exists=True``. A database of the original
    backend has it already, a database of this project does not.
 4. Leave its ``downgrade`` empty. A downgrade may drop only what this project added: tables that are
-   not in `SHARED_TABLES`, and its indexes on shared tables. It cannot know who created a shared
-   table, and the original backend may keep rows in it. Never downgrade below revision 0001 in a
-   database of the original backend: that drops the tables of `REQUIRED_TABLES`.
+   not in `SHARED_TABLES`, and its indexes on shared tables. A downgrade cannot detect who created a
+   shared table, and the original backend may have rows in it. Never downgrade below revision 0001
+   in a database of the original backend: that drops the tables of `REQUIRED_TABLES`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -30,7 +30,7 @@ SHARED_TABLES = frozenset({"users", "channels", "channel_members", "messages", "
 """The tables that belong to the original backend. All other tables belong to this project."""
 
 REQUIRED_TABLES = frozenset({"users", "channels", "channel_members", "messages", "read_receipts"})
-"""The tables that revision 0001 creates. A database that has any of them must have all of them."""
+"""The tables that revision 0001 creates. A database must have either all or none of them."""
 
 USED_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "users": ("id", "name", "imageUrl", "updatedAt"),
@@ -42,23 +42,23 @@ USED_COLUMNS: Mapping[str, tuple[str, ...]] = {
     ),
     "read_receipts": ("messageId", "userId", "readAt"),
 }
-"""The columns that this server reads or writes, by shared table."""
+"""The columns of each shared table that this server reads or writes."""
 
 _NOT_INSERTED = frozenset({("messages", "replyToId")})
-"""The used columns that this server leaves out when it inserts a row."""
+"""The columns of `USED_COLUMNS` that this server omits when it inserts a row."""
 
 _CHARS = {
     ("messages", "id"): 36,
     ("messages", "content"): 4_000,  # the default of MAX_CONTENT_CHARS
     ("read_receipts", "messageId"): 36,
 }
-"""The longest texts that this server writes, in characters."""
+"""The maximum lengths of texts that this server writes, in characters."""
 
 _MILLISECONDS = 3
 
 
 def shared_table_differences(connection: Connection, required: Iterable[str]) -> list[str]:
-    """Describe what keeps this server from using the shared tables. Blocks on the database."""
+    """Describe problems with the shared tables that affect this server. Blocks on the database."""
     inspector = inspect(connection)
     present = SHARED_TABLES & set(inspector.get_table_names())
     found = [f"The table {table} is missing." for table in set(required) - present]
@@ -66,7 +66,7 @@ def shared_table_differences(connection: Connection, required: Iterable[str]) ->
         columns = {column["name"]: column for column in inspector.get_columns(table)}
         found += _column_differences(inspector, table, columns)
         found += _key_differences(inspector, table)
-        if table != "users":  # only `seed` creates users
+        if table != "users":  # Only `seed` creates users.
             given = [each for each in USED_COLUMNS[table] if (table, each) not in _NOT_INSERTED]
             found += (
                 f"The column {table}.{name} must not be NULL and has no default value, "
@@ -78,7 +78,7 @@ def shared_table_differences(connection: Connection, required: Iterable[str]) ->
 
 
 def unfilled(columns: Mapping[str, ReflectedColumn], given: Iterable[str]) -> Iterator[str]:
-    """Return the columns without which a row cannot be inserted, except ``given``."""
+    """Return the columns, except ``given``, that every INSERT must fill."""
     for name in columns.keys() - set(given):
         column = columns[name]
         fills = (column["default"], column.get("identity"), column.get("computed"))
@@ -87,7 +87,7 @@ def unfilled(columns: Mapping[str, ReflectedColumn], given: Iterable[str]) -> It
 
 
 def shared_enums(inspector: Inspector) -> Iterator[tuple[postgresql.ENUM, list[str]]]:
-    """Return each enum of the used columns with its values in the database; none on SQLite."""
+    """Return each enum of the used columns with its values in the database. SQLite has no enums."""
     if not isinstance(inspector, postgresql.base.PGInspector):
         return
     found = {enum["name"]: enum["labels"] for enum in inspector.get_enums()}
@@ -126,7 +126,7 @@ def _fits(found: TypeEngine[object], needed: Column[object], inspector: Inspecto
         return isinstance(found, DateTime) and not found.timezone and is_precise
     if isinstance(wanted, postgresql.ENUM):
         return isinstance(found, postgresql.ENUM) and found.name == wanted.name
-    # In SQLAlchemy an enum is a String, too. A CHAR is padded with spaces.
+    # Exclude Enum, which is a String in SQLAlchemy, and CHAR, which is padded with spaces.
     if not isinstance(found, String) or isinstance(found, Enum | CHAR):
         return False
     return found.length is None or found.length >= _CHARS.get((needed.table.name, needed.name), 0)
@@ -139,7 +139,7 @@ def _type_name(of: TypeEngine[object], inspector: Inspector) -> str:
 
 
 def _key_differences(inspector: Inspector, table: str) -> Iterator[str]:
-    # Foreign keys of this project's tables refer to these keys, and ON CONFLICT uses them.
+    # This project's foreign keys refer to these keys, and ON CONFLICT uses them.
     needed = [column.name for column in metadata.tables[table].primary_key.columns]
     keys = [inspector.get_pk_constraint(table)["constrained_columns"]]
     keys += [each["column_names"] for each in inspector.get_unique_constraints(table)]

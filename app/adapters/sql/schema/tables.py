@@ -1,8 +1,9 @@
-"""The tables: first those of the original backend, then those that this project adds.
+"""The tables of the original backend, followed by those that this project adds.
 
-The original backend's tables repeat Prisma's migrations exactly, and are never altered, because a
-database may be shared with the original backend. This project adds only tables, in snake_case, and
-indexes. The modules in ``migrations`` create all of them; a test compares the result with this.
+The original backend's tables are declared exactly as in Prisma's migrations. They are never
+altered, because a database may be shared with the original backend. This project adds only indexes,
+and tables with names in snake_case. The modules in ``migrations`` create all tables and indexes; a
+test compares the result with this module.
 """
 
 from sqlalchemy import (
@@ -24,11 +25,11 @@ from app.adapters.sql.schema.dialects import POSITION, UtcTimestamp, enum_type
 
 NOW = text("CURRENT_TIMESTAMP")
 
-# Conditions of partial indexes. A database uses such an index only if the query repeats the
-# condition exactly: it does not recognize a bound parameter in place of a literal.
+# Conditions of partial indexes. A database uses a partial index only if the query repeats its
+# condition exactly, with literals instead of bound parameters.
 WAITING = text("status = 'SENT'")
 OTHERS = text("(length(id) <> 36 OR substr(id, 15, 1) <> '8')")
-"""Messages that the original backend stored: ours have UUIDs of version 8 as ids."""
+"""The condition for the original backend's messages: this server's ids are UUIDs of version 8."""
 
 metadata = MetaData(
     naming_convention={
@@ -91,7 +92,7 @@ channel_members = Table(
     Column("last_read_at", UtcTimestamp, nullable=False, server_default=NOW),
     Column("joined_at", UtcTimestamp, nullable=False, server_default=NOW),
     Column("unread_count", Integer, nullable=False, server_default=text("0")),
-    # Added: the channels of a user, which are read for every new connection.
+    # Added, for reading the channels of a user, which every new connection does.
     Index(None, "userId"),
 )
 
@@ -111,12 +112,12 @@ messages = Table(
         server_default="SENT",
     ),
     Column("replyToId", Text, _references("messages.id", "SET NULL")),
-    # Added: without it, every deletion scans all messages for replies to set to NULL.
+    # Added: without this index, every deletion scans all messages for replies to set to NULL.
     Index(None, "replyToId"),
-    # Added: without it, deleting a channel scans all messages. The original backend's last
-    # migration dropped such an index.
+    # Added: without this index, deleting a channel scans all messages. The original backend's last
+    # migration dropped a similar index.
     Index("messages_channel_idx", "channelId"),
-    # Added: finds messages of the original backend, for adoption.
+    # Added, for finding the original backend's messages, which this server adopts.
     Index("messages_others_idx", "createdAt", sqlite_where=OTHERS, postgresql_where=OTHERS),
 )
 
@@ -138,8 +139,8 @@ channel_sequences = Table(
 message_sequences = Table(
     "message_sequences",
     metadata,
-    # The order among all messages. It is assigned while the channel's row in channel_sequences is
-    # locked, so that within a channel it grows with seq.
+    # The position among all messages. The database assigns it while the channel's row in
+    # channel_sequences is locked, so within a channel it has the same order as seq.
     Column("position", POSITION, primary_key=True),
     Column("message_id", Text, _references("messages.id"), nullable=False),
     Column("channel_id", Text, nullable=False),
@@ -159,7 +160,7 @@ message_deliveries = Table(
     Column("position", BigInteger, nullable=False),
     Column("status", Text, nullable=False),
     Column("updated_at", UtcTimestamp, nullable=False),
-    # Contains only undelivered messages, so that it stays small.
+    # This index contains only undelivered messages, so it stays small.
     Index(
         "message_deliveries_waiting_idx",
         "recipient_id",
@@ -176,20 +177,20 @@ client_messages = Table(
     metadata,
     Column("user_id", Text, _references("users.id"), primary_key=True),
     Column("client_message_id", Text, primary_key=True),
-    # No foreign key: the client message id stays taken when the message is deleted.
+    # Not a foreign key, because the client message id remains in use when the message is deleted.
     Column("message_id", Text, nullable=False),
-    # The digest of the first send (`app.domain.message.FirstSend`); NULL in rows of old versions.
+    # The digest of the first send (`app.domain.message.FirstSend`). NULL in rows of old versions.
     Column("digest", Text),
 )
 
 revocations = Table(
     "revocations",
     metadata,
-    # A log: a repeated revocation moves to its end, so that nodes that read by position see it.
+    # A revocation that is added again moves to the end, for nodes that read the log by position.
     Column("position", POSITION, primary_key=True),
     Column("kind", Text, nullable=False),
     Column("subject", Text, nullable=False),
-    # In seconds since the epoch, as in tokens; NULL means forever.
+    # Seconds since the epoch, as in tokens. NULL means no limit.
     Column("issued_until", Double),
     Column("expires_at", UtcTimestamp, nullable=False),
     Index(None, "kind", "subject", "expires_at"),

@@ -1,4 +1,4 @@
-"""Checks the revision of a database, and upgrades it to the newest one."""
+"""Checks the revision of a database, and upgrades the database to the newest revision."""
 
 from pathlib import Path
 
@@ -16,9 +16,9 @@ from app.adapters.sql.schema.shared_tables import (
 from app.adapters.sql.schema.tables import metadata
 
 MIGRATION_SECONDS = 600.0
-"""The limit for all migrations together: numbering a long history takes minutes."""
+"""The time limit for all migrations together. Numbering many old messages takes minutes."""
 _LOCK_SECONDS = 20
-"""How long a migration waits for a lock; meanwhile it blocks all later users of the table."""
+"""The maximum wait of a migration for a lock, during which it blocks later users of the table."""
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _REFERENCE_REVISION = "0001"
@@ -27,18 +27,18 @@ _MIGRATING = 0x63686174  # "chat"
 
 
 class SchemaError(Exception):
-    """The tables differ from those that this version needs; the text says how to fix that."""
+    """The tables differ from those that this version needs. The text explains how to fix this."""
 
 
 def upgrade_schema(connection: Connection) -> tuple[str, ...]:
-    """Run the missing migrations inside the caller's transaction; return number and title of each.
+    """Run the missing migrations in the caller's transaction; return each one's number and title.
 
     Takes over the tables of the original backend unchanged. If several processes migrate at the
     same time, one of them runs the migrations, and the others wait for it.
 
     Raises:
-        SchemaError: A newer version of this server has migrated the database, or it has tables with
-            the names of the original backend's that differ from them.
+        SchemaError: A newer version of this server has migrated the database, or a table has the
+            name of a needed table but a different structure.
     """
     if connection.dialect.name == "postgresql":
         _prepare_server(connection)
@@ -55,13 +55,14 @@ def upgrade_schema(connection: Connection) -> tuple[str, ...]:
 
 
 def check_schema(connection: Connection) -> None:
-    """Raise `SchemaError` if migrations are missing, or if a newer version has migrated."""
+    """Raise `SchemaError` if migrations are missing, or if a newer version has added some."""
     if not _is_current(connection, alembic_config()):
         raise SchemaError("The database is not up to date; run `python -m app migrate` first.")
 
 
 def _prepare_server(connection: Connection) -> None:
-    # The session's own limits are those of sending a message.
+    # Override the session's time limits: they are set for sending a message and are too short for a
+    # migration.
     connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
     connection.exec_driver_sql(f"SET LOCAL statement_timeout = '{MIGRATION_SECONDS:.0f}s'")
     connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATING})")
@@ -69,9 +70,9 @@ def _prepare_server(connection: Connection) -> None:
 
 
 def takeover_differences(connection: Connection) -> list[str]:
-    """Describe what keeps `upgrade_schema` from taking over a database. Blocks on the database.
+    """Describe the problems that keep `upgrade_schema` from taking over a database.
 
-    Returns nothing for a database that was migrated before.
+    Returns an empty list for a database that was migrated before. Blocks on the database.
     """
     if _revisions(connection):
         return []
@@ -117,7 +118,7 @@ def _is_current(connection: Connection, config: Config) -> bool:
 
 
 def _revisions(connection: Connection) -> list[str]:
-    # Alembic's other methods raise an error if there are several revisions.
+    # Alembic's other methods raise an error if the database has several revisions.
     return sorted(map(str, MigrationContext.configure(connection).get_current_heads()))
 
 

@@ -1,1 +1,1 @@
-"""The history of the tables, as Alembic runs it for `app.adapters.sql.schema.upgrade`."""
+"""The Alembic migrations that `app.adapters.sql.schema.upgrade` runs."""

@@ -1,4 +1,4 @@
-"""Alembic's environment: migrates over the connection that `upgrade_schema` passes.
+"""Alembic's environment: runs the migrations on the connection of `upgrade_schema`.
 
 Reads no alembic.ini, and does not configure logging.
 """

@@ -1,7 +1,7 @@
 """The original backend's tables that the chat uses, as Prisma's migrations created them.
 
-They include its migration ``20250113183827_add_file_model``. A database of the original backend has
-them already: it starts with this revision.
+The last migration included is ``20250113183827_add_file_model``. A database of the original backend
+already has these tables, so it is marked with this revision without running it.
 """
 
 import sqlalchemy as sa
@@ -81,7 +81,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop the tables, with all messages: never do this in the original backend's database."""
+    """Drop the tables and all messages. Never do this in the original backend's database."""
     for table in ("read_receipts", "messages", "channel_members", "channels", "users"):
         op.drop_table(table)
     if op.get_context().dialect.name == "postgresql":

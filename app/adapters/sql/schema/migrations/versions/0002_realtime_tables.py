@@ -17,7 +17,7 @@ def _references(column: str) -> sa.ForeignKey:
 
 def upgrade() -> None:
     """Create the tables and indexes."""
-    # The original backend may have created these indexes meanwhile.
+    # The original backend may have created these indexes already.
     op.create_index("channel_members_userId_idx", "channel_members", ["userId"], if_not_exists=True)
     op.create_index("messages_replyToId_idx", "messages", ["replyToId"], if_not_exists=True)
     op.create_table(
@@ -67,7 +67,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop the tables and indexes; the original backend's tables stay unchanged."""
+    """Drop the tables and indexes, without changing the original backend's tables."""
     for table in (
         "revoked_tokens",
         "client_messages",

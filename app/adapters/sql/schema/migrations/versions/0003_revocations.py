@@ -1,4 +1,4 @@
-"""One log for revocations of tokens, sessions and users, and the handled webhook messages."""
+"""A log for revocations of tokens, sessions and users, and a table of handled webhooks."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -12,7 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Create the tables, and move the revoked tokens into the log."""
+    """Create the tables, and move the revoked tokens from the old table to the log."""
     op.create_table(
         "revocations",
         sa.Column("position", POSITION, primary_key=True),
@@ -40,7 +40,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop the tables, and keep the revoked tokens; revoked users and sessions are lost."""
+    """Drop the tables, but keep revoked tokens. The revocations of users and sessions are lost."""
     op.drop_table("webhook_messages")
     op.create_table(
         "revoked_tokens",

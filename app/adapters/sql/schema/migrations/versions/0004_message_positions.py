@@ -1,4 +1,4 @@
-"""Positions among all messages, an index of undelivered messages, and sequences for old ones.
+"""Positions among all messages, and an index of undelivered messages.
 
 Messages that are already in the database get sequence numbers, and count as delivered.
 """
@@ -65,7 +65,7 @@ def _rebuild_sequences() -> None:
         sa.UniqueConstraint("channel_id", "seq"),
         sqlite_autoincrement=True,
     )
-    # Order by date, but within a channel by seq: a clock may have been set back.
+    # Order by date, but by seq within a channel, because a clock may have been set back.
     op.execute(
         """
         INSERT INTO message_sequences (message_id, channel_id, seq)
@@ -114,7 +114,7 @@ def _rebuild_deliveries() -> None:
 
 
 def _set_aside(table: str) -> None:
-    # Copied, not renamed: in PostgreSQL the old table would keep the names of keys and indexes.
+    # Copy the table instead of renaming it: a renamed table keeps its keys' and indexes' names.
     op.execute(f"CREATE TABLE old_{table} AS SELECT * FROM {table}")  # noqa: S608 - our own names
     op.drop_table(table)
 
@@ -124,7 +124,7 @@ def _references(column: str) -> sa.ForeignKey:
 
 
 def downgrade() -> None:
-    """Restore the tables of revision 0002; sequence numbers stay."""
+    """Restore the tables of revision 0002, but keep the sequence numbers."""
     op.drop_index("messages_others_idx", "messages")
     op.drop_index("messages_channel_idx", "messages")
     op.drop_index("message_deliveries_waiting_idx", "message_deliveries")

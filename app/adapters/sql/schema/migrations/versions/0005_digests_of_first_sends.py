@@ -1,7 +1,7 @@
 """Digests of the first message sent with each client message id.
 
-The digest is NULL in existing rows, and in rows of nodes that still run the previous version: a
-repeated send is then compared with the message itself.
+The digest is NULL in existing rows, and in rows from nodes that still run the previous version. In
+these cases, a repeated send is compared with the message itself.
 """
 
 import sqlalchemy as sa
@@ -19,5 +19,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop the column; repeated sends are then compared with the messages."""
+    """Drop the column. Repeated sends are then compared with the stored messages."""
     op.drop_column("client_messages", "digest")
