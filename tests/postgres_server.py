@@ -75,7 +75,6 @@ class PostgresServer:
         return int(lines[0])
 
     def url(self, database: str, user: str = "postgres") -> str:
-        """Return the ``DATABASE_URL`` of a database."""
         return f"postgresql://{user}:secret@127.0.0.1:{self.port}/{database}"
 
     def execute(self, statements: str, database: str = "postgres") -> list[list[str]]:
@@ -112,7 +111,6 @@ class PostgresServer:
         self._run("pg_ctl", "start", "--wait", f"--pgdata={self._data}", f"--log={log}")
 
     def remove(self) -> None:
-        """Stop the server, and delete its data."""
         self.stop()
         shutil.rmtree(self._folder)
 

@@ -1,4 +1,4 @@
-"""The endpoints with which a backend changes channels and their members."""
+"""Endpoints with which backends change channels and their members."""
 
 from http import HTTPStatus
 from typing import Annotated
@@ -26,7 +26,7 @@ from app.domain.errors import (
     UserNotFound,
 )
 from app.domain.ids import ChannelId, UserId, new_id
-from app.domain.text import UNSTORABLE_TEXT, is_blank, is_storable
+from app.domain.text import checked_storable, is_blank
 from app.framework import controller, delete, post, put
 from app.services.channel_service import ChannelService
 
@@ -46,12 +46,6 @@ _STATUS = {
 }
 
 
-def _storable(text: str) -> str:
-    if not is_storable(text):
-        raise ValueError(UNSTORABLE_TEXT)
-    return text
-
-
 def _visible(text: str) -> str:
     if is_blank(text):
         raise ValueError("must have a visible character")
@@ -65,19 +59,21 @@ def _addressable(text: str) -> str:
 
 
 class CreateChannelRequest(BackendRequest):
-    """``{name, createdById, id?, description?, type?, memberIds?}``."""
+    """The JSON body The JSON body ``{name, createdById, id?, description?, type?, memberIds?}``."""
 
     name: Annotated[
         str,
         StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_NAME_CHARS),
-        AfterValidator(_storable),
+        AfterValidator(checked_storable),
         AfterValidator(_visible),
     ]
     created_by_id: Id
     id: Annotated[Id, AfterValidator(_addressable)] | None = None
     description: (
         Annotated[
-            str, StringConstraints(max_length=MAX_DESCRIPTION_CHARS), AfterValidator(_storable)
+            str,
+            StringConstraints(max_length=MAX_DESCRIPTION_CHARS),
+            AfterValidator(checked_storable),
         ]
         | None
     ) = None
@@ -97,14 +93,14 @@ class CreateChannelRequest(BackendRequest):
 
 
 class AddMemberRequest(BackendRequest):
-    """``{role?}``."""
+    """The JSON body The JSON body ``{role?}``."""
 
     role: MemberRole | None = None
 
 
 @controller("channels")
 class ChannelsController:
-    """Exists only if ``SERVICE_KEY`` is set.
+    """Registered only if ``SERVICE_KEY`` is set.
 
     Every handler answers 401 without the key, 404 if the channel or a user does not exist, and 503
     if the result could not be confirmed. After 503 the caller must retry, which is harmless.
@@ -116,7 +112,7 @@ class ChannelsController:
 
     @post()
     async def create_channel(self, request: web.Request) -> web.Response:
-        """Answer 201 with the new channel, or 200 if it exists as requested.
+        """Answer 201 with the new channel, or 200 if the same channel already exists.
 
         Answers 409 if another channel has the id, and 400, 413 or 415 if the body is invalid.
         """
@@ -149,7 +145,10 @@ class ChannelsController:
 
     @put(_MEMBER_PATH)
     async def add_member(self, request: web.Request) -> web.Response:
-        """Answer 200 with ``{channelId, userId, changed}``; false if nothing had to be changed."""
+        """Answer 200 with ``{channelId, userId, changed}``.
+
+        ``changed`` is false if the user was a member with this role before.
+        """
         self._service_key.require(request, _WHAT)
         channel_id, user_id = _membership(request)
         body = await read_body(request, MAX_BODY_BYTES)
@@ -164,7 +163,10 @@ class ChannelsController:
 
     @delete(_MEMBER_PATH)
     async def remove_member(self, request: web.Request) -> web.Response:
-        """Answer 200 with ``{channelId, userId, changed}``; false if the user was not a member."""
+        """Answer 200 with ``{channelId, userId, changed}``.
+
+        ``changed`` is false if the user was not a member.
+        """
         self._service_key.require(request, _WHAT)
         channel_id, user_id = _membership(request)
         try:

@@ -18,7 +18,7 @@ _MOST_USERS = 50
 
 
 class TokenRequest(BaseModel):
-    """``{userId, sessionId?, ttlSeconds?}``."""
+    """The JSON body The JSON body ``{userId, sessionId?, ttlSeconds?}``."""
 
     model_config = ConfigDict(alias_generator=to_camel)
 
@@ -29,7 +29,7 @@ class TokenRequest(BaseModel):
 
 @controller()
 class DevelopmentIdentityController:
-    """Exists only with the development issuer, which never runs in production."""
+    """Registered only with the development issuer, which never runs in production."""
 
     def __init__(
         self,
@@ -66,12 +66,12 @@ class DevelopmentIdentityController:
 
     @get("/dev/users")
     async def users(self, request: web.Request) -> web.Response:
-        """Answer with what the demo page needs: at most 50 users by id, and the length limit.
+        """Answer with the data of the demo page: the first 50 users by id, and the length limit.
 
         ``{"users": [{id, name, channels}], "messageMaxChars": 4000}``
         """
         self._require_local(request)
-        async with self._asking:  # needs no token, so all requests together use one connection
+        async with self._asking:  # requests need no token, so only one runs at a time
             users = [
                 {
                     "id": user.id,

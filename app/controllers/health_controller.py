@@ -18,7 +18,7 @@ REUSE_SECONDS = 1.0
 
 @controller("health")
 class HealthController:
-    """``/health/live`` and ``/health/ready``; ``/health`` is the original backend's name for ready.
+    """Serves ``/health/live`` and ``/health/ready``, which the original backend calls ``/health``.
 
     The endpoints are public, so requests share one probe at a time, and its result is reused for
     `REUSE_SECONDS`.
@@ -49,7 +49,7 @@ class HealthController:
         self._draining = True
 
     async def on_module_destroy(self) -> None:
-        """Answer 503 from now on, if the server closes without draining."""
+        """Answer 503 from now on, in case the server closes without draining."""
         self._draining = True
 
     @get("live")
@@ -61,7 +61,7 @@ class HealthController:
     async def ready(self, _: web.Request) -> web.Response:
         """Answer 200 while clients can be admitted and messages stored, or 503 with a reason.
 
-        If revocations cannot be read but clients are admitted anyway, answers 200 ``degraded``.
+        If revocations cannot be read but clients are admitted anyway, the status is ``degraded``.
         """
         readiness = _not_ready("draining") if self._draining else await self._readiness()
         return web.json_response(readiness.body, status=readiness.status)

@@ -1,4 +1,4 @@
-"""Serves the demo page of `app/web` and the JavaScript client at the path of Node's server."""
+"""Serves the demo page in `app/web`, and the JavaScript client at the URL of Node's server."""
 
 import shlex
 from pathlib import Path
@@ -22,7 +22,7 @@ _CONTENT_SECURITY_POLICY = (
 )
 
 _HEADERS = {
-    hdrs.CACHE_CONTROL: "no-cache",  # the browser revalidates it each time
+    hdrs.CACHE_CONTROL: "no-cache",  # the browser revalidates files on each use
     "Content-Security-Policy": _CONTENT_SECURITY_POLICY,
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
@@ -31,7 +31,7 @@ _HEADERS = {
 
 @controller()
 class PageController:
-    """Exists only with the development issuer. Answers 404 if a file is missing."""
+    """Registered only with the development issuer. Answers 404 if a file is missing."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -62,7 +62,7 @@ def _from_here(folder: Path) -> str:
 
 
 def _file(path: Path) -> web.FileResponse:
-    # Set explicitly: the type that aiohttp guesses depends on the machine.
+    # Set the content type: the one that aiohttp guesses depends on the machine.
     return web.FileResponse(
         path, headers={**_HEADERS, hdrs.CONTENT_TYPE: _CONTENT_TYPES[path.suffix]}
     )

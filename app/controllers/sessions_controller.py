@@ -20,7 +20,7 @@ _EXPECTED = "Send one of userId, sessionId and token as JSON."
 
 
 class RevokeRequest(BackendRequest):
-    """One of ``{userId}``, ``{sessionId}`` and ``{token}``."""
+    """The JSON body: one of ``{userId}``, ``{sessionId}`` and ``{token}``."""
 
     user_id: Id | None = None
     session_id: Id | None = None
@@ -28,7 +28,7 @@ class RevokeRequest(BackendRequest):
 
     @property
     def named(self) -> list[tuple[RevocationKind, str]]:
-        """The fields that were sent, as kind and value."""
+        """The sent fields, each as a kind of revocation and its value."""
         given = (
             (RevocationKind.USER, self.user_id),
             (RevocationKind.SESSION, self.session_id),
@@ -45,7 +45,7 @@ class RevokeRequest(BackendRequest):
 
 @controller("sessions")
 class SessionsController:
-    """Exists only if ``SERVICE_KEY`` is set."""
+    """Registered only if ``SERVICE_KEY`` is set."""
 
     def __init__(self, session_service: SessionService, service_key: BackendKey) -> None:
         self._session_service = session_service

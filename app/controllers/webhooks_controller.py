@@ -20,8 +20,8 @@ MAX_BODY_BYTES = 262_144
 REMEMBERED_SECONDS = 2 * 86_400
 """How long the id of a handled message is stored.
 
-It exceeds the 28 hours for which Svix retries if our answers are lost, and the ten minutes for
-which a copied message stays valid.
+This exceeds the 28 hours during which Svix retries an unanswered message, and the ten minutes
+during which a replayed message would be accepted.
 """
 
 _REVOKES = {
@@ -31,14 +31,14 @@ _REVOKES = {
     "user.banned": RevocationKind.USER,
     "user.deleted": RevocationKind.USER,
 }
-"""The kind of revocation for each type of message; ``data.id`` has its subject."""
+"""The kind of revocation for each type of message; ``data.id`` is the revoked subject."""
 
 _logger = logging.getLogger(__name__)
 
 
 @controller("webhooks")
 class WebhooksController:
-    """Exists only if ``CLERK_WEBHOOK_SIGNING_SECRET`` is set."""
+    """Registered only if ``CLERK_WEBHOOK_SIGNING_SECRET`` is set."""
 
     def __init__(
         self,
@@ -54,10 +54,11 @@ class WebhooksController:
 
     @post("clerk")
     async def clerk(self, request: web.Request) -> web.Response:
-        """Revoke the message's subject, unless the message was handled before or has another type.
+        """Revoke the subject of the message, if its type revokes and it was not handled before.
 
-        Answers 200 in each case. Answers 400, 413 or 415 if the message is not Clerk's or is too
-        old, and 503 if the result could not be confirmed; then Svix retries.
+        Answers 200 whether or not anything was revoked. Answers 400, 413 or 415 if the message is
+        too old or not from Clerk. Answers 503 if the result could not be confirmed; Svix then
+        retries.
         """
         body = await read_body(request, MAX_BODY_BYTES)
         try:
@@ -76,16 +77,17 @@ class WebhooksController:
             _logger.debug("webhook %s ignored: %s", message.id, message.type)
             return
         await self._session_service.revoke(kind, _subject(message))
-        # Stored last: if the server stops before, Svix retries, and revoking twice is harmless.
+        # Store the id last: if the server stops before, Svix retries, and revoking twice is
+        # harmless.
         await self._webhook_log.add(message.id, REMEMBERED_SECONDS)
         _logger.info("webhook %s handled: %s", message.id, message.type)
 
 
 def _revoked_kind(message: WebhookMessage) -> RevocationKind | None:
-    """Return the kind of revocation; None if the message revokes nothing.
+    """Return the kind of revocation; None if the message does not revoke anything.
 
-    Clerk reports a ban as ``user.updated``. ``locked`` revokes nothing: Clerk locks an account
-    after failed sign-ins and keeps its sessions, so guessing passwords would end a user's sockets.
+    Clerk reports a ban as ``user.updated``. A locked account is not revoked: Clerk locks it after
+    failed sign-ins, so an attacker could end a user's sockets by guessing passwords.
     """
     if message.type == "user.updated" and message.data.get("banned") is True:
         return RevocationKind.USER
@@ -95,6 +97,6 @@ def _revoked_kind(message: WebhookMessage) -> RevocationKind | None:
 def _subject(message: WebhookMessage) -> str:
     try:
         return checked_id(message.data.get("id"))
-    except ValueError as error:  # rejected, not ignored: otherwise the user would stay signed in
+    except ValueError as error:  # reject it: if it were ignored, the user would stay signed in
         sentence = f"data.id of {message.type} {error}."
         raise WebhookRefused(WebhookFault.MALFORMED, sentence) from None

@@ -49,6 +49,17 @@ def is_blank(text: str) -> bool:
     return _VISIBLE.search(text) is None
 
 
+def checked_storable(text: str) -> str:
+    """Return ``text`` if it can be stored.
+
+    Raises:
+        ValueError: The text cannot be stored; see `is_storable`.
+    """
+    if not is_storable(text):
+        raise ValueError(UNSTORABLE_TEXT)
+    return text
+
+
 def is_storable(text: str) -> bool:
     """Return whether a text has neither NUL, which databases reject, nor a lone surrogate.
 

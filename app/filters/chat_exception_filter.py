@@ -38,15 +38,16 @@ _LIMIT_HINT = (
 )
 
 _ENDING = frozenset({AuthenticationCode.REVOKED, AuthenticationCode.SUBJECT_CHANGED})
-"""The codes that end a connected socket. After any other it may refresh with another token."""
+"""The codes that end a connected socket; after other codes the client may refresh its token."""
 
 
 @catch()
 class ChatExceptionFilter(BaseWsExceptionFilter):
     """Converts domain errors to `WsException`, rejects connections as configured, and logs both.
 
-    Any error rejects the connection, so authentication fails closed. A client that is rejected for
-    a temporary reason retries by itself, so these rejections are logged once a minute.
+    Any error while a client connects rejects the connection, so authentication fails closed. A
+    client that is rejected for a temporary reason retries by itself, so these rejections are logged
+    once a minute.
     """
 
     def __init__(self, clock: Clock, *, refuse_with_connect_error: bool) -> None:
@@ -55,7 +56,7 @@ class ChatExceptionFilter(BaseWsExceptionFilter):
         self._temporary_refusals = MinuteLog(_log_temporary_refusals, clock.call_later)
 
     def catch(self, exception: Exception, host: ExecutionContext) -> None:
-        """Answer the ack or emit ``exception``; reject a connection with ``error``."""
+        """Send the error as ack or ``exception``; reject a connecting client with ``error``."""
         super().catch(_ws_exception(exception), host)
         if isinstance(exception, AuthenticationError) and exception.code in _ENDING:
             client: AuthenticatedSocket = host.get_client()
@@ -118,7 +119,7 @@ def _log_temporary_refusals(code: str, address: str, times: int) -> None:
 
 
 def _ws_exception(exception: Exception) -> Exception:
-    """Convert a domain error to a `WsException` with it as the cause; return other errors as is."""
+    """Convert a domain error to a `WsException` caused by it; return other errors unchanged."""
     if not isinstance(exception, ChatError):
         return exception
     if isinstance(exception, InvalidPayload):

@@ -20,9 +20,9 @@ class BaseGateway:
         self._sessions = session_service
 
     def validate_client(self, client: AuthenticatedSocket) -> bool:
-        """Return whether the client is authenticated and not revoked; end it if it has no session.
+        """Return whether the client's session is not revoked; end a client without a session.
 
-        So a subclass without `WsGuard` admits nobody.
+        A subclass without `WsGuard` therefore admits no client.
         """
         if client.session is None:
             client.end_session(AuthenticationError(AuthenticationCode.TOKEN_MISSING))
@@ -30,7 +30,7 @@ class BaseGateway:
         return not client.session.revoked
 
     def get_client_user_id(self, client: AuthenticatedSocket) -> UserId | None:
-        """Return the user of an authenticated client; None for a rejected one."""
+        """Return the user's id; None if the client is not authenticated."""
         return None if client.session is None else client.user_id
 
     async def handle_disconnect(self, client: AuthenticatedSocket, _reason: str) -> None:

@@ -6,7 +6,7 @@ from app.domain.events import ServerEvent
 from app.framework import WebSocketServer, web_socket_gateway
 
 _SOONEST_MS, _LATEST_MS = 500, 5_000
-"""The range of the reconnect delay, which spreads the clients that reconnect."""
+"""The range of the random delay after which a client should reconnect."""
 
 
 @web_socket_gateway()

@@ -1,4 +1,4 @@
-"""The `Broadcaster` of the services: a gateway without events, as Nest recommends for emitting."""
+"""Implements `Broadcaster` with a gateway without events, as Nest recommends for emitting."""
 
 from app.domain.events import ServerEvent
 from app.domain.ids import SocketId
@@ -6,7 +6,7 @@ from app.framework import WebSocketServer, web_socket_gateway
 from app.ports import Broadcaster
 
 _VOLATILE = frozenset({ServerEvent.TYPING})
-"""Events that are soon obsolete, so they are dropped for clients that do not read."""
+"""Events that soon become obsolete, so they are dropped for clients that read too slowly."""
 
 
 @web_socket_gateway()
@@ -23,7 +23,6 @@ class RoomBroadcaster(Broadcaster):
         *,
         except_socket: SocketId | None = None,
     ) -> None:
-        """Queue the event for every socket in the room; the transport encodes it once."""
         recipients = self.server.to(room)
         if except_socket is not None:
             recipients = recipients.except_(except_socket)

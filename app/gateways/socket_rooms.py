@@ -1,4 +1,4 @@
-"""The `SocketRooms` of the services: a gateway without events, like `RoomBroadcaster`."""
+"""Implements `SocketRooms` with a gateway without events, like `RoomBroadcaster`."""
 
 from collections.abc import Collection, Iterable
 
@@ -16,12 +16,10 @@ class GatewaySocketRooms(SocketRooms):
     server = WebSocketServer()
 
     def users_in(self, room: str) -> frozenset[UserId]:
-        """Return the users who have a socket in the room."""
         return frozenset(_owners(self.server.in_(room).fetch_sockets()).values())
 
     def join(self, user_ids: Collection[UserId], room: str) -> dict[SocketId, UserId]:
-        """Add the users' sockets to the room; return the added ones with their users."""
-        if not user_ids:  # without rooms, `in_` would select every socket
+        if not user_ids:  # `in_()` without rooms selects every socket
             return {}
         outside = self.server.in_(*map(user_room, user_ids)).except_(room).fetch_sockets()
         for socket in outside:
@@ -29,11 +27,10 @@ class GatewaySocketRooms(SocketRooms):
         return _owners(outside)
 
     def leave(self, user_ids: Collection[UserId], room: str) -> dict[SocketId, UserId]:
-        """Remove the users' sockets from the room; return the removed ones with their users."""
         if not user_ids:
             return {}
         sockets = self.server.in_(*map(user_room, user_ids))
-        # Computed as a difference, since searching each socket's rooms may take thousands of steps.
+        # Compute the difference: searching the rooms of each socket may take thousands of steps.
         outside = set(sockets.except_(room).fetch_sockets())
         inside = [each for each in sockets.fetch_sockets() if each not in outside]
         for socket in inside:
@@ -42,5 +39,5 @@ class GatewaySocketRooms(SocketRooms):
 
 
 def _owners(sockets: Iterable[Socket]) -> dict[SocketId, UserId]:
-    # All of them are authenticated sockets, since the namespace creates no others.
+    # The namespace creates only authenticated sockets; the check narrows their type.
     return {each.id: each.user_id for each in sockets if isinstance(each, AuthenticatedSocket)}

@@ -76,7 +76,7 @@ class WsGateway(BaseGateway):
             self._events.subscribe(channel_id, client.id, user_id)
 
     async def handle_disconnect(self, client: AuthenticatedSocket, reason: str) -> None:
-        """End the socket's subscriptions, typing and session. It has left its rooms already."""
+        """End the subscriptions, typing and session of a socket that has already left its rooms."""
         user_id = self.get_client_user_id(client)
         if user_id is None:
             return
@@ -151,7 +151,7 @@ class WsGateway(BaseGateway):
     async def start_typing(
         self, client: Client, body: Body[ChannelDto]
     ) -> SocketResponse[TypingIndicator]:
-        """Publish that the user is typing, until that is stopped or expires."""
+        """Publish that the user is typing, until typing is stopped or expires."""
         return SocketResponse(
             data=await self._typing.start(client.user_id, body.channel_id, client.id)
         )

@@ -1,4 +1,4 @@
-"""The `event_weight` decorator: how much of the rate limit an event takes."""
+"""The `event_weight` decorator: sets how many tokens of the rate limit an event takes."""
 
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar

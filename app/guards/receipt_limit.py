@@ -19,7 +19,7 @@ def limited_as_receipts() -> Callable[[Decorated], Decorated]:
 def receipts_in(data: object) -> int:
     """Count the messages in a payload that is not validated yet: 1 to `MAX_RECEIPTS`.
 
-    The validation rejects a longer list later; it costs as much as the longest valid list.
+    A longer list costs as much as the longest valid one; validation rejects it later.
     """
     listed = data.get("messageIds") if isinstance(data, dict) else None
     return min(max(1, len(listed)), MAX_RECEIPTS) if isinstance(listed, list) else 1

@@ -13,8 +13,8 @@ from app.sockets.authenticated_socket import AuthenticatedSocket
 class WsGuard(CanActivate):
     """Authenticates a connecting socket, and checks the session of a connected one in memory.
 
-    Nest runs guards before each event only. Here they also run when a socket connects, so each
-    later event costs two comparisons instead of a verification.
+    Nest runs guards before each event only. Here they also run when a socket connects, so a token
+    is verified once, and each event needs only two comparisons.
     """
 
     def __init__(self, sessions: SessionService, clock: Clock) -> None:
@@ -23,9 +23,9 @@ class WsGuard(CanActivate):
         self._reflector = Reflector()
 
     def can_activate(self, context: ExecutionContext) -> bool | Awaitable[bool]:
-        """Return True, or raise, so that the client receives the error's code.
+        """Return True, or raise an error whose code the client receives.
 
-        Returns without a coroutine if there is a session, since this is faster.
+        For a socket with a session this returns a bool, which is faster than a coroutine.
 
         Raises:
             AuthenticationError: The socket is not authenticated; the code gives the reason.

@@ -13,7 +13,7 @@ from app.sockets.authenticated_socket import AuthenticatedSocket
 EVENT_WEIGHT = "event_weight"
 
 _RECEIPTS = 0
-"""The weight of a receipt, which is counted by its messages instead."""
+"""Marks receipts, which take one token per message from a separate bucket."""
 
 _reflector = Reflector()
 
@@ -24,8 +24,8 @@ class WsThrottlerGuard(CanActivate):
     Put it before `WsGuard`, so that it also limits the events of expired sessions, which `WsGuard`
     rejects.
 
-    Receipts have a second bucket, with one token per message, so that a user who returns to many
-    messages can report them and still write. Connecting takes no token here:
+    Receipts take tokens from a separate bucket, one per message, so that a user who returns to many
+    messages can acknowledge them and still send messages. Connecting takes no token here:
     `AuthenticationService` limits it per address.
     """
 
@@ -37,7 +37,8 @@ class WsThrottlerGuard(CanActivate):
         """Return True if the bucket has enough tokens.
 
         Raises:
-            WsTooManyRequests: There are too few; carries the milliseconds until there are enough.
+            WsTooManyRequests: There are too few tokens; the error contains the milliseconds until
+                there are enough.
         """
         if context.is_connection:
             return True
@@ -52,7 +53,7 @@ class WsThrottlerGuard(CanActivate):
         return True
 
 
-# Cached, because reading a handler's metadata takes half as long as the whole guard.
+# Cache the weight: reading a handler's metadata takes half as long as the whole guard.
 @lru_cache(maxsize=1_024)
 def _weight_of(handler: Callable[..., Any]) -> int:
     if _reflector.get(LIMITED_AS_RECEIPTS, handler):

@@ -29,7 +29,6 @@ class Tab:
         await self.is_online()
 
     async def is_online(self) -> None:
-        """Wait until the page shows that it is connected."""
         await self.sees("body[data-phase=online]")
 
     async def sees(self, selector: str) -> None:
@@ -41,7 +40,6 @@ class Tab:
         await self.element(f"{selector} >> nth=0", "waitFor", {"state": "hidden"})
 
     async def click(self, selector: str) -> None:
-        """Wait until the element can be clicked, and click it."""
         await self.element(selector, "click")
 
     async def text(self, selector: str) -> str:
@@ -57,7 +55,6 @@ class Tab:
         await self.press("Enter")
 
     async def press(self, *keys: str) -> None:
-        """Press keys on the keyboard, one after another."""
         for key in keys:
             await self._ask("keyboard", method="press", args=(key,))
 
@@ -151,7 +148,6 @@ class Browser(NodeDriver):
         return answer.result()
 
     async def handle(self, report: dict[str, Any]) -> None:
-        """Pass the result or the error of a command to its caller."""
         answer = self._answers.pop(report["id"])
         if "error" in report:
             answer.set_exception(AssertionError(report["error"]))

@@ -49,7 +49,6 @@ class Oddity:
         return f"{self.kind}: {self.column} = {self.value}"
 
     def read_of(self, message: Message) -> object:
-        """Return the message's value of the column."""
         return {
             "content": message.content,
             "createdAt": message.created_at,

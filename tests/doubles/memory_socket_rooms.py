@@ -19,20 +19,16 @@ class MemorySocketRooms(SocketRooms):
             self._rooms.setdefault(room, {})[socket_id] = user_id
 
     def disconnect(self, socket_id: SocketId) -> None:
-        """Remove a socket from all rooms."""
         for sockets in self._rooms.values():
             sockets.pop(socket_id, None)
 
     def sockets_in(self, room: str) -> set[SocketId]:
-        """Return the sockets in the room."""
         return set(self._rooms.get(room, ()))
 
     def users_in(self, room: str) -> frozenset[UserId]:
-        """Return the users who have a socket in the room."""
         return frozenset(self._rooms.get(room, {}).values())
 
     def join(self, user_ids: Collection[UserId], room: str) -> dict[SocketId, UserId]:
-        """Add the users' sockets to the room; return those that were not in it."""
         present = self._rooms.setdefault(room, {})
         joined = {
             socket_id: user_id
@@ -44,7 +40,6 @@ class MemorySocketRooms(SocketRooms):
         return joined
 
     def leave(self, user_ids: Collection[UserId], room: str) -> dict[SocketId, UserId]:
-        """Remove the users' sockets from the room; return those that were in it."""
         present = self._rooms.get(room, {})
         left = {socket_id: user_id for socket_id, user_id in present.items() if user_id in user_ids}
         self._rooms[room] = {each: present[each] for each in present if each not in left}

@@ -35,5 +35,4 @@ class RecordingBroadcaster(Broadcaster):
         *,
         except_socket: SocketId | None = None,
     ) -> None:
-        """Record the publication."""
         self.published.append(Publication(room, event, payload, except_socket))

@@ -37,7 +37,6 @@ class Chat:
         return f"user_{name}_{self._group}"
 
     async def token(self, name: str, ttl_seconds: int = 60, session_id: str | None = None) -> str:
-        """Fetch a token for a user of the group."""
         return await self.server.token(self.user_id(name), ttl_seconds, session_id)
 
     async def client(self, name: str, **options: object) -> JsClient:
@@ -58,7 +57,6 @@ class Chat:
         return error
 
     def leave(self) -> None:
-        """Disconnect all clients of the group."""
         for client in self._clients:
             client.disconnect()
 

@@ -46,7 +46,6 @@ class ForkedApp:
         asyncio.get_running_loop().add_reader(process.sentinel, self._end)
 
     async def wait(self) -> int:
-        """Wait until the process has exited, and return its exit code."""
         await self._ended.wait()
         assert self.returncode is not None
         return self.returncode
@@ -59,7 +58,6 @@ class ForkedApp:
         return out, err
 
     def send_signal(self, number: signal.Signals) -> None:
-        """Send a signal, if the process is running."""
         if self.returncode is None:
             os.kill(self.pid, number)
 

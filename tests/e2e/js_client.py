@@ -43,7 +43,6 @@ class JsClient:
         self._order(command="emit", event=event, args=args)
 
     async def ask(self, event: str, *args: object) -> Any:
-        """Emit an event, and return its ack."""
         question = next(self._questions)
         self._order(command="ask", event=event, args=args, question=question)
         return (await self._next(lambda sight: sight.question == question)).first
@@ -66,7 +65,6 @@ class JsClient:
 
     @property
     def events(self) -> list[str]:
-        """The names of the received events, in order."""
         return [sight.event for sight in self.log]
 
     def wants(self, wanted: Mapping[str, object] | None) -> None:
@@ -78,7 +76,6 @@ class JsClient:
         self._order(command="disconnect")
 
     async def receive(self, sight: Sight) -> None:
-        """Keep an event that the driver reports."""
         async with self._changed:
             self.log.append(sight)
             self._unread.append(sight)
@@ -145,6 +142,5 @@ class JsDriver(NodeDriver):
         return client
 
     async def handle(self, report: dict[str, Any]) -> None:
-        """Pass an event to the client that received it."""
         sight = Sight(report["event"], report["args"], report.get("question"))
         await self._clients[report["client"]].receive(sight)

@@ -61,11 +61,9 @@ class LightClient:
         self._closed = asyncio.Event()
 
     def connect(self, token: str) -> None:
-        """Send CONNECT with the token."""
         self._raw.connect({"token": token})
 
     async def verdict(self) -> Verdict:
-        """Wait for the result of CONNECT."""
         async with asyncio.timeout(ANSWER_SECONDS):
             verdict: Verdict = await self._verdict
             return verdict
@@ -92,7 +90,6 @@ class LightClient:
         return self.end_reason
 
     async def leave(self) -> None:
-        """Disconnect, and wait until the connection is closed."""
         self._raw.send("41", "1")
         async with asyncio.timeout(ANSWER_SECONDS):
             await self._closed.wait()

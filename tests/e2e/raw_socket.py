@@ -24,12 +24,10 @@ class RawSocket:
         await self._websocket.send_str(frame)
 
     async def connect(self, token: str) -> str:
-        """Send CONNECT, and return the answer."""
         await self.send(f"40{json.dumps({'token': token})}")
         return await self.receive()
 
     async def receive(self) -> str:
-        """Return the next text frame."""
         async with asyncio.timeout(ANSWER_SECONDS):
             message = await self._websocket.receive()
         assert message.type is WSMsgType.TEXT, message

@@ -57,17 +57,14 @@ class ServerProcess:
 
     @property
     def url(self) -> str:
-        """The server's address."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
     def pid(self) -> int:
-        """The id of the running process."""
         assert self._process is not None
         return self._process.pid
 
     async def start(self, *options: str) -> None:
-        """Start the process, and wait until the server is ready."""
         self._listening.clear()
         spawn = _fork if self._is_forked else _spawn
         self._process = await spawn(self.folder, self.settings, "run", *options)
@@ -120,7 +117,6 @@ class ServerProcess:
     async def token(
         self, user_id: str, ttl_seconds: int = 60, session_id: str | None = None
     ) -> str:
-        """Fetch a session token from the development issuer."""
         wanted = {"userId": user_id, "ttlSeconds": ttl_seconds, "sessionId": session_id}
         async with (
             ClientSession() as http,

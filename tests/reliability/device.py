@@ -74,7 +74,6 @@ class Device:
         return self._complete[channel_id] >= last_seq
 
     def fetch_all(self) -> None:
-        """Fetch missed messages of every channel."""
         for incomplete in self._incomplete.values():
             incomplete.set()
 

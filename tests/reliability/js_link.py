@@ -16,7 +16,6 @@ class JsLink(Link):
         self._order = order
 
     def receive(self, event: str, arguments: list[Any], question: int | None) -> None:
-        """Handle an event that the driver reports."""
         first = arguments[0] if arguments else None
         match event:
             case "connect":
@@ -46,7 +45,6 @@ class JsLinks(NodeDriver):
         self._links: dict[int, JsLink] = {}
 
     def connect(self, url: str, token: str) -> JsLink:
-        """Begin to connect a new client."""
         number = len(self._links)
 
         def order(**command: object) -> None:
@@ -57,6 +55,5 @@ class JsLinks(NodeDriver):
         return link
 
     async def handle(self, report: dict[str, Any]) -> None:
-        """Pass an event to the client that received it."""
         link = self._links[report["client"]]
         link.receive(report["event"], report["args"], report.get("question"))

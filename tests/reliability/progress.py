@@ -13,7 +13,6 @@ class Progress:
         self._changed = asyncio.Condition()
 
     async def note_done(self) -> None:
-        """Count a message that was stored or permanently refused."""
         async with self._changed:
             self.done += 1
             self._changed.notify_all()

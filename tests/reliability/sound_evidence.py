@@ -79,7 +79,6 @@ class SoundEvidence:
         status: str | None = None,
         position: int | None = None,
     ) -> None:
-        """Change a message's row."""
         (row,) = (each for each in self.stored.messages if each.key == key)
         changed = StoredMessage(
             new_key or row.key,
@@ -91,7 +90,6 @@ class SoundEvidence:
         self.stored = replace(self.stored, messages=[*rest, changed])
 
     def lose(self, key: MessageKey) -> None:
-        """Remove a message's row."""
         rest = [each for each in self.stored.messages if each.key != key]
         self.stored = replace(self.stored, messages=rest)
 

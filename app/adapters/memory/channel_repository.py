@@ -19,21 +19,17 @@ class MemoryChannelRepository(ChannelRepository):
         self._store = store
 
     async def channels_of(self, user_id: UserId) -> tuple[ChannelId, ...]:
-        """Return the user's channels, sorted by id."""
         return tuple(sorted(self._store.channels_of_user.get(user_id, ())))
 
     async def users(self, limit: int) -> tuple[User, ...]:
-        """Return the first users, sorted by id."""
         return tuple(self._store.users[user_id] for user_id in sorted(self._store.users)[:limit])
 
     async def is_member(self, channel_id: ChannelId, user_id: UserId) -> bool:
-        """Return whether the user is a member of the channel."""
         return channel_id in self._store.channels_of_user.get(user_id, ())
 
     async def members_of_all(
         self, channel_ids: Collection[ChannelId]
     ) -> Mapping[ChannelId, frozenset[UserId]]:
-        """Return the members of each channel."""
         channels = self._store.channels
         return {
             each: channels[each].members() if each in channels else frozenset()
@@ -41,11 +37,9 @@ class MemoryChannelRepository(ChannelRepository):
         }
 
     async def find(self, channel_id: ChannelId) -> Channel | None:
-        """Return the channel, if it exists."""
         return self._store.descriptions.get(channel_id)
 
     async def create(self, channel: Channel, roles: Mapping[UserId, MemberRole]) -> None:
-        """Store a channel with its members."""
         store = self._store
         for user_id in (channel.created_by_id, *roles):
             self._require_user(user_id)
@@ -59,7 +53,6 @@ class MemoryChannelRepository(ChannelRepository):
     async def add_member(
         self, channel_id: ChannelId, user_id: UserId, role: MemberRole | None, now: datetime
     ) -> MembershipOutcome:
-        """Add the user to the channel, or change the role."""
         del now
         channel = self._channel(channel_id)
         self._require_user(user_id)
@@ -73,7 +66,6 @@ class MemoryChannelRepository(ChannelRepository):
         return MembershipOutcome.ROLE_CHANGED
 
     async def remove_member(self, channel_id: ChannelId, user_id: UserId) -> bool:
-        """Remove the user from the channel."""
         self._channel(channel_id)
         if self._store.channel_for(channel_id, user_id) is None:
             return False
@@ -81,14 +73,12 @@ class MemoryChannelRepository(ChannelRepository):
         return True
 
     async def remove_members(self, channel_id: ChannelId) -> frozenset[UserId]:
-        """Remove all members from the channel."""
         members = self._channel(channel_id).members()
         for user_id in members:
             self._store.leave(channel_id, user_id)
         return members
 
     async def delete(self, channel_id: ChannelId) -> None:
-        """Delete the channel and its messages."""
         if channel_id not in self._store.channels:
             return
         await self.remove_members(channel_id)
@@ -98,7 +88,6 @@ class MemoryChannelRepository(ChannelRepository):
             del self._store.messages[row.message.id]
 
     async def seed(self, membership: Membership) -> None:
-        """Create missing users, channels and memberships."""
         store = self._store
         for user_id, channel_ids in membership.items():
             store.users.setdefault(user_id, User(id=user_id, name=seeded_name(user_id)))

@@ -35,7 +35,6 @@ class MemoryDeliveryRepository(DeliveryRepository):
     async def advance_all(
         self, reports: Sequence[Report], now: datetime
     ) -> Sequence[AdvanceOutcome]:
-        """Advance the deliveries one after the other."""
         return [self._advance(report, now) for report in reports]
 
     async def statuses(

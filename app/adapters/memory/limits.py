@@ -38,7 +38,6 @@ class TokenBuckets(Throttle):
         self._recent_until = clock.monotonic() + self._seconds_to_fill
 
     def take(self, key: str, cost: int = 1) -> float:
-        """Take ``cost`` tokens and return 0.0, or return the seconds until there are enough."""
         now = self._clock.monotonic()
         if now >= self._recent_until or len(self._recent) >= MAX_KEYS // 2:
             self._begin_generation(now)
@@ -130,7 +129,6 @@ class MemorySocketQuota(SocketQuota):
         self._counts: dict[UserId, int] = {}
 
     async def acquire(self, user_id: UserId) -> bool:
-        """Count one more socket, unless the user has the maximum."""
         count = self._counts.get(user_id, 0)
         if count >= self._max_sockets:
             return False
@@ -138,7 +136,6 @@ class MemorySocketQuota(SocketQuota):
         return True
 
     def release(self, user_id: UserId) -> None:
-        """Subtract one socket from the user's count."""
         count = self._counts.pop(user_id) - 1
         if count:
             self._counts[user_id] = count

@@ -13,11 +13,9 @@ class LocalMembershipBus(MembershipBus):
         self._on_changed: Callable[[MembershipUpdate], None] = _ignore
 
     def listen(self, on_changed: Callable[[MembershipUpdate], None]) -> None:
-        """Set the listener that receives the updates published by this node."""
         self._on_changed = on_changed
 
     async def publish(self, update: MembershipUpdate) -> None:
-        """Call the listener immediately."""
         self._on_changed(update)
 
 

@@ -20,19 +20,16 @@ class MemoryMessageRepository(MessageRepository):
         self._store = store
 
     async def add_all(self, drafts: Sequence[MessageDraft], now: datetime) -> Sequence[AddOutcome]:
-        """Store each message, unless one was already stored with its client message id."""
         return [self._add(draft, now) for draft in drafts]
 
     async def update(
         self, message_id: MessageId, editor_id: UserId, content: str, now: datetime
     ) -> Message:
-        """Replace the content of the message."""
         row, _ = self._own(message_id, editor_id)
         row.message = replace(row.message, content=content, updated_at=now)
         return row.message
 
     async def delete(self, message_id: MessageId, editor_id: UserId) -> DeletedMessage:
-        """Delete the message and its deliveries."""
         row, channel = self._own(message_id, editor_id)
         channel.delete(row.message.seq)
         del self._store.messages[message_id]
@@ -41,7 +38,6 @@ class MemoryMessageRepository(MessageRepository):
     async def list_after(
         self, channel_id: ChannelId, reader_id: UserId, after_seq: int, limit: int
     ) -> tuple[Message, ...]:
-        """Return the next messages of the channel by ``seq``, for a member."""
         channel = self._store.channel_for(channel_id, reader_id)
         if channel is None:
             raise NotAMember
@@ -50,17 +46,14 @@ class MemoryMessageRepository(MessageRepository):
     async def stored_after(
         self, channel_id: ChannelId, after_seq: int, limit: int
     ) -> tuple[Message, ...]:
-        """Return the next messages of the channel by ``seq``."""
         channel = self._store.channels.get(channel_id)
         return () if channel is None else _messages_of(channel.after(after_seq, limit))
 
     async def last_seqs(self, channel_ids: Collection[ChannelId]) -> Mapping[ChannelId, int]:
-        """Return the last ``seq`` of each channel."""
         channels = self._store.channels
         return {each: channels[each].last_seq if each in channels else 0 for each in channel_ids}
 
     async def find(self, message_id: MessageId) -> Message | None:
-        """Return the message, if it exists."""
         row = self._store.messages.get(message_id)
         return None if row is None else row.message
 

@@ -19,24 +19,20 @@ class MemoryRevocationStore(RevocationStore):
         self._issued_until: ExpiringMap[tuple[RevocationKind, str], float] = ExpiringMap(clock)
 
     async def add(self, revocation: Revocation, ttl_seconds: int) -> None:
-        """Store or extend a revocation."""
         key = (revocation.kind, revocation.subject)
         current = self._issued_until.get(key)
         later = max(revocation.issued_until, -inf if current is None else current)
         self._issued_until.put(key, later, ttl_seconds)
 
     async def contains(self, credential: Credential) -> bool:
-        """Return whether any revocation covers the credential."""
         return any(True for _ in self._covering(credential))
 
     async def contains_token(self, token: str) -> bool:
-        """Return whether this token itself is revoked."""
         return self._issued_until.get((RevocationKind.TOKEN, token_digest(token))) is not None
 
     async def missed(
         self, live: Callable[[], Iterable[Credential]]
     ) -> AsyncIterator[Sequence[Revocation]]:
-        """Yield every revocation of a ``live`` credential, including those seen before."""
         if not self._issued_until:
             return
         credentials = tuple(live())

@@ -11,9 +11,7 @@ class MemoryWebhookLog(WebhookLog):
         self._message_ids: ExpiringMap[str, bool] = ExpiringMap(clock)
 
     async def contains(self, message_id: str) -> bool:
-        """Return whether the message was processed."""
         return self._message_ids.get(message_id) is not None
 
     async def add(self, message_id: str, ttl_seconds: int) -> None:
-        """Store the id of a processed message."""
         self._message_ids.put(message_id, value=True, ttl_seconds=ttl_seconds)

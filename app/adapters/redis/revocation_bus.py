@@ -65,7 +65,6 @@ class RedisRevocationBus(RevocationBus):
         self._on_connected.append(on_connected)
 
     async def publish(self, revocation: Revocation) -> None:
-        """Publish to all nodes that are subscribed now, possibly including this one."""
         message = encode_revocation(revocation)
 
         async def command(redis: Redis) -> None:

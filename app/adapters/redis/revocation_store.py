@@ -40,18 +40,15 @@ class RedisRevocationStore(RevocationStore):
         await self._connection.run_script("remember", [key], max(1, ttl_seconds), value)
 
     async def contains(self, credential: Credential) -> bool:
-        """Return whether any revocation covers the credential."""
         values = await self._values([key for key, *_ in _questions(credential)])
         return any(_covering(credential, values))
 
     async def contains_token(self, token: str) -> bool:
-        """Return whether this token itself is revoked."""
         return bool(await self._values([keys.blacklisted_token(token)]))
 
     async def missed(
         self, live: Callable[[], Iterable[Credential]]
     ) -> AsyncIterator[Sequence[Revocation]]:
-        """Yield every revocation of a ``live`` credential, including those seen before."""
         credentials = tuple(live())
         for start in range(0, len(credentials), CREDENTIALS_AT_ONCE):
             batch = credentials[start : start + CREDENTIALS_AT_ONCE]

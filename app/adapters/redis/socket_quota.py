@@ -22,7 +22,6 @@ class RedisSocketQuota(SocketQuota):
         self._writer = SocketCountWriter(connection, self._counts, clock)
 
     async def acquire(self, user_id: UserId) -> bool:
-        """Count one more socket unless the user has the maximum."""
         count = self._counts.get(user_id, 0) + 1
         if count > self._max_sockets:
             return False
@@ -45,7 +44,6 @@ class RedisSocketQuota(SocketQuota):
         return is_acquired
 
     def release(self, user_id: UserId) -> None:
-        """Subtract one socket, and write the count to Redis in the background."""
         count = self._counts.pop(user_id) - 1
         if count:
             self._counts[user_id] = count

@@ -14,14 +14,11 @@ class RedisWebhookLog(WebhookLog):
         self._connection = connection
 
     async def contains(self, message_id: str) -> bool:
-        """Return whether the message was processed."""
-
         async def command(redis: Redis) -> bool:
             return bool(await redis.exists(keys.webhook(message_id)))
 
         return await self._connection.run(command)
 
     async def add(self, message_id: str, ttl_seconds: int) -> None:
-        """Store the id of a processed message."""
         key = keys.webhook(message_id)
         await self._connection.run_script("remember", [key], max(1, ttl_seconds), "1")

@@ -37,7 +37,6 @@ class SqlRevocationStore(RevocationStore):
             self._position = await connection.scalar(query) or 0
 
     async def add(self, revocation: Revocation, ttl_seconds: int) -> None:
-        """Add a revocation, or extend the existing one."""
         now = self._clock.now()
         same = _names(revocation.kind, revocation.subject)
         existing = select(revocations.c.issued_until, revocations.c.expires_at).where(same)
@@ -60,7 +59,6 @@ class SqlRevocationStore(RevocationStore):
             )
 
     async def contains(self, credential: Credential) -> bool:
-        """Whether a revocation that has not expired covers the credential."""
         principal = credential.principal
         covering = [
             _names(RevocationKind.TOKEN, credential.digest),
@@ -77,14 +75,12 @@ class SqlRevocationStore(RevocationStore):
         return await self._is_in_force(or_(*covering))
 
     async def contains_token(self, token: str) -> bool:
-        """Whether this token itself is revoked."""
         return await self._is_in_force(_names(RevocationKind.TOKEN, token_digest(token)))
 
     async def missed(
         self,
         live: Callable[[], Iterable[Credential]],  # noqa: ARG002 - the log has all users
     ) -> AsyncIterator[Sequence[Revocation]]:
-        """Yield the revocations added since the last completed call, or since the start."""
         position = self._position
         while page := await self._page_after(position):
             yield [revocation for _, revocation in page]

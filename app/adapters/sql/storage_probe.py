@@ -19,6 +19,5 @@ class SqlStorageProbe(StorageProbe):
         self._database = database
 
     async def check(self) -> None:
-        """Run the statement."""
         async with self._database.probing() as connection:
             await connection.execute(_CHANGE_NOTHING)

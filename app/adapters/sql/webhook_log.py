@@ -18,7 +18,6 @@ class SqlWebhookLog(WebhookLog):
         self._clock = clock
 
     async def contains(self, message_id: str) -> bool:
-        """Whether any process has handled the message."""
         found = exists().where(
             webhook_messages.c.id == message_id,
             webhook_messages.c.expires_at >= self._clock.now(),

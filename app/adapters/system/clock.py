@@ -13,7 +13,6 @@ class SystemClock(Clock):
     """Real time. Timers run on the current event loop."""
 
     def now(self) -> datetime:
-        """Return the wall clock time, cut to the millisecond."""
         milliseconds = time.time_ns() // 1_000_000
         return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
@@ -21,7 +20,6 @@ class SystemClock(Clock):
     monotonic = staticmethod(time.monotonic)
 
     def call_later(self, delay_seconds: float, callback: Callable[[], None]) -> Timer:
-        """Call ``callback`` once on the running event loop."""
         # Use an empty context: the callback must not log the ids of the event that set the timer,
         # nor keep the event's client in memory.
         return asyncio.get_running_loop().call_later(delay_seconds, callback, context=Context())

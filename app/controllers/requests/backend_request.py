@@ -1,4 +1,4 @@
-"""Validation of what backends send. It is strict, so that a misspelt field is not ignored."""
+"""Validates the requests of backends strictly, so that a misspelt field is not ignored."""
 
 from http import HTTPStatus
 from typing import Annotated
@@ -14,7 +14,7 @@ from app.framework import FieldError, field_errors
 MAX_BODY_BYTES = 65_536
 
 _UNKNOWN_FIELD = FieldError(path="", message="there are no other fields")
-"""Does not repeat the unknown field's name, which the caller chose: it may be a token."""
+"""The error of an unknown field. It omits the field's name, which could be a misplaced token."""
 
 Id = Annotated[str, AfterValidator(checked_id)]
 """The id of a user, a channel or a sign-in."""
@@ -36,7 +36,7 @@ def invalid(error: ValidationError, expected: str) -> web.Response:
     """Answer 400 for an invalid body, without repeating any of it.
 
     Args:
-        expected: A sentence that says what to send.
+        expected: A sentence that describes the expected body.
     """
     faults = zip(error.errors(include_input=False), field_errors(error), strict=True)
     fields = [

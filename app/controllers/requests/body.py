@@ -1,4 +1,4 @@
-"""Reads the body of an unauthenticated request, with limits on size and time."""
+"""Reads the body of a request, with limits on size and time."""
 
 import asyncio
 from http import HTTPStatus

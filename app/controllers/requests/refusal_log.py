@@ -1,4 +1,4 @@
-"""Logs rejected requests, without letting strangers fill the log."""
+"""Logs rejected requests at a limited rate, so that clients cannot fill the log."""
 
 import logging
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ class RefusalLog:
         self._trusted_proxies = trusted_proxies
 
     def refused(self, request: web.Request, what: str, reason: str) -> None:
-        """Count one rejected request, and log it if its line is due.
+        """Count one rejected request, and log it at most once a minute.
 
         Args:
             what: The name of the operation, such as ``webhook``.

@@ -1,4 +1,4 @@
-"""The error answers of the HTTP endpoints: JSON with the fields of Nest's own errors."""
+"""Creates the error responses of the HTTP endpoints: JSON with the fields of Nest's errors."""
 
 import json
 from http import HTTPStatus
@@ -7,23 +7,23 @@ from aiohttp import web
 
 
 def refusal(status: HTTPStatus, code: str, message: str, **details: object) -> web.Response:
-    """Create an answer with ``{statusCode, message, code}`` and further fields.
+    """Create a response with ``{statusCode, message, code}`` and further fields.
 
     Args:
         message: A sentence for people, without secrets from the request.
-        details: Further fields by their names on the wire.
+        details: Further fields, under their JSON names.
     """
     text = refusal_text(status, code, message, **details)
     return web.Response(status=status, text=text, content_type="application/json")
 
 
 def refusal_text(status: HTTPStatus, code: str, message: str, **details: object) -> str:
-    """Create the body of a `refusal`, for aiohttp's own errors."""
+    """Create the body of a `refusal`, to pass to an exception of aiohttp."""
     return json.dumps({"statusCode": status, "message": message, "code": code, **details})
 
 
 def unavailable() -> web.Response:
-    """Create the answer 503: the change may or may not be stored, and retrying is harmless."""
+    """Create the response 503: the change may or may not be stored, and retrying is harmless."""
     return refusal(
         HTTPStatus.SERVICE_UNAVAILABLE,
         "unavailable",

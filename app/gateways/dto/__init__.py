@@ -1,1 +1,1 @@
-"""The payloads of clients. Unknown fields are ignored; the user is never read from a payload."""
+"""The payloads that clients send. Unknown fields are ignored; no payload contains the user."""

@@ -11,7 +11,7 @@ _DEFAULT_LIMIT = 50
 
 
 class GetOfflineDto(ClientPayload):
-    """``{limit?, cursor?}`` for missed messages, or ``{channelId, afterSeq, limit?}``."""
+    """``{limit?, cursor?}`` requests undelivered messages; ``channelId, afterSeq``, a channel's."""
 
     limit: Annotated[Integer, Field(ge=1, le=100)] = _DEFAULT_LIMIT
     cursor: Annotated[str, Field(max_length=2048)] | None = None
@@ -20,7 +20,7 @@ class GetOfflineDto(ClientPayload):
 
     @property
     def since(self) -> tuple[ChannelId, int] | None:
-        """The channel, and the sequence of the client's last message in it; None if not sent."""
+        """The channel, and the ``seq`` of the client's last message in it; None if omitted."""
         if self.channel_id is None or self.after_seq is None:
             return None
         return self.channel_id, self.after_seq

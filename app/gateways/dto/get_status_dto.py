@@ -9,7 +9,7 @@ from app.ports import MAX_STATUSES
 
 
 class GetStatusDto(ClientPayload):
-    """``{messageId, limit?, cursor?}``: a message, and a page of its recipients."""
+    """``{messageId, limit?, cursor?}`` requests a page of a message's recipients."""
 
     message_id: AnyMessageId
     limit: Annotated[Integer, Field(ge=1, le=MAX_STATUSES)] = MAX_STATUSES

@@ -12,7 +12,7 @@ from app.gateways.dto.client_payload import AnyMessageId, ClientPayload
 class ReceiptDto(ClientPayload):
     """``{messageId}`` or ``{messageIds}``."""
 
-    # Declared first, because the validator of `message_id` reads it.
+    # Declare `message_ids` first, because the validator of `message_id` reads it.
     message_ids: (
         Annotated[list[AnyMessageId], Field(min_length=1, max_length=MAX_RECEIPTS)] | None
     ) = None
@@ -26,7 +26,8 @@ class ReceiptDto(ClientPayload):
     @model_validator(mode="before")
     @classmethod
     def _expect_one_without_a_list(cls, data: object) -> object:
-        # For a default value, pydantic would report the Python name of the field.
+        # Set ``messageId`` explicitly: for a default value, pydantic reports the field's Python
+        # name.
         if isinstance(data, dict) and data.get("messageIds") is None:
             return {"messageId": None, **data}
         return data
@@ -34,7 +35,7 @@ class ReceiptDto(ClientPayload):
     @field_validator("message_id", mode="after")
     @classmethod
     def _one_or_a_list(cls, value: MessageId | None, info: ValidationInfo) -> MessageId | None:
-        if "message_ids" not in info.data:  # it has an error already
+        if "message_ids" not in info.data:  # the list is invalid
             return value
         if (value is None) == (info.data["message_ids"] is None):
             raise ValueError("send either messageId or messageIds")

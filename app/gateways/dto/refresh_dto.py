@@ -6,6 +6,6 @@ from app.gateways.dto.client_payload import ClientPayload
 
 
 class RefreshDto(ClientPayload):
-    """``{token}``: a session token, as for connecting. It is omitted from the ``repr``."""
+    """``{token}`` is the new session token; it is omitted from the ``repr``."""
 
     token: str = Field(repr=False)

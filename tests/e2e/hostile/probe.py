@@ -39,14 +39,12 @@ class Journal:
         return [entry for entry in self.entries if entry[0] == kind]
 
     async def until(self, happened: Callable[["Journal"], bool]) -> None:
-        """Wait until the condition holds."""
         async with asyncio.timeout(ANSWER_SECONDS):
             while not happened(self):
                 self._grown.clear()
                 await self._grown.wait()
 
     async def until_count(self, kind: str, count: int = 1) -> list[tuple[str, ...]]:
-        """Wait for this many entries of a kind, and return them."""
         await self.until(lambda journal: len(journal.of(kind)) >= count)
         return self.of(kind)
 
@@ -111,7 +109,6 @@ class ProbeGateway:
 
     @subscribe_message("slow")
     async def slow(self, client: Client, body: Body) -> Any:
-        """Return the payload after the release."""
         self._journal.note("begun", client.id, str(body))
         await self._release.wait()
         self._journal.note("event", client.id, str(body))
@@ -119,13 +116,11 @@ class ProbeGateway:
 
     @subscribe_message("publish")
     async def publish(self, body: Body) -> Any:
-        """Send the payload to the room."""
         self.server.to("all").emit("published", body)
         return "published"
 
     @subscribe_message("volatile")
     async def publish_volatile(self, body: Body) -> Any:
-        """Send the payload to the room as a volatile event."""
         self.server.to("all").volatile.emit("volatile", body)
         return "published"
 

@@ -26,7 +26,6 @@ class RawClient:
 
     @property
     def status(self) -> int:
-        """The status of the answer to the upgrade."""
         return int(self.response_head.split(" ", 2)[1])
 
     async def upgrade(self, headers: Mapping[str, str], query: str) -> None:
@@ -78,7 +77,6 @@ class RawClient:
             raise EOFError from error
 
     async def receive(self) -> str:
-        """Return the next text frame."""
         opcode, payload = await self.receive_frame()
         assert TEXT == opcode, payload
         return payload.decode()
@@ -102,7 +100,6 @@ class RawClient:
             return texts
 
     async def close_code(self) -> int:
-        """Wait for the close frame, and return its code."""
         async with asyncio.timeout(ANSWER_SECONDS):
             while True:
                 opcode, payload = await self.receive_frame()

@@ -68,7 +68,6 @@ class Supervised:
         self._server.write_text(source)
 
     def change(self, name: str) -> None:
-        """Write a file in the watched folder."""
         (self.watched / name).write_text("")
 
     def start(self, program: str = SUPERVISOR) -> None:
@@ -90,7 +89,6 @@ class Supervised:
         self.process.stdin.flush()
 
     def line(self) -> str:
-        """Wait for the next line of output."""
         assert self.process.stdout
         return self.process.stdout.readline().replace("^C", "").replace("^Z", "").strip()
 
@@ -106,7 +104,6 @@ class Supervised:
         return self.process.stdout.read()
 
     def exit_code(self) -> int:
-        """Wait for the end of the process that was started last."""
         return self.process.wait(timeout=PROCESS_SECONDS)
 
     def leave_nothing(self) -> None:

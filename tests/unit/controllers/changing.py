@@ -15,13 +15,12 @@ SMALLEST = {"name": "News", "createdById": "user_alice"}
 
 
 class RecordingChannelService(ChannelService):
-    """Records its calls. Returns ``changes``, or raises ``failure`` if it is set."""
+    """Records its calls. Returns ``changes``, or raises ``failure`` if that is set."""
 
     changes = True
     failure: ChatError | None = None
 
     def __init__(self) -> None:
-        """Create the service without storage."""
         self.created: list[ChannelDraft] = []
         self.calls: list[tuple[object, ...]] = []
 

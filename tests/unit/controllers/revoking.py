@@ -28,7 +28,6 @@ class RecordingSessionService(SessionService):
     failure: Exception | None = None
 
     def __init__(self) -> None:
-        """Create the service without sessions."""
         self.revoked: list[tuple[RevocationKind, str]] = []
 
     async def revoke(self, kind: RevocationKind, value: str) -> Revoked:

@@ -23,7 +23,6 @@ class TracingGuard(CanActivate):
         self._verdict = verdict
 
     def can_activate(self, context: ExecutionContext) -> bool:
-        """Return or raise the verdict."""
         del context
         self._trace.append(f"guard {self._name}")
         if isinstance(self._verdict, Exception):

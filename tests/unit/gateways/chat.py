@@ -11,6 +11,7 @@ from app.framework.platform_socketio import json_codec
 from app.framework.testing import RecordingLink, Test, TestingModule, fake_socket
 from app.framework.websockets.connections import compile_connect, compile_disconnect
 from app.framework.websockets.pipeline import compile_event
+from app.gateways.dto.client_payload import ClientPayload
 from app.gateways.ws_gateway import WsGateway
 from app.modules import create_app_module
 from app.ports import Broadcaster, Clock, SocketRooms, TokenVerifier
@@ -71,8 +72,17 @@ class Chat:
 
     @property
     def events(self) -> list[str]:
-        """The compiled events of `WsGateway`."""
         return [route.pattern for route in self._definition.routes]
+
+    @property
+    def payload_types(self) -> dict[str, type[ClientPayload]]:
+        """The type of the payload of each event that has one."""
+        return {
+            route.pattern: parameter.metatype
+            for route in self._definition.routes
+            for parameter in route.parameters
+            if issubclass(parameter.metatype, ClientPayload)
+        }
 
     @property
     def published(self) -> list[tuple[str, str]]:
@@ -96,7 +106,6 @@ class Chat:
         return answers
 
     async def tell(self, socket: AuthenticatedSocket, event: str, data: Any) -> None:
-        """Handle an event without an ack."""
         await self._handlers[event](socket, data, None)
 
     async def disconnect(self, socket: AuthenticatedSocket) -> None:
@@ -118,7 +127,6 @@ class Client:
         self.admitted = admitted
 
     async def call(self, event: str, data: Any = None) -> Any:
-        """Send an event, and return its ack."""
         answers = await self._chat.handle(self.socket, event, data)
         assert len(answers) == 1
         return answers[0]

@@ -58,7 +58,6 @@ class SlowMessages(MemoryMessageRepository):
         return [each.message for each in added if isinstance(each, StoredMessage)]
 
     async def add_all(self, drafts: Sequence[MessageDraft], now: datetime) -> Sequence[AddOutcome]:
-        """Store the messages, and return late if one is in general."""
         if self.is_away:
             raise Unavailable
         self.batches.append([draft.content for draft in drafts])
@@ -92,7 +91,6 @@ class LosingMessages(MemoryMessageRepository, AdoptionRepository):
         await super().add_all(self._late, datetime.now(UTC))
 
     async def add_all(self, drafts: Sequence[MessageDraft], now: datetime) -> Sequence[AddOutcome]:
-        """Store the messages; raise `Unconfirmed` while there are losses."""
         if self.losses and self.holds_back:
             self._late += drafts
             self._lose()
@@ -103,13 +101,11 @@ class LosingMessages(MemoryMessageRepository, AdoptionRepository):
     async def update(
         self, message_id: MessageId, editor_id: UserId, content: str, now: datetime
     ) -> Message:
-        """Change the message; raise `Unconfirmed` while there are losses."""
         message = await super().update(message_id, editor_id, content, now)
         self._lose()
         return message
 
     async def delete(self, message_id: MessageId, editor_id: UserId) -> DeletedMessage:
-        """Delete the message; raise `Unconfirmed` while there are losses."""
         deleted = await super().delete(message_id, editor_id)
         self._lose()
         return deleted
@@ -117,7 +113,6 @@ class LosingMessages(MemoryMessageRepository, AdoptionRepository):
     async def find_unsequenced(
         self, limit: int, now: datetime
     ) -> Mapping[ChannelId, Sequence[MessageId]]:
-        """Return the messages of the original backend."""
         del now
         found: dict[ChannelId, list[MessageId]] = {}
         for draft in self.unadopted[:limit]:
@@ -125,7 +120,6 @@ class LosingMessages(MemoryMessageRepository, AdoptionRepository):
         return found
 
     async def adopt(self, message_ids: Sequence[MessageId], now: datetime) -> None:
-        """Adopt the messages; raise `Unconfirmed` while there are losses."""
         self.adopted_at_once.append(len(message_ids))
         taken = [draft for draft in self.unadopted if draft.id in message_ids]
         self.unadopted = [draft for draft in self.unadopted if draft.id not in message_ids]
@@ -150,7 +144,6 @@ class UnreadableMessages(LosingMessages):
     async def stored_after(
         self, channel_id: ChannelId, after_seq: int, limit: int
     ) -> tuple[Message, ...]:
-        """Raise an error for general while its row is unreadable."""
         if self.is_unreadable and channel_id == GENERAL:
             raise ValueError("what somebody wrote")
         return await super().stored_after(channel_id, after_seq, limit)

@@ -28,13 +28,11 @@ class SlowChannels(MemoryChannelRepository):
         self.asked.clear()
 
     async def channels_of(self, user_id: UserId) -> tuple[ChannelId, ...]:
-        """Answer as `SlowChannels` describes."""
         answer = await super().channels_of(user_id)
         await self._take_time()
         return answer
 
     async def is_member(self, channel_id: ChannelId, user_id: UserId) -> bool:
-        """Answer as `SlowChannels` describes."""
         answer = await super().is_member(channel_id, user_id)
         await self._take_time()
         return answer
@@ -42,7 +40,6 @@ class SlowChannels(MemoryChannelRepository):
     async def members_of_all(
         self, channel_ids: Collection[ChannelId]
     ) -> Mapping[ChannelId, frozenset[UserId]]:
-        """Answer as `SlowChannels` describes."""
         answer = await super().members_of_all(channel_ids)
         await self._take_time()
         return answer

@@ -38,7 +38,6 @@ class DisconnectedBus(LocalMembershipBus):
     """Publishes to this node only, and reports that the other nodes received nothing."""
 
     async def publish(self, update: MembershipUpdate) -> None:
-        """Publish to this node, then raise."""
         await super().publish(update)
         raise Unavailable
 
@@ -53,13 +52,11 @@ class SlowChannels(MemoryChannelRepository):
         self._has_failed = False
 
     async def remove_member(self, channel_id: ChannelId, user_id: UserId) -> bool:
-        """Remove the member when ``may_end`` is set."""
         self.began.set()
         await self.may_end.wait()
         return await super().remove_member(channel_id, user_id)
 
     async def delete(self, channel_id: ChannelId) -> None:
-        """Raise at the first call."""
         if not self._has_failed:
             self._has_failed = True
             raise Unavailable

@@ -32,7 +32,6 @@ class LosingDeliveries(MemoryDeliveryRepository):
     async def advance_all(
         self, reports: Sequence[Report], now: datetime
     ) -> Sequence[AdvanceOutcome]:
-        """Store the reports, or not; raise `UnconfirmedAdvances` while ``losing``."""
         self.batches.append(len(reports))
         if not self.losing:
             return await super().advance_all(reports, now)
@@ -330,7 +329,6 @@ class HeldBackDeliveries(MemoryDeliveryRepository):
     async def advance_all(
         self, reports: Sequence[Report], now: datetime
     ) -> Sequence[AdvanceOutcome]:
-        """Store the reports, and return late if one reports a delivery."""
         outcomes = await super().advance_all(reports, now)
         if any(report.state is DeliveryState.DELIVERED for report in reports):
             self.stored.set()

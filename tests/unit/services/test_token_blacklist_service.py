@@ -29,7 +29,6 @@ class FailingStore(MemoryRevocationStore):
         self.on_added: Callable[[], None] = lambda: None
 
     async def add(self, revocation: Revocation, ttl_seconds: int) -> None:
-        """Add the revocation, or fail."""
         self._fail()
         await super().add(revocation, ttl_seconds)
         self.on_added()
@@ -67,7 +66,6 @@ class FakeBus(RevocationBus):
     def listen(
         self, on_revoked: Callable[[Revocation], None], on_connected: Callable[[], None]
     ) -> None:
-        """Keep both callbacks."""
         self.on_revoked, self.on_connected = on_revoked, on_connected
 
     async def publish(self, revocation: Revocation) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.adapters.sql.channels.deletion import delete_channel
 from app.adapters.sql.channels.references import require_unreferenced
 from app.adapters.sql.connection.database import Database
-from app.adapters.sql.queries import USER_COLUMNS, belongs, to_user
+from app.adapters.sql.queries import USER_COLUMNS, belongs, lock_users, to_user
 from app.adapters.sql.schema.dialects import as_text, is_one_of, upsert
 from app.adapters.sql.schema.tables import channel_members, channels, users
 from app.domain.channel import Channel, ChannelType, MemberRole, MembershipOutcome
@@ -45,7 +45,6 @@ class SqlChannelRepository(ChannelRepository):
         self._database = database
 
     async def channels_of(self, user_id: UserId) -> tuple[ChannelId, ...]:
-        """Read the channels of a user, sorted by id."""
         query = select(channel_members.c.channelId).where(channel_members.c.userId == user_id)
         async with self._database.asking() as connection:
             found = (await connection.scalars(query)).all()
@@ -53,21 +52,18 @@ class SqlChannelRepository(ChannelRepository):
         return tuple(sorted(found))
 
     async def users(self, limit: int) -> tuple[User, ...]:
-        """Read the first users, sorted by id."""
         query = select(*USER_COLUMNS).order_by(users.c.id).limit(limit)
         async with self._database.asking() as connection:
             rows = (await connection.execute(query)).mappings()
             return tuple(to_user(row) for row in rows)
 
     async def is_member(self, channel_id: ChannelId, user_id: UserId) -> bool:
-        """Whether the user is a member of the channel."""
         async with self._database.asking() as connection:
             return bool(await connection.scalar(select(belongs(channel_id, user_id))))
 
     async def members_of_all(
         self, channel_ids: Collection[ChannelId]
     ) -> Mapping[ChannelId, frozenset[UserId]]:
-        """Read the members of each of these channels."""
         members: dict[ChannelId, set[UserId]] = {channel_id: set() for channel_id in channel_ids}
         async with self._database.asking() as connection:
             rows = await connection.execute(_MEMBERS, {"channel_ids": channel_ids})
@@ -77,7 +73,6 @@ class SqlChannelRepository(ChannelRepository):
         return {channel_id: frozenset(user_ids) for channel_id, user_ids in members.items()}
 
     async def find(self, channel_id: ChannelId) -> Channel | None:
-        """Read a channel; None if it does not exist."""
         async with self._database.asking() as connection:
             row = (await connection.execute(_CHANNEL, {"channel_id": channel_id})).one_or_none()
         if row is None:
@@ -92,11 +87,10 @@ class SqlChannelRepository(ChannelRepository):
         )
 
     async def create(self, channel: Channel, roles: Mapping[UserId, MemberRole]) -> None:
-        """Store a channel with its members."""
         now = channel.created_at
         members = [_member(channel.id, user_id, role, now) for user_id, role in roles.items()]
         async with self._database.transaction() as connection:
-            await _lock_users(connection, {channel.created_by_id, *roles})
+            await _require_users(connection, {channel.created_by_id, *roles})
             statement = upsert(connection, channels).on_conflict_do_nothing()
             created = statement.values(
                 id=channel.id,
@@ -115,11 +109,10 @@ class SqlChannelRepository(ChannelRepository):
     async def add_member(
         self, channel_id: ChannelId, user_id: UserId, role: MemberRole | None, now: datetime
     ) -> MembershipOutcome:
-        """Insert a membership, or change the role of an existing one."""
         row = _member(channel_id, user_id, role or MemberRole.MEMBER, now)
         async with self._database.transaction() as connection:
             await _lock_channel(connection, channel_id)
-            await _lock_users(connection, {user_id})
+            await _require_users(connection, {user_id})
             joining = upsert(connection, channel_members).on_conflict_do_nothing().values(row)
             if (await connection.execute(joining)).rowcount:
                 return MembershipOutcome.JOINED
@@ -134,14 +127,12 @@ class SqlChannelRepository(ChannelRepository):
             return MembershipOutcome.ROLE_CHANGED if changed else MembershipOutcome.NOTHING
 
     async def remove_member(self, channel_id: ChannelId, user_id: UserId) -> bool:
-        """Delete a membership."""
         membership = delete(channel_members).where(_is_membership(channel_id, user_id))
         async with self._database.transaction() as connection:
             await _lock_channel(connection, channel_id)
             return bool((await connection.execute(membership)).rowcount)
 
     async def remove_members(self, channel_id: ChannelId) -> frozenset[UserId]:
-        """Delete every membership, unless something prevents the deletion of the channel."""
         memberships = (
             delete(channel_members)
             .where(channel_members.c.channelId == channel_id)
@@ -153,7 +144,6 @@ class SqlChannelRepository(ChannelRepository):
             return frozenset((await connection.scalars(memberships)).all())
 
     async def delete(self, channel_id: ChannelId) -> None:
-        """Delete the channel's messages in batches, then the channel."""
         await delete_channel(self._database, channel_id)
 
     async def seed(self, membership: Membership) -> None:
@@ -209,10 +199,7 @@ async def _lock_channel(connection: AsyncConnection, channel_id: ChannelId) -> N
         raise ChannelNotFound
 
 
-async def _lock_users(connection: AsyncConnection, user_ids: Collection[UserId]) -> None:
-    """Keep the users from being deleted until the transaction ends."""
-    query = select(users.c.id).where(users.c.id.in_(user_ids)).order_by(users.c.id)
-    found = await connection.scalars(query.with_for_update(read=True, key_share=True))
-    unknown = set(user_ids).difference(found)
+async def _require_users(connection: AsyncConnection, user_ids: Collection[UserId]) -> None:
+    unknown = await lock_users(connection, user_ids)
     if unknown:
         raise UserNotFound(min(unknown))

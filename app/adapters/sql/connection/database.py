@@ -125,7 +125,6 @@ class Database(WriteAdmission):
         await asyncio.to_thread(self._file_watch.close)
 
     async def admit_writer(self) -> None:
-        """Raise `Unavailable` while the circuit breaker for writers is open."""
         await self._writing.admit()
 
     @asynccontextmanager

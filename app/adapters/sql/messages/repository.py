@@ -28,14 +28,12 @@ class SqlMessageRepository(MessageRepository):
         self._database = database
 
     async def add_all(self, drafts: Sequence[MessageDraft], now: datetime) -> Sequence[AddOutcome]:
-        """Store messages with their deliveries, unless their client message ids are in use."""
         async with self._database.transaction() as connection:
             return await connection.run_sync(store_all, drafts, now)
 
     async def update(
         self, message_id: MessageId, editor_id: UserId, content: str, now: datetime
     ) -> Message:
-        """Replace the content of a message."""
         statement = update(messages).where(messages.c.id == message_id)
         async with self._database.transaction() as connection:
             message = await lock_message(connection, message_id, editor_id)
@@ -56,7 +54,6 @@ class SqlMessageRepository(MessageRepository):
     async def list_after(
         self, channel_id: ChannelId, reader_id: UserId, after_seq: int, limit: int
     ) -> tuple[Message, ...]:
-        """Read a page of the channel's messages for a member."""
         async with self._database.reading() as connection:
             if not await connection.scalar(select(belongs(channel_id, reader_id))):
                 raise NotAMember
@@ -65,12 +62,10 @@ class SqlMessageRepository(MessageRepository):
     async def stored_after(
         self, channel_id: ChannelId, after_seq: int, limit: int
     ) -> tuple[Message, ...]:
-        """Read a page of the channel's messages without a check of membership."""
         async with self._database.asking() as connection:
             return await read_page(connection, channel_id, after_seq, limit)
 
     async def last_seqs(self, channel_ids: Collection[ChannelId]) -> Mapping[ChannelId, int]:
-        """Read the last ``seq`` of each channel."""
         async with self._database.asking() as connection:
             rows = await connection.execute(_LAST_SEQS, {"channel_ids": channel_ids})
             found = rows.all()

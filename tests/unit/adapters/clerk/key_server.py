@@ -28,11 +28,9 @@ class KeyServer:
         return str(self._server.make_url(path))
 
     async def start(self) -> None:
-        """Listen on a free port."""
         await self._server.start_server()
 
     async def stop(self) -> None:
-        """Release waiting requests, and stop listening."""
         self.may_answer.set()
         await self._server.close()
 

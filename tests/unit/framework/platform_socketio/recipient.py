@@ -23,5 +23,4 @@ class Recorder(Recipient):
 
     @property
     def received(self) -> bytes:
-        """All written bytes."""
         return b"".join(self.written)

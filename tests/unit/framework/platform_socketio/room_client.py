@@ -28,7 +28,6 @@ class RoomClient(Recorder):
         self._batcher = batcher
 
     def send_frame(self, frame: bytes) -> None:
-        """Queue a frame, as a connection does."""
         self._batcher.queue_frame(self, frame)
 
     def __hash__(self) -> int:

@@ -33,7 +33,6 @@ class Store:
         self.callers: list[str] = []
 
     async def add(self, items: Sequence[str]) -> list[str]:
-        """Store a batch, unless a failure is set or an item is `REJECTED`."""
         self.commits.append(list(items))
         self.callers.append(CALLER.get())
         self.began.set()
@@ -67,7 +66,6 @@ class Admission(WriteAdmission):
         self.is_rejecting = False
 
     async def admit_writer(self) -> None:
-        """Raise `Unavailable` if `is_rejecting`."""
         if self.is_rejecting:
             raise Unavailable
 

@@ -31,7 +31,6 @@ class _Written:
         self.data += b"".join(parts)
 
     def is_closing(self) -> bool:
-        """Return False: the transport stays open."""
         return False
 
 
@@ -70,7 +69,7 @@ def _read(data: bytes) -> list[object]:
     ],
 )
 def test_header_has_the_shortest_form_when_a_text_is_long(length: int, header: bytes) -> None:
-    """RFC 6455, section 5.2, requires it."""
+    """RFC 6455, section 5.2, requires the shortest form of the length."""
     assert header + b"a" * length == text_frame(b"a" * length)
 
 
