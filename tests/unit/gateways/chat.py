@@ -11,6 +11,7 @@ from app.framework.platform_socketio import json_codec
 from app.framework.testing import RecordingLink, Test, TestingModule, fake_socket
 from app.framework.websockets.connections import compile_connect, compile_disconnect
 from app.framework.websockets.pipeline import compile_event
+from app.gateways.dto.client_payload import ClientPayload
 from app.gateways.ws_gateway import WsGateway
 from app.modules import create_app_module
 from app.ports import Broadcaster, Clock, SocketRooms, TokenVerifier
@@ -72,6 +73,16 @@ class Chat:
     @property
     def events(self) -> list[str]:
         return [route.pattern for route in self._definition.routes]
+
+    @property
+    def payload_types(self) -> dict[str, type[ClientPayload]]:
+        """The type of the payload of each event that has one."""
+        return {
+            route.pattern: parameter.metatype
+            for route in self._definition.routes
+            for parameter in route.parameters
+            if issubclass(parameter.metatype, ClientPayload)
+        }
 
     @property
     def published(self) -> list[tuple[str, str]]:

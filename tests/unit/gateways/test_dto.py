@@ -4,9 +4,10 @@ from math import inf, nan
 from typing import Any
 
 import pytest
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from app.gateways.dto.channel_dto import ChannelDto
+from app.gateways.dto.client_payload import StorableText
 from app.gateways.dto.get_offline_dto import GetOfflineDto
 from app.gateways.dto.message_dto import MessageDto
 from app.gateways.dto.receipt_dto import ReceiptDto
@@ -89,6 +90,17 @@ def test_dto_refuses_the_payload_when_a_field_does_not_fit(
 
     paths = [".".join(map(str, error["loc"])) for error in caught.value.errors()]
     assert [path] == paths
+
+
+@pytest.mark.parametrize("text", ["\ud800", "a\0b"])
+def test_storable_text_refuses_text_when_no_database_takes_it(text: str) -> None:
+    """Any other text is unchanged, whatever its length."""
+    storable = TypeAdapter[str](StorableText)
+
+    with pytest.raises(ValidationError):
+        storable.validate_python(text)
+
+    assert " 😀" * 999 == storable.validate_python(" 😀" * 999)
 
 
 def test_send_message_dto_takes_the_documented_name_when_both_are_sent() -> None:

@@ -27,9 +27,11 @@ from tests.unit.framework.platform_socketio.connected import MAX_MESSAGE_BYTES, 
         (client_frames.text(b"\xff"), WSCloseCode.INVALID_TEXT),
         (client_frames.masked(b"\x82\x00"), WSCloseCode.PROTOCOL_ERROR),
         (client_frames.masked(b"\x01\x014"), WSCloseCode.PROTOCOL_ERROR),
+        (text_frame(b"4" * 9), WSCloseCode.PROTOCOL_ERROR),
+        (b"\x81\xfe\x00\x01" + bytes(4) + b"4", WSCloseCode.PROTOCOL_ERROR),
         (client_frames.text(b"4" * (MAX_MESSAGE_BYTES + 1)), WSCloseCode.MESSAGE_TOO_BIG),
     ],
-    ids=["packet", "type", "empty", "utf8", "binary", "unfinished", "long"],
+    ids=["packet", "type", "empty", "utf8", "binary", "unfinished", "unmasked", "header", "long"],
 )
 async def test_client_is_closed_with_a_code_when_it_breaks_the_protocol(
     owner: Owner, client: Client, data: bytes, code: int
