@@ -55,9 +55,8 @@ async def test_edits_and_deletions_are_seen_when_they_were_missed(alice: Tab, bo
     await alice.press("ArrowUp")
     await alice.element(".edit textarea", "fill", "second, edited")
     await alice.press("Enter")
-    await alice.sees(
-        f"{message('second, edited')} >> .edited"
-    )  # After that, the page is not drawn again.
+    # Wait for the last time that the page draws its messages.
+    await alice.sees(f"{message('second, edited')} >> .edited")
     await alice.element(message("first"), "hover")
     await alice.click(f"{message('first')} >> role=button[name=Delete]")
     await alice.click("dialog >> role=button[name=Delete]")
@@ -135,7 +134,8 @@ async def test_user_is_signed_in_again_when_the_server_ends_an_expired_session(
     await alice.sign_in(server.url, "Alice")
     await alice.evaluate(RECORD_PHASES)
 
-    await alice.block("**/dev/token")  # The token is not replaced in time.
+    # Keep the page from replacing the token in time.
+    await alice.block("**/dev/token")
     await alice.sees("body:not([data-phase=online])")
     await alice.unblock()
     await alice.is_online()

@@ -35,7 +35,14 @@ MakeServices = Callable[[MessageRepository, AdoptionRepository], MessageServices
 
 
 class SlowMessages(MemoryMessageRepository):
-    """Stores messages at once, but returns late if one is in the channel `general`."""
+    """Stores messages at once, but returns late if one is in the channel `general`.
+
+    Attributes:
+        batches: The contents of each batch.
+        stored: Set when a message in the channel `general` is stored.
+        may_return: Lets `add_all` return after it has stored such a message.
+        is_away: Whether `add_all` raises `Unavailable`.
+    """
 
     def __init__(self, store: MemoryStore) -> None:
         super().__init__(store)

@@ -102,7 +102,8 @@ def started(group: GroupCommit[str, str], *items: tuple[str, str]) -> list[async
 
 async def until_waiting(group: GroupCommit[str, str], count: int) -> None:
     """Let every caller run until it waits, and check that ``count`` items are waiting."""
-    for _ in range(3):  # a task starts, and continues after the batch that it has started
+    # Each task needs a turn to start, and a turn to continue after the batch that it started.
+    for _ in range(3):
         await asyncio.sleep(0)
     assert count == group._waiting
 
