@@ -25,7 +25,8 @@ class WsException(Exception):
 
     Attributes:
         error: A text, or an object that is sent unchanged, as in Nest.
-        message: The text; for an object, its ``message`` or the name of the class in words.
+        message: The text of the error. For an object this is its ``message`` or, without one, the
+            class name in words.
         details: Further fields of the answer, such as ``retryAfterMs``.
     """
 
@@ -109,7 +110,7 @@ class FieldError(TypedDict):
     """The error of one field of a payload, as it is sent to the client.
 
     Attributes:
-        path: The path of the field, with dots.
+        path: The path of the field in the payload, joined with dots.
     """
 
     path: str
@@ -148,8 +149,8 @@ class WsUnknownEvent(WsException):
 class WsTooManyRequests(WsException):
     """The client exceeded a rate limit; it may continue after ``retry_after_ms`` milliseconds.
 
-    The pipeline handles none of its events until then, so the client gets one error instead of one
-    per event.
+    Until then, the pipeline does not handle the client's events, so the client gets one error
+    instead of one per event.
     """
 
     code = "rate_limited"
