@@ -27,8 +27,6 @@ class WebhookMessage:
 
     Attributes:
         id: The id of the message, the same for every repetition.
-        type: The type of the event, such as ``user.deleted``.
-        data: The user, session or other object of the event.
     """
 
     id: str

@@ -133,8 +133,6 @@ def fake_context(
 
     Args:
         ack: Called with the answer, such as a list's ``append``; None if none was requested.
-        handler: A function whose metadata a `Reflector` reads.
-        gateway: A class whose metadata a `Reflector` reads.
     """
     return ExecutionContext(client, data, ack, pattern, gateway, handler)
 
