@@ -71,13 +71,13 @@ async def seed_database(settings: Settings, file: Path) -> Membership:
 
 
 async def revoke_sessions(settings: Settings, kind: RevocationKind, text: str) -> Revoked:
-    """Run ``python -m app revoke``. Running servers apply it at once or within seconds.
+    """Run ``python -m app revoke``. Running servers apply the revocation within seconds.
 
     Removes white space around the text, and ``Bearer`` before a token.
 
     Raises:
-        StartError: The text is not valid for this kind, no server could see the revocation, or the
-            result could not be confirmed.
+        StartError: The text is not valid for this kind, no server uses the storage, or the result
+            could not be confirmed.
     """
     with start_errors():
         needed = _settings_to_revoke(settings)
@@ -128,7 +128,7 @@ def issue_token(settings: Settings, user_id: UserId, ttl_seconds: int) -> str:
 
 def _settings_to_revoke(settings: Settings) -> Settings:
     if settings.redis_url is not None:
-        # Revocations are in Redis, so a database that fails must not prevent them.
+        # With Redis, revocations are stored there, and must not depend on the database.
         return settings.model_copy(update={"database_url": IN_MEMORY})
     if settings.database_url == IN_MEMORY:
         raise StartError(
