@@ -9,6 +9,7 @@ from typing import Any
 
 from tests.deadlines import PROCESS_SECONDS
 
+_ROOT = Path(__file__).parents[1]
 _LINE_LIMIT_BYTES = 4 * 1024 * 1024
 
 
@@ -26,6 +27,10 @@ class NodeDriver(ABC):
         self.reader: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
+        """Start the process. `make test` has installed the packages that it imports."""
+        if not (self._folder / "node_modules").is_dir():
+            stamp = f"{self._folder.relative_to(_ROOT)}/node_modules/.installed"
+            raise FileNotFoundError(f"the Node packages are missing; run: make {stamp}")
         self._process = await asyncio.create_subprocess_exec(
             *("node", "driver.mjs", *self._arguments),
             cwd=self._folder,

@@ -26,7 +26,7 @@ from app.domain.errors import (
     UserNotFound,
 )
 from app.domain.ids import ChannelId, UserId, new_id
-from app.domain.text import UNSTORABLE_TEXT, is_blank, is_storable
+from app.domain.text import checked_storable, is_blank
 from app.framework import controller, delete, post, put
 from app.services.channel_service import ChannelService
 
@@ -44,12 +44,6 @@ _STATUS = {
     ChannelExists: HTTPStatus.CONFLICT,
     ChannelInUse: HTTPStatus.CONFLICT,
 }
-
-
-def _storable(text: str) -> str:
-    if not is_storable(text):
-        raise ValueError(UNSTORABLE_TEXT)
-    return text
 
 
 def _visible(text: str) -> str:
@@ -70,14 +64,16 @@ class CreateChannelRequest(BackendRequest):
     name: Annotated[
         str,
         StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_NAME_CHARS),
-        AfterValidator(_storable),
+        AfterValidator(checked_storable),
         AfterValidator(_visible),
     ]
     created_by_id: Id
     id: Annotated[Id, AfterValidator(_addressable)] | None = None
     description: (
         Annotated[
-            str, StringConstraints(max_length=MAX_DESCRIPTION_CHARS), AfterValidator(_storable)
+            str,
+            StringConstraints(max_length=MAX_DESCRIPTION_CHARS),
+            AfterValidator(checked_storable),
         ]
         | None
     ) = None

@@ -81,11 +81,11 @@ def memory_storage() -> Storage:
         store.leave(channel_id, user_id)
 
     return Storage(
-        MemoryChannelRepository(store),
-        MemoryMessageRepository(store),
-        MemoryAdoptionRepository(),
-        MemoryDeliveryRepository(store),
-        leave,
+        channels=MemoryChannelRepository(store),
+        messages=MemoryMessageRepository(store),
+        adoption=MemoryAdoptionRepository(),
+        deliveries=MemoryDeliveryRepository(store),
+        leave=leave,
     )
 
 
@@ -98,11 +98,11 @@ def sql_storage(database: Database) -> Storage:
             await connection.execute(delete(channel_members).where(*row))
 
     return Storage(
-        SqlChannelRepository(database),
-        SqlMessageRepository(database),
-        SqlAdoptionRepository(database),
-        SqlDeliveryRepository(database),
-        leave,
+        channels=SqlChannelRepository(database),
+        messages=SqlMessageRepository(database),
+        adoption=SqlAdoptionRepository(database),
+        deliveries=SqlDeliveryRepository(database),
+        leave=leave,
     )
 
 

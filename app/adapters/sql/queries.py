@@ -1,5 +1,6 @@
 """Queries and row conversions that several repositories share."""
 
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, RowMapping, Select, exists, func, literal, select
@@ -105,6 +106,19 @@ async def read_page(
     )
     rows = (await connection.execute(query)).mappings()
     return tuple(map(to_message, rows))
+
+
+async def lock_users(
+    connection: AsyncConnection, user_ids: Collection[UserId]
+) -> frozenset[UserId]:
+    """Keep users from being deleted until the transaction ends; return the ids of missing users.
+
+    Call it before `lock_message` if a new row will refer to a message and to a user. A deletion of
+    the user locks in the same order, so that neither of the two deadlocks.
+    """
+    query = select(users.c.id).where(users.c.id.in_(user_ids)).order_by(users.c.id)
+    found = await connection.scalars(query.with_for_update(read=True, key_share=True))
+    return frozenset(user_ids).difference(found)
 
 
 async def lock_message(

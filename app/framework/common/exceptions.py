@@ -107,11 +107,7 @@ class WsForbidden(WsException):
 
 
 class FieldError(TypedDict):
-    """The error of one field of a payload, as it is sent to the client.
-
-    Attributes:
-        path: The path of the field in the payload, joined with dots.
-    """
+    """The error of one field, as it is sent to the client; ``path`` contains dots."""
 
     path: str
     message: str

@@ -35,7 +35,8 @@ async def try_activate(checks: Iterable[Check], context: ExecutionContext) -> No
         TypeError: See `verdict_of`.
     """
     for check in checks:
-        if not await verdict_of(check, check(context)):
+        verdict = check(context)
+        if verdict is not True and not await verdict_of(check, verdict):
             raise WsForbidden
 
 

@@ -91,11 +91,7 @@ class Injector:
         return exact or derived or declared
 
     def resolve(self, reference: object, subject: str) -> Any:
-        """Return an instance unchanged, or the instance of a class; decorators may name either.
-
-        Raises:
-            BootError: No module provides the class.
-        """
+        """Return an instance as it is, or that of a class; `BootError` if nothing provides it."""
         if not isinstance(reference, type):
             return reference
         if not self.find(reference):

@@ -127,10 +127,7 @@ def _refuse_on_other_members(member: object, subject: str) -> None:
 
 
 def _refuse_hidden_metadata(member: FunctionType, keys: Iterable[str], subject: str) -> None:
-    """Refuse another decorator that hides the framework's, because it lacks ``functools.wraps``.
-
-    The wrapped function is found in the closure of the other decorator.
-    """
+    """Refuse a decorator without ``functools.wraps``: it hides the framework's in its closure."""
     filled = [cell for cell in member.__closure__ or () if cell != CellType()]
     for wrapped in filter(inspect.isfunction, (cell.cell_contents for cell in filled)):
         for key in metadata_keys(wrapped):

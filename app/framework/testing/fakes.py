@@ -134,8 +134,6 @@ def fake_context(
     Args:
         ack: A function that receives the answer, such as a list's ``append``; None for an event
             without an ack.
-        handler: A function whose metadata a `Reflector` reads.
-        gateway: A class whose metadata a `Reflector` reads.
     """
     return ExecutionContext(client, data, ack, pattern, gateway, handler)
 

@@ -93,7 +93,6 @@ def check_enhancers(instances: Iterable[Any], kind: type[Any], subject: str) -> 
 
 
 def _check_method(instance: object, kind: type, subject: str) -> None:
-    """Check that the method which the pipeline calls exists and returns its result."""
     method = _METHODS[kind]
     inherited = getattr(type(instance), method, None) is getattr(kind, method)
     if inherited and kind is not PipeTransform:

@@ -62,11 +62,7 @@ class GatewayDefinition:
 
 
 def explore(gateway: object, application: Enhancers, resolve: Resolve) -> GatewayDefinition:
-    """Read the definition of a gateway.
-
-    Raises:
-        BootError: A mistake in the gateway, or an option that is not supported.
-    """
+    """Read a gateway's definition; raise `BootError` for a mistake or an unsupported option."""
     cls = type(gateway)
     options: GatewayOptions = get_metadata(cls, GATEWAY_OPTIONS)
     _check_options(cls, options)

@@ -166,7 +166,6 @@ class _Argument(NamedTuple):
 
 
 def _compile_argument(parameter: Parameter, route: EventRoute) -> _Argument:
-    """Compile a parameter's pipes, except those that do not apply to it."""
     marker = parameter.marker
     if isinstance(marker, AckMarker):
         return _Argument(ExecutionContext.get_ack, [])

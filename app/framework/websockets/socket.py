@@ -134,11 +134,7 @@ class BroadcastOperator:
         return BroadcastOperator(self._hub, self._rooms, self._except, volatile=True)
 
     def emit(self, event: str, *args: Any) -> None:
-        """Queue the event for all recipients, in the order of the calls. Returns immediately.
-
-        Raises:
-            ValueError: The name is reserved.
-        """
+        """Queue the event for all recipients; raise ValueError if its name is reserved."""
         if event in RESERVED_EVENTS:
             raise _reserved(event)
         self._hub.broadcast(self._rooms, self._except, event, args, volatile=self._volatile)
@@ -207,11 +203,7 @@ class Socket:
         self._link.leave(room)
 
     def emit(self, event: str, *args: Any) -> None:
-        """Queue an event for this client.
-
-        Raises:
-            ValueError: The name is reserved.
-        """
+        """Queue an event for this client; raise ValueError if its name is reserved."""
         if event in RESERVED_EVENTS:
             raise _reserved(event)
         self._link.emit(event, args)

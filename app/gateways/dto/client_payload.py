@@ -6,6 +6,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 from pydantic.alias_generators import to_camel
 
 from app.domain.ids import ChannelId, ClientMessageId, MessageId, checked_id
+from app.domain.text import checked_storable
 
 
 def _to_integer(value: object) -> object:
@@ -18,6 +19,9 @@ _CHECKED = AfterValidator(checked_id)
 AnyChannelId = Annotated[ChannelId, _CHECKED]
 AnyMessageId = Annotated[MessageId, _CHECKED]
 AnyClientMessageId = Annotated[ClientMessageId, _CHECKED]
+
+StorableText = Annotated[str, AfterValidator(checked_storable)]
+"""A text without NUL and lone surrogates. It has no limit: add ``Field(max_length=...)``."""
 
 Integer = Annotated[int, BeforeValidator(_to_integer)]
 """A whole number, written as 50 or 50.0. Rejects 50.5, "50" and true."""

@@ -32,13 +32,12 @@ def _example() -> dict[str, str | None]:
 
 
 def test_env_example_lists_every_setting() -> None:
-    """The file lists all settings, and no others."""
     assert {name.upper() for name in Settings.model_fields} == set(_example())
 
 
 def test_env_example_shows_the_defaults(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Uncommenting a line without changing its value has no effect."""
-    monkeypatch.chdir(tmp_path)  # where no .env exists
+    monkeypatch.chdir(tmp_path)  # A folder without .env.
     for name in Settings.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
     defaults = Settings()

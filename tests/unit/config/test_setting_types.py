@@ -86,7 +86,7 @@ def test_settings_refuse_a_value_when_it_is_out_of_bounds(
 def test_origin_is_taken_as_browsers_write_it_when_it_is_spelt_otherwise(
     monkeypatch: pytest.MonkeyPatch, name: str, written: str, meant: str
 ) -> None:
-    """Origins are normalised, as they are compared with ``Origin`` and ``azp`` by character."""
+    """Origins are normalised, because they are compared with ``Origin`` and ``azp`` as text."""
     clerk = {**PRODUCTION, name: written}
 
     settings = load(monkeypatch, clerk)
@@ -101,7 +101,7 @@ def test_origin_is_taken_as_browsers_write_it_when_it_is_spelt_otherwise(
 def test_origin_of_pages_without_a_server_is_taken_when_it_is_configured(
     monkeypatch: pytest.MonkeyPatch, written: str, meant: str
 ) -> None:
-    """The origins of sandboxed frames and of files may connect, but are not authorized parties."""
+    """Origins of sandboxed frames and of files may connect, but are not authorized parties."""
     settings = load(monkeypatch, {"CORS_ORIGINS": written, "PORT": "3000"})
 
     assert (meant,) == settings.cors_origins
@@ -120,7 +120,7 @@ def test_origin_of_pages_without_a_server_is_taken_when_it_is_configured(
 def test_trusted_proxy_is_taken_as_ipv4_when_it_is_mapped_into_ipv6(
     monkeypatch: pytest.MonkeyPatch, written: str, meant: str
 ) -> None:
-    """An IPv4-mapped network becomes IPv4, as it would match no IPv4 peer otherwise."""
+    """An IPv4-mapped IPv6 network would match no IPv4 peer."""
     settings = load(monkeypatch, {"TRUSTED_PROXIES": written})
 
     assert [meant] == [str(each) for each in settings.trusted_proxies]
@@ -140,7 +140,7 @@ def test_trusted_proxy_is_taken_as_ipv4_when_it_is_mapped_into_ipv6(
 def test_database_url_is_taken_when_it_is_spelt_as_elsewhere(
     monkeypatch: pytest.MonkeyPatch, written: str, meant: str
 ) -> None:
-    """Quotes, capitals and SQLAlchemy's driver names are accepted."""
+    """Quotes, capitals and SQLAlchemy's driver names in DATABASE_URL are accepted."""
     settings = load(monkeypatch, {"DATABASE_URL": written})
 
     assert meant == settings.database_url

@@ -9,7 +9,7 @@ from tests.unit.config.environment import PRODUCTION, load, refusal
 
 
 def test_settings_run_locally_when_nothing_is_set() -> None:
-    """Without configuration there are a database file, local origins and an issuer."""
+    """By default there are a database file, local origins and the development issuer."""
     settings = load_settings()
 
     assert "sqlite:///.data/chat.db" == settings.database_url
@@ -86,7 +86,7 @@ def test_settings_accept_production_when_everything_is_given(
 
 
 def test_settings_accept_clerk_when_a_developer_uses_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In development, a key and an issuer suffice; the parties default to the local origins."""
+    """In development, Clerk needs only a key and an issuer; parties default to local origins."""
     jwks_url = "https://clerk.example.com/.well-known/jwks.json"
 
     settings = load(
@@ -101,7 +101,7 @@ def test_settings_accept_clerk_when_a_developer_uses_it(monkeypatch: pytest.Monk
 def test_settings_understand_the_other_name_when_the_issuer_has_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """CLERK_ISSUER_URL, the frontend's name, sets the issuer, too."""
+    """CLERK_ISSUER_URL, which frontends use, also sets the issuer."""
     environment = {**PRODUCTION, "CLERK_ISSUER": "", "CLERK_ISSUER_URL": "https://other.example"}
 
     settings = load(monkeypatch, environment)
@@ -112,7 +112,7 @@ def test_settings_understand_the_other_name_when_the_issuer_has_it(
 def test_settings_name_everything_missing_when_production_is_empty(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """One sentence names every setting that production requires."""
+    """One error names every setting that production requires."""
     text = refusal(monkeypatch, {"APP_ENV": "production"})
 
     expected = (
@@ -136,7 +136,7 @@ def test_settings_name_everything_missing_when_production_is_empty(
 def test_settings_name_the_missing_one_when_production_is_partial(
     monkeypatch: pytest.MonkeyPatch, missing: str, named: str
 ) -> None:
-    """Production does not start on a default where a real value is required."""
+    """In production, a required setting has no default."""
     text = refusal(monkeypatch, {**PRODUCTION, missing: ""})
 
     assert text.startswith(f"APP_ENV=production needs {named}: ")

@@ -7,7 +7,7 @@ from tests.unit.config.environment import PRODUCTION, load, refusal
 
 
 def test_settings_name_each_one_when_several_are_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each wrong setting has its own line, and a default that depends on it has none."""
+    """Each wrong setting has its own line; a default that depends on a wrong setting has none."""
     text = refusal(monkeypatch, {"AUTH_EXPIRY": "never", "MAX_FRAME_BYTES": "0", "PORT": "0"})
 
     assert [
@@ -21,7 +21,7 @@ def test_settings_name_each_one_when_several_are_wrong(monkeypatch: pytest.Monke
 
 
 def test_settings_keep_secrets_when_shown_or_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither a repr nor an error contains a key or a database password."""
+    """Neither a ``repr`` nor an error contains a key or a database password."""
     settings = load(monkeypatch, PRODUCTION)
 
     shown = f"{settings!r} {settings}"
@@ -41,7 +41,7 @@ def test_settings_keep_secrets_when_shown_or_refused(monkeypatch: pytest.MonkeyP
 def test_settings_say_so_when_dotenv_cannot_be_read(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """A binary `.env` is reported in one sentence."""
+    """The error for a binary `.env` is one sentence."""
     (tmp_path / ".env").write_bytes(b"PORT=\xff\xfe")
 
     text = refusal(monkeypatch, {})

@@ -25,7 +25,7 @@ def channels() -> RecordingChannelService:
 
 @pytest.fixture
 async def client(channels: RecordingChannelService) -> AsyncIterator[Client]:
-    """A client of a server with the controller alone."""
+    """A client of a server that has only this controller."""
     async with serving(channels_controller(channels)) as client:
         yield client
 
@@ -68,7 +68,7 @@ async def test_channel_is_created_when_all_of_it_is_named(
 async def test_channel_gets_an_id_when_none_is_named(
     client: Client, channels: RecordingChannelService
 ) -> None:
-    """Each id is different; the channel is public, and its creator is its only member."""
+    """By default a new channel gets a unique id, is public, and has only its creator as member."""
     for _ in range(2):
         await client.post("/channels", json=SMALLEST, headers=AUTHORIZED)
 
@@ -80,7 +80,7 @@ async def test_channel_gets_an_id_when_none_is_named(
 async def test_channel_is_answered_when_it_stands_already(
     client: Client, channels: RecordingChannelService
 ) -> None:
-    """Repeating a request is harmless; the status is 200 instead of 201."""
+    """A repeated request is harmless, and gets the status 200 instead of 201."""
     channels.changes = False
 
     response = await client.post("/channels", json={**SMALLEST, "id": "news"}, headers=AUTHORIZED)
@@ -91,7 +91,7 @@ async def test_channel_is_answered_when_it_stands_already(
 async def test_channel_is_deleted_when_it_is_named(
     client: Client, channels: RecordingChannelService
 ) -> None:
-    """The id in the path is decoded once."""
+    """The controller decodes the id in the path once."""
     url = URL("/channels/news%2F%C3%BC%2520%25", encoded=True)
 
     response = await client.delete(url, headers=AUTHORIZED)
@@ -119,7 +119,7 @@ async def test_membership_is_changed_when_both_are_named(
     *,
     changes: bool,
 ) -> None:
-    """The answer says whether anything changed."""
+    """The answer states whether anything changed."""
     channels.changes = changes
     url = URL("/channels/a%2Fb/members/user_%C3%BC", encoded=True)
 

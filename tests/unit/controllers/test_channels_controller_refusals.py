@@ -42,7 +42,7 @@ def channels() -> RecordingChannelService:
 
 @pytest.fixture
 async def client(channels: RecordingChannelService) -> AsyncIterator[Client]:
-    """A client of a server with the controller alone."""
+    """A client of a server that has only this controller."""
     async with serving(channels_controller(channels)) as client:
         yield client
 
@@ -77,7 +77,7 @@ async def test_nothing_is_created_when_the_body_is_malformed(
     path: str,
     message: str,
 ) -> None:
-    """The answer says what to send, and which field is wrong."""
+    """The answer names the wrong field, and describes a correct body."""
     sent: dict[str, Any] = {"data": body} if isinstance(body, str) else {"json": body}
 
     response = await client.post("/channels", headers=AUTHORIZED, **sent)
@@ -189,7 +189,7 @@ async def test_caller_is_told_why_when_the_change_cannot_be_made(
     code: str,
     message: str,
 ) -> None:
-    """The answer has a stable code."""
+    """The answer has a stable error code."""
     channels.failure = failure
     body = SMALLEST if method == "POST" else None
 
@@ -205,7 +205,7 @@ async def test_caller_is_told_why_when_the_change_cannot_be_made(
 
 
 async def test_body_is_bounded_when_the_key_is_right(client: Client) -> None:
-    """The server reads 64 KiB at most."""
+    """The server reads at most 64 KiB of a body."""
     body = " " * (MAX_BODY_BYTES + 1)
 
     response = await client.post("/channels", data=body, headers=AUTHORIZED)

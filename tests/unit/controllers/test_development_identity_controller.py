@@ -31,7 +31,7 @@ def issuer(tmp_path: Path) -> DevelopmentIssuer:
 
 @pytest.fixture
 async def client(issuer: DevelopmentIssuer) -> AsyncIterator[Client]:
-    """A client of a server with the controller alone."""
+    """A client of a server that has only this controller."""
     channels = MemoryChannelRepository(MemoryStore())
     await channels.seed({UserId("user_bob"): [RANDOM, GENERAL], UserId("user_alice"): []})
     app = web.Application()
@@ -53,21 +53,21 @@ async def claims_for(client: Client, wanted: dict[str, Any]) -> dict[str, Any]:
 async def test_jwks_is_the_issuers_when_a_verifier_asks(
     client: Client, issuer: DevelopmentIssuer
 ) -> None:
-    """The path is the one that Clerk uses."""
+    """The keys have the same path as at Clerk."""
     response = await client.get("/.well-known/jwks.json")
 
     assert (200, issuer.jwks()) == (response.status, await response.json())
 
 
 async def test_token_is_the_users_when_somebody_here_asks(client: Client) -> None:
-    """By default it expires after a minute."""
+    """By default a development token expires after a minute."""
     claims = await claims_for(client, {"userId": "user_alice"})
 
     assert ("user_alice", NOW + 60) == (claims["sub"], claims["exp"])
 
 
 async def test_token_has_session_and_life_as_wished_when_they_are_given(client: Client) -> None:
-    """A negative lifetime gives an expired token, for trying out what happens."""
+    """A negative lifetime gives an expired token, which developers can try out."""
     claims = await claims_for(
         client, {"userId": "user_alice", "sessionId": "sess_1", "ttlSeconds": -5}
     )
@@ -91,7 +91,7 @@ async def test_token_has_session_and_life_as_wished_when_they_are_given(client: 
 async def test_token_is_refused_with_a_sentence_when_the_wish_is_malformed(
     client: Client, body: str, path: str
 ) -> None:
-    """The answer says what to send, and which field is wrong."""
+    """The answer names the wrong field, and describes a correct request."""
     response = await client.post("/dev/token", data=body)
 
     refusal = await response.json()
@@ -115,7 +115,7 @@ async def test_token_is_refused_with_a_sentence_when_the_wish_is_malformed(
 async def test_token_is_forbidden_when_the_request_comes_from_elsewhere(
     client: Client, headers: dict[str, str]
 ) -> None:
-    """This covers a foreign page, DNS rebinding and a proxy."""
+    """Requests of a foreign page, by DNS rebinding or through a proxy get no token."""
     response = await client.post("/dev/token", json={"userId": "a"}, headers=headers)
 
     assert 403 == response.status
@@ -134,17 +134,14 @@ async def test_token_is_forbidden_when_the_request_comes_from_elsewhere(
 async def test_token_is_given_when_the_request_comes_from_here(
     client: Client, headers: dict[str, str]
 ) -> None:
-    """The request comes from the application's page or a command line."""
+    """The application's page and a command line on this machine can get a token."""
     response = await client.post("/dev/token", json={"userId": "a"}, headers=headers)
 
     assert 200 == response.status
 
 
 async def test_users_are_listed_with_their_channels_when_the_page_asks(client: Client) -> None:
-    """They are sorted by id, and include users without channels.
-
-    The answer has the length limit.
-    """
+    """The users are sorted by id, and include users without channels."""
     response = await client.get("/dev/users")
 
     alice = {"id": "user_alice", "name": "Alice", "channels": []}

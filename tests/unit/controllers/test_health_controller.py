@@ -62,13 +62,13 @@ def storage() -> _Storage:
 
 @pytest.fixture
 def admits_unchecked() -> bool:
-    """``REVOCATION_UNAVAILABLE=refuse``."""
+    """Whether clients are admitted without a revocation check (REVOCATION_UNAVAILABLE=admit)."""
     return False
 
 
 @pytest.fixture
 def clock() -> ManualClock:
-    """The clock that measures the age of results."""
+    """The clock that measures the age of reused results."""
     return ManualClock()
 
 
@@ -84,7 +84,7 @@ def health(
 
 @pytest.fixture
 async def client(health: HealthController) -> AsyncIterator[Client]:
-    """A client of a server with the controller alone."""
+    """A client of a server that has only this controller."""
     app = web.Application()
     app.router.add_routes(routes_of(health))
     async with TestClient(TestServer(app)) as client:
@@ -105,7 +105,7 @@ async def test_health_is_ok_when_everything_answers(client: Client, path: str) -
 async def test_health_is_not_ready_when_the_storage_is_gone(
     client: Client, storage: _Storage, clock: ManualClock, path: str
 ) -> None:
-    """It is ready again when the storage is back, and alive all the time."""
+    """The server becomes ready again when the storage answers, and is alive all the time."""
     storage.available = False
 
     assert (503, {"status": "unavailable", "reason": "storage unavailable"}) == await answer(
@@ -121,7 +121,7 @@ async def test_health_is_not_ready_when_the_storage_is_gone(
 async def test_health_is_not_ready_when_revocations_cannot_be_read(
     client: Client, revocations: _Revocations, clock: ManualClock, path: str
 ) -> None:
-    """A client that connected now would be rejected. It is ready again when they can be read."""
+    """A server that would reject every new client is not ready."""
     revocations.available = False
 
     assert (503, {"status": "unavailable", "reason": "revocations unavailable"}) == await answer(
@@ -148,7 +148,7 @@ async def test_health_is_degraded_when_clients_are_admitted_unchecked(
 async def test_health_is_not_ready_when_the_storage_is_gone_too(
     client: Client, storage: _Storage, revocations: _Revocations
 ) -> None:
-    """Without the storage nobody is admitted, even unchecked."""
+    """Without storage, no client is admitted, even without a revocation check."""
     storage.available = revocations.available = False
 
     assert 503 == (await answer(client, "/health/ready"))[0]
@@ -158,7 +158,7 @@ async def test_health_is_not_ready_when_the_storage_is_gone_too(
 async def test_health_is_not_ready_when_it_is_draining(
     client: Client, health: HealthController, path: str
 ) -> None:
-    """From the first shutdown hook on, load balancers send no new clients."""
+    """Once the shutdown begins, load balancers must send no new clients."""
     await health.on_module_destroy()
 
     assert (503, {"status": "unavailable", "reason": "draining"}) == await answer(client, path)
@@ -168,7 +168,7 @@ async def test_health_is_not_ready_when_it_is_draining(
 async def test_health_probes_once_when_many_ask_together(
     client: Client, storage: _Storage, revocations: _Revocations
 ) -> None:
-    """Many requests must not use one database connection each."""
+    """Concurrent health requests share one probe and one database connection."""
     storage.may_answer.clear()
     asking = [asyncio.create_task(answer(client, READY[each % 2])) for each in range(20)]
     await storage.asked.wait()
@@ -184,7 +184,7 @@ async def test_health_probes_once_when_many_ask_together(
 async def test_health_reuses_a_result_when_it_is_less_than_a_second_old(
     client: Client, storage: _Storage, clock: ManualClock, *, available: bool
 ) -> None:
-    """A failure is reused too, so that a database that hangs is not queried by every request."""
+    """A failure is reused as well, so that not every request queries a hanging database."""
     storage.available = available
     first = await answer(client, "/health/ready")
     clock.advance(REUSE_SECONDS / 2)
@@ -200,7 +200,7 @@ async def test_health_reuses_a_result_when_it_is_less_than_a_second_old(
 async def test_health_is_not_ready_at_once_when_draining_begins_after_a_good_result(
     client: Client, health: HealthController
 ) -> None:
-    """Draining takes precedence over a reused result."""
+    """A server that drains ignores a reused result."""
     await answer(client, "/health/ready")
     await health.on_module_destroy()
 

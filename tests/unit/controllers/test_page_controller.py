@@ -27,7 +27,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def client(folder: Path) -> AsyncIterator[Client]:
-    """A client of a server with the controller alone."""
+    """A client of a server that has only this controller."""
     app = web.Application()
     app.router.add_routes(routes_of(PageController(folder)))
     async with TestClient(TestServer(app)) as client:
@@ -49,7 +49,7 @@ async def client(folder: Path) -> AsyncIterator[Client]:
 async def test_file_comes_with_its_type_when_it_is_asked_for(
     client: Client, path: str, content_type: str, text: str
 ) -> None:
-    """The type does not depend on the machine's own table of types."""
+    """The content type does not depend on the machine's table of types."""
     response = await client.get(path)
 
     assert (200, text) == (response.status, await response.text())
@@ -70,7 +70,7 @@ async def test_file_comes_with_its_type_when_it_is_asked_for(
     ],
 )
 async def test_nothing_is_found_when_it_is_not_the_pages(client: Client, path: str) -> None:
-    """Missing files and other files in the folder are not served."""
+    """Only the files of the page are served, even if the folder has other files."""
     response = await client.get(path)
 
     assert 404 == response.status
@@ -78,7 +78,7 @@ async def test_nothing_is_found_when_it_is_not_the_pages(client: Client, path: s
 
 @pytest.mark.parametrize("path", ["/", "/web/page.js"])
 async def test_page_runs_nothing_but_its_own_files(client: Client, path: str) -> None:
-    """Inline scripts, other hosts, HTML from strings and frames are forbidden."""
+    """The page forbids inline scripts, other hosts, HTML from strings, and frames."""
     response = await client.get(path)
 
     policy = dict(
@@ -93,7 +93,7 @@ async def test_page_runs_nothing_but_its_own_files(client: Client, path: str) ->
 async def test_file_is_asked_for_again_when_the_browser_has_it(
     client: Client, folder: Path
 ) -> None:
-    """A changed file is sent at the next reload, and an unchanged one is not sent again."""
+    """After a reload, only changed files are sent again."""
     first = await client.get("/web/page.js")
     again = await client.get("/web/page.js", headers={"If-None-Match": first.headers["ETag"]})
     (folder / "page.js").write_text("edited")
@@ -110,7 +110,7 @@ async def test_file_is_asked_for_again_when_the_browser_has_it(
 async def test_missing_client_is_answered_with_the_command_that_installs_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder_in_command: str, *, in_checkout: bool
 ) -> None:
-    """The command has the folder of the installed package."""
+    """The command contains the folder of the installed package."""
     root, elsewhere = tmp_path / "a folder", tmp_path / "elsewhere"
     root.mkdir()
     elsewhere.mkdir()

@@ -23,7 +23,7 @@ def sessions() -> RecordingSessionService:
 
 @pytest.fixture
 async def client(sessions: RecordingSessionService) -> AsyncIterator[Client]:
-    """A client of a server with the controller alone."""
+    """A client of a server that has only this controller."""
     async with serving(SessionsController(sessions, BackendKey(KEY, refusal_log()))) as client:
         yield client
 
@@ -45,7 +45,7 @@ async def test_what_is_named_is_revoked_when_the_key_is_right(
     kind: RevocationKind,
     value: str,
 ) -> None:
-    """The answer has the kind and the time until which it is kept."""
+    """The answer has the kind of the revocation and its end."""
     response = await client.post("/sessions/revoke", json=body, headers=AUTHORIZED)
 
     assert 200 == response.status
@@ -54,7 +54,7 @@ async def test_what_is_named_is_revoked_when_the_key_is_right(
 
 
 async def test_scheme_is_understood_when_it_is_spelt_otherwise(client: Client) -> None:
-    """The scheme is case-insensitive (RFC 9110, 11.1)."""
+    """The authorization scheme is case-insensitive (RFC 9110, 11.1)."""
     headers = {"Authorization": f"bearer {KEY}"}
 
     response = await client.post("/sessions/revoke", json={"userId": "u"}, headers=headers)
@@ -84,7 +84,7 @@ async def test_nothing_is_revoked_when_the_key_is_not_right(
     headers: dict[str, str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The log has the client's address, but nothing from the request."""
+    """The log has the client's address, but no text from the request."""
     with caplog.at_level(logging.DEBUG, logger="app"):
         response = await client.post("/sessions/revoke", data="no json", headers=headers)
 
@@ -122,7 +122,7 @@ async def test_nothing_is_revoked_when_the_key_is_not_right(
 async def test_nothing_is_revoked_when_the_body_is_malformed(
     client: Client, sessions: RecordingSessionService, body: str, path: str, message: str
 ) -> None:
-    """The answer says what to send, and which field is wrong."""
+    """The answer names the wrong field, and describes a correct body."""
     response = await client.post("/sessions/revoke", data=body, headers=AUTHORIZED)
 
     refusal = await response.json()
@@ -141,7 +141,7 @@ async def test_nothing_is_revoked_when_the_body_is_malformed(
 async def test_refusal_names_the_token_when_it_is_none(
     client: Client, sessions: RecordingSessionService
 ) -> None:
-    """Success would be wrong: the real token would still be accepted."""
+    """After an answer without an error, the caller would believe that the real token is revoked."""
     sessions.failure = AuthenticationError(AuthenticationCode.TOKEN_MALFORMED)
 
     response = await client.post("/sessions/revoke", json={"token": "foo"}, headers=AUTHORIZED)
@@ -158,7 +158,7 @@ async def test_refusal_names_the_token_when_it_is_none(
 async def test_caller_is_told_to_come_again_when_the_store_is_down(
     client: Client, sessions: RecordingSessionService
 ) -> None:
-    """The revocation may be stored, and repeating it is harmless."""
+    """The revocation may be stored already; repeating the request is harmless."""
     sessions.failure = Unavailable()
 
     response = await client.post("/sessions/revoke", json={"userId": "u"}, headers=AUTHORIZED)
@@ -176,7 +176,7 @@ async def test_caller_is_told_to_come_again_when_the_store_is_down(
 async def test_body_is_bounded_when_the_key_is_right(
     client: Client, sessions: RecordingSessionService, missing: int
 ) -> None:
-    """The server reads 64 KiB at most."""
+    """The server reads at most 64 KiB of a body."""
     body = json.dumps({"userId": "u"}).ljust(MAX_BODY_BYTES + 1 - missing)
 
     response = await client.post("/sessions/revoke", data=body, headers=AUTHORIZED)
@@ -199,7 +199,7 @@ async def test_body_is_bounded_when_the_key_is_right(
 async def test_token_is_not_repeated_when_the_body_is_refused(
     client: Client, body: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The token is neither in the answer nor in the log."""
+    """Neither the answer nor the log contains the token."""
     with caplog.at_level(logging.DEBUG):
         response = await client.post("/sessions/revoke", data=body, headers=AUTHORIZED)
 

@@ -44,14 +44,14 @@ def log() -> _Log:
 
 @pytest.fixture
 async def client(sessions: RecordingSessionService, log: _Log) -> AsyncIterator[Client]:
-    """A client of a server with the controller alone."""
+    """A client of a server that has only this controller."""
     controller = WebhooksController(sessions, ClerkWebhookVerifier(SECRET), log, refusal_log())
     async with serving(controller) as client:
         yield client
 
 
 def event(event_type: str, **data: object) -> bytes:
-    """Create a body of Clerk's format."""
+    """Create a webhook body in Clerk's format."""
     return json.dumps({"type": event_type, "data": data, "object": "event"}).encode()
 
 
@@ -74,7 +74,7 @@ async def send(client: Client, body: bytes, message_id: str = "msg_1") -> tuple[
 async def test_subject_is_revoked_when_clerk_says_that_it_went(
     client: Client, sessions: RecordingSessionService, log: _Log, event_type: str, kind: str
 ) -> None:
-    """The message's id is stored for longer than a copy of the message is valid."""
+    """The webhook's id is stored for longer than a copy of the webhook is accepted."""
     answer = await send(client, event(event_type, id="id_1", user_id="user_alice"))
 
     assert (200, {"status": "ok"}) == answer
@@ -86,7 +86,7 @@ async def test_subject_is_revoked_when_clerk_says_that_it_went(
 async def test_user_is_revoked_when_an_update_says_banned(
     client: Client, sessions: RecordingSessionService, log: _Log
 ) -> None:
-    """Clerk sends no ``user.banned``, but an update of the user."""
+    """Clerk reports a ban by ``user.updated``, not by ``user.banned``."""
     answer = await send(client, event("user.updated", id="user_alice", banned=True, locked=False))
 
     assert (200, {"status": "ok"}) == answer
@@ -107,7 +107,7 @@ async def test_user_is_revoked_when_an_update_says_banned(
 async def test_nothing_is_revoked_when_an_update_says_no_ban(
     client: Client, sessions: RecordingSessionService, data: dict[str, object]
 ) -> None:
-    """A locked account keeps its sessions at Clerk, so it keeps its sockets here."""
+    """A locked account keeps its sessions at Clerk, so it also keeps its sockets here."""
     answer = await send(client, event("user.updated", id="user_alice", **data))
 
     assert (200, {"status": "ok"}) == answer
@@ -118,7 +118,7 @@ async def test_nothing_is_revoked_when_an_update_says_no_ban(
 async def test_nothing_is_revoked_when_the_type_is_none_of_ours(
     client: Client, sessions: RecordingSessionService, event_type: str
 ) -> None:
-    """The answer is 200, so that Svix does not retry."""
+    """The answer to an unknown type is 200, so that Svix does not retry."""
     answer = await send(client, event(event_type, id=5))
 
     assert (200, {"status": "ok"}) == answer
@@ -128,7 +128,7 @@ async def test_nothing_is_revoked_when_the_type_is_none_of_ours(
 async def test_message_has_no_effect_when_it_was_dealt_with(
     client: Client, sessions: RecordingSessionService
 ) -> None:
-    """It was handled by this node or by another one."""
+    """A webhook is handled once, even if Svix sends it to two nodes."""
     body = event("session.ended", id="sess_1")
 
     answers = [await send(client, body, message_id) for message_id in ("msg_1", "msg_1", "msg_2")]
@@ -140,7 +140,7 @@ async def test_message_has_no_effect_when_it_was_dealt_with(
 async def test_message_is_dealt_with_when_the_store_is_back(
     client: Client, sessions: RecordingSessionService, log: _Log
 ) -> None:
-    """Its id is not stored before, and Svix retries after 503."""
+    """A failed webhook is answered with 503 and not logged as handled, so Svix's retry succeeds."""
     body = event("user.deleted", id="user_alice")
     sessions.failure = Unavailable()
     status, answer = await send(client, body)
@@ -162,7 +162,7 @@ async def test_message_is_dealt_with_when_the_store_is_back(
 async def test_nothing_is_revoked_when_the_log_is_down(
     client: Client, sessions: RecordingSessionService, log: _Log
 ) -> None:
-    """Without the log, an old message could be handled again."""
+    """Without the log, an old webhook could be handled again."""
     log.failure = Unavailable()
 
     status, _ = await send(client, event("user.deleted", id="user_alice"))
@@ -187,7 +187,7 @@ async def test_message_is_refused_when_it_is_not_authentic(
     code: str,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The sender receives the reason; the log has the address, but nothing from the request."""
+    """The sender receives the reason; the log has the address, but no text from the request."""
     body = event("user.deleted", id="user_alice")
 
     with caplog.at_level(logging.DEBUG, logger="app"):
@@ -207,7 +207,7 @@ async def test_message_is_refused_when_it_is_not_authentic(
 async def test_message_is_refused_when_its_subject_is_none(
     client: Client, sessions: RecordingSessionService, log: _Log, data: dict[str, object]
 ) -> None:
-    """With the answer 200, a revocation would be lost unnoticed."""
+    """If the answer were 200, the revocation would be lost."""
     status, refusal = await send(client, event("user.deleted", **data))
 
     assert 400 == status
@@ -224,14 +224,14 @@ async def test_message_is_refused_when_its_subject_is_none(
 async def test_body_is_bounded_when_anybody_sends_one(
     client: Client, length: int, status: int
 ) -> None:
-    """The size is limited before the signature is verified."""
+    """The size is checked before the signature."""
     assert status == (await send(client, event("user.created").ljust(length)))[0]
 
 
 async def test_data_is_not_logged_when_a_message_is_dealt_with(
     client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The log has the id and the type, but no personal data."""
+    """The log has the webhook's id and type, but no personal data."""
     with caplog.at_level(logging.DEBUG, logger="app"):
         await send(client, event("user.deleted", id="user_alice", email="alice@example.com"))
 

@@ -11,7 +11,7 @@ from app.main import create_application
 @pytest.fixture
 def defaults(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Settings:
     """The settings of a machine without environment variables and without `.env`."""
-    monkeypatch.chdir(tmp_path)  # a folder without .env
+    monkeypatch.chdir(tmp_path)  # This folder has no .env.
     for name in Settings.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
     return Settings()

@@ -8,7 +8,7 @@ ROOT = Path(__file__).parents[3]
 PAGES = (*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md")))
 
 RUN_END_TO_END = (ROOT / "docs" / "quickstart.md", ROOT / "docs" / "writing-a-gateway.md")
-"""Pages that need a running server or write files. End-to-end tests run their blocks."""
+"""Pages whose blocks need a running server or write files: end-to-end tests run them."""
 
 RUN_HERE = tuple(page for page in PAGES if page not in RUN_END_TO_END)
 
@@ -26,8 +26,7 @@ class Block:
 
     Attributes:
         line: The line of the page on which the code begins.
-        file: The file that the reader creates from the block: a path on a line of its own above
-            the block, followed by a colon.
+        file: The file that the reader creates from the block. The line above the block names it.
     """
 
     language: str
@@ -37,12 +36,12 @@ class Block:
 
 
 def name_of(page: Path) -> str:
-    """The page's path in the repository."""
+    """Return the page's path in the repository."""
     return page.relative_to(ROOT).as_posix()
 
 
 def all_blocks(page: Path) -> list[Block]:
-    """The page's blocks, in order."""
+    """Return the page's blocks, in order."""
     text = page.read_text(encoding="utf-8")
     return [
         Block(
@@ -56,12 +55,12 @@ def all_blocks(page: Path) -> list[Block]:
 
 
 def blocks(page: Path, language: str) -> list[Block]:
-    """The page's blocks in one language, in order."""
+    """Return the page's blocks in one language, in order."""
     return [block for block in all_blocks(page) if block.language == language]
 
 
 def table(page: Path, heading: str) -> list[list[str]]:
-    """The cells of the first table below a heading, row by row, without the header row."""
+    """Return the cells of the first table below a heading, row by row, without the header."""
     _, found, below = page.read_text(encoding="utf-8").partition(f"# {heading}\n")
     assert found, f"{name_of(page)} has no heading '{heading}'"
     section = re.split(r"^#", below, maxsplit=1, flags=re.MULTILINE)[0]
@@ -75,5 +74,5 @@ def codes(text: str) -> list[str]:
 
 
 def links(page: Path) -> list[str]:
-    """The targets of the page's links, without their anchors."""
+    """Return the targets of the page's links, without their anchors."""
     return _LINK.findall(page.read_text(encoding="utf-8"))

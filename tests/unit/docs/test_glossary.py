@@ -13,7 +13,7 @@ PARAGRAPHS = PAGE.read_text(encoding="utf-8").split("\n\n")[2:]
 TERMS = [pytest.param(text, id=text.partition(".")[0].strip("*")) for text in PARAGRAPHS]
 CLASS = re.compile(r"[A-Z][A-Za-z]+")
 ELSEWHERE = frozenset({"DeclarativeContainer", "Protocol"})
-"""Classes of libraries."""
+"""Classes that belong to libraries, not to app/."""
 
 
 @cache
@@ -38,7 +38,6 @@ def test_term_names_classes_and_paths_that_exist(paragraph: str) -> None:
 
 
 def test_terms_are_sorted() -> None:
-    """A reader finds a term by its first letter."""
     names = [text.partition(".")[0].strip("*").casefold() for text in PARAGRAPHS]
 
     assert sorted(names) == names

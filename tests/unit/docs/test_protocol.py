@@ -71,7 +71,7 @@ def test_protocol_lists_every_event_from_clients(routes: Sequence[EventRoute]) -
 
 
 def test_protocol_lists_every_event_from_the_server() -> None:
-    """The table has exactly the chat's own events and Nest's ``exception``."""
+    """The table has exactly the chat's events and Nest's ``exception``."""
     listed = [name for row in table(PAGE, "Events from the server") for name in codes(row[0])]
 
     assert [*ServerEvent, "exception"] == listed
@@ -88,7 +88,7 @@ def test_protocol_lists_every_type() -> None:
 
 
 def test_protocol_lists_every_authentication_code() -> None:
-    """Code, detail and the mark "temporary" are those that a refused client gets."""
+    """The table has the code, detail and mark "temporary" that a rejected client receives."""
     listed = [
         (codes(row[0])[0], row[1], row[2] == "yes") for row in table(PAGE, "Authentication codes")
     ]
@@ -98,7 +98,7 @@ def test_protocol_lists_every_authentication_code() -> None:
 
 
 def test_protocol_quotes_the_detail_of_a_token_without_a_party() -> None:
-    """`token_party` is the only code with two details; the page quotes the second one."""
+    """Only `token_party` has two details, and the page quotes the second one."""
     assert MISSING_PARTY_DETAIL in " ".join(PAGE.read_text(encoding="utf-8").split())
 
 

@@ -13,7 +13,7 @@ WITH_PYTHON = [page for page in RUN_HERE if blocks(page, "python")]
 
 @pytest.mark.parametrize("page", WITH_PYTHON, ids=name_of)
 async def test_python_blocks_run_from_top_to_bottom(page: Path) -> None:
-    """The examples of a page run in their order, and their assertions hold."""
+    """The examples of a page run in order, and their assertions hold."""
     module = ModuleType(page.stem)
 
     for block in blocks(page, "python"):

@@ -33,7 +33,7 @@ def test_no_state_becomes_itself_when_reported_again(state: DeliveryState) -> No
 
 
 def test_failed_message_may_get_as_far_as_any_when_it_failed() -> None:
-    """The sender may retry it, or it was stored although the send failed."""
+    """The sender may retry a failed message, or it was stored although the send failed."""
     possible = [state for state in DeliveryState if DeliveryState.FAILED.may_become(state)]
 
     assert FORWARD == possible
@@ -52,5 +52,4 @@ def test_failed_message_may_get_as_far_as_any_when_it_failed() -> None:
 def test_message_stands_where_its_last_recipient_stands_when_they_differ(
     recipients: list[DeliveryState], expected: DeliveryState
 ) -> None:
-    """A message without recipients stays SENT."""
     assert expected is overall_state(recipients)

@@ -13,7 +13,7 @@ from app.domain.errors import (
 def test_authentication_error_explains_itself_when_raised_with_any_code(
     code: AuthenticationCode,
 ) -> None:
-    """Every code has a message that frontends know, and a detail that says how to fix it."""
+    """Every code has a message that frontends recognise, and a detail that states the fix."""
     error = AuthenticationError(code)
 
     assert error.message in {
@@ -26,7 +26,7 @@ def test_authentication_error_explains_itself_when_raised_with_any_code(
 
 
 def test_authentication_message_names_the_case_when_frontends_must_tell_it() -> None:
-    """Frontends can tell a missing token and a revoked token from other failures."""
+    """The messages distinguish a missing and a revoked token from other failures."""
     codes = (
         AuthenticationCode.TOKEN_MISSING,
         AuthenticationCode.REVOKED,
@@ -40,7 +40,7 @@ def test_authentication_message_names_the_case_when_frontends_must_tell_it() -> 
 
 
 def test_authentication_error_is_temporary_only_when_the_token_is_not_at_fault() -> None:
-    """Only then can retrying with the same token succeed."""
+    """A temporary error means that a retry with the same token can succeed."""
     temporary = {code for code in AuthenticationCode if AuthenticationError(code).temporary}
 
     assert {
@@ -52,7 +52,7 @@ def test_authentication_error_is_temporary_only_when_the_token_is_not_at_fault()
 
 
 def test_invalid_payload_names_its_field_when_it_is_raised() -> None:
-    """Its text is a sentence for people."""
+    """The error's text is a sentence for people."""
     error = InvalidPayload("content", "is missing")
 
     assert ("content", "is missing") == (error.path, error.message)
@@ -60,21 +60,20 @@ def test_invalid_payload_names_its_field_when_it_is_raised() -> None:
 
 
 def test_authentication_details_say_how_to_mend_it_when_refused() -> None:
-    """``detail`` says how to fix the error."""
     error = AuthenticationError(AuthenticationCode.REVOKED)
 
     assert {"detail": "The token was revoked; sign in again."} == error.details
 
 
 def test_plain_refusal_has_no_details_when_its_sentence_says_all() -> None:
-    """The client receives only ``error``, ``code`` and ``temporary``."""
+    """By default the client receives only ``error``, ``code`` and ``temporary``."""
     error = NotAMember()
 
     assert ("not_a_member", False, {}) == (error.code, error.temporary, error.details)
 
 
 def test_unavailable_names_what_is_missing_when_raised() -> None:
-    """The error is temporary, since nothing was stored."""
+    """`Unavailable` is temporary, because nothing was stored."""
     error = Unavailable(what="The server")
 
     assert "The server is not available now; nothing was done." == str(error)

@@ -7,7 +7,7 @@ from app.domain.ids import checked_id, new_id, new_message_id
 
 
 def test_id_is_a_random_uuid_when_new() -> None:
-    """It has the version and variant of a random UUID, and is unique."""
+    """A new id is a unique UUID of version 4."""
     ids = [new_id() for _ in range(100)]
 
     uuids = [UUID(each) for each in ids]
@@ -17,7 +17,7 @@ def test_id_is_a_random_uuid_when_new() -> None:
 
 
 def test_message_id_is_a_uuid_of_our_own_kind_when_new() -> None:
-    """It is a unique UUID of version 8, which the original backend does not use."""
+    """A new message id is a UUID of version 8, which the original backend does not use."""
     ids = [new_message_id() for _ in range(300)]
 
     uuids = [UUID(each) for each in ids]
@@ -27,7 +27,7 @@ def test_message_id_is_a_uuid_of_our_own_kind_when_new() -> None:
 
 
 def test_message_id_begins_with_the_time_when_new() -> None:
-    """It begins with the milliseconds since the epoch, so later ids sort after earlier ones."""
+    """A message id begins with the milliseconds since the epoch, so later ids sort later."""
     before = time.time_ns() // 1_000_000
 
     made = UUID(new_message_id())
@@ -38,12 +38,12 @@ def test_message_id_begins_with_the_time_when_new() -> None:
 
 @pytest.mark.parametrize("text", ["a", "user_2abc", "sess 1", "ä", "x" * 191])
 def test_id_is_returned_when_it_is_printable(text: str) -> None:
-    """An id may have any form."""
+    """Any printable text is a valid id."""
     assert text == checked_id(text)
 
 
 @pytest.mark.parametrize("value", ["", "x" * 192, "a\0", "a\n", "\ud800", "a\u202e", None, 5])
 def test_id_is_rejected_when_a_database_or_a_log_could_not_take_it(value: object) -> None:
-    """The error's text states the rule."""
+    """The error states the rule for ids."""
     with pytest.raises(ValueError, match="must be 1 to 191 printable characters"):
         checked_id(value)

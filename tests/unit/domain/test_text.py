@@ -15,7 +15,7 @@ _WITHOUT_A_GLYPH = {0x2800, 0xFFF9, 0xFFFA, 0xFFFB, 0x16FE4, 0x1D159, *range(0x1
 
 
 def test_blank_characters_are_those_of_unicode_and_some_without_a_glyph() -> None:
-    """The Unicode properties are available in JavaScript, so a frontend can use the same rule."""
+    """Frontends can use the same rule, because JavaScript has these Unicode properties."""
     listed = subprocess.run(  # noqa: S603 - our own script
         ["node", "--eval", _LIST_BLANKS],  # noqa: S607 - as on the path
         check=True,

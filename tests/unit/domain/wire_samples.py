@@ -1,4 +1,4 @@
-"""Every type that crosses the wire, with a sample of each. Both are derived from `app.domain`."""
+"""A sample of every type in `app.domain` that clients receive."""
 
 import inspect
 from collections.abc import Iterator, Mapping
@@ -29,7 +29,7 @@ WIRE_TYPES = tuple(_wire_types())
 
 
 def sample(hint: Any) -> Any:
-    """A value of the type: booleans are true, and what may be None is not."""
+    """Return a value of this type: booleans are true, and optional values are set."""
     if isinstance(hint, NewType):
         return sample(hint.__supertype__)
     if inspect.isclass(hint) and is_dataclass(hint):

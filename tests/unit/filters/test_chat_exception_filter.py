@@ -37,7 +37,7 @@ TEMPORARY = [
 
 
 def acked(error: Exception) -> list[Any]:
-    """Return what the filter acks for an event's error."""
+    """Return the ack that the filter sends for an event's error."""
     answers: list[Any] = []
     client = fake_socket(AuthenticatedSocket)
     context = fake_context(client, {"content": SECRET}, ack=answers.append)
@@ -102,7 +102,7 @@ def test_filter_answers_the_ack_when_an_event_fails(error: Exception, answer: An
 
 
 def test_filter_tells_message_and_detail_when_an_event_meets_an_expired_session() -> None:
-    """The ack has the message that frontends look for, and the detail for people."""
+    """The ack has the message that frontends recognise, and a detail for people."""
     error = AuthenticationError(AuthenticationCode.TOKEN_EXPIRED)
 
     assert [
@@ -116,7 +116,7 @@ def test_filter_tells_message_and_detail_when_an_event_meets_an_expired_session(
 
 
 def test_filter_emits_nests_exception_when_no_ack_was_asked_for() -> None:
-    """It contains the code and the payload that the client sent."""
+    """The ``exception`` event contains the error code and the client's payload."""
     link = RecordingLink()
     context = fake_context(
         fake_socket(AuthenticatedSocket, link=link), {"channelId": "x"}, pattern="typing"
@@ -150,10 +150,7 @@ def test_filter_emits_nests_exception_when_no_ack_was_asked_for() -> None:
 def test_filter_refuses_as_configured_when_authentication_fails(
     code: AuthenticationCode, message: str
 ) -> None:
-    """``disconnect`` emits ``error`` and disconnects.
-
-    ``connect_error`` answers the CONNECT packet only.
-    """
+    """The setting chooses ``connect_error``, or an ``error`` event before the disconnect."""
     error = AuthenticationError(code)
 
     disconnected, connect_error = refused(error, DISCONNECTING), refused(error, REFUSING)
@@ -175,7 +172,7 @@ def test_filter_refuses_as_configured_when_authentication_fails(
 def test_filter_fails_closed_when_something_else_breaks_a_connection(
     error: Exception, code: str, detail: str
 ) -> None:
-    """Any error rejects the connection, and the text of a bug is not sent."""
+    """Any error rejects the connection, and the client does not receive the text of a bug."""
     disconnected, connect_error = refused(error, DISCONNECTING), refused(error, REFUSING)
 
     notice = {"message": "authentication failed", "code": code, "detail": detail}
@@ -186,7 +183,7 @@ def test_filter_fails_closed_when_something_else_breaks_a_connection(
 
 @pytest.mark.parametrize("error", TEMPORARY, ids=lambda error: str(error.code))
 def test_filter_closes_the_transport_when_a_refusal_is_temporary(error: Any) -> None:
-    """After ``io server disconnect`` the JavaScript client would not reconnect."""
+    """The JavaScript client does not reconnect after ``io server disconnect``."""
     disconnected, connect_error = refused(error, DISCONNECTING), refused(error, REFUSING)
 
     ((event, (notice,)),) = disconnected.emitted
@@ -211,7 +208,7 @@ def test_filter_closes_the_transport_when_a_refusal_is_temporary(error: Any) -> 
 
 
 def test_filter_sends_the_limits_own_time_when_it_knows_when_to_come_back() -> None:
-    """The retry time is in whole milliseconds, rounded up."""
+    """``retryAfterMs`` is in whole milliseconds, rounded up."""
     error = AuthenticationError(AuthenticationCode.TOO_MANY_ATTEMPTS, retry_after_seconds=0.0301)
 
     ((_, (notice,)),) = refused(error, DISCONNECTING).emitted
@@ -220,7 +217,7 @@ def test_filter_sends_the_limits_own_time_when_it_knows_when_to_come_back() -> N
 
 
 def test_filter_logs_temporary_refusals_once_a_minute_when_an_address_causes_many() -> None:
-    """Clients retry by themselves, so there may be thousands of these rejections."""
+    """Clients retry automatically, so there may be thousands of temporary rejections."""
     clock = ManualClock()
     exception_filter = ChatExceptionFilter(clock, refuse_with_connect_error=False)
     error = AuthenticationError(AuthenticationCode.TOO_MANY_ATTEMPTS)
@@ -260,7 +257,7 @@ def test_filter_logs_ids_and_no_payload_when_an_event_is_refused(error: ChatErro
 
 
 def test_filter_logs_the_address_and_no_token_when_a_connection_is_refused() -> None:
-    """The line is a warning, since this may be an attack."""
+    """A rejected connection is logged as a warning, because it may be an attack."""
     client = fake_socket(AuthenticatedSocket, auth={"token": SECRET}, address="192.0.2.9")
 
     with capture_logs() as logs:
@@ -274,7 +271,7 @@ def test_filter_logs_the_address_and_no_token_when_a_connection_is_refused() -> 
 
 
 def test_exception_holds_no_payload_when_the_event_carries_a_secret() -> None:
-    """``cause`` has the event's name, but not the token of ``auth:refresh``."""
+    """The ``cause`` has the event's name, but not the token of ``auth:refresh``."""
     link = RecordingLink()
     client = fake_socket(AuthenticatedSocket, link=link)
 
@@ -287,7 +284,7 @@ def test_exception_holds_no_payload_when_the_event_carries_a_secret() -> None:
 
 
 def test_log_names_the_claim_when_a_token_is_refused_for_it() -> None:
-    """The logged value is short and printable; the client does not receive it."""
+    """The logged claim is short and printable, and the client does not receive it."""
     claims = {"azp": "https://evil.example/\n" + "x" * 200}
     error = AuthenticationError(AuthenticationCode.TOKEN_PARTY, claims=claims)
 

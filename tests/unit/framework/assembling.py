@@ -15,7 +15,7 @@ def application(*provided: providers.Provider[Any]) -> NestApplication:
 
 
 async def start_error(*provided: providers.Provider[Any]) -> str:
-    """Return the error with which the start of such an application fails."""
+    """Return the error that the start of such an application raises."""
     app = application(*provided)
     with pytest.raises(BootError) as caught:
         await app.init()

@@ -17,7 +17,7 @@ class Driver:
     """Runs a gateway's compiled pipeline for one client, without container and server.
 
     Attributes:
-        emitted: The events that the client received, ``(event, args)``, in order.
+        emitted: The events that the client received, as ``(event, args)`` in order.
     """
 
     def __init__(self, gateway: object, application: Enhancers | None = None) -> None:
@@ -33,24 +33,24 @@ class Driver:
         return self.link.emitted
 
     async def call(self, event: str, data: Any = None) -> list[Any]:
-        """Send an event with an ack; return the arguments of each ack."""
+        """Send an event with an ack, and return the arguments of each ack."""
         acked: list[Any] = []
         await self.handlers[event](self.socket, data, acked.append)
         return acked
 
     async def send(self, event: str, data: Any = None) -> Emitted:
-        """Send an event without an ack; return what was emitted."""
+        """Send an event without an ack, and return the emitted events."""
         await self.handlers[event](self.socket, data, None)
         return self.emitted
 
     async def call_unknown(self, event: str) -> list[Any]:
-        """Send an event that no gateway handles, with an ack; return the arguments of each ack."""
+        """Send an event that no gateway handles, and return the arguments of each ack."""
         acked: list[Any] = []
         await compile_unknown_event([self.definition])(self.socket, event, None, acked.append)
         return acked
 
     async def connect(self, timeout_seconds: float = 10.0) -> bool:
-        """Connect; return whether the gateway admits the client."""
+        """Connect the client, and return whether the gateway admits it."""
         return await compile_connect(self.definition, timeout_seconds)(self.socket)
 
     async def disconnect(self, reason: str) -> None:

@@ -11,6 +11,7 @@ from app.framework.platform_socketio import json_codec
 from app.framework.testing import RecordingLink, Test, TestingModule, fake_socket
 from app.framework.websockets.connections import compile_connect, compile_disconnect
 from app.framework.websockets.pipeline import compile_event
+from app.gateways.dto.client_payload import ClientPayload
 from app.gateways.ws_gateway import WsGateway
 from app.modules import create_app_module
 from app.ports import Broadcaster, Clock, SocketRooms, TokenVerifier
@@ -30,9 +31,9 @@ MEMBERSHIP = {
 
 
 class TokenIsUser(TokenVerifier):
-    """A verifier that accepts a user's id as the token of that user.
+    """A verifier that accepts a user's id as that user's token.
 
-    A suffix after ``~`` makes it another token of the same user.
+    A suffix after ``~`` makes another token.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -51,7 +52,7 @@ class TokenIsUser(TokenVerifier):
 
 
 class Chat:
-    """The application in memory without a server. Events pass the whole pipeline."""
+    """The application in memory, without a server. Events pass the whole pipeline."""
 
     def __init__(
         self, module: TestingModule, clock: ManualClock, broadcaster: RecordingBroadcaster
@@ -74,12 +75,22 @@ class Chat:
         return [route.pattern for route in self._definition.routes]
 
     @property
+    def payload_types(self) -> dict[str, type[ClientPayload]]:
+        """The type of the payload of each event that has one."""
+        return {
+            route.pattern: parameter.metatype
+            for route in self._definition.routes
+            for parameter in route.parameters
+            if issubclass(parameter.metatype, ClientPayload)
+        }
+
+    @property
     def published(self) -> list[tuple[str, str]]:
         """The broadcasts as ``(room, event)`` pairs, in order."""
         return [(each.room, str(each.event)) for each in self.broadcaster.published]
 
     async def connect(self, token: str, socket_id: str = "socket-1") -> "Client":
-        """Connect a client with this token, whether it is admitted or not."""
+        """Connect a client with this token, whether the gateway admits it or not."""
         link = RecordingLink()
         socket = fake_socket(
             AuthenticatedSocket, auth={"token": token}, link=link, socket_id=socket_id

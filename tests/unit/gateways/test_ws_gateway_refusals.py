@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from app.config.settings import Settings
-from app.domain.events import ClientEvent
+from app.domain.events import SECRET_EVENTS, ClientEvent
 from app.framework.platform_socketio import json_codec
+from app.gateways.dto.client_payload import ClientPayload
 from tests.unit.gateways.chat import TOKEN_LIFE_SECONDS, Chat, open_chat
 
 
@@ -17,7 +18,7 @@ async def chat() -> Chat:
 
 
 async def sent(chat: Chat) -> Any:
-    """Return the ack of a message that Alice sent in general."""
+    """Return the ack of a message that Alice sent in the channel `general`."""
     alice = await chat.connect("user_alice")
     message = (await alice.call("sendMessage", {"content": "hello", "channelId": "general"}))[
         "data"
@@ -64,7 +65,7 @@ async def test_events_are_refused_when_the_user_is_no_member(
 async def test_events_are_refused_when_the_message_is_not_the_users_to_touch(
     chat: Chat, event: str, user: str, code: str
 ) -> None:
-    """Users who are not members do not learn that the message exists."""
+    """Users who are not members do not learn whether the message exists."""
     message = await sent(chat)
     client = await chat.connect(user)
 
@@ -92,26 +93,42 @@ async def test_events_refuse_the_payload_with_fields_when_it_does_not_fit(
         assert all({"path", "message"} == set(field) for field in answer["fields"])
 
 
+def with_bad_text(payload_type: type[ClientPayload], bad: str) -> dict[str, dict[str, object]]:
+    """Return a payload for each text field of the type, in which only that field is ``bad``."""
+    schema = payload_type.model_json_schema()
+    fields = schema["properties"]
+    good = {
+        name: 1 if fields[name].get("type") == "integer" else "general"
+        for name in schema.get("required", ())
+    }
+    payloads: dict[str, dict[str, object]] = {}
+    for name, field in fields.items():
+        for kind in field.get("anyOf", [field]):
+            if kind.get("type") == "string":
+                payloads[name] = {**good, name: bad}
+            elif kind.get("items", {}).get("type") == "string":
+                payloads[f"{name}.0"] = {**good, name: [bad]}
+    return payloads
+
+
 @pytest.mark.parametrize("bad", ["\\ud800", "a\\u0000b"])
 async def test_events_refuse_text_when_no_database_takes_it(chat: Chat, bad: str) -> None:
-    """Lone surrogates and NUL are rejected in every text field."""
+    """Lone surrogates and NUL are rejected in every text field, except a token: none is stored."""
     alice = await chat.connect("user_alice")
-    value = json_codec.loads(f'"{bad}"')
-    payload = {
-        "content": value,
-        "channelId": value,
-        "messageId": value,
-        "clientMessageId": value,
-        "afterSeq": 1,
+    payloads = {
+        (event, path): payload
+        for event, payload_type in chat.payload_types.items()
+        if event not in SECRET_EVENTS
+        for path, payload in with_bad_text(payload_type, json_codec.loads(f'"{bad}"')).items()
     }
 
-    answers = {
-        event: await alice.call(event, payload)
-        for event in chat.events
-        if event != ClientEvent.MESSAGE_GET_OFFLINE_COUNT
-    }
+    refused = set()
+    for (event, _), payload in payloads.items():
+        answer = await alice.call(event, payload)
+        refused |= {(event, field["path"]) for field in answer.get("fields", ())}
 
-    assert {"invalid_payload"} == {answer["code"] for answer in answers.values()}
+    assert ("sendMessage", "content") in refused
+    assert payloads.keys() == refused
 
 
 async def test_events_are_throttled_when_a_user_sends_too_many() -> None:
@@ -144,7 +161,7 @@ async def test_events_are_refused_when_the_session_has_expired(chat: Chat) -> No
 
 
 async def test_refused_events_count_when_the_session_has_expired() -> None:
-    """Otherwise a flood of events would be answered during the whole grace period."""
+    """The limit prevents a flood of answered events during the grace period."""
     chat = await open_chat(
         Settings.model_construct(
             database_url="memory:", rate_limit_burst=2, rate_limit_events_per_second=1

@@ -121,6 +121,18 @@ def typing_service(
 
 
 @pytest.fixture
+def publisher(
+    messages: MemoryMessageRepository,
+    room_sync: RoomSync,
+    typing_service: TypingService,
+    broadcaster: RecordingBroadcaster,
+    clock: ManualClock,
+) -> MessagePublisher:
+    """No channel is prepared."""
+    return MessagePublisher(messages, room_sync, typing_service, broadcaster, clock)
+
+
+@pytest.fixture
 async def setting(clock: ManualClock) -> Setting:
     """A session service with the usual policy and no revocations."""
     return await ready(clock)

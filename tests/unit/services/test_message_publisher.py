@@ -10,10 +10,8 @@ from app.domain.ids import ChannelId, UserId, new_message_id
 from app.domain.message import Message, MessageDraft
 from app.ports import StoredMessage
 from app.services.message_publisher import MAX_CHANNELS, MAX_GAP, MessagePublisher
-from app.services.room_sync import RoomSync
 from app.services.typing_service import TypingService
 from tests.doubles.manual_clock import DEFAULT_START as NOW
-from tests.doubles.manual_clock import ManualClock
 from tests.doubles.recording_broadcaster import RecordingBroadcaster
 from tests.unit.services.people import ALICE, ALICES_PHONE, BOB, GENERAL
 from tests.unit.services.slow_channels import SlowChannels
@@ -42,18 +40,6 @@ def messages(store: MemoryStore) -> AwayMessages:
 def channels(store: MemoryStore) -> SlowChannels:
     """Channels that the test can make unavailable."""
     return SlowChannels(store)
-
-
-@pytest.fixture
-def publisher(
-    messages: AwayMessages,
-    room_sync: RoomSync,
-    typing_service: TypingService,
-    broadcaster: RecordingBroadcaster,
-    clock: ManualClock,
-) -> MessagePublisher:
-    """The publisher under test; no channel is prepared."""
-    return MessagePublisher(messages, room_sync, typing_service, broadcaster, clock)
 
 
 async def stored(

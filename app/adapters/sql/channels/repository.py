@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.adapters.sql.channels.deletion import delete_channel
 from app.adapters.sql.channels.references import require_unreferenced
 from app.adapters.sql.connection.database import Database
-from app.adapters.sql.queries import USER_COLUMNS, belongs, to_user
+from app.adapters.sql.queries import USER_COLUMNS, belongs, lock_users, to_user
 from app.adapters.sql.schema.dialects import as_text, is_one_of, upsert
 from app.adapters.sql.schema.tables import channel_members, channels, users
 from app.domain.channel import Channel, ChannelType, MemberRole, MembershipOutcome
@@ -90,7 +90,7 @@ class SqlChannelRepository(ChannelRepository):
         now = channel.created_at
         members = [_member(channel.id, user_id, role, now) for user_id, role in roles.items()]
         async with self._database.transaction() as connection:
-            await _lock_users(connection, {channel.created_by_id, *roles})
+            await _require_users(connection, {channel.created_by_id, *roles})
             statement = upsert(connection, channels).on_conflict_do_nothing()
             created = statement.values(
                 id=channel.id,
@@ -112,7 +112,7 @@ class SqlChannelRepository(ChannelRepository):
         row = _member(channel_id, user_id, role or MemberRole.MEMBER, now)
         async with self._database.transaction() as connection:
             await _lock_channel(connection, channel_id)
-            await _lock_users(connection, {user_id})
+            await _require_users(connection, {user_id})
             joining = upsert(connection, channel_members).on_conflict_do_nothing().values(row)
             if (await connection.execute(joining)).rowcount:
                 return MembershipOutcome.JOINED
@@ -199,10 +199,7 @@ async def _lock_channel(connection: AsyncConnection, channel_id: ChannelId) -> N
         raise ChannelNotFound
 
 
-async def _lock_users(connection: AsyncConnection, user_ids: Collection[UserId]) -> None:
-    """Keep the users from being deleted until the transaction ends."""
-    query = select(users.c.id).where(users.c.id.in_(user_ids)).order_by(users.c.id)
-    found = await connection.scalars(query.with_for_update(read=True, key_share=True))
-    unknown = set(user_ids).difference(found)
+async def _require_users(connection: AsyncConnection, user_ids: Collection[UserId]) -> None:
+    unknown = await lock_users(connection, user_ids)
     if unknown:
         raise UserNotFound(min(unknown))

@@ -188,14 +188,8 @@ class WebSocket(FrameQueue, asyncio.Protocol):
             self._unparsed = data
             self._parse_slice()
         elif self._reader is not None:
-            payload_bytes = len(data) - LEAST_FRAME
-            if (
-                self._reader.is_between_messages
-                and 0 <= payload_bytes < MEDIUM
-                and data[0] == FINAL_TEXT
-                and data[1] == MASKED + payload_bytes
-            ):
-                parse(self._reader, data)  # one short text, like most reads: nothing to check
+            if self._reader.is_between_messages and _is_one_text(data):
+                parse(self._reader, data)  # like most reads; there is nothing to check
             else:
                 self._reader.feed_data(data)
             if self.packets_left < 0 and not self.closed:
@@ -297,6 +291,18 @@ class WebSocket(FrameQueue, asyncio.Protocol):
             asyncio.get_running_loop().call_soon(
                 self.on_queue_limit, queued_bytes, context=self._batcher.context
             )
+
+
+def _is_one_text(data: bytes) -> bool:
+    """Return whether the data is one whole text frame with a length in its shortest form."""
+    size = len(data)
+    if size < LEAST_FRAME or data[0] != FINAL_TEXT:
+        return False
+    length = data[1] - MASKED
+    if length != MEDIUM:
+        return length < MEDIUM and size == LEAST_FRAME + length
+    length = int.from_bytes(data[2:4])
+    return length >= MEDIUM and size == LEAST_FRAME + 2 + length
 
 
 def _discard(_: bytes) -> None:

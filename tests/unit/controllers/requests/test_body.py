@@ -21,7 +21,7 @@ async def client() -> AsyncIterator[Client]:
     app = web.Application()
     app.router.add_post("/", _echo)
     server = TestServer(app)
-    await server.start_server(auto_decompress=False)  # as NestApplication has it
+    await server.start_server(auto_decompress=False)  # the limit that NestApplication sets
     async with TestClient(server) as client:
         yield client
 
@@ -34,14 +34,14 @@ async def test_body_is_read_when_it_is_within_bounds(client: Client, body: bytes
 
 
 async def test_body_is_read_when_its_encoding_is_none(client: Client) -> None:
-    """`identity` means no encoding (RFC 9110, 12.5.3)."""
+    """The encoding `identity` means no encoding (RFC 9110, 12.5.3)."""
     response = await client.post("/", data=b"hello", headers={"Content-Encoding": "Identity"})
 
     assert b"hello" == await response.read()
 
 
 async def test_body_is_refused_when_it_is_too_large(client: Client) -> None:
-    """The message states the limit."""
+    """The error message states the limit."""
     response = await client.post("/", data=b"x" * 1_000_000)
 
     assert 413 == response.status

@@ -25,7 +25,7 @@ def test_refusal_names_the_client_when_it_came_by_a_proxy(
 def test_refusals_are_counted_when_an_address_repeats_them(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """There is one line per minute and address, with the number of rejections."""
+    """The log has one line per minute and address, with the number of rejections."""
     clock = ManualClock()
     log = refusal_log(clock)
 

@@ -1,4 +1,4 @@
-"""Guards, pipes, filters, interceptors and handlers of either kind are awaited completely."""
+"""Async and plain guards, pipes, filters, interceptors and handlers are awaited completely."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -40,7 +40,7 @@ async def later(value: Any) -> Any:
 
 
 async def much_later(value: Any) -> Any:
-    """Return a coroutine, as an ``async def`` that lacks an ``await`` does."""
+    """Return a coroutine, like an ``async def`` that lacks an ``await``."""
     return later(value)
 
 
@@ -95,7 +95,7 @@ async def test_param_decorator_is_awaited_when_its_factory_gives_an_awaitable(gi
 async def test_guard_is_awaited_to_its_verdict_when_it_gives_an_awaitable(
     give: Any, *, verdict: bool
 ) -> None:
-    """A coroutine is truthy: without awaiting it, everybody would pass."""
+    """A coroutine is truthy, so an unawaited guard would let every event pass."""
 
     class _Plain(CanActivate):
         def can_activate(self, context: ExecutionContext) -> Awaitable[bool]:
@@ -193,7 +193,7 @@ class _Failing:
 
 
 async def test_filter_is_awaited_when_it_answers_later() -> None:
-    """The client receives the answer before its next event is handled."""
+    """The client receives the answer before the server handles the client's next event."""
     driver = Driver(_Failing())
 
     assert ["later"] == [answer["code"] for answer in await driver.call("event")]
@@ -203,7 +203,7 @@ async def test_filter_is_awaited_when_it_answers_later() -> None:
 
 
 async def test_filter_is_given_up_when_it_keeps_a_refused_client() -> None:
-    """A filter that never returns is cancelled, so that admission ends."""
+    """A filter that never returns is cancelled, so that the rejection completes."""
 
     class _Waiting:
         async def catch(self, exception: Exception, host: ExecutionContext) -> None:
@@ -226,7 +226,7 @@ async def test_filter_is_given_up_when_it_keeps_a_refused_client() -> None:
 
 
 async def test_nothing_is_awaited_when_only_the_validation_pipe_stands_before_a_handler() -> None:
-    """With `ValidationPipe` alone the handler runs without a suspension."""
+    """With `ValidationPipe` alone, the handler runs without a suspension."""
     called: list[int] = []
 
     @web_socket_gateway()

@@ -1,4 +1,4 @@
-"""Errors of decorators whose arguments would have no effect."""
+"""Decorators reject arguments that would have no effect."""
 
 import re
 from collections.abc import Callable
@@ -49,7 +49,7 @@ from tests.unit.framework.driving import boot_error
 def test_boot_fails_when_an_option_would_not_do_what_it_says(
     options: dict[str, Any], sentence: str
 ) -> None:
-    """A string as origins would allow every part of it; ``*`` would allow nobody."""
+    """Origins as one string would allow each part of the string; ``*`` would allow no origin."""
 
     @web_socket_gateway(**options)
     class _Gateway:
@@ -59,7 +59,7 @@ def test_boot_fails_when_an_option_would_not_do_what_it_says(
 
 
 def test_decorator_is_refused_when_its_parentheses_are_missing() -> None:
-    """The decorated class or method would become the argument, and nothing would happen."""
+    """Without parentheses, the decorated class or method would be taken as the argument."""
 
     def method() -> None: ...
 
@@ -79,7 +79,7 @@ def test_decorator_is_refused_when_its_parentheses_are_missing() -> None:
 
 
 def test_gateway_is_refused_when_its_namespace_is_a_pattern() -> None:
-    """Regular expressions, which Nest accepts, are not supported."""
+    """Regular expressions, which Nest accepts as a namespace, are not supported."""
     with pytest.raises(BootError, match="is not supported; give one string"):
         web_socket_gateway(namespace=re.compile("/rooms-.*"))  # type: ignore[arg-type]
 

@@ -1,4 +1,4 @@
-"""`WsException`: the message, and what is sent to the client."""
+"""Tests of `WsException`: the message, and the payload that the client receives."""
 
 from app.framework import WsException, WsUnauthorized, WsUnknownEvent
 from app.framework.common.exceptions import FieldError, WsBadRequest
@@ -12,12 +12,12 @@ def test_message_is_the_text_when_a_text_is_raised() -> None:
 
 
 def test_message_is_the_objects_own_when_it_has_one() -> None:
-    """Nest reads ``error.message``, too."""
+    """As in Nest, an object's ``message`` becomes the message of the exception."""
     assert "inner" == WsException({"message": "inner", "statusCode": 400}).message
 
 
 def test_message_is_the_class_name_in_words_when_an_object_has_none() -> None:
-    """Nest derives the message in the same way."""
+    """As in Nest, the default message is the class's name in words."""
     assert "Ws Exception" == WsException({"statusCode": 400}).message
     assert "Ws Exception" == WsException({"message": 5}).message
     assert "Ws Unauthorized" == WsUnauthorized(["list"]).message
@@ -33,12 +33,11 @@ def test_code_and_temporary_are_the_classs_when_nobody_says_otherwise() -> None:
 
 
 def test_event_has_no_cause_when_none_is_given() -> None:
-    """Without a cause the payload has no such key."""
     assert {"status": "error", "message": "x", "code": "error"} == WsException("x").to_event(None)
 
 
 def test_bad_request_joins_its_fields_when_there_are_several() -> None:
-    """The message is one sentence for people; the fields are a list for programs."""
+    """The message is one sentence for people; the list of fields is for programs."""
     error = WsBadRequest(
         (FieldError(path="a", message="is wrong"), FieldError(path="", message="all is wrong"))
     )
@@ -47,5 +46,5 @@ def test_bad_request_joins_its_fields_when_there_are_several() -> None:
 
 
 def test_unknown_event_names_nothing_when_nothing_is_near() -> None:
-    """The name that the client sent is not repeated."""
+    """The error does not repeat the unknown name that the client sent."""
     assert "There is no such event." == WsUnknownEvent(None).message

@@ -16,7 +16,7 @@ Seen = list[Any]
 
 
 async def test_disconnect_runs_the_hook_when_it_takes_fewer_or_more_arguments() -> None:
-    """All 41 public projects with this hook declare it with one parameter at most."""
+    """All 41 public Nest projects with this hook declare it with at most one parameter."""
     seen: Seen = []
 
     @web_socket_gateway()
@@ -58,7 +58,7 @@ async def test_disconnect_runs_the_hook_when_it_takes_fewer_or_more_arguments() 
 
 
 async def test_connect_runs_the_hook_when_it_takes_fewer_or_more_arguments() -> None:
-    """Nest passes only the client to this hook."""
+    """Nest passes only the client to ``handleConnection``."""
     seen: Seen = []
 
     @web_socket_gateway()
@@ -151,7 +151,7 @@ async def test_boot_fails_when_a_hook_needs_more_than_there_is(name: str, given:
 
 
 async def test_boot_fails_when_a_hook_cannot_run() -> None:
-    """A keyword-only parameter, a value instead of a method, and a generator are refused."""
+    """A hook with a keyword-only parameter, a value and a generator are rejected."""
 
     @web_socket_gateway()
     class _Keyword:
@@ -176,7 +176,7 @@ async def test_boot_fails_when_a_hook_cannot_run() -> None:
 
 
 def test_gateway_is_refused_without_an_application_when_its_hook_needs_too_much() -> None:
-    """Compiling a hook fails if it has too many parameters."""
+    """Compiling the gateway alone raises the same error as starting an application."""
 
     @web_socket_gateway()
     class _Gateway:

@@ -1,4 +1,4 @@
-"""Metadata of classes and functions, and the `Reflector`."""
+"""Tests of the metadata of classes and functions, and of the `Reflector`."""
 
 from functools import wraps
 from typing import Any
@@ -20,7 +20,7 @@ ROLES = "roles"
 
 
 class _RolesGuard(CanActivate):
-    """The guard of Nest's documentation."""
+    """The guard from Nest's documentation."""
 
     def __init__(self) -> None:
         self._reflector = Reflector()
@@ -53,14 +53,14 @@ class _Gateway:
 async def test_guard_reads_the_handlers_mark_before_the_classs_when_both_have_one(
     event: str, role: str, *, allowed: bool
 ) -> None:
-    """A guard calls `get_all_and_override` with handler and class."""
+    """A guard calls `get_all_and_override` with the handler and its class."""
     acked = await Driver(_Gateway()).call(event, role)
 
     assert allowed == (acked in (["read"], ["written"]))
 
 
 def test_get_gives_none_when_the_mark_is_absent() -> None:
-    """For an absent key Nest returns undefined."""
+    """Nest returns undefined for an absent key."""
     reflector = Reflector()
 
     assert reflector.get("absent", _Gateway) is None
@@ -71,7 +71,7 @@ def test_get_gives_none_when_the_mark_is_absent() -> None:
 
 @pytest.mark.parametrize("falsy", [False, 0, "", ()])
 def test_override_takes_a_falsy_mark_when_it_comes_first(falsy: Any) -> None:
-    """The reflector skips only absent values, not falsy ones."""
+    """The reflector skips absent values, but not falsy ones."""
 
     def handler() -> None: ...
 
@@ -81,7 +81,7 @@ def test_override_takes_a_falsy_mark_when_it_comes_first(falsy: Any) -> None:
 
 
 def test_merge_puts_the_handlers_items_first_when_marks_are_lists() -> None:
-    """Lists and tuples contribute their items; other values are added themselves."""
+    """The reflector merges the items of lists and tuples, and adds other values as items."""
 
     def handler() -> None: ...
 
@@ -112,7 +112,7 @@ def test_class_inherits_marks_when_its_base_has_them() -> None:
 
 
 def test_wrapped_function_keeps_its_marks_when_its_wrapper_is_marked() -> None:
-    """`functools.wraps` makes both functions share a dict; setting a value must not affect both."""
+    """A mark on the wrapper must not appear on the function that `functools.wraps` copied."""
 
     @set_metadata(ROLES, ["admin"])
     def wrapped() -> None: ...

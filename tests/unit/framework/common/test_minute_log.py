@@ -46,7 +46,7 @@ def test_log_writes_one_line_a_minute_when_a_subject_goes_on(
 def test_log_writes_at_once_when_a_subject_was_quiet_for_a_minute(
     log: MinuteLog, lines: Lines, clock: ManualClock
 ) -> None:
-    """A subject without occurrences for a minute is forgotten."""
+    """The log forgets a subject after a minute without occurrences."""
     log.count("refused", "a")
     clock.advance(MINUTE_SECONDS)
     log.count("refused", "a")
@@ -57,7 +57,7 @@ def test_log_writes_at_once_when_a_subject_was_quiet_for_a_minute(
 def test_log_counts_subjects_together_when_there_are_too_many(
     log: MinuteLog, lines: Lines, clock: ManualClock
 ) -> None:
-    """Memory and the number of lines are bounded, however many subjects occur."""
+    """The memory and the number of lines are bounded, however many subjects occur."""
     for number in range(MAX_SUBJECTS + 500):
         log.count("refused", str(number))
     clock.advance(MINUTE_SECONDS)
@@ -79,7 +79,6 @@ def test_log_counts_few_subjects_apart_when_clients_can_make_them_up(
 
 
 async def test_log_uses_the_event_loop_when_it_is_given_no_timer(lines: Lines) -> None:
-    """Only tests pass another timer."""
     log = MinuteLog(lambda *line: lines.append(line))
 
     log.count("refused", "a")

@@ -1,4 +1,4 @@
-"""`ValidationPipe`, which validates with pydantic, and the other pipes."""
+"""Tests of `ValidationPipe`, which validates with pydantic, and of the other pipes."""
 
 from typing import Any
 
@@ -44,21 +44,21 @@ def validate(value: Any, metatype: Any, data: str | None = None, kind: ParamKind
 
 
 def faults(value: Any, metatype: Any, data: str | None = None) -> list[tuple[str, str]]:
-    """Return the fields with which a payload is refused."""
+    """Return the fields that the pipe rejects in a payload."""
     with pytest.raises(WsBadRequest) as caught:
         validate(value, metatype, data)
     return [(field["path"], field["message"]) for field in caught.value.fields]
 
 
 def test_validation_pipe_gives_the_model_when_the_payload_fits() -> None:
-    """The handler receives the annotated type; fields have their wire names."""
+    """The handler receives the annotated type, and payloads use the wire names of the fields."""
     order = validate({"displayName": "a", "addresses": [{"street": "b"}]}, _Order)
 
     assert _Order(displayName="a", addresses=[_Address(street="b")]) == order
 
 
 def test_validation_pipe_validates_when_it_is_called_as_any_pipe() -> None:
-    """``transform``, which tests call, does the same as the compiled validator."""
+    """The method ``transform``, which tests call, does the same as the compiled validator."""
     pipe = ValidationPipe()
 
     with pytest.raises(WsBadRequest):
@@ -67,19 +67,19 @@ def test_validation_pipe_validates_when_it_is_called_as_any_pipe() -> None:
 
 
 def test_validation_pipe_ignores_unknown_fields_when_there_are_some() -> None:
-    """Unknown fields are ignored, which is also the default in Nest."""
+    """Unknown fields are ignored, as they are by default in Nest."""
     assert _AllOptional(limit=1) == validate({"limit": 1, "userId": "mallory"}, _AllOptional)
 
 
 @pytest.mark.parametrize("payload", [None, "text", 5, True, [1, 2], []])
 def test_validation_pipe_takes_an_empty_object_when_the_payload_is_none(payload: Any) -> None:
-    """A missing or scalar payload or a list is validated as ``{}``."""
+    """A missing payload, a scalar or a list is validated as ``{}``."""
     assert _AllOptional() == validate(payload, _AllOptional)
     assert [("displayName", "Field required")] == faults(payload, _Order)
 
 
 def test_validation_pipe_names_the_path_when_a_nested_value_is_wrong() -> None:
-    """The path has dots, list indexes and wire names."""
+    """The path of a field has dots, list indexes and wire names."""
     payload = {"displayName": 5, "addresses": [{"street": "ok"}, {"street": None}]}
 
     assert [
@@ -114,7 +114,7 @@ def test_validation_pipe_has_no_path_when_the_whole_payload_is_wrong() -> None:
     ],
 )
 def test_validation_pipe_echoes_no_input_when_it_refuses(payload: Any, metatype: Any) -> None:
-    """The payload may contain a secret: neither the answer nor the exception repeats it."""
+    """Neither the answer nor the exception repeats the payload, which may contain a secret."""
     with pytest.raises(WsBadRequest) as caught:
         validate(payload, metatype)
 
@@ -136,20 +136,20 @@ def test_validation_pipe_refuses_a_lone_surrogate_when_the_text_is_constrained()
 def test_validation_pipe_has_nothing_to_do_when_nothing_says_what_fits(
     metatype: Any, kind: ParamKind
 ) -> None:
-    """For custom parameters and untyped payloads the pipe is not compiled into the event."""
+    """The pipe is not compiled into events with custom parameters or untyped payloads."""
     assert ValidationPipe().bind(ArgumentMetadata(kind, metatype, None)) is None
 
 
 @pytest.mark.parametrize(("value", "result"), [(None, 3), (0, 0), (False, False), ("", "")])
 def test_default_value_pipe_stands_in_when_the_value_is_missing(value: Any, result: Any) -> None:
-    """Only None counts as missing."""
+    """Only None counts as a missing value."""
     pipe = DefaultValuePipe(3)
 
     assert result == pipe.transform(value, ArgumentMetadata("body", int, None))
 
 
 def test_pipe_is_refused_at_boot_when_it_overrides_nothing() -> None:
-    """A pipe that overrides neither method would check nothing."""
+    """A pipe that overrides neither ``transform`` nor `bind` would have no effect."""
 
     class _Forgotten(PipeTransform):
         pass

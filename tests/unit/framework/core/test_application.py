@@ -1,4 +1,4 @@
-"""Wiring of an application: global enhancers, providers, and the errors of wrong wiring."""
+"""Tests of an application's wiring: global enhancers, providers, and errors of wrong wiring."""
 
 from typing import Any
 
@@ -48,7 +48,7 @@ def boot_error(*provided: providers.Provider[Any]) -> str:
 
 
 async def test_global_enhancers_run_provided_before_used_when_there_are_both() -> None:
-    """``APP_*`` providers run first, then ``use_global_*``, then the class; filters reversed."""
+    """``APP_*`` providers run first, then ``use_global_*``, then the class; filters in reverse."""
     trace: Trace = []
 
     @web_socket_gateway()
@@ -157,7 +157,7 @@ def test_boot_fails_when_a_decorated_guard_has_several_providers() -> None:
 
 
 def test_boot_fails_when_a_gateway_is_provided_by_a_factory() -> None:
-    """Request scope is not supported: no instance would handle its events."""
+    """A gateway must be a singleton, because request scope is not supported."""
 
     @web_socket_gateway()
     class _Gateway:
@@ -202,7 +202,7 @@ def test_boot_fails_when_a_constructor_does_not_fit_its_provider() -> None:
     ("one", "other"), [({}, {}), ({}, {"path": "/socket.io"}), ({"path": "socket.io/"}, {})]
 )
 def test_boot_fails_when_two_gateways_have_the_same_event(one: Any, other: Any) -> None:
-    """The error names both handlers; different spellings of a path count as the same path."""
+    """The error names both handlers, even if the two paths are spelt differently."""
 
     @web_socket_gateway(**one)
     class _One:
@@ -242,7 +242,7 @@ def test_event_is_free_when_the_other_gateway_stands_elsewhere(options: Any) -> 
 
 
 async def test_listen_serves_controllers_and_ends_when_it_is_closed() -> None:
-    """`listen` returns the URL; after `close` nothing listens there."""
+    """`listen` returns the URL, which no longer accepts connections after `close`."""
 
     @controller("things")
     class _Controller:
@@ -270,7 +270,7 @@ def test_url_is_valid_when_the_host_is_an_ipv6_address(host: str, expected: str)
 
 
 def test_get_gives_the_applications_own_instance_when_it_is_asked() -> None:
-    """The instance is found by class, as with Nest's ``app.get``."""
+    """As with Nest's ``app.get``, the instance is found by its class."""
     first = providers.Singleton(_Needed)
 
     assert first() is application(first).get(_Needed)
@@ -284,7 +284,7 @@ def test_get_says_so_when_nobody_provides_the_class() -> None:
 
 
 async def test_events_need_no_container_when_they_are_handled() -> None:
-    """A compiled event calls no provider: it works even when all providers fail."""
+    """A compiled event still runs if every provider of the container raises an error."""
     trace: Trace = []
 
     @web_socket_gateway()

@@ -1,4 +1,4 @@
-"""Guards, gateways and hooks always run in the order of their declaration."""
+"""Tests that guards, gateways and hooks always run in the order of their declaration."""
 
 from collections.abc import Callable
 from typing import Any
@@ -32,7 +32,7 @@ from tests.unit.framework.tracing import (
 
 MODULES = 8
 PROVIDERS = 8
-"""So many that a random order is practically never the right one."""
+"""The number of providers; a random order of so many is practically never the declared one."""
 
 
 def app_of(container: containers.Container) -> NestApplication:
@@ -40,7 +40,7 @@ def app_of(container: containers.Container) -> NestApplication:
 
 
 def nested(make: Callable[[str], providers.Provider[Any]]) -> tuple[DynamicContainer, list[str]]:
-    """Create modules with providers before, between and after nested ones; return the names."""
+    """Create modules with providers before, between and after nested modules; return the names."""
     names: list[str] = []
 
     def some() -> dict[str, providers.Provider[Any]]:
@@ -130,7 +130,7 @@ def guards_of(module: containers.Container) -> list[str]:
 
 
 def test_guard_stands_where_it_is_declared_when_another_provider_uses_it_before() -> None:
-    """Using a provider does not change its position."""
+    """The position of a guard is its declaration, not its first use."""
 
     class _Module(containers.DeclarativeContainer):
         roles = AppGuard(_Roles, [], "roles")
@@ -150,7 +150,7 @@ def test_guard_stands_where_it_is_declared_when_another_provider_uses_it_before(
 
 
 def test_guard_stands_in_place_when_it_is_an_override() -> None:
-    """An overriding guard runs once, in the position of the overridden one."""
+    """An overriding guard runs once, in the position of the overridden guard."""
 
     class _Module(containers.DeclarativeContainer):
         first = AppGuard(TracingGuard, [], "first")
@@ -176,7 +176,7 @@ def test_guard_stands_with_its_first_user_when_no_module_declares_it() -> None:
 
 @pytest.mark.parametrize("database_url", ["memory:", "sqlite:///unused.db"])
 def test_order_has_every_provider_once_when_it_is_the_applications(database_url: str) -> None:
-    """The chat's module has the same providers as in the library's own traversal."""
+    """The chat's module has the same providers as the library's own traversal finds."""
     module = create_app_module(Settings.model_construct(database_url=database_url))
 
     ordered = in_declaration_order(module)

@@ -1,4 +1,4 @@
-"""The lifecycle hooks run in the order that ``app/framework/core/lifecycle.py`` describes."""
+"""Tests that lifecycle hooks run in the order described in ``app/framework/core/lifecycle.py``."""
 
 import signal
 
@@ -20,7 +20,7 @@ from tests.unit.framework.tracing import Trace
 
 
 class _Hooked:
-    """Has every hook, plain or async, and records each call."""
+    """A provider with every hook, plain or async, which records each call."""
 
     name = "base"
 
@@ -119,7 +119,7 @@ async def test_hooks_follow_dependencies_across_modules_when_one_imports_another
 
 
 async def test_init_runs_once_when_it_is_called_again() -> None:
-    """`listen` calls `init`, too, so a second call must do nothing."""
+    """`listen` also calls `init`, so a second call must do nothing."""
     trace: Trace = []
     app = application(providers.Singleton(_First, trace))
 
@@ -130,7 +130,7 @@ async def test_init_runs_once_when_it_is_called_again() -> None:
 
 
 async def test_start_stops_at_the_first_error_when_a_hook_raises() -> None:
-    """Providers that depend on it do not start; closing still runs the closing hooks."""
+    """Providers that depend on the failed one do not start; closing runs all closing hooks."""
     trace: Trace = []
 
     class _Broken(_First):

@@ -1,4 +1,4 @@
-"""Boot errors of decorators and hooks that would have no effect where they are written."""
+"""The boot fails when a decorator or a hook would have no effect in its place."""
 
 from collections.abc import Callable
 from functools import lru_cache, wraps
@@ -74,7 +74,7 @@ async def test_boot_fails_when_a_controller_is_to_be_guarded(decorate: Decorate,
 
 
 async def test_boot_fails_when_a_controller_inherits_a_guard() -> None:
-    """A decorator of a base class is refused like one of the controller itself."""
+    """A decorator of a base class is rejected like a decorator of the controller itself."""
 
     @use_guards(TracingGuard([], "ignored"))
     class _Base:
@@ -132,7 +132,7 @@ async def test_boot_fails_when_a_method_with_enhancers_handles_nothing(
 
 
 async def test_boot_fails_when_a_handlers_class_is_no_gateway() -> None:
-    """Its event would be unknown. The same applies to routes without ``@controller()``."""
+    """Handlers need a gateway, and routes need ``@controller()``."""
 
     class _Handler:
         @subscribe_message("event")
@@ -154,7 +154,7 @@ async def test_boot_fails_when_a_handlers_class_is_no_gateway() -> None:
 
 
 async def test_boot_fails_when_a_class_wants_a_server_and_is_no_gateway() -> None:
-    """The attribute of such a class would never be set."""
+    """The server attribute of such a class would never be set."""
 
     class _Service:
         server = WebSocketServer()
@@ -166,7 +166,7 @@ async def test_boot_fails_when_a_class_wants_a_server_and_is_no_gateway() -> Non
 
 
 async def test_boot_fails_when_a_handler_is_no_plain_method() -> None:
-    """A static or cached method would not be found as a handler."""
+    """The framework cannot find handlers among static or cached methods."""
 
     @web_socket_gateway()
     class _Static:
@@ -191,7 +191,7 @@ async def test_boot_fails_when_a_handler_is_no_plain_method() -> None:
 async def test_boot_fails_when_another_decorator_hides_what_guards_the_handler(
     decorate: Decorate, name: str
 ) -> None:
-    """Without ``functools.wraps`` the new function has no metadata, so no guard would run."""
+    """A decorator without ``functools.wraps`` drops the metadata, so no guard would run."""
 
     def logged(function: Callable[..., Any]) -> Callable[..., Any]:
         def log(*arguments: Any) -> Any:

@@ -47,7 +47,7 @@ async def test_boot_fails_when_a_gateway_controller_or_hook_is_no_singletons(kin
 
 
 async def test_boot_fails_when_a_function_or_a_value_provides_a_gateway() -> None:
-    """The class is unknown before the instance is built, so the gateway would not be bound."""
+    """A gateway from a function or a value would not be found, so none of its events would work."""
 
     @web_socket_gateway()
     class _Gateway:
@@ -136,7 +136,7 @@ async def test_boot_fails_when_an_async_function_makes_something() -> None:
 
 
 async def test_boot_fails_when_a_global_guard_would_not_run_before_a_controller() -> None:
-    """In Nest a global guard runs for controllers, too; here it does not."""
+    """In Nest a global guard also runs for controllers; in this framework it does not."""
 
     class _Guard(CanActivate):
         def can_activate(self, context: ExecutionContext) -> bool:

@@ -13,10 +13,10 @@ def masked(frame: bytes) -> bytes:
 
 
 def text(payload: bytes) -> bytes:
-    """Build a text message in one frame."""
+    """Build a text message of one frame."""
     return masked(text_frame(payload))
 
 
 def close(code: int) -> bytes:
-    """Build the close frame with a status code."""
+    """Build a close frame with this status code."""
     return masked(close_frame(code))

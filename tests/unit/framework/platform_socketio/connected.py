@@ -39,7 +39,7 @@ class Owner:
         self.gone = 0
 
     def handle_message(self, connection: ClientConnection, message: str) -> Handling | None:
-        """Record the text of the message; wait first if the text demands it."""
+        """Record the message's text; wait first if the text says so."""
         text = message[1:]
         if text == "malformed":
             raise MalformedPacketError
@@ -89,12 +89,12 @@ class Client:
         self.transport.give(self.connection)
 
     def send(self, *texts: str) -> None:
-        """Send text frames in one segment."""
+        """Send several text frames in one TCP segment."""
         sent = [client_frames.text(text.encode()) for text in texts]
         self.connection.data_received(b"".join(sent))
 
 
 async def ticks() -> None:
-    """Let the event loop run what is scheduled."""
+    """Let the event loop run the callbacks that are scheduled."""
     for _ in range(5):
         await asyncio.sleep(0)

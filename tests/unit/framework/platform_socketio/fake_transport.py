@@ -9,7 +9,7 @@ class FakeTransport(asyncio.Transport):
         unread: How many bytes the client has not read, while ``stalls`` is set.
         paused: Whether the server has paused reading.
         stalls: Whether the client does not read.
-        ended: How the server has ended the connection: ``closed``, ``aborted`` or not at all.
+        ended: ``closed`` or ``aborted`` after the server has ended the connection.
     """
 
     def __init__(self) -> None:
@@ -26,7 +26,7 @@ class FakeTransport(asyncio.Transport):
         self._protocol = protocol
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Record the bytes, and pause the protocol's writing when the client does not read."""
+        """Record the bytes, and pause the protocol's writing if the client does not read."""
         self.sent.append(bytes(data))
         if self.stalls:
             self.unread += len(data)

@@ -4,10 +4,7 @@ from app.framework.platform_socketio.websocket.frame_reader import FrameQueue
 
 
 class Queue(FrameQueue):
-    """Records what the parser passes on.
-
-    Like `protocol.WebSocket` it skips the base's constructor.
-    """
+    """Records the messages from the parser. Skips the base's constructor, as `WebSocket` does."""
 
     def __init__(self) -> None:  # the base's constructor would make a queue
         self.packets_left = 0

@@ -44,7 +44,7 @@ class _Answer:
 
 @given(JSON)
 def test_value_is_the_same_when_it_was_written_and_read(value: Any) -> None:
-    """This includes lone surrogates."""
+    """Strings may contain lone surrogates."""
     assert value == json_codec.loads(json_codec.dumps(value))
 
 
@@ -56,12 +56,12 @@ def test_text_means_the_same_when_python_reads_it(value: Any) -> None:
 
 @given(JSON)
 def test_text_of_the_standard_library_means_the_same_when_read(value: Any) -> None:
-    """The text may have escapes and spaces."""
+    """The text may contain escapes and spaces."""
     assert value == json_codec.loads(json.dumps(value, indent=1))
 
 
 def test_bytes_are_nodes_when_written() -> None:
-    """Node's ``JSON.stringify`` gives the same text."""
+    """Node's ``JSON.stringify`` writes the same text."""
     script = (
         "const again = text => JSON.stringify(JSON.parse(text));"
         "console.log(JSON.stringify(JSON.parse(process.argv[1]).map(again)))"
@@ -87,7 +87,7 @@ def test_bytes_are_nodes_when_written() -> None:
     ],
 )
 def test_datetime_is_written_as_by_node_when_it_is_aware(moment: datetime, expected: str) -> None:
-    """The text is in UTC, with milliseconds and Z."""
+    """A date is written in UTC, with milliseconds and ``Z``."""
     assert f'"{expected}"' == json_codec.dumps(moment)
 
 
@@ -130,13 +130,13 @@ def test_model_goes_by_alias_when_an_answer_holds_one() -> None:
     ids=lambda text: repr(text[:20]),
 )
 def test_text_is_refused_when_it_is_no_json_or_too_much(text: str) -> None:
-    """Nothing but ValueError is raised: no RecursionError and no MemoryError."""
+    """Invalid text raises ValueError, and never RecursionError or MemoryError."""
     with pytest.raises(ValueError, match=r".+"):
         json_codec.loads(text)
 
 
 def test_text_is_read_when_nested_as_deep_as_allowed() -> None:
-    """Brackets inside strings do not count."""
+    """Brackets inside strings do not count as nesting."""
     text = "[" * 64 + '"[[[[[\\"{{{{\\\\"' + "]" * 64
 
     value = json_codec.loads(text)
@@ -147,7 +147,7 @@ def test_text_is_read_when_nested_as_deep_as_allowed() -> None:
 
 
 def test_value_is_refused_when_it_has_no_json_form() -> None:
-    """The error names the type only, to keep the value out of the log."""
+    """The error names only the type, to keep the value out of the log."""
     with pytest.raises(TypeError, match="Secret has no JSON form") as caught:
         json_codec.dumps({"a": _secret()})
 

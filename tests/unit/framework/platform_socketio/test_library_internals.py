@@ -105,7 +105,7 @@ def test_library_is_one_that_was_tested_when_installed(library: str) -> None:
 def test_method_has_its_parameters_when_overridden(
     library: str, place: str, owner: type, name: str, expected: str
 ) -> None:
-    """With other parameters our override would be called wrongly or never."""
+    """If the library changed the parameters, it would call the override wrongly or never."""
     method = getattr(owner, name, None)
 
     assert method is not None, changed(library, place, f"{owner.__name__}.{name} is gone")
@@ -124,14 +124,14 @@ def _parameters(method: Any) -> str:
 
 @pytest.mark.parametrize("attribute", ["rooms", "callbacks"])
 def test_manager_keeps_its_attributes_when_made(attribute: str) -> None:
-    """`RoomManager` uses these attributes of the library."""
+    """`RoomManager` uses these attributes of python-socketio."""
     found = getattr(socketio.AsyncManager(), attribute, None)
 
     assert {} == found, changed("python-socketio", "socket_io/room_manager.py", f"no {attribute}")
 
 
 async def test_socketio_server_is_put_together_as_expected_when_made() -> None:
-    """The library makes the Engine.IO server from our class, with the unknown keyword arguments."""
+    """The library creates the Engine.IO server from our class, with the unknown keywords."""
     given: dict[str, object] = {}
 
     class _Engine(engineio.AsyncServer):
@@ -157,7 +157,7 @@ async def test_socketio_server_is_put_together_as_expected_when_made() -> None:
 
 
 async def test_packet_of_the_library_ends_in_send_packet_when_sent() -> None:
-    """The library's emits with a callback are sent that way."""
+    """For emits with a callback, the library calls the Engine.IO server's ``send_packet``."""
     sent: list[tuple[str, str | bytes]] = []
 
     class _Engine(engineio.AsyncServer):
@@ -176,7 +176,7 @@ async def test_packet_of_the_library_ends_in_send_packet_when_sent() -> None:
 
 
 def test_packet_is_decoded_and_encoded_by_its_own_means_when_subclassed() -> None:
-    """The constructor calls ``decode``, and ``encode`` uses the class's codec."""
+    """The constructor calls ``decode``, and ``encode`` uses the codec of the class."""
     calls: list[str] = []
 
     class _Codec:
@@ -220,7 +220,7 @@ def test_reader_feeds_a_subclass_when_a_message_is_complete() -> None:
     "data", [text_frame(b"a" * 10), text_frame(b"\xff"), b"\x83\x00"], ids=["long", "utf8", "op"]
 )
 def test_reader_tells_a_subclass_when_the_protocol_is_broken(data: bytes) -> None:
-    """The reader raises nothing. A message as long as the limit is too long."""
+    """Errors are reported, not raised; a message as long as the limit is already too long."""
     queue = Queue()
     reader = WebSocketReader(queue, 10, compress=False, decode_text=True)
 
@@ -244,7 +244,7 @@ class Receiver(asyncio.Protocol):
 
 
 async def test_aiohttp_lets_go_when_a_connection_is_taken_over() -> None:
-    """Data behind the request is passed on. aiohttp writes nothing else, and keeps no reference."""
+    """After an upgrade, aiohttp passes on the rest, writes nothing, and keeps no reference."""
     handlers: list[RequestHandler] = []
 
     async def handle(request: web.BaseRequest) -> web.StreamResponse:

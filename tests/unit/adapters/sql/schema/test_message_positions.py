@@ -97,7 +97,10 @@ async def rows(database: Database, query: str) -> list[tuple[object, ...]]:
 async def test_sequences_stay_when_messages_get_positions(
     database: Database, storage: Storage
 ) -> None:
-    """Old messages get the next numbers; positions follow dates, but within a channel ``seq``."""
+    """Old messages get a ``seq``.
+
+    Positions follow ``seq`` within a channel, and dates otherwise.
+    """
     found = await rows(
         database, "SELECT message_id, channel_id, seq FROM message_sequences ORDER BY position"
     )

@@ -1,4 +1,4 @@
-"""Controllers, their routes, and CORS."""
+"""Tests of controllers, their routes, and CORS."""
 
 from collections.abc import AsyncIterator
 
@@ -28,7 +28,7 @@ class _Things:
         return web.Response(text=await request.text())
 
     async def helper(self) -> None:
-        """No route."""
+        """Return nothing; this method is not a route."""
 
 
 @controller("owners")
@@ -75,7 +75,7 @@ async def client() -> AsyncIterator[Client]:
 async def test_controller_answers_when_prefix_and_path_are_joined(
     client: Client, method: str, path: str, text: str
 ) -> None:
-    """Slashes at the ends of prefix and path do not matter."""
+    """Slashes at the ends of prefix and path make no difference."""
     response = await client.request(method, path, data="sent" if method == "POST" else None)
 
     assert (200, text) == (response.status, await response.text())
@@ -93,14 +93,13 @@ async def test_controller_answers_when_prefix_and_path_are_joined(
 async def test_controller_gets_parameters_when_the_path_has_them(
     client: Client, method: str, path: str, parameters: dict[str, str]
 ) -> None:
-    """A parameter is decoded once, after the path was split."""
+    """Each parameter is decoded once, after the path was split."""
     response = await client.request(method, URL(path, encoded=True))
 
     assert (200, parameters) == (response.status, await response.json())
 
 
 def test_controller_has_no_route_when_a_method_is_not_decorated() -> None:
-    """Two of the three methods are routes."""
     assert [("GET", "/things"), ("POST", "/things/one")] == [
         (route.method, route.path) for route in routes_of(_Things())
     ]
@@ -121,7 +120,7 @@ async def test_cors_lets_an_origin_read_when_it_is_listed(client: Client) -> Non
 async def test_cors_says_nothing_when_the_origin_is_not_listed(
     client: Client, headers: dict[str, str]
 ) -> None:
-    """The response is the same without CORS headers; the browser hides it from the page."""
+    """Without CORS headers, the browser hides the response from the page."""
     response = await client.get("/things", headers=headers)
 
     assert 200 == response.status
@@ -129,7 +128,7 @@ async def test_cors_says_nothing_when_the_origin_is_not_listed(
 
 
 async def test_cors_answers_a_preflight_when_the_origin_is_listed(client: Client) -> None:
-    """A preflight request is answered without running the handler."""
+    """The handler does not run for a preflight request."""
     response = await client.options(
         "/things/one", headers={"Origin": FRIEND, "Access-Control-Request-Method": "POST"}
     )
@@ -140,7 +139,7 @@ async def test_cors_answers_a_preflight_when_the_origin_is_listed(client: Client
 
 
 async def test_cors_answers_no_preflight_when_options_asks_for_no_method(client: Client) -> None:
-    """The handler answers a plain OPTIONS request."""
+    """The handler answers an OPTIONS request that is not a preflight."""
     response = await client.options("/things", headers={"Origin": FRIEND})
 
     assert 405 == response.status
@@ -155,7 +154,7 @@ async def test_cors_leaves_a_websocket_alone_when_its_headers_have_left(client: 
 
 
 async def test_routes_are_inherited_when_a_base_class_has_them() -> None:
-    """Events of a gateway are inherited in the same way."""
+    """A controller inherits routes as a gateway inherits events."""
 
     class _Base:
         @get("one")
@@ -174,7 +173,7 @@ async def test_routes_are_inherited_when_a_base_class_has_them() -> None:
 
 
 async def test_boot_fails_when_two_controllers_have_one_route() -> None:
-    """The second handler would never be reached."""
+    """The second handler of a route would never run."""
 
     @controller("things")
     class _One:

@@ -30,7 +30,7 @@ async def port() -> AsyncIterator[int]:
 
 
 async def answers(port: int, sent: Iterable[bytes], end: bytes = b"") -> str:
-    """Return everything that the server sends until this end, or until it closes the connection."""
+    """Return the server's output up to this end, or up to the close of the connection."""
     async with asyncio.timeout(IN_TIME):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         for part in sent:
@@ -43,7 +43,7 @@ async def answers(port: int, sent: Iterable[bytes], end: bytes = b"") -> str:
 
 
 def head(length: int, last: str = "Connection: close") -> bytes:
-    """Return a request's head of this length."""
+    """Return a request head of this length."""
     start, end = "GET / HTTP/1.1\r\nHost: localhost\r\nCookie: ", f"\r\n{last}\r\n\r\n"
     return f"{start}{'c' * (length - len(start) - len(end))}{end}".encode()
 
@@ -68,7 +68,7 @@ TOO_LONG = {
 async def test_request_is_refused_when_its_head_is_too_long(
     port: int, data: bytes, size: int
 ) -> None:
-    """The server answers 431 and closes the connection, however the head is split into segments."""
+    """The server answers 431 and closes the connection, however the head is split."""
     with capture_logs() as logs:
         answer = await answers(port, pieces(data[: 10 * MAX_HEAD_BYTES], size), SENTENCE)
 
@@ -92,7 +92,7 @@ async def test_request_is_answered_when_its_head_is_as_long_as_allowed(
 async def test_body_does_not_count_when_it_is_longer(
     port: int, size: int, *, is_chunked: bool
 ) -> None:
-    """A body counts neither for its own head nor for the next one, however it is split."""
+    """The limit for heads ignores bodies, however the data is split."""
     body = b"b" * 100_000
     if is_chunked:
         body_head, sent = "Transfer-Encoding: chunked", b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
@@ -107,7 +107,7 @@ async def test_body_does_not_count_when_it_is_longer(
 
 
 async def test_requests_are_answered_when_many_come_at_once(port: int) -> None:
-    """Each head is counted separately, even when more requests wait than aiohttp parses ahead."""
+    """Each pipelined request has its own limit, even if aiohttp has not parsed it yet."""
     request = head(1_000, "Accept: */*")
 
     answer = await answers(port, [request * 199 + head(1_000)])
@@ -116,7 +116,7 @@ async def test_requests_are_answered_when_many_come_at_once(port: int) -> None:
 
 
 async def test_nothing_is_kept_when_a_refused_client_goes_on_sending(port: int) -> None:
-    """The connection is aborted after the time to read the answer."""
+    """The connection is aborted when the client has had time to read the answer."""
     async with asyncio.timeout(IN_TIME):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(TOO_LONG["many headers"])
@@ -128,7 +128,7 @@ async def test_nothing_is_kept_when_a_refused_client_goes_on_sending(port: int) 
 
 
 async def test_connection_is_closed_when_its_address_has_too_many(port: int) -> None:
-    """An open connection counts even without a request; closing one allows another."""
+    """An open connection counts even without a request; closing it allows another connection."""
     with capture_logs() as logs:
         async with asyncio.timeout(IN_TIME):
             held = [

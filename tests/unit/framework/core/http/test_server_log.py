@@ -29,7 +29,6 @@ def test_failure_is_logged_when_it_is_ours(
 
 
 def test_message_is_logged_when_there_is_no_failure(caplog: pytest.LogCaptureFixture) -> None:
-    """A log record without an exception is always logged."""
     with caplog.at_level(logging.INFO):
         http_log.info("hello")
 

@@ -7,12 +7,12 @@ MAX = 2
 
 @pytest.fixture
 def limiter() -> AdmissionLimiter:
-    """Create a limiter for which addresses with the same first part are one network."""
+    """Create a limiter that takes addresses with the same first part as one network."""
     return AdmissionLimiter(MAX, client_network=lambda address: address.split(".")[0])
 
 
 def test_add_refuses_when_the_owner_has_the_maximum(limiter: AdmissionLimiter) -> None:
-    """The network may not add another address. Other networks still may."""
+    """A full network cannot add another connection, but other networks can."""
     added = [limiter.try_add(str(number), f"a.{number}") for number in range(MAX + 1)]
 
     assert [True, True, False] == added
@@ -31,7 +31,7 @@ def test_add_succeeds_once_when_one_was_removed_twice(limiter: AdmissionLimiter)
 
 
 def test_remove_leaves_nothing_when_all_connections_are_gone(limiter: AdmissionLimiter) -> None:
-    """Networks are forgotten, and rejected connections are not counted."""
+    """The limiter forgets empty networks, and does not count rejected connections."""
     for number in range(MAX + 1):
         limiter.try_add(str(number), "a.1")
     for number in range(MAX + 1):

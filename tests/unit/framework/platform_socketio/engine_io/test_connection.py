@@ -11,7 +11,7 @@ from tests.unit.framework.platform_socketio.connected import Client, Owner, tick
 async def test_event_is_handled_in_place_when_it_does_not_wait(
     owner: Owner, client: Client
 ) -> None:
-    """The events are handled when `data_received` returns."""
+    """The events are already handled when `data_received` returns."""
     client.send("41", "42", "43")
 
     assert ["a:1", "a:2", "a:3"] == owner.handled
@@ -19,7 +19,7 @@ async def test_event_is_handled_in_place_when_it_does_not_wait(
 
 
 async def test_event_is_handled_once_when_its_frame_is_split(owner: Owner) -> None:
-    """The frame may be split at any byte."""
+    """A frame may be split at any byte."""
     data = client_frames.text(b"4" + b"x" * 130) + client_frames.text(b"4y")
 
     for at in range(len(data) + 1):
@@ -31,7 +31,7 @@ async def test_event_is_handled_once_when_its_frame_is_split(owner: Owner) -> No
 
 
 async def test_later_events_wait_when_a_handler_does(owner: Owner, client: Client) -> None:
-    """This client's later events wait in order; other clients' events do not wait."""
+    """Later events of the same client wait in order; events of other clients do not wait."""
     other = Client(owner, "b")
 
     client.send("4wait", "41")
@@ -48,7 +48,7 @@ async def test_later_events_wait_when_a_handler_does(owner: Owner, client: Clien
 async def test_job_is_done_behind_what_was_sent_before_when_enqueued(
     owner: Owner, client: Client
 ) -> None:
-    """A job runs between the packets sent before it and those sent after it."""
+    """A job runs after the packets that arrived before it, and before those that arrive later."""
 
     async def job() -> None:
         owner.handled.append("job")
@@ -64,7 +64,7 @@ async def test_job_is_done_behind_what_was_sent_before_when_enqueued(
 
 
 async def test_client_is_not_read_when_its_inbox_is_full(owner: Owner, client: Client) -> None:
-    """Reading goes on when the inbox has room again."""
+    """Reading continues when the inbox has room again."""
     client.send("4wait", *["4x"] * (INBOX_MAX_JOBS - 1))
     before = client.transport.paused
     client.send("4x")
@@ -106,7 +106,7 @@ async def test_pong_and_close_are_heard_when_a_handler_waits(owner: Owner, clien
 
 
 async def test_ping_is_answered_when_a_client_sends_one(client: Client) -> None:
-    """The pong has the ping's payload."""
+    """The pong has the same payload as the ping."""
     client.connection.data_received(client_frames.masked(b"\x89\x02hi"))
     await ticks()
 

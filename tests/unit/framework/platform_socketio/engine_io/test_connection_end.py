@@ -27,14 +27,16 @@ from tests.unit.framework.platform_socketio.connected import MAX_MESSAGE_BYTES, 
         (client_frames.text(b"\xff"), WSCloseCode.INVALID_TEXT),
         (client_frames.masked(b"\x82\x00"), WSCloseCode.PROTOCOL_ERROR),
         (client_frames.masked(b"\x01\x014"), WSCloseCode.PROTOCOL_ERROR),
+        (text_frame(b"4" * 9), WSCloseCode.PROTOCOL_ERROR),
+        (b"\x81\xfe\x00\x01" + bytes(4) + b"4", WSCloseCode.PROTOCOL_ERROR),
         (client_frames.text(b"4" * (MAX_MESSAGE_BYTES + 1)), WSCloseCode.MESSAGE_TOO_BIG),
     ],
-    ids=["packet", "type", "empty", "utf8", "binary", "unfinished", "long"],
+    ids=["packet", "type", "empty", "utf8", "binary", "unfinished", "unmasked", "header", "long"],
 )
 async def test_client_is_closed_with_a_code_when_it_breaks_the_protocol(
     owner: Owner, client: Client, data: bytes, code: int
 ) -> None:
-    """Nothing more from the client is handled."""
+    """The server handles nothing that the client sent after the violation."""
     client.connection.data_received(data)
     client.send("41")
 
@@ -72,7 +74,7 @@ async def test_what_is_due_leaves_first_when_a_connection_closes(
 async def test_end_is_heard_when_a_connection_closes_with_a_full_inbox(
     owner: Owner, client: Client
 ) -> None:
-    """The client's close frame is read although its inbox is full."""
+    """The client's close frame is read although the client's inbox is full."""
     client.send("4wait", *["4x"] * INBOX_MAX_JOBS)
     client.connection.close(DisconnectReason.SERVER_SHUTTING_DOWN)
 
@@ -102,7 +104,7 @@ async def test_nothing_is_written_when_a_connection_aborts(owner: Owner, client:
 async def test_slow_client_is_cut_off_when_it_is_over_its_bound(
     owner: Owner, client: Client
 ) -> None:
-    """The slow client is marked as stalled first. The other member of its room gets every frame."""
+    """The slow client is marked as stalled first. The room's other member gets every frame."""
     mate, room = Client(owner, "b"), RecipientGroup[Recipient]("room")
     for each in (client, mate):
         room.members[each.connection.sid] = each.connection
@@ -127,7 +129,7 @@ async def test_slow_client_is_cut_off_when_it_is_over_its_bound(
 async def test_client_is_no_longer_stalled_when_it_reads_again(
     owner: Owner, client: Client
 ) -> None:
-    """The client gets all frames."""
+    """The client still gets every frame."""
     client.transport.stalls = True
     client.connection.send_text(b"4a")
     await ticks()
@@ -143,7 +145,7 @@ async def test_client_is_no_longer_stalled_when_it_reads_again(
 
 
 async def test_stream_ends_when_it_closes_its_own_connection(owner: Owner, client: Client) -> None:
-    """The task is cancelled although the connection does not know it yet."""
+    """The stream's task is cancelled although the connection has not registered it yet."""
     ended: list[str] = []
 
     async def stream() -> None:
@@ -172,7 +174,7 @@ async def test_rest_is_handled_when_a_handler_closes_its_own_connection(
 
 
 async def test_waiting_handler_is_cancelled_when_cut_off(owner: Owner, client: Client) -> None:
-    """Packets that wait behind the handler are still handled."""
+    """Packets that wait behind the cancelled handler are still handled."""
     client.send("4wait", "41")
 
     client.connection.abort(DisconnectReason.TRANSPORT_CLOSE)

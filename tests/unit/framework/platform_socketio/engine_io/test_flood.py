@@ -39,7 +39,7 @@ def next_second(owner: Owner) -> None:
 async def test_connection_is_closed_with_a_code_when_too_many_packets_come(
     owner: Owner, client: Client, packet: bytes
 ) -> None:
-    """All kinds of packets count. The code 1008 means "policy violation"."""
+    """Packets of every kind count. The close code 1008 means "policy violation"."""
     client.connection.data_received(packet * ALLOWED)
     before = list(owner.closed)
     client.connection.data_received(packet)
@@ -56,7 +56,7 @@ async def test_connection_is_closed_with_a_code_when_too_many_packets_come(
 async def test_connection_stays_when_as_many_packets_come_in_each_second(
     owner: Owner, client: Client, packet: bytes
 ) -> None:
-    """The limit is for each second, not for the whole connection."""
+    """The limit applies to each second, not to the whole connection."""
     for _ in range(10):
         client.connection.data_received(packet * ALLOWED)
         next_second(owner)
@@ -67,7 +67,7 @@ async def test_connection_stays_when_as_many_packets_come_in_each_second(
 async def test_connection_is_closed_when_a_message_of_empty_fragments_does_not_end(
     owner: Owner, client: Client
 ) -> None:
-    """Fragments count although no packet is complete."""
+    """Fragments count towards the limit, although no packet is complete."""
     client.connection.data_received(masked(b"\x01\x00"))
     client.connection.data_received(EMPTY_FRAGMENT * ALLOWED)
 
@@ -78,7 +78,7 @@ async def test_connection_is_closed_when_a_message_of_empty_fragments_does_not_e
 async def test_nothing_more_is_read_when_a_client_was_turned_away(
     owner: Owner, client: Client
 ) -> None:
-    """Even the close frame is not read, as a flood goes on during the handshake."""
+    """After the server's close frame nothing is read, as a flood may continue until the end."""
     client.connection.data_received(PACKETS["event"] * (ALLOWED + 1))
     handled = len(owner.handled)
     await ticks()
@@ -94,7 +94,7 @@ async def test_nothing_more_is_read_when_a_client_was_turned_away(
 async def test_waiting_events_are_dropped_when_a_client_was_turned_away(
     owner: Owner, client: Client
 ) -> None:
-    """The server's own jobs for the client are still done."""
+    """The server's own jobs for the client still run."""
 
     async def job() -> None:
         owner.handled.append("job")
@@ -135,7 +135,7 @@ async def test_held_client_goes_on_when_its_time_has_come(owner: Owner, client: 
 
 
 async def test_pongs_are_heard_when_a_client_is_held(owner: Owner, client: Client) -> None:
-    """Waiting for the pause must not cost an honest client its connection."""
+    """A client that must pause does not lose its connection through a ping timeout."""
     client.send(f"4pause {LONG_SECONDS}", "4x")
     owner.heartbeat.advance()
 
@@ -148,7 +148,7 @@ async def test_pongs_are_heard_when_a_client_is_held(owner: Owner, client: Clien
 async def test_waiting_events_are_dropped_when_a_held_client_goes(
     owner: Owner, client: Client
 ) -> None:
-    """Its disconnect hooks run at once, and its waiting events cost no work."""
+    """The disconnect hooks run at once, without handling the client's waiting events."""
     client.send(f"4pause {LONG_SECONDS}", *["4x"] * 20, "1")
     async with asyncio.timeout(30):
         client.connection.connection_lost(None)

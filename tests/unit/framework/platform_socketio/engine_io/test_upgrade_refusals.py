@@ -17,7 +17,7 @@ QUERY_HINT = "The URL must not have more than 64 query parameters."
 
 
 async def refusal(server: SocketServer, query: str) -> tuple[int, dict[str, object]]:
-    """Return status and body of the response to an upgrade request."""
+    """Return the status and body of the response to an upgrade request."""
     response = await server.handle_request(make_mocked_request("GET", f"/socket.io/?{query}"))
     assert isinstance(response, web.Response)
     return response.status, json.loads(response.text or "")
@@ -59,7 +59,7 @@ async def test_refusal_says_what_to_set_when_the_client_can_set_it(
 
 
 async def test_query_passes_when_it_has_as_many_parameters_as_allowed() -> None:
-    """The later error shows it: the rest of the handshake is missing."""
+    """The handshake fails only later, because the rest of the handshake is missing."""
     query = f"{WEBSOCKET}&{'&'.join(f'{each}=' for each in range(62))}"
 
     status, body = await refusal(SocketServer(EngineOptions()), query)

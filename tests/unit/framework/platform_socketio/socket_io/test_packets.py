@@ -19,7 +19,7 @@ ARGUMENTS = st.lists(
 )
 NAME = st.text().filter(lambda name: name not in RESERVED_EVENTS)
 
-# Texts that look like packets: the characters of packets in any order.
+# Random texts made of the characters that packets use.
 NEARLY = st.text(alphabet='0123456789-/,?[]{}":aconetd \\\0é', max_size=40)
 
 
@@ -36,7 +36,7 @@ def _parts(packet: StrictPacket) -> tuple[Any, ...]:
 
 @given(st.text(min_size=1) | NEARLY.filter(bool))
 def test_decode_raises_nothing_but_malformed_when_given_any_text(text: str) -> None:
-    """An accepted packet is encoded to an equal packet."""
+    """Encoding an accepted packet and decoding it again gives an equal packet."""
     packet = _decoded(text)
 
     if packet is not None:
@@ -56,7 +56,7 @@ def test_decode_raises_nothing_but_malformed_when_given_any_text(text: str) -> N
 def test_event_is_read_as_written_when_well_formed(
     namespace: str | None, ack_id: int | None, name: str, arguments: list[Any]
 ) -> None:
-    """Namespace, id, name and arguments are decoded."""
+    """The namespace, id, name and arguments are decoded."""
     prefix = "" if namespace is None else f"{namespace},"
     number = "" if ack_id is None else ack_id
     text = f"2{prefix}{number}{json_codec.dumps([name, *arguments])}"
@@ -82,19 +82,19 @@ def test_event_is_read_as_written_when_well_formed(
     ],
 )
 def test_decode_takes_the_parts_when_well_formed(text: str, expected: tuple[Any, ...]) -> None:
-    """The parts are those of socket.io-parser."""
+    """The decoded parts are those that socket.io-parser decodes."""
     assert expected == _parts(StrictPacket(encoded_packet=text))
 
 
 @pytest.mark.parametrize("name", sorted(RESERVED_EVENTS))
 def test_event_is_malformed_when_its_name_is_reserved(name: str) -> None:
-    """Clients must not reach the lifecycle handlers by name."""
+    """Clients must not reach the lifecycle handlers by their names."""
     with pytest.raises(MalformedPacketError):
         StrictPacket(encoded_packet=f'2["{name}"]')
 
 
 def test_malformed_error_says_nothing_of_the_packet_when_raised() -> None:
-    """The packet may contain a token."""
+    """A malformed packet may contain a token."""
     with pytest.raises(MalformedPacketError) as caught:
         StrictPacket(encoded_packet='0{"token":"opensesame"')
 
@@ -120,5 +120,5 @@ def test_malformed_error_says_nothing_of_the_packet_when_raised() -> None:
     ids=lambda value: value.decode() if isinstance(value, bytes) else None,
 )
 def test_frame_is_nodes_when_written(frame: bytes, expected: bytes) -> None:
-    """The bytes are those of socket.io-parser."""
+    """The bytes are those that socket.io-parser writes."""
     assert expected == frame

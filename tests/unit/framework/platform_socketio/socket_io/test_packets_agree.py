@@ -37,7 +37,7 @@ class Value:
         return {"text": self.text}
 
 
-# JavaScript's strings may have lone surrogates, which st.text does not generate.
+# JavaScript's strings may contain lone surrogates, which st.text does not generate.
 TEXT = st.text(st.characters() | st.characters(categories=["Cs"]), max_size=12)
 SCALAR = (
     st.none()
@@ -149,7 +149,7 @@ def test_ack_has_the_librarys_bytes_when_written(
 @example('42["e"]\n')
 @example('42 ["e"]')
 def test_frame_has_the_librarys_verdict_when_it_takes_the_short_way(frame: str) -> None:
-    """The fast path agrees with `StrictPacket`, or leaves the frame to it."""
+    """The fast path has the same result as `StrictPacket`, or leaves the frame to it."""
     verdict = _by_short_way(frame)
 
     assert verdict in {None, _by_library(frame)}
@@ -157,13 +157,13 @@ def test_frame_has_the_librarys_verdict_when_it_takes_the_short_way(frame: str) 
 
 @given(st.text("0123456789", max_size=15), NAME_FIRST)
 def test_event_takes_the_short_way_when_it_is_one(digits: str, data: list[Any]) -> None:
-    """Otherwise the test above would check nothing."""
+    """The comparison with `StrictPacket` covers nothing if no event takes the fast path."""
     assert _by_short_way(f"42{digits}{json.dumps(data)}") is not None
 
 
 @pytest.mark.parametrize("digits", range(1, 21))
 def test_id_has_the_same_end_when_it_grows(digits: int) -> None:
-    """Both paths accept 15 digits at most."""
+    """Both decoders accept an id of at most 15 digits."""
     frame = f'42{"9" * digits}["e"]'
 
     verdict = _by_short_way(frame)

@@ -39,19 +39,19 @@ async def ignore(*_: object) -> None:
 
 @pytest_asyncio.fixture
 async def door() -> Door:
-    """Create a closed door."""
+    """Create a closed door: a hook that keeps sockets waiting."""
     return Door()
 
 
 @pytest.fixture
 def transport() -> FakeTransport:
-    """Create the transport of the client at the door."""
+    """Create the transport of the client that waits for its admission."""
     return FakeTransport()
 
 
 @pytest_asyncio.fixture
 async def server(door: Door, transport: FakeTransport) -> AsyncIterator[SocketServer]:
-    """Create a server with one namespace, and one client that waits at the door."""
+    """Create a server with one namespace, and one client that waits for its admission."""
     server = SocketServer(EngineOptions())
     server.open_namespace(
         "/", CompiledNamespace(Socket, connect=(door,), disconnect=(), events={}, unknown=ignore)
@@ -65,7 +65,7 @@ async def server(door: Door, transport: FakeTransport) -> AsyncIterator[SocketSe
 
 
 async def admitted(server: SocketServer, door: Door) -> frozenset[str]:
-    """Open the door, and return the rooms that the client is in then."""
+    """Admit the client, and return the rooms that its socket is in."""
     (socket,) = Server(server.manager.rooms_in("/")).fetch_sockets()
     door.may_pass.set()
     await ticks()
@@ -75,7 +75,7 @@ async def admitted(server: SocketServer, door: Door) -> frozenset[str]:
 async def test_socket_is_not_in_the_room_when_it_was_taken_out_while_pending(
     server: SocketServer, door: Door
 ) -> None:
-    """Otherwise a member removed during its admission would receive the room's events."""
+    """A member who is removed during the admission must not receive the room's events."""
     Server(server.manager.rooms_in("/")).in_("red").sockets_leave("red")
 
     assert frozenset() == await admitted(server, door)
@@ -84,7 +84,7 @@ async def test_socket_is_not_in_the_room_when_it_was_taken_out_while_pending(
 async def test_socket_is_in_the_room_when_it_was_put_there_while_pending(
     server: SocketServer, door: Door
 ) -> None:
-    """It joins when it is admitted, not before."""
+    """A pending socket joins its rooms when it is admitted, not before."""
     hub = Server(server.manager.rooms_in("/"))
     hub.in_("red").sockets_join("blue")
     found_before = list(server.manager.get_participants("/", "blue"))
@@ -109,7 +109,7 @@ async def test_nobody_is_pending_when_the_door_was_closed_to_them(
 async def test_pending_socket_is_closed_for_now_without_a_disconnect_packet(
     server: SocketServer, door: Door, transport: FakeTransport, *, answer_connect: bool
 ) -> None:
-    """The JavaScript client would not reconnect after ``41`` or ``44``."""
+    """The JavaScript client does not reconnect after the packets ``41`` and ``44``."""
     (socket,) = Server(server.manager.rooms_in("/")).fetch_sockets()
     socket.emit("error", "later")
     socket.close_transport(answer_connect=answer_connect)
@@ -125,7 +125,7 @@ async def test_pending_socket_is_closed_for_now_without_a_disconnect_packet(
 async def test_admitted_socket_is_closed_for_now_without_a_disconnect_packet(
     server: SocketServer, door: Door, transport: FakeTransport
 ) -> None:
-    """It leaves its rooms at once."""
+    """The socket leaves its rooms at once."""
     (socket,) = Server(server.manager.rooms_in("/")).fetch_sockets()
     door.may_pass.set()
     await ticks()
@@ -145,7 +145,7 @@ async def test_admitted_socket_is_closed_for_now_without_a_disconnect_packet(
 async def test_auth_keeps_the_named_fields_alone_when_the_options_name_any(
     door: Door, transport: FakeTransport, fields: frozenset[str] | None, kept: dict[str, object]
 ) -> None:
-    """The fields are kept as long as the socket."""
+    """The socket keeps only these fields of ``auth``, as they take memory until it disconnects."""
     server = SocketServer(EngineOptions(auth_fields=fields))
     server.open_namespace(
         "/", CompiledNamespace(Socket, connect=(door,), disconnect=(), events={}, unknown=ignore)

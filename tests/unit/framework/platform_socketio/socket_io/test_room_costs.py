@@ -83,7 +83,7 @@ def admit(rooms: NamespaceRooms, batcher: WriteBatcher, sid: str, *names: str) -
 async def test_rooms_are_not_compared_with_each_other_when_a_socket_of_many_goes(
     rooms: NamespaceRooms, batcher: WriteBatcher
 ) -> None:
-    """Comparing each room with each other would stall the event loop of all clients."""
+    """Comparing each room with every other would block the event loop of all clients."""
     client = admit(rooms, batcher, "a", *ALL_ROOMS)
     CountingGroup.comparisons = 0
 
@@ -97,7 +97,7 @@ async def test_rooms_are_not_compared_with_each_other_when_a_socket_of_many_goes
 async def test_rooms_are_not_compared_with_each_other_when_a_socket_leaves_many(
     rooms: NamespaceRooms, batcher: WriteBatcher
 ) -> None:
-    """The socket leaves the rooms one by one, in reverse order."""
+    """The socket leaves its rooms one by one, in reverse order."""
     client = admit(rooms, batcher, "a", *ALL_ROOMS)
     CountingGroup.comparisons = 0
 
@@ -127,7 +127,7 @@ async def test_other_namespace_keeps_its_rooms_when_a_socket_of_many_goes(
 async def test_only_rooms_with_queued_frames_are_read_when_a_member_of_many_is_sent_something(
     rooms: NamespaceRooms, batcher: WriteBatcher
 ) -> None:
-    """The client gets a frame of its own and one of a room in the same tick."""
+    """In the same tick, the client gets a frame for itself and a frame for one of its rooms."""
     client = admit(rooms, batcher, "a", *ALL_ROOMS)
     CountingGroup.reads = 0
 
@@ -143,7 +143,7 @@ async def test_only_rooms_with_queued_frames_are_read_when_a_member_of_many_is_s
 async def test_large_room_is_not_walked_when_one_socket_outside_it_is_looked_for(
     rooms: NamespaceRooms, batcher: WriteBatcher
 ) -> None:
-    """This happens for each member added to a channel, which may have 10,000 members."""
+    """Adding a member to a channel with 10,000 members looks for that member's sockets only."""
     for number in range(MANY):
         admit(rooms, batcher, f"member {number}", "room 1")
     newcomer = admit(rooms, batcher, "newcomer")
@@ -158,7 +158,7 @@ async def test_large_room_is_not_walked_when_one_socket_outside_it_is_looked_for
 async def test_stalled_clients_elsewhere_are_not_looked_at_when_a_room_is_sent_what_is_volatile(
     rooms: NamespaceRooms, batcher: WriteBatcher
 ) -> None:
-    """A typing event in a small room must not visit every stalled client."""
+    """A typing event in a small room must not visit every stalled client of the server."""
     mate = admit(rooms, batcher, "mate", "room 1")
     stalled = [admit(rooms, batcher, f"stalled {number}") for number in range(MANY)]
     batcher.stalled.update(stalled)

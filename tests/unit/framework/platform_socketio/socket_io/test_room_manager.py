@@ -36,7 +36,7 @@ async def test_emit_of_the_library_reaches_the_same_when_called(
     skip_sid: str | None,
     expected: dict[str, int],
 ) -> None:
-    """python-socketio's ``emit`` reaches the members of our rooms."""
+    """python-socketio's ``emit`` reaches the members of this server's rooms."""
     await manager.emit("e", ("x", 1), "/", room=room, skip_sid=skip_sid)
 
     batcher.flush()

@@ -70,7 +70,7 @@ async def test_broadcast_reaches_each_member_once_when_rooms_overlap(
     except_rooms: set[str],
     expected: dict[str, int],
 ) -> None:
-    """Members of excluded rooms get nothing. A socket's id is a room, too."""
+    """Members of excluded rooms receive nothing. A socket's id also counts as a room."""
     rooms.broadcast(frozenset(names), frozenset(except_rooms), "e", ({"n": 1},))
 
     assert expected == write_counts()
@@ -90,7 +90,7 @@ async def test_broadcast_reaches_each_member_once_when_rooms_overlap(
 async def test_sockets_are_found_once_when_they_are_or_will_be_in_the_rooms(
     rooms: NamespaceRooms, names: set[str], except_rooms: set[str], expected: set[str]
 ) -> None:
-    """A socket that is being admitted is found in the rooms it will join."""
+    """A socket that is being admitted is found in the rooms that it will join."""
     socket = fake_socket(Socket, socket_id="pending")
     rooms.pending.add(PendingLink(socket, frozenset({"blue", "green"})))
 
@@ -102,7 +102,7 @@ async def test_sockets_are_found_once_when_they_are_or_will_be_in_the_rooms(
 async def test_broadcast_is_encoded_once_when_many_hear_it(
     rooms: NamespaceRooms, batcher: WriteBatcher, clients: dict[str, RoomClient]
 ) -> None:
-    """All members get the same bytes object."""
+    """All members receive the same bytes object."""
     rooms.broadcast(NO_ROOMS, NO_ROOMS, "e", ())
 
     batcher.flush()
@@ -140,7 +140,7 @@ async def test_broadcast_leaves_out_who_does_not_read_when_volatile(
 async def test_socket_is_in_no_room_when_it_was_removed(
     rooms: NamespaceRooms, write_counts: WriteCounts
 ) -> None:
-    """Removing it again is harmless."""
+    """Removing the socket a second time is harmless."""
     rooms.remove_socket("a")
     rooms.remove_socket("a")
 

@@ -60,7 +60,7 @@ def codes(queue: Queue) -> list[int]:
 
 @pytest.mark.parametrize("data", BROKEN.values(), ids=BROKEN)
 def test_frame_is_refused_with_1002_when_no_client_may_send_it(data: bytes) -> None:
-    """Earlier frames are handled and later ones are not, wherever the data is split."""
+    """Earlier frames are handled and later frames are not, wherever the data is split."""
     everything = text(b"before") + data + text(b"behind")
     cuts = {0, 7, 13, 14, 15, 16, len(everything) - 13}
 
@@ -72,14 +72,14 @@ def test_frame_is_refused_with_1002_when_no_client_may_send_it(data: bytes) -> N
 
 
 def test_frame_is_refused_when_its_length_has_the_highest_bit() -> None:
-    """RFC 6455, section 5.2, requires it to be zero. aiohttp rejects such a frame as too long."""
+    """RFC 6455, section 5.2, requires the highest bit of the length to be zero."""
     queue = read(b"\x81\xff" + b"\xff" * 8 + MASK)
 
     assert [WSCloseCode.MESSAGE_TOO_BIG] == codes(queue)
 
 
 def test_frame_is_refused_at_its_second_byte_when_it_is_not_masked() -> None:
-    """The reader does not wait for the payload."""
+    """The reader rejects the frame before its payload arrives."""
     assert [WSCloseCode.PROTOCOL_ERROR] == codes(read(b"\x81\x7f"))
 
 
@@ -97,7 +97,7 @@ def test_message_is_read_when_it_keeps_the_rules(length: int) -> None:
 
 
 def test_message_is_read_when_a_control_frame_comes_between_its_fragments() -> None:
-    """RFC 6455, section 5.4, allows that."""
+    """RFC 6455, section 5.4, allows control frames between the fragments of a message."""
     data = masked(b"\x01\x01a") + masked(b"\x89\x01p") + masked(b"\x00\x00") + masked(b"\x80\x01b")
 
     for cut in range(len(data)):

@@ -69,7 +69,7 @@ def _read(data: bytes) -> list[object]:
     ],
 )
 def test_header_has_the_shortest_form_when_a_text_is_long(length: int, header: bytes) -> None:
-    """RFC 6455, section 5.2, requires it."""
+    """RFC 6455, section 5.2, requires the shortest form of the length."""
     assert header + b"a" * length == text_frame(b"a" * length)
 
 

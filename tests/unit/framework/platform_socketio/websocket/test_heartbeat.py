@@ -64,7 +64,7 @@ async def beating(
 
 
 def turn(heartbeat: Heartbeat, ticks: int, each: Callable[[], object] = lambda: None) -> None:
-    """Advance the heartbeat by some ticks, and call a function after each."""
+    """Advance the heartbeat by some ticks, and call a function after each tick."""
     for _ in range(ticks):
         heartbeat.advance()
         each()
@@ -78,7 +78,7 @@ def watched(heartbeat: Heartbeat) -> Client:
 
 
 async def test_client_is_pinged_every_interval_when_it_answers() -> None:
-    """The intervals count from the tick in which the client was added."""
+    """The first interval begins in the tick in which the client was added."""
     async with beating(interval=3.0, patience=3.0) as heartbeat:
         first = watched(heartbeat)
         turn(heartbeat, 4, first.answer)
@@ -107,7 +107,7 @@ async def test_client_is_pinged_every_interval_when_it_answers() -> None:
 async def test_client_is_ended_when_a_ping_is_a_timeout_old(
     interval: float, patience: float, pinged: list[int], ended_at: int
 ) -> None:
-    """The first unanswered ping counts. The timeout may be longer than the interval."""
+    """The timeout begins with the first unanswered ping, and may be longer than the interval."""
     async with beating(interval, patience) as heartbeat:
         client = watched(heartbeat)
 
@@ -120,7 +120,7 @@ async def test_client_is_ended_when_a_ping_is_a_timeout_old(
 
 @pytest.mark.parametrize("answered_at", [10, 15, 19])
 async def test_client_is_kept_when_it_answers_in_time(answered_at: int) -> None:
-    """The answer may come in the tick of the ping, and in the last tick of the timeout."""
+    """The answer may come in the tick of the ping, or in the last tick of the timeout."""
     async with beating(interval=3.0, patience=3.0) as heartbeat:
         client = watched(heartbeat)
         turn(heartbeat, answered_at)
@@ -132,7 +132,7 @@ async def test_client_is_kept_when_it_answers_in_time(answered_at: int) -> None:
 
 
 async def test_client_is_not_blamed_when_nobody_listens_to_it() -> None:
-    """While its inbox is full nothing is read from it; afterwards it has to answer again."""
+    """While its inbox is full the client is not read; afterwards it has to answer again."""
     async with beating(interval=3.0, patience=3.0) as heartbeat:
         client = watched(heartbeat)
         client.reading = False
@@ -147,7 +147,7 @@ async def test_client_is_not_blamed_when_nobody_listens_to_it() -> None:
 
 
 async def test_client_is_closed_when_it_asks_for_no_namespace() -> None:
-    """It is closed after the connect timeout and not before. Other clients stay."""
+    """The client is closed exactly at the connect timeout, and other clients stay."""
     async with beating(connect_timeout=3.0) as heartbeat:
         slow, quick, later = watched(heartbeat), watched(heartbeat), watched(heartbeat)
         heartbeat.start_connect_timeout(slow)
@@ -165,7 +165,7 @@ async def test_client_is_closed_when_it_asks_for_no_namespace() -> None:
 
 
 async def test_nothing_is_held_when_a_client_is_forgotten() -> None:
-    """It gets no more pings. Removing it again is harmless."""
+    """A removed client gets no more pings, and removing it again is harmless."""
     async with beating() as heartbeat:
         client = watched(heartbeat)
         heartbeat.start_connect_timeout(client)
@@ -180,12 +180,12 @@ async def test_nothing_is_held_when_a_client_is_forgotten() -> None:
 
 
 async def test_pings_come_by_themselves_when_a_client_is_watched() -> None:
-    """The heartbeat's own task sends them."""
+    """The heartbeat's own task sends the pings."""
     pinged = asyncio.Event()
 
     class _Client(Client):
         def note(self, frame: bytes) -> None:
-            """Record the ping, and end the test's wait."""
+            """Record the ping, and wake the test."""
             super().note(frame)
             pinged.set()
 
@@ -197,7 +197,7 @@ async def test_pings_come_by_themselves_when_a_client_is_watched() -> None:
 
 
 async def test_others_are_pinged_when_one_cannot_be_written_to() -> None:
-    """Only the broken connection ends, though both are in the same slot."""
+    """Only the broken connection ends, even though both clients are pinged in the same tick."""
 
     class _Broken(Client):
         def note(self, frame: bytes) -> None:
@@ -219,7 +219,7 @@ async def test_others_are_pinged_when_one_cannot_be_written_to() -> None:
 
 
 async def test_no_task_is_left_when_stopped() -> None:
-    """There is no task before the first client either."""
+    """The heartbeat's task starts with the first client."""
     before = asyncio.all_tasks()
     heartbeat = Heartbeat(5.0, 5.0, 5.0)
     idle = asyncio.all_tasks()
@@ -234,7 +234,7 @@ async def test_no_task_is_left_when_stopped() -> None:
 
 
 async def test_late_clients_are_found_once_when_many_fail_to_connect_together() -> None:
-    """Finding each of them must not search all entries that were deleted before."""
+    """Finding each late client must not search all entries that were deleted before."""
 
     class _Expected(dict[PingedConnection, int]):
         begun = 0

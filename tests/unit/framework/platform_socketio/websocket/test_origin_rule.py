@@ -34,7 +34,7 @@ def rule(*origins: str) -> OriginRule:
     ],
 )
 def test_origin_is_accepted_when_it_is_the_server_itself(headers: dict[str, str]) -> None:
-    """React Native sends the address that it connects to."""
+    """React Native sends the address that it connects to as the origin."""
     assert rule().accepts(request(headers))
 
 
@@ -89,7 +89,7 @@ async def test_origin_is_refused_when_only_a_stranger_says_that_it_is_the_server
     ],
 )
 def test_origin_is_accepted_when_it_is_configured(configured: str, sent: str) -> None:
-    """The configured spelling may differ."""
+    """The configured origin may be spelt differently from the browser's origin."""
     assert rule(configured).accepts(request({"Origin": sent}))
 
 
@@ -117,7 +117,7 @@ async def test_refused_origin_is_logged_once_when_it_comes_again() -> None:
 
 
 def test_nothing_is_logged_when_the_origin_is_accepted() -> None:
-    """A missing origin is accepted, too, as non-browser clients send none."""
+    """A missing origin is accepted as well, because only browsers send an origin."""
     with capture_logs() as logs:
         accepted = [rule().accepts(request(each)) for each in ({}, {"Origin": LISTED})]
 

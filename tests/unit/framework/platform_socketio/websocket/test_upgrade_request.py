@@ -1,4 +1,4 @@
-"""Tests app/framework/platform_socketio/websocket/upgrade.py: the kept parts of a request."""
+"""Tests app/framework/platform_socketio/websocket/upgrade.py: the stored parts of a request."""
 
 import sys
 from uuid import uuid4
@@ -10,7 +10,7 @@ from app.framework.platform_socketio.websocket.upgrade import UpgradeRequest
 
 
 def test_headers_are_joined_when_repeated() -> None:
-    """They are joined as by Node, with names in lower case."""
+    """Repeated headers are joined as Node joins them, with names in lower case."""
     headers = [("Host", "chat"), ("X-Forwarded-For", "192.0.2.1"), ("x-forwarded-for", "192.0.2.2")]
 
     request = UpgradeRequest.of(make_mocked_request("GET", "/?EIO=4", CIMultiDict(headers)), ())
@@ -30,7 +30,7 @@ def test_nothing_is_kept_for_good_when_a_client_makes_up_names() -> None:
 
 
 def test_named_headers_and_parameters_are_kept_alone_when_the_options_name_any() -> None:
-    """They are kept as long as the socket, and a client may send 16 kB of them."""
+    """A client may send 16 kB of headers, and stored headers take memory until it disconnects."""
     headers = CIMultiDict([("User-Agent", "phone"), ("X-Junk", "x" * 8_000)])
     mocked = make_mocked_request("GET", "/?EIO=4&junk=x", headers)
 

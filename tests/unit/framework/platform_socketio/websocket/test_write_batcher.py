@@ -27,7 +27,7 @@ class Rooms:
     def __init__(self) -> None:
         self.batcher = WriteBatcher()
         self.recipients = [Recorder() for _ in RECIPIENTS]
-        self.recipients[0].groups = {}  # as if it were in many groups
+        self.recipients[0].groups = {}  # A recipient in many groups has a dict.
         self.rooms = [RecipientGroup[Recorder](str(room)) for room in ROOMS]
 
     def join(self, recipient: int, room: int) -> None:
@@ -62,7 +62,7 @@ async def rooms() -> Rooms:
 
 
 async def tick() -> None:
-    """Let the queued frames be written."""
+    """Let the event loop write the queued frames."""
     await asyncio.sleep(0)
 
 
@@ -70,7 +70,7 @@ async def tick() -> None:
 async def test_others_are_written_to_when_writing_to_one_fails(
     rooms: Rooms, *, has_own: bool
 ) -> None:
-    """The failing recipient is notified of each failure. The others get every frame."""
+    """The failing recipient is notified of each failure. Every other recipient gets all frames."""
 
     def fail(_: bytes) -> None:
         raise OSError
@@ -91,7 +91,7 @@ async def test_others_are_written_to_when_writing_to_one_fails(
 
 
 async def test_frames_are_one_write_when_sent_in_one_tick(rooms: Rooms) -> None:
-    """A recipient's own frames and its room's frames are joined in the order of sending."""
+    """Frames for a recipient and for its room are joined in the order of sending."""
     rooms.join(0, 0)
     rooms.join(1, 0)
 
@@ -106,7 +106,7 @@ async def test_frames_are_one_write_when_sent_in_one_tick(rooms: Rooms) -> None:
 
 
 async def test_nothing_is_written_again_when_the_next_tick_ends(rooms: Rooms) -> None:
-    """Each tick writes only its own frames."""
+    """Each tick writes only the frames that were sent in it."""
     rooms.join(0, 0)
     rooms.broadcast(0, b"a")
     await tick()
@@ -119,7 +119,7 @@ async def test_nothing_is_written_again_when_the_next_tick_ends(rooms: Rooms) ->
 
 
 async def test_members_get_the_same_bytes_when_a_room_has_one_frame(rooms: Rooms) -> None:
-    """No member gets a copy."""
+    """No member gets a copy of the frame."""
     frame = bytes(100)
     for recipient in RECIPIENTS:
         rooms.join(recipient, 0)
@@ -131,7 +131,7 @@ async def test_members_get_the_same_bytes_when_a_room_has_one_frame(rooms: Rooms
 
 
 async def test_frames_keep_their_order_when_somebody_is_in_several_rooms(rooms: Rooms) -> None:
-    """Each recipient gets its frames in one write."""
+    """Each recipient gets its frames of a tick in one write."""
     for room in ROOMS:
         rooms.join(0, room)
     rooms.join(1, 1)
@@ -156,7 +156,7 @@ async def test_frame_passes_by_when_a_member_is_excluded(rooms: Rooms) -> None:
 
 
 async def test_earlier_frame_is_not_heard_when_somebody_joins_later(rooms: Rooms) -> None:
-    """Frame and join happen in the same tick."""
+    """The frame is sent and the recipient joins in the same tick."""
     rooms.join(0, 0)
 
     rooms.broadcast(0, b"a")
@@ -168,7 +168,7 @@ async def test_earlier_frame_is_not_heard_when_somebody_joins_later(rooms: Rooms
 
 
 async def test_earlier_frame_is_heard_when_somebody_leaves_later(rooms: Rooms) -> None:
-    """The former member gets no frame sent after it left."""
+    """A former member gets no frame that is sent after it left."""
     rooms.join(0, 0)
 
     rooms.broadcast(0, b"a")
@@ -180,7 +180,7 @@ async def test_earlier_frame_is_heard_when_somebody_leaves_later(rooms: Rooms) -
 
 
 async def test_write_runs_in_the_servers_context_when_a_handler_sends() -> None:
-    """Context variables that the sender sets are not visible to the write."""
+    """The write does not see context variables that the sender has set."""
     batcher, recipient, seen = WriteBatcher(), Recorder(), list[str]()
     recipient.write = lambda _: seen.append(WHO.get())
     WHO.set("handler")
@@ -271,7 +271,7 @@ async def _apply(rooms: Rooms, step: Step, frame: bytes) -> None:
 
 @given(STEPS)
 def test_everybody_hears_what_the_model_says_when_anything_is_sent(steps: list[Step]) -> None:
-    """Each recipient gets the model's frames in order, and no frame stays queued."""
+    """Each recipient gets the same frames as in the model, in order, and no frame stays queued."""
 
     async def run() -> tuple[list[bytes], list[bytes]]:
         rooms, model = Rooms(), Model()
