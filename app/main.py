@@ -52,13 +52,13 @@ _EXTERNAL_ERRORS = (
     SigningKeyError,
     WebhookSecretError,
 )
-"""Errors caused by a file, a key or a database. Each text says how to fix the problem."""
+"""Errors caused by a file, a key or a database. The text of each explains how to fix it."""
 
 _log = structlog.stdlib.get_logger("Bootstrap")
 
 
 class StartError(Exception):
-    """The server or a command cannot start. The text says what is wrong and how to fix it."""
+    """The server or a command cannot start. The text explains the problem and how to fix it."""
 
 
 def create_application(settings: Settings) -> NestApplication:
@@ -83,7 +83,7 @@ def create_application(settings: Settings) -> NestApplication:
         max_frame_bytes=settings.max_frame_bytes,
         socket_queue_max_bytes=settings.socket_queue_max_bytes,
         max_packets_per_second=settings.max_packets_per_second,
-        # Only these parts of a handshake are kept. Add what a gateway needs to read.
+        # Only these parts of a handshake are kept. Add the names that a gateway needs to read.
         auth_fields=frozenset({"token"}),
         header_names=frozenset(),
         query_names=frozenset(),
@@ -93,7 +93,7 @@ def create_application(settings: Settings) -> NestApplication:
 
 
 OnListening: TypeAlias = Callable[[str, Membership], None]
-"""Receives the URL and the seeded users once the server listens."""
+"""A callback that receives the URL and the seeded users once the server listens."""
 
 
 async def bootstrap(settings: Settings, on_listening: OnListening) -> None:
@@ -105,7 +105,7 @@ async def bootstrap(settings: Settings, on_listening: OnListening) -> None:
 
     Raises:
         StartError: The port is in use, or a file or the database cannot be used.
-        BootError: The code of the application is inconsistent.
+        BootError: The application's modules or gateways are declared inconsistently.
     """
     with start_errors(), _lock_sqlite_file(settings):
         await _serve(settings, on_listening)
@@ -123,7 +123,7 @@ async def _serve(settings: Settings, on_listening: OnListening) -> None:
         await app.init()
         seeded = await _seed(app, settings)
         url = await _listen(app, settings)
-        # Objects of the start live as long as the process, so the collector need not visit them.
+        # Exclude the objects created so far from garbage collection: they live until the exit.
         gc.collect()
         gc.freeze()
         _log.info("started", url=url, version=__version__)
@@ -140,7 +140,7 @@ async def _serve(settings: Settings, on_listening: OnListening) -> None:
 
 
 async def _drain(app: NestApplication, received: signal.Signals, drain_seconds: float) -> float:
-    """Serve until load balancers have noticed, and return the seconds left for closing."""
+    """Serve until load balancers send no more clients; return the seconds left for closing."""
     closing_seconds = min(drain_seconds / 2, CLOSING_SECONDS)
     serving_seconds = drain_seconds - closing_seconds
     await app.drain()
@@ -150,7 +150,7 @@ async def _drain(app: NestApplication, received: signal.Signals, drain_seconds: 
 
 
 def seed_of(settings: Settings) -> Membership:
-    """Return the content of ``SEED_FILE``, or else the demo users with the development issuer."""
+    """Return the content of ``SEED_FILE``; without it, the demo users of the development issuer."""
     if settings.seed_file is not None:
         return read_seed(settings.seed_file)
     return read_seed(DEMO_SEED_FILE) if settings.uses_development_issuer else {}
@@ -159,7 +159,7 @@ def seed_of(settings: Settings) -> Membership:
 async def _seed(app: NestApplication, settings: Settings) -> Membership:
     """Seed the storage, and return the seeded users who exist now.
 
-    Demo users are added only to an empty database: one with users may be the original backend's.
+    Demo users are added only to an empty database: other databases may have real users.
     """
     membership = seed_of(settings)
     # mypy does not accept a protocol as a type (its issue 4717).
@@ -221,7 +221,7 @@ def start_errors() -> Iterator[None]:
 
 
 def _lock_sqlite_file(settings: Settings) -> AbstractContextManager[None]:
-    """Lock the SQLite file: events of one server would not reach clients of a second one."""
+    """Lock the SQLite file, because events of one server do not reach clients of a second one."""
     if settings.database_url == IN_MEMORY:
         return nullcontext()
     file = sqlite_file(parse_database_url(settings.database_url))
@@ -237,7 +237,7 @@ async def _listen(app: NestApplication, settings: Settings) -> str:
             "set HOST to a name or an address of this machine, such as localhost or ::1."
         ) from error
     except OSError as error:
-        # asyncio's own text would repeat the address.
+        # Do not use asyncio's text, which would repeat the address.
         reason = os.strerror(error.errno) if error.errno else str(error)
         fix = _LISTEN_FIXES.get(error.errno or 0, "set another HOST or PORT")
         raise StartError(
@@ -253,13 +253,14 @@ def _stop_signal() -> "asyncio.Future[signal.Signals]":
     def stop(number: signal.Signals) -> None:
         for each in numbers:
             loop.remove_signal_handler(each)
-            # A closing terminal may cause two SIGHUP: one from its shell, one from the kernel.
+            # Ignore a second SIGHUP: a closing terminal may send two, from its shell and the
+            # kernel.
             hangs_up = each is signal.SIGHUP
             signal.signal(each, signal.SIG_IGN if hangs_up else signal.SIG_DFL)
         stopped.set_result(number)
 
     numbers = [signal.SIGINT, signal.SIGTERM]
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup ignores it
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # Set by nohup
         numbers.append(signal.SIGHUP)
     for number in numbers:
         loop.add_signal_handler(number, stop, number)

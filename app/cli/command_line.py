@@ -24,7 +24,7 @@ from app.domain.ids import UserId
 from app.framework.websockets.event_table import EventRow, event_rows
 from app.main import StartError, bootstrap, create_application, seed_of
 
-# A shell can complete the arguments of ``chatgenius-realtime``, but not of ``python -m app``.
+# Offer completion only for ``chatgenius-realtime``: shells cannot complete ``python -m app``.
 cli = typer.Typer(no_args_is_help=True, add_completion=is_script(), pretty_exceptions_enable=False)
 
 new = typer.Typer(help="Write a new part of the application.", no_args_is_help=True)
@@ -57,7 +57,7 @@ def run(
 ) -> None:
     """Start the server; Ctrl-C stops it."""
     if reload:
-        # There is no load balancer to wait for, and the reloader waits at most five seconds.
+        # Do not drain: there is no load balancer, and the reloader waits at most five seconds.
         os.environ.setdefault("DRAIN_SECONDS", "0")
         command = [*arguments_of_this_program(), "run"]
         raise typer.Exit(run_reloading(command, Path(__file__).parents[1]))
@@ -203,7 +203,7 @@ def _one_of(token: str | None, session: str | None, user: str | None) -> tuple[R
 
 
 def _what(revocation: Revocation) -> str:
-    """Describe the revocation without the token, as the output may be kept in a log."""
+    """Describe the revocation without the token, because the output may be logged."""
     match revocation.kind:
         case RevocationKind.TOKEN:
             return f"the token whose SHA-256 begins with {revocation.subject[:8]}"
@@ -214,10 +214,7 @@ def _what(revocation: Revocation) -> str:
 
 
 def _hint_at_unknown(user: str, seeded: Iterable[str]) -> None:
-    """Warn of a user who is not seeded, most likely `alice` instead of `user_alice`.
-
-    The user may still exist in the database, so this is only a warning.
-    """
+    """Warn of a user who is not seeded, but may be in the database: perhaps the id is misspelt."""
     known = list(seeded)
     if user not in known:
         nearest = get_close_matches(user, known, n=1)

@@ -30,11 +30,7 @@ class Migration:
 
 
 async def migrate_database(settings: Settings) -> Migration:
-    """Run ``python -m app migrate``.
-
-    Raises:
-        StartError: The storage has no tables, or the database cannot be used.
-    """
+    """Run ``python -m app migrate``; raise `StartError` if that is not possible."""
     if settings.database_url == IN_MEMORY:
         raise StartError(
             "DATABASE_URL is memory:, which has no tables to migrate; set it to a database."
@@ -49,11 +45,7 @@ async def migrate_database(settings: Settings) -> Migration:
 
 
 async def examine(settings: Settings) -> Examination:
-    """Run ``python -m app doctor``.
-
-    Raises:
-        StartError: The storage is not a database, or the database cannot be reached.
-    """
+    """Run ``python -m app doctor``; raise `StartError` if there is no database to examine."""
     if settings.database_url == IN_MEMORY:
         raise StartError(
             "DATABASE_URL is memory:, so there is nothing to examine; set it to a database."
@@ -79,13 +71,13 @@ async def seed_database(settings: Settings, file: Path) -> Membership:
 
 
 async def revoke_sessions(settings: Settings, kind: RevocationKind, text: str) -> Revoked:
-    """Run ``python -m app revoke``. Running servers apply it at once or within seconds.
+    """Run ``python -m app revoke``. Running servers apply the revocation within seconds.
 
     Removes white space around the text, and ``Bearer`` before a token.
 
     Raises:
-        StartError: The text is not valid for this kind, no server could see the revocation, or the
-            result could not be confirmed.
+        StartError: The text is not valid for this kind, no server uses the storage, or the result
+            could not be confirmed.
     """
     with start_errors():
         needed = _settings_to_revoke(settings)
@@ -135,9 +127,8 @@ def issue_token(settings: Settings, user_id: UserId, ttl_seconds: int) -> str:
 
 
 def _settings_to_revoke(settings: Settings) -> Settings:
-    """Return settings that open only the server's store of revocations."""
     if settings.redis_url is not None:
-        # Revocations are in Redis, so a database that fails must not prevent them.
+        # With Redis, revocations are stored there, and must not depend on the database.
         return settings.model_copy(update={"database_url": IN_MEMORY})
     if settings.database_url == IN_MEMORY:
         raise StartError(

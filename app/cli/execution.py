@@ -1,4 +1,4 @@
-"""What every command needs: settings, an event loop, and errors as sentences."""
+"""Helpers for all commands: load settings, run an event loop, print errors without a traceback."""
 
 import asyncio
 from collections.abc import Coroutine, Iterator
@@ -22,7 +22,7 @@ _log = structlog.stdlib.get_logger("Settings")
 
 
 def settings_and_logging() -> Settings:
-    """Load the settings, configure logging with them, and warn of misspelt names."""
+    """Load the settings, configure logging, and warn of misspelt settings."""
     settings = load_settings()
     configure_logging(settings.log_level, settings.log_format)
     for sentence in misspelt_settings():
@@ -32,7 +32,7 @@ def settings_and_logging() -> Settings:
 
 @contextmanager
 def errors_as_sentences() -> Iterator[None]:
-    """Print errors that the user can fix without a traceback, and exit with 1."""
+    """For errors that the user can fix, print a sentence without a traceback, and exit with 1."""
     try:
         yield
     except (SettingsError, BootError, StartError, StarterError, Unavailable, OSError) as error:

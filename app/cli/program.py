@@ -1,4 +1,4 @@
-"""How this program was started, and how to start it again."""
+"""Detects how this program was started, to start it again in the same way."""
 
 import shlex
 import sys
@@ -16,7 +16,7 @@ def arguments_of_this_program() -> list[str]:
 
 
 def shell_name() -> str:
-    """Return what to type in a shell to start this program."""
+    """Return the shell command that starts this program."""
     if is_script():
         return "chatgenius-realtime"
     is_own_checkout = Path(sys.prefix) == Path(__file__).parents[2] / ".venv"

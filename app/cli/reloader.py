@@ -2,9 +2,10 @@
 
 ``python -m app run --reload`` calls this. It needs process groups, so it runs on Linux and macOS.
 
-``watchfiles.run_process`` does less. It does not notice that the server has exited, and loses its
-exit code. It does not pass on SIGTERM. A second Ctrl-C does not kill a server that hangs. The
-server outlives a reloader that is killed, and ``make run`` reports a failure after Ctrl-C.
+``watchfiles.run_process`` is not sufficient. It does not detect that the server has exited, loses
+the exit code, and does not forward SIGTERM. With it, a second Ctrl-C does not kill a server that
+hangs, the server outlives a reloader that is killed, and ``make run`` reports a failure after
+Ctrl-C.
 """
 
 import asyncio
@@ -20,12 +21,12 @@ from pathlib import Path
 from watchfiles import Change, DefaultFilter, awatch
 
 _FIRST_START_SECONDS = 5.0
-"""If the first start fails this soon, the reloader exits instead of waiting for a change.
+"""If the first start fails within this time, the reloader exits instead of waiting for a change.
 
-The cause is most likely a port in use or a wrong setting, which no change to the source fixes.
+The cause is most likely a used port or a wrong setting, which a changed file cannot fix.
 """
 _EXIT_TIMEOUT_SECONDS = 5.0
-"""Time for the server to exit after a signal. Then it is killed."""
+"""The time that the server has to exit after a signal before it is killed."""
 
 _GUARDIAN = (
     'while read -r line; do group=$line; done; [ -n "$group" ] || exit; '
@@ -33,23 +34,24 @@ _GUARDIAN = (
 )
 """A shell script that reads process group ids, and ends the last group when its input ends.
 
-The input ends when the reloader dies, even if it is killed. Linux can signal the death of a parent
-process, but macOS cannot. A server that hangs would not notice the end of a pipe itself.
+The input ends when the reloader dies, even if it is killed. A separate process is needed, because
+macOS cannot signal the death of a parent process, and a server that hangs would not notice the end
+of a pipe.
 """
 
 _DELAYED_COMMAND = 'read -r _ <"/dev/fd/$0" && exec "$@"'
 """A shell script that waits for a line in a pipe, and then runs the command.
 
-If the pipe ends without a line, the command never runs. The pipe is not the standard input, as
-the server needs that for a debugger.
+If the pipe ends without a line, the command never runs. The standard input is not used for this,
+because the server needs it for a debugger.
 """
 
 
 def run_reloading(command: Sequence[str], watch: Path) -> int:
     """Run ``command`` in a child process, and restart it when a source file changes.
 
-    The child runs in its own session, so a Ctrl-C in the terminal reaches it only once, through
-    this process. This process passes the first SIGINT or SIGTERM on to the child, and kills the
+    The child runs in its own session, so a Ctrl-C in the terminal reaches the child only through
+    this process. This process forwards the first SIGINT or SIGTERM to the child, and kills the
     child five seconds later or at a second SIGINT.
 
     The run ends when the child exits with 0, or when its first start fails. If the child crashes
@@ -83,7 +85,7 @@ class _Reloader:
             loop.add_signal_handler(number, self._on_terminate)
         async with asyncio.TaskGroup() as tasks:
             watcher = tasks.create_task(self._watch_files())
-            await asyncio.sleep(0)  # start the watcher first, so that it sees every later change
+            await asyncio.sleep(0)  # Let the watcher start before the child.
             exit_code = await self._run_children()
             watcher.cancel()
         return exit_code
@@ -94,7 +96,8 @@ class _Reloader:
         self._stopped.set()
 
     def _on_terminate(self) -> None:
-        # Never kills, as the same SIGTERM may arrive twice: from the process group and from make.
+        # A repeated SIGTERM does not kill: it may be the same one, from the process group and from
+        # make.
         self._stop_signal = signal.SIGTERM
         self._stopped.set()
 
@@ -160,7 +163,7 @@ class _SourceFilter(DefaultFilter):
 
 @contextlib.contextmanager
 def _guardian() -> Iterator[Callable[[int], None]]:
-    """End the process group last passed to the callback when this process dies, however it dies."""
+    """When this process dies, end the process group that was last passed to the callback."""
     with subprocess.Popen(  # noqa: S603 - a constant
         ["/bin/sh", "-c", _GUARDIAN],
         stdin=subprocess.PIPE,
@@ -175,10 +178,10 @@ def _guardian() -> Iterator[Callable[[int], None]]:
 
 @contextlib.contextmanager
 def _foreground() -> Iterator[None]:
-    """Move this process to the terminal's foreground, out of make's group, and restore it at exit.
+    """Leave make's process group, become the terminal's foreground, and undo this at exit.
 
-    Ctrl-C interrupts the whole foreground process group. If make were in it, ``make run`` would
-    report a failure even though the server exits cleanly.
+    Ctrl-C interrupts the whole foreground process group. If this group included make, ``make run``
+    would report a failure even though the server exits cleanly.
     """
     group = os.getpgrp()
     if group == os.getpid() or _foreground_group() != group:
@@ -193,14 +196,14 @@ def _foreground() -> Iterator[None]:
     try:
         yield
     finally:
-        with contextlib.suppress(OSError):  # the terminal or make may have exited
+        with contextlib.suppress(OSError):  # The terminal or make may have exited
             os.tcsetpgrp(sys.stdin.fileno(), group)
 
 
 def _foreground_group() -> int | None:
     try:
         return os.tcgetpgrp(sys.stdin.fileno())
-    except OSError:  # stdin is not the controlling terminal of this process
+    except OSError:  # The input is not this process's terminal
         return None
 
 

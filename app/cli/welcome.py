@@ -10,7 +10,7 @@ from app.ports import Membership
 
 
 def welcome(settings: Settings, url: str, seeded: Membership) -> None:
-    """Print the URL on standard output and, with the development issuer, how to try the server."""
+    """Print the URL and, with the development issuer, how to try the server."""
     typer.echo(f"\nChatGenius Realtime is listening on {url}")
     if not settings.uses_development_issuer:
         return
@@ -32,7 +32,7 @@ def welcome(settings: Settings, url: str, seeded: Membership) -> None:
 
 
 def _same_settings(settings: Settings) -> str:
-    """Return the variables that another terminal needs for its tokens to be valid here."""
+    """Return the variables with which another terminal issues tokens that this server accepts."""
     given = settings.model_fields_set & {"data_dir", "port"}
     return "".join(
         f"{name.upper()}={shlex.quote(str(getattr(settings, name)))} " for name in sorted(given)

@@ -1,1 +1,1 @@
-"""Settings: read from the environment and checked before the server starts."""
+"""Reads the settings from the environment, and checks them before the server starts."""

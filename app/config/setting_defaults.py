@@ -1,6 +1,6 @@
-"""Defaults that follow from other settings.
+"""Defaults that depend on other settings.
 
-pydantic calls each function with the settings validated so far: those declared above its own.
+pydantic calls each function with the validated settings that are declared above its own.
 """
 
 from collections.abc import Mapping
@@ -18,20 +18,20 @@ def database_url(settings: dict[str, Path]) -> str:
 
 
 def local_origins(settings: dict[str, int]) -> tuple[str, ...]:
-    """Return this machine's origins on the frontend's port 3000 and on ``PORT``."""
+    """Return local origins with port 3000, which the frontend uses, and with ``PORT``."""
     ports = dict.fromkeys((3000, settings["port"]))
     return tuple(f"http://{host}:{port}" for port in ports for host in ("localhost", "127.0.0.1"))
 
 
 def authorized_parties(settings: dict[str, Any]) -> tuple[str, ...]:
-    """Return the ``CORS_ORIGINS`` for which tokens have a party; if none has, the local origins."""
+    """Return the ``CORS_ORIGINS`` for which tokens have an ``azp``; without any, local origins."""
     origins: tuple[str, ...] = settings["cors_origins"]
     parties = tuple(each for each in origins if each not in ORIGINS_WITHOUT_PARTY)
     return parties or local_origins(settings)
 
 
 def redis_url(settings: dict[str, str | int | None]) -> str | None:
-    """Join ``REDIS_HOST``, ``REDIS_PORT`` and ``REDIS_PASSWORD``, which the original uses."""
+    """Join the original settings ``REDIS_HOST``, ``REDIS_PORT`` and ``REDIS_PASSWORD``."""
     host, port, password = (settings[f"redis_{part}"] for part in ("host", "port", "password"))
     if host is None and password is None:
         return None
@@ -41,17 +41,17 @@ def redis_url(settings: dict[str, str | int | None]) -> str | None:
 
 
 def max_packets_per_second(settings: dict[str, float]) -> int:
-    """Return a limit that no client reaches while it respects the limits for events."""
+    """Return a limit that a client does not reach while it respects the limits for events."""
     events = settings["rate_limit_events_per_second"] + settings["rate_limit_burst"]
     return max(1_000, 10 * ceil(events), least_packets_per_second(settings))
 
 
 def least_packets_per_second(settings: Mapping[str, float]) -> int:
-    """Return how many packets a client sends that uses up its limits for events and receipts."""
+    """Return the packet rate of a client that uses up its limits for events and receipts."""
     limits = ("events_per_second", "burst", "receipts_per_second", "receipts_burst")
     return ceil(sum(settings[f"rate_limit_{name}"] for name in limits))
 
 
 def log_format(settings: dict[str, str]) -> Literal["console", "json"]:
-    """Return ``json`` in production, else ``console``."""
+    """Return ``json`` in production and ``console`` in development."""
     return "json" if settings["app_env"] == "production" else "console"

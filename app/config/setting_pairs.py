@@ -4,27 +4,27 @@ Each check raises a `ValueError` that names the settings, the bound and the reas
 """
 
 _CHARACTER_BYTES = 12
-"""Most bytes of one character in a client's JSON: two escapes, such as ``\\ud83d\\ude00``."""
+"""The maximum size of a character in JSON: two escapes, such as ``\\ud83d\\ude00``."""
 
 _ENVELOPE_BYTES = 4_700
-"""Most bytes of a ``sendMessage`` frame besides the content.
+"""The maximum size of a ``sendMessage`` frame without the content.
 
-They are two ids of 191 escaped characters each, the names of the fields, and punctuation.
+The frame contains two ids of 191 escaped characters each, the names of the fields, and punctuation.
 """
 
 _MAX_INTERVAL_RATIO = 1_000
-"""Largest ratio of the ping interval to a timeout.
+"""The maximum ratio of the ping interval to a timeout.
 
 The timing wheel has a slot for each tenth of the shortest timeout. A million slots would take
-hundreds of megabytes at the start.
+hundreds of megabytes of memory.
 """
 
 _SECRET_CHARS = 16
-"""Fewest characters of a secret that is hard to guess."""
+"""The minimum length of a secret that is hard to guess."""
 
 
 def check_queue(queue_max_bytes: int, frame_max_bytes: int) -> None:
-    """Check that the queue of a client holds the largest frame."""
+    """Check that the largest frame fits into a client's queue."""
     if queue_max_bytes < frame_max_bytes:
         raise ValueError(
             "SOCKET_QUEUE_MAX_BYTES must be at least MAX_FRAME_BYTES: "
@@ -33,7 +33,7 @@ def check_queue(queue_max_bytes: int, frame_max_bytes: int) -> None:
 
 
 def check_frame(frame_max_bytes: int, message_max_chars: int) -> None:
-    """Check that a frame holds the longest message, even if the client escapes each character."""
+    """Check that the longest message fits into a frame, even if each character is escaped."""
     needed = _CHARACTER_BYTES * message_max_chars + _ENVELOPE_BYTES
     if frame_max_bytes < needed:
         raise ValueError(
@@ -56,7 +56,7 @@ def check_pings(
 
 
 def check_lock_timeout(lock_timeout_seconds: float, statement_timeout_seconds: float) -> None:
-    """Check that a wait for a lock times out before the statement that waits."""
+    """Check that the lock timeout is shorter than the statement timeout."""
     if lock_timeout_seconds >= statement_timeout_seconds:
         raise ValueError(
             "DATABASE_LOCK_TIMEOUT_SECONDS must be less than DATABASE_STATEMENT_TIMEOUT_SECONDS, "
@@ -66,7 +66,7 @@ def check_lock_timeout(lock_timeout_seconds: float, statement_timeout_seconds: f
 
 
 def check_packets(max_packets_per_second: int, least: int) -> None:
-    """Check that a client can use up its limits for events and receipts."""
+    """Check that the packet limit lets a client use up its limits for events and receipts."""
     if max_packets_per_second < least:
         raise ValueError(
             f"MAX_PACKETS_PER_SECOND must be at least {least}, the sum of the limits for "

@@ -1,4 +1,4 @@
-"""Types of settings: format, bounds, and the error message for a wrong value."""
+"""Types of settings, with their format, bounds and error messages."""
 
 import re
 from ipaddress import IPv4Network, IPv6Address, IPv6Network
@@ -13,9 +13,9 @@ _HTTP_URL = re.compile(rf"https?://{_HOST}(?::[0-9]{{1,5}})?(?:/\S*)?")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _LAST_PORT = 65_535
 _NULL_ORIGIN = "null"
-"""The origin of sandboxed frames, and of pages opened from files."""
+"""The origin that browsers send for sandboxed frames, and for pages opened from files."""
 _FILE_ORIGIN = "file://"
-"""The origin of pages opened from files, when they open a WebSocket."""
+"""The origin that browsers send for a WebSocket of a page opened from a file."""
 ORIGINS_WITHOUT_PARTY = frozenset({_NULL_ORIGIN, _FILE_ORIGIN})
 """Origins of pages for which Clerk issues tokens without an ``azp``."""
 _MAPPED_PREFIX_BITS = 96
@@ -25,7 +25,7 @@ _WEBHOOK_SECRET = re.compile(r"whsec_[A-Za-z0-9+/]+={0,2}")
 
 
 def _split(value: object) -> object:
-    """Split ``a, b``, as environments contain it. Return a tuple given in Python unchanged."""
+    """Split a comma-separated text from the environment. Return any other value unchanged."""
     if isinstance(value, str):
         return tuple(entry.strip() for entry in value.split(",") if entry.strip())
     return value
@@ -107,7 +107,7 @@ def _check_http_url(value: str) -> str:
 def _normalized_url(value: str) -> str:
     """Return the URL with its scheme in lower case and without quotes.
 
-    Docker keeps the quotes of env files as a part of the value. The SQL adapter validates the URL
+    Docker does not remove quotes from the values of env files. The SQL adapter validates the URL
     before the server starts.
     """
     quoted = _QUOTED.fullmatch(value)
@@ -136,13 +136,16 @@ def _check_filled(value: str) -> str:
 
 Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 LinkSeconds = Annotated[float, Field(ge=0.05, le=86_400, allow_inf_nan=False)]
-"""A shorter time than a packet takes on the network would disconnect every client."""
+"""A time limit for clients.
+
+If it were shorter than the network delay, every client would be disconnected.
+"""
 DatabaseSeconds = Annotated[float, Field(ge=0.01, le=2.5)]
-"""Below the limit of a whole operation: see app/domain/time_limits.py."""
+"""A time limit below that of a whole operation: see app/domain/time_limits.py."""
 Rate = Annotated[float, Field(gt=0, le=1_000_000_000, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
 ReceiptBurst = Annotated[int, Field(ge=100, le=1_000_000_000)]
-"""At least `app.domain.delivery.MAX_RECEIPTS`, the length of the longest list of receipts."""
+"""A limit of at least `app.domain.delivery.MAX_RECEIPTS`, the longest list of receipts."""
 Bytes = Annotated[int, Field(ge=1_024, le=1_000_000_000)]
 Origins = Annotated[
     tuple[Annotated[str, AfterValidator(_check_origin)], ...],

@@ -1,7 +1,7 @@
 """Every setting with its name, default, bounds and unit.
 
 The environment variable of a setting is its field's name in capitals. `.env` in the working
-directory is read too. The environment wins, and an empty variable counts as not set.
+directory is also read. The environment takes precedence, and an empty variable counts as not set.
 """
 
 from pathlib import Path
@@ -41,7 +41,7 @@ from app.config.setting_types import (
 )
 
 IN_MEMORY = "memory:"
-"""The ``DATABASE_URL`` that keeps everything in memory, so a restart loses it."""
+"""The ``DATABASE_URL`` for storing everything in memory, where a restart loses it."""
 
 
 class Settings(BaseSettings):
@@ -245,13 +245,13 @@ class Settings(BaseSettings):
 
     @property
     def base_url(self) -> str:
-        """The server's URL as seen from this machine, without a trailing slash."""
+        """The server's URL for clients on this machine, without a trailing slash."""
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
     @property
     def issuer(self) -> str:
-        """The required ``iss`` of every token: Clerk's, or this server's URL for its own tokens."""
+        """The required ``iss`` of tokens: Clerk's, or this server's URL with its own issuer."""
         return self.clerk_issuer or self.base_url
 
     @model_validator(mode="after")

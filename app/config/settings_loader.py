@@ -1,4 +1,4 @@
-"""Loads the settings and explains in sentences what is wrong with them."""
+"""Loads the settings, and describes each invalid setting in a sentence."""
 
 import os
 import re
@@ -11,31 +11,31 @@ from pydantic_core import ErrorDetails
 from app.config.settings import Settings
 
 _SIMILARITY = 0.85
-"""An unknown name at least this similar to a setting's, from 0 to 1, counts as misspelt."""
+"""The similarity (0 to 1) to a setting's name from which an unknown name counts as misspelt."""
 
 _KNOWN_TO_OTHERS = frozenset({"CLERK_SECRET_KEY", "DIRECT_URL", "JWT_SECRET"})
-"""Names that this server does not read but that deployments of ChatGenius set."""
+"""Variables that deployments of ChatGenius set, but this server does not read."""
 
-# The beginnings of pydantic's messages, and what replaces each after a setting's name.
+# The beginnings of pydantic's messages, and their replacements after a setting's name.
 _OPENINGS = {"Value error, ": "", "Input should": "must", "Value should": "must", "value ": ""}
 _PYDANTIC_OPENING = re.compile("|".join(f"^{opening}" for opening in _OPENINGS))
 
 
 class SettingsError(Exception):
-    """The settings cannot be used. The text has one line per problem: setting, problem, remedy."""
+    """The settings are invalid. The text has one line per problem: setting, problem, remedy."""
 
 
 def load_settings() -> Settings:
     """Read and check the environment and `.env`.
 
     Raises:
-        SettingsError: Names every setting that is wrong or misspelt, and quotes no value, as a
-            value may be a secret.
+        SettingsError: Settings are invalid. The text names them and misspelt ones, but quotes no
+            value, as a value may be a secret.
     """
     try:
         return Settings()
     except ValidationError as error:
-        # `from None`: the original error holds the values.
+        # Raise `from None`, because the original error contains the values.
         details = error.errors(include_url=False, include_input=False)
         raise SettingsError("\n".join([*_sentences(details), *misspelt_settings()])) from None
     except (OSError, UnicodeDecodeError) as error:
@@ -45,7 +45,7 @@ def load_settings() -> Settings:
 
 
 def misspelt_settings() -> list[str]:
-    """Return a sentence for each name in ``.env`` or the environment that is nearly a setting's."""
+    """Return a sentence for each name in ``.env`` or the environment that looks misspelt."""
     fields = Settings.model_fields.items()
     aliases = (field.validation_alias for _, field in fields)
     known = {name.upper() for name, _ in fields} | {
@@ -68,7 +68,7 @@ def _sentences(details: list[ErrorDetails]) -> list[str]:
     return [
         _sentence(detail)
         for detail in details
-        # This default depends on a setting whose own error is in the list already.
+        # Leave out defaults that depend on an invalid setting, whose own error is in the list.
         if detail["type"] != "default_factory_not_called"
     ]
 

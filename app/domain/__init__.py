@@ -1,1 +1,1 @@
-"""The values, wire names and errors of the chat, on the standard library alone."""
+"""The values, wire names and errors of the chat. They depend only on the standard library."""

@@ -1,4 +1,4 @@
-"""Channels, their members, and the changes of both."""
+"""Channels, their members, and changes to them."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +9,7 @@ from app.domain.wire import WireValue, to_iso
 
 
 class ChannelType(StrEnum):
-    """The original backend's types of channels. They all behave alike here."""
+    """The original backend's types of channels. This server treats all types alike."""
 
     PUBLIC = "PUBLIC"
     PRIVATE = "PRIVATE"
@@ -17,7 +17,7 @@ class ChannelType(StrEnum):
 
 
 class MemberRole(StrEnum):
-    """The original backend's roles. All members have the same permissions here."""
+    """The original backend's roles. In this server, all members have the same permissions."""
 
     OWNER = "OWNER"
     ADMIN = "ADMIN"
@@ -59,14 +59,17 @@ class ChannelDraft:
     member_ids: tuple[UserId, ...]
 
     def describes(self, channel: Channel) -> bool:
-        """Whether the channel may come from this draft. Its description may have changed since."""
+        """Whether the channel may come from this draft.
+
+        The description may have changed since then.
+        """
         drafted = (self.id, self.name, self.type, self.created_by_id)
         return drafted == (channel.id, channel.name, channel.type, channel.created_by_id)
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelCreation:
-    """The result of creating a channel; ``is_new`` is false if it existed as requested."""
+    """The result of creating a channel; ``is_new`` is false if the same channel already existed."""
 
     channel: Channel
     is_new: bool
@@ -77,7 +80,7 @@ class MembershipOutcome(Enum):
 
     JOINED = auto()
     ROLE_CHANGED = auto()
-    """The user was a member with another role."""
+    """The user was already a member, with another role."""
     NOTHING = auto()
 
 
@@ -115,7 +118,7 @@ class MembershipEvent(StrEnum):
     JOINED = "joined"
     LEFT = "left"
     DELETED = "deleted"
-    """The channel is deleted, so it has no members."""
+    """The channel was deleted, so it has no members."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""A verified token, and the revocations that may cover it."""
+"""A verified token, and the revocations that may apply to it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ class Credential:
     """A token and its verified claims.
 
     Attributes:
-        token: The token as the client sent it. It is a secret.
+        token: The token as the client sent it. This is a secret.
     """
 
     token: str = field(repr=False)
@@ -29,15 +29,15 @@ class Credential:
 
 
 def token_digest(token: str) -> str:
-    """Return the SHA-256 of a token in hex. Comparing digests avoids storing tokens."""
+    """Return the SHA-256 of a token in hex. Storing digests avoids storing tokens."""
     return sha256(token.encode(errors="surrogatepass")).hexdigest()
 
 
 class RevocationKind(StrEnum):
     """The kinds of things that can be revoked.
 
-    ``SESSION`` is a sign-in at Clerk, named by its ``sid``. It is not our `Session`, which belongs
-    to one socket.
+    ``SESSION`` is a sign-in at Clerk, identified by its ``sid``. `Session` is something else: it
+    belongs to one socket.
     """
 
     TOKEN = "token"  # noqa: S105 - a kind, not a secret
@@ -50,11 +50,11 @@ class Revocation:
     """The decision to reject the credentials of a token, a sign-in or a user from now on.
 
     Attributes:
-        subject: By kind: the token's `token_digest`, the ``sid``, or the user's id.
-        issued_until: Seconds since the epoch. Only tokens issued (``iat``) until then are revoked.
-            Infinite except for users, who may sign in again.
-        token: The token itself, if known, for the documented Redis key. It is never sent to other
-            nodes.
+        subject: Depending on the kind, the token's `token_digest`, the ``sid``, or the user's id.
+        issued_until: Seconds since the epoch. Only tokens with an ``iat`` until then are revoked.
+            Infinite for tokens and sign-ins; users may sign in again.
+        token: The token itself, if known, for the documented Redis key. The token is never sent to
+            other nodes.
     """
 
     kind: RevocationKind

@@ -1,4 +1,4 @@
-"""The delivery state of a message, for each recipient and for all of them."""
+"""The delivery state of a message, for each recipient and for all recipients together."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -9,11 +9,12 @@ from app.domain.ids import MessageId, UserId
 from app.domain.wire import WireValue, to_iso
 
 MAX_RECEIPTS = 100
-"""How many messages an event may report; `app.config.setting_types.ReceiptBurst` repeats it."""
+"""The maximum number of receipts in one event; `app.config.setting_types.ReceiptBurst` repeats it.
+"""
 
 
 class DeliveryState(StrEnum):
-    """The documented statuses. SENDING and FAILED belong to the sending client."""
+    """The documented statuses. Only the sending client uses SENDING and FAILED."""
 
     SENDING = "SENDING"
     SENT = "SENT"
@@ -22,7 +23,10 @@ class DeliveryState(StrEnum):
     FAILED = "FAILED"
 
     def may_become(self, state: "DeliveryState") -> bool:
-        """Return whether the transition is legal: forward, and to another state."""
+        """Return whether the transition is legal.
+
+        Legal transitions lead forward to another state.
+        """
         return state in _TRANSITIONS[self]
 
 
@@ -38,7 +42,7 @@ _TRANSITIONS: dict[DeliveryState, frozenset[DeliveryState]] = {
     DeliveryState.SENT: frozenset({DeliveryState.DELIVERED, DeliveryState.READ}),
     DeliveryState.DELIVERED: frozenset({DeliveryState.READ}),
     DeliveryState.READ: frozenset(),
-    # A send that failed for its client may have been stored nevertheless, and received.
+    # A message whose send failed for the client may still have been stored and received.
     DeliveryState.FAILED: frozenset(
         {
             DeliveryState.SENDING,
@@ -52,7 +56,7 @@ _TRANSITIONS: dict[DeliveryState, frozenset[DeliveryState]] = {
 
 @dataclass(frozen=True, slots=True)
 class DeliveryStatus(WireValue):
-    """The state of a message for one recipient, who reached it at ``timestamp``."""
+    """The delivery state of a message for one recipient, and the time when it was reached."""
 
     message_id: MessageId
     recipient_id: UserId
@@ -76,8 +80,8 @@ class StatusPage:
     Attributes:
         statuses: The status of each recipient on this page, sorted by recipient.
         next_cursor: The cursor of the next page; None on the last page.
-        counts: How many of all recipients are SENT, DELIVERED and READ; None if all recipients are
-            on this page.
+        counts: The number of all recipients with SENT, DELIVERED and READ; None if all recipients
+            are on this page.
     """
 
     statuses: tuple[DeliveryStatus, ...]
@@ -87,7 +91,7 @@ class StatusPage:
 
 @dataclass(frozen=True, slots=True)
 class RefusedReceipt(WireValue):
-    """A receipt of a list that was refused, although others were accepted."""
+    """A refused receipt of a list in which other receipts were accepted."""
 
     message_id: MessageId
     error: str
@@ -99,7 +103,7 @@ class RefusedReceipt(WireValue):
 
 
 def overall_state(recipients: Collection[DeliveryState]) -> DeliveryState:
-    """Return the state of a message: that of the recipient furthest behind; SENT without any."""
+    """Return the least advanced state of a message's recipients; SENT without recipients."""
     if not recipients:
         return DeliveryState.SENT
     if all(state is DeliveryState.READ for state in recipients):

@@ -48,12 +48,12 @@ class ChatError(Exception):
 
     @property
     def details(self) -> Mapping[str, object]:
-        """Return further fields of the answer to the client, by their names on the wire."""
+        """Return the additional fields of the answer to the client, by their names on the wire."""
         return {}
 
 
 class AuthenticationCode(StrEnum):
-    """The reasons for which authentication is rejected."""
+    """The reasons why authentication is rejected."""
 
     TOKEN_MISSING = "token_missing"  # noqa: S105 - codes, not secrets
     TOKEN_MALFORMED = "token_malformed"  # noqa: S105
@@ -100,7 +100,7 @@ MISSING_PARTY_DETAIL = (
     "The token has no azp: it was requested without an Origin header. "
     "The server accepts such tokens with CLERK_ALLOW_MISSING_AZP."
 )
-"""The detail of ``token_party`` if the token has no ``azp``."""
+"""The detail of a ``token_party`` error if the token has no ``azp``."""
 
 _TEMPORARY = frozenset(
     {
@@ -119,11 +119,11 @@ class AuthenticationError(ChatError):
         message: ``authentication required``, ``authentication failed`` or ``authentication
             revoked``. The documented frontends look for these words.
         detail: A sentence for people that says how to fix it.
-        failures: For the log: the number of failures with this code from this address within an
-            hour; None if it was not counted.
-        claims: For the log: the claims for which an authentic token was rejected, by name. Never
-            the token itself.
-        retry_after_seconds: The time after which the same request may succeed, if a limit was
+        failures: The number of failures with this code from this address within an hour, for the
+            log; None if the failure was not counted.
+        claims: The claims for which an authentic token was rejected, by name, for the log. They
+            never include the token itself.
+        retry_after_seconds: The time after which the same request may succeed; None if no limit was
             exceeded.
     """
 
@@ -160,7 +160,7 @@ class AuthenticationError(ChatError):
 
 
 class InvalidPayload(ChatError):
-    """The payload has the right shape, but one field breaks a rule of the chat.
+    """The payload has the right form, but one field breaks a rule of the chat.
 
     Attributes:
         path: The field's name on the wire, such as ``content``.
@@ -175,14 +175,14 @@ class InvalidPayload(ChatError):
 
 
 class NotAMember(ChatError):
-    """The user is not a member of the channel, so may do nothing in it."""
+    """The user is not a member of the channel, and has no access to it."""
 
     code = "not_a_member"
     text = "You are not a member of this channel."
 
 
 class NotTheAuthor(ChatError):
-    """The user is not the author of the message, so may not update or delete it."""
+    """The user is not the author of the message, and may not update or delete it."""
 
     code = "not_the_author"
     text = "Only its author may change or delete a message."
@@ -198,7 +198,7 @@ class NotARecipient(ChatError):
 class MessageNotFound(ChatError):
     """The message does not exist, or the user is not a member of its channel.
 
-    Both cases have the same answer, so that a client cannot find out which ids exist.
+    Both cases cause the same answer, so that clients cannot find out which ids exist.
     """
 
     code = "message_not_found"
@@ -206,7 +206,7 @@ class MessageNotFound(ChatError):
 
 
 class MessageDeleted(ChatError):
-    """The message of this client message id was stored and then deleted; it is not stored again."""
+    """The message with this client message id was stored and deleted; it is not stored again."""
 
     code = "message_deleted"
     text = "This message was sent and has since been deleted."
@@ -227,14 +227,14 @@ class ChannelNotFound(ChatError):
 
 
 class ChannelExists(ChatError):
-    """Another channel has this id; it was not changed."""
+    """Another channel already has this id. That channel was not changed."""
 
     code = "channel_exists"
     text = "There is a channel with this id already."
 
 
 class ChannelInUse(ChatError):
-    """A row that does not belong to the chat refers to the channel; it must be deleted first."""
+    """A row outside the chat's tables refers to the channel; delete that row first."""
 
     code = "channel_in_use"
 
@@ -252,9 +252,10 @@ class UserNotFound(ChatError):
 
 
 class Unavailable(ChatError):
-    """The storage or Redis did not answer. Nothing was stored.
+    """The storage or Redis did not answer.
 
-    There are two exceptions: a revocation may be stored, and so may an `Unconfirmed` write.
+    Nothing was stored, with two exceptions: a revocation and an `Unconfirmed` write may have been
+    stored.
     """
 
     code = "unavailable"
@@ -272,9 +273,11 @@ class StorageRejected(Unavailable):
 
 
 class Unconfirmed(Unavailable):
-    """The connection to the storage was lost during a write: all of it is stored, or nothing.
+    """The connection to the storage was lost during a write.
 
-    Retrying is safe if the request is idempotent, as a send with a client message id is.
+    Either the whole write or nothing is stored.
+
+    Retrying is safe if the request is idempotent, such as a send with a client message id.
     """
 
     def __init__(self) -> None:

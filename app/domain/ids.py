@@ -1,4 +1,4 @@
-"""Ids: opaque strings of distinct types, so that swapped arguments fail type checking."""
+"""Ids are opaque strings of distinct types, so that type checking detects swapped arguments."""
 
 import time
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ ChannelId = NewType("ChannelId", str)
 MessageId = NewType("MessageId", str)
 SocketId = NewType("SocketId", str)
 ClientMessageId = NewType("ClientMessageId", str)
-"""Chosen by the sender. A user who sends the same one twice stores one message."""
+"""An id that the sender chooses. Sending a message twice with the same id stores it only once."""
 
 MAX_ID_CHARS = 191
 INVALID_ID = f"must be 1 to {MAX_ID_CHARS} printable characters"
@@ -20,12 +20,12 @@ _IDS_AT_ONCE = 256
 
 
 def checked_id(value: object) -> str:
-    """Return ``value`` if it is a valid id of anything: 1 to 191 printable characters.
+    """Return ``value`` if it is a valid id: 1 to 191 printable characters.
 
-    NUL and lone surrogates are not printable, so every database and client can take a valid id.
+    NUL and lone surrogates are not printable, so every database and client accepts a valid id.
 
     Raises:
-        ValueError: The value is not a valid id; the text is `INVALID_ID`.
+        ValueError: The value is not a valid id. The error's text is `INVALID_ID`.
     """
     if isinstance(value, str) and 0 < len(value) <= MAX_ID_CHARS and value.isprintable():
         return value
@@ -34,7 +34,7 @@ def checked_id(value: object) -> str:
 
 def new_id() -> str:
     """Create a random UUID (RFC 9562, version 4)."""
-    # Ten times as fast as uuid4(). The fixed digits are the version and the variant.
+    # This is ten times as fast as uuid4(). The fixed digits are the version and the variant.
     digits = next(_random_digits)
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
 
@@ -43,8 +43,8 @@ def new_message_id() -> MessageId:
     """Create a UUID that begins with the time, so that new messages are neighbours in an index.
 
     It is a UUID of version 8 (RFC 9562) with the layout of version 7: milliseconds since the epoch,
-    then random digits. The version distinguishes our messages from those of the original backend,
-    which creates UUIDs of other versions.
+    then random digits. The original backend creates UUIDs of other versions, so the version
+    identifies the messages of this server.
     """
     digits = next(_random_digits)
     moment = f"{time.time_ns() // 1_000_000:012x}"
@@ -52,7 +52,7 @@ def new_message_id() -> MessageId:
 
 
 def _random() -> Iterator[str]:
-    """Yield 32 random hexadecimal digits for each id; read the digits of 256 ids at once."""
+    """Yield 32 random hexadecimal digits at a time; read the digits for 256 ids at once."""
     while True:
         block = urandom(_IDS_AT_ONCE * _BYTES).hex()
         for at in range(0, len(block), 2 * _BYTES):

@@ -1,4 +1,4 @@
-"""Chat messages, and what clients receive about them."""
+"""Chat messages, and the payloads that clients receive about them."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -43,7 +43,7 @@ class Message(WireValue):
 
 @dataclass(frozen=True, slots=True)
 class MessageDraft:
-    """A message to be stored. Its content is already trimmed, and within the limits."""
+    """A message to be stored. The content is already trimmed, and within the limits."""
 
     id: MessageId
     channel_id: ChannelId
@@ -56,10 +56,10 @@ class MessageDraft:
 class FirstSend:
     """Identifies the message that was first sent under a client message id.
 
-    It is kept when the message is edited or deleted. It contains a digest instead of the content,
-    so that deleting a message deletes its text. The digest is salted with the message's id: equal
-    texts have different digests, and nobody can look a text up in a prepared table. It has 128
-    bits, so that two contents do not collide by accident.
+    This record is kept when the message is edited or deleted. It contains a digest instead of the
+    content, so that deleting a message deletes its text. The digest is salted with the message's
+    id: equal texts have different digests, which prevents lookups in precomputed tables. The digest
+    has 128 bits, so that two contents do not collide by accident.
 
     Attributes:
         digest: The digest of the channel and the first content; None if the message was stored by
@@ -78,8 +78,8 @@ class FirstSend:
         """Return whether a draft has the same channel and content as the first send.
 
         Args:
-            stored: The current message; None if it was deleted. If there is no digest, the draft is
-                compared with it.
+            stored: The current message; None if it was deleted. The draft is compared with this
+                message if there is no digest.
         """
         if self.digest is not None:
             return self.digest == _digest(self.message_id, draft)
@@ -115,9 +115,9 @@ class OfflineCount(WireValue):
     """The number of messages that a user has not received yet.
 
     Attributes:
-        count: The sum of ``channels``.
-        channels: The number by channel; channels without such messages are left out.
-        more: Whether counting stopped early, so that the real number may be larger.
+        count: The sum of the numbers in ``channels``.
+        channels: The number for each channel; channels without such messages are omitted.
+        more: Whether counting stopped early, so that there may be more messages.
     """
 
     count: int

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from app.domain.ids import UserId
 
 CLOCK_SKEW_SECONDS = 5
-"""How far the clocks of the issuer and this server may differ: Clerk's own default."""
+"""The maximum difference between the clocks of issuer and server. This is Clerk's default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Principal:
     issued_at: float = 0.0
 
     def may_follow(self, other: "Principal") -> bool:
-        """Whether this is the same user and sign-in as ``other``, whose session may continue."""
+        """Whether this has the same user and sign-in as ``other``, so the session may continue."""
         is_same_sign_in = (
             self.session_id is None
             or other.session_id is None

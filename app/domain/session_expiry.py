@@ -1,4 +1,4 @@
-"""The payload that tells a client when its token expires."""
+"""The payload with the time at which a client's token expires."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -9,10 +9,10 @@ T = TypeVar("T")
 
 
 class SocketResponse(TypedDict, Generic[T]):
-    """The answer of a handler that succeeds: ``{"data": T}``.
+    """The answer of a successful handler: ``{"data": T}``.
 
-    The exception filter writes the answer of one that fails, ``{"error": ..., "code": ...,
-    "temporary": ...}``, from the error that a service or a guard raised.
+    If a service or guard raises an error, the exception filter creates the answer instead:
+    ``{"error": ..., "code": ..., "temporary": ...}``.
     """
 
     data: T
@@ -21,8 +21,8 @@ class SocketResponse(TypedDict, Generic[T]):
 class PagedResponse(SocketResponse[T]):
     """``{"data": T}``, with ``nextCursor`` and ``counts`` if there is more than one page.
 
-    ``nextCursor`` requests the next page; it is None on the last page. ``counts`` has the totals
-    of all pages.
+    ``nextCursor`` requests the next page; it is None on the last page. ``counts`` contains the
+    totals of all pages.
     """
 
     nextCursor: NotRequired[str | None]
@@ -30,6 +30,6 @@ class PagedResponse(SocketResponse[T]):
 
 
 class ReceiptsResponse(SocketResponse[tuple[DeliveryStatus, ...]]):
-    """The answer to a list of receipts: the new statuses, and the refused receipts if any."""
+    """The answer to a list of receipts: the new statuses, and any refused receipts."""
 
     refused: NotRequired[tuple[RefusedReceipt, ...]]

@@ -11,8 +11,8 @@ _INVISIBLE = (
     "\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8"
     "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
     # Other characters without a glyph: Braille blank, annotation and hieroglyph controls, Khitan
-    # filler, the null notehead. Format characters with a glyph, such as the Arabic number sign, are
-    # not listed.
+    # filler, null notehead. Format characters with a glyph, such as the Arabic number sign, are not
+    # included.
     "\u2800\ufff9-\ufffb\U00013430-\U0001343f\U00016fe4\U0001d159"
 )
 _VISIBLE = re.compile(f"[^{_INVISIBLE}]")
@@ -20,13 +20,13 @@ _VISIBLE = re.compile(f"[^{_INVISIBLE}]")
 _WHITESPACE = "\t\n\v\f\r \u00a0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff" + "".join(
     map(chr, range(0x2000, 0x200B))
 )
-"""What JavaScript's ``trim`` removes: server and frontend must agree on which text is empty."""
+"""The characters that JavaScript's ``trim`` removes: server and frontend must trim alike."""
 
 UNSTORABLE_TEXT = "must not contain NUL characters or lone surrogates"
 
 
 def checked_content(content: str, max_chars: int) -> str:
-    """Return the content of a message as it is stored: without white space around it.
+    """Return the content of a message without surrounding white space, as it is stored.
 
     Invisible characters between visible ones are kept, because emoji use them.
 
@@ -63,7 +63,7 @@ def checked_storable(text: str) -> str:
 def is_storable(text: str) -> bool:
     """Return whether a text has neither NUL, which databases reject, nor a lone surrogate.
 
-    A lone surrogate cannot be encoded as UTF-8, so sending it to a recipient would fail later.
+    A lone surrogate cannot be encoded as UTF-8, so sending the text to a recipient would fail.
     """
     try:
         text.encode()

@@ -8,7 +8,7 @@ from app.domain.wire import WireValue
 
 @dataclass(frozen=True, slots=True)
 class User(WireValue):
-    """The fields that other users may see; never an e-mail address."""
+    """The fields of a user that other users may see. The e-mail address is not one of them."""
 
     id: UserId
     name: str

@@ -17,7 +17,10 @@ from app.modules.webhooks_module import WebhooksModule
 
 
 class AppModule(containers.DeclarativeContainer):
-    """Nest's ``AppModule``. `create_app_module` creates it and chooses the optional modules."""
+    """Nest's ``AppModule``.
+
+    `create_app_module` creates it with the optional modules that it needs.
+    """
 
     settings: providers.Dependency[Settings] = imported(Settings)
     clock = providers.Singleton(SystemClock)
@@ -59,7 +62,7 @@ class AppModule(containers.DeclarativeContainer):
 
 
 def database_limits(settings: Settings) -> DatabaseLimits:
-    """Return the limits of the database that the settings contain."""
+    """Convert the settings of the database to its limits."""
     return DatabaseLimits(
         pool_size=settings.database_pool_size,
         pool_timeout_seconds=settings.database_pool_timeout_seconds,
@@ -69,7 +72,7 @@ def database_limits(settings: Settings) -> DatabaseLimits:
 
 
 def create_app_module(settings: Settings) -> AppModule:
-    """Assemble the modules that the settings choose. Opens no file and no connection."""
+    """Assemble the modules that the settings need, without opening a file or connection."""
     app = AppModule(settings=settings)
     if settings.database_url == IN_MEMORY:
         app.storage.override(MemoryStorageModule(clock=app.clock))

@@ -21,7 +21,7 @@ from app.services.token_blacklist_service import TokenBlacklistService
 
 
 def _signing_keys(settings: Settings, clock: Clock) -> SigningKeys:
-    """Return Clerk's keys, from a PEM or a JWKS URL, or else the development issuer's JWKS URL."""
+    """Return the keys from Clerk's PEM or JWKS URL, or from the development issuer's JWKS URL."""
     if settings.clerk_jwt_key is not None:
         return PemSigningKey(settings.clerk_jwt_key)
     return JwksClient(settings.clerk_jwks_url or settings.base_url + JWKS_PATH, clock)

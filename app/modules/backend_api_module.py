@@ -1,4 +1,4 @@
-"""The API for your backends: sign out users, create and delete channels."""
+"""The API with which your backends sign out users, and create and delete channels."""
 
 from dependency_injector import containers, providers
 
@@ -16,7 +16,7 @@ from app.services.session_service import SessionService
 class BackendApiModule(containers.DeclarativeContainer):
     """Provides `SessionsController` and `ChannelsController`.
 
-    Part of the application only if ``SERVICE_KEY`` is set.
+    The application includes this module only if ``SERVICE_KEY`` is set.
     """
 
     settings: providers.Dependency[Settings] = imported(Settings)

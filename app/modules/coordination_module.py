@@ -1,4 +1,4 @@
-"""How nodes share revocations, limits and changes of membership: by Redis, or a single node.
+"""Shares revocations, limits and membership changes between nodes, through Redis or not at all.
 
 Both modules provide the same names. `AppModule` uses the Redis module if ``REDIS_URL`` is set.
 """
@@ -19,23 +19,23 @@ from app.framework import imported
 from app.ports import AttemptLimiter, Clock, RevocationStore, WebhookLog
 
 POLL_SECONDS = 2.0
-"""How often a single node polls the storage for revocations by other processes, such as a command.
-"""
+"""The interval at which a single node polls the storage for revocations by other processes."""
 REDIS_POLL_SECONDS = 3.0
-"""How often a node polls Redis for revocations that nobody published.
+"""The interval at which a node polls Redis for revocations that were not published.
 
-A NestJS node does not publish those of its blacklist. A poll takes 40 ms of CPU for 10,000 sockets.
+A NestJS node does not publish the revocations of its blacklist. A poll takes 40 ms of CPU time for
+10,000 sockets.
 """
 _SECONDS_PER_MINUTE = 60
 
 
 def buckets_per_minute(per_minute: float, clock: Clock) -> TokenBuckets:
-    """Return buckets that hold the tokens of one minute, and refill at that rate."""
+    """Return buckets of ``per_minute`` tokens that refill within a minute."""
     return TokenBuckets(per_minute / _SECONDS_PER_MINUTE, max(1, int(per_minute)), clock)
 
 
 def memory_attempt_limiter(settings: Settings, clock: Clock) -> MemoryAttemptLimiter:
-    """Return a limiter that applies the limits of the settings on this node alone."""
+    """Return a limiter that applies the settings to this node alone."""
     return MemoryAttemptLimiter(
         attempts=buckets_per_minute(settings.rate_limit_connects_per_minute, clock),
         failures=buckets_per_minute(settings.rate_limit_failed_auth_per_minute, clock),
@@ -44,7 +44,7 @@ def memory_attempt_limiter(settings: Settings, clock: Clock) -> MemoryAttemptLim
 
 
 class LocalCoordinationModule(containers.DeclarativeContainer):
-    """Keeps revocations in the storage, and counts in memory."""
+    """Stores revocations in the storage, and counts for limits in memory."""
 
     settings: providers.Dependency[Settings] = imported(Settings)
     clock: providers.Dependency[Clock] = imported(Clock)

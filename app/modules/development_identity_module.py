@@ -1,4 +1,4 @@
-"""Tokens for development without Clerk, and a demo page."""
+"""Issues tokens for development without Clerk, and serves a demo page."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ _WEB = Path(__file__).parents[1] / "web"
 class DevelopmentIdentityModule(containers.DeclarativeContainer):
     """Provides `DevelopmentIssuer`, its controller, and `PageController`.
 
-    Part of the application only if the settings use the development issuer.
+    The application includes this module only if the settings use the development issuer.
     """
 
     settings: providers.Dependency[Settings] = imported(Settings)

@@ -1,6 +1,6 @@
-"""Storage of users, channels, messages, receipts and revocations: in memory or in a database.
+"""Stores users, channels, messages, receipts and revocations, in memory or in a database.
 
-Both modules provide the same names. `AppModule` uses one of them, as ``DATABASE_URL`` says.
+Both modules provide the same names. ``DATABASE_URL`` determines which of them `AppModule` uses.
 """
 
 from dependency_injector import containers, providers
@@ -27,7 +27,7 @@ from app.ports import Clock
 
 
 class MemoryStorageModule(containers.DeclarativeContainer):
-    """Stores everything in memory; a restart loses it."""
+    """Stores everything in memory, where a restart loses it."""
 
     clock: providers.Dependency[Clock] = imported(Clock)
 

@@ -14,7 +14,7 @@ from app.services.session_service import SessionService
 class WebhooksModule(containers.DeclarativeContainer):
     """Provides `WebhooksController`.
 
-    Part of the application only if ``CLERK_WEBHOOK_SIGNING_SECRET`` is set.
+    The application includes this module only if ``CLERK_WEBHOOK_SIGNING_SECRET`` is set.
     """
 
     settings: providers.Dependency[Settings] = imported(Settings)

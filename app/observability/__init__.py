@@ -1,1 +1,1 @@
-"""Logging without secrets."""
+"""Configures logging, and removes secrets from log lines."""

@@ -6,9 +6,9 @@ from app.framework.common.context import current_context
 
 
 def add_current_event(_logger: WrappedLogger, _method: str, event_dict: EventDict) -> EventDict:
-    """Add request id, event, socket and user, unless the line contains them already.
+    """Add request id, event, socket and user, unless the line already contains them.
 
-    The ids are collected only when something is logged, so other events have no cost.
+    The ids are collected only when a line is logged, so events that log nothing have no cost.
     """
     context = current_context.get()
     if context is None:
@@ -18,7 +18,7 @@ def add_current_event(_logger: WrappedLogger, _method: str, event_dict: EventDic
         "request_id": context.request_id,
         "pattern": context.log_name,
         "socket_id": client.id,
-        # There is no user during admission, and in gateways without `WsGuard`.
+        # A socket has no user during admission and in gateways without `WsGuard`.
         "user_id": getattr(client, "user_id", None),
         **event_dict,
     }

@@ -25,14 +25,14 @@ _SELF_HANDLING_LOGGERS = (
 
 
 def configure_logging(level: LogLevel, log_format: LogFormat) -> None:
-    """Write every log line of this process, redacted, to the present standard error.
+    """Write every log line of this process to the current standard error, after redaction.
 
-    ``console`` writes lines for people, ``json`` one object per line with a UTC timestamp. Each
+    ``console`` writes readable lines, and ``json`` one object per line with a UTC timestamp. Each
     line contains the values bound by ``structlog.contextvars`` and the ids of the current event.
     Tracebacks never show local variables.
 
-    Libraries log only from WARNING on, as some log packets and SQL parameters below it. Calling
-    this again replaces the configuration of the earlier call.
+    Libraries log only at level WARNING and above, because some log packets and SQL parameters at
+    lower levels. Calling this again replaces the earlier configuration.
     """
     handler = _StderrHandler(sys.stderr)
     handler.set_name(_HANDLER_NAME)
@@ -45,7 +45,7 @@ def configure_logging(level: LogLevel, log_format: LogFormat) -> None:
     root.addHandler(handler)
     root.setLevel(level.upper())
     for name in _SELF_HANDLING_LOGGERS:
-        # Without a level, these loggers would get a handler of their own that does not redact.
+        # Without a level, these loggers would get their own handlers, which do not redact.
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
 
     structlog.configure(
@@ -55,19 +55,19 @@ def configure_logging(level: LogLevel, log_format: LogFormat) -> None:
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
-        # The configuration above does not depend on the arguments, so cached loggers stay valid.
+        # Loggers can be cached, because this configuration does not depend on the arguments.
         cache_logger_on_first_use=True,
     )
 
 
 class _StderrHandler(logging.StreamHandler[TextIO]):
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
-        """Report a line that could not be written, without its text, which is not redacted."""
+        """Report a line that could not be written, but not its text, which is not redacted yet."""
         sys.stderr.write(f"A log line of {record.name} could not be written.\n")
 
 
 def _is_ours_or_serious(record: logging.LogRecord) -> bool:
-    # Records of structlog have this attribute. Services and adapters use logging instead.
+    # Only structlog's records have this attribute. Services and adapters use logging instead.
     is_ours = hasattr(record, "_logger") or record.name.split(".")[0] == "app"
     return is_ours or record.levelno >= logging.WARNING
 

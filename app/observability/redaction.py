@@ -1,6 +1,7 @@
 """Removes secrets and message contents from log lines, as the last step before rendering.
 
-Our code should not log such data. This is a safeguard against mistakes and errors of libraries.
+The code should not log such data. Redaction is a safeguard against mistakes and against the errors
+of libraries.
 """
 
 import re
@@ -27,13 +28,13 @@ _SECRET_WORDS = frozenset(
 )
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
-    # A JSON Web Token: base64url of '{"', and two more parts. The length is limited, because a text
-    # of many such beginnings, which a client may send, would take quadratic time.
+    # Matches a JSON Web Token: base64url of '{"', and two more parts. The length is limited,
+    # because a client may send a text with many such beginnings, which would take quadratic time.
     (re.compile(r"eyJ[\w-]{1,500}\.[\w-]+\.[\w-]*"), REDACTED),
     (re.compile(r"(?i)\b(bearer)\s+[\w.~+/=-]+"), rf"\1 {REDACTED}"),
-    # The password of a database or Redis URL.
+    # Matches the password in a database or Redis URL.
     (re.compile(r"(://[^\s:/@]*:)[^\s/@]+(?=@)"), rf"\1{REDACTED}"),
-    # Values that SQLAlchemy and pydantic quote in their errors.
+    # Match the values that SQLAlchemy and pydantic quote in their errors.
     (re.compile(r"(\[parameters: ).*"), rf"\1{REDACTED}]"),
     (re.compile(r"(\binput_value=).*"), rf"\1{REDACTED}]"),
 )
@@ -42,16 +43,16 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
 def redact(_logger: WrappedLogger, _method: str, event_dict: EventDict) -> EventDict:
     """Redact all fields of a log line, including nested values and texts of exceptions.
 
-    Redacts the value of every key with a word such as ``token`` (``accessToken``,
+    Redacts the value of every key that contains a word such as ``token`` (``accessToken``,
     ``clerk_jwt_key``). In texts, redacts JWTs, bearer tokens, URL passwords and quoted SQL
-    parameters. Values that are not JSON types are converted with ``str`` first. Values nested
-    deeper than six levels are omitted.
+    parameters. Other values than JSON types are converted with ``str`` first. Values nested deeper
+    than six levels are omitted.
     """
     return {key: _redact_field(key, value, _MAX_DEPTH) for key, value in event_dict.items()}
 
 
 def redact_text(text: str) -> str:
-    """Return the text with everything that looks like a secret replaced."""
+    """Replace everything in the text that looks like a secret."""
     for pattern, replacement in _PATTERNS:
         text = pattern.sub(replacement, text)
     return text

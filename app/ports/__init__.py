@@ -1,4 +1,4 @@
-"""Interfaces of what the services need from outside, with the guarantees of every adapter."""
+"""The interfaces between services and adapters, with the guarantees that each adapter gives."""
 
 from app.ports.attempt_limiter import COUNTED_SECONDS, AttemptLimiter
 from app.ports.broadcaster import Broadcaster

@@ -1,4 +1,4 @@
-"""Limits the connection attempts and the failures per address."""
+"""Limits connection attempts and failures per address."""
 
 from typing import Protocol, runtime_checkable
 
@@ -12,28 +12,29 @@ COUNTED_SECONDS = 3_600
 class AttemptLimiter(Protocol):
     """Keeps two token buckets per address, one for attempts and one for failures.
 
-    Nodes may share the buckets. While they cannot, each node counts on its own, so no method
-    raises `Unavailable`. Memory is bounded: inactive addresses are forgotten.
+    Nodes may share the buckets. If sharing fails, each node counts separately, so no method raises
+    `Unavailable`. Memory is bounded: inactive addresses are dropped.
     """
 
     async def attempt(self, address: str) -> float:
         """Take one attempt.
 
-        Returns 0.0 if both buckets had a token. Otherwise takes nothing, and returns the seconds
-        until both buckets have one.
+        Returns 0.0 if both buckets had a token. If a bucket is empty, takes no token, and returns
+        the seconds until both buckets have one.
         """
         ...
 
     def succeeded(self, address: str) -> None:
-        """Give one attempt back, because its token was valid. A full bucket stays full.
+        """Return one attempt, because the session token was valid.
 
         Other nodes see this only after this node's next attempt for the address.
         """
 
     async def failed(self, address: str, reason: AuthenticationCode) -> int:
-        """Take one failure. An empty bucket is no error here; the next `attempt` is rejected.
+        """Take one token from the bucket of failures.
 
-        Returns how often the address has failed for this reason, including this time, within
-        `COUNTED_SECONDS` of its first failure.
+        If the bucket is empty, the next `attempt` is rejected. Returns the number of failures of
+        the address for this reason, including this one, within `COUNTED_SECONDS` of its first
+        failure.
         """
         ...

@@ -1,4 +1,4 @@
-"""Time and timers. Tests replace the clock, so they need no sleeping and no patching."""
+"""Time and timers. Tests replace the clock, so they need neither sleeping nor patching."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -9,19 +9,19 @@ class Timer(Protocol):
     """A scheduled call."""
 
     def cancel(self) -> None:
-        """Cancel the call. Does nothing if it has happened already."""
+        """Cancel the call. Does nothing if the call has already happened."""
 
 
 @runtime_checkable
 class Clock(Protocol):
-    """Provides the wall clock for stored times, and the monotonic clock for waiting."""
+    """Provides the wall clock, for stored times, and the monotonic clock, for timers."""
 
     def now(self) -> datetime:
-        """Return the wall clock time: aware, in UTC, cut to the millisecond."""
+        """Return the wall clock time as an aware datetime in UTC, truncated to milliseconds."""
         ...
 
     def monotonic(self) -> float:
-        """Return seconds that never jump."""
+        """Return the seconds of a clock that is never adjusted."""
         ...
 
     def call_later(self, delay_seconds: float, callback: Callable[[], None]) -> Timer:

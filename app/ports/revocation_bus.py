@@ -1,4 +1,4 @@
-"""Publishes revocations to all nodes, at once but without a guarantee."""
+"""Publishes revocations to all nodes immediately, without a guarantee of delivery."""
 
 from collections.abc import Callable
 from typing import Protocol, runtime_checkable
@@ -15,9 +15,9 @@ class RevocationBus(Protocol):
     ) -> None:
         """Call ``on_revoked`` for every revocation while the module runs.
 
-        ``on_connected`` is called whenever a subscription begins: revocations published before it
-        may have been missed. Both are called on the event loop and must neither raise nor block. A
-        node may receive the revocations that it publishes.
+        ``on_connected`` is called whenever a subscription begins: earlier revocations may have been
+        missed. Both callbacks run on the event loop, and must neither raise nor block. A node may
+        receive the revocations that it publishes itself.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""Limits the simultaneous sockets of a user over all nodes."""
+"""Limits the number of a user's simultaneous sockets over all nodes."""
 
 from typing import Protocol, runtime_checkable
 
@@ -16,10 +16,10 @@ class SocketQuota(Protocol):
     async def acquire(self, user_id: UserId) -> bool:
         """Count one more socket and return True, or return False if the user has the maximum.
 
-        After True, the caller must call `release` once. A call that is cancelled counts nothing.
+        After True, the caller must call `release` once. A cancelled call does not change the count.
         """
         ...
 
     def release(self, user_id: UserId) -> None:
-        """Count one socket less. Other nodes may see this a moment later."""
+        """Subtract one socket. Other nodes may see this a moment later."""
         ...

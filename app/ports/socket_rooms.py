@@ -8,10 +8,10 @@ from app.domain.ids import SocketId, UserId
 
 @runtime_checkable
 class SocketRooms(Protocol):
-    """The sockets of this node by room, including sockets that are still connecting.
+    """Moves the sockets of this node, including sockets that are still connecting.
 
-    No method waits, and none sends anything to clients. An event that was published before a move
-    still goes to the sockets that were in the room at that time.
+    The methods neither wait nor send events. An event published before a move is sent to the
+    sockets that were in the room at that time.
     """
 
     def users_in(self, room: str) -> frozenset[UserId]:
@@ -19,9 +19,9 @@ class SocketRooms(Protocol):
         ...
 
     def join(self, user_ids: Collection[UserId], room: str) -> Mapping[SocketId, UserId]:
-        """Add every socket of these users to the room; return the sockets added, by user."""
+        """Add every socket of these users to the room; return the added sockets by user."""
         ...
 
     def leave(self, user_ids: Collection[UserId], room: str) -> Mapping[SocketId, UserId]:
-        """Remove every socket of these users from the room; return the sockets removed, by user."""
+        """Remove every socket of these users from the room; return the removed sockets by user."""
         ...

@@ -7,13 +7,13 @@ from typing import Protocol, runtime_checkable
 class Throttle(Protocol):
     """Keeps a token bucket per key in this process, so a call never waits.
 
-    `AttemptLimiter` counts across nodes. Memory is bounded: inactive keys are forgotten.
+    `AttemptLimiter` counts across nodes. Memory is bounded: inactive keys are dropped.
     """
 
     def take(self, key: str, cost: int = 1) -> float:
         """Take ``cost`` tokens from the key's bucket, but at most as many as a full bucket holds.
 
-        Returns 0.0 if the tokens were there. Otherwise takes nothing, and returns the seconds until
-        they are there.
+        Returns 0.0 on success. If the bucket has too few tokens, takes none, and returns the
+        seconds until there are enough.
         """
         ...

@@ -9,7 +9,7 @@ JWKS_PATH = "/.well-known/jwks.json"
 """The path at which the server publishes `TokenIssuer.jwks`. Clerk uses the same path."""
 
 TOKEN_TTL_SECONDS = 60
-"""The default life of a token, as Clerk has it."""
+"""The default lifetime of a token, which is the same as Clerk's."""
 
 
 @runtime_checkable
@@ -23,11 +23,12 @@ class TokenIssuer(Protocol):
     def token(
         self, user_id: UserId, ttl_seconds: int = TOKEN_TTL_SECONDS, session_id: str | None = None
     ) -> str:
-        """Return a new session token for the user with the claims that Clerk's tokens have.
+        """Return a new session token for the user, with the same claims as Clerk's tokens.
 
         Args:
             user_id: Any id; the user need not exist.
-            ttl_seconds: Seconds until ``exp``. A negative number makes an expired token.
-            session_id: The ``sid`` claim. By default, all tokens of a user have the same.
+            ttl_seconds: Seconds until ``exp``. A negative number creates an expired token.
+            session_id: The ``sid`` claim. Defaults to one session id per user, shared by all of the
+                user's tokens.
         """
         ...

@@ -13,18 +13,18 @@ class TokenVerifier(Protocol):
         """Return the principal that the token authenticates.
 
         Raises:
-            AuthenticationError: The code names the rule that the token breaks. It is
-                ``keys_unavailable`` if the key cannot be fetched now. No token leads to another
-                error.
+            AuthenticationError: The code names the rule that the token breaks. The code is
+                ``keys_unavailable`` if the key cannot be fetched now. Other errors are never
+                raised.
         """
         ...
 
     def claimed_expiry(self, token: str) -> float:
-        """Return the expiry that a token claims, in seconds since the epoch.
+        """Return the ``exp`` of a token, in seconds since the epoch.
 
         The signature is not checked, so use this only to revoke the token.
 
         Raises:
-            AuthenticationError: It is not a session token, so no server accepts it.
+            AuthenticationError: The text is not a session token, so no server accepts it.
         """
         ...

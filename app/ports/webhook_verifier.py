@@ -14,7 +14,10 @@ class WebhookFault(StrEnum):
 
 
 class WebhookRefused(Exception):
-    """The webhook is not authentic, too old or malformed. The text explains it to the sender."""
+    """The webhook is not authentic, too old or malformed.
+
+    The text explains the problem to the sender.
+    """
 
     def __init__(self, code: WebhookFault, sentence: str) -> None:
         self.code = code
@@ -23,12 +26,10 @@ class WebhookRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class WebhookMessage:
-    """An authentic message.
+    """A verified webhook message.
 
     Attributes:
-        id: The id of the message, the same for every repetition.
-        type: The type of the event, such as ``user.deleted``.
-        data: The user, session or other object of the event.
+        id: The id of the message, which is the same in every repetition.
     """
 
     id: str
@@ -46,6 +47,6 @@ class WebhookVerifier(Protocol):
         An attacker may replay a message within that time; `WebhookLog` detects the repetition.
 
         Raises:
-            WebhookRefused: The message is rejected. No input leads to another error.
+            WebhookRefused: The message is rejected. Other errors are never raised.
         """
         ...

@@ -228,7 +228,6 @@ class SessionService:
 
 
 def _may_replace(new: Credential, current: Credential) -> bool:
-    """Return whether the new token differs from the current one and does not expire earlier."""
     expires_earlier = new.principal.expires_at < current.principal.expires_at
     return new.digest != current.digest and not expires_earlier
 

@@ -1,4 +1,4 @@
-"""The event loops of the tests of framework and concurrency; their conftests import this."""
+"""Event loops for the tests of framework and concurrency; their conftests import this module."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable

@@ -1,1 +1,1 @@
-"""Writes new parts of the application: ``python -m app new``."""
+"""Generates new source files of the application, for ``python -m app new``."""

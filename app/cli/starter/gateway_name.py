@@ -1,17 +1,17 @@
-"""The name of a new gateway, in the forms that its files need."""
+"""Converts the name of a new gateway to the forms that its files need."""
 
 import re
 from dataclasses import dataclass
 from typing import Self
 
 _MAX_CHARS = 24
-"""The longest name with which no line of the templates exceeds 100 columns."""
+"""The maximum length of a name: longer names would make lines exceed 100 columns."""
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[-_][A-Za-z0-9]+)*")
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
 class StarterError(Exception):
-    """The gateway was not written. The text says why, and what to do."""
+    """The gateway was not written. The text explains the problem and how to fix it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class GatewayName:
         """Parse ``poll-votes``, ``poll_votes``, ``pollVotes`` or ``PollVotesGateway``.
 
         Raises:
-            StarterError: The text cannot name a class, a file and an event.
+            StarterError: The text is not a valid name for a class, a file and an event.
         """
         if not _NAME.fullmatch(text):
             raise StarterError(
@@ -41,10 +41,10 @@ class GatewayName:
 
     @property
     def pascal(self) -> str:
-        """The form for classes: ``PollVotes``."""
+        """The name as a class: ``PollVotes``."""
         return "".join(word.capitalize() for word in self.snake.split("_"))
 
     @property
     def camel(self) -> str:
-        """The form for the event: ``pollVotes``."""
+        """The name as an event: ``pollVotes``."""
         return self.pascal[0].lower() + self.pascal[1:]

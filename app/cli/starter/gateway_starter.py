@@ -20,7 +20,6 @@ class NewGateway:
     """The result of `new_gateway`.
 
     Attributes:
-        created: The paths of the gateway, its DTO and its test, relative to the root.
         missing: The lines to add to a module by hand, if `MODULE_FILE` could not be changed.
     """
 
@@ -30,7 +29,9 @@ class NewGateway:
 
 
 def new_gateway(text: str, root: Path, handled: Mapping[str, str]) -> NewGateway:
-    """Write a gateway, its DTO and its test, and register it. An error leaves no file behind.
+    """Write a gateway, its DTO and its test, and register it.
+
+    If this raises, no file is left behind.
 
     Raises:
         StarterError: The name is in use or invalid, or a file cannot be written.
@@ -46,7 +47,8 @@ def new_gateway(text: str, root: Path, handled: Mapping[str, str]) -> NewGateway
                 written.append(root / path)
                 file.write(_filled(template, name))
         if changed is not None:
-            # Replace the module last and atomically, because `make run` then restarts the server.
+            # Replace the module last and atomically, because this makes `make run` restart the
+            # server.
             draft = module.with_suffix(".new")
             with draft.open("w", encoding="utf-8") as file:
                 written.append(draft)

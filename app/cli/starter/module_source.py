@@ -9,7 +9,7 @@ MODULE_CLASS = "ChatModule"
 
 
 def registration(name: GatewayName) -> tuple[str, str]:
-    """Return the line of the import and the line of the provider."""
+    """Return the import line and the provider line for a gateway."""
     return (
         f"from {_module_of(name)} import {name.pascal}Gateway",
         f"{name.snake}_gateway = providers.Singleton({name.pascal}Gateway)",
@@ -17,9 +17,9 @@ def registration(name: GatewayName) -> tuple[str, str]:
 
 
 def with_gateway(source: str, name: GatewayName) -> str | None:
-    """Return the source with both lines, or None if it has no place for them.
+    """Return the source with both lines, or None if their positions cannot be determined.
 
-    The import is inserted where ruff sorts it, and the provider at the end of the class.
+    The import is inserted in ruff's sort order, and the provider at the end of the class.
     """
     try:
         body = ast.parse(source).body
@@ -34,7 +34,7 @@ def with_gateway(source: str, name: GatewayName) -> str | None:
     before = sum(_natural(each.module or "") < wanted for each in imports)
     import_line, provider_line = registration(name)
     lines = source.splitlines()
-    # Insert from the bottom up, so that the line numbers above stay valid.
+    # Insert the lower line first, so that the line number of the other one stays valid.
     lines.insert(module.end_lineno, f"    {provider_line}")
     lines.insert(_line_after(imports, before), import_line)
     return "\n".join(lines) + "\n"
@@ -56,7 +56,7 @@ def _line_after(imports: list[ast.ImportFrom], count: int) -> int:
 
 
 def _natural(module: str) -> list[tuple[int, str]]:
-    """Return the key by which ruff sorts: 2 before 10."""
+    """Return ruff's sort key, which sorts 2 before 10."""
     return [
         (int(part), "") if part.isdigit() else (-1, part) for part in re.findall(r"\d+|\D+", module)
     ]

@@ -1,4 +1,4 @@
-"""The adoption of messages that the original backend stores in the same database."""
+"""Adopts messages that the original backend stores in the same database."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -11,23 +11,23 @@ from app.domain.ids import ChannelId, MessageId
 class AdoptionRepository(Protocol):
     """Finds messages without a ``seq``, and gives them one.
 
-    Each method is one transaction. Every method raises `Unavailable` when the storage fails; then
-    nothing has happened, unless the error is `Unconfirmed`: then a commit was interrupted.
+    Each method is one transaction. Every method raises `Unavailable` if the storage fails. Nothing
+    was changed in this case, unless the error is `Unconfirmed`: a commit was interrupted.
     """
 
     async def find_unsequenced(
         self, limit: int, now: datetime
     ) -> Mapping[ChannelId, Sequence[MessageId]]:
-        """Return the messages of the original backend that have no ``seq`` yet, by channel.
+        """Return messages of the original backend without a ``seq``, by channel, the oldest first.
 
-        Returns at most ``limit`` messages in all, the oldest first.
+        Returns at most ``limit`` messages in total.
         """
         ...
 
     async def adopt(self, message_ids: Sequence[MessageId], now: datetime) -> None:
-        """Give a ``seq`` to those of these messages that have none, in the order of their dates.
+        """Assign a ``seq`` to each of these messages that has none, in the order of their dates.
 
-        Each message gets a SENT delivery for every other member who had joined when it was sent. A
-        member with a read receipt for it gets a READ delivery.
+        For every other member who had joined before the message, a SENT delivery is stored, or a
+        READ delivery if the member has a read receipt.
         """
         ...

@@ -9,11 +9,11 @@ from app.domain.ids import ChannelId, UserId
 from app.domain.user import User
 
 Membership = Mapping[UserId, Sequence[ChannelId]]
-"""The channels of each user, as a seed file lists them."""
+"""The channels of each user, as listed in a seed file."""
 
 
 def seeded_name(user_id: UserId) -> str:
-    """Return the name that `ChannelRepository.seed` gives a user: ``Alice`` for ``user_alice``."""
+    """Return a user's name for `ChannelRepository.seed`: ``Alice`` for ``user_alice``."""
     name = user_id.removeprefix("user_")
     return name[:1].upper() + name[1:]
 
@@ -23,12 +23,12 @@ class ChannelRepository(Protocol):
     """Reads and changes users, channels and memberships.
 
     Each method except `delete` is one transaction. Every method raises `Unavailable` if the storage
-    fails. Then nothing has changed, unless the error is `Unconfirmed`: a commit was interrupted,
-    and its result is not known.
+    fails. Nothing was changed in this case, unless the error is `Unconfirmed`: a commit was
+    interrupted.
     """
 
     async def channels_of(self, user_id: UserId) -> tuple[ChannelId, ...]:
-        """Return the user's channels, sorted by id. An unknown user has none."""
+        """Return the user's channels, sorted by id. An unknown user has no channels."""
         ...
 
     async def users(self, limit: int) -> tuple[User, ...]:
@@ -36,7 +36,10 @@ class ChannelRepository(Protocol):
         ...
 
     async def is_member(self, channel_id: ChannelId, user_id: UserId) -> bool:
-        """Return whether the user is a member of the channel. False if either does not exist."""
+        """Return whether the user is a member of the channel.
+
+        False if the user or channel is unknown.
+        """
         ...
 
     async def members_of_all(
@@ -63,7 +66,7 @@ class ChannelRepository(Protocol):
     ) -> MembershipOutcome:
         """Make the user a member with this role. A new member joins at ``now``.
 
-        Without a role, a new member becomes a `MemberRole.MEMBER` and a present member keeps the
+        Without ``role``, a new member gets `MemberRole.MEMBER`, and an existing member keeps the
         role.
 
         Raises:
@@ -73,7 +76,7 @@ class ChannelRepository(Protocol):
         ...
 
     async def remove_member(self, channel_id: ChannelId, user_id: UserId) -> bool:
-        """Remove the user from the channel; return False if they were not a member.
+        """Remove the user from the channel. Return False if the user was not a member.
 
         Raises:
             ChannelNotFound: The channel does not exist.
@@ -81,11 +84,11 @@ class ChannelRepository(Protocol):
         ...
 
     async def remove_members(self, channel_id: ChannelId) -> frozenset[UserId]:
-        """Remove all members so that the channel can be deleted; return the removed members.
+        """Remove all members so that the channel can be deleted. Return the removed members.
 
         Raises:
             ChannelNotFound: The channel does not exist.
-            ChannelInUse: Rows outside the chat refer to the channel; nothing has changed.
+            ChannelInUse: Rows outside the chat's tables refer to the channel. Nothing was changed.
         """
         ...
 
@@ -93,8 +96,8 @@ class ChannelRepository(Protocol):
         """Delete a channel and its messages. Call `remove_members` first.
 
         This can take long, so it uses many transactions. If it raises `Unavailable`, some messages
-        may be deleted already, and the next call deletes the rest. Client message ids stay in use.
-        Does nothing if the channel does not exist.
+        may be deleted already, and the next call deletes the rest. The messages' client message ids
+        remain in use. Does nothing if the channel does not exist.
         """
         ...
 

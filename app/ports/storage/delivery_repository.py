@@ -1,4 +1,4 @@
-"""The storage of deliveries: which recipient has received and read which message."""
+"""Stores deliveries: which messages each recipient has received and read."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,21 +11,21 @@ from app.domain.ids import ChannelId, MessageId, UserId
 from app.domain.message import Message
 
 MAX_STATUSES = 200
-"""How many recipients a page has at most."""
+"""The maximum number of recipients on a page."""
 
 MAX_COUNTED_OF_CHANNEL = 1_000
-"""Where counting the undelivered messages of a channel stops."""
+"""The maximum count of undelivered messages for one channel."""
 
 MAX_COUNTED = 10_000
-"""Where counting the undelivered messages of all channels together stops."""
+"""The maximum count of undelivered messages for all channels together."""
 
 MAX_PASSED = 2_000
-"""How many undelivered messages are examined for one page."""
+"""The maximum number of undelivered messages that are examined for one page."""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A report of a recipient: the message is DELIVERED or READ."""
+    """A recipient's report that a message is DELIVERED or READ."""
 
     message_id: MessageId
     recipient_id: UserId
@@ -34,11 +34,11 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Advance:
-    """The outcome of a report that was accepted.
+    """The outcome of an accepted report.
 
     Attributes:
-        author_is_member: Whether the author is still a member of the channel. Others receive
-            nothing about its messages.
+        author_is_member: Whether the author is still a member of the channel. A former member must
+            not receive events about it.
     """
 
     status: DeliveryStatus
@@ -48,11 +48,11 @@ class Advance:
 
 
 AdvanceOutcome: TypeAlias = Advance | MessageNotFound | NotARecipient
-"""The outcome of a report. A refusal is returned, not raised: the other reports are stored."""
+"""The outcome of a report. Refusals are returned, not raised, as other reports may be accepted."""
 
 
 class UnconfirmedAdvances(Unconfirmed):
-    """The commit of a batch was interrupted. If it is stored, its outcomes are ``outcomes``."""
+    """The commit of a batch was interrupted. If the commit succeeds, ``outcomes`` are valid."""
 
     def __init__(self, outcomes: Sequence[AdvanceOutcome]) -> None:
         super().__init__()
@@ -64,8 +64,8 @@ class RecipientsPage:
     """A page of the recipients of a message.
 
     Attributes:
-        counts: How many of all recipients are in each state; a state without recipients is left
-            out. None if all recipients are on this page.
+        counts: The number of all recipients in each state; states without recipients are omitted.
+            None if all recipients are on this page.
     """
 
     statuses: tuple[DeliveryStatus, ...]
@@ -75,12 +75,7 @@ class RecipientsPage:
 
 @dataclass(frozen=True, slots=True)
 class UndeliveredCounts:
-    """The number of messages that were not delivered to a user.
-
-    Attributes:
-        channels: The number by channel; channels without such messages are left out.
-        more: Whether counting stopped early, so that the real number may be larger.
-    """
+    """The number of messages that were not delivered to a user, as in `OfflineCount`."""
 
     channels: dict[ChannelId, int]
     more: bool
@@ -89,13 +84,7 @@ class UndeliveredCounts:
     def limited(
         cls, channels: Mapping[ChannelId, int], of_channel: int, *, stopped: bool = False
     ) -> Self:
-        """Limit the count of each channel.
-
-        Args:
-            channels: The number of messages that were counted in each channel.
-            of_channel: The largest count that is returned for a channel.
-            stopped: Whether counting stopped before the last message.
-        """
+        """Limit each count to ``of_channel``; ``stopped`` says that messages are left uncounted."""
         return cls(
             channels={each: min(count, of_channel) for each, count in channels.items()},
             more=stopped or any(count > of_channel for count in channels.values()),
@@ -107,11 +96,10 @@ class UndeliveredPage:
     """A page of undelivered messages, in the order of storing.
 
     Attributes:
-        messages: At most as many messages as requested.
         positions: The position of each message. To continue after a message, request the page after
-            its position.
-        looked_until: The position after which to continue, if the search stopped before the page
-            was full; None if the page is full or nothing follows.
+            the message's position.
+        looked_until: If the search stopped before the page was full, the position after which to
+            continue; None if the page is full or the last one.
     """
 
     messages: tuple[Message, ...]
@@ -123,8 +111,8 @@ class UndeliveredPage:
 class DeliveryRepository(Protocol):
     """Stores deliveries. Each method is one transaction, which includes its checks.
 
-    Every method raises `Unavailable` when the storage fails; then nothing was changed. If the error
-    is `Unconfirmed`, a commit was interrupted, so the change may be stored.
+    Every method raises `Unavailable` if the storage fails. Nothing was changed in this case. If the
+    error is `Unconfirmed`, a commit was interrupted, so the change may be stored.
     """
 
     async def advance_all(
@@ -132,14 +120,17 @@ class DeliveryRepository(Protocol):
     ) -> Sequence[AdvanceOutcome]:
         """Advance each recipient to DELIVERED or READ, and never back.
 
-        Returns one outcome per report, as if the reports were stored one after the other. A report
-        of a state that the recipient has already reached changes nothing, and returns the current
-        status. The ``delivery_status`` of the message itself advances in the same transaction.
+        Returns one outcome per report, as if the reports were stored one after the other. If the
+        recipient has already reached the reported state, nothing changes, and the outcome has the
+        current status. The ``delivery_status`` of the message itself advances in the same
+        transaction.
 
         A report is refused with one of these errors:
 
-        - `MessageNotFound`: there is no such message, or the reporter is no member of its channel.
-        - `NotARecipient`: the reporter is a member, but the author, or joined after it was sent.
+        - `MessageNotFound`: the message does not exist, or the reporter is not a member of its
+          channel.
+        - `NotARecipient`: the reporter is the author, or joined the channel after the message was
+          sent.
 
         Raises:
             UnconfirmedAdvances: The commit was interrupted; the reports may be stored.
@@ -153,12 +144,13 @@ class DeliveryRepository(Protocol):
         limit: int = MAX_STATUSES,
         after: UserId | None = None,
     ) -> RecipientsPage:
-        """Return the status of the first ``limit`` recipients, after ``after`` if it is given.
+        """Return the status of the first ``limit`` recipients, after the id ``after`` if given.
 
-        The recipients are sorted as the storage sorts text.
+        The recipients are sorted by id, as the storage sorts text.
 
         Raises:
-            MessageNotFound: There is no such message, or the reader is no member of its channel.
+            MessageNotFound: The message does not exist, or the reader is not a member of its
+                channel.
         """
         ...
 
@@ -170,8 +162,8 @@ class DeliveryRepository(Protocol):
     ) -> UndeliveredCounts:
         """Count the messages that are SENT to the user and not yet DELIVERED, by channel.
 
-        Only the current channels of the user count, and no count is above ``of_channel``. If there
-        are more than ``in_all`` messages, only the newest ones have to be counted.
+        Only the user's current channels are included, and no count exceeds ``of_channel``. If there
+        are more than ``in_all`` messages, an implementation may count only the newest ones.
         """
         ...
 
@@ -180,8 +172,7 @@ class DeliveryRepository(Protocol):
     ) -> UndeliveredPage:
         """Return the first ``limit`` undelivered messages with a position above ``after``.
 
-        Positions begin at 1. Only messages in the current channels of the user are returned. The
-        search also passes messages of channels that the user has left, and stops after
-        ``most_passed`` messages in all.
+        Positions begin at 1. Only messages in the user's current channels are returned. The search
+        stops after ``most_passed`` messages, including messages of channels that the user has left.
         """
         ...

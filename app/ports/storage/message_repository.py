@@ -1,4 +1,4 @@
-"""The storage of messages."""
+"""Stores messages."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ class StoredMessage:
     """A stored message.
 
     Attributes:
-        is_new: False if an earlier call has stored it, under the same client message id.
+        is_new: False if an earlier call has stored the message, with the same client message id.
     """
 
     message: Message
@@ -23,31 +23,32 @@ class StoredMessage:
 
 
 AddOutcome: TypeAlias = StoredMessage | NotAMember | MessageDeleted | ClientMessageIdReused
-"""The outcome of a draft. A refusal is returned, not raised: the other drafts are stored."""
+"""The outcome of a draft. Refusals are returned, not raised, as other drafts may be accepted."""
 
 
 @runtime_checkable
 class MessageRepository(Protocol):
     """Stores messages. Each method is one transaction, which includes its checks.
 
-    Every method raises `Unavailable` when the storage fails; then nothing was changed. If the error
-    is `Unconfirmed`, a commit was interrupted, so the change may be stored.
+    Every method raises `Unavailable` if the storage fails. Nothing was changed in this case. If the
+    error is `Unconfirmed`, a commit was interrupted, so the change may be stored.
     """
 
     async def add_all(self, drafts: Sequence[MessageDraft], now: datetime) -> Sequence[AddOutcome]:
         """Store messages durably, with a SENT delivery for every other member of their channels.
 
         Returns one outcome per draft, in their order. In each channel ``seq`` counts from 1 without
-        gaps, in the order of storing; in one call, in the order of the drafts. The number of a
-        deleted message is not used again. ``(user_id, client_message_id)`` stays unique for ever:
-        if any node has stored a message under it, that message is returned, and nothing is stored.
+        gaps, in the order of storing and, within a call, of the drafts. The ``seq`` of a deleted
+        message is not used again. ``(user_id, client_message_id)`` remains unique forever: if any
+        node has already stored a message with it, that message is returned instead of storing the
+        draft.
 
         A draft is refused with one of these errors, checked in this order:
 
-        - `NotAMember`: the sender does not belong to the channel.
-        - `ClientMessageIdReused`: another channel or content was first sent under the client
-          message id, as `FirstSend` decides.
-        - `MessageDeleted`: the message that was first sent under it has been deleted since.
+        - `NotAMember`: the sender is not a member of the channel.
+        - `ClientMessageIdReused`: the first send with the client message id had another channel or
+          content (see `FirstSend`).
+        - `MessageDeleted`: the message with the client message id was deleted.
         """
         ...
 
@@ -77,20 +78,20 @@ class MessageRepository(Protocol):
         """Return the first ``limit`` messages of the channel with ``seq > after_seq``, by ``seq``.
 
         Raises:
-            NotAMember: The reader does not belong to the channel.
+            NotAMember: The reader is not a member of the channel.
         """
         ...
 
     async def stored_after(
         self, channel_id: ChannelId, after_seq: int, limit: int
     ) -> tuple[Message, ...]:
-        """Return the same messages as `list_after`, without a reader to be checked."""
+        """Return the same messages as `list_after`, without checking a reader."""
         ...
 
     async def last_seqs(self, channel_ids: Collection[ChannelId]) -> Mapping[ChannelId, int]:
-        """Return the last ``seq`` of each channel; 0 if it never had a message."""
+        """Return the last ``seq`` of each channel; 0 for a channel that never had a message."""
         ...
 
     async def find(self, message_id: MessageId) -> Message | None:
-        """Return a message, without a reader to be checked; None if there is no such message."""
+        """Return a message without checking a reader; None if the message does not exist."""
         ...

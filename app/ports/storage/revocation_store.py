@@ -8,17 +8,16 @@ from app.domain.credential import Credential, Revocation
 
 @runtime_checkable
 class RevocationStore(Protocol):
-    """A set of revocations, each with an expiry.
+    """A set of revocations, each with an expiry time.
 
-    The set survives a restart if the storage does. Every method raises `Unavailable` if the storage
-    does not answer.
+    Every method raises `Unavailable` if the storage does not answer.
     """
 
     async def add(self, revocation: Revocation, ttl_seconds: int) -> None:
         """Store a revocation for at least ``ttl_seconds`` (>= 1).
 
-        Adding it again never shortens it: the later expiry and the later ``issued_until`` apply. If
-        this raises `Unavailable`, the revocation may be stored nevertheless.
+        If it is already stored, the later expiry and the later ``issued_until`` apply. If this
+        raises `Unavailable`, the revocation may still have been stored.
         """
         ...
 
@@ -36,7 +35,7 @@ class RevocationStore(Protocol):
         """Yield the revocations that other processes added since the last completed call.
 
         The batches include every such revocation of a ``live`` credential, and may repeat earlier
-        ones. The first call may omit revocations added before it, because authentication calls
-        `contains`. ``live`` is called between awaits, so it may iterate over a changing collection.
+        ones. The first call may omit earlier revocations, because authentication calls `contains`.
+        ``live`` is called between awaits, so it may iterate over a changing collection.
         """
         ...

@@ -5,13 +5,13 @@ from typing import Protocol, runtime_checkable
 
 @runtime_checkable
 class StorageProbe(Protocol):
-    """Answers the readiness check of load balancers."""
+    """Checks the storage for the readiness endpoint."""
 
     async def check(self) -> None:
-        """Return if the storage would accept a write. Nothing is written.
+        """Return if the storage would accept a write, without writing.
 
-        The check waits for its turn as a write does, with the same timeout. It does not detect a
-        full disk.
+        The check waits for its turn like a write, with the same timeout. A full disk is not
+        detected.
 
         Raises:
             Unavailable: The storage does not answer, is read-only, or was busy until the timeout.

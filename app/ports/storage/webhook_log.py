@@ -5,7 +5,7 @@ from typing import Protocol, runtime_checkable
 
 @runtime_checkable
 class WebhookLog(Protocol):
-    """The ids of processed messages, shared by all nodes.
+    """The ids of processed webhook messages, shared by all nodes.
 
     Every method raises `Unavailable` if the storage does not answer.
     """

@@ -1,14 +1,14 @@
-"""The limit of concurrent writes, and their rejection while the storage does not answer."""
+"""Limits concurrent writes, and rejects writes while the storage does not answer."""
 
 from typing import Protocol, runtime_checkable
 
 
 @runtime_checkable
 class WriteAdmission(Protocol):
-    """A storage that limits concurrent writes, and rejects them while it does not answer.
+    """A storage that limits concurrent writes, and rejects writes while it does not answer.
 
     Attributes:
-        writers: How many transactions may write at the same time; at least one.
+        writers: The maximum number of concurrent write transactions; at least one.
     """
 
     writers: int

@@ -15,7 +15,7 @@ Trace = list[str]
 
 
 class TracingGuard(CanActivate):
-    """Records its name; returns or raises the verdict given to the constructor."""
+    """Records its name, and returns or raises the verdict given to the constructor."""
 
     def __init__(self, trace: Trace, name: str, *, verdict: Any = True) -> None:
         self._trace = trace
@@ -47,7 +47,7 @@ class TracingInterceptor(NestInterceptor):
 
 
 class TracingPipe(PipeTransform):
-    """Records its name and the kind of parameter."""
+    """Records its name and the kind of the parameter."""
 
     def __init__(self, trace: Trace, name: str) -> None:
         self._trace = trace
@@ -60,7 +60,7 @@ class TracingPipe(PipeTransform):
 
 @catch()
 class TracingFilter:
-    """Records its name and the error's class; sends no answer."""
+    """Records its name and the class of the error, and sends no answer."""
 
     def __init__(self, trace: Trace, name: str) -> None:
         self._trace = trace

@@ -31,9 +31,9 @@ MEMBERSHIP = {
 
 
 class TokenIsUser(TokenVerifier):
-    """A verifier that accepts a user's id as the token of that user.
+    """A verifier that accepts a user's id as that user's token.
 
-    A suffix after ``~`` makes it another token of the same user.
+    A suffix after ``~`` makes another token.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -52,7 +52,7 @@ class TokenIsUser(TokenVerifier):
 
 
 class Chat:
-    """The application in memory without a server. Events pass the whole pipeline."""
+    """The application in memory, without a server. Events pass the whole pipeline."""
 
     def __init__(
         self, module: TestingModule, clock: ManualClock, broadcaster: RecordingBroadcaster
@@ -90,7 +90,7 @@ class Chat:
         return [(each.room, str(each.event)) for each in self.broadcaster.published]
 
     async def connect(self, token: str, socket_id: str = "socket-1") -> "Client":
-        """Connect a client with this token, whether it is admitted or not."""
+        """Connect a client with this token, whether the gateway admits it or not."""
         link = RecordingLink()
         socket = fake_socket(
             AuthenticatedSocket, auth={"token": token}, link=link, socket_id=socket_id

@@ -18,7 +18,7 @@ async def test_validate_client_refuses_when_no_guard_has_run() -> None:
 
 
 async def test_validate_client_refuses_when_the_session_was_revoked_meanwhile() -> None:
-    """A token can be revoked between the guard and the hook; the client joins no room then."""
+    """A token that is revoked between the guard and the hook admits the client to no room."""
     chat = await open_chat()
     gateway = chat.module.get(WsGateway)
     alice = await chat.connect("user_alice")

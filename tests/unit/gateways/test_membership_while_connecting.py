@@ -44,11 +44,10 @@ async def chat() -> Chat:
 async def test_client_is_where_its_user_belongs_now_when_that_changes_while_it_connects(
     chat: Chat, user_id: UserId, change: Change, expected: set[str]
 ) -> None:
-    """The storage receives the query before the change, and answers after it."""
+    """The storage reads the members before the change, and answers after it."""
     channels = chat.module.get(SlowChannels)
-    await chat.module.get(RoomSync).refresh_all(
-        [GENERAL, RANDOM]
-    )  # so that the change does not load them
+    # Cache the members, so that the change does not load them.
+    await chat.module.get(RoomSync).refresh_all([GENERAL, RANDOM])
     channels.hold()
 
     connecting = asyncio.create_task(chat.connect(user_id))

@@ -26,7 +26,7 @@ def connected(socket_id: str, user_id: UserId, *rooms: str) -> AuthenticatedSock
 
 @pytest.fixture
 def sockets() -> list[AuthenticatedSocket]:
-    """Alice has one socket in the room and one outside, Bob has one in it, Carol one outside."""
+    """Alice has a socket in the room and one outside, Bob has one in it, Carol one outside."""
     return [
         connected("phone", ALICE, ROOM),
         connected("laptop", ALICE),
@@ -70,7 +70,7 @@ def test_sockets_join_once_when_they_are_not_in_the_room(
 def test_sockets_leave_once_when_they_are_in_the_room(
     rooms: GatewaySocketRooms, sockets: list[AuthenticatedSocket]
 ) -> None:
-    """They stay in the room of their user."""
+    """The sockets stay in the room of their user."""
     first = rooms.leave([ALICE, CAROL], ROOM)
     second = rooms.leave([ALICE, CAROL], ROOM)
 

@@ -21,7 +21,7 @@ async def chat() -> Chat:
 
 
 async def sent(chat: Chat) -> Any:
-    """Return the ack of a message that Alice sent in general."""
+    """Return the ack of a message that Alice sent in the channel `general`."""
     alice = await chat.connect("user_alice")
     message = (await alice.call("sendMessage", {"content": "hello", "channelId": "general"}))[
         "data"
@@ -52,7 +52,7 @@ async def test_connect_refuses_and_joins_nothing_when_the_token_is_bad(
 
 
 async def test_connect_refuses_when_the_user_has_too_many_sockets() -> None:
-    """A further socket is admitted after another one has disconnected."""
+    """The user can connect again after another socket has disconnected."""
     chat = await open_chat(Settings.model_construct(database_url="memory:", max_sockets_per_user=1))
     first = await chat.connect("user_alice", "first")
 
@@ -65,7 +65,7 @@ async def test_connect_refuses_when_the_user_has_too_many_sockets() -> None:
 
 
 async def test_disconnect_ends_what_the_socket_had_when_it_was_the_users_last(chat: Chat) -> None:
-    """The subscriptions end, and so does typing, which is published to the channel."""
+    """The socket's subscriptions end, and the channel receives that the user stopped typing."""
     alice = await chat.connect("user_alice")
     await alice.call("typing", {"channelId": "general"})
     chat.broadcaster.published.clear()
@@ -91,7 +91,7 @@ async def test_disconnect_leaves_typing_alone_when_the_user_has_another_socket(c
 
 
 async def test_disconnect_forgets_the_session_when_the_socket_joined_nothing() -> None:
-    """Dave is in no channel, but his place in the quota is freed."""
+    """The quota of a user without channels is released as well."""
     chat = await open_chat(Settings.model_construct(database_url="memory:", max_sockets_per_user=1))
     dave = await chat.connect("user_dave")
 
@@ -135,7 +135,7 @@ async def test_send_message_acks_the_message_when_it_is_stored(chat: Chat) -> No
 async def test_send_message_stores_once_when_the_clients_id_is_the_same(
     chat: Chat, alias: str
 ) -> None:
-    """The client message id has the same effect under both of its names."""
+    """The fields ``clientMessageId`` and ``tempId`` have the same effect."""
     alice = await chat.connect("user_alice")
     payload = {"content": "hello", "channelId": "general", alias: "mine"}
 
@@ -172,7 +172,7 @@ async def test_update_message_acks_the_new_content_when_it_is_the_authors(chat: 
 
 
 async def test_delete_message_acks_its_id_when_it_is_the_authors(chat: Chat) -> None:
-    """The ack has only the id; the deletion is published to the channel."""
+    """The ack has only the message's id; the deletion is published to the channel."""
     message = await sent(chat)
     alice = await chat.connect("user_alice")
 
@@ -188,7 +188,7 @@ async def test_delete_message_acks_its_id_when_it_is_the_authors(chat: Chat) -> 
 async def test_delivery_events_tell_the_author_when_they_change_something(
     chat: Chat, event: str, status: str
 ) -> None:
-    """Repeating an event is acked but not published again."""
+    """A repeated event is acked, but not published again."""
     message = await sent(chat)
     bob = await chat.connect("user_bob")
 
@@ -210,7 +210,7 @@ async def test_delivery_events_tell_the_author_when_they_change_something(
 async def test_delivery_events_ack_a_list_when_several_messages_are_reported(
     chat: Chat, event: str, status: str
 ) -> None:
-    """The author is notified of each; the rejected ones are listed in ``refused``."""
+    """The author is notified of each message; ``refused`` lists the rejected messages."""
     first, second = [(await sent(chat))["id"] for _ in range(2)]
     bob = await chat.connect("user_bob")
 
@@ -232,7 +232,7 @@ async def test_delivery_events_ack_a_list_when_several_messages_are_reported(
 
 
 async def test_events_go_on_when_a_page_of_missed_messages_was_reported(chat: Chat) -> None:
-    """150 receipts in a row do not use up the limit of other events."""
+    """150 receipts in a row do not use up the limit for other events."""
     alice, bob = await chat.connect("user_alice", "a"), await chat.connect("user_bob", "b")
     payload = {"content": "hello", "channelId": "general"}
     ids = [(await alice.call("sendMessage", payload))["data"]["id"] for _ in range(50)]
@@ -254,7 +254,6 @@ async def test_events_go_on_when_a_page_of_missed_messages_was_reported(chat: Ch
 
 
 async def test_get_status_acks_each_recipient_when_somebody_asks(chat: Chat) -> None:
-    """Bob is the only other member of general."""
     message = await sent(chat)
     alice = await chat.connect("user_alice")
 
@@ -268,7 +267,7 @@ async def test_get_status_acks_each_recipient_when_somebody_asks(chat: Chat) -> 
 async def test_get_status_acks_a_page_with_counts_when_there_are_more_recipients(
     chat: Chat,
 ) -> None:
-    """The cursor and the counts are in fields besides the documented ``data``."""
+    """The cursor and the counts are in additional fields, next to the documented ``data``."""
     carol = {UserId("user_carol"): (ChannelId("general"),)}
     await chat.module.get(ChannelService).seed(carol)
     message = await sent(chat)
@@ -303,7 +302,7 @@ async def test_typing_events_ack_the_indicator_when_a_member_types(chat: Chat) -
 
 
 async def test_offline_events_ack_what_was_missed_when_a_member_returns(chat: Chat) -> None:
-    """The acks have the count, and the messages, oldest first."""
+    """The acks have the number of missed messages, and the messages, oldest first."""
     message = await sent(chat)
     bob = await chat.connect("user_bob")
 

@@ -32,7 +32,7 @@ async def test_refresh_acks_the_new_expiry_when_the_token_is_good(
 
 
 async def test_refresh_is_acked_before_the_end_when_the_user_is_another(chat: Chat) -> None:
-    """The client receives the ack, then ``error``, then the socket is closed."""
+    """The client receives the ack, then ``error``, and then the socket is closed."""
     await chat.module.get(SessionService).on_module_init()
     alice = await chat.connect("user_alice")
 
@@ -68,7 +68,7 @@ async def test_refresh_is_refused_when_the_payload_has_no_token(
 
 @pytest.mark.parametrize("token", ["forged secret", {"secret": 1}])
 async def test_refresh_keeps_the_token_to_itself_when_it_fails(chat: Chat, token: object) -> None:
-    """The token is neither in the answer, nor in ``exception``, nor in the log."""
+    """Neither the answer, nor ``exception``, nor the log contains the token."""
     alice = await chat.connect("user_alice")
 
     with capture_logs() as logs:

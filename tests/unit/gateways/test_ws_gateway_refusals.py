@@ -18,7 +18,7 @@ async def chat() -> Chat:
 
 
 async def sent(chat: Chat) -> Any:
-    """Return the ack of a message that Alice sent in general."""
+    """Return the ack of a message that Alice sent in the channel `general`."""
     alice = await chat.connect("user_alice")
     message = (await alice.call("sendMessage", {"content": "hello", "channelId": "general"}))[
         "data"
@@ -65,7 +65,7 @@ async def test_events_are_refused_when_the_user_is_no_member(
 async def test_events_are_refused_when_the_message_is_not_the_users_to_touch(
     chat: Chat, event: str, user: str, code: str
 ) -> None:
-    """Users who are not members do not learn that the message exists."""
+    """Users who are not members do not learn whether the message exists."""
     message = await sent(chat)
     client = await chat.connect(user)
 
@@ -161,7 +161,7 @@ async def test_events_are_refused_when_the_session_has_expired(chat: Chat) -> No
 
 
 async def test_refused_events_count_when_the_session_has_expired() -> None:
-    """Otherwise a flood of events would be answered during the whole grace period."""
+    """The limit prevents a flood of answered events during the grace period."""
     chat = await open_chat(
         Settings.model_construct(
             database_url="memory:", rate_limit_burst=2, rate_limit_events_per_second=1

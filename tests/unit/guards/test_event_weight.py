@@ -29,7 +29,7 @@ def routes_of(gateway: object) -> Sequence[EventRoute]:
 
 @pytest.mark.parametrize("weight", [0, -1, 1.5, True, "5", None])
 def test_weight_is_refused_when_it_is_not_a_whole_number_of_at_least_one(weight: Any) -> None:
-    """The decorator raises, before the application starts."""
+    """The decorator raises the error, before the application starts."""
     with pytest.raises(BootError) as caught:
         event_weight(weight)
 
@@ -38,7 +38,7 @@ def test_weight_is_refused_when_it_is_not_a_whole_number_of_at_least_one(weight:
 
 
 def test_weight_is_refused_when_it_stands_on_a_class() -> None:
-    """No guard would read it there."""
+    """No guard would read a weight on a class."""
 
     class _Gateway:
         pass
@@ -51,7 +51,7 @@ def test_weight_is_refused_when_it_stands_on_a_class() -> None:
 
 
 def test_weight_is_refused_when_no_throttler_guards_the_handler() -> None:
-    """The weight would have no effect, and nobody would notice."""
+    """A weight without a throttler would have no effect."""
 
     @web_socket_gateway()
     class _Gateway:

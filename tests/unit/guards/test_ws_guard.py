@@ -54,7 +54,7 @@ class _KnowsAlice(TokenVerifier):
 
 
 class _RevokesAll(TokenBlacklistService):
-    """A blacklist on which every token is revoked."""
+    """A blacklist that contains every token."""
 
     def __init__(self) -> None:
         """Create the service without a store."""
@@ -95,7 +95,7 @@ async def test_ws_guard_gives_the_socket_its_user_when_the_token_is_good() -> No
 
 
 async def test_ws_guard_refuses_when_the_blacklist_service_says_so() -> None:
-    """Only the service is replaced."""
+    """The module works with only the blacklist service replaced."""
     module = auth_module().override_provider(TokenBlacklistService).use_class(_RevokesAll).compile()
 
     assert AuthenticationCode.REVOKED == await refusal_of(module, {"token": "good"})
@@ -125,7 +125,7 @@ async def test_ws_guard_names_the_rule_when_a_token_is_refused(
 
 
 async def test_ws_guard_takes_a_bearer_prefix_when_it_is_told_to_tolerate_one() -> None:
-    """``AUTH_ACCEPT_BEARER`` is for frontends that send the prefix already."""
+    """``AUTH_ACCEPT_BEARER`` is for frontends that already send the prefix."""
     settings = Settings.model_construct(auth_accept_bearer=True)
     guard = auth_module(settings=settings).compile().get(WsGuard)
     client = fake_socket(AuthenticatedSocket, auth={"token": "Bearer good"})
@@ -135,7 +135,7 @@ async def test_ws_guard_takes_a_bearer_prefix_when_it_is_told_to_tolerate_one() 
 
 
 async def test_ws_guard_verifies_once_when_events_follow() -> None:
-    """A socket with a session is checked in memory, without awaiting anything."""
+    """For later events, the guard checks the session in memory, without awaiting anything."""
     module = auth_module().compile()
     client = fake_socket(AuthenticatedSocket, auth={"token": "good"})
     await activate(module.get(WsGuard), fake_connection(client))
@@ -147,7 +147,7 @@ async def test_ws_guard_verifies_once_when_events_follow() -> None:
 
 
 async def expire(module: TestingModule, clock: ManualClock) -> None:
-    """Let the token expire, including the clock skew."""
+    """Advance the clock until the token has expired, including the clock skew."""
     del module
     clock.advance(TOKEN_LIFE_SECONDS + SKEW_SECONDS)
 
@@ -181,10 +181,10 @@ async def test_ws_guard_refuses_events_when_the_session_is_over(
 class _Gateway:
     @allow_expired_session()
     def refresh(self) -> None:
-        """An event that expired sessions may send."""
+        """Handle an event that sockets with an expired session may send."""
 
     def speak(self) -> None:
-        """An event that expired sessions may not send."""
+        """Handle an event that sockets with an expired session may not send."""
 
 
 async def test_ws_guard_lets_an_expired_session_refresh_when_the_handler_is_marked() -> None:
@@ -207,7 +207,7 @@ async def test_ws_guard_lets_an_expired_session_refresh_when_the_handler_is_mark
 
 
 async def test_ws_guard_tells_and_ends_the_socket_when_its_token_is_revoked() -> None:
-    """The socket is ended immediately, without waiting for an event."""
+    """The socket ends immediately, without waiting for its next event."""
     module = auth_module().compile()
     await module.get(SessionService).on_module_init()
     link = RecordingLink()
@@ -223,7 +223,7 @@ async def test_ws_guard_tells_and_ends_the_socket_when_its_token_is_revoked() ->
 
 
 async def test_ws_guard_reads_no_address_twice_when_it_refuses_too_often() -> None:
-    """Attempts without a token count against the address, too."""
+    """Attempts without a token also count towards the limit of the address."""
     settings = Settings.model_construct(rate_limit_failed_auth_per_minute=2)
     module = auth_module(settings=settings).compile()
 

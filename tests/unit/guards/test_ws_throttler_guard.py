@@ -35,7 +35,7 @@ def take_receipts() -> None:
 
 
 def test_throttler_lets_a_burst_pass_and_then_tells_the_wait_when_it_is_spent() -> None:
-    """After ``retryAfterMs`` there is a token again."""
+    """After ``retryAfterMs`` the next event is accepted."""
     clock = ManualClock()
     guard = make_guard(clock)
     context = fake_context(socket_of("user_alice"))
@@ -51,7 +51,7 @@ def test_throttler_lets_a_burst_pass_and_then_tells_the_wait_when_it_is_spent() 
 
 
 def test_throttler_counts_a_user_once_when_several_sockets_send() -> None:
-    """All sockets of a user share one bucket, and other users have their own."""
+    """All sockets of a user share one bucket; each user has a separate bucket."""
     guard = make_guard(ManualClock())
     for _ in range(BURST):
         guard.can_activate(fake_context(socket_of("user_alice")))
@@ -80,7 +80,7 @@ def test_throttler_takes_more_when_the_event_has_a_weight() -> None:
 
 
 def test_throttler_is_free_when_a_socket_connects() -> None:
-    """`AuthenticationService` limits connecting per address."""
+    """`AuthenticationService` limits connecting, per address."""
     guard = make_guard(ManualClock())
 
     for _ in range(BURST + 1):
@@ -88,7 +88,7 @@ def test_throttler_is_free_when_a_socket_connects() -> None:
 
 
 def test_throttler_is_not_fooled_when_an_event_has_the_connections_name() -> None:
-    """An event named ``handleConnection`` is counted like any other."""
+    """An event named ``handleConnection`` is counted like any other event."""
     guard = make_guard(ManualClock())
     context = fake_context(socket_of("user_alice"), pattern="handleConnection")
     for _ in range(BURST):
@@ -128,7 +128,7 @@ def test_throttler_takes_nothing_of_the_events_when_receipts_come() -> None:
 def test_throttler_counts_a_list_by_its_messages_when_receipts_come(
     data: object, cost: int
 ) -> None:
-    """Each listed message costs one token; a payload without a list costs one."""
+    """Each listed message costs one token, and a payload without a list costs one."""
     clock = ManualClock()
     guard = make_guard(clock)
     alice = socket_of("user_alice")

@@ -31,12 +31,12 @@ def settings(**changes: Any) -> Settings:
 
 
 def application(with_settings: Settings) -> NestApplication:
-    """Assemble the application without opening anything."""
+    """Create the application without opening anything."""
     return NestFactory.create(create_app_module(with_settings), IoAdapter(IoOptions()))
 
 
 def test_every_event_meets_the_same_when_the_application_is_put_together() -> None:
-    """Every chat route has the same guards in the same order, pipe and filter."""
+    """All routes of the chat have the same guards in the same order, pipe and filter."""
     routes = [route for route in application(settings()).events() if route.gateway is WsGateway]
 
     enhancers = {
@@ -71,7 +71,7 @@ def test_every_event_meets_the_same_when_the_application_is_put_together() -> No
 def test_nodes_share_what_is_revoked_when_there_is_redis(
     redis_url: str | None, store: type, quota: type
 ) -> None:
-    """``REDIS_URL`` chooses the store and the quota."""
+    """``REDIS_URL`` chooses the revocation store and the socket quota."""
     sessions = application(settings(redis_url=redis_url)).get(SessionService)
 
     assert (store, quota) == (type(sessions._blacklist._store), type(sessions._quota))
@@ -93,7 +93,7 @@ def test_storage_is_chosen_when_the_database_url_says_where(
 def test_page_fits_the_queue_when_less_may_wait_for_a_client(
     queue_max_bytes: int, expected: int
 ) -> None:
-    """A page takes at most half of the queue, so it does not disconnect the client."""
+    """A page takes at most half of the client's queue, so it does not disconnect the client."""
     injector = Injector(create_app_module(settings(socket_queue_max_bytes=queue_max_bytes)))
 
     assert expected == injector.get(OfflineMessageService)._max_page_bytes
@@ -126,7 +126,7 @@ def test_development_identity_is_absent_when_there_is_clerk_or_production(
 
 
 def test_instances_are_one_each_when_modules_share_them() -> None:
-    """Modules that import a provider get the same instance."""
+    """Modules that import the same provider get the same instance."""
     app = create_app_module(settings())
     injector = Injector(app)
 

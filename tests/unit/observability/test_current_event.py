@@ -55,7 +55,7 @@ def logged(capsys: pytest.CaptureFixture[str]) -> list[tuple[object, ...]]:
 async def test_line_bears_the_names_of_the_event_when_one_is_handled(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Lines of any logger have the ids, also while a client is being admitted."""
+    """The lines of every logger have the ids, also during the admission of a client."""
     configure_logging("info", "json")
     driver = Driver(TalkativeGateway())
     driver.socket = a_client("user_alice")
@@ -80,7 +80,7 @@ def test_lines_of_one_event_bear_one_request_id_when_there_are_several() -> None
 
 
 def test_line_keeps_what_it_says_itself_when_an_event_is_handled() -> None:
-    """A line may contain the id of another socket."""
+    """A line may contain the id of a different socket."""
     current_context.set(fake_context(a_client("user_alice")))
 
     line = add_current_event(None, "info", {"socket_id": "another"})

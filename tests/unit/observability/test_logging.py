@@ -41,7 +41,7 @@ def test_logging_writes_json_with_context_when_in_production(
 def test_logging_writes_a_readable_line_when_in_development(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """A line has time, level, event and fields."""
+    """A line has the time, level, event and fields."""
     configure_logging("info", "console")
 
     structlog.stdlib.get_logger("app.somewhere").info("sent", channel_id="c1")
@@ -72,7 +72,7 @@ def test_logging_shows_a_traceback_without_locals_when_an_exception_is_logged(
 def test_logging_redacts_the_message_when_the_standard_library_is_used(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Lines of libraries and services are redacted, too."""
+    """Lines of libraries and services are redacted as well."""
     configure_logging("info", "json")
 
     logging.getLogger("app.services.some").info("refused %s", TOKEN)
@@ -84,7 +84,7 @@ def test_logging_redacts_the_message_when_the_standard_library_is_used(
 def test_logging_drops_what_libraries_say_below_warning_when_the_level_is_debug(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Only the application's debug lines appear, as libraries may log packets."""
+    """Only the application's debug lines appear, because libraries may log packets."""
     configure_logging("debug", "json")
 
     for name in ("aiosqlite", "engineio.server", "sqlalchemy.engine", "aiohttp.access", "new"):
@@ -107,7 +107,6 @@ def test_logging_drops_what_libraries_say_below_warning_when_the_level_is_debug(
 def test_logging_starts_at_the_configured_level(
     level: LogLevel, expected: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """LOG_LEVEL is the lowest level that is written."""
     configure_logging(level, "json")
     logger = structlog.stdlib.get_logger("app.somewhere")
 
@@ -120,7 +119,7 @@ def test_logging_starts_at_the_configured_level(
 def test_logging_writes_each_line_once_when_configured_repeatedly(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Loggers from before follow the new settings, and write each line once."""
+    """Existing loggers use the new settings, and write each line once."""
     configure_logging("error", "console")
     logger = structlog.stdlib.get_logger("app.somewhere")
     logger.info("too early")
@@ -134,7 +133,7 @@ def test_logging_writes_each_line_once_when_configured_repeatedly(
 def test_logging_keeps_socketio_from_writing_unredacted_lines(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """The library would add its own handler to a logger without a level."""
+    """python-socketio would add its own handler to a logger without a level."""
     configure_logging("info", "json")
     server = import_module("socketio").AsyncServer(async_mode="aiohttp")
 
@@ -161,7 +160,7 @@ def test_logging_prints_no_arguments_when_a_line_cannot_be_formatted(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """The standard library would print the arguments unredacted."""
-    logging.getLogger().handlers.clear()  # pytest's handlers would fail the test
+    logging.getLogger().handlers.clear()  # Pytest's handlers would fail the test.
     configure_logging("info", "json")
 
     logging.getLogger("app.somewhere").info("%d", TOKEN)

@@ -30,7 +30,7 @@ def _redact(**fields: object) -> EventDict:
     ],
 )
 def test_redact_hides_the_value_when_a_word_of_its_key_names_a_secret(key: str) -> None:
-    """Every way of writing the key is recognised."""
+    """Every spelling of the key is recognised."""
     logged = _redact(**{key: "hunter2"})
 
     assert {"event": "happened", key: REDACTED} == logged
@@ -95,7 +95,7 @@ def test_redact_keeps_plain_values_as_they_are(value: object) -> None:
     ],
 )
 def test_redact_text_takes_out_what_looks_like_a_secret(text: str, expected: str) -> None:
-    """Only the secret is replaced, not the sentence."""
+    """Only the secret is replaced, not the whole sentence."""
     assert expected == redact_text(text)
 
 

@@ -15,13 +15,13 @@ def test_socket_has_a_user_when_it_has_a_session() -> None:
 
 
 def test_socket_raises_when_it_has_no_session() -> None:
-    """Handlers never receive such a socket, but a hook may."""
+    """Handlers never receive a socket without a session, but a hook may."""
     with pytest.raises(AttributeError, match="user_id"):
         _ = fake_socket(AuthenticatedSocket).user_id
 
 
 def test_end_session_tells_the_client_and_closes_when_it_must_go() -> None:
-    """The client receives ``error``, then it is disconnected."""
+    """The client receives ``error``, and then it is disconnected."""
     link = RecordingLink()
     client = fake_socket(AuthenticatedSocket, link=link)
     error = AuthenticationError(AuthenticationCode.TOKEN_EXPIRED)

@@ -135,11 +135,7 @@ def take_sequences(
 
 
 def insert_sequences(connection: Connection, rows: Sequence[Mapping[str, object]]) -> None:
-    """Insert numbers from `take_sequences`. The database assigns positions in the same order.
-
-    Args:
-        connection: The connection with the transaction that took the numbers.
-    """
+    """Insert numbers from `take_sequences`. The database assigns positions in the same order."""
     connection.execute(_SEQUENCE, rows)
 
 

@@ -1,11 +1,11 @@
-"""Fakes of a client, its connection and its events."""
+"""Tests of the fakes of a client, its connection and its events."""
 
 from app.framework import Socket
 from app.framework.testing import RecordingLink, fake_connection, fake_context, fake_socket
 
 
 def test_fake_connection_is_nests_when_it_is_made_in_one_line() -> None:
-    """A guard sees that the socket is connecting."""
+    """A guard can see that the fake socket is connecting."""
     client = fake_socket(Socket)
 
     context = fake_connection(client)
@@ -24,7 +24,7 @@ def test_fake_context_is_nests_when_it_is_made_in_one_line() -> None:
 
 
 def test_fake_context_reads_marks_when_it_is_given_gateway_and_handler() -> None:
-    """A `Reflector` reads their metadata."""
+    """A `Reflector` reads the metadata of the gateway and the handler."""
 
     def on_event() -> None: ...
 
@@ -62,7 +62,7 @@ def test_fake_socket_keeps_what_happens_to_it_when_it_is_given_a_link() -> None:
 
 
 def test_fake_socket_has_left_when_it_disconnects() -> None:
-    """Like a real socket, it is in no room and not connected."""
+    """A disconnected fake socket is in no room and not connected, like a real one."""
     client = fake_socket(Socket)
     client.join("a")
 

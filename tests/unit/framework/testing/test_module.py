@@ -1,4 +1,4 @@
-"""The testing module: overriding providers, and building only what a test needs."""
+"""Tests of the testing module: overriding providers, and creating only the needed instances."""
 
 import pytest
 from dependency_injector import containers, providers
@@ -30,7 +30,7 @@ class _GreetingModule(containers.DeclarativeContainer):
 
 
 def test_guard_is_built_with_its_providers_when_nothing_is_overridden() -> None:
-    """Without overrides the module is used unchanged, without a server."""
+    """Without overrides, the module is used unchanged and without a server."""
     module = Test.create_testing_module(_GreetingModule).compile()
 
     guard = module.get(GreetingGuard)
@@ -40,7 +40,7 @@ def test_guard_is_built_with_its_providers_when_nothing_is_overridden() -> None:
 
 
 def test_value_stands_in_when_a_provider_is_overridden_by_its_class() -> None:
-    """The module uses this object."""
+    """The module uses the object that overrides the provider."""
     loud = _Loud()
     module = (
         Test.create_testing_module(_GreetingModule)
@@ -53,7 +53,7 @@ def test_value_stands_in_when_a_provider_is_overridden_by_its_class() -> None:
 
 
 def test_value_stands_in_when_a_provider_is_overridden_by_its_port() -> None:
-    """A test does not need the class of the adapter."""
+    """A test does not need to import the class of the adapter."""
     loud = _Loud()
     module = (
         Test.create_testing_module(_GreetingModule)
@@ -66,7 +66,7 @@ def test_value_stands_in_when_a_provider_is_overridden_by_its_port() -> None:
 
 
 def test_class_stands_in_with_what_it_needs_when_it_is_given() -> None:
-    """The constructor's annotated parameters are resolved; defaults are kept."""
+    """The constructor's annotated parameters are injected, and defaults are kept."""
 
     class _Module(_GreetingModule):
         guard = providers.Singleton(GreetingGuard, providers.Singleton(_Loud))
@@ -117,7 +117,7 @@ def test_factory_stands_in_and_runs_once_when_it_is_given() -> None:
 
 
 def test_factory_cannot_stand_in_when_it_wants_what_nobody_provides() -> None:
-    """The error names the class; it is not an IndexError."""
+    """The error names the missing class."""
     builder = (
         Test.create_testing_module(_GreetingModule)
         .override_provider(Polite)
@@ -131,7 +131,6 @@ def test_factory_cannot_stand_in_when_it_wants_what_nobody_provides() -> None:
 
 
 def test_last_override_wins_when_there_are_several() -> None:
-    """As in Nest, the last override of a class counts."""
     loud = _Loud()
     module = (
         Test.create_testing_module(_GreetingModule)
@@ -185,7 +184,7 @@ def test_import_is_filled_when_it_is_given_by_name() -> None:
 
 
 def test_import_is_not_needed_when_who_needs_it_is_overridden() -> None:
-    """Only the requested instance and its dependencies are built."""
+    """Only the requested instance and its dependencies are created."""
 
     class _Module(containers.DeclarativeContainer):
         greeter = imported(Greeter)
@@ -223,7 +222,7 @@ def test_modules_stay_apart_when_two_tests_override_the_same_class() -> None:
 
 
 def test_override_reaches_a_nested_module_when_it_was_built_already() -> None:
-    """Singletons that hold the original are built again."""
+    """Singletons that already use the original are created again."""
 
     class _Root(containers.DeclarativeContainer):
         greeting = providers.Container(_GreetingModule)

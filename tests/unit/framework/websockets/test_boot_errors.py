@@ -35,7 +35,7 @@ def test_boot_fails_when_a_gateway_wants_a_port_of_its_own() -> None:
 
 
 def test_boot_fails_when_a_gateway_wants_polling() -> None:
-    """``docs/protocol.md`` allows only websocket."""
+    """The only transport in ``docs/protocol.md`` is websocket."""
 
     @web_socket_gateway(transports=("polling", "websocket"))
     class _Gateway:
@@ -48,7 +48,7 @@ def test_boot_fails_when_a_gateway_wants_polling() -> None:
 
 @pytest.mark.parametrize("origin", ["*", "chat.example", "https://*.example"])
 def test_boot_fails_when_a_gateways_cors_matches_no_page(origin: str) -> None:
-    """Nest accepts patterns; here such an origin would silently refuse every browser."""
+    """Nest accepts patterns as origins; in this framework a pattern would match no browser."""
 
     @web_socket_gateway(cors=Cors((origin,)))
     class _Gateway:
@@ -62,7 +62,7 @@ def test_boot_fails_when_a_gateways_cors_matches_no_page(origin: str) -> None:
 
 @pytest.mark.parametrize("pattern", ["connect", "disconnect", "connect_error", "newListener"])
 def test_boot_fails_when_a_handler_has_a_reserved_event(pattern: str) -> None:
-    """In Nest such a handler is accepted and never runs."""
+    """Nest accepts such a handler, but never runs it."""
 
     @web_socket_gateway()
     class _Gateway:
@@ -91,7 +91,7 @@ def test_boot_fails_when_two_methods_have_the_same_event() -> None:
 
 
 def test_boot_fails_when_a_parameter_has_no_marker_beside_marked_ones() -> None:
-    """In Nest such a parameter is undefined."""
+    """In Nest such a parameter would be undefined."""
 
     @web_socket_gateway()
     class _Gateway:
@@ -153,7 +153,7 @@ def test_boot_fails_when_a_plain_handler_takes_too_many_parameters() -> None:
 
 
 def test_boot_fails_when_a_marker_is_a_default_instead_of_an_annotation() -> None:
-    """A marker written as a default is refused, instead of being used as the default value."""
+    """A handler would receive the marker itself as the value of the parameter."""
 
     @web_socket_gateway()
     class _Gateway:
@@ -167,7 +167,7 @@ def test_boot_fails_when_a_marker_is_a_default_instead_of_an_annotation() -> Non
 
 
 def test_boot_fails_when_a_parameter_cannot_be_given_by_position() -> None:
-    """A keyword-only parameter is refused at boot, not when the first event arrives."""
+    """A keyword-only parameter is rejected at boot, not when the first event arrives."""
 
     @web_socket_gateway()
     class _Gateway:
@@ -229,7 +229,7 @@ class _Nothing:
     ],
 )
 def test_boot_fails_when_an_enhancer_is_none(decorate: Any, kind: str) -> None:
-    """The error names the class or the method with the decorator."""
+    """The error names the decorated class or method."""
 
     @web_socket_gateway()
     @decorate(_Nothing)

@@ -81,7 +81,7 @@ async def test_nothing_is_inspected_when_an_event_is_handled() -> None:
 
 
 def test_everything_is_inspected_when_the_gateway_is_compiled() -> None:
-    """Compiling calls all of these functions, so the other test would notice a call."""
+    """Compiling calls each of these functions, so the test of an event would notice such a call."""
     with calls() as called:
         Driver(_Gateway(), Enhancers(pipes=(ValidationPipe(),)))
 

@@ -1,4 +1,4 @@
-"""Boot errors of guards, interceptors, pipes and filters that cannot work."""
+"""The boot fails on guards, interceptors, pipes and filters that cannot work."""
 
 from asyncio import CancelledError
 from collections.abc import AsyncIterator, Iterator
@@ -55,7 +55,7 @@ def test_boot_fails_when_an_enhancer_lacks_its_method(
 
 
 def test_boot_fails_when_a_guard_is_a_generator() -> None:
-    """A generator object is truthy: everybody would pass."""
+    """A generator object is truthy, so the guard would let every event pass."""
 
     class _Yielding:
         def can_activate(self, context: ExecutionContext) -> Iterator[bool]:
@@ -81,7 +81,7 @@ def test_boot_fails_when_a_guard_is_a_generator() -> None:
 
 
 async def test_enhancer_may_be_any_object_when_it_has_the_method() -> None:
-    """An object that has the method is accepted, such as a test's mock."""
+    """A mock with the method of a guard is accepted as a guard."""
     guard = SimpleNamespace(can_activate=lambda _: False)
 
     @web_socket_gateway()
@@ -95,7 +95,7 @@ async def test_enhancer_may_be_any_object_when_it_has_the_method() -> None:
 
 
 def test_boot_fails_when_a_filter_is_to_catch_what_is_never_raised_here() -> None:
-    """Filters catch only subclasses of Exception, so cancellation is refused."""
+    """Filters may catch only subclasses of Exception, and so not a cancellation."""
 
     @catch(CancelledError)  # type: ignore[arg-type]
     class _Cancelled(BaseWsExceptionFilter):

@@ -1,4 +1,4 @@
-"""The rows that ``python -m app events`` prints."""
+"""Tests of the rows that ``python -m app events`` prints."""
 
 from typing import Annotated
 
@@ -56,7 +56,7 @@ class _Gateway:
 
 
 def test_rows_tell_event_handler_guards_payload_and_ack_when_routes_are_given() -> None:
-    """Fields have their wire names; ``?`` marks optional ones."""
+    """Fields have their wire names, and ``?`` marks optional fields."""
     rows = event_rows(Driver(_Gateway()).definition.routes)
 
     assert [

@@ -1,4 +1,4 @@
-"""The events, options and server attributes that the explorer finds in a gateway."""
+"""Tests of the events, options and server attributes that the explorer finds in a gateway."""
 
 from enum import Enum, StrEnum
 from typing import Annotated
@@ -25,7 +25,7 @@ def patterns(gateway: object) -> list[str]:
 
 
 async def test_topmost_pattern_counts_when_subscriptions_are_stacked() -> None:
-    """As in Nest, the topmost of several decorators counts."""
+    """As in Nest, only the topmost of several decorators counts."""
 
     @web_socket_gateway()
     class _Gateway:
@@ -38,7 +38,7 @@ async def test_topmost_pattern_counts_when_subscriptions_are_stacked() -> None:
 
 @pytest.mark.parametrize("pattern", ["*", "", "exception", "message:seen", "sp ace"])
 async def test_pattern_is_literal_when_it_looks_special(pattern: str) -> None:
-    """There are no wildcards, and clients may send ``exception``."""
+    """Event names have no wildcards, and clients may send the event ``exception``."""
 
     @web_socket_gateway()
     class _Gateway:
@@ -50,7 +50,7 @@ async def test_pattern_is_literal_when_it_looks_special(pattern: str) -> None:
 
 
 async def test_pattern_is_the_value_when_it_is_an_enums_member() -> None:
-    """Every kind of enum works; ``str(member)`` would be the member's name."""
+    """Every kind of enum works, although ``str(member)`` may be the member's name."""
 
     class _Mixed(str, Enum):  # noqa: UP042 - the common form before Python 3.11
         EVENT = "mixed"
@@ -93,7 +93,7 @@ async def test_handlers_are_inherited_when_a_base_class_has_them() -> None:
 
 
 async def test_handler_is_unregistered_when_its_override_is_not_decorated() -> None:
-    """As in Nest, such an override is an ordinary method."""
+    """As in Nest, an override without the decorator is an ordinary method."""
 
     class _Base:
         @subscribe_message("event")
@@ -150,7 +150,7 @@ async def test_options_are_inherited_when_only_the_base_class_is_decorated() -> 
 
 @pytest.mark.parametrize("namespace", ["chat", "/chat", "/chat/"])
 async def test_namespace_has_one_spelling_when_it_is_written_in_several(namespace: str) -> None:
-    """``'chat'`` means ``'/chat'``, as in Nest."""
+    """As in Nest, ``'chat'`` means ``'/chat'``."""
 
     @web_socket_gateway(namespace=namespace)
     class _Gateway:
@@ -170,7 +170,7 @@ def test_server_attributes_are_found_when_a_base_class_declares_them() -> None:
 
 
 def test_server_raises_a_sentence_when_it_is_used_in_the_constructor() -> None:
-    """The error names the attribute and when it is set."""
+    """The error names the attribute, and when the framework sets it."""
 
     class _Gateway:
         server = WebSocketServer()
@@ -186,7 +186,7 @@ def test_server_raises_a_sentence_when_it_is_used_in_the_constructor() -> None:
 
 
 async def test_annotation_keeps_its_constraints_when_it_has_more_than_the_marker() -> None:
-    """Other items of `Annotated` are passed to the validator."""
+    """The other items of an `Annotated` are passed to the validator."""
     from annotated_types import Ge  # noqa: PLC0415 - pydantic's own, for this test alone
 
     @web_socket_gateway()
@@ -205,7 +205,7 @@ async def test_annotation_keeps_its_constraints_when_it_has_more_than_the_marker
 
 
 def test_routes_carry_the_applications_enhancers_when_there_are_any() -> None:
-    """`python -m app events` prints the enhancers that really run."""
+    """The command `python -m app events` prints the enhancers that really run."""
     pipe = ValidationPipe()
 
     @web_socket_gateway()

@@ -1,4 +1,4 @@
-"""Boot errors of parameters whose argument would not be what the signature says."""
+"""The boot fails on parameters that would not receive what the signature says."""
 
 from collections.abc import Iterator
 from typing import Annotated, Any
@@ -14,7 +14,7 @@ from tests.unit.framework.driving import Driver, boot_error
 
 
 def test_boot_fails_when_a_marker_is_not_called() -> None:
-    """The marker would be ignored, and the handler would receive the client as its body."""
+    """The framework would ignore the marker, and pass the client instead of the body."""
     user = create_param_decorator(lambda data, _: data)
 
     @web_socket_gateway()
@@ -35,7 +35,7 @@ def test_boot_fails_when_a_marker_is_not_called() -> None:
 
 
 def test_boot_fails_when_a_marker_is_within_another_type() -> None:
-    """``Annotated[...] | None`` hides the marker."""
+    """The annotation ``Annotated[...] | None`` hides the marker."""
 
     @web_socket_gateway()
     class _Gateway:
@@ -58,7 +58,7 @@ def test_boot_fails_when_a_parameter_has_two_markers() -> None:
 
 
 def test_boot_fails_when_a_parameter_has_a_default() -> None:
-    """All arguments are passed, so a default is never used; only None is allowed."""
+    """The framework passes every argument and would never use the default, unless it is None."""
 
     @web_socket_gateway()
     class _Gateway:
@@ -78,7 +78,7 @@ def test_boot_fails_when_a_parameter_has_a_default() -> None:
 
 
 def test_boot_fails_when_a_handler_is_a_plain_generator() -> None:
-    """A plain generator would never run; an async one is a stream."""
+    """A plain generator would never run; an async generator is a stream."""
 
     @web_socket_gateway()
     class _Gateway:

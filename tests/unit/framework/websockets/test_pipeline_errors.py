@@ -1,4 +1,4 @@
-"""Tests app/framework/websockets/pipeline.py: errors go to the ack, or else to ``exception``."""
+"""Tests app/framework/websockets/pipeline.py: errors go to the ack or to ``exception``."""
 
 import asyncio
 from typing import Any
@@ -103,35 +103,35 @@ async def test_ack_alone_carries_the_error_when_one_was_asked_for(
 async def test_exception_event_carries_the_error_when_no_ack_was_asked_for(
     error: Exception, payload: Any
 ) -> None:
-    """The payload is Nest's plus the code; objects and lists are sent unchanged."""
+    """The payload is Nest's plus the error code; objects and lists are sent unchanged."""
     emitted = await raising(error).send("event", {"a": 1})
 
     assert [("exception", (payload,))] == emitted
 
 
 async def test_exception_event_keeps_nests_order_of_keys_when_it_is_written() -> None:
-    """The order on the wire is status, message, code, cause."""
+    """The keys are in the order status, message, code, cause."""
     emitted = await raising(WsException("text")).send("event")
 
     assert ["status", "message", "code", "cause"] == list(emitted[0][1][0])
 
 
 async def test_cause_has_no_data_when_the_client_sent_none() -> None:
-    """The key is left out instead of being null."""
+    """The payload omits the key ``data`` instead of setting it to null."""
     emitted = await raising(WsException("text")).send("event")
 
     assert {"pattern": "event"} == emitted[0][1][0]["cause"]
 
 
 async def test_cause_holds_all_arguments_when_the_client_sent_several() -> None:
-    """The cause contains the same list as the handler receives."""
+    """The cause contains the same list that the handler receives."""
     emitted = await raising(WsException("text")).send("event", [1, 2])
 
     assert {"pattern": "event", "data": [1, 2]} == emitted[0][1][0]["cause"]
 
 
 async def test_guard_refusal_is_an_exception_event_when_no_ack_was_asked_for() -> None:
-    """The message is Nest's, with the code added."""
+    """The message is Nest's; the framework adds the error code."""
 
     class _Refusing(CanActivate):
         def can_activate(self, context: ExecutionContext) -> bool:
@@ -151,7 +151,7 @@ async def test_guard_refusal_is_an_exception_event_when_no_ack_was_asked_for() -
 
 
 async def test_unexpected_error_is_logged_with_its_traceback_when_it_is_hidden() -> None:
-    """The client does not see its text; the log names event, socket and request."""
+    """The client does not receive the error's text; the log names event, socket and request."""
     with capture_logs() as logs:
         await raising(RuntimeError("secret")).call("event")
 
@@ -162,7 +162,7 @@ async def test_unexpected_error_is_logged_with_its_traceback_when_it_is_hidden()
 
 
 async def test_ws_exception_is_not_logged_when_it_is_answered() -> None:
-    """A `WsException` is an error of the client."""
+    """A `WsException` is the client's error, not the server's."""
     with capture_logs() as logs:
         await raising(WsException("text")).call("event")
 
@@ -170,7 +170,7 @@ async def test_ws_exception_is_not_logged_when_it_is_answered() -> None:
 
 
 async def test_filter_that_raises_is_logged_and_nothing_is_sent_when_it_runs() -> None:
-    """No other filter is asked, as in Nest 12."""
+    """As in Nest 12, no other filter handles the error."""
 
     @catch()
     class _Broken:
@@ -194,7 +194,7 @@ async def test_filter_that_raises_is_logged_and_nothing_is_sent_when_it_runs() -
 
 
 async def test_filter_answers_by_itself_when_it_emits_an_event_of_its_own() -> None:
-    """The pipeline adds nothing to the answer of a filter."""
+    """The pipeline adds nothing to a filter's answer."""
 
     @catch(LookupError)
     class _Emitting:
@@ -215,7 +215,7 @@ async def test_filter_answers_by_itself_when_it_emits_an_event_of_its_own() -> N
 
 
 async def test_base_filter_leaves_the_cause_out_when_it_is_told_to() -> None:
-    """Leave out the cause for events whose payload must not be repeated."""
+    """The cause must be omitted for events whose payload is secret."""
 
     @web_socket_gateway()
     @use_filters(BaseWsExceptionFilter(include_cause=False))
@@ -230,7 +230,7 @@ async def test_base_filter_leaves_the_cause_out_when_it_is_told_to() -> None:
 
 
 async def test_http_style_filter_reshapes_the_error_when_it_extends_the_base_filter() -> None:
-    """A custom filter may pass a `WsException` of its own to the base class."""
+    """A custom filter may pass its own `WsException` to the base class."""
 
     class _HttpError(Exception):
         pass
@@ -251,7 +251,7 @@ async def test_http_style_filter_reshapes_the_error_when_it_extends_the_base_fil
 
 
 async def test_cancellation_passes_through_when_the_handler_is_cancelled() -> None:
-    """Shutdown depends on cancellation, so filters do not catch it."""
+    """Filters do not catch a cancellation, because the shutdown depends on it."""
     driver = raising(asyncio.CancelledError())
 
     with pytest.raises(asyncio.CancelledError):

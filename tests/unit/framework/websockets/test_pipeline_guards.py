@@ -42,7 +42,7 @@ def guarded_by(*guards: object) -> Driver:
 
 
 async def test_guards_stop_at_the_first_refusal_when_several_stand() -> None:
-    """Guards after the refusing one do not run, and neither does the handler."""
+    """After a guard refuses, neither later guards nor the handler run."""
     trace: Trace = []
 
     acked = await guarded_by(
@@ -88,7 +88,7 @@ async def test_guard_is_tested_for_truth_when_it_gives_no_bool(verdict: Any, ans
 async def test_guard_lets_nobody_pass_when_the_truth_of_its_verdict_says_nothing(
     verdict: Any,
 ) -> None:
-    """Neither an event nor a connection passes; the mistake is an internal error."""
+    """Neither an event nor a connection passes; the client receives an internal error."""
     guard = Mock(spec=CanActivate)
     guard.can_activate.return_value = verdict
 
@@ -109,7 +109,7 @@ async def test_guard_lets_nobody_pass_when_the_truth_of_its_verdict_says_nothing
 
 @pytest.mark.parametrize(("verdict", "answer"), [(True, "handled"), (False, FORBIDDEN)])
 async def test_guard_is_awaited_when_it_is_async(verdict: bool, answer: Any) -> None:  # noqa: FBT001
-    """The result of the coroutine decides, because a coroutine is always truthy."""
+    """The result of the coroutine decides, because the coroutine itself is always truthy."""
 
     class _AsyncGuard(CanActivate):
         async def can_activate(self, context: ExecutionContext) -> bool:
@@ -164,7 +164,7 @@ async def test_guard_keeps_its_own_message_when_it_raises_a_ws_exception() -> No
 
 
 async def test_guard_fails_closed_when_it_breaks() -> None:
-    """An unexpected error in a guard refuses the event; the client gets no details."""
+    """An unexpected error in a guard rejects the event, and the client gets no details."""
     acked = await guarded_by(TracingGuard([], "guard", verdict=KeyError("secret"))).call("event")
 
     assert [{"error": "internal error", "code": "internal", "temporary": False}] == acked
@@ -265,7 +265,10 @@ async def test_context_tells_who_is_about_to_handle_what_when_a_guard_asks() -> 
 
 
 async def test_guards_run_on_connect_when_they_stand_on_class_or_application() -> None:
-    """Nest runs no guards on connect (nestjs/nest#882). Guards of a method do not run here."""
+    """Nest runs no guards on connect (nestjs/nest#882).
+
+    A method's guards run only for its event.
+    """
     trace: Trace = []
 
     @web_socket_gateway()
@@ -301,7 +304,7 @@ async def test_context_has_nests_pattern_when_a_guard_runs_on_connect() -> None:
 
 
 async def test_client_is_held_when_a_guard_tells_it_to_wait() -> None:
-    """Known and unknown events pause the client after the answer; other refusals do not."""
+    """A rejection with a retry time pauses the client after the answer; other rejections do not."""
 
     class _Limit(CanActivate):
         def can_activate(self, context: ExecutionContext) -> bool:

@@ -31,7 +31,7 @@ async def test_connect_admits_when_the_gateway_has_neither_guards_nor_hook() -> 
 
 
 async def test_connect_waits_for_the_hook_when_it_is_async() -> None:
-    """The socket is admitted after `handle_connection` has returned; Nest does not await it."""
+    """Unlike Nest, the framework awaits `handle_connection` before it admits the socket."""
     trace: Trace = []
 
     @web_socket_gateway()
@@ -46,7 +46,6 @@ async def test_connect_waits_for_the_hook_when_it_is_async() -> None:
 
 
 async def test_connect_runs_the_hook_when_it_is_a_plain_method() -> None:
-    """Hooks may be plain or async, as in Nest."""
     trace: Trace = []
 
     @web_socket_gateway()
@@ -80,7 +79,7 @@ async def test_connect_refuses_without_the_hook_when_a_guard_refuses() -> None:
 
 @pytest.mark.parametrize("error", [WsException("no"), RuntimeError("bug")])
 async def test_connect_refuses_when_the_hook_raises(error: Exception) -> None:
-    """An error in the hook refuses the socket and does not end the process."""
+    """An error in the hook rejects the socket, and does not end the process."""
 
     @web_socket_gateway()
     class _Gateway:
@@ -92,7 +91,7 @@ async def test_connect_refuses_when_the_hook_raises(error: Exception) -> None:
 
 
 async def test_connect_is_refused_as_unavailable_when_the_hook_takes_too_long() -> None:
-    """The hook is cancelled, and the client reconnects by itself."""
+    """The hook is cancelled, and the client reconnects automatically."""
     trace: Trace = []
 
     @web_socket_gateway()
@@ -112,7 +111,7 @@ async def test_connect_is_refused_as_unavailable_when_the_hook_takes_too_long() 
 
 
 async def test_disconnect_tells_the_reason_when_the_gateway_has_the_hook() -> None:
-    """The hook receives client and reason, as in Nest 12."""
+    """As in Nest 12, the hook receives the client and the reason."""
     trace: list[tuple[str, str]] = []
 
     @web_socket_gateway()
@@ -126,7 +125,6 @@ async def test_disconnect_tells_the_reason_when_the_gateway_has_the_hook() -> No
 
 
 async def test_disconnect_runs_the_hook_when_it_is_a_plain_method() -> None:
-    """Hooks may be plain or async, as in Nest."""
     trace: Trace = []
 
     @web_socket_gateway()
@@ -140,7 +138,7 @@ async def test_disconnect_runs_the_hook_when_it_is_a_plain_method() -> None:
 
 
 async def test_disconnect_error_is_logged_when_the_hook_raises() -> None:
-    """In Nest the error would end the process."""
+    """In Nest, an error in this hook would end the process."""
 
     @web_socket_gateway()
     class _Gateway:
@@ -186,14 +184,14 @@ def _chat(trace: Trace) -> Driver:
     ],
 )
 async def test_unknown_event_names_the_nearest_when_there_is_one(event: str, sentence: str) -> None:
-    """Nest sends no answer. Here the answer names a similar event, but not the sent name."""
+    """The answer suggests a similar event, and does not repeat the unknown name."""
     acked = await _chat([]).call_unknown(event)
 
     assert [{"error": sentence, "code": "unknown_event", "temporary": False}] == acked
 
 
 async def test_unknown_event_is_no_connection_when_it_bears_its_name() -> None:
-    """A client that sends ``handleConnection`` does not deceive guards and filters."""
+    """Guards and filters do not mistake an event named ``handleConnection`` for a connection."""
     seen: list[tuple[bool, str, str]] = []
 
     class _Looking(CanActivate):
@@ -217,7 +215,7 @@ async def test_unknown_event_is_no_connection_when_it_bears_its_name() -> None:
 
 
 async def test_unknown_event_meets_the_guards_first_when_it_arrives() -> None:
-    """Strangers do not learn the names of events, and the throttler counts the event."""
+    """A rejected client learns no event names, and the throttler counts the unknown event."""
     trace: Trace = []
 
     await _chat(trace).call_unknown("what")
@@ -226,7 +224,7 @@ async def test_unknown_event_meets_the_guards_first_when_it_arrives() -> None:
 
 
 async def test_unknown_event_is_forbidden_when_a_guard_refuses() -> None:
-    """The client receives the guard's answer instead of a similar event's name."""
+    """The client receives the guard's answer instead of the name of a similar event."""
 
     @web_socket_gateway()
     @use_guards(TracingGuard([], "class", verdict=False))
@@ -240,7 +238,7 @@ async def test_unknown_event_is_forbidden_when_a_guard_refuses() -> None:
 
 
 async def test_unknown_event_asks_filters_of_every_class_before_the_applications() -> None:
-    """Any number of gateways is possible; guards and filters need not be hashable."""
+    """The namespace may have any number of gateways; guards and filters need not be hashable."""
     trace: Trace = []
 
     class _Unhashable(TracingFilter):

@@ -1,4 +1,4 @@
-"""Tests app/framework/websockets/pipeline.py: the order of guards, pipes and the others."""
+"""Tests app/framework/websockets/pipeline.py: the order of guards, pipes and other enhancers."""
 
 from typing import Annotated, Any
 
@@ -37,7 +37,7 @@ def application(trace: Trace) -> Enhancers:
 
 
 async def test_pipeline_runs_global_then_class_then_method_when_all_have_enhancers() -> None:
-    """Guards, interceptors, pipes, handler, interceptors in reverse; outer ones of a kind first."""
+    """The order is guards, interceptors, pipes, handler, and then interceptors in reverse."""
     trace: Trace = []
 
     @web_socket_gateway()
@@ -116,7 +116,7 @@ async def test_pipeline_runs_lower_decorator_first_when_one_kind_is_stacked() ->
 
 
 async def test_pipeline_runs_base_class_first_when_both_classes_have_guards() -> None:
-    """A subclass inherits the guards of its base class, which run before its own."""
+    """A subclass inherits the guards of its base class, which run before its own guards."""
     trace: Trace = []
 
     @use_guards(TracingGuard(trace, "base"))
@@ -179,7 +179,7 @@ async def test_pipeline_gives_pipes_every_parameter_but_the_ack_when_they_are_gl
 
 
 async def test_filter_of_the_method_is_asked_first_when_several_catch() -> None:
-    """Only one filter runs: of the method, else of the class, else of the application."""
+    """Only one filter runs: the method's before the class's, and that before the application's."""
     trace: Trace = []
 
     @web_socket_gateway()
@@ -203,7 +203,7 @@ async def test_filter_of_the_method_is_asked_first_when_several_catch() -> None:
 
 
 async def test_filter_listed_last_is_asked_first_when_a_decorator_names_several() -> None:
-    """As in Nest: with ``@UseFilters(T, A)``, an error that both catch goes to A."""
+    """As in Nest, ``@UseFilters(T, A)`` passes an error that both filters catch to A."""
     trace: Trace = []
 
     @web_socket_gateway()
@@ -236,7 +236,7 @@ async def test_filter_is_passed_over_when_it_does_not_catch_the_error() -> None:
 
 
 async def test_default_answer_is_given_when_no_filter_catches() -> None:
-    """Without a matching filter a `WsException` is answered as usual."""
+    """Without a matching filter, a `WsException` gets the default answer."""
 
     @web_socket_gateway()
     class _Gateway:

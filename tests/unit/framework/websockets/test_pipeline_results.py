@@ -1,4 +1,4 @@
-"""Tests app/framework/websockets/pipeline.py: how the result of a handler is sent."""
+"""Tests app/framework/websockets/pipeline.py: sending the result of a handler."""
 
 import asyncio
 from typing import Annotated, Any
@@ -33,7 +33,6 @@ def giving(result: Any) -> Driver:
 
 
 async def test_ack_is_never_called_when_the_result_is_none() -> None:
-    """Without a result there is no ack, as in Nest."""
     driver = giving(None)
 
     acked = await driver.call("event")
@@ -43,7 +42,7 @@ async def test_ack_is_never_called_when_the_result_is_none() -> None:
 
 @pytest.mark.parametrize("value", [0, False, "", [], {}, "text", {"data": 1}, [1, 2]])
 async def test_result_is_acked_once_when_it_is_a_plain_value(value: Any) -> None:
-    """Falsy values are acked, too."""
+    """Falsy values are acked as well."""
     driver = giving(value)
 
     acked = await driver.call("event")
@@ -81,7 +80,7 @@ async def test_event_is_emitted_instead_of_acked_when_the_result_names_one(resul
 
 @pytest.mark.parametrize("result", [WsResponse("news"), {"event": "news"}])
 async def test_event_is_emitted_with_null_when_the_result_has_no_data(result: Any) -> None:
-    """The event has one argument, null, as in Nest."""
+    """As in Nest, the event has one argument, null."""
     assert [("news", (None,))] == await giving(result).send("event")
 
 
@@ -93,7 +92,7 @@ def test_ws_response_is_refused_when_its_event_has_no_name() -> None:
 
 @pytest.mark.parametrize("result", [{"event": ""}, {"event": None}])
 async def test_result_is_acked_when_its_event_is_empty(result: Any) -> None:
-    """A dict without a name for an event is a plain value."""
+    """A dict without the name of an event is a plain value."""
     driver = giving(result)
 
     acked = await driver.call("event")
@@ -102,14 +101,14 @@ async def test_result_is_acked_when_its_event_is_empty(result: Any) -> None:
 
 
 async def test_generator_is_a_plain_value_when_it_is_not_async() -> None:
-    """Nest does not iterate over such generators, either."""
+    """Nest does not iterate over plain generators, either."""
     plain = iter([1, 2])
 
     assert [plain] == await giving(plain).call("event")
 
 
 async def test_result_is_not_acked_when_the_handler_takes_the_ack() -> None:
-    """With `Ack` the handler calls the ack, with any number of arguments."""
+    """With `Ack`, the handler itself calls the ack, with any number of arguments."""
     answers: list[tuple[Any, ...]] = []
 
     @web_socket_gateway()
@@ -157,7 +156,7 @@ async def test_ack_parameter_is_none_when_the_client_asks_for_no_ack() -> None:
 
 
 async def test_error_reaches_the_ack_when_a_handler_that_takes_it_raises() -> None:
-    """Filters send the error in the ack, as always."""
+    """Filters send the error in the ack, even if the handler has an `Ack` parameter."""
 
     @web_socket_gateway()
     class _Gateway:
@@ -193,7 +192,7 @@ async def test_event_is_not_emitted_when_an_interceptor_wraps_the_result() -> No
 
 
 async def test_client_is_told_internal_when_the_result_names_a_reserved_event() -> None:
-    """``disconnect`` cannot be emitted; this is an error of the handler."""
+    """A handler that emits ``disconnect`` has a bug."""
     acked = await giving(WsResponse("disconnect")).call("event")
 
     assert [{"error": "internal error", "code": "internal", "temporary": False}] == acked

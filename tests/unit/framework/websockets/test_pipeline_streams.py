@@ -35,7 +35,7 @@ def streaming(*values: Any) -> Driver:
 
 
 async def test_first_plain_value_is_acked_when_the_handler_streams() -> None:
-    """Nest treats an Observable in this way; further plain values are dropped."""
+    """As with an Observable in Nest, further plain values are dropped."""
     driver = streaming(WsResponse("one", 1), "first", None, "second", {"event": "two", "data": 2})
 
     acked = await driver.call("event")
@@ -66,7 +66,7 @@ async def test_stream_is_followed_when_a_coroutine_gives_it() -> None:
 
 
 async def test_error_reaches_the_ack_when_a_stream_fails_before_its_first_value() -> None:
-    """Before its first value a stream has not called the ack, so the error is sent there."""
+    """A stream calls the ack with its first value, so an earlier error can still use the ack."""
     driver = streaming(WsResponse("one", 1), WsException("broken"), "never")
 
     acked = await driver.call("event")
@@ -161,7 +161,7 @@ async def test_stream_is_named_in_the_logs_when_it_runs_in_a_context_of_its_own(
 
     class _Link(RecordingLink):
         def run_in_background(self, coroutine: Coroutine[Any, Any, None]) -> bool:
-            """Run it in an empty context."""
+            """Run the stream in an empty context."""
             asyncio.get_running_loop().create_task(coroutine, context=Context())
             return True
 

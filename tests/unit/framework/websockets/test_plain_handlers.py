@@ -69,7 +69,7 @@ async def test_plain_handler_gets_a_validated_payload_when_there_is_a_validation
 
 
 async def test_plain_handler_gets_any_payload_when_it_names_no_type() -> None:
-    """Without a type nothing is validated, as in Nest."""
+    """As in Nest, a payload without a type is not validated."""
     assert [["socket-1", 5]] == await Driver(_Gateway(), VALIDATING).call("untyped", 5)
 
 
@@ -96,7 +96,7 @@ async def test_pipes_run_in_nests_order_when_the_handler_is_plain() -> None:
 
 
 async def test_pipe_knows_the_annotations_when_the_handler_is_plain() -> None:
-    """The annotation is Nest's ``metatype``."""
+    """A pipe receives the annotation as Nest's ``metatype``."""
     seen: list[ArgumentMetadata] = []
 
     class _Looking(PipeTransform):
@@ -122,8 +122,6 @@ async def test_pipe_knows_the_annotations_when_the_handler_is_plain() -> None:
 
 
 async def test_pipe_changes_what_the_plain_handler_gets_when_it_gives_another_value() -> None:
-    """The handler receives the pipe's result."""
-
     class _Doubling(PipeTransform):
         def transform(self, value: Any, metadata: ArgumentMetadata) -> Any:
             return value if metadata.type == "custom" else value * 2
@@ -156,7 +154,7 @@ def _gateway_of_one_parameter(hint: Any) -> object:
     ids=["model", "optional", "annotated", "dict", "str"],
 )
 def test_boot_fails_when_the_first_parameter_of_a_plain_handler_is_no_client(hint: Any) -> None:
-    """The handler would receive the client there, which no pipe validates."""
+    """The handler would receive the client in this parameter, and no pipe validates the client."""
     assert (
         "_Gateway.on_event: parameter 'first' receives the client, but its annotation is another "
         "type; a handler without markers takes (client, data, ack), so add a client before it or "

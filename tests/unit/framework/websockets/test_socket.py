@@ -1,4 +1,4 @@
-"""`Socket`, `Server` and `BroadcastOperator`: the calls that reach the transport."""
+"""Tests of `Socket`, `Server` and `BroadcastOperator`: the calls that reach the transport."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ def test_server_reaches_everybody_when_no_room_is_named() -> None:
 
 
 def test_server_reaches_rooms_but_for_others_when_both_are_named() -> None:
-    """Calls of `to` and `except_` add up."""
+    """Repeated calls of `to` and `except_` add rooms."""
     link = RecordingLink()
 
     Server(link).to("a", "b").to("c").except_("d").except_("e").emit("event")
@@ -37,7 +37,7 @@ def test_server_reaches_rooms_but_for_others_when_both_are_named() -> None:
 
 
 def test_server_reaches_all_but_some_when_only_exceptions_are_named() -> None:
-    """A socket's id is a room, so it can be excluded."""
+    """A socket's id is also a room, so one socket can be excluded."""
     link = RecordingLink()
 
     Server(link).except_("socket-1").emit("event")
@@ -79,7 +79,7 @@ def test_everybody_moves_when_no_room_is_named() -> None:
 
 
 def test_operator_is_unchanged_when_a_step_is_taken_from_it() -> None:
-    """An operator may be kept and used repeatedly."""
+    """An operator can be kept and used repeatedly."""
     link = RecordingLink()
     room = BroadcastOperator(link).to("a")
 
@@ -92,7 +92,7 @@ def test_operator_is_unchanged_when_a_step_is_taken_from_it() -> None:
 @pytest.mark.parametrize("event", sorted(RESERVED_EVENTS))
 @pytest.mark.parametrize("target", ["socket", "server"])
 def test_emit_refuses_a_reserved_name_when_anybody_emits_it(event: str, target: str) -> None:
-    """The client's parser would close the connection."""
+    """On a reserved name, the client's parser would close the connection."""
     link = RecordingLink()
     emitters: dict[str, Any] = {"socket": fake_socket(Socket, link=link), "server": Server(link)}
 
