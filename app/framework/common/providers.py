@@ -33,10 +33,7 @@ def imported(
 ) -> providers.Dependency[Any]:
     """Declare a dependency that another module provides, like Nest's ``imports``.
 
-    The dependency has a type. Therefore tests can override it by class, and the provided object is
-    checked against it.
-
-    Args:
-        token: A class or a port (a runtime-checkable Protocol).
+    ``token`` is its type, a class or a runtime-checkable Protocol. Therefore tests can override it
+    by class, and the provided object is checked against it.
     """
     return providers.Dependency(instance_of=token, default=default)
