@@ -51,7 +51,8 @@ class GatewayDefinition:
     """A gateway with its events, which an adapter binds to a server.
 
     Attributes:
-        enhancers: Those of the class and the application, for connections and unknown events.
+        enhancers: The enhancers of the class and the application, for connections and unknown
+            events.
     """
 
     instance: Any
@@ -120,7 +121,8 @@ def _check_options(cls: type, options: GatewayOptions) -> None:
 
 def _check_cors(cls: type, cors: object) -> None:
     origins = cors.origins if isinstance(cors, Cors) else None
-    # In a string every part would match: "https://a.example" would allow "https://a.ex".
+    # Reject a string, in which every substring would match: "https://a.example" contains
+    # "https://a.ex".
     if not isinstance(origins, tuple | list):
         raise BootError(
             f"{cls.__name__}: cors={cors!r} is not supported; "
