@@ -1,1 +1,1 @@
-"""All the tests."""
+"""The tests of the project."""

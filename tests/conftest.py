@@ -1,4 +1,4 @@
-"""Fixtures that several kinds of suites use, and the order of the tests."""
+"""Shared fixtures of several test suites, and the order of the tests."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -27,7 +27,10 @@ _SLOWEST = (
     "browser/test_chatting.py",
     "e2e/test_expiry.py",
 )
-"""Files that take longest. If one of them started last, the other workers would wait for it."""
+"""The slowest files.
+
+They run first, because the other workers would wait for a slow file that starts last.
+"""
 _SHARED = "shared"
 _ROW_WRITER = "row_writer"
 _CREATE_ROW_WRITER = f"""
@@ -35,7 +38,7 @@ CREATE ROLE {_ROW_WRITER} LOGIN;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {_ROW_WRITER};
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {_ROW_WRITER};
 """
-# For so few rows, DELETE is five times as fast as TRUNCATE, which creates new files.
+# With few rows, DELETE is five times as fast as TRUNCATE, which creates new files.
 _DELETE_ALL_ROWS = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid();
@@ -50,7 +53,7 @@ SELECT setval(seqrelid, seqstart, false) FROM pg_sequence;
 """
 
 
-# No deadline for an example: a busy machine may be slow.
+# Set no deadline for an example, because a busy machine may be slow.
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("suite")
 
@@ -59,9 +62,9 @@ settings.load_profile("suite")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the slowest files first, and the folders that choose the type of their loop last.
 
-    When pytest-asyncio reaches such a folder, it closes the session's loop. If that happened
-    earlier, the shared server, the Node process and the browser would have to start again.
-    Otherwise the order is random.
+    When pytest-asyncio reaches such a folder, it closes the session's loop. If such a folder ran
+    earlier, the shared server, the Node process and the browser would have to start again. The
+    order of all other tests is random.
     """
     ranks = {_TESTS / name: rank for rank, name in enumerate(_SLOWEST)}
 
@@ -74,7 +77,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def shared_redis_server() -> Iterator[RedisServer]:
-    """One server for all tests that neither stop nor reconfigure it."""
+    """A Redis server shared by all tests that neither stop nor reconfigure it."""
     server = RedisServer()
     yield server
     server.stop()
@@ -82,14 +85,14 @@ def shared_redis_server() -> Iterator[RedisServer]:
 
 @pytest.fixture
 def redis_server(shared_redis_server: RedisServer) -> RedisServer:
-    """The shared server, emptied."""
+    """The shared Redis server without any keys."""
     shared_redis_server.client.flushall()
     return shared_redis_server
 
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
-    """One server for all tests; a test that stops it starts it again."""
+    """A PostgreSQL server shared by all tests. A test that stops it must start it again."""
     server = PostgresServer()
     yield server
     server.remove()
@@ -107,7 +110,8 @@ def empty_postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
 def postgres_template(postgres_server: PostgresServer) -> str:
     """The name of a migrated database to copy."""
     postgres_server.create_database("migrated")
-    # In its own loop: pytest closes the session's loop when a module chooses another type of loop.
+    # Use a separate event loop: pytest closes the session's loop when a module chooses another
+    # type.
     with ThreadPoolExecutor(max_workers=1) as thread:
         thread.submit(asyncio.run, _migrate(postgres_server.url("migrated"))).result()
     return "migrated"
@@ -130,7 +134,7 @@ def _shared_postgres_url(postgres_server: PostgresServer, postgres_template: str
 
 @pytest.fixture
 def shared_postgres_url(postgres_server: PostgresServer, _shared_postgres_url: str) -> str:
-    """The migrated database that tests share, emptied; its user may change rows only."""
+    """The shared migrated database without rows. Its user may only change rows."""
     postgres_server.execute(_DELETE_ALL_ROWS, _SHARED)
     return _shared_postgres_url
 
@@ -145,7 +149,7 @@ async def sqlite_database(tmp_path: Path) -> AsyncIterator[Database]:
 
 @pytest.fixture
 async def postgres_database(shared_postgres_url: str) -> AsyncIterator[Database]:
-    """The open, migrated PostgreSQL database that tests share, emptied."""
+    """The open, migrated PostgreSQL database that tests share, without rows."""
     async with opened(Database(shared_postgres_url, migrate=False, limits=UNHURRIED)) as database:
         yield database
 

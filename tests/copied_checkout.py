@@ -7,7 +7,7 @@ CHECKOUT = Path(__file__).parents[1]
 
 _LEFT_OUT = shutil.ignore_patterns(".*", "node_modules")
 _FOUND_BY_MYPY = ".mypy_cache"
-"""mypy's cache identifies files by content, so in a copy mypy checks only what has changed."""
+"""Copied too, because mypy identifies files by content: it then checks only changed files."""
 
 
 def copy_checkout(folder: Path) -> Path:

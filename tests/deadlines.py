@@ -1,10 +1,10 @@
-"""How long tests wait at most. A busy machine does not exceed these deadlines."""
+"""The maximum times that tests wait. Even a busy machine does not exceed these deadlines."""
 
 ANSWER_SECONDS = 30.0
-"""For an answer, an event, or the end of a connection.
+"""The deadline for an answer, an event, or the end of a connection.
 
-It is shorter than the 45 s after which the server closes a silent connection.
+This is shorter than the 45 s after which the server closes a silent connection.
 """
 
 PROCESS_SECONDS = 300.0
-"""For a program to start, to stop, or to finish."""
+"""The deadline for starting, stopping or finishing a program."""

@@ -5,13 +5,13 @@ from contextlib import suppress
 from random import SystemRandom
 
 _PORTS = range(20_000, 32_000)
-"""Below the ports that the system assigns to outgoing connections."""
+"""The candidate ports, below those that the system assigns to outgoing connections."""
 
 
 def free_port() -> int:
     """Return a port of 127.0.0.1 that is free now.
 
-    The system's random numbers choose it: those of `random` are the same in all workers.
+    The port is chosen with `SystemRandom`, because `random` has the same seed in all workers.
     """
     while True:
         port = SystemRandom().choice(_PORTS)

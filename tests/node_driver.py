@@ -1,4 +1,4 @@
-"""A Node process that tests control: commands and reports are lines of JSON."""
+"""A Node process that tests control. Commands and reports are lines of JSON."""
 
 import asyncio
 import json
@@ -14,7 +14,7 @@ _LINE_LIMIT_BYTES = 4 * 1024 * 1024
 
 
 class NodeDriver(ABC):
-    """The process of a folder's ``driver.mjs``. It exits when its input ends.
+    """The process that runs a folder's ``driver.mjs``. It exits when its input ends.
 
     Attributes:
         reader: Handles the process's reports until the process exits.

@@ -1,4 +1,4 @@
-"""Runs a real PostgreSQL for tests: from a wheel, on a free port, in a temporary folder."""
+"""Runs a real PostgreSQL for tests, from a wheel, on a free port and in a temporary folder."""
 
 import os
 import shutil
@@ -16,18 +16,18 @@ from tests.deadlines import PROCESS_SECONDS
 from tests.free_port import free_port
 
 _USER = "nobody"
-"""The user of the process if root runs the tests: PostgreSQL refuses to run as root."""
+"""The user that runs PostgreSQL if root runs the tests, because PostgreSQL rejects root."""
 FSYNC_WARNING = (
     "The server runs with fsync off: if its machine fails, acknowledged messages may be lost, or "
     "the database damaged; turn it on."
 )
-"""The doctor's warning about this server."""
+"""The warning of ``python -m app doctor`` about this server."""
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
-    # Far from UTC, so that a time that depends on the server's zone is visibly wrong.
+    # Use a zone far from UTC, so that times that depend on the server's zone are visibly wrong.
     "timezone": "Asia/Kolkata",
-    # Faster; the benchmarks turn it on.
+    # Off for speed. The benchmarks turn it on.
     "fsync": "off",
 }
 
@@ -38,14 +38,14 @@ class PostgresServer:
     Clients on this machine may connect as any user but `STRANGER`, with any password.
 
     Args:
-        settings: Settings of the server, which override those of the tests.
+        settings: Settings of PostgreSQL, which override the test defaults.
 
     Attributes:
         port: The port on 127.0.0.1.
     """
 
     STRANGER = "stranger"
-    """A role with an unknown password."""
+    """A role whose password no client knows."""
 
     def __init__(self, **settings: str) -> None:
         self.port = free_port()
@@ -70,7 +70,7 @@ class PostgresServer:
 
     @property
     def pid(self) -> int:
-        """The main process, which starts the others."""
+        """The id of the main process, which starts all other processes of the server."""
         lines = (self._data / "postmaster.pid").read_text(encoding="utf-8").splitlines()
         return int(lines[0])
 
@@ -91,7 +91,7 @@ class PostgresServer:
         return [line.split("\t") for line in output.splitlines()]
 
     def create_database(self, name: str, template: str = "template1") -> None:
-        """Create a database; no client may be connected to its template."""
+        """Create a database. No client may be connected to the template."""
         self.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
 
     def drop_database(self, name: str) -> None:
@@ -99,7 +99,7 @@ class PostgresServer:
         self.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
     def stop(self, mode: Literal["fast", "immediate"] = "immediate") -> None:
-        """Stop the server at once, as a crash does, or ``fast``, as an operator does.
+        """Stop the server immediately, like a crash, or ``fast``, like an operator.
 
         Committed transactions are not lost.
         """
@@ -118,7 +118,7 @@ class PostgresServer:
     def frozen(self) -> Iterator[None]:
         """Freeze the server inside the block: it accepts connections, but never answers."""
         first = self.pid
-        os.kill(first, signal.SIGSTOP)  # first, so that it starts no other process
+        os.kill(first, signal.SIGSTOP)  # First, so that it starts no others
         others = _children(first)
         for process in others:
             os.kill(process, signal.SIGSTOP)
@@ -129,7 +129,7 @@ class PostgresServer:
                 os.kill(process, signal.SIGCONT)
 
     def _give_to_nobody(self) -> None:
-        # Only root may be allowed to read the folder of the wheel.
+        # The folder of the wheel may be readable only by root.
         package = self._programs.parent
         for part in (package.name + "/" + self._programs.name, f"{package.name}.libs"):
             shutil.copytree(
@@ -158,7 +158,7 @@ class PostgresServer:
 
 
 def _children(parent: int) -> list[int]:
-    """Return the child processes, including those of connections that are being opened."""
+    """Return all child processes, including those of connections that are being opened."""
     found = []
     for status in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):  # the process has ended meanwhile

@@ -16,11 +16,12 @@ class RedisServer:
 
     Attributes:
         client: A connection with which a test reads what the adapters have written.
-        port: The port of 127.0.0.1 on which the server listens.
+        port: The server's port on 127.0.0.1.
     """
 
     def __init__(self) -> None:
-        # ValkeyServer searches from one fixed port, and would collide with other test runs.
+        # Do not let ValkeyServer choose: it searches from a fixed port, which other test runs also
+        # use.
         self.port = free_port()
         self._server = ValkeyServer(self.port)
         self._server.start()
@@ -49,7 +50,7 @@ class RedisServer:
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
-        """Stop the process inside the block: connections are accepted, but nothing answers."""
+        """Freeze the server inside the block: it accepts connections, but answers no command."""
         os.kill(self._process_id, signal.SIGSTOP)
         try:
             yield
@@ -61,7 +62,7 @@ class RedisServer:
         for key in self.client.scan_iter():
             left_ms = self.client.pttl(key)
             if left_ms >= 0:
-                # Zero or less deletes the key.
+                # Redis deletes a key whose new TTL is zero or negative.
                 self.client.pexpire(key, left_ms - round(seconds * 1000))
 
     def _remember_process(self) -> None:

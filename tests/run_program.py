@@ -1,4 +1,4 @@
-"""Runs a program to its end."""
+"""Runs a program until it exits."""
 
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ def run_program(
     environment: Mapping[str, str] | None = None,
     stdin: str = "",
 ) -> "subprocess.CompletedProcess[str]":
-    """Run a program to its end, and return its exit code and output."""
+    """Run a program until it exits, and return its exit code and output."""
     return subprocess.run(  # noqa: S603 - the tests' own commands
         command,
         cwd=folder,

@@ -214,10 +214,7 @@ def _what(revocation: Revocation) -> str:
 
 
 def _hint_at_unknown(user: str, seeded: Iterable[str]) -> None:
-    """Warn if a user is not in the seed, such as `alice` instead of `user_alice`.
-
-    The user may still exist in the database, so this is only a warning.
-    """
+    """Warn of a user who is not seeded, but may be in the database: perhaps the id is misspelt."""
     known = list(seeded)
     if user not in known:
         nearest = get_close_matches(user, known, n=1)

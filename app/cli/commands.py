@@ -30,11 +30,7 @@ class Migration:
 
 
 async def migrate_database(settings: Settings) -> Migration:
-    """Run ``python -m app migrate``.
-
-    Raises:
-        StartError: The storage has no tables, or the database cannot be used.
-    """
+    """Run ``python -m app migrate``; raise `StartError` if that is not possible."""
     if settings.database_url == IN_MEMORY:
         raise StartError(
             "DATABASE_URL is memory:, which has no tables to migrate; set it to a database."
@@ -49,11 +45,7 @@ async def migrate_database(settings: Settings) -> Migration:
 
 
 async def examine(settings: Settings) -> Examination:
-    """Run ``python -m app doctor``.
-
-    Raises:
-        StartError: The storage is not a database, or the database cannot be reached.
-    """
+    """Run ``python -m app doctor``; raise `StartError` if there is no database to examine."""
     if settings.database_url == IN_MEMORY:
         raise StartError(
             "DATABASE_URL is memory:, so there is nothing to examine; set it to a database."
@@ -135,7 +127,6 @@ def issue_token(settings: Settings, user_id: UserId, ttl_seconds: int) -> str:
 
 
 def _settings_to_revoke(settings: Settings) -> Settings:
-    """Return settings with which only the server's revocation store is opened."""
     if settings.redis_url is not None:
         # With Redis, revocations are stored there, and must not depend on the database.
         return settings.model_copy(update={"database_url": IN_MEMORY})

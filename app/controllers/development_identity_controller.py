@@ -83,10 +83,7 @@ class DevelopmentIdentityController:
         return web.json_response({"users": users, "messageMaxChars": self._message_max_chars})
 
     def _require_local(self, request: web.Request) -> None:
-        """Prevent a foreign page from getting tokens through a developer's browser.
-
-        Checking the host also prevents DNS rebinding.
-        """
+        """Prevent a foreign page, also by DNS rebinding, from getting tokens through a browser."""
         origin = request.headers.get(hdrs.ORIGIN)
         is_local = (
             request.remote in _LOOPBACK

@@ -34,12 +34,7 @@ class WsThrottlerGuard(CanActivate):
         self._receipts = receipts
 
     def can_activate(self, context: ExecutionContext) -> bool:
-        """Return True if the bucket has enough tokens.
-
-        Raises:
-            WsTooManyRequests: There are too few tokens; the error contains the milliseconds until
-                there are enough.
-        """
+        """Return True, or raise `WsTooManyRequests` with the milliseconds to wait for tokens."""
         if context.is_connection:
             return True
         client: AuthenticatedSocket = context.get_client()

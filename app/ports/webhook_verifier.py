@@ -30,8 +30,6 @@ class WebhookMessage:
 
     Attributes:
         id: The id of the message, which is the same in every repetition.
-        type: The type of the event, such as ``user.deleted``.
-        data: The user, session or other object that the event concerns.
     """
 
     id: str

@@ -9,8 +9,6 @@ from app.ports import ChannelRepository
 
 @dataclass(eq=False, slots=True)
 class _Query:
-    """A running query, and the user's membership changes since it started."""
-
     belongs: dict[ChannelId, bool] = field(default_factory=dict)
 
 

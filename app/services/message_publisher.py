@@ -32,8 +32,6 @@ class _Channel:
     """A prepared channel.
 
     Attributes:
-        id: Its id.
-        room: The room of its members.
         published: The ``seq`` of the last message that this node published.
     """
 

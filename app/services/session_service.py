@@ -84,9 +84,6 @@ class SessionService:
         The holder is warned before the token expires. Its `end_session` is called when the grace
         period after the expiry has passed, or immediately when the session is revoked.
 
-        Args:
-            sent: The token as the client sent it, which may have any type.
-
         Raises:
             AuthenticationError: The socket is not admitted; the code gives the reason.
         """
@@ -228,7 +225,6 @@ class SessionService:
 
 
 def _may_replace(new: Credential, current: Credential) -> bool:
-    """Return whether the new token differs from the current one and does not expire earlier."""
     expires_earlier = new.principal.expires_at < current.principal.expires_at
     return new.digest != current.digest and not expires_earlier
 

@@ -41,11 +41,7 @@ class AuthenticatedSocket(Socket):
         return {"id": self.user_id}
 
     def require_session(self) -> Session:
-        """Return the session.
-
-        Raises:
-            AttributeError: The socket is not authenticated. Handlers never receive such a socket.
-        """
+        """Return the session; raise AttributeError before authentication, when no handler runs."""
         if self.session is None:
             raise AttributeError("the socket is not authenticated")
         return self.session

@@ -1,1 +1,1 @@
-"""One suite for each port, which runs on every adapter of the port."""
+"""Contract tests: the suite of each port runs on every adapter of the port."""

@@ -34,7 +34,7 @@ def clock() -> ManualClock:
 
 @pytest.fixture(params=["memory", "sqlite", "postgres"])
 def empty_storage(request: pytest.FixtureRequest) -> Storage:
-    """A database without users."""
+    """A storage without users."""
     if request.param == "memory":
         return memory_storage()
     return sql_storage(request.getfixturevalue(f"{request.param}_database"))
@@ -42,7 +42,7 @@ def empty_storage(request: pytest.FixtureRequest) -> Storage:
 
 @pytest.fixture
 async def storage(empty_storage: Storage) -> Storage:
-    """A database with the suites' users and channels."""
+    """A storage with the users and channels that all suites use."""
     await empty_storage.channels.seed(MEMBERSHIP)
     return empty_storage
 
@@ -60,7 +60,7 @@ async def redis_connection(
 
 @pytest.fixture
 def let_pass(clock: ManualClock, redis_server: RedisServer) -> Callable[[float], None]:
-    """Advance the clock of every adapter, Redis's own included."""
+    """Advance the clocks of all adapters, including Redis's own clock."""
 
     def pass_both(seconds: float) -> None:
         clock.advance(seconds)
@@ -109,7 +109,7 @@ def socket_quota(request: pytest.FixtureRequest, clock: ManualClock) -> SocketQu
 
 @pytest.fixture(params=["memory", "redis"])
 def revocation_bus(request: pytest.FixtureRequest, clock: ManualClock) -> RevocationBus:
-    """A bus without subscribers."""
+    """A revocation bus without subscribers."""
     if request.param == "memory":
         return SilentRevocationBus()
     connection: RedisConnection = request.getfixturevalue("redis_connection")

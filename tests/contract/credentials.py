@@ -1,4 +1,4 @@
-"""Credentials for the suites about revocation."""
+"""Credentials for the suites of revocation stores and buses."""
 
 from app.domain.credential import Credential
 from app.domain.ids import UserId

@@ -1,4 +1,4 @@
-"""Messages that the original backend stores in the shared database, and their adoption."""
+"""Stores messages as the original backend does, and adopts them."""
 
 from datetime import datetime, timedelta
 
@@ -11,7 +11,7 @@ from tests.contract.storage import ALICE, GENERAL, Storage
 from tests.doubles.manual_clock import DEFAULT_START as NOW
 
 LATER = NOW + timedelta(hours=1)
-"""The time of adoption."""
+"""The time at which the messages are adopted."""
 
 
 async def store_as_prisma(
@@ -22,7 +22,7 @@ async def store_as_prisma(
     channel_id: ChannelId = GENERAL,
     created_at: datetime = NOW,
 ) -> None:
-    """Store a message as Prisma does: DELIVERED at once, without a sequence or deliveries."""
+    """Store a message as Prisma does: DELIVERED, without a sequence or deliveries."""
     async with database.transaction() as connection:
         await connection.execute(
             insert(messages).values(
@@ -38,14 +38,14 @@ async def store_as_prisma(
 
 
 async def adopt(storage: Storage, limit: int = 100) -> dict[ChannelId, list[MessageId]]:
-    """Adopt the messages that are found once; return their ids by channel."""
+    """Search once for messages, adopt them, and return their ids by channel."""
     found = await storage.adoption.find_unsequenced(limit, LATER)
     await storage.adoption.adopt([each for ids in found.values() for each in ids], LATER)
     return {channel_id: list(ids) for channel_id, ids in found.items()}
 
 
 async def adopt_all(storage: Storage, limit: int = 100) -> None:
-    """Adopt until no message without a sequence is left."""
+    """Adopt messages until every message has a sequence."""
     while await adopt(storage, limit):
         pass
 

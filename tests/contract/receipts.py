@@ -1,4 +1,4 @@
-"""Send a message, report its delivery, and read its state."""
+"""Helpers that send a message, report its delivery, and read its state."""
 
 from datetime import datetime
 
@@ -36,13 +36,13 @@ async def advanced(
     state: DeliveryState,
     now: datetime = NOW,
 ) -> Advance:
-    """Return the outcome of one report, which must be accepted."""
+    """Report a state, and return the outcome. Fails if the report is refused."""
     outcome = await reported(storage, message_id, recipient_id, state, now)
     assert isinstance(outcome, Advance)
     return outcome
 
 
 async def own_state(storage: Storage, message: Message) -> DeliveryState:
-    """Return the delivery state in the message's own row."""
+    """Return the delivery state that is stored in the row of the message."""
     (read,) = await storage.messages.stored_after(message.channel_id, message.seq - 1, 1)
     return read.delivery_status

@@ -1,4 +1,4 @@
-"""The repositories over one database, and the users and channels of the suites."""
+"""The repositories of one database, and the users and channels that all suites use."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -55,15 +55,15 @@ UNHURRIED = DatabaseLimits(
     lock_timeout_seconds=ANSWER_SECONDS,
     answer_seconds=ANSWER_SECONDS,
 )
-"""Limits that a busy machine does not reach, for operations that end by themselves."""
+"""Long time limits, for operations that end by themselves even on a busy machine."""
 
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """The repositories over one database.
+    """The repositories of one database.
 
     Attributes:
-        leave: Deletes a membership directly, as the original backend does.
+        leave: A function that deletes a membership directly, as the original backend does.
     """
 
     channels: ChannelRepository
@@ -74,7 +74,7 @@ class Storage:
 
 
 def memory_storage() -> Storage:
-    """Return repositories over an empty database in memory."""
+    """Return repositories of an empty storage in memory."""
     store = MemoryStore()
 
     async def leave(channel_id: ChannelId, user_id: UserId) -> None:
@@ -90,7 +90,7 @@ def memory_storage() -> Storage:
 
 
 def sql_storage(database: Database) -> Storage:
-    """Return repositories over an open SQL database."""
+    """Return repositories of an open SQL database."""
 
     async def leave(channel_id: ChannelId, user_id: UserId) -> None:
         row = (channel_members.c.channelId == channel_id, channel_members.c.userId == user_id)
@@ -108,7 +108,7 @@ def sql_storage(database: Database) -> Storage:
 
 @asynccontextmanager
 async def opened(database: Database) -> AsyncIterator[Database]:
-    """Open a database, and close it at the end."""
+    """Open a database inside the block."""
     try:
         await database.on_module_init()
         yield database
@@ -122,7 +122,7 @@ def draft(
     content: str = "hello",
     client_message_id: str | None = None,
 ) -> MessageDraft:
-    """Return a message to store, with a new id."""
+    """Return a message draft with a new id."""
     return MessageDraft(
         id=new_message_id(),
         channel_id=channel_id,
@@ -133,7 +133,7 @@ def draft(
 
 
 async def add(storage: Storage, asked: MessageDraft, now: datetime = NOW) -> Message:
-    """Store one draft, which must be accepted as new."""
+    """Store one draft, and return the message. Fails if the draft is refused or a repetition."""
     added = await add_one(storage, asked, now)
     assert isinstance(added, StoredMessage)
     assert added.is_new

@@ -11,11 +11,11 @@ SECONDS_PER_ATTEMPT = 60 / ATTEMPTS_PER_MINUTE
 SECONDS_PER_FAILURE = 60 / FAILURES_PER_MINUTE
 ADDRESS, OTHER = "203.0.113.7", "2001:db8::7"
 WHILE_IT_RUNS = 3.0
-"""How many seconds may pass on a real server's clock during a test."""
+"""The maximum number of seconds by which a real server's clock advances during a test."""
 
 
 def about(seconds: float) -> object:
-    """Match a wait of which up to `WHILE_IT_RUNS` seconds have passed."""
+    """Match a number of seconds that may be up to `WHILE_IT_RUNS` shorter than expected."""
     return pytest.approx(seconds - WHILE_IT_RUNS / 2, abs=WHILE_IT_RUNS / 2)
 
 
@@ -30,7 +30,7 @@ async def test_attempt_gives_a_minutes_worth_when_the_address_is_new(
 async def test_attempt_succeeds_when_the_time_it_named_is_over(
     attempt_limiter: AttemptLimiter, let_pass: Callable[[float], None]
 ) -> None:
-    """A client that waits as long as it was asked to gets exactly one attempt."""
+    """A client that waits for the returned time gets exactly one attempt."""
     for _ in range(ATTEMPTS_PER_MINUTE):
         await attempt_limiter.attempt(ADDRESS)
 
@@ -74,7 +74,7 @@ async def test_attempt_gives_no_more_than_a_minutes_worth_when_the_address_was_q
 
 
 async def test_attempt_is_refused_when_no_failure_is_left(attempt_limiter: AttemptLimiter) -> None:
-    """The wait lasts until a failure is allowed again, although attempts are left."""
+    """Even with attempts left, the client must wait until a failure is allowed again."""
     for _ in range(FAILURES_PER_MINUTE):
         await attempt_limiter.failed(ADDRESS, MALFORMED)
 
@@ -95,7 +95,7 @@ async def test_attempt_names_the_longer_wait_when_neither_is_left(
 async def test_attempt_costs_no_attempt_when_failures_refuse_it(
     attempt_limiter: AttemptLimiter, let_pass: Callable[[float], None]
 ) -> None:
-    """Every attempt is left when failures are allowed again."""
+    """When failures are allowed again, no attempt was used."""
     for _ in range(FAILURES_PER_MINUTE):
         await attempt_limiter.failed(ADDRESS, MALFORMED)
     for _ in range(ATTEMPTS_PER_MINUTE + 1):
@@ -110,7 +110,7 @@ async def test_attempt_costs_no_attempt_when_failures_refuse_it(
 async def test_failed_counts_by_reason_and_address_when_there_are_several(
     attempt_limiter: AttemptLimiter,
 ) -> None:
-    """Failures above the limit are counted too."""
+    """Failures above the limit are also counted."""
     counts = [
         await attempt_limiter.failed(address, reason)
         for address, reason in [
@@ -149,7 +149,7 @@ async def test_failed_takes_nothing_when_no_failure_is_left(
 
 
 async def test_attempts_never_end_when_each_has_succeeded(attempt_limiter: AttemptLimiter) -> None:
-    """Thousands of users behind one address can all connect."""
+    """Thousands of users with the same address can all connect."""
     waits = []
     for _ in range(5 * ATTEMPTS_PER_MINUTE):
         waits.append(await attempt_limiter.attempt(ADDRESS))
@@ -184,7 +184,7 @@ async def test_succeeded_gives_nothing_when_the_bucket_is_full(
 
 
 async def test_succeeded_gives_no_failure_back(attempt_limiter: AttemptLimiter) -> None:
-    """A valid token does not allow more guesses of others."""
+    """An attacker with a valid token cannot make more guesses."""
     for _ in range(FAILURES_PER_MINUTE):
         await attempt_limiter.failed(ADDRESS, MALFORMED)
 
@@ -196,7 +196,7 @@ async def test_succeeded_gives_no_failure_back(attempt_limiter: AttemptLimiter) 
 async def test_succeeded_gives_attempts_back_when_no_failure_is_left_for_now(
     attempt_limiter: AttemptLimiter, let_pass: Callable[[float], None]
 ) -> None:
-    """A refused attempt does not lose the attempts that were given back."""
+    """Attempts returned before a refused attempt are not lost."""
     for _ in range(ATTEMPTS_PER_MINUTE):
         await attempt_limiter.attempt(ADDRESS)
         attempt_limiter.succeeded(ADDRESS)

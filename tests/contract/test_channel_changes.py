@@ -40,7 +40,7 @@ async def test_members_are_those_of_each_channel_when_several_are_read(storage: 
 async def test_members_are_found_when_the_channel_is_called_anything(
     storage: Storage, name: str
 ) -> None:
-    """Channel ids are opaque: no character has a special meaning."""
+    """Any character may occur in a channel id, without a special meaning."""
     await storage.channels.seed({ALICE: [ChannelId(name)]})
 
     members = await storage.channels.members_of_all([ChannelId(name), RANDOM])
@@ -49,7 +49,7 @@ async def test_members_are_found_when_the_channel_is_called_anything(
 
 
 async def test_members_are_found_when_very_many_channels_are_asked_for(storage: Storage) -> None:
-    """There are more channels than a statement of either database takes parameters."""
+    """The number of channels exceeds the maximum number of parameters of both databases."""
     names = [ChannelId(f"channel-{number}") for number in range(40_000)]
 
     members = await storage.channels.members_of_all([*names, RANDOM])
@@ -59,7 +59,7 @@ async def test_members_are_found_when_very_many_channels_are_asked_for(storage: 
 
 
 async def test_channel_has_its_members_when_it_is_created(storage: Storage) -> None:
-    """The channel's members can send and receive; other users are no members."""
+    """The channel's members can send and receive; other users are not members."""
     roles = {ALICE: MemberRole.OWNER, BOB: MemberRole.ADMIN, MALLORY: MemberRole.MEMBER}
 
     await storage.channels.create(channel(), roles)
@@ -72,7 +72,7 @@ async def test_channel_has_its_members_when_it_is_created(storage: Storage) -> N
 
 
 async def test_channel_has_no_members_when_it_is_created_without(storage: Storage) -> None:
-    """The creator is no member either."""
+    """Even the creator is not a member of the channel."""
     await storage.channels.create(channel(), {})
 
     assert frozenset() == await members_of(storage, NEWS)
@@ -81,7 +81,7 @@ async def test_channel_has_no_members_when_it_is_created_without(storage: Storag
 
 
 async def test_channel_is_found_when_it_was_created(storage: Storage) -> None:
-    """A channel is not found before its creation or after its deletion."""
+    """Before its creation and after its deletion, the channel is not found."""
     described = replace(channel(), description="What is new")
     before = await storage.channels.find(NEWS)
     await storage.channels.create(described, ALICES_OWN)
@@ -94,7 +94,7 @@ async def test_channel_is_found_when_it_was_created(storage: Storage) -> None:
 
 
 async def test_seeded_channel_is_found_when_it_is_asked_for(storage: Storage) -> None:
-    """The channel's name is its id; its creator is its first member."""
+    """A seeded channel's name is its id, and the creator is its first member."""
     found = await storage.channels.find(RANDOM)
 
     assert found is not None
@@ -132,7 +132,7 @@ async def test_nothing_is_created_when_somebody_is_not_known(
 
 
 async def test_member_is_added_once_when_added_twice(storage: Storage) -> None:
-    """The second addition changes nothing, and its outcome says so."""
+    """The outcome of the second addition is that nothing changed."""
     first = await storage.channels.add_member(RANDOM, CAROL, None, NOW)
     second = await storage.channels.add_member(RANDOM, CAROL, MemberRole.MEMBER, NOW)
 
@@ -141,7 +141,7 @@ async def test_member_is_added_once_when_added_twice(storage: Storage) -> None:
 
 
 async def test_role_is_changed_when_a_member_is_added_in_another_one(storage: Storage) -> None:
-    """The same role again, or no role, changes nothing."""
+    """Adding a member with the same role, or without a role, changes nothing."""
     await storage.channels.create(channel(), ALICES_OWN)
     roles = (MemberRole.OWNER, MemberRole.ADMIN, MemberRole.ADMIN, None, MemberRole.ADMIN)
 
@@ -175,7 +175,7 @@ async def test_newcomer_has_missed_nothing_when_messages_are_older(storage: Stor
 
 
 async def test_what_a_member_missed_waits_again_when_they_come_back(storage: Storage) -> None:
-    """Messages sent before the removal count, messages sent during the absence do not."""
+    """Messages from before the removal are undelivered, but not those from the absence."""
     before = draft(ALICE, RANDOM)
     await storage.messages.add_all([before], now=NOW)
     await storage.channels.remove_member(RANDOM, BOB)
@@ -191,7 +191,7 @@ async def test_what_a_member_missed_waits_again_when_they_come_back(storage: Sto
 
 
 async def test_member_is_removed_once_when_removed_twice(storage: Storage) -> None:
-    """Undelivered messages of the removed member no longer count."""
+    """After the removal, the user's undelivered messages are not counted any more."""
     await storage.messages.add_all([draft(ALICE, RANDOM)], now=NOW)
 
     first = await storage.channels.remove_member(RANDOM, BOB)
@@ -213,7 +213,7 @@ async def test_removing_changes_nothing_when_nobody_of_that_name_is_known(
 
 
 async def test_change_is_refused_when_the_channel_is_not_known(storage: Storage) -> None:
-    """Deleting an unknown channel is no error: it is deleted already."""
+    """Deleting an unknown channel succeeds, because nothing is left to delete."""
     with pytest.raises(ChannelNotFound):
         await storage.channels.add_member(UNKNOWN, BOB, MemberRole.MEMBER, NOW)
     with pytest.raises(ChannelNotFound):
@@ -232,7 +232,7 @@ async def test_stranger_is_not_added_when_nobody_knows_them(storage: Storage) ->
 
 
 async def test_nobody_is_left_when_all_members_are_removed(storage: Storage) -> None:
-    """The first call returns the removed members, the second call none."""
+    """The first call returns the removed members; the second call returns no members."""
     first = await storage.channels.remove_members(RANDOM)
     second = await storage.channels.remove_members(RANDOM)
 
@@ -241,7 +241,7 @@ async def test_nobody_is_left_when_all_members_are_removed(storage: Storage) -> 
 
 
 async def test_channel_is_gone_with_its_messages_when_it_is_deleted(storage: Storage) -> None:
-    """The deletion takes several portions, and other channels keep their messages."""
+    """The deletion takes several batches, and other channels keep their messages."""
     await storage.channels.seed({UserId(f"user_{number}"): [RANDOM] for number in range(10)})
     drafts = [
         draft(ALICE, RANDOM, client_message_id=f"{number}")
@@ -265,7 +265,7 @@ async def test_channel_is_gone_with_its_messages_when_it_is_deleted(storage: Sto
 async def test_channel_starts_empty_when_it_is_created_after_its_deletion(
     storage: Storage,
 ) -> None:
-    """No message of the deleted channel returns, and sequences start at 1."""
+    """The new channel has no messages of the deleted one, and its sequences start at 1."""
     await storage.messages.add_all([draft(ALICE, RANDOM)], now=NOW)
     await storage.channels.delete(RANDOM)
 

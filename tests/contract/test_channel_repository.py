@@ -1,7 +1,7 @@
 import pytest
 
 from app.domain.ids import ChannelId, UserId
-from app.domain.user import User
+from app.domain.message import User
 from tests.contract.storage import ALICE, BOB, CAROL, GENERAL, MALLORY, RANDOM, Storage, draft
 from tests.doubles.manual_clock import DEFAULT_START as NOW
 
@@ -24,7 +24,7 @@ async def test_channels_of_are_none_when_the_user_has_none(
 
 
 async def test_users_are_the_first_by_id_when_there_are_more(storage: Storage) -> None:
-    """Users have their names, and those without channels are included."""
+    """The users are returned with their names, including users without channels."""
     await storage.channels.seed({UserId("user_aaron"): []})
 
     users = await storage.channels.users(limit=3)

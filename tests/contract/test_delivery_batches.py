@@ -27,7 +27,7 @@ def changes(outcomes: Sequence[AdvanceOutcome]) -> list[tuple[DeliveryState, boo
 async def test_advance_all_answers_each_report_when_they_are_of_several_messages_and_channels(
     storage: Storage,
 ) -> None:
-    """Outcomes are in the order of the reports, and each message has its recipients' state."""
+    """Outcomes have the order of the reports, and messages the state of their recipients."""
     first, second = await sent(storage), await sent(storage, BOB)
     elsewhere = await sent(storage, channel_id=RANDOM)
 
@@ -64,7 +64,7 @@ async def test_advance_all_answers_each_report_when_they_are_of_several_messages
 
 
 async def test_advance_all_counts_the_others_when_some_are_refused(storage: Storage) -> None:
-    """A refusal is an outcome at the position of its report."""
+    """The outcome of a refused report is its error, and the other reports are accepted."""
     message = await sent(storage)
 
     outcomes = await storage.deliveries.advance_all(
@@ -118,7 +118,7 @@ async def test_advance_all_reports_both_steps_when_a_recipient_reports_them_toge
 
 
 async def test_advance_all_does_not_go_back_when_delivered_follows_read(storage: Storage) -> None:
-    """READ implies DELIVERED, also within a batch."""
+    """READ implies DELIVERED, even within a batch."""
     message = await sent(storage)
     reports = [Report(message.id, BOB, state) for state in (READ, DELIVERED)]
 
@@ -134,7 +134,7 @@ async def test_advance_all_reports_each_change_once_when_batches_run_in_opposite
 ) -> None:
     """Concurrent batches for the same messages do not deadlock.
 
-    Of two devices of one recipient that report the same state, one has changed it.
+    If two devices of a recipient report the same state, only one of them has changed it.
     """
     messages = [await sent(storage) for _ in range(20)]
     ids = [message.id for message in messages]

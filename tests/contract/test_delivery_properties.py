@@ -20,9 +20,9 @@ DEVICES = tuple((user_id, number) for user_id in USERS for number in (1, 2))
 
 Device: TypeAlias = tuple[UserId, int]
 Reported: TypeAlias = tuple[int, DeliveryState]
-"""The index of one of three messages, one by each user, and the reported state."""
+"""A report: the index of one of three messages (one by each user), and the state."""
 
-# Any reports in any order: some are missing, some are repeated.
+# Generates reports in any order, of which some are missing or repeated.
 BATCHES = st.lists(
     st.lists(st.tuples(st.integers(0, 2), st.sampled_from(ORDER[1:])), max_size=8), max_size=3
 )
@@ -46,7 +46,7 @@ async def sent_by_each(storage: Storage) -> list[Message]:
 async def report_all(
     storage: Storage, messages: Sequence[Message], runs: Mapping[Device, list[list[Reported]]]
 ) -> dict[Device, list[AdvanceOutcome]]:
-    """Return each device's outcomes: devices report concurrently, each one batch at a time."""
+    """Let devices report concurrently, each one batch at a time; return each device's outcomes."""
 
     async def report(device: Device) -> list[AdvanceOutcome]:
         answers: list[AdvanceOutcome] = []
@@ -62,7 +62,7 @@ async def report_all(
 def furthest(
     messages: Sequence[Message], runs: Mapping[Device, list[list[Reported]]]
 ) -> dict[MessageId, dict[UserId, DeliveryState]]:
-    """Return the furthest state that any device of each recipient has reported, by message."""
+    """Return the furthest state that any device has reported, by message and recipient."""
     reported = {
         (messages[index].id, user_id, state)
         for (user_id, _), batches in runs.items()
@@ -93,7 +93,7 @@ def advances(answers: Iterable[AdvanceOutcome]) -> list[Advance]:
 async def test_recipients_have_the_furthest_state_when_devices_report_in_any_order(
     storage: Storage, runs: dict[Device, list[list[Reported]]]
 ) -> None:
-    """All devices of a user are one recipient; a message has the state of its last recipient."""
+    """All devices of a user are one recipient, and a message has its last recipient's state."""
     messages = await sent_by_each(storage)
 
     await report_all(storage, messages, runs)
@@ -118,7 +118,7 @@ async def test_recipients_have_the_furthest_state_when_devices_report_in_any_ord
 async def test_what_is_undelivered_is_what_is_sent_when_devices_report_in_any_order(
     storage: Storage, runs: dict[Device, list[list[Reported]]]
 ) -> None:
-    """Counts and pages agree with the reports, for every user."""
+    """For every user, counts and pages of undelivered messages agree with the reports."""
     messages = await sent_by_each(storage)
     channel_id = messages[0].channel_id
 
@@ -142,7 +142,7 @@ async def test_what_is_undelivered_is_what_is_sent_when_devices_report_in_any_or
 async def test_each_change_is_reported_once_when_devices_report_in_any_order(
     storage: Storage, runs: dict[Device, list[list[Reported]]]
 ) -> None:
-    """A recipient changes at most twice, never back, and last to the stored state."""
+    """A recipient's state changes at most twice and never back. The last change is stored."""
     messages = await sent_by_each(storage)
 
     answers = await report_all(storage, messages, runs)
@@ -165,7 +165,7 @@ async def test_each_change_is_reported_once_when_devices_report_in_any_order(
 async def test_no_device_sees_a_step_back_when_others_report_at_once(
     storage: Storage, runs: dict[Device, list[list[Reported]]]
 ) -> None:
-    """The outcomes of a device never fall below its reports; an author's report is refused."""
+    """The outcomes of a device are never behind its reports. Reports of the author are refused."""
     messages = await sent_by_each(storage)
 
     answers = await report_all(storage, messages, runs)

@@ -45,7 +45,7 @@ async def test_advance_changes_nothing_when_it_is_reached_already(
 async def test_advance_says_that_the_author_has_left_when_they_have(
     storage: Storage, *, changed: bool
 ) -> None:
-    """Receipts count, but the author is no member until they have rejoined."""
+    """Reports are accepted, but `author_is_member` is false until the author has rejoined."""
     message = await sent(storage)
     if not changed:
         await advanced(storage, message.id, BOB, READ)
@@ -63,7 +63,7 @@ async def test_advance_says_that_the_author_has_left_when_they_have(
 async def test_advance_is_refused_as_not_found_when_the_message_is_missing_or_foreign(
     storage: Storage,
 ) -> None:
-    """An outsider cannot find out whether a message exists."""
+    """A user outside the channel cannot find out whether a message exists."""
     message = await sent(storage)
 
     foreign = await reported(storage, message.id, MALLORY, READ)
@@ -76,7 +76,7 @@ async def test_advance_is_refused_as_not_found_when_the_message_is_missing_or_fo
 async def test_advance_is_refused_as_not_found_when_the_recipient_has_left(
     storage: Storage,
 ) -> None:
-    """The current membership counts, not the one at the time of the send."""
+    """A former member cannot report, even about messages from the time of the membership."""
     message = await sent(storage)
     await storage.leave(GENERAL, BOB)
 
@@ -94,7 +94,7 @@ async def test_advance_is_refused_when_the_author_reports(storage: Storage) -> N
 
 
 async def test_advance_is_refused_when_the_reporter_joined_later(storage: Storage) -> None:
-    """A member who joined after the send can read the message, but is no recipient of it."""
+    """A member who joined after the send can read the message, but is not its recipient."""
     message = await sent(storage)
     await storage.channels.seed({MALLORY: [GENERAL]})
 
@@ -126,7 +126,7 @@ async def test_the_message_stays_sent_when_it_has_no_recipient(storage: Storage)
 
 
 async def test_statuses_lists_every_recipient_when_a_member_asks(storage: Storage) -> None:
-    """The list is sorted, and includes recipients who have received nothing yet."""
+    """The list is sorted by id, and includes recipients who have not received the message yet."""
     message = await sent(storage, CAROL)
     await advanced(storage, message.id, BOB, READ, LATER)
 
@@ -140,7 +140,7 @@ async def test_statuses_lists_every_recipient_when_a_member_asks(storage: Storag
 async def test_statuses_are_refused_when_the_reader_may_not_see_the_message(
     storage: Storage,
 ) -> None:
-    """Missing and foreign messages give the same error."""
+    """A missing message and a message of a foreign channel cause the same error."""
     message = await sent(storage)
 
     with pytest.raises(MessageNotFound):
@@ -153,7 +153,7 @@ async def test_statuses_are_refused_when_the_reader_may_not_see_the_message(
 async def test_statuses_page_through_all_recipients_when_asked_after_each_page(
     storage: Storage, limit: int
 ) -> None:
-    """Each recipient is listed once; every page has the counts of all states."""
+    """Each recipient is listed once, and every page has the counts of all states."""
     users = [UserId(f"user_{number}") for number in range(4)]
     await storage.channels.seed({user_id: [RANDOM] for user_id in users})
     message = await sent(storage, channel_id=RANDOM)
@@ -182,7 +182,7 @@ async def test_statuses_have_no_counts_when_all_recipients_are_on_the_page(
 
 
 async def test_statuses_are_empty_when_no_recipient_follows(storage: Storage) -> None:
-    """The id to continue after need not be a recipient of the message."""
+    """The id in `after` need not belong to a recipient of the message."""
     message = await sent(storage)
 
     page = await storage.deliveries.statuses(message.id, ALICE, 10, UserId("user_zoe"))
@@ -191,7 +191,7 @@ async def test_statuses_are_empty_when_no_recipient_follows(storage: Storage) ->
 
 
 async def test_undelivered_counts_stop_when_a_channel_has_more(storage: Storage) -> None:
-    """The limit applies to each channel; a channel that has exactly as many is counted in full."""
+    """The limit applies to each channel. Counting does not stop early at exactly the limit."""
     for _ in range(3):
         await sent(storage)
         await sent(storage, channel_id=RANDOM)
@@ -207,7 +207,7 @@ async def test_undelivered_counts_stop_when_a_channel_has_more(storage: Storage)
 async def test_undelivered_counts_only_what_is_sent_when_some_has_arrived(
     storage: Storage,
 ) -> None:
-    """Delivered, read and own messages are not counted, and no channel is listed with zero."""
+    """Delivered, read and own messages are not counted. Channels with a count of 0 are omitted."""
     delivered, read = await sent(storage), await sent(storage)
     await sent(storage)
     await sent(storage, CAROL)
@@ -225,7 +225,7 @@ async def test_undelivered_counts_only_what_is_sent_when_some_has_arrived(
 async def test_undelivered_pages_through_all_channels_when_asked_after_each_position(
     storage: Storage,
 ) -> None:
-    """Each message comes once, in the order of storing, across channels."""
+    """The pages contain each message once, in the order of storing across all channels."""
     channels = [GENERAL, RANDOM, GENERAL, RANDOM, RANDOM]
     stored = [await sent(storage, channel_id=channel_id) for channel_id in channels]
 
@@ -243,7 +243,7 @@ async def test_undelivered_pages_through_all_channels_when_asked_after_each_posi
 async def test_undelivered_goes_on_where_it_was_when_what_was_paged_has_arrived(
     storage: Storage,
 ) -> None:
-    """A position stays valid when messages before it are delivered or deleted."""
+    """A position remains valid when messages before it are delivered or deleted."""
     stored = [await sent(storage) for _ in range(4)]
     page = await storage.deliveries.undelivered(BOB, after=0, limit=2)
     await advanced(storage, stored[1].id, BOB, READ)
@@ -271,7 +271,7 @@ async def test_undelivered_leaves_out_a_channel_when_the_user_has_left_it(
 
 
 async def test_undelivered_is_empty_when_nothing_waits(storage: Storage) -> None:
-    """An unknown user has an empty page, and an idle user no counts."""
+    """The page of an unknown user is empty; a user without undelivered messages has no counts."""
     page = await storage.deliveries.undelivered(UserId("user_unknown"), after=0, limit=10)
 
     assert ((), ()) == (page.messages, page.positions)

@@ -1,4 +1,4 @@
-"""The suite for adopting the original backend's messages, on the storages it can share."""
+"""The suite for adopting the original backend's messages, on each storage that can be shared."""
 
 import asyncio
 from datetime import timedelta
@@ -12,7 +12,7 @@ from app.adapters.sql.messages.adoption_repository import SqlAdoptionRepository
 from app.adapters.sql.schema.tables import channel_members, read_receipts
 from app.domain.delivery import DeliveryState, DeliveryStatus
 from app.domain.ids import MessageId
-from app.domain.user import User
+from app.domain.message import User
 from tests.contract.original_backend import LATER, adopt, adopt_all, order_of, store_as_prisma
 from tests.contract.storage import (
     ALICE,
@@ -40,7 +40,7 @@ def database(request: pytest.FixtureRequest) -> Database:
 
 @pytest.fixture
 async def storage(database: Database) -> Storage:
-    """A database whose members all joined a minute ago."""
+    """A storage in which all members joined a minute ago."""
     storage = sql_storage(database)
     await storage.channels.seed(MEMBERSHIP)
     async with database.transaction() as connection:
@@ -56,7 +56,7 @@ async def storage(database: Database) -> Storage:
 async def test_adopt_gives_the_next_number_when_another_backend_has_stored(
     database: Database, storage: Storage, message_id: str
 ) -> None:
-    """The message is unchanged, and the next send gets the number after it."""
+    """The adopted message is unchanged, and the next message gets the following number."""
     before = await add(storage, draft())
     await store_as_prisma(database, message_id, user_id=BOB, created_at=NOW - SECOND)
 
@@ -88,7 +88,7 @@ async def test_adopt_takes_in_nothing_when_it_has_taken_in_all(
 async def test_adopt_takes_in_what_is_left_when_another_node_has_taken_some(
     database: Database, storage: Storage
 ) -> None:
-    """Each node adopts the messages that it has found; a message found by neither is left."""
+    """Two nodes adopt overlapping sets of messages. A message that neither has found is left."""
     for number in range(1, 5):
         await store_as_prisma(database, f"msg_{number}", created_at=NOW + number * SECOND)
     first = (await storage.adoption.find_unsequenced(2, LATER))[GENERAL]
@@ -104,7 +104,7 @@ async def test_adopt_takes_in_what_is_left_when_another_node_has_taken_some(
 async def test_adopt_passes_over_a_message_when_it_was_deleted(
     database: Database, storage: Storage
 ) -> None:
-    """Adopting no message is no error."""
+    """An empty list of messages is allowed."""
     await store_as_prisma(database, "msg_001")
 
     await storage.adoption.adopt([MessageId("msg_000"), MessageId("msg_001")], LATER)
@@ -117,7 +117,7 @@ async def test_adopt_passes_over_a_message_when_it_was_deleted(
 async def test_adopt_numbers_by_date_and_id_when_there_are_many(
     database: Database, storage: Storage
 ) -> None:
-    """The order of insertion does not matter, nor the number of channels and calls."""
+    """Neither the order of insertion nor the number of channels and calls matters."""
     for number, second in enumerate([3, 1, 4, 1, 5, 9, 2, 6]):
         channel_id = (GENERAL, RANDOM)[number % 2]
         created_at = NOW + second * SECOND
@@ -161,7 +161,7 @@ async def test_adopt_delivers_to_the_other_members_when_it_takes_in(
 async def test_adopt_takes_over_receipts_when_the_other_backend_has_written_them(
     database: Database, storage: Storage
 ) -> None:
-    """Users with a receipt have READ the message; to others it is undelivered."""
+    """Users with a read receipt have READ the message; for other users it is undelivered."""
     await store_as_prisma(database, "msg_001")
     read_at = NOW + SECOND
     async with database.transaction() as connection:
@@ -201,7 +201,7 @@ async def test_adopt_delivers_to_nobody_who_joined_when_it_had_been_sent(
 async def test_adopt_finds_a_message_when_it_was_committed_late(
     database: Database, storage: Storage
 ) -> None:
-    """The original backend dates a message before it commits it."""
+    """The original backend sets the date of a message before the commit."""
     await store_as_prisma(database, "msg_001", created_at=NOW)
     await adopt(storage)
     await store_as_prisma(database, "msg_002", created_at=NOW - 59 * SECOND)
@@ -214,7 +214,7 @@ async def test_adopt_finds_a_message_when_it_was_committed_late(
 async def test_adopt_finds_a_message_when_it_comes_with_an_old_date(
     database: Database, storage: Storage
 ) -> None:
-    """An imported message gets the next number, and is delivered to the members of its date."""
+    """An imported message gets the next number, and deliveries to the members at its date."""
     await store_as_prisma(database, "msg_001", created_at=NOW)
     await adopt_all(storage)
     await store_as_prisma(database, "msg_000", created_at=NOW - timedelta(days=365))
@@ -228,7 +228,7 @@ async def test_adopt_finds_a_message_when_it_comes_with_an_old_date(
 async def test_adopt_examines_every_message_in_turn_when_there_are_many(
     database: Database, storage: Storage
 ) -> None:
-    """Each call examines one range of dates; after the last range comes the first again."""
+    """Each call examines one range of dates. After the last range, the search starts again."""
     repository = SqlAdoptionRepository(database, range_messages=3)
     days = [NOW - timedelta(days=day) for day in range(9, 1, -1)]
     for number, day in enumerate([*days, *days]):
@@ -249,7 +249,7 @@ async def test_adopt_examines_every_message_in_turn_when_there_are_many(
 async def test_adopt_finds_a_message_when_an_earlier_one_is_dated_in_the_future(
     database: Database, storage: Storage
 ) -> None:
-    """A wrong clock of the original backend hides no message."""
+    """Messages are adopted even if the original backend's clock is wrong."""
     await store_as_prisma(database, "msg_001", created_at=LATER + timedelta(days=365))
     await adopt(storage)
     await store_as_prisma(database, "msg_002", created_at=LATER)

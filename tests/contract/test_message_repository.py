@@ -66,7 +66,7 @@ async def test_delete_frees_no_number_when_the_last_message_goes(storage: Storag
 async def test_a_change_is_refused_when_another_asks(
     storage: Storage, editor_id: UserId, refusal: type[ChatError]
 ) -> None:
-    """Members get `NotTheAuthor`; outsiders cannot find out whether the message exists."""
+    """Other members get `NotTheAuthor`. Other users cannot find out whether the message exists."""
     message = await add(storage, draft())
 
     with pytest.raises(refusal):
@@ -80,7 +80,7 @@ async def test_a_change_is_refused_when_another_asks(
 async def test_a_change_is_refused_as_not_found_when_the_author_has_left(
     storage: Storage,
 ) -> None:
-    """Only members may change messages, even their own."""
+    """An author who has left the channel may not change the message."""
     message = await add(storage, draft(BOB))
     await storage.leave(GENERAL, BOB)
 
@@ -93,7 +93,7 @@ async def test_a_change_is_refused_as_not_found_when_the_author_has_left(
 async def test_a_change_is_refused_as_not_found_when_there_is_no_such_message(
     storage: Storage,
 ) -> None:
-    """An unknown id gives the same error as a foreign message."""
+    """An unknown id causes the same error as a message of a foreign channel."""
     with pytest.raises(MessageNotFound):
         await storage.messages.update(MessageId("unknown"), ALICE, "changed", LATER)
     with pytest.raises(MessageNotFound):
@@ -101,7 +101,7 @@ async def test_a_change_is_refused_as_not_found_when_there_is_no_such_message(
 
 
 async def test_list_after_pages_by_number_when_some_are_deleted(storage: Storage) -> None:
-    """Deleted messages, and those of other channels, are left out."""
+    """Deleted messages and messages of other channels are left out."""
     general = [await add(storage, draft()) for _ in range(6)]
     await add(storage, draft(channel_id=RANDOM))
     await storage.messages.delete(general[2].id, ALICE)
@@ -127,14 +127,14 @@ async def test_list_after_refuses_when_the_reader_is_not_a_member(
 
 
 async def test_list_after_is_empty_when_the_number_is_larger_than_any(storage: Storage) -> None:
-    """A client may name a number that no message has."""
+    """A client may send any number as the position to continue after."""
     await add(storage, draft())
 
     assert () == await storage.messages.list_after(GENERAL, BOB, after_seq=2**53 - 1, limit=10)
 
 
 async def test_stored_after_is_what_a_member_reads_when_the_server_asks(storage: Storage) -> None:
-    """`stored_after` returns the same messages as `list_after`, and none of an unknown channel."""
+    """`stored_after` returns the same messages as `list_after`, and none for an unknown channel."""
     stored = [await add(storage, draft()) for _ in range(4)]
     await add(storage, draft(channel_id=RANDOM))
     await storage.messages.delete(stored[1].id, ALICE)
@@ -147,7 +147,7 @@ async def test_stored_after_is_what_a_member_reads_when_the_server_asks(storage:
 
 
 async def test_last_seqs_are_what_was_given_last_when_there_are_channels(storage: Storage) -> None:
-    """A channel without messages, or an unknown one, has 0."""
+    """The last number of an unknown channel, or of one without messages, is 0."""
     for channel_id in (GENERAL, GENERAL, RANDOM):
         await add(storage, draft(channel_id=channel_id))
     unknown = ChannelId("unknown")
@@ -159,7 +159,7 @@ async def test_last_seqs_are_what_was_given_last_when_there_are_channels(storage
 
 
 async def test_find_gives_the_message_when_there_is_one(storage: Storage) -> None:
-    """The message has its edits; a deleted or unknown message is not found."""
+    """The message is found with its edits; a deleted or unknown message is not found."""
     message, deleted = await add(storage, draft()), await add(storage, draft())
     edited = await storage.messages.update(message.id, ALICE, "edited", LATER)
     await storage.messages.delete(deleted.id, ALICE)
@@ -171,7 +171,7 @@ async def test_find_gives_the_message_when_there_is_one(storage: Storage) -> Non
 
 
 async def test_every_message_has_a_sequence_when_only_this_server_stores(storage: Storage) -> None:
-    """Adopting such a message does not change its sequence."""
+    """Adopting a message that already has a sequence does not change it."""
     message = await add(storage, draft())
 
     await storage.adoption.adopt([message.id], LATER)

@@ -7,8 +7,7 @@ import pytest
 from app.domain.delivery import DeliveryState
 from app.domain.errors import ClientMessageIdReused, MessageDeleted, NotAMember
 from app.domain.ids import ChannelId, UserId
-from app.domain.message import Message
-from app.domain.user import User
+from app.domain.message import Message, User
 from app.ports import AddOutcome, StoredMessage
 from tests.contract.storage import (
     ALICE,
@@ -29,19 +28,19 @@ LATER = NOW + timedelta(milliseconds=1_234)
 
 
 def numbers(outcomes: Iterable[AddOutcome]) -> list[int | type[AddOutcome]]:
-    """Return the number of each stored message, and the type of each refusal."""
+    """Return the ``seq`` of each stored message, and the type of each refusal."""
     return [
         each.message.seq if isinstance(each, StoredMessage) else type(each) for each in outcomes
     ]
 
 
 def messages(outcomes: Iterable[AddOutcome]) -> list[Message]:
-    """Return the messages of the outcomes that are not refusals."""
+    """Return the messages of the accepted drafts."""
     return [each.message for each in outcomes if isinstance(each, StoredMessage)]
 
 
 async def test_add_all_answers_with_the_message_when_it_is_stored(storage: Storage) -> None:
-    """The outcome has the complete message: its author, number, dates and state."""
+    """The outcome contains the complete message: author, number, dates and state."""
     asked = draft(content="hällo 🎈 'quoted'")
 
     stored = await storage.messages.add_all([asked], NOW)
@@ -68,7 +67,7 @@ async def test_add_all_does_nothing_when_there_is_no_draft(storage: Storage) -> 
 async def test_add_all_counts_each_channel_from_one_when_there_are_several(
     storage: Storage,
 ) -> None:
-    """Numbers follow the order of the drafts, across senders."""
+    """In each channel, numbers follow the order of the drafts of all senders."""
     drafts = [
         draft(ALICE, RANDOM),
         draft(ALICE, GENERAL),
@@ -86,7 +85,7 @@ async def test_add_all_counts_each_channel_from_one_when_there_are_several(
 
 
 async def test_add_all_stores_what_it_answers_when_there_are_many(storage: Storage) -> None:
-    """The channel lists the messages of a full batch as they were returned."""
+    """The channel lists the messages of a full batch exactly as they were returned."""
     drafts = [
         draft(user_id, content=f"{number}", client_message_id=f"c-{number}")
         for number in range(100)
@@ -115,7 +114,7 @@ async def test_add_all_delivers_to_the_other_members_when_it_stores(storage: Sto
 
 
 async def test_add_all_gives_gapless_numbers_when_many_send_at_once(storage: Storage) -> None:
-    """Concurrent batches use every number once, and the channel is listed in that order."""
+    """Concurrent batches use every number once, and the channel is listed by number."""
     batches = [[draft(ALICE), draft(BOB), draft(CAROL)] for _ in range(10)]
 
     stored = await asyncio.gather(*(storage.messages.add_all(each, NOW) for each in batches))
@@ -127,7 +126,7 @@ async def test_add_all_gives_gapless_numbers_when_many_send_at_once(storage: Sto
 
 
 async def test_add_all_gives_no_number_when_it_is_refused(storage: Storage) -> None:
-    """A refused send leaves no gap, and the others of its batch are stored."""
+    """A refused draft leaves no gap, and the other drafts of the batch are stored."""
     await add(storage, draft(client_message_id="c-1"))
     deleted = await add(storage, draft(client_message_id="c-2"))
     await storage.messages.delete(deleted.id, ALICE)
@@ -164,7 +163,7 @@ async def test_add_all_refuses_when_the_sender_is_not_a_member(
 
 @pytest.mark.parametrize("name", ['"', "\\", "ä 🎈", "]", "x" * 191])
 async def test_add_all_stores_when_ids_are_of_any_form(storage: Storage, name: str) -> None:
-    """Ids of users and channels are opaque: no character has a special meaning."""
+    """Any character may occur in ids of users and channels, without a special meaning."""
     user_id, channel_id = UserId(f"user {name}"), ChannelId(name)
     await storage.channels.seed({user_id: [channel_id], BOB: [channel_id]})
     drafts = [
@@ -182,7 +181,7 @@ async def test_add_all_stores_when_ids_are_of_any_form(storage: Storage, name: s
 async def test_add_all_answers_with_the_first_message_when_the_client_id_is_sent_again(
     storage: Storage,
 ) -> None:
-    """A repeated send stores nothing, and returns the message with its edits."""
+    """A repeated send does not store a message, and returns the first one with its edits."""
     first = await add(storage, draft(content="one", client_message_id="c-1"))
     edited = await storage.messages.update(first.id, ALICE, "edited", LATER)
 
@@ -195,7 +194,7 @@ async def test_add_all_answers_with_the_first_message_when_the_client_id_is_sent
 async def test_add_all_stores_the_first_when_a_client_id_comes_twice_in_it(
     storage: Storage,
 ) -> None:
-    """The repetition returns the first message; another content is refused."""
+    """A repetition returns the first message. A draft with another content is refused."""
     drafts = [draft(content=each, client_message_id="c-1") for each in ("one", "one", "two")]
 
     first, repeated, reused = await storage.messages.add_all(drafts, NOW)
@@ -216,7 +215,7 @@ async def test_add_all_stores_the_first_when_a_client_id_comes_twice_in_it(
 async def test_add_all_refuses_when_the_client_id_was_used_for_something_else(
     storage: Storage, channel_id: ChannelId, content: str
 ) -> None:
-    """The content is compared with the first send, not with an edit."""
+    """The content is compared with that of the first send, not with a later edit."""
     first = await add(storage, draft(content="one", client_message_id="c-1"))
     edited = await storage.messages.update(first.id, ALICE, "edited", LATER)
 
@@ -232,7 +231,7 @@ async def test_add_all_refuses_when_the_client_id_was_used_for_something_else(
 async def test_add_all_refuses_all_but_one_when_a_client_id_is_reused_at_the_same_time(
     storage: Storage,
 ) -> None:
-    """One of the concurrent sends is stored, whatever their channels."""
+    """Only one of the concurrent sends is stored, even if their channels differ."""
     drafts = [
         draft(ALICE, (GENERAL, RANDOM)[number % 2], f"{number}", client_message_id="c-1")
         for number in range(10)
@@ -269,7 +268,7 @@ async def test_add_all_takes_no_client_id_when_the_first_that_has_it_is_refused(
 async def test_add_all_stores_one_message_when_a_client_id_is_sent_many_times_at_once(
     storage: Storage,
 ) -> None:
-    """Of concurrent sends with one client message id exactly one is new.
+    """Of concurrent sends with the same client message id, exactly one is new.
 
     The batches have the same ids in different orders and channels, and do not deadlock.
     """

@@ -20,7 +20,7 @@ BY_KIND = pytest.mark.parametrize(
 
 
 async def all_missed(store: RevocationStore, live: Sequence[Credential]) -> list[Revocation]:
-    """Return the revocations of all portions."""
+    """Return the revocations of all batches."""
     return [each async for portion in store.missed(lambda: live) for each in portion]
 
 
@@ -28,7 +28,7 @@ async def all_missed(store: RevocationStore, live: Sequence[Credential]) -> list
 async def test_contains_holds_when_the_credential_was_revoked(
     revocation_store: RevocationStore, revocation: Revocation
 ) -> None:
-    """A revocation by token, by session or by user covers nobody else's credential."""
+    """A revocation of a token, session or user covers no other credential."""
     await revocation_store.add(revocation, ttl_seconds=60)
 
     assert await revocation_store.contains(credential())
@@ -47,14 +47,14 @@ async def test_contains_does_not_hold_when_nothing_was_revoked(
 async def test_contains_does_not_hold_when_the_users_token_was_issued_later(
     revocation_store: RevocationStore,
 ) -> None:
-    """A user can sign in again after a revocation."""
+    """A user can sign in again after being revoked."""
     await revocation_store.add(Revocation.of_user(ALICE, ISSUED_AT), ttl_seconds=60)
 
     assert not await revocation_store.contains(credential(issued_at=ISSUED_AT + 1))
 
 
 async def test_contains_finds_ids_when_they_are_strange(revocation_store: RevocationStore) -> None:
-    """An id may contain the separator of a key, or the wildcard of a pattern."""
+    """An id may contain the separator of keys, or the wildcard of a pattern."""
     strange = credential("t:", "user:\u00fc%", "sess *?[", ISSUED_AT)
 
     await revocation_store.add(
@@ -82,7 +82,7 @@ async def test_a_revocation_is_contained_only_until_its_time_is_over(
 async def test_a_revocation_is_extended_when_it_is_added_again(
     revocation_store: RevocationStore, revocation: Revocation, let_pass: Callable[[float], None]
 ) -> None:
-    """The latest end applies, whatever the order of the additions."""
+    """The latest end applies, in whichever order the revocations are added."""
     await revocation_store.add(revocation, ttl_seconds=10)
     await revocation_store.add(revocation, ttl_seconds=60)
     await revocation_store.add(revocation, ttl_seconds=5)
@@ -96,7 +96,7 @@ async def test_a_revocation_is_extended_when_it_is_added_again(
 async def test_a_users_revocation_reaches_to_the_later_moment_when_there_were_two(
     revocation_store: RevocationStore, moments: tuple[int, int]
 ) -> None:
-    """The order of the additions does not matter."""
+    """The later moment applies, in whichever order the revocations are added."""
     for moment in moments:
         revocation = Revocation.of_user(ALICE, ISSUED_AT + moment)
         await revocation_store.add(revocation, ttl_seconds=60)
@@ -120,7 +120,7 @@ async def test_a_users_revocation_ignores_an_earlier_one_when_that_has_ended(
 async def test_contains_token_holds_when_the_token_was_revoked(
     revocation_store: RevocationStore, token: str
 ) -> None:
-    """Any text can be looked up."""
+    """Any text can be looked up as a token."""
     before = await revocation_store.contains_token(token)
 
     await revocation_store.add(Revocation.of_token(token), ttl_seconds=60)
@@ -156,7 +156,7 @@ async def test_missed_gives_a_revocation_when_it_covers_a_live_credential(
 async def test_missed_gives_all_when_there_are_many_live_credentials(
     revocation_store: RevocationStore,
 ) -> None:
-    """There are more credentials than a portion holds."""
+    """The number of credentials exceeds that of a batch."""
     live = [credential(f"token-{n}", f"user_{n}", f"sess_{n}") for n in range(1_500)]
     await all_missed(revocation_store, live)
     revoked = [Revocation.of_token(f"token-{number}") for number in range(0, 1_500, 100)]

@@ -23,7 +23,7 @@ async def test_take_succeeds_when_only_another_user_has_the_maximum(
 
 
 async def test_take_succeeds_once_when_one_was_released(socket_quota: SocketQuota) -> None:
-    """A released socket can be taken again at once on the same node."""
+    """After a release, the same node can acquire a socket again immediately."""
     for _ in range(MAX_SOCKETS):
         await socket_quota.acquire(ALICE)
 

@@ -7,7 +7,7 @@ from app.ports import StorageProbe
 
 @pytest.fixture(params=["memory", "sqlite", "postgres"])
 def probe(request: pytest.FixtureRequest) -> StorageProbe:
-    """A probe of a working storage."""
+    """The probe of a storage that works."""
     if request.param == "memory":
         return MemoryStorageProbe()
     return SqlStorageProbe(request.getfixturevalue(f"{request.param}_database"))

@@ -25,7 +25,7 @@ def test_take_gives_the_burst_when_the_bucket_is_full(throttle: Throttle) -> Non
 def test_take_succeeds_when_the_time_it_named_is_over(
     throttle: Throttle, clock: ManualClock
 ) -> None:
-    """A key that waits as long as it was asked to gets exactly one token."""
+    """A key that waits for the returned time gets exactly one token."""
     for _ in range(BURST + 50):
         throttle.take("alice")
 
@@ -39,7 +39,7 @@ def test_take_succeeds_when_the_time_it_named_is_over(
 def test_take_of_several_waits_for_all_of_them_when_some_are_missing(
     throttle: Throttle, clock: ManualClock
 ) -> None:
-    """A refused take leaves the tokens to smaller ones."""
+    """A refused take does not use tokens, so a smaller take succeeds."""
     throttle.take("alice")
 
     wait_seconds = throttle.take("alice", BURST)
@@ -69,7 +69,7 @@ def test_take_gives_no_more_than_the_burst_when_the_key_was_quiet_for_long(
 
 
 def test_take_gets_the_whole_bucket_when_it_costs_more(throttle: Throttle) -> None:
-    """Otherwise it would always be refused."""
+    """A take that costs more than a full bucket needs exactly a full bucket."""
     waits = [throttle.take("alice", 10 * BURST), throttle.take("alice", 10 * BURST)]
 
     assert [0.0, pytest.approx(BURST / RATE_PER_SECOND)] == waits
@@ -81,7 +81,7 @@ def test_take_gets_the_whole_bucket_when_it_costs_more(throttle: Throttle) -> No
 def test_take_never_gives_more_than_burst_and_rate_allow_however_it_is_asked(
     steps: list[tuple[float, str]],
 ) -> None:
-    """At any time, granted <= burst + rate * seconds."""
+    """At any time, the tokens granted are at most burst + rate * seconds."""
     clock = ManualClock()
     throttle = TokenBuckets(RATE_PER_SECOND, BURST, clock)
     granted = {"alice": 0, "bob": 0}
@@ -99,7 +99,7 @@ def test_take_never_gives_more_than_burst_and_rate_allow_however_it_is_asked(
 def test_take_gives_all_that_burst_and_rate_allow_however_it_is_asked(
     steps: list[tuple[float, str]],
 ) -> None:
-    """The throttle grants as much as a bucket that is filled continuously."""
+    """The throttle grants as many tokens as a bucket that is filled continuously."""
     clock = ManualClock()
     throttle = TokenBuckets(RATE_PER_SECOND, BURST, clock)
     tokens = {"alice": float(BURST), "bob": float(BURST)}

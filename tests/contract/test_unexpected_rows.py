@@ -1,4 +1,4 @@
-"""Rows whose values the original backend's schema does not allow: they can be read and used."""
+"""Rows with values that the original backend's schema does not allow can be read and used."""
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -37,7 +37,7 @@ NEW_KIND = """ALTER TYPE "ChannelType" ADD VALUE 'BROADCAST'"""
 
 @dataclass(frozen=True, slots=True)
 class Oddity:
-    """A column's unexpected value, in SQL, and the value that is read for it."""
+    """An unexpected value of a column, in SQL, and the value that is read instead."""
 
     kind: str
     column: str
@@ -58,7 +58,7 @@ class Oddity:
 
 
 def null(column: str, expected: object) -> Oddity:
-    """Return a NULL in a column whose NOT NULL constraint was dropped."""
+    """Return the oddity NULL, for a column whose NOT NULL constraint was dropped."""
     loosened = f'ALTER TABLE messages ALTER "{column}" DROP NOT NULL'
     return Oddity("postgres", column, "NULL", expected, loosened)
 
@@ -87,14 +87,14 @@ ODDITIES = [
 
 @pytest.fixture(params=ODDITIES, ids=str)
 def oddity(request: pytest.FixtureRequest) -> Oddity:
-    """Each of the unexpected values."""
+    """One of the unexpected values."""
     oddity: Oddity = request.param
     return oddity
 
 
 @pytest.fixture
 def odd_database(request: pytest.FixtureRequest, oddity: Oddity) -> Database:
-    """A database whose column accepts the value."""
+    """A database in which the column accepts the unexpected value."""
     kind = "own_postgres" if oddity.before else oddity.kind
     database: Database = request.getfixturevalue(f"{kind}_database")
     return database
@@ -102,7 +102,7 @@ def odd_database(request: pytest.FixtureRequest, oddity: Oddity) -> Database:
 
 @pytest.fixture
 async def odd_storage(odd_database: Database, oddity: Oddity) -> Storage:
-    """A database that holds only the odd message, which was adopted."""
+    """A storage with only one message, which has the unexpected value and was adopted."""
     storage = await seeded(odd_database)
     if oddity.before:
         await run(odd_database, oddity.before)
@@ -113,7 +113,7 @@ async def odd_storage(odd_database: Database, oddity: Oddity) -> Storage:
 
 
 async def seeded(database: Database) -> Storage:
-    """Seed the suites' users and channels; everybody joined a day ago."""
+    """Seed the users and channels of the suites. All members joined a day ago."""
     storage = sql_storage(database)
     await storage.channels.seed(MEMBERSHIP)
     long_ago = NOW - timedelta(days=1)
@@ -138,7 +138,7 @@ async def write(database: Database, message_id: str, column: str, value: str) ->
 async def test_an_odd_row_is_adopted_and_read_when_there_is_one(
     odd_storage: Storage, oddity: Oddity
 ) -> None:
-    """An odd value is read as the nearest allowed one, and the message can be sent to clients."""
+    """An unexpected value is read as the nearest allowed one, which clients can receive."""
     (read,) = await odd_storage.messages.list_after(GENERAL, BOB, 0, 10)
 
     assert (ODD, oddity.expected) == (read.id, oddity.read_of(read))
@@ -147,7 +147,7 @@ async def test_an_odd_row_is_adopted_and_read_when_there_is_one(
 
 
 async def test_a_channel_goes_on_when_a_row_in_it_is_odd(odd_storage: Storage) -> None:
-    """Sends, repeated sends, adoption and undelivered messages work."""
+    """Sending, repeated sending, adoption and reading undelivered messages work."""
     asked = draft(client_message_id="c-1")
 
     own = await add(odd_storage, asked)
@@ -172,7 +172,7 @@ async def test_an_odd_row_is_edited_and_deleted_when_its_author_asks(odd_storage
 
 
 async def test_receipts_count_when_one_of_their_messages_is_odd(odd_storage: Storage) -> None:
-    """Reports of one batch are counted for each message that has recipients."""
+    """In a batch, each report of a recipient is accepted."""
     own = await add(odd_storage, draft())
     statuses = (await odd_storage.deliveries.statuses(ODD, ALICE)).statuses
     reports = [
@@ -192,7 +192,7 @@ async def test_receipts_count_when_one_of_their_messages_is_odd(odd_storage: Sto
 async def test_a_message_goes_with_its_recipients_when_another_status_was_written(
     database: Database, status: str
 ) -> None:
-    """The message's state follows its recipients' reports, not the status that was written."""
+    """The recipients' reports determine the message's state, not the status written before."""
     storage = await seeded(database)
     await store_as_prisma(database, ODD)
     await write(database, ODD, "deliveryStatus", f"'{status}'")
@@ -210,7 +210,7 @@ async def test_a_message_goes_with_its_recipients_when_another_status_was_writte
 async def test_a_message_goes_with_its_recipients_when_its_status_is_unknown_here(
     own_postgres_database: Database,
 ) -> None:
-    """The unknown status is replaced by a known one."""
+    """A report replaces the unknown status of the message with a known one."""
     storage = await seeded(own_postgres_database)
     await run(own_postgres_database, NEW_STATUS)
     await store_as_prisma(own_postgres_database, ODD)
@@ -225,7 +225,7 @@ async def test_a_message_goes_with_its_recipients_when_its_status_is_unknown_her
 
 
 async def test_all_are_adopted_when_many_have_odd_dates(own_postgres_database: Database) -> None:
-    """The repository looks for one message at a time, so ranges of dates are short."""
+    """The repository searches for one message at a time, so the ranges of dates are short."""
     storage = await seeded(own_postgres_database)
     short = replace(storage, adoption=SqlAdoptionRepository(own_postgres_database, 1))
     await run(own_postgres_database, 'ALTER TABLE messages ALTER "createdAt" DROP NOT NULL')
@@ -251,7 +251,7 @@ async def test_all_are_adopted_when_many_have_odd_dates(own_postgres_database: D
 async def test_a_channel_is_private_when_its_kind_is_unknown_here(
     own_postgres_database: Database,
 ) -> None:
-    """A channel without a name gets its id as its name."""
+    """The id of a channel without a name is used as its name."""
     storage = await seeded(own_postgres_database)
     await run(own_postgres_database, NEW_KIND)
     await run(own_postgres_database, "ALTER TABLE channels ALTER name DROP NOT NULL")

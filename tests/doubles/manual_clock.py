@@ -1,4 +1,4 @@
-"""A clock for tests, which replaces `SystemClock` so that no test has to sleep."""
+"""A clock for tests. It replaces `SystemClock`, so that tests need not sleep."""
 
 import heapq
 from collections.abc import Callable
@@ -11,7 +11,10 @@ DEFAULT_START = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
 
 
 class ManualClock(Clock):
-    """Wall clock and monotonic clock. `advance` moves both and runs the timers that fall due."""
+    """A wall clock and a monotonic clock.
+
+    `advance` moves both, and runs the timers that are due.
+    """
 
     def __init__(self, start: datetime = DEFAULT_START) -> None:
         self._start = start
@@ -29,16 +32,16 @@ class ManualClock(Clock):
         return self._elapsed_seconds
 
     def call_later(self, delay_seconds: float, callback: Callable[[], None]) -> Timer:
-        """Call back inside the `advance` that reaches the timer's time."""
+        """Schedule the callback; `advance` calls it when the clock reaches its time."""
         timer = _ManualTimer(callback)
         due = self._elapsed_seconds + delay_seconds
         heapq.heappush(self._timers, (due, next(self._order), timer))
         return timer
 
     def advance(self, seconds: float) -> None:
-        """Move both clocks, and run each timer that falls due at its own time, in order.
+        """Move both clocks, and run all timers that become due, in order and each at its own time.
 
-        Timers that a callback sets run too, if they fall due within ``seconds``.
+        Timers that a callback sets also run if they become due within ``seconds``.
         """
         end = self._elapsed_seconds + seconds
         while self._timers and self._timers[0][0] <= end:
@@ -48,7 +51,7 @@ class ManualClock(Clock):
         self._elapsed_seconds = end
 
     def jump(self, seconds: float) -> None:
-        """Move only the wall clock, as a correction of the system clock does."""
+        """Move only the wall clock, like a correction of the system clock."""
         self._start += timedelta(seconds=seconds)
 
 

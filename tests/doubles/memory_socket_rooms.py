@@ -8,13 +8,13 @@ from app.ports import SocketRooms
 
 
 class MemorySocketRooms(SocketRooms):
-    """Keeps the sockets of each room, with their users, in dictionaries."""
+    """Stores the sockets of each room, with their users, in dictionaries."""
 
     def __init__(self) -> None:
         self._rooms: dict[str, dict[SocketId, UserId]] = {}
 
     def connect(self, socket_id: SocketId, user_id: UserId, *rooms: str) -> None:
-        """Add a socket of the user to the user's room and to these rooms."""
+        """Add a new socket of the user to the user's own room and to these rooms."""
         for room in (user_room(user_id), *rooms):
             self._rooms.setdefault(room, {})[socket_id] = user_id
 

@@ -14,7 +14,7 @@ def test_time_stands_still_when_nobody_advances() -> None:
 
 
 def test_advance_moves_both_clocks_when_it_is_called() -> None:
-    """The wall clock is cut to the millisecond, the monotonic one is not."""
+    """The wall clock is truncated to milliseconds, but the monotonic clock is not."""
     clock = ManualClock(START)
 
     clock.advance(1.5004)
@@ -24,7 +24,7 @@ def test_advance_moves_both_clocks_when_it_is_called() -> None:
 
 
 def test_jump_moves_the_wall_clock_alone_when_it_is_called() -> None:
-    """No timer runs."""
+    """A jump of the wall clock runs no timer."""
     clock = ManualClock(START)
     ran: list[str] = []
     clock.call_later(1, lambda: ran.append("timer"))
@@ -35,7 +35,7 @@ def test_jump_moves_the_wall_clock_alone_when_it_is_called() -> None:
 
 
 def test_timers_run_in_order_of_their_time_when_several_fall_due() -> None:
-    """Each runs at its own time; timers of the same time run in the order they were set."""
+    """Each timer runs at its own time. Timers with the same time run in the order of scheduling."""
     clock = ManualClock(START)
     calls: list[tuple[str, float]] = []
 
@@ -66,7 +66,7 @@ def test_a_timer_runs_in_the_same_advance_when_a_timer_sets_it() -> None:
 
 
 def test_a_timer_does_not_run_when_it_is_cancelled() -> None:
-    """Cancelling a timer that has run changes nothing."""
+    """Cancelling a timer that has already run has no effect."""
     clock = ManualClock(START)
     calls: list[str] = []
     cancelled = clock.call_later(1, lambda: calls.append("cancelled"))

@@ -107,5 +107,4 @@ def _key_id(key: RSAPrivateKey) -> str:
 
 
 def _default_session(user_id: UserId) -> str:
-    """Return one session id per user, so that a socket accepts each new token of its user."""
     return f"sess_{sha256(user_id.encode()).hexdigest()[:24]}"

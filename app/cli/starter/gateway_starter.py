@@ -20,7 +20,6 @@ class NewGateway:
     """The result of `new_gateway`.
 
     Attributes:
-        created: The paths of the gateway, its DTO and its test, relative to the root.
         missing: The lines to add to a module by hand, if `MODULE_FILE` could not be changed.
     """
 

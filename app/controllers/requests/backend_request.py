@@ -33,11 +33,7 @@ class BackendRequest(BaseModel):
 
 
 def invalid(error: ValidationError, expected: str) -> web.Response:
-    """Answer 400 for an invalid body, without repeating any of it.
-
-    Args:
-        expected: A sentence that describes the expected body.
-    """
+    """Answer 400 for an invalid body, without repeating any of it."""
     faults = zip(error.errors(include_input=False), field_errors(error), strict=True)
     fields = [
         _UNKNOWN_FIELD if fault["type"] == "extra_forbidden" else field for fault, field in faults

@@ -24,7 +24,6 @@ class RefusalLog:
         """Count one rejected request, and log it at most once a minute.
 
         Args:
-            what: The name of the operation, such as ``webhook``.
             reason: A fixed text that repeats nothing from the request.
         """
         address = client_address(request, self._trusted_proxies)

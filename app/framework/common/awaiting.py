@@ -1,4 +1,4 @@
-"""Await values that may or may not be awaitable: guards, pipes, filters and hooks give both."""
+"""Awaits the results of guards, pipes, filters and hooks, which may or may not be awaitable."""
 
 from inspect import isawaitable
 from typing import Any
@@ -7,8 +7,8 @@ from typing import Any
 async def maybe_await(value: Any) -> Any:
     """Await a value until it is no longer awaitable, as JavaScript flattens promises.
 
-    An ``async def`` can return a coroutine that it did not await. After a single ``await`` that
-    coroutine would be left, and it is truthy: a guard would let everybody pass.
+    An ``async def`` can return a coroutine without awaiting it. A single ``await`` would then
+    result in that coroutine, which is truthy, so a guard would admit every client.
     """
     while isawaitable(value):
         value = await value

@@ -1,4 +1,4 @@
-"""`ArgumentsHost` and `ExecutionContext`: the event as guards, interceptors and filters see it.
+"""`ArgumentsHost` and `ExecutionContext`: the event that guards, interceptors and filters receive.
 
 One object implements both and also the result of ``switch_to_ws()``, so an event costs one
 allocation instead of three.
@@ -73,14 +73,14 @@ class UnknownEvent:
 
 
 class ExecutionContext(ArgumentsHost):
-    """The arguments of one event, with the gateway and the handler that it is for."""
+    """The arguments of one event, with the gateway and the handler that process it."""
 
     __slots__ = ("_class", "_handler", "_request_id")
 
     is_connection = False
     """Whether a socket is connecting.
 
-    `CONNECTION_PATTERN` does not prove it: a client may send an event of that name.
+    The pattern does not prove this: a client may send an event named `CONNECTION_PATTERN`.
     """
 
     def __init__(
@@ -92,7 +92,8 @@ class ExecutionContext(ArgumentsHost):
         gateway_class: type,
         handler: Callable[..., Any],
     ) -> None:
-        # Without a call of super().__init__: every event creates a context.
+        # Set the fields without calling ``super().__init__``, because every event creates a
+        # context.
         self._client = client
         self._data = data
         self._ack = ack
@@ -116,7 +117,7 @@ class ExecutionContext(ArgumentsHost):
 
     @property
     def request_id(self) -> str:
-        """The id of this event in logs: unique in this process, and very likely among others."""
+        """The event's id in logs; unique in this process, and almost certainly across processes."""
         if not self._request_id:
             self._request_id = f"{_process}-{next(_requests)}"
         return self._request_id

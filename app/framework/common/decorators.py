@@ -1,6 +1,6 @@
 """Nest's decorators for guards, pipes, interceptors and filters.
 
-They only write metadata, which ``websockets/enhancers.py`` reads once, at boot.
+The decorators only write metadata, which ``websockets/enhancers.py`` reads once, at boot.
 """
 
 import inspect
@@ -37,7 +37,7 @@ def use_interceptors(*interceptors: object) -> Callable[[Decorated], Decorated]:
 def use_filters(*filters: object) -> Callable[[Decorated], Decorated]:
     """Nest's ``@UseFilters``: the first filter that catches the error runs.
 
-    The last one listed is asked first, as in Nest.
+    Filters are tried from the last to the first, as in Nest.
     """
     return _extend(FILTERS, "use_filters", filters)
 

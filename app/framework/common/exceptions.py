@@ -25,7 +25,8 @@ class WsException(Exception):
 
     Attributes:
         error: A text, or an object that is sent unchanged, as in Nest.
-        message: The text; for an object, its ``message`` or the name of the class in words.
+        message: The text of the error. For an object this is its ``message`` or, without one, the
+            class name in words.
         details: Further fields of the answer, such as ``retryAfterMs``.
     """
 
@@ -106,11 +107,7 @@ class WsForbidden(WsException):
 
 
 class FieldError(TypedDict):
-    """The error of one field of a payload, as it is sent to the client.
-
-    Attributes:
-        path: The path of the field, with dots.
-    """
+    """The error of one field, as it is sent to the client; ``path`` contains dots."""
 
     path: str
     message: str
@@ -148,8 +145,8 @@ class WsUnknownEvent(WsException):
 class WsTooManyRequests(WsException):
     """The client exceeded a rate limit; it may continue after ``retry_after_ms`` milliseconds.
 
-    The pipeline handles none of its events until then, so the client gets one error instead of one
-    per event.
+    Until then, the pipeline does not handle the client's events, so the client gets one error
+    instead of one per event.
     """
 
     code = "rate_limited"

@@ -1,4 +1,4 @@
-"""Exception filters: they turn an error into an answer for the client."""
+"""Exception filters, which turn an error into an answer for the client."""
 
 from collections.abc import Awaitable
 from typing import Protocol, runtime_checkable
@@ -13,23 +13,23 @@ _log = structlog.stdlib.get_logger("WsExceptionsHandler")
 
 @runtime_checkable
 class ExceptionFilter(Protocol):
-    """A filter; the decorator `catch` names the exceptions that it handles.
+    """An exception filter; its `catch` decorator names the exceptions that it handles.
 
-    It calls the ack or emits an event. If it raises an error, that error is logged and the client
-    gets no answer.
+    A filter calls the ack or emits an event. If the filter raises, the error is logged and the
+    client gets no answer.
     """
 
     def catch(self, exception: Exception, host: ExecutionContext) -> Awaitable[None] | None:
-        """Answer the client; may be async. The socket's next event waits until it has returned."""
+        """Answer the client; may be async. The socket's next event waits until this returns."""
 
 
 class BaseWsExceptionFilter:
     """The default filter: sends a `WsException`; logs anything else and sends ``internal``.
 
-    If the client requested an ack, the error is sent in the ack only, unlike in Nest. Otherwise it
-    is sent as Nest's ``exception`` event.
+    If the client requested an ack, the error is sent in the ack only, unlike in Nest. Without an
+    ack, the error is sent as Nest's ``exception`` event.
 
-    A socket that is refused for a temporary error reconnects by itself: see
+    A client that is refused for a temporary error reconnects by itself: see
     `Socket.close_transport`.
 
     Args:

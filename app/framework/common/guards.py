@@ -17,14 +17,14 @@ class CanActivate(Protocol):
     """A guard. It runs before interceptors and pipes, and when a socket connects."""
 
     def can_activate(self, context: ExecutionContext) -> bool | Awaitable[bool]:
-        """Return whether to continue; False answers ``Forbidden resource``.
+        """Return whether to continue. If False, the client receives ``Forbidden resource``.
 
-        A guard may also raise, which answers the client with that error.
+        If a guard raises, the client receives that error.
         """
 
 
 _NOT_VERDICTS = (Iterator, AsyncIterator, BaseException, Future)
-"""Types whose values are truthy whatever the guard decided. Callables are rejected as well."""
+"""Types that are always truthy, so they cannot be a verdict. Callables are rejected too."""
 
 
 async def try_activate(checks: Iterable[Check], context: ExecutionContext) -> None:

@@ -1,7 +1,7 @@
 """The lifecycle hooks that every provider may have, as Protocols.
 
 A provider has a hook when it has the method. ``core/lifecycle.py`` describes when they run. A hook
-may take fewer arguments than its Protocol lists: as in JavaScript, the surplus is dropped.
+may take fewer arguments than its Protocol lists: surplus arguments are dropped, as in JavaScript.
 """
 
 import inspect
@@ -21,7 +21,7 @@ MODULE_HOOKS: HookArguments = {
     "before_application_shutdown": ("signal",),
     "on_application_shutdown": ("signal",),
 }
-"""The hooks of every provider."""
+"""The hooks that every provider may have."""
 
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
@@ -31,7 +31,7 @@ class OnModuleInit(Protocol):
     """Opens connections and files, which a constructor must not do."""
 
     async def on_module_init(self) -> None:
-        """Open; an error stops the start."""
+        """Open connections. If this raises, the application does not start."""
 
 
 @runtime_checkable
@@ -39,7 +39,7 @@ class OnApplicationBootstrap(Protocol):
     """Runs when every module is initialized, before the application listens."""
 
     async def on_application_bootstrap(self) -> None:
-        """Begin; an error stops the start."""
+        """Start background work. If this raises, the application does not start."""
 
 
 @runtime_checkable
@@ -50,7 +50,7 @@ class OnDrain(Protocol):
     """
 
     async def on_drain(self) -> None:
-        """Announce the shutdown; an error is logged."""
+        """Announce the shutdown. If this raises, the error is logged."""
 
 
 @runtime_checkable
@@ -58,7 +58,7 @@ class OnModuleDestroy(Protocol):
     """Stops the provider's own tasks; sockets are still connected."""
 
     async def on_module_destroy(self) -> None:
-        """Stop; an error is logged."""
+        """Stop background work. If this raises, the error is logged."""
 
 
 @runtime_checkable
@@ -66,7 +66,7 @@ class BeforeApplicationShutdown(Protocol):
     """Runs after all ``on_module_destroy`` hooks, before the servers close."""
 
     async def before_application_shutdown(self, signal: str | None) -> None:
-        """Prepare for the shutdown; an error is logged. ``signal`` is the name of the signal."""
+        """Prepare for the shutdown. Errors are logged. ``signal`` is the signal's name, if any."""
 
 
 @runtime_checkable
@@ -74,7 +74,7 @@ class OnApplicationShutdown(Protocol):
     """Closes resources that handlers used; no socket is connected any more."""
 
     async def on_application_shutdown(self, signal: str | None) -> None:
-        """Close; an error is logged. ``signal`` is the name of the signal."""
+        """Close resources. Errors are logged. ``signal`` is the name of the signal, if any."""
 
 
 def find_hook(provider: object, name: str, arguments: tuple[str, ...]) -> Callable[..., Any] | None:

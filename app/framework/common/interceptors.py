@@ -13,9 +13,9 @@ class CallHandler:
 
     def __init__(self, handle: Callable[[], Awaitable[Any]]) -> None:
         self.handle = handle
-        """Run the handler and return its result, an async iterator if the handler streams.
+        """Runs the handler and returns its result; for a streaming handler, an async iterator.
 
-        An interceptor that does not call it skips the handler and returns a result of its own.
+        An interceptor that does not call this skips the handler and returns its own result.
         """
 
 

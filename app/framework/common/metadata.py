@@ -1,7 +1,7 @@
 """Metadata that decorators write on classes and functions, and `Reflector`, which reads it.
 
-It works like Nest's reflect-metadata: a class inherits the metadata of its base classes and may
-override it.
+Metadata works like Nest's reflect-metadata: a class inherits the metadata of its base classes and
+may override it.
 """
 
 import inspect
@@ -14,8 +14,8 @@ _ATTRIBUTE = "__nest_metadata__"
 
 
 def define_metadata(target: object, key: str, value: object) -> None:
-    """Set one value on a class or a function; base classes and wrapped functions keep theirs."""
-    # A new dict, because functools.wraps makes both functions share one.
+    """Set one value on a class or function, without changing base classes or wrapped functions."""
+    # Create a new dict, because ``functools.wraps`` makes both functions share one.
     setattr(target, _ATTRIBUTE, {**vars(target).get(_ATTRIBUTE, {}), key: value})
 
 
@@ -36,7 +36,7 @@ def metadata_keys(target: object) -> list[str]:
 
 
 def has_metadata(target: object) -> bool:
-    """Return whether an object of any kind has metadata itself."""
+    """Return whether an object itself has metadata."""
     return _ATTRIBUTE in getattr(target, "__dict__", ())
 
 
@@ -57,7 +57,7 @@ def member_names(cls: type) -> Iterable[str]:
 
 
 def extend_metadata(target: object, key: str, values: Sequence[object]) -> None:
-    """Append to a value that is a tuple; inherited items come first, as in Nest."""
+    """Append to a tuple value; inherited items come first, as in Nest."""
     define_metadata(target, key, (*(get_metadata(target, key) or ()), *values))
 
 
@@ -75,11 +75,11 @@ class Reflector:
     """Reads the values of `set_metadata` from ``context.get_handler()`` or ``get_class()``."""
 
     def get(self, key: str, target: object) -> Any:
-        """Return the value of one target, None if it has none."""
+        """Return the value of one target; None if it has none."""
         return get_metadata(target, key)
 
     def get_all(self, key: str, targets: Iterable[object]) -> list[Any]:
-        """Return the value of each target, None for those without."""
+        """Return the value of each target; None for a target without one."""
         return [get_metadata(target, key) for target in targets]
 
     def get_all_and_override(self, key: str, targets: Iterable[object]) -> Any:

@@ -8,14 +8,14 @@ from functools import partial
 MINUTE_SECONDS = 60.0
 
 MAX_SUBJECTS = 1_000
-"""The number of subjects that are counted separately within a minute."""
+"""The maximum number of subjects that are counted separately within a minute."""
 
 OTHERS = "others"
-"""The subject under which everything beyond the maximum is counted together."""
+"""The common subject for all occurrences beyond the maximum."""
 
 
 def _call_later(seconds: float, callback: Callable[[], None]) -> object:
-    # In an empty context: the log line must not carry the ids of the event that started the timer.
+    # Use an empty context: the log line must not carry the ids of the event that started the timer.
     return asyncio.get_running_loop().call_later(seconds, callback, context=Context())
 
 
@@ -28,8 +28,8 @@ class MinuteLog:
     Args:
         write: Logs one line for ``(what, subject, times)``; ``times`` is the number of occurrences
             since the last line.
-        max_subjects: The number of pairs that are counted separately. Choose a low number where
-            clients can invent subjects.
+        max_subjects: The maximum number of pairs that are counted separately. Choose a low number
+            where clients can invent subjects.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class MinuteLog:
 
         Args:
             what: One of a few constant texts.
-            subject: A short text that says who caused it, such as a client's address.
+            subject: A short text that identifies the cause, such as a client's address.
         """
         key = (what, subject)
         if key not in self._counts and len(self._counts) >= self._max_subjects:

@@ -1,4 +1,4 @@
-"""Pipes: they transform or validate an argument before the handler receives it."""
+"""Pipes, which transform or validate an argument before the handler receives it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -42,10 +42,10 @@ class PipeTransform:
         return value
 
     def bind(self, metadata: ArgumentMetadata) -> Transform | None:
-        """Return the transformation for one parameter, None if it needs none. Called at boot.
+        """Return the transformation for one parameter; None leaves it unchanged. Called at boot.
 
         Raises:
-            BootError: The pipe overrides neither method.
+            BootError: The pipe overrides neither `transform` nor `bind`.
         """
         if type(self).transform is PipeTransform.transform:
             raise BootError(f"{type(self).__name__} overrides neither transform nor bind")
@@ -63,9 +63,9 @@ def ignores_transform(pipe: PipeTransform) -> bool:
 class ValidationPipe(PipeTransform):
     """Validates a payload with pydantic and converts it to the parameter's annotated type.
 
-    An invalid payload is answered with ``invalid_payload`` and its ``fields``; in Nest it would be
-    an internal error. As in Nest, custom parameters are not validated, unknown fields are ignored,
-    and a missing or scalar payload counts as an empty object if the type is a model.
+    For an invalid payload the client receives ``invalid_payload`` with the ``fields``; Nest answers
+    with an internal error. As in Nest, custom parameters are not validated, unknown fields are
+    ignored, and a missing or scalar payload counts as an empty object if the type is a model.
     """
 
     def transform(self, value: Any, metadata: ArgumentMetadata) -> Any:

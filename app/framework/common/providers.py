@@ -1,4 +1,4 @@
-"""Providers for Nest's ``APP_GUARD``, ``APP_PIPE``, ``APP_INTERCEPTOR``, ``APP_FILTER``, imports.
+"""Providers like Nest's ``APP_GUARD``, ``APP_PIPE``, ``APP_INTERCEPTOR`` and ``APP_FILTER``.
 
 Write ``throttler = AppGuard(WsThrottlerGuard, limiter)`` in a module. These are ordinary providers
 of dependency-injector, so tests can override them by class, unlike in Nest.
@@ -12,7 +12,8 @@ from dependency_injector import providers
 class AppGuard(providers.Singleton[Any]):
     """A guard that runs for every event and every connecting socket, before all other guards.
 
-    An application with controllers refuses it at boot, because it would not run for HTTP requests.
+    An application with controllers refuses such a guard at boot, because guards do not run for HTTP
+    requests.
     """
 
 
@@ -33,10 +34,7 @@ def imported(
 ) -> providers.Dependency[Any]:
     """Declare a dependency that another module provides, like Nest's ``imports``.
 
-    The dependency has a type. Therefore tests can override it by class, and the provided object is
-    checked against it.
-
-    Args:
-        token: A class or a port (a runtime-checkable Protocol).
+    ``token`` is a class or a runtime-checkable Protocol. The provided object must have this type,
+    and tests can override the dependency by it.
     """
     return providers.Dependency(instance_of=token, default=default)

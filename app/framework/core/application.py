@@ -39,7 +39,7 @@ T = TypeVar("T")
 _ANY_ADDRESS = "::"
 _HTTP_SHUTDOWN_SECONDS = 0.5
 _HTTP_IDLE_SECONDS = 60.0
-"""The time a client has to send a request's head: Node's default, in aiohttp it is an hour."""
+"""The maximum time for sending a request's head: Node's default; aiohttp's is an hour."""
 
 
 class NestApplication:
@@ -64,7 +64,7 @@ class NestApplication:
     def use_global_guards(self, *guards: CanActivate) -> None:
         """Nest's ``useGlobalGuards``: instances that run after those of `AppGuard`.
 
-        As with `AppGuard`, an application with controllers refuses them at boot.
+        An application with controllers refuses global guards at boot: they do not run for HTTP.
         """
         self._check_global("use_global_guards", guards, CanActivate)
         self._globals = replace(self._globals, guards=(*self._globals.guards, *guards))
@@ -82,7 +82,7 @@ class NestApplication:
         self._globals = replace(self._globals, pipes=(*self._globals.pipes, *pipes))
 
     def use_global_filters(self, *filters: ExceptionFilter) -> None:
-        """Nest's ``useGlobalFilters``: instances that are asked before those of `AppFilter`."""
+        """Nest's ``useGlobalFilters``: instances that are tried before those of `AppFilter`."""
         self._check_global("use_global_filters", filters, ExceptionFilter)
         self._globals = replace(self._globals, filters=(*reversed(filters), *self._globals.filters))
 
@@ -112,7 +112,7 @@ class NestApplication:
         return tuple(route for definition in self.definitions() for route in definition.routes)
 
     async def init(self) -> None:
-        """Build all providers and run the start hooks; further calls do nothing.
+        """Build all providers and run the start hooks; further calls have no effect.
 
         The last hook that runs is ``on_application_bootstrap``.
         """
@@ -171,7 +171,7 @@ class NestApplication:
         await run_closing_hooks("on_drain", self._providers[::-1])
 
     async def close(self, signal: signals.Signals | None = None) -> None:
-        """Run Nest's shutdown sequence. Clients are closed with 1001, so they reconnect themselves.
+        """Run Nest's shutdown sequence. Connections are closed with 1001, so clients reconnect.
 
         Events that are being handled are finished and acked; no further event is handled.
         """

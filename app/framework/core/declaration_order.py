@@ -17,7 +17,7 @@ _CONTAINERS = (providers.Container, providers.DependenciesContainer)
 def in_declaration_order(container: containers.Container) -> tuple[AnyProvider, ...]:
     """Return all providers that a container reaches, without duplicates.
 
-    The providers of a nested container come where the container is declared. A provider that no
+    The providers of a nested container are listed at the container's position. A provider that no
     container declares, such as an inline argument or an override, comes after the first provider
     that uses it.
     """
@@ -30,13 +30,13 @@ def in_declaration_order(container: containers.Container) -> tuple[AnyProvider, 
 
 
 def dependencies_first(ordered: Iterable[AnyProvider]) -> Iterator[AnyProvider]:
-    """Yield the same providers in the same order, except that dependencies come first."""
+    """Yield the providers in the same order, except that each comes after its dependencies."""
     visited: set[AnyProvider] = set()
 
     def visit(provider: AnyProvider) -> Iterator[AnyProvider]:
         if provider not in visited:
             visited.add(provider)
-            if not isinstance(provider, _CONTAINERS):  # a container is not an argument
+            if not isinstance(provider, _CONTAINERS):  # containers are not arguments
                 for each in provider.related:
                     yield from visit(each)
             yield provider
@@ -51,8 +51,8 @@ def _collect_declared(found: Iterable[AnyProvider], declared: dict[AnyProvider, 
             continue
         declared[provider] = None
         if isinstance(provider, _CONTAINERS):
-            # Containers that override it come first: its own children are placeholders for theirs,
-            # in the order of their first use.
+            # Collect the overriding containers first: they hold the providers in declaration order.
+            # The children of the overridden container are only placeholders, in order of first use.
             for overriding in provider.overridden:
                 _collect_declared(_children(overriding), declared)
             _collect_declared(_children(provider), declared)

@@ -81,9 +81,9 @@ class Injector:
         return found[0]
 
     def find(self, token: type) -> list[AnyProvider]:
-        """Return the providers of a class, or else of its subclasses.
+        """Return the providers of a class; without any, those of its subclasses.
 
-        If there are none, return the dependencies that `imported` declares with this class.
+        Without those, return the dependencies that `imported` declares with this class.
         """
         exact = [each for each in self._providers if provided_class(each) is token]
         derived = [each for each in self._providers if token in provided_class(each).__mro__]
@@ -91,11 +91,7 @@ class Injector:
         return exact or derived or declared
 
     def resolve(self, reference: object, subject: str) -> Any:
-        """Return an instance unchanged, or the instance of a class; decorators may name either.
-
-        Raises:
-            BootError: No module provides the class.
-        """
+        """Return an instance as it is, or that of a class; `BootError` if nothing provides it."""
         if not isinstance(reference, type):
             return reference
         if not self.find(reference):
@@ -159,7 +155,7 @@ def _declared_class(provider: AnyProvider) -> object:
 
 
 def build(provider: AnyProvider) -> Any:
-    """Call a provider, and explain the usual mistakes.
+    """Call a provider; convert the usual mistakes to errors that explain them.
 
     Raises:
         BootError: The arguments do not match the constructor, a dependency is missing, or the
@@ -182,7 +178,7 @@ def build(provider: AnyProvider) -> Any:
 
 
 def _refuse_awaitable(provider: AnyProvider, instance: Any) -> NoReturn:
-    """Refuse what an async function returns: a gateway, guard or hook in it would not be found."""
+    """Refuse an awaitable: the injector would not find a gateway, guard or hook in its result."""
     if isinstance(instance, asyncio.Future):
         instance.cancel()
     elif inspect.iscoroutine(instance):

@@ -1,7 +1,7 @@
 """Refuses decorators and hooks that have no effect in the place where they are written.
 
-A guard that never runs protects nothing, and nobody would notice the mistake. Therefore the start
-of the application fails.
+A guard that never runs protects nothing, and nobody would notice the mistake. Therefore such a
+mistake prevents the start of the application.
 """
 
 import inspect
@@ -127,10 +127,7 @@ def _refuse_on_other_members(member: object, subject: str) -> None:
 
 
 def _refuse_hidden_metadata(member: FunctionType, keys: Iterable[str], subject: str) -> None:
-    """Refuse another decorator that hides the framework's, because it lacks ``functools.wraps``.
-
-    The function that it wraps is found in its closure.
-    """
+    """Refuse a decorator without ``functools.wraps``: it hides the framework's in its closure."""
     filled = [cell for cell in member.__closure__ or () if cell != CellType()]
     for wrapped in filter(inspect.isfunction, (cell.cell_contents for cell in filled)):
         for key in metadata_keys(wrapped):
@@ -142,7 +139,7 @@ def _refuse_hidden_metadata(member: FunctionType, keys: Iterable[str], subject: 
 
 
 def _refuse_lost_metadata(cls: type, name: str, keys: Iterable[str]) -> None:
-    """Refuse an override without the decorators of the original handler: it inherits none."""
+    """Refuse an override that lacks the original handler's decorators, which are not inherited."""
     for owner in cls.__mro__:
         replaced = vars(owner).get(name)
         for key in metadata_keys(replaced) if inspect.isfunction(replaced) else ():

@@ -21,7 +21,7 @@ class RecordingLink:
         broadcasts: The broadcasts, ``(rooms, except_rooms, event, args)``, in order.
         volatile: The names of events that were broadcast as volatile.
         pauses: The seconds of each `Socket.pause_events`.
-        present: The sockets among which `sockets` selects by their rooms.
+        present: The sockets from which `sockets` selects by room.
         refusal: The arguments ``(message, data)`` of `Socket.refuse`.
         transport_closed: ``answered`` or ``unanswered`` after `Socket.close_transport`.
     """
@@ -132,9 +132,8 @@ def fake_context(
     """Create an `ExecutionContext`: ``fake_context(fake_socket(Socket, auth={...}))``.
 
     Args:
-        ack: Called with the answer, such as a list's ``append``; None if none was requested.
-        handler: A function whose metadata a `Reflector` reads.
-        gateway: A class whose metadata a `Reflector` reads.
+        ack: A function that receives the answer, such as a list's ``append``; None for an event
+            without an ack.
     """
     return ExecutionContext(client, data, ack, pattern, gateway, handler)
 

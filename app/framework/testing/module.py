@@ -53,7 +53,7 @@ class TestingModuleBuilder:
         """Replace the provider of a class or a port everywhere, also where decorators name it."""
         return Override(self, token)
 
-    # Nest's names for the enhancers; each also replaces a global one.
+    # Nest's names for the enhancers; each also replaces a global enhancer.
     override_guard = override_provider
     override_pipe = override_provider
     override_interceptor = override_provider

@@ -1,4 +1,4 @@
-"""Compiles what a gateway does when a socket connects and when it disconnects."""
+"""Compiles the connect and disconnect handlers of gateways."""
 
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -18,13 +18,13 @@ from app.framework.websockets.hooks import GATEWAY_HOOKS
 from app.framework.websockets.socket import Socket
 
 ConnectHandler = Callable[[Socket], Awaitable[bool]]
-"""Made by `compile_connect`; returns whether the socket is admitted.
+"""Created by `compile_connect`; returns whether the socket is admitted.
 
-It raises nothing but cancellation.
+The handler raises only `CancelledError`.
 """
 
 DisconnectHandler = Callable[[Socket, str], Awaitable[None]]
-"""Made by `compile_disconnect`; takes ``(client, reason)`` and raises nothing but cancellation."""
+"""Created by `compile_disconnect`; takes ``(client, reason)``, raises only `CancelledError`."""
 
 _too_slow = partial(WsUnavailable, "The connection took too long to be admitted.")
 
@@ -34,14 +34,14 @@ _log = structlog.stdlib.get_logger("Connections")
 def checks_connections(definition: GatewayDefinition) -> bool:
     """Return whether a gateway has a guard or a ``handle_connection`` hook.
 
-    A gateway without both admits every socket.
+    A gateway with neither admits every socket.
     """
     hook = _hook(definition, "handle_connection")
     return bool(definition.enhancers.guards) or hook is not None
 
 
 def compile_connect(definition: GatewayDefinition, timeout_seconds: float) -> ConnectHandler:
-    """Return a gateway's admission: guards, then ``handle_connection``, with the filters around.
+    """Compile a gateway's admission: guards, then ``handle_connection``; filters handle errors.
 
     Nest runs no guards when a client connects, and does not await the hook (nestjs/nest#882). Here
     both happen before the socket is admitted. After ``timeout_seconds`` they are cancelled and the

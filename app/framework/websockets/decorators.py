@@ -1,6 +1,6 @@
 """Nest's decorators for gateways and their events, and the options of a gateway.
 
-They only write metadata, which ``explorer.py`` reads once, at boot.
+The decorators only write metadata, which ``explorer.py`` reads once, at boot.
 """
 
 from collections.abc import Callable, Iterable
@@ -30,8 +30,8 @@ class GatewayOptions:
     """The options of one gateway; None means that the adapter's option applies.
 
     Gateways on one path share a server, so an option that one of them sets applies to all of them.
-    Two gateways that set it differently are refused at boot. (In Nest, the options of the first
-    gateway win.)
+    Two gateways on one path with different values of an option are refused at boot. (In Nest, the
+    options of the first gateway win.)
     """
 
     port: int = 0
@@ -85,7 +85,7 @@ def web_socket_gateway(
     """Nest's ``@WebSocketGateway``: the class handles events. It must be a provider of a module.
 
     Args:
-        port: Only 0, the application's own port, is supported; any other fails at boot.
+        port: Only 0, the application's own port, is supported; any other value fails at boot.
 
     Raises:
         BootError: The parentheses are missing, or the namespace is not a string.

@@ -17,7 +17,7 @@ from app.framework.common.metadata import get_metadata
 from app.framework.common.pipes import PipeTransform, ignores_transform
 
 Resolve = Callable[[object, str], Any]
-"""Returns the instance for a class that a decorator names; the string begins error messages."""
+"""Returns the instance for a class that a decorator names; error messages begin with the string."""
 
 _METHODS: dict[type, str] = {
     CanActivate: "can_activate",
@@ -32,7 +32,7 @@ _METHODS: dict[type, str] = {
 class Enhancers:
     """All enhancers of a handler, in the order in which they run.
 
-    Filters are in the order in which they are asked: method, class, application.
+    Filters are in the order in which they are tried: method, class, application.
     """
 
     guards: tuple[CanActivate, ...] = ()
@@ -93,7 +93,6 @@ def check_enhancers(instances: Iterable[Any], kind: type[Any], subject: str) -> 
 
 
 def _check_method(instance: object, kind: type, subject: str) -> None:
-    """Check that the method which the pipeline calls exists and returns its result."""
     method = _METHODS[kind]
     inherited = getattr(type(instance), method, None) is getattr(kind, method)
     if inherited and kind is not PipeTransform:
@@ -102,7 +101,7 @@ def _check_method(instance: object, kind: type, subject: str) -> None:
     if inspect.isgeneratorfunction(bound) or (
         inspect.isasyncgenfunction(bound) and kind is not NestInterceptor
     ):
-        # A generator object is always truthy: such a guard would let everybody pass.
+        # A generator object is always truthy: such a guard would admit every client.
         raise BootError(f"{subject}, whose {method} is a generator; use return instead of yield")
 
 

@@ -1,4 +1,4 @@
-"""Finds the filter for an error and lets it answer the client; Nest's ``WsExceptionsHandler``."""
+"""Nest's ``WsExceptionsHandler``: calls the filter for an error, which answers the client."""
 
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -14,7 +14,7 @@ from app.framework.common.metadata import get_metadata
 from app.framework.websockets.socket import Socket
 
 ErrorHandler = Callable[[Exception, ExecutionContext], Coroutine[Any, Any, None]]
-"""Made by `compile_filters`; answers the client with an error, raises nothing but cancellation."""
+"""Created by `compile_filters`; sends an error to the client, raises only `CancelledError`."""
 
 _log = structlog.stdlib.get_logger("WsExceptionsHandler")
 
@@ -41,6 +41,6 @@ def compile_filters(filters: tuple[ExceptionFilter, ...]) -> ErrorHandler:
 
 
 async def pause_if_rate_limited(client: Socket, error: Exception) -> None:
-    """Stop handling the client's events for the time that `WsTooManyRequests` names."""
+    """Stop handling the client's events for the retry time of a `WsTooManyRequests`."""
     if isinstance(error, WsTooManyRequests):
         await client.pause_events(error.retry_after_ms / 1000)

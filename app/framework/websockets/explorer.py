@@ -51,7 +51,8 @@ class GatewayDefinition:
     """A gateway with its events, which an adapter binds to a server.
 
     Attributes:
-        enhancers: Those of the class and the application, for connections and unknown events.
+        enhancers: The enhancers of the class and the application, for connections and unknown
+            events.
     """
 
     instance: Any
@@ -61,11 +62,7 @@ class GatewayDefinition:
 
 
 def explore(gateway: object, application: Enhancers, resolve: Resolve) -> GatewayDefinition:
-    """Read the definition of a gateway.
-
-    Raises:
-        BootError: A mistake in the gateway, or an option that is not supported.
-    """
+    """Read a gateway's definition; raise `BootError` for a mistake or an unsupported option."""
     cls = type(gateway)
     options: GatewayOptions = get_metadata(cls, GATEWAY_OPTIONS)
     _check_options(cls, options)
@@ -124,7 +121,8 @@ def _check_options(cls: type, options: GatewayOptions) -> None:
 
 def _check_cors(cls: type, cors: object) -> None:
     origins = cors.origins if isinstance(cors, Cors) else None
-    # In a string every part would match: "https://a.example" would allow "https://a.ex".
+    # Reject a string, in which every substring would match: "https://a.example" contains
+    # "https://a.ex".
     if not isinstance(origins, tuple | list):
         raise BootError(
             f"{cls.__name__}: cors={cors!r} is not supported; "

@@ -25,7 +25,7 @@ class OnGatewayInit(Protocol):
 class OnGatewayConnection(Protocol):
     """Runs for each socket that passed the guards; its events wait until the hook has returned.
 
-    An exception refuses the socket.
+    If the hook raises, the socket is refused.
     """
 
     async def handle_connection(self, client: Any) -> None:
@@ -40,4 +40,4 @@ class OnGatewayDisconnect(Protocol):
     """
 
     async def handle_disconnect(self, client: Any, reason: str) -> None:
-        """Clean up; an error is logged."""
+        """Clean up. If this raises, the error is logged."""

@@ -16,14 +16,15 @@ from app.framework.common.pipes import ParamKind
 
 _PARAM_DECORATOR = "param_decorator"
 
-# Faster than the context's methods, and nearly every event reads both.
+# Read the private fields directly: nearly every event needs client and data, and this is faster
+# than calling the context's methods.
 _read_client = attrgetter("_client")
 _read_data = attrgetter("_data")
 
 
 @dataclass(frozen=True, slots=True)
 class ParamMarker:
-    """Says how to get one argument of a handler.
+    """Describes how to read one argument of a handler from the context.
 
     Attributes:
         kind: Nest's ``metadata.type`` for pipes: ``body``, or ``custom`` for everything else.
@@ -65,7 +66,7 @@ def ConnectedSocket(*pipes: Any) -> ParamMarker:  # noqa: N802 - Nest's name
 
 
 def Ack() -> AckMarker:  # noqa: N802 - Nest's name
-    """Pass the ack function, None if the client requested no ack.
+    """Pass the ack function; None if the client did not request an ack.
 
     The handler's result is then not sent as ack.
     """

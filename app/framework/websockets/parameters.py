@@ -1,4 +1,4 @@
-"""Reads a handler's signature once, at boot, to know the argument for each parameter."""
+"""Reads a handler's signature once, at boot, to find the argument for each parameter."""
 
 import inspect
 from collections.abc import Callable, Mapping

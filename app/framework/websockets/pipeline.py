@@ -1,7 +1,7 @@
 """Compiles each event into one function: guards, interceptors, pipes, handler; filters around all.
 
-The order is Nest's (``ws-context-creator.ts``). Signatures, metadata and providers are read at
-boot, so that an event costs none of that.
+The order is Nest's (``ws-context-creator.ts``). Signatures, metadata and providers are read only
+once, at boot.
 """
 
 import inspect
@@ -23,9 +23,9 @@ from app.framework.websockets.socket import Socket
 from app.framework.websockets.ws_response import WsResponse
 
 EventHandler = Callable[[Socket, Any, AckFunction | None], Coroutine[Any, Any, None]]
-"""Made by `compile_event`; takes ``(client, data, ack)`` and answers the client.
+"""Created by `compile_event`; takes ``(client, data, ack)`` and answers the client.
 
-It raises nothing but cancellation.
+The handler raises only `CancelledError`.
 """
 
 Invocation = Callable[[ExecutionContext], Awaitable[Any]]
@@ -65,7 +65,7 @@ def compile_event(route: EventRoute) -> EventHandler:
     async def send_stream(
         context: ExecutionContext, values: AsyncIterator[Any], ack: AckFunction | None
     ) -> None:
-        current_context.set(context)  # a background task has a context of its own
+        current_context.set(context)  # a background task has a separate context
         try:
             await _send_all(values, context.get_client(), ack)
         except Exception as error:  # noqa: BLE001 - the filters answer every error
@@ -77,7 +77,7 @@ def compile_event(route: EventRoute) -> EventHandler:
 def _send_result(result: Any, client: Socket, ack: AckFunction | None) -> bool:
     """Send one result by Nest's rules; return whether the ack was called.
 
-    None sends nothing, a `WsResponse` is emitted, any other value is the argument of the ack.
+    For None nothing is sent; a `WsResponse` is emitted; any other value is sent as the ack.
     """
     if result is None:
         return False
@@ -123,8 +123,8 @@ def _compile_call(route: EventRoute) -> Invocation:
     if not inspect.iscoroutinefunction(handler) or any(each.steps for each in arguments):
         return _compile_call_with_awaits(handler, arguments)
 
-    # The usual case: only the handler itself is awaited. One and two parameters have a case of
-    # their own, because building a list of arguments costs half a microsecond per event.
+    # The usual case: only the handler itself is awaited. One and two parameters are separate cases,
+    # because building a list of arguments costs half a microsecond per event.
     reads = [each.read for each in arguments]
     match reads:
         case [first]:
@@ -166,7 +166,6 @@ class _Argument(NamedTuple):
 
 
 def _compile_argument(parameter: Parameter, route: EventRoute) -> _Argument:
-    """Compile a parameter's pipes, except those that do not apply to it."""
     marker = parameter.marker
     if isinstance(marker, AckMarker):
         return _Argument(ExecutionContext.get_ack, [])

@@ -1,4 +1,4 @@
-"""`Socket`, one client, and `Server`, all clients of a namespace, under socket.io's names.
+"""`Socket` (one client) and `Server` (all clients of a namespace), with socket.io's names.
 
 Both use the transport through the Protocols `SocketLink` and `Hub`. Tests replace it with
 `testing.RecordingLink`.
@@ -121,7 +121,7 @@ class BroadcastOperator:
         return BroadcastOperator(self._hub, wanted, self._except, volatile=self._volatile)
 
     in_ = to
-    """Socket.IO's ``in``, the same as `to`; it reads better before `fetch_sockets`."""
+    """Socket.IO's ``in``: an alias of `to`."""
 
     def except_(self, *rooms: str) -> "BroadcastOperator":
         """Exclude the sockets in these rooms. A socket's id is a room that contains only it."""
@@ -134,11 +134,7 @@ class BroadcastOperator:
         return BroadcastOperator(self._hub, self._rooms, self._except, volatile=True)
 
     def emit(self, event: str, *args: Any) -> None:
-        """Queue the event for all recipients, in the order of the calls. Returns immediately.
-
-        Raises:
-            ValueError: The name is reserved.
-        """
+        """Queue the event for all recipients; raise ValueError if its name is reserved."""
         if event in RESERVED_EVENTS:
             raise _reserved(event)
         self._hub.broadcast(self._rooms, self._except, event, args, volatile=self._volatile)
@@ -171,8 +167,8 @@ class Server(BroadcastOperator):
 class Socket:
     """One client in one namespace.
 
-    While the socket connects (guards, ``handle_connection``), joins and emits are held back; they
-    take effect in order when it is admitted. After it disconnected, they have no effect.
+    While the socket connects (guards, ``handle_connection``), joins and emits are queued; they take
+    effect in order when the socket is admitted. After a disconnect they have no effect.
     """
 
     __slots__ = ("_link", "data", "handshake", "id")
@@ -207,11 +203,7 @@ class Socket:
         self._link.leave(room)
 
     def emit(self, event: str, *args: Any) -> None:
-        """Queue an event for this client.
-
-        Raises:
-            ValueError: The name is reserved.
-        """
+        """Queue an event for this client; raise ValueError if its name is reserved."""
         if event in RESERVED_EVENTS:
             raise _reserved(event)
         self._link.emit(event, args)
@@ -223,16 +215,17 @@ class Socket:
     def run_in_background(self, coroutine: Coroutine[Any, Any, None]) -> bool:
         """Run a coroutine while the socket's next events are handled; return whether it started.
 
-        It is cancelled when the client disconnects, and must not raise. When too many are running
-        already, it is not started.
+        The coroutine is cancelled when the client disconnects, and must not raise. If too many are
+        running already, it is not started.
         """
         return self._link.run_in_background(coroutine)
 
     async def pause_events(self, seconds: float) -> None:
-        """Sleep, so that this client's next event is handled later. Only its handlers may call it.
+        """Sleep, so that this client's next event is handled later. For its handlers only.
 
-        The pipeline does this after `WsTooManyRequests`. Events that arrive meanwhile are queued
-        up to a limit, then left unread; they are dropped when the client disconnects.
+        The pipeline does this after `WsTooManyRequests`. Events that arrive meanwhile are queued up
+        to a limit; beyond it, the server stops reading. Queued events are dropped when the client
+        disconnects.
         """
         await self._link.pause_events(seconds)
 
@@ -258,8 +251,8 @@ class Socket:
         `disconnect` nor after `refuse`. Use this for temporary refusals.
 
         Args:
-            answer_connect: Applies to a socket that is still connecting, which is refused. True
-                sends ``connect`` and the emitted events before closing, False sends nothing.
+            answer_connect: For a socket that is still connecting, which is refused: whether to send
+                ``connect`` and the emitted events before closing.
         """
         self._link.close_transport(answer_connect=answer_connect)
 

@@ -17,24 +17,25 @@ from app.framework.websockets.explorer import GatewayDefinition
 from app.framework.websockets.socket import Socket
 
 UnknownEventHandler = Callable[[Socket, str, Any, AckFunction | None], Coroutine[Any, Any, None]]
-"""Made by `compile_unknown_event`; takes ``(client, pattern, data, ack)`` and answers the client.
+"""Created by `compile_unknown_event`; takes ``(client, pattern, data, ack)``, answers the client.
 
-It raises nothing but cancellation.
+The handler raises only `CancelledError`.
 """
 
 _MAX_NAME_CHARS = 100
-"""The length of an unknown name that is compared with the known ones."""
+"""The maximum length of an unknown name that is compared with known names."""
 
 
 def compile_unknown_event(definitions: Iterable[GatewayDefinition]) -> UnknownEventHandler:
-    """Return what answers unknown events of a namespace with `WsUnknownEvent`.
+    """Return a handler that answers unknown events of a namespace with `WsUnknownEvent`.
 
-    The guards of all its gateways run first, so that strangers do not learn the names of events.
+    The guards of all gateways of the namespace run first, so that unauthenticated clients do not
+    learn the names of events.
     """
     definitions = tuple(definitions)
     guards = {id(guard): guard for each in definitions for guard in each.enhancers.guards}
-    # Reversed, so that of filters listed twice the last position counts: the application's filters
-    # come after those of all classes.
+    # Iterate in reverse, so that a filter listed twice gets its last position: the application's
+    # filters come after those of all classes.
     filters = {
         id(each): each for one in reversed(definitions) for each in one.enhancers.filters[::-1]
     }

@@ -75,12 +75,7 @@ class RecipientsPage:
 
 @dataclass(frozen=True, slots=True)
 class UndeliveredCounts:
-    """The number of messages that were not delivered to a user.
-
-    Attributes:
-        channels: The number for each channel; channels without such messages are omitted.
-        more: Whether counting stopped early, so that there may be more messages.
-    """
+    """The number of messages that were not delivered to a user, as in `OfflineCount`."""
 
     channels: dict[ChannelId, int]
     more: bool
@@ -89,13 +84,7 @@ class UndeliveredCounts:
     def limited(
         cls, channels: Mapping[ChannelId, int], of_channel: int, *, stopped: bool = False
     ) -> Self:
-        """Limit the count of each channel.
-
-        Args:
-            channels: The number of messages that were counted in each channel.
-            of_channel: The maximum count for a channel.
-            stopped: Whether counting stopped early.
-        """
+        """Limit each count to ``of_channel``; ``stopped`` says that messages are left uncounted."""
         return cls(
             channels={each: min(count, of_channel) for each, count in channels.items()},
             more=stopped or any(count > of_channel for count in channels.values()),
@@ -107,7 +96,6 @@ class UndeliveredPage:
     """A page of undelivered messages, in the order of storing.
 
     Attributes:
-        messages: The undelivered messages, at most as many as requested.
         positions: The position of each message. To continue after a message, request the page after
             the message's position.
         looked_until: If the search stopped before the page was full, the position after which to

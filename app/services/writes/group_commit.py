@@ -220,8 +220,6 @@ class GroupCommit(Generic[Item, Result]):
 
 
 class _Entry(Generic[Item, Result]):
-    """An item that is waiting or being stored, and its future result."""
-
     __slots__ = ("is_begun", "is_given_up", "item", "key", "result")
 
     def __init__(self, key: Hashable, item: Item) -> None:

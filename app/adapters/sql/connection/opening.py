@@ -52,11 +52,7 @@ class DatabaseOpenError(Exception):
 
 
 def make_engines(address: URL, limits: DatabaseLimits) -> Engines:
-    """Make the engines of a database, without opening it.
-
-    Raises:
-        DatabaseUrlError: A parameter of the URL is invalid.
-    """
+    """Make the engines without opening them; raise `DatabaseUrlError` for an invalid URL."""
     if sqlite_file(address) is None:
         return postgres_engines(address, limits)
     return sqlite_engines(address, limits)

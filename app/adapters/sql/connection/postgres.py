@@ -52,11 +52,7 @@ class _Driver(Protocol):
 
 
 def postgres_engines(url: URL, limits: DatabaseLimits) -> Engines:
-    """Make engines for a server, or for a pooler in front of it.
-
-    Raises:
-        DatabaseUrlError: A parameter of the URL is invalid.
-    """
+    """Make engines for a server or a pooler; raise `DatabaseUrlError` for an invalid URL."""
     # CURRENT_TIMESTAMP is the default of columns without a time zone, so it must be UTC.
     settings = {"timezone": "UTC", **session_settings(url)}
     time_limits = _time_limits(limits)

@@ -179,10 +179,7 @@ async def _range_from(connection: AsyncConnection, start: datetime | None, count
 async def _find_unsequenced(
     connection: AsyncConnection, dates: DateRange, limit: int
 ) -> dict[ChannelId, list[MessageId]]:
-    """Return the ``limit`` oldest messages without a sequence.
-
-    Messages without a date come last.
-    """
+    """Return the ``limit`` oldest messages without a sequence; those without a date come last."""
     conditions = [dates.contains_date()]
     if dates.start is None:
         # Use a separate query: for an OR, a planner may read all messages with a date.

@@ -31,8 +31,7 @@ from app.adapters.sql.schema.tables import (
 from app.domain.delivery import DeliveryState
 from app.domain.errors import ClientMessageIdReused, MessageDeleted, NotAMember
 from app.domain.ids import ChannelId, ClientMessageId, MessageId, UserId
-from app.domain.message import FirstSend, Message, MessageDraft
-from app.domain.user import User
+from app.domain.message import FirstSend, Message, MessageDraft, User
 from app.ports import AddOutcome, StoredMessage
 
 _Membership: TypeAlias = tuple[ChannelId, UserId]
@@ -135,11 +134,7 @@ def take_sequences(
 
 
 def insert_sequences(connection: Connection, rows: Sequence[Mapping[str, object]]) -> None:
-    """Insert numbers from `take_sequences`. The database assigns positions in the same order.
-
-    Args:
-        connection: The connection with the transaction that took the numbers.
-    """
+    """Insert numbers from `take_sequences`. The database assigns positions in the same order."""
     connection.execute(_SEQUENCE, rows)
 
 

@@ -52,7 +52,7 @@ class HttpRunner(web.AppRunner):
     """Runs an application whose connections are `HttpConnection`s.
 
     Args:
-        max_per_network: How many connections a client network may have at the same time. A
+        max_per_network: The maximum number of simultaneous connections of a client network. A
             connection that becomes a WebSocket no longer counts. Trusted proxies have no limit.
     """
 
@@ -108,7 +108,7 @@ class _HttpServer(web.Server):
 class HttpConnection(RequestHandler):
     """Answers 431 as soon as a request's head exceeds `MAX_HEAD_BYTES`.
 
-    The connection is closed immediately if its address has too many of them.
+    A new connection is closed immediately if its address already has too many.
     """
 
     __slots__ = ("_body", "_head_bytes", "_is_refused", "_server")
@@ -119,7 +119,7 @@ class HttpConnection(RequestHandler):
         self._body: StreamReader = EMPTY_PAYLOAD
         """The body of the last request; data before its end does not belong to a head."""
         self._head_bytes = 0
-        """The number of bytes of the next head that were received."""
+        """The number of received bytes of the incomplete head."""
         self._is_refused = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -135,7 +135,7 @@ class HttpConnection(RequestHandler):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Called by the transport. Passes aiohttp no more bytes at once than the head may have."""
+        """Pass received data to aiohttp, in parts that fit into the size limit of a head."""
         left = MAX_HEAD_BYTES - self._head_bytes
         while len(data) > left and not self._is_refused:
             self._receive(data[:left])

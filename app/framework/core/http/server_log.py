@@ -1,11 +1,11 @@
-"""The log of the HTTP server, without the errors that clients cause by invalid HTTP."""
+"""The logger of the HTTP server, which drops errors that clients cause by invalid HTTP."""
 
 import logging
 
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web import RequestPayloadError
 
-# Invalid heads; invalid chunks (by aiohttp's parser in Python); disconnects within a body.
+# Raised for an invalid head, an invalid chunk (Python parser), and a disconnect in a body.
 _CAUSED_BY_CLIENTS = (HttpProcessingError, RequestPayloadError, ConnectionResetError)
 
 

@@ -299,7 +299,6 @@ class Connection(WebSocket, Generic[Link]):
                 self.pause_reading()
 
     def _handle_inbox(self) -> None:
-        """Handle waiting packets and jobs until one of them has to wait for something."""
         self._is_handling = True
         while self._inbox:
             entry = self._inbox.popleft()

@@ -31,10 +31,6 @@ class ConnectionOwner(Protocol[Connection_contra]):
     """The part of the Socket.IO server that a connection needs. `SocketServer` implements it.
 
     Attributes:
-        tasks: Runs the handlers.
-        batcher: Writes to all clients.
-        heartbeat: Pings all clients.
-        max_packets_per_second: How many packets a client may send.
         is_closing: Whether the server handles no further packets.
     """
 

@@ -62,8 +62,6 @@ class EngineOptions:
         backlog_seconds: How long packets of a closed connection may still be handled.
         socket_queue_max_bytes: How many bytes may wait for a client that does not read; with more
             its connection is aborted.
-        max_packets_per_second: How many packets of any kind one client may send; with more its
-            connection is closed.
         auth_fields: The fields of CONNECT's ``auth`` object that are kept; None keeps all.
         header_names: The headers of the upgrade request that are kept, in lower case; None keeps
             all.

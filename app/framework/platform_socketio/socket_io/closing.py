@@ -15,7 +15,6 @@ class ClosedConnections:
     Args:
         backlog_seconds: Time limit for the backlog. Behind a slow storage it would otherwise keep
             the session and the typing indicators of a client that has long disconnected.
-        context: The context in which timers run.
     """
 
     def __init__(self, backlog_seconds: float, context: Context) -> None:

@@ -17,8 +17,6 @@ class CompiledNamespace:
         connect: The results of `compile_connect`, which admit or reject a socket, in this order.
         disconnect: The results of `compile_disconnect`, which run after a disconnect, in this
             order.
-        events: The results of `compile_event` by the event's name.
-        unknown: The result of `compile_unknown_event`, which answers events without a handler.
     """
 
     socket_class: type[Socket]

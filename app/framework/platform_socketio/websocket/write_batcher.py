@@ -181,7 +181,6 @@ def write_now(recipient: Writable, data: bytes) -> None:
 def _write_with_groups(
     single_frames: dict[Recipient, list[_QueuedFrame]], groups: list[RecipientGroup[Any]]
 ) -> None:
-    """Write the frames of groups and of single recipients, once to each recipient."""
     separate = _separate_recipients(single_frames, groups)
     merged = [
         (recipient, _merge_frames(recipient, single_frames.get(recipient, []), groups))
@@ -228,11 +227,7 @@ def _merge_frames(
     single_frames: list[_QueuedFrame],
     queued_groups: Collection[RecipientGroup[Any]],
 ) -> list[_QueuedFrame]:
-    """Collect a recipient's own frames and those of its groups, in the order of sending.
-
-    Args:
-        queued_groups: All groups with frames. Searched when the recipient is in more groups.
-    """
+    """Collect a recipient's own frames and those of its groups, in the order of sending."""
     groups: Collection[RecipientGroup[Any]] = recipient.groups
     if len(queued_groups) < len(groups):
         groups = [group for group in queued_groups if group in groups]
