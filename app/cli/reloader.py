@@ -58,9 +58,6 @@ def run_reloading(command: Sequence[str], watch: Path) -> int:
     later, it is restarted at the next change. The child never outlives this process, even if this
     process is killed.
 
-    Args:
-        watch: The folder to watch, including its subfolders.
-
     Returns:
         The last child's exit code, in the form that a shell reports.
     """

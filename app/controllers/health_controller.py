@@ -22,9 +22,6 @@ class HealthController:
 
     The endpoints are public, so requests share one probe at a time, and its result is reused for
     `REUSE_SECONDS`.
-
-    Args:
-        admits_unchecked: Whether clients are admitted while revocations cannot be read.
     """
 
     def __init__(

@@ -12,12 +12,7 @@ _NETWORK_PREFIX_BITS = 64
 
 
 class AuthenticationService:
-    """Verifies the tokens that clients send, and counts attempts and failures per address.
-
-    Args:
-        accept_bearer: Whether a token with the prefix ``Bearer `` is accepted.
-        admit_unchecked: Whether to admit clients while revocations cannot be read.
-    """
+    """Verifies the tokens that clients send, and counts attempts and failures per address."""
 
     def __init__(
         self,

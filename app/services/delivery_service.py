@@ -118,9 +118,6 @@ class DeliveryService:
     ) -> StatusPage:
         """Return the statuses of the message's recipients, one page at a time.
 
-        Args:
-            cursor: The ``next_cursor`` of the previous page; None for the first page.
-
         Raises:
             InvalidPayload: The cursor is invalid.
             MessageNotFound: The message does not exist, or the user is not a member of its channel.

@@ -102,8 +102,6 @@ class MessageService:
 
         Args:
             content: The text of the message; surrounding white space is removed.
-            client_message_id: An id chosen by the client, which makes it safe to send the message
-                again.
 
         Raises:
             InvalidPayload: The content is empty, too long or not text.

@@ -84,9 +84,6 @@ class SessionService:
         The holder is warned before the token expires. Its `end_session` is called when the grace
         period after the expiry has passed, or immediately when the session is revoked.
 
-        Args:
-            sent: The token as the client sent it, which may have any type.
-
         Raises:
             AuthenticationError: The socket is not admitted; the code gives the reason.
         """

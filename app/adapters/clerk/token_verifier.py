@@ -38,13 +38,10 @@ class ClerkTokenVerifier(TokenVerifier):
         """Set the rules that depend on the deployment.
 
         Args:
-            issuer: The required value of ``iss``.
-            authorized_parties: The allowed values of ``azp``.
             allow_missing_party: Whether a token without ``azp`` is accepted. Clerk omits it if the
                 request for the token had no Origin, as from backends and some native apps.
             audience: The accepted values of ``aud``: a token must contain one of them. If this is
                 empty, ``aud`` is not checked, because Clerk's session tokens do not contain it.
-            accept_template_tokens: Whether tokens made from a JWT template are accepted.
             max_token_seconds: The maximum lifetime of a token after its ``iat``, even if its
                 ``exp`` is later. Revocations are stored for the same time, so a revoked token never
                 becomes valid again. A token without ``iat``, which Clerk never makes, is valid

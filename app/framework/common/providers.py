@@ -34,10 +34,7 @@ def imported(
 ) -> providers.Dependency[Any]:
     """Declare a dependency that another module provides, like Nest's ``imports``.
 
-    The dependency has a type, so tests can override it by class, and the provided object must have
-    that type.
-
-    Args:
-        token: A class or a port (a runtime-checkable Protocol).
+    ``token`` is a class or a runtime-checkable Protocol. The provided object must have this type,
+    and tests can override the dependency by it.
     """
     return providers.Dependency(instance_of=token, default=default)

@@ -32,13 +32,11 @@ class Session:
     """The session of one socket. Only `SessionService` changes it.
 
     Attributes:
-        user_id: The user, who does not change during the session.
         holder: The socket; None after `SessionHolder.end_session` or `SessionService.close` was
             called.
         replaced: The previous token, if there was one. It may not have expired yet, and revoking
             it must end this session too.
         expires_at: The monotonic time from which events are rejected.
-        deadline_id: Set by `DeadlineQueue`.
     """
 
     user_id: UserId

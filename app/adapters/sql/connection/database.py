@@ -258,15 +258,7 @@ class _Side:
 
 @dataclass(slots=True)
 class _Operation:
-    """A running operation.
-
-    Attributes:
-        connection: The operation's connection, in a transaction unless the engine is
-            `Engines.asking`.
-        resources: The transaction, connection and turn. Closing the stack commits or rolls back,
-            and gives back the others.
-        commits: Whether the commit of the operation has begun.
-    """
+    """A running operation."""
 
     connection: AsyncConnection
     resources: AsyncExitStack

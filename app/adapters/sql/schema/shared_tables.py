@@ -3,17 +3,7 @@
 The original backend's migrations define nullability, defaults and cascading deletes. So the checks
 report only problems that keep this server from reading or writing.
 
-To take over another table of the original backend:
-
-1. Declare it in `app.adapters.sql.schema.tables`, column by column as Prisma's migrations made it.
-2. Add its name to `SHARED_TABLES` and its columns to `USED_COLUMNS`, but not to
-   `REQUIRED_TABLES`: revision 0001 does not create it.
-3. Write a migration that creates the table with ``if_not_exists=True``. A database of the original
-   backend has it already, a database of this project does not.
-4. Leave its ``downgrade`` empty. A downgrade may drop only what this project added: tables that are
-   not in `SHARED_TABLES`, and its indexes on shared tables. A downgrade cannot detect who created a
-   shared table, and the original backend may have rows in it. Never downgrade below revision 0001
-   in a database of the original backend: that drops the tables of `REQUIRED_TABLES`.
+``docs/adding-an-event.md`` says how to take over another table of the original backend.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

@@ -129,8 +129,7 @@ class Connection(WebSocket, Generic[Link]):
 
     @property
     def is_reading(self) -> bool:
-        """Whether the server reads from the client: the inbox has room, and no shutdown is running.
-        """
+        """Whether the server reads from the client: the inbox has room, and no shutdown runs."""
         return (
             len(self._inbox) < INBOX_MAX_JOBS
             and self._inbox_chars < INBOX_MAX_CHARS
@@ -236,8 +235,7 @@ class Connection(WebSocket, Generic[Link]):
             self._task.cancel()
 
     def check_packet_rate(self) -> None:
-        """Renew the packet allowance once per second; before that, close the flooding connection.
-        """
+        """Renew the packet allowance once per second; before that, close a flooding connection."""
         tick = self._heartbeat.tick
         if tick - self._second_began_at >= self._heartbeat.ticks_per_second:
             self._second_began_at = tick

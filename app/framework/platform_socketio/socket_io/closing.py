@@ -15,7 +15,6 @@ class ClosedConnections:
     Args:
         backlog_seconds: Time limit for the backlog. Without it, a slow storage would keep the
             session and the typing indicators of a client that disconnected long ago.
-        context: The context in which timers run.
     """
 
     def __init__(self, backlog_seconds: float, context: Context) -> None:
