@@ -6,10 +6,22 @@ from hashlib import sha256
 
 from app.domain.delivery import DeliveryState
 from app.domain.ids import ChannelId, ClientMessageId, MessageId, UserId
-from app.domain.user import User
 from app.domain.wire import WireValue, to_iso
 
 _DIGEST_CHARS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class User(WireValue):
+    """The fields of a user that other users may see. The e-mail address is not one of them."""
+
+    id: UserId
+    name: str
+    image_url: str | None = None
+
+    def to_wire(self) -> dict[str, object]:
+        """``{id, name, imageUrl}``."""
+        return {"id": self.id, "name": self.name, "imageUrl": self.image_url}
 
 
 @dataclass(frozen=True, slots=True)

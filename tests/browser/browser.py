@@ -1,4 +1,4 @@
-"""Chromium, controlled through ``js/driver.mjs``: windows, tabs, and a user's actions."""
+"""Controls Chromium through ``js/driver.mjs``: windows, tabs, and a user's actions."""
 
 import asyncio
 from itertools import count
@@ -70,11 +70,11 @@ class Tab:
         return await self._ask("evaluate", source=source)
 
     async def get_tokens_that_live(self, ttl_seconds: int) -> None:
-        """Have the page get tokens of this lifetime from now on; a negative one is expired."""
+        """Make the page get tokens with this lifetime; a negative lifetime means expired tokens."""
         await self._ask("tokenLife", ttlSeconds=ttl_seconds)
 
     async def get_the_token(self, token: str) -> None:
-        """Have the page get this token whenever it requests one."""
+        """Make the page get this token whenever it requests one."""
         await self._ask("fixedToken", token=token)
 
     async def block(self, pattern: str, text: str | None = None) -> None:
@@ -127,7 +127,7 @@ class Browser(NodeDriver):
         self._answers: dict[int, asyncio.Future[Any]] = {}
 
     async def window(self, **options: object) -> Window:
-        """Open a window; ``options`` are those of Playwright's ``newContext``."""
+        """Open a window with the given options of Playwright's ``newContext``."""
         number = next(self.numbers)
         await self.ask("openWindow", window=number, options=options)
         return Window(self, number)

@@ -21,7 +21,7 @@ NAMES = (
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
     "/Applications/Microsoft Edge.app/Contents/MacOS/Microsoft Edge",
 )
-"""Programs on PATH, then the applications of macOS."""
+"""The names of Chromium on PATH, and then the applications of macOS."""
 
 MISSING = (
     "The tests of the page need Chromium, Chrome or Edge, and Chromium could not be installed. "
@@ -34,7 +34,7 @@ _ANSWER_SECONDS = 60
 
 
 def find_chromium() -> str | None:
-    """Return the browser in the environment variable CHROMIUM, or else the first that starts."""
+    """Return the browser in the environment variable CHROMIUM, or the first one that starts."""
     named = os.environ.get("CHROMIUM")
     candidates = (named,) if named else (*NAMES, *_downloaded_by_playwright())
     return next(
@@ -58,8 +58,8 @@ def install_chromium(*, is_root: bool) -> None:
 
 
 def _starts(program: str) -> bool:
-    # An installed program may still not start: Ubuntu's chromium-browser may only print that the
-    # snap is missing.
+    # An installed program may not start: Ubuntu's chromium-browser may only print that its snap is
+    # missing.
     try:
         answer = subprocess.run(  # noqa: S603 - a browser from the list above, or the developer's
             [program, "--version"], capture_output=True, timeout=_ANSWER_SECONDS, check=False

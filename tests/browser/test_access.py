@@ -10,7 +10,7 @@ IS_WITHIN = "() => document.documentElement.scrollWidth <= document.documentElem
 async def test_everything_is_reached_when_there_is_only_a_keyboard(
     window: Window, server: ServerProcess, bob: Tab
 ) -> None:
-    """A user can sign in, write, edit, delete and switch channels."""
+    """A user can sign in, write, edit, delete and switch channels by keyboard."""
     alice = await window.tab()
     await alice.page("goto", server.url)
     await alice.sees("#users a:focus")
@@ -59,7 +59,7 @@ async def test_focus_moves_between_messages_when_arrow_keys_are_pressed(
 async def test_focus_stays_where_it_is_when_the_ticks_of_a_message_change(
     alice: Tab, bob: Tab
 ) -> None:
-    """The message is drawn again while one of its buttons has the focus."""
+    """The page draws the message again while one of its buttons has the focus."""
     await bob.click("#toggle-connection")
     await alice.click("#channels button:has-text('random')")
     await alice.say("hello")
@@ -89,7 +89,7 @@ async def test_edit_is_left_when_escape_is_pressed(alice: Tab) -> None:
 async def test_events_are_announced_when_somebody_uses_a_screen_reader(
     alice: Tab, bob: Tab
 ) -> None:
-    """Messages of all channels and the connection's state are announced."""
+    """The page announces the messages of all channels, and the connection's state."""
     assert "Connected." in await bob.text("#announcer")
 
     await alice.say("hello")
@@ -128,7 +128,7 @@ async def test_page_is_named_throughout_when_it_is_read_aloud(alice: Tab) -> Non
 async def test_channels_are_in_a_drawer_when_the_screen_is_narrow(
     browser: Browser, server: ServerProcess
 ) -> None:
-    """A button opens it, Escape and a choice close it; no long word is wider than the screen."""
+    """A button opens the drawer, and Escape or a choice closes it."""
     phone = await browser.window(**PHONE)
     alice = await phone.tab()
     await alice.sign_in(server.url, "Alice")
@@ -153,7 +153,7 @@ async def test_channels_are_in_a_drawer_when_the_screen_is_narrow(
 async def test_drawer_slides_when_it_is_opened_and_not_when_the_window_becomes_narrow(
     alice: Tab,
 ) -> None:
-    """Otherwise it would flash over the messages."""
+    """A drawer that slides when the window becomes narrow would flash over the messages."""
     await alice.evaluate(RECORD_SLIDES)
 
     await alice.page("setViewportSize", PHONE["viewport"])

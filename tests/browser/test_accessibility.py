@@ -82,7 +82,7 @@ async def conversation(alice: Tab, bob: Tab) -> States:
 
 
 async def failures(alice: Tab) -> States:
-    """Show messages that were refused, and messages that wait for the connection."""
+    """Show messages that the server refused, and messages that wait for the connection."""
     await alice.say(REFUSED_BY_THE_SERVER)
     await alice.sees("li[data-status=FAILED] .failure")
     yield alice, "failed"
@@ -103,7 +103,7 @@ async def failures(alice: Tab) -> States:
 
 
 async def narrow_screen(alice: Tab) -> States:
-    """Show the same on a small phone."""
+    """Show the conversation on a small phone."""
     await alice.page("setViewportSize", {"width": 320, "height": 640})
     assert [] == await alice.evaluate(CUT_OFF)
     yield alice, "narrow"
@@ -129,7 +129,7 @@ async def lost_connections(alice: Tab, bob: Tab, server: ServerProcess) -> State
 
 
 async def test_avatar_can_be_read_when_it_has_any_colour(alice: Tab) -> None:
-    """A user's colour depends on the id, so this checks an avatar of every second hue."""
+    """An avatar's colour depends on the user's id, so this test checks every second hue."""
     await alice.evaluate(SHOW_AVATARS)
 
     found = await objections(alice, "avatars")

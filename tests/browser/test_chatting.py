@@ -4,7 +4,7 @@ from tests.browser.browser import Tab, Window
 from tests.e2e.server_process import running
 
 REFUSED_BY_THE_SERVER = "refused \0"
-"""The page sends this text, but the server refuses it: databases cannot store NUL."""
+"""A text that the page sends and the server refuses, because databases cannot store NUL."""
 
 
 def message(text: str) -> str:
@@ -25,7 +25,7 @@ async def test_messages_appear_on_both_sides_when_two_users_chat(alice: Tab, bob
 
 
 async def test_ticks_change_when_a_message_is_delivered_and_read(alice: Tab, bob: Tab) -> None:
-    """SENT while Bob is offline, DELIVERED while he views another channel, then READ."""
+    """A message is SENT while Bob is offline, DELIVERED in another channel, and READ at last."""
     await bob.click("#toggle-connection")
     await bob.click("#channels button:has-text('general')")
     await alice.click("#channels button:has-text('random')")
@@ -86,7 +86,7 @@ async def test_edit_is_seen_by_both_when_the_author_edits(alice: Tab, bob: Tab) 
 
 
 async def test_message_is_gone_for_both_when_the_author_deletes_it(alice: Tab, bob: Tab) -> None:
-    """The author has to confirm the deletion; a line then says that the message was deleted."""
+    """The author confirms the deletion, and a line replaces the message."""
     await alice.say("oh no")
     await bob.sees(message("oh no"))
 
@@ -117,7 +117,7 @@ async def test_message_is_shown_as_failed_when_the_server_refuses_it(alice: Tab,
 
 
 async def test_message_is_sent_when_a_failed_one_is_edited(alice: Tab, bob: Tab) -> None:
-    """The keyboard is enough to edit it, and the focus returns to the composer."""
+    """A user can edit a failed message by keyboard; then the focus returns to the composer."""
     await alice.say(REFUSED_BY_THE_SERVER)
     await alice.sees("li[data-status=FAILED]")
 
@@ -164,7 +164,7 @@ async def test_markup_is_text_when_somebody_writes_it(alice: Tab, bob: Tab) -> N
 async def test_message_is_announced_and_unread_when_the_reader_has_scrolled_up(
     alice: Tab, bob: Tab
 ) -> None:
-    """A button announces the message; a click on the button scrolls to it and marks it as read."""
+    """A click on the announcing button scrolls to the message, and marks it as read."""
     for tab in (alice, bob):
         await tab.click("#channels button:has-text('random')")
     await alice.say("\n".join("a long story" for _ in range(80)))

@@ -54,7 +54,7 @@ def test_the_named_browser_is_taken_when_the_environment_names_one(
 
 
 def test_a_sentence_says_what_to_do_when_nothing_can_be_installed(machine: Machine) -> None:
-    """The tests of the page fail; they are not skipped."""
+    """Without a browser, the tests of the page fail instead of being skipped."""
     machine.has("chromium", "echo 'install the snap first'; exit 1")
 
     done = machine.sets_up()

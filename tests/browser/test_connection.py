@@ -5,7 +5,7 @@ from tests.e2e.server_process import ServerProcess
 EXPIRED_BEYOND_SKEW = -60
 EXPIRED_WITHIN_SKEW = -1
 SHORT_LIVED = 4
-"""Lifetimes of tokens in seconds."""
+"""The lifetime of short-lived tokens, in seconds."""
 
 COUNT_WEBSOCKETS = """globalThis.webSockets = 0;
 globalThis.WebSocket = class extends WebSocket {
@@ -24,7 +24,7 @@ RECORD_PHASES = """() => {
 
 
 async def test_missed_messages_come_in_order_when_a_user_returns(alice: Tab, bob: Tab) -> None:
-    """The page shows how many there were, and reports them as received."""
+    """The page shows the number of missed messages, and reports them as received."""
     missed = [f"while you were away {number}" for number in range(3)]
     await bob.click("#channels button:has-text('random')")
     await alice.click("#channels button:has-text('random')")
@@ -44,7 +44,7 @@ async def test_missed_messages_come_in_order_when_a_user_returns(alice: Tab, bob
 
 
 async def test_edits_and_deletions_are_seen_when_they_were_missed(alice: Tab, bob: Tab) -> None:
-    """The page reads the channel again, because missed messages contain neither."""
+    """The page reads the channel again, because missed messages contain no edits or deletions."""
     for content in ("first", "second"):
         await alice.say(content)
         await bob.sees(message(content))
@@ -55,9 +55,8 @@ async def test_edits_and_deletions_are_seen_when_they_were_missed(alice: Tab, bo
     await alice.press("ArrowUp")
     await alice.element(".edit textarea", "fill", "second, edited")
     await alice.press("Enter")
-    await alice.sees(
-        f"{message('second, edited')} >> .edited"
-    )  # the page is not drawn again after that
+    # Wait for the last time that the page draws its messages.
+    await alice.sees(f"{message('second, edited')} >> .edited")
     await alice.element(message("first"), "hover")
     await alice.click(f"{message('first')} >> role=button[name=Delete]")
     await alice.click("dialog >> role=button[name=Delete]")
@@ -135,7 +134,8 @@ async def test_user_is_signed_in_again_when_the_server_ends_an_expired_session(
     await alice.sign_in(server.url, "Alice")
     await alice.evaluate(RECORD_PHASES)
 
-    await alice.block("**/dev/token")  # so that the token is not replaced in time
+    # Keep the page from replacing the token in time.
+    await alice.block("**/dev/token")
     await alice.sees("body:not([data-phase=online])")
     await alice.unblock()
     await alice.is_online()
@@ -162,7 +162,7 @@ async def test_refusal_is_shown_when_tokens_stay_expired(
 async def test_refusal_is_final_when_the_session_was_revoked(
     window: Window, server: ServerProcess, alice: Tab
 ) -> None:
-    """The page does not reconnect, as it does after a lost connection."""
+    """Unlike after a lost connection, the page does not reconnect."""
     token = await alice.evaluate(FETCH_TOKEN)
     mallory = await window.tab()
     await mallory.get_the_token(token)

@@ -8,7 +8,7 @@ FIELD = ".edit textarea"
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def author(alice: Tab) -> Tab:
-    """Alice, who has sent two messages."""
+    """Alice's tab, after she has sent two messages."""
     for content in ("first", "second"):
         await alice.say(content)
         await alice.sees(f"{message(content)}[data-status=SENT]")
@@ -53,7 +53,7 @@ async def test_edit_is_left_when_another_begins(author: Tab) -> None:
 async def test_edit_waits_with_its_text_when_the_author_looks_elsewhere(
     author: Tab, bob: Tab
 ) -> None:
-    """The text survives a visit to another channel and a new message."""
+    """The text of an edit survives a visit to another channel and a new message."""
     await edit(author, "first")
     await author.element(FIELD, "fill", "half a thou")
     await author.click("#channels button:has-text('random')")

@@ -7,7 +7,7 @@ from tests.e2e.server_process import running
 COUNT = 1_000
 MOST_SHOWN = 500
 MOST_LAYOUTS = 100
-"""A page that draws after each message needs a layout for each; this one draws in batches."""
+"""The maximum number of layouts for a thousand messages, which the page draws in batches."""
 
 SEND_ALL = f"""async () => {{
   const headers = {{ "Content-Type": "application/json" }};
@@ -36,7 +36,7 @@ COUNT_LAYOUTS = """() => {
 async def test_page_draws_seldom_when_a_thousand_messages_arrive(
     window: Window, tmp_path: Path
 ) -> None:
-    """A layout of a long list takes milliseconds: a thousand of them would freeze the page."""
+    """Layout of a long list takes milliseconds, so a layout per message would freeze the page."""
     async with running(tmp_path, {"RATE_LIMIT_BURST": "5000"}) as server:
         bob = await window.tab()
         await bob.sign_in(server.url, "Bob")

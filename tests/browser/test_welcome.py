@@ -20,7 +20,7 @@ async def test_page_says_how_to_install_the_client_when_it_is_missing(
 async def test_page_shows_the_servers_refusal_when_it_is_opened_from_elsewhere(
     window: Window, server: ServerProcess
 ) -> None:
-    """The server issues no tokens for a host name that is not this machine's own."""
+    """The server issues no tokens for a host name that does not mean this machine."""
     tab = await window.tab()
 
     await tab.page("goto", server.url.replace("127.0.0.1", "elsewhere.localhost"))

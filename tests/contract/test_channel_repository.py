@@ -1,7 +1,7 @@
 import pytest
 
 from app.domain.ids import ChannelId, UserId
-from app.domain.user import User
+from app.domain.message import User
 from tests.contract.storage import ALICE, BOB, CAROL, GENERAL, MALLORY, RANDOM, Storage, draft
 from tests.doubles.manual_clock import DEFAULT_START as NOW
 

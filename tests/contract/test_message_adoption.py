@@ -12,7 +12,7 @@ from app.adapters.sql.messages.adoption_repository import SqlAdoptionRepository
 from app.adapters.sql.schema.tables import channel_members, read_receipts
 from app.domain.delivery import DeliveryState, DeliveryStatus
 from app.domain.ids import MessageId
-from app.domain.user import User
+from app.domain.message import User
 from tests.contract.original_backend import LATER, adopt, adopt_all, order_of, store_as_prisma
 from tests.contract.storage import (
     ALICE,

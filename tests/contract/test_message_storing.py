@@ -7,8 +7,7 @@ import pytest
 from app.domain.delivery import DeliveryState
 from app.domain.errors import ClientMessageIdReused, MessageDeleted, NotAMember
 from app.domain.ids import ChannelId, UserId
-from app.domain.message import Message
-from app.domain.user import User
+from app.domain.message import Message, User
 from app.ports import AddOutcome, StoredMessage
 from tests.contract.storage import (
     ALICE,

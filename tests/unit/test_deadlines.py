@@ -10,7 +10,7 @@ from tests.deadlines import ANSWER_SECONDS
 
 TESTS = Path(__file__).parents[1]
 PLACES = {"timeout": 0, "wait_for": 1}
-"""The position of each call's deadline, if it is not a keyword."""
+"""The position of the deadline in each call, if it is not a keyword."""
 
 
 def numbers(source: str) -> Iterator[float]:

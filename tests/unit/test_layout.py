@@ -12,7 +12,7 @@ PATH = re.compile(r"[\w.-]*/[\w./-]*\w/?|[\w-]+\.(?:py|txt|md|toml)|\.env\.examp
 
 
 def covers_an_existing_module(test: Path) -> bool:
-    """Say whether a test mirrors a module by its path, or names an existing one."""
+    """Return whether a test has the path of a module, or names an existing module."""
     mirrored = test.relative_to(UNIT).with_name(test.name.removeprefix("test_"))
     if (ROOT / "app" / mirrored).exists() or (ROOT / mirrored).exists():
         return True

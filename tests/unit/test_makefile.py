@@ -80,7 +80,7 @@ def machine(tmp_path: Path) -> Machine:
 
 
 def complaint(finished: "subprocess.CompletedProcess[str]") -> str:
-    """Return the last sentence on standard error before make's own line about the failed target."""
+    """Return the last sentence on standard error before make's line about the failed target."""
     assert 2 == finished.returncode
     *_, sentence, makes_own = finished.stderr.splitlines()
     assert makes_own.startswith("make: ***")
@@ -91,7 +91,7 @@ def complaint(finished: "subprocess.CompletedProcess[str]") -> str:
 def test_install_asks_for_python_when_there_is_none_that_is_new_enough(
     machine: Machine, names: tuple[str, ...]
 ) -> None:
-    """The error asks for Python, and no environment remains."""
+    """No virtual environment remains after the error."""
     for name in names:
         machine.has(name, OLD_PYTHON)
 
@@ -141,7 +141,7 @@ NO_NETWORK = "the package registry cannot be reached; check the network and the 
     ],
 )
 def test_install_names_the_cause_when_pip_fails(machine: Machine, said: str, cause: str) -> None:
-    """The messages of pip precede the cause."""
+    """The output has pip's messages, and then the cause."""
     machine.has("python3.11", GOOD_PYTHON)
     (machine.folder / "fails").write_text(said)
 
@@ -153,7 +153,7 @@ def test_install_names_the_cause_when_pip_fails(machine: Machine, said: str, cau
 
 
 def test_install_names_the_cause_when_the_environment_cannot_be_made(machine: Machine) -> None:
-    """Venv itself prints only the failed command."""
+    """The module venv itself prints only the failed command."""
     machine.has(
         "python3.11",
         """
@@ -210,7 +210,7 @@ def test_test_asks_for_node_when_node_or_npm_is_missing_or_old(
 def test_test_installs_the_client_again_when_npm_failed_half_way(
     machine: Machine, said: str, cause: str
 ) -> None:
-    """A folder without its stamp counts as not installed."""
+    """A folder without its stamp file counts as not installed."""
     machine.has("node")
     machine.has("npm", GOOD_NPM)
     (machine.folder / "fails").write_text(said)

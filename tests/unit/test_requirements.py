@@ -18,7 +18,7 @@ CHECKOUT = Path(__file__).parents[2]
 RUNTIME, DEVELOPMENT = "requirements.txt", "requirements-dev.txt"
 OLDEST_PIP = Path(sys.prefix) / "oldest-pip"
 LATER = "9999"
-"""A version that is newer than the pinned one of every package."""
+"""A version that is newer than every pinned version."""
 
 PROJECT = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
 CLASSIFIER = "Programming Language :: Python :: 3."
@@ -66,7 +66,7 @@ def write_wheel(folder: Path, name: str, version: str, metadata_of: Distribution
     }
     with zipfile.ZipFile(wheel, "w") as archive:
         for file, text in files.items():
-            # A fixed date: a package in both locks is written twice, and must have one hash.
+            # A fixed date gives a package the same hash when it is written twice, for both locks.
             archive.writestr(zipfile.ZipInfo(f"{stem}.dist-info/{file}"), text)
     return hashlib.sha256(wheel.read_bytes()).hexdigest()
 
@@ -105,7 +105,7 @@ def test_exactly_the_locked_versions_are_installed_when_later_releases_exist(
         subprocess.run(  # noqa: S603 - a constant command
             [
                 *(sys.executable, "-m", "pip", "--python", python, "install", "--quiet"),
-                *("--no-deps", "--require-hashes"),  # as in the Makefile
+                *("--no-deps", "--require-hashes"),  # As in the Makefile.
                 *("--no-index", "--find-links", index, "--requirement", index / file),
             ],
             env={**os.environ, **pip, "PIP_FIND_LINKS": "", "PIP_CONFIG_FILE": os.devnull},

@@ -4,8 +4,7 @@ from app.adapters.memory.rows import ChannelRow, MessageRow
 from app.domain.channel import Channel
 from app.domain.errors import MessageNotFound
 from app.domain.ids import ChannelId, ClientMessageId, MessageId, UserId
-from app.domain.message import FirstSend
-from app.domain.user import User
+from app.domain.message import FirstSend, User
 from app.ports import WriteAdmission
 
 

@@ -11,8 +11,7 @@ from app.adapters.sql.schema.tables import channel_members, message_sequences, m
 from app.domain.delivery import DeliveryState, DeliveryStatus
 from app.domain.errors import MessageNotFound
 from app.domain.ids import ChannelId, MessageId, UserId
-from app.domain.message import Message
-from app.domain.user import User
+from app.domain.message import Message, User
 
 _STATES: dict[str | None, DeliveryState] = {state.value: state for state in DeliveryState}
 

@@ -6,7 +6,7 @@ from typing import Protocol, runtime_checkable
 
 from app.domain.channel import Channel, MemberRole, MembershipOutcome
 from app.domain.ids import ChannelId, UserId
-from app.domain.user import User
+from app.domain.message import User
 
 Membership = Mapping[UserId, Sequence[ChannelId]]
 """The channels of each user, as listed in a seed file."""

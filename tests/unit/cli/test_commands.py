@@ -24,7 +24,7 @@ CREDENTIAL = Credential.of(TOKEN, Principal(UserId("user_alice"), "sess_alice", 
 @pytest.fixture
 def settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Settings:
     """The default settings, with a temporary folder as the working directory."""
-    monkeypatch.chdir(tmp_path)  # A folder without .env.
+    monkeypatch.chdir(tmp_path)
     for name in Settings.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
     return Settings()

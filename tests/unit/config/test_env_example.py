@@ -37,7 +37,7 @@ def test_env_example_lists_every_setting() -> None:
 
 def test_env_example_shows_the_defaults(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Uncommenting a line without changing its value has no effect."""
-    monkeypatch.chdir(tmp_path)  # A folder without .env.
+    monkeypatch.chdir(tmp_path)  # This folder has no .env.
     for name in Settings.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
     defaults = Settings()

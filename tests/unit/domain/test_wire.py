@@ -6,8 +6,7 @@ from pydantic.alias_generators import to_camel
 
 from app.domain.delivery import DeliveryState
 from app.domain.ids import ChannelId, MessageId, UserId
-from app.domain.message import Message
-from app.domain.user import User
+from app.domain.message import Message, User
 from app.domain.wire import WireValue, to_iso
 from tests.unit.domain.wire_samples import MOMENT, WIRE_TYPES, sample
 

@@ -1,1 +1,1 @@
-"""The services, over the in-memory adapters."""
+"""Tests of the services, over the in-memory adapters."""

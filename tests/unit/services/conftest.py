@@ -38,7 +38,7 @@ def broadcaster() -> RecordingBroadcaster:
 
 @pytest.fixture
 async def store() -> MemoryStore:
-    """Alice, Bob and Carol are in general, Alice and Bob in random, Dave in no channel."""
+    """Alice, Bob and Carol are in `general`, Alice and Bob in `random`, Dave in no channel."""
     store = MemoryStore()
     await MemoryChannelRepository(store).seed(
         {ALICE: (GENERAL, RANDOM), BOB: (GENERAL, RANDOM), CAROL: (GENERAL,)}
@@ -92,7 +92,7 @@ def room_sync(
 
 @pytest.fixture
 def connected(rooms: MemorySocketRooms, room_sync: RoomSync) -> RoomSync:
-    """Put a phone of Alice and one of Bob into general's room."""
+    """Add a phone of Alice and one of Bob to the room of `general`."""
     rooms.connect(ALICES_PHONE, ALICE, "channel:general")
     rooms.connect(BOBS_PHONE, BOB, "channel:general")
     return room_sync
@@ -147,7 +147,7 @@ def make_services(
     clock: ManualClock,
     store: MemoryStore,
 ) -> MakeServices:
-    """Makes the services over a storage that takes two transactions at the same time."""
+    """Create the services over storage that runs two transactions at the same time."""
     store.writers = 2
 
     def make(messages: MessageRepository, adoption: AdoptionRepository) -> MessageServices:
@@ -162,7 +162,7 @@ def make_services(
 
 @pytest.fixture
 def make_service(make_services: MakeServices) -> MakeService:
-    """Makes the message service over a storage."""
+    """Create the message service over this storage."""
 
     def make(messages: MessageRepository) -> MessageService:
         return make_services(messages, MemoryAdoptionRepository()).messages

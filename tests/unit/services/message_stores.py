@@ -35,12 +35,12 @@ MakeServices = Callable[[MessageRepository, AdoptionRepository], MessageServices
 
 
 class SlowMessages(MemoryMessageRepository):
-    """Stores messages at once, but returns late for general.
+    """Stores messages at once, but returns late if one is in the channel `general`.
 
     Attributes:
         batches: The contents of each batch.
-        stored: Set when a batch with a message in general is stored.
-        may_return: Lets `add_all` return for general.
+        stored: Set when a message in the channel `general` is stored.
+        may_return: Lets `add_all` return after it has stored such a message.
         is_away: Whether `add_all` raises `Unavailable`.
     """
 
@@ -69,13 +69,13 @@ class SlowMessages(MemoryMessageRepository):
 
 
 class LosingMessages(MemoryMessageRepository, AdoptionRepository):
-    """Interrupts commits: they raise `Unconfirmed`, although the change is stored.
+    """Interrupts commits: raises `Unconfirmed`, although the change is stored.
 
     Attributes:
-        losses: How many of the next commits are interrupted.
+        losses: The number of commits to interrupt next.
         holds_back: Whether an interrupted message is stored only when the test calls `land`.
         unadopted: The messages of the original backend that were not adopted yet.
-        adopted_at_once: The number of messages of each call of `adopt`.
+        adopted_at_once: The number of messages in each call of `adopt`.
     """
 
     def __init__(self, store: MemoryStore) -> None:
@@ -133,10 +133,10 @@ class LosingMessages(MemoryMessageRepository, AdoptionRepository):
 
 
 class UnreadableMessages(LosingMessages):
-    """Has a row in general that cannot be read as a message.
+    """Storage with a row in the channel `general` that cannot be read as a message.
 
     Attributes:
-        is_unreadable: Whether the row is still there.
+        is_unreadable: Whether reading that row still fails.
     """
 
     is_unreadable = True
@@ -150,7 +150,7 @@ class UnreadableMessages(LosingMessages):
 
 
 def by_bob(content: str) -> MessageDraft:
-    """Return a message of Bob in general, as the original backend stores it."""
+    """Return a message of Bob in `general`, as the original backend would store it."""
     return MessageDraft(new_message_id(), GENERAL, BOB, content, None)
 
 
@@ -160,7 +160,7 @@ async def store_on_another_node(messages: MessageRepository, user_id: UserId, co
 
 
 def contents(broadcaster: RecordingBroadcaster) -> list[str]:
-    """Return the contents of the messages that were published, in their order."""
+    """Return the contents of the published messages, in order of publication."""
     return [
         publication.payload.content
         for publication in broadcaster.published

@@ -41,9 +41,9 @@ POLICY = SessionPolicy(
 
 
 class ScriptedVerifier(TokenVerifier):
-    """Knows some tokens, which are issued when first verified.
+    """Accepts some tokens, whose lifetime begins at their first verification.
 
-    Rejects all others with one code. ``principals`` has the claims of each token without its times,
+    Rejects all other tokens with ``refusal``. ``principals`` maps each token to its claims,
     ``meanwhile`` runs during a verification, ``asked`` counts verifications.
     """
 
@@ -78,7 +78,7 @@ class ScriptedVerifier(TokenVerifier):
 
 
 class UnavailableStore(MemoryRevocationStore):
-    """Stores revocations, but cannot be read."""
+    """Stores revocations, but raises `Unavailable` when it is read."""
 
     async def contains(self, credential: Credential) -> bool:
         del credential
@@ -86,10 +86,7 @@ class UnavailableStore(MemoryRevocationStore):
 
 
 class Holder(SessionHolder):
-    """Records the calls of a session.
-
-    The time of each warning, the code of each end, and whether the transport was closed.
-    """
+    """Records each warning's time, each end's code, and whether the transport was closed."""
 
     answers_pings = True
 

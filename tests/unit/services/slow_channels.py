@@ -10,8 +10,8 @@ from app.domain.ids import ChannelId, UserId
 class SlowChannels(MemoryChannelRepository):
     """Reads immediately, but delays the answer while a test holds it back.
 
-    ``asked`` is set by every query, ``may_answer`` releases the answers, ``queries`` counts
-    queries, and ``is_down`` makes them fail.
+    Every query sets ``asked``, and is counted in ``queries``. Setting ``may_answer`` releases the
+    answers, and ``is_down`` makes queries fail.
     """
 
     def __init__(self, store: MemoryStore) -> None:

@@ -22,7 +22,7 @@ async def test_channel_receives_it_when_the_original_backend_stores_too(
     store: MemoryStore,
     broadcaster: RecordingBroadcaster,
 ) -> None:
-    """This node has not published anything in the channel before."""
+    """The poller publishes even in a channel in which this node has not published anything yet."""
     losing_messages = LosingMessages(store)
     services = make_services(losing_messages, losing_messages)
     await store_on_another_node(losing_messages, BOB, "old")
@@ -38,7 +38,7 @@ async def test_channel_receives_it_when_the_adoption_was_unconfirmed(
     store: MemoryStore,
     broadcaster: RecordingBroadcaster,
 ) -> None:
-    """It is published later, and the next transaction adopts half as many."""
+    """The message is published later, and the next transaction adopts half as many messages."""
     losing_messages = LosingMessages(store)
     services = make_services(losing_messages, losing_messages)
     losing_messages.unadopted = [by_bob(str(number)) for number in range(MAX_ADOPTED + 1)]
@@ -62,7 +62,7 @@ async def test_sends_are_acked_and_other_channels_published_when_a_row_cannot_be
     broadcaster: RecordingBroadcaster,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Messages behind the row are published when it is readable again."""
+    """Messages behind the unreadable row are published when the row is readable again."""
     messages = UnreadableMessages(store)
     services = make_services(messages, messages)
     service = services.messages

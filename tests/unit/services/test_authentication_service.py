@@ -35,19 +35,19 @@ async def test_authenticate_gives_the_credential_when_token_is_good(setting: Set
 async def test_authenticate_names_the_rule_when_it_is_no_token(
     setting: Setting, sent: object, code: AuthenticationCode
 ) -> None:
-    """Every invalid value has a code that says what is wrong."""
+    """Every invalid value has its own error code."""
     assert code == await setting.refusal_of(sent)
 
 
 async def test_authenticate_refuses_when_revocation_cannot_be_known(clock: ManualClock) -> None:
-    """It fails closed, with a temporary code."""
+    """By default the service fails closed, with a temporary code."""
     setting = await ready(clock, store=UnavailableStore(clock))
 
     assert AuthenticationCode.REVOCATION_UNAVAILABLE == await setting.refusal_of(TOKEN)
 
 
 async def test_authenticate_admits_when_policy_prefers_it_to_knowing(clock: ManualClock) -> None:
-    """The operator has set REVOCATION_UNAVAILABLE=admit."""
+    """With REVOCATION_UNAVAILABLE=admit, a token is accepted without a revocation check."""
     setting = await ready(clock, store=UnavailableStore(clock), admit_unchecked=True)
 
     credential = await setting.authentication.authenticate(TOKEN, ADDRESS)
@@ -58,7 +58,7 @@ async def test_authenticate_admits_when_policy_prefers_it_to_knowing(clock: Manu
 async def test_authenticate_refuses_unverified_when_address_tries_too_often(
     setting: Setting,
 ) -> None:
-    """Attempts beyond the limit cost no cryptography, and the error has the retry time."""
+    """Attempts beyond the limit are not verified, and the error has the retry time."""
     setting.verifier.refusal = AuthenticationCode.KEYS_UNAVAILABLE
     for _ in range(ATTEMPTS):
         await setting.refusal_of("of an unknown key")
@@ -87,7 +87,7 @@ async def test_authenticate_admits_all_users_of_an_address_when_their_tokens_are
 async def test_authenticate_refuses_unverified_when_address_failed_too_often(
     setting: Setting, sent: str | None
 ) -> None:
-    """Failures have a lower limit than attempts; values that are not tokens count, too."""
+    """Failures, including invalid values, have a lower limit than attempts."""
     for _ in range(FAILURES):
         await setting.refusal_of(sent)
     asked = setting.verifier.asked
@@ -133,7 +133,7 @@ async def test_authenticate_counts_no_failure_when_keys_are_unavailable(setting:
 async def test_refusal_tells_how_often_the_address_failed_so_when_it_is_counted(
     setting: Setting,
 ) -> None:
-    """Failures are counted by code, for the log."""
+    """The log needs the number of failures of each code."""
     counted = []
     for sent in ("forged", None):
         with pytest.raises(AuthenticationError) as caught:

@@ -60,7 +60,6 @@ async def test_members_hear_of_a_channel_when_it_is_created(
 async def test_nobody_hears_anything_when_a_channel_cannot_be_created(
     channel_service: ChannelService, rooms: MemorySocketRooms, broadcaster: RecordingBroadcaster
 ) -> None:
-    """The id is taken, or a user does not exist."""
     await channel_service.create(DRAFT)
     broadcaster.published.clear()
 
@@ -82,7 +81,7 @@ async def test_standing_channel_is_the_answer_when_it_is_asked_for_again(
     rooms: MemorySocketRooms,
     broadcaster: RecordingBroadcaster,
 ) -> None:
-    """The members may have changed since, and nobody is notified again."""
+    """The members may have changed meanwhile, and nobody is notified again."""
     created = await channel_service.create(DRAFT)
     await channel_service.remove_member(NEWS, BOB)
     broadcaster.published.clear()
@@ -102,7 +101,7 @@ async def test_sockets_are_in_the_room_when_the_standing_channel_was_stored_by_o
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
 ) -> None:
-    """The caller may rely on the rooms, although nobody is notified."""
+    """The sockets join the room, although nobody is notified."""
     stored = Channel(NEWS, "News", None, ChannelType.PUBLIC, ALICE, clock.now())
     await channels.create(stored, {ALICE: MemberRole.OWNER, BOB: MemberRole.MEMBER})
 
@@ -133,7 +132,7 @@ async def test_creation_is_refused_when_another_channel_has_the_id(
 async def test_creation_is_refused_when_the_standing_channel_is_being_deleted(
     channel_service: ChannelService, channels: MemoryChannelRepository
 ) -> None:
-    """An interrupted deletion has removed its members, so it differs from the draft."""
+    """The interrupted deletion has already removed the channel's members."""
     await channel_service.create(DRAFT)
     await channels.remove_members(NEWS)
 
@@ -162,7 +161,7 @@ async def test_members_hear_of_the_end_when_a_channel_is_deleted(
 async def test_deletion_is_harmless_when_it_is_asked_for_again(
     channel_service: ChannelService, broadcaster: RecordingBroadcaster
 ) -> None:
-    """A caller whose answer was lost may repeat the request; nobody is notified twice."""
+    """A caller whose answer was lost may repeat the deletion; nobody is notified twice."""
     await asyncio.gather(channel_service.delete(GENERAL), channel_service.delete(GENERAL))
     await channel_service.delete(GENERAL)
 
@@ -172,7 +171,7 @@ async def test_deletion_is_harmless_when_it_is_asked_for_again(
 async def test_deletion_is_refused_when_there_never_was_such_a_channel(
     channel_service: ChannelService,
 ) -> None:
-    """The id may be misspelt."""
+    """The id of the channel may be misspelt."""
     with pytest.raises(ChannelNotFound):
         await channel_service.delete(NEWS)
 
@@ -180,7 +179,7 @@ async def test_deletion_is_refused_when_there_never_was_such_a_channel(
 async def test_few_deletions_are_remembered_when_there_were_many(
     channel_service: ChannelService, store: MemoryStore, channels: MemoryChannelRepository
 ) -> None:
-    """Memory is bounded, so the oldest deletions are forgotten."""
+    """To bound the memory, the oldest deletions are forgotten."""
     names = [ChannelId(f"channel-{number}") for number in range(MAX_DELETIONS + 1)]
     await channels.seed({ALICE: names})
     for name in names:

@@ -1,4 +1,4 @@
-"""Tests of app/services/channel_service.py when storage, bus or caller fails."""
+"""Tests of app/services/channel_service.py when the storage, the bus or the caller fails."""
 
 import asyncio
 import logging
@@ -43,7 +43,7 @@ class DisconnectedBus(LocalMembershipBus):
 
 
 class SlowChannels(MemoryChannelRepository):
-    """Removes a member when a test allows it; its first deletion of a channel fails."""
+    """Removes a member when a test allows it, and fails the first deletion of a channel."""
 
     def __init__(self, store: MemoryStore) -> None:
         super().__init__(store)
@@ -64,7 +64,7 @@ class SlowChannels(MemoryChannelRepository):
 
 
 class UnconfirmedChannels(MemoryChannelRepository):
-    """Stores its first change but reports that it was not confirmed."""
+    """Stores its first change, but reports it as unconfirmed."""
 
     def __init__(self, store: MemoryStore) -> None:
         super().__init__(store)
@@ -144,7 +144,7 @@ def disconnected_service(
 async def test_deletion_goes_on_when_it_was_interrupted(
     slow_service: ChannelService, store: MemoryStore, broadcaster: RecordingBroadcaster
 ) -> None:
-    """The second call finishes it, and each member is notified once."""
+    """The second call completes the deletion, and each member is notified once."""
     with pytest.raises(Unavailable):
         await slow_service.delete(GENERAL)
     await slow_service.delete(GENERAL)
@@ -156,7 +156,7 @@ async def test_deletion_goes_on_when_it_was_interrupted(
 async def test_users_in_the_room_are_notified_when_a_deletion_was_not_confirmed(
     unconfirmed_service: ChannelService, broadcaster: RecordingBroadcaster
 ) -> None:
-    """The second call finds no members; each user in the room is notified once."""
+    """The repeated deletion finds no members, but notifies each user in the room once."""
     with pytest.raises(Unconfirmed):
         await unconfirmed_service.delete(GENERAL)
     published_unconfirmed = list(broadcaster.published)
@@ -174,7 +174,7 @@ async def test_members_are_notified_once_when_an_unconfirmed_creation_is_repeate
     broadcaster: RecordingBroadcaster,
     rooms: MemorySocketRooms,
 ) -> None:
-    """The channel is stored already, so the repeated call does not report a new one."""
+    """The repeated call finds the stored channel, and does not report it as new."""
     with pytest.raises(Unconfirmed):
         await unconfirmed_service.create(NEWS)
     published_unconfirmed = list(broadcaster.published)
@@ -259,7 +259,7 @@ async def test_change_ends_when_its_caller_is_cancelled(
     slow_channels: SlowChannels,
     broadcaster: RecordingBroadcaster,
 ) -> None:
-    """A stored change must be published, so the module waits for it before it is destroyed."""
+    """The shutdown waits for a stored change to be published."""
     removing = asyncio.create_task(slow_service.remove_member(GENERAL, BOB))
     await slow_channels.began.wait()
     removing.cancel()

@@ -32,7 +32,7 @@ ROOM = "channel:general"
 
 
 class RoomRecorder(RecordingBroadcaster):
-    """Records who is in a room whenever something is published."""
+    """Records which users are in a room at each publication."""
 
     def __init__(self, rooms: MemorySocketRooms) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ class RoomRecorder(RecordingBroadcaster):
 
 
 def change(clock: ManualClock, user_id: UserId) -> MembershipChange:
-    """Return a change in general at the current time."""
+    """Return a change in the channel `general` at the current time."""
     return MembershipChange(GENERAL, user_id, clock.now())
 
 
@@ -71,7 +71,7 @@ async def test_channel_hears_of_a_newcomer_when_their_sockets_have_joined(
 async def test_nobody_hears_of_it_when_a_member_gets_another_role(
     channel_service: ChannelService, broadcaster: RecordingBroadcaster
 ) -> None:
-    """The role is changed once, and all roles have the same permissions here."""
+    """The new role is stored without a notification, as all roles have the same permissions."""
     roles = (MemberRole.ADMIN, MemberRole.ADMIN, None)
 
     changed = [await channel_service.add_member(GENERAL, BOB, role) for role in roles]
@@ -154,7 +154,7 @@ async def test_who_was_removed_by_others_hears_of_no_change_of_members(
     *,
     is_added: bool,
 ) -> None:
-    """The members are refreshed before a change is published to the room."""
+    """The members are loaded again before a change is published to the room."""
     broadcaster = RoomRecorder(rooms)
     service = ChannelService(channels, membership, room_sync, broadcaster, clock)
     await channels.seed({DAVE: (RANDOM,)})

@@ -20,7 +20,7 @@ from tests.unit.services.people import ALICE, BOB, CAROL, DAVE, GENERAL
 
 
 class LosingDeliveries(MemoryDeliveryRepository):
-    """Raises `UnconfirmedAdvances` while it is ``losing``; it ``stores`` the reports or not."""
+    """Raises `UnconfirmedAdvances` while ``losing``; stores the reports only if ``stores``."""
 
     losing = False
     stores = True
@@ -41,7 +41,7 @@ class LosingDeliveries(MemoryDeliveryRepository):
 
 
 def _moved(report: Report, now: datetime) -> Advance:
-    """Return the outcome that a report would have."""
+    """Return the outcome that the report would have."""
     status = DeliveryStatus(report.message_id, report.recipient_id, report.state, now)
     return Advance(status, ALICE, author_is_member=True, changed=True)
 
@@ -115,7 +115,7 @@ async def test_author_is_notified_of_reading_when_delivery_was_never_reported(
 async def test_report_is_refused_when_the_reporter_is_no_recipient(
     service: DeliveryService, broadcaster: RecordingBroadcaster, message: Message
 ) -> None:
-    """The author is no recipient, and a stranger does not learn that the message exists."""
+    """The author is not a recipient, and strangers do not learn whether the message exists."""
     for report in (service.delivered, service.seen):
         with pytest.raises(NotARecipient):
             await report(ALICE, message.id)
@@ -148,7 +148,7 @@ async def test_author_is_notified_once_when_a_report_is_repeated_that_was_not_co
     message: Message,
     clock: ManualClock,
 ) -> None:
-    """The repeated report changes nothing, but the change was not published before."""
+    """The first report was stored but not published, so the repeated report publishes it."""
     expected = bobs(message, DeliveryState.DELIVERED, clock)
     deliveries.losing = True
     with pytest.raises(Unconfirmed):
@@ -168,7 +168,7 @@ async def test_author_is_notified_of_reading_alone_when_neither_report_was_confi
     broadcaster: RecordingBroadcaster,
     message: Message,
 ) -> None:
-    """Repeating both reports publishes READ, and never DELIVERED after it."""
+    """Repeating both reports publishes READ, and never DELIVERED after READ."""
     deliveries.losing = True
     for report in (service.delivered, service.seen):
         with pytest.raises(Unconfirmed):
@@ -187,7 +187,7 @@ async def test_author_is_notified_once_when_what_was_published_is_reported_witho
     broadcaster: RecordingBroadcaster,
     message: Message,
 ) -> None:
-    """A second device repeats the report, and its commit is interrupted."""
+    """A second device repeats the report, and its commit is not confirmed."""
     await service.delivered(BOB, message.id)
     deliveries.losing = True
     with pytest.raises(Unconfirmed):
@@ -205,7 +205,7 @@ async def test_author_is_notified_once_when_the_unconfirmed_report_was_not_store
     broadcaster: RecordingBroadcaster,
     message: Message,
 ) -> None:
-    """The second report stores and publishes the change; the third does neither."""
+    """The second report stores and publishes the change; the third report does neither."""
     deliveries.losing, deliveries.stores = True, False
     with pytest.raises(Unconfirmed):
         await service.delivered(BOB, message.id)
@@ -223,7 +223,7 @@ async def test_oldest_report_is_forgotten_when_too_many_were_not_confirmed(
     broadcaster: RecordingBroadcaster,
     message: Message,
 ) -> None:
-    """The memory is bounded; the author can still request the status."""
+    """The service's memory is bounded; the author can still request the status."""
     deliveries.losing = True
     bobs_and_others = (message.id, *(MessageId(f"other-{each}") for each in range(MAX_UNCONFIRMED)))
     for message_id in bobs_and_others:
@@ -238,7 +238,7 @@ async def test_oldest_report_is_forgotten_when_too_many_were_not_confirmed(
 
 
 async def sent(messages: MemoryMessageRepository, clock: ManualClock, *ids: str) -> list[MessageId]:
-    """Store messages of Alice in general, and return their ids."""
+    """Store messages of Alice in the channel `general`, and return their ids."""
     drafts = [MessageDraft(MessageId(each), GENERAL, ALICE, "hello", None) for each in ids]
     await messages.add_all(drafts, clock.now())
     return [draft.id for draft in drafts]
@@ -260,7 +260,7 @@ async def test_author_is_notified_of_each_that_changed_when_a_recipient_reports_
     state: DeliveryState,
     event: ServerEvent,
 ) -> None:
-    """The list is one transaction, and its ack has the order of the request."""
+    """The list is stored in one transaction, and its ack has the order of the request."""
     ids = (await sent(messages, clock, "m1", "m2", "m3"))[::-1]
     report = service.all_delivered if state is DeliveryState.DELIVERED else service.all_seen
     await report(BOB, ids[1:2])
@@ -281,7 +281,6 @@ async def test_author_is_notified_of_each_that_changed_when_a_recipient_reports_
 async def test_list_is_marked_but_for_what_is_refused_when_some_are_not_the_recipients(
     service: DeliveryService, messages: MemoryMessageRepository, clock: ManualClock
 ) -> None:
-    """The other messages of the list are marked."""
     first, deleted, last = await sent(messages, clock, "m1", "m2", "m3")
     await messages.delete(deleted, ALICE)
     own = MessageDraft(MessageId("own"), GENERAL, BOB, "hello", None)
@@ -305,7 +304,7 @@ async def test_author_is_notified_once_when_an_unconfirmed_list_is_reported_agai
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
 ) -> None:
-    """The change was stored, but not published."""
+    """The first report was stored but not published."""
     ids = await sent(messages, clock, "m1", "m2")
     deliveries.losing = True
     with pytest.raises(Unconfirmed):
@@ -319,7 +318,7 @@ async def test_author_is_notified_once_when_an_unconfirmed_list_is_reported_agai
 
 
 class HeldBackDeliveries(MemoryDeliveryRepository):
-    """Stores at once, but returns reports of delivery late: when `may_return` is set."""
+    """Stores reports at once, but returns reports of delivery only after `may_return` is set."""
 
     def __init__(self, store: MemoryStore) -> None:
         super().__init__(store)
@@ -342,7 +341,7 @@ async def test_author_is_not_notified_of_delivery_after_reading_when_a_list_is_o
     clock: ManualClock,
     message: Message,
 ) -> None:
-    """The list of the phone was stored first, but the laptop's READ was published first."""
+    """The phone's list was stored first, but the laptop's READ was published first."""
     store.writers = 2
     deliveries = HeldBackDeliveries(store)
     service = DeliveryService(deliveries, broadcaster, clock, store)
@@ -387,7 +386,7 @@ async def test_statuses_are_paged_with_counts_when_there_are_more_than_asked_for
 async def test_statuses_are_refused_when_the_cursor_was_not_made_here(
     service: DeliveryService, message: Message
 ) -> None:
-    """The error names the field."""
+    """The error names the field of the cursor."""
     with pytest.raises(InvalidPayload) as caught:
         await service.statuses(ALICE, message.id, 1, "nonsense")
 

@@ -55,7 +55,7 @@ async def test_user_channels_are_those_of_now_when_they_change_while_storage_is_
 async def test_user_channels_are_the_stored_ones_when_a_change_came_before(
     events: EventService,
 ) -> None:
-    """The query includes the change, and no finished query is remembered."""
+    """The query already includes an earlier change, and finished queries leave nothing behind."""
     events.changed(GENERAL, [ALICE], belong=False)
     first = await events.get_user_channels(ALICE)
 
@@ -69,7 +69,7 @@ async def test_user_channels_are_the_stored_ones_when_a_change_came_before(
 def test_user_listens_until_the_last_socket_leaves_when_there_are_two(
     events: EventService,
 ) -> None:
-    """A second socket of the user keeps following the channel."""
+    """The user's second socket still follows the channel."""
     events.subscribe(GENERAL, ALICES_PHONE, ALICE)
     events.subscribe(GENERAL, ALICES_LAPTOP, ALICE)
 
@@ -82,7 +82,7 @@ def test_user_listens_until_the_last_socket_leaves_when_there_are_two(
 
 
 def test_channels_of_socket_are_sorted_when_it_follows_several(events: EventService) -> None:
-    """A disconnect knows what to undo without a query."""
+    """On disconnect, the socket's channels are known without a query."""
     events.subscribe(RANDOM, ALICES_PHONE, ALICE)
     events.subscribe(GENERAL, ALICES_PHONE, ALICE)
 
@@ -105,7 +105,7 @@ def test_unsubscribe_changes_nothing_when_the_seat_is_not_taken(events: EventSer
 def test_subscriptions_agree_with_a_plain_set_when_seats_come_and_go(
     steps: list[tuple[bool, tuple[ChannelId, SocketId, UserId]]],
 ) -> None:
-    """Every result agrees with a set of subscriptions, and empty entries are removed."""
+    """Every result agrees with a plain set of subscriptions, and empty entries are removed."""
     events = EventService(MemoryChannelRepository(MemoryStore()))
     taken: set[tuple[ChannelId, SocketId, UserId]] = set()
 

@@ -56,13 +56,13 @@ async def stored(
 
 
 async def catch_up(publisher: MessagePublisher) -> None:
-    """Publish what was stored in general and not published."""
+    """Publish the stored messages of `general` that were not published."""
     publisher.fall_behind((GENERAL,), 0)
     await publisher.catch_up()
 
 
 def published(broadcaster: RecordingBroadcaster) -> list[int]:
-    """Return the ``seq`` of each message that was published, in their order."""
+    """Return the ``seq`` of each published message, in order of publication."""
     return [
         publication.payload.seq
         for publication in broadcaster.published
@@ -73,7 +73,7 @@ def published(broadcaster: RecordingBroadcaster) -> list[int]:
 async def test_messages_are_published_in_their_order_when_given_in_another(
     publisher: MessagePublisher, messages: AwayMessages, broadcaster: RecordingBroadcaster
 ) -> None:
-    """A batch may contain a retry behind new messages, although its message is older."""
+    """In a batch, a retry of an older message may come after new messages."""
     one, two, three = await stored(messages, 3)
 
     await publisher.publish(GENERAL, [three, one, two])
@@ -100,7 +100,7 @@ async def test_what_lies_between_is_published_first_when_others_stored_it(
     broadcaster: RecordingBroadcaster,
     between: int,
 ) -> None:
-    """All of them are published, whatever the number of pages."""
+    """Messages of other nodes are all published, even if they fill several pages."""
     await publisher.publish(GENERAL, await stored(messages, 1))
     await stored(messages, between, BOB)
 
@@ -112,7 +112,7 @@ async def test_what_lies_between_is_published_first_when_others_stored_it(
 async def test_only_the_last_are_published_when_very_much_lies_between(
     publisher: MessagePublisher, messages: AwayMessages, broadcaster: RecordingBroadcaster
 ) -> None:
-    """Clients see a gap in ``seq``, and may request the rest."""
+    """Clients see a gap in ``seq``, and may request the missing messages."""
     await publisher.publish(GENERAL, await stored(messages, 1))
     await stored(messages, MAX_GAP + 5, BOB)
 
@@ -136,7 +136,7 @@ async def test_numbers_without_messages_are_passed_over_when_those_were_deleted(
 async def test_nothing_is_published_out_of_order_when_the_storage_goes_away(
     publisher: MessagePublisher, messages: AwayMessages, broadcaster: RecordingBroadcaster
 ) -> None:
-    """`catch_up` publishes the messages later, in their order."""
+    """`catch_up` publishes the messages later, in order."""
     await publisher.publish(GENERAL, await stored(messages, 1))
     await stored(messages, 1, BOB)
     last = await stored(messages, 1)
@@ -155,7 +155,7 @@ async def test_nothing_is_published_out_of_order_when_the_storage_goes_away(
 async def test_history_is_not_published_when_a_channel_is_prepared_first(
     publisher: MessagePublisher, messages: AwayMessages, broadcaster: RecordingBroadcaster
 ) -> None:
-    """Messages that are stored after the preparation are published."""
+    """The publisher publishes only messages that are stored after the preparation."""
     await stored(messages, 3)
 
     await publisher.prepare([GENERAL])
@@ -169,7 +169,7 @@ async def test_history_is_not_published_when_a_channel_is_prepared_first(
 async def test_nothing_is_published_when_a_channel_was_never_prepared(
     publisher: MessagePublisher, messages: AwayMessages, broadcaster: RecordingBroadcaster
 ) -> None:
-    """The publisher does not know which messages are new."""
+    """The publisher does not know which messages of an unprepared channel are new."""
     await stored(messages, 3)
 
     await catch_up(publisher)
@@ -180,7 +180,7 @@ async def test_nothing_is_published_when_a_channel_was_never_prepared(
 async def test_messages_are_published_when_their_channel_was_made_again(
     publisher: MessagePublisher, messages: AwayMessages, broadcaster: RecordingBroadcaster
 ) -> None:
-    """The new channel starts again from 1, and its messages are published."""
+    """The sequences of the new channel start again from 1."""
     before = await stored(messages, 3)
     await publisher.publish(GENERAL, before)
 
@@ -196,7 +196,7 @@ async def test_typing_ends_first_when_a_message_is_published(
     typing_service: TypingService,
     broadcaster: RecordingBroadcaster,
 ) -> None:
-    """It ends even if another node has stored the message."""
+    """The author's typing ends even if another node has stored the message."""
     await publisher.prepare([GENERAL])
     await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
     broadcaster.published.clear()
@@ -221,7 +221,7 @@ async def test_the_oldest_is_forgotten_when_too_many_channels_are_remembered(
 async def test_preparing_a_channel_is_unavailable_when_its_members_cannot_be_read(
     publisher: MessagePublisher, channels: SlowChannels
 ) -> None:
-    """Otherwise a removed member could receive the next message."""
+    """A removed member could receive the next message if the members were not read first."""
     channels.is_down = True
 
     with pytest.raises(Unavailable):

@@ -44,7 +44,7 @@ async def test_send_stores_and_publishes_to_the_channel_when_a_member_sends(
     messages: MemoryMessageRepository,
     broadcaster: RecordingBroadcaster,
 ) -> None:
-    """The ack, the event and the stored message are equal, and trimmed."""
+    """The ack, the event and the stored message are equal, and have no white space around them."""
     message = await message_service.send(ALICE, GENERAL, "  hello \n", None)
 
     assert ("hello", ALICE, 1) == (message.content, message.user_id, message.seq)
@@ -57,7 +57,7 @@ async def test_send_ends_typing_before_it_publishes_when_the_sender_typed(
     typing_service: TypingService,
     broadcaster: RecordingBroadcaster,
 ) -> None:
-    """No member sees a new message while its sender seems to be typing."""
+    """No member sees a new message while its author still seems to be typing."""
     await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
     broadcaster.published.clear()
 
@@ -96,7 +96,7 @@ async def test_send_is_refused_when_the_message_was_deleted_since(
 async def test_send_answers_with_the_first_when_only_white_space_around_it_differs(
     message_service: MessageService,
 ) -> None:
-    """Contents are compared after trimming."""
+    """Contents are trimmed before they are compared."""
     first = await message_service.send(ALICE, GENERAL, "hello", CLIENT_ID)
 
     assert first == await message_service.send(ALICE, GENERAL, " hello\n", CLIENT_ID)
@@ -109,7 +109,7 @@ async def test_send_is_refused_when_the_client_id_is_of_another_message(
     channel_id: ChannelId,
     content: str,
 ) -> None:
-    """If the ack had the first message, the second one would be lost."""
+    """Acking with the first message would silently lose the second message."""
     first = await message_service.send(ALICE, GENERAL, "hello", CLIENT_ID)
 
     with pytest.raises(ClientMessageIdReused) as caught:
@@ -136,7 +136,7 @@ async def test_nothing_is_kept_of_a_channel_when_the_sender_is_no_member(
     room_sync: RoomSync,
     channel_id: ChannelId,
 ) -> None:
-    """Clients choose channel ids, and must not fill the memory with them."""
+    """Clients choose channel ids, so unknown ids must not fill the memory."""
     messages = AskedMessages(store)
     service = make_service(messages)
 
@@ -163,7 +163,7 @@ async def test_nothing_is_kept_of_a_channel_when_the_sender_is_no_member(
 async def test_content_is_refused_when_it_cannot_be_a_message(
     message_service: MessageService, content: str, reason: str
 ) -> None:
-    """Sending and changing name the field, and do not repeat its content."""
+    """Errors of sending and updating name the field, and do not repeat its content."""
     message = await message_service.send(ALICE, GENERAL, "hello", None)
 
     for write in (
@@ -196,7 +196,7 @@ async def test_send_counts_characters_when_they_are_astral(message_service: Mess
 async def test_update_publishes_to_the_channel_when_the_author_changes(
     message_service: MessageService, broadcaster: RecordingBroadcaster, clock: ManualClock
 ) -> None:
-    """The content is trimmed, too."""
+    """The new content is trimmed as well."""
     sent = await message_service.send(ALICE, GENERAL, "hello", None)
     broadcaster.published.clear()
     clock.advance(1)
@@ -211,7 +211,7 @@ async def test_update_publishes_to_the_channel_when_the_author_changes(
 async def test_delete_publishes_to_the_channel_when_the_author_deletes(
     message_service: MessageService, broadcaster: RecordingBroadcaster
 ) -> None:
-    """The ack has the message's id; the event also has the channel's."""
+    """The ack has the message's id; the event also has the channel's id."""
     sent = await message_service.send(ALICE, GENERAL, "hello", None)
     broadcaster.published.clear()
 
@@ -226,7 +226,7 @@ async def test_delete_publishes_to_the_channel_when_the_author_deletes(
 async def test_write_is_refused_when_the_message_is_another_members(
     message_service: MessageService, broadcaster: RecordingBroadcaster
 ) -> None:
-    """A member who is not the author cannot change or delete the message."""
+    """Only the author can change or delete a message."""
     sent = await message_service.send(ALICE, GENERAL, "hello", None)
     broadcaster.published.clear()
 

@@ -29,7 +29,7 @@ def losing_messages(store: MemoryStore) -> LosingMessages:
 
 @pytest.fixture
 def losing_service(make_service: MakeService, losing_messages: LosingMessages) -> MessageService:
-    """The message service over a store that interrupts commits."""
+    """The message service over storage that interrupts commits."""
     return make_service(losing_messages)
 
 
@@ -38,7 +38,7 @@ async def test_other_devices_are_notified_when_a_send_cannot_be_stored(
     losing_messages: LosingMessages,
     broadcaster: RecordingBroadcaster,
 ) -> None:
-    """The sending socket gets the error as its ack, and the channel receives nothing."""
+    """The sending socket gets the error in its ack, and the channel receives nothing."""
     losing_messages.losses = 1
 
     with pytest.raises(Unavailable) as caught:
@@ -54,7 +54,7 @@ async def test_channel_receives_it_when_what_was_unconfirmed_is_found_stored(
     losing_messages: LosingMessages,
     broadcaster: RecordingBroadcaster,
 ) -> None:
-    """It is published once."""
+    """The stored message is published once."""
     losing_messages.losses = 1
     with pytest.raises(Unconfirmed):
         await losing_service.send(ALICE, GENERAL, "hello", None)
@@ -70,7 +70,7 @@ async def test_channel_receives_it_first_when_another_message_follows_what_was_u
     losing_messages: LosingMessages,
     broadcaster: RecordingBroadcaster,
 ) -> None:
-    """Both are published once, in the order of storing."""
+    """Both messages are published once, in the order of storing."""
     losing_messages.losses = 1
     with pytest.raises(Unconfirmed):
         await losing_service.send(ALICE, GENERAL, "one", None)
@@ -118,7 +118,7 @@ async def test_channel_receives_messages_in_the_order_of_storing_when_another_no
     messages: MemoryMessageRepository,
     broadcaster: RecordingBroadcaster,
 ) -> None:
-    """The messages of the other node are published before the next message of this one."""
+    """The other node's messages are published before this node's next message."""
     await message_service.send(ALICE, GENERAL, "1", None)
     await store_on_another_node(messages, BOB, "2")
     await store_on_another_node(messages, BOB, "3")
@@ -170,7 +170,7 @@ async def test_channel_receives_a_change_when_it_was_unconfirmed(
     losing_messages: LosingMessages,
     broadcaster: RecordingBroadcaster,
 ) -> None:
-    """It is published once, although its author does not retry."""
+    """The change is published once, although its author does not retry."""
     changed = await losing_service.send(ALICE, GENERAL, "hello", None)
     deleted = await losing_service.send(ALICE, GENERAL, "hello", None)
     broadcaster.published.clear()

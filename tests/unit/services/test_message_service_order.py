@@ -27,7 +27,7 @@ def slow_messages(store: MemoryStore) -> SlowMessages:
 
 @pytest.fixture
 def slow_service(make_service: MakeService, slow_messages: SlowMessages) -> MessageService:
-    """The message service over a store that returns late for general."""
+    """The message service over storage that returns late for the channel `general`."""
     return make_service(slow_messages)
 
 
@@ -63,7 +63,7 @@ async def test_channel_receives_messages_in_the_order_of_storing_when_writes_com
 async def test_send_does_not_wait_when_another_channel_is_slow(
     slow_service: MessageService, slow_messages: SlowMessages, broadcaster: RecordingBroadcaster
 ) -> None:
-    """A slow write delays only its own channel."""
+    """A slow write delays only the writes of its own channel."""
     slow = asyncio.create_task(slow_service.send(ALICE, GENERAL, "slow", None))
     await slow_messages.stored.wait()
 
@@ -99,7 +99,7 @@ async def test_retry_is_compared_with_the_first_send_when_that_is_still_under_wa
 async def test_channel_receives_it_when_the_send_is_cancelled_after_the_commit(
     slow_service: MessageService, slow_messages: SlowMessages, broadcaster: RecordingBroadcaster
 ) -> None:
-    """A sender who disconnects between commit and publication does not prevent the publication."""
+    """A stored message is published, even if its sender disconnects before the publication."""
     send = asyncio.create_task(slow_service.send(ALICE, GENERAL, "hello", None))
     await slow_messages.stored.wait()
 
@@ -116,7 +116,7 @@ async def test_channel_receives_it_when_the_send_is_cancelled_after_the_commit(
 async def test_sends_are_stored_together_when_they_come_together(
     slow_service: MessageService, slow_messages: SlowMessages, broadcaster: RecordingBroadcaster
 ) -> None:
-    """Messages that arrive during a commit share the next one, and are published in their order."""
+    """Messages that arrive during a commit share the next commit, and are published in order."""
     sends = [
         asyncio.create_task(slow_service.send(user_id, GENERAL, content, None))
         for user_id, content in ((ALICE, "1"), (BOB, "2"), (ALICE, "3"))

@@ -38,8 +38,8 @@ class SlowCounts(MemoryDeliveryRepository):
     """Counts when the test allows it.
 
     Attributes:
-        counted: The user of each count, in their order.
-        most_at_once: For each user, how many counts were running at the same time.
+        counted: The user of each count, in order.
+        most_at_once: For each user, the maximum number of concurrent counts.
     """
 
     def __init__(self, store: MemoryStore) -> None:
@@ -64,7 +64,7 @@ class SlowCounts(MemoryDeliveryRepository):
 
 @pytest.fixture
 def alice(messages: MemoryMessageRepository, clock: ManualClock) -> Sender:
-    """Sends messages while the others are offline."""
+    """A sender of messages while the other users are offline."""
     return Sender(messages, clock)
 
 
@@ -88,7 +88,7 @@ async def walk(
 async def test_count_adds_up_the_channels_when_messages_wait(
     service: OfflineMessageService, alice: Sender
 ) -> None:
-    """It counts the messages of the user's own channels, by channel and in all."""
+    """The count includes only the user's own channels, separately and in total."""
     await alice.send(GENERAL)
     await alice.send(RANDOM)
     await alice.send(GENERAL)
@@ -122,7 +122,7 @@ async def test_count_says_that_there_is_more_when_it_stopped(
 async def test_count_asks_the_storage_once_at_a_time_when_a_user_has_many_sockets(
     messages: MemoryMessageRepository, store: MemoryStore
 ) -> None:
-    """Many sockets of a user do not use up the connections to the database."""
+    """The many sockets of one user do not use up the database connections."""
     deliveries = SlowCounts(store)
     service = OfflineMessageService(deliveries, messages)
     asking = [asyncio.create_task(service.count(BOB)) for _ in range(20)]
@@ -156,7 +156,7 @@ async def test_undelivered_goes_on_when_what_was_given_is_acknowledged_meanwhile
     alice: Sender,
     clock: ManualClock,
 ) -> None:
-    """A client reports each page as delivered before it requests the next."""
+    """A client reports each page as delivered before it requests the next page."""
     sent = [await alice.send(GENERAL) for _ in range(3)]
     page = await service.undelivered(BOB, 1, None)
     report = Report(sent[0].id, BOB, DeliveryState.DELIVERED)
@@ -224,7 +224,7 @@ async def test_page_is_refused_when_the_cursor_is_of_another_place(
 async def test_after_is_refused_when_the_user_is_no_member(
     service: OfflineMessageService, alice: Sender
 ) -> None:
-    """The cursor of a member does not help a stranger."""
+    """A stranger cannot use the cursor of a member."""
     await alice.send(GENERAL)
     await alice.send(GENERAL)
     page = await service.after(BOB, GENERAL, 0, 1)
@@ -238,7 +238,7 @@ async def test_after_is_refused_when_the_user_is_no_member(
 async def test_undelivered_is_refused_when_the_cursor_is_forged(
     service: OfflineMessageService,
 ) -> None:
-    """The error names the field."""
+    """The error names the field of the cursor."""
     with pytest.raises(InvalidPayload) as caught:
         await service.undelivered(BOB, 10, "forged")
 
@@ -264,7 +264,7 @@ async def test_page_ends_at_its_size_when_messages_are_large(
 async def test_page_ends_sooner_when_less_may_wait_for_a_client(
     deliveries: MemoryDeliveryRepository, messages: MemoryMessageRepository, alice: Sender
 ) -> None:
-    """The server can choose a smaller limit."""
+    """The server can choose a smaller limit for a page."""
     service = OfflineMessageService(deliveries, messages, max_page_bytes=10_000)
     sent = [await alice.send(GENERAL, "x" * 4_000) for _ in range(3)]
 
@@ -277,7 +277,7 @@ async def test_page_ends_sooner_when_less_may_wait_for_a_client(
 async def test_page_holds_one_message_when_even_that_is_too_large(
     service: OfflineMessageService, alice: Sender
 ) -> None:
-    """Otherwise the client could not read the messages after it."""
+    """An empty page would keep the client from reading the later messages."""
     sent = [await alice.send(GENERAL, "x" * (MAX_PAGE_BYTES + 1)) for _ in range(2)]
 
     first = await service.after(BOB, GENERAL, 0, 100)

@@ -29,7 +29,7 @@ DAVES_PHONE = SocketId("daves-phone")
 
 @pytest.fixture
 def channels(store: MemoryStore) -> SlowChannels:
-    """The storage, whose answers a test can delay."""
+    """Storage whose answers a test can delay."""
     return SlowChannels(store)
 
 
@@ -43,7 +43,7 @@ def left(room_sync: RoomSync) -> list[tuple[UserId, ChannelId]]:
 
 @pytest.fixture
 def everybody(rooms: MemorySocketRooms, events: EventService) -> None:
-    """Put Alice's phone and laptop, and Bob's phone, into general's room."""
+    """Put Alice's phone and laptop, and Bob's phone, into the room of `general`."""
     for socket_id, user_id in (
         (ALICES_PHONE, ALICE),
         (ALICES_LAPTOP, ALICE),
@@ -54,7 +54,7 @@ def everybody(rooms: MemorySocketRooms, events: EventService) -> None:
 
 
 def update_of(event: MembershipEvent, *user_ids: UserId) -> MembershipUpdate:
-    """Create an update of general."""
+    """Create an update of the channel `general`."""
     return MembershipUpdate(event, GENERAL, frozenset(user_ids))
 
 
@@ -66,7 +66,7 @@ async def test_sockets_leave_when_others_have_removed_their_user(
     events: EventService,
     left: list[tuple[UserId, ChannelId]],
 ) -> None:
-    """All of the user's sockets leave, and the listener is called."""
+    """All sockets of the user leave, and the listener is called."""
     store.leave(GENERAL, ALICE)
 
     await room_sync.refresh(GENERAL)
@@ -98,7 +98,7 @@ async def test_sockets_join_when_others_have_added_their_user(
 async def test_sockets_move_in_every_room_when_several_channels_are_refreshed(
     room_sync: RoomSync, channels: SlowChannels, store: MemoryStore, rooms: MemorySocketRooms
 ) -> None:
-    """One query loads all channels; then each is fresh, and its size is known."""
+    """One query loads all channels; then each channel is fresh, and its size is known."""
     store.leave(GENERAL, ALICE)
 
     await room_sync.refresh_all([GENERAL, RANDOM])
@@ -114,7 +114,7 @@ async def test_sockets_move_in_every_room_when_several_channels_are_refreshed(
 async def test_rooms_stay_as_they_are_when_storage_does_not_answer(
     room_sync: RoomSync, channels: SlowChannels, store: MemoryStore, rooms: MemorySocketRooms
 ) -> None:
-    """`refresh` ignores the failure, `refresh_all` raises, and the next call tries again."""
+    """`refresh` ignores the failure, `refresh_all` raises it, and the next call queries again."""
     store.leave(GENERAL, BOB)
     channels.is_down = True
 
@@ -136,7 +136,7 @@ async def test_removal_stands_when_older_members_are_read_after_it(
     membership: LocalMembershipBus,
     rooms: MemorySocketRooms,
 ) -> None:
-    """Bob was a member when the query began; the rest of the answer is used."""
+    """Bob was a member when the query began, but not when it was answered."""
     channels.hold()
     rooms.leave([ALICE], ROOM)
 
@@ -156,7 +156,7 @@ async def test_newcomer_stays_when_older_members_are_read_after_it(
     membership: LocalMembershipBus,
     rooms: MemorySocketRooms,
 ) -> None:
-    """Dave was not a member when the query began."""
+    """Dave was not a member when the query began, but was when it was answered."""
     channels.hold()
     rooms.connect(DAVES_PHONE, DAVE)
 
@@ -176,7 +176,7 @@ async def test_room_stays_empty_when_the_channel_ends_while_its_members_are_read
     membership: LocalMembershipBus,
     rooms: MemorySocketRooms,
 ) -> None:
-    """Users who were members when the query began leave, and so do others in the room."""
+    """Every user leaves the room, even those who were members when the query began."""
     channels.hold()
     rooms.connect(DAVES_PHONE, DAVE, ROOM)
 
@@ -211,7 +211,7 @@ async def test_listeners_hear_of_the_end_when_a_channel_is_deleted(
 async def test_update_changes_nothing_when_it_is_repeated(
     room_sync: RoomSync, rooms: MemorySocketRooms, events: EventService
 ) -> None:
-    """A node may receive its own updates."""
+    """A node may receive the updates that it published itself."""
     for _ in range(2):
         room_sync.apply(update_of(MembershipEvent.LEFT, ALICE))
     without_alice = rooms.sockets_in(ROOM)
@@ -226,7 +226,6 @@ async def test_update_changes_nothing_when_it_is_repeated(
 async def test_load_ends_when_the_application_does(
     room_sync: RoomSync, channels: SlowChannels
 ) -> None:
-    """No task outlives the application."""
     channels.hold()
     refreshing = asyncio.create_task(room_sync.refresh(GENERAL))
     await channels.asked.wait()

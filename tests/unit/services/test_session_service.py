@@ -23,7 +23,7 @@ from tests.unit.services.session_setting import (
 
 
 async def test_check_passes_when_session_is_fresh(setting: Setting) -> None:
-    """The session is valid from its start until the token's expiry plus the clock skew."""
+    """A session is valid from its start until the token's expiry plus the clock skew."""
     session = await setting.open()
 
     setting.check(session)
@@ -42,7 +42,7 @@ async def test_check_refuses_when_token_has_expired(setting: Setting) -> None:
 
 
 async def test_session_ends_once_when_the_grace_is_over(setting: Setting) -> None:
-    """The socket is ended once, at expiry plus skew plus grace."""
+    """The socket is ended once, at the expiry plus clock skew plus grace period."""
     holder = Holder()
     await setting.open(holder=holder)
 
@@ -87,7 +87,7 @@ async def test_session_is_warned_halfway_when_its_token_lives_shorter_than_two_l
 async def test_session_is_warned_soon_when_its_token_has_expired_already(
     setting: Setting, late_seconds: float
 ) -> None:
-    """A token within the clock skew is accepted; its client is warned once, and can refresh."""
+    """A token that expired within the clock skew is accepted; its client is warned once."""
     holder = Holder()
     await setting.verifier.verify(TOKEN)
     setting.clock.advance(LIFETIME + late_seconds)
@@ -104,7 +104,7 @@ async def test_session_is_warned_soon_when_its_token_has_expired_already(
 
 
 async def test_session_may_close_when_it_is_warned(setting: Setting) -> None:
-    """Nothing happens to the session afterwards."""
+    """Nothing happens to the session after it was closed."""
 
     class Closes(Holder):
         def warn_of_expiry(self, expires_at: datetime) -> None:
@@ -130,7 +130,7 @@ async def test_session_is_not_warned_when_it_was_closed(setting: Setting) -> Non
 
 
 async def test_session_outlives_its_token_when_expiry_is_not_enforced(clock: ManualClock) -> None:
-    """With AUTH_EXPIRY=handshake, only connecting checks the expiry."""
+    """With AUTH_EXPIRY=handshake, the expiry is checked only at the connect."""
     setting = await ready(clock, replace(POLICY, enforce_expiry=False))
     holder = Holder()
     session = await setting.open(holder=holder)
@@ -145,7 +145,7 @@ async def test_session_outlives_its_token_when_expiry_is_not_enforced(clock: Man
 async def test_session_ends_on_time_when_the_wall_clock_jumps(
     setting: Setting, jump_seconds: int
 ) -> None:
-    """After its verification, a token's expiry is measured by the monotonic clock."""
+    """After a token is verified, the monotonic clock measures its expiry."""
     holder = Holder()
     session = await setting.open(holder=holder)
 
@@ -201,7 +201,7 @@ async def test_open_closes_no_socket_of_another_user_when_it_is_silent(setting: 
 async def test_silent_sockets_place_is_freed_once_when_it_disconnects_afterwards(
     setting: Setting,
 ) -> None:
-    """The gateway closes the session again, which must not free another place."""
+    """The gateway closes the session a second time; the quota must be released only once."""
     silent = Holder()
     silent.answers_pings = False
     sessions = [await setting.open(holder=silent), await setting.open()]
@@ -213,7 +213,7 @@ async def test_silent_sockets_place_is_freed_once_when_it_disconnects_afterwards
 
 
 async def test_close_frees_one_slot_when_called_twice(setting: Setting) -> None:
-    """Closing again must not free the place of another socket."""
+    """Closing a session twice must not release the quota of another socket."""
     first, _second = await setting.open(), await setting.open()
     setting.sessions.close(first)
     setting.sessions.close(first)
@@ -236,7 +236,6 @@ async def test_session_hears_nothing_when_closed(setting: Setting) -> None:
 
 
 async def test_nothing_is_kept_when_every_session_is_closed(setting: Setting) -> None:
-    """Memory does not grow when clients connect and disconnect."""
     sessions = [await setting.open(), await setting.open(NEXT_TOKEN)]
 
     for session in sessions:

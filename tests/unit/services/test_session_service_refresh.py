@@ -72,7 +72,7 @@ async def test_expiry_stays_when_the_token_is_older(setting: Setting) -> None:
 
 
 async def test_refresh_is_refused_when_the_older_token_is_revoked(setting: Setting) -> None:
-    """Every token is verified, even one that would change nothing."""
+    """Every token is verified, even a token that would change nothing."""
     session = await setting.open()
     setting.clock.advance(10)
     await setting.sessions.refresh(session, NEXT_TOKEN, ADDRESS)
@@ -85,7 +85,7 @@ async def test_refresh_is_refused_when_the_older_token_is_revoked(setting: Setti
 
 
 async def test_session_comes_back_when_refreshed_within_the_grace(setting: Setting) -> None:
-    """Its events are accepted again."""
+    """After the refresh, the session's events are accepted again."""
     holder = Holder()
     session = await setting.open(holder=holder)
     setting.clock.advance(LIFETIME + SKEW + GRACE - 1)
@@ -98,7 +98,7 @@ async def test_session_comes_back_when_refreshed_within_the_grace(setting: Setti
 
 
 async def test_refresh_is_refused_when_the_session_has_ended(setting: Setting) -> None:
-    """A session whose socket was told to end cannot continue."""
+    """A session whose socket is being closed cannot continue."""
     session = await setting.open()
     setting.clock.advance(LIFETIME + SKEW + GRACE)
 
@@ -112,7 +112,7 @@ async def test_refresh_is_refused_when_the_session_has_ended(setting: Setting) -
 async def test_refresh_is_refused_when_the_token_is_of_somebody_else(
     setting: Setting, user_id: UserId, session_id: str | None
 ) -> None:
-    """The token belongs to another user or sign-in; the session is unchanged."""
+    """A token of another user or sign-in does not change the session."""
     session = await setting.open()
     alice = setting.verifier.principals[TOKEN]
     setting.verifier.principals["other"] = replace(alice, user_id=user_id, session_id=session_id)
@@ -127,7 +127,7 @@ async def test_refresh_is_refused_when_the_token_is_of_somebody_else(
 async def test_refresh_is_taken_when_one_of_the_tokens_names_no_sign_in(
     setting: Setting, token: str
 ) -> None:
-    """``sid`` is compared only if both tokens have one."""
+    """The claim ``sid`` is compared only if both tokens have one."""
     principals = setting.verifier.principals
     principals[token] = replace(principals[token], session_id=None)
     session = await setting.open()
@@ -138,7 +138,7 @@ async def test_refresh_is_taken_when_one_of_the_tokens_names_no_sign_in(
 
 
 async def test_nothing_begins_anew_when_the_token_is_the_same_again(setting: Setting) -> None:
-    """Otherwise a cached token would cause repeated warnings; the previous token is kept, too."""
+    """Sending a cached token again causes no second warning, and keeps the previous token."""
     holder = Holder()
     session = await setting.open(holder=holder)
     setting.clock.advance(1)
@@ -196,7 +196,7 @@ async def test_refresh_is_refused_when_the_new_token_is_revoked(setting: Setting
 
 
 async def test_refresh_is_refused_when_the_session_is_revoked_meanwhile(setting: Setting) -> None:
-    """The session is revoked while the new token is being verified."""
+    """The session is revoked during the verification of the new token."""
     session = await setting.open()
     setting.verifier.meanwhile = lambda: setting.sessions._end_revoked(Revocation.of_token(TOKEN))
 
@@ -206,7 +206,7 @@ async def test_refresh_is_refused_when_the_session_is_revoked_meanwhile(setting:
 
 
 async def test_refresh_is_taken_when_revocations_cannot_be_read(clock: ManualClock) -> None:
-    """Connected clients may continue, even if connecting clients are rejected."""
+    """Connected clients may continue, even if new connections are rejected."""
     store = UnavailableStore(clock)
     setting = await ready(clock, store=store, admit_unchecked=True)
     session = await setting.open()
@@ -242,7 +242,7 @@ async def test_refresh_counts_against_the_address_when_it_fails(setting: Setting
 
 
 async def test_refresh_moves_no_deadline_when_expiry_is_not_enforced(clock: ManualClock) -> None:
-    """With AUTH_EXPIRY=handshake a client may refresh, and the session then uses the new token."""
+    """With AUTH_EXPIRY=handshake, a refreshed session uses the new token."""
     setting = await ready(clock, replace(POLICY, enforce_expiry=False))
     holder = Holder()
     session = await setting.open(holder=holder)

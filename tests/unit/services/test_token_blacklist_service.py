@@ -51,10 +51,7 @@ class FailingStore(MemoryRevocationStore):
 
 
 class FakeBus(RevocationBus):
-    """A bus that records what is published, and on which a test publishes.
-
-    ``error`` is raised by `publish` while it is set.
-    """
+    """Records published revocations, and lets a test publish; `publish` raises ``error`` if set."""
 
     def __init__(self) -> None:
         self.published: list[Revocation] = []
@@ -125,7 +122,7 @@ async def test_token_is_not_blacklisted_when_another_was_revoked(
 async def test_token_is_blacklisted_when_expiration_time_is_below_one(
     service: TokenBlacklistService, expiration_time: int
 ) -> None:
-    """An expired token can be revoked, although Redis rejects such a time."""
+    """An expired token can be revoked, although Redis rejects a TTL below one."""
     await service.blacklist_token("token", expiration_time)
 
     assert await service.is_blacklisted("token")
@@ -134,7 +131,7 @@ async def test_token_is_blacklisted_when_expiration_time_is_below_one(
 async def test_revocation_is_stored_then_told_then_published_when_made(
     service: TokenBlacklistService, store: FailingStore, bus: FakeBus
 ) -> None:
-    """A listener finds the revocation in the store."""
+    """The store already contains the revocation when the listener receives it."""
     order: list[str] = []
     store.on_added = lambda: order.append("stored")
     service.watch(lambda _: order.append("notified"), tuple)
@@ -167,7 +164,7 @@ async def test_revocation_stands_when_it_cannot_be_published(
     received: list[Revocation],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """It is stored, so other nodes find it by polling, and the call succeeds."""
+    """The call succeeds, because the other nodes find the stored revocation by polling."""
     bus.error = Unavailable()
 
     await service.revoke(TOKEN, 60)
@@ -190,7 +187,7 @@ async def test_listener_is_notified_when_another_node_publishes(
 async def test_catch_up_tells_what_concerns_the_live_when_another_node_revoked(
     service: TokenBlacklistService, store: FailingStore, received: list[Revocation]
 ) -> None:
-    """The revocation was not published."""
+    """Polling the store finds revocations that were not published."""
     await store.add(Revocation.of_session("sess"), 60)
 
     await service.catch_up()
@@ -201,7 +198,7 @@ async def test_catch_up_tells_what_concerns_the_live_when_another_node_revoked(
 async def test_watch_catches_up_when_the_channel_is_connected_again(
     store: FailingStore, bus: FakeBus
 ) -> None:
-    """A revocation that was missed is found long before the next regular poll."""
+    """A missed revocation is found long before the next regular poll."""
     notified = asyncio.Event()
     service = TokenBlacklistService(store, bus, poll_interval_seconds=3_600)
     await service.on_module_init()
@@ -218,7 +215,7 @@ async def test_watch_catches_up_when_the_channel_is_connected_again(
 async def test_watch_catches_up_by_itself_when_initialised(
     store: FailingStore, bus: FakeBus
 ) -> None:
-    """The task polls repeatedly, and ends with the module."""
+    """A task polls the store repeatedly, and ends with the module."""
     notified = asyncio.Event()
     service = TokenBlacklistService(store, bus, poll_interval_seconds=0.001)
     service.watch(lambda _: notified.set(), lambda: LIVE)
@@ -286,7 +283,7 @@ async def test_init_logs_the_traceback_when_the_store_has_a_bug(
 
 
 async def test_destroy_is_harmless_when_never_initialised(service: TokenBlacklistService) -> None:
-    """Closing a testing module runs this hook only."""
+    """Closing a testing module runs only this hook."""
     await service.on_module_destroy()
 
     assert not await service.is_blacklisted("token")

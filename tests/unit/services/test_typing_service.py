@@ -39,7 +39,7 @@ def published(
 async def test_start_publishes_to_the_channel_but_its_socket_when_a_member_types(
     typing_service: TypingService, broadcaster: RecordingBroadcaster, clock: ManualClock
 ) -> None:
-    """The other sockets of the typing user receive it, too."""
+    """The typing user's other sockets receive the event as well."""
     indicator = await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
 
     assert alice_now(clock, is_typing=True) == indicator
@@ -49,7 +49,7 @@ async def test_start_publishes_to_the_channel_but_its_socket_when_a_member_types
 async def test_typing_expires_once_when_nothing_follows(
     typing_service: TypingService, broadcaster: RecordingBroadcaster, clock: ManualClock
 ) -> None:
-    """The whole channel receives the end, including the typing socket."""
+    """The whole channel receives the end of typing, including the typing socket."""
     await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
     broadcaster.published.clear()
 
@@ -97,7 +97,7 @@ async def test_stop_publishes_nothing_when_another_socket_goes_on_typing(
     *,
     laptop_typed: bool,
 ) -> None:
-    """Typing ends with the last socket of the user."""
+    """Typing ends with the user's last typing socket."""
     phones = await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
     if laptop_typed:
         phones = await typing_service.start(ALICE, GENERAL, ALICES_LAPTOP)
@@ -116,7 +116,7 @@ async def test_stop_publishes_nothing_when_another_socket_goes_on_typing(
 async def test_typing_ends_with_the_expiry_of_the_socket_that_is_left_when_the_later_one_stops(
     typing_service: TypingService, broadcaster: RecordingBroadcaster, clock: ManualClock
 ) -> None:
-    """The typing on each socket has its own expiry."""
+    """Each socket's typing has a separate expiry."""
     await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
     clock.advance(TYPING_EXPIRY_SECONDS - 1)
     await typing_service.start(ALICE, GENERAL, ALICES_LAPTOP)
@@ -175,7 +175,7 @@ async def test_only_sockets_that_type_are_remembered_when_many_have_come_and_gon
 async def test_nothing_expires_when_typing_was_stopped(
     typing_service: TypingService, broadcaster: RecordingBroadcaster, clock: ManualClock
 ) -> None:
-    """The stop cancels the timer."""
+    """Stopping cancels the timer."""
     await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
     await typing_service.stop(ALICE, GENERAL, ALICES_PHONE)
     broadcaster.published.clear()
@@ -186,7 +186,7 @@ async def test_nothing_expires_when_typing_was_stopped(
 
 
 async def test_list_names_who_is_typing_when_a_member_asks(typing_service: TypingService) -> None:
-    """The list has the users of this channel only, sorted."""
+    """The list has only the users of this channel, sorted."""
     bob = await typing_service.start(BOB, GENERAL, BOBS_PHONE)
     alice = await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
     await typing_service.start(ALICE, RANDOM, ALICES_PHONE)
@@ -211,7 +211,7 @@ async def test_list_names_those_who_typed_last_when_there_are_too_many(
 async def test_end_publishes_to_the_whole_channel_once_when_called_twice(
     typing_service: TypingService, broadcaster: RecordingBroadcaster, clock: ManualClock
 ) -> None:
-    """The first call ends the typing on every socket; the second publishes nothing."""
+    """The first call ends the typing on every socket; the second call publishes nothing."""
     await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
     await typing_service.start(ALICE, GENERAL, ALICES_LAPTOP)
     broadcaster.published.clear()
@@ -259,7 +259,6 @@ async def test_nothing_expires_when_the_module_is_destroyed(
 async def test_nothing_is_kept_when_everybody_has_stopped(
     typing_service: TypingService, clock: ManualClock
 ) -> None:
-    """Empty entries are removed."""
     await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
     await typing_service.start(BOB, GENERAL, BOBS_PHONE)
     await typing_service.start(ALICE, RANDOM, ALICES_PHONE)

@@ -25,7 +25,7 @@ from tests.unit.services.slow_channels import SlowChannels
 
 @pytest.fixture
 def channels(store: MemoryStore) -> SlowChannels:
-    """Channels whose answers the test can hold back."""
+    """Storage whose answers the test can delay."""
     return SlowChannels(store)
 
 
@@ -56,7 +56,7 @@ async def test_no_ghost_types_when_the_last_socket_leaves_during_start(
     events: EventService,
     broadcaster: RecordingBroadcaster,
 ) -> None:
-    """The disconnect was handled before, so the entry would stay until it expires."""
+    """After the disconnect, nothing would remove the entry before it expires."""
     events.subscribe(GENERAL, ALICES_PHONE, ALICE)
     channels.hold()
 
@@ -74,7 +74,7 @@ async def test_no_ghost_types_when_the_last_socket_leaves_during_start(
 async def test_member_types_when_seeded_after_connecting(
     typing_service: TypingService, broadcaster: RecordingBroadcaster
 ) -> None:
-    """The user need not follow the channel on any socket."""
+    """A member may type even if none of their sockets follows the channel."""
     await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
 
     assert 1 == len(broadcaster.published)
@@ -148,7 +148,7 @@ async def test_typing_ends_when_others_have_removed_the_typist(
     rooms: MemorySocketRooms,
     clock: ManualClock,
 ) -> None:
-    """It ends when the members are read."""
+    """Typing ends when the service reads the members again."""
     rooms.connect(ALICES_PHONE, ALICE, "channel:general")
     await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
     broadcaster.published.clear()
@@ -216,7 +216,7 @@ async def test_end_is_published_when_storage_does_not_answer(
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
 ) -> None:
-    """The rooms are not changed, but the end is published."""
+    """The rooms are not changed, but the end of typing is published."""
     await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
     channels.is_down = True
 
@@ -253,7 +253,7 @@ async def test_end_is_published_before_the_departure_when_members_have_to_be_rea
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
 ) -> None:
-    """Both events wait for the same read, and keep their order."""
+    """Both events wait for the same query, and keep their order."""
     service = ChannelService(channels, membership, room_sync, broadcaster, clock)
     rooms.connect(BOBS_PHONE, BOB, "channel:general")
     await typing_service.start(BOB, GENERAL, BOBS_PHONE)

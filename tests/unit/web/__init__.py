@@ -1,1 +1,1 @@
-"""The page's JavaScript modules, without a browser: see `test_web`."""
+"""Tests of the page's JavaScript modules, without a browser."""

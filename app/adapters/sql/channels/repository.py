@@ -15,7 +15,7 @@ from app.adapters.sql.schema.tables import channel_members, channels, users
 from app.domain.channel import Channel, ChannelType, MemberRole, MembershipOutcome
 from app.domain.errors import ChannelExists, ChannelNotFound, UserNotFound
 from app.domain.ids import ChannelId, UserId
-from app.domain.user import User
+from app.domain.message import User
 from app.ports import ChannelRepository, Membership, seeded_name
 
 _CHANNEL = select(

@@ -31,8 +31,7 @@ from app.adapters.sql.schema.tables import (
 from app.domain.delivery import DeliveryState
 from app.domain.errors import ClientMessageIdReused, MessageDeleted, NotAMember
 from app.domain.ids import ChannelId, ClientMessageId, MessageId, UserId
-from app.domain.message import FirstSend, Message, MessageDraft
-from app.domain.user import User
+from app.domain.message import FirstSend, Message, MessageDraft, User
 from app.ports import AddOutcome, StoredMessage
 
 _Membership: TypeAlias = tuple[ChannelId, UserId]

@@ -20,13 +20,13 @@ Read = list[tuple[ChannelId, set[UserId]]]
 
 @pytest.fixture
 def channels(store: MemoryStore) -> SlowChannels:
-    """The storage, whose answers a test can delay."""
+    """Storage whose answers a test can delay."""
     return SlowChannels(store)
 
 
 @pytest.fixture
 def read() -> Read:
-    """The loaded channels with their members, in order."""
+    """Return the loaded channels with their members, in order."""
     return []
 
 
@@ -49,7 +49,7 @@ async def load_of(cache: MemberCache, *channel_ids: ChannelId) -> asyncio.Task[N
 async def test_members_are_loaded_again_when_they_are_old(
     cache: MemberCache, channels: SlowChannels, clock: ManualClock, store: MemoryStore
 ) -> None:
-    """Fresh members are not loaded."""
+    """The cache does not load fresh members again."""
     await cache.load([GENERAL])
     store.leave(GENERAL, BOB)
 
@@ -66,7 +66,7 @@ async def test_members_are_loaded_again_when_they_are_old(
 async def test_age_counts_from_the_query_when_the_answer_takes_long(
     cache: MemberCache, channels: SlowChannels, clock: ManualClock
 ) -> None:
-    """The answer may be as old as the query."""
+    """The answer of a slow query may already be as old as the query."""
     channels.hold()
     loading = await load_of(cache, GENERAL)
 
@@ -80,7 +80,7 @@ async def test_age_counts_from_the_query_when_the_answer_takes_long(
 async def test_one_query_is_sent_when_several_channels_are_old(
     cache: MemberCache, channels: SlowChannels, read: Read
 ) -> None:
-    """Fresh channels are not queried, and channels without members are loaded, too."""
+    """The query omits fresh channels, and includes channels without members."""
     await cache.load([RANDOM])
 
     await cache.load([NOWHERE, RANDOM, GENERAL, GENERAL])
@@ -96,7 +96,7 @@ async def test_one_query_is_sent_when_several_channels_are_old(
 async def test_loads_are_shared_when_some_of_the_channels_are_being_loaded(
     cache: MemberCache, channels: SlowChannels, read: Read
 ) -> None:
-    """The second query has only the channels that are not being loaded yet."""
+    """The second query has only the channels that no other query is loading."""
     channels.hold()
     first = await load_of(cache, GENERAL)
 
@@ -135,7 +135,7 @@ async def test_load_is_unavailable_when_storage_does_not_answer(
     read: Read,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Nothing is cached, and the next caller tries again."""
+    """A failed load caches nothing, and the next caller starts a new load."""
     channels.is_down = True
 
     with caplog.at_level(logging.WARNING), pytest.raises(Unavailable):
@@ -166,7 +166,7 @@ async def test_updates_are_applied_when_they_arrive_during_a_load(
     updates: list[tuple[MembershipEvent, UserId]],
     expected: set[UserId],
 ) -> None:
-    """The query may be older than the updates; those of another channel are ignored."""
+    """The query may be older than the updates; updates of a different channel are ignored."""
     channels.hold()
     loading = await load_of(cache, GENERAL)
 
@@ -182,7 +182,7 @@ async def test_updates_are_applied_when_they_arrive_during_a_load(
 async def test_size_is_that_of_the_last_load_when_it_is_old(
     cache: MemberCache, clock: ManualClock
 ) -> None:
-    """The size is 1 at least, so that callers can divide by it."""
+    """The size is at least 1, so that callers can divide by it."""
     unknown = cache.size(GENERAL)
     await cache.load([GENERAL, NOWHERE])
     clock.advance(10 * REFRESH_SECONDS)
@@ -204,7 +204,7 @@ async def test_oldest_entry_is_deleted_when_too_many_channels_were_loaded(
 async def test_load_is_cancelled_when_the_cache_is_closed(
     cache: MemberCache, channels: SlowChannels, read: Read
 ) -> None:
-    """A caller that waits for it must not publish."""
+    """The waiting caller gets an error, so that it publishes nothing."""
     channels.hold()
     waiting = await load_of(cache, GENERAL)
 
@@ -216,7 +216,7 @@ async def test_load_is_cancelled_when_the_cache_is_closed(
 
 
 async def test_closing_is_harmless_when_nothing_is_being_loaded(cache: MemberCache) -> None:
-    """There is no load to wait for, and ended loads leave nothing behind."""
+    """Finished loads leave nothing that closing would wait for."""
     await cache.load([GENERAL])
 
     await cache.close()

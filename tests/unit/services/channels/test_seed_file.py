@@ -42,7 +42,7 @@ def test_membership_is_read_when_the_text_is_as_documented() -> None:
     ids=["no json", "no object", "no user", "no list", "no text", "nul", "surrogate"],
 )
 def test_membership_is_refused_when_the_text_is_something_else(text: str, sentence: str) -> None:
-    """The error names the faulty place."""
+    """The error names the place of the mistake."""
     with pytest.raises(MalformedMembershipError) as caught:
         parse_membership(text)
 

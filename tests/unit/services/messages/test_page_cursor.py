@@ -27,20 +27,20 @@ def encoded(text: str) -> str:
 def test_cursor_means_the_same_place_when_handed_back(
     cursor: UndeliveredCursor | ChannelCursor,
 ) -> None:
-    """The id of the channel may be any text."""
+    """The channel's id in a cursor may be any text."""
     assert cursor == decode_cursor(cursor.encode())
 
 
 @given(IDS.map(UserId))
 def test_recipient_cursor_means_the_same_recipient_when_handed_back(recipient_id: UserId) -> None:
-    """The id of the user may be any text."""
+    """The user's id in a cursor may be any text."""
     cursor = RecipientCursor(recipient_id)
 
     assert cursor == decode_recipient_cursor(cursor.encode())
 
 
 def test_cursors_are_refused_when_they_are_of_the_other_kind() -> None:
-    """A cursor of recipients is no cursor of messages, and the other way round."""
+    """A cursor of recipients is rejected for pages of messages, and the other way round."""
     with pytest.raises(InvalidPayload):
         decode_cursor(RecipientCursor(UserId("user_bob")).encode())
     with pytest.raises(InvalidPayload):

@@ -57,7 +57,7 @@ def test_item_is_called_once_when_it_is_moved_away_and_back() -> None:
 
 
 def test_item_is_called_at_once_when_its_time_is_over() -> None:
-    """The event loop calls it, not the caller of `set`."""
+    """The event loop calls the item, not the caller of `set`."""
     waiting = Waiting()
     waiting.clock.advance(7)
 
@@ -69,7 +69,7 @@ def test_item_is_called_at_once_when_its_time_is_over() -> None:
 
 
 def test_one_timer_is_enough_when_many_wait() -> None:
-    """A later deadline starts no timer, and an empty queue has none."""
+    """A later deadline starts no timer, and an empty queue has no timer."""
     waiting = Waiting()
 
     for number, item in enumerate(waiting.items):
@@ -83,7 +83,7 @@ def test_one_timer_is_enough_when_many_wait() -> None:
 
 
 def test_entries_stay_bounded_when_items_come_and_go() -> None:
-    """Stale entries are removed when they exceed half of all entries."""
+    """Stale entries are removed as soon as they are more than half of all entries."""
     waiting = Waiting()
 
     for number in range(1_000):
@@ -93,7 +93,7 @@ def test_entries_stay_bounded_when_items_come_and_go() -> None:
 
 
 def test_the_others_are_called_when_one_callback_fails() -> None:
-    """A bug in ending one socket must not keep all others connected."""
+    """A bug in ending one socket must not keep all other sockets connected."""
     called: list[str] = []
 
     def fail_for_a(item: Item, _due_at: float) -> None:
@@ -114,7 +114,7 @@ def test_the_others_are_called_when_one_callback_fails() -> None:
 
 
 async def test_item_is_called_on_the_event_loop_when_the_clock_is_real() -> None:
-    """It is called at its deadline, give or take the rounding of the loop."""
+    """The item is called at its deadline, rounded to the event loop's clock."""
     clock = SystemClock()
     called: asyncio.Future[float] = asyncio.get_running_loop().create_future()
     queue: DeadlineQueue[Item] = DeadlineQueue(

@@ -39,7 +39,7 @@ def test_credential_is_covered_when_a_revocation_names_it(
     revocation: Revocation,
     expected: bool,  # noqa: FBT001 - a parameter
 ) -> None:
-    """It names the token, the sign-in, or the user of a token issued until then."""
+    """A revocation covers a token, a sign-in, or the tokens that a user was issued until then."""
     recent.remember(revocation)
 
     assert expected == recent.cover(ALICES)
@@ -48,7 +48,7 @@ def test_credential_is_covered_when_a_revocation_names_it(
 def test_revocation_is_remembered_until_its_time_when_made(
     recent: RecentRevocations, clock: ManualClock
 ) -> None:
-    """Keeping it for longer could reject a token whose revocation has ended."""
+    """A revocation that is kept too long could reject a valid token."""
     recent.remember(TOKEN)
 
     clock.advance(REMEMBERED_SECONDS - 1)
@@ -62,7 +62,7 @@ def test_revocation_is_remembered_until_its_time_when_made(
 def test_revocation_is_remembered_anew_when_made_again(
     recent: RecentRevocations, clock: ManualClock
 ) -> None:
-    """The time is counted from the second revocation."""
+    """The time to keep the revocation starts again with the second revocation."""
     recent.remember(TOKEN)
     clock.advance(REMEMBERED_SECONDS - 1)
 
@@ -75,7 +75,7 @@ def test_revocation_is_remembered_anew_when_made_again(
 def test_later_moment_stays_when_an_earlier_one_is_told_afterwards(
     recent: RecentRevocations,
 ) -> None:
-    """Two nodes may revoke a user, and their revocations may arrive in the other order."""
+    """Two nodes may revoke the same user, and their revocations may arrive in either order."""
     recent.remember(Revocation.of_user(ALICE, NOW))
     recent.remember(Revocation.of_user(ALICE, NOW - 1))
 
@@ -85,7 +85,6 @@ def test_later_moment_stays_when_an_earlier_one_is_told_afterwards(
 def test_nothing_is_kept_of_what_was_revoked_when_its_time_is_over(
     recent: RecentRevocations, clock: ManualClock
 ) -> None:
-    """No token is ever kept."""
     recent.remember(TOKEN)
     first = [revocation.token for revocation, _ in recent._recent.values()]
     clock.advance(REMEMBERED_SECONDS)
@@ -106,7 +105,7 @@ def test_oldest_gives_way_when_full(recent: RecentRevocations) -> None:
 
 
 def test_revocation_stays_when_full_and_made_again(recent: RecentRevocations) -> None:
-    """A repeated revocation deletes no other one."""
+    """Repeating a revocation deletes no other revocation."""
     recent.remember(TOKEN)
     for number in range(MAX_REMEMBERED - 1):
         recent.remember(Revocation.of_session(f"sess {number}"))

@@ -101,8 +101,9 @@ def started(group: GroupCommit[str, str], *items: tuple[str, str]) -> list[async
 
 
 async def until_waiting(group: GroupCommit[str, str], count: int) -> None:
-    """Let every caller run until it waits; then ``count`` items must be waiting."""
-    for _ in range(3):  # a task starts, and continues after the batch that it has started
+    """Let every caller run until it waits, and check that ``count`` items are waiting."""
+    # Each task needs a turn to start, and a turn to continue after the batch that it started.
+    for _ in range(3):
         await asyncio.sleep(0)
     assert count == group._waiting
 
@@ -110,7 +111,7 @@ async def until_waiting(group: GroupCommit[str, str], count: int) -> None:
 async def test_item_is_committed_in_place_when_a_writer_is_free(
     make: Make, quick_store: Store
 ) -> None:
-    """Nothing else runs meanwhile, and the group commit keeps nothing."""
+    """No task is started, and the group commit keeps nothing afterwards."""
     group, others = make(quick_store), list[str]()
     asyncio.get_running_loop().call_soon(others.append, "another")
 
@@ -139,7 +140,10 @@ async def test_items_share_a_commit_when_they_came_during_the_one_before(
 async def test_batch_does_not_run_in_the_context_of_the_batch_before(
     make: Make, store: Store
 ) -> None:
-    """A batch that starts in place has its caller's context; one that waited has an empty one."""
+    """A batch that starts in place has its caller's context.
+
+    A batch that waited has an empty one.
+    """
     group = make(store)
 
     async def run_as(caller: str) -> None:
@@ -172,7 +176,7 @@ async def test_keys_do_not_wait_for_each_other_when_writers_are_free(
 
 
 async def test_commit_is_bounded_when_many_wait(make: Make, store: Store) -> None:
-    """The items that do not fit keep their order."""
+    """The items that do not fit into the batch keep their order."""
     group = make(store, max_items=2)
     callers = started(group, *(("a", str(number)) for number in range(6)))
     await store.began.wait()
@@ -218,7 +222,7 @@ async def test_failure_reaches_every_caller_when_the_commit_fails(
 async def test_others_are_stored_in_their_order_when_one_of_a_batch_is_rejected(
     make: Make, store: Store
 ) -> None:
-    """The batch is divided in halves until the rejected item is alone."""
+    """The batch is halved repeatedly until the rejected item is alone."""
     group = make(store)
     first = started(group, ("b", "first"))
     await store.began.wait()
@@ -236,7 +240,7 @@ async def test_others_are_stored_in_their_order_when_one_of_a_batch_is_rejected(
 
 
 async def test_item_is_committed_when_its_caller_is_cancelled(make: Make, store: Store) -> None:
-    """Both the item that is being stored and the one that waits; `drain` waits for them."""
+    """`drain` waits for the cancelled callers' items, whether they are running or waiting."""
     group = make(store)
     callers = started(group, ("a", "1"), ("a", "2"))
     await store.began.wait()
@@ -254,7 +258,7 @@ async def test_item_is_committed_when_its_caller_is_cancelled(make: Make, store:
 async def test_item_is_given_up_uncommitted_when_its_turn_does_not_come(
     make: Make, store: Store, clock: ManualClock
 ) -> None:
-    """The item that is being stored may still be stored, so its caller gets `Unconfirmed`."""
+    """A running item may still be stored, so its caller gets `Unconfirmed`."""
     group = make(store)
     callers = started(group, ("a", "1"), ("a", "2"))
     await until_waiting(group, 1)
@@ -289,7 +293,7 @@ async def test_time_before_the_call_counts_when_an_item_waits(
 async def test_job_runs_between_the_batches_of_its_key_when_they_share_a_queue(
     make: Make, store: Store, turns: KeyedQueue
 ) -> None:
-    """It runs after the items that waited before it, and before those that arrive later."""
+    """The job runs after the items that waited before it, and before those that arrive later."""
     group, commits_before_job = make(store, max_items=1), list[list[str]]()
 
     async def job() -> None:
@@ -308,7 +312,7 @@ async def test_job_runs_between_the_batches_of_its_key_when_they_share_a_queue(
 
 
 async def test_items_are_refused_when_too_many_wait(make: Make, store: Store) -> None:
-    """The queue is bounded, and a refused item is not stored."""
+    """The queue is bounded, and a rejected item is not stored."""
     group = make(store)
     callers = started(group, *(("a", str(number)) for number in range(MAX_PENDING + 1)))
     await until_waiting(group, MAX_PENDING)
@@ -323,7 +327,7 @@ async def test_items_are_refused_when_too_many_wait(make: Make, store: Store) ->
 async def test_nobody_waits_when_the_storage_does_not_answer(
     store: Store, turns: KeyedQueue, clock: ManualClock
 ) -> None:
-    """An item is rejected at once instead of waiting for a write that waits in vain."""
+    """A new item is rejected at once if the storage does not answer."""
     admission = Admission(writers=1)
     group = GroupCommit(store.add, turns, clock, admission)
     first = started(group, ("a", "1"))
@@ -353,7 +357,7 @@ async def test_drain_cancels_what_is_late_when_its_time_is_over(make: Make, stor
 async def test_failure_is_logged_by_its_name_when_its_caller_is_cancelled_at_that_moment(
     make: Make, store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Nobody else receives the error, and its text may contain a message."""
+    """Only the error's type is logged, because its text may contain a chat message's content."""
     group = make(store)
     store.failure = RuntimeError("what was written")
     (caller,) = started(group, ("a", "1"))
@@ -403,7 +407,7 @@ async def test_commit_is_bounded_by_another_weight_when_that_is_given(
 async def test_what_waits_is_given_up_when_the_time_to_drain_is_over(
     make: Make, store: Store
 ) -> None:
-    """A waiting item is not stored, and is not stored later either."""
+    """An item that is still waiting is never stored."""
     group = make(store)
     callers = started(group, ("a", "1"), ("a", "2"), ("b", "3"))
     await store.began.wait()

@@ -29,7 +29,7 @@ class Queries:
 
 @pytest.fixture
 def queries() -> Queries:
-    """The queries; none has started."""
+    """The queries, of which none has started."""
     return Queries()
 
 
@@ -48,7 +48,7 @@ async def many(flights: SingleFlight[str, int], key: str, count: int) -> list[as
 async def test_callers_share_the_next_query_when_one_is_running(
     flights: SingleFlight[str, int], queries: Queries
 ) -> None:
-    """The running query may have started before the caller's last write; the next one has not."""
+    """A running query may miss a caller's last write, so callers share the next query."""
     (first,) = await many(flights, ALICE, 1)
     await queries.has_asked.wait()
     later = await many(flights, ALICE, 20)
@@ -61,7 +61,7 @@ async def test_callers_share_the_next_query_when_one_is_running(
 async def test_keys_do_not_wait_for_each_other(
     flights: SingleFlight[str, int], queries: Queries
 ) -> None:
-    """A slow query of a user does not delay other users."""
+    """A slow query of one user does not delay other users."""
     callers = [*await many(flights, ALICE, 1), *await many(flights, BOB, 1)]
     await queries.has_asked.wait()
     await asyncio.sleep(0)

@@ -8,7 +8,7 @@ LIMIT = 3
 
 @pytest.fixture
 def unconfirmed() -> UnconfirmedChanges[int, str]:
-    """Changes of numbers; none is unconfirmed."""
+    """A set of changes, of which none is unconfirmed."""
     return UnconfirmedChanges(LIMIT)
 
 

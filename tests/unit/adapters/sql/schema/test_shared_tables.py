@@ -8,7 +8,7 @@ from app.adapters.sql.schema.shared_tables import REQUIRED_TABLES, SHARED_TABLES
 from app.adapters.sql.schema.tables import channel_members, messages, metadata, read_receipts, users
 from app.domain.delivery import DeliveryState
 from app.domain.ids import UserId
-from app.domain.user import User
+from app.domain.message import User
 from tests.contract.receipts import advanced
 from tests.contract.storage import ALICE, BOB, CAROL, GENERAL, Storage, add, draft
 from tests.doubles.manual_clock import DEFAULT_START as NOW
